@@ -1,0 +1,204 @@
+//! The units of the schedule, as types that can't be mixed up.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+/// An instant or a span of a run, in nanoseconds; instants count from the run's start. Reaches
+/// 584 years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Nanos(pub u64);
+
+impl Nanos {
+    pub const ZERO: Nanos = Nanos(0);
+    pub const MAX: Nanos = Nanos(u64::MAX);
+
+    pub fn checked_sub(self, earlier: Nanos) -> Option<Nanos> {
+        self.0.checked_sub(earlier.0).map(Nanos)
+    }
+
+    pub fn saturating_sub(self, earlier: Nanos) -> Nanos {
+        Nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+}
+
+impl Add for Nanos {
+    type Output = Nanos;
+
+    /// Saturates at [`Nanos::MAX`]: an instant that far off never comes.
+    fn add(self, span: Nanos) -> Nanos {
+        Nanos(self.0.saturating_add(span.0))
+    }
+}
+
+impl Sub for Nanos {
+    type Output = Nanos;
+
+    /// # Panics
+    /// If `earlier` is later.
+    fn sub(self, earlier: Nanos) -> Nanos {
+        Nanos(self.0 - earlier.0)
+    }
+}
+
+impl From<Duration> for Nanos {
+    /// Saturates at [`Nanos::MAX`].
+    fn from(duration: Duration) -> Nanos {
+        Nanos(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Nanos> for Duration {
+    fn from(nanos: Nanos) -> Duration {
+        Duration::from_nanos(nanos.0)
+    }
+}
+
+/// A request rate, over 0 and up to [`Rate::MAX`], in whole nano-requests per second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rate(u64);
+
+impl Rate {
+    /// One request a nanosecond: the finest that due times in whole nanoseconds can tell apart.
+    pub const MAX: Rate = Rate(1_000_000_000 * Self::PER_REQUEST);
+    const PER_REQUEST: u64 = 1_000_000_000;
+
+    /// # Panics
+    /// Unless `nano` is 1 to 10¹⁸ nano-requests per second.
+    pub fn from_nano(nano: u64) -> Rate {
+        assert!((1..=Self::MAX.0).contains(&nano), "no such rate: {nano}");
+        Rate(nano)
+    }
+
+    /// Rounds to the nearest nano-request per second; `None` when that is 0, over
+    /// [`Rate::MAX`], or no number. Any rate of up to 10⁶/s that has at most nine decimals is
+    /// taken exactly.
+    pub fn per_second(requests: f64) -> Option<Rate> {
+        let nano = (requests * Self::PER_REQUEST as f64).round();
+        (nano >= 1.0 && nano <= Self::MAX.0 as f64).then_some(Rate(nano as u64))
+    }
+
+    pub fn nano(self) -> u64 {
+        self.0
+    }
+
+    /// The requests that come due in `span` at this rate. Exact.
+    pub fn over(self, span: Nanos) -> Count {
+        Count(u128::from(self.0) * u128::from(span.0))
+    }
+
+    /// The shortest span, in whole nanoseconds, in which `count` requests come due at this rate.
+    /// Not a [`Nanos`], since a low rate may need more than 584 years.
+    pub(super) fn time_for(self, count: Count) -> u128 {
+        count.0.div_ceil(u128::from(self.0))
+    }
+}
+
+impl fmt::Display for Rate {
+    /// As requests per second, with as many decimals as the rate has.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, nano) = (self.0 / Self::PER_REQUEST, self.0 % Self::PER_REQUEST);
+        if nano == 0 {
+            write!(f, "{whole}")
+        } else {
+            write!(f, "{whole}.{}", format!("{nano:09}").trim_end_matches('0'))
+        }
+    }
+}
+
+/// A number of requests, in units of 10⁻¹⁸: the product of a [`Rate`] and [`Nanos`]. Holds the
+/// count of the highest rate over the longest time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Count(u128);
+
+impl Count {
+    pub const ZERO: Count = Count(0);
+    const PER_REQUEST: u128 = 10u128.pow(18);
+
+    pub fn requests(whole: u64) -> Count {
+        Count(u128::from(whole) * Self::PER_REQUEST)
+    }
+
+    /// Whole requests, rounded down.
+    pub fn whole(self) -> u64 {
+        (self.0 / Self::PER_REQUEST) as u64
+    }
+
+    /// How many times `period` goes into this count, and what is left.
+    pub(super) fn div_rem(self, period: Count) -> (u128, Count) {
+        (self.0 / period.0, Count(self.0 % period.0))
+    }
+
+    pub(super) fn times(self, factor: u64) -> Count {
+        Count(self.0 * u128::from(factor))
+    }
+}
+
+impl Add for Count {
+    type Output = Count;
+
+    fn add(self, other: Count) -> Count {
+        Count(self.0 + other.0)
+    }
+}
+
+impl Sub for Count {
+    type Output = Count;
+
+    /// # Panics
+    /// If `other` is more.
+    fn sub(self, other: Count) -> Count {
+        Count(self.0 - other.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimal_rates_are_taken_exactly() {
+        for (typed, nano) in [
+            ("0.001", 1_000_000),
+            ("0.1", 100_000_000),
+            ("0.3", 300_000_000),
+            ("123456.789012345", 123_456_789_012_345),
+            ("999999.999999999", 999_999_999_999_999),
+            ("1000000", 1_000_000_000_000_000),
+        ] {
+            let rate = Rate::per_second(typed.parse().unwrap()).unwrap();
+            assert_eq!(rate.nano(), nano);
+            assert_eq!(rate.to_string(), typed);
+        }
+    }
+
+    #[test]
+    fn what_is_no_rate_is_refused() {
+        for bad in [
+            0.0,
+            -1.0,
+            1e-10,
+            1.1e9,
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+        ] {
+            assert_eq!(Rate::per_second(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_extremes_fit() {
+        let most = Rate::MAX.over(Nanos::MAX);
+        assert_eq!(most.whole(), u64::MAX);
+        assert_eq!(Rate::MAX.time_for(most), u128::from(u64::MAX));
+        assert_eq!(
+            Rate::MAX.time_for(Count::requests(u64::MAX)),
+            u128::from(u64::MAX)
+        );
+    }
+}
