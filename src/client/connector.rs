@@ -1,0 +1,231 @@
+//! Connections for load: idle ones are kept in a stack per target and used last in, first out.
+
+use super::exchange::{self, Stage};
+use super::resolver::Resolver;
+use super::transport::Socket;
+use crate::clock::{Clock, Moment, Monotonic};
+use crate::schedule::Nanos;
+use parking_lot::Mutex;
+use socket2::{Domain, SockRef, Type};
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use ureq::unversioned::transport::{
+    Buffers, ChainedConnector, ConnectionDetails, Connector, NextTimeout, RustlsConnector,
+    Transport,
+};
+use ureq::{Error, Timeout};
+
+/// A connection idle for longer is closed: the other side, or something in between, may have
+/// forgotten it.
+const MAX_IDLE: Nanos = Nanos(60_000_000_000);
+
+/// A connection older than this is closed after its request, so that a balancer before the target
+/// gets to spread the load anew.
+const MAX_AGE: Nanos = Nanos(300_000_000_000);
+
+/// Reuses an idle connection to the target of the request at hand, or makes a new one.
+///
+/// It stands before ureq's own pool and keeps that empty: ureq calls [`Transport::is_open`] on a
+/// connection exactly when it would put it back, and [`Pooled`] takes that call as its return.
+#[derive(Debug)]
+pub(super) struct Pooling {
+    idle: Vec<Arc<IdleStack>>,
+    dialer: Dial,
+}
+
+type Dial = ChainedConnector<(), Dialer, RustlsConnector>;
+type Connection = <Dial as Connector>::Out;
+
+impl Pooling {
+    pub fn new(targets: usize, resolver: Arc<Resolver>, timeout: Duration) -> Self {
+        let dialer = Dialer { resolver, timeout }.chain(RustlsConnector::default());
+        Pooling {
+            idle: (0..targets).map(|_| Arc::default()).collect(),
+            dialer,
+        }
+    }
+}
+
+impl Connector for Pooling {
+    type Out = Pooled;
+
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Pooled>, Error> {
+        let idle = &self.idle[exchange::target()];
+        let started = Monotonic.now();
+        while let Some(mut pooled) = idle.take(started) {
+            // The other side may have closed it meanwhile. Should it do so after this look, the
+            // request fails: whether it was processed can't be known, so it is not repeated.
+            if pooled.connection.is_open() {
+                exchange::reached(Stage::Http);
+                return Ok(Some(Pooled {
+                    lent: Some(pooled),
+                    home: idle.clone(),
+                }));
+            }
+        }
+        let dialed = self.dialer.connect(details, None);
+        let now = Monotonic.now();
+        exchange::connecting_took(now.since(started));
+        let connection = dialed?.ok_or(Error::ConnectionFailed)?;
+        exchange::reached(Stage::Http);
+        let lent = Idle {
+            connection,
+            born: now,
+            since: now,
+        };
+        Ok(Some(Pooled {
+            lent: Some(lent),
+            home: idle.clone(),
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct Idle {
+    connection: Connection,
+    born: Moment,
+    since: Moment,
+}
+
+/// The idle connections of one target, the longest idle at the front.
+#[derive(Debug, Default)]
+struct IdleStack(Mutex<VecDeque<Idle>>);
+
+impl IdleStack {
+    fn take(&self, now: Moment) -> Option<Idle> {
+        let mut stack = self.0.lock();
+        let idle = stack.pop_back()?;
+        if now.since(idle.since) <= MAX_IDLE {
+            return Some(idle);
+        }
+        // All below it have been idle for longer still. Closed once the lock is free again.
+        let stale = std::mem::take(&mut *stack);
+        drop(stack);
+        drop(stale);
+        None
+    }
+
+    fn put(&self, mut idle: Idle) {
+        let now = Monotonic.now();
+        if now.since(idle.born) > MAX_AGE {
+            return;
+        }
+        idle.since = now;
+        let mut stack = self.0.lock();
+        let stale = stack.pop_front_if(|oldest| now.since(oldest.since) > MAX_IDLE);
+        stack.push_back(idle);
+        drop(stack);
+        drop(stale);
+    }
+}
+
+/// A connection out of an [`IdleStack`], or new, on loan to one request.
+#[derive(Debug)]
+pub(super) struct Pooled {
+    /// Gone once given back; ureq drops the shell at once.
+    lent: Option<Idle>,
+    home: Arc<IdleStack>,
+}
+
+impl Pooled {
+    fn connection(&mut self) -> &mut Connection {
+        &mut self
+            .lent
+            .as_mut()
+            .expect("a connection that is still on loan")
+            .connection
+    }
+}
+
+impl Transport for Pooled {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.connection().buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.connection().transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.connection().await_input(timeout)
+    }
+
+    /// Gives the connection back, and so never leaves ureq an open one.
+    fn is_open(&mut self) -> bool {
+        if let Some(idle) = self.lent.take() {
+            self.home.put(idle);
+        }
+        false
+    }
+
+    fn is_tls(&self) -> bool {
+        self.lent
+            .as_ref()
+            .is_some_and(|idle| idle.connection.is_tls())
+    }
+}
+
+/// Makes TCP connections to the addresses that the [`Resolver`] knows.
+#[derive(Debug)]
+struct Dialer {
+    resolver: Arc<Resolver>,
+    timeout: Duration,
+}
+
+impl Connector for Dialer {
+    type Out = Socket;
+
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Socket>, Error> {
+        let target = exchange::target();
+        let deadline = Instant::now() + (*details.timeout.after).min(self.timeout);
+        let addresses = self.resolver.addresses(target);
+        let count = addresses.len();
+        let mut failure = Error::HostNotFound;
+        for (tried, address) in addresses.enumerate() {
+            // What is left is shared among the addresses that are left, so that one that does
+            // not answer leaves time for the others.
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.dial(address, left / (count - tried) as u32, details) {
+                Ok(stream) => {
+                    if details.needs_tls() {
+                        exchange::reached(Stage::Handshake);
+                    }
+                    return Ok(Some(Socket::new(stream, self.timeout)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    failure = Error::Timeout(Timeout::Connect);
+                }
+                Err(error) => failure = Error::Io(error),
+            }
+        }
+        self.resolver.connection_failed(target);
+        Err(failure)
+    }
+}
+
+impl Dialer {
+    fn dial(
+        &self,
+        address: SocketAddr,
+        timeout: Duration,
+        details: &ConnectionDetails,
+    ) -> io::Result<Arc<TcpStream>> {
+        if timeout.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        let stream = Arc::new(TcpStream::from(socket));
+        // Before connecting, so that an interrupt ends that too.
+        let handle = Arc::downgrade(&stream);
+        (details.register_shutdown)(handle).map_err(Error::into_io)?;
+        let socket = SockRef::from(&*stream);
+        socket.connect_timeout(&address.into(), timeout)?;
+        socket.set_tcp_nodelay(true)?;
+        socket.set_read_timeout(Some(self.timeout))?;
+        socket.set_write_timeout(Some(self.timeout))?;
+        Ok(stream)
+    }
+}

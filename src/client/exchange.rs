@@ -1,0 +1,77 @@
+//! What a call, and the connector and transport that ureq runs for it on the same thread, need to
+//! know of each other. ureq hands its parts the request's URI and nothing of the caller's, so it
+//! travels beside ureq, in the thread.
+
+use crate::clock::Moment;
+use crate::schedule::Nanos;
+use std::cell::Cell;
+
+/// How far a request has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Getting a TCP connection.
+    Connecting,
+    /// Agreeing on TLS over it.
+    Handshake,
+    /// Sending the request and receiving the response.
+    Http,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Exchange {
+    /// The target's place in the plan.
+    pub target: usize,
+    pub stage: Stage,
+    /// How long a new connection took to get, or to fail.
+    pub connecting: Option<Nanos>,
+    /// When the request's first byte was handed to the system.
+    pub sent: Option<Moment>,
+}
+
+const NONE: Exchange = Exchange {
+    target: 0,
+    stage: Stage::Connecting,
+    connecting: None,
+    sent: None,
+};
+
+thread_local! {
+    static CURRENT: Cell<Exchange> = const { Cell::new(NONE) };
+}
+
+/// The calling thread starts a request to `target`.
+pub(super) fn begin(target: usize) {
+    CURRENT.set(Exchange { target, ..NONE });
+}
+
+/// What has become known of the calling thread's request.
+pub(super) fn end() -> Exchange {
+    CURRENT.get()
+}
+
+pub(super) fn target() -> usize {
+    CURRENT.get().target
+}
+
+pub(super) fn reached(stage: Stage) {
+    update(|exchange| exchange.stage = stage);
+}
+
+pub(super) fn connecting_took(span: Nanos) {
+    update(|exchange| exchange.connecting = Some(span));
+}
+
+/// Bytes are about to leave at `now`. The request's first ones count: not those of a handshake,
+/// not later ones.
+pub(super) fn leaving(now: impl FnOnce() -> Moment) {
+    let current = CURRENT.get();
+    if current.stage == Stage::Http && current.sent.is_none() {
+        update(|exchange| exchange.sent = Some(now()));
+    }
+}
+
+fn update(change: impl FnOnce(&mut Exchange)) {
+    let mut exchange = CURRENT.get();
+    change(&mut exchange);
+    CURRENT.set(exchange);
+}

@@ -1,0 +1,137 @@
+//! One HTTP request, from a token to its outcome, through one shared `ureq::Agent`.
+//!
+//! ureq does HTTP; its parts for names and connections are replaced by ones made for load. The
+//! [`resolver`] looks names up in the background, so that no request waits for one. The
+//! [`connector`] keeps idle connections in a stack per target, so that steady traffic uses as few
+//! as are in flight. The [`transport`] sends head and body in one write and says when it did.
+//! The [`exchange`] is how these three and the caller tell each other about the request at hand.
+
+mod body;
+mod connector;
+mod exchange;
+mod outcome;
+mod resolver;
+mod target;
+mod transport;
+
+pub use body::CheckBody;
+pub use outcome::{FailureKind, Outcome};
+pub use resolver::Resolver;
+pub use target::Target;
+
+use crate::clock::{Clock, Moment, Monotonic};
+use crate::keys::{KeyId, Keys};
+use crate::schedule::Nanos;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::Agent;
+use ureq::http::{Request, Uri, header};
+
+/// Bodies longer than this are not read to their end: their connection is closed instead.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// Larger than the whole answer of a usual check, so that one read takes it.
+const BUFFER: usize = 4096;
+
+/// Makes checks and says what became of them. Shared by all workers.
+#[derive(Debug)]
+pub struct Client {
+    agent: Agent,
+    uris: Vec<Uri>,
+    keys: Keys,
+    body: CheckBody,
+}
+
+/// What became of one request.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer {
+    /// When its first byte left; when the attempt began, if none ever [`left`](Self::left).
+    pub sent: Moment,
+    pub left: bool,
+    pub done: Moment,
+    /// The time spent on getting a new connection, if it needed one.
+    pub connecting: Option<Nanos>,
+    pub outcome: Outcome,
+}
+
+/// A worker's memory between calls, so that a call allocates none.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    body: Vec<u8>,
+}
+
+impl Client {
+    /// `timeout` is for one whole request, from getting a connection to the body's last byte.
+    pub fn new(
+        targets: &[Target],
+        resolver: Arc<Resolver>,
+        keys: Keys,
+        body: CheckBody,
+        timeout: Duration,
+    ) -> Client {
+        let config = Agent::config_builder()
+            .timeout_global(Some(timeout))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            // A load generator that went through a proxy unasked would measure the proxy.
+            .proxy(None)
+            .user_agent(concat!("loadgen/", env!("CARGO_PKG_VERSION")))
+            .input_buffer_size(BUFFER)
+            .output_buffer_size(BUFFER)
+            .build();
+        let connector = connector::Pooling::new(targets.len(), resolver, timeout);
+        Client {
+            agent: Agent::with_parts(config, connector, resolver::Deferred),
+            uris: targets.iter().map(|target| target.uri.clone()).collect(),
+            keys,
+            body,
+        }
+    }
+
+    /// Sends a check for `key` to a target and waits until it is answered, fails or times out.
+    pub fn check(&self, target: usize, key: KeyId, scratch: &mut Scratch) -> Answer {
+        let attempted = Monotonic.now();
+        self.body.render(self.keys.digits(key), &mut scratch.body);
+        exchange::begin(target);
+        let result = self.exchange(target, &scratch.body);
+        let done = Monotonic.now();
+        let seen = exchange::end();
+        let outcome = match result {
+            Ok(status) => Outcome::of_status(status),
+            Err(error) => Outcome::Failed(FailureKind::of(&error, seen.stage)),
+        };
+        Answer {
+            sent: seen.sent.unwrap_or(attempted),
+            left: seen.sent.is_some(),
+            done,
+            connecting: seen.connecting,
+            outcome,
+        }
+    }
+
+    /// The status, once the body has been read to its end too.
+    fn exchange(&self, target: usize, body: &[u8]) -> Result<u16, ureq::Error> {
+        let request = Request::post(&self.uris[target])
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body)?;
+        let response = self.agent.run(request)?;
+        let status = response.status().as_u16();
+        let mut body = response.into_body().into_reader();
+        let mut discarded = [0; BUFFER];
+        let mut total = 0;
+        while total <= MAX_BODY {
+            match body.read(&mut discarded)? {
+                0 => break,
+                n => total += n,
+            }
+        }
+        Ok(status)
+    }
+
+    /// Interrupts every request in flight and refuses new ones: all of them fail at once.
+    pub fn interrupt(&self) {
+        self.agent.clone().shutdown();
+    }
+}

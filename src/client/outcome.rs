@@ -1,0 +1,190 @@
+//! What became of a request: the three outcomes, and why one failed.
+
+use super::exchange::Stage;
+use std::fmt;
+use std::io::ErrorKind;
+use ureq::Error;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// 200.
+    Allowed,
+    /// 429.
+    Blocked,
+    /// Anything else.
+    Failed(FailureKind),
+    /// In flight when the drain deadline passed.
+    Abandoned,
+}
+
+impl Outcome {
+    pub(super) fn of_status(status: u16) -> Outcome {
+        match status {
+            200 => Outcome::Allowed,
+            429 => Outcome::Blocked,
+            500..=599 => Outcome::Failed(FailureKind::Status5xx),
+            _ => Outcome::Failed(FailureKind::StatusOther),
+        }
+    }
+}
+
+/// Why a request failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The target's name has no address.
+    Dns,
+    /// The target refused the connection.
+    Refused,
+    /// No connection for any other reason: no route, no local port or descriptor left.
+    Connect,
+    /// The connection was lost before the response was complete.
+    Reset,
+    /// The whole request took longer than its timeout.
+    Timeout,
+    /// No TLS was agreed on, or it broke.
+    Tls,
+    /// The answer was not HTTP.
+    Protocol,
+    /// A status from 500 to 599.
+    Status5xx,
+    /// Any other status than 200 and 429.
+    StatusOther,
+    /// The generator's own bug.
+    Panic,
+}
+
+impl FailureKind {
+    /// In the order of declaration, so that `kind as usize` is its place.
+    pub const ALL: [FailureKind; 10] = [
+        FailureKind::Dns,
+        FailureKind::Refused,
+        FailureKind::Connect,
+        FailureKind::Reset,
+        FailureKind::Timeout,
+        FailureKind::Tls,
+        FailureKind::Protocol,
+        FailureKind::Status5xx,
+        FailureKind::StatusOther,
+        FailureKind::Panic,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            FailureKind::Dns => "dns",
+            FailureKind::Refused => "refused",
+            FailureKind::Connect => "connect",
+            FailureKind::Reset => "reset",
+            FailureKind::Timeout => "timeout",
+            FailureKind::Tls => "tls",
+            FailureKind::Protocol => "protocol",
+            FailureKind::Status5xx => "status_5xx",
+            FailureKind::StatusOther => "status_other",
+            FailureKind::Panic => "panic",
+        }
+    }
+
+    /// The kind of an error that ended a request at this stage.
+    pub(super) fn of(error: &Error, stage: Stage) -> FailureKind {
+        match (error, stage) {
+            (Error::Timeout(_), _) => FailureKind::Timeout,
+            (Error::Io(e), _)
+                if matches!(e.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) =>
+            {
+                FailureKind::Timeout
+            }
+            (Error::HostNotFound, _) => FailureKind::Dns,
+            (Error::Io(e), Stage::Connecting) if e.kind() == ErrorKind::ConnectionRefused => {
+                FailureKind::Refused
+            }
+            (_, Stage::Connecting) => FailureKind::Connect,
+            (Error::Io(e), _) if e.kind() == ErrorKind::ConnectionReset => FailureKind::Reset,
+            (_, Stage::Handshake) | (Error::Tls(_) | Error::Rustls(_), _) => FailureKind::Tls,
+            // What rustls reports through a socket's interface.
+            (Error::Io(e), Stage::Http) if e.kind() == ErrorKind::InvalidData => FailureKind::Tls,
+            (Error::Io(_), Stage::Http) => FailureKind::Reset,
+            (_, Stage::Http) => FailureKind::Protocol,
+        }
+    }
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn every_kind_is_at_its_place() {
+        for (place, kind) in FailureKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, place);
+        }
+    }
+
+    #[test]
+    fn two_statuses_are_a_limiter_s_answers() {
+        assert_eq!(Outcome::of_status(200), Outcome::Allowed);
+        assert_eq!(Outcome::of_status(429), Outcome::Blocked);
+        assert_eq!(
+            Outcome::of_status(503),
+            Outcome::Failed(FailureKind::Status5xx)
+        );
+        for other in [100, 201, 204, 301, 400, 428, 430, 600] {
+            assert_eq!(
+                Outcome::of_status(other),
+                Outcome::Failed(FailureKind::StatusOther)
+            );
+        }
+    }
+
+    #[test]
+    fn the_stage_tells_apart_errors_of_one_form() {
+        let io = |kind| Error::Io(io::Error::from(kind));
+        for (error, stage, kind) in [
+            (
+                io(ErrorKind::ConnectionRefused),
+                Stage::Connecting,
+                FailureKind::Refused,
+            ),
+            (
+                io(ErrorKind::HostUnreachable),
+                Stage::Connecting,
+                FailureKind::Connect,
+            ),
+            (
+                io(ErrorKind::TimedOut),
+                Stage::Connecting,
+                FailureKind::Timeout,
+            ),
+            (Error::HostNotFound, Stage::Connecting, FailureKind::Dns),
+            (
+                io(ErrorKind::UnexpectedEof),
+                Stage::Handshake,
+                FailureKind::Tls,
+            ),
+            (
+                io(ErrorKind::ConnectionReset),
+                Stage::Handshake,
+                FailureKind::Reset,
+            ),
+            (
+                io(ErrorKind::UnexpectedEof),
+                Stage::Http,
+                FailureKind::Reset,
+            ),
+            (io(ErrorKind::BrokenPipe), Stage::Http, FailureKind::Reset),
+            (io(ErrorKind::InvalidData), Stage::Http, FailureKind::Tls),
+            (
+                Error::LargeResponseHeader(2, 1),
+                Stage::Http,
+                FailureKind::Protocol,
+            ),
+        ] {
+            assert_eq!(FailureKind::of(&error, stage), kind, "{error} at {stage:?}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! One node of the cluster under load.
+
+use std::fmt;
+use ureq::http::Uri;
+use url::Url;
+
+/// A node's base URL, and where its checks go.
+#[derive(Debug, Clone)]
+pub struct Target {
+    base: String,
+    pub(super) uri: Uri,
+    /// Without the brackets of an IPv6 address.
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) tls: bool,
+}
+
+impl Target {
+    /// `base` is an http or https URL; checks go to `base` with `path` appended. The error says
+    /// what is wrong with `base`.
+    pub fn new(base: &str, path: &str) -> Result<Target, String> {
+        // The URL standard repairs what follows (http:node, http:///node, "no\tde"); a typing
+        // error should rather be told.
+        if base.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
+            return Err("contains a space, control character or backslash".to_owned());
+        }
+        let (scheme, rest) = base.split_once("://").ok_or("has no http:// or https://")?;
+        let tls = match scheme.to_ascii_lowercase().as_str() {
+            "http" => false,
+            "https" => true,
+            _ => return Err("is neither http:// nor https://".to_owned()),
+        };
+        if rest.is_empty() || rest.starts_with(['/', '?', '#', ':']) {
+            return Err("has no host".to_owned());
+        }
+        let url = Url::parse(base).map_err(|error| format!("is no URL: {error}"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("has a user name or password, which would not be sent".to_owned());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("has a query or fragment, to which no path can be appended".to_owned());
+        }
+        let host = match url.host() {
+            Some(url::Host::Ipv6(address)) => address.to_string(),
+            Some(host) => host.to_string(),
+            None => return Err("has no host".to_owned()),
+        };
+        let port = url
+            .port_or_known_default()
+            .filter(|&port| port > 0)
+            .ok_or("has port 0")?;
+        let base = url.as_str().trim_end_matches('/').to_owned();
+        let uri = format!("{base}{path}")
+            .parse()
+            .map_err(|_| "is no valid URL".to_owned())?;
+        Ok(Target {
+            base,
+            uri,
+            host,
+            port,
+            tls,
+        })
+    }
+}
+
+impl fmt::Display for Target {
+    /// The base URL, without a trailing slash.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.base)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_is_appended_to_the_base() {
+        for (base, path, uri, host, port) in [
+            (
+                "http://node:8000",
+                "/check",
+                "http://node:8000/check",
+                "node",
+                8000,
+            ),
+            (
+                "http://node:8000/",
+                "/check",
+                "http://node:8000/check",
+                "node",
+                8000,
+            ),
+            (
+                "https://node/a/b/",
+                "/c?d=1",
+                "https://node/a/b/c?d=1",
+                "node",
+                443,
+            ),
+            ("HTTP://Node:80", "/check", "http://node/check", "node", 80),
+            (
+                "http://[::1]:81",
+                "/check",
+                "http://[::1]:81/check",
+                "::1",
+                81,
+            ),
+        ] {
+            let target = Target::new(base, path).unwrap();
+            assert_eq!(target.uri.to_string(), uri);
+            assert_eq!((target.host.as_str(), target.port), (host, port));
+        }
+    }
+
+    #[test]
+    fn what_no_request_could_be_sent_to_is_refused() {
+        for bad in [
+            "",
+            "node",
+            "node:8000",
+            "//node",
+            "ftp://node",
+            "http://",
+            "http:///check",
+            "http://a:b@node",
+            "http://node?x",
+            "http://node#x",
+            "http://node:99999",
+            "http://node:0",
+            "http://no de",
+        ] {
+            assert!(Target::new(bad, "/check").is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+pub mod pacer;
+mod sample;
+mod worker;
+pub use pacer::Token;
+pub use sample::Sample;

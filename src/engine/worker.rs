@@ -1,0 +1,213 @@
+//! A worker: takes tokens off the queue and makes each one request.
+
+use super::pacer::Token;
+use super::sample::{Sample, SampleBuffer};
+use crate::client::{Answer, FailureKind, Outcome};
+use crate::clock::{Clock, Moment, Monotonic};
+use crate::stats::{Counters, TOLERANCE};
+use crate::stop::Stop;
+use crossbeam_channel::Receiver;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+pub(super) struct Worker<'a> {
+    pub queue: Receiver<Token>,
+    pub targets: usize,
+    pub counters: &'a Counters,
+    pub samples: &'a SampleBuffer,
+    pub sample_capacity: usize,
+    pub stop: &'a Stop,
+    /// Set when the drain deadline has passed.
+    pub cut_off: &'a AtomicBool,
+}
+
+impl Worker<'_> {
+    /// Ends when the pacer has ended and the queue is empty. `call` makes a token's request and
+    /// waits for the answer.
+    pub fn run(self, mut call: impl FnMut(&Token, usize) -> Answer) {
+        for token in &self.queue {
+            if self.stop.is_requested() || self.cut_off.load(Relaxed) {
+                self.leave_unsent(&token);
+            } else {
+                self.send(&token, &mut call);
+            }
+        }
+    }
+
+    fn leave_unsent(&self, token: &Token) {
+        self.counters.unsent.add(1);
+        if Monotonic.now().since(token.due) > TOLERANCE {
+            self.counters.unsent_late.add(1);
+        }
+    }
+
+    fn send(&self, token: &Token, call: &mut impl FnMut(&Token, usize) -> Answer) {
+        let target = (token.sequence % self.targets as u64) as usize;
+        self.counters.sent.add(1);
+        let taken = Monotonic.now();
+        // A panic costs its own request, not the run. Nothing half-changed is left behind: what a
+        // call borrows is shared and guarded, or reset by the next call.
+        let mut answer = catch_unwind(AssertUnwindSafe(|| call(token, target)))
+            .unwrap_or_else(|_| Answer::failed(taken, FailureKind::Panic));
+        if self.cut_off.load(Relaxed) {
+            // Interrupted, or answered too late: either way it was in flight at the deadline.
+            answer.outcome = Outcome::Abandoned;
+        }
+        self.count(answer.outcome);
+        self.record(token, target, answer);
+    }
+
+    fn count(&self, outcome: Outcome) {
+        let counter = match outcome {
+            Outcome::Allowed => &self.counters.allowed,
+            Outcome::Blocked => &self.counters.blocked,
+            Outcome::Failed(_) => &self.counters.failed,
+            Outcome::Abandoned => &self.counters.abandoned,
+        };
+        counter.add(1);
+    }
+
+    fn record(&self, token: &Token, target: usize, answer: Answer) {
+        let Token { sequence, due, key } = *token;
+        let Answer {
+            sent,
+            left,
+            done,
+            connecting,
+            outcome,
+        } = answer;
+        let target = target as u32;
+        let sample = Sample {
+            sequence,
+            key,
+            target,
+            due,
+            sent,
+            left,
+            done,
+            connecting,
+            outcome,
+        };
+        self.samples.push(sample, self.sample_capacity);
+    }
+}
+
+impl Answer {
+    fn failed(sent: Moment, kind: FailureKind) -> Answer {
+        let (done, outcome) = (Monotonic.now(), Outcome::Failed(kind));
+        Answer {
+            sent,
+            left: false,
+            done,
+            connecting: None,
+            outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::KeyId;
+    use crossbeam_channel::bounded;
+
+    fn token(sequence: u64) -> Token {
+        Token {
+            sequence,
+            due: Monotonic.now(),
+            key: KeyId(0),
+        }
+    }
+
+    fn answer(outcome: Outcome) -> Answer {
+        let now = Monotonic.now();
+        Answer {
+            sent: now,
+            left: true,
+            done: now,
+            connecting: None,
+            outcome,
+        }
+    }
+
+    /// Runs one worker over `tokens` queued tokens.
+    fn work(
+        tokens: u64,
+        stop: &Stop,
+        cut_off: &AtomicBool,
+        call: impl FnMut(&Token, usize) -> Answer,
+    ) -> (Counters, Vec<Sample>) {
+        let (sender, queue) = bounded(tokens as usize);
+        (0..tokens).for_each(|k| sender.send(token(k)).unwrap());
+        drop(sender);
+        let (counters, samples) = (Counters::default(), SampleBuffer::default());
+        Worker {
+            queue,
+            targets: 3,
+            counters: &counters,
+            samples: &samples,
+            sample_capacity: 1_000,
+            stop,
+            cut_off,
+        }
+        .run(call);
+        let mut taken = Vec::new();
+        samples.take_into(&mut taken);
+        (counters, taken)
+    }
+
+    #[test]
+    fn a_panic_costs_one_request_and_not_the_worker() {
+        let call = |token: &Token, _| match token.sequence {
+            3 => panic!("a bug in the client, provoked by a test"),
+            _ => answer(Outcome::Allowed),
+        };
+        let (counters, samples) = work(10, &Stop::default(), &AtomicBool::new(false), call);
+        let ledger = counters.ledger();
+        assert_eq!((ledger.sent, ledger.allowed, ledger.failed), (10, 9, 1));
+        assert_eq!(samples[3].outcome, Outcome::Failed(FailureKind::Panic));
+        assert_eq!(samples.len(), 10);
+    }
+
+    #[test]
+    fn targets_go_round_robin_by_sequence_number() {
+        let mut seen = Vec::new();
+        let call = |_: &Token, target| {
+            seen.push(target);
+            answer(Outcome::Blocked)
+        };
+        let (_, samples) = work(7, &Stop::default(), &AtomicBool::new(false), call);
+        assert_eq!(seen, [0, 1, 2, 0, 1, 2, 0]);
+        assert_eq!(samples[4].target, 1);
+    }
+
+    #[test]
+    fn after_a_stop_the_queue_stays_unsent() {
+        let stop = Stop::default();
+        let call = |token: &Token, _| {
+            if token.sequence == 2 {
+                stop.request();
+            }
+            answer(Outcome::Allowed)
+        };
+        let (counters, samples) = work(10, &stop, &AtomicBool::new(false), call);
+        let ledger = counters.ledger();
+        assert_eq!((ledger.sent, ledger.unsent, ledger.allowed), (3, 7, 3));
+        assert_eq!(samples.len(), 3);
+    }
+
+    #[test]
+    fn what_is_in_flight_at_the_cut_off_is_abandoned_and_the_rest_unsent() {
+        let cut_off = AtomicBool::new(false);
+        let call = |token: &Token, _| {
+            if token.sequence == 1 {
+                cut_off.store(true, Relaxed);
+            }
+            answer(Outcome::Allowed)
+        };
+        let (counters, samples) = work(5, &Stop::default(), &cut_off, call);
+        let ledger = counters.ledger();
+        assert_eq!((ledger.allowed, ledger.abandoned, ledger.unsent), (1, 1, 3));
+        assert_eq!(samples[1].outcome, Outcome::Abandoned);
+    }
+}

@@ -1,0 +1,167 @@
+use super::{Spans, TOLERANCE};
+use crate::client::{FailureKind, Outcome};
+use crate::engine::Sample;
+
+/// Everything made of a run's samples. Its memory depends on the number of targets and on the
+/// longest span, not on the number of samples.
+#[derive(Debug)]
+pub struct Tally {
+    /// done − due: what a caller on the schedule felt.
+    pub latency: Spans,
+    /// done − sent: what the server took, of requests that reached it.
+    pub service_time: Spans,
+    /// sent − due: the generator's own error, and any time spent on a new connection.
+    pub send_lag: Spans,
+    /// The time that requests spent on getting a new connection, for those that had to.
+    pub connecting: Spans,
+    pub targets: Vec<TargetTally>,
+    failures: [u64; FailureKind::ALL.len()],
+    /// Requests that left later than the verdict tolerates, connecting aside.
+    pub late: u64,
+}
+
+/// One target's share of a [`Tally`].
+#[derive(Debug, Default)]
+pub struct TargetTally {
+    pub allowed: u64,
+    pub blocked: u64,
+    pub failed: u64,
+    pub abandoned: u64,
+    pub latency: Spans,
+}
+
+impl TargetTally {
+    pub fn sent(&self) -> u64 {
+        self.allowed + self.blocked + self.failed + self.abandoned
+    }
+}
+
+impl Tally {
+    pub fn new(targets: usize) -> Self {
+        Tally {
+            latency: Spans::default(),
+            service_time: Spans::default(),
+            send_lag: Spans::default(),
+            connecting: Spans::default(),
+            targets: (0..targets).map(|_| TargetTally::default()).collect(),
+            failures: [0; FailureKind::ALL.len()],
+            late: 0,
+        }
+    }
+
+    pub fn add(&mut self, sample: &Sample) {
+        let target = &mut self.targets[sample.target as usize];
+        let lag = sample.sent.since(sample.due);
+        self.send_lag.record(lag);
+        if let Some(connecting) = sample.connecting {
+            self.connecting.record(connecting);
+        }
+        if lag.saturating_sub(sample.connecting.unwrap_or_default()) > TOLERANCE {
+            self.late += 1;
+        }
+        match sample.outcome {
+            Outcome::Allowed => target.allowed += 1,
+            Outcome::Blocked => target.blocked += 1,
+            Outcome::Failed(kind) => {
+                target.failed += 1;
+                self.failures[kind as usize] += 1;
+            }
+            Outcome::Abandoned => {
+                // It was never done, so it has no latency and no service time.
+                target.abandoned += 1;
+                return;
+            }
+        }
+        let latency = sample.done.since(sample.due);
+        self.latency.record(latency);
+        target.latency.record(latency);
+        if sample.left {
+            self.service_time.record(sample.done.since(sample.sent));
+        }
+    }
+
+    /// The kinds of failure that occurred, with their counts.
+    pub fn failures(&self) -> impl Iterator<Item = (FailureKind, u64)> {
+        FailureKind::ALL
+            .into_iter()
+            .map(|kind| (kind, self.failures[kind as usize]))
+            .filter(|(_, count)| *count > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Moment;
+    use crate::keys::KeyId;
+    use crate::schedule::Nanos;
+
+    fn sample(due: u64, sent: u64, done: u64, outcome: Outcome) -> Sample {
+        Sample {
+            sequence: 0,
+            key: KeyId(0),
+            target: 0,
+            due: Moment::at(due),
+            sent: Moment::at(sent),
+            left: true,
+            done: Moment::at(done),
+            connecting: None,
+            outcome,
+        }
+    }
+
+    #[test]
+    fn latency_is_send_lag_and_service_time_together() {
+        let mut tally = Tally::new(1);
+        tally.add(&sample(1_000, 1_200, 1_700, Outcome::Allowed));
+        assert_eq!(tally.send_lag.max(), Nanos(200));
+        assert_eq!(tally.service_time.max(), Nanos(500));
+        assert_eq!(tally.latency.max(), Nanos(700));
+    }
+
+    #[test]
+    fn an_abandoned_request_has_a_send_lag_and_no_latency() {
+        let mut tally = Tally::new(1);
+        tally.add(&sample(0, 10, 20, Outcome::Abandoned));
+        assert_eq!((tally.send_lag.count(), tally.latency.count()), (1, 0));
+        assert_eq!(
+            (tally.targets[0].abandoned, tally.targets[0].sent()),
+            (1, 1)
+        );
+    }
+
+    #[test]
+    fn a_request_that_never_left_has_no_service_time() {
+        let mut tally = Tally::new(1);
+        let mut refused = sample(0, 10, 20, Outcome::Failed(FailureKind::Refused));
+        refused.left = false;
+        tally.add(&refused);
+        assert_eq!((tally.latency.count(), tally.service_time.count()), (1, 0));
+    }
+
+    #[test]
+    fn time_spent_connecting_does_not_make_a_request_late() {
+        let mut tally = Tally::new(1);
+        let lag = 2 * TOLERANCE.0;
+        let mut connected = sample(0, lag, lag, Outcome::Allowed);
+        connected.connecting = Some(Nanos(lag));
+        tally.add(&connected);
+        assert_eq!(tally.late, 0);
+        tally.add(&sample(0, lag, lag, Outcome::Allowed));
+        assert_eq!(tally.late, 1);
+    }
+
+    #[test]
+    fn failures_are_counted_by_kind_and_target() {
+        let mut tally = Tally::new(2);
+        tally.add(&sample(0, 0, 0, Outcome::Failed(FailureKind::Refused)));
+        tally.add(&sample(0, 0, 0, Outcome::Failed(FailureKind::Refused)));
+        tally.add(&sample(0, 0, 0, Outcome::Failed(FailureKind::Timeout)));
+        let failures: Vec<_> = tally.failures().collect();
+        assert_eq!(
+            failures,
+            [(FailureKind::Refused, 2), (FailureKind::Timeout, 1)]
+        );
+        assert_eq!((tally.targets[0].failed, tally.targets[1].failed), (3, 0));
+    }
+}

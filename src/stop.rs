@@ -1,0 +1,44 @@
+//! How a run is told to end.
+
+use parking_lot::{Condvar, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// A request to stop a run early: set once, by a signal or by whoever started the run, and never
+/// taken back. The pacer stops pacing and the queue's tokens stay unsent.
+#[derive(Debug, Default)]
+pub struct Stop {
+    requested: AtomicBool,
+    lock: Mutex<()>,
+    changed: Condvar,
+}
+
+impl Stop {
+    pub fn request(&self) {
+        // Under the lock, so that nobody who has just looked goes to sleep and misses it.
+        let _guard = self.lock.lock();
+        self.requested.store(true, Relaxed);
+        self.changed.notify_all();
+    }
+
+    pub fn is_requested(&self) -> bool {
+        self.requested.load(Relaxed)
+    }
+
+    /// Waits for at most `timeout`; true if the stop was requested.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now().checked_add(timeout);
+        let mut guard = self.lock.lock();
+        while !self.is_requested() {
+            match deadline {
+                Some(deadline) => {
+                    if self.changed.wait_until(&mut guard, deadline).timed_out() {
+                        break;
+                    }
+                }
+                None => self.changed.wait(&mut guard),
+            }
+        }
+        self.is_requested()
+    }
+}
