@@ -4,6 +4,7 @@ pub mod client;
 pub mod clock;
 pub mod engine;
 pub mod keys;
+pub mod limiter;
 pub mod schedule;
 pub mod stats;
 pub mod stop;

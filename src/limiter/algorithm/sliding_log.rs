@@ -1,0 +1,151 @@
+//! The sliding-window log: at most `limit` admissions in *any* interval of the window's length.
+//!
+//! The instants of the admissions are kept, oldest first. An admission at t counts in `[t, t + window)` and is
+//! forgotten after it; a blocked check is not written down. This is the exact algorithm: it holds 8 bytes for each
+//! admission that counts, so at most 8 MB a key, at the largest limit.
+//!
+//! - **Another limit**: what counts is measured against the new one; above it, the key is blocked until enough expired.
+//! - **Another window**: the log is read, and cut, by the window of the present check. What a short window has cut is
+//!   not there for a longer one.
+//! - **The clock stepped back**: admissions from the future count as made now, so none expires too early and none
+//!   later than a window from now.
+
+use super::Algorithm;
+use crate::limiter::check::{Decision, Limit, Window};
+use crate::limiter::clock::Timestamp;
+use std::collections::VecDeque;
+
+#[derive(Debug, Clone, Default)]
+pub struct SlidingLog {
+    admitted: VecDeque<Timestamp>,
+}
+
+impl Algorithm for SlidingLog {
+    const NAME: &'static str = "sliding-log";
+
+    fn check(&mut self, now: Timestamp, limit: Limit, window: Window) -> Decision {
+        for future in self.admitted.iter_mut().rev().take_while(|at| **at > now) {
+            *future = now;
+        }
+        while self
+            .admitted
+            .front()
+            .is_some_and(|&at| at + window.length() <= now)
+        {
+            self.admitted.pop_front();
+        }
+
+        let allowed = self.admitted.len() < limit.get() as usize;
+        if allowed {
+            self.admitted.push_back(now);
+        }
+        let counted = self.admitted.len();
+        // More is available once fewer than min(counted, limit) count: with a lowered limit not yet at the oldest.
+        let next_to_matter = counted.saturating_sub(limit.get() as usize);
+        let reset = (self.admitted[next_to_matter] + window.length()).since(now);
+        if allowed {
+            Decision::allow(limit, limit.get() - counted as u32, reset)
+        } else {
+            Decision::block(limit, reset)
+        }
+    }
+
+    fn expiry(&self, window: Window) -> Timestamp {
+        self.admitted
+            .back()
+            .map_or(Timestamp::default(), |&newest| newest + window.length())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{at, history, limit, window};
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The model is the definition itself, over all admissions ever made.
+        #[test]
+        fn it_decides_as_the_definition_does((limit, window, times) in history()) {
+            let mut log = SlidingLog::default();
+            let mut model: Vec<Timestamp> = Vec::new();
+            for now in times {
+                let counted = model.iter().filter(|&&t| now.since(t) < window.length()).count();
+                let decision = log.check(now, limit, window);
+                prop_assert_eq!(decision.allowed, counted < limit.get() as usize);
+                if decision.allowed {
+                    model.push(now);
+                    prop_assert_eq!(decision.remaining as usize, limit.get() as usize - counted - 1);
+                }
+            }
+        }
+
+        #[test]
+        fn no_interval_of_the_windows_length_holds_more_than_the_limit((limit, window, times) in history()) {
+            let mut log = SlidingLog::default();
+            let admitted: Vec<_> = times
+                .into_iter()
+                .filter(|&now| log.check(now, limit, window).allowed)
+                .collect();
+            for span in admitted.windows(limit.get() as usize + 1) {
+                prop_assert!(span[span.len() - 1].since(span[0]) >= window.length());
+            }
+        }
+    }
+
+    #[test]
+    fn an_admission_stops_counting_exactly_one_window_later() {
+        let (limit, window) = (limit(1), window(10));
+        let mut log = SlidingLog::default();
+        assert!(log.check(at(0), limit, window).allowed);
+        assert!(!log.check(at(9_999), limit, window).allowed);
+        assert!(log.check(at(10_000), limit, window).allowed);
+    }
+
+    #[test]
+    fn reset_is_when_the_oldest_admission_expires() {
+        let (limit, window) = (limit(3), window(10));
+        let mut log = SlidingLog::default();
+        log.check(at(0), limit, window);
+        let decision = log.check(at(4_000), limit, window);
+        assert_eq!((decision.remaining, decision.reset.get()), (1, 6_000));
+    }
+
+    #[test]
+    fn blocked_checks_do_not_count() {
+        let (limit, window) = (limit(1), window(10));
+        let mut log = SlidingLog::default();
+        log.check(at(0), limit, window);
+        for now in 1..1_000 {
+            assert!(!log.check(at(now), limit, window).allowed);
+        }
+        assert!(log.check(at(10_000), limit, window).allowed);
+    }
+
+    #[test]
+    fn a_lowered_limit_blocks_until_enough_has_expired() {
+        let window = window(10);
+        let mut log = SlidingLog::default();
+        for now in 0..5 {
+            log.check(at(now * 1_000), limit(5), window);
+        }
+        let decision = log.check(at(5_000), limit(2), window);
+        assert_eq!(
+            decision.retry_after().unwrap().get(),
+            8_000,
+            "the fourth of five, made at 3 ms, must expire"
+        );
+        assert!(!log.check(at(12_999), limit(2), window).allowed);
+        assert!(log.check(at(13_000), limit(2), window).allowed);
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_delays_nobody_by_more_than_the_window() {
+        let (limit, window) = (limit(1), window(10));
+        let mut log = SlidingLog::default();
+        log.check(at(3_600_000_000), limit, window);
+        let decision = log.check(at(0), limit, window);
+        assert_eq!(decision.retry_after(), Some(window.length()));
+        assert!(log.check(at(10_000), limit, window).allowed);
+    }
+}

@@ -1,0 +1,183 @@
+//! What is asked of the limiter and what it answers. Every type here is valid once it exists.
+
+use super::clock::Micros;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// May `key` make one more request, at `limit` requests per `window`?
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Check {
+    pub key: Key,
+    pub limit: Limit,
+    pub window: Window,
+}
+
+/// The part of a check that is out of its range, and the range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum CheckError {
+    #[error("key must be a string of 1 to {} bytes", Key::MAX_BYTES)]
+    Key,
+    #[error("limit must be an integer from 1 to {}", Limit::MAX)]
+    Limit,
+    #[error("window_ms must be an integer from 1 to {}", Window::MAX_MILLIS)]
+    Window,
+}
+
+impl CheckError {
+    /// The field's name in a request.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Limit => "limit",
+            Self::Window => "window_ms",
+        }
+    }
+}
+
+/// Who is limited: any text of 1 to 256 bytes. Clones share the text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Arc<str>);
+
+impl Key {
+    pub const MAX_BYTES: usize = 256;
+
+    pub fn new(text: &str) -> Result<Self, CheckError> {
+        if (1..=Self::MAX_BYTES).contains(&text.len()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(CheckError::Key)
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Requests per window: 1 to 1,000,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Limit(u32);
+
+impl Limit {
+    pub const MAX: u32 = 1_000_000;
+
+    pub fn new(requests: u64) -> Result<Self, CheckError> {
+        u32::try_from(requests)
+            .ok()
+            .filter(|requests| (1..=Self::MAX).contains(requests))
+            .map(Self)
+            .ok_or(CheckError::Limit)
+    }
+
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// The time a limit is for: 1 to 86,400,000 whole milliseconds, a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Window(Micros);
+
+impl Window {
+    pub const MAX_MILLIS: u64 = 24 * 60 * 60 * 1_000;
+
+    pub fn from_millis(millis: u64) -> Result<Self, CheckError> {
+        if (1..=Self::MAX_MILLIS).contains(&millis) {
+            Ok(Self(Micros::new(millis * 1_000)))
+        } else {
+            Err(CheckError::Window)
+        }
+    }
+
+    pub const fn length(self) -> Micros {
+        self.0
+    }
+}
+
+/// The answer to a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    pub allowed: bool,
+    /// The limit that was asked for.
+    pub limit: Limit,
+    /// How many more checks would be allowed at this instant; 0 when this one was blocked.
+    pub remaining: u32,
+    /// How long until more than `remaining` would be allowed, if nothing else is admitted until then. Never zero, and
+    /// never longer than the window.
+    ///
+    /// This is the effective window of draft-ietf-httpapi-ratelimit-headers, section 4.1.2 (parameter `t`): "the
+    /// number of seconds within which the client can use no more than the available quota". It is not the time until
+    /// the whole quota is back: by section 6 of the draft `Retry-After` should not end before the effective window.
+    pub reset: Micros,
+}
+
+impl Decision {
+    pub(super) fn allow(limit: Limit, remaining: u32, reset: Micros) -> Self {
+        Self {
+            allowed: true,
+            limit,
+            remaining,
+            reset,
+        }
+    }
+
+    pub(super) fn block(limit: Limit, reset: Micros) -> Self {
+        Self {
+            allowed: false,
+            limit,
+            remaining: 0,
+            reset,
+        }
+    }
+
+    /// How long a blocked caller must wait: a check exactly then is allowed if nothing else was admitted meanwhile,
+    /// one microsecond earlier it is not. As nothing remains after a block, this is `reset`.
+    pub fn retry_after(&self) -> Option<Micros> {
+        (!self.allowed).then_some(self.reset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_can_only_be_made_of_values_in_range() {
+        assert_eq!(Key::new(""), Err(CheckError::Key));
+        assert_eq!(Key::new(&"k".repeat(257)), Err(CheckError::Key));
+        assert!(Key::new(&"k".repeat(256)).is_ok());
+        assert_eq!(
+            Key::new(&"é".repeat(129)),
+            Err(CheckError::Key),
+            "bytes count"
+        );
+
+        assert_eq!(Limit::new(0), Err(CheckError::Limit));
+        assert_eq!(Limit::new(1_000_001), Err(CheckError::Limit));
+        assert_eq!(Limit::new(u64::MAX), Err(CheckError::Limit));
+        assert!(Limit::new(1).is_ok() && Limit::new(1_000_000).is_ok());
+
+        assert_eq!(Window::from_millis(0), Err(CheckError::Window));
+        assert_eq!(Window::from_millis(86_400_001), Err(CheckError::Window));
+        assert_eq!(Window::from_millis(u64::MAX), Err(CheckError::Window));
+        assert!(Window::from_millis(1).is_ok() && Window::from_millis(86_400_000).is_ok());
+    }
+
+    #[test]
+    fn an_error_names_its_field_and_the_range() {
+        for (error, text) in [
+            (CheckError::Key, "key must be a string of 1 to 256 bytes"),
+            (
+                CheckError::Limit,
+                "limit must be an integer from 1 to 1000000",
+            ),
+            (
+                CheckError::Window,
+                "window_ms must be an integer from 1 to 86400000",
+            ),
+        ] {
+            assert_eq!(error.to_string(), text);
+            assert!(text.starts_with(error.field()));
+        }
+    }
+}

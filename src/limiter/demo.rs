@@ -1,0 +1,35 @@
+//! A limiter cluster within this process, for trying the load generator without one.
+
+use super::algorithm::AlgorithmKind;
+use super::clock::SystemClock;
+use super::node::Node;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+const NODES: usize = 3;
+
+/// Three nodes, `demo-1` to `demo-3`, on free loopback ports. They share one memory store with the sliding log, so the
+/// cluster as a whole keeps each key's limit. Like [`Node`], they serve until the process ends.
+#[derive(Debug)]
+pub struct Demo {
+    nodes: Vec<Node>,
+}
+
+impl Demo {
+    /// # Errors
+    /// Those of [`Node::start`].
+    pub fn start() -> io::Result<Self> {
+        let store = AlgorithmKind::SlidingLog.in_memory(SystemClock::new());
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let nodes = (1..=NODES)
+            .map(|number| Node::start(any_port, format!("demo-{number}"), Arc::clone(&store)))
+            .collect::<io::Result<_>>()?;
+        Ok(Self { nodes })
+    }
+
+    /// Where the nodes listen, in the order of their names.
+    pub fn addrs(&self) -> Vec<SocketAddr> {
+        self.nodes.iter().map(Node::addr).collect()
+    }
+}

@@ -1,0 +1,29 @@
+//! The reference rate limiter: what the load generator is tried against, and what `--demo` runs.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`check`] | what is asked and answered: [`Check`], [`Decision`] |
+//! | [`clock`] | time as a value: [`Timestamp`], [`Micros`], and the [`Clock`]s that read it |
+//! | [`algorithm`] | the algorithms: pure functions of a key's state and the time, one file each |
+//! | [`store`] | where the keys' states live: the [`Store`] trait and its implementations, one file each |
+//! | [`node`] | a store served over HTTP: [`Node`] |
+//! | [`demo`] | three nodes on one store: [`Demo`] |
+//!
+//! One check costs one admission. A key has one state, whatever limit and window it is checked with: a client under
+//! two policies is two keys. Each algorithm says what a changed limit or window means for it; none panics, and none
+//! makes a caller wait longer than the window it asked with, not even after the clock stepped back.
+
+pub mod algorithm;
+pub mod check;
+pub mod clock;
+pub mod demo;
+mod http;
+pub mod node;
+pub mod store;
+
+pub use algorithm::{Algorithm, AlgorithmKind};
+pub use check::{Check, CheckError, Decision, Key, Limit, Window};
+pub use clock::{Clock, ManualClock, Micros, SystemClock, Timestamp};
+pub use demo::Demo;
+pub use node::Node;
+pub use store::{MemoryStore, Store, StoreError};

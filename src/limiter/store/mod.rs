@@ -1,0 +1,28 @@
+//! Where the keys' states live, one file each.
+
+mod memory;
+
+pub use memory::MemoryStore;
+
+use super::check::{Check, Decision};
+use thiserror::Error;
+
+/// Decides checks, one key's after another. Any number of nodes may share one store; then they share its limits.
+pub trait Store: Send + Sync + 'static {
+    /// Decides about one request and counts it if it is allowed.
+    ///
+    /// # Errors
+    /// The store could not be asked or did not answer; whether the request was counted is then unknown.
+    fn check(&self, check: &Check) -> Result<Decision, StoreError>;
+}
+
+/// Why a store gave no decision.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct StoreError(Box<dyn std::error::Error + Send + Sync>);
+
+impl StoreError {
+    pub fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(cause.into())
+    }
+}

@@ -1,0 +1,406 @@
+//! A limiter node as its clients meet it: bytes on a real socket.
+
+use loadgen::limiter::{AlgorithmKind, Demo, ManualClock, Micros, Node, Store, Timestamp};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+struct Reply {
+    status: u16,
+    headers: HashMap<String, String>,
+    body: String,
+}
+
+impl Reply {
+    fn json(&self) -> Value {
+        assert_eq!(self.headers["content-type"], "application/json");
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    fn open(addr: SocketAddr) -> Self {
+        let stream = TcpStream::connect(addr).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.get_mut().write_all(bytes.as_ref()).unwrap();
+    }
+
+    fn receive(&mut self) -> Reply {
+        let mut line = || {
+            let mut line = String::new();
+            self.0.read_line(&mut line).unwrap();
+            line.trim_end().to_owned()
+        };
+        let status = line().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers: HashMap<_, _> = std::iter::from_fn(|| Some(line()))
+            .take_while(|line| !line.is_empty())
+            .map(|line| {
+                let (name, value) = line.split_once(": ").unwrap();
+                (name.to_ascii_lowercase(), value.to_owned())
+            })
+            .collect();
+        let mut body = vec![0; headers["content-length"].parse().unwrap()];
+        self.0.read_exact(&mut body).unwrap();
+        Reply {
+            status,
+            headers,
+            body: String::from_utf8(body).unwrap(),
+        }
+    }
+
+    fn request(&mut self, method: &str, path: &str, body: &str) -> Reply {
+        self.send(format!(
+            "{method} {path} HTTP/1.1\r\nHost: n\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        self.receive()
+    }
+
+    fn check(&mut self, key: &str, limit: u64, window_ms: u64) -> Reply {
+        let body = json!({"key": key, "limit": limit, "window_ms": window_ms});
+        self.request("POST", "/check", &body.to_string())
+    }
+}
+
+/// A node whose time stands still at a whole minute.
+fn node(kind: AlgorithmKind) -> (Node, ManualClock) {
+    let clock = ManualClock::at(Timestamp::from_micros(1_700_000_040_000_000));
+    (start("node-a", kind.in_memory(clock.clone())), clock)
+}
+
+fn start(name: &str, store: Arc<dyn Store>) -> Node {
+    Node::start("127.0.0.1:0".parse().unwrap(), name, store).unwrap()
+}
+
+fn connect() -> Connection {
+    Connection::open(node(AlgorithmKind::SlidingLog).0.addr())
+}
+
+#[test]
+fn an_allowed_check_is_a_200_that_tells_the_quota() {
+    let reply = connect().check("k", 100, 60_000);
+    assert_eq!(reply.status, 200);
+    assert_eq!(
+        reply.body,
+        r#"{"allowed":true,"limit":100,"remaining":99,"reset_ms":60000,"node":"node-a"}"#
+    );
+    for (name, value) in [
+        ("content-type", "application/json"),
+        ("ratelimit-policy", r#""default";q=100;w=60"#),
+        ("ratelimit", r#""default";r=99;t=60"#),
+        ("x-ratelimit-limit", "100"),
+        ("x-ratelimit-remaining", "99"),
+        ("x-ratelimit-reset", "60"),
+    ] {
+        assert_eq!(reply.headers[name], value, "{name}");
+    }
+    assert!(!reply.headers.contains_key("retry-after"));
+}
+
+#[test]
+fn a_blocked_check_is_a_429_that_tells_when_to_come_back() {
+    let (node, clock) = node(AlgorithmKind::SlidingLog);
+    let mut connection = Connection::open(node.addr());
+    connection.check("k", 1, 60_000);
+    clock.advance(Micros::new(30_499_001));
+    let reply = connection.check("k", 1, 60_000);
+    assert_eq!(reply.status, 429);
+    assert_eq!(
+        reply.json(),
+        json!({
+            "allowed": false, "limit": 1, "remaining": 0, "node": "node-a",
+            "reset_ms": 29_501, "retry_after_ms": 29_501,
+        })
+    );
+    for (name, value) in [
+        ("retry-after", "30"),
+        ("ratelimit-policy", r#""default";q=1;w=60"#),
+        ("ratelimit", r#""default";r=0;t=30"#),
+        ("x-ratelimit-limit", "1"),
+        ("x-ratelimit-remaining", "0"),
+        ("x-ratelimit-reset", "30"),
+    ] {
+        assert_eq!(reply.headers[name], value, "{name}");
+    }
+}
+
+#[test]
+fn retry_after_is_at_least_a_second_and_rounded_up() {
+    let (node, clock) = node(AlgorithmKind::SlidingLog);
+    let mut connection = Connection::open(node.addr());
+    connection.check("k", 1, 2_000);
+    for (passed, retry_after) in [(0, "2"), (999_999, "2"), (1, "1"), (999_999, "1")] {
+        clock.advance(Micros::new(passed));
+        assert_eq!(
+            connection.check("k", 1, 2_000).headers["retry-after"],
+            retry_after
+        );
+    }
+    clock.advance(Micros::new(1));
+    assert_eq!(connection.check("k", 1, 2_000).status, 200);
+}
+
+#[test]
+fn every_algorithm_blocks_over_the_limit_and_allows_after_the_wait() {
+    for &kind in AlgorithmKind::ALL {
+        let (node, clock) = node(kind);
+        let mut connection = Connection::open(node.addr());
+        for _ in 0..3 {
+            assert_eq!(connection.check("k", 3, 60_000).status, 200, "{kind}");
+        }
+        let blocked = connection.check("k", 3, 60_000);
+        assert_eq!(blocked.status, 429, "{kind}");
+        let wait = blocked.json()["retry_after_ms"].as_u64().unwrap();
+        clock.advance(Micros::new(wait * 1_000));
+        assert_eq!(connection.check("k", 3, 60_000).status, 200, "{kind}");
+    }
+}
+
+#[test]
+fn one_connection_serves_many_requests_of_all_outcomes() {
+    let mut connection = connect();
+    for _ in 0..3 {
+        assert_eq!(connection.check("k", 1_000, 60_000).status, 200);
+        assert_eq!(connection.request("GET", "/nowhere", "").status, 404);
+        assert_eq!(connection.request("POST", "/check", "{").status, 400);
+        assert_eq!(
+            connection
+                .request("PUT", "/check", "a body nobody reads")
+                .status,
+            405
+        );
+        assert_eq!(connection.request("GET", "/health", "").status, 200);
+    }
+}
+
+#[test]
+fn health_is_for_get_and_head() {
+    let mut connection = connect();
+    let reply = connection.request("GET", "/health", "");
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json(), json!({"status": "ok", "node": "node-a"}));
+
+    let reply = connection.request("HEAD", "/health", "");
+    assert_eq!((reply.status, reply.body.as_str()), (200, ""));
+    // A body sent after all would be taken for this one's status line.
+    assert_eq!(connection.request("GET", "/health", "").status, 200);
+}
+
+#[test]
+fn another_method_is_a_405_that_lists_the_allowed_ones() {
+    let mut connection = connect();
+    for (method, path, allow) in [
+        ("GET", "/check", "POST"),
+        ("DELETE", "/check", "POST"),
+        ("OPTIONS", "/check", "POST"),
+        ("POST", "/health", "GET, HEAD"),
+    ] {
+        let reply = connection.request(method, path, "");
+        assert_eq!(reply.status, 405, "{method} {path}");
+        assert_eq!(reply.headers["allow"], allow);
+        assert!(reply.json()["error"].is_string());
+    }
+}
+
+#[test]
+fn another_path_is_a_404() {
+    let mut connection = connect();
+    for path in ["/", "/check/", "/Check", "/health/x"] {
+        let reply = connection.request("POST", path, "{}");
+        assert_eq!(reply.status, 404, "{path}");
+        assert!(reply.json()["error"].is_string());
+    }
+    assert_eq!(
+        connection.request("GET", "/health?from=test", "").status,
+        200
+    );
+}
+
+#[test]
+fn a_bad_field_is_a_400_that_names_it() {
+    let mut connection = connect();
+    let long = "k".repeat(257);
+    for (body, field) in [
+        (json!({"limit": 1, "window_ms": 1}), "key"),
+        (json!({"key": "", "limit": 1, "window_ms": 1}), "key"),
+        (json!({"key": long, "limit": 1, "window_ms": 1}), "key"),
+        (json!({"key": 1, "limit": 1, "window_ms": 1}), "key"),
+        (json!({"key": "k", "window_ms": 1}), "limit"),
+        (json!({"key": "k", "limit": 0, "window_ms": 1}), "limit"),
+        (json!({"key": "k", "limit": -1, "window_ms": 1}), "limit"),
+        (json!({"key": "k", "limit": 1.5, "window_ms": 1}), "limit"),
+        (json!({"key": "k", "limit": "1", "window_ms": 1}), "limit"),
+        (
+            json!({"key": "k", "limit": 1_000_001, "window_ms": 1}),
+            "limit",
+        ),
+        (json!({"key": "k", "limit": 1}), "window_ms"),
+        (json!({"key": "k", "limit": 1, "window_ms": 0}), "window_ms"),
+        (
+            json!({"key": "k", "limit": 1, "window_ms": 86_400_001}),
+            "window_ms",
+        ),
+    ] {
+        let reply = connection.request("POST", "/check", &body.to_string());
+        assert_eq!(reply.status, 400, "{body}");
+        assert_eq!(reply.json()["field"], field, "{body}");
+    }
+    let reply = connection.request(
+        "POST",
+        "/check",
+        r#"{"key":"k","limit":0,"window_ms":60000}"#,
+    );
+    assert_eq!(
+        reply.body,
+        r#"{"error":"limit must be an integer from 1 to 1000000","field":"limit"}"#
+    );
+}
+
+#[test]
+fn a_body_that_is_no_json_object_is_a_400() {
+    let mut connection = connect();
+    for body in ["", "{", "[]", "k"] {
+        let reply = connection.request("POST", "/check", body);
+        assert_eq!(reply.status, 400, "{body}");
+        assert!(reply.json()["error"].is_string());
+    }
+}
+
+#[test]
+fn fields_it_does_not_know_are_ignored() {
+    let body = r#"{"key":"k","limit":1,"window_ms":1000,"cost":7,"why":{"a":[null]}}"#;
+    assert_eq!(connect().request("POST", "/check", body).status, 200);
+}
+
+fn chunked(chunks: &[&str]) -> String {
+    let mut request =
+        "POST /check HTTP/1.1\r\nHost: n\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+    for chunk in chunks {
+        request += &format!("{:x}\r\n{chunk}\r\n", chunk.len());
+    }
+    request + "0\r\n\r\n"
+}
+
+#[test]
+fn a_chunked_body_is_a_body() {
+    let mut connection = connect();
+    for _ in 0..2 {
+        connection.send(chunked(&[r#"{"key":"k","li"#, r#"mit":9,"window_ms":1}"#]));
+        assert_eq!(connection.receive().status, 200);
+    }
+}
+
+#[test]
+fn a_broken_chunk_is_a_400_and_the_end_of_the_connection() {
+    let mut connection = connect();
+    connection.send("POST /check HTTP/1.1\r\nHost: n\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n");
+    let reply = connection.receive();
+    assert_eq!(reply.status, 400);
+    assert!(reply.json()["error"].is_string());
+    assert_eq!(connection.0.read(&mut [0]).unwrap(), 0);
+}
+
+/// A valid check of `bytes` bytes, padded with a field that is ignored.
+fn check_of(bytes: usize) -> String {
+    let frame = r#"{"key":"k","limit":9,"window_ms":60000,"pad":""}"#;
+    let (head, tail) = frame.split_at(frame.len() - 2);
+    head.to_owned() + &" ".repeat(bytes - frame.len()) + tail
+}
+
+#[test]
+fn a_body_over_64_kib_is_a_413_and_one_of_64_kib_is_not() {
+    let mut connection = connect();
+    let (largest, too_large) = (check_of(64 * 1024), check_of(64 * 1024 + 1));
+
+    assert_eq!(connection.request("POST", "/check", &largest).status, 200);
+    let reply = connection.request("POST", "/check", &too_large);
+    assert_eq!(reply.status, 413);
+    assert!(reply.json()["error"].is_string());
+
+    for (body, status) in [(&largest, 200), (&too_large, 413)] {
+        let (head, tail) = body.split_at(40_000);
+        connection.send(chunked(&[head, tail]));
+        assert_eq!(connection.receive().status, status);
+    }
+    assert_eq!(connection.request("GET", "/health", "").status, 200);
+}
+
+/// A client that never stops sending must not keep the node reading: it hears 413 and is cut off.
+#[test]
+fn an_endless_body_is_cut_off() {
+    for head in ["Transfer-Encoding: chunked", "Content-Length: 9999999999"] {
+        let mut connection = connect();
+        connection.send(format!("POST /check HTTP/1.1\r\nHost: n\r\n{head}\r\n\r\n"));
+        let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+        let mut sent = 0;
+        while connection.0.get_mut().write_all(chunk.as_bytes()).is_ok() {
+            sent += chunk.len();
+            assert!(sent < 256 << 20, "still reading after {sent} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_huge_body_is_refused_before_it_is_sent() {
+    let mut connection = connect();
+    connection.send("POST /check HTTP/1.1\r\nHost: n\r\nContent-Length: 9999999999\r\n\r\n");
+    assert_eq!(connection.receive().status, 413);
+}
+
+#[test]
+fn expect_100_continue_is_honoured() {
+    let mut connection = connect();
+    let body = json!({"key": "k", "limit": 1, "window_ms": 1}).to_string();
+    connection.send(format!(
+        "POST /check HTTP/1.1\r\nHost: n\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    ));
+    let mut line = String::new();
+    connection.0.read_line(&mut line).unwrap();
+    assert_eq!(line, "HTTP/1.1 100 Continue\r\n");
+    connection.0.read_line(&mut line).unwrap();
+    connection.send(body);
+    assert_eq!(connection.receive().status, 200);
+}
+
+#[test]
+fn nodes_on_one_store_share_its_limits() {
+    let store = AlgorithmKind::SlidingLog.in_memory(ManualClock::default());
+    let nodes = ["a", "b"].map(|name| start(name, Arc::clone(&store)));
+    let [mut a, mut b] = nodes.map(|node| Connection::open(node.addr()));
+    assert_eq!(a.check("k", 2, 60_000).json()["node"], "a");
+    let second = b.check("k", 2, 60_000);
+    assert_eq!(
+        (second.json()["node"].clone(), second.status),
+        (json!("b"), 200)
+    );
+    assert_eq!(a.check("k", 2, 60_000).status, 429);
+    assert_eq!(b.check("k", 2, 60_000).status, 429);
+}
+
+#[test]
+fn the_demo_is_three_nodes_with_one_limit() {
+    let demo = Demo::start().unwrap();
+    let mut nodes: Vec<_> = demo.addrs().into_iter().map(Connection::open).collect();
+    let replies: Vec<_> = (0..6)
+        .map(|turn| nodes[turn % 3].check("k", 4, 86_400_000))
+        .collect();
+    let statuses: Vec<_> = replies.iter().map(|reply| reply.status).collect();
+    assert_eq!(statuses, [200, 200, 200, 200, 429, 429]);
+    let names: Vec<_> = replies
+        .iter()
+        .map(|reply| reply.json()["node"].clone())
+        .collect();
+    assert_eq!(names[..3], ["demo-1", "demo-2", "demo-3"]);
+}
