@@ -56,7 +56,7 @@ impl Keys {
 /// A fixed set is dealt in rounds: each round deals every key once, in an order drawn from the
 /// seed and the round's number (Fisher–Yates). Fresh keys run through a permutation of all 32-bit
 /// numbers, so none comes twice within 2³² requests.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Dealer {
     seed: u64,
     random: ChaCha8Rng,

@@ -1,1 +1,89 @@
-fn main() {}
+use anyhow::Context;
+use loadgen::cli::{Arguments, Refusal};
+use loadgen::client::Target;
+use loadgen::engine::{self, RunError};
+use loadgen::limiter::Demo;
+use loadgen::plan::{Cluster, Plan};
+use loadgen::report::{Console, heading, summary};
+use loadgen::{signals, stop::Stop};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The run broke.
+const BROKE: u8 = 1;
+/// It was refused: something asked for can't be.
+const REFUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    let plan = match Arguments::parse(std::env::args_os()).and_then(|args| Plan::new(&args)) {
+        Ok(plan) => plan,
+        Err(Refusal::Asked(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(Refusal::Wrong(line)) => return give_up(REFUSED, line),
+    };
+    match run(&plan) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match error.downcast_ref() {
+            Some(RunError::NoTargetResolves(_)) => give_up(REFUSED, error),
+            _ => give_up(BROKE, format!("{error:#}")),
+        },
+    }
+}
+
+fn give_up(code: u8, why: impl std::fmt::Display) -> ExitCode {
+    eprintln!("loadgen: {why}");
+    ExitCode::from(code)
+}
+
+fn run(plan: &Plan) -> anyhow::Result<()> {
+    let stop = Arc::new(Stop::default());
+    signals::install(stop.clone()).context("signal handlers")?;
+    raise_descriptor_limit();
+    let (targets, _nodes) = open(&plan.cluster)?;
+
+    let stop_printing = stop.clone();
+    let console = Console::start(std::io::stdout(), move || stop_printing.request())
+        .context("the console's thread")?;
+    console.print(heading(plan, &targets));
+    let results = engine::run(plan, &targets, &stop, &console)?;
+    console.print_surely(summary(&results, &targets));
+
+    let missed = console.close().context("standard output")?;
+    if missed > 0 {
+        eprintln!("loadgen: {missed} lines were not printed, since nobody read standard output");
+    }
+    Ok(())
+}
+
+/// The targets, and the nodes started to be them, which serve for as long as they are kept.
+fn open(cluster: &Cluster) -> anyhow::Result<(Vec<Target>, Option<Demo>)> {
+    match cluster {
+        Cluster::Targets(targets) => Ok((targets.clone(), None)),
+        Cluster::Demo { path } => {
+            let demo = Demo::start().context("the demo's nodes")?;
+            let targets = demo.addrs().into_iter().map(|addr| {
+                Target::new(&format!("http://{addr}"), path).map_err(anyhow::Error::msg)
+            });
+            Ok((targets.collect::<Result<_, _>>()?, Some(demo)))
+        }
+    }
+}
+
+/// Each connection takes a descriptor, and the usual soft limit of 1,024 is for programs that use
+/// `select`. Where it can't be raised, connections fail with a kind of their own.
+fn raise_descriptor_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: maximum,
+                maximum,
+            },
+        );
+    }
+}

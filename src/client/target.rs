@@ -12,7 +12,6 @@ pub struct Target {
     /// Without the brackets of an IPv6 address.
     pub(super) host: String,
     pub(super) port: u16,
-    pub(super) tls: bool,
 }
 
 impl Target {
@@ -25,11 +24,9 @@ impl Target {
             return Err("contains a space, control character or backslash".to_owned());
         }
         let (scheme, rest) = base.split_once("://").ok_or("has no http:// or https://")?;
-        let tls = match scheme.to_ascii_lowercase().as_str() {
-            "http" => false,
-            "https" => true,
-            _ => return Err("is neither http:// nor https://".to_owned()),
-        };
+        if !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) {
+            return Err("is neither http:// nor https://".to_owned());
+        }
         if rest.is_empty() || rest.starts_with(['/', '?', '#', ':']) {
             return Err("has no host".to_owned());
         }
@@ -58,7 +55,6 @@ impl Target {
             uri,
             host,
             port,
-            tls,
         })
     }
 }

@@ -1,5 +1,223 @@
-pub mod pacer;
+//! A run, from its plan to its results. Every thread is started and joined here.
+
+mod pacer;
+mod reporter;
 mod sample;
 mod worker;
+
 pub use pacer::Token;
 pub use sample::Sample;
+
+use crate::client::{CheckBody, Client, Resolver, Scratch, Target};
+use crate::clock::{Clock, Monotonic, sharpen_this_thread};
+use crate::keys::{Dealer, Keys};
+use crate::plan::Plan;
+use crate::report::Console;
+use crate::schedule::Nanos;
+use crate::stats::{Counters, Ledger, Tally, Verdict};
+use crate::stop::Stop;
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use pacer::Pacer;
+use reporter::{Event, Reporter};
+use sample::SampleBuffer;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::{self, Scope, ScopedJoinHandle};
+use std::time::Duration;
+use worker::Worker;
+
+/// How long the targets' names may take to be looked up before the run starts without them.
+const FIRST_LOOKUP: Duration = Duration::from_secs(5);
+
+/// From the moment everything is ready to the schedule's start: enough for the pacer to be asleep
+/// when the first token is due.
+const LEAD: Nanos = Nanos(1_000_000);
+
+/// Enough for ureq and rustls, several times over, also in builds for debugging.
+const WORKER_STACK: usize = 256 * 1024;
+
+/// How many samples may wait for the reporter, all workers together.
+const WAITING_SAMPLES: usize = 1 << 20;
+
+/// Phases that may wait to be announced. The reporter never waits for anyone, so they never do.
+const WAITING_EVENTS: usize = 1024;
+
+/// What a run was, once it has ended.
+#[derive(Debug)]
+pub struct Results {
+    pub ledger: Ledger,
+    pub tally: Tally,
+    pub verdict: Verdict,
+    /// From the schedule's start to the end of pacing.
+    pub paced: Nanos,
+    /// From the end of pacing to the last answer.
+    pub drained: Nanos,
+    /// Whether it was stopped before its schedule ended.
+    pub interrupted: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(
+        "no target resolves to an address ({0}): give the nodes' URLs with --targets, or start \
+         three nodes in this process with --demo"
+    )]
+    NoTargetResolves(String),
+    #[error("no thread for the {0}: {1}")]
+    NoThread(&'static str, io::Error),
+}
+
+/// Carries out a plan against `targets` and returns when it is over: when the schedule has ended
+/// or `stop` was requested, and then every request in flight was answered or the drain timeout
+/// has passed. No thread outlives it, but for a name lookup that the system does not let go of.
+pub fn run(
+    plan: &Plan,
+    targets: &[Target],
+    stop: &Stop,
+    console: &Console,
+) -> Result<Results, RunError> {
+    let resolver = Resolver::start(targets).map_err(|e| RunError::NoThread("resolver", e))?;
+    let resolver = Arc::new(resolver);
+    if !resolver.any_resolved(FIRST_LOOKUP, stop) && !stop.is_requested() {
+        let names: Vec<_> = targets.iter().map(ToString::to_string).collect();
+        return Err(RunError::NoTargetResolves(names.join(", ")));
+    }
+    let keys = Keys::new(plan.keys, plan.seed);
+    let run = Run {
+        plan,
+        stop,
+        console,
+        targets: targets.len(),
+        dealer: Dealer::new(&keys, plan.seed),
+        client: Client::new(
+            targets,
+            resolver,
+            keys,
+            CheckBody::new(plan.limit, plan.window_ms),
+            plan.timeout,
+        ),
+        counters: Counters::default(),
+        samples: (0..plan.workers).map(|_| SampleBuffer::default()).collect(),
+        cut_off: AtomicBool::new(false),
+    };
+    thread::scope(|scope| run.carry_out(scope))
+}
+
+/// What the threads of a run share.
+struct Run<'a> {
+    plan: &'a Plan,
+    stop: &'a Stop,
+    console: &'a Console,
+    targets: usize,
+    dealer: Dealer,
+    client: Client,
+    counters: Counters,
+    samples: Vec<SampleBuffer>,
+    cut_off: AtomicBool,
+}
+
+impl Run<'_> {
+    fn carry_out<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Result<Results, RunError> {
+        let (queue, tokens) = bounded(self.plan.queue);
+        // Nothing is ever sent: it tells when the last worker has dropped its end.
+        let (working, all_done) = bounded::<()>(0);
+        for samples in &self.samples {
+            let worker = Worker {
+                queue: tokens.clone(),
+                targets: self.targets,
+                counters: &self.counters,
+                samples,
+                sample_capacity: (WAITING_SAMPLES / self.plan.workers).max(64),
+                stop: self.stop,
+                cut_off: &self.cut_off,
+            };
+            let working = working.clone();
+            spawn(scope, "worker", WORKER_STACK, move || {
+                let mut scratch = Scratch::default();
+                worker.run(|token, target| self.client.check(target, token.key, &mut scratch));
+                drop(working);
+            })?;
+        }
+        drop((tokens, working));
+
+        let (events, told) = bounded(WAITING_EVENTS);
+        let start = Monotonic.now() + LEAD;
+        let reporter = Reporter {
+            events: told,
+            start,
+            end: self.plan.schedule.end().map(|end| start + end),
+            stats_interval: Nanos::from(self.plan.stats_interval),
+            counters: &self.counters,
+            samples: &self.samples,
+            targets: self.targets,
+            console: self.console,
+        };
+        let reporter = spawn(scope, "reporter", DEFAULT_STACK, || reporter.run())?;
+        let pacer = Pacer {
+            schedule: &self.plan.schedule,
+            start,
+            keys: self.dealer.clone(),
+            queue,
+            counters: &self.counters,
+            stop: self.stop,
+        };
+        let announce = announcer(events.clone());
+        let pacer = spawn(scope, "pacer", DEFAULT_STACK, move || {
+            sharpen_this_thread();
+            pacer.run(&Monotonic, announce);
+        })?;
+
+        join(pacer);
+        let pacing_ended = Monotonic.now();
+        // The reporter ends after this sender does, so it is there to be told.
+        let _ = events.send(Event::PacingEnded);
+        if let Err(RecvTimeoutError::Timeout) = all_done.recv_timeout(self.plan.drain_timeout) {
+            self.cut_off.store(true, Relaxed);
+            self.client.interrupt();
+            let _ = all_done.recv();
+        }
+        let all_ended = Monotonic.now();
+        drop(events);
+        let tally = join(reporter);
+        let ledger = self.counters.ledger();
+        Ok(Results {
+            verdict: Verdict::new(&ledger, tally.late + self.counters.unsent_late.get()),
+            ledger,
+            tally,
+            paced: pacing_ended.since(start),
+            drained: all_ended.since(pacing_ended),
+            interrupted: self.stop.is_requested(),
+        })
+    }
+}
+
+/// Tells the reporter of phases, without waiting.
+fn announcer(events: Sender<Event>) -> impl FnMut(crate::schedule::Phase) {
+    move |phase| drop(events.try_send(Event::Phase(phase)))
+}
+
+/// What Rust gives a thread by itself.
+const DEFAULT_STACK: usize = 2 * 1024 * 1024;
+
+fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &'static str,
+    stack: usize,
+    body: impl FnOnce() -> T + Send + 'scope,
+) -> Result<ScopedJoinHandle<'scope, T>, RunError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .stack_size(stack)
+        .spawn_scoped(scope, body)
+        .map_err(|error| RunError::NoThread(name, error))
+}
+
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

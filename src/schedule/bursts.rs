@@ -1,4 +1,5 @@
 use super::{Count, Mode, Nanos, Phase, Profile, Rate};
+use std::fmt;
 
 /// A steady rate r with bursts of rate b: each lasts B, and one starts every I, the first at I.
 ///
@@ -99,5 +100,20 @@ impl Profile for Bursts {
                 end,
             }
         }
+    }
+}
+
+impl fmt::Display for Bursts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Bursts {
+            steady,
+            burst,
+            duration,
+            interval,
+        } = self;
+        write!(
+            f,
+            "{steady}/s with bursts of {burst}/s for {duration} every {interval}"
+        )
     }
 }

@@ -54,6 +54,10 @@ impl Schedule {
         self.end
     }
 
+    pub fn profile(&self) -> &dyn Profile {
+        &*self.profile
+    }
+
     /// The phase that `at` falls into.
     pub fn phase(&self, at: Nanos) -> Phase {
         self.profile.phase(at)

@@ -5,8 +5,8 @@ use std::fmt;
 /// due in `[0, t)`, with N(0) = 0, never decreasing.
 ///
 /// A new profile is a sibling file with these functions in closed form; pacing, totals and
-/// announcements need nothing else.
-pub trait Profile: fmt::Debug + Send + Sync {
+/// announcements need nothing else. It displays as a person would say it: `10/s`.
+pub trait Profile: fmt::Debug + fmt::Display + Send + Sync {
     /// N(t).
     fn count_at(&self, t: Nanos) -> Count;
 

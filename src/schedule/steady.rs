@@ -1,4 +1,5 @@
 use super::{Count, Mode, Nanos, Phase, Profile, Rate};
+use std::fmt;
 
 /// One rate for ever: N(t) = r·t, so token k is due at ⌈k / r⌉.
 #[derive(Debug, Clone, Copy)]
@@ -28,5 +29,11 @@ impl Profile for Steady {
             start: Nanos::ZERO,
             end: None,
         }
+    }
+}
+
+impl fmt::Display for Steady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", self.rate)
     }
 }

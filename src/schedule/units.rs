@@ -45,6 +45,13 @@ impl Sub for Nanos {
     }
 }
 
+impl fmt::Display for Nanos {
+    /// In the largest unit it reaches, all digits: `90s`, `1.5s`, `250ms`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", Duration::from(*self))
+    }
+}
+
 impl From<Duration> for Nanos {
     /// Saturates at [`Nanos::MAX`].
     fn from(duration: Duration) -> Nanos {

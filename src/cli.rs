@@ -1,0 +1,419 @@
+//! Flags and environment variables: what they are called, what they mean, what they may be.
+
+use crate::schedule::Rate;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Sends checks to every node of a rate-limiter cluster on an exact, open-loop schedule, and
+/// counts what was allowed, blocked and failed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "loadgen",
+    version,
+    max_term_width = 100,
+    hide_possible_values = true
+)]
+pub struct Cli {
+    /// Base URLs of the nodes, comma-separated, http or https; requests go to them in turn
+    #[arg(long, env, hide_env_values = true, value_name = "URLS", value_parser = urls,
+          default_value = "http://ratelimiter-1:8000,http://ratelimiter-2:8000,http://ratelimiter-3:8000")]
+    pub targets: Urls,
+
+    /// Steady rate in requests per second; fractions are allowed (0.5 is one every two seconds)
+    #[arg(long, env, hide_env_values = true, value_name = "RATE", value_parser = rps,
+          default_value = "10", allow_hyphen_values = true)]
+    pub rps: Rate,
+
+    /// How long to run: seconds, or 90s, 2m, 1h30m; 0 runs until stopped
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = duration,
+          default_value = "60", allow_hyphen_values = true)]
+    pub duration: Duration,
+
+    /// Whether there are bursts: true or false
+    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
+          default_value = "true", num_args = 0..=1, default_missing_value = "true")]
+    pub burst_enabled: bool,
+
+    /// The rate of a burst is this many times the steady rate
+    #[arg(long, env, hide_env_values = true, value_name = "FACTOR", value_parser = multiplier,
+          default_value = "5", allow_hyphen_values = true)]
+    pub burst_multiplier: f64,
+
+    /// How long a burst lasts
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = some_time,
+          default_value = "5", allow_hyphen_values = true)]
+    pub burst_duration: Duration,
+
+    /// From one burst's start to the next; the first starts at this time
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = some_time,
+          default_value = "30", allow_hyphen_values = true)]
+    pub burst_interval: Duration,
+
+    /// How many threads send requests, each one at a time: 1 to 10000
+    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = workers,
+          default_value = "100", allow_hyphen_values = true)]
+    pub workers: usize,
+
+    /// How many requests may wait for a worker; what comes due beyond that is dropped
+    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = queue,
+          default_value = "10000", allow_hyphen_values = true)]
+    pub queue: usize,
+
+    /// How long one whole request may take
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = timeout,
+          default_value = "10", allow_hyphen_values = true)]
+    pub timeout: Duration,
+
+    /// How long requests in flight get when the run ends
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = duration,
+          default_value = "10", allow_hyphen_values = true)]
+    pub drain_timeout: Duration,
+
+    /// From one stats line to the next
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = stats_interval,
+          default_value = "10", allow_hyphen_values = true)]
+    pub stats_interval: Duration,
+
+    /// Appended to each target
+    #[arg(long, env = "CHECK_PATH", hide_env_values = true, value_name = "PATH",
+          value_parser = path, default_value = "/check")]
+    pub path: String,
+
+    /// The limit sent in each check
+    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = limit,
+          default_value = "100", allow_hyphen_values = true)]
+    pub limit: u64,
+
+    /// The window sent in each check, in milliseconds
+    #[arg(long, env, hide_env_values = true, value_name = "MS", value_parser = window,
+          default_value = "60000", allow_hyphen_values = true)]
+    pub window_ms: u64,
+
+    /// How many distinct keys share the traffic; 0 makes a fresh key for every request
+    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = keys,
+          default_value = "7", allow_hyphen_values = true)]
+    pub keys: u32,
+
+    /// Same seed: same keys, same order, same arrivals [default: random, printed]
+    #[arg(long, env, hide_env_values = true, value_name = "SEED", value_parser = seed,
+          allow_hyphen_values = true)]
+    pub seed: Option<u64>,
+
+    /// Start three limiter nodes in this process, on free loopback ports, and use them as targets
+    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
+          default_value = "false", num_args = 0..=1, default_missing_value = "true")]
+    pub demo: bool,
+}
+
+/// The command line as given, and which option came from where.
+#[derive(Debug)]
+pub struct Arguments {
+    pub cli: Cli,
+    matches: ArgMatches,
+}
+
+/// Why there is nothing to run.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Help or version was asked for: this text, on standard output.
+    Asked(String),
+    /// One line that names the option, its value and what is allowed.
+    Wrong(String),
+}
+
+impl Arguments {
+    /// Parses flags, then environment variables, then defaults. `arguments` begins with the
+    /// program's name.
+    pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Refusal> {
+        let matches = Cli::command()
+            .try_get_matches_from(arguments)
+            .map_err(|error| refusal(&error))?;
+        let cli = Cli::from_arg_matches(&matches).map_err(|error| refusal(&error))?;
+        Ok(Arguments { cli, matches })
+    }
+
+    /// Whether an option was given as a flag, by its variable, or not at all.
+    pub fn source(&self, option: &str) -> Option<ValueSource> {
+        self.matches.value_source(option)
+    }
+
+    /// The line that refuses an option's value: under the variable's name if that gave it.
+    pub fn refuse(&self, option: &str, allowed: impl Display) -> Refusal {
+        let name = match self.source(option) {
+            Some(ValueSource::EnvVariable) => variable(option),
+            _ => flag(option),
+        };
+        let raw = self.matches.get_raw(option).into_iter().flatten().next();
+        let value = raw.map(|value| value.to_string_lossy()).unwrap_or_default();
+        Refusal::Wrong(format!("{name} '{value}': {allowed}"))
+    }
+}
+
+fn flag(option: &str) -> String {
+    format!("--{}", option.replace('_', "-"))
+}
+
+fn variable(option: &str) -> String {
+    let command = Cli::command();
+    let argument = command
+        .get_arguments()
+        .find(|argument| argument.get_id() == option);
+    let name = argument.and_then(|argument| argument.get_env());
+    name.map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// clap's message in one line, with the variable's name where a variable gave the value: clap
+/// itself names the flag either way.
+fn refusal(error: &clap::Error) -> Refusal {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        return Refusal::Asked(error.render().to_string());
+    }
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    if error.kind() == ErrorKind::ValueValidation
+        && let Some(argument) = context(ContextKind::InvalidArg)
+        && let Some(value) = context(ContextKind::InvalidValue)
+    {
+        let flag = argument.split(' ').next().unwrap_or_default();
+        let reason = std::error::Error::source(error).map(ToString::to_string);
+        let name = if was_typed(flag) {
+            flag.to_owned()
+        } else {
+            variable(&flag.trim_start_matches('-').replace('-', "_"))
+        };
+        return Refusal::Wrong(format!("{name} '{value}': {}", reason.unwrap_or_default()));
+    }
+    let text = error.render().to_string();
+    let lines = text.lines().map(str::trim);
+    let told: Vec<_> = lines
+        .filter(|line| line.starts_with("error:") || line.starts_with("tip:"))
+        .map(|line| line.trim_start_matches("error: "))
+        .collect();
+    Refusal::Wrong(told.join("; "))
+}
+
+fn was_typed(flag: &str) -> bool {
+    std::env::args().any(|argument| {
+        argument
+            .strip_prefix(flag)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    })
+}
+
+/// A list of URLs with no empty element.
+#[derive(Debug, Clone)]
+pub struct Urls(pub Vec<String>);
+
+fn urls(text: &str) -> Result<Urls, String> {
+    const ALLOWED: &str = "must be one or more http or https URLs, separated by commas";
+    if text.trim().is_empty() {
+        return Err(format!("{ALLOWED}; there is none"));
+    }
+    let urls: Vec<_> = text.split(',').map(|url| url.trim().to_owned()).collect();
+    if let Some(empty) = urls.iter().position(String::is_empty) {
+        return Err(format!("{ALLOWED}; element {} is empty", empty + 1));
+    }
+    Ok(Urls(urls))
+}
+
+/// The highest steady rate, in requests per second.
+const MAX_RPS: f64 = 1_000_000.0;
+
+/// Keeps the rate of a burst within [`Rate::MAX`].
+const MAX_MULTIPLIER: f64 = 1_000.0;
+
+/// The lowest steady rate: one request in eleven and a half days.
+const MIN_RPS: f64 = 0.000_001;
+
+fn rps(text: &str) -> Result<Rate, String> {
+    number(text)
+        .filter(|rps| (MIN_RPS..=MAX_RPS).contains(rps))
+        .and_then(Rate::per_second)
+        .ok_or_else(|| format!("must be requests per second, from {MIN_RPS} to {MAX_RPS}"))
+}
+
+fn multiplier(text: &str) -> Result<f64, String> {
+    number(text)
+        .filter(|factor| (1.0..=MAX_MULTIPLIER).contains(factor))
+        .ok_or_else(|| format!("must be a number from 1 to {MAX_MULTIPLIER}"))
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok()
+}
+
+/// Longer than anyone runs anything, and short enough that no sum of times overflows.
+const MAX_DURATION: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+fn duration(text: &str) -> Result<Duration, String> {
+    time(
+        text,
+        Duration::ZERO..=MAX_DURATION,
+        "0 or more, at most 87600h",
+    )
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    time(
+        text,
+        Duration::from_millis(1)..=MAX_DURATION,
+        "from 1ms to 87600h",
+    )
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    time(
+        text,
+        Duration::from_millis(1)..=Duration::from_secs(3600),
+        "from 1ms to 1h",
+    )
+}
+
+fn stats_interval(text: &str) -> Result<Duration, String> {
+    time(
+        text,
+        Duration::from_millis(10)..=MAX_DURATION,
+        "from 10ms to 87600h",
+    )
+}
+
+/// Plain numbers are seconds.
+fn time(text: &str, range: RangeInclusive<Duration>, allowed: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let plain = text.ends_with(|c: char| c.is_ascii_digit() || c == '.');
+    let with_unit = if plain {
+        format!("{text}s")
+    } else {
+        text.to_owned()
+    };
+    jiff::SignedDuration::from_str(&with_unit)
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .filter(|duration| range.contains(duration))
+        .ok_or_else(|| format!("must be seconds, or a time such as 90s, 2m or 1h30m; {allowed}"))
+}
+
+fn boolean(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" => Ok(true),
+        "false" | "0" | "no" => Ok(false),
+        _ => Err("must be true, false, 1, 0, yes or no".to_owned()),
+    }
+}
+
+fn whole<T: FromStr + PartialOrd + Display>(
+    text: &str,
+    range: RangeInclusive<T>,
+) -> Result<T, String> {
+    let parsed = text
+        .trim()
+        .parse()
+        .ok()
+        .filter(|number| range.contains(number));
+    let (least, most) = (range.start(), range.end());
+    parsed.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+}
+
+fn workers(text: &str) -> Result<usize, String> {
+    whole(text, 1..=10_000)
+}
+
+fn queue(text: &str) -> Result<usize, String> {
+    whole(text, 1..=10_000_000)
+}
+
+fn limit(text: &str) -> Result<u64, String> {
+    whole(text, 1..=1_000_000_000)
+}
+
+fn window(text: &str) -> Result<u64, String> {
+    whole(text, 1..=1_000_000_000_000)
+}
+
+fn keys(text: &str) -> Result<u32, String> {
+    whole(text, 0..=10_000_000)
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    whole(text, 0..=u64::MAX)
+}
+
+fn path(text: &str) -> Result<String, String> {
+    let sendable = |c: char| c.is_ascii_graphic() && !"\"#<>\\^`{|}".contains(c);
+    let valid = text.starts_with('/') && text.chars().all(sendable);
+    valid
+        .then(|| text.to_owned())
+        .ok_or_else(|| "must start with / and have only characters that URLs may have".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_seconds_unless_they_have_a_unit() {
+        for (text, millis) in [
+            ("60", 60_000),
+            ("0.5", 500),
+            ("90s", 90_000),
+            ("2m", 120_000),
+            ("1h30m", 5_400_000),
+            ("250ms", 250),
+            (" 5 ", 5_000),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for bad in [
+            "", "x", "5x", "-1", "-5s", "1e3", "NaN", "inf", "s", "1 5", "87601h",
+        ] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rates_are_positive_finite_and_at_most_a_million() {
+        for good in ["10", "0.5", "1000000", "1e3", "0.000001"] {
+            assert!(rps(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "0",
+            "-1",
+            "NaN",
+            "inf",
+            "-inf",
+            "1000000.1",
+            "",
+            "ten",
+            "1e-7",
+        ] {
+            assert!(rps(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_path_may_have_a_query_and_nothing_a_url_cannot_carry() {
+        for good in ["/", "/check", "/a/b?c=d&e=%20"] {
+            assert!(path(good).is_ok(), "{good}");
+        }
+        for bad in ["", "check", "/a b", "/a\n", "/é", "/#x", "http://x/"] {
+            assert!(path(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A validated run: nothing after this reads text.
+
+use crate::cli::{Arguments, Cli, Refusal};
+use crate::client::Target;
+use crate::schedule::{Bursts, Nanos, Profile, Rate, Schedule, Steady};
+use clap::parser::ValueSource;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Everything that was asked of a run, all of it possible.
+#[derive(Debug)]
+pub struct Plan {
+    pub cluster: Cluster,
+    pub schedule: Schedule,
+    pub workers: usize,
+    /// Capacity of the queue, in tokens.
+    pub queue: usize,
+    pub timeout: Duration,
+    pub drain_timeout: Duration,
+    pub stats_interval: Duration,
+    pub limit: u64,
+    pub window_ms: u64,
+    /// How many distinct keys; 0 for a fresh one with every request.
+    pub keys: u32,
+    pub seed: u64,
+}
+
+/// Where the requests go.
+#[derive(Debug)]
+pub enum Cluster {
+    /// To nodes that this process starts, at this path.
+    Demo { path: String },
+    /// To these nodes, of which there is at least one.
+    Targets(Vec<Target>),
+}
+
+impl Plan {
+    /// Checks what no option can be checked for alone.
+    pub fn new(arguments: &Arguments) -> Result<Plan, Refusal> {
+        let cli = &arguments.cli;
+        let cluster = cluster(arguments)?;
+        let profile: Box<dyn Profile> = match cli.burst_enabled {
+            true => Box::new(bursts(arguments)?),
+            false => Box::new(Steady::new(cli.rps)),
+        };
+        let end = (!cli.duration.is_zero()).then(|| Nanos::from(cli.duration));
+        Ok(Plan {
+            cluster,
+            schedule: Schedule::new(profile, end),
+            workers: cli.workers,
+            queue: cli.queue,
+            timeout: cli.timeout,
+            drain_timeout: cli.drain_timeout,
+            stats_interval: cli.stats_interval,
+            limit: cli.limit,
+            window_ms: cli.window_ms,
+            keys: cli.keys,
+            seed: cli.seed.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0),
+        })
+    }
+}
+
+/// Of `--demo` and `--targets` a flag wins over the other's variable; two flags contradict each
+/// other.
+fn cluster(arguments: &Arguments) -> Result<Cluster, Refusal> {
+    let Cli {
+        targets,
+        path,
+        demo,
+        ..
+    } = &arguments.cli;
+    let flag = |option| arguments.source(option) == Some(ValueSource::CommandLine);
+    if *demo && flag("targets") && flag("demo") {
+        return Err(arguments.refuse("targets", "must not be given together with --demo"));
+    }
+    if *demo && !flag("targets") {
+        return Ok(Cluster::Demo { path: path.clone() });
+    }
+    let targets = targets.0.iter().map(|base| {
+        Target::new(base, path).map_err(|wrong| {
+            let allowed = "must be http or https URLs, such as http://127.0.0.1:8000";
+            arguments.refuse("targets", format!("{allowed}; {base} {wrong}"))
+        })
+    });
+    Ok(Cluster::Targets(targets.collect::<Result<_, _>>()?))
+}
+
+fn bursts(arguments: &Arguments) -> Result<Bursts, Refusal> {
+    let Cli {
+        rps,
+        burst_multiplier,
+        burst_duration,
+        burst_interval,
+        ..
+    } = &arguments.cli;
+    if burst_duration >= burst_interval {
+        let allowed = format!("must be shorter than --burst-interval ({burst_interval:?})");
+        return Err(arguments.refuse("burst_duration", allowed));
+    }
+    // The steady rate is at most 10⁶/s and the multiplier at most 10³, so there is such a rate.
+    let burst = (rps.nano() as f64 * burst_multiplier).round() as u64;
+    let burst = Rate::from_nano(burst.min(Rate::MAX.nano()));
+    Ok(Bursts::new(
+        *rps,
+        burst,
+        Nanos::from(*burst_duration),
+        Nanos::from(*burst_interval),
+    ))
+}

@@ -1,0 +1,29 @@
+use crate::client::Target;
+use crate::plan::Plan;
+use std::fmt::Write;
+
+/// What the run is going to do, and the seed that repeats it.
+pub fn heading(plan: &Plan, targets: &[Target]) -> String {
+    let mut text = format!("loadgen {}", env!("CARGO_PKG_VERSION"));
+    let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
+    let traffic = plan.schedule.profile();
+    let length = match (plan.schedule.end(), plan.schedule.total()) {
+        (Some(end), Some(total)) => format!("for {end}: {total} requests"),
+        _ => "until stopped".to_owned(),
+    };
+    let keys = match plan.keys {
+        0 => "a fresh key for every request".to_owned(),
+        1 => "1 key".to_owned(),
+        n => format!("{n} keys"),
+    };
+    // Cannot fail: a String takes everything.
+    let _ = write!(
+        text,
+        "\n  targets  {}\n  traffic  {traffic}, {length}\n  checks   {keys}, limit {} in {} ms, seed {}",
+        targets.join(", "),
+        plan.limit,
+        plan.window_ms,
+        plan.seed,
+    );
+    text
+}
