@@ -1,6 +1,7 @@
 //! A limiter node of its own: parse, serve, wait for a signal.
 
 use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use loadgen::limiter::{AlgorithmKind, Node, SystemClock};
 use std::net::{IpAddr, SocketAddr};
@@ -21,8 +22,8 @@ struct Options {
     #[arg(long, env = "BIND", default_value = "0.0.0.0", value_parser = ip_address)]
     bind: IpAddr,
 
-    /// How requests are limited: sliding-log, fixed-window or token-bucket
-    #[arg(long, env = "ALGORITHM", default_value = "sliding-log")]
+    /// How requests are limited
+    #[arg(long, env = "ALGORITHM", default_value = "sliding-log", value_parser = algorithms())]
     algorithm: AlgorithmKind,
 
     /// What the node calls itself in its answers [default: node-PORT]
@@ -33,6 +34,11 @@ struct Options {
 fn port(text: &str) -> Result<u16, &'static str> {
     text.parse()
         .map_err(|_| "must be an integer from 0 to 65535")
+}
+
+fn algorithms() -> impl TypedValueParser<Value = AlgorithmKind> {
+    PossibleValuesParser::new(AlgorithmKind::ALL.iter().map(|kind| kind.name()))
+        .try_map(|name| name.parse::<AlgorithmKind>())
 }
 
 fn ip_address(text: &str) -> Result<IpAddr, &'static str> {
@@ -93,6 +99,6 @@ fn explain(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     let message = text.split("\n\n").next().unwrap_or_default();
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    eprintln!("ratelimiter: {line}");
+    eprintln!("ratelimiter: {}", line.trim_start_matches("error: "));
     ExitCode::from(2)
 }

@@ -228,7 +228,7 @@ fn decision_response(decision: &Decision, window: Window, node: &str) -> Respons
     headers.insert(X_RATE_LIMIT_REMAINING, remaining.into());
     headers.insert(X_RATE_LIMIT_RESET, reset_secs.into());
     if let Some(wait) = decision.retry_after() {
-        headers.insert(RETRY_AFTER, wait.as_secs_ceil().max(1).into());
+        headers.insert(RETRY_AFTER, wait.as_secs_ceil().into());
     }
     response
 }

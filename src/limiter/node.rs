@@ -17,7 +17,7 @@ const PORT_ATTEMPTS: usize = 16;
 /// one, if it is given a timeout, by sending a 500 that nobody asked for, which a client would take for the answer to
 /// its next request. So put the node where its clients are trusted.
 ///
-/// A client's close is quiet; a connection reset by its client while it was served makes oxhttp write one line to
+/// A client's close is quiet; a connection that its client resets makes oxhttp write one line to
 /// standard error.
 #[derive(Debug)]
 pub struct Node {

@@ -38,7 +38,7 @@ macro_rules! algorithms {
     ($($file:ident::$algorithm:ident),+ $(,)?) => {
         $(pub use $file::$algorithm;)+
 
-        /// Which algorithm, chosen by its name: `sliding-log`, `fixed-window` or `token-bucket`.
+        /// Which algorithm. Parsed from its [`NAME`](Algorithm::NAME) and displayed as it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum AlgorithmKind {
             $($algorithm),+
