@@ -4,7 +4,7 @@ use loadgen::client::Target;
 use loadgen::engine::{self, RunError};
 use loadgen::limiter::Demo;
 use loadgen::plan::{Cluster, Plan};
-use loadgen::report::{Console, heading, summary};
+use loadgen::report::{Console, summary};
 use loadgen::{signals, stop::Stop};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -46,7 +46,6 @@ fn run(plan: &Plan) -> anyhow::Result<()> {
     let stop_printing = stop.clone();
     let console = Console::start(std::io::stdout(), move || stop_printing.request())
         .context("the console's thread")?;
-    console.print(heading(plan, &targets));
     let results = engine::run(plan, &targets, &stop, &console)?;
     console.print_surely(summary(&results, &targets));
 

@@ -12,7 +12,7 @@ use crate::client::{CheckBody, Client, Resolver, Scratch, Target};
 use crate::clock::{Clock, Monotonic, sharpen_this_thread};
 use crate::keys::{Dealer, Keys};
 use crate::plan::Plan;
-use crate::report::Console;
+use crate::report::{Console, heading};
 use crate::schedule::Nanos;
 use crate::stats::{Counters, Ledger, Tally, Verdict};
 use crate::stop::Stop;
@@ -83,6 +83,7 @@ pub fn run(
         let names: Vec<_> = targets.iter().map(ToString::to_string).collect();
         return Err(RunError::NoTargetResolves(names.join(", ")));
     }
+    console.print(heading(plan, targets));
     let keys = Keys::new(plan.keys, plan.seed);
     let run = Run {
         plan,
