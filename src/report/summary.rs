@@ -57,7 +57,14 @@ fn write_summary(out: &mut String, results: &Results, targets: &[Target]) -> std
         let new = tally.connecting.count();
         writeln!(
             out,
-            "  ({new} requests made a new connection: part of send lag and latency)"
+            "  new connections: {new}; connecting is part of send lag and latency"
+        )?;
+    }
+    if ledger.abandoned > 0 {
+        writeln!(
+            out,
+            "  the {} abandoned were never done: no latency",
+            ledger.abandoned
         )?;
     }
 
