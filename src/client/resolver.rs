@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use std::{fmt, io, mem};
+use std::{fmt, io};
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver as UreqResolver};
@@ -30,7 +30,7 @@ pub type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
 pub struct Resolver {
     /// By target.
     names: Vec<(Arc<Name>, u16)>,
-    lookups: Mutex<Vec<JoinHandle<()>>>,
+    lookups: Vec<(Arc<Name>, JoinHandle<()>)>,
 }
 
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Resolver {
         let mut by_host: HashMap<&str, Arc<Name>> = HashMap::new();
         let mut resolver = Resolver {
             names: Vec::new(),
-            lookups: Mutex::default(),
+            lookups: Vec::new(),
         };
         for target in targets {
             let name = match by_host.get(target.host.as_str()) {
@@ -70,9 +70,9 @@ impl Resolver {
                     let name = Arc::new(Name::new(&target.host));
                     if !name.state.lock().answered {
                         let thread = thread::Builder::new().name("resolver".to_owned());
-                        let name = name.clone();
-                        let spawned = thread.spawn(move || name.keep_looking_up(lookup))?;
-                        resolver.lookups.get_mut().push(spawned);
+                        let looked_up = name.clone();
+                        let spawned = thread.spawn(move || looked_up.keep_looking_up(lookup))?;
+                        resolver.lookups.push((name.clone(), spawned));
                     }
                     by_host.insert(&target.host, name.clone());
                     name
@@ -119,15 +119,12 @@ impl Drop for Resolver {
     /// Ends all lookups and waits for their threads, but for one that the system does not let go
     /// of: that ends by itself when its lookup does.
     fn drop(&mut self) {
-        let mut stuck = false;
-        for (name, _) in &self.names {
-            let mut state = name.state.lock();
-            state.stopped = true;
-            stuck |= state.looking_up;
+        for (name, _) in &self.lookups {
+            name.state.lock().stopped = true;
             name.changed.notify_all();
         }
-        for lookup in mem::take(&mut *self.lookups.lock()) {
-            if !stuck || lookup.is_finished() {
+        for (name, lookup) in self.lookups.drain(..) {
+            if !name.state.lock().looking_up {
                 // A panic there has been printed, and left its name without addresses.
                 let _ = lookup.join();
             }
