@@ -350,12 +350,15 @@ fn seed(text: &str) -> Result<u64, String> {
     whole(text, 0..=u64::MAX)
 }
 
+/// As much as common servers take of a request's first line.
+const MAX_PATH: usize = 8_000;
+
 fn path(text: &str) -> Result<String, String> {
     let sendable = |c: char| c.is_ascii_graphic() && !"\"#<>\\^`{|}".contains(c);
-    let valid = text.starts_with('/') && text.chars().all(sendable);
-    valid
-        .then(|| text.to_owned())
-        .ok_or_else(|| "must start with / and have only characters that URLs may have".to_owned())
+    let valid = text.starts_with('/') && text.chars().all(sendable) && text.len() <= MAX_PATH;
+    valid.then(|| text.to_owned()).ok_or_else(|| {
+        format!("must be / and at most {MAX_PATH} characters, only ones that URLs may have")
+    })
 }
 
 #[cfg(test)]
@@ -415,5 +418,7 @@ mod tests {
         for bad in ["", "check", "/a b", "/a\n", "/é", "/#x", "http://x/"] {
             assert!(path(bad).is_err(), "{bad}");
         }
+        assert!(path(&"/".repeat(MAX_PATH)).is_ok());
+        assert!(path(&"/".repeat(MAX_PATH + 1)).is_err());
     }
 }

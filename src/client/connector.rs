@@ -193,7 +193,8 @@ impl Connector for Dialer {
                     if details.needs_tls() {
                         exchange::reached(Stage::Handshake);
                     }
-                    return Ok(Some(Socket::new(stream, self.timeout)));
+                    let output_buffer = details.config.output_buffer_size();
+                    return Ok(Some(Socket::new(stream, self.timeout, output_buffer)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                     failure = Error::Timeout(Timeout::Connect);

@@ -70,6 +70,10 @@ impl Client {
         body: CheckBody,
         timeout: Duration,
     ) -> Client {
+        let uris: Vec<_> = targets.iter().map(|target| target.uri.clone()).collect();
+        let longest = uris.iter().map(|uri| uri.to_string().len()).max();
+        // ureq writes the line with the URI in one piece.
+        let output_buffer = BUFFER + longest.unwrap_or(0);
         let config = Agent::config_builder()
             .timeout_global(Some(timeout))
             .http_status_as_error(false)
@@ -79,12 +83,12 @@ impl Client {
             .proxy(None)
             .user_agent(concat!("loadgen/", env!("CARGO_PKG_VERSION")))
             .input_buffer_size(BUFFER)
-            .output_buffer_size(BUFFER)
+            .output_buffer_size(output_buffer)
             .build();
         let connector = connector::Pooling::new(targets.len(), resolver, timeout);
         Client {
             agent: Agent::with_parts(config, connector, resolver::Deferred),
-            uris: targets.iter().map(|target| target.uri.clone()).collect(),
+            uris,
             keys,
             body,
         }

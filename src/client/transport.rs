@@ -26,12 +26,16 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// `timeout` is the read timeout already set on the stream.
-    pub fn new(stream: Arc<TcpStream>, timeout: Duration) -> Self {
+    /// `timeout` is the read timeout already set on the stream; `output_buffer` the room, in
+    /// bytes, that there always is for what ureq writes in one piece.
+    pub fn new(stream: Arc<TcpStream>, timeout: Duration, output_buffer: usize) -> Self {
         Socket {
             stream,
             read_timeout: timeout,
-            buffers: Gathering::default(),
+            buffers: Gathering {
+                output_buffer,
+                ..Gathering::default()
+            },
         }
     }
 
@@ -126,6 +130,7 @@ fn peek(stream: &TcpStream) -> io::Result<usize> {
 /// written before.
 #[derive(Debug, Default)]
 struct Gathering {
+    output_buffer: usize,
     output: Vec<u8>,
     gathered: usize,
     input: Vec<u8>,
@@ -145,9 +150,9 @@ impl Gathering {
     }
 
     fn make_room(&mut self) {
-        // Room for a whole buffer behind what is gathered, since ureq writes a head in one piece.
-        if self.output.len() < self.gathered + BUFFER {
-            self.output.resize(self.gathered + BUFFER, 0);
+        let room = self.gathered + self.output_buffer;
+        if self.output.len() < room {
+            self.output.resize(room, 0);
         }
         if self.consumed == self.filled {
             self.consumed = 0;
