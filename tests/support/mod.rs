@@ -1,0 +1,35 @@
+//! What every test here stands on: a scripted server, the real binary, and a reader of what it printed.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+pub mod report;
+pub mod run;
+pub mod server;
+
+use std::time::{Duration, Instant};
+
+/// No test waits for anything longer than this.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
+/// Waits until `condition` holds, and fails the test when it never does.
+#[track_caller]
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "never came true: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Tries every case, all at the same time: most of a run is waiting.
+pub fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, attempt: impl Fn(T) + Sync) {
+    let attempt = &attempt;
+    std::thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(move || attempt(case));
+        }
+    });
+}

@@ -1,0 +1,317 @@
+//! One run of the real binary: started, signalled, waited for, and never left behind.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::report::{Report, Stats};
+use super::{PATIENCE, eventually};
+
+/// Every variable that the command reads, and those by which a machine might send its traffic elsewhere.
+const VARIABLES: &[&str] = &[
+    "TARGETS",
+    "RPS",
+    "DURATION",
+    "BURST_ENABLED",
+    "BURST_MULTIPLIER",
+    "BURST_DURATION",
+    "BURST_INTERVAL",
+    "WORKERS",
+    "QUEUE",
+    "TIMEOUT",
+    "DRAIN_TIMEOUT",
+    "STATS_INTERVAL",
+    "CHECK_PATH",
+    "LIMIT",
+    "WINDOW_MS",
+    "KEYS",
+    "SEED",
+    "DEMO",
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+];
+
+/// The command with the arguments in `line`, split at white space, and no variable of its own set.
+pub fn loadgen(line: impl AsRef<str>) -> Launch {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    command.args(line.as_ref().split_whitespace());
+    for variable in VARIABLES {
+        command.env_remove(variable);
+    }
+    Launch { command }
+}
+
+pub struct Launch {
+    command: Command,
+}
+
+impl Launch {
+    /// One argument more, taken as it is.
+    pub fn arg(mut self, arg: &str) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    #[track_caller]
+    pub fn start(mut self) -> Run {
+        let started = Instant::now();
+        self.command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = self.command.spawn().expect("a binary that starts");
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let stdout = child.stdout.take().expect("a pipe");
+        let stderr = child.stderr.take().expect("a pipe");
+        let closed = Arc::new(Mutex::new(false));
+        let readers = (
+            thread::spawn({
+                let (lines, closed) = (Arc::clone(&lines), Arc::clone(&closed));
+                move || read_lines(stdout, &lines, &closed)
+            }),
+            thread::spawn(move || read_all(stderr)),
+        );
+        Run {
+            child: Some(child),
+            started,
+            lines,
+            closed,
+            readers: Some(readers),
+        }
+    }
+
+    /// Starts it, and waits until it is over.
+    #[track_caller]
+    pub fn finish(self) -> Finished {
+        self.start().finish()
+    }
+
+    /// Starts it, waits until it is over, and reads its summary.
+    #[track_caller]
+    pub fn report(self) -> Report {
+        self.finish().report()
+    }
+}
+
+/// A line of standard output and the instant at which it was read.
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub at: Instant,
+    pub text: String,
+}
+
+/// Ends when the process closes its standard output, or when the test does not want more of it.
+fn read_lines(stdout: impl Read, lines: &Mutex<Vec<Line>>, closed: &Mutex<bool>) {
+    let mut stdout = BufReader::new(stdout);
+    let mut bytes = Vec::new();
+    while !*closed.lock().expect("a flag") {
+        bytes.clear();
+        if stdout
+            .read_until(b'\n', &mut bytes)
+            .expect("a readable pipe")
+            == 0
+        {
+            return;
+        }
+        let text = String::from_utf8(bytes.clone()).expect("output in UTF-8");
+        let text = text.strip_suffix('\n').unwrap_or(&text).to_owned();
+        lines.lock().expect("the lines").push(Line {
+            at: Instant::now(),
+            text,
+        });
+    }
+}
+
+fn read_all(mut stderr: impl Read) -> String {
+    let mut bytes = Vec::new();
+    stderr.read_to_end(&mut bytes).expect("a readable pipe");
+    String::from_utf8(bytes).expect("diagnostics in UTF-8")
+}
+
+/// A process that is running; killed if the test ends before it does.
+pub struct Run {
+    child: Option<Child>,
+    pub started: Instant,
+    lines: Arc<Mutex<Vec<Line>>>,
+    closed: Arc<Mutex<bool>>,
+    readers: Option<(JoinHandle<()>, JoinHandle<String>)>,
+}
+
+impl Run {
+    pub fn terminate(&self) -> Instant {
+        self.signal(Signal::TERM)
+    }
+
+    pub fn interrupt(&self) -> Instant {
+        self.signal(Signal::INT)
+    }
+
+    /// When it was sent. A process that is over already is no error.
+    fn signal(&self, signal: Signal) -> Instant {
+        let child = self.child.as_ref().expect("a child");
+        let pid = Pid::from_raw(i32::try_from(child.id()).expect("a small id")).expect("an id");
+        // The child is not waited for yet, so that its id is its own even after its end.
+        let _ = kill_process(pid, signal);
+        Instant::now()
+    }
+
+    pub fn lines(&self) -> Vec<Line> {
+        self.lines.lock().expect("the lines").clone()
+    }
+
+    /// Waits for a line of standard output that contains `text`.
+    #[track_caller]
+    pub fn await_line(&self, text: &str) -> Line {
+        let mut found = None;
+        eventually(&format!("a line with {text:?}"), || {
+            found = self
+                .lines()
+                .into_iter()
+                .find(|line| line.text.contains(text));
+            found.is_some()
+        });
+        found.expect("the line just found")
+    }
+
+    /// Closes the reading end of standard output as soon as one more line has come.
+    pub fn close_stdout(&self) {
+        *self.closed.lock().expect("a flag") = true;
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        let child = self.child.as_mut().expect("a child");
+        child.try_wait().expect("a child to wait for").is_none()
+    }
+
+    /// Waits until it is over. A process that never is, is killed, and the test fails.
+    #[track_caller]
+    pub fn finish(mut self) -> Finished {
+        let mut status = None;
+        let deadline = Instant::now() + PATIENCE;
+        while status.is_none() && Instant::now() < deadline {
+            status = self
+                .child
+                .as_mut()
+                .expect("a child")
+                .try_wait()
+                .expect("a child to wait for");
+            thread::sleep(Duration::from_millis(2));
+        }
+        let ended = Instant::now();
+        if status.is_none() {
+            self.kill();
+        }
+        let (stdout, stderr) = self.readers.take().expect("the readers");
+        stdout.join().expect("a reader that did not panic");
+        let finished = Finished {
+            status,
+            lines: self.lines(),
+            stderr: stderr.join().expect("a reader that did not panic"),
+            started: self.started,
+            ended,
+        };
+        assert!(
+            finished.status.is_some(),
+            "still running after {PATIENCE:?}:\n{finished}"
+        );
+        finished
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What is left of a run that is over.
+pub struct Finished {
+    status: Option<ExitStatus>,
+    pub lines: Vec<Line>,
+    pub stderr: String,
+    pub started: Instant,
+    pub ended: Instant,
+}
+
+impl Finished {
+    /// `None` when a signal ended it.
+    pub fn code(&self) -> Option<i32> {
+        self.status.and_then(|status| status.code())
+    }
+
+    pub fn took(&self) -> Duration {
+        self.ended - self.started
+    }
+
+    pub fn stdout(&self) -> String {
+        self.lines
+            .iter()
+            .map(|line| format!("{}\n", line.text))
+            .collect()
+    }
+
+    pub fn lines_with(&self, text: &str) -> Vec<&Line> {
+        self.lines
+            .iter()
+            .filter(|line| line.text.contains(text))
+            .collect()
+    }
+
+    /// The stats lines, each with the instant at which it was read.
+    #[track_caller]
+    pub fn stats(&self) -> Vec<(Instant, Stats)> {
+        let lines = self
+            .lines
+            .iter()
+            .filter(|line| line.text.trim_start().starts_with("Requests:"));
+        lines
+            .map(|line| (line.at, Stats::parse(&line.text)))
+            .collect()
+    }
+
+    /// The summary of a run that went well, its ledger checked.
+    #[track_caller]
+    pub fn report(&self) -> Report {
+        assert_eq!(self.code(), Some(0), "{self}");
+        assert!(!self.stderr.contains("panicked"), "{self}");
+        match Report::parse(&self.stdout()) {
+            Ok(report) => report.checked(),
+            Err(missing) => panic!("{missing} in the summary:\n{self}"),
+        }
+    }
+}
+
+impl std::fmt::Display for Finished {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let status = self
+            .status
+            .map_or("killed by the test".to_owned(), |status| status.to_string());
+        writeln!(f, "{status}, after {:?}", self.took())?;
+        writeln!(
+            f,
+            "--- stdout\n{}--- stderr\n{}---",
+            self.stdout(),
+            self.stderr
+        )
+    }
+}

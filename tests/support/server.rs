@@ -1,0 +1,608 @@
+//! A TCP server that answers with exactly the bytes a test scripts, and records exactly what it received.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, SockRef, Socket, Type};
+
+/// How often a blocked thread looks whether the server is being stopped.
+const TICK: Duration = Duration::from_millis(20);
+
+/// One request as it came in.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Connections are numbered from 0 in the order they were accepted.
+    pub connection: usize,
+    /// The how-manieth request of its connection this is, from 0.
+    pub nth: usize,
+    /// When its first byte was read.
+    pub arrived: Instant,
+    /// Request line and headers, byte for byte, with the blank line that ends them.
+    pub head: Vec<u8>,
+    pub method: String,
+    pub path: String,
+    pub version: String,
+    /// Names and values in order, as sent.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The value of a header that must be there exactly once.
+    #[track_caller]
+    pub fn header(&self, name: &str) -> &str {
+        let values = self.header_values(name);
+        assert_eq!(values.len(), 1, "{name} in {:?}", self.headers);
+        values[0]
+    }
+
+    pub fn header_values(&self, name: &str) -> Vec<&str> {
+        let named = self
+            .headers
+            .iter()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.as_str()).collect()
+    }
+
+    #[track_caller]
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("a body in UTF-8")
+    }
+
+    /// The `key` of a check's body.
+    #[track_caller]
+    pub fn key(&self) -> String {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).expect("a JSON body");
+        body["key"].as_str().expect("a key").to_owned()
+    }
+}
+
+/// What the server does about one request, step by step.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Send(Vec<u8>),
+    Pause(Duration),
+    /// Sends the bytes again and again until the other side closes.
+    Flood(Vec<u8>, Duration),
+    /// Says nothing more, and keeps the connection open until the other side closes it.
+    Silence,
+    Close,
+    Reset,
+}
+
+impl Reply {
+    pub fn allowed() -> Self {
+        Self::status(200, "OK")
+    }
+
+    pub fn blocked() -> Self {
+        Self::status(429, "Too Many Requests")
+    }
+
+    /// A plain answer that leaves the connection open.
+    pub fn status(code: u16, reason: &str) -> Self {
+        let body = r#"{"from":"script"}"#;
+        Self::raw(format!(
+            "HTTP/1.1 {code} {reason}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    }
+
+    pub fn raw(bytes: impl AsRef<[u8]>) -> Self {
+        Self {
+            steps: vec![Step::Send(bytes.as_ref().to_vec())],
+        }
+    }
+
+    pub fn silence() -> Self {
+        Self {
+            steps: vec![Step::Silence],
+        }
+    }
+
+    pub fn close() -> Self {
+        Self {
+            steps: vec![Step::Close],
+        }
+    }
+
+    pub fn reset() -> Self {
+        Self {
+            steps: vec![Step::Reset],
+        }
+    }
+
+    /// The same reply, begun later.
+    pub fn after(mut self, pause: Duration) -> Self {
+        self.steps.insert(0, Step::Pause(pause));
+        self
+    }
+
+    pub fn then_pause(self, pause: Duration) -> Self {
+        self.then(Step::Pause(pause))
+    }
+
+    pub fn then_send(self, bytes: impl AsRef<[u8]>) -> Self {
+        self.then(Step::Send(bytes.as_ref().to_vec()))
+    }
+
+    pub fn then_flood(self, bytes: impl AsRef<[u8]>, every: Duration) -> Self {
+        self.then(Step::Flood(bytes.as_ref().to_vec(), every))
+    }
+
+    pub fn then_silence(self) -> Self {
+        self.then(Step::Silence)
+    }
+
+    pub fn then_close(self) -> Self {
+        self.then(Step::Close)
+    }
+
+    fn then(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+}
+
+/// A server on a free loopback port; stopped and joined when dropped.
+pub struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    script: Script,
+    stop: AtomicBool,
+    log: Mutex<Log>,
+}
+
+#[derive(Default)]
+struct Log {
+    requests: Vec<Request>,
+    accepted: usize,
+    open: usize,
+    most_open: usize,
+    answering: usize,
+    most_answering: usize,
+}
+
+enum Script {
+    Requests {
+        behaviour: Box<dyn Fn(&Request) -> Reply + Send + Sync>,
+        idle: Option<Idle>,
+    },
+    Connections(Box<dyn Fn(TcpStream) + Send + Sync>),
+}
+
+/// A connection on which nothing comes for this long is sent the farewell and closed.
+struct Idle {
+    limit: Duration,
+    farewell: Vec<u8>,
+}
+
+impl Server {
+    /// Answers every request as `behaviour` says.
+    pub fn start(behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::on(listener(), behaviour)
+    }
+
+    pub fn on(
+        listener: TcpListener,
+        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::run(
+            listener,
+            Script::Requests {
+                behaviour: Box::new(behaviour),
+                idle: None,
+            },
+        )
+    }
+
+    /// Closes a connection that was idle for `limit`, after a last word on it.
+    pub fn closing_idle(
+        limit: Duration,
+        farewell: &str,
+        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let idle = Idle {
+            limit,
+            farewell: farewell.as_bytes().to_vec(),
+        };
+        Self::run(
+            listener(),
+            Script::Requests {
+                behaviour: Box::new(behaviour),
+                idle: Some(idle),
+            },
+        )
+    }
+
+    /// Hands every accepted connection over as it is: for what is not HTTP.
+    pub fn on_connect(script: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
+        Self::run(listener(), Script::Connections(Box::new(script)))
+    }
+
+    fn run(listener: TcpListener, script: Script) -> Self {
+        let address = listener.local_addr().expect("an address");
+        let shared = Arc::new(Shared {
+            script,
+            stop: AtomicBool::new(false),
+            log: Mutex::default(),
+        });
+        let acceptor = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || accept(&listener, &shared)
+        });
+        Self {
+            address,
+            shared,
+            acceptor: Some(acceptor),
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Every request so far, in the order in which they were complete.
+    pub fn requests(&self) -> Vec<Request> {
+        self.shared.log().requests.clone()
+    }
+
+    pub fn request_count(&self) -> u64 {
+        self.shared.log().requests.len() as u64
+    }
+
+    /// The key of every request so far.
+    #[track_caller]
+    pub fn keys(&self) -> Vec<String> {
+        self.requests().iter().map(Request::key).collect()
+    }
+
+    /// When each request came in, since the first one did.
+    pub fn arrivals(&self) -> Vec<Duration> {
+        let mut arrivals: Vec<Instant> = self
+            .requests()
+            .iter()
+            .map(|request| request.arrived)
+            .collect();
+        arrivals.sort();
+        let first = arrivals.first().copied();
+        arrivals
+            .into_iter()
+            .map(|at| at - first.expect("a first arrival"))
+            .collect()
+    }
+
+    /// Connections accepted so far.
+    pub fn accepted(&self) -> usize {
+        self.shared.log().accepted
+    }
+
+    /// The most connections that were open at once.
+    pub fn most_open(&self) -> usize {
+        self.shared.log().most_open
+    }
+
+    /// The most requests that were being answered at once.
+    pub fn most_answering(&self) -> usize {
+        self.shared.log().most_answering
+    }
+
+    /// Stops listening, and closes what is open.
+    pub fn stop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        if let Some(acceptor) = self.acceptor.take() {
+            // Wakes the blocked accept; a refusal means that it is awake already.
+            drop(TcpStream::connect(self.address));
+            let joined = acceptor.join();
+            assert!(joined.is_ok() || thread::panicking(), "the server panicked");
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().expect("a log that nobody panicked over")
+    }
+
+    fn stopping(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    /// Sleeps, but no longer than the server lives.
+    fn pause(&self, length: Duration) {
+        let end = Instant::now() + length;
+        while !self.stopping() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            thread::sleep(left.min(TICK));
+        }
+    }
+}
+
+/// Ends when the server is stopped, after every connection's thread has.
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    let mut connections = Vec::new();
+    for stream in listener.incoming() {
+        if shared.stopping() {
+            break;
+        }
+        let Ok(stream) = stream else { continue };
+        let connection = {
+            let mut log = shared.log();
+            log.accepted += 1;
+            log.open += 1;
+            log.most_open = log.most_open.max(log.open);
+            log.accepted - 1
+        };
+        let shared = Arc::clone(shared);
+        connections.push(thread::spawn(move || {
+            stream.set_nodelay(true).expect("a socket without delay");
+            stream.set_read_timeout(Some(TICK)).expect("a read timeout");
+            stream
+                .set_write_timeout(Some(TICK))
+                .expect("a write timeout");
+            match &shared.script {
+                Script::Requests { behaviour, idle } => {
+                    Connection {
+                        number: connection,
+                        stream,
+                        shared: &shared,
+                        unread: Vec::new(),
+                    }
+                    .serve(behaviour, idle.as_ref());
+                }
+                Script::Connections(script) => script(stream),
+            }
+            shared.log().open -= 1;
+        }));
+    }
+    for connection in connections {
+        connection.join().expect("a connection that did not panic");
+    }
+}
+
+struct Connection<'a> {
+    number: usize,
+    stream: TcpStream,
+    shared: &'a Shared,
+    unread: Vec<u8>,
+}
+
+impl Connection<'_> {
+    /// Ends when either side closes or the server is stopped.
+    fn serve(mut self, behaviour: &(dyn Fn(&Request) -> Reply + Send + Sync), idle: Option<&Idle>) {
+        for nth in 0.. {
+            let Some(request) = self.read_request(nth, idle) else {
+                return;
+            };
+            {
+                let mut log = self.shared.log();
+                log.requests.push(request.clone());
+                log.answering += 1;
+                log.most_answering = log.most_answering.max(log.answering);
+            }
+            let open = self.answer(behaviour(&request));
+            self.shared.log().answering -= 1;
+            if !open {
+                return;
+            }
+        }
+    }
+
+    /// `None` when the connection is over.
+    fn read_request(&mut self, nth: usize, idle: Option<&Idle>) -> Option<Request> {
+        let mut quiet_since = Instant::now();
+        let mut arrived = (!self.unread.is_empty()).then(Instant::now);
+        loop {
+            if let Some(request) = self.take_request(nth, arrived) {
+                return Some(request);
+            }
+            match self.read_some() {
+                Some(0) => {}
+                Some(_) => {
+                    quiet_since = Instant::now();
+                    arrived.get_or_insert(quiet_since);
+                }
+                None => return None,
+            }
+            if let Some(idle) = idle
+                && quiet_since.elapsed() >= idle.limit
+            {
+                self.send(&idle.farewell);
+                return None;
+            }
+        }
+    }
+
+    /// The number of bytes read within a tick; `None` when there will be no more.
+    fn read_some(&mut self) -> Option<usize> {
+        let mut buffer = [0; 8192];
+        match self.stream.read(&mut buffer) {
+            _ if self.shared.stopping() => None,
+            Ok(0) => None,
+            Ok(length) => {
+                self.unread.extend_from_slice(&buffer[..length]);
+                Some(length)
+            }
+            Err(error) if is_timeout(&error) => Some(0),
+            Err(_) => None,
+        }
+    }
+
+    /// Takes one whole request off what was read, if it is there.
+    fn take_request(&mut self, nth: usize, arrived: Option<Instant>) -> Option<Request> {
+        let head_length = self
+            .unread
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")?
+            + 4;
+        let head = std::str::from_utf8(&self.unread[..head_length]).expect("a head in UTF-8");
+        let mut lines = head.trim_end_matches("\r\n").split("\r\n");
+        let line: Vec<String> = lines.next()?.split(' ').map(str::to_owned).collect();
+        let [method, path, version] = line.try_into().expect("a request line of three words");
+        let headers: Vec<(String, String)> = lines
+            .map(|line| {
+                line.split_once(": ")
+                    .unwrap_or_else(|| panic!("not a header: {line:?}"))
+            })
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let body_length = headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            .map_or(0, |(_, value)| value.parse().expect("a length"));
+        if self.unread.len() < head_length + body_length {
+            return None;
+        }
+        let mut head: Vec<u8> = self.unread.drain(..head_length + body_length).collect();
+        let body = head.split_off(head_length);
+        Some(Request {
+            connection: self.number,
+            nth,
+            arrived: arrived?,
+            head,
+            method,
+            path,
+            version,
+            headers,
+            body,
+        })
+    }
+
+    /// Whether the connection is still open afterwards.
+    fn answer(&mut self, reply: Reply) -> bool {
+        for step in reply.steps {
+            let open = match step {
+                Step::Send(bytes) => self.send(&bytes),
+                Step::Pause(length) => {
+                    self.shared.pause(length);
+                    !self.shared.stopping()
+                }
+                Step::Flood(bytes, every) => {
+                    while self.send(&bytes) {
+                        self.shared.pause(every);
+                    }
+                    false
+                }
+                Step::Silence => {
+                    while self.read_some().is_some() {}
+                    false
+                }
+                Step::Close => {
+                    let _ = self.stream.shutdown(Shutdown::Both);
+                    false
+                }
+                Step::Reset => {
+                    reset(&self.stream);
+                    false
+                }
+            };
+            if !open {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether everything was written.
+    fn send(&mut self, mut bytes: &[u8]) -> bool {
+        while !bytes.is_empty() && !self.shared.stopping() {
+            match self.stream.write(bytes) {
+                Ok(0) => return false,
+                Ok(length) => bytes = &bytes[length..],
+                Err(error) if is_timeout(&error) => {}
+                Err(_) => return false,
+            }
+        }
+        bytes.is_empty()
+    }
+}
+
+fn is_timeout(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+    )
+}
+
+/// Makes the close that follows a reset instead of an orderly end.
+pub fn reset(stream: &TcpStream) {
+    SockRef::from(stream)
+        .set_linger(Some(Duration::ZERO))
+        .expect("a linger of zero");
+}
+
+fn listener() -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port")
+}
+
+/// A port that refuses connections and that nobody else can take: bound, but not listening.
+pub struct Refusing {
+    socket: Socket,
+    address: SocketAddr,
+}
+
+impl Refusing {
+    pub fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket
+            .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
+            .expect("a free loopback port");
+        let address = socket
+            .local_addr()
+            .expect("an address")
+            .as_socket()
+            .expect("an IP address");
+        Self { socket, address }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on, the port answers.
+    pub fn open(self, behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
+        self.socket.listen(128).expect("a listening socket");
+        Server::on(self.socket.into(), behaviour)
+    }
+}
+
+/// An address that lets callers wait: it listens, accepts nobody, and has no room for more than two to queue.
+pub struct Unreachable(Refusing);
+
+impl Unreachable {
+    pub fn new() -> Self {
+        let inner = Refusing::new();
+        inner.socket.listen(0).expect("a listening socket");
+        Self(inner)
+    }
+
+    pub fn url(&self) -> String {
+        self.0.url()
+    }
+}
