@@ -1,0 +1,598 @@
+//! What a run is told: by flag, by variable, by default; and what it says to what it can't be told.
+
+mod support;
+
+use std::net::TcpListener;
+use std::thread;
+
+use support::run::{Finished, Launch, loadgen};
+use support::server::{Reply, Server};
+use support::{at_once, seconds};
+
+/// Every option of the contract: flag, variable, default as `--help` shows it.
+const OPTIONS: &[(&str, &str, &str)] = &[
+    (
+        "--targets",
+        "TARGETS",
+        "http://ratelimiter-1:8000,http://ratelimiter-2:8000,http://ratelimiter-3:8000",
+    ),
+    ("--rps", "RPS", "10"),
+    ("--duration", "DURATION", "60"),
+    ("--burst-enabled", "BURST_ENABLED", "true"),
+    ("--burst-multiplier", "BURST_MULTIPLIER", "5"),
+    ("--burst-duration", "BURST_DURATION", "5"),
+    ("--burst-interval", "BURST_INTERVAL", "30"),
+    ("--workers", "WORKERS", "100"),
+    ("--queue", "QUEUE", "10000"),
+    ("--timeout", "TIMEOUT", "10"),
+    ("--drain-timeout", "DRAIN_TIMEOUT", "10"),
+    ("--stats-interval", "STATS_INTERVAL", "10"),
+    ("--path", "CHECK_PATH", "/check"),
+    ("--limit", "LIMIT", "100"),
+    ("--window-ms", "WINDOW_MS", "60000"),
+    ("--keys", "KEYS", "7"),
+    ("--seed", "SEED", "random"),
+    ("--demo", "DEMO", "false"),
+];
+
+/// A value that an option can't have; `says` are the words for what it may be, of which one must be there.
+struct Wrong {
+    flag: &'static str,
+    value: &'static str,
+    says: &'static [&'static str],
+}
+
+const fn wrong(flag: &'static str, value: &'static str, says: &'static [&'static str]) -> Wrong {
+    Wrong { flag, value, says }
+}
+
+const URL: &[&str] = &["http"];
+const RATE: &[&str] = &["1000000", "1,000,000", "1_000_000", "1 000 000", "million"];
+const WORKERS: &[&str] = &["10000", "10,000", "10_000"];
+const BOOLEAN: &[&str] = &["true"];
+const MULTIPLIER: &[&str] = &["1"];
+const SPAN: &[&str] = &["second", "90s", "2m"];
+const NUMBER: &[&str] = &[
+    "number", "integer", "digit", "0 to", "1 to", "0 or", "at least", "from 0", "from 1",
+];
+
+const WRONG: &[Wrong] = &[
+    wrong("--targets", "", URL),
+    wrong("--targets", " ", URL),
+    wrong("--targets", ",", URL),
+    wrong("--targets", "http://127.0.0.1:1,", URL),
+    wrong("--targets", ",http://127.0.0.1:1", URL),
+    wrong("--targets", "http://127.0.0.1:1,,http://127.0.0.1:2", URL),
+    wrong("--targets", "127.0.0.1:8000", URL),
+    wrong("--targets", "localhost:8000", URL),
+    wrong("--targets", "localhost", URL),
+    wrong("--targets", "//localhost", URL),
+    wrong("--targets", "ftp://localhost", URL),
+    wrong("--targets", "http://", URL),
+    wrong("--targets", "https://", URL),
+    wrong("--targets", "http://:8000", URL),
+    wrong("--targets", "http://127.0.0.1:99999", URL),
+    wrong("--targets", "http://127.0.0.1:port", URL),
+    wrong("--targets", "http://127.0.0.1:1,localhost:8000", URL),
+    wrong("--rps", "0", RATE),
+    wrong("--rps", "0.0", RATE),
+    wrong("--rps", "-0", RATE),
+    wrong("--rps", "-1", RATE),
+    wrong("--rps", "-0.5", RATE),
+    wrong("--rps", "NaN", RATE),
+    wrong("--rps", "inf", RATE),
+    wrong("--rps", "infinity", RATE),
+    wrong("--rps", "-inf", RATE),
+    wrong("--rps", "1e999", RATE),
+    wrong("--rps", "1000000.1", RATE),
+    wrong("--rps", "1000001", RATE),
+    wrong("--rps", "ten", RATE),
+    wrong("--rps", "10/s", RATE),
+    wrong("--rps", "", RATE),
+    wrong("--duration", "soon", SPAN),
+    wrong("--duration", "-1", SPAN),
+    wrong("--duration", "10 parsecs", SPAN),
+    wrong("--duration", "NaN", SPAN),
+    wrong("--duration", "inf", SPAN),
+    wrong("--duration", "1e300", SPAN),
+    wrong("--duration", "", SPAN),
+    wrong("--burst-enabled", "maybe", BOOLEAN),
+    wrong("--burst-enabled", "2", BOOLEAN),
+    wrong("--burst-enabled", "", BOOLEAN),
+    wrong("--burst-multiplier", "0.99", MULTIPLIER),
+    wrong("--burst-multiplier", "0", MULTIPLIER),
+    wrong("--burst-multiplier", "-5", MULTIPLIER),
+    wrong("--burst-multiplier", "NaN", MULTIPLIER),
+    wrong("--burst-multiplier", "inf", MULTIPLIER),
+    wrong("--burst-multiplier", "many", MULTIPLIER),
+    wrong(
+        "--burst-duration",
+        "30",
+        &["burst-interval", "BURST_INTERVAL", "30"],
+    ),
+    wrong(
+        "--burst-duration",
+        "31",
+        &["burst-interval", "BURST_INTERVAL", "30"],
+    ),
+    wrong(
+        "--burst-duration",
+        "1m",
+        &["burst-interval", "BURST_INTERVAL", "30"],
+    ),
+    wrong("--burst-duration", "-1", SPAN),
+    wrong("--burst-duration", "long", SPAN),
+    wrong("--burst-interval", "often", SPAN),
+    wrong("--workers", "0", WORKERS),
+    wrong("--workers", "10001", WORKERS),
+    wrong("--workers", "-1", WORKERS),
+    wrong("--workers", "1.5", WORKERS),
+    wrong("--workers", "many", WORKERS),
+    wrong("--workers", "99999999999999999999999", WORKERS),
+    wrong("--queue", "-1", NUMBER),
+    wrong("--queue", "long", NUMBER),
+    wrong("--timeout", "0", SPAN),
+    wrong("--timeout", "0s", SPAN),
+    wrong("--timeout", "-1", SPAN),
+    wrong("--timeout", "never", SPAN),
+    wrong("--drain-timeout", "-1", SPAN),
+    wrong("--drain-timeout", "never", SPAN),
+    wrong("--stats-interval", "-1", SPAN),
+    wrong("--stats-interval", "never", SPAN),
+    wrong("--limit", "-1", NUMBER),
+    wrong("--limit", "few", NUMBER),
+    wrong("--window-ms", "-1", NUMBER),
+    wrong("--window-ms", "1s", NUMBER),
+    wrong("--keys", "-1", NUMBER),
+    wrong("--keys", "all", NUMBER),
+    wrong("--seed", "-1", NUMBER),
+    wrong("--seed", "lucky", NUMBER),
+];
+
+fn variable(flag: &str) -> &'static str {
+    let option = OPTIONS.iter().find(|(name, _, _)| *name == flag);
+    option.expect("an option of the contract").1
+}
+
+/// What must be true of every refusal: exit 2, nothing on standard output, one line that names all of this.
+fn complaints(finished: &Finished, names: &[&str]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let mut must = |holds: bool, what: String| {
+        if !holds {
+            complaints.push(what);
+        }
+    };
+    must(finished.code() == Some(2), "exit code 2".to_owned());
+    must(
+        finished.lines.is_empty(),
+        "nothing on standard output".to_owned(),
+    );
+    let lines = finished.stderr.lines().count();
+    must(
+        lines == 1 && finished.stderr.ends_with('\n'),
+        "one line on standard error".to_owned(),
+    );
+    for name in names {
+        must(
+            finished.stderr.contains(name),
+            format!("{name:?} in the line"),
+        );
+    }
+    complaints
+}
+
+/// Tries many wrong command lines, and lists everything that is not as it should be.
+#[track_caller]
+fn assert_refused(cases: Vec<(Launch, Vec<String>, &'static [&'static str])>) {
+    let mut failed = Vec::new();
+    for (launch, names, says) in cases {
+        let finished = launch.finish();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut complaints = complaints(&finished, &names);
+        if !says.is_empty() && !says.iter().any(|word| finished.stderr.contains(word)) {
+            complaints.push(format!("what is allowed, by one of {says:?}"));
+        }
+        if !complaints.is_empty() {
+            failed.push(format!(
+                "expected of {names:?}: {}\n{finished}",
+                complaints.join("; ")
+            ));
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "{} refusals are not as they should be:\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
+}
+
+/// A target that can be resolved, and a run that would end soon if it were not refused.
+fn harmless() -> Launch {
+    loadgen("")
+        .env("TARGETS", "http://127.0.0.1:1")
+        .env("DURATION", "0.1")
+        .env("DRAIN_TIMEOUT", "0")
+}
+
+#[test]
+fn a_wrong_flag_is_refused_with_its_name_its_value_and_what_it_may_be() {
+    let case = |wrong: &Wrong| {
+        let launch = harmless().arg(&format!("{}={}", wrong.flag, wrong.value));
+        (
+            launch,
+            vec![wrong.flag.to_owned(), wrong.value.to_owned()],
+            wrong.says,
+        )
+    };
+    assert_refused(WRONG.iter().map(case).collect());
+}
+
+#[test]
+fn a_wrong_variable_is_refused_with_its_name_its_value_and_what_it_may_be() {
+    let case = |wrong: &Wrong| {
+        let variable = variable(wrong.flag);
+        let launch = harmless().env(variable, wrong.value);
+        (
+            launch,
+            vec![variable.to_owned(), wrong.value.to_owned()],
+            wrong.says,
+        )
+    };
+    assert_refused(WRONG.iter().map(case).collect());
+}
+
+#[test]
+fn a_negative_value_is_a_value_and_not_a_flag() {
+    let case = |(flag, value, says): (&str, &str, &'static [&'static str])| {
+        (
+            harmless().arg(flag).arg(value),
+            vec![flag.to_owned(), value.to_owned()],
+            says,
+        )
+    };
+    let cases = [
+        ("--rps", "-1", RATE),
+        ("--duration", "-1", SPAN),
+        ("--workers", "-1", WORKERS),
+        ("--burst-multiplier", "-0.5", MULTIPLIER),
+    ];
+    assert_refused(cases.into_iter().map(case).collect());
+}
+
+#[test]
+fn a_burst_as_long_as_its_interval_is_refused_whichever_of_the_two_was_given() {
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    assert_refused(vec![
+        (
+            harmless().arg("--burst-interval=5"),
+            names(&["--burst-interval", "5"]),
+            &[],
+        ),
+        (
+            harmless().arg("--burst-interval=4.5"),
+            names(&["--burst-interval", "4.5"]),
+            &[],
+        ),
+        (
+            harmless().env("BURST_INTERVAL", "3"),
+            names(&["BURST_INTERVAL", "3"]),
+            &[],
+        ),
+        (
+            harmless()
+                .arg("--burst-duration=7")
+                .arg("--burst-interval=6"),
+            names(&["--burst-duration", "7", "--burst-interval", "6"]),
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn an_unparsable_demo_is_refused() {
+    let names = vec!["DEMO".to_owned(), "perhaps".to_owned()];
+    assert_refused(vec![(harmless().env("DEMO", "perhaps"), names, BOOLEAN)]);
+}
+
+#[test]
+fn an_unknown_flag_is_refused_with_the_flag_that_was_meant() {
+    let case = |(given, meant): (&str, &'static [&'static str])| {
+        (
+            harmless().arg(given),
+            vec![given.split('=').next().expect("a flag").to_owned()],
+            meant,
+        )
+    };
+    let cases: [(&str, &'static [&'static str]); 5] = [
+        ("--target=http://127.0.0.1:1", &["--targets"]),
+        ("--worker=5", &["--workers"]),
+        ("--burst-multiplyer=5", &["--burst-multiplier"]),
+        ("--xyzzy", &[]),
+        ("-z", &[]),
+    ];
+    assert_refused(cases.into_iter().map(case).collect());
+}
+
+#[test]
+fn what_is_not_a_flag_is_refused() {
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    assert_refused(vec![
+        (
+            harmless().arg("http://127.0.0.1:1"),
+            names(&["http://127.0.0.1:1"]),
+            &[],
+        ),
+        (harmless().arg("--rps"), names(&["--rps"]), &[]),
+        (
+            harmless().arg("--rps").arg("--workers"),
+            names(&["--rps"]),
+            &[],
+        ),
+        (
+            harmless().arg("--rps=5").arg("--rps=6"),
+            names(&["--rps"]),
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn a_refusal_does_not_wait_for_the_network() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
+    listener
+        .set_nonblocking(true)
+        .expect("a listener that does not block");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let finished = loadgen(format!("--targets {url} --workers 0")).finish();
+    assert_eq!(finished.code(), Some(2), "{finished}");
+    assert!(listener.accept().is_err(), "it connected all the same");
+}
+
+#[test]
+fn a_run_is_refused_only_when_no_target_resolves() {
+    for launch in [
+        loadgen("--targets http://first.invalid:8000,http://second.invalid:8000 --duration 1"),
+        loadgen("--duration 1").env("TARGETS", "http://first.invalid:8000"),
+    ] {
+        let finished = launch.finish();
+        let complaints = complaints(&finished, &["first.invalid", "--demo", "--targets"]);
+        assert!(
+            complaints.is_empty(),
+            "expected {}:\n{finished}",
+            complaints.join("; ")
+        );
+    }
+
+    let report =
+        loadgen("--targets http://first.invalid:8000,http://127.0.0.1:1 --duration 0.5 --rps 20 --workers 4").report();
+    assert_eq!(report.failed, 10, "{report}");
+}
+
+// Where a value comes from.
+
+#[test]
+fn a_flag_wins_over_its_variable() {
+    let server = Server::start(|_| Reply::allowed());
+    let report = loadgen(format!("--targets {} --rps 20 --limit 5", server.url()))
+        .env("TARGETS", "http://127.0.0.1:1")
+        .env("RPS", "40")
+        .env("LIMIT", "6")
+        .env("DURATION", "0.5")
+        .report();
+    assert_eq!((report.scheduled, report.allowed), (10, 10), "{report}");
+    assert!(server.requests()[0].text().contains(r#""limit":5"#));
+}
+
+#[test]
+fn a_flag_wins_over_a_variable_that_is_wrong() {
+    let server = Server::start(|_| Reply::allowed());
+    let launch = loadgen(format!(
+        "--targets {} --rps 20 --duration 0.5 --workers 4",
+        server.url()
+    ));
+    let report = launch.env("RPS", "fast").env("WORKERS", "0").report();
+    assert_eq!(report.scheduled, 10, "{report}");
+}
+
+#[test]
+fn every_option_may_come_from_its_variable() {
+    let server = Server::start(|_| Reply::allowed());
+    let report = loadgen("")
+        .env("TARGETS", &server.url())
+        .env("RPS", "20")
+        .env("DURATION", "1")
+        .env("BURST_ENABLED", "yes")
+        .env("BURST_MULTIPLIER", "3")
+        .env("BURST_DURATION", "0.25")
+        .env("BURST_INTERVAL", "0.5")
+        .env("WORKERS", "1")
+        .env("QUEUE", "100")
+        .env("TIMEOUT", "5")
+        .env("DRAIN_TIMEOUT", "5")
+        .env("STATS_INTERVAL", "0.5")
+        .env("CHECK_PATH", "/v2")
+        .env("LIMIT", "3")
+        .env("WINDOW_MS", "2000")
+        .env("KEYS", "2")
+        .env("SEED", "7")
+        .env("DEMO", "no")
+        .report();
+    // 20 a second for a second, and 40 a second more for a quarter of one.
+    assert_eq!(report.scheduled, 30, "{report}");
+    let requests = server.requests();
+    assert!(requests.iter().all(|request| request.path == "/v2"));
+    assert!(
+        requests[0]
+            .text()
+            .ends_with(r#""limit":3,"window_ms":2000}"#)
+    );
+
+    let by_variable = server.keys();
+    loadgen(format!(
+        "--targets {} --rps 60 --duration 0.5 --workers 1 --keys 2 --seed 7",
+        server.url()
+    ))
+    .report();
+    assert_eq!(by_variable, server.keys()[by_variable.len()..]);
+}
+
+#[test]
+fn spaces_around_the_elements_of_a_list_are_forgiven_or_refused_but_never_sent() {
+    let server = Server::start(|_| Reply::allowed());
+    let launch = loadgen("--rps 20 --duration 0.5 --workers 4");
+    let finished = launch
+        .arg("--targets")
+        .arg(&format!("{0}, {0}", server.url()))
+        .finish();
+    if finished.code() == Some(0) {
+        assert_eq!(finished.report().allowed, 10);
+    } else {
+        assert!(
+            complaints(&finished, &["--targets"]).is_empty(),
+            "{finished}"
+        );
+    }
+}
+
+// How a value is written.
+
+#[test]
+fn a_duration_is_in_seconds_or_says_its_unit() {
+    at_once(["0.5", "0.5s", "500ms"], |duration| {
+        let server = Server::start(|_| Reply::allowed());
+        let report = loadgen(format!(
+            "--targets {} --rps 20 --duration {duration} --workers 4",
+            server.url()
+        ))
+        .report();
+        assert_eq!(report.scheduled, 10, "{duration}\n{report}");
+    });
+}
+
+#[test]
+fn a_long_duration_is_not_taken_for_a_short_one() {
+    at_once(["90s", "2m", "1h", "30d", "90"], |duration| {
+        let server = Server::start(|_| Reply::allowed());
+        let mut run = loadgen(format!(
+            "--targets {} --rps 20 --duration {duration} --workers 4",
+            server.url()
+        ))
+        .start();
+        thread::sleep(seconds(2.5));
+        assert!(run.is_running(), "{duration}");
+        #[cfg(unix)]
+        {
+            run.terminate();
+            run.finish().report();
+        }
+    });
+}
+
+#[test]
+fn a_boolean_is_true_false_1_0_yes_or_no() {
+    let cases = [
+        ("true", true),
+        ("1", true),
+        ("yes", true),
+        ("false", false),
+        ("0", false),
+        ("no", false),
+    ];
+    at_once(cases, |(value, enabled)| {
+        let server = Server::start(|_| Reply::allowed());
+        let run = format!(
+            "--targets {} --rps 20 --duration 1 --workers 4 \
+             --burst-multiplier 3 --burst-duration 0.25 --burst-interval 0.5",
+            server.url()
+        );
+        let scheduled = if enabled { 30 } else { 20 };
+        let by_flag = loadgen(format!("{run} --burst-enabled {value}")).report();
+        assert_eq!(
+            by_flag.scheduled, scheduled,
+            "--burst-enabled {value}\n{by_flag}"
+        );
+        let by_variable = loadgen(&run)
+            .env("BURST_ENABLED", value)
+            .env("DEMO", "0")
+            .report();
+        assert_eq!(
+            by_variable.scheduled, scheduled,
+            "BURST_ENABLED={value}\n{by_variable}"
+        );
+    });
+}
+
+#[test]
+fn the_limits_themselves_are_allowed() {
+    at_once(
+        [
+            "--workers 1",
+            "--workers 1000",
+            "--burst-multiplier 1",
+            "--queue 1",
+            "--drain-timeout 0",
+        ],
+        |option| {
+            let server = Server::start(|_| Reply::allowed());
+            let report = loadgen(format!(
+                "--targets {} --rps 20 --duration 0.5 {option}",
+                server.url()
+            ))
+            .report();
+            assert_eq!(report.scheduled, 10, "{option}\n{report}");
+        },
+    );
+}
+
+#[test]
+fn a_million_a_second_is_accepted() {
+    let server = Server::start(|_| Reply::allowed());
+    let report = loadgen(format!(
+        "--targets {} --rps 1000000 --duration 0.02 --workers 2 --queue 10 --drain-timeout 2",
+        server.url()
+    ))
+    .report();
+    assert_eq!(report.scheduled, 20_000, "{report}");
+}
+
+// Help.
+
+#[test]
+fn help_shows_every_flag_with_its_variable_and_its_default() {
+    let finished = loadgen("--help").finish();
+    assert_eq!(finished.code(), Some(0), "{finished}");
+    assert_eq!(finished.stderr, "");
+    let help = finished.stdout();
+    // What is said of an option reaches from its flag to the next one.
+    let words: String = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (flag, variable, default) in OPTIONS {
+        let start = words
+            .match_indices(flag)
+            .map(|(at, _)| at)
+            .find(|at| {
+                !words[at + flag.len()..].starts_with(|c: char| c == '-' || c.is_alphanumeric())
+            })
+            .unwrap_or_else(|| panic!("no {flag} in:\n{help}"));
+        let said = &words[start..];
+        let end = OPTIONS
+            .iter()
+            .filter(|(other, _, _)| other != flag)
+            .filter_map(|(other, _, _)| said.find(&format!(" {other} ")))
+            .min()
+            .unwrap_or(said.len());
+        let said = &said[..end];
+        assert!(said.contains(variable), "no {variable} in: {said}");
+        assert!(said.contains(default), "no default {default} in: {said}");
+    }
+}
+
+#[test]
+fn the_version_is_the_package_s() {
+    let finished = loadgen("--version").finish();
+    assert_eq!(finished.code(), Some(0), "{finished}");
+    assert_eq!(
+        finished.stdout(),
+        format!("loadgen {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
