@@ -16,10 +16,10 @@ const REQUESTS: u64 = 5;
 
 /// A short run against one target, with the given options more.
 fn run_against(url: &str, more: &str) -> Report {
-    let report = loadgen(format!(
-        "--targets {url} --rps 20 --duration 0.25 --workers 4 --timeout 5 {more}"
-    ))
-    .report();
+    let report = loadgen(format!("--targets {url} --rps 20 --duration 0.25 {more}"))
+        .env("WORKERS", "4")
+        .env("TIMEOUT", "5")
+        .report();
     assert_eq!(report.scheduled, REQUESTS, "{report}");
     assert_eq!(report.sent, REQUESTS, "{report}");
     report
