@@ -308,3 +308,22 @@ fn a_stuck_run_with_a_closed_standard_output_still_stops() {
     assert_no_panic(&finished);
     assert!(finished.ended - signalled < seconds(6.0), "{finished}");
 }
+
+#[test]
+fn two_signals_end_a_run_whose_output_nobody_reads() {
+    let server = allowing();
+    let run = loadgen(format!(
+        "--targets {} --rps 100 --duration 60 --workers 4 --stats-interval 0.01",
+        server.url()
+    ))
+    .start_unread();
+    eventually("two seconds of stats lines", || {
+        server.request_count() >= 200
+    });
+    run.terminate();
+    thread::sleep(seconds(0.7));
+    let signalled = run.terminate();
+    let finished = run.finish();
+    assert_eq!(finished.code(), Some(143), "{finished}");
+    assert!(finished.ended - signalled < seconds(3.0), "{finished}");
+}

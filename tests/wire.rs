@@ -475,3 +475,17 @@ fn a_refused_target_is_not_replaced_by_another() {
         "{report}"
     );
 }
+
+#[test]
+fn requests_go_to_the_targets_whatever_proxy_the_environment_names() {
+    let (proxy, server) = (allowing(), allowing());
+    let mut run = loadgen(format!(
+        "--targets {} --rps 20 --duration 0.5 --workers 4",
+        server.url()
+    ));
+    for variable in ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"] {
+        run = run.env(variable, &proxy.url());
+    }
+    assert_eq!(run.report().allowed, 10);
+    assert_eq!((proxy.accepted(), server.request_count()), (0, 10));
+}

@@ -66,21 +66,46 @@ impl Launch {
     }
 
     #[track_caller]
-    pub fn start(mut self) -> Run {
+    pub fn start(self) -> Run {
+        self.start_with(Stdio::piped(), Reading::On, |child| {
+            child.stdout.take().expect("a pipe")
+        })
+    }
+
+    /// Starts it with a standard output that holds little, of which nothing is read before `Run::read_on`.
+    #[cfg(unix)]
+    #[track_caller]
+    pub fn start_unread(self) -> Run {
+        let (theirs, ours) = std::os::unix::net::UnixStream::pair().expect("a pair of sockets");
+        let shrunk = socket2::SockRef::from(&theirs).set_send_buffer_size(4096);
+        shrunk.expect("a small buffer");
+        let stdout = std::os::fd::OwnedFd::from(theirs).into();
+        self.start_with(stdout, Reading::Held, |_| ours)
+    }
+
+    #[track_caller]
+    fn start_with<R: Read + Send + 'static>(
+        mut self,
+        stdout: Stdio,
+        reading: Reading,
+        reader: impl FnOnce(&mut Child) -> R,
+    ) -> Run {
         let started = Instant::now();
         self.command
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("a binary that starts");
+        // From here on, only the child holds the end that is written to.
+        drop(self.command);
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let stdout = child.stdout.take().expect("a pipe");
+        let reading = Arc::new(Mutex::new(reading));
+        let stdout = reader(&mut child);
         let stderr = child.stderr.take().expect("a pipe");
-        let closed = Arc::new(Mutex::new(false));
         let readers = (
             thread::spawn({
-                let (lines, closed) = (Arc::clone(&lines), Arc::clone(&closed));
-                move || read_lines(stdout, &lines, &closed)
+                let (lines, reading) = (Arc::clone(&lines), Arc::clone(&reading));
+                move || read_lines(stdout, &lines, &reading)
             }),
             thread::spawn(move || read_all(stderr)),
         );
@@ -88,7 +113,7 @@ impl Launch {
             child: Some(child),
             started,
             lines,
-            closed,
+            reading,
             readers: Some(readers),
         }
     }
@@ -113,11 +138,27 @@ pub struct Line {
     pub text: String,
 }
 
-/// Ends when the process closes its standard output, or when the test does not want more of it.
-fn read_lines(stdout: impl Read, lines: &Mutex<Vec<Line>>, closed: &Mutex<bool>) {
+#[derive(Clone, Copy, PartialEq)]
+enum Reading {
+    On,
+    Held,
+    Over,
+}
+
+/// Ends when the process closes its standard output, or when the test wants no more of it.
+fn read_lines(stdout: impl Read, lines: &Mutex<Vec<Line>>, reading: &Mutex<Reading>) {
     let mut stdout = BufReader::new(stdout);
     let mut bytes = Vec::new();
-    while !*closed.lock().expect("a flag") {
+    loop {
+        let reading = *reading.lock().expect("a state");
+        match reading {
+            Reading::On => {}
+            Reading::Held => {
+                thread::sleep(Duration::from_millis(5));
+                continue;
+            }
+            Reading::Over => return,
+        }
         bytes.clear();
         if stdout
             .read_until(b'\n', &mut bytes)
@@ -146,7 +187,7 @@ pub struct Run {
     child: Option<Child>,
     pub started: Instant,
     lines: Arc<Mutex<Vec<Line>>>,
-    closed: Arc<Mutex<bool>>,
+    reading: Arc<Mutex<Reading>>,
     readers: Option<(JoinHandle<()>, JoinHandle<String>)>,
 }
 
@@ -188,7 +229,16 @@ impl Run {
 
     /// Closes the reading end of standard output as soon as one more line has come.
     pub fn close_stdout(&self) {
-        *self.closed.lock().expect("a flag") = true;
+        self.set_reading(Reading::Over);
+    }
+
+    /// Reads the standard output that was held back.
+    pub fn read_on(&self) {
+        self.set_reading(Reading::On);
+    }
+
+    fn set_reading(&self, reading: Reading) {
+        *self.reading.lock().expect("a state") = reading;
     }
 
     pub fn is_running(&mut self) -> bool {
@@ -214,6 +264,11 @@ impl Run {
         if status.is_none() {
             self.kill();
         }
+        // What was held back has an end now.
+        let held = *self.reading.lock().expect("a state") == Reading::Held;
+        if held {
+            self.read_on();
+        }
         let (stdout, stderr) = self.readers.take().expect("the readers");
         stdout.join().expect("a reader that did not panic");
         let finished = Finished {
@@ -231,6 +286,7 @@ impl Run {
     }
 
     fn kill(&mut self) {
+        self.set_reading(Reading::Over);
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
