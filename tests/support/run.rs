@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::report::{Report, Stats};
@@ -192,15 +193,18 @@ pub struct Run {
 }
 
 impl Run {
+    #[cfg(unix)]
     pub fn terminate(&self) -> Instant {
         self.signal(Signal::TERM)
     }
 
+    #[cfg(unix)]
     pub fn interrupt(&self) -> Instant {
         self.signal(Signal::INT)
     }
 
     /// When it was sent. A process that is over already is no error.
+    #[cfg(unix)]
     fn signal(&self, signal: Signal) -> Instant {
         let child = self.child.as_ref().expect("a child");
         let pid = Pid::from_raw(i32::try_from(child.id()).expect("a small id")).expect("an id");
