@@ -4,6 +4,7 @@ use crate::schedule::Rate;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+use jiff::SpanRelativeTo;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -261,7 +262,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     time(
         text,
         Duration::ZERO..=MAX_DURATION,
-        "0 or more, at most 87600h",
+        "0 or more, at most 3650d",
     )
 }
 
@@ -269,7 +270,7 @@ fn some_time(text: &str) -> Result<Duration, String> {
     time(
         text,
         Duration::from_millis(1)..=MAX_DURATION,
-        "from 1ms to 87600h",
+        "from 1ms to 3650d",
     )
 }
 
@@ -285,7 +286,7 @@ fn stats_interval(text: &str) -> Result<Duration, String> {
     time(
         text,
         Duration::from_millis(10)..=MAX_DURATION,
-        "from 10ms to 87600h",
+        "from 10ms to 3650d",
     )
 }
 
@@ -298,7 +299,8 @@ fn time(text: &str, range: RangeInclusive<Duration>, allowed: &str) -> Result<Du
     } else {
         text.to_owned()
     };
-    jiff::SignedDuration::from_str(&with_unit)
+    jiff::Span::from_str(&with_unit)
+        .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok())
         .filter(|duration| range.contains(duration))
@@ -379,12 +381,14 @@ mod tests {
             ("2m", 120_000),
             ("1h30m", 5_400_000),
             ("250ms", 250),
+            ("2d", 172_800_000),
+            ("1w", 604_800_000),
             (" 5 ", 5_000),
         ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for bad in [
-            "", "x", "5x", "-1", "-5s", "1e3", "NaN", "inf", "s", "1 5", "87601h",
+            "", "x", "5x", "-1", "-5s", "1e3", "NaN", "inf", "s", "1 5", "3651d", "1mo",
         ] {
             assert!(duration(bad).is_err(), "{bad}");
         }

@@ -58,7 +58,7 @@ impl Keys {
 /// none comes twice within 2³² requests.
 #[derive(Debug, Clone)]
 pub enum Dealer {
-    Rounds { this: Round, next: Round },
+    Rounds(Box<Rounds>),
     Fresh { seed: u64 },
 }
 
@@ -68,7 +68,7 @@ impl Dealer {
             Keys::Fixed(keys) => {
                 let round = |number| Round::new(seed, number, keys.len());
                 let (this, next) = (round(0), round(1));
-                Dealer::Rounds { this, next }
+                Dealer::Rounds(Box::new(Rounds { this, next }))
             }
             Keys::Fresh => Dealer::Fresh { seed },
         }
@@ -77,29 +77,41 @@ impl Dealer {
     /// The key of the token with this number.
     pub fn deal(&mut self, sequence: u64) -> KeyId {
         match self {
+            Dealer::Rounds(rounds) => rounds.deal(sequence),
             Dealer::Fresh { seed } => KeyId(permute(sequence as u32, *seed)),
-            Dealer::Rounds { this, next } => {
-                let keys = this.keys as u64;
-                let (number, place) = (sequence / keys, (sequence % keys) as usize);
-                if number != this.number {
-                    std::mem::swap(this, next);
-                    next.restart(number.wrapping_add(1));
-                }
-                if number != this.number {
-                    this.restart(number);
-                }
-                // One step of the next order with each key of this one: then no token has to wait
-                // for a whole order to be drawn, however many keys there are.
-                next.draw_until(place + 1);
-                KeyId(this.key(place))
-            }
         }
+    }
+}
+
+/// The round being dealt, and the one after it.
+#[derive(Debug, Clone)]
+pub struct Rounds {
+    this: Round,
+    next: Round,
+}
+
+impl Rounds {
+    fn deal(&mut self, sequence: u64) -> KeyId {
+        let Rounds { this, next } = self;
+        let keys = this.keys as u64;
+        let (number, place) = (sequence / keys, (sequence % keys) as usize);
+        if number != this.number {
+            std::mem::swap(this, next);
+            next.restart(number.wrapping_add(1));
+        }
+        if number != this.number {
+            this.restart(number);
+        }
+        // One step of the next order with each key of this one: then no token has to wait for a
+        // whole order to be drawn, however many keys there are.
+        next.draw_until(place + 1);
+        KeyId(this.key(place))
     }
 }
 
 /// The order of one round, drawn as far as it was needed.
 #[derive(Debug, Clone)]
-pub struct Round {
+struct Round {
     number: u64,
     keys: usize,
     order: Vec<u32>,

@@ -94,8 +94,15 @@ fn bursts(arguments: &Arguments) -> Result<Bursts, Refusal> {
         ..
     } = &arguments.cli;
     if burst_duration >= burst_interval {
-        let allowed = format!("must be shorter than --burst-interval ({burst_interval:?})");
-        return Err(arguments.refuse("burst_duration", allowed));
+        // Whichever of the two was asked for is the one that is wrong.
+        let given = |option| arguments.source(option) != Some(ValueSource::DefaultValue);
+        return Err(if given("burst_interval") && !given("burst_duration") {
+            let allowed = format!("must be longer than --burst-duration ({burst_duration:?})");
+            arguments.refuse("burst_interval", allowed)
+        } else {
+            let allowed = format!("must be shorter than --burst-interval ({burst_interval:?})");
+            arguments.refuse("burst_duration", allowed)
+        });
     }
     // The steady rate is at most 10⁶/s and the multiplier at most 10³, so there is such a rate.
     let burst = (rps.nano() as f64 * burst_multiplier).round() as u64;

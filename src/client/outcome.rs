@@ -2,7 +2,7 @@
 
 use super::exchange::Stage;
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use ureq::Error;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,9 @@ pub enum FailureKind {
     Dns,
     /// The target refused the connection.
     Refused,
-    /// No connection for any other reason: no route, no local port or descriptor left.
+    /// No connection because of this machine: no descriptor, local port or memory left for it.
+    Local,
+    /// No connection for any other reason, such as no route.
     Connect,
     /// The connection was lost before the response was complete.
     Reset,
@@ -55,9 +57,10 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// In the order of declaration, so that `kind as usize` is its place.
-    pub const ALL: [FailureKind; 10] = [
+    pub const ALL: [FailureKind; 11] = [
         FailureKind::Dns,
         FailureKind::Refused,
+        FailureKind::Local,
         FailureKind::Connect,
         FailureKind::Reset,
         FailureKind::Timeout,
@@ -72,6 +75,7 @@ impl FailureKind {
         match self {
             FailureKind::Dns => "dns",
             FailureKind::Refused => "refused",
+            FailureKind::Local => "local",
             FailureKind::Connect => "connect",
             FailureKind::Reset => "reset",
             FailureKind::Timeout => "timeout",
@@ -96,8 +100,9 @@ impl FailureKind {
             (Error::Io(e), Stage::Connecting) if e.kind() == ErrorKind::ConnectionRefused => {
                 FailureKind::Refused
             }
-            (_, Stage::Connecting) => FailureKind::Connect,
             (Error::Io(e), _) if e.kind() == ErrorKind::ConnectionReset => FailureKind::Reset,
+            (Error::Io(e), Stage::Connecting) if exhausted(e) => FailureKind::Local,
+            (_, Stage::Connecting) => FailureKind::Connect,
             (_, Stage::Handshake) | (Error::Tls(_) | Error::Rustls(_), _) => FailureKind::Tls,
             // What rustls reports through a socket's interface.
             (Error::Io(e), Stage::Http) if e.kind() == ErrorKind::InvalidData => FailureKind::Tls,
@@ -105,6 +110,19 @@ impl FailureKind {
             (_, Stage::Http) => FailureKind::Protocol,
         }
     }
+}
+
+/// Whether the system had nothing left to make a connection of.
+fn exhausted(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+        if Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno)) {
+            return true;
+        }
+    }
+    error.kind() == ErrorKind::AddrNotAvailable
 }
 
 impl fmt::Display for FailureKind {
@@ -116,7 +134,6 @@ impl fmt::Display for FailureKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io;
 
     #[test]
     fn every_kind_is_at_its_place() {
@@ -149,6 +166,16 @@ mod tests {
                 io(ErrorKind::ConnectionRefused),
                 Stage::Connecting,
                 FailureKind::Refused,
+            ),
+            (
+                io(ErrorKind::AddrNotAvailable),
+                Stage::Connecting,
+                FailureKind::Local,
+            ),
+            (
+                io(ErrorKind::ConnectionReset),
+                Stage::Connecting,
+                FailureKind::Reset,
             ),
             (
                 io(ErrorKind::HostUnreachable),
