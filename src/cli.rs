@@ -10,6 +10,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Sends checks to every node of a rate-limiter cluster on an exact, open-loop schedule, and
 /// counts what was allowed, blocked and failed.
@@ -101,10 +102,10 @@ pub struct Cli {
           default_value = "7", allow_hyphen_values = true)]
     pub keys: u32,
 
-    /// Same seed: same keys, same order, same arrivals [default: random, printed]
+    /// Same seed: same keys, same order, same arrivals; `random` draws one, which is printed
     #[arg(long, env, hide_env_values = true, value_name = "SEED", value_parser = seed,
-          allow_hyphen_values = true)]
-    pub seed: Option<u64>,
+          default_value = "random", allow_hyphen_values = true)]
+    pub seed: u64,
 
     /// Start three limiter nodes in this process, on free loopback ports, and use them as targets
     #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
@@ -132,10 +133,12 @@ impl Arguments {
     /// Parses flags, then environment variables, then defaults. `arguments` begins with the
     /// program's name.
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Refusal> {
+        let typed: Vec<_> = arguments.into_iter().collect();
+        let refuse = |error| refusal(&error, &typed);
         let matches = Cli::command()
-            .try_get_matches_from(arguments)
-            .map_err(|error| refusal(&error))?;
-        let cli = Cli::from_arg_matches(&matches).map_err(|error| refusal(&error))?;
+            .try_get_matches_from(&typed)
+            .map_err(refuse)?;
+        let cli = Cli::from_arg_matches(&matches).map_err(refuse)?;
         Ok(Arguments { cli, matches })
     }
 
@@ -172,7 +175,7 @@ fn variable(option: &str) -> String {
 
 /// clap's message in one line, with the variable's name where a variable gave the value: clap
 /// itself names the flag either way.
-fn refusal(error: &clap::Error) -> Refusal {
+fn refusal(error: &clap::Error, typed: &[OsString]) -> Refusal {
     if matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
@@ -189,12 +192,15 @@ fn refusal(error: &clap::Error) -> Refusal {
     {
         let flag = argument.split(' ').next().unwrap_or_default();
         let reason = std::error::Error::source(error).map(ToString::to_string);
-        let name = if was_typed(flag) {
+        let name = if was_typed(flag, typed) {
             flag.to_owned()
         } else {
             variable(&flag.trim_start_matches('-').replace('-', "_"))
         };
         return Refusal::Wrong(format!("{name} '{value}': {}", reason.unwrap_or_default()));
+    }
+    if error.kind() == ErrorKind::InvalidUtf8 {
+        return Refusal::Wrong(format!("{}: must be text in UTF-8", not_utf8(typed)));
     }
     let text = error.render().to_string();
     let lines = text.lines().map(str::trim);
@@ -205,12 +211,41 @@ fn refusal(error: &clap::Error) -> Refusal {
     Refusal::Wrong(told.join("; "))
 }
 
-fn was_typed(flag: &str) -> bool {
-    std::env::args().any(|argument| {
-        argument
-            .strip_prefix(flag)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+fn was_typed(flag: &str, typed: &[OsString]) -> bool {
+    typed.iter().any(|argument| {
+        argument.to_str().is_some_and(|argument| {
+            let rest = argument.strip_prefix(flag);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        })
     })
+}
+
+/// What is not UTF-8: an argument, with the flag before it, or a variable.
+fn not_utf8(typed: &[OsString]) -> String {
+    if let Some(place) = typed
+        .iter()
+        .position(|argument| argument.to_str().is_none())
+    {
+        let flag = typed[..place].last().filter(|_| place > 1);
+        let argument = typed[place].to_string_lossy();
+        return match flag
+            .and_then(|flag| flag.to_str())
+            .filter(|flag| flag.starts_with("--"))
+        {
+            Some(flag) => format!("{flag} '{argument}'"),
+            None => argument.into_owned(),
+        };
+    }
+    let command = Cli::command();
+    let variables = command
+        .get_arguments()
+        .filter_map(|argument| argument.get_env());
+    let wrong = variables.filter_map(|name| Some((name, std::env::var_os(name)?)));
+    wrong
+        .filter(|(_, value)| value.to_str().is_none())
+        .map(|(name, value)| format!("{} '{}'", name.display(), value.display()))
+        .next()
+        .unwrap_or_default()
 }
 
 /// A list of URLs with no empty element.
@@ -349,7 +384,12 @@ fn keys(text: &str) -> Result<u32, String> {
 }
 
 fn seed(text: &str) -> Result<u64, String> {
-    whole(text, 0..=u64::MAX)
+    match text.trim() {
+        "random" => Ok(Uuid::new_v4().as_u64_pair().0),
+        number => number
+            .parse()
+            .map_err(|_| format!("must be a whole number from 0 to {}, or random", u64::MAX)),
+    }
 }
 
 /// As much as common servers take of a request's first line.

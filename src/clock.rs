@@ -127,6 +127,8 @@ mod tests {
         let start = Monotonic.now();
         std::thread::scope(|scope| {
             scope.spawn(|| Monotonic.sleep_until(start + Nanos(600_000_000_000), &stop));
+            // Long enough for the sleeper to be asleep.
+            std::thread::sleep(Duration::from_millis(200));
             stop.request();
         });
         assert!(Monotonic.now().since(start) < Nanos(60_000_000_000));

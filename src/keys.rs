@@ -51,12 +51,13 @@ impl Keys {
     }
 }
 
-/// Deals keys to tokens in the order of their numbers, each in constant time.
+/// Deals keys to tokens. In the order of their numbers each takes constant time; a jump ahead may
+/// take as long as there are keys.
 ///
 /// A fixed set is dealt in rounds: each round deals every key once, in an order drawn from the
 /// seed and the round's number. Fresh keys run through a permutation of all 32-bit numbers, so
 /// none comes twice within 2³² requests.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Dealer {
     Rounds(Box<Rounds>),
     Fresh { seed: u64 },
@@ -67,7 +68,8 @@ impl Dealer {
         match keys {
             Keys::Fixed(keys) => {
                 let round = |number| Round::new(seed, number, keys.len());
-                let (this, next) = (round(0), round(1));
+                let (mut this, next) = (round(0), round(1));
+                this.draw_until(keys.len());
                 Dealer::Rounds(Box::new(Rounds { this, next }))
             }
             Keys::Fresh => Dealer::Fresh { seed },
@@ -84,7 +86,7 @@ impl Dealer {
 }
 
 /// The round being dealt, and the one after it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Rounds {
     this: Round,
     next: Round,
@@ -110,7 +112,7 @@ impl Rounds {
 }
 
 /// The order of one round, drawn as far as it was needed.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Round {
     number: u64,
     keys: usize,

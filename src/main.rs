@@ -2,10 +2,11 @@ use anyhow::Context;
 use loadgen::cli::{Arguments, Refusal};
 use loadgen::client::Target;
 use loadgen::engine::{self, RunError};
-use loadgen::limiter::Demo;
+use loadgen::limiter::{CHECK_PATH, Demo};
 use loadgen::plan::{Cluster, Plan};
 use loadgen::report::{Console, summary};
 use loadgen::{signals, stop::Stop};
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -17,10 +18,7 @@ const REFUSED: u8 = 2;
 fn main() -> ExitCode {
     let plan = match Arguments::parse(std::env::args_os()).and_then(|args| Plan::new(&args)) {
         Ok(plan) => plan,
-        Err(Refusal::Asked(text)) => {
-            print!("{text}");
-            return ExitCode::SUCCESS;
-        }
+        Err(Refusal::Asked(text)) => return tell(&text),
         Err(Refusal::Wrong(line)) => return give_up(REFUSED, line),
     };
     match run(&plan) {
@@ -32,9 +30,21 @@ fn main() -> ExitCode {
     }
 }
 
+fn tell(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => give_up(BROKE, format!("standard output: {error}")),
+    }
+}
+
 fn give_up(code: u8, why: impl std::fmt::Display) -> ExitCode {
-    eprintln!("loadgen: {why}");
+    warn(why);
     ExitCode::from(code)
+}
+
+/// Where standard error can't be written to, there is nobody left to tell.
+fn warn(what: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "loadgen: {what}");
 }
 
 fn run(plan: &Plan) -> anyhow::Result<()> {
@@ -51,7 +61,9 @@ fn run(plan: &Plan) -> anyhow::Result<()> {
 
     let missed = console.close().context("standard output")?;
     if missed > 0 {
-        eprintln!("loadgen: {missed} lines were not printed, since nobody read standard output");
+        warn(format!(
+            "{missed} lines were not printed, since nobody read standard output"
+        ));
     }
     Ok(())
 }
@@ -60,10 +72,10 @@ fn run(plan: &Plan) -> anyhow::Result<()> {
 fn open(cluster: &Cluster) -> anyhow::Result<(Vec<Target>, Option<Demo>)> {
     match cluster {
         Cluster::Targets(targets) => Ok((targets.clone(), None)),
-        Cluster::Demo { path } => {
+        Cluster::Demo => {
             let demo = Demo::start().context("the demo's nodes")?;
             let targets = demo.addrs().into_iter().map(|addr| {
-                Target::new(&format!("http://{addr}"), path).map_err(anyhow::Error::msg)
+                Target::new(&format!("http://{addr}"), CHECK_PATH).map_err(anyhow::Error::msg)
             });
             Ok((targets.collect::<Result<_, _>>()?, Some(demo)))
         }

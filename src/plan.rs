@@ -2,10 +2,10 @@
 
 use crate::cli::{Arguments, Cli, Refusal};
 use crate::client::Target;
+use crate::limiter;
 use crate::schedule::{Bursts, Nanos, Profile, Rate, Schedule, Steady};
 use clap::parser::ValueSource;
 use std::time::Duration;
-use uuid::Uuid;
 
 /// Everything that was asked of a run, all of it possible.
 #[derive(Debug)]
@@ -28,8 +28,8 @@ pub struct Plan {
 /// Where the requests go.
 #[derive(Debug)]
 pub enum Cluster {
-    /// To nodes that this process starts, at this path.
-    Demo { path: String },
+    /// To nodes that this process starts.
+    Demo,
     /// To these nodes, of which there is at least one.
     Targets(Vec<Target>),
 }
@@ -55,7 +55,7 @@ impl Plan {
             limit: cli.limit,
             window_ms: cli.window_ms,
             keys: cli.keys,
-            seed: cli.seed.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0),
+            seed: cli.seed,
         })
     }
 }
@@ -74,7 +74,8 @@ fn cluster(arguments: &Arguments) -> Result<Cluster, Refusal> {
         return Err(arguments.refuse("targets", "must not be given together with --demo"));
     }
     if *demo && !flag("targets") {
-        return Ok(Cluster::Demo { path: path.clone() });
+        answerable_by_the_demo(arguments)?;
+        return Ok(Cluster::Demo);
     }
     let targets = targets.0.iter().map(|base| {
         Target::new(base, path).map_err(|wrong| {
@@ -83,6 +84,25 @@ fn cluster(arguments: &Arguments) -> Result<Cluster, Refusal> {
         })
     });
     Ok(Cluster::Targets(targets.collect::<Result<_, _>>()?))
+}
+
+/// The reference limiter has bounds of its own, and one path.
+fn answerable_by_the_demo(arguments: &Arguments) -> Result<(), Refusal> {
+    let Cli {
+        path,
+        limit,
+        window_ms,
+        ..
+    } = &arguments.cli;
+    if path != limiter::CHECK_PATH {
+        let allowed = format!("must be {} with --demo", limiter::CHECK_PATH);
+        return Err(arguments.refuse("path", allowed));
+    }
+    let with_demo = |error| format!("with --demo, {error}");
+    limiter::Limit::new(*limit).map_err(|e| arguments.refuse("limit", with_demo(e)))?;
+    limiter::Window::from_millis(*window_ms)
+        .map_err(|e| arguments.refuse("window_ms", with_demo(e)))?;
+    Ok(())
 }
 
 fn bursts(arguments: &Arguments) -> Result<Bursts, Refusal> {

@@ -1,14 +1,15 @@
 //! How a run is told to end.
 
+use crate::clock::{Clock, Moment, Monotonic};
 use parking_lot::{Condvar, Mutex};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// A request to stop a run early: set once, by a signal or by whoever started the run, and never
+/// A request to stop a run early: made once, by a signal or by whoever started the run, and never
 /// taken back. The pacer stops pacing and the queue's tokens stay unsent.
 #[derive(Debug, Default)]
 pub struct Stop {
-    requested: AtomicBool,
+    requested: OnceLock<Moment>,
     lock: Mutex<()>,
     changed: Condvar,
 }
@@ -17,12 +18,17 @@ impl Stop {
     pub fn request(&self) {
         // Under the lock, so that nobody who has just looked goes to sleep and misses it.
         let _guard = self.lock.lock();
-        self.requested.store(true, Relaxed);
+        self.requested.get_or_init(|| Monotonic.now());
         self.changed.notify_all();
     }
 
     pub fn is_requested(&self) -> bool {
-        self.requested.load(Relaxed)
+        self.requested.get().is_some()
+    }
+
+    /// When it was first requested, if it was.
+    pub fn requested_at(&self) -> Option<Moment> {
+        self.requested.get().copied()
     }
 
     /// Waits for at most `timeout`; true if the stop was requested.

@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use socket2::{Domain, SockRef, Type};
 use std::collections::VecDeque;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use ureq::unversioned::transport::{
     Buffers, ChainedConnector, ConnectionDetails, Connector, NextTimeout, RustlsConnector,
@@ -21,10 +21,6 @@ use ureq::{Error, Timeout};
 /// A connection idle for longer is closed: the other side, or something in between, may have
 /// forgotten it.
 const MAX_IDLE: Nanos = Nanos(60_000_000_000);
-
-/// A connection older than this is closed after its request, so that a balancer before the target
-/// gets to spread the load anew.
-const MAX_AGE: Nanos = Nanos(300_000_000_000);
 
 /// Reuses an idle connection to the target of the request at hand, or makes a new one.
 ///
@@ -40,8 +36,18 @@ type Dial = ChainedConnector<(), Dialer, RustlsConnector>;
 type Connection = <Dial as Connector>::Out;
 
 impl Pooling {
-    pub fn new(targets: usize, resolver: Arc<Resolver>, timeout: Duration) -> Self {
-        let dialer = Dialer { resolver, timeout }.chain(RustlsConnector::default());
+    pub fn new(
+        targets: usize,
+        resolver: Arc<Resolver>,
+        timeout: Duration,
+        open: Arc<OpenSockets>,
+    ) -> Self {
+        let dialer = Dialer {
+            resolver,
+            timeout,
+            open,
+        };
+        let dialer = dialer.chain(RustlsConnector::default());
         Pooling {
             idle: (0..targets).map(|_| Arc::default()).collect(),
             dialer,
@@ -73,7 +79,6 @@ impl Connector for Pooling {
         exchange::reached(Stage::Http);
         let lent = Idle {
             connection,
-            born: now,
             since: now,
         };
         Ok(Some(Pooled {
@@ -86,7 +91,6 @@ impl Connector for Pooling {
 #[derive(Debug)]
 struct Idle {
     connection: Connection,
-    born: Moment,
     since: Moment,
 }
 
@@ -110,9 +114,6 @@ impl IdleStack {
 
     fn put(&self, mut idle: Idle) {
         let now = Monotonic.now();
-        if now.since(idle.born) > MAX_AGE {
-            return;
-        }
         idle.since = now;
         let mut stack = self.0.lock();
         let stale = stack.pop_front_if(|oldest| now.since(oldest.since) > MAX_IDLE);
@@ -173,6 +174,7 @@ impl Transport for Pooled {
 struct Dialer {
     resolver: Arc<Resolver>,
     timeout: Duration,
+    open: Arc<OpenSockets>,
 }
 
 impl Connector for Dialer {
@@ -188,7 +190,7 @@ impl Connector for Dialer {
             // What is left is shared among the addresses that are left, so that one that does
             // not answer leaves time for the others.
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.dial(address, left / (count - tried) as u32, details) {
+            match self.dial(address, left / (count - tried) as u32) {
                 Ok(stream) => {
                     if details.needs_tls() {
                         exchange::reached(Stage::Handshake);
@@ -208,25 +210,58 @@ impl Connector for Dialer {
 }
 
 impl Dialer {
-    fn dial(
-        &self,
-        address: SocketAddr,
-        timeout: Duration,
-        details: &ConnectionDetails,
-    ) -> io::Result<Arc<TcpStream>> {
+    fn dial(&self, address: SocketAddr, timeout: Duration) -> io::Result<Arc<TcpStream>> {
         if timeout.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         let stream = Arc::new(TcpStream::from(socket));
         // Before connecting, so that an interrupt ends that too.
-        let handle = Arc::downgrade(&stream);
-        (details.register_shutdown)(handle).map_err(Error::into_io)?;
+        self.open.add(&stream)?;
         let socket = SockRef::from(&*stream);
         socket.connect_timeout(&address.into(), timeout)?;
         socket.set_tcp_nodelay(true)?;
         socket.set_read_timeout(Some(self.timeout))?;
         socket.set_write_timeout(Some(self.timeout))?;
         Ok(stream)
+    }
+}
+
+/// Every socket there is, to be shut down when all requests are to end at once. ureq would keep
+/// such a list too, and go through all of it on every request.
+#[derive(Debug, Default)]
+pub(super) struct OpenSockets(Mutex<Sockets>);
+
+#[derive(Debug, Default)]
+struct Sockets {
+    shut_down: bool,
+    open: Vec<Weak<TcpStream>>,
+    /// The number at which those that were closed are forgotten: twice what was left last time,
+    /// so that this costs a constant amount for each new one.
+    full: usize,
+}
+
+impl OpenSockets {
+    fn add(&self, stream: &Arc<TcpStream>) -> io::Result<()> {
+        let mut sockets = self.0.lock();
+        if sockets.shut_down {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        if sockets.open.len() >= sockets.full {
+            sockets.open.retain(|socket| socket.strong_count() > 0);
+            sockets.full = (sockets.open.len() * 2).max(64);
+        }
+        sockets.open.push(Arc::downgrade(stream));
+        Ok(())
+    }
+
+    /// Ends whatever waits for any of the sockets, with an error, and refuses new ones.
+    pub fn shut_down(&self) {
+        let mut sockets = self.0.lock();
+        sockets.shut_down = true;
+        for socket in sockets.open.drain(..).filter_map(|socket| socket.upgrade()) {
+            // An error means that it is closed already.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
     }
 }

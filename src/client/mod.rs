@@ -22,6 +22,7 @@ pub use target::Target;
 use crate::clock::{Clock, Moment, Monotonic};
 use crate::keys::{KeyId, Keys};
 use crate::schedule::Nanos;
+use connector::{OpenSockets, Pooling};
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,7 @@ const BUFFER: usize = 4096;
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
+    open: Arc<OpenSockets>,
     uris: Vec<Uri>,
     keys: Keys,
     body: CheckBody,
@@ -85,9 +87,11 @@ impl Client {
             .input_buffer_size(BUFFER)
             .output_buffer_size(output_buffer)
             .build();
-        let connector = connector::Pooling::new(targets.len(), resolver, timeout);
+        let open = Arc::new(OpenSockets::default());
+        let connector = Pooling::new(targets.len(), resolver, timeout, open.clone());
         Client {
             agent: Agent::with_parts(config, connector, resolver::Deferred),
+            open,
             uris,
             keys,
             body,
@@ -136,6 +140,6 @@ impl Client {
 
     /// Interrupts every request in flight and refuses new ones: all of them fail at once.
     pub fn interrupt(&self) {
-        self.agent.clone().shutdown();
+        self.open.shut_down();
     }
 }

@@ -3,7 +3,6 @@
 use super::Target;
 use crate::stop::Stop;
 use parking_lot::{Condvar, Mutex};
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -23,19 +22,22 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Looks a host name up. Blocks for as long as the system takes.
 pub type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
 
-/// The addresses of all targets. Each distinct name has a thread that looks it up at once, then
-/// every 30 s, and a second after the last time once a connection to it has failed. A lookup that
-/// fails keeps the addresses that were known, as long as connections to them succeed.
+/// The addresses of all targets. Each target with a name has a thread that looks it up at once,
+/// then every 30 s, and a second after the last time once a connection to it has failed. A lookup
+/// that fails keeps the addresses that were known, as long as connections to them succeed.
 #[derive(Debug)]
 pub struct Resolver {
     /// By target.
-    names: Vec<(Arc<Name>, u16)>,
+    names: Vec<Arc<Name>>,
     lookups: Vec<(Arc<Name>, JoinHandle<()>)>,
 }
 
+/// One target's host. Targets that share a host do not share this: whether connections to it
+/// succeed depends on the port too.
 #[derive(Debug)]
 struct Name {
     host: String,
+    port: u16,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -58,27 +60,20 @@ impl Resolver {
     }
 
     fn start_with(targets: &[Target], lookup: Lookup) -> io::Result<Resolver> {
-        let mut by_host: HashMap<&str, Arc<Name>> = HashMap::new();
         let mut resolver = Resolver {
-            names: Vec::new(),
+            names: targets
+                .iter()
+                .map(|target| Arc::new(Name::new(target)))
+                .collect(),
             lookups: Vec::new(),
         };
-        for target in targets {
-            let name = match by_host.get(target.host.as_str()) {
-                Some(name) => name.clone(),
-                None => {
-                    let name = Arc::new(Name::new(&target.host));
-                    if !name.state.lock().answered {
-                        let thread = thread::Builder::new().name("resolver".to_owned());
-                        let looked_up = name.clone();
-                        let spawned = thread.spawn(move || looked_up.keep_looking_up(lookup))?;
-                        resolver.lookups.push((name.clone(), spawned));
-                    }
-                    by_host.insert(&target.host, name.clone());
-                    name
-                }
-            };
-            resolver.names.push((name, target.port));
+        for name in &resolver.names {
+            if !name.state.lock().answered {
+                let thread = thread::Builder::new().name("resolver".to_owned());
+                let looked_up = name.clone();
+                let spawned = thread.spawn(move || looked_up.keep_looking_up(lookup))?;
+                resolver.lookups.push((name.clone(), spawned));
+            }
         }
         Ok(resolver)
     }
@@ -87,7 +82,7 @@ impl Resolver {
     /// is stopped. Returns whether any target has an address.
     pub fn any_resolved(&self, timeout: Duration, stop: &Stop) -> bool {
         let deadline = Instant::now() + timeout;
-        for (name, _) in &self.names {
+        for name in &self.names {
             let mut state = name.state.lock();
             while !state.answered && Instant::now() < deadline && !stop.is_requested() {
                 // In short waits, since a stop is told elsewhere.
@@ -96,20 +91,20 @@ impl Resolver {
         }
         self.names
             .iter()
-            .any(|(name, _)| name.state.lock().addresses.is_some())
+            .any(|name| name.state.lock().addresses.is_some())
     }
 
     /// The addresses of a target, in the order to try them; none when its name is not known.
     pub(super) fn addresses(&self, target: usize) -> impl ExactSizeIterator<Item = SocketAddr> {
-        let (name, port) = &self.names[target];
-        let port = *port;
+        let name = &self.names[target];
+        let port = name.port;
         let addresses = name.state.lock().addresses.clone().unwrap_or_default();
         (0..addresses.len()).map(move |i| SocketAddr::new(addresses[i], port))
     }
 
     /// Tells that no address of a target gave a connection, so they may have changed.
     pub(super) fn connection_failed(&self, target: usize) {
-        let (name, _) = &self.names[target];
+        let name = &self.names[target];
         name.state.lock().connection_failed = true;
         name.changed.notify_all();
     }
@@ -133,19 +128,16 @@ impl Drop for Resolver {
 }
 
 impl Name {
-    fn new(host: &str) -> Name {
-        let literal = host
-            .parse()
-            .ok()
-            .map(|address: IpAddr| Arc::from([address]));
-        let state = State {
-            answered: literal.is_some(),
-            addresses: literal,
-            ..State::default()
-        };
+    fn new(target: &Target) -> Name {
+        let literal = target.host.parse().ok().map(|ip: IpAddr| Arc::from([ip]));
         Name {
-            host: host.to_owned(),
-            state: Mutex::new(state),
+            host: target.host.clone(),
+            port: target.port,
+            state: Mutex::new(State {
+                answered: literal.is_some(),
+                addresses: literal,
+                ..State::default()
+            }),
             changed: Condvar::new(),
         }
     }

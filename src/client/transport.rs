@@ -18,7 +18,7 @@ const MAX_INPUT: usize = 128 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Socket {
-    /// Shared with the agent, weakly, which shuts it down to interrupt a request.
+    /// Shared, weakly, with who shuts it down to interrupt a request.
     stream: Arc<TcpStream>,
     /// The read timeout that the system has been told.
     read_timeout: Duration,

@@ -13,7 +13,7 @@ use crate::clock::{Clock, Monotonic, sharpen_this_thread};
 use crate::keys::{Dealer, Keys};
 use crate::plan::Plan;
 use crate::report::{Console, heading};
-use crate::schedule::Nanos;
+use crate::schedule::{Nanos, Phase};
 use crate::stats::{Counters, Ledger, Tally, Verdict};
 use crate::stop::Stop;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
@@ -22,7 +22,7 @@ use reporter::{Event, Reporter};
 use sample::SampleBuffer;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Release};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
 use worker::Worker;
@@ -40,7 +40,7 @@ const WORKER_STACK: usize = 256 * 1024;
 /// How many samples may wait for the reporter, all workers together.
 const WAITING_SAMPLES: usize = 1 << 20;
 
-/// Phases that may wait to be announced. The reporter never waits for anyone, so they never do.
+/// Phases that may wait to be announced, before one counts as a missed line.
 const WAITING_EVENTS: usize = 1024;
 
 /// What a run was, once it has ended.
@@ -85,12 +85,12 @@ pub fn run(
     }
     console.print(heading(plan, targets));
     let keys = Keys::new(plan.keys, plan.seed);
+    let dealer = Dealer::new(&keys, plan.seed);
     let run = Run {
         plan,
         stop,
         console,
         targets: targets.len(),
-        dealer: Dealer::new(&keys, plan.seed),
         client: Client::new(
             targets,
             resolver,
@@ -102,7 +102,7 @@ pub fn run(
         samples: (0..plan.workers).map(|_| SampleBuffer::default()).collect(),
         cut_off: AtomicBool::new(false),
     };
-    thread::scope(|scope| run.carry_out(scope))
+    thread::scope(|scope| run.carry_out(scope, dealer))
 }
 
 /// What the threads of a run share.
@@ -111,7 +111,6 @@ struct Run<'a> {
     stop: &'a Stop,
     console: &'a Console,
     targets: usize,
-    dealer: Dealer,
     client: Client,
     counters: Counters,
     samples: Vec<SampleBuffer>,
@@ -122,6 +121,7 @@ impl Run<'_> {
     fn carry_out<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
+        dealer: Dealer,
     ) -> Result<Results, RunError> {
         let (queue, tokens) = bounded(self.plan.queue);
         // Nothing is ever sent: it tells when the last worker has dropped its end.
@@ -161,12 +161,12 @@ impl Run<'_> {
         let pacer = Pacer {
             schedule: &self.plan.schedule,
             start,
-            keys: self.dealer.clone(),
+            keys: dealer,
             queue,
             counters: &self.counters,
             stop: self.stop,
         };
-        let announce = announcer(events.clone());
+        let announce = announcer(events.clone(), self.console);
         let pacer = spawn(scope, "pacer", DEFAULT_STACK, move || {
             sharpen_this_thread();
             pacer.run(&Monotonic, announce);
@@ -177,7 +177,7 @@ impl Run<'_> {
         // The reporter ends after this sender does, so it is there to be told.
         let _ = events.send(Event::PacingEnded);
         if let Err(RecvTimeoutError::Timeout) = all_done.recv_timeout(self.plan.drain_timeout) {
-            self.cut_off.store(true, Relaxed);
+            self.cut_off.store(true, Release);
             self.client.interrupt();
             let _ = all_done.recv();
         }
@@ -197,8 +197,12 @@ impl Run<'_> {
 }
 
 /// Tells the reporter of phases, without waiting.
-fn announcer(events: Sender<Event>) -> impl FnMut(crate::schedule::Phase) {
-    move |phase| drop(events.try_send(Event::Phase(phase)))
+fn announcer(events: Sender<Event>, console: &Console) -> impl FnMut(Phase) {
+    move |phase| {
+        if events.try_send(Event::Phase(phase)).is_err() {
+            console.miss();
+        }
+    }
 }
 
 /// What Rust gives a thread by itself.

@@ -55,26 +55,37 @@ impl Pacer<'_> {
                 announce(phase);
             } else {
                 let key = self.keys.deal(sequence);
-                self.hand_over(Token {
+                let token = Token {
                     sequence,
                     due: at,
                     key,
-                });
-                sequence += 1;
+                };
+                let by = now.since(self.start);
+                sequence = self.hand_over(token, by);
                 due = self.schedule.due(sequence);
             }
         }
     }
 
-    /// Never waits: a token that finds the queue full is dropped.
-    fn hand_over(&self, token: Token) {
-        self.counters.scheduled.add(1);
-        match self.queue.try_send(token) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => self.counters.dropped.add(1),
+    /// Never waits: a token that finds the queue full is dropped, and with it all that have come
+    /// due `by` now. So a pacer behind its schedule, whatever the rate, is soon up to it again.
+    /// Returns the number of the next token.
+    fn hand_over(&self, token: Token, by: Nanos) -> u64 {
+        let next = match self.queue.try_send(token) {
+            Ok(()) => token.sequence + 1,
+            Err(TrySendError::Full(_)) => {
+                let next = self.schedule.due_by(by).max(token.sequence + 1);
+                self.counters.dropped.add(next - token.sequence);
+                next
+            }
             // No worker is left to send it, now or later.
-            Err(TrySendError::Disconnected(_)) => self.counters.unsent.add(1),
-        }
+            Err(TrySendError::Disconnected(_)) => {
+                self.counters.unsent.add(1);
+                token.sequence + 1
+            }
+        };
+        self.counters.scheduled.add(next - token.sequence);
+        next
     }
 }
 
@@ -197,6 +208,21 @@ mod tests {
         let ledger = paced.counters.ledger();
         assert_eq!((ledger.scheduled, ledger.dropped), (100, 70));
         assert_eq!(paced.ended_at, SECOND);
+    }
+
+    #[test]
+    fn a_rate_that_no_pacer_reaches_still_ends_on_time_with_all_accounted_for() {
+        let schedule = steady(1e9, 1);
+        let clock = FakeClock {
+            step: 1_000_000,
+            ..FakeClock::new()
+        };
+        let paced = pace(&schedule, &clock, 100);
+        assert_eq!(paced.tokens.len(), 100);
+        let ledger = paced.counters.ledger();
+        assert_eq!(ledger.scheduled, 1_000_000_000);
+        assert_eq!(ledger.dropped, ledger.scheduled - 100);
+        assert!(paced.ended_at < SECOND + SECOND / 10, "{}", paced.ended_at);
     }
 
     #[test]

@@ -43,26 +43,24 @@ impl Reporter<'_> {
             totals: Ledger::default(),
         };
         let mut next_line = self.start + self.stats_interval;
-        let mut pacing = true;
         loop {
             let now = Monotonic.now();
             let due = next_line.since(now).min(TAKE_EVERY);
             match self.events.recv_timeout(Duration::from(due)) {
                 Ok(Event::Phase(phase)) => self.console.print(phase_line(&phase)),
-                Ok(Event::PacingEnded) => {
-                    pacing = false;
-                    next_line = Monotonic.now() + self.stats_interval;
-                }
+                Ok(Event::PacingEnded) => next_line = Monotonic.now() + self.stats_interval,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.take_samples(&mut exchange, &mut tally);
             if Monotonic.now() >= next_line {
                 // At the very end of pacing the last line, or the drain's first, takes its place.
-                if !pacing || self.end.is_none_or(|end| next_line < end) {
+                if self.end != Some(next_line) {
                     self.print_stats(&mut last);
                 }
-                next_line = next_line + self.stats_interval;
+                while next_line <= Monotonic.now() {
+                    next_line = next_line + self.stats_interval;
+                }
             }
         }
         self.take_samples(&mut exchange, &mut tally);

@@ -8,7 +8,7 @@ use crate::stats::{Counters, TOLERANCE};
 use crate::stop::Stop;
 use crossbeam_channel::Receiver;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 
 pub(super) struct Worker<'a> {
     pub queue: Receiver<Token>,
@@ -26,7 +26,7 @@ impl Worker<'_> {
     /// waits for the answer.
     pub fn run(self, mut call: impl FnMut(&Token, usize) -> Answer) {
         for token in &self.queue {
-            if self.stop.is_requested() || self.cut_off.load(Relaxed) {
+            if self.stop.is_requested() || self.cut_off.load(Acquire) {
                 self.leave_unsent(&token);
             } else {
                 self.send(&token, &mut call);
@@ -36,7 +36,8 @@ impl Worker<'_> {
 
     fn leave_unsent(&self, token: &Token) {
         self.counters.unsent.add(1);
-        if Monotonic.now().since(token.due) > TOLERANCE {
+        let ended = self.stop.requested_at().unwrap_or_else(|| Monotonic.now());
+        if ended.since(token.due) > TOLERANCE {
             self.counters.unsent_late.add(1);
         }
     }
@@ -49,7 +50,7 @@ impl Worker<'_> {
         // call borrows is shared and guarded, or reset by the next call.
         let mut answer = catch_unwind(AssertUnwindSafe(|| call(token, target)))
             .unwrap_or_else(|_| Answer::failed(taken, FailureKind::Panic));
-        if self.cut_off.load(Relaxed) {
+        if self.cut_off.load(Acquire) {
             // Interrupted, or answered too late: either way it was in flight at the deadline.
             answer.outcome = Outcome::Abandoned;
         }
@@ -110,6 +111,7 @@ mod tests {
     use super::*;
     use crate::keys::KeyId;
     use crossbeam_channel::bounded;
+    use std::sync::atomic::Ordering::Release;
 
     fn token(sequence: u64) -> Token {
         Token {
@@ -201,7 +203,7 @@ mod tests {
         let cut_off = AtomicBool::new(false);
         let call = |token: &Token, _| {
             if token.sequence == 1 {
-                cut_off.store(true, Relaxed);
+                cut_off.store(true, Release);
             }
             answer(Outcome::Allowed)
         };

@@ -29,6 +29,9 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 use thiserror::Error;
 
+/// Where checks are posted to.
+pub const CHECK_PATH: &str = "/check";
+
 /// The largest body that is read as a check, in bytes.
 const MAX_BODY: u64 = 64 * 1024;
 
@@ -62,12 +65,12 @@ fn route(
     store: &dyn Store,
 ) -> Result<Response<Body>, Refusal> {
     match (request.uri().path(), request.method()) {
-        ("/check", &Method::POST) => {
+        (CHECK_PATH, &Method::POST) => {
             let check = parse_check(&read_body(request)?)?;
             let decision = store.check(&check)?;
             Ok(decision_response(&decision, check.window, node))
         }
-        ("/check", _) => Err(Refusal::Method { allow: "POST" }),
+        (CHECK_PATH, _) => Err(Refusal::Method { allow: "POST" }),
         ("/health", &Method::GET | &Method::HEAD) => {
             Ok(json(StatusCode::OK, &Health { status: "ok", node }))
         }

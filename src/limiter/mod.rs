@@ -25,5 +25,6 @@ pub use algorithm::{Algorithm, AlgorithmKind};
 pub use check::{Check, CheckError, Decision, Key, Limit, Window};
 pub use clock::{Clock, ManualClock, Micros, SystemClock, Timestamp};
 pub use demo::Demo;
+pub use http::CHECK_PATH;
 pub use node::Node;
 pub use store::{MemoryStore, Store, StoreError};

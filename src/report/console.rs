@@ -45,8 +45,13 @@ impl Console {
     /// Prints a line, without waiting: while too many wait already, it is missed.
     pub fn print(&self, line: String) {
         if self.lines.try_send(line).is_err() {
-            self.missed.fetch_add(1, Relaxed);
+            self.miss();
         }
+    }
+
+    /// Counts a line that somebody else had no room for.
+    pub fn miss(&self) {
+        self.missed.fetch_add(1, Relaxed);
     }
 
     /// Prints what must not be missed, however long that takes.

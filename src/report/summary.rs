@@ -157,7 +157,8 @@ fn verdict(verdict: &Verdict, interrupted: bool) -> String {
     if scheduled == 0 {
         return "schedule kept: nothing came due".to_owned();
     }
-    let share = late as f64 * 100.0 / scheduled as f64;
+    let queued = scheduled - dropped;
+    let share = late as f64 * 100.0 / queued.max(1) as f64;
     if verdict.schedule_kept() {
         let ended = if interrupted {
             " until the run was stopped"
@@ -171,8 +172,8 @@ fn verdict(verdict: &Verdict, interrupted: bool) -> String {
         return format!("schedule kept{ended}: {late} (within {tolerance}), none dropped");
     }
     format!(
-        "schedule not kept: {dropped} of {scheduled} dropped, {late} ({share:.1} %) over {tolerance} \
-         late; more --workers, or a lower --rps, may keep it"
+        "schedule not kept: {dropped} of {scheduled} dropped, {late} of the other {queued} \
+         ({share:.1} %) over {tolerance} late; more --workers, or a lower --rps, may keep it"
     )
 }
 

@@ -43,10 +43,18 @@ impl Schedule {
         }
     }
 
+    /// How many tokens are due by this instant, it included.
+    pub fn due_by(&self, at: Nanos) -> u64 {
+        match self.end.map(|end| end.checked_sub(Nanos(1))) {
+            Some(None) => 0,
+            Some(Some(last)) => self.profile.count_at(at.min(last)).whole() + 1,
+            None => self.profile.count_at(at).whole() + 1,
+        }
+    }
+
     /// How many tokens the whole schedule has; `None` if it never ends.
     pub fn total(&self) -> Option<u64> {
-        let last = self.end?.checked_sub(Nanos(1));
-        Some(last.map_or(0, |last| self.profile.count_at(last).whole() + 1))
+        self.end.map(|end| self.due_by(end))
     }
 
     /// The instant from which nothing is due any more; `None` if there is none.
@@ -165,6 +173,16 @@ mod tests {
             prop_assert!(total > 0, "token 0 is due at the start");
             prop_assert!(schedule.due(total - 1).unwrap() < Nanos(end));
             prop_assert_eq!(schedule.due(total), None);
+        }
+
+        #[test]
+        fn the_tokens_due_by_an_instant_are_those_whose_due_time_it_has_reached(
+            profile in profile(), end in prop::option::of(1..WEEK), at in 0..2 * WEEK
+        ) {
+            let schedule = Schedule::new(profile, end.map(Nanos));
+            let count = schedule.due_by(Nanos(at));
+            prop_assert!(schedule.due(count - 1).unwrap() <= Nanos(at));
+            prop_assert!(schedule.due(count).is_none_or(|next| next > Nanos(at)));
         }
 
         #[test]

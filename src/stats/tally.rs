@@ -12,7 +12,7 @@ pub struct Tally {
     pub service_time: Spans,
     /// sent − due: the generator's own error, and any time spent on a new connection.
     pub send_lag: Spans,
-    /// The time that requests spent on getting a new connection, for those that had to.
+    /// The time that requests spent on getting a new connection, for those that had to and got one.
     pub connecting: Spans,
     pub targets: Vec<TargetTally>,
     failures: [u64; FailureKind::ALL.len()],
@@ -53,10 +53,12 @@ impl Tally {
         let target = &mut self.targets[sample.target as usize];
         let lag = sample.sent.since(sample.due);
         self.send_lag.record(lag);
-        if let Some(connecting) = sample.connecting {
+        // A request that never left was timed at its attempt, before connecting.
+        let connecting = sample.connecting.filter(|_| sample.left);
+        if let Some(connecting) = connecting {
             self.connecting.record(connecting);
         }
-        if lag.saturating_sub(sample.connecting.unwrap_or_default()) > TOLERANCE {
+        if lag.saturating_sub(connecting.unwrap_or_default()) > TOLERANCE {
             self.late += 1;
         }
         match sample.outcome {
@@ -149,6 +151,16 @@ mod tests {
         assert_eq!(tally.late, 0);
         tally.add(&sample(0, lag, lag, Outcome::Allowed));
         assert_eq!(tally.late, 1);
+    }
+
+    #[test]
+    fn time_spent_failing_to_connect_does_not_hide_a_wait_in_the_queue() {
+        let mut tally = Tally::new(1);
+        let lag = 2 * TOLERANCE.0;
+        let mut refused = sample(0, lag, 2 * lag, Outcome::Failed(FailureKind::Connect));
+        (refused.left, refused.connecting) = (false, Some(Nanos(lag)));
+        tally.add(&refused);
+        assert_eq!((tally.late, tally.connecting.count()), (1, 0));
     }
 
     #[test]

@@ -14,7 +14,7 @@ const ON_TIME_PERCENT: u64 = 99;
 pub struct Verdict {
     pub scheduled: u64,
     pub dropped: u64,
-    /// Sent, or still queued at the end, later than tolerated.
+    /// Of those not dropped: sent, or still queued at the end, later than tolerated.
     pub late: u64,
 }
 
