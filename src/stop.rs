@@ -1,6 +1,6 @@
 //! How a run is told to end.
 
-use crate::clock::{Clock, Moment, Monotonic};
+use crate::clock::Moment;
 use parking_lot::{Condvar, Mutex};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ impl Stop {
     pub fn request(&self) {
         // Under the lock, so that nobody who has just looked goes to sleep and misses it.
         let _guard = self.lock.lock();
-        self.requested.get_or_init(|| Monotonic.now());
+        self.requested.get_or_init(Moment::now);
         self.changed.notify_all();
     }
 

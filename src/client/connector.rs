@@ -3,7 +3,7 @@
 use super::exchange::{self, Stage};
 use super::resolver::Resolver;
 use super::transport::Socket;
-use crate::clock::{Clock, Moment, Monotonic};
+use crate::clock::Moment;
 use crate::schedule::Nanos;
 use parking_lot::Mutex;
 use socket2::{Domain, SockRef, Type};
@@ -60,7 +60,7 @@ impl Connector for Pooling {
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Pooled>, Error> {
         let idle = &self.idle[exchange::target()];
-        let started = Monotonic.now();
+        let started = Moment::now();
         while let Some(mut pooled) = idle.take(started) {
             // The other side may have closed it meanwhile. Should it do so after this look, the
             // request fails: whether it was processed can't be known, so it is not repeated.
@@ -73,7 +73,7 @@ impl Connector for Pooling {
             }
         }
         let dialed = self.dialer.connect(details, None);
-        let now = Monotonic.now();
+        let now = Moment::now();
         exchange::connecting_took(now.since(started));
         let connection = dialed?.ok_or(Error::ConnectionFailed)?;
         exchange::reached(Stage::Http);
@@ -113,7 +113,7 @@ impl IdleStack {
     }
 
     fn put(&self, mut idle: Idle) {
-        let now = Monotonic.now();
+        let now = Moment::now();
         idle.since = now;
         let mut stack = self.0.lock();
         let stale = stack.pop_front_if(|oldest| now.since(oldest.since) > MAX_IDLE);

@@ -61,12 +61,12 @@ pub(super) fn connecting_took(span: Nanos) {
     update(|exchange| exchange.connecting = Some(span));
 }
 
-/// Bytes are about to leave at `now`. The request's first ones count: not those of a handshake,
-/// not later ones.
-pub(super) fn leaving(now: impl FnOnce() -> Moment) {
+/// Bytes are about to leave. The request's first ones count: not those of a handshake, not later
+/// ones.
+pub(super) fn leaving() {
     let current = CURRENT.get();
     if current.stage == Stage::Http && current.sent.is_none() {
-        update(|exchange| exchange.sent = Some(now()));
+        update(|exchange| exchange.sent = Some(Moment::now()));
     }
 }
 

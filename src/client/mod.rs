@@ -1,10 +1,10 @@
 //! One HTTP request, from a token to its outcome, through one shared `ureq::Agent`.
 //!
 //! ureq does HTTP; its parts for names and connections are replaced by ones made for load. The
-//! [`resolver`] looks names up in the background, so that no request waits for one. The
-//! [`connector`] keeps idle connections in a stack per target, so that steady traffic uses as few
-//! as are in flight. The [`transport`] sends head and body in one write and says when it did.
-//! The [`exchange`] is how these three and the caller tell each other about the request at hand.
+//! `resolver` looks names up in the background, so that no request waits for one. The
+//! `connector` keeps idle connections in a stack per target, so that steady traffic uses as few
+//! as are in flight. The `transport` sends head and body in one write and says when it did.
+//! The `exchange` is how these three and the caller tell each other about the request at hand.
 
 mod body;
 mod connector;
@@ -19,7 +19,7 @@ pub use outcome::{FailureKind, Outcome};
 pub use resolver::Resolver;
 pub use target::Target;
 
-use crate::clock::{Clock, Moment, Monotonic};
+use crate::clock::Moment;
 use crate::keys::{KeyId, Keys};
 use crate::schedule::Nanos;
 use connector::{OpenSockets, Pooling};
@@ -100,11 +100,11 @@ impl Client {
 
     /// Sends a check for `key` to a target and waits until it is answered, fails or times out.
     pub fn check(&self, target: usize, key: KeyId, scratch: &mut Scratch) -> Answer {
-        let attempted = Monotonic.now();
+        let attempted = Moment::now();
         self.body.render(self.keys.digits(key), &mut scratch.body);
         exchange::begin(target);
         let result = self.exchange(target, &scratch.body);
-        let done = Monotonic.now();
+        let done = Moment::now();
         let seen = exchange::end();
         let outcome = match result {
             Ok(status) => Outcome::of_status(status),

@@ -2,7 +2,6 @@
 
 use super::BUFFER;
 use super::exchange;
-use crate::clock::{Clock, Monotonic};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -44,7 +43,7 @@ impl Socket {
         if gathered.is_empty() {
             return Ok(());
         }
-        exchange::leaving(|| Monotonic.now());
+        exchange::leaving();
         (&*self.stream)
             .write_all(gathered)
             .map_err(|error| timed_out_or(error, timeout))

@@ -2,29 +2,30 @@
 
 mod pacer;
 mod reporter;
-mod sample;
+mod sample_buffer;
+mod timer;
 mod worker;
 
 pub use pacer::Token;
-pub use sample::Sample;
 
 use crate::client::{CheckBody, Client, Resolver, Scratch, Target};
-use crate::clock::{Clock, Monotonic, sharpen_this_thread};
+use crate::clock::Moment;
 use crate::keys::{Dealer, Keys};
 use crate::plan::Plan;
 use crate::report::{Console, heading};
 use crate::schedule::{Nanos, Phase};
-use crate::stats::{Counters, Ledger, Tally, Verdict};
+use crate::stats::{Counters, Results, Verdict};
 use crate::stop::Stop;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use pacer::Pacer;
 use reporter::{Event, Reporter};
-use sample::SampleBuffer;
+use sample_buffer::SampleBuffer;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Release};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Duration;
+use timer::SystemTimer;
 use worker::Worker;
 
 /// How long the targets' names may take to be looked up before the run starts without them.
@@ -42,20 +43,6 @@ const WAITING_SAMPLES: usize = 1 << 20;
 
 /// Phases that may wait to be announced, before one counts as a missed line.
 const WAITING_EVENTS: usize = 1024;
-
-/// What a run was, once it has ended.
-#[derive(Debug)]
-pub struct Results {
-    pub ledger: Ledger,
-    pub tally: Tally,
-    pub verdict: Verdict,
-    /// From the schedule's start to the end of pacing.
-    pub paced: Nanos,
-    /// From the end of pacing to the last answer.
-    pub drained: Nanos,
-    /// Whether it was stopped before its schedule ended.
-    pub interrupted: bool,
-}
 
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -146,7 +133,7 @@ impl Run<'_> {
         drop((tokens, working));
 
         let (events, told) = bounded(WAITING_EVENTS);
-        let start = Monotonic.now() + LEAD;
+        let start = Moment::now() + LEAD;
         let reporter = Reporter {
             events: told,
             start,
@@ -168,12 +155,11 @@ impl Run<'_> {
         };
         let announce = announcer(events.clone(), self.console);
         let pacer = spawn(scope, "pacer", DEFAULT_STACK, move || {
-            sharpen_this_thread();
-            pacer.run(&Monotonic, announce);
+            pacer.run(&SystemTimer::for_this_thread(), announce);
         })?;
 
         join(pacer);
-        let pacing_ended = Monotonic.now();
+        let pacing_ended = Moment::now();
         // The reporter ends after this sender does, so it is there to be told.
         let _ = events.send(Event::PacingEnded);
         if let Err(RecvTimeoutError::Timeout) = all_done.recv_timeout(self.plan.drain_timeout) {
@@ -181,7 +167,7 @@ impl Run<'_> {
             self.client.interrupt();
             let _ = all_done.recv();
         }
-        let all_ended = Monotonic.now();
+        let all_ended = Moment::now();
         drop(events);
         let tally = join(reporter);
         let ledger = self.counters.ledger();

@@ -1,6 +1,7 @@
 //! The pacer: hands over each token at the instant it is due.
 
-use crate::clock::{Clock, Moment};
+use super::timer::Timer;
+use crate::clock::Moment;
 use crate::keys::{Dealer, KeyId};
 use crate::schedule::{Nanos, Phase, Schedule};
 use crate::stats::Counters;
@@ -32,12 +33,12 @@ impl Pacer<'_> {
     /// One step handles the next thing on the schedule: its end, a new phase, or a token, in this
     /// order where they fall together. The clock is read again only when that lies ahead, so a
     /// pacer that was woken late catches up without waiting.
-    pub fn run(mut self, clock: &impl Clock, mut announce: impl FnMut(Phase)) {
+    pub fn run(mut self, timer: &impl Timer, mut announce: impl FnMut(Phase)) {
         let mut sequence = 0;
         let mut due = self.schedule.due(sequence);
         let mut phase = self.schedule.phase(Nanos::ZERO);
         let end = self.schedule.end();
-        let mut now = clock.now();
+        let mut now = timer.now();
         while !self.stop.is_requested() {
             let next = [end, phase.end, due]
                 .into_iter()
@@ -46,8 +47,8 @@ impl Pacer<'_> {
                 .unwrap_or(Nanos::MAX);
             let at = self.start + next;
             if now < at {
-                clock.sleep_until(at, self.stop);
-                now = clock.now();
+                timer.sleep_until(at, self.stop);
+                now = timer.now();
             } else if end == Some(next) {
                 break;
             } else if phase.end == Some(next) {
@@ -100,7 +101,7 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     /// Sleeps take no time and wake `late` after their deadline; each reading costs `step`.
-    struct FakeClock {
+    struct FakeTimer {
         now: Cell<u64>,
         late: u64,
         step: u64,
@@ -108,9 +109,9 @@ mod tests {
         stop_at: Option<u64>,
     }
 
-    impl FakeClock {
+    impl FakeTimer {
         fn new() -> Self {
-            FakeClock {
+            FakeTimer {
                 now: Cell::new(0),
                 late: 0,
                 step: 0,
@@ -120,7 +121,7 @@ mod tests {
         }
     }
 
-    impl Clock for FakeClock {
+    impl Timer for FakeTimer {
         fn now(&self) -> Moment {
             self.now.set(self.now.get() + self.step);
             Moment::at(self.now.get())
@@ -145,7 +146,7 @@ mod tests {
         ended_at: u64,
     }
 
-    fn pace(schedule: &Schedule, clock: &FakeClock, capacity: usize) -> Paced {
+    fn pace(schedule: &Schedule, timer: &FakeTimer, capacity: usize) -> Paced {
         let (queue, tokens) = bounded(capacity);
         let (counters, stop) = (Counters::default(), Stop::default());
         let mut phases = Vec::new();
@@ -159,12 +160,12 @@ mod tests {
             counters: &counters,
             stop: &stop,
         }
-        .run(clock, |phase| phases.push((clock.now.get(), phase)));
+        .run(timer, |phase| phases.push((timer.now.get(), phase)));
         Paced {
             tokens: tokens.iter().collect(),
             phases,
             counters,
-            ended_at: clock.now.get(),
+            ended_at: timer.now.get(),
         }
     }
 
@@ -176,7 +177,7 @@ mod tests {
     #[test]
     fn every_token_is_handed_over_in_order_with_its_scheduled_due_time() {
         let schedule = steady(1_000.0, 2);
-        let paced = pace(&schedule, &FakeClock::new(), 10_000);
+        let paced = pace(&schedule, &FakeTimer::new(), 10_000);
         assert_eq!(paced.tokens.len(), 2_000);
         for (k, token) in paced.tokens.iter().enumerate() {
             assert_eq!(token.sequence, k as u64);
@@ -187,23 +188,23 @@ mod tests {
 
     #[test]
     fn late_wake_ups_never_shift_the_schedule() {
-        let mut clock = FakeClock::new();
-        clock.late = 7_300_000;
-        let paced = pace(&steady(1_000.0, 1), &clock, 10_000);
+        let mut timer = FakeTimer::new();
+        timer.late = 7_300_000;
+        let paced = pace(&steady(1_000.0, 1), &timer, 10_000);
         assert_eq!(paced.tokens.len(), 1_000);
         assert_eq!(paced.tokens[999].due, Moment::at(999_000_000));
         // Each wake-up hands over the token it was for and the seven that came due meanwhile.
         assert!(
-            clock.sleeps.get() <= 1_000 / 8 + 1,
+            timer.sleeps.get() <= 1_000 / 8 + 1,
             "{} sleeps",
-            clock.sleeps.get()
+            timer.sleeps.get()
         );
     }
 
     #[test]
     fn a_full_queue_drops_and_never_delays() {
-        let clock = FakeClock::new();
-        let paced = pace(&steady(100.0, 1), &clock, 30);
+        let timer = FakeTimer::new();
+        let paced = pace(&steady(100.0, 1), &timer, 30);
         assert_eq!(paced.tokens.len(), 30);
         let ledger = paced.counters.ledger();
         assert_eq!((ledger.scheduled, ledger.dropped), (100, 70));
@@ -213,11 +214,11 @@ mod tests {
     #[test]
     fn a_rate_that_no_pacer_reaches_still_ends_on_time_with_all_accounted_for() {
         let schedule = steady(1e9, 1);
-        let clock = FakeClock {
+        let timer = FakeTimer {
             step: 1_000_000,
-            ..FakeClock::new()
+            ..FakeTimer::new()
         };
-        let paced = pace(&schedule, &clock, 100);
+        let paced = pace(&schedule, &timer, 100);
         assert_eq!(paced.tokens.len(), 100);
         let ledger = paced.counters.ledger();
         assert_eq!(ledger.scheduled, 1_000_000_000);
@@ -235,7 +236,7 @@ mod tests {
             Nanos(30 * SECOND),
         );
         let schedule = Schedule::new(Box::new(profile), Some(Nanos(65 * SECOND)));
-        let paced = pace(&schedule, &FakeClock::new(), 10);
+        let paced = pace(&schedule, &FakeTimer::new(), 10);
         let seen: Vec<_> = paced
             .phases
             .iter()
@@ -254,17 +255,17 @@ mod tests {
         let rate = |rps| Rate::per_second(rps).unwrap();
         let profile = Bursts::new(rate(1.0), rate(5.0), Nanos(5 * SECOND), Nanos(30 * SECOND));
         let schedule = Schedule::new(Box::new(profile), Some(Nanos(60 * SECOND)));
-        let paced = pace(&schedule, &FakeClock::new(), 1_000);
+        let paced = pace(&schedule, &FakeTimer::new(), 1_000);
         assert_eq!(paced.phases.len(), 2);
         assert_eq!(paced.tokens.len() as u64, schedule.total().unwrap());
     }
 
     #[test]
     fn a_stop_ends_pacing_between_tokens() {
-        let mut clock = FakeClock::new();
-        clock.stop_at = Some(3 * SECOND + 1);
+        let mut timer = FakeTimer::new();
+        timer.stop_at = Some(3 * SECOND + 1);
         let profile = Steady::new(Rate::per_second(1.0).unwrap());
-        let paced = pace(&Schedule::new(Box::new(profile), None), &clock, 100);
+        let paced = pace(&Schedule::new(Box::new(profile), None), &timer, 100);
         assert_eq!(paced.tokens.len(), 4);
         assert_eq!(paced.ended_at, 3 * SECOND + 1);
     }
@@ -284,7 +285,7 @@ mod tests {
             counters: &counters,
             stop: &stop,
         }
-        .run(&FakeClock::new(), |_| {});
+        .run(&FakeTimer::new(), |_| {});
         assert_eq!(counters.ledger().unsent, 5);
     }
 }

@@ -1,10 +1,10 @@
 //! The reporter: prints while the run goes on, and makes everything that is made of samples.
 
-use super::sample::SampleBuffer;
-use crate::clock::{Clock, Moment, Monotonic};
+use super::sample_buffer::SampleBuffer;
+use crate::clock::Moment;
 use crate::report::{Console, phase_line, stats_line};
 use crate::schedule::{Nanos, Phase};
-use crate::stats::{Counters, Ledger, Tally};
+use crate::stats::{Counters, Ledger, Sample, Tally};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -44,21 +44,21 @@ impl Reporter<'_> {
         };
         let mut next_line = self.start + self.stats_interval;
         loop {
-            let now = Monotonic.now();
+            let now = Moment::now();
             let due = next_line.since(now).min(TAKE_EVERY);
             match self.events.recv_timeout(Duration::from(due)) {
                 Ok(Event::Phase(phase)) => self.console.print(phase_line(&phase)),
-                Ok(Event::PacingEnded) => next_line = Monotonic.now() + self.stats_interval,
+                Ok(Event::PacingEnded) => next_line = Moment::now() + self.stats_interval,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.take_samples(&mut exchange, &mut tally);
-            if Monotonic.now() >= next_line {
+            if Moment::now() >= next_line {
                 // At the very end of pacing the last line, or the drain's first, takes its place.
                 if self.end != Some(next_line) {
                     self.print_stats(&mut last);
                 }
-                while next_line <= Monotonic.now() {
+                while next_line <= Moment::now() {
                     next_line = next_line + self.stats_interval;
                 }
             }
@@ -68,7 +68,7 @@ impl Reporter<'_> {
         tally
     }
 
-    fn take_samples(&self, exchange: &mut Vec<super::Sample>, tally: &mut Tally) {
+    fn take_samples(&self, exchange: &mut Vec<Sample>, tally: &mut Tally) {
         for buffer in self.samples {
             buffer.take_into(exchange);
             exchange.drain(..).for_each(|sample| tally.add(&sample));
@@ -76,7 +76,7 @@ impl Reporter<'_> {
     }
 
     fn print_stats(&self, last: &mut LastLine) {
-        let (now, totals) = (Monotonic.now(), self.counters.ledger());
+        let (now, totals) = (Moment::now(), self.counters.ledger());
         let newly_sent = totals.sent - last.totals.sent;
         self.console
             .print(stats_line(&totals, newly_sent, now.since(last.at)));

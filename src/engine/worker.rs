@@ -1,10 +1,10 @@
 //! A worker: takes tokens off the queue and makes each one request.
 
 use super::pacer::Token;
-use super::sample::{Sample, SampleBuffer};
+use super::sample_buffer::SampleBuffer;
 use crate::client::{Answer, FailureKind, Outcome};
-use crate::clock::{Clock, Moment, Monotonic};
-use crate::stats::{Counters, TOLERANCE};
+use crate::clock::Moment;
+use crate::stats::{Counters, Sample, TOLERANCE};
 use crate::stop::Stop;
 use crossbeam_channel::Receiver;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,7 +36,7 @@ impl Worker<'_> {
 
     fn leave_unsent(&self, token: &Token) {
         self.counters.unsent.add(1);
-        let ended = self.stop.requested_at().unwrap_or_else(|| Monotonic.now());
+        let ended = self.stop.requested_at().unwrap_or_else(Moment::now);
         if ended.since(token.due) > TOLERANCE {
             self.counters.unsent_late.add(1);
         }
@@ -45,7 +45,7 @@ impl Worker<'_> {
     fn send(&self, token: &Token, call: &mut impl FnMut(&Token, usize) -> Answer) {
         let target = (token.sequence % self.targets as u64) as usize;
         self.counters.sent.add(1);
-        let taken = Monotonic.now();
+        let taken = Moment::now();
         // A panic costs its own request, not the run. Nothing half-changed is left behind: what a
         // call borrows is shared and guarded, or reset by the next call.
         let mut answer = catch_unwind(AssertUnwindSafe(|| call(token, target)))
@@ -70,24 +70,13 @@ impl Worker<'_> {
 
     fn record(&self, token: &Token, target: usize, answer: Answer) {
         let Token { sequence, due, key } = *token;
-        let Answer {
-            sent,
-            left,
-            done,
-            connecting,
-            outcome,
-        } = answer;
         let target = target as u32;
         let sample = Sample {
             sequence,
             key,
             target,
             due,
-            sent,
-            left,
-            done,
-            connecting,
-            outcome,
+            answer,
         };
         self.samples.push(sample, self.sample_capacity);
     }
@@ -95,7 +84,7 @@ impl Worker<'_> {
 
 impl Answer {
     fn failed(sent: Moment, kind: FailureKind) -> Answer {
-        let (done, outcome) = (Monotonic.now(), Outcome::Failed(kind));
+        let (done, outcome) = (Moment::now(), Outcome::Failed(kind));
         Answer {
             sent,
             left: false,
@@ -116,13 +105,13 @@ mod tests {
     fn token(sequence: u64) -> Token {
         Token {
             sequence,
-            due: Monotonic.now(),
+            due: Moment::now(),
             key: KeyId(0),
         }
     }
 
     fn answer(outcome: Outcome) -> Answer {
-        let now = Monotonic.now();
+        let now = Moment::now();
         Answer {
             sent: now,
             left: true,
@@ -167,7 +156,10 @@ mod tests {
         let (counters, samples) = work(10, &Stop::default(), &AtomicBool::new(false), call);
         let ledger = counters.ledger();
         assert_eq!((ledger.sent, ledger.allowed, ledger.failed), (10, 9, 1));
-        assert_eq!(samples[3].outcome, Outcome::Failed(FailureKind::Panic));
+        assert_eq!(
+            samples[3].answer.outcome,
+            Outcome::Failed(FailureKind::Panic)
+        );
         assert_eq!(samples.len(), 10);
     }
 
@@ -210,6 +202,6 @@ mod tests {
         let (counters, samples) = work(5, &Stop::default(), &cut_off, call);
         let ledger = counters.ledger();
         assert_eq!((ledger.allowed, ledger.abandoned, ledger.unsent), (1, 1, 3));
-        assert_eq!(samples[1].outcome, Outcome::Abandoned);
+        assert_eq!(samples[1].answer.outcome, Outcome::Abandoned);
     }
 }

@@ -1,7 +1,6 @@
 use crate::client::Target;
-use crate::engine::Results;
 use crate::schedule::Nanos;
-use crate::stats::{Spans, TOLERANCE, Verdict};
+use crate::stats::{Results, Spans, TOLERANCE, Verdict};
 use std::fmt::Write;
 
 /// The whole run: ledger, percentiles, targets, failures, and the generator's own verdict.

@@ -1,6 +1,6 @@
+use super::Sample;
 use super::{Spans, TOLERANCE};
-use crate::client::{FailureKind, Outcome};
-use crate::engine::Sample;
+use crate::client::{Answer, FailureKind, Outcome};
 
 /// Everything made of a run's samples. Its memory depends on the number of targets and on the
 /// longest span, not on the number of samples.
@@ -51,17 +51,24 @@ impl Tally {
 
     pub fn add(&mut self, sample: &Sample) {
         let target = &mut self.targets[sample.target as usize];
-        let lag = sample.sent.since(sample.due);
+        let Answer {
+            sent,
+            left,
+            done,
+            connecting,
+            outcome,
+        } = sample.answer;
+        let lag = sent.since(sample.due);
         self.send_lag.record(lag);
         // A request that never left was timed at its attempt, before connecting.
-        let connecting = sample.connecting.filter(|_| sample.left);
+        let connecting = connecting.filter(|_| left);
         if let Some(connecting) = connecting {
             self.connecting.record(connecting);
         }
         if lag.saturating_sub(connecting.unwrap_or_default()) > TOLERANCE {
             self.late += 1;
         }
-        match sample.outcome {
+        match outcome {
             Outcome::Allowed => target.allowed += 1,
             Outcome::Blocked => target.blocked += 1,
             Outcome::Failed(kind) => {
@@ -74,11 +81,11 @@ impl Tally {
                 return;
             }
         }
-        let latency = sample.done.since(sample.due);
+        let latency = done.since(sample.due);
         self.latency.record(latency);
         target.latency.record(latency);
-        if sample.left {
-            self.service_time.record(sample.done.since(sample.sent));
+        if left {
+            self.service_time.record(done.since(sent));
         }
     }
 
@@ -104,11 +111,13 @@ mod tests {
             key: KeyId(0),
             target: 0,
             due: Moment::at(due),
-            sent: Moment::at(sent),
-            left: true,
-            done: Moment::at(done),
-            connecting: None,
-            outcome,
+            answer: Answer {
+                sent: Moment::at(sent),
+                left: true,
+                done: Moment::at(done),
+                connecting: None,
+                outcome,
+            },
         }
     }
 
@@ -136,7 +145,7 @@ mod tests {
     fn a_request_that_never_left_has_no_service_time() {
         let mut tally = Tally::new(1);
         let mut refused = sample(0, 10, 20, Outcome::Failed(FailureKind::Refused));
-        refused.left = false;
+        refused.answer.left = false;
         tally.add(&refused);
         assert_eq!((tally.latency.count(), tally.service_time.count()), (1, 0));
     }
@@ -146,7 +155,7 @@ mod tests {
         let mut tally = Tally::new(1);
         let lag = 2 * TOLERANCE.0;
         let mut connected = sample(0, lag, lag, Outcome::Allowed);
-        connected.connecting = Some(Nanos(lag));
+        connected.answer.connecting = Some(Nanos(lag));
         tally.add(&connected);
         assert_eq!(tally.late, 0);
         tally.add(&sample(0, lag, lag, Outcome::Allowed));
@@ -158,7 +167,7 @@ mod tests {
         let mut tally = Tally::new(1);
         let lag = 2 * TOLERANCE.0;
         let mut refused = sample(0, lag, 2 * lag, Outcome::Failed(FailureKind::Connect));
-        (refused.left, refused.connecting) = (false, Some(Nanos(lag)));
+        (refused.answer.left, refused.answer.connecting) = (false, Some(Nanos(lag)));
         tally.add(&refused);
         assert_eq!((tally.late, tally.connecting.count()), (1, 0));
     }

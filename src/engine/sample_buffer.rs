@@ -1,30 +1,8 @@
-//! What a worker remembers of each request, and how that reaches the reporter.
+//! How a worker's samples reach the reporter.
 
-use crate::client::Outcome;
-use crate::clock::Moment;
-use crate::keys::KeyId;
-use crate::schedule::Nanos;
+use crate::stats::Sample;
 use parking_lot::Mutex;
 use std::time::Duration;
-
-/// One request that was sent, or was tried to.
-#[derive(Debug, Clone, Copy)]
-pub struct Sample {
-    pub sequence: u64,
-    pub key: KeyId,
-    /// The target's place in the plan.
-    pub target: u32,
-    pub due: Moment,
-    /// When its first byte left; when the attempt began, if none ever [`left`](Self::left).
-    pub sent: Moment,
-    pub left: bool,
-    /// When its answer was read to the end, or it failed, or it was abandoned.
-    pub done: Moment,
-    /// The time spent on getting a new connection (TCP, and TLS where asked for); `None` if it
-    /// left on one that was there.
-    pub connecting: Option<Nanos>,
-    pub outcome: Outcome,
-}
 
 /// One worker's samples on their way to the reporter: the two are alone in using its lock, and
 /// the reporter holds it for the exchange of two pointers. Aligned, so that two workers' buffers

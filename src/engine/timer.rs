@@ -1,0 +1,97 @@
+//! Sleeping to exact instants, for the pacer.
+
+use crate::clock::Moment;
+use crate::schedule::Nanos;
+use crate::stop::Stop;
+use std::time::Duration;
+
+/// What the pacer needs of time, so that its tests can run on a fake one.
+pub(super) trait Timer {
+    fn now(&self) -> Moment;
+
+    /// Sleeps until `deadline` or until the run is asked to stop, whichever comes first. May
+    /// return early; never returns late but for the system's own delay.
+    fn sleep_until(&self, deadline: Moment, stop: &Stop);
+}
+
+/// The system's finest timer.
+#[derive(Debug)]
+pub(super) struct SystemTimer(());
+
+/// A sleep that nothing can interrupt is at most this long, so a stop is heeded this soon.
+const UNINTERRUPTED: Nanos = Nanos(20_000_000);
+
+impl SystemTimer {
+    /// For the calling thread. Linux lets the timers of ordinary threads fire up to 50 µs late, to
+    /// batch them; this asks for 1 ns. Other systems have no such switch.
+    pub fn for_this_thread() -> Self {
+        #[cfg(target_os = "linux")]
+        {
+            // Refused only in sandboxes that forbid prctl: then wake-ups are as they were.
+            let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+        }
+        SystemTimer(())
+    }
+}
+
+impl Timer for SystemTimer {
+    fn now(&self) -> Moment {
+        Moment::now()
+    }
+
+    fn sleep_until(&self, deadline: Moment, stop: &Stop) {
+        let interruptible = deadline.since(Moment::now() + UNINTERRUPTED);
+        if interruptible > Nanos::ZERO && stop.wait(Duration::from(interruptible)) {
+            return;
+        }
+        sleep_exactly_until(deadline);
+    }
+}
+
+/// To an absolute time, so that being preempted between reading the clock and going to sleep
+/// adds nothing. A signal may end it early.
+#[cfg(target_os = "linux")]
+fn sleep_exactly_until(deadline: Moment) {
+    use rustix::thread::{ClockId, Timespec, clock_nanosleep_absolute};
+    let nanos = deadline.as_nanos();
+    let deadline = Timespec {
+        tv_sec: (nanos / 1_000_000_000) as i64,
+        tv_nsec: (nanos % 1_000_000_000) as _,
+    };
+    let _ = clock_nanosleep_absolute(ClockId::Monotonic, &deadline);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sleep_exactly_until(deadline: Moment) {
+    std::thread::sleep(deadline.since(Moment::now()).into());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleep_ends_at_its_deadline_and_not_before() {
+        let stop = Stop::default();
+        for millis in [0, 1, 30] {
+            let deadline = Moment::now() + Nanos(millis * 1_000_000);
+            while Moment::now() < deadline {
+                SystemTimer(()).sleep_until(deadline, &stop);
+            }
+            assert!(Moment::now() >= deadline);
+        }
+    }
+
+    #[test]
+    fn a_stop_ends_a_sleep_of_minutes_at_once() {
+        let stop = Stop::default();
+        let start = Moment::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| SystemTimer(()).sleep_until(start + Nanos(600_000_000_000), &stop));
+            // Long enough for the sleeper to be asleep.
+            std::thread::sleep(Duration::from_millis(200));
+            stop.request();
+        });
+        assert!(Moment::now().since(start) < Nanos(60_000_000_000));
+    }
+}
