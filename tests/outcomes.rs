@@ -153,6 +153,21 @@ fn a_connection_closed_without_an_answer_fails() {
     assert_all_failed_by(&run_with(|_| Reply::close()), &["reset", "protocol"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_machine_with_no_descriptor_left_fails_as_local() {
+    let server = Server::start(|_| Reply::allowed().after(seconds(0.5)));
+    let report = loadgen(format!(
+        "--targets {} --rps 100 --duration 1 --workers 50",
+        server.url()
+    ))
+    .after("ulimit -n 24")
+    .report();
+    assert!(report.failed_by("local") > 0, "{report}");
+    assert_eq!(report.failed_by("local"), report.failed, "{report}");
+    assert!(report.allowed > 0, "{report}");
+}
+
 #[test]
 fn a_server_that_never_answers_fails_as_timeout() {
     let server = Server::start(|_| Reply::silence());

@@ -38,6 +38,32 @@ fn assert_no_panic(finished: &Finished) {
     assert_ne!(finished.code(), Some(101), "{finished}");
 }
 
+// A hangup.
+
+#[test]
+fn a_hangup_ends_a_run_as_a_termination_does() {
+    let server = allowing();
+    let run = loadgen(format!("--targets {} --duration 60", server.url())).start();
+    eventually("a request", || server.request_count() > 0);
+    run.hang_up();
+    let finished = run.finish();
+    assert_eq!(finished.code(), Some(0), "{finished}");
+    assert!(finished.took() < seconds(20.0), "{finished}");
+    finished.report();
+}
+
+#[test]
+fn a_hangup_that_was_ignored_from_the_start_stays_ignored() {
+    let server = allowing();
+    let run = loadgen(format!("--targets {} --duration 2", server.url()))
+        .after("trap '' HUP")
+        .start();
+    eventually("a request", || server.request_count() > 0);
+    run.hang_up();
+    let report = run.finish().report();
+    assert_eq!(report.scheduled, 20, "{report}");
+}
+
 // A normal end.
 
 #[test]

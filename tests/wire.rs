@@ -123,6 +123,16 @@ fn the_path_is_appended_to_the_base_of_each_target() {
 }
 
 #[test]
+fn the_longest_path_arrives_whole() {
+    let server = allowing();
+    let path = format!("/{}", "p".repeat(7_999));
+    in_order(&server.url(), 2, &format!("--path {path}"));
+    for request in server.requests() {
+        assert_eq!(request.path, path);
+    }
+}
+
+#[test]
 fn a_target_by_name_keeps_its_name_in_the_host_header() {
     let server = allowing();
     let port = server.address().port();

@@ -170,15 +170,120 @@ fn verdict(verdict: &Verdict, interrupted: bool) -> String {
         };
         return format!("schedule kept{ended}: {late} (within {tolerance}), none dropped");
     }
+    let dropped = match dropped {
+        0 => String::new(),
+        n => format!("{n} of {scheduled} dropped, "),
+    };
     format!(
-        "schedule not kept: {dropped} of {scheduled} dropped, {late} of the other {queued} \
-         ({share:.1} %) over {tolerance} late; more --workers, or a lower --rps, may keep it"
+        "schedule not kept: {dropped}{late} of {queued} ({share:.1} %) over {tolerance} late; \
+         more --workers, or a lower --rps, may keep it"
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::{Answer, FailureKind, Outcome};
+    use crate::clock::Moment;
+    use crate::keys::KeyId;
+    use crate::stats::{Ledger, Sample, Tally};
+
+    fn results(samples: &[(u64, u64, Outcome)], dropped: u64) -> Results {
+        let mut tally = Tally::new(2);
+        for (sequence, (sent, done, outcome)) in samples.iter().enumerate() {
+            tally.add(&Sample {
+                sequence: sequence as u64,
+                key: KeyId(0),
+                target: sequence as u32 % 2,
+                due: Moment::at(0),
+                answer: Answer {
+                    sent: Moment::at(*sent),
+                    left: true,
+                    done: Moment::at(*done),
+                    connecting: (sequence == 0).then_some(Nanos(1_500)),
+                    outcome: *outcome,
+                },
+            });
+        }
+        let count = |of: fn(&Outcome) -> bool| samples.iter().filter(|s| of(&s.2)).count() as u64;
+        let sent = samples.len() as u64;
+        let ledger = Ledger {
+            scheduled: sent + dropped,
+            sent,
+            dropped,
+            unsent: 0,
+            allowed: count(|o| matches!(o, Outcome::Allowed)),
+            blocked: count(|o| matches!(o, Outcome::Blocked)),
+            failed: count(|o| matches!(o, Outcome::Failed(_))),
+            abandoned: count(|o| matches!(o, Outcome::Abandoned)),
+        };
+        Results {
+            verdict: Verdict::new(&ledger, tally.late),
+            ledger,
+            tally,
+            paced: Nanos(60_000_000_000),
+            drained: Nanos(3_130_000),
+            interrupted: false,
+        }
+    }
+
+    fn targets() -> Vec<Target> {
+        let target = |url| Target::new(url, "/check").unwrap();
+        vec![
+            target("http://127.0.0.1:8001"),
+            target("http://node-2:8000"),
+        ]
+    }
+
+    #[test]
+    fn the_summary_reads_as_documented() {
+        let samples = [
+            (2_000, 100_000, Outcome::Allowed),
+            (2_000, 200_000, Outcome::Blocked),
+            (2_000, 300_000, Outcome::Failed(FailureKind::Timeout)),
+            (2_000, 0, Outcome::Abandoned),
+        ];
+        let expected = "
+Summary: paced for 60.0 s, drained for 3.13 ms
+  scheduled 4 = sent 4 + dropped 0 + unsent 0
+  sent 4 = allowed 1 + blocked 1 + failed 1 + abandoned 1
+
+                     p50       p90       p99     p99.9       max
+  latency         200 µs    300 µs    300 µs    300 µs    300 µs
+  service time    198 µs    298 µs    298 µs    298 µs    298 µs
+  send lag       2.00 µs   2.00 µs   2.00 µs   2.00 µs   2.00 µs
+  connecting     1.50 µs   1.50 µs   1.50 µs   1.50 µs   1.50 µs
+  new connections: 1; connecting is part of send lag and latency
+  the 1 abandoned were never done: no latency
+
+  target                     sent   allowed   blocked    failed abandoned       p50       p99
+  http://127.0.0.1:8001         2         1         0         1         0    100 µs    300 µs
+  http://node-2:8000            2         0         1         0         1    200 µs    200 µs
+
+  failures: timeout 1
+  schedule kept: every request on time (within 10ms), none dropped";
+        assert_eq!(summary(&results(&samples, 0), &targets()), expected);
+    }
+
+    #[test]
+    fn a_run_that_was_late_or_dropped_says_so() {
+        let late = (50_000_000, 60_000_000, Outcome::Allowed);
+        let on_time = (0, 0, Outcome::Allowed);
+        let last = |samples: &[_], dropped| {
+            let text = summary(&results(samples, dropped), &targets());
+            text.lines().last().unwrap().trim().to_owned()
+        };
+        let advice = "more --workers, or a lower --rps, may keep it";
+        assert_eq!(
+            last(&[late, on_time], 0),
+            format!("schedule not kept: 1 of 2 (50.0 %) over 10ms late; {advice}")
+        );
+        assert_eq!(
+            last(&[on_time], 9),
+            format!("schedule not kept: 9 of 10 dropped, 0 of 1 (0.0 %) over 10ms late; {advice}")
+        );
+        assert_eq!(last(&[], 0), "schedule kept: nothing came due");
+    }
 
     #[test]
     fn spans_have_three_digits_and_a_unit() {

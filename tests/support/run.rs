@@ -66,6 +66,24 @@ impl Launch {
         self
     }
 
+    /// Runs these shell commands first, in the process that it then becomes.
+    #[cfg(unix)]
+    pub fn after(self, commands: &str) -> Self {
+        let mut shell = Command::new("sh");
+        shell
+            .arg("-c")
+            .arg(format!(r#"{commands}; exec "$0" "$@""#))
+            .arg(self.command.get_program())
+            .args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        Self { command: shell }
+    }
+
     #[track_caller]
     pub fn start(self) -> Run {
         self.start_with(Stdio::piped(), Reading::On, |child| {
@@ -199,6 +217,10 @@ impl Run {
     }
 
     #[cfg(unix)]
+    pub fn hang_up(&self) -> Instant {
+        self.signal(Signal::HUP)
+    }
+
     pub fn interrupt(&self) -> Instant {
         self.signal(Signal::INT)
     }
