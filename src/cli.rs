@@ -399,7 +399,7 @@ fn path(text: &str) -> Result<String, String> {
     let sendable = |c: char| c.is_ascii_graphic() && !"\"#<>\\^`{|}".contains(c);
     let valid = text.starts_with('/') && text.chars().all(sendable) && text.len() <= MAX_PATH;
     valid.then(|| text.to_owned()).ok_or_else(|| {
-        format!("must be / and at most {MAX_PATH} characters, only ones that URLs may have")
+        format!("must start with / and be at most {MAX_PATH} characters that a URL may have")
     })
 }
 

@@ -45,7 +45,7 @@ pub(super) fn begin(target: usize) {
 }
 
 /// What has become known of the calling thread's request.
-pub(super) fn end() -> Exchange {
+pub(super) fn seen() -> Exchange {
     CURRENT.get()
 }
 

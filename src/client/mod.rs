@@ -105,7 +105,7 @@ impl Client {
         exchange::begin(target);
         let result = self.exchange(target, &scratch.body);
         let done = Moment::now();
-        let seen = exchange::end();
+        let seen = exchange::seen();
         let outcome = match result {
             Ok(status) => Outcome::of_status(status),
             Err(error) => Outcome::Failed(FailureKind::of(&error, seen.stage)),

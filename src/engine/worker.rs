@@ -45,11 +45,10 @@ impl Worker<'_> {
     fn send(&self, token: &Token, call: &mut impl FnMut(&Token, usize) -> Answer) {
         let target = (token.sequence % self.targets as u64) as usize;
         self.counters.sent.add(1);
-        let taken = Moment::now();
         // A panic costs its own request, not the run. Nothing half-changed is left behind: what a
         // call borrows is shared and guarded, or reset by the next call.
         let mut answer = catch_unwind(AssertUnwindSafe(|| call(token, target)))
-            .unwrap_or_else(|_| Answer::failed(taken, FailureKind::Panic));
+            .unwrap_or_else(|_| Answer::lost_to_a_panic());
         if self.cut_off.load(Acquire) {
             // Interrupted, or answered too late: either way it was in flight at the deadline.
             answer.outcome = Outcome::Abandoned;
@@ -83,14 +82,15 @@ impl Worker<'_> {
 }
 
 impl Answer {
-    fn failed(sent: Moment, kind: FailureKind) -> Answer {
-        let (done, outcome) = (Moment::now(), Outcome::Failed(kind));
+    /// What the request did before the panic is not known.
+    fn lost_to_a_panic() -> Answer {
+        let now = Moment::now();
         Answer {
-            sent,
+            sent: now,
             left: false,
-            done,
+            done: now,
             connecting: None,
-            outcome,
+            outcome: Outcome::Failed(FailureKind::Panic),
         }
     }
 }
