@@ -165,10 +165,10 @@ fn verdict(verdict: &Verdict, interrupted: bool) -> String {
             ""
         };
         let late = match late {
-            0 => "every request on time".to_owned(),
-            n => format!("{n} of {scheduled} ({share:.2} %) late"),
+            0 => format!("every request on time (within {tolerance})"),
+            n => format!("{n} of {scheduled} ({share:.2} %) over {tolerance} late"),
         };
-        return format!("schedule kept{ended}: {late} (within {tolerance}), none dropped");
+        return format!("schedule kept{ended}: {late}, none dropped");
     }
     let dropped = match dropped {
         0 => String::new(),
@@ -281,6 +281,12 @@ Summary: paced for 60.0 s, drained for 3.13 ms
         assert_eq!(
             last(&[on_time], 9),
             format!("schedule not kept: 9 of 10 dropped, 0 of 1 (0.0 %) over 10ms late; {advice}")
+        );
+        let mut mostly_on_time = vec![on_time; 199];
+        mostly_on_time.push(late);
+        assert_eq!(
+            last(&mostly_on_time, 0),
+            "schedule kept: 1 of 200 (0.50 %) over 10ms late, none dropped"
         );
         assert_eq!(last(&[], 0), "schedule kept: nothing came due");
     }
