@@ -8,6 +8,9 @@ use std::ops::{Add, Sub};
 pub struct Moment(u64);
 
 impl Moment {
+    /// Never comes.
+    pub const MAX: Moment = Moment(u64::MAX);
+
     /// Now.
     #[cfg(unix)]
     pub fn now() -> Moment {

@@ -1,6 +1,7 @@
 //! A run, from its plan to its results. Every thread is started and joined here.
 
 mod pacer;
+mod queue;
 mod reporter;
 mod sample_buffer;
 mod timer;
@@ -110,7 +111,7 @@ impl Run<'_> {
         scope: &'scope Scope<'scope, '_>,
         dealer: Dealer,
     ) -> Result<Results, RunError> {
-        let (queue, tokens) = bounded(self.plan.queue);
+        let (queue, tokens) = queue::queue(self.plan.queue);
         // Nothing is ever sent: it tells when the last worker has dropped its end.
         let (working, all_done) = bounded::<()>(0);
         for samples in &self.samples {
@@ -126,7 +127,9 @@ impl Run<'_> {
             let working = working.clone();
             spawn(scope, "worker", WORKER_STACK, move || {
                 let mut scratch = Scratch::default();
-                worker.run(|token, target| self.client.check(target, token.key, &mut scratch));
+                worker.run(&SystemTimer::for_this_thread(), |token, target| {
+                    self.client.check(target, token.key, &mut scratch)
+                });
                 drop(working);
             })?;
         }

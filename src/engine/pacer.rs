@@ -1,12 +1,13 @@
 //! The pacer: hands over each token at the instant it is due.
 
+use super::queue::Feed;
 use super::timer::Timer;
 use crate::clock::Moment;
 use crate::keys::{Dealer, KeyId};
 use crate::schedule::{Nanos, Phase, Schedule};
 use crate::stats::Counters;
 use crate::stop::Stop;
-use crossbeam_channel::{Sender, TrySendError};
+use crossbeam_channel::TrySendError;
 
 /// One scheduled request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,87 +23,132 @@ pub(super) struct Pacer<'a> {
     pub start: Moment,
     pub keys: Dealer,
     /// Owned, so that the workers see the end of the queue when the pacer ends.
-    pub queue: Sender<Token>,
+    pub queue: Feed,
     pub counters: &'a Counters,
     pub stop: &'a Stop,
 }
 
+/// The pacer is two to three strides ahead of the schedule. A stride is the time in which this
+/// many tokens come due, within the bounds below.
+///
+/// So a token lies in the queue for a stride, and under load some worker ends a request in that
+/// time, takes the token without having to be woken for it, and itself sleeps until it is due.
+/// What still lies there at the next step has a worker called, with a stride left to wake up in.
+const STRIDE_TOKENS: u64 = 8;
+const SHORTEST_STRIDE: Nanos = Nanos(50_000);
+/// Short enough for a worker that sleeps until its token is due to heed a stop.
+const LONGEST_STRIDE: Nanos = Nanos(5_000_000);
+
 impl Pacer<'_> {
     /// Ends when the schedule does, even if its last token is due long before, or at a stop.
-    ///
-    /// One step handles the next thing on the schedule: its end, a new phase, or a token, in this
-    /// order where they fall together. The clock is read again only when that lies ahead, so a
-    /// pacer that was woken late catches up without waiting.
     pub fn run(mut self, timer: &impl Timer, mut announce: impl FnMut(Phase)) {
-        let mut sequence = 0;
-        let mut due = self.schedule.due(sequence);
-        let mut phase = self.schedule.phase(Nanos::ZERO);
         let end = self.schedule.end();
-        let mut now = timer.now();
+        let mut phase = self.schedule.phase(Nanos::ZERO);
+        let mut sequence = 0;
         while !self.stop.is_requested() {
-            let next = [end, phase.end, due]
-                .into_iter()
-                .flatten()
-                .min()
-                .unwrap_or(Nanos::MAX);
-            let at = self.start + next;
-            if now < at {
-                timer.sleep_until(at, self.stop);
-                now = timer.now();
-            } else if end == Some(next) {
-                break;
-            } else if phase.end == Some(next) {
+            let now = timer.now();
+            let elapsed = now.since(self.start);
+            while let Some(next) = phase
+                .end
+                .filter(|&next| next <= elapsed && end != Some(next))
+            {
                 phase = self.schedule.phase(next);
                 announce(phase);
-            } else {
-                let key = self.keys.deal(sequence);
-                let token = Token {
-                    sequence,
-                    due: at,
-                    key,
-                };
-                let by = now.since(self.start);
-                sequence = self.hand_over(token, by);
-                due = self.schedule.due(sequence);
             }
+            let next_step = self.step(&mut sequence, now);
+            if end.is_some_and(|end| end <= elapsed) {
+                break;
+            }
+            let next_event = [end, phase.end].into_iter().flatten().min();
+            let next_event = next_event.map_or(Moment::MAX, |next| self.start + next);
+            timer.sleep_until(next_step.min(next_event), self.stop);
         }
     }
 
-    /// Never waits: a token that finds the queue full is dropped, and with it all that have come
-    /// due `by` now. So a pacer behind its schedule, whatever the rate, is soon up to it again.
-    /// Returns the number of the next token.
-    fn hand_over(&self, token: Token, by: Nanos) -> u64 {
-        let next = match self.queue.try_send(token) {
-            Ok(()) => token.sequence + 1,
-            Err(TrySendError::Full(_)) => {
-                let next = self.schedule.due_by(by).max(token.sequence + 1);
-                self.counters.dropped.add(next - token.sequence);
-                next
+    /// Hands over what comes due within three strides, from the token `next` on, and returns when
+    /// to do so again.
+    fn step(&mut self, next: &mut u64, now: Moment) -> Moment {
+        self.queue.call(self.queue.untaken());
+        let stride = self.stride(*next);
+        let mut uncalled = 0;
+        let again = loop {
+            let Some(due) = self.schedule.due(*next).map(|due| self.start + due) else {
+                break Moment::MAX;
+            };
+            if due > now + stride * 3 {
+                break due - stride * 2;
             }
-            // No worker is left to send it, now or later.
-            Err(TrySendError::Disconnected(_)) => {
-                self.counters.unsent.add(1);
-                token.sequence + 1
+            let token = Token {
+                sequence: *next,
+                due,
+                key: self.keys.deal(*next),
+            };
+            match self.queue.offer(token) {
+                Ok(()) if due < now + stride => {
+                    self.queue.call(1);
+                    self.scheduled(1, next);
+                }
+                Ok(()) => {
+                    uncalled += 1;
+                    self.scheduled(1, next);
+                }
+                // Not due yet: there may be room in time.
+                Err(TrySendError::Full(_)) if due > now => break due,
+                // Dropped, and with it all that have come due by now. So a pacer behind its
+                // schedule, whatever the rate, is soon up to it again.
+                Err(TrySendError::Full(_)) => {
+                    let due = self.schedule.due_by(now.since(self.start)).max(*next + 1);
+                    self.counters.dropped.add(due - *next);
+                    self.scheduled(due - *next, next);
+                }
+                // No worker is left to send it, now or later.
+                Err(TrySendError::Disconnected(_)) => {
+                    self.counters.unsent.add(1);
+                    self.scheduled(1, next);
+                }
             }
         };
-        self.counters.scheduled.add(next - token.sequence);
-        next
+        match uncalled {
+            0 => again,
+            // Where tokens are so far apart, no worker is about to come back for this one.
+            1 => {
+                self.queue.call(1);
+                again
+            }
+            _ => again.min(now + stride),
+        }
+    }
+
+    fn scheduled(&self, count: u64, next: &mut u64) {
+        self.counters.scheduled.add(count);
+        *next += count;
+    }
+
+    fn stride(&self, next: u64) -> Nanos {
+        let ends = [next, next + STRIDE_TOKENS].map(|token| self.schedule.due(token));
+        let [Some(from), Some(to)] = ends else {
+            return LONGEST_STRIDE;
+        };
+        (to - from).clamp(SHORTEST_STRIDE, LONGEST_STRIDE)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::queue::{Intake, queue};
     use crate::keys::Keys;
     use crate::schedule::{Bursts, Mode, Rate, Steady};
-    use crossbeam_channel::bounded;
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
 
     const SECOND: u64 = 1_000_000_000;
 
-    /// Sleeps take no time and wake `late` after their deadline; each reading costs `step`.
+    /// Sleeps take no time and wake `late` after their deadline; each reading costs `step`. With
+    /// an `intake`, every token is taken at the first sleep after it was handed over.
     struct FakeTimer {
         now: Cell<u64>,
+        intake: Option<Intake>,
+        taken: RefCell<Vec<(u64, Token)>>,
         late: u64,
         step: u64,
         sleeps: Cell<u32>,
@@ -113,6 +159,8 @@ mod tests {
         fn new() -> Self {
             FakeTimer {
                 now: Cell::new(0),
+                intake: None,
+                taken: RefCell::default(),
                 late: 0,
                 step: 0,
                 sleeps: Cell::new(0),
@@ -129,6 +177,9 @@ mod tests {
 
         fn sleep_until(&self, deadline: Moment, stop: &Stop) {
             self.sleeps.set(self.sleeps.get() + 1);
+            let taken = self.intake.iter().flat_map(Intake::waiting);
+            let taken = taken.map(|token| (self.now.get(), token));
+            self.taken.borrow_mut().extend(taken);
             let mut wake = deadline + Nanos(self.late);
             if let Some(at) = self.stop_at.filter(|at| Moment::at(*at) <= wake) {
                 wake = Moment::at(at);
@@ -147,7 +198,11 @@ mod tests {
     }
 
     fn pace(schedule: &Schedule, timer: &FakeTimer, capacity: usize) -> Paced {
-        let (queue, tokens) = bounded(capacity);
+        let (feed, intake) = queue(capacity);
+        pace_into(schedule, timer, feed, &intake)
+    }
+
+    fn pace_into(schedule: &Schedule, timer: &FakeTimer, queue: Feed, intake: &Intake) -> Paced {
         let (counters, stop) = (Counters::default(), Stop::default());
         let mut phases = Vec::new();
         let keys = Dealer::new(&Keys::new(7, 1), 1);
@@ -162,7 +217,7 @@ mod tests {
         }
         .run(timer, |phase| phases.push((timer.now.get(), phase)));
         Paced {
-            tokens: tokens.iter().collect(),
+            tokens: intake.waiting().collect(),
             phases,
             counters,
             ended_at: timer.now.get(),
@@ -187,18 +242,37 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_handed_over_a_little_before_it_is_due() {
+        for (rps, latest, earliest) in [
+            (1.0, 10_000_000, 15_000_000),
+            (1_000.0, 10_000_000, 15_000_000),
+            (10_000.0, 1_600_000, 2_400_000),
+            (1e6, 100_000, 150_000),
+        ] {
+            let (feed, intake) = queue(10_000);
+            let timer = FakeTimer {
+                intake: Some(intake.clone()),
+                ..FakeTimer::new()
+            };
+            pace_into(&steady(rps, 2), &timer, feed, &intake);
+            let taken = timer.taken.take();
+            assert_eq!(taken.len() as f64, 2.0 * rps);
+            for (at, token) in taken {
+                let due = token.due.since(Moment::at(0)).0;
+                let by = due.saturating_sub(earliest)..=due.saturating_sub(latest);
+                assert!(by.contains(&at), "due {due}, handed over {at}, at {rps}/s");
+            }
+        }
+    }
+
+    #[test]
     fn late_wake_ups_never_shift_the_schedule() {
         let mut timer = FakeTimer::new();
         timer.late = 7_300_000;
         let paced = pace(&steady(1_000.0, 1), &timer, 10_000);
         assert_eq!(paced.tokens.len(), 1_000);
         assert_eq!(paced.tokens[999].due, Moment::at(999_000_000));
-        // Each wake-up hands over the token it was for and the seven that came due meanwhile.
-        assert!(
-            timer.sleeps.get() <= 1_000 / 8 + 1,
-            "{} sleeps",
-            timer.sleeps.get()
-        );
+        assert_eq!(paced.counters.ledger().dropped, 0);
     }
 
     #[test]
@@ -272,8 +346,8 @@ mod tests {
 
     #[test]
     fn without_workers_what_comes_due_is_unsent() {
-        let (queue, tokens) = bounded(10);
-        drop(tokens);
+        let (queue, intake) = queue(10);
+        drop(intake);
         let (counters, stop) = (Counters::default(), Stop::default());
         let (schedule, keys) = (steady(5.0, 1), Dealer::new(&Keys::Fresh, 0));
         let start = Moment::at(0);

@@ -1,17 +1,18 @@
 //! A worker: takes tokens off the queue and makes each one request.
 
 use super::pacer::Token;
+use super::queue::{Intake, Seat};
 use super::sample_buffer::SampleBuffer;
+use super::timer::Timer;
 use crate::client::{Answer, FailureKind, Outcome};
 use crate::clock::Moment;
 use crate::stats::{Counters, Sample, TOLERANCE};
 use crate::stop::Stop;
-use crossbeam_channel::Receiver;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 
 pub(super) struct Worker<'a> {
-    pub queue: Receiver<Token>,
+    pub queue: Intake,
     pub targets: usize,
     pub counters: &'a Counters,
     pub samples: &'a SampleBuffer,
@@ -24,9 +25,13 @@ pub(super) struct Worker<'a> {
 impl Worker<'_> {
     /// Ends when the pacer has ended and the queue is empty. `call` makes a token's request and
     /// waits for the answer.
-    pub fn run(self, mut call: impl FnMut(&Token, usize) -> Answer) {
-        for token in &self.queue {
-            if self.stop.is_requested() || self.cut_off.load(Acquire) {
+    pub fn run(self, timer: &impl Timer, mut call: impl FnMut(&Token, usize) -> Answer) {
+        let seat = Seat::for_this_thread();
+        while let Some(token) = self.queue.next(&seat) {
+            while timer.now() < token.due && !self.is_over() {
+                timer.sleep_until(token.due, self.stop);
+            }
+            if self.is_over() {
                 self.leave_unsent(&token);
             } else {
                 self.send(&token, &mut call);
@@ -34,9 +39,17 @@ impl Worker<'_> {
         }
     }
 
+    fn is_over(&self) -> bool {
+        self.stop.is_requested() || self.cut_off.load(Acquire)
+    }
+
     fn leave_unsent(&self, token: &Token) {
-        self.counters.unsent.add(1);
         let ended = self.stop.requested_at().unwrap_or_else(Moment::now);
+        if token.due > ended {
+            self.counters.withdrawn.add(1);
+            return;
+        }
+        self.counters.unsent.add(1);
         if ended.since(token.due) > TOLERANCE {
             self.counters.unsent_late.add(1);
         }
@@ -98,8 +111,10 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::queue::queue;
     use crate::keys::KeyId;
-    use crossbeam_channel::bounded;
+    use crate::schedule::Nanos;
+    use std::cell::Cell;
     use std::sync::atomic::Ordering::Release;
 
     fn token(sequence: u64) -> Token {
@@ -121,6 +136,17 @@ mod tests {
         }
     }
 
+    /// Tokens are due when they are made, so nobody has to sleep.
+    struct RealTime;
+
+    impl Timer for RealTime {
+        fn now(&self) -> Moment {
+            Moment::now()
+        }
+
+        fn sleep_until(&self, _: Moment, _: &Stop) {}
+    }
+
     /// Runs one worker over `tokens` queued tokens.
     fn work(
         tokens: u64,
@@ -128,9 +154,9 @@ mod tests {
         cut_off: &AtomicBool,
         call: impl FnMut(&Token, usize) -> Answer,
     ) -> (Counters, Vec<Sample>) {
-        let (sender, queue) = bounded(tokens as usize);
-        (0..tokens).for_each(|k| sender.send(token(k)).unwrap());
-        drop(sender);
+        let (feed, queue) = queue(tokens as usize);
+        (0..tokens).for_each(|k| feed.offer(token(k)).unwrap());
+        drop(feed);
         let (counters, samples) = (Counters::default(), SampleBuffer::default());
         Worker {
             queue,
@@ -141,7 +167,7 @@ mod tests {
             stop,
             cut_off,
         }
-        .run(call);
+        .run(&RealTime, call);
         let mut taken = Vec::new();
         samples.take_into(&mut taken);
         (counters, taken)
@@ -188,6 +214,67 @@ mod tests {
         let ledger = counters.ledger();
         assert_eq!((ledger.sent, ledger.unsent, ledger.allowed), (3, 7, 3));
         assert_eq!(samples.len(), 3);
+    }
+
+    #[test]
+    fn a_token_is_kept_until_it_is_due_and_not_sent_before() {
+        struct Recorded(Cell<Moment>, Cell<Option<Moment>>);
+        impl Timer for Recorded {
+            fn now(&self) -> Moment {
+                self.0.get()
+            }
+
+            fn sleep_until(&self, deadline: Moment, _: &Stop) {
+                assert!(self.1.replace(Some(deadline)).is_none(), "one sleep");
+                self.0.set(deadline);
+            }
+        }
+        let (feed, queue) = queue(1);
+        let due = Moment::at(7_000_000);
+        feed.offer(Token { due, ..token(0) }).unwrap();
+        drop(feed);
+        let timer = Recorded(Cell::new(Moment::at(1_000)), Cell::new(None));
+        let mut sent = 0;
+        Worker {
+            queue,
+            targets: 1,
+            counters: &Counters::default(),
+            samples: &SampleBuffer::default(),
+            sample_capacity: 10,
+            stop: &Stop::default(),
+            cut_off: &AtomicBool::new(false),
+        }
+        .run(&timer, |_, _| {
+            assert_eq!(timer.0.get(), due);
+            sent += 1;
+            answer(Outcome::Allowed)
+        });
+        assert_eq!((sent, timer.1.get()), (1, Some(due)));
+    }
+
+    #[test]
+    fn a_token_not_yet_due_at_a_stop_was_never_scheduled() {
+        let (feed, queue) = queue(2);
+        let stop = Stop::default();
+        stop.request();
+        let (counters, second) = (Counters::default(), Nanos(1_000_000_000));
+        for due in [Moment::now() - second, Moment::now() + second * 1_000] {
+            feed.offer(Token { due, ..token(0) }).unwrap();
+            counters.scheduled.add(1);
+        }
+        drop(feed);
+        Worker {
+            queue,
+            targets: 1,
+            counters: &counters,
+            samples: &SampleBuffer::default(),
+            sample_capacity: 10,
+            stop: &stop,
+            cut_off: &AtomicBool::new(false),
+        }
+        .run(&RealTime, |_, _| answer(Outcome::Allowed));
+        let ledger = counters.ledger();
+        assert_eq!((ledger.scheduled, ledger.unsent, ledger.sent), (1, 1, 0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The units of the schedule, as types that can't be mixed up.
 
 use std::fmt;
-use std::ops::{Add, Sub};
+use std::ops::{Add, Mul, Sub};
 use std::time::Duration;
 
 /// An instant or a span of a run, in nanoseconds; instants count from the run's start. Reaches
@@ -42,6 +42,15 @@ impl Sub for Nanos {
     /// If `earlier` is later.
     fn sub(self, earlier: Nanos) -> Nanos {
         Nanos(self.0 - earlier.0)
+    }
+}
+
+impl Mul<u64> for Nanos {
+    type Output = Nanos;
+
+    /// Saturates at [`Nanos::MAX`].
+    fn mul(self, times: u64) -> Nanos {
+        Nanos(self.0.saturating_mul(times))
     }
 }
 

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 /// read by anyone; they are exact once the writers have ended.
 #[derive(Debug, Default)]
 pub struct Counters {
+    /// Counted when the pacer hands a token over, a little before it is due.
     pub scheduled: Counter,
+    /// Of these, those that were not yet due when the run was stopped, and so never were.
+    pub withdrawn: Counter,
     pub dropped: Counter,
     pub unsent: Counter,
     /// Of the unsent, those that had already waited longer than the verdict tolerates.
@@ -25,7 +28,8 @@ impl Counters {
         let (failed, abandoned) = (self.failed.get(), self.abandoned.get());
         let sent = self.sent.get();
         let (dropped, unsent) = (self.dropped.get(), self.unsent.get());
-        let scheduled = self.scheduled.get();
+        let withdrawn = self.withdrawn.get();
+        let scheduled = self.scheduled.get() - withdrawn;
         Ledger {
             scheduled,
             sent,
