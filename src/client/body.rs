@@ -35,6 +35,11 @@ impl CheckBody {
         }
     }
 
+    /// In bytes, for any key.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
     /// Makes `into` the body for the key with these hex digits.
     pub(super) fn render(&self, digits: u32, into: &mut Vec<u8>) {
         into.clear();

@@ -1,26 +1,20 @@
-//! Connections for load: idle ones are kept in a stack per target and used last in, first out.
+//! Connections for load: kept ones where there are any, new ones where there are not.
 
-use super::exchange::{self, Stage};
+use super::exchange::{self, Connecting, Stage};
+use super::pool::{Kept, Pool};
 use super::resolver::Resolver;
 use super::transport::Socket;
 use crate::clock::Moment;
-use crate::schedule::Nanos;
 use parking_lot::Mutex;
 use socket2::{Domain, SockRef, Type};
-use std::collections::VecDeque;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use ureq::unversioned::transport::{
-    Buffers, ChainedConnector, ConnectionDetails, Connector, NextTimeout, RustlsConnector,
-    Transport,
+    Buffers, ConnectionDetails, Connector, NextTimeout, RustlsConnector, Transport,
 };
 use ureq::{Error, Timeout};
-
-/// A connection idle for longer is closed: the other side, or something in between, may have
-/// forgotten it.
-const MAX_IDLE: Nanos = Nanos(60_000_000_000);
 
 /// Reuses an idle connection to the target of the request at hand, or makes a new one.
 ///
@@ -28,12 +22,16 @@ const MAX_IDLE: Nanos = Nanos(60_000_000_000);
 /// connection exactly when it would put it back, and [`Pooled`] takes that call as its return.
 #[derive(Debug)]
 pub(super) struct Pooling {
-    idle: Vec<Arc<IdleStack>>,
-    dialer: Dial,
+    /// By target.
+    pools: Vec<Arc<Pool<Connection>>>,
+    resolver: Arc<Resolver>,
+    timeout: Duration,
+    open: Arc<OpenSockets>,
+    tls: RustlsConnector,
 }
 
-type Dial = ChainedConnector<(), Dialer, RustlsConnector>;
-type Connection = <Dial as Connector>::Out;
+/// TCP, or TLS over it.
+type Connection = <RustlsConnector as Connector<Socket>>::Out;
 
 impl Pooling {
     pub fn new(
@@ -42,16 +40,99 @@ impl Pooling {
         timeout: Duration,
         open: Arc<OpenSockets>,
     ) -> Self {
-        let dialer = Dialer {
+        Pooling {
+            pools: (0..targets).map(|_| Arc::new(Pool::new())).collect(),
             resolver,
             timeout,
             open,
-        };
-        let dialer = dialer.chain(RustlsConnector::default());
-        Pooling {
-            idle: (0..targets).map(|_| Arc::default()).collect(),
-            dialer,
+            tls: RustlsConnector::default(),
         }
+    }
+
+    /// The pool of a target, with the addresses that are known now.
+    fn pool(&self, target: usize) -> &Arc<Pool<Connection>> {
+        let pool = &self.pools[target];
+        if pool.version() != self.resolver.version(target) {
+            let (version, addresses) = self.resolver.addresses(target);
+            pool.learn(version, addresses);
+        }
+        pool
+    }
+
+    /// A new connection, to `first` if it can be had, else to another of the target's addresses.
+    fn connect_anew(
+        &self,
+        details: &ConnectionDetails,
+        pool: &Pool<Connection>,
+        first: SocketAddr,
+    ) -> Result<Kept<Connection>, Error> {
+        let started = Moment::now();
+        let dialed = self.dial_any(details, pool, pool.order(first, started));
+        let connected = Moment::now();
+        let mut took = Connecting {
+            tcp: connected.since(started),
+            tls: None,
+        };
+        exchange::connecting_took(took);
+        let (stream, address) = dialed?;
+        let output_buffer = details.config.output_buffer_size();
+        let socket = Socket::new(stream, self.timeout, output_buffer);
+        let mut ready = connected;
+        if details.needs_tls() {
+            exchange::reached(Stage::Handshake);
+        }
+        let connection = self.tls.connect(details, Some(socket));
+        if details.needs_tls() {
+            ready = Moment::now();
+            took.tls = Some(ready.since(connected));
+            exchange::connecting_took(took);
+        }
+        let connection = connection?.ok_or(Error::ConnectionFailed)?;
+        Ok(pool.made(connection, address, ready))
+    }
+
+    fn dial_any(
+        &self,
+        details: &ConnectionDetails,
+        pool: &Pool<Connection>,
+        addresses: Vec<SocketAddr>,
+    ) -> Result<(Arc<TcpStream>, SocketAddr), Error> {
+        let deadline = Instant::now() + (*details.timeout.after).min(self.timeout);
+        let target = exchange::target();
+        let count = addresses.len();
+        let mut failure = Error::HostNotFound;
+        for (tried, address) in addresses.into_iter().enumerate() {
+            // What is left is shared among the addresses that are left, so that one that does
+            // not answer leaves time for the others.
+            let now = Instant::now();
+            let left = deadline.saturating_duration_since(now);
+            failure = match self.dial(address, left / (count - tried) as u32) {
+                Ok(stream) => return Ok((stream, address)),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    Error::Timeout(Timeout::Connect)
+                }
+                Err(error) => Error::Io(error),
+            };
+            pool.avoid(address, Moment::now(), now.elapsed().into());
+            self.resolver.connection_failed(target, tried + 1 == count);
+        }
+        Err(failure)
+    }
+
+    fn dial(&self, address: SocketAddr, timeout: Duration) -> io::Result<Arc<TcpStream>> {
+        if timeout.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        let stream = Arc::new(TcpStream::from(socket));
+        // Before connecting, so that an interrupt ends that too.
+        self.open.add(&stream)?;
+        let socket = SockRef::from(&*stream);
+        socket.connect_timeout(&address.into(), timeout)?;
+        socket.set_tcp_nodelay(true)?;
+        socket.set_read_timeout(Some(self.timeout))?;
+        socket.set_write_timeout(Some(self.timeout))?;
+        Ok(stream)
     }
 }
 
@@ -59,76 +140,36 @@ impl Connector for Pooling {
     type Out = Pooled;
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Pooled>, Error> {
-        let idle = &self.idle[exchange::target()];
-        let started = Moment::now();
-        while let Some(mut pooled) = idle.take(started) {
+        let home = self.pool(exchange::target());
+        let now = Moment::now();
+        let Some((address, mut idle)) = home.take(now) else {
+            return Err(Error::HostNotFound);
+        };
+        let kept = loop {
+            let Some(mut kept) = idle else {
+                break self.connect_anew(details, home, address)?;
+            };
             // The other side may have closed it meanwhile. Should it do so after this look, the
             // request fails: whether it was processed can't be known, so it is not repeated.
-            if pooled.connection.is_open() {
-                exchange::reached(Stage::Http);
-                return Ok(Some(Pooled {
-                    lent: Some(pooled),
-                    home: idle.clone(),
-                }));
+            if kept.connection.is_open() {
+                break kept;
             }
-        }
-        let dialed = self.dialer.connect(details, None);
-        let now = Moment::now();
-        exchange::connecting_took(now.since(started));
-        let connection = dialed?.ok_or(Error::ConnectionFailed)?;
-        exchange::reached(Stage::Http);
-        let lent = Idle {
-            connection,
-            since: now,
+            idle = home.take_another(address, now);
         };
+        exchange::reached(Stage::Http);
         Ok(Some(Pooled {
-            lent: Some(lent),
-            home: idle.clone(),
+            lent: Some(kept),
+            home: home.clone(),
         }))
     }
 }
 
-#[derive(Debug)]
-struct Idle {
-    connection: Connection,
-    since: Moment,
-}
-
-/// The idle connections of one target, the longest idle at the front.
-#[derive(Debug, Default)]
-struct IdleStack(Mutex<VecDeque<Idle>>);
-
-impl IdleStack {
-    fn take(&self, now: Moment) -> Option<Idle> {
-        let mut stack = self.0.lock();
-        let idle = stack.pop_back()?;
-        if now.since(idle.since) <= MAX_IDLE {
-            return Some(idle);
-        }
-        // All below it have been idle for longer still. Closed once the lock is free again.
-        let stale = std::mem::take(&mut *stack);
-        drop(stack);
-        drop(stale);
-        None
-    }
-
-    fn put(&self, mut idle: Idle) {
-        let now = Moment::now();
-        idle.since = now;
-        let mut stack = self.0.lock();
-        let stale = stack.pop_front_if(|oldest| now.since(oldest.since) > MAX_IDLE);
-        stack.push_back(idle);
-        drop(stack);
-        drop(stale);
-    }
-}
-
-/// A connection out of an [`IdleStack`], or new, on loan to one request.
+/// A connection on loan to one request.
 #[derive(Debug)]
 pub(super) struct Pooled {
     /// Gone once given back; ureq drops the shell at once.
-    lent: Option<Idle>,
-    home: Arc<IdleStack>,
+    lent: Option<Kept<Connection>>,
+    home: Arc<Pool<Connection>>,
 }
 
 impl Pooled {
@@ -156,8 +197,8 @@ impl Transport for Pooled {
 
     /// Gives the connection back, and so never leaves ureq an open one.
     fn is_open(&mut self) -> bool {
-        if let Some(idle) = self.lent.take() {
-            self.home.put(idle);
+        if let Some(kept) = self.lent.take() {
+            self.home.put(kept, Moment::now());
         }
         false
     }
@@ -165,65 +206,7 @@ impl Transport for Pooled {
     fn is_tls(&self) -> bool {
         self.lent
             .as_ref()
-            .is_some_and(|idle| idle.connection.is_tls())
-    }
-}
-
-/// Makes TCP connections to the addresses that the [`Resolver`] knows.
-#[derive(Debug)]
-struct Dialer {
-    resolver: Arc<Resolver>,
-    timeout: Duration,
-    open: Arc<OpenSockets>,
-}
-
-impl Connector for Dialer {
-    type Out = Socket;
-
-    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Socket>, Error> {
-        let target = exchange::target();
-        let deadline = Instant::now() + (*details.timeout.after).min(self.timeout);
-        let addresses = self.resolver.addresses(target);
-        let count = addresses.len();
-        let mut failure = Error::HostNotFound;
-        for (tried, address) in addresses.enumerate() {
-            // What is left is shared among the addresses that are left, so that one that does
-            // not answer leaves time for the others.
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.dial(address, left / (count - tried) as u32) {
-                Ok(stream) => {
-                    if details.needs_tls() {
-                        exchange::reached(Stage::Handshake);
-                    }
-                    let output_buffer = details.config.output_buffer_size();
-                    return Ok(Some(Socket::new(stream, self.timeout, output_buffer)));
-                }
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    failure = Error::Timeout(Timeout::Connect);
-                }
-                Err(error) => failure = Error::Io(error),
-            }
-        }
-        self.resolver.connection_failed(target);
-        Err(failure)
-    }
-}
-
-impl Dialer {
-    fn dial(&self, address: SocketAddr, timeout: Duration) -> io::Result<Arc<TcpStream>> {
-        if timeout.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        let stream = Arc::new(TcpStream::from(socket));
-        // Before connecting, so that an interrupt ends that too.
-        self.open.add(&stream)?;
-        let socket = SockRef::from(&*stream);
-        socket.connect_timeout(&address.into(), timeout)?;
-        socket.set_tcp_nodelay(true)?;
-        socket.set_read_timeout(Some(self.timeout))?;
-        socket.set_write_timeout(Some(self.timeout))?;
-        Ok(stream)
+            .is_some_and(|kept| kept.connection.is_tls())
     }
 }
 

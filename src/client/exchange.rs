@@ -17,13 +17,28 @@ pub(super) enum Stage {
     Http,
 }
 
+/// How long the parts of getting a new connection took, up to success or failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connecting {
+    /// The TCP connection, and any that failed before it.
+    pub tcp: Nanos,
+    /// The TLS handshake, for an https target.
+    pub tls: Option<Nanos>,
+}
+
+impl Connecting {
+    pub fn total(&self) -> Nanos {
+        self.tcp + self.tls.unwrap_or_default()
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Exchange {
     /// The target's place in the plan.
     pub target: usize,
     pub stage: Stage,
-    /// How long a new connection took to get, or to fail.
-    pub connecting: Option<Nanos>,
+    /// If it needed a new connection.
+    pub connecting: Option<Connecting>,
     /// When the request's first byte was handed to the system.
     pub sent: Option<Moment>,
 }
@@ -57,8 +72,8 @@ pub(super) fn reached(stage: Stage) {
     update(|exchange| exchange.stage = stage);
 }
 
-pub(super) fn connecting_took(span: Nanos) {
-    update(|exchange| exchange.connecting = Some(span));
+pub(super) fn connecting_took(spans: Connecting) {
+    update(|exchange| exchange.connecting = Some(spans));
 }
 
 /// Bytes are about to leave. The request's first ones count: not those of a handshake, not later

@@ -10,11 +10,13 @@ mod body;
 mod connector;
 mod exchange;
 mod outcome;
+mod pool;
 mod resolver;
 mod target;
 mod transport;
 
 pub use body::CheckBody;
+pub use exchange::Connecting;
 pub use outcome::{FailureKind, Outcome};
 pub use resolver::Resolver;
 pub use target::Target;
@@ -27,7 +29,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::Agent;
-use ureq::http::{Request, Uri, header};
+use ureq::http::{HeaderValue, Request, header};
 
 /// Bodies longer than this are not read to their end: their connection is closed instead.
 const MAX_BODY: usize = 1024 * 1024;
@@ -40,7 +42,9 @@ const BUFFER: usize = 4096;
 pub struct Client {
     agent: Agent,
     open: Arc<OpenSockets>,
-    uris: Vec<Uri>,
+    resolver: Arc<Resolver>,
+    /// By target: all of a request but its body.
+    heads: Vec<Request<()>>,
     keys: Keys,
     body: CheckBody,
 }
@@ -53,7 +57,7 @@ pub struct Answer {
     pub left: bool,
     pub done: Moment,
     /// The time spent on getting a new connection, if it needed one.
-    pub connecting: Option<Nanos>,
+    pub connecting: Option<Connecting>,
     pub outcome: Outcome,
 }
 
@@ -61,6 +65,7 @@ pub struct Answer {
 #[derive(Debug, Default)]
 pub struct Scratch {
     body: Vec<u8>,
+    discarded: Vec<u8>,
 }
 
 impl Client {
@@ -72,8 +77,8 @@ impl Client {
         body: CheckBody,
         timeout: Duration,
     ) -> Client {
-        let uris: Vec<_> = targets.iter().map(|target| target.uri.clone()).collect();
-        let longest = uris.iter().map(|uri| uri.to_string().len()).max();
+        let heads: Vec<_> = targets.iter().map(|target| head(target, &body)).collect();
+        let longest = heads.iter().map(|head| head.uri().to_string().len()).max();
         // ureq writes the line with the URI in one piece.
         let output_buffer = BUFFER + longest.unwrap_or(0);
         let config = Agent::config_builder()
@@ -83,16 +88,16 @@ impl Client {
             .max_redirects_will_error(false)
             // A load generator that went through a proxy unasked would measure the proxy.
             .proxy(None)
-            .user_agent(concat!("loadgen/", env!("CARGO_PKG_VERSION")))
             .input_buffer_size(BUFFER)
             .output_buffer_size(output_buffer)
             .build();
         let open = Arc::new(OpenSockets::default());
-        let connector = Pooling::new(targets.len(), resolver, timeout, open.clone());
+        let connector = Pooling::new(targets.len(), resolver.clone(), timeout, open.clone());
         Client {
             agent: Agent::with_parts(config, connector, resolver::Deferred),
             open,
-            uris,
+            resolver,
+            heads,
             keys,
             body,
         }
@@ -103,7 +108,7 @@ impl Client {
         let attempted = Moment::now();
         self.body.render(self.keys.digits(key), &mut scratch.body);
         exchange::begin(target);
-        let result = self.exchange(target, &scratch.body);
+        let result = self.exchange(target, scratch);
         let done = Moment::now();
         let seen = exchange::seen();
         let outcome = match result {
@@ -120,17 +125,16 @@ impl Client {
     }
 
     /// The status, once the body has been read to its end too.
-    fn exchange(&self, target: usize, body: &[u8]) -> Result<u16, ureq::Error> {
-        let request = Request::post(&self.uris[target])
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body)?;
+    fn exchange(&self, target: usize, scratch: &mut Scratch) -> Result<u16, ureq::Error> {
+        let Scratch { body, discarded } = scratch;
+        let request = self.heads[target].clone().map(|()| body.as_slice());
         let response = self.agent.run(request)?;
         let status = response.status().as_u16();
         let mut body = response.into_body().into_reader();
-        let mut discarded = [0; BUFFER];
+        discarded.resize(BUFFER, 0);
         let mut total = 0;
         while total <= MAX_BODY {
-            match body.read(&mut discarded)? {
+            match body.read(discarded)? {
                 0 => break,
                 n => total += n,
             }
@@ -138,8 +142,31 @@ impl Client {
         Ok(status)
     }
 
+    /// How long each lookup of a target's name took that has ended since this was last asked.
+    pub fn take_lookups(&self) -> impl Iterator<Item = Nanos> {
+        self.resolver.take_lookups()
+    }
+
     /// Interrupts every request in flight and refuses new ones: all of them fail at once.
     pub fn interrupt(&self) {
         self.open.shut_down();
     }
+}
+
+/// Every header that ureq would otherwise make anew for each request.
+fn head(target: &Target, body: &CheckBody) -> Request<()> {
+    let mut head = Request::post(&target.uri);
+    if let Some(authority) = target.uri.authority() {
+        head = head.header(header::HOST, authority.as_str());
+    }
+    let agent = concat!("loadgen/", env!("CARGO_PKG_VERSION"));
+    head.header(header::USER_AGENT, HeaderValue::from_static(agent))
+        .header(header::ACCEPT, HeaderValue::from_static("*/*"))
+        .header(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        )
+        .header(header::CONTENT_LENGTH, body.len())
+        .body(())
+        .expect("a URL that was parsed, and plain headers")
 }

@@ -1,10 +1,13 @@
 //! Looks the targets' names up in the background, so that no request ever waits for one.
 
 use super::Target;
+use crate::clock::Moment;
+use crate::schedule::Nanos;
 use crate::stop::Stop;
 use parking_lot::{Condvar, Mutex};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
@@ -24,7 +27,7 @@ type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
 
 /// The addresses of all targets. Each target with a name has a thread that looks it up at once,
 /// then every 30 s, and a second after the last time once a connection to it has failed. A lookup
-/// that fails keeps the addresses that were known, as long as connections to them succeed.
+/// that fails keeps the addresses that were known, unless no connection can be made to any.
 #[derive(Debug)]
 pub struct Resolver {
     /// By target.
@@ -38,16 +41,23 @@ pub struct Resolver {
 struct Name {
     host: String,
     port: u16,
+    /// Of the addresses in `state`; 0 while there have never been any.
+    version: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// In ascending order.
     addresses: Option<Arc<[IpAddr]>>,
     /// A first lookup has ended, well or not.
     answered: bool,
+    /// No connection could be made, to one address or to all.
     connection_failed: bool,
+    unreachable: bool,
+    /// How long the lookups took that nobody has [asked for](Resolver::take_lookups) yet.
+    lookups: Vec<Nanos>,
     /// In the system's hands, where nothing can interrupt it.
     looking_up: bool,
     stopped: bool,
@@ -94,19 +104,37 @@ impl Resolver {
             .any(|name| name.state.lock().addresses.is_some())
     }
 
-    /// The addresses of a target, in the order to try them; none when its name is not known.
-    pub(super) fn addresses(&self, target: usize) -> impl ExactSizeIterator<Item = SocketAddr> {
-        let name = &self.names[target];
-        let port = name.port;
-        let addresses = name.state.lock().addresses.clone().unwrap_or_default();
-        (0..addresses.len()).map(move |i| SocketAddr::new(addresses[i], port))
+    /// The version of a target's addresses: another one whenever they change.
+    pub(super) fn version(&self, target: usize) -> u64 {
+        self.names[target].version.load(Acquire)
     }
 
-    /// Tells that no address of a target gave a connection, so they may have changed.
-    pub(super) fn connection_failed(&self, target: usize) {
+    /// The addresses of a target, none if its name is not known, and their version.
+    pub(super) fn addresses(&self, target: usize) -> (u64, impl Iterator<Item = SocketAddr>) {
         let name = &self.names[target];
-        name.state.lock().connection_failed = true;
+        let port = name.port;
+        let state = name.state.lock();
+        let version = name.version.load(Acquire);
+        let addresses = state.addresses.clone().unwrap_or_default();
+        let addresses = (0..addresses.len()).map(move |i| SocketAddr::new(addresses[i], port));
+        (version, addresses)
+    }
+
+    /// Tells that an address of a target gave no connection, or that `none` of them did, so that
+    /// they may have changed.
+    pub(super) fn connection_failed(&self, target: usize, none: bool) {
+        let name = &self.names[target];
+        let mut state = name.state.lock();
+        state.connection_failed = true;
+        state.unreachable |= none;
+        drop(state);
         name.changed.notify_all();
+    }
+
+    /// How long each lookup took that has ended since this was last asked.
+    pub fn take_lookups(&self) -> impl Iterator<Item = Nanos> {
+        let taken = |name: &Arc<Name>| std::mem::take(&mut name.state.lock().lookups);
+        self.names.iter().flat_map(taken)
     }
 }
 
@@ -133,6 +161,7 @@ impl Name {
         Name {
             host: target.host.clone(),
             port: target.port,
+            version: AtomicU64::new(literal.is_some().into()),
             state: Mutex::new(State {
                 answered: literal.is_some(),
                 addresses: literal,
@@ -148,10 +177,15 @@ impl Name {
         while !state.stopped {
             state.looking_up = true;
             drop(state);
+            let started = Moment::now();
             let result = lookup(&self.host);
+            let took = Moment::now().since(started);
             state = self.state.lock();
             state.looking_up = false;
-            state.learn(result.ok().filter(|addresses| !addresses.is_empty()));
+            state.lookups.push(took);
+            if state.learn(result.ok().filter(|addresses| !addresses.is_empty())) {
+                self.version.fetch_add(1, Release);
+            }
             self.changed.notify_all();
             let looked_up = Instant::now();
             while !state.stopped && looked_up.elapsed() < state.keeps_for() {
@@ -163,14 +197,24 @@ impl Name {
 }
 
 impl State {
-    fn learn(&mut self, addresses: Option<Vec<IpAddr>>) {
+    /// Takes the result of a lookup and returns whether it changes the addresses.
+    fn learn(&mut self, addresses: Option<Vec<IpAddr>>) -> bool {
         self.answered = true;
-        match addresses {
-            Some(addresses) => self.addresses = Some(addresses.into()),
-            None if self.connection_failed => self.addresses = None,
-            None => {}
-        }
+        let unreachable = std::mem::take(&mut self.unreachable);
         self.connection_failed = false;
+        let learnt = match addresses {
+            // Name servers answer in changing orders.
+            Some(mut addresses) => {
+                addresses.sort_unstable();
+                addresses.dedup();
+                Some(addresses.into())
+            }
+            None if unreachable => None,
+            None => self.addresses.clone(),
+        };
+        let changed = learnt != self.addresses;
+        self.addresses = learnt;
+        changed
     }
 
     fn keeps_for(&self) -> Duration {
@@ -221,10 +265,8 @@ mod tests {
     }
 
     fn ips(resolver: &Resolver) -> Vec<String> {
-        resolver
-            .addresses(0)
-            .map(|address| address.to_string())
-            .collect()
+        let (_, addresses) = resolver.addresses(0);
+        addresses.map(|address| address.to_string()).collect()
     }
 
     fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -270,19 +312,43 @@ mod tests {
         assert!(resolver.any_resolved(LONG, &Stop::default()));
         assert_eq!(ips(&resolver), ["127.0.0.6:80"]);
         MOVED.store(true, Relaxed);
-        resolver.connection_failed(0);
+        resolver.connection_failed(0, true);
         until("the new address", || ips(&resolver) == ["127.0.0.7:80"]);
     }
 
     #[test]
-    fn addresses_outlive_a_failed_lookup_only_while_connections_succeed() {
+    fn addresses_outlive_a_failed_lookup_only_while_one_can_be_reached() {
         let mut state = State::default();
-        state.learn(Some(vec![IpAddr::from([127, 0, 0, 1])]));
-        state.learn(None);
-        assert!(state.addresses.is_some());
+        let known = vec![IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2])];
+        assert!(state.learn(Some(known)));
         state.connection_failed = true;
-        state.learn(None);
+        assert!(!state.learn(None));
+        assert!(state.addresses.is_some());
+        (state.connection_failed, state.unreachable) = (true, true);
+        assert!(state.learn(None));
         assert!(state.addresses.is_none());
+    }
+
+    #[test]
+    fn the_same_addresses_in_another_order_are_no_change() {
+        let [one, other] = [1, 2].map(|last| IpAddr::from([127, 0, 0, last]));
+        let mut state = State::default();
+        assert!(state.learn(Some(vec![one, other])));
+        assert!(!state.learn(Some(vec![other, one, other])));
+        assert!(state.learn(Some(vec![other])));
+    }
+
+    #[test]
+    fn lookups_are_timed() {
+        let resolver = resolver("node", |_| {
+            thread::sleep(Duration::from_millis(20));
+            Ok(vec![IpAddr::from([127, 0, 0, 1])])
+        });
+        assert!(resolver.any_resolved(LONG, &Stop::default()));
+        let took: Vec<_> = resolver.take_lookups().collect();
+        assert_eq!(took.len(), 1);
+        assert!(took[0] >= Nanos(20_000_000));
+        assert_eq!(resolver.take_lookups().count(), 0);
     }
 
     #[test]

@@ -144,6 +144,7 @@ impl Run<'_> {
             stats_interval: Nanos::from(self.plan.stats_interval),
             counters: &self.counters,
             samples: &self.samples,
+            client: &self.client,
             targets: self.targets,
             console: self.console,
         };

@@ -1,6 +1,7 @@
 //! The reporter: prints while the run goes on, and makes everything that is made of samples.
 
 use super::sample_buffer::SampleBuffer;
+use crate::client::Client;
 use crate::clock::Moment;
 use crate::report::{Console, phase_line, stats_line};
 use crate::schedule::{Nanos, Phase};
@@ -26,6 +27,7 @@ pub(super) struct Reporter<'a> {
     pub stats_interval: Nanos,
     pub counters: &'a Counters,
     pub samples: &'a [SampleBuffer],
+    pub client: &'a Client,
     pub targets: usize,
     pub console: &'a Console,
 }
@@ -73,6 +75,8 @@ impl Reporter<'_> {
             buffer.take_into(exchange);
             exchange.drain(..).for_each(|sample| tally.add(&sample));
         }
+        let lookups = self.client.take_lookups();
+        lookups.for_each(|took| tally.lookup.record(took));
     }
 
     fn print_stats(&self, last: &mut LastLine) {

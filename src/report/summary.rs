@@ -51,12 +51,31 @@ fn write_summary(out: &mut String, results: &Results, targets: &[Target]) -> std
     write_percentiles(out, "latency", &tally.latency)?;
     write_percentiles(out, "service time", &tally.service_time)?;
     write_percentiles(out, "send lag", &tally.send_lag)?;
-    if tally.connecting.count() > 0 {
-        write_percentiles(out, "connecting", &tally.connecting)?;
-        let new = tally.connecting.count();
+    for (name, spans) in [
+        ("connect", &tally.connect),
+        ("TLS", &tally.tls),
+        ("name lookup", &tally.lookup),
+    ] {
+        if spans.count() > 0 {
+            write_percentiles(out, name, spans)?;
+        }
+    }
+    if tally.connect.count() > 0 {
+        let new = tally.connect.count();
+        let parts = match tally.tls.count() {
+            0 => "connect is",
+            _ => "connect and TLS are",
+        };
         writeln!(
             out,
-            "  new connections: {new}; connecting is part of send lag and latency"
+            "  new connections: {new}; {parts} part of send lag and latency"
+        )?;
+    }
+    if tally.lookup.count() > 0 {
+        let lookups = tally.lookup.count();
+        writeln!(
+            out,
+            "  name lookups: {lookups}, in the background; no request waits for one"
         )?;
     }
     if ledger.abandoned > 0 {
@@ -183,7 +202,7 @@ fn verdict(verdict: &Verdict, interrupted: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::{Answer, FailureKind, Outcome};
+    use crate::client::{Answer, Connecting, FailureKind, Outcome};
     use crate::clock::Moment;
     use crate::keys::KeyId;
     use crate::stats::{Ledger, Sample, Tally};
@@ -200,7 +219,10 @@ mod tests {
                     sent: Moment::at(*sent),
                     left: true,
                     done: Moment::at(*done),
-                    connecting: (sequence == 0).then_some(Nanos(1_500)),
+                    connecting: (sequence == 0).then_some(Connecting {
+                        tcp: Nanos(1_500),
+                        tls: Some(Nanos(2_500)),
+                    }),
                     outcome: *outcome,
                 },
             });
@@ -252,8 +274,9 @@ Summary: paced for 60.0 s, drained for 3.13 ms
   latency         200 µs    300 µs    300 µs    300 µs    300 µs
   service time    198 µs    298 µs    298 µs    298 µs    298 µs
   send lag       2.00 µs   2.00 µs   2.00 µs   2.00 µs   2.00 µs
-  connecting     1.50 µs   1.50 µs   1.50 µs   1.50 µs   1.50 µs
-  new connections: 1; connecting is part of send lag and latency
+  connect        1.50 µs   1.50 µs   1.50 µs   1.50 µs   1.50 µs
+  TLS            2.50 µs   2.50 µs   2.50 µs   2.50 µs   2.50 µs
+  new connections: 1; connect and TLS are part of send lag and latency
   the 1 abandoned were never done: no latency
 
   target                     sent   allowed   blocked    failed abandoned       p50       p99

@@ -12,8 +12,12 @@ pub struct Tally {
     pub service_time: Spans,
     /// sent − due: the generator's own error, and any time spent on a new connection.
     pub send_lag: Spans,
-    /// The time that requests spent on getting a new connection, for those that had to and got one.
-    pub connecting: Spans,
+    /// The time that requests spent on a new TCP connection, for those that had to and got one.
+    pub connect: Spans,
+    /// The time they then spent on the TLS handshake.
+    pub tls: Spans,
+    /// The time that lookups of targets' names took, on threads of their own.
+    pub lookup: Spans,
     pub targets: Vec<TargetTally>,
     failures: [u64; FailureKind::ALL.len()],
     /// Requests that left later than the verdict tolerates, connecting aside.
@@ -42,7 +46,9 @@ impl Tally {
             latency: Spans::default(),
             service_time: Spans::default(),
             send_lag: Spans::default(),
-            connecting: Spans::default(),
+            connect: Spans::default(),
+            tls: Spans::default(),
+            lookup: Spans::default(),
             targets: (0..targets).map(|_| TargetTally::default()).collect(),
             failures: [0; FailureKind::ALL.len()],
             late: 0,
@@ -63,8 +69,12 @@ impl Tally {
         // A request that never left was timed at its attempt, before connecting.
         let connecting = connecting.filter(|_| left);
         if let Some(connecting) = connecting {
-            self.connecting.record(connecting);
+            self.connect.record(connecting.tcp);
+            if let Some(tls) = connecting.tls {
+                self.tls.record(tls);
+            }
         }
+        let connecting = connecting.map(|connecting| connecting.total());
         if lag.saturating_sub(connecting.unwrap_or_default()) > TOLERANCE {
             self.late += 1;
         }
@@ -101,6 +111,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::Connecting;
     use crate::clock::Moment;
     use crate::keys::KeyId;
     use crate::schedule::Nanos;
@@ -155,9 +166,14 @@ mod tests {
         let mut tally = Tally::new(1);
         let lag = 2 * TOLERANCE.0;
         let mut connected = sample(0, lag, lag, Outcome::Allowed);
-        connected.answer.connecting = Some(Nanos(lag));
+        connected.answer.connecting = Some(Connecting {
+            tcp: Nanos(lag / 3),
+            tls: Some(Nanos(lag - lag / 3)),
+        });
         tally.add(&connected);
         assert_eq!(tally.late, 0);
+        assert_eq!((tally.connect.count(), tally.tls.count()), (1, 1));
+        assert!(tally.connect.max() < tally.tls.max());
         tally.add(&sample(0, lag, lag, Outcome::Allowed));
         assert_eq!(tally.late, 1);
     }
@@ -167,9 +183,13 @@ mod tests {
         let mut tally = Tally::new(1);
         let lag = 2 * TOLERANCE.0;
         let mut refused = sample(0, lag, 2 * lag, Outcome::Failed(FailureKind::Connect));
-        (refused.answer.left, refused.answer.connecting) = (false, Some(Nanos(lag)));
+        refused.answer.left = false;
+        refused.answer.connecting = Some(Connecting {
+            tcp: Nanos(lag),
+            tls: None,
+        });
         tally.add(&refused);
-        assert_eq!((tally.late, tally.connecting.count()), (1, 0));
+        assert_eq!((tally.late, tally.connect.count()), (1, 0));
     }
 
     #[test]

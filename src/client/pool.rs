@@ -1,0 +1,360 @@
+//! The idle connections of one target, and whose turn among its addresses it is.
+
+use crate::clock::Moment;
+use crate::schedule::Nanos;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+/// A connection idle for longer is closed: the other side, or something in between, may have
+/// forgotten it.
+const MAX_IDLE: Nanos = Nanos(60_000_000_000);
+
+/// A connection older than this is closed after its request, so that what balances connections
+/// among back ends gets to do so again.
+const MAX_AGE: Nanos = Nanos(300_000_000_000);
+
+/// Connections made together are closed over a tenth of [`MAX_AGE`], in this many steps, so that
+/// they are not all made anew together.
+const AGES: u64 = 64;
+
+/// How long an address to which no connection could be made is left out, if there are others: at
+/// least this long, and this many times as long as the attempt took. So one that does not answer
+/// at all takes a tenth of one worker's time at most.
+const AVOIDED: Nanos = Nanos(1_000_000_000);
+const AVOIDED_TIMES: u64 = 10;
+
+/// Requests go to the addresses in turn. Each address has a stack of idle connections, used last
+/// in, first out, so that steady traffic keeps as few in use as are in flight.
+#[derive(Debug)]
+pub(super) struct Pool<C> {
+    /// Of the addresses in `state`, to be compared without its lock.
+    version: AtomicU64,
+    state: Mutex<State<C>>,
+}
+
+#[derive(Debug)]
+struct State<C> {
+    stacks: Vec<Stack<C>>,
+    /// Counts up with each turn.
+    turn: usize,
+    made: u64,
+}
+
+/// Since when, with the longest idle at the front.
+type Idle<C> = VecDeque<(Kept<C>, Moment)>;
+
+#[derive(Debug)]
+struct Stack<C> {
+    address: SocketAddr,
+    idle: Idle<C>,
+    avoided_until: Option<Moment>,
+}
+
+/// A connection with what has to be known to keep it.
+#[derive(Debug)]
+pub(super) struct Kept<C> {
+    pub connection: C,
+    address: SocketAddr,
+    expires: Moment,
+}
+
+impl<C> Pool<C> {
+    pub fn new() -> Self {
+        Pool {
+            version: AtomicU64::new(0),
+            state: Mutex::new(State {
+                stacks: Vec::new(),
+                turn: 0,
+                made: 0,
+            }),
+        }
+    }
+
+    /// The version of the addresses that were [learnt](Pool::learn) last; at first 0.
+    pub fn version(&self) -> u64 {
+        self.version.load(Acquire)
+    }
+
+    /// Replaces the addresses, unless a later version of them has done so. Idle connections to
+    /// addresses that are still there stay.
+    pub fn learn(&self, version: u64, addresses: impl Iterator<Item = SocketAddr>) {
+        let mut state = self.state.lock();
+        if version <= self.version.load(Relaxed) {
+            return;
+        }
+        let mut before = mem::take(&mut state.stacks);
+        for address in addresses {
+            let known = before.iter().position(|stack| stack.address == address);
+            state.stacks.push(match known {
+                Some(place) => before.swap_remove(place),
+                None => Stack {
+                    address,
+                    idle: VecDeque::new(),
+                    avoided_until: None,
+                },
+            });
+        }
+        self.version.store(version, Release);
+        drop(state);
+        // Closes connections, which should hold nobody up.
+        drop(before);
+    }
+
+    /// The address whose turn it is, with its connection that was used last if one is idle;
+    /// `None` if no address is known.
+    pub fn take(&self, now: Moment) -> Option<(SocketAddr, Option<Kept<C>>)> {
+        let mut state = self.state.lock();
+        let State { stacks, turn, .. } = &mut *state;
+        if stacks.is_empty() {
+            return None;
+        }
+        let first = *turn % stacks.len();
+        *turn = first + 1;
+        let usable = (first..stacks.len())
+            .chain(0..first)
+            .find(|&place| !stacks[place].is_avoided(now));
+        let stack = &mut stacks[usable.unwrap_or(first)];
+        let (address, (idle, stale)) = (stack.address, stack.pop(now));
+        drop(state);
+        drop(stale);
+        Some((address, idle))
+    }
+
+    /// The idle connection to this address that was used last.
+    pub fn take_another(&self, address: SocketAddr, now: Moment) -> Option<Kept<C>> {
+        let mut state = self.state.lock();
+        let (idle, stale) = state.stack(address)?.pop(now);
+        drop(state);
+        drop(stale);
+        idle
+    }
+
+    /// All addresses in the order to try them: from `first` on in turn, but those last to which no
+    /// connection could be made lately.
+    pub fn order(&self, first: SocketAddr, now: Moment) -> Vec<SocketAddr> {
+        let state = self.state.lock();
+        let stacks = &state.stacks;
+        let first = stacks.iter().position(|stack| stack.address == first);
+        let first = first.unwrap_or(0);
+        let (mut order, mut last) = (Vec::with_capacity(stacks.len()), Vec::new());
+        for stack in stacks[first..].iter().chain(&stacks[..first]) {
+            match stack.is_avoided(now) {
+                true => last.push(stack.address),
+                false => order.push(stack.address),
+            }
+        }
+        order.append(&mut last);
+        order
+    }
+
+    /// No connection could be made to this address, and to see that `took` so long.
+    pub fn avoid(&self, address: SocketAddr, now: Moment, took: Nanos) {
+        if let Some(stack) = self.state.lock().stack(address) {
+            stack.avoided_until = Some(now + AVOIDED.max(took * AVOIDED_TIMES));
+        }
+    }
+
+    /// A connection has been made to this address.
+    pub fn made(&self, connection: C, address: SocketAddr, now: Moment) -> Kept<C> {
+        let mut state = self.state.lock();
+        let sooner = Nanos(MAX_AGE.0 / 10 / AGES) * (state.made % AGES);
+        state.made += 1;
+        if let Some(stack) = state.stack(address) {
+            stack.avoided_until = None;
+        }
+        Kept {
+            connection,
+            address,
+            expires: now + MAX_AGE - sooner,
+        }
+    }
+
+    /// Keeps a connection for the next request, unless it is too old or its address is gone.
+    pub fn put(&self, kept: Kept<C>, now: Moment) {
+        if now > kept.expires {
+            return;
+        }
+        let mut state = self.state.lock();
+        let Some(stack) = state.stack(kept.address) else {
+            return;
+        };
+        let stale = stack
+            .idle
+            .pop_front_if(|(_, since)| now.since(*since) > MAX_IDLE);
+        stack.idle.push_back((kept, now));
+        drop(state);
+        drop(stale);
+    }
+}
+
+impl<C> State<C> {
+    fn stack(&mut self, address: SocketAddr) -> Option<&mut Stack<C>> {
+        self.stacks
+            .iter_mut()
+            .find(|stack| stack.address == address)
+    }
+}
+
+impl<C> Stack<C> {
+    fn is_avoided(&self, now: Moment) -> bool {
+        self.avoided_until.is_some_and(|until| now < until)
+    }
+
+    /// The connection on top, and those to be closed once the lock is free again.
+    fn pop(&mut self, now: Moment) -> (Option<Kept<C>>, Idle<C>) {
+        match self.idle.pop_back() {
+            Some((kept, since)) if now.since(since) <= MAX_IDLE => (Some(kept), VecDeque::new()),
+            // All below it have been idle for longer still.
+            Some(top) => {
+                let mut stale = mem::take(&mut self.idle);
+                stale.push_back(top);
+                (None, stale)
+            }
+            None => (None, VecDeque::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    const SECOND: Nanos = Nanos(1_000_000_000);
+
+    fn address(last: u8) -> SocketAddr {
+        (Ipv4Addr::new(127, 0, 0, last), 80).into()
+    }
+
+    fn pool(addresses: u8) -> Pool<u32> {
+        let pool = Pool::new();
+        pool.learn(1, (0..addresses).map(address));
+        pool
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment::at(0) + SECOND * seconds
+    }
+
+    fn put_new(pool: &Pool<u32>, connection: u32, last: u8, now: Moment) {
+        pool.put(pool.made(connection, address(last), now), now);
+    }
+
+    fn taken(pool: &Pool<u32>, now: Moment) -> (SocketAddr, Option<u32>) {
+        let (address, kept) = pool.take(now).expect("an address");
+        (address, kept.map(|kept| kept.connection))
+    }
+
+    #[test]
+    fn the_connection_used_last_is_used_next() {
+        let pool = pool(1);
+        (1..=3).for_each(|connection| put_new(&pool, connection, 0, at(0)));
+        let used: Vec<_> = (0..4).map(|_| taken(&pool, at(1)).1).collect();
+        assert_eq!(used, [Some(3), Some(2), Some(1), None]);
+    }
+
+    #[test]
+    fn addresses_take_turns_each_with_its_own_connections() {
+        let pool = pool(3);
+        put_new(&pool, 10, 1, at(0));
+        let turns: Vec<_> = (0..4).map(|_| taken(&pool, at(0))).collect();
+        let expected = [
+            (address(0), None),
+            (address(1), Some(10)),
+            (address(2), None),
+            (address(0), None),
+        ];
+        assert_eq!(turns, expected);
+    }
+
+    #[test]
+    fn idle_connections_are_closed_after_a_minute() {
+        let pool = pool(1);
+        put_new(&pool, 1, 0, at(0));
+        put_new(&pool, 2, 0, at(30));
+        assert_eq!(taken(&pool, at(90)).1, Some(2));
+        assert_eq!(taken(&pool, at(90)).1, None);
+        assert!(pool.state.lock().stacks[0].idle.is_empty());
+    }
+
+    #[test]
+    fn the_longest_idle_are_closed_while_others_are_used() {
+        let pool = pool(1);
+        put_new(&pool, 1, 0, at(0));
+        put_new(&pool, 2, 0, at(0));
+        for second in 1..=70 {
+            let (_, kept) = pool.take(at(second)).unwrap();
+            pool.put(kept.expect("the busy one"), at(second));
+        }
+        assert_eq!(pool.state.lock().stacks[0].idle.len(), 1);
+    }
+
+    #[test]
+    fn connections_are_replaced_after_five_minutes_not_all_at_once() {
+        let pool = pool(1);
+        let mut kept: Vec<_> = (0..100)
+            .map(|connection| pool.made(connection, address(0), at(0)))
+            .collect();
+        let mut left = Vec::new();
+        for second in [269, 280, 290, 301] {
+            kept.drain(..).for_each(|kept| pool.put(kept, at(second)));
+            while let (_, Some(still)) = pool.take(at(second)).unwrap() {
+                kept.push(still);
+            }
+            left.push(kept.len());
+        }
+        assert_eq!((left[0], left[3]), (100, 0));
+        assert!(
+            left[1] < 90 && left[1] > left[2] && left[2] > 10,
+            "{left:?}"
+        );
+    }
+
+    #[test]
+    fn an_address_that_refuses_is_avoided_for_a_second_while_there_are_others() {
+        let pool = pool(2);
+        pool.avoid(address(0), at(5), Nanos(30_000));
+        let turns: Vec<_> = (0..2).map(|_| taken(&pool, at(5)).0).collect();
+        assert_eq!(turns, [address(1), address(1)]);
+        assert_eq!(pool.order(address(0), at(5)), [address(1), address(0)]);
+        let turns: Vec<_> = (0..2).map(|_| taken(&pool, at(6)).0).collect();
+        assert!(turns.contains(&address(0)), "{turns:?}");
+        pool.avoid(address(0), at(7), Nanos(30_000));
+        pool.avoid(address(1), at(7), SECOND * 5);
+        assert!(pool.take(at(7)).is_some(), "better than none");
+        assert_eq!(pool.order(address(1), at(7)), [address(1), address(0)]);
+        assert_eq!(pool.order(address(1), at(56)), [address(0), address(1)]);
+        assert_eq!(pool.order(address(1), at(57)), [address(1), address(0)]);
+    }
+
+    #[test]
+    fn a_connection_to_an_address_that_is_gone_is_not_used_again() {
+        let pool = pool(2);
+        put_new(&pool, 1, 0, at(0));
+        put_new(&pool, 2, 1, at(0));
+        let lent = pool.made(3, address(0), at(0));
+        pool.learn(2, [address(1), address(2)].into_iter());
+        pool.put(lent, at(0));
+        let mut taken: Vec<_> = (0..2).map(|_| taken(&pool, at(0))).collect();
+        taken.sort();
+        assert_eq!(taken, [(address(1), Some(2)), (address(2), None)]);
+        assert_eq!(
+            pool.take_another(address(0), at(0)).map(|k| k.connection),
+            None
+        );
+    }
+
+    #[test]
+    fn older_knowledge_never_replaces_newer() {
+        let pool = pool(1);
+        pool.learn(3, [address(3)].into_iter());
+        pool.learn(2, [address(2)].into_iter());
+        assert_eq!(taken(&pool, at(0)).0, address(3));
+        assert_eq!(pool.version(), 3);
+        pool.learn(4, std::iter::empty());
+        assert!(pool.take(at(0)).is_none());
+    }
+}
