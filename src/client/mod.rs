@@ -13,11 +13,13 @@ mod outcome;
 mod resolver;
 mod target;
 mod transport;
+mod trust;
 
 pub use body::CheckBody;
 pub use outcome::{FailureKind, Outcome};
 pub use resolver::Resolver;
 pub use target::Target;
+pub use trust::{Authorities, Trust};
 
 use crate::clock::Moment;
 use crate::keys::{KeyId, Keys};
@@ -71,6 +73,7 @@ impl Client {
         keys: Keys,
         body: CheckBody,
         timeout: Duration,
+        trust: &Trust,
     ) -> Client {
         let uris: Vec<_> = targets.iter().map(|target| target.uri.clone()).collect();
         let longest = uris.iter().map(|uri| uri.to_string().len()).max();
@@ -83,6 +86,7 @@ impl Client {
             .max_redirects_will_error(false)
             // A load generator that went through a proxy unasked would measure the proxy.
             .proxy(None)
+            .tls_config(trust.tls_config())
             .user_agent(concat!("loadgen/", env!("CARGO_PKG_VERSION")))
             .input_buffer_size(BUFFER)
             .output_buffer_size(output_buffer)

@@ -31,6 +31,8 @@ const VARIABLES: &[&str] = &[
     "WINDOW_MS",
     "KEYS",
     "SEED",
+    "INSECURE",
+    "CA_CERT",
     "DEMO",
     "http_proxy",
     "HTTP_PROXY",
