@@ -5,9 +5,12 @@ mod support;
 use std::net::TcpListener;
 use std::thread;
 
+use support::carrier::Carrier;
 use support::run::{Finished, Launch, loadgen};
 use support::server::{Reply, Server};
 use support::{at_once, seconds};
+
+const OVER: Carrier = Carrier::Http;
 
 /// Every option of the contract: flag, variable, default as `--help` shows it.
 const OPTIONS: &[(&str, &str, &str)] = &[
