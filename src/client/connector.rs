@@ -64,7 +64,7 @@ impl Connector for Pooling {
         while let Some(mut pooled) = idle.take(started) {
             // The other side may have closed it meanwhile. Should it do so after this look, the
             // request fails: whether it was processed can't be known, so it is not repeated.
-            if pooled.connection.is_open() {
+            if is_quiet(&mut pooled.connection) {
                 exchange::reached(Stage::Http);
                 return Ok(Some(Pooled {
                     lent: Some(pooled),
@@ -86,6 +86,23 @@ impl Connector for Pooling {
             home: idle.clone(),
         }))
     }
+}
+
+/// Whether nothing has come on an idle connection since its last answer, not even its end.
+fn is_quiet(connection: &mut Connection) -> bool {
+    if !connection.is_tls() {
+        return connection.is_open();
+    }
+    // What was read along with the answer is in TLS's hands, where the socket cannot tell of it.
+    let without_waiting = NextTimeout {
+        after: Duration::ZERO.into(),
+        ..NextTimeout::default()
+    };
+    connection.is_open()
+        && matches!(
+            connection.await_input(without_waiting),
+            Err(Error::Timeout(_))
+        )
 }
 
 #[derive(Debug)]
