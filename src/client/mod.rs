@@ -34,6 +34,9 @@ use ureq::http::{Request, Uri, header};
 /// Bodies longer than this are not read to their end: their connection is closed instead.
 const MAX_BODY: usize = 1024 * 1024;
 
+/// The longest head of an answer: several times what common servers and proxies let through.
+const MAX_HEAD: usize = 32 * 1024;
+
 /// Larger than the whole answer of a usual check, so that one read takes it.
 const BUFFER: usize = 4096;
 
@@ -88,7 +91,9 @@ impl Client {
             .proxy(None)
             .tls_config(trust.tls_config())
             .user_agent(concat!("loadgen/", env!("CARGO_PKG_VERSION")))
-            .input_buffer_size(BUFFER)
+            .max_response_header_size(MAX_HEAD)
+            // Of TLS, where it never grows; a head that does not fit would be taken for the end.
+            .input_buffer_size(MAX_HEAD + BUFFER)
             .output_buffer_size(output_buffer)
             .build();
         let open = Arc::new(OpenSockets::default());
