@@ -85,6 +85,23 @@ fn every_request_has_the_same_head() {
 }
 
 #[test]
+fn head_and_body_leave_in_one_write() {
+    let server = allowing();
+    in_order(&server.url(), 50, "");
+    // The first request of a connection may have come with the last of its handshake.
+    let later = |request: &Request| request.nth > 0;
+    let requests: Vec<Request> = server.requests().into_iter().filter(later).collect();
+    assert!(
+        requests.len() >= 40,
+        "{} on old connections",
+        requests.len()
+    );
+    for request in requests {
+        assert_eq!(request.reads, 1, "reads that it took the server");
+    }
+}
+
+#[test]
 fn limit_and_window_are_sent_as_asked_for() {
     let server = allowing();
     in_order(&server.url(), 2, "--limit 7 --window-ms 1500");

@@ -88,6 +88,10 @@ enum Step {
     Cut,
     /// Says that nothing more is to come, and keeps the connection open all the same.
     Goodbye,
+    /// Sends the bytes and the goodbye in one write.
+    SendWithGoodbye(Vec<u8>),
+    /// Sends half of what it takes to send the bytes.
+    SendHalf(Vec<u8>),
     Reset,
 }
 
@@ -161,6 +165,18 @@ impl Reply {
 
     pub fn then_cut(self) -> Self {
         self.then(Step::Cut)
+    }
+
+    pub fn with_goodbye(bytes: impl AsRef<[u8]>) -> Self {
+        Self {
+            steps: vec![Step::SendWithGoodbye(bytes.as_ref().to_vec())],
+        }
+    }
+
+    pub fn half(bytes: impl AsRef<[u8]>) -> Self {
+        Self {
+            steps: vec![Step::SendHalf(bytes.as_ref().to_vec())],
+        }
     }
 
     pub fn then_goodbye(self) -> Self {
@@ -649,6 +665,14 @@ impl Connection<'_> {
                 }
                 Step::Goodbye => {
                     self.stream.say_goodbye();
+                    true
+                }
+                Step::SendWithGoodbye(bytes) => {
+                    self.stream.send_with_goodbye(&bytes);
+                    true
+                }
+                Step::SendHalf(bytes) => {
+                    self.stream.send_half(&bytes);
                     true
                 }
                 Step::Reset => {

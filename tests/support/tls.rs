@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring};
+use rustls::version::TLS12;
+use rustls::{ALL_VERSIONS, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 
 use super::carrier;
 
@@ -43,10 +45,27 @@ impl Identity {
         (identity, authority.pem())
     }
 
+    /// Self-signed, of a server that speaks no newer TLS than 1.2.
+    pub fn up_to_tls_1_2(names: &[&str]) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params(names).self_signed(&key).expect("a certificate");
+        let der = certificate.der().clone();
+        Self::speaking(&[&TLS12], certificate.pem(), der, &key)
+    }
+
     fn new(pem: String, certificate: CertificateDer<'static>, key: &KeyPair) -> Self {
+        Self::speaking(ALL_VERSIONS, pem, certificate, key)
+    }
+
+    fn speaking(
+        versions: &[&'static SupportedProtocolVersion],
+        pem: String,
+        certificate: CertificateDer<'static>,
+        key: &KeyPair,
+    ) -> Self {
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .expect("versions of TLS")
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key)
@@ -146,6 +165,35 @@ impl Stream {
             tls.conn.send_close_notify();
             let _ = tls.flush();
         }
+    }
+
+    /// Sends these bytes, and what [`Self::say_goodbye`] says, in one write.
+    pub fn send_with_goodbye(&mut self, bytes: &[u8]) {
+        let mut sent = self.encrypted(bytes);
+        if let Self::Tls(tls) = self {
+            tls.conn.send_close_notify();
+        }
+        sent.extend(self.encrypted(b""));
+        self.tcp().write_all(&sent).expect("a write");
+    }
+
+    /// Sends the first half of what it takes to send these bytes.
+    pub fn send_half(&mut self, bytes: &[u8]) {
+        let sent = self.encrypted(bytes);
+        let half = &sent[..sent.len() / 2];
+        self.tcp().write_all(half).expect("a write");
+    }
+
+    fn encrypted(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let Self::Tls(tls) = self else {
+            return bytes.to_vec();
+        };
+        let mut records = Vec::new();
+        tls.conn.writer().write_all(bytes).expect("room to write");
+        while tls.conn.wants_write() {
+            tls.conn.write_tls(&mut records).expect("room to write");
+        }
+        records
     }
 
     /// An orderly end.
