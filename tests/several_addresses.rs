@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "suite/addresses.rs"]
+mod addresses;
 #[path = "suite/open_loop.rs"]
 mod open_loop;
 #[path = "suite/outcomes.rs"]

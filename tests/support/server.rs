@@ -781,6 +781,21 @@ impl Refusing {
         url(OVER.is_tls(), OVER.host(), port(&self.sockets[0]))
     }
 
+    /// From now on, the port answers at this one of its addresses, and refuses at the others for as
+    /// long as the rest is kept.
+    pub fn open_at(
+        mut self,
+        address: IpAddr,
+        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> (Server, Refusing) {
+        let opened = self.sockets.extract_if(.., |socket| {
+            let bound = socket.local_addr().expect("an address").as_socket();
+            bound.is_some_and(|bound| bound.ip() == address)
+        });
+        let opened = listening(opened.collect());
+        (Server::run(opened, requests(behaviour), identity()), self)
+    }
+
     /// From now on, the port answers.
     pub fn open(self, behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
         Server::run(listening(self.sockets), requests(behaviour), identity())

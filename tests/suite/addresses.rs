@@ -1,0 +1,25 @@
+//! A target whose name stands for several addresses, of which not all are well.
+
+use crate::support::at_once;
+use crate::support::carrier::SEVERAL;
+use crate::support::run::loadgen;
+use crate::support::server::{Refusing, Reply};
+
+/// Needs a connection of its own for every request.
+fn allowed_once() -> Reply {
+    Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+}
+
+#[test]
+fn addresses_that_refuse_cost_no_request_while_another_answers() {
+    at_once(SEVERAL, |address| {
+        let (server, _refusing) = Refusing::new().open_at(address, |_| allowed_once());
+        let report = loadgen(format!(
+            "--targets {} --rps 20 --duration 1 --workers 4",
+            server.url()
+        ))
+        .report();
+        assert_eq!(report.allowed, 20, "only {address} answers\n{report}");
+        assert_eq!(server.accepted(), 20, "only {address} answers");
+    });
+}
