@@ -1,12 +1,16 @@
 //! Flags and environment variables: what they are called, what they mean, what they may be.
 
+use crate::client::Authorities;
 use crate::schedule::Rate;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use jiff::SpanRelativeTo;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Read};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
@@ -107,6 +111,17 @@ pub struct Cli {
           default_value = "random", allow_hyphen_values = true)]
     pub seed: u64,
 
+    /// Accept any certificate that an https target shows, even an expired one or another host's
+    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
+          default_value = "false", num_args = 0..=1, default_missing_value = "true")]
+    pub insecure: bool,
+
+    /// A PEM file with the certificates that https targets' own must be, or be issued by; no public
+    /// authority is trusted then
+    #[arg(long, env, hide_env_values = true, value_name = "FILE",
+          value_parser = OsStringValueParser::new().try_map(|file| authorities(&file)))]
+    pub ca_cert: Option<Authorities>,
+
     /// Start three limiter nodes in this process, on free loopback ports, and use them as targets
     #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
@@ -147,12 +162,17 @@ impl Arguments {
         self.matches.value_source(option)
     }
 
-    /// The line that refuses an option's value: under the variable's name if that gave it.
-    pub fn refuse(&self, option: &str, allowed: impl Display) -> Refusal {
-        let name = match self.source(option) {
+    /// What an option was given by: its flag or its variable.
+    pub fn name(&self, option: &str) -> String {
+        match self.source(option) {
             Some(ValueSource::EnvVariable) => variable(option),
             _ => flag(option),
-        };
+        }
+    }
+
+    /// The line that refuses an option's value: under the variable's name if that gave it.
+    pub fn refuse(&self, option: &str, allowed: impl Display) -> Refusal {
+        let name = self.name(option);
         let raw = self.matches.get_raw(option).into_iter().flatten().next();
         let value = raw.map(|value| value.to_string_lossy()).unwrap_or_default();
         Refusal::Wrong(format!("{name} '{value}': {allowed}"))
@@ -348,6 +368,26 @@ fn boolean(text: &str) -> Result<bool, String> {
         "false" | "0" | "no" => Ok(false),
         _ => Err("must be true, false, 1, 0, yes or no".to_owned()),
     }
+}
+
+/// Several times as large as the bundle of all public authorities.
+const MAX_AUTHORITIES: u64 = 16 * 1024 * 1024;
+
+fn authorities(file: &OsStr) -> Result<Authorities, String> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut pem = Vec::new();
+        File::open(file)?
+            .take(MAX_AUTHORITIES + 1)
+            .read_to_end(&mut pem)?;
+        match pem.len() as u64 > MAX_AUTHORITIES {
+            true => Err(io::ErrorKind::FileTooLarge.into()),
+            false => Ok(pem),
+        }
+    };
+    read()
+        .map_err(|error| error.to_string())
+        .and_then(|pem| Authorities::from_pem(&pem))
+        .map_err(|why| format!("must be a PEM file with one or more certificates; {why}"))
 }
 
 fn whole<T: FromStr + PartialOrd + Display>(

@@ -1,7 +1,7 @@
 //! A validated run: nothing after this reads text.
 
 use crate::cli::{Arguments, Cli, Refusal};
-use crate::client::Target;
+use crate::client::{Target, Trust};
 use crate::limiter;
 use crate::schedule::{Bursts, Nanos, Profile, Rate, Schedule, Steady};
 use clap::parser::ValueSource;
@@ -23,6 +23,7 @@ pub struct Plan {
     /// How many distinct keys; 0 for a fresh one with every request.
     pub keys: u32,
     pub seed: u64,
+    pub trust: Trust,
 }
 
 /// Where the requests go.
@@ -56,6 +57,7 @@ impl Plan {
             window_ms: cli.window_ms,
             keys: cli.keys,
             seed: cli.seed,
+            trust: trust(arguments)?,
         })
     }
 }
@@ -84,6 +86,21 @@ fn cluster(arguments: &Arguments) -> Result<Cluster, Refusal> {
         })
     });
     Ok(Cluster::Targets(targets.collect::<Result<_, _>>()?))
+}
+
+/// Verifying against given certificates and verifying nothing contradict each other, wherever they
+/// come from: neither is given up silently.
+fn trust(arguments: &Arguments) -> Result<Trust, Refusal> {
+    match (&arguments.cli.ca_cert, arguments.cli.insecure) {
+        (None, false) => Ok(Trust::PublicAuthorities),
+        (None, true) => Ok(Trust::Anyone),
+        (Some(authorities), false) => Ok(Trust::Only(authorities.clone())),
+        (Some(_), true) => {
+            let other = arguments.name("insecure");
+            let allowed = format!("must not be given together with {other}");
+            Err(arguments.refuse("ca_cert", allowed))
+        }
+    }
 }
 
 /// The reference limiter has bounds of its own, and one path.

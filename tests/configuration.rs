@@ -5,9 +5,12 @@ mod support;
 use std::net::TcpListener;
 use std::thread;
 
+use support::carrier::Carrier;
 use support::run::{Finished, Launch, loadgen};
 use support::server::{Reply, Server};
 use support::{at_once, seconds};
+
+const OVER: Carrier = Carrier::Http;
 
 /// Every option of the contract: flag, variable, default as `--help` shows it.
 const OPTIONS: &[(&str, &str, &str)] = &[
@@ -32,6 +35,8 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("--window-ms", "WINDOW_MS", "60000"),
     ("--keys", "KEYS", "7"),
     ("--seed", "SEED", "random"),
+    ("--insecure", "INSECURE", "false"),
+    ("--ca-cert", "CA_CERT", ""),
     ("--demo", "DEMO", "false"),
 ];
 
@@ -55,6 +60,8 @@ const SPAN: &[&str] = &["second", "90s", "2m"];
 const NUMBER: &[&str] = &[
     "number", "integer", "digit", "0 to", "1 to", "0 or", "at least", "from 0", "from 1",
 ];
+
+const CERTIFICATES: &[&str] = &["PEM file with one or more certificates"];
 
 const WRONG: &[Wrong] = &[
     wrong("--targets", "", URL),
@@ -147,6 +154,12 @@ const WRONG: &[Wrong] = &[
     wrong("--keys", "all", NUMBER),
     wrong("--seed", "-1", NUMBER),
     wrong("--seed", "lucky", NUMBER),
+    wrong("--insecure", "perhaps", BOOLEAN),
+    wrong("--insecure", "", BOOLEAN),
+    wrong("--ca-cert", "", CERTIFICATES),
+    wrong("--ca-cert", "no/such/file.pem", CERTIFICATES),
+    wrong("--ca-cert", "tests", CERTIFICATES),
+    wrong("--ca-cert", "Cargo.toml", CERTIFICATES),
 ];
 
 fn variable(flag: &str) -> &'static str {
@@ -293,6 +306,90 @@ fn a_burst_as_long_as_its_interval_is_refused_whichever_of_the_two_was_given() {
 fn an_unparsable_demo_is_refused() {
     let names = vec!["DEMO".to_owned(), "perhaps".to_owned()];
     assert_refused(vec![(harmless().env("DEMO", "perhaps"), names, BOOLEAN)]);
+}
+
+/// A file in the tests' own folder, and its path.
+fn file(name: &str, content: &str) -> String {
+    let path = format!("{}/{name}", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(&path, content).expect("a file");
+    path
+}
+
+#[test]
+fn certificates_are_refused_where_none_are_verified_wherever_the_two_come_from() {
+    let certified =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let path = file("any.pem", &certified.cert.pem());
+    let by_flag = || harmless().arg("--ca-cert").arg(&path);
+    let by_variable = || harmless().env("CA_CERT", &path);
+    let names = |names: &[&str]| {
+        let names = names.iter().copied().chain([path.as_str()]);
+        names.map(str::to_owned).collect()
+    };
+    assert_refused(vec![
+        (
+            by_flag().arg("--insecure"),
+            names(&["--ca-cert", "--insecure"]),
+            &[],
+        ),
+        (
+            by_flag().env("INSECURE", "1"),
+            names(&["--ca-cert", "INSECURE"]),
+            &[],
+        ),
+        (
+            by_variable().arg("--insecure"),
+            names(&["CA_CERT", "--insecure"]),
+            &[],
+        ),
+        (
+            by_variable().env("INSECURE", "1"),
+            names(&["CA_CERT", "INSECURE"]),
+            &[],
+        ),
+    ]);
+    for launch in [
+        by_flag().arg("--insecure=no"),
+        by_variable().env("INSECURE", "0"),
+    ] {
+        launch.report();
+    }
+}
+
+#[test]
+fn a_broken_certificate_is_refused() {
+    let broken = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+    let path = file("broken.pem", broken);
+    let names = |name: &str| vec![name.to_owned(), path.clone()];
+    assert_refused(vec![
+        (
+            harmless().arg("--ca-cert").arg(&path),
+            names("--ca-cert"),
+            CERTIFICATES,
+        ),
+        (
+            harmless().env("CA_CERT", &path),
+            names("CA_CERT"),
+            CERTIFICATES,
+        ),
+    ]);
+}
+
+#[test]
+fn targets_of_http_take_no_notice_of_how_certificates_are_verified() {
+    let certified =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let path = file("unused.pem", &certified.cert.pem());
+    let server = Server::start(|_| Reply::allowed());
+    for option in ["--insecure".to_owned(), format!("--ca-cert {path}")] {
+        let run = format!(
+            "--targets {} --rps 20 --duration 0.5 --workers 4",
+            server.url()
+        );
+        let finished = loadgen(format!("{run} {option}")).finish();
+        assert_eq!(finished.report().allowed, 10, "{finished}");
+        assert_eq!(finished.stderr, "", "{finished}");
+    }
 }
 
 #[test]

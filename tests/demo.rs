@@ -7,9 +7,12 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
+use support::carrier::Carrier;
 use support::report::Report;
 use support::run::{Finished, Run, loadgen};
 use support::{at_once, eventually, seconds};
+
+const OVER: Carrier = Carrier::Http;
 
 /// The loopback addresses with ports in a text, in order and without repetition.
 fn addresses(text: &str) -> Vec<SocketAddr> {

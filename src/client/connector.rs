@@ -151,7 +151,7 @@ impl Connector for Pooling {
             };
             // The other side may have closed it meanwhile. Should it do so after this look, the
             // request fails: whether it was processed can't be known, so it is not repeated.
-            if kept.connection.is_open() {
+            if is_quiet(&mut kept.connection) {
                 break kept;
             }
             idle = home.take_another(address, now);
@@ -162,6 +162,23 @@ impl Connector for Pooling {
             home: home.clone(),
         }))
     }
+}
+
+/// Whether nothing has come on an idle connection since its last answer, not even its end.
+fn is_quiet(connection: &mut Connection) -> bool {
+    if !connection.is_tls() {
+        return connection.is_open();
+    }
+    // What was read along with the answer is in TLS's hands, where the socket cannot tell of it.
+    let without_waiting = NextTimeout {
+        after: Duration::ZERO.into(),
+        ..NextTimeout::default()
+    };
+    connection.is_open()
+        && matches!(
+            connection.await_input(without_waiting),
+            Err(Error::Timeout(_))
+        )
 }
 
 /// A connection on loan to one request.

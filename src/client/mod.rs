@@ -14,12 +14,14 @@ mod pool;
 mod resolver;
 mod target;
 mod transport;
+mod trust;
 
 pub use body::CheckBody;
 pub use exchange::Connecting;
 pub use outcome::{FailureKind, Outcome};
 pub use resolver::Resolver;
 pub use target::Target;
+pub use trust::{Authorities, Trust};
 
 use crate::clock::Moment;
 use crate::keys::{KeyId, Keys};
@@ -33,6 +35,9 @@ use ureq::http::{HeaderValue, Request, header};
 
 /// Bodies longer than this are not read to their end: their connection is closed instead.
 const MAX_BODY: usize = 1024 * 1024;
+
+/// The longest head of an answer: several times what common servers and proxies let through.
+const MAX_HEAD: usize = 32 * 1024;
 
 /// Larger than the whole answer of a usual check, so that one read takes it.
 const BUFFER: usize = 4096;
@@ -76,6 +81,7 @@ impl Client {
         keys: Keys,
         body: CheckBody,
         timeout: Duration,
+        trust: &Trust,
     ) -> Client {
         let heads: Vec<_> = targets.iter().map(|target| head(target, &body)).collect();
         let longest = heads.iter().map(|head| head.uri().to_string().len()).max();
@@ -88,7 +94,10 @@ impl Client {
             .max_redirects_will_error(false)
             // A load generator that went through a proxy unasked would measure the proxy.
             .proxy(None)
-            .input_buffer_size(BUFFER)
+            .tls_config(trust.tls_config())
+            .max_response_header_size(MAX_HEAD)
+            // Of TLS, where it never grows; a head that does not fit would be taken for the end.
+            .input_buffer_size(MAX_HEAD + BUFFER)
             .output_buffer_size(output_buffer)
             .build();
         let open = Arc::new(OpenSockets::default());
@@ -169,4 +178,102 @@ fn head(target: &Target, body: &CheckBody) -> Request<()> {
         .header(header::CONTENT_LENGTH, body.len())
         .body(())
         .expect("a URL that was parsed, and plain headers")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Dealer;
+    use crate::stop::Stop;
+    use resolver::Lookup;
+    use socket2::{Domain, Socket, Type};
+    use std::io::Write;
+    use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+    use std::thread;
+
+    const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+    const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+    /// Sends `checks` checks, one after the other, to a name that stands for the two addresses.
+    fn checked(port: u16, checks: u32, timeout: Duration) -> Vec<Outcome> {
+        let lookup: Lookup = |_| Ok(vec![FIRST.into(), SECOND.into()]);
+        let targets = [Target::new(&format!("http://node.test:{port}"), "/check").unwrap()];
+        let resolver = Arc::new(Resolver::start_with(&targets, lookup).unwrap());
+        assert!(resolver.any_resolved(Duration::from_secs(30), &Stop::default()));
+        let keys = Keys::new(1, 1);
+        let key = Dealer::new(&keys, 1).deal(0);
+        let trust = &Trust::PublicAuthorities;
+        let body = CheckBody::new(1, 1);
+        let client = Client::new(&targets, resolver, keys, body, timeout, trust);
+        let mut scratch = Scratch::default();
+        (0..checks)
+            .map(|_| client.check(0, key, &mut scratch).outcome)
+            .collect()
+    }
+
+    /// A socket at each of the two addresses, on one free port.
+    fn bound() -> Vec<Socket> {
+        let bind = |address: Ipv4Addr, port| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            let bound = socket.bind(&SocketAddr::from((address, port)).into());
+            bound.map(|()| socket)
+        };
+        loop {
+            let first = bind(FIRST, 0).unwrap();
+            if let Ok(second) = bind(SECOND, port(&first)) {
+                return vec![first, second];
+            }
+        }
+    }
+
+    fn port(socket: &Socket) -> u16 {
+        let address = socket.local_addr().unwrap();
+        address.as_socket().unwrap().port()
+    }
+
+    /// Allows `checks` checks, each on a connection of its own.
+    fn allow(socket: Socket, checks: u32) -> thread::JoinHandle<()> {
+        socket.listen(128).unwrap();
+        let listener = TcpListener::from(socket);
+        thread::spawn(move || {
+            for _ in 0..checks {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; BUFFER]).unwrap();
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                stream.write_all(answer).unwrap();
+            }
+        })
+    }
+
+    #[test]
+    fn an_address_that_refuses_costs_no_request_while_another_answers() {
+        for answers in [0, 1] {
+            let mut sockets = bound();
+            let answering = sockets.remove(answers);
+            let port = port(&answering);
+            let server = allow(answering, 6);
+            let outcomes = checked(port, 6, Duration::from_secs(30));
+            assert_eq!(outcomes, [Outcome::Allowed; 6], "by address {answers}");
+            server.join().unwrap();
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_address_that_does_not_answer_leaves_time_for_another() {
+        for answers in [0, 1] {
+            let mut sockets = bound();
+            let answering = sockets.remove(answers);
+            let silent = &sockets[0];
+            // One connection is all that it holds without accepting it.
+            silent.listen(0).unwrap();
+            let address = silent.local_addr().unwrap().as_socket().unwrap();
+            let _held = TcpStream::connect(address).unwrap();
+            let port = port(&answering);
+            let server = allow(answering, 2);
+            let outcomes = checked(port, 2, Duration::from_secs(4));
+            assert_eq!(outcomes, [Outcome::Allowed; 2], "by address {answers}");
+            server.join().unwrap();
+        }
+    }
 }

@@ -23,7 +23,7 @@ const REFRESH: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Looks a host name up. Blocks for as long as the system takes.
-type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
+pub(super) type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
 
 /// The addresses of all targets. Each target with a name has a thread that looks it up at once,
 /// then every 30 s, and a second after the last time once a connection to it has failed. A lookup
@@ -69,7 +69,7 @@ impl Resolver {
         Self::start_with(targets, look_up)
     }
 
-    fn start_with(targets: &[Target], lookup: Lookup) -> io::Result<Resolver> {
+    pub(super) fn start_with(targets: &[Target], lookup: Lookup) -> io::Result<Resolver> {
         let mut resolver = Resolver {
             names: targets
                 .iter()

@@ -85,6 +85,7 @@ pub fn run(
             keys,
             CheckBody::new(plan.limit, plan.window_ms),
             plan.timeout,
+            &plan.trust,
         ),
         counters: Counters::default(),
         samples: (0..plan.workers).map(|_| SampleBuffer::default()).collect(),

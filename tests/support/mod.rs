@@ -1,9 +1,11 @@
 //! What every test here stands on: a scripted server, the real binary, and a reader of what it printed.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod carrier;
 pub mod report;
 pub mod run;
 pub mod server;
+pub mod tls;
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,7 @@
 //! One run of the real binary: started, signalled, waited for, and never left behind.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -9,8 +10,9 @@ use std::time::{Duration, Instant};
 #[cfg(unix)]
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::carrier::{self, Carrier};
 use super::report::{Report, Stats};
-use super::{PATIENCE, eventually};
+use super::{PATIENCE, eventually, tls};
 
 /// Every variable that the command reads, and those by which a machine might send its traffic elsewhere.
 const VARIABLES: &[&str] = &[
@@ -31,6 +33,8 @@ const VARIABLES: &[&str] = &[
     "WINDOW_MS",
     "KEYS",
     "SEED",
+    "INSECURE",
+    "CA_CERT",
     "DEMO",
     "http_proxy",
     "HTTP_PROXY",
@@ -40,8 +44,13 @@ const VARIABLES: &[&str] = &[
     "ALL_PROXY",
 ];
 
-/// The command with the arguments in `line`, split at white space, and no variable of its own set.
+/// The command with the arguments in `line`, split at white space, set up to reach the servers of this test binary.
 pub fn loadgen(line: impl AsRef<str>) -> Launch {
+    bare(line).over(crate::OVER)
+}
+
+/// The command with the arguments in `line`, split at white space, and no variable of its own set.
+pub fn bare(line: impl AsRef<str>) -> Launch {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.args(line.as_ref().split_whitespace());
     for variable in VARIABLES {
@@ -66,22 +75,50 @@ impl Launch {
         self
     }
 
+    fn over(self, carrier: Carrier) -> Self {
+        match carrier {
+            Carrier::Http | Carrier::Ipv6 => self,
+            Carrier::SeveralAddresses => self.with_hosts(&carrier::hosts()),
+            Carrier::HttpsTrusted => self.trusting(&tls::usual_file()),
+            Carrier::HttpsInsecure => self.env("INSECURE", "true"),
+        }
+    }
+
+    pub fn trusting(self, pem: &Path) -> Self {
+        self.env("CA_CERT", pem.to_str().expect("a path in UTF-8"))
+    }
+
+    /// Lets it, and nobody else, see this file in the place of `/etc/hosts`: in a mount namespace,
+    /// and a user namespace in which that needs no privilege.
+    fn with_hosts(self, hosts: &Path) -> Self {
+        let hosts = hosts.to_str().expect("a path in UTF-8");
+        let script = format!(r#"mount --bind '{hosts}' /etc/hosts && exec "$0" "$@""#);
+        self.within(
+            "unshare",
+            &["--map-root-user", "--mount", "sh", "-c", &script],
+        )
+    }
+
     /// Runs these shell commands first, in the process that it then becomes.
-    #[cfg(unix)]
     pub fn after(self, commands: &str) -> Self {
-        let mut shell = Command::new("sh");
-        shell
-            .arg("-c")
-            .arg(format!(r#"{commands}; exec "$0" "$@""#))
+        let script = format!(r#"{commands}; exec "$0" "$@""#);
+        self.within("sh", &["-c", &script])
+    }
+
+    /// Has another program start it, in the process that it then becomes.
+    fn within(self, program: &str, args: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command
+            .args(args)
             .arg(self.command.get_program())
             .args(self.command.get_args());
         for (name, value) in self.command.get_envs() {
             match value {
-                Some(value) => shell.env(name, value),
-                None => shell.env_remove(name),
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
             };
         }
-        Self { command: shell }
+        Self { command }
     }
 
     #[track_caller]

@@ -1,13 +1,17 @@
 //! A TCP server that answers with exactly the bytes a test scripts, and records exactly what it received.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
+
+use super::tls::{self, Identity, Stream};
+use crate::OVER;
 
 /// How often a blocked thread looks whether the server is being stopped.
 const TICK: Duration = Duration::from_millis(20);
@@ -29,6 +33,10 @@ pub struct Request {
     /// Names and values in order, as sent.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// How many reads of the TCP connection it took since the request before.
+    pub reads: usize,
+    /// How the client called the server in the TLS handshake.
+    pub server_name: Option<String>,
 }
 
 impl Request {
@@ -76,6 +84,14 @@ enum Step {
     /// Says nothing more, and keeps the connection open until the other side closes it.
     Silence,
     Close,
+    /// Closes without TLS's word for it.
+    Cut,
+    /// Says that nothing more is to come, and keeps the connection open all the same.
+    Goodbye,
+    /// Sends the bytes and the goodbye in one write.
+    SendWithGoodbye(Vec<u8>),
+    /// Sends half of what it takes to send the bytes.
+    SendHalf(Vec<u8>),
     Reset,
 }
 
@@ -147,6 +163,26 @@ impl Reply {
         self.then(Step::Close)
     }
 
+    pub fn then_cut(self) -> Self {
+        self.then(Step::Cut)
+    }
+
+    pub fn with_goodbye(bytes: impl AsRef<[u8]>) -> Self {
+        Self {
+            steps: vec![Step::SendWithGoodbye(bytes.as_ref().to_vec())],
+        }
+    }
+
+    pub fn half(bytes: impl AsRef<[u8]>) -> Self {
+        Self {
+            steps: vec![Step::SendHalf(bytes.as_ref().to_vec())],
+        }
+    }
+
+    pub fn then_goodbye(self) -> Self {
+        self.then(Step::Goodbye)
+    }
+
     fn then(mut self, step: Step) -> Self {
         self.steps.push(step);
         self
@@ -155,13 +191,16 @@ impl Reply {
 
 /// A server on a free loopback port; stopped and joined when dropped.
 pub struct Server {
-    address: SocketAddr,
+    port: u16,
+    addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
+    acceptors: Vec<JoinHandle<()>>,
 }
 
 struct Shared {
     script: Script,
+    /// What it shows where it speaks TLS.
+    identity: Option<Identity>,
     stop: AtomicBool,
     log: Mutex<Log>,
 }
@@ -170,43 +209,73 @@ struct Shared {
 struct Log {
     requests: Vec<Request>,
     accepted: usize,
+    accepted_at: BTreeMap<IpAddr, usize>,
+    handshakes: usize,
     open: usize,
     most_open: usize,
     answering: usize,
     most_answering: usize,
 }
 
+type Behaviour = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
+
 enum Script {
     Requests {
-        behaviour: Box<dyn Fn(&Request) -> Reply + Send + Sync>,
+        behaviour: Behaviour,
         idle: Option<Idle>,
     },
-    Connections(Box<dyn Fn(TcpStream) + Send + Sync>),
+    Connections(Box<dyn Fn(Stream) + Send + Sync>),
+    Tcp(Box<dyn Fn(TcpStream) + Send + Sync>),
 }
 
 /// A connection on which nothing comes for this long is sent the farewell and closed.
 struct Idle {
     limit: Duration,
     farewell: Vec<u8>,
+    end: fn(&mut Stream),
+}
+
+fn requests(behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Script {
+    Script::Requests {
+        behaviour: Box::new(behaviour),
+        idle: None,
+    }
+}
+
+/// What the servers of this test binary show.
+fn identity() -> Option<Identity> {
+    OVER.is_tls().then(|| tls::usual().clone())
 }
 
 impl Server {
     /// Answers every request as `behaviour` says.
     pub fn start(behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        Self::on(listener(), behaviour)
+        Self::run(listeners(OVER.addresses()), requests(behaviour), identity())
     }
 
-    pub fn on(
-        listener: TcpListener,
+    /// Listens at these addresses only.
+    pub fn at(
+        addresses: &[IpAddr],
+        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::run(listeners(addresses), requests(behaviour), identity())
+    }
+
+    /// Speaks TLS by this certificate, however other servers are reached.
+    pub fn showing(
+        identity: &Identity,
         behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
         Self::run(
-            listener,
-            Script::Requests {
-                behaviour: Box::new(behaviour),
-                idle: None,
-            },
+            listeners(OVER.addresses()),
+            requests(behaviour),
+            Some(identity.clone()),
         )
+    }
+
+    /// Speaks http, however other servers are reached.
+    pub fn plain(behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::run(listeners(OVER.addresses()), requests(behaviour), None)
     }
 
     /// Closes a connection that was idle for `limit`, after a last word on it.
@@ -215,48 +284,82 @@ impl Server {
         farewell: &str,
         behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
+        Self::ending_idle(limit, farewell, Stream::close, behaviour)
+    }
+
+    /// Closes a connection that was idle for `limit`, without TLS's word for it.
+    pub fn cutting_idle(
+        limit: Duration,
+        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::ending_idle(limit, "", Stream::cut, behaviour)
+    }
+
+    fn ending_idle(
+        limit: Duration,
+        farewell: &str,
+        end: fn(&mut Stream),
+        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let idle = Idle {
             limit,
             farewell: farewell.as_bytes().to_vec(),
+            end,
         };
-        Self::run(
-            listener(),
-            Script::Requests {
-                behaviour: Box::new(behaviour),
-                idle: Some(idle),
-            },
-        )
+        let script = Script::Requests {
+            behaviour: Box::new(behaviour),
+            idle: Some(idle),
+        };
+        Self::run(listeners(OVER.addresses()), script, identity())
     }
 
-    /// Hands every accepted connection over as it is: for what is not HTTP.
-    pub fn on_connect(script: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
-        Self::run(listener(), Script::Connections(Box::new(script)))
+    /// Hands every accepted connection over, after its handshake: for what is not HTTP.
+    pub fn on_connect(script: impl Fn(Stream) + Send + Sync + 'static) -> Self {
+        let script = Script::Connections(Box::new(script));
+        Self::run(listeners(OVER.addresses()), script, identity())
     }
 
-    fn run(listener: TcpListener, script: Script) -> Self {
-        let address = listener.local_addr().expect("an address");
+    /// Hands every accepted connection over as it is: for what is not TLS either.
+    pub fn on_tcp(script: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
+        let script = Script::Tcp(Box::new(script));
+        Self::run(listeners(OVER.addresses()), script, identity())
+    }
+
+    fn run(listeners: Vec<TcpListener>, script: Script, identity: Option<Identity>) -> Self {
+        let addresses: Vec<SocketAddr> = listeners
+            .iter()
+            .map(|listener| listener.local_addr().expect("an address"))
+            .collect();
         let shared = Arc::new(Shared {
             script,
+            identity,
             stop: AtomicBool::new(false),
             log: Mutex::default(),
         });
-        let acceptor = thread::spawn({
+        let acceptors = listeners.into_iter().map(|listener| {
             let shared = Arc::clone(&shared);
-            move || accept(&listener, &shared)
+            thread::spawn(move || accept(&listener, &shared))
         });
         Self {
-            address,
+            port: addresses[0].port(),
+            addresses,
+            acceptors: acceptors.collect(),
             shared,
-            acceptor: Some(acceptor),
         }
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Host and port, as they stand in its URL.
+    pub fn authority(&self) -> String {
+        format!("{}:{}", OVER.host(), self.port)
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url_by(OVER.host())
+    }
+
+    /// Its URL by another name of its host.
+    pub fn url_by(&self, host: &str) -> String {
+        url(self.shared.identity.is_some(), host, self.port)
     }
 
     /// Every request so far, in the order in which they were complete.
@@ -294,6 +397,16 @@ impl Server {
         self.shared.log().accepted
     }
 
+    /// Connections accepted so far at each address.
+    pub fn accepted_at(&self) -> BTreeMap<IpAddr, usize> {
+        self.shared.log().accepted_at.clone()
+    }
+
+    /// TLS handshakes completed so far.
+    pub fn handshakes(&self) -> usize {
+        self.shared.log().handshakes
+    }
+
     /// The most connections that were open at once.
     pub fn most_open(&self) -> usize {
         self.shared.log().most_open
@@ -307,9 +420,9 @@ impl Server {
     /// Stops listening, and closes what is open.
     pub fn stop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
-        if let Some(acceptor) = self.acceptor.take() {
+        for (acceptor, address) in self.acceptors.drain(..).zip(&self.addresses) {
             // Wakes the blocked accept; a refusal means that it is awake already.
-            drop(TcpStream::connect(self.address));
+            drop(TcpStream::connect(address));
             let joined = acceptor.join();
             assert!(joined.is_ok() || thread::panicking(), "the server panicked");
         }
@@ -355,6 +468,9 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let connection = {
             let mut log = shared.log();
             log.accepted += 1;
+            if let Ok(address) = stream.local_addr() {
+                *log.accepted_at.entry(address.ip()).or_default() += 1;
+            }
             log.open += 1;
             log.most_open = log.most_open.max(log.open);
             log.accepted - 1
@@ -366,18 +482,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             stream
                 .set_write_timeout(Some(TICK))
                 .expect("a write timeout");
-            match &shared.script {
-                Script::Requests { behaviour, idle } => {
-                    Connection {
-                        number: connection,
-                        stream,
-                        shared: &shared,
-                        unread: Vec::new(),
-                    }
-                    .serve(behaviour, idle.as_ref());
-                }
-                Script::Connections(script) => script(stream),
-            }
+            serve(&shared, connection, stream);
             shared.log().open -= 1;
         }));
     }
@@ -386,16 +491,48 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
+/// Ends when either side closes or the server is stopped.
+fn serve(shared: &Shared, number: usize, tcp: TcpStream) {
+    if let Script::Tcp(script) = &shared.script {
+        return script(tcp);
+    }
+    let mut stream = Stream::new(tcp, shared.identity.as_ref());
+    loop {
+        match stream.shake_hands() {
+            Ok(()) => break,
+            Err(error) if is_timeout(&error) && !shared.stopping() => {}
+            Err(_) => return,
+        }
+    }
+    if stream.is_tls() {
+        shared.log().handshakes += 1;
+    }
+    match &shared.script {
+        Script::Requests { behaviour, idle } => Connection {
+            number,
+            reads: stream.reads(),
+            stream,
+            shared,
+            unread: Vec::new(),
+        }
+        .serve(behaviour, idle.as_ref()),
+        Script::Connections(script) => script(stream),
+        Script::Tcp(_) => unreachable!("served already"),
+    }
+}
+
 struct Connection<'a> {
     number: usize,
-    stream: TcpStream,
+    stream: Stream,
+    /// Of its TCP connection, until the last request was complete.
+    reads: usize,
     shared: &'a Shared,
     unread: Vec<u8>,
 }
 
 impl Connection<'_> {
     /// Ends when either side closes or the server is stopped.
-    fn serve(mut self, behaviour: &(dyn Fn(&Request) -> Reply + Send + Sync), idle: Option<&Idle>) {
+    fn serve(mut self, behaviour: &Behaviour, idle: Option<&Idle>) {
         for nth in 0.. {
             let Some(request) = self.read_request(nth, idle) else {
                 return;
@@ -434,6 +571,7 @@ impl Connection<'_> {
                 && quiet_since.elapsed() >= idle.limit
             {
                 self.send(&idle.farewell);
+                (idle.end)(&mut self.stream);
                 return None;
             }
         }
@@ -481,6 +619,8 @@ impl Connection<'_> {
         }
         let mut head: Vec<u8> = self.unread.drain(..head_length + body_length).collect();
         let body = head.split_off(head_length);
+        let reads = self.stream.reads();
+        let reads_before = std::mem::replace(&mut self.reads, reads);
         Some(Request {
             connection: self.number,
             nth,
@@ -491,6 +631,8 @@ impl Connection<'_> {
             version,
             headers,
             body,
+            reads: reads - reads_before,
+            server_name: self.stream.server_name(),
         })
     }
 
@@ -514,11 +656,27 @@ impl Connection<'_> {
                     false
                 }
                 Step::Close => {
-                    let _ = self.stream.shutdown(Shutdown::Both);
+                    self.stream.close();
                     false
                 }
+                Step::Cut => {
+                    self.stream.cut();
+                    false
+                }
+                Step::Goodbye => {
+                    self.stream.say_goodbye();
+                    true
+                }
+                Step::SendWithGoodbye(bytes) => {
+                    self.stream.send_with_goodbye(&bytes);
+                    true
+                }
+                Step::SendHalf(bytes) => {
+                    self.stream.send_half(&bytes);
+                    true
+                }
                 Step::Reset => {
-                    reset(&self.stream);
+                    reset(self.stream.tcp());
                     false
                 }
             };
@@ -531,15 +689,20 @@ impl Connection<'_> {
 
     /// Whether everything was written.
     fn send(&mut self, mut bytes: &[u8]) -> bool {
-        while !bytes.is_empty() && !self.shared.stopping() {
-            match self.stream.write(bytes) {
+        while !self.shared.stopping() {
+            let sent = match bytes.is_empty() {
+                true => self.stream.flush().map(|()| 0),
+                false => self.stream.write(bytes),
+            };
+            match sent {
+                Ok(_) if bytes.is_empty() => return true,
                 Ok(0) => return false,
                 Ok(length) => bytes = &bytes[length..],
                 Err(error) if is_timeout(&error) => {}
                 Err(_) => return false,
             }
         }
-        bytes.is_empty()
+        false
     }
 }
 
@@ -557,38 +720,85 @@ pub fn reset(stream: &TcpStream) {
         .expect("a linger of zero");
 }
 
-fn listener() -> TcpListener {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free loopback port")
+fn url(tls: bool, host: &str, port: u16) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    format!("{scheme}://{host}:{port}")
+}
+
+/// One listener at each address, all on one free port.
+fn listeners(addresses: &[IpAddr]) -> Vec<TcpListener> {
+    listening(bound(addresses))
+}
+
+fn listening(sockets: Vec<Socket>) -> Vec<TcpListener> {
+    let listening = |socket: Socket| {
+        socket.listen(128).expect("a listening socket");
+        socket.into()
+    };
+    sockets.into_iter().map(listening).collect()
+}
+
+/// One socket at each address, all on one free port.
+fn bound(addresses: &[IpAddr]) -> Vec<Socket> {
+    let bind = |address: IpAddr, port| {
+        let address = SocketAddr::new(address, port);
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.bind(&address.into())?;
+        std::io::Result::Ok(socket)
+    };
+    // The port that is free at the first address may be taken at another.
+    for _ in 0..100 {
+        let first = bind(addresses[0], 0).unwrap_or_else(|error| {
+            panic!("no server can be at {}: {error}", addresses[0]);
+        });
+        let port = port(&first);
+        let others = addresses[1..].iter().map(|&address| bind(address, port));
+        if let Ok(others) = others.collect::<Result<Vec<_>, _>>() {
+            return std::iter::once(first).chain(others).collect();
+        }
+    }
+    panic!("no port is free at all of {addresses:?}");
+}
+
+fn port(socket: &Socket) -> u16 {
+    let address = socket.local_addr().expect("an address").as_socket();
+    address.expect("an IP address").port()
 }
 
 /// A port that refuses connections and that nobody else can take: bound, but not listening.
 pub struct Refusing {
-    socket: Socket,
-    address: SocketAddr,
+    sockets: Vec<Socket>,
 }
 
 impl Refusing {
     pub fn new() -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        socket
-            .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
-            .expect("a free loopback port");
-        let address = socket
-            .local_addr()
-            .expect("an address")
-            .as_socket()
-            .expect("an IP address");
-        Self { socket, address }
+        Self {
+            sockets: bound(OVER.addresses()),
+        }
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        url(OVER.is_tls(), OVER.host(), port(&self.sockets[0]))
+    }
+
+    /// From now on, the port answers at this one of its addresses, and refuses at the others for as
+    /// long as the rest is kept.
+    pub fn open_at(
+        mut self,
+        address: IpAddr,
+        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> (Server, Refusing) {
+        let opened = self.sockets.extract_if(.., |socket| {
+            let bound = socket.local_addr().expect("an address").as_socket();
+            bound.is_some_and(|bound| bound.ip() == address)
+        });
+        let opened = listening(opened.collect());
+        (Server::run(opened, requests(behaviour), identity()), self)
     }
 
     /// From now on, the port answers.
     pub fn open(self, behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
-        self.socket.listen(128).expect("a listening socket");
-        Server::on(self.socket.into(), behaviour)
+        Server::run(listening(self.sockets), requests(behaviour), identity())
     }
 }
 
@@ -598,7 +808,9 @@ pub struct Unreachable(Refusing);
 impl Unreachable {
     pub fn new() -> Self {
         let inner = Refusing::new();
-        inner.socket.listen(0).expect("a listening socket");
+        for socket in &inner.sockets {
+            socket.listen(0).expect("a listening socket");
+        }
         Self(inner)
     }
 

@@ -1,14 +1,12 @@
 //! The schedule is kept whatever the servers do: how much is due, when, and what is printed meanwhile.
 
-mod support;
-
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::run::{Finished, loadgen};
-use support::server::{Reply, Request, Server};
-use support::{at_once, eventually, seconds};
+use crate::support::run::{Finished, loadgen};
+use crate::support::server::{Reply, Request, Server};
+use crate::support::{at_once, eventually, seconds};
 
 fn allowing() -> Server {
     Server::start(|_| Reply::allowed())

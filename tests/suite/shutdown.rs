@@ -1,13 +1,11 @@
 //! How a run ends: by itself, by a signal at any moment, by two, or with nobody left to read what it prints.
 #![cfg(unix)]
 
-mod support;
-
 use std::thread;
 
-use support::run::{Finished, Run, loadgen};
-use support::server::{Reply, Server, Unreachable};
-use support::{at_once, eventually, seconds};
+use crate::support::run::{Finished, Run, loadgen};
+use crate::support::server::{Reply, Server, Unreachable};
+use crate::support::{at_once, eventually, seconds};
 
 fn allowing() -> Server {
     Server::start(|_| Reply::allowed())

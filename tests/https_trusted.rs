@@ -1,0 +1,14 @@
+//! What leaves, and when, over https to a certificate that `--ca-cert` names.
+
+mod support;
+
+#[path = "suite/names.rs"]
+mod names;
+#[path = "suite/open_loop.rs"]
+mod open_loop;
+#[path = "suite/wire.rs"]
+mod wire;
+
+use support::carrier::Carrier;
+
+const OVER: Carrier = Carrier::HttpsTrusted;
