@@ -20,6 +20,9 @@
 #[cfg(target_os = "linux")]
 #[path = "recording_server/server.rs"]
 mod server;
+#[cfg(all(test, target_os = "linux"))]
+#[path = "recording_server/tests.rs"]
+mod tests;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::io::Result<()> {

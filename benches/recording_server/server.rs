@@ -1,6 +1,6 @@
 //! One thread, one epoll. A request costs one read and one write, and allocates nothing.
 
-mod request;
+pub mod request;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
