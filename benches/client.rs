@@ -25,7 +25,7 @@ mod linux {
     use crate::baselines::{BareSocket, check_by_stock, stock_agent};
     use crate::server::{Server, Stamps};
     use criterion::{BenchmarkGroup, Criterion, criterion_group, measurement::WallTime};
-    use loadgen::client::{CheckBody, Client, Outcome, Resolver, Scratch, Target};
+    use loadgen::client::{CheckBody, Client, Outcome, Resolver, Scratch, Target, Trust};
     use loadgen::keys::{KeyId, Keys};
     use loadgen::stop::Stop;
     use std::sync::Arc;
@@ -74,7 +74,14 @@ mod linux {
         let resolver = Arc::new(Resolver::start(&targets).expect("a thread"));
         assert!(resolver.any_resolved(TIMEOUT, &Stop::default()));
         let body = CheckBody::new(100, 60_000);
-        Client::new(&targets, resolver, Keys::new(7, 1), body, TIMEOUT)
+        Client::new(
+            &targets,
+            resolver,
+            Keys::new(7, 1),
+            body,
+            TIMEOUT,
+            &Trust::PublicAuthorities,
+        )
     }
 
     /// The median of its samples, in seconds, if it ran.
