@@ -1,6 +1,7 @@
 //! Connections for load: idle ones are kept in a stack per target and used last in, first out.
 
 use super::exchange::{self, Stage};
+use super::outcome::exhausted;
 use super::resolver::Resolver;
 use super::transport::Socket;
 use crate::clock::Moment;
@@ -203,11 +204,15 @@ impl Connector for Dialer {
         let addresses = self.resolver.addresses(target);
         let count = addresses.len();
         let mut failure = Error::HostNotFound;
+        let mut refuted = false;
         for (tried, address) in addresses.enumerate() {
             // What is left is shared among the addresses that are left, so that one that does
             // not answer leaves time for the others.
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.dial(address, left / (count - tried) as u32) {
+            let dialed = self.dial(address, left / (count - tried) as u32);
+            // What this machine has run out of says nothing of the address.
+            refuted |= dialed.as_ref().is_err_and(|error| !exhausted(error));
+            match dialed {
                 Ok(stream) => {
                     if details.needs_tls() {
                         exchange::reached(Stage::Handshake);
@@ -221,7 +226,9 @@ impl Connector for Dialer {
                 Err(error) => failure = Error::Io(error),
             }
         }
-        self.resolver.connection_failed(target);
+        if refuted {
+            self.resolver.connection_failed(target);
+        }
         Err(failure)
     }
 }
