@@ -3,7 +3,7 @@
 use crate::support::at_once;
 use crate::support::carrier::SEVERAL;
 use crate::support::run::loadgen;
-use crate::support::server::{Refusing, Reply};
+use crate::support::server::{Refusing, Reply, Server};
 
 /// Needs a connection of its own for every request.
 fn allowed_once() -> Reply {
@@ -22,4 +22,20 @@ fn addresses_that_refuse_cost_no_request_while_another_answers() {
         assert_eq!(report.allowed, 20, "only {address} answers\n{report}");
         assert_eq!(server.accepted(), 20, "only {address} answers");
     });
+}
+
+#[test]
+fn connections_go_to_the_addresses_in_turn() {
+    let server = Server::start(|_| allowed_once());
+    let report = loadgen(format!(
+        "--targets {} --rps 60 --duration 1 --workers 4",
+        server.url()
+    ))
+    .report();
+    assert_eq!(report.allowed, 60, "{report}");
+    let accepted = server.accepted_at();
+    for address in SEVERAL {
+        let share = accepted.get(&address).copied().unwrap_or(0);
+        assert!(share.abs_diff(20) <= 2, "{accepted:?}");
+    }
 }
