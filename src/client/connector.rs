@@ -1,6 +1,7 @@
 //! Connections for load: kept ones where there are any, new ones where there are not.
 
 use super::exchange::{self, Connecting, Stage};
+use super::outcome::exhausted;
 use super::pool::{Kept, Pool};
 use super::resolver::Resolver;
 use super::transport::Socket;
@@ -106,15 +107,19 @@ impl Pooling {
             // not answer leaves time for the others.
             let now = Instant::now();
             let left = deadline.saturating_duration_since(now);
-            failure = match self.dial(address, left / (count - tried) as u32) {
+            let error = match self.dial(address, left / (count - tried) as u32) {
                 Ok(stream) => return Ok((stream, address)),
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    Error::Timeout(Timeout::Connect)
-                }
-                Err(error) => Error::Io(error),
+                Err(error) => error,
             };
             pool.avoid(address, Moment::now(), now.elapsed().into());
-            self.resolver.connection_failed(target, tried + 1 == count);
+            // What this machine has run out of says nothing of the address.
+            if !exhausted(&error) {
+                self.resolver.connection_failed(target, tried + 1 == count);
+            }
+            failure = match error.kind() {
+                io::ErrorKind::TimedOut => Error::Timeout(Timeout::Connect),
+                _ => Error::Io(error),
+            };
         }
         Err(failure)
     }

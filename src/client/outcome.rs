@@ -113,7 +113,7 @@ impl FailureKind {
 }
 
 /// Whether the system had nothing left to make a connection of.
-fn exhausted(error: &io::Error) -> bool {
+pub(super) fn exhausted(error: &io::Error) -> bool {
     #[cfg(unix)]
     {
         use rustix::io::Errno;

@@ -320,7 +320,7 @@ fn steady_traffic_keeps_as_many_connections_as_requests_in_flight() {
     ))
     .report();
     assert_eq!(report.allowed, 200, "{report}");
-    let (connections, in_flight) = (server.accepted(), server.most_answering());
+    let (connections, in_flight) = (server.accepted(), server.most_in_flight());
     assert!(
         connections <= in_flight + 5,
         "{connections} connections, {in_flight} in flight"

@@ -213,8 +213,17 @@ struct Log {
     handshakes: usize,
     open: usize,
     most_open: usize,
+    shaking_hands: usize,
+    most_in_flight: usize,
     answering: usize,
     most_answering: usize,
+}
+
+impl Log {
+    fn note_in_flight(&mut self) {
+        let in_flight = self.shaking_hands + self.answering;
+        self.most_in_flight = self.most_in_flight.max(in_flight);
+    }
 }
 
 type Behaviour = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
@@ -417,6 +426,11 @@ impl Server {
         self.shared.log().most_answering
     }
 
+    /// The most requests that were being answered, or had their connection in a handshake, at once.
+    pub fn most_in_flight(&self) -> usize {
+        self.shared.log().most_in_flight
+    }
+
     /// Stops listening, and closes what is open.
     pub fn stop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
@@ -438,6 +452,26 @@ impl Drop for Server {
 impl Shared {
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().expect("a log that nobody panicked over")
+    }
+
+    /// Whether TLS was agreed on.
+    fn shake_hands(&self, stream: &mut Stream) -> bool {
+        {
+            let mut log = self.log();
+            log.shaking_hands += 1;
+            log.note_in_flight();
+        }
+        let agreed = loop {
+            match stream.shake_hands() {
+                Ok(()) => break true,
+                Err(error) if is_timeout(&error) && !self.stopping() => {}
+                Err(_) => break false,
+            }
+        };
+        let mut log = self.log();
+        log.shaking_hands -= 1;
+        log.handshakes += usize::from(agreed);
+        agreed
     }
 
     fn stopping(&self) -> bool {
@@ -497,15 +531,8 @@ fn serve(shared: &Shared, number: usize, tcp: TcpStream) {
         return script(tcp);
     }
     let mut stream = Stream::new(tcp, shared.identity.as_ref());
-    loop {
-        match stream.shake_hands() {
-            Ok(()) => break,
-            Err(error) if is_timeout(&error) && !shared.stopping() => {}
-            Err(_) => return,
-        }
-    }
-    if stream.is_tls() {
-        shared.log().handshakes += 1;
+    if stream.is_tls() && !shared.shake_hands(&mut stream) {
+        return;
     }
     match &shared.script {
         Script::Requests { behaviour, idle } => Connection {
@@ -542,6 +569,7 @@ impl Connection<'_> {
                 log.requests.push(request.clone());
                 log.answering += 1;
                 log.most_answering = log.most_answering.max(log.answering);
+                log.note_in_flight();
             }
             let open = self.answer(behaviour(&request));
             self.shared.log().answering -= 1;
