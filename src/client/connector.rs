@@ -31,8 +31,9 @@ pub(super) struct Pooling {
     tls: RustlsConnector,
 }
 
-/// TCP, or TLS over it.
-type Connection = <RustlsConnector as Connector<Socket>>::Out;
+/// TCP, or TLS over it. Boxed, since what TLS needs is over a kilobyte, and a connection is moved
+/// often on its way from the pool through ureq and back.
+type Connection = Box<<RustlsConnector as Connector<Socket>>::Out>;
 
 impl Pooling {
     pub fn new(
@@ -89,7 +90,7 @@ impl Pooling {
             exchange::connecting_took(took);
         }
         let connection = connection?.ok_or(Error::ConnectionFailed)?;
-        Ok(pool.made(connection, address, ready))
+        Ok(pool.made(Box::new(connection), address, ready))
     }
 
     fn dial_any(

@@ -93,7 +93,14 @@ impl Pacer<'_> {
                     self.scheduled(1, next);
                 }
                 // Not due yet: there may be room in time.
-                Err(TrySendError::Full(_)) if due > now => break due,
+                Err(TrySendError::Full(_)) if due > now => {
+                    // Where the workers have enough to do, what comes due in a stride is looked at
+                    // together: a wake-up for each token would take their processor time.
+                    break match self.queue.untaken() as u64 > STRIDE_TOKENS {
+                        true => now + stride,
+                        false => due,
+                    };
+                }
                 // Dropped, and with it all that have come due by now. So a pacer behind its
                 // schedule, whatever the rate, is soon up to it again.
                 Err(TrySendError::Full(_)) => {
