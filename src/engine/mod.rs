@@ -127,6 +127,7 @@ impl Run<'_> {
             };
             let working = working.clone();
             spawn(scope, "worker", WORKER_STACK, move || {
+                timer::wait_for_turn();
                 let mut scratch = Scratch::default();
                 worker.run(&SystemTimer::for_this_thread(), |token, target| {
                     self.client.check(target, token.key, &mut scratch)
