@@ -1,9 +1,25 @@
-//! What the pacer computes for each token: `cargo bench --bench pacing`.
+//! What a token costs before a worker has it, and how exactly requests then leave:
+//! `cargo bench --bench pacing`; for the latter alone, `cargo bench --bench pacing 'schedule error'`.
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use loadgen::keys::{Dealer, Keys};
+#[cfg(target_os = "linux")]
+mod baselines;
+#[cfg(target_os = "linux")]
+mod schedule_error;
+#[cfg(target_os = "linux")]
+#[path = "recording_server/server.rs"]
+mod server;
+
+use criterion::{Criterion, criterion_group};
+use crossbeam_channel::bounded;
+use loadgen::clock::Moment;
+use loadgen::engine::Token;
+use loadgen::engine::queue::{Seat, queue};
+use loadgen::keys::{Dealer, KeyId, Keys};
 use loadgen::schedule::{Bursts, Nanos, Profile, Rate, Schedule, Steady};
 use std::hint::black_box;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// Far enough into a run that no quotient is small: eleven days at 10,000/s.
 const FAR: u64 = 10_000_000_000;
@@ -52,5 +68,80 @@ fn key(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, due_time, key);
-criterion_main!(benches);
+fn token() -> Token {
+    Token {
+        sequence: 0,
+        due: Moment::now(),
+        key: KeyId(0),
+    }
+}
+
+/// From the pacer's thread to the worker's. A worker that is still busy takes its next token
+/// without being woken; one on standby is woken, here every 100 µs, and each time has gone to
+/// sleep. The channel's own blocking receive is what it would be without standby: it spins before
+/// it sleeps, which this does not show, as criterion measures no processor time.
+fn hand_over(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("hand-over of a token");
+    let (feed, intake) = queue(64);
+    let seat = Seat::for_this_thread();
+    group.bench_function("to a busy worker", |bencher| {
+        bencher.iter(|| {
+            feed.offer(black_box(token())).expect("room");
+            black_box(intake.next(&seat))
+        });
+    });
+
+    let (waits, waited) = mpsc::channel();
+    let worker = thread::spawn(move || {
+        let seat = Seat::for_this_thread();
+        while let Some(token) = intake.next(&seat) {
+            let _ = waits.send(Moment::now().since(token.due));
+        }
+    });
+    group.bench_function("to a worker on standby", |bencher| {
+        bencher.iter_custom(|tokens| {
+            total(tokens, &waited, || {
+                feed.offer(token()).expect("room");
+                feed.call(1);
+            })
+        });
+    });
+    drop(feed);
+    worker.join().expect("no panic");
+
+    let (tokens, taken) = bounded::<Token>(64);
+    let (waits, waited) = mpsc::channel();
+    let worker = thread::spawn(move || {
+        for token in taken {
+            let _ = waits.send(Moment::now().since(token.due));
+        }
+    });
+    group.bench_function("to a worker in a blocking receive", |bencher| {
+        bencher.iter_custom(|count| {
+            total(count, &waited, || tokens.try_send(token()).expect("room"))
+        });
+    });
+    drop(tokens);
+    worker.join().expect("no panic");
+    group.finish();
+}
+
+/// How long all of `tokens` took from hand-over to receipt, 100 µs apart.
+fn total(tokens: u64, waited: &mpsc::Receiver<Nanos>, hand_over: impl Fn()) -> Duration {
+    (0..tokens)
+        .map(|_| {
+            thread::sleep(Duration::from_micros(100));
+            hand_over();
+            Duration::from(waited.recv().expect("a worker that lives"))
+        })
+        .sum()
+}
+
+criterion_group!(benches, due_time, key, hand_over);
+
+fn main() {
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+    #[cfg(target_os = "linux")]
+    schedule_error::print_if_asked_for();
+}

@@ -2,9 +2,10 @@
 //!
 //! ureq does HTTP; its parts for names and connections are replaced by ones made for load. The
 //! `resolver` looks names up in the background, so that no request waits for one. The
-//! `connector` keeps idle connections in a stack per target, so that steady traffic uses as few
-//! as are in flight. The `transport` sends head and body in one write and says when it did.
-//! The `exchange` is how these three and the caller tell each other about the request at hand.
+//! `connector` takes a connection from its target's `pool`, where the one used last is on top, so
+//! that steady traffic uses as few as are in flight, or makes a new one. The `transport` sends
+//! head and body in one write and says when it did. The `exchange` is how these and the caller
+//! tell each other about the request at hand.
 
 mod body;
 mod connector;

@@ -1,7 +1,7 @@
 //! A run, from its plan to its results. Every thread is started and joined here.
 
 mod pacer;
-mod queue;
+pub mod queue;
 mod reporter;
 mod sample_buffer;
 mod timer;

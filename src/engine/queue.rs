@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Orderi
 use std::thread::{self, Thread};
 
 /// A queue with room for this many tokens: the pacer's end, and the workers' end, to be cloned.
-pub(super) fn queue(capacity: usize) -> (Feed, Intake) {
+pub fn queue(capacity: usize) -> (Feed, Intake) {
     let (sender, receiver) = bounded(capacity);
     let standby = Arc::new(Standby::default());
     let feed = Feed {
@@ -29,7 +29,7 @@ pub(super) fn queue(capacity: usize) -> (Feed, Intake) {
 
 /// The pacer's end. Once it is dropped, the workers take what is left and then see the end.
 #[derive(Debug)]
-pub(super) struct Feed {
+pub struct Feed {
     /// `None` only while being dropped.
     tokens: Option<Sender<Token>>,
     standby: Arc<Standby>,
@@ -65,7 +65,7 @@ impl Drop for Feed {
 
 /// The workers' end.
 #[derive(Debug, Clone)]
-pub(super) struct Intake {
+pub struct Intake {
     tokens: Receiver<Token>,
     standby: Arc<Standby>,
 }
@@ -134,7 +134,7 @@ impl Standby {
 
 /// A worker's place on standby.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub struct Seat {
     thread: Thread,
     called: AtomicBool,
 }
