@@ -2,6 +2,7 @@
 //! `cargo bench --bench pacing`; for the latter alone, `cargo bench --bench pacing 'schedule error'`.
 
 #[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "the stock client is not needed here")]
 mod baselines;
 #[cfg(target_os = "linux")]
 mod schedule_error;
@@ -117,9 +118,8 @@ fn hand_over(criterion: &mut Criterion) {
         }
     });
     group.bench_function("to a worker in a blocking receive", |bencher| {
-        bencher.iter_custom(|count| {
-            total(count, &waited, || tokens.try_send(token()).expect("room"))
-        });
+        bencher
+            .iter_custom(|count| total(count, &waited, || tokens.try_send(token()).expect("room")));
     });
     drop(tokens);
     worker.join().expect("no panic");

@@ -44,10 +44,10 @@ fn print() {
             run(&url, rate);
             let arrivals = arrivals(&ask(&url, "GET", "/stamps"));
             let planned = f64::from(rate) * MEASURED.as_secs_f64();
-            let share = arrivals.len() as f64 / planned;
+            let share = arrivals.len() as f64 * 100.0 / planned;
             let (errors, gaps) = deviations(&arrivals, f64::from(rate));
             let (errors, gaps) = (percentiles(errors), percentiles(gaps));
-            println!("{rate:>8} {name:12} {share:>8.1%} {errors:>37}   {gaps:>37}");
+            println!("{rate:>8} {name:12} {share:>7.1}% {errors:>37}   {gaps:>37}");
         }
     }
 }
@@ -59,7 +59,10 @@ fn run_loadgen(url: &Url, rate: u32) {
         .arg((WARM_UP + MEASURED).as_secs().to_string())
         .stdout(Stdio::null())
         .status();
-    assert!(status.is_ok_and(|status| status.success()), "loadgen failed");
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "loadgen failed"
+    );
 }
 
 fn run_sleep_loop(url: &Url, rate: u32) {
@@ -84,7 +87,10 @@ fn ask(url: &Url, method: &str, path: &str) -> Vec<u8> {
 /// In nanoseconds, in order, without the first second.
 fn arrivals(stamps: &[u8]) -> Vec<u64> {
     let (stamps, _) = stamps.as_chunks();
-    let mut arrivals: Vec<_> = stamps.iter().map(|&stamp| u64::from_le_bytes(stamp)).collect();
+    let mut arrivals: Vec<_> = stamps
+        .iter()
+        .map(|&stamp| u64::from_le_bytes(stamp))
+        .collect();
     arrivals.sort_unstable();
     let from = arrivals.first().copied().unwrap_or(0) + WARM_UP.as_nanos() as u64;
     arrivals.retain(|&arrival| arrival >= from);
@@ -103,7 +109,9 @@ fn deviations(arrivals: &[u64], rate: f64) -> (Vec<f64>, Vec<f64>) {
     let mut errors: Vec<_> = offsets.collect();
     errors.sort_unstable_by(f64::total_cmp);
     let median = errors[errors.len() / 2];
-    errors.iter_mut().for_each(|error| *error = (*error - median).abs());
+    errors
+        .iter_mut()
+        .for_each(|error| *error = (*error - median).abs());
     let gaps = arrivals.windows(2);
     let gaps = gaps.map(|pair| (micros(pair[1] - pair[0]) - period).abs());
     (errors, gaps.collect())

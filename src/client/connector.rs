@@ -11,7 +11,7 @@ use socket2::{Domain, SockRef, Type};
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, NextTimeout, RustlsConnector, Transport,
 };
@@ -69,7 +69,7 @@ impl Pooling {
         first: SocketAddr,
     ) -> Result<Kept<Connection>, Error> {
         let started = Moment::now();
-        let dialed = self.dial_any(details, pool, pool.order(first, started));
+        let dialed = self.dial_any(pool, pool.order(first, started));
         let connected = Moment::now();
         let mut took = Connecting {
             tcp: connected.since(started),
@@ -95,24 +95,24 @@ impl Pooling {
 
     fn dial_any(
         &self,
-        details: &ConnectionDetails,
         pool: &Pool<Connection>,
         addresses: Vec<SocketAddr>,
     ) -> Result<(Arc<TcpStream>, SocketAddr), Error> {
-        let deadline = Instant::now() + (*details.timeout.after).min(self.timeout);
+        let deadline = exchange::deadline();
         let target = exchange::target();
         let count = addresses.len();
         let mut failure = Error::HostNotFound;
         for (tried, address) in addresses.into_iter().enumerate() {
             // What is left is shared among the addresses that are left, so that one that does
             // not answer leaves time for the others.
-            let now = Instant::now();
-            let left = deadline.saturating_duration_since(now);
+            let started = Moment::now();
+            let left = Duration::from(deadline.since(started));
             let error = match self.dial(address, left / (count - tried) as u32) {
                 Ok(stream) => return Ok((stream, address)),
                 Err(error) => error,
             };
-            pool.avoid(address, Moment::now(), now.elapsed().into());
+            let now = Moment::now();
+            pool.avoid(address, now, now.since(started));
             // What this machine has run out of says nothing of the address.
             if !exhausted(&error) {
                 self.resolver.connection_failed(target, tried + 1 == count);
@@ -147,7 +147,7 @@ impl Connector for Pooling {
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Pooled>, Error> {
         let home = self.pool(exchange::target());
-        let now = Moment::now();
+        let now = exchange::begun();
         let Some((address, mut idle)) = home.take(now) else {
             return Err(Error::HostNotFound);
         };
@@ -221,7 +221,9 @@ impl Transport for Pooled {
     /// Gives the connection back, and so never leaves ureq an open one.
     fn is_open(&mut self) -> bool {
         if let Some(kept) = self.lent.take() {
-            self.home.put(kept, Moment::now());
+            let now = Moment::now();
+            exchange::returned(now);
+            self.home.put(kept, now);
         }
         false
     }

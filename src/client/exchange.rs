@@ -36,18 +36,26 @@ impl Connecting {
 pub(super) struct Exchange {
     /// The target's place in the plan.
     pub target: usize,
+    pub begun: Moment,
+    /// When it has to be over.
+    pub deadline: Moment,
     pub stage: Stage,
     /// If it needed a new connection.
     pub connecting: Option<Connecting>,
     /// When the request's first byte was handed to the system.
     pub sent: Option<Moment>,
+    /// When its connection was given back, the answer read to its end.
+    pub returned: Option<Moment>,
 }
 
 const NONE: Exchange = Exchange {
     target: 0,
+    begun: Moment::MAX,
+    deadline: Moment::MAX,
     stage: Stage::Connecting,
     connecting: None,
     sent: None,
+    returned: None,
 };
 
 thread_local! {
@@ -55,13 +63,26 @@ thread_local! {
 }
 
 /// The calling thread starts a request to `target`.
-pub(super) fn begin(target: usize) {
-    CURRENT.set(Exchange { target, ..NONE });
+pub(super) fn begin(target: usize, begun: Moment, deadline: Moment) {
+    CURRENT.set(Exchange {
+        target,
+        begun,
+        deadline,
+        ..NONE
+    });
 }
 
 /// What has become known of the calling thread's request.
 pub(super) fn seen() -> Exchange {
     CURRENT.get()
+}
+
+pub(super) fn begun() -> Moment {
+    CURRENT.get().begun
+}
+
+pub(super) fn deadline() -> Moment {
+    CURRENT.get().deadline
 }
 
 pub(super) fn target() -> usize {
@@ -76,13 +97,18 @@ pub(super) fn connecting_took(spans: Connecting) {
     update(|exchange| exchange.connecting = Some(spans));
 }
 
+pub(super) fn returned(now: Moment) {
+    update(|exchange| exchange.returned = Some(now));
+}
+
 /// Bytes are about to leave. The request's first ones count: not those of a handshake, not later
 /// ones.
-pub(super) fn leaving() {
-    let current = CURRENT.get();
-    if current.stage == Stage::Http && current.sent.is_none() {
-        update(|exchange| exchange.sent = Some(Moment::now()));
-    }
+pub(super) fn leaving(now: Moment) {
+    update(|exchange| {
+        if exchange.stage == Stage::Http && exchange.sent.is_none() {
+            exchange.sent = Some(now);
+        }
+    });
 }
 
 fn update(change: impl FnOnce(&mut Exchange)) {

@@ -53,6 +53,7 @@ pub struct Client {
     heads: Vec<Request<()>>,
     keys: Keys,
     body: CheckBody,
+    timeout: Nanos,
 }
 
 /// What became of one request.
@@ -88,8 +89,10 @@ impl Client {
         let longest = heads.iter().map(|head| head.uri().to_string().len()).max();
         // ureq writes the line with the URI in one piece.
         let output_buffer = BUFFER + longest.unwrap_or(0);
+        // No timeout, which ureq would compute anew at each of its steps: the transport keeps the
+        // exchange's deadline.
         let config = Agent::config_builder()
-            .timeout_global(Some(timeout))
+            .accept("")
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -110,6 +113,7 @@ impl Client {
             heads,
             keys,
             body,
+            timeout: timeout.into(),
         }
     }
 
@@ -117,9 +121,8 @@ impl Client {
     pub fn check(&self, target: usize, key: KeyId, scratch: &mut Scratch) -> Answer {
         let attempted = Moment::now();
         self.body.render(self.keys.digits(key), &mut scratch.body);
-        exchange::begin(target);
+        exchange::begin(target, attempted, attempted + self.timeout);
         let result = self.exchange(target, scratch);
-        let done = Moment::now();
         let seen = exchange::seen();
         let outcome = match result {
             Ok(status) => Outcome::of_status(status),
@@ -128,7 +131,7 @@ impl Client {
         Answer {
             sent: seen.sent.unwrap_or(attempted),
             left: seen.sent.is_some(),
-            done,
+            done: seen.returned.unwrap_or_else(Moment::now),
             connecting: seen.connecting,
             outcome,
         }
@@ -171,7 +174,6 @@ fn head(target: &Target, body: &CheckBody) -> Request<()> {
     }
     let agent = concat!("loadgen/", env!("CARGO_PKG_VERSION"));
     head.header(header::USER_AGENT, HeaderValue::from_static(agent))
-        .header(header::ACCEPT, HeaderValue::from_static("*/*"))
         .header(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),

@@ -2,12 +2,14 @@
 
 use super::BUFFER;
 use super::exchange;
+use crate::clock::Moment;
+use crate::schedule::Nanos;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::Error;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
+use ureq::{Error, Timeout};
 
 /// What ureq hands over in pieces (head, then body) is gathered up to this much.
 const MAX_GATHERED: usize = 16 * 1024;
@@ -38,15 +40,18 @@ impl Socket {
         }
     }
 
-    fn flush(&mut self, timeout: NextTimeout) -> Result<(), Error> {
+    /// Sends what was gathered and returns when, if there was anything.
+    fn flush(&mut self) -> Result<Option<Moment>, Error> {
         let gathered = self.buffers.take_gathered();
         if gathered.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        exchange::leaving();
+        let now = Moment::now();
+        exchange::leaving(now);
         (&*self.stream)
             .write_all(gathered)
-            .map_err(|error| timed_out_or(error, timeout))
+            .map_err(timed_out_or_io)?;
+        Ok(Some(now))
     }
 
     /// Tells the system a new read timeout only where the one it has would let a read outlast its
@@ -68,26 +73,28 @@ impl Transport for Socket {
     }
 
     /// Keeps the output until a response is awaited, or there is much of it.
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
         self.buffers.gather(amount);
         if self.buffers.gathered >= MAX_GATHERED {
-            self.flush(timeout)?;
+            self.flush()?;
         }
         Ok(())
     }
 
+    /// Waits until the exchange's deadline, unless it is not to wait at all.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.flush(timeout)?;
-        if timeout.after.is_zero() {
-            return Err(Error::Timeout(timeout.reason));
+        let now = self.flush()?.unwrap_or_else(Moment::now);
+        let left = exchange::deadline().since(now);
+        if left == Nanos::ZERO || timeout.after.is_zero() {
+            return Err(Error::Timeout(Timeout::Global));
         }
-        self.limit_reads_to(*timeout.after)?;
+        self.limit_reads_to(left.into())?;
         let input = self.buffers.input_append_buf();
         let read = loop {
             match (&*self.stream).read(input) {
                 // Linux does not restart a read that has a timeout after a signal.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result.map_err(|error| timed_out_or(error, timeout))?,
+                result => break result.map_err(timed_out_or_io)?,
             }
         };
         self.buffers.input_appended(read);
@@ -101,9 +108,9 @@ impl Transport for Socket {
     }
 }
 
-fn timed_out_or(error: io::Error, timeout: NextTimeout) -> Error {
+fn timed_out_or_io(error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Timeout(timeout.reason),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Timeout(Timeout::Global),
         _ => Error::Io(error),
     }
 }
