@@ -195,6 +195,8 @@ mod tests {
             self.now
                 .set(self.now.get().max(wake.since(Moment::at(0)).0));
         }
+
+        fn allow_slack(&self, _: Nanos) {}
     }
 
     struct Paced {

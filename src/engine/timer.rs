@@ -3,6 +3,7 @@
 use crate::clock::Moment;
 use crate::schedule::Nanos;
 use crate::stop::Stop;
+use std::cell::Cell;
 use std::time::Duration;
 
 /// What the pacer needs of time, so that its tests can run on a fake one.
@@ -10,27 +11,34 @@ pub(super) trait Timer {
     fn now(&self) -> Moment;
 
     /// Sleeps until `deadline` or until the run is asked to stop, whichever comes first. May
-    /// return early; never returns late but for the system's own delay.
+    /// return early; never returns late but for the system's own delay and the slack.
     fn sleep_until(&self, deadline: Moment, stop: &Stop);
+
+    /// From now on, a sleep may last this much longer, so that the system can wake several
+    /// sleepers at once. At first that is as little as the system can do.
+    fn allow_slack(&self, slack: Nanos);
 }
 
 /// The system's finest timer.
 #[derive(Debug)]
-pub(super) struct SystemTimer(());
+pub(super) struct SystemTimer {
+    slack: Cell<Nanos>,
+}
+
+/// The least slack there is.
+pub(super) const EXACT: Nanos = Nanos(1);
 
 /// A sleep that nothing can interrupt is at most this long, so a stop is heeded this soon.
 const UNINTERRUPTED: Nanos = Nanos(20_000_000);
 
 impl SystemTimer {
-    /// For the calling thread. Linux lets the timers of ordinary threads fire up to 50 µs late, to
-    /// batch them; this asks for 1 ns. Other systems have no such switch.
+    /// For the calling thread.
     pub fn for_this_thread() -> Self {
-        #[cfg(target_os = "linux")]
-        {
-            // Refused only in sandboxes that forbid prctl: then wake-ups are as they were.
-            let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
-        }
-        SystemTimer(())
+        let timer = SystemTimer {
+            slack: Cell::new(Nanos::MAX),
+        };
+        timer.allow_slack(EXACT);
+        timer
     }
 }
 
@@ -59,6 +67,17 @@ impl Timer for SystemTimer {
             return;
         }
         sleep_exactly_until(deadline);
+    }
+
+    /// Linux gives ordinary threads 50 µs. Other systems have no such switch.
+    fn allow_slack(&self, slack: Nanos) {
+        if self.slack.replace(slack) != slack {
+            #[cfg(target_os = "linux")]
+            if let Some(nanos) = std::num::NonZeroU64::new(slack.0) {
+                // Refused only in sandboxes that forbid prctl: then wake-ups are as they were.
+                let _ = rustix::thread::set_current_timer_slack(Some(nanos));
+            }
+        }
     }
 }
 
@@ -90,7 +109,7 @@ mod tests {
         for millis in [0, 1, 30] {
             let deadline = Moment::now() + Nanos(millis * 1_000_000);
             while Moment::now() < deadline {
-                SystemTimer(()).sleep_until(deadline, &stop);
+                SystemTimer::for_this_thread().sleep_until(deadline, &stop);
             }
             assert!(Moment::now() >= deadline);
         }
@@ -101,7 +120,9 @@ mod tests {
         let stop = Stop::default();
         let start = Moment::now();
         std::thread::scope(|scope| {
-            scope.spawn(|| SystemTimer(()).sleep_until(start + Nanos(600_000_000_000), &stop));
+            scope.spawn(|| {
+                SystemTimer::for_this_thread().sleep_until(start + Nanos(600_000_000_000), &stop)
+            });
             // Long enough for the sleeper to be asleep.
             std::thread::sleep(Duration::from_millis(200));
             stop.request();

@@ -3,9 +3,10 @@
 use super::pacer::Token;
 use super::queue::{Intake, Seat};
 use super::sample_buffer::SampleBuffer;
-use super::timer::Timer;
+use super::timer::{EXACT, Timer};
 use crate::client::{Answer, FailureKind, Outcome};
 use crate::clock::Moment;
+use crate::schedule::Nanos;
 use crate::stats::{Counters, Sample, TOLERANCE};
 use crate::stop::Stop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,7 +28,9 @@ impl Worker<'_> {
     /// waits for the answer.
     pub fn run(self, timer: &impl Timer, mut call: impl FnMut(&Token, usize) -> Answer) {
         let seat = Seat::for_this_thread();
+        let mut last = None;
         while let Some(token) = self.queue.next(&seat) {
+            timer.allow_slack(slack(last.replace(token), token));
             while timer.now() < token.due && !self.is_over() {
                 timer.sleep_until(token.due, self.stop);
             }
@@ -94,6 +97,18 @@ impl Worker<'_> {
     }
 }
 
+/// Where tokens are closer together than this, above 20,000/s, workers may be woken together:
+/// each sleep of its own then costs more than the requests around it. At 50,000/s this takes a
+/// tenth of the processor time and half of the send lag's 99th percentile, for 20 µs of its median.
+const DENSE: Nanos = Nanos(50_000);
+
+/// How much later than due `this` may be sent, by how far apart tokens are since the `last` one.
+fn slack(last: Option<Token>, this: Token) -> Nanos {
+    let dense =
+        last.is_some_and(|last| this.due.since(last.due) < DENSE * (this.sequence - last.sequence));
+    if dense { DENSE } else { EXACT }
+}
+
 impl Answer {
     /// What the request did before the panic is not known.
     fn lost_to_a_panic() -> Answer {
@@ -113,7 +128,6 @@ mod tests {
     use super::*;
     use crate::engine::queue::queue;
     use crate::keys::KeyId;
-    use crate::schedule::Nanos;
     use std::cell::Cell;
     use std::sync::atomic::Ordering::Release;
 
@@ -145,6 +159,8 @@ mod tests {
         }
 
         fn sleep_until(&self, _: Moment, _: &Stop) {}
+
+        fn allow_slack(&self, _: Nanos) {}
     }
 
     /// Runs one worker over `tokens` queued tokens.
@@ -228,6 +244,10 @@ mod tests {
                 assert!(self.1.replace(Some(deadline)).is_none(), "one sleep");
                 self.0.set(deadline);
             }
+
+            fn allow_slack(&self, slack: Nanos) {
+                assert_eq!(slack, EXACT);
+            }
         }
         let (feed, queue) = queue(1);
         let due = Moment::at(7_000_000);
@@ -250,6 +270,19 @@ mod tests {
             answer(Outcome::Allowed)
         });
         assert_eq!((sent, timer.1.get()), (1, Some(due)));
+    }
+
+    #[test]
+    fn only_tokens_less_than_50_us_apart_have_slack() {
+        let at = |sequence, micros: u64| Token {
+            due: Moment::at(micros * 1_000),
+            ..token(sequence)
+        };
+        assert_eq!(slack(None, at(0, 0)), EXACT);
+        assert_eq!(slack(Some(at(0, 0)), at(1, 50)), EXACT);
+        assert_eq!(slack(Some(at(0, 0)), at(10, 500)), EXACT);
+        assert_eq!(slack(Some(at(0, 0)), at(1, 49)), DENSE);
+        assert_eq!(slack(Some(at(7, 100)), at(17, 599)), DENSE);
     }
 
     #[test]
