@@ -40,9 +40,9 @@ fn print() {
             ("loadgen", run_loadgen as fn(&Url, u32)),
             ("sleep loop", run_sleep_loop),
         ] {
-            ask(&url, "POST", "/reset");
+            reset(&url);
             run(&url, rate);
-            let arrivals = arrivals(&ask(&url, "GET", "/stamps"));
+            let arrivals = arrivals(&stamps(&url));
             let planned = f64::from(rate) * MEASURED.as_secs_f64();
             let share = arrivals.len() as f64 * 100.0 / planned;
             let (errors, gaps) = deviations(&arrivals, f64::from(rate));
@@ -74,13 +74,14 @@ fn run_sleep_loop(url: &Url, rate: u32) {
     }
 }
 
-fn ask(url: &Url, method: &str, path: &str) -> Vec<u8> {
-    let request = ureq::http::Request::builder()
-        .method(method)
-        .uri(url.join(path).expect("a path").as_str())
-        .body(())
-        .expect("a request");
-    let answer = ureq::run(request).expect("an answer");
+fn reset(url: &Url) {
+    let path = url.join("/reset").expect("a path");
+    ureq::post(path.as_str()).send_empty().expect("an answer");
+}
+
+fn stamps(url: &Url) -> Vec<u8> {
+    let path = url.join("/stamps").expect("a path");
+    let answer = ureq::get(path.as_str()).call().expect("an answer");
     answer.into_body().read_to_vec().expect("its whole body")
 }
 
