@@ -7,7 +7,7 @@ mod sample_buffer;
 mod timer;
 mod worker;
 
-pub use pacer::Token;
+pub use queue::Token;
 
 use crate::client::{CheckBody, Client, Resolver, Scratch, Target};
 use crate::clock::Moment;

@@ -1,22 +1,13 @@
 //! The pacer: hands over each token at the instant it is due.
 
-use super::queue::Feed;
+use super::queue::{Feed, Token};
 use super::timer::Timer;
 use crate::clock::Moment;
-use crate::keys::{Dealer, KeyId};
+use crate::keys::Dealer;
 use crate::schedule::{Nanos, Phase, Schedule};
 use crate::stats::Counters;
 use crate::stop::Stop;
 use crossbeam_channel::TrySendError;
-
-/// One scheduled request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Token {
-    /// From 0, in the order of due times. Its target is this modulo the number of targets.
-    pub sequence: u64,
-    pub due: Moment,
-    pub key: KeyId,
-}
 
 pub(super) struct Pacer<'a> {
     pub schedule: &'a Schedule,

@@ -1,7 +1,6 @@
 //! A worker: takes tokens off the queue and makes each one request.
 
-use super::pacer::Token;
-use super::queue::{Intake, Seat};
+use super::queue::{Intake, Seat, Token};
 use super::sample_buffer::SampleBuffer;
 use super::timer::{EXACT, Timer};
 use crate::client::{Answer, FailureKind, Outcome};
