@@ -39,10 +39,8 @@ impl Pacer<'_> {
         while !self.stop.is_requested() {
             let now = timer.now();
             let elapsed = now.since(self.start);
-            while let Some(next) = phase
-                .end
-                .filter(|&next| next <= elapsed && end != Some(next))
-            {
+            let due = |next: &Nanos| *next <= elapsed && end.is_none_or(|end| *next < end);
+            while let Some(next) = phase.end.filter(due) {
                 phase = self.schedule.phase(next);
                 announce(phase);
             }
@@ -331,6 +329,20 @@ mod tests {
         let schedule = Schedule::new(Box::new(profile), Some(Nanos(60 * SECOND)));
         let paced = pace(&schedule, &FakeTimer::new(), 1_000);
         assert_eq!(paced.phases.len(), 2);
+        assert_eq!(paced.tokens.len() as u64, schedule.total().unwrap());
+    }
+
+    #[test]
+    fn a_phase_after_the_end_is_not_announced_however_late_the_pacer_is() {
+        let rate = |rps| Rate::per_second(rps).unwrap();
+        let profile = Bursts::new(rate(1.0), rate(5.0), Nanos(5 * SECOND), Nanos(30 * SECOND));
+        let schedule = Schedule::new(Box::new(profile), Some(Nanos(32 * SECOND)));
+        let timer = FakeTimer {
+            late: 10 * SECOND,
+            ..FakeTimer::new()
+        };
+        let paced = pace(&schedule, &timer, 1_000);
+        assert_eq!(paced.phases.len(), 1);
         assert_eq!(paced.tokens.len() as u64, schedule.total().unwrap());
     }
 
