@@ -38,8 +38,9 @@ pub(super) struct Pool<C> {
 #[derive(Debug)]
 struct State<C> {
     stacks: Vec<Stack<C>>,
-    /// Counts up with each turn.
+    /// The place of the stack whose turn is next, modulo their number.
     turn: usize,
+    /// Connections so far.
     made: u64,
 }
 
