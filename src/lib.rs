@@ -20,6 +20,7 @@ pub mod limiter;
 pub mod plan;
 pub mod report;
 pub mod schedule;
+pub mod server;
 pub mod signals;
 pub mod stats;
 pub mod stop;

@@ -378,6 +378,14 @@ mod tests {
         fn check(&self, _: &Check) -> Result<Decision, StoreError> {
             Err(StoreError::new("connection refused"))
         }
+
+        fn health(&self) -> Result<(), StoreError> {
+            Err(StoreError::new("connection refused"))
+        }
+
+        fn keys(&self) -> Result<u64, StoreError> {
+            Err(StoreError::new("connection refused"))
+        }
     }
 
     #[test]

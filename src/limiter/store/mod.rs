@@ -14,6 +14,18 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// The store could not be asked or did not answer; whether the request was counted is then unknown.
     fn check(&self, check: &Check) -> Result<Decision, StoreError>;
+
+    /// Whether it can be asked now.
+    ///
+    /// # Errors
+    /// Why not.
+    fn health(&self) -> Result<(), StoreError>;
+
+    /// How many keys it holds, the expired ones that are not yet forgotten included.
+    ///
+    /// # Errors
+    /// The store could not be asked or did not answer.
+    fn keys(&self) -> Result<u64, StoreError>;
 }
 
 /// Why a store gave no decision.

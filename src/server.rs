@@ -1,0 +1,114 @@
+//! What is served over HTTP by this crate: a limiter node's interface and metrics for Prometheus.
+
+use oxhttp::Server;
+use oxhttp::model::header::CONTENT_TYPE;
+use oxhttp::model::{Body, HeaderValue, Request, Response};
+use prometheus_client::encoding::text;
+use prometheus_client::registry::Registry;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+/// Where metrics are read from, by Prometheus's convention.
+pub const METRICS_PATH: &str = "/metrics";
+
+/// How often a free port is looked for, when it was taken between being found and being bound.
+const PORT_ATTEMPTS: usize = 16;
+
+/// Serves on `addr` until the process ends, and listens when this returns. Port 0 stands for any free port; the address
+/// returned has the real one.
+///
+/// oxhttp has no way to stop a server. It keeps one thread for accepting and one for each open connection, whatever
+/// their number. A connection is kept for as long as the client keeps it: oxhttp ends an idle one, if it is given a
+/// timeout, by sending a 500 that nobody asked for, which a client would take for the answer to its next request. So
+/// what this serves belongs where its clients are trusted.
+///
+/// A client's close is quiet; a connection that its client resets makes oxhttp write one line to standard error.
+///
+/// # Errors
+/// The address can't be bound, or a thread can't be started.
+pub fn serve(
+    addr: SocketAddr,
+    respond: impl Fn(&mut Request<Body>) -> Response<Body> + Send + Sync + 'static,
+) -> io::Result<SocketAddr> {
+    let respond = Arc::new(respond);
+    let serve_on = |addr| {
+        let respond = Arc::clone(&respond);
+        let server = Server::new(move |request| respond(request));
+        server.bind(addr).spawn().map(|_| addr)
+    };
+    if addr.port() != 0 {
+        return serve_on(addr);
+    }
+    on_free_port(|| {
+        // oxhttp binds by itself and doesn't tell the port it got, so it is given one that was just free.
+        let free = TcpListener::bind(addr)?.local_addr()?;
+        serve_on(free)
+    })
+}
+
+fn on_free_port(mut attempt: impl FnMut() -> io::Result<SocketAddr>) -> io::Result<SocketAddr> {
+    for _ in 1..PORT_ATTEMPTS {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            outcome => return outcome,
+        }
+    }
+    attempt()
+}
+
+/// What a `GET` of [`METRICS_PATH`] is answered: everything in `registry` in OpenMetrics 1.0 text, which Prometheus has
+/// read since its version 2.5.
+pub fn metrics_response(registry: &Registry) -> Response<Body> {
+    const OPENMETRICS: HeaderValue =
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let mut exposition = String::new();
+    text::encode(&mut exposition, registry).expect("a String takes everything");
+    let mut response = Response::new(Body::from(exposition));
+    response.headers_mut().insert(CONTENT_TYPE, OPENMETRICS);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    fn empty(_: &mut Request<Body>) -> Response<Body> {
+        Response::new(Body::empty())
+    }
+
+    #[test]
+    fn port_zero_becomes_a_real_port_that_is_listening_at_once() {
+        let addr = serve("127.0.0.1:0".parse().unwrap(), empty).unwrap();
+        assert_ne!(addr.port(), 0);
+        TcpStream::connect(addr).unwrap();
+    }
+
+    #[test]
+    fn a_taken_port_is_an_error() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let error = serve(taken.local_addr().unwrap(), empty).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn a_port_lost_in_a_race_is_tried_again_but_not_for_ever() {
+        let taken = || io::Error::from(io::ErrorKind::AddrInUse);
+        let addr = SocketAddr::from(([127, 0, 0, 1], 1));
+        let mut attempts = 0;
+        let found = on_free_port(|| {
+            attempts += 1;
+            if attempts < 3 { Err(taken()) } else { Ok(addr) }
+        });
+        assert_eq!((found.unwrap(), attempts), (addr, 3));
+
+        let mut attempts = 0;
+        let lost = on_free_port(|| {
+            attempts += 1;
+            Err(taken())
+        });
+        assert!(lost.is_err());
+        assert_eq!(attempts, PORT_ATTEMPTS);
+    }
+}
