@@ -37,7 +37,7 @@ pub enum Cluster {
 
 impl Plan {
     /// Checks what no option can be checked for alone.
-    pub fn new(arguments: &Arguments) -> Result<Plan, Refusal> {
+    pub fn new(arguments: &Arguments<Cli>) -> Result<Plan, Refusal> {
         let cli = &arguments.cli;
         let cluster = cluster(arguments)?;
         let profile: Box<dyn Profile> = match cli.burst_enabled {
@@ -64,7 +64,7 @@ impl Plan {
 
 /// Of `--demo` and `--targets` a flag wins over the other's variable; two flags contradict each
 /// other.
-fn cluster(arguments: &Arguments) -> Result<Cluster, Refusal> {
+fn cluster(arguments: &Arguments<Cli>) -> Result<Cluster, Refusal> {
     let Cli {
         targets,
         path,
@@ -90,7 +90,7 @@ fn cluster(arguments: &Arguments) -> Result<Cluster, Refusal> {
 
 /// Verifying against given certificates and verifying nothing contradict each other, wherever they
 /// come from: neither is given up silently.
-fn trust(arguments: &Arguments) -> Result<Trust, Refusal> {
+fn trust(arguments: &Arguments<Cli>) -> Result<Trust, Refusal> {
     match (&arguments.cli.ca_cert, arguments.cli.insecure) {
         (None, false) => Ok(Trust::PublicAuthorities),
         (None, true) => Ok(Trust::Anyone),
@@ -104,7 +104,7 @@ fn trust(arguments: &Arguments) -> Result<Trust, Refusal> {
 }
 
 /// The reference limiter has bounds of its own, and one path.
-fn answerable_by_the_demo(arguments: &Arguments) -> Result<(), Refusal> {
+fn answerable_by_the_demo(arguments: &Arguments<Cli>) -> Result<(), Refusal> {
     let Cli {
         path,
         limit,
@@ -122,7 +122,7 @@ fn answerable_by_the_demo(arguments: &Arguments) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn bursts(arguments: &Arguments) -> Result<Bursts, Refusal> {
+fn bursts(arguments: &Arguments<Cli>) -> Result<Bursts, Refusal> {
     let Cli {
         rps,
         burst_multiplier,

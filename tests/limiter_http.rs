@@ -1,6 +1,8 @@
 //! A limiter node as its clients meet it: bytes on a real socket.
 
-use loadgen::limiter::{AlgorithmKind, Demo, ManualClock, Micros, Node, Store, Timestamp};
+use loadgen::limiter::{
+    AlgorithmKind, Demo, FailMode, ManualClock, Micros, Node, Store, Timestamp,
+};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -80,7 +82,13 @@ fn node(kind: AlgorithmKind) -> (Node, ManualClock) {
 }
 
 fn start(name: &str, store: Arc<dyn Store>) -> Node {
-    Node::start("127.0.0.1:0".parse().unwrap(), name, store).unwrap()
+    Node::start(
+        "127.0.0.1:0".parse().unwrap(),
+        name,
+        store,
+        FailMode::Closed,
+    )
+    .unwrap()
 }
 
 fn connect() -> Connection {

@@ -4,42 +4,170 @@
 use assert_cmd::Command;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{self, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_ratelimiter");
+
+/// A node that is killed when this is dropped.
+struct RunningNode {
+    process: process::Child,
+    addr: SocketAddr,
+}
+
+impl RunningNode {
+    /// The first line it prints must be `says` and then its address.
+    fn start(command: &mut process::Command, says: &str) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let addr = line.strip_prefix(says).unwrap_or_else(|| panic!("{line}"));
+        let addr = addr.trim_end().parse().unwrap();
+        Self { process, addr }
+    }
+
+    fn in_memory() -> Self {
+        let mut command = process::Command::new(BINARY);
+        command.args(["--port", "0", "--bind", "127.0.0.1", "--node-name", "n1"]);
+        Self::start(&mut command, "n1: sliding-log in memory on http://")
+    }
+
+    fn open(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.addr).unwrap();
+        let patience = Some(Duration::from_secs(10));
+        stream.set_read_timeout(patience).unwrap();
+        stream
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = self.open();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        reply
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.process.id().cast_signed()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for RunningNode {
+    fn drop(&mut self) {
+        // Fails when it has ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
 
 #[test]
 fn it_prints_its_address_serves_and_ends_well_on_either_signal() {
     for signal in [Signal::INT, Signal::TERM] {
-        let mut node = process::Command::new(BINARY)
+        let mut command = process::Command::new(BINARY);
+        command
             .args(["--port", "0", "--node-name", "n1"])
             .env("BIND", "127.0.0.1")
-            .env("ALGORITHM", "token-bucket")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(node.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let addr = line
-            .strip_prefix("n1: token-bucket on http://")
-            .unwrap_or_else(|| panic!("{line}"))
-            .trim_end();
-
-        let mut stream = TcpStream::connect(addr).unwrap();
-        stream
-            .write_all(b"GET /health HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n")
-            .unwrap();
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).unwrap();
+            .env("ALGORITHM", "token-bucket");
+        let mut node = RunningNode::start(&mut command, "n1: token-bucket in memory on http://");
+        let reply = node.get("/health");
         assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
-
-        let pid = Pid::from_raw(node.id().cast_signed()).unwrap();
-        kill_process(pid, signal).unwrap();
-        assert_eq!(node.wait().unwrap().code(), Some(0), "{signal:?}");
+        let reply = node.get("/metrics");
+        assert!(reply.contains("application/openmetrics-text"), "{reply}");
+        assert!(reply.ends_with("# EOF\n"), "{reply}");
+        node.signal(signal);
+        assert_eq!(node.exit_code(), Some(0), "{signal:?}");
     }
+}
+
+const CHECK: &str = r#"{"key":"k","limit":1,"window_ms":60000}"#;
+
+fn check_head() -> String {
+    let length = CHECK.len();
+    format!("POST /check HTTP/1.1\r\nHost: n\r\nContent-Length: {length}\r\n\r\n")
+}
+
+#[test]
+fn a_request_that_came_before_the_signal_is_answered_after_it() {
+    let mut node = RunningNode::in_memory();
+    let mut stream = node.open();
+    let (first, last) = CHECK.split_at(5);
+    write!(stream, "{}{first}", check_head()).unwrap();
+    // By then the node has read what there is, and waits for the rest.
+    thread::sleep(Duration::from_millis(200));
+    node.signal(Signal::TERM);
+    while !node.get("/health").starts_with("HTTP/1.1 503") {
+        thread::sleep(Duration::from_millis(5));
+    }
+    write!(stream, "{last}").unwrap();
+    let mut reply = [0; 15];
+    stream.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"HTTP/1.1 200 OK");
+    assert_eq!(node.exit_code(), Some(0));
+}
+
+#[test]
+fn a_request_that_never_ends_does_not_keep_the_node_from_ending() {
+    let mut node = RunningNode::in_memory();
+    let mut stream = node.open();
+    write!(stream, "{}", check_head()).unwrap();
+    thread::sleep(Duration::from_millis(200));
+    let signalled = Instant::now();
+    node.signal(Signal::TERM);
+    assert_eq!(node.exit_code(), Some(0));
+    assert!(signalled.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut node = RunningNode::in_memory();
+    let mut stream = node.open();
+    write!(stream, "{}", check_head()).unwrap();
+    thread::sleep(Duration::from_millis(200));
+    node.signal(Signal::TERM);
+    while !node.get("/health").starts_with("HTTP/1.1 503") {
+        thread::sleep(Duration::from_millis(5));
+    }
+    node.signal(Signal::TERM);
+    assert_eq!(node.exit_code(), Some(143));
+}
+
+#[test]
+fn the_health_check_tells_a_healthy_node_from_one_that_is_not_there() {
+    let node = RunningNode::in_memory();
+    let port = node.addr.port().to_string();
+    let health_check = || {
+        let mut command = Command::new(BINARY);
+        command.arg("--healthcheck").env("PORT", &port);
+        command
+    };
+    // By default a node listens everywhere, so it is asked on loopback.
+    let output = health_check().assert().code(0).get_output().clone();
+    assert!(output.stdout.is_empty() && output.stderr.is_empty());
+    health_check()
+        .args(["--bind", "127.0.0.1"])
+        .assert()
+        .code(0);
+
+    drop(node);
+    let line = stderr_of(&mut health_check(), 1);
+    assert_eq!(line.lines().count(), 1, "{line}");
+    assert!(
+        line.contains(&format!("http://127.0.0.1:{port}/health")),
+        "{line}"
+    );
 }
 
 fn stderr_of(command: &mut Command, code: i32) -> String {
@@ -51,7 +179,7 @@ fn stderr_of(command: &mut Command, code: i32) -> String {
 #[test]
 fn bad_configuration_is_one_line_with_the_option_its_value_and_what_it_may_be() {
     for (option, variable, value, allowed) in [
-        ("--port", "PORT", "70000", "an integer from 0 to 65535"),
+        ("--port", "PORT", "70000", "a whole number from 0 to 65535"),
         (
             "--bind",
             "BIND",
@@ -64,12 +192,15 @@ fn bad_configuration_is_one_line_with_the_option_its_value_and_what_it_may_be() 
             "leaky",
             "sliding-log, fixed-window, token-bucket",
         ),
+        ("--store", "STORE", "disk", "memory"),
+        ("--store-timeout", "STORE_TIMEOUT", "0", "from 1ms to 60s"),
+        ("--fail-mode", "FAIL_MODE", "ajar", "closed or open"),
     ] {
         let by_flag = stderr_of(Command::new(BINARY).args([option, value]), 2);
         let by_variable = stderr_of(Command::new(BINARY).env(variable, value), 2);
-        for line in [by_flag, by_variable] {
+        for (name, line) in [(option, by_flag), (variable, by_variable)] {
             assert_eq!(line.lines().count(), 1, "{line}");
-            for part in [option, value, allowed] {
+            for part in [name, value, allowed] {
                 assert!(line.contains(part), "{part} is not in {line}");
             }
         }

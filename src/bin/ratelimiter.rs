@@ -1,44 +1,65 @@
 //! A limiter node of its own: parse, serve, wait for a signal.
 
+use anyhow::Context;
 use clap::Parser;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::error::ErrorKind;
-use loadgen::limiter::{AlgorithmKind, Node, SystemClock};
+use loadgen::cli::{Arguments, Refusal, values};
+use loadgen::limiter::{AlgorithmKind, FailMode, Node, StoreKind, check_health};
+use loadgen::{signals, stop::Stop};
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// A rate limiter node: POST /check decides, GET /health answers while it serves.
+/// A rate limiter node: POST /check decides, GET /health tells whether it can, GET /metrics what it did
 ///
-/// Exit codes: 0 ended by SIGINT or SIGTERM, 1 it could not serve, 2 bad configuration.
+/// Exit codes: 0 ended by SIGINT or SIGTERM (or healthy), 1 it could not serve (or is not healthy), 2 bad
+/// configuration.
 #[derive(Debug, Parser)]
-#[command(name = "ratelimiter", version)]
+#[command(
+    name = "ratelimiter",
+    version,
+    max_term_width = 100,
+    hide_possible_values = true
+)]
 struct Options {
     /// The port to listen on; 0 picks a free one
-    #[arg(long, env = "PORT", default_value = "8000", value_parser = port)]
+    #[arg(long, env, hide_env_values = true, default_value = "8000",
+          value_parser = |text: &str| values::whole::<u16>(text, 0..=u16::MAX),
+          allow_hyphen_values = true)]
     port: u16,
 
     /// The IP address to listen on
-    #[arg(long, env = "BIND", default_value = "0.0.0.0", value_parser = ip_address)]
+    #[arg(long, env, hide_env_values = true, default_value = "0.0.0.0", value_parser = ip_address)]
     bind: IpAddr,
 
-    /// How requests are limited
-    #[arg(long, env = "ALGORITHM", default_value = "sliding-log", value_parser = algorithms())]
+    /// How requests are limited: sliding-log, fixed-window or token-bucket
+    #[arg(long, env, hide_env_values = true, default_value = "sliding-log",
+          value_parser = str::parse::<AlgorithmKind>)]
     algorithm: AlgorithmKind,
 
+    /// Where the counts are kept: memory, each node counting alone, or redis://host:port/db, all nodes together
+    #[arg(long, env, hide_env_values = true, default_value = "memory",
+          value_parser = str::parse::<StoreKind>)]
+    store: StoreKind,
+
+    /// How long the store may take for an answer: 0.5 is half a second, as is 500ms
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", default_value = "500ms",
+          value_parser = store_timeout, allow_hyphen_values = true)]
+    store_timeout: Duration,
+
+    /// What a check is answered while the store fails: closed (503) or open (200, marked)
+    #[arg(long, env, hide_env_values = true, default_value = "closed",
+          value_parser = str::parse::<FailMode>)]
+    fail_mode: FailMode,
+
     /// What the node calls itself in its answers [default: node-PORT]
-    #[arg(long, env = "NODE_NAME")]
+    #[arg(long, env, hide_env_values = true)]
     node_name: Option<String>,
-}
 
-fn port(text: &str) -> Result<u16, &'static str> {
-    text.parse()
-        .map_err(|_| "must be an integer from 0 to 65535")
-}
-
-fn algorithms() -> impl TypedValueParser<Value = AlgorithmKind> {
-    PossibleValuesParser::new(AlgorithmKind::ALL.iter().map(|kind| kind.name()))
-        .try_map(|name| name.parse::<AlgorithmKind>())
+    /// Ask the node that listens on this port of this machine whether it is healthy, instead of serving
+    #[arg(long)]
+    healthcheck: bool,
 }
 
 fn ip_address(text: &str) -> Result<IpAddr, &'static str> {
@@ -46,59 +67,69 @@ fn ip_address(text: &str) -> Result<IpAddr, &'static str> {
         .map_err(|_| "must be an IP address such as 0.0.0.0, 127.0.0.1 or ::")
 }
 
+fn store_timeout(text: &str) -> Result<Duration, String> {
+    let range = Duration::from_millis(1)..=Duration::from_secs(60);
+    values::time(text, range, "from 1ms to 60s")
+}
+
+/// For requests that are being answered at the end. The store's timeout is well within it unless it was raised.
+const FINISH: Duration = Duration::from_secs(5);
+
+/// Longer than a store's timeout by default, shorter than a container engine's patience.
+const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
 fn main() -> ExitCode {
-    let options = match Options::try_parse() {
-        Ok(options) => options,
-        Err(error) => return explain(&error),
-    };
-    match serve(options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("ratelimiter: {error:#}");
-            ExitCode::FAILURE
+    let options: Options = match Arguments::parse(std::env::args_os()) {
+        Ok(arguments) => arguments.cli,
+        Err(Refusal::Asked(text)) => {
+            return match io::stdout().write_all(text.as_bytes()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => give_up(1, format!("standard output: {error}")),
+            };
         }
+        Err(Refusal::Wrong(line)) => return give_up(2, line),
+    };
+    let addr = SocketAddr::new(options.bind, options.port);
+    if options.healthcheck {
+        return match check_health(addr, HEALTHCHECK_TIMEOUT) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => give_up(1, why),
+        };
+    }
+    match serve(addr, options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => give_up(1, format!("{error:#}")),
     }
 }
 
-fn serve(options: Options) -> anyhow::Result<()> {
-    use anyhow::Context;
+fn give_up(code: u8, why: String) -> ExitCode {
+    let _ = writeln!(io::stderr(), "ratelimiter: {why}");
+    ExitCode::from(code)
+}
 
-    let (stop, stopped) = mpsc::channel();
-    ctrlc::set_handler(move || {
-        // Nobody listens once the first signal has been heard.
-        let _ = stop.send(());
-    })?;
-
-    let addr = SocketAddr::new(options.bind, options.port);
+fn serve(addr: SocketAddr, options: Options) -> anyhow::Result<()> {
+    let stop = Arc::new(Stop::default());
+    signals::install(stop.clone()).context("signal handlers")?;
+    let store = options
+        .store
+        .open(options.algorithm, options.store_timeout)
+        .context("the store")?;
     let name = options
         .node_name
         .unwrap_or_else(|| format!("node-{}", options.port));
-    let store = options.algorithm.in_memory(SystemClock::new());
-    let node = Node::start(addr, name, store).with_context(|| format!("can't listen on {addr}"))?;
-    println!(
-        "{}: {} on http://{}",
+    let node = Node::start(addr, name, store, options.fail_mode)
+        .with_context(|| format!("can't listen on {addr}"))?;
+    // A node serves whether or not somebody reads this.
+    let _ = writeln!(
+        io::stdout(),
+        "{}: {} in {} on http://{}",
         node.name(),
         options.algorithm,
+        options.store,
         node.addr()
     );
 
-    stopped.recv()?;
+    stop.wait(Duration::MAX);
+    node.finish(FINISH);
     Ok(())
-}
-
-/// Prints clap's answer: help in full, an error as one line.
-fn explain(error: &clap::Error) -> ExitCode {
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    ) {
-        print!("{error}");
-        return ExitCode::SUCCESS;
-    }
-    // Clap's hints and usage come after an empty line.
-    let text = error.to_string();
-    let message = text.split("\n\n").next().unwrap_or_default();
-    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    eprintln!("ratelimiter: {}", line.trim_start_matches("error: "));
-    ExitCode::from(2)
 }

@@ -2,6 +2,7 @@
 
 use super::algorithm::AlgorithmKind;
 use super::clock::SystemClock;
+use super::fail_mode::FailMode;
 use super::node::Node;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,7 +12,6 @@ const NODES: usize = 3;
 
 /// Three nodes, `demo-1` to `demo-3`, on free loopback ports. They share one memory store with the sliding log, so the
 /// cluster as a whole keeps each key's limit. Like [`Node`], they serve until the process ends.
-#[derive(Debug)]
 pub struct Demo {
     nodes: Vec<Node>,
 }
@@ -23,7 +23,10 @@ impl Demo {
         let store = AlgorithmKind::SlidingLog.in_memory(SystemClock::new());
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let nodes = (1..=NODES)
-            .map(|number| Node::start(any_port, format!("demo-{number}"), Arc::clone(&store)))
+            .map(|number| {
+                let (name, store) = (format!("demo-{number}"), Arc::clone(&store));
+                Node::start(any_port, name, store, FailMode::Closed)
+            })
             .collect::<io::Result<_>>()?;
         Ok(Self { nodes })
     }

@@ -3,7 +3,8 @@
 //! | request | response |
 //! | --- | --- |
 //! | `POST /check` with `{"key":"k","limit":100,"window_ms":60000}` | 200 allowed, 429 blocked |
-//! | `GET /health`, `HEAD /health` | 200 |
+//! | `GET /health`, `HEAD /health` | 200 while checks can be decided, 503 while the store fails or the node stops |
+//! | `GET /metrics`, `HEAD /metrics` | 200 with what [`metrics`](super::metrics) lists, in OpenMetrics text |
 //!
 //! Fields besides these three are ignored, and so is the request's `Content-Type`. Both answers to a check carry
 //! `{"allowed":true,"limit":100,"remaining":99,"reset_ms":60000,"node":"demo-1"}`, a 429 also `retry_after_ms`; and
@@ -18,19 +19,32 @@
 //!
 //! Refusals are `{"error":"…"}`, with `"field"` where one field is to blame: 400, 404, 405 (with `Allow`), 413, and 503
 //! when the store fails. What is not HTTP at all oxhttp refuses by itself, with a 400 in plain text.
+//!
+//! Under [`FailMode::Open`] a check that the store failed is a 200 instead, which no decision is behind: its body is
+//! `{"allowed":true,"error":"…","node":"demo-1"}`, it carries none of the headers above but
+//! `X-RateLimit-Failure-Mode-Allowed: true` (named as Envoy names the mark of its own failure mode).
 
 use super::check::{Check, CheckError, Decision, Key, Limit, Window};
+use super::fail_mode::FailMode;
+use super::metrics::MeteredStore;
 use super::store::{Store, StoreError};
+use crate::server::{METRICS_PATH, metrics_response};
 use oxhttp::model::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use oxhttp::model::{Body, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use prometheus_client::registry::Registry;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use thiserror::Error;
 
 /// Where checks are posted to.
 pub const CHECK_PATH: &str = "/check";
+
+/// Whether the node can decide.
+pub(super) const HEALTH_PATH: &str = "/health";
 
 /// The largest body that is read as a check, in bytes.
 const MAX_BODY: u64 = 64 * 1024;
@@ -44,45 +58,103 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const X_RATE_LIMIT_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const X_RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const X_RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+const X_RATE_LIMIT_FAILURE_MODE_ALLOWED: HeaderName =
+    HeaderName::from_static("x-ratelimit-failure-mode-allowed");
 
-/// The response of the node called `node`. It never panics, whatever the request.
-pub(super) fn respond(
-    request: &mut Request<Body>,
-    node: &str,
-    store: &dyn Store,
-) -> Response<Body> {
-    let mut response = route(request, node, store).unwrap_or_else(|refusal| refusal.response());
-    discard_body(request);
-    if request.method() == Method::HEAD {
-        *response.body_mut() = Body::empty();
-    }
-    response
+/// What a node answers with.
+pub(super) struct Service {
+    name: Arc<str>,
+    store: Arc<MeteredStore>,
+    registry: Registry,
+    fail_mode: FailMode,
+    stopping: AtomicBool,
+    /// Shared by every response until it has been written.
+    answering: Arc<()>,
 }
 
-fn route(
-    request: &mut Request<Body>,
-    node: &str,
-    store: &dyn Store,
-) -> Result<Response<Body>, Refusal> {
-    match (request.uri().path(), request.method()) {
-        (CHECK_PATH, &Method::POST) => {
-            let check = parse_check(&read_body(request)?)?;
-            let decision = store.check(&check)?;
-            Ok(decision_response(&decision, check.window, node))
+impl Service {
+    pub fn new(name: Arc<str>, store: Arc<dyn Store>, fail_mode: FailMode) -> Self {
+        let (store, registry) = MeteredStore::new(store, &name);
+        Self {
+            name,
+            store,
+            registry,
+            fail_mode,
+            stopping: AtomicBool::new(false),
+            answering: Arc::default(),
         }
-        (CHECK_PATH, _) => Err(Refusal::Method { allow: "POST" }),
-        ("/health", &Method::GET | &Method::HEAD) => {
-            Ok(json(StatusCode::OK, &Health { status: "ok", node }))
+    }
+
+    /// From now on the node is not healthy, which whoever shares out requests among nodes may notice.
+    pub fn begin_to_stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether any request is being answered.
+    pub fn is_answering(&self) -> bool {
+        Arc::strong_count(&self.answering) > 1
+    }
+
+    /// Never panics, whatever the request.
+    pub fn respond(&self, request: &mut Request<Body>) -> Response<Body> {
+        let answering = Arc::clone(&self.answering);
+        let mut response = self
+            .route(request)
+            .unwrap_or_else(|refusal| refusal.response());
+        discard_body(request);
+        if request.method() == Method::HEAD {
+            *response.body_mut() = Body::empty();
         }
-        ("/health", _) => Err(Refusal::Method { allow: "GET, HEAD" }),
-        _ => Err(Refusal::Path),
+        // oxhttp drops a response once it has been written.
+        response.extensions_mut().insert(answering);
+        response
+    }
+
+    fn route(&self, request: &mut Request<Body>) -> Result<Response<Body>, Refusal> {
+        match (request.uri().path(), request.method()) {
+            (CHECK_PATH, &Method::POST) => {
+                let check = parse_check(&read_body(request)?)?;
+                self.check(&check)
+            }
+            (CHECK_PATH, _) => Err(Refusal::Method { allow: "POST" }),
+            (HEALTH_PATH, &Method::GET | &Method::HEAD) => Ok(self.health()),
+            (METRICS_PATH, &Method::GET | &Method::HEAD) => Ok(metrics_response(&self.registry)),
+            (HEALTH_PATH | METRICS_PATH, _) => Err(Refusal::Method { allow: "GET, HEAD" }),
+            _ => Err(Refusal::Path),
+        }
+    }
+
+    fn check(&self, check: &Check) -> Result<Response<Body>, Refusal> {
+        match (self.store.check(check), self.fail_mode) {
+            (Ok(decision), _) => Ok(decision_response(&decision, check.window, &self.name)),
+            (Err(error), FailMode::Closed) => Err(error.into()),
+            (Err(error), FailMode::Open) => Ok(undecided_response(error, &self.name)),
+        }
+    }
+
+    fn health(&self) -> Response<Body> {
+        let error = match self.store.health() {
+            _ if self.stopping.load(Ordering::Relaxed) => Some("the node stops".to_owned()),
+            Ok(()) => None,
+            Err(error) => Some(Refusal::Store(error).to_string()),
+        };
+        let (status, word) = match error {
+            None => (StatusCode::OK, "ok"),
+            Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        };
+        let health = Health {
+            status: word,
+            error,
+            node: &self.name,
+        };
+        json(status, &health)
     }
 }
 
 /// Why a request got no decision.
 #[derive(Debug, Error)]
 enum Refusal {
-    #[error("no such path; there are POST /check and GET /health")]
+    #[error("no such path; there are POST /check, GET /health and GET /metrics")]
     Path,
     #[error("no such method here; there are {allow}")]
     Method { allow: &'static str },
@@ -130,6 +202,8 @@ impl Refusal {
 #[derive(Serialize)]
 struct Health<'a> {
     status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
     node: &'a str,
 }
 
@@ -148,6 +222,13 @@ struct Answer<'a> {
     reset_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
+    node: &'a str,
+}
+
+#[derive(Serialize)]
+struct Undecided<'a> {
+    allowed: bool,
+    error: String,
     node: &'a str,
 }
 
@@ -233,6 +314,20 @@ fn decision_response(decision: &Decision, window: Window, node: &str) -> Respons
     if let Some(wait) = decision.retry_after() {
         headers.insert(RETRY_AFTER, wait.as_secs_ceil().into());
     }
+    response
+}
+
+fn undecided_response(error: StoreError, node: &str) -> Response<Body> {
+    let undecided = Undecided {
+        allowed: true,
+        error: Refusal::Store(error).to_string(),
+        node,
+    };
+    let mut response = json(StatusCode::OK, &undecided);
+    response.headers_mut().insert(
+        X_RATE_LIMIT_FAILURE_MODE_ALLOWED,
+        HeaderValue::from_static("true"),
+    );
     response
 }
 
@@ -388,16 +483,149 @@ mod tests {
         }
     }
 
+    fn service(store: Arc<dyn Store>, fail_mode: FailMode) -> Service {
+        Service::new("n".into(), store, fail_mode)
+    }
+
+    fn ask(service: &Service, method: Method, path: &str) -> Response<Body> {
+        let body = r#"{"key":"k","limit":1,"window_ms":60000}"#;
+        let request = Request::builder().method(method).uri(path);
+        service.respond(&mut request.body(Body::from(body)).unwrap())
+    }
+
+    fn text(response: Response<Body>) -> String {
+        response.into_body().to_string().unwrap()
+    }
+
     #[test]
-    fn a_store_that_fails_is_a_503_that_says_why() {
-        let body = r#"{"key":"k","limit":1,"window_ms":1}"#;
-        let mut request = Request::post("/check").body(Body::from(body)).unwrap();
-        let response = respond(&mut request, "n", &Broken);
+    fn failing_closed_is_a_503_that_says_why() {
+        let service = service(Arc::new(Broken), FailMode::Closed);
+        let response = ask(&service, Method::POST, "/check");
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(
-            response.into_body().to_string().unwrap(),
+            text(response),
             r#"{"error":"the store failed: connection refused"}"#
         );
+    }
+
+    #[test]
+    fn failing_open_is_a_200_that_is_marked_and_promises_nothing() {
+        let service = service(Arc::new(Broken), FailMode::Open);
+        let response = ask(&service, Method::POST, "/check");
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(
+            response.headers()["x-ratelimit-failure-mode-allowed"],
+            "true"
+        );
+        for promise in ["ratelimit", "x-ratelimit-remaining", "retry-after"] {
+            assert!(!response.headers().contains_key(promise), "{promise}");
+        }
+        assert_eq!(
+            text(response),
+            r#"{"allowed":true,"error":"the store failed: connection refused","node":"n"}"#
+        );
+    }
+
+    #[test]
+    fn a_malformed_check_is_refused_even_when_failing_open() {
+        let service = service(Arc::new(Broken), FailMode::Open);
+        let mut request = Request::post("/check").body(Body::from("{}")).unwrap();
+        assert_eq!(
+            service.respond(&mut request).status(),
+            StatusCode::BAD_REQUEST
+        );
+    }
+
+    #[test]
+    fn health_is_the_stores_until_the_node_stops() {
+        let working = service(
+            AlgorithmKind::TokenBucket.in_memory(ManualClock::default()),
+            FailMode::Closed,
+        );
+        let health = |service: &Service| {
+            let response = ask(service, Method::GET, "/health");
+            (response.status().as_u16(), text(response))
+        };
+        assert_eq!(
+            health(&working),
+            (200, r#"{"status":"ok","node":"n"}"#.to_owned())
+        );
+        working.begin_to_stop();
+        let stops = r#"{"status":"unavailable","error":"the node stops","node":"n"}"#;
+        assert_eq!(health(&working), (503, stops.to_owned()));
+
+        let broken = service(Arc::new(Broken), FailMode::Open);
+        let failed =
+            r#"{"status":"unavailable","error":"the store failed: connection refused","node":"n"}"#;
+        assert_eq!(health(&broken), (503, failed.to_owned()));
+    }
+
+    #[test]
+    fn a_request_is_being_answered_until_its_response_is_dropped() {
+        let service = service(Arc::new(Broken), FailMode::Closed);
+        assert!(!service.is_answering());
+        let response = ask(&service, Method::POST, "/check");
+        assert!(service.is_answering());
+        drop(response);
+        assert!(!service.is_answering());
+    }
+
+    #[test]
+    fn every_check_is_counted_by_its_result_and_every_failed_call_of_the_store() {
+        let metrics = |service: &Service| text(ask(service, Method::GET, "/metrics"));
+        let holds = |text: &str, lines: &[&str]| {
+            for line in lines {
+                assert!(text.lines().any(|l| l == *line), "{line} is not in\n{text}");
+            }
+        };
+
+        let working = service(
+            AlgorithmKind::TokenBucket.in_memory(ManualClock::default()),
+            FailMode::Closed,
+        );
+        for _ in 0..3 {
+            ask(&working, Method::POST, "/check");
+        }
+        ask(&working, Method::POST, "/elsewhere");
+        let text = metrics(&working);
+        holds(
+            &text,
+            &[
+                r#"ratelimiter_requests_checked_total{result="allowed"} 1"#,
+                r#"ratelimiter_requests_checked_total{result="blocked"} 2"#,
+                r#"ratelimiter_requests_checked_total{result="error"} 0"#,
+                "ratelimiter_decision_duration_seconds_count 3",
+                "ratelimiter_store_errors_total 0",
+                "ratelimiter_keys 1",
+                concat!(
+                    r#"ratelimiter_build_info{version=""#,
+                    env!("CARGO_PKG_VERSION"),
+                    r#"",node="n"} 1"#
+                ),
+            ],
+        );
+
+        for mode in [FailMode::Closed, FailMode::Open] {
+            let broken = service(Arc::new(Broken), mode);
+            ask(&broken, Method::POST, "/check");
+            ask(&broken, Method::GET, "/health");
+            let text = metrics(&broken);
+            holds(
+                &text,
+                &[
+                    r#"ratelimiter_requests_checked_total{result="allowed"} 0"#,
+                    r#"ratelimiter_requests_checked_total{result="error"} 1"#,
+                ],
+            );
+            assert!(!text.contains("ratelimiter_keys "), "{text}");
+            // The check, the health check, and the keys of this scrape or the next.
+            let text = metrics(&broken);
+            let errors = |n| format!("ratelimiter_store_errors_total {n}");
+            assert!(
+                text.contains(&errors(3)) || text.contains(&errors(4)),
+                "{text}"
+            );
+        }
     }
 
     fn near_json() -> impl Strategy<Value = String> {
@@ -425,7 +653,7 @@ mod tests {
                 Body::from(body)
             };
             let mut request = Request::post("/check").body(body).unwrap();
-            let response = respond(&mut request, "n", &*store);
+            let response = service(store, FailMode::Closed).respond(&mut request);
             prop_assert!([200, 400].contains(&response.status().as_u16()));
             let text = response.into_body().to_string().unwrap();
             prop_assert!(serde_json::from_str::<serde_json::Value>(&text).unwrap().is_object());

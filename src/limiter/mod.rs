@@ -6,6 +6,8 @@
 //! | [`clock`] | time as a value: [`Timestamp`], [`Micros`], and the [`Clock`]s that read it |
 //! | [`algorithm`] | the algorithms: pure functions of a key's state and the time, one file each |
 //! | [`store`] | where the keys' states live: the [`Store`] trait and its implementations, one file each |
+//! | [`fail_mode`] | what is answered while a store fails: [`FailMode`] |
+//! | [`metrics`] | what a node counts, for Prometheus |
 //! | [`node`] | a store served over HTTP: [`Node`] |
 //! | [`demo`] | three nodes on one store: [`Demo`] |
 //!
@@ -17,7 +19,9 @@ pub mod algorithm;
 pub mod check;
 pub mod clock;
 pub mod demo;
+pub mod fail_mode;
 mod http;
+pub mod metrics;
 pub mod node;
 pub mod store;
 
@@ -25,6 +29,7 @@ pub use algorithm::{Algorithm, AlgorithmKind};
 pub use check::{Check, CheckError, Decision, Key, Limit, Window};
 pub use clock::{Clock, ManualClock, Micros, SystemClock, Timestamp};
 pub use demo::Demo;
+pub use fail_mode::FailMode;
 pub use http::CHECK_PATH;
-pub use node::Node;
-pub use store::{MemoryStore, Store, StoreError};
+pub use node::{Node, check_health};
+pub use store::{MemoryStore, Store, StoreError, StoreKind};

@@ -1,7 +1,9 @@
 //! Where the keys' states live, one file each.
 
+mod kind;
 mod memory;
 
+pub use kind::{StoreKind, UnknownStore};
 pub use memory::MemoryStore;
 
 use super::check::{Check, Decision};

@@ -1,20 +1,20 @@
 //! Flags and environment variables: what they are called, what they mean, what they may be.
 
+mod arguments;
+pub mod values;
+
+pub use arguments::{Arguments, Refusal};
+
 use crate::client::Authorities;
 use crate::schedule::Rate;
+use clap::Parser;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
-use jiff::SpanRelativeTo;
-use std::ffi::{OsStr, OsString};
-use std::fmt::Display;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::ops::RangeInclusive;
-use std::str::FromStr;
 use std::time::Duration;
 use uuid::Uuid;
+use values::{MAX_DURATION, boolean, duration, some_time, time, timeout, whole};
 
 /// Sends checks to every node of a rate-limiter cluster on an exact, open-loop schedule, and
 /// counts what was allowed, blocked and failed.
@@ -128,146 +128,6 @@ pub struct Cli {
     pub demo: bool,
 }
 
-/// The command line as given, and which option came from where.
-#[derive(Debug)]
-pub struct Arguments {
-    pub cli: Cli,
-    matches: ArgMatches,
-}
-
-/// Why there is nothing to run.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Help or version was asked for: this text, on standard output.
-    Asked(String),
-    /// One line that names the option, its value and what is allowed.
-    Wrong(String),
-}
-
-impl Arguments {
-    /// Parses flags, then environment variables, then defaults. `arguments` begins with the
-    /// program's name.
-    pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, Refusal> {
-        let typed: Vec<_> = arguments.into_iter().collect();
-        let refuse = |error| refusal(&error, &typed);
-        let matches = Cli::command()
-            .try_get_matches_from(&typed)
-            .map_err(refuse)?;
-        let cli = Cli::from_arg_matches(&matches).map_err(refuse)?;
-        Ok(Arguments { cli, matches })
-    }
-
-    /// Whether an option was given as a flag, by its variable, or not at all.
-    pub fn source(&self, option: &str) -> Option<ValueSource> {
-        self.matches.value_source(option)
-    }
-
-    /// What an option was given by: its flag or its variable.
-    pub fn name(&self, option: &str) -> String {
-        match self.source(option) {
-            Some(ValueSource::EnvVariable) => variable(option),
-            _ => flag(option),
-        }
-    }
-
-    /// The line that refuses an option's value: under the variable's name if that gave it.
-    pub fn refuse(&self, option: &str, allowed: impl Display) -> Refusal {
-        let name = self.name(option);
-        let raw = self.matches.get_raw(option).into_iter().flatten().next();
-        let value = raw.map(|value| value.to_string_lossy()).unwrap_or_default();
-        Refusal::Wrong(format!("{name} '{value}': {allowed}"))
-    }
-}
-
-fn flag(option: &str) -> String {
-    format!("--{}", option.replace('_', "-"))
-}
-
-fn variable(option: &str) -> String {
-    let command = Cli::command();
-    let argument = command
-        .get_arguments()
-        .find(|argument| argument.get_id() == option);
-    let name = argument.and_then(|argument| argument.get_env());
-    name.map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
-}
-
-/// clap's message in one line, with the variable's name where a variable gave the value: clap
-/// itself names the flag either way.
-fn refusal(error: &clap::Error, typed: &[OsString]) -> Refusal {
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    ) {
-        return Refusal::Asked(error.render().to_string());
-    }
-    let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        _ => None,
-    };
-    if error.kind() == ErrorKind::ValueValidation
-        && let Some(argument) = context(ContextKind::InvalidArg)
-        && let Some(value) = context(ContextKind::InvalidValue)
-    {
-        let flag = argument.split(' ').next().unwrap_or_default();
-        let reason = std::error::Error::source(error).map(ToString::to_string);
-        let name = if was_typed(flag, typed) {
-            flag.to_owned()
-        } else {
-            variable(&flag.trim_start_matches('-').replace('-', "_"))
-        };
-        return Refusal::Wrong(format!("{name} '{value}': {}", reason.unwrap_or_default()));
-    }
-    if error.kind() == ErrorKind::InvalidUtf8 {
-        return Refusal::Wrong(format!("{}: must be text in UTF-8", not_utf8(typed)));
-    }
-    let text = error.render().to_string();
-    let lines = text.lines().map(str::trim);
-    let told: Vec<_> = lines
-        .filter(|line| line.starts_with("error:") || line.starts_with("tip:"))
-        .map(|line| line.trim_start_matches("error: "))
-        .collect();
-    Refusal::Wrong(told.join("; "))
-}
-
-fn was_typed(flag: &str, typed: &[OsString]) -> bool {
-    typed.iter().any(|argument| {
-        argument.to_str().is_some_and(|argument| {
-            let rest = argument.strip_prefix(flag);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
-        })
-    })
-}
-
-/// What is not UTF-8: an argument, with the flag before it, or a variable.
-fn not_utf8(typed: &[OsString]) -> String {
-    if let Some(place) = typed
-        .iter()
-        .position(|argument| argument.to_str().is_none())
-    {
-        let flag = typed[..place].last().filter(|_| place > 1);
-        let argument = typed[place].to_string_lossy();
-        return match flag
-            .and_then(|flag| flag.to_str())
-            .filter(|flag| flag.starts_with("--"))
-        {
-            Some(flag) => format!("{flag} '{argument}'"),
-            None => argument.into_owned(),
-        };
-    }
-    let command = Cli::command();
-    let variables = command
-        .get_arguments()
-        .filter_map(|argument| argument.get_env());
-    let wrong = variables.filter_map(|name| Some((name, std::env::var_os(name)?)));
-    wrong
-        .filter(|(_, value)| value.to_str().is_none())
-        .map(|(name, value)| format!("{} '{}'", name.display(), value.display()))
-        .next()
-        .unwrap_or_default()
-}
-
 /// A list of URLs with no empty element.
 #[derive(Debug, Clone)]
 pub struct Urls(pub Vec<String>);
@@ -310,64 +170,12 @@ fn number(text: &str) -> Option<f64> {
     text.trim().parse().ok()
 }
 
-/// Longer than anyone runs anything, and short enough that no sum of times overflows.
-const MAX_DURATION: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-fn duration(text: &str) -> Result<Duration, String> {
-    time(
-        text,
-        Duration::ZERO..=MAX_DURATION,
-        "0 or more, at most 3650d",
-    )
-}
-
-fn some_time(text: &str) -> Result<Duration, String> {
-    time(
-        text,
-        Duration::from_millis(1)..=MAX_DURATION,
-        "from 1ms to 3650d",
-    )
-}
-
-fn timeout(text: &str) -> Result<Duration, String> {
-    time(
-        text,
-        Duration::from_millis(1)..=Duration::from_secs(3600),
-        "from 1ms to 1h",
-    )
-}
-
 fn stats_interval(text: &str) -> Result<Duration, String> {
     time(
         text,
         Duration::from_millis(10)..=MAX_DURATION,
         "from 10ms to 3650d",
     )
-}
-
-/// Plain numbers are seconds.
-fn time(text: &str, range: RangeInclusive<Duration>, allowed: &str) -> Result<Duration, String> {
-    let text = text.trim();
-    let plain = text.ends_with(|c: char| c.is_ascii_digit() || c == '.');
-    let with_unit = if plain {
-        format!("{text}s")
-    } else {
-        text.to_owned()
-    };
-    jiff::Span::from_str(&with_unit)
-        .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
-        .ok()
-        .and_then(|duration| Duration::try_from(duration).ok())
-        .filter(|duration| range.contains(duration))
-        .ok_or_else(|| format!("must be seconds, or a time such as 90s, 2m or 1h30m; {allowed}"))
-}
-
-fn boolean(text: &str) -> Result<bool, String> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" => Ok(true),
-        "false" | "0" | "no" => Ok(false),
-        _ => Err("must be true, false, 1, 0, yes or no".to_owned()),
-    }
 }
 
 /// Several times as large as the bundle of all public authorities.
@@ -388,19 +196,6 @@ fn authorities(file: &OsStr) -> Result<Authorities, String> {
         .map_err(|error| error.to_string())
         .and_then(|pem| Authorities::from_pem(&pem))
         .map_err(|why| format!("must be a PEM file with one or more certificates; {why}"))
-}
-
-fn whole<T: FromStr + PartialOrd + Display>(
-    text: &str,
-    range: RangeInclusive<T>,
-) -> Result<T, String> {
-    let parsed = text
-        .trim()
-        .parse()
-        .ok()
-        .filter(|number| range.contains(number));
-    let (least, most) = (range.start(), range.end());
-    parsed.ok_or_else(|| format!("must be a whole number from {least} to {most}"))
 }
 
 fn workers(text: &str) -> Result<usize, String> {
@@ -446,32 +241,11 @@ fn path(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory;
 
     #[test]
     fn the_definitions_are_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_are_seconds_unless_they_have_a_unit() {
-        for (text, millis) in [
-            ("60", 60_000),
-            ("0.5", 500),
-            ("90s", 90_000),
-            ("2m", 120_000),
-            ("1h30m", 5_400_000),
-            ("250ms", 250),
-            ("2d", 172_800_000),
-            ("1w", 604_800_000),
-            (" 5 ", 5_000),
-        ] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
-        }
-        for bad in [
-            "", "x", "5x", "-1", "-5s", "1e3", "NaN", "inf", "s", "1 5", "3651d", "1mo",
-        ] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

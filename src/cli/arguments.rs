@@ -1,0 +1,146 @@
+//! From a command line to values, or to one line that says what is wrong with it.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, Parser};
+use std::ffi::OsString;
+use std::fmt::Display;
+
+/// The command line as given, and which option came from where.
+#[derive(Debug)]
+pub struct Arguments<O> {
+    pub cli: O,
+    matches: ArgMatches,
+}
+
+impl<O: Parser> Arguments<O> {
+    /// Parses flags, then environment variables, then defaults. `arguments` begins with the
+    /// program's name.
+    pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Refusal> {
+        let typed: Vec<_> = arguments.into_iter().collect();
+        let refuse = |error| refusal(&error, &O::command(), &typed);
+        let matches = O::command().try_get_matches_from(&typed).map_err(refuse)?;
+        let cli = O::from_arg_matches(&matches).map_err(refuse)?;
+        Ok(Self { cli, matches })
+    }
+
+    /// Whether an option was given as a flag, by its variable, or not at all.
+    pub fn source(&self, option: &str) -> Option<ValueSource> {
+        self.matches.value_source(option)
+    }
+
+    /// What an option was given by: its flag or its variable.
+    pub fn name(&self, option: &str) -> String {
+        match self.source(option) {
+            Some(ValueSource::EnvVariable) => variable(&O::command(), option),
+            _ => flag(option),
+        }
+    }
+
+    /// The line that refuses an option's value: under the variable's name if that gave it.
+    pub fn refuse(&self, option: &str, allowed: impl Display) -> Refusal {
+        let name = self.name(option);
+        let raw = self.matches.get_raw(option).into_iter().flatten().next();
+        let value = raw.map(|value| value.to_string_lossy()).unwrap_or_default();
+        Refusal::Wrong(format!("{name} '{value}': {allowed}"))
+    }
+}
+
+/// Why there is nothing to run.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Help or version was asked for: this text, on standard output.
+    Asked(String),
+    /// One line that names the option, its value and what is allowed.
+    Wrong(String),
+}
+
+fn flag(option: &str) -> String {
+    format!("--{}", option.replace('_', "-"))
+}
+
+fn variable(command: &Command, option: &str) -> String {
+    let argument = command
+        .get_arguments()
+        .find(|argument| argument.get_id() == option);
+    let name = argument.and_then(|argument| argument.get_env());
+    name.map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// clap's message in one line, with the variable's name where a variable gave the value: clap
+/// itself names the flag either way.
+fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]) -> Refusal {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        return Refusal::Asked(error.render().to_string());
+    }
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    if error.kind() == ErrorKind::ValueValidation
+        && let Some(argument) = context(ContextKind::InvalidArg)
+        && let Some(value) = context(ContextKind::InvalidValue)
+    {
+        let flag = argument.split(' ').next().unwrap_or_default();
+        let reason = std::error::Error::source(error).map(ToString::to_string);
+        let name = if was_typed(flag, typed) {
+            flag.to_owned()
+        } else {
+            variable(command, &flag.trim_start_matches('-').replace('-', "_"))
+        };
+        return Refusal::Wrong(format!("{name} '{value}': {}", reason.unwrap_or_default()));
+    }
+    if error.kind() == ErrorKind::InvalidUtf8 {
+        return Refusal::Wrong(format!(
+            "{}: must be text in UTF-8",
+            not_utf8(command, typed)
+        ));
+    }
+    let text = error.render().to_string();
+    let lines = text.lines().map(str::trim);
+    let told: Vec<_> = lines
+        .filter(|line| line.starts_with("error:") || line.starts_with("tip:"))
+        .map(|line| line.trim_start_matches("error: "))
+        .collect();
+    Refusal::Wrong(told.join("; "))
+}
+
+fn was_typed(flag: &str, typed: &[OsString]) -> bool {
+    typed.iter().any(|argument| {
+        argument.to_str().is_some_and(|argument| {
+            let rest = argument.strip_prefix(flag);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        })
+    })
+}
+
+/// What is not UTF-8: an argument, with the flag before it, or a variable.
+fn not_utf8(command: &Command, typed: &[OsString]) -> String {
+    if let Some(place) = typed
+        .iter()
+        .position(|argument| argument.to_str().is_none())
+    {
+        let flag = typed[..place].last().filter(|_| place > 1);
+        let argument = typed[place].to_string_lossy();
+        return match flag
+            .and_then(|flag| flag.to_str())
+            .filter(|flag| flag.starts_with("--"))
+        {
+            Some(flag) => format!("{flag} '{argument}'"),
+            None => argument.into_owned(),
+        };
+    }
+    let variables = command
+        .get_arguments()
+        .filter_map(|argument| argument.get_env());
+    let wrong = variables.filter_map(|name| Some((name, std::env::var_os(name)?)));
+    wrong
+        .filter(|(_, value)| value.to_str().is_none())
+        .map(|(name, value)| format!("{} '{}'", name.display(), value.display()))
+        .next()
+        .unwrap_or_default()
+}

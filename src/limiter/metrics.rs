@@ -1,0 +1,128 @@
+//! What a node counts, for Prometheus.
+//!
+//! | metric | |
+//! | --- | --- |
+//! | `ratelimiter_requests_checked_total{result}` | checks by `allowed`, `blocked`, and `error`: the store gave no decision, whatever the node then answered |
+//! | `ratelimiter_decision_duration_seconds` | histogram of the time the store took for a check, with or without a decision |
+//! | `ratelimiter_store_errors_total` | calls of the store that failed: checks, and what health checks and scrapes ask of it |
+//! | `ratelimiter_keys` | keys in the store, for nodes that share one the same keys; absent while the store can't tell |
+//! | `ratelimiter_build_info{version,node}` | 1 |
+//!
+//! Requests that are no checks (a wrong path, a malformed body) are in none of them.
+
+use super::check::{Check, Decision};
+use super::store::{Store, StoreError};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Upper bounds of the histogram's buckets, in seconds: from a decision in memory to a store's timeout.
+const DECISION_BOUNDS: [f64; 18] = [
+    1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2,
+    5e-2, 0.1, 0.25, 1.0,
+];
+
+/// A store whose calls are counted and timed.
+pub(super) struct MeteredStore {
+    store: Arc<dyn Store>,
+    allowed: Counter,
+    blocked: Counter,
+    error: Counter,
+    decisions: Histogram,
+    store_errors: Counter,
+}
+
+impl MeteredStore {
+    /// With everything that the node called `node` counts.
+    pub fn new(store: Arc<dyn Store>, node: &str) -> (Arc<Self>, Registry) {
+        let checked = Family::<[(&str, &str); 1], Counter>::default();
+        let result = |result| checked.get_or_create_owned(&[("result", result)]);
+        let metered = Arc::new(Self {
+            store,
+            allowed: result("allowed"),
+            blocked: result("blocked"),
+            error: result("error"),
+            decisions: Histogram::new(DECISION_BOUNDS),
+            store_errors: Counter::default(),
+        });
+        let mut registry = Registry::with_prefix("ratelimiter");
+        registry.register("requests_checked", "Checks by their result", checked);
+        registry.register_with_unit(
+            "decision_duration",
+            "Time the store took for a check",
+            Unit::Seconds,
+            metered.decisions.clone(),
+        );
+        registry.register(
+            "store_errors",
+            "Calls of the store that failed",
+            metered.store_errors.clone(),
+        );
+        let build = [
+            ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+            ("node".to_owned(), node.to_owned()),
+        ];
+        registry.register("build", "What this node is", Info::new(build));
+        registry.register_collector(Box::new(Keys(metered.clone())));
+        (metered, registry)
+    }
+
+    fn counting_errors<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if outcome.is_err() {
+            self.store_errors.inc();
+        }
+        outcome
+    }
+}
+
+impl Store for MeteredStore {
+    fn check(&self, check: &Check) -> Result<Decision, StoreError> {
+        let asked = Instant::now();
+        let outcome = self.store.check(check);
+        self.decisions.observe(asked.elapsed().as_secs_f64());
+        let result = match &outcome {
+            Ok(decision) if decision.allowed => &self.allowed,
+            Ok(_) => &self.blocked,
+            Err(_) => &self.error,
+        };
+        result.inc();
+        self.counting_errors(outcome)
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.counting_errors(self.store.health())
+    }
+
+    fn keys(&self) -> Result<u64, StoreError> {
+        self.counting_errors(self.store.keys())
+    }
+}
+
+/// Asks at each scrape.
+struct Keys(Arc<MeteredStore>);
+
+impl Collector for Keys {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let Ok(keys) = self.0.keys() else {
+            return Ok(());
+        };
+        let keys = ConstGauge::new(keys);
+        let metric =
+            encoder.encode_descriptor("keys", "Keys in the store", None, keys.metric_type())?;
+        keys.encode(metric)
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").finish_non_exhaustive()
+    }
+}
