@@ -7,7 +7,8 @@
 //! ```
 //!
 //! [`cli`] and [`plan`] turn what was typed into a [`plan::Plan`]; [`engine::run`] carries it out.
-//! [`schedule`] says when each request is due and [`keys`] which key it carries: both are pure.
+//! [`schedule`] says when each request is due, [`keys`] which key it carries and [`round_robin`] which
+//! target it goes to: all three are pure.
 //! [`client`] makes one request, [`stats`] counts what came of them, [`report`] says so. [`limiter`]
 //! is the reference limiter that `--demo` starts.
 
@@ -19,6 +20,7 @@ pub mod keys;
 pub mod limiter;
 pub mod plan;
 pub mod report;
+pub mod round_robin;
 pub mod schedule;
 pub mod server;
 pub mod signals;

@@ -1,0 +1,243 @@
+//! A snapshot as Prometheus reads it. Names and units follow its conventions: seconds, base units,
+//! totals that never decrease.
+
+use crate::schedule::Mode;
+use crate::stats::{Buckets, Ledger, Snapshot, State, TargetSnapshot};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+use std::fmt::Result;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+/// Every metric of a run, as it was at this snapshot. Each name begins with `loadgen_`.
+///
+/// All series are there from the first scrape, at 0, but for those of a target that is none of the
+/// run's. Targets of the same name are one: their counts are added up.
+pub fn registry(snapshot: Arc<Snapshot>) -> Registry {
+    let targets = by_name(&snapshot.targets);
+    let mut registry = Registry::with_prefix("loadgen");
+    registry.register_collector(Box::new(Metrics { snapshot, targets }));
+    registry
+}
+
+#[derive(Debug)]
+struct Metrics {
+    snapshot: Arc<Snapshot>,
+    targets: Vec<TargetSnapshot>,
+}
+
+/// A target may have been given more than once, but two series of the same labels are an error.
+fn by_name(targets: &[TargetSnapshot]) -> Vec<TargetSnapshot> {
+    let mut named: Vec<TargetSnapshot> = Vec::with_capacity(targets.len());
+    for target in targets {
+        match named.iter_mut().find(|other| other.name == target.name) {
+            None => named.push(target.clone()),
+            Some(other) => {
+                other.ledger = other.ledger + target.ledger;
+                other.failures += &target.failures;
+                other.latency += &target.latency;
+                other.service_time += &target.service_time;
+            }
+        }
+    }
+    named
+}
+
+type OfLedger = fn(&Ledger) -> u64;
+
+const TOTALS: [(&str, &str, OfLedger); 4] = [
+    (
+        "requests_scheduled",
+        "Requests that have come due.",
+        |ledger| ledger.scheduled,
+    ),
+    (
+        "requests_sent",
+        "Requests that a worker has sent, or has tried to.",
+        |ledger| ledger.sent,
+    ),
+    (
+        "requests_dropped",
+        "Requests that were never sent, since the queue was full when they came due.",
+        |ledger| ledger.dropped,
+    ),
+    (
+        "requests_unsent",
+        "Requests that were never sent, since they were still queued when the run ended.",
+        |ledger| ledger.unsent,
+    ),
+];
+
+const OUTCOMES: [(&str, OfLedger); 4] = [
+    ("allowed", |ledger| ledger.allowed),
+    ("blocked", |ledger| ledger.blocked),
+    ("failed", |ledger| ledger.failed),
+    ("abandoned", |ledger| ledger.abandoned),
+];
+
+const NOW: [(&str, &str, OfLedger); 2] = [
+    (
+        "requests_queued",
+        "Requests that have come due and wait for a worker.",
+        Ledger::queued,
+    ),
+    (
+        "requests_in_flight",
+        "Requests sent that have no outcome yet.",
+        Ledger::in_flight,
+    ),
+];
+
+type OfTarget = fn(&TargetSnapshot) -> &Buckets;
+
+const TIMES: [(&str, &str, OfTarget); 2] = [
+    (
+        "latency",
+        "From the instant at which a request was due to the end of its answer, or to its failure.",
+        |target| &target.latency,
+    ),
+    (
+        "service_time",
+        "From a request's first byte to the end of its answer, or to its failure.",
+        |target| &target.service_time,
+    ),
+];
+
+impl Collector for Metrics {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result {
+        let encoder = &mut encoder;
+        self.encode_requests(encoder)?;
+        for (name, help, buckets) in TIMES {
+            let unit = Some(&Unit::Seconds);
+            let mut metric = encoder.encode_descriptor(name, help, unit, MetricType::Histogram)?;
+            for target in &self.targets {
+                let labels = [("target", target.name.as_str())];
+                encode_buckets(metric.encode_family(&labels)?, buckets(target))?;
+            }
+        }
+        let lag = encoder.encode_descriptor(
+            "send_lag",
+            "From the instant at which a request was due to its first byte: the generator's own \
+             error, and any connecting.",
+            Some(&Unit::Seconds),
+            MetricType::Histogram,
+        )?;
+        encode_buckets(lag, &self.snapshot.send_lag)?;
+        self.encode_run(encoder)
+    }
+}
+
+impl Metrics {
+    fn encode_requests(&self, encoder: &mut DescriptorEncoder) -> Result {
+        for (name, help, count) in TOTALS {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for target in &self.targets {
+                let labels = [("target", target.name.as_str())];
+                encode_count(&mut metric, &labels, count(&target.ledger))?;
+            }
+        }
+        let help = "Requests sent, by what became of them.";
+        let mut metric = encoder.encode_descriptor("requests", help, None, MetricType::Counter)?;
+        for target in &self.targets {
+            for (outcome, count) in OUTCOMES {
+                let labels = [("target", target.name.as_str()), ("outcome", outcome)];
+                encode_count(&mut metric, &labels, count(&target.ledger))?;
+            }
+        }
+        let mut metric = encoder.encode_descriptor(
+            "request_failures",
+            "Failed requests, by why.",
+            None,
+            MetricType::Counter,
+        )?;
+        for target in &self.targets {
+            for (kind, count) in target.failures.by_kind() {
+                let labels = [("target", target.name.as_str()), ("kind", kind.name())];
+                encode_count(&mut metric, &labels, count)?;
+            }
+        }
+        for (name, help, count) in NOW {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for target in &self.targets {
+                let labels = [("target", target.name.as_str())];
+                let mut metric = metric.encode_family(&labels)?;
+                metric.encode_gauge(&count(&target.ledger))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is the run's as a whole.
+    fn encode_run(&self, encoder: &mut DescriptorEncoder) -> Result {
+        let rate = match self.snapshot.state {
+            State::Pacing(phase) => phase.rate.nano() as f64 / 1e9,
+            State::Draining | State::Ended => 0.0,
+        };
+        encoder
+            .encode_descriptor(
+                "scheduled_requests_per_second",
+                "The rate that the schedule asks for now; 0 when nothing comes due any more.",
+                None,
+                MetricType::Gauge,
+            )?
+            .encode_gauge(&rate)?;
+
+        let mut metric = encoder.encode_descriptor(
+            "mode",
+            "1 for what the run is doing now, 0 for all else it may do.",
+            None,
+            MetricType::Gauge,
+        )?;
+        let now = mode(&self.snapshot.state);
+        for mode in Mode::ALL.map(Mode::name).into_iter().chain(UNPACED) {
+            let labels = [("mode", mode)];
+            let mut metric = metric.encode_family(&labels)?;
+            metric.encode_gauge(&u64::from(mode == now))?;
+        }
+
+        let started = self.snapshot.started.duration_since(UNIX_EPOCH);
+        encoder
+            .encode_descriptor(
+                "run_start_time",
+                "The schedule's start, since the Unix epoch.",
+                Some(&Unit::Seconds),
+                MetricType::Gauge,
+            )?
+            .encode_gauge(&started.unwrap_or_default().as_secs_f64())?;
+        encoder
+            .encode_descriptor("build", "What serves this.", None, MetricType::Info)?
+            .encode_info(&[("version", env!("CARGO_PKG_VERSION"))])
+    }
+}
+
+/// The modes in which nothing comes due.
+const UNPACED: [&str; 2] = ["draining", "ended"];
+
+fn mode(state: &State) -> &'static str {
+    let [draining, ended] = UNPACED;
+    match state {
+        State::Pacing(phase) => phase.mode.name(),
+        State::Draining => draining,
+        State::Ended => ended,
+    }
+}
+
+fn encode_count(metric: &mut MetricEncoder, labels: &impl EncodeLabelSet, count: u64) -> Result {
+    let mut metric = metric.encode_family(labels)?;
+    metric.encode_counter::<NoLabelSet, _, u64>(&count, None)
+}
+
+fn encode_buckets(mut metric: MetricEncoder, buckets: &Buckets) -> Result {
+    let counts = buckets.counts();
+    let counts: Vec<_> = counts
+        .map(|(bound, count)| {
+            (
+                bound.map_or(f64::INFINITY, |bound| bound.as_secs_f64()),
+                count,
+            )
+        })
+        .collect();
+    metric.encode_histogram::<NoLabelSet>(buckets.sum(), buckets.count(), &counts, None)
+}
