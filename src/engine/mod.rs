@@ -141,8 +141,8 @@ impl Run<'_> {
         drop((tokens, working));
 
         let (events, told) = bounded(WAITING_EVENTS);
-        let start = Moment::now() + LEAD;
         let started = SystemTime::now() + Duration::from(LEAD);
+        let start = Moment::now() + LEAD;
         let reporter = Reporter {
             events: told,
             scrapes: self.scrapes.clone(),

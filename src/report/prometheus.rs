@@ -13,8 +13,8 @@ use std::time::UNIX_EPOCH;
 
 /// Every metric of a run, as it was at this snapshot. Each name begins with `loadgen_`.
 ///
-/// All series are there from the first scrape, at 0, but for those of a target that is none of the
-/// run's. Targets of the same name are one: their counts are added up.
+/// Every series is there from the first scrape on, at 0, so that the first of its requests is an
+/// increase. Targets of the same name are one: their counts are added up.
 pub fn registry(snapshot: Arc<Snapshot>) -> Registry {
     let targets = by_name(&snapshot.targets);
     let mut registry = Registry::with_prefix("loadgen");
@@ -240,4 +240,121 @@ fn encode_buckets(mut metric: MetricEncoder, buckets: &Buckets) -> Result {
         })
         .collect();
     metric.encode_histogram::<NoLabelSet>(buckets.sum(), buckets.count(), &counts, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::FailureKind;
+    use crate::schedule::{Nanos, Phase, Rate};
+    use crate::stats::Failures;
+    use prometheus_client::encoding::text;
+    use std::time::{Duration, SystemTime};
+
+    fn target(name: &str, allowed: u64) -> TargetSnapshot {
+        let (mut failures, mut latency) = (Failures::default(), Buckets::default());
+        failures.add(FailureKind::Status5xx);
+        latency.record(Nanos(1_500_000));
+        TargetSnapshot {
+            name: name.to_owned(),
+            ledger: Ledger {
+                scheduled: allowed + 4,
+                sent: allowed + 3,
+                allowed,
+                failed: 1,
+                ..Ledger::default()
+            },
+            failures,
+            latency,
+            service_time: Buckets::default(),
+        }
+    }
+
+    fn exposition(state: State, targets: Vec<TargetSnapshot>) -> String {
+        let snapshot = Snapshot {
+            state,
+            started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
+            elapsed: Nanos::ZERO,
+            targets,
+            send_lag: Buckets::default(),
+        };
+        let mut text = String::new();
+        text::encode(&mut text, &registry(Arc::new(snapshot))).unwrap();
+        text
+    }
+
+    #[track_caller]
+    fn assert_has(text: &str, lines: &[&str]) {
+        for line in lines {
+            assert!(
+                text.lines().any(|other| other == *line),
+                "no {line} in:\n{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_number_has_its_series() {
+        let burst = Phase {
+            mode: Mode::Burst,
+            rate: Rate::per_second(0.5).unwrap(),
+            start: Nanos::ZERO,
+            end: None,
+        };
+        let text = exposition(State::Pacing(burst), vec![target("http://a", 5)]);
+        assert_has(
+            &text,
+            &[
+                "# TYPE loadgen_requests_scheduled counter",
+                r#"loadgen_requests_scheduled_total{target="http://a"} 9"#,
+                r#"loadgen_requests_sent_total{target="http://a"} 8"#,
+                r#"loadgen_requests_queued{target="http://a"} 1"#,
+                r#"loadgen_requests_in_flight{target="http://a"} 2"#,
+                r#"loadgen_requests_total{target="http://a",outcome="allowed"} 5"#,
+                r#"loadgen_request_failures_total{target="http://a",kind="status_5xx"} 1"#,
+                r#"loadgen_request_failures_total{target="http://a",kind="dns"} 0"#,
+                "# UNIT loadgen_latency_seconds seconds",
+                r#"loadgen_latency_seconds_bucket{le="0.001",target="http://a"} 0"#,
+                r#"loadgen_latency_seconds_bucket{le="0.0025",target="http://a"} 1"#,
+                r#"loadgen_latency_seconds_bucket{le="+Inf",target="http://a"} 1"#,
+                r#"loadgen_latency_seconds_sum{target="http://a"} 0.0015"#,
+                "loadgen_send_lag_seconds_count 0",
+                "loadgen_scheduled_requests_per_second 0.5",
+                r#"loadgen_mode{mode="burst"} 1"#,
+                r#"loadgen_mode{mode="steady"} 0"#,
+                "loadgen_run_start_time_seconds 1.5",
+            ],
+        );
+        let text = exposition(State::Draining, Vec::new());
+        assert_has(&text, &["loadgen_scheduled_requests_per_second 0.0"]);
+        assert_has(&text, &[r#"loadgen_mode{mode="draining"} 1"#]);
+    }
+
+    #[test]
+    fn targets_of_one_name_are_added_up() {
+        let targets = vec![
+            target("http://a", 5),
+            target("http://b", 7),
+            target("http://a", 6),
+        ];
+        let text = exposition(State::Ended, targets);
+        assert_has(
+            &text,
+            &[
+                r#"loadgen_requests_total{target="http://a",outcome="allowed"} 11"#,
+                r#"loadgen_requests_total{target="http://b",outcome="allowed"} 7"#,
+                r#"loadgen_request_failures_total{target="http://a",kind="status_5xx"} 2"#,
+                r#"loadgen_latency_seconds_count{target="http://a"} 2"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn names_are_escaped() {
+        let text = exposition(State::Ended, vec![target("a\"b\\c\nd", 1)]);
+        assert_has(
+            &text,
+            &[r#"loadgen_requests_sent_total{target="a\"b\\c\nd"} 4"#],
+        );
+    }
 }
