@@ -1,15 +1,15 @@
 //! An open-loop HTTP load generator for rate-limiter clusters.
 //!
 //! ```text
-//! schedule ──> pacer ──(bounded queue of tokens)──> workers ──> samples ──> reporter ──> console
+//! schedule ──> pacer ──(bounded queue of tokens)──> workers ──> samples ──> reporter ──> console, /metrics
 //!  (pure)     1 thread                             100 threads, one       1 thread: histograms
 //!                                                  shared ureq::Agent
 //! ```
 //!
 //! [`cli`] and [`plan`] turn what was typed into a [`plan::Plan`]; [`engine::run`] carries it out.
-//! [`schedule`] says when each request is due and [`keys`] which key it carries: both are pure.
-//! [`client`] makes one request, [`stats`] counts what came of them, [`report`] says so. [`limiter`]
-//! is the reference limiter that `--demo` starts.
+//! [`schedule`] says when each request is due, [`keys`] which key it carries and [`round_robin`]
+//! which target it goes to: all three are pure. [`client`] makes one request, [`stats`] counts what
+//! came of them, [`report`] says so. [`limiter`] is the reference limiter that `--demo` starts.
 
 pub mod cli;
 pub mod client;
@@ -19,6 +19,7 @@ pub mod keys;
 pub mod limiter;
 pub mod plan;
 pub mod report;
+pub mod round_robin;
 pub mod schedule;
 pub mod server;
 pub mod signals;

@@ -4,11 +4,12 @@ use loadgen::client::Target;
 use loadgen::engine::{self, RunError};
 use loadgen::limiter::{CHECK_PATH, Demo};
 use loadgen::plan::{Cluster, Plan};
-use loadgen::report::{Console, summary};
+use loadgen::report::{Console, Exporter, summary};
 use loadgen::{signals, stop::Stop};
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The run broke.
 const BROKE: u8 = 1;
@@ -16,18 +17,31 @@ const BROKE: u8 = 1;
 const REFUSED: u8 = 2;
 
 fn main() -> ExitCode {
-    let plan = match Arguments::parse(std::env::args_os()).and_then(|args| Plan::new(&args)) {
-        Ok(plan) => plan,
+    let (plan, exporter) = match prepare() {
+        Ok(prepared) => prepared,
         Err(Refusal::Asked(text)) => return tell(&text),
         Err(Refusal::Wrong(line)) => return give_up(REFUSED, line),
     };
-    match run(&plan) {
+    match run(&plan, exporter) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref() {
             Some(RunError::NoTargetResolves(_)) => give_up(REFUSED, error),
             _ => give_up(BROKE, format!("{error:#}")),
         },
     }
+}
+
+/// An address that can't be listened on is refused as any value that can't be.
+fn prepare() -> Result<(Plan, Option<Exporter>), Refusal> {
+    let arguments = Arguments::parse(std::env::args_os())?;
+    let plan = Plan::new(&arguments)?;
+    let exporter = plan.metrics.map(|metrics| {
+        Exporter::start(metrics.addr).map_err(|error| {
+            let allowed = format!("must be an address to listen on; {error}");
+            arguments.refuse("metrics_addr", allowed)
+        })
+    });
+    Ok((plan, exporter.transpose()?))
 }
 
 fn tell(text: &str) -> ExitCode {
@@ -47,7 +61,7 @@ fn warn(what: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "loadgen: {what}");
 }
 
-fn run(plan: &Plan) -> anyhow::Result<()> {
+fn run(plan: &Plan, exporter: Option<Exporter>) -> anyhow::Result<()> {
     let stop = Arc::new(Stop::default());
     signals::install(stop.clone()).context("signal handlers")?;
     raise_descriptor_limit();
@@ -56,14 +70,27 @@ fn run(plan: &Plan) -> anyhow::Result<()> {
     let stop_printing = stop.clone();
     let console = Console::start(std::io::stdout(), move || stop_printing.request())
         .context("the console's thread")?;
-    let results = engine::run(plan, &targets, &stop, &console)?;
+    let results = engine::run(plan, &targets, &stop, &console, exporter.as_ref())?;
+    let linger = plan.metrics.map_or(Duration::ZERO, |m| m.linger);
+    let lingers = !linger.is_zero() && !results.interrupted;
+    let kept = exporter.filter(|_| lingers).map(|exporter| {
+        // Before anything waits for whoever reads standard output.
+        exporter.keep(results.snapshot(&targets))
+    });
+    let url = kept.transpose().context("the exporter's thread")?;
     console.print_surely(summary(&results, &targets));
+    if let Some(url) = url {
+        console.print_surely(format!("\nmetrics stay at {url} for {linger:?}"));
+    }
 
     let missed = console.close().context("standard output")?;
     if missed > 0 {
         warn(format!(
             "{missed} lines were not printed, since nobody read standard output"
         ));
+    }
+    if lingers {
+        stop.wait(linger);
     }
     Ok(())
 }

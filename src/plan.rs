@@ -5,6 +5,7 @@ use crate::client::{Target, Trust};
 use crate::limiter;
 use crate::schedule::{Bursts, Nanos, Profile, Rate, Schedule, Steady};
 use clap::parser::ValueSource;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Everything that was asked of a run, all of it possible.
@@ -24,6 +25,16 @@ pub struct Plan {
     pub keys: u32,
     pub seed: u64,
     pub trust: Trust,
+    /// Whether metrics are served.
+    pub metrics: Option<Metrics>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Metrics {
+    /// Port 0 stands for any free one.
+    pub addr: SocketAddr,
+    /// How long they stay after a run that was not stopped.
+    pub linger: Duration,
 }
 
 /// Where the requests go.
@@ -58,6 +69,12 @@ impl Plan {
             keys: cli.keys,
             seed: cli.seed,
             trust: trust(arguments)?,
+            // Without an address there is nothing that could linger: a variable set for all runs
+            // does no harm to one without metrics.
+            metrics: cli.metrics_addr.map(|addr| Metrics {
+                addr,
+                linger: cli.metrics_linger,
+            }),
         })
     }
 }

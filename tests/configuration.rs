@@ -37,6 +37,8 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("--seed", "SEED", "random"),
     ("--insecure", "INSECURE", "false"),
     ("--ca-cert", "CA_CERT", ""),
+    ("--metrics-addr", "METRICS_ADDR", ""),
+    ("--metrics-linger", "METRICS_LINGER", "0"),
     ("--demo", "DEMO", "false"),
 ];
 
@@ -60,6 +62,8 @@ const SPAN: &[&str] = &["second", "90s", "2m"];
 const NUMBER: &[&str] = &[
     "number", "integer", "digit", "0 to", "1 to", "0 or", "at least", "from 0", "from 1",
 ];
+
+const ADDRESS: &[&str] = &["IP address and a port, such as 127.0.0.1:9100"];
 
 const CERTIFICATES: &[&str] = &["PEM file with one or more certificates"];
 
@@ -160,6 +164,17 @@ const WRONG: &[Wrong] = &[
     wrong("--ca-cert", "no/such/file.pem", CERTIFICATES),
     wrong("--ca-cert", "tests", CERTIFICATES),
     wrong("--ca-cert", "Cargo.toml", CERTIFICATES),
+    wrong("--metrics-addr", "", ADDRESS),
+    wrong("--metrics-addr", "9100", ADDRESS),
+    wrong("--metrics-addr", "127.0.0.1", ADDRESS),
+    wrong("--metrics-addr", "localhost:9100", ADDRESS),
+    wrong("--metrics-addr", ":65536", ADDRESS),
+    wrong("--metrics-addr", "http://127.0.0.1:9100", ADDRESS),
+    // Of a network that is for documentation only (RFC 5737), so no machine's own.
+    wrong("--metrics-addr", "192.0.2.1:0", &["address to listen on"]),
+    wrong("--metrics-linger", "-1", SPAN),
+    wrong("--metrics-linger", "a while", SPAN),
+    wrong("--metrics-linger", "", SPAN),
 ];
 
 fn variable(flag: &str) -> &'static str {

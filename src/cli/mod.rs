@@ -12,6 +12,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use uuid::Uuid;
 use values::{MAX_DURATION, boolean, duration, some_time, time, timeout, whole};
@@ -121,6 +122,16 @@ pub struct Cli {
     #[arg(long, env, hide_env_values = true, value_name = "FILE",
           value_parser = OsStringValueParser::new().try_map(|file| authorities(&file)))]
     pub ca_cert: Option<Authorities>,
+
+    /// Where to serve metrics for Prometheus, under /metrics; nowhere unless set. 127.0.0.1:9100,
+    /// [::]:9100, or :9100 for all IPv4 addresses of this machine; port 0 is any free port
+    #[arg(long, env, hide_env_values = true, value_name = "ADDR", value_parser = metrics_addr)]
+    pub metrics_addr: Option<SocketAddr>,
+
+    /// How long metrics stay after the run, for the last scrape; a signal ends it
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = duration,
+          default_value = "0", allow_hyphen_values = true)]
+    pub metrics_linger: Duration,
 
     /// Start three limiter nodes in this process, on free loopback ports, and use them as targets
     #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
@@ -238,6 +249,20 @@ fn path(text: &str) -> Result<String, String> {
     })
 }
 
+/// Without a host, all IPv4 addresses: those of IPv6 are not to be had on every machine.
+fn metrics_addr(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    let every_address = || {
+        let port = text.strip_prefix(':')?.parse().ok()?;
+        Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
+    };
+    let address = text.parse().ok().or_else(every_address);
+    address.ok_or_else(|| {
+        "must be an IP address and a port, such as 127.0.0.1:9100 or [::]:9100, or only :9100"
+            .to_owned()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,6 +290,32 @@ mod tests {
             "1e-7",
         ] {
             assert!(rps(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn metrics_are_served_at_an_address_of_this_machine_or_all_of_them() {
+        for (text, address) in [
+            ("127.0.0.1:9100", "127.0.0.1:9100"),
+            (" [::1]:0 ", "[::1]:0"),
+            (":9100", "0.0.0.0:9100"),
+            (":0", "0.0.0.0:0"),
+        ] {
+            assert_eq!(metrics_addr(text), Ok(address.parse().unwrap()), "{text}");
+        }
+        for bad in [
+            "",
+            ":",
+            "9100",
+            "127.0.0.1",
+            "::1:9100x",
+            "localhost:9100",
+            ":65536",
+            ":-1",
+            "http://127.0.0.1:9100",
+            "127.0.0.1:9100/metrics",
+        ] {
+            assert!(metrics_addr(bad).is_err(), "{bad}");
         }
     }
 

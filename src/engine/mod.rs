@@ -13,11 +13,11 @@ use crate::client::{CheckBody, Client, Resolver, Scratch, Target};
 use crate::clock::Moment;
 use crate::keys::{Dealer, Keys};
 use crate::plan::Plan;
-use crate::report::{Console, heading};
+use crate::report::{Console, Exporter, Scrape, heading};
 use crate::schedule::{Nanos, Phase};
-use crate::stats::{Counters, Results, Verdict};
+use crate::stats::{Counters, Ledger, Results, Verdict};
 use crate::stop::Stop;
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never};
 use pacer::Pacer;
 use reporter::{Event, Reporter};
 use sample_buffer::SampleBuffer;
@@ -25,7 +25,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Release};
 use std::thread::{self, Scope, ScopedJoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use timer::SystemTimer;
 use worker::Worker;
 
@@ -59,11 +59,13 @@ pub enum RunError {
 /// Carries out a plan against `targets` and returns when it is over: when the schedule has ended
 /// or `stop` was requested, and then every request in flight was answered or the drain timeout
 /// has passed. No thread outlives it, but for a name lookup that the system does not let go of.
+/// Meanwhile it answers the scrapes of `exporter`, once the first name is looked up.
 pub fn run(
     plan: &Plan,
     targets: &[Target],
     stop: &Stop,
     console: &Console,
+    exporter: Option<&Exporter>,
 ) -> Result<Results, RunError> {
     let resolver = Resolver::start(targets).map_err(|e| RunError::NoThread("resolver", e))?;
     let resolver = Arc::new(resolver);
@@ -71,14 +73,15 @@ pub fn run(
         let names: Vec<_> = targets.iter().map(ToString::to_string).collect();
         return Err(RunError::NoTargetResolves(names.join(", ")));
     }
-    console.print(heading(plan, targets));
+    console.print(heading(plan, targets, exporter.map(Exporter::url)));
     let keys = Keys::new(plan.keys, plan.seed);
     let dealer = Dealer::new(&keys, plan.seed);
     let run = Run {
         plan,
         stop,
         console,
-        targets: targets.len(),
+        targets,
+        scrapes: exporter.map_or_else(never, Exporter::scrapes),
         client: Client::new(
             targets,
             resolver,
@@ -87,7 +90,7 @@ pub fn run(
             plan.timeout,
             &plan.trust,
         ),
-        counters: Counters::default(),
+        counters: Counters::new(targets.len()),
         samples: (0..plan.workers).map(|_| SampleBuffer::default()).collect(),
         cut_off: AtomicBool::new(false),
     };
@@ -99,7 +102,8 @@ struct Run<'a> {
     plan: &'a Plan,
     stop: &'a Stop,
     console: &'a Console,
-    targets: usize,
+    targets: &'a [Target],
+    scrapes: Receiver<Scrape>,
     client: Client,
     counters: Counters,
     samples: Vec<SampleBuffer>,
@@ -118,7 +122,6 @@ impl Run<'_> {
         for samples in &self.samples {
             let worker = Worker {
                 queue: tokens.clone(),
-                targets: self.targets,
                 counters: &self.counters,
                 samples,
                 sample_capacity: (WAITING_SAMPLES / self.plan.workers).max(64),
@@ -138,11 +141,15 @@ impl Run<'_> {
         drop((tokens, working));
 
         let (events, told) = bounded(WAITING_EVENTS);
+        let started = SystemTime::now() + Duration::from(LEAD);
         let start = Moment::now() + LEAD;
         let reporter = Reporter {
             events: told,
+            scrapes: self.scrapes.clone(),
+            schedule: &self.plan.schedule,
             start,
-            end: self.plan.schedule.end().map(|end| start + end),
+            started,
+            stop: self.stop,
             stats_interval: Nanos::from(self.plan.stats_interval),
             counters: &self.counters,
             samples: &self.samples,
@@ -176,11 +183,14 @@ impl Run<'_> {
         let all_ended = Moment::now();
         drop(events);
         let tally = join(reporter);
-        let ledger = self.counters.ledger();
+        let ledgers = self.counters.ledgers();
+        debug_assert!(ledgers.iter().all(Ledger::balances), "{ledgers:?}");
+        let late = tally.late + self.counters.unsent_late();
         Ok(Results {
-            verdict: Verdict::new(&ledger, tally.late + self.counters.unsent_late.get()),
-            ledger,
+            verdict: Verdict::new(&ledgers.iter().copied().sum(), late),
+            ledgers,
             tally,
+            started,
             paced: pacing_ended.since(start),
             drained: all_ended.since(pacing_ended),
             interrupted: self.stop.is_requested(),

@@ -94,12 +94,13 @@ impl Pacer<'_> {
                 // schedule, whatever the rate, is soon up to it again.
                 Err(TrySendError::Full(_)) => {
                     let due = self.schedule.due_by(now.since(self.start)).max(*next + 1);
-                    self.counters.dropped.add(due - *next);
+                    self.counters.drop_tokens(*next..due);
                     self.scheduled(due - *next, next);
                 }
                 // No worker is left to send it, now or later.
                 Err(TrySendError::Disconnected(_)) => {
-                    self.counters.unsent.add(1);
+                    let target = self.counters.round_robin.target(*next);
+                    self.counters.target(target).unsent.add(1);
                     self.scheduled(1, next);
                 }
             }
@@ -201,7 +202,7 @@ mod tests {
     }
 
     fn pace_into(schedule: &Schedule, timer: &FakeTimer, queue: Feed, intake: &Intake) -> Paced {
-        let (counters, stop) = (Counters::default(), Stop::default());
+        let (counters, stop) = (Counters::new(3), Stop::default());
         let mut phases = Vec::new();
         let keys = Dealer::new(&Keys::new(7, 1), 1);
         let start = Moment::at(0);
@@ -360,7 +361,7 @@ mod tests {
     fn without_workers_what_comes_due_is_unsent() {
         let (queue, intake) = queue(10);
         drop(intake);
-        let (counters, stop) = (Counters::default(), Stop::default());
+        let (counters, stop) = (Counters::new(3), Stop::default());
         let (schedule, keys) = (steady(5.0, 1), Dealer::new(&Keys::Fresh, 0));
         let start = Moment::at(0);
         Pacer {

@@ -16,7 +16,7 @@ use std::thread::{self, Thread};
 /// One scheduled request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token {
-    /// From 0, in the order of due times. Its target is this modulo the number of targets.
+    /// From 0, in the order of due times.
     pub sequence: u64,
     pub due: Moment,
     pub key: KeyId,

@@ -1,13 +1,15 @@
 //! The reporter: prints while the run goes on, and makes everything that is made of samples.
 
 use super::sample_buffer::SampleBuffer;
-use crate::client::Client;
+use crate::client::{Client, Target};
 use crate::clock::Moment;
-use crate::report::{Console, phase_line, stats_line};
-use crate::schedule::{Nanos, Phase};
-use crate::stats::{Counters, Ledger, Sample, Tally};
-use crossbeam_channel::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use crate::report::{Console, Scrape, phase_line, stats_line};
+use crate::schedule::{Nanos, Phase, Schedule};
+use crate::stats::{Counters, Ledger, Sample, Snapshot, State, Tally};
+use crate::stop::Stop;
+use crossbeam_channel::{Receiver, never, select};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// What the reporter is told.
 pub(super) enum Event {
@@ -21,14 +23,17 @@ const TAKE_EVERY: Nanos = Nanos(100_000_000);
 
 pub(super) struct Reporter<'a> {
     pub events: Receiver<Event>,
+    pub scrapes: Receiver<Scrape>,
+    pub schedule: &'a Schedule,
     pub start: Moment,
-    /// When pacing is to end, if it is.
-    pub end: Option<Moment>,
+    /// The same by the calendar.
+    pub started: SystemTime,
+    pub stop: &'a Stop,
     pub stats_interval: Nanos,
     pub counters: &'a Counters,
     pub samples: &'a [SampleBuffer],
     pub client: &'a Client,
-    pub targets: usize,
+    pub targets: &'a [Target],
     pub console: &'a Console,
 }
 
@@ -37,27 +42,40 @@ impl Reporter<'_> {
     ///
     /// A stats line stands at every interval of pacing, then at every interval of draining; the
     /// last one stands at the end of the run and has its totals.
-    pub fn run(self) -> Tally {
-        let mut tally = Tally::new(self.targets);
+    /// A scrape that comes at the end is left to whoever has the tally then.
+    pub fn run(mut self) -> Tally {
+        let mut tally = Tally::new(self.targets.len());
         let mut exchange = Vec::new();
         let mut last = LastLine {
             at: self.start,
             totals: Ledger::default(),
         };
+        let end = self.schedule.end().map(|end| self.start + end);
         let mut next_line = self.start + self.stats_interval;
         loop {
             let now = Moment::now();
             let due = next_line.since(now).min(TAKE_EVERY);
-            match self.events.recv_timeout(Duration::from(due)) {
-                Ok(Event::Phase(phase)) => self.console.print(phase_line(&phase)),
-                Ok(Event::PacingEnded) => next_line = Moment::now() + self.stats_interval,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+            let mut scrape = None;
+            select! {
+                recv(self.events) -> event => match event {
+                    Ok(Event::Phase(phase)) => self.console.print(phase_line(&phase)),
+                    Ok(Event::PacingEnded) => next_line = Moment::now() + self.stats_interval,
+                    Err(_) => break,
+                },
+                recv(self.scrapes) -> asked => match asked {
+                    Ok(asked) => scrape = Some(asked),
+                    // Nobody will ever ask again.
+                    Err(_) => self.scrapes = never(),
+                },
+                default(Duration::from(due)) => {}
             }
             self.take_samples(&mut exchange, &mut tally);
+            if let Some(scrape) = scrape {
+                self.answer(scrape, &tally);
+            }
             if Moment::now() >= next_line {
                 // At the very end of pacing the last line, or the drain's first, takes its place.
-                if self.end != Some(next_line) {
+                if end != Some(next_line) {
                     self.print_stats(&mut last);
                 }
                 while next_line <= Moment::now() {
@@ -77,6 +95,33 @@ impl Reporter<'_> {
         }
         let lookups = self.client.take_lookups();
         lookups.for_each(|took| tally.lookup.record(took));
+    }
+
+    /// Answers a scrape, and all others that wait, from the samples taken just now.
+    fn answer(&self, scrape: Scrape, tally: &Tally) {
+        let snapshot = Arc::new(self.snapshot(tally));
+        let scrapes = self.scrapes.try_iter();
+        scrapes.for_each(|other| other.answer(snapshot.clone()));
+        scrape.answer(snapshot);
+    }
+
+    fn snapshot(&self, tally: &Tally) -> Snapshot {
+        let now = Moment::now();
+        let stopped = self.stop.requested_at();
+        let paced_until = stopped.map_or(now, |at| at.min(now));
+        let due = match paced_until < self.start {
+            true => 0,
+            false => self.schedule.due_by(paced_until.since(self.start)),
+        };
+        let elapsed = now.since(self.start);
+        Snapshot::new(
+            State::of(self.schedule, elapsed, stopped.is_some()),
+            self.started,
+            elapsed,
+            self.targets.iter().map(ToString::to_string),
+            &self.counters.ledgers_due(due),
+            tally,
+        )
     }
 
     fn print_stats(&self, last: &mut LastLine) {

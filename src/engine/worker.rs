@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 
 pub(super) struct Worker<'a> {
     pub queue: Intake,
-    pub targets: usize,
     pub counters: &'a Counters,
     pub samples: &'a SampleBuffer,
     pub sample_capacity: usize,
@@ -46,20 +45,23 @@ impl Worker<'_> {
     }
 
     fn leave_unsent(&self, token: &Token) {
+        let target = self.counters.round_robin.target(token.sequence);
+        let counters = self.counters.target(target);
         let ended = self.stop.requested_at().unwrap_or_else(Moment::now);
         if token.due > ended {
-            self.counters.withdrawn.add(1);
+            counters.withdrawn.add(1);
             return;
         }
-        self.counters.unsent.add(1);
+        counters.unsent.add(1);
         if ended.since(token.due) > TOLERANCE {
-            self.counters.unsent_late.add(1);
+            counters.unsent_late.add(1);
         }
     }
 
     fn send(&self, token: &Token, call: &mut impl FnMut(&Token, usize) -> Answer) {
-        let target = (token.sequence % self.targets as u64) as usize;
-        self.counters.sent.add(1);
+        let target = self.counters.round_robin.target(token.sequence);
+        let counters = self.counters.target(target);
+        counters.sent.add(1);
         // A panic costs its own request, not the run. Nothing half-changed is left behind: what a
         // call borrows is shared and guarded, or reset by the next call.
         let mut answer = catch_unwind(AssertUnwindSafe(|| call(token, target)))
@@ -68,18 +70,14 @@ impl Worker<'_> {
             // Interrupted, or answered too late: either way it was in flight at the deadline.
             answer.outcome = Outcome::Abandoned;
         }
-        self.count(answer.outcome);
-        self.record(token, target, answer);
-    }
-
-    fn count(&self, outcome: Outcome) {
-        let counter = match outcome {
-            Outcome::Allowed => &self.counters.allowed,
-            Outcome::Blocked => &self.counters.blocked,
-            Outcome::Failed(_) => &self.counters.failed,
-            Outcome::Abandoned => &self.counters.abandoned,
+        let counter = match answer.outcome {
+            Outcome::Allowed => &counters.allowed,
+            Outcome::Blocked => &counters.blocked,
+            Outcome::Failed(_) => &counters.failed,
+            Outcome::Abandoned => &counters.abandoned,
         };
         counter.add(1);
+        self.record(token, target, answer);
     }
 
     fn record(&self, token: &Token, target: usize, answer: Answer) {
@@ -172,10 +170,9 @@ mod tests {
         let (feed, queue) = queue(tokens as usize);
         (0..tokens).for_each(|k| feed.offer(token(k)).unwrap());
         drop(feed);
-        let (counters, samples) = (Counters::default(), SampleBuffer::default());
+        let (counters, samples) = (Counters::new(3), SampleBuffer::default());
         Worker {
             queue,
-            targets: 3,
             counters: &counters,
             samples: &samples,
             sample_capacity: 1_000,
@@ -211,8 +208,10 @@ mod tests {
             seen.push(target);
             answer(Outcome::Blocked)
         };
-        let (_, samples) = work(7, &Stop::default(), &AtomicBool::new(false), call);
+        let (counters, samples) = work(7, &Stop::default(), &AtomicBool::new(false), call);
         assert_eq!(seen, [0, 1, 2, 0, 1, 2, 0]);
+        let blocked: Vec<_> = counters.ledgers().iter().map(|l| l.blocked).collect();
+        assert_eq!(blocked, [3, 2, 2]);
         assert_eq!(samples[4].target, 1);
     }
 
@@ -256,8 +255,7 @@ mod tests {
         let mut sent = 0;
         Worker {
             queue,
-            targets: 1,
-            counters: &Counters::default(),
+            counters: &Counters::new(1),
             samples: &SampleBuffer::default(),
             sample_capacity: 10,
             stop: &Stop::default(),
@@ -289,7 +287,7 @@ mod tests {
         let (feed, queue) = queue(2);
         let stop = Stop::default();
         stop.request();
-        let (counters, second) = (Counters::default(), Nanos(1_000_000_000));
+        let (counters, second) = (Counters::new(1), Nanos(1_000_000_000));
         for due in [Moment::now() - second, Moment::now() + second * 1_000] {
             feed.offer(Token { due, ..token(0) }).unwrap();
             counters.scheduled.add(1);
@@ -297,7 +295,6 @@ mod tests {
         drop(feed);
         Worker {
             queue,
-            targets: 1,
             counters: &counters,
             samples: &SampleBuffer::default(),
             sample_capacity: 10,

@@ -3,7 +3,8 @@ use crate::plan::Plan;
 use std::fmt::Write;
 
 /// What the run is going to do, and the seed that repeats it.
-pub fn heading(plan: &Plan, targets: &[Target]) -> String {
+/// `metrics` is where they are served, if they are.
+pub fn heading(plan: &Plan, targets: &[Target], metrics: Option<String>) -> String {
     let mut text = format!("loadgen {}", env!("CARGO_PKG_VERSION"));
     let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
     let traffic = plan.schedule.profile();
@@ -25,5 +26,8 @@ pub fn heading(plan: &Plan, targets: &[Target]) -> String {
         plan.window_ms,
         plan.seed,
     );
+    if let Some(url) = metrics {
+        let _ = write!(text, "\n  metrics  {url}");
+    }
     text
 }

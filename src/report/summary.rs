@@ -12,8 +12,8 @@ pub fn summary(results: &Results, targets: &[Target]) -> String {
 }
 
 fn write_summary(out: &mut String, results: &Results, targets: &[Target]) -> std::fmt::Result {
+    let ledger = results.ledger();
     let Results {
-        ledger,
         tally,
         paced,
         drained,
@@ -106,15 +106,16 @@ fn write_summary(out: &mut String, results: &Results, targets: &[Target]) -> std
         write!(out, " {column:>9}")?;
     }
     writeln!(out)?;
-    for (name, target) in names.iter().zip(&tally.targets) {
+    let rows = names.iter().zip(&results.ledgers).zip(&tally.targets);
+    for ((name, ledger), target) in rows {
         write!(out, "  {name:width$}")?;
-        let counts = [
-            target.allowed,
-            target.blocked,
-            target.failed,
-            target.abandoned,
-        ];
-        for count in [target.sent()].into_iter().chain(counts) {
+        for count in [
+            ledger.sent,
+            ledger.allowed,
+            ledger.blocked,
+            ledger.failed,
+            ledger.abandoned,
+        ] {
             write!(out, " {count:>9}")?;
         }
         let latency = |share| spans_at(&target.latency, share);
@@ -123,6 +124,8 @@ fn write_summary(out: &mut String, results: &Results, targets: &[Target]) -> std
 
     let failures: Vec<_> = tally
         .failures()
+        .by_kind()
+        .filter(|(_, count)| *count > 0)
         .map(|(kind, count)| format!("{kind} {count}"))
         .collect();
     let failures = if failures.is_empty() {
@@ -206,6 +209,7 @@ mod tests {
     use crate::clock::Moment;
     use crate::keys::KeyId;
     use crate::stats::{Ledger, Sample, Tally};
+    use std::time::SystemTime;
 
     fn results(samples: &[(u64, u64, Outcome)], dropped: u64) -> Results {
         let mut tally = Tally::new(2);
@@ -227,21 +231,24 @@ mod tests {
                 },
             });
         }
-        let count = |of: fn(&Outcome) -> bool| samples.iter().filter(|s| of(&s.2)).count() as u64;
-        let sent = samples.len() as u64;
-        let ledger = Ledger {
-            scheduled: sent + dropped,
-            sent,
-            dropped,
-            unsent: 0,
-            allowed: count(|o| matches!(o, Outcome::Allowed)),
-            blocked: count(|o| matches!(o, Outcome::Blocked)),
-            failed: count(|o| matches!(o, Outcome::Failed(_))),
-            abandoned: count(|o| matches!(o, Outcome::Abandoned)),
-        };
+        let mut ledgers = vec![Ledger::default(); 2];
+        for (sequence, (.., outcome)) in samples.iter().enumerate() {
+            let ledger = &mut ledgers[sequence % 2];
+            ledger.scheduled += 1;
+            ledger.sent += 1;
+            *match outcome {
+                Outcome::Allowed => &mut ledger.allowed,
+                Outcome::Blocked => &mut ledger.blocked,
+                Outcome::Failed(_) => &mut ledger.failed,
+                Outcome::Abandoned => &mut ledger.abandoned,
+            } += 1;
+        }
+        ledgers[0].scheduled += dropped;
+        ledgers[0].dropped += dropped;
         Results {
-            verdict: Verdict::new(&ledger, tally.late),
-            ledger,
+            verdict: Verdict::new(&ledgers.iter().copied().sum(), tally.late),
+            ledgers,
+            started: SystemTime::UNIX_EPOCH,
             tally,
             paced: Nanos(60_000_000_000),
             drained: Nanos(3_130_000),

@@ -33,3 +33,14 @@ pub enum Mode {
     Steady,
     Burst,
 }
+
+impl Mode {
+    pub const ALL: [Mode; 2] = [Mode::Steady, Mode::Burst];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Steady => "steady",
+            Mode::Burst => "burst",
+        }
+    }
+}

@@ -1,3 +1,6 @@
+use std::iter::Sum;
+use std::ops::Add;
+
 /// Where every scheduled request went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ledger {
@@ -14,12 +17,49 @@ pub struct Ledger {
 impl Ledger {
     /// Whether every request is accounted for. True of every run that has ended.
     pub fn balances(&self) -> bool {
-        self.scheduled == self.sent + self.dropped + self.unsent
-            && self.sent == self.allowed + self.blocked + self.failed + self.abandoned
+        self.scheduled == self.sent + self.dropped + self.unsent && self.sent == self.ended()
     }
 
     /// The requests that the limiter answered as a limiter should.
     pub fn success(&self) -> u64 {
         self.allowed + self.blocked
+    }
+
+    /// The requests that have come due and neither left nor were given up: they wait for a worker.
+    pub fn queued(&self) -> u64 {
+        let accounted = self.sent + self.dropped + self.unsent;
+        self.scheduled.saturating_sub(accounted)
+    }
+
+    /// The requests sent whose outcome is not known yet.
+    pub fn in_flight(&self) -> u64 {
+        self.sent.saturating_sub(self.ended())
+    }
+
+    fn ended(&self) -> u64 {
+        self.allowed + self.blocked + self.failed + self.abandoned
+    }
+}
+
+impl Add for Ledger {
+    type Output = Ledger;
+
+    fn add(self, other: Ledger) -> Ledger {
+        Ledger {
+            scheduled: self.scheduled + other.scheduled,
+            sent: self.sent + other.sent,
+            dropped: self.dropped + other.dropped,
+            unsent: self.unsent + other.unsent,
+            allowed: self.allowed + other.allowed,
+            blocked: self.blocked + other.blocked,
+            failed: self.failed + other.failed,
+            abandoned: self.abandoned + other.abandoned,
+        }
+    }
+}
+
+impl Sum for Ledger {
+    fn sum<I: Iterator<Item = Ledger>>(ledgers: I) -> Ledger {
+        ledgers.fold(Ledger::default(), Ledger::add)
     }
 }

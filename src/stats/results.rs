@@ -1,16 +1,40 @@
-use super::{Ledger, Tally, Verdict};
+use super::{Ledger, Snapshot, State, Tally, Verdict};
+use crate::client::Target;
 use crate::schedule::Nanos;
+use std::time::SystemTime;
 
 /// What a run was, once it has ended.
 #[derive(Debug)]
 pub struct Results {
-    pub ledger: Ledger,
+    /// By target, in the plan's order; each of them balances.
+    pub ledgers: Vec<Ledger>,
     pub tally: Tally,
     pub verdict: Verdict,
+    /// The schedule's start by the calendar.
+    pub started: SystemTime,
     /// From the schedule's start to the end of pacing.
     pub paced: Nanos,
     /// From the end of pacing to the last answer.
     pub drained: Nanos,
-    /// Whether it was stopped before its schedule ended.
+    /// Whether it was stopped before its schedule ended, or while it drained.
     pub interrupted: bool,
+}
+
+impl Results {
+    /// The totals of all targets.
+    pub fn ledger(&self) -> Ledger {
+        self.ledgers.iter().copied().sum()
+    }
+
+    /// What is seen of the run from now on. `targets` are those it ran against.
+    pub fn snapshot(&self, targets: &[Target]) -> Snapshot {
+        Snapshot::new(
+            State::Ended,
+            self.started,
+            self.paced + self.drained,
+            targets.iter().map(ToString::to_string),
+            &self.ledgers,
+            &self.tally,
+        )
+    }
 }

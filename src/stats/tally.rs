@@ -1,6 +1,5 @@
-use super::Sample;
-use super::{Spans, TOLERANCE};
-use crate::client::{Answer, FailureKind, Outcome};
+use super::{Buckets, Failures, Sample, Spans, TOLERANCE};
+use crate::client::{Answer, Outcome};
 
 /// Everything made of a run's samples. Its memory depends on the number of targets and on the
 /// longest span, not on the number of samples.
@@ -12,6 +11,7 @@ pub struct Tally {
     pub service_time: Spans,
     /// sent − due: the generator's own error, and any time spent on a new connection.
     pub send_lag: Spans,
+    pub send_lag_buckets: Buckets,
     /// The time that requests spent on a new TCP connection, for those that had to and got one.
     pub connect: Spans,
     /// The time they then spent on the TLS handshake.
@@ -19,7 +19,6 @@ pub struct Tally {
     /// The time that lookups of targets' names took, on threads of their own.
     pub lookup: Spans,
     pub targets: Vec<TargetTally>,
-    failures: [u64; FailureKind::ALL.len()],
     /// Requests that left later than the verdict tolerates, connecting aside.
     pub late: u64,
 }
@@ -27,17 +26,10 @@ pub struct Tally {
 /// One target's share of a [`Tally`].
 #[derive(Debug, Default)]
 pub struct TargetTally {
-    pub allowed: u64,
-    pub blocked: u64,
-    pub failed: u64,
-    pub abandoned: u64,
+    pub failures: Failures,
     pub latency: Spans,
-}
-
-impl TargetTally {
-    pub fn sent(&self) -> u64 {
-        self.allowed + self.blocked + self.failed + self.abandoned
-    }
+    pub latency_buckets: Buckets,
+    pub service_time_buckets: Buckets,
 }
 
 impl Tally {
@@ -46,11 +38,11 @@ impl Tally {
             latency: Spans::default(),
             service_time: Spans::default(),
             send_lag: Spans::default(),
+            send_lag_buckets: Buckets::default(),
             connect: Spans::default(),
             tls: Spans::default(),
             lookup: Spans::default(),
             targets: (0..targets).map(|_| TargetTally::default()).collect(),
-            failures: [0; FailureKind::ALL.len()],
             late: 0,
         }
     }
@@ -66,6 +58,7 @@ impl Tally {
         } = sample.answer;
         let lag = sent.since(sample.due);
         self.send_lag.record(lag);
+        self.send_lag_buckets.record(lag);
         // A request that never left was timed at its attempt, before connecting.
         let connecting = connecting.filter(|_| left);
         if let Some(connecting) = connecting {
@@ -79,39 +72,35 @@ impl Tally {
             self.late += 1;
         }
         match outcome {
-            Outcome::Allowed => target.allowed += 1,
-            Outcome::Blocked => target.blocked += 1,
-            Outcome::Failed(kind) => {
-                target.failed += 1;
-                self.failures[kind as usize] += 1;
-            }
-            Outcome::Abandoned => {
-                // It was never done, so it has no latency and no service time.
-                target.abandoned += 1;
-                return;
-            }
+            Outcome::Allowed | Outcome::Blocked => {}
+            Outcome::Failed(kind) => target.failures.add(kind),
+            // It was never done, so it has no latency and no service time.
+            Outcome::Abandoned => return,
         }
         let latency = done.since(sample.due);
         self.latency.record(latency);
         target.latency.record(latency);
+        target.latency_buckets.record(latency);
         if left {
-            self.service_time.record(done.since(sent));
+            let service_time = done.since(sent);
+            self.service_time.record(service_time);
+            target.service_time_buckets.record(service_time);
         }
     }
 
-    /// The kinds of failure that occurred, with their counts.
-    pub fn failures(&self) -> impl Iterator<Item = (FailureKind, u64)> {
-        FailureKind::ALL
-            .into_iter()
-            .map(|kind| (kind, self.failures[kind as usize]))
-            .filter(|(_, count)| *count > 0)
+    /// The failures of all targets.
+    pub fn failures(&self) -> Failures {
+        let mut sum = Failures::default();
+        let targets = self.targets.iter();
+        targets.for_each(|target| sum += &target.failures);
+        sum
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Connecting;
+    use crate::client::{Connecting, FailureKind};
     use crate::clock::Moment;
     use crate::keys::KeyId;
     use crate::schedule::Nanos;
@@ -146,10 +135,8 @@ mod tests {
         let mut tally = Tally::new(1);
         tally.add(&sample(0, 10, 20, Outcome::Abandoned));
         assert_eq!((tally.send_lag.count(), tally.latency.count()), (1, 0));
-        assert_eq!(
-            (tally.targets[0].abandoned, tally.targets[0].sent()),
-            (1, 1)
-        );
+        assert_eq!(tally.send_lag_buckets.count(), 1);
+        assert_eq!(tally.targets[0].latency_buckets.count(), 0);
     }
 
     #[test]
@@ -159,6 +146,9 @@ mod tests {
         refused.answer.left = false;
         tally.add(&refused);
         assert_eq!((tally.latency.count(), tally.service_time.count()), (1, 0));
+        let target = &tally.targets[0];
+        assert_eq!(target.latency_buckets.count(), 1);
+        assert_eq!(target.service_time_buckets.count(), 0);
     }
 
     #[test]
@@ -194,15 +184,18 @@ mod tests {
 
     #[test]
     fn failures_are_counted_by_kind_and_target() {
+        use FailureKind::{Refused, Timeout};
         let mut tally = Tally::new(2);
-        tally.add(&sample(0, 0, 0, Outcome::Failed(FailureKind::Refused)));
-        tally.add(&sample(0, 0, 0, Outcome::Failed(FailureKind::Refused)));
-        tally.add(&sample(0, 0, 0, Outcome::Failed(FailureKind::Timeout)));
-        let failures: Vec<_> = tally.failures().collect();
-        assert_eq!(
-            failures,
-            [(FailureKind::Refused, 2), (FailureKind::Timeout, 1)]
-        );
-        assert_eq!((tally.targets[0].failed, tally.targets[1].failed), (3, 0));
+        for (target, kind) in [(0, Refused), (1, Refused), (1, Timeout)] {
+            let failed = sample(0, 0, 0, Outcome::Failed(kind));
+            tally.add(&Sample { target, ..failed });
+        }
+        let occurred = |failures: &Failures| {
+            let all = failures.by_kind();
+            all.filter(|(_, count)| *count > 0).collect::<Vec<_>>()
+        };
+        assert_eq!(occurred(&tally.failures()), [(Refused, 2), (Timeout, 1)]);
+        let second = &tally.targets[1].failures;
+        assert_eq!(occurred(second), [(Refused, 1), (Timeout, 1)]);
     }
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod carrier;
+pub mod metrics;
 pub mod report;
 pub mod run;
 pub mod server;

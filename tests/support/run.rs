@@ -35,6 +35,8 @@ const VARIABLES: &[&str] = &[
     "SEED",
     "INSECURE",
     "CA_CERT",
+    "METRICS_ADDR",
+    "METRICS_LINGER",
     "DEMO",
     "http_proxy",
     "HTTP_PROXY",
@@ -270,6 +272,10 @@ impl Run {
         // The child is not waited for yet, so that its id is its own even after its end.
         let _ = kill_process(pid, signal);
         Instant::now()
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("a child").id()
     }
 
     pub fn lines(&self) -> Vec<Line> {

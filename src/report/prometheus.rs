@@ -1,0 +1,360 @@
+//! A snapshot as Prometheus reads it. Names and units follow its conventions: seconds, base units,
+//! totals that never decrease.
+
+use crate::schedule::Mode;
+use crate::stats::{Buckets, Ledger, Snapshot, State, TargetSnapshot};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+use std::fmt::Result;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+/// Every metric of a run, as it was at this snapshot. Each name begins with `loadgen_`.
+///
+/// Every series is there from the first scrape on, at 0, so that the first of its requests is an
+/// increase. Targets of the same name are one: their counts are added up.
+pub fn registry(snapshot: Arc<Snapshot>) -> Registry {
+    let targets = by_name(&snapshot.targets);
+    let mut registry = Registry::with_prefix("loadgen");
+    registry.register_collector(Box::new(Metrics { snapshot, targets }));
+    registry
+}
+
+#[derive(Debug)]
+struct Metrics {
+    snapshot: Arc<Snapshot>,
+    targets: Vec<TargetSnapshot>,
+}
+
+/// A target may have been given more than once, but two series of the same labels are an error.
+fn by_name(targets: &[TargetSnapshot]) -> Vec<TargetSnapshot> {
+    let mut named: Vec<TargetSnapshot> = Vec::with_capacity(targets.len());
+    for target in targets {
+        match named.iter_mut().find(|other| other.name == target.name) {
+            None => named.push(target.clone()),
+            Some(other) => {
+                other.ledger = other.ledger + target.ledger;
+                other.failures += &target.failures;
+                other.latency += &target.latency;
+                other.service_time += &target.service_time;
+            }
+        }
+    }
+    named
+}
+
+type OfLedger = fn(&Ledger) -> u64;
+
+const TOTALS: [(&str, &str, OfLedger); 4] = [
+    (
+        "requests_scheduled",
+        "Requests that have come due.",
+        |ledger| ledger.scheduled,
+    ),
+    (
+        "requests_sent",
+        "Requests that a worker has sent, or has tried to.",
+        |ledger| ledger.sent,
+    ),
+    (
+        "requests_dropped",
+        "Requests that were never sent, since the queue was full when they came due.",
+        |ledger| ledger.dropped,
+    ),
+    (
+        "requests_unsent",
+        "Requests that were never sent, since they were still queued when the run ended.",
+        |ledger| ledger.unsent,
+    ),
+];
+
+const OUTCOMES: [(&str, OfLedger); 4] = [
+    ("allowed", |ledger| ledger.allowed),
+    ("blocked", |ledger| ledger.blocked),
+    ("failed", |ledger| ledger.failed),
+    ("abandoned", |ledger| ledger.abandoned),
+];
+
+const NOW: [(&str, &str, OfLedger); 2] = [
+    (
+        "requests_queued",
+        "Requests that have come due and wait for a worker.",
+        Ledger::queued,
+    ),
+    (
+        "requests_in_flight",
+        "Requests sent that have no outcome yet.",
+        Ledger::in_flight,
+    ),
+];
+
+type OfTarget = fn(&TargetSnapshot) -> &Buckets;
+
+const TIMES: [(&str, &str, OfTarget); 2] = [
+    (
+        "latency",
+        "From the instant at which a request was due to the end of its answer, or to its failure.",
+        |target| &target.latency,
+    ),
+    (
+        "service_time",
+        "From a request's first byte to the end of its answer, or to its failure.",
+        |target| &target.service_time,
+    ),
+];
+
+impl Collector for Metrics {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result {
+        let encoder = &mut encoder;
+        self.encode_requests(encoder)?;
+        for (name, help, buckets) in TIMES {
+            let unit = Some(&Unit::Seconds);
+            let mut metric = encoder.encode_descriptor(name, help, unit, MetricType::Histogram)?;
+            for target in &self.targets {
+                let labels = [("target", target.name.as_str())];
+                encode_buckets(metric.encode_family(&labels)?, buckets(target))?;
+            }
+        }
+        let lag = encoder.encode_descriptor(
+            "send_lag",
+            "From the instant at which a request was due to its first byte: the generator's own \
+             error, and any connecting.",
+            Some(&Unit::Seconds),
+            MetricType::Histogram,
+        )?;
+        encode_buckets(lag, &self.snapshot.send_lag)?;
+        self.encode_run(encoder)
+    }
+}
+
+impl Metrics {
+    fn encode_requests(&self, encoder: &mut DescriptorEncoder) -> Result {
+        for (name, help, count) in TOTALS {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for target in &self.targets {
+                let labels = [("target", target.name.as_str())];
+                encode_count(&mut metric, &labels, count(&target.ledger))?;
+            }
+        }
+        let help = "Requests sent, by what became of them.";
+        let mut metric = encoder.encode_descriptor("requests", help, None, MetricType::Counter)?;
+        for target in &self.targets {
+            for (outcome, count) in OUTCOMES {
+                let labels = [("target", target.name.as_str()), ("outcome", outcome)];
+                encode_count(&mut metric, &labels, count(&target.ledger))?;
+            }
+        }
+        let mut metric = encoder.encode_descriptor(
+            "request_failures",
+            "Failed requests, by why.",
+            None,
+            MetricType::Counter,
+        )?;
+        for target in &self.targets {
+            for (kind, count) in target.failures.by_kind() {
+                let labels = [("target", target.name.as_str()), ("kind", kind.name())];
+                encode_count(&mut metric, &labels, count)?;
+            }
+        }
+        for (name, help, count) in NOW {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for target in &self.targets {
+                let labels = [("target", target.name.as_str())];
+                let mut metric = metric.encode_family(&labels)?;
+                metric.encode_gauge(&count(&target.ledger))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is the run's as a whole.
+    fn encode_run(&self, encoder: &mut DescriptorEncoder) -> Result {
+        let rate = match self.snapshot.state {
+            State::Pacing(phase) => phase.rate.nano() as f64 / 1e9,
+            State::Draining | State::Ended => 0.0,
+        };
+        encoder
+            .encode_descriptor(
+                "scheduled_requests_per_second",
+                "The rate that the schedule asks for now; 0 when nothing comes due any more.",
+                None,
+                MetricType::Gauge,
+            )?
+            .encode_gauge(&rate)?;
+
+        let mut metric = encoder.encode_descriptor(
+            "mode",
+            "1 for what the run is doing now, 0 for all else it may do.",
+            None,
+            MetricType::Gauge,
+        )?;
+        let now = mode(&self.snapshot.state);
+        for mode in Mode::ALL.map(Mode::name).into_iter().chain(UNPACED) {
+            let labels = [("mode", mode)];
+            let mut metric = metric.encode_family(&labels)?;
+            metric.encode_gauge(&u64::from(mode == now))?;
+        }
+
+        let started = self.snapshot.started.duration_since(UNIX_EPOCH);
+        encoder
+            .encode_descriptor(
+                "run_start_time",
+                "The schedule's start, since the Unix epoch.",
+                Some(&Unit::Seconds),
+                MetricType::Gauge,
+            )?
+            .encode_gauge(&started.unwrap_or_default().as_secs_f64())?;
+        encoder
+            .encode_descriptor("build", "What serves this.", None, MetricType::Info)?
+            .encode_info(&[("version", env!("CARGO_PKG_VERSION"))])
+    }
+}
+
+/// The modes in which nothing comes due.
+const UNPACED: [&str; 2] = ["draining", "ended"];
+
+fn mode(state: &State) -> &'static str {
+    let [draining, ended] = UNPACED;
+    match state {
+        State::Pacing(phase) => phase.mode.name(),
+        State::Draining => draining,
+        State::Ended => ended,
+    }
+}
+
+fn encode_count(metric: &mut MetricEncoder, labels: &impl EncodeLabelSet, count: u64) -> Result {
+    let mut metric = metric.encode_family(labels)?;
+    metric.encode_counter::<NoLabelSet, _, u64>(&count, None)
+}
+
+fn encode_buckets(mut metric: MetricEncoder, buckets: &Buckets) -> Result {
+    let counts = buckets.counts();
+    let counts: Vec<_> = counts
+        .map(|(bound, count)| {
+            (
+                bound.map_or(f64::INFINITY, |bound| bound.as_secs_f64()),
+                count,
+            )
+        })
+        .collect();
+    metric.encode_histogram::<NoLabelSet>(buckets.sum(), buckets.count(), &counts, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::FailureKind;
+    use crate::schedule::{Nanos, Phase, Rate};
+    use crate::stats::Failures;
+    use prometheus_client::encoding::text;
+    use std::time::{Duration, SystemTime};
+
+    fn target(name: &str, allowed: u64) -> TargetSnapshot {
+        let (mut failures, mut latency) = (Failures::default(), Buckets::default());
+        failures.add(FailureKind::Status5xx);
+        latency.record(Nanos(1_500_000));
+        TargetSnapshot {
+            name: name.to_owned(),
+            ledger: Ledger {
+                scheduled: allowed + 4,
+                sent: allowed + 3,
+                allowed,
+                failed: 1,
+                ..Ledger::default()
+            },
+            failures,
+            latency,
+            service_time: Buckets::default(),
+        }
+    }
+
+    fn exposition(state: State, targets: Vec<TargetSnapshot>) -> String {
+        let snapshot = Snapshot {
+            state,
+            started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
+            elapsed: Nanos::ZERO,
+            targets,
+            send_lag: Buckets::default(),
+        };
+        let mut text = String::new();
+        text::encode(&mut text, &registry(Arc::new(snapshot))).unwrap();
+        text
+    }
+
+    #[track_caller]
+    fn assert_has(text: &str, lines: &[&str]) {
+        for line in lines {
+            assert!(
+                text.lines().any(|other| other == *line),
+                "no {line} in:\n{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_number_has_its_series() {
+        let burst = Phase {
+            mode: Mode::Burst,
+            rate: Rate::per_second(0.5).unwrap(),
+            start: Nanos::ZERO,
+            end: None,
+        };
+        let text = exposition(State::Pacing(burst), vec![target("http://a", 5)]);
+        assert_has(
+            &text,
+            &[
+                "# TYPE loadgen_requests_scheduled counter",
+                r#"loadgen_requests_scheduled_total{target="http://a"} 9"#,
+                r#"loadgen_requests_sent_total{target="http://a"} 8"#,
+                r#"loadgen_requests_queued{target="http://a"} 1"#,
+                r#"loadgen_requests_in_flight{target="http://a"} 2"#,
+                r#"loadgen_requests_total{target="http://a",outcome="allowed"} 5"#,
+                r#"loadgen_request_failures_total{target="http://a",kind="status_5xx"} 1"#,
+                r#"loadgen_request_failures_total{target="http://a",kind="dns"} 0"#,
+                "# UNIT loadgen_latency_seconds seconds",
+                r#"loadgen_latency_seconds_bucket{le="0.001",target="http://a"} 0"#,
+                r#"loadgen_latency_seconds_bucket{le="0.0025",target="http://a"} 1"#,
+                r#"loadgen_latency_seconds_bucket{le="+Inf",target="http://a"} 1"#,
+                r#"loadgen_latency_seconds_sum{target="http://a"} 0.0015"#,
+                "loadgen_send_lag_seconds_count 0",
+                "loadgen_scheduled_requests_per_second 0.5",
+                r#"loadgen_mode{mode="burst"} 1"#,
+                r#"loadgen_mode{mode="steady"} 0"#,
+                "loadgen_run_start_time_seconds 1.5",
+            ],
+        );
+        let text = exposition(State::Draining, Vec::new());
+        assert_has(&text, &["loadgen_scheduled_requests_per_second 0.0"]);
+        assert_has(&text, &[r#"loadgen_mode{mode="draining"} 1"#]);
+    }
+
+    #[test]
+    fn targets_of_one_name_are_added_up() {
+        let targets = vec![
+            target("http://a", 5),
+            target("http://b", 7),
+            target("http://a", 6),
+        ];
+        let text = exposition(State::Ended, targets);
+        assert_has(
+            &text,
+            &[
+                r#"loadgen_requests_total{target="http://a",outcome="allowed"} 11"#,
+                r#"loadgen_requests_total{target="http://b",outcome="allowed"} 7"#,
+                r#"loadgen_request_failures_total{target="http://a",kind="status_5xx"} 2"#,
+                r#"loadgen_latency_seconds_count{target="http://a"} 2"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn names_are_escaped() {
+        let text = exposition(State::Ended, vec![target("a\"b\\c\nd", 1)]);
+        assert_has(
+            &text,
+            &[r#"loadgen_requests_sent_total{target="a\"b\\c\nd"} 4"#],
+        );
+    }
+}
