@@ -22,5 +22,6 @@ pub mod report;
 pub mod schedule;
 pub mod server;
 pub mod signals;
+mod socket;
 pub mod stats;
 pub mod stop;
