@@ -307,7 +307,7 @@ fn an_error_of_redis_is_passed_on_and_the_store_stays_usable() {
     let mut tell = |command: &str| {
         let mut words = command.split(' ');
         let mut cmd = redis::cmd(words.next().unwrap());
-        words.for_each(|word| drop(cmd.arg(word)));
+        cmd.arg(words.collect::<Vec<_>>());
         cmd.exec(&mut redis).unwrap();
     };
     for (trouble, reason, end) in [

@@ -159,21 +159,31 @@ impl Read for Answer<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
+            return Err(overdue());
         }
         if *self.timeout > left + TOLERANCE || left > *self.timeout + TOLERANCE {
             self.stream.set_read_timeout(Some(left))?;
             *self.timeout = left;
         }
         let mut stream = self.stream;
-        stream.read(buffer).map_err(timed_out)
+        match stream.read(buffer).map_err(timed_out)? {
+            0 => Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the connection was closed",
+            )),
+            read => Ok(read),
+        }
     }
+}
+
+fn overdue() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "no answer in time")
 }
 
 /// A socket's timeout shows as another error on each platform.
 fn timed_out(error: io::Error) -> io::Error {
     match error.kind() {
-        io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => overdue(),
         _ => error,
     }
 }

@@ -1,7 +1,6 @@
 //! Why Redis gave no answer, in words.
 
 use redis::{ErrorKind, RedisError};
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -25,24 +24,18 @@ impl fmt::Display for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::from(&error)
+        Self::said_by(&error)
     }
 }
 
-impl From<&io::Error> for Failure {
-    fn from(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof => Self::new("the connection was closed"),
-            io::ErrorKind::TimedOut => Self::new("no answer in time"),
-            _ => {
-                // The system's messages are sentences followed by ` (os error 111)`.
-                let message = error.to_string();
-                let message = message.split(" (os error").next().unwrap_or_default();
-                let mut characters = message.chars();
-                let first = characters.next().into_iter().flat_map(char::to_lowercase);
-                Self::new(first.chain(characters).collect::<String>())
-            }
-        }
+impl Failure {
+    /// The system's messages are sentences followed by ` (os error 111)`.
+    fn said_by(error: &impl fmt::Display) -> Self {
+        let message = error.to_string();
+        let message = message.split(" (os error").next().unwrap_or_default();
+        let mut characters = message.chars();
+        let first = characters.next().into_iter().flat_map(char::to_lowercase);
+        Self::new(first.chain(characters).collect::<String>())
     }
 }
 
@@ -73,10 +66,12 @@ impl From<RedisError> for Trouble {
             let text = format!("{code} {}", detail.unwrap_or_default());
             return Self::Refused(Failure::new(text.trim()));
         }
-        match error.source().and_then(|cause| cause.downcast_ref()) {
-            Some(io) if io::Error::kind(io) == io::ErrorKind::TimedOut => Self::Silent(io.into()),
-            Some(io) => Self::Lost(io.into()),
-            None => Self::Lost(Failure::new("what answers there is no Redis")),
+        if error.is_timeout() {
+            Self::Silent(Failure::said_by(&error))
+        } else if error.is_io_error() {
+            Self::Lost(Failure::said_by(&error))
+        } else {
+            Self::Lost(Failure::new("what answers there is no Redis"))
         }
     }
 }
@@ -89,26 +84,21 @@ mod tests {
     fn a_reason_reads_well_within_a_line() {
         for (error, reason) in [
             (
-                io::Error::from_raw_os_error(libc_refused()),
-                "connection refused",
+                io::Error::from(io::ErrorKind::HostUnreachable),
+                "host unreachable",
             ),
-            (
-                io::ErrorKind::UnexpectedEof.into(),
-                "the connection was closed",
-            ),
-            (io::ErrorKind::TimedOut.into(), "no answer in time"),
             (
                 io::Error::other("Name or service not known"),
                 "name or service not known",
             ),
+            #[cfg(unix)]
+            (
+                io::Error::from_raw_os_error(libc::ECONNREFUSED),
+                "connection refused",
+            ),
         ] {
             assert_eq!(Failure::from(error).to_string(), reason);
         }
-    }
-
-    #[cfg(unix)]
-    fn libc_refused() -> i32 {
-        libc::ECONNREFUSED
     }
 
     #[test]

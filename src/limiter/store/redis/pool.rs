@@ -55,7 +55,10 @@ struct State<C> {
     waiting: usize,
     /// When the server last answered, over any connection.
     answered: Option<Instant>,
-    away: Option<Failure>,
+    /// The latest sign that the server does not answer, if it has not answered since.
+    failure: Option<Failure>,
+    /// That sign is an overdue answer, so the connections that are open are in doubt.
+    silent: bool,
     dropped: bool,
 }
 
@@ -81,7 +84,8 @@ impl<C: Pooled> Pool<C> {
                 open: 0,
                 waiting: 0,
                 answered: None,
-                away: None,
+                failure: None,
+                silent: false,
                 dropped: false,
             }),
             available: Condvar::new(),
@@ -129,7 +133,7 @@ impl<C: Pooled> Shared<C> {
     fn take(&self, deadline: Instant) -> Result<(C, Loan<'_, C>), Failure> {
         let mut state = self.state.lock();
         loop {
-            if let Some(failure) = &state.away {
+            if let Some(failure) = state.away() {
                 return Err(failure.clone());
             }
             if let Some(Idle { connection, .. }) = state.idle.pop() {
@@ -150,7 +154,7 @@ impl<C: Pooled> Shared<C> {
             self.wanted.notify_one();
             let timed_out = self.available.wait_until(&mut state, deadline).timed_out();
             state.waiting -= 1;
-            if timed_out && state.idle.is_empty() && state.away.is_none() {
+            if timed_out && state.idle.is_empty() && state.away().is_none() {
                 return Err(state.none_came());
             }
         }
@@ -172,10 +176,8 @@ impl<C: Pooled> Shared<C> {
                     self.available.notify_one();
                 }
                 Err(failure) => {
-                    if state.open == 0 || state.away.is_some() {
-                        state.away = Some(failure);
-                        self.available.notify_all();
-                    }
+                    state.failure = Some(failure);
+                    self.tell_if_away(&state);
                     self.pause(&mut state);
                 }
             }
@@ -188,17 +190,31 @@ impl<C: Pooled> Shared<C> {
     }
 }
 
+impl<C> Shared<C> {
+    fn tell_if_away(&self, state: &State<C>) {
+        if state.away().is_some() {
+            self.available.notify_all();
+        }
+    }
+}
+
 impl<C> State<C> {
     /// One is kept in any case, so that a server's return is found out before anybody asks.
     fn wants_another(&self) -> bool {
         let missed = self.waiting > self.idle.len() && self.open < MAX_OPEN;
-        self.open == 0 || self.away.is_some() || missed
+        self.open == 0 || self.silent || missed
+    }
+
+    fn away(&self) -> Option<&Failure> {
+        let failure = self.failure.as_ref()?;
+        (self.open == 0 || self.silent).then_some(failure)
     }
 
     /// The server has just answered over this connection.
     fn keep(&mut self, connection: C) {
         let answered = Instant::now();
-        self.away = None;
+        self.failure = None;
+        self.silent = false;
         self.answered = Some(answered);
         self.idle.push(Idle {
             connection,
@@ -209,10 +225,11 @@ impl<C> State<C> {
     /// Why a caller that waited for its whole timeout got no connection.
     fn none_came(&mut self) -> Failure {
         if self.open > 0 {
-            return Failure::new("all connections are in use");
+            let failed = self.failure.clone();
+            return failed.unwrap_or_else(|| Failure::new("all connections are in use"));
         }
         let failure = Failure::new("no connection in time");
-        self.away = Some(failure.clone());
+        self.failure = Some(failure.clone());
         failure
     }
 }
@@ -234,7 +251,8 @@ impl<C> Loan<'_, C> {
     fn went_silent(self, failure: &Failure) {
         let mut state = self.shared.state.lock();
         if state.answered.is_none_or(|answered| answered < self.since) {
-            state.away = Some(failure.clone());
+            state.failure = Some(failure.clone());
+            state.silent = true;
             self.shared.available.notify_all();
         }
     }
@@ -248,6 +266,7 @@ impl<C> Drop for Loan<'_, C> {
             .partition_point(|idle| idle.answered <= self.since);
         state.open -= 1 + unused_since;
         let closed: Vec<_> = state.idle.drain(..unused_since).collect();
+        self.shared.tell_if_away(&state);
         drop(state);
         self.shared.wanted.notify_one();
         drop(closed);

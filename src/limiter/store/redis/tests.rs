@@ -92,7 +92,7 @@ fn any_steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// Redis under each algorithm, by a clock that memory goes by too.
 struct Pair {
-    server: RedisServer,
+    _server: RedisServer,
     clock: ManualClock,
     redis: Vec<(AlgorithmKind, RedisStore)>,
     keys: AtomicU64,
@@ -109,7 +109,7 @@ impl Pair {
         });
         Self {
             redis: redis.collect(),
-            server,
+            _server: server,
             clock,
             keys: AtomicU64::new(0),
         }
