@@ -23,5 +23,6 @@ pub mod round_robin;
 pub mod schedule;
 pub mod server;
 pub mod signals;
+mod socket;
 pub mod stats;
 pub mod stop;

@@ -4,6 +4,7 @@ use super::BUFFER;
 use super::exchange;
 use crate::clock::Moment;
 use crate::schedule::Nanos;
+use crate::socket::is_quiet;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -101,10 +102,8 @@ impl Transport for Socket {
         Ok(read > 0)
     }
 
-    /// An idle connection is open if there is nothing to read: neither its end, nor bytes that
-    /// belong to no request.
     fn is_open(&mut self) -> bool {
-        matches!(peek(&self.stream), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        is_quiet(&self.stream)
     }
 }
 
@@ -113,23 +112,6 @@ fn timed_out_or_io(error: io::Error) -> Error {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Timeout(Timeout::Global),
         _ => Error::Io(error),
     }
-}
-
-/// Looks for a byte without waiting or taking it: one system call.
-#[cfg(unix)]
-fn peek(stream: &TcpStream) -> io::Result<usize> {
-    use rustix::net::{RecvFlags, recv};
-    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-    let (read, _) = recv(stream, &mut [0u8; 1][..], flags)?;
-    Ok(read)
-}
-
-#[cfg(not(unix))]
-fn peek(stream: &TcpStream) -> io::Result<usize> {
-    stream.set_nonblocking(true)?;
-    let peeked = stream.peek(&mut [0]);
-    stream.set_nonblocking(false)?;
-    peeked
 }
 
 /// Buffers whose output is not sent at once: what ureq writes next lands behind what it has

@@ -32,4 +32,4 @@ pub use demo::Demo;
 pub use fail_mode::FailMode;
 pub use http::CHECK_PATH;
 pub use node::{Node, check_health};
-pub use store::{MemoryStore, Store, StoreError, StoreKind};
+pub use store::{MemoryStore, RedisAddress, RedisStore, Store, StoreError, StoreKind};

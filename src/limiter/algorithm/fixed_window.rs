@@ -22,6 +22,7 @@ pub struct FixedWindow {
 
 impl Algorithm for FixedWindow {
     const NAME: &'static str = "fixed-window";
+    const SCRIPT: &'static str = include_str!("fixed_window.lua");
 
     fn check(&mut self, now: Timestamp, limit: Limit, window: Window) -> Decision {
         let end = window_end(now, window);

@@ -1,7 +1,9 @@
 //! The rate-limiting algorithms, one file each, and the list of them.
 //!
 //! An algorithm is the state of one key and what a check does to it: arithmetic on integers, exact, with the time as an
-//! argument. A new one is a file here, its `mod` line, and its line in the list.
+//! argument. It is written twice: in Rust, and in Lua for stores in Redis, where only doubles are at hand. A property
+//! test of the Redis store holds the two to the same answers. A new algorithm is its two files here, its `mod` line,
+//! and its line in the list.
 
 mod fixed_window;
 mod sliding_log;
@@ -17,6 +19,21 @@ use thiserror::Error;
 pub trait Algorithm: Clone + Default + Send + 'static {
     /// Its name in options and reports.
     const NAME: &'static str;
+
+    /// The same in Lua 5.1, as Redis runs it: defines
+    ///
+    /// ```lua
+    /// local function check(key, now, limit, window) ... return allowed, remaining, reset, expires_in end
+    /// ```
+    ///
+    /// which reads and writes the state under `key` alone. `now`, the limit and the window are those of
+    /// [`check`](Self::check); what it returns are the fields of the [`Decision`] and the time from `now` to the
+    /// [`expiry`](Self::expiry). Time is in µs. The state exists when it returns; expiring it is the caller's part.
+    ///
+    /// Doubles are exact for integers up to 2^53, and so must be every value in between: `now` may be
+    /// [`Timestamp::MAX`], so nothing may be added to an instant. `a % b` and `math.floor(a / b)` are exact for such
+    /// integers. Numbers become text by `string.format('%.0f', number)`, as `tostring` keeps 14 digits only.
+    const SCRIPT: &'static str;
 
     /// Decides about one request at `now` and counts it if it is allowed. Calls come in the order of their time; a
     /// `now` before the last one's is a clock that stepped back, and is tolerated.
@@ -74,6 +91,17 @@ impl AlgorithmKind {
         }
         self.apply(Name)
     }
+
+    pub(super) fn script(self) -> &'static str {
+        struct Script;
+        impl ForAlgorithm for Script {
+            type Output = &'static str;
+            fn with<A: Algorithm>(self) -> &'static str {
+                A::SCRIPT
+            }
+        }
+        self.apply(Script)
+    }
 }
 
 impl fmt::Display for AlgorithmKind {
@@ -100,7 +128,7 @@ impl FromStr for AlgorithmKind {
 pub struct UnknownAlgorithm;
 
 #[cfg(test)]
-mod testing {
+pub(super) mod testing {
     use super::*;
     use crate::limiter::clock::Micros;
     use proptest::prelude::*;
@@ -141,6 +169,15 @@ mod testing {
                 (limit, window, times.collect())
             })
         })
+    }
+
+    /// Any clock and any policy, the extremes of both included.
+    pub fn any_check() -> impl Strategy<Value = (Timestamp, Limit, Window)> {
+        let time = prop_oneof![Just(0), Just(u64::MAX), 0..200_000_u64, any::<u64>()];
+        let requests = prop_oneof![1..4_u64, 1..=1_000_000_u64, Just(1_000_000)];
+        let millis = prop_oneof![1..100_u64, 1..=86_400_000_u64, Just(86_400_000)];
+        (time, requests, millis)
+            .prop_map(|(time, requests, millis)| (at(time), limit(requests), window(millis)))
     }
 }
 
@@ -257,14 +294,6 @@ mod tests {
             }
             Ok(())
         }
-    }
-
-    fn any_check() -> impl Strategy<Value = (Timestamp, Limit, Window)> {
-        let time = prop_oneof![Just(0), Just(u64::MAX), 0..200_000_u64, any::<u64>()];
-        let requests = prop_oneof![1..4_u64, 1..=1_000_000_u64, Just(1_000_000)];
-        let millis = prop_oneof![1..100_u64, 1..=86_400_000_u64, Just(86_400_000)];
-        (time, requests, millis)
-            .prop_map(|(time, requests, millis)| (at(time), limit(requests), window(millis)))
     }
 
     proptest! {

@@ -22,6 +22,7 @@ pub struct SlidingLog {
 
 impl Algorithm for SlidingLog {
     const NAME: &'static str = "sliding-log";
+    const SCRIPT: &'static str = include_str!("sliding_log.lua");
 
     fn check(&mut self, now: Timestamp, limit: Limit, window: Window) -> Decision {
         for future in self.admitted.iter_mut().rev().take_while(|at| **at > now) {

@@ -55,6 +55,7 @@ impl ArrivalTime {
 
 impl Algorithm for TokenBucket {
     const NAME: &'static str = "token-bucket";
+    const SCRIPT: &'static str = include_str!("token_bucket.lua");
 
     fn check(&mut self, now: Timestamp, limit: Limit, window: Window) -> Decision {
         let empty = ArrivalTime::whole(now + window.length());

@@ -2,9 +2,11 @@
 
 mod kind;
 mod memory;
+mod redis;
 
 pub use kind::{StoreKind, UnknownStore};
 pub use memory::MemoryStore;
+pub use redis::{InvalidRedisAddress, RedisAddress, RedisStore};
 
 use super::check::{Check, Decision};
 use thiserror::Error;

@@ -1,0 +1,26 @@
+//! What std's sockets don't tell.
+
+use std::io;
+use std::net::TcpStream;
+
+/// Whether there is nothing to read on an idle connection: neither its end, nor bytes that belong to no request.
+pub(crate) fn is_quiet(stream: &TcpStream) -> bool {
+    matches!(peek(stream), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
+/// Looks for a byte without waiting or taking it: one system call.
+#[cfg(unix)]
+fn peek(stream: &TcpStream) -> io::Result<usize> {
+    use rustix::net::{RecvFlags, recv};
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    let (read, _) = recv(stream, &mut [0u8; 1][..], flags)?;
+    Ok(read)
+}
+
+#[cfg(not(unix))]
+fn peek(stream: &TcpStream) -> io::Result<usize> {
+    stream.set_nonblocking(true)?;
+    let peeked = stream.peek(&mut [0]);
+    stream.set_nonblocking(false)?;
+    peeked
+}

@@ -1,0 +1,105 @@
+//! A Redis of a test's own, on a loopback port, without persistence.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// `redis-server` from the `PATH`; killed when this is dropped.
+pub struct RedisServer {
+    port: u16,
+    options: Vec<String>,
+    process: Option<Child>,
+}
+
+impl RedisServer {
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    pub fn start_with(options: &[&str]) -> Self {
+        let mut server = Self::not_started(options);
+        server.restart();
+        server
+    }
+
+    /// Where one will be, once it is [restarted](Self::restart).
+    pub fn not_started(options: &[&str]) -> Self {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Self {
+            port: free.local_addr().unwrap().port(),
+            options: options.iter().map(ToString::to_string).collect(),
+            process: None,
+        }
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.addr())
+    }
+
+    /// Kills it, as nothing that is asked for could end it sooner.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// Starts it, empty, on the same port, and returns when it accepts connections.
+    pub fn restart(&mut self) {
+        self.kill();
+        let port = self.port.to_string();
+        let spawned = Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--port", &port])
+            .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+            .args(&self.options)
+            .current_dir(std::env::temp_dir())
+            .stdout(Stdio::null())
+            .spawn();
+        let mut process = match spawned {
+            Ok(process) => process,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                panic!(
+                    "these tests need redis-server on the PATH (Debian: apt install redis-server)"
+                )
+            }
+            Err(error) => panic!("redis-server: {error}"),
+        };
+        let start = Instant::now();
+        while TcpStream::connect(self.addr()).is_err() {
+            assert_eq!(process.try_wait().unwrap(), None, "redis-server ended");
+            assert!(start.elapsed() < PATIENCE, "redis-server does not accept");
+            thread::sleep(Duration::from_millis(1));
+        }
+        self.process = Some(process);
+    }
+
+    /// Stops it from answering, as a machine out of memory would be: connections are still accepted by the system.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("it runs");
+        let pid = Pid::from_raw(process.id().cast_signed()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
