@@ -192,7 +192,13 @@ fn bad_configuration_is_one_line_with_the_option_its_value_and_what_it_may_be() 
             "leaky",
             "sliding-log, fixed-window, token-bucket",
         ),
-        ("--store", "STORE", "disk", "memory"),
+        ("--store", "STORE", "disk", "memory or redis://"),
+        (
+            "--store",
+            "STORE",
+            "redis://h/x",
+            "a whole number, 0 or more",
+        ),
         ("--store-timeout", "STORE_TIMEOUT", "0", "from 1ms to 60s"),
         ("--fail-mode", "FAIL_MODE", "ajar", "closed or open"),
     ] {
@@ -205,6 +211,8 @@ fn bad_configuration_is_one_line_with_the_option_its_value_and_what_it_may_be() 
             }
         }
     }
+    let line = stderr_of(Command::new(BINARY).env("STORE", "redis://:secret@h/x"), 2);
+    assert!(!line.contains("secret"), "{line}");
     let unknown = stderr_of(Command::new(BINARY).arg("--prot"), 2);
     assert_eq!(unknown.lines().count(), 1, "{unknown}");
     assert!(unknown.contains("--prot"));

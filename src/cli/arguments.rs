@@ -42,7 +42,7 @@ impl<O: Parser> Arguments<O> {
         let name = self.name(option);
         let raw = self.matches.get_raw(option).into_iter().flatten().next();
         let value = raw.map(|value| value.to_string_lossy()).unwrap_or_default();
-        Refusal::Wrong(format!("{name} '{value}': {allowed}"))
+        Refusal::Wrong(format!("{name} '{}': {allowed}", without_login(&value)))
     }
 }
 
@@ -92,6 +92,7 @@ fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]) -> Refusa
         } else {
             variable(command, &flag.trim_start_matches('-').replace('-', "_"))
         };
+        let value = without_login(&value);
         return Refusal::Wrong(format!("{name} '{value}': {}", reason.unwrap_or_default()));
     }
     if error.kind() == ErrorKind::InvalidUtf8 {
@@ -107,6 +108,15 @@ fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]) -> Refusa
         .map(|line| line.trim_start_matches("error: "))
         .collect();
     Refusal::Wrong(told.join("; "))
+}
+
+/// The line may end up in a log, where the user and password of a URL have no place.
+fn without_login(value: &str) -> String {
+    let login = value.split_once("://").and_then(|(scheme, rest)| {
+        let (_, host) = rest.rsplit_once('@')?;
+        Some(format!("{scheme}://…@{host}"))
+    });
+    login.unwrap_or_else(|| value.to_owned())
 }
 
 fn was_typed(flag: &str, typed: &[OsString]) -> bool {
@@ -143,4 +153,20 @@ fn not_utf8(command: &Command, typed: &[OsString]) -> String {
         .map(|(name, value)| format!("{} '{}'", name.display(), value.display()))
         .next()
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_in_a_url_is_not_repeated() {
+        for (value, shown) in [
+            ("redis://me:p@ss@h/x", "redis://…@h/x"),
+            ("http://h", "http://h"),
+            ("me@h", "me@h"),
+        ] {
+            assert_eq!(without_login(value), shown);
+        }
+    }
 }

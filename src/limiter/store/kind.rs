@@ -1,6 +1,7 @@
 //! Which store, by name or address.
 
 use super::Store;
+use super::redis::{InvalidRedisAddress, RedisAddress, RedisStore};
 use crate::limiter::algorithm::AlgorithmKind;
 use crate::limiter::clock::SystemClock;
 use std::fmt;
@@ -10,19 +11,28 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
-/// Where a node keeps its keys' states. Parsed from `memory`, and displayed as it was parsed.
+/// Where a node keeps its keys' states. Parsed from `memory` or the URL of a [`RedisAddress`], and displayed as such,
+/// without user and password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreKind {
     /// In the node itself, which counts alone.
     Memory,
+    /// In a database that nodes may share.
+    Redis(RedisAddress),
 }
 
 impl StoreKind {
-    /// A store of this kind, whose answers take at most `timeout`.
-    pub fn open(&self, algorithm: AlgorithmKind, _timeout: Duration) -> io::Result<Arc<dyn Store>> {
-        match self {
-            Self::Memory => Ok(algorithm.in_memory(SystemClock::new())),
-        }
+    /// A store of this kind, no call of which takes longer than `timeout`.
+    ///
+    /// # Errors
+    /// Those of [`RedisStore::start`]. That Redis is not there is none.
+    pub fn open(&self, algorithm: AlgorithmKind, timeout: Duration) -> io::Result<Arc<dyn Store>> {
+        Ok(match self {
+            Self::Memory => algorithm.in_memory(SystemClock::new()),
+            Self::Redis(address) => {
+                Arc::new(RedisStore::start(address.clone(), algorithm, timeout)?)
+            }
+        })
     }
 }
 
@@ -30,14 +40,15 @@ impl fmt::Display for StoreKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory => f.write_str("memory"),
+            Self::Redis(address) => address.fmt(f),
         }
     }
 }
 
 /// Text that stands for no store.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("must be memory")]
-pub struct UnknownStore;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("must be memory or {form}; {0}", form = RedisAddress::FORM)]
+pub struct UnknownStore(#[from] InvalidRedisAddress);
 
 impl FromStr for StoreKind {
     type Err = UnknownStore;
@@ -45,7 +56,28 @@ impl FromStr for StoreKind {
     fn from_str(text: &str) -> Result<Self, UnknownStore> {
         match text {
             "memory" => Ok(Self::Memory),
-            _ => Err(UnknownStore),
+            address => Ok(Self::Redis(address.parse()?)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_known_by_its_name_or_address() {
+        for (text, shown) in [
+            ("memory", "memory"),
+            ("redis://redis", "redis://redis:6379/0"),
+            ("redis://:secret@h:7/2", "redis://h:7/2"),
+        ] {
+            assert_eq!(text.parse::<StoreKind>().unwrap().to_string(), shown);
+        }
+        assert_eq!(
+            "disk".parse::<StoreKind>().unwrap_err().to_string(),
+            "must be memory or redis://[[user]:password@]host[:port][/database]; it does not begin with redis://, and \
+             TLS is not supported"
+        );
     }
 }
