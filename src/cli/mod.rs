@@ -123,8 +123,8 @@ pub struct Cli {
           value_parser = OsStringValueParser::new().try_map(|file| authorities(&file)))]
     pub ca_cert: Option<Authorities>,
 
-    /// Where to serve metrics for Prometheus, under /metrics; nowhere unless set. 127.0.0.1:9100,
-    /// [::]:9100, or :9100 for all IPv4 addresses of this machine; port 0 is any free port
+    /// Where to serve metrics for Prometheus, under /metrics, such as 127.0.0.1:9100, or :9100 for
+    /// all IPv4 addresses of this machine; port 0 is any free one. Nowhere unless set
     #[arg(long, env, hide_env_values = true, value_name = "ADDR", value_parser = metrics_addr)]
     pub metrics_addr: Option<SocketAddr>,
 

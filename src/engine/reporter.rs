@@ -41,8 +41,8 @@ impl Reporter<'_> {
     /// Ends when nobody is left to tell it anything, that is after the last worker has ended.
     ///
     /// A stats line stands at every interval of pacing, then at every interval of draining; the
-    /// last one stands at the end of the run and has its totals.
-    /// A scrape that comes at the end is left to whoever has the tally then.
+    /// last one stands at the end of the run and has its totals. A scrape that comes after the end
+    /// is left to whoever has the tally then.
     pub fn run(mut self) -> Tally {
         let mut tally = Tally::new(self.targets.len());
         let mut exchange = Vec::new();
@@ -100,8 +100,9 @@ impl Reporter<'_> {
     /// Answers a scrape, and all others that wait, from the samples taken just now.
     fn answer(&self, scrape: Scrape, tally: &Tally) {
         let snapshot = Arc::new(self.snapshot(tally));
-        let scrapes = self.scrapes.try_iter();
-        scrapes.for_each(|other| other.answer(snapshot.clone()));
+        // No more than wait now, however fast others come.
+        let others = self.scrapes.try_iter().take(self.scrapes.len());
+        others.for_each(|other| other.answer(snapshot.clone()));
         scrape.answer(snapshot);
     }
 
