@@ -162,6 +162,17 @@ fn a_large_log_is_cut_and_moved_as_in_memory() {
 }
 
 #[test]
+fn a_bucket_that_a_step_of_the_clock_overfills_by_a_part_of_a_microsecond_is_just_empty() {
+    let pair = Pair::start();
+    for back in 330..340 {
+        // Two thirds of 1000 µs are 666 and two thirds.
+        let times = [10_000, 10_000, 10_000 - back, 10_000, 10_001];
+        let steps = times.map(|now| (at(now), limit(3), window(1)));
+        pair.agree_on(&steps).unwrap();
+    }
+}
+
+#[test]
 fn the_largest_bucket_holds_exactly_its_limit() {
     let pair = Pair::start();
     let kind = AlgorithmKind::TokenBucket;
