@@ -11,6 +11,7 @@
 //! Requests that are no checks (a wrong path, a malformed body) are in none of them.
 
 use super::check::{Check, Decision};
+use super::outage::Outage;
 use super::store::{Store, StoreError};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -21,6 +22,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,8 +32,10 @@ const DECISION_BOUNDS: [f64; 18] = [
     5e-2, 0.1, 0.25, 1.0,
 ];
 
-/// A store whose calls are counted and timed.
+/// A store whose calls are counted and timed, and whose outages are told on standard error.
 pub(super) struct MeteredStore {
+    node: Arc<str>,
+    outage: Outage,
     store: Arc<dyn Store>,
     allowed: Counter,
     blocked: Counter,
@@ -42,10 +46,12 @@ pub(super) struct MeteredStore {
 
 impl MeteredStore {
     /// With everything that the node called `node` counts.
-    pub fn new(store: Arc<dyn Store>, node: &str) -> (Arc<Self>, Registry) {
+    pub fn new(store: Arc<dyn Store>, node: &Arc<str>) -> (Arc<Self>, Registry) {
         let checked = Family::<[(&str, &str); 1], Counter>::default();
         let result = |result| checked.get_or_create_owned(&[("result", result)]);
         let metered = Arc::new(Self {
+            node: Arc::clone(node),
+            outage: Outage::default(),
             store,
             allowed: result("allowed"),
             blocked: result("blocked"),
@@ -68,16 +74,20 @@ impl MeteredStore {
         );
         let build = [
             ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-            ("node".to_owned(), node.to_owned()),
+            ("node".to_owned(), node.to_string()),
         ];
         registry.register("build", "What this node is", Info::new(build));
         registry.register_collector(Box::new(Keys(metered.clone())));
         (metered, registry)
     }
 
-    fn counting_errors<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    fn follow<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         if outcome.is_err() {
             self.store_errors.inc();
+        }
+        if let Some(news) = self.outage.follow(&outcome, Instant::now()) {
+            // Where standard error can't be written to, there is nobody to tell.
+            let _ = writeln!(io::stderr(), "{}: {news}", self.node);
         }
         outcome
     }
@@ -94,15 +104,15 @@ impl Store for MeteredStore {
             Err(_) => &self.error,
         };
         result.inc();
-        self.counting_errors(outcome)
+        self.follow(outcome)
     }
 
     fn health(&self) -> Result<(), StoreError> {
-        self.counting_errors(self.store.health())
+        self.follow(self.store.health())
     }
 
     fn keys(&self) -> Result<u64, StoreError> {
-        self.counting_errors(self.store.keys())
+        self.follow(self.store.keys())
     }
 }
 
@@ -116,7 +126,7 @@ impl Collector for Keys {
         };
         let keys = ConstGauge::new(keys);
         let metric =
-            encoder.encode_descriptor("keys", "Keys in the store", None, keys.metric_type())?;
+            encoder.encode_descriptor("keys", "Keys in the store.", None, keys.metric_type())?;
         keys.encode(metric)
     }
 }

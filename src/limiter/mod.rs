@@ -23,6 +23,7 @@ pub mod fail_mode;
 mod http;
 pub mod metrics;
 pub mod node;
+mod outage;
 pub mod store;
 
 pub use algorithm::{Algorithm, AlgorithmKind};
