@@ -9,7 +9,8 @@
 //! [`cli`] and [`plan`] turn what was typed into a [`plan::Plan`]; [`engine::run`] carries it out.
 //! [`schedule`] says when each request is due, [`keys`] which key it carries and [`round_robin`]
 //! which target it goes to: all three are pure. [`client`] makes one request, [`stats`] counts what
-//! came of them, [`report`] says so. [`limiter`] is the reference limiter that `--demo` starts.
+//! came of them, [`report`] says so. [`limiter`] is the reference limiter that `--demo` starts;
+//! [`server`] is what its nodes and the run's metrics are served by.
 
 pub mod cli;
 pub mod client;
