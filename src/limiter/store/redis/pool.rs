@@ -407,7 +407,12 @@ mod tests {
             }
             let last_free = pool.run(|_, _| {
                 filled.wait();
-                scope.spawn(|| pool.run(|_, _| Ok(served.store(true, SeqCst))));
+                scope.spawn(|| {
+                    pool.run(|_, _| {
+                        served.store(true, SeqCst);
+                        Ok(())
+                    })
+                });
                 while pool.shared.state.lock().waiting == 0 {
                     thread::yield_now();
                 }
