@@ -22,9 +22,10 @@ impl RedisServer {
     }
 
     pub fn start_with(options: &[&str]) -> Self {
-        let mut server = Self::not_started(options);
-        server.restart();
-        server
+        // A port that was free may be taken before the server has it.
+        let mut attempts = (0..16).map(|_| Self::not_started(options));
+        let started = attempts.find_map(|mut server| server.launch().then_some(server));
+        started.expect("redis-server ends at once")
     }
 
     /// Where one will be, once it is [restarted](Self::restart).
@@ -55,6 +56,11 @@ impl RedisServer {
 
     /// Starts it, empty, on the same port, and returns when it accepts connections.
     pub fn restart(&mut self) {
+        assert!(self.launch(), "redis-server ends at once");
+    }
+
+    /// Whether it came to accept connections.
+    fn launch(&mut self) -> bool {
         self.kill();
         let port = self.port.to_string();
         let spawned = Command::new("redis-server")
@@ -75,11 +81,14 @@ impl RedisServer {
         };
         let start = Instant::now();
         while TcpStream::connect(self.addr()).is_err() {
-            assert_eq!(process.try_wait().unwrap(), None, "redis-server ended");
+            if process.try_wait().unwrap().is_some() {
+                return false;
+            }
             assert!(start.elapsed() < PATIENCE, "redis-server does not accept");
             thread::sleep(Duration::from_millis(1));
         }
         self.process = Some(process);
+        true
     }
 
     /// Stops it from answering, as a machine out of memory would be: connections are still accepted by the system.

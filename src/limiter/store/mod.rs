@@ -1,4 +1,4 @@
-//! Where the keys' states live, one file each.
+//! Where the keys' states live, one file or folder each.
 
 mod kind;
 mod memory;

@@ -55,7 +55,8 @@ impl Connection {
     fn open_at(at: SocketAddr, address: &RedisAddress, deadline: Instant) -> Result<Self, Trouble> {
         let lost = |error: io::Error| Trouble::Lost(error.into());
         let mut connection = Self::connect(at, deadline).map_err(lost)?;
-        let mut tell = |command: &Cmd| connection.ask(deadline, |it| command.exec(it));
+        // What answers with anything but a word is no Redis.
+        let mut tell = |command: &Cmd| connection.ask(deadline, |it| command.query::<String>(it));
         if let Some(password) = &address.password {
             let mut auth = redis::cmd("AUTH");
             auth.arg(&address.user).arg(password);

@@ -132,11 +132,15 @@ impl<C> Drop for Pool<C> {
 impl<C: Pooled> Shared<C> {
     fn take(&self, deadline: Instant) -> Result<(C, Loan<'_, C>), Failure> {
         let mut state = self.state.lock();
+        // Idle connections are for those who wait already; otherwise callers that come and go would overtake one until
+        // its time is up.
+        let mut ahead = state.waiting;
         loop {
             if let Some(failure) = state.away() {
                 return Err(failure.clone());
             }
-            if let Some(Idle { connection, .. }) = state.idle.pop() {
+            let has_turn = state.idle.len() > ahead;
+            if let Some(Idle { connection, .. }) = state.idle.pop_if(|_| has_turn) {
                 drop(state);
                 let loan = Loan {
                     shared: self,
@@ -154,7 +158,12 @@ impl<C: Pooled> Shared<C> {
             self.wanted.notify_one();
             let timed_out = self.available.wait_until(&mut state, deadline).timed_out();
             state.waiting -= 1;
-            if timed_out && state.idle.is_empty() && state.away().is_none() {
+            ahead = 0;
+            if timed_out {
+                // What has just become idle is the next one's, who may not have been told.
+                if !state.idle.is_empty() {
+                    self.available.notify_one();
+                }
                 return Err(state.none_came());
             }
         }
@@ -224,13 +233,12 @@ impl<C> State<C> {
 
     /// Why a caller that waited for its whole timeout got no connection.
     fn none_came(&mut self) -> Failure {
-        if self.open > 0 {
-            let failed = self.failure.clone();
-            return failed.unwrap_or_else(|| Failure::new("all connections are in use"));
+        if self.open == 0 {
+            let overdue = || Failure::new("no connection in time");
+            return self.failure.get_or_insert_with(overdue).clone();
         }
-        let failure = Failure::new("no connection in time");
-        self.failure = Some(failure.clone());
-        failure
+        let in_use = || Failure::new("all connections are in use");
+        self.failure.clone().unwrap_or_else(in_use)
     }
 }
 
@@ -380,6 +388,40 @@ mod tests {
             }
         });
         assert_eq!(server.opened.load(SeqCst), MAX_OPEN);
+    }
+
+    #[test]
+    fn nobody_overtakes_who_waits() {
+        let pool = Server::up().pool(LONG);
+        let (filled, release) = (Barrier::new(MAX_OPEN), Barrier::new(MAX_OPEN));
+        let served = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 1..MAX_OPEN {
+                scope.spawn(|| {
+                    pool.run(|_, _| {
+                        filled.wait();
+                        release.wait();
+                        Ok(())
+                    })
+                });
+            }
+            let last_free = pool.run(|_, _| {
+                filled.wait();
+                scope.spawn(|| {
+                    pool.run(|_, _| {
+                        served.store(true, SeqCst);
+                        Ok(())
+                    })
+                });
+                while pool.shared.state.lock().waiting == 0 {
+                    thread::yield_now();
+                }
+                Ok(())
+            });
+            assert_eq!(last_free, Ok(()));
+            assert_eq!(pool.run(|_, _| Ok(served.load(SeqCst))), Ok(true));
+            release.wait();
+        });
     }
 
     #[test]

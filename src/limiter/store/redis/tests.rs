@@ -13,9 +13,9 @@ use crate::limiter::clock::ManualClock;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use server::RedisServer;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -210,4 +210,39 @@ fn by_its_own_clock_redis_decides_as_memory_does_at_that_instant() {
             }
         }
     }
+}
+
+#[test]
+fn a_lookup_that_hangs_while_redis_is_away_does_not_delay_its_return() {
+    static HANGS: AtomicBool = AtomicBool::new(true);
+    let mut server = RedisServer::start();
+    let address: RedisAddress = server.url().parse().unwrap();
+    let lookup = Lookup::with("redis", address.port, |_| {
+        if HANGS.load(Ordering::SeqCst) {
+            thread::sleep(LONG * 20);
+        }
+        Ok(vec![[127, 0, 0, 1].into()])
+    });
+    let open = move |deadline| Connection::open(&address, &lookup, deadline);
+    let pool = Pool::start(Duration::from_millis(500), open).unwrap();
+    let ping = || pool.run(|it, deadline| it.ask(deadline, |it| redis::cmd("PING").exec(it)));
+    let back_within = |bound| {
+        let start = Instant::now();
+        while ping().is_err() {
+            assert!(start.elapsed() < bound, "{:?}", ping());
+            thread::sleep(Duration::from_millis(1));
+        }
+        start.elapsed()
+    };
+
+    assert!(ping().is_err(), "the name is not known yet");
+    HANGS.store(false, Ordering::SeqCst);
+    let first = back_within(Duration::from_secs(5));
+
+    HANGS.store(true, Ordering::SeqCst);
+    server.kill();
+    while ping().is_ok() {}
+    server.restart();
+    let again = back_within(Duration::from_secs(5));
+    println!("found after {first:?}, and again after {again:?}");
 }
