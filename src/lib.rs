@@ -15,6 +15,7 @@
 pub mod cli;
 pub mod client;
 pub mod clock;
+pub mod descriptors;
 pub mod engine;
 pub mod keys;
 pub mod limiter;

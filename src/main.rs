@@ -1,6 +1,7 @@
 use anyhow::Context;
 use loadgen::cli::{Arguments, Refusal};
 use loadgen::client::Target;
+use loadgen::descriptors::raise_descriptor_limit;
 use loadgen::engine::{self, RunError};
 use loadgen::limiter::{CHECK_PATH, Demo};
 use loadgen::plan::{Cluster, Plan};
@@ -77,9 +78,8 @@ fn run(plan: &Plan, exporter: Option<Exporter>) -> anyhow::Result<()> {
         // Before anything waits for whoever reads standard output.
         exporter.keep(results.snapshot(&targets))
     });
-    let url = kept.transpose().context("the exporter's thread")?;
     console.print_surely(summary(&results, &targets));
-    if let Some(url) = url {
+    if let Some(Ok(url)) = &kept {
         console.print_surely(format!("\nmetrics stay at {url} for {linger:?}"));
     }
 
@@ -89,6 +89,7 @@ fn run(plan: &Plan, exporter: Option<Exporter>) -> anyhow::Result<()> {
             "{missed} lines were not printed, since nobody read standard output"
         ));
     }
+    kept.transpose().context("the exporter's thread")?;
     if lingers {
         stop.wait(linger);
     }
@@ -106,22 +107,5 @@ fn open(cluster: &Cluster) -> anyhow::Result<(Vec<Target>, Option<Demo>)> {
             });
             Ok((targets.collect::<Result<_, _>>()?, Some(demo)))
         }
-    }
-}
-
-/// Each connection takes a descriptor, and the usual soft limit of 1,024 is for programs that use
-/// `select`. Where it can't be raised, connections fail with a kind of their own.
-fn raise_descriptor_limit() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-        let _ = setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: maximum,
-                maximum,
-            },
-        );
     }
 }

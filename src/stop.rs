@@ -28,6 +28,8 @@ impl Stop {
 
     /// When it was first requested, if it was.
     pub fn requested_at(&self) -> Option<Moment> {
+        // Waits for a request that is just being made, and has read the clock: whoever is told of none was before any.
+        let _guard = self.lock.lock();
         self.requested.get().copied()
     }
 

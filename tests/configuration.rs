@@ -267,7 +267,22 @@ fn a_wrong_variable_is_refused_with_its_name_its_value_and_what_it_may_be() {
             wrong.says,
         )
     };
-    assert_refused(WRONG.iter().map(case).collect());
+    let means_unset =
+        |wrong: &&Wrong| wrong.value.is_empty() && WITHOUT_DEFAULT.contains(&wrong.flag);
+    let wrong = WRONG.iter().filter(|wrong| !means_unset(wrong));
+    assert_refused(wrong.map(case).collect());
+}
+
+/// Options that are unset unless they are given: their empty variables mean just that.
+const WITHOUT_DEFAULT: [&str; 2] = ["--ca-cert", "--metrics-addr"];
+
+#[test]
+fn an_empty_variable_of_an_option_without_a_default_is_none() {
+    for flag in WITHOUT_DEFAULT {
+        let finished = harmless().env(variable(flag), "").finish();
+        assert_eq!(finished.code(), Some(0), "{flag}: {finished}");
+        assert!(!finished.to_string().contains("/metrics"), "{finished}");
+    }
 }
 
 #[test]

@@ -94,24 +94,38 @@ fn it_prints_its_address_serves_and_ends_well_on_either_signal() {
 
 const CHECK: &str = r#"{"key":"k","limit":1,"window_ms":60000}"#;
 
-fn check_head() -> String {
-    let length = CHECK.len();
-    format!("POST /check HTTP/1.1\r\nHost: n\r\nContent-Length: {length}\r\n\r\n")
+impl RunningNode {
+    /// A check whose body the node is waiting for.
+    fn begin_check(&self) -> TcpStream {
+        let mut stream = self.open();
+        let length = CHECK.len();
+        write!(
+            stream,
+            "POST /check HTTP/1.1\r\nHost: n\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+        )
+        .unwrap();
+        let mut goes_on = [0; 25];
+        stream.read_exact(&mut goes_on).unwrap();
+        assert_eq!(&goes_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        // Between saying so and waiting for the body there is next to nothing, but not nothing.
+        thread::sleep(Duration::from_millis(50));
+        stream
+    }
+
+    fn wait_until_it_stops(&self) {
+        while !self.get("/health").starts_with("HTTP/1.1 503") {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
 
 #[test]
 fn a_request_that_came_before_the_signal_is_answered_after_it() {
     let mut node = RunningNode::in_memory();
-    let mut stream = node.open();
-    let (first, last) = CHECK.split_at(5);
-    write!(stream, "{}{first}", check_head()).unwrap();
-    // By then the node has read what there is, and waits for the rest.
-    thread::sleep(Duration::from_millis(200));
+    let mut stream = node.begin_check();
     node.signal(Signal::TERM);
-    while !node.get("/health").starts_with("HTTP/1.1 503") {
-        thread::sleep(Duration::from_millis(5));
-    }
-    write!(stream, "{last}").unwrap();
+    node.wait_until_it_stops();
+    write!(stream, "{CHECK}").unwrap();
     let mut reply = [0; 15];
     stream.read_exact(&mut reply).unwrap();
     assert_eq!(&reply, b"HTTP/1.1 200 OK");
@@ -121,9 +135,7 @@ fn a_request_that_came_before_the_signal_is_answered_after_it() {
 #[test]
 fn a_request_that_never_ends_does_not_keep_the_node_from_ending() {
     let mut node = RunningNode::in_memory();
-    let mut stream = node.open();
-    write!(stream, "{}", check_head()).unwrap();
-    thread::sleep(Duration::from_millis(200));
+    let _stream = node.begin_check();
     let signalled = Instant::now();
     node.signal(Signal::TERM);
     assert_eq!(node.exit_code(), Some(0));
@@ -133,15 +145,40 @@ fn a_request_that_never_ends_does_not_keep_the_node_from_ending() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let mut node = RunningNode::in_memory();
-    let mut stream = node.open();
-    write!(stream, "{}", check_head()).unwrap();
-    thread::sleep(Duration::from_millis(200));
+    let _stream = node.begin_check();
     node.signal(Signal::TERM);
-    while !node.get("/health").starts_with("HTTP/1.1 503") {
-        thread::sleep(Duration::from_millis(5));
-    }
+    node.wait_until_it_stops();
     node.signal(Signal::TERM);
     assert_eq!(node.exit_code(), Some(143));
+}
+
+#[test]
+fn more_connections_than_descriptors_are_served_one_after_the_other() {
+    let mut command = process::Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 60 && exec \"$0\" \"$@\"", BINARY])
+        .args(["--port", "0", "--bind", "127.0.0.1", "--node-name", "n1"])
+        .stderr(Stdio::piped());
+    let mut node = RunningNode::start(&mut command, "n1: sliding-log in memory on http://");
+    let connections: Vec<_> = (0..90).map(|_| node.open()).collect();
+    thread::sleep(Duration::from_millis(200));
+    drop(connections);
+    let reply = node.get("/health");
+    assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
+    node.signal(Signal::TERM);
+    let mut complaints = String::new();
+    let mut stderr = node.process.stderr.take().unwrap();
+    stderr.read_to_string(&mut complaints).unwrap();
+    assert_eq!(complaints, "");
+}
+
+#[test]
+fn an_empty_variable_of_an_option_without_a_default_is_none() {
+    let mut command = process::Command::new(BINARY);
+    command
+        .env("NODE_NAME", "")
+        .args(["--port", "0", "--bind", "127.0.0.1"]);
+    RunningNode::start(&mut command, "node-0: sliding-log in memory on http://");
 }
 
 #[test]
@@ -211,8 +248,14 @@ fn bad_configuration_is_one_line_with_the_option_its_value_and_what_it_may_be() 
             }
         }
     }
-    let line = stderr_of(Command::new(BINARY).env("STORE", "redis://:secret@h/x"), 2);
-    assert!(!line.contains("secret"), "{line}");
+    for value in ["redis://:secret@h/x", "redis//:secret@h"] {
+        let line = stderr_of(Command::new(BINARY).env("STORE", value), 2);
+        assert!(!line.contains("secret"), "{line}");
+    }
+    let line = stderr_of(Command::new(BINARY).env("PORT", "1\n2"), 2);
+    assert_eq!(line.lines().count(), 1, "{line}");
+    let line = stderr_of(Command::new(BINARY).args(["--node-name", ""]), 2);
+    assert!(line.contains("of 1 to 128 bytes"), "{line}");
     let unknown = stderr_of(Command::new(BINARY).arg("--prot"), 2);
     assert_eq!(unknown.lines().count(), 1, "{unknown}");
     assert!(unknown.contains("--prot"));

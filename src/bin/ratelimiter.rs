@@ -3,6 +3,7 @@
 use anyhow::Context;
 use clap::Parser;
 use loadgen::cli::{Arguments, Refusal, values};
+use loadgen::descriptors::raise_descriptor_limit;
 use loadgen::limiter::{AlgorithmKind, FailMode, Node, StoreKind, check_health};
 use loadgen::{signals, stop::Stop};
 use std::io::{self, Write};
@@ -54,7 +55,7 @@ struct Options {
     fail_mode: FailMode,
 
     /// What the node calls itself in its answers [default: node-PORT]
-    #[arg(long, env, hide_env_values = true)]
+    #[arg(long, env, hide_env_values = true, value_parser = node_name)]
     node_name: Option<String>,
 
     /// Ask the node that listens on this port of this machine whether it is healthy, instead of serving
@@ -65,6 +66,13 @@ struct Options {
 fn ip_address(text: &str) -> Result<IpAddr, &'static str> {
     text.parse()
         .map_err(|_| "must be an IP address such as 0.0.0.0, 127.0.0.1 or ::")
+}
+
+fn node_name(text: &str) -> Result<String, &'static str> {
+    let valid = (1..=128).contains(&text.len()) && !text.contains(|c: char| c.is_control());
+    valid
+        .then(|| text.to_owned())
+        .ok_or("must be text in one line, of 1 to 128 bytes")
 }
 
 fn store_timeout(text: &str) -> Result<Duration, String> {
@@ -110,6 +118,7 @@ fn give_up(code: u8, why: String) -> ExitCode {
 fn serve(addr: SocketAddr, options: Options) -> anyhow::Result<()> {
     let stop = Arc::new(Stop::default());
     signals::install(stop.clone()).context("signal handlers")?;
+    raise_descriptor_limit();
     let store = options
         .store
         .open(options.algorithm, options.store_timeout)

@@ -1,8 +1,10 @@
 //! From a command line to values, or to one line that says what is wrong with it.
 
+use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, Parser};
+use clap::{Arg, ArgMatches, Command, Parser};
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt::Display;
 
@@ -14,12 +16,14 @@ pub struct Arguments<O> {
 }
 
 impl<O: Parser> Arguments<O> {
-    /// Parses flags, then environment variables, then defaults. `arguments` begins with the
+    /// Parses flags, then environment variables, then defaults. An empty variable of an option without a default is as
+    /// good as none. `arguments` begins with the
     /// program's name.
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Refusal> {
         let typed: Vec<_> = arguments.into_iter().collect();
         let refuse = |error| refusal(&error, &O::command(), &typed);
-        let matches = O::command().try_get_matches_from(&typed).map_err(refuse)?;
+        let command = O::command().mut_args(deaf_to_an_empty_variable);
+        let matches = command.try_get_matches_from(&typed).map_err(refuse)?;
         let cli = O::from_arg_matches(&matches).map_err(refuse)?;
         Ok(Self { cli, matches })
     }
@@ -42,7 +46,7 @@ impl<O: Parser> Arguments<O> {
         let name = self.name(option);
         let raw = self.matches.get_raw(option).into_iter().flatten().next();
         let value = raw.map(|value| value.to_string_lossy()).unwrap_or_default();
-        Refusal::Wrong(format!("{name} '{}': {allowed}", without_login(&value)))
+        Refusal::wrong(&name, &value, &allowed.to_string())
     }
 }
 
@@ -51,8 +55,34 @@ impl<O: Parser> Arguments<O> {
 pub enum Refusal {
     /// Help or version was asked for: this text, on standard output.
     Asked(String),
-    /// One line that names the option, its value and what is allowed.
+    /// One line that names the option, its value and what is allowed, and repeats no login.
     Wrong(String),
+}
+
+impl Refusal {
+    fn wrong(name: &str, value: &str, allowed: &str) -> Self {
+        Self::line(&format!("{name} '{}': {allowed}", without_login(value)))
+    }
+
+    fn line(text: &str) -> Self {
+        let words = text.split_inclusive([' ', ',', ';', '\'', '"']);
+        let told: String = words.map(without_login).collect();
+        let printable = told.chars().map(|c| match c.is_control() {
+            true => c.escape_default().to_string(),
+            false => c.to_string(),
+        });
+        Self::Wrong(printable.collect())
+    }
+}
+
+/// An empty variable is how a compose file leaves an option unset, where being unset means something.
+fn deaf_to_an_empty_variable(argument: Arg) -> Arg {
+    let variable = argument.get_env().and_then(std::env::var_os);
+    match variable.is_some_and(|value| value.is_empty()) && argument.get_default_values().is_empty()
+    {
+        true => argument.env(Resettable::Reset),
+        false => argument,
+    }
 }
 
 fn flag(option: &str) -> String {
@@ -92,11 +122,10 @@ fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]) -> Refusa
         } else {
             variable(command, &flag.trim_start_matches('-').replace('-', "_"))
         };
-        let value = without_login(&value);
-        return Refusal::Wrong(format!("{name} '{value}': {}", reason.unwrap_or_default()));
+        return Refusal::wrong(&name, &value, &reason.unwrap_or_default());
     }
     if error.kind() == ErrorKind::InvalidUtf8 {
-        return Refusal::Wrong(format!(
+        return Refusal::line(&format!(
             "{}: must be text in UTF-8",
             not_utf8(command, typed)
         ));
@@ -107,16 +136,23 @@ fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]) -> Refusa
         .filter(|line| line.starts_with("error:") || line.starts_with("tip:"))
         .map(|line| line.trim_start_matches("error: "))
         .collect();
-    Refusal::Wrong(told.join("; "))
+    Refusal::line(&told.join("; "))
 }
 
-/// The line may end up in a log, where the user and password of a URL have no place.
-fn without_login(value: &str) -> String {
-    let login = value.split_once("://").and_then(|(scheme, rest)| {
-        let (_, host) = rest.rsplit_once('@')?;
-        Some(format!("{scheme}://…@{host}"))
-    });
-    login.unwrap_or_else(|| value.to_owned())
+/// The line may end up in a log, where user and password have no place: what stands before an `@` is left out, where it
+/// is a URL's or has the colon of a login in a URL that was mistyped.
+fn without_login(text: &str) -> Cow<'_, str> {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (Some(scheme), rest),
+        None => (None, text),
+    };
+    match rest.rsplit_once('@') {
+        Some((login, host)) if scheme.is_some() || login.contains(':') => {
+            let scheme = scheme.map(|scheme| format!("{scheme}://"));
+            format!("{}…@{host}", scheme.unwrap_or_default()).into()
+        }
+        _ => text.into(),
+    }
 }
 
 fn was_typed(flag: &str, typed: &[OsString]) -> bool {
@@ -160,13 +196,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_login_in_a_url_is_not_repeated() {
+    fn a_login_is_not_repeated_in_a_value_or_after_it() {
         for (value, shown) in [
             ("redis://me:p@ss@h/x", "redis://…@h/x"),
+            ("redis//:s e,c@h", "…@h"),
+            ("http://u:pw@h,ftp://x", "http://…@h,ftp://x"),
             ("http://h", "http://h"),
-            ("me@h", "me@h"),
+            ("/etc/me@h.pem", "/etc/me@h.pem"),
+            ("two\nlines", "two\\nlines"),
         ] {
-            assert_eq!(without_login(value), shown);
+            let line = Refusal::wrong("--x", value, "must be y (@ is %40); http://u:pw@h is not");
+            let expected = format!("--x '{shown}': must be y (@ is %40); http://…@h is not");
+            assert_eq!(line, Refusal::Wrong(expected));
         }
     }
 }

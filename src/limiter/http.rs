@@ -28,8 +28,8 @@ use super::check::{Check, CheckError, Decision, Key, Limit, Window};
 use super::fail_mode::FailMode;
 use super::metrics::MeteredStore;
 use super::store::{Store, StoreError};
-use crate::server::{METRICS_PATH, metrics_response};
-use oxhttp::model::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use crate::server::{METRICS_PATH, give_up_connection, metrics_response};
+use oxhttp::model::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use oxhttp::model::{Body, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
@@ -48,10 +48,6 @@ pub(super) const HEALTH_PATH: &str = "/health";
 
 /// The largest body that is read as a check, in bytes.
 const MAX_BODY: u64 = 64 * 1024;
-
-/// How much of a body that nobody wants is read and thrown away before the connection is given up, in bytes. Closing
-/// with bytes unread resets the connection, and the client may lose the response that says why.
-const MAX_DISCARDED: u64 = 1024 * 1024;
 
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -101,10 +97,6 @@ impl Service {
         let mut response = self
             .route(request)
             .unwrap_or_else(|refusal| refusal.response());
-        discard_body(request);
-        if request.method() == Method::HEAD {
-            *response.body_mut() = Body::empty();
-        }
         // oxhttp drops a response once it has been written.
         response.extensions_mut().insert(answering);
         response
@@ -246,26 +238,6 @@ fn read_body(request: &mut Request<Body>) -> Result<Vec<u8>, Refusal> {
         return Err(Refusal::BodyTooLarge);
     }
     Ok(bytes)
-}
-
-/// Left alone, oxhttp reads on to the end of the body before it answers, however far that is.
-fn discard_body(request: &mut Request<Body>) {
-    let body = request.body_mut();
-    let ended = body.len().is_none_or(|length| length <= MAX_DISCARDED)
-        && io::copy(&mut body.take(MAX_DISCARDED), &mut io::sink())
-            .is_ok_and(|discarded| discarded < MAX_DISCARDED);
-    if !ended {
-        give_up_connection(request);
-    }
-}
-
-/// Makes oxhttp answer without reading on, and close then.
-fn give_up_connection(request: &mut Request<Body>) {
-    *request.body_mut() = Body::empty();
-    // To oxhttp this is the client's wish.
-    request
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
 fn parse_check(body: &[u8]) -> Result<Check, Refusal> {

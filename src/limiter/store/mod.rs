@@ -19,7 +19,7 @@ pub trait Store: Send + Sync + 'static {
     /// The store could not be asked or did not answer; whether the request was counted is then unknown.
     fn check(&self, check: &Check) -> Result<Decision, StoreError>;
 
-    /// Whether it can be asked now.
+    /// Whether it can decide checks now.
     ///
     /// # Errors
     /// Why not.

@@ -11,8 +11,8 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// How much later than its deadline a wait may end. The kernel's own steps are longer where its clock ticks at 250 Hz;
-/// and it saves the setting of the socket's timeout before almost every answer.
+/// How much later than its deadline a wait is told to end, at least; twice as much at most. The kernel's own steps are
+/// longer, and it saves the setting of the socket's timeout before almost every answer.
 const TOLERANCE: Duration = Duration::from_millis(1);
 
 /// How long a connection may be idle before the other side is asked whether it is still there, so that nothing in
@@ -162,9 +162,9 @@ impl Read for Answer<'_> {
         if left.is_zero() {
             return Err(overdue());
         }
-        if *self.timeout > left + TOLERANCE || left > *self.timeout + TOLERANCE {
-            self.stream.set_read_timeout(Some(left))?;
-            *self.timeout = left;
+        if !(left..=left + 2 * TOLERANCE).contains(self.timeout) {
+            *self.timeout = left + TOLERANCE;
+            self.stream.set_read_timeout(Some(*self.timeout))?;
         }
         let mut stream = self.stream;
         match stream.read(buffer).map_err(timed_out)? {

@@ -1,6 +1,6 @@
 //! Why Redis gave no answer, in words.
 
-use redis::{ErrorKind, RedisError};
+use redis::{ErrorKind, RedisError, ServerErrorKind};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -44,7 +44,8 @@ impl Failure {
 pub(super) enum Trouble {
     /// Redis answered, with an error of its own. The connection is as good as before.
     Refused(Failure),
-    /// The connection is of no more use, and whether the request was carried out can't be known.
+    /// The connection is of no more use: it broke, and whether the request was carried out can't be known; or it leads
+    /// to a replica, and after a failover another connection may lead to the master.
     Lost(Failure),
     /// The same, as the answer did not come in time.
     Silent(Failure),
@@ -64,7 +65,13 @@ impl From<RedisError> for Trouble {
         if matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) {
             let (code, detail) = (error.code().unwrap_or_default(), error.detail());
             let text = format!("{code} {}", detail.unwrap_or_default());
-            return Self::Refused(Failure::new(text.trim()));
+            let failure = Failure::new(text.trim());
+            return match error.kind() {
+                ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) => {
+                    Self::Lost(failure)
+                }
+                _ => Self::Refused(failure),
+            };
         }
         if error.is_timeout() {
             Self::Silent(Failure::said_by(&error))
@@ -106,7 +113,6 @@ mod tests {
         for line in [
             "NOAUTH Authentication required.",
             "LOADING Redis is loading the dataset in memory",
-            "READONLY You can't write against a read only replica.",
             "OOM command not allowed when used memory > 'maxmemory'.",
             "ERR max number of clients reached",
         ] {
@@ -116,6 +122,16 @@ mod tests {
                 Trouble::Refused(failure) => assert_eq!(failure.to_string(), line),
                 trouble => panic!("{trouble:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_replica_keeps_its_words_and_loses_its_connection() {
+        let line = "READONLY You can't write against a read only replica.";
+        let reply = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
+        match Trouble::from(reply.extract_error().unwrap_err()) {
+            Trouble::Lost(failure) => assert_eq!(failure.to_string(), line),
+            trouble => panic!("{trouble:?}"),
         }
     }
 
