@@ -16,9 +16,8 @@ pub struct Arguments<O> {
 }
 
 impl<O: Parser> Arguments<O> {
-    /// Parses flags, then environment variables, then defaults. An empty variable of an option without a default is as
-    /// good as none. `arguments` begins with the
-    /// program's name.
+    /// Parses flags, then environment variables, then defaults. An empty variable of an option
+    /// without a default is as good as none. `arguments` begins with the program's name.
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Refusal> {
         let typed: Vec<_> = arguments.into_iter().collect();
         let refuse = |error| refusal(&error, &O::command(), &typed);
