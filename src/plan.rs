@@ -1,6 +1,6 @@
 //! A validated run: nothing after this reads text.
 
-use crate::cli::{Arguments, Cli, Refusal};
+use crate::cli::{Arguments, Cli, Refusal, without_login};
 use crate::client::{Target, Trust};
 use crate::limiter;
 use crate::schedule::{Bursts, Nanos, Profile, Rate, Schedule, Steady};
@@ -99,6 +99,7 @@ fn cluster(arguments: &Arguments<Cli>) -> Result<Cluster, Refusal> {
     let targets = targets.0.iter().map(|base| {
         Target::new(base, path).map_err(|wrong| {
             let allowed = "must be http or https URLs, such as http://127.0.0.1:8000";
+            let base = without_login(base);
             arguments.refuse("targets", format!("{allowed}; {base} {wrong}"))
         })
     });

@@ -277,6 +277,19 @@ fn a_wrong_variable_is_refused_with_its_name_its_value_and_what_it_may_be() {
 const WITHOUT_DEFAULT: [&str; 2] = ["--ca-cert", "--metrics-addr"];
 
 #[test]
+fn a_login_in_a_target_is_refused_and_not_repeated() {
+    for targets in [
+        "http://me:secret@h",
+        "http://me:secret@h,ftp://x",
+        "http://h,http://me:secret@h:99999",
+    ] {
+        let finished = harmless().env("TARGETS", targets).finish();
+        assert!(complaints(&finished, &["TARGETS"]).is_empty(), "{finished}");
+        assert!(!finished.stderr.contains("secret"), "{finished}");
+    }
+}
+
+#[test]
 fn an_empty_variable_of_an_option_without_a_default_is_none() {
     for flag in WITHOUT_DEFAULT {
         let finished = harmless().env(variable(flag), "").finish();

@@ -251,7 +251,10 @@ fn bad_configuration_is_one_line_with_the_option_its_value_and_what_it_may_be() 
     for value in ["redis://:secret@h/x", "redis//:secret@h"] {
         let line = stderr_of(Command::new(BINARY).env("STORE", value), 2);
         assert!(!line.contains("secret"), "{line}");
+        assert!(line.contains("redis://[[user]:password@]host"), "{line}");
     }
+    let line = stderr_of(Command::new(BINARY).arg("redis://:secret@h"), 2);
+    assert!(line.contains("…@h") && !line.contains("secret"), "{line}");
     let line = stderr_of(Command::new(BINARY).env("PORT", "1\n2"), 2);
     assert_eq!(line.lines().count(), 1, "{line}");
     let line = stderr_of(Command::new(BINARY).args(["--node-name", ""]), 2);

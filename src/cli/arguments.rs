@@ -64,9 +64,7 @@ impl Refusal {
     }
 
     fn line(text: &str) -> Self {
-        let words = text.split_inclusive([' ', ',', ';', '\'', '"']);
-        let told: String = words.map(without_login).collect();
-        let printable = told.chars().map(|c| match c.is_control() {
+        let printable = text.chars().map(|c| match c.is_control() {
             true => c.escape_default().to_string(),
             false => c.to_string(),
         });
@@ -135,12 +133,15 @@ fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]) -> Refusa
         .filter(|line| line.starts_with("error:") || line.starts_with("tip:"))
         .map(|line| line.trim_start_matches("error: "))
         .collect();
-    Refusal::line(&told.join("; "))
+    // Any of its words may be what was typed.
+    let told = told.join("; ");
+    let words = told.split_inclusive([' ', ',', ';', '\'', '"']);
+    Refusal::line(&words.map(without_login).collect::<String>())
 }
 
 /// The line may end up in a log, where user and password have no place: what stands before an `@` is left out, where it
 /// is a URL's or has the colon of a login in a URL that was mistyped.
-fn without_login(text: &str) -> Cow<'_, str> {
+pub fn without_login(text: &str) -> Cow<'_, str> {
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) => (Some(scheme), rest),
         None => (None, text),
@@ -195,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_login_is_not_repeated_in_a_value_or_after_it() {
+    fn a_login_is_not_repeated_and_a_line_stays_one() {
         for (value, shown) in [
             ("redis://me:p@ss@h/x", "redis://…@h/x"),
             ("redis//:s e,c@h", "…@h"),
@@ -204,8 +205,8 @@ mod tests {
             ("/etc/me@h.pem", "/etc/me@h.pem"),
             ("two\nlines", "two\\nlines"),
         ] {
-            let line = Refusal::wrong("--x", value, "must be y (@ is %40); http://u:pw@h is not");
-            let expected = format!("--x '{shown}': must be y (@ is %40); http://…@h is not");
+            let line = Refusal::wrong("--x", value, "must be redis://user:password@host");
+            let expected = format!("--x '{shown}': must be redis://user:password@host");
             assert_eq!(line, Refusal::Wrong(expected));
         }
     }

@@ -3,7 +3,7 @@
 mod arguments;
 pub mod values;
 
-pub use arguments::{Arguments, Refusal};
+pub use arguments::{Arguments, Refusal, without_login};
 
 use crate::client::Authorities;
 use crate::schedule::Rate;
