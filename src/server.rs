@@ -28,9 +28,9 @@ const PORT_ATTEMPTS: usize = 16;
 ///
 /// oxhttp has no way to stop a server. It keeps one thread for accepting and one for each open connection. Of these there
 /// are at most a quarter as many as the process may have [descriptors](crate::descriptors), and at most 10,000; further
-/// ones wait until others end. A connection is kept for as long as the client keeps it: oxhttp ends an idle one, if it is given a
-/// timeout, by sending a 500 that nobody asked for, which a client would take for the answer to its next request. So
-/// what this serves belongs where its clients are trusted.
+/// ones wait until others end. A connection is kept for as long as the client keeps it: oxhttp ends an idle one, if it
+/// is given a timeout, by sending a 500 that nobody asked for, which a client would take for the answer to its next
+/// request. So what this serves belongs where its clients are trusted.
 ///
 /// A request's body is read to its end only if that is near; else the connection is closed after the response. `HEAD`
 /// is answered as `respond` answers it, without the body, and by oxhttp with `Content-Length: 0`.

@@ -125,10 +125,11 @@ impl Service {
     }
 
     fn health(&self) -> Response<Body> {
-        let error = match self.store.health() {
-            _ if self.stopping.load(Ordering::Relaxed) => Some("the node stops".to_owned()),
-            Ok(()) => None,
-            Err(error) => Some(Refusal::Store(error).to_string()),
+        let error = if self.stopping.load(Ordering::Relaxed) {
+            Some("the node stops".to_owned())
+        } else {
+            let failure = self.store.health().err();
+            failure.map(|error| Refusal::Store(error).to_string())
         };
         let (status, word) = match error {
             None => (StatusCode::OK, "ok"),
