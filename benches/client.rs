@@ -25,7 +25,7 @@ mod linux {
     use crate::baselines::{BareSocket, check_by_stock, stock_agent};
     use crate::server::{Server, Stamps};
     use criterion::{BenchmarkGroup, Criterion, criterion_group, measurement::WallTime};
-    use loadgen::client::{CheckBody, Client, Outcome, Resolver, Scratch, Target, Trust};
+    use loadgen::client::{Answers, CheckBody, Client, Outcome, Resolver, Scratch, Target, Trust};
     use loadgen::keys::{KeyId, Keys};
     use loadgen::stop::Stop;
     use std::sync::Arc;
@@ -47,12 +47,16 @@ mod linux {
             socket.check().expect("an answer");
         });
 
-        let client = client(&base);
         let mut scratch = Scratch::default();
-        let ours = bench(&mut group, "loadgen", || {
-            let answer = client.check(0, KeyId(0), &mut scratch);
-            assert_eq!(answer.outcome, Outcome::Allowed);
-        });
+        let mut by_rules = |group: &mut _, name, allowed| {
+            let client = client(&base, allowed);
+            bench(group, name, || {
+                let answer = client.check(0, KeyId(0), &mut scratch);
+                assert_eq!(answer.outcome, Outcome::Allowed);
+            })
+        };
+        let ours = by_rules(&mut group, "loadgen", "200");
+        let by_body = by_rules(&mut group, "loadgen, by the body", "json /allowed = true");
 
         let agent = stock_agent();
         let stock = bench(&mut group, "stock ureq", || {
@@ -60,20 +64,24 @@ mod linux {
         });
         group.finish();
         // Where only some were asked for, there is nothing to compare.
-        if let (Some(bare), Some(ours), Some(stock)) = (bare, ours, stock) {
+        if let (Some(bare), Some(ours), Some(by_body), Some(stock)) = (bare, ours, by_body, stock) {
             println!(
-                "of a bare socket's time: loadgen {:.2}, stock ureq {:.2}",
+                "of a bare socket's time: loadgen {:.2}, by the body {:.2}, stock ureq {:.2}",
                 ours / bare,
+                by_body / bare,
                 stock / bare
             );
         }
     }
 
-    fn client(base: &str) -> Client {
+    /// One that takes answers for allowed by these rules.
+    fn client(base: &str, allowed: &str) -> Client {
         let targets = [Target::new(base, "/check").expect("a URL")];
         let resolver = Arc::new(Resolver::start(&targets).expect("a thread"));
         assert!(resolver.any_resolved(TIMEOUT, &Stop::default()));
         let body = CheckBody::new(100, 60_000);
+        let rules = |rules: &str| rules.parse().expect("rules");
+        let answers = Answers::new(&rules(allowed), &rules("429"));
         Client::new(
             &targets,
             resolver,
@@ -81,6 +89,7 @@ mod linux {
             body,
             TIMEOUT,
             &Trust::PublicAuthorities,
+            answers,
         )
     }
 

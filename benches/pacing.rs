@@ -16,7 +16,9 @@ use loadgen::clock::Moment;
 use loadgen::engine::Token;
 use loadgen::engine::queue::{Seat, queue};
 use loadgen::keys::{Dealer, KeyId, Keys};
-use loadgen::schedule::{Bursts, Nanos, Profile, Rate, Schedule, Steady};
+use loadgen::schedule::{
+    Arrivals, Bursts, Nanos, Piece, Poisson, Profile, Ramp, Rate, Schedule, Sequence, Sine, Steady,
+};
 use std::hint::black_box;
 use std::sync::mpsc;
 use std::thread;
@@ -25,29 +27,43 @@ use std::time::Duration;
 /// Far enough into a run that no quotient is small: eleven days at 10,000/s.
 const FAR: u64 = 10_000_000_000;
 
+/// As the pacer asks for it: in order.
 fn due_time(criterion: &mut Criterion) {
     let rate = |rps| Rate::per_second(rps).expect("a rate within range");
-    let second = 1_000_000_000;
-    let profiles: [(&str, Box<dyn Profile>); 2] = [
-        ("steady", Box::new(Steady::new(rate(10_000.0)))),
-        (
-            "bursts",
-            Box::new(Bursts::new(
-                rate(10_000.0),
-                rate(50_000.0),
-                Nanos(5 * second),
-                Nanos(30 * second),
-            )),
-        ),
+    let time = |seconds: u64| Nanos(seconds * 1_000_000_000);
+    let uniform = |profile: Box<dyn Profile>| Schedule::new(profile, None);
+    let rounds = |pieces| uniform(Box::new(Sequence::new(pieces, None)));
+    let steady = || Box::new(Steady::new(rate(10_000.0)));
+    let ramp = || Piece::Ramp(Ramp::new(rate(1_000.0), rate(19_000.0), time(120)));
+    let (mean, amplitude) = (rate(10_000.0), rate(5_000.0));
+    let sine = || Piece::Sine(Sine::new(mean, amplitude, time(60), time(300)));
+    let sequence = vec![
+        Piece::Steady(*steady(), Some(time(30))),
+        ramp(),
+        Piece::Pause(time(10)),
+        sine(),
+        Piece::AtOnce(100_000),
     ];
+    let bursts = Bursts::new(rate(10_000.0), rate(50_000.0), time(5), time(30));
+    let poisson = || Arrivals::Poisson(Box::new(Poisson::new(1)));
     let mut group = criterion.benchmark_group("due time of the next token");
-    for (name, profile) in profiles {
-        let schedule = Schedule::new(profile, None);
+    for (name, schedule) in [
+        ("steady", uniform(steady())),
+        ("bursts", uniform(Box::new(bursts))),
+        ("ramp", rounds(vec![ramp()])),
+        ("sine", rounds(vec![sine()])),
+        ("sequence", rounds(sequence)),
+        (
+            "steady, poisson",
+            uniform(steady()).with_arrivals(poisson()),
+        ),
+    ] {
+        let mut tokens = schedule.tokens();
         let mut sequence = FAR;
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 sequence += 1;
-                black_box(schedule.due(black_box(sequence)))
+                black_box(tokens.due(black_box(sequence)))
             });
         });
     }

@@ -20,6 +20,7 @@ pub mod engine;
 pub mod keys;
 pub mod limiter;
 pub mod plan;
+pub mod presets;
 pub mod report;
 pub mod round_robin;
 pub mod schedule;

@@ -1,11 +1,12 @@
 use anyhow::Context;
-use loadgen::cli::{Arguments, Refusal};
+use loadgen::cli::{self, Arguments, Asked, Options, Refusal};
 use loadgen::client::Target;
 use loadgen::descriptors::raise_descriptor_limit;
 use loadgen::engine::{self, RunError};
 use loadgen::limiter::{CHECK_PATH, Demo};
 use loadgen::plan::{Cluster, Plan};
-use loadgen::report::{Console, Exporter, summary};
+use loadgen::presets;
+use loadgen::report::{Console, Exporter, summary, timetable};
 use loadgen::{signals, stop::Stop};
 use std::io::Write;
 use std::process::ExitCode;
@@ -18,24 +19,37 @@ const BROKE: u8 = 1;
 const REFUSED: u8 = 2;
 
 fn main() -> ExitCode {
-    let (plan, exporter) = match prepare() {
-        Ok(prepared) => prepared,
-        Err(Refusal::Asked(text)) => return tell(&text),
-        Err(Refusal::Wrong(line)) => return give_up(REFUSED, line),
+    let done = match cli::parse(std::env::args_os()) {
+        Ok(asked) => carry_out(asked),
+        Err(Refusal::Asked(text)) => tell(&text),
+        Err(refusal) => Err(refusal.into()),
     };
-    match run(&plan, exporter) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => match error.downcast_ref() {
-            Some(RunError::NoTargetResolves(_)) => give_up(REFUSED, error),
-            _ => give_up(BROKE, format!("{error:#}")),
-        },
+    let Err(error) = done else {
+        return ExitCode::SUCCESS;
+    };
+    warn(format!("{error:#}"));
+    let no_target = |error| matches!(error, &RunError::NoTargetResolves(_));
+    match error.is::<Refusal>() || error.downcast_ref().is_some_and(no_target) {
+        true => ExitCode::from(REFUSED),
+        false => ExitCode::from(BROKE),
+    }
+}
+
+fn carry_out(asked: Asked) -> anyhow::Result<()> {
+    match asked {
+        Asked::Run(arguments) => {
+            let (plan, exporter) = prepare(&arguments)?;
+            run(&plan, exporter)
+        }
+        Asked::Plan(arguments) => tell(&timetable(&Plan::new(&arguments)?)),
+        Asked::Presets(None) => tell(&presets::table()),
+        Asked::Presets(Some(preset)) => tell(&presets::details(preset)),
     }
 }
 
 /// An address that can't be listened on is refused as any value that can't be.
-fn prepare() -> Result<(Plan, Option<Exporter>), Refusal> {
-    let arguments = Arguments::parse(std::env::args_os())?;
-    let plan = Plan::new(&arguments)?;
+fn prepare(arguments: &Arguments<Options>) -> Result<(Plan, Option<Exporter>), Refusal> {
+    let plan = Plan::new(arguments)?;
     let exporter = plan.metrics.map(|metrics| {
         Exporter::start(metrics.addr).map_err(|error| {
             let allowed = format!("must be an address to listen on; {error}");
@@ -45,16 +59,11 @@ fn prepare() -> Result<(Plan, Option<Exporter>), Refusal> {
     Ok((plan, exporter.transpose()?))
 }
 
-fn tell(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => give_up(BROKE, format!("standard output: {error}")),
-    }
-}
-
-fn give_up(code: u8, why: impl std::fmt::Display) -> ExitCode {
-    warn(why);
-    ExitCode::from(code)
+fn tell(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .context("standard output")
 }
 
 /// Where standard error can't be written to, there is nobody left to tell.

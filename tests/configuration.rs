@@ -25,14 +25,20 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("--burst-multiplier", "BURST_MULTIPLIER", "5"),
     ("--burst-duration", "BURST_DURATION", "5"),
     ("--burst-interval", "BURST_INTERVAL", "30"),
+    ("--burst-align", "BURST_ALIGN", "false"),
+    ("--profile", "PROFILE", ""),
+    ("--arrivals", "ARRIVALS", "uniform"),
     ("--workers", "WORKERS", "100"),
     ("--queue", "QUEUE", "10000"),
     ("--timeout", "TIMEOUT", "10"),
     ("--drain-timeout", "DRAIN_TIMEOUT", "10"),
     ("--stats-interval", "STATS_INTERVAL", "10"),
+    ("--preset", "PRESET", "check"),
     ("--path", "CHECK_PATH", "/check"),
     ("--limit", "LIMIT", "100"),
     ("--window-ms", "WINDOW_MS", "60000"),
+    ("--allowed", "ALLOWED", ""),
+    ("--blocked", "BLOCKED", ""),
     ("--keys", "KEYS", "7"),
     ("--seed", "SEED", "random"),
     ("--insecure", "INSECURE", "false"),
@@ -54,6 +60,8 @@ const fn wrong(flag: &'static str, value: &'static str, says: &'static [&'static
 }
 
 const URL: &[&str] = &["http"];
+const PIECES: &[&str] = &["column 1: "];
+const ARRIVALS: &[&str] = &["uniform or poisson"];
 const RATE: &[&str] = &["1000000", "1,000,000", "1_000_000", "1 000 000", "million"];
 const WORKERS: &[&str] = &["10000", "10,000", "10_000"];
 const BOOLEAN: &[&str] = &["true"];
@@ -64,6 +72,8 @@ const NUMBER: &[&str] = &[
 ];
 
 const ADDRESS: &[&str] = &["IP address and a port, such as 127.0.0.1:9100"];
+
+const PRESETS: &[&str] = &["one of check, envoy, limitador, gubernator, throttlecrab, nginx, kong"];
 
 const CERTIFICATES: &[&str] = &["PEM file with one or more certificates"];
 
@@ -134,6 +144,16 @@ const WRONG: &[Wrong] = &[
     wrong("--burst-duration", "-1", SPAN),
     wrong("--burst-duration", "long", SPAN),
     wrong("--burst-interval", "often", SPAN),
+    wrong("--burst-align", "sometimes", BOOLEAN),
+    wrong("--burst-align", "", BOOLEAN),
+    wrong("--profile", "", PIECES),
+    wrong("--profile", " ", &["column 2: "]),
+    wrong("--profile", "fast", PIECES),
+    wrong("--profile", "-5/s", PIECES),
+    wrong("--profile", "10/s for 5s, repeat, repeat", &["column 20"]),
+    wrong("--profile", "10/s for never", SPAN),
+    wrong("--arrivals", "", ARRIVALS),
+    wrong("--arrivals", "random", ARRIVALS),
     wrong("--workers", "0", WORKERS),
     wrong("--workers", "10001", WORKERS),
     wrong("--workers", "-1", WORKERS),
@@ -154,6 +174,57 @@ const WRONG: &[Wrong] = &[
     wrong("--limit", "few", NUMBER),
     wrong("--window-ms", "-1", NUMBER),
     wrong("--window-ms", "1s", NUMBER),
+    wrong("--preset", "", PRESETS),
+    wrong("--preset", "Envoy", PRESETS),
+    wrong("--preset", "haproxy", PRESETS),
+    wrong("--allowed", "", &["200-299"]),
+    wrong("--allowed", " ", &["header NAME = VALUE"]),
+    wrong("--allowed", "2xx", &["column 1: 2xx is no status"]),
+    wrong("--allowed", "200,", &["column 5: a condition is missing"]),
+    wrong("--allowed", "-200", &["column 1: -200 is no condition"]),
+    wrong(
+        "--allowed",
+        "200 and jsn /a",
+        &["column 9: jsn is no condition"],
+    ),
+    wrong(
+        "--allowed",
+        "299-200",
+        &["column 1: the range 299-200 begins after its end"],
+    ),
+    wrong(
+        "--allowed",
+        "json allowed = true",
+        &["column 6: the JSON pointer allowed must begin with /"],
+    ),
+    wrong("--allowed", "json /a = \"b", &["column 11: "]),
+    wrong("--blocked", "", &["json /POINTER = VALUE"]),
+    wrong(
+        "--blocked",
+        "429 header x",
+        &["column 5: here must be `and`, a comma, or nothing"],
+    ),
+    wrong(
+        "--blocked",
+        "header",
+        &["column 7: a header's name is missing"],
+    ),
+    wrong(
+        "--blocked",
+        "header a/b",
+        &["column 8: a/b is no header's name"],
+    ),
+    wrong("--blocked", "json /a =", &["column 10: a value is missing"]),
+    wrong(
+        "--blocked",
+        "json /a = 1e999",
+        &["column 11: 1e999 is a number out of range"],
+    ),
+    wrong(
+        "--blocked",
+        "json /größe = [], 1",
+        &["column 15: [] is an array or an object"],
+    ),
     wrong("--keys", "-1", NUMBER),
     wrong("--keys", "all", NUMBER),
     wrong("--seed", "-1", NUMBER),
@@ -274,7 +345,13 @@ fn a_wrong_variable_is_refused_with_its_name_its_value_and_what_it_may_be() {
 }
 
 /// Options that are unset unless they are given: their empty variables mean just that.
-const WITHOUT_DEFAULT: [&str; 2] = ["--ca-cert", "--metrics-addr"];
+const WITHOUT_DEFAULT: [&str; 5] = [
+    "--allowed",
+    "--blocked",
+    "--ca-cert",
+    "--metrics-addr",
+    "--profile",
+];
 
 #[test]
 fn a_login_in_a_target_is_refused_and_not_repeated() {

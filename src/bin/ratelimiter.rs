@@ -88,7 +88,7 @@ const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let options: Options = match Arguments::parse(std::env::args_os()) {
-        Ok(arguments) => arguments.cli,
+        Ok(arguments) => arguments.options,
         Err(Refusal::Asked(text)) => {
             return match io::stdout().write_all(text.as_bytes()) {
                 Ok(()) => ExitCode::SUCCESS,

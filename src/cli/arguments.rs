@@ -8,11 +8,13 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt::Display;
 
-/// The command line as given, and which option came from where.
+/// The options as given, and which came from where.
 #[derive(Debug)]
 pub struct Arguments<O> {
-    pub cli: O,
-    matches: ArgMatches,
+    pub options: O,
+    pub(super) matches: ArgMatches,
+    /// Every option's definition.
+    pub(super) command: Command,
 }
 
 impl<O: Parser> Arguments<O> {
@@ -21,12 +23,18 @@ impl<O: Parser> Arguments<O> {
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Refusal> {
         let typed: Vec<_> = arguments.into_iter().collect();
         let refuse = |error| refusal(&error, &O::command(), &typed);
-        let command = O::command().mut_args(deaf_to_an_empty_variable);
-        let matches = command.try_get_matches_from(&typed).map_err(refuse)?;
-        let cli = O::from_arg_matches(&matches).map_err(refuse)?;
-        Ok(Self { cli, matches })
+        let mut command = deaf_to_empty_variables(O::command());
+        let matches = command.try_get_matches_from_mut(&typed).map_err(refuse)?;
+        let options = O::from_arg_matches(&matches).map_err(refuse)?;
+        Ok(Self {
+            options,
+            matches,
+            command,
+        })
     }
+}
 
+impl<O> Arguments<O> {
     /// Whether an option was given as a flag, by its variable, or not at all.
     pub fn source(&self, option: &str) -> Option<ValueSource> {
         self.matches.value_source(option)
@@ -35,7 +43,7 @@ impl<O: Parser> Arguments<O> {
     /// What an option was given by: its flag or its variable.
     pub fn name(&self, option: &str) -> String {
         match self.source(option) {
-            Some(ValueSource::EnvVariable) => variable(&O::command(), option),
+            Some(ValueSource::EnvVariable) => variable(&self.command, option),
             _ => flag(option),
         }
     }
@@ -50,11 +58,13 @@ impl<O: Parser> Arguments<O> {
 }
 
 /// Why there is nothing to run.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Help or version was asked for: this text, on standard output.
+    #[error("{0}")]
     Asked(String),
     /// One line that names the option, its value and what is allowed, and repeats no login.
+    #[error("{0}")]
     Wrong(String),
 }
 
@@ -70,6 +80,12 @@ impl Refusal {
         });
         Self::Wrong(printable.collect())
     }
+}
+
+fn deaf_to_empty_variables(command: Command) -> Command {
+    command
+        .mut_args(deaf_to_an_empty_variable)
+        .mut_subcommands(deaf_to_empty_variables)
 }
 
 /// An empty variable is how a compose file leaves an option unset, where being unset means something.

@@ -5,8 +5,9 @@
 //! `connector` takes a connection from its target's `pool`, where the one used last is on top, so
 //! that steady traffic uses as few as are in flight, or makes a new one. The `transport` sends
 //! head and body in one write and says when it did. The `exchange` is how these and the caller
-//! tell each other about the request at hand.
+//! tell each other about the request at hand. The `answers` say what an answer means.
 
+mod answers;
 mod body;
 mod connector;
 mod exchange;
@@ -17,6 +18,7 @@ mod target;
 mod transport;
 mod trust;
 
+pub use answers::{Answers, Rule, Rules, SyntaxError};
 pub use body::CheckBody;
 pub use exchange::Connecting;
 pub use outcome::{FailureKind, Outcome};
@@ -27,12 +29,13 @@ pub use trust::{Authorities, Trust};
 use crate::clock::Moment;
 use crate::keys::{KeyId, Keys};
 use crate::schedule::Nanos;
+use answers::{ByHead, KeptBody};
 use connector::{OpenSockets, Pooling};
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::Agent;
-use ureq::http::{HeaderValue, Request, header};
+use ureq::http::{HeaderValue, Request, Response, header};
+use ureq::{Agent, Body};
 
 /// Bodies longer than this are not read to their end: their connection is closed instead.
 const MAX_BODY: usize = 1024 * 1024;
@@ -54,6 +57,7 @@ pub struct Client {
     keys: Keys,
     body: CheckBody,
     timeout: Nanos,
+    answers: Answers,
 }
 
 /// What became of one request.
@@ -72,7 +76,9 @@ pub struct Answer {
 #[derive(Debug, Default)]
 pub struct Scratch {
     body: Vec<u8>,
-    discarded: Vec<u8>,
+    /// Takes an answer's body part by part.
+    buffer: Vec<u8>,
+    kept: KeptBody,
 }
 
 impl Client {
@@ -84,6 +90,7 @@ impl Client {
         body: CheckBody,
         timeout: Duration,
         trust: &Trust,
+        answers: Answers,
     ) -> Client {
         let heads: Vec<_> = targets.iter().map(|target| head(target, &body)).collect();
         let longest = heads.iter().map(|head| head.uri().to_string().len()).max();
@@ -114,6 +121,7 @@ impl Client {
             keys,
             body,
             timeout: timeout.into(),
+            answers,
         }
     }
 
@@ -124,10 +132,8 @@ impl Client {
         exchange::begin(target, attempted, attempted + self.timeout);
         let result = self.exchange(target, scratch);
         let seen = exchange::seen();
-        let outcome = match result {
-            Ok(status) => Outcome::of_status(status),
-            Err(error) => Outcome::Failed(FailureKind::of(&error, seen.stage)),
-        };
+        let outcome =
+            result.unwrap_or_else(|error| Outcome::Failed(FailureKind::of(&error, seen.stage)));
         Answer {
             sent: seen.sent.unwrap_or(attempted),
             left: seen.sent.is_some(),
@@ -137,22 +143,34 @@ impl Client {
         }
     }
 
-    /// The status, once the body has been read to its end too.
-    fn exchange(&self, target: usize, scratch: &mut Scratch) -> Result<u16, ureq::Error> {
-        let Scratch { body, discarded } = scratch;
+    /// What the answer means, once its body has been read to its end too.
+    fn exchange(&self, target: usize, scratch: &mut Scratch) -> Result<Outcome, ureq::Error> {
+        let Scratch { body, buffer, kept } = scratch;
         let request = self.heads[target].clone().map(|()| body.as_slice());
         let response = self.agent.run(request)?;
-        let status = response.status().as_u16();
-        let mut body = response.into_body().into_reader();
-        discarded.resize(BUFFER, 0);
-        let mut total = 0;
-        while total <= MAX_BODY {
-            match body.read(discarded)? {
-                0 => break,
-                n => total += n,
+        buffer.resize(BUFFER, 0);
+        Ok(self.read(response, buffer, kept)?)
+    }
+
+    fn read(
+        &self,
+        response: Response<Body>,
+        buffer: &mut [u8],
+        kept: &mut KeptBody,
+    ) -> io::Result<Outcome> {
+        let (head, body) = response.into_parts();
+        let body = body.into_reader();
+        match self.answers.by_head(head.status, &head.headers) {
+            ByHead::Decided(outcome) => {
+                read_to_end(body, buffer, |_| ())?;
+                Ok(outcome)
+            }
+            ByHead::Open(undecided) => {
+                kept.clear();
+                read_to_end(body, buffer, |part| kept.push(part))?;
+                Ok(undecided.by_body(kept))
             }
         }
-        Ok(status)
     }
 
     /// How long each lookup of a target's name took that has ended since this was last asked.
@@ -164,6 +182,25 @@ impl Client {
     pub fn interrupt(&self) {
         self.open.shut_down();
     }
+}
+
+/// Reads a body part by part, to its end or to where it is too long for that.
+fn read_to_end(
+    mut body: impl Read,
+    buffer: &mut [u8],
+    mut each: impl FnMut(&[u8]),
+) -> io::Result<()> {
+    let mut total = 0;
+    while total <= MAX_BODY {
+        match body.read(buffer)? {
+            0 => break,
+            length => {
+                each(&buffer[..length]);
+                total += length;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Every header that ureq would otherwise make anew for each request.
@@ -207,7 +244,8 @@ mod tests {
         let key = Dealer::new(&keys, 1).deal(0);
         let trust = &Trust::PublicAuthorities;
         let body = CheckBody::new(1, 1);
-        let client = Client::new(&targets, resolver, keys, body, timeout, trust);
+        let answers = Answers::new(&"200".parse().unwrap(), &"429".parse().unwrap());
+        let client = Client::new(&targets, resolver, keys, body, timeout, trust, answers);
         let mut scratch = Scratch::default();
         (0..checks)
             .map(|_| client.check(0, key, &mut scratch).outcome)

@@ -5,27 +5,17 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use ureq::Error;
 
+/// What an answer means is [`Answers`](super::Answers)'s to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// 200.
+    /// Answered as the rules for allowed say: by default with 200.
     Allowed,
-    /// 429.
+    /// Answered as the rules for blocked say: by default with 429.
     Blocked,
-    /// Anything else.
+    /// Answered in any other way, or not at all.
     Failed(FailureKind),
     /// In flight when the drain deadline passed.
     Abandoned,
-}
-
-impl Outcome {
-    pub(super) fn of_status(status: u16) -> Outcome {
-        match status {
-            200 => Outcome::Allowed,
-            429 => Outcome::Blocked,
-            500..=599 => Outcome::Failed(FailureKind::Status5xx),
-            _ => Outcome::Failed(FailureKind::StatusOther),
-        }
-    }
 }
 
 /// Why a request failed.
@@ -47,17 +37,19 @@ pub enum FailureKind {
     Tls,
     /// The answer was not HTTP.
     Protocol,
-    /// A status from 500 to 599.
+    /// A status from 500 to 599 that no rule fits.
     Status5xx,
-    /// Any other status than 200 and 429.
+    /// Another status that no rule fits.
     StatusOther,
+    /// A status from 200 to 299 that there are rules for, none of which fits headers and body.
+    Unmatched,
     /// The generator's own bug.
     Panic,
 }
 
 impl FailureKind {
     /// In the order of declaration, so that `kind as usize` is its place.
-    pub const ALL: [FailureKind; 11] = [
+    pub const ALL: [FailureKind; 12] = [
         FailureKind::Dns,
         FailureKind::Refused,
         FailureKind::Local,
@@ -68,6 +60,7 @@ impl FailureKind {
         FailureKind::Protocol,
         FailureKind::Status5xx,
         FailureKind::StatusOther,
+        FailureKind::Unmatched,
         FailureKind::Panic,
     ];
 
@@ -83,7 +76,16 @@ impl FailureKind {
             FailureKind::Protocol => "protocol",
             FailureKind::Status5xx => "status_5xx",
             FailureKind::StatusOther => "status_other",
+            FailureKind::Unmatched => "unmatched",
             FailureKind::Panic => "panic",
+        }
+    }
+
+    /// The kind of a status that no rule is for.
+    pub(super) fn of_status(status: u16) -> FailureKind {
+        match status {
+            500..=599 => FailureKind::Status5xx,
+            _ => FailureKind::StatusOther,
         }
     }
 
@@ -139,22 +141,6 @@ mod tests {
     fn every_kind_is_at_its_place() {
         for (place, kind) in FailureKind::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, place);
-        }
-    }
-
-    #[test]
-    fn two_statuses_are_a_limiter_s_answers() {
-        assert_eq!(Outcome::of_status(200), Outcome::Allowed);
-        assert_eq!(Outcome::of_status(429), Outcome::Blocked);
-        assert_eq!(
-            Outcome::of_status(503),
-            Outcome::Failed(FailureKind::Status5xx)
-        );
-        for other in [100, 201, 204, 301, 400, 428, 430, 600] {
-            assert_eq!(
-                Outcome::of_status(other),
-                Outcome::Failed(FailureKind::StatusOther)
-            );
         }
     }
 

@@ -9,11 +9,11 @@ mod worker;
 
 pub use queue::Token;
 
-use crate::client::{CheckBody, Client, Resolver, Scratch, Target};
+use crate::client::{Answers, CheckBody, Client, Resolver, Scratch, Target};
 use crate::clock::Moment;
 use crate::keys::{Dealer, Keys};
 use crate::plan::Plan;
-use crate::report::{Console, Exporter, Scrape, heading};
+use crate::report::{Console, Exporter, Scrape, alignment_line, heading};
 use crate::schedule::{Nanos, Phase};
 use crate::stats::{Counters, Ledger, Results, Verdict};
 use crate::stop::Stop;
@@ -89,6 +89,7 @@ pub fn run(
             CheckBody::new(plan.limit, plan.window_ms),
             plan.timeout,
             &plan.trust,
+            Answers::new(&plan.allowed, &plan.blocked),
         ),
         counters: Counters::new(targets.len()),
         samples: (0..plan.workers).map(|_| SampleBuffer::default()).collect(),
@@ -111,6 +112,20 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// The schedule's start, and the same by the calendar: a moment from now, or as much later as
+    /// its alignment asks for.
+    fn start(&self) -> (Moment, SystemTime) {
+        let started = SystemTime::now() + Duration::from(LEAD);
+        let start = Moment::now() + LEAD;
+        let Some(alignment) = self.plan.alignment else {
+            return (start, started);
+        };
+        let delay = alignment.delay(started);
+        self.console
+            .print(alignment_line(delay, alignment.window()));
+        (start + delay, started + Duration::from(delay))
+    }
+
     fn carry_out<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
@@ -141,8 +156,7 @@ impl Run<'_> {
         drop((tokens, working));
 
         let (events, told) = bounded(WAITING_EVENTS);
-        let started = SystemTime::now() + Duration::from(LEAD);
-        let start = Moment::now() + LEAD;
+        let (start, started) = self.start();
         let reporter = Reporter {
             events: told,
             scrapes: self.scrapes.clone(),

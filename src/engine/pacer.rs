@@ -4,7 +4,7 @@ use super::queue::{Feed, Token};
 use super::timer::Timer;
 use crate::clock::Moment;
 use crate::keys::Dealer;
-use crate::schedule::{Nanos, Phase, Schedule};
+use crate::schedule::{Mode, Nanos, Phase, Schedule, Tokens};
 use crate::stats::Counters;
 use crate::stop::Stop;
 use crossbeam_channel::TrySendError;
@@ -33,35 +33,39 @@ const LONGEST_STRIDE: Nanos = Nanos(5_000_000);
 impl Pacer<'_> {
     /// Ends when the schedule does, even if its last token is due long before, or at a stop.
     pub fn run(mut self, timer: &impl Timer, mut announce: impl FnMut(Phase)) {
-        let end = self.schedule.end();
-        let mut phase = self.schedule.phase(Nanos::ZERO);
+        let start = self.start;
+        let end = self.schedule.end().map(|end| start + end);
+        let mut phases = self.schedule.phases().peekable();
+        // A run that begins steady does so without a word.
+        phases.next_if(|first| first.mode() == Mode::Steady);
+        let mut tokens = self.schedule.tokens();
         let mut sequence = 0;
         while !self.stop.is_requested() {
             let now = timer.now();
-            let elapsed = now.since(self.start);
-            let due = |next: &Nanos| *next <= elapsed && end.is_none_or(|end| *next < end);
-            while let Some(next) = phase.end.filter(due) {
-                phase = self.schedule.phase(next);
+            while let Some(phase) = phases.next_if(|next| start + next.start <= now) {
                 announce(phase);
             }
-            let next_step = self.step(&mut sequence, now);
-            if end.is_some_and(|end| end <= elapsed) {
+            let next_step = self.step(&mut tokens, &mut sequence, now);
+            if end.is_some_and(|end| end <= now) {
                 break;
             }
-            let next_event = [end, phase.end].into_iter().flatten().min();
-            let next_event = next_event.map_or(Moment::MAX, |next| self.start + next);
-            timer.sleep_until(next_step.min(next_event), self.stop);
+            let next_phase = phases.peek().map(|next| start + next.start);
+            let next_event = [end, next_phase].into_iter().flatten().min();
+            timer.sleep_until(
+                next_event.map_or(next_step, |next| next_step.min(next)),
+                self.stop,
+            );
         }
     }
 
     /// Hands over what comes due within three strides, from the token `next` on, and returns when
     /// to do so again.
-    fn step(&mut self, next: &mut u64, now: Moment) -> Moment {
+    fn step(&mut self, tokens: &mut Tokens<'_>, next: &mut u64, now: Moment) -> Moment {
         self.queue.call(self.queue.untaken());
-        let stride = self.stride(*next);
+        let stride = stride(tokens, *next);
         let mut uncalled = 0;
         let again = loop {
-            let Some(due) = self.schedule.due(*next).map(|due| self.start + due) else {
+            let Some(due) = tokens.due(*next).map(|due| self.start + due) else {
                 break Moment::MAX;
             };
             if due > now + stride * 3 {
@@ -93,7 +97,7 @@ impl Pacer<'_> {
                 // Dropped, and with it all that have come due by now. So a pacer behind its
                 // schedule, whatever the rate, is soon up to it again.
                 Err(TrySendError::Full(_)) => {
-                    let due = self.schedule.due_by(now.since(self.start)).max(*next + 1);
+                    let due = tokens.due_by(now.since(self.start)).max(*next + 1);
                     self.counters.drop_tokens(*next..due);
                     self.scheduled(due - *next, next);
                 }
@@ -120,13 +124,18 @@ impl Pacer<'_> {
         self.counters.scheduled.add(count);
         *next += count;
     }
+}
 
-    fn stride(&self, next: u64) -> Nanos {
-        let ends = [next, next + STRIDE_TOKENS].map(|token| self.schedule.due(token));
-        let [Some(from), Some(to)] = ends else {
-            return LONGEST_STRIDE;
-        };
-        (to - from).clamp(SHORTEST_STRIDE, LONGEST_STRIDE)
+/// The stride that begins with the token `next`.
+fn stride(tokens: &mut Tokens<'_>, next: u64) -> Nanos {
+    let ends = [next, next + STRIDE_TOKENS].map(|token| tokens.due(token));
+    let [Some(from), Some(to)] = ends else {
+        return LONGEST_STRIDE;
+    };
+    match to - from {
+        // They are due at once: to hand over all that are, and wake whoever takes them, takes time.
+        Nanos::ZERO => LONGEST_STRIDE,
+        apart => apart.clamp(SHORTEST_STRIDE, LONGEST_STRIDE),
     }
 }
 
@@ -135,7 +144,7 @@ mod tests {
     use super::*;
     use crate::engine::queue::{Intake, queue};
     use crate::keys::Keys;
-    use crate::schedule::{Bursts, Mode, Rate, Steady};
+    use crate::schedule::{Arrivals, Bursts, Piece, Poisson, Ramp, Rate, Sequence, Shape, Steady};
     use std::cell::{Cell, RefCell};
 
     const SECOND: u64 = 1_000_000_000;
@@ -202,10 +211,19 @@ mod tests {
     }
 
     fn pace_into(schedule: &Schedule, timer: &FakeTimer, queue: Feed, intake: &Intake) -> Paced {
+        pace_from(Moment::at(0), schedule, timer, queue, intake)
+    }
+
+    fn pace_from(
+        start: Moment,
+        schedule: &Schedule,
+        timer: &FakeTimer,
+        queue: Feed,
+        intake: &Intake,
+    ) -> Paced {
         let (counters, stop) = (Counters::new(3), Stop::default());
         let mut phases = Vec::new();
         let keys = Dealer::new(&Keys::new(7, 1), 1);
-        let start = Moment::at(0);
         Pacer {
             schedule,
             start,
@@ -313,7 +331,7 @@ mod tests {
         let seen: Vec<_> = paced
             .phases
             .iter()
-            .map(|(at, p)| (at / SECOND, p.mode))
+            .map(|(at, p)| (at / SECOND, p.mode()))
             .collect();
         assert_eq!(
             seen,
@@ -355,6 +373,157 @@ mod tests {
         let paced = pace(&Schedule::new(Box::new(profile), None), &timer, 100);
         assert_eq!(paced.tokens.len(), 4);
         assert_eq!(paced.ended_at, 3 * SECOND + 1);
+    }
+
+    fn hold(rps: f64, seconds: u64) -> Piece {
+        let steady = Steady::new(Rate::per_second(rps).unwrap());
+        Piece::Steady(steady, Some(Nanos(seconds * SECOND)))
+    }
+
+    fn of(pieces: impl Into<Vec<Piece>>) -> Schedule {
+        Schedule::new(Box::new(Sequence::new(pieces.into(), Some(1))), None)
+    }
+
+    /// Each phase announced, with the time.
+    fn announced(paced: &Paced) -> Vec<(u64, Mode)> {
+        let phases = paced.phases.iter();
+        phases.map(|(at, phase)| (*at, phase.mode())).collect()
+    }
+
+    #[track_caller]
+    fn assert_as_scheduled(tokens: &[Token], schedule: &Schedule) {
+        assert_eq!(Some(tokens.len() as u64), schedule.total());
+        for (k, token) in tokens.iter().enumerate() {
+            assert_eq!(token.sequence, k as u64);
+            let due = schedule.due(k as u64).unwrap();
+            assert_eq!(token.due, Moment::at(0) + due, "{k}");
+        }
+    }
+
+    #[test]
+    fn a_pause_holds_back_what_comes_after_it_and_nothing_else() {
+        let schedule = of([
+            hold(100.0, 1),
+            Piece::Pause(Nanos(10 * SECOND)),
+            hold(100.0, 1),
+        ]);
+        let (feed, intake) = queue(10);
+        let timer = FakeTimer {
+            intake: Some(intake.clone()),
+            ..FakeTimer::new()
+        };
+        let paced = pace_into(&schedule, &timer, feed, &intake);
+        let (at, tokens): (Vec<_>, Vec<_>) = timer.taken.take().into_iter().unzip();
+        assert_as_scheduled(&tokens, &schedule);
+        assert_eq!(tokens[100].due, Moment::at(11 * SECOND));
+        let resumes = at[100];
+        assert!(
+            (11 * SECOND - 15_000_000..11 * SECOND).contains(&resumes),
+            "{resumes}"
+        );
+        let expected = [(SECOND, Mode::Pause), (11 * SECOND, Mode::Steady)];
+        assert_eq!(announced(&paced), expected);
+        assert_eq!(paced.ended_at, 12 * SECOND);
+    }
+
+    #[test]
+    fn of_more_at_once_than_the_queue_holds_the_rest_is_dropped_and_counted() {
+        let schedule = of([hold(100.0, 1), Piece::AtOnce(1_000), hold(100.0, 1)]);
+        let paced = pace(&schedule, &FakeTimer::new(), 300);
+        let due = |token: &Token| token.due.since(Moment::at(0));
+        assert_eq!(paced.tokens.len(), 300);
+        assert!(
+            paced.tokens[100..]
+                .iter()
+                .all(|token| due(token) == Nanos(SECOND))
+        );
+        let ledger = paced.counters.ledger();
+        assert_eq!((ledger.scheduled, ledger.dropped), (1_200, 900));
+        let shapes: Vec<_> = paced
+            .phases
+            .iter()
+            .map(|(at, phase)| (*at, phase.shape))
+            .collect();
+        assert_eq!(shapes[0], (SECOND, Shape::AtOnce(1_000)));
+        assert_eq!((shapes.len(), shapes[1].1.mode()), (2, Mode::Steady));
+        assert_eq!(paced.ended_at, 2 * SECOND);
+    }
+
+    #[test]
+    fn what_comes_at_once_is_handed_over_before_its_instant() {
+        let schedule = of([hold(1.0, 2), Piece::AtOnce(5_000)]);
+        let (feed, intake) = queue(10_000);
+        let timer = FakeTimer {
+            intake: Some(intake.clone()),
+            ..FakeTimer::new()
+        };
+        let paced = pace_into(&schedule, &timer, feed, &intake);
+        let (at, tokens): (Vec<_>, Vec<_>) = timer.taken.take().into_iter().unzip();
+        assert_as_scheduled(&tokens, &schedule);
+        assert!(at[2..].iter().all(|at| *at <= 2 * SECOND - 5_000_000));
+        assert_eq!(announced(&paced), [(2 * SECOND, Mode::Burst)]);
+        assert_eq!(paced.ended_at, 2 * SECOND);
+    }
+
+    #[test]
+    fn a_ramp_from_nothing_and_back_is_paced_as_scheduled() {
+        let (none, rate) = (Rate::ZERO, Rate::per_second(1_000.0).unwrap());
+        let ramp = |from, to| Piece::Ramp(Ramp::new(from, to, Nanos(2 * SECOND)));
+        let schedule = of([ramp(none, rate), ramp(rate, none)]);
+        let paced = pace(&schedule, &FakeTimer::new(), 10_000);
+        assert_eq!(paced.tokens.len(), 2_000);
+        assert_as_scheduled(&paced.tokens, &schedule);
+        let expected = [(0, Mode::Ramp), (2 * SECOND, Mode::Ramp)];
+        assert_eq!(announced(&paced), expected);
+    }
+
+    #[test]
+    fn nothing_happens_before_the_start() {
+        let schedule = of([Piece::AtOnce(5)]);
+        let (feed, intake) = queue(10);
+        let timer = FakeTimer::new();
+        let start = Moment::at(40 * SECOND);
+        let paced = pace_from(start, &schedule, &timer, feed, &intake);
+        assert!(paced.tokens.iter().all(|token| token.due == start));
+        assert_eq!(paced.tokens.len(), 5);
+        assert_eq!(announced(&paced), [(40 * SECOND, Mode::Burst)]);
+        assert_eq!(paced.ended_at, 40 * SECOND);
+
+        let (feed, intake) = queue(10);
+        let timer = FakeTimer {
+            stop_at: Some(3 * SECOND),
+            ..FakeTimer::new()
+        };
+        let paced = pace_from(start, &schedule, &timer, feed, &intake);
+        assert_eq!((paced.tokens.len(), paced.phases.len()), (0, 0));
+        assert_eq!(paced.counters.ledger().scheduled, 0);
+        assert_eq!(paced.ended_at, 3 * SECOND);
+    }
+
+    #[test]
+    fn random_arrivals_are_paced_as_scheduled() {
+        let poisson = |schedule: Schedule| {
+            schedule.with_arrivals(Arrivals::Poisson(Box::new(Poisson::new(7))))
+        };
+        let schedule = poisson(steady(1_000.0, 2));
+        let paced = pace(&schedule, &FakeTimer::new(), 10_000);
+        assert_as_scheduled(&paced.tokens, &schedule);
+        assert!(
+            paced.tokens.len().abs_diff(2_000) < 300,
+            "{}",
+            paced.tokens.len()
+        );
+
+        let schedule = poisson(steady(1e9, 1));
+        let timer = FakeTimer {
+            step: 1_000_000,
+            ..FakeTimer::new()
+        };
+        let paced = pace(&schedule, &timer, 100);
+        let ledger = paced.counters.ledger();
+        assert_eq!(Some(ledger.scheduled), schedule.total());
+        assert_eq!(ledger.dropped, ledger.scheduled - 100);
+        assert!(paced.ended_at < SECOND + SECOND / 10, "{}", paced.ended_at);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The reporter: prints while the run goes on, and makes everything that is made of samples.
 
+use super::LEAD;
 use super::sample_buffer::SampleBuffer;
 use crate::client::{Client, Target};
 use crate::clock::Moment;
@@ -115,8 +116,13 @@ impl Reporter<'_> {
             false => self.schedule.due_by(paced_until.since(self.start)),
         };
         let elapsed = now.since(self.start);
+        let state = match stopped {
+            // Not for the moment in which every run gets ready.
+            None if now + LEAD < self.start => State::Waiting,
+            _ => State::of(self.schedule, elapsed, stopped.is_some()),
+        };
         Snapshot::new(
-            State::of(self.schedule, elapsed, stopped.is_some()),
+            state,
             self.started,
             elapsed,
             self.targets.iter().map(ToString::to_string),

@@ -1,5 +1,6 @@
 use crate::client::Target;
 use crate::plan::Plan;
+use crate::schedule::Arrivals;
 use std::fmt::Write;
 
 /// What the run is going to do, and the seed that repeats it.
@@ -7,7 +8,11 @@ use std::fmt::Write;
 pub fn heading(plan: &Plan, targets: &[Target], metrics: Option<String>) -> String {
     let mut text = format!("loadgen {}", env!("CARGO_PKG_VERSION"));
     let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
-    let traffic = plan.schedule.profile();
+    let profile = plan.schedule.profile();
+    let arrivals = match plan.schedule.arrivals() {
+        Arrivals::Uniform => "",
+        Arrivals::Poisson(_) => ", poisson arrivals",
+    };
     let length = match (plan.schedule.end(), plan.schedule.total()) {
         (Some(end), Some(total)) => format!("for {end}: {total} requests"),
         _ => "until stopped".to_owned(),
@@ -20,7 +25,7 @@ pub fn heading(plan: &Plan, targets: &[Target], metrics: Option<String>) -> Stri
     // Cannot fail: a String takes everything.
     let _ = write!(
         text,
-        "\n  targets  {}\n  traffic  {traffic}, {length}\n  checks   {keys}, limit {} in {} ms, seed {}",
+        "\n  targets  {}\n  traffic  {profile}{arrivals}, {length}\n  checks   {keys}, limit {} in {} ms, seed {}",
         targets.join(", "),
         plan.limit,
         plan.window_ms,

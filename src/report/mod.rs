@@ -1,16 +1,21 @@
 //! What is seen of a run: by a person, and by Prometheus.
 
+mod alignment_line;
 mod console;
 mod exporter;
 mod heading;
 mod phase_line;
+mod plot;
 mod prometheus;
 mod stats_line;
 mod summary;
+mod timetable;
 
+pub use alignment_line::alignment_line;
 pub use console::Console;
 pub use exporter::{Exporter, Scrape};
 pub use heading::heading;
 pub use phase_line::phase_line;
 pub use stats_line::stats_line;
 pub use summary::summary;
+pub use timetable::timetable;

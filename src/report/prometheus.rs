@@ -172,13 +172,13 @@ impl Metrics {
     /// What is the run's as a whole.
     fn encode_run(&self, encoder: &mut DescriptorEncoder) -> Result {
         let rate = match self.snapshot.state {
-            State::Pacing(phase) => phase.rate.nano() as f64 / 1e9,
-            State::Draining | State::Ended => 0.0,
+            State::Pacing { rate, .. } => rate,
+            State::Waiting | State::Draining | State::Ended => 0.0,
         };
         encoder
             .encode_descriptor(
                 "scheduled_requests_per_second",
-                "The rate that the schedule asks for now; 0 when nothing comes due any more.",
+                "The rate that the schedule asks for now; 0 while nothing comes due.",
                 None,
                 MetricType::Gauge,
             )?
@@ -213,12 +213,13 @@ impl Metrics {
 }
 
 /// The modes in which nothing comes due.
-const UNPACED: [&str; 2] = ["draining", "ended"];
+const UNPACED: [&str; 3] = ["waiting", "draining", "ended"];
 
 fn mode(state: &State) -> &'static str {
-    let [draining, ended] = UNPACED;
+    let [waiting, draining, ended] = UNPACED;
     match state {
-        State::Pacing(phase) => phase.mode.name(),
+        State::Waiting => waiting,
+        State::Pacing { mode, .. } => mode.name(),
         State::Draining => draining,
         State::Ended => ended,
     }
@@ -246,7 +247,7 @@ fn encode_buckets(mut metric: MetricEncoder, buckets: &Buckets) -> Result {
 mod tests {
     use super::*;
     use crate::client::FailureKind;
-    use crate::schedule::{Nanos, Phase, Rate};
+    use crate::schedule::Nanos;
     use crate::stats::Failures;
     use prometheus_client::encoding::text;
     use std::time::{Duration, SystemTime};
@@ -295,13 +296,11 @@ mod tests {
 
     #[test]
     fn each_number_has_its_series() {
-        let burst = Phase {
+        let burst = State::Pacing {
             mode: Mode::Burst,
-            rate: Rate::per_second(0.5).unwrap(),
-            start: Nanos::ZERO,
-            end: None,
+            rate: 0.5,
         };
-        let text = exposition(State::Pacing(burst), vec![target("http://a", 5)]);
+        let text = exposition(burst, vec![target("http://a", 5)]);
         assert_has(
             &text,
             &[
@@ -322,6 +321,10 @@ mod tests {
                 "loadgen_scheduled_requests_per_second 0.5",
                 r#"loadgen_mode{mode="burst"} 1"#,
                 r#"loadgen_mode{mode="steady"} 0"#,
+                r#"loadgen_mode{mode="ramp"} 0"#,
+                r#"loadgen_mode{mode="sine"} 0"#,
+                r#"loadgen_mode{mode="pause"} 0"#,
+                r#"loadgen_mode{mode="waiting"} 0"#,
                 "loadgen_run_start_time_seconds 1.5",
             ],
         );

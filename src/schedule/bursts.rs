@@ -1,14 +1,14 @@
-use super::{Count, Mode, Nanos, Phase, Profile, Rate};
-use std::fmt;
+use super::{Count, Curve, Nanos, Phase, Profile, Rate, Shape};
+use std::{fmt, iter};
 
-/// A steady rate r with bursts of rate b: each lasts B, and one starts every I, the first at I.
+/// A steady rate r with bursts of rate b: each lasts B, and one starts every I, the first at F.
 ///
-/// With P = b·B + r·(I − B) for the requests of one interval, and t = I·(q + 1) + w, 0 ≤ w < I:
+/// With P = b·B + r·(I − B) for the requests of one interval, and t = F + I·q + w, 0 ≤ w < I:
 ///
 /// ```text
-/// N(t) = r·t                                  t < I
-/// N(t) = r·I + q·P + b·w                      w < B
-/// N(t) = r·I + q·P + b·B + r·(w − B)          otherwise
+/// N(t) = r·t                                  t < F
+/// N(t) = r·F + q·P + b·w                      w < B
+/// N(t) = r·F + q·P + b·B + r·(w − B)          otherwise
 /// ```
 ///
 /// Each piece is linear, so the inverse is one division for the interval and one for the piece.
@@ -18,18 +18,36 @@ pub struct Bursts {
     pub(super) burst: Rate,
     pub(super) duration: Nanos,
     pub(super) interval: Nanos,
+    pub(super) first: Nanos,
 }
 
 impl Bursts {
+    /// The first burst starts after one interval.
+    ///
     /// # Panics
-    /// Unless 0 < `duration` < `interval`.
+    /// Unless 0 < `duration` < `interval`, and both rates are over 0.
     pub fn new(steady: Rate, burst: Rate, duration: Nanos, interval: Nanos) -> Self {
         assert!(Nanos::ZERO < duration && duration < interval);
+        assert!(steady > Rate::ZERO && burst > Rate::ZERO);
         Bursts {
             steady,
             burst,
             duration,
             interval,
+            first: interval,
+        }
+    }
+
+    /// The same bursts, but for the interval, which is rounded up to whole windows. The first
+    /// starts when it would have.
+    ///
+    /// # Panics
+    /// If the window is zero.
+    pub fn whole_windows_apart(self, window: Nanos) -> Self {
+        let windows = self.interval.0.div_ceil(window.0);
+        Bursts {
+            interval: window * windows,
+            ..self
         }
     }
 
@@ -38,9 +56,9 @@ impl Bursts {
     }
 }
 
-impl Profile for Bursts {
+impl Curve for Bursts {
     fn count_at(&self, t: Nanos) -> Count {
-        let Some(since_first) = t.checked_sub(self.interval) else {
+        let Some(since_first) = t.checked_sub(self.first) else {
             return self.steady.over(t);
         };
         let whole = since_first.0 / self.interval.0;
@@ -49,15 +67,15 @@ impl Profile for Bursts {
             None => self.burst.over(within),
             Some(after) => self.burst.over(self.duration) + self.steady.over(after),
         };
-        self.steady.over(self.interval) + self.per_interval().times(whole) + part
+        self.steady.over(self.first) + self.per_interval().times(whole) + part
     }
 
-    fn time_of(&self, count: Count) -> Option<Nanos> {
-        let before_first = self.steady.over(self.interval);
-        if count <= before_first {
-            return u64::try_from(self.steady.time_for(count)).ok().map(Nanos);
+    fn time_of(&self, number: Count) -> Option<Nanos> {
+        let before_first = self.steady.over(self.first);
+        if number <= before_first {
+            return u64::try_from(self.steady.time_for(number)).ok().map(Nanos);
         }
-        let (whole, part) = (count - before_first).div_rem(self.per_interval());
+        let (whole, part) = (number - before_first).div_rem(self.per_interval());
         let in_burst = self.burst.over(self.duration);
         let within = if part <= in_burst {
             self.burst.time_for(part)
@@ -65,41 +83,42 @@ impl Profile for Bursts {
             u128::from(self.duration.0) + self.steady.time_for(part - in_burst)
         };
         let at = u128::from(self.interval.0)
-            .checked_mul(whole + 1)?
-            .checked_add(within)?;
+            .checked_mul(whole)?
+            .checked_add(u128::from(self.first.0) + within)?;
         u64::try_from(at).ok().map(Nanos)
     }
+}
 
-    fn phase(&self, t: Nanos) -> Phase {
-        let (steady, burst) = (self.steady, self.burst);
-        if t < self.interval {
-            let (start, end) = (Nanos::ZERO, Some(self.interval));
-            return Phase {
-                mode: Mode::Steady,
-                rate: steady,
-                start,
-                end,
-            };
-        }
-        let interval_start = Nanos(t.0 - t.0 % self.interval.0);
-        let burst_end = interval_start + self.duration;
-        if t < burst_end {
-            let (start, end) = (interval_start, Some(burst_end));
-            Phase {
-                mode: Mode::Burst,
-                rate: burst,
-                start,
-                end,
-            }
-        } else {
-            let (start, end) = (burst_end, Some(interval_start + self.interval));
-            Phase {
-                mode: Mode::Steady,
-                rate: steady,
-                start,
-                end,
-            }
-        }
+impl Profile for Bursts {
+    fn round(&self) -> Option<Nanos> {
+        Some(self.interval)
+    }
+
+    fn phase(&self, t: Nanos) -> Option<Phase> {
+        let phase = |shape, rate: Rate, start, end| Phase {
+            shape,
+            start,
+            end: Some(end),
+            count: Some(rate.over(end - start)),
+        };
+        let steady = |start, end| phase(Shape::Steady(self.steady), self.steady, start, end);
+        let Some(since_first) = t.checked_sub(self.first) else {
+            return Some(steady(Nanos::ZERO, self.first));
+        };
+        let start = t - Nanos(since_first.0 % self.interval.0);
+        let burst_end = start + self.duration;
+        Some(match t < burst_end {
+            true => phase(Shape::Burst(self.burst), self.burst, start, burst_end),
+            false => steady(burst_end, start + self.interval),
+        })
+    }
+
+    fn phases(&self) -> Box<dyn Iterator<Item = Phase> + '_> {
+        let next = |phase: &Phase| {
+            let end = phase.end.filter(|end| *end < Nanos::MAX);
+            end.and_then(|end| self.phase(end))
+        };
+        Box::new(iter::successors(self.phase(Nanos::ZERO), next))
     }
 }
 
@@ -110,10 +129,15 @@ impl fmt::Display for Bursts {
             burst,
             duration,
             interval,
+            first,
         } = self;
         write!(
             f,
             "{steady}/s with bursts of {burst}/s for {duration} every {interval}"
-        )
+        )?;
+        match first == interval {
+            true => Ok(()),
+            false => write!(f, " from {first}"),
+        }
     }
 }

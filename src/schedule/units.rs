@@ -55,9 +55,22 @@ impl Mul<u64> for Nanos {
 }
 
 impl fmt::Display for Nanos {
-    /// In the largest unit it reaches, all digits: `90s`, `1.5s`, `250ms`.
+    /// In the largest unit up to seconds that it reaches, all digits: `120s`, `1.5s`, `250ms`. The
+    /// alternate form, `{:#}`, goes on to the largest unit of which it is a whole number: `2m`,
+    /// `90s`, `36h`, `7d`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", Duration::from(*self))
+        const LONGER: [(u64, char); 3] = [(24 * 3600, 'd'), (3600, 'h'), (60, 'm')];
+        let whole = |seconds: u64| {
+            let unit = seconds * 1_000_000_000;
+            self.0 >= unit && self.0.is_multiple_of(unit)
+        };
+        match LONGER.iter().find(|(seconds, _)| whole(*seconds)) {
+            _ if self.0 == 0 => f.write_str("0s"),
+            Some((seconds, unit)) if f.alternate() => {
+                write!(f, "{}{unit}", self.0 / 1_000_000_000 / seconds)
+            }
+            _ => write!(f, "{:?}", Duration::from(*self)),
+        }
     }
 }
 
@@ -74,11 +87,14 @@ impl From<Nanos> for Duration {
     }
 }
 
-/// A request rate, over 0 and up to [`Rate::MAX`], in whole nano-requests per second.
+/// A request rate, up to [`Rate::MAX`], in whole nano-requests per second. Over 0, but for
+/// [`Rate::ZERO`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rate(u64);
 
 impl Rate {
+    /// Where a ramp may begin or end; nothing else may be that slow.
+    pub const ZERO: Rate = Rate(0);
     /// One request a nanosecond: the finest that due times in whole nanoseconds can tell apart.
     pub const MAX: Rate = Rate(1_000_000_000 * Self::PER_REQUEST);
     const PER_REQUEST: u64 = 1_000_000_000;
@@ -102,15 +118,23 @@ impl Rate {
         self.0
     }
 
+    /// Requests per second.
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64 / Self::PER_REQUEST as f64
+    }
+
     /// The requests that come due in `span` at this rate. Exact.
     pub fn over(self, span: Nanos) -> Count {
-        Count(u128::from(self.0) * u128::from(span.0))
+        Count(u128::from(2 * self.0) * u128::from(span.0))
     }
 
     /// The shortest span, in whole nanoseconds, in which `count` requests come due at this rate.
     /// Not a [`Nanos`], since a low rate may need more than 584 years.
+    ///
+    /// # Panics
+    /// If the rate is zero.
     pub(super) fn time_for(self, count: Count) -> u128 {
-        count.0.div_ceil(u128::from(self.0))
+        count.0.div_ceil(u128::from(2 * self.0))
     }
 }
 
@@ -126,22 +150,34 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A number of requests, in units of 10⁻¹⁸: the product of a [`Rate`] and [`Nanos`]. Holds the
-/// count of the highest rate over the longest time.
+/// A number of requests, in units of 5·10⁻¹⁹: half the product of a nano-request per second and a
+/// nanosecond, so that a [`Rate`] times [`Nanos`] is exact, and the mean of two rates likewise.
+/// Holds the count of the highest rate over the longest time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Count(u128);
+pub struct Count(pub(super) u128);
 
 impl Count {
     pub const ZERO: Count = Count(0);
-    const PER_REQUEST: u128 = 10u128.pow(18);
+    pub const MAX: Count = Count(u128::MAX);
+    pub(super) const PER_REQUEST: u128 = 2 * 10u128.pow(18);
 
     pub fn requests(whole: u64) -> Count {
         Count(u128::from(whole) * Self::PER_REQUEST)
     }
 
-    /// Whole requests, rounded down.
-    pub fn whole(self) -> u64 {
-        (self.0 / Self::PER_REQUEST) as u64
+    /// How many whole numbers, from 0 on, are less than this: the numbers of the tokens up to it,
+    /// without the one at it. Saturates.
+    pub fn tokens(self) -> u64 {
+        u64::try_from(self.0.div_ceil(Self::PER_REQUEST)).unwrap_or(u64::MAX)
+    }
+
+    /// The least count that is more.
+    pub fn and_a_bit(self) -> Count {
+        Count(self.0 + 1)
+    }
+
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64 / Self::PER_REQUEST as f64
     }
 
     /// How many times `period` goes into this count, and what is left.
@@ -210,11 +246,41 @@ mod tests {
     #[test]
     fn the_extremes_fit() {
         let most = Rate::MAX.over(Nanos::MAX);
-        assert_eq!(most.whole(), u64::MAX);
+        assert_eq!(most.tokens(), u64::MAX);
         assert_eq!(Rate::MAX.time_for(most), u128::from(u64::MAX));
         assert_eq!(
             Rate::MAX.time_for(Count::requests(u64::MAX)),
             u128::from(u64::MAX)
         );
+    }
+
+    #[test]
+    fn a_time_is_shown_in_seconds_or_in_the_unit_that_it_is_a_whole_number_of() {
+        for (nanos, in_seconds, in_any) in [
+            (0, "0s", "0s"),
+            (250_000_000, "250ms", "250ms"),
+            (1_500_000_000, "1.5s", "1.5s"),
+            (90_000_000_000, "90s", "90s"),
+            (120_000_000_000, "120s", "2m"),
+            (5_400_000_000_000, "5400s", "90m"),
+            (129_600_000_000_000, "129600s", "36h"),
+            (604_800_000_000_000, "604800s", "7d"),
+            (60_000_000_001, "60.000000001s", "60.000000001s"),
+        ] {
+            let nanos = Nanos(nanos);
+            assert_eq!(
+                format!("{nanos} {nanos:#}"),
+                format!("{in_seconds} {in_any}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_is_counted_once_the_count_is_past_its_number() {
+        assert_eq!(Count::ZERO.tokens(), 0);
+        assert_eq!(Count::ZERO.and_a_bit().tokens(), 1);
+        assert_eq!(Count::requests(1).tokens(), 1);
+        assert_eq!(Count::requests(1).and_a_bit().tokens(), 2);
+        assert_eq!(Count::MAX.tokens(), u64::MAX);
     }
 }

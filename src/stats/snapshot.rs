@@ -1,5 +1,5 @@
 use super::{Buckets, Failures, Ledger, Tally};
-use crate::schedule::{Nanos, Phase, Schedule};
+use crate::schedule::{Mode, Nanos, Schedule};
 use std::time::SystemTime;
 
 /// What can be seen of a run from outside, at one moment of it or at its end.
@@ -33,10 +33,15 @@ pub struct TargetSnapshot {
 }
 
 /// What a run is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum State {
-    /// Tokens come due at this phase's rate.
-    Pacing(Phase),
+    /// It waits for its start.
+    Waiting,
+    /// Tokens come due at this rate, in requests per second.
+    Pacing {
+        mode: Mode,
+        rate: f64,
+    },
     /// Nothing comes due any more; requests in flight are awaited.
     Draining,
     Ended,
@@ -46,9 +51,12 @@ impl State {
     /// The state of a run that goes on, `elapsed` after its start. `stopped` says whether it was
     /// stopped by then.
     pub fn of(schedule: &Schedule, elapsed: Nanos, stopped: bool) -> State {
-        match stopped || schedule.end().is_some_and(|end| end <= elapsed) {
-            true => State::Draining,
-            false => State::Pacing(schedule.phase(elapsed)),
+        match schedule.phase(elapsed) {
+            Some(phase) if !stopped => State::Pacing {
+                mode: phase.mode(),
+                rate: phase.rate_at(elapsed),
+            },
+            _ => State::Draining,
         }
     }
 }
@@ -84,7 +92,7 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::{Bursts, Mode, Rate};
+    use crate::schedule::{Bursts, Rate};
 
     #[test]
     fn a_run_is_paced_by_phases_and_drains_after_its_end_or_a_stop() {
@@ -93,12 +101,12 @@ mod tests {
         let profile = Bursts::new(rate(10.0), rate(50.0), second(5), second(30));
         let schedule = Schedule::new(Box::new(profile), Some(second(60)));
         let mode = |at, stopped| match State::of(&schedule, at, stopped) {
-            State::Pacing(phase) => Some(phase.mode),
+            State::Pacing { mode, rate } => Some((mode, rate)),
             _ => None,
         };
-        assert_eq!(mode(Nanos::ZERO, false), Some(Mode::Steady));
-        assert_eq!(mode(second(30), false), Some(Mode::Burst));
-        assert_eq!(mode(second(35), false), Some(Mode::Steady));
+        assert_eq!(mode(Nanos::ZERO, false), Some((Mode::Steady, 10.0)));
+        assert_eq!(mode(second(30), false), Some((Mode::Burst, 50.0)));
+        assert_eq!(mode(second(35), false), Some((Mode::Steady, 10.0)));
         assert_eq!(mode(second(60), false), None);
         assert_eq!(mode(second(30), true), None);
     }

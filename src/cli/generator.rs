@@ -1,0 +1,121 @@
+//! How the generator itself works, and what it shows of itself.
+
+use super::values::{MAX_DURATION, duration, time, timeout, whole};
+use clap::Args;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use uuid::Uuid;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Generator")]
+pub struct Generator {
+    /// How many threads send requests, each one at a time: 1 to 10000
+    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = workers,
+          default_value = "100", allow_hyphen_values = true)]
+    pub workers: usize,
+
+    /// How many requests may wait for a worker; what comes due beyond that is dropped
+    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = queue,
+          default_value = "10000", allow_hyphen_values = true)]
+    pub queue: usize,
+
+    /// How long one whole request may take
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = timeout,
+          default_value = "10", allow_hyphen_values = true)]
+    pub timeout: Duration,
+
+    /// How long requests in flight get when the run ends
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = duration,
+          default_value = "10", allow_hyphen_values = true)]
+    pub drain_timeout: Duration,
+
+    /// From one stats line to the next
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = stats_interval,
+          default_value = "10", allow_hyphen_values = true)]
+    pub stats_interval: Duration,
+
+    /// Same seed: same keys, same order, same arrivals; `random` draws one, which is printed
+    #[arg(long, env, hide_env_values = true, value_name = "SEED", value_parser = seed,
+          default_value = "random", allow_hyphen_values = true)]
+    pub seed: u64,
+
+    /// Where to serve metrics for Prometheus, under /metrics, such as 127.0.0.1:9100, or :9100 for
+    /// all IPv4 addresses of this machine; port 0 is any free one. Nowhere unless set
+    #[arg(long, env, hide_env_values = true, value_name = "ADDR", value_parser = metrics_addr)]
+    pub metrics_addr: Option<SocketAddr>,
+
+    /// How long metrics stay after the run, for the last scrape; a signal ends it
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = duration,
+          default_value = "0", allow_hyphen_values = true)]
+    pub metrics_linger: Duration,
+}
+
+fn stats_interval(text: &str) -> Result<Duration, String> {
+    time(
+        text,
+        Duration::from_millis(10)..=MAX_DURATION,
+        "from 10ms to 3650d",
+    )
+}
+
+fn workers(text: &str) -> Result<usize, String> {
+    whole(text, 1..=10_000)
+}
+
+fn queue(text: &str) -> Result<usize, String> {
+    whole(text, 1..=10_000_000)
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    match text.trim() {
+        "random" => Ok(Uuid::new_v4().as_u64_pair().0),
+        number => number
+            .parse()
+            .map_err(|_| format!("must be a whole number from 0 to {}, or random", u64::MAX)),
+    }
+}
+
+/// Without a host, all IPv4 addresses: those of IPv6 are not to be had on every machine.
+fn metrics_addr(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    let every_address = || {
+        let port = text.strip_prefix(':')?.parse().ok()?;
+        Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)))
+    };
+    let address = text.parse().ok().or_else(every_address);
+    address.ok_or_else(|| {
+        "must be an IP address and a port, such as 127.0.0.1:9100 or [::]:9100, or only :9100"
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_served_at_an_address_of_this_machine_or_all_of_them() {
+        for (text, address) in [
+            ("127.0.0.1:9100", "127.0.0.1:9100"),
+            (" [::1]:0 ", "[::1]:0"),
+            (":9100", "0.0.0.0:9100"),
+            (":0", "0.0.0.0:0"),
+        ] {
+            assert_eq!(metrics_addr(text), Ok(address.parse().unwrap()), "{text}");
+        }
+        for bad in [
+            "",
+            ":",
+            "9100",
+            "127.0.0.1",
+            "::1:9100x",
+            "localhost:9100",
+            ":65536",
+            ":-1",
+            "http://127.0.0.1:9100",
+            "127.0.0.1:9100/metrics",
+        ] {
+            assert!(metrics_addr(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! When requests are due.
+
+use super::profile::profile;
+use super::values::{boolean, duration, some_time};
+use crate::schedule::{Rate, Sequence};
+use clap::Args;
+use std::time::Duration;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Traffic")]
+pub struct Traffic {
+    /// Steady rate in requests per second; fractions are allowed (0.5 is one every two seconds)
+    #[arg(long, env, hide_env_values = true, value_name = "RATE", value_parser = rps,
+          default_value = "10", allow_hyphen_values = true)]
+    pub rps: Rate,
+
+    /// How long to run: seconds, or 90s, 2m, 1h30m; 0 runs until stopped. A profile runs to its own
+    /// end, unless this is given and earlier
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = duration,
+          default_value = "60", allow_hyphen_values = true)]
+    pub duration: Duration,
+
+    /// Whether there are bursts: true or false
+    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
+          default_value = "true", num_args = 0..=1, default_missing_value = "true")]
+    pub burst_enabled: bool,
+
+    /// The rate of a burst is this many times the steady rate
+    #[arg(long, env, hide_env_values = true, value_name = "FACTOR", value_parser = multiplier,
+          default_value = "5", allow_hyphen_values = true)]
+    pub burst_multiplier: f64,
+
+    /// How long a burst lasts
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = some_time,
+          default_value = "5", allow_hyphen_values = true)]
+    pub burst_duration: Duration,
+
+    /// From one burst's start to the next; the first starts at this time
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = some_time,
+          default_value = "30", allow_hyphen_values = true)]
+    pub burst_interval: Duration,
+
+    /// Have bursts begin at the clock's multiples of the limiter's window: the start waits for that,
+    /// and the interval is rounded up to whole windows
+    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
+          default_value = "false", num_args = 0..=1, default_missing_value = "true")]
+    pub burst_align: bool,
+
+    /// What the rate does, in the place of a steady one with bursts: one or more, comma-separated,
+    /// of `50/s for 30s`, `ramp 50/s to 500/s over 2m`, `sine 100/s ± 50/s every 1m for 5m` (or
+    /// +-), `pause 10s`, `burst 500/s for 5s`, `burst 2000 at once`; a last `50/s` lasts for ever,
+    /// a last `repeat` or `repeat 3 times` does it all again. Rates may be per second, minute or
+    /// hour: /s, /m, /h
+    #[arg(long, env, hide_env_values = true, value_name = "PIECES", value_parser = profile,
+          allow_hyphen_values = true)]
+    pub profile: Option<Sequence>,
+
+    /// How requests follow one another: `uniform` at even distances, or `poisson` at random, as
+    /// those of many independent callers do; the rate, in the mean, is the same
+    #[arg(long, env, hide_env_values = true, value_name = "KIND", value_parser = arrivals,
+          default_value = "uniform")]
+    pub arrivals: Arrivals,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrivals {
+    Uniform,
+    Poisson,
+}
+
+/// The highest steady rate, in requests per second.
+pub(super) const MAX_RPS: f64 = 1_000_000.0;
+
+/// The lowest steady rate: one request in eleven and a half days.
+pub(super) const MIN_RPS: f64 = 0.000_001;
+
+/// Keeps the rate of a burst within [`Rate::MAX`].
+const MAX_MULTIPLIER: f64 = 1_000.0;
+
+fn rps(text: &str) -> Result<Rate, String> {
+    number(text)
+        .filter(|rps| (MIN_RPS..=MAX_RPS).contains(rps))
+        .and_then(Rate::per_second)
+        .ok_or_else(|| format!("must be requests per second, from {MIN_RPS} to {MAX_RPS}"))
+}
+
+fn multiplier(text: &str) -> Result<f64, String> {
+    number(text)
+        .filter(|factor| (1.0..=MAX_MULTIPLIER).contains(factor))
+        .ok_or_else(|| format!("must be a number from 1 to {MAX_MULTIPLIER}"))
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok()
+}
+
+fn arrivals(text: &str) -> Result<Arrivals, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "uniform" => Ok(Arrivals::Uniform),
+        "poisson" => Ok(Arrivals::Poisson),
+        _ => Err("must be uniform or poisson".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_positive_finite_and_at_most_a_million() {
+        for good in ["10", "0.5", "1000000", "1e3", "0.000001"] {
+            assert!(rps(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "0",
+            "-1",
+            "NaN",
+            "inf",
+            "-inf",
+            "1000000.1",
+            "",
+            "ten",
+            "1e-7",
+        ] {
+            assert!(rps(bad).is_err(), "{bad}");
+        }
+    }
+}

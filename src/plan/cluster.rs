@@ -1,0 +1,76 @@
+//! Where the requests go, and whom to believe there.
+
+use crate::cli::{self, Arguments, Options, Refusal, without_login};
+use crate::client::{Target, Trust};
+use crate::limiter;
+use clap::parser::ValueSource;
+
+/// Where the requests go.
+#[derive(Debug)]
+pub enum Cluster {
+    /// To nodes that this process starts.
+    Demo,
+    /// To these nodes, of which there is at least one.
+    Targets(Vec<Target>),
+}
+
+/// Of `--demo` and `--targets` a flag wins over the other's variable; two flags contradict each
+/// other.
+pub(super) fn cluster(arguments: &Arguments<Options>) -> Result<Cluster, Refusal> {
+    let Options {
+        cluster: cli::Cluster { targets, demo, .. },
+        requests,
+        ..
+    } = &arguments.options;
+    let flag = |option| arguments.source(option) == Some(ValueSource::CommandLine);
+    if *demo && flag("targets") && flag("demo") {
+        return Err(arguments.refuse("targets", "must not be given together with --demo"));
+    }
+    if *demo && !flag("targets") {
+        answerable_by_the_demo(arguments)?;
+        return Ok(Cluster::Demo);
+    }
+    let targets = targets.0.iter().map(|base| {
+        Target::new(base, &requests.path).map_err(|wrong| {
+            let allowed = "must be http or https URLs, such as http://127.0.0.1:8000";
+            let base = without_login(base);
+            arguments.refuse("targets", format!("{allowed}; {base} {wrong}"))
+        })
+    });
+    Ok(Cluster::Targets(targets.collect::<Result<_, _>>()?))
+}
+
+/// Verifying against given certificates and verifying nothing contradict each other, wherever they
+/// come from: neither is given up silently.
+pub(super) fn trust(arguments: &Arguments<Options>) -> Result<Trust, Refusal> {
+    let cluster = &arguments.options.cluster;
+    match (&cluster.ca_cert, cluster.insecure) {
+        (None, false) => Ok(Trust::PublicAuthorities),
+        (None, true) => Ok(Trust::Anyone),
+        (Some(authorities), false) => Ok(Trust::Only(authorities.clone())),
+        (Some(_), true) => {
+            let other = arguments.name("insecure");
+            let allowed = format!("must not be given together with {other}");
+            Err(arguments.refuse("ca_cert", allowed))
+        }
+    }
+}
+
+/// The reference limiter has bounds of its own, and one path.
+fn answerable_by_the_demo(arguments: &Arguments<Options>) -> Result<(), Refusal> {
+    let cli::Requests {
+        path,
+        limit,
+        window_ms,
+        ..
+    } = &arguments.options.requests;
+    if path != limiter::CHECK_PATH {
+        let allowed = format!("must be {} with --demo", limiter::CHECK_PATH);
+        return Err(arguments.refuse("path", allowed));
+    }
+    let with_demo = |error| format!("with --demo, {error}");
+    limiter::Limit::new(*limit).map_err(|e| arguments.refuse("limit", with_demo(e)))?;
+    limiter::Window::from_millis(*window_ms)
+        .map_err(|e| arguments.refuse("window_ms", with_demo(e)))?;
+    Ok(())
+}

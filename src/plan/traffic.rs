@@ -1,0 +1,133 @@
+//! When the requests are due.
+
+use crate::cli::{self, Options, Refusal, Traffic};
+use crate::schedule::{
+    Alignment, Arrivals, Bursts, Nanos, Poisson, Profile, Rate, Schedule, Sequence, Steady,
+};
+use clap::parser::ValueSource;
+
+type Arguments = cli::Arguments<Options>;
+
+pub(super) fn schedule(arguments: &Arguments) -> Result<Schedule, Refusal> {
+    let Traffic {
+        duration, arrivals, ..
+    } = &arguments.options.traffic;
+    let given = profile(arguments)?;
+    // The default duration is the default profile's.
+    let limited = given.is_none() || is_given(arguments, "duration");
+    let end = (limited && !duration.is_zero()).then(|| Nanos::from(*duration));
+    let profile: Box<dyn Profile> = match given {
+        Some(sequence) => Box::new(sequence.clone()),
+        None => default_profile(arguments)?,
+    };
+    let arrivals = match arrivals {
+        cli::Arrivals::Uniform => Arrivals::Uniform,
+        cli::Arrivals::Poisson => {
+            let seed = arguments.options.generator.seed;
+            Arrivals::Poisson(Box::new(Poisson::new(seed)))
+        }
+    };
+    Ok(Schedule::new(profile, end).with_arrivals(arrivals))
+}
+
+/// How the start waits for the clock, if it does.
+pub(super) fn alignment(
+    arguments: &Arguments,
+    schedule: &Schedule,
+) -> Result<Option<Alignment>, Refusal> {
+    if !arguments.options.traffic.burst_align {
+        return Ok(None);
+    }
+    let aligned = Alignment::new(schedule, window(arguments));
+    aligned.map(Some).map_err(|why| {
+        let window = window(arguments);
+        let needs = format!("needs bursts, whole windows of --window-ms ({window}) apart");
+        arguments.refuse("burst_align", format!("{needs}; {why}"))
+    })
+}
+
+fn window(arguments: &Arguments) -> Nanos {
+    Nanos(1_000_000) * arguments.options.requests.window_ms
+}
+
+fn is_given(arguments: &Arguments, option: &str) -> bool {
+    arguments.source(option) != Some(ValueSource::DefaultValue)
+}
+
+/// The options of the default profile.
+const DEFAULT_PROFILE: [&str; 5] = [
+    "rps",
+    "burst_enabled",
+    "burst_multiplier",
+    "burst_duration",
+    "burst_interval",
+];
+
+/// The profile that was given, unless flags give the default profile. Of the two, a flag wins over
+/// the other's variables; two of a kind contradict each other.
+fn profile(arguments: &Arguments) -> Result<Option<&Sequence>, Refusal> {
+    let Some(profile) = &arguments.options.traffic.profile else {
+        return Ok(None);
+    };
+    let from = |source| {
+        let mut options = DEFAULT_PROFILE.into_iter();
+        options.find(|option| arguments.source(option) == Some(source))
+    };
+    let by_flag = arguments.source("profile") == Some(ValueSource::CommandLine);
+    let other = match (from(ValueSource::CommandLine), by_flag) {
+        (Some(_), false) => return Ok(None),
+        (None, true) => None,
+        (Some(flag), true) => Some(flag),
+        (None, false) => from(ValueSource::EnvVariable),
+    };
+    match other {
+        None => Ok(Some(profile)),
+        Some(other) => {
+            let other = arguments.name(other);
+            let allowed = format!("must not be given together with {other}");
+            Err(arguments.refuse("profile", allowed))
+        }
+    }
+}
+
+fn default_profile(arguments: &Arguments) -> Result<Box<dyn Profile>, Refusal> {
+    let traffic = &arguments.options.traffic;
+    if !traffic.burst_enabled {
+        return Ok(Box::new(Steady::new(traffic.rps)));
+    }
+    let bursts = bursts(arguments)?;
+    Ok(Box::new(match traffic.burst_align {
+        true => bursts.whole_windows_apart(window(arguments)),
+        false => bursts,
+    }))
+}
+
+fn bursts(arguments: &Arguments) -> Result<Bursts, Refusal> {
+    let Traffic {
+        rps,
+        burst_multiplier,
+        burst_duration,
+        burst_interval,
+        ..
+    } = &arguments.options.traffic;
+    if burst_duration >= burst_interval {
+        // Whichever of the two was asked for is the one that is wrong.
+        let given = |option| is_given(arguments, option);
+        return Err(if given("burst_interval") && !given("burst_duration") {
+            let allowed = format!("must be longer than --burst-duration ({burst_duration:?})");
+            arguments.refuse("burst_interval", allowed)
+        } else {
+            let allowed = format!("must be shorter than --burst-interval ({burst_interval:?})");
+            arguments.refuse("burst_duration", allowed)
+        });
+    }
+    // The steady rate is at most 10⁶/s and the multiplier at most 10³, so there is such a rate.
+    let burst = (rps.nano() as f64 * burst_multiplier).round() as u64;
+    let burst = Rate::from_nano(burst.min(Rate::MAX.nano()));
+    Ok(Bursts::new(
+        *rps,
+        burst,
+        Nanos::from(*burst_duration),
+        Nanos::from(*burst_interval),
+    ))
+}

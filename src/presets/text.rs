@@ -1,0 +1,140 @@
+//! The presets as text, for whoever chooses one or starts from one.
+
+use super::{ALL, Preset};
+use std::borrow::Cow;
+
+/// A line for each preset: its name, and what it is for.
+pub fn table() -> String {
+    let longest = ALL.iter().map(|preset| preset.name.len()).max();
+    let width = longest.unwrap_or_default();
+    let line = |preset: &Preset| format!("{:width$}  {}\n", preset.name, preset.about);
+    ALL.into_iter().map(line).collect()
+}
+
+/// Everything that a preset sets, as a command for a POSIX shell, and what else is to be known.
+pub fn details(preset: &Preset) -> String {
+    let mut text = format!("{}: {}\n\nloadgen", preset.name, preset.about);
+    for (flag, value) in preset.flags() {
+        text += &format!(" \\\n  {flag} {}", quoted(value));
+    }
+    text.push('\n');
+    if !preset.config.is_empty() {
+        text += "\nThe limiter's own configuration, for 100 requests a minute of each key:\n\n";
+        for line in preset.config.lines() {
+            text += &format!("    {line}\n");
+        }
+    }
+    if !preset.notes.is_empty() {
+        text.push('\n');
+        for note in preset.notes {
+            text += &format!("- {note}\n");
+        }
+    }
+    text
+}
+
+fn quoted(value: &str) -> Cow<'_, str> {
+    shlex::try_quote(value).expect("no preset has a NUL")
+}
+
+impl Preset {
+    /// In the order of the options.
+    fn flags(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let headers = self.headers.iter().map(|&header| ("--header", header));
+        [("--method", self.method), ("--path", self.path)]
+            .into_iter()
+            .chain(headers)
+            .chain([
+                ("--body", self.body),
+                ("--allowed", self.allowed),
+                ("--blocked", self.blocked),
+            ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The command in the details.
+    fn command(details: &str) -> &str {
+        let begin = details.find("loadgen \\\n").expect("a command");
+        details[begin..].split("\n\n").next().expect("a paragraph")
+    }
+
+    #[test]
+    fn what_is_printed_as_flags_is_the_preset() {
+        for preset in ALL {
+            let details = details(preset);
+            let command = command(&details).replace("\\\n", "");
+            let words = shlex::split(&command).expect("balanced quotes");
+            let (program, words) = words.split_first().expect("a program");
+            assert_eq!(program, "loadgen");
+            let given: Vec<_> = words
+                .chunks(2)
+                .map(|pair| (pair[0].as_str(), pair[1].as_str()))
+                .collect();
+            let mut expected = vec![("--method", preset.method), ("--path", preset.path)];
+            expected.extend(preset.headers.iter().map(|&header| ("--header", header)));
+            expected.extend([
+                ("--body", preset.body),
+                ("--allowed", preset.allowed),
+                ("--blocked", preset.blocked),
+            ]);
+            assert_eq!(given, expected, "{details}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_shell_reads_the_same() {
+        for preset in ALL {
+            let details = details(preset);
+            let command = command(&details);
+            let script = format!("loadgen() {{ printf '%s\\n' \"$@\"; }}\n{command}\n");
+            let output = std::process::Command::new("sh")
+                .arg("-c")
+                .arg(script)
+                .output()
+                .expect("a shell");
+            let printed = String::from_utf8(output.stdout).expect("text");
+            let expected: String = preset
+                .flags()
+                .map(|(flag, value)| format!("{flag}\n{value}\n"))
+                .collect();
+            assert_eq!(printed, expected, "{details}");
+        }
+    }
+
+    #[test]
+    fn notes_and_configuration_are_told_in_full() {
+        for preset in ALL {
+            let details = details(preset);
+            for note in preset.notes {
+                assert!(details.contains(&format!("\n- {note}\n")), "{details}");
+            }
+            let config: String = preset
+                .config
+                .lines()
+                .map(|line| format!("    {line}\n"))
+                .collect();
+            assert!(details.contains(&config), "{details}");
+            assert!(
+                details.ends_with('\n') && !details.contains("\n\n\n"),
+                "{details}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_table_has_a_line_for_each() {
+        let table = table();
+        let lines: Vec<_> = table.lines().collect();
+        assert_eq!(lines.len(), ALL.len());
+        for (line, preset) in lines.iter().zip(ALL) {
+            assert_eq!(line.split_once("  ").expect(line).0, preset.name);
+            assert!(line.ends_with(preset.about), "{line}");
+        }
+        assert_eq!(lines[0], "check         loadgen's own reference limiter");
+    }
+}

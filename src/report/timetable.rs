@@ -1,0 +1,189 @@
+use super::plot::{COLUMNS, per_second, plot};
+use crate::plan::Plan;
+use crate::schedule::{Arrivals, Nanos, Phase, Schedule};
+use std::fmt::{self, Write};
+
+/// The most phases that are listed.
+const ROWS: usize = 30;
+
+/// What is shown at least of a schedule that never ends.
+const MINUTE: Nanos = Nanos(60_000_000_000);
+
+/// When a run's requests are due: its phases in a table, its rate over time in a plot, and its totals.
+pub fn timetable(plan: &Plan) -> String {
+    let mut text = String::new();
+    // Cannot fail: a String takes everything.
+    let _ = write_timetable(&mut text, plan);
+    text
+}
+
+fn write_timetable(out: &mut String, plan: &Plan) -> fmt::Result {
+    let schedule = &plan.schedule;
+    let shown = shown(schedule);
+    writeln!(out, "{}", schedule.profile())?;
+    if let Arrivals::Poisson(_) = schedule.arrivals() {
+        writeln!(out, "poisson arrivals, seed {}", plan.seed)?;
+    }
+    if let Some(alignment) = &plan.alignment {
+        let window = alignment.window();
+        writeln!(
+            out,
+            "starts so that bursts begin on multiples of {window:#} of the clock"
+        )?;
+    }
+
+    writeln!(
+        out,
+        "\n{:>10} {:>10}  {:7} {:32} {:>10}",
+        "from", "for", "", "rate", "requests"
+    )?;
+    let begins_in_time = |phase: &Phase| match schedule.end() {
+        Some(_) => true,
+        None => phase.start < shown,
+    };
+    let mut phases = schedule.phases_with_tokens();
+    let mut left_out = None;
+    for row in 0.. {
+        let Some((phase, tokens)) = phases.next().filter(|(phase, _)| begins_in_time(phase)) else {
+            break;
+        };
+        if row == ROWS {
+            left_out = Some(phase.start);
+            break;
+        }
+        write_phase(out, &phase, tokens, schedule.end())?;
+    }
+    match (left_out, schedule.end()) {
+        (Some(from), Some(end)) => {
+            writeln!(out, "{:>10}  and so on, until {end:#}", format!("{from:#}"))?
+        }
+        (_, None) if schedule.round().is_some() => writeln!(out, "{:>10}  and so on", "")?,
+        _ => {}
+    }
+
+    if shown > Nanos::ZERO {
+        write!(out, "\n{}", plot(&rates(schedule, shown), &labels(shown)))?;
+    }
+    writeln!(out)?;
+    match (schedule.total(), schedule.end()) {
+        (Some(total), Some(end)) if end > Nanos::ZERO => {
+            let mean = total as f64 / end.as_secs_f64();
+            writeln!(
+                out,
+                "{total} requests in {end:#}, {} on average",
+                per_second(mean)
+            )
+        }
+        (Some(total), _) => writeln!(out, "{total} requests, all at the start"),
+        (None, _) => writeln!(out, "no end: give --duration, or stop the run"),
+    }
+}
+
+fn write_phase(
+    out: &mut String,
+    phase: &Phase,
+    tokens: Option<u64>,
+    end: Option<Nanos>,
+) -> fmt::Result {
+    // Of what is cut off, what is left of it.
+    let ends = [phase.end, end].into_iter().flatten().min();
+    let length = match ends.map(|ends| ends.saturating_sub(phase.start)) {
+        None => "ever".to_owned(),
+        Some(Nanos::ZERO) => String::new(),
+        Some(length) => format!("{length:#}"),
+    };
+    let tokens = tokens.map_or(String::new(), |tokens| tokens.to_string());
+    let start = format!("{:#}", phase.start);
+    let (mode, shape) = (phase.mode().name(), phase.shape.to_string());
+    writeln!(
+        out,
+        "{start:>10} {length:>10}  {mode:7} {shape:32} {tokens:>10}"
+    )
+}
+
+/// How much of a schedule is shown: all, or, where it never ends, as much as tells the rest.
+fn shown(schedule: &Schedule) -> Nanos {
+    match (schedule.end(), schedule.round()) {
+        (Some(end), _) => end,
+        (None, Some(round)) => round * 2,
+        (None, None) => {
+            // The last phase goes on for ever.
+            let last = schedule
+                .phases()
+                .last()
+                .map_or(Nanos::ZERO, |last| last.start);
+            (last + Nanos(last.0 / 4)).max(MINUTE)
+        }
+    }
+}
+
+/// The mean rate of each column's part of the time.
+fn rates(schedule: &Schedule, shown: Nanos) -> [f64; COLUMNS as usize] {
+    let edge = |column: usize| {
+        let at = u128::from(shown.0) * column as u128 / u128::from(COLUMNS);
+        Nanos(at as u64)
+    };
+    std::array::from_fn(|column| {
+        let (from, to) = (edge(column), edge(column + 1));
+        // What comes at once at the start is in the first column.
+        let before = if column == 0 {
+            0.0
+        } else {
+            schedule.mean_by(from)
+        };
+        let requests = schedule.mean_by(to) - before;
+        requests / (to - from).as_secs_f64().max(1e-9)
+    })
+}
+
+fn labels(shown: Nanos) -> Vec<String> {
+    let quarters = [0, 1, 2, 3, 4].map(|quarter| Nanos(shown.0 / 4 * quarter));
+    let short = |at: Nanos| match at.0 > MINUTE.0 {
+        // To whole seconds.
+        true => format!("{:#}", Nanos(at.0 - at.0 % 1_000_000_000)),
+        false => at.to_string(),
+    };
+    quarters.map(short).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::{Piece, Rate, Sequence, Steady};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn schedule(pieces: Vec<Piece>, rounds: Option<u64>) -> Schedule {
+        Schedule::new(Box::new(Sequence::new(pieces, rounds)), None)
+    }
+
+    fn hold(rate: u64, seconds: u64) -> Piece {
+        let steady = Steady::new(Rate::from_nano(rate * SECOND));
+        Piece::Steady(steady, Some(Nanos(seconds * SECOND)))
+    }
+
+    #[test]
+    fn the_columns_rates_have_all_requests_in_them() {
+        let pieces = vec![Piece::AtOnce(7), hold(10, 13), Piece::AtOnce(5)];
+        let schedule = schedule(pieces, Some(3));
+        let shown = shown(&schedule);
+        let width = shown.as_secs_f64() / f64::from(COLUMNS);
+        let sum: f64 = rates(&schedule, shown)
+            .iter()
+            .map(|rate| rate * width)
+            .sum();
+        assert!((sum - 3.0 * 142.0).abs() < 1e-6, "{sum}");
+    }
+
+    #[test]
+    fn of_what_never_ends_two_rounds_are_shown_or_enough_of_the_last_piece_to_see_it() {
+        let pieces = || vec![hold(1, 10), Piece::Pause(Nanos(20 * SECOND))];
+        assert_eq!(shown(&schedule(pieces(), None)), Nanos(60 * SECOND));
+        assert_eq!(shown(&schedule(pieces(), Some(5))), Nanos(150 * SECOND));
+        let steady = Steady::new(Rate::from_nano(SECOND));
+        let endless = vec![hold(1, 1_000), Piece::Steady(steady, None)];
+        assert_eq!(shown(&schedule(endless, Some(1))), Nanos(1_250 * SECOND));
+        let at_most = schedule(vec![Piece::Steady(steady, None)], Some(1));
+        assert_eq!(shown(&at_most), MINUTE);
+    }
+}
