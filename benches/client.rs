@@ -25,12 +25,15 @@ mod linux {
     use crate::baselines::{BareSocket, check_by_stock, stock_agent};
     use crate::server::{Server, Stamps};
     use criterion::{BenchmarkGroup, Criterion, criterion_group, measurement::WallTime};
-    use loadgen::client::{Answers, CheckBody, Client, Outcome, Resolver, Scratch, Target, Trust};
+    use loadgen::client::{Answers, Client, Outcome, Outgoing, Resolver, Scratch, Target, Trust};
     use loadgen::keys::{KeyId, Keys};
+    use loadgen::presets;
+    use loadgen::request::{Constants, Form};
     use loadgen::stop::Stop;
     use std::sync::Arc;
     use std::thread;
     use std::time::{Duration, Instant};
+    use ureq::http::HeaderName;
     use url::Url;
 
     const TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,15 +51,28 @@ mod linux {
         });
 
         let mut scratch = Scratch::default();
-        let mut by_rules = |group: &mut _, name, allowed| {
-            let client = client(&base, allowed);
+        let mut ours = |group: &mut _, name, form: Form, allowed| {
+            let client = client(&base, &form, allowed);
+            let mut sequence = 0;
             bench(group, name, || {
-                let answer = client.check(0, KeyId(0), &mut scratch);
+                sequence += 1;
+                let answer = client.check(0, sequence, KeyId(0), &mut scratch);
                 assert_eq!(answer.outcome, Outcome::Allowed);
             })
         };
-        let ours = by_rules(&mut group, "loadgen", "200");
-        let by_body = by_rules(&mut group, "loadgen, by the body", "json /allowed = true");
+        let plain = ours(&mut group, "loadgen", check(), "200");
+        let by_body = ours(
+            &mut group,
+            "loadgen, by the body",
+            check(),
+            "json /allowed = true",
+        );
+        let differing = ours(
+            &mut group,
+            "loadgen, all parts differing",
+            all_differing(),
+            "200",
+        );
 
         let agent = stock_agent();
         let stock = bench(&mut group, "stock ureq", || {
@@ -64,29 +80,66 @@ mod linux {
         });
         group.finish();
         // Where only some were asked for, there is nothing to compare.
-        if let (Some(bare), Some(ours), Some(by_body), Some(stock)) = (bare, ours, by_body, stock) {
+        if let (Some(bare), Some(plain), Some(by_body), Some(differing), Some(stock)) =
+            (bare, plain, by_body, differing, stock)
+        {
             println!(
-                "of a bare socket's time: loadgen {:.2}, by the body {:.2}, stock ureq {:.2}",
-                ours / bare,
+                "of a bare socket's time: loadgen {:.2}, by the body {:.2}, all parts differing {:.2}, \
+                 stock ureq {:.2}",
+                plain / bare,
                 by_body / bare,
+                differing / bare,
                 stock / bare
             );
         }
     }
 
+    /// The request of the default preset, as a run sends it.
+    fn check() -> Form {
+        let mut form = presets::ALL[0].form();
+        let agent = "loadgen/bench".parse().expect("a template");
+        form.headers
+            .insert(0, (HeaderName::from_static("user-agent"), agent));
+        form
+    }
+
+    /// The same, with something that differs from request to request in every part.
+    fn all_differing() -> Form {
+        let header = |name| {
+            (
+                HeaderName::from_static(name),
+                "{uuid}".parse().expect("a template"),
+            )
+        };
+        let mut form = check();
+        form.path = "/check?n={seq}".parse().expect("a template");
+        form.headers.push(header("x-request-id"));
+        form.body = Some(
+            r#"{"key":"{key}","limit":{limit},"window_ms":{window_ms},"seq":{seq}}"#
+                .parse()
+                .expect("a template"),
+        );
+        form
+    }
+
     /// One that takes answers for allowed by these rules.
-    fn client(base: &str, allowed: &str) -> Client {
-        let targets = [Target::new(base, "/check").expect("a URL")];
+    fn client(base: &str, form: &Form, allowed: &str) -> Client {
+        let targets = [Target::new(base).expect("a URL")];
         let resolver = Arc::new(Resolver::start(&targets).expect("a thread"));
         assert!(resolver.any_resolved(TIMEOUT, &Stop::default()));
-        let body = CheckBody::new(100, 60_000);
+        let keys = Keys::generated(7, 1, "loadgen-");
+        let constants = Constants {
+            keys: &keys,
+            limit: 100,
+            window_ms: 60_000,
+        };
+        let outgoing = Outgoing::new(&targets, form.compile(&constants), keys.clone(), 1);
         let rules = |rules: &str| rules.parse().expect("rules");
         let answers = Answers::new(&rules(allowed), &rules("429"));
         Client::new(
             &targets,
             resolver,
-            Keys::new(7, 1),
-            body,
+            outgoing,
             TIMEOUT,
             &Trust::PublicAuthorities,
             answers,

@@ -15,7 +15,7 @@ use crossbeam_channel::bounded;
 use loadgen::clock::Moment;
 use loadgen::engine::Token;
 use loadgen::engine::queue::{Seat, queue};
-use loadgen::keys::{Dealer, KeyId, Keys};
+use loadgen::keys::{Dealer, Distribution, KeyId, Keys};
 use loadgen::schedule::{
     Arrivals, Bursts, Nanos, Piece, Poisson, Profile, Ramp, Rate, Schedule, Sequence, Sine, Steady,
 };
@@ -72,8 +72,23 @@ fn due_time(criterion: &mut Criterion) {
 
 fn key(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("key of the next token");
-    for (name, count) in [("7 keys", 7), ("100,000 keys", 100_000), ("fresh keys", 0)] {
-        let mut dealer = Dealer::new(&Keys::new(count, 1), 1);
+    let keys = |count| Keys::generated(count, 1, "");
+    for (name, keys, distribution) in [
+        ("7 keys", keys(7), Distribution::Uniform),
+        ("100,000 keys", keys(100_000), Distribution::Uniform),
+        (
+            "100,000 keys, zipf:1.1",
+            keys(100_000),
+            Distribution::Zipf(1.1),
+        ),
+        (
+            "100,000 keys, hot:0.9",
+            keys(100_000),
+            Distribution::Hot(0.9),
+        ),
+        ("fresh keys", Keys::fresh(""), Distribution::Uniform),
+    ] {
+        let mut dealer = Dealer::new(&keys, distribution, 1);
         let mut sequence = FAR;
         group.bench_function(name, |bencher| {
             bencher.iter(|| {

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! [`cli`] and [`plan`] turn what was typed into a [`plan::Plan`]; [`engine::run`] carries it out.
-//! [`schedule`] says when each request is due, [`keys`] which key it carries and [`round_robin`]
-//! which target it goes to: all three are pure. [`client`] makes one request, [`stats`] counts what
+//! [`schedule`] says when each request is due, [`keys`] which key it carries, [`round_robin`] which
+//! target it goes to and [`request`] what it says: all four are pure. [`client`] makes one request, [`stats`] counts what
 //! came of them, [`report`] says so. [`limiter`] is the reference limiter that `--demo` starts;
 //! [`server`] is what its nodes and the run's metrics are served by.
 
@@ -22,6 +22,7 @@ pub mod limiter;
 pub mod plan;
 pub mod presets;
 pub mod report;
+pub mod request;
 pub mod round_robin;
 pub mod schedule;
 pub mod server;

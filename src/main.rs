@@ -3,7 +3,7 @@ use loadgen::cli::{self, Arguments, Asked, Options, Refusal};
 use loadgen::client::Target;
 use loadgen::descriptors::raise_descriptor_limit;
 use loadgen::engine::{self, RunError};
-use loadgen::limiter::{CHECK_PATH, Demo};
+use loadgen::limiter::Demo;
 use loadgen::plan::{Cluster, Plan};
 use loadgen::presets;
 use loadgen::report::{Console, Exporter, summary, timetable};
@@ -111,9 +111,10 @@ fn open(cluster: &Cluster) -> anyhow::Result<(Vec<Target>, Option<Demo>)> {
         Cluster::Targets(targets) => Ok((targets.clone(), None)),
         Cluster::Demo => {
             let demo = Demo::start().context("the demo's nodes")?;
-            let targets = demo.addrs().into_iter().map(|addr| {
-                Target::new(&format!("http://{addr}"), CHECK_PATH).map_err(anyhow::Error::msg)
-            });
+            let targets = demo
+                .addrs()
+                .into_iter()
+                .map(|addr| Target::new(&format!("http://{addr}")).map_err(anyhow::Error::msg));
             Ok((targets.collect::<Result<_, _>>()?, Some(demo)))
         }
     }

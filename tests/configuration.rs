@@ -34,12 +34,19 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("--drain-timeout", "DRAIN_TIMEOUT", "10"),
     ("--stats-interval", "STATS_INTERVAL", "10"),
     ("--preset", "PRESET", "check"),
-    ("--path", "CHECK_PATH", "/check"),
+    ("--method", "METHOD", ""),
+    ("--path", "CHECK_PATH", ""),
+    ("--header", "HEADERS", ""),
+    ("--body", "BODY", ""),
+    ("--body-file", "BODY_FILE", ""),
     ("--limit", "LIMIT", "100"),
     ("--window-ms", "WINDOW_MS", "60000"),
     ("--allowed", "ALLOWED", ""),
     ("--blocked", "BLOCKED", ""),
     ("--keys", "KEYS", "7"),
+    ("--key-distribution", "KEY_DISTRIBUTION", "uniform"),
+    ("--key-prefix", "KEY_PREFIX", ""),
+    ("--keys-file", "KEYS_FILE", ""),
     ("--seed", "SEED", "random"),
     ("--insecure", "INSECURE", "false"),
     ("--ca-cert", "CA_CERT", ""),
@@ -74,6 +81,24 @@ const NUMBER: &[&str] = &[
 const ADDRESS: &[&str] = &["IP address and a port, such as 127.0.0.1:9100"];
 
 const PRESETS: &[&str] = &["one of check, envoy, limitador, gubernator, throttlecrab, nginx, kong"];
+
+const METHOD: &[&str] = &["HTTP method such as GET or POST"];
+
+const PATH: &[&str] = &["start with / and be at most 8000 characters"];
+
+const PLACEHOLDERS: &[&str] = &[
+    "is no placeholder; there are {key}, {limit}, {window_ms}, {window_s}, {seq}, {uuid}, {target}, {now_ms}",
+];
+
+const HEADER: &[&str] = &["`Name: value`"];
+
+const JSON: &[&str] = &["JSON, as its Content-Type says"];
+
+const FILE: &[&str] = &["file with text of at most 1048576 bytes"];
+
+const DISTRIBUTION: &[&str] = &["uniform, zipf:S with S over 0 and at most 10, or hot:SHARE"];
+
+const KEYS_FILE: &[&str] = &["file with 1 to 10000000 different keys, one a line"];
 
 const CERTIFICATES: &[&str] = &["PEM file with one or more certificates"];
 
@@ -177,6 +202,26 @@ const WRONG: &[Wrong] = &[
     wrong("--preset", "", PRESETS),
     wrong("--preset", "Envoy", PRESETS),
     wrong("--preset", "haproxy", PRESETS),
+    wrong("--method", "", METHOD),
+    wrong("--method", "G E T", METHOD),
+    wrong("--method", "connect", METHOD),
+    wrong("--path", "", PATH),
+    wrong("--path", "check", PATH),
+    wrong("--path", "/a b", PATH),
+    wrong("--path", "/{usr}", PLACEHOLDERS),
+    wrong("--header", "", HEADER),
+    wrong("--header", "X-Key", HEADER),
+    wrong("--header", "X Key: 1", HEADER),
+    wrong("--header", "X-Key: {usr}", PLACEHOLDERS),
+    wrong("--header", "Content-Length: 5", &["not be content-length"]),
+    wrong("--header", "Host:", &["without a host"]),
+    wrong("--body", "{", JSON),
+    wrong("--body", "{\"key\":{key}}", JSON),
+    wrong("--body", "{\"key\":\"{usr}\"}", PLACEHOLDERS),
+    wrong("--body-file", "", FILE),
+    wrong("--body-file", "no/such/file", FILE),
+    wrong("--body-file", "tests", FILE),
+    wrong("--body-file", "Cargo.toml", JSON),
     wrong("--allowed", "", &["200-299"]),
     wrong("--allowed", " ", &["header NAME = VALUE"]),
     wrong("--allowed", "2xx", &["column 1: 2xx is no status"]),
@@ -227,6 +272,15 @@ const WRONG: &[Wrong] = &[
     ),
     wrong("--keys", "-1", NUMBER),
     wrong("--keys", "all", NUMBER),
+    wrong("--keys", "10000001", NUMBER),
+    wrong("--key-distribution", "", DISTRIBUTION),
+    wrong("--key-distribution", "even", DISTRIBUTION),
+    wrong("--key-distribution", "zipf", DISTRIBUTION),
+    wrong("--key-distribution", "zipf:0", DISTRIBUTION),
+    wrong("--key-distribution", "hot:101%", DISTRIBUTION),
+    wrong("--keys-file", "", KEYS_FILE),
+    wrong("--keys-file", "no/such/file", KEYS_FILE),
+    wrong("--keys-file", "tests", KEYS_FILE),
     wrong("--seed", "-1", NUMBER),
     wrong("--seed", "lucky", NUMBER),
     wrong("--insecure", "perhaps", BOOLEAN),
@@ -345,11 +399,18 @@ fn a_wrong_variable_is_refused_with_its_name_its_value_and_what_it_may_be() {
 }
 
 /// Options that are unset unless they are given: their empty variables mean just that.
-const WITHOUT_DEFAULT: [&str; 5] = [
+const WITHOUT_DEFAULT: [&str; 12] = [
     "--allowed",
     "--blocked",
+    "--body",
+    "--body-file",
     "--ca-cert",
+    "--header",
+    "--key-prefix",
+    "--keys-file",
+    "--method",
     "--metrics-addr",
+    "--path",
     "--profile",
 ];
 

@@ -48,6 +48,39 @@ impl<O> Arguments<O> {
         }
     }
 
+    /// Whether an option was given, and not only its default.
+    pub fn is_given(&self, option: &str) -> bool {
+        let source = self.source(option);
+        source.is_some_and(|source| source != ValueSource::DefaultValue)
+    }
+
+    /// Whether an option was given and counts, although others may have been that contradict it. A flag wins over
+    /// their variables; two flags, or two variables, are refused.
+    pub fn prevails(&self, option: &str, rivals: &[&str]) -> Result<bool, Refusal> {
+        if !self.is_given(option) {
+            return Ok(false);
+        }
+        let rival = |source| {
+            let mut rivals = rivals.iter();
+            rivals.find(|rival| self.source(rival) == Some(source))
+        };
+        let by_flag = self.source(option) == Some(ValueSource::CommandLine);
+        let other = match (rival(ValueSource::CommandLine), by_flag) {
+            (Some(_), false) => return Ok(false),
+            (None, true) => None,
+            (Some(flag), true) => Some(flag),
+            (None, false) => rival(ValueSource::EnvVariable),
+        };
+        match other {
+            None => Ok(true),
+            Some(other) => {
+                let other = self.name(other);
+                let allowed = format!("must not be given together with {other}");
+                Err(self.refuse(option, allowed))
+            }
+        }
+    }
+
     /// The line that refuses an option's value: under the variable's name if that gave it.
     pub fn refuse(&self, option: &str, allowed: impl Display) -> Refusal {
         let name = self.name(option);

@@ -2,7 +2,14 @@
 
 use super::values::whole;
 use crate::presets::{self, Preset};
+use crate::request::Template;
+use crate::request::parts::{self, HeaderLine};
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use ureq::http::Method;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Requests")]
@@ -12,10 +19,32 @@ pub struct Requests {
           default_value = presets::ALL[0].name)]
     pub preset: &'static Preset,
 
-    /// Appended to each target
+    /// The request's method. As the preset says unless given; its body goes with POST, PUT and PATCH only
+    #[arg(long, env, hide_env_values = true, value_name = "METHOD", value_parser = parts::method)]
+    pub method: Option<Method>,
+
+    /// Appended to each target; may have a query. As the preset says unless given. In it, in headers and in the
+    /// body {key}, {limit}, {window_ms}, {window_s}, {seq}, {uuid}, {target} and {now_ms} are filled in; {{ is a
+    /// brace
     #[arg(long, env = "CHECK_PATH", hide_env_values = true, value_name = "PATH",
-          value_parser = path, default_value = "/check")]
-    pub path: String,
+          value_parser = parts::path)]
+    pub path: Option<Template>,
+
+    /// A header, in the place of the preset's of that name; `Name:` sends none. May be repeated; the
+    /// variable has one a line
+    #[arg(long = "header", env = "HEADERS", hide_env_values = true, value_name = "NAME: VALUE",
+          value_parser = parts::header_line, value_delimiter = '\n')]
+    pub header: Vec<HeaderLine>,
+
+    /// The body, in the place of the preset's; empty for none
+    #[arg(long, env, hide_env_values = true, value_name = "TEXT", value_parser = parts::body,
+          allow_hyphen_values = true)]
+    pub body: Option<Template>,
+
+    /// A file with the body
+    #[arg(long, env, hide_env_values = true, value_name = "FILE",
+          value_parser = OsStringValueParser::new().try_map(|file| body_file(&file)))]
+    pub body_file: Option<Template>,
 
     /// The limit sent in each check
     #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = limit,
@@ -43,30 +72,21 @@ fn window(text: &str) -> Result<u64, String> {
     whole(text, 1..=1_000_000_000_000)
 }
 
-/// As much as common servers take of a request's first line.
-const MAX_PATH: usize = 8_000;
+/// In bytes. Every worker may hold one.
+const MAX_BODY: u64 = 1024 * 1024;
 
-fn path(text: &str) -> Result<String, String> {
-    let sendable = |c: char| c.is_ascii_graphic() && !"\"#<>\\^`{|}".contains(c);
-    let valid = text.starts_with('/') && text.chars().all(sendable) && text.len() <= MAX_PATH;
-    valid.then(|| text.to_owned()).ok_or_else(|| {
-        format!("must start with / and be at most {MAX_PATH} characters that a URL may have")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_may_have_a_query_and_nothing_a_url_cannot_carry() {
-        for good in ["/", "/check", "/a/b?c=d&e=%20"] {
-            assert!(path(good).is_ok(), "{good}");
+fn body_file(file: &OsStr) -> Result<Template, String> {
+    let read = || -> io::Result<String> {
+        let mut text = String::new();
+        File::open(file)?
+            .take(MAX_BODY + 1)
+            .read_to_string(&mut text)?;
+        match text.len() as u64 > MAX_BODY {
+            true => Err(io::ErrorKind::FileTooLarge.into()),
+            false => Ok(text),
         }
-        for bad in ["", "check", "/a b", "/a\n", "/é", "/#x", "http://x/"] {
-            assert!(path(bad).is_err(), "{bad}");
-        }
-        assert!(path(&"/".repeat(MAX_PATH)).is_ok());
-        assert!(path(&"/".repeat(MAX_PATH + 1)).is_err());
-    }
+    };
+    let form = format!("must be a file with text of at most {MAX_BODY} bytes");
+    let text = read().map_err(|error| format!("{form}; {error}"))?;
+    parts::body(&text).map_err(|error| format!("{form}; {error}"))
 }

@@ -5,13 +5,14 @@
 //! `connector` takes a connection from its target's `pool`, where the one used last is on top, so
 //! that steady traffic uses as few as are in flight, or makes a new one. The `transport` sends
 //! head and body in one write and says when it did. The `exchange` is how these and the caller
-//! tell each other about the request at hand. The `answers` say what an answer means.
+//! tell each other about the request at hand. What is [`Outgoing`] is made of a run's
+//! [`Compiled`](crate::request::Compiled) form; the [`Answers`] say what an answer means.
 
 mod answers;
-mod body;
 mod connector;
 mod exchange;
 mod outcome;
+mod outgoing;
 mod pool;
 mod resolver;
 mod target;
@@ -19,22 +20,23 @@ mod transport;
 mod trust;
 
 pub use answers::{Answers, Rule, Rules, SyntaxError};
-pub use body::CheckBody;
 pub use exchange::Connecting;
 pub use outcome::{FailureKind, Outcome};
+pub use outgoing::Outgoing;
 pub use resolver::Resolver;
 pub use target::Target;
 pub use trust::{Authorities, Trust};
 
 use crate::clock::Moment;
-use crate::keys::{KeyId, Keys};
+use crate::keys::KeyId;
 use crate::schedule::Nanos;
 use answers::{ByHead, KeptBody};
 use connector::{OpenSockets, Pooling};
+use outgoing::Parts;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::http::{HeaderValue, Request, Response, header};
+use ureq::http::Response;
 use ureq::{Agent, Body};
 
 /// Bodies longer than this are not read to their end: their connection is closed instead.
@@ -52,10 +54,7 @@ pub struct Client {
     agent: Agent,
     open: Arc<OpenSockets>,
     resolver: Arc<Resolver>,
-    /// By target: all of a request but its body.
-    heads: Vec<Request<()>>,
-    keys: Keys,
-    body: CheckBody,
+    outgoing: Outgoing,
     timeout: Nanos,
     answers: Answers,
 }
@@ -75,7 +74,7 @@ pub struct Answer {
 /// A worker's memory between calls, so that a call allocates none.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    body: Vec<u8>,
+    parts: Parts,
     /// Takes an answer's body part by part.
     buffer: Vec<u8>,
     kept: KeptBody,
@@ -86,20 +85,19 @@ impl Client {
     pub fn new(
         targets: &[Target],
         resolver: Arc<Resolver>,
-        keys: Keys,
-        body: CheckBody,
+        outgoing: Outgoing,
         timeout: Duration,
         trust: &Trust,
         answers: Answers,
     ) -> Client {
-        let heads: Vec<_> = targets.iter().map(|target| head(target, &body)).collect();
-        let longest = heads.iter().map(|head| head.uri().to_string().len()).max();
-        // ureq writes the line with the URI in one piece.
-        let output_buffer = BUFFER + longest.unwrap_or(0);
+        // ureq writes each line in one piece.
+        let output_buffer = BUFFER + outgoing.longest_line();
         // No timeout, which ureq would compute anew at each of its steps: the transport keeps the
         // exchange's deadline.
         let config = Agent::config_builder()
             .accept("")
+            .user_agent("")
+            .allow_non_standard_methods(true)
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -117,20 +115,18 @@ impl Client {
             agent: Agent::with_parts(config, connector, resolver::Deferred),
             open,
             resolver,
-            heads,
-            keys,
-            body,
+            outgoing,
             timeout: timeout.into(),
             answers,
         }
     }
 
-    /// Sends a check for `key` to a target and waits until it is answered, fails or times out.
-    pub fn check(&self, target: usize, key: KeyId, scratch: &mut Scratch) -> Answer {
+    /// Sends the check with this number, for `key`, to a target and waits until it is answered, fails or
+    /// times out.
+    pub fn check(&self, target: usize, sequence: u64, key: KeyId, scratch: &mut Scratch) -> Answer {
         let attempted = Moment::now();
-        self.body.render(self.keys.digits(key), &mut scratch.body);
         exchange::begin(target, attempted, attempted + self.timeout);
-        let result = self.exchange(target, scratch);
+        let result = self.exchange(target, sequence, key, scratch);
         let seen = exchange::seen();
         let outcome =
             result.unwrap_or_else(|error| Outcome::Failed(FailureKind::of(&error, seen.stage)));
@@ -144,10 +140,23 @@ impl Client {
     }
 
     /// What the answer means, once its body has been read to its end too.
-    fn exchange(&self, target: usize, scratch: &mut Scratch) -> Result<Outcome, ureq::Error> {
-        let Scratch { body, buffer, kept } = scratch;
-        let request = self.heads[target].clone().map(|()| body.as_slice());
-        let response = self.agent.run(request)?;
+    fn exchange(
+        &self,
+        target: usize,
+        sequence: u64,
+        key: KeyId,
+        scratch: &mut Scratch,
+    ) -> Result<Outcome, ureq::Error> {
+        let Scratch {
+            parts,
+            buffer,
+            kept,
+        } = scratch;
+        let (request, body) = self.outgoing.make(target, sequence, key, parts);
+        let response = match body {
+            Some(body) => self.agent.run(request.map(|()| body)),
+            None => self.agent.run(request),
+        }?;
         buffer.resize(BUFFER, 0);
         Ok(self.read(response, buffer, kept)?)
     }
@@ -203,33 +212,18 @@ fn read_to_end(
     Ok(())
 }
 
-/// Every header that ureq would otherwise make anew for each request.
-fn head(target: &Target, body: &CheckBody) -> Request<()> {
-    let mut head = Request::post(&target.uri);
-    if let Some(authority) = target.uri.authority() {
-        head = head.header(header::HOST, authority.as_str());
-    }
-    let agent = concat!("loadgen/", env!("CARGO_PKG_VERSION"));
-    head.header(header::USER_AGENT, HeaderValue::from_static(agent))
-        .header(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        )
-        .header(header::CONTENT_LENGTH, body.len())
-        .body(())
-        .expect("a URL that was parsed, and plain headers")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::Dealer;
+    use crate::keys::Keys;
+    use crate::request::{Constants, Form};
     use crate::stop::Stop;
     use resolver::Lookup;
     use socket2::{Domain, Socket, Type};
     use std::io::Write;
     use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
     use std::thread;
+    use ureq::http::Method;
 
     const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
     const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -237,18 +231,29 @@ mod tests {
     /// Sends `checks` checks, one after the other, to a name that stands for the two addresses.
     fn checked(port: u16, checks: u32, timeout: Duration) -> Vec<Outcome> {
         let lookup: Lookup = |_| Ok(vec![FIRST.into(), SECOND.into()]);
-        let targets = [Target::new(&format!("http://node.test:{port}"), "/check").unwrap()];
+        let targets = [Target::new(&format!("http://node.test:{port}")).unwrap()];
         let resolver = Arc::new(Resolver::start_with(&targets, lookup).unwrap());
         assert!(resolver.any_resolved(Duration::from_secs(30), &Stop::default()));
-        let keys = Keys::new(1, 1);
-        let key = Dealer::new(&keys, 1).deal(0);
+        let keys = Keys::generated(1, 1, "");
+        let form = Form {
+            method: Method::POST,
+            path: "/check".parse().unwrap(),
+            headers: Vec::new(),
+            body: Some("{key}".parse().unwrap()),
+        };
+        let constants = Constants {
+            keys: &keys,
+            limit: 1,
+            window_ms: 1,
+        };
+        let form = form.compile(&constants);
+        let outgoing = Outgoing::new(&targets, form, keys, 1);
         let trust = &Trust::PublicAuthorities;
-        let body = CheckBody::new(1, 1);
         let answers = Answers::new(&"200".parse().unwrap(), &"429".parse().unwrap());
-        let client = Client::new(&targets, resolver, keys, body, timeout, trust, answers);
+        let client = Client::new(&targets, resolver, outgoing, timeout, trust, answers);
         let mut scratch = Scratch::default();
         (0..checks)
-            .map(|_| client.check(0, key, &mut scratch).outcome)
+            .map(|k| client.check(0, k.into(), KeyId(0), &mut scratch).outcome)
             .collect()
     }
 

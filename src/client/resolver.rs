@@ -260,7 +260,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
     fn resolver(host: &str, lookup: Lookup) -> Resolver {
-        let target = Target::new(&format!("http://{host}:80"), "/check").unwrap();
+        let target = Target::new(&format!("http://{host}:80")).unwrap();
         Resolver::start_with(&[target], lookup).unwrap()
     }
 

@@ -9,9 +9,9 @@ mod worker;
 
 pub use queue::Token;
 
-use crate::client::{Answers, CheckBody, Client, Resolver, Scratch, Target};
+use crate::client::{Answers, Client, Outgoing, Resolver, Scratch, Target};
 use crate::clock::Moment;
-use crate::keys::{Dealer, Keys};
+use crate::keys::Dealer;
 use crate::plan::Plan;
 use crate::report::{Console, Exporter, Scrape, alignment_line, heading};
 use crate::schedule::{Nanos, Phase};
@@ -74,8 +74,8 @@ pub fn run(
         return Err(RunError::NoTargetResolves(names.join(", ")));
     }
     console.print(heading(plan, targets, exporter.map(Exporter::url)));
-    let keys = Keys::new(plan.keys, plan.seed);
-    let dealer = Dealer::new(&keys, plan.seed);
+    let dealer = Dealer::new(&plan.keys, plan.key_distribution, plan.seed);
+    let form = plan.form.compile(&plan.constants());
     let run = Run {
         plan,
         stop,
@@ -85,8 +85,7 @@ pub fn run(
         client: Client::new(
             targets,
             resolver,
-            keys,
-            CheckBody::new(plan.limit, plan.window_ms),
+            Outgoing::new(targets, form, plan.keys.clone(), plan.seed),
             plan.timeout,
             &plan.trust,
             Answers::new(&plan.allowed, &plan.blocked),
@@ -148,7 +147,8 @@ impl Run<'_> {
                 timer::wait_for_turn();
                 let mut scratch = Scratch::default();
                 worker.run(&SystemTimer::for_this_thread(), |token, target| {
-                    self.client.check(target, token.key, &mut scratch)
+                    self.client
+                        .check(target, token.sequence, token.key, &mut scratch)
                 });
                 drop(working);
             })?;

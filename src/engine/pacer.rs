@@ -143,7 +143,7 @@ fn stride(tokens: &mut Tokens<'_>, next: u64) -> Nanos {
 mod tests {
     use super::*;
     use crate::engine::queue::{Intake, queue};
-    use crate::keys::Keys;
+    use crate::keys::{Distribution, Keys};
     use crate::schedule::{Arrivals, Bursts, Piece, Poisson, Ramp, Rate, Sequence, Shape, Steady};
     use std::cell::{Cell, RefCell};
 
@@ -223,7 +223,8 @@ mod tests {
     ) -> Paced {
         let (counters, stop) = (Counters::new(3), Stop::default());
         let mut phases = Vec::new();
-        let keys = Dealer::new(&Keys::new(7, 1), 1);
+        let keys = Keys::generated(7, 1, "");
+        let keys = Dealer::new(&keys, Distribution::Uniform, 1);
         Pacer {
             schedule,
             start,
@@ -531,7 +532,10 @@ mod tests {
         let (queue, intake) = queue(10);
         drop(intake);
         let (counters, stop) = (Counters::new(3), Stop::default());
-        let (schedule, keys) = (steady(5.0, 1), Dealer::new(&Keys::Fresh, 0));
+        let (schedule, keys) = (
+            steady(5.0, 1),
+            Dealer::new(&Keys::fresh(""), Distribution::Uniform, 0),
+        );
         let start = Moment::at(0);
         Pacer {
             schedule: &schedule,

@@ -8,12 +8,9 @@ pub(super) fn answers(arguments: &Arguments<Options>) -> (Rules, Rules) {
     let Options {
         answers, requests, ..
     } = &arguments.options;
-    let rules = |given: &[Rules], preset: &str| match given {
-        [] => preset.parse().expect("a preset's rules, which are tested"),
-        given => given.iter().cloned().collect(),
-    };
+    let given = |rules: &[Rules]| (!rules.is_empty()).then(|| rules.iter().cloned().collect());
     (
-        rules(&answers.allowed, requests.preset.allowed),
-        rules(&answers.blocked, requests.preset.blocked),
+        given(&answers.allowed).unwrap_or_else(|| requests.preset.allowed()),
+        given(&answers.blocked).unwrap_or_else(|| requests.preset.blocked()),
     )
 }

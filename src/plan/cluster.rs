@@ -17,11 +17,7 @@ pub enum Cluster {
 /// Of `--demo` and `--targets` a flag wins over the other's variable; two flags contradict each
 /// other.
 pub(super) fn cluster(arguments: &Arguments<Options>) -> Result<Cluster, Refusal> {
-    let Options {
-        cluster: cli::Cluster { targets, demo, .. },
-        requests,
-        ..
-    } = &arguments.options;
+    let cli::Cluster { targets, demo, .. } = &arguments.options.cluster;
     let flag = |option| arguments.source(option) == Some(ValueSource::CommandLine);
     if *demo && flag("targets") && flag("demo") {
         return Err(arguments.refuse("targets", "must not be given together with --demo"));
@@ -31,7 +27,7 @@ pub(super) fn cluster(arguments: &Arguments<Options>) -> Result<Cluster, Refusal
         return Ok(Cluster::Demo);
     }
     let targets = targets.0.iter().map(|base| {
-        Target::new(base, &requests.path).map_err(|wrong| {
+        Target::new(base).map_err(|wrong| {
             let allowed = "must be http or https URLs, such as http://127.0.0.1:8000";
             let base = without_login(base);
             arguments.refuse("targets", format!("{allowed}; {base} {wrong}"))
@@ -64,7 +60,10 @@ fn answerable_by_the_demo(arguments: &Arguments<Options>) -> Result<(), Refusal>
         window_ms,
         ..
     } = &arguments.options.requests;
-    if path != limiter::CHECK_PATH {
+    if path
+        .as_ref()
+        .is_some_and(|path| path.typed() != limiter::CHECK_PATH)
+    {
         let allowed = format!("must be {} with --demo", limiter::CHECK_PATH);
         return Err(arguments.refuse("path", allowed));
     }

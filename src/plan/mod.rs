@@ -2,12 +2,16 @@
 
 mod answers;
 mod cluster;
+mod keys;
+mod requests;
 mod traffic;
 
 pub use cluster::Cluster;
 
-use crate::cli::{Arguments, Options, Refusal};
+use crate::cli::{self, Arguments, Options, Refusal};
 use crate::client::{Rules, Trust};
+use crate::keys::{Distribution, Keys};
+use crate::request::{Constants, Form};
 use crate::schedule::{Alignment, Schedule};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,10 +29,13 @@ pub struct Plan {
     pub timeout: Duration,
     pub drain_timeout: Duration,
     pub stats_interval: Duration,
+    /// What each request says.
+    pub form: Form,
+    /// Of what is sent, or is known of the limiter.
     pub limit: u64,
     pub window_ms: u64,
-    /// How many distinct keys; 0 for a fresh one with every request.
-    pub keys: u32,
+    pub keys: Keys,
+    pub key_distribution: Distribution,
     pub seed: u64,
     pub trust: Trust,
     /// What counts as allowed, if not as blocked.
@@ -51,11 +58,14 @@ impl Plan {
     pub fn new(arguments: &Arguments<Options>) -> Result<Plan, Refusal> {
         let Options {
             requests,
-            keys,
             generator,
+            keys: cli::Keys {
+                key_distribution, ..
+            },
             ..
         } = &arguments.options;
         let schedule = traffic::schedule(arguments)?;
+        let keys = keys::keys(arguments)?;
         let (allowed, blocked) = answers::answers(arguments);
         Ok(Plan {
             cluster: cluster::cluster(arguments)?,
@@ -66,9 +76,11 @@ impl Plan {
             timeout: generator.timeout,
             drain_timeout: generator.drain_timeout,
             stats_interval: generator.stats_interval,
+            form: requests::form(arguments, &keys)?,
             limit: requests.limit,
             window_ms: requests.window_ms,
-            keys: keys.keys,
+            keys,
+            key_distribution: *key_distribution,
             seed: generator.seed,
             trust: cluster::trust(arguments)?,
             allowed,
@@ -80,5 +92,14 @@ impl Plan {
                 linger: generator.metrics_linger,
             }),
         })
+    }
+
+    /// What placeholders stand for in all of its requests.
+    pub fn constants(&self) -> Constants<'_> {
+        Constants {
+            keys: &self.keys,
+            limit: self.limit,
+            window_ms: self.window_ms,
+        }
     }
 }

@@ -4,7 +4,6 @@ use crate::cli::{self, Options, Refusal, Traffic};
 use crate::schedule::{
     Alignment, Arrivals, Bursts, Nanos, Poisson, Profile, Rate, Schedule, Sequence, Steady,
 };
-use clap::parser::ValueSource;
 
 type Arguments = cli::Arguments<Options>;
 
@@ -14,7 +13,7 @@ pub(super) fn schedule(arguments: &Arguments) -> Result<Schedule, Refusal> {
     } = &arguments.options.traffic;
     let given = profile(arguments)?;
     // The default duration is the default profile's.
-    let limited = given.is_none() || is_given(arguments, "duration");
+    let limited = given.is_none() || arguments.is_given("duration");
     let end = (limited && !duration.is_zero()).then(|| Nanos::from(*duration));
     let profile: Box<dyn Profile> = match given {
         Some(sequence) => Box::new(sequence.clone()),
@@ -50,10 +49,6 @@ fn window(arguments: &Arguments) -> Nanos {
     Nanos(1_000_000) * arguments.options.requests.window_ms
 }
 
-fn is_given(arguments: &Arguments, option: &str) -> bool {
-    arguments.source(option) != Some(ValueSource::DefaultValue)
-}
-
 /// The options of the default profile.
 const DEFAULT_PROFILE: [&str; 5] = [
     "rps",
@@ -63,31 +58,11 @@ const DEFAULT_PROFILE: [&str; 5] = [
     "burst_interval",
 ];
 
-/// The profile that was given, unless flags give the default profile. Of the two, a flag wins over
-/// the other's variables; two of a kind contradict each other.
+/// The profile that was given, unless what gives the default profile wins over it.
 fn profile(arguments: &Arguments) -> Result<Option<&Sequence>, Refusal> {
-    let Some(profile) = &arguments.options.traffic.profile else {
-        return Ok(None);
-    };
-    let from = |source| {
-        let mut options = DEFAULT_PROFILE.into_iter();
-        options.find(|option| arguments.source(option) == Some(source))
-    };
-    let by_flag = arguments.source("profile") == Some(ValueSource::CommandLine);
-    let other = match (from(ValueSource::CommandLine), by_flag) {
-        (Some(_), false) => return Ok(None),
-        (None, true) => None,
-        (Some(flag), true) => Some(flag),
-        (None, false) => from(ValueSource::EnvVariable),
-    };
-    match other {
-        None => Ok(Some(profile)),
-        Some(other) => {
-            let other = arguments.name(other);
-            let allowed = format!("must not be given together with {other}");
-            Err(arguments.refuse("profile", allowed))
-        }
-    }
+    let prevails = arguments.prevails("profile", &DEFAULT_PROFILE)?;
+    let profile = arguments.options.traffic.profile.as_ref();
+    Ok(profile.filter(|_| prevails))
 }
 
 fn default_profile(arguments: &Arguments) -> Result<Box<dyn Profile>, Refusal> {
@@ -112,8 +87,9 @@ fn bursts(arguments: &Arguments) -> Result<Bursts, Refusal> {
     } = &arguments.options.traffic;
     if burst_duration >= burst_interval {
         // Whichever of the two was asked for is the one that is wrong.
-        let given = |option| is_given(arguments, option);
-        return Err(if given("burst_interval") && !given("burst_duration") {
+        let only_interval =
+            arguments.is_given("burst_interval") && !arguments.is_given("burst_duration");
+        return Err(if only_interval {
             let allowed = format!("must be longer than --burst-duration ({burst_duration:?})");
             arguments.refuse("burst_interval", allowed)
         } else {

@@ -13,6 +13,11 @@ mod throttlecrab;
 
 pub use text::{details, table};
 
+use crate::client::Rules;
+use crate::request::parts::{self, HeaderLine};
+use crate::request::{Form, Template};
+use ureq::http::{HeaderName, Method};
+
 /// How one kind of limiter is asked, and how it answers: the defaults of the options of these names.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Preset {
@@ -48,6 +53,47 @@ pub const ALL: [&Preset; 7] = [
     &kong::KONG,
 ];
 
+impl Preset {
+    pub fn method(&self) -> Method {
+        parts::method(self.method).expect(TESTED)
+    }
+
+    pub fn path(&self) -> Template {
+        parts::path(self.path).expect(TESTED)
+    }
+
+    pub fn headers(&self) -> impl Iterator<Item = (HeaderName, Template)> {
+        self.headers.iter().map(|line| {
+            let HeaderLine { name, value } = parts::header_line(line).expect(TESTED);
+            (name, value.expect(TESTED))
+        })
+    }
+
+    pub fn body(&self) -> Template {
+        parts::body(self.body).expect(TESTED)
+    }
+
+    pub fn allowed(&self) -> Rules {
+        self.allowed.parse().expect(TESTED)
+    }
+
+    pub fn blocked(&self) -> Rules {
+        self.blocked.parse().expect(TESTED)
+    }
+
+    /// Its request, as it is.
+    pub fn form(&self) -> Form {
+        Form {
+            method: self.method(),
+            path: self.path(),
+            headers: self.headers().collect(),
+            body: Some(self.body()).filter(|body| !body.is_empty()),
+        }
+    }
+}
+
+const TESTED: &str = "tests read all of every preset";
+
 pub fn find(name: &str) -> Option<&'static Preset> {
     ALL.into_iter().find(|preset| preset.name == name)
 }
@@ -55,27 +101,9 @@ pub fn find(name: &str) -> Option<&'static Preset> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Rules;
+    use crate::keys::{KeyId, Keys};
+    use crate::request::{Constants, Placeholder, Values};
     use std::collections::BTreeSet;
-
-    /// What may stand in braces, and an example of it.
-    const PLACEHOLDERS: [(&str, &str); 8] = [
-        ("{key}", "loadgen-3f9c01ab"),
-        ("{limit}", "100"),
-        ("{window_ms}", "60000"),
-        ("{window_s}", "60"),
-        ("{seq}", "17"),
-        ("{uuid}", "67e55044-10b1-426f-9247-bb680e5fe0c8"),
-        ("{target}", "0"),
-        ("{now_ms}", "1700000000000"),
-    ];
-
-    fn filled(template: &str) -> String {
-        let fill = |text: String, (placeholder, example): &(&str, &str)| {
-            text.replace(placeholder, example)
-        };
-        PLACEHOLDERS.iter().fold(template.to_owned(), fill)
-    }
 
     #[test]
     fn each_is_found_by_its_own_name() {
@@ -91,59 +119,49 @@ mod tests {
     #[test]
     fn rules_are_written_as_they_are_read() {
         for preset in ALL {
-            for rules in [preset.allowed, preset.blocked] {
-                let read: Rules = rules
-                    .parse()
-                    .unwrap_or_else(|e| panic!("{}: {e}", preset.name));
-                assert_eq!(read.to_string(), rules, "{}", preset.name);
-            }
+            assert_eq!(preset.allowed().to_string(), preset.allowed);
+            assert_eq!(preset.blocked().to_string(), preset.blocked);
         }
     }
 
     #[test]
-    fn bodies_of_json_are_json_once_filled_and_carry_the_key() {
+    fn requests_carry_the_key_once_and_their_bodies_are_json() {
         for preset in ALL {
-            let json = preset.headers.contains(&"Content-Type: application/json");
-            let body = filled(preset.body);
-            let read: Result<serde_json::Value, _> = serde_json::from_str(&body);
-            assert_eq!(read.is_ok(), json, "{}: {body}", preset.name);
-            assert_eq!(json, preset.method == "POST", "{}", preset.name);
-            let carriers = [&[preset.path, preset.body], preset.headers].concat();
-            let with_key = carriers.iter().filter(|text| text.contains("{key}"));
+            let form = preset.form();
+            let texts = [&[preset.path, preset.body], preset.headers].concat();
+            let with_key = texts.iter().filter(|text| text.contains("{key}"));
             assert_eq!(with_key.count(), 1, "{}", preset.name);
+            assert!(form.has(Placeholder::Key), "{}", preset.name);
+
+            assert_eq!(
+                form.body.is_some(),
+                preset.method == "POST",
+                "{}",
+                preset.name
+            );
+            let keys = Keys::generated(1, 1, "\"");
+            let constants = Constants {
+                keys: &keys,
+                limit: 100,
+                window_ms: 60_000,
+            };
+            form.check_json(&constants)
+                .unwrap_or_else(|error| panic!("{}: {error}", preset.name));
+            let Some(body) = form.compile(&constants).body else {
+                continue;
+            };
+            let mut filled = Vec::new();
+            body.write(&Values::new(&keys, KeyId(0), 0, "http://h", 1), &mut filled);
+            let read: serde_json::Value = serde_json::from_slice(&filled).expect(preset.name);
+            let key = serde_json::Value::from(keys.name(KeyId(0))).to_string();
+            assert!(read.to_string().contains(&key), "{read}");
         }
     }
 
     #[test]
-    fn nothing_but_placeholders_is_left_to_be_filled() {
+    fn every_preset_has_a_header() {
         for preset in ALL {
-            for text in [&[preset.path, preset.body], preset.headers].concat() {
-                let filled = filled(text);
-                let looks_like_one = filled.match_indices('{').any(|(open, _)| {
-                    let name = filled[open + 1..]
-                        .trim_start_matches(|c: char| c.is_ascii_lowercase() || c == '_');
-                    name.starts_with('}') && !filled[open..].starts_with("{}")
-                });
-                assert!(!looks_like_one, "{}: {filled}", preset.name);
-            }
-        }
-    }
-
-    #[test]
-    fn headers_have_a_name_and_a_value() {
-        for preset in ALL {
-            for header in preset.headers {
-                let (name, value) = header.split_once(": ").expect(header);
-                assert!(
-                    ureq::http::HeaderName::from_bytes(name.as_bytes()).is_ok(),
-                    "{header}"
-                );
-                assert!(
-                    ureq::http::HeaderValue::from_str(&filled(value)).is_ok(),
-                    "{header}"
-                );
-            }
-            assert!(!preset.headers.is_empty(), "{}", preset.name);
+            assert!(preset.headers().count() > 0, "{}", preset.name);
         }
     }
 

@@ -1,5 +1,7 @@
 use crate::client::Target;
+use crate::keys::Distribution;
 use crate::plan::Plan;
+use crate::request::Placeholder;
 use crate::schedule::Arrivals;
 use std::fmt::Write;
 
@@ -17,22 +19,41 @@ pub fn heading(plan: &Plan, targets: &[Target], metrics: Option<String>) -> Stri
         (Some(end), Some(total)) => format!("for {end}: {total} requests"),
         _ => "until stopped".to_owned(),
     };
-    let keys = match plan.keys {
-        0 => "a fresh key for every request".to_owned(),
-        1 => "1 key".to_owned(),
-        n => format!("{n} keys"),
-    };
     // Cannot fail: a String takes everything.
     let _ = write!(
         text,
-        "\n  targets  {}\n  traffic  {profile}{arrivals}, {length}\n  checks   {keys}, limit {} in {} ms, seed {}",
+        "\n  targets  {}\n  traffic  {profile}{arrivals}, {length}\n  requests {}\n  keys     {}, seed {}",
         targets.join(", "),
-        plan.limit,
-        plan.window_ms,
+        requests(plan),
+        keys(plan),
         plan.seed,
     );
     if let Some(url) = metrics {
         let _ = write!(text, "\n  metrics  {url}");
     }
     text
+}
+
+/// What each of them says, and asks for.
+fn requests(plan: &Plan) -> String {
+    let form = &plan.form;
+    let mut text = format!("{} {}", form.method, form.path.typed());
+    if form.has(Placeholder::Limit) {
+        text += &format!(", limit {} in {} ms", plan.limit, plan.window_ms);
+    }
+    text
+}
+
+fn keys(plan: &Plan) -> String {
+    if !plan.form.has(Placeholder::Key) {
+        return "none in the requests".to_owned();
+    }
+    let shared = match plan.key_distribution {
+        Distribution::Uniform => String::new(),
+        other => format!(", {other}"),
+    };
+    match plan.keys.count() {
+        None => "a fresh one for every request".to_owned(),
+        Some(count) => format!("{count}{shared}"),
+    }
 }

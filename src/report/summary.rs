@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn targets() -> Vec<Target> {
-        let target = |url| Target::new(url, "/check").unwrap();
+        let target = |url| Target::new(url).unwrap();
         vec![
             target("http://127.0.0.1:8001"),
             target("http://node-2:8000"),

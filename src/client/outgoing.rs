@@ -1,0 +1,297 @@
+//! What leaves: one request, made of what all have in common and of what is its own.
+
+use super::target::Target;
+use crate::keys::{KeyId, Keys};
+use crate::request::{Compiled, Text, Values};
+use ureq::http::uri::{PathAndQuery, Uri};
+use ureq::http::{HeaderName, HeaderValue, Method, Request, header};
+
+/// Makes the requests of a run, each from its target, sequence number and key.
+#[derive(Debug)]
+pub struct Outgoing {
+    form: Compiled,
+    keys: Keys,
+    seed: u64,
+    /// By target.
+    heads: Vec<Head>,
+    /// Those of the form that differ from request to request.
+    headers: Vec<(HeaderName, Text)>,
+    /// Whether a request has a body, be it an empty one, and is to say how long it is.
+    sized: Sized,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sized {
+    /// It has none.
+    No,
+    /// All have one of the same length, which the heads say.
+    Alike,
+    /// Each says its own.
+    Each,
+}
+
+/// What all requests to one target have in common.
+#[derive(Debug)]
+struct Head {
+    /// The target's base URL.
+    base: String,
+    /// The path in it.
+    base_path: String,
+    request: Request<()>,
+}
+
+/// A worker's memory for making requests, so that making one allocates little.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    body: Vec<u8>,
+    line: Vec<u8>,
+}
+
+impl Outgoing {
+    /// Draws from `seed` what is random in a request. `form` was compiled for the same `keys`.
+    pub fn new(targets: &[Target], form: Compiled, keys: Keys, seed: u64) -> Outgoing {
+        let body_len = match &form.body {
+            Some(body) => Some(body.fixed_len(&keys)),
+            // These say that there is nothing.
+            None => [Method::POST, Method::PUT, Method::PATCH]
+                .contains(&form.method)
+                .then_some(Some(0)),
+        };
+        let sized = match body_len {
+            None => Sized::No,
+            Some(Some(_)) => Sized::Alike,
+            Some(None) => Sized::Each,
+        };
+        let heads = targets
+            .iter()
+            .map(|target| Head::new(target, &form, body_len.flatten()));
+        let varying = form
+            .headers
+            .iter()
+            .filter(|(_, value)| value.constant().is_none());
+        Outgoing {
+            heads: heads.collect(),
+            headers: varying.cloned().collect(),
+            sized,
+            form,
+            keys,
+            seed,
+        }
+    }
+
+    /// The longest line that any request has, in bytes.
+    pub(super) fn longest_line(&self) -> usize {
+        let bases = self.heads.iter().map(|head| head.base.len());
+        let base = bases.max().unwrap_or(0);
+        let path = base + self.form.path.longest(&self.keys, base);
+        let first = self.form.method.as_str().len() + path + "  HTTP/1.1\r\n".len();
+        let headers = self.form.headers.iter().map(|(name, value)| {
+            name.as_str().len() + value.longest(&self.keys, base) + ": \r\n".len()
+        });
+        headers.max().unwrap_or(0).max(first)
+    }
+
+    /// A request, with its body if it has one.
+    pub(super) fn make<'a>(
+        &'a self,
+        target: usize,
+        sequence: u64,
+        key: KeyId,
+        parts: &'a mut Parts,
+    ) -> (Request<()>, Option<&'a [u8]>) {
+        let Parts { body, line } = parts;
+        let head = &self.heads[target];
+        let values = Values::new(&self.keys, key, sequence, &head.base, self.seed);
+        let mut request = head.request.clone();
+        if self.form.path.constant().is_none() {
+            line.clear();
+            line.extend_from_slice(head.base_path.as_bytes());
+            self.form.path.write(&values, line);
+            *request.uri_mut() = with_path(request.uri(), line);
+        }
+        for (name, value) in &self.headers {
+            line.clear();
+            value.write(&values, line);
+            let value = HeaderValue::from_bytes(line)
+                .expect("neither a key nor a URL has a control character");
+            request.headers_mut().append(name, value);
+        }
+        let body = match &self.form.body {
+            None => &[][..],
+            Some(text) => text.constant().unwrap_or_else(|| {
+                body.clear();
+                text.write(&values, body);
+                body
+            }),
+        };
+        if self.sized == Sized::Each {
+            request
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, body.len().into());
+        }
+        (request, (self.sized != Sized::No).then_some(body))
+    }
+}
+
+/// The same URI with another path.
+fn with_path(uri: &Uri, path: &[u8]) -> Uri {
+    let mut parts = uri.clone().into_parts();
+    let path = PathAndQuery::try_from(path).expect("what is filled into a path is percent-encoded");
+    parts.path_and_query = Some(path);
+    Uri::from_parts(parts).expect("a URI with scheme, authority and path")
+}
+
+impl Head {
+    /// Every header that ureq would otherwise make anew for each request. `body_len` is of all bodies.
+    fn new(target: &Target, form: &Compiled, body_len: Option<usize>) -> Head {
+        let base_path = target.uri.path().trim_end_matches('/').to_owned();
+        let mut uri = target.uri.clone();
+        if let Some(path) = form.path.constant() {
+            uri = with_path(&uri, &[base_path.as_bytes(), path].concat());
+        }
+        let mut request = Request::new(());
+        *request.method_mut() = form.method.clone();
+        let headers = request.headers_mut();
+        let has_host = form.headers.iter().any(|(name, _)| *name == header::HOST);
+        if let Some(authority) = uri.authority().filter(|_| !has_host) {
+            let host = HeaderValue::from_str(authority.as_str()).expect("a host and a port");
+            headers.append(header::HOST, host);
+        }
+        for (name, value) in &form.headers {
+            if let Some(value) = value.constant() {
+                let value = HeaderValue::from_bytes(value).expect("read as a header's value");
+                headers.append(name, value);
+            }
+        }
+        if let Some(body_len) = body_len {
+            headers.append(header::CONTENT_LENGTH, body_len.into());
+        }
+        *request.uri_mut() = uri;
+        Head {
+            base: target.to_string(),
+            base_path,
+            request,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::KeyList;
+    use crate::request::parts::{self, HeaderLine};
+    use crate::request::{Constants, Form};
+
+    fn outgoing(form: &Form, keys: &Keys, bases: &[&str]) -> Outgoing {
+        let targets = bases.iter().map(|base| Target::new(base).expect(base));
+        let targets: Vec<_> = targets.collect();
+        let constants = Constants {
+            keys,
+            limit: 100,
+            window_ms: 60_000,
+        };
+        Outgoing::new(&targets, form.compile(&constants), keys.clone(), 1)
+    }
+
+    fn form(method: &str, path: &str, headers: &[&str], body: &str) -> Form {
+        let headers = headers.iter().map(|line| {
+            let HeaderLine { name, value } = parts::header_line(line).unwrap();
+            (name, value.unwrap())
+        });
+        Form {
+            method: parts::method(method).unwrap(),
+            path: parts::path(path).unwrap(),
+            headers: headers.collect(),
+            body: Some(parts::body(body).unwrap()).filter(|body| !body.is_empty()),
+        }
+    }
+
+    fn keys(list: &str) -> Keys {
+        Keys::listed(KeyList::read(list.as_bytes()).unwrap().into(), "")
+    }
+
+    /// As on the wire, but for the version.
+    fn shown(outgoing: &Outgoing, target: usize, sequence: u64, key: u32) -> String {
+        let mut parts = Parts::default();
+        let (request, body) = outgoing.make(target, sequence, KeyId(key), &mut parts);
+        let mut text = format!("{} {}\n", request.method(), request.uri());
+        for (name, value) in request.headers() {
+            text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
+        }
+        match body {
+            None => text,
+            Some(body) => text + "\n" + std::str::from_utf8(body).unwrap(),
+        }
+    }
+
+    #[test]
+    fn each_request_is_its_form_filled_in() {
+        let form = form(
+            "put",
+            "/v1/{key}?n={seq}",
+            &[
+                "Content-Type: application/json",
+                "X-Of: {target}",
+                "X-Of: {limit}",
+            ],
+            r#"{"k":"{key}","s":{seq}}"#,
+        );
+        let keys = keys("a/b\n\"é\"");
+        let outgoing = outgoing(&form, &keys, &["http://h:1/base/", "https://[::1]"]);
+        assert_eq!(
+            shown(&outgoing, 0, 9, 0),
+            "PUT http://h:1/base/v1/a%2Fb?n=9\nhost: h:1\ncontent-type: application/json\nx-of: 100\n\
+             x-of: http://h:1/base\ncontent-length: 17\n\n{\"k\":\"a/b\",\"s\":9}"
+        );
+        assert_eq!(
+            shown(&outgoing, 1, 10, 1),
+            "PUT https://[::1]/v1/%22%C3%A9%22?n=10\nhost: [::1]\ncontent-type: application/json\nx-of: 100\n\
+             x-of: https://[::1]\ncontent-length: 21\n\n{\"k\":\"\\\"é\\\"\",\"s\":10}"
+        );
+    }
+
+    #[test]
+    fn who_has_no_body_says_so_where_one_is_expected() {
+        let keys = keys("k");
+        for (method, expected) in [
+            ("GET", "GET http://h/a\nhost: h\n"),
+            ("DELETE", "DELETE http://h/a\nhost: h\n"),
+            ("POST", "POST http://h/a\nhost: h\ncontent-length: 0\n\n"),
+        ] {
+            let outgoing = outgoing(&form(method, "/a", &[], ""), &keys, &["http://h"]);
+            assert_eq!(shown(&outgoing, 0, 0, 0), expected);
+        }
+        let outgoing = outgoing(&form("GET", "/a", &[], "{seq}"), &keys, &["http://h"]);
+        let expected = "GET http://h/a\nhost: h\ncontent-length: 1\n\n7";
+        assert_eq!(shown(&outgoing, 0, 7, 0), expected);
+    }
+
+    #[test]
+    fn another_host_may_be_named_than_the_targets() {
+        let keys = keys("tenant");
+        let form = form("GET", "/", &["Host: {key}.example"], "");
+        let outgoing = outgoing(&form, &keys, &["http://h:1"]);
+        assert_eq!(
+            shown(&outgoing, 0, 0, 0),
+            "GET http://h:1/\nhost: tenant.example\n"
+        );
+    }
+
+    #[test]
+    fn no_line_is_longer_than_the_longest() {
+        let keys = keys(&format!("{}\n\"\"", "é".repeat(400)));
+        let form = form(
+            "GET",
+            "/{key}",
+            &["X-Key: {key} {target} {uuid} {now_ms}"],
+            "",
+        );
+        let outgoing = outgoing(&form, &keys, &["http://h:1/b", "http://host"]);
+        for (target, key) in [(0, 0), (1, 0), (1, 1)] {
+            let shown = shown(&outgoing, target, u64::MAX, key);
+            let longest = shown.lines().map(str::len).max().unwrap();
+            assert!(longest < outgoing.longest_line(), "{longest}");
+        }
+        assert!(outgoing.longest_line() < 6_000);
+    }
+}

@@ -1,0 +1,237 @@
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, BufRead};
+
+/// Keys as they are listed in a text, one a line: 4 bytes of memory each, beside their own.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KeyList {
+    /// All keys, one behind the other.
+    text: String,
+    /// Where each ends.
+    ends: Vec<u32>,
+    longest: usize,
+}
+
+/// What is wrong with a list of keys. Lines are counted from 1.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyListError {
+    #[error(transparent)]
+    Unreadable(#[from] io::Error),
+    #[error("it has no keys")]
+    Empty,
+    #[error("line {line} has more than {} bytes", KeyList::MAX_KEY)]
+    TooLong { line: usize },
+    #[error("line {line} has a control character")]
+    ControlCharacter { line: usize },
+    #[error("line {line} repeats line {first}")]
+    Repeated { line: usize, first: usize },
+    #[error("it has more than {} keys", super::MAX_KEYS)]
+    TooMany,
+    #[error("it is larger than {} bytes", KeyList::MAX_TEXT)]
+    TooLarge,
+}
+
+impl KeyList {
+    /// In bytes.
+    pub const MAX_KEY: usize = 1_024;
+    /// In bytes.
+    pub const MAX_TEXT: u64 = 1 << 30;
+
+    /// Blanks around a key are not part of it, and lines without one are passed over.
+    ///
+    /// # Errors
+    /// There are no keys or too many, two are alike, one is too long or has a control character, or the text can't be
+    /// read or is not UTF-8.
+    pub fn read(text: impl BufRead) -> Result<KeyList, KeyListError> {
+        Self::read_up_to(Self::MAX_TEXT, text)
+    }
+
+    fn read_up_to(most: u64, text: impl BufRead) -> Result<KeyList, KeyListError> {
+        let mut text = text.take(most + 1);
+        let mut list = KeyList {
+            text: String::new(),
+            ends: Vec::new(),
+            longest: 0,
+        };
+        let mut passed_over = PassedOver::default();
+        let mut read = String::new();
+        for line in 1.. {
+            read.clear();
+            if text.read_line(&mut read)? == 0 {
+                break;
+            }
+            match read.trim() {
+                "" => passed_over.add(list.len()),
+                key => list.push(key, line)?,
+            }
+        }
+        if text.limit() == 0 {
+            return Err(KeyListError::TooLarge);
+        }
+        if list.ends.is_empty() {
+            return Err(KeyListError::Empty);
+        }
+        list.text.shrink_to_fit();
+        list.ends.shrink_to_fit();
+        match list.first_repeated() {
+            None => Ok(list),
+            Some((first, again)) => Err(KeyListError::Repeated {
+                line: passed_over.line_of(again),
+                first: passed_over.line_of(first),
+            }),
+        }
+    }
+
+    fn push(&mut self, key: &str, line: usize) -> Result<(), KeyListError> {
+        if key.len() > Self::MAX_KEY {
+            return Err(KeyListError::TooLong { line });
+        }
+        if key.chars().any(char::is_control) {
+            return Err(KeyListError::ControlCharacter { line });
+        }
+        if self.ends.len() == super::MAX_KEYS as usize {
+            return Err(KeyListError::TooMany);
+        }
+        self.longest = self.longest.max(key.len());
+        self.text.push_str(key);
+        self.ends.push(self.text.len() as u32);
+        Ok(())
+    }
+
+    /// The places of two keys that are alike, if there are any: the first that is, and the one that it repeats.
+    fn first_repeated(&self) -> Option<(usize, usize)> {
+        let hash = RandomState::new();
+        let mut hashes: Vec<_> = (0..self.len())
+            .map(|place| (hash.hash_one(self.key(place)) as u32, place as u32))
+            .collect();
+        hashes.sort_unstable();
+        let mut repeated: Option<(usize, usize)> = None;
+        for alike in hashes.chunk_by(|one, other| one.0 == other.0) {
+            for (nth, &(_, again)) in alike.iter().enumerate().skip(1) {
+                let again = again as usize;
+                let earlier = alike[..nth].iter().map(|&(_, place)| place as usize);
+                let first = earlier
+                    .into_iter()
+                    .find(|&place| self.key(place) == self.key(again));
+                if let Some(first) = first
+                    && repeated.is_none_or(|(_, other)| again < other)
+                {
+                    repeated = Some((first, again));
+                }
+            }
+        }
+        repeated
+    }
+
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Never: a list has keys.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The key at a place, from 0.
+    pub fn key(&self, place: usize) -> &str {
+        let start = match place {
+            0 => 0,
+            place => self.ends[place - 1] as usize,
+        };
+        &self.text[start..self.ends[place] as usize]
+    }
+
+    /// All keys, one behind the other.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The length of the longest key, in bytes.
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+}
+
+/// Lines without a key: how many, and after how many keys.
+#[derive(Debug, Default)]
+struct PassedOver(Vec<(usize, usize)>);
+
+impl PassedOver {
+    fn add(&mut self, after: usize) {
+        match self.0.last_mut() {
+            Some((place, lines)) if *place == after => *lines += 1,
+            _ => self.0.push((after, 1)),
+        }
+    }
+
+    /// The line of the key at a place.
+    fn line_of(&self, place: usize) -> usize {
+        let before = self.0.iter().take_while(|(after, _)| *after <= place);
+        place + 1 + before.map(|(_, lines)| lines).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keys(text: &str) -> Result<Vec<String>, KeyListError> {
+        let list = KeyList::read(text.as_bytes())?;
+        Ok((0..list.len())
+            .map(|place| list.key(place).to_owned())
+            .collect())
+    }
+
+    #[test]
+    fn keys_are_lines_without_the_blanks_around_them() {
+        for text in [
+            "a\nb c\né",
+            "a\nb c\né\n",
+            "a\r\nb c\r\né\r\n",
+            "\n a\n\n\tb c \n\u{2003}é\n \n",
+        ] {
+            assert_eq!(keys(text).unwrap(), ["a", "b c", "é"], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_keys_is_refused_by_its_line() {
+        let long = "k".repeat(1_025);
+        for (text, says) in [
+            ("", "it has no keys"),
+            (" \n\r\n", "it has no keys"),
+            (&*format!("a\n{long}"), "line 2 has more than 1024 bytes"),
+            ("a\n\nb\0c", "line 3 has a control character"),
+            ("a\nb\nb\na", "line 3 repeats line 2"),
+            ("\n\nx\n\ny\n\n x\n", "line 7 repeats line 3"),
+        ] {
+            assert_eq!(keys(text).unwrap_err().to_string(), says, "{text:?}");
+        }
+        assert_eq!(keys(&long[1..]).unwrap(), [&long[1..]]);
+        assert!(KeyList::read(&b"\xff"[..]).is_err());
+        assert!(KeyList::read_up_to(4, &b"a\nb\n"[..]).is_ok());
+        for more in ["a\nb\n\n", "a\nb\nc", "a\nbcd"] {
+            let error = KeyList::read_up_to(4, more.as_bytes()).unwrap_err();
+            assert!(matches!(error, KeyListError::TooLarge), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_has_the_keys_of_its_lines(lines in prop::collection::vec("[ab ]{0,3}\r?", 0..6)) {
+            let trimmed: Vec<_> = lines.iter().map(|line| line.trim()).collect();
+            let given = |line: &&&str| !line.is_empty();
+            let expected: Vec<_> = trimmed.iter().filter(given).copied().collect();
+            let repeated = (0..trimmed.len()).find_map(|line| {
+                let first = trimmed[..line].iter().position(|other| *other == trimmed[line])?;
+                (!trimmed[line].is_empty()).then_some((line + 1, first + 1))
+            });
+            match keys(&lines.join("\n")) {
+                Ok(keys) => prop_assert!(keys == expected && repeated.is_none()),
+                Err(KeyListError::Empty) => prop_assert!(expected.is_empty()),
+                Err(KeyListError::Repeated { line, first }) => prop_assert_eq!(repeated, Some((line, first))),
+                Err(other) => prop_assert!(false, "{other}"),
+            }
+        }
+    }
+}

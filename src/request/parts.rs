@@ -1,0 +1,158 @@
+//! The parts of a request, as they are typed. Each function reads one, or returns what it may be, as the end of a
+//! sentence that begins with its name.
+
+use super::{Template, TemplateError};
+use ureq::http::{HeaderName, Method, header};
+
+/// As much as common servers take of a request's first line, or of a header.
+const MAX_LINE: usize = 8_000;
+
+/// In whatever case: all that are known are in capitals.
+pub fn method(text: &str) -> Result<Method, &'static str> {
+    let capitals = text.trim().to_ascii_uppercase();
+    let method = Method::from_bytes(capitals.as_bytes()).ok();
+    // What it asks for is a connection, not an answer.
+    let method = method.filter(|method| *method != Method::CONNECT);
+    method.ok_or("must be an HTTP method such as GET or POST, other than CONNECT")
+}
+
+/// With or without a query.
+pub fn path(text: &str) -> Result<Template, String> {
+    let sendable = |c: char| c.is_ascii_graphic() && !"\"#<>\\^`{|}".contains(c);
+    let form =
+        || format!("must start with / and be at most {MAX_LINE} characters that a URL may have");
+    let path = template(text, form)?;
+    let valid = text.starts_with('/') && path.text_is(sendable) && text.len() <= MAX_LINE;
+    valid.then_some(path).ok_or_else(form)
+}
+
+/// A header, or, without a value, that none of this name is sent.
+#[derive(Debug, Clone)]
+pub struct HeaderLine {
+    pub name: HeaderName,
+    pub value: Option<Template>,
+}
+
+/// These have to be as what is sent is.
+const OURS: [HeaderName; 6] = [
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::EXPECT,
+    header::TE,
+    header::TRAILER,
+    header::UPGRADE,
+];
+
+pub fn header_line(text: &str) -> Result<HeaderLine, String> {
+    let form = || format!("must be `Name: value`, the value at most {MAX_LINE} characters");
+    let (name, value) = text.split_once(':').ok_or_else(form)?;
+    let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| form())?;
+    if OURS.contains(&name) {
+        return Err(format!(
+            "must not be {name}, which is as the request is sent"
+        ));
+    }
+    let value = value.trim();
+    if name == header::HOST && value.is_empty() {
+        return Err("must not be without a host, which every request needs".to_owned());
+    }
+    let template = template(value, form)?;
+    let sendable = |c: char| c == '\t' || !c.is_control();
+    if !template.text_is(sendable) || value.len() > MAX_LINE {
+        return Err(form());
+    }
+    Ok(HeaderLine {
+        name,
+        value: (!template.is_empty()).then_some(template),
+    })
+}
+
+pub fn body(text: &str) -> Result<Template, String> {
+    template(text, || {
+        "must be text, with placeholders or without".to_owned()
+    })
+}
+
+fn template(text: &str, form: impl FnOnce() -> String) -> Result<Template, String> {
+    text.parse()
+        .map_err(|error: TemplateError| format!("{}; {error}", form()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_may_have_a_query_and_placeholders_and_nothing_a_url_cannot_carry() {
+        for good in ["/", "/check", "/a/b?c=d&e=%20", "/{key}/x?n={seq}"] {
+            assert!(path(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "check",
+            "{key}",
+            "/a b",
+            "/a\n",
+            "/é",
+            "/#x",
+            "http://x/",
+            "/{",
+            "/{{key}",
+            "/{usr}",
+        ] {
+            assert!(path(bad).is_err(), "{bad}");
+        }
+        assert!(path(&"/".repeat(MAX_LINE)).is_ok());
+        assert!(path(&"/".repeat(MAX_LINE + 1)).is_err());
+    }
+
+    #[test]
+    fn a_header_has_a_name_and_a_value_or_says_that_there_is_none() {
+        for (line, name, value) in [
+            ("X-Key: {key}", "x-key", Some("{key}")),
+            ("a:b:c", "a", Some("b:c")),
+            (" A :  b c\t", "a", Some("b c")),
+            ("Cookie: é=1", "cookie", Some("é=1")),
+            ("Content-Type:", "content-type", None),
+            ("Host: other", "host", Some("other")),
+        ] {
+            let header = header_line(line).expect(line);
+            assert_eq!(header.name, name, "{line}");
+            let typed = header.value.as_ref().map(Template::typed);
+            assert_eq!(typed, value, "{line}");
+        }
+        for bad in [
+            "",
+            "X-Key",
+            ": a",
+            "a b: c",
+            "é: a",
+            "a: b\u{7f}",
+            "a: {usr}",
+            "Content-Length: 1",
+            "transfer-encoding:",
+            "Host:",
+            "Expect: 100-continue",
+        ] {
+            assert!(header_line(bad).is_err(), "{bad}");
+        }
+        let long = "x".repeat(MAX_LINE);
+        assert!(header_line(&format!("a: {long}")).is_ok());
+        assert!(header_line(&format!("a: {long}x")).is_err());
+    }
+
+    #[test]
+    fn a_method_is_a_token_in_whatever_case() {
+        for (typed, expected) in [
+            ("GET", "GET"),
+            ("post", "POST"),
+            (" PURGE ", "PURGE"),
+            ("m-x", "M-X"),
+        ] {
+            assert_eq!(method(typed).expect(typed), expected);
+        }
+        for bad in ["", "G T", "GET/", "é", "connect"] {
+            assert!(method(bad).is_err(), "{bad}");
+        }
+    }
+}
