@@ -3,7 +3,7 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use support::carrier::Carrier;
 use support::report::Report;
@@ -45,7 +45,7 @@ fn file(name: &str, text: &str) -> PathBuf {
     path
 }
 
-fn path(path: &PathBuf) -> &str {
+fn path(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
 }
 

@@ -91,6 +91,24 @@ impl Outgoing {
         headers.max().unwrap_or(0).max(first)
     }
 
+    /// A request as it leaves, but for its version.
+    pub fn show(&self, target: usize, sequence: u64, key: KeyId) -> String {
+        let mut parts = Parts::default();
+        let (request, body) = self.make(target, sequence, key, &mut parts);
+        let path = request
+            .uri()
+            .path_and_query()
+            .map_or("/", PathAndQuery::as_str);
+        let mut text = format!("{} {path}\n", request.method());
+        for (name, value) in request.headers() {
+            text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
+        }
+        match body.filter(|body| !body.is_empty()) {
+            None => text,
+            Some(body) => text + "\n" + &String::from_utf8_lossy(body),
+        }
+    }
+
     /// A request, with its body if it has one.
     pub(super) fn make<'a>(
         &'a self,
@@ -210,20 +228,6 @@ mod tests {
         Keys::listed(KeyList::read(list.as_bytes()).unwrap().into(), "")
     }
 
-    /// As on the wire, but for the version.
-    fn shown(outgoing: &Outgoing, target: usize, sequence: u64, key: u32) -> String {
-        let mut parts = Parts::default();
-        let (request, body) = outgoing.make(target, sequence, KeyId(key), &mut parts);
-        let mut text = format!("{} {}\n", request.method(), request.uri());
-        for (name, value) in request.headers() {
-            text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
-        }
-        match body {
-            None => text,
-            Some(body) => text + "\n" + std::str::from_utf8(body).unwrap(),
-        }
-    }
-
     #[test]
     fn each_request_is_its_form_filled_in() {
         let form = form(
@@ -239,13 +243,13 @@ mod tests {
         let keys = keys("a/b\n\"é\"");
         let outgoing = outgoing(&form, &keys, &["http://h:1/base/", "https://[::1]"]);
         assert_eq!(
-            shown(&outgoing, 0, 9, 0),
-            "PUT http://h:1/base/v1/a%2Fb?n=9\nhost: h:1\ncontent-type: application/json\nx-of: 100\n\
+            outgoing.show(0, 9, KeyId(0)),
+            "PUT /base/v1/a%2Fb?n=9\nhost: h:1\ncontent-type: application/json\nx-of: 100\n\
              x-of: http://h:1/base\ncontent-length: 17\n\n{\"k\":\"a/b\",\"s\":9}"
         );
         assert_eq!(
-            shown(&outgoing, 1, 10, 1),
-            "PUT https://[::1]/v1/%22%C3%A9%22?n=10\nhost: [::1]\ncontent-type: application/json\nx-of: 100\n\
+            outgoing.show(1, 10, KeyId(1)),
+            "PUT /v1/%22%C3%A9%22?n=10\nhost: [::1]\ncontent-type: application/json\nx-of: 100\n\
              x-of: https://[::1]\ncontent-length: 21\n\n{\"k\":\"\\\"é\\\"\",\"s\":10}"
         );
     }
@@ -254,16 +258,16 @@ mod tests {
     fn who_has_no_body_says_so_where_one_is_expected() {
         let keys = keys("k");
         for (method, expected) in [
-            ("GET", "GET http://h/a\nhost: h\n"),
-            ("DELETE", "DELETE http://h/a\nhost: h\n"),
-            ("POST", "POST http://h/a\nhost: h\ncontent-length: 0\n\n"),
+            ("GET", "GET /a\nhost: h\n"),
+            ("DELETE", "DELETE /a\nhost: h\n"),
+            ("POST", "POST /a\nhost: h\ncontent-length: 0\n"),
         ] {
             let outgoing = outgoing(&form(method, "/a", &[], ""), &keys, &["http://h"]);
-            assert_eq!(shown(&outgoing, 0, 0, 0), expected);
+            assert_eq!(outgoing.show(0, 0, KeyId(0)), expected);
         }
         let outgoing = outgoing(&form("GET", "/a", &[], "{seq}"), &keys, &["http://h"]);
-        let expected = "GET http://h/a\nhost: h\ncontent-length: 1\n\n7";
-        assert_eq!(shown(&outgoing, 0, 7, 0), expected);
+        let expected = "GET /a\nhost: h\ncontent-length: 1\n\n7";
+        assert_eq!(outgoing.show(0, 7, KeyId(0)), expected);
     }
 
     #[test]
@@ -272,8 +276,8 @@ mod tests {
         let form = form("GET", "/", &["Host: {key}.example"], "");
         let outgoing = outgoing(&form, &keys, &["http://h:1"]);
         assert_eq!(
-            shown(&outgoing, 0, 0, 0),
-            "GET http://h:1/\nhost: tenant.example\n"
+            outgoing.show(0, 0, KeyId(0)),
+            "GET /\nhost: tenant.example\n"
         );
     }
 
@@ -288,7 +292,7 @@ mod tests {
         );
         let outgoing = outgoing(&form, &keys, &["http://h:1/b", "http://host"]);
         for (target, key) in [(0, 0), (1, 0), (1, 1)] {
-            let shown = shown(&outgoing, target, u64::MAX, key);
+            let shown = outgoing.show(target, u64::MAX, KeyId(key));
             let longest = shown.lines().map(str::len).max().unwrap();
             assert!(longest < outgoing.longest_line(), "{longest}");
         }

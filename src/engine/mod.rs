@@ -9,7 +9,7 @@ mod worker;
 
 pub use queue::Token;
 
-use crate::client::{Answers, Client, Outgoing, Resolver, Scratch, Target};
+use crate::client::{Answers, Client, Resolver, Scratch, Target};
 use crate::clock::Moment;
 use crate::keys::Dealer;
 use crate::plan::Plan;
@@ -74,8 +74,7 @@ pub fn run(
         return Err(RunError::NoTargetResolves(names.join(", ")));
     }
     console.print(heading(plan, targets, exporter.map(Exporter::url)));
-    let dealer = Dealer::new(&plan.keys, plan.key_distribution, plan.seed);
-    let form = plan.form.compile(&plan.constants());
+    let dealer = plan.dealer();
     let run = Run {
         plan,
         stop,
@@ -85,7 +84,7 @@ pub fn run(
         client: Client::new(
             targets,
             resolver,
-            Outgoing::new(targets, form, plan.keys.clone(), plan.seed),
+            plan.outgoing(targets),
             plan.timeout,
             &plan.trust,
             Answers::new(&plan.allowed, &plan.blocked),

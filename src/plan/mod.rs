@@ -9,8 +9,8 @@ mod traffic;
 pub use cluster::Cluster;
 
 use crate::cli::{self, Arguments, Options, Refusal};
-use crate::client::{Rules, Trust};
-use crate::keys::{Distribution, Keys};
+use crate::client::{Outgoing, Rules, Target, Trust};
+use crate::keys::{Dealer, Distribution, Keys};
 use crate::request::{Constants, Form};
 use crate::schedule::{Alignment, Schedule};
 use std::net::SocketAddr;
@@ -94,12 +94,18 @@ impl Plan {
         })
     }
 
-    /// What placeholders stand for in all of its requests.
-    pub fn constants(&self) -> Constants<'_> {
-        Constants {
+    /// The requests of a run against `targets`.
+    pub fn outgoing(&self, targets: &[Target]) -> Outgoing {
+        let form = self.form.compile(&Constants {
             keys: &self.keys,
             limit: self.limit,
             window_ms: self.window_ms,
-        }
+        });
+        Outgoing::new(targets, form, self.keys.clone(), self.seed)
+    }
+
+    /// Which key each of them carries.
+    pub fn dealer(&self) -> Dealer {
+        Dealer::new(&self.keys, self.key_distribution, self.seed)
     }
 }

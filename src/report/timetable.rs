@@ -1,5 +1,6 @@
 use super::plot::{COLUMNS, per_second, plot};
-use crate::plan::Plan;
+use crate::client::Target;
+use crate::plan::{Cluster, Plan};
 use crate::schedule::{Arrivals, Nanos, Phase, Schedule};
 use std::fmt::{self, Write};
 
@@ -9,7 +10,8 @@ const ROWS: usize = 30;
 /// What is shown at least of a schedule that never ends.
 const MINUTE: Nanos = Nanos(60_000_000_000);
 
-/// When a run's requests are due: its phases in a table, its rate over time in a plot, and its totals.
+/// When a run's requests are due: its phases in a table, its rate over time in a plot, and its totals; and what the
+/// first of them says.
 pub fn timetable(plan: &Plan) -> String {
     let mut text = String::new();
     // Cannot fail: a String takes everything.
@@ -65,6 +67,11 @@ fn write_timetable(out: &mut String, plan: &Plan) -> fmt::Result {
         write!(out, "\n{}", plot(&rates(schedule, shown), &labels(shown)))?;
     }
     writeln!(out)?;
+    write_totals(out, schedule)?;
+    write_first_request(out, plan)
+}
+
+fn write_totals(out: &mut String, schedule: &Schedule) -> fmt::Result {
     match (schedule.total(), schedule.end()) {
         (Some(total), Some(end)) if end > Nanos::ZERO => {
             let mean = total as f64 / end.as_secs_f64();
@@ -76,6 +83,27 @@ fn write_timetable(out: &mut String, plan: &Plan) -> fmt::Result {
         }
         (Some(total), _) => writeln!(out, "{total} requests, all at the start"),
         (None, _) => writeln!(out, "no end: give --duration, or stop the run"),
+    }
+}
+
+/// As much of a request as is shown, in characters: all but of a long body.
+const SHOWN: usize = 2_000;
+
+fn write_first_request(out: &mut String, plan: &Plan) -> fmt::Result {
+    let node = [Target::new("http://demo-1").expect("a URL")];
+    let targets = match &plan.cluster {
+        Cluster::Demo => &node[..],
+        Cluster::Targets(targets) => targets,
+    };
+    let request = plan.outgoing(targets).show(0, 0, plan.dealer().deal(0));
+    writeln!(out, "\nthe first of them, to {}:\n", targets[0])?;
+    let shown: String = request.chars().take(SHOWN).collect();
+    for line in shown.lines() {
+        writeln!(out, "{}", format!("    {line}").trim_end())?;
+    }
+    match request.chars().count().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => writeln!(out, "    … and {more} characters more"),
     }
 }
 
@@ -138,9 +166,11 @@ fn rates(schedule: &Schedule, shown: Nanos) -> [f64; COLUMNS as usize] {
 
 fn labels(shown: Nanos) -> Vec<String> {
     let quarters = [0, 1, 2, 3, 4].map(|quarter| Nanos(shown.0 / 4 * quarter));
+    let minutes = quarters.iter().all(|at| at.0.is_multiple_of(MINUTE.0));
     let short = |at: Nanos| match at.0 > MINUTE.0 {
+        _ if minutes => format!("{at:#}"),
         // To whole seconds.
-        true => format!("{:#}", Nanos(at.0 - at.0 % 1_000_000_000)),
+        true => Nanos(at.0 - at.0 % 1_000_000_000).to_string(),
         false => at.to_string(),
     };
     quarters.map(short).into()
