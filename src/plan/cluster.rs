@@ -2,14 +2,14 @@
 
 use crate::cli::{self, Arguments, Options, Refusal, without_login};
 use crate::client::{Target, Trust};
-use crate::limiter;
+use crate::limiter::{self, Policy};
 use clap::parser::ValueSource;
 
 /// Where the requests go.
 #[derive(Debug)]
 pub enum Cluster {
-    /// To nodes that this process starts.
-    Demo,
+    /// To nodes that this process starts, with this policy.
+    Demo(Policy),
     /// To these nodes, of which there is at least one.
     Targets(Vec<Target>),
 }
@@ -27,8 +27,7 @@ pub(super) fn cluster(arguments: &Arguments<Options>) -> Result<Cluster, Refusal
         return Err(arguments.refuse("targets", "must not be given together with --demo"));
     }
     if *demo && !flag("targets") {
-        answerable_by_the_demo(arguments)?;
-        return Ok(Cluster::Demo);
+        return policy_of_the_demo(arguments).map(Cluster::Demo);
     }
     let targets = targets.0.iter().map(|base| {
         Target::new(base, &requests.path).map_err(|wrong| {
@@ -57,7 +56,7 @@ pub(super) fn trust(arguments: &Arguments<Options>) -> Result<Trust, Refusal> {
 }
 
 /// The reference limiter has bounds of its own, and one path.
-fn answerable_by_the_demo(arguments: &Arguments<Options>) -> Result<(), Refusal> {
+fn policy_of_the_demo(arguments: &Arguments<Options>) -> Result<Policy, Refusal> {
     let cli::Requests {
         path,
         limit,
@@ -69,8 +68,10 @@ fn answerable_by_the_demo(arguments: &Arguments<Options>) -> Result<(), Refusal>
         return Err(arguments.refuse("path", allowed));
     }
     let with_demo = |error| format!("with --demo, {error}");
-    limiter::Limit::new(*limit).map_err(|e| arguments.refuse("limit", with_demo(e)))?;
-    limiter::Window::from_millis(*window_ms)
-        .map_err(|e| arguments.refuse("window_ms", with_demo(e)))?;
-    Ok(())
+    Ok(Policy {
+        limit: limiter::Limit::new(*limit)
+            .map_err(|error| arguments.refuse("limit", with_demo(error)))?,
+        window: limiter::Window::from_millis(*window_ms)
+            .map_err(|error| arguments.refuse("window_ms", with_demo(error)))?,
+    })
 }

@@ -38,6 +38,7 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 pub(super) struct Question(Check);
 
 impl Shape for Question {
+    const PRESET: &'static str = "check";
     const PATH: &'static str = CHECK_PATH;
 
     fn read(asked: &Asked<'_>) -> Result<Self, Box<Response<Body>>> {
