@@ -71,6 +71,30 @@ fn a_demo_may_be_asked_for_by_variable() {
 }
 
 #[test]
+fn a_demo_is_refused_where_its_nodes_could_not_answer() {
+    let presets = "check, envoy, limitador, gubernator, throttlecrab, kong";
+    for (line, said) in [
+        (
+            "--preset nginx",
+            format!("--preset 'nginx': must be one of {presets} with --demo"),
+        ),
+        (
+            "--preset envoy --path /check",
+            "--path '/check': must be /json with --demo".to_owned(),
+        ),
+        (
+            "--limit 1000001",
+            "--limit '1000001': with --demo, limit must be".to_owned(),
+        ),
+    ] {
+        let finished = loadgen(format!("--demo --duration 1 {line}")).finish();
+        assert_eq!(finished.code(), Some(2), "{finished}");
+        assert_eq!(finished.stderr.lines().count(), 1, "{finished}");
+        assert!(finished.stderr.contains(&said), "{said}\n{finished}");
+    }
+}
+
+#[test]
 fn two_demos_run_side_by_side() {
     at_once(0..3, |_| {
         let report = loadgen("--demo --rps 20 --duration 1 --workers 4").report();

@@ -55,16 +55,22 @@ pub(super) fn trust(arguments: &Arguments<Options>) -> Result<Trust, Refusal> {
     }
 }
 
-/// The reference limiter has bounds of its own, and one path.
+/// The reference limiter has bounds of its own, and answers each preset's requests at that preset's path.
 fn policy_of_the_demo(arguments: &Arguments<Options>) -> Result<Policy, Refusal> {
     let cli::Requests {
+        preset,
         path,
         limit,
         window_ms,
         ..
     } = &arguments.options.requests;
-    if path != limiter::CHECK_PATH {
-        let allowed = format!("must be {} with --demo", limiter::CHECK_PATH);
+    if !limiter::answerable_presets().any(|name| name == preset.name) {
+        let names: Vec<_> = limiter::answerable_presets().collect();
+        let allowed = format!("must be one of {} with --demo", names.join(", "));
+        return Err(arguments.refuse("preset", allowed));
+    }
+    if path != preset.path {
+        let allowed = format!("must be {} with --demo", preset.path);
         return Err(arguments.refuse("path", allowed));
     }
     let with_demo = |error| format!("with --demo, {error}");
