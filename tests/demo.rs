@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use loadgen::limiter::answerable_presets;
 use serde_json::Value;
 use support::carrier::Carrier;
 use support::report::Report;
@@ -92,6 +93,17 @@ fn a_demo_is_refused_where_its_nodes_could_not_answer() {
         assert_eq!(finished.stderr.lines().count(), 1, "{finished}");
         assert!(finished.stderr.contains(&said), "{said}\n{finished}");
     }
+}
+
+#[test]
+fn a_demo_of_each_limiter_is_asked_and_understood() {
+    at_once(answerable_presets(), |preset| {
+        let line =
+            "--demo --rps 60 --duration 1 --burst-enabled false --keys 3 --limit 5 --workers 8";
+        let report = loadgen(line).arg("--preset").arg(preset).report();
+        let counts = (report.allowed, report.blocked, report.failed);
+        assert_eq!(counts, (15, 45, 0), "{preset}\n{report}");
+    });
 }
 
 #[test]
