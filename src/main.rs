@@ -109,8 +109,8 @@ fn run(plan: &Plan, exporter: Option<Exporter>) -> anyhow::Result<()> {
 fn open(cluster: &Cluster) -> anyhow::Result<(Vec<Target>, Option<Demo>)> {
     match cluster {
         Cluster::Targets(targets) => Ok((targets.clone(), None)),
-        Cluster::Demo => {
-            let demo = Demo::start().context("the demo's nodes")?;
+        Cluster::Demo(policy) => {
+            let demo = Demo::start(*policy).context("the demo's nodes")?;
             let targets = demo
                 .addrs()
                 .into_iter()

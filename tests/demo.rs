@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use loadgen::limiter::answerable_presets;
 use serde_json::Value;
 use support::carrier::Carrier;
 use support::report::Report;
@@ -67,6 +68,41 @@ fn a_demo_may_be_asked_for_by_variable() {
         let report = finished.report();
         assert_three_nodes(&finished, &report);
         assert_eq!(report.allowed, 10, "{report}");
+    });
+}
+
+#[test]
+fn a_demo_is_refused_where_its_nodes_could_not_answer() {
+    let presets = "check, envoy, limitador, gubernator, throttlecrab, kong";
+    for (line, said) in [
+        (
+            "--preset nginx",
+            format!("--preset 'nginx': must be one of {presets} with --demo"),
+        ),
+        (
+            "--preset envoy --path /check",
+            "--path '/check': must be /json with --demo".to_owned(),
+        ),
+        (
+            "--limit 1000001",
+            "--limit '1000001': with --demo, limit must be".to_owned(),
+        ),
+    ] {
+        let finished = loadgen(format!("--demo --duration 1 {line}")).finish();
+        assert_eq!(finished.code(), Some(2), "{finished}");
+        assert_eq!(finished.stderr.lines().count(), 1, "{finished}");
+        assert!(finished.stderr.contains(&said), "{said}\n{finished}");
+    }
+}
+
+#[test]
+fn a_demo_of_each_limiter_is_asked_and_understood() {
+    at_once(answerable_presets(), |preset| {
+        let line =
+            "--demo --rps 60 --duration 1 --burst-enabled false --keys 3 --limit 5 --workers 8";
+        let report = loadgen(line).arg("--preset").arg(preset).report();
+        let counts = (report.allowed, report.blocked, report.failed);
+        assert_eq!(counts, (15, 45, 0), "{preset}\n{report}");
     });
 }
 

@@ -1,8 +1,10 @@
 //! A limiter node as its clients meet it: bytes on a real socket.
 
 use loadgen::limiter::{
-    AlgorithmKind, Demo, FailMode, ManualClock, Micros, Node, Store, Timestamp,
+    AlgorithmKind, Demo, FailMode, Limit, ManualClock, Micros, Node, Policy, Store, Timestamp,
+    Window, answerable_presets,
 };
+use loadgen::presets::{self, Preset};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -81,11 +83,19 @@ fn node(kind: AlgorithmKind) -> (Node, ManualClock) {
     (start("node-a", kind.in_memory(clock.clone())), clock)
 }
 
+fn policy(limit: u64, window_ms: u64) -> Policy {
+    Policy {
+        limit: Limit::new(limit).unwrap(),
+        window: Window::from_millis(window_ms).unwrap(),
+    }
+}
+
 fn start(name: &str, store: Arc<dyn Store>) -> Node {
     Node::start(
         "127.0.0.1:0".parse().unwrap(),
         name,
         store,
+        policy(3, 60_000),
         FailMode::Closed,
     )
     .unwrap()
@@ -224,7 +234,7 @@ fn another_method_is_a_405_that_lists_the_allowed_ones() {
 #[test]
 fn another_path_is_a_404() {
     let mut connection = connect();
-    for path in ["/", "/check/", "/Check", "/health/x"] {
+    for path in ["/check/", "/Check", "/health/x"] {
         let reply = connection.request("POST", path, "{}");
         assert_eq!(reply.status, 404, "{path}");
         assert!(reply.json()["error"].is_string());
@@ -399,7 +409,7 @@ fn nodes_on_one_store_share_its_limits() {
 
 #[test]
 fn the_demo_is_three_nodes_with_one_limit() {
-    let demo = Demo::start().unwrap();
+    let demo = Demo::start(policy(4, 86_400_000)).unwrap();
     let mut nodes: Vec<_> = demo.addrs().into_iter().map(Connection::open).collect();
     let replies: Vec<_> = (0..6)
         .map(|turn| nodes[turn % 3].check("k", 4, 86_400_000))
@@ -411,4 +421,124 @@ fn the_demo_is_three_nodes_with_one_limit() {
         .map(|reply| reply.json()["node"].clone())
         .collect();
     assert_eq!(names[..3], ["demo-1", "demo-2", "demo-3"]);
+}
+
+/// A preset's request for a key, with the node's own limit and window.
+fn request(preset: &Preset, key: &str) -> String {
+    let values = [
+        ("{key}", key),
+        ("{limit}", "3"),
+        ("{window_ms}", "60000"),
+        ("{window_s}", "60"),
+    ];
+    let filled = |template: &str| {
+        let fill = |text: String, (name, value): &(&str, &str)| text.replace(name, value);
+        values.iter().fold(template.to_owned(), fill)
+    };
+    let Preset { method, path, .. } = preset;
+    let headers = preset.headers.iter();
+    let headers: String = headers.map(|header| filled(header) + "\r\n").collect();
+    let body = filled(preset.body);
+    let length = body.len();
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: n\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+/// Whether a reply fits a preset's rule, which has conditions of status and JSON only.
+fn fits(rule: &str, reply: &Reply) -> bool {
+    rule.split(" and ").all(|condition| {
+        if let Some(condition) = condition.strip_prefix("json ") {
+            let (pointer, value) = condition.split_once(" = ").unwrap();
+            let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
+            return reply.json().pointer(pointer) == Some(&value);
+        }
+        let (from, to) = condition.split_once('-').unwrap_or((condition, condition));
+        (from.parse().unwrap()..=to.parse().unwrap()).contains(&reply.status)
+    })
+}
+
+fn answered() -> impl Iterator<Item = &'static Preset> {
+    answerable_presets().map(|name| presets::find(name).unwrap())
+}
+
+/// Asks as a preset does. `true` is for allowed, as the preset reads the answer.
+fn ask_as(preset: &Preset, connection: &mut Connection, key: &str) -> bool {
+    connection.send(request(preset, key));
+    let reply = connection.receive();
+    let allowed = fits(preset.allowed, &reply);
+    let blocked = fits(preset.blocked, &reply);
+    let (name, status, body) = (preset.name, reply.status, reply.body);
+    assert_ne!(allowed, blocked, "{name}: {status} {body}");
+    allowed
+}
+
+#[test]
+fn every_preset_but_nginx_gets_answers_that_it_reads_as_they_are_meant() {
+    let names = presets::ALL.iter().map(|preset| preset.name);
+    assert!(answerable_presets().eq(names.filter(|name| *name != "nginx")));
+
+    for preset in answered() {
+        for &kind in AlgorithmKind::ALL {
+            let (node, clock) = node(kind);
+            let mut connection = Connection::open(node.addr());
+            let mut ask = |key| ask_as(preset, &mut connection, key);
+            let name = preset.name;
+            assert_eq!([ask("a"), ask("a"), ask("a")], [true; 3], "{name} {kind}");
+            assert_eq!([ask("a"), ask("a"), ask("b")], [false, false, true]);
+            clock.advance(Micros::new(60_000_000));
+            assert!(ask("a"), "{name} {kind}");
+        }
+    }
+}
+
+#[test]
+fn shapes_on_one_connection_do_not_disturb_each_other() {
+    let mut connection = connect();
+    for allowed in [true, true, true, false] {
+        for preset in answered() {
+            assert_eq!(ask_as(preset, &mut connection, "k"), allowed);
+        }
+    }
+}
+
+#[test]
+fn kong_limits_requests_of_any_method_that_have_a_key() {
+    let mut connection = connect();
+    let mut ask = |method: &str| {
+        connection.send(format!(
+            "{method} / HTTP/1.1\r\nHost: n\r\nX-Key: k\r\n\r\n"
+        ));
+        connection.receive().status
+    };
+    assert_eq!(
+        ["GET", "PUT", "DELETE", "GET"].map(&mut ask),
+        [200, 200, 200, 429]
+    );
+    for method in ["GET", "POST"] {
+        let reply = connection.request(method, "/", "{}");
+        assert_eq!(reply.status, 404);
+        assert!(reply.json()["message"].is_string());
+    }
+}
+
+#[test]
+fn a_shape_takes_no_method_but_its_own() {
+    let mut connection = connect();
+    for preset in answered().filter(|preset| preset.method == "POST") {
+        let reply = connection.request("GET", preset.path, "");
+        assert_eq!((reply.status, &*reply.headers["allow"]), (405, "POST"));
+    }
+}
+
+#[test]
+fn the_demos_limit_is_for_requests_that_say_none() {
+    let demo = Demo::start(policy(4, 60_000)).unwrap();
+    let mut nodes: Vec<_> = demo.addrs().into_iter().map(Connection::open).collect();
+    for name in ["envoy", "limitador", "kong"] {
+        let preset = presets::find(name).unwrap();
+        let allowed = (0..6).map(|turn| ask_as(preset, &mut nodes[turn % 3], "k"));
+        let allowed = allowed.filter(|allowed| *allowed).count();
+        assert_eq!(allowed, 4, "{name}");
+    }
 }

@@ -44,10 +44,15 @@ impl RunningNode {
     }
 
     fn get(&self, path: &str) -> String {
+        self.get_with(path, "")
+    }
+
+    /// With a header, its line's end included.
+    fn get_with(&self, path: &str, header: &str) -> String {
         let mut stream = self.open();
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: n\r\nConnection: close\r\n{header}\r\n"
         )
         .unwrap();
         let mut reply = String::new();
@@ -173,6 +178,24 @@ fn more_connections_than_descriptors_are_served_one_after_the_other() {
 }
 
 #[test]
+fn its_own_limit_and_window_are_for_requests_that_say_none() {
+    let mut command = process::Command::new(BINARY);
+    command
+        .args(["--port", "0", "--bind", "127.0.0.1", "--node-name", "n1"])
+        .args(["--limit", "2"])
+        .env("WINDOW_MS", "3600000");
+    let node = RunningNode::start(&mut command, "n1: sliding-log in memory on http://");
+    for status in ["200 OK", "200 OK", "429 Too Many Requests"] {
+        let reply = node.get_with("/", "X-Key: k\r\n");
+        assert!(
+            reply.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{reply}"
+        );
+        assert!(reply.contains("x-ratelimit-limit-hour: 2\r\n"), "{reply}");
+    }
+}
+
+#[test]
 fn an_empty_variable_of_an_option_without_a_default_is_none() {
     let mut command = process::Command::new(BINARY);
     command
@@ -238,6 +261,13 @@ fn bad_configuration_is_one_line_with_the_option_its_value_and_what_it_may_be() 
         ),
         ("--store-timeout", "STORE_TIMEOUT", "0", "from 1ms to 60s"),
         ("--fail-mode", "FAIL_MODE", "ajar", "closed or open"),
+        ("--limit", "LIMIT", "0", "a whole number from 1 to 1000000"),
+        (
+            "--window-ms",
+            "WINDOW_MS",
+            "86400001",
+            "a whole number from 1 to 86400000",
+        ),
     ] {
         let by_flag = stderr_of(Command::new(BINARY).args([option, value]), 2);
         let by_variable = stderr_of(Command::new(BINARY).env(variable, value), 2);

@@ -4,7 +4,9 @@ use anyhow::Context;
 use clap::Parser;
 use loadgen::cli::{Arguments, Refusal, values};
 use loadgen::descriptors::raise_descriptor_limit;
-use loadgen::limiter::{AlgorithmKind, FailMode, Node, StoreKind, check_health};
+use loadgen::limiter::{
+    AlgorithmKind, FailMode, Limit, Node, Policy, StoreKind, Window, check_health,
+};
 use loadgen::{signals, stop::Stop};
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +14,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A rate limiter node: POST /check decides, GET /health tells whether it can, GET /metrics what it did
+/// A rate limiter node: POST /check decides, as do the requests of other limiters; GET /health tells whether it can,
+/// GET /metrics what it did
 ///
 /// Exit codes: 0 ended by SIGINT or SIGTERM (or healthy), 1 it could not serve (or is not healthy), 2 bad
 /// configuration.
@@ -49,10 +52,20 @@ struct Options {
           value_parser = store_timeout, allow_hyphen_values = true)]
     store_timeout: Duration,
 
-    /// What a check is answered while the store fails: closed (503) or open (200, marked)
+    /// What a check is answered while the store fails: closed (an error) or open (allowed, marked)
     #[arg(long, env, hide_env_values = true, default_value = "closed",
           value_parser = str::parse::<FailMode>)]
     fail_mode: FailMode,
+
+    /// How many requests each key has per window, for checks that do not say it: 1 to 1000000
+    #[arg(long, env, hide_env_values = true, value_name = "N", default_value = "100",
+          value_parser = limit, allow_hyphen_values = true)]
+    limit: Limit,
+
+    /// The window of such checks, in milliseconds: 1 to 86400000, a day
+    #[arg(long, env, hide_env_values = true, value_name = "MS", default_value = "60000",
+          value_parser = window, allow_hyphen_values = true)]
+    window_ms: Window,
 
     /// What the node calls itself in its answers [default: node-PORT]
     #[arg(long, env, hide_env_values = true, value_parser = node_name)]
@@ -66,6 +79,16 @@ struct Options {
 fn ip_address(text: &str) -> Result<IpAddr, &'static str> {
     text.parse()
         .map_err(|_| "must be an IP address such as 0.0.0.0, 127.0.0.1 or ::")
+}
+
+fn limit(text: &str) -> Result<Limit, String> {
+    let requests = values::whole(text, 1..=Limit::MAX.into())?;
+    Limit::new(requests).map_err(|error| error.to_string())
+}
+
+fn window(text: &str) -> Result<Window, String> {
+    let millis = values::whole(text, 1..=Window::MAX_MILLIS)?;
+    Window::from_millis(millis).map_err(|error| error.to_string())
 }
 
 fn node_name(text: &str) -> Result<String, &'static str> {
@@ -126,7 +149,11 @@ fn serve(addr: SocketAddr, options: Options) -> anyhow::Result<()> {
     let name = options
         .node_name
         .unwrap_or_else(|| format!("node-{}", options.port));
-    let node = Node::start(addr, name, store, options.fail_mode)
+    let policy = Policy {
+        limit: options.limit,
+        window: options.window_ms,
+    };
+    let node = Node::start(addr, name, store, policy, options.fail_mode)
         .with_context(|| format!("can't listen on {addr}"))?;
     // A node serves whether or not somebody reads this.
     let _ = writeln!(

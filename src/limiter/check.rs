@@ -12,6 +12,20 @@ pub struct Check {
     pub window: Window,
 }
 
+/// At most `limit` requests of a key per `window`: for checks that do not say it themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Policy {
+    pub limit: Limit,
+    pub window: Window,
+}
+
+impl Policy {
+    pub(super) fn check(self, key: Key) -> Check {
+        let Self { limit, window } = self;
+        Check { key, limit, window }
+    }
+}
+
 /// The part of a check that is out of its range, and the range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum CheckError {

@@ -1,6 +1,7 @@
 //! A limiter cluster within this process, for trying the load generator without one.
 
 use super::algorithm::AlgorithmKind;
+use super::check::Policy;
 use super::clock::SystemClock;
 use super::fail_mode::FailMode;
 use super::node::Node;
@@ -17,15 +18,17 @@ pub struct Demo {
 }
 
 impl Demo {
+    /// With a policy for checks that say none.
+    ///
     /// # Errors
     /// Those of [`Node::start`].
-    pub fn start() -> io::Result<Self> {
+    pub fn start(policy: Policy) -> io::Result<Self> {
         let store = AlgorithmKind::SlidingLog.in_memory(SystemClock::new());
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let nodes = (1..=NODES)
             .map(|number| {
                 let (name, store) = (format!("demo-{number}"), Arc::clone(&store));
-                Node::start(any_port, name, store, FailMode::Closed)
+                Node::start(any_port, name, store, policy, FailMode::Closed)
             })
             .collect::<io::Result<_>>()?;
         Ok(Self { nodes })

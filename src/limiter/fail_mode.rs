@@ -6,10 +6,10 @@ use thiserror::Error;
 /// Either answer is wrong for somebody: which harm is the smaller one, only the operator knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FailMode {
-    /// A 503: nothing passes that was not counted.
+    /// An error: nothing passes that was not counted.
     #[default]
     Closed,
-    /// A 200, marked: a failed store blocks nobody.
+    /// Allowed, and marked: a failed store blocks nobody.
     Open,
 }
 

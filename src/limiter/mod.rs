@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`check`] | what is asked and answered: [`Check`], [`Decision`] |
+//! | [`check`] | what is asked and answered: [`Check`], [`Policy`], [`Decision`] |
 //! | [`clock`] | time as a value: [`Timestamp`], [`Micros`], and the [`Clock`]s that read it |
 //! | [`algorithm`] | the algorithms: pure functions of a key's state and the time, one file each |
 //! | [`store`] | where the keys' states live: the [`Store`] trait and its implementations, one file each |
@@ -27,10 +27,10 @@ mod outage;
 pub mod store;
 
 pub use algorithm::{Algorithm, AlgorithmKind};
-pub use check::{Check, CheckError, Decision, Key, Limit, Window};
+pub use check::{Check, CheckError, Decision, Key, Limit, Policy, Window};
 pub use clock::{Clock, ManualClock, Micros, SystemClock, Timestamp};
 pub use demo::Demo;
 pub use fail_mode::FailMode;
-pub use http::CHECK_PATH;
+pub use http::answerable_presets;
 pub use node::{Node, check_health};
 pub use store::{MemoryStore, RedisAddress, RedisStore, Store, StoreError, StoreKind};

@@ -1,5 +1,6 @@
 //! A limiter node: a store served over HTTP on one address.
 
+use super::check::Policy;
 use super::fail_mode::FailMode;
 use super::http::{HEALTH_PATH, Service};
 use super::store::Store;
@@ -23,7 +24,8 @@ pub struct Node {
 
 impl Node {
     /// Starts serving `store` on `addr`, and listens when this returns. Port 0 stands for any free port. The `name`
-    /// tells nodes apart in their answers; nodes that share a store share its limits.
+    /// tells nodes apart in their answers; nodes that share a store share its limits. Checks that do not say by which
+    /// limit and window they are to be decided are decided by `policy`.
     ///
     /// # Errors
     /// Those of [`serve`].
@@ -31,10 +33,11 @@ impl Node {
         addr: SocketAddr,
         name: impl Into<Arc<str>>,
         store: Arc<dyn Store>,
+        policy: Policy,
         fail_mode: FailMode,
     ) -> io::Result<Self> {
         let name = name.into();
-        let service = Arc::new(Service::new(Arc::clone(&name), store, fail_mode));
+        let service = Arc::new(Service::new(Arc::clone(&name), store, policy, fail_mode));
         let serving = Arc::clone(&service);
         let addr = serve(addr, move |request| serving.respond(request))?;
         Ok(Self {

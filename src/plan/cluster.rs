@@ -2,14 +2,14 @@
 
 use crate::cli::{self, Arguments, Options, Refusal, without_login};
 use crate::client::{Target, Trust};
-use crate::limiter;
+use crate::limiter::{self, Policy};
 use clap::parser::ValueSource;
 
 /// Where the requests go.
 #[derive(Debug)]
 pub enum Cluster {
-    /// To nodes that this process starts.
-    Demo,
+    /// To nodes that this process starts, with this policy.
+    Demo(Policy),
     /// To these nodes, of which there is at least one.
     Targets(Vec<Target>),
 }
@@ -23,8 +23,7 @@ pub(super) fn cluster(arguments: &Arguments<Options>) -> Result<Cluster, Refusal
         return Err(arguments.refuse("targets", "must not be given together with --demo"));
     }
     if *demo && !flag("targets") {
-        answerable_by_the_demo(arguments)?;
-        return Ok(Cluster::Demo);
+        return policy_of_the_demo(arguments).map(Cluster::Demo);
     }
     let targets = targets.0.iter().map(|base| {
         Target::new(base).map_err(|wrong| {
@@ -52,24 +51,32 @@ pub(super) fn trust(arguments: &Arguments<Options>) -> Result<Trust, Refusal> {
     }
 }
 
-/// The reference limiter has bounds of its own, and one path.
-fn answerable_by_the_demo(arguments: &Arguments<Options>) -> Result<(), Refusal> {
+/// The reference limiter has bounds of its own, and answers each preset's requests at that preset's path.
+fn policy_of_the_demo(arguments: &Arguments<Options>) -> Result<Policy, Refusal> {
     let cli::Requests {
+        preset,
         path,
         limit,
         window_ms,
         ..
     } = &arguments.options.requests;
+    if !limiter::answerable_presets().any(|name| name == preset.name) {
+        let names: Vec<_> = limiter::answerable_presets().collect();
+        let allowed = format!("must be one of {} with --demo", names.join(", "));
+        return Err(arguments.refuse("preset", allowed));
+    }
     if path
         .as_ref()
-        .is_some_and(|path| path.typed() != limiter::CHECK_PATH)
+        .is_some_and(|path| path.typed() != preset.path)
     {
-        let allowed = format!("must be {} with --demo", limiter::CHECK_PATH);
+        let allowed = format!("must be {} with --demo", preset.path);
         return Err(arguments.refuse("path", allowed));
     }
     let with_demo = |error| format!("with --demo, {error}");
-    limiter::Limit::new(*limit).map_err(|e| arguments.refuse("limit", with_demo(e)))?;
-    limiter::Window::from_millis(*window_ms)
-        .map_err(|e| arguments.refuse("window_ms", with_demo(e)))?;
-    Ok(())
+    Ok(Policy {
+        limit: limiter::Limit::new(*limit)
+            .map_err(|error| arguments.refuse("limit", with_demo(error)))?,
+        window: limiter::Window::from_millis(*window_ms)
+            .map_err(|error| arguments.refuse("window_ms", with_demo(error)))?,
+    })
 }

@@ -92,7 +92,7 @@ const SHOWN: usize = 2_000;
 fn write_first_request(out: &mut String, plan: &Plan) -> fmt::Result {
     let node = [Target::new("http://demo-1").expect("a URL")];
     let targets = match &plan.cluster {
-        Cluster::Demo => &node[..],
+        Cluster::Demo(_) => &node[..],
         Cluster::Targets(targets) => targets,
     };
     let request = plan.outgoing(targets).show(0, 0, plan.dealer().deal(0));
