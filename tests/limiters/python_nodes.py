@@ -10,7 +10,7 @@ moving-window  At most the limit in any time as long as the window: the request 
 
 The traffic that is told apart by: two requests of each key, a pause until shortly before the window's end, then more
 than the limit on both sides of it. Fixed windows admit the limit before that end and again after it. A moving one
-admits it once, and two more in the place of the first two, which have left it."""
+admits it once, and two more in the place of the first two, which have left it. That bears a delay of a second."""
 
 import collections
 import contextlib
