@@ -29,9 +29,6 @@ use serde_json::value::RawValue;
 use std::collections::HashMap;
 use thiserror::Error;
 
-/// Where checks are posted to.
-pub const CHECK_PATH: &str = "/check";
-
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
@@ -39,7 +36,7 @@ pub(super) struct Question(Check);
 
 impl Shape for Question {
     const PRESET: &'static str = "check";
-    const PATH: &'static str = CHECK_PATH;
+    const PATH: &'static str = "/check";
 
     fn read(asked: &Asked<'_>) -> Result<Self, Box<Response<Body>>> {
         match parse(asked.body) {

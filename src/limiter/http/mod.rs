@@ -36,8 +36,6 @@ mod limitador;
 mod proto3;
 mod throttlecrab;
 
-pub use check::CHECK_PATH;
-
 use super::check::{Check, Decision, Key, Policy, Window};
 use super::fail_mode::FailMode;
 use super::metrics::MeteredStore;
