@@ -101,7 +101,7 @@ fn statuses_and_ranges_of_them_count_as_they_are_told_to() {
         ),
         (&["--allowed=100-999", "--blocked=400-499"], 8, 2, &[]),
         (
-            &["--allowed=200 and 201", "--blocked=700"],
+            &["--allowed=200-204 and 201-203", "--blocked=700"],
             0,
             0,
             &[("status_5xx", 3), ("status_other", 7)],
@@ -374,7 +374,7 @@ fn hostile_json_is_no_verdict_and_no_harm() {
         json(&r#"{"ok":"#.repeat(10_000)),
         json("{\"ok\":true,\"\\ud800\":1}"),
         json("{\"ok\":tru"),
-        answer("200", "", "\u{feff}{\"ok\":true}"),
+        answer("200", "", "{\u{feff}\"ok\":true}"),
         b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"ok\":true,\"\xff\":1}".to_vec(),
     ];
     let (server, launch) = run(&answers, OPEN);

@@ -149,7 +149,7 @@ fn presets_are_listed_and_each_is_shown() {
         assert_eq!(shown, presets::details(preset));
     }
     let finished = loadgen("presets haproxy").finish();
-    assert_refused(&finished, &["haproxy", "check, envoy, limitador"]);
+    assert_refused(&finished, &["NAME", "'haproxy'", "check, envoy, limitador"]);
 }
 
 #[cfg(target_os = "linux")]

@@ -249,6 +249,24 @@ fn what_a_preset_is_shown_as_does_the_same() {
 }
 
 #[test]
+fn what_a_preset_is_shown_as_can_be_tried_on_the_demo() {
+    let answerable = presets::ALL
+        .into_iter()
+        .filter(|preset| preset.name != "nginx");
+    at_once(answerable, |preset| {
+        let details = presets::details(preset);
+        let command = details.split("\n\n").nth(1).expect("a command");
+        let words = shlex::split(&command.replace("\\\n", "")).expect("balanced quotes");
+        let demo =
+            format!("--demo --rps 20 --duration 0.5 --keys 2 --limit {LIMIT} --window-ms 60000");
+        let launch = words[1..]
+            .iter()
+            .fold(loadgen(demo), |launch, word| launch.arg(word));
+        assert_limited(preset, &launch.report());
+    });
+}
+
+#[test]
 fn what_a_limiter_does_not_take_is_failed() {
     at_once(presets::ALL, |preset| {
         let server = stand_in(preset);

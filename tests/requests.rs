@@ -308,6 +308,75 @@ fn a_window_that_is_no_whole_seconds_is_not_sent_as_such() {
     );
 }
 
+#[test]
+fn what_is_filled_in_may_not_make_a_part_longer_than_any_server_takes() {
+    let prefix = format!("--key-prefix={}", "é".repeat(124));
+    let launch = || loadgen("--demo").arg(&prefix);
+    let path = format!("--path=/check?k={}", "{key}".repeat(88));
+    assert_refused(launch().arg(&path), &["--path", "at most 32768 bytes"]);
+    let header = format!("--header=X-Key: {}", "{key}".repeat(150));
+    assert_refused(launch().arg(&header), &["--header", "at most 32768 bytes"]);
+    let many = (0..1_001).fold(loadgen("--demo"), |launch, n| {
+        launch.arg(&format!("--header=X-{n}: 1"))
+    });
+    assert_refused(many, &["--header", "at most 1000 headers"]);
+    let hosts = loadgen("--demo")
+        .arg("--header=Host: a")
+        .arg("--header=Host: b");
+    assert_refused(hosts, &["--header", "one Host"]);
+}
+
+#[test]
+fn the_longest_request_that_is_taken_is_sent() {
+    let prefix = format!("--key-prefix={}", "é".repeat(124));
+    let path = format!("--path=/check?k={}", "{key}".repeat(40));
+    let header = format!("--header=X-Key: {}", "{key}".repeat(120));
+    for request in requests(3, &[&prefix, &path, &header]) {
+        let key = request.key();
+        assert_eq!(request.header("X-Key"), key.repeat(120));
+        let decoded = percent_encoding::percent_decode_str(&request.path)
+            .decode_utf8()
+            .unwrap();
+        assert_eq!(decoded, format!("/check?k={}", key.repeat(40)));
+    }
+}
+
+#[test]
+fn values_of_one_header_stay_in_order() {
+    for request in requests(
+        2,
+        &["--header=X: {seq}", "--header=X: a", "--header=X: {key}"],
+    ) {
+        let [sequence, a, key] = request.header_values("X")[..] else {
+            panic!("{request:?}");
+        };
+        assert!(sequence.parse::<u64>().is_ok(), "{sequence}");
+        assert_eq!((a, key), ("a", &*request.key()));
+    }
+}
+
+#[test]
+fn an_option_that_does_not_count_is_not_read() {
+    let server = allowing();
+    let launch = in_order(&server, 1)
+        .env("KEYS_FILE", "no/such/file")
+        .env("BODY_FILE", "no/such/file");
+    launch
+        .arg("--keys=3")
+        .arg("--body={\"key\":\"{key}\"}")
+        .report();
+    assert!(server.requests()[0].key().starts_with("loadgen-"));
+}
+
+#[test]
+fn marks_of_utf_8_are_no_part_of_a_file() {
+    let keys = file("marked-keys.txt", "\u{feff}alice\n");
+    let body = file("marked-body.json", "\u{feff}{\"key\":\"{key}\"}");
+    for request in requests(2, &["--keys-file", path(&keys), "--body-file", path(&body)]) {
+        assert_eq!(request.text(), r#"{"key":"alice"}"#);
+    }
+}
+
 // The keys.
 
 fn keys_of(requests: &[Request]) -> BTreeMap<String, usize> {

@@ -101,9 +101,17 @@ pub enum Refusal {
     Wrong(String),
 }
 
+/// As much of a value as a refusal repeats, in characters.
+const SHOWN: usize = 300;
+
 impl Refusal {
     fn wrong(name: &str, value: &str, allowed: &str) -> Self {
-        Self::line(&format!("{name} '{}': {allowed}", without_login(value)))
+        let shown = without_login(value);
+        let (shown, cut) = match shown.char_indices().nth(SHOWN) {
+            Some((end, _)) => (&shown[..end], "…"),
+            None => (&*shown, ""),
+        };
+        Self::line(&format!("{name} '{shown}{cut}': {allowed}"))
     }
 
     fn line(text: &str) -> Self {
@@ -163,7 +171,10 @@ fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]) -> Refusa
     {
         let flag = argument.split(' ').next().unwrap_or_default();
         let reason = std::error::Error::source(error).map(ToString::to_string);
-        let name = if was_typed(flag, typed) {
+        let name = if !flag.starts_with("--") {
+            // An argument without a flag has no variable either.
+            flag.trim_matches(['[', ']', '<', '>']).to_owned()
+        } else if was_typed(flag, typed) {
             flag.to_owned()
         } else {
             variable(command, &flag.trim_start_matches('-').replace('-', "_"))
@@ -253,6 +264,8 @@ mod tests {
             ("http://h", "http://h"),
             ("/etc/me@h.pem", "/etc/me@h.pem"),
             ("two\nlines", "two\\nlines"),
+            (&"x".repeat(300), &"x".repeat(300)),
+            (&"é".repeat(301), &("é".repeat(300) + "…")),
         ] {
             let line = Refusal::wrong("--x", value, "must be redis://user:password@host");
             let expected = format!("--x '{shown}': must be redis://user:password@host");

@@ -1,13 +1,10 @@
 //! Whom the requests are for.
 
 use super::values::whole;
-use crate::keys::{DEFAULT_PREFIX, Distribution, KeyList, MAX_KEYS};
+use crate::keys::{DEFAULT_PREFIX, Distribution, MAX_KEYS};
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use std::ffi::OsStr;
-use std::fs::File;
-use std::io::BufReader;
-use std::sync::Arc;
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Keys")]
@@ -31,8 +28,8 @@ pub struct Keys {
 
     /// A file with the keys, one a line, in the order of their ranks, in the place of random ones
     #[arg(long, env, hide_env_values = true, value_name = "FILE",
-          value_parser = OsStringValueParser::new().try_map(|file| key_list(&file)))]
-    pub keys_file: Option<Arc<KeyList>>,
+          value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub keys_file: Option<PathBuf>,
 }
 
 impl Keys {
@@ -58,15 +55,6 @@ fn prefix(text: &str) -> Result<String, String> {
     valid
         .then(|| text.to_owned())
         .ok_or_else(|| format!("must be at most {MAX_PREFIX} bytes of text in one line"))
-}
-
-fn key_list(file: &OsStr) -> Result<Arc<KeyList>, String> {
-    let list = File::open(file)
-        .map_err(Into::into)
-        .and_then(|file| KeyList::read(BufReader::with_capacity(1 << 16, file)));
-    list.map(Arc::new).map_err(|why| {
-        format!("must be a file with 1 to {MAX_KEYS} different keys, one a line; {why}")
-    })
 }
 
 #[cfg(test)]

@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
                 break Some(1);
             }
             self.at += 1;
-            if own.is_none() {
+            if own.is_none() && self.next().kind != Kind::End {
                 let why = "without 'for TIME' it lasts for ever, so nothing may come after it";
                 return Err(wrong(column, why));
             }

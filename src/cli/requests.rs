@@ -6,9 +6,7 @@ use crate::request::Template;
 use crate::request::parts::{self, HeaderLine};
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read};
+use std::path::PathBuf;
 use ureq::http::Method;
 
 #[derive(Debug, Args)]
@@ -33,8 +31,8 @@ pub struct Requests {
     /// A header, in the place of the preset's of that name; `Name:` sends none. May be repeated; the
     /// variable has one a line
     #[arg(long = "header", env = "HEADERS", hide_env_values = true, value_name = "NAME: VALUE",
-          value_parser = parts::header_line, value_delimiter = '\n')]
-    pub header: Vec<HeaderLine>,
+          value_parser = header_lines)]
+    pub header: Vec<HeaderLines>,
 
     /// The body, in the place of the preset's; empty for none
     #[arg(long, env, hide_env_values = true, value_name = "TEXT", value_parser = parts::body,
@@ -43,8 +41,8 @@ pub struct Requests {
 
     /// A file with the body
     #[arg(long, env, hide_env_values = true, value_name = "FILE",
-          value_parser = OsStringValueParser::new().try_map(|file| body_file(&file)))]
-    pub body_file: Option<Template>,
+          value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub body_file: Option<PathBuf>,
 
     /// The limit sent in each check
     #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = limit,
@@ -72,21 +70,10 @@ fn window(text: &str) -> Result<u64, String> {
     whole(text, 1..=1_000_000_000_000)
 }
 
-/// In bytes. Every worker may hold one.
-const MAX_BODY: u64 = 1024 * 1024;
+/// What one value holds: a variable's may have several.
+#[derive(Debug, Clone)]
+pub struct HeaderLines(pub Vec<HeaderLine>);
 
-fn body_file(file: &OsStr) -> Result<Template, String> {
-    let read = || -> io::Result<String> {
-        let mut text = String::new();
-        File::open(file)?
-            .take(MAX_BODY + 1)
-            .read_to_string(&mut text)?;
-        match text.len() as u64 > MAX_BODY {
-            true => Err(io::ErrorKind::FileTooLarge.into()),
-            false => Ok(text),
-        }
-    };
-    let form = format!("must be a file with text of at most {MAX_BODY} bytes");
-    let text = read().map_err(|error| format!("{form}; {error}"))?;
-    parts::body(&text).map_err(|error| format!("{form}; {error}"))
+fn header_lines(text: &str) -> Result<HeaderLines, String> {
+    parts::header_lines(text).map(HeaderLines)
 }

@@ -22,7 +22,7 @@ mod trust;
 pub use answers::{Answers, Rule, Rules, SyntaxError};
 pub use exchange::Connecting;
 pub use outcome::{FailureKind, Outcome};
-pub use outgoing::Outgoing;
+pub use outgoing::{MAX_FILLED, Outgoing};
 pub use resolver::Resolver;
 pub use target::Target;
 pub use trust::{Authorities, Trust};

@@ -6,6 +6,10 @@ use crate::request::{Compiled, Text, Values};
 use ureq::http::uri::{PathAndQuery, Uri};
 use ureq::http::{HeaderName, HeaderValue, Method, Request, header};
 
+/// The longest path or header, in bytes: more than any common server takes. The library that reads paths takes 65,534,
+/// with the target's own.
+pub const MAX_FILLED: usize = 32_768;
+
 /// Makes the requests of a run, each from its target, sequence number and key.
 #[derive(Debug)]
 pub struct Outgoing {
@@ -14,7 +18,8 @@ pub struct Outgoing {
     seed: u64,
     /// By target.
     heads: Vec<Head>,
-    /// Those of the form that differ from request to request.
+    /// Those of the form whose names have a value that differs from request to request: the order of values of one name
+    /// means something.
     headers: Vec<(HeaderName, Text)>,
     /// Whether a request has a body, be it an empty one, and is to say how long it is.
     sized: Sized,
@@ -65,10 +70,8 @@ impl Outgoing {
         let heads = targets
             .iter()
             .map(|target| Head::new(target, &form, body_len.flatten()));
-        let varying = form
-            .headers
-            .iter()
-            .filter(|(_, value)| value.constant().is_none());
+        let headers = form.headers.iter();
+        let varying = headers.filter(|(name, _)| varies(&form, name));
         Outgoing {
             heads: heads.collect(),
             headers: varying.cloned().collect(),
@@ -89,6 +92,20 @@ impl Outgoing {
             name.as_str().len() + value.longest(&self.keys, base) + ": \r\n".len()
         });
         headers.max().unwrap_or(0).max(first)
+    }
+
+    /// The part that may be longer than [`MAX_FILLED`], with what is filled in: its name, and how long it may be, in bytes.
+    pub fn too_long(&self) -> Option<(&'static str, usize)> {
+        let bases = self.heads.iter().map(|head| head.base.len());
+        let base = bases.max().unwrap_or(0);
+        let longest = |text: &Text| text.longest(&self.keys, base);
+        let headers = self
+            .form
+            .headers
+            .iter()
+            .map(|(_, value)| ("header", longest(value)));
+        let mut parts = headers.chain([("path", longest(&self.form.path))]);
+        parts.find(|(_, longest)| *longest > MAX_FILLED)
     }
 
     /// A request as it leaves, but for its version.
@@ -151,6 +168,12 @@ impl Outgoing {
     }
 }
 
+fn varies(form: &Compiled, name: &HeaderName) -> bool {
+    let headers = form.headers.iter();
+    let mut of_name = headers.filter(|(other, _)| other == name);
+    of_name.any(|(_, value)| value.constant().is_none())
+}
+
 /// The same URI with another path.
 fn with_path(uri: &Uri, path: &[u8]) -> Uri {
     let mut parts = uri.clone().into_parts();
@@ -176,7 +199,7 @@ impl Head {
             headers.append(header::HOST, host);
         }
         for (name, value) in &form.headers {
-            if let Some(value) = value.constant() {
+            if let Some(value) = value.constant().filter(|_| !varies(form, name)) {
                 let value = HeaderValue::from_bytes(value).expect("read as a header's value");
                 headers.append(name, value);
             }
@@ -244,13 +267,13 @@ mod tests {
         let outgoing = outgoing(&form, &keys, &["http://h:1/base/", "https://[::1]"]);
         assert_eq!(
             outgoing.show(0, 9, KeyId(0)),
-            "PUT /base/v1/a%2Fb?n=9\nhost: h:1\ncontent-type: application/json\nx-of: 100\n\
-             x-of: http://h:1/base\ncontent-length: 17\n\n{\"k\":\"a/b\",\"s\":9}"
+            "PUT /base/v1/a%2Fb?n=9\nhost: h:1\ncontent-type: application/json\nx-of: http://h:1/base\n\
+             x-of: 100\ncontent-length: 17\n\n{\"k\":\"a/b\",\"s\":9}"
         );
         assert_eq!(
             outgoing.show(1, 10, KeyId(1)),
-            "PUT /v1/%22%C3%A9%22?n=10\nhost: [::1]\ncontent-type: application/json\nx-of: 100\n\
-             x-of: https://[::1]\ncontent-length: 21\n\n{\"k\":\"\\\"é\\\"\",\"s\":10}"
+            "PUT /v1/%22%C3%A9%22?n=10\nhost: [::1]\ncontent-type: application/json\nx-of: https://[::1]\n\
+             x-of: 100\ncontent-length: 21\n\n{\"k\":\"\\\"é\\\"\",\"s\":10}"
         );
     }
 

@@ -14,12 +14,18 @@ pub struct Target {
     pub(super) port: u16,
 }
 
+/// As much as common servers take of a request's first line.
+const MAX_BASE: usize = 8_000;
+
 impl Target {
     /// `base` is an http or https URL, to which requests' paths are appended. The error says what is
     /// wrong with it.
     pub fn new(base: &str) -> Result<Target, String> {
         // The URL standard repairs what follows (http:node, http:///node, "no\tde"); a typing
         // error should rather be told.
+        if base.len() > MAX_BASE {
+            return Err(format!("is longer than {MAX_BASE} bytes"));
+        }
         if base.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
             return Err("contains a space, control character or backslash".to_owned());
         }
@@ -102,6 +108,7 @@ mod tests {
             "http://node:99999",
             "http://node:0",
             "http://no de",
+            &format!("http://node/{}", "a".repeat(MAX_BASE)),
         ] {
             assert!(Target::new(bad).is_err(), "{bad}");
         }

@@ -1,5 +1,5 @@
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 
 /// Keys as they are listed in a text, one a line: 4 bytes of memory each, beside their own.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum KeyListError {
     Unreadable(#[from] io::Error),
     #[error("it has no keys")]
     Empty,
+    #[error("line {line} is not UTF-8")]
+    NotUtf8 { line: usize },
     #[error("line {line} has more than {} bytes", KeyList::MAX_KEY)]
     TooLong { line: usize },
     #[error("line {line} has a control character")]
@@ -33,14 +35,16 @@ pub enum KeyListError {
 impl KeyList {
     /// In bytes.
     pub const MAX_KEY: usize = 1_024;
+    /// With the blanks around it, in bytes.
+    const MAX_LINE: usize = 4 * Self::MAX_KEY;
     /// In bytes.
     pub const MAX_TEXT: u64 = 1 << 30;
 
     /// Blanks around a key are not part of it, and lines without one are passed over.
     ///
     /// # Errors
-    /// There are no keys or too many, two are alike, one is too long or has a control character, or the text can't be
-    /// read or is not UTF-8.
+    /// There are no keys or too many, two are alike, one is too long, not UTF-8 or has a control character, or the text
+    /// can't be read.
     pub fn read(text: impl BufRead) -> Result<KeyList, KeyListError> {
         Self::read_up_to(Self::MAX_TEXT, text)
     }
@@ -53,12 +57,22 @@ impl KeyList {
             longest: 0,
         };
         let mut passed_over = PassedOver::default();
-        let mut read = String::new();
+        let mut read = Vec::new();
         for line in 1.. {
             read.clear();
-            if text.read_line(&mut read)? == 0 {
+            let within = Self::MAX_LINE as u64;
+            if text.by_ref().take(within).read_until(b'\n', &mut read)? == 0 {
                 break;
             }
+            if read.len() == Self::MAX_LINE {
+                return Err(KeyListError::TooLong { line });
+            }
+            let read = std::str::from_utf8(&read).map_err(|_| KeyListError::NotUtf8 { line })?;
+            // A mark of UTF-8, as some editors put it.
+            let read = read
+                .strip_prefix('\u{feff}')
+                .filter(|_| line == 1)
+                .unwrap_or(read);
             match read.trim() {
                 "" => passed_over.add(list.len()),
                 key => list.push(key, line)?,
@@ -188,6 +202,7 @@ mod tests {
             "a\nb c\né",
             "a\nb c\né\n",
             "a\r\nb c\r\né\r\n",
+            "\u{feff}a\nb c\né",
             "\n a\n\n\tb c \n\u{2003}é\n \n",
         ] {
             assert_eq!(keys(text).unwrap(), ["a", "b c", "é"], "{text:?}");
@@ -200,7 +215,9 @@ mod tests {
         for (text, says) in [
             ("", "it has no keys"),
             (" \n\r\n", "it has no keys"),
+            ("\u{feff}\n", "it has no keys"),
             (&*format!("a\n{long}"), "line 2 has more than 1024 bytes"),
+            (&*" ".repeat(10_000), "line 1 has more than 1024 bytes"),
             ("a\n\nb\0c", "line 3 has a control character"),
             ("a\nb\nb\na", "line 3 repeats line 2"),
             ("\n\nx\n\ny\n\n x\n", "line 7 repeats line 3"),
@@ -208,7 +225,10 @@ mod tests {
             assert_eq!(keys(text).unwrap_err().to_string(), says, "{text:?}");
         }
         assert_eq!(keys(&long[1..]).unwrap(), [&long[1..]]);
-        assert!(KeyList::read(&b"\xff"[..]).is_err());
+        let error = KeyList::read(&b"a\n\xff"[..]).unwrap_err();
+        assert_eq!(error.to_string(), "line 2 is not UTF-8");
+        let endless = KeyList::read(io::BufReader::new(io::repeat(0))).unwrap_err();
+        assert!(matches!(endless, KeyListError::TooLong { line: 1 }));
         assert!(KeyList::read_up_to(4, &b"a\nb\n"[..]).is_ok());
         for more in ["a\nb\n\n", "a\nb\nc", "a\nbcd"] {
             let error = KeyList::read_up_to(4, more.as_bytes()).unwrap_err();

@@ -28,6 +28,7 @@ pub struct Keys {
     prefix: String,
     names: Names,
     unreserved: bool,
+    plain_in_json: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -78,15 +79,16 @@ impl Keys {
     }
 
     fn new(prefix: &str, names: Names) -> Self {
-        let unreserved = is_unreserved(prefix)
-            && match &names {
-                Names::Listed(list) => is_unreserved(list.text()),
-                Names::Generated(_) | Names::Fresh => true,
-            };
+        let listed = match &names {
+            Names::Listed(list) => list.text(),
+            Names::Generated(_) | Names::Fresh => "",
+        };
+        let all = |fits: fn(u8) -> bool| [prefix, listed].iter().all(|text| text.bytes().all(fits));
         Keys {
+            unreserved: all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
+            plain_in_json: all(|byte| byte >= b' ' && !b"\"\\".contains(&byte)),
             prefix: prefix.to_owned(),
             names,
-            unreserved,
         }
     }
 
@@ -143,12 +145,11 @@ impl Keys {
     pub fn are_unreserved(&self) -> bool {
         self.unreserved
     }
-}
 
-/// Of a list's text, whose lines are joined without anything between them.
-fn is_unreserved(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    /// Whether they mean themselves in a string of JSON.
+    pub fn are_plain_in_json(&self) -> bool {
+        self.plain_in_json
+    }
 }
 
 #[cfg(test)]
@@ -196,7 +197,16 @@ mod tests {
         let keys = Keys::listed(list("alice\nbob\n"), "user:");
         assert_eq!(names(&keys), ["user:alice", "user:bob"]);
         assert_eq!((keys.fixed_len(), keys.longest()), (None, 10));
-        assert!(Keys::listed(list("a\nb"), "").are_unreserved());
-        assert!(!Keys::listed(list("a\nb c"), "").are_unreserved());
+        for (text, prefix, unreserved, plain_in_json) in [
+            ("a\nb", "", true, true),
+            ("a\nb c", "", false, true),
+            ("é@x", "user:", false, true),
+            ("a\nb\\", "", false, false),
+            ("a", "\"", false, false),
+        ] {
+            let keys = Keys::listed(list(text), prefix);
+            let plain = (keys.are_unreserved(), keys.are_plain_in_json());
+            assert_eq!(plain, (unreserved, plain_in_json), "{prefix}{text}");
+        }
     }
 }

@@ -48,7 +48,7 @@ impl CheckError {
     }
 }
 
-/// Who is limited: any text of 1 to 256 bytes. Clones share the text.
+/// Who is limited: any text of 1 to 256 bytes, or several. Clones share the text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<str>);
 
@@ -60,6 +60,17 @@ impl Key {
             Ok(Self(text.into()))
         } else {
             Err(CheckError::Key)
+        }
+    }
+
+    /// The key of what is called by several names, of at most [`Key::MAX_BYTES`] in all: apart from the keys of all other
+    /// names, and of other kinds.
+    pub fn of_names(kind: &str, names: &[&str]) -> Result<Self, CheckError> {
+        let bytes: usize = names.iter().map(|name| name.len()).sum();
+        let text = serde_json::to_string(&(kind, names)).expect("strings are always JSON");
+        match bytes <= Self::MAX_BYTES {
+            true => Ok(Self(text.into())),
+            false => Err(CheckError::Key),
         }
     }
 

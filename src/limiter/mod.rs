@@ -31,6 +31,6 @@ pub use check::{Check, CheckError, Decision, Key, Limit, Policy, Window};
 pub use clock::{Clock, ManualClock, Micros, SystemClock, Timestamp};
 pub use demo::Demo;
 pub use fail_mode::FailMode;
-pub use http::answerable_presets;
+pub use http::{answerable_presets, check_paths};
 pub use node::{Node, check_health};
 pub use store::{MemoryStore, RedisAddress, RedisStore, Store, StoreError, StoreKind};

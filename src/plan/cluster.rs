@@ -51,7 +51,7 @@ pub(super) fn trust(arguments: &Arguments<Options>) -> Result<Trust, Refusal> {
     }
 }
 
-/// The reference limiter has bounds of its own, and answers each preset's requests at that preset's path.
+/// The reference limiter has bounds of its own, and answers what presets ask at their paths.
 fn policy_of_the_demo(arguments: &Arguments<Options>) -> Result<Policy, Refusal> {
     let cli::Requests {
         preset,
@@ -65,12 +65,17 @@ fn policy_of_the_demo(arguments: &Arguments<Options>) -> Result<Policy, Refusal>
         let allowed = format!("must be one of {} with --demo", names.join(", "));
         return Err(arguments.refuse("preset", allowed));
     }
-    if path
-        .as_ref()
-        .is_some_and(|path| path.typed() != preset.path)
-    {
-        let allowed = format!("must be {} with --demo", preset.path);
-        return Err(arguments.refuse("path", allowed));
+    if let Some(path) = path {
+        // Who asks in another preset's words says its method too.
+        let paths: Vec<_> = match arguments.is_given("method") {
+            true => limiter::check_paths().collect(),
+            false => vec![preset.path],
+        };
+        let asked = path.typed().split('?').next().unwrap_or_default();
+        if !paths.contains(&asked) {
+            let allowed = format!("must be {} with --demo", paths.join(", or "));
+            return Err(arguments.refuse("path", allowed));
+        }
     }
     let with_demo = |error| format!("with --demo, {error}");
     Ok(Policy {

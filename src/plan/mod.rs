@@ -9,7 +9,7 @@ mod traffic;
 pub use cluster::Cluster;
 
 use crate::cli::{self, Arguments, Options, Refusal};
-use crate::client::{Outgoing, Rules, Target, Trust};
+use crate::client::{MAX_FILLED, Outgoing, Rules, Target, Trust};
 use crate::keys::{Dealer, Distribution, Keys};
 use crate::request::{Constants, Form};
 use crate::schedule::{Alignment, Schedule};
@@ -67,7 +67,7 @@ impl Plan {
         let schedule = traffic::schedule(arguments)?;
         let keys = keys::keys(arguments)?;
         let (allowed, blocked) = answers::answers(arguments);
-        Ok(Plan {
+        let plan = Plan {
             cluster: cluster::cluster(arguments)?,
             alignment: traffic::alignment(arguments, &schedule)?,
             schedule,
@@ -91,7 +91,30 @@ impl Plan {
                 addr,
                 linger: generator.metrics_linger,
             }),
-        })
+        };
+        plan.check_lengths(arguments)?;
+        Ok(plan)
+    }
+
+    /// That no part of a request is too long, with the longest that may be filled in.
+    fn check_lengths(&self, arguments: &Arguments<Options>) -> Result<(), Refusal> {
+        match self.outgoing(&self.examples()).too_long() {
+            None => Ok(()),
+            Some((part, longest)) => {
+                let allowed = format!(
+                    "must be at most {MAX_FILLED} bytes with the longest that may be filled in; that is {longest}"
+                );
+                Err(arguments.refuse(part, allowed))
+            }
+        }
+    }
+
+    /// The targets, or, where those are still to be started, one like them.
+    pub fn examples(&self) -> Vec<Target> {
+        match &self.cluster {
+            Cluster::Targets(targets) => targets.clone(),
+            Cluster::Demo(_) => vec![Target::new("http://127.0.0.1:65535").expect("a URL")],
+        }
     }
 
     /// The requests of a run against `targets`.

@@ -94,8 +94,10 @@ impl Preset {
 
 const TESTED: &str = "tests read all of every preset";
 
+/// By its name, in whatever case.
 pub fn find(name: &str) -> Option<&'static Preset> {
-    ALL.into_iter().find(|preset| preset.name == name)
+    ALL.into_iter()
+        .find(|preset| preset.name.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -112,7 +114,8 @@ mod tests {
         for preset in ALL {
             assert_eq!(find(preset.name), Some(preset));
         }
-        assert_eq!(find("Envoy"), None);
+        assert_eq!(find("Envoy"), find("envoy"));
+        assert_eq!(find("envoy "), None);
         assert_eq!(ALL[0].name, "check");
     }
 

@@ -10,7 +10,7 @@ pub(super) const THROTTLECRAB: Preset = Preset {
     allowed: "200 and json /allowed = true",
     blocked: "200 and json /allowed = false",
     notes: &[
-        "Its window is in whole seconds: with --window-ms under 1000 it answers 500.",
+        "Its window is in whole seconds, so --window-ms has to be a multiple of 1000.",
         "It is a GCRA: a fresh key may send --limit requests at once and as many again, evenly, in each window. So the \
          first window holds up to twice the limit.",
         "A key that was idle for nearly a window after a request may burst to nearly twice the limit, and with --limit 1 \

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Sparkline, Widget};
 
 /// In characters, axes not counted. A column is an equal part of the time.
-pub(super) const COLUMNS: u16 = 80;
+pub(super) const COLUMNS: u16 = 64;
 const ROWS: u16 = 10;
 
 /// What one row can show of a column's height: the block elements fill a cell in eighths.
@@ -27,6 +27,7 @@ pub(super) fn plot(rates: &[f64; COLUMNS as usize], labels: &[String]) -> String
 
     let marks = [(0, highest), (ROWS / 2, highest / 2.0)];
     let marks = marks.map(|(row, rate)| (row, per_second(rate)));
+    let marks = if highest > 0.0 { &marks[..] } else { &[] };
     let margin = marks.iter().map(|(_, mark)| mark.len()).max().unwrap_or(0);
     let mut text = String::new();
     for (row, cells) in (0..).zip(buffer.content().chunks(COLUMNS.into())) {
@@ -84,16 +85,19 @@ mod tests {
         for column in 0..ALL {
             let blocks = " ▁▂▃▄▅▆▇█";
             let eighths = |line: &String| {
-                let cell = line.chars().nth("80/s ┤".chars().count() + column);
+                let cell = line.chars().nth("64/s ┤".chars().count() + column);
                 blocks
                     .chars()
                     .position(|block| cell.unwrap_or(' ') == block)
                     .unwrap()
             };
             let height: usize = lines[..ROWS.into()].iter().map(eighths).sum();
-            assert_eq!(height, column + 1);
+            let exact = (column + 1) as f64 / ALL as f64 * f64::from(ROWS) * STEPS;
+            assert_eq!(height, exact.round() as usize);
         }
-        assert!(lines[0].starts_with("80/s ┤") && lines[5].starts_with("40/s ┤"));
+        assert!(lines[0].starts_with("64/s ┤") && lines[5].starts_with("32/s ┤"));
+        let width = lines.iter().map(|line| line.chars().count()).max();
+        assert!(width.unwrap() <= 80);
     }
 
     #[test]

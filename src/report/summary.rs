@@ -192,13 +192,16 @@ fn verdict(verdict: &Verdict, interrupted: bool) -> String {
         };
         return format!("schedule kept{ended}: {late}, none dropped");
     }
-    let dropped = match dropped {
-        0 => String::new(),
-        n => format!("{n} of {scheduled} dropped, "),
+    let (dropped, remedies) = match dropped {
+        0 => (String::new(), "more --workers, or a lower rate,"),
+        n => (
+            format!("{n} of {scheduled} dropped, "),
+            "a longer --queue, more --workers, or a lower rate,",
+        ),
     };
     format!(
         "schedule not kept: {dropped}{late} of {queued} ({share:.1} %) over {tolerance} late; \
-         more --workers, or a lower --rps, may keep it"
+         {remedies} may keep it"
     )
 }
 
@@ -303,14 +306,16 @@ Summary: paced for 60.0 s, drained for 3.13 ms
             let text = summary(&results(samples, dropped), &targets());
             text.lines().last().unwrap().trim().to_owned()
         };
-        let advice = "more --workers, or a lower --rps, may keep it";
+        let advice = "more --workers, or a lower rate, may keep it";
         assert_eq!(
             last(&[late, on_time], 0),
             format!("schedule not kept: 1 of 2 (50.0 %) over 10ms late; {advice}")
         );
         assert_eq!(
             last(&[on_time], 9),
-            format!("schedule not kept: 9 of 10 dropped, 0 of 1 (0.0 %) over 10ms late; {advice}")
+            format!(
+                "schedule not kept: 9 of 10 dropped, 0 of 1 (0.0 %) over 10ms late; a longer --queue, {advice}"
+            )
         );
         let mut mostly_on_time = vec![on_time; 199];
         mostly_on_time.push(late);

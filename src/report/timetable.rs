@@ -1,7 +1,6 @@
 use super::plot::{COLUMNS, per_second, plot};
-use crate::client::Target;
-use crate::plan::{Cluster, Plan};
-use crate::schedule::{Arrivals, Nanos, Phase, Schedule};
+use crate::plan::Plan;
+use crate::schedule::{Arrivals, Nanos, Phase, Schedule, Shape};
 use std::fmt::{self, Write};
 
 /// The most phases that are listed.
@@ -68,6 +67,7 @@ fn write_timetable(out: &mut String, plan: &Plan) -> fmt::Result {
     }
     writeln!(out)?;
     write_totals(out, schedule)?;
+    write_overflow(out, plan)?;
     write_first_request(out, plan)
 }
 
@@ -75,13 +75,10 @@ fn write_totals(out: &mut String, schedule: &Schedule) -> fmt::Result {
     match (schedule.total(), schedule.end()) {
         (Some(total), Some(end)) if end > Nanos::ZERO => {
             let mean = total as f64 / end.as_secs_f64();
-            writeln!(
-                out,
-                "{total} requests in {end:#}, {} on average",
-                per_second(mean)
-            )
+            let (total, mean) = (requests(total), per_second(mean));
+            writeln!(out, "{total} in {end:#}, {mean} on average")
         }
-        (Some(total), _) => writeln!(out, "{total} requests, all at the start"),
+        (Some(total), _) => writeln!(out, "{}, all at the start", requests(total)),
         (None, _) => writeln!(out, "no end: give --duration, or stop the run"),
     }
 }
@@ -89,13 +86,39 @@ fn write_totals(out: &mut String, schedule: &Schedule) -> fmt::Result {
 /// As much of a request as is shown, in characters: all but of a long body.
 const SHOWN: usize = 2_000;
 
-fn write_first_request(out: &mut String, plan: &Plan) -> fmt::Result {
-    let node = [Target::new("http://demo-1").expect("a URL")];
-    let targets = match &plan.cluster {
-        Cluster::Demo(_) => &node[..],
-        Cluster::Targets(targets) => targets,
+/// Says so where more comes at once than the queue can hold.
+fn write_overflow(out: &mut String, plan: &Plan) -> fmt::Result {
+    let at_once = |phase: Phase| match phase.shape {
+        Shape::AtOnce(requests) => Some(requests),
+        _ => None,
     };
-    let request = plan.outgoing(targets).show(0, 0, plan.dealer().deal(0));
+    let most = plan.schedule.phases().take(MANY).filter_map(at_once).max();
+    match most.filter(|most| *most > plan.queue as u64) {
+        None => Ok(()),
+        Some(most) => writeln!(
+            out,
+            "of {most} at once, what no worker has taken yet has to wait: --queue ({}) holds less, so some may be dropped",
+            plan.queue
+        ),
+    }
+}
+
+/// All phases of any profile, before they come again.
+const MANY: usize = 10_000;
+
+fn requests(count: u64) -> String {
+    match count {
+        1 => "1 request".to_owned(),
+        count => format!("{count} requests"),
+    }
+}
+
+fn write_first_request(out: &mut String, plan: &Plan) -> fmt::Result {
+    if plan.schedule.total() == Some(0) {
+        return Ok(());
+    }
+    let targets = plan.examples();
+    let request = plan.outgoing(&targets).show(0, 0, plan.dealer().deal(0));
     writeln!(out, "\nthe first of them, to {}:\n", targets[0])?;
     let shown: String = request.chars().take(SHOWN).collect();
     for line in shown.lines() {
@@ -166,14 +189,21 @@ fn rates(schedule: &Schedule, shown: Nanos) -> [f64; COLUMNS as usize] {
 
 fn labels(shown: Nanos) -> Vec<String> {
     let quarters = [0, 1, 2, 3, 4].map(|quarter| Nanos(shown.0 / 4 * quarter));
-    let minutes = quarters.iter().all(|at| at.0.is_multiple_of(MINUTE.0));
-    let short = |at: Nanos| match at.0 > MINUTE.0 {
-        _ if minutes => format!("{at:#}"),
-        // To whole seconds.
-        true => Nanos(at.0 - at.0 % 1_000_000_000).to_string(),
-        false => at.to_string(),
+    const UNITS: [(u64, char); 3] = [(24 * 60, 'd'), (60, 'h'), (1, 'm')];
+    // One unit for all of them.
+    let whole = |(minutes, _): &&(u64, char)| {
+        quarters
+            .iter()
+            .all(|at| at.0.is_multiple_of(MINUTE.0 * minutes))
     };
-    quarters.map(short).into()
+    let unit = UNITS.iter().find(whole);
+    let label = |at: Nanos| match unit {
+        Some((minutes, unit)) if at > Nanos::ZERO => format!("{}{unit}", at.0 / MINUTE.0 / minutes),
+        // Where it is long, to a tenth of a second.
+        None if at > MINUTE => Nanos(at.0 - at.0 % 100_000_000).to_string(),
+        _ => at.to_string(),
+    };
+    quarters.map(label).into()
 }
 
 #[cfg(test)]
@@ -203,6 +233,21 @@ mod tests {
             .map(|rate| rate * width)
             .sum();
         assert!((sum - 3.0 * 142.0).abs() < 1e-6, "{sum}");
+    }
+
+    #[test]
+    fn labels_have_one_unit() {
+        for (seconds, expected) in [
+            (60, ["0s", "15s", "30s", "45s", "60s"]),
+            (120, ["0s", "30s", "60s", "90s", "120s"]),
+            (210, ["0s", "52.5s", "105s", "157.5s", "210s"]),
+            (3_600, ["0s", "15m", "30m", "45m", "60m"]),
+            (86_400, ["0s", "6h", "12h", "18h", "24h"]),
+            (864_000, ["0s", "60h", "120h", "180h", "240h"]),
+            (8 * 86_400, ["0s", "2d", "4d", "6d", "8d"]),
+        ] {
+            assert_eq!(labels(Nanos(seconds * SECOND)), expected);
+        }
     }
 
     #[test]

@@ -61,10 +61,7 @@ impl Form {
     }
 
     fn escape_in_body(&self) -> Escape {
-        let mut headers = self.headers.iter();
-        let content_type = headers.find(|(name, _)| *name == header::CONTENT_TYPE);
-        let content_type = content_type.map(|(_, value)| value.typed().to_ascii_lowercase());
-        match content_type {
+        match self.content_type().map(str::to_ascii_lowercase) {
             Some(json) if json.contains("json") => Escape::Json,
             Some(form) if form.contains("x-www-form-urlencoded") => Escape::Percent,
             _ => Escape::None,
@@ -72,27 +69,68 @@ impl Form {
     }
 
     /// Whether a body that its `Content-Type` calls JSON is that, with what placeholders stand for in the run's
-    /// first request.
+    /// first request, and with every key where one stands outside of a string.
     pub fn check_json(&self, constants: &Constants<'_>) -> Result<(), NotJson> {
-        if self.escape_in_body() != Escape::Json {
-            return Ok(());
-        }
-        let Some(body) = self.compile_body(constants) else {
+        let Some(body) = self.body.as_ref().filter(|_| self.is_json()) else {
             return Ok(());
         };
-        let values = Values::new(constants.keys, KeyId(0), 0, "http://127.0.0.1", 0);
-        let mut filled = Vec::new();
-        body.write(&values, &mut filled);
-        let read: Result<IgnoredAny, _> = serde_json::from_slice(&filled);
-        read.map(|_| ()).map_err(|error| {
-            let filled = String::from_utf8_lossy(&filled);
-            NotJson {
-                error,
-                excerpt: filled.chars().take(EXCERPT).collect(),
-                cut: filled.chars().nth(EXCERPT).is_some(),
+        let keys = constants.keys;
+        let check = |keys: &Keys, key| {
+            let constants = Constants { keys, ..*constants };
+            let body = Text::compile(body, &constants, Escape::Json);
+            let mut filled = Vec::new();
+            body.write(
+                &Values::new(keys, key, 0, "http://127.0.0.1", 0),
+                &mut filled,
+            );
+            json(&filled)
+        };
+        let first = KeyId(0);
+        check(keys, first)?;
+        // A word is JSON only within a string.
+        let word = Keys::generated(1, 0, "word");
+        if !body.has(Placeholder::Key) || check(&word, first).is_ok() {
+            return Ok(());
+        }
+        match keys.count() {
+            None => check(&word, first),
+            Some(count) => {
+                let mut all = (0..count).map(KeyId);
+                let no_json = all.find(|&key| json(keys.name(key).as_bytes()).is_err());
+                no_json.map_or(Ok(()), |key| check(keys, key))
             }
-        })
+        }
     }
+
+    /// By the media type, with a suffix such as that of `application/problem+json` (RFC 6839) or without.
+    fn is_json(&self) -> bool {
+        let media_type = self.content_type().map(|value| {
+            let end = value.find(';').unwrap_or(value.len());
+            value[..end].trim().to_ascii_lowercase()
+        });
+        let subtype = media_type
+            .as_ref()
+            .and_then(|media_type| media_type.split_once('/'));
+        subtype.is_some_and(|(_, subtype)| subtype == "json" || subtype.ends_with("+json"))
+    }
+
+    fn content_type(&self) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let content_type = headers.find(|(name, _)| *name == header::CONTENT_TYPE);
+        content_type.map(|(_, value)| value.typed())
+    }
+}
+
+fn json(text: &[u8]) -> Result<(), NotJson> {
+    let read: Result<IgnoredAny, _> = serde_json::from_slice(text);
+    read.map(|_| ()).map_err(|error| {
+        let text = String::from_utf8_lossy(text);
+        NotJson {
+            error,
+            excerpt: text.chars().take(EXCERPT).collect(),
+            cut: text.chars().nth(EXCERPT).is_some(),
+        }
+    })
 }
 
 /// How many characters of a body are shown that should be JSON.
@@ -231,8 +269,20 @@ mod tests {
         let wrong = checked(json, r#"{"key":{key}}"#, &listed("user-1"));
         let says = r#"expected value at line 1 column 8, of {"key":user-1}"#;
         assert_eq!(wrong, Err(says.to_owned()));
-        assert_eq!(checked(json, r#"{"key":{key}}"#, &listed("17")), Ok(()));
+        let unquoted = r#"{"key":{key}}"#;
+        assert_eq!(checked(json, unquoted, &listed("17\n-1.5\nnull")), Ok(()));
+        let says = r#"expected value at line 1 column 8, of {"key":abc}"#;
+        assert_eq!(
+            checked(json, unquoted, &listed("17\nabc")),
+            Err(says.to_owned())
+        );
+        assert!(checked(json, unquoted, &Keys::fresh("")).is_err());
+        assert!(checked(json, unquoted, &Keys::generated(1_000, 1, "")).is_err());
         assert_eq!(checked(None, "{", &generated), Ok(()));
+        let lines = Some("application/x-ndjson");
+        assert_eq!(checked(lines, "{}\n{}", &generated), Ok(()));
+        let other = Some("application/problem+JSON; charset=utf-8");
+        assert!(checked(other, "{}\n{}", &generated).is_err());
         let long = checked(json, &"x".repeat(300), &generated).unwrap_err();
         assert!(long.ends_with(&format!("{}…", "x".repeat(200))), "{long}");
     }

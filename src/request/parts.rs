@@ -43,28 +43,46 @@ const OURS: [HeaderName; 6] = [
     header::UPGRADE,
 ];
 
+/// One a line; lines without one are passed over.
+pub fn header_lines(text: &str) -> Result<Vec<HeaderLine>, String> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let headers: Vec<_> = lines.map(header_line).collect::<Result<_, _>>()?;
+    match headers.is_empty() {
+        true => Err(header_form()),
+        false => Ok(headers),
+    }
+}
+
+fn header_form() -> String {
+    format!("must be `Name: value`, the value at most {MAX_LINE} characters")
+}
+
 pub fn header_line(text: &str) -> Result<HeaderLine, String> {
-    let form = || format!("must be `Name: value`, the value at most {MAX_LINE} characters");
-    let (name, value) = text.split_once(':').ok_or_else(form)?;
-    let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| form())?;
+    let (name, value) = text.split_once(':').ok_or_else(header_form)?;
+    let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| header_form())?;
     if OURS.contains(&name) {
         return Err(format!(
             "must not be {name}, which is as the request is sent"
         ));
     }
     let value = value.trim();
-    if name == header::HOST && value.is_empty() {
-        return Err("must not be without a host, which every request needs".to_owned());
+    let template = template(value, header_form)?;
+    if name == header::HOST && (value.is_empty() || !template.text_is(is_in_host)) {
+        return Err("must have a host, such as example.com:8080, in its Host".to_owned());
     }
-    let template = template(value, form)?;
     let sendable = |c: char| c == '\t' || !c.is_control();
     if !template.text_is(sendable) || value.len() > MAX_LINE {
-        return Err(form());
+        return Err(header_form());
     }
     Ok(HeaderLine {
         name,
         value: (!template.is_empty()).then_some(template),
     })
+}
+
+/// Whether a host and port may have it ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986), section 3.2).
+fn is_in_host(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-._~%!$&'()*+,;=:[]".contains(c)
 }
 
 pub fn body(text: &str) -> Result<Template, String> {
@@ -132,6 +150,8 @@ mod tests {
             "Content-Length: 1",
             "transfer-encoding:",
             "Host:",
+            "Host: a b",
+            "Host: http://a",
             "Expect: 100-continue",
         ] {
             assert!(header_line(bad).is_err(), "{bad}");
@@ -139,6 +159,20 @@ mod tests {
         let long = "x".repeat(MAX_LINE);
         assert!(header_line(&format!("a: {long}")).is_ok());
         assert!(header_line(&format!("a: {long}x")).is_err());
+    }
+
+    #[test]
+    fn headers_are_lines() {
+        let names = |text: &str| {
+            let lines = header_lines(text)?;
+            Ok(lines.iter().map(|line| line.name.to_string()).collect())
+        };
+        let ab = Ok::<Vec<_>, String>(vec!["a".to_owned(), "b".to_owned()]);
+        for text in ["A: 1\nB: 2", "A: 1\r\nB: 2\n", "\n\nA: 1\n \nB:\n"] {
+            assert_eq!(names(text), ab, "{text:?}");
+        }
+        assert_eq!(names(" \n"), Err(header_form()));
+        assert_eq!(names("A: 1\nB"), Err(header_form()));
     }
 
     #[test]

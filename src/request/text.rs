@@ -43,8 +43,12 @@ impl Text {
             bytes: Vec::new(),
             slots: Vec::new(),
         };
-        let plain = escape == Escape::None || constants.keys.are_unreserved();
-        let key_escape = if plain { Escape::None } else { escape };
+        let keys = constants.keys;
+        let key_escape = match escape {
+            Escape::Json if keys.are_plain_in_json() => Escape::None,
+            Escape::Percent if keys.are_unreserved() => Escape::None,
+            other => other,
+        };
         for piece in &template.pieces {
             let placeholder = match piece {
                 Piece::Text(literal) => {

@@ -27,7 +27,7 @@ impl HeaderCondition {
             if let Some(quoted) = reader.quoted()? {
                 return Ok(quoted);
             }
-            match reader.bare() {
+            match reader.bare_value()? {
                 "" => Err(reader.error_at(reader.place(), "a value is missing")),
                 bare => Ok(bare.to_owned()),
             }

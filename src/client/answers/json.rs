@@ -46,7 +46,7 @@ impl Scalar {
             return Ok(Scalar::Text(quoted));
         }
         let place = reader.place();
-        let bare = reader.bare();
+        let bare = reader.bare_value()?;
         Scalar::parse(bare).map_err(|what| reader.error_at(place, what))
     }
 

@@ -22,10 +22,9 @@ impl KeptBody {
         }
     }
 
-    /// `None` where it was too long, or is not UTF-8, which JSON always is.
-    pub fn text(&self) -> Option<&str> {
-        let text = std::str::from_utf8(&self.bytes).ok();
-        text.filter(|_| !self.too_long)
+    /// `None` where it was too long to be looked into.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        (!self.too_long).then_some(&self.bytes)
     }
 }
 
@@ -39,14 +38,14 @@ mod tests {
         for part in [MOST / 2, MOST - MOST / 2] {
             kept.push("x".repeat(part).as_bytes());
         }
-        assert_eq!(kept.text().map(str::len), Some(65_536));
+        assert_eq!(kept.bytes().map(<[u8]>::len), Some(65_536));
         kept.push(b"");
-        assert!(kept.text().is_some());
+        assert!(kept.bytes().is_some());
         kept.push(b"x");
         kept.push(b"");
-        assert_eq!(kept.text(), None);
+        assert_eq!(kept.bytes(), None);
         kept.clear();
         kept.push(b"{}");
-        assert_eq!(kept.text(), Some("{}"));
+        assert_eq!(kept.bytes(), Some(&b"{}"[..]));
     }
 }

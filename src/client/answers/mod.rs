@@ -138,17 +138,20 @@ impl Answers {
 impl Undecided<'_> {
     /// The outcome of the answer with this body.
     pub(super) fn by_body(&self, body: &KeptBody) -> Outcome {
-        let text = body.text();
         let clauses = self
             .clauses
             .iter()
             .map(|&place| &self.answers.clauses[place]);
-        let mut holding = clauses.filter(|clause| {
-            clause.headers_hold(self.headers)
-                && (clause.json.is_empty() || text.is_some_and(|text| clause.json_holds(text)))
-        });
-        let first = holding.next();
-        first.map_or(turned_down(self.status), |clause| clause.meaning)
+        for clause in clauses.filter(|clause| clause.headers_hold(self.headers)) {
+            match body.bytes() {
+                _ if clause.json.is_empty() => return clause.meaning,
+                Some(body) if clause.json_holds(body) => return clause.meaning,
+                // It may be blocked, so it is not allowed.
+                None if clause.meaning == Outcome::Blocked => break,
+                _ => {}
+            }
+        }
+        turned_down(self.status)
     }
 }
 
@@ -186,8 +189,12 @@ impl Clause {
         self.headers.iter().all(|header| header.holds(headers))
     }
 
-    fn json_holds(&self, text: &str) -> bool {
-        self.json.iter().all(|json| json.holds(text))
+    /// What is not UTF-8 is not JSON either. A mark of it is passed over, as
+    /// [RFC 8259](https://www.rfc-editor.org/rfc/rfc8259), section 8.1, permits.
+    fn json_holds(&self, body: &[u8]) -> bool {
+        let text = std::str::from_utf8(body).ok();
+        let text = text.map(|text| text.strip_prefix('\u{feff}').unwrap_or(text));
+        text.is_some_and(|text| self.json.iter().all(|json| json.holds(text)))
     }
 }
 
@@ -264,6 +271,19 @@ mod tests {
         );
         assert_eq!(outcome(&by_body, 200, &none, "{}"), Outcome::Allowed);
         assert_eq!(outcome(&by_body, 200, &none, "{"), Outcome::Allowed);
+        let marked = "\u{feff}{\"over\":0}";
+        assert_eq!(outcome(&by_body, 200, &none, marked), Outcome::Blocked);
+    }
+
+    #[test]
+    fn what_is_too_long_to_rule_out_that_it_is_blocked_is_not_allowed() {
+        let (none, long) = (HeaderMap::new(), " ".repeat(70_000));
+        let seen = |allowed, blocked| outcome(&answers(allowed, blocked), 200, &none, &long);
+        assert_eq!(seen("200", "json /over"), failed(FailureKind::Unmatched));
+        assert_eq!(seen("200", "json /over, 200"), Outcome::Blocked);
+        assert_eq!(seen("json /ok, 200", "429"), Outcome::Allowed);
+        assert_eq!(seen("json /ok", "429"), failed(FailureKind::Unmatched));
+        assert_eq!(seen("200", "header x and json /over"), Outcome::Allowed);
     }
 
     #[test]

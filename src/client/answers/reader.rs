@@ -64,8 +64,18 @@ impl<'a> Reader<'a> {
         self.advance(self.rest().find(ends))
     }
 
+    /// What stands behind an equals sign without quotes. A second equals sign, or another kind of quotes, would be taken
+    /// for a part of it.
+    pub fn bare_value(&mut self) -> Result<&'a str, SyntaxError> {
+        match self.next() {
+            Some('=') => Err(self.error_at(self.at, "one = is enough")),
+            Some('\'') => Err(self.error_at(self.at, "quotes are double ones, as in JSON")),
+            _ => Ok(self.bare()),
+        }
+    }
+
     /// Up to a comma or a separate word `and`, without the blanks around it.
-    pub fn bare(&mut self) -> &'a str {
+    fn bare(&mut self) -> &'a str {
         self.skip_blanks();
         let rest = self.rest();
         let text = &rest[..rest.find(',').unwrap_or(rest.len())];
@@ -108,13 +118,13 @@ impl<'a> Reader<'a> {
 /// What joins conditions.
 pub(super) const AND: &str = "and";
 
-/// Whether [`Reader::bare`] reads all of the text back.
+/// Whether [`Reader::bare_value`] reads all of the text back.
 pub(super) fn is_bare(text: &str) -> bool {
     let mut reader = Reader::new(text);
     !text.is_empty()
         && !text.starts_with('"')
         && !text.contains(char::is_control)
-        && reader.bare() == text
+        && reader.bare_value() == Ok(text)
 }
 
 /// Whether [`Reader::word`] reads all of the text back.

@@ -57,7 +57,14 @@ impl Rule {
             if reader.word() != AND {
                 return Err(reader.error_at(place, "here must be `and`, a comma, or nothing"));
             }
-            conditions.push(Condition::read(reader)?);
+            reader.skip_blanks();
+            let place = reader.place();
+            let condition = Condition::read(reader)?;
+            if conditions.iter().any(|other| other.excludes(&condition)) {
+                let what = format!("{condition} and what stands before never hold together");
+                return Err(reader.error_at(place, what));
+            }
+            conditions.push(condition);
         }
         Ok(Rule(conditions))
     }
@@ -74,6 +81,16 @@ impl Condition {
             "json" => JsonCondition::read(reader).map(Condition::Json),
             "" | AND => Err(reader.error_at(place, "a condition is missing")),
             word => Err(reader.error_at(place, format!("{word} is no condition"))),
+        }
+    }
+}
+
+impl Condition {
+    /// Whether no answer has both.
+    fn excludes(&self, other: &Condition) -> bool {
+        match (self, other) {
+            (Condition::Statuses(one), Condition::Statuses(other)) => !one.overlaps(other),
+            _ => false,
         }
     }
 }
@@ -203,7 +220,16 @@ pub(super) mod arbitrary {
     }
 
     pub fn rules() -> impl Strategy<Value = Rules> {
-        let rule = vec(condition(), 1..4).prop_map(Rule);
+        let possible = |conditions: &Vec<Condition>| {
+            let mut pairs = conditions
+                .iter()
+                .flat_map(|one| conditions.iter().map(move |other| (one, other)));
+            !pairs.any(|(one, other)| one.excludes(other))
+        };
+        let conditions = vec(condition(), 1..4);
+        let rule = conditions
+            .prop_filter("statuses that overlap", possible)
+            .prop_map(Rule);
         vec(rule, 1..4).prop_map(Rules)
     }
 }
@@ -298,6 +324,20 @@ mod tests {
             (r#"header a = "b"#, 12, "as in JSON"),
             (r#"header a = "b\x""#, 12, "as in JSON"),
             (r#"header a = "b" c"#, 16, "`and`, a comma"),
+            ("header a == b", 11, "one = is enough"),
+            ("header a = 'b'", 12, "quotes are double ones"),
+            ("json /ok == true", 11, "one = is enough"),
+            ("json /ok = 'true'", 12, "quotes are double ones"),
+            (
+                "200 and 201",
+                9,
+                "201 and what stands before never hold together",
+            ),
+            (
+                "200-299 and header x and 429",
+                26,
+                "429 and what stands before",
+            ),
             ("json", 5, "pointer is missing"),
             ("json = 1", 6, "pointer is missing"),
             ("json a", 6, "must begin with /"),

@@ -32,6 +32,10 @@ impl Statuses {
         }
     }
 
+    pub fn overlaps(&self, other: &Statuses) -> bool {
+        self.0.start() <= other.0.end() && other.0.start() <= self.0.end()
+    }
+
     pub fn contains(&self, status: u16) -> bool {
         self.0.contains(&status)
     }

@@ -282,7 +282,7 @@ mod tests {
             (
                 "uniqueKey",
                 json!("k".repeat(256)),
-                "the names that make the key must be at most 256 bytes, as JSON",
+                "the names that make the key must be at most 256 bytes in all",
             ),
         ] {
             let body = body(|request| request[field] = value);

@@ -141,8 +141,8 @@ mod tests {
         for (value, message) in [
             (&b"\xff"[..], "X-Key must be UTF-8"),
             (
-                &[b'k'; 256],
-                "the names that make the key must be at most 256 bytes, as JSON",
+                &[b'k'; 257],
+                "the names that make the key must be at most 256 bytes in all",
             ),
         ] {
             let Err(refused) = asked(value, policy(1, 1)) else {

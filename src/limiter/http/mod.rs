@@ -125,6 +125,11 @@ const ENDPOINTS: [Endpoint; 6] = [
     Endpoint::of::<kong::Question>(),
 ];
 
+/// The paths that a node answers checks at.
+pub fn check_paths() -> impl Iterator<Item = &'static str> {
+    ENDPOINTS.iter().map(|endpoint| endpoint.path)
+}
+
 /// The names of the [`presets`](crate::presets) whose requests a node answers.
 pub fn answerable_presets() -> impl Iterator<Item = &'static str> {
     ENDPOINTS.iter().map(|endpoint| endpoint.preset)
@@ -313,10 +318,9 @@ fn read_body(request: &mut Request<Body>) -> Result<Vec<u8>, Refusal> {
 
 /// The key of what a shape calls by these names, kept apart from all other names and from other shapes' keys.
 fn key<S: Shape>(names: &[&str]) -> Result<Key, String> {
-    let text = serde_json::to_string(&(S::PRESET, names)).expect("strings are always JSON");
-    Key::new(&text).map_err(|_| {
+    Key::of_names(S::PRESET, names).map_err(|_| {
         let most = Key::MAX_BYTES;
-        format!("the names that make the key must be at most {most} bytes, as JSON")
+        format!("the names that make the key must be at most {most} bytes in all")
     })
 }
 
