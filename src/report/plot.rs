@@ -59,6 +59,8 @@ fn time_axis(labels: &[String]) -> (String, String) {
 
 /// With three digits, or all of a whole number.
 pub(super) fn per_second(rate: f64) -> String {
+    // Free of the last digits of sums in floating point.
+    let rate = (rate * 1e6).round() / 1e6;
     let digits = if rate >= 100.0 || rate.fract() == 0.0 {
         0
     } else {
@@ -135,6 +137,7 @@ mod tests {
             (9.5, "9.50/s"),
             (13.333, "13.3/s"),
             (50.0, "50/s"),
+            (49.999_999_999_9, "50/s"),
             (186.2, "186/s"),
             (1e6, "1000000/s"),
         ] {
