@@ -11,8 +11,7 @@
 //! RATE    = NUMBER "/" ("s" | "m" | "h")
 //! ```
 
-use super::traffic::{MAX_RPS, MIN_RPS};
-use super::values::{MAX_DURATION, some_time, whole};
+use super::values::{MAX_DURATION, MAX_RPS, MIN_RPS, some_time, whole};
 use crate::schedule::{Count, Nanos, Piece, Ramp, Rate, Sequence, Sine, Steady};
 use std::fmt;
 use std::ops::Range;

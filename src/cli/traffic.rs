@@ -1,7 +1,7 @@
 //! When requests are due.
 
 use super::profile::profile;
-use super::values::{boolean, duration, some_time};
+use super::values::{MAX_RPS, MIN_RPS, boolean, duration, some_time};
 use crate::schedule::{Rate, Sequence};
 use clap::Args;
 use std::time::Duration;
@@ -67,12 +67,6 @@ pub enum Arrivals {
     Uniform,
     Poisson,
 }
-
-/// The highest steady rate, in requests per second.
-pub(super) const MAX_RPS: f64 = 1_000_000.0;
-
-/// The lowest steady rate: one request in eleven and a half days.
-pub(super) const MIN_RPS: f64 = 0.000_001;
 
 /// Keeps the rate of a burst within [`Rate::MAX`].
 const MAX_MULTIPLIER: f64 = 1_000.0;

@@ -1,4 +1,4 @@
-//! What options of several kinds may be: times, whole numbers, yes or no.
+//! What options of several kinds may be: times, rates, whole numbers, yes or no.
 //!
 //! Each function reads a value or returns what it may be, as the end of a sentence that begins with the option.
 
@@ -10,6 +10,12 @@ use std::time::Duration;
 
 /// Longer than anyone runs anything, and short enough that no sum of times overflows.
 pub const MAX_DURATION: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// The highest steady rate, in requests per second.
+pub(super) const MAX_RPS: f64 = 1_000_000.0;
+
+/// The lowest steady rate: one request in eleven and a half days.
+pub(super) const MIN_RPS: f64 = 0.000_001;
 
 pub fn duration(text: &str) -> Result<Duration, String> {
     time(
