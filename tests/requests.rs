@@ -490,6 +490,13 @@ fn ten_million_keys_take_as_much_memory_as_is_stated() {
         "{} bytes a key",
         (drawn - few) / KEYS
     );
+    // Listed: 4 bytes each, 8 to deal them, and their own length.
+    const LISTED: u64 = 1_000_000;
+    let lines: String = (0..LISTED).map(|n| format!("user-{n:09}\n")).collect();
+    let keys = file("many-keys.txt", &lines);
+    let listed = peak_memory(&format!("--keys-file {}", path(&keys)));
+    let each = (listed - few) / LISTED;
+    assert!(each < 14 + 14, "{each} bytes a key");
     // Drawn by rank, nothing is needed to deal them.
     let zipf = peak_memory(&format!("--keys {KEYS} --key-distribution zipf:1"));
     assert!(
