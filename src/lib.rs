@@ -2,16 +2,17 @@
 //!
 //! ```text
 //! schedule ──> pacer ──(bounded queue of tokens)──> workers ──> samples ──> reporter ──> console, /metrics
-//!  (pure)     1 thread                             100 threads, one       1 thread: histograms
-//!                                                  shared ureq::Agent
+//!  (pure)     1 thread                             100 threads, one       1 thread: histograms,
+//!                                                  shared ureq::Agent    audit
 //! ```
 //!
 //! [`cli`] and [`plan`] turn what was typed into a [`plan::Plan`]; [`engine::run`] carries it out.
 //! [`schedule`] says when each request is due, [`keys`] which key it carries, [`round_robin`] which
 //! target it goes to and [`request`] what it says: all four are pure. [`client`] makes one request, [`stats`] counts what
-//! came of them, [`report`] says so. [`limiter`] is the reference limiter that `--demo` starts;
-//! [`server`] is what its nodes and the run's metrics are served by.
+//! came of them, [`audit`] holds the limiter to its promise, [`report`] says so. [`limiter`] is the reference limiter
+//! that `--demo` starts; [`server`] is what its nodes and the run's metrics are served by.
 
+pub mod audit;
 pub mod cli;
 pub mod client;
 pub mod clock;

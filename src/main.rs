@@ -1,4 +1,5 @@
 use anyhow::Context;
+use loadgen::audit::Verdict;
 use loadgen::cli::{self, Arguments, Asked, Options, Refusal};
 use loadgen::client::Target;
 use loadgen::descriptors::raise_descriptor_limit;
@@ -6,7 +7,8 @@ use loadgen::engine::{self, RunError};
 use loadgen::limiter::Demo;
 use loadgen::plan::{Cluster, Plan};
 use loadgen::presets;
-use loadgen::report::{Console, Exporter, summary, timetable};
+use loadgen::report::{Console, Exporter, audit, summary, timetable};
+use loadgen::stats::Results;
 use loadgen::{signals, stop::Stop};
 use std::io::Write;
 use std::process::ExitCode;
@@ -17,6 +19,10 @@ use std::time::Duration;
 const BROKE: u8 = 1;
 /// It was refused: something asked for can't be.
 const REFUSED: u8 = 2;
+/// A verdict was asked for, and there is none.
+const INCONCLUSIVE: u8 = 3;
+/// The limit was not kept.
+const NOT_KEPT: u8 = 4;
 
 fn main() -> ExitCode {
     let done = match cli::parse(std::env::args_os()) {
@@ -24,8 +30,9 @@ fn main() -> ExitCode {
         Err(Refusal::Asked(text)) => tell(&text),
         Err(refusal) => Err(refusal.into()),
     };
-    let Err(error) = done else {
-        return ExitCode::SUCCESS;
+    let error = match done {
+        Ok(code) => return code,
+        Err(error) => error,
     };
     warn(format!("{error:#}"));
     let no_target = |error| matches!(error, &RunError::NoTargetResolves(_));
@@ -35,7 +42,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn carry_out(asked: Asked) -> anyhow::Result<()> {
+fn carry_out(asked: Asked) -> anyhow::Result<ExitCode> {
     match asked {
         Asked::Run(arguments) => {
             let (plan, exporter) = prepare(&arguments)?;
@@ -59,11 +66,12 @@ fn prepare(arguments: &Arguments<Options>) -> Result<(Plan, Option<Exporter>), R
     Ok((plan, exporter.transpose()?))
 }
 
-fn tell(text: &str) -> anyhow::Result<()> {
+fn tell(text: &str) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
-        .context("standard output")
+        .context("standard output")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Where standard error can't be written to, there is nobody left to tell.
@@ -71,7 +79,7 @@ fn warn(what: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "loadgen: {what}");
 }
 
-fn run(plan: &Plan, exporter: Option<Exporter>) -> anyhow::Result<()> {
+fn run(plan: &Plan, exporter: Option<Exporter>) -> anyhow::Result<ExitCode> {
     let stop = Arc::new(Stop::default());
     signals::install(stop.clone()).context("signal handlers")?;
     raise_descriptor_limit();
@@ -88,6 +96,9 @@ fn run(plan: &Plan, exporter: Option<Exporter>) -> anyhow::Result<()> {
         exporter.keep(results.snapshot(&targets))
     });
     console.print_surely(summary(&results, &targets));
+    if let Some(text) = audit(plan, &results, &targets) {
+        console.print_surely(text);
+    }
     if let Some(Ok(url)) = &kept {
         console.print_surely(format!("\nmetrics stay at {url} for {linger:?}"));
     }
@@ -102,15 +113,25 @@ fn run(plan: &Plan, exporter: Option<Exporter>) -> anyhow::Result<()> {
     if lingers {
         stop.wait(linger);
     }
-    Ok(())
+    Ok(verdict(plan, &results))
+}
+
+/// What the exit code says of an audit.
+fn verdict(plan: &Plan, results: &Results) -> ExitCode {
+    let asked = plan.audit.as_ref().is_some_and(|audit| audit.asked);
+    match results.audited() {
+        Some(Verdict::Broken) => ExitCode::from(NOT_KEPT),
+        Some(Verdict::Inconclusive(_)) if asked => ExitCode::from(INCONCLUSIVE),
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 /// The targets, and the nodes started to be them, which serve for as long as they are kept.
 fn open(cluster: &Cluster) -> anyhow::Result<(Vec<Target>, Option<Demo>)> {
     match cluster {
         Cluster::Targets(targets) => Ok((targets.clone(), None)),
-        Cluster::Demo(policy) => {
-            let demo = Demo::start(*policy).context("the demo's nodes")?;
+        Cluster::Demo { policy, limiter } => {
+            let demo = Demo::start(*policy, *limiter).context("the demo's nodes")?;
             let targets = demo
                 .addrs()
                 .into_iter()

@@ -53,6 +53,10 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("--metrics-addr", "METRICS_ADDR", ""),
     ("--metrics-linger", "METRICS_LINGER", "0"),
     ("--demo", "DEMO", "false"),
+    ("--demo-limiter", "DEMO_LIMITER", "sliding-log"),
+    ("--audit", "AUDIT", "off"),
+    ("--probe", "PROBE", "true"),
+    ("--audit-memory", "AUDIT_MEMORY", "64MiB"),
 ];
 
 /// A value that an option can't have; `says` are the words for what it may be, of which one must be there.
@@ -101,6 +105,12 @@ const DISTRIBUTION: &[&str] = &["uniform, zipf:S with S over 0 and at most 10, o
 const KEYS_FILE: &[&str] = &["file with 1 to 10000000 different keys, one a line"];
 
 const CERTIFICATES: &[&str] = &["PEM file with one or more certificates"];
+
+const LIMITERS: &[&str] = &["one of sliding-log, fixed-window, token-bucket, per-node, racy"];
+
+const PROMISES: &[&str] = &["one of sliding-window, fixed-window, token-bucket, auto, off"];
+
+const MEMORY: &[&str] = &["whole number of bytes, KiB, MiB or GiB, from 1MiB to 64GiB"];
 
 const WRONG: &[Wrong] = &[
     wrong("--targets", "", URL),
@@ -304,6 +314,22 @@ const WRONG: &[Wrong] = &[
     wrong("--metrics-linger", "-1", SPAN),
     wrong("--metrics-linger", "a while", SPAN),
     wrong("--metrics-linger", "", SPAN),
+    wrong("--demo-limiter", "", LIMITERS),
+    wrong("--demo-limiter", "leaky-bucket", LIMITERS),
+    wrong("--demo-limiter", "Racy", LIMITERS),
+    wrong("--audit", "", PROMISES),
+    wrong("--audit", "sliding", PROMISES),
+    wrong("--audit", "Auto", PROMISES),
+    wrong("--audit", "true", PROMISES),
+    wrong("--audit", "sliding-window,token-bucket", PROMISES),
+    wrong("--probe", "", BOOLEAN),
+    wrong("--probe", "perhaps", BOOLEAN),
+    wrong("--audit-memory", "", MEMORY),
+    wrong("--audit-memory", "0", MEMORY),
+    wrong("--audit-memory", "64MB", MEMORY),
+    wrong("--audit-memory", "1023KiB", MEMORY),
+    wrong("--audit-memory", "65GiB", MEMORY),
+    wrong("--audit-memory", "-1MiB", MEMORY),
 ];
 
 fn variable(flag: &str) -> &'static str {
@@ -403,8 +429,9 @@ fn a_wrong_variable_is_refused_with_its_name_its_value_and_what_it_may_be() {
 }
 
 /// Options that are unset unless they are given: their empty variables mean just that.
-const WITHOUT_DEFAULT: [&str; 12] = [
+const WITHOUT_DEFAULT: [&str; 13] = [
     "--allowed",
+    "--audit",
     "--blocked",
     "--body",
     "--body-file",
@@ -491,6 +518,52 @@ fn a_burst_as_long_as_its_interval_is_refused_whichever_of_the_two_was_given() {
 fn an_unparsable_demo_is_refused() {
     let names = vec!["DEMO".to_owned(), "perhaps".to_owned()];
     assert_refused(vec![(harmless().env("DEMO", "perhaps"), names, BOOLEAN)]);
+}
+
+#[test]
+fn a_demos_limiter_is_refused_where_there_is_no_demo_unless_its_variable_says_it() {
+    let names = || vec!["--demo-limiter".to_owned(), "racy".to_owned()];
+    let racy = |launch: Launch| launch.arg("--demo-limiter=racy");
+    let needs: &[&str] = &["needs --demo"];
+    assert_refused(vec![
+        (racy(harmless()), names(), needs),
+        (racy(harmless()).arg("--demo=no"), names(), needs),
+        (racy(harmless()).env("DEMO", "no"), names(), needs),
+        // Targets as a flag win over a demo as a variable.
+        (
+            racy(harmless())
+                .arg("--targets=http://127.0.0.1:1")
+                .env("DEMO", "yes"),
+            names(),
+            needs,
+        ),
+    ]);
+    harmless().env("DEMO_LIMITER", "racy").report();
+}
+
+#[test]
+fn what_an_audit_is_told_is_refused_where_there_is_no_audit_unless_a_variable_says_it() {
+    let refused = |launch: Launch, flag: &str, value: &str| {
+        let needs: &[&str] = &["needs --audit"];
+        let launch = launch.arg(&format!("{flag}={value}"));
+        (launch, vec![flag.to_owned(), value.to_owned()], needs)
+    };
+    assert_refused(vec![
+        refused(harmless(), "--probe", "true"),
+        refused(harmless(), "--audit-memory", "2MiB"),
+        refused(harmless().arg("--audit=off"), "--probe", "true"),
+        refused(harmless().env("AUDIT", "off"), "--audit-memory", "2MiB"),
+        refused(
+            harmless().arg("--demo").arg("--audit=off"),
+            "--audit-memory",
+            "2MiB",
+        ),
+    ]);
+    harmless().arg("--probe=no").report();
+    harmless()
+        .env("PROBE", "yes")
+        .env("AUDIT_MEMORY", "2MiB")
+        .report();
 }
 
 /// A file in the tests' own folder, and its path.
@@ -680,7 +753,7 @@ fn a_flag_wins_over_a_variable_that_is_wrong() {
 #[test]
 fn every_option_may_come_from_its_variable() {
     let server = Server::start(|_| Reply::allowed());
-    let report = loadgen("")
+    let finished = loadgen("")
         .env("TARGETS", &server.url())
         .env("RPS", "20")
         .env("DURATION", "1")
@@ -699,7 +772,14 @@ fn every_option_may_come_from_its_variable() {
         .env("KEYS", "2")
         .env("SEED", "7")
         .env("DEMO", "no")
-        .report();
+        .env("DEMO_LIMITER", "per-node")
+        .env("AUDIT", "auto")
+        .env("PROBE", "no")
+        .env("AUDIT_MEMORY", "1MiB")
+        .finish();
+    // Nothing limits, and the audit finds that out.
+    assert_eq!(finished.code(), Some(4), "{finished}");
+    let report = finished.summary();
     // 20 a second for a second, and 40 a second more for a quarter of one.
     assert_eq!(report.scheduled, 30, "{report}");
     let requests = server.requests();
@@ -846,21 +926,19 @@ fn help_shows_every_flag_with_its_variable_and_its_default() {
     assert_eq!(finished.code(), Some(0), "{finished}");
     assert_eq!(finished.stderr, "");
     let help = finished.stdout();
-    // What is said of an option reaches from its flag to the next one.
+    // What is said of an option reaches from its flag with its value to the next one's.
     let words: String = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let begin = |text: &str, flag: &str| {
+        let forms = [format!(" {flag} <"), format!(" {flag} [<")];
+        forms.iter().filter_map(|form| text.find(form)).min()
+    };
     for (flag, variable, default) in OPTIONS {
-        let start = words
-            .match_indices(flag)
-            .map(|(at, _)| at)
-            .find(|at| {
-                !words[at + flag.len()..].starts_with(|c: char| c == '-' || c.is_alphanumeric())
-            })
-            .unwrap_or_else(|| panic!("no {flag} in:\n{help}"));
+        let start = begin(&words, flag).unwrap_or_else(|| panic!("no {flag} in:\n{help}"));
         let said = &words[start..];
         let end = OPTIONS
             .iter()
             .filter(|(other, _, _)| other != flag)
-            .filter_map(|(other, _, _)| said.find(&format!(" {other} ")))
+            .filter_map(|(other, _, _)| begin(said, other))
             .min()
             .unwrap_or(said.len());
         let said = &said[..end];

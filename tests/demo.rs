@@ -53,10 +53,81 @@ fn a_demo_shows_both_outcomes_at_three_nodes() {
 #[test]
 fn the_nodes_of_a_demo_share_one_limit() {
     let finished =
-        loadgen("--demo --rps 60 --duration 1 --limit 10 --window-ms 60000 --keys 1 --workers 8")
+        loadgen("--demo --audit off --rps 60 --duration 1 --limit 10 --window-ms 60000 --keys 1 --workers 8")
             .finish();
     let report = finished.report();
     assert_eq!((report.allowed, report.blocked), (10, 50), "{report}");
+}
+
+/// How many of 200 requests of one key, in a second, a demo's limiter admits at 20 in this window; and what the heading
+/// says of it.
+fn admitted_in_a_second(limiter: &str, window_ms: u64) -> (u64, Option<String>) {
+    let finished = loadgen(
+        "--demo --audit off --rps 200 --duration 1 --burst-enabled false --keys 1 --limit 20 --workers 32",
+    )
+    .arg("--demo-limiter")
+    .arg(limiter)
+    .arg("--window-ms")
+    .arg(&window_ms.to_string())
+    .finish();
+    let report = finished.report();
+    assert_three_nodes(&finished, &report);
+    assert_eq!((report.sent, report.failed), (200, 0), "{report}");
+    let said = finished.lines_with("  limiter  ");
+    (report.allowed, said.first().map(|line| line.text.clone()))
+}
+
+const DAY_MS: u64 = 86_400_000;
+
+#[test]
+fn every_algorithm_that_the_nodes_share_admits_the_limit() {
+    let cases = [
+        ("sliding-log", None),
+        (
+            "fixed-window",
+            Some("  limiter  fixed-window, which the nodes share"),
+        ),
+        (
+            "token-bucket",
+            Some("  limiter  token-bucket, which the nodes share"),
+        ),
+    ];
+    at_once(cases, |(limiter, said)| {
+        let expected = (20, said.map(str::to_owned));
+        assert_eq!(admitted_in_a_second(limiter, DAY_MS), expected, "{limiter}");
+    });
+}
+
+#[test]
+fn a_bucket_that_the_nodes_share_gets_tokens_back() {
+    let (admitted, _) = admitted_in_a_second("token-bucket", 2_000);
+    // Ten a second, as far as the first and the last request are in time.
+    assert!((22..100).contains(&admitted), "{admitted}");
+}
+
+#[test]
+fn nodes_that_count_alone_admit_three_times_the_limit() {
+    let said = "  limiter  per-node, a sliding log of its own for each node";
+    let expected = (60, Some(said.to_owned()));
+    assert_eq!(admitted_in_a_second("per-node", DAY_MS), expected);
+}
+
+#[test]
+fn nodes_that_read_and_write_counts_apart_admit_more_than_the_limit() {
+    let (admitted, said) = admitted_in_a_second("racy", DAY_MS);
+    assert!(admitted > 20, "{admitted}");
+    let expected =
+        "  limiter  racy, a sliding log that each check reads, and writes back 70ms later";
+    assert_eq!(said.as_deref(), Some(expected));
+}
+
+#[test]
+fn nodes_that_read_and_write_counts_apart_keep_the_limit_of_requests_that_do_not_overlap() {
+    let report = loadgen(
+        "--demo --demo-limiter racy --audit off --rps 10 --duration 2 --burst-enabled false --keys 1 --limit 5 --workers 1",
+    )
+    .report();
+    assert_eq!((report.allowed, report.blocked), (5, 15), "{report}");
 }
 
 #[test]
@@ -69,6 +140,17 @@ fn a_demo_may_be_asked_for_by_variable() {
         assert_three_nodes(&finished, &report);
         assert_eq!(report.allowed, 10, "{report}");
     });
+}
+
+#[test]
+fn a_demos_limiter_may_be_asked_for_by_variable() {
+    let run = "--rps 60 --duration 1 --burst-enabled false --keys 1 --limit 10 --workers 8";
+    let report = loadgen(run)
+        .env("DEMO", "yes")
+        .env("DEMO_LIMITER", "per-node")
+        .env("AUDIT", "off")
+        .report();
+    assert_eq!((report.allowed, report.blocked), (30, 30), "{report}");
 }
 
 #[test]
@@ -98,8 +180,7 @@ fn a_demo_is_refused_where_its_nodes_could_not_answer() {
 #[test]
 fn a_demo_of_each_limiter_is_asked_and_understood() {
     at_once(answerable_presets(), |preset| {
-        let line =
-            "--demo --rps 60 --duration 1 --burst-enabled false --keys 3 --limit 5 --workers 8";
+        let line = "--demo --audit off --rps 60 --duration 1 --burst-enabled false --keys 3 --limit 5 --workers 8";
         let report = loadgen(line).arg("--preset").arg(preset).report();
         let counts = (report.allowed, report.blocked, report.failed);
         assert_eq!(counts, (15, 45, 0), "{preset}\n{report}");
@@ -137,7 +218,7 @@ fn a_signal_ends_a_demo_in_good_order() {
 
 /// A demo that stays up until it is dropped, and its nodes.
 fn nodes() -> (Run, Vec<SocketAddr>) {
-    let run = loadgen("--demo --rps 0.1 --duration 25 --workers 1").start();
+    let run = loadgen("--demo --audit off --rps 0.1 --duration 25 --workers 1").start();
     let mut found = Vec::new();
     eventually("three addresses", || {
         let printed: Vec<String> = run.lines().into_iter().map(|line| line.text).collect();

@@ -1,8 +1,8 @@
 //! A limiter node as its clients meet it: bytes on a real socket.
 
 use loadgen::limiter::{
-    AlgorithmKind, Demo, FailMode, Limit, ManualClock, Micros, Node, Policy, Store, Timestamp,
-    Window, answerable_presets,
+    AlgorithmKind, Demo, DemoLimiter, FailMode, Limit, ManualClock, Micros, Node, Policy, Store,
+    Timestamp, Window, answerable_presets,
 };
 use loadgen::presets::{self, Preset};
 use serde_json::{Value, json};
@@ -409,7 +409,7 @@ fn nodes_on_one_store_share_its_limits() {
 
 #[test]
 fn the_demo_is_three_nodes_with_one_limit() {
-    let demo = Demo::start(policy(4, 86_400_000)).unwrap();
+    let demo = Demo::start(policy(4, 86_400_000), DemoLimiter::default()).unwrap();
     let mut nodes: Vec<_> = demo.addrs().into_iter().map(Connection::open).collect();
     let replies: Vec<_> = (0..6)
         .map(|turn| nodes[turn % 3].check("k", 4, 86_400_000))
@@ -533,7 +533,7 @@ fn a_shape_takes_no_method_but_its_own() {
 
 #[test]
 fn the_demos_limit_is_for_requests_that_say_none() {
-    let demo = Demo::start(policy(4, 60_000)).unwrap();
+    let demo = Demo::start(policy(4, 60_000), DemoLimiter::default()).unwrap();
     let mut nodes: Vec<_> = demo.addrs().into_iter().map(Connection::open).collect();
     for name in ["envoy", "limitador", "kong"] {
         let preset = presets::find(name).unwrap();

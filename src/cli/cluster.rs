@@ -2,6 +2,7 @@
 
 use super::values::boolean;
 use crate::client::Authorities;
+use crate::limiter::DemoLimiter;
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use std::ffi::OsStr;
@@ -31,6 +32,12 @@ pub struct Cluster {
     #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub demo: bool,
+
+    /// How those nodes limit: sliding-log, fixed-window or token-bucket, by counts that they share;
+    /// or wrongly: per-node, each counting alone, or racy, by counts read and written without a lock
+    #[arg(long, env, hide_env_values = true, value_name = "LIMITER",
+          value_parser = str::parse::<DemoLimiter>, default_value = "sliding-log")]
+    pub demo_limiter: DemoLimiter,
 }
 
 /// A list of URLs with no empty element.

@@ -5,6 +5,7 @@
 
 mod answers;
 mod arguments;
+mod audit;
 mod cluster;
 mod generator;
 mod keys;
@@ -15,6 +16,7 @@ pub mod values;
 
 pub use answers::Answers;
 pub use arguments::{Arguments, Refusal, without_login};
+pub use audit::{Audit, Audited};
 pub use cluster::{Cluster, Urls};
 pub use generator::Generator;
 pub use keys::Keys;
@@ -111,6 +113,8 @@ pub struct Options {
     pub answers: Answers,
     #[command(flatten)]
     pub keys: Keys,
+    #[command(flatten)]
+    pub audit: Audit,
     #[command(flatten)]
     pub generator: Generator,
 }

@@ -36,7 +36,7 @@ use outgoing::Parts;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::http::Response;
+use ureq::http::{HeaderMap, Response, StatusCode, response};
 use ureq::{Agent, Body};
 
 /// Bodies longer than this are not read to their end: their connection is closed instead.
@@ -69,6 +69,13 @@ pub struct Answer {
     /// The time spent on getting a new connection, if it needed one.
     pub connecting: Option<Connecting>,
     pub outcome: Outcome,
+}
+
+/// What an answer said before its body.
+#[derive(Debug)]
+pub struct Head {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
 }
 
 /// A worker's memory between calls, so that a call allocates none.
@@ -124,19 +131,36 @@ impl Client {
     /// Sends the check with this number, for `key`, to a target and waits until it is answered, fails or
     /// times out.
     pub fn check(&self, target: usize, sequence: u64, key: KeyId, scratch: &mut Scratch) -> Answer {
+        self.ask(target, sequence, key, scratch).0
+    }
+
+    /// A [`check`](Self::check), with the answer's head if it was answered in full.
+    pub fn ask(
+        &self,
+        target: usize,
+        sequence: u64,
+        key: KeyId,
+        scratch: &mut Scratch,
+    ) -> (Answer, Option<Head>) {
         let attempted = Moment::now();
         exchange::begin(target, attempted, attempted + self.timeout);
         let result = self.exchange(target, sequence, key, scratch);
         let seen = exchange::seen();
-        let outcome =
-            result.unwrap_or_else(|error| Outcome::Failed(FailureKind::of(&error, seen.stage)));
-        Answer {
+        let (outcome, head) = match result {
+            Ok((outcome, head)) => (outcome, Some(head)),
+            Err(error) => {
+                let kind = FailureKind::of(&error, seen.stage);
+                (Outcome::Failed(kind), None)
+            }
+        };
+        let answer = Answer {
             sent: seen.sent.unwrap_or(attempted),
             left: seen.sent.is_some(),
             done: seen.returned.unwrap_or_else(Moment::now),
             connecting: seen.connecting,
             outcome,
-        }
+        };
+        (answer, head)
     }
 
     /// What the answer means, once its body has been read to its end too.
@@ -146,7 +170,7 @@ impl Client {
         sequence: u64,
         key: KeyId,
         scratch: &mut Scratch,
-    ) -> Result<Outcome, ureq::Error> {
+    ) -> Result<(Outcome, Head), ureq::Error> {
         let Scratch {
             parts,
             buffer,
@@ -166,20 +190,24 @@ impl Client {
         response: Response<Body>,
         buffer: &mut [u8],
         kept: &mut KeptBody,
-    ) -> io::Result<Outcome> {
+    ) -> io::Result<(Outcome, Head)> {
         let (head, body) = response.into_parts();
+        let response::Parts {
+            status, headers, ..
+        } = head;
         let body = body.into_reader();
-        match self.answers.by_head(head.status, &head.headers) {
+        let outcome = match self.answers.by_head(status, &headers) {
             ByHead::Decided(outcome) => {
                 read_to_end(body, buffer, |_| ())?;
-                Ok(outcome)
+                outcome
             }
             ByHead::Open(undecided) => {
                 kept.clear();
                 read_to_end(body, buffer, |part| kept.push(part))?;
-                Ok(undecided.by_body(kept))
+                undecided.by_body(kept)
             }
-        }
+        };
+        Ok((outcome, Head { status, headers }))
     }
 
     /// How long each lookup of a target's name took that has ended since this was last asked.

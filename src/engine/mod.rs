@@ -1,6 +1,8 @@
 //! A run, from its plan to its results. Every thread is started and joined here.
 
+mod auditor;
 mod pacer;
+mod prober;
 pub mod queue;
 mod reporter;
 mod sample_buffer;
@@ -17,8 +19,10 @@ use crate::report::{Console, Exporter, Scrape, alignment_line, heading};
 use crate::schedule::{Nanos, Phase};
 use crate::stats::{Counters, Ledger, Results, Verdict};
 use crate::stop::Stop;
+use auditor::Auditor;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never};
 use pacer::Pacer;
+use prober::{Patience, Prober, Probing};
 use reporter::{Event, Reporter};
 use sample_buffer::SampleBuffer;
 use std::io;
@@ -74,6 +78,7 @@ pub fn run(
         return Err(RunError::NoTargetResolves(names.join(", ")));
     }
     console.print(heading(plan, targets, exporter.map(Exporter::url)));
+    let probing = Probing::new(plan, targets, &resolver);
     let dealer = plan.dealer();
     let run = Run {
         plan,
@@ -91,6 +96,7 @@ pub fn run(
         ),
         counters: Counters::new(targets.len()),
         samples: (0..plan.workers).map(|_| SampleBuffer::default()).collect(),
+        probing,
         cut_off: AtomicBool::new(false),
     };
     thread::scope(|scope| run.carry_out(scope, dealer))
@@ -106,6 +112,7 @@ struct Run<'a> {
     client: Client,
     counters: Counters,
     samples: Vec<SampleBuffer>,
+    probing: Option<Probing>,
     cut_off: AtomicBool,
 }
 
@@ -130,7 +137,7 @@ impl Run<'_> {
         dealer: Dealer,
     ) -> Result<Results, RunError> {
         let (queue, tokens) = queue::queue(self.plan.queue);
-        // Nothing is ever sent: it tells when the last worker has dropped its end.
+        // Nothing is ever sent: it tells when the last worker, and the prober, has dropped its end.
         let (working, all_done) = bounded::<()>(0);
         for samples in &self.samples {
             let worker = Worker {
@@ -152,7 +159,7 @@ impl Run<'_> {
                 drop(working);
             })?;
         }
-        drop((tokens, working));
+        drop(tokens);
 
         let (events, told) = bounded(WAITING_EVENTS);
         let (start, started) = self.start();
@@ -166,11 +173,24 @@ impl Run<'_> {
             stats_interval: Nanos::from(self.plan.stats_interval),
             counters: &self.counters,
             samples: &self.samples,
+            probed: self.probing.as_ref().map_or(&[], Probing::samples),
             client: &self.client,
             targets: self.targets,
             console: self.console,
+            auditor: Auditor::new(self.plan, self.targets.len(), start),
         };
         let reporter = spawn(scope, "reporter", DEFAULT_STACK, || reporter.run())?;
+        // Nothing is ever sent here either.
+        let (pacing, paced) = bounded(0);
+        let drain_timeout = self.plan.drain_timeout.into();
+        let patience = Patience::new(start, paced, drain_timeout, self.stop, &self.cut_off);
+        let prober = match &self.probing {
+            Some(probing) => Some(Prober { probing, patience }.start(scope, working)?),
+            None => {
+                drop(working);
+                None
+            }
+        };
         let pacer = Pacer {
             schedule: &self.plan.schedule,
             start,
@@ -186,16 +206,19 @@ impl Run<'_> {
 
         join(pacer);
         let pacing_ended = Moment::now();
+        drop(pacing);
         // The reporter ends after this sender does, so it is there to be told.
         let _ = events.send(Event::PacingEnded);
         if let Err(RecvTimeoutError::Timeout) = all_done.recv_timeout(self.plan.drain_timeout) {
             self.cut_off.store(true, Release);
             self.client.interrupt();
+            self.probing.iter().for_each(Probing::interrupt);
             let _ = all_done.recv();
         }
         let all_ended = Moment::now();
+        let probe = prober.map(join);
         drop(events);
-        let tally = join(reporter);
+        let (tally, audit) = join(reporter);
         let ledgers = self.counters.ledgers();
         debug_assert!(ledgers.iter().all(Ledger::balances), "{ledgers:?}");
         let late = tally.late + self.counters.unsent_late();
@@ -203,6 +226,8 @@ impl Run<'_> {
             verdict: Verdict::new(&ledgers.iter().copied().sum(), late),
             ledgers,
             tally,
+            audit,
+            probe,
             started,
             paced: pacing_ended.since(start),
             drained: all_ended.since(pacing_ended),

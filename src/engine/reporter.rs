@@ -1,7 +1,9 @@
 //! The reporter: prints while the run goes on, and makes everything that is made of samples.
 
 use super::LEAD;
+use super::auditor::Auditor;
 use super::sample_buffer::SampleBuffer;
+use crate::audit;
 use crate::client::{Client, Target};
 use crate::clock::Moment;
 use crate::report::{Console, Scrape, phase_line, stats_line};
@@ -33,9 +35,12 @@ pub(super) struct Reporter<'a> {
     pub stats_interval: Nanos,
     pub counters: &'a Counters,
     pub samples: &'a [SampleBuffer],
+    /// Those of the probe.
+    pub probed: &'a [SampleBuffer],
     pub client: &'a Client,
     pub targets: &'a [Target],
     pub console: &'a Console,
+    pub auditor: Option<Auditor>,
 }
 
 impl Reporter<'_> {
@@ -44,7 +49,7 @@ impl Reporter<'_> {
     /// A stats line stands at every interval of pacing, then at every interval of draining; the
     /// last one stands at the end of the run and has its totals. A scrape that comes after the end
     /// is left to whoever has the tally then.
-    pub fn run(mut self) -> Tally {
+    pub fn run(mut self) -> (Tally, Option<audit::Report>) {
         let mut tally = Tally::new(self.targets.len());
         let mut exchange = Vec::new();
         let mut last = LastLine {
@@ -86,13 +91,33 @@ impl Reporter<'_> {
         }
         self.take_samples(&mut exchange, &mut tally);
         self.print_stats(&mut last);
-        tally
+        (tally, self.auditor.map(Auditor::finish))
     }
 
-    fn take_samples(&self, exchange: &mut Vec<Sample>, tally: &mut Tally) {
+    fn take_samples(&mut self, exchange: &mut Vec<Sample>, tally: &mut Tally) {
+        // What will be taken later was sent later than this, but for requests in flight.
+        let mut all_taken = Moment::now();
         for buffer in self.samples {
-            buffer.take_into(exchange);
-            exchange.drain(..).for_each(|sample| tally.add(&sample));
+            let in_flight = buffer.take_into(exchange);
+            all_taken = in_flight.map_or(all_taken, |since| since.min(all_taken));
+            for sample in exchange.drain(..) {
+                tally.add(&sample);
+                if let Some(auditor) = &mut self.auditor {
+                    auditor.add(&sample);
+                }
+            }
+        }
+        for buffer in self.probed {
+            let in_flight = buffer.take_into(exchange);
+            all_taken = in_flight.map_or(all_taken, |since| since.min(all_taken));
+            for sample in exchange.drain(..) {
+                if let Some(auditor) = &mut self.auditor {
+                    auditor.add_probed(&sample);
+                }
+            }
+        }
+        if let Some(auditor) = &mut self.auditor {
+            auditor.advance(all_taken);
         }
         let lookups = self.client.take_lookups();
         lookups.for_each(|took| tally.lookup.record(took));

@@ -62,6 +62,8 @@ impl Worker<'_> {
         let target = self.counters.round_robin.target(token.sequence);
         let counters = self.counters.target(target);
         counters.sent.add(1);
+        // It is not sent before it is due.
+        self.samples.begin(token.due);
         // A panic costs its own request, not the run. Nothing half-changed is left behind: what a
         // call borrows is shared and guarded, or reset by the next call.
         let mut answer = catch_unwind(AssertUnwindSafe(|| call(token, target)))
@@ -108,7 +110,7 @@ fn slack(last: Option<Token>, this: Token) -> Nanos {
 
 impl Answer {
     /// What the request did before the panic is not known.
-    fn lost_to_a_panic() -> Answer {
+    pub(super) fn lost_to_a_panic() -> Answer {
         let now = Moment::now();
         Answer {
             sent: now,

@@ -19,7 +19,7 @@ use uuid::Builder;
 
 /// Identifies one key of a run: its place in the set where the set is fixed, its digits where
 /// every request has a key of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(pub u32);
 
 /// The keys of one run: what is the same of all, and what tells them apart. Clones share them.
@@ -50,6 +50,9 @@ pub const MAX_KEYS: u32 = 10_000_000;
 /// The prefix of generated keys unless another is asked for.
 pub const DEFAULT_PREFIX: &str = "loadgen-";
 
+/// The longest key that limiters take, in bytes.
+const MAX_BYTES: usize = 256;
+
 impl Keys {
     /// `count` distinct keys drawn from `seed`.
     pub fn generated(count: u32, seed: u64, prefix: &str) -> Self {
@@ -76,6 +79,32 @@ impl Keys {
     /// comes twice within 2³² requests.
     pub fn fresh(prefix: &str) -> Self {
         Self::new(prefix, Names::Fresh)
+    }
+
+    /// Ever new keys by their numbers, none of which is one of these: `loadgen-probe-3f9c01ab-00000000` and so on.
+    /// Their prefix is that of these, unless those are listed, or they would be longer than limiters take.
+    pub fn for_a_probe(&self, seed: u64) -> Self {
+        let text = match &self.names {
+            Names::Listed(list) => list.text(),
+            Names::Generated(_) | Names::Fresh => "",
+        };
+        let prefix = match &self.names {
+            Names::Generated(_) | Names::Fresh => &self.prefix,
+            Names::Listed(_) => DEFAULT_PREFIX,
+        };
+        let made = |prefix: &str, seed| {
+            let numbered = Self::generated(1, seed, &format!("{prefix}probe-"));
+            Self::fresh(&format!("{}-", numbered.name(KeyId(0))))
+        };
+        // Another stream of numbers than that of the run's own keys.
+        let seeds = (0..).map(|k| !seed.wrapping_add(k));
+        let mut keys = seeds.map(|seed| match made(prefix, seed) {
+            keys if keys.longest() <= MAX_BYTES => keys,
+            _ => made(DEFAULT_PREFIX, seed),
+        });
+        // Generated and fresh ones are of another length.
+        keys.find(|keys| !text.contains(&keys.prefix))
+            .expect("a list has fewer prefixes than there are")
     }
 
     fn new(prefix: &str, names: Names) -> Self {
@@ -181,6 +210,25 @@ mod tests {
         );
         assert_eq!((keys.fixed_len(), keys.longest()), (Some(10), 10));
         assert!(!keys.are_unreserved());
+    }
+
+    #[test]
+    fn a_probe_has_keys_of_its_own() {
+        let of = |keys: &Keys| keys.for_a_probe(1).name(KeyId(2));
+        let own = of(&Keys::generated(7, 1, "user:"));
+        assert!(own.starts_with("user:probe-") && own.ends_with("-00000002"));
+        assert_eq!(of(&Keys::fresh("user:")), own);
+        assert_ne!(Keys::fresh("user:").for_a_probe(2).name(KeyId(2)), own);
+
+        let long = of(&Keys::fresh(&"x".repeat(248)));
+        assert_eq!(long.len(), "loadgen-probe-3f9c01ab-00000002".len());
+        assert!(long.starts_with("loadgen-probe-"));
+
+        let listed =
+            |text: &str| Keys::listed(Arc::new(KeyList::read(text.as_bytes()).unwrap()), "");
+        let own = of(&listed("alice"));
+        assert_eq!(own, long);
+        assert_ne!(of(&listed(&own)), own);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! | [`fail_mode`] | what is answered while a store fails: [`FailMode`] |
 //! | [`metrics`] | what a node counts, for Prometheus |
 //! | [`node`] | a store served over HTTP: [`Node`] |
-//! | [`demo`] | three nodes on one store: [`Demo`] |
+//! | [`demo`] | three nodes in this process, [`Demo`], and how they limit: [`DemoLimiter`] |
 //!
 //! One check costs one admission. A key has one state, whatever limit and window it is checked with: a client under
 //! two policies is two keys. Each algorithm says what a changed limit or window means for it; none panics, and none
@@ -29,8 +29,8 @@ pub mod store;
 pub use algorithm::{Algorithm, AlgorithmKind};
 pub use check::{Check, CheckError, Decision, Key, Limit, Policy, Window};
 pub use clock::{Clock, ManualClock, Micros, SystemClock, Timestamp};
-pub use demo::Demo;
+pub use demo::{Demo, DemoLimiter};
 pub use fail_mode::FailMode;
 pub use http::{answerable_presets, check_paths};
 pub use node::{Node, check_health};
-pub use store::{MemoryStore, RedisAddress, RedisStore, Store, StoreError, StoreKind};
+pub use store::{MemoryStore, RacyStore, RedisAddress, RedisStore, Store, StoreError, StoreKind};

@@ -2,28 +2,43 @@
 
 use crate::cli::{self, Arguments, Options, Refusal, without_login};
 use crate::client::{Target, Trust};
-use crate::limiter::{self, Policy};
+use crate::limiter::{self, DemoLimiter, Policy};
 use clap::parser::ValueSource;
 
 /// Where the requests go.
 #[derive(Debug)]
 pub enum Cluster {
-    /// To nodes that this process starts, with this policy.
-    Demo(Policy),
+    /// To nodes that this process starts.
+    Demo {
+        policy: Policy,
+        limiter: DemoLimiter,
+    },
     /// To these nodes, of which there is at least one.
     Targets(Vec<Target>),
 }
 
 /// Of `--demo` and `--targets` a flag wins over the other's variable; two flags contradict each
-/// other.
+/// other. A flag that says how a demo limits is refused where there is none; as a variable it may be
+/// set for all runs.
 pub(super) fn cluster(arguments: &Arguments<Options>) -> Result<Cluster, Refusal> {
-    let cli::Cluster { targets, demo, .. } = &arguments.options.cluster;
+    let cli::Cluster {
+        targets,
+        demo,
+        demo_limiter,
+        ..
+    } = &arguments.options.cluster;
     let flag = |option| arguments.source(option) == Some(ValueSource::CommandLine);
     if *demo && flag("targets") && flag("demo") {
         return Err(arguments.refuse("targets", "must not be given together with --demo"));
     }
     if *demo && !flag("targets") {
-        return policy_of_the_demo(arguments).map(Cluster::Demo);
+        return Ok(Cluster::Demo {
+            policy: policy_of_the_demo(arguments)?,
+            limiter: *demo_limiter,
+        });
+    }
+    if flag("demo_limiter") {
+        return Err(arguments.refuse("demo_limiter", "needs --demo"));
     }
     let targets = targets.0.iter().map(|base| {
         Target::new(base).map_err(|wrong| {

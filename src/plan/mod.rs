@@ -1,11 +1,13 @@
 //! A validated run: nothing after this reads text.
 
 mod answers;
+mod audit;
 mod cluster;
 mod keys;
 mod requests;
 mod traffic;
 
+pub use audit::Audit;
 pub use cluster::Cluster;
 
 use crate::cli::{self, Arguments, Options, Refusal};
@@ -41,6 +43,8 @@ pub struct Plan {
     /// What counts as allowed, if not as blocked.
     pub allowed: Rules,
     pub blocked: Rules,
+    /// Whether the limit is audited.
+    pub audit: Option<Audit>,
     /// Whether metrics are served.
     pub metrics: Option<Metrics>,
 }
@@ -67,8 +71,11 @@ impl Plan {
         let schedule = traffic::schedule(arguments)?;
         let keys = keys::keys(arguments)?;
         let (allowed, blocked) = answers::answers(arguments);
+        let cluster = cluster::cluster(arguments)?;
+        let form = requests::form(arguments, &keys)?;
         let plan = Plan {
-            cluster: cluster::cluster(arguments)?,
+            audit: audit::audit(arguments, &cluster, &form)?,
+            cluster,
             alignment: traffic::alignment(arguments, &schedule)?,
             schedule,
             workers: generator.workers,
@@ -76,7 +83,7 @@ impl Plan {
             timeout: generator.timeout,
             drain_timeout: generator.drain_timeout,
             stats_interval: generator.stats_interval,
-            form: requests::form(arguments, &keys)?,
+            form,
             limit: requests.limit,
             window_ms: requests.window_ms,
             keys,
@@ -113,18 +120,23 @@ impl Plan {
     pub fn examples(&self) -> Vec<Target> {
         match &self.cluster {
             Cluster::Targets(targets) => targets.clone(),
-            Cluster::Demo(_) => vec![Target::new("http://127.0.0.1:65535").expect("a URL")],
+            Cluster::Demo { .. } => vec![Target::new("http://127.0.0.1:65535").expect("a URL")],
         }
     }
 
     /// The requests of a run against `targets`.
     pub fn outgoing(&self, targets: &[Target]) -> Outgoing {
+        self.outgoing_for(targets, &self.keys)
+    }
+
+    /// The same for other keys.
+    pub fn outgoing_for(&self, targets: &[Target], keys: &Keys) -> Outgoing {
         let form = self.form.compile(&Constants {
-            keys: &self.keys,
+            keys,
             limit: self.limit,
             window_ms: self.window_ms,
         });
-        Outgoing::new(targets, form, self.keys.clone(), self.seed)
+        Outgoing::new(targets, form, keys.clone(), self.seed)
     }
 
     /// Which key each of them carries.

@@ -1,3 +1,4 @@
+use super::heading::held_to;
 use super::plot::{COLUMNS, per_second, plot};
 use crate::plan::Plan;
 use crate::schedule::{Arrivals, Nanos, Phase, Schedule, Shape};
@@ -68,7 +69,11 @@ fn write_timetable(out: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(out)?;
     write_totals(out, schedule)?;
     write_overflow(out, plan)?;
-    write_first_request(out, plan)
+    write_first_request(out, plan)?;
+    match &plan.audit {
+        Some(audit) => writeln!(out, "\naudit: {}", held_to(audit)),
+        None => Ok(()),
+    }
 }
 
 fn write_totals(out: &mut String, schedule: &Schedule) -> fmt::Result {

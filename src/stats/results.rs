@@ -1,4 +1,5 @@
 use super::{Ledger, Snapshot, State, Tally, Verdict};
+use crate::audit::{self, probe};
 use crate::client::Target;
 use crate::schedule::Nanos;
 use std::time::SystemTime;
@@ -10,6 +11,10 @@ pub struct Results {
     pub ledgers: Vec<Ledger>,
     pub tally: Tally,
     pub verdict: Verdict,
+    /// Whether the limit was kept, if that was audited.
+    pub audit: Option<audit::Report>,
+    /// Whether what answers say is true, if that was probed.
+    pub probe: Option<probe::Report>,
     /// The schedule's start by the calendar.
     pub started: SystemTime,
     /// From the schedule's start to the end of pacing.
@@ -24,6 +29,12 @@ impl Results {
     /// The totals of all targets.
     pub fn ledger(&self) -> Ledger {
         self.ledgers.iter().copied().sum()
+    }
+
+    /// Whether the limit was kept, if that was audited.
+    pub fn audited(&self) -> Option<audit::Verdict> {
+        let report = self.audit.as_ref();
+        report.map(|report| report.verdict(self.verdict.schedule_kept()))
     }
 
     /// What is seen of the run from now on. `targets` are those it ran against.

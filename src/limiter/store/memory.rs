@@ -1,29 +1,22 @@
 //! The store within the process: a hash map in shards, each behind its own lock.
 
+use super::states::States;
 use super::{Store, StoreError};
 use crate::limiter::algorithm::{Algorithm, AlgorithmKind, ForAlgorithm};
-use crate::limiter::check::{Check, Decision, Key};
-use crate::limiter::clock::{Clock, Timestamp};
+use crate::limiter::check::{Check, Decision};
+use crate::limiter::clock::Clock;
 use parking_lot::Mutex;
-use std::cmp::Reverse;
-use std::collections::binary_heap::PeekMut;
-use std::collections::{BinaryHeap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 const SHARDS: usize = 64;
 
-/// Keys whose expiry is looked into on each check. A check puts off or adds the expiry of one key, so with more than one
-/// looked into, forgetting keeps up with any stream of checks.
-const TURNS_PER_CHECK: usize = 2;
-
 /// Keys and their states under the algorithm `A`, with the time of the clock `C`. It never fails.
 ///
-/// A key is active until its state expires, at most a window after its latest check. Expired keys are forgotten a few
-/// at a time by the checks of other keys: no thread, no pause, and in memory are the active keys and those that expired
-/// since the last checks.
+/// A key is active until its state expires, at most a window after its latest check. In memory are the active keys and
+/// those that expired since the last checks.
 pub struct MemoryStore<A, C> {
-    shards: Box<[Mutex<Shard<A>>]>,
+    shards: Box<[Mutex<States<A>>]>,
     hasher: RandomState,
     clock: C,
 }
@@ -44,7 +37,10 @@ impl<A: Algorithm, C: Clock> Store for MemoryStore<A, C> {
         let mut shard = self.shards[shard].lock();
         // Read under the lock, so that the key's checks are in the order of their time.
         let now = self.clock.now();
-        Ok(shard.check(now, check))
+        Ok(shard.change(now, &check.key, |state| {
+            let decision = state.check(now, check.limit, check.window);
+            (decision, state.expiry(check.window))
+        }))
     }
 
     fn health(&self) -> Result<(), StoreError> {
@@ -52,7 +48,7 @@ impl<A: Algorithm, C: Clock> Store for MemoryStore<A, C> {
     }
 
     fn keys(&self) -> Result<u64, StoreError> {
-        let keys = self.shards.iter().map(|shard| shard.lock().slots.len());
+        let keys = self.shards.iter().map(|shard| shard.lock().len());
         Ok(keys.sum::<usize>() as u64)
     }
 }
@@ -71,71 +67,14 @@ impl AlgorithmKind {
     }
 }
 
-struct Shard<A> {
-    slots: HashMap<Key, Slot<A>>,
-    /// When to look at each key next, soonest first: one entry a key, at an expiry it once had. Checks since then may
-    /// have put it off, which shows when its turn comes.
-    queue: BinaryHeap<Reverse<(Timestamp, Key)>>,
-}
-
-struct Slot<A> {
-    state: A,
-    expiry: Timestamp,
-}
-
-impl<A> Default for Shard<A> {
-    fn default() -> Self {
-        Self {
-            slots: HashMap::new(),
-            queue: BinaryHeap::new(),
-        }
-    }
-}
-
-impl<A: Algorithm> Shard<A> {
-    fn check(&mut self, now: Timestamp, check: &Check) -> Decision {
-        let decide = |state: &mut A| {
-            let decision = state.check(now, check.limit, check.window);
-            (decision, state.expiry(check.window))
-        };
-        let decision = if let Some(slot) = self.slots.get_mut(&check.key) {
-            let (decision, expiry) = decide(&mut slot.state);
-            slot.expiry = expiry;
-            decision
-        } else {
-            let mut state = A::default();
-            let (decision, expiry) = decide(&mut state);
-            self.queue.push(Reverse((expiry, check.key.clone())));
-            self.slots.insert(check.key.clone(), Slot { state, expiry });
-            decision
-        };
-        self.forget_expired(now);
-        decision
-    }
-
-    fn forget_expired(&mut self, now: Timestamp) {
-        for _ in 0..TURNS_PER_CHECK {
-            let Some(mut turn) = self.queue.peek_mut().filter(|turn| turn.0.0 <= now) else {
-                return;
-            };
-            match self.slots.get(&turn.0.1) {
-                Some(slot) if slot.expiry > now => turn.0.0 = slot.expiry,
-                _ => {
-                    let Reverse((_, key)) = PeekMut::pop(turn);
-                    self.slots.remove(&key);
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::limiter::algorithm::{FixedWindow, SlidingLog, TokenBucket};
-    use crate::limiter::check::{Limit, Window};
-    use crate::limiter::clock::{ManualClock, Micros, SystemClock};
+    use crate::limiter::check::{Key, Limit, Window};
+    use crate::limiter::clock::{ManualClock, Micros, SystemClock, Timestamp};
     use proptest::prelude::*;
+    use std::collections::HashMap;
     use std::thread;
 
     fn check(key: &str, limit: u64, window_millis: u64) -> Check {

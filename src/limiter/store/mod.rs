@@ -2,10 +2,13 @@
 
 mod kind;
 mod memory;
+mod racy;
 mod redis;
+mod states;
 
 pub use kind::{StoreKind, UnknownStore};
 pub use memory::MemoryStore;
+pub use racy::RacyStore;
 pub use redis::{InvalidRedisAddress, RedisAddress, RedisStore};
 
 use super::check::{Check, Decision};

@@ -1,0 +1,271 @@
+//! What an observation costs an audit of all promises in the midst of a run, and what it costs to put the same ones in
+//! the order of their dones and count them by key: `cargo bench --bench audit`.
+
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, measurement::WallTime};
+use loadgen::audit::{Audit, Fate, Key, Observation, Past, Promise, Terms};
+use loadgen::keys::KeyId;
+use loadgen::schedule::Nanos;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+const SECOND: u64 = 1_000_000_000;
+const WINDOW: u64 = 60 * SECOND;
+const TIMEOUT: u64 = 10 * SECOND;
+/// Between the reporter's looks at what has been done.
+const BATCH: u64 = SECOND / 10;
+
+#[derive(Clone, Copy)]
+struct Load {
+    keys: u32,
+    per_second: u64,
+    limit: u64,
+    /// Most take a millisecond; of those with a heavy tail, one in a hundred more than a second.
+    heavy: bool,
+}
+
+/// Requests of a run that never ends, as a sliding log answers them.
+struct Stream {
+    load: Load,
+    sequence: u64,
+    now: u64,
+    dice: ChaCha8Rng,
+    admitted: Vec<VecDeque<u64>>,
+    under_way: BinaryHeap<Reverse<(u64, u64)>>,
+    observations: HashMap<u64, Observation>,
+    oldest: VecDeque<u64>,
+}
+
+impl Stream {
+    fn new(load: Load) -> Self {
+        Stream {
+            load,
+            sequence: 0,
+            now: 0,
+            dice: ChaCha8Rng::seed_from_u64(1),
+            admitted: vec![VecDeque::new(); load.keys as usize],
+            under_way: BinaryHeap::new(),
+            observations: HashMap::new(),
+            oldest: VecDeque::new(),
+        }
+    }
+
+    fn latency(&mut self) -> u64 {
+        let draw = f64::from(self.dice.next_u32()) / f64::from(u32::MAX);
+        let milliseconds = match self.load.heavy {
+            // Pareto's, of which the mean is about 50 ms.
+            true => (1.0 - draw).powf(-1.5).min(10_000.0),
+            false => 0.5 + draw,
+        };
+        ((milliseconds * 1e6) as u64).min(TIMEOUT)
+    }
+
+    fn send(&mut self, sent: u64) {
+        let key = self.dice.next_u32() % self.load.keys;
+        let log = &mut self.admitted[key as usize];
+        while log.front().is_some_and(|&then| then + WINDOW <= sent) {
+            log.pop_front();
+        }
+        let fate = match (log.len() as u64) < self.load.limit {
+            true => {
+                log.push_back(sent);
+                Fate::Allowed
+            }
+            false => Fate::Blocked,
+        };
+        let done = sent + self.latency();
+        let observation = Observation {
+            key: Key::Load(KeyId(key)),
+            sequence: self.sequence,
+            target: (self.sequence % 3) as u32,
+            sent: Nanos(sent),
+            done: Nanos(done),
+            fate,
+        };
+        self.under_way.push(Reverse((done, self.sequence)));
+        self.observations.insert(self.sequence, observation);
+        self.oldest.push_back(self.sequence);
+        self.sequence += 1;
+    }
+
+    /// What is done since the last, and the watermark.
+    fn batch(&mut self) -> (Vec<Observation>, Nanos) {
+        self.now += BATCH;
+        loop {
+            let due = self.sequence * SECOND / self.load.per_second;
+            if due >= self.now {
+                break;
+            }
+            self.send(due);
+        }
+        let mut batch = Vec::new();
+        while let Some(&Reverse((done, sequence))) = self.under_way.peek()
+            && done < self.now
+        {
+            self.under_way.pop();
+            batch.extend(self.observations.remove(&sequence));
+        }
+        // Workers report in no order.
+        batch.sort_unstable_by_key(|seen| seen.sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let answered = |sequence: &&u64| !self.observations.contains_key(sequence);
+        while self.oldest.front().as_ref().is_some_and(answered) {
+            self.oldest.pop_front();
+        }
+        let oldest = self
+            .oldest
+            .front()
+            .map(|first| self.observations[first].sent);
+        (batch, oldest.unwrap_or(Nanos(self.now)))
+    }
+
+    fn batches(&mut self, requests: u64) -> (Vec<(Vec<Observation>, Nanos)>, u64) {
+        let (mut batches, mut all) = (Vec::new(), 0);
+        while all < requests {
+            let batch = self.batch();
+            all += batch.0.len() as u64;
+            batches.push(batch);
+        }
+        (batches, all)
+    }
+}
+
+fn audit(load: Load) -> Audit {
+    Audit::new(Terms {
+        promises: Promise::ALL.to_vec(),
+        limit: load.limit,
+        window: Nanos(WINDOW),
+        targets: 3,
+        timeout: Nanos(TIMEOUT),
+        past: Past::Fresh,
+        memory: 1 << 30,
+    })
+}
+
+fn look(audit: &mut Audit, batches: &[(Vec<Observation>, Nanos)]) -> Duration {
+    let began = Instant::now();
+    for (batch, watermark) in batches {
+        for observation in batch {
+            audit.add(black_box(*observation));
+        }
+        audit.advance(*watermark);
+    }
+    began.elapsed()
+}
+
+fn count(counts: &mut HashMap<Key, u64>, batches: &mut [(Vec<Observation>, Nanos)]) -> Duration {
+    let began = Instant::now();
+    for (batch, _) in batches {
+        batch.sort_unstable_by_key(|observation| observation.done);
+        for observation in black_box(&*batch) {
+            *counts.entry(observation.key).or_default() += 1;
+        }
+    }
+    began.elapsed()
+}
+
+/// The median of its samples, in nanoseconds per observation, if it ran.
+fn bench(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    mut time: impl FnMut(u64) -> (Duration, u64),
+) -> Option<f64> {
+    let mut samples = Vec::new();
+    group.bench_function(name, |bencher| {
+        bencher.iter_custom(|requests| {
+            let (took, all) = time(requests);
+            let each = took.as_nanos() as f64 / all as f64;
+            samples.push(each);
+            Duration::from_nanos((each * requests as f64) as u64)
+        });
+    });
+    samples.sort_by(f64::total_cmp);
+    samples.get(samples.len() / 2).copied()
+}
+
+fn an_observation(criterion: &mut Criterion) {
+    let seven = Load {
+        keys: 7,
+        per_second: 10_000,
+        limit: 100,
+        heavy: false,
+    };
+    let mut lines = Vec::new();
+    for (name, load) in [
+        ("7 keys, most blocked", seven),
+        (
+            "7 keys, all admitted",
+            Load {
+                limit: 1_000_000,
+                ..seven
+            },
+        ),
+        (
+            "100,000 keys at 50,000/s",
+            Load {
+                keys: 100_000,
+                per_second: 50_000,
+                limit: 20,
+                ..seven
+            },
+        ),
+        (
+            "7 keys, heavy tail",
+            Load {
+                heavy: true,
+                ..seven
+            },
+        ),
+        (
+            "7 keys, all admitted, heavy tail",
+            Load {
+                limit: 1_000_000,
+                heavy: true,
+                ..seven
+            },
+        ),
+    ] {
+        let mut group = criterion.benchmark_group(name);
+        group.sample_size(10).throughput(Throughput::Elements(1));
+        group.warm_up_time(Duration::from_secs(1));
+        group.measurement_time(Duration::from_secs(3));
+        let mut running: Option<(Stream, Audit)> = None;
+        let audited = bench(&mut group, "audit", |requests| {
+            let (stream, audit) = running.get_or_insert_with(|| {
+                // From empty to what a window leaves behind.
+                let (mut stream, mut audit) = (Stream::new(load), audit(load));
+                while stream.now < WINDOW + TIMEOUT {
+                    look(&mut audit, &[stream.batch()]);
+                }
+                (stream, audit)
+            });
+            let (batches, all) = stream.batches(requests);
+            (look(audit, &batches), all)
+        });
+        let mut running: Option<(Stream, HashMap<Key, u64>)> = None;
+        let counted = bench(&mut group, "sort and count", |requests| {
+            let (stream, counts) =
+                running.get_or_insert_with(|| (Stream::new(load), HashMap::new()));
+            let (mut batches, all) = stream.batches(requests);
+            (count(counts, &mut batches), all)
+        });
+        group.finish();
+        if let (Some(audited), Some(counted)) = (audited, counted) {
+            lines.push(format!(
+                "{name}: {audited:.0} ns an observation, {:.0}/s, {:.1} times sorting and counting ({counted:.0} ns)",
+                1e9 / audited,
+                audited / counted
+            ));
+        }
+    }
+    lines.iter().for_each(|line| println!("{line}"));
+}
+
+criterion_group!(benches, an_observation);
+
+fn main() {
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

@@ -1,0 +1,111 @@
+//! Whether the limit is to be audited, and how.
+
+use super::values::boolean;
+use crate::audit::Promise;
+use clap::Args;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Audit")]
+pub struct Audit {
+    /// Say whether the limiter kept its promise of --limit requests of each key per --window-ms:
+    /// `sliding-window`, `fixed-window` or `token-bucket`; `auto`, which it may have kept; or `off`. `auto`
+    /// with --demo unless given, else `off`
+    #[arg(long, env, hide_env_values = true, value_name = "PROMISE", value_parser = audit,
+          num_args = 0..=1, default_missing_value = "auto")]
+    pub audit: Option<Audited>,
+
+    /// With an audit, ask for keys of its own too: far too often, and again when Retry-After says
+    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
+          default_value = "true", num_args = 0..=1, default_missing_value = "true")]
+    pub probe: bool,
+
+    /// How much memory an audit may use, such as 64MiB; with less than all keys need, it is of a share of them
+    #[arg(long, env, hide_env_values = true, value_name = "SIZE", value_parser = memory,
+          default_value = "64MiB", allow_hyphen_values = true)]
+    pub audit_memory: usize,
+}
+
+/// What a limiter is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audited {
+    Off,
+    /// Any one of the promises.
+    Auto,
+    One(Promise),
+}
+
+fn audit(text: &str) -> Result<Audited, String> {
+    let text = text.trim();
+    match text {
+        "off" => return Ok(Audited::Off),
+        "auto" => return Ok(Audited::Auto),
+        _ => {}
+    }
+    let promise = Promise::ALL
+        .into_iter()
+        .find(|promise| promise.name() == text);
+    promise.map(Audited::One).ok_or_else(|| {
+        let names: Vec<_> = Promise::ALL.map(Promise::name).into();
+        format!("must be one of {}, auto, off", names.join(", "))
+    })
+}
+
+/// Bytes, from 1 MiB to 64 GiB.
+fn memory(text: &str) -> Result<usize, String> {
+    const UNITS: [(&str, u64); 4] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("", 1),
+    ];
+    let text = text.trim();
+    let read = UNITS.into_iter().find_map(|(unit, bytes)| {
+        let number = text.strip_suffix(unit)?.trim_end();
+        number.parse::<u64>().ok()?.checked_mul(bytes)
+    });
+    read.filter(|bytes| (1 << 20..=1 << 36).contains(bytes))
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .ok_or_else(|| {
+            "must be a whole number of bytes, KiB, MiB or GiB, from 1MiB to 64GiB".to_owned()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_a_whole_number_with_a_unit() {
+        for (text, bytes) in [
+            ("64MiB", 64 << 20),
+            (" 2 GiB", 2 << 30),
+            ("1024KiB", 1 << 20),
+            ("1048576", 1 << 20),
+        ] {
+            assert_eq!(memory(text), Ok(bytes), "{text}");
+        }
+        for bad in [
+            "",
+            "MiB",
+            "64MB",
+            "1.5GiB",
+            "-1MiB",
+            "1023KiB",
+            "65GiB",
+            "99999999999999999999GiB",
+        ] {
+            assert!(memory(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_promise_is_known_by_its_name() {
+        assert_eq!(audit("auto"), Ok(Audited::Auto));
+        assert_eq!(
+            audit("sliding-window"),
+            Ok(Audited::One(Promise::SlidingWindow))
+        );
+        let refused = "must be one of sliding-window, fixed-window, token-bucket, auto, off";
+        assert_eq!(audit("sliding"), Err(refused.to_owned()));
+    }
+}

@@ -1,0 +1,70 @@
+//! The reporter's part in the audit: it hands over what it takes from the workers.
+
+use crate::audit::{Audit, Key, Observation, Report, Terms};
+use crate::clock::Moment;
+use crate::keys::KeyId;
+use crate::plan::{self, Plan};
+use crate::request::Placeholder;
+use crate::schedule::Nanos;
+use crate::stats::Sample;
+
+#[derive(Debug)]
+pub(super) struct Auditor {
+    audit: Audit,
+    start: Moment,
+    /// Whether requests say which key they are for; otherwise all are for one.
+    by_key: bool,
+}
+
+impl Auditor {
+    /// Of a run that starts at `start`, if it is to be audited.
+    pub fn new(plan: &Plan, targets: usize, start: Moment) -> Option<Auditor> {
+        let asked = plan.audit.as_ref()?;
+        Some(Auditor {
+            audit: Audit::new(terms(plan, asked, targets)),
+            start,
+            by_key: plan.form.has(Placeholder::Key),
+        })
+    }
+
+    pub fn add(&mut self, sample: &Sample) {
+        let key = match self.by_key {
+            true => sample.key,
+            false => KeyId(0),
+        };
+        self.observe(sample, Key::Load(key));
+    }
+
+    /// Of the probe's, whose keys are numbers.
+    pub fn add_probed(&mut self, sample: &Sample) {
+        self.observe(sample, Key::Probe(sample.key.0));
+    }
+
+    fn observe(&mut self, sample: &Sample, key: Key) {
+        let observation = Observation::of(sample, key, self.start);
+        observation
+            .into_iter()
+            .for_each(|seen| self.audit.add(seen));
+    }
+
+    /// All that was sent before `all_taken` has been added.
+    pub fn advance(&mut self, all_taken: Moment) {
+        self.audit.advance(all_taken.since(self.start));
+    }
+
+    pub fn finish(self) -> Report {
+        self.audit.finish()
+    }
+}
+
+pub(super) fn terms(plan: &Plan, asked: &plan::Audit, targets: usize) -> Terms {
+    Terms {
+        promises: asked.promises.clone(),
+        limit: plan.limit,
+        window: Nanos(plan.window_ms * 1_000_000),
+        targets,
+        timeout: plan.timeout.into(),
+        past: asked.past,
+        memory: asked.memory,
+    }
+}
