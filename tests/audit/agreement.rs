@@ -1,0 +1,426 @@
+//! The audit and the second reading of its definitions say the same, of right limiters and of wrong ones.
+
+use super::brute::Brute;
+use super::cluster::{History, World, world};
+use super::limiters::{Algorithm, Fault};
+use super::soundness::for_all;
+use loadgen::audit::{Fate, Judged, Observation, Promise, Report, Window};
+use loadgen::schedule::Nanos;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseResult;
+use std::cell::Cell;
+use std::collections::HashSet;
+
+fn algorithm() -> impl Strategy<Value = Algorithm> {
+    prop_oneof![
+        Just(Algorithm::SlidingLog),
+        Just(Algorithm::ClockWindow),
+        Just(Algorithm::OpenedWindow),
+        Just(Algorithm::Gcra),
+        Just(Algorithm::Bucket),
+    ]
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        Just(Fault::None),
+        Just(Fault::OneMore),
+        Just(Fault::HalfWindow),
+        Just(Fault::NodesAlone),
+        (0.0..0.5).prop_map(Fault::Race),
+        (0.0..2.0, 0.0..3.0).prop_map(|(from, to)| Fault::Open(from, from + to)),
+        Just(Fault::AlwaysOpen),
+        Just(Fault::CountsBlocked),
+        (1usize..10).prop_map(Fault::BlocksSometimes),
+    ]
+}
+
+fn history(requests: usize) -> impl Strategy<Value = History> {
+    (world(requests), algorithm(), fault()).prop_map(|(world, algorithm, fault)| {
+        // What is late is not held against anybody, and looked at no further.
+        let world = World {
+            patient: false,
+            ..world
+        };
+        world.play(algorithm, fault)
+    })
+}
+
+/// How often something came up, so that no property holds for want of it.
+#[derive(Default)]
+struct Times(Cell<u64>);
+
+impl Times {
+    fn count(&self, it: bool) -> bool {
+        self.0.set(self.0.get() + u64::from(it));
+        it
+    }
+
+    fn often(&self, what: &str) {
+        println!("{what}: {}", self.0.get());
+        let few = std::env::var_os("PROPTEST_CASES").is_some();
+        assert!(few || self.0.get() > 0, "{what}: never");
+    }
+}
+
+#[test]
+fn what_is_proved_of_sliding_windows_is_all_there_is_to_prove() {
+    let broken = Times::default();
+    for_all(1_500, history(90), |history| {
+        let (report, observations) = (history.audit(), history.observations());
+        let brute = Brute::new(&history.terms, &observations);
+        let judged = report.judged(Promise::SlidingWindow).expect("asked for");
+        let expected = broken.count(brute.sliding_broken());
+        prop_assert_eq!(judged.excess.is_some(), expected, "{:?}", history);
+        prop_assert_eq!(report.keys_over, brute.keys_over(), "{:?}", history);
+        prop_assert_eq!(
+            judged.tested,
+            brute.sliding_tested(),
+            "tested {:?}",
+            history
+        );
+        Ok(())
+    });
+    broken.often("sliding windows broken");
+}
+
+#[test]
+fn what_is_proved_of_token_buckets_is_all_there_is_to_prove() {
+    let broken = Times::default();
+    for_all(1_500, history(90), |history| {
+        let (report, observations) = (history.audit(), history.observations());
+        let brute = Brute::new(&history.terms, &observations);
+        let judged = report.judged(Promise::TokenBucket).expect("asked for");
+        let expected = broken.count(brute.bucket_broken());
+        prop_assert_eq!(judged.excess.is_some(), expected, "{:?}", history);
+        prop_assert_eq!(judged.tested, brute.bucket_tested(), "tested {:?}", history);
+        Ok(())
+    });
+    broken.often("token buckets broken");
+}
+
+#[test]
+fn suspect_is_what_would_be_broken_if_what_was_not_answered_was_admitted() {
+    let suspect = Times::default();
+    for_all(1_500, history(90), |history| {
+        let (report, observations) = (history.audit(), history.observations());
+        let brute = Brute::new(&history.terms, &observations);
+        for (promise, expected, broken) in [
+            (
+                Promise::SlidingWindow,
+                brute.sliding_suspect(),
+                brute.sliding_broken(),
+            ),
+            (
+                Promise::TokenBucket,
+                brute.bucket_suspect(),
+                brute.bucket_broken(),
+            ),
+        ] {
+            let judged = report.judged(promise).expect("asked for");
+            suspect.count(expected && !broken);
+            if !broken {
+                prop_assert_eq!(judged.suspect, expected, "{} {:?}", promise, history);
+            }
+        }
+        Ok(())
+    });
+    suspect.often("promises suspect, but not broken");
+}
+
+#[test]
+fn the_peak_is_what_was_surely_admitted_and_no_less_than_what_was() {
+    let more = Times::default();
+    for_all(2_000, history(90), |history| {
+        let (report, observations) = (history.audit(), history.observations());
+        let brute = Brute::new(&history.terms, &observations);
+        let most = brute.keys().map(|key| brute.at_least(key)).max();
+        let Some(peak) = report.peak else {
+            prop_assert_eq!(most.unwrap_or(0), 0, "{:?}", history);
+            return Ok(());
+        };
+        let truth = history.peak(peak.key);
+        more.count(peak.at_least < truth);
+        prop_assert_eq!(Some(peak.at_least), most, "{:?}", history);
+        prop_assert_eq!(peak.at_least, brute.at_least(peak.key), "{:?}", history);
+        prop_assert!(
+            peak.at_least <= truth,
+            "{truth} in truth, {peak:?} {history:?}"
+        );
+        prop_assert!(
+            truth <= peak.at_most,
+            "{truth} in truth, {peak:?} {history:?}"
+        );
+        // Counted no further once all promises are tested.
+        let (least, most) = brute.most_asked();
+        let least = least.min(history.terms.limit + 1);
+        let asked = report.most_asked;
+        prop_assert!(
+            least <= asked && asked <= most,
+            "{asked} of {least}..{most} {history:?}"
+        );
+        Ok(())
+    });
+    more.often("peaks higher than is sure");
+}
+
+#[test]
+fn false_blocks_are_those_that_nothing_explains() {
+    let (windows, buckets) = (Times::default(), Times::default());
+    for_all(2_000, history(90), |history| {
+        let (report, observations) = (history.audit(), history.observations());
+        let brute = Brute::new(&history.terms, &observations);
+        let named = |promise| -> HashSet<u64> {
+            let named = report.false_blocks.iter().filter(|b| b.promise == promise);
+            named.map(|block| block.sequence).collect()
+        };
+        let expected = brute.falsely_blocked();
+        windows.count(!expected.is_empty());
+        for promise in [Promise::SlidingWindow, Promise::FixedWindow] {
+            let judged = report.judged(promise).expect("asked for");
+            let found = judged.false_blocks;
+            prop_assert_eq!(found, expected.len() as u64, "{} {:?}", promise, history);
+            let named = named(promise);
+            prop_assert!(
+                named.is_subset(&expected),
+                "{promise} {named:?} {history:?}"
+            );
+            let first = expected.len().min(10);
+            prop_assert_eq!(named.len(), first, "{} {:?}", promise, history);
+        }
+        // It is told only of those that no promise explains.
+        match report.counts_blocked {
+            Some(true) => prop_assert!(!expected.is_empty(), "{history:?}"),
+            Some(false) => prop_assert!(!brute.blocked_count(), "they explain {history:?}"),
+            None => {}
+        }
+        let (least, most) = (brute.falsely_dry(false), brute.falsely_dry(true));
+        buckets.count(!least.is_empty());
+        let found = report
+            .judged(Promise::TokenBucket)
+            .expect("asked for")
+            .false_blocks;
+        let bounds = least.len() as u64..=most.len() as u64;
+        prop_assert!(bounds.contains(&found), "{found} of {bounds:?} {history:?}");
+        let named = named(Promise::TokenBucket);
+        prop_assert!(named.is_subset(&most), "{named:?} of {most:?} {history:?}");
+        Ok(())
+    });
+    windows.often("windows that blocked falsely");
+    buckets.often("buckets that blocked falsely");
+}
+
+/// Windows by the clock are read alike to a microsecond. Of those opened by admissions the audit need not see all.
+#[test]
+fn no_fixed_windows_explain_what_the_audit_says_that_none_explains() {
+    let (clock, opened, broken) = (Times::default(), Times::default(), Times::default());
+    let (missed, unknown) = (Times::default(), Times::default());
+    for_all(2_500, history(60), |history| {
+        let (report, observations) = (history.audit(), history.observations());
+        let brute = Brute::new(&history.terms, &observations);
+        let judged = report.judged(Promise::FixedWindow).expect("asked for");
+        let by_clock = brute.keys().all(|key| brute.clock_explains(key, 0));
+        let by_clock_almost = brute.keys().all(|key| brute.clock_explains(key, 1_000));
+        let doubled = brute.keys().any(|key| brute.doubled(key));
+        let each: Vec<_> = brute.keys().map(|key| brute.opened_explains(key)).collect();
+        let by_opened = !each.contains(&Some(false));
+        let sure = !each.contains(&None);
+
+        clock.count(!judged.clock_explains);
+        opened.count(!judged.opened_explains);
+        broken.count(judged.excess.is_some());
+        unknown.count(!sure && by_opened);
+        missed.count(judged.opened_explains && !by_opened);
+        prop_assert!(judged.clock_explains || !by_clock, "clock {history:?}");
+        prop_assert!(
+            judged.opened_explains || !by_opened || !sure,
+            "opened {history:?}"
+        );
+        prop_assert!(
+            !judged.clock_explains || by_clock_almost,
+            "clock, almost {history:?}"
+        );
+        if judged.excess.is_some() {
+            prop_assert!(doubled || !by_clock, "excess {history:?}");
+            prop_assert!(doubled || !by_opened || !sure, "excess {history:?}");
+        }
+        let neither = !judged.clock_explains && !judged.opened_explains;
+        prop_assert_eq!(judged.excess.is_some(), doubled || neither, "{:?}", history);
+        Ok(())
+    });
+    clock.often("clock's windows that explain nothing");
+    opened.often("opened windows that explain nothing");
+    broken.often("fixed windows broken");
+    println!(
+        "opened windows that explain nothing, unseen: {}",
+        missed.0.get()
+    );
+    println!(
+        "opened windows that nobody could tell of: {}",
+        unknown.0.get()
+    );
+}
+
+/// Whoever doubts a proof can check it with the requests it names.
+#[test]
+fn a_proof_names_requests_that_prove_it() {
+    let proofs = Times::default();
+    for_all(1_500, history(90), |history| {
+        let report = history.audit();
+        let observations = history.observations();
+        for window in &report.worst {
+            is_as_it_says(window, &observations, &history)?;
+            prop_assert!(
+                window.to - window.from < history.terms.window - history.terms.tolerance()
+            );
+        }
+        for judged in &report.judged {
+            let Some(proof) = &judged.excess else {
+                continue;
+            };
+            proofs.count(true);
+            let window = &proof.window;
+            is_as_it_says(window, &observations, &history)?;
+            prop_assert!(
+                window.admitted > proof.promised,
+                "{} {proof:?} {history:?}",
+                judged.promise
+            );
+            prop_assert!(proof.after <= report.observed, "{proof:?} {history:?}");
+            let span = window.to - window.from;
+            let limit = history.terms.limit;
+            let enough = match judged.promise {
+                Promise::SlidingWindow => {
+                    span < history.terms.window - history.terms.tolerance()
+                        && proof.promised >= limit
+                }
+                // Neither a boundary nor a choice is in the words' reach here.
+                Promise::FixedWindow => proof.promised >= limit,
+                Promise::TokenBucket => {
+                    let rate = 1.0005 * limit as f64 / history.terms.window.0 as f64;
+                    let resolution = (history.terms.window.0 / 10).min(1_000_000);
+                    let most = limit as f64 + (span.0 + resolution) as f64 * rate;
+                    window.admitted as f64 > most - 1e-9
+                }
+            };
+            prop_assert!(enough, "{} {proof:?} {history:?}", judged.promise);
+        }
+        Ok(())
+    });
+    proofs.often("proofs");
+}
+
+/// Of what is longer than a window, only the last may be named.
+fn is_as_it_says(
+    window: &Window,
+    observations: &[Observation],
+    history: &History,
+) -> TestCaseResult {
+    let (from, to) = (window.from, window.to);
+    let lies_within = |o: &&Observation| {
+        o.fate == Fate::Allowed && o.key == window.key && from <= o.sent && o.done <= to
+    };
+    let mut all: Vec<_> = observations.iter().filter(lies_within).collect();
+    all.sort_by_key(|o| o.sent);
+    let sequences: HashSet<_> = window.sequences.iter().collect();
+    let named: Vec<_> = all
+        .iter()
+        .filter(|o| sequences.contains(&o.sequence))
+        .collect();
+    let mut by_target = vec![0; history.terms.targets];
+    for observation in &named {
+        by_target[observation.target as usize] += 1;
+    }
+    let in_order = window.sequences.iter().map(|s| {
+        let named = named.iter().find(|o| o.sequence == *s);
+        named.map(|o| o.sent)
+    });
+    prop_assert!(
+        in_order.clone().all(|sent| sent.is_some()),
+        "{window:?} {history:?}"
+    );
+    prop_assert!(in_order.is_sorted(), "{window:?} {history:?}");
+    prop_assert_eq!(
+        sequences.len(),
+        window.sequences.len(),
+        "{:?} {:?}",
+        window,
+        history
+    );
+    prop_assert!(
+        window.admitted <= all.len() as u64,
+        "{window:?} {history:?}"
+    );
+    let first = all.iter().map(|o| o.sent).min();
+    let last = all.iter().map(|o| o.done).max();
+    prop_assert_eq!(
+        (Some(from), Some(to)),
+        (first, last),
+        "{:?} {:?}",
+        window,
+        history
+    );
+    if to - from < history.terms.window {
+        prop_assert_eq!(
+            named.len() as u64,
+            window.admitted,
+            "{:?} {:?}",
+            window,
+            history
+        );
+        prop_assert_eq!(&window.by_target, &by_target, "{:?} {:?}", window, history);
+    } else {
+        prop_assert!(
+            named.len() as u64 <= window.admitted,
+            "{window:?} {history:?}"
+        );
+    }
+    Ok(())
+}
+
+/// Batches, and the order in them, are the reporter's affair.
+#[test]
+fn how_requests_are_delivered_changes_nothing() {
+    for_all(1_000, history(90), |history| {
+        let mut observations = history.observations();
+        observations.sort_by_key(|o| (o.sent, o.sequence));
+        let at_once = History {
+            batches: vec![(observations, Nanos::ZERO)],
+            ..history.clone()
+        };
+        prop_assert_eq!(
+            told(&history.audit()),
+            told(&at_once.audit()),
+            "{:?}",
+            history
+        );
+        Ok(())
+    });
+}
+
+fn told(report: &Report) -> impl PartialEq + std::fmt::Debug + use<> {
+    let of_judged = |judged: &Judged| {
+        (
+            judged.excess.is_some(),
+            judged.false_blocks,
+            judged.suspect,
+            judged.tested,
+            (judged.clock_explains, judged.opened_explains),
+        )
+    };
+    (
+        (
+            report.observed,
+            report.keys,
+            report.keys_over,
+            report.most_asked,
+        ),
+        report.peak.map(|peak| peak.at_least),
+        report.judged.iter().map(of_judged).collect::<Vec<_>>(),
+        (
+            report.blocked.clone(),
+            report.unanswered,
+            report.counts_blocked,
+        ),
+    )
+}

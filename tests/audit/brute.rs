@@ -1,0 +1,459 @@
+//! The audit straight from its definitions: over the whole history at once, by trying everything.
+
+use loadgen::audit::{Fate, Key, Observation, Past, Terms};
+use loadgen::schedule::Nanos;
+use std::collections::{HashMap, HashSet};
+
+/// From sent to done.
+type Interval = (i128, i128);
+
+pub struct Brute<'a> {
+    terms: &'a Terms,
+    keys: HashMap<Key, Vec<Observation>>,
+    limit: u64,
+    window: i128,
+    tolerance: i128,
+    /// Of clocks.
+    resolution: i128,
+}
+
+impl<'a> Brute<'a> {
+    pub fn new(terms: &'a Terms, observations: &[Observation]) -> Self {
+        let mut keys: HashMap<_, Vec<_>> = HashMap::new();
+        for observation in observations {
+            keys.entry(observation.key).or_default().push(*observation);
+        }
+        Brute {
+            terms,
+            keys,
+            limit: terms.limit,
+            window: terms.window.0.into(),
+            tolerance: terms.tolerance().0.into(),
+            resolution: (terms.window.0 / 10).min(1_000_000).into(),
+        }
+    }
+
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        self.keys.keys().copied()
+    }
+
+    fn in_time(&self, observation: &Observation) -> bool {
+        observation.done - observation.sent <= self.terms.timeout
+    }
+
+    /// In the order of their dones.
+    fn intervals(&self, key: Key, fates: &[Fate]) -> Vec<Interval> {
+        let chosen = |o: &&Observation| fates.contains(&o.fate) && self.in_time(o);
+        let chosen = self.keys[&key].iter().filter(chosen);
+        let mut all: Vec<_> = chosen.map(interval).collect();
+        all.sort_by_key(|&(sent, done)| (done, sent));
+        all
+    }
+
+    fn allowed(&self, key: Key) -> Vec<Interval> {
+        self.intervals(key, &[Fate::Allowed])
+    }
+
+    fn count(&self, fits: impl Fn(Key) -> bool) -> u64 {
+        self.keys().filter(|&key| fits(key)).count() as u64
+    }
+
+    /// The most that lie within less than W − ε.
+    fn most(&self, all: &[Interval]) -> u64 {
+        let from = |&(from, _): &Interval| {
+            let end = from + self.window - self.tolerance;
+            let inside = |&&(sent, done): &&Interval| from <= sent && done < end;
+            all.iter().filter(inside).count() as u64
+        };
+        all.iter().map(from).max().unwrap_or(0)
+    }
+
+    /// Surely admitted within a window's length.
+    pub fn at_least(&self, key: Key) -> u64 {
+        self.most(&self.allowed(key))
+    }
+
+    pub fn keys_over(&self) -> u64 {
+        self.count(|key| matches!(key, Key::Load(_)) && self.at_least(key) > self.limit)
+    }
+
+    pub fn sliding_broken(&self) -> bool {
+        self.count(|key| self.at_least(key) > self.limit) > 0
+    }
+
+    fn any(&self, fates: &[Fate], proves: impl Fn(&[Interval]) -> bool) -> u64 {
+        self.count(|key| proves(&self.intervals(key, fates)))
+    }
+
+    pub fn sliding_tested(&self) -> u64 {
+        self.any(&[Fate::Allowed, Fate::Blocked], |all| {
+            self.most(all) > self.limit
+        })
+    }
+
+    pub fn sliding_suspect(&self) -> bool {
+        self.any(&[Fate::Allowed, Fate::Unanswered], |all| {
+            self.most(all) > self.limit
+        }) > 0
+    }
+
+    pub fn bucket_broken(&self) -> bool {
+        self.any(&[Fate::Allowed], |all| self.overdrawn(all)) > 0
+    }
+
+    pub fn bucket_tested(&self) -> u64 {
+        self.any(&[Fate::Allowed, Fate::Blocked], |all| self.overdrawn(all))
+    }
+
+    pub fn bucket_suspect(&self) -> bool {
+        self.any(&[Fate::Allowed, Fate::Unanswered], |all| {
+            self.overdrawn(all)
+        }) > 0
+    }
+
+    /// More than L + (T + 1 ms)·1.0005·L/W within T. `all` is in the order of the dones.
+    fn overdrawn(&self, all: &[Interval]) -> bool {
+        let limit = i128::from(self.limit);
+        let too_many = |count: i128, span: i128| {
+            let back = (span + self.resolution) * 10_005 * limit;
+            (count - limit) * self.window * 10_000 > back
+        };
+        all.iter().any(|&(from, _)| {
+            let later = all.iter().filter(|(sent, _)| *sent >= from);
+            (1..)
+                .zip(later)
+                .any(|(count, (_, to))| too_many(count, to - from))
+        })
+    }
+
+    /// More than 2 L within less than W − ε.
+    pub fn doubled(&self, key: Key) -> bool {
+        self.at_least(key) > 2 * self.limit
+    }
+
+    /// Whether windows laid by a clock explain the key. Each arc is longer on both sides by `slack`.
+    pub fn clock_explains(&self, key: Key, slack: i128) -> bool {
+        let allowed = self.allowed(key);
+        let size = self.limit as usize + 1;
+        let mut arcs = Vec::new();
+        for &(from, _) in &allowed {
+            // The one whose done is the (L + 1)th of those sent no earlier.
+            let later = allowed.iter().filter(|(sent, _)| *sent >= from);
+            if let Some(&(_, to)) = later.clone().nth(size - 1)
+                && to - from < self.window - self.tolerance
+            {
+                arcs.push((to, from));
+            }
+        }
+        arcs.sort_unstable();
+        let widened = self.tolerance + slack;
+        let mut left = Circle::whole(self.window);
+        let mut last = None;
+        for (to, from) in arcs {
+            left.widen(last.map_or(0, |last| to - last));
+            left.meet(from - widened, to + widened);
+            last = Some(to);
+            if left.is_empty() {
+                return false;
+            }
+        }
+        !self.doubled(key)
+    }
+
+    /// Whether windows opened by admissions explain the key; `None` if it takes too long to tell.
+    pub fn opened_explains(&self, key: Key) -> Option<bool> {
+        if self.terms.past == Past::Others {
+            return Some(!self.doubled(key));
+        }
+        let unsure = |o: &&Observation| {
+            matches!(o.fate, Fate::Unanswered | Fate::Failed) || !self.in_time(o)
+        };
+        let unseen = self.keys[&key].iter().filter(unsure).map(|o| o.sent).min();
+        let unseen = i128::from(unseen.unwrap_or(Nanos::MAX).0);
+        let mut all = self.allowed(key);
+        all.retain(|&(_, done)| done <= unseen);
+        if all.len() > 127 {
+            return None;
+        }
+        let mut search = Search {
+            limit: self.limit as usize,
+            shortest: self.window - self.tolerance,
+            longest: self.window + self.tolerance,
+            failed: HashSet::new(),
+            patience: 20_000,
+            all,
+        };
+        let everything = (1u128 << search.all.len()) - 1;
+        let found = match self.terms.past {
+            Past::Earlier => search.before(everything),
+            _ => search.explains(everything, i128::MIN / 4),
+        };
+        match found {
+            true => Some(!self.doubled(key)),
+            false if search.patience == 0 => None,
+            false => Some(false),
+        }
+    }
+
+    fn counted(&self, key: Key, judged: &Observation, blocked_too: bool) -> u64 {
+        let from = interval(judged).0 - self.window - self.tolerance;
+        let counts = |o: &&Observation| {
+            let reaches = i128::from(o.done.0) >= from || !self.in_time(o);
+            o.sequence != judged.sequence
+                && o.sent <= judged.done
+                && match o.fate {
+                    Fate::Allowed => reaches,
+                    Fate::Blocked => blocked_too && reaches,
+                    Fate::Unanswered | Fate::Failed => true,
+                }
+        };
+        self.keys[&key].iter().filter(counts).count() as u64
+    }
+
+    fn judged(&self, key: Key) -> impl Iterator<Item = &Observation> {
+        let early = |o: &Observation| {
+            self.terms.past == Past::Earlier && i128::from(o.sent.0) <= self.window + self.tolerance
+        };
+        let others = self.terms.past == Past::Others;
+        self.keys[&key]
+            .iter()
+            .filter(move |o| o.fate == Fate::Blocked && self.in_time(o) && !early(o) && !others)
+    }
+
+    /// Sequence numbers of those blocked though fewer than the limit can have counted, in a sliding or fixed window.
+    pub fn falsely_blocked(&self) -> HashSet<u64> {
+        let of_key = |key| {
+            let judged = self.judged(key);
+            judged.filter(move |o| self.counted(key, o, false) < self.limit)
+        };
+        self.keys().flat_map(of_key).map(|o| o.sequence).collect()
+    }
+
+    /// Whether what was falsely blocked was not if those blocked count.
+    pub fn blocked_count(&self) -> bool {
+        let blocked = self.falsely_blocked();
+        self.keys().all(|key| {
+            let mut judged = self.judged(key);
+            judged
+                .all(|o| !blocked.contains(&o.sequence) || self.counted(key, o, true) >= self.limit)
+        })
+    }
+
+    /// Those blocked by a bucket though it had a token. The words leave a little open: once as few as they allow, and once
+    /// as many.
+    pub fn falsely_dry(&self, sternly: bool) -> HashSet<u64> {
+        let of_key = |key| {
+            self.judged(key)
+                .filter(move |o| self.had_token(key, o, sternly))
+        };
+        self.keys().flat_map(of_key).map(|o| o.sequence).collect()
+    }
+
+    /// In tokens that are missing from a full bucket.
+    fn had_token(&self, key: Key, judged: &Observation, sternly: bool) -> bool {
+        let (at, limit, window) = (judged.sent.0 as f64, self.limit as f64, self.window as f64);
+        let rate = 0.99 * limit / window;
+        let takes = |o: &&Observation| {
+            o.sequence != judged.sequence && o.sent <= judged.done && o.fate != Fate::Blocked
+        };
+        let latest = |o: &Observation| match o.fate {
+            Fate::Allowed if self.in_time(o) => (o.done.0 as f64).min(at),
+            _ => at,
+        };
+        let mut taken: Vec<_> = self.keys[&key].iter().filter(takes).map(latest).collect();
+        taken.sort_by(f64::total_cmp);
+        let (mut missing, mut last) = match self.terms.past {
+            Past::Fresh => (0.0, 0.0),
+            _ => (limit, 0.0),
+        };
+        // Of what was taken for sure only after it was sent, the audit may think that more is gone than need be.
+        let pending = self.keys[&key]
+            .iter()
+            .filter(takes)
+            .any(|o| o.done > judged.sent);
+        let untouched = taken.is_empty() && missing == 0.0;
+        for take in taken {
+            missing = f64::max(missing - (take - last) * rate, 0.0) + 1.0;
+            if sternly {
+                missing = missing.min(limit);
+            }
+            last = take;
+        }
+        // Of the last, which may be more than a full bucket holds: the clocks may have been slow since.
+        missing -= (at - last) * rate;
+        let (rate, hair) = match sternly {
+            true => (rate, -1e-6),
+            false => (1.0005 * limit / window, 1e-6),
+        };
+        let spare = (self.resolution + self.tolerance) as f64 * rate + hair;
+        let sure = sternly || !pending;
+        sure && (untouched || limit - missing >= 1.0 + spare)
+    }
+
+    /// Bounds of the most requests within less than W − ε: without those whose end is unknown, and all by their sents.
+    pub fn most_asked(&self) -> (u64, u64) {
+        let least = |key| self.most(&self.intervals(key, &[Fate::Allowed, Fate::Blocked]));
+        let most = |key: Key| {
+            let mut all: Vec<_> = self.keys[&key].iter().map(interval).collect();
+            all.iter_mut().for_each(|(sent, done)| *done = *sent);
+            self.most(&all)
+        };
+        let max = |of: &dyn Fn(Key) -> u64| self.keys().map(of).max().unwrap_or(0);
+        (max(&least), max(&most))
+    }
+}
+
+fn interval(observation: &Observation) -> Interval {
+    (observation.sent.0.into(), observation.done.0.into())
+}
+
+/// Phases that are left, on a circle as long as the window. Lengths are in two-thousandths of nanoseconds, so that a
+/// nanosecond's drift is one.
+struct Circle {
+    length: i128,
+    arcs: Vec<(i128, i128)>,
+}
+
+impl Circle {
+    fn whole(window: i128) -> Self {
+        let length = window * 2_000;
+        Circle {
+            length,
+            arcs: vec![(0, length)],
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.arcs.is_empty()
+    }
+
+    fn widen(&mut self, drift: i128) {
+        let arcs = std::mem::take(&mut self.arcs);
+        for (from, to) in arcs {
+            let pieces = self.pieces(from - drift, to + drift);
+            self.arcs.extend(pieces);
+        }
+    }
+
+    fn meet(&mut self, from: i128, to: i128) {
+        let pieces = self.pieces(from * 2_000, to * 2_000);
+        let met = |&(a, b): &(i128, i128)| {
+            let both = pieces.iter().map(move |&(c, d)| (a.max(c), b.min(d)));
+            both.filter(|(from, to)| from <= to).collect::<Vec<_>>()
+        };
+        let mut arcs: Vec<_> = self.arcs.iter().flat_map(met).collect();
+        arcs.sort_unstable();
+        arcs.dedup();
+        self.arcs = arcs;
+    }
+
+    /// An arc cut where the circle begins.
+    fn pieces(&self, from: i128, to: i128) -> Vec<(i128, i128)> {
+        if to - from >= self.length {
+            return vec![(0, self.length)];
+        }
+        let start = from.rem_euclid(self.length);
+        let end = start + (to - from);
+        match end > self.length {
+            // The circle's first point is its last.
+            true => vec![(start, self.length), (0, end - self.length)],
+            false if start == 0 => vec![(0, end), (self.length, self.length)],
+            false if end == self.length => vec![(start, end), (0, 0)],
+            false => vec![(start, end)],
+        }
+    }
+}
+
+/// For windows opened by admissions, and a choice of decisions, that explain all. A window that opens at o ends at some
+/// instant from o + W − ε to o + W + ε; the next admission opens the next.
+struct Search {
+    limit: usize,
+    shortest: i128,
+    longest: i128,
+    failed: HashSet<(u128, i128)>,
+    /// How many more choices are tried.
+    patience: u32,
+    all: Vec<Interval>,
+}
+
+impl Search {
+    fn members(&self, set: u128) -> impl Iterator<Item = usize> {
+        (0..self.all.len()).filter(move |i| set & (1 << i) != 0)
+    }
+
+    /// Whether windows of which the first opens at `low` or later explain the set.
+    fn explains(&mut self, set: u128, low: i128) -> bool {
+        if set == 0 {
+            return true;
+        }
+        // All are admitted in this window or later ones.
+        let last = self.members(set).map(|i| self.all[i].1).min().expect("one");
+        if last < low || self.patience == 0 || !self.failed.insert((set, low)) {
+            return false;
+        }
+        // It opens when something keeps it from opening earlier: the window before, the request that opens it, or the last
+        // request that it is to hold.
+        let sents = self.members(set).map(|i| self.all[i].0);
+        let reasons = sents.flat_map(|sent| [sent, sent - self.longest]);
+        let mut openings: Vec<_> = reasons.chain([low]).collect();
+        openings.retain(|&opening| low <= opening && opening <= last);
+        openings.sort_unstable();
+        openings.dedup();
+        openings.into_iter().any(|opening| {
+            let opens = |&i: &usize| self.all[i].0 <= opening;
+            let openers: Vec<_> = self.members(set).filter(opens).collect();
+            !openers.is_empty() && self.fills(set, opening, &openers)
+        })
+    }
+
+    /// A window that was open before the start.
+    fn before(&mut self, set: u128) -> bool {
+        let sents = self.members(set).map(|i| self.all[i].0);
+        let reasons = sents.map(|sent| sent - self.longest);
+        let mut openings: Vec<_> = reasons.chain([-self.longest]).collect();
+        openings.retain(|&opening| -self.longest <= opening && opening <= 0);
+        openings.sort_unstable();
+        openings.dedup();
+        self.explains(set, -self.longest)
+            || openings
+                .into_iter()
+                .any(|opening| self.fills(set, opening, &[]))
+    }
+
+    /// Whether it is explained with a window that opens then, by one of the openers if there are any.
+    fn fills(&mut self, set: u128, opening: i128, openers: &[usize]) -> bool {
+        let (mut forced, mut optional) = (0u128, Vec::new());
+        for i in self.members(set) {
+            match self.all[i] {
+                (_, done) if done < opening + self.shortest => forced |= 1 << i,
+                (sent, _) if sent <= opening + self.longest => optional.push(i),
+                _ => {}
+            }
+        }
+        self.chooses(set, opening, openers, forced, &optional)
+    }
+
+    fn chooses(
+        &mut self,
+        set: u128,
+        opening: i128,
+        openers: &[usize],
+        chosen: u128,
+        optional: &[usize],
+    ) -> bool {
+        if chosen.count_ones() as usize > self.limit || self.patience == 0 {
+            return false;
+        }
+        self.patience -= 1;
+        if let [first, rest @ ..] = optional {
+            return self.chooses(set, opening, openers, chosen | 1 << first, rest)
+                || self.chooses(set, opening, openers, chosen, rest);
+        }
+        if !openers.is_empty() && !openers.iter().any(|i| chosen & (1 << i) != 0) {
+            return false;
+        }
+        let sents = self.members(chosen).map(|i| self.all[i].0);
+        let low = sents.chain([opening + self.shortest]).max().expect("one");
+        self.explains(set & !chosen, low)
+    }
+}

@@ -1,0 +1,525 @@
+//! A cluster in virtual time: who asks when, how long it takes, what the limiter's clocks say, what goes wrong on the
+//! way, and in which order a reporter hears of it.
+
+use super::limiters::{Algorithm, Fault, faulty};
+use loadgen::audit::{Audit, Fate, Key, Observation, Past, Promise, Report, Terms};
+use loadgen::keys::KeyId;
+use loadgen::schedule::Nanos;
+use proptest::prelude::*;
+use std::collections::HashMap;
+use std::fmt;
+
+pub const MILLISECOND: u64 = 1_000_000;
+pub const SECOND: u64 = 1_000_000_000;
+
+/// What the limiter's clock says when the run starts, or a little more.
+const ORIGIN: i128 = 1_000_000_000_000_000_000;
+
+/// Everything that chance decides. Smaller numbers mean simpler histories, so that failures shrink.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub limit: u64,
+    pub window: u64,
+    pub nodes: usize,
+    pub keys: usize,
+    /// A last key of the probe's.
+    pub probe: bool,
+    pub past: Past,
+    pub arrivals: Arrivals,
+    /// How often the limit is asked for, per window.
+    pub asked: f64,
+    pub before: Latency,
+    pub after: Latency,
+    pub timeout: u64,
+    /// Whether answers may still come a little after the timeout.
+    pub patient: bool,
+    pub trouble: bool,
+    pub clock: Clock,
+    /// Between batches of the reporter's.
+    pub batch: u64,
+    pub requests: Vec<Draw>,
+    /// Of an earlier run: key, and how long before the start.
+    pub earlier: Vec<(u8, u16)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Arrivals {
+    AtOnce,
+    Steady,
+    Random,
+    Bursts,
+    Gaps,
+    /// Shortly before the end of one window, into the next.
+    Edges,
+    /// Apart by what decides whether two are in one window, or a nanosecond less or more.
+    Exact,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Latency {
+    Zero,
+    Constant,
+    Uniform,
+    /// Up to five windows.
+    Heavy,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// A share of the window.
+    pub phase: u16,
+    pub millionths: i32,
+    pub kind: ClockKind,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum ClockKind {
+    Fine,
+    /// In whole milliseconds, or tenths of the window if those are less.
+    Ticks,
+    /// Each node's is off by a little.
+    Skewed,
+}
+
+/// What chance decides of one request.
+#[derive(Debug, Clone, Copy)]
+pub struct Draw {
+    pub gap: u16,
+    pub key: u8,
+    pub node: u8,
+    pub before: u16,
+    pub after: u16,
+    pub ending: u8,
+    /// Until the reporter hears of it.
+    pub delay: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Answered,
+    /// Decided about, but the answer is lost.
+    CutOff,
+    /// Never decided about.
+    Lost,
+    FailedAndCounted,
+    Failed,
+    /// Somebody else's.
+    Unseen,
+}
+
+/// A request as it went.
+#[derive(Debug, Clone, Copy)]
+struct Request {
+    key: usize,
+    node: usize,
+    sent: u64,
+    decided: u64,
+    answered: u64,
+    ending: Ending,
+    delay: u8,
+}
+
+/// What the audit is told, and what was so.
+#[derive(Clone)]
+pub struct History {
+    pub terms: Terms,
+    /// What is added, and the watermark after it.
+    pub batches: Vec<(Vec<Observation>, Nanos)>,
+    /// When which requests were admitted, in the order of the instants; those of the run only.
+    pub admitted: HashMap<Key, Vec<u64>>,
+}
+
+fn share(draw: u16) -> f64 {
+    f64::from(draw) / 65_536.0
+}
+
+impl Latency {
+    fn of(self, draw: u16, window: u64) -> u64 {
+        let (window, share) = (window as f64, share(draw));
+        let latency = match self {
+            Latency::Zero => 0.0,
+            Latency::Constant => window / 100.0,
+            Latency::Uniform => window / 20.0 * share,
+            Latency::Heavy => {
+                let tail = window / 200.0 * ((1.0 - share).powf(-1.5) - 1.0);
+                tail.min(5.0 * window)
+            }
+        };
+        latency as u64
+    }
+}
+
+impl World {
+    pub fn terms(&self) -> Terms {
+        Terms {
+            promises: Promise::ALL.to_vec(),
+            limit: self.limit,
+            window: Nanos(self.window),
+            targets: self.nodes,
+            timeout: Nanos(self.timeout),
+            past: self.past,
+            memory: 1 << 30,
+        }
+    }
+
+    fn next(&self, now: u64, draw: u16) -> u64 {
+        let (window, x) = (self.window, share(draw));
+        let pace = window as f64 / (self.limit as f64 * self.keys as f64 * self.asked);
+        // From 0 to 1 in the last part of the draws.
+        let beyond = |from: f64| (x - from) / (1.0 - from);
+        let span = |share: f64| (window as f64 * share) as u64;
+        let gap = match self.arrivals {
+            Arrivals::AtOnce if x > 0.97 => span(1.0 + beyond(0.97)),
+            Arrivals::AtOnce => 0,
+            Arrivals::Steady => pace as u64,
+            Arrivals::Random => (2.0 * x * pace) as u64,
+            Arrivals::Bursts if x > 0.95 => span(1.5 * beyond(0.95)),
+            Arrivals::Bursts => (0.1 * x * pace) as u64,
+            Arrivals::Gaps if x > 0.9 => span(3.0 * beyond(0.9)),
+            Arrivals::Gaps => (2.0 * x * pace) as u64,
+            Arrivals::Edges if x > 0.85 => {
+                let left = window - (now + self.clock.start(window) as u64) % window;
+                left.checked_sub(span(0.03 * beyond(0.85))).unwrap_or(left)
+            }
+            Arrivals::Edges => (0.1 * x * pace) as u64,
+            Arrivals::Exact => {
+                let tolerance = self.terms().tolerance().0;
+                let gaps = [
+                    0,
+                    1,
+                    window / self.limit,
+                    window - tolerance,
+                    window - tolerance - 1,
+                    window - tolerance + 1,
+                    window,
+                    window + tolerance,
+                    window + tolerance - 1,
+                    window + tolerance + 1,
+                    tolerance,
+                    2 * tolerance,
+                    window / 2,
+                ];
+                match x > 0.7 {
+                    true => gaps[draw as usize % gaps.len()],
+                    false => 0,
+                }
+            }
+        };
+        now + gap
+    }
+
+    fn ending(&self, draw: u8) -> Ending {
+        match draw {
+            _ if self.past == Past::Others && draw.is_multiple_of(4) && draw > 0 => Ending::Unseen,
+            _ if !self.trouble => Ending::Answered,
+            0..190 => Ending::Answered,
+            190..215 => Ending::CutOff,
+            215..230 => Ending::Lost,
+            230..245 => Ending::FailedAndCounted,
+            _ => Ending::Failed,
+        }
+    }
+
+    fn requests(&self) -> Vec<Request> {
+        let mut sent = 0;
+        let one = |draw: &Draw| {
+            sent = self.next(sent, draw.gap);
+            let before = self.before.of(draw.before, self.window);
+            let after = self.after.of(draw.after, self.window);
+            let ending = self.ending(draw.ending);
+            // A gateway may give up before the limiter decides.
+            let early = ending == Ending::CutOff || ending == Ending::FailedAndCounted;
+            Request {
+                key: draw.key as usize % self.keys,
+                node: draw.node as usize % self.nodes,
+                sent,
+                decided: sent + before,
+                answered: sent + after + if early { 0 } else { before },
+                ending,
+                delay: draw.delay,
+            }
+        };
+        self.requests.iter().map(one).collect()
+    }
+
+    fn key(&self, key: usize) -> Key {
+        match self.probe && key + 1 == self.keys {
+            true => Key::Probe(key as u32),
+            false => Key::Load(KeyId(key as u32)),
+        }
+    }
+
+    pub fn play(&self, algorithm: Algorithm, fault: Fault) -> History {
+        let (limit, window) = (self.limit, self.window);
+        let origin = self.clock.says(0, 0, window);
+        let mut limiter = faulty(algorithm, fault, limit, window, self.nodes, origin);
+        if self.past == Past::Earlier {
+            let ago = |draw: u16| (share(draw) * 1.2 * window as f64) as i128 + 1;
+            let mut earlier: Vec<_> = self.earlier.iter().map(|&(k, t)| (-ago(t), k)).collect();
+            earlier.sort_unstable();
+            for (at, draw) in earlier {
+                let node = draw as usize % self.nodes;
+                let at = self.clock.says(at, node, window);
+                limiter.admits(draw as usize % self.keys, node, at);
+            }
+        }
+        let requests = self.requests();
+        let mut order: Vec<_> = (0..requests.len()).collect();
+        order.sort_by_key(|&i| requests[i].decided);
+        let mut history = History {
+            terms: self.terms(),
+            batches: Vec::new(),
+            admitted: HashMap::new(),
+        };
+        let mut seen = Vec::new();
+        for i in order {
+            let request = &requests[i];
+            let asked = !matches!(request.ending, Ending::Lost | Ending::Failed);
+            let admitted = asked && {
+                let now = request.decided.into();
+                let at = self.clock.says(now, request.node, window);
+                limiter.admits(request.key, request.node, at)
+            };
+            if let Some(observation) = self.observe(i, request, admitted) {
+                if admitted && request.ending != Ending::FailedAndCounted {
+                    let instants = history.admitted.entry(observation.key).or_default();
+                    instants.push(request.decided);
+                }
+                let delay = (u64::from(request.delay).pow(2) * (window / 200)) >> 10;
+                seen.push((observation.done.0 + delay, observation));
+            }
+        }
+        history.batches = in_batches(seen, self.batch);
+        history
+    }
+
+    fn observe(&self, i: usize, request: &Request, admitted: bool) -> Option<Observation> {
+        let longest = match self.patient {
+            true => self.timeout * 2,
+            false => self.timeout,
+        };
+        let in_time = request.answered - request.sent <= longest;
+        let fate = match request.ending {
+            Ending::Unseen => return None,
+            Ending::Answered if in_time && admitted => Fate::Allowed,
+            Ending::Answered if in_time => Fate::Blocked,
+            Ending::FailedAndCounted | Ending::Failed if in_time => Fate::Failed,
+            _ => Fate::Unanswered,
+        };
+        Some(Observation {
+            key: self.key(request.key),
+            sequence: i as u64,
+            target: request.node as u32,
+            sent: Nanos(request.sent),
+            done: Nanos(match in_time && request.ending != Ending::Lost {
+                true => request.answered,
+                false => request.sent + self.timeout,
+            }),
+            fate,
+        })
+    }
+}
+
+/// As the reporter does: now and then, all that it has heard of, in any order; and no later than any other's sent.
+pub fn in_batches(mut seen: Vec<(u64, Observation)>, apart: u64) -> Vec<(Vec<Observation>, Nanos)> {
+    let scattered = |sequence: u64| sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20);
+    seen.sort_by_key(|(heard, observation)| (*heard, scattered(observation.sequence)));
+    // The least sent of what comes later.
+    let mut least = vec![u64::MAX; seen.len() + 1];
+    for i in (0..seen.len()).rev() {
+        least[i] = least[i + 1].min(seen[i].1.sent.0);
+    }
+    let mut batches = Vec::new();
+    let mut from = 0;
+    while from < seen.len() {
+        let now = (seen[from].0 / apart + 1) * apart;
+        let to = seen.partition_point(|(heard, _)| *heard <= now);
+        let mut batch: Vec<_> = seen[from..to].iter().map(|(_, seen)| *seen).collect();
+        batch.sort_by_key(|observation| scattered(observation.sequence));
+        batches.push((batch, Nanos(now.min(least[to]))));
+        from = to;
+    }
+    batches
+}
+
+impl Clock {
+    fn start(&self, window: u64) -> i128 {
+        (share(self.phase) * window as f64) as i128
+    }
+
+    fn says(&self, now: i128, node: usize, window: u64) -> i128 {
+        let unit = i128::from(MILLISECOND.min(window / 10));
+        // As good as none for the windows' phases.
+        let origin = ORIGIN / i128::from(window) * i128::from(window);
+        let drifted = now + now * i128::from(self.millionths) / 1_000_000;
+        let at = origin + self.start(window) + drifted;
+        match self.kind {
+            ClockKind::Fine => at,
+            ClockKind::Ticks => at.div_euclid(unit) * unit,
+            ClockKind::Skewed => at + unit * [0, 4, -4, 2][node % 4] / 10,
+        }
+    }
+}
+
+/// A line for each request, in the order in which the audit hears of them.
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:?}", self.terms)?;
+        for (batch, watermark) in &self.batches {
+            for o in batch {
+                let (sent, done) = (o.sent.0, o.done.0);
+                write!(
+                    f,
+                    "{:>4} {:?} at {}: {sent} to {done}",
+                    o.sequence, o.key, o.target
+                )?;
+                writeln!(f, ", {:?}", o.fate)?;
+            }
+            writeln!(f, "     watermark {}", watermark.0)?;
+        }
+        Ok(())
+    }
+}
+
+impl History {
+    pub fn observations(&self) -> Vec<Observation> {
+        self.batches.iter().flat_map(|(b, _)| b).copied().collect()
+    }
+
+    pub fn audit(&self) -> Report {
+        self.audit_by(&Promise::ALL)
+    }
+
+    pub fn audit_by(&self, promises: &[Promise]) -> Report {
+        let mut audit = Audit::new(Terms {
+            promises: promises.to_vec(),
+            ..self.terms.clone()
+        });
+        for (batch, watermark) in &self.batches {
+            for observation in batch {
+                audit.add(*observation);
+            }
+            audit.advance(*watermark);
+        }
+        audit.finish()
+    }
+
+    /// How many were really admitted of a key within a window's length.
+    pub fn peak(&self, key: Key) -> u64 {
+        let instants = self.admitted.get(&key).map_or(&[][..], |all| all);
+        let window = self.terms.window.0;
+        let within = |(i, from): (usize, &u64)| {
+            let later = instants[i..].iter();
+            later.take_while(|&&at| at - from < window).count() as u64
+        };
+        instants.iter().enumerate().map(within).max().unwrap_or(0)
+    }
+}
+
+fn window() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        4 => Just(SECOND),
+        1 => Just(60 * SECOND),
+        1 => Just(10 * MILLISECOND),
+        1 => Just(2 * MILLISECOND),
+        1 => Just(1_234_567_891),
+        1 => Just(3600 * SECOND),
+    ]
+}
+
+fn latency() -> impl Strategy<Value = Latency> {
+    prop_oneof![
+        Just(Latency::Zero),
+        Just(Latency::Constant),
+        Just(Latency::Uniform),
+        Just(Latency::Heavy),
+    ]
+}
+
+fn clock() -> impl Strategy<Value = Clock> {
+    let kind = prop_oneof![
+        Just(ClockKind::Fine),
+        Just(ClockKind::Ticks),
+        Just(ClockKind::Skewed),
+    ];
+    let millionths = prop_oneof![Just(0), Just(400), Just(-400), -400..=400];
+    (any::<u16>(), millionths, kind).prop_map(|(phase, millionths, kind)| Clock {
+        phase,
+        millionths,
+        kind,
+    })
+}
+
+fn draw() -> impl Strategy<Value = Draw> {
+    let whole = any::<(u16, u8, u8, u16, u16, u8, u8)>();
+    whole.prop_map(|(gap, key, node, before, after, ending, delay)| Draw {
+        gap,
+        key,
+        node,
+        before,
+        after,
+        ending,
+        delay: delay.saturating_sub(100),
+    })
+}
+
+pub fn past() -> impl Strategy<Value = Past> {
+    prop_oneof![Just(Past::Fresh), Just(Past::Earlier), Just(Past::Others)]
+}
+
+/// Of at most so many requests.
+pub fn world(requests: usize) -> impl Strategy<Value = World> {
+    let arrivals = prop_oneof![
+        Just(Arrivals::AtOnce),
+        Just(Arrivals::Steady),
+        Just(Arrivals::Random),
+        Just(Arrivals::Bursts),
+        Just(Arrivals::Gaps),
+        Just(Arrivals::Edges),
+        Just(Arrivals::Exact),
+    ];
+    let limit = prop_oneof![3 => 1u64..=3, 3 => 1u64..=6, 2 => 1u64..=12, 1 => 1u64..=40];
+    let asked = prop_oneof![Just(1.5), Just(0.7), Just(3.0), Just(10.0)];
+    let timeout = prop_oneof![Just(5.5), Just(2.0), Just(0.5), Just(0.05)];
+    let batch = prop_oneof![Just(0.1), Just(0.02), Just(3.0)];
+    let rough = (
+        any::<bool>(),
+        prop::bool::weighted(0.4),
+        prop::bool::weighted(0.2),
+    );
+    let shape = (limit, window(), 1usize..=4, 1usize..=5, past());
+    let earlier = prop::collection::vec(any::<(u8, u16)>(), 0..20);
+    (
+        shape,
+        (arrivals, asked, timeout, batch),
+        (latency(), latency(), clock()),
+        rough,
+        prop::collection::vec(draw(), 1..=requests),
+        earlier,
+    )
+        .prop_map(|(shape, pace, ways, rough, requests, earlier)| {
+            let (limit, window, nodes, keys, past) = shape;
+            let (arrivals, asked, timeout, batch) = pace;
+            let (before, after, clock) = ways;
+            let (patient, trouble, probe) = rough;
+            World {
+                limit,
+                window,
+                nodes,
+                keys,
+                probe,
+                past,
+                arrivals,
+                asked,
+                before,
+                after,
+                timeout: (window as f64 * timeout) as u64,
+                patient,
+                trouble,
+                clock,
+                batch: (window as f64 * batch) as u64,
+                requests,
+                earlier,
+            }
+        })
+}

@@ -1,0 +1,145 @@
+//! A limiter that keeps its promise is never accused, whatever the clocks and the network do.
+
+use super::brute::Brute;
+use super::cluster::world;
+use super::limiters::{Algorithm, Fault};
+use loadgen::audit::{Key, Promise, Verdict};
+use proptest::prelude::*;
+use proptest::test_runner::{TestCaseResult, TestRunner};
+use std::env;
+use std::fmt::Debug;
+
+/// So many cases unless the environment says otherwise, as it may to any property.
+pub fn for_all<T: Debug>(
+    cases: u32,
+    strategy: impl Strategy<Value = T>,
+    holds: impl Fn(T) -> TestCaseResult,
+) {
+    let mut config = ProptestConfig {
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        ..ProptestConfig::default()
+    };
+    if env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = cases;
+    }
+    if let Err(failure) = TestRunner::new(config).run(&strategy, holds) {
+        panic!("{failure}");
+    }
+}
+
+fn promise(algorithm: Algorithm) -> Promise {
+    match algorithm {
+        Algorithm::SlidingLog => Promise::SlidingWindow,
+        Algorithm::ClockWindow | Algorithm::OpenedWindow => Promise::FixedWindow,
+        Algorithm::Gcra | Algorithm::Bucket => Promise::TokenBucket,
+    }
+}
+
+fn is_never_accused(algorithm: Algorithm) {
+    let promise = promise(algorithm);
+    for_all(2_500, world(120), |world| {
+        let history = world.play(algorithm, Fault::None);
+        let report = history.audit();
+        let judged = report.judged(promise).expect("what was asked for");
+        prop_assert!(!judged.is_broken(), "{judged:#?} {history:#?}");
+        match algorithm {
+            Algorithm::ClockWindow => prop_assert!(judged.clock_explains, "{history:#?}"),
+            Algorithm::OpenedWindow => prop_assert!(judged.opened_explains, "{history:#?}"),
+            _ => {}
+        }
+        prop_assert_ne!(report.verdict(true), Verdict::Broken);
+        // Alone as beside the others.
+        if world.requests.len() % 4 == 0 {
+            let report = history.audit_by(&[promise]);
+            prop_assert_ne!(report.verdict(true), Verdict::Broken, "{:#?}", history);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_sliding_log_is_never_accused() {
+    is_never_accused(Algorithm::SlidingLog);
+}
+
+#[test]
+fn windows_laid_by_a_clock_are_never_accused() {
+    is_never_accused(Algorithm::ClockWindow);
+}
+
+#[test]
+fn windows_opened_by_admissions_are_never_accused() {
+    is_never_accused(Algorithm::OpenedWindow);
+}
+
+#[test]
+fn a_generic_cell_rate_algorithm_is_never_accused() {
+    is_never_accused(Algorithm::Gcra);
+}
+
+#[test]
+fn a_token_bucket_is_never_accused() {
+    is_never_accused(Algorithm::Bucket);
+}
+
+/// What the second reading says must be true, too, to be held against the first.
+fn is_never_accused_by_trying_everything(algorithm: Algorithm) {
+    for_all(600, world(60), |world| {
+        let history = world.play(algorithm, Fault::None);
+        let observations = history.observations();
+        let brute = Brute::new(&history.terms, &observations);
+        match algorithm {
+            Algorithm::SlidingLog => {
+                prop_assert!(!brute.sliding_broken());
+                prop_assert!(brute.falsely_blocked().is_empty());
+            }
+            Algorithm::ClockWindow => {
+                prop_assert!(brute.keys().all(|key| brute.clock_explains(key, 0)));
+                prop_assert!(brute.falsely_blocked().is_empty());
+            }
+            Algorithm::OpenedWindow => {
+                let explained = |key| brute.opened_explains(key).unwrap_or(true);
+                prop_assert!(brute.keys().all(explained));
+                prop_assert!(brute.falsely_blocked().is_empty());
+            }
+            Algorithm::Gcra | Algorithm::Bucket => {
+                prop_assert!(!brute.bucket_broken());
+                prop_assert!(brute.falsely_dry(true).is_empty());
+            }
+        }
+        let at_least = |key: Key| (brute.at_least(key), history.peak(key));
+        prop_assert!(
+            brute
+                .keys()
+                .map(at_least)
+                .all(|(least, truth)| least <= truth)
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn trying_everything_accuses_no_sliding_log() {
+    is_never_accused_by_trying_everything(Algorithm::SlidingLog);
+}
+
+#[test]
+fn trying_everything_accuses_no_windows_laid_by_a_clock() {
+    is_never_accused_by_trying_everything(Algorithm::ClockWindow);
+}
+
+#[test]
+fn trying_everything_accuses_no_windows_opened_by_admissions() {
+    is_never_accused_by_trying_everything(Algorithm::OpenedWindow);
+}
+
+#[test]
+fn trying_everything_accuses_no_generic_cell_rate_algorithm() {
+    is_never_accused_by_trying_everything(Algorithm::Gcra);
+}
+
+#[test]
+fn trying_everything_accuses_no_token_bucket() {
+    is_never_accused_by_trying_everything(Algorithm::Bucket);
+}
