@@ -45,8 +45,9 @@ class System:
     version: str
     targets: list[str]
     # From how many requests each key has sent, which only a limiter that does not count them by key has to be told,
-    # to how many of them it allowed and blocked, by (target, key, "allowed" or "blocked").
-    counts: Callable[[int], collections.Counter]
+    # to how many of them it allowed and blocked, by (target, key, "allowed" or "blocked"). None of one that is audited
+    # only.
+    counts: Callable[[int], collections.Counter] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Traffic:
     """Rates in requests per second, over all keys, each for so many seconds; zero is a pause."""
 
     keys: int
-    pieces: tuple[tuple[int, int], ...]
+    pieces: tuple[tuple[int, float], ...]
 
     @property
     def profile(self):
@@ -62,7 +63,7 @@ class Traffic:
 
     @property
     def requests(self):
-        return sum(rate * seconds for rate, seconds in self.pieces)
+        return int(sum(rate * seconds for rate, seconds in self.pieces))
 
     @property
     def seconds(self):
@@ -106,6 +107,9 @@ class Check:
     options: Callable[[int], list[str]]
     # From the limit and the seconds that loadgen's process lived, which no two requests are further apart than.
     promise: Callable[[int, float], Promise]
+
+    def begin(self, loadgen, system, excess):
+        return Run(loadgen, system.targets, self.traffic, self.options(self.limit + excess))
 
 
 class Run:

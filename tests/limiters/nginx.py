@@ -10,6 +10,7 @@ import functools
 import re
 import subprocess
 
+from audits import BUCKET, LIMIT, WINDOW_S, Audit
 from harness import Check, Need, System, Traffic
 from processes import LOOPBACK, folder, free_ports, server
 from promises import token_bucket
@@ -44,13 +45,14 @@ http {{
 
 
 @contextlib.contextmanager
-def nginx(per_minute, blocked=503):
-    """That many of each key at once, and as many a minute."""
+def nginx(limit, window_s=60, blocked=503):
+    """That many of each key at once, and as many a window."""
     with folder() as at:
         [port] = free_ports(1)
         (at / "index.html").write_text("ok\n")
         (at / "nginx.conf").write_text(CONFIGURATION.format(
-            folder=at, address=LOOPBACK, port=port, per_minute=per_minute, burst=per_minute - 1, blocked=blocked))
+            folder=at, address=LOOPBACK, port=port, per_minute=limit * 60 // window_s, burst=limit - 1,
+            blocked=blocked))
         command = ["nginx", "-p", str(at), "-c", str(at / "nginx.conf"), "-e", str(at / "error.log")]
         with server(command, port, at / "output") as process:
             process.answers()
@@ -82,4 +84,11 @@ def check(name, limit, blocked, options):
 CHECKS = [
     check("nginx", 100, 503, ["--preset", "nginx"]),
     check("nginx-429", 30, 429, ["--preset", "nginx", "--blocked", "429"]),
+]
+
+# Its rate is exact, also with a limit of one more or less.
+AUDITS = [
+    Audit("audit-nginx", functools.partial(nginx, window_s=WINDOW_S), NEEDS,
+          f"rate={LIMIT * 60 // WINDOW_S}r/m burst={LIMIT - 1} nodelay", BUCKET, lambda _: ["--preset", "nginx"],
+          probe=False),
 ]

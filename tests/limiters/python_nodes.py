@@ -17,14 +17,17 @@ import contextlib
 import json
 import subprocess
 
+import audits
+from audits import Audit
 from harness import Check, Need, Promise, System, Traffic, fetch
 from places import PYTHON, REQUIREMENTS, ROOT
 from processes import LOOPBACK, folder, free_ports, server
 from promises import fixed_window
 
 NODES = ROOT / "tests" / "limiters" / "nodes"
+REDIS = Need("redis-server", "apt install redis-server")
 NEEDS = (
-    Need("redis-server", "apt install redis-server"),
+    REDIS,
     Need(PYTHON, f"apt install python3-venv; python3 -m venv {PYTHON.parents[1]}; "
                  f"{PYTHON} -m pip install -r {REQUIREMENTS}"),
 )
@@ -106,4 +109,21 @@ CHECKS = [
     Check("flask-limiter", flask_limiter_nodes, NEEDS,
           f"fixed-window, {LIMIT} in {WINDOW_S} s; 2 nodes, one Redis", LIMIT, STEADY, lambda _: ["--preset", "kong"],
           lambda limit, lived: fixed_window(limit, WINDOW_S, STEADY, lived)),
+]
+
+
+def told_by_each_request(limit):
+    """Another limit than the one that is claimed."""
+    return ["--body", f'{{"key":"{{key}}","limit":{limit},"window_ms":{{window_ms}}}}']
+
+
+def audit_of_limits(strategy, expected):
+    return Audit(f"audit-limits-{strategy}", lambda _: limits_nodes(strategy), NEEDS,
+                 f"{strategy}, {audits.LIMIT} in {audits.WINDOW_S} s; 3 nodes, one Redis", expected,
+                 told_by_each_request, headers=("a request was blocked with 429 and no Retry-After",))
+
+
+AUDITS = [
+    audit_of_limits("fixed-window", audits.fixed(audits.BY_ADMISSIONS)),
+    audit_of_limits("moving-window", audits.SLIDING),
 ]
