@@ -43,12 +43,15 @@ impl Observation {
     /// Of a request of a run that started at `start`; `None` if it never left, so that no limiter knows of it.
     pub fn of(sample: &Sample, key: Key, start: Moment) -> Option<Observation> {
         let answer = &sample.answer;
-        answer.left.then(|| Observation {
+        // What a request did that a bug ended is not known: it may have left as soon as it was due.
+        let lost = matches!(answer.outcome, Outcome::Failed(FailureKind::Panic));
+        let sent = if lost { sample.due } else { answer.sent };
+        (answer.left || lost).then(|| Observation {
             key,
             sequence: sample.sequence,
             target: sample.target,
-            sent: answer.sent.since(start),
-            done: answer.done.max(answer.sent).since(start),
+            sent: sent.since(start),
+            done: answer.done.max(sent).since(start),
             fate: Fate::of(answer.outcome),
         })
     }
@@ -64,5 +67,35 @@ impl Fate {
             ) => Fate::Failed,
             Outcome::Failed(_) | Outcome::Abandoned => Fate::Unanswered,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Answer;
+
+    #[test]
+    fn what_never_left_is_no_observation_unless_nobody_knows_whether_it_did() {
+        let of = |outcome| {
+            let sample = Sample {
+                sequence: 0,
+                key: KeyId(0),
+                target: 0,
+                due: Moment::at(30),
+                answer: Answer {
+                    sent: Moment::at(50),
+                    left: false,
+                    done: Moment::at(50),
+                    connecting: None,
+                    outcome,
+                },
+            };
+            Observation::of(&sample, Key::Load(KeyId(0)), Moment::at(10))
+        };
+        assert_eq!(of(Outcome::Failed(FailureKind::Refused)), None);
+        let lost = of(Outcome::Failed(FailureKind::Panic)).unwrap();
+        let known = (lost.sent, lost.done, lost.fate);
+        assert_eq!(known, (Nanos(20), Nanos(40), Fate::Unanswered));
     }
 }

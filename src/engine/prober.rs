@@ -285,7 +285,8 @@ impl Asker<'_> {
     fn ask(&self, errand: &Errand, scratch: &mut Scratch) -> (Answer, Option<Head>) {
         let Errand { key, sequence, .. } = *errand;
         let samples = &self.probing.samples[self.target];
-        samples.begin(Moment::now());
+        let due = Moment::now();
+        samples.begin(due);
         let client = &self.probing.client;
         let ask = || client.ask(self.target, sequence, KeyId(key), scratch);
         // As a worker's does, a panic costs its own request.
@@ -298,7 +299,7 @@ impl Asker<'_> {
             sequence,
             key: KeyId(key),
             target: self.target as u32,
-            due: answer.sent,
+            due,
             answer,
         };
         samples.push(sample, WAITING_SAMPLES);
