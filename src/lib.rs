@@ -1,16 +1,17 @@
 //! An open-loop HTTP load generator for rate-limiter clusters.
 //!
 //! ```text
-//! schedule ──> pacer ──(bounded queue of tokens)──> workers ──> samples ──> reporter ──> console, /metrics
+//! schedule ──> pacer ──(bounded queue of tokens)──> workers ──> samples ──> reporter ──> console, files, /metrics
 //!  (pure)     1 thread                             100 threads, one       1 thread: histograms,
-//!                                                  shared ureq::Agent    audit
+//!                                                  shared ureq::Agent    timeline, audit
 //! ```
 //!
 //! [`cli`] and [`plan`] turn what was typed into a [`plan::Plan`]; [`engine::run`] carries it out.
 //! [`schedule`] says when each request is due, [`keys`] which key it carries, [`round_robin`] which
 //! target it goes to and [`request`] what it says: all four are pure. [`client`] makes one request, [`stats`] counts what
-//! came of them, [`audit`] holds the limiter to its promise, [`report`] says so. [`limiter`] is the reference limiter
-//! that `--demo` starts; [`server`] is what its nodes and the run's metrics are served by.
+//! came of them, [`audit`] holds the limiter to its promise, [`threshold`] the run to what was asked of it, [`report`]
+//! says so. [`limiter`] is the reference limiter that `--demo` starts; [`server`] is what its nodes and the run's metrics
+//! are served by. [`terminal`] is what the live view is drawn on.
 
 pub mod audit;
 pub mod cli;
@@ -18,10 +19,13 @@ pub mod client;
 pub mod clock;
 pub mod descriptors;
 pub mod engine;
+pub mod exit;
 pub mod keys;
+pub mod leftovers;
 pub mod limiter;
 pub mod plan;
 pub mod presets;
+mod processor;
 pub mod report;
 pub mod request;
 pub mod round_robin;
@@ -31,3 +35,7 @@ pub mod signals;
 mod socket;
 pub mod stats;
 pub mod stop;
+pub mod summary;
+#[cfg(unix)]
+pub mod terminal;
+pub mod threshold;

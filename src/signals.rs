@@ -2,26 +2,37 @@
 
 use crate::stop::Stop;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 /// The first signal requests a stop; the second ends the process at once, with 128 and the
-/// signal's number as its exit code (130 for SIGINT, 143 for SIGTERM). A SIGHUP that was ignored
+/// signal's number as its exit code (130 for SIGINT, 143 for SIGTERM), and with it the files that are not complete. A SIGHUP that was ignored
 /// at the start, as `nohup` has it, stays ignored.
-pub fn install(stop: Arc<Stop>) -> anyhow::Result<()> {
+///
+/// Returns what does as the first signal, for whoever else may ask for the run's end.
+pub fn install(stop: Arc<Stop>) -> anyhow::Result<impl Fn() + Send + use<>> {
     #[cfg(unix)]
     let hangup = unix::ignored_hangup()?;
-    ctrlc::set_handler(move || stop.request())?;
     #[cfg(unix)]
-    unix::exit_on_the_second(hangup)?;
-    Ok(())
+    unix::survive_files_too_large()?;
+    let signalled = Arc::new(AtomicBool::new(false));
+    let stop_by_signal = stop.clone();
+    ctrlc::set_handler(move || stop_by_signal.request())?;
+    #[cfg(unix)]
+    unix::exit_on_the_second(hangup, &signalled)?;
+    Ok(move || {
+        signalled.store(true, SeqCst);
+        stop.request();
+    })
 }
 
 #[cfg(unix)]
 mod unix {
+    use crate::{leftovers, terminal};
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    use signal_hook::flag;
+    use signal_hook::{flag, low_level};
     use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
     /// How SIGHUP is ignored, if it is.
     pub fn ignored_hangup() -> nix::Result<Option<SigAction>> {
@@ -31,17 +42,35 @@ mod unix {
         Ok(matches!(before.handler(), SigHandler::SigIgn).then_some(before))
     }
 
+    /// A write beyond a limit on files' sizes fails, as any other may, and does not end the process.
+    pub fn survive_files_too_large() -> nix::Result<()> {
+        let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+        // SAFETY: no function of this program is set.
+        unsafe { sigaction(Signal::SIGXFSZ, &ignore) }.map(drop)
+    }
+
     /// Leaves on a second signal within the handler itself: ctrlc's thread would be later, and
-    /// does not know the signal's number. These actions run after ctrlc's, in this order: leave if
-    /// there was a signal before, then note that there was one.
-    pub fn exit_on_the_second(ignored_hangup: Option<SigAction>) -> anyhow::Result<()> {
+    /// does not know the signal's number. These actions run after ctrlc's, in this order: if there
+    /// was a signal before, give the terminal back, remove what is not to be left, and leave; then note that there was one.
+    pub fn exit_on_the_second(
+        ignored_hangup: Option<SigAction>,
+        signalled: &Arc<AtomicBool>,
+    ) -> anyhow::Result<()> {
         let mut signals = vec![SIGINT, SIGTERM];
         match ignored_hangup {
             Some(action) => drop(set_hangup(&action)?),
             None => signals.push(SIGHUP),
         }
-        let signalled = Arc::new(AtomicBool::new(false));
         for signal in signals {
+            let is_second = signalled.clone();
+            let clean_up = move || {
+                if is_second.load(SeqCst) {
+                    terminal::leave();
+                    leftovers::remove_all();
+                }
+            };
+            // SAFETY: all it does may be done within a handler.
+            unsafe { low_level::register(signal, clean_up)? };
             flag::register_conditional_shutdown(signal, 128 + signal, signalled.clone())?;
             flag::register(signal, signalled.clone())?;
         }

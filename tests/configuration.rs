@@ -57,6 +57,15 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("--audit", "AUDIT", "off"),
     ("--probe", "PROBE", "true"),
     ("--audit-memory", "AUDIT_MEMORY", "64MiB"),
+    ("--no-tui", "NO_TUI", "false"),
+    ("--report", "REPORT", ""),
+    ("--summary-json", "SUMMARY_JSON", ""),
+    ("--summary-markdown", "SUMMARY_MARKDOWN", ""),
+    ("--timeline", "TIMELINE", ""),
+    ("--hdr-log", "HDR_LOG", ""),
+    ("--requests", "REQUESTS", ""),
+    ("--threshold", "THRESHOLDS", ""),
+    ("--abort-on-fail", "ABORT_ON_FAIL", "false"),
 ];
 
 /// A value that an option can't have; `says` are the words for what it may be, of which one must be there.
@@ -109,6 +118,8 @@ const CERTIFICATES: &[&str] = &["PEM file with one or more certificates"];
 const LIMITERS: &[&str] = &["one of sliding-log, fixed-window, token-bucket, per-node, racy"];
 
 const PROMISES: &[&str] = &["one of sliding-window, fixed-window, token-bucket, auto, off"];
+
+const METRICS: &[&str] = &[": must be one of latency, service_time, "];
 
 const MEMORY: &[&str] = &["whole number of bytes, KiB, MiB or GiB, from 1MiB to 64GiB"];
 
@@ -330,6 +341,17 @@ const WRONG: &[Wrong] = &[
     wrong("--audit-memory", "1023KiB", MEMORY),
     wrong("--audit-memory", "65GiB", MEMORY),
     wrong("--audit-memory", "-1MiB", MEMORY),
+    wrong("--threshold", "", METRICS),
+    wrong("--threshold", " ", METRICS),
+    wrong("--threshold", "p99 < 50ms", METRICS),
+    wrong(
+        "--threshold",
+        "latency.p99 = fast",
+        &["column 15: must be a time"],
+    ),
+    wrong("--threshold", "audit = kept", &["needs --audit"]),
+    wrong("--abort-on-fail", "", BOOLEAN),
+    wrong("--abort-on-fail", "perhaps", BOOLEAN),
 ];
 
 fn variable(flag: &str) -> &'static str {
@@ -429,7 +451,7 @@ fn a_wrong_variable_is_refused_with_its_name_its_value_and_what_it_may_be() {
 }
 
 /// Options that are unset unless they are given: their empty variables mean just that.
-const WITHOUT_DEFAULT: [&str; 13] = [
+const WITHOUT_DEFAULT: [&str; 14] = [
     "--allowed",
     "--audit",
     "--blocked",
@@ -443,6 +465,7 @@ const WITHOUT_DEFAULT: [&str; 13] = [
     "--metrics-addr",
     "--path",
     "--profile",
+    "--threshold",
 ];
 
 #[test]

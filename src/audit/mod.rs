@@ -70,7 +70,7 @@ mod stream;
 mod terms;
 
 pub use observation::{Fate, Key, Observation};
-pub use report::{FalseBlock, Judged, Peak, Proof, Report, Verdict, Why, Window};
+pub use report::{FalseBlock, Judged, Peak, Proof, Report, SoFar, Verdict, Why, Window};
 pub use terms::{Past, Promise, Terms};
 
 use crate::schedule::Nanos;
@@ -185,6 +185,24 @@ impl Audit {
         let events = self.events.capacity() * size_of::<Event>();
         if self.keys.exceed(waiting + events) {
             self.use_less_memory(watermark, waiting + events);
+        }
+    }
+
+    /// Whether every promise is proved broken by now: whatever comes, the verdict is [`Verdict::Broken`].
+    pub fn is_broken(&self) -> bool {
+        self.found.judged.iter().all(Judged::is_broken)
+    }
+
+    /// How it stands by what has been looked at; costs next to nothing.
+    pub fn so_far(&self) -> SoFar {
+        let found = &self.found;
+        let standing = found.judged.iter().filter(|judged| !judged.is_broken());
+        SoFar {
+            verdict: Verdict::of(&found.judged, true),
+            standing: standing.map(|judged| judged.promise).collect(),
+            observed: found.observed,
+            keys_over: found.keys_over,
+            most: found.peak.map_or(0, |peak| peak.at_least),
         }
     }
 
@@ -535,6 +553,34 @@ mod tests {
             }
         }
         (audit.finish(), most)
+    }
+
+    #[test]
+    fn what_is_proved_before_the_end_is_the_verdict() {
+        for (admitted, broken) in [(10, false), (11, true)] {
+            let mut audit = Audit::new(Terms {
+                promises: vec![Promise::SlidingWindow],
+                ..terms(64 << 20)
+            });
+            for sequence in 0..30 {
+                let sent = Nanos(sequence * SECOND);
+                audit.add(Observation {
+                    key: Key::Load(KeyId(0)),
+                    sequence,
+                    target: 0,
+                    sent,
+                    done: sent + Nanos(SECOND / 1_000),
+                    fate: match sequence < admitted {
+                        true => Fate::Allowed,
+                        false => Fate::Failed,
+                    },
+                });
+                audit.advance(sent);
+            }
+            assert_eq!(audit.is_broken(), broken);
+            let verdict = audit.finish().verdict(true);
+            assert_eq!(verdict == Verdict::Broken, broken, "{verdict:?}");
+        }
     }
 
     #[test]

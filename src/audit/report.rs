@@ -164,7 +164,39 @@ impl Report {
 
     /// `schedule_kept` is whether the generator did what was asked of it.
     pub fn verdict(&self, schedule_kept: bool) -> Verdict {
-        let standing: Vec<_> = self.judged.iter().filter(|j| !j.is_broken()).collect();
+        Verdict::of(&self.judged, schedule_kept)
+    }
+}
+
+/// How an audit stands while it goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoFar {
+    /// As if the run had kept its schedule and ended with what has been looked at.
+    pub verdict: Verdict,
+    /// The promises not broken.
+    pub standing: Vec<Promise>,
+    pub observed: u64,
+    /// As the report's.
+    pub keys_over: u64,
+    /// The most that were surely admitted of any key within a window's length.
+    pub most: u64,
+}
+
+/// Whether one of the promises was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// What was seen is what a limiter does that keeps its promise, and not what one does that admits everything.
+    Kept,
+    /// No limiter that keeps its promise does what was seen.
+    Broken,
+    /// Broken if the requests that were not answered were admitted.
+    Suspect,
+    Inconclusive(Why),
+}
+
+impl Verdict {
+    pub(super) fn of(judged: &[Judged], schedule_kept: bool) -> Verdict {
+        let standing: Vec<_> = judged.iter().filter(|j| !j.is_broken()).collect();
         if standing.is_empty() {
             return Verdict::Broken;
         }
@@ -179,18 +211,6 @@ impl Report {
             Verdict::Kept
         }
     }
-}
-
-/// Whether one of the promises was kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// What was seen is what a limiter does that keeps its promise, and not what one does that admits everything.
-    Kept,
-    /// No limiter that keeps its promise does what was seen.
-    Broken,
-    /// Broken if the requests that were not answered were admitted.
-    Suspect,
-    Inconclusive(Why),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

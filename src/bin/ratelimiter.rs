@@ -140,7 +140,7 @@ fn give_up(code: u8, why: String) -> ExitCode {
 
 fn serve(addr: SocketAddr, options: Options) -> anyhow::Result<()> {
     let stop = Arc::new(Stop::default());
-    signals::install(stop.clone()).context("signal handlers")?;
+    let _ = signals::install(stop.clone()).context("signal handlers")?;
     raise_descriptor_limit();
     let store = options
         .store

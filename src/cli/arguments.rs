@@ -88,6 +88,11 @@ impl<O> Arguments<O> {
         let value = raw.map(|value| value.to_string_lossy()).unwrap_or_default();
         Refusal::wrong(&name, &value, &allowed.to_string())
     }
+
+    /// The same for one of several values of an option.
+    pub fn refuse_one(&self, option: &str, value: &str, allowed: impl Display) -> Refusal {
+        Refusal::wrong(&self.name(option), value, &allowed.to_string())
+    }
 }
 
 /// Why there is nothing to run.
@@ -105,7 +110,7 @@ pub enum Refusal {
 const SHOWN: usize = 300;
 
 impl Refusal {
-    fn wrong(name: &str, value: &str, allowed: &str) -> Self {
+    pub(super) fn wrong(name: &str, value: &str, allowed: &str) -> Self {
         let shown = without_login(value);
         let (shown, cut) = match shown.char_indices().nth(SHOWN) {
             Some((end, _)) => (&shown[..end], "…"),
@@ -173,13 +178,26 @@ fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]) -> Refusa
         let reason = std::error::Error::source(error).map(ToString::to_string);
         let name = if !flag.starts_with("--") {
             // An argument without a flag has no variable either.
-            flag.trim_matches(['[', ']', '<', '>']).to_owned()
+            without_brackets(flag).to_owned()
         } else if was_typed(flag, typed) {
             flag.to_owned()
         } else {
             variable(command, &flag.trim_start_matches('-').replace('-', "_"))
         };
         return Refusal::wrong(&name, &value, &reason.unwrap_or_default());
+    }
+    if let Some(ContextValue::Strings(allowed)) = error.get(ContextKind::ValidValue)
+        && let Some(argument) = context(ContextKind::InvalidArg)
+        && let Some(value) = context(ContextKind::InvalidValue)
+    {
+        let allowed = format!("must be one of {}", allowed.join(", "));
+        return Refusal::wrong(without_brackets(&argument), &value, &allowed);
+    }
+    if error.kind() == ErrorKind::MissingRequiredArgument
+        && let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg)
+    {
+        let missing: Vec<_> = missing.iter().map(|name| without_brackets(name)).collect();
+        return Refusal::line(&format!("{}: must be given", missing.join(", ")));
     }
     if error.kind() == ErrorKind::InvalidUtf8 {
         return Refusal::line(&format!(
@@ -197,6 +215,11 @@ fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]) -> Refusa
     let told = told.join("; ");
     let words = told.split_inclusive([' ', ',', ';', '\'', '"']);
     Refusal::line(&words.map(without_login).collect::<String>())
+}
+
+/// The name of an argument without a flag.
+fn without_brackets(argument: &str) -> &str {
+    argument.trim_matches(['[', ']', '<', '>'])
 }
 
 /// The line may end up in a log, where user and password have no place: what stands before an `@` is left out, where it

@@ -1,9 +1,8 @@
 //! Whom the requests are for.
 
-use super::values::whole;
+use super::values::{file, whole};
 use crate::keys::{DEFAULT_PREFIX, Distribution, MAX_KEYS};
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -28,7 +27,7 @@ pub struct Keys {
 
     /// A file with the keys, one a line, in the order of their ranks, in the place of random ones
     #[arg(long, env, hide_env_values = true, value_name = "FILE",
-          value_parser = OsStringValueParser::new().map(PathBuf::from))]
+          value_parser = file())]
     pub keys_file: Option<PathBuf>,
 }
 

@@ -8,9 +8,14 @@ mod arguments;
 mod audit;
 mod cluster;
 mod generator;
+mod given;
 mod keys;
+mod manual;
 mod profile;
+mod report;
 mod requests;
+mod results;
+mod thresholds;
 mod traffic;
 pub mod values;
 
@@ -19,12 +24,18 @@ pub use arguments::{Arguments, Refusal, without_login};
 pub use audit::{Audit, Audited};
 pub use cluster::{Cluster, Urls};
 pub use generator::Generator;
+pub use given::Given;
 pub use keys::Keys;
+pub use manual::{completions, man};
+pub use report::Report;
 pub use requests::Requests;
+pub use results::Results;
+pub use thresholds::{ThresholdLines, Thresholds};
 pub use traffic::{Arrivals, Traffic};
 
 use crate::presets::Preset;
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use std::ffi::OsString;
 
 /// What was asked for.
@@ -35,6 +46,12 @@ pub enum Asked {
     Plan(Arguments<Options>),
     /// What is known of one limiter, or which are known.
     Presets(Option<&'static Preset>),
+    /// A page of saved summaries.
+    Report(Report),
+    /// What completes the command's words in a shell.
+    Completions(Shell),
+    /// The man page.
+    Man,
 }
 
 /// What `arguments`, which begin with the program's name, and the environment ask for.
@@ -61,6 +78,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Ref
             })
         }
         Some(Task::Presets { name }) => Asked::Presets(name),
+        Some(Task::Report(report)) => Asked::Report(report),
+        Some(Task::Completions { shell }) => Asked::Completions(shell),
+        Some(Task::Man) => Asked::Man,
     })
 }
 
@@ -74,7 +94,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Ref
     hide_possible_values = true,
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
-    override_usage = "loadgen [OPTIONS]\n       loadgen plan [OPTIONS]\n       loadgen presets [NAME]"
+    override_usage = "loadgen [OPTIONS]\n       loadgen plan [OPTIONS]\n       loadgen presets [NAME]\n       \
+                      loadgen report FILE... [--output FILE]\n       loadgen completions <SHELL>\n       loadgen man"
 )]
 struct Cli {
     #[command(flatten)]
@@ -98,6 +119,18 @@ enum Task {
         #[arg(value_parser = requests::preset)]
         name: Option<&'static Preset>,
     },
+
+    /// Make a page of saved summaries: of one its report, of several a comparison
+    Report(Report),
+
+    /// Print what completes loadgen's words in a shell: bash, elvish, fish, powershell or zsh
+    Completions {
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+
+    /// Print the man page, for `man -l -` or a file loadgen.1
+    Man,
 }
 
 /// All there is to say of a run.
@@ -115,6 +148,10 @@ pub struct Options {
     pub keys: Keys,
     #[command(flatten)]
     pub audit: Audit,
+    #[command(flatten)]
+    pub thresholds: Thresholds,
+    #[command(flatten)]
+    pub results: Results,
     #[command(flatten)]
     pub generator: Generator,
 }

@@ -1,11 +1,10 @@
 //! What each request asks.
 
-use super::values::whole;
+use super::values::{file, whole};
 use crate::presets::{self, Preset};
 use crate::request::Template;
 use crate::request::parts::{self, HeaderLine};
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use std::path::PathBuf;
 use ureq::http::Method;
 
@@ -41,7 +40,7 @@ pub struct Requests {
 
     /// A file with the body
     #[arg(long, env, hide_env_values = true, value_name = "FILE",
-          value_parser = OsStringValueParser::new().map(PathBuf::from))]
+          value_parser = file())]
     pub body_file: Option<PathBuf>,
 
     /// The limit sent in each check

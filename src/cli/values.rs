@@ -2,9 +2,11 @@
 //!
 //! Each function reads a value or returns what it may be, as the end of a sentence that begins with the option.
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use jiff::SpanRelativeTo;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -16,6 +18,11 @@ pub(super) const MAX_RPS: f64 = 1_000_000.0;
 
 /// The lowest steady rate: one request in eleven and a half days.
 pub(super) const MIN_RPS: f64 = 0.000_001;
+
+/// Any name that the system can have, an empty one too: it is refused where it is known what it is for.
+pub(super) fn file() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
 
 pub fn duration(text: &str) -> Result<Duration, String> {
     time(

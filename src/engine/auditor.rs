@@ -1,6 +1,6 @@
 //! The reporter's part in the audit: it hands over what it takes from the workers.
 
-use crate::audit::{Audit, Key, Observation, Report, Terms};
+use crate::audit::{Audit, Key, Observation, Report, SoFar, Terms};
 use crate::clock::Moment;
 use crate::keys::KeyId;
 use crate::plan::{self, Plan};
@@ -50,6 +50,14 @@ impl Auditor {
     /// All that was sent before `all_taken` has been added.
     pub fn advance(&mut self, all_taken: Moment) {
         self.audit.advance(all_taken.since(self.start));
+    }
+
+    pub fn is_broken(&self) -> bool {
+        self.audit.is_broken()
+    }
+
+    pub fn so_far(&self) -> SoFar {
+        self.audit.so_far()
     }
 
     pub fn finish(self) -> Report {

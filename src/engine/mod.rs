@@ -1,9 +1,11 @@
 //! A run, from its plan to its results. Every thread is started and joined here.
 
+mod aborter;
 mod auditor;
 mod pacer;
 mod prober;
 pub mod queue;
+mod recorder;
 mod reporter;
 mod sample_buffer;
 mod timer;
@@ -15,19 +17,22 @@ use crate::client::{Answers, Client, Resolver, Scratch, Target};
 use crate::clock::Moment;
 use crate::keys::Dealer;
 use crate::plan::Plan;
-use crate::report::{Console, Exporter, Scrape, alignment_line, heading};
+use crate::processor::wait_for_turn;
+use crate::report::{Console, Exporter, Recording, Scrapes, alignment_line, heading};
 use crate::schedule::{Nanos, Phase};
 use crate::stats::{Counters, Ledger, Results, Verdict};
 use crate::stop::Stop;
+use aborter::Aborter;
 use auditor::Auditor;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, never};
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use pacer::Pacer;
 use prober::{Patience, Prober, Probing};
-use reporter::{Event, Reporter};
+use recorder::Recorder;
+use reporter::{Event, Reported, Reporter};
 use sample_buffer::SampleBuffer;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Release};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
 use timer::SystemTimer;
@@ -63,13 +68,16 @@ pub enum RunError {
 /// Carries out a plan against `targets` and returns when it is over: when the schedule has ended
 /// or `stop` was requested, and then every request in flight was answered or the drain timeout
 /// has passed. No thread outlives it, but for a name lookup that the system does not let go of.
-/// Meanwhile it answers the scrapes of `exporter`, once the first name is looked up.
+/// Meanwhile it answers `scrapes`, once the first name is looked up, and tells `recording`, which it drops in the end.
+/// `exporter` is the one whose address is printed.
 pub fn run(
     plan: &Plan,
     targets: &[Target],
     stop: &Stop,
     console: &Console,
     exporter: Option<&Exporter>,
+    scrapes: &Scrapes,
+    recording: Recording<'_>,
 ) -> Result<Results, RunError> {
     let resolver = Resolver::start(targets).map_err(|e| RunError::NoThread("resolver", e))?;
     let resolver = Arc::new(resolver);
@@ -85,7 +93,7 @@ pub fn run(
         stop,
         console,
         targets,
-        scrapes: exporter.map_or_else(never, Exporter::scrapes),
+        scrapes,
         client: Client::new(
             targets,
             resolver,
@@ -98,8 +106,9 @@ pub fn run(
         samples: (0..plan.workers).map(|_| SampleBuffer::default()).collect(),
         probing,
         cut_off: AtomicBool::new(false),
+        aborted_by: OnceLock::new(),
     };
-    thread::scope(|scope| run.carry_out(scope, dealer))
+    thread::scope(|scope| run.carry_out(scope, dealer, recording))
 }
 
 /// What the threads of a run share.
@@ -108,12 +117,14 @@ struct Run<'a> {
     stop: &'a Stop,
     console: &'a Console,
     targets: &'a [Target],
-    scrapes: Receiver<Scrape>,
+    scrapes: &'a Scrapes,
     client: Client,
     counters: Counters,
     samples: Vec<SampleBuffer>,
     probing: Option<Probing>,
     cut_off: AtomicBool,
+    /// The place of the threshold that stopped it.
+    aborted_by: OnceLock<usize>,
 }
 
 impl Run<'_> {
@@ -135,6 +146,7 @@ impl Run<'_> {
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         dealer: Dealer,
+        recording: Recording<'scope>,
     ) -> Result<Results, RunError> {
         let (queue, tokens) = queue::queue(self.plan.queue);
         // Nothing is ever sent: it tells when the last worker, and the prober, has dropped its end.
@@ -150,7 +162,7 @@ impl Run<'_> {
             };
             let working = working.clone();
             spawn(scope, "worker", WORKER_STACK, move || {
-                timer::wait_for_turn();
+                wait_for_turn();
                 let mut scratch = Scratch::default();
                 worker.run(&SystemTimer::for_this_thread(), |token, target| {
                     self.client
@@ -165,7 +177,7 @@ impl Run<'_> {
         let (start, started) = self.start();
         let reporter = Reporter {
             events: told,
-            scrapes: self.scrapes.clone(),
+            scrapes: self.scrapes,
             schedule: &self.plan.schedule,
             start,
             started,
@@ -178,6 +190,21 @@ impl Run<'_> {
             targets: self.targets,
             console: self.console,
             auditor: Auditor::new(self.plan, self.targets.len(), start),
+            recorder: Recorder::new(
+                recording,
+                &self.plan.schedule,
+                &self.counters,
+                self.stop,
+                self.targets.len(),
+                (start, started),
+            ),
+            aborter: Aborter::new(
+                self.plan,
+                self.targets.len(),
+                start,
+                self.stop,
+                &self.aborted_by,
+            ),
         };
         let reporter = spawn(scope, "reporter", DEFAULT_STACK, || reporter.run())?;
         // Nothing is ever sent here either.
@@ -218,7 +245,11 @@ impl Run<'_> {
         let all_ended = Moment::now();
         let probe = prober.map(join);
         drop(events);
-        let (tally, audit) = join(reporter);
+        let Reported {
+            tally,
+            audit,
+            phases,
+        } = join(reporter);
         let ledgers = self.counters.ledgers();
         debug_assert!(ledgers.iter().all(Ledger::balances), "{ledgers:?}");
         let late = tally.late + self.counters.unsent_late();
@@ -226,12 +257,14 @@ impl Run<'_> {
             verdict: Verdict::new(&ledgers.iter().copied().sum(), late),
             ledgers,
             tally,
+            phases,
             audit,
             probe,
             started,
             paced: pacing_ended.since(start),
             drained: all_ended.since(pacing_ended),
             interrupted: self.stop.is_requested(),
+            aborted_by: self.aborted_by.get().copied(),
         })
     }
 }

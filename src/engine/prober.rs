@@ -2,7 +2,7 @@
 
 use super::auditor;
 use super::sample_buffer::SampleBuffer;
-use super::timer::{SystemTimer, Timer, wait_for_turn};
+use super::timer::{SystemTimer, Timer};
 use super::{DEFAULT_STACK, RunError, WORKER_STACK, spawn};
 use crate::audit::probe::{Probe, Question, Reply, Report, Request, Said, To};
 use crate::audit::{Fate, Terms};
@@ -10,6 +10,7 @@ use crate::client::{Answer, Answers, Client, Head, Outcome, Resolver, Scratch, T
 use crate::clock::Moment;
 use crate::keys::KeyId;
 use crate::plan::Plan;
+use crate::processor::wait_for_turn;
 use crate::request::Placeholder;
 use crate::schedule::Nanos;
 use crate::stats::Sample;

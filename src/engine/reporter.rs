@@ -1,16 +1,18 @@
 //! The reporter: prints while the run goes on, and makes everything that is made of samples.
 
 use super::LEAD;
+use super::aborter::Aborter;
 use super::auditor::Auditor;
+use super::recorder::Recorder;
 use super::sample_buffer::SampleBuffer;
 use crate::audit;
 use crate::client::{Client, Target};
 use crate::clock::Moment;
-use crate::report::{Console, Scrape, phase_line, stats_line};
+use crate::report::{Console, Scrape, Scrapes, abort_line, phase_line, stats_line};
 use crate::schedule::{Nanos, Phase, Schedule};
-use crate::stats::{Counters, Ledger, Sample, Snapshot, State, Tally};
+use crate::stats::{Counters, Ledger, PhaseTallies, Sample, Snapshot, State, Tally};
 use crate::stop::Stop;
-use crossbeam_channel::{Receiver, never, select};
+use crossbeam_channel::{Receiver, select};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -26,7 +28,7 @@ const TAKE_EVERY: Nanos = Nanos(100_000_000);
 
 pub(super) struct Reporter<'a> {
     pub events: Receiver<Event>,
-    pub scrapes: Receiver<Scrape>,
+    pub scrapes: &'a Scrapes,
     pub schedule: &'a Schedule,
     pub start: Moment,
     /// The same by the calendar.
@@ -41,6 +43,15 @@ pub(super) struct Reporter<'a> {
     pub targets: &'a [Target],
     pub console: &'a Console,
     pub auditor: Option<Auditor>,
+    pub recorder: Recorder<'a>,
+    pub aborter: Option<Aborter<'a>>,
+}
+
+/// What it has made once the run has ended.
+pub(super) struct Reported {
+    pub tally: Tally,
+    pub audit: Option<audit::Report>,
+    pub phases: PhaseTallies,
 }
 
 impl Reporter<'_> {
@@ -49,7 +60,7 @@ impl Reporter<'_> {
     /// A stats line stands at every interval of pacing, then at every interval of draining; the
     /// last one stands at the end of the run and has its totals. A scrape that comes after the end
     /// is left to whoever has the tally then.
-    pub fn run(mut self) -> (Tally, Option<audit::Report>) {
+    pub fn run(mut self) -> Reported {
         let mut tally = Tally::new(self.targets.len());
         let mut exchange = Vec::new();
         let mut last = LastLine {
@@ -64,18 +75,19 @@ impl Reporter<'_> {
             let mut scrape = None;
             select! {
                 recv(self.events) -> event => match event {
-                    Ok(Event::Phase(phase)) => self.console.print(phase_line(&phase)),
+                    Ok(Event::Phase(phase)) => self.console.mention(phase_line(&phase)),
                     Ok(Event::PacingEnded) => next_line = Moment::now() + self.stats_interval,
                     Err(_) => break,
                 },
-                recv(self.scrapes) -> asked => match asked {
-                    Ok(asked) => scrape = Some(asked),
-                    // Nobody will ever ask again.
-                    Err(_) => self.scrapes = never(),
-                },
+                recv(self.scrapes.asked()) -> asked => scrape = asked.ok(),
                 default(Duration::from(due)) => {}
             }
             self.take_samples(&mut exchange, &mut tally);
+            if let Some(aborter) = &mut self.aborter {
+                let lost = aborter.look(self.counters, &tally, self.auditor.as_ref());
+                lost.into_iter()
+                    .for_each(|lost| self.console.print(abort_line(lost)));
+            }
             if let Some(scrape) = scrape {
                 self.answer(scrape, &tally);
             }
@@ -91,7 +103,11 @@ impl Reporter<'_> {
         }
         self.take_samples(&mut exchange, &mut tally);
         self.print_stats(&mut last);
-        (tally, self.auditor.map(Auditor::finish))
+        Reported {
+            tally,
+            audit: self.auditor.map(Auditor::finish),
+            phases: self.recorder.finish(),
+        }
     }
 
     fn take_samples(&mut self, exchange: &mut Vec<Sample>, tally: &mut Tally) {
@@ -105,8 +121,10 @@ impl Reporter<'_> {
                 if let Some(auditor) = &mut self.auditor {
                     auditor.add(&sample);
                 }
+                self.recorder.add(&sample);
             }
         }
+        self.recorder.advance(all_taken);
         for buffer in self.probed {
             let in_flight = buffer.take_into(exchange);
             all_taken = in_flight.map_or(all_taken, |since| since.min(all_taken));
@@ -127,7 +145,8 @@ impl Reporter<'_> {
     fn answer(&self, scrape: Scrape, tally: &Tally) {
         let snapshot = Arc::new(self.snapshot(tally));
         // No more than wait now, however fast others come.
-        let others = self.scrapes.try_iter().take(self.scrapes.len());
+        let waiting = self.scrapes.asked();
+        let others = waiting.try_iter().take(waiting.len());
         others.for_each(|other| other.answer(snapshot.clone()));
         scrape.answer(snapshot);
     }
@@ -146,21 +165,25 @@ impl Reporter<'_> {
             None if now + LEAD < self.start => State::Waiting,
             _ => State::of(self.schedule, elapsed, stopped.is_some()),
         };
-        Snapshot::new(
+        let snapshot = Snapshot::new(
             state,
             self.started,
             elapsed,
             self.targets.iter().map(ToString::to_string),
             &self.counters.ledgers_due(due),
             tally,
-        )
+        );
+        Snapshot {
+            audit: self.auditor.as_ref().map(Auditor::so_far),
+            ..snapshot
+        }
     }
 
     fn print_stats(&self, last: &mut LastLine) {
         let (now, totals) = (Moment::now(), self.counters.ledger());
         let newly_sent = totals.sent - last.totals.sent;
         self.console
-            .print(stats_line(&totals, newly_sent, now.since(last.at)));
+            .mention(stats_line(&totals, newly_sent, now.since(last.at)));
         *last = LastLine { at: now, totals };
     }
 }

@@ -15,14 +15,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
-const NODES: usize = 3;
-
 /// Three nodes, `demo-1` to `demo-3`, on free loopback ports. Like [`Node`], they serve until the process ends.
 pub struct Demo {
     nodes: Vec<Node>,
 }
 
 impl Demo {
+    /// How many there are.
+    pub const NODES: usize = 3;
+
     /// With a policy for checks that say none.
     ///
     /// # Errors
@@ -78,7 +79,7 @@ impl DemoLimiter {
     }
 
     /// One for each node.
-    fn stores(self) -> [Arc<dyn Store>; NODES] {
+    fn stores(self) -> [Arc<dyn Store>; Demo::NODES] {
         let clock = SystemClock::new();
         let shared = |store: Arc<dyn Store>| array::from_fn(|_| Arc::clone(&store));
         match self {
@@ -133,7 +134,7 @@ mod tests {
         };
         let stores = limiter.stores();
         (0..checks)
-            .filter(|turn| stores[turn % NODES].check(&check).unwrap().allowed)
+            .filter(|turn| stores[turn % Demo::NODES].check(&check).unwrap().allowed)
             .count()
     }
 

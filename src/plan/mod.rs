@@ -4,11 +4,15 @@ mod answers;
 mod audit;
 mod cluster;
 mod keys;
+mod outputs;
 mod requests;
+mod thresholds;
 mod traffic;
 
 pub use audit::Audit;
 pub use cluster::Cluster;
+pub use outputs::{Outputs, RequestFormat};
+pub use thresholds::Thresholds;
 
 use crate::cli::{self, Arguments, Options, Refusal};
 use crate::client::{MAX_FILLED, Outgoing, Rules, Target, Trust};
@@ -45,8 +49,12 @@ pub struct Plan {
     pub blocked: Rules,
     /// Whether the limit is audited.
     pub audit: Option<Audit>,
+    /// What is asked of its numbers.
+    pub thresholds: Thresholds,
     /// Whether metrics are served.
     pub metrics: Option<Metrics>,
+    /// What else shows and keeps its results.
+    pub outputs: Outputs,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,8 +81,10 @@ impl Plan {
         let (allowed, blocked) = answers::answers(arguments);
         let cluster = cluster::cluster(arguments)?;
         let form = requests::form(arguments, &keys)?;
+        let audit = audit::audit(arguments, &cluster, &form)?;
         let plan = Plan {
-            audit: audit::audit(arguments, &cluster, &form)?,
+            thresholds: thresholds::thresholds(arguments, &cluster, audit.as_ref())?,
+            audit,
             cluster,
             alignment: traffic::alignment(arguments, &schedule)?,
             schedule,
@@ -98,6 +108,7 @@ impl Plan {
                 addr,
                 linger: generator.metrics_linger,
             }),
+            outputs: outputs::outputs(arguments)?,
         };
         plan.check_lengths(arguments)?;
         Ok(plan)

@@ -1,14 +1,7 @@
 //! What the audit found, as a person would say it.
 
-use super::span::span;
-use crate::audit::probe::Checked;
-use crate::audit::{FalseBlock, Judged, Key, Promise, Report, Verdict, Why, Window, probe};
-use crate::client::Target;
-use crate::keys::KeyId;
-use crate::plan::Plan;
-use crate::request::Placeholder;
 use crate::schedule::Nanos;
-use crate::stats::Results;
+use crate::summary::{Audit, AuditVerdict, ByNode};
 use std::fmt::{self, Write};
 
 /// How many findings are printed: the worst.
@@ -17,583 +10,99 @@ const FINDINGS: usize = 3;
 /// How many characters the nodes' names may take beside each other.
 const WIDEST: usize = 140;
 
-/// How many of a window's requests are named.
-const NAMED: usize = 3;
+/// The verdict, each promise's share in it, and the worst findings. `targets` are the names of those that ran.
+pub fn audit(audit: &Audit, targets: &[String]) -> String {
+    let mut text = String::new();
+    // Cannot fail: a String takes everything.
+    let _ = write_audit(&mut text, audit, targets);
+    text.truncate(text.trim_end().len());
+    text
+}
 
-/// The verdict, each promise's share in it, and the worst findings, of a run that was audited.
-pub fn audit(plan: &Plan, results: &Results, targets: &[Target]) -> Option<String> {
-    let by_key = plan.form.has(Placeholder::Key);
-    let probes = plan.keys.for_a_probe(plan.seed);
-    let name = |key| match key {
-        Key::Load(id) if by_key => plan.keys.name(id),
-        Key::Load(_) => "the requests' one key".to_owned(),
-        Key::Probe(number) => probes.name(KeyId(number)),
+fn write_audit(out: &mut String, audit: &Audit, targets: &[String]) -> fmt::Result {
+    let verdict = match audit.verdict {
+        AuditVerdict::Kept => "kept",
+        AuditVerdict::Broken => "broken",
+        AuditVerdict::Suspect => "suspect",
+        AuditVerdict::Inconclusive => "inconclusive",
     };
-    let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
-    let told = Told {
-        report: results.audit.as_ref()?,
-        probe: results.probe.as_ref(),
-        failed: results.ledger().failed,
-        schedule_kept: results.verdict.schedule_kept(),
-        targets: &targets,
-        keys: if by_key { plan.keys.count() } else { Some(1) },
-        name: &name,
+    writeln!(out, "\nAudit: {verdict}. {}", audit.statement)?;
+    write_peak(out, audit)?;
+    for promise in &audit.promises {
+        writeln!(out, "  {:14}  {}", promise.promise, promise.statement)?;
+    }
+    if let Some(probe) = &audit.probe {
+        writeln!(out, "  {:14}  {probe}", "probe")?;
+    }
+    for (number, finding) in audit.findings.iter().take(FINDINGS).enumerate() {
+        writeln!(out, "  {}. {}", number + 1, finding.statement)?;
+        for line in &finding.evidence {
+            writeln!(out, "     {line}")?;
+        }
+    }
+    if let Some(by_node) = &audit.by_node {
+        write_rows(out, by_node, targets)?;
+    }
+    for sign in &audit.signs {
+        writeln!(out, "  {sign}")?;
+    }
+    for remark in &audit.remarks {
+        writeln!(out, "  remark: {remark}")?;
+    }
+    Ok(())
+}
+
+fn write_peak(out: &mut String, audit: &Audit) -> fmt::Result {
+    let window = Nanos(audit.window_ns);
+    let Some(peak) = &audit.peak else {
+        return writeln!(out, "  nothing was admitted");
     };
-    Some(told.text())
+    let multiple = peak.at_least as f64 / audit.limit as f64;
+    let bounds = match peak.at_least == peak.at_most {
+        true => format!("{}", peak.at_least),
+        false => format!("{} to {}", peak.at_least, peak.at_most),
+    };
+    writeln!(
+        out,
+        "  the most admitted of a key in any {window}: {bounds}, {multiple:.2} times the limit"
+    )?;
+    let over = audit.keys_over;
+    let keys = match audit.share {
+        1.0 => audit.keys.to_string(),
+        share => format!(
+            "a sample of {:.2} % of all, for want of memory",
+            share * 100.0
+        ),
+    };
+    writeln!(
+        out,
+        "  keys over the limit in any {window}: {over} of {keys}"
+    )
 }
 
-struct Told<'a> {
-    report: &'a Report,
-    probe: Option<&'a probe::Report>,
-    /// Requests of the run's that failed.
-    failed: u64,
-    schedule_kept: bool,
-    targets: &'a [String],
-    keys: Option<u32>,
-    name: &'a dyn Fn(Key) -> String,
-}
-
-impl Told<'_> {
-    fn text(&self) -> String {
-        let mut text = String::new();
-        // Cannot fail: a String takes everything.
-        let _ = self.write(&mut text);
-        text.truncate(text.trim_end().len());
-        text
-    }
-
-    fn write(&self, out: &mut String) -> fmt::Result {
-        writeln!(out, "\nAudit: {}", self.verdict())?;
-        self.write_peak(out)?;
-        for judged in &self.report.judged {
-            let standing = self.standing(judged);
-            writeln!(out, "  {:14}  {standing}", judged.promise.name())?;
-        }
-        self.write_probe(out)?;
-        for (number, finding) in self.findings().into_iter().take(FINDINGS).enumerate() {
-            let mut lines = finding.lines();
-            writeln!(
-                out,
-                "  {}. {}",
-                number + 1,
-                lines.next().unwrap_or_default()
-            )?;
-            for line in lines {
-                writeln!(out, "     {line}")?;
-            }
-        }
-        self.write_matrix(out)?;
-        let remarks = self.probe.iter().flat_map(|probe| &probe.remarks);
-        for remark in remarks {
-            writeln!(out, "  remark: {}", remark.say())?;
-        }
-        Ok(())
-    }
-
-    /// `100 in 60s`.
-    fn promised(&self) -> String {
-        let terms = &self.report.terms;
-        format!("{} in {}", terms.limit, terms.window)
-    }
-
-    fn verdict(&self) -> String {
-        let report = self.report;
-        let promised = self.promised();
-        let of = |chosen: &dyn Fn(&Judged) -> bool| {
-            let judged = report.judged.iter().filter(|judged| chosen(judged));
-            let names: Vec<_> = judged.map(|judged| words(judged.promise)).collect();
-            listed(&names)
-        };
-        match report.verdict(self.schedule_kept) {
-            Verdict::Kept => {
-                let said = match self.probe.map_or(0, |probe| probe.findings.len()) {
-                    0 => "",
-                    _ => " What it says in headers is not right.",
-                };
-                let kept =
-                    of(&|judged| !judged.is_broken() && judged.tested > 0 && !judged.suspect);
-                let not = match of(&Judged::is_broken) {
-                    none if none.is_empty() => String::new(),
-                    some => format!("; it is not {some}"),
-                };
-                format!("kept. What was seen is what {kept} of {promised} does{not}.{said}")
-            }
-            Verdict::Broken => {
-                let any = of(&|_| true);
-                match self.is_exceeded() {
-                    true => {
-                        format!("broken. More was admitted than {any} of {promised} lets pass.")
-                    }
-                    false => {
-                        format!("broken. Requests were blocked that {any} of {promised} lets pass.")
-                    }
-                }
-            }
-            Verdict::Suspect => format!(
-                "suspect. The limit of {promised} was exceeded if requests that were not answered were admitted, of which \
-                 there are {}; else it was kept.",
-                report.unanswered
-            ),
-            Verdict::Inconclusive(Why::ScheduleNotKept) => format!(
-                "inconclusive. Nothing shows that the limit of {promised} was broken, but the generator did not keep its \
-                 own schedule."
-            ),
-            Verdict::Inconclusive(Why::NotTested) => format!(
-                "inconclusive. A limiter that admits everything would have looked the same: {}",
-                self.advice()
-            ),
-        }
-    }
-
-    /// What run would tell.
-    fn advice(&self) -> String {
-        let report = self.report;
-        let terms = &report.terms;
-        let asked = report.most_asked;
-        let window = terms.window;
-        let seen = match asked {
-            0 => return "no request was allowed or blocked.".to_owned(),
-            1 => format!("no key was asked for more than once within {window}."),
-            _ => format!("no key was asked for more than {asked} times within {window}."),
-        };
-        if self.failed * 2 > report.observed {
-            return format!("most requests failed, {} of them.", self.failed);
-        }
-        let Some(keys) = self.keys else {
-            return format!("{seen} Give --keys, so that requests share keys.");
-        };
-        let standing = report.judged.iter().filter(|judged| !judged.is_broken());
-        let beyond = standing.map(|judged| match judged.promise {
-            Promise::SlidingWindow => terms.limit,
-            Promise::FixedWindow | Promise::TokenBucket => terms.limit.saturating_mul(2),
-        });
-        let beyond = beyond.max().unwrap_or(terms.limit);
-        // A tenth more, since a window is never met exactly.
-        let needed = f64::from(keys) * beyond.saturating_add(1) as f64 * 1.1;
-        let rps = (needed / window.as_secs_f64()).ceil();
-        format!("{seen} A run of {window} or longer with --rps {rps} would tell.")
-    }
-
-    fn write_peak(&self, out: &mut String) -> fmt::Result {
-        let report = self.report;
-        let window = report.terms.window;
-        let Some(peak) = report.peak else {
-            return writeln!(out, "  nothing was admitted");
-        };
-        let multiple = peak.at_least as f64 / report.terms.limit as f64;
-        let bounds = match peak.at_least == peak.at_most {
-            true => format!("{}", peak.at_least),
-            false => format!("{} to {}", peak.at_least, peak.at_most),
-        };
-        writeln!(
-            out,
-            "  the most admitted of a key in any {window}: {bounds}, {multiple:.2} times the limit"
-        )?;
-        let over = report.keys_over;
-        let keys = match report.share {
-            1.0 => report.keys.to_string(),
-            share => format!(
-                "a sample of {:.2} % of all, for want of memory",
-                share * 100.0
-            ),
-        };
-        writeln!(
-            out,
-            "  keys over the limit in any {window}: {over} of {keys}"
-        )
-    }
-
-    /// What a promise's row says.
-    fn standing(&self, judged: &Judged) -> String {
-        let report = self.report;
-        let window = report.terms.window;
-        let mut reasons = Vec::new();
-        if let Some(proof) = &judged.excess {
-            let admitted = proof.window.admitted;
-            let within = span(proof.window.to.saturating_sub(proof.window.from));
-            reasons.push(match judged.promise {
-                Promise::FixedWindow => format!(
-                    "no windows of {window} explain what was admitted, after {} requests",
-                    proof.after
-                ),
-                _ => format!(
-                    "{admitted} admitted within {within}, where {} are promised, after {} requests",
-                    proof.promised, proof.after
-                ),
-            });
-        }
-        if judged.false_blocks > 0 {
-            let blocked: u64 = report.blocked.iter().sum();
-            let falsely = judged.false_blocks;
-            reasons.push(format!(
-                "{falsely} of {blocked} blocked requests should have passed"
-            ));
-        }
-        if !reasons.is_empty() {
-            // Of several promises, that one is broken says no more than which limiter this is not.
-            let word = if report.judged.len() == 1 {
-                "broken"
-            } else {
-                "ruled out"
-            };
-            return format!("{word}: {}", reasons.join("; "));
-        }
-        let kind = match (
-            judged.promise,
-            judged.clock_explains,
-            judged.opened_explains,
-        ) {
-            (Promise::FixedWindow, true, false) => ", by windows that a clock lays",
-            (Promise::FixedWindow, false, true) => ", by windows that admissions open",
-            _ => "",
-        };
-        match judged {
-            Judged { suspect: true, .. } => {
-                format!("suspect{kind}: exceeded if what was not answered was admitted")
-            }
-            Judged { tested: 0, .. } => "not tested: no key was asked for often enough".to_owned(),
-            Judged { tested, .. } => {
-                let keys = if *tested == 1 { "key was" } else { "keys were" };
-                let with = match self.probe {
-                    Some(_) => ", the probe's included",
-                    None => "",
-                };
-                format!("kept{kind}: {tested} {keys} asked for more than it lets pass{with}")
-            }
-        }
-    }
-
-    /// The worst first, and one of each kind before more of one.
-    fn findings(&self) -> Vec<String> {
-        let report = self.report;
-        let broken = report.verdict(self.schedule_kept) == Verdict::Broken;
-        let mut excesses = report.worst.iter().filter(|_| broken && self.is_exceeded());
-        // Of one promise its proof; the most in a window may be less of one than another.
-        let proof = match &report.judged[..] {
-            [one] if one.promise != Promise::SlidingWindow => one.excess.as_ref(),
-            _ => None,
-        };
-        let first_excess = match proof.filter(|_| broken) {
-            Some(proof) => Some(self.excess(&proof.window)),
-            None => excesses.next().map(|window| self.excess(window)),
-        };
-        let alone = report.judged.len() == 1;
-        let counts = |block: &&FalseBlock| alone || block.promise != Promise::TokenBucket;
-        let falsely = report
-            .false_blocks
-            .iter()
-            .find(|block| broken && counts(block));
-        let said = self.probe.iter().flat_map(|probe| &probe.findings);
-        first_excess
-            .into_iter()
-            .chain(falsely.map(|first| self.falsely(first)))
-            .chain(said.map(|finding| self.said(finding)))
-            .chain(excesses.map(|window| self.excess(window)))
-            .collect()
-    }
-
-    fn said(&self, finding: &probe::Finding) -> String {
-        let often = match finding.seen {
-            1 => String::new(),
-            seen => format!(" ({seen} times)"),
-        };
-        let requests: Vec<_> = finding
-            .requests
-            .iter()
-            .map(|request| request.sequence.to_string())
-            .collect();
-        let word = if requests.len() == 1 {
-            "request"
-        } else {
-            "requests"
-        };
-        let target = self
-            .targets
-            .get(finding.target)
-            .map_or("a target", String::as_str);
-        format!(
-            "{}{often}\nby {target}, of {}, the probe's {word} {}",
-            finding.say(),
-            (self.name)(Key::Probe(finding.key)),
-            requests.join(", ")
-        )
-    }
-
-    fn write_probe(&self, out: &mut String) -> fmt::Result {
-        let Some(probe) = self.probe else {
-            return Ok(());
-        };
-        let checked = match &probe.retry_after {
-            same @ Checked::Not(_) if *same == probe.remaining => same.to_string(),
-            other => format!("Retry-After {other}, remaining {}", probe.remaining),
-        };
-        let flood = match &probe.flooded {
-            Checked::Not(why) if probe.asked > 0 => {
-                format!("; no key was asked far too often: {why}")
-            }
-            _ => String::new(),
-        };
-        let asked = probe.asked;
-        writeln!(
-            out,
-            "  {:14}  {checked}{flood}; {asked} requests beside the load",
-            "probe"
-        )
-    }
-
-    fn is_exceeded(&self) -> bool {
-        self.report
-            .judged
-            .iter()
-            .any(|judged| judged.excess.is_some())
-    }
-
-    fn excess(&self, window: &Window) -> String {
-        let report = self.report;
-        let limit = report.terms.limit;
-        let over = window.admitted as f64 / limit as f64;
-        let mut text = format!(
-            "{} was admitted {} times within {} ({over:.2} times the limit), from {} to {}",
-            (self.name)(window.key),
-            window.admitted,
-            span(window.to.saturating_sub(window.from)),
-            at(window.from),
-            at(window.to),
-        );
-        text += &format!("\n{}", requests(window));
-        text
-    }
-
-    fn falsely(&self, first: &FalseBlock) -> String {
-        let report = self.report;
-        let target = self.targets.get(first.target as usize);
-        let why = match first.promise {
-            Promise::TokenBucket => "a bucket would have had a token".to_owned(),
-            _ => format!("at most {} others can have counted", first.counted),
-        };
-        let mut text = format!(
-            "{} was blocked at {} by {}, although {why} ({}request {})",
-            (self.name)(first.key),
-            at(first.sent),
-            target.map_or("a target", String::as_str),
-            if matches!(first.key, Key::Probe(_)) {
-                "the probe's "
-            } else {
-                ""
-            },
-            first.sequence,
-        );
-        if report.counts_blocked == Some(true) {
-            text += "\nit looks as if blocked requests counted too";
-        }
-        text
-    }
-
-    /// What each node admitted of each of the worst keys, if the limit was broken.
-    fn write_matrix(&self, out: &mut String) -> fmt::Result {
-        let report = self.report;
-        let broken = report.verdict(self.schedule_kept) == Verdict::Broken;
-        if !broken || !self.is_exceeded() || report.worst.is_empty() {
-            return Ok(());
-        }
-        if self.targets.len() > 1 {
-            self.write_rows(out, &report.worst[..report.worst.len().min(FINDINGS)])?;
-        }
-        if report.nodes_count_alone {
-            writeln!(out, "  each node seems to count alone")?;
-        } else if report.blocked.iter().all(|blocked| *blocked == 0) {
-            writeln!(out, "  nothing was blocked, as if there were no limit")?;
-        }
-        Ok(())
-    }
-
-    fn write_rows(&self, out: &mut String, windows: &[Window]) -> fmt::Result {
-        let all: usize = self
-            .targets
-            .iter()
-            .map(|target| target.chars().count() + 2)
-            .sum();
-        let (corner, nodes) = match all <= WIDEST {
-            true => ("by node", self.targets.to_vec()),
-            false => {
-                let numbers = (1..=self.targets.len()).map(|number| format!("{number:>5}"));
-                ("by node, as listed", numbers.collect())
-            }
-        };
-        let names: Vec<_> = windows
-            .iter()
-            .map(|window| (self.name)(window.key))
-            .collect();
-        let lengths = names.iter().map(|name| name.chars().count());
-        let width = lengths.chain([corner.len()]).max().unwrap_or(0);
-        writeln!(out, "  {corner:width$}  {}", nodes.join("  "))?;
-        for (name, window) in names.iter().zip(windows) {
-            write!(out, "  {name:width$}")?;
-            for (node, count) in nodes.iter().zip(&window.by_target) {
-                write!(out, "  {count:>width$}", width = node.chars().count())?;
-            }
-            writeln!(out)?;
-        }
-        Ok(())
-    }
-}
-
-/// An instant of the run.
-fn at(instant: Nanos) -> String {
-    format!("{:.3}s", instant.as_secs_f64())
-}
-
-/// The first of a window's requests, and its last.
-fn requests(window: &Window) -> String {
-    let named: Vec<_> = window
-        .sequences
+/// What each node admitted of each of the worst keys.
+fn write_rows(out: &mut String, by_node: &ByNode, targets: &[String]) -> fmt::Result {
+    let keys = &by_node.keys[..by_node.keys.len().min(FINDINGS)];
+    let all: usize = targets
         .iter()
-        .take(NAMED)
-        .map(u64::to_string)
-        .collect();
-    let named = named.join(", ");
-    let whose = match window.key {
-        Key::Load(_) => "requests",
-        Key::Probe(_) => "the probe's requests",
+        .map(|target| target.chars().count() + 2)
+        .sum();
+    let (corner, nodes) = match all <= WIDEST {
+        true => ("by node", targets.to_vec()),
+        false => {
+            let numbers = (1..=targets.len()).map(|number| format!("{number:>5}"));
+            ("by node, as listed", numbers.collect())
+        }
     };
-    match window.sequences.last() {
-        Some(last) if window.sequences.len() > NAMED => {
-            let more = if window.admitted as usize > window.sequences.len() {
-                ", …"
-            } else {
-                ""
-            };
-            format!("{whose} {named}, … {last}{more}")
+    let lengths = keys.iter().map(|row| row.key.chars().count());
+    let width = lengths.chain([corner.len()]).max().unwrap_or(0);
+    writeln!(out, "  {corner:width$}  {}", nodes.join("  "))?;
+    for row in keys {
+        write!(out, "  {:width$}", row.key)?;
+        for (node, count) in nodes.iter().zip(&row.admitted) {
+            write!(out, "  {count:>width$}", width = node.chars().count())?;
         }
-        _ => format!("{whose} {named}"),
+        writeln!(out)?;
     }
-}
-
-fn words(promise: Promise) -> &'static str {
-    match promise {
-        Promise::SlidingWindow => "a sliding window",
-        Promise::FixedWindow => "a fixed window",
-        Promise::TokenBucket => "a token bucket",
-    }
-}
-
-/// `a, b or c`.
-fn listed(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [first @ .., last] => format!("{} or {last}", first.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::audit::{Audit, Fate, Observation, Past, Terms};
-
-    const MILLI: u64 = 1_000_000;
-
-    /// What is said of requests of one key, ten milliseconds apart and answered within one, to two nodes in turn: two a
-    /// second are promised.
-    fn told(promises: &[Promise], fates: &[Fate], schedule_kept: bool) -> String {
-        let mut audit = Audit::new(Terms {
-            promises: promises.to_vec(),
-            limit: 2,
-            window: Nanos(1_000 * MILLI),
-            targets: 2,
-            timeout: Nanos(1_000 * MILLI),
-            past: Past::Fresh,
-            memory: 1 << 20,
-        });
-        for (fate, sequence) in fates.iter().zip(0..) {
-            let sent = Nanos(10 * MILLI * sequence);
-            audit.add(Observation {
-                key: Key::Load(KeyId(0)),
-                sequence,
-                target: sequence as u32 % 2,
-                sent,
-                done: sent + Nanos(MILLI),
-                fate: *fate,
-            });
-        }
-        let told = Told {
-            report: &audit.finish(),
-            probe: None,
-            failed: 0,
-            schedule_kept,
-            targets: &["http://a".to_owned(), "http://b".to_owned()],
-            keys: Some(1),
-            name: &|_| "user-1".to_owned(),
-        };
-        told.text()
-    }
-
-    use Fate::{Allowed as A, Blocked as B, Unanswered as U};
-
-    #[test]
-    fn a_limit_that_was_kept_is_said_to_be_by_what_was_tested() {
-        let expected = "
-Audit: kept. What was seen is what a sliding window, a fixed window or a token bucket of 2 in 1s does.
-  the most admitted of a key in any 1s: 2, 1.00 times the limit
-  keys over the limit in any 1s: 0 of 1
-  sliding-window  kept: 1 key was asked for more than it lets pass
-  fixed-window    kept: 1 key was asked for more than it lets pass
-  token-bucket    kept: 1 key was asked for more than it lets pass";
-        assert_eq!(told(&Promise::ALL, &[A, A, B, B, B], true), expected);
-    }
-
-    #[test]
-    fn a_limit_that_was_broken_is_shown_by_whom_and_when() {
-        let expected = "
-Audit: broken. More was admitted than a sliding window of 2 in 1s lets pass.
-  the most admitted of a key in any 1s: 4, 2.00 times the limit
-  keys over the limit in any 1s: 1 of 1
-  sliding-window  broken: 3 admitted within 21.0 ms, where 2 are promised, after 3 requests
-  1. user-1 was admitted 4 times within 31.0 ms (2.00 times the limit), from 0.000s to 0.031s
-     requests 0, 1, 2, … 3
-  by node  http://a  http://b
-  user-1          2         2
-  each node seems to count alone";
-        let fates = [A, A, A, A, B, B];
-        assert_eq!(told(&[Promise::SlidingWindow], &fates, true), expected);
-        // A proof is one, however the requests came to be sent.
-        assert_eq!(told(&[Promise::SlidingWindow], &fates, false), expected);
-    }
-
-    #[test]
-    fn what_was_blocked_falsely_is_shown_with_what_it_looks_like() {
-        let text = told(&[Promise::SlidingWindow], &[B, A, B], true);
-        let first = "
-Audit: broken. Requests were blocked that a sliding window of 2 in 1s lets pass.";
-        assert!(text.starts_with(first), "{text}");
-        assert!(
-            text.contains("broken: 2 of 2 blocked requests should have passed"),
-            "{text}"
-        );
-        let finding = "  1. user-1 was blocked at 0.000s by http://a, although at most 0 others can have counted (request 0)";
-        assert!(text.contains(finding), "{text}");
-    }
-
-    #[test]
-    fn a_run_that_tells_nothing_says_what_would() {
-        let text = told(&[Promise::FixedWindow], &[A, A], true);
-        let said = "
-Audit: inconclusive. A limiter that admits everything would have looked the same: no key was asked for more than \
-2 times within 1s. A run of 1s or longer with --rps 6 would tell.";
-        assert!(text.starts_with(said), "{text}");
-        let text = told(&[Promise::SlidingWindow], &[A, A, B], false);
-        assert!(
-            text.contains("Audit: inconclusive. Nothing shows"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn what_may_have_been_admitted_makes_a_limit_suspect() {
-        let text = told(&[Promise::SlidingWindow], &[A, A, U, B], true);
-        let said = "
-Audit: suspect. The limit of 2 in 1s was exceeded if requests that were not answered were admitted, of which there are 1; \
-else it was kept.";
-        assert!(text.starts_with(said), "{text}");
-    }
+    Ok(())
 }

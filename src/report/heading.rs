@@ -11,21 +11,13 @@ use std::fmt::Write;
 pub fn heading(plan: &Plan, targets: &[Target], metrics: Option<String>) -> String {
     let mut text = format!("loadgen {}", env!("CARGO_PKG_VERSION"));
     let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
-    let profile = plan.schedule.profile();
-    let arrivals = match plan.schedule.arrivals() {
-        Arrivals::Uniform => "",
-        Arrivals::Poisson(_) => ", poisson arrivals",
-    };
-    let length = match (plan.schedule.end(), plan.schedule.total()) {
-        (Some(end), Some(total)) => format!("for {end}: {total} requests"),
-        _ => "until stopped".to_owned(),
-    };
     // Cannot fail: a String takes everything.
     let _ = write!(
         text,
-        "\n  targets  {}{}\n  traffic  {profile}{arrivals}, {length}\n  requests {}\n  keys     {}, seed {}",
+        "\n  targets  {}{}\n  traffic  {}\n  requests {}\n  keys     {}, seed {}",
         targets.join(", "),
         limiter(&plan.cluster),
+        traffic(plan),
         requests(plan),
         keys(plan),
         plan.seed,
@@ -70,8 +62,22 @@ fn limiter(cluster: &Cluster) -> String {
     format!("\n  limiter  {limiter}, {how}")
 }
 
+/// What the rate does, and for how long.
+pub fn traffic(plan: &Plan) -> String {
+    let profile = plan.schedule.profile();
+    let arrivals = match plan.schedule.arrivals() {
+        Arrivals::Uniform => "",
+        Arrivals::Poisson(_) => ", poisson arrivals",
+    };
+    let length = match (plan.schedule.end(), plan.schedule.total()) {
+        (Some(end), Some(total)) => format!("for {end}: {total} requests"),
+        _ => "until stopped".to_owned(),
+    };
+    format!("{profile}{arrivals}, {length}")
+}
+
 /// What each of them says, and asks for.
-fn requests(plan: &Plan) -> String {
+pub fn requests(plan: &Plan) -> String {
     let form = &plan.form;
     let mut text = format!("{} {}", form.method, form.path.typed());
     if form.has(Placeholder::Limit) {
@@ -80,7 +86,8 @@ fn requests(plan: &Plan) -> String {
     text
 }
 
-fn keys(plan: &Plan) -> String {
+/// Which keys the requests carry.
+pub fn keys(plan: &Plan) -> String {
     if !plan.form.has(Placeholder::Key) {
         return "none in the requests".to_owned();
     }

@@ -248,7 +248,7 @@ mod tests {
     use super::*;
     use crate::client::FailureKind;
     use crate::schedule::Nanos;
-    use crate::stats::Failures;
+    use crate::stats::{Failures, testing};
     use prometheus_client::encoding::text;
     use std::time::{Duration, SystemTime};
 
@@ -256,18 +256,17 @@ mod tests {
         let (mut failures, mut latency) = (Failures::default(), Buckets::default());
         failures.add(FailureKind::Status5xx);
         latency.record(Nanos(1_500_000));
+        let ledger = Ledger {
+            scheduled: allowed + 4,
+            sent: allowed + 3,
+            allowed,
+            failed: 1,
+            ..Ledger::default()
+        };
         TargetSnapshot {
-            name: name.to_owned(),
-            ledger: Ledger {
-                scheduled: allowed + 4,
-                sent: allowed + 3,
-                allowed,
-                failed: 1,
-                ..Ledger::default()
-            },
             failures,
             latency,
-            service_time: Buckets::default(),
+            ..testing::target(name, ledger)
         }
     }
 
@@ -275,9 +274,8 @@ mod tests {
         let snapshot = Snapshot {
             state,
             started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
-            elapsed: Nanos::ZERO,
             targets,
-            send_lag: Buckets::default(),
+            ..(*testing::snapshot()).clone()
         };
         let mut text = String::new();
         text::encode(&mut text, &registry(Arc::new(snapshot))).unwrap();

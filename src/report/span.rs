@@ -1,7 +1,7 @@
 use crate::schedule::Nanos;
 
 /// Three significant digits and a unit.
-pub(super) fn span(nanos: Nanos) -> String {
+pub fn span(nanos: Nanos) -> String {
     let (value, unit) = match nanos.0 {
         ns @ 0..1_000 => return format!("{ns} ns"),
         ns @ 1_000..999_500 => (ns as f64 / 1e3, "µs"),

@@ -1,29 +1,23 @@
 use super::span::span;
-use crate::client::Target;
-use crate::stats::{Results, Spans, TOLERANCE, Verdict};
+use crate::schedule::Nanos;
+use crate::summary::{Distribution, Summary};
 use std::fmt::Write;
 
 /// The whole run: ledger, percentiles, targets, failures, and the generator's own verdict.
-pub fn summary(results: &Results, targets: &[Target]) -> String {
+pub fn summary(summary: &Summary) -> String {
     let mut text = String::new();
     // Cannot fail: a String takes everything.
-    let _ = write_summary(&mut text, results, targets);
+    let _ = write_summary(&mut text, summary);
     text
 }
 
-fn write_summary(out: &mut String, results: &Results, targets: &[Target]) -> std::fmt::Result {
-    let ledger = results.ledger();
-    let Results {
-        tally,
-        paced,
-        drained,
-        ..
-    } = results;
+fn write_summary(out: &mut String, summary: &Summary) -> std::fmt::Result {
+    let ledger = &summary.requests;
     writeln!(
         out,
         "\nSummary: paced for {}, drained for {}",
-        span(*paced),
-        span(*drained)
+        span(Nanos(summary.run.paced_ns)),
+        span(Nanos(summary.run.drained_ns))
     )?;
     write!(out, "  scheduled {} = ", ledger.scheduled)?;
     writeln!(
@@ -48,31 +42,31 @@ fn write_summary(out: &mut String, results: &Results, targets: &[Target]) -> std
         write!(out, " {column:>9}")?;
     }
     writeln!(out)?;
-    write_percentiles(out, "latency", &tally.latency)?;
-    write_percentiles(out, "service time", &tally.service_time)?;
-    write_percentiles(out, "send lag", &tally.send_lag)?;
+    write_percentiles(out, "latency", &summary.latency)?;
+    write_percentiles(out, "service time", &summary.service_time)?;
+    write_percentiles(out, "send lag", &summary.send_lag)?;
     for (name, spans) in [
-        ("connect", &tally.connect),
-        ("TLS", &tally.tls),
-        ("name lookup", &tally.lookup),
+        ("connect", &summary.connect),
+        ("TLS", &summary.tls),
+        ("name lookup", &summary.lookup),
     ] {
-        if spans.count() > 0 {
+        if let Some(spans) = spans {
             write_percentiles(out, name, spans)?;
         }
     }
-    if tally.connect.count() > 0 {
-        let new = tally.connect.count();
-        let parts = match tally.tls.count() {
-            0 => "connect is",
-            _ => "connect and TLS are",
+    if let Some(connect) = &summary.connect {
+        let new = connect.count;
+        let parts = match summary.tls {
+            None => "connect is",
+            Some(_) => "connect and TLS are",
         };
         writeln!(
             out,
             "  new connections: {new}; {parts} part of send lag and latency"
         )?;
     }
-    if tally.lookup.count() > 0 {
-        let lookups = tally.lookup.count();
+    if let Some(lookup) = &summary.lookup {
+        let lookups = lookup.count;
         writeln!(
             out,
             "  name lookups: {lookups}, in the background; no request waits for one"
@@ -86,13 +80,8 @@ fn write_summary(out: &mut String, results: &Results, targets: &[Target]) -> std
         )?;
     }
 
-    let names: Vec<_> = targets.iter().map(ToString::to_string).collect();
-    let width = names
-        .iter()
-        .map(String::len)
-        .max()
-        .unwrap_or(0)
-        .max("target".len());
+    let names = summary.targets.iter().map(|target| target.name.len());
+    let width = names.max().unwrap_or(0).max("target".len());
     write!(out, "\n  {:width$}", "target")?;
     for column in [
         "sent",
@@ -106,9 +95,9 @@ fn write_summary(out: &mut String, results: &Results, targets: &[Target]) -> std
         write!(out, " {column:>9}")?;
     }
     writeln!(out)?;
-    let rows = names.iter().zip(&results.ledgers).zip(&tally.targets);
-    for ((name, ledger), target) in rows {
-        write!(out, "  {name:width$}")?;
+    for target in &summary.targets {
+        write!(out, "  {:width$}", target.name)?;
+        let ledger = &target.requests;
         for count in [
             ledger.sent,
             ledger.allowed,
@@ -118,14 +107,14 @@ fn write_summary(out: &mut String, results: &Results, targets: &[Target]) -> std
         ] {
             write!(out, " {count:>9}")?;
         }
-        let latency = |share| spans_at(&target.latency, share);
-        writeln!(out, " {:>9} {:>9}", latency(0.5), latency(0.99))?;
+        let latency = &target.latency;
+        let [p50, p99] = [latency.p50_ns, latency.p99_ns].map(|ns| of(latency, ns));
+        writeln!(out, " {p50:>9} {p99:>9}")?;
     }
 
-    let failures: Vec<_> = tally
-        .failures()
-        .by_kind()
-        .filter(|(_, count)| *count > 0)
+    let failures: Vec<_> = summary
+        .failures
+        .iter()
         .map(|(kind, count)| format!("{kind} {count}"))
         .collect();
     let failures = if failures.is_empty() {
@@ -134,69 +123,39 @@ fn write_summary(out: &mut String, results: &Results, targets: &[Target]) -> std
         failures.join(", ")
     };
     writeln!(out, "\n  failures: {failures}")?;
-    write!(out, "  {}", verdict(&results.verdict, results.interrupted))
+    write!(out, "  {}", summary.schedule.statement)
 }
 
-fn write_percentiles(out: &mut String, name: &str, spans: &Spans) -> std::fmt::Result {
+fn write_percentiles(out: &mut String, name: &str, spans: &Distribution) -> std::fmt::Result {
     write!(out, "  {name:12}")?;
-    for share in [0.5, 0.9, 0.99, 0.999, 1.0] {
-        write!(out, " {:>9}", spans_at(spans, share))?;
+    for ns in [
+        spans.p50_ns,
+        spans.p90_ns,
+        spans.p99_ns,
+        spans.p99_9_ns,
+        spans.max_ns,
+    ] {
+        write!(out, " {:>9}", of(spans, ns))?;
     }
     writeln!(out)
 }
 
-fn spans_at(spans: &Spans, share: f64) -> String {
-    match spans.count() {
+/// One span of a distribution, which may have none.
+fn of(spans: &Distribution, ns: u64) -> String {
+    match spans.count {
         0 => "-".to_owned(),
-        _ => span(spans.quantile(share)),
+        _ => span(Nanos(ns)),
     }
-}
-
-fn verdict(verdict: &Verdict, interrupted: bool) -> String {
-    let Verdict {
-        scheduled,
-        dropped,
-        late,
-    } = *verdict;
-    let tolerance = TOLERANCE;
-    if scheduled == 0 {
-        return "schedule kept: nothing came due".to_owned();
-    }
-    let queued = scheduled - dropped;
-    let share = late as f64 * 100.0 / queued.max(1) as f64;
-    if verdict.schedule_kept() {
-        let ended = if interrupted {
-            " until the run was stopped"
-        } else {
-            ""
-        };
-        let late = match late {
-            0 => format!("every request on time (within {tolerance})"),
-            n => format!("{n} of {scheduled} ({share:.2} %) over {tolerance} late"),
-        };
-        return format!("schedule kept{ended}: {late}, none dropped");
-    }
-    let (dropped, remedies) = match dropped {
-        0 => (String::new(), "more --workers, or a lower rate,"),
-        n => (
-            format!("{n} of {scheduled} dropped, "),
-            "a longer --queue, more --workers, or a lower rate,",
-        ),
-    };
-    format!(
-        "schedule not kept: {dropped}{late} of {queued} ({share:.1} %) over {tolerance} late; \
-         {remedies} may keep it"
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::{Answer, Connecting, FailureKind, Outcome};
+    use crate::client::{Answer, Connecting, FailureKind, Outcome, Target};
     use crate::clock::Moment;
     use crate::keys::KeyId;
-    use crate::schedule::Nanos;
-    use crate::stats::{Ledger, Sample, Tally};
+    use crate::stats::{Ledger, PhaseTallies, Results, Sample, Tally, Timeline, Verdict};
+    use crate::summary::{Circumstances, Configuration, Resources};
     use std::time::SystemTime;
 
     fn results(samples: &[(u64, u64, Outcome)], dropped: u64) -> Results {
@@ -240,9 +199,11 @@ mod tests {
             tally,
             audit: None,
             probe: None,
+            phases: PhaseTallies::default(),
             paced: Nanos(60_000_000_000),
             drained: Nanos(3_130_000),
             interrupted: false,
+            aborted_by: None,
         }
     }
 
@@ -252,6 +213,28 @@ mod tests {
             target("http://127.0.0.1:8001"),
             target("http://node-2:8000"),
         ]
+    }
+
+    fn said(samples: &[(u64, u64, Outcome)], dropped: u64) -> String {
+        let configuration = Configuration {
+            command: "loadgen".to_owned(),
+            seed: 1,
+            targets: Vec::new(),
+            traffic: String::new(),
+            requests: String::new(),
+            keys: String::new(),
+            settings: Vec::new(),
+        };
+        let circumstances = Circumstances {
+            configuration,
+            timeline: &Timeline::default(),
+            audit: None,
+            thresholds: Vec::new(),
+            exit_code: 0,
+            resources: Resources::default(),
+        };
+        let results = results(samples, dropped);
+        summary(&Summary::new(&results, &targets(), circumstances))
     }
 
     #[test]
@@ -282,7 +265,7 @@ Summary: paced for 60.0 s, drained for 3.13 ms
 
   failures: timeout 1
   schedule kept: every request on time (within 10ms), none dropped";
-        assert_eq!(summary(&results(&samples, 0), &targets()), expected);
+        assert_eq!(said(&samples, 0), expected);
     }
 
     #[test]
@@ -290,7 +273,7 @@ Summary: paced for 60.0 s, drained for 3.13 ms
         let late = (50_000_000, 60_000_000, Outcome::Allowed);
         let on_time = (0, 0, Outcome::Allowed);
         let last = |samples: &[_], dropped| {
-            let text = summary(&results(samples, dropped), &targets());
+            let text = said(samples, dropped);
             text.lines().last().unwrap().trim().to_owned()
         };
         let advice = "more --workers, or a lower rate, may keep it";

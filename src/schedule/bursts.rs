@@ -113,7 +113,7 @@ impl Profile for Bursts {
         })
     }
 
-    fn phases(&self) -> Box<dyn Iterator<Item = Phase> + '_> {
+    fn phases(&self) -> Box<dyn Iterator<Item = Phase> + Send + '_> {
         let next = |phase: &Phase| {
             let end = phase.end.filter(|end| *end < Nanos::MAX);
             end.and_then(|end| self.phase(end))

@@ -139,14 +139,14 @@ impl Schedule {
     }
 
     /// All phases that begin within the schedule, in order. May never end.
-    pub fn phases(&self) -> impl Iterator<Item = Phase> {
+    pub fn phases(&self) -> impl Iterator<Item = Phase> + Send {
         let within = |phase: &Phase| self.cut.is_none_or(|cut| phase.start < cut);
         self.profile.phases().take_while(within)
     }
 
     /// The same, each with the number of its tokens; without one for what never ends. Of what a
     /// phase has in the mean, fractions carry over to the next.
-    pub fn phases_with_tokens(&self) -> impl Iterator<Item = (Phase, Option<u64>)> {
+    pub fn phases_with_tokens(&self) -> impl Iterator<Item = (Phase, Option<u64>)> + Send {
         let mut tokens = self.tokens();
         let mut count = Some(Count::ZERO);
         let mut begun = 0;

@@ -43,7 +43,7 @@ pub trait Profile: Curve + fmt::Display {
     fn phase(&self, t: Nanos) -> Option<Phase>;
 
     /// All phases from the start on, in order, and those that last no time among them. May never end.
-    fn phases(&self) -> Box<dyn Iterator<Item = Phase> + '_>;
+    fn phases(&self) -> Box<dyn Iterator<Item = Phase> + Send + '_>;
 }
 
 /// A stretch of a profile with one name.

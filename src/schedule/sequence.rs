@@ -260,7 +260,7 @@ impl Profile for Sequence {
         Some(self.phase_of(self.piece_at(within), t - within))
     }
 
-    fn phases(&self) -> Box<dyn Iterator<Item = Phase> + '_> {
+    fn phases(&self) -> Box<dyn Iterator<Item = Phase> + Send + '_> {
         let length = self.round.map_or(0, |round| round.length.0);
         let rounds = (0..self.rounds().unwrap_or(u64::MAX))
             .map_while(move |round| length.checked_mul(round).map(Nanos));

@@ -44,7 +44,7 @@ impl Profile for Steady {
         Some(self.only_phase())
     }
 
-    fn phases(&self) -> Box<dyn Iterator<Item = Phase> + '_> {
+    fn phases(&self) -> Box<dyn Iterator<Item = Phase> + Send + '_> {
         Box::new(iter::once(self.only_phase()))
     }
 }

@@ -1,6 +1,7 @@
 use super::Ledger;
 use crate::round_robin::RoundRobin;
 use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 
@@ -14,7 +15,12 @@ pub struct Counters {
     pub scheduled: CachePadded<Counter>,
     pub round_robin: RoundRobin,
     targets: Box<[CachePadded<TargetCounters>]>,
+    /// Those dropped since they were last taken. Only the pacer and the reporter use it.
+    dropped: Mutex<Vec<Range<u64>>>,
 }
+
+/// How many stretches of dropped tokens are told apart until they are taken.
+const DROPPED_STRETCHES: usize = 4096;
 
 /// One target's share of [`Counters`].
 #[derive(Debug, Default)]
@@ -40,6 +46,7 @@ impl Counters {
             scheduled: CachePadded::default(),
             round_robin: RoundRobin::new(targets),
             targets: (0..targets).map(|_| CachePadded::default()).collect(),
+            dropped: Mutex::default(),
         }
     }
 
@@ -50,9 +57,23 @@ impl Counters {
 
     /// Counts the tokens with these sequence numbers as dropped.
     pub fn drop_tokens(&self, tokens: Range<u64>) {
+        let mut dropped = self.dropped.lock();
+        let full = dropped.len() >= DROPPED_STRETCHES;
+        match dropped.last_mut() {
+            Some(last) if full || last.end == tokens.start => last.end += tokens.end - tokens.start,
+            _ => dropped.push(tokens.clone()),
+        }
+        drop(dropped);
         for (target, count) in self.round_robin.shares(tokens) {
             self.target(target).dropped.add(count);
         }
+    }
+
+    /// Moves the sequence numbers of the tokens dropped since the last time behind what `into` holds. There are as many
+    /// as were dropped. Where sent and dropped tokens took turns more than some thousand times since then, some of the
+    /// numbers are of tokens shortly before.
+    pub fn take_dropped(&self, into: &mut Vec<Range<u64>>) {
+        into.append(&mut self.dropped.lock());
     }
 
     /// The totals of all targets.
@@ -155,6 +176,23 @@ mod tests {
                 prop_assert_eq!(ledger.scheduled, ledger.dropped);
             }
         }
+    }
+
+    #[test]
+    fn dropped_tokens_are_taken_as_stretches_and_none_is_left_out() {
+        let (counters, mut taken) = (Counters::new(3), Vec::new());
+        for tokens in [0..2, 2..5, 7..8] {
+            counters.drop_tokens(tokens);
+        }
+        counters.take_dropped(&mut taken);
+        assert_eq!(taken, [0..5, 7..8]);
+        taken.clear();
+        let every_other = (10..).step_by(2).take(DROPPED_STRETCHES + 100);
+        every_other.for_each(|token| counters.drop_tokens(token..token + 1));
+        counters.take_dropped(&mut taken);
+        assert_eq!(taken.len(), DROPPED_STRETCHES);
+        let count: u64 = taken.iter().map(|tokens| tokens.end - tokens.start).sum();
+        assert_eq!(count, DROPPED_STRETCHES as u64 + 100);
     }
 
     #[test]

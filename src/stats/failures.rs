@@ -10,6 +10,10 @@ impl Failures {
         self.0[kind as usize] += 1;
     }
 
+    pub fn of(&self, kind: FailureKind) -> u64 {
+        self.0[kind as usize]
+    }
+
     /// Every kind with its count, which may be 0.
     pub fn by_kind(&self) -> impl Iterator<Item = (FailureKind, u64)> {
         FailureKind::ALL.into_iter().zip(self.0)

@@ -1,4 +1,4 @@
-use super::{Ledger, Snapshot, State, Tally, Verdict};
+use super::{Ledger, PhaseTallies, Snapshot, State, Tally, Verdict};
 use crate::audit::{self, probe};
 use crate::client::Target;
 use crate::schedule::Nanos;
@@ -10,6 +10,8 @@ pub struct Results {
     /// By target, in the plan's order; each of them balances.
     pub ledgers: Vec<Ledger>,
     pub tally: Tally,
+    /// By what the schedule did.
+    pub phases: PhaseTallies,
     pub verdict: Verdict,
     /// Whether the limit was kept, if that was audited.
     pub audit: Option<audit::Report>,
@@ -23,6 +25,8 @@ pub struct Results {
     pub drained: Nanos,
     /// Whether it was stopped before its schedule ended, or while it drained.
     pub interrupted: bool,
+    /// The threshold, by its place in the plan, that could no longer be met and so stopped it.
+    pub aborted_by: Option<usize>,
 }
 
 impl Results {

@@ -1,4 +1,5 @@
-use super::{Buckets, Failures, Ledger, Tally};
+use super::{Buckets, Failures, Ledger, Percentiles, Spans, Tally};
+use crate::audit::SoFar;
 use crate::schedule::{Mode, Nanos, Schedule};
 use std::time::SystemTime;
 
@@ -17,6 +18,10 @@ pub struct Snapshot {
     pub targets: Vec<TargetSnapshot>,
     /// sent − due, of all requests sent.
     pub send_lag: Buckets,
+    /// Of the whole run so far, exact: those of latency, service time and send lag.
+    pub percentiles: [Percentiles; 3],
+    /// How the limiter stands, while it is audited.
+    pub audit: Option<SoFar>,
 }
 
 /// One target's share of a [`Snapshot`].
@@ -30,6 +35,8 @@ pub struct TargetSnapshot {
     pub latency: Buckets,
     /// done − sent, of those of them that reached the server.
     pub service_time: Buckets,
+    /// Those of latency, exact.
+    pub percentiles: Percentiles,
 }
 
 /// What a run is doing.
@@ -78,6 +85,7 @@ impl Snapshot {
             failures: tally.failures.clone(),
             latency: tally.latency_buckets.clone(),
             service_time: tally.service_time_buckets.clone(),
+            percentiles: tally.latency.percentiles(),
         });
         Snapshot {
             state,
@@ -85,6 +93,9 @@ impl Snapshot {
             elapsed,
             targets: targets.collect(),
             send_lag: tally.send_lag_buckets.clone(),
+            percentiles: [&tally.latency, &tally.service_time, &tally.send_lag]
+                .map(Spans::percentiles),
+            audit: None,
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct TargetTally {
     pub failures: Failures,
     pub latency: Spans,
     pub latency_buckets: Buckets,
+    /// 190 KiB for each target, once it has seen 10 s.
+    pub service_time: Spans,
     pub service_time_buckets: Buckets,
 }
 
@@ -84,6 +86,7 @@ impl Tally {
         if left {
             let service_time = done.since(sent);
             self.service_time.record(service_time);
+            target.service_time.record(service_time);
             target.service_time_buckets.record(service_time);
         }
     }

@@ -55,6 +55,15 @@ const VARIABLES: &[&str] = &[
     "AUDIT",
     "PROBE",
     "AUDIT_MEMORY",
+    "NO_TUI",
+    "REPORT",
+    "SUMMARY_JSON",
+    "SUMMARY_MARKDOWN",
+    "TIMELINE",
+    "HDR_LOG",
+    "REQUESTS",
+    "THRESHOLDS",
+    "ABORT_ON_FAIL",
     "http_proxy",
     "HTTP_PROXY",
     "https_proxy",
@@ -94,6 +103,11 @@ impl Launch {
         self
     }
 
+    /// For who starts it by other means.
+    pub fn into_command(self) -> Command {
+        self.command
+    }
+
     fn over(self, carrier: Carrier) -> Self {
         match carrier {
             Carrier::Http | Carrier::Ipv6 => self,
@@ -125,7 +139,7 @@ impl Launch {
     }
 
     /// Has another program start it, in the process that it then becomes.
-    fn within(self, program: &str, args: &[&str]) -> Self {
+    pub fn within(self, program: &str, args: &[&str]) -> Self {
         let mut command = Command::new(program);
         command
             .args(args)

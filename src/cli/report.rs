@@ -1,0 +1,102 @@
+//! A page of summaries that were saved.
+
+use super::Refusal;
+use super::values::file;
+use crate::summary::Summary;
+use clap::Args;
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// What --summary-json wrote; `-` is standard input. Several are compared, each with the first
+    #[arg(required = true, value_name = "FILE",
+          value_parser = file())]
+    files: Vec<PathBuf>,
+
+    /// Where to write the page; without it, or with `-`, to standard output
+    #[arg(long, value_name = "FILE",
+          value_parser = file())]
+    output: Option<PathBuf>,
+}
+
+impl Report {
+    /// Where the page goes, if not to standard output.
+    pub fn output(&self) -> Option<&Path> {
+        self.output
+            .as_deref()
+            .filter(|path| *path != Path::new("-"))
+    }
+
+    /// Each summary with what its file is called. A file that can't be read, or is no summary, is refused by name.
+    pub fn summaries(&self) -> Result<Vec<(String, Summary)>, Refusal> {
+        let read = |path: &PathBuf| {
+            let name = path.to_string_lossy().into_owned();
+            let text = text(path).map_err(|error| refusal(&name, &error))?;
+            let summary = Summary::from_json(&text).map_err(|error| refusal(&name, &error))?;
+            Ok(summary)
+        };
+        let summaries: Vec<_> = self.files.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(names(&self.files).into_iter().zip(summaries).collect())
+    }
+}
+
+/// Without folders and endings where that tells them apart.
+fn names(files: &[PathBuf]) -> Vec<String> {
+    let stem = |path: &PathBuf| {
+        let stem = path.file_stem().unwrap_or(path.as_os_str());
+        stem.to_string_lossy().into_owned()
+    };
+    let stems: Vec<_> = files.iter().map(stem).collect();
+    let unique: HashSet<_> = stems.iter().collect();
+    match unique.len() == files.len() {
+        true => stems,
+        false => files
+            .iter()
+            .map(|path| path.to_string_lossy().into_owned())
+            .collect(),
+    }
+}
+
+impl Report {
+    /// The line that refuses the place of the page.
+    pub fn refuse_output(&self, why: &impl std::fmt::Display) -> Refusal {
+        let path = self.output.as_deref().unwrap_or(Path::new("-"));
+        let allowed = format!("must be a file that can be written; {why}");
+        Refusal::wrong("--output", &path.to_string_lossy(), &allowed)
+    }
+}
+
+fn refusal(name: &str, error: &impl std::fmt::Display) -> Refusal {
+    let allowed = format!("must be a summary that --summary-json wrote; {error}");
+    Refusal::wrong("FILE", name, &allowed)
+}
+
+fn text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    match path == Path::new("-") {
+        true => io::stdin().read_to_string(&mut text)?,
+        false => fs::File::open(path)?.read_to_string(&mut text)?,
+    };
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_called_by_as_little_as_tells_them_apart() {
+        let names = |files: &[&str]| names(&files.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(
+            names(&["runs/before.json", "after.json"]),
+            ["before", "after"]
+        );
+        assert_eq!(
+            names(&["a/run.json", "b/run.json"]),
+            ["a/run.json", "b/run.json"]
+        );
+    }
+}

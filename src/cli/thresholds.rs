@@ -1,0 +1,81 @@
+//! What is asked of the run's numbers.
+
+use super::values::boolean;
+use crate::threshold::Threshold;
+use clap::Args;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Thresholds")]
+pub struct Thresholds {
+    /// What is asked of the run, such as `latency.p99 < 50ms`, `failed.rate < 0.1%`, `blocked.rate between 10% and
+    /// 40%`, `allowed.per_second < 1.7/s`, `target[1].latency.p99 < 20ms` or `audit = kept`; the exit code is 4 if it is
+    /// not so. May be repeated; the variable has one a line
+    #[arg(long = "threshold", env = "THRESHOLDS", hide_env_values = true, value_name = "THRESHOLD",
+          value_parser = threshold_lines)]
+    pub threshold: Vec<ThresholdLines>,
+
+    /// Stop, with the summary, once a threshold can no longer be met, whatever comes
+    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
+          default_value = "false", num_args = 0..=1, default_missing_value = "true")]
+    pub abort_on_fail: bool,
+}
+
+/// What one value holds: a variable's may have several.
+#[derive(Debug, Clone)]
+pub struct ThresholdLines(pub Vec<Threshold>);
+
+/// One a line; lines without one are passed over.
+fn threshold_lines(text: &str) -> Result<ThresholdLines, String> {
+    let lines = text
+        .lines()
+        .zip(1..)
+        .filter(|(line, _)| !line.trim().is_empty());
+    let lines: Vec<_> = lines.collect();
+    if lines.is_empty() {
+        let none: Result<Threshold, _> = text.parse();
+        return none
+            .map(|one| ThresholdLines(vec![one]))
+            .map_err(|wrong| wrong.to_string());
+    }
+    let one_line = !text.trim_end_matches(['\r', '\n']).contains('\n');
+    let thresholds = lines.into_iter().map(|(line, number)| {
+        line.parse().map_err(|wrong| match one_line {
+            true => format!("{wrong}"),
+            false => format!("line {number}, {wrong}"),
+        })
+    });
+    thresholds.collect::<Result<_, _>>().map(ThresholdLines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_are_lines() {
+        let texts = |text: &str| {
+            let lines = threshold_lines(text)?.0.into_iter();
+            Ok::<_, String>(lines.map(|one| one.text).collect::<Vec<_>>())
+        };
+        let two = Ok(vec!["audit = kept".to_owned(), "tls.max < 1s".to_owned()]);
+        for text in [
+            "audit = kept\ntls.max < 1s",
+            "\n audit = kept\r\n\n  tls.max < 1s \n",
+        ] {
+            assert_eq!(texts(text), two, "{text:?}");
+        }
+        for (text, begins) in [
+            ("audit = keep", "column 9: must be kept"),
+            ("audit = keep\n", "column 9: must be kept"),
+            (
+                "\ntls.max < 1s\n audit = keep",
+                "line 3, column 10: must be kept",
+            ),
+            ("", "column 1: must be one of latency"),
+            ("\n\n", "column "),
+        ] {
+            let wrong = texts(text).expect_err(text);
+            assert!(wrong.starts_with(begins), "{text:?}: {wrong}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+use crate::summary::{Slot, TargetSlot, Timeline};
+
+/// The same in at most so many slots, each of as many of the timeline's as are needed for that: counts are added up, what
+/// was asked for is the mean, percentiles are the highest.
+pub(super) fn coarse(timeline: &Timeline, most: usize) -> Timeline {
+    let together = timeline.slots.len().div_ceil(most.max(1)).max(1);
+    let slots = timeline.slots.chunks(together).map(merged).collect();
+    Timeline {
+        slot_ns: timeline.slot_ns.saturating_mul(together as u64),
+        slots,
+        bands_ns: timeline.bands_ns.clone(),
+        stretches: timeline.stretches.clone(),
+    }
+}
+
+fn merged(slots: &[Slot]) -> Slot {
+    let [first, others @ ..] = slots else {
+        return Slot::default();
+    };
+    let mut all = first.clone();
+    for slot in others {
+        all.asked += slot.asked;
+        for (sum, more) in [
+            (&mut all.scheduled, slot.scheduled),
+            (&mut all.dropped, slot.dropped),
+            (&mut all.sent, slot.sent),
+            (&mut all.allowed, slot.allowed),
+            (&mut all.blocked, slot.blocked),
+            (&mut all.failed, slot.failed),
+            (&mut all.abandoned, slot.abandoned),
+            (&mut all.done, slot.done),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+        for (highest, other) in [
+            (&mut all.p50_ns, slot.p50_ns),
+            (&mut all.p90_ns, slot.p90_ns),
+            (&mut all.p99_ns, slot.p99_ns),
+            (&mut all.p99_9_ns, slot.p99_9_ns),
+            (&mut all.max_ns, slot.max_ns),
+            (&mut all.send_lag_p99_ns, slot.send_lag_p99_ns),
+            (&mut all.send_lag_max_ns, slot.send_lag_max_ns),
+        ] {
+            *highest = other.max(*highest);
+        }
+        grow(&mut all.heat, slot.heat.len());
+        for (sum, more) in all.heat.iter_mut().zip(&slot.heat) {
+            *sum = sum.saturating_add(*more);
+        }
+        grow(&mut all.targets, slot.targets.len());
+        for (sum, more) in all.targets.iter_mut().zip(&slot.targets) {
+            *sum = TargetSlot {
+                sent: sum.sent.saturating_add(more.sent),
+                allowed: sum.allowed.saturating_add(more.allowed),
+                blocked: sum.blocked.saturating_add(more.blocked),
+                failed: sum.failed.saturating_add(more.failed),
+            };
+        }
+    }
+    all.asked /= slots.len() as f64;
+    all
+}
+
+fn grow<T: Clone + Default>(list: &mut Vec<T>, least: usize) {
+    if list.len() < least {
+        list.resize(least, T::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_lost_when_slots_are_taken_together() {
+        let slot = |number: u64| Slot {
+            asked: number as f64,
+            scheduled: number,
+            allowed: 1,
+            done: 1,
+            p99_ns: 100 - number,
+            heat: vec![1; number as usize],
+            targets: vec![TargetSlot {
+                sent: number,
+                ..TargetSlot::default()
+            }],
+            ..Slot::default()
+        };
+        let timeline = Timeline {
+            slot_ns: 10,
+            slots: (0..5).map(slot).collect(),
+            ..Timeline::default()
+        };
+        let coarse = coarse(&timeline, 3);
+        assert_eq!((coarse.slot_ns, coarse.slots.len()), (20, 3));
+        let of = |read: fn(&Slot) -> u64| coarse.slots.iter().map(read).collect::<Vec<_>>();
+        assert_eq!(of(|slot| slot.scheduled), [1, 5, 4]);
+        assert_eq!(of(|slot| slot.done), [2, 2, 1]);
+        assert_eq!(of(|slot| slot.p99_ns), [100, 98, 96]);
+        assert_eq!(of(|slot| slot.targets[0].sent), [1, 5, 4]);
+        assert_eq!(coarse.slots[1].heat, [2, 2, 1]);
+        assert_eq!(coarse.slots[1].asked, 2.5);
+    }
+
+    #[test]
+    fn what_is_short_enough_stays_as_it_is() {
+        let timeline = Timeline {
+            slot_ns: 10,
+            slots: vec![Slot::default(); 3],
+            ..Timeline::default()
+        };
+        assert_eq!(coarse(&timeline, 3), timeline);
+        let empty = Timeline::default();
+        assert_eq!(coarse(&empty, 3), empty);
+    }
+}

@@ -1,0 +1,92 @@
+//! Histograms of each second, as a log of [HdrHistogram](https://github.com/HdrHistogram/HdrHistogram)'s.
+
+use super::files::ResultFile;
+use super::stream::{Feed, Items, Stream};
+use super::timeline_csv::WAITING;
+use crate::stats::{PerSecond, Second};
+use hdrhistogram::serialization::V2DeflateSerializer;
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
+};
+use std::io::{self, LineWriter};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Three intervals for each second, told apart by their tags. Values are nanoseconds; the greatest of an interval, which
+/// its line also has in plain text, is in milliseconds, as HdrHistogram's own tools have it.
+#[derive(Debug)]
+pub(super) struct HdrLog {
+    started: SystemTime,
+    feed: Feed<Interval>,
+}
+
+#[derive(Debug)]
+struct Interval {
+    started: SystemTime,
+    second: Arc<Second>,
+}
+
+const NANOS_PER_MILLI: f64 = 1e6;
+
+impl HdrLog {
+    /// # Errors
+    /// There is no thread.
+    pub fn start(file: ResultFile) -> io::Result<(HdrLog, Stream)> {
+        let (feed, stream) = Stream::start(file, WAITING, write)?;
+        let started = SystemTime::UNIX_EPOCH;
+        Ok((HdrLog { started, feed }, stream))
+    }
+}
+
+impl PerSecond for HdrLog {
+    fn begin(&mut self, started: SystemTime) {
+        self.started = started;
+    }
+
+    fn second(&mut self, second: &Arc<Second>) {
+        let interval = Interval {
+            started: self.started,
+            second: second.clone(),
+        };
+        // One that can't be written is counted.
+        let _ = self.feed.offer(interval, 1);
+    }
+}
+
+fn write(intervals: &mut Items<Interval>, file: &mut ResultFile) -> io::Result<()> {
+    let mut lines = LineWriter::new(file);
+    let mut serializer = V2DeflateSerializer::new();
+    let mut headers = IntervalLogWriterBuilder::new();
+    headers
+        .add_comment("[Histogram log format version 1.3]")
+        .add_comment(concat!(
+            "[Logged by loadgen ",
+            env!("CARGO_PKG_VERSION"),
+            "]"
+        ))
+        .with_max_value_divisor(NANOS_PER_MILLI);
+    let mut first = intervals.next();
+    if let Some(Interval { started, .. }) = &first {
+        // Both, so that nobody has to guess whether an interval's time is since the one or since the epoch.
+        headers.with_start_time(*started).with_base_time(*started);
+    }
+    let mut log = headers.begin_log_with(&mut lines, &mut serializer)?;
+    let length = Duration::from_secs(1);
+    while let Some(Interval { second, .. }) = first.take().or_else(|| intervals.next()) {
+        let at = Duration::from_secs(second.number);
+        for (tag, spans) in [
+            ("latency", &second.latency),
+            ("service_time", &second.service_time),
+            ("send_lag", &second.send_lag),
+        ] {
+            // To compress one takes a while, in which a worker may wait for this processor.
+            std::thread::yield_now();
+            let written = log.write_histogram(spans.histogram(), at, length, Tag::new(tag));
+            written.map_err(|error| match error {
+                IntervalLogWriterError::IoError(error) => error,
+                IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
+            })?;
+        }
+    }
+    Ok(())
+}

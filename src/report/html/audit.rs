@@ -1,0 +1,183 @@
+use super::document::{Section, Table, facts, pill, text, texts};
+use super::text::Typed;
+use crate::report::amount::{count, share};
+use crate::report::judgement;
+use crate::schedule::Nanos;
+use crate::summary::{Audit, ByNode, Finding, StandingPromise, Summary};
+use maud::{Markup, html};
+
+/// As many findings as are shown.
+const FINDINGS: usize = 20;
+/// As many lines of evidence of each.
+const EVIDENCE: usize = 20;
+/// As many requests of each as are named by their numbers.
+const SEQUENCES: usize = 40;
+/// As many nodes as have a column, the rest has one together.
+const NODES: usize = 10;
+/// As many keys as have a row.
+const KEYS: usize = 20;
+/// As many signs or remarks.
+const REMARKS: usize = 20;
+
+pub fn section(summary: &Summary) -> Section {
+    let body = match &summary.audit {
+        None => html! { p class="empty" { "Whether the limit was kept was not audited." } },
+        Some(audit) => told(summary, audit),
+    };
+    Section {
+        id: "audit",
+        heading: "Audit",
+        body,
+    }
+}
+
+fn told(summary: &Summary, audit: &Audit) -> Markup {
+    let alone = audit.promises.len() == 1;
+    let standing = |promise: &StandingPromise| {
+        let cells = vec![
+            pill(&judgement::standing(promise.standing, alone)),
+            html! { (Typed::sentence(&promise.statement)) },
+        ];
+        (html! { (Typed::name(&promise.promise)) }, cells)
+    };
+    let promises = Table {
+        caption: "What the limiter was held to".to_owned(),
+        columns: texts(["promise", "standing", "why"]),
+        rows: audit.promises.iter().map(standing).collect(),
+        numbers: false,
+    };
+    html! {
+        p class="lead" { (pill(&judgement::audit(audit))) " " (Typed::sentence(&audit.statement)) }
+        (terms(audit))
+        (promises.render())
+        @if !audit.findings.is_empty() { (findings(&audit.findings)) }
+        @if let Some(by_node) = &audit.by_node {
+            h3 { "By node" }
+            (matrix(summary, by_node).render())
+        }
+        @for sign in audit.signs.iter().take(REMARKS) { p class="sign" { (Typed::sentence(sign)) } }
+        @if !audit.remarks.is_empty() {
+            h3 { "Remarks" }
+            ul { @for remark in audit.remarks.iter().take(REMARKS) { li { (Typed::sentence(remark)) } } }
+        }
+    }
+}
+
+fn terms(audit: &Audit) -> Markup {
+    let window = Nanos(audit.window_ns);
+    let peak = audit.peak.as_ref().map(|peak| {
+        let bounds = match peak.at_least == peak.at_most {
+            true => peak.at_least.to_string(),
+            false => format!("{} to {}", peak.at_least, peak.at_most),
+        };
+        let times = peak.at_least as f64 / audit.limit.max(1) as f64;
+        html! { (bounds) ", " (format!("{times:.2}")) " times the limit, of " (Typed::name(&peak.key)) }
+    });
+    let keys = match audit.share {
+        whole if whole >= 1.0 => audit.keys.to_string(),
+        part => format!(
+            "{}, a sample of {:.2} % for want of memory",
+            audit.keys,
+            part * 100.0
+        ),
+    };
+    let over = format!(
+        "{} of {keys} ({})",
+        audit.keys_over,
+        share(audit.keys_over, audit.keys)
+    );
+    let most = format!("the most admitted of a key in any {window}");
+    let mut told = vec![
+        ("limit", text(format!("{} in {window}", audit.limit))),
+        (&*most, peak.unwrap_or_else(|| text("nothing was admitted"))),
+        ("keys over the limit", text(over)),
+    ];
+    if let Some(probe) = &audit.probe {
+        told.push(("probe", html! { (Typed::sentence(probe)) }));
+    }
+    facts(&told)
+}
+
+fn findings(findings: &[Finding]) -> Markup {
+    let requests = |finding: &Finding| {
+        let shown: Vec<_> = finding
+            .sequences
+            .iter()
+            .take(SEQUENCES)
+            .map(u64::to_string)
+            .collect();
+        let more = match finding.sequences.len() > SEQUENCES {
+            true => ", …",
+            false => "",
+        };
+        let whose = match finding.of_the_probe {
+            true => "the probe’s ",
+            false => "",
+        };
+        let all = count(finding.sequences.len() as u64, "request", "requests");
+        format!("{whose}{all}: {}{more}", shown.join(", "))
+    };
+    html! {
+        h3 { "Findings" }
+        ol class="findings" {
+            @for finding in findings.iter().take(FINDINGS) {
+                li {
+                    p { (Typed::sentence(&finding.statement)) }
+                    ul class="evidence" {
+                        @for line in finding.evidence.iter().take(EVIDENCE) { li { (Typed::sentence(line)) } }
+                    }
+                    @if !finding.sequences.is_empty() {
+                        details { summary { "The requests that show it" } p class="sequences" { (requests(finding)) } }
+                    }
+                }
+            }
+        }
+        @if findings.len() > FINDINGS {
+            p class="note" { "The worst " (FINDINGS) " of " (findings.len()) " are shown." }
+        }
+    }
+}
+
+/// What each node admitted of the worst keys; of many nodes, those that admitted the most.
+fn matrix(summary: &Summary, by_node: &ByNode) -> Table {
+    let of = |place: usize| {
+        let keys = by_node.keys.iter();
+        keys.filter_map(move |key| key.admitted.get(place))
+            .fold(0u64, |sum, count| sum.saturating_add(*count))
+    };
+    let all = summary.targets.len();
+    let mut places: Vec<_> = (0..all).collect();
+    if all > NODES {
+        places.sort_by_key(|place| std::cmp::Reverse(of(*place)));
+        places.truncate(NODES);
+        places.sort_unstable();
+    }
+    let others = places.len() < all;
+    let mut columns = texts(["key"]);
+    columns.extend(places.iter().map(|place| {
+        let name = &summary.targets[*place].name;
+        html! { (Typed::name(name)) }
+    }));
+    if others {
+        columns.push(text("others"));
+    }
+    columns.push(text("all"));
+    let rows = by_node.keys.iter().take(KEYS).map(|key| {
+        let admitted = |place: &usize| key.admitted.get(*place).copied().unwrap_or(0);
+        let sum = |counts: &mut dyn Iterator<Item = u64>| counts.fold(0u64, u64::saturating_add);
+        let total = sum(&mut key.admitted.iter().copied());
+        let mut cells: Vec<_> = places.iter().map(admitted).collect();
+        if others {
+            cells.push(total.saturating_sub(sum(&mut cells.iter().copied())));
+        }
+        cells.push(total);
+        let cells = cells.into_iter().map(|count| count.to_string());
+        (html! { (Typed::name(&key.key)) }, texts(cells))
+    });
+    Table {
+        caption: "What each node admitted of the worst keys".to_owned(),
+        columns,
+        rows: rows.collect(),
+        numbers: true,
+    }
+}

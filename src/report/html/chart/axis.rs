@@ -1,0 +1,336 @@
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+use std::ops::Range;
+
+/// From where to where, how a value lies between, and which values are marked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Axis {
+    scale: Scale,
+    from: f64,
+    to: f64,
+    pub ticks: Vec<Tick>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scale {
+    Linear,
+    Logarithmic,
+}
+
+/// A marked value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tick {
+    pub at: f64,
+    pub label: String,
+    /// Whether there is room for its label on a narrow screen.
+    pub always: bool,
+}
+
+/// As many ticks as a wide chart has room for below it.
+const ACROSS: f64 = 9.0;
+/// Beside it.
+const UPWARDS: f64 = 5.0;
+/// Below a chart on a phone.
+const NARROW: usize = 5;
+
+/// More than any span, in nanoseconds, that 64 bits count.
+const LONGEST: f64 = 1e20;
+
+const MICRO: f64 = 1e3;
+const MILLI: f64 = 1e6;
+const SECOND: f64 = 1e9;
+
+impl Axis {
+    /// Seconds since the schedule's start.
+    pub fn time(end: f64) -> Axis {
+        const UNITS: [(f64, &str); 4] = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "m"), (1.0, "s")];
+        let end = if end > 0.0 { end } else { 1.0 };
+        let step = time_step(end / ACROSS);
+        let (unit, name) = UNITS
+            .into_iter()
+            .find(|(unit, _)| step >= *unit && step % unit == 0.0)
+            .unwrap_or((1.0, "s"));
+        let count = (end / step + 1e-9).floor() as usize;
+        let values = (0..=count).map(|number| number as f64 * step);
+        let label = |at: f64| match at {
+            0.0 => "0s".to_owned(),
+            at => format!("{}{name}", trimmed(at / unit)),
+        };
+        Axis::new(Scale::Linear, 0.0..end, values, label)
+    }
+
+    /// From 0 to at least this many per second.
+    pub fn rate(most: f64) -> Axis {
+        let most = if most > 0.0 { most } else { 1.0 };
+        let step = round_step(most / UPWARDS);
+        let steps = (most / step - 1e-9).ceil().max(1.0);
+        let values = (0..=steps as usize).map(|number| number as f64 * step);
+        Axis::new(
+            Scale::Linear,
+            0.0..steps * step,
+            values,
+            crate::report::plot::per_second,
+        )
+    }
+
+    /// Spans of nanoseconds, from the shortest to the longest; logarithmic. A span of 0 lies at its beginning.
+    pub fn spans(shortest: f64, longest: f64) -> Axis {
+        let shortest = shortest.clamp(1.0, LONGEST);
+        let longest = longest.clamp(shortest, LONGEST);
+        let steps = [1.0, 2.0, 5.0];
+        let near = |value: f64| {
+            let decade = 10f64.powf(value.log10().floor());
+            let around = [0.1, 1.0, 10.0].map(|by| decade * by);
+            around
+                .into_iter()
+                .flat_map(move |decade| steps.map(|step| step * decade))
+        };
+        let slack = 1.0 + 1e-9;
+        let from = near(shortest)
+            .rfind(|at| *at <= shortest * slack)
+            .unwrap_or(1.0);
+        let to = near(longest)
+            .find(|at| *at * slack >= longest && *at > from * 1.5)
+            .unwrap_or(from * 10.0);
+        Axis::spans_between(from, to)
+    }
+
+    /// Likewise, but no further than from one to the other, which is to be more.
+    pub fn spans_between(from: f64, to: f64) -> Axis {
+        let from = from.clamp(1.0, LONGEST);
+        let to = to.clamp(from * 1.5, 2.0 * LONGEST);
+        let steps = [1.0, 2.0, 5.0];
+        let slack = 1.0 + 1e-9;
+        let decades = (to / from).log10();
+        let first = from.log10().floor() as i32;
+        let last = to.log10().ceil() as i32;
+        let each = if decades > 6.0 { 2 } else { 1 };
+        let steps = if decades > 2.2 {
+            &steps[..1]
+        } else {
+            &steps[..]
+        };
+        let values = (first..=last)
+            .filter(|decade| decade.rem_euclid(each) == 0)
+            .flat_map(|decade| steps.iter().map(move |step| step * 10f64.powi(decade)))
+            .filter(|at| *at * slack >= from && *at <= to * slack);
+        Axis::new(Scale::Logarithmic, from..to, values, span_label)
+    }
+
+    /// Shares of all requests up to 99.999 %, of which each further nine has as much room as the one before. Values are
+    /// [`from_share`]'s.
+    pub fn shares() -> Axis {
+        let marked = [0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999];
+        let mut axis = Axis::new(
+            Scale::Logarithmic,
+            1.0..1e5,
+            marked.into_iter().map(from_share),
+            |at| {
+                let share = (1.0 - 1.0 / at) * 100.0;
+                format!("{} %", trimmed((share * 1e6).round() / 1e6))
+            },
+        );
+        for tick in &mut axis.ticks {
+            tick.always = [0.0, 0.9, 0.99, 0.999, 0.99999]
+                .iter()
+                .any(|share| (from_share(*share) / tick.at - 1.0).abs() < 1e-6);
+        }
+        axis
+    }
+
+    fn new(
+        scale: Scale,
+        range: Range<f64>,
+        values: impl Iterator<Item = f64>,
+        label: impl Fn(f64) -> String,
+    ) -> Axis {
+        let values: Vec<_> = values.collect();
+        let each = values.len().div_ceil(NARROW).max(1);
+        let tick = |(number, at): (usize, &f64)| Tick {
+            at: *at,
+            label: label(*at),
+            always: number % each == 0,
+        };
+        Axis {
+            scale,
+            from: range.start,
+            to: range.end,
+            ticks: values.iter().enumerate().map(tick).collect(),
+        }
+    }
+
+    /// Where a value lies, from 0 to 1: what is beyond an end lies at it.
+    pub fn place(&self, value: f64) -> f64 {
+        let place = match self.scale {
+            Scale::Linear => (value - self.from) / (self.to - self.from),
+            Scale::Logarithmic => {
+                (value.max(self.from) / self.from).ln() / (self.to / self.from).ln()
+            }
+        };
+        place.clamp(0.0, 1.0)
+    }
+
+    pub fn end(&self) -> f64 {
+        self.to
+    }
+
+    pub fn start(&self) -> f64 {
+        self.from
+    }
+}
+
+/// Where on the axis of [`Axis::shares`] a share is: 10 of 90 %, 100 of 99 %.
+pub fn from_share(share: f64) -> f64 {
+    1.0 / (1.0 - share.min(0.999_999_9))
+}
+
+impl Ranged for Axis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
+        from + (f64::from(to - from) * self.place(*value)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.ticks.iter().map(|tick| tick.at).collect()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.from..self.to
+    }
+}
+
+/// The library's labels are not drawn.
+impl ValueFormatter<f64> for Axis {
+    fn format_ext(&self, _: &f64) -> String {
+        String::new()
+    }
+}
+
+/// The shortest step of 1, 2 or 5 times a power of ten that is no less.
+fn round_step(least: f64) -> f64 {
+    let decade = 10f64.powf(least.log10().floor());
+    [1.0, 2.0, 5.0, 10.0]
+        .map(|step| step * decade)
+        .into_iter()
+        .find(|step| *step >= least * (1.0 - 1e-9))
+        .unwrap_or(10.0 * decade)
+}
+
+/// Likewise, but as a clock is divided, in seconds.
+fn time_step(least: f64) -> f64 {
+    const STEPS: [f64; 17] = [
+        1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0,
+        7_200.0, 10_800.0, 21_600.0, 43_200.0,
+    ];
+    const DAY: f64 = 86_400.0;
+    match least {
+        short if short <= 0.5 => round_step(short),
+        long if long > STEPS[16] => round_step(long / DAY).max(1.0) * DAY,
+        _ => STEPS.into_iter().find(|step| *step >= least).unwrap_or(DAY),
+    }
+}
+
+/// A round span, in one digit or two.
+fn span_label(nanos: f64) -> String {
+    let (value, unit) = match nanos * (1.0 + 1e-9) {
+        s if s >= SECOND => (nanos / SECOND, "s"),
+        ms if ms >= MILLI => (nanos / MILLI, "ms"),
+        us if us >= MICRO => (nanos / MICRO, "µs"),
+        _ => (nanos, "ns"),
+    };
+    format!("{} {unit}", trimmed(value))
+}
+
+/// Free of the last digits of products in floating point.
+fn trimmed(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn labels(axis: &Axis) -> Vec<&str> {
+        axis.ticks.iter().map(|tick| tick.label.as_str()).collect()
+    }
+
+    #[test]
+    fn time_is_marked_as_a_clock_is_divided() {
+        for (end, expected) in [
+            (0.0, vec!["0s", "0.2s", "0.4s", "0.6s", "0.8s", "1s"]),
+            (61.0, vec!["0s", "10s", "20s", "30s", "40s", "50s", "60s"]),
+            (600.0, vec!["0s", "2m", "4m", "6m", "8m", "10m"]),
+            (72_000.0, vec!["0s", "3h", "6h", "9h", "12h", "15h", "18h"]),
+            (864_000.0, vec!["0s", "2d", "4d", "6d", "8d", "10d"]),
+        ] {
+            assert_eq!(labels(&Axis::time(end)), expected);
+        }
+    }
+
+    #[test]
+    fn rates_begin_at_zero_and_end_above_the_highest() {
+        for (most, expected) in [
+            (
+                0.0,
+                vec!["0/s", "0.200/s", "0.400/s", "0.600/s", "0.800/s", "1/s"],
+            ),
+            (50.0, vec!["0/s", "10/s", "20/s", "30/s", "40/s", "50/s"]),
+            (51.0, vec!["0/s", "20/s", "40/s", "60/s"]),
+        ] {
+            assert_eq!(labels(&Axis::rate(most)), expected);
+        }
+    }
+
+    #[test]
+    fn spans_are_marked_in_decades_or_finer_where_there_are_few() {
+        for (shortest, longest, expected) in [
+            (
+                120e3,
+                9e9,
+                vec!["100 µs", "1 ms", "10 ms", "100 ms", "1 s", "10 s"],
+            ),
+            (300e3, 900e3, vec!["200 µs", "500 µs", "1 ms"]),
+            (1e6, 1e6, vec!["1 ms", "2 ms"]),
+            (0.0, 0.0, vec!["1 ns", "2 ns"]),
+        ] {
+            assert_eq!(labels(&Axis::spans(shortest, longest)), expected);
+        }
+    }
+
+    #[test]
+    fn each_further_nine_has_as_much_room() {
+        let axis = Axis::shares();
+        let expected = [
+            "0 %", "50 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %",
+        ];
+        assert_eq!(labels(&axis), expected);
+        for (share, place) in [
+            (0.0, 0.0),
+            (0.9, 0.2),
+            (0.99, 0.4),
+            (0.99999, 1.0),
+            (1.0, 1.0),
+        ] {
+            assert!((axis.place(from_share(share)) - place).abs() < 1e-9);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_values_have_few_ticks_within_the_axis(
+            a in prop_oneof![0.0..1e3, 0.0..1e19, Just(f64::MAX), Just(0.0), Just(f64::MIN_POSITIVE)], b in 0.0..1e19
+        ) {
+            for axis in [Axis::time(a), Axis::rate(a), Axis::spans(a.min(b), a.max(b))] {
+                prop_assert!((1..=12).contains(&axis.ticks.len()), "{axis:?}");
+                prop_assert!(axis.ticks.iter().filter(|tick| tick.always).count() <= NARROW);
+                for tick in &axis.ticks {
+                    let within = axis.from * (1.0 - 1e-6)..=axis.to * (1.0 + 1e-6);
+                    prop_assert!(within.contains(&tick.at), "{axis:?}");
+                }
+                prop_assert!((0.0..=1.0).contains(&axis.place(a)));
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+use super::axis::Tick;
+use super::ink::Ink;
+use super::plot::Plot;
+use maud::{Markup, PreEscaped, html};
+
+/// A chart with everything around it.
+pub struct Figure {
+    pub title: Markup,
+    /// What it shows, in a sentence with numbers, for whoever can't see it.
+    pub said: String,
+    pub keys: Vec<Key>,
+    pub plot: Plot,
+    /// What is across, if the ticks do not say so.
+    pub across: &'static str,
+    /// The same as a table; none where one stands beside the chart.
+    pub table: Option<Markup>,
+    pub size: Size,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    Full,
+    /// One of several beside each other.
+    Small,
+}
+
+/// What an ink stands for.
+pub struct Key {
+    pub ink: Ink,
+    pub shape: Shape,
+    pub name: Markup,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    Line,
+    Fill,
+}
+
+impl Key {
+    pub fn line(ink: Ink, name: impl Into<String>) -> Key {
+        let name: String = name.into();
+        Key {
+            ink,
+            shape: Shape::Line,
+            name: html! { (name) },
+        }
+    }
+
+    pub fn fill(ink: Ink, name: impl Into<String>) -> Key {
+        Key {
+            shape: Shape::Fill,
+            ..Key::line(ink, name)
+        }
+    }
+
+    fn swatch(&self) -> Markup {
+        let (kind, path) = match self.shape {
+            Shape::Line => ('s', "M1 7H31"),
+            Shape::Fill => ('f', "M1 1H31V13H1Z"),
+        };
+        let class = format!("{kind}-{}", self.ink.name());
+        html! {
+            svg class="key" viewBox="0 0 32 14" aria-hidden="true" focusable="false" {
+                path class=(class) d=(path) {}
+            }
+        }
+    }
+}
+
+/// The keys of a chart, or of several.
+pub fn legend(keys: &[Key]) -> Markup {
+    html! {
+        ul class="legend" {
+            @for key in keys {
+                li { (key.swatch()) " " (key.name) }
+            }
+        }
+    }
+}
+
+impl Figure {
+    pub fn render(&self) -> Markup {
+        let Plot { x, y, .. } = &self.plot;
+        let gutter = y.ticks.iter().map(|tick| tick.label.chars().count());
+        // Digits are one `ch` wide, and few characters are wider.
+        let gutter = gutter.max().unwrap_or(0) + 1;
+        let class = match self.size {
+            Size::Full => "chart",
+            Size::Small => "chart small",
+        };
+        let shown = |tick: &Tick| if tick.always { "tick" } else { "tick wide" };
+        html! {
+            figure class=(class) {
+                figcaption { (self.title) }
+                @if !self.keys.is_empty() { (legend(&self.keys)) }
+                div class="plot" role="img" aria-label=(self.said) style=(format!("--gutter:{gutter}ch")) {
+                    div class="upwards" {
+                        @for tick in &y.ticks {
+                            span style=(format!("top:{}%", percent(1.0 - y.place(tick.at)))) { (tick.label) }
+                        }
+                    }
+                    div class="area" { (PreEscaped(self.plot.svg())) }
+                    div class="across" {
+                        @for tick in &x.ticks {
+                            span class=(shown(tick)) style=(format!("left:{}%", percent(x.place(tick.at)))) { (tick.label) }
+                        }
+                    }
+                    @if !self.across.is_empty() { div class="name" { (self.across) } }
+                }
+                @if let Some(table) = &self.table {
+                    details { summary { "The same as a table" } (table) }
+                }
+            }
+        }
+    }
+}
+
+/// To a hundredth.
+fn percent(place: f64) -> f64 {
+    (place * 10_000.0).round() / 100.0
+}

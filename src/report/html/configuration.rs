@@ -1,0 +1,90 @@
+use super::document::{Section, Table, facts, text, texts};
+use super::text::{Typed, clipped};
+use crate::report::amount::count;
+use crate::summary::{Configuration, Setting, Source, Summary};
+use maud::{Markup, html};
+
+/// The command's longest form, in characters: of a longer one only a file can be made.
+const COMMAND: usize = 100_000;
+/// As many values of one option as are listed, and as many options.
+const VALUES: usize = 50;
+const OPTIONS: usize = 300;
+
+pub fn section(summary: &Summary) -> Section {
+    let of = &summary.configuration;
+    let (default, given): (Vec<_>, Vec<_>) = of
+        .settings
+        .iter()
+        .take(OPTIONS)
+        .partition(|setting| setting.source == Source::Default);
+    let body = html! {
+        h3 { "The command that repeats it" }
+        (command(of))
+        (facts(&[
+            ("traffic", html! { (Typed::sentence(&of.traffic)) }),
+            ("requests", html! { (Typed::sentence(&of.requests)) }),
+            ("keys", html! { (Typed::sentence(&of.keys)) }),
+            ("seed", text(of.seed.to_string())),
+        ]))
+        h3 { "Settings" }
+        @if given.is_empty() {
+            p class="empty" { "All options have their defaults." }
+        } @else {
+            (table("Options that were given", &given).render())
+        }
+        @if !default.is_empty() {
+            details {
+                summary { (count(default.len() as u64, "option has its default", "options have their defaults")) }
+                (table("Options that have their defaults", &default).render())
+            }
+        }
+    };
+    Section {
+        id: "configuration",
+        heading: "Configuration",
+        body,
+    }
+}
+
+/// What repeats the run, to be copied.
+pub fn command(of: &Configuration) -> Markup {
+    html! {
+        pre tabindex="0" aria-label="The command that repeats it" { code { (clipped(&of.command, COMMAND)) } }
+        @if of.command.chars().nth(COMMAND).is_some() {
+            p class="note" { "It is too long for a page; a summary in JSON has all of it." }
+        }
+    }
+}
+
+fn table(caption: &str, settings: &[&Setting]) -> Table {
+    let row = |setting: &&Setting| {
+        let source = match setting.source {
+            Source::Flag => "flag",
+            Source::Variable => "variable",
+            Source::Default => "default",
+        };
+        let cells = vec![values(&setting.values), text(source)];
+        (
+            html! { code { (Typed::name(&format!("--{}", setting.option))) } },
+            cells,
+        )
+    };
+    Table {
+        caption: caption.to_owned(),
+        columns: texts(["option", "value", "from"]),
+        rows: settings.iter().map(row).collect(),
+        numbers: false,
+    }
+}
+
+/// One a line.
+pub fn values(values: &[String]) -> Markup {
+    html! {
+        @if values.is_empty() { "-" }
+        @for (number, value) in values.iter().take(VALUES).enumerate() {
+            @if number > 0 { br; }
+            code { (Typed::sentence(value)) }
+        }
+        @if values.len() > VALUES { br; "and " (values.len() - VALUES) " more" }
+    }
+}

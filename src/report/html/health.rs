@@ -1,0 +1,145 @@
+//! Whether the generator did its own part, and what that took.
+
+use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size};
+use super::document::{Section, facts, pill, text};
+use super::latency::extremes;
+use super::over_time::{fine, lines, shade_keys, shades, table, time_axis};
+use super::text::Typed;
+use crate::report::amount::{bytes, share};
+use crate::report::judgement::{schedule, schedule_statement};
+use crate::report::span::span;
+use crate::schedule::Nanos;
+use crate::summary::{Resources, Slot, Summary};
+use maud::{Markup, html};
+
+pub fn section(summary: &Summary) -> Section {
+    let sent = |slot: &Slot| slot.sent > 0;
+    let body = html! {
+        p class="lead" { (pill(&schedule(summary))) " " (Typed::sentence(schedule_statement(summary))) }
+        @if summary.timeline.slots.iter().any(sent) {
+            (send_lag(summary).render())
+        } @else {
+            p class="empty" { "Nothing was sent, so there is no send lag." }
+        }
+        (facts(&taken(summary)))
+    };
+    Section {
+        id: "generator",
+        heading: "The generator itself",
+        body,
+    }
+}
+
+fn send_lag(summary: &Summary) -> Figure {
+    let timeline = fine(&summary.timeline);
+    let tolerated = summary.schedule.tolerance_ns;
+    let sent = || timeline.slots.iter().filter(|slot| slot.sent > 0);
+    let spans = sent().flat_map(|slot| [slot.send_lag_p99_ns, slot.send_lag_max_ns]);
+    let (least, most) = extremes(spans.chain([tolerated]));
+    let x = time_axis(&timeline, 0.0);
+    let mut layers = shades(&timeline);
+    layers.push(Layer::Line {
+        ink: Ink::TOLERATED,
+        points: vec![(x.start(), tolerated as f64), (x.end(), tolerated as f64)],
+    });
+    layers.extend(lines(&timeline, Ink::MAX, |slot| {
+        (slot.sent > 0).then_some(slot.send_lag_max_ns)
+    }));
+    layers.extend(lines(&timeline, Ink::P99, |slot| {
+        (slot.sent > 0).then_some(slot.send_lag_p99_ns)
+    }));
+    let mut keys = vec![
+        Key::line(
+            Ink::TOLERATED,
+            format!("tolerated {}", span(Nanos(tolerated))),
+        ),
+        Key::line(Ink::MAX, "max"),
+        Key::line(Ink::P99, "p99"),
+    ];
+    keys.extend(shade_keys(summary));
+    let worst = |read: fn(&Slot) -> u64| span(Nanos(sent().map(read).max().unwrap_or(0)));
+    let said = format!(
+        "Send lag in slots of {}: p99 at most {}, the longest {}; up to {} is tolerated.",
+        Nanos(timeline.slot_ns),
+        worst(|slot| slot.send_lag_p99_ns),
+        worst(|slot| slot.send_lag_max_ns),
+        span(Nanos(tolerated)),
+    );
+    let rows = table(
+        "Send lag",
+        &summary.timeline,
+        &["sent", "p99", "max"],
+        |slot, _| {
+            let lag = |ns| match slot.sent {
+                0 => "-".to_owned(),
+                _ => span(Nanos(ns)),
+            };
+            vec![
+                slot.sent.to_string(),
+                lag(slot.send_lag_p99_ns),
+                lag(slot.send_lag_max_ns),
+            ]
+        },
+    );
+    Figure {
+        title: text("Send lag, on a logarithmic scale: how much later than due requests were sent"),
+        said,
+        keys,
+        plot: Plot {
+            x,
+            y: Axis::spans(least, most),
+            layers,
+        },
+        across: "since the start",
+        table: Some(rows.render()),
+        size: Size::Full,
+    }
+}
+
+fn taken(summary: &Summary) -> Vec<(&'static str, Markup)> {
+    let of = &summary.schedule;
+    let queued = of.scheduled.saturating_sub(of.dropped);
+    let late = format!(
+        "{} of {queued} ({}) by more than {}",
+        of.late,
+        share(of.late, queued),
+        Nanos(of.tolerance_ns)
+    );
+    let Resources {
+        user_ns,
+        system_ns,
+        peak_memory,
+        missed_lines,
+        unwritten_requests,
+    } = summary.resources;
+    let mut told = vec![
+        ("late", text(late)),
+        ("dropped", text(of.dropped.to_string())),
+        ("unsent", text(summary.requests.unsent.to_string())),
+    ];
+    if let (Some(user), Some(system)) = (user_ns, system_ns) {
+        let wall = summary.run.paced_ns.saturating_add(summary.run.drained_ns);
+        let all = user.saturating_add(system);
+        told.push((
+            "processor time",
+            text(format!(
+                "{} ({} user, {} system), {} of one core",
+                span(Nanos(all)),
+                span(Nanos(user)),
+                span(Nanos(system)),
+                share(all, wall),
+            )),
+        ));
+    }
+    if let Some(memory) = peak_memory {
+        told.push(("memory, at most", text(bytes(memory))));
+    }
+    told.push(("lines not printed", text(missed_lines.to_string())));
+    if let Some(unwritten) = unwritten_requests {
+        told.push((
+            "requests not written to their file",
+            text(unwritten.to_string()),
+        ));
+    }
+    told
+}

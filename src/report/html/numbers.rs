@@ -1,0 +1,116 @@
+use super::document::{Section, Table, text, texts};
+use crate::report::amount::share;
+use crate::report::plot::per_second;
+use crate::report::span::span;
+use crate::schedule::Nanos;
+use crate::summary::{Distribution, Summary};
+use maud::{Markup, html};
+
+pub fn section(summary: &Summary) -> Section {
+    let of = &summary.requests;
+    let outcome = |name, class, number| {
+        html! {
+            li class=(class) {
+                p class="label" { (name) }
+                p class="figure" { (number) }
+                p { (share(number, of.sent)) " of sent" }
+            }
+        }
+    };
+    let latency = &summary.latency;
+    let body = html! {
+        ul class="tiles" {
+            li {
+                p class="label" { "sent" }
+                p class="figure" { (of.sent) }
+                p { (rate(of.sent, summary.run.paced_ns)) " of " (rate(of.scheduled, summary.run.paced_ns)) " asked for" }
+            }
+            (outcome("allowed", "allowed", of.allowed))
+            (outcome("blocked", "blocked", of.blocked))
+            (outcome("failed", "failed", of.failed))
+            li {
+                p class="label" { "latency, p50" }
+                p class="figure" { (at(latency, latency.p50_ns)) }
+                p { "half of all took no longer" }
+            }
+            li {
+                p class="label" { "latency, p99" }
+                p class="figure" { (at(latency, latency.p99_ns)) }
+                p { "at most " (at(latency, latency.max_ns)) }
+            }
+        }
+        (percentiles(summary).render())
+        p class="note" {
+            "Latency is what a caller on the schedule felt, from due to done. Service time is what the server took, from \
+             sent to done. Send lag is the generator’s own error, from due to sent."
+        }
+    };
+    Section {
+        id: "numbers",
+        heading: "Key numbers",
+        body,
+    }
+}
+
+/// The mean over a time.
+pub fn rate(number: u64, ns: u64) -> String {
+    match ns {
+        0 => "-".to_owned(),
+        ns => per_second(number as f64 / Nanos(ns).as_secs_f64()),
+    }
+}
+
+/// A distribution's span, if it has any.
+pub fn at(distribution: &Distribution, ns: u64) -> String {
+    match distribution.count {
+        0 => "-".to_owned(),
+        _ => span(Nanos(ns)),
+    }
+}
+
+/// All distributions that there are.
+pub fn distributions(summary: &Summary) -> impl Iterator<Item = (&'static str, &Distribution)> {
+    let always = [
+        ("latency", &summary.latency),
+        ("service time", &summary.service_time),
+        ("send lag", &summary.send_lag),
+    ];
+    let sometimes = [
+        ("connect", &summary.connect),
+        ("TLS", &summary.tls),
+        ("name lookup", &summary.lookup),
+    ];
+    let present = sometimes
+        .into_iter()
+        .filter_map(|(name, some)| Some((name, some.as_ref()?)));
+    always.into_iter().chain(present)
+}
+
+fn percentiles(summary: &Summary) -> Table {
+    let row = |(name, of): (&'static str, &Distribution)| {
+        let spans = [
+            of.min_ns,
+            of.mean_ns,
+            of.p50_ns,
+            of.p90_ns,
+            of.p95_ns,
+            of.p99_ns,
+            of.p99_9_ns,
+            of.p99_99_ns,
+            of.p99_999_ns,
+            of.max_ns,
+        ];
+        let mut cells = vec![text(of.count.to_string())];
+        cells.extend(spans.map(|ns| -> Markup { text(at(of, ns)) }));
+        (text(name), cells)
+    };
+    Table {
+        caption: "Percentiles".to_owned(),
+        columns: texts([
+            "time", "count", "min", "mean", "p50", "p90", "p95", "p99", "p99.9", "p99.99",
+            "p99.999", "max",
+        ]),
+        rows: distributions(summary).map(row).collect(),
+        numbers: true,
+    }
+}

@@ -1,0 +1,153 @@
+//! What charts of what happened when have in common.
+
+use super::chart::{Axis, Ink, Key, Layer};
+use super::document::{Table, text, texts};
+use crate::report::coarse::coarse;
+use crate::schedule::Nanos;
+use crate::summary::{Mode, Slot, Summary, Timeline};
+use std::collections::BTreeMap;
+
+/// As many points as a chart has across.
+const POINTS: usize = 600;
+/// A small one's.
+const FEW_POINTS: usize = 120;
+/// As many rows as a table of it has.
+const ROWS: usize = 60;
+
+pub fn fine(timeline: &Timeline) -> Timeline {
+    coarse(timeline, POINTS)
+}
+
+pub fn few(timeline: &Timeline) -> Timeline {
+    coarse(timeline, FEW_POINTS)
+}
+
+pub fn seconds(ns: u64) -> f64 {
+    Nanos(ns).as_secs_f64()
+}
+
+/// From the schedule's start to the end of the last slot, and at least this long.
+pub fn time_axis(timeline: &Timeline, least: f64) -> Axis {
+    Axis::time((timeline.slots.len() as f64 * seconds(timeline.slot_ns)).max(least))
+}
+
+/// Bursts and pauses, behind everything.
+pub fn shades(timeline: &Timeline) -> Vec<Layer> {
+    let shade = |mode: Mode| match mode {
+        Mode::Burst => Some(Ink::BURST),
+        Mode::Pause => Some(Ink::PAUSE),
+        Mode::Steady | Mode::Ramp | Mode::Sine => None,
+    };
+    let mut spans: Vec<_> = timeline
+        .stretches
+        .iter()
+        .take(1_000)
+        .filter_map(|stretch| {
+            Some(Layer::Span {
+                ink: shade(stretch.mode)?,
+                from: seconds(stretch.from_ns),
+                to: seconds(stretch.to_ns),
+            })
+        })
+        .collect();
+    // Those of one kind beside each other are written as one.
+    spans.sort_by_key(|span| matches!(span, Layer::Span { ink, .. } if *ink == Ink::PAUSE));
+    spans
+}
+
+/// What the shades stand for.
+pub fn shade_keys(summary: &Summary) -> Vec<Key> {
+    let mut names: BTreeMap<bool, Vec<&str>> = BTreeMap::new();
+    for stretch in &summary.timeline.stretches {
+        let name = summary.phases.get(stretch.phase).map(|phase| &*phase.name);
+        let of = match stretch.mode {
+            Mode::Burst => names.entry(false).or_default(),
+            Mode::Pause => names.entry(true).or_default(),
+            _ => continue,
+        };
+        if let Some(name) = name
+            && of.len() < 3
+            && !of.contains(&name)
+        {
+            of.push(name);
+        }
+    }
+    names
+        .into_iter()
+        .map(|(pause, names)| {
+            let (ink, word) = match pause {
+                true => (Ink::PAUSE, "pause"),
+                false => (Ink::BURST, "burst"),
+            };
+            // A phase's name has its mode already.
+            let all_say_so = names.iter().all(|name| name.starts_with(word));
+            let name = match names.is_empty() || !all_say_so {
+                true => word.to_owned(),
+                false => names.join(", "),
+            };
+            Key::fill(ink, super::text::clipped(&name, 100))
+        })
+        .collect()
+}
+
+/// A value for each slot, as steps; what it lies on, if it does not lie on the ground.
+pub fn steps(timeline: &Timeline, value: impl Fn(&Slot) -> f64) -> Vec<(f64, f64)> {
+    let width = seconds(timeline.slot_ns);
+    let slots = timeline.slots.iter().enumerate();
+    slots
+        .flat_map(|(number, slot)| {
+            let height = value(slot);
+            let from = number as f64 * width;
+            [(from, height), (from + width, height)]
+        })
+        .collect()
+}
+
+/// A line through the middles of those slots that have a value, broken where they do not.
+pub fn lines(timeline: &Timeline, ink: Ink, value: impl Fn(&Slot) -> Option<u64>) -> Vec<Layer> {
+    let width = seconds(timeline.slot_ns);
+    let mut lines = Vec::new();
+    let mut points = Vec::new();
+    let mut close = |points: &mut Vec<(f64, f64)>| {
+        if !points.is_empty() {
+            let points = std::mem::take(points);
+            lines.push(Layer::Line { ink, points });
+        }
+    };
+    for (number, slot) in timeline.slots.iter().enumerate() {
+        match value(slot) {
+            Some(ns) => points.push(((number as f64 + 0.5) * width, ns as f64)),
+            None => close(&mut points),
+        }
+    }
+    close(&mut points);
+    lines
+}
+
+/// A timeline as a table, of a bounded number of rows.
+pub fn table(
+    caption: &str,
+    timeline: &Timeline,
+    columns: &[&str],
+    cells: impl Fn(&Slot, f64) -> Vec<String>,
+) -> Table {
+    let rows = coarse(timeline, ROWS);
+    let width = seconds(rows.slot_ns);
+    let merged = match rows.slot_ns == timeline.slot_ns {
+        true => "",
+        false => "; of percentiles the highest within each row",
+    };
+    let row = |(number, slot): (usize, &Slot)| {
+        let from = Nanos(rows.slot_ns.saturating_mul(number as u64));
+        (text(from.to_string()), texts(cells(slot, width)))
+    };
+    Table {
+        caption: format!(
+            "{caption}, by {} from the start{merged}",
+            Nanos(rows.slot_ns)
+        ),
+        columns: texts(std::iter::once("from").chain(columns.iter().copied())),
+        rows: rows.slots.iter().enumerate().map(row).collect(),
+        numbers: true,
+    }
+}

@@ -1,0 +1,166 @@
+use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size};
+use super::document::{Section, text};
+use super::numbers::rate;
+use super::over_time::{fine, seconds, shade_keys, shades, steps, table, time_axis};
+use crate::report::plot::per_second;
+use crate::schedule::Nanos;
+use crate::summary::{Slot, Summary, Timeline};
+use maud::html;
+
+/// What may become of a request that is answered or given up, the lowest in a chart first.
+pub const OUTCOMES: [(&str, Ink); 3] = [
+    ("allowed", Ink::ALLOWED),
+    ("blocked", Ink::BLOCKED),
+    ("failed", Ink::FAILED),
+];
+
+pub fn section(summary: &Summary) -> Section {
+    let timeline = &summary.timeline;
+    let body = match timeline.slots.is_empty() {
+        true => html! { p class="empty" { "Nothing came due, so there is nothing to draw." } },
+        false => figure(summary).render(),
+    };
+    Section {
+        id: "rates",
+        heading: "Rates over time",
+        body,
+    }
+}
+
+fn figure(summary: &Summary) -> Figure {
+    let timeline = fine(&summary.timeline);
+    let of = &summary.requests;
+    let key = |(name, ink): (&str, Ink), number: u64| Key::fill(ink, format!("{name} {number}"));
+    let mut keys = vec![
+        Key::line(Ink::ASKED, format!("asked for {}", of.scheduled)),
+        Key::line(Ink::SENT, format!("sent {}", of.sent)),
+    ];
+    let counts = [of.allowed, of.blocked, of.failed];
+    keys.extend(
+        OUTCOMES
+            .into_iter()
+            .zip(counts)
+            .map(|(outcome, number)| key(outcome, number)),
+    );
+    keys.extend(shade_keys(summary));
+    let width = seconds(timeline.slot_ns);
+    let mut layers = shades(&timeline);
+    layers.extend(stack(&timeline, |slot| {
+        [slot.allowed, slot.blocked, slot.failed]
+    }));
+    layers.push(Layer::Line {
+        ink: Ink::SENT,
+        points: steps(&timeline, |slot| slot.sent as f64 / width),
+    });
+    layers.push(Layer::Line {
+        ink: Ink::ASKED,
+        points: steps(&timeline, |slot| slot.asked),
+    });
+    let asked = timeline.slots.iter().map(|slot| slot.asked);
+    let highest = asked.clone().fold(0.0, f64::max);
+    let lowest = asked.fold(highest, f64::min);
+    let most = |read: fn(&Slot) -> u64| {
+        let most = timeline.slots.iter().map(read).max().unwrap_or(0);
+        per_second(most as f64 / width)
+    };
+    let paced = summary.run.paced_ns;
+    let said = format!(
+        "Rates over {}: asked for {} to {}; sent {} in the mean and {} at most; allowed {} in all and {} at most, blocked {} \
+         in all and {} at most, failed {} in all and {} at most.",
+        Nanos((timeline.slot_ns).saturating_mul(timeline.slots.len() as u64)),
+        per_second(lowest),
+        per_second(highest),
+        rate(of.sent, paced),
+        most(|slot| slot.sent),
+        of.allowed,
+        most(|slot| slot.allowed),
+        of.blocked,
+        most(|slot| slot.blocked),
+        of.failed,
+        most(|slot| slot.failed),
+    );
+    let columns = [
+        "asked for",
+        "sent",
+        "allowed",
+        "blocked",
+        "failed",
+        "dropped",
+        "abandoned",
+    ];
+    let rows = table("Requests", &summary.timeline, &columns, |slot, _| {
+        let counts = [
+            slot.sent,
+            slot.allowed,
+            slot.blocked,
+            slot.failed,
+            slot.dropped,
+            slot.abandoned,
+        ];
+        std::iter::once(per_second(slot.asked))
+            .chain(counts.map(|count| count.to_string()))
+            .collect()
+    });
+    Figure {
+        title: text(
+            "Requests per second: what the schedule asked for and what was sent, as lines; what they came to, stacked",
+        ),
+        said,
+        keys,
+        plot: Plot {
+            x: time_axis(&timeline, 0.0),
+            // With room above, where the shades are seen.
+            y: Axis::rate(highest_rate(&timeline).max(highest) * 1.05),
+            layers,
+        },
+        across: "since the start",
+        table: Some(rows.render()),
+        size: Size::Full,
+    }
+}
+
+/// The highest rate at which requests were sent, or came to an outcome.
+pub fn highest_rate(timeline: &Timeline) -> f64 {
+    let width = seconds(timeline.slot_ns);
+    let all = |slot: &Slot| {
+        let done = slot.allowed as f64 + slot.blocked as f64 + slot.failed as f64;
+        (slot.sent as f64).max(done) / width
+    };
+    timeline.slots.iter().map(all).fold(0.0, f64::max)
+}
+
+/// Counts of [`OUTCOMES`] as areas of rates, each on top of the one before, wherever there are any.
+pub fn stack(timeline: &Timeline, counts: impl Fn(&Slot) -> [u64; 3]) -> Vec<Layer> {
+    let width = seconds(timeline.slot_ns);
+    let up_to = |top: usize| {
+        steps(timeline, |slot| {
+            let counted = counts(slot);
+            counted[..top]
+                .iter()
+                .map(|count| *count as f64)
+                .sum::<f64>()
+                / width
+        })
+    };
+    let mut layers = Vec::new();
+    for (number, (_, ink)) in OUTCOMES.into_iter().enumerate() {
+        let (lower, upper) = (up_to(number), up_to(number + 1));
+        let mut start = 0;
+        let is_any = |slot: &Slot| counts(slot)[number] > 0;
+        for run in timeline
+            .slots
+            .chunk_by(|one, next| is_any(one) == is_any(next))
+        {
+            let end = start + run.len();
+            if is_any(&run[0]) {
+                // Two points for each slot.
+                let points = 2 * start..2 * end;
+                let back = lower[points.clone()].iter().rev();
+                let outline = upper[points].iter().chain(back).copied().collect();
+                layers.push(Layer::Area { ink, outline });
+            }
+            start = end;
+        }
+    }
+    layers
+}

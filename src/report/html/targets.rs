@@ -1,0 +1,170 @@
+use super::chart::{Axis, Figure, Key, Plot, Size, legend};
+use super::document::{Section, Table, counted, text, texts};
+use super::numbers::at;
+use super::over_time::{few, seconds, shades, time_axis};
+use super::rates::{OUTCOMES, stack};
+use super::text::Typed;
+use crate::report::failures::by_kind;
+use crate::report::foremost::foremost;
+use crate::report::plot::per_second;
+use crate::summary::{Slot, Summary, Target, TargetSlot, Timeline};
+use maud::{Markup, html};
+
+/// As many targets as are listed.
+const ROWS: usize = 100;
+/// As many as are drawn.
+const CHARTS: usize = 12;
+
+pub fn section(summary: &Summary) -> Section {
+    let all = summary.targets.len();
+    let charts = charts(summary);
+    let body = html! {
+        (table(summary).render())
+        @if charts.len() > 1 {
+            h3 { "Each target over time" }
+            @if charts.len() < all {
+                p class="note" { (charts.len()) " of " (all) " targets: those with the most failed, then the highest p99." }
+            }
+            (legend(&OUTCOMES.map(|(name, ink)| Key::fill(ink, name))))
+            div class="multiples" { @for chart in &charts { (chart.render()) } }
+        }
+    };
+    Section {
+        id: "targets",
+        heading: "Targets",
+        body,
+    }
+}
+
+fn table(summary: &Summary) -> Table {
+    let shown = foremost(&summary.targets, ROWS);
+    let counts: Vec<_> = shown
+        .iter()
+        .map(|place| {
+            let of = &summary.targets[*place].requests;
+            [
+                of.sent,
+                of.allowed,
+                of.blocked,
+                of.failed,
+                of.abandoned,
+                of.dropped,
+                of.unsent,
+            ]
+        })
+        .collect();
+    let names = [
+        "sent",
+        "allowed",
+        "blocked",
+        "failed",
+        "abandoned",
+        "dropped",
+        "unsent",
+    ];
+    let (names, counts) = counted(names, 4, &counts);
+    let row = |(place, mut cells): (&usize, Vec<Markup>)| {
+        let Target {
+            name,
+            latency,
+            failures,
+            ..
+        } = &summary.targets[*place];
+        let spans = [latency.p50_ns, latency.p99_ns, latency.max_ns];
+        cells.extend(spans.map(|ns| text(at(latency, ns))));
+        cells.push(html! { span class="words" { (by_kind(failures, 5)) } });
+        (html! { (Typed::name(name)) }, cells)
+    };
+    let all = summary.targets.len();
+    let caption = match shown.len() == all {
+        true => "Requests by target".to_owned(),
+        false => format!(
+            "Requests by target: {} of {all}, those with the most failed, then the highest p99",
+            shown.len()
+        ),
+    };
+    Table {
+        caption,
+        columns: std::iter::once(text("target"))
+            .chain(names)
+            .chain(texts(["p50", "p99", "max"]))
+            .chain([html! { span class="words" { "failures" } }])
+            .collect(),
+        rows: shown.iter().zip(counts).map(row).collect(),
+        numbers: true,
+    }
+}
+
+fn charts(summary: &Summary) -> Vec<Figure> {
+    let timeline = few(&summary.timeline);
+    if timeline.slots.is_empty() {
+        return Vec::new();
+    }
+    let shown = foremost(&summary.targets, CHARTS);
+    let width = seconds(timeline.slot_ns);
+    let of = |slot: &Slot, place: usize| slot.targets.get(place).copied().unwrap_or_default();
+    let done = |slot: &TargetSlot| slot.allowed as f64 + slot.blocked as f64 + slot.failed as f64;
+    let highest = |place: usize| {
+        let rates = timeline
+            .slots
+            .iter()
+            .map(|slot| done(&of(slot, place)) / width);
+        rates.fold(0.0, f64::max)
+    };
+    let most = shown
+        .iter()
+        .map(|place| highest(*place))
+        .fold(0.0, f64::max);
+    shown
+        .iter()
+        .map(|place| {
+            let target = &summary.targets[*place];
+            let requests = &target.requests;
+            let said = format!(
+                "{}: {} sent, {} allowed, {} blocked, {} failed; at most {} answered or failed.",
+                Typed::name(&target.name).plain(),
+                requests.sent,
+                requests.allowed,
+                requests.blocked,
+                requests.failed,
+                per_second(highest(*place)),
+            );
+            let counts = |slot: &Slot| {
+                let slot = of(slot, *place);
+                [slot.allowed, slot.blocked, slot.failed]
+            };
+            small(
+                html! { (Typed::name(&target.name)) },
+                said,
+                &timeline,
+                most,
+                counts,
+            )
+        })
+        .collect()
+}
+
+/// One of several charts beside each other, up to the same rate.
+pub fn small(
+    title: Markup,
+    said: String,
+    timeline: &Timeline,
+    most: f64,
+    counts: impl Fn(&Slot) -> [u64; 3],
+) -> Figure {
+    let mut layers = shades(timeline);
+    layers.extend(stack(timeline, counts));
+    Figure {
+        title,
+        said,
+        keys: Vec::new(),
+        plot: Plot {
+            x: time_axis(timeline, 0.0),
+            y: Axis::rate(most * 1.05),
+            layers,
+        },
+        across: "",
+        table: None,
+        size: Size::Small,
+    }
+}

@@ -1,0 +1,93 @@
+//! What comes first: what was asked, what came out, and how that is to be judged.
+
+use super::document::{look, pill};
+use super::text::Typed;
+use crate::report::amount::count;
+use crate::report::judgement::{audit, exit, headline, schedule, schedule_statement, thresholds};
+use crate::report::span::span;
+use crate::schedule::Nanos;
+use crate::summary::{Met, Summary, Threshold};
+use maud::{Markup, html};
+
+pub fn header(summary: &Summary) -> Markup {
+    let verdict = headline(summary);
+    let (class, sign) = look(verdict.tone);
+    let run = &summary.run;
+    html! {
+        p class="eyebrow" {
+            "loadgen report · " time datetime=(Typed::name(&run.started).plain()) { (Typed::name(&run.started)) }
+        }
+        h1 class=(class) { span class="sign" aria-hidden="true" { (sign) } " " (verdict.text) }
+        @if let Some(threshold) = &run.aborted_by {
+            p class="lead" { "Stopped early, since this could no longer be met: " code { (Typed::sentence(threshold)) } }
+        } @else if run.interrupted {
+            p class="lead" { "Stopped before its end." }
+        }
+        (cards(summary))
+        div class="asked" {
+            div {
+                p class="label" { "What was asked" }
+                p { (Typed::sentence(&summary.configuration.traffic)) }
+                p { (Typed::sentence(&summary.configuration.requests)) "; keys: " (Typed::sentence(&summary.configuration.keys)) }
+                p { "to " (count(summary.targets.len() as u64, "target", "targets"))
+                    @if let [only] = &summary.targets[..] { ": " (Typed::name(&only.name)) } }
+            }
+            div {
+                p class="label" { "What came out" }
+                (ledger(summary))
+                p { "paced for " (span(Nanos(run.paced_ns))) ", drained for " (span(Nanos(run.drained_ns))) }
+                p { "exit code " strong { (summary.exit_code) } ": " (exit(summary.exit_code)) }
+            }
+        }
+    }
+}
+
+/// One for each verdict that there is.
+fn cards(summary: &Summary) -> Markup {
+    let of_the_schedule = schedule(summary);
+    html! {
+        ul class="cards" {
+            @if let Some(audited) = &summary.audit {
+                li class=(look(audit(audited).tone).0) {
+                    p class="label" { "Audit" }
+                    p { (pill(&audit(audited))) }
+                    p { (Typed::sentence(&audited.statement)) }
+                }
+            }
+            @if let Some(verdict) = thresholds(&summary.thresholds) {
+                li class=(look(verdict.tone).0) {
+                    p class="label" { "Thresholds" }
+                    p { (pill(&verdict)) }
+                    @for threshold in first(&summary.thresholds) {
+                        p { code { (Typed::name(&threshold.text)) } ": " (Typed::name(&threshold.measured)) }
+                    }
+                }
+            }
+            li class=(look(of_the_schedule.tone).0) {
+                p class="label" { "Schedule" }
+                p { (pill(&of_the_schedule)) }
+                p { (Typed::sentence(schedule_statement(summary))) }
+            }
+        }
+    }
+}
+
+/// Those that were not met before the others, and a few of them.
+fn first(thresholds: &[Threshold]) -> impl Iterator<Item = &Threshold> {
+    let with = |met| {
+        thresholds
+            .iter()
+            .filter(move |each| (each.met == Met::Met) == met)
+    };
+    with(false).chain(with(true)).take(4)
+}
+
+/// Where every scheduled request went.
+fn ledger(summary: &Summary) -> Markup {
+    let of = &summary.requests;
+    html! {
+        p { "scheduled " (of.scheduled) " = sent " (of.sent) " + dropped " (of.dropped) " + unsent " (of.unsent) }
+        p { "sent " (of.sent) " = allowed " (of.allowed) " + blocked " (of.blocked) " + failed " (of.failed)
+            " + abandoned " (of.abandoned) }
+    }
+}

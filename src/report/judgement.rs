@@ -1,0 +1,195 @@
+//! A summary's verdicts, each in a few words, as every report of it begins with.
+
+use super::amount::count;
+use crate::summary::{Audit, AuditVerdict, Met, Standing, Summary, Threshold};
+
+/// How something turned out, and what that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Judgement {
+    pub tone: Tone,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Good,
+    Bad,
+    /// It may be either, or does not tell.
+    Unsure,
+    /// There was nothing to judge.
+    Plain,
+}
+
+impl Judgement {
+    fn new(tone: Tone, text: impl Into<String>) -> Judgement {
+        Judgement {
+            tone,
+            text: text.into(),
+        }
+    }
+}
+
+/// All of them in one.
+pub(super) fn headline(summary: &Summary) -> Judgement {
+    let Summary {
+        requests,
+        thresholds,
+        schedule,
+        ..
+    } = summary;
+    let audit = summary.audit.as_ref().map(|audit| audit.verdict);
+    let of_all = thresholds.len() as u64;
+    let with = |met| thresholds.iter().filter(|each| each.met == met).count() as u64;
+    let (missed, met) = (with(Met::Missed), with(Met::Met));
+    let mut bad = Vec::new();
+    if audit == Some(AuditVerdict::Broken) {
+        bad.push("the limit was broken".to_owned());
+    }
+    if missed > 0 {
+        bad.push(format!(
+            "{missed} of {} missed",
+            count(of_all, "threshold", "thresholds")
+        ));
+    }
+    let mut unsure = Vec::new();
+    match audit {
+        Some(AuditVerdict::Suspect) => unsure.push("the limit may have been broken".to_owned()),
+        Some(AuditVerdict::Inconclusive) => {
+            unsure.push("whether the limit was kept is not known".to_owned());
+        }
+        _ => {}
+    }
+    let untold = of_all - missed - met;
+    if untold > 0 {
+        unsure.push(format!(
+            "{untold} of {} can’t be told",
+            count(of_all, "threshold", "thresholds")
+        ));
+    }
+    if !schedule.kept {
+        unsure.push("the generator did not keep its schedule".to_owned());
+    }
+    if requests.failed * 2 > requests.sent {
+        unsure.push(format!(
+            "{} of {} failed",
+            requests.failed,
+            count(requests.sent, "request", "requests")
+        ));
+    }
+    let mut good = Vec::new();
+    if audit == Some(AuditVerdict::Kept) {
+        good.push("the limit was kept".to_owned());
+    }
+    if of_all > 0 {
+        good.push(match of_all {
+            1 => "the threshold is met".to_owned(),
+            all => format!("all {all} thresholds are met"),
+        });
+    }
+    let tone = match (bad.is_empty(), unsure.is_empty(), good.is_empty()) {
+        (false, ..) => Tone::Bad,
+        (_, false, _) => Tone::Unsure,
+        (.., false) => Tone::Good,
+        _ => Tone::Plain,
+    };
+    let parts = match tone {
+        Tone::Bad => bad,
+        Tone::Unsure => unsure,
+        Tone::Good => good,
+        Tone::Plain if requests.sent == 0 => vec!["nothing was sent".to_owned()],
+        Tone::Plain => vec![format!(
+            "{} sent on schedule",
+            count(requests.sent, "request", "requests")
+        )],
+    };
+    Judgement::new(tone, capitalized(&listed(&parts)))
+}
+
+/// Of the generator itself.
+pub(super) fn schedule(summary: &Summary) -> Judgement {
+    match summary.schedule.kept {
+        true => Judgement::new(Tone::Good, "kept"),
+        false => Judgement::new(Tone::Unsure, "not kept"),
+    }
+}
+
+/// Why, beside [`schedule`].
+pub(super) fn schedule_statement(summary: &Summary) -> &str {
+    let statement = &*summary.schedule.statement;
+    let verdicts = ["schedule kept: ", "schedule not kept: "];
+    let said_once = verdicts
+        .iter()
+        .find_map(|verdict| statement.strip_prefix(verdict));
+    said_once.unwrap_or(statement)
+}
+
+pub(super) fn audit(audit: &Audit) -> Judgement {
+    match audit.verdict {
+        AuditVerdict::Kept => Judgement::new(Tone::Good, "kept"),
+        AuditVerdict::Broken => Judgement::new(Tone::Bad, "broken"),
+        AuditVerdict::Suspect => Judgement::new(Tone::Unsure, "suspect"),
+        AuditVerdict::Inconclusive => Judgement::new(Tone::Unsure, "inconclusive"),
+    }
+}
+
+/// Of one promise. Of several, that one is broken says no more than which limiter this is not.
+pub(super) fn standing(standing: Standing, alone: bool) -> Judgement {
+    match standing {
+        Standing::Kept => Judgement::new(Tone::Good, "kept"),
+        Standing::Broken if alone => Judgement::new(Tone::Bad, "broken"),
+        Standing::Broken => Judgement::new(Tone::Plain, "ruled out"),
+        Standing::Suspect => Judgement::new(Tone::Unsure, "suspect"),
+        Standing::NotTested => Judgement::new(Tone::Plain, "not tested"),
+    }
+}
+
+pub(super) fn threshold(met: Met) -> Judgement {
+    match met {
+        Met::Met => Judgement::new(Tone::Good, "met"),
+        Met::Missed => Judgement::new(Tone::Bad, "missed"),
+        Met::Unsupported => Judgement::new(Tone::Unsure, "not supported by the schedule"),
+        Met::NothingSeen => Judgement::new(Tone::Unsure, "nothing seen"),
+    }
+}
+
+/// Of all of them together; none without any.
+pub(super) fn thresholds(thresholds: &[Threshold]) -> Option<Judgement> {
+    let all = thresholds.len();
+    let with = |met| thresholds.iter().filter(|each| each.met == met).count();
+    let tone = match (with(Met::Missed), with(Met::Met)) {
+        _ if all == 0 => return None,
+        (0, met) if met == all => Tone::Good,
+        (0, _) => Tone::Unsure,
+        _ => Tone::Bad,
+    };
+    Some(Judgement::new(
+        tone,
+        format!("{} of {all} met", with(Met::Met)),
+    ))
+}
+
+/// What an exit code stands for.
+pub(super) fn exit(code: u8) -> &'static str {
+    match code {
+        0 => "fine",
+        1 => "the run broke",
+        3 => "inconclusive: a verdict was asked for, and there is none",
+        4 => "a threshold or the audit failed",
+        _ => "unknown",
+    }
+}
+
+/// `a, b and c`.
+fn listed(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
+}

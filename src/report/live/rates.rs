@@ -1,0 +1,269 @@
+use crate::schedule::Nanos;
+use crate::stats::Ledger;
+use std::collections::VecDeque;
+
+/// How far back is remembered, in seconds.
+const REMEMBERED: usize = 600;
+
+/// Over how long the rate at which requests leave is told at most.
+const RECENT: Nanos = Nanos(5_000_000_000);
+
+const SECOND: u64 = 1_000_000_000;
+
+/// How much happened in each second of the last minutes, from totals at instants that need not be on the second: what
+/// happened between two of them is spread evenly.
+#[derive(Debug, Clone, Default)]
+pub struct Rates {
+    seconds: VecDeque<Counts>,
+    /// The number of the second after the last.
+    end: u64,
+    last: Option<(Nanos, Ledger)>,
+    /// The latest instants, with how many had been sent by them.
+    sent: VecDeque<(Nanos, u64)>,
+}
+
+/// What happened in a span; of rates, in one second.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Counts {
+    /// In seconds: how much of it is known.
+    pub span: f64,
+    pub due: f64,
+    pub allowed: f64,
+    pub blocked: f64,
+    pub failed: f64,
+}
+
+impl Counts {
+    fn add(&mut self, other: &Counts, share: f64) {
+        self.span += other.span * share;
+        self.due += other.due * share;
+        self.allowed += other.allowed * share;
+        self.blocked += other.blocked * share;
+        self.failed += other.failed * share;
+    }
+
+    /// Per second, of a span that is not zero.
+    fn rates(&self) -> Counts {
+        let mut rates = Counts::default();
+        rates.add(self, 1.0 / self.span);
+        rates
+    }
+
+    pub fn answered(&self) -> f64 {
+        self.allowed + self.blocked + self.failed
+    }
+}
+
+impl Rates {
+    /// `totals` are those at `at`, no earlier than the last.
+    pub fn add(&mut self, at: Nanos, totals: &Ledger) {
+        let (since, before) = self.last.unwrap_or((Nanos::ZERO, Ledger::default()));
+        if at <= since {
+            return;
+        }
+        self.last = Some((at, *totals));
+        self.sent.push_back((at, totals.sent));
+        while self.sent.len() > 2 && self.sent[1].0 + RECENT <= at {
+            self.sent.pop_front();
+        }
+        let more = |now: u64, before: u64| now.saturating_sub(before) as f64;
+        let happened = Counts {
+            span: (at - since).as_secs_f64(),
+            due: more(totals.scheduled, before.scheduled),
+            allowed: more(totals.allowed, before.allowed),
+            blocked: more(totals.blocked, before.blocked),
+            failed: more(totals.failed, before.failed),
+        };
+        let last = at.0.div_ceil(SECOND);
+        // What is older than all that is remembered would be forgotten at once.
+        let first = (since.0 / SECOND).max(last.saturating_sub(REMEMBERED as u64));
+        for number in first..last {
+            let from = since.0.max(number * SECOND);
+            let to = at.0.min((number + 1) * SECOND);
+            let share = to.saturating_sub(from) as f64 / (at - since).0 as f64;
+            self.second(number).add(&happened, share);
+        }
+    }
+
+    fn second(&mut self, number: u64) -> &mut Counts {
+        if number > self.end + REMEMBERED as u64 {
+            self.seconds.clear();
+            self.end = number;
+        }
+        while self.end <= number {
+            self.seconds.push_back(Counts::default());
+            self.end += 1;
+        }
+        while self.seconds.len() > REMEMBERED {
+            self.seconds.pop_front();
+        }
+        let place = self.seconds.len() as u64 - (self.end - number);
+        &mut self.seconds[place as usize]
+    }
+
+    /// The rate at which requests were sent lately, per second: in the last second, or in as many more, up to `RECENT`,
+    /// as it takes for ten of them.
+    pub fn sent_lately(&self) -> f64 {
+        let Some((to, after)) = self.sent.back() else {
+            return 0.0;
+        };
+        let since = |(from, before): &(Nanos, u64)| (*to - *from, after.saturating_sub(*before));
+        let mut spans = self.sent.iter().rev().map(since);
+        let enough = spans.find(|(span, sent)| span.0 >= SECOND && *sent >= 10);
+        let start = (Nanos::ZERO, 0);
+        let longest = self.sent.front().filter(|_| self.sent.len() > 1);
+        let (span, sent) = enough.unwrap_or_else(|| since(longest.unwrap_or(&start)));
+        sent as f64 / span.as_secs_f64()
+    }
+
+    /// The rates of equal parts of the latest time, as many as there is room for and each of a whole number of seconds:
+    /// the fewest by which all that is remembered is shown, up to five minutes of it. Parts begin at multiples of their
+    /// length, so a part does not change once it is over. Also the length, and the second at which the first begins.
+    pub fn parts(&self, room: usize) -> Parts {
+        let remembered = self.seconds.len().min(300) as u64;
+        let room = room.max(1) as u64;
+        let steps = [1, 2, 5, 10, 15, 30, 60];
+        let step = steps
+            .into_iter()
+            .find(|step| (room - 1).max(1) * step >= remembered);
+        let step = step.unwrap_or(remembered.div_ceil(room).max(1));
+        let last = self.end.div_ceil(step);
+        let first = last.saturating_sub(room);
+        let begun = self.end - self.seconds.len() as u64;
+        let mut rates = Vec::new();
+        for part in first..last {
+            let mut sum = Counts::default();
+            for number in (part * step).max(begun)..((part + 1) * step).min(self.end) {
+                sum.add(&self.seconds[(number - begun) as usize], 1.0);
+            }
+            // Of less than that a rate would be mostly chance.
+            rates.push((sum.span >= 0.5).then(|| sum.rates()));
+        }
+        Parts {
+            step,
+            from: first * step,
+            rates,
+        }
+    }
+}
+
+/// See [`Rates::parts`].
+#[derive(Debug, PartialEq)]
+pub struct Parts {
+    /// In seconds.
+    pub step: u64,
+    /// In seconds of the run.
+    pub from: u64,
+    /// Without one for what nothing is known of.
+    pub rates: Vec<Option<Counts>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger(due: u64, allowed: u64, blocked: u64) -> Ledger {
+        Ledger {
+            scheduled: due,
+            sent: allowed + blocked,
+            allowed,
+            blocked,
+            ..Ledger::default()
+        }
+    }
+
+    /// Of a steady 10/s, looked at every `step` milliseconds.
+    fn steady(step: u64, looks: u64) -> Rates {
+        let mut rates = Rates::default();
+        for look in 1..=looks {
+            let millis = look * step;
+            rates.add(
+                Nanos(millis * 1_000_000),
+                &ledger(millis / 100, millis / 100, 0),
+            );
+        }
+        rates
+    }
+
+    #[test]
+    fn a_steady_rate_is_level_however_it_is_looked_at() {
+        for (step, looks) in [(250, 160), (300, 133), (1_700, 20), (40_000, 1)] {
+            let parts = steady(step, looks).parts(60);
+            assert_eq!((parts.step, parts.from), (1, 0), "every {step} ms");
+            for rates in parts.rates.iter().flatten() {
+                assert!(
+                    (rates.allowed - 10.0).abs() < 1.5,
+                    "every {step} ms: {rates:?}"
+                );
+            }
+            assert!(parts.rates.iter().flatten().count() >= 34);
+        }
+    }
+
+    #[test]
+    fn what_is_over_does_not_change_and_longer_runs_have_longer_parts() {
+        let (earlier, later) = (steady(250, 4 * 95).parts(50), steady(250, 4 * 97).parts(50));
+        assert_eq!((earlier.step, later.step), (2, 2));
+        assert_eq!(earlier.rates[..47], later.rates[..47]);
+        let long = steady(1_000, 5_000).parts(70);
+        assert_eq!(long.step, 5);
+        assert!(long.rates.len() <= 70 && long.rates.iter().all(Option::is_some));
+        assert_eq!(long.from + 70 * 5, 5_000);
+    }
+
+    #[test]
+    fn memory_is_bounded_also_after_a_day_without_a_look() {
+        let mut rates = steady(250, 40);
+        rates.add(Nanos(86_400 * SECOND), &ledger(864_000, 864_000, 0));
+        rates.add(Nanos(86_401 * SECOND), &ledger(864_010, 864_010, 0));
+        assert!(rates.seconds.len() <= REMEMBERED && rates.sent.len() < 25);
+        let parts = rates.parts(80);
+        let last = parts.rates.last().unwrap().unwrap();
+        assert!((last.allowed - 10.0).abs() < 0.1, "{last:?}");
+    }
+
+    #[test]
+    fn the_latest_rate_is_of_the_last_second_or_of_some_more_of_a_slow_one() {
+        let sent_lately = |rate_before: u64, rate: u64| {
+            let mut rates = Rates::default();
+            for quarter in 1..=80u64 {
+                let before = quarter.min(60) * rate_before / 4;
+                let sent = before + quarter.saturating_sub(60) * rate / 4;
+                rates.add(Nanos(quarter * SECOND / 4), &ledger(sent, sent, 0));
+            }
+            assert!(rates.sent.len() < 25);
+            rates.sent_lately()
+        };
+        assert_eq!(sent_lately(50, 12), 12.0);
+        assert_eq!(sent_lately(10, 50), 50.0);
+        assert_eq!(sent_lately(1, 1), 1.0);
+        assert_eq!(sent_lately(1, 0), 0.0);
+    }
+
+    #[test]
+    fn totals_of_the_same_instant_count_once() {
+        let mut rates = Rates::default();
+        (0..3).for_each(|_| rates.add(Nanos(SECOND), &ledger(10, 10, 0)));
+        rates.add(Nanos(0), &ledger(0, 0, 0));
+        assert_eq!(
+            rates.parts(10).rates,
+            [Some(Counts {
+                span: 1.0,
+                due: 10.0,
+                allowed: 10.0,
+                ..Counts::default()
+            })]
+        );
+        assert_eq!(rates.sent_lately(), 10.0);
+    }
+
+    #[test]
+    fn any_room_will_do() {
+        for room in [0, 1, 2, 3, 10_000] {
+            for looks in [0, 1, 4_000] {
+                let parts = steady(250, looks).parts(room);
+                assert!(parts.rates.len() <= room.max(1));
+            }
+        }
+    }
+}

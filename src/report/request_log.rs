@@ -1,0 +1,234 @@
+//! Every request that was sent, as CSV or as JSON, one a line.
+
+use super::files::ResultFile;
+use super::stream::{Feed, Items, Stream};
+use crate::client::{Outcome, Target};
+use crate::clock::Moment;
+use crate::keys::Keys;
+use crate::plan::{Plan, RequestFormat};
+use crate::request::Placeholder;
+use crate::schedule::Nanos;
+use crate::stats::Sample;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use serde::Serialize;
+use std::io::{self, BufWriter, Write};
+
+/// How many requests are handed over at once: few enough to be written in the time that a worker, ready to send, may wait
+/// for the processor.
+const BATCH: usize = 64;
+
+/// How many batches may wait to be written: 262,144 requests, 27 MB.
+const WAITING: usize = 4096;
+
+/// For how long a request may wait for others to be handed over with.
+const LONGEST_WAIT: Nanos = Nanos(1_000_000_000);
+
+/// As much as is written at once.
+const BUFFER: usize = 64 * 1024;
+
+/// Takes requests as they are answered, and never waits for what is written of them. Where too much waits already, a
+/// batch of them is missing, and counted.
+#[derive(Debug)]
+pub struct RequestLog {
+    feed: Feed<Batch>,
+    /// Batches that were written; their memory is used again.
+    used: Receiver<Vec<Sample>>,
+    start: Moment,
+    batch: Vec<Sample>,
+    handed_over: Moment,
+}
+
+#[derive(Debug)]
+struct Batch {
+    start: Moment,
+    samples: Vec<Sample>,
+}
+
+impl RequestLog {
+    /// # Errors
+    /// There is no thread.
+    pub(super) fn start(
+        file: ResultFile,
+        format: RequestFormat,
+        plan: &Plan,
+        targets: &[Target],
+    ) -> io::Result<(RequestLog, Stream)> {
+        let has_keys = plan.form.has(Placeholder::Key);
+        let names = Names {
+            keys: has_keys.then(|| plan.keys.clone()),
+            targets: targets.iter().map(ToString::to_string).collect(),
+        };
+        let (give_back, used) = bounded(WAITING);
+        let (feed, stream) = Stream::start(file, WAITING, move |batches, file| match format {
+            RequestFormat::Csv => write_csv(batches, &names, &give_back, file),
+            RequestFormat::JsonLines => write_json(batches, &names, &give_back, file),
+        })?;
+        let log = RequestLog {
+            feed,
+            used,
+            start: Moment::MAX,
+            batch: Vec::with_capacity(BATCH),
+            handed_over: Moment::MAX,
+        };
+        Ok((log, stream))
+    }
+
+    /// Of a schedule that starts at this moment.
+    pub fn begin(&mut self, start: Moment) {
+        (self.start, self.handed_over) = (start, start);
+    }
+
+    pub fn add(&mut self, sample: &Sample) {
+        self.batch.push(*sample);
+        if self.batch.len() == BATCH {
+            self.hand_over();
+        }
+    }
+
+    /// All there is by now has been added.
+    pub fn advance(&mut self, now: Moment) {
+        if now.since(self.handed_over) >= LONGEST_WAIT {
+            self.hand_over();
+            self.handed_over = now;
+        }
+    }
+
+    fn hand_over(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let unused = self.used.try_recv();
+        let unused = unused.unwrap_or_else(|_| Vec::with_capacity(BATCH));
+        let samples = std::mem::replace(&mut self.batch, unused);
+        let rows = samples.len() as u64;
+        let start = self.start;
+        if let Err(Batch { mut samples, .. }) = self.feed.offer(Batch { start, samples }, rows) {
+            samples.clear();
+            self.batch = samples;
+        }
+    }
+}
+
+impl Drop for RequestLog {
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}
+
+/// What numbers stand for.
+struct Names {
+    /// If requests have keys.
+    keys: Option<Keys>,
+    targets: Vec<String>,
+}
+
+/// Instants are since the schedule's start.
+#[derive(Serialize)]
+struct Row<'a> {
+    sequence: u64,
+    key: Option<&'a str>,
+    target: &'a str,
+    due_ns: u64,
+    /// Of one that never left: when that was tried.
+    sent_ns: u64,
+    /// None of those abandoned.
+    done_ns: Option<u64>,
+    /// Likewise.
+    latency_ns: Option<u64>,
+    /// None of those that never left, too.
+    service_time_ns: Option<u64>,
+    outcome: &'static str,
+    /// The kind of failure, if it failed.
+    failure: Option<&'static str>,
+}
+
+const COLUMNS: [&str; 10] = [
+    "sequence",
+    "key",
+    "target",
+    "due_ns",
+    "sent_ns",
+    "done_ns",
+    "latency_ns",
+    "service_time_ns",
+    "outcome",
+    "failure",
+];
+
+impl<'a> Row<'a> {
+    fn new(sample: &Sample, start: Moment, names: &'a Names, key: &'a mut Vec<u8>) -> Self {
+        let answer = &sample.answer;
+        let (outcome, failure) = match answer.outcome {
+            Outcome::Allowed => ("allowed", None),
+            Outcome::Blocked => ("blocked", None),
+            Outcome::Failed(kind) => ("failed", Some(kind.name())),
+            Outcome::Abandoned => ("abandoned", None),
+        };
+        let done = (answer.outcome != Outcome::Abandoned).then_some(answer.done);
+        let since = |earlier: Moment| done.map(|done| done.since(earlier).0);
+        Row {
+            sequence: sample.sequence,
+            key: names.keys.as_ref().map(|keys| {
+                key.clear();
+                keys.write(sample.key, key);
+                std::str::from_utf8(key).expect("a key is text")
+            }),
+            target: &names.targets[sample.target as usize],
+            due_ns: sample.due.since(start).0,
+            sent_ns: answer.sent.since(start).0,
+            done_ns: since(start),
+            latency_ns: since(sample.due),
+            service_time_ns: since(answer.sent).filter(|_| answer.left),
+            outcome,
+            failure,
+        }
+    }
+}
+
+fn write_csv(
+    batches: &mut Items<Batch>,
+    names: &Names,
+    give_back: &Sender<Vec<Sample>>,
+    file: &mut ResultFile,
+) -> io::Result<()> {
+    let mut csv = csv::WriterBuilder::new()
+        .has_headers(false)
+        .buffer_capacity(BUFFER)
+        .from_writer(file);
+    csv.write_record(COLUMNS)?;
+    csv.flush()?;
+    let mut key = Vec::new();
+    for Batch { start, samples } in batches {
+        for sample in &samples {
+            csv.serialize(Row::new(sample, start, names, &mut key))?;
+        }
+        csv.flush()?;
+        take_back(samples, give_back);
+    }
+    Ok(())
+}
+
+fn write_json(
+    batches: &mut Items<Batch>,
+    names: &Names,
+    give_back: &Sender<Vec<Sample>>,
+    file: &mut ResultFile,
+) -> io::Result<()> {
+    let mut lines = BufWriter::with_capacity(BUFFER, file);
+    let mut key = Vec::new();
+    for Batch { start, samples } in batches {
+        for sample in &samples {
+            serde_json::to_writer(&mut lines, &Row::new(sample, start, names, &mut key))?;
+            lines.write_all(b"\n")?;
+        }
+        lines.flush()?;
+        take_back(samples, give_back);
+    }
+    Ok(())
+}
+
+fn take_back(mut samples: Vec<Sample>, give_back: &Sender<Vec<Sample>>) {
+    samples.clear();
+    // Nobody may need it any more.
+    let _ = give_back.try_send(samples);
+}

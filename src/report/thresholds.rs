@@ -1,0 +1,91 @@
+use crate::summary::{Met, Threshold};
+use crate::threshold;
+
+/// What a run says when it stops since a threshold can no longer be met.
+pub fn abort_line(lost: &threshold::Threshold) -> String {
+    format!("Stopping: {} can no longer be met", lost.text)
+}
+
+/// Each threshold with what was measured; `None` without any. `stopped_by` is the one, by its place, that stopped the
+/// run.
+pub fn thresholds(thresholds: &[Threshold], stopped_by: Option<usize>) -> Option<String> {
+    if thresholds.is_empty() {
+        return None;
+    }
+    let width = |text: &dyn Fn(&Threshold) -> &str| {
+        let widths = thresholds.iter().map(|one| text(one).chars().count());
+        widths.max().unwrap_or(0)
+    };
+    let (of_met, of_text) = (width(&|one| name(one.met)), width(&|one| &one.text));
+    let mut text = format!("\nThresholds: {}", all(thresholds));
+    for (place, one) in thresholds.iter().enumerate() {
+        let (met, measured) = (name(one.met), &one.measured);
+        text += &format!("\n  {met:of_met$}  {:of_text$}  {measured}", one.text);
+        if stopped_by == Some(place) {
+            text += "; this stopped the run";
+        }
+    }
+    Some(text)
+}
+
+fn all(thresholds: &[Threshold]) -> String {
+    let of = thresholds.len();
+    let count = |met| thresholds.iter().filter(|one| one.met == met).count();
+    let others = [Met::Missed, Met::Unsupported, Met::NothingSeen];
+    let others = others.map(|met| (met, count(met)));
+    let others = others.into_iter().filter(|(_, count)| *count > 0);
+    let others: Vec<_> = others
+        .map(|(met, count)| format!("{count} of {of} {}", name(met)))
+        .collect();
+    match (others.is_empty(), of) {
+        (true, 1) => "met".to_owned(),
+        (true, of) => format!("all {of} met"),
+        (false, _) => others.join(", "),
+    }
+}
+
+fn name(met: Met) -> &'static str {
+    match met {
+        Met::Met => "met",
+        Met::Missed => "missed",
+        Met::Unsupported => "unsupported",
+        Met::NothingSeen => "nothing seen",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str, met: Met, measured: &str) -> Threshold {
+        Threshold {
+            text: text.to_owned(),
+            met,
+            measured: measured.to_owned(),
+        }
+    }
+
+    #[test]
+    fn thresholds_read_as_documented() {
+        let missed = one("failed.rate < 0.1%", Met::Missed, "0.420 % (42 of 10000)");
+        let met = one("latency.p99 < 50ms", Met::Met, "1.23 ms");
+        let unseen = one("tls.max < 1s", Met::NothingSeen, "nothing");
+        assert_eq!(thresholds(&[], None), None);
+        assert_eq!(
+            thresholds(std::slice::from_ref(&met), None).unwrap(),
+            "\nThresholds: met\n  met  latency.p99 < 50ms  1.23 ms"
+        );
+        let two = [met.clone(), met.clone()];
+        let two = thresholds(&two, None).unwrap();
+        assert!(two.starts_with("\nThresholds: all 2 met\n"), "{two}");
+        let expected = "
+Thresholds: 1 of 3 missed, 1 of 3 nothing seen
+  met           latency.p99 < 50ms  1.23 ms
+  missed        failed.rate < 0.1%  0.420 % (42 of 10000); this stopped the run
+  nothing seen  tls.max < 1s        nothing";
+        assert_eq!(
+            thresholds(&[met, missed, unseen], Some(1)).unwrap(),
+            expected
+        );
+    }
+}

@@ -1,0 +1,160 @@
+//! What happened in each second, as CSV.
+
+use super::files::ResultFile;
+use super::stream::{Feed, Items, Stream};
+use crate::client::Target;
+use crate::schedule::{Mode, Nanos, Schedule};
+use crate::stats::{PerSecond, Second, Spans};
+use jiff::Timestamp;
+use std::io::{self, LineWriter};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// How many seconds may wait to be written.
+pub(super) const WAITING: usize = 60;
+
+/// A row for each second. Spans of time are whole nanoseconds; without any, a percentile's cell is empty.
+#[derive(Debug)]
+pub(super) struct TimelineCsv<'a> {
+    schedule: &'a Schedule,
+    started: SystemTime,
+    feed: Feed<Row>,
+}
+
+/// A second, with what it does not say of itself.
+#[derive(Debug)]
+struct Row {
+    at: SystemTime,
+    /// Of the schedule at its start; `None` from the schedule's end on.
+    mode: Option<Mode>,
+    second: Arc<Second>,
+}
+
+const COLUMNS: [&str; 19] = [
+    "second",
+    "time",
+    "mode",
+    "asked_per_s",
+    "scheduled",
+    "dropped",
+    "sent",
+    "allowed",
+    "blocked",
+    "failed",
+    "abandoned",
+    "latency_p50_ns",
+    "latency_p90_ns",
+    "latency_p99_ns",
+    "latency_p99.9_ns",
+    "latency_max_ns",
+    "service_time_p99_ns",
+    "send_lag_p99_ns",
+    "send_lag_max_ns",
+];
+
+const TARGET_COLUMNS: [&str; 4] = ["sent", "allowed", "blocked", "failed"];
+
+impl<'a> TimelineCsv<'a> {
+    /// # Errors
+    /// There is no thread.
+    pub fn start(
+        file: ResultFile,
+        schedule: &'a Schedule,
+        targets: &[Target],
+    ) -> io::Result<(TimelineCsv<'a>, Stream)> {
+        let names: Vec<_> = targets.iter().map(ToString::to_string).collect();
+        let (feed, stream) =
+            Stream::start(file, WAITING, move |rows, file| write(rows, &names, file))?;
+        let timeline = TimelineCsv {
+            schedule,
+            started: SystemTime::UNIX_EPOCH,
+            feed,
+        };
+        Ok((timeline, stream))
+    }
+}
+
+impl PerSecond for TimelineCsv<'_> {
+    fn begin(&mut self, started: SystemTime) {
+        self.started = started;
+    }
+
+    fn second(&mut self, second: &Arc<Second>) {
+        let since = Duration::from_secs(second.number);
+        let phase = self.schedule.phase(Nanos::from(since));
+        let row = Row {
+            at: self.started + since,
+            mode: phase.map(|phase| phase.mode()),
+            second: second.clone(),
+        };
+        // One that can't be written is counted.
+        let _ = self.feed.offer(row, 1);
+    }
+}
+
+fn write(rows: &mut Items<Row>, targets: &[String], file: &mut ResultFile) -> io::Result<()> {
+    let mut csv = csv::Writer::from_writer(LineWriter::new(file));
+    let of_targets = targets.iter().flat_map(|target| {
+        let columns = TARGET_COLUMNS.iter();
+        columns.map(move |column| format!("{column} {target}"))
+    });
+    csv.write_record(COLUMNS.map(str::to_owned).into_iter().chain(of_targets))?;
+    csv.flush()?;
+    for row in rows {
+        csv.write_record(cells(&row))?;
+        csv.flush()?;
+    }
+    Ok(())
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let Row { at, mode, second } = row;
+    let total = second.total();
+    let mode = mode.map_or("", Mode::name);
+    let mut cells = vec![
+        second.number.to_string(),
+        time(*at),
+        mode.to_owned(),
+        // To a thousandth, without the zeros.
+        ((second.asked * 1e3).round() / 1e3).to_string(),
+    ];
+    let counts = [
+        second.scheduled,
+        second.dropped,
+        total.sent,
+        total.allowed,
+        total.blocked,
+        total.failed,
+        total.abandoned,
+    ];
+    cells.extend(counts.map(|count| count.to_string()));
+    let percentiles = [
+        (&second.latency, 0.5),
+        (&second.latency, 0.9),
+        (&second.latency, 0.99),
+        (&second.latency, 0.999),
+        (&second.latency, 1.0),
+        (&second.service_time, 0.99),
+        (&second.send_lag, 0.99),
+        (&second.send_lag, 1.0),
+    ];
+    cells.extend(percentiles.map(|(spans, share)| percentile(spans, share)));
+    for target in &second.targets {
+        let counts = [target.sent, target.allowed, target.blocked, target.failed];
+        cells.extend(counts.map(|count| count.to_string()));
+    }
+    cells
+}
+
+fn percentile(spans: &Spans, share: f64) -> String {
+    match spans.count() {
+        0 => String::new(),
+        _ => spans.quantile(share).0.to_string(),
+    }
+}
+
+/// To a millisecond, in UTC. Empty where the calendar ends.
+fn time(at: SystemTime) -> String {
+    let at = Timestamp::try_from(at);
+    at.map_or_else(|_| String::new(), |at| format!("{at:.3}"))
+}

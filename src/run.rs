@@ -1,0 +1,164 @@
+//! A run as a user sees it: what it needs is opened, it is carried out, and what came of it is told.
+
+use crate::warn;
+use anyhow::Context;
+use loadgen::cli::{Arguments, Options, Refusal};
+use loadgen::client::Target;
+use loadgen::descriptors::raise_descriptor_limit;
+use loadgen::limiter::Demo;
+use loadgen::plan::{Cluster, Plan};
+#[cfg(unix)]
+use loadgen::report::live::{self, Live};
+use loadgen::report::{self, Console, Exporter, Files, PATIENCE, Scrapes, Streams};
+use loadgen::stats::{Results, Timeline};
+use loadgen::summary::{Audit, Circumstances, Configuration, Resources, Summary};
+#[cfg(unix)]
+use loadgen::terminal;
+use loadgen::{engine, exit, signals, stop::Stop, threshold};
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub fn run(arguments: &Arguments<Options>) -> anyhow::Result<ExitCode> {
+    let plan = &Plan::new(arguments)?;
+    let scrapes = Scrapes::default();
+    let (mut files, exporter) = open(arguments, plan, &scrapes)?;
+    let stop = Arc::new(Stop::default());
+    let quit = signals::install(stop.clone()).context("signal handlers")?;
+    raise_descriptor_limit();
+    let (targets, _nodes) = targets(&plan.cluster)?;
+
+    let (printed_to, output): (_, Box<dyn Write + Send>) = match files.takes_standard_output() {
+        true => ("standard error", Box::new(io::stderr())),
+        false => ("standard output", Box::new(io::stdout())),
+    };
+    let stop_printing = stop.clone();
+    let console =
+        Console::start(output, move || stop_printing.request()).context("the console's thread")?;
+    let mut timeline = Timeline::default();
+    let (mut recording, streams) =
+        Streams::start(&mut files, plan, &targets).context("a result file's thread")?;
+    if files.shows_time() {
+        recording.seconds.push(Box::new(&mut timeline));
+    }
+    #[cfg(unix)]
+    let live = match plan.outputs.tui && !files.takes_standard_output() && terminal::is_capable() {
+        true => {
+            let run = live::Run::new(plan);
+            let live = Live::start(run, scrapes.clone(), console.screen(), stop.clone(), quit);
+            Some(live.context("the live view")?)
+        }
+        false => None,
+    };
+    let exported = exporter.as_ref();
+    let results = engine::run(
+        plan, &targets, &stop, &console, exported, &scrapes, recording,
+    )?;
+    #[cfg(unix)]
+    if let Some(live) = live {
+        live.close();
+    }
+    let deadline = Instant::now() + PATIENCE;
+    let linger = plan.metrics.map_or(Duration::ZERO, |m| m.linger);
+    let lingers = !linger.is_zero() && !results.interrupted;
+    let kept = exporter.filter(|_| lingers).map(|exporter| {
+        // Before anything waits for whoever reads standard output.
+        exporter.keep(results.snapshot(&targets))
+    });
+    let mut summary = summarize(arguments, plan, &results, &targets, &timeline);
+    console.print_surely(report::summary(&summary));
+    if let Some(audit) = &summary.audit {
+        console.print_surely(report::audit(audit, &summary.target_names()));
+    }
+    if let Some(text) = report::thresholds(&summary.thresholds, results.aborted_by) {
+        console.print_surely(text);
+    }
+    // What has been printed by now can't be lost to a file.
+    let recorded = streams.finish(deadline);
+    for incomplete in &recorded.incomplete {
+        console.print_surely(format!("\n  {incomplete}"));
+        warn(incomplete);
+    }
+    let mut failed = recorded.failed;
+    summary.resources.unwritten_requests = recorded.unwritten_requests;
+    summary.resources.missed_lines = console.missed();
+    let complete = failed.is_empty() && recorded.incomplete.is_empty();
+    summary.exit_code = or_broke(summary.exit_code, complete);
+    failed.extend(files.write(&summary, deadline));
+    failed.iter().for_each(warn);
+    if let Some(Ok(url)) = &kept {
+        console.print_surely(format!("\nmetrics stay at {url} for {linger:?}"));
+    }
+
+    let missed = console.close().context(printed_to)?;
+    if missed > 0 {
+        warn(format!(
+            "{missed} lines were not printed, since nobody read {printed_to}"
+        ));
+    }
+    kept.transpose().context("the exporter's thread")?;
+    if lingers {
+        stop.wait(linger);
+    }
+    let code = or_broke(summary.exit_code, failed.is_empty());
+    Ok(ExitCode::from(code))
+}
+
+/// What was asked about the limiter comes first.
+fn or_broke(code: u8, complete: bool) -> u8 {
+    match code {
+        exit::FINE if !complete => exit::BROKE,
+        code => code,
+    }
+}
+
+/// An address that can't be listened on, and a file that can't be written, are refused as any value that can't be.
+fn open(
+    arguments: &Arguments<Options>,
+    plan: &Plan,
+    scrapes: &Scrapes,
+) -> Result<(Files, Option<Exporter>), Refusal> {
+    let files = Files::open(arguments, &plan.outputs)?;
+    let exporter = plan.metrics.map(|metrics| {
+        Exporter::start(metrics.addr, scrapes).map_err(|error| {
+            let allowed = format!("must be an address to listen on; {error}");
+            arguments.refuse("metrics_addr", allowed)
+        })
+    });
+    Ok((files, exporter.transpose()?))
+}
+
+fn summarize(
+    arguments: &Arguments<Options>,
+    plan: &Plan,
+    results: &Results,
+    targets: &[Target],
+    timeline: &Timeline,
+) -> Summary {
+    let thresholds = threshold::judged(plan, results);
+    let circumstances = Circumstances {
+        configuration: Configuration::of(arguments, plan, targets),
+        timeline,
+        audit: Audit::of(plan, results, targets),
+        exit_code: exit::code(plan, results, &thresholds),
+        thresholds,
+        resources: Resources::so_far(),
+    };
+    Summary::new(results, targets, circumstances)
+}
+
+/// The targets, and the nodes started to be them, which serve for as long as they are kept.
+fn targets(cluster: &Cluster) -> anyhow::Result<(Vec<Target>, Option<Demo>)> {
+    match cluster {
+        Cluster::Targets(targets) => Ok((targets.clone(), None)),
+        Cluster::Demo { policy, limiter } => {
+            let demo = Demo::start(*policy, *limiter).context("the demo's nodes")?;
+            let targets = demo
+                .addrs()
+                .into_iter()
+                .map(|addr| Target::new(&format!("http://{addr}")).map_err(anyhow::Error::msg));
+            Ok((targets.collect::<Result<_, _>>()?, Some(demo)))
+        }
+    }
+}

@@ -1,0 +1,70 @@
+use super::Spans;
+use std::ops::AddAssign;
+
+/// What happened in one second of a run: what came due, left and was answered in it.
+///
+/// A request is counted as scheduled, and as dropped, in the second in which it was due; as sent in that of its sent; as
+/// allowed, blocked, failed or abandoned, and in `latency` and `service_time`, in that of its done; in `send_lag` in that
+/// of its sent. So over all seconds of a run each of these adds up to the ledger's.
+#[derive(Debug, Default)]
+pub struct Second {
+    /// From 0 at the schedule's start.
+    pub number: u64,
+    /// What the schedule asked for, in requests per second, in the mean of this second.
+    pub asked: f64,
+    pub scheduled: u64,
+    pub dropped: u64,
+    /// By target, in the plan's order.
+    pub targets: Vec<TargetSecond>,
+    pub latency: Spans,
+    pub service_time: Spans,
+    pub send_lag: Spans,
+}
+
+/// One target's share of a [`Second`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TargetSecond {
+    pub sent: u64,
+    pub allowed: u64,
+    pub blocked: u64,
+    pub failed: u64,
+    pub abandoned: u64,
+}
+
+impl AddAssign<&TargetSecond> for TargetSecond {
+    fn add_assign(&mut self, other: &TargetSecond) {
+        self.sent += other.sent;
+        self.allowed += other.allowed;
+        self.blocked += other.blocked;
+        self.failed += other.failed;
+        self.abandoned += other.abandoned;
+    }
+}
+
+impl Second {
+    /// Over all targets.
+    pub fn total(&self) -> TargetSecond {
+        let mut total = TargetSecond::default();
+        self.targets.iter().for_each(|target| total += target);
+        total
+    }
+
+    /// As new, but for the memory it has.
+    pub(super) fn clear(&mut self) {
+        let Second {
+            number,
+            asked,
+            scheduled,
+            dropped,
+            targets,
+            latency,
+            service_time,
+            send_lag,
+        } = self;
+        (*number, *asked, *scheduled, *dropped) = (0, 0.0, 0, 0);
+        targets.clear();
+        for spans in [latency, service_time, send_lag] {
+            spans.clear();
+        }
+    }
+}

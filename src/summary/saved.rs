@@ -1,0 +1,87 @@
+use super::{SCHEMA_VERSION, Summary};
+use serde::Deserialize;
+
+/// Why a text is no summary that can be read.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    #[error("is not JSON: {0}")]
+    NotJson(String),
+    #[error("is JSON, but has no schema_version")]
+    NotASummary,
+    #[error(
+        "is of schema_version {0}, and this loadgen reads {SCHEMA_VERSION} only; a newer one may read it"
+    )]
+    Newer(u64),
+    #[error("is of schema_version {0}, and this loadgen reads {SCHEMA_VERSION} only")]
+    Older(u64),
+    #[error("is not as schema_version {SCHEMA_VERSION} has it: {0}")]
+    Malformed(String),
+}
+
+/// What is read before it is known which version the rest is of.
+#[derive(Deserialize)]
+struct Versioned {
+    schema_version: u64,
+}
+
+impl Summary {
+    /// Reads what `--summary-json` writes. Fields that are not known, which later versions may add, are skipped.
+    pub fn from_json(text: &str) -> Result<Summary, Unreadable> {
+        let own = u64::from(SCHEMA_VERSION);
+        let versioned: Result<Versioned, _> = serde_json::from_str(text);
+        match versioned {
+            Err(error) if error.is_data() => Err(Unreadable::NotASummary),
+            Err(error) => Err(Unreadable::NotJson(error.to_string())),
+            // A list would be taken for the fields' values.
+            Ok(_) if !text.trim_start().starts_with('{') => Err(Unreadable::NotASummary),
+            Ok(Versioned { schema_version }) if schema_version > own => {
+                Err(Unreadable::Newer(schema_version))
+            }
+            Ok(Versioned { schema_version }) if schema_version < own => {
+                Err(Unreadable::Older(schema_version))
+            }
+            Ok(_) => {
+                serde_json::from_str(text).map_err(|error| Unreadable::Malformed(error.to_string()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_summary_is_told_apart() {
+        let unreadable = |text: &str| Summary::from_json(text).unwrap_err().to_string();
+        for (text, said) in [
+            (
+                "",
+                "is not JSON: EOF while parsing a value at line 1 column 0",
+            ),
+            (
+                "{",
+                "is not JSON: EOF while parsing an object at line 1 column 1",
+            ),
+            ("[1]", "is JSON, but has no schema_version"),
+            (
+                r#"{"schema_version":"1"}"#,
+                "is JSON, but has no schema_version",
+            ),
+            (
+                r#"{"schema_version":2}"#,
+                "is of schema_version 2, and this loadgen reads 1 only; a newer one may read it",
+            ),
+            (
+                r#"{"schema_version":0}"#,
+                "is of schema_version 0, and this loadgen reads 1 only",
+            ),
+            (
+                r#"{"schema_version":1}"#,
+                "is not as schema_version 1 has it: missing field `loadgen` at line 1 column 20",
+            ),
+        ] {
+            assert_eq!(unreadable(text), said);
+        }
+    }
+}

@@ -1,0 +1,756 @@
+//! Summaries as runs would have them, each computed from requests that are made up: every number in them fits the others.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use loadgen::schedule::Nanos;
+use loadgen::stats::Spans;
+use loadgen::summary::*;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+const SECOND: u64 = 1_000_000_000;
+const MILLI: u64 = 1_000_000;
+const MICRO: f64 = 1_000.0;
+
+/// All of them, by name.
+pub fn examples() -> Vec<(&'static str, Summary)> {
+    vec![
+        ("demo", demo()),
+        ("per-node", per_node()),
+        ("failing", failing()),
+        ("second", second()),
+        ("empty", empty()),
+        ("huge", huge()),
+    ]
+}
+
+/// The default traffic for a minute, on a limiter that keeps its limit.
+pub fn demo() -> Summary {
+    let mut made = Made::new(bursts(), nodes(3), 7);
+    made.run(&mut |request, key| {
+        let admits = key.sliding_log(request, 100, 60 * SECOND);
+        Fate::answered(request, admits, 450.0)
+    });
+    let mut summary =
+        made.summary("10/s with bursts of 50/s for 5s every 30s, for 60s: 1000 requests");
+    summary.audit = Some(Audit {
+        verdict: AuditVerdict::Kept,
+        statement: "What was seen is what a sliding window or a fixed window of 100 in 60s does; it is not a token bucket."
+            .to_owned(),
+        limit: 100,
+        window_ns: 60 * SECOND,
+        peak: Some(Peak {
+            key: "loadgen-3f9c01ab".to_owned(),
+            at_least: 100,
+            at_most: 100,
+        }),
+        keys: 7,
+        share: 1.0,
+        keys_over: 0,
+        promises: vec![
+            promise("sliding-window", Standing::Kept, "kept: 7 keys were asked for more than it lets pass"),
+            promise("fixed-window", Standing::Kept, "kept, by windows that admissions open: 7 keys were asked for more"),
+            promise("token-bucket", Standing::Broken, "ruled out: 31 of 240 blocked requests should have passed"),
+        ],
+        probe: None,
+        findings: Vec::new(),
+        by_node: None,
+        signs: Vec::new(),
+        remarks: vec!["Retry-After is in whole seconds, and so up to a second too long".to_owned()],
+    });
+    summary.thresholds = vec![
+        threshold("latency.p99 < 50ms", Met::Met, "4.31 ms"),
+        threshold("failed.rate < 0.1%", Met::Met, "0 %"),
+        threshold("audit = kept", Met::Met, "kept"),
+    ];
+    summary
+}
+
+/// Three nodes that do not know of each other.
+pub fn per_node() -> Summary {
+    let mut made = Made::new(bursts(), nodes(3), 1);
+    made.run(&mut |request, key| {
+        let admits = key.sliding_log_of(request.target, request, 100, 60 * SECOND);
+        Fate::answered(request, admits, 300.0)
+    });
+    let mut summary =
+        made.summary("10/s with bursts of 50/s for 5s every 30s, for 60s: 1000 requests");
+    let key = "loadgen-77aa01c3";
+    summary.audit = Some(Audit {
+        verdict: AuditVerdict::Broken,
+        statement: "More was admitted than a sliding window of 100 in 60s lets pass.".to_owned(),
+        limit: 100,
+        window_ns: 60 * SECOND,
+        peak: Some(Peak {
+            key: key.to_owned(),
+            at_least: 300,
+            at_most: 301,
+        }),
+        keys: 1,
+        share: 1.0,
+        keys_over: 1,
+        promises: vec![promise(
+            "sliding-window",
+            Standing::Broken,
+            "broken: 101 admitted within 9.98 s, where 100 are promised, after 101 requests",
+        )],
+        probe: Some("Retry-After right, remaining right; 12 requests beside the load".to_owned()),
+        findings: vec![
+            Finding {
+                statement: format!(
+                    "{key} was admitted 300 times within 32.1 s (3.00 times the limit), from 0.000s to 32.110s"
+                ),
+                evidence: vec!["requests 0, 1, 2, … 331".to_owned()],
+                sequences: (0..300).collect(),
+                of_the_probe: false,
+            },
+            Finding {
+                statement: "says that 99 remain where at most 98 can".to_owned(),
+                evidence: vec![
+                    "by http://127.0.0.1:8002, of probe-1, the probe's request 4".to_owned(),
+                ],
+                sequences: vec![4],
+                of_the_probe: true,
+            },
+        ],
+        by_node: Some(ByNode {
+            keys: vec![KeyAdmitted {
+                key: key.to_owned(),
+                admitted: vec![100, 100, 100],
+            }],
+        }),
+        signs: vec!["each node seems to count alone".to_owned()],
+        remarks: Vec::new(),
+    });
+    summary.exit_code = 4;
+    summary
+}
+
+/// A dead node, a slow one, and a generator that could not keep up.
+pub fn failing() -> Summary {
+    let stretches = vec![
+        stretch("steady 200/s", Mode::Steady, 0, 20, 200.0),
+        stretch("pause", Mode::Pause, 20, 25, 0.0),
+        stretch("ramp 50/s to 400/s", Mode::Ramp, 25, 40, 225.0),
+        stretch("burst 400/s", Mode::Burst, 40, 50, 400.0),
+    ];
+    let mut made = Made::new(stretches, nodes(3), 20);
+    made.run(&mut |request, key| {
+        let admits = key.sliding_log(request, 100, 60 * SECOND);
+        let seconds = request.due / SECOND;
+        let mut fate = Fate::answered(request, admits, 900.0);
+        if seconds >= 42 {
+            fate.lag += (seconds - 41) * 9 * MILLI;
+            fate.dropped = request.sequence % 5 == 0;
+        }
+        if request.target == 1 {
+            fate.outcome = Outcome::Failed("refused");
+            fate.service = (80.0 * MICRO) as u64;
+        } else if request.target == 2 && seconds > 30 && request.random < 0.25 {
+            fate.outcome = Outcome::Failed("timeout");
+            fate.service = 2 * SECOND;
+        } else if request.random > 0.995 {
+            fate.outcome = Outcome::Failed("status 503");
+        }
+        fate
+    });
+    let mut summary =
+        made.summary("200/s for 20s, pause 5s, ramp 50/s to 400/s over 15s, burst 400/s for 10s");
+    summary.run.aborted_by = None;
+    summary.schedule.kept = false;
+    summary.schedule.statement = format!(
+        "schedule not kept: {} of {} dropped, {} over 10ms late; a longer --queue, more --workers, or a lower rate, may keep it",
+        summary.schedule.dropped, summary.schedule.scheduled, summary.schedule.late
+    );
+    summary.audit = Some(Audit {
+        verdict: AuditVerdict::Inconclusive,
+        statement: "Nothing shows that the limit of 100 in 60s was broken, but the generator did not keep its own schedule."
+            .to_owned(),
+        limit: 100,
+        window_ns: 60 * SECOND,
+        peak: None,
+        keys: 20,
+        share: 0.5,
+        keys_over: 0,
+        promises: vec![promise(
+            "sliding-window",
+            Standing::NotTested,
+            "not tested: no key was asked for often enough",
+        )],
+        probe: None,
+        findings: Vec::new(),
+        by_node: None,
+        signs: Vec::new(),
+        remarks: Vec::new(),
+    });
+    summary.thresholds = vec![
+        threshold("latency.p99 < 50ms", Met::Missed, "2.01 s"),
+        threshold("failed.rate < 0.1%", Met::Missed, "41.2 %"),
+        threshold("target[1].latency.p50 < 5ms", Met::Met, "1.02 ms"),
+        threshold("sent.rate > 99% of scheduled", Met::Unsupported, "93.1 %"),
+        threshold("tls.p99 < 5ms", Met::NothingSeen, "-"),
+    ];
+    summary.exit_code = 4;
+    summary.resources.missed_lines = 3;
+    summary.resources.unwritten_requests = Some(120);
+    summary
+}
+
+/// The shortest that has anything in it.
+pub fn second() -> Summary {
+    let stretches = vec![stretch("steady 10/s", Mode::Steady, 0, 1, 10.0)];
+    let mut made = Made::new(stretches, nodes(1), 7);
+    made.run(&mut |request, _| Fate::answered(request, true, 450.0));
+    let mut summary = made.summary("10/s, for 1s: 10 requests");
+    summary.run.interrupted = true;
+    summary
+}
+
+/// Stopped before anything came due.
+pub fn empty() -> Summary {
+    Made::new(Vec::new(), nodes(3), 7).summary("0.001/s, until stopped")
+}
+
+/// Twenty hours, a thousand targets, and names as nobody should choose them.
+pub fn huge() -> Summary {
+    let hour = |hour: u64| hour * 3_600;
+    let stretches = (0..20)
+        .flat_map(|number| {
+            [
+                stretch(
+                    "steady 4/s",
+                    Mode::Steady,
+                    hour(number),
+                    hour(number) + 3_000,
+                    4.0,
+                ),
+                stretch(
+                    "burst 20/s",
+                    Mode::Burst,
+                    hour(number) + 3_000,
+                    hour(number + 1),
+                    20.0,
+                ),
+            ]
+        })
+        .collect();
+    let targets = (0..1_000)
+        .map(|number| match number {
+            0 => "http://مثال.test:8000/\u{202e}txet".to_owned(),
+            1 => "http://h/\"><script>alert('x')</script>|`code`&amp;".to_owned(),
+            n => format!(
+                "http://node-{n}.{}.example:8000/{}",
+                "long".repeat(15),
+                "path/".repeat(30)
+            ),
+        })
+        .collect();
+    let mut made = Made::new(stretches, targets, 500);
+    made.run(&mut |request, key| {
+        let admits = key.sliding_log(request, 20, 60 * SECOND);
+        let mut fate = Fate::answered(request, admits, 5_000.0);
+        if request.target.is_multiple_of(97) {
+            fate.outcome = Outcome::Failed("reset");
+        }
+        fate
+    });
+    let mut summary = made.summary("4/s for 50m, then 20/s for 10m, 20 times");
+    let key = |number: usize| match number % 3 {
+        0 => format!("<script>alert({number})</script>"),
+        1 => format!("مفتاح \"{number}\" ' & |"),
+        _ => format!("key-{number}\u{0}\u{202e}\n`x`"),
+    };
+    summary.audit = Some(Audit {
+        verdict: AuditVerdict::Broken,
+        statement: format!(
+            "{} was admitted too often. {}",
+            key(0),
+            "And so on. ".repeat(500)
+        ),
+        limit: 20,
+        window_ns: 60 * SECOND,
+        peak: Some(Peak {
+            key: key(1),
+            at_least: 60,
+            at_most: 75,
+        }),
+        keys: 500,
+        share: 0.25,
+        keys_over: 300,
+        promises: vec![promise("sliding-window", Standing::Broken, &key(0))],
+        probe: None,
+        findings: (0..300)
+            .map(|number| Finding {
+                statement: format!("{} was admitted 60 times within 59.0 s", key(number)),
+                evidence: vec![key(number + 1); 200],
+                sequences: (0..1_000).collect(),
+                of_the_probe: false,
+            })
+            .collect(),
+        by_node: Some(ByNode {
+            keys: (0..100)
+                .map(|number| KeyAdmitted {
+                    key: key(number),
+                    admitted: (0..1_000).map(|node| node % 7).collect(),
+                })
+                .collect(),
+        }),
+        signs: vec![key(0); 100],
+        remarks: vec![key(1); 100],
+    });
+    let text = "target[0].latency.p99 < 1ms and so on, as long as anybody may type it ".repeat(10);
+    summary.thresholds = vec![threshold(&text, Met::Missed, "12.3 ms"); 1_000];
+    summary.exit_code = 4;
+    let all = summary.configuration.targets.join(",");
+    summary.configuration.command = format!("loadgen --targets '{all}' --header 'X: <b>'");
+    summary.configuration.settings = (0..100)
+        .map(|number| Setting {
+            option: format!("option-{number}"),
+            values: match number {
+                0 => summary.configuration.targets.clone(),
+                1 => vec![all.clone()],
+                _ => vec![key(number)],
+            },
+            source: Source::Flag,
+        })
+        .collect();
+    summary
+}
+
+fn nodes(count: u16) -> Vec<String> {
+    (0..count)
+        .map(|number| format!("http://127.0.0.1:{}", 8001 + number))
+        .collect()
+}
+
+fn promise(name: &str, standing: Standing, statement: &str) -> StandingPromise {
+    StandingPromise {
+        promise: name.to_owned(),
+        standing,
+        statement: statement.to_owned(),
+    }
+}
+
+fn threshold(text: &str, met: Met, measured: &str) -> Threshold {
+    Threshold {
+        text: text.to_owned(),
+        met,
+        measured: measured.to_owned(),
+    }
+}
+
+/// What is asked for from one second to another.
+#[derive(Clone)]
+struct Part {
+    name: String,
+    mode: Mode,
+    from: u64,
+    to: u64,
+    rate: f64,
+}
+
+fn stretch(name: &str, mode: Mode, from: u64, to: u64, rate: f64) -> Part {
+    let name = name.to_owned();
+    Part {
+        name,
+        mode,
+        from,
+        to,
+        rate,
+    }
+}
+
+fn bursts() -> Vec<Part> {
+    let steady = |from, to| stretch("steady 10/s", Mode::Steady, from, to, 10.0);
+    let burst = |from, to| stretch("burst 50/s", Mode::Burst, from, to, 50.0);
+    vec![steady(0, 25), burst(25, 30), steady(30, 55), burst(55, 60)]
+}
+
+struct Request {
+    sequence: u64,
+    due: u64,
+    target: usize,
+    /// From 0 to 1.
+    random: f64,
+    /// Likewise, for its service time and its send lag.
+    spread: f64,
+    jitter: f64,
+}
+
+enum Outcome {
+    Allowed,
+    Blocked,
+    Failed(&'static str),
+}
+
+struct Fate {
+    outcome: Outcome,
+    lag: u64,
+    service: u64,
+    dropped: bool,
+}
+
+impl Fate {
+    /// After about so many microseconds, with the long tail that servers have.
+    fn answered(request: &Request, admits: bool, micros: f64) -> Fate {
+        let tail = (1.0 / (1.0 - request.spread * 0.999)).powf(0.45);
+        let lag = 6.0 + 20.0 * (1.0 / (1.0 - request.jitter * 0.999)).powf(0.4);
+        Fate {
+            outcome: if admits {
+                Outcome::Allowed
+            } else {
+                Outcome::Blocked
+            },
+            lag: (lag * MICRO) as u64,
+            service: (micros * MICRO * tail) as u64,
+            dropped: false,
+        }
+    }
+}
+
+/// What was admitted of a key, by the node that counts it.
+#[derive(Default)]
+struct Key(HashMap<usize, VecDeque<u64>>);
+
+impl Key {
+    fn sliding_log(&mut self, request: &Request, limit: usize, window: u64) -> bool {
+        self.sliding_log_of(0, request, limit, window)
+    }
+
+    fn sliding_log_of(
+        &mut self,
+        node: usize,
+        request: &Request,
+        limit: usize,
+        window: u64,
+    ) -> bool {
+        let admitted = self.0.entry(node).or_default();
+        while admitted
+            .front()
+            .is_some_and(|at| at + window <= request.due)
+        {
+            admitted.pop_front();
+        }
+        let admits = admitted.len() < limit;
+        if admits {
+            admitted.push_back(request.due);
+        }
+        admits
+    }
+}
+
+#[derive(Default)]
+struct Collected {
+    counts: Counts,
+    latency: Spans,
+    service_time: Spans,
+    send_lag: Spans,
+    failures: BTreeMap<String, u64>,
+}
+
+#[derive(Default)]
+struct CollectedSlot {
+    slot: Slot,
+    latency: Spans,
+    send_lag: Spans,
+}
+
+struct Made {
+    parts: Vec<Part>,
+    names: Vec<String>,
+    keys: Vec<Key>,
+    all: Collected,
+    targets: Vec<Collected>,
+    phases: BTreeMap<String, Collected>,
+    slot_ns: u64,
+    slots: Vec<CollectedSlot>,
+    bands: Vec<u64>,
+    late: u64,
+}
+
+impl Made {
+    fn new(parts: Vec<Part>, names: Vec<String>, keys: usize) -> Made {
+        let seconds = parts.last().map_or(0, |part| part.to);
+        let each = seconds.div_ceil(600).max(1);
+        Made {
+            keys: (0..keys).map(|_| Key::default()).collect(),
+            targets: names.iter().map(|_| Collected::default()).collect(),
+            slots: (0..seconds.div_ceil(each))
+                .map(|_| CollectedSlot::default())
+                .collect(),
+            slot_ns: each * SECOND,
+            // Ten for each power of ten, from 10 µs on.
+            bands: (0..70)
+                .map(|band| (10_000.0 * 10f64.powf(f64::from(band) / 10.0)) as u64)
+                .collect(),
+            parts,
+            names,
+            all: Collected::default(),
+            phases: BTreeMap::new(),
+            late: 0,
+        }
+    }
+
+    fn run(&mut self, answer: &mut dyn FnMut(&Request, &mut Key) -> Fate) {
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut random = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64 / (1u64 << 53) as f64
+        };
+        let mut sequence = 0;
+        for part in self.parts.clone() {
+            let count = ((part.to - part.from) as f64 * part.rate) as u64;
+            for number in 0..count {
+                let request = Request {
+                    sequence,
+                    due: part.from * SECOND + (number as f64 / part.rate * SECOND as f64) as u64,
+                    target: sequence as usize % self.names.len(),
+                    random: random(),
+                    spread: random(),
+                    jitter: random(),
+                };
+                let key = (random() * self.keys.len() as f64) as usize;
+                let fate = answer(&request, &mut self.keys[key]);
+                self.add(&part.name, &request, &fate);
+                sequence += 1;
+            }
+        }
+    }
+
+    fn slot(&mut self, at: u64) -> &mut CollectedSlot {
+        let place = (at / self.slot_ns) as usize;
+        while self.slots.len() <= place {
+            self.slots.push(CollectedSlot::default());
+        }
+        let targets = self.names.len();
+        let slot = &mut self.slots[place];
+        slot.slot.targets.resize(targets, TargetSlot::default());
+        slot
+    }
+
+    fn add(&mut self, phase: &str, request: &Request, fate: &Fate) {
+        let phases = &mut self.phases;
+        let everywhere = [
+            &mut self.all,
+            &mut self.targets[request.target],
+            phases.entry(phase.to_owned()).or_default(),
+        ];
+        for of in everywhere {
+            of.add(fate);
+        }
+        let slot = &mut self.slot(request.due).slot;
+        slot.scheduled += 1;
+        if fate.dropped {
+            slot.dropped += 1;
+            return;
+        }
+        if fate.lag > 10 * MILLI {
+            self.late += 1;
+        }
+        let slot = self.slot(request.due + fate.lag);
+        slot.slot.sent += 1;
+        slot.slot.targets[request.target].sent += 1;
+        slot.send_lag.record(Nanos(fate.lag));
+        let latency = fate.lag + fate.service;
+        let band = self
+            .bands
+            .partition_point(|bound| *bound < latency)
+            .min(self.bands.len() - 1);
+        let slot = self.slot(request.due + latency);
+        slot.latency.record(Nanos(latency));
+        let heat = &mut slot.slot.heat;
+        heat.resize(heat.len().max(band + 1), 0);
+        heat[band] += 1;
+        let of_target = &mut slot.slot.targets[request.target];
+        let (all, one) = match fate.outcome {
+            Outcome::Allowed => (&mut slot.slot.allowed, &mut of_target.allowed),
+            Outcome::Blocked => (&mut slot.slot.blocked, &mut of_target.blocked),
+            Outcome::Failed(_) => (&mut slot.slot.failed, &mut of_target.failed),
+        };
+        *all += 1;
+        *one += 1;
+    }
+
+    fn summary(self, traffic: &str) -> Summary {
+        let seconds = self.parts.last().map_or(0, |part| part.to);
+        let names: Vec<_> = {
+            let mut names: Vec<&Part> = Vec::new();
+            for part in &self.parts {
+                if names.iter().all(|known| known.name != part.name) {
+                    names.push(part);
+                }
+            }
+            names
+        };
+        let nothing = Collected::default();
+        let phases = names.iter().map(|part| {
+            let same = self.parts.iter().filter(|other| other.name == part.name);
+            let of = self.phases.get(&part.name).unwrap_or(&nothing);
+            Phase {
+                name: part.name.clone(),
+                mode: part.mode,
+                times: same.clone().count() as u64,
+                length_ns: same.map(|part| (part.to - part.from) * SECOND).sum(),
+                requests: of.counts,
+                latency: Distribution::new(&of.latency),
+                service_time: Distribution::new(&of.service_time),
+            }
+        });
+        let stretches = self.parts.iter().map(|part| Stretch {
+            phase: names
+                .iter()
+                .position(|known| known.name == part.name)
+                .unwrap_or(0),
+            mode: part.mode,
+            from_ns: part.from * SECOND,
+            to_ns: part.to * SECOND,
+        });
+        let asked = |number: usize| {
+            let middle = (number as u64 * self.slot_ns + self.slot_ns / 2) / SECOND;
+            let part = self
+                .parts
+                .iter()
+                .find(|part| part.from <= middle && middle < part.to);
+            part.map_or(0.0, |part| part.rate)
+        };
+        let slots = self.slots.iter().enumerate().map(|(number, collected)| {
+            let at = |share| collected.latency.quantile(share).0;
+            Slot {
+                asked: asked(number),
+                done: collected.latency.count(),
+                p50_ns: at(0.5),
+                p90_ns: at(0.9),
+                p99_ns: at(0.99),
+                p99_9_ns: at(0.999),
+                max_ns: at(1.0),
+                send_lag_p99_ns: collected.send_lag.quantile(0.99).0,
+                send_lag_max_ns: collected.send_lag.max().0,
+                ..collected.slot.clone()
+            }
+        });
+        let targets = self
+            .names
+            .iter()
+            .zip(&self.targets)
+            .map(|(name, of)| Target {
+                name: name.clone(),
+                requests: of.counts,
+                latency: Distribution::new(&of.latency),
+                failures: of.failures.clone(),
+            });
+        let counts = self.all.counts;
+        Summary {
+            schema_version: SCHEMA_VERSION,
+            loadgen: Build {
+                version: "0.1.0".to_owned(),
+                os: "linux".to_owned(),
+                arch: "x86_64".to_owned(),
+            },
+            run: Run {
+                started: "2026-03-01T09:30:00.000Z".to_owned(),
+                ended: format!(
+                    "2026-03-01T09:{:02}:{:02}.013Z",
+                    30 + seconds / 60 % 29,
+                    seconds % 60
+                ),
+                paced_ns: seconds * SECOND,
+                drained_ns: 13 * MILLI,
+                interrupted: false,
+                aborted_by: None,
+            },
+            configuration: configuration(&self.names, traffic),
+            exit_code: 0,
+            schedule: Schedule {
+                kept: true,
+                statement: match counts.scheduled {
+                    0 => "schedule kept: nothing came due".to_owned(),
+                    _ => "schedule kept: every request on time (within 10ms), none dropped"
+                        .to_owned(),
+                },
+                scheduled: counts.scheduled,
+                dropped: counts.dropped,
+                late: self.late,
+                tolerance_ns: 10 * MILLI,
+            },
+            requests: counts,
+            latency: Distribution::with_spectrum(&self.all.latency),
+            service_time: Distribution::with_spectrum(&self.all.service_time),
+            send_lag: Distribution::with_spectrum(&self.all.send_lag),
+            connect: None,
+            tls: None,
+            lookup: None,
+            failures: self.all.failures.clone(),
+            targets: targets.collect(),
+            phases: phases.collect(),
+            timeline: Timeline {
+                slot_ns: self.slot_ns,
+                slots: slots.collect(),
+                bands_ns: self.bands.clone(),
+                stretches: stretches.collect(),
+            },
+            audit: None,
+            thresholds: Vec::new(),
+            resources: Resources {
+                user_ns: Some(410 * MILLI),
+                system_ns: Some(290 * MILLI),
+                peak_memory: Some(23 << 20),
+                missed_lines: 0,
+                unwritten_requests: None,
+            },
+        }
+    }
+}
+
+impl Collected {
+    fn add(&mut self, fate: &Fate) {
+        let counts = &mut self.counts;
+        counts.scheduled += 1;
+        if fate.dropped {
+            counts.dropped += 1;
+            return;
+        }
+        counts.sent += 1;
+        match fate.outcome {
+            Outcome::Allowed => counts.allowed += 1,
+            Outcome::Blocked => counts.blocked += 1,
+            Outcome::Failed(kind) => {
+                counts.failed += 1;
+                *self.failures.entry(kind.to_owned()).or_default() += 1;
+            }
+        }
+        self.latency.record(Nanos(fate.lag + fate.service));
+        self.service_time.record(Nanos(fate.service));
+        self.send_lag.record(Nanos(fate.lag));
+    }
+}
+
+fn configuration(targets: &[String], traffic: &str) -> Configuration {
+    let given = |option: &str, value: &str, source| Setting {
+        option: option.to_owned(),
+        values: match value {
+            "" => Vec::new(),
+            value => vec![value.to_owned()],
+        },
+        source,
+    };
+    Configuration {
+        command: "loadgen --demo --duration 60 --seed 8123440112 \\\n  --threshold 'latency.p99 < 50ms' --audit"
+            .to_owned(),
+        seed: 8_123_440_112,
+        targets: targets.to_vec(),
+        traffic: traffic.to_owned(),
+        requests: "POST /check, limit 100 in 60000 ms".to_owned(),
+        keys: "7".to_owned(),
+        settings: vec![
+            given("demo", "true", Source::Flag),
+            given("rps", "10", Source::Default),
+            given("duration", "60", Source::Flag),
+            given("burst-enabled", "true", Source::Default),
+            given("burst-multiplier", "5", Source::Default),
+            given("workers", "100", Source::Default),
+            given("timeout", "10", Source::Variable),
+            given("header", "", Source::Default),
+            given("threshold", "latency.p99 < 50ms", Source::Flag),
+        ],
+    }
+}
