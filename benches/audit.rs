@@ -2,9 +2,8 @@
 //! the order of their dones and count them by key: `cargo bench --bench audit`.
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, measurement::WallTime};
-use loadgen::audit::{Audit, Fate, Key, Observation, Past, Promise, Terms};
-use loadgen::keys::KeyId;
-use loadgen::schedule::Nanos;
+use loadgen::base::{KeyId, Nanos};
+use loadgen::core::audit::{Audit, Fate, Key, Observation, Past, Promise, Terms};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::cmp::Reverse;

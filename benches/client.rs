@@ -25,11 +25,13 @@ mod linux {
     use crate::baselines::{BareSocket, check_by_stock, stock_agent};
     use crate::server::{Server, Stamps};
     use criterion::{BenchmarkGroup, Criterion, criterion_group, measurement::WallTime};
-    use loadgen::client::{Answers, Client, Outcome, Outgoing, Resolver, Scratch, Target, Trust};
-    use loadgen::keys::{KeyId, Keys};
-    use loadgen::presets;
-    use loadgen::request::{Constants, Form};
-    use loadgen::stop::Stop;
+    use loadgen::base::{KeyId, Outcome, Target};
+    use loadgen::client::{Client, Resolver, Scratch, Trust};
+    use loadgen::core::answers::Answers;
+    use loadgen::core::keys::Keys;
+    use loadgen::core::presets;
+    use loadgen::core::request::{Constants, Form, Outgoing};
+    use loadgen::system::Stop;
     use std::sync::Arc;
     use std::thread;
     use std::time::{Duration, Instant};

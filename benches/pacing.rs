@@ -12,13 +12,12 @@ mod server;
 
 use criterion::{Criterion, criterion_group};
 use crossbeam_channel::bounded;
-use loadgen::clock::Moment;
-use loadgen::engine::Token;
-use loadgen::engine::queue::{Seat, queue};
-use loadgen::keys::{Dealer, Distribution, KeyId, Keys};
-use loadgen::schedule::{
-    Arrivals, Bursts, Nanos, Piece, Poisson, Profile, Ramp, Rate, Schedule, Sequence, Sine, Steady,
+use loadgen::base::{KeyId, Moment, Nanos, Token};
+use loadgen::core::keys::{Dealer, Distribution, Keys};
+use loadgen::core::schedule::{
+    Arrivals, Bursts, Piece, Poisson, Profile, Ramp, Rate, Schedule, Sequence, Sine, Steady,
 };
+use loadgen::engine::queue::{Seat, queue};
 use std::hint::black_box;
 use std::sync::mpsc;
 use std::thread;

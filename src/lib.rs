@@ -13,29 +13,11 @@
 //! says so. [`limiter`] is the reference limiter that `--demo` starts; [`server`] is what its nodes and the run's metrics
 //! are served by. [`terminal`] is what the live view is drawn on.
 
-pub mod audit;
+pub mod base;
 pub mod cli;
 pub mod client;
-pub mod clock;
-pub mod descriptors;
+pub mod core;
 pub mod engine;
-pub mod exit;
-pub mod keys;
-pub mod leftovers;
 pub mod limiter;
-pub mod plan;
-pub mod presets;
-mod processor;
 pub mod report;
-pub mod request;
-pub mod round_robin;
-pub mod schedule;
-pub mod server;
-pub mod signals;
-mod socket;
-pub mod stats;
-pub mod stop;
-pub mod summary;
-#[cfg(unix)]
-pub mod terminal;
-pub mod threshold;
+pub mod system;

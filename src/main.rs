@@ -2,10 +2,11 @@ mod run;
 
 use anyhow::Context;
 use loadgen::cli::{self, Asked, Refusal};
+use loadgen::core::plan::Plan;
+use loadgen::core::{exit_code, presets};
 use loadgen::engine::RunError;
-use loadgen::plan::Plan;
 use loadgen::report::{PATIENCE, ResultFile, html, timetable};
-use loadgen::{exit, leftovers, presets};
+use loadgen::system::temporary_files;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -15,7 +16,7 @@ struct CleanUp;
 
 impl Drop for CleanUp {
     fn drop(&mut self) {
-        leftovers::remove_all();
+        temporary_files::remove_all();
     }
 }
 
@@ -33,8 +34,8 @@ fn main() -> ExitCode {
     warn(format!("{error:#}"));
     let no_target = |error| matches!(error, &RunError::NoTargetResolves(_));
     match error.is::<Refusal>() || error.downcast_ref().is_some_and(no_target) {
-        true => ExitCode::from(exit::REFUSED),
-        false => ExitCode::from(exit::BROKE),
+        true => ExitCode::from(exit_code::REFUSED),
+        false => ExitCode::from(exit_code::BROKE),
     }
 }
 

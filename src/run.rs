@@ -2,19 +2,21 @@
 
 use crate::warn;
 use anyhow::Context;
+use loadgen::base::Target;
 use loadgen::cli::{Arguments, Options, Refusal};
-use loadgen::client::Target;
-use loadgen::descriptors::raise_descriptor_limit;
+use loadgen::core::plan::{Cluster, Plan};
+use loadgen::core::stats::{Results, Timeline};
+use loadgen::core::summary::{Audit, Circumstances, Configuration, Resources, Summary};
+use loadgen::core::{exit_code, threshold};
+use loadgen::engine;
 use loadgen::limiter::Demo;
-use loadgen::plan::{Cluster, Plan};
 #[cfg(unix)]
 use loadgen::report::live::{self, Live};
 use loadgen::report::{self, Console, Exporter, Files, PATIENCE, Scrapes, Streams};
-use loadgen::stats::{Results, Timeline};
-use loadgen::summary::{Audit, Circumstances, Configuration, Resources, Summary};
+use loadgen::system::limits::raise_descriptor_limit;
 #[cfg(unix)]
-use loadgen::terminal;
-use loadgen::{engine, exit, signals, stop::Stop, threshold};
+use loadgen::system::terminal;
+use loadgen::system::{Stop, signals};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -108,7 +110,7 @@ pub fn run(arguments: &Arguments<Options>) -> anyhow::Result<ExitCode> {
 /// What was asked about the limiter comes first.
 fn or_broke(code: u8, complete: bool) -> u8 {
     match code {
-        exit::FINE if !complete => exit::BROKE,
+        exit_code::FINE if !complete => exit_code::BROKE,
         code => code,
     }
 }
@@ -141,7 +143,7 @@ fn summarize(
         configuration: Configuration::of(arguments, plan, targets),
         timeline,
         audit: Audit::of(plan, results, targets),
-        exit_code: exit::code(plan, results, &thresholds),
+        exit_code: exit_code::code(plan, results, &thresholds),
         thresholds,
         resources: Resources::so_far(),
     };

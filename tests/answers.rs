@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use loadgen::presets;
+use loadgen::core::presets;
 use support::at_once;
 use support::carrier::Carrier;
 use support::report::Report;

@@ -4,7 +4,7 @@ mod support;
 
 use std::fs::File;
 
-use loadgen::presets;
+use loadgen::core::presets;
 use support::carrier::Carrier;
 use support::run::{Finished, Launch, loadgen};
 use support::server::{Reply, Server};

@@ -1,10 +1,10 @@
 //! A limiter node as its clients meet it: bytes on a real socket.
 
+use loadgen::core::presets::{self, Preset};
 use loadgen::limiter::{
     AlgorithmKind, Demo, DemoLimiter, FailMode, Limit, ManualClock, Micros, Node, Policy, Store,
     Timestamp, Window, answerable_presets,
 };
-use loadgen::presets::{self, Preset};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};

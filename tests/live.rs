@@ -13,12 +13,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use loadgen::base::{Mode, Nanos};
+use loadgen::core::stats::{Buckets, Percentiles, Snapshot, State};
 use loadgen::report::live::{Live, Run};
 use loadgen::report::{Console, Scrapes};
-use loadgen::schedule::{Mode, Nanos};
-use loadgen::stats::{Buckets, Percentiles, Snapshot, State};
-use loadgen::stop::Stop;
-use loadgen::terminal;
+use loadgen::system::{Stop, terminal};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, Termios, tcgetattr};

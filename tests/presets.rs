@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use loadgen::presets::{self, Preset};
+use loadgen::core::presets::{self, Preset};
 use serde_json::{Value, json};
 use support::at_once;
 use support::carrier::Carrier;

@@ -4,8 +4,8 @@
 mod summaries;
 
 use assert_cmd::Command;
+use loadgen::core::summary::Summary;
 use loadgen::report::{html, markdown};
-use loadgen::summary::Summary;
 use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;

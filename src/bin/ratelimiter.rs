@@ -3,11 +3,11 @@
 use anyhow::Context;
 use clap::Parser;
 use loadgen::cli::{Arguments, Refusal, values};
-use loadgen::descriptors::raise_descriptor_limit;
 use loadgen::limiter::{
     AlgorithmKind, FailMode, Limit, Node, Policy, StoreKind, Window, check_health,
 };
-use loadgen::{signals, stop::Stop};
+use loadgen::system::limits::raise_descriptor_limit;
+use loadgen::system::{Stop, signals};
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! What the answers mean.
 
-use crate::client::Rules;
+use crate::core::answers::Rules;
 use clap::Args;
 
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! Whether the limit is to be audited, and how.
 
 use super::values::boolean;
-use crate::audit::Promise;
+use crate::core::audit::Promise;
 use clap::Args;
 
 #[derive(Debug, Args)]

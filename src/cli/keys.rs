@@ -1,7 +1,7 @@
 //! Whom the requests are for.
 
 use super::values::{file, whole};
-use crate::keys::{DEFAULT_PREFIX, Distribution, MAX_KEYS};
+use crate::core::keys::{DEFAULT_PREFIX, Distribution, MAX_KEYS};
 use clap::Args;
 use std::path::PathBuf;
 

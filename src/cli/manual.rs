@@ -1,10 +1,9 @@
 //! What shells and `man` are told of the command, from its definitions.
 
 use super::Cli;
-use crate::audit::Promise;
-use crate::exit;
+use crate::core::audit::Promise;
+use crate::core::{exit_code, presets};
 use crate::limiter::DemoLimiter;
-use crate::presets;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, Command, CommandFactory};
 use clap_complete::Shell;
@@ -91,7 +90,7 @@ fn subcommands(command: &Command) -> String {
 fn exit_status() -> String {
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);
-    for (code, meaning) in exit::MEANINGS {
+    for (code, meaning) in exit_code::MEANINGS {
         tagged(&mut roff, vec![bold(code)], meaning);
     }
     roff.render()

@@ -1,7 +1,7 @@
 //! Flags and environment variables: what they are called, what they mean, what they may be.
 //!
 //! One file a group of options, with the parsers of its values. What a value may be beside the others is
-//! [`plan`](crate::plan)'s.
+//! [`plan`](crate::core::plan)'s.
 
 mod answers;
 mod arguments;
@@ -33,7 +33,7 @@ pub use results::Results;
 pub use thresholds::{ThresholdLines, Thresholds};
 pub use traffic::{Arrivals, Traffic};
 
-use crate::presets::Preset;
+use crate::core::presets::Preset;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::ffi::OsString;

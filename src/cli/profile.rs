@@ -12,7 +12,8 @@
 //! ```
 
 use super::values::{MAX_DURATION, MAX_RPS, MIN_RPS, some_time, whole};
-use crate::schedule::{Count, Nanos, Piece, Ramp, Rate, Sequence, Sine, Steady};
+use crate::base::Nanos;
+use crate::core::schedule::{Count, Piece, Ramp, Rate, Sequence, Sine, Steady};
 use std::fmt;
 use std::ops::Range;
 
@@ -445,7 +446,7 @@ fn decimal(text: &str, seconds: u128) -> Option<Rate> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::{Curve, Profile};
+    use crate::core::schedule::{Curve, Profile};
     use proptest::prelude::*;
 
     const SECOND: u64 = 1_000_000_000;

@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use super::values::file;
-use crate::summary::Summary;
+use crate::core::summary::Summary;
 use clap::Args;
 use std::collections::HashSet;
 use std::fs;

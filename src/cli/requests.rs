@@ -1,9 +1,9 @@
 //! What each request asks.
 
 use super::values::{file, whole};
-use crate::presets::{self, Preset};
-use crate::request::Template;
-use crate::request::parts::{self, HeaderLine};
+use crate::core::presets::{self, Preset};
+use crate::core::request::Template;
+use crate::core::request::parts::{self, HeaderLine};
 use clap::Args;
 use std::path::PathBuf;
 use ureq::http::Method;

@@ -1,7 +1,7 @@
 //! What is asked of the run's numbers.
 
 use super::values::boolean;
-use crate::threshold::Threshold;
+use crate::core::threshold::Threshold;
 use clap::Args;
 
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use super::profile::profile;
 use super::values::{MAX_RPS, MIN_RPS, boolean, duration, some_time};
-use crate::schedule::{Rate, Sequence};
+use crate::core::schedule::{Rate, Sequence};
 use clap::Args;
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
 //! Connections for load: kept ones where there are any, new ones where there are not.
 
-use super::exchange::{self, Connecting, Stage};
-use super::outcome::exhausted;
+use super::exchange::{self, Stage};
+use super::failure::exhausted;
 use super::pool::{Kept, Pool};
 use super::resolver::Resolver;
 use super::transport::Socket;
-use crate::clock::Moment;
+use crate::base::{Connecting, Moment};
 use parking_lot::Mutex;
 use socket2::{Domain, SockRef, Type};
 use std::io;

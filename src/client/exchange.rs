@@ -2,8 +2,7 @@
 //! know of each other. ureq hands its parts the request's URI and nothing of the caller's, so it
 //! travels beside ureq, in the thread.
 
-use crate::clock::Moment;
-use crate::schedule::Nanos;
+use crate::base::{Connecting, Moment};
 use std::cell::Cell;
 
 /// How far a request has come.
@@ -15,21 +14,6 @@ pub(super) enum Stage {
     Handshake,
     /// Sending the request and receiving the response.
     Http,
-}
-
-/// How long the parts of getting a new connection took, up to success or failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Connecting {
-    /// The TCP connection, and any that failed before it.
-    pub tcp: Nanos,
-    /// The TLS handshake, for an https target.
-    pub tls: Option<Nanos>,
-}
-
-impl Connecting {
-    pub fn total(&self) -> Nanos {
-        self.tcp + self.tls.unwrap_or_default()
-    }
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -6,33 +6,23 @@
 //! that steady traffic uses as few as are in flight, or makes a new one. The `transport` sends
 //! head and body in one write and says when it did. The `exchange` is how these and the caller
 //! tell each other about the request at hand. What is [`Outgoing`] is made of a run's
-//! [`Compiled`](crate::request::Compiled) form; the [`Answers`] say what an answer means.
+//! [`Compiled`](crate::core::request::Compiled) form; the [`Answers`] say what an answer means.
 
-mod answers;
 mod connector;
 mod exchange;
-mod outcome;
-mod outgoing;
+mod failure;
 mod pool;
 mod resolver;
-mod target;
 mod transport;
 mod trust;
 
-pub use answers::{Answers, Rule, Rules, SyntaxError};
-pub use exchange::Connecting;
-pub use outcome::{FailureKind, Outcome};
-pub use outgoing::{MAX_FILLED, Outgoing};
 pub use resolver::Resolver;
-pub use target::Target;
 pub use trust::{Authorities, Trust};
 
-use crate::clock::Moment;
-use crate::keys::KeyId;
-use crate::schedule::Nanos;
-use answers::{ByHead, KeptBody};
+use crate::base::{Answer, FailureKind, KeyId, Moment, Nanos, Outcome, Target};
+use crate::core::answers::{Answers, ByHead, KeptBody};
+use crate::core::request::{Outgoing, Parts};
 use connector::{OpenSockets, Pooling};
-use outgoing::Parts;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,18 +47,6 @@ pub struct Client {
     outgoing: Outgoing,
     timeout: Nanos,
     answers: Answers,
-}
-
-/// What became of one request.
-#[derive(Debug, Clone, Copy)]
-pub struct Answer {
-    /// When its first byte left; when the attempt began, if none ever [`left`](Self::left).
-    pub sent: Moment,
-    pub left: bool,
-    pub done: Moment,
-    /// The time spent on getting a new connection, if it needed one.
-    pub connecting: Option<Connecting>,
-    pub outcome: Outcome,
 }
 
 /// What an answer said before its body.
@@ -243,9 +221,9 @@ fn read_to_end(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::Keys;
-    use crate::request::{Constants, Form};
-    use crate::stop::Stop;
+    use crate::core::keys::Keys;
+    use crate::core::request::{Constants, Form};
+    use crate::system::Stop;
     use resolver::Lookup;
     use socket2::{Domain, Socket, Type};
     use std::io::Write;

@@ -1,7 +1,6 @@
 //! The idle connections of one target, and whose turn among its addresses it is.
 
-use crate::clock::Moment;
-use crate::schedule::Nanos;
+use crate::base::{Moment, Nanos};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::mem;

@@ -1,9 +1,7 @@
 //! Looks the targets' names up in the background, so that no request ever waits for one.
 
-use super::Target;
-use crate::clock::Moment;
-use crate::schedule::Nanos;
-use crate::stop::Stop;
+use crate::base::{Moment, Nanos, Target};
+use crate::system::Stop;
 use parking_lot::{Condvar, Mutex};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;

@@ -2,9 +2,8 @@
 
 use super::BUFFER;
 use super::exchange;
-use crate::clock::Moment;
-use crate::schedule::Nanos;
-use crate::socket::is_quiet;
+use crate::base::{Moment, Nanos};
+use crate::system::socket::is_quiet;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;

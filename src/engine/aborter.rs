@@ -1,12 +1,12 @@
 //! The reporter's part in thresholds: it stops a run that can no longer meet one.
 
 use super::auditor::Auditor;
-use crate::clock::Moment;
-use crate::plan::Plan;
-use crate::schedule::{Nanos, Schedule};
-use crate::stats::{Counters, Tally};
-use crate::stop::Stop;
-use crate::threshold::{Ahead, Seen, Threshold, Whole};
+use crate::base::{Moment, Nanos};
+use crate::core::plan::Plan;
+use crate::core::schedule::Schedule;
+use crate::core::stats::{Counters, Tally};
+use crate::core::threshold::{Ahead, Seen, Threshold, Whole};
+use crate::system::Stop;
 use std::sync::OnceLock;
 
 /// How often it looks: each threshold on a percentile or a mean takes as long as a histogram has bins.

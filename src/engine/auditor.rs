@@ -1,12 +1,9 @@
 //! The reporter's part in the audit: it hands over what it takes from the workers.
 
-use crate::audit::{Audit, Key, Observation, Report, SoFar, Terms};
-use crate::clock::Moment;
-use crate::keys::KeyId;
-use crate::plan::{self, Plan};
-use crate::request::Placeholder;
-use crate::schedule::Nanos;
-use crate::stats::Sample;
+use crate::base::{KeyId, Moment, Nanos, Sample};
+use crate::core::audit::{Audit, Key, Observation, Report, SoFar, Terms};
+use crate::core::plan::{self, Plan};
+use crate::core::request::Placeholder;
 
 #[derive(Debug)]
 pub(super) struct Auditor {

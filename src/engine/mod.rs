@@ -8,20 +8,19 @@ pub mod queue;
 mod recorder;
 mod reporter;
 mod sample_buffer;
-mod timer;
 mod worker;
 
-pub use queue::Token;
-
-use crate::client::{Answers, Client, Resolver, Scratch, Target};
-use crate::clock::Moment;
-use crate::keys::Dealer;
-use crate::plan::Plan;
-use crate::processor::wait_for_turn;
+use crate::base::{Ledger, Moment, Nanos, Target};
+use crate::client::{Client, Resolver, Scratch};
+use crate::core::answers::Answers;
+use crate::core::keys::Dealer;
+use crate::core::plan::Plan;
+use crate::core::schedule::Phase;
+use crate::core::stats::{Counters, Results, Verdict};
 use crate::report::{Console, Exporter, Recording, Scrapes, alignment_line, heading};
-use crate::schedule::{Nanos, Phase};
-use crate::stats::{Counters, Ledger, Results, Verdict};
-use crate::stop::Stop;
+use crate::system::Stop;
+use crate::system::scheduling::wait_for_turn;
+use crate::system::timer::SystemTimer;
 use aborter::Aborter;
 use auditor::Auditor;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
@@ -35,7 +34,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Release};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
-use timer::SystemTimer;
 use worker::Worker;
 
 /// How long the targets' names may take to be looked up before the run starts without them.

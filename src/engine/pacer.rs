@@ -1,12 +1,12 @@
 //! The pacer: hands over each token at the instant it is due.
 
-use super::queue::{Feed, Token};
-use super::timer::Timer;
-use crate::clock::Moment;
-use crate::keys::Dealer;
-use crate::schedule::{Mode, Nanos, Phase, Schedule, Tokens};
-use crate::stats::Counters;
-use crate::stop::Stop;
+use super::queue::Feed;
+use crate::base::{Mode, Moment, Nanos, Token};
+use crate::core::keys::Dealer;
+use crate::core::schedule::{Phase, Schedule, Tokens};
+use crate::core::stats::Counters;
+use crate::system::Stop;
+use crate::system::timer::Timer;
 use crossbeam_channel::TrySendError;
 
 pub(super) struct Pacer<'a> {
@@ -142,9 +142,11 @@ fn stride(tokens: &mut Tokens<'_>, next: u64) -> Nanos {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::keys::{Distribution, Keys};
+    use crate::core::schedule::{
+        Arrivals, Bursts, Piece, Poisson, Ramp, Rate, Sequence, Shape, Steady,
+    };
     use crate::engine::queue::{Intake, queue};
-    use crate::keys::{Distribution, Keys};
-    use crate::schedule::{Arrivals, Bursts, Piece, Poisson, Ramp, Rate, Sequence, Shape, Steady};
     use std::cell::{Cell, RefCell};
 
     const SECOND: u64 = 1_000_000_000;

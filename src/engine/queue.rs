@@ -5,22 +5,12 @@
 //! the pacer calls it. The last to go on standby is the first to be called, so no more threads
 //! run than the load needs, and what they use stays in the processor's caches.
 
-use crate::clock::Moment;
-use crate::keys::KeyId;
+use crate::base::Token;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::thread::{self, Thread};
-
-/// One scheduled request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Token {
-    /// From 0, in the order of due times.
-    pub sequence: u64,
-    pub due: Moment,
-    pub key: KeyId,
-}
 
 /// A queue with room for this many tokens: the pacer's end, and the workers' end, to be cloned.
 pub fn queue(capacity: usize) -> (Feed, Intake) {
@@ -168,6 +158,7 @@ impl Seat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{KeyId, Moment};
     use std::sync::atomic::AtomicU64;
     use std::sync::mpsc;
     use std::time::Duration;

@@ -1,10 +1,10 @@
 //! The reporter's part in what was when: phases, and what is told of a run while it goes on.
 
-use crate::clock::Moment;
+use crate::base::{Moment, Nanos, Sample};
+use crate::core::schedule::Schedule;
+use crate::core::stats::{Counters, Known, PerSecond, PhaseTallies, Phases, Seconds};
 use crate::report::Recording;
-use crate::schedule::{Nanos, Schedule};
-use crate::stats::{Counters, Known, PerSecond, PhaseTallies, Phases, Sample, Seconds};
-use crate::stop::Stop;
+use crate::system::Stop;
 use std::time::SystemTime;
 
 pub(super) struct Recorder<'a> {

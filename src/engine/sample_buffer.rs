@@ -1,7 +1,6 @@
 //! How a worker's samples reach the reporter.
 
-use crate::clock::Moment;
-use crate::stats::Sample;
+use crate::base::{Moment, Sample};
 use parking_lot::Mutex;
 use std::time::Duration;
 

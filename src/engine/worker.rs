@@ -1,13 +1,11 @@
 //! A worker: takes tokens off the queue and makes each one request.
 
-use super::queue::{Intake, Seat, Token};
+use super::queue::{Intake, Seat};
 use super::sample_buffer::SampleBuffer;
-use super::timer::{EXACT, Timer};
-use crate::client::{Answer, FailureKind, Outcome};
-use crate::clock::Moment;
-use crate::schedule::Nanos;
-use crate::stats::{Counters, Sample, TOLERANCE};
-use crate::stop::Stop;
+use crate::base::{Answer, FailureKind, Moment, Nanos, Outcome, Sample, Token};
+use crate::core::stats::{Counters, TOLERANCE};
+use crate::system::Stop;
+use crate::system::timer::{EXACT, Timer};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 
@@ -125,8 +123,8 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::KeyId;
     use crate::engine::queue::queue;
-    use crate::keys::KeyId;
     use std::cell::Cell;
     use std::sync::atomic::Ordering::Release;
 

@@ -4,7 +4,7 @@ use super::check::Policy;
 use super::fail_mode::FailMode;
 use super::http::{HEALTH_PATH, Service};
 use super::store::Store;
-use crate::server::serve;
+use crate::system::http_server::serve;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;

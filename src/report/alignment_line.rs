@@ -1,4 +1,4 @@
-use crate::schedule::Nanos;
+use crate::base::Nanos;
 use std::time::Duration;
 
 /// Says when a run starts that waits for the clock.

@@ -1,7 +1,7 @@
 //! What the audit found, as a person would say it.
 
-use crate::schedule::Nanos;
-use crate::summary::{Audit, AuditVerdict, ByNode};
+use crate::base::Nanos;
+use crate::core::summary::{Audit, AuditVerdict, ByNode};
 use std::fmt::{self, Write};
 
 /// How many findings are printed: the worst.

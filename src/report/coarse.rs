@@ -1,4 +1,4 @@
-use crate::summary::{Slot, TargetSlot, Timeline};
+use crate::core::summary::{Slot, TargetSlot, Timeline};
 
 /// The same in at most so many slots, each of as many of the timeline's as are needed for that: counts are added up, what
 /// was asked for is the mean, percentiles are the highest.

@@ -1,8 +1,8 @@
 //! Metrics over HTTP, for Prometheus: while the run goes on, and for as long after it as is wanted.
 
 use super::{Scrapes, prometheus};
-use crate::server::{METRICS_PATH, metrics_response, serve};
-use crate::stats::Snapshot;
+use crate::core::stats::Snapshot;
+use crate::system::http_server::{METRICS_PATH, metrics_response, serve};
 use oxhttp::model::header::{ALLOW, CONTENT_TYPE};
 use oxhttp::model::{Body, HeaderValue, Method, Request, Response, StatusCode};
 use std::io;
@@ -89,7 +89,7 @@ fn refusal(status: StatusCode, why: &'static str) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::testing;
+    use crate::core::stats::testing;
     use std::time::Instant;
 
     fn request(method: Method, path: &str) -> Request<Body> {

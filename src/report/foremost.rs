@@ -1,4 +1,4 @@
-use crate::summary::Target;
+use crate::core::summary::Target;
 use std::cmp::Reverse;
 
 /// The places of at most so many targets: where there are more, those with the most failed, then the highest p99 of
@@ -19,7 +19,7 @@ pub(super) fn foremost(targets: &[Target], most: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::{Counts, Distribution};
+    use crate::core::summary::{Counts, Distribution};
     use std::collections::BTreeMap;
 
     #[test]

@@ -3,7 +3,7 @@
 use super::files::ResultFile;
 use super::stream::{Feed, Items, Stream};
 use super::timeline_csv::WAITING;
-use crate::stats::{PerSecond, Second};
+use crate::core::stats::{PerSecond, Second};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{
     IntervalLogWriterBuilder, IntervalLogWriterError, Tag,

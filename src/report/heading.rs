@@ -1,9 +1,9 @@
-use crate::client::Target;
-use crate::keys::Distribution;
+use crate::base::Target;
+use crate::core::keys::Distribution;
+use crate::core::plan::{Audit, Cluster, Plan};
+use crate::core::request::Placeholder;
+use crate::core::schedule::Arrivals;
 use crate::limiter::DemoLimiter;
-use crate::plan::{Audit, Cluster, Plan};
-use crate::request::Placeholder;
-use crate::schedule::Arrivals;
 use std::fmt::Write;
 
 /// What the run is going to do, and the seed that repeats it.

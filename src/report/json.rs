@@ -1,4 +1,4 @@
-use crate::summary::Summary;
+use crate::core::summary::Summary;
 
 /// The whole summary as JSON, by the schema in `docs/summary.schema.json`.
 pub fn json(summary: &Summary) -> String {

@@ -1,7 +1,7 @@
 //! A summary's verdicts, each in a few words, as every report of it begins with.
 
-use super::amount::count;
-use crate::summary::{Audit, AuditVerdict, Met, Standing, Summary, Threshold};
+use crate::base::text::count;
+use crate::core::summary::{Audit, AuditVerdict, Met, Standing, Summary, Threshold};
 
 /// How something turned out, and what that is.
 #[derive(Debug, Clone, PartialEq, Eq)]

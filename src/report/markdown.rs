@@ -1,6 +1,5 @@
 //! A summary as Markdown, for the page of a CI job or a pull request.
 
-use super::amount::{count, share};
 use super::failures::{by_kind, sorted};
 use super::foremost::foremost;
 use super::html::{clipped, distributions};
@@ -8,9 +7,9 @@ use super::judgement::{
     Judgement, Tone, audit, exit, headline, schedule, schedule_statement, threshold, thresholds,
 };
 use super::plot::per_second;
-use super::span::span;
-use crate::schedule::Nanos;
-use crate::summary::{Audit, Distribution, Summary};
+use crate::base::Nanos;
+use crate::base::text::{count, share, span};
+use crate::core::summary::{Audit, Distribution, Summary};
 use std::fmt::{self, Write};
 
 /// The longest that it may become, in bytes: a sixteenth of what GitHub takes for a step.

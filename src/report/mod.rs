@@ -1,8 +1,7 @@
 //! What is seen of a run: by a person, as lines or live, and by Prometheus. What is made of a run's end is made of its
-//! [`Summary`](crate::summary::Summary).
+//! [`Summary`](crate::core::summary::Summary).
 
 mod alignment_line;
-mod amount;
 mod audit;
 mod coarse;
 mod console;
@@ -25,7 +24,6 @@ mod prometheus;
 mod recording;
 mod request_log;
 mod scrapes;
-mod span;
 mod stats_line;
 mod stream;
 mod summary;
@@ -45,7 +43,6 @@ pub use phase_line::phase_line;
 pub use recording::{Incomplete, Recorded, Recording, Streams};
 pub use request_log::RequestLog;
 pub use scrapes::{Scrape, Scrapes};
-pub use span::span;
 pub use stats_line::stats_line;
 pub use stream::PATIENCE;
 pub use summary::summary;

@@ -1,4 +1,5 @@
-use crate::schedule::{Mode, Phase, Shape};
+use crate::base::Mode;
+use crate::core::schedule::{Phase, Shape};
 
 /// Announces a phase at its start.
 pub fn phase_line(phase: &Phase) -> String {
@@ -21,7 +22,8 @@ pub fn phase_line(phase: &Phase) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::{Nanos, Rate};
+    use crate::base::Nanos;
+    use crate::core::schedule::Rate;
 
     #[test]
     fn each_mode_says_when_it_begins_what_it_does_and_for_how_long() {

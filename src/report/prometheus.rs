@@ -1,8 +1,8 @@
 //! A snapshot as Prometheus reads it. Names and units follow its conventions: seconds, base units,
 //! totals that never decrease.
 
-use crate::schedule::Mode;
-use crate::stats::{Buckets, Ledger, Snapshot, State, TargetSnapshot};
+use crate::base::{Ledger, Mode};
+use crate::core::stats::{Buckets, Snapshot, State, TargetSnapshot};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -246,9 +246,8 @@ fn encode_buckets(mut metric: MetricEncoder, buckets: &Buckets) -> Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::FailureKind;
-    use crate::schedule::Nanos;
-    use crate::stats::{Failures, testing};
+    use crate::base::{FailureKind, Nanos};
+    use crate::core::stats::{Failures, testing};
     use prometheus_client::encoding::text;
     use std::time::{Duration, SystemTime};
 

@@ -2,13 +2,10 @@
 
 use super::files::ResultFile;
 use super::stream::{Feed, Items, Stream};
-use crate::client::{Outcome, Target};
-use crate::clock::Moment;
-use crate::keys::Keys;
-use crate::plan::{Plan, RequestFormat};
-use crate::request::Placeholder;
-use crate::schedule::Nanos;
-use crate::stats::Sample;
+use crate::base::{Moment, Nanos, Outcome, Sample, Target};
+use crate::core::keys::Keys;
+use crate::core::plan::{Plan, RequestFormat};
+use crate::core::request::Placeholder;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Serialize;
 use std::io::{self, BufWriter, Write};

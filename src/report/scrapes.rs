@@ -1,4 +1,4 @@
-use crate::stats::Snapshot;
+use crate::core::stats::Snapshot;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ impl Scrapes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::testing;
+    use crate::core::stats::testing;
 
     #[test]
     fn a_scrape_that_nobody_answers_ends_in_time_and_leaves_room_for_no_more() {

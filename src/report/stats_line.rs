@@ -1,5 +1,4 @@
-use crate::schedule::Nanos;
-use crate::stats::Ledger;
+use crate::base::{Ledger, Nanos};
 
 /// The totals so far, and the rate at which `newly_sent` requests left during the last `span`.
 /// `Requests` counts all that were sent; those neither success nor failed are in flight.

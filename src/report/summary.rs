@@ -1,6 +1,6 @@
-use super::span::span;
-use crate::schedule::Nanos;
-use crate::summary::{Distribution, Summary};
+use crate::base::Nanos;
+use crate::base::text::span;
+use crate::core::summary::{Distribution, Summary};
 use std::fmt::Write;
 
 /// The whole run: ledger, percentiles, targets, failures, and the generator's own verdict.
@@ -151,11 +151,11 @@ fn of(spans: &Distribution, ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::{Answer, Connecting, FailureKind, Outcome, Target};
-    use crate::clock::Moment;
-    use crate::keys::KeyId;
-    use crate::stats::{Ledger, PhaseTallies, Results, Sample, Tally, Timeline, Verdict};
-    use crate::summary::{Circumstances, Configuration, Resources};
+    use crate::base::{
+        Answer, Connecting, FailureKind, KeyId, Ledger, Moment, Outcome, Sample, Target,
+    };
+    use crate::core::stats::{PhaseTallies, Results, Tally, Timeline, Verdict};
+    use crate::core::summary::{Circumstances, Configuration, Resources};
     use std::time::SystemTime;
 
     fn results(samples: &[(u64, u64, Outcome)], dropped: u64) -> Results {

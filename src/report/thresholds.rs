@@ -1,5 +1,5 @@
-use crate::summary::{Met, Threshold};
-use crate::threshold;
+use crate::core::summary::{Met, Threshold};
+use crate::core::threshold;
 
 /// What a run says when it stops since a threshold can no longer be met.
 pub fn abort_line(lost: &threshold::Threshold) -> String {

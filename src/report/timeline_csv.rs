@@ -2,9 +2,9 @@
 
 use super::files::ResultFile;
 use super::stream::{Feed, Items, Stream};
-use crate::client::Target;
-use crate::schedule::{Mode, Nanos, Schedule};
-use crate::stats::{PerSecond, Second, Spans};
+use crate::base::{Mode, Nanos, Target};
+use crate::core::schedule::Schedule;
+use crate::core::stats::{PerSecond, Second, Spans};
 use jiff::Timestamp;
 use std::io::{self, LineWriter};
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 use super::heading::held_to;
 use super::plot::{COLUMNS, per_second, plot};
-use crate::plan::Plan;
-use crate::schedule::{Arrivals, Nanos, Phase, Schedule, Shape};
+use crate::base::Nanos;
+use crate::core::plan::Plan;
+use crate::core::schedule::{Arrivals, Phase, Schedule, Shape};
 use std::fmt::{self, Write};
 
 /// The most phases that are listed.
@@ -214,7 +215,7 @@ fn labels(shown: Nanos) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::{Piece, Rate, Sequence, Steady};
+    use crate::core::schedule::{Piece, Rate, Sequence, Steady};
 
     const SECOND: u64 = 1_000_000_000;
 

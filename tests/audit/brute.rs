@@ -1,7 +1,7 @@
 //! The audit straight from its definitions: over the whole history at once, by trying everything.
 
-use loadgen::audit::{Fate, Key, Observation, Past, Terms};
-use loadgen::schedule::Nanos;
+use loadgen::base::Nanos;
+use loadgen::core::audit::{Fate, Key, Observation, Past, Terms};
 use std::collections::{HashMap, HashSet};
 
 /// From sent to done.

@@ -2,9 +2,8 @@
 //! way, and in which order a reporter hears of it.
 
 use super::limiters::{Algorithm, Fault, faulty};
-use loadgen::audit::{Audit, Fate, Key, Observation, Past, Promise, Report, Terms};
-use loadgen::keys::KeyId;
-use loadgen::schedule::Nanos;
+use loadgen::base::{KeyId, Nanos};
+use loadgen::core::audit::{Audit, Fate, Key, Observation, Past, Promise, Report, Terms};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::fmt;

@@ -2,9 +2,10 @@
 
 use super::cluster::{History, MILLISECOND, SECOND, in_batches};
 use super::limiters::{Algorithm, Fault, Limiter, exact, faulty};
-use loadgen::audit::{Fate, Key, Observation, Past, Promise, Report, Terms, Verdict, Why};
-use loadgen::keys::{Dealer, Distribution, Keys};
-use loadgen::schedule::{Arrivals, Bursts, Nanos, Poisson, Rate, Schedule, Steady};
+use loadgen::base::Nanos;
+use loadgen::core::audit::{Fate, Key, Observation, Past, Promise, Report, Terms, Verdict, Why};
+use loadgen::core::keys::{Dealer, Distribution, Keys};
+use loadgen::core::schedule::{Arrivals, Bursts, Poisson, Rate, Schedule, Steady};
 use std::collections::HashMap;
 
 const LIMIT: u64 = 100;

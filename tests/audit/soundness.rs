@@ -3,7 +3,7 @@
 use super::brute::Brute;
 use super::cluster::world;
 use super::limiters::{Algorithm, Fault};
-use loadgen::audit::{Key, Promise, Verdict};
+use loadgen::core::audit::{Key, Promise, Verdict};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 use std::env;

@@ -1,9 +1,9 @@
 //! Summaries as runs would have them, each computed from requests that are made up: every number in them fits the others.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use loadgen::schedule::Nanos;
-use loadgen::stats::Spans;
-use loadgen::summary::*;
+use loadgen::base::Nanos;
+use loadgen::core::stats::Spans;
+use loadgen::core::summary::*;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 const SECOND: u64 = 1_000_000_000;

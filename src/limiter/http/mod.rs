@@ -1,6 +1,6 @@
 //! The limiter's HTTP interface: from a request to its response, without sockets.
 //!
-//! A check may be asked for as of any limiter that has a preset in [`presets`](crate::presets), but nginx: each shape of
+//! A check may be asked for as of any limiter that has a preset in [`presets`](crate::core::presets), but nginx: each shape of
 //! request is a file here that says what it takes and gives, and has a path of its own. What a shape can't say, the node
 //! has been told: its [`Policy`].
 //!
@@ -40,7 +40,7 @@ use super::check::{Check, Decision, Key, Policy, Window};
 use super::fail_mode::FailMode;
 use super::metrics::MeteredStore;
 use super::store::{Store, StoreError};
-use crate::server::{METRICS_PATH, give_up_connection, metrics_response};
+use crate::system::http_server::{METRICS_PATH, give_up_connection, metrics_response};
 use oxhttp::model::header::{ALLOW, CONTENT_TYPE};
 use oxhttp::model::{Body, HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use prometheus_client::registry::Registry;
@@ -130,7 +130,7 @@ pub fn check_paths() -> impl Iterator<Item = &'static str> {
     ENDPOINTS.iter().map(|endpoint| endpoint.path)
 }
 
-/// The names of the [`presets`](crate::presets) whose requests a node answers.
+/// The names of the [`presets`](crate::core::presets) whose requests a node answers.
 pub fn answerable_presets() -> impl Iterator<Item = &'static str> {
     ENDPOINTS.iter().map(|endpoint| endpoint.preset)
 }
@@ -445,8 +445,8 @@ mod testing {
 mod tests {
     use super::testing::{error, headers, parts, policy};
     use super::*;
+    use crate::core::presets::{self, Preset};
     use crate::limiter::{AlgorithmKind, ManualClock};
-    use crate::presets::{self, Preset};
     use oxhttp::model::Method;
     use oxhttp::model::request::Builder;
     use proptest::prelude::*;

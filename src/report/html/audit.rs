@@ -1,9 +1,9 @@
 use super::document::{Section, Table, facts, pill, text, texts};
 use super::text::Typed;
-use crate::report::amount::{count, share};
+use crate::base::Nanos;
+use crate::base::text::{count, share};
+use crate::core::summary::{Audit, ByNode, Finding, StandingPromise, Summary};
 use crate::report::judgement;
-use crate::schedule::Nanos;
-use crate::summary::{Audit, ByNode, Finding, StandingPromise, Summary};
 use maud::{Markup, html};
 
 /// As many findings as are shown.

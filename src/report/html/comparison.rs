@@ -10,13 +10,12 @@ use super::over_time::{few, lines, seconds};
 use super::rates::{OUTCOMES, highest_rate};
 use super::targets::small;
 use super::text::Typed;
-use crate::report::amount::{bytes, count, share};
+use crate::base::Nanos;
+use crate::base::text::{bytes, count, share, span};
+use crate::core::summary::{Distribution, Slot, Summary};
 use crate::report::foremost::foremost;
 use crate::report::judgement::{audit, exit, headline, schedule, thresholds};
 use crate::report::plot::per_second;
-use crate::report::span::span;
-use crate::schedule::Nanos;
-use crate::summary::{Distribution, Slot, Summary};
 use maud::{Markup, html};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -437,7 +436,7 @@ fn spectra(runs: &[Run<'_>]) -> Section {
 
 fn over_time(runs: &[Run<'_>]) -> Section {
     let timelines: Vec<_> = runs.iter().map(|run| few(&run.summary.timeline)).collect();
-    let length = |timeline: &crate::summary::Timeline| {
+    let length = |timeline: &crate::core::summary::Timeline| {
         timeline.slots.len() as f64 * seconds(timeline.slot_ns)
     };
     let longest = timelines.iter().map(length).fold(0.0, f64::max);

@@ -1,7 +1,7 @@
 use super::document::{Section, Table, facts, text, texts};
 use super::text::{Typed, clipped};
-use crate::report::amount::count;
-use crate::summary::{Configuration, Setting, Source, Summary};
+use crate::base::text::count;
+use crate::core::summary::{Configuration, Setting, Source, Summary};
 use maud::{Markup, html};
 
 /// The command's longest form, in characters: of a longer one only a file can be made.

@@ -1,8 +1,8 @@
 use super::document::Section;
 use super::text::Typed;
-use crate::report::amount::share;
+use crate::base::text::share;
+use crate::core::summary::Summary;
 use crate::report::failures::sorted;
-use crate::summary::Summary;
 use maud::html;
 
 /// As many kinds as are listed.

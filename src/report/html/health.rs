@@ -5,11 +5,10 @@ use super::document::{Section, facts, pill, text};
 use super::latency::extremes;
 use super::over_time::{fine, lines, shade_keys, shades, table, time_axis};
 use super::text::Typed;
-use crate::report::amount::{bytes, share};
+use crate::base::Nanos;
+use crate::base::text::{bytes, share, span};
+use crate::core::summary::{Resources, Slot, Summary};
 use crate::report::judgement::{schedule, schedule_statement};
-use crate::report::span::span;
-use crate::schedule::Nanos;
-use crate::summary::{Resources, Slot, Summary};
 use maud::{Markup, html};
 
 pub fn section(summary: &Summary) -> Section {

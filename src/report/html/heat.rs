@@ -1,11 +1,10 @@
 use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size};
 use super::document::{Section, Table, text, texts};
 use super::over_time::{fine, seconds, time_axis};
-use crate::report::amount::share;
+use crate::base::Nanos;
+use crate::base::text::{share, span};
+use crate::core::summary::{Summary, Timeline};
 use crate::report::coarse::coarse;
-use crate::report::span::span;
-use crate::schedule::Nanos;
-use crate::summary::{Summary, Timeline};
 use maud::html;
 
 /// As many bands as a chart is high.
@@ -42,7 +41,8 @@ impl Map {
     fn new(timeline: &Timeline) -> Option<Map> {
         let bounds = &timeline.bands_ns;
         let counted = |band: usize| {
-            let count = |slot: &crate::summary::Slot| slot.heat.get(band).copied().unwrap_or(0);
+            let count =
+                |slot: &crate::core::summary::Slot| slot.heat.get(band).copied().unwrap_or(0);
             timeline.slots.iter().any(|slot| count(slot) > 0)
         };
         let lowest = (0..bounds.len()).find(|band| counted(*band))?;
@@ -224,7 +224,7 @@ fn levels(most: u64, inks: usize) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::Slot;
+    use crate::core::summary::Slot;
     use proptest::prelude::*;
 
     proptest! {

@@ -2,9 +2,9 @@ use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size, from_share};
 use super::document::{Section, Table, text, texts};
 use super::numbers::at;
 use super::over_time::{fine, lines, shade_keys, shades, table, time_axis};
-use crate::report::span::span;
-use crate::schedule::Nanos;
-use crate::summary::{Distribution, Point, Slot, Summary};
+use crate::base::Nanos;
+use crate::base::text::span;
+use crate::core::summary::{Distribution, Point, Slot, Summary};
 use maud::{Markup, html};
 
 type Read = fn(&Slot) -> u64;

@@ -22,8 +22,8 @@ pub use comparison::comparison;
 pub(super) use numbers::distributions;
 pub(super) use text::clipped;
 
+use crate::core::summary::Summary;
 use crate::report::judgement::headline;
-use crate::summary::Summary;
 use document::{document, text as plain};
 use maud::{Markup, html};
 use text::Typed;

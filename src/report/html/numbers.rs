@@ -1,9 +1,8 @@
 use super::document::{Section, Table, text, texts};
-use crate::report::amount::share;
+use crate::base::Nanos;
+use crate::base::text::{share, span};
+use crate::core::summary::{Distribution, Summary};
 use crate::report::plot::per_second;
-use crate::report::span::span;
-use crate::schedule::Nanos;
-use crate::summary::{Distribution, Summary};
 use maud::{Markup, html};
 
 pub fn section(summary: &Summary) -> Section {

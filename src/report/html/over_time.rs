@@ -2,9 +2,9 @@
 
 use super::chart::{Axis, Ink, Key, Layer};
 use super::document::{Table, text, texts};
+use crate::base::Nanos;
+use crate::core::summary::{Mode, Slot, Summary, Timeline};
 use crate::report::coarse::coarse;
-use crate::schedule::Nanos;
-use crate::summary::{Mode, Slot, Summary, Timeline};
 use std::collections::BTreeMap;
 
 /// As many points as a chart has across.

@@ -1,9 +1,9 @@
 use super::document::{Section, Table, counted, text, texts};
 use super::numbers::{at, rate};
 use super::text::Typed;
-use crate::report::span::span;
-use crate::schedule::Nanos;
-use crate::summary::{Phase, Summary};
+use crate::base::Nanos;
+use crate::base::text::span;
+use crate::core::summary::{Phase, Summary};
 use maud::{Markup, html};
 
 /// As many phases as are listed.

@@ -2,9 +2,9 @@ use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size};
 use super::document::{Section, text};
 use super::numbers::rate;
 use super::over_time::{fine, seconds, shade_keys, shades, steps, table, time_axis};
+use crate::base::Nanos;
+use crate::core::summary::{Slot, Summary, Timeline};
 use crate::report::plot::per_second;
-use crate::schedule::Nanos;
-use crate::summary::{Slot, Summary, Timeline};
 use maud::html;
 
 /// What may become of a request that is answered or given up, the lowest in a chart first.

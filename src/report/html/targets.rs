@@ -4,10 +4,10 @@ use super::numbers::at;
 use super::over_time::{few, seconds, shades, time_axis};
 use super::rates::{OUTCOMES, stack};
 use super::text::Typed;
+use crate::core::summary::{Slot, Summary, Target, TargetSlot, Timeline};
 use crate::report::failures::by_kind;
 use crate::report::foremost::foremost;
 use crate::report::plot::per_second;
-use crate::summary::{Slot, Summary, Target, TargetSlot, Timeline};
 use maud::{Markup, html};
 
 /// As many targets as are listed.

@@ -1,7 +1,7 @@
 use super::document::{Section, Table, pill, texts};
 use super::text::Typed;
+use crate::core::summary::{Summary, Threshold};
 use crate::report::judgement;
-use crate::summary::{Summary, Threshold};
 use maud::html;
 
 /// As many thresholds as are listed.

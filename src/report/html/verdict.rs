@@ -2,11 +2,10 @@
 
 use super::document::{look, pill};
 use super::text::Typed;
-use crate::report::amount::count;
+use crate::base::Nanos;
+use crate::base::text::{count, span};
+use crate::core::summary::{Met, Summary, Threshold};
 use crate::report::judgement::{audit, exit, headline, schedule, schedule_statement, thresholds};
-use crate::report::span::span;
-use crate::schedule::Nanos;
-use crate::summary::{Met, Summary, Threshold};
 use maud::{Markup, html};
 
 pub fn header(summary: &Summary) -> Markup {

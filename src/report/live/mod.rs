@@ -1,7 +1,7 @@
 //! The live view: what is known of a run while it goes on, on a terminal.
 //!
 //! One thread asks for a [`Snapshot`] four times a second, keeps the rates of the last minutes,
-//! draws, and reads keys. `view` is what is drawn, [`crate::terminal`] where, and how the terminal is given back.
+//! draws, and reads keys. `view` is what is drawn, [`crate::system::terminal`] where, and how the terminal is given back.
 
 mod chart;
 mod clock;
@@ -17,10 +17,9 @@ pub use view::{Promised, Run, View};
 
 use super::console::Taken;
 use super::{Scrapes, Screen};
-use crate::schedule::Nanos;
-use crate::stats::Snapshot;
-use crate::stop::Stop;
-use crate::terminal;
+use crate::base::Nanos;
+use crate::core::stats::Snapshot;
+use crate::system::{Stop, terminal};
 use keys::{Key, keys};
 use nix::sys::signal::{SigSet, Signal};
 use ratatui::backend::{Backend, TermionBackend};

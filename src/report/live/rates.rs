@@ -1,5 +1,4 @@
-use crate::schedule::Nanos;
-use crate::stats::Ledger;
+use crate::base::{Ledger, Nanos};
 use std::collections::VecDeque;
 
 /// How far back is remembered, in seconds.

@@ -4,12 +4,13 @@ use super::chart;
 use super::clock::clock;
 use super::rates::Rates;
 use super::theme::{Came, Theme};
-use crate::audit::{Promise, SoFar, Verdict, Why};
-use crate::plan::Plan;
+use crate::base::text::span;
+use crate::base::{Ledger, Mode, Nanos};
+use crate::core::audit::{Promise, SoFar, Verdict, Why};
+use crate::core::plan::Plan;
+use crate::core::schedule::Arrivals;
+use crate::core::stats::{Failures, Percentiles, Snapshot, State, TargetSnapshot};
 use crate::report::plot::per_second;
-use crate::report::span::span;
-use crate::schedule::{Arrivals, Mode, Nanos};
-use crate::stats::{Failures, Ledger, Percentiles, Snapshot, State, TargetSnapshot};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
@@ -531,8 +532,8 @@ fn heights(sections: &[Section], height: u16) -> Vec<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::FailureKind;
-    use crate::stats::testing;
+    use crate::base::FailureKind;
+    use crate::core::stats::testing;
 
     const SECOND: u64 = 1_000_000_000;
 

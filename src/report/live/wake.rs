@@ -1,6 +1,6 @@
 //! What wakes the view's thread: signals about the terminal, and its end.
 
-use crate::terminal;
+use crate::system::terminal;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 use signal_hook::consts::{SIGABRT, SIGCONT, SIGQUIT, SIGTSTP, SIGWINCH};
 use signal_hook::flag;

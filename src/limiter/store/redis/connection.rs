@@ -4,7 +4,7 @@ use super::address::RedisAddress;
 use super::failure::{Failure, Trouble};
 use super::lookup::Lookup;
 use super::pool::Pooled;
-use crate::socket::is_quiet;
+use crate::system::socket::is_quiet;
 use redis::{Cmd, ConnectionLike, Parser, RedisResult, Value};
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, Read, Write};

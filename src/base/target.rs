@@ -1,0 +1,116 @@
+//! One node of the cluster under load.
+
+use std::fmt;
+use ureq::http::Uri;
+use url::Url;
+
+/// A node's base URL.
+#[derive(Debug, Clone)]
+pub struct Target {
+    base: String,
+    pub(crate) uri: Uri,
+    /// Without the brackets of an IPv6 address.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+/// As much as common servers take of a request's first line.
+const MAX_BASE: usize = 8_000;
+
+impl Target {
+    /// `base` is an http or https URL, to which requests' paths are appended. The error says what is
+    /// wrong with it.
+    pub fn new(base: &str) -> Result<Target, String> {
+        // The URL standard repairs what follows (http:node, http:///node, "no\tde"); a typing
+        // error should rather be told.
+        if base.len() > MAX_BASE {
+            return Err(format!("is longer than {MAX_BASE} bytes"));
+        }
+        if base.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
+            return Err("contains a space, control character or backslash".to_owned());
+        }
+        let (scheme, rest) = base.split_once("://").ok_or("has no http:// or https://")?;
+        if !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) {
+            return Err("is neither http:// nor https://".to_owned());
+        }
+        if rest.is_empty() || rest.starts_with(['/', '?', '#', ':']) {
+            return Err("has no host".to_owned());
+        }
+        let url = Url::parse(base).map_err(|error| format!("is no URL: {error}"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("has a user name or password, which would not be sent".to_owned());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("has a query or fragment, to which no path can be appended".to_owned());
+        }
+        let host = match url.host() {
+            Some(url::Host::Ipv6(address)) => address.to_string(),
+            Some(host) => host.to_string(),
+            None => return Err("has no host".to_owned()),
+        };
+        let port = url
+            .port_or_known_default()
+            .filter(|&port| port > 0)
+            .ok_or("has port 0")?;
+        let base = url.as_str().trim_end_matches('/').to_owned();
+        let uri = base.parse().map_err(|_| "is no valid URL".to_owned())?;
+        Ok(Target {
+            base,
+            uri,
+            host,
+            port,
+        })
+    }
+}
+
+impl fmt::Display for Target {
+    /// The base URL, without a trailing slash.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.base)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_has_a_host_a_port_and_maybe_a_path() {
+        for (base, shown, path, host, port) in [
+            ("http://node:8000", "http://node:8000", "/", "node", 8000),
+            ("http://node:8000/", "http://node:8000", "/", "node", 8000),
+            ("https://node/a/b/", "https://node/a/b", "/a/b", "node", 443),
+            ("HTTP://Node:80", "http://node", "/", "node", 80),
+            ("http://[::1]:81", "http://[::1]:81", "/", "::1", 81),
+        ] {
+            let target = Target::new(base).unwrap();
+            assert_eq!(
+                (target.to_string().as_str(), target.uri.path()),
+                (shown, path)
+            );
+            assert_eq!((target.host.as_str(), target.port), (host, port));
+        }
+    }
+
+    #[test]
+    fn what_no_request_could_be_sent_to_is_refused() {
+        for bad in [
+            "",
+            "node",
+            "node:8000",
+            "//node",
+            "ftp://node",
+            "http://",
+            "http:///check",
+            "http://a:b@node",
+            "http://node?x",
+            "http://node#x",
+            "http://node:99999",
+            "http://node:0",
+            "http://no de",
+            &format!("http://node/{}", "a".repeat(MAX_BASE)),
+        ] {
+            assert!(Target::new(bad).is_err(), "{bad}");
+        }
+    }
+}

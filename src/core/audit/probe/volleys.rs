@@ -1,0 +1,86 @@
+//! How a key is asked for more often than any promise could admit.
+
+use crate::base::Nanos;
+use crate::core::audit::Terms;
+
+/// Requests for one key to all targets at the same moment, again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Volleys {
+    pub count: u64,
+    /// From one to the next.
+    pub apart: Nanos,
+}
+
+/// The most requests for one key: beside the load they are to be few.
+const MOST_ASKED: u64 = 5_000;
+
+const LEAST_APART: Nanos = Nanos(1_000_000);
+const MOST_APART: Nanos = Nanos(10_000_000);
+
+impl Volleys {
+    /// Twice the limit and two for each target, and more: two windows' worth, that of two buckets, and what they may
+    /// differ by. Where there is time for it, also more than the limit of each target, so that nodes that count alone
+    /// all come to theirs.
+    ///
+    /// # Errors
+    /// They are too many, or don't fit into a quarter of a window: the greatest limit for which they would.
+    pub fn new(terms: &Terms) -> Result<Volleys, u64> {
+        let targets = terms.targets as u64;
+        let count = terms.limit.saturating_add(targets).saturating_mul(2) / targets + 1;
+        let quarter = Nanos(terms.window.0 / 4);
+        for count in [count.max(terms.limit.saturating_add(2)), count] {
+            let apart = Nanos(quarter.0 / count).min(MOST_APART);
+            if apart >= LEAST_APART && count.saturating_mul(targets) <= MOST_ASKED {
+                return Ok(Volleys { count, apart });
+            }
+        }
+        // Of L and N the volleys are the least number of which N times as much is more than 2 L + 2 N.
+        let most = (quarter.0 / LEAST_APART.0).min(MOST_ASKED / targets);
+        let asked = (targets * most).saturating_sub(1);
+        Err((asked / 2).saturating_sub(targets))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::terms;
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn each_of_three_nodes_comes_to_its_limit_where_there_is_time() {
+        let volleys = Volleys::new(&terms(100, 60_000, 3)).unwrap();
+        let apart = MOST_APART;
+        assert_eq!(volleys, Volleys { count: 102, apart });
+
+        let volleys = Volleys::new(&terms(300, 1_000, 3)).unwrap();
+        let apart = Nanos(250_000_000 / 203);
+        assert_eq!(volleys, Volleys { count: 203, apart });
+    }
+
+    #[test]
+    fn a_million_in_a_second_is_more_than_a_probe_can_ask() {
+        assert_eq!(Volleys::new(&terms(1_000_000, 1_000, 3)), Err(371));
+        assert_eq!(Volleys::new(&terms(1, 1, 1)), Err(0));
+    }
+
+    proptest! {
+        #[test]
+        fn the_greatest_limit_fits_and_the_next_does_not(
+            window in 1_u64..=10_000,
+            targets in 1_usize..=10,
+        ) {
+            let Err(most) = Volleys::new(&terms(1_000_000_000, window, targets)) else {
+                panic!("too many in 10 s");
+            };
+            if most > 0 {
+                let volleys = Volleys::new(&terms(most, window, targets)).unwrap();
+                let asked = volleys.count * targets as u64;
+                prop_assert!(asked > 2 * (most + targets as u64));
+                prop_assert!(volleys.apart * volleys.count <= Nanos(window * 250_000));
+                prop_assert!((LEAST_APART..=MOST_APART).contains(&volleys.apart));
+            }
+            prop_assert_eq!(Volleys::new(&terms(most + 1, window, targets)), Err(most));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+use super::draws::Draws;
+use super::rounds::Rounds;
+use super::{Distribution, Keys};
+use crate::base::KeyId;
+
+/// Deals keys to tokens. In the order of their numbers each takes constant time, on average; a jump ahead may
+/// take as long as there are keys.
+#[derive(Debug)]
+pub struct Dealer(Dealing);
+
+#[derive(Debug)]
+enum Dealing {
+    Rounds(Box<Rounds>),
+    Draws(Box<Draws>),
+    Fresh { seed: u64 },
+}
+
+impl Dealer {
+    /// # Panics
+    /// Unless the distribution [suits](Distribution::suits) the keys.
+    pub fn new(keys: &Keys, distribution: Distribution, seed: u64) -> Self {
+        assert!(distribution.suits(keys));
+        Dealer(match (keys.count(), distribution) {
+            (None, _) => Dealing::Fresh { seed },
+            (Some(keys), Distribution::Uniform) => {
+                Dealing::Rounds(Box::new(Rounds::new(keys as usize, seed)))
+            }
+            (Some(keys), Distribution::Zipf(exponent)) => {
+                Dealing::Draws(Box::new(Draws::zipf(keys, exponent, seed)))
+            }
+            (Some(keys), Distribution::Hot(share)) => {
+                Dealing::Draws(Box::new(Draws::hot(keys, share, seed)))
+            }
+        })
+    }
+
+    /// The key of the token with this number.
+    pub fn deal(&mut self, sequence: u64) -> KeyId {
+        match &mut self.0 {
+            Dealing::Rounds(rounds) => rounds.deal(sequence),
+            Dealing::Draws(draws) => draws.deal(sequence),
+            Dealing::Fresh { seed } => KeyId(permute(sequence as u32, *seed)),
+        }
+    }
+}
+
+/// A permutation of the 32-bit numbers chosen by the seed: MurmurHash3's 32-bit finaliser, each
+/// of whose steps is invertible, between two keyed ones.
+fn permute(x: u32, seed: u64) -> u32 {
+    let (low, high) = (seed as u32, (seed >> 32) as u32);
+    let mut x = x.wrapping_add(low);
+    x ^= x >> 16;
+    x = x.wrapping_mul(0x85eb_ca6b);
+    x ^= high;
+    x ^= x >> 13;
+    x = x.wrapping_mul(0xc2b2_ae35);
+    x ^ (x >> 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    const DISTRIBUTIONS: [Distribution; 3] = [
+        Distribution::Uniform,
+        Distribution::Zipf(1.1),
+        Distribution::Hot(0.9),
+    ];
+
+    fn dealer(keys: u32, distribution: Distribution, seed: u64) -> Dealer {
+        Dealer::new(&Keys::generated(keys, seed, ""), distribution, seed)
+    }
+
+    proptest! {
+        #[test]
+        fn the_key_depends_on_the_token_alone(
+            count in 2u32..20, distribution in prop::sample::select(&DISTRIBUTIONS[..]), seed: u64,
+            k in 0u64..100_000
+        ) {
+            let mut dealer = dealer(count, distribution, seed);
+            let first = dealer.deal(k);
+            prop_assert!(first.0 < count);
+            dealer.deal(k + 1_000);
+            dealer.deal(0);
+            prop_assert_eq!(dealer.deal(k), first);
+        }
+
+        #[test]
+        fn fresh_keys_do_not_repeat(seed: u64, start: u64) {
+            let mut dealer = Dealer::new(&Keys::fresh(""), Distribution::Uniform, seed);
+            let keys: HashSet<_> = (0..5_000).map(|k| dealer.deal(start.wrapping_add(k))).collect();
+            prop_assert_eq!(keys.len(), 5_000);
+        }
+    }
+
+    #[test]
+    fn same_seed_same_order() {
+        for distribution in DISTRIBUTIONS {
+            let dealt = |seed| {
+                let mut dealer = dealer(7, distribution, seed);
+                (0..700).map(|k| dealer.deal(k)).collect::<Vec<_>>()
+            };
+            assert_eq!(dealt(42), dealt(42));
+            assert_ne!(dealt(42), dealt(43));
+        }
+    }
+
+    #[test]
+    fn a_seed_means_the_same_in_every_version() {
+        let keys = Keys::generated(3, 1, "");
+        let dealt = |distribution| {
+            let mut dealer = Dealer::new(&keys, distribution, 1);
+            (0..9)
+                .map(|k| keys.name(dealer.deal(k)))
+                .collect::<Vec<_>>()
+        };
+        let [a, b, c] = ["b10da48c", "65060736", "e5cb1bd5"];
+        let [uniform, zipf, hot] = DISTRIBUTIONS.map(dealt);
+        assert_eq!(uniform, [a, b, c, a, b, c, c, b, a]);
+        assert_eq!(zipf, [b, a, b, a, c, a, c, b, a]);
+        assert_eq!(hot, [a, a, a, a, b, a, a, a, a]);
+        assert_eq!(permute(0, 1), 0x514e_28b7);
+    }
+
+    #[test]
+    fn no_key_is_pinned_to_a_target_where_targets_divide_keys() {
+        let (keys, targets, rounds) = (6, 3, 2_000);
+        let mut seen = vec![[0u32; 3]; keys];
+        let mut dealer = dealer(keys as u32, Distribution::Uniform, 7);
+        for k in 0..keys * rounds {
+            let key = dealer.deal(k as u64);
+            seen[key.0 as usize][k % targets] += 1;
+        }
+        // 2,000 draws of probability 1/3: six standard deviations are 126.
+        assert!(
+            seen.iter().flatten().all(|&n| n.abs_diff(667) < 126),
+            "{seen:?}"
+        );
+    }
+}

@@ -1,0 +1,256 @@
+//! Who the requests are for: the keys of a run, and which of them each request carries, a pure function of the
+//! seed and the request's number.
+
+mod dealer;
+mod distribution;
+mod draws;
+mod list;
+mod rounds;
+
+pub use dealer::Dealer;
+pub use distribution::Distribution;
+pub use list::{KeyList, KeyListError};
+
+use crate::base::KeyId;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::collections::HashSet;
+use std::sync::Arc;
+use uuid::Builder;
+
+/// The keys of one run: what is the same of all, and what tells them apart. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    prefix: String,
+    names: Names,
+    unreserved: bool,
+    plain_in_json: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Names {
+    /// The first 8 hex digits of random UUIDs: 4 bytes of memory each.
+    Generated(Arc<Vec<u32>>),
+    /// Those of a list.
+    Listed(Arc<KeyList>),
+    /// 8 hex digits; every request has a key of its own.
+    Fresh,
+}
+
+/// The digits of a generated or fresh key.
+const DIGITS: usize = 8;
+
+/// The most keys that there are to choose from.
+pub const MAX_KEYS: u32 = 10_000_000;
+
+/// The prefix of generated keys unless another is asked for.
+pub const DEFAULT_PREFIX: &str = "loadgen-";
+
+/// The longest key that limiters take, in bytes.
+const MAX_BYTES: usize = 256;
+
+impl Keys {
+    /// `count` distinct keys drawn from `seed`.
+    pub fn generated(count: u32, seed: u64, prefix: &str) -> Self {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut seen = HashSet::with_capacity(count as usize);
+        let mut keys = Vec::with_capacity(count as usize);
+        while keys.len() < count as usize {
+            let mut bytes = [0; 16];
+            random.fill_bytes(&mut bytes);
+            let (first_eight, ..) = Builder::from_random_bytes(bytes).into_uuid().as_fields();
+            if seen.insert(first_eight) {
+                keys.push(first_eight);
+            }
+        }
+        Self::new(prefix, Names::Generated(Arc::new(keys)))
+    }
+
+    /// The keys of a list, the prefix before each.
+    pub fn listed(list: Arc<KeyList>, prefix: &str) -> Self {
+        Self::new(prefix, Names::Listed(list))
+    }
+
+    /// A key of its own for every request. They run through a permutation of all 32-bit numbers, so that none
+    /// comes twice within 2³² requests.
+    pub fn fresh(prefix: &str) -> Self {
+        Self::new(prefix, Names::Fresh)
+    }
+
+    /// Ever new keys by their numbers, none of which is one of these: `loadgen-probe-3f9c01ab-00000000` and so on.
+    /// Their prefix is that of these, unless those are listed, or they would be longer than limiters take.
+    pub fn for_a_probe(&self, seed: u64) -> Self {
+        let text = match &self.names {
+            Names::Listed(list) => list.text(),
+            Names::Generated(_) | Names::Fresh => "",
+        };
+        let prefix = match &self.names {
+            Names::Generated(_) | Names::Fresh => &self.prefix,
+            Names::Listed(_) => DEFAULT_PREFIX,
+        };
+        let made = |prefix: &str, seed| {
+            let numbered = Self::generated(1, seed, &format!("{prefix}probe-"));
+            Self::fresh(&format!("{}-", numbered.name(KeyId(0))))
+        };
+        // Another stream of numbers than that of the run's own keys.
+        let seeds = (0..).map(|k| !seed.wrapping_add(k));
+        let mut keys = seeds.map(|seed| match made(prefix, seed) {
+            keys if keys.longest() <= MAX_BYTES => keys,
+            _ => made(DEFAULT_PREFIX, seed),
+        });
+        // Generated and fresh ones are of another length.
+        keys.find(|keys| !text.contains(&keys.prefix))
+            .expect("a list has fewer prefixes than there are")
+    }
+
+    fn new(prefix: &str, names: Names) -> Self {
+        let listed = match &names {
+            Names::Listed(list) => list.text(),
+            Names::Generated(_) | Names::Fresh => "",
+        };
+        let all = |fits: fn(u8) -> bool| [prefix, listed].iter().all(|text| text.bytes().all(fits));
+        Keys {
+            unreserved: all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
+            plain_in_json: all(|byte| byte >= b' ' && !b"\"\\".contains(&byte)),
+            prefix: prefix.to_owned(),
+            names,
+        }
+    }
+
+    /// How many there are to choose from; `None` where every request has its own.
+    pub fn count(&self) -> Option<u32> {
+        match &self.names {
+            Names::Generated(keys) => Some(keys.len() as u32),
+            Names::Listed(list) => Some(list.len() as u32),
+            Names::Fresh => None,
+        }
+    }
+
+    /// A key in full.
+    pub fn name(&self, id: KeyId) -> String {
+        let mut name = Vec::new();
+        self.write(id, &mut name);
+        String::from_utf8(name).expect("prefix, digits and lines are text")
+    }
+
+    /// Writes a key behind what `into` holds.
+    pub fn write(&self, id: KeyId, into: &mut Vec<u8>) {
+        into.extend_from_slice(self.prefix.as_bytes());
+        let digits = match &self.names {
+            Names::Generated(keys) => keys[id.0 as usize],
+            Names::Fresh => id.0,
+            Names::Listed(list) => {
+                return into.extend_from_slice(list.key(id.0 as usize).as_bytes());
+            }
+        };
+        let hex: [u8; DIGITS] =
+            std::array::from_fn(|i| b"0123456789abcdef"[(digits >> (28 - 4 * i) & 0xf) as usize]);
+        into.extend_from_slice(&hex);
+    }
+
+    /// The length of each key in bytes, where that is one.
+    pub fn fixed_len(&self) -> Option<usize> {
+        match &self.names {
+            Names::Generated(_) | Names::Fresh => Some(self.longest()),
+            Names::Listed(_) => None,
+        }
+    }
+
+    /// The length of the longest key, in bytes.
+    pub fn longest(&self) -> usize {
+        let name = match &self.names {
+            Names::Generated(_) | Names::Fresh => DIGITS,
+            Names::Listed(list) => list.longest(),
+        };
+        self.prefix.len() + name
+    }
+
+    /// Whether they consist of letters, digits and `-._~` alone, which mean themselves everywhere
+    /// ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986), section 2.3).
+    pub fn are_unreserved(&self) -> bool {
+        self.unreserved
+    }
+
+    /// Whether they mean themselves in a string of JSON.
+    pub fn are_plain_in_json(&self) -> bool {
+        self.plain_in_json
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(keys: &Keys) -> Vec<String> {
+        let count = keys.count().expect("a fixed set");
+        (0..count).map(|place| keys.name(KeyId(place))).collect()
+    }
+
+    #[test]
+    fn same_seed_same_keys() {
+        let generated = |seed| names(&Keys::generated(7, seed, DEFAULT_PREFIX));
+        let others = generated(43);
+        assert_eq!(generated(42), generated(42));
+        assert!(generated(42).iter().all(|key| !others.contains(key)));
+    }
+
+    #[test]
+    fn the_keys_of_a_set_are_distinct_and_of_one_length() {
+        let keys = Keys::generated(10_000, 0, "k:");
+        let names = names(&keys);
+        assert_eq!(names.iter().collect::<HashSet<_>>().len(), 10_000);
+        assert!(
+            names
+                .iter()
+                .all(|name| name.len() == 10 && name.starts_with("k:"))
+        );
+        assert_eq!((keys.fixed_len(), keys.longest()), (Some(10), 10));
+        assert!(!keys.are_unreserved());
+    }
+
+    #[test]
+    fn a_probe_has_keys_of_its_own() {
+        let of = |keys: &Keys| keys.for_a_probe(1).name(KeyId(2));
+        let own = of(&Keys::generated(7, 1, "user:"));
+        assert!(own.starts_with("user:probe-") && own.ends_with("-00000002"));
+        assert_eq!(of(&Keys::fresh("user:")), own);
+        assert_ne!(Keys::fresh("user:").for_a_probe(2).name(KeyId(2)), own);
+
+        let long = of(&Keys::fresh(&"x".repeat(248)));
+        assert_eq!(long.len(), "loadgen-probe-3f9c01ab-00000002".len());
+        assert!(long.starts_with("loadgen-probe-"));
+
+        let listed =
+            |text: &str| Keys::listed(Arc::new(KeyList::read(text.as_bytes()).unwrap()), "");
+        let own = of(&listed("alice"));
+        assert_eq!(own, long);
+        assert_ne!(of(&listed(&own)), own);
+    }
+
+    #[test]
+    fn small_digits_keep_their_zeros() {
+        let keys = Keys::fresh(DEFAULT_PREFIX);
+        assert_eq!(keys.name(KeyId(0xa)), "loadgen-0000000a");
+        assert_eq!(keys.name(KeyId(0x3f9c_01ab)), "loadgen-3f9c01ab");
+        assert!(keys.are_unreserved());
+    }
+
+    #[test]
+    fn listed_keys_are_as_listed_behind_the_prefix() {
+        let list = |text: &str| Arc::new(KeyList::read(text.as_bytes()).unwrap());
+        let keys = Keys::listed(list("alice\nbob\n"), "user:");
+        assert_eq!(names(&keys), ["user:alice", "user:bob"]);
+        assert_eq!((keys.fixed_len(), keys.longest()), (None, 10));
+        for (text, prefix, unreserved, plain_in_json) in [
+            ("a\nb", "", true, true),
+            ("a\nb c", "", false, true),
+            ("é@x", "user:", false, true),
+            ("a\nb\\", "", false, false),
+            ("a", "\"", false, false),
+        ] {
+            let keys = Keys::listed(list(text), prefix);
+            let plain = (keys.are_unreserved(), keys.are_plain_in_json());
+            assert_eq!(plain, (unreserved, plain_in_json), "{prefix}{text}");
+        }
+    }
+}

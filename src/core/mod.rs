@@ -1,0 +1,14 @@
+//! The rules of a run, as pure functions of time and data: no clock, no thread, no socket.
+
+pub mod answers;
+pub mod audit;
+pub mod exit_code;
+pub mod keys;
+pub mod plan;
+pub mod presets;
+pub mod request;
+pub mod round_robin;
+pub mod schedule;
+pub mod stats;
+pub mod summary;
+pub mod threshold;

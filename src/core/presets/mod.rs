@@ -1,0 +1,193 @@
+//! What is known of rate limiters that can be tested: how each is asked, and how it answers.
+//!
+//! A new one is a sibling file and one place in [`ALL`].
+
+mod check;
+mod envoy;
+mod gubernator;
+mod kong;
+mod limitador;
+mod nginx;
+mod text;
+mod throttlecrab;
+
+pub use text::{details, table};
+
+use crate::core::answers::Rules;
+use crate::core::request::parts::{self, HeaderLine};
+use crate::core::request::{Form, Template};
+use ureq::http::{HeaderName, Method};
+
+/// How one kind of limiter is asked, and how it answers: the defaults of the options of these names.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Preset {
+    pub name: &'static str,
+    /// The system, and what of it is asked, in one line.
+    pub about: &'static str,
+    pub method: &'static str,
+    /// As in `--path`: with placeholders.
+    pub path: &'static str,
+    /// Each as in `--header`: `Name: value`, with placeholders.
+    pub headers: &'static [&'static str],
+    /// As in `--body`: with placeholders. Empty where a request has none.
+    pub body: &'static str,
+    /// As in `--allowed`.
+    pub allowed: &'static str,
+    /// As in `--blocked`.
+    pub blocked: &'static str,
+    /// What its user has to know or set up beside that, each a sentence or two.
+    pub notes: &'static [&'static str],
+    /// Of the limiter, for 100 requests of each key a minute, if its requests do not say that themselves: lines of
+    /// its configuration, the last ended too.
+    pub config: &'static str,
+}
+
+/// The first is the default.
+pub const ALL: [&Preset; 7] = [
+    &check::CHECK,
+    &envoy::ENVOY,
+    &limitador::LIMITADOR,
+    &gubernator::GUBERNATOR,
+    &throttlecrab::THROTTLECRAB,
+    &nginx::NGINX,
+    &kong::KONG,
+];
+
+impl Preset {
+    pub fn method(&self) -> Method {
+        parts::method(self.method).expect(TESTED)
+    }
+
+    pub fn path(&self) -> Template {
+        parts::path(self.path).expect(TESTED)
+    }
+
+    pub fn headers(&self) -> impl Iterator<Item = (HeaderName, Template)> {
+        self.headers.iter().map(|line| {
+            let HeaderLine { name, value } = parts::header_line(line).expect(TESTED);
+            (name, value.expect(TESTED))
+        })
+    }
+
+    pub fn body(&self) -> Template {
+        parts::body(self.body).expect(TESTED)
+    }
+
+    pub fn allowed(&self) -> Rules {
+        self.allowed.parse().expect(TESTED)
+    }
+
+    pub fn blocked(&self) -> Rules {
+        self.blocked.parse().expect(TESTED)
+    }
+
+    /// Its request, as it is.
+    pub fn form(&self) -> Form {
+        Form {
+            method: self.method(),
+            path: self.path(),
+            headers: self.headers().collect(),
+            body: Some(self.body()).filter(|body| !body.is_empty()),
+        }
+    }
+}
+
+const TESTED: &str = "tests read all of every preset";
+
+/// By its name, in whatever case.
+pub fn find(name: &str) -> Option<&'static Preset> {
+    ALL.into_iter()
+        .find(|preset| preset.name.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::KeyId;
+    use crate::core::keys::Keys;
+    use crate::core::request::{Constants, Placeholder, Values};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_is_found_by_its_own_name() {
+        let names: BTreeSet<_> = ALL.iter().map(|preset| preset.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        for preset in ALL {
+            assert_eq!(find(preset.name), Some(preset));
+        }
+        assert_eq!(find("Envoy"), find("envoy"));
+        assert_eq!(find("envoy "), None);
+        assert_eq!(ALL[0].name, "check");
+    }
+
+    #[test]
+    fn rules_are_written_as_they_are_read() {
+        for preset in ALL {
+            assert_eq!(preset.allowed().to_string(), preset.allowed);
+            assert_eq!(preset.blocked().to_string(), preset.blocked);
+        }
+    }
+
+    #[test]
+    fn requests_carry_the_key_once_and_their_bodies_are_json() {
+        for preset in ALL {
+            let form = preset.form();
+            let texts = [&[preset.path, preset.body], preset.headers].concat();
+            let with_key = texts.iter().filter(|text| text.contains("{key}"));
+            assert_eq!(with_key.count(), 1, "{}", preset.name);
+            assert!(form.has(Placeholder::Key), "{}", preset.name);
+
+            assert_eq!(
+                form.body.is_some(),
+                preset.method == "POST",
+                "{}",
+                preset.name
+            );
+            let keys = Keys::generated(1, 1, "\"");
+            let constants = Constants {
+                keys: &keys,
+                limit: 100,
+                window_ms: 60_000,
+            };
+            form.check_json(&constants)
+                .unwrap_or_else(|error| panic!("{}: {error}", preset.name));
+            let Some(body) = form.compile(&constants).body else {
+                continue;
+            };
+            let mut filled = Vec::new();
+            body.write(&Values::new(&keys, KeyId(0), 0, "http://h", 1), &mut filled);
+            let read: serde_json::Value = serde_json::from_slice(&filled).expect(preset.name);
+            let key = serde_json::Value::from(keys.name(KeyId(0))).to_string();
+            assert!(read.to_string().contains(&key), "{read}");
+        }
+    }
+
+    #[test]
+    fn every_preset_has_a_header() {
+        for preset in ALL {
+            assert!(preset.headers().count() > 0, "{}", preset.name);
+        }
+    }
+
+    #[test]
+    fn notes_are_sentences_and_configurations_end_their_lines() {
+        for preset in ALL {
+            for note in preset.notes {
+                let begins = note.starts_with(|c: char| c.is_uppercase());
+                assert!(
+                    begins && note.ends_with(['.', '"']) && !note.contains('\n'),
+                    "{note}"
+                );
+            }
+            let config = preset.config;
+            assert!(config.is_empty() || config.ends_with('\n'), "{config}");
+            // Either the request says limit and window, or the limiter's configuration does.
+            assert_eq!(
+                preset.body.contains("{limit}"),
+                config.is_empty(),
+                "{}",
+                preset.name
+            );
+        }
+    }
+}

@@ -1,0 +1,171 @@
+use super::Schedule;
+use crate::base::{Mode, Nanos};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// When to start a run so that its bursts begin on the clock's multiples of a window, as the windows
+/// of many limiters do: minutes at :00, for one.
+///
+/// The schedule itself knows no clock. It has its bursts whole windows apart, and the start waits
+/// until the first of them will begin on such a multiple.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alignment {
+    window: Nanos,
+    first_burst: Nanos,
+}
+
+/// Why there is no such start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Misaligned {
+    #[error("there is no burst within the run")]
+    NoBurst,
+    #[error("the bursts at {0} and {1} are not whole windows apart")]
+    Apart(Nanos, Nanos),
+}
+
+impl Alignment {
+    /// # Errors
+    /// The schedule has no burst, or two that are not whole windows apart.
+    ///
+    /// # Panics
+    /// If the window is zero.
+    pub fn new(schedule: &Schedule, window: Nanos) -> Result<Alignment, Misaligned> {
+        // By then it has done all that it ever does, and what it does again, again.
+        let all = schedule.round().map_or(Nanos::MAX, |round| round * 3);
+        let phases = schedule.phases().take_while(|phase| phase.start <= all);
+        let bursts = phases.filter(|phase| phase.mode() == Mode::Burst);
+        let mut starts = bursts.map(|phase| phase.start);
+        let first = starts.next().ok_or(Misaligned::NoBurst)?;
+        for start in starts {
+            if !(start - first).0.is_multiple_of(window.0) {
+                return Err(Misaligned::Apart(first, start));
+            }
+        }
+        Ok(Alignment {
+            window,
+            first_burst: first,
+        })
+    }
+
+    pub fn window(&self) -> Nanos {
+        self.window
+    }
+
+    /// How long to wait from `now` to the start: less than a window.
+    pub fn delay(&self, now: SystemTime) -> Nanos {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let window = u128::from(self.window.0);
+        let since = (now.as_nanos() + u128::from(self.first_burst.0)) % window;
+        Nanos(((window - since) % window) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Bursts, Piece, Rate, Sequence, Steady};
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn seconds(seconds: u64) -> Nanos {
+        Nanos(seconds * SECOND)
+    }
+
+    fn steady() -> Steady {
+        Steady::new(Rate::from_nano(SECOND))
+    }
+
+    fn hold(length: u64) -> Piece {
+        Piece::Steady(steady(), Some(seconds(length)))
+    }
+
+    fn of(pieces: impl Into<Vec<Piece>>, rounds: Option<u64>, cut: Option<u64>) -> Schedule {
+        let sequence = Sequence::new(pieces.into(), rounds);
+        Schedule::new(Box::new(sequence), cut.map(seconds))
+    }
+
+    proptest! {
+        #[test]
+        fn bursts_begin_on_multiples_of_the_window_after_less_than_one(
+            now in 0..u64::MAX, window in 1_000_000..=1_000_000_000_000_000_000u64,
+            interval in 2..=10_000 * SECOND
+        ) {
+            let rate = Rate::from_nano(SECOND);
+            let bursts = Bursts::new(rate, rate, Nanos(1), Nanos(interval));
+            let bursts = bursts.whole_windows_apart(Nanos(window));
+            let schedule = Schedule::new(Box::new(bursts), None);
+            let alignment = Alignment::new(&schedule, Nanos(window)).unwrap();
+            let delay = alignment.delay(UNIX_EPOCH + Duration::from_nanos(now));
+            prop_assert!(delay < Nanos(window));
+            let starts = schedule.phases().filter(|phase| phase.mode() == Mode::Burst);
+            for burst in starts.take(3) {
+                let at = u128::from(now) + u128::from(delay.0) + u128::from(burst.start.0);
+                prop_assert_eq!(at % u128::from(window), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn at_default_bursts_begin_at_full_minutes() {
+        let rate = Rate::from_nano(SECOND);
+        let bursts = Bursts::new(rate, rate, seconds(5), seconds(30));
+        let bursts = bursts.whole_windows_apart(seconds(60));
+        let schedule = Schedule::new(Box::new(bursts), Some(seconds(600)));
+        let alignment = Alignment::new(&schedule, seconds(60)).unwrap();
+        let day = 1_700_006_400;
+        for (since, delay) in [(0, 30), (29, 1), (30, 0), (31, 59), (59, 31)] {
+            let now = UNIX_EPOCH + Duration::from_secs(day + since);
+            assert_eq!(alignment.delay(now), seconds(delay), "{since}");
+        }
+        let before_time = UNIX_EPOCH - Duration::from_secs(5);
+        assert!(alignment.delay(before_time) < seconds(60));
+    }
+
+    #[test]
+    fn bursts_of_both_kinds_must_be_whole_windows_apart_in_a_round_and_from_round_to_round() {
+        let burst = || Piece::Burst(steady(), seconds(5));
+        let at_once = || Piece::AtOnce(5);
+        let window = seconds(10);
+        let aligned = |schedule: Schedule| Alignment::new(&schedule, window).map(|_| ());
+        let apart = |a, b| Err(Misaligned::Apart(seconds(a), seconds(b)));
+        assert_eq!(
+            aligned(of([hold(3), at_once(), hold(10), burst()], Some(1), None)),
+            Ok(())
+        );
+        assert_eq!(
+            aligned(of([hold(3), at_once(), hold(9), burst()], Some(1), None)),
+            apart(3, 12)
+        );
+        // The second is never reached.
+        assert_eq!(
+            aligned(of(
+                [hold(3), at_once(), hold(9), burst()],
+                Some(1),
+                Some(12)
+            )),
+            Ok(())
+        );
+        assert_eq!(
+            aligned(of([hold(3), at_once(), hold(17)], None, None)),
+            Ok(())
+        );
+        assert_eq!(
+            aligned(of([hold(3), at_once(), hold(18)], None, None)),
+            apart(3, 24)
+        );
+        assert_eq!(
+            aligned(of([hold(3), at_once(), hold(18)], Some(2), None)),
+            apart(3, 24)
+        );
+        assert_eq!(
+            aligned(of([hold(3), at_once(), hold(18)], Some(1), None)),
+            Ok(())
+        );
+        assert_eq!(aligned(of([hold(3)], None, None)), Err(Misaligned::NoBurst));
+        assert_eq!(
+            aligned(of([hold(3), burst()], Some(1), Some(3))),
+            Err(Misaligned::NoBurst)
+        );
+    }
+}

@@ -1,0 +1,547 @@
+//! What is true of every schedule.
+
+use super::*;
+use crate::base::Mode;
+use proptest::prelude::*;
+
+const SECOND: u64 = 1_000_000_000;
+const WEEK: u64 = 7 * 24 * 3600 * SECOND;
+
+fn rate() -> impl Strategy<Value = Rate> {
+    // From one request in eleven days to a billion a second, in even steps of magnitude.
+    (3u32..=18, 1u64..10).prop_map(|(exponent, digit)| {
+        Rate::from_nano((digit * 10u64.pow(exponent)).min(Rate::MAX.nano()))
+    })
+}
+
+fn odd_rate() -> impl Strategy<Value = Rate> {
+    (1_000u64..=Rate::MAX.nano()).prop_map(Rate::from_nano)
+}
+
+fn any_rate() -> impl Strategy<Value = Rate> {
+    prop_oneof![rate(), odd_rate()]
+}
+
+fn bursts() -> impl Strategy<Value = Bursts> {
+    (any_rate(), any_rate(), 2..WEEK, 1..WEEK)
+        .prop_flat_map(|(a, b, interval, window)| {
+            (Just((a.min(b), a.max(b), interval, window)), 1..interval)
+        })
+        .prop_map(|((steady, burst, interval, window), duration)| {
+            let bursts = Bursts::new(steady, burst, Nanos(duration), Nanos(interval));
+            match window % 2 {
+                0 => bursts,
+                _ => bursts.whole_windows_apart(Nanos(window)),
+            }
+        })
+}
+
+fn piece() -> impl Strategy<Value = Piece> {
+    let length = || prop_oneof![1..10 * SECOND, 1..WEEK].prop_map(Nanos);
+    let steady = |rate| Steady::new(rate);
+    prop_oneof![
+        (any_rate(), length()).prop_map(move |(r, l)| Piece::Steady(steady(r), Some(l))),
+        (any_rate(), length()).prop_map(move |(r, l)| Piece::Burst(steady(r), l)),
+        (any_rate(), any_rate(), length()).prop_map(|(a, b, l)| Piece::Ramp(Ramp::new(a, b, l))),
+        (any_rate(), any::<bool>(), length()).prop_map(|(rate, up, length)| {
+            let (from, to) = if up {
+                (Rate::ZERO, rate)
+            } else {
+                (rate, Rate::ZERO)
+            };
+            Piece::Ramp(Ramp::new(from, to, length))
+        }),
+        (any_rate(), any_rate(), length(), length()).prop_map(|(a, b, period, length)| {
+            Piece::Sine(Sine::new(a.max(b), a.min(b), period, length))
+        }),
+        length().prop_map(Piece::Pause),
+        (1u64..100_000).prop_map(Piece::AtOnce),
+    ]
+}
+
+fn sequence() -> impl Strategy<Value = Sequence> {
+    let rounds = prop_oneof![Just(Some(1)), Just(None), (2u64..10).prop_map(Some)];
+    let last = prop::option::weighted(0.2, any_rate());
+    (prop::collection::vec(piece(), 1..6), rounds, last).prop_map(|(mut pieces, rounds, last)| {
+        if let Some(rate) = last {
+            pieces.push(Piece::Steady(Steady::new(rate), None));
+            return Sequence::new(pieces, Some(1));
+        }
+        let once = Sequence::new(pieces.clone(), Some(1));
+        let (end, count) = (once.end().unwrap(), once.count_at(Nanos::MAX));
+        let repeatable = count > Count::ZERO && count <= Rate::MAX.over(end);
+        match repeatable {
+            true => Sequence::new(pieces, rounds),
+            false => once,
+        }
+    })
+}
+
+fn profile() -> impl Strategy<Value = Box<dyn Profile>> {
+    prop_oneof![
+        any_rate().prop_map(|rate| Box::new(Steady::new(rate)) as Box<dyn Profile>),
+        bursts().prop_map(|bursts| Box::new(bursts) as Box<dyn Profile>),
+        sequence().prop_map(|sequence| Box::new(sequence) as Box<dyn Profile>),
+    ]
+}
+
+fn arrivals() -> impl Strategy<Value = Option<u64>> {
+    prop::option::of(any::<u64>())
+}
+
+fn schedule() -> impl Strategy<Value = Schedule> {
+    (profile(), prop::option::of(1..4 * WEEK), arrivals()).prop_map(|(profile, cut, seed)| {
+        let schedule = Schedule::new(profile, cut.map(Nanos));
+        match seed {
+            None => schedule,
+            Some(seed) => schedule.with_arrivals(Arrivals::Poisson(Box::new(Poisson::new(seed)))),
+        }
+    })
+}
+
+/// A token that falls into the first four weeks, or one of the first, or the last, or one after.
+fn schedule_and_token() -> impl Strategy<Value = (Schedule, u64)> {
+    let way = 0usize..4;
+    (schedule(), 0..4 * WEEK, way, 0u64..100).prop_map(|(schedule, at, way, early)| {
+        let reached = schedule.due_by(Nanos(at));
+        let last = schedule.total().unwrap_or(reached);
+        let token = [
+            early,
+            reached,
+            reached.saturating_sub(1),
+            last.saturating_sub(1),
+        ];
+        (schedule, token[way])
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_number_is_due_at_the_first_nanosecond_at_which_it_is_passed(
+        profile in profile(), at in 0..4 * WEEK, fraction: u64
+    ) {
+        let passed = profile.passed(Nanos(at));
+        for number in [passed.0, passed.0.saturating_sub(1), passed.0 / 3 * 2, fraction.into()] {
+            let number = Count(number);
+            match profile.time_of(number) {
+                None => prop_assert!(profile.passed(Nanos(4 * WEEK)) <= number),
+                Some(due) => {
+                    prop_assert!(number < profile.passed(due));
+                    let before = due.checked_sub(Nanos(1));
+                    prop_assert!(before.is_none_or(|before| profile.passed(before) <= number));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn due_times_never_decrease((schedule, k) in schedule_and_token()) {
+        let (Some(this), Some(next)) = (schedule.due(k), schedule.due(k + 1)) else {
+            return Ok(());
+        };
+        prop_assert!(this <= next);
+    }
+
+    #[test]
+    fn the_count_never_decreases(profile in profile(), a in 0..4 * WEEK, b in 0..4 * WEEK) {
+        let (a, b) = (Nanos(a.min(b)), Nanos(a.max(b)));
+        prop_assert!(profile.count_at(a) <= profile.count_at(b));
+        prop_assert!(profile.passed(a) <= profile.passed(b));
+    }
+
+    #[test]
+    fn any_whole_interval_of_a_burst_profile_counts_what_the_rates_say(
+        bursts in bursts(), cycle in 1u64..1_000, offset in 0..WEEK
+    ) {
+        let Bursts { steady, burst, duration, interval, .. } = bursts;
+        let from = Nanos(interval.0.saturating_mul(cycle).saturating_add(offset % interval.0));
+        prop_assume!(from.0 < u64::MAX / 2 && from >= bursts.first);
+        let counted = bursts.count_at(from + interval) - bursts.count_at(from);
+        let expected = burst.over(duration) + steady.over(interval - duration);
+        prop_assert_eq!(counted, expected);
+    }
+
+    #[test]
+    fn the_total_is_the_number_of_tokens_of_the_schedule((schedule, _) in schedule_and_token()) {
+        let Some(total) = schedule.total() else {
+            prop_assert_eq!(schedule.end(), None);
+            return Ok(());
+        };
+        let end = schedule.end().unwrap();
+        if let Some(last) = total.checked_sub(1) {
+            prop_assert!(schedule.due(last).unwrap() <= end);
+        }
+        prop_assert_eq!(schedule.due(total), None);
+        prop_assert_eq!(schedule.due_by(Nanos::MAX), total);
+    }
+
+    #[test]
+    fn nothing_is_due_at_a_cut_or_after(profile in profile(), cut in 1..WEEK) {
+        let schedule = Schedule::new(profile, Some(Nanos(cut)));
+        let total = schedule.total().unwrap();
+        if let Some(last) = total.checked_sub(1) {
+            prop_assert!(schedule.due(last).unwrap() < Nanos(cut));
+        }
+        prop_assert!(schedule.phases().all(|phase| phase.start < Nanos(cut)));
+        prop_assert_eq!(schedule.phase(Nanos(cut)), None);
+    }
+
+    #[test]
+    fn the_tokens_due_by_an_instant_are_those_whose_due_time_it_has_reached(
+        (schedule, _) in schedule_and_token(), at in 0..5 * WEEK
+    ) {
+        let count = schedule.due_by(Nanos(at));
+        if let Some(last) = count.checked_sub(1) {
+            prop_assert!(schedule.due(last).unwrap() <= Nanos(at));
+        }
+        prop_assert!(schedule.due(count).is_none_or(|next| next > Nanos(at)));
+    }
+
+    #[test]
+    fn tokens_are_the_same_in_whatever_order_they_are_asked_for(
+        (schedule, k) in schedule_and_token(),
+        asked in prop::collection::vec((0u64..200, 0..4 * WEEK), 1..50)
+    ) {
+        let mut tokens = schedule.tokens();
+        for (offset, at) in asked {
+            prop_assert_eq!(tokens.due(k + offset), schedule.due(k + offset));
+            prop_assert_eq!(tokens.due_by(Nanos(at)), schedule.due_by(Nanos(at)));
+        }
+    }
+
+    #[test]
+    fn phases_join_without_gap_and_say_what_the_rate_is(schedule in schedule()) {
+        let mut at = Nanos::ZERO;
+        for phase in schedule.phases().take(40) {
+            prop_assert_eq!(phase.start, at);
+            let Some(end) = phase.end.filter(|end| end.0 < u64::MAX / 4) else { break };
+            at = end;
+            if phase.start == end {
+                continue;
+            }
+            let last = Nanos(end.0 - 1);
+            for t in [phase.start, last] {
+                let ended = schedule.end().is_some_and(|end| end <= t);
+                prop_assert_eq!(schedule.phase(t), Some(phase).filter(|_| !ended));
+            }
+        }
+    }
+
+    #[test]
+    fn the_tokens_of_a_phase_are_due_within_it(
+        schedule in schedule(), poisson in prop::option::of(any::<u64>())
+    ) {
+        let schedule = match poisson {
+            None => schedule,
+            Some(seed) => schedule.with_arrivals(Arrivals::Poisson(Box::new(Poisson::new(seed)))),
+        };
+        let mut next = 0;
+        for (phase, tokens) in schedule.phases_with_tokens().take(40) {
+            let Some(tokens) = tokens else { return Ok(()) };
+            if tokens > 0 {
+                let (first, last) = (schedule.due(next), schedule.due(next + tokens - 1));
+                prop_assert!(first.is_some_and(|first| phase.start <= first));
+                prop_assert!(phase.end.is_none_or(|end| last <= Some(end)), "{last:?} in {phase:?}");
+            }
+            next += tokens;
+        }
+        if schedule.phases().take(41).count() <= 40 && let Some(total) = schedule.total() {
+            prop_assert_eq!(next, total);
+        }
+    }
+
+    #[test]
+    fn pieces_carry_over_exactly_and_so_do_rounds(sequence in sequence(), round in 0u64..10) {
+        let round = sequence.rounds().map_or(round, |rounds| round.min(rounds - 1));
+        let counts: Vec<_> = sequence.pieces().iter().map(|piece| piece.count()).collect();
+        let sum = |counts: &[Option<Count>]| {
+            counts.iter().flatten().fold(Count::ZERO, |sum, count| sum + *count)
+        };
+        let mut expected = sum(&counts).times(round);
+        let phases = sequence.phases().skip(counts.len() * round as usize);
+        for (phase, count) in phases.zip(&counts) {
+            // Where something comes at once at this instant, it is counted already.
+            if phase.end != Some(phase.start) {
+                prop_assert_eq!(sequence.count_at(phase.start), expected, "at {}", phase.start);
+            }
+            expected = expected + count.unwrap_or(Count::ZERO);
+        }
+    }
+
+    #[test]
+    fn the_rate_of_a_phase_is_that_of_its_count(schedule in schedule(), at in 0..4 * WEEK) {
+        let Some(phase) = schedule.phase(Nanos(at)) else { return Ok(()) };
+        // Long enough for the rate to be seen, and short enough for it not to change.
+        let within = phase.length().map_or(SECOND, |length| length.0 / 100_000);
+        let span = match phase.shape {
+            Shape::Sine { period, .. } => within.min(period.0 / 100_000),
+            _ => within,
+        };
+        let to = Nanos(at + span);
+        prop_assume!(span > 1_000 && phase.end.is_none_or(|end| to < end));
+        prop_assume!(schedule.end().is_none_or(|end| to < end));
+        let profile = schedule.profile();
+        let counted = (profile.count_at(to) - profile.count_at(Nanos(at))).as_f64();
+        let rates = [schedule.rate_at(Nanos(at)), schedule.rate_at(to)];
+        let (mean, most) = (rates[0].midpoint(rates[1]), rates[0].max(rates[1]));
+        // A sine's rate is off by 2·10⁻⁷ of the amplitude, and a sine bends within the span.
+        let scale = match phase.shape {
+            Shape::Sine { mean, .. } => mean.as_f64(),
+            _ => most,
+        };
+        let expected = mean * Nanos(span).as_secs_f64();
+        let tolerance = 1e-6 * scale * Nanos(span).as_secs_f64() + 1e-15;
+        prop_assert!((counted - expected).abs() <= tolerance, "{counted} {expected}");
+    }
+}
+
+fn per_second(rps: f64) -> Rate {
+    Rate::per_second(rps).unwrap()
+}
+
+fn steady(rps: f64) -> Schedule {
+    Schedule::new(Box::new(Steady::new(per_second(rps))), None)
+}
+
+fn seconds(seconds: u64) -> Nanos {
+    Nanos(seconds * SECOND)
+}
+
+fn hold(rps: f64, length: u64) -> Piece {
+    Piece::Steady(Steady::new(per_second(rps)), Some(seconds(length)))
+}
+
+fn of(pieces: impl Into<Vec<Piece>>, rounds: Option<u64>, cut: Option<u64>) -> Schedule {
+    let sequence = Sequence::new(pieces.into(), rounds);
+    Schedule::new(Box::new(sequence), cut.map(seconds))
+}
+
+/// How many of the tokens are due at this instant exactly.
+fn due_at(schedule: &Schedule, at: Nanos) -> u64 {
+    let before = at.checked_sub(Nanos(1));
+    schedule.due_by(at) - before.map_or(0, |before| schedule.due_by(before))
+}
+
+#[test]
+fn a_million_a_second_is_exact_after_weeks() {
+    let schedule = steady(1e6);
+    for weeks in [0, 1, 6, 52, 520] {
+        let k = weeks * (WEEK / 1_000);
+        assert_eq!(schedule.due(k), Some(Nanos(weeks * WEEK)));
+        assert_eq!(schedule.due(k + 1), Some(Nanos(weeks * WEEK + 1_000)));
+    }
+}
+
+#[test]
+fn one_in_a_thousand_seconds_is_exact_after_weeks() {
+    let schedule = steady(0.001);
+    for k in [0, 1, 605, 31_449] {
+        assert_eq!(schedule.due(k), Some(Nanos(k * 1_000_000_000_000)));
+    }
+}
+
+#[test]
+fn a_third_of_a_nanosecond_is_never_lost() {
+    let schedule = steady(3.0);
+    assert_eq!(schedule.due(1), Some(Nanos(333_333_334)));
+    assert_eq!(schedule.due(2), Some(Nanos(666_666_667)));
+    let thirty_years = 1_000_000_000;
+    assert_eq!(schedule.due(3 * thirty_years), Some(seconds(thirty_years)));
+}
+
+#[test]
+fn the_default_minute_has_eight_hundred_requests() {
+    let bursts = || Bursts::new(per_second(10.0), per_second(50.0), seconds(5), seconds(30));
+    let schedule = Schedule::new(Box::new(bursts()), Some(seconds(60)));
+    assert_eq!(schedule.total(), Some(800));
+    assert_eq!(schedule.due(300), Some(seconds(30)));
+    assert_eq!(schedule.due(301), Some(Nanos(30 * SECOND + SECOND / 50)));
+    assert_eq!(schedule.due(550), Some(seconds(35)));
+    assert_eq!(schedule.due(551), Some(Nanos(35 * SECOND + SECOND / 10)));
+    assert_eq!(schedule.due(799), Some(Nanos(60 * SECOND - SECOND / 10)));
+    assert_eq!(schedule.due(800), None);
+}
+
+#[test]
+fn bursts_whole_windows_apart_begin_when_they_would_and_then_every_so_many_windows() {
+    let bursts = Bursts::new(per_second(10.0), per_second(50.0), seconds(5), seconds(30));
+    let aligned = bursts.whole_windows_apart(seconds(60));
+    let starts = |bursts: Bursts| {
+        let phases: Vec<_> = bursts.phases().take(6).collect();
+        let bursts = phases.iter().filter(|phase| phase.mode() == Mode::Burst);
+        bursts
+            .map(|phase| phase.start.0 / SECOND)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(starts(bursts), [30, 60, 90]);
+    assert_eq!(starts(aligned), [30, 90, 150]);
+    assert_eq!(
+        bursts.to_string(),
+        "10/s with bursts of 50/s for 5s every 30s"
+    );
+    assert_eq!(
+        aligned.to_string(),
+        "10/s with bursts of 50/s for 5s every 60s from 30s"
+    );
+    let same = bursts.whole_windows_apart(seconds(15));
+    assert_eq!(same.to_string(), bursts.to_string());
+    let schedule = Schedule::new(Box::new(aligned), Some(seconds(180)));
+    assert_eq!(schedule.total(), Some(1_800 + 3 * 200));
+}
+
+#[test]
+fn an_unreachable_token_has_no_due_time() {
+    assert_eq!(steady(0.001).due(u64::MAX), None);
+    assert!(steady(1e6).due(u64::MAX).is_none());
+}
+
+#[test]
+fn an_empty_schedule_has_no_tokens() {
+    let schedule = Schedule::new(Box::new(Steady::new(Rate::MAX)), Some(Nanos::ZERO));
+    assert_eq!(schedule.total(), Some(0));
+    assert_eq!(schedule.due(0), None);
+    let pause = of([Piece::Pause(seconds(10))], Some(1), None);
+    assert_eq!((pause.total(), pause.end()), (Some(0), Some(seconds(10))));
+    assert_eq!(pause.due(0), None);
+}
+
+#[test]
+fn what_comes_at_once_is_due_at_its_instant_no_more_and_no_less() {
+    let schedule = of(
+        [hold(50.0, 30), Piece::AtOnce(2_000), hold(50.0, 30)],
+        Some(1),
+        None,
+    );
+    assert_eq!(schedule.total(), Some(5_000));
+    assert!(schedule.due(1_499).unwrap() < seconds(30));
+    assert_eq!(schedule.due(1_500), Some(seconds(30)));
+    assert_eq!(schedule.due(3_499), Some(seconds(30)));
+    // And the first token of the next piece, at its start.
+    assert_eq!(schedule.due(3_500), Some(seconds(30)));
+    assert_eq!(due_at(&schedule, seconds(30)), 2_001);
+    assert_eq!(schedule.due(3_501), Some(Nanos(30 * SECOND + SECOND / 50)));
+}
+
+#[test]
+fn what_comes_at_once_at_the_end_is_part_of_the_profile_and_not_of_a_run_cut_off_there() {
+    let pieces = [hold(50.0, 30), Piece::AtOnce(2_000)];
+    let whole = of(pieces.clone(), Some(1), None);
+    assert_eq!(
+        (whole.total(), whole.end()),
+        (Some(3_500), Some(seconds(30)))
+    );
+    assert_eq!(whole.due(3_499), Some(seconds(30)));
+    assert_eq!(whole.phases().count(), 2);
+    let cut = of(pieces.clone(), Some(1), Some(30));
+    assert_eq!((cut.total(), cut.end()), (Some(1_500), Some(seconds(30))));
+    assert_eq!(cut.phases().count(), 1);
+    let later = of(pieces, Some(1), Some(31));
+    assert_eq!(
+        (later.total(), later.end()),
+        (Some(3_500), Some(seconds(30)))
+    );
+}
+
+#[test]
+fn what_comes_at_once_first_or_twice_or_alone_is_due_at_its_instant() {
+    let at_once = || Piece::AtOnce(7);
+    let schedule = of([at_once(), at_once(), hold(1.0, 10)], Some(1), None);
+    assert_eq!(due_at(&schedule, Nanos::ZERO), 15);
+    assert_eq!(schedule.total(), Some(24));
+    assert_eq!(schedule.due(15), Some(seconds(1)));
+    let starts: Vec<_> = schedule.phases().map(|phase| phase.start.0).collect();
+    assert_eq!(starts, [0, 0, 0]);
+    assert_eq!(schedule.phase(Nanos::ZERO).unwrap().mode(), Mode::Steady);
+
+    let alone = of([at_once()], Some(1), None);
+    assert_eq!((alone.total(), alone.end()), (Some(7), Some(Nanos::ZERO)));
+    assert_eq!(alone.due(6), Some(Nanos::ZERO));
+    assert_eq!(alone.phases().count(), 1);
+}
+
+#[test]
+fn after_a_pause_a_token_is_due_at_its_end_and_not_at_its_start() {
+    let pause = || Piece::Pause(seconds(10));
+    let schedule = of(
+        [pause(), hold(2.0, 1), pause(), pause(), hold(2.0, 1)],
+        Some(2),
+        None,
+    );
+    let due: Vec<_> = (0..8)
+        .map(|k| schedule.due(k).unwrap().0 / (SECOND / 2))
+        .collect();
+    assert_eq!(due, [20, 21, 62, 63, 84, 85, 126, 127]);
+    assert_eq!(schedule.due(8), None);
+    assert_eq!(schedule.due_by(seconds(11)), 2, "the third is not due yet");
+    assert_eq!(schedule.due_by(seconds(30)), 2);
+    assert_eq!(schedule.due_by(seconds(31)), 3);
+    let ends_paused = of([hold(2.0, 1), pause()], Some(1), None);
+    assert_eq!(
+        (ends_paused.total(), ends_paused.end()),
+        (Some(2), Some(seconds(11)))
+    );
+}
+
+#[test]
+fn a_fraction_of_a_request_carries_over_from_piece_to_piece_and_round_to_round() {
+    // A third of a request a second, 1 s long: one token in three rounds, on the second.
+    let third = Piece::Steady(Steady::new(Rate::from_nano(333_333_333)), Some(seconds(1)));
+    let schedule = of([third], None, None);
+    for k in [1, 1_000, 1_000_000] {
+        let expected = (u128::from(k) * 10u128.pow(18)).div_ceil(333_333_333);
+        assert_eq!(schedule.due(k), Some(Nanos(expected as u64)));
+    }
+    let pieces = [
+        hold(0.5, 1),
+        Piece::Ramp(Ramp::new(per_second(0.5), per_second(1.5), seconds(1))),
+    ];
+    let schedule = of(pieces, Some(1_000), None);
+    assert_eq!(schedule.total(), Some(1_500));
+}
+
+#[test]
+fn a_last_rate_without_a_length_lasts_for_ever() {
+    let for_ever = Piece::Steady(Steady::new(per_second(100.0)), None);
+    let schedule = of([hold(50.0, 30), for_ever], Some(1), None);
+    assert_eq!((schedule.total(), schedule.end()), (None, None));
+    assert_eq!(schedule.due(1_500 + 100_000), Some(seconds(1_030)));
+    assert_eq!(schedule.phases().count(), 2);
+}
+
+#[test]
+fn a_round_that_repeats_is_exact_after_weeks() {
+    let ramp = Piece::Ramp(Ramp::new(Rate::ZERO, per_second(10.0), seconds(10)));
+    let schedule = of(
+        [ramp, Piece::Pause(seconds(10)), Piece::AtOnce(5)],
+        None,
+        None,
+    );
+    assert_eq!(schedule.round(), Some(seconds(20)));
+    // 50 of the ramp, the last of which is due before its end, and 5.
+    let rounds = 604_800;
+    let first = 55 * rounds;
+    assert_eq!(schedule.due(first), Some(seconds(20 * rounds)));
+    assert_eq!(schedule.due(first - 1), Some(seconds(20 * rounds)));
+    assert_eq!(schedule.due(first - 5), Some(seconds(20 * rounds)));
+    assert!(schedule.due(first - 6).unwrap() < seconds(20 * rounds - 10));
+    assert_eq!(due_at(&schedule, seconds(20 * rounds)), 6);
+}
+
+#[test]
+fn the_mean_is_what_the_profile_says_whatever_the_arrivals() {
+    let pieces = || {
+        [
+            hold(50.0, 30),
+            Piece::AtOnce(2_000),
+            Piece::Pause(seconds(5)),
+        ]
+    };
+    let uniform = of(pieces(), Some(1), None);
+    let poisson =
+        of(pieces(), Some(1), None).with_arrivals(Arrivals::Poisson(Box::new(Poisson::new(1))));
+    for schedule in [uniform, poisson] {
+        assert_eq!(schedule.mean_by(seconds(15)), 750.0);
+        assert_eq!(schedule.mean_by(seconds(30)), 3_500.0);
+        assert_eq!(schedule.mean_by(seconds(99)), 3_500.0);
+    }
+}

@@ -1,0 +1,29 @@
+//! What happened: totals as atomic counters, everything else made from samples by one owner.
+
+mod buckets;
+mod counters;
+mod failures;
+mod phases;
+mod results;
+mod second;
+mod seconds;
+mod snapshot;
+mod spans;
+mod tally;
+#[cfg(test)]
+pub(crate) mod testing;
+mod timeline;
+mod verdict;
+
+pub use buckets::{BOUNDS, Buckets};
+pub use counters::{Counter, Counters, TargetCounters};
+pub use failures::Failures;
+pub use phases::{PhaseTallies, PhaseTally, Phases, Stretch};
+pub use results::Results;
+pub use second::{Second, TargetSecond};
+pub use seconds::{Known, MOST_OPEN, PerSecond, Seconds};
+pub use snapshot::{Snapshot, State, TargetSnapshot};
+pub use spans::{Percentiles, Spans};
+pub use tally::{Tally, TargetTally};
+pub use timeline::{Coarse, Slot, Timeline};
+pub use verdict::{TOLERANCE, Verdict};

@@ -1,0 +1,125 @@
+use super::{Buckets, Failures, Percentiles, Spans, Tally};
+use crate::base::{Ledger, Mode, Nanos};
+use crate::core::audit::SoFar;
+use crate::core::schedule::Schedule;
+use std::time::SystemTime;
+
+/// What can be seen of a run from outside, at one moment of it or at its end.
+///
+/// While the run goes on, its parts are a few microseconds apart: of the requests that the ledgers
+/// count as done, those of the last moment may not yet be in the buckets and failures. At the end
+/// all parts agree.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub state: State,
+    /// The schedule's start by the calendar.
+    pub started: SystemTime,
+    /// Since the schedule's start; of a run that has ended, up to its last answer.
+    pub elapsed: Nanos,
+    pub targets: Vec<TargetSnapshot>,
+    /// sent − due, of all requests sent.
+    pub send_lag: Buckets,
+    /// Of the whole run so far, exact: those of latency, service time and send lag.
+    pub percentiles: [Percentiles; 3],
+    /// How the limiter stands, while it is audited.
+    pub audit: Option<SoFar>,
+}
+
+/// One target's share of a [`Snapshot`].
+#[derive(Debug, Clone)]
+pub struct TargetSnapshot {
+    /// Its base URL.
+    pub name: String,
+    pub ledger: Ledger,
+    pub failures: Failures,
+    /// done − due, of the requests that were done.
+    pub latency: Buckets,
+    /// done − sent, of those of them that reached the server.
+    pub service_time: Buckets,
+    /// Those of latency, exact.
+    pub percentiles: Percentiles,
+}
+
+/// What a run is doing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum State {
+    /// It waits for its start.
+    Waiting,
+    /// Tokens come due at this rate, in requests per second.
+    Pacing {
+        mode: Mode,
+        rate: f64,
+    },
+    /// Nothing comes due any more; requests in flight are awaited.
+    Draining,
+    Ended,
+}
+
+impl State {
+    /// The state of a run that goes on, `elapsed` after its start. `stopped` says whether it was
+    /// stopped by then.
+    pub fn of(schedule: &Schedule, elapsed: Nanos, stopped: bool) -> State {
+        match schedule.phase(elapsed) {
+            Some(phase) if !stopped => State::Pacing {
+                mode: phase.mode(),
+                rate: phase.rate_at(elapsed),
+            },
+            _ => State::Draining,
+        }
+    }
+}
+
+impl Snapshot {
+    /// `names`, `ledgers` and the tally's targets are in the same order.
+    pub fn new(
+        state: State,
+        started: SystemTime,
+        elapsed: Nanos,
+        names: impl IntoIterator<Item = String>,
+        ledgers: &[Ledger],
+        tally: &Tally,
+    ) -> Self {
+        let targets = names.into_iter().zip(ledgers).zip(&tally.targets);
+        let targets = targets.map(|((name, ledger), tally)| TargetSnapshot {
+            name,
+            ledger: *ledger,
+            failures: tally.failures.clone(),
+            latency: tally.latency_buckets.clone(),
+            service_time: tally.service_time_buckets.clone(),
+            percentiles: tally.latency.percentiles(),
+        });
+        Snapshot {
+            state,
+            started,
+            elapsed,
+            targets: targets.collect(),
+            send_lag: tally.send_lag_buckets.clone(),
+            percentiles: [&tally.latency, &tally.service_time, &tally.send_lag]
+                .map(Spans::percentiles),
+            audit: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::schedule::{Bursts, Rate};
+
+    #[test]
+    fn a_run_is_paced_by_phases_and_drains_after_its_end_or_a_stop() {
+        let second = |n: u64| Nanos(n * 1_000_000_000);
+        let rate = |rps| Rate::per_second(rps).unwrap();
+        let profile = Bursts::new(rate(10.0), rate(50.0), second(5), second(30));
+        let schedule = Schedule::new(Box::new(profile), Some(second(60)));
+        let mode = |at, stopped| match State::of(&schedule, at, stopped) {
+            State::Pacing { mode, rate } => Some((mode, rate)),
+            _ => None,
+        };
+        assert_eq!(mode(Nanos::ZERO, false), Some((Mode::Steady, 10.0)));
+        assert_eq!(mode(second(30), false), Some((Mode::Burst, 50.0)));
+        assert_eq!(mode(second(35), false), Some((Mode::Steady, 10.0)));
+        assert_eq!(mode(second(60), false), None);
+        assert_eq!(mode(second(30), true), None);
+    }
+}

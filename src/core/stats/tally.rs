@@ -1,0 +1,201 @@
+use super::{Buckets, Failures, Spans, TOLERANCE};
+use crate::base::{Answer, Outcome, Sample};
+
+/// Everything made of a run's samples. Its memory depends on the number of targets and on the
+/// longest span, not on the number of samples.
+#[derive(Debug)]
+pub struct Tally {
+    /// done − due: what a caller on the schedule felt.
+    pub latency: Spans,
+    /// done − sent: what the server took, of requests that reached it.
+    pub service_time: Spans,
+    /// sent − due: the generator's own error, and any time spent on a new connection.
+    pub send_lag: Spans,
+    pub send_lag_buckets: Buckets,
+    /// The time that requests spent on a new TCP connection, for those that had to and got one.
+    pub connect: Spans,
+    /// The time they then spent on the TLS handshake.
+    pub tls: Spans,
+    /// The time that lookups of targets' names took, on threads of their own.
+    pub lookup: Spans,
+    pub targets: Vec<TargetTally>,
+    /// Requests that left later than the verdict tolerates, connecting aside.
+    pub late: u64,
+}
+
+/// One target's share of a [`Tally`].
+#[derive(Debug, Default)]
+pub struct TargetTally {
+    pub failures: Failures,
+    pub latency: Spans,
+    pub latency_buckets: Buckets,
+    /// 190 KiB for each target, once it has seen 10 s.
+    pub service_time: Spans,
+    pub service_time_buckets: Buckets,
+}
+
+impl Tally {
+    pub fn new(targets: usize) -> Self {
+        Tally {
+            latency: Spans::default(),
+            service_time: Spans::default(),
+            send_lag: Spans::default(),
+            send_lag_buckets: Buckets::default(),
+            connect: Spans::default(),
+            tls: Spans::default(),
+            lookup: Spans::default(),
+            targets: (0..targets).map(|_| TargetTally::default()).collect(),
+            late: 0,
+        }
+    }
+
+    pub fn add(&mut self, sample: &Sample) {
+        let target = &mut self.targets[sample.target as usize];
+        let Answer {
+            sent,
+            left,
+            done,
+            connecting,
+            outcome,
+        } = sample.answer;
+        let lag = sent.since(sample.due);
+        self.send_lag.record(lag);
+        self.send_lag_buckets.record(lag);
+        // A request that never left was timed at its attempt, before connecting.
+        let connecting = connecting.filter(|_| left);
+        if let Some(connecting) = connecting {
+            self.connect.record(connecting.tcp);
+            if let Some(tls) = connecting.tls {
+                self.tls.record(tls);
+            }
+        }
+        let connecting = connecting.map(|connecting| connecting.total());
+        if lag.saturating_sub(connecting.unwrap_or_default()) > TOLERANCE {
+            self.late += 1;
+        }
+        match outcome {
+            Outcome::Allowed | Outcome::Blocked => {}
+            Outcome::Failed(kind) => target.failures.add(kind),
+            // It was never done, so it has no latency and no service time.
+            Outcome::Abandoned => return,
+        }
+        let latency = done.since(sample.due);
+        self.latency.record(latency);
+        target.latency.record(latency);
+        target.latency_buckets.record(latency);
+        if left {
+            let service_time = done.since(sent);
+            self.service_time.record(service_time);
+            target.service_time.record(service_time);
+            target.service_time_buckets.record(service_time);
+        }
+    }
+
+    /// The failures of all targets.
+    pub fn failures(&self) -> Failures {
+        let mut sum = Failures::default();
+        let targets = self.targets.iter();
+        targets.for_each(|target| sum += &target.failures);
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Connecting, FailureKind, KeyId, Moment, Nanos};
+
+    fn sample(due: u64, sent: u64, done: u64, outcome: Outcome) -> Sample {
+        Sample {
+            sequence: 0,
+            key: KeyId(0),
+            target: 0,
+            due: Moment::at(due),
+            answer: Answer {
+                sent: Moment::at(sent),
+                left: true,
+                done: Moment::at(done),
+                connecting: None,
+                outcome,
+            },
+        }
+    }
+
+    #[test]
+    fn latency_is_send_lag_and_service_time_together() {
+        let mut tally = Tally::new(1);
+        tally.add(&sample(1_000, 1_200, 1_700, Outcome::Allowed));
+        assert_eq!(tally.send_lag.max(), Nanos(200));
+        assert_eq!(tally.service_time.max(), Nanos(500));
+        assert_eq!(tally.latency.max(), Nanos(700));
+    }
+
+    #[test]
+    fn an_abandoned_request_has_a_send_lag_and_no_latency() {
+        let mut tally = Tally::new(1);
+        tally.add(&sample(0, 10, 20, Outcome::Abandoned));
+        assert_eq!((tally.send_lag.count(), tally.latency.count()), (1, 0));
+        assert_eq!(tally.send_lag_buckets.count(), 1);
+        assert_eq!(tally.targets[0].latency_buckets.count(), 0);
+    }
+
+    #[test]
+    fn a_request_that_never_left_has_no_service_time() {
+        let mut tally = Tally::new(1);
+        let mut refused = sample(0, 10, 20, Outcome::Failed(FailureKind::Refused));
+        refused.answer.left = false;
+        tally.add(&refused);
+        assert_eq!((tally.latency.count(), tally.service_time.count()), (1, 0));
+        let target = &tally.targets[0];
+        assert_eq!(target.latency_buckets.count(), 1);
+        assert_eq!(target.service_time_buckets.count(), 0);
+    }
+
+    #[test]
+    fn time_spent_connecting_does_not_make_a_request_late() {
+        let mut tally = Tally::new(1);
+        let lag = 2 * TOLERANCE.0;
+        let mut connected = sample(0, lag, lag, Outcome::Allowed);
+        connected.answer.connecting = Some(Connecting {
+            tcp: Nanos(lag / 3),
+            tls: Some(Nanos(lag - lag / 3)),
+        });
+        tally.add(&connected);
+        assert_eq!(tally.late, 0);
+        assert_eq!((tally.connect.count(), tally.tls.count()), (1, 1));
+        assert!(tally.connect.max() < tally.tls.max());
+        tally.add(&sample(0, lag, lag, Outcome::Allowed));
+        assert_eq!(tally.late, 1);
+    }
+
+    #[test]
+    fn time_spent_failing_to_connect_does_not_hide_a_wait_in_the_queue() {
+        let mut tally = Tally::new(1);
+        let lag = 2 * TOLERANCE.0;
+        let mut refused = sample(0, lag, 2 * lag, Outcome::Failed(FailureKind::Connect));
+        refused.answer.left = false;
+        refused.answer.connecting = Some(Connecting {
+            tcp: Nanos(lag),
+            tls: None,
+        });
+        tally.add(&refused);
+        assert_eq!((tally.late, tally.connect.count()), (1, 0));
+    }
+
+    #[test]
+    fn failures_are_counted_by_kind_and_target() {
+        use FailureKind::{Refused, Timeout};
+        let mut tally = Tally::new(2);
+        for (target, kind) in [(0, Refused), (1, Refused), (1, Timeout)] {
+            let failed = sample(0, 0, 0, Outcome::Failed(kind));
+            tally.add(&Sample { target, ..failed });
+        }
+        let occurred = |failures: &Failures| {
+            let all = failures.by_kind();
+            all.filter(|(_, count)| *count > 0).collect::<Vec<_>>()
+        };
+        assert_eq!(occurred(&tally.failures()), [(Refused, 2), (Timeout, 1)]);
+        let second = &tally.targets[1].failures;
+        assert_eq!(occurred(second), [(Refused, 1), (Timeout, 1)]);
+    }
+}

@@ -1,0 +1,30 @@
+//! Snapshots for the tests of those who are given them.
+
+use super::{Buckets, Percentiles, Snapshot, State, TargetSnapshot};
+use crate::base::{Ledger, Nanos};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// Of a run that has ended and had no target.
+pub fn snapshot() -> Arc<Snapshot> {
+    Arc::new(Snapshot {
+        state: State::Ended,
+        started: SystemTime::UNIX_EPOCH,
+        elapsed: Nanos::ZERO,
+        targets: Vec::new(),
+        send_lag: Buckets::default(),
+        percentiles: [Percentiles::default(); 3],
+        audit: None,
+    })
+}
+
+pub fn target(name: &str, ledger: Ledger) -> TargetSnapshot {
+    TargetSnapshot {
+        name: name.to_owned(),
+        ledger,
+        failures: Default::default(),
+        latency: Buckets::default(),
+        service_time: Buckets::default(),
+        percentiles: Percentiles::default(),
+    }
+}

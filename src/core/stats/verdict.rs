@@ -1,0 +1,57 @@
+use crate::base::{Ledger, Nanos};
+
+/// How long after its due time a request may leave and still count as on time, connecting aside.
+pub const TOLERANCE: Nanos = Nanos(10_000_000);
+
+/// The share of requests that must be on time, in percent.
+const ON_TIME_PERCENT: u64 = 99;
+
+/// Whether the generator itself did what was asked of it: sent every request that came due, and
+/// at least 99 % of them within [`TOLERANCE`] of their due times. If it did not, the run's numbers
+/// describe the generator as much as the limiter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    pub scheduled: u64,
+    pub dropped: u64,
+    /// Of those not dropped: sent, or still queued at the end, later than tolerated.
+    pub late: u64,
+}
+
+impl Verdict {
+    /// `late` counts both requests sent too late and queued ones that were already too late when
+    /// the run ended.
+    pub fn new(ledger: &Ledger, late: u64) -> Self {
+        Verdict {
+            scheduled: ledger.scheduled,
+            dropped: ledger.dropped,
+            late,
+        }
+    }
+
+    pub fn schedule_kept(&self) -> bool {
+        self.dropped == 0 && self.late * 100 <= self.scheduled * (100 - ON_TIME_PERCENT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(scheduled: u64, dropped: u64, late: u64) -> bool {
+        let ledger = Ledger {
+            scheduled,
+            dropped,
+            ..Ledger::default()
+        };
+        Verdict::new(&ledger, late).schedule_kept()
+    }
+
+    #[test]
+    fn one_percent_may_be_late_and_nothing_may_be_dropped() {
+        assert!(kept(0, 0, 0));
+        assert!(kept(1_000, 0, 10));
+        assert!(!kept(1_000, 0, 11));
+        assert!(!kept(1_000_000, 1, 0));
+        assert!(!kept(50, 0, 1));
+    }
+}

@@ -1,0 +1,305 @@
+//! What a run came to, as data: everything that any report shows. As JSON it is what `--summary-json` writes.
+//!
+//! Spans of time are whole nanoseconds, in fields that end in `_ns`; rates are per second; shares are from 0 to 1.
+
+mod audit;
+mod configuration;
+mod distribution;
+mod phase;
+mod saved;
+mod target;
+mod timeline;
+mod verdict;
+
+pub use audit::{
+    Audit, AuditVerdict, ByNode, Finding, KeyAdmitted, Peak, Standing, StandingPromise,
+};
+pub use configuration::{Configuration, Setting, Source};
+pub use distribution::{Distribution, Point};
+pub use phase::{Mode, Phase};
+pub use saved::Unreadable;
+pub use target::{Counts, Target};
+pub use timeline::{Slot, Stretch, TargetSlot, Timeline};
+pub use verdict::{Met, Schedule, Threshold};
+
+use crate::base::{Nanos, Target as Node};
+use crate::core::stats::{Failures, Results};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+/// The version of the format. It changes when a field changes its meaning or goes; new fields may come without.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Summary {
+    /// The version of this format: 1.
+    pub schema_version: u32,
+    /// The program that made it.
+    pub loadgen: Build,
+    pub run: Run,
+    pub configuration: Configuration,
+    /// What the run's exit code was: 0 fine, 3 a verdict was asked for and there is none, 4 a threshold or the audit
+    /// failed.
+    pub exit_code: u8,
+    /// Whether the generator did its own part.
+    pub schedule: Schedule,
+    /// Where every scheduled request went: scheduled = sent + dropped + unsent, and sent = allowed + blocked + failed +
+    /// abandoned.
+    pub requests: Counts,
+    /// done − due: what a caller on the schedule felt.
+    pub latency: Distribution,
+    /// done − sent: what the server took, of requests that reached it.
+    pub service_time: Distribution,
+    /// sent − due: the generator's own error, and connecting where that was needed.
+    pub send_lag: Distribution,
+    /// The time of new TCP connections, if there were any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub connect: Option<Distribution>,
+    /// The time of TLS handshakes, if there were any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tls: Option<Distribution>,
+    /// The time of name lookups, for which no request waits, if there were any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lookup: Option<Distribution>,
+    /// Failed requests by kind; kinds without any are left out.
+    pub failures: BTreeMap<String, u64>,
+    /// In the order in which they were given.
+    pub targets: Vec<Target>,
+    /// The schedule's parts, those that do the same taken together, in the order of their first start. A request belongs
+    /// to the phase in which it was due.
+    pub phases: Vec<Phase>,
+    pub timeline: Timeline,
+    /// Whether the limiter kept its limit, if that was audited.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub audit: Option<Audit>,
+    /// In the order in which they were given.
+    pub thresholds: Vec<Threshold>,
+    pub resources: Resources,
+}
+
+/// A program, and what it was built for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Build {
+    pub version: String,
+    /// Such as `linux`.
+    pub os: String,
+    /// Such as `x86_64`.
+    pub arch: String,
+}
+
+/// When it was, and how long it took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Run {
+    /// The schedule's start, in RFC 3339, UTC.
+    pub started: String,
+    /// When the last request was answered or given up, in RFC 3339, UTC.
+    pub ended: String,
+    /// From the schedule's start to the end of pacing.
+    pub paced_ns: u64,
+    /// From the end of pacing to the last answer.
+    pub drained_ns: u64,
+    /// Whether it was stopped before its schedule ended, or while it drained.
+    pub interrupted: bool,
+    /// Why it was, if not by a signal: the threshold that could no longer be met.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub aborted_by: Option<String>,
+}
+
+/// What the generator itself took of its machine, up to the end of the run. Absent where the system does not tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Resources {
+    /// Processor time in user mode, of all threads.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user_ns: Option<u64>,
+    /// Processor time in the kernel, of all threads.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub system_ns: Option<u64>,
+    /// The most memory that was resident, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub peak_memory: Option<u64>,
+    /// Lines that were not printed, since nobody read standard output.
+    pub missed_lines: u64,
+    /// Requests that `--requests` could not write in time.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unwritten_requests: Option<u64>,
+}
+
+/// What a summary is made from beside a run's results.
+#[derive(Debug)]
+pub struct Circumstances<'a> {
+    pub configuration: Configuration,
+    /// What happened when; empty if nobody asked for that.
+    pub timeline: &'a crate::core::stats::Timeline,
+    pub audit: Option<Audit>,
+    pub thresholds: Vec<Threshold>,
+    pub exit_code: u8,
+    pub resources: Resources,
+}
+
+impl Summary {
+    /// Of a run that has ended. `targets` are those it ran against.
+    pub fn new(results: &Results, targets: &[Node], circumstances: Circumstances<'_>) -> Summary {
+        let Circumstances {
+            configuration,
+            timeline,
+            audit,
+            thresholds,
+            exit_code,
+            resources,
+        } = circumstances;
+        let tally = &results.tally;
+        let some = |spans| Some(Distribution::new(spans)).filter(|spans| spans.count > 0);
+        let rows = targets.iter().zip(&results.ledgers).zip(&tally.targets);
+        let rows = rows.map(|((target, ledger), tally)| Target {
+            name: target.to_string(),
+            requests: (*ledger).into(),
+            latency: Distribution::new(&tally.latency),
+            failures: by_kind(&tally.failures),
+        });
+        Summary {
+            schema_version: SCHEMA_VERSION,
+            loadgen: Build::this(),
+            run: Run::of(results, &thresholds),
+            configuration,
+            exit_code,
+            schedule: Schedule::of(results),
+            requests: results.ledger().into(),
+            latency: Distribution::with_spectrum(&tally.latency),
+            service_time: Distribution::with_spectrum(&tally.service_time),
+            send_lag: Distribution::with_spectrum(&tally.send_lag),
+            connect: some(&tally.connect),
+            tls: some(&tally.tls),
+            lookup: some(&tally.lookup),
+            failures: by_kind(&tally.failures()),
+            targets: rows.collect(),
+            phases: results.phases.tallies.iter().map(Phase::of).collect(),
+            timeline: Timeline::of(timeline, &results.phases),
+            audit,
+            thresholds,
+            resources,
+        }
+    }
+
+    /// The names of its targets.
+    pub fn target_names(&self) -> Vec<String> {
+        self.targets
+            .iter()
+            .map(|target| target.name.clone())
+            .collect()
+    }
+}
+
+impl Build {
+    fn this() -> Build {
+        Build {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            os: std::env::consts::OS.to_owned(),
+            arch: std::env::consts::ARCH.to_owned(),
+        }
+    }
+}
+
+impl Run {
+    fn of(results: &Results, thresholds: &[Threshold]) -> Run {
+        let Results {
+            started,
+            paced,
+            drained,
+            interrupted,
+            ..
+        } = *results;
+        Run {
+            started: timestamp(started, Nanos::ZERO),
+            ended: timestamp(started, paced + drained),
+            paced_ns: paced.0,
+            drained_ns: drained.0,
+            interrupted,
+            aborted_by: results
+                .aborted_by
+                .and_then(|place| thresholds.get(place))
+                .map(|threshold| threshold.text.clone()),
+        }
+    }
+}
+
+impl Resources {
+    /// What this process took so far.
+    pub fn so_far() -> Resources {
+        #[cfg(unix)]
+        {
+            use nix::sys::resource::{UsageWho, getrusage};
+            // In KiB, but for one system.
+            let unit = if cfg!(target_vendor = "apple") {
+                1
+            } else {
+                1024
+            };
+            let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
+                return Resources::default();
+            };
+            let nanos = |time: nix::sys::time::TimeVal| {
+                let micros = time.tv_sec() as i128 * 1_000_000 + time.tv_usec() as i128;
+                u64::try_from(micros * 1_000).ok()
+            };
+            Resources {
+                user_ns: nanos(usage.user_time()),
+                system_ns: nanos(usage.system_time()),
+                peak_memory: u64::try_from(usage.max_rss()).ok().map(|size| size * unit),
+                ..Resources::default()
+            }
+        }
+        #[cfg(not(unix))]
+        Resources::default()
+    }
+}
+
+fn by_kind(failures: &Failures) -> BTreeMap<String, u64> {
+    let kinds = failures.by_kind().filter(|(_, count)| *count > 0);
+    kinds
+        .map(|(kind, count)| (kind.to_string(), count))
+        .collect()
+}
+
+/// In RFC 3339 with milliseconds, UTC.
+fn timestamp(start: SystemTime, later: Nanos) -> String {
+    let at = start.checked_add(Duration::from(later)).unwrap_or(start);
+    // A clock before the year -9999 is no better than one at the epoch.
+    let at = Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH);
+    format!("{at:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/summary.schema.json");
+
+    fn schema() -> String {
+        let schema = schemars::schema_for!(Summary);
+        serde_json::to_string_pretty(&schema).unwrap() + "\n"
+    }
+
+    #[test]
+    fn the_schema_in_the_docs_is_that_of_what_is_written() {
+        let file = std::fs::read_to_string(SCHEMA).unwrap_or_default();
+        assert!(
+            file == schema(),
+            "docs/summary.schema.json is not of these types: `cargo test write_the_schema -- --ignored` writes it anew"
+        );
+    }
+
+    #[test]
+    #[ignore = "writes docs/summary.schema.json, after a change of the types"]
+    fn write_the_schema() {
+        std::fs::create_dir_all(Path::new(SCHEMA).parent().unwrap()).unwrap();
+        std::fs::write(SCHEMA, schema()).unwrap();
+    }
+}

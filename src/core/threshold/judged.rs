@@ -1,0 +1,128 @@
+//! How thresholds stand in the end.
+
+use super::ratio::{Range, Ratio};
+use super::{Ahead, Claim, Seen, Test, Threshold};
+use crate::base::Nanos;
+use crate::base::text::span;
+use crate::core::audit;
+use crate::core::plan::Plan;
+use crate::core::stats::Results;
+use crate::core::summary::{self, Met};
+
+/// How the plan's thresholds stand, in their order.
+///
+/// Of a run whose schedule was not kept, those that are about the limiter are unsupported, whichever way the numbers
+/// point. The one that stopped a run is missed, even if there was nothing to measure by then. An audit that is suspect,
+/// or tells nothing of a schedule that was not kept, does not support that the limit was kept; one that tested nothing
+/// has seen nothing.
+pub fn judged(plan: &Plan, results: &Results) -> Vec<summary::Threshold> {
+    let end = plan.schedule.end().unwrap_or(Nanos::MAX);
+    let seen = Seen {
+        ledgers: &results.ledgers,
+        tally: &results.tally,
+        followed: results.paced.min(end),
+        late: results.verdict.late,
+        audit_broken: results.audited() == Some(audit::Verdict::Broken),
+    };
+    let thresholds = plan.thresholds.all.iter().enumerate();
+    let judged = thresholds.map(|(place, threshold)| {
+        let (met, measured) = judge(threshold, &seen, results);
+        let met = match met {
+            Met::NothingSeen if results.aborted_by == Some(place) => Met::Missed,
+            met => met,
+        };
+        summary::Threshold {
+            text: threshold.text.clone(),
+            met,
+            measured,
+        }
+    });
+    judged.collect()
+}
+
+fn judge(threshold: &Threshold, seen: &Seen, results: &Results) -> (Met, String) {
+    let claim = &threshold.claim;
+    let kept = results.verdict.schedule_kept();
+    let is_met = || match claim.may_be_met(seen, Ahead::Nothing) {
+        _ if !kept && !claim.always_stands() => Met::Unsupported,
+        true => Met::Met,
+        false => Met::Missed,
+    };
+    match claim {
+        Claim::AuditKept => audited(results.audited()),
+        Claim::ScheduleKept => {
+            let measured = match kept {
+                true => "kept".to_owned(),
+                false => {
+                    let (dropped, late) = (results.verdict.dropped, results.verdict.late);
+                    format!("not kept: {dropped} dropped, {late} late")
+                }
+            };
+            (is_met(), measured)
+        }
+        _ => match claim.range(seen, Ahead::Nothing) {
+            Some(number) => (is_met(), measured(claim, seen, number)),
+            None => (Met::NothingSeen, "nothing".to_owned()),
+        },
+    }
+}
+
+fn audited(verdict: Option<audit::Verdict>) -> (Met, String) {
+    use audit::{Verdict, Why};
+    let (met, measured) = match verdict {
+        Some(Verdict::Kept) => (Met::Met, "kept"),
+        Some(Verdict::Broken) => (Met::Missed, "broken"),
+        Some(Verdict::Suspect) => (Met::Unsupported, "suspect"),
+        Some(Verdict::Inconclusive(Why::ScheduleNotKept)) => (Met::Unsupported, "inconclusive"),
+        Some(Verdict::Inconclusive(Why::NotTested)) => (Met::NothingSeen, "inconclusive"),
+        None => (Met::NothingSeen, "nothing"),
+    };
+    (met, measured.to_owned())
+}
+
+/// A number that is known, in the claim's unit.
+fn measured(claim: &Claim, seen: &Seen, number: Range) -> String {
+    let number = number.least;
+    match claim {
+        Claim::Time { test, .. } => time(number, test),
+        Claim::Count { .. } => number.over.to_string(),
+        Claim::Share { of, what, base, .. } => {
+            let ends = seen.ends(*of);
+            let [part, all] = [*what, *base].map(|counted| ends.count(counted));
+            let percent = part as f64 * 100.0 / all as f64;
+            format!("{} % ({part} of {all})", three_digits(percent))
+        }
+        Claim::PerSecond { of, what, .. } => {
+            let count = seen.ends(*of).count(*what);
+            let rate = number.over as f64 / number.under as f64;
+            format!(
+                "{}/s ({count} in {})",
+                three_digits(rate),
+                span(seen.followed)
+            )
+        }
+        Claim::ScheduleKept | Claim::AuditKept => String::new(),
+    }
+}
+
+/// In three digits; in all of them where those would hide on which side of an asked time it is.
+fn time(nanos: Ratio, test: &Test<Nanos>) -> String {
+    let rounded = Nanos((nanos.over / nanos.under) as u64);
+    let text = span(rounded);
+    let hides = |asked: Nanos| span(asked) == text && Ratio::from(asked) != nanos;
+    match test.values().any(hides) {
+        true => rounded.to_string(),
+        false => text,
+    }
+}
+
+/// At least three, and no exponent.
+fn three_digits(number: f64) -> String {
+    let decimals = match number {
+        n if n >= 99.95 => 0,
+        n if n >= 9.995 => 1,
+        n if n >= 0.9995 || n == 0.0 => 2,
+        n => (2 - n.log10().floor() as i32).min(12) as usize,
+    };
+    format!("{number:.decimals$}")
+}

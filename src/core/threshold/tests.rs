@@ -1,0 +1,378 @@
+//! Whatever comes, a threshold that is given up is not met.
+
+use super::values::Per;
+use super::*;
+use crate::base::{Answer, Connecting, FailureKind, KeyId, Ledger, Moment, Nanos, Outcome, Sample};
+use crate::core::schedule::{Rate, Schedule, Steady};
+use crate::core::stats::Tally;
+use proptest::prelude::*;
+
+const MS: u64 = 1_000_000;
+const SECOND: u64 = 1_000_000_000;
+
+/// How a request ends.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    how: How,
+    /// Milliseconds.
+    lag: u64,
+    service_time: u64,
+    connected: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum How {
+    Dropped,
+    Unsent,
+    Sent(Outcome),
+}
+
+fn how() -> impl Strategy<Value = How> {
+    let kind = prop::sample::select([FailureKind::Timeout, FailureKind::Reset].as_slice());
+    prop_oneof![
+        1 => Just(How::Dropped),
+        1 => Just(How::Unsent),
+        1 => Just(How::Sent(Outcome::Abandoned)),
+        4 => Just(How::Sent(Outcome::Allowed)),
+        3 => Just(How::Sent(Outcome::Blocked)),
+        3 => kind.prop_map(|kind| How::Sent(Outcome::Failed(kind))),
+    ]
+}
+
+fn end() -> impl Strategy<Value = End> {
+    (how(), 0u64..15, 0u64..15, any::<bool>()).prop_map(|(how, lag, service_time, connected)| End {
+        how,
+        lag,
+        service_time,
+        connected,
+    })
+}
+
+/// What is seen of the requests that ended first: of the first `counted` in the counters, of the first `tallied` in the
+/// tally, which is behind.
+struct State {
+    ledgers: Vec<Ledger>,
+    tally: Tally,
+    late: u64,
+}
+
+impl State {
+    fn of(ends: &[End], counted: usize, tallied: usize, targets: usize) -> State {
+        let mut state = State {
+            ledgers: vec![Ledger::default(); targets],
+            tally: Tally::new(targets),
+            late: 0,
+        };
+        for (sequence, end) in ends[..counted].iter().enumerate() {
+            let ledger = &mut state.ledgers[sequence % targets];
+            ledger.scheduled += 1;
+            let outcome = match end.how {
+                How::Dropped => {
+                    ledger.dropped += 1;
+                    continue;
+                }
+                How::Unsent => {
+                    ledger.unsent += 1;
+                    state.late += end.lag / 10;
+                    continue;
+                }
+                How::Sent(outcome) => outcome,
+            };
+            ledger.sent += 1;
+            *match outcome {
+                Outcome::Allowed => &mut ledger.allowed,
+                Outcome::Blocked => &mut ledger.blocked,
+                Outcome::Failed(_) => &mut ledger.failed,
+                Outcome::Abandoned => &mut ledger.abandoned,
+            } += 1;
+            if sequence < tallied {
+                state.tally.add(&Sample {
+                    sequence: sequence as u64,
+                    key: KeyId(0),
+                    target: (sequence % targets) as u32,
+                    due: Moment::at(0),
+                    answer: Answer {
+                        sent: Moment::at(end.lag * MS),
+                        left: true,
+                        done: Moment::at((end.lag + end.service_time) * MS),
+                        connecting: end.connected.then_some(Connecting {
+                            tcp: Nanos(end.lag * MS / 2),
+                            tls: Some(Nanos(end.lag * MS / 3)),
+                        }),
+                        outcome,
+                    },
+                });
+            }
+        }
+        state.late += state.tally.late;
+        state
+    }
+
+    fn seen(&self, followed: u64) -> Seen<'_> {
+        Seen {
+            ledgers: &self.ledgers,
+            tally: &self.tally,
+            followed: Nanos(followed * SECOND),
+            late: self.late,
+            audit_broken: false,
+        }
+    }
+}
+
+/// One a second.
+fn schedule(total: usize) -> Schedule {
+    let steady = Steady::new(Rate::per_second(1.0).unwrap());
+    Schedule::new(Box::new(steady), Some(Nanos(total as u64 * SECOND)))
+}
+
+/// Of a run of a few requests, that may or may not be met.
+fn claims(targets: usize) -> impl Strategy<Value = Claim> {
+    let text = |text: &'static [&'static str]| prop::sample::select(text);
+    let time = (
+        text(&["latency", "service_time", "send_lag", "connect", "tls"]),
+        text(&[
+            "min", "mean", "max", "p10", "p50", "p75", "p90", "p99", "p99.9",
+        ]),
+        0u64..20,
+        0u64..20,
+    )
+        .prop_map(|(spans, at, low, more)| {
+            let numbers = (format!("{low}ms"), format!("{}ms", low + more));
+            (format!("{spans}.{at}"), numbers)
+        });
+    let counted = text(&[
+        "scheduled",
+        "sent",
+        "dropped",
+        "unsent",
+        "allowed",
+        "blocked",
+        "success",
+        "failed",
+        "failed[timeout]",
+        "abandoned",
+    ]);
+    let count = (counted.clone(), 0u64..30, 0u64..30).prop_map(|(what, low, more)| {
+        (
+            format!("{what}.count"),
+            (low.to_string(), (low + more).to_string()),
+        )
+    });
+    let share = (counted.clone(), 0u64..=20, 0u64..=20).prop_map(|(what, low, more)| {
+        let what = what.replace("scheduled", "sent");
+        let numbers = (
+            format!("{}%", low * 5),
+            format!("{}%", (low + more).min(20) * 5),
+        );
+        (format!("{what}.rate"), numbers)
+    });
+    let rate = (counted, 0u64..12, 0u64..12).prop_map(|(what, low, more)| {
+        let numbers = (format!("0.{low:02}/s"), format!("0.{:02}/s", low + more));
+        (format!("{what}.per_second"), numbers)
+    });
+    let numbers = prop_oneof![3 => time, 1 => count, 2 => share, 1 => rate];
+    let operator = text(&["<", "<=", ">", ">=", "=", "!=", "between"]);
+    let number = (numbers, operator, 0..=targets, text(&["", " of scheduled"])).prop_map(
+        |((metric, (low, high)), operator, target, of)| {
+            let by_target = !["send_lag", "connect", "tls"]
+                .iter()
+                .any(|name| metric.starts_with(name));
+            let scope = match target {
+                0 => String::new(),
+                _ if !by_target => String::new(),
+                target => format!("target[{target}]."),
+            };
+            let value = match operator {
+                "between" => format!("{low} and {high}"),
+                _ => low,
+            };
+            let of = match metric.ends_with("rate") {
+                true => of,
+                false => "",
+            };
+            format!("{scope}{metric} {operator} {value}{of}")
+                .parse()
+                .unwrap()
+        },
+    );
+    prop_oneof![20 => number, 1 => Just(Claim::ScheduleKept)]
+}
+
+fn is_met(claim: &Claim, seen: &Seen) -> bool {
+    let is_seen = *claim == Claim::ScheduleKept || claim.range(seen, Ahead::Nothing).is_some();
+    is_seen && claim.may_be_met(seen, Ahead::Nothing)
+}
+
+/// The same for all that is left.
+fn extremes() -> Vec<End> {
+    let sent = [
+        Outcome::Allowed,
+        Outcome::Blocked,
+        Outcome::Failed(FailureKind::Timeout),
+        Outcome::Failed(FailureKind::Reset),
+        Outcome::Abandoned,
+    ];
+    let end = |how, lag, service_time| End {
+        how,
+        lag,
+        service_time,
+        connected: true,
+    };
+    let fast_or_slow = |how| [(0, 0), (0, 900), (900, 0)].map(|(lag, took)| end(how, lag, took));
+    let sent = sent.into_iter().map(How::Sent).flat_map(fast_or_slow);
+    let not_sent = [How::Dropped, How::Unsent].map(|how| end(how, 0, 0));
+    sent.chain(not_sent).collect()
+}
+
+/// A run of so many targets, in the order of its requests' ends; where it is looked at; and what is asked of it.
+fn run() -> impl Strategy<Value = (usize, Vec<End>, usize, usize, Claim)> {
+    (1usize..4).prop_flat_map(|targets| {
+        let ends = prop::collection::vec(end(), 1..40);
+        let place = || any::<prop::sample::Index>();
+        (Just(targets), ends, place(), place(), claims(targets)).prop_map(
+            |(targets, ends, counted, behind, claim)| {
+                let counted = counted.index(ends.len() + 1);
+                let tallied = counted - behind.index(4.min(counted + 1));
+                (targets, ends, counted, tallied, claim)
+            },
+        )
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn what_can_no_longer_be_met_never_is(
+        (targets, ends, counted, tallied, claim) in run(), cut in any::<prop::sample::Index>()
+    ) {
+        let total = ends.len();
+        let whole = Whole::of(&schedule(total), targets);
+        let before = State::of(&ends, counted, tallied, targets);
+        // A request is due each second, so it was followed for no less.
+        let followed = counted as u64;
+        if claim.may_be_met(&before.seen(followed), Ahead::RestOf(&whole)) {
+            return Ok(());
+        }
+        // All of the rest, some of it, none of it.
+        let some = counted + cut.index(total - counted + 1);
+        let mut futures: Vec<_> = [total, some, counted].map(|until| ends[..until].to_vec()).into();
+        for end in extremes() {
+            for until in [total, some] {
+                let mut future = ends[..counted].to_vec();
+                future.resize(until, end);
+                futures.push(future);
+            }
+        }
+        for future in futures {
+            let after = State::of(&future, future.len(), future.len(), targets);
+            for followed in [followed, (followed + total as u64) / 2, total as u64] {
+                prop_assert!(!is_met(&claim, &after.seen(followed)), "{} after {:?}", claim, future);
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_ends_up_within_its_range((targets, ends, counted, tallied, claim) in run()) {
+        let whole = Whole::of(&schedule(ends.len()), targets);
+        let before = State::of(&ends, counted, tallied, targets);
+        let after = State::of(&ends, ends.len(), ends.len(), targets);
+        let range = claim.range(&before.seen(counted as u64), Ahead::RestOf(&whole));
+        let end = claim.range(&after.seen(ends.len() as u64), Ahead::Nothing);
+        if let (Some(range), Some(end)) = (range, end) {
+            prop_assert_eq!(end, Range::exactly(end.least));
+            prop_assert!(range.least <= end.least, "{:?} {:?}", range, end);
+            prop_assert!(range.most.is_none_or(|most| most >= end.least), "{:?} {:?}", range, end);
+        }
+    }
+}
+
+/// How many such ends, one after the other and then no more of them, the first claim that is given up takes.
+#[track_caller]
+fn given_up_after(claim: &str, total: usize, first: usize, bad: How, lag: u64) -> Option<usize> {
+    let claim: Claim = claim.parse().unwrap();
+    let end = |how, lag| End {
+        how,
+        lag,
+        service_time: 1,
+        connected: false,
+    };
+    let whole = Whole::of(&schedule(total), 1);
+    let mut ends = vec![end(How::Sent(Outcome::Allowed), 0); first];
+    (0..=total - first).find(|_| {
+        let state = State::of(&ends, ends.len(), ends.len(), 1);
+        let may = claim.may_be_met(&state.seen(ends.len() as u64), Ahead::RestOf(&whole));
+        ends.push(end(bad, lag));
+        !may
+    })
+}
+
+#[test]
+fn a_threshold_is_given_up_with_the_first_request_that_is_too_many() {
+    let failed = How::Sent(Outcome::Failed(FailureKind::Timeout));
+    let allowed = How::Sent(Outcome::Allowed);
+    for (claim, bad, lag, after) in [
+        ("failed.rate < 1%", failed, 0, Some(10)),
+        ("failed.rate <= 1%", failed, 0, Some(11)),
+        ("failed[timeout].count < 5", failed, 0, Some(5)),
+        ("failed[reset].count < 5", failed, 0, None),
+        ("allowed.rate >= 99%", failed, 0, Some(11)),
+        ("sent.rate > 99% of scheduled", How::Dropped, 0, Some(10)),
+        ("schedule = kept", How::Dropped, 0, Some(1)),
+        ("schedule = kept", allowed, 11, Some(11)),
+        ("latency.p99 < 50ms", allowed, 60, Some(11)),
+        ("latency.p99.9 < 50ms", allowed, 60, Some(2)),
+        ("latency.p50 < 50ms", allowed, 60, None),
+        ("latency.p75 < 50ms", allowed, 60, Some(251)),
+        ("latency.max < 50ms", allowed, 60, Some(1)),
+        // 600 of 1000 at 1 ms have passed, and all others may take no time at all.
+        ("latency.mean <= 10ms", allowed, 99, Some(95)),
+        ("latency.min > 2ms", allowed, 99, Some(0)),
+        ("latency.p90 > 50ms", allowed, 60, None),
+        ("allowed.per_second < 0.7/s", allowed, 0, Some(100)),
+    ] {
+        assert_eq!(
+            given_up_after(claim, 1_000, 600, bad, lag),
+            after,
+            "{claim}"
+        );
+    }
+}
+
+#[test]
+fn without_an_end_only_what_nothing_repairs_is_given_up() {
+    let steady = Steady::new(Rate::per_second(1.0).unwrap());
+    let whole = Whole::of(&Schedule::new(Box::new(steady), None), 2);
+    let failed = End {
+        how: How::Sent(Outcome::Failed(FailureKind::Timeout)),
+        lag: 100,
+        service_time: 1,
+        connected: false,
+    };
+    let state = State::of(&[failed; 100], 100, 100, 2);
+    for (claim, may) in [
+        ("failed.rate < 1%", true),
+        ("failed.rate = 0%", false),
+        ("failed.count <= 99", false),
+        ("target[2].failed.count <= 49", false),
+        ("target[2].failed.count <= 50", true),
+        ("allowed.rate > 99%", true),
+        ("allowed.rate = 100%", false),
+        ("latency.p50 < 1ms", true),
+        ("latency.mean < 1ms", true),
+        ("latency.max < 1ms", false),
+        ("failed.per_second < 0.001/s", true),
+        ("schedule = kept", true),
+    ] {
+        let claim: Claim = claim.parse().unwrap();
+        let still = claim.may_be_met(&state.seen(100), Ahead::RestOf(&whole));
+        assert_eq!(still, may, "{claim}");
+    }
+}
+
+#[test]
+fn rates_of_different_units_are_the_same() {
+    let per = |micro, per| PerTime { micro, per };
+    assert_eq!(per(60, Per::Minute), per(1, Per::Second));
+    assert!(per(1, Per::Second) > per(3_599, Per::Hour));
+}
