@@ -16,6 +16,7 @@ use loadgen::report::{self, Console, Exporter, Files, PATIENCE, Scrapes, Streams
 use loadgen::system::limits::raise_descriptor_limit;
 #[cfg(unix)]
 use loadgen::system::terminal;
+use loadgen::system::usage::Usage;
 use loadgen::system::{Stop, signals};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -139,13 +140,19 @@ fn summarize(
     timeline: &Timeline,
 ) -> Summary {
     let thresholds = threshold::judged(plan, results);
+    let usage = Usage::so_far();
     let circumstances = Circumstances {
         configuration: Configuration::of(arguments, plan, targets),
         timeline,
         audit: Audit::of(plan, results, targets),
         exit_code: exit_code::code(plan, results, &thresholds),
         thresholds,
-        resources: Resources::so_far(),
+        resources: Resources {
+            user_ns: usage.map(|usage| usage.user.0),
+            system_ns: usage.map(|usage| usage.system.0),
+            peak_memory: usage.map(|usage| usage.peak_memory),
+            ..Resources::default()
+        },
     };
     Summary::new(results, targets, circumstances)
 }

@@ -11,5 +11,6 @@ pub mod temporary_files;
 #[cfg(unix)]
 pub mod terminal;
 pub mod timer;
+pub mod usage;
 
 pub use stop::Stop;

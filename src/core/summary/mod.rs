@@ -229,37 +229,6 @@ impl Run {
     }
 }
 
-impl Resources {
-    /// What this process took so far.
-    pub fn so_far() -> Resources {
-        #[cfg(unix)]
-        {
-            use nix::sys::resource::{UsageWho, getrusage};
-            // In KiB, but for one system.
-            let unit = if cfg!(target_vendor = "apple") {
-                1
-            } else {
-                1024
-            };
-            let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
-                return Resources::default();
-            };
-            let nanos = |time: nix::sys::time::TimeVal| {
-                let micros = time.tv_sec() as i128 * 1_000_000 + time.tv_usec() as i128;
-                u64::try_from(micros * 1_000).ok()
-            };
-            Resources {
-                user_ns: nanos(usage.user_time()),
-                system_ns: nanos(usage.system_time()),
-                peak_memory: u64::try_from(usage.max_rss()).ok().map(|size| size * unit),
-                ..Resources::default()
-            }
-        }
-        #[cfg(not(unix))]
-        Resources::default()
-    }
-}
-
 fn by_kind(failures: &Failures) -> BTreeMap<String, u64> {
     let kinds = failures.by_kind().filter(|(_, count)| *count > 0);
     kinds
