@@ -21,7 +21,11 @@ impl Usage {
             use nix::sys::resource::{UsageWho, getrusage};
             use nix::sys::time::TimeVal;
             // Apple's systems count bytes, all others KiB.
-            let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
+            let unit = if cfg!(target_vendor = "apple") {
+                1
+            } else {
+                1024
+            };
             let nanos = |time: TimeVal| {
                 let micros = time.tv_sec() as u64 * 1_000_000 + time.tv_usec() as u64;
                 Nanos(micros * 1_000)
