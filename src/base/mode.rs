@@ -1,5 +1,9 @@
+use serde::{Deserialize, Serialize};
+
 /// What the rate does during a phase of the schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     Steady,
     Burst,

@@ -1,12 +1,17 @@
 //! Time as a value: spans, and instants on the time line of a run.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::{Add, Mul, Sub};
 use std::time::Duration;
 
 /// An instant or a span of a run, in nanoseconds; instants count from the run's start. Reaches
 /// 584 years.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(transparent)]
 pub struct Nanos(pub u64);
 
 impl Nanos {

@@ -1,4 +1,5 @@
-use crate::core::summary::{Slot, TargetSlot, Timeline};
+use crate::core::stats::OutcomeCounts;
+use crate::core::summary::{Slot, Timeline};
 
 /// The same in at most so many slots, each of as many of the timeline's as are needed for that: counts are added up, what
 /// was asked for is the mean, percentiles are the highest.
@@ -49,11 +50,12 @@ fn merged(slots: &[Slot]) -> Slot {
         }
         grow(&mut all.targets, slot.targets.len());
         for (sum, more) in all.targets.iter_mut().zip(&slot.targets) {
-            *sum = TargetSlot {
+            *sum = OutcomeCounts {
                 sent: sum.sent.saturating_add(more.sent),
                 allowed: sum.allowed.saturating_add(more.allowed),
                 blocked: sum.blocked.saturating_add(more.blocked),
                 failed: sum.failed.saturating_add(more.failed),
+                abandoned: sum.abandoned.saturating_add(more.abandoned),
             };
         }
     }
@@ -80,9 +82,9 @@ mod tests {
             done: 1,
             p99_ns: 100 - number,
             heat: vec![1; number as usize],
-            targets: vec![TargetSlot {
+            targets: vec![OutcomeCounts {
                 sent: number,
-                ..TargetSlot::default()
+                ..OutcomeCounts::default()
             }],
             ..Slot::default()
         };

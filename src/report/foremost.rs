@@ -19,16 +19,17 @@ pub(super) fn foremost(targets: &[Target], most: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::summary::{Counts, Distribution};
+    use crate::base::Ledger;
+    use crate::core::summary::Distribution;
     use std::collections::BTreeMap;
 
     #[test]
     fn of_many_targets_the_worst_are_shown() {
         let target = |(failed, p99_ns): (u64, u64)| Target {
             name: String::new(),
-            requests: Counts {
+            requests: Ledger {
                 failed,
-                ..Counts::default()
+                ..Ledger::default()
             },
             latency: Distribution {
                 p99_ns,

@@ -1,8 +1,8 @@
 //! Summaries as runs would have them, each computed from requests that are made up: every number in them fits the others.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use loadgen::base::Nanos;
-use loadgen::core::stats::Spans;
+use loadgen::base::{Ledger, Mode, Nanos};
+use loadgen::core::stats::{OutcomeCounts, Spans, Stretch};
 use loadgen::core::summary::*;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -439,7 +439,7 @@ impl Key {
 
 #[derive(Default)]
 struct Collected {
-    counts: Counts,
+    counts: Ledger,
     latency: Spans,
     service_time: Spans,
     send_lag: Spans,
@@ -524,7 +524,7 @@ impl Made {
         }
         let targets = self.names.len();
         let slot = &mut self.slots[place];
-        slot.slot.targets.resize(targets, TargetSlot::default());
+        slot.slot.targets.resize(targets, OutcomeCounts::default());
         slot
     }
 
@@ -602,8 +602,8 @@ impl Made {
                 .position(|known| known.name == part.name)
                 .unwrap_or(0),
             mode: part.mode,
-            from_ns: part.from * SECOND,
-            to_ns: part.to * SECOND,
+            from: Nanos(part.from * SECOND),
+            to: Nanos(part.to * SECOND),
         });
         let asked = |number: usize| {
             let middle = (number as u64 * self.slot_ns + self.slot_ns / 2) / SECOND;

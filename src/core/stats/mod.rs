@@ -20,7 +20,7 @@ pub use counters::{Counter, Counters, TargetCounters};
 pub use failures::Failures;
 pub use phases::{PhaseTallies, PhaseTally, Phases, Stretch};
 pub use results::Results;
-pub use second::{Second, TargetSecond};
+pub use second::{OutcomeCounts, Second};
 pub use seconds::{Known, MOST_OPEN, PerSecond, Seconds};
 pub use snapshot::{Snapshot, State, TargetSnapshot};
 pub use spans::{Percentiles, Spans};

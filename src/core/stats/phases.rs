@@ -1,8 +1,9 @@
 //! A run's requests by what the schedule did when they were due.
 
 use super::Spans;
-use crate::base::{Ledger, Nanos, Outcome, Sample};
+use crate::base::{Ledger, Mode, Nanos, Outcome, Sample};
 use crate::core::schedule::{Phase, Schedule, Shape};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
@@ -45,12 +46,17 @@ pub struct PhaseTally {
     pub service_time: Spans,
 }
 
-/// One phase of a run, as far as that went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One phase of the schedule, as far as the run went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Stretch {
-    /// The place of its tally.
-    pub tally: usize,
+    /// Its phase's place among the summary's.
+    pub phase: usize,
+    pub mode: Mode,
+    /// Since the schedule's start.
+    #[serde(rename = "from_ns")]
     pub from: Nanos,
+    #[serde(rename = "to_ns")]
     pub to: Nanos,
 }
 
@@ -168,7 +174,8 @@ impl<'a> Phases<'a> {
         });
         if self.stretches.len() <= LISTED {
             self.stretches.push(Stretch {
-                tally,
+                phase: tally,
+                mode: phase.mode(),
                 from: phase.start,
                 to: phase.end.unwrap_or(Nanos::MAX),
             });
@@ -311,7 +318,7 @@ mod tests {
             (Shape::AtOnce(5), 1, 5, Nanos::ZERO),
         ];
         assert_eq!(seen, expected);
-        let stretches: Vec<_> = told.stretches.iter().map(|stretch| stretch.tally).collect();
+        let stretches: Vec<_> = told.stretches.iter().map(|stretch| stretch.phase).collect();
         assert_eq!(stretches, [0, 1, 0]);
     }
 

@@ -1,4 +1,5 @@
 use super::Spans;
+use serde::{Deserialize, Serialize};
 use std::ops::AddAssign;
 
 /// What happened in one second of a run: what came due, left and was answered in it.
@@ -15,24 +16,26 @@ pub struct Second {
     pub scheduled: u64,
     pub dropped: u64,
     /// By target, in the plan's order.
-    pub targets: Vec<TargetSecond>,
+    pub targets: Vec<OutcomeCounts>,
     pub latency: Spans,
     pub service_time: Spans,
     pub send_lag: Spans,
 }
 
-/// One target's share of a [`Second`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TargetSecond {
+/// How many requests were sent, and how many ended in each way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "TargetSlot"))]
+pub struct OutcomeCounts {
     pub sent: u64,
     pub allowed: u64,
     pub blocked: u64,
     pub failed: u64,
+    #[serde(skip)]
     pub abandoned: u64,
 }
 
-impl AddAssign<&TargetSecond> for TargetSecond {
-    fn add_assign(&mut self, other: &TargetSecond) {
+impl AddAssign<&OutcomeCounts> for OutcomeCounts {
+    fn add_assign(&mut self, other: &OutcomeCounts) {
         self.sent += other.sent;
         self.allowed += other.allowed;
         self.blocked += other.blocked;
@@ -43,8 +46,8 @@ impl AddAssign<&TargetSecond> for TargetSecond {
 
 impl Second {
     /// Over all targets.
-    pub fn total(&self) -> TargetSecond {
-        let mut total = TargetSecond::default();
+    pub fn total(&self) -> OutcomeCounts {
+        let mut total = OutcomeCounts::default();
         self.targets.iter().for_each(|target| total += target);
         total
     }

@@ -1,4 +1,4 @@
-use super::{Second, TargetSecond};
+use super::{OutcomeCounts, Second};
 use crate::base::{Moment, Nanos, Outcome, Sample};
 use crate::core::schedule::{Schedule, Tokens};
 use std::collections::VecDeque;
@@ -190,7 +190,9 @@ impl<'a> Seconds<'a> {
         let begun = std::mem::replace(&mut self.begun, self.tokens.due_by(end));
         let mut second = self.unused();
         second.number = number;
-        second.targets.resize(self.targets, TargetSecond::default());
+        second
+            .targets
+            .resize(self.targets, OutcomeCounts::default());
         self.open.push_back(Open {
             second,
             tokens: begun..self.begun,
@@ -513,7 +515,7 @@ mod tests {
             while self.0.len() < count {
                 self.0.push(Second {
                     number: self.0.len() as u64,
-                    targets: vec![TargetSecond::default(); TARGETS],
+                    targets: vec![OutcomeCounts::default(); TARGETS],
                     ..Second::default()
                 });
             }

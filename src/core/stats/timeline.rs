@@ -1,6 +1,6 @@
 //! What happened when, in bounded memory however long the run is.
 
-use super::{PerSecond, Second, Spans, TargetSecond};
+use super::{OutcomeCounts, PerSecond, Second, Spans};
 use crate::base::Nanos;
 use hdrhistogram::Histogram;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub struct Slot {
     seconds: u64,
     pub scheduled: u64,
     pub dropped: u64,
-    pub targets: Vec<TargetSecond>,
+    pub targets: Vec<OutcomeCounts>,
     pub latency: Coarse,
     pub send_lag: Coarse,
 }
@@ -119,8 +119,8 @@ impl Slot {
     }
 
     /// All targets together.
-    pub fn total(&self) -> TargetSecond {
-        let mut total = TargetSecond::default();
+    pub fn total(&self) -> OutcomeCounts {
+        let mut total = OutcomeCounts::default();
         self.targets.iter().for_each(|target| total += target);
         total
     }
@@ -185,9 +185,9 @@ mod tests {
             scheduled: sent + 1,
             dropped: 1,
             targets: vec![
-                TargetSecond {
+                OutcomeCounts {
                     sent,
-                    ..TargetSecond::default()
+                    ..OutcomeCounts::default()
                 };
                 2
             ],

@@ -16,13 +16,13 @@ pub use audit::{
 };
 pub use configuration::{Configuration, Setting, Source};
 pub use distribution::{Distribution, Point};
-pub use phase::{Mode, Phase};
+pub use phase::Phase;
 pub use saved::Unreadable;
-pub use target::{Counts, Target};
-pub use timeline::{Slot, Stretch, TargetSlot, Timeline};
+pub use target::Target;
+pub use timeline::{Slot, Timeline};
 pub use verdict::{Met, Schedule, Threshold};
 
-use crate::base::{Nanos, Target as Node};
+use crate::base::{Ledger, Nanos, Target as Node};
 use crate::core::stats::{Failures, Results};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,7 @@ pub struct Summary {
     pub schedule: Schedule,
     /// Where every scheduled request went: scheduled = sent + dropped + unsent, and sent = allowed + blocked + failed +
     /// abandoned.
-    pub requests: Counts,
+    pub requests: Ledger,
     /// done − due: what a caller on the schedule felt.
     pub latency: Distribution,
     /// done − sent: what the server took, of requests that reached it.
@@ -159,7 +159,7 @@ impl Summary {
         let rows = targets.iter().zip(&results.ledgers).zip(&tally.targets);
         let rows = rows.map(|((target, ledger), tally)| Target {
             name: target.to_string(),
-            requests: (*ledger).into(),
+            requests: *ledger,
             latency: Distribution::new(&tally.latency),
             failures: by_kind(&tally.failures),
         });
@@ -170,7 +170,7 @@ impl Summary {
             configuration,
             exit_code,
             schedule: Schedule::of(results),
-            requests: results.ledger().into(),
+            requests: results.ledger(),
             latency: Distribution::with_spectrum(&tally.latency),
             service_time: Distribution::with_spectrum(&tally.service_time),
             send_lag: Distribution::with_spectrum(&tally.send_lag),

@@ -1,6 +1,5 @@
-use super::Mode;
 use crate::base::Nanos;
-use crate::core::stats::{self, PhaseTallies};
+use crate::core::stats::{self, OutcomeCounts, PhaseTallies, Stretch};
 use serde::{Deserialize, Serialize};
 
 /// What happened when, in slots of equal length: one second, or as many as keep the slots of a longer run to 600.
@@ -45,29 +44,7 @@ pub struct Slot {
     /// How many latencies are in each band, from the lowest on; bands above the highest with any are left out.
     pub heat: Vec<u64>,
     /// In the order of the summary's targets.
-    pub targets: Vec<TargetSlot>,
-}
-
-/// One target's share of a slot.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct TargetSlot {
-    pub sent: u64,
-    pub allowed: u64,
-    pub blocked: u64,
-    pub failed: u64,
-}
-
-/// One phase of the schedule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Stretch {
-    /// Its phase's place among the summary's.
-    pub phase: usize,
-    pub mode: Mode,
-    /// Since the schedule's start.
-    pub from_ns: u64,
-    pub to_ns: u64,
+    pub targets: Vec<OutcomeCounts>,
 }
 
 /// How many bands there are to each tenfold.
@@ -83,15 +60,6 @@ fn bands() -> Vec<u64> {
 impl Timeline {
     pub(super) fn of(timeline: &stats::Timeline, phases: &PhaseTallies) -> Timeline {
         let bands_ns = bands();
-        let stretches = phases.stretches.iter().filter_map(|stretch| {
-            let phase = phases.tallies.get(stretch.tally)?;
-            Some(Stretch {
-                phase: stretch.tally,
-                mode: phase.shape.mode().into(),
-                from_ns: stretch.from.0,
-                to_ns: stretch.to.0,
-            })
-        });
         Timeline {
             slot_ns: timeline.length().0,
             slots: timeline
@@ -99,7 +67,7 @@ impl Timeline {
                 .iter()
                 .map(|slot| Slot::of(slot, &bands_ns))
                 .collect(),
-            stretches: stretches.collect(),
+            stretches: phases.stretches.clone(),
             bands_ns,
         }
     }
@@ -137,16 +105,7 @@ impl Slot {
             send_lag_p99_ns: slot.send_lag.quantile(0.99).0,
             send_lag_max_ns: slot.send_lag.quantile(1.0).0,
             heat,
-            targets: slot
-                .targets
-                .iter()
-                .map(|target| TargetSlot {
-                    sent: target.sent,
-                    allowed: target.allowed,
-                    blocked: target.blocked,
-                    failed: target.failed,
-                })
-                .collect(),
+            targets: slot.targets.clone(),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::chart::{Axis, Ink, Key, Layer};
 use super::document::{Table, text, texts};
-use crate::base::Nanos;
-use crate::core::summary::{Mode, Slot, Summary, Timeline};
+use crate::base::{Mode, Nanos};
+use crate::core::summary::{Slot, Summary, Timeline};
 use crate::report::coarse::coarse;
 use std::collections::BTreeMap;
 
@@ -45,8 +45,8 @@ pub fn shades(timeline: &Timeline) -> Vec<Layer> {
         .filter_map(|stretch| {
             Some(Layer::Span {
                 ink: shade(stretch.mode)?,
-                from: seconds(stretch.from_ns),
-                to: seconds(stretch.to_ns),
+                from: stretch.from.as_secs_f64(),
+                to: stretch.to.as_secs_f64(),
             })
         })
         .collect();

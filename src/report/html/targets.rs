@@ -4,7 +4,8 @@ use super::numbers::at;
 use super::over_time::{few, seconds, shades, time_axis};
 use super::rates::{OUTCOMES, stack};
 use super::text::Typed;
-use crate::core::summary::{Slot, Summary, Target, TargetSlot, Timeline};
+use crate::core::stats::OutcomeCounts;
+use crate::core::summary::{Slot, Summary, Target, Timeline};
 use crate::report::failures::by_kind;
 use crate::report::foremost::foremost;
 use crate::report::plot::per_second;
@@ -103,7 +104,8 @@ fn charts(summary: &Summary) -> Vec<Figure> {
     let shown = foremost(&summary.targets, CHARTS);
     let width = seconds(timeline.slot_ns);
     let of = |slot: &Slot, place: usize| slot.targets.get(place).copied().unwrap_or_default();
-    let done = |slot: &TargetSlot| slot.allowed as f64 + slot.blocked as f64 + slot.failed as f64;
+    let done =
+        |slot: &OutcomeCounts| slot.allowed as f64 + slot.blocked as f64 + slot.failed as f64;
     let highest = |place: usize| {
         let rates = timeline
             .slots
