@@ -1,4 +1,4 @@
-//! How a test binary reaches its in-process servers: each says so once, at its root, in `OVER`.
+//! The ways in which the command reaches the servers of a test.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -13,11 +13,6 @@ use std::time::{Duration, Instant};
 /// No test waits for anything longer than this.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How many addresses the servers of this binary are reached at.
-pub fn addresses() -> usize {
-    crate::OVER.addresses().len()
-}
-
 pub fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }

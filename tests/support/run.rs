@@ -72,13 +72,21 @@ const VARIABLES: &[&str] = &[
     "ALL_PROXY",
 ];
 
-/// The command with the arguments in `line`, split at white space, set up to reach the servers of this test binary.
-pub fn loadgen(line: impl AsRef<str>) -> Launch {
-    bare(line).over(crate::OVER)
+impl Carrier {
+    /// The command with the arguments in `line`, split at white space, set up to reach servers over this carrier.
+    pub fn loadgen(self, line: impl AsRef<str>) -> Launch {
+        let launch = loadgen(line);
+        match self {
+            Carrier::Http | Carrier::Ipv6 => launch,
+            Carrier::SeveralAddresses => launch.with_hosts(&carrier::hosts()),
+            Carrier::HttpsTrusted => launch.trusting(&tls::usual_file()),
+            Carrier::HttpsInsecure => launch.env("INSECURE", "true"),
+        }
+    }
 }
 
-/// The command with the arguments in `line`, split at white space, and no variable of its own set.
-pub fn bare(line: impl AsRef<str>) -> Launch {
+/// The command with the arguments in `line`, split at white space, and none of its variables set.
+pub fn loadgen(line: impl AsRef<str>) -> Launch {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.args(line.as_ref().split_whitespace());
     for variable in VARIABLES {
@@ -106,15 +114,6 @@ impl Launch {
     /// For who starts it by other means.
     pub fn into_command(self) -> Command {
         self.command
-    }
-
-    fn over(self, carrier: Carrier) -> Self {
-        match carrier {
-            Carrier::Http | Carrier::Ipv6 => self,
-            Carrier::SeveralAddresses => self.with_hosts(&carrier::hosts()),
-            Carrier::HttpsTrusted => self.trusting(&tls::usual_file()),
-            Carrier::HttpsInsecure => self.env("INSECURE", "true"),
-        }
     }
 
     pub fn trusting(self, pem: &Path) -> Self {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
+use super::carrier::Carrier;
 use super::tls::{self, Identity, Stream};
-use crate::OVER;
 
 /// How often a blocked thread looks whether the server is being stopped.
 const TICK: Duration = Duration::from_millis(20);
@@ -191,6 +191,7 @@ impl Reply {
 
 /// A server on a free loopback port; stopped and joined when dropped.
 pub struct Server {
+    over: Carrier,
     port: u16,
     addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
@@ -251,60 +252,82 @@ fn requests(behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Sc
     }
 }
 
-/// What the servers of this test binary show.
-fn identity() -> Option<Identity> {
-    OVER.is_tls().then(|| tls::usual().clone())
+/// The certificate that servers show over this carrier.
+fn identity(over: Carrier) -> Option<Identity> {
+    over.is_tls().then(|| tls::usual().clone())
+}
+
+impl Carrier {
+    /// A server that answers every request as `behaviour` says.
+    pub fn server(self, behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
+        let listeners = listeners(self.addresses());
+        Server::run(self, listeners, requests(behaviour), identity(self))
+    }
 }
 
 impl Server {
-    /// Answers every request as `behaviour` says.
+    /// Answers every request over http as `behaviour` says.
     pub fn start(behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        Self::run(listeners(OVER.addresses()), requests(behaviour), identity())
+        Carrier::Http.server(behaviour)
     }
 
     /// Listens at these addresses only.
     pub fn at(
+        over: Carrier,
         addresses: &[IpAddr],
         behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self::run(listeners(addresses), requests(behaviour), identity())
+        Self::run(
+            over,
+            listeners(addresses),
+            requests(behaviour),
+            identity(over),
+        )
     }
 
     /// Speaks TLS by this certificate, however other servers are reached.
     pub fn showing(
+        over: Carrier,
         identity: &Identity,
         behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
         Self::run(
-            listeners(OVER.addresses()),
+            over,
+            listeners(over.addresses()),
             requests(behaviour),
             Some(identity.clone()),
         )
     }
 
     /// Speaks http, however other servers are reached.
-    pub fn plain(behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        Self::run(listeners(OVER.addresses()), requests(behaviour), None)
+    pub fn plain(
+        over: Carrier,
+        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::run(over, listeners(over.addresses()), requests(behaviour), None)
     }
 
     /// Closes a connection that was idle for `limit`, after a last word on it.
     pub fn closing_idle(
+        over: Carrier,
         limit: Duration,
         farewell: &str,
         behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self::ending_idle(limit, farewell, Stream::close, behaviour)
+        Self::ending_idle(over, limit, farewell, Stream::close, behaviour)
     }
 
     /// Closes a connection that was idle for `limit`, without TLS's word for it.
     pub fn cutting_idle(
+        over: Carrier,
         limit: Duration,
         behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        Self::ending_idle(limit, "", Stream::cut, behaviour)
+        Self::ending_idle(over, limit, "", Stream::cut, behaviour)
     }
 
     fn ending_idle(
+        over: Carrier,
         limit: Duration,
         farewell: &str,
         end: fn(&mut Stream),
@@ -319,22 +342,27 @@ impl Server {
             behaviour: Box::new(behaviour),
             idle: Some(idle),
         };
-        Self::run(listeners(OVER.addresses()), script, identity())
+        Self::run(over, listeners(over.addresses()), script, identity(over))
     }
 
     /// Hands every accepted connection over, after its handshake: for what is not HTTP.
-    pub fn on_connect(script: impl Fn(Stream) + Send + Sync + 'static) -> Self {
+    pub fn on_connect(over: Carrier, script: impl Fn(Stream) + Send + Sync + 'static) -> Self {
         let script = Script::Connections(Box::new(script));
-        Self::run(listeners(OVER.addresses()), script, identity())
+        Self::run(over, listeners(over.addresses()), script, identity(over))
     }
 
     /// Hands every accepted connection over as it is: for what is not TLS either.
-    pub fn on_tcp(script: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
+    pub fn on_tcp(over: Carrier, script: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
         let script = Script::Tcp(Box::new(script));
-        Self::run(listeners(OVER.addresses()), script, identity())
+        Self::run(over, listeners(over.addresses()), script, identity(over))
     }
 
-    fn run(listeners: Vec<TcpListener>, script: Script, identity: Option<Identity>) -> Self {
+    fn run(
+        over: Carrier,
+        listeners: Vec<TcpListener>,
+        script: Script,
+        identity: Option<Identity>,
+    ) -> Self {
         let addresses: Vec<SocketAddr> = listeners
             .iter()
             .map(|listener| listener.local_addr().expect("an address"))
@@ -350,6 +378,7 @@ impl Server {
             thread::spawn(move || accept(&listener, &shared))
         });
         Self {
+            over,
             port: addresses[0].port(),
             addresses,
             acceptors: acceptors.collect(),
@@ -359,11 +388,11 @@ impl Server {
 
     /// Host and port, as they stand in its URL.
     pub fn authority(&self) -> String {
-        format!("{}:{}", OVER.host(), self.port)
+        format!("{}:{}", self.over.host(), self.port)
     }
 
     pub fn url(&self) -> String {
-        self.url_by(OVER.host())
+        self.url_by(self.over.host())
     }
 
     /// Its URL by another name of its host.
@@ -795,18 +824,24 @@ fn port(socket: &Socket) -> u16 {
 
 /// A port that refuses connections and that nobody else can take: bound, but not listening.
 pub struct Refusing {
+    over: Carrier,
     sockets: Vec<Socket>,
 }
 
 impl Refusing {
     pub fn new() -> Self {
+        Self::over(Carrier::Http)
+    }
+
+    pub fn over(over: Carrier) -> Self {
         Self {
-            sockets: bound(OVER.addresses()),
+            over,
+            sockets: bound(over.addresses()),
         }
     }
 
     pub fn url(&self) -> String {
-        url(OVER.is_tls(), OVER.host(), port(&self.sockets[0]))
+        url(self.over.is_tls(), self.over.host(), port(&self.sockets[0]))
     }
 
     /// From now on, the port answers at this one of its addresses, and refuses at the others for as
@@ -821,12 +856,20 @@ impl Refusing {
             bound.is_some_and(|bound| bound.ip() == address)
         });
         let opened = listening(opened.collect());
-        (Server::run(opened, requests(behaviour), identity()), self)
+        (
+            Server::run(self.over, opened, requests(behaviour), identity(self.over)),
+            self,
+        )
     }
 
     /// From now on, the port answers.
     pub fn open(self, behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
-        Server::run(listening(self.sockets), requests(behaviour), identity())
+        Server::run(
+            self.over,
+            listening(self.sockets),
+            requests(behaviour),
+            identity(self.over),
+        )
     }
 }
 
@@ -834,8 +877,8 @@ impl Refusing {
 pub struct Unreachable(Refusing);
 
 impl Unreachable {
-    pub fn new() -> Self {
-        let inner = Refusing::new();
+    pub fn over(over: Carrier) -> Self {
+        let inner = Refusing::over(over);
         for socket in &inner.sockets {
             socket.listen(0).expect("a listening socket");
         }

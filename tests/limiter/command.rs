@@ -1,0 +1,306 @@
+//! The node's binary: its options, its one line, its exit codes.
+
+use assert_cmd::Command;
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{self, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_ratelimiter");
+
+/// A node that is killed when this is dropped.
+struct RunningNode {
+    process: process::Child,
+    addr: SocketAddr,
+}
+
+impl RunningNode {
+    /// The first line it prints must be `says` and then its address.
+    fn start(command: &mut process::Command, says: &str) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let addr = line.strip_prefix(says).unwrap_or_else(|| panic!("{line}"));
+        let addr = addr.trim_end().parse().unwrap();
+        Self { process, addr }
+    }
+
+    fn in_memory() -> Self {
+        let mut command = process::Command::new(BINARY);
+        command.args(["--port", "0", "--bind", "127.0.0.1", "--node-name", "n1"]);
+        Self::start(&mut command, "n1: sliding-log in memory on http://")
+    }
+
+    fn open(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.addr).unwrap();
+        let patience = Some(Duration::from_secs(10));
+        stream.set_read_timeout(patience).unwrap();
+        stream
+    }
+
+    fn get(&self, path: &str) -> String {
+        self.get_with(path, "")
+    }
+
+    /// With a header, its line's end included.
+    fn get_with(&self, path: &str, header: &str) -> String {
+        let mut stream = self.open();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: n\r\nConnection: close\r\n{header}\r\n"
+        )
+        .unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        reply
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.process.id().cast_signed()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for RunningNode {
+    fn drop(&mut self) {
+        // Fails when it has ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn it_prints_its_address_serves_and_ends_well_on_either_signal() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut command = process::Command::new(BINARY);
+        command
+            .args(["--port", "0", "--node-name", "n1"])
+            .env("BIND", "127.0.0.1")
+            .env("ALGORITHM", "token-bucket");
+        let mut node = RunningNode::start(&mut command, "n1: token-bucket in memory on http://");
+        let reply = node.get("/health");
+        assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+        let reply = node.get("/metrics");
+        assert!(reply.contains("application/openmetrics-text"), "{reply}");
+        assert!(reply.ends_with("# EOF\n"), "{reply}");
+        node.signal(signal);
+        assert_eq!(node.exit_code(), Some(0), "{signal:?}");
+    }
+}
+
+const CHECK: &str = r#"{"key":"k","limit":1,"window_ms":60000}"#;
+
+impl RunningNode {
+    /// A check whose body the node is waiting for.
+    fn begin_check(&self) -> TcpStream {
+        let mut stream = self.open();
+        let length = CHECK.len();
+        write!(
+            stream,
+            "POST /check HTTP/1.1\r\nHost: n\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+        )
+        .unwrap();
+        let mut goes_on = [0; 25];
+        stream.read_exact(&mut goes_on).unwrap();
+        assert_eq!(&goes_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        // Between saying so and waiting for the body there is next to nothing, but not nothing.
+        thread::sleep(Duration::from_millis(50));
+        stream
+    }
+
+    fn wait_until_it_stops(&self) {
+        while !self.get("/health").starts_with("HTTP/1.1 503") {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn a_request_that_came_before_the_signal_is_answered_after_it() {
+    let mut node = RunningNode::in_memory();
+    let mut stream = node.begin_check();
+    node.signal(Signal::TERM);
+    node.wait_until_it_stops();
+    write!(stream, "{CHECK}").unwrap();
+    let mut reply = [0; 15];
+    stream.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"HTTP/1.1 200 OK");
+    assert_eq!(node.exit_code(), Some(0));
+}
+
+#[test]
+fn a_request_that_never_ends_does_not_keep_the_node_from_ending() {
+    let mut node = RunningNode::in_memory();
+    let _stream = node.begin_check();
+    let signalled = Instant::now();
+    node.signal(Signal::TERM);
+    assert_eq!(node.exit_code(), Some(0));
+    assert!(signalled.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut node = RunningNode::in_memory();
+    let _stream = node.begin_check();
+    node.signal(Signal::TERM);
+    node.wait_until_it_stops();
+    node.signal(Signal::TERM);
+    assert_eq!(node.exit_code(), Some(143));
+}
+
+#[test]
+fn more_connections_than_descriptors_are_served_one_after_the_other() {
+    let mut command = process::Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 60 && exec \"$0\" \"$@\"", BINARY])
+        .args(["--port", "0", "--bind", "127.0.0.1", "--node-name", "n1"])
+        .stderr(Stdio::piped());
+    let mut node = RunningNode::start(&mut command, "n1: sliding-log in memory on http://");
+    let connections: Vec<_> = (0..90).map(|_| node.open()).collect();
+    thread::sleep(Duration::from_millis(200));
+    drop(connections);
+    let reply = node.get("/health");
+    assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
+    node.signal(Signal::TERM);
+    let mut complaints = String::new();
+    let mut stderr = node.process.stderr.take().unwrap();
+    stderr.read_to_string(&mut complaints).unwrap();
+    assert_eq!(complaints, "");
+}
+
+#[test]
+fn its_own_limit_and_window_are_for_requests_that_say_none() {
+    let mut command = process::Command::new(BINARY);
+    command
+        .args(["--port", "0", "--bind", "127.0.0.1", "--node-name", "n1"])
+        .args(["--limit", "2"])
+        .env("WINDOW_MS", "3600000");
+    let node = RunningNode::start(&mut command, "n1: sliding-log in memory on http://");
+    for status in ["200 OK", "200 OK", "429 Too Many Requests"] {
+        let reply = node.get_with("/", "X-Key: k\r\n");
+        assert!(
+            reply.starts_with(&format!("HTTP/1.1 {status}\r\n")),
+            "{reply}"
+        );
+        assert!(reply.contains("x-ratelimit-limit-hour: 2\r\n"), "{reply}");
+    }
+}
+
+#[test]
+fn an_empty_variable_of_an_option_without_a_default_is_none() {
+    let mut command = process::Command::new(BINARY);
+    command
+        .env("NODE_NAME", "")
+        .args(["--port", "0", "--bind", "127.0.0.1"]);
+    RunningNode::start(&mut command, "node-0: sliding-log in memory on http://");
+}
+
+#[test]
+fn the_health_check_tells_a_healthy_node_from_one_that_is_not_there() {
+    let node = RunningNode::in_memory();
+    let port = node.addr.port().to_string();
+    let health_check = || {
+        let mut command = Command::new(BINARY);
+        command.arg("--healthcheck").env("PORT", &port);
+        command
+    };
+    // By default a node listens everywhere, so it is asked on loopback.
+    let output = health_check().assert().code(0).get_output().clone();
+    assert!(output.stdout.is_empty() && output.stderr.is_empty());
+    health_check()
+        .args(["--bind", "127.0.0.1"])
+        .assert()
+        .code(0);
+
+    drop(node);
+    let line = stderr_of(&mut health_check(), 1);
+    assert_eq!(line.lines().count(), 1, "{line}");
+    assert!(
+        line.contains(&format!("http://127.0.0.1:{port}/health")),
+        "{line}"
+    );
+}
+
+fn stderr_of(command: &mut Command, code: i32) -> String {
+    let output = command.assert().code(code).get_output().clone();
+    assert!(output.stdout.is_empty());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn bad_configuration_is_one_line_with_the_option_its_value_and_what_it_may_be() {
+    for (option, variable, value, allowed) in [
+        ("--port", "PORT", "70000", "a whole number from 0 to 65535"),
+        (
+            "--bind",
+            "BIND",
+            "localhost",
+            "an IP address such as 0.0.0.0",
+        ),
+        (
+            "--algorithm",
+            "ALGORITHM",
+            "leaky",
+            "sliding-log, fixed-window, token-bucket",
+        ),
+        ("--store", "STORE", "disk", "memory or redis://"),
+        (
+            "--store",
+            "STORE",
+            "redis://h/x",
+            "a whole number, 0 or more",
+        ),
+        ("--store-timeout", "STORE_TIMEOUT", "0", "from 1ms to 60s"),
+        ("--fail-mode", "FAIL_MODE", "ajar", "closed or open"),
+        ("--limit", "LIMIT", "0", "a whole number from 1 to 1000000"),
+        (
+            "--window-ms",
+            "WINDOW_MS",
+            "86400001",
+            "a whole number from 1 to 86400000",
+        ),
+    ] {
+        let by_flag = stderr_of(Command::new(BINARY).args([option, value]), 2);
+        let by_variable = stderr_of(Command::new(BINARY).env(variable, value), 2);
+        for (name, line) in [(option, by_flag), (variable, by_variable)] {
+            assert_eq!(line.lines().count(), 1, "{line}");
+            for part in [name, value, allowed] {
+                assert!(line.contains(part), "{part} is not in {line}");
+            }
+        }
+    }
+    for value in ["redis://:secret@h/x", "redis//:secret@h"] {
+        let line = stderr_of(Command::new(BINARY).env("STORE", value), 2);
+        assert!(!line.contains("secret"), "{line}");
+        assert!(line.contains("redis://[[user]:password@]host"), "{line}");
+    }
+    let line = stderr_of(Command::new(BINARY).arg("redis://:secret@h"), 2);
+    assert!(line.contains("…@h") && !line.contains("secret"), "{line}");
+    let line = stderr_of(Command::new(BINARY).env("PORT", "1\n2"), 2);
+    assert_eq!(line.lines().count(), 1, "{line}");
+    let line = stderr_of(Command::new(BINARY).args(["--node-name", ""]), 2);
+    assert!(line.contains("of 1 to 128 bytes"), "{line}");
+    let unknown = stderr_of(Command::new(BINARY).arg("--prot"), 2);
+    assert_eq!(unknown.lines().count(), 1, "{unknown}");
+    assert!(unknown.contains("--prot"));
+}
+
+#[test]
+fn a_taken_port_ends_it_with_one_line_and_exit_code_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let line = stderr_of(
+        Command::new(BINARY).args(["--bind", "127.0.0.1", "--port", &port]),
+        1,
+    );
+    assert_eq!(line.lines().count(), 1, "{line}");
+    assert!(line.contains(&port), "{line}");
+}

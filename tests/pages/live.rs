@@ -1,0 +1,588 @@
+//! The live view, in a pseudo-terminal: what is on it, and what is left of it.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use crate::support::run;
+use crate::support::server::{Reply, Server};
+use crate::support::{at_once, eventually, seconds};
+use loadgen::base::{Mode, Nanos};
+use loadgen::core::stats::{Buckets, Percentiles, Snapshot, State};
+use loadgen::report::live::{Live, Run};
+use loadgen::report::{Console, Scrapes};
+use loadgen::system::{Stop, terminal};
+use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
+use nix::unistd::Pid;
+use rustix::termios::tcsetwinsize;
+
+/// A terminal, with a program on it.
+struct Terminal {
+    keyboard: File,
+    parser: Arc<Mutex<vt100::Parser>>,
+    reader: Option<thread::JoinHandle<Vec<u8>>>,
+    before: Termios,
+    child: Child,
+}
+
+impl Terminal {
+    #[track_caller]
+    fn start(mut command: Command, (columns, rows): (u16, u16)) -> Terminal {
+        let size = winsize(columns, rows);
+        let pty = openpty(Some(&size), None).expect("a pseudo-terminal");
+        let slave = || -> Stdio { pty.slave.try_clone().expect("a descriptor").into() };
+        command.stdin(slave()).stdout(slave()).stderr(slave());
+        if command.get_envs().all(|(name, _)| name != "TERM") {
+            command.env("TERM", "xterm-256color");
+        }
+        // SAFETY: two system calls.
+        unsafe {
+            command.pre_exec(|| {
+                rustix::process::setsid()?;
+                rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
+                Ok(())
+            });
+        }
+        let before = tcgetattr(&pty.master).expect("a terminal");
+        let child = command.spawn().expect("a program that starts");
+        drop(command);
+        let parser = Arc::new(Mutex::new(vt100::Parser::new(
+            cells(rows),
+            cells(columns),
+            0,
+        )));
+        let master = File::from(pty.master);
+        let keyboard = master.try_clone().expect("a descriptor");
+        let reader = thread::spawn({
+            let parser = Arc::clone(&parser);
+            move || read(master, pty.slave, &parser)
+        });
+        Terminal {
+            keyboard,
+            parser,
+            reader: Some(reader),
+            before,
+            child,
+        }
+    }
+
+    fn press(&self, keys: &str) {
+        (&self.keyboard).write_all(keys.as_bytes()).expect("keys");
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().try_into().expect("an id"));
+        kill(pid, signal).expect("a process");
+    }
+
+    /// What the user sees.
+    fn contents(&self) -> String {
+        self.parser.lock().unwrap().screen().contents()
+    }
+
+    fn is_view(&self) -> bool {
+        let parser = self.parser.lock().unwrap();
+        parser.screen().alternate_screen() && parser.screen().hide_cursor()
+    }
+
+    #[track_caller]
+    fn shows(&self, text: &str) {
+        let start = std::time::Instant::now();
+        while !self.contents().contains(text) {
+            let shown = self.contents();
+            assert!(
+                start.elapsed() < crate::support::PATIENCE,
+                "no {text:?} in:\n{shown}"
+            );
+            thread::sleep(seconds(0.01));
+        }
+    }
+
+    fn resize(&self, columns: u16, rows: u16) {
+        let mut parser = self.parser.lock().unwrap();
+        parser.screen_mut().set_size(cells(rows), cells(columns));
+        let size = rustix::termios::Winsize {
+            ws_col: columns,
+            ws_row: rows,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&self.keyboard, size).expect("a terminal");
+    }
+
+    #[track_caller]
+    fn assert_as_before(&self) {
+        let parser = self.parser.lock().unwrap();
+        let screen = parser.screen();
+        let contents = screen.contents();
+        assert!(
+            !screen.alternate_screen(),
+            "the alternate screen:\n{contents}"
+        );
+        assert!(!screen.hide_cursor(), "no cursor:\n{contents}");
+        assert_eq!(
+            tcgetattr(&self.keyboard).expect("a terminal"),
+            self.before,
+            "{contents}"
+        );
+    }
+
+    /// Waits for the program's end. The terminal is as it was before; returns also what is on it, and all that was
+    /// written to it.
+    #[track_caller]
+    fn finish(mut self) -> (ExitStatus, String, String) {
+        let mut status = None;
+        eventually("the end", || {
+            status = self.child.try_wait().expect("a child");
+            status.is_some()
+        });
+        let written = self
+            .reader
+            .take()
+            .expect("a reader")
+            .join()
+            .expect("a reader");
+        self.assert_as_before();
+        let written = String::from_utf8_lossy(&written).into_owned();
+        (status.expect("a status"), self.contents(), written)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Until nobody has the terminal any more. `ours` is given up when the program has it: one who has it keeps it up.
+fn read(mut master: File, ours: OwnedFd, parser: &Mutex<vt100::Parser>) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut ours = Some(ours);
+    let mut bytes = [0; 4096];
+    // Linux tells the end by an error.
+    while let Ok(count @ 1..) = master.read(&mut bytes) {
+        ours.take();
+        all.extend_from_slice(&bytes[..count]);
+        parser.lock().unwrap().process(&bytes[..count]);
+    }
+    all
+}
+
+fn winsize(columns: u16, rows: u16) -> Winsize {
+    Winsize {
+        ws_col: columns,
+        ws_row: rows,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    }
+}
+
+fn cells(count: u16) -> NonZero<u16> {
+    NonZero::new(count).expect("some")
+}
+
+const USUAL: (u16, u16) = (120, 45);
+
+fn loadgen(line: &str) -> Command {
+    run::loadgen(line).into_command()
+}
+
+/// A run on a terminal, seen there.
+#[track_caller]
+fn shown(line: &str) -> Terminal {
+    let terminal = Terminal::start(loadgen(line), USUAL);
+    terminal.shows("q stop");
+    assert!(terminal.is_view());
+    terminal
+}
+
+const DEMO: &str = "--demo --rps 50 --burst-enabled false --stats-interval 1 --duration 60";
+
+/// Of a run that can't end by itself.
+fn stuck(server: &Server) -> Terminal {
+    let terminal = shown(&format!(
+        "--targets {} --rps 100 --duration 60 --workers 4 --timeout 60 --drain-timeout 60",
+        server.url()
+    ));
+    terminal.shows("in flight 4");
+    terminal
+}
+
+fn silent() -> Server {
+    Server::start(|_| Reply::silence())
+}
+
+#[track_caller]
+fn assert_summary(contents: &str) {
+    assert!(contents.contains("Summary: paced for"), "{contents}");
+    assert!(contents.contains("schedule "), "{contents}");
+}
+
+#[test]
+fn a_run_is_seen_while_it_goes_on_and_its_summary_stays() {
+    let terminal = shown(DEMO);
+    for text in [
+        concat!("loadgen ", env!("CARGO_PKG_VERSION")),
+        "50/s",
+        "STEADY",
+        " of 1m, ",
+        "asked 50/s",
+        "sent 5",
+        "queue 0",
+        "dropped 0",
+        "█ allowed",
+        "send lag",
+        "µs",
+        "all 3",
+        "http://127.0.0.1:",
+        "audit: ",
+        "most of a key in 1m: ",
+    ] {
+        terminal.shows(text);
+    }
+    let mode = tcgetattr(&terminal.keyboard).unwrap().local_flags;
+    assert!(!mode.intersects(LocalFlags::ECHO | LocalFlags::ICANON));
+    assert!(mode.contains(LocalFlags::ISIG));
+    thread::sleep(seconds(1.2));
+    terminal.press("q");
+    let (status, contents, written) = terminal.finish();
+    assert_eq!(status.code(), Some(0), "{contents}");
+    assert!(contents.starts_with(concat!(
+        "loadgen ",
+        env!("CARGO_PKG_VERSION"),
+        "\n  targets"
+    )));
+    assert_summary(&contents);
+    assert!(
+        !written.contains("Requests:") && !written.contains("STEADY MODE"),
+        "{written}"
+    );
+}
+
+#[test]
+fn a_run_that_ends_by_itself_leaves_its_summary() {
+    let terminal = shown("--demo --rps 20 --duration 2 --burst-enabled false");
+    let (status, contents, _) = terminal.finish();
+    assert_eq!(status.code(), Some(0), "{contents}");
+    assert_summary(&contents);
+    assert!(contents.contains("scheduled 40 = sent 40"), "{contents}");
+}
+
+#[test]
+fn it_follows_the_terminals_size() {
+    let terminal = shown(DEMO);
+    for (columns, rows) in [(40, 12), (10, 3), (1, 1), (200, 60), (80, 24)] {
+        terminal.resize(columns, rows);
+        // The last line is the lowest that there is, or follows what there was room for.
+        let footer = &"q stop   p freeze"[..17.min(columns.into())];
+        let lines = || {
+            terminal
+                .contents()
+                .lines()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        if rows > 2 {
+            eventually("a view of the new size", || {
+                let lines = lines();
+                lines
+                    .last()
+                    .is_some_and(|line| line.trim_end() == footer.trim_end())
+                    && lines.len() <= rows.into()
+            });
+        }
+    }
+    terminal.press("q");
+    let (status, contents, _) = terminal.finish();
+    assert_eq!(status.code(), Some(0), "{contents}");
+}
+
+#[test]
+fn a_frozen_view_stands_still_while_the_run_goes_on() {
+    let terminal = shown(DEMO);
+    terminal.press("p");
+    terminal.shows("FROZEN at");
+    let frozen = terminal.contents();
+    thread::sleep(seconds(1.0));
+    assert_eq!(terminal.contents(), frozen);
+    terminal.press("p");
+    eventually("a view that goes on", || {
+        !terminal.contents().contains("FROZEN")
+    });
+    let sent = |contents: &str| -> u64 {
+        let all = contents
+            .lines()
+            .find(|line| line.starts_with("all 3"))
+            .expect("a line");
+        all.split_whitespace()
+            .nth(2)
+            .expect("a number")
+            .parse()
+            .expect("a number")
+    };
+    assert!(sent(&terminal.contents()) > sent(&frozen) + 10);
+    terminal.press("q");
+    assert_eq!(terminal.finish().0.code(), Some(0));
+}
+
+/// What somebody does to end a run.
+type End<'a> = &'a (dyn Fn(&Terminal) + Sync);
+
+#[test]
+fn one_signal_ends_a_run_in_good_order() {
+    let ctrl_c = |terminal: &Terminal| terminal.press("\x03");
+    let term = |terminal: &Terminal| terminal.signal(Signal::SIGTERM);
+    let hangup = |terminal: &Terminal| terminal.signal(Signal::SIGHUP);
+    let ends: [(&str, End); 3] = [("^C", &ctrl_c), ("TERM", &term), ("HUP", &hangup)];
+    at_once(ends, |(name, end)| {
+        let terminal = shown(DEMO);
+        end(&terminal);
+        let (status, contents, _) = terminal.finish();
+        assert_eq!(status.code(), Some(0), "{name}\n{contents}");
+        assert_summary(&contents);
+    });
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_on_a_terminal_as_it_was() {
+    let server = silent();
+    let term = |terminal: &Terminal| terminal.signal(Signal::SIGTERM);
+    let ends: [(&str, i32, End); 3] = [
+        ("\x03", 130, &|terminal| terminal.press("\x03")),
+        // As good as a first signal.
+        ("q", 130, &|terminal| terminal.press("\x03")),
+        ("", 143, &term),
+    ];
+    for (first, code, end) in ends {
+        let terminal = stuck(&server);
+        match first {
+            "" => end(&terminal),
+            keys => terminal.press(keys),
+        }
+        terminal.shows("stopping; Ctrl-C leaves at once");
+        terminal.shows("DRAINING");
+        end(&terminal);
+        let (status, contents, written) = terminal.finish();
+        assert_eq!(status.code(), Some(code), "{contents}");
+        assert!(!written.contains("Summary"), "{contents}");
+    }
+}
+
+#[test]
+fn what_kills_it_otherwise_leaves_a_terminal_as_it_was() {
+    at_once([Signal::SIGQUIT, Signal::SIGABRT], |signal| {
+        let terminal = shown(DEMO);
+        match signal {
+            Signal::SIGQUIT => terminal.press("\x1c"),
+            signal => terminal.signal(signal),
+        }
+        let (status, contents, _) = terminal.finish();
+        assert_eq!(status.signal(), Some(signal as i32), "{contents}");
+    });
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_view_back() {
+    let mut shell = loadgen(DEMO);
+    let line = format!("{} {DEMO}\n", shell.get_program().display());
+    let envs: Vec<_> = shell
+        .get_envs()
+        .map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned)))
+        .collect();
+    shell = Command::new("sh");
+    for (name, value) in envs {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.arg("-i").env("PS1", "ready ").env_remove("ENV");
+    let terminal = Terminal::start(shell, USUAL);
+    terminal.shows("ready");
+    let before = tcgetattr(&terminal.keyboard).unwrap();
+    terminal.press(&line);
+    terminal.shows("q stop");
+    for _ in 0..2 {
+        terminal.press("\x1a");
+        terminal.shows("Stopped");
+        let screen_left = || !terminal.is_view();
+        eventually("the shell's screen", screen_left);
+        assert_eq!(tcgetattr(&terminal.keyboard).unwrap(), before);
+        terminal.press("fg\n");
+        terminal.shows("q stop");
+        assert!(terminal.is_view());
+    }
+    terminal.press("q");
+    terminal.shows("Summary: paced for");
+    terminal.press("exit\n");
+    let (_, contents, _) = terminal.finish();
+    assert_summary(&contents);
+}
+
+#[test]
+fn where_a_view_is_not_wanted_there_are_stats_lines() {
+    let line = "--demo --rps 20 --duration 2 --stats-interval 1 --burst-enabled false";
+    let cases = [("TERM", "dumb"), ("NO_TUI", "true"), ("TERM", "")];
+    at_once(cases, |(name, value)| {
+        let mut command = loadgen(line);
+        command.env(name, value);
+        let (status, contents, written) = Terminal::start(command, USUAL).finish();
+        assert_eq!(status.code(), Some(0), "{contents}");
+        assert!(contents.contains("Requests: "), "{contents}");
+        assert!(!written.contains('\x1b'), "{written}");
+    });
+    let (_, _, written) = Terminal::start(loadgen(&format!("{line} --no-tui")), USUAL).finish();
+    assert!(!written.contains('\x1b'), "{written}");
+}
+
+#[test]
+fn a_run_that_does_not_begin_shows_no_view() {
+    let terminal = Terminal::start(loadgen("--targets http://nowhere.invalid"), USUAL);
+    let (status, contents, written) = terminal.finish();
+    assert_eq!(status.code(), Some(2), "{contents}");
+    assert!(!written.contains('\x1b'), "{written}");
+}
+
+#[test]
+fn colours_are_left_out_on_demand() {
+    for (no_color, coloured) in [("1", false), ("", true)] {
+        let mut command = loadgen(DEMO);
+        command.env("NO_COLOR", no_color);
+        let terminal = Terminal::start(command, USUAL);
+        terminal.shows("█ allowed 5");
+        let any = {
+            let parser = terminal.parser.lock().unwrap();
+            let screen = parser.screen();
+            let all = (0..USUAL.1).flat_map(|row| (0..USUAL.0).map(move |column| (row, column)));
+            let mut cells = all.filter_map(|(row, column)| screen.cell(row, column));
+            cells.any(|cell| {
+                cell.fgcolor() != vt100::Color::Default || cell.bgcolor() != vt100::Color::Default
+            })
+        };
+        assert_eq!(any, coloured, "NO_COLOR={no_color}");
+        terminal.press("q");
+        assert_eq!(terminal.finish().0.code(), Some(0));
+    }
+}
+
+// What nothing in the binary does by itself: this test binary does it, on a terminal of its own.
+
+fn snapshot() -> Snapshot {
+    Snapshot {
+        state: State::Pacing {
+            mode: Mode::Steady,
+            rate: 10.0,
+        },
+        started: SystemTime::UNIX_EPOCH,
+        elapsed: Nanos(1_000_000_000),
+        targets: Vec::new(),
+        send_lag: Buckets::default(),
+        percentiles: [Percentiles::default(); 3],
+        audit: None,
+    }
+}
+
+fn run() -> Run {
+    Run {
+        traffic: "10/s".to_owned(),
+        seed: 1,
+        end: None,
+        drain_timeout: Duration::ZERO,
+        promised: None,
+    }
+}
+
+/// Shows a view that panics when its key to quit is pressed, and calls `meanwhile`.
+fn with_a_view(meanwhile: impl FnOnce()) {
+    let scrapes = Scrapes::default();
+    let asked = scrapes.asked().clone();
+    thread::spawn(move || {
+        asked
+            .iter()
+            .for_each(|scrape| scrape.answer(Arc::new(snapshot())))
+    });
+    let console = Console::start(std::io::stdout(), || {}).unwrap();
+    let quit = || panic!("a bug in the view");
+    let live = Live::start(
+        run(),
+        scrapes,
+        console.screen(),
+        Arc::new(Stop::default()),
+        quit,
+    )
+    .unwrap();
+    eventually("a view", terminal::is_shown);
+    eprintln!("said meanwhile");
+    console.print("printed meanwhile".to_owned());
+    console.mention("left out".to_owned());
+    meanwhile();
+    eventually("an end of the view", || !terminal::is_shown());
+    live.close();
+    console.print("printed after".to_owned());
+    console.close().unwrap();
+}
+
+#[test]
+#[ignore = "run by others, on a terminal"]
+fn on_a_terminal_a_thread_panics() {
+    with_a_view(|| {
+        thread::sleep(seconds(0.5));
+        let thread = thread::spawn(|| panic!("a bug in a thread"));
+        assert!(thread.join().is_err());
+    });
+}
+
+#[test]
+#[ignore = "run by others, on a terminal"]
+fn on_a_terminal_the_view_panics() {
+    with_a_view(|| {});
+}
+
+#[track_caller]
+fn on_a_terminal(name: &str) -> Terminal {
+    let mut command = Command::new(std::env::current_exe().expect("this test binary"));
+    let name = format!("live::{name}");
+    command.args(["--exact", &name, "--include-ignored", "--nocapture"]);
+    command.env("RUST_BACKTRACE", "0");
+    Terminal::start(command, USUAL)
+}
+
+#[track_caller]
+fn assert_all_told(terminal: Terminal, panic: &str) {
+    let (status, contents, written) = terminal.finish();
+    assert_eq!(status.code(), Some(0), "{contents}");
+    let place = |text: &str| {
+        let place = contents.find(text);
+        place.unwrap_or_else(|| panic!("no {text:?} in:\n{contents}"))
+    };
+    assert!(place("said meanwhile") < place(panic), "{contents}");
+    assert!(
+        place("printed meanwhile") < place("printed after"),
+        "{contents}"
+    );
+    assert!(
+        written.contains("\x1b[?1049h") && !written.contains("left out"),
+        "{written}"
+    );
+}
+
+#[test]
+fn a_panic_anywhere_is_told_on_a_terminal_as_it_was() {
+    assert_all_told(
+        on_a_terminal("on_a_terminal_a_thread_panics"),
+        "a bug in a thread",
+    );
+    let terminal = on_a_terminal("on_a_terminal_the_view_panics");
+    terminal.shows("q stop");
+    terminal.press("q");
+    assert_all_told(terminal, "a bug in the view");
+}

@@ -1,0 +1,10 @@
+//! What people look at: the pages of a report and the live view.
+
+#[path = "../support/summaries.rs"]
+mod summaries;
+#[path = "../support/mod.rs"]
+mod support;
+
+#[cfg(unix)]
+mod live;
+mod report;

@@ -1,0 +1,581 @@
+//! What an answer counts as: by status, by header, by a value in its body, whatever limiter is under test.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use crate::support::at_once;
+use crate::support::report::Report;
+use crate::support::run::{Launch, loadgen};
+use crate::support::seconds;
+use crate::support::server::{Reply, Server};
+use loadgen::core::presets;
+
+/// How many requests each answer of a server gets in a run.
+const ROUNDS: u64 = 3;
+
+/// A server whose requests get these answers in turn, and a run of some rounds of them, one after the other.
+fn run(answers: &[Vec<u8>], options: &[&str]) -> (Server, Launch) {
+    let turn = AtomicUsize::new(0);
+    let scripted = answers.to_vec();
+    let server =
+        Server::start(move |_| Reply::raw(&scripted[turn.fetch_add(1, Relaxed) % scripted.len()]));
+    let requests = ROUNDS * answers.len() as u64;
+    let line = format!(
+        "--targets {} --rps {} --duration 0.5 --workers 1",
+        server.url(),
+        requests * 2
+    );
+    let launch = options
+        .iter()
+        .fold(loadgen(line), |launch, option| launch.arg(option));
+    (server, launch)
+}
+
+/// The counts must be those of one round, so many times; the ledger is checked with every report.
+#[track_caller]
+fn assert_counts(
+    report: &Report,
+    answers: usize,
+    allowed: u64,
+    blocked: u64,
+    failed: &[(&str, u64)],
+) {
+    assert_eq!(report.sent, ROUNDS * answers as u64, "{report}");
+    assert_eq!(
+        (report.allowed, report.blocked),
+        (ROUNDS * allowed, ROUNDS * blocked),
+        "{report}"
+    );
+    let failed = failed
+        .iter()
+        .map(|(kind, count)| ((*kind).to_owned(), ROUNDS * count));
+    assert_eq!(report.failures, failed.collect(), "{report}");
+}
+
+fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 {status} Whatever\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn json(body: &str) -> Vec<u8> {
+    answer("200", "Content-Type: application/json\r\n", body)
+}
+
+// Kinds of rules.
+
+#[test]
+fn statuses_and_ranges_of_them_count_as_they_are_told_to() {
+    let answers = [
+        "200", "204", "299", "302", "418", "429", "503", "507", "599", "600",
+    ]
+    .map(|status| match status {
+        "204" => b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(),
+        _ => answer(status, "", "body"),
+    });
+    let cases = [
+        (&[][..], 1, 1, &[("status_5xx", 3), ("status_other", 5)][..]),
+        (
+            &["--allowed=200-299"],
+            3,
+            1,
+            &[("status_5xx", 3), ("status_other", 3)],
+        ),
+        (
+            &["--blocked=503, 507"],
+            1,
+            2,
+            &[("status_5xx", 1), ("status_other", 6)],
+        ),
+        (
+            &["--allowed=200-399", "--allowed=418", "--blocked=503"],
+            5,
+            1,
+            &[("status_5xx", 2), ("status_other", 2)],
+        ),
+        (&["--allowed=100-999", "--blocked=400-499"], 8, 2, &[]),
+        (
+            &["--allowed=200-204 and 201-203", "--blocked=700"],
+            0,
+            0,
+            &[("status_5xx", 3), ("status_other", 7)],
+        ),
+    ];
+    at_once(cases, |(options, allowed, blocked, failed)| {
+        let (_server, launch) = run(&answers, options);
+        assert_counts(&launch.report(), answers.len(), allowed, blocked, failed);
+    });
+}
+
+#[test]
+fn a_header_counts_if_one_of_its_name_has_the_value() {
+    let answers = [
+        answer("200", "X-Verdict: over\r\n", "a body"),
+        answer("200", "x-verdict: fine\r\nX-VERDICT:   over \r\n", "a body"),
+        answer("200", "X-Verdict: overt\r\n", "a body"),
+        answer("200", "X-Verdict:\r\n", "a body"),
+        answer("200", "", "a body"),
+        answer("503", "X-Verdict: over\r\n", "a body"),
+    ];
+    let cases = [
+        (&["--blocked=header X-Verdict = over"][..], 3, 3, &[][..]),
+        (&["--blocked=header x-verdict"], 1, 5, &[]),
+        (
+            &["--blocked=200 and header x-verdict = over"],
+            3,
+            2,
+            &[("status_5xx", 1)],
+        ),
+        (
+            &["--allowed=200 and header x-verdict"],
+            4,
+            0,
+            &[("status_5xx", 1), ("unmatched", 1)],
+        ),
+        (
+            &[r#"--allowed=header x-verdict = """#],
+            1,
+            0,
+            &[("status_5xx", 1), ("unmatched", 4)],
+        ),
+    ];
+    at_once(cases, |(options, allowed, blocked, failed)| {
+        let (server, launch) = run(&answers, options);
+        assert_counts(&launch.report(), answers.len(), allowed, blocked, failed);
+        assert_eq!(server.accepted(), 1, "one connection serves all");
+    });
+}
+
+#[test]
+fn a_value_in_the_body_counts_if_it_is_the_same_json() {
+    let answers = [
+        json(r#"{"ok":true,"left":2}"#),
+        json(r#"{"ok":false,"left":0.0}"#),
+        json(r#"{"ok":"true","left":"2"}"#),
+        answer(
+            "200",
+            "Content-Type: text/plain\r\n",
+            " {\n\"left\" : 2e0,\"ok\":\ttrue } \n",
+        ),
+        json(r#"{"ok":false,"ok":true}"#),
+        json("{}"),
+        json("true"),
+        json("[]"),
+        json(""),
+        json(r#"{"ok":true"#),
+        json(r#"{"ok":true}}"#),
+        json(r#"{"ok":true,}"#),
+        answer("500", "", r#"{"ok":true}"#),
+    ];
+    let cases = [
+        (
+            &[
+                "--allowed=200 and json /ok = true",
+                "--blocked=200 and json /ok = false",
+            ][..],
+            3,
+            1,
+            &[("status_5xx", 1), ("unmatched", 8)][..],
+        ),
+        (&["--allowed=json /ok = true"], 4, 0, &[("unmatched", 9)]),
+        (
+            &["--allowed=json /left = 2, json /left = 0"],
+            3,
+            0,
+            &[("status_5xx", 1), ("unmatched", 9)],
+        ),
+        (
+            &[r#"--allowed=json "" = true"#],
+            1,
+            0,
+            &[("status_5xx", 1), ("unmatched", 11)],
+        ),
+        (
+            &["--blocked=json /ok and json /left"],
+            8,
+            4,
+            &[("status_5xx", 1)],
+        ),
+    ];
+    at_once(cases, |(options, allowed, blocked, failed)| {
+        let (server, launch) = run(&answers, options);
+        assert_counts(&launch.report(), answers.len(), allowed, blocked, failed);
+        assert_eq!(server.accepted(), 1, "one connection serves all");
+    });
+}
+
+#[test]
+fn conditions_of_all_kinds_may_be_joined() {
+    let answers = [
+        answer("200", "X-Limiter: on\r\n", r#"{"over":true}"#),
+        answer("200", "X-Limiter: off\r\n", r#"{"over":true}"#),
+        answer("200", "X-Limiter: on\r\n", r#"{"over":false}"#),
+        answer("201", "X-Limiter: on\r\n", r#"{"over":true}"#),
+    ];
+    let options = ["--blocked=200 and header x-limiter = on and json /over = true"];
+    let (_server, launch) = run(&answers, &options);
+    assert_counts(
+        &launch.report(),
+        answers.len(),
+        2,
+        1,
+        &[("status_other", 1)],
+    );
+}
+
+#[test]
+fn a_flag_wins_over_its_variable_and_the_variable_over_the_preset() {
+    let answers = [
+        answer("200", "", ""),
+        answer("201", "", ""),
+        answer("202", "", ""),
+    ];
+    let (_server, launch) = run(&answers, &["--preset=nginx"]);
+    assert_counts(&launch.report(), answers.len(), 3, 0, &[]);
+    let (_server, launch) = run(&answers, &["--preset=nginx"]);
+    assert_counts(
+        &launch.env("BLOCKED", "201,202").report(),
+        answers.len(),
+        1,
+        2,
+        &[],
+    );
+    let (_server, launch) = run(&answers, &["--preset=nginx", "--blocked=202"]);
+    assert_counts(
+        &launch.env("BLOCKED", "201,202").report(),
+        answers.len(),
+        2,
+        1,
+        &[],
+    );
+    let (_server, launch) = run(&answers, &["--preset=nginx", "--allowed=200"]);
+    assert_counts(
+        &launch.env("BLOCKED", "").report(),
+        answers.len(),
+        1,
+        0,
+        &[("status_other", 2)],
+    );
+}
+
+// Ways in which a body comes.
+
+const OPEN: &[&str] = &[
+    "--allowed=200 and json /ok = true",
+    "--blocked=200 and json /ok = false",
+];
+
+#[test]
+fn a_body_in_pieces_and_chunks_is_one_body() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let whole = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n";
+    at_once(
+        [
+            [whole, "{\"ok\"", ":tr", "ue}"],
+            [
+                chunked,
+                "4\r\n{\"ok\r\n1\r\n\"\r\n",
+                "6\r\n:true}\r\n0\r\n",
+                "\r\n",
+            ],
+            [
+                chunked,
+                "2\r\n{\"\r\n9;x=y\r\nok\":true}",
+                "\r\n0\r",
+                "\nX-Trailer: yes\r\n\r\n",
+            ],
+        ],
+        |[head, one, two, three]| {
+            let server = Server::start(move |_| {
+                Reply::raw(head)
+                    .then_pause(seconds(0.005))
+                    .then_send(one)
+                    .then_pause(seconds(0.005))
+                    .then_send(two)
+                    .then_pause(seconds(0.005))
+                    .then_send(three)
+            });
+            let line = format!(
+                "--targets {} --rps 20 --duration 0.5 --workers 1",
+                server.url()
+            );
+            let report = OPEN
+                .iter()
+                .fold(loadgen(line), |launch, option| launch.arg(option))
+                .report();
+            assert_eq!(report.allowed, 10, "{one:?}\n{report}");
+            assert_eq!(server.accepted(), 1, "{one:?}");
+        },
+    );
+}
+
+#[test]
+fn a_body_that_ends_with_its_connection_is_looked_into() {
+    let server =
+        Server::start(|_| Reply::raw("HTTP/1.1 200 OK\r\n\r\n{\"ok\":false}").then_close());
+    let line = format!(
+        "--targets {} --rps 20 --duration 0.5 --workers 4",
+        server.url()
+    );
+    let report = OPEN
+        .iter()
+        .fold(loadgen(line), |launch, option| launch.arg(option))
+        .report();
+    assert_eq!(report.blocked, 10, "{report}");
+}
+
+const KIB: usize = 1024;
+
+/// A body of this length, with the verdict at its end.
+fn padded(length: usize) -> Vec<u8> {
+    let (begin, end) = (r#"{"pad":""#, r#"","ok":true}"#);
+    let pad = "x".repeat(length - begin.len() - end.len());
+    json(&format!("{begin}{pad}{end}"))
+}
+
+#[test]
+fn a_body_is_looked_into_up_to_64_kib() {
+    let answers = [
+        padded(64 * KIB),
+        padded(64 * KIB + 1),
+        padded(1024 * KIB),
+        json(r#"{"ok":true}"#),
+        json(&format!("{}1", " ".repeat(64 * KIB))),
+        json(&format!(r#"{{"ok":true}}{}"#, " ".repeat(64 * KIB))),
+    ];
+    let (server, launch) = run(&answers, OPEN);
+    assert_counts(&launch.report(), answers.len(), 2, 0, &[("unmatched", 4)]);
+    assert_eq!(server.accepted(), 1, "each was read to its end");
+}
+
+#[test]
+fn a_body_over_a_mebibyte_costs_its_connection_and_no_more() {
+    let answers = [padded(1024 * KIB + 8 * KIB), json(r#"{"ok":true}"#)];
+    let (server, launch) = run(&answers, OPEN);
+    assert_counts(&launch.report(), answers.len(), 1, 0, &[("unmatched", 1)]);
+    assert!(server.accepted() > 1);
+}
+
+#[test]
+fn hostile_json_is_no_verdict_and_no_harm() {
+    let deep = "[".repeat(30_000);
+    let answers = [
+        json(&"[".repeat(64 * KIB)),
+        json(&format!(
+            r#"{{"a":{deep}{},"ok":true}}"#,
+            "]".repeat(30_000)
+        )),
+        json(&r#"{"ok":"#.repeat(10_000)),
+        json("{\"ok\":true,\"\\ud800\":1}"),
+        json("{\"ok\":tru"),
+        answer("200", "", "{\u{feff}\"ok\":true}"),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"ok\":true,\"\xff\":1}".to_vec(),
+    ];
+    let (server, launch) = run(&answers, OPEN);
+    assert_counts(&launch.report(), answers.len(), 1, 0, &[("unmatched", 6)]);
+    assert_eq!(server.accepted(), 1);
+}
+
+#[test]
+fn a_body_that_breaks_off_fails_as_ever_and_not_by_its_beginning() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"ok\":true}";
+    let server = Server::start(move |_| Reply::raw(head).then_close());
+    let line = format!(
+        "--targets {} --rps 20 --duration 0.5 --workers 4",
+        server.url()
+    );
+    let report = OPEN
+        .iter()
+        .fold(loadgen(line), |launch, option| launch.arg(option))
+        .report();
+    assert_eq!(report.failed, 10, "{report}");
+    assert_eq!(report.failed_by("unmatched"), 0, "{report}");
+}
+
+// Limiters as their presets know them.
+
+/// What a limiter answers, and what its preset takes it for.
+struct Limiter {
+    preset: &'static str,
+    allowed: Vec<Vec<u8>>,
+    blocked: Vec<Vec<u8>>,
+    failed: Vec<(&'static str, Vec<Vec<u8>>)>,
+}
+
+fn limiters() -> Vec<Limiter> {
+    let with = |status, body| answer(status, "Content-Type: application/json\r\n", body);
+    let gubernator = |status, error| {
+        json(&format!(
+            r#"{{"responses":[{{"status":"{status}", "limit":"100", "remaining":"99", "reset_time":"1690855128786", "error":"{error}", "metadata":{{"owner":"10.0.0.1:1051"}}}}]}}"#
+        ))
+    };
+    let throttlecrab = |allowed| {
+        json(&format!(
+            r#"{{"allowed":{allowed},"limit":100,"remaining":0,"reset_after":118,"retry_after":0}}"#
+        ))
+    };
+    vec![
+        Limiter {
+            preset: "check",
+            allowed: vec![with("200", r#"{"allowed":true}"#)],
+            blocked: vec![with("429", r#"{"allowed":false}"#)],
+            failed: vec![
+                ("status_other", vec![with("400", "{}")]),
+                ("status_5xx", vec![with("503", "{}")]),
+            ],
+        },
+        Limiter {
+            preset: "envoy",
+            allowed: vec![with(
+                "200",
+                r#"{"overallCode":"OK","statuses":[{"code":"OK","limitRemaining":99}]}"#,
+            )],
+            blocked: vec![with(
+                "429",
+                r#"{"overallCode":"OVER_LIMIT","statuses":[{"code":"OVER_LIMIT"}]}"#,
+            )],
+            failed: vec![
+                (
+                    "status_other",
+                    vec![answer(
+                        "400",
+                        "Content-Type: text/plain\r\n",
+                        "Bad Request\n",
+                    )],
+                ),
+                (
+                    "status_5xx",
+                    vec![answer(
+                        "500",
+                        "Content-Type: text/plain\r\n",
+                        "Internal Server Error\n",
+                    )],
+                ),
+            ],
+        },
+        Limiter {
+            preset: "limitador",
+            allowed: vec![
+                with("200", "null"),
+                answer(
+                    "200",
+                    "X-RateLimit-Limit: 100, 100;w=60\r\nX-RateLimit-Remaining: 99\r\n",
+                    "null",
+                ),
+            ],
+            blocked: vec![with("429", "null")],
+            failed: vec![("status_5xx", vec![with("500", "null")])],
+        },
+        Limiter {
+            preset: "gubernator",
+            allowed: vec![gubernator("UNDER_LIMIT", "")],
+            blocked: vec![gubernator("OVER_LIMIT", "")],
+            failed: vec![
+                (
+                    "unmatched",
+                    vec![
+                        gubernator(
+                            "UNDER_LIMIT",
+                            "while fetching rate limit 'k' from peer: connection refused",
+                        ),
+                        gubernator("OVER_LIMIT", "Error in GetPeer"),
+                        json(r#"{"responses":[]}"#),
+                    ],
+                ),
+                (
+                    "status_other",
+                    vec![with("400", r#"{"code":3, "message":"bad", "details":[]}"#)],
+                ),
+                (
+                    "status_5xx",
+                    vec![with(
+                        "503",
+                        r#"{"code":14, "message":"unavailable", "details":[]}"#,
+                    )],
+                ),
+            ],
+        },
+        Limiter {
+            preset: "throttlecrab",
+            allowed: vec![throttlecrab("true")],
+            blocked: vec![throttlecrab("false")],
+            failed: vec![
+                ("unmatched", vec![json("OK")]),
+                (
+                    "status_other",
+                    vec![answer("422", "", "Failed to deserialize the JSON body")],
+                ),
+                (
+                    "status_5xx",
+                    vec![with("500", r#"{"error":"Internal server error: invalid"}"#)],
+                ),
+            ],
+        },
+        Limiter {
+            preset: "nginx",
+            allowed: vec![
+                answer("200", "", "<html>"),
+                answer("304", "", ""),
+                answer("301", "Location: /x\r\n", ""),
+            ],
+            blocked: vec![answer("503", "Server: nginx\r\n", "<h1>503</h1>")],
+            failed: vec![
+                (
+                    "status_other",
+                    vec![answer("404", "", ""), answer("429", "", "")],
+                ),
+                (
+                    "status_5xx",
+                    vec![answer("502", "", ""), answer("504", "", "")],
+                ),
+            ],
+        },
+        Limiter {
+            preset: "kong",
+            allowed: vec![
+                answer("200", "X-RateLimit-Remaining-Minute: 99\r\n", "ok"),
+                answer("201", "", ""),
+            ],
+            blocked: vec![answer(
+                "429",
+                "Retry-After: 7\r\n",
+                r#"{"message":"API rate limit exceeded"}"#,
+            )],
+            failed: vec![
+                (
+                    "status_other",
+                    vec![with(
+                        "404",
+                        r#"{"message":"no Route matched with those values"}"#,
+                    )],
+                ),
+                (
+                    "status_5xx",
+                    vec![with("500", r#"{"message":"An unexpected error occurred"}"#)],
+                ),
+            ],
+        },
+    ]
+}
+
+#[test]
+fn each_preset_tells_its_limiter_s_answers_apart() {
+    let limiters = limiters();
+    let told: Vec<_> = limiters.iter().map(|limiter| limiter.preset).collect();
+    assert_eq!(told, presets::ALL.map(|preset| preset.name));
+    at_once(limiters, |limiter| {
+        let failed = limiter.failed.iter();
+        let kinds: Vec<_> = failed
+            .map(|(kind, answers)| (*kind, answers.len() as u64))
+            .collect();
+        let answers = [limiter.allowed.clone(), limiter.blocked.clone()]
+            .into_iter()
+            .chain(limiter.failed.into_iter().map(|(_, answers)| answers))
+            .collect::<Vec<_>>()
+            .concat();
+        let (_server, launch) = run(&answers, &[&format!("--preset={}", limiter.preset)]);
+        let counts = (limiter.allowed.len() as u64, limiter.blocked.len() as u64);
+        assert_counts(&launch.report(), answers.len(), counts.0, counts.1, &kinds);
+    });
+}

@@ -1,0 +1,527 @@
+//! `--audit`: whether the limit was kept, as a whole run says it, and its exit code.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use crate::support::metrics;
+use crate::support::run::{Finished, Launch, loadgen};
+use crate::support::server::{Refusing, Reply, Request, Server};
+use crate::support::{at_once, seconds};
+
+const INCONCLUSIVE: i32 = 3;
+const NOT_KEPT: i32 = 4;
+
+/// What was printed of the audit; empty if nothing was.
+fn audit(finished: &Finished) -> String {
+    let stdout = finished.stdout();
+    let begins = stdout.find("Audit: ").unwrap_or(stdout.len());
+    stdout[begins..].to_owned()
+}
+
+/// The numbered ones, with the lines that belong to each.
+fn findings(finished: &Finished) -> Vec<String> {
+    let mut findings: Vec<String> = Vec::new();
+    for line in audit(finished).lines() {
+        let number = format!("  {}. ", findings.len() + 1);
+        match (line.strip_prefix(&number), findings.last_mut()) {
+            (Some(first), _) => findings.push(first.to_owned()),
+            (None, Some(last)) if line.starts_with("     ") => {
+                last.push('\n');
+                last.push_str(line.trim_start());
+            }
+            _ => {}
+        }
+    }
+    findings
+}
+
+#[track_caller]
+fn assert_verdict(finished: &Finished, verdict: &str, code: i32) {
+    let said = audit(finished);
+    assert!(
+        said.starts_with(&format!("Audit: {verdict}. ")),
+        "{finished}"
+    );
+    assert_eq!(finished.code(), Some(code), "{finished}");
+    finished.summary();
+}
+
+#[track_caller]
+fn assert_says(finished: &Finished, words: &str) {
+    assert!(audit(finished).contains(words), "{words:?}\n{finished}");
+}
+
+#[track_caller]
+fn assert_does_not_say(finished: &Finished, words: &str) {
+    assert!(!audit(finished).contains(words), "{words:?}\n{finished}");
+}
+
+/// What an audit says of a machine that was too busy for it.
+const TOO_BUSY: [&str; 2] = [
+    "the generator did not keep its own schedule",
+    "the requests left too late",
+];
+
+/// The first run for which the machine was not too busy.
+#[track_caller]
+fn undisturbed(run: impl Fn() -> Finished) -> Finished {
+    let is_undisturbed = |finished: &Finished| {
+        let said = audit(finished);
+        !TOO_BUSY.iter().any(|words| said.contains(words))
+    };
+    let mut last = run();
+    for _ in 1..5 {
+        if is_undisturbed(&last) {
+            break;
+        }
+        last = run();
+    }
+    assert!(is_undisturbed(&last), "the machine is too busy: {last}");
+    last
+}
+
+// A limiter of the test's own.
+
+type Log = VecDeque<Instant>;
+
+/// What a blocked request is told of the time until another will be admitted.
+type RetryAfter = fn(Duration) -> Option<String>;
+
+/// A sliding log. What is wrong with it, if anything, is added to it.
+struct Limiter {
+    limit: usize,
+    window: Duration,
+    counts_blocked: bool,
+    retry_after: RetryAfter,
+    logs: Mutex<HashMap<String, Log>>,
+}
+
+fn rounded_up(wait: Duration) -> Option<String> {
+    Some(wait.as_secs_f64().ceil().to_string())
+}
+
+impl Limiter {
+    fn new(limit: usize, window: Duration) -> Self {
+        Self {
+            limit,
+            window,
+            counts_blocked: false,
+            retry_after: rounded_up,
+            logs: Mutex::default(),
+        }
+    }
+
+    fn answer(&self, key: &str) -> Reply {
+        let mut logs = self.logs.lock().expect("the logs");
+        let log = logs.entry(key.to_owned()).or_default();
+        let now = Instant::now();
+        while log.front().is_some_and(|first| *first + self.window <= now) {
+            log.pop_front();
+        }
+        let admitted = log.len() < self.limit;
+        let wait = log.front().map(|first| *first + self.window - now);
+        if admitted || self.counts_blocked {
+            log.push_back(now);
+        }
+        match wait {
+            Some(wait) if !admitted => blocked((self.retry_after)(wait)),
+            _ => Reply::allowed(),
+        }
+    }
+
+    fn start(self) -> Server {
+        Server::start(move |request| self.answer(&request.key()))
+    }
+}
+
+fn blocked(retry_after: Option<String>) -> Reply {
+    let header = retry_after.map_or(String::new(), |said| format!("Retry-After: {said}\r\n"));
+    Reply::raw(format!(
+        "HTTP/1.1 429 Too Many Requests\r\n{header}Content-Length: 0\r\n\r\n"
+    ))
+}
+
+fn two_seconds(limit: usize) -> Limiter {
+    Limiter::new(limit, seconds(2.0))
+}
+
+/// Admits whatever comes.
+fn unlimited() -> Server {
+    Server::start(|_| Reply::allowed())
+}
+
+/// 5 in 2 s of one key, which asks for several times as much.
+fn asking(server: &Server, line: &str) -> Launch {
+    loadgen(format!(
+        "--targets {} --limit 5 --window-ms 2000 --keys 1 --rps 20 --burst-enabled false --workers 16 {line}",
+        server.url()
+    ))
+}
+
+// Demos.
+
+const OFTEN_ENOUGH: &str = "--demo --limit 10 --window-ms 2000 --rps 90 --duration 3 --workers 16";
+
+#[test]
+fn a_demo_is_audited_by_default_and_kept_by_whatever_its_nodes_share() {
+    at_once(["sliding-log", "fixed-window", "token-bucket"], |limiter| {
+        for probe in ["--probe", "--probe no"] {
+            let line = format!("{OFTEN_ENOUGH} --demo-limiter {limiter} {probe}");
+            let finished = undisturbed(|| loadgen(&line).finish());
+            assert_verdict(&finished, "kept", 0);
+            assert_says(&finished, " of 10 in 2s does");
+            assert_eq!(finished.lines_with("  audit  ").len(), 1, "{finished}");
+            assert_eq!(findings(&finished), [""; 0], "{finished}");
+        }
+    });
+}
+
+#[test]
+fn the_probe_finds_nodes_that_count_alone_whatever_the_load() {
+    let finished = loadgen("--demo --demo-limiter per-node --rps 2 --duration 3").finish();
+    assert_verdict(&finished, "broken", NOT_KEPT);
+    assert_says(&finished, "More was admitted than ");
+    assert_says(&finished, "each node seems to count alone");
+    assert!(
+        findings(&finished)[0].starts_with("loadgen-probe-"),
+        "{finished}"
+    );
+}
+
+#[test]
+fn a_load_that_asks_enough_finds_nodes_that_count_alone() {
+    let finished = loadgen(
+        "--demo --demo-limiter per-node --probe false --limit 10 --window-ms 2000 --keys 1 --key-prefix user \
+         --rps 60 --duration 2 --burst-enabled false",
+    )
+    .finish();
+    assert_verdict(&finished, "broken", NOT_KEPT);
+    assert_says(&finished, "each node seems to count alone");
+    let first = &findings(&finished)[0];
+    assert!(first.starts_with("user"), "{finished}");
+    assert!(first.contains("was admitted 30 times"), "{finished}");
+    assert_does_not_say(&finished, "  probe ");
+}
+
+#[test]
+fn nodes_that_read_and_write_counts_apart_are_not_said_to_count_alone() {
+    let lines = [
+        "--limit 10 --window-ms 2000 --rps 50",
+        "--probe no --limit 10 --window-ms 2000 --keys 1 --rps 100",
+        // The defaults, of which the probe's volleys find one in three.
+        "--rps 20",
+    ];
+    at_once(lines, |line| {
+        let finished = loadgen(format!("--demo --demo-limiter racy --duration 3 {line}")).finish();
+        assert_verdict(&finished, "broken", NOT_KEPT);
+        assert_does_not_say(&finished, "count alone");
+    });
+}
+
+#[test]
+fn an_audit_may_be_turned_off_and_is_off_without_a_demo() {
+    let server = unlimited();
+    let off = [
+        loadgen("--demo --demo-limiter per-node --audit off --rps 20 --duration 1"),
+        loadgen("--demo --demo-limiter per-node --rps 20 --duration 1").env("AUDIT", "off"),
+        asking(&server, "--duration 1"),
+        asking(&server, "--duration 1").env("PROBE", "yes"),
+    ];
+    for launch in off {
+        let finished = launch.finish();
+        assert_eq!(audit(&finished), "", "{finished}");
+        assert!(finished.lines_with("  audit  ").is_empty(), "{finished}");
+        assert_eq!(finished.code(), Some(0), "{finished}");
+    }
+    let on = [
+        asking(&server, "--duration 1 --audit"),
+        asking(&server, "--duration 1").env("AUDIT", "auto"),
+    ];
+    for launch in on {
+        assert_verdict(&launch.finish(), "broken", NOT_KEPT);
+    }
+}
+
+// Nothing proved.
+
+/// The duration and the rate in `A run of 2s or longer with --rps 43 would tell.`
+#[track_caller]
+fn advised(finished: &Finished) -> (String, String) {
+    let said = audit(finished);
+    let advice = said
+        .split_once("A run of ")
+        .and_then(|(_, advice)| advice.split_once(" or longer with --rps "))
+        .and_then(|(duration, rest)| Some((duration, rest.split_once(" would tell.")?.0)));
+    let (duration, rps) = advice.unwrap_or_else(|| panic!("no advice:\n{finished}"));
+    (duration.to_owned(), rps.to_owned())
+}
+
+#[test]
+fn an_inconclusive_audit_says_what_run_would_tell_and_that_one_does() {
+    let cases = [
+        ("sliding-log", "auto"),
+        ("sliding-log", "sliding-window"),
+        ("fixed-window", "auto"),
+        ("fixed-window", "fixed-window"),
+        ("token-bucket", "auto"),
+        ("token-bucket", "token-bucket"),
+    ];
+    at_once(cases, |(limiter, promise)| {
+        let demo = format!(
+            "--demo --demo-limiter {limiter} --audit {promise} --probe no --limit 10 --window-ms 2000 \
+             --workers 16"
+        );
+        let run = |line: String| undisturbed(|| loadgen(format!("{demo} {line}")).finish());
+        let finished = run("--rps 7 --duration 1".to_owned());
+        assert_verdict(&finished, "inconclusive", INCONCLUSIVE);
+        assert_says(&finished, "no key was asked for more than once within 2s");
+        let (duration, rps) = advised(&finished);
+        let finished = run(format!("--rps {rps} --duration {duration}"));
+        assert_verdict(&finished, "kept", 0);
+    });
+}
+
+#[test]
+fn nothing_proved_is_no_failure_of_a_demo_whose_audit_nobody_asked_for() {
+    for (line, code) in [
+        ("", 0),
+        ("--audit", INCONCLUSIVE),
+        ("--audit auto", INCONCLUSIVE),
+    ] {
+        let line = format!("--demo --probe no --rps 20 --duration 1 {line}");
+        let finished = undisturbed(|| loadgen(&line).finish());
+        assert_verdict(&finished, "inconclusive", code);
+    }
+}
+
+#[test]
+fn keys_that_are_never_asked_for_twice_test_nothing() {
+    let line = "--demo --audit --probe no --keys 0 --rps 20 --duration 1";
+    let finished = undisturbed(|| loadgen(line).finish());
+    assert_verdict(&finished, "inconclusive", INCONCLUSIVE);
+    assert_says(&finished, "Give --keys");
+}
+
+#[test]
+fn a_cluster_that_does_not_answer_is_not_said_to_keep_a_limit() {
+    let refusing = Refusing::new();
+    let line = "--rps 50 --duration 1 --limit 5 --window-ms 2000 --audit";
+    let line = format!("--targets {} {line}", refusing.url());
+    let finished = undisturbed(|| loadgen(&line).finish());
+    assert_verdict(&finished, "inconclusive", INCONCLUSIVE);
+    assert_says(&finished, "no request was allowed or blocked");
+    assert_does_not_say(&finished, "would tell");
+}
+
+const TOO_FAST_FOR_ONE: &str =
+    "--audit --probe no --rps 100 --workers 1 --duration 2 --drain-timeout 1";
+
+/// By a limiter that answers after this long.
+fn slow(limiter: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
+    Server::start(move |request| limiter(request).after(seconds(0.05)))
+}
+
+#[test]
+fn a_run_that_did_not_keep_its_schedule_does_not_say_that_the_limit_was_kept() {
+    let limiter = two_seconds(5);
+    let server = slow(move |request| limiter.answer(&request.key()));
+    let line = format!(
+        "--targets {} --limit 5 --window-ms 2000 --keys 1 {TOO_FAST_FOR_ONE}",
+        server.url()
+    );
+    let finished = loadgen(line).finish();
+    assert_verdict(&finished, "inconclusive", INCONCLUSIVE);
+    assert!(!finished.summary().schedule_kept, "{finished}");
+    assert_says(&finished, "schedule");
+}
+
+#[test]
+fn what_was_proved_stays_proved_whatever_became_of_the_schedule() {
+    let server = slow(|_| Reply::allowed());
+    let line = format!(
+        "--targets {} --limit 5 --window-ms 2000 --keys 1 {TOO_FAST_FOR_ONE}",
+        server.url()
+    );
+    let finished = loadgen(line).finish();
+    assert_verdict(&finished, "broken", NOT_KEPT);
+    assert!(!finished.summary().schedule_kept, "{finished}");
+}
+
+#[test]
+fn a_limit_that_was_exceeded_only_if_the_unanswered_were_admitted_is_suspect() {
+    let counts = Mutex::new(HashMap::new());
+    let server = Server::start(move |request| {
+        let mut counts = counts.lock().expect("the counts");
+        let count = counts.entry(request.key()).or_insert(0);
+        *count += 1;
+        match *count {
+            ..=5 => Reply::allowed(),
+            6 | 7 => Reply::silence(),
+            _ => Reply::blocked(),
+        }
+    });
+    let line = "--audit sliding-window --probe no --window-ms 20000 --duration 2 --timeout 1";
+    let line = format!(
+        "--targets {} --limit 5 --keys 1 --rps 20 --workers 16 {line}",
+        server.url()
+    );
+    let finished = undisturbed(|| loadgen(&line).finish());
+    assert_verdict(&finished, "suspect", 0);
+    assert_eq!(finished.summary().failed_by("timeout"), 2, "{finished}");
+    assert_says(
+        &finished,
+        "if requests that were not answered were admitted, of which there are 2",
+    );
+}
+
+// Limiters with a fault each.
+
+#[test]
+fn one_more_than_the_limit_breaks_it() {
+    let server = two_seconds(6).start();
+    let finished = asking(&server, "--duration 3 --audit sliding-window").finish();
+    assert_verdict(&finished, "broken", NOT_KEPT);
+    let first = &findings(&finished)[0];
+    assert!(first.contains("was admitted 6 times"), "{finished}");
+    assert_does_not_say(&finished, "count alone");
+}
+
+#[test]
+fn a_limiter_that_counts_blocked_requests_blocks_some_that_should_pass() {
+    let limiter = Limiter {
+        counts_blocked: true,
+        ..two_seconds(5)
+    };
+    let server = limiter.start();
+    let finished = asking(&server, "--duration 5 --audit sliding-window --probe no").finish();
+    assert_verdict(&finished, "broken", NOT_KEPT);
+    assert_says(
+        &finished,
+        "Requests were blocked that a sliding window of 5 in 2s lets pass",
+    );
+    assert_says(&finished, "blocked requests should have passed");
+    assert_says(&finished, "blocked requests counted too");
+}
+
+#[test]
+fn what_is_wrong_with_retry_after_is_said_and_is_no_breach() {
+    let cases: [(RetryAfter, &str); 5] = [
+        (
+            |wait| Some(wait.as_millis().to_string()),
+            "it looks like milliseconds",
+        ),
+        (
+            |wait| Some(wait.as_secs().to_string()),
+            "it looks rounded down",
+        ),
+        (|_| None, "blocked with 429 and no Retry-After"),
+        (
+            |_| Some("soon".to_owned()),
+            "Retry-After said \"soon\", which is neither whole seconds nor an HTTP-date",
+        ),
+        (rounded_up, ""),
+    ];
+    at_once(cases, |(retry_after, words)| {
+        let limiter = Limiter {
+            retry_after,
+            ..Limiter::new(5, seconds(2.5))
+        };
+        let server = limiter.start();
+        let line = format!(
+            "--targets {} --limit 5 --window-ms 2500 --keys 1 --rps 20 --burst-enabled false --duration 4 --audit sliding-window",
+            server.url()
+        );
+        let finished = undisturbed(|| loadgen(&line).finish());
+        assert_verdict(&finished, "kept", 0);
+        let findings = findings(&finished);
+        match words {
+            "" => {
+                assert_eq!(findings, [""; 0], "{finished}");
+                assert_says(&finished, "Retry-After checked once");
+            }
+            _ => {
+                assert_eq!(findings.len(), 1, "{finished}");
+                assert!(findings[0].contains(words), "{words}\n{finished}");
+                assert!(findings[0].contains(&server.url()), "{finished}");
+                assert!(findings[0].contains("loadgen-probe-"), "{finished}");
+            }
+        }
+    });
+}
+
+// What is looked at.
+
+#[test]
+fn requests_that_name_no_key_are_audited_as_one_key_and_not_probed() {
+    let keyless = "--method GET --path / --body= --keys 7 --limit 5 --window-ms 2000";
+    let limiter = two_seconds(5);
+    let kept = Server::start(move |_| limiter.answer("all"));
+    let broken = unlimited();
+    for (server, verdict, code) in [(&kept, "kept", 0), (&broken, "broken", NOT_KEPT)] {
+        let line = format!(
+            "--targets {} {keyless} --rps 20 --duration 3 --audit sliding-window",
+            server.url()
+        );
+        let finished = undisturbed(|| {
+            let before = server.request_count();
+            let finished = loadgen(&line).finish();
+            let asked = server.request_count() - before;
+            assert_eq!(asked, finished.summary().sent, "{finished}");
+            finished
+        });
+        assert_verdict(&finished, verdict, code);
+        assert_says(&finished, " of 1\n");
+        assert_does_not_say(&finished, "  probe ");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_interrupted_is_audited_up_to_then() {
+    let kept = two_seconds(5).start();
+    let broken = unlimited();
+    for (server, verdict, code) in [(&kept, "kept", 0), (&broken, "broken", NOT_KEPT)] {
+        let finished = undisturbed(|| {
+            let line = "--duration 0 --stats-interval 1 --audit sliding-window --probe no";
+            let run = asking(server, line).start();
+            run.await_line("Requests: ");
+            run.interrupt();
+            run.finish()
+        });
+        assert_verdict(&finished, verdict, code);
+    }
+}
+
+#[test]
+fn an_audit_with_little_memory_is_of_a_sample_and_finds_what_is_broken_all_the_same() {
+    let server = unlimited();
+    let line =
+        "--limit 1 --window-ms 60000 --keys 2000 --rps 1000 --duration 5 --burst-enabled false";
+    let line = format!(
+        "--targets {} {line} --audit --probe no --audit-memory 1MiB",
+        server.url()
+    );
+    let finished = loadgen(line).finish();
+    assert_verdict(&finished, "broken", NOT_KEPT);
+    assert_says(&finished, "a sample of ");
+}
+
+#[test]
+fn the_probes_requests_are_beside_the_load_and_not_counted_with_it() {
+    let server = two_seconds(5).start();
+    let line = "--duration 3 --audit sliding-window --metrics-addr 127.0.0.1:0 --metrics-linger 20";
+    let run = asking(&server, line).start();
+    let address = metrics::address(&run);
+    run.await_line("metrics stay at");
+    let metrics = metrics::scrape(address);
+    run.interrupt();
+    let finished = run.finish();
+    let report = finished.summary();
+    assert_eq!((report.scheduled, report.sent), (60, 60), "{report}");
+    assert!(server.request_count() > 60, "{finished}");
+    let sent = metrics.sum("loadgen_requests_sent_total");
+    assert_eq!(sent, 60.0, "{finished}");
+    let beside = server.request_count() - report.sent;
+    assert_says(&finished, &format!("{beside} requests beside the load"));
+}

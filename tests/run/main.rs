@@ -1,0 +1,34 @@
+//! The command `loadgen`, run as its user runs it, against servers in this process.
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the claims of `suite/` are tested over every carrier"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+// Each of these tests the claims of `suite/` over one carrier.
+mod http;
+mod https_insecure;
+mod https_trusted;
+mod ipv6;
+#[cfg(target_os = "linux")]
+mod several_addresses;
+
+mod answers;
+mod audit;
+mod configuration;
+mod demo;
+mod dry_run;
+#[cfg(unix)]
+mod manual;
+#[cfg(unix)]
+mod metrics;
+mod presets;
+mod profiles;
+mod requests;
+#[cfg(unix)]
+mod results;
+mod summary;
+mod thresholds;
+mod tls;

@@ -1,0 +1,581 @@
+//! The generator's own `/metrics`: what it says while a run goes on, and after it.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
+
+use socket2::SockRef;
+
+use crate::support::metrics::{Metrics, address, ask, scrape};
+use crate::support::report::Report;
+use crate::support::run::{Finished, Run, loadgen};
+use crate::support::server::{Refusing, Reply, Server};
+use crate::support::{at_once, eventually, seconds};
+
+const ANYWHERE: &str = "--metrics-addr 127.0.0.1:0";
+
+fn allowing() -> Server {
+    Server::start(|_| Reply::allowed())
+}
+
+/// Allows and blocks in turn.
+fn limiting() -> Server {
+    let number = AtomicUsize::new(0);
+    Server::start(move |_| match number.fetch_add(1, Relaxed) % 2 {
+        0 => Reply::allowed(),
+        _ => Reply::blocked(),
+    })
+}
+
+/// The last scrape of a run that lingers, and its summary.
+#[track_caller]
+fn at_the_end(run: Run) -> (Metrics, Report) {
+    let address = address(&run);
+    run.await_line("metrics stay at");
+    let metrics = scrape(address);
+    run.terminate();
+    (metrics, run.finish().report())
+}
+
+/// Everything the summary counts is in the scrape, and nothing else.
+#[track_caller]
+fn assert_agrees(metrics: &Metrics, report: &Report) {
+    for (name, said) in [
+        ("scheduled", report.scheduled),
+        ("sent", report.sent),
+        ("dropped", report.dropped),
+        ("unsent", report.unsent),
+    ] {
+        let sum = metrics.sum(&format!("loadgen_requests_{name}_total"));
+        assert_eq!(sum, said as f64, "{name}:\n{report}");
+    }
+    // A target given twice has two rows in the summary.
+    let mut rows: BTreeMap<&str, [u64; 5]> = BTreeMap::new();
+    for row in &report.targets {
+        let counts = [
+            row.sent,
+            row.allowed,
+            row.blocked,
+            row.failed,
+            row.abandoned,
+        ];
+        let sum = rows.entry(&row.url).or_default();
+        sum.iter_mut()
+            .zip(counts)
+            .for_each(|(sum, count)| *sum += count);
+    }
+    let mut failures: BTreeMap<String, u64> = BTreeMap::new();
+    for (url, [sent, allowed, blocked, failed, abandoned]) in rows {
+        let count = |name: &str| metrics.count(&format!("loadgen_{name}"), &[("target", url)]);
+        let ended = |outcome| {
+            let labels = [("target", url), ("outcome", outcome)];
+            metrics.count("loadgen_requests_total", &labels)
+        };
+        let outcomes = ["allowed", "blocked", "failed", "abandoned"].map(ended);
+        assert_eq!(
+            outcomes,
+            [allowed, blocked, failed, abandoned],
+            "{url}:\n{report}"
+        );
+        assert_eq!(count("requests_sent_total"), sent, "{url}:\n{report}");
+        let accounted =
+            ["sent", "dropped", "unsent"].map(|n| count(&format!("requests_{n}_total")));
+        let scheduled = count("requests_scheduled_total");
+        assert_eq!(
+            scheduled,
+            accounted.iter().sum::<u64>(),
+            "the ledger of {url}:\n{report}"
+        );
+        assert_eq!(count("requests_queued") + count("requests_in_flight"), 0);
+
+        let done = allowed + blocked + failed;
+        assert_eq!(count("latency_seconds_count"), done, "{url}:\n{report}");
+        let mut reached = done;
+        for kind in metrics.values_of("loadgen_request_failures_total", "kind") {
+            let labels = [("target", url), ("kind", kind.as_str())];
+            let count = metrics.count("loadgen_request_failures_total", &labels);
+            if ["dns", "refused", "connect", "local"].contains(&kind.as_str()) {
+                reached -= count;
+            }
+            *failures.entry(kind).or_default() += count;
+        }
+        assert_eq!(
+            count("service_time_seconds_count"),
+            reached,
+            "{url}:\n{report}"
+        );
+    }
+    failures.retain(|_, count| *count > 0);
+    assert_eq!(failures, report.failures, "{report}");
+    let lags = metrics.count("loadgen_send_lag_seconds_count", &[]);
+    assert_eq!(lags, report.sent, "{report}");
+    assert_eq!(metrics.mode(), "ended");
+    assert_eq!(
+        metrics.value("loadgen_scheduled_requests_per_second", &[]),
+        0.0
+    );
+}
+
+// The last scrape.
+
+#[test]
+fn the_last_scrape_is_the_summary_whatever_the_targets_do() {
+    let (limiting, silent) = (limiting(), Server::start(|_| Reply::silence()));
+    let (refusing, failing) = (Refusing::new(), Server::start(|_| Reply::status(503, "No")));
+    let targets = [limiting.url(), silent.url(), refusing.url(), failing.url()].join(",");
+    let run = loadgen(format!(
+        "--targets {targets} --rps 200 --duration 1 --timeout 0.3 --workers 8 --queue 5 \
+         {ANYWHERE} --metrics-linger 25"
+    ));
+    let (metrics, report) = at_the_end(run.start());
+    assert_agrees(&metrics, &report);
+    assert_eq!(report.scheduled, 200, "{report}");
+    for kind in ["timeout", "refused", "status_5xx"] {
+        assert!(report.failed_by(kind) > 0, "{kind}:\n{report}");
+    }
+    assert!(report.dropped > 0, "{report}");
+    let silent = silent.url();
+    let labels = [("target", silent.trim_end_matches('/'))];
+    let waited = metrics.value("loadgen_service_time_seconds_sum", &labels);
+    let asked = metrics.value("loadgen_service_time_seconds_count", &labels);
+    let mean = waited / asked;
+    assert!(
+        (0.25..5.0).contains(&mean),
+        "a mean of {mean} s for a timeout of 0.3 s"
+    );
+}
+
+#[test]
+fn the_last_scrape_has_what_the_drain_timeout_cut_off() {
+    let silent = Server::start(|_| Reply::silence());
+    let run = loadgen(format!(
+        "--targets {} --rps 20 --duration 0.5 --workers 4 --timeout 60 --drain-timeout 0.5 \
+         {ANYWHERE} --metrics-linger 25",
+        silent.url()
+    ));
+    let (metrics, report) = at_the_end(run.start());
+    assert_agrees(&metrics, &report);
+    assert_eq!((report.abandoned, report.unsent), (4, 6), "{report}");
+}
+
+#[test]
+fn a_target_given_twice_is_one_series() {
+    let server = limiting();
+    let run = loadgen(format!(
+        "--targets {0},{0} --rps 20 --duration 0.5 --workers 4 {ANYWHERE} --metrics-linger 25",
+        server.url()
+    ));
+    let (metrics, report) = at_the_end(run.start());
+    assert_eq!(report.targets.len(), 2, "{report}");
+    assert_agrees(&metrics, &report);
+}
+
+#[test]
+fn latencies_are_in_the_buckets_that_the_percentiles_are_in() {
+    let server = Server::start(|_| Reply::allowed().after(seconds(0.3)));
+    let run = loadgen(format!(
+        "--targets {} --rps 20 --duration 0.5 --workers 10 {ANYWHERE} --metrics-linger 25",
+        server.url()
+    ));
+    let (metrics, report) = at_the_end(run.start());
+    let url = server.url();
+    let within = |name: &str, le: &str| {
+        let labels = [("target", url.trim_end_matches('/')), ("le", le)];
+        metrics.count(&format!("loadgen_{name}_seconds_bucket"), &labels)
+    };
+    for name in ["latency", "service_time"] {
+        assert_eq!(within(name, "0.25"), 0, "{name}:\n{report}");
+        assert_eq!(within(name, "30.0"), 10, "{name}:\n{report}");
+        let sum = metrics.sum(&format!("loadgen_{name}_seconds_sum"));
+        assert!(sum >= 3.0, "{name}: {sum}\n{report}");
+    }
+}
+
+// While it goes on.
+
+#[test]
+fn a_run_can_be_watched() {
+    let server = Server::start(|_| Reply::allowed().after(seconds(0.05)));
+    let run = loadgen(format!(
+        "--targets {} --rps 40 --duration 7 --workers 32 {ANYWHERE} --metrics-linger 25 \
+         --burst-multiplier 5 --burst-duration 1.5 --burst-interval 3",
+        server.url()
+    ))
+    .start();
+    let address = address(&run);
+    let mut last = scrape(address);
+    let (mut modes, mut seen_in_flight) = (vec![last.mode()], 0);
+    while last.mode() != "ended" {
+        thread::sleep(seconds(0.02));
+        let next = scrape(address);
+        next.assert_not_less_than(&last);
+        last = next;
+        if modes.last() != Some(&last.mode()) {
+            modes.push(last.mode());
+        }
+        let rate = last.value("loadgen_scheduled_requests_per_second", &[]);
+        let rates = BTreeMap::from([("steady", 40.0), ("burst", 200.0)]);
+        let expected = rates.get(last.mode().as_str());
+        assert_eq!(rate, expected.copied().unwrap_or(0.0), "{}", last.mode());
+        let in_flight = last.sum("loadgen_requests_in_flight");
+        assert!((0.0..=32.0).contains(&in_flight), "{in_flight} in flight");
+        seen_in_flight = seen_in_flight.max(in_flight as u64);
+        let of = |name: &str| last.sum(&format!("loadgen_requests{name}_total"));
+        assert!(of("_scheduled") >= of("_sent") + of("_dropped") + of("_unsent"));
+        assert!(of("_sent") >= of(""));
+        assert!(of("") >= last.sum("loadgen_latency_seconds_count"));
+    }
+    assert!(seen_in_flight > 0);
+    let paced = ["steady", "burst", "steady", "burst"];
+    assert_eq!(modes[..4], paced, "{modes:?}");
+    assert_eq!(modes.last().map(String::as_str), Some("ended"));
+    run.terminate();
+    assert_agrees(&last, &run.finish().report());
+}
+
+#[test]
+fn what_is_not_yet_due_is_not_yet_scheduled() {
+    let server = allowing();
+    let run = loadgen(format!(
+        "--targets {} --rps 100 --duration 25 --burst-enabled false --workers 8 {ANYWHERE}",
+        server.url()
+    ))
+    .start();
+    let address = address(&run);
+    for _ in 0..100 {
+        let metrics = scrape(address);
+        let scheduled = metrics.sum("loadgen_requests_scheduled_total");
+        let start = metrics.value("loadgen_run_start_time_seconds", &[]);
+        let now = std::time::SystemTime::now();
+        let now = now.duration_since(std::time::UNIX_EPOCH).expect("a time");
+        // The pacer is at least 10 ms ahead; the two clocks differ by less than this.
+        let elapsed = now.as_secs_f64() - start + 0.005;
+        let due = (100.0 * elapsed).floor() + 1.0;
+        assert!(scheduled <= due, "{scheduled} scheduled, {due} due");
+        thread::sleep(seconds(0.01));
+    }
+}
+
+#[test]
+fn metrics_are_there_while_the_run_drains() {
+    let silent = Server::start(|_| Reply::silence());
+    let run = loadgen(format!(
+        "--targets {} --rps 20 --duration 0.4 --workers 4 --timeout 60 --drain-timeout 25 {ANYWHERE}",
+        silent.url()
+    ))
+    .start();
+    let address = address(&run);
+    let mut metrics = scrape(address);
+    eventually(
+        "four requests in flight and four queued, in the drain",
+        || {
+            metrics = scrape(address);
+            let four = |what: &str| metrics.sum(&format!("loadgen_requests_{what}")) == 4.0;
+            metrics.mode() == "draining" && four("in_flight") && four("queued")
+        },
+    );
+    assert_eq!(
+        metrics.value("loadgen_scheduled_requests_per_second", &[]),
+        0.0
+    );
+}
+
+#[test]
+fn after_a_signal_nothing_more_is_scheduled() {
+    let silent = Server::start(|_| Reply::silence());
+    let run = loadgen(format!(
+        "--targets {} --rps 500 --duration 60 --workers 4 --timeout 60 --drain-timeout 5 {ANYWHERE}",
+        silent.url()
+    ))
+    .start();
+    let address = address(&run);
+    eventually("tokens in the queue", || {
+        scrape(address).sum("loadgen_requests_queued") > 20.0
+    });
+    let mut last = scrape(address);
+    run.terminate();
+    eventually("the drain", || {
+        let next = scrape(address);
+        next.assert_not_less_than(&last);
+        last = next;
+        last.mode() == "draining"
+    });
+    thread::sleep(seconds(0.3));
+    let drained = scrape(address);
+    drained.assert_not_less_than(&last);
+    let report = run.finish().report();
+    let scheduled = |metrics: &Metrics| metrics.sum("loadgen_requests_scheduled_total");
+    assert_eq!(scheduled(&drained), scheduled(&last));
+    assert_eq!(scheduled(&drained), report.scheduled as f64, "{report}");
+}
+
+// Whoever reads it.
+
+#[test]
+fn readers_that_never_read_hold_up_nobody() {
+    let server = allowing();
+    // So many that a few dozen answers are more than any system keeps for a reader.
+    let targets: Vec<_> = (0..50)
+        .map(|node| format!("{}/{node}", server.url()))
+        .collect();
+    let run = loadgen(format!(
+        "--targets {} --rps 100 --duration 5 --burst-enabled false --workers 8 {ANYWHERE}",
+        targets.join(",")
+    ))
+    .start();
+    let address = address(&run);
+    let stuck: Vec<_> = (0..5)
+        .map(|_| {
+            let connection = TcpStream::connect(address).expect("a connection");
+            connection.set_nonblocking(true).expect("a socket");
+            let shrunk = SockRef::from(&connection).set_recv_buffer_size(4096);
+            shrunk.expect("a small buffer");
+            connection
+        })
+        .collect();
+    while server.request_count() < 300 {
+        for mut connection in &stuck {
+            // Once its answers have no room, there soon is none for what it asks.
+            let _ = connection.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+        }
+        thread::sleep(seconds(0.04));
+    }
+    scrape(address);
+    let finished = run.finish();
+    let report = finished.report();
+    assert_eq!((report.sent, report.allowed), (500, 500), "{report}");
+    assert!(finished.took() < seconds(15.0), "{finished}");
+}
+
+#[test]
+fn only_metrics_are_served() {
+    let server = allowing();
+    let run = loadgen(format!(
+        "--targets {} --duration 25 {ANYWHERE}",
+        server.url()
+    ))
+    .start();
+    let address = address(&run);
+    for (method, path, status) in [
+        ("GET", "/metrics", 200),
+        ("HEAD", "/metrics", 200),
+        ("GET", "/", 404),
+        ("GET", "/metrics/x", 404),
+        ("POST", "/metrics", 405),
+        ("DELETE", "/metrics", 405),
+    ] {
+        let answer = ask(address, method, path).expect("an answer");
+        assert_eq!(answer.status, status, "{method} {path}");
+        let allow = answer.head.contains("\r\nallow: get, head");
+        assert_eq!(allow, status == 405, "{method} {path}: {}", answer.head);
+        assert_eq!(answer.body.is_empty(), method == "HEAD", "{method} {path}");
+    }
+}
+
+// Where, and for how long.
+
+#[test]
+fn an_address_without_a_host_is_every_address() {
+    let server = allowing();
+    let run = loadgen(format!(
+        "--targets {} --duration 25 --metrics-addr :0",
+        server.url()
+    ))
+    .start();
+    let address = address(&run);
+    assert!(address.ip().is_unspecified(), "{address}");
+    scrape(SocketAddr::from(([127, 0, 0, 1], address.port())));
+}
+
+#[test]
+fn without_lingering_metrics_end_with_the_run() {
+    let server = allowing();
+    at_once(["", "--metrics-linger 0"], |linger| {
+        let run = loadgen(format!(
+            "--targets {} --rps 20 --duration 1 --workers 4 {ANYWHERE} {linger}",
+            server.url()
+        ))
+        .start();
+        let address = address(&run);
+        scrape(address);
+        let finished = run.finish();
+        assert_eq!(finished.report().scheduled, 20, "{finished}");
+        assert!(finished.took() < seconds(10.0), "{finished}");
+        assert!(TcpStream::connect(address).is_err(), "still there");
+    });
+}
+
+#[test]
+fn lingering_lasts_as_long_as_it_was_told_to() {
+    let server = allowing();
+    let run = loadgen(format!(
+        "--targets {} --rps 20 --duration 0.5 --workers 4 --metrics-linger 2",
+        server.url()
+    ));
+    let run = run.env("METRICS_ADDR", "127.0.0.1:0").start();
+    let announced = run.await_line("metrics stay at").at;
+    let finished = run.finish();
+    finished.report();
+    let lingered = finished.ended - announced;
+    assert!(lingered >= seconds(1.8), "{lingered:?}\n{finished}");
+    assert!(lingered < seconds(8.0), "{lingered:?}\n{finished}");
+}
+
+#[test]
+fn a_signal_ends_lingering_at_once() {
+    at_once([Run::terminate, Run::interrupt], |signal| {
+        let server = allowing();
+        let mut run = loadgen(format!(
+            "--targets {} --rps 20 --duration 0.5 --workers 4 {ANYWHERE} --metrics-linger 60",
+            server.url()
+        ))
+        .start();
+        run.await_line("metrics stay at");
+        thread::sleep(seconds(0.3));
+        assert!(run.is_running());
+        let signalled = signal(&run);
+        let finished = run.finish();
+        finished.report();
+        assert!(finished.ended - signalled < seconds(3.0), "{finished}");
+    });
+}
+
+#[test]
+fn a_run_ended_by_a_signal_does_not_linger() {
+    let server = allowing();
+    let run = loadgen(format!(
+        "--targets {} --duration 60 {ANYWHERE} --metrics-linger 60",
+        server.url()
+    ))
+    .start();
+    eventually("a request", || server.request_count() > 0);
+    let signalled = run.terminate();
+    let finished = run.finish();
+    finished.report();
+    assert!(finished.ended - signalled < seconds(5.0), "{finished}");
+    assert!(
+        finished.lines_with("metrics stay at").is_empty(),
+        "{finished}"
+    );
+}
+
+#[test]
+fn lingering_without_an_address_means_nothing() {
+    let server = allowing();
+    let finished = loadgen(format!(
+        "--targets {} --rps 20 --duration 0.5 --workers 4 --metrics-linger 60",
+        server.url()
+    ))
+    .finish();
+    finished.report();
+    assert!(finished.took() < seconds(10.0), "{finished}");
+}
+
+#[test]
+fn an_address_that_is_taken_is_refused_before_anything_is_sent() {
+    let server = allowing();
+    let busy = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = busy.local_addr().expect("an address").to_string();
+    let run = || loadgen(format!("--targets {} --duration 1", server.url()));
+    let refused = |finished: Finished, name: &str| {
+        assert_eq!(finished.code(), Some(2), "{finished}");
+        assert!(finished.lines.is_empty(), "{finished}");
+        assert_eq!(finished.stderr.lines().count(), 1, "{finished}");
+        for part in [name, &taken, "in use"] {
+            assert!(finished.stderr.contains(part), "no {part}:\n{finished}");
+        }
+    };
+    refused(
+        run().arg("--metrics-addr").arg(&taken).finish(),
+        "--metrics-addr",
+    );
+    refused(run().env("METRICS_ADDR", &taken).finish(), "METRICS_ADDR");
+    assert_eq!(server.request_count(), 0);
+}
+
+/// How many sockets of a process listen, by its own tables.
+#[cfg(target_os = "linux")]
+fn listening(run: &Run) -> usize {
+    use std::collections::BTreeSet;
+    use std::fs::{read_dir, read_link, read_to_string};
+    let process = format!("/proc/{}", run.id());
+    let files = read_dir(format!("{process}/fd")).expect("its descriptors");
+    let inodes: BTreeSet<String> = files
+        .filter_map(|file| {
+            let link = read_link(file.ok()?.path()).ok()?;
+            let inode = link.to_str()?.strip_prefix("socket:[")?;
+            Some(inode.strip_suffix(']')?.to_owned())
+        })
+        .collect();
+    let tables = ["tcp", "tcp6"].map(|name| read_to_string(format!("{process}/net/{name}")));
+    let tables: Vec<String> = tables.into_iter().flatten().collect();
+    let rows = tables.iter().flat_map(|table| table.lines().skip(1));
+    rows.map(|row| row.split_whitespace().collect::<Vec<_>>())
+        .filter(|row| row[3] == "0A" && inodes.contains(row[9]))
+        .count()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_listens_unless_it_is_asked_to() {
+    let server = allowing();
+    for (option, sockets) in [("", 0), (ANYWHERE, 1)] {
+        let before = server.request_count();
+        let run = loadgen(format!("--targets {} --duration 25 {option}", server.url())).start();
+        eventually("a request", || server.request_count() > before);
+        assert_eq!(listening(&run), sockets, "{option}");
+    }
+}
+
+// The reader that all of this relies on.
+
+const GOOD: &str = "\
+# HELP loadgen_a Help.
+# TYPE loadgen_a counter
+loadgen_a_total{x=\"1\"} 5
+loadgen_a_total{x=\"a\\\"\\\\\\n\"} 6
+# HELP loadgen_b_seconds Help.
+# TYPE loadgen_b_seconds histogram
+# UNIT loadgen_b_seconds seconds
+loadgen_b_seconds_sum 1.5
+loadgen_b_seconds_count 3
+loadgen_b_seconds_bucket{le=\"1.0\"} 2
+loadgen_b_seconds_bucket{le=\"+Inf\"} 3
+# HELP loadgen_c Help.
+# TYPE loadgen_c gauge
+loadgen_c -1
+# EOF
+";
+
+#[test]
+fn the_strict_reader_reads_what_is_right_and_nothing_else() {
+    let good = Metrics::parse(GOOD).unwrap();
+    assert_eq!(good.value("loadgen_a_total", &[("x", "a\"\\\n")]), 6.0);
+    assert_eq!(good.sum("loadgen_a_total"), 11.0);
+    for (right, wrong) in [
+        ("# EOF\n", ""),
+        ("loadgen_a_total{x=\"1\"}", "loadgen_a{x=\"1\"}"),
+        ("loadgen_a_total{x=\"1\"} 5", "loadgen_a_total{x=\"1\"} -5"),
+        ("x=\"1\"", "x=1"),
+        ("x=\"1\"", "x=\"1\",x=\"2\""),
+        ("x=\"1\"", "x=\"a\\\"\\\\\\n\""),
+        ("\\\\", "\\x"),
+        ("# TYPE loadgen_c gauge\n", ""),
+        ("# HELP loadgen_c Help.\n", ""),
+        ("# HELP loadgen_c", "# HELP loadgen_a"),
+        ("# UNIT loadgen_b_seconds seconds\n", ""),
+        ("le=\"1.0\"} 2", "le=\"1.0\"} 4"),
+        ("seconds_count 3", "seconds_count 4"),
+        ("loadgen_b_seconds_sum 1.5\n", ""),
+        ("loadgen_b_seconds_bucket{le=\"+Inf\"} 3\n", ""),
+        ("loadgen_c -1", "loadgen_d -1"),
+        ("loadgen_c -1", "loadgen_c -1\nloadgen_c 1"),
+        ("loadgen_c -1", "loadgen_c NaN"),
+        ("loadgen_c -1", "\nloadgen_c -1"),
+    ] {
+        let text = GOOD.replacen(right, wrong, 1);
+        assert!(Metrics::parse(&text).is_err(), "{right:?} → {wrong:?}");
+    }
+}

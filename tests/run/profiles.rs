@@ -1,0 +1,407 @@
+//! What a run does with a profile: `--profile`, `--arrivals`, `--burst-align`.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::support::metrics::{address, scrape};
+use crate::support::run::{Finished, Launch, loadgen};
+use crate::support::server::{Reply, Server};
+use crate::support::{at_once, seconds};
+
+fn allowing() -> Server {
+    Server::start(|_| Reply::allowed())
+}
+
+/// A run of this profile, with these options beside it.
+fn profiled(server: &Server, profile: &str, options: &str) -> Launch {
+    let line = format!("--targets {} {options}", server.url());
+    loadgen(line).arg("--profile").arg(profile)
+}
+
+/// What was announced, in order.
+fn announced(finished: &Finished) -> Vec<&str> {
+    let lines = finished.lines_with(" MODE at ");
+    lines.iter().map(|line| line.text.as_str()).collect()
+}
+
+fn heading(finished: &Finished) -> &str {
+    let lines = finished.lines_with("  traffic  ");
+    lines[0].text.trim_start_matches("  traffic  ")
+}
+
+/// Arrivals that no such time separates, as the age of the first and how many there are.
+fn groups(arrivals: &[Duration], apart: f64) -> Vec<(f64, usize)> {
+    let mut groups: Vec<(f64, usize)> = Vec::new();
+    let mut last = None;
+    for arrival in arrivals.iter().map(Duration::as_secs_f64) {
+        match groups.last_mut() {
+            Some((_, count)) if last.is_some_and(|last| arrival - last < apart) => *count += 1,
+            _ => groups.push((arrival, 1)),
+        }
+        last = Some(arrival);
+    }
+    groups
+}
+
+#[test]
+fn a_profile_arrives_and_is_announced_as_it_was_typed() {
+    let server = allowing();
+    let profile = "20/s for 1s, pause 600ms, RAMP 0/s to 80/s over 1, pause 600ms, \
+                   burst 50 at once, pause 600ms, sine 40/s +- 40/s every 500ms for 1s";
+    let finished = profiled(&server, profile, "--workers 16").finish();
+    let report = finished.report();
+    assert_eq!((report.scheduled, report.sent), (150, 150), "{report}");
+
+    let groups = groups(&server.arrivals(), 0.35);
+    let counts: Vec<_> = groups.iter().map(|(_, count)| *count).collect();
+    assert_eq!(counts, [20, 40, 50, 40], "{groups:?}");
+    for ((age, _), due) in groups.iter().zip([0.0, 1.6, 3.2, 3.8]) {
+        assert!((age - due).abs() < 0.25, "{groups:?}");
+    }
+    assert_eq!(
+        announced(&finished),
+        [
+            "PAUSE MODE at 1s: for 600ms",
+            "RAMP MODE at 1.6s: 0/s to 80/s for 1s",
+            "PAUSE MODE at 2.6s: for 600ms",
+            "BURST MODE at 3.2s: 50 at once",
+            "PAUSE MODE at 3.2s: for 600ms",
+            "SINE MODE at 3.8s: 40/s ± 40/s every 500ms for 1s",
+        ],
+        "{finished}"
+    );
+    let said = "20/s for 1s, pause 600ms, ramp 0/s to 80/s over 1s, pause 600ms, \
+                burst 50 at once, pause 600ms, sine 40/s ± 40/s every 500ms for 1s, \
+                for 4.8s: 150 requests";
+    assert_eq!(heading(&finished), said);
+}
+
+#[test]
+fn a_profile_runs_to_its_own_end_or_to_the_duration_that_was_given() {
+    let cases = [
+        ("20/s for 1s", "", 20),
+        ("20/s for 1s", "--duration 0", 20),
+        ("20/s for 1s", "--duration 10m", 20),
+        ("20/s for 10m", "--duration 1", 20),
+        ("20/s", "--duration 1s", 20),
+        ("20/s for 500ms, pause 500ms, repeat", "--duration 1.5", 20),
+        ("20/s for 500ms, repeat 3 times", "", 30),
+        ("20/s for 1s, burst 30 at once", "", 50),
+        ("20/s for 1s, burst 30 at once", "--duration 1", 20),
+        ("burst 30 at once", "", 30),
+        ("pause 500ms", "", 0),
+    ];
+    at_once(cases, |(profile, options, requests)| {
+        let server = allowing();
+        let report = profiled(&server, profile, options).report();
+        assert_eq!(report.scheduled, requests, "{profile} {options}\n{report}");
+        assert_eq!(server.request_count(), requests, "{profile} {options}");
+        // And by variable.
+        let server = allowing();
+        let line = format!("--targets {} {options}", server.url());
+        let report = loadgen(line).env("PROFILE", profile).report();
+        assert_eq!(report.scheduled, requests, "{profile} {options}\n{report}");
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_profile_that_repeats_runs_until_it_is_stopped() {
+    let server = allowing();
+    let run = profiled(&server, "burst 5 at once, pause 500ms, repeat", "").start();
+    run.await_line("BURST MODE at 1s: 5 at once");
+    run.terminate();
+    let finished = run.finish();
+    let report = finished.report();
+    assert_eq!(report.scheduled % 5, 0, "{report}");
+    assert!(report.scheduled >= 15, "{report}");
+    let said = "burst 5 at once, pause 500ms, repeat, until stopped";
+    assert_eq!(heading(&finished), said);
+    let expected = ["BURST MODE at 0s: 5 at once", "PAUSE MODE at 0s: for 500ms"];
+    assert_eq!(announced(&finished)[..2], expected);
+}
+
+// What contradicts it.
+
+/// One line on standard error, with all of these words, and exit code 2.
+#[track_caller]
+fn assert_refused(launch: Launch, words: &[&str]) {
+    let finished = launch.finish();
+    assert_eq!(finished.code(), Some(2), "{finished}");
+    assert_eq!(finished.stderr.lines().count(), 1, "{finished}");
+    assert!(finished.lines.is_empty(), "{finished}");
+    for word in words {
+        assert!(finished.stderr.contains(word), "no {word} in: {finished}");
+    }
+}
+
+fn harmless(line: &str) -> Launch {
+    loadgen(line).env("TARGETS", "http://127.0.0.1:1")
+}
+
+#[test]
+fn a_profile_that_is_none_is_refused_with_the_column() {
+    let profile = "50/s for 30s, rmap 50/s to 60/s";
+    let words = [
+        profile,
+        "column 15: 'rmap' is no piece",
+        "ramp RATE to RATE over TIME",
+    ];
+    let by_flag = harmless("").arg("--profile").arg(profile);
+    assert_refused(by_flag, &[&words[..], &["--profile"]].concat());
+    let by_variable = harmless("").env("PROFILE", profile);
+    assert_refused(by_variable, &[&words[..], &["PROFILE"]].concat());
+    let of_lines = harmless("").env("PROFILE", "50/s for 30s,\nramp 0/s to 0/s over 1m");
+    assert_refused(of_lines, &["column 20: one end of a ramp"]);
+}
+
+const DEFAULT_PROFILE: [(&str, &str, &str); 5] = [
+    ("--rps", "RPS", "40"),
+    ("--burst-enabled", "BURST_ENABLED", "false"),
+    ("--burst-multiplier", "BURST_MULTIPLIER", "2"),
+    ("--burst-duration", "BURST_DURATION", "0.1"),
+    ("--burst-interval", "BURST_INTERVAL", "20"),
+];
+
+#[test]
+fn a_profile_contradicts_the_options_of_the_default_one_given_in_the_same_way() {
+    at_once(DEFAULT_PROFILE, |(flag, variable, value)| {
+        let by_flags = harmless("--profile 20/s").arg(flag).arg(value);
+        assert_refused(by_flags, &["--profile '20/s'", "together with", flag]);
+        let by_variables = harmless("").env("PROFILE", "20/s").env(variable, value);
+        assert_refused(by_variables, &["PROFILE '20/s'", "together with", variable]);
+    });
+}
+
+#[test]
+fn of_a_profile_and_the_default_one_a_flag_wins_over_a_variable() {
+    at_once(DEFAULT_PROFILE, |(flag, variable, value)| {
+        let (server, other) = (allowing(), allowing());
+        let launch = profiled(&server, "30/s for 500ms", "").env(variable, value);
+        let report = launch.report();
+        assert_eq!(report.scheduled, 15, "{flag}\n{report}");
+
+        let line = format!("--targets {} --duration 0.5 {flag} {value}", other.url());
+        let report = loadgen(line).env("PROFILE", "300/s for 1m").report();
+        let expected = if flag == "--rps" { 20 } else { 5 };
+        assert_eq!(report.scheduled, expected, "{flag}\n{report}");
+    });
+}
+
+// Random arrivals.
+
+#[test]
+fn random_arrivals_are_the_same_with_the_same_seed() {
+    let run = |seed: u64| {
+        let server = allowing();
+        let line = format!(
+            "--targets {} --rps 50 --burst-enabled false --duration 2 --workers 16 \
+             --arrivals poisson --seed {seed}",
+            server.url()
+        );
+        let finished = loadgen(line).finish();
+        let report = finished.report();
+        assert_eq!(server.request_count(), report.scheduled);
+        let total = format!(
+            "50/s, poisson arrivals, for 2s: {} requests",
+            report.scheduled
+        );
+        assert_eq!(heading(&finished), total);
+        (server.keys(), server.arrivals())
+    };
+    let ((keys, first), (same_keys, second)) = (run(7), run(7));
+    assert_eq!(first.len(), second.len());
+    for (a, b) in first.iter().zip(&second) {
+        assert!(a.abs_diff(*b) < seconds(0.25), "{a:?} {b:?}");
+    }
+    // Which of two that are due together comes first is chance.
+    let sorted = |mut keys: Vec<String>| {
+        keys.sort();
+        keys
+    };
+    assert_eq!(sorted(keys), sorted(same_keys));
+    // Of about a hundred gaps of 20 ms in the mean, one is three times that as good as always.
+    let gaps = first.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(gaps.max() > Some(seconds(0.05)), "{first:?}");
+    let (_, other) = run(8);
+    assert_ne!(
+        groups(&first, 0.04).len(),
+        groups(&other, 0.04).len(),
+        "seeds that differ in this were chosen"
+    );
+}
+
+// Bursts on the clock's windows.
+
+/// How far each arrival was after a multiple of this many seconds, by the calendar.
+fn past_a_multiple(server: &Server, window: f64) -> Vec<f64> {
+    let (now, calendar) = (Instant::now(), SystemTime::now());
+    let since = |arrived: Instant| {
+        let at = calendar - (now - arrived);
+        at.duration_since(UNIX_EPOCH).expect("a time").as_secs_f64() % window
+    };
+    let requests = server.requests();
+    requests
+        .iter()
+        .map(|request| since(request.arrived))
+        .collect()
+}
+
+#[test]
+fn aligned_bursts_begin_on_multiples_of_the_window() {
+    let profile = "burst 10 at once, pause 1s, burst 100/s for 100ms, pause 900ms, repeat 2 times";
+    at_once([0, 300, 700], |wait| {
+        std::thread::sleep(Duration::from_millis(wait));
+        let server = allowing();
+        let options = "--burst-align --window-ms 1000 --workers 16";
+        let finished = profiled(&server, profile, options).finish();
+        let report = finished.report();
+        assert_eq!(report.scheduled, 40, "{report}");
+        let past = past_a_multiple(&server, 1.0);
+        assert!(past.iter().all(|past| *past < 0.35), "{past:?}\n{finished}");
+        let starts = finished.lines_with("starts in ");
+        let said = "so that bursts begin on multiples of 1s of the clock";
+        assert!(
+            starts.len() == 1 && starts[0].text.ends_with(said),
+            "{finished}"
+        );
+    });
+}
+
+#[test]
+fn aligned_bursts_of_the_default_profile_are_whole_windows_apart() {
+    let server = allowing();
+    let line = format!(
+        "--targets {} --rps 2 --duration 4 --burst-align --window-ms 1000 \
+         --burst-multiplier 10 --burst-duration 0.5 --burst-interval 1.4",
+        server.url()
+    );
+    let finished = loadgen(line).finish();
+    let report = finished.report();
+    // 2 a second, and 18 more during the half second of one burst and of the 0.5 s of another.
+    assert_eq!(report.scheduled, 8 + 9 + 9, "{report}");
+    let expected = "2/s with bursts of 20/s for 500ms every 2s from 1.4s, for 4s: 26 requests";
+    assert_eq!(heading(&finished), expected);
+    let past = past_a_multiple(&server, 1.0);
+    let in_bursts = past.iter().filter(|past| **past < 0.85).count();
+    assert!(in_bursts >= 20, "{past:?}\n{finished}");
+    assert_eq!(
+        announced(&finished)[0],
+        "BURST MODE at 1.4s: 20/s for 500ms"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stop_ends_the_wait_for_the_clock() {
+    let server = allowing();
+    // The next multiple of three years is far off, but for a moment every three years.
+    let run = loadgen(format!(
+        "--targets {} --rps 1000 --burst-align --window-ms 100000000000 --stats-interval 0.1 \
+         --metrics-addr 127.0.0.1:0",
+        server.url()
+    ))
+    .start();
+    let address = address(&run);
+    run.await_line("starts in ");
+    let metrics = scrape(address);
+    assert_eq!(metrics.mode(), "waiting");
+    assert_eq!(
+        metrics.value("loadgen_scheduled_requests_per_second", &[]),
+        0.0
+    );
+    assert_eq!(metrics.sum("loadgen_requests_scheduled_total"), 0.0);
+    std::thread::sleep(seconds(0.5));
+    run.terminate();
+    let finished = run.finish();
+    let report = finished.report();
+    assert_eq!(
+        (report.scheduled, server.request_count()),
+        (0, 0),
+        "{report}"
+    );
+    assert!(report.schedule_kept, "{report}");
+    let (_, last) = *finished.stats().last().expect("a last line");
+    assert_eq!((last.requests, last.rps), (0, 0.0), "{finished}");
+    assert_eq!(
+        finished.stats().len(),
+        1,
+        "nothing is counted before the start: {finished}"
+    );
+}
+
+#[test]
+fn bursts_that_cannot_be_aligned_are_refused() {
+    let refused = |launch: Launch, words: &[&str]| assert_refused(launch, words);
+    let aligned = |options: &str| harmless(&format!("--burst-align {options}"));
+    refused(
+        aligned("--burst-enabled false"),
+        &["--burst-align 'true'", "there is no burst"],
+    );
+    refused(
+        harmless("")
+            .env("BURST_ALIGN", "yes")
+            .arg("--profile=10/s for 1m"),
+        &["BURST_ALIGN 'yes'", "there is no burst"],
+    );
+    refused(
+        aligned("--duration 20"),
+        &["--burst-align", "there is no burst within the run"],
+    );
+    let apart = "10/s for 30s, burst 5 at once, 10/s for 90s, burst 9/s for 5s";
+    refused(
+        aligned("").arg("--profile").arg(apart),
+        &[
+            "--burst-align",
+            "whole windows of --window-ms (60s) apart",
+            "30s",
+            "120s",
+        ],
+    );
+    refused(
+        aligned("--window-ms 1000").arg("--profile=burst 5 at once, pause 1500ms, repeat"),
+        &["--burst-align", "(1s)", "0s", "1.5s"],
+    );
+}
+
+// Metrics.
+
+#[test]
+fn metrics_say_what_the_profile_does_and_its_rate_at_that_instant() {
+    let server = allowing();
+    let profile =
+        "ramp 0/s to 100/s over 2s, pause 1s, sine 50/s ± 50/s every 1s for 2s, 10/s for 1s";
+    let options = "--metrics-addr 127.0.0.1:0 --metrics-linger 25";
+    let run = profiled(&server, profile, options).start();
+    let address = address(&run);
+    let mut seen: Vec<(String, Vec<f64>)> = Vec::new();
+    loop {
+        let metrics = scrape(address);
+        let (mode, rate) = (
+            metrics.mode(),
+            metrics.value("loadgen_scheduled_requests_per_second", &[]),
+        );
+        if mode == "ended" {
+            break;
+        }
+        match seen.last_mut() {
+            Some((last, rates)) if *last == mode => rates.push(rate),
+            _ => seen.push((mode, vec![rate])),
+        }
+        std::thread::sleep(seconds(0.02));
+    }
+    run.terminate();
+    run.finish().report();
+    let modes: Vec<_> = seen.iter().map(|(mode, _)| mode.as_str()).collect();
+    assert_eq!(modes[..4], ["ramp", "pause", "sine", "steady"], "{seen:?}");
+    let rates = |place: usize| &seen[place].1;
+    assert!(rates(0).is_sorted() && rates(0).iter().all(|rate| (0.0..=100.0).contains(rate)));
+    assert!(rates(0).last() > Some(&50.0), "{seen:?}");
+    assert!(rates(1).iter().all(|rate| *rate == 0.0), "{seen:?}");
+    assert!(
+        rates(2).iter().all(|rate| (0.0..=100.0).contains(rate)),
+        "{seen:?}"
+    );
+    assert!(rates(2).iter().any(|rate| *rate > 80.0), "{seen:?}");
+    assert!(rates(2).iter().any(|rate| *rate < 20.0), "{seen:?}");
+    assert!(rates(3).iter().all(|rate| *rate == 10.0), "{seen:?}");
+}

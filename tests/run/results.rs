@@ -1,0 +1,551 @@
+//! The files that a run leaves behind: what they say, and that they are whole or not there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use crate::support::report::Report;
+use crate::support::run::{Finished, Launch, Run, loadgen};
+use crate::support::server::{Reply, Server};
+use crate::support::{at_once, eventually, seconds};
+use tempfile::TempDir;
+
+/// A directory for the files of one run.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Place {
+        Place(tempfile::tempdir().expect("a directory"))
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        let path = self.at(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// The names of all that is there, sorted.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).expect("a directory");
+        let names =
+            entries.map(|entry| entry.expect("an entry").file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    }
+}
+
+/// With this file for the option.
+fn with(launch: Launch, option: &str, path: &Path) -> Launch {
+    launch
+        .arg(option)
+        .arg(path.to_str().expect("a path in UTF-8"))
+}
+
+/// With a file for each of what is written while the run goes on.
+fn recorded(launch: Launch, place: &Place) -> Launch {
+    let launch = with(launch, "--timeline", &place.at("timeline.csv"));
+    let launch = with(launch, "--hdr-log", &place.at("hdr.log"));
+    with(launch, "--requests", &place.at("requests.csv"))
+}
+
+type Row = BTreeMap<String, String>;
+
+#[track_caller]
+fn csv(text: &str) -> Vec<Row> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    reader
+        .deserialize()
+        .map(|row| row.expect("a row"))
+        .collect()
+}
+
+#[track_caller]
+fn sum(rows: &[Row], column: &str) -> u64 {
+    let cells = rows
+        .iter()
+        .map(|row| row.get(column).unwrap_or_else(|| panic!("no {column}")));
+    cells
+        .map(|cell| cell.parse::<u64>().expect("a number"))
+        .sum()
+}
+
+/// That the files say what the summary does: every count, of all and by target.
+#[track_caller]
+fn assert_agree(place: &Place, report: &Report) {
+    let timeline = csv(&place.read("timeline.csv"));
+    for (number, row) in timeline.iter().enumerate() {
+        assert_eq!(row["second"], number.to_string(), "no gaps: {row:?}");
+    }
+    for (column, total) in [
+        ("scheduled", report.scheduled),
+        ("dropped", report.dropped),
+        ("sent", report.sent),
+        ("allowed", report.allowed),
+        ("blocked", report.blocked),
+        ("failed", report.failed),
+        ("abandoned", report.abandoned),
+    ] {
+        assert_eq!(sum(&timeline, column), total, "{column}\n{report}");
+    }
+    let requests = csv(&place.read("requests.csv"));
+    let counted =
+        |matches: &dyn Fn(&Row) -> bool| requests.iter().filter(|row| matches(row)).count() as u64;
+    for target in &report.targets {
+        let outcomes = [
+            ("allowed", target.allowed),
+            ("blocked", target.blocked),
+            ("failed", target.failed),
+            ("abandoned", target.abandoned),
+        ];
+        assert_eq!(sum(&timeline, &format!("sent {}", target.url)), target.sent);
+        for (outcome, total) in outcomes {
+            if outcome != "abandoned" {
+                let column = format!("{outcome} {}", target.url);
+                assert_eq!(sum(&timeline, &column), total, "{column}\n{report}");
+            }
+            let count = counted(&|row| row["target"] == target.url && row["outcome"] == outcome);
+            assert_eq!(count, total, "{outcome} at {}\n{report}", target.url);
+        }
+    }
+    for (kind, total) in &report.failures {
+        assert_eq!(
+            counted(&|row| row["failure"] == *kind),
+            *total,
+            "{kind}\n{report}"
+        );
+    }
+    let mut sequences: Vec<u64> = requests
+        .iter()
+        .map(|row| row["sequence"].parse().unwrap())
+        .collect();
+    sequences.sort_unstable();
+    assert_eq!(sequences.len() as u64, report.sent, "{report}");
+    sequences.dedup();
+    assert_eq!(sequences.len() as u64, report.sent, "each is there once");
+    assert!(
+        sequences.last().is_none_or(|last| *last < report.scheduled),
+        "{report}"
+    );
+    for row in &requests {
+        let nanos = |column: &str| row[column].parse::<u64>().ok();
+        let (due, sent) = (nanos("due_ns").unwrap(), nanos("sent_ns").unwrap());
+        assert!(due <= sent, "{row:?}");
+        let Some(done) = nanos("done_ns") else {
+            assert_eq!((&*row["outcome"], &*row["latency_ns"]), ("abandoned", ""));
+            continue;
+        };
+        assert_eq!(nanos("latency_ns"), Some(done - due), "{row:?}");
+        let service_time = nanos("service_time_ns");
+        assert!(
+            service_time.is_none_or(|took| took == done - sent),
+            "{row:?}"
+        );
+    }
+    let log = place.read("hdr.log");
+    let intervals = log.lines().filter(|line| line.starts_with("Tag=")).count();
+    assert_eq!(intervals, 3 * timeline.len(), "{log}");
+}
+
+/// Allows, blocks and fails in turns.
+fn mixed() -> Server {
+    Server::start(|request| match request.nth % 3 {
+        0 => Reply::allowed(),
+        1 => Reply::blocked(),
+        _ => Reply::status(503, "Service Unavailable"),
+    })
+}
+
+fn silent() -> Server {
+    Server::start(|_| Reply::silence())
+}
+
+#[test]
+fn the_files_agree_with_the_summary_by_target_and_by_outcome() {
+    let (one, two, place) = (mixed(), mixed(), Place::new());
+    let line = format!(
+        "--targets {},{} --rps 100 --duration 2.3",
+        one.url(),
+        two.url()
+    );
+    let report = recorded(loadgen(line), &place).report();
+    assert_eq!((report.sent, report.failed > 0), (230, true), "{report}");
+    assert_agree(&place, &report);
+    let timeline = csv(&place.read("timeline.csv"));
+    let scheduled: Vec<_> = timeline.iter().map(|row| &*row["scheduled"]).collect();
+    assert_eq!(scheduled[..3], ["100", "100", "30"]);
+    assert_eq!(
+        (&*timeline[0]["mode"], &*timeline[0]["asked_per_s"]),
+        ("steady", "100")
+    );
+    assert!(timeline[0]["time"].ends_with('Z'), "{timeline:?}");
+    let requests = csv(&place.read("requests.csv"));
+    assert!(
+        requests
+            .iter()
+            .all(|row| row["key"].starts_with("loadgen-"))
+    );
+    assert_eq!(place.names(), ["hdr.log", "requests.csv", "timeline.csv"]);
+}
+
+#[test]
+fn they_agree_however_a_run_goes() {
+    let slow = || Server::start(|_| Reply::allowed().after(seconds(0.15)));
+    type Case<'a> = (Server, &'a str, fn(&Report));
+    let cases: [Case<'_>; 4] = [
+        (
+            slow(),
+            "--rps 100 --duration 2 --workers 4 --queue 20",
+            |report| {
+                assert!(report.dropped > 0, "{report}");
+            },
+        ),
+        (
+            silent(),
+            "--rps 20 --duration 0.5 --workers 4 --timeout 60 --drain-timeout 0.5",
+            |report| assert_eq!((report.abandoned, report.unsent), (4, 6), "{report}"),
+        ),
+        (
+            silent(),
+            "--rps 100 --duration 1 --workers 8 --timeout 0.3 --arrivals poisson",
+            |report| assert!(report.failed_by("timeout") > 0, "{report}"),
+        ),
+        (
+            mixed(),
+            "20/s for 500ms, pause 1200ms, burst 30 at once",
+            |_| {},
+        ),
+    ];
+    at_once(cases, |(server, line, holds)| {
+        let place = Place::new();
+        let targets = format!("--targets {}", server.url());
+        let launch = match line.starts_with("--") {
+            true => loadgen(format!("{targets} {line}")),
+            false => loadgen(targets).arg("--profile").arg(line),
+        };
+        let finished = recorded(launch, &place).finish();
+        let report = finished.report();
+        holds(&report);
+        assert_agree(&place, &report);
+    });
+}
+
+#[test]
+fn a_run_that_is_stopped_writes_everything() {
+    at_once([Run::terminate, Run::interrupt], |signal| {
+        let (server, place) = (silent(), Place::new());
+        let run = recorded(
+            loadgen(format!(
+                "--targets {} --rps 100 --duration 60 --workers 4 --timeout 60 --drain-timeout 0.5",
+                server.url()
+            )),
+            &place,
+        )
+        .start();
+        eventually("four requests in flight", || server.request_count() == 4);
+        thread::sleep(seconds(1.2));
+        signal(&run);
+        let report = run.finish().report();
+        assert!(report.unsent > 50 && report.abandoned == 4, "{report}");
+        assert_agree(&place, &report);
+    });
+}
+
+#[test]
+fn a_run_stopped_before_its_start_leaves_files_without_rows() {
+    let (server, place) = (mixed(), Place::new());
+    let line = format!(
+        "--targets {} --burst-align true --window-ms 3600000 --burst-interval 3600 --duration 7200",
+        server.url()
+    );
+    let run = recorded(loadgen(line), &place).start();
+    run.await_line("starts in");
+    thread::sleep(seconds(0.3));
+    run.terminate();
+    let finished = run.finish();
+    let report = finished.report();
+    // It may have been about to start.
+    if report.scheduled == 0 {
+        assert_eq!(csv(&place.read("timeline.csv")).len(), 0, "{finished}");
+        assert!(place.read("timeline.csv").starts_with("second,time,"));
+    }
+    assert_agree(&place, &report);
+}
+
+#[test]
+fn requests_may_be_json_lines() {
+    let (server, place) = (mixed(), Place::new());
+    let line = format!("--targets {} --rps 50 --duration 0.5", server.url());
+    let report = with(loadgen(line), "--requests", &place.at("r.JSONL")).report();
+    let rows = place.read("r.JSONL");
+    let rows: Vec<serde_json::Value> = rows
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an object"))
+        .collect();
+    assert_eq!(rows.len() as u64, report.sent);
+    for row in rows {
+        let failure = row["failure"].as_str();
+        assert_eq!(failure.is_some(), row["outcome"] == "failed", "{row}");
+        assert_eq!(row["target"], server.url().trim_end_matches('/'), "{row}");
+        let [due, done, latency] =
+            ["due_ns", "done_ns", "latency_ns"].map(|name| row[name].as_u64().unwrap());
+        assert_eq!(done - due, latency, "{row}");
+    }
+}
+
+// Places.
+
+#[test]
+fn what_can_not_be_written_is_refused_before_anything_is_sent() {
+    let (server, place) = (mixed(), Place::new());
+    fs::create_dir(place.at("dir")).unwrap();
+    fs::write(place.at("file"), "").unwrap();
+    symlink("circle", place.at("circle")).unwrap();
+    symlink("one.csv", place.at("same.csv")).unwrap();
+    let at = |name: &str| place.at(name).to_str().unwrap().to_owned();
+    let one = at("one.csv");
+    let other_spelling = format!("{}/../dir/../one.csv", at("dir"));
+    let too_long = at(&"x".repeat(300));
+    let cases: &[(&[(&str, &str)], &str)] = &[
+        (
+            &[("--timeline", &at("none/x.csv"))],
+            "No such file or directory",
+        ),
+        (&[("--hdr-log", &at("file/x"))], "ot a directory"),
+        (&[("--report", &at("dir"))], "is a directory"),
+        (&[("--summary-markdown", &at("new/"))], "is a directory"),
+        (&[("--summary-json", "")], "it has no name"),
+        (&[("--report", &at("circle"))], "Too many levels"),
+        (&[("--timeline", &too_long)], "File name too long"),
+        (&[("--timeline", "-")], "/dev/stdout"),
+        (&[("--timeline", "/dev/stdin")], "Bad file descriptor"),
+        (&[("--requests", &at("r.txt"))], ".csv or .jsonl"),
+        (&[("--requests", &at("csv"))], ".csv or .jsonl"),
+        (
+            &[("--requests", &one), ("--timeline", &one)],
+            "--timeline has the same",
+        ),
+        (
+            &[("--requests", &one), ("--hdr-log", &other_spelling)],
+            "--hdr-log has the same",
+        ),
+        (
+            &[("--requests", &at("same.csv")), ("--report", &one)],
+            "--report has the same",
+        ),
+        (
+            &[("--summary-json", "-"), ("--timeline", "/dev/stdout")],
+            "--summary-json has the same",
+        ),
+    ];
+    for (options, says) in cases {
+        let line = format!("--targets {} --rps 100 --duration 0.2", server.url());
+        let launch = options
+            .iter()
+            .fold(loadgen(line), |launch, (option, value)| {
+                launch.arg(option).arg(value)
+            });
+        let finished = launch.finish();
+        assert_eq!(finished.code(), Some(2), "{options:?}: {finished}");
+        assert!(finished.lines.is_empty(), "{finished}");
+        assert_eq!(finished.stderr.lines().count(), 1, "{finished}");
+        let names = options.iter().any(|(option, value)| {
+            let shown: String = value.chars().take(300).collect();
+            finished.stderr.contains(&format!("{option} '{shown}"))
+        });
+        assert!(
+            names && finished.stderr.contains(says),
+            "{says}: {finished}"
+        );
+    }
+    assert_eq!(server.request_count(), 0);
+    assert_eq!(place.names(), ["circle", "dir", "file", "same.csv"]);
+}
+
+#[test]
+fn a_file_keeps_its_permissions_and_a_new_one_gets_the_usual_ones() {
+    let (server, place) = (mixed(), Place::new());
+    fs::write(place.at("old"), "before").unwrap();
+    fs::set_permissions(place.at("old"), fs::Permissions::from_mode(0o604)).unwrap();
+    symlink("old", place.at("link")).unwrap();
+    symlink("made", place.at("dangling")).unwrap();
+    let line = format!("--targets {} --duration 0.2", server.url());
+    let launch = with(loadgen(line), "--timeline", &place.at("link"));
+    let launch = with(launch, "--hdr-log", &place.at("dangling"));
+    launch.after("umask 027").report();
+    let mode = |name: &str| fs::metadata(place.at(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("old"), mode("made")), (0o604, 0o640));
+    assert!(place.read("old").starts_with("second,"));
+    assert!(fs::symlink_metadata(place.at("link")).unwrap().is_symlink());
+    assert_eq!(place.names(), ["dangling", "link", "made", "old"]);
+}
+
+#[test]
+fn standard_output_as_a_file_has_nothing_else() {
+    let server = mixed();
+    let line = format!(
+        "--targets {} --duration 0.2 --timeline /dev/stdout",
+        server.url()
+    );
+    let finished = loadgen(line).finish();
+    assert_eq!(finished.code(), Some(0), "{finished}");
+    assert_eq!(csv(&finished.stdout()).len(), 1, "{finished}");
+    let report = Report::parse(&finished.stderr)
+        .expect("a summary")
+        .checked();
+    assert_eq!(report.sent, 2, "{finished}");
+}
+
+// Trouble.
+
+/// That a run went on and said which file it has not written, leaving what was there before.
+#[track_caller]
+fn assert_lost_only(finished: &Finished, name: &str, why: &str) {
+    assert_eq!(finished.code(), Some(1), "{finished}");
+    finished.summary();
+    let told: Vec<_> = finished.stderr.lines().collect();
+    assert_eq!(told.len(), 1, "{finished}");
+    assert!(
+        told[0].contains(name) && told[0].contains(why),
+        "{finished}"
+    );
+}
+
+#[test]
+fn a_full_disk_costs_only_its_file() {
+    let (server, place) = (mixed(), Place::new());
+    let line = || format!("--targets {} --rps 200 --duration 1", server.url());
+    fs::write(place.at("requests.csv"), "of before").unwrap();
+    // 4 KiB are enough for the others.
+    let finished = recorded(loadgen(line()), &place)
+        .after("ulimit -f 8")
+        .finish();
+    assert_lost_only(&finished, "--requests", "File too large");
+    assert_eq!(place.read("requests.csv"), "of before");
+    assert_eq!(
+        csv(&place.read("timeline.csv")).len(),
+        place.read("hdr.log").lines().count() / 3 - 1
+    );
+    assert_eq!(place.names(), ["hdr.log", "requests.csv", "timeline.csv"]);
+
+    symlink("/dev/full", place.at("full.csv")).unwrap();
+    let launch = with(loadgen(line()), "--requests", &place.at("full.csv"));
+    assert_lost_only(&launch.finish(), "full.csv", "No space left on device");
+}
+
+#[test]
+fn a_real_disk_that_is_full_is_as_any_other() {
+    let namespaces = ["--map-root-user", "--mount"];
+    let allowed = Command::new("unshare")
+        .args(namespaces)
+        .args(["mount", "-t", "tmpfs", "none", "/mnt"])
+        .status();
+    if !allowed.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no disk can be mounted here");
+        return;
+    }
+    let (server, place) = (mixed(), Place::new());
+    fs::create_dir(place.at("disk")).unwrap();
+    let disk = place.at("disk");
+    let line = format!("--targets {} --rps 400 --duration 1", server.url());
+    let launch = with(loadgen(line), "--requests", &place.at("disk/r.jsonl"));
+    let mount = format!(
+        r#"mount -t tmpfs -o size=16k none '{disk}' && echo old > '{disk}/r.jsonl' && "$0" "$@"; code=$?; ls -A '{disk}'; cat '{disk}/r.jsonl'; exit $code"#,
+        disk = disk.display()
+    );
+    let finished = launch
+        .within(
+            "unshare",
+            &["--map-root-user", "--mount", "sh", "-c", &mount],
+        )
+        .finish();
+    assert_lost_only(&finished, "--requests", "No space left on device");
+    assert!(
+        finished.stdout().ends_with("\nr.jsonl\nold\n"),
+        "{finished}"
+    );
+}
+
+#[test]
+fn what_was_asked_of_the_limiter_comes_before_a_lost_file() {
+    let server = Server::start(|_| Reply::allowed());
+    let line = format!(
+        "--targets {} --rps 50 --duration 1 --keys 1 --limit 5 --audit sliding-window --probe false --timeline /dev/full",
+        server.url()
+    );
+    let finished = loadgen(line).finish();
+    assert_eq!(finished.code(), Some(4), "{finished}");
+    assert!(finished.stderr.contains("/dev/full"), "{finished}");
+}
+
+fn fifo(place: &Place, name: &str) -> PathBuf {
+    let path = place.at(name);
+    let made = Command::new("mkfifo").arg(&path).status();
+    assert!(made.expect("mkfifo").success());
+    path
+}
+
+#[test]
+fn a_pipe_gets_everything_that_its_reader_takes() {
+    let (server, place) = (mixed(), Place::new());
+    let path = fifo(&place, "r.csv");
+    let reader = thread::spawn({
+        let path = path.clone();
+        move || fs::read_to_string(path).expect("rows")
+    });
+    let line = format!("--targets {} --rps 100 --duration 1", server.url());
+    let report = with(loadgen(line), "--requests", &path).report();
+    let rows = csv(&reader.join().expect("a reader"));
+    assert_eq!(rows.len() as u64, report.sent);
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_holds_nothing_up_and_is_told() {
+    let (server, place) = (Server::start(|_| Reply::allowed()), Place::new());
+    let line = format!("--targets {} --rps 1000 --duration 2", server.url());
+    let launch = with(loadgen(line), "--requests", &fifo(&place, "r.csv"));
+    let launch = with(launch, "--timeline", &place.at("timeline.csv"));
+    let finished = launch.finish();
+    assert_lost_only(&finished, "r.csv", "not within 10s");
+    let report = finished.summary();
+    assert_eq!(
+        (report.sent, report.unsent, report.dropped),
+        (2000, 0, 0),
+        "{finished}"
+    );
+    assert_eq!(sum(&csv(&place.read("timeline.csv")), "sent"), 2000);
+}
+
+#[test]
+fn two_signals_leave_the_old_file_and_no_other() {
+    let (server, place) = (silent(), Place::new());
+    fs::write(place.at("timeline.csv"), "of before").unwrap();
+    let line = format!(
+        "--targets {} --duration 60 --timeout 60 --drain-timeout 60",
+        server.url()
+    );
+    let run = recorded(loadgen(line), &place).start();
+    eventually("a request", || server.request_count() > 0);
+    assert_eq!(place.names().len(), 4, "{:?}", place.names());
+    run.terminate();
+    thread::sleep(seconds(0.3));
+    run.terminate();
+    assert_eq!(run.finish().code(), Some(143));
+    assert_eq!(place.names(), ["timeline.csv"]);
+    assert_eq!(place.read("timeline.csv"), "of before");
+}
+
+#[test]
+fn a_run_that_does_not_begin_leaves_nothing() {
+    let place = Place::new();
+    let line = "--targets http://nowhere.invalid:1 --duration 1";
+    let finished = recorded(loadgen(line), &place).finish();
+    assert_eq!(finished.code(), Some(2), "{finished}");
+    assert!(place.names().is_empty(), "{:?}", place.names());
+}

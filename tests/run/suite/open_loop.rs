@@ -1,0 +1,534 @@
+//! The schedule is kept whatever the servers do: how much is due, when, and what is printed meanwhile.
+
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::OVER;
+use crate::support::run::Finished;
+use crate::support::server::{Reply, Request, Server};
+use crate::support::{at_once, eventually, seconds};
+
+fn allowing() -> Server {
+    OVER.server(|_| Reply::allowed())
+}
+
+/// Answers at once, but nothing from `begin` to `end`, counted from its first request.
+fn stalling(begin: f64, end: f64) -> Server {
+    let first = OnceLock::new();
+    OVER.server(move |request: &Request| {
+        let age = Instant::now() - *first.get_or_init(|| request.arrived);
+        let stalled = age >= seconds(begin) && age < seconds(end);
+        Reply::allowed().after(if stalled {
+            seconds(end) - age
+        } else {
+            Duration::ZERO
+        })
+    })
+}
+
+/// How many of the arrivals lie in this part of the run.
+fn arrived(server: &Server, begin: f64, end: f64) -> usize {
+    let arrivals = server.arrivals();
+    arrivals
+        .iter()
+        .filter(|at| **at >= seconds(begin) && **at < seconds(end))
+        .count()
+}
+
+/// How long after the first request of its run a line was printed, in seconds.
+fn age(server: &Server, at: Instant) -> f64 {
+    let first = server
+        .requests()
+        .iter()
+        .map(|request| request.arrived)
+        .min()
+        .expect("a first request");
+    at.duration_since(first).as_secs_f64()
+}
+
+// How much is due.
+
+#[test]
+fn a_steady_run_schedules_rate_times_duration() {
+    at_once(
+        [
+            ("--rps 40 --duration 1", 40),
+            ("--rps 40 --duration 1s", 40),
+            ("--rps 73 --duration 1", 73),
+            ("--rps 2.5 --duration 2", 5),
+            ("--rps 0.5 --duration 2", 1),
+            ("--rps 1000 --duration 0.7", 700),
+            ("--rps 3333.3 --duration 1 --stats-interval 0.3", 3334),
+        ],
+        |(options, requests)| {
+            let server = allowing();
+            let report = OVER
+                .loadgen(format!(
+                    "--targets {} --workers 8 --burst-enabled false {options}",
+                    server.url()
+                ))
+                .report();
+            assert_eq!(report.scheduled, requests, "{options}\n{report}");
+            assert_eq!(report.allowed, requests, "{options}\n{report}");
+            assert_eq!(server.request_count(), requests, "{options}\n{report}");
+        },
+    );
+}
+
+#[test]
+fn a_run_with_bursts_schedules_what_the_rates_say() {
+    at_once(
+        [
+            // One second at 100, half a second at 500, half at 100; the next burst would begin as the run ends.
+            (
+                "--rps 100 --duration 2 --burst-multiplier 5 --burst-duration 0.5 --burst-interval 1",
+                400,
+            ),
+            // Bursts of 25 from 0.5 and from 1.0, and three steady parts of 20, 10 and 10.
+            (
+                "--rps 40 --duration 1.5 --burst-multiplier 2.5 --burst-duration 0.25 --burst-interval 0.5",
+                90,
+            ),
+            // The run ends in the middle of a burst.
+            (
+                "--rps 100 --duration 1 --burst-multiplier 3 --burst-duration 0.5 --burst-interval 0.75",
+                150,
+            ),
+            // The first burst would come after the end.
+            (
+                "--rps 100 --duration 1 --burst-multiplier 5 --burst-duration 1 --burst-interval 5",
+                100,
+            ),
+            // A burst that is none.
+            (
+                "--rps 100 --duration 1 --burst-multiplier 1 --burst-duration 0.2 --burst-interval 0.5",
+                100,
+            ),
+            // Bursts that are turned off.
+            (
+                "--rps 100 --duration 1 --burst-multiplier 5 --burst-duration 0.2 --burst-interval 0.5 \
+                 --burst-enabled false",
+                100,
+            ),
+        ],
+        |(options, requests)| {
+            let server = allowing();
+            let report = OVER
+                .loadgen(format!("--targets {} --workers 8 {options}", server.url()))
+                .report();
+            assert_eq!(report.scheduled, requests, "{options}\n{report}");
+            assert_eq!(report.allowed, requests, "{options}\n{report}");
+        },
+    );
+}
+
+// When it is due.
+
+#[test]
+fn steady_requests_arrive_evenly_spaced() {
+    let server = allowing();
+    OVER.loadgen(format!(
+        "--targets {} --rps 20 --duration 2 --workers 4",
+        server.url()
+    ))
+    .report();
+    let arrivals = server.arrivals();
+    assert_eq!(arrivals.len(), 40);
+    let mut errors: Vec<f64> = arrivals
+        .iter()
+        .zip(0u32..)
+        .map(|(at, k)| (at.as_secs_f64() - 0.05 * f64::from(k)).abs())
+        .collect();
+    errors.sort_by(f64::total_cmp);
+    assert!(
+        errors[errors.len() / 2] < 0.025,
+        "half of them are off by more than {errors:?}"
+    );
+}
+
+#[test]
+fn a_rate_below_one_a_second_is_kept() {
+    let server = allowing();
+    OVER.loadgen(format!(
+        "--targets {} --rps 0.8 --duration 3 --workers 4",
+        server.url()
+    ))
+    .report();
+    let arrivals = server.arrivals();
+    assert_eq!(arrivals.len(), 3, "at 0, 1.25 and 2.5 seconds");
+    assert!(
+        arrivals[1] > seconds(0.9) && arrivals[1] < seconds(1.7),
+        "{arrivals:?}"
+    );
+    assert!(
+        arrivals[2] > seconds(2.1) && arrivals[2] < seconds(3.0),
+        "{arrivals:?}"
+    );
+}
+
+#[test]
+fn a_burst_arrives_at_its_own_rate() {
+    let server = allowing();
+    OVER.loadgen(format!(
+        "--targets {} --rps 40 --duration 2.5 --workers 8 \
+         --burst-multiplier 5 --burst-duration 0.5 --burst-interval 1",
+        server.url()
+    ))
+    .report();
+    // 40 in the first second, 100 in the burst, 20 until the next, 100 again.
+    let parts = [
+        (0.0, 1.0, 40),
+        (1.0, 1.5, 100),
+        (1.5, 2.0, 20),
+        (2.0, 2.6, 100),
+    ];
+    for (begin, end, due) in parts {
+        let seen = arrived(&server, begin, end);
+        assert!(
+            seen.abs_diff(due) <= 20,
+            "{seen} of {due} from {begin} s to {end} s"
+        );
+    }
+}
+
+// Slow servers.
+
+#[test]
+fn a_stalled_server_never_slows_the_schedule() {
+    let server = stalling(0.5, 1.5);
+    let report = OVER
+        .loadgen(format!(
+            "--targets {} --rps 100 --duration 3 --workers 4",
+            server.url()
+        ))
+        .report();
+    assert_eq!((report.scheduled, report.dropped), (300, 0), "{report}");
+    assert_eq!(report.allowed, 300, "{report}");
+    // What waited is sent right after, and then all is as if nothing had been.
+    assert!(arrived(&server, 0.6, 1.4) <= 5, "{:?}", server.arrivals());
+    let afterwards = arrived(&server, 2.0, 2.9);
+    assert!(afterwards.abs_diff(90) <= 20, "{afterwards} of 90");
+}
+
+#[test]
+fn a_stall_shows_in_latency_and_not_in_the_service_time_of_later_requests() {
+    let server = stalling(0.5, 1.5);
+    let report = OVER
+        .loadgen(format!(
+            "--targets {} --rps 100 --duration 3 --workers 4",
+            server.url()
+        ))
+        .report();
+    assert_eq!(report.allowed, 300, "{report}");
+    // A third was due while nothing was answered, and a sixth waited for more than half a second.
+    let latency = report.latency.p90.expect("latency");
+    assert!(latency > seconds(0.4) && latency < seconds(2.0), "{report}");
+    // Only the four that were at the server were slow there.
+    let service_time = report.service_time.p90.expect("service time");
+    assert!(service_time < latency / 3, "{report}");
+    let slowest = report.service_time.max.expect("service time");
+    assert!(slowest > seconds(0.7) && slowest < seconds(2.0), "{report}");
+    // The wait for a free worker is the generator's own, and it says so.
+    assert!(
+        report.send_lag.max.expect("send lag") > seconds(0.5),
+        "{report}"
+    );
+}
+
+#[test]
+fn percentiles_never_decrease_and_latency_is_never_less_than_service_time() {
+    let server =
+        OVER.server(|request| Reply::allowed().after(seconds(0.01) * (request.nth as u32 % 7)));
+    let report = OVER
+        .loadgen(format!(
+            "--targets {} --rps 100 --duration 1 --workers 8",
+            server.url()
+        ))
+        .report();
+    for row in [report.latency, report.service_time, report.send_lag] {
+        let cells =
+            [row.p50, row.p90, row.p99, row.p99_9, row.max].map(|cell| cell.expect("a value"));
+        assert!(cells.is_sorted(), "{report}");
+    }
+    // A percent of room for rounding.
+    let pairs = [
+        (report.latency.p50, report.service_time.p50),
+        (report.latency.p90, report.service_time.p90),
+        (report.latency.max, report.service_time.max),
+    ];
+    for (latency, service_time) in pairs {
+        let (latency, service_time) = (
+            latency.expect("latency"),
+            service_time.expect("service time"),
+        );
+        assert!(latency.mul_f64(1.01) >= service_time, "{report}");
+    }
+}
+
+#[test]
+fn a_slow_server_shows_in_service_time() {
+    let server = OVER.server(|_| Reply::allowed().after(seconds(0.2)));
+    let report = OVER
+        .loadgen(format!(
+            "--targets {} --rps 20 --duration 1 --workers 16",
+            server.url()
+        ))
+        .report();
+    let median = report.service_time.p50.expect("service time");
+    assert!(
+        median >= seconds(0.195) && median < seconds(0.5),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_full_queue_drops_and_never_delays() {
+    let server = OVER.server(|_| Reply::allowed().after(seconds(0.2)));
+    let finished = OVER
+        .loadgen(format!(
+            "--targets {} --rps 100 --duration 1.5 --workers 1 --queue 5",
+            server.url()
+        ))
+        .finish();
+    let report = finished.report();
+    assert_eq!(report.scheduled, 150, "{report}");
+    // One worker sends five a second, and five more wait.
+    assert!(report.sent + report.unsent <= 20, "{report}");
+    assert!(report.dropped >= 130, "{report}");
+    assert_eq!(report.sent, server.request_count());
+    assert!(finished.took() < seconds(8.0), "{finished}");
+}
+
+#[test]
+fn after_a_full_queue_the_rest_is_on_time() {
+    let server = stalling(0.5, 1.5);
+    let report = OVER
+        .loadgen(format!(
+            "--targets {} --rps 100 --duration 3 --workers 2 --queue 3",
+            server.url()
+        ))
+        .report();
+    assert_eq!(report.scheduled, 300, "{report}");
+    assert!(report.dropped >= 70 && report.dropped <= 120, "{report}");
+    let before = arrived(&server, 0.0, 0.4);
+    assert!(before.abs_diff(40) <= 12, "{before} of 40");
+    let afterwards = arrived(&server, 2.0, 2.9);
+    assert!(afterwards.abs_diff(90) <= 25, "{afterwards} of 90");
+}
+
+#[test]
+fn a_dropped_token_still_takes_its_turn() {
+    // The first target never answers, and the queue is full most of the time.
+    let servers = [OVER.server(|_| Reply::silence()), allowing()];
+    let report = OVER.loadgen(format!(
+        "--targets {},{} --rps 100 --duration 1 --workers 2 --queue 2 --timeout 0.3 --drain-timeout 1",
+        servers[0].url(),
+        servers[1].url()
+    ))
+    .report();
+    assert_eq!(report.scheduled, 100, "{report}");
+    assert!(report.dropped > 0, "{report}");
+    assert_eq!(report.target(&servers[0].url()).allowed, 0, "{report}");
+    assert_eq!(report.target(&servers[1].url()).failed, 0, "{report}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_output_that_nobody_reads_never_slows_the_schedule() {
+    let server = allowing();
+    let mut run = OVER
+        .loadgen(format!(
+            "--targets {} --rps 100 --duration 2 --workers 4 --stats-interval 0.01 \
+         --burst-multiplier 1 --burst-duration 0.01 --burst-interval 0.02",
+            server.url()
+        ))
+        .start_unread();
+    eventually("every request", || server.request_count() == 200);
+    let late = server.arrivals().last().copied().expect("a last arrival");
+    assert!(
+        late < seconds(3.0),
+        "the last of two seconds came after {late:?}"
+    );
+    thread::sleep(seconds(0.3));
+    assert!(
+        run.is_running(),
+        "there was room for everything it had to say"
+    );
+    run.read_on();
+    let report = run.finish().report();
+    assert_eq!((report.scheduled, report.allowed), (200, 200), "{report}");
+}
+
+// What is printed meanwhile.
+
+#[test]
+fn a_stats_line_comes_every_interval_on_time() {
+    let server = OVER.server(|request| {
+        if request.nth % 4 == 3 {
+            Reply::blocked()
+        } else {
+            Reply::allowed()
+        }
+    });
+    let finished = OVER
+        .loadgen(format!(
+            "--targets {} --rps 50 --duration 2.3 --workers 1 --stats-interval 0.5",
+            server.url()
+        ))
+        .finish();
+    let report = finished.report();
+    let stats = finished.stats();
+    // At 0.5, 1, 1.5 and 2 seconds, and maybe once more at the end.
+    assert!(matches!(stats.len(), 4 | 5), "{finished}");
+    for (_, line) in &stats {
+        assert!(line.blocked <= line.success, "{finished}");
+        assert!(line.success + line.failed <= line.requests, "{finished}");
+        // One worker: no more than one request is in flight.
+        assert!(
+            line.requests - line.success - line.failed <= 1,
+            "{finished}"
+        );
+        assert_eq!(line.failed, 0, "{finished}");
+    }
+    for pair in stats.windows(2) {
+        let ((_, before), (_, after)) = (pair[0], pair[1]);
+        assert!(before.requests <= after.requests, "{finished}");
+        assert!(before.blocked <= after.blocked, "{finished}");
+    }
+    for ((at, _), due) in stats.iter().zip([0.5, 1.0, 1.5, 2.0]) {
+        let age = age(&server, *at);
+        assert!(
+            (age - due).abs() < 0.35,
+            "a line of {due} s at {age} s:\n{finished}"
+        );
+    }
+    let last = stats[3].1;
+    assert!(last.requests.abs_diff(100) <= 15, "{finished}");
+    assert!(last.requests <= report.sent, "{finished}");
+    assert!(last.blocked.abs_diff(25) <= 5, "{finished}");
+}
+
+#[test]
+fn the_rps_column_says_what_was_sent_since_the_last_line() {
+    let server = allowing();
+    let finished = OVER
+        .loadgen(format!(
+            "--targets {} --rps 100 --duration 2.2 --workers 4 --stats-interval 0.5 \
+         --burst-multiplier 4 --burst-duration 0.5 --burst-interval 1",
+            server.url()
+        ))
+        .finish();
+    finished.report();
+    // The last line's interval may be a partial one.
+    let stats = finished.stats();
+    assert!(stats.len() >= 4, "{finished}");
+    let mut requests = 0;
+    for ((_, line), due) in stats.iter().zip([100.0, 100.0, 400.0, 100.0]) {
+        assert!(
+            (line.rps - due).abs() <= due * 0.4,
+            "{} for {due}:\n{finished}",
+            line.rps
+        );
+        let sent = (line.requests - requests) as f64 / 0.5;
+        assert!(
+            (line.rps - sent).abs() <= due * 0.3,
+            "{} for {sent} sent a second:\n{finished}",
+            line.rps
+        );
+        requests = line.requests;
+    }
+}
+
+#[test]
+fn failures_show_in_the_stats_line() {
+    let server = OVER.server(|_| Reply::status(500, "Internal Server Error"));
+    let finished = OVER
+        .loadgen(format!(
+            "--targets {} --rps 50 --duration 0.8 --workers 4 --stats-interval 0.5",
+            server.url()
+        ))
+        .finish();
+    finished.report();
+    let (_, line) = finished.stats()[0];
+    assert_eq!((line.success, line.blocked), (0, 0), "{finished}");
+    assert!(line.failed >= 15, "{finished}");
+}
+
+fn ages_of(server: &Server, finished: &Finished, mode: &str) -> Vec<f64> {
+    finished
+        .lines_with(mode)
+        .iter()
+        .map(|line| age(server, line.at))
+        .collect()
+}
+
+#[track_caller]
+fn assert_near(ages: &[f64], due: &[f64], finished: &Finished) {
+    let near = ages.len() == due.len()
+        && ages
+            .iter()
+            .zip(due)
+            .all(|(age, due)| (age - due).abs() < 0.35);
+    assert!(near, "{ages:?} instead of {due:?}:\n{finished}");
+}
+
+#[test]
+fn the_modes_are_announced_as_they_begin() {
+    let server = allowing();
+    let finished = OVER
+        .loadgen(format!(
+            "--targets {} --rps 20 --duration 2.4 --workers 4 \
+         --burst-multiplier 3 --burst-duration 0.5 --burst-interval 1",
+            server.url()
+        ))
+        .finish();
+    finished.report();
+    assert_near(
+        &ages_of(&server, &finished, "BURST MODE"),
+        &[1.0, 2.0],
+        &finished,
+    );
+    let steady = ages_of(&server, &finished, "STEADY MODE");
+    // The second burst is cut off by the end of the run, which may be announced or not.
+    assert!(matches!(steady.len(), 1 | 2), "{finished}");
+    assert_near(&steady[..1], &[1.5], &finished);
+}
+
+#[test]
+fn a_mode_is_announced_on_time_where_requests_are_rare() {
+    let server = allowing();
+    let finished = OVER
+        .loadgen(format!(
+            "--targets {} --rps 0.01 --duration 2 --workers 4 \
+         --burst-multiplier 2 --burst-duration 0.5 --burst-interval 1",
+            server.url()
+        ))
+        .finish();
+    assert_eq!(finished.report().scheduled, 1);
+    assert_near(
+        &ages_of(&server, &finished, "BURST MODE"),
+        &[1.0],
+        &finished,
+    );
+    assert_near(
+        &ages_of(&server, &finished, "STEADY MODE"),
+        &[1.5],
+        &finished,
+    );
+}
+
+#[test]
+fn without_bursts_no_mode_is_announced() {
+    let server = allowing();
+    let finished = OVER
+        .loadgen(format!(
+            "--targets {} --rps 20 --duration 1 --workers 4 --burst-enabled false \
+         --burst-duration 0.1 --burst-interval 0.3",
+            server.url()
+        ))
+        .finish();
+    finished.report();
+    assert!(finished.lines_with("BURST MODE").is_empty(), "{finished}");
+    assert!(finished.lines_with("STEADY MODE").is_empty(), "{finished}");
+}

@@ -1,0 +1,580 @@
+//! What becomes of a request: allowed, blocked, or failed in one of the named ways, whatever the server sends.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::OVER;
+use crate::support::report::Report;
+use crate::support::server::{Refusing, Reply, Request, Server, Unreachable, reset};
+use crate::support::{at_once, eventually, seconds};
+
+const REQUESTS: u64 = 5;
+
+/// A short run against one target, with the given options more.
+fn run_against(url: &str, more: &str) -> Report {
+    let report = OVER
+        .loadgen(format!("--targets {url} --rps 20 --duration 0.25 {more}"))
+        .env("WORKERS", "4")
+        .env("TIMEOUT", "5")
+        .report();
+    assert_eq!(report.scheduled, REQUESTS, "{report}");
+    assert_eq!(report.sent, REQUESTS, "{report}");
+    report
+}
+
+fn run_with(behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Report {
+    run_against(&OVER.server(behaviour).url(), "")
+}
+
+/// Every request gets these bytes and then the end of the connection.
+fn run_with_last_words(answer: &str) -> Report {
+    let answer = answer.to_owned();
+    run_with(move |_| Reply::raw(&answer).then_close())
+}
+
+#[track_caller]
+fn assert_all_allowed(report: &Report) {
+    assert_eq!(report.allowed, REQUESTS, "{report}");
+    assert_eq!(report.failures, BTreeMap::new(), "{report}");
+}
+
+#[track_caller]
+fn assert_all_failed_by(report: &Report, kinds: &[&str]) {
+    assert_eq!(report.failed, REQUESTS, "{report}");
+    assert!(
+        report
+            .failures
+            .keys()
+            .all(|kind| kinds.contains(&kind.as_str())),
+        "not by {kinds:?}:\n{report}"
+    );
+}
+
+// The two outcomes that a limiter means.
+
+#[test]
+fn a_200_is_allowed() {
+    assert_all_allowed(&run_with(|_| Reply::allowed()));
+}
+
+#[test]
+fn a_429_is_blocked() {
+    let report = run_with(|_| Reply::blocked());
+    assert_eq!(report.blocked, REQUESTS, "{report}");
+}
+
+#[test]
+fn allowed_and_blocked_are_told_apart_request_by_request() {
+    let number = AtomicUsize::new(0);
+    let server = OVER.server(move |_| {
+        if number.fetch_add(1, Relaxed).is_multiple_of(2) {
+            Reply::allowed()
+        } else {
+            Reply::blocked()
+        }
+    });
+    let report = OVER
+        .loadgen(format!(
+            "--targets {} --rps 20 --duration 1 --workers 1",
+            server.url()
+        ))
+        .report();
+    assert_eq!((report.allowed, report.blocked), (10, 10), "{report}");
+}
+
+// Failures, by kind.
+
+#[test]
+fn other_statuses_fail_by_their_class() {
+    at_once(
+        [
+            (500, "status_5xx"),
+            (503, "status_5xx"),
+            (599, "status_5xx"),
+            (201, "status_other"),
+            (302, "status_other"),
+            (400, "status_other"),
+            (403, "status_other"),
+            (404, "status_other"),
+            (428, "status_other"),
+            (430, "status_other"),
+        ],
+        |(code, kind)| {
+            let report = run_with(move |_| Reply::status(code, "Whatever"));
+            assert_all_failed_by(&report, &[kind]);
+        },
+    );
+}
+
+#[test]
+fn a_204_has_no_body_and_fails_as_another_status() {
+    let server = OVER.server(|_| Reply::raw("HTTP/1.1 204 No Content\r\n\r\n"));
+    let report = run_against(&server.url(), "--workers 1");
+    assert_all_failed_by(&report, &["status_other"]);
+    assert_eq!(
+        server.accepted(),
+        OVER.addresses().len(),
+        "can be used again"
+    );
+}
+
+#[test]
+fn a_301_is_not_followed() {
+    let elsewhere = OVER.server(|_| Reply::allowed());
+    let location = elsewhere.url();
+    for code in [301, 302, 303, 307, 308] {
+        let location = location.clone();
+        let report = run_with(move |request| match request.path.as_str() {
+            "/check" => Reply::raw(format!(
+                "HTTP/1.1 {code} Moved\r\nLocation: {location}/there\r\nContent-Length: 0\r\n\r\n"
+            )),
+            _ => Reply::allowed(),
+        });
+        assert_all_failed_by(&report, &["status_other"]);
+    }
+    assert_eq!(elsewhere.request_count(), 0);
+}
+
+#[test]
+fn a_closed_port_fails_as_refused() {
+    assert_all_failed_by(&run_against(&Refusing::over(OVER).url(), ""), &["refused"]);
+}
+
+#[test]
+fn a_reset_connection_fails_as_reset() {
+    assert_all_failed_by(&run_with(|_| Reply::reset()), &["reset"]);
+}
+
+#[test]
+fn a_connection_reset_at_once_fails_as_reset() {
+    let server = Server::on_tcp(OVER, |stream| reset(&stream));
+    assert_all_failed_by(&run_against(&server.url(), ""), &["reset"]);
+}
+
+#[test]
+fn a_connection_closed_without_an_answer_fails() {
+    assert_all_failed_by(&run_with(|_| Reply::close()), &["reset", "protocol"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_machine_with_no_descriptor_left_fails_as_local() {
+    let server = OVER.server(|_| Reply::allowed().after(seconds(0.5)));
+    let report = OVER
+        .loadgen(format!(
+            "--targets {} --rps 100 --duration 1 --workers 50",
+            server.url()
+        ))
+        .after("ulimit -n 24")
+        .report();
+    assert!(report.failed_by("local") > 0, "{report}");
+    assert_eq!(report.failed_by("local"), report.failed, "{report}");
+    assert!(report.allowed > 0, "{report}");
+}
+
+#[test]
+fn a_server_that_never_answers_fails_as_timeout() {
+    let server = OVER.server(|_| Reply::silence());
+    assert_all_failed_by(
+        &run_against(&server.url(), "--workers 8 --timeout 0.4"),
+        &["timeout"],
+    );
+}
+
+#[test]
+fn a_server_that_accepts_nobody_fails_as_timeout() {
+    let server = Unreachable::over(OVER);
+    assert_all_failed_by(
+        &run_against(&server.url(), "--workers 8 --timeout 0.4"),
+        &["timeout"],
+    );
+}
+
+#[test]
+fn a_server_that_stops_in_the_middle_of_an_answer_fails_as_timeout() {
+    at_once(
+        [
+            "HTTP/1.1 2",
+            "HTTP/1.1 200 OK\r\nContent-Le",
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
+        ],
+        |begun| {
+            let server = OVER.server(move |_| Reply::raw(begun).then_silence());
+            assert_all_failed_by(
+                &run_against(&server.url(), "--workers 8 --timeout 0.4"),
+                &["timeout"],
+            );
+        },
+    );
+}
+
+#[test]
+fn the_timeout_is_for_the_whole_request_however_it_trickles() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+    at_once(
+        [(head, "x"), ("HTTP/1.1 200 OK\r\nX-Slow: ", "x")],
+        |(start, drop)| {
+            let server = OVER.server(move |_| Reply::raw(start).then_flood(drop, seconds(0.05)));
+            let report = run_against(&server.url(), "--workers 8 --timeout 0.4");
+            assert_all_failed_by(&report, &["timeout"]);
+            let longest = report.service_time.max.expect("a longest service time");
+            assert!(
+                longest >= seconds(0.3) && longest < seconds(3.0),
+                "{report}"
+            );
+        },
+    );
+}
+
+#[test]
+fn what_is_not_http_fails_as_protocol() {
+    at_once(
+        [
+            "SSH-2.0-OpenSSH_9.9\r\n",
+            "\0\u{1}\u{2}\u{3}\r\n\r\n",
+            "HTTP/1.1 abc OK\r\n\r\n",
+            "200 OK\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nno colon here\r\n\r\n",
+            "<html>hello</html>\r\n\r\n",
+        ],
+        |garbage| {
+            let report = run_with_last_words(garbage);
+            assert_eq!(report.failed, REQUESTS, "{garbage:?}\n{report}");
+            assert_eq!(
+                report.failed_by("protocol"),
+                REQUESTS,
+                "{garbage:?}\n{report}"
+            );
+        },
+    );
+}
+
+#[test]
+fn lengths_that_are_no_lengths_fail_as_protocol() {
+    at_once(
+        [
+            "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nbody",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot hexadecimal\r\n",
+        ],
+        |garbage| {
+            let report = run_with_last_words(garbage);
+            assert_eq!(
+                report.failed_by("protocol"),
+                REQUESTS,
+                "{garbage:?}\n{report}"
+            );
+        },
+    );
+}
+
+#[test]
+fn https_to_a_server_without_tls_fails_as_tls() {
+    let server = Server::on_tcp(OVER, |mut stream: TcpStream| {
+        let _ = stream.set_read_timeout(Some(seconds(2.0)));
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(
+            b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        );
+    });
+    let url = server.url().replace("http://", "https://");
+    assert_all_failed_by(&run_against(&url, ""), &["tls"]);
+}
+
+#[test]
+fn a_name_that_does_not_resolve_fails_as_dns_and_spares_the_others() {
+    let server = OVER.server(|_| Reply::allowed());
+    let targets = format!("{},http://loadgen-test.invalid:8000", server.url());
+    let report = OVER
+        .loadgen(format!(
+            "--targets {targets} --rps 20 --duration 1 --workers 8"
+        ))
+        .report();
+    assert_eq!(report.allowed, 10, "{report}");
+    assert_eq!(
+        report.failures,
+        BTreeMap::from([("dns".to_owned(), 10)]),
+        "{report}"
+    );
+    assert_eq!(
+        report.target("http://loadgen-test.invalid:8000").failed,
+        10,
+        "{report}"
+    );
+}
+
+// Answers cut short.
+
+#[test]
+fn an_answer_cut_short_fails() {
+    at_once(
+        [
+            "",
+            "HTTP/1.1 200",
+            "HTTP/1.1 200 OK\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly the beginning",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nonly",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nonly\r\n",
+            "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 100\r\n\r\nonly the beginning",
+            "HTTP/1.1 100 Continue\r\n\r\n",
+        ],
+        |begun| {
+            let report = run_with_last_words(begun);
+            assert_eq!(report.failed, REQUESTS, "{begun:?}\n{report}");
+            let kinds = report
+                .failures
+                .keys()
+                .all(|kind| matches!(kind.as_str(), "reset" | "protocol"));
+            assert!(kinds, "{begun:?}\n{report}");
+        },
+    );
+}
+
+#[test]
+fn a_connection_closed_in_the_middle_of_the_request_fails() {
+    let server = Server::on_connect(OVER, |mut stream| {
+        let _ = stream.tcp().set_read_timeout(Some(seconds(2.0)));
+        let _ = stream.read(&mut [0; 10]);
+    });
+    assert_all_failed_by(&run_against(&server.url(), ""), &["reset", "protocol"]);
+}
+
+// Answers that are odd, and right.
+
+#[test]
+fn an_interim_answer_is_not_the_answer() {
+    at_once(
+        [
+            "HTTP/1.1 100 Continue\r\n\r\n",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
+            "HTTP/1.1 102 Processing\r\n\r\n",
+            "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n",
+        ],
+        |interim| {
+            for pause in [Duration::ZERO, seconds(0.05)] {
+                let report = run_with(move |_| {
+                    Reply::raw(interim)
+                        .then_pause(pause)
+                        .then_send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                });
+                assert_eq!(report.allowed, REQUESTS, "{interim:?}\n{report}");
+            }
+        },
+    );
+}
+
+#[test]
+fn a_chunked_body_is_read_to_its_end() {
+    at_once(
+        [
+            "5\r\nhello\r\n0\r\n\r\n",
+            "0\r\n\r\n",
+            "1\r\na\r\n2\r\nbc\r\n00\r\n\r\n",
+            "5;name=value\r\nhello\r\n0\r\n\r\n",
+            "5\r\nhello\r\n0\r\nX-Trailer: yes\r\n\r\n",
+        ],
+        |body| {
+            let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+            let server = OVER.server(move |_| Reply::raw(&answer));
+            let report = run_against(&server.url(), "--workers 1");
+            assert_eq!(report.allowed, REQUESTS, "{body:?}\n{report}");
+            assert_eq!(server.accepted(), OVER.addresses().len(), "after {body:?}");
+        },
+    );
+}
+
+#[test]
+fn a_body_without_a_length_ends_with_the_connection() {
+    assert_all_allowed(&run_with_last_words("HTTP/1.1 200 OK\r\n\r\nuntil the end"));
+    assert_all_allowed(&run_with_last_words("HTTP/1.1 200 OK\r\n\r\n"));
+}
+
+#[test]
+fn an_http_1_0_answer_is_an_answer() {
+    assert_all_allowed(&run_with_last_words(
+        "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    ));
+    assert_all_allowed(&run_with_last_words("HTTP/1.0 200 OK\r\n\r\nuntil the end"));
+    let report =
+        run_with_last_words("HTTP/1.0 429 Too Many Requests\r\nContent-Length: 2\r\n\r\nno");
+    assert_eq!(report.blocked, REQUESTS, "{report}");
+}
+
+#[test]
+fn an_answer_in_many_small_pieces_is_one_answer() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    let report = run_with(move |_| {
+        answer.bytes().fold(Reply::raw(""), |reply, byte| {
+            reply.then_send([byte]).then_pause(seconds(0.002))
+        })
+    });
+    assert_all_allowed(&report);
+}
+
+#[test]
+fn an_answer_without_a_reason_is_an_answer() {
+    assert_all_allowed(&run_with(|_| {
+        Reply::raw("HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok")
+    }));
+    assert_all_allowed(&run_with(|_| {
+        Reply::raw("HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok")
+    }));
+}
+
+#[test]
+fn a_body_counts_whatever_its_encoding_claims() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip";
+    assert_all_allowed(&run_with(move |_| Reply::raw(answer)));
+}
+
+#[test]
+fn an_answer_that_comes_before_the_request_was_read_is_an_answer() {
+    let server = Server::on_connect(OVER, |mut stream| {
+        let _ = stream.tcp().set_read_timeout(Some(seconds(0.2)));
+        let _ = stream.read(&mut [0; 1]);
+        let _ = stream.write_all(
+            b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        );
+        // Reads the rest, so that the close does not become a reset.
+        while stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {}
+    });
+    let report = run_against(&server.url(), "");
+    assert_eq!(report.blocked, REQUESTS, "{report}");
+}
+
+// Large answers.
+
+const MIB: usize = 1024 * 1024;
+
+fn answer_of(length: usize) -> Vec<u8> {
+    let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+    answer.resize(answer.len() + length, b'x');
+    answer
+}
+
+#[test]
+fn a_body_of_up_to_a_mebibyte_keeps_its_connection() {
+    let answer = answer_of(MIB);
+    let server = OVER.server(move |_| Reply::raw(&answer));
+    assert_all_allowed(&run_against(&server.url(), "--workers 1"));
+    assert_eq!(server.accepted(), OVER.addresses().len());
+}
+
+#[test]
+fn a_body_over_a_mebibyte_counts_by_its_status_and_costs_its_connection() {
+    let answer = answer_of(4 * MIB);
+    let server = OVER.server(move |_| Reply::raw(&answer));
+    assert_all_allowed(&run_against(&server.url(), "--workers 1"));
+    assert_eq!(server.accepted() as u64, REQUESTS);
+}
+
+#[test]
+fn a_body_without_end_counts_by_its_status_and_costs_its_connection() {
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    let endless: [(&str, String); 2] = [
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            chunk,
+        ),
+        ("HTTP/1.1 200 OK\r\n\r\n", "x".repeat(0x10000)),
+    ];
+    at_once(endless, |(head, more)| {
+        let server = OVER.server(move |_| Reply::raw(head).then_flood(&more, Duration::ZERO));
+        assert_all_allowed(&run_against(&server.url(), "--workers 1"));
+        assert_eq!(
+            server.accepted() as u64,
+            REQUESTS,
+            "connections, after {head:?}"
+        );
+    });
+}
+
+#[test]
+fn a_head_of_up_to_32_kilobytes_is_an_answer_and_a_longer_one_fails_as_protocol() {
+    at_once([4_000, 30_000, 40_000, 100_000, 1_000_000], |size| {
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nX-Huge: {}\r\nContent-Length: 2\r\n\r\nok",
+            "x".repeat(size)
+        );
+        let report = run_with(move |_| Reply::raw(&answer));
+        if size < 32_000 {
+            assert_all_allowed(&report);
+        } else {
+            assert_all_failed_by(&report, &["protocol"]);
+        }
+    });
+}
+
+#[test]
+fn a_head_without_end_fails_and_does_not_fill_the_memory() {
+    let server = OVER.server(|_| {
+        Reply::raw("HTTP/1.1 200 OK\r\n")
+            .then_flood("X-More: and more\r\n".repeat(1000), Duration::ZERO)
+    });
+    let report = run_against(&server.url(), "--timeout 3");
+    assert_all_failed_by(&report, &["protocol", "timeout"]);
+}
+
+// Targets that come and go.
+
+#[test]
+fn one_refused_target_of_three_fails_only_its_third() {
+    let (first, refusing, third) = (
+        OVER.server(|_| Reply::allowed()),
+        Refusing::over(OVER),
+        OVER.server(|_| Reply::allowed()),
+    );
+    let targets = [first.url(), refusing.url(), third.url()];
+    let report = OVER
+        .loadgen(format!(
+            "--targets {} --rps 30 --duration 1 --workers 4",
+            targets.join(",")
+        ))
+        .report();
+    assert_eq!((report.allowed, report.failed), (20, 10), "{report}");
+    assert_eq!(report.failed_by("refused"), 10, "{report}");
+    assert_eq!(report.target(&targets[0]).allowed, 10, "{report}");
+    assert_eq!(report.target(&targets[1]).failed, 10, "{report}");
+    assert_eq!(report.target(&targets[2]).allowed, 10, "{report}");
+}
+
+#[test]
+fn a_target_that_was_down_is_used_as_soon_as_it_is_back() {
+    let down = Refusing::over(OVER);
+    let run = OVER
+        .loadgen(format!(
+            "--targets {} --rps 20 --duration 3 --workers 4 --stats-interval 0.5",
+            down.url()
+        ))
+        .start();
+    run.await_line("Requests: ");
+    let server = down.open(|_| Reply::allowed());
+    let report = run.finish().report();
+    assert_eq!(report.scheduled, 60, "{report}");
+    assert!(report.failed_by("refused") >= 5, "{report}");
+    assert!(report.allowed >= 10, "{report}");
+    assert_eq!(report.allowed + report.failed_by("refused"), 60, "{report}");
+    assert_eq!(server.request_count(), report.allowed);
+}
+
+#[test]
+fn a_target_that_goes_away_fails_from_then_on() {
+    let mut server = OVER.server(|_| Reply::allowed());
+    let run = OVER
+        .loadgen(format!(
+            "--targets {} --rps 20 --duration 2 --workers 4",
+            server.url()
+        ))
+        .start();
+    eventually("ten requests", || server.request_count() >= 10);
+    server.stop();
+    let report = run.finish().report();
+    assert_eq!(report.scheduled, 40, "{report}");
+    assert!(report.allowed >= 10, "{report}");
+    assert!(report.failed_by("refused") >= 5, "{report}");
+    assert_eq!(report.allowed + report.failed, 40, "{report}");
+}

@@ -1,0 +1,373 @@
+//! How a run ends: by itself, by a signal at any moment, by two, or with nobody left to read what it prints.
+#![cfg(unix)]
+
+use std::thread;
+
+use super::OVER;
+use crate::support::run::{Finished, Run};
+use crate::support::server::{Reply, Server, Unreachable};
+use crate::support::{at_once, eventually, seconds};
+
+fn allowing() -> Server {
+    OVER.server(|_| Reply::allowed())
+}
+
+fn silent() -> Server {
+    OVER.server(|_| Reply::silence())
+}
+
+/// A run of four workers, every one of them waiting for an answer that never comes, with tokens behind them.
+fn stuck(server: &Server, more: &str) -> Run {
+    let before = server.request_count();
+    let run = OVER
+        .loadgen(format!(
+            "--targets {} --rps 100 --duration 60 --workers 4 --timeout 60 {more}",
+            server.url()
+        ))
+        .start();
+    eventually("four requests in flight", || {
+        server.request_count() == before + 4
+    });
+    thread::sleep(seconds(0.2));
+    run
+}
+
+#[track_caller]
+fn assert_no_panic(finished: &Finished) {
+    assert!(!finished.stderr.contains("panicked"), "{finished}");
+    assert_ne!(finished.code(), Some(101), "{finished}");
+}
+
+// A hangup.
+
+#[test]
+fn a_hangup_ends_a_run_as_a_termination_does() {
+    let server = allowing();
+    let run = OVER
+        .loadgen(format!("--targets {} --duration 60", server.url()))
+        .start();
+    eventually("a request", || server.request_count() > 0);
+    run.hang_up();
+    let finished = run.finish();
+    assert_eq!(finished.code(), Some(0), "{finished}");
+    assert!(finished.took() < seconds(20.0), "{finished}");
+    finished.report();
+}
+
+#[test]
+fn a_hangup_that_was_ignored_from_the_start_stays_ignored() {
+    let server = allowing();
+    let run = OVER
+        .loadgen(format!("--targets {} --duration 2", server.url()))
+        .after("trap '' HUP")
+        .start();
+    eventually("a request", || server.request_count() > 0);
+    run.hang_up();
+    let report = run.finish().report();
+    assert_eq!(report.scheduled, 20, "{report}");
+}
+
+// A normal end.
+
+#[test]
+fn a_run_ends_by_itself_after_its_duration() {
+    let server = allowing();
+    let finished = OVER
+        .loadgen(format!(
+            "--targets {} --rps 20 --duration 1 --workers 4",
+            server.url()
+        ))
+        .finish();
+    let report = finished.report();
+    assert_eq!(
+        (report.scheduled, report.sent, report.allowed),
+        (20, 20, 20),
+        "{report}"
+    );
+    assert_eq!(server.request_count(), 20);
+    assert!(finished.took() >= seconds(0.9), "{finished}");
+    assert!(finished.took() < seconds(8.0), "{finished}");
+}
+
+#[test]
+fn a_normal_end_waits_for_what_is_in_flight() {
+    let server = OVER.server(|_| Reply::allowed().after(seconds(0.6)));
+    let report = OVER
+        .loadgen(format!(
+            "--targets {} --rps 20 --duration 0.5 --workers 16",
+            server.url()
+        ))
+        .report();
+    assert_eq!((report.allowed, report.abandoned), (10, 0), "{report}");
+}
+
+#[test]
+fn a_normal_end_waits_no_longer_than_the_drain_timeout() {
+    let server = silent();
+    let finished = OVER
+        .loadgen(format!(
+            "--targets {} --rps 20 --duration 0.5 --workers 4 --timeout 60 --drain-timeout 0.5",
+            server.url()
+        ))
+        .finish();
+    let report = finished.report();
+    assert_eq!(
+        (report.scheduled, report.sent, report.abandoned),
+        (10, 4, 4),
+        "{report}"
+    );
+    assert_eq!(report.unsent, 6, "{report}");
+    assert!(finished.took() >= seconds(0.9), "{finished}");
+    assert!(finished.took() < seconds(8.0), "{finished}");
+}
+
+// One signal.
+
+#[test]
+fn one_signal_ends_a_run_in_good_order() {
+    at_once([Run::terminate, Run::interrupt], |signal| {
+        let server = allowing();
+        let run = OVER
+            .loadgen(format!(
+                "--targets {} --rps 100 --duration 60 --workers 4",
+                server.url()
+            ))
+            .start();
+        eventually("twenty requests", || server.request_count() >= 20);
+        let signalled = signal(&run);
+        let finished = run.finish();
+        let report = finished.report();
+        assert!(report.scheduled >= 20, "{report}");
+        assert!(report.scheduled < 6000, "{report}");
+        assert_eq!((report.failed, report.abandoned), (0, 0), "{report}");
+        assert_eq!(report.sent, server.request_count(), "{report}");
+        assert!(finished.ended - signalled < seconds(5.0), "{finished}");
+    });
+}
+
+#[test]
+fn at_a_signal_what_is_in_flight_is_awaited_and_what_is_queued_is_not_sent() {
+    let server = OVER.server(|_| Reply::allowed().after(seconds(0.6)));
+    let run = OVER
+        .loadgen(format!(
+            "--targets {} --rps 50 --duration 60 --workers 4",
+            server.url()
+        ))
+        .start();
+    eventually("four requests in flight", || server.most_answering() == 4);
+    thread::sleep(seconds(0.3));
+    let before = server.request_count();
+    run.terminate();
+    let report = run.finish().report();
+    assert_eq!((report.failed, report.abandoned), (0, 0), "{report}");
+    assert_eq!(report.sent, server.request_count(), "{report}");
+    // Each worker may have begun one more just then.
+    assert!(report.sent <= before + 4, "{report}");
+    assert!(report.unsent > 4, "{report}");
+}
+
+#[test]
+fn what_is_queued_at_a_signal_is_unsent() {
+    let server = silent();
+    let run = stuck(&server, "--drain-timeout 0.5");
+    let signalled = run.terminate();
+    let finished = run.finish();
+    let report = finished.report();
+    assert_eq!((report.sent, report.abandoned), (4, 4), "{report}");
+    assert!(report.unsent > 0, "{report}");
+    assert_eq!(server.request_count(), 4);
+    let drained = finished.ended - signalled;
+    assert!(drained >= seconds(0.4), "{drained:?}:\n{finished}");
+    assert!(drained < seconds(6.0), "{drained:?}:\n{finished}");
+}
+
+#[test]
+fn a_drain_timeout_of_zero_waits_for_nothing() {
+    let server = silent();
+    let run = stuck(&server, "--drain-timeout 0");
+    let signalled = run.interrupt();
+    let finished = run.finish();
+    let report = finished.report();
+    assert_eq!((report.sent, report.abandoned), (4, 4), "{report}");
+    assert!(finished.ended - signalled < seconds(3.0), "{finished}");
+}
+
+#[test]
+fn workers_that_wait_to_be_connected_do_not_hold_up_the_end() {
+    let unreachable = Unreachable::over(OVER);
+    let run = OVER
+        .loadgen(format!(
+            "--targets {} --rps 100 --duration 60 --workers 8 --timeout 60 --drain-timeout 0.3",
+            unreachable.url()
+        ))
+        .start();
+    thread::sleep(seconds(0.7));
+    let signalled = run.terminate();
+    let finished = run.finish();
+    let report = finished.report();
+    assert_eq!((report.sent, report.abandoned), (8, 8), "{report}");
+    assert!(finished.ended - signalled < seconds(6.0), "{finished}");
+}
+
+#[test]
+fn a_pacer_asleep_for_minutes_stops_at_once() {
+    at_once([Run::terminate, Run::interrupt], |signal| {
+        let server = allowing();
+        let run = OVER
+            .loadgen(format!(
+                "--targets {} --rps 0.001 --duration 3600",
+                server.url()
+            ))
+            .start();
+        thread::sleep(seconds(1.0));
+        let signalled = signal(&run);
+        let finished = run.finish();
+        let report = finished.report();
+        assert!(report.scheduled <= 1, "{report}");
+        assert!(finished.ended - signalled < seconds(3.0), "{finished}");
+    });
+}
+
+#[test]
+fn a_signal_may_come_before_the_first_request() {
+    at_once(0..12, |step: u32| {
+        let server = allowing();
+        let run = OVER
+            .loadgen(format!(
+                "--targets {} --rps 10 --duration 60 --workers 50",
+                server.url()
+            ))
+            .start();
+        thread::sleep(seconds(0.004) * step);
+        let signalled = run.terminate();
+        let finished = run.finish();
+        assert!(finished.ended - signalled < seconds(5.0), "{finished}");
+        assert_no_panic(&finished);
+        // Until the command has begun to listen for signals, they end it as they end any process.
+        if finished.code().is_some() {
+            let report = finished.report();
+            assert_eq!(report.sent, server.request_count(), "{report}");
+        }
+    });
+}
+
+#[test]
+fn a_signal_may_come_during_a_burst() {
+    let server = allowing();
+    let run = OVER.loadgen(format!(
+        "--targets {} --rps 50 --duration 60 --workers 4 --burst-multiplier 4 --burst-duration 0.99 --burst-interval 1",
+        server.url()
+    ))
+    .start();
+    run.await_line("BURST MODE");
+    let before = server.request_count();
+    eventually("ten requests of the burst", || {
+        server.request_count() >= before + 10
+    });
+    let signalled = run.terminate();
+    let finished = run.finish();
+    let report = finished.report();
+    assert_eq!((report.failed, report.abandoned), (0, 0), "{report}");
+    assert!(report.scheduled >= 60, "{report}");
+    assert!(finished.ended - signalled < seconds(5.0), "{finished}");
+}
+
+#[test]
+fn a_duration_of_zero_runs_until_it_is_stopped() {
+    let server = allowing();
+    let mut run = OVER
+        .loadgen(format!(
+            "--targets {} --rps 50 --duration 0 --workers 4",
+            server.url()
+        ))
+        .start();
+    eventually("fifty requests", || server.request_count() >= 50);
+    assert!(run.is_running());
+    run.interrupt();
+    let report = run.finish().report();
+    assert!(report.scheduled >= 50, "{report}");
+    assert_eq!(report.sent, server.request_count(), "{report}");
+}
+
+// Two signals.
+
+#[test]
+fn a_second_signal_ends_a_run_at_once() {
+    let cases = [
+        (
+            Run::interrupt as fn(&Run) -> _,
+            Run::interrupt as fn(&Run) -> _,
+            130,
+        ),
+        (Run::terminate, Run::terminate, 143),
+        (Run::interrupt, Run::terminate, 143),
+        (Run::terminate, Run::interrupt, 130),
+    ];
+    at_once(cases, |(first, second, code)| {
+        let server = silent();
+        let mut run = stuck(&server, "--drain-timeout 60");
+        first(&run);
+        thread::sleep(seconds(0.7));
+        assert!(run.is_running(), "the first signal drains");
+        let signalled = second(&run);
+        let finished = run.finish();
+        assert_eq!(finished.code(), Some(code), "{finished}");
+        assert!(finished.ended - signalled < seconds(3.0), "{finished}");
+        assert_no_panic(&finished);
+    });
+}
+
+// Nobody reads.
+
+#[test]
+fn a_closed_standard_output_neither_hangs_nor_panics() {
+    at_once(
+        ["--stats-interval 0.2", "--stats-interval 10"],
+        |interval| {
+            let server = allowing();
+            let run = OVER
+                .loadgen(format!(
+                    "--targets {} --rps 50 --duration 1.5 --workers 4 {interval}",
+                    server.url()
+                ))
+                .start();
+            // The reader leaves after the next line, as `head` does.
+            run.close_stdout();
+            let finished = run.finish();
+            assert_no_panic(&finished);
+            assert!(finished.took() < seconds(15.0), "{finished}");
+        },
+    );
+}
+
+#[test]
+fn a_stuck_run_with_a_closed_standard_output_still_stops() {
+    let server = silent();
+    let run = stuck(&server, "--drain-timeout 0.3 --stats-interval 0.2");
+    run.close_stdout();
+    thread::sleep(seconds(0.5));
+    let signalled = run.terminate();
+    let finished = run.finish();
+    assert_no_panic(&finished);
+    assert!(finished.ended - signalled < seconds(6.0), "{finished}");
+}
+
+#[test]
+fn two_signals_end_a_run_whose_output_nobody_reads() {
+    let server = allowing();
+    let run = OVER
+        .loadgen(format!(
+            "--targets {} --rps 100 --duration 60 --workers 4 --stats-interval 0.01",
+            server.url()
+        ))
+        .start_unread();
+    eventually("two seconds of stats lines", || {
+        server.request_count() >= 200
+    });
+    run.terminate();
+    thread::sleep(seconds(0.7));
+    let signalled = run.terminate();
+    let finished = run.finish();
+    assert_eq!(finished.code(), Some(143), "{finished}");
+    assert!(finished.ended - signalled < seconds(3.0), "{finished}");
+}

@@ -1,0 +1,359 @@
+//! `--threshold` and `--abort-on-fail`: what a whole run says of what was asked of it, and its exit code.
+
+use crate::support::run::{Finished, Launch, loadgen};
+use crate::support::server::{Reply, Server};
+use crate::support::{at_once, seconds};
+
+const REFUSED: i32 = 2;
+const INCONCLUSIVE: i32 = 3;
+const FAILED: i32 = 4;
+
+/// A run against these targets.
+fn run(targets: &[&Server], line: &str) -> Launch {
+    let urls: Vec<_> = targets.iter().map(|server| server.url()).collect();
+    loadgen(format!(
+        "--targets {} --burst-enabled false --seed 1 {line}",
+        urls.join(",")
+    ))
+}
+
+/// For two seconds, at a rate that any machine keeps.
+fn short(targets: &[&Server], thresholds: &[&str]) -> Launch {
+    let launch = run(targets, "--rps 50 --duration 2");
+    thresholds
+        .iter()
+        .fold(launch, |launch, text| launch.arg("--threshold").arg(text))
+}
+
+/// How a threshold stands, and what was measured.
+#[track_caller]
+fn stands(finished: &Finished, text: &str) -> (String, String) {
+    let stdout = finished.stdout();
+    let block = stdout.split("\nThresholds: ").nth(1);
+    let block = block.unwrap_or_else(|| panic!("no thresholds: {finished}"));
+    let mut lines = block.lines().skip(1);
+    let line = lines.find(|line| line.contains(&format!("  {text}  ")));
+    let line = line.unwrap_or_else(|| panic!("no {text}: {finished}"));
+    let (met, measured) = line.split_once(text).expect("just found");
+    (met.trim().to_owned(), measured.trim().to_owned())
+}
+
+#[track_caller]
+fn assert_stands(finished: &Finished, text: &str, met: &str) {
+    assert_eq!(stands(finished, text).0, met, "{text}: {finished}");
+}
+
+/// The first run in which the machine let the generator keep its schedule.
+#[track_caller]
+fn undisturbed(launch: impl Fn() -> Launch) -> Finished {
+    let runs = (0..5).map(|_| launch().finish());
+    let is_undisturbed = |finished: &Finished| finished.stdout().contains("schedule kept");
+    let undisturbed = runs.into_iter().find(is_undisturbed);
+    undisturbed.expect("a machine that is not too busy")
+}
+
+fn failing() -> Server {
+    Server::start(|_| Reply::status(500, "Internal Server Error"))
+}
+
+fn allowing() -> Server {
+    Server::start(|_| Reply::allowed())
+}
+
+#[test]
+fn a_run_that_is_as_asked_ends_well_and_says_what_was_measured() {
+    let server = allowing();
+    let asked = [
+        "latency.p99 < 20s",
+        "latency.min>0ns",
+        "service_time.max between 1ns and 20s",
+        "failed.rate < 0.1%",
+        "failed[timeout].count = 0",
+        "allowed.count = 100",
+        "sent.rate = 100% of scheduled",
+        "allowed.per_second between 49/s and 51/s",
+        "schedule = kept",
+    ];
+    let finished = undisturbed(|| short(&[&server], &asked));
+    finished.report();
+    for text in asked {
+        assert_stands(&finished, text, "met");
+    }
+    let says = |text, measured: &str| assert_eq!(stands(&finished, text).1, measured, "{finished}");
+    says("allowed.count = 100", "100");
+    says("failed.rate < 0.1%", "0.00 % (0 of 100)");
+    says(
+        "allowed.per_second between 49/s and 51/s",
+        "50.0/s (100 in 2.00 s)",
+    );
+    assert!(
+        finished.stdout().contains("\nThresholds: all 9 met\n"),
+        "{finished}"
+    );
+}
+
+#[test]
+fn a_threshold_that_is_missed_fails_the_run() {
+    let server = failing();
+    let finished = undisturbed(|| short(&[&server], &["latency.p99 < 20s", "failed.rate < 0.1%"]));
+    assert_eq!(finished.code(), Some(FAILED), "{finished}");
+    finished.summary();
+    assert_stands(&finished, "latency.p99 < 20s", "met");
+    let missed = ("missed".to_owned(), "100 % (100 of 100)".to_owned());
+    assert_eq!(stands(&finished, "failed.rate < 0.1%"), missed);
+    assert!(
+        finished.stdout().contains("\nThresholds: 1 of 2 missed\n"),
+        "{finished}"
+    );
+}
+
+#[test]
+fn a_target_has_thresholds_of_its_own() {
+    let (good, bad) = (allowing(), failing());
+    let asked = [
+        "target[1].failed.count = 0",
+        "target[2].failed.count = 0",
+        "target[2].failed[status_5xx].rate = 100%",
+        "target[1].latency.max < 20s",
+        "target[2].service_time.p50 < 20s",
+        "failed.rate = 50%",
+    ];
+    let finished = undisturbed(|| short(&[&good, &bad], &asked));
+    assert_eq!(finished.code(), Some(FAILED), "{finished}");
+    for (place, text) in asked.into_iter().enumerate() {
+        let met = if place == 1 { "missed" } else { "met" };
+        assert_stands(&finished, text, met);
+    }
+    assert_eq!(stands(&finished, asked[1]).1, "50");
+}
+
+#[test]
+fn what_was_never_seen_is_no_verdict() {
+    let server = allowing();
+    let finished = undisturbed(|| short(&[&server], &["tls.max < 1s", "failed.count = 0"]));
+    assert_eq!(finished.code(), Some(INCONCLUSIVE), "{finished}");
+    let nothing = ("nothing seen".to_owned(), "nothing".to_owned());
+    assert_eq!(stands(&finished, "tls.max < 1s"), nothing);
+    assert_stands(&finished, "failed.count = 0", "met");
+}
+
+/// One worker that waits for each of its answers longer than requests are apart.
+fn behind(server: &Server, thresholds: &[&str], line: &str) -> Finished {
+    let line = format!("--rps 50 --workers 1 --queue 1000 --drain-timeout 0 {line}");
+    let launch = thresholds
+        .iter()
+        .fold(run(&[server], &line), |launch, text| {
+            launch.arg("--threshold").arg(text)
+        });
+    launch.finish()
+}
+
+fn slow() -> Server {
+    Server::start(|_| Reply::allowed().after(seconds(0.2)))
+}
+
+#[test]
+fn a_schedule_that_was_not_kept_supports_only_what_is_about_the_generator() {
+    let server = slow();
+    let of_the_limiter = [
+        "latency.p50 < 1ms",
+        "allowed.count > 0",
+        "abandoned.rate < 5%",
+    ];
+    let of_the_generator = ["send_lag.p50 > 1ms", "sent.rate < 90%", "unsent.count > 0"];
+    let asked = [of_the_limiter, of_the_generator].concat();
+    let finished = behind(&server, &asked, "--duration 2");
+    assert_eq!(finished.code(), Some(INCONCLUSIVE), "{finished}");
+    finished.summary();
+    for text in of_the_limiter {
+        assert_stands(&finished, text, "unsupported");
+    }
+    for text in of_the_generator {
+        assert_stands(&finished, text, "met");
+    }
+    let finished = behind(
+        &server,
+        &["latency.p50 < 1ms", "schedule = kept"],
+        "--duration 2",
+    );
+    assert_eq!(finished.code(), Some(FAILED), "{finished}");
+    assert_stands(&finished, "schedule = kept", "missed");
+}
+
+#[test]
+fn a_run_stops_once_a_threshold_can_no_longer_be_met() {
+    let lost = "failed.rate < 1%";
+    let attempt = |target: &Server| {
+        let launch = run(&[target], "--rps 50 --duration 1000 --abort-on-fail");
+        launch
+            .arg("--threshold")
+            .arg("latency.max < 100s")
+            .arg("--threshold")
+            .arg(lost)
+            .finish()
+    };
+    // Of 50,000 requests, 500 failures are too many.
+    let finished = attempt(&failing());
+    assert_eq!(finished.code(), Some(FAILED), "{finished}");
+    let report = finished.summary();
+    assert!((500..50_000).contains(&report.scheduled), "{finished}");
+    let said = finished.lines_with(&format!("Stopping: {lost} can no longer be met"));
+    assert_eq!(said.len(), 1, "{finished}");
+    let (met, measured) = stands(&finished, lost);
+    assert_eq!(met, "missed", "{finished}");
+    assert!(measured.ends_with("; this stopped the run"), "{finished}");
+    assert_stands(&finished, "latency.max < 100s", "met");
+}
+
+#[test]
+fn a_run_without_an_end_stops_for_what_nothing_repairs() {
+    let server = failing();
+    at_once(
+        [
+            "failed.count < 20",
+            "allowed.rate = 100%",
+            "failed[status_5xx].rate = 0%",
+        ],
+        |lost| {
+            let launch = run(&[&server], "--rps 50 --duration 0").env("ABORT_ON_FAIL", "true");
+            let finished = launch.arg("--threshold").arg(lost).finish();
+            assert_eq!(finished.code(), Some(FAILED), "{finished}");
+            assert_stands(&finished, lost, "missed");
+        },
+    );
+}
+
+#[test]
+fn a_run_that_falls_behind_is_stopped_without_a_verdict_on_the_limiter() {
+    let finished = behind(
+        &slow(),
+        &["latency.max < 1ms"],
+        "--duration 60 --abort-on-fail",
+    );
+    assert_eq!(finished.code(), Some(INCONCLUSIVE), "{finished}");
+    finished.summary();
+    let (met, measured) = stands(&finished, "latency.max < 1ms");
+    assert_eq!(met, "unsupported", "{finished}");
+    assert!(measured.ends_with("; this stopped the run"), "{finished}");
+}
+
+#[test]
+fn a_run_that_can_still_meet_its_thresholds_goes_on() {
+    let server = allowing();
+    let launch = || {
+        let asked = [
+            "blocked.rate < 100%",
+            "latency.p50 < 20s",
+            "allowed.count >= 0",
+        ];
+        short(&[&server], &asked).arg("--abort-on-fail")
+    };
+    let finished = undisturbed(launch);
+    let report = finished.summary();
+    assert_eq!(report.scheduled, 100, "{finished}");
+    assert!(!finished.stdout().contains("Stopping"), "{finished}");
+}
+
+#[test]
+fn an_audit_s_verdict_is_a_threshold_too() {
+    // No limit at all, where a key's eleventh request in a minute should be blocked.
+    let server = allowing();
+    let launch = |duration| {
+        let line = format!(
+            "--rps 50 --duration {duration} --keys 1 --limit 10 --audit --probe false --abort-on-fail"
+        );
+        run(&[&server], &line)
+            .arg("--threshold")
+            .arg("audit = kept")
+    };
+    let finished = launch(60).finish();
+    assert_eq!(finished.code(), Some(FAILED), "{finished}");
+    assert!(finished.summary().scheduled < 3_000, "{finished}");
+    let broken = (
+        "missed".to_owned(),
+        "broken; this stopped the run".to_owned(),
+    );
+    assert_eq!(stands(&finished, "audit = kept"), broken);
+
+    // Ten requests in all test nothing.
+    let line = "--rps 5 --duration 2 --limit 100 --audit --probe false";
+    let finished = undisturbed(|| run(&[&server], line).arg("--threshold").arg("audit = kept"));
+    assert_eq!(finished.code(), Some(INCONCLUSIVE), "{finished}");
+    let untested = ("nothing seen".to_owned(), "inconclusive".to_owned());
+    assert_eq!(stands(&finished, "audit = kept"), untested);
+}
+
+#[test]
+fn a_variable_has_one_threshold_a_line() {
+    let server = allowing();
+    let launch = || {
+        let lines = "\nlatency.p99 < 20s\r\n\n  failed.count = 0  \n";
+        run(&[&server], "--rps 50 --duration 1").env("THRESHOLDS", lines)
+    };
+    let finished = undisturbed(launch);
+    assert!(
+        finished.stdout().contains("\nThresholds: all 2 met\n"),
+        "{finished}"
+    );
+    let launch = || launch().arg("--threshold").arg("sent.count = 50");
+    let finished = undisturbed(launch);
+    assert!(
+        finished.stdout().contains("\nThresholds: met\n"),
+        "{finished}"
+    );
+}
+
+#[test]
+fn what_can_t_be_asked_is_refused_at_its_column() {
+    let refused = |launch: Launch, line: &str| {
+        let finished = launch.finish();
+        assert_eq!(finished.code(), Some(REFUSED), "{finished}");
+        assert!(finished.lines.is_empty(), "{finished}");
+        let begins = format!("loadgen: {line}");
+        assert!(finished.stderr.starts_with(&begins), "{begins}: {finished}");
+        assert_eq!(finished.stderr.lines().count(), 1, "{finished}");
+    };
+    for (text, says) in [
+        (
+            "latency.p9 < 50ms",
+            "column 9: must be min, mean, max, or a percentile",
+        ),
+        ("latency.p99 < 50", "column 17: must be a unit of time"),
+        (
+            "latency.p99 < 50ms or so",
+            "column 20: must be nothing more",
+        ),
+        ("failed.rate of sent < 5%", "column 13: must be <, "),
+        (
+            " target[ 4 ].failed.count = 0",
+            "column 9: must be a target's number, from 1 to 3",
+        ),
+        ("", "column 1: must be one of latency, "),
+    ] {
+        let launch = loadgen("--demo --threshold").arg(text);
+        let text = match text.starts_with(" target") {
+            true => text.trim(),
+            false => text,
+        };
+        refused(launch, &format!("--threshold '{text}': {says}"));
+    }
+    let target = "--targets http://127.0.0.1:9";
+    for text in ["target[2].failed.count = 0", "audit = kept"] {
+        let says = match text.starts_with('t') {
+            true => "column 8: must be 1, the only target",
+            false => "needs --audit",
+        };
+        let line = format!("--threshold '{text}': {says}");
+        refused(loadgen(format!("{target} --threshold")).arg(text), &line);
+        let line = format!("THRESHOLDS '{text}': {says}");
+        let lines = format!("failed.count = 0\n{text}");
+        refused(loadgen(target).env("THRESHOLDS", &lines), &line);
+    }
+    let lines = "failed.count = 0\nfailed.count = x";
+    let line = "THRESHOLDS 'failed.count = 0\\nfailed.count = x': line 2, column 16: must be a whole number";
+    refused(loadgen(target).env("THRESHOLDS", lines), line);
+    refused(
+        loadgen("--demo --abort-on-fail"),
+        "--abort-on-fail 'true': needs --threshold",
+    );
+}

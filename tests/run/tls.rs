@@ -1,0 +1,364 @@
+//! What only TLS has: certificates, handshakes, and ends of connections that it knows of.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv6Addr, TcpStream};
+
+use crate::support::carrier::{self, Carrier};
+use crate::support::report::Report;
+use crate::support::run::{Launch, loadgen};
+use crate::support::server::{Reply, Server, reset};
+use crate::support::tls::{Identity, params, usual_file};
+use crate::support::{at_once, eventually, seconds};
+use rcgen::date_time_ymd;
+
+const OVER: Carrier = Carrier::HttpsTrusted;
+
+const REQUESTS: u64 = 5;
+
+/// A short run that trusts public authorities, and nobody else.
+fn short_run(url: &str) -> Launch {
+    loadgen(format!(
+        "--targets {url} --rps 20 --duration 0.25 --workers 4 --timeout 5"
+    ))
+}
+
+/// The same, which trusts these certificates instead.
+fn trusting(pem: &str, name: &str, url: &str) -> Launch {
+    short_run(url).trusting(&carrier::file(name, pem))
+}
+
+/// A short run that trusts what the servers show.
+fn trusted_run(url: &str) -> Report {
+    short_run(url).trusting(&usual_file()).report()
+}
+
+#[track_caller]
+fn assert_all_allowed(report: &Report) {
+    assert_eq!(report.allowed, REQUESTS, "{report}");
+}
+
+#[track_caller]
+fn assert_all_failed_by(report: &Report, kinds: &[&str]) {
+    assert_eq!(report.failed, REQUESTS, "{report}");
+    let by = |kind: &String| kinds.contains(&kind.as_str());
+    assert!(
+        report.failures.keys().all(by),
+        "not by {kinds:?}:\n{report}"
+    );
+}
+
+const HERE: &[&str] = &["127.0.0.1", "localhost"];
+
+fn expired() -> Identity {
+    let mut params = params(HERE);
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(2021, 1, 1);
+    Identity::made(params)
+}
+
+fn not_yet_valid() -> Identity {
+    let mut params = params(HERE);
+    params.not_before = date_time_ymd(4000, 1, 1);
+    Identity::made(params)
+}
+
+// Certificates.
+
+#[test]
+fn a_certificate_that_nobody_trusted_issued_fails_as_tls() {
+    let shown = Identity::self_signed(HERE);
+    let server = Server::showing(OVER, &shown, |_| Reply::allowed());
+    assert_all_failed_by(&short_run(&server.url()).report(), &["tls"]);
+
+    let another = Identity::self_signed(HERE);
+    let report = trusting(&another.pem, "another.pem", &server.url()).report();
+    assert_all_failed_by(&report, &["tls"]);
+    assert_eq!(server.request_count(), 0, "sent to a server not trusted");
+}
+
+#[test]
+fn a_certificate_with_something_wrong_fails_as_tls_though_it_is_trusted() {
+    let cases = [
+        ("expired", expired()),
+        ("not yet valid", not_yet_valid()),
+        ("of another host", Identity::self_signed(&["node.example"])),
+        ("of another address", Identity::self_signed(&["127.0.0.2"])),
+        ("of nobody", Identity::self_signed(&[])),
+    ];
+    at_once(cases, |(wrong, shown)| {
+        let server = Server::showing(OVER, &shown, |_| Reply::allowed());
+        let report = trusting(&shown.pem, &format!("{wrong}.pem"), &server.url()).report();
+        assert_all_failed_by(&report, &["tls"]);
+        assert_eq!(server.request_count(), 0, "{wrong}");
+    });
+}
+
+#[test]
+fn an_insecure_run_accepts_any_certificate() {
+    let cases = [
+        expired(),
+        not_yet_valid(),
+        Identity::self_signed(&["node.example"]),
+        Identity::self_signed(&[]),
+        Identity::issued(&["node.example"]).0,
+    ];
+    at_once(cases, |shown| {
+        let server = Server::showing(OVER, &shown, |_| Reply::allowed());
+        assert_all_allowed(&short_run(&server.url()).arg("--insecure").report());
+    });
+}
+
+#[test]
+fn what_a_trusted_authority_issued_is_accepted() {
+    let (shown, authority) = Identity::issued(HERE);
+    let server = Server::showing(OVER, &shown, |_| Reply::allowed());
+    assert_all_allowed(&trusting(&authority, "authority.pem", &server.url()).report());
+    assert_all_failed_by(&short_run(&server.url()).report(), &["tls"]);
+}
+
+#[test]
+fn every_certificate_of_a_file_is_trusted() {
+    let (first, second) = (Identity::self_signed(HERE), Identity::self_signed(HERE));
+    let (third, authority) = Identity::issued(HERE);
+    let file = format!("{}{}{authority}", first.pem, second.pem);
+    let servers =
+        [first, second, third].map(|shown| Server::showing(OVER, &shown, |_| Reply::allowed()));
+    let urls = servers.each_ref().map(Server::url).join(",");
+    assert_all_allowed(&trusting(&file, "three.pem", &urls).report());
+}
+
+#[test]
+fn an_authority_s_certificate_is_not_accepted_as_a_server_s_own() {
+    let mut both = params(HERE);
+    both.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let shown = Identity::made(both);
+    let server = Server::showing(OVER, &shown, |_| Reply::allowed());
+    let report = trusting(&shown.pem, "own-authority.pem", &server.url()).report();
+    assert_all_failed_by(&report, &["tls"]);
+    assert_all_allowed(&short_run(&server.url()).arg("--insecure").report());
+}
+
+#[test]
+fn a_certificate_may_be_of_an_ipv6_address() {
+    let address = IpAddr::V6(Ipv6Addr::LOCALHOST);
+    let server = Server::at(OVER, &[address], |_| Reply::allowed());
+    let url = server.url_by("[::1]");
+    assert_all_allowed(&trusted_run(&url));
+}
+
+#[test]
+fn tls_1_2_is_spoken_too() {
+    let shown = Identity::up_to_tls_1_2(HERE);
+    let server = Server::showing(OVER, &shown, |_| Reply::allowed());
+    assert_all_allowed(&trusting(&shown.pem, "tls-1-2.pem", &server.url()).report());
+}
+
+// Handshakes.
+
+/// Reads until the client closes, and answers nothing.
+fn hold(mut stream: TcpStream) {
+    let mut buffer = [0; 4096];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// A record of a handshake, promised and never completed.
+const BEGUN_RECORD: &[u8] = &[22, 3, 3, 0x20, 0];
+
+#[track_caller]
+fn assert_in_time(report: &Report) {
+    assert_all_failed_by(report, &["timeout"]);
+    let longest = report.latency.max.expect("a longest latency");
+    assert!(
+        longest >= seconds(0.3) && longest < seconds(3.0),
+        "{report}"
+    );
+}
+
+#[test]
+fn the_timeout_holds_for_a_handshake_that_never_ends() {
+    let servers = [
+        Server::on_tcp(OVER, hold),
+        Server::on_tcp(OVER, |mut stream| {
+            let _ = stream.write_all(BEGUN_RECORD);
+            hold(stream);
+        }),
+        Server::on_tcp(OVER, |mut stream| {
+            let _ = stream.write_all(BEGUN_RECORD);
+            while stream.write_all(&[0]).is_ok() {
+                std::thread::sleep(seconds(0.05));
+            }
+        }),
+    ];
+    at_once(servers, |server| {
+        let run = OVER.loadgen(format!(
+            "--targets {} --rps 20 --duration 0.25 --workers 8 --timeout 0.4",
+            server.url()
+        ));
+        assert_in_time(&run.report());
+    });
+}
+
+#[test]
+fn the_timeout_holds_for_an_answer_of_which_half_a_record_came() {
+    let server = OVER
+        .server(|_| Reply::half("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").then_silence());
+    let run = OVER.loadgen(format!(
+        "--targets {} --rps 20 --duration 0.25 --workers 8 --timeout 0.4",
+        server.url()
+    ));
+    assert_in_time(&run.report());
+    assert_eq!(server.request_count(), REQUESTS);
+}
+
+#[test]
+fn a_handshake_that_the_server_breaks_off_fails_as_tls_or_reset() {
+    let at_once_closed = Server::on_tcp(OVER, drop);
+    let report = trusted_run(&at_once_closed.url());
+    assert_all_failed_by(&report, &["tls", "reset"]);
+
+    let after_the_hello = Server::on_tcp(OVER, |mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+    });
+    let report = trusted_run(&after_the_hello.url());
+    assert_all_failed_by(&report, &["tls"]);
+
+    let alert = Server::on_tcp(OVER, |mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+        // Fatal: handshake failure.
+        let _ = stream.write_all(&[21, 3, 3, 0, 2, 2, 40]);
+    });
+    let report = trusted_run(&alert.url());
+    assert_all_failed_by(&report, &["tls"]);
+}
+
+#[test]
+fn a_connection_reset_after_its_handshake_fails_as_reset() {
+    let server = Server::on_connect(OVER, |stream| reset(stream.tcp()));
+    assert_all_failed_by(&trusted_run(&server.url()), &["reset"]);
+}
+
+#[test]
+fn http_to_a_server_of_tls_fails_as_protocol_or_reset() {
+    let server = OVER.server(|_| Reply::allowed());
+    let url = server.url().replace("https://", "http://");
+    assert_all_failed_by(&trusted_run(&url), &["protocol", "reset"]);
+    assert_eq!(server.request_count(), 0);
+}
+
+#[test]
+fn targets_of_http_and_of_https_share_a_run() {
+    let (plain, tls) = (
+        Server::plain(OVER, |_| Reply::allowed()),
+        OVER.server(|_| Reply::allowed()),
+    );
+    let report = OVER
+        .loadgen(format!(
+            "--targets {},{} --rps 20 --duration 1 --workers 4",
+            plain.url(),
+            tls.url()
+        ))
+        .report();
+    assert_eq!(report.target(&plain.url()).allowed, 10, "{report}");
+    assert_eq!(report.target(&tls.url()).allowed, 10, "{report}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_end_of_a_run_does_not_wait_for_handshakes() {
+    let server = Server::on_tcp(OVER, hold);
+    let run = OVER
+        .loadgen(format!(
+            "--targets {} --rps 100 --duration 60 --workers 8 --timeout 60 --drain-timeout 0.3",
+            server.url()
+        ))
+        .start();
+    eventually("eight handshakes", || server.accepted() == 8);
+    std::thread::sleep(seconds(0.3));
+    let signalled = run.terminate();
+    let finished = run.finish();
+    let report = finished.report();
+    assert_eq!((report.sent, report.abandoned), (8, 8), "{report}");
+    assert!(finished.ended - signalled < seconds(6.0), "{finished}");
+}
+
+// Connections.
+
+#[test]
+fn one_handshake_serves_all_requests_of_a_worker() {
+    let server = OVER.server(|_| Reply::allowed());
+    let report = OVER
+        .loadgen(format!(
+            "--targets {} --rps 200 --duration 1 --workers 1",
+            server.url()
+        ))
+        .report();
+    assert_eq!(report.allowed, 200, "{report}");
+    assert_eq!((server.accepted(), server.handshakes()), (1, 1));
+}
+
+#[test]
+fn an_idle_connection_cut_without_a_word_in_tls_costs_no_failed_request() {
+    let server = Server::cutting_idle(OVER, seconds(0.1), |_| Reply::allowed());
+    let report = OVER
+        .loadgen(format!(
+            "--targets {} --rps 3 --duration 2 --workers 2",
+            server.url()
+        ))
+        .report();
+    assert_eq!(report.allowed, 6, "{report}");
+    assert_eq!(server.request_count(), 6);
+    assert!(server.handshakes() > 1, "the server never closed one");
+}
+
+#[test]
+fn a_server_that_cuts_after_every_answer_fails_nothing() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let server = OVER.server(move |_| Reply::raw(answer).then_cut());
+    let report = OVER
+        .loadgen(format!(
+            "--targets {} --rps 8 --duration 1 --workers 2",
+            server.url()
+        ))
+        .report();
+    assert_eq!(report.allowed, 8, "{report}");
+    assert_eq!(server.handshakes(), 8);
+}
+
+#[test]
+fn a_connection_whose_end_only_tls_tells_is_not_used_again() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    at_once(
+        [
+            Reply::raw(answer).then_goodbye(),
+            // Read together, so that the socket has nothing left that tells.
+            Reply::with_goodbye(answer),
+        ],
+        |reply| {
+            let server = OVER.server(move |_| reply.clone());
+            let report = OVER
+                .loadgen(format!(
+                    "--targets {} --rps 8 --duration 1 --workers 1",
+                    server.url()
+                ))
+                .report();
+            assert_eq!(report.allowed, 8, "{report}");
+            assert_eq!(server.handshakes(), 8);
+        },
+    );
+}
+
+#[test]
+fn a_body_without_a_length_ends_with_the_connection_whether_tls_says_so_or_not() {
+    let answer = "HTTP/1.1 200 OK\r\n\r\nuntil the end";
+    let said = OVER.server(move |_| Reply::raw(answer).then_close());
+    assert_all_allowed(&trusted_run(&said.url()));
+    let cut = OVER.server(move |_| Reply::raw(answer).then_cut());
+    assert_all_allowed(&trusted_run(&cut.url()));
+}
