@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// What the rate does during a phase of the schedule.
+/// How the request rate behaves during one phase of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -21,13 +21,23 @@ impl Mode {
         Mode::Pause,
     ];
 
+    /// The name in tables, metrics and files.
     pub fn name(self) -> &'static str {
+        self.names().0
+    }
+
+    /// The words that announce the start of a phase on standard output.
+    pub fn headline(self) -> &'static str {
+        self.names().1
+    }
+
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Mode::Steady => "steady",
-            Mode::Burst => "burst",
-            Mode::Ramp => "ramp",
-            Mode::Sine => "sine",
-            Mode::Pause => "pause",
+            Mode::Steady => ("steady", "STEADY MODE"),
+            Mode::Burst => ("burst", "BURST MODE"),
+            Mode::Ramp => ("ramp", "RAMP MODE"),
+            Mode::Sine => ("sine", "SINE MODE"),
+            Mode::Pause => ("pause", "PAUSE MODE"),
         }
     }
 }

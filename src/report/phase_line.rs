@@ -1,15 +1,8 @@
-use crate::base::Mode;
 use crate::core::schedule::{Phase, Shape};
 
 /// Announces a phase at its start.
 pub fn phase_line(phase: &Phase) -> String {
-    let mode = match phase.mode() {
-        Mode::Steady => "STEADY MODE",
-        Mode::Burst => "BURST MODE",
-        Mode::Ramp => "RAMP MODE",
-        Mode::Sine => "SINE MODE",
-        Mode::Pause => "PAUSE MODE",
-    };
+    let mode = phase.mode().headline();
     let (shape, at) = (phase.shape, phase.start);
     let begins = format!("{mode} at {at}: {shape}");
     match (shape, phase.length()) {
