@@ -19,7 +19,7 @@ use crate::core::schedule::Phase;
 use crate::core::stats::{Counters, Results, Verdict};
 use crate::report::{Console, Exporter, Recording, Scrapes, alignment_line, heading};
 use crate::system::Stop;
-use crate::system::scheduling::wait_for_turn;
+use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::SystemTimer;
 use aborter::Aborter;
 use auditor::Auditor;
@@ -160,7 +160,7 @@ impl Run<'_> {
             };
             let working = working.clone();
             spawn(scope, "worker", WORKER_STACK, move || {
-                wait_for_turn();
+                use_batch_policy();
                 let mut scratch = Scratch::default();
                 worker.run(&SystemTimer::for_this_thread(), |token, target| {
                     self.client

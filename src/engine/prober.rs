@@ -11,7 +11,7 @@ use crate::core::audit::{Fate, Terms};
 use crate::core::plan::Plan;
 use crate::core::request::Placeholder;
 use crate::system::Stop;
-use crate::system::scheduling::wait_for_turn;
+use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::{SystemTimer, Timer};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -178,7 +178,7 @@ impl<'scope> Prober<'scope> {
                 cut_off: self.patience.cut_off,
             };
             spawn(scope, "asker", WORKER_STACK, move || {
-                wait_for_turn();
+                use_batch_policy();
                 asker.run(&SystemTimer::for_this_thread());
             })?;
         }

@@ -12,7 +12,7 @@ use super::stream::Stream;
 use crate::cli::{Arguments, Options, Refusal};
 use crate::core::plan::Outputs;
 use crate::core::summary::Summary;
-use crate::system::temporary_files::Leftover;
+use crate::system::temporary_files::Registration;
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
@@ -211,7 +211,7 @@ enum To {
         file: NamedTempFile,
         target: PathBuf,
         /// Dropped after the file, which removes itself but for signals.
-        _leftover: Leftover,
+        _registration: Registration,
     },
     Direct(File),
     /// Opened with the first write, which waits for a reader.
@@ -231,7 +231,7 @@ impl To {
                 }
                 let file = temporary(&at, existing.as_ref())?;
                 Ok(To::Temporary {
-                    _leftover: Leftover::new(file.path()),
+                    _registration: Registration::new(file.path()),
                     file,
                     target: at,
                 })

@@ -77,7 +77,7 @@ impl Stream {
         };
         // Ends when its feed is dropped and all is written, or when that fails.
         let body = move || {
-            crate::system::scheduling::wait_for_turn();
+            crate::system::scheduling::use_batch_policy();
             let result = write(&mut items, &mut file).map(|()| file);
             // From here on nobody waits for a place in the queue that never comes.
             drop(items);

@@ -1,23 +1,18 @@
-//! How many files and sockets this process may have open.
+//! The limit on how many files and sockets this process may have open.
 
-/// Raises the soft limit to the hard one. Each connection takes a descriptor, and the usual soft
-/// limit of 1,024 is for programs that use `select`. Where it can't be raised it stays.
+/// Raises the soft limit to the hard one, if the system allows it. Each connection takes a file descriptor, and the usual
+/// soft limit of 1,024 is meant for programs that use `select`.
 pub fn raise_descriptor_limit() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-        let _ = setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: maximum,
-                maximum,
-            },
-        );
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let current = maximum;
+        let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
     }
 }
 
-/// How many may be open, if the system tells and there is a limit.
+/// The soft limit; `None` if the system has none or cannot say.
 pub fn descriptor_limit() -> Option<u64> {
     #[cfg(unix)]
     {

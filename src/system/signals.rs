@@ -1,24 +1,27 @@
-//! What SIGINT, SIGTERM and SIGHUP do.
+//! The handling of SIGINT, SIGTERM and SIGHUP.
 
 use crate::system::Stop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-/// The first signal requests a stop; the second ends the process at once, with 128 and the
-/// signal's number as its exit code (130 for SIGINT, 143 for SIGTERM), and with it the files that are not complete. A SIGHUP that was ignored
-/// at the start, as `nohup` has it, stays ignored.
+/// Installs the handlers. The first signal requests a stop. The second one gives the terminal back, removes the temporary
+/// files, and ends the process at once with exit code 128 plus the signal's number: 130 for SIGINT, 143 for SIGTERM. A
+/// SIGHUP that was ignored at the start, as under `nohup`, stays ignored.
 ///
-/// Returns what does as the first signal, for whoever else may ask for the run's end.
+/// Returns a function that acts as the first signal does, for other ways to end a run.
+///
+/// # Errors
+/// The system refuses a handler.
 pub fn install(stop: Arc<Stop>) -> anyhow::Result<impl Fn() + Send + use<>> {
     #[cfg(unix)]
-    let hangup = unix::ignored_hangup()?;
+    let ignored_hangup = unix::ignored_hangup()?;
     #[cfg(unix)]
-    unix::survive_files_too_large()?;
+    unix::ignore_file_size_limit()?;
     let signalled = Arc::new(AtomicBool::new(false));
     let stop_by_signal = stop.clone();
     ctrlc::set_handler(move || stop_by_signal.request())?;
     #[cfg(unix)]
-    unix::exit_on_the_second(hangup, &signalled)?;
+    unix::exit_on_the_second(ignored_hangup, &signalled)?;
     Ok(move || {
         signalled.store(true, SeqCst);
         stop.request();
@@ -34,31 +37,31 @@ mod unix {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-    /// How SIGHUP is ignored, if it is.
+    /// The action of SIGHUP, if that is to ignore it. ctrlc is about to replace it.
     pub fn ignored_hangup() -> nix::Result<Option<SigAction>> {
-        let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
-        let before = set_hangup(&ignore)?;
-        set_hangup(&before)?;
+        let before = set_action(Signal::SIGHUP, &ignore())?;
+        set_action(Signal::SIGHUP, &before)?;
         Ok(matches!(before.handler(), SigHandler::SigIgn).then_some(before))
     }
 
-    /// A write beyond a limit on files' sizes fails, as any other may, and does not end the process.
-    pub fn survive_files_too_large() -> nix::Result<()> {
-        let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
-        // SAFETY: no function of this program is set.
-        unsafe { sigaction(Signal::SIGXFSZ, &ignore) }.map(drop)
+    /// Lets a write beyond the limit on a file's size fail as any other write, instead of ending the process.
+    pub fn ignore_file_size_limit() -> nix::Result<()> {
+        set_action(Signal::SIGXFSZ, &ignore()).map(drop)
     }
 
-    /// Leaves on a second signal within the handler itself: ctrlc's thread would be later, and
-    /// does not know the signal's number. These actions run after ctrlc's, in this order: if there
-    /// was a signal before, give the terminal back, remove what is not to be left, and leave; then note that there was one.
+    /// Ends the process within the handler of the second signal: ctrlc's own thread would be later, and does not know the
+    /// signal's number. These actions run after ctrlc's, in this order:
+    ///
+    /// 1. After an earlier signal, clean up.
+    /// 2. After an earlier signal, exit.
+    /// 3. Note that there was a signal.
     pub fn exit_on_the_second(
         ignored_hangup: Option<SigAction>,
         signalled: &Arc<AtomicBool>,
     ) -> anyhow::Result<()> {
         let mut signals = vec![SIGINT, SIGTERM];
         match ignored_hangup {
-            Some(action) => drop(set_hangup(&action)?),
+            Some(ignore) => drop(set_action(Signal::SIGHUP, &ignore)?),
             None => signals.push(SIGHUP),
         }
         for signal in signals {
@@ -69,7 +72,7 @@ mod unix {
                     temporary_files::remove_all();
                 }
             };
-            // SAFETY: all it does may be done within a handler.
+            // SAFETY: everything that `clean_up` does is safe within a handler.
             unsafe { low_level::register(signal, clean_up)? };
             flag::register_conditional_shutdown(signal, 128 + signal, signalled.clone())?;
             flag::register(signal, signalled.clone())?;
@@ -77,8 +80,12 @@ mod unix {
         Ok(())
     }
 
-    fn set_hangup(action: &SigAction) -> nix::Result<SigAction> {
-        // SAFETY: the handler set is either SIG_IGN or the one that was there before.
-        unsafe { sigaction(Signal::SIGHUP, action) }
+    fn ignore() -> SigAction {
+        SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty())
+    }
+
+    fn set_action(signal: Signal, action: &SigAction) -> nix::Result<SigAction> {
+        // SAFETY: the handler is SIG_IGN or the one that was set before.
+        unsafe { sigaction(signal, action) }
     }
 }

@@ -1,14 +1,14 @@
-//! What std's sockets don't tell.
+//! A look at an idle TCP connection, which std does not offer.
 
 use std::io;
 use std::net::TcpStream;
 
-/// Whether there is nothing to read on an idle connection: neither its end, nor bytes that belong to no request.
+/// Whether nothing has arrived on an idle connection: neither its end, nor bytes that belong to no request.
 pub(crate) fn is_quiet(stream: &TcpStream) -> bool {
     matches!(peek(stream), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
-/// Looks for a byte without waiting or taking it: one system call.
+/// Looks for a byte without waiting for it or consuming it, in one system call.
 #[cfg(unix)]
 fn peek(stream: &TcpStream) -> io::Result<usize> {
     use rustix::net::{RecvFlags, recv};

@@ -1,12 +1,12 @@
-//! How a run is told to end.
+//! The request to end a run early.
 
 use crate::base::Moment;
 use parking_lot::{Condvar, Mutex};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// A request to stop a run early: made once, by a signal or by whoever started the run, and never
-/// taken back. The pacer stops pacing and the queue's tokens stay unsent.
+/// A signal, or the caller of a run, requests a stop once and never takes it back. The pacer then stops pacing, and the
+/// tokens in the queue stay unsent.
 #[derive(Debug, Default)]
 pub struct Stop {
     requested: OnceLock<Moment>,
@@ -16,7 +16,7 @@ pub struct Stop {
 
 impl Stop {
     pub fn request(&self) {
-        // Under the lock, so that nobody who has just looked goes to sleep and misses it.
+        // Under the lock, so that a waiter that has just checked does not go to sleep and miss it.
         let _guard = self.lock.lock();
         self.requested.get_or_init(Moment::now);
         self.changed.notify_all();
@@ -26,27 +26,21 @@ impl Stop {
         self.requested.get().is_some()
     }
 
-    /// When it was first requested, if it was.
+    /// The moment of the first request, if there was one.
     pub fn requested_at(&self) -> Option<Moment> {
-        // Waits for a request that is just being made, and has read the clock: whoever is told of none was before any.
+        // A request in progress may have read the clock already. Waiting for it ensures that after `None`, any later
+        // request carries a later moment.
         let _guard = self.lock.lock();
         self.requested.get().copied()
     }
 
-    /// Waits for at most `timeout`; true if the stop was requested.
+    /// Waits until a stop is requested, at most for `timeout`. Returns whether one was.
     pub fn wait(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now().checked_add(timeout);
         let mut guard = self.lock.lock();
-        while !self.is_requested() {
-            match deadline {
-                Some(deadline) => {
-                    if self.changed.wait_until(&mut guard, deadline).timed_out() {
-                        break;
-                    }
-                }
-                None => self.changed.wait(&mut guard),
-            }
-        }
-        self.is_requested()
+        let not_requested = |_: &mut ()| !self.is_requested();
+        let waited = self
+            .changed
+            .wait_while_for(&mut guard, not_requested, timeout);
+        !waited.timed_out()
     }
 }

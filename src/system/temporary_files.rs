@@ -1,37 +1,38 @@
-//! Files that must not outlive the process, however it ends.
+//! A list of the temporary files that must not outlive the process, however it ends.
 
 use std::path::Path;
 
-/// Keeps a file in mind, until it is dropped, as one that is removed at the process's end. Does nothing on systems without
-/// signals.
+/// Keeps a file on the list of those that [`remove_all`] removes, until it is dropped.
 #[derive(Debug)]
-pub struct Leftover {
-    #[cfg(unix)]
-    place: Option<usize>,
+pub struct Registration {
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there are no signals"))]
+    slot: Option<usize>,
 }
 
-impl Leftover {
-    /// Where too many are kept in mind already, it is none.
-    #[cfg_attr(
-        not(unix),
-        expect(unused_variables, reason = "nothing is kept in mind")
-    )]
-    pub fn new(path: &Path) -> Leftover {
-        Leftover {
-            #[cfg(unix)]
-            place: unix::keep_in_mind(path),
+impl Registration {
+    /// With 16 files registered, and on systems without signals, this does nothing.
+    pub fn new(path: &Path) -> Registration {
+        #[cfg(unix)]
+        let slot = unix::register(path);
+        #[cfg(not(unix))]
+        let slot = {
+            let _ = path;
+            None
+        };
+        Registration { slot }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(slot) = self.slot {
+            unix::unregister(slot);
         }
     }
 }
 
-#[cfg(unix)]
-impl Drop for Leftover {
-    fn drop(&mut self) {
-        self.place.into_iter().for_each(unix::forget);
-    }
-}
-
-/// Removes all that are kept in mind. May be called within a signal's handler.
+/// Removes all registered files. A signal's handler may call this.
 pub fn remove_all() {
     #[cfg(unix)]
     unix::remove_all();
@@ -45,28 +46,28 @@ mod unix {
     use std::ptr::null_mut;
     use std::sync::atomic::{AtomicPtr, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
-    /// More than a run has files. Their names are never freed, since a handler may just be reading them.
-    static NAMES: [AtomicPtr<c_char>; 16] = [const { AtomicPtr::new(null_mut()) }; 16];
+    /// A run has fewer files. The paths are never freed, since a handler may be reading them.
+    static PATHS: [AtomicPtr<c_char>; 16] = [const { AtomicPtr::new(null_mut()) }; 16];
 
-    pub fn keep_in_mind(path: &Path) -> Option<usize> {
-        let name = CString::new(path.as_os_str().as_bytes()).ok()?.into_raw();
-        let free = |place: &AtomicPtr<_>| {
-            let taken = place.compare_exchange(null_mut(), name, AcqRel, Relaxed);
+    pub fn register(path: &Path) -> Option<usize> {
+        let path = CString::new(path.as_os_str().as_bytes()).ok()?.into_raw();
+        let takes = |slot: &AtomicPtr<_>| {
+            let taken = slot.compare_exchange(null_mut(), path, AcqRel, Relaxed);
             taken.is_ok()
         };
-        NAMES.iter().position(free)
+        PATHS.iter().position(takes)
     }
 
-    pub fn forget(place: usize) {
-        NAMES[place].store(null_mut(), Relaxed);
+    pub fn unregister(slot: usize) {
+        PATHS[slot].store(null_mut(), Relaxed);
     }
 
     pub fn remove_all() {
-        for place in &NAMES {
-            let name = place.load(Acquire);
-            if !name.is_null() {
-                // SAFETY: it is a string that ends, and is never freed; POSIX lists `unlink` as safe within a handler.
-                unsafe { libc::unlink(name) };
+        for slot in &PATHS {
+            let path = slot.load(Acquire);
+            if !path.is_null() {
+                // SAFETY: the path ends with a zero and is never freed. POSIX lists `unlink` as safe within a handler.
+                unsafe { libc::unlink(path) };
             }
         }
     }
@@ -77,16 +78,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_still_kept_in_mind_is_removed() {
+    fn only_registered_files_are_removed() {
         let dir = tempfile::tempdir().unwrap();
-        let [kept, left] = ["kept", "left"].map(|name| {
+        let [kept, registered] = ["kept", "registered"].map(|name| {
             let path = dir.path().join(name);
             std::fs::write(&path, "").unwrap();
             path
         });
-        drop(Leftover::new(&kept));
-        let _left = Leftover::new(&left);
+        drop(Registration::new(&kept));
+        let _registration = Registration::new(&registered);
         remove_all();
-        assert!(kept.exists() && !left.exists());
+        assert!(kept.exists() && !registered.exists());
     }
 }

@@ -1,8 +1,8 @@
-//! The terminal while the live view has it, and how it is given back as it was: in good order, from a panic's hook, or
-//! from within a signal's handler. There is one, so its state is the process's.
+//! The terminal: taking it for the live view, and giving it back as it was, at a normal end, from a panic's hook, or from
+//! within a signal's handler. A process has one terminal, so the state here is the process's.
 //!
-//! SIGKILL can't be caught: what it leaves behind, `reset` repairs. After SIGSTOP, which can't be either, the view takes
-//! the terminal again when the process goes on.
+//! Nobody can catch SIGKILL: after it, `reset` repairs the terminal. Nobody can catch SIGSTOP either: when the process
+//! continues, the view takes the terminal again.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
@@ -24,48 +24,49 @@ use std::time::Duration;
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[0m\x1b[2J";
 const LEAVE: &[u8] = b"\x1b[0m\x1b[?25h\x1b[?1049l";
 
-/// How long whoever gives the terminal back waits for it: until what is being written is, and until it takes more. One
-/// whose output was stopped (Ctrl-S) takes nothing.
+/// Giving the terminal back waits this long for the view's last write, and again for the terminal to accept more. A
+/// terminal whose output was stopped (Ctrl-S) accepts nothing.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// What may wait of standard error, in bytes: less than a pipe holds, so that nobody who writes to it waits.
-const KEPT: u64 = 32 * 1024;
+/// The most of standard error that waits in the pipe, in bytes: less than a pipe holds, so that no writer is blocked.
+const MAX_BACKLOG: u64 = 32 * 1024;
 
-/// What was there before the view. Made once; what reads it later allocates nothing and takes no lock.
-static BEFORE: OnceLock<Before> = OnceLock::new();
+/// The terminal before the view. Set once; reading it allocates nothing and takes no lock.
+static ORIGINAL: OnceLock<Original> = OnceLock::new();
 /// Whether the view has the terminal.
 static SHOWN: AtomicBool = AtomicBool::new(false);
-/// Whether the view is about to write to it. Whoever sees this unset after unsetting `SHOWN` has the last word.
+/// Whether the view is writing to the terminal. A thread that unset `SHOWN` and then reads this unset writes last.
 static WRITING: AtomicBool = AtomicBool::new(false);
-/// How many bytes of standard error there was no room for.
-static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
+/// How many bytes of standard error were discarded.
+static DISCARDED: AtomicU64 = AtomicU64::new(0);
 
-struct Before {
+struct Original {
     termios: Termios,
-    errors: Option<Errors>,
+    /// Present if standard error is a terminal too.
+    standard_error: Option<StandardError>,
 }
 
-/// Standard error, where it is a terminal too, is a pipe while the view is shown: what is written to it would end up in
-/// the midst of the view, and comes after it instead.
-struct Errors {
+/// While the view is shown, standard error is a pipe. Its output would otherwise appear in the middle of the view; so it
+/// follows the view.
+struct StandardError {
     real: OwnedFd,
     read: OwnedFd,
     write: OwnedFd,
 }
 
-impl Errors {
-    fn new() -> io::Result<Errors> {
+impl StandardError {
+    fn new() -> io::Result<StandardError> {
         let (read, write) = pipe()?;
         fcntl_setfl(&read, OFlags::NONBLOCK)?;
         let real = dup(stderr())?;
         for fd in [&real, &read, &write] {
             rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?;
         }
-        Ok(Errors { real, read, write })
+        Ok(StandardError { real, read, write })
     }
 
-    /// Hands on what waits. Safe within a signal's handler.
-    fn hand_on(&self) {
+    /// Prints what waits in the pipe. Safe within a signal's handler.
+    fn print_backlog(&self) {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = read(&self.read, &mut buffer) {
             write_all(&self.real, &buffer[..count]);
@@ -73,19 +74,19 @@ impl Errors {
     }
 }
 
-/// Whether the view can be shown on standard output: a terminal that understands it.
+/// Whether standard output is a terminal that can show the view.
 pub fn is_capable() -> bool {
     let term = std::env::var_os("TERM");
     isatty(stdout()) && term.is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
-/// Whether the terminal is this process's to use: not while it runs in the background of a shell.
+/// Whether this process may use the terminal. In the background of a shell it may not.
 pub fn is_ours() -> bool {
-    // Where no shell controls jobs there is no foreground.
+    // Without a shell that controls jobs there is no foreground.
     tcgetpgrp(stdout()).map_or(true, |foreground| foreground == getpgrp())
 }
 
-/// Columns and rows; 80 and 24 where it does not know them.
+/// The numbers of columns and rows; 80 and 24 if the terminal does not know them.
 pub fn size() -> (u16, u16) {
     match tcgetwinsize(stdout()) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
@@ -97,37 +98,31 @@ pub fn is_shown() -> bool {
     SHOWN.load(SeqCst)
 }
 
-/// Takes the terminal: its alternate screen, and keys as they are pressed, without echo. Signals' keys stay signals.
+/// Takes the terminal: switches to its alternate screen, and to keys that arrive as they are pressed and are not echoed.
+/// Keys such as Ctrl-C still send signals.
 ///
 /// # Errors
-/// It is none, or is gone.
+/// Standard output is not a terminal, or the terminal is gone.
 pub fn enter() -> io::Result<()> {
-    let before = match BEFORE.get() {
-        Some(before) => before,
+    let original = match ORIGINAL.get() {
+        Some(original) => original,
         None => {
-            let before = Before {
-                termios: tcgetattr(stdout())?,
-                errors: isatty(stderr()).then(Errors::new).transpose()?,
-            };
-            BEFORE.get_or_init(|| before)
+            let standard_error = isatty(stderr()).then(StandardError::new).transpose()?;
+            let termios = tcgetattr(stdout())?;
+            ORIGINAL.get_or_init(|| Original {
+                termios,
+                standard_error,
+            })
         }
     };
-    let mut termios = before.termios.clone();
+    let mut termios = original.termios.clone();
     termios.local_modes &= !(LocalModes::ICANON | LocalModes::ECHO);
     termios.special_codes[SpecialCodeIndex::VMIN] = 1;
     termios.special_codes[SpecialCodeIndex::VTIME] = 0;
 
     WRITING.store(true, SeqCst);
     SHOWN.store(true, SeqCst);
-    let entered = tcsetattr(stdout(), OptionalActions::Now, &termios)
-        .and_then(|()| match &before.errors {
-            Some(errors) => dup2_stderr(&errors.write),
-            None => Ok(()),
-        })
-        .and_then(|()| match write_all(stdout(), ENTER) {
-            true => Ok(()),
-            false => Err(Errno::IO),
-        });
+    let entered = switch(original, &termios);
     WRITING.store(false, SeqCst);
     if entered.is_err() {
         leave();
@@ -135,7 +130,19 @@ pub fn enter() -> io::Result<()> {
     Ok(entered?)
 }
 
-/// Writes to the terminal for as long as the view has it. False once it has not.
+fn switch(original: &Original, termios: &Termios) -> Result<(), Errno> {
+    tcsetattr(stdout(), OptionalActions::Now, termios)?;
+    if let Some(errors) = &original.standard_error {
+        dup2_stderr(&errors.write)?;
+    }
+    if write_all(stdout(), ENTER) {
+        Ok(())
+    } else {
+        Err(Errno::IO)
+    }
+}
+
+/// Writes to the terminal if the view still has it. Returns whether it has, and the write succeeded.
 pub fn draw(bytes: &[u8]) -> bool {
     WRITING.store(true, SeqCst);
     let shown = SHOWN.load(SeqCst) && write_all(stdout(), bytes);
@@ -143,13 +150,14 @@ pub fn draw(bytes: &[u8]) -> bool {
     shown
 }
 
-/// Gives the terminal back as it was, if the view has it. Safe within a signal's handler.
+/// Gives the terminal back as it was, if the view has it. A signal's handler may call this.
 pub fn leave() {
     if !SHOWN.swap(false, SeqCst) {
         return;
     }
-    // There is one, or it would not be shown.
-    let Some(before) = BEFORE.get() else { return };
+    let Some(original) = ORIGINAL.get() else {
+        return;
+    };
     let pause = Timespec {
         tv_sec: 0,
         tv_nsec: 1_000_000,
@@ -159,36 +167,37 @@ pub fn leave() {
         let _ = poll(&mut [], Some(&pause));
         waited += Duration::from_millis(1);
     }
-    if takes_more(PATIENCE) {
+    if is_writable_within(PATIENCE) {
         write_all(stdout(), LEAVE);
     }
-    let _ = tcsetattr(stdout(), OptionalActions::Now, &before.termios);
-    if let Some(errors) = &before.errors {
+    let _ = tcsetattr(stdout(), OptionalActions::Now, &original.termios);
+    if let Some(errors) = &original.standard_error {
         let _ = dup2_stderr(&errors.real);
-        errors.hand_on();
+        errors.print_backlog();
     }
 }
 
-/// Makes room for standard error, once much of it waits.
-pub fn make_room() {
-    let Some(errors) = BEFORE.get().and_then(|before| before.errors.as_ref()) else {
+/// Discards the start of what waits of standard error, once it is more than 32 KiB.
+pub fn limit_backlog() {
+    let original = ORIGINAL.get();
+    let Some(errors) = original.and_then(|original| original.standard_error.as_ref()) else {
         return;
     };
     let mut buffer = [0; 4096];
-    while ioctl_fionread(&errors.read).is_ok_and(|waiting| waiting > KEPT) {
+    while ioctl_fionread(&errors.read).is_ok_and(|waiting| waiting > MAX_BACKLOG) {
         match read(&errors.read, &mut buffer) {
-            Ok(count @ 1..) => LEFT_OUT.fetch_add(count as u64, Relaxed),
+            Ok(count @ 1..) => DISCARDED.fetch_add(count as u64, Relaxed),
             _ => break,
         };
     }
 }
 
-/// How many bytes of standard error were left out, since there were too many.
-pub fn left_out() -> u64 {
-    LEFT_OUT.load(Relaxed)
+/// How many bytes of standard error [`limit_backlog`] has discarded.
+pub fn discarded() -> u64 {
+    DISCARDED.load(Relaxed)
 }
 
-fn takes_more(within: Duration) -> bool {
+fn is_writable_within(within: Duration) -> bool {
     let within = Timespec {
         tv_sec: 0,
         tv_nsec: within.subsec_nanos().into(),
@@ -198,7 +207,7 @@ fn takes_more(within: Duration) -> bool {
     poll(&mut polled, Some(&within)).is_ok() && polled[0].revents().contains(PollFlags::OUT)
 }
 
-/// False if it can't be.
+/// Returns whether everything was written.
 fn write_all(to: impl std::os::fd::AsFd, mut bytes: &[u8]) -> bool {
     let to: BorrowedFd = to.as_fd();
     while !bytes.is_empty() {
@@ -206,7 +215,7 @@ fn write_all(to: impl std::os::fd::AsFd, mut bytes: &[u8]) -> bool {
             Ok(0) => return false,
             Ok(count) => bytes = &bytes[count..],
             Err(Errno::INTR) => {}
-            // Somebody else made the terminal one that does not wait.
+            // Another program has made the terminal non-blocking.
             Err(Errno::AGAIN) => drop(poll(&mut [PollFd::new(&to, PollFlags::OUT)], None)),
             Err(_) => return false,
         }

@@ -1,20 +1,20 @@
-//! Sleeping to exact instants, for the pacer.
+//! Sleeping until an exact instant, for the pacer.
 
 use crate::base::{Moment, Nanos};
 use crate::system::Stop;
 use std::cell::Cell;
 use std::time::Duration;
 
-/// What the pacer needs of time, so that its tests can run on a fake one.
+/// A clock to read and to sleep by. The pacer's tests use a fake one.
 pub trait Timer {
     fn now(&self) -> Moment;
 
-    /// Sleeps until `deadline` or until the run is asked to stop, whichever comes first. May
-    /// return early; never returns late but for the system's own delay and the slack.
+    /// Sleeps until `deadline` or until a stop is requested, whichever comes first. May return early. Returns late only by
+    /// the system's own delay and the slack.
     fn sleep_until(&self, deadline: Moment, stop: &Stop);
 
-    /// From now on, a sleep may last this much longer, so that the system can wake several
-    /// sleepers at once. At first that is as little as the system can do.
+    /// Lets every sleep from now on last this much longer, so that the system can wake several sleepers at once. A new timer
+    /// has the least slack, [`EXACT`].
     fn allow_slack(&self, slack: Nanos);
 }
 
@@ -27,11 +27,11 @@ pub struct SystemTimer {
 /// The least slack there is.
 pub const EXACT: Nanos = Nanos(1);
 
-/// A sleep that nothing can interrupt is at most this long, so a stop is heeded this soon.
-const UNINTERRUPTED: Nanos = Nanos(20_000_000);
+/// A stop takes effect at most this late, since a stop does not interrupt the last part of a sleep.
+const UNINTERRUPTIBLE: Nanos = Nanos(20_000_000);
 
 impl SystemTimer {
-    /// For the calling thread.
+    /// A timer for the calling thread, whose slack it sets.
     pub fn for_this_thread() -> Self {
         let timer = SystemTimer {
             slack: Cell::new(Nanos::MAX),
@@ -47,27 +47,27 @@ impl Timer for SystemTimer {
     }
 
     fn sleep_until(&self, deadline: Moment, stop: &Stop) {
-        let interruptible = deadline.since(Moment::now() + UNINTERRUPTED);
+        let interruptible = deadline.since(Moment::now() + UNINTERRUPTIBLE);
         if interruptible > Nanos::ZERO && stop.wait(Duration::from(interruptible)) {
             return;
         }
         sleep_exactly_until(deadline);
     }
 
-    /// Linux gives ordinary threads 50 µs. Other systems have no such switch.
+    /// Linux's default is 50 µs. Other systems have no such setting.
     fn allow_slack(&self, slack: Nanos) {
         if self.slack.replace(slack) != slack {
             #[cfg(target_os = "linux")]
             if let Some(nanos) = std::num::NonZeroU64::new(slack.0) {
-                // Refused only in sandboxes that forbid prctl: then wake-ups are as they were.
+                // Only sandboxes that forbid prctl refuse this. The slack then stays as it is.
                 let _ = rustix::thread::set_current_timer_slack(Some(nanos));
             }
         }
     }
 }
 
-/// To an absolute time, so that being preempted between reading the clock and going to sleep
-/// adds nothing. A signal may end it early.
+/// Sleeps to an absolute time, so that a preemption between reading the clock and going to sleep adds nothing. A signal may
+/// end it early.
 #[cfg(target_os = "linux")]
 fn sleep_exactly_until(deadline: Moment) {
     use rustix::thread::{ClockId, Timespec, clock_nanosleep_absolute};
@@ -87,31 +87,41 @@ fn sleep_exactly_until(deadline: Moment) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::sync::mpsc::{self, RecvTimeoutError::Timeout};
 
     #[test]
     fn a_sleep_ends_at_its_deadline_and_not_before() {
         let stop = Stop::default();
         for millis in [0, 1, 30] {
             let deadline = Moment::now() + Nanos(millis * 1_000_000);
-            while Moment::now() < deadline {
-                SystemTimer::for_this_thread().sleep_until(deadline, &stop);
-            }
-            assert!(Moment::now() >= deadline);
+            SystemTimer::for_this_thread().sleep_until(deadline, &stop);
+            let woke = Moment::now();
+            assert!(woke >= deadline, "{:?} early", deadline.since(woke));
+            let late = woke.since(deadline);
+            assert!(late < Nanos(10_000_000_000), "{late:?} late");
         }
     }
 
     #[test]
-    fn a_stop_ends_a_sleep_of_minutes_at_once() {
-        let stop = Stop::default();
-        let start = Moment::now();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                SystemTimer::for_this_thread().sleep_until(start + Nanos(600_000_000_000), &stop)
-            });
-            // Long enough for the sleeper to be asleep.
-            std::thread::sleep(Duration::from_millis(200));
-            stop.request();
+    fn a_sleep_of_minutes_goes_on_until_a_stop_and_no_longer() {
+        let stop = Arc::new(Stop::default());
+        let (events, sleeper) = mpsc::channel();
+        // Not joined: a sleep that ignores the stop would hold the failing test up for minutes.
+        std::thread::spawn({
+            let stop = stop.clone();
+            move || {
+                let deadline = Moment::now() + Nanos(600_000_000_000);
+                events.send("falls asleep").unwrap();
+                SystemTimer::for_this_thread().sleep_until(deadline, &stop);
+                events.send("woke up").unwrap();
+            }
         });
-        assert!(Moment::now().since(start) < Nanos(60_000_000_000));
+        assert_eq!(sleeper.recv(), Ok("falls asleep"));
+        let early = sleeper.recv_timeout(Duration::from_millis(200));
+        assert_eq!(early, Err(Timeout), "before the stop");
+        stop.request();
+        let woken = sleeper.recv_timeout(Duration::from_secs(60));
+        assert_eq!(woken, Ok("woke up"), "a minute after the stop");
     }
 }

@@ -114,11 +114,11 @@ impl Drop for Live {
         self.thread.take().map(JoinHandle::join);
         terminal::leave();
         self.wake.uninstall();
-        let left_out = terminal::left_out();
-        if left_out > 0 {
+        let discarded = terminal::discarded();
+        if discarded > 0 {
             let _ = writeln!(
                 io::stderr(),
-                "loadgen: the first {left_out} bytes of standard error were left out"
+                "loadgen: the first {discarded} bytes of standard error were discarded"
             );
         }
     }
@@ -220,7 +220,7 @@ impl<Q: Fn()> Shown<Q> {
     }
 
     fn look(&mut self) {
-        terminal::make_room();
+        terminal::limit_backlog();
         if let Some(snapshot) = self.scrapes.ask(ANSWERED_WITHIN) {
             let totals = snapshot.targets.iter().map(|target| target.ledger).sum();
             self.rates.add(snapshot.elapsed, &totals);
