@@ -2,14 +2,14 @@
 
 use super::failures::{by_kind, sorted};
 use super::foremost::foremost;
-use super::html::{clipped, distributions};
+use super::html::clipped;
 use super::judgement::{
     Judgement, Tone, audit, exit, headline, schedule, schedule_statement, threshold, thresholds,
 };
-use super::plot::per_second;
+use super::percentiles::{distributions, span_of};
 use crate::base::Nanos;
-use crate::base::text::{count, share, span};
-use crate::core::summary::{Audit, Distribution, Summary};
+use crate::base::text::{count, rate, share};
+use crate::core::summary::{Audit, Summary};
 use std::fmt::{self, Write};
 
 /// The longest that it may become, in bytes: a sixteenth of what GitHub takes for a step.
@@ -111,11 +111,7 @@ fn numbers(out: &mut String, summary: &Summary) -> fmt::Result {
         escaped(&configuration.requests, SENTENCE),
         count(summary.targets.len() as u64, "target", "targets"),
     )?;
-    let paced = Nanos(summary.run.paced_ns);
-    let mean = match summary.run.paced_ns {
-        0 => "-".to_owned(),
-        _ => per_second(of.sent as f64 / paced.as_secs_f64()),
-    };
+    let mean = rate(of.sent, Nanos(summary.run.paced_ns));
     writeln!(out, "| | requests | of sent |\n| --- | ---: | ---: |")?;
     writeln!(out, "| scheduled | {} | |", of.scheduled)?;
     writeln!(out, "| sent | {} | {mean} |", of.sent)?;
@@ -144,18 +140,11 @@ fn percentiles(out: &mut String, summary: &Summary) -> fmt::Result {
     for (name, of) in distributions(summary) {
         write!(out, "| {name} |")?;
         for ns in [of.p50_ns, of.p90_ns, of.p99_ns, of.p99_9_ns, of.max_ns] {
-            write!(out, " {} |", at(of, ns))?;
+            write!(out, " {} |", span_of(of, ns))?;
         }
         writeln!(out)?;
     }
     writeln!(out)
-}
-
-fn at(of: &Distribution, ns: u64) -> String {
-    match of.count {
-        0 => "-".to_owned(),
-        _ => span(Nanos(ns)),
-    }
 }
 
 fn targets(out: &mut String, summary: &Summary) -> fmt::Result {
@@ -180,8 +169,8 @@ fn targets(out: &mut String, summary: &Summary) -> fmt::Result {
             of.allowed,
             of.blocked,
             of.failed,
-            at(latency, latency.p50_ns),
-            at(latency, latency.p99_ns),
+            span_of(latency, latency.p50_ns),
+            span_of(latency, latency.p99_ns),
             escaped(&by_kind(&target.failures, 3), NAME),
         )?;
     }

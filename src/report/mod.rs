@@ -18,6 +18,7 @@ mod judgement;
 #[cfg(unix)]
 pub mod live;
 mod markdown;
+mod percentiles;
 mod phase_line;
 mod plot;
 mod prometheus;

@@ -1,5 +1,6 @@
 //! A rate over time, drawn in characters.
 
+use crate::base::text::per_second;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Sparkline, Widget};
@@ -55,18 +56,6 @@ fn time_axis(labels: &[String]) -> (String, String) {
         below += &format!("{:1$}{label}", "", start - below.len());
     }
     (line.into_iter().collect(), below)
-}
-
-/// With three digits, or all of a whole number.
-pub(super) fn per_second(rate: f64) -> String {
-    // Free of the last digits of sums in floating point.
-    let rate = (rate * 1e6).round() / 1e6;
-    let digits = if rate >= 100.0 || rate.fract() == 0.0 {
-        0
-    } else {
-        2 - rate.log10().floor().clamp(-9.0, 1.0) as isize
-    };
-    format!("{rate:.*}/s", digits as usize)
 }
 
 #[cfg(test)]
@@ -127,21 +116,5 @@ mod tests {
             [labels.find("0s").unwrap(), labels.find("30s").unwrap()]
         );
         assert_eq!(ticks[2] + 1, labels.find("60s").unwrap() + "60s".len());
-    }
-
-    #[test]
-    fn a_rate_has_three_digits_or_is_whole() {
-        for (rate, text) in [
-            (0.0, "0/s"),
-            (0.012345, "0.0123/s"),
-            (9.5, "9.50/s"),
-            (13.333, "13.3/s"),
-            (50.0, "50/s"),
-            (49.999_999_999_9, "50/s"),
-            (186.2, "186/s"),
-            (1e6, "1000000/s"),
-        ] {
-            assert_eq!(per_second(rate), text);
-        }
     }
 }

@@ -1,3 +1,4 @@
+use super::percentiles::{distributions, span_of};
 use crate::base::Nanos;
 use crate::base::text::span;
 use crate::core::summary::{Distribution, Summary};
@@ -42,17 +43,8 @@ fn write_summary(out: &mut String, summary: &Summary) -> std::fmt::Result {
         write!(out, " {column:>9}")?;
     }
     writeln!(out)?;
-    write_percentiles(out, "latency", &summary.latency)?;
-    write_percentiles(out, "service time", &summary.service_time)?;
-    write_percentiles(out, "send lag", &summary.send_lag)?;
-    for (name, spans) in [
-        ("connect", &summary.connect),
-        ("TLS", &summary.tls),
-        ("name lookup", &summary.lookup),
-    ] {
-        if let Some(spans) = spans {
-            write_percentiles(out, name, spans)?;
-        }
+    for (name, distribution) in distributions(summary) {
+        write_percentiles(out, name, distribution)?;
     }
     if let Some(connect) = &summary.connect {
         let new = connect.count;
@@ -108,7 +100,7 @@ fn write_summary(out: &mut String, summary: &Summary) -> std::fmt::Result {
             write!(out, " {count:>9}")?;
         }
         let latency = &target.latency;
-        let [p50, p99] = [latency.p50_ns, latency.p99_ns].map(|ns| of(latency, ns));
+        let [p50, p99] = [latency.p50_ns, latency.p99_ns].map(|ns| span_of(latency, ns));
         writeln!(out, " {p50:>9} {p99:>9}")?;
     }
 
@@ -135,17 +127,9 @@ fn write_percentiles(out: &mut String, name: &str, spans: &Distribution) -> std:
         spans.p99_9_ns,
         spans.max_ns,
     ] {
-        write!(out, " {:>9}", of(spans, ns))?;
+        write!(out, " {:>9}", span_of(spans, ns))?;
     }
     writeln!(out)
-}
-
-/// One span of a distribution, which may have none.
-fn of(spans: &Distribution, ns: u64) -> String {
-    match spans.count {
-        0 => "-".to_owned(),
-        _ => span(Nanos(ns)),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 use super::heading::held_to;
-use super::plot::{COLUMNS, per_second, plot};
+use super::plot::{COLUMNS, plot};
 use crate::base::Nanos;
+use crate::base::text::{count, rate};
 use crate::core::plan::Plan;
 use crate::core::schedule::{Arrivals, Phase, Schedule, Shape};
 use std::fmt::{self, Write};
@@ -80,11 +81,10 @@ fn write_timetable(out: &mut String, plan: &Plan) -> fmt::Result {
 fn write_totals(out: &mut String, schedule: &Schedule) -> fmt::Result {
     match (schedule.total(), schedule.end()) {
         (Some(total), Some(end)) if end > Nanos::ZERO => {
-            let mean = total as f64 / end.as_secs_f64();
-            let (total, mean) = (requests(total), per_second(mean));
+            let (total, mean) = (count(total, "request", "requests"), rate(total, end));
             writeln!(out, "{total} in {end:#}, {mean} on average")
         }
-        (Some(total), _) => writeln!(out, "{}, all at the start", requests(total)),
+        (Some(total), _) => writeln!(out, "{}, all at the start", count(total, "request", "requests")),
         (None, _) => writeln!(out, "no end: give --duration, or stop the run"),
     }
 }
@@ -111,13 +111,6 @@ fn write_overflow(out: &mut String, plan: &Plan) -> fmt::Result {
 
 /// All phases of any profile, before they come again.
 const MANY: usize = 10_000;
-
-fn requests(count: u64) -> String {
-    match count {
-        1 => "1 request".to_owned(),
-        count => format!("{count} requests"),
-    }
-}
 
 fn write_first_request(out: &mut String, plan: &Plan) -> fmt::Result {
     if plan.schedule.total() == Some(0) {

@@ -1,7 +1,7 @@
-//! How numbers and spans of time are written for people.
+//! Text for people: how numbers and spans of time are written.
 
-mod amount;
-mod span;
+mod number;
 
-pub use amount::{bytes, count, share};
-pub use span::span;
+pub use number::{
+    bytes, count, per_second, rate, rounded, share, span, span_or_dash, three_digits,
+};

@@ -3,7 +3,7 @@
 use super::ratio::{Range, Ratio};
 use super::{Ahead, Claim, Seen, Test, Threshold};
 use crate::base::Nanos;
-use crate::base::text::span;
+use crate::base::text::{span, three_digits};
 use crate::core::audit;
 use crate::core::plan::Plan;
 use crate::core::stats::Results;
@@ -114,15 +114,4 @@ fn time(nanos: Ratio, test: &Test<Nanos>) -> String {
         true => rounded.to_string(),
         false => text,
     }
-}
-
-/// At least three, and no exponent.
-fn three_digits(number: f64) -> String {
-    let decimals = match number {
-        n if n >= 99.95 => 0,
-        n if n >= 9.995 => 1,
-        n if n >= 0.9995 || n == 0.0 => 2,
-        n => (2 - n.log10().floor() as i32).min(12) as usize,
-    };
-    format!("{number:.decimals$}")
 }

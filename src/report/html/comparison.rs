@@ -5,17 +5,16 @@ use super::configuration::{command, values};
 use super::document::{Section, Table, document, pill, text, texts};
 use super::footer;
 use super::latency::{curve, extremes};
-use super::numbers::{at, rate};
 use super::over_time::{few, lines, seconds};
 use super::rates::{OUTCOMES, highest_rate};
 use super::targets::small;
 use super::text::Typed;
 use crate::base::Nanos;
-use crate::base::text::{bytes, count, share, span};
+use crate::base::text::{bytes, count, per_second, rate, rounded, share, span};
 use crate::core::summary::{Distribution, Slot, Summary};
 use crate::report::foremost::foremost;
 use crate::report::judgement::{audit, exit, headline, schedule, thresholds};
-use crate::report::plot::per_second;
+use crate::report::percentiles::span_of;
 use maud::{Markup, html};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -143,7 +142,7 @@ impl Number {
 
     fn span(of: &Distribution, ns: u64) -> Number {
         Number {
-            shown: at(of, ns),
+            shown: span_of(of, ns),
             value: (of.count > 0).then_some(ns as f64),
             kind: Kind::Amount,
         }
@@ -169,9 +168,7 @@ impl Number {
         let shown = match by.abs() {
             0.0 => return Some("same".to_owned()),
             v if v < 0.005 => return Some("nearly the same".to_owned()),
-            v if v < 9.995 => format!("{v:.2}"),
-            v if v < 99.95 => format!("{v:.1}"),
-            v => format!("{v:.0}"),
+            v => rounded(v, 2),
         };
         Some(format!("{sign}{shown}{unit}"))
     }
@@ -186,7 +183,7 @@ const NUMBERS: [(&str, Read); 22] = [
     ("scheduled", |of| Number::count(of.requests.scheduled)),
     ("sent", |of| Number::count(of.requests.sent)),
     ("sent per second", |of| Number {
-        shown: rate(of.requests.sent, of.run.paced_ns),
+        shown: rate(of.requests.sent, Nanos(of.run.paced_ns)),
         value: (of.run.paced_ns > 0).then(|| of.requests.sent as f64 / seconds(of.run.paced_ns)),
         kind: Kind::Amount,
     }),
@@ -406,10 +403,10 @@ fn spectra(runs: &[Run<'_>]) -> Section {
         let of = &summary.latency;
         format!(
             "{} at 50 %, {} at 99 %, {} at 99.9 %, {} at most",
-            at(of, of.p50_ns),
-            at(of, of.p99_ns),
-            at(of, of.p99_9_ns),
-            at(of, of.max_ns),
+            span_of(of, of.p50_ns),
+            span_of(of, of.p99_ns),
+            span_of(of, of.p99_9_ns),
+            span_of(of, of.max_ns),
         )
     };
     let layers = |summary: &Summary, ink| match summary.latency.count {
@@ -492,7 +489,7 @@ fn targets(runs: &[Run<'_>]) -> Section {
             return text("-");
         };
         let requests = &target.requests;
-        let p99 = at(&target.latency, target.latency.p99_ns);
+        let p99 = span_of(&target.latency, target.latency.p99_ns);
         html! {
             (requests.sent) " sent, " (share(requests.blocked, requests.sent)) " blocked, " (requests.failed) " failed, p99 " (p99)
         }

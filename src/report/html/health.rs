@@ -6,7 +6,7 @@ use super::latency::extremes;
 use super::over_time::{fine, lines, shade_keys, shades, table, time_axis};
 use super::text::Typed;
 use crate::base::Nanos;
-use crate::base::text::{bytes, share, span};
+use crate::base::text::{bytes, share, span, span_or_dash};
 use crate::core::summary::{Resources, Slot, Summary};
 use crate::report::judgement::{schedule, schedule_statement};
 use maud::{Markup, html};
@@ -69,10 +69,7 @@ fn send_lag(summary: &Summary) -> Figure {
         &summary.timeline,
         &["sent", "p99", "max"],
         |slot, _| {
-            let lag = |ns| match slot.sent {
-                0 => "-".to_owned(),
-                _ => span(Nanos(ns)),
-            };
+            let lag = |ns| span_or_dash(slot.sent, Nanos(ns));
             vec![
                 slot.sent.to_string(),
                 lag(slot.send_lag_p99_ns),

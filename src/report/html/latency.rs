@@ -1,10 +1,10 @@
 use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size, from_share};
 use super::document::{Section, Table, text, texts};
-use super::numbers::at;
 use super::over_time::{fine, lines, shade_keys, shades, table, time_axis};
 use crate::base::Nanos;
-use crate::base::text::span;
+use crate::base::text::{span, span_or_dash};
 use crate::core::summary::{Distribution, Point, Slot, Summary};
+use crate::report::percentiles::span_of;
 use maud::{Markup, html};
 
 type Read = fn(&Slot) -> u64;
@@ -77,10 +77,7 @@ fn percentiles(summary: &Summary) -> Figure {
     );
     let columns = ["done", "p50", "p90", "p99", "p99.9", "max"];
     let rows = table("Latency", &summary.timeline, &columns, |slot, _| {
-        let spans = PERCENTILES.map(|(.., read)| match slot.done {
-            0 => "-".to_owned(),
-            _ => span(Nanos(read(slot))),
-        });
+        let spans = PERCENTILES.map(|(.., read)| span_or_dash(slot.done, Nanos(read(slot))));
         std::iter::once(slot.done.to_string())
             .chain(spans)
             .collect()
@@ -129,11 +126,11 @@ fn spectra(curves: &[(&str, Ink, &Distribution)]) -> Figure {
         .map(|(name, _, of)| {
             format!(
                 "{name} is {} at 50 %, {} at 90 %, {} at 99 %, {} at 99.9 % and {} at most",
-                at(of, of.p50_ns),
-                at(of, of.p90_ns),
-                at(of, of.p99_ns),
-                at(of, of.p99_9_ns),
-                at(of, of.max_ns),
+                span_of(of, of.p50_ns),
+                span_of(of, of.p90_ns),
+                span_of(of, of.p99_ns),
+                span_of(of, of.p99_9_ns),
+                span_of(of, of.max_ns),
             )
         })
         .collect();
@@ -164,7 +161,9 @@ fn spectra(curves: &[(&str, Ink, &Distribution)]) -> Figure {
 
 fn read_out(curves: &[(&str, Ink, &Distribution)]) -> Table {
     let row = |share: f64| {
-        let spans = curves.iter().map(|(.., of)| at(of, percentile(of, share)));
+        let spans = curves
+            .iter()
+            .map(|(.., of)| span_of(of, percentile(of, share)));
         let percent = (share * 1e7).round() / 1e5;
         (text(format!("{percent} %")), texts(spans))
     };

@@ -19,7 +19,6 @@ mod thresholds;
 mod verdict;
 
 pub use comparison::comparison;
-pub(super) use numbers::distributions;
 pub(super) use text::clipped;
 
 use crate::core::summary::Summary;

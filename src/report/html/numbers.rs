@@ -1,8 +1,8 @@
 use super::document::{Section, Table, text, texts};
 use crate::base::Nanos;
-use crate::base::text::{share, span};
+use crate::base::text::{rate, share};
 use crate::core::summary::{Distribution, Summary};
-use crate::report::plot::per_second;
+use crate::report::percentiles::{distributions, span_of};
 use maud::{Markup, html};
 
 pub fn section(summary: &Summary) -> Section {
@@ -17,25 +17,26 @@ pub fn section(summary: &Summary) -> Section {
         }
     };
     let latency = &summary.latency;
+    let paced = Nanos(summary.run.paced_ns);
     let body = html! {
         ul class="tiles" {
             li {
                 p class="label" { "sent" }
                 p class="figure" { (of.sent) }
-                p { (rate(of.sent, summary.run.paced_ns)) " of " (rate(of.scheduled, summary.run.paced_ns)) " asked for" }
+                p { (rate(of.sent, paced)) " of " (rate(of.scheduled, paced)) " asked for" }
             }
             (outcome("allowed", "allowed", of.allowed))
             (outcome("blocked", "blocked", of.blocked))
             (outcome("failed", "failed", of.failed))
             li {
                 p class="label" { "latency, p50" }
-                p class="figure" { (at(latency, latency.p50_ns)) }
+                p class="figure" { (span_of(latency, latency.p50_ns)) }
                 p { "half of all took no longer" }
             }
             li {
                 p class="label" { "latency, p99" }
-                p class="figure" { (at(latency, latency.p99_ns)) }
-                p { "at most " (at(latency, latency.max_ns)) }
+                p class="figure" { (span_of(latency, latency.p99_ns)) }
+                p { "at most " (span_of(latency, latency.max_ns)) }
             }
         }
         (percentiles(summary).render())
@@ -49,40 +50,6 @@ pub fn section(summary: &Summary) -> Section {
         heading: "Key numbers",
         body,
     }
-}
-
-/// The mean over a time.
-pub fn rate(number: u64, ns: u64) -> String {
-    match ns {
-        0 => "-".to_owned(),
-        ns => per_second(number as f64 / Nanos(ns).as_secs_f64()),
-    }
-}
-
-/// A distribution's span, if it has any.
-pub fn at(distribution: &Distribution, ns: u64) -> String {
-    match distribution.count {
-        0 => "-".to_owned(),
-        _ => span(Nanos(ns)),
-    }
-}
-
-/// All distributions that there are.
-pub fn distributions(summary: &Summary) -> impl Iterator<Item = (&'static str, &Distribution)> {
-    let always = [
-        ("latency", &summary.latency),
-        ("service time", &summary.service_time),
-        ("send lag", &summary.send_lag),
-    ];
-    let sometimes = [
-        ("connect", &summary.connect),
-        ("TLS", &summary.tls),
-        ("name lookup", &summary.lookup),
-    ];
-    let present = sometimes
-        .into_iter()
-        .filter_map(|(name, some)| Some((name, some.as_ref()?)));
-    always.into_iter().chain(present)
 }
 
 fn percentiles(summary: &Summary) -> Table {
@@ -100,7 +67,7 @@ fn percentiles(summary: &Summary) -> Table {
             of.max_ns,
         ];
         let mut cells = vec![text(of.count.to_string())];
-        cells.extend(spans.map(|ns| -> Markup { text(at(of, ns)) }));
+        cells.extend(spans.map(|ns| -> Markup { text(span_of(of, ns)) }));
         (text(name), cells)
     };
     Table {

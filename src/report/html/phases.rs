@@ -1,9 +1,9 @@
 use super::document::{Section, Table, counted, text, texts};
-use super::numbers::{at, rate};
 use super::text::Typed;
 use crate::base::Nanos;
-use crate::base::text::span;
+use crate::base::text::{rate, span};
 use crate::core::summary::{Phase, Summary};
+use crate::report::percentiles::span_of;
 use maud::{Markup, html};
 
 /// As many phases as are listed.
@@ -38,14 +38,14 @@ pub fn section(summary: &Summary) -> Section {
     let (names, counts) = counted(names, 4, &counts);
     let row = |(phase, counts): (&Phase, Vec<Markup>)| {
         let mut cells = texts([phase.times.to_string(), span(Nanos(phase.length_ns))]);
-        cells.push(text(rate(phase.requests.sent, phase.length_ns)));
+        cells.push(text(rate(phase.requests.sent, Nanos(phase.length_ns))));
         cells.extend(counts);
         let spans = [
             (&phase.latency, phase.latency.p50_ns),
             (&phase.latency, phase.latency.p99_ns),
             (&phase.latency, phase.latency.max_ns),
         ];
-        cells.extend(spans.map(|(of, ns)| text(at(of, ns))));
+        cells.extend(spans.map(|(of, ns)| text(span_of(of, ns))));
         (html! { (Typed::name(&phase.name)) }, cells)
     };
     let all = summary.phases.len();

@@ -1,10 +1,9 @@
 use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size};
 use super::document::{Section, text};
-use super::numbers::rate;
 use super::over_time::{fine, seconds, shade_keys, shades, steps, table, time_axis};
 use crate::base::Nanos;
+use crate::base::text::{per_second, rate};
 use crate::core::summary::{Slot, Summary, Timeline};
-use crate::report::plot::per_second;
 use maud::html;
 
 /// What may become of a request that is answered or given up, the lowest in a chart first.
@@ -63,7 +62,7 @@ fn figure(summary: &Summary) -> Figure {
         let most = timeline.slots.iter().map(read).max().unwrap_or(0);
         per_second(most as f64 / width)
     };
-    let paced = summary.run.paced_ns;
+    let paced = Nanos(summary.run.paced_ns);
     let said = format!(
         "Rates over {}: asked for {} to {}; sent {} in the mean and {} at most; allowed {} in all and {} at most, blocked {} \
          in all and {} at most, failed {} in all and {} at most.",

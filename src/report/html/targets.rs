@@ -1,14 +1,14 @@
 use super::chart::{Axis, Figure, Key, Plot, Size, legend};
 use super::document::{Section, Table, counted, text, texts};
-use super::numbers::at;
 use super::over_time::{few, seconds, shades, time_axis};
 use super::rates::{OUTCOMES, stack};
 use super::text::Typed;
+use crate::base::text::per_second;
 use crate::core::stats::OutcomeCounts;
 use crate::core::summary::{Slot, Summary, Target, Timeline};
 use crate::report::failures::by_kind;
 use crate::report::foremost::foremost;
-use crate::report::plot::per_second;
+use crate::report::percentiles::span_of;
 use maud::{Markup, html};
 
 /// As many targets as are listed.
@@ -72,7 +72,7 @@ fn table(summary: &Summary) -> Table {
             ..
         } = &summary.targets[*place];
         let spans = [latency.p50_ns, latency.p99_ns, latency.max_ns];
-        cells.extend(spans.map(|ns| text(at(latency, ns))));
+        cells.extend(spans.map(|ns| text(span_of(latency, ns))));
         cells.push(html! { span class="words" { (by_kind(failures, 5)) } });
         (html! { (Typed::name(name)) }, cells)
     };

@@ -3,7 +3,7 @@
 use super::clock::clock;
 use super::rates::{Counts, Rates};
 use super::theme::{Came, Theme};
-use crate::report::plot::per_second;
+use crate::base::text::per_second;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;

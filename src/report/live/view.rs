@@ -4,13 +4,12 @@ use super::chart;
 use super::clock::clock;
 use super::rates::Rates;
 use super::theme::{Came, Theme};
-use crate::base::text::span;
+use crate::base::text::{per_second, span_or_dash};
 use crate::base::{Ledger, Mode, Nanos};
 use crate::core::audit::{Promise, SoFar, Verdict, Why};
 use crate::core::plan::Plan;
 use crate::core::schedule::Arrivals;
 use crate::core::stats::{Failures, Percentiles, Snapshot, State, TargetSnapshot};
-use crate::report::plot::per_second;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
@@ -273,7 +272,7 @@ impl View<'_> {
         for (name, percentiles) in names.into_iter().zip(&self.snapshot.percentiles) {
             let mut text = format!("{name:NAME$}");
             for spans in &percentiles.spans[..columns] {
-                text += &format!("{:>COLUMN$}", told(percentiles, *spans));
+                text += &format!("{:>COLUMN$}", span_or_dash(percentiles.count, *spans));
             }
             lines.push(Line::raw(text));
         }
@@ -299,10 +298,10 @@ impl View<'_> {
                 target.ledger.in_flight().to_string()
             }),
             ("p50", 5, &|target| {
-                told(&target.percentiles, target.percentiles.spans[0])
+                span_or_dash(target.percentiles.count, target.percentiles.spans[0])
             }),
             ("p99", 3, &|target| {
-                told(&target.percentiles, target.percentiles.spans[2])
+                span_or_dash(target.percentiles.count, target.percentiles.spans[2])
             }),
         ];
         let snapshot = self.snapshot;
@@ -454,13 +453,6 @@ impl View<'_> {
             .iter()
             .map(|target| target.ledger)
             .sum()
-    }
-}
-
-fn told(percentiles: &Percentiles, spans: Nanos) -> String {
-    match percentiles.count {
-        0 => "-".to_owned(),
-        _ => span(spans),
     }
 }
 

@@ -1,3 +1,4 @@
+use crate::base::text::per_second;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use std::ops::Range;
 
@@ -64,12 +65,7 @@ impl Axis {
         let step = round_step(most / UPWARDS);
         let steps = (most / step - 1e-9).ceil().max(1.0);
         let values = (0..=steps as usize).map(|number| number as f64 * step);
-        Axis::new(
-            Scale::Linear,
-            0.0..steps * step,
-            values,
-            crate::report::plot::per_second,
-        )
+        Axis::new(Scale::Linear, 0.0..steps * step, values, per_second)
     }
 
     /// Spans of nanoseconds, from the shortest to the longest; logarithmic. A span of 0 lies at its beginning.
