@@ -84,7 +84,11 @@ fn write_totals(out: &mut String, schedule: &Schedule) -> fmt::Result {
             let (total, mean) = (count(total, "request", "requests"), rate(total, end));
             writeln!(out, "{total} in {end:#}, {mean} on average")
         }
-        (Some(total), _) => writeln!(out, "{}, all at the start", count(total, "request", "requests")),
+        (Some(total), _) => writeln!(
+            out,
+            "{}, all at the start",
+            count(total, "request", "requests")
+        ),
         (None, _) => writeln!(out, "no end: give --duration, or stop the run"),
     }
 }
