@@ -2,7 +2,8 @@
 
 use anyhow::Context;
 use clap::Parser;
-use loadgen::cli::{Arguments, Refusal, values};
+use loadgen::base::text;
+use loadgen::cli::{Arguments, Refusal};
 use loadgen::limiter::{
     AlgorithmKind, FailMode, Limit, Node, Policy, StoreKind, Window, check_health,
 };
@@ -29,7 +30,7 @@ use std::time::Duration;
 struct Options {
     /// The port to listen on; 0 picks a free one
     #[arg(long, env, hide_env_values = true, default_value = "8000",
-          value_parser = |text: &str| values::whole::<u16>(text, 0..=u16::MAX),
+          value_parser = |text: &str| text::whole::<u16>(text, 0..=u16::MAX),
           allow_hyphen_values = true)]
     port: u16,
 
@@ -82,12 +83,12 @@ fn ip_address(text: &str) -> Result<IpAddr, &'static str> {
 }
 
 fn limit(text: &str) -> Result<Limit, String> {
-    let requests = values::whole(text, 1..=Limit::MAX.into())?;
+    let requests = text::whole(text, 1..=Limit::MAX.into())?;
     Limit::new(requests).map_err(|error| error.to_string())
 }
 
 fn window(text: &str) -> Result<Window, String> {
-    let millis = values::whole(text, 1..=Window::MAX_MILLIS)?;
+    let millis = text::whole(text, 1..=Window::MAX_MILLIS)?;
     Window::from_millis(millis).map_err(|error| error.to_string())
 }
 
@@ -100,7 +101,7 @@ fn node_name(text: &str) -> Result<String, &'static str> {
 
 fn store_timeout(text: &str) -> Result<Duration, String> {
     let range = Duration::from_millis(1)..=Duration::from_secs(60);
-    values::time(text, range, "from 1ms to 60s")
+    text::time(text, range, "from 1ms to 60s")
 }
 
 /// For requests that are being answered at the end. The store's timeout is well within it unless it was raised.

@@ -1,6 +1,7 @@
 //! How the generator itself works, and what it shows of itself.
 
-use super::values::{MAX_DURATION, duration, time, timeout, whole};
+use super::values::{duration, timeout};
+use crate::base::text::{MAX_DURATION, time, whole};
 use clap::Args;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Whom the requests are for.
 
-use super::values::{file, whole};
+use super::values::file;
+use crate::base::text::whole;
 use crate::core::keys::{DEFAULT_PREFIX, Distribution, MAX_KEYS};
 use clap::Args;
 use std::path::PathBuf;

@@ -17,7 +17,7 @@ mod requests;
 mod results;
 mod thresholds;
 mod traffic;
-pub mod values;
+mod values;
 
 pub use answers::Answers;
 pub use arguments::{Arguments, Refusal, without_login};

@@ -1,4 +1,4 @@
-//! The text form of a profile: pieces, comma-separated, in whatever case and with whatever blanks.
+//! The text form of a profile: pieces separated by commas. Case does not matter, and blanks are free between words.
 //!
 //! ```text
 //! profile = piece {"," piece} ["," "repeat" [COUNT "times"]]
@@ -11,17 +11,14 @@
 //! RATE    = NUMBER "/" ("s" | "m" | "h")
 //! ```
 
-use super::values::{MAX_DURATION, MAX_RPS, MIN_RPS, some_time, whole};
+use super::values::{MAX_RPS, MIN_RPS};
 use crate::base::Nanos;
+use crate::base::text::{Cursor, Decimal, MAX_DURATION, SyntaxError, some_time, whole};
 use crate::core::schedule::{Count, Piece, Ramp, Rate, Sequence, Sine, Steady};
-use std::fmt;
-use std::ops::Range;
 
-/// What is wrong and where, or the profile.
+/// Reads a profile, or says in which column of the text what is wrong.
 pub fn profile(text: &str) -> Result<Sequence, String> {
-    Reader::new(text)
-        .profile()
-        .map_err(|wrong| wrong.to_string())
+    read(text).map_err(|error| error.to_string())
 }
 
 const STEADY: &str = "RATE [for TIME]";
@@ -31,10 +28,10 @@ const PAUSE: &str = "pause TIME";
 const BURST: &str = "burst RATE for TIME, or burst COUNT at once";
 const REPEAT: &str = "repeat [COUNT times], as the last";
 
-/// The words of a piece that no time has.
+/// The words that end a time.
 const KEYWORDS: [&str; 5] = ["for", "to", "over", "every", "at"];
 
-/// How many pieces a round may have: a sine takes 33 KB.
+/// The most pieces of a round. A sine, the largest piece, takes 33 KB.
 const MAX_PIECES: usize = 1_000;
 
 /// The highest rate of a burst, as with the highest steady rate and multiplier.
@@ -42,405 +39,266 @@ const MAX_BURST_RPS: f64 = 1_000_000_000.0;
 
 const MAX_AT_ONCE: u64 = 1_000_000_000;
 
-#[derive(Debug, PartialEq, Eq)]
-struct Wrong {
-    /// In characters, from 1; one past the last where something is missing.
-    column: usize,
-    why: String,
-}
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "column {}: {}", self.column, self.why)
+fn read(text: &str) -> Result<Sequence, SyntaxError> {
+    let mut cursor = Cursor::new(text);
+    let mut pieces = Vec::new();
+    let mut length = Nanos::ZERO;
+    loop {
+        let start = cursor.rest();
+        if !pieces.is_empty() && takes_word(&mut cursor, "repeat") {
+            let rounds = rounds(&mut cursor)?;
+            check_repeated(&pieces, length, rounds).map_err(|why| start.error(why))?;
+            return Ok(Sequence::new(pieces, rounds));
+        }
+        let piece = piece(&mut cursor)?;
+        let piece_length = piece.length();
+        length = length + piece_length.unwrap_or(Nanos::ZERO);
+        if length > Nanos::from(MAX_DURATION) {
+            return Err(start.error("with this piece, the profile lasts more than 3650d in all"));
+        }
+        if pieces.len() == MAX_PIECES {
+            return Err(start.error(format!("more than {MAX_PIECES} pieces")));
+        }
+        pieces.push(piece);
+        if cursor.is_at_end() {
+            return Ok(Sequence::new(pieces, Some(1)));
+        }
+        cursor.takes(",");
+        if piece_length.is_none() && !cursor.is_at_end() {
+            let why = "without 'for TIME' it lasts for ever, so nothing may come after it";
+            return Err(start.error(why));
+        }
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Number,
-    Word,
-    Slash,
-    PlusMinus,
-    Comma,
-    Other,
-    End,
+/// Reads the text between `repeat` and the end.
+fn rounds(cursor: &mut Cursor) -> Result<Option<u64>, SyntaxError> {
+    let mut rounds = None;
+    if !cursor.is_at_end() && !cursor.rest().text.starts_with(',') {
+        rounds = Some(count(cursor, u64::MAX)?);
+        keyword(cursor, "times", REPEAT)?;
+    }
+    if !cursor.is_at_end() {
+        return Err(expected(cursor, "the end", REPEAT));
+    }
+    Ok(rounds)
 }
 
-#[derive(Debug, Clone)]
-struct Lexeme {
-    kind: Kind,
-    bytes: Range<usize>,
-    column: usize,
+fn check_repeated(
+    pieces: &[Piece],
+    length: Nanos,
+    rounds: Option<u64>,
+) -> Result<(), &'static str> {
+    let counts = pieces.iter().filter_map(Piece::count);
+    let count = counts.fold(Count::ZERO, |sum, count| sum + count);
+    if length == Nanos::ZERO {
+        Err("a repeated profile must last some time")
+    } else if count == Count::ZERO {
+        Err("a repeated profile must have requests")
+    } else if count > Rate::MAX.over(length) {
+        Err("a repeated profile must have at most 1000000000 requests per second in the mean")
+    } else if length * rounds.unwrap_or(1) > Nanos::from(MAX_DURATION) {
+        Err("so many rounds last more than 3650d in all")
+    } else {
+        Ok(())
+    }
 }
 
-/// All lexemes of a text, and its end.
-fn lexemes(text: &str) -> Vec<Lexeme> {
-    let kind = |c: char| match c {
-        '0'..='9' | '.' => Kind::Number,
-        '/' => Kind::Slash,
-        '±' | '+' => Kind::PlusMinus,
-        ',' => Kind::Comma,
-        c if c.is_alphabetic() => Kind::Word,
-        _ => Kind::Other,
+/// Reads a piece, up to a comma or the end.
+fn piece(cursor: &mut Cursor) -> Result<Piece, SyntaxError> {
+    let (piece, form) = if !cursor.peek_number().is_empty() {
+        (steady(cursor)?, STEADY)
+    } else if takes_word(cursor, "ramp") {
+        (ramp(cursor)?, RAMP)
+    } else if takes_word(cursor, "sine") {
+        (sine(cursor)?, SINE)
+    } else if takes_word(cursor, "pause") {
+        (Piece::Pause(time(cursor)?), PAUSE)
+    } else if takes_word(cursor, "burst") {
+        (burst(cursor)?, BURST)
+    } else {
+        let forms = [STEADY, RAMP, SINE, PAUSE, BURST, REPEAT].join("; ");
+        if is_end_of_piece(cursor) {
+            return Err(expected(cursor, "a piece", &forms));
+        }
+        let why = format!("{} is no piece; there are: {forms}", found(cursor));
+        return Err(cursor.rest().error(why));
     };
-    let mut lexemes: Vec<Lexeme> = Vec::new();
-    let mut column = 0;
-    let mut chars = text.char_indices().peekable();
-    while let Some((start, c)) = chars.next() {
-        column += 1;
-        if c.is_whitespace() {
-            continue;
-        }
-        let mut lexeme = Lexeme {
-            kind: kind(c),
-            bytes: start..start + c.len_utf8(),
-            column,
-        };
-        let goes_on = |next: char| match lexeme.kind {
-            Kind::Number | Kind::Word => kind(next) == lexeme.kind,
-            Kind::PlusMinus => c == '+' && next == '-',
-            _ => false,
-        };
-        while let Some((at, next)) = chars.next_if(|(_, next)| goes_on(*next)) {
-            column += 1;
-            lexeme.bytes.end = at + next.len_utf8();
-        }
-        if &text[lexeme.bytes.clone()] == "+" {
-            lexeme.kind = Kind::Other;
-        }
-        lexemes.push(lexeme);
+    if !is_end_of_piece(cursor) {
+        return Err(expected(cursor, "a comma or the end", form));
     }
-    lexemes.push(Lexeme {
-        kind: Kind::End,
-        bytes: text.len()..text.len(),
-        column: column + 1,
-    });
-    lexemes
+    Ok(piece)
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    lexemes: Vec<Lexeme>,
-    /// The next to be read; the end is never passed.
-    at: usize,
+fn steady(cursor: &mut Cursor) -> Result<Piece, SyntaxError> {
+    let rate = rate(cursor, MAX_RPS)?;
+    let has_length = takes_word(cursor, "for");
+    let length = has_length.then(|| time(cursor)).transpose()?;
+    Ok(Piece::Steady(Steady::new(rate), length))
 }
 
-impl<'a> Reader<'a> {
-    fn new(text: &'a str) -> Self {
-        Reader {
-            text,
-            lexemes: lexemes(text),
-            at: 0,
-        }
+fn ramp(cursor: &mut Cursor) -> Result<Piece, SyntaxError> {
+    let start = cursor.rest();
+    let from = rate_or_zero(cursor, MAX_RPS)?;
+    keyword(cursor, "to", RAMP)?;
+    let to = rate_or_zero(cursor, MAX_RPS)?;
+    keyword(cursor, "over", RAMP)?;
+    let length = time(cursor)?;
+    if from.max(to) == Rate::ZERO {
+        return Err(start.error("one end of a ramp must be more than 0/s"));
     }
+    Ok(Piece::Ramp(Ramp::new(from, to, length)))
+}
 
-    fn profile(mut self) -> Result<Sequence, Wrong> {
-        let mut pieces = Vec::new();
-        let mut length = Nanos::ZERO;
-        let rounds = loop {
-            let column = self.next().column;
-            if !pieces.is_empty() && self.takes("repeat") {
-                let rounds = self.rounds()?;
-                self.repeatable(&pieces, length, rounds, column)?;
-                break rounds;
-            }
-            let piece = self.piece()?;
-            let own = piece.length();
-            length = length + own.unwrap_or(Nanos::ZERO);
-            if length > Nanos::from(MAX_DURATION) {
-                return Err(wrong(
-                    column,
-                    "up to the end of this, more than 3650d in all",
-                ));
-            }
-            if pieces.len() == MAX_PIECES {
-                return Err(wrong(column, format!("more than {MAX_PIECES} pieces")));
-            }
-            pieces.push(piece);
-            if self.next().kind == Kind::End {
-                break Some(1);
-            }
-            self.at += 1;
-            if own.is_none() && self.next().kind != Kind::End {
-                let why = "without 'for TIME' it lasts for ever, so nothing may come after it";
-                return Err(wrong(column, why));
-            }
-        };
-        Ok(Sequence::new(pieces, rounds))
+fn sine(cursor: &mut Cursor) -> Result<Piece, SyntaxError> {
+    let mean = rate(cursor, MAX_RPS)?;
+    if !cursor.takes("±") && !cursor.takes("+-") {
+        return Err(expected(cursor, "± or +-", SINE));
     }
-
-    /// What stands between `repeat` and the end.
-    fn rounds(&mut self) -> Result<Option<u64>, Wrong> {
-        match self.next().kind {
-            Kind::End => return Ok(None),
-            Kind::Comma => return Err(self.expected("the end", REPEAT)),
-            _ => {}
-        }
-        let rounds = self.whole(u64::MAX)?;
-        self.keyword("times", REPEAT)?;
-        match self.next().kind {
-            Kind::End => Ok(Some(rounds)),
-            _ => Err(self.expected("the end", REPEAT)),
-        }
+    let (start, found) = (cursor.rest(), found(cursor));
+    let amplitude = rate(cursor, MAX_RPS)?;
+    if amplitude > mean {
+        let why = format!("{found} must be at most the rate that it swings around, {mean}/s");
+        return Err(start.error(why));
     }
+    keyword(cursor, "every", SINE)?;
+    let period = time(cursor)?;
+    keyword(cursor, "for", SINE)?;
+    let length = time(cursor)?;
+    Ok(Piece::Sine(Sine::new(mean, amplitude, period, length)))
+}
 
-    fn repeatable(
-        &self,
-        pieces: &[Piece],
-        length: Nanos,
-        rounds: Option<u64>,
-        column: usize,
-    ) -> Result<(), Wrong> {
-        let counts = pieces.iter().filter_map(Piece::count);
-        let count = counts.fold(Count::ZERO, |sum, count| sum + count);
-        let why = if length == Nanos::ZERO {
-            "what is repeated must last some time"
-        } else if count == Count::ZERO {
-            "what is repeated must have requests"
-        } else if count > Rate::MAX.over(length) {
-            "what is repeated must have at most 1000000000 requests per second in the mean"
-        } else if length * rounds.unwrap_or(1) > Nanos::from(MAX_DURATION) {
-            "so many times, it is more than 3650d in all"
-        } else {
-            return Ok(());
-        };
-        Err(wrong(column, why))
+fn burst(cursor: &mut Cursor) -> Result<Piece, SyntaxError> {
+    let mut ahead = *cursor;
+    ahead.take(ahead.peek_number());
+    if ahead.takes("/") {
+        let rate = rate(cursor, MAX_BURST_RPS)?;
+        keyword(cursor, "for", BURST)?;
+        return Ok(Piece::Burst(Steady::new(rate), time(cursor)?));
     }
+    let requests = count(cursor, MAX_AT_ONCE)?;
+    keyword(cursor, "at", BURST)?;
+    keyword(cursor, "once", BURST)?;
+    Ok(Piece::AtOnce(requests))
+}
 
-    /// A piece, and then a comma or the end.
-    fn piece(&mut self) -> Result<Piece, Wrong> {
-        let (piece, form) = if self.next().kind == Kind::Number {
-            (self.steady()?, STEADY)
-        } else if self.takes("ramp") {
-            (self.ramp()?, RAMP)
-        } else if self.takes("sine") {
-            (self.sine()?, SINE)
-        } else if self.takes("pause") {
-            (Piece::Pause(self.time()?), PAUSE)
-        } else if self.takes("burst") {
-            (self.burst()?, BURST)
-        } else {
-            let forms = [STEADY, RAMP, SINE, PAUSE, BURST, REPEAT].join("; ");
-            return Err(match self.next().kind {
-                Kind::Comma | Kind::End => self.expected("a piece", &forms),
-                _ => {
-                    let why = format!("{} is no piece; there are: {forms}", self.found());
-                    wrong(self.next().column, why)
-                }
-            });
-        };
-        match self.next().kind {
-            Kind::Comma | Kind::End => Ok(piece),
-            _ => Err(self.expected("a comma or the end", form)),
-        }
+fn rate(cursor: &mut Cursor, most: f64) -> Result<Rate, SyntaxError> {
+    let (start, found) = (cursor.rest(), found_or_missing(cursor, "rate"));
+    any_rate(cursor)
+        .filter(|rate| (MIN_RPS..=most).contains(&rate.as_f64()))
+        .ok_or_else(|| {
+            let form = "must be a rate such as 50/s, 0.5/s, 30/m or 10/h";
+            start.error(format!("{found} {form}, from {MIN_RPS}/s to {most}/s"))
+        })
+}
+
+fn rate_or_zero(cursor: &mut Cursor, most: f64) -> Result<Rate, SyntaxError> {
+    let mut ahead = *cursor;
+    if any_rate(&mut ahead) == Some(Rate::ZERO) {
+        *cursor = ahead;
+        return Ok(Rate::ZERO);
     }
+    rate(cursor, most)
+}
 
-    fn steady(&mut self) -> Result<Piece, Wrong> {
-        let rate = self.rate(MAX_RPS)?;
-        let length = match self.takes("for") {
-            true => Some(self.time()?),
-            false => None,
-        };
-        Ok(Piece::Steady(Steady::new(rate), length))
+/// Reads a number of requests per second, minute or hour, rounded to the nearest nano-request per second: exact per
+/// second with up to nine decimals. `None` if it is more than [`Rate::MAX`], or rounds to 0 without being 0.
+fn any_rate(cursor: &mut Cursor) -> Option<Rate> {
+    let number = Decimal::parse(cursor.take(cursor.peek_number()).text)?;
+    if !cursor.takes("/") {
+        return None;
     }
-
-    fn ramp(&mut self) -> Result<Piece, Wrong> {
-        let column = self.next().column;
-        let from = self.rate_or_zero(MAX_RPS)?;
-        self.keyword("to", RAMP)?;
-        let to = self.rate_or_zero(MAX_RPS)?;
-        self.keyword("over", RAMP)?;
-        let length = self.time()?;
-        if from.max(to) == Rate::ZERO {
-            return Err(wrong(column, "one end of a ramp must be more than 0/s"));
-        }
-        Ok(Piece::Ramp(Ramp::new(from, to, length)))
-    }
-
-    fn sine(&mut self) -> Result<Piece, Wrong> {
-        let mean = self.rate(MAX_RPS)?;
-        if self.next().kind != Kind::PlusMinus {
-            return Err(self.expected("± or +-", SINE));
-        }
-        self.at += 1;
-        let (column, found) = (self.next().column, self.found());
-        let amplitude = self.rate(MAX_RPS)?;
-        if amplitude > mean {
-            let why = format!("{found} must be at most what it swings around, {mean}/s");
-            return Err(wrong(column, why));
-        }
-        self.keyword("every", SINE)?;
-        let period = self.time()?;
-        self.keyword("for", SINE)?;
-        let length = self.time()?;
-        Ok(Piece::Sine(Sine::new(mean, amplitude, period, length)))
-    }
-
-    fn burst(&mut self) -> Result<Piece, Wrong> {
-        let is_rate = self.lexemes[self.at..]
-            .get(1)
-            .is_some_and(|lexeme| lexeme.kind == Kind::Slash);
-        if is_rate {
-            let rate = self.rate(MAX_BURST_RPS)?;
-            self.keyword("for", BURST)?;
-            Ok(Piece::Burst(Steady::new(rate), self.time()?))
-        } else {
-            let requests = self.whole(MAX_AT_ONCE)?;
-            self.keyword("at", BURST)?;
-            self.keyword("once", BURST)?;
-            Ok(Piece::AtOnce(requests))
-        }
-    }
-
-    fn rate(&mut self, most: f64) -> Result<Rate, Wrong> {
-        let (column, found) = (self.next().column, self.found_or_missing("rate"));
-        match self.any_rate() {
-            Some(rate) if (MIN_RPS..=most).contains(&rate.as_f64()) => Ok(rate),
-            _ => {
-                let form = "must be a rate such as 50/s, 0.5/s, 30/m or 10/h";
-                let why = format!("{found} {form}, from {MIN_RPS}/s to {most}/s");
-                Err(wrong(column, why))
-            }
-        }
-    }
-
-    fn rate_or_zero(&mut self, most: f64) -> Result<Rate, Wrong> {
-        let start = self.at;
-        if self.any_rate() == Some(Rate::ZERO) {
-            return Ok(Rate::ZERO);
-        }
-        self.at = start;
-        self.rate(most)
-    }
-
-    fn any_rate(&mut self) -> Option<Rate> {
-        let [number, slash, unit] = self.lexemes.get(self.at..self.at + 3)? else {
-            return None;
-        };
-        let kinds = [number.kind, slash.kind, unit.kind];
-        if kinds != [Kind::Number, Kind::Slash, Kind::Word] {
-            return None;
-        }
-        let seconds = match self.text[unit.bytes.clone()].to_ascii_lowercase().as_str() {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            _ => return None,
-        };
-        let rate = decimal(&self.text[number.bytes.clone()], seconds)?;
-        self.at += 3;
-        Some(rate)
-    }
-
-    fn time(&mut self) -> Result<Nanos, Wrong> {
-        let (first, found) = (self.next().clone(), self.found_or_missing("time"));
-        let mut end = first.bytes.start;
-        loop {
-            let next = self.next();
-            let word = &self.text[next.bytes.clone()];
-            let keyword = KEYWORDS
-                .iter()
-                .any(|keyword| word.eq_ignore_ascii_case(keyword));
-            if !matches!(next.kind, Kind::Number | Kind::Word) || keyword {
-                break;
-            }
-            end = next.bytes.end;
-            self.at += 1;
-        }
-        let time = &self.text[first.bytes.start..end];
-        some_time(&time.to_lowercase())
-            .map(Nanos::from)
-            .map_err(|why| match time {
-                "" => wrong(first.column, format!("{found} {why}")),
-                time => wrong(first.column, format!("{} {why}", quoted(time))),
-            })
-    }
-
-    fn whole(&mut self, most: u64) -> Result<u64, Wrong> {
-        let next = self.next();
-        let number = whole(&self.text[next.bytes.clone()], 1..=most).map_err(|why| {
-            let found = self.found_or_missing("number");
-            wrong(next.column, format!("{found} {why}"))
-        })?;
-        self.at += 1;
-        Ok(number)
-    }
-
-    /// Whether this word is next; then it is taken.
-    fn takes(&mut self, word: &str) -> bool {
-        let is_next = self.text[self.next().bytes.clone()].eq_ignore_ascii_case(word);
-        self.at += usize::from(is_next);
-        is_next
-    }
-
-    fn keyword(&mut self, word: &str, form: &str) -> Result<(), Wrong> {
-        match self.takes(word) {
-            true => Ok(()),
-            false => Err(self.expected(&quoted(word), form)),
-        }
-    }
-
-    fn expected(&self, what: &str, form: &str) -> Wrong {
-        let why = format!("{} where {what} should be: {form}", self.found());
-        wrong(self.next().column, why)
-    }
-
-    fn next(&self) -> &Lexeme {
-        &self.lexemes[self.at]
-    }
-
-    /// What is next, as the beginning of a sentence that says what it must be.
-    fn found_or_missing(&self, what: &str) -> String {
-        match self.next().kind {
-            Kind::Comma | Kind::End => format!("the {what} is missing; it"),
-            _ => self.found(),
-        }
-    }
-
-    /// What is next, up to the next blank or comma.
-    fn found(&self) -> String {
-        let next = self.next();
-        let rest = &self.text[next.bytes.start..];
-        match next.kind {
-            Kind::End => "the end".to_owned(),
-            Kind::Comma => "a comma".to_owned(),
-            _ => quoted(
-                rest.split(|c: char| c == ',' || c.is_whitespace())
-                    .next()
-                    .unwrap_or_default(),
-            ),
-        }
+    let seconds = match cursor.take(cursor.peek_letters()).text {
+        "s" | "S" => 1,
+        "m" | "M" => 60,
+        "h" | "H" => 3600,
+        _ => return None,
+    };
+    match number.nearest(1_000_000_000, seconds)? {
+        0 => number.is_zero().then_some(Rate::ZERO),
+        nano => (nano <= Rate::MAX.nano()).then(|| Rate::from_nano(nano)),
     }
 }
 
-fn wrong(column: usize, why: impl Into<String>) -> Wrong {
-    let why = why.into();
-    Wrong { column, why }
+/// Reads numbers and words up to a keyword or a symbol: `90`, `1h 30m`.
+fn time(cursor: &mut Cursor) -> Result<Nanos, SyntaxError> {
+    let (start, missing) = (cursor.rest(), found_or_missing(cursor, "time"));
+    loop {
+        let number = cursor.peek_number();
+        let word = cursor.peek_letters();
+        let is_keyword = |keyword: &&str| word.text.eq_ignore_ascii_case(keyword);
+        if !number.is_empty() {
+            cursor.take(number);
+        } else if !word.is_empty() && !KEYWORDS.iter().any(is_keyword) {
+            cursor.take(word);
+        } else {
+            break;
+        }
+    }
+    let time = cursor.since(start).text;
+    let found = if time.is_empty() { missing } else { quoted(time) };
+    some_time(&time.to_lowercase())
+        .map(Nanos::from)
+        .map_err(|why| start.error(format!("{found} {why}")))
+}
+
+fn count(cursor: &mut Cursor, most: u64) -> Result<u64, SyntaxError> {
+    let number = cursor.peek_number();
+    let count = whole(number.text, 1..=most).map_err(|why| {
+        let found = found_or_missing(cursor, "number");
+        number.error(format!("{found} {why}"))
+    })?;
+    cursor.take(number);
+    Ok(count)
+}
+
+/// Reads a word, in any case, if it is next.
+fn takes_word(cursor: &mut Cursor, word: &str) -> bool {
+    let next = cursor.peek_letters();
+    let is_next = next.text.eq_ignore_ascii_case(word);
+    if is_next {
+        cursor.take(next);
+    }
+    is_next
+}
+
+fn keyword(cursor: &mut Cursor, word: &str, form: &str) -> Result<(), SyntaxError> {
+    if takes_word(cursor, word) {
+        return Ok(());
+    }
+    Err(expected(cursor, &quoted(word), form))
+}
+
+fn expected(cursor: &Cursor, what: &str, form: &str) -> SyntaxError {
+    let why = format!("{} where {what} should be: {form}", found(cursor));
+    cursor.rest().error(why)
+}
+
+fn is_end_of_piece(cursor: &Cursor) -> bool {
+    cursor.is_at_end() || cursor.rest().text.starts_with(',')
+}
+
+/// The beginning of a sentence that says what must be next.
+fn found_or_missing(cursor: &Cursor, what: &str) -> String {
+    if is_end_of_piece(cursor) {
+        format!("the {what} is missing; it")
+    } else {
+        found(cursor)
+    }
+}
+
+/// The text that is next, up to a blank or a comma.
+fn found(cursor: &Cursor) -> String {
+    let next = cursor.peek(|c| c != ',' && !c.is_whitespace());
+    match next.text {
+        "" if cursor.is_at_end() => "the end".to_owned(),
+        "" => "a comma".to_owned(),
+        text => quoted(text),
+    }
 }
 
 fn quoted(text: &str) -> String {
     format!("'{text}'")
-}
-
-/// A decimal number of requests in so many seconds, to the nearest nano-request per second: exact
-/// per second with up to nine decimals. `None` also where it has more digits than anyone needs, and
-/// where it is more than [`Rate::MAX`].
-fn decimal(text: &str, seconds: u128) -> Option<Rate> {
-    const MOST_DIGITS: usize = 28;
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = format!("{whole}{fraction}");
-    if digits.is_empty() || digits.len() > MOST_DIGITS {
-        return None;
-    }
-    let digits: u128 = digits.parse().ok()?;
-    let unit = 10u128.pow(fraction.len() as u32) * seconds;
-    let nano = (digits * 1_000_000_000 + unit / 2) / unit;
-    match u64::try_from(nano).ok()? {
-        0 if digits == 0 => Some(Rate::ZERO),
-        nano => (1..=Rate::MAX.nano())
-            .contains(&nano)
-            .then(|| Rate::from_nano(nano)),
-    }
 }
 
 #[cfg(test)]
@@ -499,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_what_was_written() {
+    fn a_profile_counts_the_requests_of_its_pieces() {
         let read = profile("50/s for 30s, burst 2000 at once").unwrap();
         assert_eq!(read.end(), Some(Nanos(30 * SECOND)));
         assert_eq!(read.passed(Nanos::MAX).tokens(), 3_500);
@@ -510,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_column() {
+    fn an_error_names_its_column_and_the_expected_form() {
         for (text, column, why) in [
             (
                 "",
@@ -589,12 +447,12 @@ mod tests {
             (
                 "sine 50/s ± 60/s every 1m for 1m",
                 13,
-                "'60/s' must be at most what it swings",
+                "'60/s' must be at most the rate that it swings",
             ),
             (
                 "sine 50/s ±60/s every 1m for 1m",
                 12,
-                "'60/s' must be at most what it swings",
+                "'60/s' must be at most the rate that it swings",
             ),
             (
                 "sine 50/s ± 6/s every 1m",
@@ -724,7 +582,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_displayed_is_read_as_the_same(
+        fn a_displayed_profile_reads_back_as_itself(
             mut pieces in prop::collection::vec(piece(), 1..6),
             rounds in prop::option::of(1u64..20), endless in prop::option::of(rate())
         ) {
@@ -747,7 +605,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_is_typed_is_read_or_refused_within_its_columns(
+        fn any_text_is_read_or_refused_at_a_column_within_it(
             words in prop::collection::vec(
                 prop_oneof![
                     Just("ramp "), Just("sine"), Just("pause "), Just("burst "), Just("repeat"),
@@ -761,22 +619,22 @@ mod tests {
             typed: String, mixed: bool
         ) {
             let text = if mixed { words.concat() + &typed } else { typed };
-            if let Err(wrong) = Reader::new(&text).profile() {
+            if let Err(wrong) = read(&text) {
                 let columns = text.chars().count() + 1;
                 prop_assert!((1..=columns).contains(&wrong.column), "{text:?}: {wrong}");
             }
         }
 
         #[test]
-        fn a_text_of_pieces_is_refused_where_a_word_is_broken(
+        fn a_broken_character_is_refused_at_or_before_its_column(
             pieces in prop::collection::vec(piece(), 1..6), at: prop::sample::Index
         ) {
             let text = Sequence::new(pieces, Some(1)).to_string();
             let at = at.index(text.chars().count());
             let broken: String = text.chars().enumerate()
                 .map(|(place, c)| if place == at { '?' } else { c }).collect();
-            // What is wrong begins at the break, or with the word or time that it is in.
-            let wrong = Reader::new(&broken).profile().unwrap_err();
+            // The error is at the break, or at the start of the word or time that contains it.
+            let wrong = read(&broken).unwrap_err();
             prop_assert!(wrong.column <= at + 1, "{broken}: {wrong}");
         }
     }

@@ -1,6 +1,7 @@
 //! What each request asks.
 
-use super::values::{file, whole};
+use super::values::file;
+use crate::base::text::whole;
 use crate::core::presets::{self, Preset};
 use crate::core::request::Template;
 use crate::core::request::parts::{self, HeaderLine};

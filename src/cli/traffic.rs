@@ -1,7 +1,8 @@
 //! When requests are due.
 
 use super::profile::profile;
-use super::values::{MAX_RPS, MIN_RPS, boolean, duration, some_time};
+use super::values::{MAX_RPS, MIN_RPS, boolean, duration};
+use crate::base::text::some_time;
 use crate::core::schedule::{Rate, Sequence};
 use clap::Args;
 use std::time::Duration;

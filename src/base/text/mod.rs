@@ -1,7 +1,11 @@
-//! Text for people: how numbers and spans of time are written.
+//! Text: how small grammars and values are read, and how numbers and spans of time are written for people.
 
+mod cursor;
 mod number;
+mod value;
 
+pub use cursor::{Cursor, Decimal, Lexeme, SyntaxError};
 pub use number::{
     bytes, count, per_second, rate, rounded, share, span, span_or_dash, three_digits,
 };
+pub use value::{MAX_DURATION, some_time, time, whole};

@@ -5,7 +5,7 @@ use super::{
     Claim, Comparison, Counted, PerTime, Percent, Percentile, Scope, Statistic, Test, Timed,
 };
 use crate::base::{FailureKind, Nanos};
-use crate::cli::values::MAX_DURATION;
+use crate::base::text::MAX_DURATION;
 use std::fmt::Display;
 use std::str::FromStr;
 
