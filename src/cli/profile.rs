@@ -236,7 +236,11 @@ fn time(cursor: &mut Cursor) -> Result<Nanos, SyntaxError> {
         }
     }
     let time = cursor.since(start).text;
-    let found = if time.is_empty() { missing } else { quoted(time) };
+    let found = if time.is_empty() {
+        missing
+    } else {
+        quoted(time)
+    };
     some_time(&time.to_lowercase())
         .map(Nanos::from)
         .map_err(|why| start.error(format!("{found} {why}")))

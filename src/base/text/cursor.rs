@@ -119,9 +119,7 @@ impl<'a> Cursor<'a> {
         if self.takes(symbol) {
             return Ok(());
         }
-        Err(self
-            .rest()
-            .error(format!("must be {symbol} after {after}")))
+        Err(self.rest().error(format!("must be {symbol} after {after}")))
     }
 
     /// Reads one of these words, which must be next.

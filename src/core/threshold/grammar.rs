@@ -4,8 +4,8 @@ use super::values::Per;
 use super::{
     Claim, Comparison, Counted, PerTime, Percent, Percentile, Scope, Statistic, Test, Timed,
 };
-use crate::base::{FailureKind, Nanos};
 use crate::base::text::MAX_DURATION;
+use crate::base::{FailureKind, Nanos};
 use std::fmt::Display;
 use std::str::FromStr;
 
