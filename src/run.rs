@@ -142,7 +142,12 @@ fn summarize(
     let thresholds = threshold::judged(plan, results);
     let usage = Usage::so_far();
     let circumstances = Circumstances {
-        configuration: Configuration::of(arguments, plan, targets),
+        configuration: Configuration::new(
+            plan,
+            targets,
+            arguments.repeating_command(plan.seed),
+            arguments.settings(),
+        ),
         timeline,
         audit: Audit::of(plan, results, targets),
         exit_code: exit_code::code(plan, results, &thresholds),

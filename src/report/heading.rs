@@ -1,8 +1,5 @@
 use crate::base::Target;
-use crate::core::keys::Distribution;
 use crate::core::plan::{Audit, Cluster, Plan};
-use crate::core::request::Placeholder;
-use crate::core::schedule::Arrivals;
 use crate::limiter::DemoLimiter;
 use std::fmt::Write;
 
@@ -17,9 +14,9 @@ pub fn heading(plan: &Plan, targets: &[Target], metrics: Option<String>) -> Stri
         "\n  targets  {}{}\n  traffic  {}\n  requests {}\n  keys     {}, seed {}",
         targets.join(", "),
         limiter(&plan.cluster),
-        traffic(plan),
-        requests(plan),
-        keys(plan),
+        plan.describe_traffic(),
+        plan.describe_requests(),
+        plan.describe_keys(),
         plan.seed,
     );
     if let Some(audit) = &plan.audit {
@@ -60,43 +57,4 @@ fn limiter(cluster: &Cluster) -> String {
         }
     };
     format!("\n  limiter  {limiter}, {how}")
-}
-
-/// What the rate does, and for how long.
-pub fn traffic(plan: &Plan) -> String {
-    let profile = plan.schedule.profile();
-    let arrivals = match plan.schedule.arrivals() {
-        Arrivals::Uniform => "",
-        Arrivals::Poisson(_) => ", poisson arrivals",
-    };
-    let length = match (plan.schedule.end(), plan.schedule.total()) {
-        (Some(end), Some(total)) => format!("for {end}: {total} requests"),
-        _ => "until stopped".to_owned(),
-    };
-    format!("{profile}{arrivals}, {length}")
-}
-
-/// What each of them says, and asks for.
-pub fn requests(plan: &Plan) -> String {
-    let form = &plan.form;
-    let mut text = format!("{} {}", form.method, form.path.typed());
-    if form.has(Placeholder::Limit) {
-        text += &format!(", limit {} in {} ms", plan.limit, plan.window_ms);
-    }
-    text
-}
-
-/// Which keys the requests carry.
-pub fn keys(plan: &Plan) -> String {
-    if !plan.form.has(Placeholder::Key) {
-        return "none in the requests".to_owned();
-    }
-    let shared = match plan.key_distribution {
-        Distribution::Uniform => String::new(),
-        other => format!(", {other}"),
-    };
-    match plan.keys.count() {
-        None => "a fresh one for every request".to_owned(),
-        Some(count) => format!("{count}{shared}"),
-    }
 }

@@ -37,7 +37,7 @@ pub use audit::audit;
 pub use console::{Console, Screen};
 pub use exporter::Exporter;
 pub use files::{FileError, Files, ResultFile, Unwritable};
-pub use heading::{heading, keys, requests, traffic};
+pub use heading::heading;
 pub use json::json;
 pub use markdown::markdown;
 pub use phase_line::phase_line;

@@ -3,6 +3,7 @@
 mod answers;
 mod audit;
 mod cluster;
+mod description;
 mod keys;
 mod outputs;
 mod requests;

@@ -55,8 +55,10 @@ pub struct Stretch {
     pub mode: Mode,
     /// Since the schedule's start.
     #[serde(rename = "from_ns")]
+    #[cfg_attr(test, schemars(with = "u64"))]
     pub from: Nanos,
     #[serde(rename = "to_ns")]
+    #[cfg_attr(test, schemars(with = "u64"))]
     pub to: Nanos,
 }
 

@@ -1,0 +1,44 @@
+//! A plan in words, as headings and reports show it.
+
+use super::Plan;
+use crate::core::keys::Distribution;
+use crate::core::request::Placeholder;
+use crate::core::schedule::Arrivals;
+
+impl Plan {
+    /// The rate over time, the arrivals, and how long the run takes.
+    pub fn describe_traffic(&self) -> String {
+        let profile = self.schedule.profile();
+        let arrivals = match self.schedule.arrivals() {
+            Arrivals::Uniform => "",
+            Arrivals::Poisson(_) => ", poisson arrivals",
+        };
+        let length = match (self.schedule.end(), self.schedule.total()) {
+            (Some(end), Some(total)) => format!("for {end}: {total} requests"),
+            _ => "until stopped".to_owned(),
+        };
+        format!("{profile}{arrivals}, {length}")
+    }
+
+    /// The method and path of the requests, with the limit and window if the requests carry them.
+    pub fn describe_requests(&self) -> String {
+        let form = &self.form;
+        let mut text = format!("{} {}", form.method, form.path.typed());
+        if form.has(Placeholder::Limit) {
+            text += &format!(", limit {} in {} ms", self.limit, self.window_ms);
+        }
+        text
+    }
+
+    /// How many keys the requests carry, and how the traffic is spread over them.
+    pub fn describe_keys(&self) -> String {
+        if !self.form.has(Placeholder::Key) {
+            return "none in the requests".to_owned();
+        }
+        match (self.keys.count(), self.key_distribution) {
+            (None, _) => "a fresh one for every request".to_owned(),
+            (Some(count), Distribution::Uniform) => count.to_string(),
+            (Some(count), other) => format!("{count}, {other}"),
+        }
+    }
+}
