@@ -1,27 +1,29 @@
 use super::{Moment, Nanos, Outcome};
 
-/// What became of one request.
+/// The result of one request, with its times.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer {
-    /// When its first byte left; when the attempt began, if none ever [`left`](Self::left).
+    /// When the first byte left, or the start of the attempt if no byte left.
     pub sent: Moment,
-    pub left: bool,
+    /// Whether any byte left.
+    pub transmitted: bool,
+    /// When the response was complete, or the request had failed.
     pub done: Moment,
-    /// The time spent on getting a new connection, if it needed one.
-    pub connecting: Option<Connecting>,
+    /// Present if the request needed a new connection.
+    pub connecting: Option<ConnectTimes>,
     pub outcome: Outcome,
 }
 
-/// How long the parts of getting a new connection took, up to success or failure.
+/// The time that a new connection took, up to success or failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Connecting {
-    /// The TCP connection, and any that failed before it.
+pub struct ConnectTimes {
+    /// The TCP connection, with all failed attempts before it.
     pub tcp: Nanos,
     /// The TLS handshake, for an https target.
     pub tls: Option<Nanos>,
 }
 
-impl Connecting {
+impl ConnectTimes {
     pub fn total(&self) -> Nanos {
         self.tcp + self.tls.unwrap_or_default()
     }

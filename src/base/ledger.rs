@@ -20,23 +20,23 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Whether every request is accounted for. True of every run that has ended.
+    /// Whether every request is accounted for. It is, after every run that has ended.
     pub fn balances(&self) -> bool {
         self.scheduled == self.sent + self.dropped + self.unsent && self.sent == self.ended()
     }
 
-    /// The requests that the limiter answered as a limiter should.
+    /// The requests that the limiter allowed or blocked.
     pub fn success(&self) -> u64 {
         self.allowed + self.blocked
     }
 
-    /// The requests that have come due and neither left nor were given up: they wait for a worker.
+    /// The requests that are due and wait for a worker.
     pub fn queued(&self) -> u64 {
         let accounted = self.sent + self.dropped + self.unsent;
         self.scheduled.saturating_sub(accounted)
     }
 
-    /// The requests sent whose outcome is not known yet.
+    /// The requests that were sent and have no outcome yet.
     pub fn in_flight(&self) -> u64 {
         self.sent.saturating_sub(self.ended())
     }

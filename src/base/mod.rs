@@ -1,4 +1,4 @@
-//! What every layer speaks in: time, requests, their outcomes and how they are counted.
+//! The types that every layer shares: time, requests, their outcomes, and the counts of them.
 
 mod answer;
 mod ledger;
@@ -10,7 +10,7 @@ pub mod text;
 mod time;
 mod token;
 
-pub use answer::{Answer, Connecting};
+pub use answer::{Answer, ConnectTimes};
 pub use ledger::Ledger;
 pub use mode::Mode;
 pub use outcome::{FailureKind, Outcome};

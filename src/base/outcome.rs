@@ -1,84 +1,61 @@
-//! What became of a request: the three outcomes, and why one failed.
+use strum::{Display, EnumCount, IntoStaticStr, VariantArray};
 
-use std::fmt;
-
-/// What an answer means is [`Answers`](super::Answers)'s to say.
+/// What became of a request. The rules for answers ([`Answers`](crate::core::answers::Answers)) tell the first three apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Answered as the rules for allowed say: by default with 200.
+    /// The answer fits the rules for allowed: by default, its status is 200.
     Allowed,
-    /// Answered as the rules for blocked say: by default with 429.
+    /// The answer fits the rules for blocked: by default, its status is 429.
     Blocked,
-    /// Answered in any other way, or not at all.
+    /// The answer fits neither, or there was none.
     Failed(FailureKind),
-    /// In flight when the drain deadline passed.
+    /// The request was in flight when the drain deadline passed.
     Abandoned,
 }
 
-/// Why a request failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a request failed. `kind as usize` is the index in [`FailureKind::ALL`].
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Display, EnumCount, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum FailureKind {
     /// The target's name has no address.
     Dns,
     /// The target refused the connection.
     Refused,
-    /// No connection because of this machine: no descriptor, local port or memory left for it.
+    /// This machine had no file descriptor, local port or memory left for a connection.
     Local,
-    /// No connection for any other reason, such as no route.
+    /// There was no connection for any other reason, such as no route.
     Connect,
     /// The connection was lost before the response was complete.
     Reset,
     /// The whole request took longer than its timeout.
     Timeout,
-    /// No TLS was agreed on, or it broke.
+    /// The TLS handshake failed, or the TLS stream broke.
     Tls,
     /// The answer was not HTTP.
     Protocol,
-    /// A status from 500 to 599 that no rule fits.
+    /// The status was from 500 to 599, and no rule fits it.
+    #[strum(serialize = "status_5xx")]
     Status5xx,
-    /// Another status that no rule fits.
+    /// The status was another one that no rule fits.
     StatusOther,
-    /// A status from 200 to 299 that there are rules for, none of which fits headers and body.
+    /// The status was from 200 to 299 and some rules fit it, but none of them fits the headers and the body.
     Unmatched,
-    /// The generator's own bug.
+    /// A bug in the generator ended the request.
     Panic,
 }
 
 impl FailureKind {
-    /// In the order of declaration, so that `kind as usize` is its place.
-    pub const ALL: [FailureKind; 12] = [
-        FailureKind::Dns,
-        FailureKind::Refused,
-        FailureKind::Local,
-        FailureKind::Connect,
-        FailureKind::Reset,
-        FailureKind::Timeout,
-        FailureKind::Tls,
-        FailureKind::Protocol,
-        FailureKind::Status5xx,
-        FailureKind::StatusOther,
-        FailureKind::Unmatched,
-        FailureKind::Panic,
-    ];
+    pub const ALL: [FailureKind; FailureKind::COUNT] =
+        *FailureKind::VARIANTS.first_chunk().unwrap();
 
+    /// The name in reports, metrics and thresholds.
     pub fn name(self) -> &'static str {
-        match self {
-            FailureKind::Dns => "dns",
-            FailureKind::Refused => "refused",
-            FailureKind::Local => "local",
-            FailureKind::Connect => "connect",
-            FailureKind::Reset => "reset",
-            FailureKind::Timeout => "timeout",
-            FailureKind::Tls => "tls",
-            FailureKind::Protocol => "protocol",
-            FailureKind::Status5xx => "status_5xx",
-            FailureKind::StatusOther => "status_other",
-            FailureKind::Unmatched => "unmatched",
-            FailureKind::Panic => "panic",
-        }
+        self.into()
     }
 
-    /// The kind of a status that no rule is for.
+    /// The kind of a status that no rule fits.
     pub(crate) fn of_status(status: u16) -> FailureKind {
         match status {
             500..=599 => FailureKind::Status5xx,
@@ -87,20 +64,15 @@ impl FailureKind {
     }
 }
 
-impl fmt::Display for FailureKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_is_at_its_place() {
-        for (place, kind) in FailureKind::ALL.into_iter().enumerate() {
-            assert_eq!(kind as usize, place);
-        }
+    fn kinds_have_their_names_of_old_and_each_its_own_index() {
+        let names = FailureKind::ALL.map(FailureKind::name).join(" ");
+        let expected = "dns refused local connect reset timeout tls protocol status_5xx status_other unmatched panic";
+        assert_eq!(names, expected);
+        assert_eq!(FailureKind::Panic as usize, FailureKind::COUNT - 1);
     }
 }

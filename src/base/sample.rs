@@ -1,11 +1,11 @@
 use crate::base::{Answer, KeyId, Moment};
 
-/// What is remembered of one request that was sent, or was tried to.
+/// The record of one request that was sent, or for which at least a connection was tried.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
     pub sequence: u64,
     pub key: KeyId,
-    /// The target's place in the plan.
+    /// The target's index in the plan.
     pub target: u32,
     pub due: Moment,
     pub answer: Answer,

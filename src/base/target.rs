@@ -1,10 +1,8 @@
-//! One node of the cluster under load.
-
 use std::fmt;
 use ureq::http::Uri;
 use url::Url;
 
-/// A node's base URL.
+/// One node of the cluster under load, by its base URL.
 #[derive(Debug, Clone)]
 pub struct Target {
     base: String,
@@ -14,15 +12,17 @@ pub struct Target {
     pub(crate) port: u16,
 }
 
-/// As much as common servers take of a request's first line.
+/// The longest base URL, in bytes: common servers accept a request line of about this length.
 const MAX_BASE: usize = 8_000;
 
 impl Target {
-    /// `base` is an http or https URL, to which requests' paths are appended. The error says what is
-    /// wrong with it.
+    /// Reads an http or https URL, to which requests' paths are appended.
+    ///
+    /// # Errors
+    /// The error says what is wrong with the URL, as the end of a sentence that starts with it.
     pub fn new(base: &str) -> Result<Target, String> {
-        // The URL standard repairs what follows (http:node, http:///node, "no\tde"); a typing
-        // error should rather be told.
+        // A URL parser silently repairs http:node, http:///node and "no\tde", as its standard says. For a typing error, a
+        // message is better.
         if base.len() > MAX_BASE {
             return Err(format!("is longer than {MAX_BASE} bytes"));
         }
@@ -36,7 +36,7 @@ impl Target {
         if rest.is_empty() || rest.starts_with(['/', '?', '#', ':']) {
             return Err("has no host".to_owned());
         }
-        let url = Url::parse(base).map_err(|error| format!("is no URL: {error}"))?;
+        let url = Url::parse(base).map_err(|error| format!("is not a URL: {error}"))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err("has a user name or password, which would not be sent".to_owned());
         }
@@ -53,7 +53,7 @@ impl Target {
             .filter(|&port| port > 0)
             .ok_or("has port 0")?;
         let base = url.as_str().trim_end_matches('/').to_owned();
-        let uri = base.parse().map_err(|_| "is no valid URL".to_owned())?;
+        let uri = base.parse().map_err(|_| "is not a valid URL")?;
         Ok(Target {
             base,
             uri,
@@ -93,23 +93,11 @@ mod tests {
     }
 
     #[test]
-    fn what_no_request_could_be_sent_to_is_refused() {
-        for bad in [
-            "",
-            "node",
-            "node:8000",
-            "//node",
-            "ftp://node",
-            "http://",
-            "http:///check",
-            "http://a:b@node",
-            "http://node?x",
-            "http://node#x",
-            "http://node:99999",
-            "http://node:0",
-            "http://no de",
-            &format!("http://node/{}", "a".repeat(MAX_BASE)),
-        ] {
+    fn a_url_that_no_request_could_be_sent_to_is_refused() {
+        let long = format!("http://node/{}", "a".repeat(MAX_BASE));
+        let bad = "node node:8000 //node ftp://node http:// http:///check http://a:b@node http://node?x http://node#x \
+            http://node:99999 http://node:0";
+        for bad in bad.split(' ').chain(["", "http://no de", &long]) {
             assert!(Target::new(bad).is_err(), "{bad}");
         }
     }

@@ -5,7 +5,7 @@ use super::failure::exhausted;
 use super::pool::{Kept, Pool};
 use super::resolver::Resolver;
 use super::transport::Socket;
-use crate::base::{Connecting, Moment};
+use crate::base::{ConnectTimes, Moment};
 use parking_lot::Mutex;
 use socket2::{Domain, SockRef, Type};
 use std::io;
@@ -71,7 +71,7 @@ impl Pooling {
         let started = Moment::now();
         let dialed = self.dial_any(pool, pool.order(first, started));
         let connected = Moment::now();
-        let mut took = Connecting {
+        let mut took = ConnectTimes {
             tcp: connected.since(started),
             tls: None,
         };

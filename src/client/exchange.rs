@@ -2,7 +2,7 @@
 //! know of each other. ureq hands its parts the request's URI and nothing of the caller's, so it
 //! travels beside ureq, in the thread.
 
-use crate::base::{Connecting, Moment};
+use crate::base::{ConnectTimes, Moment};
 use std::cell::Cell;
 
 /// How far a request has come.
@@ -25,7 +25,7 @@ pub(super) struct Exchange {
     pub deadline: Moment,
     pub stage: Stage,
     /// If it needed a new connection.
-    pub connecting: Option<Connecting>,
+    pub connecting: Option<ConnectTimes>,
     /// When the request's first byte was handed to the system.
     pub sent: Option<Moment>,
     /// When its connection was given back, the answer read to its end.
@@ -77,7 +77,7 @@ pub(super) fn reached(stage: Stage) {
     update(|exchange| exchange.stage = stage);
 }
 
-pub(super) fn connecting_took(spans: Connecting) {
+pub(super) fn connecting_took(spans: ConnectTimes) {
     update(|exchange| exchange.connecting = Some(spans));
 }
 

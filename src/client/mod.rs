@@ -133,7 +133,7 @@ impl Client {
         };
         let answer = Answer {
             sent: seen.sent.unwrap_or(attempted),
-            left: seen.sent.is_some(),
+            transmitted: seen.sent.is_some(),
             done: seen.returned.unwrap_or_else(Moment::now),
             connecting: seen.connecting,
             outcome,

@@ -112,7 +112,7 @@ impl Answer {
         let now = Moment::now();
         Answer {
             sent: now,
-            left: false,
+            transmitted: false,
             done: now,
             connecting: None,
             outcome: Outcome::Failed(FailureKind::Panic),
@@ -140,7 +140,7 @@ mod tests {
         let now = Moment::now();
         Answer {
             sent: now,
-            left: true,
+            transmitted: true,
             done: now,
             connecting: None,
             outcome,

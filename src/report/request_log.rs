@@ -175,7 +175,7 @@ impl<'a> Row<'a> {
             sent_ns: answer.sent.since(start).0,
             done_ns: since(start),
             latency_ns: since(sample.due),
-            service_time_ns: since(answer.sent).filter(|_| answer.left),
+            service_time_ns: since(answer.sent).filter(|_| answer.transmitted),
             outcome,
             failure,
         }

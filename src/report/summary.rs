@@ -136,7 +136,7 @@ fn write_percentiles(out: &mut String, name: &str, spans: &Distribution) -> std:
 mod tests {
     use super::*;
     use crate::base::{
-        Answer, Connecting, FailureKind, KeyId, Ledger, Moment, Outcome, Sample, Target,
+        Answer, ConnectTimes, FailureKind, KeyId, Ledger, Moment, Outcome, Sample, Target,
     };
     use crate::core::stats::{PhaseTallies, Results, Tally, Timeline, Verdict};
     use crate::core::summary::{Circumstances, Configuration, Resources};
@@ -152,9 +152,9 @@ mod tests {
                 due: Moment::at(0),
                 answer: Answer {
                     sent: Moment::at(*sent),
-                    left: true,
+                    transmitted: true,
                     done: Moment::at(*done),
-                    connecting: (sequence == 0).then_some(Connecting {
+                    connecting: (sequence == 0).then_some(ConnectTimes {
                         tcp: Nanos(1_500),
                         tls: Some(Nanos(2_500)),
                     }),

@@ -42,7 +42,7 @@ impl Observation {
         // What a request did that a bug ended is not known: it may have left as soon as it was due.
         let lost = matches!(answer.outcome, Outcome::Failed(FailureKind::Panic));
         let sent = if lost { sample.due } else { answer.sent };
-        (answer.left || lost).then(|| Observation {
+        (answer.transmitted || lost).then(|| Observation {
             key,
             sequence: sample.sequence,
             target: sample.target,
@@ -81,7 +81,7 @@ mod tests {
                 due: Moment::at(30),
                 answer: Answer {
                     sent: Moment::at(50),
-                    left: false,
+                    transmitted: false,
                     done: Moment::at(50),
                     connecting: None,
                     outcome,

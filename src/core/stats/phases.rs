@@ -98,7 +98,7 @@ impl<'a> Phases<'a> {
         }
         let answer = &sample.answer;
         tally.latency.record(answer.done.since(sample.due));
-        if answer.left {
+        if answer.transmitted {
             tally.service_time.record(answer.done.since(answer.sent));
         }
     }
@@ -245,7 +245,7 @@ mod tests {
             due,
             answer: Answer {
                 sent: due + Nanos(1_000),
-                left: true,
+                transmitted: true,
                 done: due + Nanos(3_000),
                 connecting: None,
                 outcome: Outcome::Allowed,

@@ -114,7 +114,7 @@ impl<'a> Seconds<'a> {
             }
         }
         second.latency.record(answer.done.since(sample.due));
-        if answer.left {
+        if answer.transmitted {
             second.service_time.record(answer.done.since(answer.sent));
         }
     }
@@ -397,7 +397,7 @@ mod tests {
                         let due = model.start + due;
                         let answer = Answer {
                             sent: due + Nanos(lag),
-                            left,
+                            transmitted: left,
                             done: due + Nanos(lag + took),
                             connecting: None,
                             outcome,
@@ -479,7 +479,7 @@ mod tests {
             for sample in &self.samples {
                 let Answer {
                     sent,
-                    left,
+                    transmitted,
                     done,
                     outcome,
                     ..
@@ -498,7 +498,7 @@ mod tests {
                 } += 1;
                 if outcome != Outcome::Abandoned {
                     second.latency.record(done.since(sample.due));
-                    if left {
+                    if transmitted {
                         second.service_time.record(done.since(sent));
                     }
                 }

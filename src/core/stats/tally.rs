@@ -53,7 +53,7 @@ impl Tally {
         let target = &mut self.targets[sample.target as usize];
         let Answer {
             sent,
-            left,
+            transmitted,
             done,
             connecting,
             outcome,
@@ -62,7 +62,7 @@ impl Tally {
         self.send_lag.record(lag);
         self.send_lag_buckets.record(lag);
         // A request that never left was timed at its attempt, before connecting.
-        let connecting = connecting.filter(|_| left);
+        let connecting = connecting.filter(|_| transmitted);
         if let Some(connecting) = connecting {
             self.connect.record(connecting.tcp);
             if let Some(tls) = connecting.tls {
@@ -83,7 +83,7 @@ impl Tally {
         self.latency.record(latency);
         target.latency.record(latency);
         target.latency_buckets.record(latency);
-        if left {
+        if transmitted {
             let service_time = done.since(sent);
             self.service_time.record(service_time);
             target.service_time.record(service_time);
@@ -103,7 +103,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Connecting, FailureKind, KeyId, Moment, Nanos};
+    use crate::base::{ConnectTimes, FailureKind, KeyId, Moment, Nanos};
 
     fn sample(due: u64, sent: u64, done: u64, outcome: Outcome) -> Sample {
         Sample {
@@ -113,7 +113,7 @@ mod tests {
             due: Moment::at(due),
             answer: Answer {
                 sent: Moment::at(sent),
-                left: true,
+                transmitted: true,
                 done: Moment::at(done),
                 connecting: None,
                 outcome,
@@ -143,7 +143,7 @@ mod tests {
     fn a_request_that_never_left_has_no_service_time() {
         let mut tally = Tally::new(1);
         let mut refused = sample(0, 10, 20, Outcome::Failed(FailureKind::Refused));
-        refused.answer.left = false;
+        refused.answer.transmitted = false;
         tally.add(&refused);
         assert_eq!((tally.latency.count(), tally.service_time.count()), (1, 0));
         let target = &tally.targets[0];
@@ -156,7 +156,7 @@ mod tests {
         let mut tally = Tally::new(1);
         let lag = 2 * TOLERANCE.0;
         let mut connected = sample(0, lag, lag, Outcome::Allowed);
-        connected.answer.connecting = Some(Connecting {
+        connected.answer.connecting = Some(ConnectTimes {
             tcp: Nanos(lag / 3),
             tls: Some(Nanos(lag - lag / 3)),
         });
@@ -173,8 +173,8 @@ mod tests {
         let mut tally = Tally::new(1);
         let lag = 2 * TOLERANCE.0;
         let mut refused = sample(0, lag, 2 * lag, Outcome::Failed(FailureKind::Connect));
-        refused.answer.left = false;
-        refused.answer.connecting = Some(Connecting {
+        refused.answer.transmitted = false;
+        refused.answer.connecting = Some(ConnectTimes {
             tcp: Nanos(lag),
             tls: None,
         });

@@ -2,7 +2,7 @@
 
 use super::values::Per;
 use super::*;
-use crate::base::{Answer, Connecting, FailureKind, KeyId, Ledger, Moment, Nanos, Outcome, Sample};
+use crate::base::{Answer, ConnectTimes, FailureKind, KeyId, Ledger, Moment, Nanos, Outcome, Sample};
 use crate::core::schedule::{Rate, Schedule, Steady};
 use crate::core::stats::Tally;
 use proptest::prelude::*;
@@ -93,9 +93,9 @@ impl State {
                     due: Moment::at(0),
                     answer: Answer {
                         sent: Moment::at(end.lag * MS),
-                        left: true,
+                        transmitted: true,
                         done: Moment::at((end.lag + end.service_time) * MS),
-                        connecting: end.connected.then_some(Connecting {
+                        connecting: end.connected.then_some(ConnectTimes {
                             tcp: Nanos(end.lag * MS / 2),
                             tls: Some(Nanos(end.lag * MS / 3)),
                         }),
