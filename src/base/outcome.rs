@@ -14,9 +14,7 @@ pub enum Outcome {
 }
 
 /// Why a request failed. `kind as usize` is the index in [`FailureKind::ALL`].
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Display, EnumCount, IntoStaticStr, VariantArray,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumCount, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum FailureKind {
     /// The target's name has no address.

@@ -2,7 +2,9 @@
 
 use super::values::Per;
 use super::*;
-use crate::base::{Answer, ConnectTimes, FailureKind, KeyId, Ledger, Moment, Nanos, Outcome, Sample};
+use crate::base::{
+    Answer, ConnectTimes, FailureKind, KeyId, Ledger, Moment, Nanos, Outcome, Sample,
+};
 use crate::core::schedule::{Rate, Schedule, Steady};
 use crate::core::stats::Tally;
 use proptest::prelude::*;
