@@ -139,7 +139,7 @@ fn summarize(
     targets: &[Target],
     timeline: &Timeline,
 ) -> Summary {
-    let thresholds = threshold::judged(plan, results);
+    let thresholds = threshold::judged(&plan.thresholds.all, plan.schedule.end(), results);
     let usage = Usage::so_far();
     let circumstances = Circumstances {
         configuration: Configuration::new(

@@ -3,7 +3,7 @@
 use crate::core::audit;
 use crate::core::plan::Plan;
 use crate::core::stats::Results;
-use crate::core::summary::{Met, Threshold};
+use crate::core::threshold::{JudgedThreshold, Met};
 
 /// The run ended, and nothing that was asked of it failed.
 pub const FINE: u8 = 0;
@@ -44,7 +44,7 @@ pub const MEANINGS: [(&str, &str); 6] = [
 ];
 
 /// Of a run that ended, whose thresholds stand like this: what failed for sure goes before what is not known.
-pub fn code(plan: &Plan, results: &Results, thresholds: &[Threshold]) -> u8 {
+pub fn code(plan: &Plan, results: &Results, thresholds: &[JudgedThreshold]) -> u8 {
     let asked = plan.audit.as_ref().is_some_and(|audit| audit.asked);
     of(
         asked,

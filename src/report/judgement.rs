@@ -1,7 +1,8 @@
 //! A summary's verdicts, each in a few words, as every report of it begins with.
 
 use crate::base::text::count;
-use crate::core::summary::{Audit, AuditVerdict, Met, Standing, Summary, Threshold};
+use crate::core::summary::{Audit, AuditVerdict, Standing, Summary};
+use crate::core::threshold::{JudgedThreshold, Met};
 
 /// How something turned out, and what that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,7 +154,7 @@ pub(super) fn threshold(met: Met) -> Judgement {
 }
 
 /// Of all of them together; none without any.
-pub(super) fn thresholds(thresholds: &[Threshold]) -> Option<Judgement> {
+pub(super) fn thresholds(thresholds: &[JudgedThreshold]) -> Option<Judgement> {
     let all = thresholds.len();
     let with = |met| thresholds.iter().filter(|each| each.met == met).count();
     let tone = match (with(Met::Missed), with(Met::Met)) {

@@ -1,18 +1,17 @@
-use crate::core::summary::{Met, Threshold};
-use crate::core::threshold;
+use crate::core::threshold::{JudgedThreshold, Met, Threshold};
 
 /// What a run says when it stops since a threshold can no longer be met.
-pub fn abort_line(lost: &threshold::Threshold) -> String {
+pub fn abort_line(lost: &Threshold) -> String {
     format!("Stopping: {} can no longer be met", lost.text)
 }
 
 /// Each threshold with what was measured; `None` without any. `stopped_by` is the one, by its place, that stopped the
 /// run.
-pub fn thresholds(thresholds: &[Threshold], stopped_by: Option<usize>) -> Option<String> {
+pub fn thresholds(thresholds: &[JudgedThreshold], stopped_by: Option<usize>) -> Option<String> {
     if thresholds.is_empty() {
         return None;
     }
-    let width = |text: &dyn Fn(&Threshold) -> &str| {
+    let width = |text: &dyn Fn(&JudgedThreshold) -> &str| {
         let widths = thresholds.iter().map(|one| text(one).chars().count());
         widths.max().unwrap_or(0)
     };
@@ -28,7 +27,7 @@ pub fn thresholds(thresholds: &[Threshold], stopped_by: Option<usize>) -> Option
     Some(text)
 }
 
-fn all(thresholds: &[Threshold]) -> String {
+fn all(thresholds: &[JudgedThreshold]) -> String {
     let of = thresholds.len();
     let count = |met| thresholds.iter().filter(|one| one.met == met).count();
     let others = [Met::Missed, Met::Unsupported, Met::NothingSeen];
@@ -57,8 +56,8 @@ fn name(met: Met) -> &'static str {
 mod tests {
     use super::*;
 
-    fn one(text: &str, met: Met, measured: &str) -> Threshold {
-        Threshold {
+    fn one(text: &str, met: Met, measured: &str) -> JudgedThreshold {
+        JudgedThreshold {
             text: text.to_owned(),
             met,
             measured: measured.to_owned(),

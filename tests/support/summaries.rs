@@ -4,6 +4,7 @@
 use loadgen::base::{Ledger, Mode, Nanos};
 use loadgen::core::stats::{OutcomeCounts, Spans, Stretch};
 use loadgen::core::summary::*;
+use loadgen::core::threshold::{JudgedThreshold, Met};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 const SECOND: u64 = 1_000_000_000;
@@ -329,8 +330,8 @@ fn promise(name: &str, standing: Standing, statement: &str) -> StandingPromise {
     }
 }
 
-fn threshold(text: &str, met: Met, measured: &str) -> Threshold {
-    Threshold {
+fn threshold(text: &str, met: Met, measured: &str) -> JudgedThreshold {
+    JudgedThreshold {
         text: text.to_owned(),
         met,
         measured: measured.to_owned(),

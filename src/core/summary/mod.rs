@@ -20,10 +20,11 @@ pub use phase::Phase;
 pub use saved::Unreadable;
 pub use target::Target;
 pub use timeline::{Slot, Timeline};
-pub use verdict::{Met, Schedule, Threshold};
+pub use verdict::Schedule;
 
 use crate::base::{Ledger, Nanos, Target as Node};
 use crate::core::stats::{Failures, Results};
+use crate::core::threshold::JudgedThreshold;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -77,7 +78,7 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub audit: Option<Audit>,
     /// In the order in which they were given.
-    pub thresholds: Vec<Threshold>,
+    pub thresholds: Vec<JudgedThreshold>,
     pub resources: Resources,
 }
 
@@ -138,7 +139,7 @@ pub struct Circumstances<'a> {
     /// What happened when; empty if nobody asked for that.
     pub timeline: &'a crate::core::stats::Timeline,
     pub audit: Option<Audit>,
-    pub thresholds: Vec<Threshold>,
+    pub thresholds: Vec<JudgedThreshold>,
     pub exit_code: u8,
     pub resources: Resources,
 }
@@ -207,7 +208,7 @@ impl Build {
 }
 
 impl Run {
-    fn of(results: &Results, thresholds: &[Threshold]) -> Run {
+    fn of(results: &Results, thresholds: &[JudgedThreshold]) -> Run {
         let Results {
             started,
             paced,

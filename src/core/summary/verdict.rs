@@ -16,30 +16,6 @@ pub struct Schedule {
     pub tolerance_ns: u64,
 }
 
-/// What was asked of the run's numbers, and whether they are so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Threshold {
-    /// As it was given.
-    pub text: String,
-    pub met: Met,
-    /// What was measured, in the threshold's unit, such as `12.3 ms`.
-    pub measured: String,
-}
-
-/// Whether a threshold was met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Met {
-    Met,
-    Missed,
-    /// The generator did not keep its own schedule, so that the numbers do not tell.
-    Unsupported,
-    /// There was nothing to measure.
-    NothingSeen,
-}
-
 impl Schedule {
     pub(super) fn of(results: &Results) -> Schedule {
         let verdict = &results.verdict;

@@ -5,33 +5,59 @@ use super::{Ahead, Claim, Seen, Test, Threshold};
 use crate::base::Nanos;
 use crate::base::text::{span, three_digits};
 use crate::core::audit;
-use crate::core::plan::Plan;
 use crate::core::stats::Results;
-use crate::core::summary::{self, Met};
+use serde::{Deserialize, Serialize};
 
-/// How the plan's thresholds stand, in their order.
+/// A threshold and whether the run met it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Threshold"))]
+pub struct JudgedThreshold {
+    /// The threshold as it was given.
+    pub text: String,
+    pub met: Met,
+    /// The measured number, in the threshold's unit, such as `12.3 ms`.
+    pub measured: String,
+}
+
+/// Whether a threshold was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Met {
+    Met,
+    Missed,
+    /// The generator did not keep its own schedule, so the numbers do not tell.
+    Unsupported,
+    /// There was nothing to measure.
+    NothingSeen,
+}
+
+/// Judges `thresholds`, in their order, by the results of a run whose schedule ends at `end`, if it does.
 ///
-/// Of a run whose schedule was not kept, those that are about the limiter are unsupported, whichever way the numbers
-/// point. The one that stopped a run is missed, even if there was nothing to measure by then. An audit that is suspect,
-/// or tells nothing of a schedule that was not kept, does not support that the limit was kept; one that tested nothing
-/// has seen nothing.
-pub fn judged(plan: &Plan, results: &Results) -> Vec<summary::Threshold> {
-    let end = plan.schedule.end().unwrap_or(Nanos::MAX);
+/// If the schedule was not kept, a threshold about the limiter is unsupported, even if the numbers look good. The
+/// threshold that stopped a run is missed, even if there was nothing to measure by then. `audit = kept` is unsupported if
+/// the audit's verdict is suspect, or inconclusive because the schedule was not kept. An audit that tested nothing is
+/// nothing seen.
+pub fn judged(
+    thresholds: &[Threshold],
+    end: Option<Nanos>,
+    results: &Results,
+) -> Vec<JudgedThreshold> {
     let seen = Seen {
         ledgers: &results.ledgers,
         tally: &results.tally,
-        followed: results.paced.min(end),
+        followed: results.paced.min(end.unwrap_or(Nanos::MAX)),
         late: results.verdict.late,
         audit_broken: results.audited() == Some(audit::Verdict::Broken),
     };
-    let thresholds = plan.thresholds.all.iter().enumerate();
+    let thresholds = thresholds.iter().enumerate();
     let judged = thresholds.map(|(place, threshold)| {
         let (met, measured) = judge(threshold, &seen, results);
         let met = match met {
             Met::NothingSeen if results.aborted_by == Some(place) => Met::Missed,
             met => met,
         };
-        summary::Threshold {
+        JudgedThreshold {
             text: threshold.text.clone(),
             met,
             measured,

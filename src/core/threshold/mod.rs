@@ -56,7 +56,7 @@ mod values;
 
 pub use claim::{Claim, Counted, Scope, Statistic, Timed};
 pub use grammar::Wrong;
-pub use judged::judged;
+pub use judged::{JudgedThreshold, Met, judged};
 pub use percentile::Percentile;
 pub use ratio::{Comparison, Range, Ratio, Test};
 pub use seen::{Ahead, Seen, Whole};

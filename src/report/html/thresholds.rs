@@ -1,6 +1,7 @@
 use super::document::{Section, Table, pill, texts};
 use super::text::Typed;
-use crate::core::summary::{Summary, Threshold};
+use crate::core::summary::Summary;
+use crate::core::threshold::JudgedThreshold;
 use crate::report::judgement;
 use maud::html;
 
@@ -8,7 +9,7 @@ use maud::html;
 const ROWS: usize = 200;
 
 pub fn section(summary: &Summary) -> Section {
-    let row = |threshold: &Threshold| {
+    let row = |threshold: &JudgedThreshold| {
         let cells = vec![
             pill(&judgement::threshold(threshold.met)),
             html! { (Typed::name(&threshold.measured)) },

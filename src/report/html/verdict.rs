@@ -4,7 +4,8 @@ use super::document::{look, pill};
 use super::text::Typed;
 use crate::base::Nanos;
 use crate::base::text::{count, span};
-use crate::core::summary::{Met, Summary, Threshold};
+use crate::core::summary::Summary;
+use crate::core::threshold::{JudgedThreshold, Met};
 use crate::report::judgement::{audit, exit, headline, schedule, schedule_statement, thresholds};
 use maud::{Markup, html};
 
@@ -72,7 +73,7 @@ fn cards(summary: &Summary) -> Markup {
 }
 
 /// Those that were not met before the others, and a few of them.
-fn first(thresholds: &[Threshold]) -> impl Iterator<Item = &Threshold> {
+fn first(thresholds: &[JudgedThreshold]) -> impl Iterator<Item = &JudgedThreshold> {
     let with = |met| {
         thresholds
             .iter()
