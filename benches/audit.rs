@@ -3,7 +3,7 @@
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, measurement::WallTime};
 use loadgen::base::{KeyId, Nanos};
-use loadgen::core::audit::{Audit, Fate, Key, Observation, Past, Promise, Terms};
+use loadgen::core::audit::{AuditedKey, Auditor, Decision, Observation, PriorUse, Promise, Terms};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::cmp::Reverse;
@@ -68,21 +68,21 @@ impl Stream {
         while log.front().is_some_and(|&then| then + WINDOW <= sent) {
             log.pop_front();
         }
-        let fate = match (log.len() as u64) < self.load.limit {
+        let decision = match (log.len() as u64) < self.load.limit {
             true => {
                 log.push_back(sent);
-                Fate::Allowed
+                Decision::Allowed
             }
-            false => Fate::Blocked,
+            false => Decision::Blocked,
         };
         let done = sent + self.latency();
         let observation = Observation {
-            key: Key::Load(KeyId(key)),
+            key: AuditedKey::Load(KeyId(key)),
             sequence: self.sequence,
             target: (self.sequence % 3) as u32,
             sent: Nanos(sent),
             done: Nanos(done),
-            fate,
+            decision,
         };
         self.under_way.push(Reverse((done, self.sequence)));
         self.observations.insert(self.sequence, observation);
@@ -131,19 +131,19 @@ impl Stream {
     }
 }
 
-fn audit(load: Load) -> Audit {
-    Audit::new(Terms {
+fn audit(load: Load) -> Auditor {
+    Auditor::new(Terms {
         promises: Promise::ALL.to_vec(),
         limit: load.limit,
         window: Nanos(WINDOW),
         targets: 3,
         timeout: Nanos(TIMEOUT),
-        past: Past::Fresh,
+        prior_use: PriorUse::None,
         memory: 1 << 30,
     })
 }
 
-fn look(audit: &mut Audit, batches: &[(Vec<Observation>, Nanos)]) -> Duration {
+fn look(audit: &mut Auditor, batches: &[(Vec<Observation>, Nanos)]) -> Duration {
     let began = Instant::now();
     for (batch, watermark) in batches {
         for observation in batch {
@@ -154,7 +154,10 @@ fn look(audit: &mut Audit, batches: &[(Vec<Observation>, Nanos)]) -> Duration {
     began.elapsed()
 }
 
-fn count(counts: &mut HashMap<Key, u64>, batches: &mut [(Vec<Observation>, Nanos)]) -> Duration {
+fn count(
+    counts: &mut HashMap<AuditedKey, u64>,
+    batches: &mut [(Vec<Observation>, Nanos)],
+) -> Duration {
     let began = Instant::now();
     for (batch, _) in batches {
         batch.sort_unstable_by_key(|observation| observation.done);
@@ -230,7 +233,7 @@ fn an_observation(criterion: &mut Criterion) {
         group.sample_size(10).throughput(Throughput::Elements(1));
         group.warm_up_time(Duration::from_secs(1));
         group.measurement_time(Duration::from_secs(3));
-        let mut running: Option<(Stream, Audit)> = None;
+        let mut running: Option<(Stream, Auditor)> = None;
         let audited = bench(&mut group, "audit", |requests| {
             let (stream, audit) = running.get_or_insert_with(|| {
                 // From empty to what a window leaves behind.
@@ -243,7 +246,7 @@ fn an_observation(criterion: &mut Criterion) {
             let (batches, all) = stream.batches(requests);
             (look(audit, &batches), all)
         });
-        let mut running: Option<(Stream, HashMap<Key, u64>)> = None;
+        let mut running: Option<(Stream, HashMap<AuditedKey, u64>)> = None;
         let counted = bench(&mut group, "sort and count", |requests| {
             let (stream, counts) =
                 running.get_or_insert_with(|| (Stream::new(load), HashMap::new()));

@@ -1,6 +1,6 @@
 //! The reporter's part in thresholds: it stops a run that can no longer meet one.
 
-use super::auditor::Auditor;
+use super::audit_feed::AuditFeed;
 use crate::base::{Moment, Nanos};
 use crate::core::plan::Plan;
 use crate::core::schedule::Schedule;
@@ -52,7 +52,7 @@ impl<'a> Aborter<'a> {
         &mut self,
         counters: &Counters,
         tally: &Tally,
-        auditor: Option<&Auditor>,
+        audit_feed: Option<&AuditFeed>,
     ) -> Option<&'a Threshold> {
         let now = Moment::now();
         let followed = now.since(self.start);
@@ -68,7 +68,7 @@ impl<'a> Aborter<'a> {
             tally,
             followed,
             late: tally.late + counters.unsent_late(),
-            audit_broken: auditor.is_some_and(Auditor::is_broken),
+            audit_broken: audit_feed.is_some_and(AuditFeed::is_broken),
         };
         let ahead = Ahead::RestOf(&self.whole);
         let lost = |threshold: &Threshold| !threshold.claim.may_be_met(&seen, ahead);

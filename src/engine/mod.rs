@@ -1,7 +1,7 @@
 //! A run, from its plan to its results. Every thread is started and joined here.
 
 mod aborter;
-mod auditor;
+mod audit_feed;
 mod pacer;
 mod prober;
 pub mod queue;
@@ -22,7 +22,7 @@ use crate::system::Stop;
 use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::SystemTimer;
 use aborter::Aborter;
-use auditor::Auditor;
+use audit_feed::AuditFeed;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use pacer::Pacer;
 use prober::{Patience, Prober, Probing};
@@ -187,7 +187,7 @@ impl Run<'_> {
             client: &self.client,
             targets: self.targets,
             console: self.console,
-            auditor: Auditor::new(self.plan, self.targets.len(), start),
+            audit_feed: AuditFeed::new(self.plan, self.targets.len(), start),
             recorder: Recorder::new(
                 recording,
                 &self.plan.schedule,

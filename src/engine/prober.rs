@@ -1,13 +1,15 @@
 //! The probe's threads: the prober, which knows what to ask, and one asker for each target.
 
-use super::auditor;
+use super::audit_feed;
 use super::sample_buffer::SampleBuffer;
 use super::{DEFAULT_STACK, RunError, WORKER_STACK, spawn};
 use crate::base::{Answer, KeyId, Moment, Nanos, Outcome, Sample, Target};
 use crate::client::{Client, Head, Resolver, Scratch};
 use crate::core::answers::Answers;
-use crate::core::audit::probe::{Probe, Question, Reply, Report, Request, Said, To};
-use crate::core::audit::{Fate, Terms};
+use crate::core::audit::probe::{
+    LimitHeaders, Probe, ProbeReport, ProbeRequest, Question, Reply, To,
+};
+use crate::core::audit::{Decision, Terms};
 use crate::core::plan::Plan;
 use crate::core::request::Placeholder;
 use crate::system::Stop;
@@ -43,7 +45,7 @@ impl Probing {
         }
         let outgoing = plan.outgoing_for(targets, &plan.keys.for_a_probe(plan.seed));
         Some(Probing {
-            terms: auditor::terms(plan, asked, targets.len()),
+            terms: audit_feed::terms(plan, asked, targets.len()),
             client: Client::new(
                 targets,
                 resolver.clone(),
@@ -105,16 +107,16 @@ impl<'a> Patience<'a> {
         }
     }
 
-    /// Waits until shortly before `at`; false if nothing is to be asked then, such as when what matters, `told_at`, is
+    /// Waits until shortly before `at`; false if nothing is to be asked then, such as when what matters, `settled_at`, is
     /// too long after the end of pacing.
-    fn wait(&mut self, at: Nanos, told_at: Nanos, opens_cycle: bool) -> bool {
-        let (at, told_at) = (self.start + at, self.start + told_at);
+    fn wait(&mut self, at: Nanos, settled_at: Nanos, opens_cycle: bool) -> bool {
+        let (at, settled_at) = (self.start + at, self.start + settled_at);
         loop {
             let ended = || self.paced.try_recv() == Err(TryRecvError::Disconnected);
             if self.deadline.is_none() && ended() {
                 self.deadline = Some(Moment::now() + self.drain_timeout);
             }
-            let too_late = |deadline| opens_cycle || told_at > deadline;
+            let too_late = |deadline| opens_cycle || settled_at > deadline;
             if self.is_over() || self.deadline.is_some_and(too_late) {
                 return false;
             }
@@ -162,7 +164,7 @@ impl<'scope> Prober<'scope> {
         self,
         scope: &'scope Scope<'scope, '_>,
         working: Sender<()>,
-    ) -> Result<ScopedJoinHandle<'scope, Report>, RunError> {
+    ) -> Result<ScopedJoinHandle<'scope, ProbeReport>, RunError> {
         let targets = self.probing.samples.len();
         let (back, returns) = bounded(targets);
         let mut errands = Vec::with_capacity(targets);
@@ -191,13 +193,13 @@ impl<'scope> Prober<'scope> {
 
     /// Ends at a stop, and with the cycle under way at the end of pacing; or sooner, where that would take it beyond
     /// the drain timeout.
-    fn run(mut self, errands: &[Sender<Errand>], returns: &Receiver<Return>) -> Report {
+    fn run(mut self, errands: &[Sender<Errand>], returns: &Receiver<Return>) -> ProbeReport {
         let mut probe = Probe::new(self.probing.terms.clone());
         while let Some(question) = probe.next() {
             let opens_cycle = probe.is_between_cycles();
             if !self
                 .patience
-                .wait(question.at, probe.told_at(), opens_cycle)
+                .wait(question.at, probe.settled_at(), opens_cycle)
             {
                 break;
             }
@@ -242,17 +244,19 @@ impl<'scope> Prober<'scope> {
     }
 
     fn reply(&self, sequence: u64, target: usize, answer: &Answer, head: Option<Head>) -> Reply {
-        let request = Request {
+        let request = ProbeRequest {
             sequence,
             target,
             sent: answer.sent.since(self.patience.start),
             done: answer.done.max(answer.sent).since(self.patience.start),
-            fate: Fate::of(answer.outcome),
+            decision: Decision::of(answer.outcome),
         };
         Reply {
             request,
             status: head.as_ref().map(|head| head.status.as_u16()),
-            said: head.map_or_else(Said::default, |head| Said::of(&head.headers)),
+            headers: head.map_or_else(LimitHeaders::default, |head| {
+                LimitHeaders::of(&head.headers)
+            }),
         }
     }
 }
@@ -317,7 +321,7 @@ mod tests {
     const SECOND: Nanos = Nanos(1_000_000_000);
 
     /// A run whose pacing ends, if at all, after `paced`.
-    fn waited(paced: Option<Duration>, stop: &Stop, told_at: Nanos, opens_cycle: bool) -> bool {
+    fn waited(paced: Option<Duration>, stop: &Stop, settled_at: Nanos, opens_cycle: bool) -> bool {
         let (pacing, told) = bounded::<()>(0);
         let cut_off = AtomicBool::new(false);
         let mut patience = Patience::new(Moment::now(), told, SECOND * 100, stop, &cut_off);
@@ -326,7 +330,7 @@ mod tests {
                 stop.wait(paced.unwrap_or(Duration::MAX));
                 drop(pacing);
             });
-            let waited = patience.wait(told_at.min(SECOND * 90), told_at, opens_cycle);
+            let waited = patience.wait(settled_at.min(SECOND * 90), settled_at, opens_cycle);
             stop.request();
             waited
         })

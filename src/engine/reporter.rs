@@ -2,7 +2,7 @@
 
 use super::LEAD;
 use super::aborter::Aborter;
-use super::auditor::Auditor;
+use super::audit_feed::AuditFeed;
 use super::recorder::Recorder;
 use super::sample_buffer::SampleBuffer;
 use crate::base::{Ledger, Moment, Nanos, Sample, Target};
@@ -42,7 +42,7 @@ pub(super) struct Reporter<'a> {
     pub client: &'a Client,
     pub targets: &'a [Target],
     pub console: &'a Console,
-    pub auditor: Option<Auditor>,
+    pub audit_feed: Option<AuditFeed>,
     pub recorder: Recorder<'a>,
     pub aborter: Option<Aborter<'a>>,
 }
@@ -50,7 +50,7 @@ pub(super) struct Reporter<'a> {
 /// What it has made once the run has ended.
 pub(super) struct Reported {
     pub tally: Tally,
-    pub audit: Option<audit::Report>,
+    pub audit: Option<audit::AuditReport>,
     pub phases: PhaseTallies,
 }
 
@@ -84,7 +84,7 @@ impl Reporter<'_> {
             }
             self.take_samples(&mut exchange, &mut tally);
             if let Some(aborter) = &mut self.aborter {
-                let lost = aborter.look(self.counters, &tally, self.auditor.as_ref());
+                let lost = aborter.look(self.counters, &tally, self.audit_feed.as_ref());
                 lost.into_iter()
                     .for_each(|lost| self.console.print(abort_line(lost)));
             }
@@ -105,7 +105,7 @@ impl Reporter<'_> {
         self.print_stats(&mut last);
         Reported {
             tally,
-            audit: self.auditor.map(Auditor::finish),
+            audit: self.audit_feed.map(AuditFeed::finish),
             phases: self.recorder.finish(),
         }
     }
@@ -118,8 +118,8 @@ impl Reporter<'_> {
             all_taken = in_flight.map_or(all_taken, |since| since.min(all_taken));
             for sample in exchange.drain(..) {
                 tally.add(&sample);
-                if let Some(auditor) = &mut self.auditor {
-                    auditor.add(&sample);
+                if let Some(audit_feed) = &mut self.audit_feed {
+                    audit_feed.add(&sample);
                 }
                 self.recorder.add(&sample);
             }
@@ -129,13 +129,13 @@ impl Reporter<'_> {
             let in_flight = buffer.take_into(exchange);
             all_taken = in_flight.map_or(all_taken, |since| since.min(all_taken));
             for sample in exchange.drain(..) {
-                if let Some(auditor) = &mut self.auditor {
-                    auditor.add_probed(&sample);
+                if let Some(audit_feed) = &mut self.audit_feed {
+                    audit_feed.add_probed(&sample);
                 }
             }
         }
-        if let Some(auditor) = &mut self.auditor {
-            auditor.advance(all_taken);
+        if let Some(audit_feed) = &mut self.audit_feed {
+            audit_feed.advance(all_taken);
         }
         let lookups = self.client.take_lookups();
         lookups.for_each(|took| tally.lookup.record(took));
@@ -174,7 +174,7 @@ impl Reporter<'_> {
             tally,
         );
         Snapshot {
-            audit: self.auditor.as_ref().map(Auditor::so_far),
+            audit: self.audit_feed.as_ref().map(AuditFeed::progress),
             ..snapshot
         }
     }

@@ -5,7 +5,9 @@ use super::cluster::{History, World, world};
 use super::limiters::{Algorithm, Fault};
 use super::soundness::for_all;
 use loadgen::base::Nanos;
-use loadgen::core::audit::{Fate, Judged, Observation, Promise, Report, Window};
+use loadgen::core::audit::{
+    AdmissionSpan, AuditReport, Decision, Observation, Promise, PromiseReport,
+};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 use std::cell::Cell;
@@ -69,7 +71,7 @@ fn what_is_proved_of_sliding_windows_is_all_there_is_to_prove() {
     for_all(1_500, history(90), |history| {
         let (report, observations) = (history.audit(), history.observations());
         let brute = Brute::new(&history.terms, &observations);
-        let judged = report.judged(Promise::SlidingWindow).expect("asked for");
+        let judged = report.promise(Promise::SlidingWindow).expect("asked for");
         let expected = broken.count(brute.sliding_broken());
         prop_assert_eq!(judged.excess.is_some(), expected, "{:?}", history);
         prop_assert_eq!(report.keys_over, brute.keys_over(), "{:?}", history);
@@ -90,7 +92,7 @@ fn what_is_proved_of_token_buckets_is_all_there_is_to_prove() {
     for_all(1_500, history(90), |history| {
         let (report, observations) = (history.audit(), history.observations());
         let brute = Brute::new(&history.terms, &observations);
-        let judged = report.judged(Promise::TokenBucket).expect("asked for");
+        let judged = report.promise(Promise::TokenBucket).expect("asked for");
         let expected = broken.count(brute.bucket_broken());
         prop_assert_eq!(judged.excess.is_some(), expected, "{:?}", history);
         prop_assert_eq!(judged.tested, brute.bucket_tested(), "tested {:?}", history);
@@ -117,7 +119,7 @@ fn suspect_is_what_would_be_broken_if_what_was_not_answered_was_admitted() {
                 brute.bucket_broken(),
             ),
         ] {
-            let judged = report.judged(promise).expect("asked for");
+            let judged = report.promise(promise).expect("asked for");
             suspect.count(expected && !broken);
             if !broken {
                 prop_assert_eq!(judged.suspect, expected, "{} {:?}", promise, history);
@@ -177,7 +179,7 @@ fn false_blocks_are_those_that_nothing_explains() {
         let expected = brute.falsely_blocked();
         windows.count(!expected.is_empty());
         for promise in [Promise::SlidingWindow, Promise::FixedWindow] {
-            let judged = report.judged(promise).expect("asked for");
+            let judged = report.promise(promise).expect("asked for");
             let found = judged.false_blocks;
             prop_assert_eq!(found, expected.len() as u64, "{} {:?}", promise, history);
             let named = named(promise);
@@ -197,7 +199,7 @@ fn false_blocks_are_those_that_nothing_explains() {
         let (least, most) = (brute.falsely_dry(false), brute.falsely_dry(true));
         buckets.count(!least.is_empty());
         let found = report
-            .judged(Promise::TokenBucket)
+            .promise(Promise::TokenBucket)
             .expect("asked for")
             .false_blocks;
         let bounds = least.len() as u64..=most.len() as u64;
@@ -218,7 +220,7 @@ fn no_fixed_windows_explain_what_the_audit_says_that_none_explains() {
     for_all(2_500, history(60), |history| {
         let (report, observations) = (history.audit(), history.observations());
         let brute = Brute::new(&history.terms, &observations);
-        let judged = report.judged(Promise::FixedWindow).expect("asked for");
+        let judged = report.promise(Promise::FixedWindow).expect("asked for");
         let by_clock = brute.keys().all(|key| brute.clock_explains(key, 0));
         let by_clock_almost = brute.keys().all(|key| brute.clock_explains(key, 1_000));
         let doubled = brute.keys().any(|key| brute.doubled(key));
@@ -274,7 +276,7 @@ fn a_proof_names_requests_that_prove_it() {
                 window.to - window.from < history.terms.window - history.terms.tolerance()
             );
         }
-        for judged in &report.judged {
+        for judged in &report.promises {
             let Some(proof) = &judged.excess else {
                 continue;
             };
@@ -312,13 +314,13 @@ fn a_proof_names_requests_that_prove_it() {
 
 /// Of what is longer than a window, only the last may be named.
 fn is_as_it_says(
-    window: &Window,
+    window: &AdmissionSpan,
     observations: &[Observation],
     history: &History,
 ) -> TestCaseResult {
     let (from, to) = (window.from, window.to);
     let lies_within = |o: &&Observation| {
-        o.fate == Fate::Allowed && o.key == window.key && from <= o.sent && o.done <= to
+        o.decision == Decision::Allowed && o.key == window.key && from <= o.sent && o.done <= to
     };
     let mut all: Vec<_> = observations.iter().filter(lies_within).collect();
     all.sort_by_key(|o| o.sent);
@@ -398,8 +400,8 @@ fn how_requests_are_delivered_changes_nothing() {
     });
 }
 
-fn told(report: &Report) -> impl PartialEq + std::fmt::Debug + use<> {
-    let of_judged = |judged: &Judged| {
+fn told(report: &AuditReport) -> impl PartialEq + std::fmt::Debug + use<> {
+    let of_judged = |judged: &PromiseReport| {
         (
             judged.excess.is_some(),
             judged.false_blocks,
@@ -416,7 +418,7 @@ fn told(report: &Report) -> impl PartialEq + std::fmt::Debug + use<> {
             report.most_asked,
         ),
         report.peak.map(|peak| peak.at_least),
-        report.judged.iter().map(of_judged).collect::<Vec<_>>(),
+        report.promises.iter().map(of_judged).collect::<Vec<_>>(),
         (
             report.blocked.clone(),
             report.unanswered,

@@ -1,7 +1,7 @@
 //! The audit straight from its definitions: over the whole history at once, by trying everything.
 
 use loadgen::base::Nanos;
-use loadgen::core::audit::{Fate, Key, Observation, Past, Terms};
+use loadgen::core::audit::{AuditedKey, Decision, Observation, PriorUse, Terms};
 use std::collections::{HashMap, HashSet};
 
 /// From sent to done.
@@ -9,7 +9,7 @@ type Interval = (i128, i128);
 
 pub struct Brute<'a> {
     terms: &'a Terms,
-    keys: HashMap<Key, Vec<Observation>>,
+    keys: HashMap<AuditedKey, Vec<Observation>>,
     limit: u64,
     window: i128,
     tolerance: i128,
@@ -33,7 +33,7 @@ impl<'a> Brute<'a> {
         }
     }
 
-    pub fn keys(&self) -> impl Iterator<Item = Key> {
+    pub fn keys(&self) -> impl Iterator<Item = AuditedKey> {
         self.keys.keys().copied()
     }
 
@@ -42,19 +42,19 @@ impl<'a> Brute<'a> {
     }
 
     /// In the order of their dones.
-    fn intervals(&self, key: Key, fates: &[Fate]) -> Vec<Interval> {
-        let chosen = |o: &&Observation| fates.contains(&o.fate) && self.in_time(o);
+    fn intervals(&self, key: AuditedKey, decisions: &[Decision]) -> Vec<Interval> {
+        let chosen = |o: &&Observation| decisions.contains(&o.decision) && self.in_time(o);
         let chosen = self.keys[&key].iter().filter(chosen);
         let mut all: Vec<_> = chosen.map(interval).collect();
         all.sort_by_key(|&(sent, done)| (done, sent));
         all
     }
 
-    fn allowed(&self, key: Key) -> Vec<Interval> {
-        self.intervals(key, &[Fate::Allowed])
+    fn allowed(&self, key: AuditedKey) -> Vec<Interval> {
+        self.intervals(key, &[Decision::Allowed])
     }
 
-    fn count(&self, fits: impl Fn(Key) -> bool) -> u64 {
+    fn count(&self, fits: impl Fn(AuditedKey) -> bool) -> u64 {
         self.keys().filter(|&key| fits(key)).count() as u64
     }
 
@@ -69,44 +69,46 @@ impl<'a> Brute<'a> {
     }
 
     /// Surely admitted within a window's length.
-    pub fn at_least(&self, key: Key) -> u64 {
+    pub fn at_least(&self, key: AuditedKey) -> u64 {
         self.most(&self.allowed(key))
     }
 
     pub fn keys_over(&self) -> u64 {
-        self.count(|key| matches!(key, Key::Load(_)) && self.at_least(key) > self.limit)
+        self.count(|key| matches!(key, AuditedKey::Load(_)) && self.at_least(key) > self.limit)
     }
 
     pub fn sliding_broken(&self) -> bool {
         self.count(|key| self.at_least(key) > self.limit) > 0
     }
 
-    fn any(&self, fates: &[Fate], proves: impl Fn(&[Interval]) -> bool) -> u64 {
-        self.count(|key| proves(&self.intervals(key, fates)))
+    fn any(&self, decisions: &[Decision], proves: impl Fn(&[Interval]) -> bool) -> u64 {
+        self.count(|key| proves(&self.intervals(key, decisions)))
     }
 
     pub fn sliding_tested(&self) -> u64 {
-        self.any(&[Fate::Allowed, Fate::Blocked], |all| {
+        self.any(&[Decision::Allowed, Decision::Blocked], |all| {
             self.most(all) > self.limit
         })
     }
 
     pub fn sliding_suspect(&self) -> bool {
-        self.any(&[Fate::Allowed, Fate::Unanswered], |all| {
+        self.any(&[Decision::Allowed, Decision::Unanswered], |all| {
             self.most(all) > self.limit
         }) > 0
     }
 
     pub fn bucket_broken(&self) -> bool {
-        self.any(&[Fate::Allowed], |all| self.overdrawn(all)) > 0
+        self.any(&[Decision::Allowed], |all| self.overdrawn(all)) > 0
     }
 
     pub fn bucket_tested(&self) -> u64 {
-        self.any(&[Fate::Allowed, Fate::Blocked], |all| self.overdrawn(all))
+        self.any(&[Decision::Allowed, Decision::Blocked], |all| {
+            self.overdrawn(all)
+        })
     }
 
     pub fn bucket_suspect(&self) -> bool {
-        self.any(&[Fate::Allowed, Fate::Unanswered], |all| {
+        self.any(&[Decision::Allowed, Decision::Unanswered], |all| {
             self.overdrawn(all)
         }) > 0
     }
@@ -127,12 +129,12 @@ impl<'a> Brute<'a> {
     }
 
     /// More than 2 L within less than W − ε.
-    pub fn doubled(&self, key: Key) -> bool {
+    pub fn doubled(&self, key: AuditedKey) -> bool {
         self.at_least(key) > 2 * self.limit
     }
 
     /// Whether windows laid by a clock explain the key. Each arc is longer on both sides by `slack`.
-    pub fn clock_explains(&self, key: Key, slack: i128) -> bool {
+    pub fn clock_explains(&self, key: AuditedKey, slack: i128) -> bool {
         let allowed = self.allowed(key);
         let size = self.limit as usize + 1;
         let mut arcs = Vec::new();
@@ -161,12 +163,12 @@ impl<'a> Brute<'a> {
     }
 
     /// Whether windows opened by admissions explain the key; `None` if it takes too long to tell.
-    pub fn opened_explains(&self, key: Key) -> Option<bool> {
-        if self.terms.past == Past::Others {
+    pub fn opened_explains(&self, key: AuditedKey) -> Option<bool> {
+        if self.terms.prior_use == PriorUse::Anyone {
             return Some(!self.doubled(key));
         }
         let unsure = |o: &&Observation| {
-            matches!(o.fate, Fate::Unanswered | Fate::Failed) || !self.in_time(o)
+            matches!(o.decision, Decision::Unanswered | Decision::Failed) || !self.in_time(o)
         };
         let unseen = self.keys[&key].iter().filter(unsure).map(|o| o.sent).min();
         let unseen = i128::from(unseen.unwrap_or(Nanos::MAX).0);
@@ -184,8 +186,8 @@ impl<'a> Brute<'a> {
             all,
         };
         let everything = (1u128 << search.all.len()) - 1;
-        let found = match self.terms.past {
-            Past::Earlier => search.before(everything),
+        let found = match self.terms.prior_use {
+            PriorUse::EarlierRun => search.before(everything),
             _ => search.explains(everything, i128::MIN / 4),
         };
         match found {
@@ -195,29 +197,30 @@ impl<'a> Brute<'a> {
         }
     }
 
-    fn counted(&self, key: Key, judged: &Observation, blocked_too: bool) -> u64 {
+    fn counted(&self, key: AuditedKey, judged: &Observation, blocked_too: bool) -> u64 {
         let from = interval(judged).0 - self.window - self.tolerance;
         let counts = |o: &&Observation| {
             let reaches = i128::from(o.done.0) >= from || !self.in_time(o);
             o.sequence != judged.sequence
                 && o.sent <= judged.done
-                && match o.fate {
-                    Fate::Allowed => reaches,
-                    Fate::Blocked => blocked_too && reaches,
-                    Fate::Unanswered | Fate::Failed => true,
+                && match o.decision {
+                    Decision::Allowed => reaches,
+                    Decision::Blocked => blocked_too && reaches,
+                    Decision::Unanswered | Decision::Failed => true,
                 }
         };
         self.keys[&key].iter().filter(counts).count() as u64
     }
 
-    fn judged(&self, key: Key) -> impl Iterator<Item = &Observation> {
+    fn judged(&self, key: AuditedKey) -> impl Iterator<Item = &Observation> {
         let early = |o: &Observation| {
-            self.terms.past == Past::Earlier && i128::from(o.sent.0) <= self.window + self.tolerance
+            self.terms.prior_use == PriorUse::EarlierRun
+                && i128::from(o.sent.0) <= self.window + self.tolerance
         };
-        let others = self.terms.past == Past::Others;
-        self.keys[&key]
-            .iter()
-            .filter(move |o| o.fate == Fate::Blocked && self.in_time(o) && !early(o) && !others)
+        let others = self.terms.prior_use == PriorUse::Anyone;
+        self.keys[&key].iter().filter(move |o| {
+            o.decision == Decision::Blocked && self.in_time(o) && !early(o) && !others
+        })
     }
 
     /// Sequence numbers of those blocked though fewer than the limit can have counted, in a sliding or fixed window.
@@ -250,20 +253,22 @@ impl<'a> Brute<'a> {
     }
 
     /// In tokens that are missing from a full bucket.
-    fn had_token(&self, key: Key, judged: &Observation, sternly: bool) -> bool {
+    fn had_token(&self, key: AuditedKey, judged: &Observation, sternly: bool) -> bool {
         let (at, limit, window) = (judged.sent.0 as f64, self.limit as f64, self.window as f64);
         let rate = 0.99 * limit / window;
         let takes = |o: &&Observation| {
-            o.sequence != judged.sequence && o.sent <= judged.done && o.fate != Fate::Blocked
+            o.sequence != judged.sequence
+                && o.sent <= judged.done
+                && o.decision != Decision::Blocked
         };
-        let latest = |o: &Observation| match o.fate {
-            Fate::Allowed if self.in_time(o) => (o.done.0 as f64).min(at),
+        let latest = |o: &Observation| match o.decision {
+            Decision::Allowed if self.in_time(o) => (o.done.0 as f64).min(at),
             _ => at,
         };
         let mut taken: Vec<_> = self.keys[&key].iter().filter(takes).map(latest).collect();
         taken.sort_by(f64::total_cmp);
-        let (mut missing, mut last) = match self.terms.past {
-            Past::Fresh => (0.0, 0.0),
+        let (mut missing, mut last) = match self.terms.prior_use {
+            PriorUse::None => (0.0, 0.0),
             _ => (limit, 0.0),
         };
         // Of what was taken for sure only after it was sent, the audit may think that more is gone than need be.
@@ -292,13 +297,13 @@ impl<'a> Brute<'a> {
 
     /// Bounds of the most requests within less than W − ε: without those whose end is unknown, and all by their sents.
     pub fn most_asked(&self) -> (u64, u64) {
-        let least = |key| self.most(&self.intervals(key, &[Fate::Allowed, Fate::Blocked]));
-        let most = |key: Key| {
+        let least = |key| self.most(&self.intervals(key, &[Decision::Allowed, Decision::Blocked]));
+        let most = |key: AuditedKey| {
             let mut all: Vec<_> = self.keys[&key].iter().map(interval).collect();
             all.iter_mut().for_each(|(sent, done)| *done = *sent);
             self.most(&all)
         };
-        let max = |of: &dyn Fn(Key) -> u64| self.keys().map(of).max().unwrap_or(0);
+        let max = |of: &dyn Fn(AuditedKey) -> u64| self.keys().map(of).max().unwrap_or(0);
         (max(&least), max(&most))
     }
 }

@@ -3,7 +3,9 @@
 
 use super::limiters::{Algorithm, Fault, faulty};
 use loadgen::base::{KeyId, Nanos};
-use loadgen::core::audit::{Audit, Fate, Key, Observation, Past, Promise, Report, Terms};
+use loadgen::core::audit::{
+    AuditReport, AuditedKey, Auditor, Decision, Observation, PriorUse, Promise, Terms,
+};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::fmt;
@@ -23,7 +25,7 @@ pub struct World {
     pub keys: usize,
     /// A last key of the probe's.
     pub probe: bool,
-    pub past: Past,
+    pub prior_use: PriorUse,
     pub arrivals: Arrivals,
     /// How often the limit is asked for, per window.
     pub asked: f64,
@@ -125,7 +127,7 @@ pub struct History {
     /// What is added, and the watermark after it.
     pub batches: Vec<(Vec<Observation>, Nanos)>,
     /// When which requests were admitted, in the order of the instants; those of the run only.
-    pub admitted: HashMap<Key, Vec<u64>>,
+    pub admitted: HashMap<AuditedKey, Vec<u64>>,
 }
 
 fn share(draw: u16) -> f64 {
@@ -156,7 +158,7 @@ impl World {
             window: Nanos(self.window),
             targets: self.nodes,
             timeout: Nanos(self.timeout),
-            past: self.past,
+            prior_use: self.prior_use,
             memory: 1 << 30,
         }
     }
@@ -209,7 +211,9 @@ impl World {
 
     fn ending(&self, draw: u8) -> Ending {
         match draw {
-            _ if self.past == Past::Others && draw.is_multiple_of(4) && draw > 0 => Ending::Unseen,
+            _ if self.prior_use == PriorUse::Anyone && draw.is_multiple_of(4) && draw > 0 => {
+                Ending::Unseen
+            }
             _ if !self.trouble => Ending::Answered,
             0..190 => Ending::Answered,
             190..215 => Ending::CutOff,
@@ -241,10 +245,10 @@ impl World {
         self.requests.iter().map(one).collect()
     }
 
-    fn key(&self, key: usize) -> Key {
+    fn key(&self, key: usize) -> AuditedKey {
         match self.probe && key + 1 == self.keys {
-            true => Key::Probe(key as u32),
-            false => Key::Load(KeyId(key as u32)),
+            true => AuditedKey::Probe(key as u32),
+            false => AuditedKey::Load(KeyId(key as u32)),
         }
     }
 
@@ -252,7 +256,7 @@ impl World {
         let (limit, window) = (self.limit, self.window);
         let origin = self.clock.says(0, 0, window);
         let mut limiter = faulty(algorithm, fault, limit, window, self.nodes, origin);
-        if self.past == Past::Earlier {
+        if self.prior_use == PriorUse::EarlierRun {
             let ago = |draw: u16| (share(draw) * 1.2 * window as f64) as i128 + 1;
             let mut earlier: Vec<_> = self.earlier.iter().map(|&(k, t)| (-ago(t), k)).collect();
             earlier.sort_unstable();
@@ -298,12 +302,12 @@ impl World {
             false => self.timeout,
         };
         let in_time = request.answered - request.sent <= longest;
-        let fate = match request.ending {
+        let decision = match request.ending {
             Ending::Unseen => return None,
-            Ending::Answered if in_time && admitted => Fate::Allowed,
-            Ending::Answered if in_time => Fate::Blocked,
-            Ending::FailedAndCounted | Ending::Failed if in_time => Fate::Failed,
-            _ => Fate::Unanswered,
+            Ending::Answered if in_time && admitted => Decision::Allowed,
+            Ending::Answered if in_time => Decision::Blocked,
+            Ending::FailedAndCounted | Ending::Failed if in_time => Decision::Failed,
+            _ => Decision::Unanswered,
         };
         Some(Observation {
             key: self.key(request.key),
@@ -314,7 +318,7 @@ impl World {
                 true => request.answered,
                 false => request.sent + self.timeout,
             }),
-            fate,
+            decision,
         })
     }
 }
@@ -372,7 +376,7 @@ impl fmt::Debug for History {
                     "{:>4} {:?} at {}: {sent} to {done}",
                     o.sequence, o.key, o.target
                 )?;
-                writeln!(f, ", {:?}", o.fate)?;
+                writeln!(f, ", {:?}", o.decision)?;
             }
             writeln!(f, "     watermark {}", watermark.0)?;
         }
@@ -385,12 +389,12 @@ impl History {
         self.batches.iter().flat_map(|(b, _)| b).copied().collect()
     }
 
-    pub fn audit(&self) -> Report {
+    pub fn audit(&self) -> AuditReport {
         self.audit_by(&Promise::ALL)
     }
 
-    pub fn audit_by(&self, promises: &[Promise]) -> Report {
-        let mut audit = Audit::new(Terms {
+    pub fn audit_by(&self, promises: &[Promise]) -> AuditReport {
+        let mut audit = Auditor::new(Terms {
             promises: promises.to_vec(),
             ..self.terms.clone()
         });
@@ -404,7 +408,7 @@ impl History {
     }
 
     /// How many were really admitted of a key within a window's length.
-    pub fn peak(&self, key: Key) -> u64 {
+    pub fn peak(&self, key: AuditedKey) -> u64 {
         let instants = self.admitted.get(&key).map_or(&[][..], |all| all);
         let window = self.terms.window.0;
         let within = |(i, from): (usize, &u64)| {
@@ -462,8 +466,12 @@ fn draw() -> impl Strategy<Value = Draw> {
     })
 }
 
-pub fn past() -> impl Strategy<Value = Past> {
-    prop_oneof![Just(Past::Fresh), Just(Past::Earlier), Just(Past::Others)]
+pub fn prior_use() -> impl Strategy<Value = PriorUse> {
+    prop_oneof![
+        Just(PriorUse::None),
+        Just(PriorUse::EarlierRun),
+        Just(PriorUse::Anyone)
+    ]
 }
 
 /// Of at most so many requests.
@@ -486,7 +494,7 @@ pub fn world(requests: usize) -> impl Strategy<Value = World> {
         prop::bool::weighted(0.4),
         prop::bool::weighted(0.2),
     );
-    let shape = (limit, window(), 1usize..=4, 1usize..=5, past());
+    let shape = (limit, window(), 1usize..=4, 1usize..=5, prior_use());
     let earlier = prop::collection::vec(any::<(u8, u16)>(), 0..20);
     (
         shape,
@@ -497,7 +505,7 @@ pub fn world(requests: usize) -> impl Strategy<Value = World> {
         earlier,
     )
         .prop_map(|(shape, pace, ways, rough, requests, earlier)| {
-            let (limit, window, nodes, keys, past) = shape;
+            let (limit, window, nodes, keys, prior_use) = shape;
             let (arrivals, asked, timeout, batch) = pace;
             let (before, after, clock) = ways;
             let (patient, trouble, probe) = rough;
@@ -507,7 +515,7 @@ pub fn world(requests: usize) -> impl Strategy<Value = World> {
                 nodes,
                 keys,
                 probe,
-                past,
+                prior_use,
                 arrivals,
                 asked,
                 before,

@@ -3,7 +3,9 @@
 use super::cluster::{History, MILLISECOND, SECOND, in_batches};
 use super::limiters::{Algorithm, Fault, Limiter, exact, faulty};
 use loadgen::base::Nanos;
-use loadgen::core::audit::{Fate, Key, Observation, Past, Promise, Report, Terms, Verdict, Why};
+use loadgen::core::audit::{
+    AuditReport, AuditedKey, Decision, Observation, PriorUse, Promise, Terms, Verdict, Why,
+};
 use loadgen::core::keys::{Dealer, Distribution, Keys};
 use loadgen::core::schedule::{Arrivals, Bursts, Poisson, Rate, Schedule, Steady};
 use std::collections::HashMap;
@@ -85,18 +87,18 @@ impl Run {
             let target = sequence % NODES as u64;
             let admitted = limiter.admits(key.0 as usize % 7 * 7, target as usize, at);
             if admitted {
-                let instants = history.admitted.entry(Key::Load(key)).or_default();
+                let instants = history.admitted.entry(AuditedKey::Load(key)).or_default();
                 instants.push(decided);
             }
             let observation = Observation {
-                key: Key::Load(key),
+                key: AuditedKey::Load(key),
                 sequence,
                 target: target as u32,
                 sent: Nanos(sent),
                 done: Nanos(done),
-                fate: match admitted {
-                    true => Fate::Allowed,
-                    false => Fate::Blocked,
+                decision: match admitted {
+                    true => Decision::Allowed,
+                    false => Decision::Blocked,
                 },
             };
             seen.push((done, observation));
@@ -105,11 +107,11 @@ impl Run {
         history
     }
 
-    fn report(self, limiter: &mut dyn Limiter) -> Report {
+    fn report(self, limiter: &mut dyn Limiter) -> AuditReport {
         self.history_at(limiter, 0).audit()
     }
 
-    fn faulty(self, fault: Fault) -> Report {
+    fn faulty(self, fault: Fault) -> AuditReport {
         self.report(&mut *faulty(
             Algorithm::SlidingLog,
             fault,
@@ -128,7 +130,7 @@ fn terms() -> Terms {
         window: Nanos(WINDOW),
         targets: NODES,
         timeout: Nanos(10 * SECOND),
-        past: Past::Fresh,
+        prior_use: PriorUse::None,
         memory: 1 << 28,
     }
 }
@@ -146,8 +148,8 @@ impl Dice {
 }
 
 /// The requests that it took.
-fn found(what: &str, report: &Report, promise: Promise) -> u64 {
-    let judged = report.judged(promise).expect("what was asked for");
+fn found(what: &str, report: &AuditReport, promise: Promise) -> u64 {
+    let judged = report.promise(promise).expect("what was asked for");
     let proof = judged.excess.as_ref().expect(what);
     let (after, observed) = (proof.after, report.observed);
     let (admitted, promised) = (proof.window.admitted, proof.promised);
@@ -157,8 +159,8 @@ fn found(what: &str, report: &Report, promise: Promise) -> u64 {
     after
 }
 
-fn keeps(report: &Report, promise: Promise) {
-    let judged = report.judged(promise).expect("what was asked for");
+fn keeps(report: &AuditReport, promise: Promise) {
+    let judged = report.promise(promise).expect("what was asked for");
     assert!(!judged.is_broken(), "{judged:#?}");
 }
 
@@ -168,7 +170,7 @@ fn a_right_limiter_keeps_its_promise_and_is_tested() {
         let report = run.faulty(Fault::None);
         keeps(&report, Promise::SlidingWindow);
         assert_eq!(report.verdict(true), Verdict::Kept, "{run:?}");
-        assert_eq!(report.judged(Promise::SlidingWindow).unwrap().tested, 7);
+        assert_eq!(report.promise(Promise::SlidingWindow).unwrap().tested, 7);
         assert!(!report.nodes_count_alone);
         assert_eq!(report.keys_over, 0);
     }
@@ -231,8 +233,8 @@ fn one_more_than_the_limit_is_found() {
 }
 
 /// Neither kind of fixed window.
-fn keeps_not(report: &Report, what: &str) {
-    let judged = report.judged(Promise::FixedWindow).expect("asked for");
+fn keeps_not(report: &AuditReport, what: &str) {
+    let judged = report.promise(Promise::FixedWindow).expect("asked for");
     match &judged.excess {
         Some(proof) => {
             let (after, observed) = (proof.after, report.observed);
@@ -267,7 +269,7 @@ fn a_race_between_nodes_is_found() {
     ] {
         let lag = f64::from(milliseconds) / 60_000.0;
         let report = run.faulty(Fault::Race(lag));
-        let judged = report.judged(Promise::SlidingWindow).expect("asked for");
+        let judged = report.promise(Promise::SlidingWindow).expect("asked for");
         let after = judged.excess.as_ref().map(|proof| proof.after);
         println!(
             "a race of {milliseconds} ms, {run:?}: {after:?} of {}",
@@ -296,14 +298,14 @@ fn a_limiter_that_counts_what_it_blocks_is_found() {
             ..run
         };
         let report = run.faulty(Fault::CountsBlocked);
-        let judged = report.judged(Promise::SlidingWindow).expect("asked for");
+        let judged = report.promise(Promise::SlidingWindow).expect("asked for");
         let (blocks, observed) = (judged.false_blocks, report.observed);
         println!("counts what it blocks: {blocks} false blocks in {observed} requests");
         assert!(judged.is_broken() && judged.excess.is_none());
         assert_eq!(report.counts_blocked, Some(true));
     }
     let report = Run::of(Even(60)).faulty(Fault::BlocksSometimes(100));
-    assert!(report.judged(Promise::SlidingWindow).unwrap().false_blocks > 0);
+    assert!(report.promise(Promise::SlidingWindow).unwrap().false_blocks > 0);
     assert_ne!(report.counts_blocked, Some(true));
 }
 
@@ -316,7 +318,7 @@ fn fixed_windows_keep_their_own_promise_and_break_that_of_sliding_ones() {
         .audit();
     found("windows by the clock", &report, Promise::SlidingWindow);
     keeps(&report, Promise::FixedWindow);
-    assert!(report.judged(Promise::FixedWindow).unwrap().clock_explains);
+    assert!(report.promise(Promise::FixedWindow).unwrap().clock_explains);
 
     // In a minute, two windows explain whatever is asked for.
     assert_eq!(report.verdict(true), Verdict::Inconclusive(Why::NotTested));
@@ -331,7 +333,12 @@ fn fixed_windows_keep_their_own_promise_and_break_that_of_sliding_ones() {
     let mut limiter = exact(Algorithm::OpenedWindow, LIMIT, WINDOW);
     let report = run.report(&mut *limiter);
     keeps(&report, Promise::FixedWindow);
-    assert!(report.judged(Promise::FixedWindow).unwrap().opened_explains);
+    assert!(
+        report
+            .promise(Promise::FixedWindow)
+            .unwrap()
+            .opened_explains
+    );
     found(
         "windows opened by admissions",
         &report,
@@ -368,7 +375,7 @@ fn an_excess_of_one_in_a_hundred_is_proved_within_a_default_run() {
     let smallest = (1..=20).find(|more| {
         let limiter = &mut *exact(Algorithm::SlidingLog, LIMIT + more, WINDOW);
         let report = BY_DEFAULT.report(limiter);
-        let judged = report.judged(Promise::SlidingWindow).expect("asked for");
+        let judged = report.promise(Promise::SlidingWindow).expect("asked for");
         judged.excess.is_some()
     });
     let smallest = smallest.expect("an excess that is found");
@@ -385,7 +392,7 @@ fn an_excess_of_one_in_a_hundred_is_proved_within_a_default_run() {
                 ..Run::of(Even(600))
             };
             let report = run.report(limiter);
-            let judged = report.judged(Promise::SlidingWindow).expect("asked for");
+            let judged = report.promise(Promise::SlidingWindow).expect("asked for");
             judged.excess.is_some()
         });
     println!("at 600/s, of a window that is too short by: {shortest:?} thousandths");

@@ -3,7 +3,7 @@
 use super::brute::Brute;
 use super::cluster::world;
 use super::limiters::{Algorithm, Fault};
-use loadgen::core::audit::{Key, Promise, Verdict};
+use loadgen::core::audit::{AuditedKey, Promise, Verdict};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 use std::env;
@@ -41,7 +41,7 @@ fn is_never_accused(algorithm: Algorithm) {
     for_all(2_500, world(120), |world| {
         let history = world.play(algorithm, Fault::None);
         let report = history.audit();
-        let judged = report.judged(promise).expect("what was asked for");
+        let judged = report.promise(promise).expect("what was asked for");
         prop_assert!(!judged.is_broken(), "{judged:#?} {history:#?}");
         match algorithm {
             Algorithm::ClockWindow => prop_assert!(judged.clock_explains, "{history:#?}"),
@@ -108,7 +108,7 @@ fn is_never_accused_by_trying_everything(algorithm: Algorithm) {
                 prop_assert!(brute.falsely_dry(true).is_empty());
             }
         }
-        let at_least = |key: Key| (brute.at_least(key), history.peak(key));
+        let at_least = |key: AuditedKey| (brute.at_least(key), history.peak(key));
         prop_assert!(
             brute
                 .keys()

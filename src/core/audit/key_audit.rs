@@ -2,10 +2,10 @@
 
 use super::level::Level;
 use super::log::Request;
-use super::observation::{Fate, Key, Observation};
-use super::report::{Proof, Window};
+use super::observation::{AuditedKey, Decision, Observation};
+use super::report::{AdmissionSpan, Proof};
 use super::stream::{Shown, Stream};
-use super::terms::{Bounds, Past, Promise, PromiseSet, Terms};
+use super::terms::{Bounds, PriorUse, Promise, PromiseSet, Terms};
 use crate::base::Nanos;
 use std::collections::VecDeque;
 
@@ -64,13 +64,13 @@ pub(super) struct Blocked {
 }
 
 impl KeyAudit {
-    pub fn new(past: Past) -> KeyAudit {
+    pub fn new(prior_use: PriorUse) -> KeyAudit {
         KeyAudit {
-            allowed: Stream::new(past),
+            allowed: Stream::new(prior_use),
             perhaps: None,
-            asked: Some(Box::new(Stream::new(past))),
+            asked: Some(Box::new(Stream::new(prior_use))),
             tested: PromiseSet::default(),
-            level: Level::new(past),
+            level: Level::new(prior_use),
             in_flight: 0,
             to_be_blocked: 0,
             uncertain: 0,
@@ -84,16 +84,16 @@ impl KeyAudit {
 
     /// A request was sent. What becomes of it is known already.
     pub fn sent(&mut self, request: &Observation, bounds: &Bounds) {
-        match request.fate {
-            Fate::Allowed => {
+        match request.decision {
+            Decision::Allowed => {
                 self.in_flight += 1;
                 // While it was under way windows may have come and gone, one of which it opened.
                 if request.done.0 - request.sent.0 >= bounds.within {
                     self.unseen();
                 }
             }
-            Fate::Blocked => self.to_be_blocked += 1,
-            Fate::Failed | Fate::Unanswered => {
+            Decision::Blocked => self.to_be_blocked += 1,
+            Decision::Failed | Decision::Unanswered => {
                 self.uncertain += 1;
                 self.unseen();
             }
@@ -180,15 +180,20 @@ impl KeyAudit {
     }
 
     /// A request was blocked: all that was sent before it was done has been told of.
-    pub fn block(&mut self, request: &Observation, past: Past, bounds: &Bounds) -> Blocked {
+    pub fn block(
+        &mut self,
+        request: &Observation,
+        prior_use: PriorUse,
+        bounds: &Bounds,
+    ) -> Blocked {
         self.to_be_blocked -= 1;
         let (sent, done) = (request.sent.0, request.done.0);
         let since = sent.saturating_sub(bounds.beyond);
         let counted = self.allowed.log.reaching(since) + self.in_flight + self.uncertain;
-        let known = match past {
-            Past::Fresh => true,
-            Past::Earlier => sent > bounds.beyond,
-            Past::Others => false,
+        let known = match prior_use {
+            PriorUse::None => true,
+            PriorUse::EarlierRun => sent > bounds.beyond,
+            PriorUse::Anyone => false,
         };
         let mut falsely = PromiseSet::default();
         let known = known && done - sent <= bounds.timeout;
@@ -236,12 +241,12 @@ impl KeyAudit {
     /// about to be forgotten and `wanted`, going by their number.
     pub fn forget(
         &mut self,
-        key: Key,
+        key: AuditedKey,
         done: u64,
         targets: usize,
         wanted: impl FnOnce(u64) -> bool,
         bounds: &Bounds,
-    ) -> Option<Window> {
+    ) -> Option<AdmissionSpan> {
         let end = done.saturating_sub(bounds.kept);
         if let Some(stream) = &mut self.perhaps {
             stream.log.forget_before(end);
@@ -256,15 +261,15 @@ impl KeyAudit {
     }
 
     /// The window of most admissions, if it has not been told of.
-    pub fn untold(&mut self, key: Key, targets: usize) -> Option<Window> {
+    pub fn untold(&mut self, key: AuditedKey, targets: usize) -> Option<AdmissionSpan> {
         let is_known = !self.peak.told && self.peak.at_least > 0;
         is_known.then(|| self.tell(key, targets))
     }
 
-    fn tell(&mut self, key: Key, targets: usize) -> Window {
+    fn tell(&mut self, key: AuditedKey, targets: usize) -> AdmissionSpan {
         self.peak.told = true;
         let log = &self.allowed.log;
-        Window::new(key, log.between(self.peak.from, self.peak.to), targets)
+        AdmissionSpan::new(key, log.between(self.peak.from, self.peak.to), targets)
     }
 
     /// Why the allowed ones, with the latest request, break a promise for the first time.
@@ -295,7 +300,7 @@ impl KeyAudit {
                 (from, bounds.limit.saturating_add(refilled as u64))
             }
         };
-        let mut window = Window::new(latest.key, log.between(from, done), terms.targets);
+        let mut window = AdmissionSpan::new(latest.key, log.between(from, done), terms.targets);
         if promise == Promise::TokenBucket && window.admitted <= promised {
             let (busy_since, given) = log.busy();
             window.from = Nanos(busy_since);

@@ -1,6 +1,6 @@
 //! The keys that are audited: all, or as many as there is memory for.
 
-use super::Key;
+use super::AuditedKey;
 use super::key_audit::KeyAudit;
 use crate::base::KeyId;
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 #[derive(Debug)]
 pub(super) struct KeyAudits {
-    audits: HashMap<Key, KeyAudit, BuildHasherDefault<Mixer>>,
+    audits: HashMap<AuditedKey, KeyAudit, BuildHasherDefault<Mixer>>,
     /// Keys of the load with hashes from here on are not audited.
     end: u64,
     /// How many keys of the load there have been.
@@ -33,23 +33,23 @@ impl KeyAudits {
     }
 
     /// Whether a key is one of those that are audited.
-    pub fn audits(&self, key: Key) -> bool {
+    pub fn audits(&self, key: AuditedKey) -> bool {
         match key {
-            Key::Load(id) => place(id) <= self.end,
-            Key::Probe(_) => true,
+            AuditedKey::Load(id) => place(id) <= self.end,
+            AuditedKey::Probe(_) => true,
         }
     }
 
     /// Changes what is known of a key, if it is audited.
     pub fn update(
         &mut self,
-        key: Key,
+        key: AuditedKey,
         new: impl FnOnce() -> KeyAudit,
         change: impl FnOnce(&mut KeyAudit),
     ) {
         let audit = self.audits.entry(key).or_insert_with(|| {
             let audit = new();
-            self.load += u64::from(matches!(key, Key::Load(_)));
+            self.load += u64::from(matches!(key, AuditedKey::Load(_)));
             self.used += audit.memory() + (ROOM - 1) * size_of::<KeyAudit>();
             audit
         });
@@ -58,7 +58,7 @@ impl KeyAudits {
         self.used = self.used + audit.memory() - before;
     }
 
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut KeyAudit)> {
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (AuditedKey, &mut KeyAudit)> {
         self.audits.iter_mut().map(|(key, audit)| (*key, audit))
     }
 
@@ -93,8 +93,8 @@ impl KeyAudits {
             self.end /= 2;
             let end = self.end;
             self.retain(|key, _| match key {
-                Key::Load(id) => place(*id) <= end,
-                Key::Probe(_) => true,
+                AuditedKey::Load(id) => place(*id) <= end,
+                AuditedKey::Probe(_) => true,
             });
             gave_up = true;
         }
@@ -106,11 +106,14 @@ impl KeyAudits {
     }
 
     fn has_several(&self) -> bool {
-        let load = self.audits.keys().filter(|key| matches!(key, Key::Load(_)));
+        let load = self
+            .audits
+            .keys()
+            .filter(|key| matches!(key, AuditedKey::Load(_)));
         load.count() > 1
     }
 
-    fn retain(&mut self, keep: impl Fn(&Key, &KeyAudit) -> bool) {
+    fn retain(&mut self, keep: impl Fn(&AuditedKey, &KeyAudit) -> bool) {
         self.audits.retain(|key, audit| keep(key, audit));
         self.audits.shrink_to_fit();
         let own = self.audits.values().map(KeyAudit::memory).sum::<usize>();

@@ -1,4 +1,4 @@
-use super::terms::{Bounds, Past};
+use super::terms::{Bounds, PriorUse};
 
 /// The fewest tokens that one key's bucket may hold, as far as its answered requests tell: it gets them back 1 % slower
 /// than promised, and gave each at the latest instant at which it may have.
@@ -13,11 +13,11 @@ pub(super) struct Level {
 const SLOW: f64 = 0.99;
 
 impl Level {
-    pub fn new(past: Past) -> Level {
-        let tokens = match past {
+    pub fn new(prior_use: PriorUse) -> Level {
+        let tokens = match prior_use {
             // As full as it ever was: no clock makes it less.
-            Past::Fresh => f64::INFINITY,
-            Past::Earlier | Past::Others => 0.0,
+            PriorUse::None => f64::INFINITY,
+            PriorUse::EarlierRun | PriorUse::Anyone => 0.0,
         };
         Level { tokens, at: 0 }
     }

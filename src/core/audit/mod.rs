@@ -6,7 +6,7 @@
 //! said here to be *proved* holds wherever in those intervals the decisions fell, and whatever the limiter's clocks did
 //! within [`Terms::tolerance`]: a limiter that keeps its promise is never called broken. The rest is *possible*. A
 //! request that was not answered in full may have been admitted, and may have been counted at any time since it was
-//! sent; one that was answered neither way was not admitted, but may have been counted likewise ([`Fate`]).
+//! sent; one that was answered neither way was not admitted, but may have been counted likewise ([`Decision`]).
 //!
 //! Below, L is the limit, W the window, ε the tolerance, and requests *lie within* a span that is no shorter than from
 //! the least of their sents to the greatest of their dones. They are always of one key.
@@ -42,7 +42,7 @@
 //! gets in ε + ρ. Of requests that took long, less is told than could be.
 //!
 //! A request that took longer than the timeout is not judged. Where earlier runs may have used the same keys
-//! ([`Past::Earlier`]), only requests sent later than W + ε are, and the bucket is empty at first.
+//! ([`PriorUse::EarlierRun`]), only requests sent later than W + ε are, and the bucket is empty at first.
 //!
 //! # Power
 //!
@@ -69,9 +69,11 @@ mod report;
 mod stream;
 mod terms;
 
-pub use observation::{Fate, Key, Observation};
-pub use report::{FalseBlock, Judged, Peak, Proof, Report, SoFar, Verdict, Why, Window};
-pub use terms::{Past, Promise, Terms};
+pub use observation::{AuditedKey, Decision, Observation};
+pub use report::{
+    AdmissionSpan, AuditProgress, AuditReport, FalseBlock, Peak, PromiseReport, Proof, Verdict, Why,
+};
+pub use terms::{PriorUse, Promise, Terms};
 
 use crate::base::Nanos;
 use key_audit::KeyAudit;
@@ -82,7 +84,7 @@ use terms::{Bounds, PromiseSet};
 
 /// An audit under way.
 #[derive(Debug)]
-pub struct Audit {
+pub struct Auditor {
     terms: Terms,
     bounds: Bounds,
     promises: PromiseSet,
@@ -122,8 +124,8 @@ struct Found {
     keys_over: u64,
     most_asked: u64,
     peak: Option<Peak>,
-    judged: Vec<Judged>,
-    worst: Vec<Window>,
+    judged: Vec<PromiseReport>,
+    worst: Vec<AdmissionSpan>,
     false_blocks: Vec<FalseBlock>,
     /// Of the requests blocked falsely, how many a limiter would have blocked, and not have blocked, that counts blocked
     /// requests too.
@@ -141,13 +143,13 @@ const KEPT: usize = 10;
 /// For each observation, how many admissions may be looked through to find out whether nodes know of each other.
 const EFFORT: u64 = 16;
 
-impl Audit {
+impl Auditor {
     /// # Panics
     /// Unless the limit, the window and the number of targets are over zero, and there is a promise.
-    pub fn new(terms: Terms) -> Audit {
+    pub fn new(terms: Terms) -> Auditor {
         assert!(terms.limit > 0 && terms.window > Nanos::ZERO && terms.targets > 0);
         assert!(!terms.promises.is_empty(), "nothing to hold the cluster to");
-        Audit {
+        Auditor {
             bounds: Bounds::new(&terms),
             promises: PromiseSet::of(&terms.promises),
             keys: KeyAudits::new(terms.memory),
@@ -161,14 +163,14 @@ impl Audit {
     /// Of a request that was sent no earlier than the last watermark.
     pub fn add(&mut self, observation: Observation) {
         self.found.observed += 1;
-        match observation.fate {
-            Fate::Blocked => {
+        match observation.decision {
+            Decision::Blocked => {
                 if let Some(blocked) = self.found.blocked.get_mut(observation.target as usize) {
                     *blocked += 1;
                 }
             }
-            Fate::Unanswered => self.found.unanswered += 1,
-            Fate::Allowed | Fate::Failed => {}
+            Decision::Unanswered => self.found.unanswered += 1,
+            Decision::Allowed | Decision::Failed => {}
         }
         if self.keys.audits(observation.key) {
             self.waiting.push(Waiting {
@@ -190,14 +192,14 @@ impl Audit {
 
     /// Whether every promise is proved broken by now: whatever comes, the verdict is [`Verdict::Broken`].
     pub fn is_broken(&self) -> bool {
-        self.found.judged.iter().all(Judged::is_broken)
+        self.found.judged.iter().all(PromiseReport::is_broken)
     }
 
     /// How it stands by what has been looked at; costs next to nothing.
-    pub fn so_far(&self) -> SoFar {
+    pub fn progress(&self) -> AuditProgress {
         let found = &self.found;
         let standing = found.judged.iter().filter(|judged| !judged.is_broken());
-        SoFar {
+        AuditProgress {
             verdict: Verdict::of(&found.judged, true),
             standing: standing.map(|judged| judged.promise).collect(),
             observed: found.observed,
@@ -207,7 +209,7 @@ impl Audit {
     }
 
     /// All requests have been added.
-    pub fn finish(mut self) -> Report {
+    pub fn finish(mut self) -> AuditReport {
         self.look(Nanos::MAX);
         self.keep_worst();
         self.found.report(self.terms, &self.keys)
@@ -277,7 +279,7 @@ impl Audit {
 
     fn sent(&mut self, request: &Observation) {
         let bounds = &self.bounds;
-        let new = || KeyAudit::new(self.terms.past);
+        let new = || KeyAudit::new(self.terms.prior_use);
         let sent = |audit: &mut KeyAudit| audit.sent(request, bounds);
         self.keys.update(request.key, new, sent);
     }
@@ -287,15 +289,15 @@ impl Audit {
         found.looked_at += 1;
         found.effort = found.effort.saturating_add(EFFORT).min(1 << 20);
         let promises = self.promises;
-        let new = || KeyAudit::new(terms.past);
+        let new = || KeyAudit::new(terms.prior_use);
         self.keys.update(request.key, new, |audit| {
             let (key, done) = (request.key, request.done.0);
             audit.latest = audit.latest.max(done);
             let wanted = |at_least| found.wants(at_least, bounds.limit);
             let told = audit.forget(key, done, terms.targets, wanted, bounds);
             told.into_iter().for_each(|window| found.keep(window));
-            match request.fate {
-                Fate::Allowed => {
+            match request.decision {
+                Decision::Allowed => {
                     let was_over = audit.peak.at_least > bounds.limit;
                     let shown = audit.admit(request, promises, bounds);
                     if let Some(shown) = shown {
@@ -304,18 +306,18 @@ impl Audit {
                     found.suspect(audit);
                     found.note_peak(key, audit);
                 }
-                Fate::Blocked => {
-                    let blocked = audit.block(request, terms.past, bounds);
+                Decision::Blocked => {
+                    let blocked = audit.block(request, terms.prior_use, bounds);
                     found.blocked(request, audit, blocked, promises, bounds);
                 }
-                Fate::Unanswered => {
+                Decision::Unanswered => {
                     audit.lose(request, promises, bounds);
                     found.suspect(audit);
                     found.note_peak(key, audit);
                 }
-                Fate::Failed => {}
+                Decision::Failed => {}
             }
-            if matches!(request.fate, Fate::Allowed | Fate::Blocked) {
+            if matches!(request.decision, Decision::Allowed | Decision::Blocked) {
                 if let Some(shown) = audit.answer(request, promises, bounds) {
                     found.tested(shown.broken);
                     found.most_asked = found.most_asked.max(shown.within);
@@ -328,7 +330,7 @@ impl Audit {
 
 impl Found {
     fn new(terms: &Terms) -> Found {
-        let judged = terms.promises.iter().map(|promise| Judged {
+        let judged = terms.promises.iter().map(|promise| PromiseReport {
             promise: *promise,
             excess: None,
             false_blocks: 0,
@@ -364,7 +366,7 @@ impl Found {
                     .is_some_and(|last| admitted > last.admitted))
     }
 
-    fn keep(&mut self, window: Window) {
+    fn keep(&mut self, window: AdmissionSpan) {
         let of_this_key = self.worst.iter().position(|other| other.key == window.key);
         match of_this_key {
             Some(place) if self.worst[place].admitted >= window.admitted => return,
@@ -374,13 +376,13 @@ impl Found {
         self.worst.sort_by_key(|window| {
             (
                 Reverse(window.admitted),
-                matches!(window.key, Key::Probe(_)),
+                matches!(window.key, AuditedKey::Probe(_)),
             )
         });
         self.worst.truncate(KEPT);
     }
 
-    fn note_peak(&mut self, key: Key, audit: &KeyAudit) {
+    fn note_peak(&mut self, key: AuditedKey, audit: &KeyAudit) {
         let (at_least, at_most) = (audit.peak.at_least, audit.peak.at_most);
         let is_higher = self.peak.is_none_or(|peak| {
             peak.key == key || (at_least, at_most) > (peak.at_least, peak.at_most)
@@ -403,7 +405,10 @@ impl Found {
         terms: &Terms,
         bounds: &Bounds,
     ) {
-        if !was_over && audit.peak.at_least > bounds.limit && matches!(request.key, Key::Load(_)) {
+        if !was_over
+            && audit.peak.at_least > bounds.limit
+            && matches!(request.key, AuditedKey::Load(_))
+        {
             self.keys_over += 1;
         }
         let after = self.looked_at;
@@ -478,7 +483,7 @@ impl Found {
         }
     }
 
-    fn report(self, terms: Terms, keys: &KeyAudits) -> Report {
+    fn report(self, terms: Terms, keys: &KeyAudits) -> AuditReport {
         let counts_blocked = match self.with_blocked {
             [0, 0] => None,
             [unexplained, _] => Some(unexplained == 0),
@@ -489,14 +494,14 @@ impl Found {
                 .worst
                 .iter()
                 .any(|window| window.is_of_nodes_alone(terms.limit));
-        Report {
+        AuditReport {
             observed: self.observed,
             keys: keys.count(),
             share: keys.share(),
             keys_over: self.keys_over,
             peak: self.peak,
             most_asked: self.most_asked,
-            judged: self.judged,
+            promises: self.judged,
             worst: self.worst,
             false_blocks: self.false_blocks,
             counts_blocked,
@@ -523,28 +528,28 @@ mod tests {
             window: Nanos(60 * SECOND),
             targets: 2,
             timeout: Nanos(10 * SECOND),
-            past: Past::Fresh,
+            prior_use: PriorUse::None,
             memory,
         }
     }
 
     /// The audit of 1,000 requests a second for two minutes, for keys in turn, of each of which so many a minute are
     /// admitted; and the most memory that it used.
-    fn audited(memory: usize, keys: u64, admitted: u64) -> (Report, usize) {
-        let mut audit = Audit::new(terms(memory));
+    fn audited(memory: usize, keys: u64, admitted: u64) -> (AuditReport, usize) {
+        let mut audit = Auditor::new(terms(memory));
         let mut most = 0;
         for sequence in 0..120_000u64 {
             let (round, minute) = (sequence / keys, 60_000 / keys.min(60_000));
             let sent = Nanos(sequence * SECOND / 1_000);
             audit.add(Observation {
-                key: Key::Load(KeyId((sequence % keys) as u32)),
+                key: AuditedKey::Load(KeyId((sequence % keys) as u32)),
                 sequence,
                 target: (sequence % 2) as u32,
                 sent,
                 done: sent + Nanos(SECOND / 1_000),
-                fate: match round % minute < admitted {
-                    true => Fate::Allowed,
-                    false => Fate::Blocked,
+                decision: match round % minute < admitted {
+                    true => Decision::Allowed,
+                    false => Decision::Blocked,
                 },
             });
             if sequence % 100 == 99 {
@@ -558,21 +563,21 @@ mod tests {
     #[test]
     fn what_is_proved_before_the_end_is_the_verdict() {
         for (admitted, broken) in [(10, false), (11, true)] {
-            let mut audit = Audit::new(Terms {
+            let mut audit = Auditor::new(Terms {
                 promises: vec![Promise::SlidingWindow],
                 ..terms(64 << 20)
             });
             for sequence in 0..30 {
                 let sent = Nanos(sequence * SECOND);
                 audit.add(Observation {
-                    key: Key::Load(KeyId(0)),
+                    key: AuditedKey::Load(KeyId(0)),
                     sequence,
                     target: 0,
                     sent,
                     done: sent + Nanos(SECOND / 1_000),
-                    fate: match sequence < admitted {
-                        true => Fate::Allowed,
-                        false => Fate::Failed,
+                    decision: match sequence < admitted {
+                        true => Decision::Allowed,
+                        false => Decision::Failed,
                     },
                 });
                 audit.advance(sent);

@@ -4,19 +4,19 @@ use crate::base::{FailureKind, KeyId, Moment, Nanos, Outcome, Sample};
 /// any time after sent, or never, if it was not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Observation {
-    pub key: Key,
+    pub key: AuditedKey,
     pub sequence: u64,
     /// The target's place in the plan.
     pub target: u32,
     /// Since the run's start; not before it.
     pub sent: Nanos,
     pub done: Nanos,
-    pub fate: Fate,
+    pub decision: Decision,
 }
 
 /// A key, and who sends requests for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Key {
+pub enum AuditedKey {
     /// One of the run's.
     Load(KeyId),
     /// One of the probe's, by its number. The load never asks for it.
@@ -24,7 +24,7 @@ pub enum Key {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum Decision {
     /// Admitted, between sent and done.
     Allowed,
     /// Turned away, between sent and done.
@@ -37,7 +37,7 @@ pub enum Fate {
 
 impl Observation {
     /// Of a request of a run that started at `start`; `None` if it never left, so that no limiter knows of it.
-    pub fn of(sample: &Sample, key: Key, start: Moment) -> Option<Observation> {
+    pub fn of(sample: &Sample, key: AuditedKey, start: Moment) -> Option<Observation> {
         let answer = &sample.answer;
         // What a request did that a bug ended is not known: it may have left as soon as it was due.
         let lost = matches!(answer.outcome, Outcome::Failed(FailureKind::Panic));
@@ -48,20 +48,20 @@ impl Observation {
             target: sample.target,
             sent: sent.since(start),
             done: answer.done.max(sent).since(start),
-            fate: Fate::of(answer.outcome),
+            decision: Decision::of(answer.outcome),
         })
     }
 }
 
-impl Fate {
-    pub fn of(outcome: Outcome) -> Fate {
+impl Decision {
+    pub fn of(outcome: Outcome) -> Decision {
         match outcome {
-            Outcome::Allowed => Fate::Allowed,
-            Outcome::Blocked => Fate::Blocked,
+            Outcome::Allowed => Decision::Allowed,
+            Outcome::Blocked => Decision::Blocked,
             Outcome::Failed(
                 FailureKind::Status5xx | FailureKind::StatusOther | FailureKind::Unmatched,
-            ) => Fate::Failed,
-            Outcome::Failed(_) | Outcome::Abandoned => Fate::Unanswered,
+            ) => Decision::Failed,
+            Outcome::Failed(_) | Outcome::Abandoned => Decision::Unanswered,
         }
     }
 }
@@ -87,11 +87,11 @@ mod tests {
                     outcome,
                 },
             };
-            Observation::of(&sample, Key::Load(KeyId(0)), Moment::at(10))
+            Observation::of(&sample, AuditedKey::Load(KeyId(0)), Moment::at(10))
         };
         assert_eq!(of(Outcome::Failed(FailureKind::Refused)), None);
         let lost = of(Outcome::Failed(FailureKind::Panic)).unwrap();
-        let known = (lost.sent, lost.done, lost.fate);
-        assert_eq!(known, (Nanos(20), Nanos(40), Fate::Unanswered));
+        let known = (lost.sent, lost.done, lost.decision);
+        assert_eq!(known, (Nanos(20), Nanos(40), Decision::Unanswered));
     }
 }

@@ -1,12 +1,12 @@
 //! Windows that an admission opens, each after the end of the last: whether any choice of decisions explains the
 //! admissions of one key.
 
-use super::terms::{Bounds, Past};
+use super::terms::{Bounds, PriorUse};
 
 #[derive(Debug, Clone)]
 pub(super) enum Opened {
     /// Nothing was admitted so far.
-    Never(Past),
+    Never(PriorUse),
     /// What may have been; without any choice, nothing explains what was seen.
     Perhaps(Vec<Choice>),
     /// A window may have been opened by a request whose answer is not known.
@@ -29,10 +29,10 @@ pub(super) struct Choice {
 const MOST_CHOICES: usize = 16;
 
 impl Opened {
-    pub fn new(past: Past) -> Opened {
-        match past {
-            Past::Others => Opened::Unseen,
-            Past::Fresh | Past::Earlier => Opened::Never(past),
+    pub fn new(prior_use: PriorUse) -> Opened {
+        match prior_use {
+            PriorUse::Anyone => Opened::Unseen,
+            PriorUse::None | PriorUse::EarlierRun => Opened::Never(prior_use),
         }
     }
 
@@ -56,8 +56,8 @@ impl Opened {
     pub fn admit(&mut self, sent: u64, done: u64, bounds: &Bounds) {
         let (sent, done) = (i128::from(sent), i128::from(done));
         match self {
-            Opened::Never(past) => {
-                let fresh = *past == Past::Fresh;
+            Opened::Never(prior_use) => {
+                let fresh = *prior_use == PriorUse::None;
                 let earliest = match fresh {
                     true => sent,
                     false => sent - i128::from(bounds.beyond),

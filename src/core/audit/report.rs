@@ -1,10 +1,10 @@
 use super::log::Admission;
-use super::{Key, Promise, Terms, probe};
+use super::{AuditedKey, Promise, Terms, probe};
 use crate::base::Nanos;
 
 /// What an audit found.
 #[derive(Debug, Clone)]
-pub struct Report {
+pub struct AuditReport {
     pub terms: Terms,
     /// How many requests were looked at.
     pub observed: u64,
@@ -20,10 +20,10 @@ pub struct Report {
     /// until all promises have been tested on it.
     pub most_asked: u64,
     /// One for each promise asked for, in that order.
-    pub judged: Vec<Judged>,
+    pub promises: Vec<PromiseReport>,
     /// The windows of single keys in which most was admitted, most first, the run's keys before the probe's: one for
     /// each key over the limit, ten at most.
-    pub worst: Vec<Window>,
+    pub worst: Vec<AdmissionSpan>,
     /// The first of each promise's false blocks, ten at most of each.
     pub false_blocks: Vec<FalseBlock>,
     /// Whether every request that was blocked although fewer than the limit can have counted is what a limiter blocks
@@ -40,7 +40,7 @@ pub struct Report {
 /// How many requests of one key were admitted within a window's length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peak {
-    pub key: Key,
+    pub key: AuditedKey,
     /// Surely.
     pub at_least: u64,
     /// Wherever in their intervals the decisions fell, and if all that were not answered were admitted.
@@ -49,7 +49,7 @@ pub struct Peak {
 
 /// How a promise stands against what was seen.
 #[derive(Debug, Clone)]
-pub struct Judged {
+pub struct PromiseReport {
     pub promise: Promise,
     /// The proof that more was admitted than promised, by the first request that completed one.
     pub excess: Option<Proof>,
@@ -64,7 +64,7 @@ pub struct Judged {
     pub opened_explains: bool,
 }
 
-impl Judged {
+impl PromiseReport {
     pub fn is_broken(&self) -> bool {
         self.excess.is_some() || self.false_blocks > 0
     }
@@ -73,7 +73,7 @@ impl Judged {
 /// Requests of one key that cannot all have been admitted.
 #[derive(Debug, Clone)]
 pub struct Proof {
-    pub window: Window,
+    pub window: AdmissionSpan,
     /// The most that the promise lets be admitted in that time.
     pub promised: u64,
     /// How many requests had been looked at when it was complete.
@@ -82,8 +82,8 @@ pub struct Proof {
 
 /// Requests of one key that were admitted within a span.
 #[derive(Debug, Clone)]
-pub struct Window {
-    pub key: Key,
+pub struct AdmissionSpan {
+    pub key: AuditedKey,
     /// The first one's sent and the last one's done.
     pub from: Nanos,
     pub to: Nanos,
@@ -98,7 +98,7 @@ pub struct Window {
 #[derive(Debug, Clone)]
 pub struct FalseBlock {
     pub promise: Promise,
-    pub key: Key,
+    pub key: AuditedKey,
     pub sequence: u64,
     pub target: u32,
     pub sent: Nanos,
@@ -107,17 +107,17 @@ pub struct FalseBlock {
     pub counted: u64,
 }
 
-/// How many requests a [`Window`] lists.
+/// How many requests a [`AdmissionSpan`] lists.
 const LISTED: usize = 1_000;
 
-impl Window {
+impl AdmissionSpan {
     /// Of admissions in the order of their sents, of which there is one.
     pub(super) fn new<'a>(
-        key: Key,
+        key: AuditedKey,
         admissions: impl Iterator<Item = &'a Admission>,
         targets: usize,
-    ) -> Window {
-        let mut window = Window {
+    ) -> AdmissionSpan {
+        let mut window = AdmissionSpan {
             key,
             from: Nanos::MAX,
             to: Nanos::ZERO,
@@ -148,7 +148,7 @@ impl Window {
         };
         let (least, most, limit) = (u128::from(*least), u128::from(*most), u128::from(limit));
         // What reaches all nodes at the same moment may be lost by nodes that count together.
-        let at_once = matches!(self.key, Key::Probe(key) if probe::is_flooded(key));
+        let at_once = matches!(self.key, AuditedKey::Probe(key) if probe::is_flooded(key));
         !at_once
             && self.by_target.len() > 1
             && least * 5 >= limit * 4
@@ -157,20 +157,22 @@ impl Window {
     }
 }
 
-impl Report {
-    pub fn judged(&self, promise: Promise) -> Option<&Judged> {
-        self.judged.iter().find(|judged| judged.promise == promise)
+impl AuditReport {
+    pub fn promise(&self, promise: Promise) -> Option<&PromiseReport> {
+        self.promises
+            .iter()
+            .find(|judged| judged.promise == promise)
     }
 
     /// `schedule_kept` is whether the generator did what was asked of it.
     pub fn verdict(&self, schedule_kept: bool) -> Verdict {
-        Verdict::of(&self.judged, schedule_kept)
+        Verdict::of(&self.promises, schedule_kept)
     }
 }
 
 /// How an audit stands while it goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SoFar {
+pub struct AuditProgress {
     /// As if the run had kept its schedule and ended with what has been looked at.
     pub verdict: Verdict,
     /// The promises not broken.
@@ -195,7 +197,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    pub(super) fn of(judged: &[Judged], schedule_kept: bool) -> Verdict {
+    pub(super) fn of(judged: &[PromiseReport], schedule_kept: bool) -> Verdict {
         let standing: Vec<_> = judged.iter().filter(|j| !j.is_broken()).collect();
         if standing.is_empty() {
             return Verdict::Broken;

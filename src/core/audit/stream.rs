@@ -3,7 +3,7 @@
 use super::log::{Log, Request};
 use super::opened::Opened;
 use super::phases::Phases;
-use super::terms::{Bounds, Past, Promise, PromiseSet};
+use super::terms::{Bounds, PriorUse, Promise, PromiseSet};
 
 #[derive(Debug, Clone)]
 pub(super) struct Stream {
@@ -24,11 +24,11 @@ pub(super) struct Shown {
 }
 
 impl Stream {
-    pub fn new(past: Past) -> Stream {
+    pub fn new(prior_use: PriorUse) -> Stream {
         Stream {
             log: Log::default(),
             phases: Phases::All,
-            opened: Opened::new(past),
+            opened: Opened::new(prior_use),
             broken: PromiseSet::default(),
         }
     }

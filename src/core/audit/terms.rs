@@ -13,7 +13,7 @@ pub struct Terms {
     pub targets: usize,
     /// The longest that a request may take from sent to done. What takes longer is not held against anybody.
     pub timeout: Nanos,
-    pub past: Past,
+    pub prior_use: PriorUse,
     /// About how many bytes may be used.
     pub memory: usize,
 }
@@ -93,13 +93,13 @@ impl PromiseSet {
 
 /// Who may have spent from the keys before, or beside, this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Past {
-    /// Nobody: they are random.
-    Fresh,
-    /// An earlier run, as the seed was given.
-    Earlier,
-    /// Anybody, at any time, as they come from a list. Nothing that was blocked can be held against the limiter.
-    Others,
+pub enum PriorUse {
+    /// Nobody: the keys are random.
+    None,
+    /// An earlier run may have used them, because a seed was given.
+    EarlierRun,
+    /// Anybody may, at any time, because the keys come from a list. Blocked requests then prove nothing.
+    Anyone,
 }
 
 impl Terms {
@@ -189,7 +189,7 @@ impl Bounds {
             window,
             targets: 1,
             timeout,
-            past: Past::Fresh,
+            prior_use: PriorUse::None,
             memory: 0,
         })
     }

@@ -2,7 +2,7 @@
 
 use super::Cluster;
 use crate::cli::{self, Arguments, Audited, Options, Refusal};
-use crate::core::audit::{Past, Promise};
+use crate::core::audit::{PriorUse, Promise};
 use crate::core::request::{Form, Placeholder};
 use clap::parser::ValueSource;
 
@@ -15,7 +15,7 @@ pub struct Audit {
     pub asked: bool,
     /// Whether keys of its own are asked for too.
     pub probe: bool,
-    pub past: Past,
+    pub prior_use: PriorUse,
     /// How many bytes it may use.
     pub memory: usize,
 }
@@ -56,12 +56,12 @@ pub(super) fn audit(
         promises,
         asked: audit.is_some(),
         probe: probe && has_keys,
-        past: match cluster {
+        prior_use: match cluster {
             // Its nodes have just been started.
-            Cluster::Demo { .. } => Past::Fresh,
-            _ if !has_keys || arguments.options.keys.keys_file.is_some() => Past::Others,
-            _ if arguments.is_given("seed") => Past::Earlier,
-            _ => Past::Fresh,
+            Cluster::Demo { .. } => PriorUse::None,
+            _ if !has_keys || arguments.options.keys.keys_file.is_some() => PriorUse::Anyone,
+            _ if arguments.is_given("seed") => PriorUse::EarlierRun,
+            _ => PriorUse::None,
         },
         memory: audit_memory,
     }))

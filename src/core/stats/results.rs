@@ -13,9 +13,9 @@ pub struct Results {
     pub phases: PhaseTallies,
     pub verdict: Verdict,
     /// Whether the limit was kept, if that was audited.
-    pub audit: Option<audit::Report>,
+    pub audit: Option<audit::AuditReport>,
     /// Whether what answers say is true, if that was probed.
-    pub probe: Option<probe::Report>,
+    pub probe: Option<probe::ProbeReport>,
     /// The schedule's start by the calendar.
     pub started: SystemTime,
     /// From the schedule's start to the end of pacing.

@@ -1,6 +1,6 @@
 use super::{Buckets, Failures, Percentiles, Spans, Tally};
 use crate::base::{Ledger, Mode, Nanos};
-use crate::core::audit::SoFar;
+use crate::core::audit::AuditProgress;
 use crate::core::schedule::Schedule;
 use std::time::SystemTime;
 
@@ -22,7 +22,7 @@ pub struct Snapshot {
     /// Of the whole run so far, exact: those of latency, service time and send lag.
     pub percentiles: [Percentiles; 3],
     /// How the limiter stands, while it is audited.
-    pub audit: Option<SoFar>,
+    pub audit: Option<AuditProgress>,
 }
 
 /// One target's share of a [`Snapshot`].

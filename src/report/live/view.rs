@@ -6,7 +6,7 @@ use super::rates::Rates;
 use super::theme::{Came, Theme};
 use crate::base::text::{per_second, span_or_dash};
 use crate::base::{Ledger, Mode, Nanos};
-use crate::core::audit::{Promise, SoFar, Verdict, Why};
+use crate::core::audit::{AuditProgress, Promise, Verdict, Why};
 use crate::core::plan::Plan;
 use crate::core::schedule::Arrivals;
 use crate::core::stats::{Failures, Percentiles, Snapshot, State, TargetSnapshot};
@@ -371,7 +371,7 @@ impl View<'_> {
         })
     }
 
-    fn audit(&self, so_far: &SoFar, promised: &Promised) -> Vec<Span<'static>> {
+    fn audit(&self, so_far: &AuditProgress, promised: &Promised) -> Vec<Span<'static>> {
         let Promised {
             limit,
             window,
@@ -543,8 +543,8 @@ mod tests {
         }
     }
 
-    fn so_far() -> SoFar {
-        SoFar {
+    fn so_far() -> AuditProgress {
+        AuditProgress {
             verdict: Verdict::Kept,
             standing: vec![Promise::SlidingWindow, Promise::FixedWindow],
             observed: 550,
@@ -753,7 +753,7 @@ q stop   p freeze";
     fn the_audit_stands_as_it_does() {
         let told = |verdict, keys_over| {
             let lines = usual(120, 40, |_, snapshot| {
-                let audit = SoFar {
+                let audit = AuditProgress {
                     verdict,
                     keys_over,
                     ..so_far()

@@ -2,11 +2,12 @@
 
 use super::remaining::Remaining;
 use super::{
-    Finding, Kind, NotChecked, Probe, RemarkKind, Reply, Request, RetryAfter, Said, Stage,
+    FaultKind, HeaderFault, LimitHeaders, NotChecked, Probe, ProbeRequest, RemarkKind, Reply,
+    RetryAfter, Stage,
 };
 use crate::base::Nanos;
 use crate::core::audit::terms::drift;
-use crate::core::audit::{Fate, Terms};
+use crate::core::audit::{Decision, Terms};
 
 const SECOND: Nanos = Nanos(1_000_000_000);
 const MILLI: Nanos = Nanos(1_000_000);
@@ -26,7 +27,7 @@ pub(super) struct Fill {
     since: Option<Nanos>,
     counted: Remaining,
     /// The first and the last that were admitted.
-    admitted: Option<(Request, Request)>,
+    admitted: Option<(ProbeRequest, ProbeRequest)>,
     /// What the last answer said to remain.
     left: Option<u64>,
 }
@@ -39,7 +40,7 @@ pub(super) struct Wait {
     promise: Promise,
     /// The answer in which `RateLimit` said that nothing remains, and for how many seconds, where `Retry-After` said
     /// something else.
-    reset: Option<(Request, u64)>,
+    reset: Option<(ProbeRequest, u64)>,
     /// Whether answers say what remains.
     counted: bool,
 }
@@ -51,7 +52,7 @@ enum Step {
     /// Shortly after it has to be.
     After,
     /// A second after the one that was blocked though it should not have been.
-    Again(Request),
+    Again(ProbeRequest),
     /// When it would be admitted if the header were in milliseconds.
     AsMillis,
 }
@@ -59,7 +60,7 @@ enum Step {
 /// What a blocked request was told: when another will be admitted.
 #[derive(Debug, Clone)]
 struct Promise {
-    blocked: Request,
+    blocked: ProbeRequest,
     /// The header as it was.
     header: String,
     /// From the decision on; of a date from the answer's `Date`, which is that of up to two seconds before: it has no
@@ -106,7 +107,7 @@ impl Wait {
     }
 
     /// When the request is due that tells whether what was promised is true.
-    pub fn told_at(&self, terms: &Terms) -> Nanos {
+    pub fn settled_at(&self, terms: &Terms) -> Nanos {
         match self.step {
             Step::Before => self.promise.surely_after(terms),
             Step::After | Step::Again(_) | Step::AsMillis => self.at,
@@ -114,7 +115,7 @@ impl Wait {
     }
 
     /// What is known to be wrong already, though not by how much.
-    pub fn unconfirmed(&self, terms: &Terms) -> Option<Finding> {
+    pub fn unconfirmed(&self, terms: &Terms) -> Option<HeaderFault> {
         match self.step {
             Step::Before | Step::After => None,
             Step::Again(blocked) => Some(self.promise.too_early(blocked, None)),
@@ -123,7 +124,12 @@ impl Wait {
     }
 
     /// The request that may not be admitted yet, or where there is no time for one, the one that has to be.
-    fn new(promise: Promise, reset: Option<(Request, u64)>, counted: bool, terms: &Terms) -> Wait {
+    fn new(
+        promise: Promise,
+        reset: Option<(ProbeRequest, u64)>,
+        counted: bool,
+        terms: &Terms,
+    ) -> Wait {
         let before = promise
             .before()
             .checked_sub(tolerance(terms) + MARGIN)
@@ -177,47 +183,47 @@ impl Promise {
     }
 
     /// How much later than the blocked request another was sent.
-    fn later(&self, request: Request) -> String {
+    fn later(&self, request: ProbeRequest) -> String {
         seconds(request.sent.saturating_sub(self.blocked.sent))
     }
 
     /// `again` came a second after `blocked`.
-    fn too_early(&self, blocked: Request, again: Option<Request>) -> Finding {
+    fn too_early(&self, blocked: ProbeRequest, again: Option<ProbeRequest>) -> HeaderFault {
         let (said, later) = (self.said(), self.later(blocked));
         let text = format!("{said}, but a request {later} later was blocked");
-        let text = match again.map(|again| again.fate) {
-            Some(Fate::Allowed) => {
+        let text = match again.map(|again| again.decision) {
+            Some(Decision::Allowed) => {
                 format!("{text}, and one a second after that allowed: it looks rounded down")
             }
             Some(_) => format!("{text}, and one a second after that too"),
             None => text,
         };
         let requests = [Some(self.blocked), Some(blocked), again];
-        self.finding(Kind::TooEarly, requests.into_iter().flatten(), text)
+        self.finding(FaultKind::TooEarly, requests.into_iter().flatten(), text)
     }
 
-    fn too_late(&self, allowed: Request) -> Finding {
+    fn too_late(&self, allowed: ProbeRequest) -> HeaderFault {
         let (said, later) = (self.said(), self.later(allowed));
         let text = format!("{said}, but a request {later} later was allowed");
-        self.finding(Kind::TooLate, [self.blocked, allowed], text)
+        self.finding(FaultKind::TooLate, [self.blocked, allowed], text)
     }
 
     /// `asked` came when it would have been admitted if it were in milliseconds.
-    fn longer_than_the_window(&self, terms: &Terms, asked: Option<Request>) -> Finding {
+    fn longer_than_the_window(&self, terms: &Terms, asked: Option<ProbeRequest>) -> HeaderFault {
         let (said, window) = (self.said(), seconds(terms.window));
         let text = format!("{said}, longer than the window of {window}");
         let (kind, text) = match asked {
-            Some(asked) if asked.fate == Fate::Allowed => {
+            Some(asked) if asked.decision == Decision::Allowed => {
                 let later = self.later(asked);
                 let text = format!(
                     "{text}, and a request {later} later was allowed: it looks like milliseconds"
                 );
-                (Kind::WrongUnit, text)
+                (FaultKind::WrongUnit, text)
             }
             None if self.fits_as_millis(terms) => {
-                (Kind::WrongUnit, text + ": it looks like milliseconds")
+                (FaultKind::WrongUnit, text + ": it looks like milliseconds")
             }
-            _ => (Kind::TooLate, text),
+            _ => (FaultKind::TooLate, text),
         };
         let requests = [Some(self.blocked), asked];
         self.finding(kind, requests.into_iter().flatten(), text)
@@ -225,11 +231,11 @@ impl Promise {
 
     fn finding(
         &self,
-        kind: Kind,
-        requests: impl IntoIterator<Item = Request>,
+        kind: FaultKind,
+        requests: impl IntoIterator<Item = ProbeRequest>,
         text: String,
-    ) -> Finding {
-        Finding {
+    ) -> HeaderFault {
+        HeaderFault {
             kind,
             seen: 1,
             key: 0,
@@ -247,15 +253,15 @@ impl Probe {
         let request = reply.request;
         fill.asked += 1;
         let since = *fill.since.get_or_insert(request.sent);
-        if !matches!(request.fate, Fate::Allowed | Fate::Blocked) {
+        if !matches!(request.decision, Decision::Allowed | Decision::Blocked) {
             if fill.counted.is_empty() {
                 self.remaining.why = failure(reply);
             }
             self.retry_after.why = failure(reply);
             return None;
         }
-        self.look_at_policies(&reply.said);
-        if request.fate == Fate::Blocked {
+        self.look_at_policies(&reply.headers);
+        if request.decision == Decision::Blocked {
             return self.blocked(&fill, reply).map(Stage::wait);
         }
         self.claimed(&mut fill, reply);
@@ -271,15 +277,15 @@ impl Probe {
     /// `None` if the key is done with.
     pub(super) fn waiting(&mut self, mut wait: Wait, reply: &Reply) -> Option<Wait> {
         let request = reply.request;
-        let allowed = match request.fate {
-            Fate::Allowed => true,
-            Fate::Blocked => false,
-            Fate::Failed | Fate::Unanswered => {
+        let allowed = match request.decision {
+            Decision::Allowed => true,
+            Decision::Blocked => false,
+            Decision::Failed | Decision::Unanswered => {
                 self.retry_after.why = failure(reply);
                 return None;
             }
         };
-        if allowed && wait.counted && self.left(&reply.said).is_none() {
+        if allowed && wait.counted && self.left(&reply.headers).is_none() {
             // So answers a node that admits whatever comes while its store is away.
             self.retry_after.why = NotChecked::Undecided;
             return None;
@@ -339,7 +345,7 @@ impl Probe {
 
     /// The first blocked answer.
     fn blocked(&mut self, fill: &Fill, reply: &Reply) -> Option<Wait> {
-        let left = self.left(&reply.said);
+        let left = self.left(&reply.headers);
         let positive = |left: &u64| *left > 0;
         if let Some(left) = left.filter(positive).or(fill.left.filter(positive)) {
             self.remark(RemarkKind::BlockedWithRemaining, || {
@@ -348,7 +354,7 @@ impl Probe {
         }
         let counted = left.is_some() || !fill.counted.is_empty();
         let promise = self.promise(reply)?;
-        let reset = self.reset(&reply.said);
+        let reset = self.reset(&reply.headers);
         if reset.is_some_and(|reset| promise.seconds < reset) {
             let (said, reset) = (promise.said(), reset.unwrap_or_default());
             self.remark(RemarkKind::BeforeReset, || {
@@ -366,7 +372,7 @@ impl Probe {
     fn too_long(
         &mut self,
         promise: Promise,
-        reset: Option<(Request, u64)>,
+        reset: Option<(ProbeRequest, u64)>,
         counted: bool,
     ) -> Option<Wait> {
         if !promise.fits_as_millis(&self.terms) {
@@ -385,7 +391,7 @@ impl Probe {
 
     /// When a blocked answer said that another request will be admitted, if it did.
     fn promise(&mut self, reply: &Reply) -> Option<Promise> {
-        let (seconds, header, is_date) = match &reply.said.retry_after {
+        let (seconds, header, is_date) = match &reply.headers.retry_after {
             Some(RetryAfter::Seconds(seconds)) => (*seconds, seconds.to_string(), false),
             Some(RetryAfter::Date(text, Some(wait))) => {
                 (u64::try_from(*wait).unwrap_or(0), text.clone(), true)
@@ -398,14 +404,19 @@ impl Probe {
                 let why = format!(
                     "Retry-After said {text:?}, which is neither whole seconds nor an HTTP-date"
                 );
-                self.bad_header(Kind::Malformed, format!("Retry-After: {text}"), reply, why);
+                self.bad_header(
+                    FaultKind::Malformed,
+                    format!("Retry-After: {text}"),
+                    reply,
+                    why,
+                );
                 return None;
             }
             None => {
                 match reply.status {
                     Some(429) | None => {
                         let why = "a request was blocked with 429 and no Retry-After".to_owned();
-                        self.bad_header(Kind::Missing, String::new(), reply, why);
+                        self.bad_header(FaultKind::Missing, String::new(), reply, why);
                     }
                     Some(other) => self.retry_after.why = NotChecked::OtherStatus(other),
                 }
@@ -420,8 +431,8 @@ impl Probe {
         })
     }
 
-    fn bad_header(&mut self, kind: Kind, header: String, reply: &Reply, text: String) {
-        self.found(Finding {
+    fn bad_header(&mut self, kind: FaultKind, header: String, reply: &Reply, text: String) {
+        self.found(HeaderFault {
             kind,
             seen: 1,
             key: 0,
@@ -437,7 +448,7 @@ impl Probe {
         let request = reply.request;
         let (first, _) = *fill.admitted.get_or_insert((request, request));
         fill.admitted = Some((first, request));
-        fill.left = self.left(&reply.said);
+        fill.left = self.left(&reply.headers);
         let Some(left) = fill.left else {
             self.remaining.why = NotChecked::NotSaid;
             return;
@@ -446,7 +457,7 @@ impl Probe {
             return;
         }
         self.remaining.times += 1;
-        let Request {
+        let ProbeRequest {
             target, sent, done, ..
         } = request;
         let Err(claim) = fill.counted.claim(target, sent, done, left) else {
@@ -460,8 +471,8 @@ impl Probe {
         if claim.alone {
             text += ": each node looks to count alone";
         }
-        self.find(Finding {
-            kind: Kind::Remaining,
+        self.find(HeaderFault {
+            kind: FaultKind::Remaining,
             seen: 1,
             key: self.header_key(),
             header: format!("{left} remaining"),
@@ -472,13 +483,13 @@ impl Probe {
     }
 
     /// Of `Retry-After`.
-    pub(super) fn found(&mut self, finding: Finding) {
+    pub(super) fn found(&mut self, finding: HeaderFault) {
         self.retry_after.times += 1;
         let key = self.header_key();
-        self.find(Finding { key, ..finding });
+        self.find(HeaderFault { key, ..finding });
     }
 
-    fn look_at_policies(&mut self, said: &Said) {
+    fn look_at_policies(&mut self, said: &LimitHeaders) {
         let Terms { limit, window, .. } = self.terms;
         if let Some(other) = said.other_policies(limit, window) {
             let asked = seconds(window);
@@ -494,16 +505,16 @@ impl Probe {
     }
 
     /// Whether requests are admitted from the time on that `RateLimit` said.
-    fn look_at_reset(&mut self, wait: &Wait, request: Request) {
+    fn look_at_reset(&mut self, wait: &Wait, request: ProbeRequest) {
         let Some((blocked, reset)) = wait.reset else {
             return;
         };
         let tolerance = tolerance(&self.terms);
         let after = blocked.done + SECOND * reset + tolerance;
         let before = (blocked.sent + SECOND * reset).saturating_sub(SECOND + tolerance);
-        let came = match request.fate {
-            Fate::Blocked if request.sent > after => "blocked",
-            Fate::Allowed if request.done < before => "allowed",
+        let came = match request.decision {
+            Decision::Blocked if request.sent > after => "blocked",
+            Decision::Allowed if request.done < before => "allowed",
             _ => return,
         };
         let later = seconds(request.sent.saturating_sub(blocked.sent));
@@ -514,13 +525,13 @@ impl Probe {
         });
     }
 
-    fn left(&self, said: &Said) -> Option<u64> {
+    fn left(&self, said: &LimitHeaders) -> Option<u64> {
         let quota = said.quota(self.terms.limit, self.terms.window)?;
         Some(quota.remaining)
     }
 
     /// For how many seconds nothing remains.
-    fn reset(&self, said: &Said) -> Option<u64> {
+    fn reset(&self, said: &LimitHeaders) -> Option<u64> {
         let quota = said.quota(self.terms.limit, self.terms.window)?;
         quota.reset.filter(|_| quota.remaining == 0)
     }
@@ -528,8 +539,8 @@ impl Probe {
 
 /// Why a request that was neither allowed nor blocked says nothing.
 fn failure(reply: &Reply) -> NotChecked {
-    match reply.request.fate {
-        Fate::Failed => NotChecked::AnsweredOtherwise(reply.status),
+    match reply.request.decision {
+        Decision::Failed => NotChecked::AnsweredOtherwise(reply.status),
         _ => NotChecked::RequestFailed,
     }
 }

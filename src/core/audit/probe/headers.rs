@@ -22,7 +22,7 @@ use ureq::http::{HeaderMap, header};
 
 /// What one answer said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct LimitHeaders {
     pub retry_after: Option<RetryAfter>,
     pub(super) quotas: Vec<Quota>,
     pub(super) policies: Vec<Policy>,
@@ -61,11 +61,11 @@ pub(super) struct Policy {
     pub of_requests: bool,
 }
 
-impl Said {
-    pub fn of(headers: &HeaderMap) -> Said {
-        let mut said = Said {
+impl LimitHeaders {
+    pub fn of(headers: &HeaderMap) -> LimitHeaders {
+        let mut said = LimitHeaders {
             retry_after: retry_after(headers),
-            ..Said::default()
+            ..LimitHeaders::default()
         };
         said.read_quotas(headers);
         said.read_policies(headers);
@@ -334,13 +334,13 @@ mod tests {
 
     const MINUTE: Nanos = Nanos(60_000_000_000);
 
-    fn said(lines: &[(&str, &str)]) -> Said {
+    fn said(lines: &[(&str, &str)]) -> LimitHeaders {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             headers.append(name, HeaderValue::from_str(value).unwrap());
         }
-        Said::of(&headers)
+        LimitHeaders::of(&headers)
     }
 
     #[test]
@@ -528,7 +528,7 @@ mod tests {
         }
         let without = said(&[("Retry-After", now)]).retry_after;
         assert_eq!(without, Some(RetryAfter::Date(now.to_owned(), None)));
-        assert_eq!(said(&[]), Said::default());
+        assert_eq!(said(&[]), LimitHeaders::default());
     }
 
     proptest! {

@@ -20,7 +20,7 @@
 //!
 //! By draft-ietf-httpapi-ratelimit-headers-11 a positive `r` promises nothing (4.1.1), nor does `t` say when requests
 //! are admitted again (8.4): where they mislead, that is a [`Remark`]. An `r` that is more than the cluster can have
-//! left is not of the limit that it stands for, and is a [`Finding`].
+//! left is not of the limit that it stands for, and is a [`HeaderFault`].
 //!
 //! Once a request of the header key fails, no other is held against its limiter: the key is given up.
 
@@ -34,10 +34,12 @@ mod testing;
 mod tests;
 mod volleys;
 
-pub use headers::{RetryAfter, Said};
-pub use report::{Checked, Finding, Kind, NotChecked, Remark, RemarkKind, Report, Request};
+pub use headers::{LimitHeaders, RetryAfter};
+pub use report::{
+    Checked, FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest, Remark, RemarkKind,
+};
 
-use super::{Fate, Terms};
+use super::{Decision, Terms};
 use crate::base::Nanos;
 use header_key::{Fill, Wait};
 use volleys::Volleys;
@@ -72,10 +74,10 @@ pub enum To {
 /// What came of one request.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    pub request: Request,
+    pub request: ProbeRequest,
     /// If it was answered with one.
     pub status: Option<u16>,
-    pub said: Said,
+    pub headers: LimitHeaders,
 }
 
 /// A probe under way.
@@ -93,7 +95,7 @@ pub struct Probe {
     flooded: Tally,
     retry_after: Tally,
     remaining: Tally,
-    findings: Vec<Finding>,
+    faults: Vec<HeaderFault>,
     remarks: Vec<Remark>,
 }
 
@@ -133,7 +135,7 @@ impl Probe {
             flooded: Tally::new(),
             retry_after: Tally::new(),
             remaining: Tally::new(),
-            findings: Vec::new(),
+            faults: Vec::new(),
             remarks: Vec::new(),
             terms,
         }
@@ -156,11 +158,11 @@ impl Probe {
     }
 
     /// Until when, since the run's start, the cycle has to go on for its questions to be of use.
-    pub fn told_at(&self) -> Nanos {
+    pub fn settled_at(&self) -> Nanos {
         match &self.stage {
             Stage::Flood(flood) => flood.at,
             Stage::Fill(fill) => fill.at(),
-            Stage::Wait(wait) => wait.told_at(&self.terms),
+            Stage::Wait(wait) => wait.settled_at(&self.terms),
         }
     }
 
@@ -187,7 +189,7 @@ impl Probe {
     }
 
     /// The run has ended, or nothing more is asked.
-    pub fn finish(mut self) -> Report {
+    pub fn finish(mut self) -> ProbeReport {
         if let Stage::Fill(_) | Stage::Wait(_) = &self.stage {
             self.retry_after.why = NotChecked::RunEnded;
         }
@@ -206,13 +208,13 @@ impl Probe {
             self.retry_after.why = why.clone();
             self.remaining.why = why;
         }
-        Report {
+        ProbeReport {
             cycles: self.cycles,
             asked: self.asked,
             flooded: self.flooded.into(),
             retry_after: self.retry_after.into(),
             remaining: self.remaining.into(),
-            findings: self.findings,
+            faults: self.faults,
             remarks: self.remarks,
         }
     }
@@ -232,7 +234,7 @@ impl Probe {
         let since = *flood.since.get_or_insert(sent.unwrap_or_default());
         let otherwise = replies
             .iter()
-            .all(|reply| reply.request.fate == Fate::Failed);
+            .all(|reply| reply.request.decision == Decision::Failed);
         if otherwise {
             self.flooded.why = NotChecked::AnsweredOtherwise(replies[0].status);
         } else if ended.saturating_sub(since) > self.quarter() {
@@ -262,10 +264,10 @@ impl Probe {
         Nanos(self.terms.window.0 / 4)
     }
 
-    fn find(&mut self, found: Finding) {
-        match self.findings.iter_mut().find(|f| f.kind == found.kind) {
+    fn find(&mut self, found: HeaderFault) {
+        match self.faults.iter_mut().find(|f| f.kind == found.kind) {
             Some(first) => first.seen += 1,
-            None => self.findings.push(found),
+            None => self.faults.push(found),
         }
     }
 

@@ -1,10 +1,10 @@
 use crate::base::Nanos;
-use crate::core::audit::Fate;
+use crate::core::audit::Decision;
 use std::fmt;
 
 /// What a probe found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct ProbeReport {
     /// Cycles begun.
     pub cycles: u64,
     /// Requests, but for those in flight at the end.
@@ -16,7 +16,7 @@ pub struct Report {
     /// How many answers' count of what remains was held against what had been admitted.
     pub remaining: Checked,
     /// The first of each kind.
-    pub findings: Vec<Finding>,
+    pub faults: Vec<HeaderFault>,
     pub remarks: Vec<Remark>,
 }
 
@@ -67,8 +67,8 @@ fn status(status: Option<u16>) -> String {
 
 /// Something that no limiter says that is right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    pub kind: Kind,
+pub struct HeaderFault {
+    pub kind: FaultKind,
     /// How many of this kind there were; the rest is of the first.
     pub seen: u64,
     /// The probe's number for it.
@@ -77,12 +77,12 @@ pub struct Finding {
     pub header: String,
     pub target: usize,
     /// The requests that show it, in the order in which they were sent.
-    pub requests: Vec<Request>,
+    pub requests: Vec<ProbeRequest>,
     pub(super) text: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum FaultKind {
     /// 429 without `Retry-After`.
     Missing,
     /// `Retry-After` is neither whole seconds nor a date.
@@ -99,13 +99,13 @@ pub enum Kind {
 
 /// A request of the probe's, and what came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Request {
+pub struct ProbeRequest {
     pub sequence: u64,
     pub target: usize,
     /// Since the run's start.
     pub sent: Nanos,
     pub done: Nanos,
-    pub fate: Fate,
+    pub decision: Decision,
 }
 
 /// Something that is not wrong, and that a caller may stumble over.
@@ -133,7 +133,7 @@ pub enum RemarkKind {
     Reset,
 }
 
-impl Finding {
+impl HeaderFault {
     /// One sentence, without a full stop.
     pub fn say(&self) -> &str {
         &self.text

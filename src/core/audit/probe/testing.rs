@@ -1,5 +1,5 @@
 use crate::base::Nanos;
-use crate::core::audit::{Past, Promise, Terms};
+use crate::core::audit::{PriorUse, Promise, Terms};
 
 pub fn terms(limit: u64, window_ms: u64, targets: usize) -> Terms {
     Terms {
@@ -8,7 +8,7 @@ pub fn terms(limit: u64, window_ms: u64, targets: usize) -> Terms {
         window: Nanos(window_ms * 1_000_000),
         targets,
         timeout: Nanos(10_000_000_000),
-        past: Past::Fresh,
+        prior_use: PriorUse::None,
         memory: 1 << 20,
     }
 }

@@ -22,7 +22,7 @@ struct Decided {
 type Limiter<'a> = dyn FnMut(u32, usize, Nanos) -> Decided + 'a;
 
 /// What it says of a decision at that time.
-type Words<'a> = dyn Fn(&Decided, Nanos) -> Said + 'a;
+type Words<'a> = dyn Fn(&Decided, Nanos) -> LimitHeaders + 'a;
 
 /// A network and a machine.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl World {
         limiter: &mut Limiter<'_>,
         words: &Words<'_>,
         mut change: impl FnMut(&Question, &mut Reply),
-    ) -> Report {
+    ) -> ProbeReport {
         let mut probe = Probe::new(terms(self.limit, self.window_ms, self.targets));
         let mut delays = self.delays.iter().cycle();
         let mut now = Nanos::ZERO;
@@ -80,18 +80,18 @@ impl World {
                     let (out, back, late) = delays.next().unwrap();
                     let sent = now.max(question.at) + Nanos(late * 1_000);
                     let decided = sent + Nanos(out * 1_000);
-                    let request = Request {
+                    let request = ProbeRequest {
                         sequence,
                         target,
                         sent,
                         done: decided + Nanos(back * 1_000),
-                        fate: Fate::Allowed,
+                        decision: Decision::Allowed,
                     };
                     (decided, request)
                 })
                 .collect();
             if question.to == To::All {
-                let in_place = |(_, r): &(Nanos, Request)| {
+                let in_place = |(_, r): &(Nanos, ProbeRequest)| {
                     assert_eq!(r.sequence % self.targets as u64, r.target as u64);
                 };
                 replies.iter().for_each(in_place);
@@ -102,16 +102,19 @@ impl World {
                 .map(|(at, request)| {
                     let at = self.clock(at);
                     let decided = limiter(question.key, request.target, at);
-                    let fate = match decided.allowed {
-                        true => Fate::Allowed,
-                        false => Fate::Blocked,
+                    let decision = match decided.allowed {
+                        true => Decision::Allowed,
+                        false => Decision::Blocked,
                     };
                     let status = if decided.allowed { 200 } else { 429 };
                     let said = words(&decided, at);
                     let mut reply = Reply {
-                        request: Request { fate, ..request },
+                        request: ProbeRequest {
+                            decision,
+                            ..request
+                        },
                         status: Some(status),
-                        said,
+                        headers: said,
                     };
                     change(&question, &mut reply);
                     reply
@@ -125,7 +128,7 @@ impl World {
         probe.finish()
     }
 
-    fn run(&self, limiter: &mut Limiter<'_>, words: &Words<'_>) -> Report {
+    fn run(&self, limiter: &mut Limiter<'_>, words: &Words<'_>) -> ProbeReport {
         self.run_with(2, limiter, words, |_, _| {})
     }
 
@@ -190,9 +193,9 @@ impl World {
 }
 
 /// Both headers, as they should be; `after` is of the wait.
-fn said(decided: &Decided, after: impl Fn(Nanos) -> Option<RetryAfter>) -> Said {
+fn said(decided: &Decided, after: impl Fn(Nanos) -> Option<RetryAfter>) -> LimitHeaders {
     let reset = decided.wait.0.div_ceil(SECOND);
-    Said {
+    LimitHeaders {
         retry_after: match decided.allowed {
             true => None,
             false => after(decided.wait),
@@ -202,26 +205,26 @@ fn said(decided: &Decided, after: impl Fn(Nanos) -> Option<RetryAfter>) -> Said 
             remaining: decided.remaining,
             reset: Some(reset),
         }],
-        ..Said::default()
+        ..LimitHeaders::default()
     }
 }
 
-fn correct(decided: &Decided, _: Nanos) -> Said {
+fn correct(decided: &Decided, _: Nanos) -> LimitHeaders {
     said(decided, |wait| {
         Some(RetryAfter::Seconds(wait.0.div_ceil(SECOND)))
     })
 }
 
-fn wrong(after: impl Fn(Nanos) -> u64) -> impl Fn(&Decided, Nanos) -> Said {
+fn wrong(after: impl Fn(Nanos) -> u64) -> impl Fn(&Decided, Nanos) -> LimitHeaders {
     move |decided, _| said(decided, |wait| Some(RetryAfter::Seconds(after(wait))))
 }
 
-fn nothing(decided: &Decided, _: Nanos) -> Said {
+fn nothing(decided: &Decided, _: Nanos) -> LimitHeaders {
     said(decided, |_| None)
 }
 
 /// As a date; the answer's own was taken up to a second ago.
-fn dated(decided: &Decided, now: Nanos) -> Said {
+fn dated(decided: &Decided, now: Nanos) -> LimitHeaders {
     said(decided, |wait| {
         let stale = now.0 % 7 * SECOND / 7;
         let until = (now + wait).0.div_ceil(SECOND);
@@ -230,8 +233,8 @@ fn dated(decided: &Decided, now: Nanos) -> Said {
     })
 }
 
-fn only(report: &Report) -> &Finding {
-    let [finding] = &report.findings[..] else {
+fn only(report: &ProbeReport) -> &HeaderFault {
+    let [finding] = &report.faults[..] else {
         panic!("{report:#?}");
     };
     finding
@@ -270,7 +273,7 @@ proptest! {
                 &mut world.counting_blocked(),
             ] {
                 let report = world.run(limiter, words);
-                prop_assert_eq!(report.findings, []);
+                prop_assert_eq!(report.faults, []);
             }
         }
     }
@@ -283,16 +286,16 @@ proptest! {
     ) {
         // The store is away for one request of so many, and admits or blocks as it likes.
         let mut count = 0;
-        let fate = if unanswered { Fate::Unanswered } else { Fate::Failed };
+        let decision = if unanswered { Decision::Unanswered } else { Decision::Failed };
         let report = world.run_with(2, &mut world.shared::<SlidingLog>(), &correct, |_, reply| {
             count += 1;
             if count % every == 0 {
-                reply.request.fate = fate;
+                reply.request.decision = decision;
                 reply.status = (!unanswered).then_some(503);
-                reply.said = Said::default();
+                reply.headers = LimitHeaders::default();
             }
         });
-        prop_assert_eq!(report.findings, []);
+        prop_assert_eq!(report.faults, []);
     }
 }
 
@@ -307,7 +310,7 @@ fn a_correct_limiter_is_checked_in_every_cycle() {
         &mut world.counting_blocked(),
     ] {
         let report = world.run(limiter, &correct);
-        assert_eq!((report.cycles, &report.findings[..]), (2, &[][..]));
+        assert_eq!((report.cycles, &report.faults[..]), (2, &[][..]));
         assert_eq!(report.remarks, []);
         assert_eq!(report.flooded, Checked::Times(2));
         assert_eq!(report.retry_after, Checked::Times(2));
@@ -331,12 +334,12 @@ fn retry_after_of_a_sliding_log_is_tried_a_minute_after_the_key_was_used_up() {
         |question, reply| {
             let sent = reply.request.sent;
             if sent > last + Nanos(SECOND) {
-                steps.push((question.at, reply.request.fate));
+                steps.push((question.at, reply.request.decision));
             }
             last = sent;
         },
     );
-    let [(before, Fate::Blocked), (after, Fate::Allowed)] = steps[..] else {
+    let [(before, Decision::Blocked), (after, Decision::Allowed)] = steps[..] else {
         panic!("{steps:?}");
     };
     let whole = |at: Nanos| at.0 / SECOND;
@@ -349,7 +352,7 @@ fn milliseconds_are_told_from_seconds_that_are_wrong() {
     let millis = wrong(|wait| wait.0.div_ceil(MILLI));
     let report = world.run(&mut world.shared::<SlidingLog>(), &millis);
     let finding = only(&report);
-    assert_eq!((finding.kind, finding.seen), (Kind::WrongUnit, 2));
+    assert_eq!((finding.kind, finding.seen), (FaultKind::WrongUnit, 2));
     assert_eq!((finding.key, finding.target), (1, 1));
     assert_eq!(finding.requests.len(), 2);
     let text = finding.say();
@@ -359,7 +362,7 @@ fn milliseconds_are_told_from_seconds_that_are_wrong() {
     );
 
     let report = world.run(&mut world.shared::<SlidingLog>(), &wrong(|_| 1_000));
-    assert_eq!(only(&report).kind, Kind::TooLate);
+    assert_eq!(only(&report).kind, FaultKind::TooLate);
     assert_eq!(
         only(&report).say(),
         "Retry-After said 1000 s, longer than the window of 60 s"
@@ -378,25 +381,25 @@ fn milliseconds_that_the_run_has_no_time_for_look_like_milliseconds() {
     {
         now = now.max(question.at) + Nanos(MILLI);
         let decided = limiter(question.key, 0, world.clock(now));
-        let fate = match decided.allowed {
-            true => Fate::Allowed,
-            false => Fate::Blocked,
+        let decision = match decided.allowed {
+            true => Decision::Allowed,
+            false => Decision::Blocked,
         };
-        let request = Request {
+        let request = ProbeRequest {
             sequence: question.sequence,
             target: 0,
             sent: now,
             done: now,
-            fate,
+            decision,
         };
         probe.answered(&[Reply {
             request,
             status: Some(429),
-            said: wrong(|wait| wait.0 / MILLI)(&decided, now),
+            headers: wrong(|wait| wait.0 / MILLI)(&decided, now),
         }]);
     }
     let report = probe.finish();
-    assert_eq!(only(&report).kind, Kind::WrongUnit);
+    assert_eq!(only(&report).kind, FaultKind::WrongUnit);
     assert!(only(&report).say().ends_with("it looks like milliseconds"));
 }
 
@@ -406,7 +409,7 @@ fn a_time_rounded_down_is_too_early_by_less_than_a_second() {
     let down = wrong(|wait| wait.0 / SECOND);
     let report = world.run(&mut world.opened(), &down);
     let finding = only(&report);
-    assert_eq!((finding.kind, finding.seen), (Kind::TooEarly, 2));
+    assert_eq!((finding.kind, finding.seen), (FaultKind::TooEarly, 2));
     let text = finding.say();
     assert!(text.contains("allowed: it looks rounded down"), "{text}");
     assert_eq!(finding.requests.len(), 3);
@@ -418,7 +421,7 @@ fn half_the_wait_is_too_early_by_more_than_a_second() {
     let half = wrong(|wait| wait.0.div_ceil(SECOND).div_ceil(10));
     let report = world.run(&mut world.opened(), &half);
     let finding = only(&report);
-    assert_eq!(finding.kind, Kind::TooEarly);
+    assert_eq!(finding.kind, FaultKind::TooEarly);
     let text = finding.say();
     assert!(
         text.ends_with("blocked, and one a second after that too"),
@@ -436,7 +439,7 @@ fn twice_the_wait_is_too_late() {
     let mut limiter = world.shared::<FixedWindow>();
     let report = world.run_with(1, &mut limiter, &twice, |_, _| {});
     let finding = only(&report);
-    assert_eq!(finding.kind, Kind::TooLate);
+    assert_eq!(finding.kind, FaultKind::TooLate);
     let text = finding.say();
     assert!(text.starts_with("Retry-After said "), "{text}");
     assert!(text.ends_with(" later was allowed"), "{text}");
@@ -446,13 +449,16 @@ fn twice_the_wait_is_too_late() {
 fn no_retry_after_is_missed_with_429_alone() {
     let world = World::still(10, 60_000);
     let report = world.run(&mut world.shared::<SlidingLog>(), &nothing);
-    assert_eq!((only(&report).kind, only(&report).seen), (Kind::Missing, 2));
+    assert_eq!(
+        (only(&report).kind, only(&report).seen),
+        (FaultKind::Missing, 2)
+    );
 
     let mut limiter = world.shared::<SlidingLog>();
     let report = world.run_with(1, &mut limiter, &nothing, |_, reply| {
         reply.status = Some(200)
     });
-    assert_eq!(report.findings, []);
+    assert_eq!(report.faults, []);
     assert_eq!(
         report.retry_after.to_string(),
         "not checked: blocked requests are answered with 200 and no Retry-After"
@@ -467,7 +473,7 @@ fn what_is_neither_seconds_nor_a_date_is_malformed() {
     };
     let report = world.run(&mut world.shared::<SlidingLog>(), &words);
     let finding = only(&report);
-    assert_eq!(finding.kind, Kind::Malformed);
+    assert_eq!(finding.kind, FaultKind::Malformed);
     assert_eq!(
         finding.say(),
         "Retry-After said \"1.5\", which is neither whole seconds nor an HTTP-date"
@@ -479,12 +485,12 @@ fn a_zero_is_wrong_if_the_wait_is_not_over() {
     let zero = wrong(|_| 0);
     let world = World::still(10, 60_000);
     let report = world.run(&mut world.shared::<SlidingLog>(), &zero);
-    assert_eq!(only(&report).kind, Kind::TooEarly);
+    assert_eq!(only(&report).kind, FaultKind::TooEarly);
 
     // A token comes back every 25 ms.
     let world = World::still(10, 250);
     let report = world.run(&mut world.shared::<TokenBucket>(), &zero);
-    assert_eq!(report.findings, []);
+    assert_eq!(report.faults, []);
     let kinds: Vec<_> = report.remarks.iter().map(|remark| remark.kind).collect();
     assert!(kinds.contains(&RemarkKind::Zero), "{kinds:?}");
 }
@@ -495,7 +501,7 @@ fn nodes_that_count_alone_leave_more_than_they_can() {
         let world = World::still(limit, 60_000);
         let report = world.run(&mut world.alone::<SlidingLog>(), &correct);
         let finding = only(&report);
-        assert_eq!((finding.kind, finding.seen), (Kind::Remaining, 2));
+        assert_eq!((finding.kind, finding.seen), (FaultKind::Remaining, 2));
         let text = finding.say();
         assert!(text.ends_with("each node looks to count alone"), "{text}");
     }
@@ -510,7 +516,7 @@ fn a_positive_remainder_before_a_block_is_a_remark() {
         said
     };
     let report = world.run(&mut world.shared::<SlidingLog>(), &words);
-    assert_eq!(report.findings, []);
+    assert_eq!(report.faults, []);
     let [remark] = &report.remarks[..] else {
         panic!("{report:?}");
     };
@@ -533,7 +539,7 @@ fn an_effective_window_that_misleads_is_a_remark() {
         said
     };
     let report = world.run(&mut world.shared::<SlidingLog>(), &words);
-    assert_eq!(report.findings, []);
+    assert_eq!(report.faults, []);
     let [remark] = &report.remarks[..] else {
         panic!("{report:?}");
     };
@@ -545,7 +551,7 @@ fn a_key_that_is_answered_otherwise_is_given_up() {
     let world = World::still(100, 60_000);
     let mut limiter = world.shared::<SlidingLog>();
     let report = world.run_with(1, &mut limiter, &correct, |_, reply| {
-        reply.request.fate = Fate::Failed;
+        reply.request.decision = Decision::Failed;
         reply.status = Some(401);
     });
     assert_eq!(report.asked, 4);
@@ -561,11 +567,11 @@ fn a_node_that_fails_open_meanwhile_proves_nothing() {
     let mut limiter = world.shared::<SlidingLog>();
     let report = world.run_with(1, &mut limiter, &correct, |question, reply| {
         if question.at > Nanos(30 * SECOND) {
-            reply.request.fate = Fate::Allowed;
-            reply.said = Said::default();
+            reply.request.decision = Decision::Allowed;
+            reply.headers = LimitHeaders::default();
         }
     });
-    assert_eq!(report.findings, []);
+    assert_eq!(report.faults, []);
     assert_eq!(report.retry_after, Checked::Not(NotChecked::Undecided));
 }
 

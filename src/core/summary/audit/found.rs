@@ -3,8 +3,10 @@
 use super::{Audit, AuditVerdict, ByNode, Finding, KeyAdmitted, Peak, Standing, StandingPromise};
 use crate::base::text::span;
 use crate::base::{KeyId, Nanos, Target};
-use crate::core::audit::probe::{self, Checked};
-use crate::core::audit::{FalseBlock, Judged, Key, Promise, Report, Verdict, Why, Window};
+use crate::core::audit::probe::{Checked, HeaderFault, ProbeReport};
+use crate::core::audit::{
+    AdmissionSpan, AuditReport, AuditedKey, FalseBlock, Promise, PromiseReport, Verdict, Why,
+};
 use crate::core::plan::Plan;
 use crate::core::request::Placeholder;
 use crate::core::stats::Results;
@@ -18,9 +20,9 @@ impl Audit {
         let by_key = plan.form.has(Placeholder::Key);
         let probes = plan.keys.for_a_probe(plan.seed);
         let name = |key| match key {
-            Key::Load(id) if by_key => plan.keys.name(id),
-            Key::Load(_) => "the requests' one key".to_owned(),
-            Key::Probe(number) => probes.name(KeyId(number)),
+            AuditedKey::Load(id) if by_key => plan.keys.name(id),
+            AuditedKey::Load(_) => "the requests' one key".to_owned(),
+            AuditedKey::Probe(number) => probes.name(KeyId(number)),
         };
         let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
         let found = Found {
@@ -37,14 +39,14 @@ impl Audit {
 }
 
 struct Found<'a> {
-    report: &'a Report,
-    probe: Option<&'a probe::Report>,
+    report: &'a AuditReport,
+    probe: Option<&'a ProbeReport>,
     /// Requests of the run's that failed.
     failed: u64,
     schedule_kept: bool,
     targets: &'a [String],
     keys: Option<u32>,
-    name: &'a dyn Fn(Key) -> String,
+    name: &'a dyn Fn(AuditedKey) -> String,
 }
 
 impl Found<'_> {
@@ -64,7 +66,7 @@ impl Found<'_> {
             share: report.share,
             keys_over: report.keys_over,
             promises: report
-                .judged
+                .promises
                 .iter()
                 .map(|judged| self.promise(judged))
                 .collect(),
@@ -99,20 +101,20 @@ impl Found<'_> {
     fn statement(&self) -> String {
         let report = self.report;
         let promised = self.promised();
-        let of = |chosen: &dyn Fn(&Judged) -> bool| {
-            let judged = report.judged.iter().filter(|judged| chosen(judged));
+        let of = |chosen: &dyn Fn(&PromiseReport) -> bool| {
+            let judged = report.promises.iter().filter(|judged| chosen(judged));
             let names: Vec<_> = judged.map(|judged| words(judged.promise)).collect();
             listed(&names)
         };
         match report.verdict(self.schedule_kept) {
             Verdict::Kept => {
-                let said = match self.probe.map_or(0, |probe| probe.findings.len()) {
+                let said = match self.probe.map_or(0, |probe| probe.faults.len()) {
                     0 => "",
                     _ => " What it says in headers is not right.",
                 };
                 let kept =
                     of(&|judged| !judged.is_broken() && judged.tested > 0 && !judged.suspect);
-                let not = match of(&Judged::is_broken) {
+                let not = match of(&PromiseReport::is_broken) {
                     none if none.is_empty() => String::new(),
                     some => format!("; it is not {some}"),
                 };
@@ -162,7 +164,7 @@ impl Found<'_> {
         let Some(keys) = self.keys else {
             return format!("{seen} Give --keys, so that requests share keys.");
         };
-        let standing = report.judged.iter().filter(|judged| !judged.is_broken());
+        let standing = report.promises.iter().filter(|judged| !judged.is_broken());
         let beyond = standing.map(|judged| match judged.promise {
             Promise::SlidingWindow => terms.limit,
             Promise::FixedWindow | Promise::TokenBucket => terms.limit.saturating_mul(2),
@@ -174,11 +176,11 @@ impl Found<'_> {
         format!("{seen} A run of {window} or longer with --rps {rps} would tell.")
     }
 
-    fn promise(&self, judged: &Judged) -> StandingPromise {
+    fn promise(&self, judged: &PromiseReport) -> StandingPromise {
         let standing = match judged {
             _ if judged.is_broken() => Standing::Broken,
-            Judged { suspect: true, .. } => Standing::Suspect,
-            Judged { tested: 0, .. } => Standing::NotTested,
+            PromiseReport { suspect: true, .. } => Standing::Suspect,
+            PromiseReport { tested: 0, .. } => Standing::NotTested,
             _ => Standing::Kept,
         };
         StandingPromise {
@@ -189,7 +191,7 @@ impl Found<'_> {
     }
 
     /// What a promise's row says.
-    fn standing(&self, judged: &Judged) -> String {
+    fn standing(&self, judged: &PromiseReport) -> String {
         let report = self.report;
         let window = report.terms.window;
         let mut reasons = Vec::new();
@@ -216,7 +218,7 @@ impl Found<'_> {
         }
         if !reasons.is_empty() {
             // Of several promises, that one is broken says no more than which limiter this is not.
-            let word = if report.judged.len() == 1 {
+            let word = if report.promises.len() == 1 {
                 "broken"
             } else {
                 "ruled out"
@@ -233,11 +235,13 @@ impl Found<'_> {
             _ => "",
         };
         match judged {
-            Judged { suspect: true, .. } => {
+            PromiseReport { suspect: true, .. } => {
                 format!("suspect{kind}: exceeded if what was not answered was admitted")
             }
-            Judged { tested: 0, .. } => "not tested: no key was asked for often enough".to_owned(),
-            Judged { tested, .. } => {
+            PromiseReport { tested: 0, .. } => {
+                "not tested: no key was asked for often enough".to_owned()
+            }
+            PromiseReport { tested, .. } => {
                 let keys = if *tested == 1 { "key was" } else { "keys were" };
                 let with = match self.probe {
                     Some(_) => ", the probe's included",
@@ -254,7 +258,7 @@ impl Found<'_> {
         let broken = report.verdict(self.schedule_kept) == Verdict::Broken;
         let mut excesses = report.worst.iter().filter(|_| broken && self.is_exceeded());
         // Of one promise its proof; the most in a window may be less of one than another.
-        let proof = match &report.judged[..] {
+        let proof = match &report.promises[..] {
             [one] if one.promise != Promise::SlidingWindow => one.excess.as_ref(),
             _ => None,
         };
@@ -262,13 +266,13 @@ impl Found<'_> {
             Some(proof) => Some(self.excess(&proof.window)),
             None => excesses.next().map(|window| self.excess(window)),
         };
-        let alone = report.judged.len() == 1;
+        let alone = report.promises.len() == 1;
         let counts = |block: &&FalseBlock| alone || block.promise != Promise::TokenBucket;
         let falsely = report
             .false_blocks
             .iter()
             .find(|block| broken && counts(block));
-        let said = self.probe.iter().flat_map(|probe| &probe.findings);
+        let said = self.probe.iter().flat_map(|probe| &probe.faults);
         first_excess
             .into_iter()
             .chain(falsely.map(|first| self.falsely(first)))
@@ -277,7 +281,7 @@ impl Found<'_> {
             .collect()
     }
 
-    fn said(&self, finding: &probe::Finding) -> Finding {
+    fn said(&self, finding: &HeaderFault) -> Finding {
         let often = match finding.seen {
             1 => String::new(),
             seen => format!(" ({seen} times)"),
@@ -301,7 +305,7 @@ impl Found<'_> {
             statement: format!("{}{often}", finding.say()),
             evidence: vec![format!(
                 "by {target}, of {}, the probe's {word} {}",
-                (self.name)(Key::Probe(finding.key)),
+                (self.name)(AuditedKey::Probe(finding.key)),
                 requests.join(", ")
             )],
             sequences,
@@ -309,7 +313,7 @@ impl Found<'_> {
         }
     }
 
-    fn probed(&self, probe: &probe::Report) -> String {
+    fn probed(&self, probe: &ProbeReport) -> String {
         let checked = match &probe.retry_after {
             same @ Checked::Not(_) if *same == probe.remaining => same.to_string(),
             other => format!("Retry-After {other}, remaining {}", probe.remaining),
@@ -326,12 +330,12 @@ impl Found<'_> {
 
     fn is_exceeded(&self) -> bool {
         self.report
-            .judged
+            .promises
             .iter()
             .any(|judged| judged.excess.is_some())
     }
 
-    fn excess(&self, window: &Window) -> Finding {
+    fn excess(&self, window: &AdmissionSpan) -> Finding {
         let limit = self.report.terms.limit;
         let over = window.admitted as f64 / limit as f64;
         let statement = format!(
@@ -346,7 +350,7 @@ impl Found<'_> {
             statement,
             evidence: vec![requests(window)],
             sequences: window.sequences.clone(),
-            of_the_probe: matches!(window.key, Key::Probe(_)),
+            of_the_probe: matches!(window.key, AuditedKey::Probe(_)),
         }
     }
 
@@ -356,7 +360,7 @@ impl Found<'_> {
             Promise::TokenBucket => "a bucket would have had a token".to_owned(),
             _ => format!("at most {} others can have counted", first.counted),
         };
-        let of_the_probe = matches!(first.key, Key::Probe(_));
+        let of_the_probe = matches!(first.key, AuditedKey::Probe(_));
         let whose = if of_the_probe { "the probe's " } else { "" };
         let statement = format!(
             "{} was blocked at {} by {}, although {why} ({whose}request {})",
@@ -413,7 +417,7 @@ fn at(instant: Nanos) -> String {
 }
 
 /// The first of a window's requests, and its last.
-fn requests(window: &Window) -> String {
+fn requests(window: &AdmissionSpan) -> String {
     let named: Vec<_> = window
         .sequences
         .iter()
@@ -422,8 +426,8 @@ fn requests(window: &Window) -> String {
         .collect();
     let named = named.join(", ");
     let whose = match window.key {
-        Key::Load(_) => "requests",
-        Key::Probe(_) => "the probe's requests",
+        AuditedKey::Load(_) => "requests",
+        AuditedKey::Probe(_) => "the probe's requests",
     };
     match window.sequences.last() {
         Some(last) if window.sequences.len() > NAMED => {
@@ -458,32 +462,32 @@ fn listed(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::audit::{self, Fate, Observation, Past, Terms};
+    use crate::core::audit::{self, Decision, Observation, PriorUse, Terms};
     use crate::report;
 
     const MILLI: u64 = 1_000_000;
 
     /// What is said of requests of one key, ten milliseconds apart and answered within one, to two nodes in turn: two a
     /// second are promised.
-    fn told(promises: &[Promise], fates: &[Fate], schedule_kept: bool) -> String {
-        let mut audit = audit::Audit::new(Terms {
+    fn told(promises: &[Promise], decisions: &[Decision], schedule_kept: bool) -> String {
+        let mut audit = audit::Auditor::new(Terms {
             promises: promises.to_vec(),
             limit: 2,
             window: Nanos(1_000 * MILLI),
             targets: 2,
             timeout: Nanos(1_000 * MILLI),
-            past: Past::Fresh,
+            prior_use: PriorUse::None,
             memory: 1 << 20,
         });
-        for (fate, sequence) in fates.iter().zip(0..) {
+        for (decision, sequence) in decisions.iter().zip(0..) {
             let sent = Nanos(10 * MILLI * sequence);
             audit.add(Observation {
-                key: Key::Load(KeyId(0)),
+                key: AuditedKey::Load(KeyId(0)),
                 sequence,
                 target: sequence as u32 % 2,
                 sent,
                 done: sent + Nanos(MILLI),
-                fate: *fate,
+                decision: *decision,
             });
         }
         let targets = ["http://a", "http://b"].map(str::to_owned);
@@ -499,7 +503,7 @@ mod tests {
         report::audit(&found.audit(), &targets)
     }
 
-    use Fate::{Allowed as A, Blocked as B, Unanswered as U};
+    use Decision::{Allowed as A, Blocked as B, Unanswered as U};
 
     #[test]
     fn a_limit_that_was_kept_is_said_to_be_by_what_was_tested() {
@@ -525,10 +529,10 @@ Audit: broken. More was admitted than a sliding window of 2 in 1s lets pass.
   by node  http://a  http://b
   user-1          2         2
   each node seems to count alone";
-        let fates = [A, A, A, A, B, B];
-        assert_eq!(told(&[Promise::SlidingWindow], &fates, true), expected);
+        let decisions = [A, A, A, A, B, B];
+        assert_eq!(told(&[Promise::SlidingWindow], &decisions, true), expected);
         // A proof is one, however the requests came to be sent.
-        assert_eq!(told(&[Promise::SlidingWindow], &fates, false), expected);
+        assert_eq!(told(&[Promise::SlidingWindow], &decisions, false), expected);
     }
 
     #[test]

@@ -1,24 +1,24 @@
 //! The reporter's part in the audit: it hands over what it takes from the workers.
 
 use crate::base::{KeyId, Moment, Nanos, Sample};
-use crate::core::audit::{Audit, Key, Observation, Report, SoFar, Terms};
+use crate::core::audit::{AuditProgress, AuditReport, AuditedKey, Auditor, Observation, Terms};
 use crate::core::plan::{self, Plan};
 use crate::core::request::Placeholder;
 
 #[derive(Debug)]
-pub(super) struct Auditor {
-    audit: Audit,
+pub(super) struct AuditFeed {
+    auditor: Auditor,
     start: Moment,
     /// Whether requests say which key they are for; otherwise all are for one.
     by_key: bool,
 }
 
-impl Auditor {
+impl AuditFeed {
     /// Of a run that starts at `start`, if it is to be audited.
-    pub fn new(plan: &Plan, targets: usize, start: Moment) -> Option<Auditor> {
+    pub fn new(plan: &Plan, targets: usize, start: Moment) -> Option<AuditFeed> {
         let asked = plan.audit.as_ref()?;
-        Some(Auditor {
-            audit: Audit::new(terms(plan, asked, targets)),
+        Some(AuditFeed {
+            auditor: Auditor::new(terms(plan, asked, targets)),
             start,
             by_key: plan.form.has(Placeholder::Key),
         })
@@ -29,36 +29,36 @@ impl Auditor {
             true => sample.key,
             false => KeyId(0),
         };
-        self.observe(sample, Key::Load(key));
+        self.observe(sample, AuditedKey::Load(key));
     }
 
     /// Of the probe's, whose keys are numbers.
     pub fn add_probed(&mut self, sample: &Sample) {
-        self.observe(sample, Key::Probe(sample.key.0));
+        self.observe(sample, AuditedKey::Probe(sample.key.0));
     }
 
-    fn observe(&mut self, sample: &Sample, key: Key) {
+    fn observe(&mut self, sample: &Sample, key: AuditedKey) {
         let observation = Observation::of(sample, key, self.start);
         observation
             .into_iter()
-            .for_each(|seen| self.audit.add(seen));
+            .for_each(|seen| self.auditor.add(seen));
     }
 
     /// All that was sent before `all_taken` has been added.
     pub fn advance(&mut self, all_taken: Moment) {
-        self.audit.advance(all_taken.since(self.start));
+        self.auditor.advance(all_taken.since(self.start));
     }
 
     pub fn is_broken(&self) -> bool {
-        self.audit.is_broken()
+        self.auditor.is_broken()
     }
 
-    pub fn so_far(&self) -> SoFar {
-        self.audit.so_far()
+    pub fn progress(&self) -> AuditProgress {
+        self.auditor.progress()
     }
 
-    pub fn finish(self) -> Report {
-        self.audit.finish()
+    pub fn finish(self) -> AuditReport {
+        self.auditor.finish()
     }
 }
 
@@ -69,7 +69,7 @@ pub(super) fn terms(plan: &Plan, asked: &plan::Audit, targets: usize) -> Terms {
         window: Nanos(plan.window_ms * 1_000_000),
         targets,
         timeout: plan.timeout.into(),
-        past: asked.past,
+        prior_use: asked.prior_use,
         memory: asked.memory,
     }
 }
