@@ -81,7 +81,7 @@ fn write(intervals: &mut Items<Interval>, file: &mut ResultFile) -> io::Result<(
         ] {
             // To compress one takes a while, in which a worker may wait for this processor.
             std::thread::yield_now();
-            let written = log.write_histogram(spans.histogram(), at, length, Tag::new(tag));
+            let written = log.write_histogram(spans.as_hdr(), at, length, Tag::new(tag));
             written.map_err(|error| match error {
                 IntervalLogWriterError::IoError(error) => error,
                 IntervalLogWriterError::SerializeError(error) => io::Error::other(error),

@@ -4,7 +4,7 @@ use super::files::ResultFile;
 use super::stream::{Feed, Items, Stream};
 use crate::base::{Mode, Nanos, Target};
 use crate::core::schedule::Schedule;
-use crate::core::stats::{PerSecond, Second, Spans};
+use crate::core::stats::{Histogram, PerSecond, Second};
 use jiff::Timestamp;
 use std::io::{self, LineWriter};
 use std::sync::Arc;
@@ -146,7 +146,7 @@ fn cells(row: &Row) -> Vec<String> {
     cells
 }
 
-fn percentile(spans: &Spans, share: f64) -> String {
+fn percentile(spans: &Histogram, share: f64) -> String {
     match spans.count() {
         0 => String::new(),
         _ => spans.quantile(share).0.to_string(),

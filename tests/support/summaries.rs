@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use loadgen::base::{Ledger, Mode, Nanos};
-use loadgen::core::stats::{OutcomeCounts, Spans, Stretch};
+use loadgen::core::stats::{Histogram, OutcomeCounts, Stretch};
 use loadgen::core::summary::*;
 use loadgen::core::threshold::{JudgedThreshold, Met};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -441,17 +441,17 @@ impl Key {
 #[derive(Default)]
 struct Collected {
     counts: Ledger,
-    latency: Spans,
-    service_time: Spans,
-    send_lag: Spans,
+    latency: Histogram,
+    service_time: Histogram,
+    send_lag: Histogram,
     failures: BTreeMap<String, u64>,
 }
 
 #[derive(Default)]
 struct CollectedSlot {
     slot: Slot,
-    latency: Spans,
-    send_lag: Spans,
+    latency: Histogram,
+    send_lag: Histogram,
 }
 
 struct Made {

@@ -3,12 +3,12 @@
 mod buckets;
 mod counters;
 mod failures;
+mod histogram;
 mod phases;
 mod results;
 mod second;
 mod seconds;
 mod snapshot;
-mod spans;
 mod tally;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -18,12 +18,12 @@ mod verdict;
 pub use buckets::{BOUNDS, Buckets};
 pub use counters::{Counter, Counters, TargetCounters};
 pub use failures::Failures;
+pub use histogram::{CoarseHistogram, Histogram, Percentiles};
 pub use phases::{PhaseTallies, PhaseTally, Phases, Stretch};
 pub use results::Results;
 pub use second::{OutcomeCounts, Second};
 pub use seconds::{Known, MOST_OPEN, PerSecond, Seconds};
 pub use snapshot::{Snapshot, State, TargetSnapshot};
-pub use spans::{Percentiles, Spans};
 pub use tally::{Tally, TargetTally};
-pub use timeline::{Coarse, Slot, Timeline};
+pub use timeline::{Slot, Timeline};
 pub use verdict::{TOLERANCE, Verdict};

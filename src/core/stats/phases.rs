@@ -1,6 +1,6 @@
 //! A run's requests by what the schedule did when they were due.
 
-use super::Spans;
+use super::Histogram;
 use crate::base::{Ledger, Mode, Nanos, Outcome, Sample};
 use crate::core::schedule::{Phase, Schedule, Shape};
 use serde::{Deserialize, Serialize};
@@ -42,8 +42,8 @@ pub struct PhaseTally {
     /// How long they lasted together, as far as the run went.
     pub length: Nanos,
     pub ledger: Ledger,
-    pub latency: Spans,
-    pub service_time: Spans,
+    pub latency: Histogram,
+    pub service_time: Histogram,
 }
 
 /// One phase of the schedule, as far as the run went.
@@ -212,8 +212,8 @@ impl PhaseTally {
             times: 0,
             length: Nanos::ZERO,
             ledger: Ledger::default(),
-            latency: Spans::default(),
-            service_time: Spans::default(),
+            latency: Histogram::default(),
+            service_time: Histogram::default(),
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::Spans;
+use super::Histogram;
 use serde::{Deserialize, Serialize};
 use std::ops::AddAssign;
 
@@ -17,9 +17,9 @@ pub struct Second {
     pub dropped: u64,
     /// By target, in the plan's order.
     pub targets: Vec<OutcomeCounts>,
-    pub latency: Spans,
-    pub service_time: Spans,
-    pub send_lag: Spans,
+    pub latency: Histogram,
+    pub service_time: Histogram,
+    pub send_lag: Histogram,
 }
 
 /// How many requests were sent, and how many ended in each way.

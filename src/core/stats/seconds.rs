@@ -269,7 +269,7 @@ mod tests {
     use super::*;
     use crate::base::{Answer, FailureKind, KeyId};
     use crate::core::schedule::{Arrivals, Bursts, Piece, Poisson, Rate, Sequence, Steady};
-    use crate::core::stats::Spans;
+    use crate::core::stats::Histogram;
     use proptest::prelude::*;
 
     const MILLI: u64 = 1_000_000;
@@ -529,7 +529,7 @@ mod tests {
 
     /// All that can be told apart of a second, but for the rate asked for.
     fn shown(second: &Second) -> impl PartialEq + std::fmt::Debug + use<> {
-        let spans = |spans: &Spans| {
+        let spans = |spans: &Histogram| {
             let at = |share| spans.quantile(share).0;
             (spans.count(), at(0.5), at(1.0), spans.min().0)
         };

@@ -1,4 +1,4 @@
-use super::{Buckets, Failures, Percentiles, Spans, Tally};
+use super::{Buckets, Failures, Histogram, Percentiles, Tally};
 use crate::base::{Ledger, Mode, Nanos};
 use crate::core::audit::AuditProgress;
 use crate::core::schedule::Schedule;
@@ -95,7 +95,7 @@ impl Snapshot {
             targets: targets.collect(),
             send_lag: tally.send_lag_buckets.clone(),
             percentiles: [&tally.latency, &tally.service_time, &tally.send_lag]
-                .map(Spans::percentiles),
+                .map(Histogram::percentiles),
             audit: None,
         }
     }

@@ -1,4 +1,4 @@
-use super::{Buckets, Failures, Spans, TOLERANCE};
+use super::{Buckets, Failures, Histogram, TOLERANCE};
 use crate::base::{Answer, Outcome, Sample};
 
 /// Everything made of a run's samples. Its memory depends on the number of targets and on the
@@ -6,18 +6,18 @@ use crate::base::{Answer, Outcome, Sample};
 #[derive(Debug)]
 pub struct Tally {
     /// done − due: what a caller on the schedule felt.
-    pub latency: Spans,
+    pub latency: Histogram,
     /// done − sent: what the server took, of requests that reached it.
-    pub service_time: Spans,
+    pub service_time: Histogram,
     /// sent − due: the generator's own error, and any time spent on a new connection.
-    pub send_lag: Spans,
+    pub send_lag: Histogram,
     pub send_lag_buckets: Buckets,
     /// The time that requests spent on a new TCP connection, for those that had to and got one.
-    pub connect: Spans,
+    pub connect: Histogram,
     /// The time they then spent on the TLS handshake.
-    pub tls: Spans,
+    pub tls: Histogram,
     /// The time that lookups of targets' names took, on threads of their own.
-    pub lookup: Spans,
+    pub lookup: Histogram,
     pub targets: Vec<TargetTally>,
     /// Requests that left later than the verdict tolerates, connecting aside.
     pub late: u64,
@@ -27,23 +27,23 @@ pub struct Tally {
 #[derive(Debug, Default)]
 pub struct TargetTally {
     pub failures: Failures,
-    pub latency: Spans,
+    pub latency: Histogram,
     pub latency_buckets: Buckets,
     /// 190 KiB for each target, once it has seen 10 s.
-    pub service_time: Spans,
+    pub service_time: Histogram,
     pub service_time_buckets: Buckets,
 }
 
 impl Tally {
     pub fn new(targets: usize) -> Self {
         Tally {
-            latency: Spans::default(),
-            service_time: Spans::default(),
-            send_lag: Spans::default(),
+            latency: Histogram::default(),
+            service_time: Histogram::default(),
+            send_lag: Histogram::default(),
             send_lag_buckets: Buckets::default(),
-            connect: Spans::default(),
-            tls: Spans::default(),
-            lookup: Spans::default(),
+            connect: Histogram::default(),
+            tls: Histogram::default(),
+            lookup: Histogram::default(),
             targets: (0..targets).map(|_| TargetTally::default()).collect(),
             late: 0,
         }

@@ -1,8 +1,7 @@
 //! What happened when, in bounded memory however long the run is.
 
-use super::{OutcomeCounts, PerSecond, Second, Spans};
+use super::{CoarseHistogram, OutcomeCounts, PerSecond, Second};
 use crate::base::Nanos;
-use hdrhistogram::Histogram;
 use std::sync::Arc;
 
 /// The most slots that are kept.
@@ -26,13 +25,9 @@ pub struct Slot {
     pub scheduled: u64,
     pub dropped: u64,
     pub targets: Vec<OutcomeCounts>,
-    pub latency: Coarse,
-    pub send_lag: Coarse,
+    pub latency: CoarseHistogram,
+    pub send_lag: CoarseHistogram,
 }
-
-/// A distribution of time spans to two significant digits, in a fifteenth of the memory of [`Spans`].
-#[derive(Debug)]
-pub struct Coarse(Histogram<u32>);
 
 impl Default for Timeline {
     fn default() -> Self {
@@ -96,8 +91,8 @@ impl Slot {
             scheduled: second.scheduled,
             dropped: second.dropped,
             targets: second.targets.clone(),
-            latency: Coarse::of(&second.latency),
-            send_lag: Coarse::of(&second.send_lag),
+            latency: (&second.latency).into(),
+            send_lag: (&second.send_lag).into(),
         }
     }
 
@@ -109,8 +104,8 @@ impl Slot {
         for (target, other) in self.targets.iter_mut().zip(&other.targets) {
             *target += other;
         }
-        self.latency.add(&other.latency);
-        self.send_lag.add(&other.send_lag);
+        self.latency += &other.latency;
+        self.send_lag += &other.send_lag;
     }
 
     /// What the schedule asked for, in requests per second, in the mean.
@@ -123,53 +118,6 @@ impl Slot {
         let mut total = OutcomeCounts::default();
         self.targets.iter().for_each(|target| total += target);
         total
-    }
-}
-
-impl Coarse {
-    fn of(spans: &Spans) -> Coarse {
-        // Cannot fail: 2 digits are within the histogram's 0 to 5.
-        let mut coarse = Histogram::new(2).expect("a valid precision");
-        for (span, count) in spans.recorded() {
-            let count = u32::try_from(count).unwrap_or(u32::MAX);
-            // Cannot fail: the histogram resizes itself as `Spans` does, up to the same limit.
-            coarse
-                .record_n(span.0, count)
-                .expect("a span within the limit");
-        }
-        Coarse(coarse)
-    }
-
-    fn add(&mut self, other: &Coarse) {
-        // Cannot fail: it resizes itself.
-        self.0.add(&other.0).expect("a histogram that grows");
-    }
-
-    pub fn count(&self) -> u64 {
-        self.0.len()
-    }
-
-    pub fn max(&self) -> Nanos {
-        Nanos(self.0.max())
-    }
-
-    /// The smallest span that at least this share (0 to 1) of all spans do not exceed.
-    pub fn quantile(&self, share: f64) -> Nanos {
-        match self.0.len() {
-            0 => Nanos::ZERO,
-            _ => Nanos(self.0.value_at_quantile(share)),
-        }
-    }
-
-    /// Each span that was recorded, with how often, rising.
-    pub fn recorded(&self) -> impl Iterator<Item = (Nanos, u64)> {
-        let values = self.0.iter_recorded();
-        values.map(|value| {
-            (
-                Nanos(value.value_iterated_to()),
-                value.count_at_value().into(),
-            )
-        })
     }
 }
 
@@ -214,19 +162,6 @@ mod tests {
             prop_assert!(slots.iter().all(|slot| slot.asked() == 10.0));
             let short = slots.iter().filter(|slot| slot.seconds != timeline.seconds);
             prop_assert!(short.count() <= 1);
-        }
-    }
-
-    #[test]
-    fn spans_are_kept_to_two_digits() {
-        let mut exact = Spans::default();
-        for span in [123, 45_678, 9_876_543_210] {
-            exact.record(Nanos(span));
-        }
-        let coarse = Coarse::of(&exact);
-        for (share, span) in [(0.3, 123u64), (0.6, 45_678), (1.0, 9_876_543_210)] {
-            let seen = coarse.quantile(share).0;
-            assert!(seen.abs_diff(span) * 100 <= span, "{seen} for {span}");
         }
     }
 }

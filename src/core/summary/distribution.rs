@@ -1,4 +1,4 @@
-use crate::core::stats::Spans;
+use crate::core::stats::Histogram;
 use serde::{Deserialize, Serialize};
 
 /// A distribution of time spans, to three significant digits. Without any, all of it is 0.
@@ -33,7 +33,7 @@ pub struct Point {
 
 impl Distribution {
     /// Without a spectrum.
-    pub fn new(spans: &Spans) -> Distribution {
+    pub fn new(spans: &Histogram) -> Distribution {
         if spans.count() == 0 {
             return Distribution::default();
         }
@@ -54,7 +54,7 @@ impl Distribution {
         }
     }
 
-    pub fn with_spectrum(spans: &Spans) -> Distribution {
+    pub fn with_spectrum(spans: &Histogram) -> Distribution {
         let points = spans
             .spectrum()
             .map(|(share, span)| Point { share, ns: span.0 });

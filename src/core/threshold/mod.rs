@@ -22,7 +22,7 @@
 //!
 //! # The numbers
 //!
-//! Percentiles are those of [`Spans`](crate::core::stats::Spans): nearest rank, with three significant digits. They, and
+//! Percentiles are those of [`Histogram`](crate::core::stats::Histogram): nearest rank, three significant digits. They, and
 //! counts, shares and rates, are compared exactly, in whole numbers. A mean is that of the same digits.
 //!
 //! # What may still come

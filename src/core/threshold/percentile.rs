@@ -58,7 +58,7 @@ impl fmt::Display for Percentile {
 mod tests {
     use super::*;
     use crate::base::Nanos;
-    use crate::core::stats::Spans;
+    use crate::core::stats::Histogram;
 
     #[test]
     fn a_percentile_has_two_digits_and_decimals() {
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_of_a_run_is_what_is_compared() {
-        let mut spans = Spans::default();
+        let mut spans = Histogram::default();
         let printed = [
             ("p50", 0.5),
             ("p90", 0.9),

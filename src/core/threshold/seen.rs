@@ -5,7 +5,7 @@ use super::{Claim, Counted, Scope, Statistic, Timed};
 use crate::base::{Ledger, Nanos};
 use crate::core::round_robin::RoundRobin;
 use crate::core::schedule::Schedule;
-use crate::core::stats::{Failures, Spans, Tally, Verdict};
+use crate::core::stats::{Failures, Histogram, Tally, Verdict};
 
 /// What has been measured so far, or in the end.
 ///
@@ -147,7 +147,7 @@ impl<'a> Seen<'a> {
         }
     }
 
-    pub(super) fn spans(&self, of: Scope, spans: Timed) -> &'a Spans {
+    pub(super) fn spans(&self, of: Scope, spans: Timed) -> &'a Histogram {
         let tally = self.tally;
         match (spans, of) {
             (Timed::Latency, Scope::Target(place)) => &tally.targets[place].latency,
@@ -226,7 +226,7 @@ impl Ends {
     }
 }
 
-fn range_of_spans(spans: &Spans, at: Statistic, more: u64) -> Option<Range> {
+fn range_of_spans(spans: &Histogram, at: Statistic, more: u64) -> Option<Range> {
     let count = spans.count();
     if count == 0 {
         return (more > 0).then(Range::anything);

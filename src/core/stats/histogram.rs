@@ -1,0 +1,205 @@
+//! Distributions of durations, in memory that depends on the longest duration and not on their number.
+
+use crate::base::Nanos;
+use hdrhistogram::Counter;
+use std::ops::AddAssign;
+
+/// A histogram of durations with 3 significant digits, from 1 ns to 146 years. It grows by 8 KiB each time that the
+/// longest duration doubles, and takes 190 KiB for durations up to 10 s. The algorithm is
+/// [HdrHistogram](https://hdrhistogram.org)'s.
+#[derive(Debug)]
+pub struct Histogram<C: Counter = u64>(hdrhistogram::Histogram<C>);
+
+/// A histogram with 2 significant digits and 32-bit counts. It takes a fifteenth of the memory.
+pub type CoarseHistogram = Histogram<u32>;
+
+/// The percentiles that stand in one line of a report. Without any duration all are zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Percentiles {
+    /// The number of durations.
+    pub count: u64,
+    /// The durations at [`Percentiles::SHARES`].
+    pub spans: [Nanos; 5],
+}
+
+impl Percentiles {
+    pub const SHARES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
+    pub const NAMES: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Histogram(hdrhistogram::Histogram::new(3).expect("a precision from 0 to 5 digits"))
+    }
+}
+
+impl Histogram {
+    /// Records a duration; one over 146 years counts as 146 years.
+    pub fn record(&mut self, span: Nanos) {
+        let span = span.0.min(i64::MAX as u64 / 2);
+        self.0
+            .record(span)
+            .expect("a histogram that grows up to this limit");
+    }
+
+    pub fn clear(&mut self) {
+        self.0.reset();
+    }
+
+    /// The underlying histogram, in nanoseconds.
+    pub fn as_hdr(&self) -> &hdrhistogram::Histogram<u64> {
+        &self.0
+    }
+
+    pub fn percentiles(&self) -> Percentiles {
+        Percentiles {
+            count: self.count(),
+            spans: Percentiles::SHARES.map(|share| self.quantile(share)),
+        }
+    }
+
+    /// Rising shares, from 0 to 1, with the [quantile](Histogram::quantile) of each. There are five shares for each halving
+    /// of the distance to 1.
+    pub fn spectrum(&self) -> impl Iterator<Item = (f64, Nanos)> {
+        let points = self.0.iter_quantiles(5);
+        points.map(|point| {
+            (
+                point.quantile_iterated_to(),
+                Nanos(point.value_iterated_to()),
+            )
+        })
+    }
+
+    /// The duration at this rank in ascending order, from 1; the longest if there are fewer. It is exact where a quantile's
+    /// share would be rounded.
+    pub fn at_rank(&self, rank: u64) -> Nanos {
+        let mut passed = 0;
+        let at = self.recorded().find(|(_, count)| {
+            passed += count;
+            passed >= rank
+        });
+        at.map_or_else(|| self.max(), |(span, _)| span)
+    }
+
+    /// All durations together, in nanoseconds.
+    pub fn sum(&self) -> u128 {
+        let recorded = self
+            .recorded()
+            .map(|(span, count)| u128::from(self.0.median_equivalent(span.0)) * u128::from(count));
+        recorded.sum()
+    }
+}
+
+impl<C: Counter> Histogram<C> {
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    pub fn min(&self) -> Nanos {
+        Nanos(self.0.min())
+    }
+
+    pub fn mean(&self) -> Nanos {
+        Nanos(self.0.mean() as u64)
+    }
+
+    pub fn max(&self) -> Nanos {
+        Nanos(self.0.max())
+    }
+
+    /// The shortest duration that at least this share (0 to 1) of all durations do not exceed; zero without any.
+    pub fn quantile(&self, share: f64) -> Nanos {
+        Nanos(self.0.value_at_quantile(share))
+    }
+
+    /// The distinct durations that were recorded, rising, each with its count.
+    pub fn recorded(&self) -> impl Iterator<Item = (Nanos, u64)> {
+        let values = self.0.iter_recorded();
+        values.map(|value| {
+            let span = Nanos(value.value_iterated_to());
+            (span, value.count_at_value().as_u64())
+        })
+    }
+}
+
+impl From<&Histogram> for CoarseHistogram {
+    fn from(histogram: &Histogram) -> CoarseHistogram {
+        let mut coarse = hdrhistogram::Histogram::new(2).expect("a precision from 0 to 5 digits");
+        for (span, count) in histogram.recorded() {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            coarse
+                .record_n(span.0, count)
+                .expect("a histogram that grows as far as the other");
+        }
+        Histogram(coarse)
+    }
+}
+
+impl AddAssign<&CoarseHistogram> for CoarseHistogram {
+    fn add_assign(&mut self, other: &CoarseHistogram) {
+        self.0.add(&other.0).expect("a histogram that grows");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn percentiles_are_within_a_thousandth(
+            mut spans in prop::collection::vec(1u64..600_000_000_000, 1..200), share in 0.01f64..1.0
+        ) {
+            let mut recorded = Histogram::default();
+            spans.iter().for_each(|&span| recorded.record(Nanos(span)));
+            spans.sort_unstable();
+            let exact = spans[((share * spans.len() as f64).ceil() as usize).max(1) - 1];
+            let seen = recorded.quantile(share).0;
+            prop_assert!(seen.abs_diff(exact) <= exact / 1_000 + 1, "{} for {}", seen, exact);
+        }
+
+        #[test]
+        fn a_rank_and_a_sum_are_within_a_thousandth(
+            mut spans in prop::collection::vec(0u64..600_000_000_000, 1..200), rank in any::<prop::sample::Index>()
+        ) {
+            let mut recorded = Histogram::default();
+            spans.iter().for_each(|&span| recorded.record(Nanos(span)));
+            spans.sort_unstable();
+            let (exact, rank) = (rank.get(&spans), rank.index(spans.len()) as u64 + 1);
+            let seen = recorded.at_rank(rank).0;
+            prop_assert!(seen.abs_diff(*exact) <= exact / 1_000 + 1, "{} for {}", seen, exact);
+            let (seen, exact) = (recorded.sum() as u64, spans.iter().sum::<u64>());
+            prop_assert!(seen.abs_diff(exact) <= exact / 1_000, "{} for {}", seen, exact);
+            prop_assert!(recorded.mean().0.abs_diff(seen / spans.len() as u64) <= 1);
+        }
+    }
+
+    #[test]
+    fn durations_of_any_length_are_recorded() {
+        let mut spans = Histogram::default();
+        for span in [
+            0,
+            1,
+            u64::from(u32::MAX),
+            40 * 86_400 * 1_000_000_000,
+            u64::MAX,
+        ] {
+            spans.record(Nanos(span));
+        }
+        assert_eq!(spans.count(), 5);
+    }
+
+    #[test]
+    fn a_coarse_histogram_keeps_two_digits() {
+        let mut exact = Histogram::default();
+        for span in [123, 45_678, 9_876_543_210] {
+            exact.record(Nanos(span));
+        }
+        let coarse = CoarseHistogram::from(&exact);
+        for (share, span) in [(0.3, 123u64), (0.6, 45_678), (1.0, 9_876_543_210)] {
+            let seen = coarse.quantile(share).0;
+            assert!(seen.abs_diff(span) * 100 <= span, "{seen} for {span}");
+        }
+    }
+}
