@@ -13,7 +13,7 @@ use thiserror::Error;
 
 /// Where a node keeps its keys' states. Parsed from `memory` or the URL of a [`RedisAddress`], and displayed as such,
 /// without user and password.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum StoreKind {
     /// In the node itself, which counts alone.
     Memory,
@@ -29,9 +29,7 @@ impl StoreKind {
     pub fn open(&self, algorithm: AlgorithmKind, timeout: Duration) -> io::Result<Arc<dyn Store>> {
         Ok(match self {
             Self::Memory => algorithm.in_memory(SystemClock::new()),
-            Self::Redis(address) => {
-                Arc::new(RedisStore::start(address.clone(), algorithm, timeout)?)
-            }
+            Self::Redis(address) => Arc::new(RedisStore::start(address, algorithm, timeout)?),
         })
     }
 }

@@ -1,121 +1,94 @@
-//! One connection to Redis: its protocol over a socket, with a deadline.
+//! One connection to Redis, and why a request over it failed.
 
-use super::address::RedisAddress;
-use super::failure::{Failure, Trouble};
-use super::lookup::Lookup;
-use super::pool::Pooled;
 use crate::system::socket::is_quiet;
-use redis::{Cmd, ConnectionLike, Parser, RedisResult, Value};
+use redis::{
+    Cmd, ConnectionLike, ErrorKind, Parser, RedisConnectionInfo, RedisError, RedisResult,
+    ServerErrorKind, Value,
+};
 use socket2::{SockRef, TcpKeepalive};
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How much later than its deadline a wait is told to end, at least; twice as much at most. The kernel's own steps are
-/// longer, and it saves the setting of the socket's timeout before almost every answer.
-const TOLERANCE: Duration = Duration::from_millis(1);
-
-/// How long a connection may be idle before the other side is asked whether it is still there, so that nothing in
-/// between forgets it, and one whose host has vanished is found out.
+/// The kernel probes a connection that was idle for this long: firewalls keep it open, and a dead host is detected.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// The protocol is the `redis` crate's; the socket is not. Its own connection gives each read a timeout, not an answer
-/// as a whole; looks names up while one waits; and does not let one see whether the other side has closed.
+/// The protocol comes from the `redis` crate, the socket does not: `redis::Connection` limits each read instead of the
+/// whole answer, looks up names without a deadline, and can't tell whether the server has closed an idle connection.
 pub(super) struct Connection {
     stream: TcpStream,
     parser: Parser,
     deadline: Instant,
-    /// What the socket is set to.
-    read_timeout: Duration,
 }
 
 impl Connection {
-    /// Connects to one of the host's addresses, logs in, and sees that Redis answers.
+    /// Connects, logs in, selects the database and waits for the answer to a PING.
     pub fn open(
-        address: &RedisAddress,
-        lookup: &Lookup,
+        server: SocketAddr,
+        login: &RedisConnectionInfo,
         deadline: Instant,
     ) -> Result<Self, Failure> {
-        let candidates = lookup.addresses(deadline)?;
-        let count = candidates.len();
-        let mut failure = None;
-        for (tried, candidate) in candidates.into_iter().enumerate() {
-            // What is left is shared among the addresses that are left, so that one that does not answer leaves time
-            // for the others.
-            let left = deadline.saturating_duration_since(Instant::now());
-            let until = Instant::now() + left / (count - tried) as u32;
-            match Self::open_at(candidate, address, until) {
-                Ok(connection) => return Ok(connection),
-                Err(trouble) => failure = Some(trouble.into_failure()),
-            }
-        }
-        Err(failure.unwrap_or_else(|| Failure::new("its name has no address")))
-    }
-
-    fn open_at(at: SocketAddr, address: &RedisAddress, deadline: Instant) -> Result<Self, Trouble> {
-        let lost = |error: io::Error| Trouble::Lost(error.into());
-        let mut connection = Self::connect(at, deadline).map_err(lost)?;
-        // What answers with anything but a word is no Redis.
-        let mut tell = |command: &Cmd| connection.ask(deadline, |it| command.query::<String>(it));
-        if let Some(password) = &address.password {
+        let mut connection = Self::connect(server, deadline)?;
+        // A PING could also be answered by something that is not Redis, but not with a string.
+        let mut ask = |command: &Cmd| connection.ask(deadline, |it| command.query::<String>(it));
+        if let Some(password) = login.password() {
             let mut auth = redis::cmd("AUTH");
-            auth.arg(&address.user).arg(password);
-            tell(&auth).map_err(|trouble| without(password, trouble))?;
+            auth.arg(login.username()).arg(password);
+            // A server that does not know AUTH would quote the password.
+            ask(&auth).map_err(|failure| match failure.reason.contains(password) {
+                true => Failure::new("AUTH was refused"),
+                false => failure,
+            })?;
         }
-        if address.database != 0 {
-            tell(redis::cmd("SELECT").arg(address.database))?;
+        if login.db() != 0 {
+            ask(redis::cmd("SELECT").arg(login.db()))?;
         }
-        tell(&redis::cmd("PING"))?;
+        ask(&redis::cmd("PING"))?;
         Ok(connection)
     }
 
-    fn connect(at: SocketAddr, deadline: Instant) -> io::Result<Self> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let left = left.max(Duration::from_millis(1));
-        let stream = TcpStream::connect_timeout(&at, left)?;
+    pub(super) fn connect(server: SocketAddr, deadline: Instant) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&server, time_left(deadline))?;
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-        stream.set_read_timeout(Some(left))?;
-        // A command is a few kilobytes at most and is sent when the one before was answered: there is room for it in
-        // the socket's buffer, and writing never waits. Should it do so, it ends.
-        stream.set_write_timeout(Some(left))?;
+        // A command always fits into the socket's buffer, so writing never waits. If it did, this would end it.
+        stream.set_write_timeout(Some(time_left(deadline)))?;
         Ok(Self {
             stream,
             parser: Parser::new(),
             deadline,
-            read_timeout: left,
         })
     }
 
-    /// Has `work` ask for something and gives it until the `deadline`.
+    /// Runs `work`, whose answers must arrive before the `deadline`.
     pub fn ask<T>(
         &mut self,
         deadline: Instant,
         work: impl FnOnce(&mut Self) -> RedisResult<T>,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, Failure> {
         self.deadline = deadline;
         Ok(work(self)?)
     }
-}
 
-/// A server that knows no AUTH would quote what it was given.
-fn without(password: &str, trouble: Trouble) -> Trouble {
-    match trouble {
-        Trouble::Refused(failure) if failure.to_string().contains(password) => {
-            Trouble::Refused(Failure::new("AUTH was refused"))
-        }
-        trouble => trouble,
+    /// Nothing has arrived since the last answer, not even the end of the connection.
+    pub fn is_quiet(&self) -> bool {
+        is_quiet(&self.stream)
+    }
+
+    fn answer(&mut self) -> RedisResult<Value> {
+        self.parser.parse_value(UntilDeadline {
+            stream: &self.stream,
+            deadline: self.deadline,
+        })
     }
 }
 
 impl ConnectionLike for Connection {
     fn req_packed_command(&mut self, command: &[u8]) -> RedisResult<Value> {
-        self.stream.write_all(command).map_err(timed_out)?;
-        self.parser.parse_value(Answer {
-            stream: &self.stream,
-            deadline: self.deadline,
-            timeout: &mut self.read_timeout,
-        })
+        self.stream.write_all(command)?;
+        self.answer()
     }
 
     fn req_packed_commands(
@@ -124,16 +97,9 @@ impl ConnectionLike for Connection {
         offset: usize,
         count: usize,
     ) -> RedisResult<Vec<Value>> {
-        let first = self.req_packed_command(commands)?;
-        let mut values = vec![first];
-        while values.len() < offset + count {
-            values.push(self.parser.parse_value(Answer {
-                stream: &self.stream,
-                deadline: self.deadline,
-                timeout: &mut self.read_timeout,
-            })?);
-        }
-        Ok(values.split_off(offset))
+        self.stream.write_all(commands)?;
+        let answers: RedisResult<Vec<_>> = (0..offset + count).map(|_| self.answer()).collect();
+        Ok(answers?.split_off(offset))
     }
 
     fn get_db(&self) -> i64 {
@@ -145,29 +111,24 @@ impl ConnectionLike for Connection {
     }
 
     fn is_open(&self) -> bool {
-        is_quiet(&self.stream)
+        self.is_quiet()
     }
 }
 
-/// The bytes of an answer, until its deadline.
-struct Answer<'a> {
+/// Reads from a socket until a deadline, however slowly the bytes arrive.
+struct UntilDeadline<'a> {
     stream: &'a TcpStream,
     deadline: Instant,
-    timeout: &'a mut Duration,
 }
 
-impl Read for Answer<'_> {
+impl Read for UntilDeadline<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(overdue());
+        if Instant::now() >= self.deadline {
+            return Err(io::ErrorKind::TimedOut.into());
         }
-        if !(left..=left + 2 * TOLERANCE).contains(self.timeout) {
-            *self.timeout = left + TOLERANCE;
-            self.stream.set_read_timeout(Some(*self.timeout))?;
-        }
-        let mut stream = self.stream;
-        match stream.read(buffer).map_err(timed_out)? {
+        self.stream
+            .set_read_timeout(Some(time_left(self.deadline)))?;
+        match (&mut &*self.stream).read(buffer)? {
             0 => Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
                 "the connection was closed",
@@ -177,20 +138,119 @@ impl Read for Answer<'_> {
     }
 }
 
-fn overdue() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "no answer in time")
+/// At least a millisecond, as sockets take no timeout of zero.
+fn time_left(deadline: Instant) -> Duration {
+    let left = deadline.saturating_duration_since(Instant::now());
+    left.max(Duration::from_millis(1))
 }
 
-/// A socket's timeout shows as another error on each platform.
-fn timed_out(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => overdue(),
-        _ => error,
+/// Why Redis gave no answer. Clones share the text: while Redis is away, every caller gets the same one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// One line, to be read after `redis at redis:6379: `.
+    pub reason: Arc<str>,
+    /// The connection can be used again: Redis answered, with an error of its own.
+    pub is_answer: bool,
+}
+
+impl Failure {
+    pub fn new(reason: impl Into<Arc<str>>) -> Self {
+        Self {
+            reason: reason.into(),
+            is_answer: false,
+        }
     }
 }
 
-impl Pooled for Connection {
-    fn is_quiet(&self) -> bool {
-        is_quiet(&self.stream)
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        RedisError::from(error).into()
+    }
+}
+
+impl From<RedisError> for Failure {
+    fn from(error: RedisError) -> Self {
+        match error.kind() {
+            // A server error whose code the library does not know has the kind `Extension`.
+            kind @ (ErrorKind::Server(_) | ErrorKind::Extension) => {
+                let (code, detail) = (error.code().unwrap_or_default(), error.detail());
+                let text = format!("{code} {}", detail.unwrap_or_default());
+                // After a failover, a new connection may lead to the new master.
+                let is_replica = matches!(
+                    kind,
+                    ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
+                );
+                Self {
+                    reason: text.trim().into(),
+                    is_answer: !is_replica,
+                }
+            }
+            _ if error.is_timeout() => Self::new("no answer in time"),
+            _ if error.is_io_error() => Self::new(uncapitalized(&error.to_string())),
+            _ => Self::new("the server is not Redis"),
+        }
+    }
+}
+
+/// The system's message within a line: without its capital and its ` (os error 111)`.
+fn uncapitalized(message: &str) -> String {
+    let message = message.split(" (os error").next().unwrap_or_default();
+    let mut characters = message.chars();
+    let first = characters.next().into_iter().flat_map(char::to_lowercase);
+    first.chain(characters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure_of(answer: &str) -> Failure {
+        let value = redis::parse_redis_value(answer.as_bytes());
+        value.and_then(Value::extract_error).unwrap_err().into()
+    }
+
+    #[test]
+    fn an_error_of_redis_keeps_its_words() {
+        for (line, is_answer) in [
+            ("NOAUTH Authentication required.", true),
+            ("LOADING Redis is loading the dataset in memory", true),
+            (
+                "OOM command not allowed when used memory > 'maxmemory'.",
+                true,
+            ),
+            ("ERR max number of clients reached", true),
+            (
+                "READONLY You can't write against a read only replica.",
+                false,
+            ),
+        ] {
+            let reason = line.into();
+            assert_eq!(
+                failure_of(&format!("-{line}\r\n")),
+                Failure { reason, is_answer }
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_of_another_protocol_is_recognized() {
+        let failure = failure_of("HTTP/1.1 400 Bad Request\r\n");
+        assert_eq!(failure, Failure::new("the server is not Redis"));
+    }
+
+    #[test]
+    fn an_error_of_the_system_reads_well_within_a_line() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert_eq!(&*Failure::from(refused).reason, "connection refused");
+        assert_eq!(
+            uncapitalized("Connection refused (os error 111)"),
+            "connection refused"
+        );
     }
 }

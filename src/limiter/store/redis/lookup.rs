@@ -1,150 +1,102 @@
-//! The addresses of a host, however long the system takes to look its name up.
+//! The addresses behind a host name, even while the system's look-up hangs.
 
-use super::failure::Failure;
-use parking_lot::{Condvar, Mutex};
+use super::address::RedisAddress;
+use super::connection::Failure;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a lookup may take before another is started beside it. The name servers may have come back meanwhile, or
-/// know the name again; the one that hangs would not notice before its own timeout, which takes tens of seconds.
+/// A look-up that takes longer is left to itself and another one begins: while name servers are away, the system
+/// waits for tens of seconds and does not notice their return.
 const SECOND_TRY: Duration = Duration::from_secs(1);
 
-/// Lookups that may hang at the same time, each in a thread: enough to start one every second for half a minute.
+/// The most look-ups that hang at the same time, each on its own thread.
 const MAX_HANGING: usize = 32;
 
-/// How long a lookup is waited for if addresses are known from an earlier one.
+/// How long to wait for a look-up if addresses are known from an earlier one.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Looks a host name up. Blocks for as long as the system takes.
-pub(super) type LookUp = fn(&str) -> io::Result<Vec<IpAddr>>;
+/// A look-up of a host name. It blocks for as long as the system takes.
+pub(super) type System = fn(&str) -> io::Result<Vec<IpAddr>>;
 
-/// Looks one name up, in threads that nobody waits for longer than they want to. A lookup that hangs ends by itself
-/// when the system lets go of it.
+/// Looks up one host name whenever its addresses are needed.
 pub(super) struct Lookup {
     host: String,
     port: u16,
-    look_up: LookUp,
-    shared: Arc<Shared>,
-}
-
-#[derive(Default)]
-struct Shared {
-    known: Mutex<Known>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Known {
-    /// Of the latest lookup that found any.
-    addresses: Vec<IpAddr>,
-    /// The latest lookup's, if it ended badly.
-    failure: Option<Failure>,
-    /// Lookups begun so far.
-    begun: u64,
-    last_begun: Option<Instant>,
+    system: System,
+    /// From the latest look-up that returned any.
+    known: Vec<SocketAddr>,
+    begun: Option<Instant>,
     running: usize,
-    /// The latest lookup that has ended, by its place among those begun.
-    ended: u64,
+    sender: Sender<io::Result<Vec<IpAddr>>>,
+    results: Receiver<io::Result<Vec<IpAddr>>>,
 }
 
 impl Lookup {
-    pub fn new(host: &str, port: u16) -> Self {
-        Self::with(host, port, |host| {
-            let found = (host, 0).to_socket_addrs()?;
-            Ok(found.map(|address| address.ip()).collect())
+    pub fn new(address: &RedisAddress) -> Self {
+        Self::with(&address.host, address.port, |host| {
+            let addresses = (host, 0).to_socket_addrs()?;
+            Ok(addresses.map(|address| address.ip()).collect())
         })
     }
 
-    pub fn with(host: &str, port: u16, look_up: LookUp) -> Self {
+    fn with(host: &str, port: u16, system: System) -> Self {
+        let (sender, results) = unbounded();
         Self {
             host: host.to_owned(),
             port,
-            look_up,
-            shared: Arc::default(),
+            system,
+            known: Vec::new(),
+            begun: None,
+            running: 0,
+            sender,
+            results,
         }
     }
 
-    /// The host's addresses now: by a lookup that has just ended, or by an earlier one if none ends soon or well.
+    /// The host's current addresses, or those of an earlier look-up if none ends soon.
     ///
     /// # Errors
-    /// None are known: the lookup failed, or has not ended by the `deadline`.
-    pub fn addresses(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Failure> {
-        let with_port = |ips: &[IpAddr]| -> Vec<SocketAddr> {
-            ips.iter().map(|&ip| (ip, self.port).into()).collect()
-        };
-        if let Ok(ip) = self.host.parse() {
-            return Ok(with_port(&[ip]));
+    /// No addresses are known: the look-up failed or did not end before the `deadline`.
+    pub fn addresses(&mut self, deadline: Instant) -> Result<&[SocketAddr], Failure> {
+        if let Ok(ip) = self.host.parse::<IpAddr>() {
+            self.known = vec![(ip, self.port).into()];
+            return Ok(&self.known);
         }
-        let mut known = self.shared.known.lock();
-        let ended_before = known.ended;
-        self.begin(&mut known);
-        let deadline = match known.addresses.is_empty() {
+        self.begin()?;
+        let deadline = match self.known.is_empty() {
             true => deadline,
             false => deadline.min(Instant::now() + PATIENCE),
         };
-        while known.ended == ended_before && known.running > 0 {
-            if self
-                .shared
-                .changed
-                .wait_until(&mut known, deadline)
-                .timed_out()
-            {
-                break;
+        let result = self.results.recv_deadline(deadline);
+        self.running -= usize::from(result.is_ok());
+        match result {
+            Ok(Ok(ips)) if !ips.is_empty() => {
+                self.known = ips.into_iter().map(|ip| (ip, self.port).into()).collect();
             }
+            _ if !self.known.is_empty() => {}
+            Ok(Ok(_)) => return Err(Failure::new("its name has no address")),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(_) => return Err(Failure::new("the name servers have not answered yet")),
         }
-        match &known.failure {
-            _ if !known.addresses.is_empty() => Ok(with_port(&known.addresses)),
-            Some(failure) => Err(failure.clone()),
-            None => Err(Failure::new("no answer from the name servers yet")),
-        }
+        Ok(&self.known)
     }
 
-    /// Begins a lookup, unless one is under way that was begun just now, or too many hang.
-    fn begin(&self, known: &mut Known) {
-        let just_begun = |begun: Instant| begun.elapsed() < SECOND_TRY;
-        if known.running > 0 && known.last_begun.is_some_and(just_begun)
-            || known.running == MAX_HANGING
-        {
-            return;
+    /// Begins a look-up, unless one has just begun or too many hang.
+    fn begin(&mut self) -> io::Result<()> {
+        let is_recent = self.begun.is_some_and(|begun| begun.elapsed() < SECOND_TRY);
+        if self.running > 0 && is_recent || self.running == MAX_HANGING {
+            return Ok(());
         }
-        let (host, look_up, shared) = (self.host.clone(), self.look_up, Arc::clone(&self.shared));
-        let place = known.begun + 1;
-        let spawned = thread::Builder::new()
+        let (host, system, sender) = (self.host.clone(), self.system, self.sender.clone());
+        thread::Builder::new()
             .name("redis-lookup".to_owned())
-            .spawn(move || {
-                let found = look_up(&host);
-                shared.known.lock().learn(place, found);
-                shared.changed.notify_all();
-            });
-        match spawned {
-            Ok(_) => {
-                known.begun = place;
-                known.last_begun = Some(Instant::now());
-                known.running += 1;
-            }
-            Err(error) => known.failure = Some(error.into()),
-        }
-    }
-}
-
-impl Known {
-    fn learn(&mut self, place: u64, found: io::Result<Vec<IpAddr>>) {
-        self.running -= 1;
-        if place <= self.ended {
-            return;
-        }
-        self.ended = place;
-        self.failure = None;
-        match found {
-            Ok(addresses) if addresses.is_empty() => {
-                self.failure = Some(Failure::new("its name has no address"));
-            }
-            Ok(addresses) => self.addresses = addresses,
-            Err(error) => self.failure = Some(error.into()),
-        }
+            .spawn(move || sender.send(system(&host)))?;
+        self.begun = Some(Instant::now());
+        self.running += 1;
+        Ok(())
     }
 }
 
@@ -155,98 +107,58 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(30);
 
-    fn found(lookup: &Lookup, within: Duration) -> Result<Vec<String>, String> {
-        let addresses = lookup.addresses(Instant::now() + within);
-        let shown =
-            |addresses: Vec<SocketAddr>| addresses.iter().map(ToString::to_string).collect();
-        addresses.map(shown).map_err(|failure| failure.to_string())
-    }
-
-    fn ip(last: u8) -> IpAddr {
-        [127, 0, 0, last].into()
+    fn looked_up(lookup: &mut Lookup, within: Duration) -> Result<String, String> {
+        match lookup.addresses(Instant::now() + within) {
+            Ok(addresses) => Ok(format!("{addresses:?}")),
+            Err(failure) => Err(failure.to_string()),
+        }
     }
 
     #[test]
-    fn an_address_needs_no_lookup() {
-        let never: LookUp = |_| panic!("looked up");
-        let found = |host| found(&Lookup::with(host, 7, never), LONG).unwrap();
-        assert_eq!(found("127.0.0.1"), ["127.0.0.1:7"]);
-        assert_eq!(found("::1"), ["[::1]:7"]);
+    fn an_address_needs_no_look_up() {
+        let never: System = |_| panic!("looked up");
+        for (host, address) in [("127.0.0.1", "[127.0.0.1:7]"), ("::1", "[[::1]:7]")] {
+            let mut lookup = Lookup::with(host, 7, never);
+            assert_eq!(looked_up(&mut lookup, LONG).unwrap(), address);
+        }
     }
 
     #[test]
     fn a_name_is_looked_up_each_time_and_its_last_address_outlives_a_failure() {
         static NEXT: AtomicU8 = AtomicU8::new(0);
-        let lookup = Lookup::with("redis", 7, |_| match NEXT.load(SeqCst) {
-            0 => Err(io::Error::other("no such name")),
-            last => Ok(vec![ip(last)]),
+        let mut lookup = Lookup::with("redis", 7, |_| match NEXT.load(SeqCst) {
+            0 => Err(io::Error::other("No such name")),
+            last => Ok(vec![[127, 0, 0, last].into()]),
         });
-        assert_eq!(found(&lookup, LONG), Err("no such name".to_owned()));
-        for last in [3, 4] {
+        let mut next = |last| {
             NEXT.store(last, SeqCst);
-            assert_eq!(found(&lookup, LONG).unwrap(), [format!("127.0.0.{last}:7")]);
-        }
-        NEXT.store(0, SeqCst);
-        assert_eq!(found(&lookup, LONG).unwrap(), ["127.0.0.4:7"]);
-    }
-
-    #[test]
-    fn a_lookup_that_hangs_is_waited_for_no_longer_than_wanted_and_not_for_known_addresses() {
-        static HANGS: AtomicU8 = AtomicU8::new(1);
-        let lookup = Lookup::with("redis", 7, |_| {
-            if HANGS.load(SeqCst) == 1 {
-                thread::sleep(Duration::from_secs(600));
-            }
-            Ok(vec![ip(1)])
-        });
-        let before = Instant::now();
-        assert!(found(&lookup, Duration::from_millis(50)).is_err());
-        assert!(before.elapsed() < LONG / 2);
-
-        HANGS.store(0, SeqCst);
-        thread::sleep(SECOND_TRY);
-        assert_eq!(
-            found(&lookup, LONG).unwrap(),
-            ["127.0.0.1:7"],
-            "by another lookup"
-        );
-
-        HANGS.store(1, SeqCst);
-        thread::sleep(SECOND_TRY);
-        let before = Instant::now();
-        assert_eq!(
-            found(&lookup, LONG).unwrap(),
-            ["127.0.0.1:7"],
-            "as it was known"
-        );
-        assert!(before.elapsed() < LONG / 2);
-    }
-
-    #[test]
-    fn lookups_that_hang_are_few() {
-        static BEGUN: AtomicUsize = AtomicUsize::new(0);
-        let lookup = Lookup::with("redis", 7, |_| {
-            BEGUN.fetch_add(1, SeqCst);
-            thread::sleep(Duration::from_secs(600));
-            Ok(Vec::new())
-        });
-        let before = Instant::now();
-        for _ in 0..20 {
-            assert!(found(&lookup, Duration::from_millis(1)).is_err());
-        }
-        let begun = BEGUN.load(SeqCst) as u64;
-        assert!(begun <= 1 + before.elapsed().as_secs(), "{begun}");
-    }
-
-    #[test]
-    fn older_knowledge_never_replaces_newer() {
-        let mut known = Known {
-            running: 2,
-            ..Known::default()
+            looked_up(&mut lookup, LONG)
         };
-        known.learn(2, Ok(vec![ip(2)]));
-        known.learn(1, Ok(vec![ip(1)]));
-        assert_eq!(known.addresses, [ip(2)]);
-        assert_eq!(known.running, 0);
+        assert_eq!(next(0).unwrap_err(), "no such name");
+        assert_eq!(next(3).unwrap(), "[127.0.0.3:7]");
+        assert_eq!(next(4).unwrap(), "[127.0.0.4:7]");
+        assert_eq!(next(0).unwrap(), "[127.0.0.4:7]");
+    }
+
+    #[test]
+    fn a_look_up_that_hangs_delays_neither_the_next_one_nor_the_use_of_known_addresses() {
+        static BEGUN: AtomicUsize = AtomicUsize::new(0);
+        // Only the second one ends.
+        let mut lookup = Lookup::with("redis", 7, |_| {
+            if BEGUN.fetch_add(1, SeqCst) != 1 {
+                thread::sleep(LONG * 20);
+            }
+            Ok(vec![[127, 0, 0, 1].into()])
+        });
+        let start = Instant::now();
+        for _ in 0..5 {
+            assert!(looked_up(&mut lookup, Duration::from_millis(10)).is_err());
+        }
+        assert!(start.elapsed() > SECOND_TRY || BEGUN.load(SeqCst) == 1);
+        thread::sleep(SECOND_TRY);
+        for _ in 0..3 {
+            assert_eq!(looked_up(&mut lookup, LONG).unwrap(), "[127.0.0.1:7]");
+        }
+        assert!(start.elapsed() < LONG / 2);
     }
 }
