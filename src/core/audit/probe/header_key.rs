@@ -2,8 +2,7 @@
 
 use super::remaining::Remaining;
 use super::{
-    FaultKind, HeaderFault, LimitHeaders, NotChecked, Probe, ProbeRequest, RemarkKind, Reply,
-    RetryAfter, Stage,
+    HeaderFault, FaultKind, NotChecked, Probe, RemarkKind, Reply, ProbeRequest, RetryAfter, LimitHeaders, Stage,
 };
 use crate::base::Nanos;
 use crate::core::audit::terms::drift;
@@ -124,12 +123,7 @@ impl Wait {
     }
 
     /// The request that may not be admitted yet, or where there is no time for one, the one that has to be.
-    fn new(
-        promise: Promise,
-        reset: Option<(ProbeRequest, u64)>,
-        counted: bool,
-        terms: &Terms,
-    ) -> Wait {
+    fn new(promise: Promise, reset: Option<(ProbeRequest, u64)>, counted: bool, terms: &Terms) -> Wait {
         let before = promise
             .before()
             .checked_sub(tolerance(terms) + MARGIN)
@@ -404,12 +398,7 @@ impl Probe {
                 let why = format!(
                     "Retry-After said {text:?}, which is neither whole seconds nor an HTTP-date"
                 );
-                self.bad_header(
-                    FaultKind::Malformed,
-                    format!("Retry-After: {text}"),
-                    reply,
-                    why,
-                );
+                self.bad_header(FaultKind::Malformed, format!("Retry-After: {text}"), reply, why);
                 return None;
             }
             None => {

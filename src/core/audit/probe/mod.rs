@@ -34,10 +34,8 @@ mod testing;
 mod tests;
 mod volleys;
 
-pub use headers::{LimitHeaders, RetryAfter};
-pub use report::{
-    Checked, FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest, Remark, RemarkKind,
-};
+pub use headers::{RetryAfter, LimitHeaders};
+pub use report::{Checked, HeaderFault, FaultKind, NotChecked, Remark, RemarkKind, ProbeReport, ProbeRequest};
 
 use super::{Decision, Terms};
 use crate::base::Nanos;
