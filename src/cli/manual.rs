@@ -90,8 +90,9 @@ fn subcommands(command: &Command) -> String {
 fn exit_status() -> String {
     let mut roff = Roff::new();
     roff.control("SH", ["EXIT STATUS"]);
-    for (code, meaning) in exit_code::MEANINGS {
-        tagged(&mut roff, vec![bold(code)], meaning);
+    for meaning in exit_code::MEANINGS {
+        let codes: Vec<_> = meaning.codes.iter().map(u8::to_string).collect();
+        tagged(&mut roff, vec![bold(codes.join(", "))], meaning.long);
     }
     roff.render()
 }

@@ -1,49 +1,75 @@
-//! What the exit codes say.
+//! The exit codes and their meanings.
 
 use crate::core::audit;
 use crate::core::plan::Plan;
 use crate::core::stats::Results;
 use crate::core::threshold::{JudgedThreshold, Met};
 
-/// The run ended, and nothing that was asked of it failed.
+/// The run ended, and nothing that was requested of it failed.
 pub const FINE: u8 = 0;
 /// The run broke.
 pub const BROKE: u8 = 1;
-/// It was refused: something asked for can't be.
+/// The configuration was refused.
 pub const REFUSED: u8 = 2;
-/// A verdict was asked for, and there is none.
+/// A verdict was requested, and the run can give none.
 pub const INCONCLUSIVE: u8 = 3;
 /// A threshold was missed, or the limit was not kept.
 pub const FAILED: u8 = 4;
 
-/// Every exit code, and what it says.
-pub const MEANINGS: [(&str, &str); 6] = [
-    (
-        "0",
-        "The run ended, by itself or by one SIGINT, SIGTERM or SIGHUP, and nothing that was asked of it failed.",
-    ),
-    (
-        "1",
-        "The run broke: standard output was closed, a result file could not be written whole, or the system had no \
-         thread for it.",
-    ),
-    (
-        "2",
-        "It was refused: one line on standard error names the option, its value and what is allowed.",
-    ),
-    (
-        "3",
-        "A threshold or an audit was asked for, and there is no verdict: there was nothing to measure, or the \
-         generator did not keep its own schedule, so that the numbers describe it as much as the limiter.",
-    ),
-    (
-        "4",
-        "A threshold was missed, or the audit found the limit broken.",
-    ),
-    ("130, 143", "A second SIGINT or SIGTERM ended it at once."),
+/// One or more exit codes, and what they mean.
+pub struct Meaning {
+    pub codes: &'static [u8],
+    /// A few words, for a report.
+    pub short: &'static str,
+    /// Whole sentences, for the manual.
+    pub long: &'static str,
+}
+
+/// Every exit code.
+pub const MEANINGS: [Meaning; 6] = [
+    Meaning {
+        codes: &[FINE],
+        short: "fine",
+        long: "The run ended, by itself or by one SIGINT, SIGTERM or SIGHUP, and nothing that was asked of it failed.",
+    },
+    Meaning {
+        codes: &[BROKE],
+        short: "the run broke",
+        long: "The run broke: standard output was closed, a result file could not be written whole, or the system had no \
+               thread for it.",
+    },
+    Meaning {
+        codes: &[REFUSED],
+        short: "refused",
+        long: "It was refused: one line on standard error names the option, its value and what is allowed.",
+    },
+    Meaning {
+        codes: &[INCONCLUSIVE],
+        short: "inconclusive: a verdict was asked for, and there is none",
+        long: "A threshold or an audit was asked for, and there is no verdict: there was nothing to measure, or the \
+               generator did not keep its own schedule, so that the numbers describe it as much as the limiter.",
+    },
+    Meaning {
+        codes: &[FAILED],
+        short: "a threshold or the audit failed",
+        long: "A threshold was missed, or the audit found the limit broken.",
+    },
+    Meaning {
+        codes: &[130, 143],
+        short: "ended at once by a second signal",
+        long: "A second SIGINT or SIGTERM ended it at once.",
+    },
 ];
 
-/// Of a run that ended, whose thresholds stand like this: what failed for sure goes before what is not known.
+/// A code's meaning in a few words.
+pub fn short(code: u8) -> &'static str {
+    let meaning = MEANINGS
+        .iter()
+        .find(|meaning| meaning.codes.contains(&code));
+    meaning.map_or("unknown", |meaning| meaning.short)
+}
+
+/// The exit code of a run that ended. A certain failure goes before a missing verdict.
 pub fn code(plan: &Plan, results: &Results, thresholds: &[JudgedThreshold]) -> u8 {
     let asked = plan.audit.as_ref().is_some_and(|audit| audit.asked);
     of(

@@ -114,16 +114,6 @@ pub(super) fn schedule(summary: &Summary) -> Judgement {
     }
 }
 
-/// Why, beside [`schedule`].
-pub(super) fn schedule_statement(summary: &Summary) -> &str {
-    let statement = &*summary.schedule.statement;
-    let verdicts = ["schedule kept: ", "schedule not kept: "];
-    let said_once = verdicts
-        .iter()
-        .find_map(|verdict| statement.strip_prefix(verdict));
-    said_once.unwrap_or(statement)
-}
-
 pub(super) fn audit(audit: &Audit) -> Judgement {
     match audit.verdict {
         AuditVerdict::Kept => Judgement::new(Tone::Good, "kept"),
@@ -167,17 +157,6 @@ pub(super) fn thresholds(thresholds: &[JudgedThreshold]) -> Option<Judgement> {
         tone,
         format!("{} of {all} met", with(Met::Met)),
     ))
-}
-
-/// What an exit code stands for.
-pub(super) fn exit(code: u8) -> &'static str {
-    match code {
-        0 => "fine",
-        1 => "the run broke",
-        3 => "inconclusive: a verdict was asked for, and there is none",
-        4 => "a threshold or the audit failed",
-        _ => "unknown",
-    }
 }
 
 /// `a, b and c`.

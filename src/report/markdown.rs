@@ -3,12 +3,11 @@
 use super::failures::{by_kind, sorted};
 use super::foremost::foremost;
 use super::html::clipped;
-use super::judgement::{
-    Judgement, Tone, audit, exit, headline, schedule, schedule_statement, threshold, thresholds,
-};
+use super::judgement::{Judgement, Tone, audit, headline, schedule, threshold, thresholds};
 use super::percentiles::{distributions, span_of};
 use crate::base::Nanos;
 use crate::base::text::{count, rate, share};
+use crate::core::exit_code;
 use crate::core::summary::{Audit, Summary};
 use std::fmt::{self, Write};
 
@@ -87,7 +86,7 @@ fn verdicts(out: &mut String, summary: &Summary) -> fmt::Result {
     if let Some(judgement) = thresholds(&summary.thresholds) {
         line("thresholds", &judgement, "")?;
     }
-    line("schedule", &schedule(summary), schedule_statement(summary))?;
+    line("schedule", &schedule(summary), &summary.schedule.reason())?;
     if let Some(threshold) = &summary.run.aborted_by {
         let text = code(threshold, NAME);
         writeln!(
@@ -97,7 +96,7 @@ fn verdicts(out: &mut String, summary: &Summary) -> fmt::Result {
     } else if summary.run.interrupted {
         writeln!(out, "- ⚠️ stopped before its end")?;
     }
-    let said = exit(summary.exit_code);
+    let said = exit_code::short(summary.exit_code);
     writeln!(out, "- exit code **{}**: {said}\n", summary.exit_code)
 }
 

@@ -1,4 +1,5 @@
-use crate::core::stats::{Results, TOLERANCE, Verdict};
+use crate::base::Nanos;
+use crate::core::stats::{Results, TOLERANCE};
 use serde::{Deserialize, Serialize};
 
 /// Whether the generator itself did what was asked of it: sent every request that came due, and at least 99 % of them
@@ -19,51 +20,52 @@ pub struct Schedule {
 impl Schedule {
     pub(super) fn of(results: &Results) -> Schedule {
         let verdict = &results.verdict;
-        Schedule {
+        let mut schedule = Schedule {
             kept: verdict.schedule_kept(),
-            statement: statement(verdict, results.interrupted),
+            statement: String::new(),
             scheduled: verdict.scheduled,
             dropped: verdict.dropped,
             late: verdict.late,
             tolerance_ns: TOLERANCE.0,
-        }
-    }
-}
-
-/// What the generator did of its own part, and what may help where it did not do all.
-fn statement(verdict: &Verdict, interrupted: bool) -> String {
-    let Verdict {
-        scheduled,
-        dropped,
-        late,
-    } = *verdict;
-    let tolerance = TOLERANCE;
-    if scheduled == 0 {
-        return "schedule kept: nothing came due".to_owned();
-    }
-    let queued = scheduled - dropped;
-    let share = late as f64 * 100.0 / queued.max(1) as f64;
-    if verdict.schedule_kept() {
-        let ended = if interrupted {
-            " until the run was stopped"
+        };
+        let outcome = if !schedule.kept {
+            "schedule not kept"
+        } else if results.interrupted && schedule.scheduled > 0 {
+            "schedule kept until the run was stopped"
         } else {
-            ""
+            "schedule kept"
         };
-        let late = match late {
-            0 => format!("every request on time (within {tolerance})"),
-            n => format!("{n} of {scheduled} ({share:.2} %) over {tolerance} late"),
-        };
-        return format!("schedule kept{ended}: {late}, none dropped");
+        schedule.statement = format!("{outcome}: {}", schedule.reason());
+        schedule
     }
-    let (dropped, remedies) = match dropped {
-        0 => (String::new(), "more --workers, or a lower rate,"),
-        n => (
-            format!("{n} of {scheduled} dropped, "),
-            "a longer --queue, more --workers, or a lower rate,",
-        ),
-    };
-    format!(
-        "schedule not kept: {dropped}{late} of {queued} ({share:.1} %) over {tolerance} late; \
-         {remedies} may keep it"
-    )
+
+    /// The numbers behind the verdict, without the verdict, and the options that may help if the schedule was not kept.
+    pub fn reason(&self) -> String {
+        let Schedule {
+            scheduled,
+            dropped,
+            late,
+            ..
+        } = *self;
+        if scheduled == 0 {
+            return "nothing came due".to_owned();
+        }
+        let tolerance = Nanos(self.tolerance_ns);
+        let queued = scheduled.saturating_sub(dropped);
+        let share = late as f64 * 100.0 / queued.max(1) as f64;
+        if self.kept && late == 0 {
+            return format!("every request on time (within {tolerance}), none dropped");
+        }
+        if self.kept {
+            return format!(
+                "{late} of {scheduled} ({share:.2} %) over {tolerance} late, none dropped"
+            );
+        }
+        let late = format!("{late} of {queued} ({share:.1} %) over {tolerance} late");
+        let remedies = "more --workers, or a lower rate, may keep it";
+        if dropped == 0 {
+            return format!("{late}; {remedies}");
+        }
+        format!("{dropped} of {scheduled} dropped, {late}; a longer --queue, {remedies}")
+    }
 }

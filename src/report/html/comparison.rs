@@ -11,9 +11,10 @@ use super::targets::small;
 use super::text::Typed;
 use crate::base::Nanos;
 use crate::base::text::{bytes, count, per_second, rate, rounded, share, span};
+use crate::core::exit_code;
 use crate::core::summary::{Distribution, Slot, Summary};
 use crate::report::foremost::foremost;
-use crate::report::judgement::{audit, exit, headline, schedule, thresholds};
+use crate::report::judgement::{audit, headline, schedule, thresholds};
 use crate::report::percentiles::span_of;
 use maud::{Markup, html};
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,7 +86,7 @@ fn verdicts(runs: &[Run<'_>]) -> Section {
             of.audit.as_ref().map_or_else(none, |of| pill(&audit(of))),
             thresholds(&of.thresholds).map_or_else(none, |of| pill(&of)),
             pill(&schedule(of)),
-            html! { (of.exit_code) ": " (exit(of.exit_code)) },
+            html! { (of.exit_code) ": " (exit_code::short(of.exit_code)) },
         ];
         (html! { bdi { (run.name) } }, cells)
     };

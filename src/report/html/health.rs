@@ -8,13 +8,13 @@ use super::text::Typed;
 use crate::base::Nanos;
 use crate::base::text::{bytes, share, span, span_or_dash};
 use crate::core::summary::{Resources, Slot, Summary};
-use crate::report::judgement::{schedule, schedule_statement};
+use crate::report::judgement::schedule;
 use maud::{Markup, html};
 
 pub fn section(summary: &Summary) -> Section {
     let sent = |slot: &Slot| slot.sent > 0;
     let body = html! {
-        p class="lead" { (pill(&schedule(summary))) " " (Typed::sentence(schedule_statement(summary))) }
+        p class="lead" { (pill(&schedule(summary))) " " (Typed::sentence(&summary.schedule.reason())) }
         @if summary.timeline.slots.iter().any(sent) {
             (send_lag(summary).render())
         } @else {

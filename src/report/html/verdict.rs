@@ -4,9 +4,10 @@ use super::document::{look, pill};
 use super::text::Typed;
 use crate::base::Nanos;
 use crate::base::text::{count, span};
+use crate::core::exit_code;
 use crate::core::summary::Summary;
 use crate::core::threshold::{JudgedThreshold, Met};
-use crate::report::judgement::{audit, exit, headline, schedule, schedule_statement, thresholds};
+use crate::report::judgement::{audit, headline, schedule, thresholds};
 use maud::{Markup, html};
 
 pub fn header(summary: &Summary) -> Markup {
@@ -36,7 +37,7 @@ pub fn header(summary: &Summary) -> Markup {
                 p class="label" { "What came out" }
                 (ledger(summary))
                 p { "paced for " (span(Nanos(run.paced_ns))) ", drained for " (span(Nanos(run.drained_ns))) }
-                p { "exit code " strong { (summary.exit_code) } ": " (exit(summary.exit_code)) }
+                p { "exit code " strong { (summary.exit_code) } ": " (exit_code::short(summary.exit_code)) }
             }
         }
     }
@@ -66,7 +67,7 @@ fn cards(summary: &Summary) -> Markup {
             li class=(look(of_the_schedule.tone).0) {
                 p class="label" { "Schedule" }
                 p { (pill(&of_the_schedule)) }
-                p { (Typed::sentence(schedule_statement(summary))) }
+                p { (Typed::sentence(&summary.schedule.reason())) }
             }
         }
     }
