@@ -3,7 +3,7 @@
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, measurement::WallTime};
 use loadgen::base::{KeyId, Nanos};
-use loadgen::core::audit::{Auditor, Decision, AuditedKey, Observation, PriorUse, Promise, Terms};
+use loadgen::core::audit::{AuditedKey, Auditor, Decision, Observation, PriorUse, Promise, Terms};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::cmp::Reverse;
@@ -154,7 +154,10 @@ fn look(audit: &mut Auditor, batches: &[(Vec<Observation>, Nanos)]) -> Duration 
     began.elapsed()
 }
 
-fn count(counts: &mut HashMap<AuditedKey, u64>, batches: &mut [(Vec<Observation>, Nanos)]) -> Duration {
+fn count(
+    counts: &mut HashMap<AuditedKey, u64>,
+    batches: &mut [(Vec<Observation>, Nanos)],
+) -> Duration {
     let began = Instant::now();
     for (batch, _) in batches {
         batch.sort_unstable_by_key(|observation| observation.done);

@@ -1,7 +1,7 @@
 //! The reporter's part in the audit: it hands over what it takes from the workers.
 
 use crate::base::{KeyId, Moment, Nanos, Sample};
-use crate::core::audit::{Auditor, AuditedKey, Observation, AuditReport, AuditProgress, Terms};
+use crate::core::audit::{AuditProgress, AuditReport, AuditedKey, Auditor, Observation, Terms};
 use crate::core::plan::{self, Plan};
 use crate::core::request::Placeholder;
 

@@ -6,7 +6,9 @@ use super::{DEFAULT_STACK, RunError, WORKER_STACK, spawn};
 use crate::base::{Answer, KeyId, Moment, Nanos, Outcome, Sample, Target};
 use crate::client::{Client, Head, Resolver, Scratch};
 use crate::core::answers::Answers;
-use crate::core::audit::probe::{Probe, Question, Reply, ProbeReport, ProbeRequest, LimitHeaders, To};
+use crate::core::audit::probe::{
+    LimitHeaders, Probe, ProbeReport, ProbeRequest, Question, Reply, To,
+};
 use crate::core::audit::{Decision, Terms};
 use crate::core::plan::Plan;
 use crate::core::request::Placeholder;
@@ -252,7 +254,9 @@ impl<'scope> Prober<'scope> {
         Reply {
             request,
             status: head.as_ref().map(|head| head.status.as_u16()),
-            headers: head.map_or_else(LimitHeaders::default, |head| LimitHeaders::of(&head.headers)),
+            headers: head.map_or_else(LimitHeaders::default, |head| {
+                LimitHeaders::of(&head.headers)
+            }),
         }
     }
 }

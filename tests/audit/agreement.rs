@@ -5,7 +5,9 @@ use super::cluster::{History, World, world};
 use super::limiters::{Algorithm, Fault};
 use super::soundness::for_all;
 use loadgen::base::Nanos;
-use loadgen::core::audit::{Decision, PromiseReport, Observation, Promise, AuditReport, AdmissionSpan};
+use loadgen::core::audit::{
+    AdmissionSpan, AuditReport, Decision, Observation, Promise, PromiseReport,
+};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 use std::cell::Cell;

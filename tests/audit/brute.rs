@@ -1,7 +1,7 @@
 //! The audit straight from its definitions: over the whole history at once, by trying everything.
 
 use loadgen::base::Nanos;
-use loadgen::core::audit::{Decision, AuditedKey, Observation, PriorUse, Terms};
+use loadgen::core::audit::{AuditedKey, Decision, Observation, PriorUse, Terms};
 use std::collections::{HashMap, HashSet};
 
 /// From sent to done.
@@ -102,7 +102,9 @@ impl<'a> Brute<'a> {
     }
 
     pub fn bucket_tested(&self) -> u64 {
-        self.any(&[Decision::Allowed, Decision::Blocked], |all| self.overdrawn(all))
+        self.any(&[Decision::Allowed, Decision::Blocked], |all| {
+            self.overdrawn(all)
+        })
     }
 
     pub fn bucket_suspect(&self) -> bool {
@@ -212,12 +214,13 @@ impl<'a> Brute<'a> {
 
     fn judged(&self, key: AuditedKey) -> impl Iterator<Item = &Observation> {
         let early = |o: &Observation| {
-            self.terms.prior_use == PriorUse::EarlierRun && i128::from(o.sent.0) <= self.window + self.tolerance
+            self.terms.prior_use == PriorUse::EarlierRun
+                && i128::from(o.sent.0) <= self.window + self.tolerance
         };
         let others = self.terms.prior_use == PriorUse::Anyone;
-        self.keys[&key]
-            .iter()
-            .filter(move |o| o.decision == Decision::Blocked && self.in_time(o) && !early(o) && !others)
+        self.keys[&key].iter().filter(move |o| {
+            o.decision == Decision::Blocked && self.in_time(o) && !early(o) && !others
+        })
     }
 
     /// Sequence numbers of those blocked though fewer than the limit can have counted, in a sliding or fixed window.
@@ -254,7 +257,9 @@ impl<'a> Brute<'a> {
         let (at, limit, window) = (judged.sent.0 as f64, self.limit as f64, self.window as f64);
         let rate = 0.99 * limit / window;
         let takes = |o: &&Observation| {
-            o.sequence != judged.sequence && o.sent <= judged.done && o.decision != Decision::Blocked
+            o.sequence != judged.sequence
+                && o.sent <= judged.done
+                && o.decision != Decision::Blocked
         };
         let latest = |o: &Observation| match o.decision {
             Decision::Allowed if self.in_time(o) => (o.done.0 as f64).min(at),

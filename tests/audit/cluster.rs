@@ -3,7 +3,9 @@
 
 use super::limiters::{Algorithm, Fault, faulty};
 use loadgen::base::{KeyId, Nanos};
-use loadgen::core::audit::{Auditor, Decision, AuditedKey, Observation, PriorUse, Promise, AuditReport, Terms};
+use loadgen::core::audit::{
+    AuditReport, AuditedKey, Auditor, Decision, Observation, PriorUse, Promise, Terms,
+};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::fmt;
@@ -209,7 +211,9 @@ impl World {
 
     fn ending(&self, draw: u8) -> Ending {
         match draw {
-            _ if self.prior_use == PriorUse::Anyone && draw.is_multiple_of(4) && draw > 0 => Ending::Unseen,
+            _ if self.prior_use == PriorUse::Anyone && draw.is_multiple_of(4) && draw > 0 => {
+                Ending::Unseen
+            }
             _ if !self.trouble => Ending::Answered,
             0..190 => Ending::Answered,
             190..215 => Ending::CutOff,
@@ -463,7 +467,11 @@ fn draw() -> impl Strategy<Value = Draw> {
 }
 
 pub fn prior_use() -> impl Strategy<Value = PriorUse> {
-    prop_oneof![Just(PriorUse::None), Just(PriorUse::EarlierRun), Just(PriorUse::Anyone)]
+    prop_oneof![
+        Just(PriorUse::None),
+        Just(PriorUse::EarlierRun),
+        Just(PriorUse::Anyone)
+    ]
 }
 
 /// Of at most so many requests.

@@ -3,7 +3,9 @@
 use super::cluster::{History, MILLISECOND, SECOND, in_batches};
 use super::limiters::{Algorithm, Fault, Limiter, exact, faulty};
 use loadgen::base::Nanos;
-use loadgen::core::audit::{Decision, AuditedKey, Observation, PriorUse, Promise, AuditReport, Terms, Verdict, Why};
+use loadgen::core::audit::{
+    AuditReport, AuditedKey, Decision, Observation, PriorUse, Promise, Terms, Verdict, Why,
+};
 use loadgen::core::keys::{Dealer, Distribution, Keys};
 use loadgen::core::schedule::{Arrivals, Bursts, Poisson, Rate, Schedule, Steady};
 use std::collections::HashMap;
@@ -331,7 +333,12 @@ fn fixed_windows_keep_their_own_promise_and_break_that_of_sliding_ones() {
     let mut limiter = exact(Algorithm::OpenedWindow, LIMIT, WINDOW);
     let report = run.report(&mut *limiter);
     keeps(&report, Promise::FixedWindow);
-    assert!(report.promise(Promise::FixedWindow).unwrap().opened_explains);
+    assert!(
+        report
+            .promise(Promise::FixedWindow)
+            .unwrap()
+            .opened_explains
+    );
     found(
         "windows opened by admissions",
         &report,

@@ -2,8 +2,8 @@
 
 use super::level::Level;
 use super::log::Request;
-use super::observation::{Decision, AuditedKey, Observation};
-use super::report::{Proof, AdmissionSpan};
+use super::observation::{AuditedKey, Decision, Observation};
+use super::report::{AdmissionSpan, Proof};
 use super::stream::{Shown, Stream};
 use super::terms::{Bounds, PriorUse, Promise, PromiseSet, Terms};
 use crate::base::Nanos;
@@ -180,7 +180,12 @@ impl KeyAudit {
     }
 
     /// A request was blocked: all that was sent before it was done has been told of.
-    pub fn block(&mut self, request: &Observation, prior_use: PriorUse, bounds: &Bounds) -> Blocked {
+    pub fn block(
+        &mut self,
+        request: &Observation,
+        prior_use: PriorUse,
+        bounds: &Bounds,
+    ) -> Blocked {
         self.to_be_blocked -= 1;
         let (sent, done) = (request.sent.0, request.done.0);
         let since = sent.saturating_sub(bounds.beyond);

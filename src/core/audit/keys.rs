@@ -106,7 +106,10 @@ impl KeyAudits {
     }
 
     fn has_several(&self) -> bool {
-        let load = self.audits.keys().filter(|key| matches!(key, AuditedKey::Load(_)));
+        let load = self
+            .audits
+            .keys()
+            .filter(|key| matches!(key, AuditedKey::Load(_)));
         load.count() > 1
     }
 

@@ -69,8 +69,10 @@ mod report;
 mod stream;
 mod terms;
 
-pub use observation::{Decision, AuditedKey, Observation};
-pub use report::{FalseBlock, PromiseReport, Peak, Proof, AuditReport, AuditProgress, Verdict, Why, AdmissionSpan};
+pub use observation::{AuditedKey, Decision, Observation};
+pub use report::{
+    AdmissionSpan, AuditProgress, AuditReport, FalseBlock, Peak, PromiseReport, Proof, Verdict, Why,
+};
 pub use terms::{PriorUse, Promise, Terms};
 
 use crate::base::Nanos;
@@ -403,7 +405,10 @@ impl Found {
         terms: &Terms,
         bounds: &Bounds,
     ) {
-        if !was_over && audit.peak.at_least > bounds.limit && matches!(request.key, AuditedKey::Load(_)) {
+        if !was_over
+            && audit.peak.at_least > bounds.limit
+            && matches!(request.key, AuditedKey::Load(_))
+        {
             self.keys_over += 1;
         }
         let after = self.looked_at;

@@ -159,7 +159,9 @@ impl AdmissionSpan {
 
 impl AuditReport {
     pub fn promise(&self, promise: Promise) -> Option<&PromiseReport> {
-        self.promises.iter().find(|judged| judged.promise == promise)
+        self.promises
+            .iter()
+            .find(|judged| judged.promise == promise)
     }
 
     /// `schedule_kept` is whether the generator did what was asked of it.

@@ -6,7 +6,7 @@ use super::rates::Rates;
 use super::theme::{Came, Theme};
 use crate::base::text::{per_second, span_or_dash};
 use crate::base::{Ledger, Mode, Nanos};
-use crate::core::audit::{Promise, AuditProgress, Verdict, Why};
+use crate::core::audit::{AuditProgress, Promise, Verdict, Why};
 use crate::core::plan::Plan;
 use crate::core::schedule::Arrivals;
 use crate::core::stats::{Failures, Percentiles, Snapshot, State, TargetSnapshot};

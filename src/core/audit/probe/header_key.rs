@@ -2,7 +2,8 @@
 
 use super::remaining::Remaining;
 use super::{
-    HeaderFault, FaultKind, NotChecked, Probe, RemarkKind, Reply, ProbeRequest, RetryAfter, LimitHeaders, Stage,
+    FaultKind, HeaderFault, LimitHeaders, NotChecked, Probe, ProbeRequest, RemarkKind, Reply,
+    RetryAfter, Stage,
 };
 use crate::base::Nanos;
 use crate::core::audit::terms::drift;
@@ -123,7 +124,12 @@ impl Wait {
     }
 
     /// The request that may not be admitted yet, or where there is no time for one, the one that has to be.
-    fn new(promise: Promise, reset: Option<(ProbeRequest, u64)>, counted: bool, terms: &Terms) -> Wait {
+    fn new(
+        promise: Promise,
+        reset: Option<(ProbeRequest, u64)>,
+        counted: bool,
+        terms: &Terms,
+    ) -> Wait {
         let before = promise
             .before()
             .checked_sub(tolerance(terms) + MARGIN)
@@ -398,7 +404,12 @@ impl Probe {
                 let why = format!(
                     "Retry-After said {text:?}, which is neither whole seconds nor an HTTP-date"
                 );
-                self.bad_header(FaultKind::Malformed, format!("Retry-After: {text}"), reply, why);
+                self.bad_header(
+                    FaultKind::Malformed,
+                    format!("Retry-After: {text}"),
+                    reply,
+                    why,
+                );
                 return None;
             }
             None => {

@@ -34,8 +34,10 @@ mod testing;
 mod tests;
 mod volleys;
 
-pub use headers::{RetryAfter, LimitHeaders};
-pub use report::{Checked, HeaderFault, FaultKind, NotChecked, Remark, RemarkKind, ProbeReport, ProbeRequest};
+pub use headers::{LimitHeaders, RetryAfter};
+pub use report::{
+    Checked, FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest, Remark, RemarkKind,
+};
 
 use super::{Decision, Terms};
 use crate::base::Nanos;

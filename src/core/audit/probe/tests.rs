@@ -109,7 +109,10 @@ impl World {
                     let status = if decided.allowed { 200 } else { 429 };
                     let said = words(&decided, at);
                     let mut reply = Reply {
-                        request: ProbeRequest { decision, ..request },
+                        request: ProbeRequest {
+                            decision,
+                            ..request
+                        },
                         status: Some(status),
                         headers: said,
                     };
@@ -446,7 +449,10 @@ fn twice_the_wait_is_too_late() {
 fn no_retry_after_is_missed_with_429_alone() {
     let world = World::still(10, 60_000);
     let report = world.run(&mut world.shared::<SlidingLog>(), &nothing);
-    assert_eq!((only(&report).kind, only(&report).seen), (FaultKind::Missing, 2));
+    assert_eq!(
+        (only(&report).kind, only(&report).seen),
+        (FaultKind::Missing, 2)
+    );
 
     let mut limiter = world.shared::<SlidingLog>();
     let report = world.run_with(1, &mut limiter, &nothing, |_, reply| {

@@ -4,7 +4,9 @@ use super::{Audit, AuditVerdict, ByNode, Finding, KeyAdmitted, Peak, Standing, S
 use crate::base::text::span;
 use crate::base::{KeyId, Nanos, Target};
 use crate::core::audit::probe::{Checked, HeaderFault, ProbeReport};
-use crate::core::audit::{FalseBlock, PromiseReport, AuditedKey, Promise, AuditReport, Verdict, Why, AdmissionSpan};
+use crate::core::audit::{
+    AdmissionSpan, AuditReport, AuditedKey, FalseBlock, Promise, PromiseReport, Verdict, Why,
+};
 use crate::core::plan::Plan;
 use crate::core::request::Placeholder;
 use crate::core::stats::Results;
@@ -236,7 +238,9 @@ impl Found<'_> {
             PromiseReport { suspect: true, .. } => {
                 format!("suspect{kind}: exceeded if what was not answered was admitted")
             }
-            PromiseReport { tested: 0, .. } => "not tested: no key was asked for often enough".to_owned(),
+            PromiseReport { tested: 0, .. } => {
+                "not tested: no key was asked for often enough".to_owned()
+            }
             PromiseReport { tested, .. } => {
                 let keys = if *tested == 1 { "key was" } else { "keys were" };
                 let with = match self.probe {
@@ -326,7 +330,7 @@ impl Found<'_> {
 
     fn is_exceeded(&self) -> bool {
         self.report
-                .promises
+            .promises
             .iter()
             .any(|judged| judged.excess.is_some())
     }
