@@ -5,7 +5,7 @@ use loadgen::cli::{self, Asked, Refusal};
 use loadgen::core::plan::Plan;
 use loadgen::core::{exit_code, presets};
 use loadgen::engine::RunError;
-use loadgen::report::{PATIENCE, ResultFile, html, timetable};
+use loadgen::report::{PATIENCE, ResultFile, html, timetable, write_whole};
 use loadgen::system::temporary_files;
 use std::io::Write;
 use std::process::ExitCode;
@@ -62,7 +62,7 @@ fn report(asked: &cli::Report) -> anyhow::Result<ExitCode> {
         return tell(&page);
     };
     let file = ResultFile::open(path).map_err(|error| asked.refuse_output(&error))?;
-    file.write_whole(page.into_bytes(), Instant::now() + PATIENCE)?;
+    write_whole(file, page.into_bytes(), Instant::now() + PATIENCE)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,11 +8,14 @@ use loadgen::core::plan::{Cluster, Plan};
 use loadgen::core::stats::{Results, Timeline};
 use loadgen::core::summary::{Audit, Circumstances, Configuration, Resources, Summary};
 use loadgen::core::{exit_code, threshold};
-use loadgen::engine;
+use loadgen::client;
+use loadgen::engine::{self, SnapshotRequests, Targets};
 use loadgen::limiter::Demo;
 #[cfg(unix)]
 use loadgen::report::live::{self, Live};
-use loadgen::report::{self, Console, Exporter, Files, PATIENCE, Scrapes, Streams};
+use loadgen::report::{
+    self, Console, Exporter, Files, Lines, Observers, Output, PATIENCE, RunInfo, Streams,
+};
 use loadgen::system::limits::raise_descriptor_limit;
 #[cfg(unix)]
 use loadgen::system::terminal;
@@ -25,39 +28,52 @@ use std::time::{Duration, Instant};
 
 pub fn run(arguments: &Arguments<Options>) -> anyhow::Result<ExitCode> {
     let plan = &Plan::new(arguments)?;
-    let scrapes = Scrapes::default();
-    let (mut files, exporter) = open(arguments, plan, &scrapes)?;
+    let requests = SnapshotRequests::default();
+    let (mut files, exporter) = open(arguments, plan, &requests)?;
     let stop = Arc::new(Stop::default());
     let quit = signals::install(stop.clone()).context("signal handlers")?;
     raise_descriptor_limit();
     let (targets, _nodes) = targets(&plan.cluster)?;
+    let cluster = client::Cluster::start(&targets, plan, &plan.trust);
+    let cluster = cluster.context("no thread for the resolver")?;
 
-    let (printed_to, output): (_, Box<dyn Write + Send>) = match files.takes_standard_output() {
-        true => ("standard error", Box::new(io::stderr())),
-        false => ("standard output", Box::new(io::stdout())),
+    let (printed_to, output): (_, Box<dyn Write + Send>) = if files.takes_standard_output() {
+        ("standard error", Box::new(io::stderr()))
+    } else {
+        ("standard output", Box::new(io::stdout()))
     };
     let stop_printing = stop.clone();
     let console =
         Console::start(output, move || stop_printing.request()).context("the console's thread")?;
     let mut timeline = Timeline::default();
-    let (mut recording, streams) =
-        Streams::start(&mut files, plan, &targets).context("a result file's thread")?;
-    if files.shows_time() {
-        recording.seconds.push(Box::new(&mut timeline));
+    let mut observers = Observers::new(requests.clone());
+    observers.add(Box::new(Lines {
+        console: &console,
+        heading: report::heading(plan, &targets, exporter.as_ref().map(Exporter::url)),
+        aligned_to: plan.alignment.map(|alignment| alignment.window()),
+    }));
+    let info = RunInfo {
+        plan,
+        targets: cluster.names(),
+    };
+    let streams =
+        Streams::start(&mut files, info, &mut observers).context("a result file's thread")?;
+    if files.show_timeline() {
+        observers.add(Box::new(&mut timeline));
     }
     #[cfg(unix)]
-    let live = match plan.outputs.tui && !files.takes_standard_output() && terminal::is_capable() {
-        true => {
-            let run = live::Run::new(plan);
-            let live = Live::start(run, scrapes.clone(), console.screen(), stop.clone(), quit);
-            Some(live.context("the live view")?)
-        }
-        false => None,
+    let live = if !arguments.options.results.no_tui
+        && !files.takes_standard_output()
+        && terminal::is_capable()
+    {
+        let run = live::Run::new(plan);
+        let live = Live::start(run, requests, console.screen(), stop.clone(), quit);
+        Some(live.context("the live view")?)
+    } else {
+        None
     };
-    let exported = exporter.as_ref();
-    let results = engine::run(
-        plan, &targets, &stop, &console, exported, &scrapes, recording,
-    )?;
+    let results = engine::run(plan, &cluster, &stop, &mut observers)?;
+    drop(observers);
     #[cfg(unix)]
     if let Some(live) = live {
         live.close();
@@ -116,15 +132,25 @@ fn or_broke(code: u8, complete: bool) -> u8 {
     }
 }
 
-/// An address that can't be listened on, and a file that can't be written, are refused as any value that can't be.
+/// An address that can't be listened on, and a file that can't be written, are refused like any other bad value.
 fn open(
     arguments: &Arguments<Options>,
     plan: &Plan,
-    scrapes: &Scrapes,
+    requests: &SnapshotRequests,
 ) -> Result<(Files, Option<Exporter>), Refusal> {
-    let files = Files::open(arguments, &plan.outputs)?;
+    let outputs = arguments.options.results.files.0.iter();
+    let outputs: Vec<_> = outputs
+        .map(|(format, path)| Output {
+            format,
+            path: path.clone(),
+            asked_by: arguments.name(format.option),
+        })
+        .collect();
+    let files = Files::open(&outputs).map_err(|error| {
+        arguments.refuse(error.output.format.option, &error.allowed)
+    })?;
     let exporter = plan.metrics.map(|metrics| {
-        Exporter::start(metrics.addr, scrapes).map_err(|error| {
+        Exporter::start(metrics.addr, requests).map_err(|error| {
             let allowed = format!("must be an address to listen on; {error}");
             arguments.refuse("metrics_addr", allowed)
         })

@@ -157,6 +157,17 @@ fn variable(command: &Command, option: &str) -> String {
         .unwrap_or_default()
 }
 
+/// The variable of the option with this flag.
+fn variable_of_flag(command: &Command, flag: &str) -> String {
+    let long = flag.trim_start_matches('-');
+    let argument = command
+        .get_arguments()
+        .find(|argument| argument.get_long() == Some(long));
+    argument.map_or_else(String::new, |argument| {
+        variable(command, argument.get_id().as_str())
+    })
+}
+
 /// clap's message in one line, with the variable's name where a variable gave the value: clap
 /// itself names the flag either way.
 fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]) -> Refusal {
@@ -182,7 +193,7 @@ fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]) -> Refusa
         } else if was_typed(flag, typed) {
             flag.to_owned()
         } else {
-            variable(command, &flag.trim_start_matches('-').replace('-', "_"))
+            variable_of_flag(command, flag)
         };
         return Refusal::wrong(&name, &value, &reason.unwrap_or_default());
     }

@@ -1,7 +1,8 @@
-//! What shows and keeps the run's results.
+//! Where results go, beside standard output. Each result format brings its own option.
 
 use super::values::{boolean, file};
-use clap::Args;
+use crate::report::{FORMATS, Format};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -12,33 +13,43 @@ pub struct Results {
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub no_tui: bool,
 
-    /// Write a report to look at: one HTML page, complete in itself
-    #[arg(long, env, hide_env_values = true, value_name = "FILE",
-          value_parser = file())]
-    pub report: Option<PathBuf>,
+    #[command(flatten)]
+    pub files: ResultFiles,
+}
 
-    /// Write everything the summary and the report have as JSON; `-` is standard output, which then has nothing else
-    #[arg(long, env, hide_env_values = true, value_name = "FILE",
-          value_parser = file())]
-    pub summary_json: Option<PathBuf>,
+/// The files that were asked for, by format.
+#[derive(Debug, Clone, Default)]
+pub struct ResultFiles(pub Vec<(&'static Format, PathBuf)>);
 
-    /// Write the summary as Markdown, for a pull request or a CI job's page
-    #[arg(long, env, hide_env_values = true, value_name = "FILE",
-          value_parser = file())]
-    pub summary_markdown: Option<PathBuf>,
+impl Args for ResultFiles {
+    fn augment_args(command: Command) -> Command {
+        command.args(FORMATS.iter().map(|format| {
+            Arg::new(format.option)
+                .long(format.option)
+                .env(format.option.to_uppercase().replace('-', "_"))
+                .hide_env_values(true)
+                .value_name("FILE")
+                .value_parser(file())
+                .help(format.help)
+        }))
+    }
 
-    /// Write what happened in each second as CSV
-    #[arg(long, env, hide_env_values = true, value_name = "FILE",
-          value_parser = file())]
-    pub timeline: Option<PathBuf>,
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
 
-    /// Write each second's latencies, service times and send lags as an HdrHistogram interval log
-    #[arg(long, env, hide_env_values = true, value_name = "FILE",
-          value_parser = file())]
-    pub hdr_log: Option<PathBuf>,
+impl FromArgMatches for ResultFiles {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let files = FORMATS.iter().filter_map(|format| {
+            let path = matches.get_one::<PathBuf>(format.option)?;
+            Some((*format, path.clone()))
+        });
+        Ok(ResultFiles(files.collect()))
+    }
 
-    /// Write every request, as its file's name ends: .csv or .jsonl
-    #[arg(long, env, hide_env_values = true, value_name = "FILE",
-          value_parser = file())]
-    pub requests: Option<PathBuf>,
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }

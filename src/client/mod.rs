@@ -8,6 +8,7 @@
 //! tell each other about the request at hand. What is [`Outgoing`] is made of a run's
 //! [`Compiled`](crate::core::request::Compiled) form; the [`Answers`] say what an answer means.
 
+mod cluster;
 mod connector;
 mod exchange;
 mod failure;
@@ -16,17 +17,18 @@ mod resolver;
 mod transport;
 mod trust;
 
+pub use cluster::Cluster;
 pub use resolver::Resolver;
 pub use trust::{Authorities, Trust};
 
 use crate::base::{Answer, FailureKind, KeyId, Moment, Nanos, Outcome, Target};
-use crate::core::answers::{Answers, ByHead, KeptBody};
+use crate::core::answers::{Answers, ByHead, Head, KeptBody};
 use crate::core::request::{Outgoing, Parts};
 use connector::{OpenSockets, Pooling};
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::http::{HeaderMap, Response, StatusCode, response};
+use ureq::http::{Response, response};
 use ureq::{Agent, Body};
 
 /// Bodies longer than this are not read to their end: their connection is closed instead.
@@ -43,17 +45,9 @@ const BUFFER: usize = 4096;
 pub struct Client {
     agent: Agent,
     open: Arc<OpenSockets>,
-    resolver: Arc<Resolver>,
     outgoing: Outgoing,
     timeout: Nanos,
     answers: Answers,
-}
-
-/// What an answer said before its body.
-#[derive(Debug)]
-pub struct Head {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
 }
 
 /// A worker's memory between calls, so that a call allocates none.
@@ -95,24 +89,18 @@ impl Client {
             .output_buffer_size(output_buffer)
             .build();
         let open = Arc::new(OpenSockets::default());
-        let connector = Pooling::new(targets.len(), resolver.clone(), timeout, open.clone());
+        let connector = Pooling::new(targets.len(), resolver, timeout, open.clone());
         Client {
             agent: Agent::with_parts(config, connector, resolver::Deferred),
             open,
-            resolver,
             outgoing,
             timeout: timeout.into(),
             answers,
         }
     }
 
-    /// Sends the check with this number, for `key`, to a target and waits until it is answered, fails or
-    /// times out.
-    pub fn check(&self, target: usize, sequence: u64, key: KeyId, scratch: &mut Scratch) -> Answer {
-        self.ask(target, sequence, key, scratch).0
-    }
-
-    /// A [`check`](Self::check), with the answer's head if it was answered in full.
+    /// Sends the request with this number, for `key`, to a target and waits until it is answered, fails or times out.
+    /// Returns the answer's head too, if the whole answer was received.
     pub fn ask(
         &self,
         target: usize,
@@ -187,16 +175,6 @@ impl Client {
         };
         Ok((outcome, Head { status, headers }))
     }
-
-    /// How long each lookup of a target's name took that has ended since this was last asked.
-    pub fn take_lookups(&self) -> impl Iterator<Item = Nanos> {
-        self.resolver.take_lookups()
-    }
-
-    /// Interrupts every request in flight and refuses new ones: all of them fail at once.
-    pub fn interrupt(&self) {
-        self.open.shut_down();
-    }
 }
 
 /// Reads a body part by part, to its end or to where it is too long for that.
@@ -259,7 +237,7 @@ mod tests {
         let client = Client::new(&targets, resolver, outgoing, timeout, trust, answers);
         let mut scratch = Scratch::default();
         (0..checks)
-            .map(|k| client.check(0, k.into(), KeyId(0), &mut scratch).outcome)
+            .map(|k| client.ask(0, k.into(), KeyId(0), &mut scratch).0.outcome)
             .collect()
     }
 

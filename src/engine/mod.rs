@@ -1,57 +1,72 @@
-//! A run, from its plan to its results. Every thread is started and joined here.
+//! The engine: carries out a plan. It starts every thread of a run, and joins each of them before it returns.
+//!
+//! | thread | count | loop | ends |
+//! | --- | --- | --- | --- |
+//! | pacer | 1 | puts tokens into the queue, just before they are due | with the schedule, or at a stop |
+//! | worker | `--workers` | takes a token, waits until it is due, sends its request | when the queue is empty and the pacer has ended |
+//! | reporter | 1 | takes samples from the workers and reports to the [`Observer`] | when all workers and the prober have ended |
+//! | prober | 1, if the audit has a probe | asks the audit's own questions | after pacing, with its cycle |
+//! | asker | 1 for each target, if there is a probe | sends the prober's requests to one target | with the prober |
+//!
+//! The engine knows no output format and opens no socket: an [`Observer`] receives what happens, and [`Targets`] send the
+//! requests.
 
 mod aborter;
 mod audit_feed;
+mod observer;
 mod pacer;
 mod prober;
 pub mod queue;
 mod recorder;
 mod reporter;
 mod sample_buffer;
+mod snapshot_requests;
+mod targets;
 mod worker;
 
-use crate::base::{Ledger, Moment, Nanos, Target};
-use crate::client::{Client, Resolver, Scratch};
-use crate::core::answers::Answers;
-use crate::core::keys::Dealer;
+pub use observer::{Observer, Progress, Start};
+pub use snapshot_requests::{SnapshotRequest, SnapshotRequests};
+pub use targets::{Caller, Targets};
+
+use crate::base::{Ledger, Moment, Nanos};
 use crate::core::plan::Plan;
-use crate::core::schedule::Phase;
 use crate::core::stats::{Counters, Results, Verdict};
-use crate::report::{Console, Exporter, Recording, Scrapes, alignment_line, heading};
-use crate::system::Stop;
 use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::SystemTimer;
-use aborter::Aborter;
-use audit_feed::AuditFeed;
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use crate::system::{Hold, Latch, Stop};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use pacer::Pacer;
 use prober::{Patience, Prober, Probing};
-use recorder::Recorder;
+use queue::{Feed, Intake};
 use reporter::{Event, Reported, Reporter};
 use sample_buffer::SampleBuffer;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering::Release};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::Release};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
 use worker::Worker;
 
-/// How long the targets' names may take to be looked up before the run starts without them.
+/// How long the run waits for an address of any target's name before it is given up.
 const FIRST_LOOKUP: Duration = Duration::from_secs(5);
 
-/// From the moment everything is ready to the schedule's start: enough for the pacer to be asleep
-/// when the first token is due.
+/// The time from the last preparation to the schedule's start: enough for the pacer to be asleep when the first token is
+/// due.
 const LEAD: Nanos = Nanos(1_000_000);
 
-/// Enough for ureq and rustls, several times over, also in builds for debugging.
-const WORKER_STACK: usize = 256 * 1024;
+/// The stack of a thread that calls a target, in bytes: several times what ureq and rustls need, also in debug builds.
+const CALLER_STACK: usize = 256 * 1024;
 
-/// How many samples may wait for the reporter, all workers together.
+/// The stack of every other thread, in bytes: Rust's own default.
+const DEFAULT_STACK: usize = 2 * 1024 * 1024;
+
+/// How many samples may wait for the reporter, over all workers.
 const WAITING_SAMPLES: usize = 1 << 20;
 
-/// Phases that may wait to be announced, before one counts as a missed line.
+/// How many phases may wait to be reported before further ones count as missed.
 const WAITING_EVENTS: usize = 1024;
 
+/// A run could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     #[error(
@@ -63,92 +78,113 @@ pub enum RunError {
     NoThread(&'static str, io::Error),
 }
 
-/// Carries out a plan against `targets` and returns when it is over: when the schedule has ended
-/// or `stop` was requested, and then every request in flight was answered or the drain timeout
-/// has passed. No thread outlives it, but for a name lookup that the system does not let go of.
-/// Meanwhile it answers `scrapes`, once the first name is looked up, and tells `recording`, which it drops in the end.
-/// `exporter` is the one whose address is printed.
+/// Carries out a plan against `targets`. Returns when the schedule has ended or `stop` was requested, and then every
+/// request in flight has been answered or the drain timeout has passed.
+///
+/// # Errors
+/// No target's name has an address, or the system refuses a thread.
 pub fn run(
     plan: &Plan,
-    targets: &[Target],
+    targets: &impl Targets,
     stop: &Stop,
-    console: &Console,
-    exporter: Option<&Exporter>,
-    scrapes: &Scrapes,
-    recording: Recording<'_>,
+    observer: &mut dyn Observer,
 ) -> Result<Results, RunError> {
-    let resolver = Resolver::start(targets).map_err(|e| RunError::NoThread("resolver", e))?;
-    let resolver = Arc::new(resolver);
-    if !resolver.any_resolved(FIRST_LOOKUP, stop) && !stop.is_requested() {
-        let names: Vec<_> = targets.iter().map(ToString::to_string).collect();
-        return Err(RunError::NoTargetResolves(names.join(", ")));
+    if !targets.wait_for_address(FIRST_LOOKUP, stop) && !stop.is_requested() {
+        return Err(RunError::NoTargetResolves(targets.names().join(", ")));
     }
-    console.print(heading(plan, targets, exporter.map(Exporter::url)));
-    let probing = Probing::new(plan, targets, &resolver);
-    let dealer = plan.dealer();
+    let count = targets.names().len();
     let run = Run {
         plan,
-        stop,
-        console,
         targets,
-        scrapes,
-        client: Client::new(
-            targets,
-            resolver,
-            plan.outgoing(targets),
-            plan.timeout,
-            &plan.trust,
-            Answers::new(&plan.allowed, &plan.blocked),
-        ),
-        counters: Counters::new(targets.len()),
-        samples: (0..plan.workers).map(|_| SampleBuffer::default()).collect(),
-        probing,
+        stop,
+        counters: Counters::new(count),
+        samples: buffers(plan.workers),
+        probing: Probing::new(plan, targets),
         cut_off: AtomicBool::new(false),
         aborted_by: OnceLock::new(),
+        missed_phases: AtomicU64::new(0),
     };
-    thread::scope(|scope| run.carry_out(scope, dealer, recording))
+    thread::scope(|scope| run.carry_out(scope, observer))
 }
 
-/// What the threads of a run share.
-struct Run<'a> {
+/// The state that the threads of a run share.
+struct Run<'a, T: Targets> {
     plan: &'a Plan,
+    targets: &'a T,
     stop: &'a Stop,
-    console: &'a Console,
-    targets: &'a [Target],
-    scrapes: &'a Scrapes,
-    client: Client,
     counters: Counters,
+    /// One for each worker.
     samples: Vec<SampleBuffer>,
-    probing: Option<Probing>,
+    probing: Option<Probing<'a, T::Caller>>,
+    /// Set when the drain deadline has passed.
     cut_off: AtomicBool,
-    /// The place of the threshold that stopped it.
+    /// The place of the threshold that stopped the run.
     aborted_by: OnceLock<usize>,
+    /// Phases that found no room to wait for the reporter.
+    missed_phases: AtomicU64,
 }
 
-impl Run<'_> {
-    /// The schedule's start, and the same by the calendar: a moment from now, or as much later as
-    /// its alignment asks for.
-    fn start(&self) -> (Moment, SystemTime) {
-        let started = SystemTime::now() + Duration::from(LEAD);
-        let start = Moment::now() + LEAD;
-        let Some(alignment) = self.plan.alignment else {
-            return (start, started);
-        };
-        let delay = alignment.delay(started);
-        self.console
-            .print(alignment_line(delay, alignment.window()));
-        (start + delay, started + Duration::from(delay))
-    }
+/// When the parts of a run ended.
+struct Ends {
+    pacing: Moment,
+    drain: Moment,
+}
 
+impl<T: Targets> Run<'_, T> {
     fn carry_out<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
-        dealer: Dealer,
-        recording: Recording<'scope>,
+        observer: &'scope mut dyn Observer,
     ) -> Result<Results, RunError> {
         let (queue, tokens) = queue::queue(self.plan.queue);
-        // Nothing is ever sent: it tells when the last worker, and the prober, has dropped its end.
-        let (working, all_done) = bounded::<()>(0);
+        let (working, all_done) = Latch::new();
+        self.start_workers(scope, tokens, &working)?;
+        let start = self.start();
+        observer.begin(&start);
+        let (events, received) = bounded(WAITING_EVENTS);
+        let reporter = self.start_reporter(scope, start, received, observer)?;
+        let (pacing, paced) = Latch::new();
+        let prober = self.start_prober(scope, start, paced, working)?;
+        join(self.start_pacer(scope, start, queue, events.clone())?);
+        drop(pacing);
+        let pacing_ended = Moment::now();
+        // The reporter receives until this sender is dropped.
+        let _ = events.send(Event::PacingEnded);
+        self.drain(&all_done);
+        let ends = Ends {
+            pacing: pacing_ended,
+            drain: Moment::now(),
+        };
+        let probe = prober.map(join);
+        drop(events);
+        let reported = join(reporter);
+        Ok(Results {
+            probe,
+            ..self.results(start, &ends, reported)
+        })
+    }
+
+    /// Returns the schedule's start: a moment from now, or as much later as the plan's alignment requires.
+    fn start(&self) -> Start {
+        let alignment = self.plan.alignment;
+        let by_calendar = SystemTime::now() + Duration::from(LEAD);
+        let at = Moment::now() + LEAD;
+        let delay = alignment.map(|alignment| alignment.delay(by_calendar));
+        let wait = delay.unwrap_or_default();
+        Start {
+            at: at + wait,
+            by_calendar: by_calendar + Duration::from(wait),
+            alignment_delay: delay,
+        }
+    }
+
+    fn start_workers<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        tokens: Intake,
+        working: &Hold,
+    ) -> Result<(), RunError> {
+        let caller = self.targets.traffic();
         for samples in &self.samples {
             let worker = Worker {
                 queue: tokens.clone(),
@@ -159,125 +195,106 @@ impl Run<'_> {
                 cut_off: &self.cut_off,
             };
             let working = working.clone();
-            spawn(scope, "worker", WORKER_STACK, move || {
+            spawn(scope, "worker", CALLER_STACK, move || {
                 use_batch_policy();
-                let mut scratch = Scratch::default();
+                let mut scratch = Default::default();
                 worker.run(&SystemTimer::for_this_thread(), |token, target| {
-                    self.client
-                        .check(target, token.sequence, token.key, &mut scratch)
+                    let call = caller.call(target, token.sequence, token.key, &mut scratch);
+                    call.0
                 });
                 drop(working);
             })?;
         }
-        drop(tokens);
+        Ok(())
+    }
 
-        let (events, told) = bounded(WAITING_EVENTS);
-        let (start, started) = self.start();
-        let reporter = Reporter {
-            events: told,
-            scrapes: self.scrapes,
-            schedule: &self.plan.schedule,
-            start,
-            started,
-            stop: self.stop,
-            stats_interval: Nanos::from(self.plan.stats_interval),
-            counters: &self.counters,
-            samples: &self.samples,
-            probed: self.probing.as_ref().map_or(&[], Probing::samples),
-            client: &self.client,
-            targets: self.targets,
-            console: self.console,
-            audit_feed: AuditFeed::new(self.plan, self.targets.len(), start),
-            recorder: Recorder::new(
-                recording,
-                &self.plan.schedule,
-                &self.counters,
-                self.stop,
-                self.targets.len(),
-                (start, started),
-            ),
-            aborter: Aborter::new(
-                self.plan,
-                self.targets.len(),
-                start,
-                self.stop,
-                &self.aborted_by,
-            ),
+    fn start_reporter<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        start: Start,
+        events: Receiver<Event>,
+        observer: &'scope mut dyn Observer,
+    ) -> Result<ScopedJoinHandle<'scope, Reported>, RunError> {
+        let reporter = Reporter::new(self, start, events, observer);
+        spawn(scope, "reporter", DEFAULT_STACK, || reporter.run())
+    }
+
+    fn start_prober<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        start: Start,
+        paced: Latch,
+        working: Hold,
+    ) -> Result<Option<ScopedJoinHandle<'scope, crate::core::audit::probe::ProbeReport>>, RunError> {
+        let Some(probing) = &self.probing else {
+            return Ok(None);
         };
-        let reporter = spawn(scope, "reporter", DEFAULT_STACK, || reporter.run())?;
-        // Nothing is ever sent here either.
-        let (pacing, paced) = bounded(0);
         let drain_timeout = self.plan.drain_timeout.into();
-        let patience = Patience::new(start, paced, drain_timeout, self.stop, &self.cut_off);
-        let prober = match &self.probing {
-            Some(probing) => Some(Prober { probing, patience }.start(scope, working)?),
-            None => {
-                drop(working);
-                None
-            }
-        };
+        let patience = Patience::new(start.at, paced, drain_timeout, self.stop, &self.cut_off);
+        let prober = Prober { probing, patience };
+        prober.start(scope, working).map(Some)
+    }
+
+    fn start_pacer<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        start: Start,
+        queue: Feed,
+        events: Sender<Event>,
+    ) -> Result<ScopedJoinHandle<'scope, ()>, RunError> {
         let pacer = Pacer {
             schedule: &self.plan.schedule,
-            start,
-            keys: dealer,
+            start: start.at,
+            keys: self.plan.dealer(),
             queue,
             counters: &self.counters,
             stop: self.stop,
         };
-        let announce = announcer(events.clone(), self.console);
-        let pacer = spawn(scope, "pacer", DEFAULT_STACK, move || {
-            pacer.run(&SystemTimer::for_this_thread(), announce);
-        })?;
-
-        join(pacer);
-        let pacing_ended = Moment::now();
-        drop(pacing);
-        // The reporter ends after this sender does, so it is there to be told.
-        let _ = events.send(Event::PacingEnded);
-        if let Err(RecvTimeoutError::Timeout) = all_done.recv_timeout(self.plan.drain_timeout) {
-            self.cut_off.store(true, Release);
-            self.client.interrupt();
-            self.probing.iter().for_each(Probing::interrupt);
-            let _ = all_done.recv();
-        }
-        let all_ended = Moment::now();
-        let probe = prober.map(join);
-        drop(events);
-        let Reported {
-            tally,
-            audit,
-            phases,
-        } = join(reporter);
-        let ledgers = self.counters.ledgers();
-        debug_assert!(ledgers.iter().all(Ledger::balances), "{ledgers:?}");
-        let late = tally.late + self.counters.unsent_late();
-        Ok(Results {
-            verdict: Verdict::new(&ledgers.iter().copied().sum(), late),
-            ledgers,
-            tally,
-            phases,
-            audit,
-            probe,
-            started,
-            paced: pacing_ended.since(start),
-            drained: all_ended.since(pacing_ended),
-            interrupted: self.stop.is_requested(),
-            aborted_by: self.aborted_by.get().copied(),
+        spawn(scope, "pacer", DEFAULT_STACK, move || {
+            pacer.run(&SystemTimer::for_this_thread(), |phase| {
+                if events.try_send(Event::Phase(phase)).is_err() {
+                    self.missed_phases.fetch_add(1, Relaxed);
+                }
+            });
         })
     }
-}
 
-/// Tells the reporter of phases, without waiting.
-fn announcer(events: Sender<Event>, console: &Console) -> impl FnMut(Phase) {
-    move |phase| {
-        if events.try_send(Event::Phase(phase)).is_err() {
-            console.miss();
+    /// Waits until every request has ended, and interrupts those that have not when the drain timeout has passed.
+    fn drain(&self, all_done: &Latch) {
+        if all_done.wait_for(self.plan.drain_timeout) {
+            return;
+        }
+        self.cut_off.store(true, Release);
+        self.targets.traffic().interrupt();
+        if let Some(probe) = self.targets.probe() {
+            probe.interrupt();
+        }
+        all_done.wait();
+    }
+
+    fn results(&self, start: Start, ends: &Ends, reported: Reported) -> Results {
+        let ledgers = self.counters.ledgers();
+        debug_assert!(ledgers.iter().all(Ledger::balances), "{ledgers:?}");
+        let late = reported.tally.late + self.counters.unsent_late();
+        Results {
+            verdict: Verdict::new(&ledgers.iter().copied().sum(), late),
+            ledgers,
+            tally: reported.tally,
+            phases: reported.phases,
+            audit: reported.audit,
+            probe: None,
+            started: start.by_calendar,
+            paced: ends.pacing.since(start.at),
+            drained: ends.drain.since(ends.pacing),
+            interrupted: self.stop.is_requested(),
+            aborted_by: self.aborted_by.get().copied(),
         }
     }
 }
 
-/// What Rust gives a thread by itself.
-const DEFAULT_STACK: usize = 2 * 1024 * 1024;
+fn buffers(count: usize) -> Vec<SampleBuffer> {
+    (0..count).map(|_| SampleBuffer::default()).collect()
+}
 
 fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,

@@ -2,22 +2,19 @@
 
 use super::audit_feed;
 use super::sample_buffer::SampleBuffer;
-use super::{DEFAULT_STACK, RunError, WORKER_STACK, spawn};
-use crate::base::{Answer, KeyId, Moment, Nanos, Outcome, Sample, Target};
-use crate::client::{Client, Head, Resolver, Scratch};
-use crate::core::answers::Answers;
+use super::{CALLER_STACK, Caller, DEFAULT_STACK, RunError, Targets, buffers, spawn};
+use crate::base::{Answer, KeyId, Moment, Nanos, Outcome, Sample};
+use crate::core::answers::Head;
 use crate::core::audit::probe::{
     LimitHeaders, Probe, ProbeReport, ProbeRequest, Question, Reply, To,
 };
 use crate::core::audit::{Decision, Terms};
 use crate::core::plan::Plan;
-use crate::core::request::Placeholder;
-use crate::system::Stop;
+use crate::system::{Hold, Latch, Stop};
 use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::{SystemTimer, Timer};
-use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
@@ -28,71 +25,64 @@ const AHEAD: Nanos = Nanos(2_000_000);
 /// How many samples of an asker may wait for the reporter.
 const WAITING_SAMPLES: usize = 1 << 14;
 
-/// What the threads of a probe share.
-pub(super) struct Probing {
+/// The state that the threads of a probe share.
+pub(super) struct Probing<'a, C> {
     terms: Terms,
-    client: Client,
-    /// By target. Their keys are the probe's numbers.
+    caller: &'a C,
+    /// By target. The keys of these samples are the probe's numbers.
     samples: Vec<SampleBuffer>,
 }
 
-impl Probing {
-    /// If the plan asks for a probe and requests say which key they are for.
-    pub fn new(plan: &Plan, targets: &[Target], resolver: &Arc<Resolver>) -> Option<Probing> {
-        let asked = plan.audit.as_ref().filter(|audit| audit.probe)?;
-        if !plan.form.has(Placeholder::Key) {
-            return None;
-        }
-        let outgoing = plan.outgoing_for(targets, &plan.keys.for_a_probe(plan.seed));
+impl<'a, C: Caller> Probing<'a, C> {
+    /// Returns `None` if the targets have no probe.
+    pub fn new<T: Targets<Caller = C>>(plan: &Plan, targets: &'a T) -> Option<Self> {
+        let caller = targets.probe()?;
+        let audit = plan.audit.as_ref()?;
+        let count = targets.names().len();
         Some(Probing {
-            terms: audit_feed::terms(plan, asked, targets.len()),
-            client: Client::new(
-                targets,
-                resolver.clone(),
-                outgoing,
-                plan.timeout,
-                &plan.trust,
-                Answers::new(&plan.allowed, &plan.blocked),
-            ),
-            samples: targets.iter().map(|_| SampleBuffer::default()).collect(),
+            terms: audit_feed::terms(plan, audit, count),
+            caller,
+            samples: buffers(count),
         })
     }
 
     pub fn samples(&self) -> &[SampleBuffer] {
         &self.samples
     }
-
-    /// See [`Client::interrupt`].
-    pub fn interrupt(&self) {
-        self.client.interrupt();
-    }
 }
 
 /// Carries out a [`Probe`].
-pub(super) struct Prober<'a> {
-    pub probing: &'a Probing,
+pub(super) struct Prober<'a, C> {
+    pub probing: &'a Probing<'a, C>,
     pub patience: Patience<'a>,
 }
 
 /// Until when the probe goes on asking.
 pub(super) struct Patience<'a> {
     start: Moment,
-    /// Disconnected when pacing ends.
-    paced: Receiver<()>,
+    /// Opens when pacing ends.
+    paced: Latch,
     drain_timeout: Nanos,
     stop: &'a Stop,
     /// Set when the drain deadline has passed.
     cut_off: &'a AtomicBool,
-    /// Once pacing has ended.
+    /// The drain deadline, once pacing has ended.
     deadline: Option<Moment>,
 }
 
+/// The cycle of questions that a question belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cycle {
+    /// The question would open a new cycle.
+    New,
+    /// The cycle is under way, and is of use only if the run lasts until then.
+    UnderWay { useful_at: Nanos },
+}
+
 impl<'a> Patience<'a> {
-    /// Of a run that starts at `start`. `paced` is disconnected when pacing ends; `cut_off` is set when the drain
-    /// deadline has passed.
     pub fn new(
         start: Moment,
-        paced: Receiver<()>,
+        paced: Latch,
         drain_timeout: Nanos,
         stop: &'a Stop,
         cut_off: &'a AtomicBool,
@@ -107,32 +97,35 @@ impl<'a> Patience<'a> {
         }
     }
 
-    /// Waits until shortly before `at`; false if nothing is to be asked then, such as when what matters, `settled_at`, is
-    /// too long after the end of pacing.
-    fn wait(&mut self, at: Nanos, settled_at: Nanos, opens_cycle: bool) -> bool {
-        let (at, settled_at) = (self.start + at, self.start + settled_at);
+    /// Waits until shortly before `at`. Returns false if the question must not be asked: the run is over, or pacing has
+    /// ended and the cycle is new or would outlast the drain timeout.
+    fn wait(&mut self, at: Nanos, cycle: Cycle) -> bool {
+        let at = self.start + at;
         loop {
-            let ended = || self.paced.try_recv() == Err(TryRecvError::Disconnected);
-            if self.deadline.is_none() && ended() {
+            if self.deadline.is_none() && self.paced.is_open() {
                 self.deadline = Some(Moment::now() + self.drain_timeout);
             }
-            let too_late = |deadline| opens_cycle || settled_at > deadline;
-            if self.is_over() || self.deadline.is_some_and(too_late) {
+            if self.is_over() || self.is_too_late(cycle) {
                 return false;
             }
             let left = Duration::from(at.since(Moment::now() + AHEAD));
             if left.is_zero() {
                 return true;
             }
-            match self.deadline {
-                // Pacing ends with a stop.
-                None => {
-                    let _ = self.paced.recv_timeout(left);
-                }
-                Some(_) => {
-                    self.stop.wait(left);
-                }
+            if self.deadline.is_none() {
+                // A stop ends pacing.
+                self.paced.wait_for(left);
+            } else {
+                self.stop.wait(left);
             }
+        }
+    }
+
+    fn is_too_late(&self, cycle: Cycle) -> bool {
+        match (self.deadline, cycle) {
+            (None, _) => false,
+            (Some(_), Cycle::New) => true,
+            (Some(deadline), Cycle::UnderWay { useful_at }) => self.start + useful_at > deadline,
         }
     }
 
@@ -155,7 +148,7 @@ struct Errand {
 /// What came of one, and of whose; `None` if the run was over before it was sent.
 type Return = (usize, Option<(Answer, Option<Head>)>);
 
-impl<'scope> Prober<'scope> {
+impl<'scope, C: Caller> Prober<'scope, C> {
     /// Starts its threads. The prober drops `working` when nothing of the probe is in flight any more.
     ///
     /// # Errors
@@ -163,7 +156,7 @@ impl<'scope> Prober<'scope> {
     pub fn start(
         self,
         scope: &'scope Scope<'scope, '_>,
-        working: Sender<()>,
+        working: Hold,
     ) -> Result<ScopedJoinHandle<'scope, ProbeReport>, RunError> {
         let targets = self.probing.samples.len();
         let (back, returns) = bounded(targets);
@@ -179,7 +172,7 @@ impl<'scope> Prober<'scope> {
                 stop: self.patience.stop,
                 cut_off: self.patience.cut_off,
             };
-            spawn(scope, "asker", WORKER_STACK, move || {
+            spawn(scope, "asker", CALLER_STACK, move || {
                 use_batch_policy();
                 asker.run(&SystemTimer::for_this_thread());
             })?;
@@ -196,11 +189,13 @@ impl<'scope> Prober<'scope> {
     fn run(mut self, errands: &[Sender<Errand>], returns: &Receiver<Return>) -> ProbeReport {
         let mut probe = Probe::new(self.probing.terms.clone());
         while let Some(question) = probe.next() {
-            let opens_cycle = probe.is_between_cycles();
-            if !self
-                .patience
-                .wait(question.at, probe.settled_at(), opens_cycle)
-            {
+            let cycle = if probe.is_between_cycles() {
+                Cycle::New
+            } else {
+                let useful_at = probe.settled_at();
+                Cycle::UnderWay { useful_at }
+            };
+            if !self.patience.wait(question.at, cycle) {
                 break;
             }
             let Some(replies) = self.ask(&question, errands, returns) else {
@@ -262,19 +257,19 @@ impl<'scope> Prober<'scope> {
 }
 
 /// Asks one target.
-struct Asker<'a> {
+struct Asker<'a, C> {
     target: usize,
     errands: Receiver<Errand>,
     back: Sender<Return>,
-    probing: &'a Probing,
+    probing: &'a Probing<'a, C>,
     stop: &'a Stop,
     cut_off: &'a AtomicBool,
 }
 
-impl Asker<'_> {
+impl<C: Caller> Asker<'_, C> {
     /// Ends when the prober has ended.
     fn run(self, timer: &impl Timer) {
-        let mut scratch = Scratch::default();
+        let mut scratch = C::Scratch::default();
         for errand in &self.errands {
             while timer.now() < errand.at && !self.is_over() {
                 timer.sleep_until(errand.at, self.stop);
@@ -285,13 +280,13 @@ impl Asker<'_> {
         }
     }
 
-    fn ask(&self, errand: &Errand, scratch: &mut Scratch) -> (Answer, Option<Head>) {
+    fn ask(&self, errand: &Errand, scratch: &mut C::Scratch) -> (Answer, Option<Head>) {
         let Errand { key, sequence, .. } = *errand;
         let samples = &self.probing.samples[self.target];
         let due = Moment::now();
         samples.begin(due);
-        let client = &self.probing.client;
-        let ask = || client.ask(self.target, sequence, KeyId(key), scratch);
+        let caller = self.probing.caller;
+        let ask = || caller.call(self.target, sequence, KeyId(key), scratch);
         // As a worker's does, a panic costs its own request.
         let (mut answer, head) = catch_unwind(AssertUnwindSafe(ask))
             .unwrap_or_else(|_| (Answer::lost_to_a_panic(), None));
@@ -320,41 +315,43 @@ mod tests {
 
     const SECOND: Nanos = Nanos(1_000_000_000);
 
-    /// A run whose pacing ends, if at all, after `paced`.
-    fn waited(paced: Option<Duration>, stop: &Stop, settled_at: Nanos, opens_cycle: bool) -> bool {
-        let (pacing, told) = bounded::<()>(0);
+    /// Waits as a prober of a run whose pacing ends after `paced`, or never.
+    fn waited(paced: Option<Duration>, stop: &Stop, at: Nanos, cycle: Cycle) -> bool {
+        let (pacing, latch) = Latch::new();
         let cut_off = AtomicBool::new(false);
-        let mut patience = Patience::new(Moment::now(), told, SECOND * 100, stop, &cut_off);
+        let mut patience = Patience::new(Moment::now(), latch, SECOND * 100, stop, &cut_off);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 stop.wait(paced.unwrap_or(Duration::MAX));
                 drop(pacing);
             });
-            let waited = patience.wait(settled_at.min(SECOND * 90), settled_at, opens_cycle);
+            let waited = patience.wait(at, cycle);
             stop.request();
             waited
         })
     }
 
     #[test]
-    fn a_cycle_goes_on_past_the_end_of_pacing_and_no_other_begins() {
+    fn after_pacing_a_cycle_under_way_goes_on_and_no_other_begins() {
         let (now, soon) = (Duration::ZERO, Nanos(SECOND.0 / 5));
-        for (at, opens_cycle, goes_on) in [
-            (soon, false, true),
-            (soon, true, false),
-            (SECOND * 200, false, false),
+        let ends = |useful_at| Cycle::UnderWay { useful_at };
+        for (cycle, goes_on) in [
+            (ends(soon), true),
+            (Cycle::New, false),
+            (ends(SECOND * 200), false),
         ] {
-            let waited = waited(Some(now), &Stop::default(), at, opens_cycle);
-            assert_eq!(waited, goes_on, "{at} {opens_cycle}");
+            let waited = waited(Some(now), &Stop::default(), soon, cycle);
+            assert_eq!(waited, goes_on, "{cycle:?}");
         }
-        assert!(waited(None, &Stop::default(), soon, true));
+        assert!(waited(None, &Stop::default(), soon, Cycle::New));
     }
 
     #[test]
     fn the_end_of_pacing_or_a_stop_ends_a_wait_at_once() {
         let began = Moment::now();
         let soon = Duration::from_millis(100);
-        assert!(!waited(Some(soon), &Stop::default(), SECOND * 3_600, true));
+        let hour = SECOND * 3_600;
+        assert!(!waited(Some(soon), &Stop::default(), hour, Cycle::New));
 
         let stop = Stop::default();
         std::thread::scope(|scope| {
@@ -362,7 +359,10 @@ mod tests {
                 std::thread::sleep(soon);
                 stop.request();
             });
-            assert!(!waited(None, &stop, SECOND * 50, false));
+            let cycle = Cycle::UnderWay {
+                useful_at: SECOND * 50,
+            };
+            assert!(!waited(None, &stop, hour, cycle));
         });
         assert!(Moment::now().since(began) < SECOND * 30);
     }

@@ -1,177 +1,205 @@
-//! The reporter: prints while the run goes on, and makes everything that is made of samples.
+//! The reporter: takes the workers' samples, owns everything that is made of them, and reports to the observer.
 
-use super::LEAD;
 use super::aborter::Aborter;
 use super::audit_feed::AuditFeed;
+use super::prober::Probing;
 use super::recorder::Recorder;
-use super::sample_buffer::SampleBuffer;
-use crate::base::{Ledger, Moment, Nanos, Sample, Target};
-use crate::client::Client;
+use super::{LEAD, Observer, Progress, Run, SnapshotRequest, Start, Targets};
+use crate::base::{Ledger, Moment, Nanos, Sample};
 use crate::core::audit;
-use crate::core::schedule::{Phase, Schedule};
-use crate::core::stats::{Counters, PhaseTallies, Snapshot, State, Tally};
-use crate::report::{Console, Scrape, Scrapes, abort_line, phase_line, stats_line};
-use crate::system::Stop;
-use crossbeam_channel::{Receiver, select};
+use crate::core::schedule::Phase;
+use crate::core::stats::{PhaseTallies, Snapshot, State, Tally};
+use crossbeam_channel::{Receiver, never, select};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-/// What the reporter is told.
+/// What other threads tell the reporter.
 pub(super) enum Event {
     Phase(Phase),
     PacingEnded,
 }
 
-/// How often samples are taken from the workers: rarely enough to cost nothing, often enough that
-/// little memory is held.
+/// How often samples are taken from the workers: rarely enough to cost nothing, often enough that little memory is held.
 const TAKE_EVERY: Nanos = Nanos(100_000_000);
 
-pub(super) struct Reporter<'a> {
-    pub events: Receiver<Event>,
-    pub scrapes: &'a Scrapes,
-    pub schedule: &'a Schedule,
-    pub start: Moment,
-    /// The same by the calendar.
-    pub started: SystemTime,
-    pub stop: &'a Stop,
-    pub stats_interval: Nanos,
-    pub counters: &'a Counters,
-    pub samples: &'a [SampleBuffer],
-    /// Those of the probe.
-    pub probed: &'a [SampleBuffer],
-    pub client: &'a Client,
-    pub targets: &'a [Target],
-    pub console: &'a Console,
-    pub audit_feed: Option<AuditFeed>,
-    pub recorder: Recorder<'a>,
-    pub aborter: Option<Aborter<'a>>,
+pub(super) struct Reporter<'a, T: Targets> {
+    run: &'a Run<'a, T>,
+    start: Start,
+    events: Receiver<Event>,
+    requests: Receiver<SnapshotRequest>,
+    observer: &'a mut dyn Observer,
+    tally: Tally,
+    audit_feed: Option<AuditFeed>,
+    recorder: Recorder<'a, T>,
+    aborter: Option<Aborter<'a>>,
+    /// Swapped with a worker's samples when they are taken.
+    exchange: Vec<Sample>,
+    last: LastProgress,
+    next_progress: Moment,
 }
 
-/// What it has made once the run has ended.
+/// What the reporter has made of a run that is over.
 pub(super) struct Reported {
     pub tally: Tally,
     pub audit: Option<audit::AuditReport>,
     pub phases: PhaseTallies,
 }
 
-impl Reporter<'_> {
-    /// Ends when nobody is left to tell it anything, that is after the last worker has ended.
-    ///
-    /// A stats line stands at every interval of pacing, then at every interval of draining; the
-    /// last one stands at the end of the run and has its totals. A scrape that comes after the end
-    /// is left to whoever has the tally then.
-    pub fn run(mut self) -> Reported {
-        let mut tally = Tally::new(self.targets.len());
-        let mut exchange = Vec::new();
-        let mut last = LastLine {
-            at: self.start,
-            totals: Ledger::default(),
-        };
-        let end = self.schedule.end().map(|end| self.start + end);
-        let mut next_line = self.start + self.stats_interval;
-        loop {
-            let now = Moment::now();
-            let due = next_line.since(now).min(TAKE_EVERY);
-            let mut scrape = None;
-            select! {
-                recv(self.events) -> event => match event {
-                    Ok(Event::Phase(phase)) => self.console.mention(phase_line(&phase)),
-                    Ok(Event::PacingEnded) => next_line = Moment::now() + self.stats_interval,
-                    Err(_) => break,
-                },
-                recv(self.scrapes.asked()) -> asked => scrape = asked.ok(),
-                default(Duration::from(due)) => {}
-            }
-            self.take_samples(&mut exchange, &mut tally);
-            if let Some(aborter) = &mut self.aborter {
-                let lost = aborter.look(self.counters, &tally, self.audit_feed.as_ref());
-                lost.into_iter()
-                    .for_each(|lost| self.console.print(abort_line(lost)));
-            }
-            if let Some(scrape) = scrape {
-                self.answer(scrape, &tally);
-            }
-            if Moment::now() >= next_line {
-                // At the very end of pacing the last line, or the drain's first, takes its place.
-                if end != Some(next_line) {
-                    self.print_stats(&mut last);
-                }
-                while next_line <= Moment::now() {
-                    next_line = next_line + self.stats_interval;
-                }
-            }
-        }
-        self.take_samples(&mut exchange, &mut tally);
-        self.print_stats(&mut last);
-        Reported {
-            tally,
-            audit: self.audit_feed.map(AuditFeed::finish),
-            phases: self.recorder.finish(),
+/// When progress was last reported, and of which totals.
+struct LastProgress {
+    at: Moment,
+    totals: Ledger,
+}
+
+impl<'a, T: Targets> Reporter<'a, T> {
+    pub fn new(
+        run: &'a Run<'a, T>,
+        start: Start,
+        events: Receiver<Event>,
+        observer: &'a mut dyn Observer,
+    ) -> Self {
+        let targets = run.targets.names().len();
+        let requests = observer.snapshot_requests();
+        Reporter {
+            run,
+            start,
+            events,
+            requests: requests.map_or_else(never, |requests| requests.waiting().clone()),
+            tally: Tally::new(targets),
+            audit_feed: AuditFeed::new(run.plan, targets, start.at),
+            recorder: Recorder::new(run, &start, observer),
+            aborter: Aborter::new(run, start.at),
+            exchange: Vec::new(),
+            last: LastProgress {
+                at: start.at,
+                totals: Ledger::default(),
+            },
+            next_progress: start.at + Nanos::from(run.plan.stats_interval),
+            observer,
         }
     }
 
-    fn take_samples(&mut self, exchange: &mut Vec<Sample>, tally: &mut Tally) {
-        // What will be taken later was sent later than this, but for requests in flight.
+    /// Ends when nobody is left to send events, which is after the last worker has ended.
+    ///
+    /// Progress is reported at every interval of pacing, then at every interval of draining, and once at the end of the
+    /// run, with its totals. A snapshot that is requested after the end is left to whoever has the tally then.
+    pub fn run(mut self) -> Reported {
+        let pacing_ends = self.run.plan.schedule.end().map(|end| self.start.at + end);
+        loop {
+            let due = self.next_progress.since(Moment::now()).min(TAKE_EVERY);
+            let mut request = None;
+            select! {
+                recv(self.events) -> event => match event {
+                    Ok(event) => self.receive(&event),
+                    Err(_) => break,
+                },
+                recv(self.requests) -> received => request = received.ok(),
+                default(Duration::from(due)) => {}
+            }
+            self.take_samples();
+            self.abort_if_lost();
+            if let Some(request) = request {
+                self.answer(request);
+            }
+            self.report_progress_if_due(pacing_ends);
+        }
+        self.take_samples();
+        self.report_progress();
+        let phases = self.recorder.finish(self.observer);
+        self.observer.end(self.run.missed_phases.load(Relaxed));
+        Reported {
+            tally: self.tally,
+            audit: self.audit_feed.map(AuditFeed::finish),
+            phases,
+        }
+    }
+
+    fn receive(&mut self, event: &Event) {
+        match event {
+            Event::Phase(phase) => self.observer.phase(phase),
+            Event::PacingEnded => {
+                self.next_progress = Moment::now() + Nanos::from(self.run.plan.stats_interval);
+            }
+        }
+    }
+
+    fn take_samples(&mut self) {
+        // Whatever is taken later was sent later than this, except for requests in flight.
         let mut all_taken = Moment::now();
-        for buffer in self.samples {
-            let in_flight = buffer.take_into(exchange);
+        for buffer in &self.run.samples {
+            let in_flight = buffer.take_into(&mut self.exchange);
             all_taken = in_flight.map_or(all_taken, |since| since.min(all_taken));
-            for sample in exchange.drain(..) {
-                tally.add(&sample);
+            for sample in self.exchange.drain(..) {
+                self.tally.add(&sample);
                 if let Some(audit_feed) = &mut self.audit_feed {
                     audit_feed.add(&sample);
                 }
-                self.recorder.add(&sample);
+                self.recorder.add(&sample, self.observer);
             }
         }
-        self.recorder.advance(all_taken);
-        for buffer in self.probed {
-            let in_flight = buffer.take_into(exchange);
-            all_taken = in_flight.map_or(all_taken, |since| since.min(all_taken));
-            for sample in exchange.drain(..) {
-                if let Some(audit_feed) = &mut self.audit_feed {
+        self.recorder.advance(all_taken, self.observer);
+        if let Some(audit_feed) = &mut self.audit_feed {
+            let probe = self.run.probing.as_ref().map_or(&[][..], Probing::samples);
+            for buffer in probe {
+                let in_flight = buffer.take_into(&mut self.exchange);
+                all_taken = in_flight.map_or(all_taken, |since| since.min(all_taken));
+                for sample in self.exchange.drain(..) {
                     audit_feed.add_probed(&sample);
                 }
             }
-        }
-        if let Some(audit_feed) = &mut self.audit_feed {
             audit_feed.advance(all_taken);
         }
-        let lookups = self.client.take_lookups();
-        lookups.for_each(|took| tally.lookup.record(took));
+        for took in self.run.targets.take_lookups() {
+            self.tally.lookup.record(took);
+        }
     }
 
-    /// Answers a scrape, and all others that wait, from the samples taken just now.
-    fn answer(&self, scrape: Scrape, tally: &Tally) {
-        let snapshot = Arc::new(self.snapshot(tally));
+    fn abort_if_lost(&mut self) {
+        if let Some(aborter) = &mut self.aborter
+            && let Some(lost) = aborter.look(&self.tally, self.audit_feed.as_ref())
+        {
+            self.observer.abort(lost);
+        }
+    }
+
+    /// Answers a request for a snapshot, and all others that wait, from the samples taken just now.
+    fn answer(&self, request: SnapshotRequest) {
+        let snapshot = Arc::new(self.snapshot());
         // No more than wait now, however fast others come.
-        let waiting = self.scrapes.asked();
-        let others = waiting.try_iter().take(waiting.len());
-        others.for_each(|other| other.answer(snapshot.clone()));
-        scrape.answer(snapshot);
+        for other in self.requests.try_iter().take(self.requests.len()) {
+            other.answer(snapshot.clone());
+        }
+        request.answer(snapshot);
     }
 
-    fn snapshot(&self, tally: &Tally) -> Snapshot {
-        let now = Moment::now();
-        let stopped = self.stop.requested_at();
+    fn snapshot(&self) -> Snapshot {
+        let Run {
+            plan, stop, targets, ..
+        } = self.run;
+        let (start, now) = (self.start.at, Moment::now());
+        let stopped = stop.requested_at();
         let paced_until = stopped.map_or(now, |at| at.min(now));
-        let due = match paced_until < self.start {
-            true => 0,
-            false => self.schedule.due_by(paced_until.since(self.start)),
+        let due = if paced_until < start {
+            0
+        } else {
+            plan.schedule.due_by(paced_until.since(start))
         };
-        let elapsed = now.since(self.start);
-        let state = match stopped {
-            // Not for the moment in which every run gets ready.
-            None if now + LEAD < self.start => State::Waiting,
-            _ => State::of(self.schedule, elapsed, stopped.is_some()),
+        let elapsed = now.since(start);
+        // The moment in which every run gets ready is not worth a state of its own.
+        let waits = stopped.is_none() && now + LEAD < start;
+        let state = if waits {
+            State::Waiting
+        } else {
+            State::of(&plan.schedule, elapsed, stopped.is_some())
         };
         let snapshot = Snapshot::new(
             state,
-            self.started,
+            self.start.by_calendar,
             elapsed,
-            self.targets.iter().map(ToString::to_string),
-            &self.counters.ledgers_due(due),
-            tally,
+            targets.names().iter().cloned(),
+            &self.run.counters.ledgers_due(due),
+            &self.tally,
         );
         Snapshot {
             audit: self.audit_feed.as_ref().map(AuditFeed::progress),
@@ -179,16 +207,26 @@ impl Reporter<'_> {
         }
     }
 
-    fn print_stats(&self, last: &mut LastLine) {
-        let (now, totals) = (Moment::now(), self.counters.ledger());
-        let newly_sent = totals.sent - last.totals.sent;
-        self.console
-            .mention(stats_line(&totals, newly_sent, now.since(last.at)));
-        *last = LastLine { at: now, totals };
+    fn report_progress_if_due(&mut self, pacing_ends: Option<Moment>) {
+        if Moment::now() < self.next_progress {
+            return;
+        }
+        // At the very end of pacing, the drain's first report or the last one takes its place.
+        if pacing_ends != Some(self.next_progress) {
+            self.report_progress();
+        }
+        while self.next_progress <= Moment::now() {
+            self.next_progress = self.next_progress + Nanos::from(self.run.plan.stats_interval);
+        }
     }
-}
 
-struct LastLine {
-    at: Moment,
-    totals: Ledger,
+    fn report_progress(&mut self) {
+        let (now, totals) = (Moment::now(), self.run.counters.ledger());
+        self.observer.progress(&Progress {
+            totals,
+            newly_sent: totals.sent - self.last.totals.sent,
+            span: now.since(self.last.at),
+        });
+        self.last = LastProgress { at: now, totals };
+    }
 }

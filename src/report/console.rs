@@ -126,7 +126,7 @@ impl Console {
     /// Prints a line, without waiting: while too many wait already, it is missed.
     pub fn print(&self, line: String) {
         if self.lines.try_send(Waiting::Line(line)).is_err() {
-            self.miss();
+            self.miss(1);
         }
     }
 
@@ -137,9 +137,9 @@ impl Console {
         }
     }
 
-    /// Counts a line that somebody else had no room for.
-    pub fn miss(&self) {
-        self.missed.fetch_add(1, Relaxed);
+    /// Counts lines that found no room somewhere else.
+    pub fn miss(&self, lines: u64) {
+        self.missed.fetch_add(lines, Relaxed);
     }
 
     /// How many lines were missed so far.

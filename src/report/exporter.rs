@@ -1,7 +1,8 @@
 //! Metrics over HTTP, for Prometheus: while the run goes on, and for as long after it as is wanted.
 
-use super::{Scrapes, prometheus};
+use super::prometheus;
 use crate::core::stats::Snapshot;
+use crate::engine::SnapshotRequests;
 use crate::system::http_server::{METRICS_PATH, metrics_response, serve};
 use oxhttp::model::header::{ALLOW, CONTENT_TYPE};
 use oxhttp::model::{Body, HeaderValue, Method, Request, Response, StatusCode};
@@ -21,7 +22,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Exporter {
     addr: SocketAddr,
-    scrapes: Scrapes,
+    requests: SnapshotRequests,
 }
 
 impl Exporter {
@@ -29,12 +30,12 @@ impl Exporter {
     ///
     /// # Errors
     /// Those of [`serve`].
-    pub fn start(addr: SocketAddr, scrapes: &Scrapes) -> io::Result<Exporter> {
-        let asking = scrapes.clone();
+    pub fn start(addr: SocketAddr, requests: &SnapshotRequests) -> io::Result<Exporter> {
+        let asking = requests.clone();
         let addr = serve(addr, move |request| respond(request, &asking))?;
         Ok(Exporter {
             addr,
-            scrapes: scrapes.clone(),
+            requests: requests.clone(),
         })
     }
 
@@ -51,17 +52,18 @@ impl Exporter {
         let url = self.url();
         let last = Arc::new(last);
         let answer = move || {
-            let scrapes = self.scrapes.asked().iter();
-            scrapes.for_each(|scrape| scrape.answer(last.clone()));
+            for request in self.requests.waiting() {
+                request.answer(last.clone());
+            }
         };
         let thread = thread::Builder::new().name("exporter".to_owned());
         thread.spawn(answer).map(|_| url)
     }
 }
 
-fn respond(request: &Request<Body>, scrapes: &Scrapes) -> Response<Body> {
+fn respond(request: &Request<Body>, requests: &SnapshotRequests) -> Response<Body> {
     match (request.uri().path(), request.method()) {
-        (METRICS_PATH, &Method::GET | &Method::HEAD) => match scrapes.ask(ANSWERED_WITHIN) {
+        (METRICS_PATH, &Method::GET | &Method::HEAD) => match requests.ask(ANSWERED_WITHIN) {
             Some(snapshot) => metrics_response(&prometheus::registry(snapshot)),
             None => refusal(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -99,15 +101,15 @@ mod tests {
 
     /// The response, with somebody there to answer one scrape.
     fn answered(method: Method, path: &str) -> Response<Body> {
-        let scrapes = Scrapes::default();
+        let requests = SnapshotRequests::default();
         thread::scope(|scope| {
             scope.spawn(|| {
-                let scrape = scrapes.asked().recv_timeout(Duration::from_millis(500));
+                let scrape = requests.waiting().recv_timeout(Duration::from_millis(500));
                 scrape
                     .into_iter()
                     .for_each(|scrape| scrape.answer(testing::snapshot()));
             });
-            respond(&request(method, path), &scrapes)
+            respond(&request(method, path), &requests)
         })
     }
 
@@ -132,7 +134,7 @@ mod tests {
     #[test]
     fn a_scrape_that_nobody_answers_is_refused_and_does_not_hang() {
         let before = Instant::now();
-        let response = respond(&request(Method::GET, "/metrics"), &Scrapes::default());
+        let response = respond(&request(Method::GET, "/metrics"), &SnapshotRequests::default());
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(before.elapsed() >= ANSWERED_WITHIN);
     }

@@ -1,9 +1,10 @@
 //! Histograms of each second, as a log of [HdrHistogram](https://github.com/HdrHistogram/HdrHistogram)'s.
 
-use super::files::ResultFile;
+use super::format::{Format, Rows, RunInfo, Written, any_name};
+use super::result_file::ResultFile;
 use super::stream::{Feed, Items, Stream};
-use super::timeline_csv::WAITING;
-use crate::core::stats::{PerSecond, Second};
+use crate::core::stats::Second;
+use crate::engine::{Observer, Start};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{
     IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
@@ -12,10 +13,23 @@ use std::io::{self, LineWriter};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// Three intervals for each second, told apart by their tags. Values are nanoseconds; the greatest of an interval, which
-/// its line also has in plain text, is in milliseconds, as HdrHistogram's own tools have it.
-#[derive(Debug)]
-pub(super) struct HdrLog {
+pub const FORMAT: Format = Format {
+    option: "hdr-log",
+    help: "Write each second's latencies, service times and send lags as an HdrHistogram interval log",
+    takes_dash: false,
+    check_name: any_name,
+    written: Written::Meanwhile {
+        start,
+        rows: Rows::Seconds,
+    },
+};
+
+/// How many seconds may wait to be written.
+const WAITING: usize = 60;
+
+/// Writes three intervals for each second, told apart by their tags. Values are nanoseconds. The greatest value of an
+/// interval, which its line also has in plain text, is in milliseconds, as HdrHistogram's own tools write it.
+struct HdrLog {
     started: SystemTime,
     feed: Feed<Interval>,
 }
@@ -28,19 +42,19 @@ struct Interval {
 
 const NANOS_PER_MILLI: f64 = 1e6;
 
-impl HdrLog {
-    /// # Errors
-    /// There is no thread.
-    pub fn start(file: ResultFile) -> io::Result<(HdrLog, Stream)> {
-        let (feed, stream) = Stream::start(file, WAITING, write)?;
-        let started = SystemTime::UNIX_EPOCH;
-        Ok((HdrLog { started, feed }, stream))
-    }
+fn start<'a>(file: ResultFile, _: RunInfo<'a>) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
+    let (feed, stream) = Stream::start(file, WAITING, write)?;
+    let started = SystemTime::UNIX_EPOCH;
+    Ok((Box::new(HdrLog { started, feed }), stream))
 }
 
-impl PerSecond for HdrLog {
-    fn begin(&mut self, started: SystemTime) {
-        self.started = started;
+impl Observer for HdrLog {
+    fn wants_seconds(&self) -> bool {
+        true
+    }
+
+    fn begin(&mut self, start: &Start) {
+        self.started = start.by_calendar;
     }
 
     fn second(&mut self, second: &Arc<Second>) {
@@ -48,7 +62,7 @@ impl PerSecond for HdrLog {
             started: self.started,
             second: second.clone(),
         };
-        // One that can't be written is counted.
+        // An interval that finds no room is counted as missing.
         let _ = self.feed.offer(interval, 1);
     }
 }

@@ -1,4 +1,18 @@
+//! The summary as JSON.
+
+use super::format::{Format, Written, any_name};
 use crate::core::summary::Summary;
+
+pub const FORMAT: Format = Format {
+    option: "summary-json",
+    help: "Write everything the summary and the report have as JSON; `-` is standard output, which then has nothing else",
+    takes_dash: true,
+    check_name: any_name,
+    written: Written::AtTheEnd {
+        render: json,
+        has_timeline: true,
+    },
+};
 
 /// The whole summary as JSON, by the schema in `docs/summary.schema.json`.
 pub fn json(summary: &Summary) -> String {

@@ -1,5 +1,6 @@
 //! A summary as Markdown, for the page of a CI job or a pull request.
 
+use super::format::{Format, Written, any_name};
 use super::failures::{by_kind, sorted};
 use super::foremost::foremost;
 use super::html::clipped;
@@ -10,6 +11,17 @@ use crate::base::text::{count, rate, share};
 use crate::core::exit_code;
 use crate::core::summary::{Audit, Summary};
 use std::fmt::{self, Write};
+
+pub const FORMAT: Format = Format {
+    option: "summary-markdown",
+    help: "Write the summary as Markdown, for a pull request or a CI job's page",
+    takes_dash: false,
+    check_name: any_name,
+    written: Written::AtTheEnd {
+        render: markdown,
+        has_timeline: false,
+    },
+};
 
 /// The longest that it may become, in bytes: a sixteenth of what GitHub takes for a step.
 const LONGEST: usize = 64 * 1024;

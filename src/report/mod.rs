@@ -1,7 +1,8 @@
-//! What is seen of a run: by a person, as lines or live, and by Prometheus. What is made of a run's end is made of its
-//! [`Summary`](crate::core::summary::Summary).
+//! Everything that people and machines get to see of a run: lines, the live view, metrics and files.
+//!
+//! While a run goes on, [`Observers`] receive what happens. Whatever is made of a run that is over is made of its
+//! [`Summary`](crate::core::summary::Summary). A result format is one file of this folder and one row of [`FORMATS`].
 
-mod alignment_line;
 mod audit;
 mod coarse;
 mod console;
@@ -10,21 +11,23 @@ mod exporter;
 mod failures;
 mod files;
 mod foremost;
+mod format;
 mod hdr_log;
 mod heading;
 pub mod html;
 mod json;
 mod judgement;
+mod lines;
 #[cfg(unix)]
 pub mod live;
 mod markdown;
+mod observers;
 mod percentiles;
 mod phase_line;
 mod plot;
 mod prometheus;
-mod recording;
 mod request_log;
-mod scrapes;
+mod result_file;
 mod stats_line;
 mod stream;
 mod summary;
@@ -32,20 +35,28 @@ mod thresholds;
 mod timeline_csv;
 mod timetable;
 
-pub use alignment_line::alignment_line;
 pub use audit::audit;
 pub use console::{Console, Screen};
 pub use exporter::Exporter;
-pub use files::{FileError, Files, ResultFile, Unwritable};
+pub use files::{Files, Output, Unwritable};
+pub use format::{Format, Rows, RunInfo, Written};
 pub use heading::heading;
 pub use json::json;
+pub use lines::Lines;
 pub use markdown::markdown;
-pub use phase_line::phase_line;
-pub use recording::{Incomplete, Recorded, Recording, Streams};
-pub use request_log::RequestLog;
-pub use scrapes::{Scrape, Scrapes};
-pub use stats_line::stats_line;
-pub use stream::PATIENCE;
+pub use observers::{Incomplete, Observers, Recorded, Streams};
+pub use result_file::{FileError, ResultFile};
+pub use stream::{PATIENCE, write_whole};
 pub use summary::summary;
-pub use thresholds::{abort_line, thresholds};
+pub use thresholds::thresholds;
 pub use timetable::timetable;
+
+/// Every format in which results can be written to a file, in the order of the help.
+pub const FORMATS: [&Format; 6] = [
+    &html::FORMAT,
+    &json::FORMAT,
+    &markdown::FORMAT,
+    &timeline_csv::FORMAT,
+    &hdr_log::FORMAT,
+    &request_log::FORMAT,
+];

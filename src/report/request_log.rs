@@ -1,14 +1,40 @@
 //! Every request that was sent, as CSV or as JSON, one a line.
 
-use super::files::ResultFile;
+use super::format::{Format, Rows, RunInfo, Written};
+use super::result_file::ResultFile;
 use super::stream::{Feed, Items, Stream};
-use crate::base::{Moment, Nanos, Outcome, Sample, Target};
+use crate::base::{Moment, Nanos, Outcome, Sample};
 use crate::core::keys::Keys;
-use crate::core::plan::{Plan, RequestFormat};
 use crate::core::request::Placeholder;
+use crate::engine::{Observer, Start};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Serialize;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
+
+pub const FORMAT: Format = Format {
+    option: "requests",
+    help: "Write every request, as its file's name ends: .csv or .jsonl",
+    takes_dash: false,
+    check_name: |path| encoding(path).map(|_| ()).ok_or("must be a file whose name ends in .csv or .jsonl"),
+    written: Written::Meanwhile {
+        start,
+        rows: Rows::Requests,
+    },
+};
+
+/// Writes batches of requests to a file, and gives each batch's memory back.
+type Write = fn(&mut Items<Batch>, &Names, &Sender<Vec<Sample>>, &mut ResultFile) -> io::Result<()>;
+
+/// Returns how a file of this name is written: by the end of its name. `None` if it has no such end.
+fn encoding(path: &Path) -> Option<Write> {
+    let end = path.extension()?.to_ascii_lowercase();
+    match end.to_str()? {
+        "csv" => Some(write_csv),
+        "jsonl" => Some(write_json),
+        _ => None,
+    }
+}
 
 /// How many requests are handed over at once: few enough to be written in the time that a worker, ready to send, may wait
 /// for the processor.
@@ -26,7 +52,7 @@ const BUFFER: usize = 64 * 1024;
 /// Takes requests as they are answered, and never waits for what is written of them. Where too much waits already, a
 /// batch of them is missing, and counted.
 #[derive(Debug)]
-pub struct RequestLog {
+struct RequestLog {
     feed: Feed<Batch>,
     /// Batches that were written; their memory is used again.
     used: Receiver<Vec<Sample>>,
@@ -41,55 +67,52 @@ struct Batch {
     samples: Vec<Sample>,
 }
 
-impl RequestLog {
-    /// # Errors
-    /// There is no thread.
-    pub(super) fn start(
-        file: ResultFile,
-        format: RequestFormat,
-        plan: &Plan,
-        targets: &[Target],
-    ) -> io::Result<(RequestLog, Stream)> {
-        let has_keys = plan.form.has(Placeholder::Key);
-        let names = Names {
-            keys: has_keys.then(|| plan.keys.clone()),
-            targets: targets.iter().map(ToString::to_string).collect(),
-        };
-        let (give_back, used) = bounded(WAITING);
-        let (feed, stream) = Stream::start(file, WAITING, move |batches, file| match format {
-            RequestFormat::Csv => write_csv(batches, &names, &give_back, file),
-            RequestFormat::JsonLines => write_json(batches, &names, &give_back, file),
-        })?;
-        let log = RequestLog {
-            feed,
-            used,
-            start: Moment::MAX,
-            batch: Vec::with_capacity(BATCH),
-            handed_over: Moment::MAX,
-        };
-        Ok((log, stream))
+fn start<'a>(file: ResultFile, run: RunInfo<'a>) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
+    let has_keys = run.plan.form.has(Placeholder::Key);
+    let names = Names {
+        keys: has_keys.then(|| run.plan.keys.clone()),
+        targets: run.targets.to_owned(),
+    };
+    let write = encoding(file.path()).unwrap_or(write_csv);
+    let (give_back, used) = bounded(WAITING);
+    let (feed, stream) = Stream::start(file, WAITING, move |batches, file| {
+        write(batches, &names, &give_back, file)
+    })?;
+    let log = RequestLog {
+        feed,
+        used,
+        start: Moment::MAX,
+        batch: Vec::with_capacity(BATCH),
+        handed_over: Moment::MAX,
+    };
+    Ok((Box::new(log), stream))
+}
+
+impl Observer for RequestLog {
+    fn wants_samples(&self) -> bool {
+        true
     }
 
-    /// Of a schedule that starts at this moment.
-    pub fn begin(&mut self, start: Moment) {
-        (self.start, self.handed_over) = (start, start);
+    fn begin(&mut self, start: &Start) {
+        (self.start, self.handed_over) = (start.at, start.at);
     }
 
-    pub fn add(&mut self, sample: &Sample) {
+    fn sample(&mut self, sample: &Sample) {
         self.batch.push(*sample);
         if self.batch.len() == BATCH {
             self.hand_over();
         }
     }
 
-    /// All there is by now has been added.
-    pub fn advance(&mut self, now: Moment) {
+    fn samples_taken(&mut self, now: Moment) {
         if now.since(self.handed_over) >= LONGEST_WAIT {
             self.hand_over();
             self.handed_over = now;
         }
     }
+}
 
+impl RequestLog {
     fn hand_over(&mut self) {
         if self.batch.is_empty() {
             return;

@@ -1,8 +1,8 @@
 //! Files that are written while the run goes on.
 
-use super::files::{FileError, ResultFile};
+use super::result_file::{FileError, ResultFile};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -154,4 +154,20 @@ impl<T> Iterator for Items<T> {
         self.taken = rows;
         Some(item)
     }
+}
+
+/// Writes a whole file, until the deadline.
+///
+/// # Errors
+/// The file could not be written, or not in time.
+pub fn write_whole(file: ResultFile, content: Vec<u8>, deadline: Instant) -> Result<(), FileError> {
+    let name = file.to_string();
+    let started = Stream::start(file, 1, |contents, file| {
+        contents.try_for_each(|content: Vec<u8>| file.write_all(&content))
+    });
+    let (feed, stream) = started.map_err(|error| FileError::new(name, error))?;
+    // The queue has room for it. If its thread has ended already, `finish` reports why.
+    let _ = feed.offer(content, 1);
+    drop(feed);
+    stream.finish(deadline).result
 }

@@ -1,9 +1,4 @@
-use crate::core::threshold::{JudgedThreshold, Met, Threshold};
-
-/// What a run says when it stops since a threshold can no longer be met.
-pub fn abort_line(lost: &Threshold) -> String {
-    format!("Stopping: {} can no longer be met", lost.text)
-}
+use crate::core::threshold::{JudgedThreshold, Met};
 
 /// Each threshold with what was measured; `None` without any. `stopped_by` is the one, by its place, that stopped the
 /// run.

@@ -1,21 +1,33 @@
 //! What happened in each second, as CSV.
 
-use super::files::ResultFile;
+use super::format::{Format, Rows, RunInfo, Written, any_name};
+use super::result_file::ResultFile;
 use super::stream::{Feed, Items, Stream};
-use crate::base::{Mode, Nanos, Target};
+use crate::base::{Mode, Nanos};
 use crate::core::schedule::Schedule;
-use crate::core::stats::{Histogram, PerSecond, Second};
+use crate::core::stats::{Histogram, Second};
+use crate::engine::{Observer, Start};
 use jiff::Timestamp;
 use std::io::{self, LineWriter};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// How many seconds may wait to be written.
-pub(super) const WAITING: usize = 60;
+const WAITING: usize = 60;
+
+pub const FORMAT: Format = Format {
+    option: "timeline",
+    help: "Write what happened in each second as CSV",
+    takes_dash: false,
+    check_name: any_name,
+    written: Written::Meanwhile {
+        start,
+        rows: Rows::Seconds,
+    },
+};
 
 /// A row for each second. Spans of time are whole nanoseconds; without any, a percentile's cell is empty.
-#[derive(Debug)]
-pub(super) struct TimelineCsv<'a> {
+struct TimelineCsv<'a> {
     schedule: &'a Schedule,
     started: SystemTime,
     feed: Feed<Row>,
@@ -54,29 +66,28 @@ const COLUMNS: [&str; 19] = [
 
 const TARGET_COLUMNS: [&str; 4] = ["sent", "allowed", "blocked", "failed"];
 
-impl<'a> TimelineCsv<'a> {
-    /// # Errors
-    /// There is no thread.
-    pub fn start(
-        file: ResultFile,
-        schedule: &'a Schedule,
-        targets: &[Target],
-    ) -> io::Result<(TimelineCsv<'a>, Stream)> {
-        let names: Vec<_> = targets.iter().map(ToString::to_string).collect();
-        let (feed, stream) =
-            Stream::start(file, WAITING, move |rows, file| write(rows, &names, file))?;
-        let timeline = TimelineCsv {
-            schedule,
-            started: SystemTime::UNIX_EPOCH,
-            feed,
-        };
-        Ok((timeline, stream))
-    }
+fn start<'a>(
+    file: ResultFile,
+    run: RunInfo<'a>,
+) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
+    let names = run.targets.to_owned();
+    let (feed, stream) =
+        Stream::start(file, WAITING, move |rows, file| write(rows, &names, file))?;
+    let timeline = TimelineCsv {
+        schedule: &run.plan.schedule,
+        started: SystemTime::UNIX_EPOCH,
+        feed,
+    };
+    Ok((Box::new(timeline), stream))
 }
 
-impl PerSecond for TimelineCsv<'_> {
-    fn begin(&mut self, started: SystemTime) {
-        self.started = started;
+impl Observer for TimelineCsv<'_> {
+    fn wants_seconds(&self) -> bool {
+        true
+    }
+
+    fn begin(&mut self, start: &Start) {
+        self.started = start.by_calendar;
     }
 
     fn second(&mut self, second: &Arc<Second>) {
@@ -87,7 +98,7 @@ impl PerSecond for TimelineCsv<'_> {
             mode: phase.map(|phase| phase.mode()),
             second: second.clone(),
         };
-        // One that can't be written is counted.
+        // A row that finds no room is counted as missing.
         let _ = self.feed.offer(row, 1);
     }
 }

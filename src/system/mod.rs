@@ -2,6 +2,7 @@
 
 mod clock;
 pub mod http_server;
+mod latch;
 pub mod limits;
 pub mod scheduling;
 pub mod signals;
@@ -13,4 +14,5 @@ pub mod terminal;
 pub mod timer;
 pub mod usage;
 
+pub use latch::{Hold, Latch};
 pub use stop::Stop;

@@ -16,7 +16,8 @@ use crate::support::{at_once, eventually, seconds};
 use loadgen::base::{Mode, Nanos};
 use loadgen::core::stats::{Buckets, Percentiles, Snapshot, State};
 use loadgen::report::live::{Live, Run};
-use loadgen::report::{Console, Scrapes};
+use loadgen::engine::SnapshotRequests;
+use loadgen::report::Console;
 use loadgen::system::{Stop, terminal};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
@@ -503,8 +504,8 @@ fn run() -> Run {
 
 /// Shows a view that panics when its key to quit is pressed, and calls `meanwhile`.
 fn with_a_view(meanwhile: impl FnOnce()) {
-    let scrapes = Scrapes::default();
-    let asked = scrapes.asked().clone();
+    let requests = SnapshotRequests::default();
+    let asked = requests.waiting().clone();
     thread::spawn(move || {
         asked
             .iter()
@@ -514,7 +515,7 @@ fn with_a_view(meanwhile: impl FnOnce()) {
     let quit = || panic!("a bug in the view");
     let live = Live::start(
         run(),
-        scrapes,
+        requests,
         console.screen(),
         Arc::new(Stop::default()),
         quit,

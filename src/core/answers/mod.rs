@@ -4,6 +4,7 @@
 //! in a JSON body. [`Answers`] is two of them made ready: a table by status says at once what most
 //! answers mean, and for the others which rules are left to look at headers and body.
 
+mod head;
 mod header;
 mod json;
 mod kept;
@@ -13,6 +14,7 @@ mod reader;
 mod rules;
 mod status;
 
+pub use head::Head;
 pub(crate) use kept::KeptBody;
 pub use reader::SyntaxError;
 pub use rules::{Rule, Rules};

@@ -5,14 +5,12 @@ mod audit;
 mod cluster;
 mod description;
 mod keys;
-mod outputs;
 mod requests;
 mod thresholds;
 mod traffic;
 
 pub use audit::Audit;
 pub use cluster::Cluster;
-pub use outputs::{Outputs, RequestFormat};
 pub use thresholds::Thresholds;
 
 use crate::base::Target;
@@ -56,8 +54,6 @@ pub struct Plan {
     pub thresholds: Thresholds,
     /// Whether metrics are served.
     pub metrics: Option<Metrics>,
-    /// What else shows and keeps its results.
-    pub outputs: Outputs,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +107,6 @@ impl Plan {
                 addr,
                 linger: generator.metrics_linger,
             }),
-            outputs: outputs::outputs(arguments)?,
         };
         plan.check_lengths(arguments)?;
         Ok(plan)
@@ -136,6 +131,11 @@ impl Plan {
             Cluster::Targets(targets) => targets.clone(),
             Cluster::Demo { .. } => vec![Target::new("http://127.0.0.1:65535").expect("a URL")],
         }
+    }
+
+    /// Whether the audit asks questions of its own.
+    pub fn has_probe(&self) -> bool {
+        self.audit.as_ref().is_some_and(|audit| audit.probe)
     }
 
     /// The requests of a run against `targets`.

@@ -22,10 +22,22 @@ pub use comparison::comparison;
 pub(super) use text::clipped;
 
 use crate::core::summary::Summary;
+use crate::report::format::{Format, Written, any_name};
 use crate::report::judgement::headline;
 use document::{document, text as plain};
 use maud::{Markup, html};
 use text::Typed;
+
+pub const FORMAT: Format = Format {
+    option: "report",
+    help: "Write a report to look at: one HTML page, complete in itself",
+    takes_dash: false,
+    check_name: any_name,
+    written: Written::AtTheEnd {
+        render: page,
+        has_timeline: true,
+    },
+};
 
 /// All that a run's summary has to say.
 pub fn page(summary: &Summary) -> String {

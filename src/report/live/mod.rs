@@ -16,7 +16,8 @@ pub use theme::Theme;
 pub use view::{Promised, Run, View};
 
 use super::console::Taken;
-use super::{Scrapes, Screen};
+use super::Screen;
+use crate::engine::SnapshotRequests;
 use crate::base::Nanos;
 use crate::core::stats::Snapshot;
 use crate::system::{Stop, terminal};
@@ -52,14 +53,14 @@ pub struct Live {
 }
 
 impl Live {
-    /// Shows the run that answers `scrapes`, from its first answer on. `quit` is called, once, when the key for it is
+    /// Shows the run that answers `requests`, from its first answer on. `quit` is called, once, when the key for it is
     /// pressed.
     ///
     /// # Errors
     /// The system has no thread, or no pipe, for it.
     pub fn start(
         run: Run,
-        scrapes: Scrapes,
+        requests: SnapshotRequests,
         screen: Screen,
         stop: Arc<Stop>,
         quit: impl Fn() + Send + 'static,
@@ -69,7 +70,7 @@ impl Live {
         leave_on_a_panic();
         let shown = Shown {
             run,
-            scrapes,
+            requests,
             stop,
             quit: Some(quit),
             over: over.clone(),
@@ -148,7 +149,7 @@ fn until_next_look(elapsed: Nanos) -> Duration {
 
 struct Shown<Q> {
     run: Run,
-    scrapes: Scrapes,
+    requests: SnapshotRequests,
     stop: Arc<Stop>,
     /// Until it was called.
     quit: Option<Q>,
@@ -221,7 +222,7 @@ impl<Q: Fn()> Shown<Q> {
 
     fn look(&mut self) {
         terminal::limit_backlog();
-        if let Some(snapshot) = self.scrapes.ask(ANSWERED_WITHIN) {
+        if let Some(snapshot) = self.requests.ask(ANSWERED_WITHIN) {
             let totals = snapshot.targets.iter().map(|target| target.ledger).sum();
             self.rates.add(snapshot.elapsed, &totals);
             self.latest = Some(snapshot);

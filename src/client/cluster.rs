@@ -1,0 +1,91 @@
+//! The nodes under load, as the engine calls them.
+
+use super::{Client, Resolver, Scratch, Trust};
+use crate::base::{Answer, KeyId, Nanos, Target};
+use crate::core::answers::{Answers, Head};
+use crate::core::keys::Keys;
+use crate::core::plan::Plan;
+use crate::engine::{Caller, Targets};
+use crate::system::Stop;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One client for the traffic and one for the audit's probe. Both share the resolver; each has connections of its own.
+#[derive(Debug)]
+pub struct Cluster {
+    names: Vec<String>,
+    resolver: Arc<Resolver>,
+    traffic: Client,
+    probe: Option<Client>,
+}
+
+impl Cluster {
+    /// Starts to look up the targets' names, in the background.
+    ///
+    /// # Errors
+    /// The system has no thread for the resolver.
+    pub fn start(targets: &[Target], plan: &Plan, trust: &Trust) -> io::Result<Cluster> {
+        let resolver = Arc::new(Resolver::start(targets)?);
+        let client = |keys: &Keys| {
+            Client::new(
+                targets,
+                resolver.clone(),
+                plan.outgoing_for(targets, keys),
+                plan.timeout,
+                trust,
+                Answers::new(&plan.allowed, &plan.blocked),
+            )
+        };
+        Ok(Cluster {
+            names: targets.iter().map(ToString::to_string).collect(),
+            traffic: client(&plan.keys),
+            probe: plan
+                .has_probe()
+                .then(|| client(&plan.keys.for_a_probe(plan.seed))),
+            resolver,
+        })
+    }
+}
+
+impl Targets for Cluster {
+    type Caller = Client;
+
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn wait_for_address(&self, timeout: Duration, stop: &Stop) -> bool {
+        self.resolver.any_resolved(timeout, stop)
+    }
+
+    fn traffic(&self) -> &Client {
+        &self.traffic
+    }
+
+    fn probe(&self) -> Option<&Client> {
+        self.probe.as_ref()
+    }
+
+    fn take_lookups(&self) -> impl Iterator<Item = Nanos> {
+        self.resolver.take_lookups()
+    }
+}
+
+impl Caller for Client {
+    type Scratch = Scratch;
+
+    fn call(
+        &self,
+        target: usize,
+        sequence: u64,
+        key: KeyId,
+        scratch: &mut Scratch,
+    ) -> (Answer, Option<Head>) {
+        self.ask(target, sequence, key, scratch)
+    }
+
+    fn interrupt(&self) {
+        self.open.shut_down();
+    }
+}

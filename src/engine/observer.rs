@@ -1,0 +1,95 @@
+//! How the engine reports a run while it goes on.
+
+use super::SnapshotRequests;
+use crate::base::{Ledger, Moment, Nanos, Sample};
+use crate::core::schedule::Phase;
+use crate::core::stats::{Second, Timeline};
+use crate::core::threshold::Threshold;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// Receives everything that is known of a run while it goes on.
+///
+/// The engine calls the methods in this order:
+///
+/// 1. [`begin`](Self::begin), once, from the thread that called [`run`](super::run).
+/// 2. [`phase`](Self::phase), [`sample`](Self::sample), [`second`](Self::second), [`progress`](Self::progress),
+///    [`abort`](Self::abort) and [`samples_taken`](Self::samples_taken), in any order, from the reporter's thread.
+/// 3. [`end`](Self::end), once, from the reporter's thread, when every request has ended.
+///
+/// No method may wait: while one does, the workers' samples pile up.
+pub trait Observer: Send {
+    /// Whether [`sample`](Self::sample) is to be called.
+    fn wants_samples(&self) -> bool {
+        false
+    }
+
+    /// Whether [`second`](Self::second) is to be called.
+    fn wants_seconds(&self) -> bool {
+        false
+    }
+
+    /// Where snapshots of the run are asked for. `None` if nobody asks for any.
+    fn snapshot_requests(&self) -> Option<&SnapshotRequests> {
+        None
+    }
+
+    /// The run begins: at least one target has an address, and every thread has been started.
+    fn begin(&mut self, _start: &Start) {}
+
+    /// A phase of the schedule has begun.
+    fn phase(&mut self, _phase: &Phase) {}
+
+    /// A request has ended. Samples come in no particular order.
+    fn sample(&mut self, _sample: &Sample) {}
+
+    /// All samples that the workers had until `now` have been passed on. Called about ten times a second.
+    fn samples_taken(&mut self, _now: Moment) {}
+
+    /// A second of the schedule is complete. Seconds come in order, without a gap. Keeping the `Arc` for long keeps its
+    /// memory from being used again.
+    fn second(&mut self, _second: &Arc<Second>) {}
+
+    /// A stats interval has passed, or the run is over.
+    fn progress(&mut self, _progress: &Progress) {}
+
+    /// The run stops because this threshold can no longer be met.
+    fn abort(&mut self, _lost: &Threshold) {}
+
+    /// Every request has ended. `missed_phases` phases could not be reported, because too many waited already.
+    fn end(&mut self, _missed_phases: u64) {}
+}
+
+/// When a run begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    /// The schedule's zero.
+    pub at: Moment,
+    /// The same instant by the calendar.
+    pub by_calendar: SystemTime,
+    /// How long the run waits for the clock before that, if its plan aligns its bursts.
+    pub alignment_delay: Option<Nanos>,
+}
+
+/// What has happened until now.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    pub totals: Ledger,
+    /// Requests sent since the last progress was reported.
+    pub newly_sent: u64,
+    /// The time since then.
+    pub span: Nanos,
+}
+
+/// A run that nobody observes.
+impl Observer for () {}
+
+impl Observer for &mut Timeline {
+    fn wants_seconds(&self) -> bool {
+        true
+    }
+
+    fn second(&mut self, second: &Arc<Second>) {
+        self.add(second);
+    }
+}

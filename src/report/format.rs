@@ -1,0 +1,70 @@
+//! What a result format is.
+
+use super::result_file::ResultFile;
+use super::stream::Stream;
+use crate::core::plan::Plan;
+use crate::core::summary::Summary;
+use crate::engine::Observer;
+use std::io;
+use std::path::Path;
+
+/// A format in which a run's results can be written to a file. Each format is one file of this folder and one row of
+/// [`FORMATS`](super::FORMATS); the command line gets its option from there.
+#[derive(Debug)]
+pub struct Format {
+    /// The flag, without dashes.
+    pub option: &'static str,
+    /// The help of that flag.
+    pub help: &'static str,
+    /// Whether `-` stands for standard output.
+    pub takes_dash: bool,
+    /// Returns what a file of this format must be called, unless the name is fine.
+    pub check_name: fn(&Path) -> Result<(), &'static str>,
+    pub written: Written,
+}
+
+/// When a format is written.
+#[derive(Debug)]
+pub enum Written {
+    /// Once the run is over, from its summary.
+    AtTheEnd {
+        render: fn(&Summary) -> String,
+        /// Whether it shows the run's timeline.
+        has_timeline: bool,
+    },
+    /// While the run goes on, by an observer and a thread of its own.
+    Meanwhile { start: StartStream, rows: Rows },
+}
+
+/// Starts to write a file. Returns the observer that feeds it, and the stream that reports how it went.
+pub type StartStream =
+    for<'a> fn(ResultFile, RunInfo<'a>) -> io::Result<(Box<dyn Observer + 'a>, Stream)>;
+
+/// The parts of a run that formats refer to.
+#[derive(Debug, Clone, Copy)]
+pub struct RunInfo<'a> {
+    pub plan: &'a Plan,
+    /// The targets' base URLs, in the plan's order.
+    pub targets: &'a [String],
+}
+
+/// What a row of a file stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    Seconds,
+    Requests,
+}
+
+impl Rows {
+    pub fn name(self) -> &'static str {
+        match self {
+            Rows::Seconds => "seconds",
+            Rows::Requests => "requests",
+        }
+    }
+}
+
+/// Accepts every name.
+pub const fn any_name(_: &Path) -> Result<(), &'static str> {
+    Ok(())
+}

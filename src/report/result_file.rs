@@ -1,0 +1,188 @@
+//! A file that a result is written to.
+//!
+//! A regular file is written as a temporary file in its directory, and renamed when it is complete: readers find the
+//! old file or the new one, whole. It keeps the old one's permissions. A FIFO, a device and `/dev/stdout` are written
+//! directly.
+
+use super::destination::Destination;
+use crate::system::temporary_files::Registration;
+use std::fmt;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// An open file. It displays as the option that asked for it, with its value.
+#[derive(Debug)]
+pub struct ResultFile {
+    name: String,
+    path: PathBuf,
+    to: To,
+}
+
+#[derive(Debug)]
+enum To {
+    /// Complete when it is renamed.
+    Temporary {
+        file: NamedTempFile,
+        target: PathBuf,
+        /// Dropped after the file, which removes itself but for signals.
+        _registration: Registration,
+    },
+    Direct(File),
+    /// Opened with the first write, which waits for a reader.
+    Fifo {
+        at: PathBuf,
+        opened: Option<File>,
+    },
+}
+
+impl To {
+    fn open(destination: Destination) -> io::Result<To> {
+        match destination {
+            Destination::Regular { at, existing } => {
+                if existing.is_some() {
+                    // As anybody would find out who wrote it directly.
+                    OpenOptions::new().write(true).open(&at)?;
+                }
+                let file = temporary(&at, existing.as_ref())?;
+                Ok(To::Temporary {
+                    _registration: Registration::new(file.path()),
+                    file,
+                    target: at,
+                })
+            }
+            Destination::Fifo { at, .. } => {
+                #[cfg(unix)]
+                rustix::fs::access(&at, rustix::fs::Access::WRITE_OK)?;
+                Ok(To::Fifo { at, opened: None })
+            }
+            Destination::Device { at, .. } => {
+                Ok(To::Direct(OpenOptions::new().write(true).open(at)?))
+            }
+            Destination::Descriptor(file) => Ok(To::Direct(file)),
+        }
+    }
+}
+
+/// A new file beside `at`, with the owner and the permissions of what exists there, as far as the system lets it.
+fn temporary(at: &Path, existing: Option<&Metadata>) -> io::Result<NamedTempFile> {
+    let dir = at.parent().unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".loadgen-").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Less what the umask takes.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let file = builder.tempfile_in(dir)?;
+    if let Some(existing) = existing {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{MetadataExt, fchown};
+            // Only root may give a file away.
+            let _ = fchown(file.as_file(), Some(existing.uid()), Some(existing.gid()));
+        }
+        file.as_file().set_permissions(existing.permissions())?;
+    }
+    Ok(file)
+}
+
+impl ResultFile {
+    /// Opens the file at this path.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn open(path: &Path) -> io::Result<ResultFile> {
+        let destination = Destination::of(path)?;
+        ResultFile::at(destination, path, &path.to_string_lossy())
+    }
+
+    pub(super) fn at(destination: Destination, path: &Path, name: &str) -> io::Result<ResultFile> {
+        Ok(ResultFile {
+            name: printable(name),
+            path: path.to_owned(),
+            to: To::open(destination)?,
+        })
+    }
+
+    /// The path that was asked for.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives a regular file its own name, now that it is complete.
+    pub fn commit(self) -> io::Result<()> {
+        let To::Temporary { file, target, .. } = self.to else {
+            return Ok(());
+        };
+        match file.persist(&target) {
+            Ok(_) => Ok(()),
+            // Such as a file that is mounted into a container. What it has can't be replaced in one step.
+            Err(failed) if failed.error.kind() == io::ErrorKind::ResourceBusy => {
+                let mut from = File::open(failed.file.path())?;
+                io::copy(&mut from, &mut File::create(&target)?).map(drop)
+            }
+            Err(failed) => Err(failed.error),
+        }
+    }
+}
+
+impl Write for ResultFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.to {
+            To::Temporary { file, .. } => file.as_file_mut().write(bytes),
+            To::Direct(file) => file.write(bytes),
+            To::Fifo { at, opened } => {
+                let file = match opened {
+                    Some(file) => file,
+                    None => opened.insert(OpenOptions::new().write(true).open(at)?),
+                };
+                file.write(bytes)
+            }
+        }
+    }
+
+    /// There is nothing to flush.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Display for ResultFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// A result that could not be written. Of a regular file, what was there before still is.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: could not be written; {}", reason(.error))]
+pub struct FileError {
+    name: String,
+    error: io::Error,
+}
+
+impl FileError {
+    pub(super) fn new(name: String, error: io::Error) -> Self {
+        FileError { name, error }
+    }
+}
+
+/// The error's text, without the system's number for it.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((reason, _)) => reason.to_owned(),
+        None => text,
+    }
+}
+
+fn printable(text: &str) -> String {
+    let shown = text.chars().map(|c| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    });
+    shown.collect()
+}
