@@ -58,7 +58,7 @@ mod linux {
             let mut sequence = 0;
             bench(group, name, || {
                 sequence += 1;
-                let answer = client.check(0, sequence, KeyId(0), &mut scratch);
+                let (answer, _) = client.ask(0, sequence, KeyId(0), &mut scratch);
                 assert_eq!(answer.outcome, Outcome::Allowed);
             })
         };
