@@ -4,11 +4,11 @@ use crate::warn;
 use anyhow::Context;
 use loadgen::base::Target;
 use loadgen::cli::{Arguments, Options, Refusal};
+use loadgen::client;
 use loadgen::core::plan::{Cluster, Plan};
 use loadgen::core::stats::{Results, Timeline};
 use loadgen::core::summary::{Audit, Circumstances, Configuration, Resources, Summary};
 use loadgen::core::{exit_code, threshold};
-use loadgen::client;
 use loadgen::engine::{self, SnapshotRequests, Targets};
 use loadgen::limiter::Demo;
 #[cfg(unix)]
@@ -146,9 +146,8 @@ fn open(
             asked_by: arguments.name(format.option),
         })
         .collect();
-    let files = Files::open(&outputs).map_err(|error| {
-        arguments.refuse(error.output.format.option, &error.allowed)
-    })?;
+    let files = Files::open(&outputs)
+        .map_err(|error| arguments.refuse(error.output.format.option, &error.allowed))?;
     let exporter = plan.metrics.map(|metrics| {
         Exporter::start(metrics.addr, requests).map_err(|error| {
             let allowed = format!("must be an address to listen on; {error}");

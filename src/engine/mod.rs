@@ -225,7 +225,8 @@ impl<T: Targets> Run<'_, T> {
         start: Start,
         paced: Latch,
         working: Hold,
-    ) -> Result<Option<ScopedJoinHandle<'scope, crate::core::audit::probe::ProbeReport>>, RunError> {
+    ) -> Result<Option<ScopedJoinHandle<'scope, crate::core::audit::probe::ProbeReport>>, RunError>
+    {
         let Some(probing) = &self.probing else {
             return Ok(None);
         };

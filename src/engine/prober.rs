@@ -10,9 +10,9 @@ use crate::core::audit::probe::{
 };
 use crate::core::audit::{Decision, Terms};
 use crate::core::plan::Plan;
-use crate::system::{Hold, Latch, Stop};
 use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::{SystemTimer, Timer};
+use crate::system::{Hold, Latch, Stop};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Acquire};

@@ -175,7 +175,10 @@ impl<'a, T: Targets> Reporter<'a, T> {
 
     fn snapshot(&self) -> Snapshot {
         let Run {
-            plan, stop, targets, ..
+            plan,
+            stop,
+            targets,
+            ..
         } = self.run;
         let (start, now) = (self.start.at, Moment::now());
         let stopped = stop.requested_at();

@@ -134,7 +134,10 @@ mod tests {
     #[test]
     fn a_scrape_that_nobody_answers_is_refused_and_does_not_hang() {
         let before = Instant::now();
-        let response = respond(&request(Method::GET, "/metrics"), &SnapshotRequests::default());
+        let response = respond(
+            &request(Method::GET, "/metrics"),
+            &SnapshotRequests::default(),
+        );
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(before.elapsed() >= ANSWERED_WITHIN);
     }

@@ -1,8 +1,8 @@
 //! A summary as Markdown, for the page of a CI job or a pull request.
 
-use super::format::{Format, Written, any_name};
 use super::failures::{by_kind, sorted};
 use super::foremost::foremost;
+use super::format::{Format, Written, any_name};
 use super::html::clipped;
 use super::judgement::{Judgement, Tone, audit, headline, schedule, threshold, thresholds};
 use super::percentiles::{distributions, span_of};

@@ -16,7 +16,11 @@ pub const FORMAT: Format = Format {
     option: "requests",
     help: "Write every request, as its file's name ends: .csv or .jsonl",
     takes_dash: false,
-    check_name: |path| encoding(path).map(|_| ()).ok_or("must be a file whose name ends in .csv or .jsonl"),
+    check_name: |path| {
+        encoding(path)
+            .map(|_| ())
+            .ok_or("must be a file whose name ends in .csv or .jsonl")
+    },
     written: Written::Meanwhile {
         start,
         rows: Rows::Requests,

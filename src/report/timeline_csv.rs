@@ -66,13 +66,9 @@ const COLUMNS: [&str; 19] = [
 
 const TARGET_COLUMNS: [&str; 4] = ["sent", "allowed", "blocked", "failed"];
 
-fn start<'a>(
-    file: ResultFile,
-    run: RunInfo<'a>,
-) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
+fn start<'a>(file: ResultFile, run: RunInfo<'a>) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
     let names = run.targets.to_owned();
-    let (feed, stream) =
-        Stream::start(file, WAITING, move |rows, file| write(rows, &names, file))?;
+    let (feed, stream) = Stream::start(file, WAITING, move |rows, file| write(rows, &names, file))?;
     let timeline = TimelineCsv {
         schedule: &run.plan.schedule,
         started: SystemTime::UNIX_EPOCH,

@@ -15,11 +15,11 @@ pub use rates::Rates;
 pub use theme::Theme;
 pub use view::{Promised, Run, View};
 
-use super::console::Taken;
 use super::Screen;
-use crate::engine::SnapshotRequests;
+use super::console::Taken;
 use crate::base::Nanos;
 use crate::core::stats::Snapshot;
+use crate::engine::SnapshotRequests;
 use crate::system::{Stop, terminal};
 use keys::{Key, keys};
 use nix::sys::signal::{SigSet, Signal};
