@@ -14,9 +14,7 @@ use criterion::{Criterion, criterion_group};
 use crossbeam_channel::bounded;
 use loadgen::base::{KeyId, Moment, Nanos, Token};
 use loadgen::core::keys::{Dealer, Distribution, Keys};
-use loadgen::core::schedule::{
-    Arrivals, Bursts, Piece, Poisson, Profile, Ramp, Rate, Schedule, Sequence, Sine, Steady,
-};
+use loadgen::core::schedule::{Arrivals, Bursts, Poisson, Profile, Rate, Schedule};
 use loadgen::engine::queue::{Seat, queue};
 use std::hint::black_box;
 use std::sync::mpsc;
@@ -26,36 +24,33 @@ use std::time::Duration;
 /// Far enough into a run that no quotient is small: eleven days at 10,000/s.
 const FAR: u64 = 10_000_000_000;
 
-/// As the pacer asks for it: in order.
+/// The due times of tokens in order, as the pacer takes them.
 fn due_time(criterion: &mut Criterion) {
     let rate = |rps| Rate::per_second(rps).expect("a rate within range");
     let time = |seconds: u64| Nanos(seconds * 1_000_000_000);
-    let uniform = |profile: Box<dyn Profile>| Schedule::new(profile, None);
-    let rounds = |pieces| uniform(Box::new(Sequence::new(pieces, None)));
-    let steady = || Box::new(Steady::new(rate(10_000.0)));
-    let ramp = || Piece::Ramp(Ramp::new(rate(1_000.0), rate(19_000.0), time(120)));
-    let (mean, amplitude) = (rate(10_000.0), rate(5_000.0));
-    let sine = || Piece::Sine(Sine::new(mean, amplitude, time(60), time(300)));
-    let sequence = vec![
-        Piece::Steady(*steady(), Some(time(30))),
-        ramp(),
-        Piece::Pause(time(10)),
-        sine(),
-        Piece::AtOnce(100_000),
-    ];
+    let typed = |profile: &str| {
+        let profile: Profile = profile.parse().expect("a profile");
+        Schedule::new(profile, None)
+    };
     let bursts = Bursts::new(rate(10_000.0), rate(50_000.0), time(5), time(30));
-    let poisson = || Arrivals::Poisson(Box::new(Poisson::new(1)));
+    let poisson = Arrivals::Poisson(Box::new(Poisson::new(1)));
     let mut group = criterion.benchmark_group("due time of the next token");
     for (name, schedule) in [
-        ("steady", uniform(steady())),
-        ("bursts", uniform(Box::new(bursts))),
-        ("ramp", rounds(vec![ramp()])),
-        ("sine", rounds(vec![sine()])),
-        ("sequence", rounds(sequence)),
+        ("steady", typed("10000/s")),
+        ("bursts", Schedule::new(bursts, None)),
+        ("ramp", typed("ramp 1000/s to 19000/s over 2m, repeat")),
         (
-            "steady, poisson",
-            uniform(steady()).with_arrivals(poisson()),
+            "sine",
+            typed("sine 10000/s ± 5000/s every 1m for 5m, repeat"),
         ),
+        (
+            "sequence",
+            typed(
+                "10000/s for 30s, ramp 1000/s to 19000/s over 2m, pause 10s, \
+                 sine 10000/s ± 5000/s every 1m for 5m, burst 100000 at once, repeat",
+            ),
+        ),
+        ("steady, poisson", typed("10000/s").with_arrivals(poisson)),
     ] {
         let mut tokens = schedule.tokens();
         let mut sequence = FAR;

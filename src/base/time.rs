@@ -17,6 +17,10 @@ impl Nanos {
     pub const ZERO: Nanos = Nanos(0);
     pub const MAX: Nanos = Nanos(u64::MAX);
 
+    pub fn checked_add(self, span: Nanos) -> Option<Nanos> {
+        self.0.checked_add(span.0).map(Nanos)
+    }
+
     pub fn checked_sub(self, earlier: Nanos) -> Option<Nanos> {
         self.0.checked_sub(earlier.0).map(Nanos)
     }

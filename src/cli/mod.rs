@@ -10,7 +10,6 @@ mod cluster;
 mod generator;
 mod keys;
 mod manual;
-mod profile;
 mod report;
 mod requests;
 mod results;

@@ -1,9 +1,8 @@
 //! When requests are due.
 
-use super::profile::profile;
-use super::values::{MAX_RPS, MIN_RPS, boolean, duration};
+use super::values::{boolean, duration};
 use crate::base::text::some_time;
-use crate::core::schedule::{Rate, Sequence};
+use crate::core::schedule::{Profile, Rate};
 use clap::Args;
 use std::time::Duration;
 
@@ -52,9 +51,9 @@ pub struct Traffic {
     /// +-), `pause 10s`, `burst 500/s for 5s`, `burst 2000 at once`; a last `50/s` lasts for ever,
     /// a last `repeat` or `repeat 3 times` does it all again. Rates may be per second, minute or
     /// hour: /s, /m, /h
-    #[arg(long, env, hide_env_values = true, value_name = "PIECES", value_parser = profile,
+    #[arg(long, env, hide_env_values = true, value_name = "PIECES", value_parser = str::parse::<Profile>,
           allow_hyphen_values = true)]
-    pub profile: Option<Sequence>,
+    pub profile: Option<Profile>,
 
     /// How requests follow one another: `uniform` at even distances, or `poisson` at random, as
     /// those of many independent callers do; the rate, in the mean, is the same
@@ -73,10 +72,11 @@ pub enum Arrivals {
 const MAX_MULTIPLIER: f64 = 1_000.0;
 
 fn rps(text: &str) -> Result<Rate, String> {
+    let (least, most) = (Rate::MIN_STEADY, Rate::MAX_STEADY);
     number(text)
-        .filter(|rps| (MIN_RPS..=MAX_RPS).contains(rps))
         .and_then(Rate::per_second)
-        .ok_or_else(|| format!("must be requests per second, from {MIN_RPS} to {MAX_RPS}"))
+        .filter(|rps| (least..=most).contains(rps))
+        .ok_or_else(|| format!("must be requests per second, from {least} to {most}"))
 }
 
 fn multiplier(text: &str) -> Result<f64, String> {

@@ -7,12 +7,6 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The highest steady rate, in requests per second.
-pub(super) const MAX_RPS: f64 = 1_000_000.0;
-
-/// The lowest steady rate: one request in eleven and a half days.
-pub(super) const MIN_RPS: f64 = 0.000_001;
-
 /// Any name that the system can have, an empty one too: it is refused where it is known what it is for.
 pub(super) fn file() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)

@@ -143,9 +143,7 @@ fn stride(tokens: &mut Tokens<'_>, next: u64) -> Nanos {
 mod tests {
     use super::*;
     use crate::core::keys::{Distribution, Keys};
-    use crate::core::schedule::{
-        Arrivals, Bursts, Piece, Poisson, Ramp, Rate, Sequence, Shape, Steady,
-    };
+    use crate::core::schedule::{Arrivals, Bursts, Poisson, Profile, Rate};
     use crate::engine::queue::{Intake, queue};
     use std::cell::{Cell, RefCell};
 
@@ -245,8 +243,8 @@ mod tests {
     }
 
     fn steady(rps: f64, seconds: u64) -> Schedule {
-        let profile = Steady::new(Rate::per_second(rps).unwrap());
-        Schedule::new(Box::new(profile), Some(Nanos(seconds * SECOND)))
+        let profile = Profile::steady(Rate::per_second(rps).unwrap());
+        Schedule::new(profile, Some(Nanos(seconds * SECOND)))
     }
 
     #[test]
@@ -329,7 +327,7 @@ mod tests {
             Nanos(5 * SECOND),
             Nanos(30 * SECOND),
         );
-        let schedule = Schedule::new(Box::new(profile), Some(Nanos(65 * SECOND)));
+        let schedule = Schedule::new(profile, Some(Nanos(65 * SECOND)));
         let paced = pace(&schedule, &FakeTimer::new(), 10);
         let seen: Vec<_> = paced
             .phases
@@ -348,7 +346,7 @@ mod tests {
     fn a_phase_that_starts_at_the_end_is_not_announced() {
         let rate = |rps| Rate::per_second(rps).unwrap();
         let profile = Bursts::new(rate(1.0), rate(5.0), Nanos(5 * SECOND), Nanos(30 * SECOND));
-        let schedule = Schedule::new(Box::new(profile), Some(Nanos(60 * SECOND)));
+        let schedule = Schedule::new(profile, Some(Nanos(60 * SECOND)));
         let paced = pace(&schedule, &FakeTimer::new(), 1_000);
         assert_eq!(paced.phases.len(), 2);
         assert_eq!(paced.tokens.len() as u64, schedule.total().unwrap());
@@ -358,7 +356,7 @@ mod tests {
     fn a_phase_after_the_end_is_not_announced_however_late_the_pacer_is() {
         let rate = |rps| Rate::per_second(rps).unwrap();
         let profile = Bursts::new(rate(1.0), rate(5.0), Nanos(5 * SECOND), Nanos(30 * SECOND));
-        let schedule = Schedule::new(Box::new(profile), Some(Nanos(32 * SECOND)));
+        let schedule = Schedule::new(profile, Some(Nanos(32 * SECOND)));
         let timer = FakeTimer {
             late: 10 * SECOND,
             ..FakeTimer::new()
@@ -372,19 +370,14 @@ mod tests {
     fn a_stop_ends_pacing_between_tokens() {
         let mut timer = FakeTimer::new();
         timer.stop_at = Some(3 * SECOND + 1);
-        let profile = Steady::new(Rate::per_second(1.0).unwrap());
-        let paced = pace(&Schedule::new(Box::new(profile), None), &timer, 100);
+        let profile = Profile::steady(Rate::per_second(1.0).unwrap());
+        let paced = pace(&Schedule::new(profile, None), &timer, 100);
         assert_eq!(paced.tokens.len(), 4);
         assert_eq!(paced.ended_at, 3 * SECOND + 1);
     }
 
-    fn hold(rps: f64, seconds: u64) -> Piece {
-        let steady = Steady::new(Rate::per_second(rps).unwrap());
-        Piece::Steady(steady, Some(Nanos(seconds * SECOND)))
-    }
-
-    fn of(pieces: impl Into<Vec<Piece>>) -> Schedule {
-        Schedule::new(Box::new(Sequence::new(pieces.into(), Some(1))), None)
+    fn of(profile: &str) -> Schedule {
+        Schedule::new(profile.parse::<Profile>().unwrap(), None)
     }
 
     /// Each phase announced, with the time.
@@ -405,11 +398,7 @@ mod tests {
 
     #[test]
     fn a_pause_holds_back_what_comes_after_it_and_nothing_else() {
-        let schedule = of([
-            hold(100.0, 1),
-            Piece::Pause(Nanos(10 * SECOND)),
-            hold(100.0, 1),
-        ]);
+        let schedule = of("100/s for 1s, pause 10s, 100/s for 1s");
         let (feed, intake) = queue(10);
         let timer = FakeTimer {
             intake: Some(intake.clone()),
@@ -431,7 +420,7 @@ mod tests {
 
     #[test]
     fn of_more_at_once_than_the_queue_holds_the_rest_is_dropped_and_counted() {
-        let schedule = of([hold(100.0, 1), Piece::AtOnce(1_000), hold(100.0, 1)]);
+        let schedule = of("100/s for 1s, burst 1000 at once, 100/s for 1s");
         let paced = pace(&schedule, &FakeTimer::new(), 300);
         let due = |token: &Token| token.due.since(Moment::at(0));
         assert_eq!(paced.tokens.len(), 300);
@@ -442,19 +431,15 @@ mod tests {
         );
         let ledger = paced.counters.ledger();
         assert_eq!((ledger.scheduled, ledger.dropped), (1_200, 900));
-        let shapes: Vec<_> = paced
-            .phases
-            .iter()
-            .map(|(at, phase)| (*at, phase.shape))
-            .collect();
-        assert_eq!(shapes[0], (SECOND, Shape::AtOnce(1_000)));
-        assert_eq!((shapes.len(), shapes[1].1.mode()), (2, Mode::Steady));
+        let (at, first) = &paced.phases[0];
+        assert_eq!((*at, first.at_once()), (SECOND, Some(1_000)));
+        assert_eq!(announced(&paced)[1..], [(SECOND, Mode::Steady)]);
         assert_eq!(paced.ended_at, 2 * SECOND);
     }
 
     #[test]
     fn what_comes_at_once_is_handed_over_before_its_instant() {
-        let schedule = of([hold(1.0, 2), Piece::AtOnce(5_000)]);
+        let schedule = of("1/s for 2s, burst 5000 at once");
         let (feed, intake) = queue(10_000);
         let timer = FakeTimer {
             intake: Some(intake.clone()),
@@ -470,9 +455,7 @@ mod tests {
 
     #[test]
     fn a_ramp_from_nothing_and_back_is_paced_as_scheduled() {
-        let (none, rate) = (Rate::ZERO, Rate::per_second(1_000.0).unwrap());
-        let ramp = |from, to| Piece::Ramp(Ramp::new(from, to, Nanos(2 * SECOND)));
-        let schedule = of([ramp(none, rate), ramp(rate, none)]);
+        let schedule = of("ramp 0/s to 1000/s over 2s, ramp 1000/s to 0/s over 2s");
         let paced = pace(&schedule, &FakeTimer::new(), 10_000);
         assert_eq!(paced.tokens.len(), 2_000);
         assert_as_scheduled(&paced.tokens, &schedule);
@@ -482,7 +465,7 @@ mod tests {
 
     #[test]
     fn nothing_happens_before_the_start() {
-        let schedule = of([Piece::AtOnce(5)]);
+        let schedule = of("burst 5 at once");
         let (feed, intake) = queue(10);
         let timer = FakeTimer::new();
         let start = Moment::at(40 * SECOND);

@@ -1,79 +1,36 @@
-use crate::core::schedule::{Phase, Shape};
+use crate::base::Nanos;
+use crate::core::schedule::Phase;
 
-/// Announces a phase at its start.
+/// The line that announces a phase at its start: `BURST MODE at 30s: 50/s for 5s`.
 pub fn phase_line(phase: &Phase) -> String {
-    let mode = phase.mode().headline();
-    let (shape, at) = (phase.shape, phase.start);
-    let begins = format!("{mode} at {at}: {shape}");
-    match (shape, phase.length()) {
-        (Shape::AtOnce(_), _) | (_, None) => begins,
-        (Shape::Pause, Some(length)) => format!("{begins}for {length:#}"),
-        (_, Some(length)) => format!("{begins} for {length:#}"),
-    }
+    let length = phase.length().filter(|length| *length > Nanos::ZERO);
+    let length = length.map(|length| format!("for {length:#}"));
+    let rate = Some(phase.rate()).filter(|rate| !rate.is_empty());
+    let what: Vec<_> = rate.into_iter().chain(length).collect();
+    let (mode, at) = (phase.mode().headline(), phase.start);
+    format!("{mode} at {at}: {}", what.join(" "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Nanos;
-    use crate::core::schedule::Rate;
+    use crate::core::schedule::Profile;
 
     #[test]
-    fn each_mode_says_when_it_begins_what_it_does_and_for_how_long() {
-        let second = 1_000_000_000;
-        let rate = |rps| Rate::per_second(rps).unwrap();
-        let sine = Shape::Sine {
-            mean: rate(100.0),
-            amplitude: rate(50.0),
-            period: Nanos(60 * second),
-        };
-        let ramp = Shape::Ramp {
-            from: Rate::ZERO,
-            to: rate(500.0),
-        };
-        for (shape, start, length, line) in [
-            (
-                Shape::Burst(rate(50.0)),
-                30,
-                Some(5),
-                "BURST MODE at 30s: 50/s for 5s",
-            ),
-            (
-                Shape::Steady(rate(10.0)),
-                35,
-                Some(25),
-                "STEADY MODE at 35s: 10/s for 25s",
-            ),
-            (
-                Shape::Steady(rate(0.5)),
-                120,
-                None,
-                "STEADY MODE at 120s: 0.5/s",
-            ),
-            (ramp, 0, Some(120), "RAMP MODE at 0s: 0/s to 500/s for 2m"),
-            (
-                sine,
-                9,
-                Some(300),
-                "SINE MODE at 9s: 100/s ± 50/s every 1m for 5m",
-            ),
-            (Shape::Pause, 180, Some(10), "PAUSE MODE at 180s: for 10s"),
-            (
-                Shape::AtOnce(2000),
-                300,
-                Some(0),
-                "BURST MODE at 300s: 2000 at once",
-            ),
-        ] {
-            let start = Nanos(start * second);
-            let end = length.map(|length| start + Nanos(length * second));
-            let phase = Phase {
-                shape,
-                start,
-                end,
-                count: None,
-            };
-            assert_eq!(phase_line(&phase), line);
-        }
+    fn a_phase_line_gives_the_mode_its_start_its_rate_and_its_length() {
+        let profile = "ramp 0/s to 500/s over 2m, sine 100/s ± 50/s every 1m for 5m, pause 10s, \
+                       burst 2000 at once, burst 50/s for 5s, 10/s for 25s, 0.5/s";
+        let profile: Profile = profile.parse().unwrap();
+        let lines: Vec<_> = profile.phases().map(|phase| phase_line(&phase)).collect();
+        let expected = [
+            "RAMP MODE at 0s: 0/s to 500/s for 2m",
+            "SINE MODE at 120s: 100/s ± 50/s every 1m for 5m",
+            "PAUSE MODE at 420s: for 10s",
+            "BURST MODE at 430s: 2000 at once",
+            "BURST MODE at 430s: 50/s for 5s",
+            "STEADY MODE at 435s: 10/s for 25s",
+            "STEADY MODE at 460s: 0.5/s",
+        ];
+        assert_eq!(lines, expected);
     }
 }

@@ -3,7 +3,7 @@ use super::plot::{COLUMNS, plot};
 use crate::base::Nanos;
 use crate::base::text::{count, rate};
 use crate::core::plan::Plan;
-use crate::core::schedule::{Arrivals, Phase, Schedule, Shape};
+use crate::core::schedule::{Arrivals, Phase, Schedule};
 use std::fmt::{self, Write};
 
 /// The most phases that are listed.
@@ -98,11 +98,8 @@ const SHOWN: usize = 2_000;
 
 /// Says so where more comes at once than the queue can hold.
 fn write_overflow(out: &mut String, plan: &Plan) -> fmt::Result {
-    let at_once = |phase: Phase| match phase.shape {
-        Shape::AtOnce(requests) => Some(requests),
-        _ => None,
-    };
-    let most = plan.schedule.phases().take(MANY).filter_map(at_once).max();
+    let phases = plan.schedule.phases().take(MANY);
+    let most = phases.filter_map(|phase| phase.at_once()).max();
     match most.filter(|most| *most > plan.queue as u64) {
         None => Ok(()),
         Some(most) => writeln!(
@@ -140,7 +137,7 @@ fn write_phase(
     end: Option<Nanos>,
 ) -> fmt::Result {
     // Of what is cut off, what is left of it.
-    let ends = [phase.end, end].into_iter().flatten().min();
+    let ends = [phase.end(), end].into_iter().flatten().min();
     let length = match ends.map(|ends| ends.saturating_sub(phase.start)) {
         None => "ever".to_owned(),
         Some(Nanos::ZERO) => String::new(),
@@ -148,10 +145,10 @@ fn write_phase(
     };
     let tokens = tokens.map_or(String::new(), |tokens| tokens.to_string());
     let start = format!("{:#}", phase.start);
-    let (mode, shape) = (phase.mode().name(), phase.shape.to_string());
+    let (mode, rate) = (phase.mode().name(), phase.rate());
     writeln!(
         out,
-        "{start:>10} {length:>10}  {mode:7} {shape:32} {tokens:>10}"
+        "{start:>10} {length:>10}  {mode:7} {rate:32} {tokens:>10}"
     )
 }
 
@@ -212,23 +209,17 @@ fn labels(shown: Nanos) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::schedule::{Piece, Rate, Sequence, Steady};
+    use crate::core::schedule::Profile;
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn schedule(pieces: Vec<Piece>, rounds: Option<u64>) -> Schedule {
-        Schedule::new(Box::new(Sequence::new(pieces, rounds)), None)
-    }
-
-    fn hold(rate: u64, seconds: u64) -> Piece {
-        let steady = Steady::new(Rate::from_nano(rate * SECOND));
-        Piece::Steady(steady, Some(Nanos(seconds * SECOND)))
+    fn schedule(profile: &str) -> Schedule {
+        Schedule::new(profile.parse::<Profile>().unwrap(), None)
     }
 
     #[test]
     fn the_columns_rates_have_all_requests_in_them() {
-        let pieces = vec![Piece::AtOnce(7), hold(10, 13), Piece::AtOnce(5)];
-        let schedule = schedule(pieces, Some(3));
+        let schedule = schedule("burst 7 at once, 10/s for 13s, burst 5 at once, repeat 3 times");
         let shown = shown(&schedule);
         let width = shown.as_secs_f64() / f64::from(COLUMNS);
         let sum: f64 = rates(&schedule, shown)
@@ -255,13 +246,17 @@ mod tests {
 
     #[test]
     fn of_what_never_ends_two_rounds_are_shown_or_enough_of_the_last_piece_to_see_it() {
-        let pieces = || vec![hold(1, 10), Piece::Pause(Nanos(20 * SECOND))];
-        assert_eq!(shown(&schedule(pieces(), None)), Nanos(60 * SECOND));
-        assert_eq!(shown(&schedule(pieces(), Some(5))), Nanos(150 * SECOND));
-        let steady = Steady::new(Rate::from_nano(SECOND));
-        let endless = vec![hold(1, 1_000), Piece::Steady(steady, None)];
-        assert_eq!(shown(&schedule(endless, Some(1))), Nanos(1_250 * SECOND));
-        let at_most = schedule(vec![Piece::Steady(steady, None)], Some(1));
-        assert_eq!(shown(&at_most), MINUTE);
+        for (profile, seconds) in [
+            ("1/s for 10s, pause 20s, repeat", 60),
+            ("1/s for 10s, pause 20s, repeat 5 times", 150),
+            ("1/s for 1000s, 1/s", 1_250),
+            ("1/s", 60),
+        ] {
+            assert_eq!(
+                shown(&schedule(profile)),
+                Nanos(seconds * SECOND),
+                "{profile}"
+            );
+        }
     }
 }

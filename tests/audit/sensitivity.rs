@@ -7,7 +7,7 @@ use loadgen::core::audit::{
     AuditReport, AuditedKey, Decision, Observation, PriorUse, Promise, Terms, Verdict, Why,
 };
 use loadgen::core::keys::{Dealer, Distribution, Keys};
-use loadgen::core::schedule::{Arrivals, Bursts, Poisson, Rate, Schedule, Steady};
+use loadgen::core::schedule::{Arrivals, Bursts, Poisson, Profile, Rate, Schedule};
 use std::collections::HashMap;
 
 const LIMIT: u64 = 100;
@@ -52,10 +52,10 @@ impl Run {
         match self.traffic {
             Default => {
                 let bursts = Bursts::new(rate(10), rate(50), span(5), span(30));
-                Schedule::new(Box::new(bursts), end)
+                Schedule::new(bursts, end)
             }
-            Even(rps) => Schedule::new(Box::new(Steady::new(rate(rps))), end),
-            Random(rps) => Schedule::new(Box::new(Steady::new(rate(rps))), end)
+            Even(rps) => Schedule::new(Profile::steady(rate(rps)), end),
+            Random(rps) => Schedule::new(Profile::steady(rate(rps)), end)
                 .with_arrivals(Arrivals::Poisson(Box::new(Poisson::new(7)))),
         }
     }

@@ -2,9 +2,7 @@
 
 use crate::base::Nanos;
 use crate::cli::{self, Options, Refusal, Traffic};
-use crate::core::schedule::{
-    Alignment, Arrivals, Bursts, Poisson, Profile, Rate, Schedule, Sequence, Steady,
-};
+use crate::core::schedule::{Alignment, Arrivals, Bursts, Poisson, Profile, Rate, Schedule};
 
 type Arguments = cli::Arguments<Options>;
 
@@ -16,8 +14,8 @@ pub(super) fn schedule(arguments: &Arguments) -> Result<Schedule, Refusal> {
     // The default duration is the default profile's.
     let limited = given.is_none() || arguments.is_given("duration");
     let end = (limited && !duration.is_zero()).then(|| Nanos::from(*duration));
-    let profile: Box<dyn Profile> = match given {
-        Some(sequence) => Box::new(sequence.clone()),
+    let profile = match given {
+        Some(profile) => profile.clone(),
         None => default_profile(arguments)?,
     };
     let arrivals = match arrivals {
@@ -60,22 +58,22 @@ const DEFAULT_PROFILE: [&str; 5] = [
 ];
 
 /// The profile that was given, unless what gives the default profile wins over it.
-fn profile(arguments: &Arguments) -> Result<Option<&Sequence>, Refusal> {
+fn profile(arguments: &Arguments) -> Result<Option<&Profile>, Refusal> {
     let prevails = arguments.prevails("profile", &DEFAULT_PROFILE)?;
     let profile = arguments.options.traffic.profile.as_ref();
     Ok(profile.filter(|_| prevails))
 }
 
-fn default_profile(arguments: &Arguments) -> Result<Box<dyn Profile>, Refusal> {
+fn default_profile(arguments: &Arguments) -> Result<Profile, Refusal> {
     let traffic = &arguments.options.traffic;
     if !traffic.burst_enabled {
-        return Ok(Box::new(Steady::new(traffic.rps)));
+        return Ok(Profile::steady(traffic.rps));
     }
-    let bursts = bursts(arguments)?;
-    Ok(Box::new(match traffic.burst_align {
-        true => bursts.whole_windows_apart(window(arguments)),
-        false => bursts,
-    }))
+    let mut bursts = bursts(arguments)?;
+    if traffic.burst_align {
+        bursts = bursts.whole_windows_apart(window(arguments));
+    }
+    Ok(bursts.into())
 }
 
 fn bursts(arguments: &Arguments) -> Result<Bursts, Refusal> {

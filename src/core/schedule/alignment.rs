@@ -61,7 +61,7 @@ impl Alignment {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Bursts, Piece, Rate, Sequence, Steady};
+    use super::super::{Bursts, Profile, Rate};
     use super::*;
     use proptest::prelude::*;
     use std::time::Duration;
@@ -70,19 +70,6 @@ mod tests {
 
     fn seconds(seconds: u64) -> Nanos {
         Nanos(seconds * SECOND)
-    }
-
-    fn steady() -> Steady {
-        Steady::new(Rate::from_nano(SECOND))
-    }
-
-    fn hold(length: u64) -> Piece {
-        Piece::Steady(steady(), Some(seconds(length)))
-    }
-
-    fn of(pieces: impl Into<Vec<Piece>>, rounds: Option<u64>, cut: Option<u64>) -> Schedule {
-        let sequence = Sequence::new(pieces.into(), rounds);
-        Schedule::new(Box::new(sequence), cut.map(seconds))
     }
 
     proptest! {
@@ -94,7 +81,7 @@ mod tests {
             let rate = Rate::from_nano(SECOND);
             let bursts = Bursts::new(rate, rate, Nanos(1), Nanos(interval));
             let bursts = bursts.whole_windows_apart(Nanos(window));
-            let schedule = Schedule::new(Box::new(bursts), None);
+            let schedule = Schedule::new(bursts, None);
             let alignment = Alignment::new(&schedule, Nanos(window)).unwrap();
             let delay = alignment.delay(UNIX_EPOCH + Duration::from_nanos(now));
             prop_assert!(delay < Nanos(window));
@@ -107,11 +94,11 @@ mod tests {
     }
 
     #[test]
-    fn at_default_bursts_begin_at_full_minutes() {
+    fn bursts_of_the_default_profile_begin_at_full_minutes() {
         let rate = Rate::from_nano(SECOND);
         let bursts = Bursts::new(rate, rate, seconds(5), seconds(30));
         let bursts = bursts.whole_windows_apart(seconds(60));
-        let schedule = Schedule::new(Box::new(bursts), Some(seconds(600)));
+        let schedule = Schedule::new(bursts, Some(seconds(600)));
         let alignment = Alignment::new(&schedule, seconds(60)).unwrap();
         let day = 1_700_006_400;
         for (since, delay) in [(0, 30), (29, 1), (30, 0), (31, 59), (59, 31)] {
@@ -124,48 +111,24 @@ mod tests {
 
     #[test]
     fn bursts_of_both_kinds_must_be_whole_windows_apart_in_a_round_and_from_round_to_round() {
-        let burst = || Piece::Burst(steady(), seconds(5));
-        let at_once = || Piece::AtOnce(5);
-        let window = seconds(10);
-        let aligned = |schedule: Schedule| Alignment::new(&schedule, window).map(|_| ());
         let apart = |a, b| Err(Misaligned::Apart(seconds(a), seconds(b)));
-        assert_eq!(
-            aligned(of([hold(3), at_once(), hold(10), burst()], Some(1), None)),
-            Ok(())
-        );
-        assert_eq!(
-            aligned(of([hold(3), at_once(), hold(9), burst()], Some(1), None)),
-            apart(3, 12)
-        );
-        // The second is never reached.
-        assert_eq!(
-            aligned(of(
-                [hold(3), at_once(), hold(9), burst()],
-                Some(1),
-                Some(12)
-            )),
-            Ok(())
-        );
-        assert_eq!(
-            aligned(of([hold(3), at_once(), hold(17)], None, None)),
-            Ok(())
-        );
-        assert_eq!(
-            aligned(of([hold(3), at_once(), hold(18)], None, None)),
-            apart(3, 24)
-        );
-        assert_eq!(
-            aligned(of([hold(3), at_once(), hold(18)], Some(2), None)),
-            apart(3, 24)
-        );
-        assert_eq!(
-            aligned(of([hold(3), at_once(), hold(18)], Some(1), None)),
-            Ok(())
-        );
-        assert_eq!(aligned(of([hold(3)], None, None)), Err(Misaligned::NoBurst));
-        assert_eq!(
-            aligned(of([hold(3), burst()], Some(1), Some(3))),
-            Err(Misaligned::NoBurst)
-        );
+        let two = |pause| format!("1/s for 3s, burst 5 at once, pause {pause}s, burst 1/s for 5s");
+        let one = |pause| format!("1/s for 3s, burst 5 at once, pause {pause}s");
+        for (profile, cut, expected) in [
+            (two(10), None, Ok(())),
+            (two(9), None, apart(3, 12)),
+            // The second burst is never reached.
+            (two(9), Some(12), Ok(())),
+            (one(17) + ", repeat", None, Ok(())),
+            (one(18) + ", repeat", None, apart(3, 24)),
+            (one(18) + ", repeat 2 times", None, apart(3, 24)),
+            (one(18), None, Ok(())),
+            ("1/s for 3s, repeat".into(), None, Err(Misaligned::NoBurst)),
+            (two(10), Some(3), Err(Misaligned::NoBurst)),
+        ] {
+            let schedule = Schedule::new(profile.parse::<Profile>().unwrap(), cut.map(seconds));
+            let aligned = Alignment::new(&schedule, seconds(10)).map(|_| ());
+            assert_eq!(aligned, expected, "{profile} until {cut:?}");
+        }
     }
 }

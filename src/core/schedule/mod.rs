@@ -1,40 +1,33 @@
-//! When each request is due: pure arithmetic, no clock.
+//! The instants at which requests are due: pure arithmetic, no clock.
 //!
-//! A [`Profile`] gives the cumulative request count N(t) of a rate that changes over time, and
-//! its inverse. A [`Schedule`] asks it for the due time of each token by its number alone, so
-//! nothing accumulates: token 10¹² is as exact as token 1.
+//! A [`Profile`] is a request rate over a whole run, made of [pieces](Piece). It gives the cumulative request count N(t),
+//! which is the integral of the rate, and the inverse of N. A [`Schedule`] computes the due time of each token from its
+//! number alone, so nothing accumulates: token 10¹² is as exact as token 1, and as fast.
 //!
-//! All of it is integer arithmetic. A [`Rate`] is a whole number of nano-requests per second and
-//! an instant a whole number of nanoseconds, so their product, a [`Count`] in units of 5·10⁻¹⁹
-//! requests, is exact. The one rounding is the last step: [`Schedule::due`] is the first whole
-//! nanosecond at which N(t) has reached the token's number, hence 0 to just under 1 ns after the
-//! real solution, for every rate, token and run length that the types can hold. (Of a sine, that is
-//! the solution of a curve whose distance from the sine is stated in [`Sine`].)
+//! All of it is integer arithmetic. A [`Rate`] is a whole number of nano-requests per second and an instant a whole
+//! number of nanoseconds, so their product, a [`Count`] in units of 5·10⁻¹⁹ requests, is exact. The one rounding is the
+//! last step: [`Schedule::due`] is the first whole nanosecond at which N(t) has reached the token's number. It is 0 to
+//! just under 1 ns after the real solution, for every rate, token and run length that the types can hold. (A sine is
+//! approximated by straight ramps; its file states the error.)
 //!
-//! With uniform arrivals a token's number is a whole one, 0, 1, 2 and so on; [`Poisson`] arrivals
-//! have random numbers in their place, and all else is the same.
+//! With uniform arrivals the tokens' numbers are the whole numbers 0, 1, 2 and so on. [`Poisson`] arrivals have random
+//! numbers in their place, and everything else is the same.
 
 mod alignment;
-mod at_once;
 mod bursts;
-mod inverse;
-mod pause;
+mod phase;
+mod piece;
 mod poisson;
 mod profile;
-mod ramp;
-mod sequence;
-mod sine;
-mod steady;
+mod text;
 mod units;
 
 pub use alignment::{Alignment, Misaligned};
 pub use bursts::Bursts;
+pub use phase::Phase;
+pub use piece::Piece;
 pub use poisson::Poisson;
-pub use profile::{Curve, Phase, Profile, Shape};
-pub use ramp::Ramp;
-pub use sequence::{Piece, Sequence};
-pub use sine::Sine;
-pub use steady::Steady;
+pub use profile::Profile;
 pub use units::{Count, Rate};
 
 use crate::base::Nanos;
@@ -42,16 +35,16 @@ use crate::base::Nanos;
 /// The due times of one run.
 #[derive(Debug)]
 pub struct Schedule {
-    profile: Box<dyn Profile>,
+    profile: Profile,
     arrivals: Arrivals,
-    /// Where it was cut off, if it was.
+    /// The instant from which on the profile is cut off.
     cut: Option<Nanos>,
     end: Option<Nanos>,
-    /// The least number that is not due any more.
+    /// The smallest number that never comes due.
     limit: Count,
 }
 
-/// The numbers at which the profile's count has a request come due.
+/// The numbers of the tokens: a token is due when the profile's count has passed its number.
 #[derive(Debug)]
 pub enum Arrivals {
     /// The whole numbers from 0 on.
@@ -60,9 +53,10 @@ pub enum Arrivals {
 }
 
 impl Schedule {
-    /// Follows `profile` from the run's start up to but not including `cut`, evenly; without a
-    /// `cut`, up to the profile's own end, and then with what comes at once there.
-    pub fn new(profile: Box<dyn Profile>, cut: Option<Nanos>) -> Self {
+    /// Follows `profile` with uniform arrivals, from the run's start up to but not including `cut`. Without a `cut`, or
+    /// with a later one, it ends with the profile, including the requests that come at once at its end.
+    pub fn new(profile: impl Into<Profile>, cut: Option<Nanos>) -> Self {
+        let profile = profile.into();
         let before = |cut: Nanos| match cut.checked_sub(Nanos(1)) {
             Some(last) => profile.passed(last),
             None => Count::ZERO,
@@ -87,17 +81,17 @@ impl Schedule {
         &self.arrivals
     }
 
-    /// When the token with this number (from 0) is due; `None` past the end of the schedule.
+    /// The due time of the token with this number, counted from 0; `None` past the end of the schedule.
     pub fn due(&self, sequence: u64) -> Option<Nanos> {
         self.tokens().due(sequence)
     }
 
-    /// How many tokens are due by this instant, it included.
+    /// The number of tokens that are due by `at`, including those due at that instant.
     pub fn due_by(&self, at: Nanos) -> u64 {
         self.tokens().due_by(at)
     }
 
-    /// The same answers, faster where they are asked for in order.
+    /// The same answers, faster if tokens are taken in order.
     pub fn tokens(&self) -> Tokens<'_> {
         let walk = match &self.arrivals {
             Arrivals::Uniform => None,
@@ -106,32 +100,32 @@ impl Schedule {
         Tokens {
             schedule: self,
             walk,
+            phase: None,
         }
     }
 
-    /// How many tokens are due by this instant, it included, in the mean: N(t), which with Poisson
-    /// arrivals is the expectation.
+    /// The expected number of tokens that are due by `at`: N(t), also with Poisson arrivals.
     pub fn mean_by(&self, at: Nanos) -> f64 {
         self.profile.count_at(at).min(self.limit).as_f64()
     }
 
-    /// How many tokens the whole schedule has; `None` if it never ends.
+    /// The number of tokens in the whole schedule; `None` if it never ends.
     pub fn total(&self) -> Option<u64> {
         self.end.map(|end| self.due_by(end))
     }
 
-    /// The instant after which nothing is due any more; `None` if there is none.
+    /// The instant after which nothing is due; `None` if the schedule never ends.
     pub fn end(&self) -> Option<Nanos> {
         self.end
     }
 
-    /// After how much time its profile does the same again; `None` if it never does.
+    /// [`Profile::round`].
     pub fn round(&self) -> Option<Nanos> {
         self.profile.round()
     }
 
-    pub fn profile(&self) -> &dyn Profile {
-        &*self.profile
+    pub fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     /// The phase that `at` falls into; `None` from the end on.
@@ -146,19 +140,18 @@ impl Schedule {
         self.profile.phases().take_while(within)
     }
 
-    /// The same, each with the number of its tokens; without one for what never ends. Of what a
-    /// phase has in the mean, fractions carry over to the next.
+    /// All phases with the number of their tokens, `None` for a phase that never ends. Fractions of a request carry over
+    /// to the next phase.
     pub fn phases_with_tokens(&self) -> impl Iterator<Item = (Phase, Option<u64>)> + Send {
         let mut tokens = self.tokens();
-        let mut count = Some(Count::ZERO);
         let mut begun = 0;
         self.phases().map(move |phase| {
-            count = count.zip(phase.count).map(|(before, more)| before + more);
-            let ended = match (count, self.end) {
+            let after = match (phase.count, self.end) {
                 (None, None) => return (phase, None),
-                (None, Some(_)) => tokens.below(Count::MAX),
-                (Some(count), _) => tokens.below(count),
+                (None, Some(_)) => Count::MAX,
+                (Some(count), _) => phase.before + count,
             };
+            let ended = tokens.below(after);
             (phase, Some(ended - std::mem::replace(&mut begun, ended)))
         })
     }
@@ -169,12 +162,14 @@ impl Schedule {
     }
 }
 
-/// A schedule's tokens, for one who asks for them more or less in order. All answers are those of the
-/// [`Schedule`], in whatever order.
+/// A schedule's tokens. The answers are those of the [`Schedule`] in any order, and fastest if the tokens are taken more
+/// or less in order.
 #[derive(Debug)]
 pub struct Tokens<'a> {
     schedule: &'a Schedule,
     walk: Option<poisson::Walk<'a>>,
+    /// The phase of the last token, which is that of most next tokens.
+    phase: Option<Phase>,
 }
 
 impl Tokens<'_> {
@@ -184,10 +179,14 @@ impl Tokens<'_> {
             None => Count::requests(sequence),
             Some(walk) => walk.number_of(sequence)?,
         };
-        match number < self.schedule.limit {
-            true => self.schedule.profile.time_of(number),
-            false => None,
+        if number >= self.schedule.limit {
+            return None;
         }
+        let is_known = self.phase.as_ref().is_some_and(|phase| phase.has(number));
+        if !is_known {
+            self.phase = self.schedule.profile.phase_of(number);
+        }
+        self.phase.as_ref()?.time_of(number)
     }
 
     /// [`Schedule::due_by`].
@@ -195,7 +194,7 @@ impl Tokens<'_> {
         self.below(self.schedule.profile.passed(at))
     }
 
-    /// How many tokens the schedule has before its count reaches this one.
+    /// The number of tokens before the schedule's count reaches this one.
     fn below(&mut self, count: Count) -> u64 {
         let count = count.min(self.schedule.limit);
         match &mut self.walk {

@@ -1,138 +1,233 @@
-use super::{Count, Rate};
-use crate::base::{Mode, Nanos};
-use std::f64::consts::TAU;
+use super::piece::steady::Steady;
+use super::text::{self, Reader};
+use super::{Count, Phase, Piece, Rate};
+use crate::base::Nanos;
+use crate::base::text::SyntaxError;
 use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 
-/// The cumulative count N(t) of a rate that changes over time: how many requests come due up to t,
-/// by the rate's integral, with N never decreasing and N(0) = 0 but for what comes at once.
+/// A request rate over a whole run: [pieces](Piece) one after the other, some of which may be repeated.
 ///
-/// A request of number c (any number, not only a whole one) is due when N has passed c: at the end
-/// of {t : N(t) ≤ c}, which is the instant at which N reaches c or, where it then stays there for a
-/// while, the instant at which it leaves. Where N jumps over c, that is the instant of the jump.
-pub trait Curve: fmt::Debug + Send + Sync {
-    /// N(t), with what comes at once at t.
-    fn count_at(&self, t: Nanos) -> Count;
-
-    /// The inverse: the first whole nanosecond at which a request of this number is due. `None`
-    /// when that is never, or not within [`Nanos::MAX`].
-    fn time_of(&self, number: Count) -> Option<Nanos>;
-
-    /// The least number that is not due by t, so that `time_of(number) <= t` if and only if
-    /// `number < passed(t)`: N(t) itself where the curve is level after t.
-    fn passed(&self, t: Nanos) -> Count {
-        self.count_at(t).and_a_bit()
-    }
+/// With S for the start of the first round, L for the length of a round, P for its requests, and C(i) for the requests
+/// of the pieces before piece i, the number of requests up to t is
+///
+/// ```text
+/// N(t) = q·P + C(i) + N(i)(w − start(i))          t = q·L + w,  S ≤ w < S + L unless q = 0
+/// ```
+///
+/// where piece i is the last that starts by w, and q is the number of rounds that are over by t. Each C(i) is exact, so
+/// fractions of a request carry over from piece to piece, and nothing accumulates over the rounds: one division gives
+/// the round, a binary search the piece, and the piece the rest.
+///
+/// The inverse takes the last piece with C(i) at most the request's number. So a request that would be due at the end of
+/// a piece is due at the start of the next, or after the pauses that follow.
+///
+/// `Display` writes a profile as it is typed, or in words if it can't be typed; [`FromStr`] reads the typed form.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    pieces: Vec<Placed>,
+    /// `None` if the last piece never ends.
+    round: Option<Round>,
+    text: String,
 }
 
-/// A request rate that may change over time, from a run's start on.
-///
-/// A new profile is a sibling file with these functions in closed form; pacing, totals and
-/// announcements need nothing else. It displays as a person would say it: `10/s`.
-pub trait Profile: Curve + fmt::Display {
-    /// The instant after which nothing comes due; `None` if it never ends.
-    fn end(&self) -> Option<Nanos> {
-        None
+/// A piece, at its place in the first round.
+#[derive(Debug, Clone)]
+struct Placed {
+    piece: Arc<dyn Piece>,
+    count: Option<Count>,
+    start: Nanos,
+    /// The requests of the pieces before.
+    before: Count,
+}
+
+/// The part of a profile that is repeated, up to the profile's last piece.
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    /// The place of its first piece.
+    first: usize,
+    /// The start of the first round.
+    start: Nanos,
+    /// The requests before the first round.
+    before: Count,
+    length: Nanos,
+    count: Count,
+    /// The number of rounds; `None` for ever.
+    times: Option<u64>,
+}
+
+impl Profile {
+    /// All pieces, `rounds` times; `None` for ever.
+    ///
+    /// # Panics
+    /// If there is no piece or no round, or if a piece never ends that is not the last one of a single round. With
+    /// several rounds, also if a round lasts no time, has no requests or more than [`Rate::MAX`] on average, or if the
+    /// rounds end after [`Nanos::MAX`].
+    pub fn new(pieces: Vec<Arc<dyn Piece>>, rounds: Option<u64>) -> Profile {
+        let text = text::typed(&pieces, rounds);
+        Profile::with_lead(pieces, 0, rounds, text)
     }
 
-    /// After how much time it does the same again: from one round after the start on, at the latest,
-    /// and then in every round. `None` where it does nothing twice.
-    fn round(&self) -> Option<Nanos> {
-        None
+    /// One rate for ever. It must be over 0.
+    pub fn steady(rate: Rate) -> Profile {
+        assert!(rate > Rate::ZERO);
+        let length = None;
+        Profile::new(vec![Arc::new(Steady { rate, length })], Some(1))
+    }
+
+    /// The pieces from `first` on are repeated. The others come before the first round and last no longer than one.
+    pub(super) fn with_lead(
+        all: Vec<Arc<dyn Piece>>,
+        first: usize,
+        rounds: Option<u64>,
+        text: String,
+    ) -> Profile {
+        assert!(first < all.len() && rounds != Some(0));
+        let (mut end, mut before) = (Some(Nanos::ZERO), Count::ZERO);
+        let mut pieces = Vec::with_capacity(all.len());
+        for piece in all {
+            let start = end.expect("only the last piece may last for ever");
+            let (length, count) = (piece.length(), piece.count());
+            pieces.push(Placed {
+                piece,
+                count,
+                start,
+                before,
+            });
+            end = length.map(|length| start + length);
+            before = before + count.unwrap_or(Count::ZERO);
+        }
+        let round = end.map(|end| Round {
+            first,
+            start: pieces[first].start,
+            before: pieces[first].before,
+            length: end - pieces[first].start,
+            count: before - pieces[first].before,
+            times: rounds,
+        });
+        if rounds != Some(1) {
+            let round = round.expect("a round ends");
+            assert!(round.length > Nanos::ZERO && round.count > Count::ZERO);
+            assert!(round.count <= Rate::MAX.over(round.length));
+            assert!(round.length.0.checked_mul(rounds.unwrap_or(1)).is_some());
+        }
+        Profile {
+            pieces,
+            round,
+            text,
+        }
+    }
+
+    /// The instant after which nothing comes due; `None` if there is none.
+    pub fn end(&self) -> Option<Nanos> {
+        let round = self.round?;
+        round.times.map(|times| round.start + round.length * times)
+    }
+
+    /// The time after which the profile repeats itself, from one such time after the start on at the latest. `None` if
+    /// it does nothing twice.
+    pub fn round(&self) -> Option<Nanos> {
+        let repeats = |round: &Round| round.times != Some(1);
+        self.round.filter(repeats).map(|round| round.length)
+    }
+
+    /// The requests of the whole profile; [`Count::MAX`] if it never ends.
+    fn total(&self) -> Count {
+        let whole = |round: Round| Some(round.before + round.count.times(round.times?));
+        self.round.and_then(whole).unwrap_or(Count::MAX)
+    }
+
+    /// N(t): the requests up to `t`, including those that come at once at `t`.
+    pub fn count_at(&self, t: Nanos) -> Count {
+        self.phase(t)
+            .map_or_else(|| self.total(), |phase| phase.count_at(t))
+    }
+
+    /// The smallest number that is not due by `t`.
+    pub fn passed(&self, t: Nanos) -> Count {
+        self.phase(t)
+            .map_or_else(|| self.total(), |phase| phase.passed(t))
+    }
+
+    /// The first whole nanosecond at which a request of this number is due. `None` if that is never, or after
+    /// [`Nanos::MAX`].
+    pub fn time_of(&self, number: Count) -> Option<Nanos> {
+        self.phase_of(number)?.time_of(number)
     }
 
     /// The phase that `t` falls into, of those that last; `None` from the end on.
-    fn phase(&self, t: Nanos) -> Option<Phase>;
-
-    /// All phases from the start on, in order, and those that last no time among them. May never end.
-    fn phases(&self) -> Box<dyn Iterator<Item = Phase> + Send + '_>;
-}
-
-/// A stretch of a profile with one name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Phase {
-    pub shape: Shape,
-    pub start: Nanos,
-    /// The first instant that is no longer part of it; `start` itself of what comes at once;
-    /// `None` if it lasts for ever.
-    pub end: Option<Nanos>,
-    /// What the whole of it adds to N; `None` if it lasts for ever.
-    pub count: Option<Count>,
-}
-
-impl Phase {
-    pub fn mode(&self) -> Mode {
-        self.shape.mode()
-    }
-
-    /// How long it lasts; `None` if for ever.
-    pub fn length(&self) -> Option<Nanos> {
-        self.end.map(|end| end - self.start)
-    }
-
-    /// The rate at an instant of this phase, in requests per second; 0 where requests come at once.
-    pub fn rate_at(&self, t: Nanos) -> f64 {
-        let since = t.saturating_sub(self.start).as_secs_f64();
-        match self.shape {
-            Shape::Steady(rate) | Shape::Burst(rate) => rate.as_f64(),
-            Shape::Ramp { from, to } => {
-                let length = self.length().map_or(f64::INFINITY, Nanos::as_secs_f64);
-                from.as_f64() + (to.as_f64() - from.as_f64()) * since / length
-            }
-            Shape::Sine {
-                mean,
-                amplitude,
-                period,
-            } => {
-                let angle = TAU * (since / period.as_secs_f64()).fract();
-                mean.as_f64() + amplitude.as_f64() * angle.sin()
-            }
-            Shape::Pause | Shape::AtOnce(_) => 0.0,
+    pub fn phase(&self, t: Nanos) -> Option<Phase> {
+        if self.end().is_some_and(|end| t >= end) {
+            return None;
         }
+        let over = |round: Round| t.saturating_sub(round.start).0 / round.length.0;
+        let rounds = self.round.map_or(0, over);
+        let within = t - self.length_of(rounds)?;
+        let place = self.pieces.partition_point(|piece| piece.start <= within);
+        self.place(place - 1, rounds)
     }
-}
 
-/// What a phase does. Displays as that: `50/s to 500/s`; nothing of a pause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    Steady(Rate),
-    Burst(Rate),
-    Ramp {
-        from: Rate,
-        to: Rate,
-    },
-    Sine {
-        mean: Rate,
-        amplitude: Rate,
-        period: Nanos,
-    },
-    Pause,
-    AtOnce(u64),
-}
-
-impl Shape {
-    pub fn mode(self) -> Mode {
-        match self {
-            Shape::Steady(_) => Mode::Steady,
-            Shape::Burst(_) | Shape::AtOnce(_) => Mode::Burst,
-            Shape::Ramp { .. } => Mode::Ramp,
-            Shape::Sine { .. } => Mode::Sine,
-            Shape::Pause => Mode::Pause,
+    /// The phase in which a request of this number is due; `None` if there is none, or if it begins after
+    /// [`Nanos::MAX`].
+    pub(super) fn phase_of(&self, number: Count) -> Option<Phase> {
+        if number >= self.total() {
+            return None;
         }
+        let over = |round: Round| number.saturating_sub(round.before).div_rem(round.count).0;
+        let rounds = u64::try_from(self.round.map_or(0, over)).ok()?;
+        let within = number - self.count_of(rounds);
+        let place = self.pieces.partition_point(|piece| piece.before <= within);
+        self.place(place - 1, rounds)
+    }
+
+    /// All phases in order, also those that last no time. May never end.
+    pub fn phases(&self) -> impl Iterator<Item = Phase> + Send + '_ {
+        let (first, times) = self
+            .round
+            .map_or((0, Some(1)), |round| (round.first, round.times));
+        let lead = (0..first).map(|place| (place, 0));
+        let rounds = 0..times.unwrap_or(u64::MAX);
+        let repeated = rounds
+            .flat_map(move |round| (first..self.pieces.len()).map(move |place| (place, round)));
+        lead.chain(repeated)
+            .map_while(|(place, round)| self.place(place, round))
+    }
+
+    /// The piece at this place, after so many rounds; `None` if it begins after [`Nanos::MAX`].
+    fn place(&self, place: usize, rounds: u64) -> Option<Phase> {
+        let placed = &self.pieces[place];
+        Some(Phase {
+            start: placed.start.checked_add(self.length_of(rounds)?)?,
+            piece: Arc::clone(&placed.piece),
+            before: placed.before + self.count_of(rounds),
+            count: placed.count,
+        })
+    }
+
+    /// The length of so many rounds; `None` if that is more than [`Nanos::MAX`].
+    fn length_of(&self, rounds: u64) -> Option<Nanos> {
+        let length = self.round.map_or(0, |round| round.length.0);
+        length.checked_mul(rounds).map(Nanos)
+    }
+
+    /// The requests of so many rounds.
+    fn count_of(&self, rounds: u64) -> Count {
+        self.round
+            .map_or(Count::ZERO, |round| round.count.times(rounds))
     }
 }
 
-impl fmt::Display for Shape {
+impl FromStr for Profile {
+    type Err = SyntaxError;
+
+    fn from_str(text: &str) -> Result<Profile, SyntaxError> {
+        Reader::new(text).profile()
+    }
+}
+
+impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Shape::Steady(rate) | Shape::Burst(rate) => write!(f, "{rate}/s"),
-            Shape::Ramp { from, to } => write!(f, "{from}/s to {to}/s"),
-            Shape::Sine {
-                mean,
-                amplitude,
-                period,
-            } => write!(f, "{mean}/s ± {amplitude}/s every {period:#}"),
-            Shape::Pause => Ok(()),
-            Shape::AtOnce(requests) => write!(f, "{requests} at once"),
-        }
+        f.write_str(&self.text)
     }
 }

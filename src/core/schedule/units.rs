@@ -4,15 +4,18 @@ use crate::base::Nanos;
 use std::fmt;
 use std::ops::{Add, Sub};
 
-/// A request rate, up to [`Rate::MAX`], in whole nano-requests per second. Over 0, but for
-/// [`Rate::ZERO`].
+/// A request rate in whole nano-requests per second, from 0 to [`Rate::MAX`]. Only [`Rate::ZERO`] is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rate(u64);
 
 impl Rate {
-    /// Where a ramp may begin or end; nothing else may be that slow.
+    /// No requests. Only a ramp may begin or end at this rate.
     pub const ZERO: Rate = Rate(0);
-    /// One request a nanosecond: the finest that due times in whole nanoseconds can tell apart.
+    /// The lowest rate that can be typed: one request in eleven and a half days.
+    pub const MIN_STEADY: Rate = Rate(1_000);
+    /// The highest steady rate that can be typed: a million requests per second.
+    pub const MAX_STEADY: Rate = Rate(1_000_000 * Self::PER_REQUEST);
+    /// The highest rate, which a burst may have: one request per nanosecond, the resolution of due times.
     pub const MAX: Rate = Rate(1_000_000_000 * Self::PER_REQUEST);
     const PER_REQUEST: u64 = 1_000_000_000;
 
@@ -23,9 +26,8 @@ impl Rate {
         Rate(nano)
     }
 
-    /// Rounds to the nearest nano-request per second; `None` when that is 0, over
-    /// [`Rate::MAX`], or no number. Any rate of up to 10⁶/s that has at most nine decimals is
-    /// taken exactly.
+    /// Rounds to the nearest nano-request per second. `None` if that is 0, over [`Rate::MAX`], or not a number. Exact up
+    /// to 10⁶/s with at most nine decimals.
     pub fn per_second(requests: f64) -> Option<Rate> {
         let nano = (requests * Self::PER_REQUEST as f64).round();
         (nano >= 1.0 && nano <= Self::MAX.0 as f64).then_some(Rate(nano as u64))
@@ -40,23 +42,23 @@ impl Rate {
         self.0 as f64 / Self::PER_REQUEST as f64
     }
 
-    /// The requests that come due in `span` at this rate. Exact.
+    /// The requests that come due in `span` at this rate, exactly.
     pub fn over(self, span: Nanos) -> Count {
         Count(u128::from(2 * self.0) * u128::from(span.0))
     }
 
-    /// The shortest span, in whole nanoseconds, in which `count` requests come due at this rate.
-    /// Not a [`Nanos`], since a low rate may need more than 584 years.
+    /// The shortest span in which `count` requests come due at this rate. `None` if that is more than [`Nanos::MAX`].
     ///
     /// # Panics
     /// If the rate is zero.
-    pub(super) fn time_for(self, count: Count) -> u128 {
-        count.0.div_ceil(u128::from(2 * self.0))
+    pub(super) fn time_for(self, count: Count) -> Option<Nanos> {
+        let nanos = count.0.div_ceil(u128::from(2 * self.0));
+        u64::try_from(nanos).ok().map(Nanos)
     }
 }
 
 impl fmt::Display for Rate {
-    /// As requests per second, with as many decimals as the rate has.
+    /// Writes requests per second with all decimals.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, nano) = (self.0 / Self::PER_REQUEST, self.0 % Self::PER_REQUEST);
         if nano == 0 {
@@ -67,9 +69,8 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A number of requests, in units of 5·10⁻¹⁹: half the product of a nano-request per second and a
-/// nanosecond, so that a [`Rate`] times [`Nanos`] is exact, and the mean of two rates likewise.
-/// Holds the count of the highest rate over the longest time.
+/// A number of requests in units of 5·10⁻¹⁹ requests. That is half of a nano-request per second times a nanosecond, so
+/// that a [`Rate`] times [`Nanos`] is exact, and so is the mean of two rates. The highest rate over the longest time fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Count(pub(super) u128);
 
@@ -82,13 +83,13 @@ impl Count {
         Count(u128::from(whole) * Self::PER_REQUEST)
     }
 
-    /// How many whole numbers, from 0 on, are less than this: the numbers of the tokens up to it,
-    /// without the one at it. Saturates.
+    /// The number of whole numbers from 0 on that are less than this. These are the tokens before this count. Saturates
+    /// at [`u64::MAX`].
     pub fn tokens(self) -> u64 {
         u64::try_from(self.0.div_ceil(Self::PER_REQUEST)).unwrap_or(u64::MAX)
     }
 
-    /// The least count that is more.
+    /// The smallest count that is more than this.
     pub fn and_a_bit(self) -> Count {
         Count(self.0 + 1)
     }
@@ -97,9 +98,14 @@ impl Count {
         self.0 as f64 / Self::PER_REQUEST as f64
     }
 
-    /// How many times `period` goes into this count, and what is left.
-    pub(super) fn div_rem(self, period: Count) -> (u128, Count) {
-        (self.0 / period.0, Count(self.0 % period.0))
+    /// The whole number of times that `part` goes into this count, and the rest.
+    pub(super) fn div_rem(self, part: Count) -> (u128, Count) {
+        (self.0 / part.0, Count(self.0 % part.0))
+    }
+
+    /// This count minus `other`, or zero if that is more.
+    pub(super) fn saturating_sub(self, other: Count) -> Count {
+        Count(self.0.saturating_sub(other.0))
     }
 
     pub(super) fn times(self, factor: u64) -> Count {
@@ -146,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rate_is_refused() {
+    fn anything_else_is_not_a_rate() {
         for bad in [
             0.0,
             -1.0,
@@ -161,18 +167,17 @@ mod tests {
     }
 
     #[test]
-    fn the_extremes_fit() {
+    fn the_highest_rate_over_the_longest_time_fits() {
         let most = Rate::MAX.over(Nanos::MAX);
         assert_eq!(most.tokens(), u64::MAX);
-        assert_eq!(Rate::MAX.time_for(most), u128::from(u64::MAX));
-        assert_eq!(
-            Rate::MAX.time_for(Count::requests(u64::MAX)),
-            u128::from(u64::MAX)
-        );
+        assert_eq!(Rate::MAX.time_for(most), Some(Nanos::MAX));
+        let all = Count::requests(u64::MAX);
+        assert_eq!(Rate::MAX.time_for(all), Some(Nanos::MAX));
+        assert_eq!(Rate::from_nano(1).time_for(all), None);
     }
 
     #[test]
-    fn a_token_is_counted_once_the_count_is_past_its_number() {
+    fn a_token_counts_once_the_count_is_past_its_number() {
         assert_eq!(Count::ZERO.tokens(), 0);
         assert_eq!(Count::ZERO.and_a_bit().tokens(), 1);
         assert_eq!(Count::requests(1).tokens(), 1);

@@ -2,7 +2,7 @@
 
 use super::Histogram;
 use crate::base::{Ledger, Mode, Nanos, Outcome, Sample};
-use crate::core::schedule::{Phase, Schedule, Shape};
+use crate::core::schedule::{Phase, Schedule};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fmt;
@@ -36,7 +36,9 @@ struct Open {
 /// The phases of a run that do the same, together.
 #[derive(Debug)]
 pub struct PhaseTally {
-    pub shape: Shape,
+    /// Such as `burst 50/s`.
+    pub name: String,
+    pub mode: Mode,
     /// How many there were.
     pub times: u64,
     /// How long they lasted together, as far as the run went.
@@ -169,9 +171,10 @@ impl<'a> Phases<'a> {
             return false;
         };
         let from = self.open.back().map_or(0, |open| open.tokens.end);
-        let same = |tally: &PhaseTally| tally.shape == phase.shape;
+        let name = phase.name();
+        let same = |tally: &PhaseTally| tally.name == name;
         let tally = self.tallies.iter().position(same).unwrap_or_else(|| {
-            self.tallies.push(PhaseTally::new(phase.shape));
+            self.tallies.push(PhaseTally::new(&phase));
             self.tallies.len() - 1
         });
         if self.stretches.len() <= LISTED {
@@ -179,7 +182,7 @@ impl<'a> Phases<'a> {
                 phase: tally,
                 mode: phase.mode(),
                 from: phase.start,
-                to: phase.end.unwrap_or(Nanos::MAX),
+                to: phase.end().unwrap_or(Nanos::MAX),
             });
         }
         self.open.push_back(Open {
@@ -200,15 +203,16 @@ impl<'a> Phases<'a> {
         let Range { start, end } = open.tokens;
         tally.ledger.scheduled += end.min(scheduled).saturating_sub(start);
         tally.times += 1;
-        let end = open.phase.end.unwrap_or(Nanos::MAX).min(paced);
+        let end = open.phase.end().unwrap_or(Nanos::MAX).min(paced);
         tally.length = tally.length + end.saturating_sub(open.phase.start);
     }
 }
 
 impl PhaseTally {
-    fn new(shape: Shape) -> Self {
+    fn new(phase: &Phase) -> Self {
         PhaseTally {
-            shape,
+            name: phase.name(),
+            mode: phase.mode(),
             times: 0,
             length: Nanos::ZERO,
             ledger: Ledger::default(),
@@ -231,7 +235,7 @@ impl fmt::Debug for Phases<'_> {
 mod tests {
     use super::*;
     use crate::base::{Answer, KeyId, Moment};
-    use crate::core::schedule::{Arrivals, Bursts, Piece, Poisson, Rate, Sequence, Steady};
+    use crate::core::schedule::{Arrivals, Bursts, Poisson, Profile, Rate};
     use proptest::prelude::*;
 
     const SECOND: u64 = 1_000_000_000;
@@ -257,7 +261,7 @@ mod tests {
         let rate = |rps| Rate::per_second(rps).unwrap();
         let [length, interval] = [2, 5].map(|s| Nanos(s * SECOND));
         let profile = Bursts::new(rate(7.0), rate(31.0), length, interval);
-        Schedule::new(Box::new(profile), Some(Nanos(seconds * SECOND)))
+        Schedule::new(profile, Some(Nanos(seconds * SECOND)))
     }
 
     proptest! {
@@ -275,7 +279,7 @@ mod tests {
             let mut expected = [Ledger::default(); 2];
             for sequence in order {
                 let Some(due) = schedule.due(sequence) else { continue };
-                let burst = matches!(schedule.phase(due).unwrap().shape, Shape::Burst(_));
+                let burst = schedule.phase(due).unwrap().mode() == Mode::Burst;
                 let expected = &mut expected[usize::from(burst)];
                 expected.scheduled += 1;
                 if dropped.contains(&sequence) {
@@ -298,13 +302,8 @@ mod tests {
 
     #[test]
     fn what_comes_at_once_is_a_phase_of_its_own() {
-        let rate = Rate::per_second(2.0).unwrap();
-        let pieces = vec![
-            Piece::Steady(Steady::new(rate), Some(Nanos(SECOND))),
-            Piece::AtOnce(5),
-            Piece::Steady(Steady::new(rate), Some(Nanos(SECOND))),
-        ];
-        let schedule = Schedule::new(Box::new(Sequence::new(pieces, Some(1))), None);
+        let profile: Profile = "2/s for 1s, burst 5 at once, 2/s for 1s".parse().unwrap();
+        let schedule = Schedule::new(profile, None);
         let mut phases = Phases::new(&schedule);
         for sequence in 0..9 {
             phases.add(&sample(sequence, schedule.due(sequence).unwrap()));
@@ -313,11 +312,11 @@ mod tests {
         let seen: Vec<_> = told
             .tallies
             .iter()
-            .map(|tally| (tally.shape, tally.times, tally.ledger.sent, tally.length))
+            .map(|tally| (&*tally.name, tally.times, tally.ledger.sent, tally.length))
             .collect();
         let expected = [
-            (Shape::Steady(rate), 2, 4, Nanos(2 * SECOND)),
-            (Shape::AtOnce(5), 1, 5, Nanos::ZERO),
+            ("steady 2/s", 2, 4, Nanos(2 * SECOND)),
+            ("burst 5 at once", 1, 5, Nanos::ZERO),
         ];
         assert_eq!(seen, expected);
         let stretches: Vec<_> = told.stretches.iter().map(|stretch| stretch.phase).collect();
@@ -345,7 +344,7 @@ mod tests {
         let rate = |rps| Rate::per_second(rps).unwrap();
         let [length, interval] = [1, 2].map(|ms| Nanos(ms * 1_000_000));
         let profile = Bursts::new(rate(1_000.0), rate(2_000.0), length, interval);
-        let schedule = Schedule::new(Box::new(profile), None);
+        let schedule = Schedule::new(profile, None);
         let mut phases = Phases::new(&schedule);
         let last = 300_000;
         phases.add(&sample(last, schedule.due(last).unwrap()));

@@ -268,7 +268,7 @@ impl<'a> Seconds<'a> {
 mod tests {
     use super::*;
     use crate::base::{Answer, FailureKind, KeyId};
-    use crate::core::schedule::{Arrivals, Bursts, Piece, Poisson, Rate, Sequence, Steady};
+    use crate::core::schedule::{Arrivals, Bursts, Poisson, Profile, Rate};
     use crate::core::stats::Histogram;
     use proptest::prelude::*;
 
@@ -291,7 +291,7 @@ mod tests {
 
     fn steady(rps: f64, seconds: Option<u64>) -> Schedule {
         let end = seconds.map(|seconds| Nanos(seconds * SECOND));
-        Schedule::new(Box::new(Steady::new(rate(rps))), end)
+        Schedule::new(Profile::steady(rate(rps)), end)
     }
 
     /// What becomes of a token that is scheduled.
@@ -333,21 +333,18 @@ mod tests {
                 1 => {
                     let (each, every) = (Nanos(SECOND), Nanos(3 * SECOND));
                     let bursts = Bursts::new(rate(rps), rate(rps * 3.0), each, every);
-                    Schedule::new(Box::new(bursts), end)
+                    Schedule::new(bursts, end)
                 }
                 2 => {
                     let arrivals = Poisson::new(seed);
-                    Schedule::new(Box::new(Steady::new(rate(rps))), end)
+                    Schedule::new(Profile::steady(rate(rps)), end)
                         .with_arrivals(Arrivals::Poisson(Box::new(arrivals)))
                 }
                 _ => {
-                    let pieces = vec![
-                        Piece::Pause(Nanos(SECOND)),
-                        Piece::AtOnce(20),
-                        Piece::Steady(Steady::new(rate(rps)), Some(Nanos(seconds * SECOND))),
-                        Piece::AtOnce(3),
-                    ];
-                    Schedule::new(Box::new(Sequence::new(pieces, Some(1))), None)
+                    let pieces = format!(
+                        "pause 1s, burst 20 at once, {rps}/s for {seconds}s, burst 3 at once"
+                    );
+                    Schedule::new(pieces.parse::<Profile>().unwrap(), None)
                 }
             }
         })
@@ -607,15 +604,11 @@ mod tests {
         assert_eq!(asked(&steady(10.0, Some(3)), None), [10.0; 3]);
         let bursts = Bursts::new(rate(10.0), rate(50.0), Nanos(SECOND / 2), Nanos(2 * SECOND));
         let end = Some(Nanos(SECOND * 7 / 2));
-        let bursts = Schedule::new(Box::new(bursts), end);
+        let bursts = Schedule::new(bursts, end);
         assert_eq!(asked(&bursts, None), [10.0, 10.0, 30.0, 5.0]);
         assert_eq!(asked(&bursts, Some(5 * SECOND / 2)), [10.0, 10.0, 25.0]);
-        let pieces = vec![
-            Piece::Pause(Nanos(SECOND)),
-            Piece::AtOnce(20),
-            Piece::Pause(Nanos(SECOND)),
-        ];
-        let at_once = Schedule::new(Box::new(Sequence::new(pieces, Some(1))), None);
+        let pieces: Profile = "pause 1s, burst 20 at once, pause 1s".parse().unwrap();
+        let at_once = Schedule::new(pieces, None);
         assert_eq!(asked(&at_once, None), [0.0, 20.0]);
     }
 

@@ -111,7 +111,7 @@ mod tests {
         let second = |n: u64| Nanos(n * 1_000_000_000);
         let rate = |rps| Rate::per_second(rps).unwrap();
         let profile = Bursts::new(rate(10.0), rate(50.0), second(5), second(30));
-        let schedule = Schedule::new(Box::new(profile), Some(second(60)));
+        let schedule = Schedule::new(profile, Some(second(60)));
         let mode = |at, stopped| match State::of(&schedule, at, stopped) {
             State::Pacing { mode, rate } => Some((mode, rate)),
             _ => None,

@@ -21,11 +21,9 @@ pub struct Phase {
 
 impl Phase {
     pub(super) fn of(tally: &PhaseTally) -> Phase {
-        let mode = tally.shape.mode();
-        let name = format!("{} {}", mode.name(), tally.shape);
         Phase {
-            name: name.trim_end().to_owned(),
-            mode,
+            name: tally.name.clone(),
+            mode: tally.mode,
             times: tally.times,
             length_ns: tally.length.0,
             requests: tally.ledger,

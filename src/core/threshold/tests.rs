@@ -5,7 +5,7 @@ use super::*;
 use crate::base::{
     Answer, ConnectTimes, FailureKind, KeyId, Ledger, Moment, Nanos, Outcome, Sample,
 };
-use crate::core::schedule::{Rate, Schedule, Steady};
+use crate::core::schedule::{Profile, Rate, Schedule};
 use crate::core::stats::Tally;
 use proptest::prelude::*;
 
@@ -123,8 +123,8 @@ impl State {
 
 /// One a second.
 fn schedule(total: usize) -> Schedule {
-    let steady = Steady::new(Rate::per_second(1.0).unwrap());
-    Schedule::new(Box::new(steady), Some(Nanos(total as u64 * SECOND)))
+    let steady = Profile::steady(Rate::per_second(1.0).unwrap());
+    Schedule::new(steady, Some(Nanos(total as u64 * SECOND)))
 }
 
 /// Of a run of a few requests, that may or may not be met.
@@ -343,8 +343,8 @@ fn a_threshold_is_given_up_with_the_first_request_that_is_too_many() {
 
 #[test]
 fn without_an_end_only_what_nothing_repairs_is_given_up() {
-    let steady = Steady::new(Rate::per_second(1.0).unwrap());
-    let whole = Whole::of(&Schedule::new(Box::new(steady), None), 2);
+    let steady = Profile::steady(Rate::per_second(1.0).unwrap());
+    let whole = Whole::of(&Schedule::new(steady, None), 2);
     let failed = End {
         how: How::Sent(Outcome::Failed(FailureKind::Timeout)),
         lag: 100,

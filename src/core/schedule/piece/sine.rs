@@ -1,54 +1,80 @@
 use super::inverse::first;
 use super::ramp::quadratic;
-use super::{Count, Curve, Rate};
-use crate::base::Nanos;
-use std::f64::consts::PI;
+use super::{Kind, Piece};
+use crate::base::{Mode, Nanos};
+use crate::core::schedule::{Count, Rate};
+use std::f64::consts::{PI, TAU};
+use std::fmt;
 use std::sync::Arc;
 
-/// A rate that swings around a mean m by an amplitude A ≤ m, up first, with a period P:
+pub(super) const KIND: Kind = Kind {
+    form: "sine RATE ± RATE every TIME for TIME",
+    read: |text| {
+        if !text.takes("sine") {
+            return Ok(None);
+        }
+        let mean = text.rate(Rate::MAX_STEADY)?;
+        text.plus_minus()?;
+        let start = text.clone();
+        let amplitude = text.rate(Rate::MAX_STEADY)?;
+        if amplitude > mean {
+            let must = "must be at most the rate that it swings around";
+            return Err(start.error(format!("{} {must}, {mean}/s", start.found())));
+        }
+        text.keyword("every")?;
+        let period = text.time()?;
+        text.keyword("for")?;
+        let length = text.time()?;
+        Ok(Some(Arc::new(Sine::new(mean, amplitude, period, length))))
+    },
+};
+
+/// A rate that swings around a mean m by an amplitude A ≤ m with a period P, upwards first:
 ///
 /// ```text
 /// r(t) = m + A·sin(2πt/P)          N(t) = m·t + A·P/2π · (1 − cos(2πt/P))
 /// ```
 ///
-/// It is made of M = 4096 straight ramps per period, so that N is a whole number by whole numbers,
-/// never decreases, and is m·P exactly after each period. At the joints x the rate is
-/// m + A·κ·sin x, with κ = tan(h/2) / (h/2), h = 2π/M: the ramps' area is the trapezoidal rule's,
-/// which for a sine is the integral times (h/2)·cot(h/2), so that N too is right at every joint.
+/// The integral N is a straight line with a wave on top, which is zero at the start and after each period.
 ///
-/// What is left is less than 6·10⁻¹¹·A·P requests: where A = m the rate is kept from falling below
-/// zero by h²/12·A at the trough, and at the crest likewise, which is worth A·P·h²/12M; between
-/// joints the ramps differ from the sine by up to 0.0081·h³·A·P/2π, a tenth of that. The rates at the
-/// joints are rounded to nano-requests per second, which adds up to at most 2.5·10⁻¹⁰·P/s. (At
-/// 100/s ± 50/s every minute that is 2·10⁻⁷ requests, or 2 ns.)
+/// To stay with integers, a period is made of M = 4096 straight ramps. So N never decreases, and is m·P exactly after
+/// each period. At the joint between two ramps with the angle x = 2πt/P the rate is m + A·κ·sin x, where
+/// κ = tan(h/2) / (h/2) and h = 2π/M. The ramps' area is that of the trapezoidal rule, which is the sine's integral times
+/// (h/2)·cot(h/2). The factor κ cancels this, so that N too is right at every joint.
 ///
-/// The inverse is a binary search among the joints, then that of a [`Ramp`](super::Ramp).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The remaining error of N is less than 6·10⁻¹¹·A·P requests. If A = m, the rate is kept from falling below zero by
+/// h²/12·A at the trough, and the crest mirrors that, which is worth A·P·h²/12M. Between joints the ramps differ from
+/// the sine by up to 0.0081·h³·A·P/2π, a tenth of that. The rates at the joints are rounded to nano-requests per second,
+/// which adds up to 2.5·10⁻¹⁰ requests for each second of P. At 100/s ± 50/s every minute, all of this is 2·10⁻⁷
+/// requests, or 2 ns.
+///
+/// The inverse is a binary search among the joints, and then the inverse of a [`Ramp`](super::ramp::Ramp).
+#[derive(Debug)]
 pub struct Sine {
-    pub(super) mean: Rate,
-    pub(super) amplitude: Rate,
-    pub(super) period: Nanos,
-    pub(super) length: Nanos,
-    /// The first quarter of a period, its end included; the others mirror it.
-    quarter: Arc<[Joint]>,
+    mean: Rate,
+    amplitude: Rate,
+    period: Nanos,
+    length: Nanos,
+    /// The joints of the first quarter of a period, including its end. The other quarters mirror it.
+    quarter: Box<[Joint]>,
 }
 
-/// How many ramps make one period: M.
+/// The number of ramps in one period: M.
 const STEPS: u64 = 4096;
 const QUARTER: u64 = STEPS / 4;
 
-/// Where two ramps meet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The point where two ramps meet.
+#[derive(Debug, Clone, Copy)]
 struct Joint {
-    /// The rate less the mean, in nano-requests per second.
+    /// The rate minus the mean, in nano-requests per second.
     above: i64,
-    /// The rates of both ends of each ramp up to here, less the mean, added up.
+    /// The sum of the rates minus the mean at both ends of each ramp up to here.
     sum: i128,
 }
 
 impl Sine {
     /// # Panics
-    /// Unless `period` and `length` are over zero, `amplitude` is over zero and at most `mean`.
+    /// Unless `period` and `length` are over zero, and `amplitude` is over zero and at most `mean`.
     pub fn new(mean: Rate, amplitude: Rate, period: Nanos, length: Nanos) -> Self {
         assert!(period.min(length) > Nanos::ZERO);
         assert!(Rate::ZERO < amplitude && amplitude <= mean);
@@ -75,7 +101,7 @@ impl Sine {
         }
     }
 
-    /// The joint of this number within a period, 0 to [`STEPS`].
+    /// The joint with this number within a period, 0 to [`STEPS`].
     fn joint(&self, number: u64) -> Joint {
         let at = |joint| self.quarter[joint as usize];
         let (rest, half) = (number % QUARTER, 2 * at(QUARTER).sum);
@@ -89,18 +115,18 @@ impl Sine {
         Joint { above, sum }
     }
 
-    /// N at a joint, times STEPS and divided by the period.
+    /// N at a joint, times [`STEPS`] and divided by the period.
     fn scaled(&self, number: u64) -> u128 {
         let mean = 2 * u128::from(self.mean.nano()) * u128::from(number);
         mean.strict_add_signed(self.joint(number).sum)
     }
 
-    /// The count of one period.
+    /// The requests of one period.
     fn per_period(&self) -> Count {
         self.mean.over(self.period)
     }
 
-    /// N of a time within the first period.
+    /// N(t) within the first period.
     fn within_period(&self, t: u64) -> Count {
         let (steps, period) = (u128::from(STEPS), u128::from(self.period.0));
         // In units of 1/STEPS nanoseconds a step is one period long.
@@ -108,11 +134,12 @@ impl Sine {
         let (step, since) = ((scaled / period) as u64, (scaled % period) as u64);
         let (this, next) = (self.joint(step), self.joint(step + 1));
         let (down, up) = quadratic(next.above.abs_diff(this.above), since, self.period.0);
-        let bend = match next.above >= this.above {
-            true => down as i128,
-            false => -(up as i128),
+        let bend = if next.above >= this.above {
+            down as i128
+        } else {
+            -(up as i128)
         };
-        // sum·period, divided by STEPS, would not fit into 128 bits at the highest rates.
+        // At the highest rates, sum·period does not fit into 128 bits: it is divided by STEPS first.
         let (steps, period) = (steps as i128, period as i128);
         let (whole, rest) = (this.sum.div_euclid(steps), this.sum.rem_euclid(steps));
         let ramps = rest * period + 2 * i128::from(this.above) * i128::from(since) + bend;
@@ -120,7 +147,7 @@ impl Sine {
         Count(self.mean.over(Nanos(t)).0.strict_add_signed(above))
     }
 
-    /// The first time within a period at which N reaches this count, which is less than a period's.
+    /// The first time within the first period at which N reaches this count, which is less than one period's.
     fn reaches(&self, count: Count) -> u64 {
         let period = u128::from(self.period.0);
         let (whole, rest) = (count.0 / period, count.0 % period);
@@ -129,14 +156,15 @@ impl Sine {
         let (mut step, mut above) = (0, STEPS);
         while above - step > 1 {
             let middle = (step + above) / 2;
-            match self.scaled(middle) <= scaled {
-                true => step = middle,
-                false => above = middle,
+            if self.scaled(middle) <= scaled {
+                step = middle;
+            } else {
+                above = middle;
             }
         }
         let rate = |joint: Joint| (self.mean.nano().strict_add_signed(joint.above)) as f64;
         let (from, to) = (rate(self.joint(step)), rate(self.joint(step + 1)));
-        // In periods times STEPS, which a step is one of.
+        // With time in units of period / STEPS, a step is one unit long.
         let left = (scaled - self.scaled(step)) as f64;
         let into = left / (from + (from * from + (to - from) * left).max(0.0).sqrt());
         let guess = (step as f64 + into) / STEPS as f64 * self.period.0 as f64;
@@ -145,7 +173,30 @@ impl Sine {
     }
 }
 
-impl Curve for Sine {
+impl Piece for Sine {
+    fn mode(&self) -> Mode {
+        Mode::Sine
+    }
+
+    fn length(&self) -> Option<Nanos> {
+        Some(self.length)
+    }
+
+    fn rate(&self) -> String {
+        let Sine {
+            mean,
+            amplitude,
+            period,
+            ..
+        } = self;
+        format!("{mean}/s ± {amplitude}/s every {period:#}")
+    }
+
+    fn rate_at(&self, t: Nanos) -> f64 {
+        let angle = TAU * (t.as_secs_f64() / self.period.as_secs_f64()).fract();
+        self.mean.as_f64() + self.amplitude.as_f64() * angle.sin()
+    }
+
     fn count_at(&self, t: Nanos) -> Count {
         let periods = t.0 / self.period.0;
         self.per_period().times(periods) + self.within_period(t.0 % self.period.0)
@@ -160,8 +211,14 @@ impl Curve for Sine {
     }
 }
 
-/// sin x for 0 ≤ x ≤ π/2, by its series: the last digit of the system's own differs from machine to
-/// machine, and a schedule must not.
+impl fmt::Display for Sine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sine {} for {:#}", self.rate(), self.length)
+    }
+}
+
+/// sin x for 0 ≤ x ≤ π/2, by its Taylor series. The last digit of the system's own sine differs from machine to machine,
+/// and a schedule must not.
 fn sine(x: f64) -> f64 {
     let square = x * x;
     let factor = |n: u32| square / f64::from(2 * n * (2 * n + 1));
@@ -172,7 +229,7 @@ fn sine(x: f64) -> f64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::f64::consts::{FRAC_PI_2, TAU};
+    use std::f64::consts::FRAC_PI_2;
 
     const SECOND: u64 = 1_000_000_000;
 
@@ -211,6 +268,14 @@ mod tests {
                     "{mean} ± {amplitude}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_rate_swings_around_its_mean_upwards_first() {
+        let sine = sine_of(100.0, 50.0, 4 * SECOND);
+        for (seconds, rate) in [(0, 100.0), (1, 150.0), (2, 100.0), (3, 50.0), (5, 150.0)] {
+            assert!((sine.rate_at(Nanos(seconds * SECOND)) - rate).abs() < 1e-9);
         }
     }
 

@@ -1,11 +1,10 @@
-//! Exact inverses of counts that are solved in floating point.
+//! The exact inverse of a count, from an approximate solution in floating point.
 
-/// The first of 0..=`last` at which `reached` holds; it never ceases to hold, and holds at `last`.
-/// Right whatever the guess; where that is the answer, two evaluations.
+/// The first value of 0..=`last` at which `reached` holds, if it holds from there on and at `last`. The result does not
+/// depend on the guess; a right guess costs two evaluations.
 ///
-/// From the guess it goes away in steps that double, until the answer lies between two of them, and
-/// then halves: Bentley and Yao, "An almost optimal algorithm for unbounded searching"
-/// (Information Processing Letters 5, 1976).
+/// It searches away from the guess in steps that double, until the answer lies between two of them, and then bisects:
+/// Bentley and Yao, "An almost optimal algorithm for unbounded searching" (Information Processing Letters 5, 1976).
 pub(super) fn first(guess: u64, last: u64, reached: impl Fn(u64) -> bool) -> u64 {
     let guess = guess.min(last);
     let mut step = 1;
@@ -34,9 +33,10 @@ pub(super) fn first(guess: u64, last: u64, reached: impl Fn(u64) -> bool) -> u64
     }
     while high - low > 1 {
         let middle = low + (high - low) / 2;
-        match reached(middle) {
-            true => high = middle,
-            false => low = middle,
+        if reached(middle) {
+            high = middle;
+        } else {
+            low = middle;
         }
     }
     high
@@ -62,13 +62,13 @@ mod tests {
     }
 
     #[test]
-    fn a_right_guess_is_looked_at_twice() {
-        let looks = Cell::new(0);
+    fn a_right_guess_costs_two_evaluations() {
+        let evaluations = Cell::new(0);
         let reached = |t| {
-            looks.set(looks.get() + 1);
+            evaluations.set(evaluations.get() + 1);
             t >= 1_000
         };
         assert_eq!(first(1_000, 1_000_000, reached), 1_000);
-        assert_eq!(looks.get(), 2);
+        assert_eq!(evaluations.get(), 2);
     }
 }

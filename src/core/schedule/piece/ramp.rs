@@ -1,22 +1,51 @@
 use super::inverse::first;
-use super::{Count, Curve, Rate};
-use crate::base::Nanos;
+use super::{Kind, Piece};
+use crate::base::{Mode, Nanos};
+use crate::core::schedule::{Count, Rate};
+use std::fmt;
+use std::sync::Arc;
 
-/// A rate that changes evenly from r to s within T:
+pub(super) const KIND: Kind = Kind {
+    form: "ramp RATE to RATE over TIME",
+    read: |text| {
+        if !text.takes("ramp") {
+            return Ok(None);
+        }
+        let start = text.clone();
+        let from = text.rate_or_zero(Rate::MAX_STEADY)?;
+        text.keyword("to")?;
+        let to = text.rate_or_zero(Rate::MAX_STEADY)?;
+        text.keyword("over")?;
+        let length = text.time()?;
+        if from.max(to) == Rate::ZERO {
+            return Err(start.error("one end of a ramp must be more than 0/s"));
+        }
+        Ok(Some(Arc::new(Ramp::new(from, to, length))))
+    },
+};
+
+/// A rate that changes evenly from r to s within the time T:
 ///
 /// ```text
-/// N(t) = r·t + (s − r)·t² / 2T
+/// r(t) = r + (s − r)·t/T          N(t) = r·t + (s − r)·t²/2T          0 ≤ t ≤ T
 /// ```
 ///
-/// rounded down to a [`Count`], which at t = T is exact. The inverse solves this quadratic equation,
-/// for a falling ramp that of the time that is left, so that no two nearly equal numbers are
-/// subtracted: c = N(t) at t = 2c / (r + √(r² + 2c·(s − r)/T)). From that solution in floating point
-/// the first whole nanosecond with N(t) ≥ c is found by exact values of N.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The integral N is a parabola. It is rounded down to a [`Count`], and exact at t = T, where it is the mean of both
+/// rates times T.
+///
+/// The inverse solves this quadratic equation for the time since the slower end of the ramp, so that no two nearly equal
+/// numbers are subtracted. For a rising ramp, N(t) = c at
+///
+/// ```text
+/// t = 2c / (r + √(r² + 2c·(s − r)/T))
+/// ```
+///
+/// That solution is in floating point. Exact values of N around it then give the first whole nanosecond with N(t) ≥ c.
+#[derive(Debug)]
 pub struct Ramp {
-    pub(super) from: Rate,
-    pub(super) to: Rate,
-    pub(super) length: Nanos,
+    from: Rate,
+    to: Rate,
+    length: Nanos,
 }
 
 impl Ramp {
@@ -28,38 +57,64 @@ impl Ramp {
     }
 }
 
-impl Curve for Ramp {
+impl Piece for Ramp {
+    fn mode(&self) -> Mode {
+        Mode::Ramp
+    }
+
+    fn length(&self) -> Option<Nanos> {
+        Some(self.length)
+    }
+
+    fn rate(&self) -> String {
+        format!("{}/s to {}/s", self.from, self.to)
+    }
+
+    fn rate_at(&self, t: Nanos) -> f64 {
+        let (from, to) = (self.from.as_f64(), self.to.as_f64());
+        from + (to - from) * t.as_secs_f64() / self.length.as_secs_f64()
+    }
+
     fn count_at(&self, t: Nanos) -> Count {
-        let by_now = self.from.over(t).0;
+        let at_first_rate = self.from.over(t).0;
         let change = self.to.nano().abs_diff(self.from.nano());
         let (down, up) = quadratic(change, t.0, self.length.0);
-        Count(match self.from <= self.to {
-            true => by_now + down,
-            false => by_now - up,
+        Count(if self.from <= self.to {
+            at_first_rate + down
+        } else {
+            at_first_rate - up
         })
     }
 
     fn time_of(&self, number: Count) -> Option<Nanos> {
         let (Count(number), Count(total)) = (number, self.count_at(self.length));
+        if number > total {
+            return None;
+        }
         let (from, to) = (self.from.nano() as f64, self.to.nano() as f64);
         let length = self.length.0 as f64;
-        // In this count's unit, which is half of a rate times a time. NaN, of 0/0, is cast to 0.
-        let after = |least: f64, change: f64, count: u128| {
+        // A count's unit is half of a rate's times a time's. NaN, from 0/0, is cast to 0.
+        let since_slower_end = |slower: f64, change: f64, count: u128| {
             let count = count as f64;
-            count / (least + (least * least + change * count / length).sqrt())
+            count / (slower + (slower * slower + change * count / length).sqrt())
         };
-        let guess = match self.from <= self.to {
-            true => after(from, to - from, number),
-            false => length - after(to, from - to, total.saturating_sub(number)),
+        let guess = if self.from <= self.to {
+            since_slower_end(from, to - from, number)
+        } else {
+            length - since_slower_end(to, from - to, total - number)
         };
         let reached = |t| self.count_at(Nanos(t)).0 >= number;
-        let within = number <= total;
-        within.then(|| Nanos(first(guess.ceil() as u64, self.length.0, reached)))
+        Some(Nanos(first(guess.ceil() as u64, self.length.0, reached)))
     }
 }
 
-/// factor·t²/length, rounded down and rounded up, for t ≤ length: exact although factor·t² may have
-/// more than 128 bits.
+impl fmt::Display for Ramp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ramp {} over {:#}", self.rate(), self.length)
+    }
+}
+
+/// factor·t²/length for t ≤ length, rounded down and rounded up. Exact, although factor·t² may have more than 128 bits.
 pub(super) fn quadratic(factor: u64, t: u64, length: u64) -> (u128, u128) {
     let (t, length) = (u128::from(t), u128::from(length));
     let linear = u128::from(factor) * t;
@@ -77,13 +132,14 @@ mod tests {
     const SECOND: u64 = 1_000_000_000;
 
     fn rate(nano: u64) -> Rate {
-        match nano {
-            0 => Rate::ZERO,
-            nano => Rate::from_nano(nano),
+        if nano == 0 {
+            Rate::ZERO
+        } else {
+            Rate::from_nano(nano)
         }
     }
 
-    /// Between so many requests per second.
+    /// Both rates in whole requests per second.
     fn ramp(from: u64, to: u64, seconds: u64) -> Ramp {
         let length = Nanos(seconds * SECOND);
         Ramp::new(rate(from * SECOND), rate(to * SECOND), length)
