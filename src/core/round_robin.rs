@@ -1,8 +1,8 @@
-//! Which target each request goes to: a function of the token's number alone.
+//! The target of each request: a function of the token's number alone.
 
 use std::ops::Range;
 
-/// The targets take turns by sequence number, so what they are sent differs by at most one request.
+/// The targets take turns by sequence number, so their numbers of requests differ by at most one.
 #[derive(Debug, Clone, Copy)]
 pub struct RoundRobin {
     targets: u64,
@@ -10,7 +10,7 @@ pub struct RoundRobin {
 
 impl RoundRobin {
     /// # Panics
-    /// If there is no target.
+    /// If `targets` is 0.
     pub fn new(targets: usize) -> Self {
         assert!(targets > 0, "no target to send to");
         RoundRobin {
@@ -18,13 +18,13 @@ impl RoundRobin {
         }
     }
 
-    /// The place in the plan of the target that the token with this number goes to.
+    /// The place in the plan of this token's target.
     pub fn target(self, sequence: u64) -> usize {
         (sequence % self.targets) as usize
     }
 
-    /// How many of these tokens go to each target; targets that get none are left out. Takes as
-    /// long as there are targets, however many tokens there are.
+    /// The number of these tokens that go to each target, without targets that get none. The time that this takes does
+    /// not depend on the number of tokens.
     pub fn shares(self, tokens: Range<u64>) -> impl Iterator<Item = (usize, u64)> {
         let Range { start, end } = tokens;
         // The first token of each target, and from there on every one of the target's turns.
@@ -40,7 +40,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_shares_of_any_tokens_are_what_counting_them_one_by_one_says(
+        fn the_shares_are_those_of_counting_one_by_one(
             targets in 1usize..20, start in 0u64..1_000, count in 0u64..200
         ) {
             let turns = RoundRobin::new(targets);
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shares_of_all_tokens_there_can_be_are_told_at_once() {
+    fn the_shares_of_all_possible_tokens_take_no_longer() {
         let shares: Vec<_> = RoundRobin::new(2).shares(0..u64::MAX).collect();
         assert_eq!(shares, [(0, 1 << 63), (1, (1 << 63) - 1)]);
     }

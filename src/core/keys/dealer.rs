@@ -3,8 +3,8 @@ use super::rounds::Rounds;
 use super::{Distribution, Keys};
 use crate::base::KeyId;
 
-/// Deals keys to tokens. In the order of their numbers each takes constant time, on average; a jump ahead may
-/// take as long as there are keys.
+/// Deals a key to each token. In the order of the tokens' numbers, a key takes constant time on average. A jump to a
+/// distant token may take time in proportion to the number of keys.
 #[derive(Debug)]
 pub struct Dealer(Dealing);
 
@@ -20,17 +20,15 @@ impl Dealer {
     /// Unless the distribution [suits](Distribution::suits) the keys.
     pub fn new(keys: &Keys, distribution: Distribution, seed: u64) -> Self {
         assert!(distribution.suits(keys));
-        Dealer(match (keys.count(), distribution) {
-            (None, _) => Dealing::Fresh { seed },
-            (Some(keys), Distribution::Uniform) => {
-                Dealing::Rounds(Box::new(Rounds::new(keys as usize, seed)))
-            }
-            (Some(keys), Distribution::Zipf(exponent)) => {
+        let Some(keys) = keys.count() else {
+            return Dealer(Dealing::Fresh { seed });
+        };
+        Dealer(match distribution {
+            Distribution::Uniform => Dealing::Rounds(Box::new(Rounds::new(keys as usize, seed))),
+            Distribution::Zipf(exponent) => {
                 Dealing::Draws(Box::new(Draws::zipf(keys, exponent, seed)))
             }
-            (Some(keys), Distribution::Hot(share)) => {
-                Dealing::Draws(Box::new(Draws::hot(keys, share, seed)))
-            }
+            Distribution::Hot(share) => Dealing::Draws(Box::new(Draws::hot(keys, share, seed))),
         })
     }
 
@@ -44,8 +42,8 @@ impl Dealer {
     }
 }
 
-/// A permutation of the 32-bit numbers chosen by the seed: MurmurHash3's 32-bit finaliser, each
-/// of whose steps is invertible, between two keyed ones.
+/// A permutation of the 32-bit numbers that the seed chooses. It is the 32-bit finaliser of MurmurHash3 (Appleby, 2011)
+/// with two more steps that depend on the seed. Each step is invertible, so no two numbers get the same result.
 fn permute(x: u32, seed: u64) -> u32 {
     let (low, high) = (seed as u32, (seed >> 32) as u32);
     let mut x = x.wrapping_add(low);
@@ -96,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn same_seed_same_order() {
+    fn the_same_seed_deals_in_the_same_order() {
         for distribution in DISTRIBUTIONS {
             let dealt = |seed| {
                 let mut dealer = dealer(7, distribution, seed);
@@ -125,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_is_pinned_to_a_target_where_targets_divide_keys() {
+    fn no_key_always_goes_to_the_same_target_if_targets_divide_keys() {
         let (keys, targets, rounds) = (6, 3, 2_000);
         let mut seen = vec![[0u32; 3]; keys];
         let mut dealer = dealer(keys as u32, Distribution::Uniform, 7);
@@ -133,7 +131,7 @@ mod tests {
             let key = dealer.deal(k as u64);
             seen[key.0 as usize][k % targets] += 1;
         }
-        // 2,000 draws of probability 1/3: six standard deviations are 126.
+        // Six standard deviations of 2,000 draws with a probability of 1/3 are 126.
         assert!(
             seen.iter().flatten().all(|&n| n.abs_diff(667) < 126),
             "{seen:?}"

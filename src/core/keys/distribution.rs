@@ -2,24 +2,25 @@ use super::Keys;
 use std::fmt;
 use std::str::FromStr;
 
-/// How the traffic is shared among the keys.
+/// The shares of the keys in the traffic.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Distribution {
-    /// In shuffled rounds, each of which has every key once.
+    /// The keys come in shuffled rounds, each of which has every key once.
     Uniform,
-    /// The key of rank k, counted from 1, has a share in proportion to 1/kˢ; each request's is drawn by itself.
+    /// The key of rank k, counted from 1, has a share in proportion to 1/kˢ. The exponent s is over 0 and at most 10.
+    /// Each request's key is drawn independently.
     Zipf(f64),
-    /// The first key has this share, from 0 to 1, and the others share the rest evenly; each request's is drawn by
-    /// itself.
+    /// The first key has this share, from 0 to 1, and the others share the rest evenly. Each request's key is drawn
+    /// independently.
     Hot(f64),
 }
 
 impl Distribution {
-    /// What it looks like, as the end of a sentence that begins with the option.
+    /// The text form, as the end of a sentence that begins with the option.
     pub const FORM: &str = "must be uniform, zipf:S with S over 0 and at most 10, or hot:SHARE with SHARE from 0 to 1, \
         or from 0% to 100%";
 
-    /// Whether it can share out traffic among these keys: all but the uniform one need more than one to choose from.
+    /// Whether this distribution is possible with these keys. All but the uniform one need a set of at least two keys.
     pub fn suits(self, keys: &Keys) -> bool {
         self == Distribution::Uniform || keys.count().is_some_and(|keys| keys > 1)
     }
@@ -32,25 +33,22 @@ impl FromStr for Distribution {
         let text = text.trim().to_ascii_lowercase();
         let number = |text: &str| text.trim().parse::<f64>().map_err(|_| ());
         let (kind, parameter) = text.split_once(':').unwrap_or((&text, ""));
-        let within = |good, distribution| if good { Ok(distribution) } else { Err(()) };
-        match kind.trim() {
-            "uniform" => within(text == "uniform", Distribution::Uniform),
+        let (distribution, is_possible) = match kind.trim() {
+            "uniform" => (Distribution::Uniform, text == "uniform"),
             "zipf" => {
                 let exponent = number(parameter)?;
-                within(
-                    exponent > 0.0 && exponent <= 10.0,
-                    Distribution::Zipf(exponent),
-                )
+                (Distribution::Zipf(exponent), exponent > 0.0 && exponent <= 10.0)
             }
             "hot" => {
                 let share = match parameter.strip_suffix('%') {
                     Some(percent) => number(percent)? / 100.0,
                     None => number(parameter)?,
                 };
-                within((0.0..=1.0).contains(&share), Distribution::Hot(share))
+                (Distribution::Hot(share), (0.0..=1.0).contains(&share))
             }
-            _ => Err(()),
-        }
+            _ => return Err(()),
+        };
+        is_possible.then_some(distribution).ok_or(())
     }
 }
 
@@ -69,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_typed_is_a_distribution_or_refused() {
+    fn a_text_is_a_distribution_or_refused() {
         for (typed, distribution) in [
             ("uniform", Distribution::Uniform),
             (" Zipf:1.1 ", Distribution::Zipf(1.1)),

@@ -3,45 +3,46 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution as _, Zipf};
 
-/// Draws a key for each token, from the seed and the token's number alone. Its memory is the same however many keys
-/// there are.
+/// Draws a key for each token from the seed and the token's number alone. The memory that this takes does not depend on
+/// the number of keys.
 #[derive(Debug)]
 pub(super) struct Draws {
     shares: Shares,
     random: ChaCha8Rng,
-    /// Which part of the tokens is drawn.
+    /// The number of the batch that is drawn.
     batch: u64,
-    drawn: Vec<u32>,
+    keys: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Shares {
     Zipf(Zipf<f64>),
     Hot {
-        /// Of 2³² draws, how many are of the first key.
+        /// The first key's share, times 2³².
         first: u64,
         others: u32,
     },
 }
 
-/// How many tokens' keys are drawn together, from a stream of random numbers of their own.
+/// The number of tokens in a batch. The keys of a batch are drawn together, from their own stream of random numbers.
 const BATCH: u64 = 64;
 
 impl Draws {
-    /// The key of rank k has a share in proportion to 1/kˢ: by rejection-inversion, Hörmann and Derflinger,
-    /// "Rejection-inversion to generate variates from monotone discrete distributions" (ACM TOMACS 6, 1996).
+    /// The key of rank k has a share in proportion to 1/kˢ, where s is `exponent`. `rand_distr` draws it by
+    /// rejection-inversion: Hörmann and Derflinger, "Rejection-inversion to generate variates from monotone discrete
+    /// distributions" (ACM TOMACS 6, 1996).
     ///
     /// # Panics
-    /// Unless there are keys and 0 ≤ `exponent`.
+    /// If there is no key, or if `exponent` is below 0.
     pub fn zipf(keys: u32, exponent: f64, seed: u64) -> Self {
         let zipf = Zipf::new(f64::from(keys), exponent).expect("keys, and an exponent from 0 on");
         Self::new(Shares::Zipf(zipf), seed)
     }
 
-    /// The first key has a share, and the others share the rest.
+    /// The first key has `share`, from 0 to 1, and the others share the rest evenly.
     ///
     /// # Panics
-    /// Unless there is more than one key.
+    /// If there are fewer than two keys.
     pub fn hot(keys: u32, share: f64, seed: u64) -> Self {
         assert!(keys > 1);
         let shares = Shares::Hot {
@@ -52,14 +53,14 @@ impl Draws {
     }
 
     fn new(shares: Shares, seed: u64) -> Self {
-        // A key of its own: keys and rounds draw from the one that expands from the same seed.
+        // A cipher key of its own, since the keys' names and rounds use the one that expands from the same seed.
         let mut key = *b"........ which key a request has";
         key[..8].copy_from_slice(&seed.to_le_bytes());
         let mut draws = Draws {
             shares,
             random: ChaCha8Rng::from_seed(key),
             batch: 0,
-            drawn: Vec::with_capacity(BATCH as usize),
+            keys: Vec::with_capacity(BATCH as usize),
         };
         draws.draw(0);
         draws
@@ -70,34 +71,37 @@ impl Draws {
         if batch != self.batch {
             self.draw(batch);
         }
-        KeyId(self.drawn[(sequence % BATCH) as usize])
+        KeyId(self.keys[(sequence % BATCH) as usize])
     }
 
     fn draw(&mut self, batch: u64) {
-        let Draws { shares, random, .. } = self;
+        let Draws {
+            shares,
+            random,
+            keys,
+            ..
+        } = self;
         random.set_stream(batch);
         random.set_word_pos(0);
+        keys.clear();
+        keys.extend((0..BATCH).map(|_| shares.draw(random)));
         self.batch = batch;
-        self.drawn.clear();
-        self.drawn.extend((0..BATCH).map(|_| shares.draw(random)));
     }
 }
 
 impl Shares {
     fn draw(&self, random: &mut ChaCha8Rng) -> u32 {
         match self {
-            // A rank, counted from 1.
+            // The sample is a rank, counted from 1.
             Shares::Zipf(zipf) => zipf.sample(random) as u32 - 1,
-            Shares::Hot { first, others } => match u64::from(random.next_u32()) < *first {
-                true => 0,
-                false => 1 + below(random, *others),
-            },
+            Shares::Hot { first, .. } if u64::from(random.next_u32()) < *first => 0,
+            Shares::Hot { others, .. } => 1 + below(random, *others),
         }
     }
 }
 
-/// A uniform number in `[0, bound)`: Lemire, "Fast random integer generation in an interval"
-/// (ACM TOMACS 29, 2019), with its rejection step, so exactly uniform.
+/// An exactly uniform number from 0 to `bound` − 1: Lemire, "Fast random integer generation in an interval" (ACM TOMACS
+/// 29, 2019), with its rejection step.
 pub(super) fn below(random: &mut impl Rng, bound: u32) -> u32 {
     let threshold = bound.wrapping_neg() % bound;
     loop {
@@ -112,7 +116,7 @@ pub(super) fn below(random: &mut impl Rng, bound: u32) -> u32 {
 mod tests {
     use super::*;
 
-    /// How often each key comes in so many tokens.
+    /// The number of requests that each key gets.
     fn counts(mut draws: Draws, keys: usize, tokens: u64) -> Vec<f64> {
         let mut counts = vec![0.0; keys];
         for k in 0..tokens {
@@ -121,7 +125,7 @@ mod tests {
         counts
     }
 
-    /// Pearson's test against these shares, at a level of 0.001: by Wilson and Hilferty, the cube root of χ² over its
+    /// Pearson's χ² test against these shares, at a level of 0.001. By Wilson and Hilferty, the cube root of χ² over its
     /// degrees of freedom is nearly normal.
     fn agrees(counts: &[f64], shares: &[f64]) -> bool {
         let tokens: f64 = counts.iter().sum();
@@ -162,18 +166,18 @@ mod tests {
     }
 
     #[test]
-    fn of_many_keys_the_few_of_the_first_ranks_have_most_of_the_traffic() {
+    fn the_first_thousand_of_ten_million_keys_have_nearly_half_of_the_traffic() {
         let mut draws = Draws::zipf(10_000_000, 1.0, 1);
         let dealt: Vec<_> = (0..10_000).map(|k| draws.deal(k).0).collect();
         assert!(dealt.iter().all(|&key| key < 10_000_000));
-        // Of H(10⁷) = 16.7, H(1000) is 7.49.
+        // Their share is H(1000) / H(10⁷) = 7.49 / 16.7, where H is the harmonic number.
         let first = dealt.iter().filter(|&&key| key < 1_000).count();
         assert!((4_200..=4_800).contains(&first), "{first}");
         assert!(dealt.iter().any(|&key| key > 1_000_000));
     }
 
     #[test]
-    fn the_hot_key_has_its_share_and_the_others_are_alike() {
+    fn the_hot_key_has_its_share_and_the_others_share_the_rest_evenly() {
         for share in [0.0, 0.1, 0.5, 0.9, 1.0] {
             let counts = counts(Draws::hot(5, share, 1), 5, 100_000);
             match share {

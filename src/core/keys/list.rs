@@ -1,17 +1,18 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, Read};
 
-/// Keys as they are listed in a text, one a line: 4 bytes of memory each, beside their own.
+/// Keys as they are listed in a text, one per line. Each takes 4 bytes of memory beside its own.
 #[derive(Debug, PartialEq, Eq)]
 pub struct KeyList {
     /// All keys, one behind the other.
     text: String,
-    /// Where each ends.
+    /// The end of each key in `text`, in bytes.
     ends: Vec<u32>,
+    /// The length of the longest key, in bytes.
     longest: usize,
 }
 
-/// What is wrong with a list of keys. Lines are counted from 1.
+/// The reason why a list of keys is refused. Lines are counted from 1.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyListError {
     #[error(transparent)]
@@ -33,18 +34,18 @@ pub enum KeyListError {
 }
 
 impl KeyList {
-    /// In bytes.
+    /// The longest key, in bytes.
     pub const MAX_KEY: usize = 1_024;
-    /// With the blanks around it, in bytes.
+    /// The longest line including blanks around the key, in bytes.
     const MAX_LINE: usize = 4 * Self::MAX_KEY;
-    /// In bytes.
+    /// The longest text, in bytes.
     pub const MAX_TEXT: u64 = 1 << 30;
 
-    /// Blanks around a key are not part of it, and lines without one are passed over.
+    /// Reads one key per line. Blanks around a key and blank lines are ignored.
     ///
     /// # Errors
-    /// There are no keys or too many, two are alike, one is too long, not UTF-8 or has a control character, or the text
-    /// can't be read.
+    /// The text can't be read, is too long, has no keys or more than [`MAX_KEYS`](super::MAX_KEYS), or has a key that is
+    /// repeated, too long, not UTF-8 or has a control character.
     pub fn read(text: impl BufRead) -> Result<KeyList, KeyListError> {
         Self::read_up_to(Self::MAX_TEXT, text)
     }
@@ -56,7 +57,7 @@ impl KeyList {
             ends: Vec::new(),
             longest: 0,
         };
-        let mut passed_over = PassedOver::default();
+        let mut blank_lines = BlankLines::default();
         let mut read = Vec::new();
         for line in 1.. {
             read.clear();
@@ -68,13 +69,13 @@ impl KeyList {
                 return Err(KeyListError::TooLong { line });
             }
             let read = std::str::from_utf8(&read).map_err(|_| KeyListError::NotUtf8 { line })?;
-            // A mark of UTF-8, as some editors put it.
+            // Some editors begin a file with a byte order mark.
             let read = read
                 .strip_prefix('\u{feff}')
                 .filter(|_| line == 1)
                 .unwrap_or(read);
             match read.trim() {
-                "" => passed_over.add(list.len()),
+                "" => blank_lines.add(list.len()),
                 key => list.push(key, line)?,
             }
         }
@@ -89,8 +90,8 @@ impl KeyList {
         match list.first_repeated() {
             None => Ok(list),
             Some((first, again)) => Err(KeyListError::Repeated {
-                line: passed_over.line_of(again),
-                first: passed_over.line_of(first),
+                line: blank_lines.line_of(again),
+                first: blank_lines.line_of(first),
             }),
         }
     }
@@ -111,7 +112,7 @@ impl KeyList {
         Ok(())
     }
 
-    /// The places of two keys that are alike, if there are any: the first that is, and the one that it repeats.
+    /// The places of the first key that repeats an earlier one, and of that one before it, if any key is repeated.
     fn first_repeated(&self) -> Option<(usize, usize)> {
         let hash = RandomState::new();
         let mut hashes: Vec<_> = (0..self.len())
@@ -140,12 +141,12 @@ impl KeyList {
         self.ends.len()
     }
 
-    /// Never: a list has keys.
+    /// Always false, since a list has keys.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// The key at a place, from 0.
+    /// The key at a place, counted from 0.
     pub fn key(&self, place: usize) -> &str {
         let start = match place {
             0 => 0,
@@ -165,11 +166,11 @@ impl KeyList {
     }
 }
 
-/// Lines without a key: how many, and after how many keys.
+/// The blank lines of a text: after so many keys, so many lines.
 #[derive(Debug, Default)]
-struct PassedOver(Vec<(usize, usize)>);
+struct BlankLines(Vec<(usize, usize)>);
 
-impl PassedOver {
+impl BlankLines {
     fn add(&mut self, after: usize) {
         match self.0.last_mut() {
             Some((place, lines)) if *place == after => *lines += 1,
@@ -177,7 +178,7 @@ impl PassedOver {
         }
     }
 
-    /// The line of the key at a place.
+    /// The line of the key at this place.
     fn line_of(&self, place: usize) -> usize {
         let before = self.0.iter().take_while(|(after, _)| *after <= place);
         place + 1 + before.map(|(_, lines)| lines).sum::<usize>()
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_lines_without_the_blanks_around_them() {
+    fn keys_are_the_lines_without_blanks_around_them() {
         for text in [
             "a\nb c\né",
             "a\nb c\né\n",
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_keys_is_refused_by_its_line() {
+    fn a_bad_list_is_refused_with_the_line() {
         let long = "k".repeat(1_025);
         for (text, says) in [
             ("", "it has no keys"),

@@ -1,5 +1,4 @@
-//! Who the requests are for: the keys of a run, and which of them each request carries, a pure function of the
-//! seed and the request's number.
+//! The keys of a run, and the key of each request: a pure function of the seed and the request's number.
 
 mod dealer;
 mod distribution;
@@ -18,7 +17,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use uuid::Builder;
 
-/// The keys of one run: what is the same of all, and what tells them apart. Clones share them.
+/// The keys of one run: a common prefix, and a name for each. A clone shares the names.
 #[derive(Debug, Clone)]
 pub struct Keys {
     prefix: String,
@@ -29,28 +28,27 @@ pub struct Keys {
 
 #[derive(Debug, Clone)]
 enum Names {
-    /// The first 8 hex digits of random UUIDs: 4 bytes of memory each.
+    /// The first 8 hex digits of random UUIDs. Each takes 4 bytes of memory.
     Generated(Arc<Vec<u32>>),
-    /// Those of a list.
     Listed(Arc<KeyList>),
-    /// 8 hex digits; every request has a key of its own.
+    /// 8 hex digits. Every request has a key of its own.
     Fresh,
 }
 
-/// The digits of a generated or fresh key.
+/// The number of hex digits in a generated or fresh key.
 const DIGITS: usize = 8;
 
-/// The most keys that there are to choose from.
+/// The largest number of keys in a fixed set.
 pub const MAX_KEYS: u32 = 10_000_000;
 
-/// The prefix of generated keys unless another is asked for.
+/// The default prefix of generated keys.
 pub const DEFAULT_PREFIX: &str = "loadgen-";
 
-/// The longest key that limiters take, in bytes.
+/// The longest key that limiters accept, in bytes.
 const MAX_BYTES: usize = 256;
 
 impl Keys {
-    /// `count` distinct keys drawn from `seed`.
+    /// A fixed set of `count` distinct keys, drawn from `seed`.
     pub fn generated(count: u32, seed: u64, prefix: &str) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut seen = HashSet::with_capacity(count as usize);
@@ -66,41 +64,38 @@ impl Keys {
         Self::new(prefix, Names::Generated(Arc::new(keys)))
     }
 
-    /// The keys of a list, the prefix before each.
+    /// The keys of a list, each behind the prefix.
     pub fn listed(list: Arc<KeyList>, prefix: &str) -> Self {
         Self::new(prefix, Names::Listed(list))
     }
 
-    /// A key of its own for every request. They run through a permutation of all 32-bit numbers, so that none
-    /// comes twice within 2³² requests.
+    /// A new key for every request. The keys are a permutation of all 32-bit numbers, so none is repeated within 2³²
+    /// requests.
     pub fn fresh(prefix: &str) -> Self {
         Self::new(prefix, Names::Fresh)
     }
 
-    /// Ever new keys by their numbers, none of which is one of these: `loadgen-probe-3f9c01ab-00000000` and so on.
-    /// Their prefix is that of these, unless those are listed, or they would be longer than limiters take.
+    /// A new key for every request of a probe, none of which is among these keys: `loadgen-probe-3f9c01ab-00000000` and
+    /// so on. They have the prefix of these keys, or the default prefix if these keys are listed, or if a limiter might
+    /// not accept the length.
     pub fn for_a_probe(&self, seed: u64) -> Self {
-        let text = match &self.names {
-            Names::Listed(list) => list.text(),
-            Names::Generated(_) | Names::Fresh => "",
-        };
-        let prefix = match &self.names {
-            Names::Generated(_) | Names::Fresh => &self.prefix,
-            Names::Listed(_) => DEFAULT_PREFIX,
+        let (prefix, listed) = match &self.names {
+            Names::Listed(list) => (DEFAULT_PREFIX, list.text()),
+            Names::Generated(_) | Names::Fresh => (&*self.prefix, ""),
         };
         let made = |prefix: &str, seed| {
             let numbered = Self::generated(1, seed, &format!("{prefix}probe-"));
             Self::fresh(&format!("{}-", numbered.name(KeyId(0))))
         };
-        // Another stream of numbers than that of the run's own keys.
+        // The run's own keys are drawn from `seed` itself.
         let seeds = (0..).map(|k| !seed.wrapping_add(k));
         let mut keys = seeds.map(|seed| match made(prefix, seed) {
             keys if keys.longest() <= MAX_BYTES => keys,
             _ => made(DEFAULT_PREFIX, seed),
         });
-        // Generated and fresh ones are of another length.
-        keys.find(|keys| !text.contains(&keys.prefix))
-            .expect("a list has fewer prefixes than there are")
+        // Generated and fresh keys have another length, so only listed keys can collide.
+        keys.find(|keys| !listed.contains(&keys.prefix))
+            .expect("more prefixes than a list can contain")
     }
 
     fn new(prefix: &str, names: Names) -> Self {
@@ -117,7 +112,7 @@ impl Keys {
         }
     }
 
-    /// How many there are to choose from; `None` where every request has its own.
+    /// The number of keys in a fixed set; `None` if every request has a new key.
     pub fn count(&self) -> Option<u32> {
         match &self.names {
             Names::Generated(keys) => Some(keys.len() as u32),
@@ -126,14 +121,14 @@ impl Keys {
         }
     }
 
-    /// A key in full.
+    /// The whole key, with its prefix.
     pub fn name(&self, id: KeyId) -> String {
         let mut name = Vec::new();
         self.write(id, &mut name);
         String::from_utf8(name).expect("prefix, digits and lines are text")
     }
 
-    /// Writes a key behind what `into` holds.
+    /// Appends the whole key to `into`.
     pub fn write(&self, id: KeyId, into: &mut Vec<u8>) {
         into.extend_from_slice(self.prefix.as_bytes());
         let digits = match &self.names {
@@ -148,7 +143,7 @@ impl Keys {
         into.extend_from_slice(&hex);
     }
 
-    /// The length of each key in bytes, where that is one.
+    /// The length of every key in bytes; `None` if lengths may differ.
     pub fn fixed_len(&self) -> Option<usize> {
         match &self.names {
             Names::Generated(_) | Names::Fresh => Some(self.longest()),
@@ -165,13 +160,13 @@ impl Keys {
         self.prefix.len() + name
     }
 
-    /// Whether they consist of letters, digits and `-._~` alone, which mean themselves everywhere
+    /// Whether all keys consist of letters, digits and `-._~`, which need no escape in a URL
     /// ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986), section 2.3).
     pub fn are_unreserved(&self) -> bool {
         self.unreserved
     }
 
-    /// Whether they mean themselves in a string of JSON.
+    /// Whether all keys can stand in a JSON string without an escape.
     pub fn are_plain_in_json(&self) -> bool {
         self.plain_in_json
     }
@@ -195,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_of_a_set_are_distinct_and_of_one_length() {
+    fn the_keys_of_a_set_are_distinct_and_have_one_length() {
         let keys = Keys::generated(10_000, 0, "k:");
         let names = names(&keys);
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), 10_000);
@@ -228,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn small_digits_keep_their_zeros() {
+    fn small_numbers_keep_their_leading_zeros() {
         let keys = Keys::fresh(DEFAULT_PREFIX);
         assert_eq!(keys.name(KeyId(0xa)), "loadgen-0000000a");
         assert_eq!(keys.name(KeyId(0x3f9c_01ab)), "loadgen-3f9c01ab");
@@ -236,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn listed_keys_are_as_listed_behind_the_prefix() {
+    fn listed_keys_stand_behind_the_prefix() {
         let list = |text: &str| Arc::new(KeyList::read(text.as_bytes()).unwrap());
         let keys = Keys::listed(list("alice\nbob\n"), "user:");
         assert_eq!(names(&keys), ["user:alice", "user:bob"]);

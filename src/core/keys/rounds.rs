@@ -3,8 +3,8 @@ use crate::base::KeyId;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// Deals a fixed set in rounds: each round deals every key once, in an order drawn from the seed and the round's
-/// number. It holds the round being dealt, and the one after it: 8 bytes for each key.
+/// Deals a fixed set of keys in rounds. Each round deals every key once, in an order drawn from the seed and the round's
+/// number. It holds the current round and the next one, which takes 8 bytes for each key.
 #[derive(Debug)]
 pub(super) struct Rounds {
     this: Round,
@@ -30,14 +30,14 @@ impl Rounds {
         if number != this.number {
             this.restart(number);
         }
-        // One step of the next order with each key of this one: then no token has to wait for a
-        // whole order to be drawn, however many keys there are.
+        // The next round is shuffled by one step with each key of this one, so that no token has to wait until a whole
+        // round is shuffled.
         next.draw_until(place + 1);
         KeyId(this.key(place))
     }
 }
 
-/// The order of one round, drawn as far as it was needed.
+/// The order of one round, drawn as far as it is needed.
 #[derive(Debug)]
 struct Round {
     number: u64,
@@ -62,7 +62,7 @@ impl Round {
     fn restart(&mut self, number: u64) {
         self.number = number;
         self.order.clear();
-        // Stream 0 drew the keys themselves.
+        // The keys themselves are drawn from stream 0.
         self.random.set_stream(number.wrapping_add(1));
         self.random.set_word_pos(0);
     }
@@ -72,8 +72,8 @@ impl Round {
         self.order[place]
     }
 
-    /// The "inside-out" Fisher–Yates shuffle, up to this many keys: each new one takes a random
-    /// place, and what was there moves to the end.
+    /// The "inside-out" Fisher–Yates shuffle, up to this many keys. Each new key takes a random place, and the key that
+    /// was there moves to the end.
     fn draw_until(&mut self, keys: usize) {
         while self.order.len() < keys {
             let last = self.order.len();
