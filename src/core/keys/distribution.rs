@@ -37,7 +37,10 @@ impl FromStr for Distribution {
             "uniform" => (Distribution::Uniform, text == "uniform"),
             "zipf" => {
                 let exponent = number(parameter)?;
-                (Distribution::Zipf(exponent), exponent > 0.0 && exponent <= 10.0)
+                (
+                    Distribution::Zipf(exponent),
+                    exponent > 0.0 && exponent <= 10.0,
+                )
             }
             "hot" => {
                 let share = match parameter.strip_suffix('%') {
