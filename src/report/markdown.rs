@@ -1,11 +1,11 @@
 //! A summary as Markdown, for the page of a CI job or a pull request.
 
-use super::failures::{by_kind, sorted};
-use super::foremost::foremost;
+use super::failure_kinds::{by_kind, sorted};
 use super::format::{Format, Written, any_name};
 use super::html::clipped;
 use super::judgement::{Judgement, Tone, audit, headline, schedule, threshold, thresholds};
 use super::percentiles::{distributions, span_of};
+use super::worst_targets::worst_targets;
 use crate::base::Nanos;
 use crate::base::text::{count, rate, share};
 use crate::core::exit_code;
@@ -160,7 +160,7 @@ fn percentiles(out: &mut String, summary: &Summary) -> fmt::Result {
 
 fn targets(out: &mut String, summary: &Summary) -> fmt::Result {
     let all = summary.targets.len();
-    let shown = foremost(&summary.targets, ROWS);
+    let shown = worst_targets(&summary.targets, ROWS);
     writeln!(
         out,
         "| target | sent | allowed | blocked | failed | p50 | p99 | failures |"

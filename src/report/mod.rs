@@ -4,13 +4,12 @@
 //! [`Summary`](crate::core::summary::Summary). A result format is one file of this folder and one row of [`FORMATS`].
 
 mod audit;
-mod coarse;
 mod console;
 mod destination;
+mod downsample;
 mod exporter;
-mod failures;
+mod failure_kinds;
 mod files;
-mod foremost;
 mod format;
 mod hdr_log;
 mod heading;
@@ -34,6 +33,7 @@ mod summary;
 mod thresholds;
 mod timeline_csv;
 mod timetable;
+mod worst_targets;
 
 pub use audit::audit;
 pub use console::{Console, Screen};

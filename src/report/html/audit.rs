@@ -1,5 +1,5 @@
 use super::document::{Section, Table, facts, pill, text, texts};
-use super::text::Typed;
+use super::untrusted::Untrusted;
 use crate::base::Nanos;
 use crate::base::text::{count, share};
 use crate::core::summary::{Audit, ByNode, Finding, StandingPromise, Summary};
@@ -36,9 +36,9 @@ fn told(summary: &Summary, audit: &Audit) -> Markup {
     let standing = |promise: &StandingPromise| {
         let cells = vec![
             pill(&judgement::standing(promise.standing, alone)),
-            html! { (Typed::sentence(&promise.statement)) },
+            html! { (Untrusted::sentence(&promise.statement)) },
         ];
-        (html! { (Typed::name(&promise.promise)) }, cells)
+        (html! { (Untrusted::name(&promise.promise)) }, cells)
     };
     let promises = Table {
         caption: "What the limiter was held to".to_owned(),
@@ -47,7 +47,7 @@ fn told(summary: &Summary, audit: &Audit) -> Markup {
         numbers: false,
     };
     html! {
-        p class="lead" { (pill(&judgement::audit(audit))) " " (Typed::sentence(&audit.statement)) }
+        p class="lead" { (pill(&judgement::audit(audit))) " " (Untrusted::sentence(&audit.statement)) }
         (terms(audit))
         (promises.render())
         @if !audit.findings.is_empty() { (findings(&audit.findings)) }
@@ -55,10 +55,10 @@ fn told(summary: &Summary, audit: &Audit) -> Markup {
             h3 { "By node" }
             (matrix(summary, by_node).render())
         }
-        @for sign in audit.signs.iter().take(REMARKS) { p class="sign" { (Typed::sentence(sign)) } }
+        @for sign in audit.signs.iter().take(REMARKS) { p class="sign" { (Untrusted::sentence(sign)) } }
         @if !audit.remarks.is_empty() {
             h3 { "Remarks" }
-            ul { @for remark in audit.remarks.iter().take(REMARKS) { li { (Typed::sentence(remark)) } } }
+            ul { @for remark in audit.remarks.iter().take(REMARKS) { li { (Untrusted::sentence(remark)) } } }
         }
     }
 }
@@ -71,7 +71,7 @@ fn terms(audit: &Audit) -> Markup {
             false => format!("{} to {}", peak.at_least, peak.at_most),
         };
         let times = peak.at_least as f64 / audit.limit.max(1) as f64;
-        html! { (bounds) ", " (format!("{times:.2}")) " times the limit, of " (Typed::name(&peak.key)) }
+        html! { (bounds) ", " (format!("{times:.2}")) " times the limit, of " (Untrusted::name(&peak.key)) }
     });
     let keys = match audit.share {
         whole if whole >= 1.0 => audit.keys.to_string(),
@@ -93,7 +93,7 @@ fn terms(audit: &Audit) -> Markup {
         ("keys over the limit", text(over)),
     ];
     if let Some(probe) = &audit.probe {
-        told.push(("probe", html! { (Typed::sentence(probe)) }));
+        told.push(("probe", html! { (Untrusted::sentence(probe)) }));
     }
     facts(&told)
 }
@@ -122,9 +122,9 @@ fn findings(findings: &[Finding]) -> Markup {
         ol class="findings" {
             @for finding in findings.iter().take(FINDINGS) {
                 li {
-                    p { (Typed::sentence(&finding.statement)) }
+                    p { (Untrusted::sentence(&finding.statement)) }
                     ul class="evidence" {
-                        @for line in finding.evidence.iter().take(EVIDENCE) { li { (Typed::sentence(line)) } }
+                        @for line in finding.evidence.iter().take(EVIDENCE) { li { (Untrusted::sentence(line)) } }
                     }
                     @if !finding.sequences.is_empty() {
                         details { summary { "The requests that show it" } p class="sequences" { (requests(finding)) } }
@@ -156,7 +156,7 @@ fn matrix(summary: &Summary, by_node: &ByNode) -> Table {
     let mut columns = texts(["key"]);
     columns.extend(places.iter().map(|place| {
         let name = &summary.targets[*place].name;
-        html! { (Typed::name(name)) }
+        html! { (Untrusted::name(name)) }
     }));
     if others {
         columns.push(text("others"));
@@ -172,7 +172,7 @@ fn matrix(summary: &Summary, by_node: &ByNode) -> Table {
         }
         cells.push(total);
         let cells = cells.into_iter().map(|count| count.to_string());
-        (html! { (Typed::name(&key.key)) }, texts(cells))
+        (html! { (Untrusted::name(&key.key)) }, texts(cells))
     });
     Table {
         caption: "What each node admitted of the worst keys".to_owned(),

@@ -5,17 +5,17 @@ use super::configuration::{command, values};
 use super::document::{Section, Table, document, pill, text, texts};
 use super::footer;
 use super::latency::{curve, extremes};
-use super::over_time::{few, lines, seconds};
 use super::rates::{OUTCOMES, highest_rate};
 use super::targets::small;
-use super::text::Typed;
+use super::time_series::{few, lines, seconds};
+use super::untrusted::Untrusted;
 use crate::base::Nanos;
 use crate::base::text::{bytes, count, per_second, rate, rounded, share, span};
 use crate::core::exit_code;
 use crate::core::summary::{Distribution, Slot, Summary};
-use crate::report::foremost::foremost;
 use crate::report::judgement::{audit, headline, schedule, thresholds};
 use crate::report::percentiles::span_of;
+use crate::report::worst_targets::worst_targets;
 use maud::{Markup, html};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,7 @@ pub fn comparison(summaries: &[(String, Summary)]) -> String {
         .iter()
         .zip(1..)
         .map(|((name, summary), number)| Run {
-            name: format!("{number}. {}", Typed::name(name).plain()),
+            name: format!("{number}. {}", Untrusted::name(name).plain()),
             summary,
         })
         .collect();
@@ -475,7 +475,7 @@ fn targets(runs: &[Run<'_>]) -> Section {
     let mut names = Vec::new();
     let mut known = BTreeSet::new();
     for run in runs {
-        for place in foremost(&run.summary.targets, TARGETS) {
+        for place in worst_targets(&run.summary.targets, TARGETS) {
             let name = &*run.summary.targets[place].name;
             if known.insert(name) {
                 names.push(name);
@@ -497,7 +497,7 @@ fn targets(runs: &[Run<'_>]) -> Section {
     };
     let rows = names.iter().map(|name| {
         let cells = runs.iter().map(|run| of(run, name)).collect();
-        (html! { (Typed::name(name)) }, cells)
+        (html! { (Untrusted::name(name)) }, cells)
     });
     let table = Table {
         caption: match all > TARGETS {
@@ -535,7 +535,7 @@ fn configuration(runs: &[Run<'_>]) -> Section {
                 None => text("-"),
             });
             (
-                html! { code { (Typed::name(&format!("--{option}"))) } },
+                html! { code { (Untrusted::name(&format!("--{option}"))) } },
                 cells.collect(),
             )
         })

@@ -1,5 +1,5 @@
 use super::document::{Section, Table, facts, text, texts};
-use super::text::{Typed, clipped};
+use super::untrusted::{Untrusted, clipped};
 use crate::base::text::count;
 use crate::core::summary::{Configuration, Setting, Source, Summary};
 use maud::{Markup, html};
@@ -21,9 +21,9 @@ pub fn section(summary: &Summary) -> Section {
         h3 { "The command that repeats it" }
         (command(of))
         (facts(&[
-            ("traffic", html! { (Typed::sentence(&of.traffic)) }),
-            ("requests", html! { (Typed::sentence(&of.requests)) }),
-            ("keys", html! { (Typed::sentence(&of.keys)) }),
+            ("traffic", html! { (Untrusted::sentence(&of.traffic)) }),
+            ("requests", html! { (Untrusted::sentence(&of.requests)) }),
+            ("keys", html! { (Untrusted::sentence(&of.keys)) }),
             ("seed", text(of.seed.to_string())),
         ]))
         h3 { "Settings" }
@@ -65,7 +65,7 @@ fn table(caption: &str, settings: &[&Setting]) -> Table {
         };
         let cells = vec![values(&setting.values), text(source)];
         (
-            html! { code { (Typed::name(&format!("--{}", setting.option))) } },
+            html! { code { (Untrusted::name(&format!("--{}", setting.option))) } },
             cells,
         )
     };
@@ -83,7 +83,7 @@ pub fn values(values: &[String]) -> Markup {
         @if values.is_empty() { "-" }
         @for (number, value) in values.iter().take(VALUES).enumerate() {
             @if number > 0 { br; }
-            code { (Typed::sentence(value)) }
+            code { (Untrusted::sentence(value)) }
         }
         @if values.len() > VALUES { br; "and " (values.len() - VALUES) " more" }
     }

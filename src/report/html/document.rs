@@ -1,6 +1,6 @@
 //! What every page is made of.
 
-use super::text::clipped;
+use super::untrusted::clipped;
 use crate::report::judgement::{Judgement, Tone};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

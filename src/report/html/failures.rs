@@ -1,8 +1,8 @@
 use super::document::Section;
-use super::text::Typed;
+use super::untrusted::Untrusted;
 use crate::base::text::share;
 use crate::core::summary::Summary;
-use crate::report::failures::sorted;
+use crate::report::failure_kinds::sorted;
 use maud::html;
 
 /// As many kinds as are listed.
@@ -24,7 +24,7 @@ pub fn section(summary: &Summary) -> Section {
                     tbody {
                         @for (kind, count) in kinds.iter().take(ROWS) {
                             tr {
-                                th scope="row" { (Typed::name(kind)) }
+                                th scope="row" { (Untrusted::name(kind)) }
                                 td { (count) }
                                 td { (share(*count, failed)) }
                                 td class="bar" { span style=(width(*count)) {} }

@@ -1,6 +1,6 @@
 use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size, from_share};
 use super::document::{Section, Table, text, texts};
-use super::over_time::{fine, lines, shade_keys, shades, table, time_axis};
+use super::time_series::{fine, lines, shade_keys, shades, table, time_axis};
 use crate::base::Nanos;
 use crate::base::text::{span, span_or_dash};
 use crate::core::summary::{Distribution, Point, Slot, Summary};

@@ -6,27 +6,27 @@ mod comparison;
 mod configuration;
 mod document;
 mod failures;
-mod health;
-mod heat;
+mod generator;
+mod header;
+mod heat_map;
+mod key_numbers;
 mod latency;
-mod numbers;
-mod over_time;
 mod phases;
 mod rates;
 mod targets;
-mod text;
 mod thresholds;
-mod verdict;
+mod time_series;
+mod untrusted;
 
 pub use comparison::comparison;
-pub(super) use text::clipped;
+pub(super) use untrusted::clipped;
 
 use crate::core::summary::Summary;
 use crate::report::format::{Format, Written, any_name};
 use crate::report::judgement::headline;
 use document::{document, text as plain};
 use maud::{Markup, html};
-use text::Typed;
+use untrusted::Untrusted;
 
 pub const FORMAT: Format = Format {
     option: "report",
@@ -42,17 +42,17 @@ pub const FORMAT: Format = Format {
 /// All that a run's summary has to say.
 pub fn page(summary: &Summary) -> String {
     let sections = [
-        numbers::section(summary),
+        key_numbers::section(summary),
         rates::section(summary),
         latency::over_time(summary),
         latency::spectrum(summary),
-        heat::section(summary),
+        heat_map::section(summary),
         targets::section(summary),
         phases::section(summary),
         failures::section(summary),
         audit::section(summary),
         thresholds::section(summary),
-        health::section(summary),
+        generator::section(summary),
         configuration::section(summary),
     ];
     let contents: Vec<_> = sections
@@ -63,7 +63,7 @@ pub fn page(summary: &Summary) -> String {
     document(
         &title,
         &contents,
-        &verdict::header(summary),
+        &header::header(summary),
         &html! { @for section in &sections { (section.render()) } },
         &footer(&[("", summary)]),
     )
@@ -75,9 +75,9 @@ fn footer(runs: &[(&str, &Summary)]) -> Markup {
         @for (name, summary) in runs {
             p {
                 @if !name.is_empty() { (plain(*name)) ": " }
-                "loadgen " (Typed::name(&summary.loadgen.version)) " on " (Typed::name(&summary.loadgen.os)) " "
-                (Typed::name(&summary.loadgen.arch)) ", from " (Typed::name(&summary.run.started)) " to "
-                (Typed::name(&summary.run.ended)) ", summary of version " (summary.schema_version)
+                "loadgen " (Untrusted::name(&summary.loadgen.version)) " on " (Untrusted::name(&summary.loadgen.os)) " "
+                (Untrusted::name(&summary.loadgen.arch)) ", from " (Untrusted::name(&summary.run.started)) " to "
+                (Untrusted::name(&summary.run.ended)) ", summary of version " (summary.schema_version)
             }
         }
     }

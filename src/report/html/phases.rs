@@ -1,5 +1,5 @@
 use super::document::{Section, Table, counted, text, texts};
-use super::text::Typed;
+use super::untrusted::Untrusted;
 use crate::base::Nanos;
 use crate::base::text::{rate, span};
 use crate::core::summary::{Phase, Summary};
@@ -46,7 +46,7 @@ pub fn section(summary: &Summary) -> Section {
             (&phase.latency, phase.latency.max_ns),
         ];
         cells.extend(spans.map(|(of, ns)| text(span_of(of, ns))));
-        (html! { (Typed::name(&phase.name)) }, cells)
+        (html! { (Untrusted::name(&phase.name)) }, cells)
     };
     let all = summary.phases.len();
     let table = Table {

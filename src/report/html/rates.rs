@@ -1,6 +1,6 @@
 use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size};
 use super::document::{Section, text};
-use super::over_time::{fine, seconds, shade_keys, shades, steps, table, time_axis};
+use super::time_series::{fine, seconds, shade_keys, shades, steps, table, time_axis};
 use crate::base::Nanos;
 use crate::base::text::{per_second, rate};
 use crate::core::summary::{Slot, Summary, Timeline};

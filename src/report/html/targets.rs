@@ -1,14 +1,14 @@
 use super::chart::{Axis, Figure, Key, Plot, Size, legend};
 use super::document::{Section, Table, counted, text, texts};
-use super::over_time::{few, seconds, shades, time_axis};
 use super::rates::{OUTCOMES, stack};
-use super::text::Typed;
+use super::time_series::{few, seconds, shades, time_axis};
+use super::untrusted::Untrusted;
 use crate::base::text::per_second;
 use crate::core::stats::OutcomeCounts;
 use crate::core::summary::{Slot, Summary, Target, Timeline};
-use crate::report::failures::by_kind;
-use crate::report::foremost::foremost;
+use crate::report::failure_kinds::by_kind;
 use crate::report::percentiles::span_of;
+use crate::report::worst_targets::worst_targets;
 use maud::{Markup, html};
 
 /// As many targets as are listed.
@@ -38,7 +38,7 @@ pub fn section(summary: &Summary) -> Section {
 }
 
 fn table(summary: &Summary) -> Table {
-    let shown = foremost(&summary.targets, ROWS);
+    let shown = worst_targets(&summary.targets, ROWS);
     let counts: Vec<_> = shown
         .iter()
         .map(|place| {
@@ -74,7 +74,7 @@ fn table(summary: &Summary) -> Table {
         let spans = [latency.p50_ns, latency.p99_ns, latency.max_ns];
         cells.extend(spans.map(|ns| text(span_of(latency, ns))));
         cells.push(html! { span class="words" { (by_kind(failures, 5)) } });
-        (html! { (Typed::name(name)) }, cells)
+        (html! { (Untrusted::name(name)) }, cells)
     };
     let all = summary.targets.len();
     let caption = match shown.len() == all {
@@ -101,7 +101,7 @@ fn charts(summary: &Summary) -> Vec<Figure> {
     if timeline.slots.is_empty() {
         return Vec::new();
     }
-    let shown = foremost(&summary.targets, CHARTS);
+    let shown = worst_targets(&summary.targets, CHARTS);
     let width = seconds(timeline.slot_ns);
     let of = |slot: &Slot, place: usize| slot.targets.get(place).copied().unwrap_or_default();
     let done =
@@ -124,7 +124,7 @@ fn charts(summary: &Summary) -> Vec<Figure> {
             let requests = &target.requests;
             let said = format!(
                 "{}: {} sent, {} allowed, {} blocked, {} failed; at most {} answered or failed.",
-                Typed::name(&target.name).plain(),
+                Untrusted::name(&target.name).plain(),
                 requests.sent,
                 requests.allowed,
                 requests.blocked,
@@ -136,7 +136,7 @@ fn charts(summary: &Summary) -> Vec<Figure> {
                 [slot.allowed, slot.blocked, slot.failed]
             };
             small(
-                html! { (Typed::name(&target.name)) },
+                html! { (Untrusted::name(&target.name)) },
                 said,
                 &timeline,
                 most,

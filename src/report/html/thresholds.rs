@@ -1,5 +1,5 @@
 use super::document::{Section, Table, pill, texts};
-use super::text::Typed;
+use super::untrusted::Untrusted;
 use crate::core::summary::Summary;
 use crate::core::threshold::JudgedThreshold;
 use crate::report::judgement;
@@ -12,9 +12,9 @@ pub fn section(summary: &Summary) -> Section {
     let row = |threshold: &JudgedThreshold| {
         let cells = vec![
             pill(&judgement::threshold(threshold.met)),
-            html! { (Typed::name(&threshold.measured)) },
+            html! { (Untrusted::name(&threshold.measured)) },
         ];
-        (html! { code { (Typed::name(&threshold.text)) } }, cells)
+        (html! { code { (Untrusted::name(&threshold.text)) } }, cells)
     };
     let all = summary.thresholds.len();
     let table = Table {

@@ -3,7 +3,7 @@ use crate::core::summary::{Slot, Timeline};
 
 /// The same in at most so many slots, each of as many of the timeline's as are needed for that: counts are added up, what
 /// was asked for is the mean, percentiles are the highest.
-pub(super) fn coarse(timeline: &Timeline, most: usize) -> Timeline {
+pub(super) fn downsampled(timeline: &Timeline, most: usize) -> Timeline {
     let together = timeline.slots.len().div_ceil(most.max(1)).max(1);
     let slots = timeline.slots.chunks(together).map(merged).collect();
     Timeline {
@@ -93,7 +93,7 @@ mod tests {
             slots: (0..5).map(slot).collect(),
             ..Timeline::default()
         };
-        let coarse = coarse(&timeline, 3);
+        let coarse = downsampled(&timeline, 3);
         assert_eq!((coarse.slot_ns, coarse.slots.len()), (20, 3));
         let of = |read: fn(&Slot) -> u64| coarse.slots.iter().map(read).collect::<Vec<_>>();
         assert_eq!(of(|slot| slot.scheduled), [1, 5, 4]);
@@ -111,8 +111,8 @@ mod tests {
             slots: vec![Slot::default(); 3],
             ..Timeline::default()
         };
-        assert_eq!(coarse(&timeline, 3), timeline);
+        assert_eq!(downsampled(&timeline, 3), timeline);
         let empty = Timeline::default();
-        assert_eq!(coarse(&empty, 3), empty);
+        assert_eq!(downsampled(&empty, 3), empty);
     }
 }

@@ -1,10 +1,10 @@
 use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size};
 use super::document::{Section, Table, text, texts};
-use super::over_time::{fine, seconds, time_axis};
+use super::time_series::{fine, seconds, time_axis};
 use crate::base::Nanos;
 use crate::base::text::{share, span};
 use crate::core::summary::{Summary, Timeline};
-use crate::report::coarse::coarse;
+use crate::report::downsample::downsampled;
 use maud::html;
 
 /// As many bands as a chart is high.
@@ -175,7 +175,7 @@ impl Map {
 
     /// By a few parts of the time: a column for every slot would be heard by nobody.
     fn table(&self) -> Table {
-        let parts = coarse(&self.timeline, PARTS);
+        let parts = downsampled(&self.timeline, PARTS);
         let together = self.timeline.slots.len().div_ceil(PARTS).max(1);
         let counts: Vec<Vec<u64>> = self
             .counts

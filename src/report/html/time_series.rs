@@ -4,7 +4,7 @@ use super::chart::{Axis, Ink, Key, Layer};
 use super::document::{Table, text, texts};
 use crate::base::{Mode, Nanos};
 use crate::core::summary::{Slot, Summary, Timeline};
-use crate::report::coarse::coarse;
+use crate::report::downsample::downsampled;
 use std::collections::BTreeMap;
 
 /// As many points as a chart has across.
@@ -15,11 +15,11 @@ const FEW_POINTS: usize = 120;
 const ROWS: usize = 60;
 
 pub fn fine(timeline: &Timeline) -> Timeline {
-    coarse(timeline, POINTS)
+    downsampled(timeline, POINTS)
 }
 
 pub fn few(timeline: &Timeline) -> Timeline {
-    coarse(timeline, FEW_POINTS)
+    downsampled(timeline, FEW_POINTS)
 }
 
 pub fn seconds(ns: u64) -> f64 {
@@ -85,7 +85,7 @@ pub fn shade_keys(summary: &Summary) -> Vec<Key> {
                 true => word.to_owned(),
                 false => names.join(", "),
             };
-            Key::fill(ink, super::text::clipped(&name, 100))
+            Key::fill(ink, super::untrusted::clipped(&name, 100))
         })
         .collect()
 }
@@ -131,7 +131,7 @@ pub fn table(
     columns: &[&str],
     cells: impl Fn(&Slot, f64) -> Vec<String>,
 ) -> Table {
-    let rows = coarse(timeline, ROWS);
+    let rows = downsampled(timeline, ROWS);
     let width = seconds(rows.slot_ns);
     let merged = match rows.slot_ns == timeline.slot_ns {
         true => "",

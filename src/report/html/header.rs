@@ -1,7 +1,7 @@
 //! What comes first: what was asked, what came out, and how that is to be judged.
 
 use super::document::{look, pill};
-use super::text::Typed;
+use super::untrusted::Untrusted;
 use crate::base::Nanos;
 use crate::base::text::{count, span};
 use crate::core::exit_code;
@@ -16,11 +16,11 @@ pub fn header(summary: &Summary) -> Markup {
     let run = &summary.run;
     html! {
         p class="eyebrow" {
-            "loadgen report · " time datetime=(Typed::name(&run.started).plain()) { (Typed::name(&run.started)) }
+            "loadgen report · " time datetime=(Untrusted::name(&run.started).plain()) { (Untrusted::name(&run.started)) }
         }
         h1 class=(class) { span class="sign" aria-hidden="true" { (sign) } " " (verdict.text) }
         @if let Some(threshold) = &run.aborted_by {
-            p class="lead" { "Stopped early, since this could no longer be met: " code { (Typed::sentence(threshold)) } }
+            p class="lead" { "Stopped early, since this could no longer be met: " code { (Untrusted::sentence(threshold)) } }
         } @else if run.interrupted {
             p class="lead" { "Stopped before its end." }
         }
@@ -28,10 +28,10 @@ pub fn header(summary: &Summary) -> Markup {
         div class="asked" {
             div {
                 p class="label" { "What was asked" }
-                p { (Typed::sentence(&summary.configuration.traffic)) }
-                p { (Typed::sentence(&summary.configuration.requests)) "; keys: " (Typed::sentence(&summary.configuration.keys)) }
+                p { (Untrusted::sentence(&summary.configuration.traffic)) }
+                p { (Untrusted::sentence(&summary.configuration.requests)) "; keys: " (Untrusted::sentence(&summary.configuration.keys)) }
                 p { "to " (count(summary.targets.len() as u64, "target", "targets"))
-                    @if let [only] = &summary.targets[..] { ": " (Typed::name(&only.name)) } }
+                    @if let [only] = &summary.targets[..] { ": " (Untrusted::name(&only.name)) } }
             }
             div {
                 p class="label" { "What came out" }
@@ -52,7 +52,7 @@ fn cards(summary: &Summary) -> Markup {
                 li class=(look(audit(audited).tone).0) {
                     p class="label" { "Audit" }
                     p { (pill(&audit(audited))) }
-                    p { (Typed::sentence(&audited.statement)) }
+                    p { (Untrusted::sentence(&audited.statement)) }
                 }
             }
             @if let Some(verdict) = thresholds(&summary.thresholds) {
@@ -60,14 +60,14 @@ fn cards(summary: &Summary) -> Markup {
                     p class="label" { "Thresholds" }
                     p { (pill(&verdict)) }
                     @for threshold in first(&summary.thresholds) {
-                        p { code { (Typed::name(&threshold.text)) } ": " (Typed::name(&threshold.measured)) }
+                        p { code { (Untrusted::name(&threshold.text)) } ": " (Untrusted::name(&threshold.measured)) }
                     }
                 }
             }
             li class=(look(of_the_schedule.tone).0) {
                 p class="label" { "Schedule" }
                 p { (pill(&of_the_schedule)) }
-                p { (Typed::sentence(&summary.schedule.reason())) }
+                p { (Untrusted::sentence(&summary.schedule.reason())) }
             }
         }
     }

@@ -2,7 +2,7 @@ use maud::{Markup, Render, html};
 
 /// Text that came from outside: from whoever gave the options, or from a limiter. It keeps its own direction, what can't
 /// be seen in it is written out, and of what is too long for its place the beginning is shown.
-pub struct Typed<'a> {
+pub struct Untrusted<'a> {
     text: &'a str,
     most: usize,
 }
@@ -12,13 +12,13 @@ const NAME: usize = 200;
 /// A sentence's.
 const SENTENCE: usize = 2_000;
 
-impl<'a> Typed<'a> {
-    pub fn name(text: &'a str) -> Typed<'a> {
-        Typed { text, most: NAME }
+impl<'a> Untrusted<'a> {
+    pub fn name(text: &'a str) -> Untrusted<'a> {
+        Untrusted { text, most: NAME }
     }
 
-    pub fn sentence(text: &'a str) -> Typed<'a> {
-        Typed {
+    pub fn sentence(text: &'a str) -> Untrusted<'a> {
+        Untrusted {
             text,
             most: SENTENCE,
         }
@@ -30,7 +30,7 @@ impl<'a> Typed<'a> {
     }
 }
 
-impl Render for Typed<'_> {
+impl Render for Untrusted<'_> {
     fn render(&self) -> Markup {
         html! { bdi { (self.plain()) } }
     }
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn what_was_typed_is_shown_as_text_and_no_longer_than_its_place() {
-        let shown = |text| Typed::name(text).render().into_string();
+        let shown = |text| Untrusted::name(text).render().into_string();
         let script = r#"<script>alert("x")</script>&"#;
         assert_eq!(
             shown(script),

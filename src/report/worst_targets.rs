@@ -3,7 +3,7 @@ use std::cmp::Reverse;
 
 /// The places of at most so many targets: where there are more, those with the most failed, then the highest p99 of
 /// latency. In their own order.
-pub(super) fn foremost(targets: &[Target], most: usize) -> Vec<usize> {
+pub(super) fn worst_targets(targets: &[Target], most: usize) -> Vec<usize> {
     let mut places: Vec<_> = (0..targets.len()).collect();
     if places.len() > most {
         places.sort_by_key(|place| {
@@ -38,7 +38,7 @@ mod tests {
             failures: BTreeMap::new(),
         };
         let targets = [(0, 1), (0, 3), (2, 1), (0, 2)].map(target);
-        assert_eq!(foremost(&targets, 4), [0, 1, 2, 3]);
-        assert_eq!(foremost(&targets, 2), [1, 2]);
+        assert_eq!(worst_targets(&targets, 4), [0, 1, 2, 3]);
+        assert_eq!(worst_targets(&targets, 2), [1, 2]);
     }
 }

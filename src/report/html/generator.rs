@@ -3,8 +3,8 @@
 use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size};
 use super::document::{Section, facts, pill, text};
 use super::latency::extremes;
-use super::over_time::{fine, lines, shade_keys, shades, table, time_axis};
-use super::text::Typed;
+use super::time_series::{fine, lines, shade_keys, shades, table, time_axis};
+use super::untrusted::Untrusted;
 use crate::base::Nanos;
 use crate::base::text::{bytes, share, span, span_or_dash};
 use crate::core::summary::{Resources, Slot, Summary};
@@ -14,7 +14,7 @@ use maud::{Markup, html};
 pub fn section(summary: &Summary) -> Section {
     let sent = |slot: &Slot| slot.sent > 0;
     let body = html! {
-        p class="lead" { (pill(&schedule(summary))) " " (Typed::sentence(&summary.schedule.reason())) }
+        p class="lead" { (pill(&schedule(summary))) " " (Untrusted::sentence(&summary.schedule.reason())) }
         @if summary.timeline.slots.iter().any(sent) {
             (send_lag(summary).render())
         } @else {
