@@ -1,6 +1,6 @@
 use super::Preset;
 
-pub(super) const CHECK: Preset = Preset {
+pub const PRESET: Preset = Preset {
     name: "check",
     about: "loadgen's own reference limiter",
     method: "POST",

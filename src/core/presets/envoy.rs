@@ -1,7 +1,7 @@
 use super::Preset;
 
 /// As in its `NewJsonHandler`, which answers 400 to any error of the service, and 500 to an unknown verdict.
-pub(super) const ENVOY: Preset = Preset {
+pub const PRESET: Preset = Preset {
     name: "envoy",
     about: "Envoy's ratelimit service, by its JSON endpoint",
     method: "POST",

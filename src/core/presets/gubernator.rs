@@ -3,7 +3,7 @@ use super::Preset;
 /// Its gateway writes every field, also those with default values (`EmitUnpopulated`), enumerations by
 /// their names, and 64-bit integers as strings. A verdict with an error is none: `UNDER_LIMIT` is the
 /// default value of a status that was never set.
-pub(super) const GUBERNATOR: Preset = Preset {
+pub const PRESET: Preset = Preset {
     name: "gubernator",
     about: "Gubernator, by its HTTP gateway",
     method: "POST",

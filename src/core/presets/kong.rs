@@ -1,6 +1,6 @@
 use super::Preset;
 
-pub(super) const KONG: Preset = Preset {
+pub const PRESET: Preset = Preset {
     name: "kong",
     about: "Kong with its rate-limiting plugin, whatever is behind it",
     method: "GET",

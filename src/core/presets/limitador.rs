@@ -1,6 +1,6 @@
 use super::Preset;
 
-pub(super) const LIMITADOR: Preset = Preset {
+pub const PRESET: Preset = Preset {
     name: "limitador",
     about: "Limitador, by its HTTP API",
     method: "POST",

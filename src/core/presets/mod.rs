@@ -2,14 +2,14 @@
 //!
 //! A new one is a sibling file and one place in [`ALL`].
 
-mod check;
-mod envoy;
-mod gubernator;
-mod kong;
-mod limitador;
-mod nginx;
+pub mod check;
+pub mod envoy;
+pub mod gubernator;
+pub mod kong;
+pub mod limitador;
+pub mod nginx;
 mod text;
-mod throttlecrab;
+pub mod throttlecrab;
 
 pub use text::{details, table};
 
@@ -44,13 +44,13 @@ pub struct Preset {
 
 /// The first is the default.
 pub const ALL: [&Preset; 7] = [
-    &check::CHECK,
-    &envoy::ENVOY,
-    &limitador::LIMITADOR,
-    &gubernator::GUBERNATOR,
-    &throttlecrab::THROTTLECRAB,
-    &nginx::NGINX,
-    &kong::KONG,
+    &check::PRESET,
+    &envoy::PRESET,
+    &limitador::PRESET,
+    &gubernator::PRESET,
+    &throttlecrab::PRESET,
+    &nginx::PRESET,
+    &kong::PRESET,
 ];
 
 impl Preset {

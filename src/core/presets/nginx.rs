@@ -1,6 +1,6 @@
 use super::Preset;
 
-pub(super) const NGINX: Preset = Preset {
+pub const PRESET: Preset = Preset {
     name: "nginx",
     about: "nginx with limit_req, whatever it serves",
     method: "GET",

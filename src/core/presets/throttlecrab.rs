@@ -1,6 +1,6 @@
 use super::Preset;
 
-pub(super) const THROTTLECRAB: Preset = Preset {
+pub const PRESET: Preset = Preset {
     name: "throttlecrab",
     about: "throttlecrab-server, by its HTTP transport",
     method: "POST",

@@ -1,0 +1,60 @@
+//! Responses: a status, a content type and a body.
+
+use oxhttp::model::header::CONTENT_TYPE;
+use oxhttp::model::{Body, HeaderName, HeaderValue, Response, StatusCode};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// A JSON object with its fields in this order. Fields whose value is `None` are left out.
+macro_rules! object {
+    ($($name:literal: $value:expr),+ $(,)?) => {
+        $crate::limiter::http::response::object_of([$(
+            ($name, serde_json::to_string(&$value).expect("plain values are always JSON"))
+        ),+])
+    };
+}
+pub(super) use object;
+
+pub(super) fn object_of<const N: usize>(fields: [(&str, String); N]) -> Box<RawValue> {
+    let fields = fields.iter().filter(|(_, value)| value != "null");
+    let fields: Vec<_> = fields
+        .map(|(name, value)| format!("\"{name}\":{value}"))
+        .collect();
+    let text = format!("{{{}}}", fields.join(","));
+    RawValue::from_string(text).expect("names without quotes and JSON values")
+}
+
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    let text = serde_json::to_vec(value).expect("plain values are always JSON");
+    response(status, "application/json", text)
+}
+
+pub(super) fn plain(status: StatusCode, text: String) -> Response<Body> {
+    response(status, "text/plain; charset=utf-8", text)
+}
+
+fn response(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Body>,
+) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Adds headers of lower-case names and printable values.
+pub(super) fn with_headers<N: AsRef<str>>(
+    mut response: Response<Body>,
+    headers: impl IntoIterator<Item = (N, String)>,
+) -> Response<Body> {
+    for (name, value) in headers {
+        let name = HeaderName::try_from(name.as_ref()).expect("a legal name");
+        let value = HeaderValue::try_from(value).expect("a legal value");
+        response.headers_mut().insert(name, value);
+    }
+    response
+}

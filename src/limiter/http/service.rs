@@ -1,0 +1,476 @@
+//! A node's answers: which request is answered by which shape or page.
+
+use super::response::{json, object, with_headers};
+use super::shapes::{Incoming, SHAPES, Shape, Verdict};
+use crate::limiter::check::Policy;
+use crate::limiter::fail_mode::FailMode;
+use crate::limiter::metrics::MeteredStore;
+use crate::limiter::store::{Store, StoreError};
+use crate::system::http_server::{METRICS_PATH, give_up_connection, metrics_response};
+use oxhttp::model::{Body, Request, Response, StatusCode};
+use prometheus_client::registry::Registry;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use thiserror::Error;
+
+/// The path of the health check.
+pub(in crate::limiter) const HEALTH_PATH: &str = "/health";
+
+/// The largest body of a check, in bytes.
+const MAX_BODY: u64 = 64 * 1024;
+
+/// Answers a node's requests.
+pub(in crate::limiter) struct Service {
+    name: Arc<str>,
+    store: Arc<MeteredStore>,
+    registry: Registry,
+    policy: Policy,
+    fail_mode: FailMode,
+    stopping: AtomicBool,
+    /// Every response has a clone until it has been written.
+    answering: Arc<()>,
+}
+
+impl Service {
+    pub fn new(name: Arc<str>, store: Arc<dyn Store>, policy: Policy, fail_mode: FailMode) -> Self {
+        let (store, registry) = MeteredStore::new(store, &name);
+        Self {
+            name,
+            store,
+            registry,
+            policy,
+            fail_mode,
+            stopping: AtomicBool::new(false),
+            answering: Arc::default(),
+        }
+    }
+
+    /// From now on the node is unhealthy, so that a load balancer stops sending requests to it.
+    pub fn begin_to_stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_answering(&self) -> bool {
+        Arc::strong_count(&self.answering) > 1
+    }
+
+    /// Never panics, whatever the request.
+    pub fn respond(&self, request: &mut Request<Body>) -> Response<Body> {
+        let answering = Arc::clone(&self.answering);
+        let mut response = self
+            .route(request)
+            .unwrap_or_else(|refusal| refusal.response());
+        // oxhttp drops a response once it has been written.
+        response.extensions_mut().insert(answering);
+        response
+    }
+
+    fn route(&self, request: &mut Request<Body>) -> Result<Response<Body>, Refusal> {
+        match (request.uri().path(), request.method().as_str()) {
+            (HEALTH_PATH, "GET" | "HEAD") => return Ok(self.health()),
+            (METRICS_PATH, "GET" | "HEAD") => return Ok(metrics_response(&self.registry)),
+            (HEALTH_PATH | METRICS_PATH, _) => return Err(Refusal::Method { allow: "GET, HEAD" }),
+            _ => {}
+        }
+        let mut shapes = SHAPES.iter();
+        let shape = shapes
+            .find(|shape| shape.preset.path == request.uri().path())
+            .ok_or(Refusal::Path)?;
+        let allow = shape.preset.method;
+        if request.method() != allow && !shape.any_method {
+            return Err(Refusal::Method { allow });
+        }
+        let body = read_body(request)?;
+        Ok(self.check(shape, request, &body))
+    }
+
+    fn check(&self, shape: &Shape, request: &Request<Body>, body: &[u8]) -> Response<Body> {
+        let incoming = Incoming {
+            headers: request.headers(),
+            body,
+            policy: self.policy,
+        };
+        let request = match (shape.read)(&incoming) {
+            Ok(request) => request,
+            Err(refused) => return *refused,
+        };
+        let answer = |verdict| (shape.answer)(&request, &verdict, &self.name);
+        let error = match self.store.check(&request.check) {
+            Ok(decision) => return answer(Verdict::Decided(&decision)),
+            Err(error) => failure(&error),
+        };
+        match self.fail_mode {
+            FailMode::Closed => answer(Verdict::FailedClosed(&error)),
+            FailMode::Open => {
+                let mark = ("x-ratelimit-failure-mode-allowed", "true".to_owned());
+                with_headers(answer(Verdict::FailedOpen(&error)), [mark])
+            }
+        }
+    }
+
+    fn health(&self) -> Response<Body> {
+        let error = if self.stopping.load(Ordering::Relaxed) {
+            Some("the node stops".to_owned())
+        } else {
+            self.store.health().err().map(|error| failure(&error))
+        };
+        let (status, word) = match error {
+            None => (StatusCode::OK, "ok"),
+            Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        };
+        let health = object! { "status": word, "error": error, "node": self.name.as_ref() };
+        json(status, &health)
+    }
+}
+
+/// A request that no shape reads.
+#[derive(Debug, Error)]
+enum Refusal {
+    #[error(
+        "no such path; there are {}GET {HEALTH_PATH} and GET {METRICS_PATH}",
+        checks()
+    )]
+    Path,
+    #[error("no such method here; there are {allow}")]
+    Method { allow: &'static str },
+    #[error("the body must be at most {MAX_BODY} bytes")]
+    BodyTooLarge,
+    #[error("the body could not be read: {0}")]
+    BodyUnreadable(io::Error),
+}
+
+/// The requests that are checks, each followed by a comma.
+fn checks() -> String {
+    let check = |shape: &Shape| match shape.any_method {
+        true => format!("{} by any method, ", shape.preset.path),
+        false => format!("{} {}, ", shape.preset.method, shape.preset.path),
+    };
+    SHAPES.iter().map(check).collect()
+}
+
+impl Refusal {
+    fn response(&self) -> Response<Body> {
+        let (status, allow) = match *self {
+            Self::Path => (StatusCode::NOT_FOUND, None),
+            Self::Method { allow } => (StatusCode::METHOD_NOT_ALLOWED, Some(allow)),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
+            Self::BodyUnreadable(_) => (StatusCode::BAD_REQUEST, None),
+        };
+        let response = json(status, &object! { "error": self.to_string() });
+        with_headers(response, allow.map(|allow| ("allow", allow.to_owned())))
+    }
+}
+
+fn read_body(request: &mut Request<Body>) -> Result<Vec<u8>, Refusal> {
+    let body = request.body_mut();
+    if body.len().is_some_and(|length| length > MAX_BODY) {
+        return Err(Refusal::BodyTooLarge);
+    }
+    let mut bytes = Vec::new();
+    if let Err(error) = body.take(MAX_BODY + 1).read_to_end(&mut bytes) {
+        give_up_connection(request);
+        return Err(Refusal::BodyUnreadable(error));
+    }
+    if bytes.len() as u64 > MAX_BODY {
+        return Err(Refusal::BodyTooLarge);
+    }
+    Ok(bytes)
+}
+
+fn failure(error: &StoreError) -> String {
+    format!("the store failed: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shapes::{headers, parts, policy};
+    use super::*;
+    use crate::core::presets::Preset;
+    use crate::limiter::{AlgorithmKind, Check, Decision, ManualClock};
+    use oxhttp::model::request::Builder;
+    use oxhttp::model::{HeaderValue, Method};
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    struct Broken;
+
+    impl Store for Broken {
+        fn check(&self, _: &Check) -> Result<Decision, StoreError> {
+            Err(StoreError::new("gone"))
+        }
+
+        fn health(&self) -> Result<(), StoreError> {
+            Err(StoreError::new("gone"))
+        }
+
+        fn keys(&self) -> Result<u64, StoreError> {
+            Err(StoreError::new("gone"))
+        }
+    }
+
+    /// Allows each key one request a minute, unless a check gives another limit.
+    fn service(store: Arc<dyn Store>, fail_mode: FailMode) -> Service {
+        Service::new("n".into(), store, policy(1, 60_000), fail_mode)
+    }
+
+    fn working() -> Service {
+        let store = AlgorithmKind::TokenBucket.in_memory(ManualClock::default());
+        service(store, FailMode::Closed)
+    }
+
+    fn broken(fail_mode: FailMode) -> Service {
+        service(Arc::new(Broken), fail_mode)
+    }
+
+    fn ask(service: &Service, method: Method, path: &str) -> Response<Body> {
+        let body = r#"{"key":"k","limit":1,"window_ms":60000}"#;
+        let request = Request::builder().method(method).uri(path);
+        service.respond(&mut request.body(Body::from(body)).unwrap())
+    }
+
+    fn text(response: Response<Body>) -> String {
+        parts(response).1
+    }
+
+    fn answered() -> impl Iterator<Item = &'static Preset> {
+        SHAPES.iter().map(|shape| shape.preset)
+    }
+
+    /// A preset's request for the key `k`, with a limit of 1 a minute where it says them.
+    fn filled(template: &str) -> String {
+        let values = [
+            ("{key}", "k"),
+            ("{limit}", "1"),
+            ("{window_ms}", "60000"),
+            ("{window_s}", "60"),
+        ];
+        values
+            .iter()
+            .fold(template.to_owned(), |text, (name, value)| {
+                text.replace(name, value)
+            })
+    }
+
+    fn head(preset: &Preset) -> Builder {
+        let request = Request::builder().method(preset.method).uri(preset.path);
+        preset.headers.iter().fold(request, |request, header| {
+            let (name, value) = header.split_once(": ").unwrap();
+            request.header(name, filled(value))
+        })
+    }
+
+    fn ask_as(preset: &Preset, service: &Service) -> Response<Body> {
+        let body = Body::from(filled(preset.body));
+        service.respond(&mut head(preset).body(body).unwrap())
+    }
+
+    #[test]
+    fn each_shape_has_a_path_of_its_own() {
+        let paths: BTreeSet<_> = answered().map(|preset| preset.path).collect();
+        assert_eq!(paths.len(), SHAPES.len());
+    }
+
+    #[test]
+    fn the_same_key_in_another_shape_is_another_key() {
+        let node = working();
+        let first: Vec<_> = answered()
+            .map(|preset| parts(ask_as(preset, &node)))
+            .collect();
+        for (preset, first) in answered().zip(first) {
+            assert_eq!(first.0, 200, "{}", preset.name);
+            let second = parts(ask_as(preset, &node));
+            assert_ne!(first, second, "{}", preset.name);
+        }
+        assert!(text(ask(&node, Method::GET, "/metrics")).contains("ratelimiter_keys 6\n"));
+    }
+
+    #[test]
+    fn a_check_that_passes_because_the_store_failed_is_marked() {
+        let mark = "x-ratelimit-failure-mode-allowed";
+        for preset in answered() {
+            let response = ask_as(preset, &broken(FailMode::Open));
+            assert_eq!(response.status(), 200, "{}", preset.name);
+            assert_eq!(headers(&response)[mark], "true", "{}", preset.name);
+            let response = ask_as(preset, &broken(FailMode::Closed));
+            assert!(!headers(&response).contains_key(mark), "{}", preset.name);
+        }
+    }
+
+    #[test]
+    fn other_requests_are_refused_even_when_failing_open() {
+        for preset in answered().filter(|preset| !preset.body.is_empty()) {
+            let refused = |service: Service| {
+                let mut request = head(preset).body(Body::from("{}")).unwrap();
+                parts(service.respond(&mut request))
+            };
+            let open = refused(broken(FailMode::Open));
+            assert_ne!(open.0, 200, "{}", preset.name);
+            assert_eq!(open, refused(working()), "{}", preset.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_path_is_answered_with_all_known_ones() {
+        let (status, told) = parts(ask(&working(), Method::GET, "/elsewhere"));
+        assert_eq!(status, 404);
+        let there_are = "there are POST /check, POST /json, POST /check_and_report, POST /v1/GetRateLimits, \
+                         POST /throttle, / by any method, GET /health and GET /metrics";
+        assert!(told.contains(there_are), "{told}");
+    }
+
+    #[test]
+    fn two_shapes_refuse_a_body_that_is_not_declared_as_json() {
+        for (path, status) in [("/check_and_report", 400), ("/throttle", 415)] {
+            let response = ask(&working(), Method::POST, path);
+            assert_eq!(response.status(), status, "{path}");
+        }
+    }
+
+    #[test]
+    fn health_is_the_stores_until_the_node_stops() {
+        let working = working();
+        let health = |service: &Service| {
+            let response = ask(service, Method::GET, "/health");
+            (response.status().as_u16(), text(response))
+        };
+        assert_eq!(
+            health(&working),
+            (200, r#"{"status":"ok","node":"n"}"#.to_owned())
+        );
+        working.begin_to_stop();
+        let stops = r#"{"status":"unavailable","error":"the node stops","node":"n"}"#;
+        assert_eq!(health(&working), (503, stops.to_owned()));
+
+        let broken = broken(FailMode::Open);
+        let failed = r#"{"status":"unavailable","error":"the store failed: gone","node":"n"}"#;
+        assert_eq!(health(&broken), (503, failed.to_owned()));
+    }
+
+    #[test]
+    fn a_request_is_being_answered_until_its_response_is_dropped() {
+        let service = broken(FailMode::Closed);
+        assert!(!service.is_answering());
+        let response = ask(&service, Method::POST, "/check");
+        assert!(service.is_answering());
+        drop(response);
+        assert!(!service.is_answering());
+    }
+
+    #[test]
+    fn every_check_is_counted_by_its_result_and_every_failed_call_of_the_store() {
+        let metrics = |service: &Service| text(ask(service, Method::GET, "/metrics"));
+        let holds = |text: &str, lines: &[&str]| {
+            for line in lines {
+                assert!(text.lines().any(|l| l == *line), "{line} is not in\n{text}");
+            }
+        };
+
+        let working = working();
+        for _ in 0..3 {
+            ask(&working, Method::POST, "/check");
+        }
+        ask(&working, Method::POST, "/elsewhere");
+        let text = metrics(&working);
+        holds(
+            &text,
+            &[
+                r#"ratelimiter_requests_checked_total{result="allowed"} 1"#,
+                r#"ratelimiter_requests_checked_total{result="blocked"} 2"#,
+                r#"ratelimiter_requests_checked_total{result="error"} 0"#,
+                "ratelimiter_decision_duration_seconds_count 3",
+                "ratelimiter_store_errors_total 0",
+                "ratelimiter_keys 1",
+                concat!(
+                    r#"ratelimiter_build_info{version=""#,
+                    env!("CARGO_PKG_VERSION"),
+                    r#"",node="n"} 1"#
+                ),
+            ],
+        );
+
+        for mode in [FailMode::Closed, FailMode::Open] {
+            let broken = broken(mode);
+            ask(&broken, Method::POST, "/check");
+            ask(&broken, Method::GET, "/health");
+            let text = metrics(&broken);
+            holds(
+                &text,
+                &[
+                    r#"ratelimiter_requests_checked_total{result="allowed"} 0"#,
+                    r#"ratelimiter_requests_checked_total{result="error"} 1"#,
+                ],
+            );
+            assert!(!text.contains("ratelimiter_keys "), "{text}");
+            // The check, the health check, and the keys of this scrape or the next.
+            let text = metrics(&broken);
+            let errors = |n| format!("ratelimiter_store_errors_total {n}");
+            assert!(
+                text.contains(&errors(3)) || text.contains(&errors(4)),
+                "{text}"
+            );
+        }
+    }
+
+    fn fragment() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<f64>().prop_map(|n| n.to_string()),
+            any::<i128>().prop_map(|n| n.to_string()),
+            any::<String>().prop_map(|s| serde_json::to_string(&s).unwrap()),
+            Just("1".to_owned()),
+            Just("null".to_owned()),
+            ".{0,8}",
+        ]
+    }
+
+    /// A preset, and a body that is nearly one of its own.
+    fn nearly() -> impl Strategy<Value = (&'static Preset, Vec<u8>)> {
+        let preset = (0..SHAPES.len()).prop_map(|place| answered().nth(place).unwrap());
+        (preset, prop::array::uniform5(fragment())).prop_map(|(preset, [a, b, c, d, e])| {
+            let body = preset.body.replace(r#""{key}""#, &a).replace("{limit}", &b);
+            let body = body.replace("{window_ms}", &c).replace("{window_s}", &c);
+            let body = body
+                .replace(r#""loadgen""#, &d)
+                .replace(":1,", &format!(":{e},"));
+            (preset, body.into_bytes())
+        })
+    }
+
+    fn anything() -> impl Strategy<Value = (&'static Preset, Vec<u8>)> {
+        (nearly(), any::<Vec<u8>>()).prop_map(|((preset, _), body)| (preset, body))
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_gets_an_answer_in_any_shape(
+            (preset, body) in prop_oneof![nearly(), anything()],
+            chunked: bool,
+        ) {
+            let body = if chunked {
+                Body::from_read(io::Cursor::new(body))
+            } else {
+                Body::from(body)
+            };
+            let response = working().respond(&mut head(preset).body(body).unwrap());
+            let expected = match preset.name {
+                "gubernator" => [200, 400, 501].as_slice(),
+                "throttlecrab" => &[200, 400, 422, 500],
+                "kong" => &[200],
+                _ => &[200, 400],
+            };
+            let json = headers(&response)["content-type"] == "application/json";
+            let (status, text) = parts(response);
+            prop_assert!(expected.contains(&status), "{} {status}", preset.name);
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), json);
+        }
+
+        #[test]
+        fn any_header_gets_an_answer(value: Vec<u8>) {
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                let request = Request::get("/").header("x-key", value);
+                let response = working().respond(&mut request.body(Body::empty()).unwrap());
+                prop_assert!([200, 400].contains(&response.status().as_u16()));
+            }
+        }
+    }
+}
