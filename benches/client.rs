@@ -30,7 +30,7 @@ mod linux {
     use loadgen::core::answers::Answers;
     use loadgen::core::keys::Keys;
     use loadgen::core::presets;
-    use loadgen::core::request::{Constants, Form, Outgoing};
+    use loadgen::core::request::{Constants, RequestTemplate};
     use loadgen::system::Stop;
     use std::sync::Arc;
     use std::thread;
@@ -53,8 +53,8 @@ mod linux {
         });
 
         let mut scratch = Scratch::default();
-        let mut ours = |group: &mut _, name, form: Form, allowed| {
-            let client = client(&base, &form, allowed);
+        let mut ours = |group: &mut _, name, request: RequestTemplate, allowed| {
+            let client = client(&base, &request, allowed);
             let mut sequence = 0;
             bench(group, name, || {
                 sequence += 1;
@@ -97,35 +97,36 @@ mod linux {
     }
 
     /// The request of the default preset, as a run sends it.
-    fn check() -> Form {
-        let mut form = presets::ALL[0].form();
+    fn check() -> RequestTemplate {
+        let mut request = presets::ALL[0].request();
         let agent = "loadgen/bench".parse().expect("a template");
-        form.headers
+        request
+            .headers
             .insert(0, (HeaderName::from_static("user-agent"), agent));
-        form
+        request
     }
 
     /// The same, with something that differs from request to request in every part.
-    fn all_differing() -> Form {
+    fn all_differing() -> RequestTemplate {
         let header = |name| {
             (
                 HeaderName::from_static(name),
                 "{uuid}".parse().expect("a template"),
             )
         };
-        let mut form = check();
-        form.path = "/check?n={seq}".parse().expect("a template");
-        form.headers.push(header("x-request-id"));
-        form.body = Some(
+        let mut request = check();
+        request.path = "/check?n={seq}".parse().expect("a template");
+        request.headers.push(header("x-request-id"));
+        request.body = Some(
             r#"{"key":"{key}","limit":{limit},"window_ms":{window_ms},"seq":{seq}}"#
                 .parse()
                 .expect("a template"),
         );
-        form
+        request
     }
 
     /// One that takes answers for allowed by these rules.
-    fn client(base: &str, form: &Form, allowed: &str) -> Client {
+    fn client(base: &str, request: &RequestTemplate, allowed: &str) -> Client {
         let targets = [Target::new(base).expect("a URL")];
         let resolver = Arc::new(Resolver::start(&targets).expect("a thread"));
         assert!(resolver.any_resolved(TIMEOUT, &Stop::default()));
@@ -135,13 +136,13 @@ mod linux {
             limit: 100,
             window_ms: 60_000,
         };
-        let outgoing = Outgoing::new(&targets, form.compile(&constants), keys.clone(), 1);
+        let requests = request.compile(&targets, &constants, 1);
         let rules = |rules: &str| rules.parse().expect("rules");
         let answers = Answers::new(&rules(allowed), &rules("429"));
         Client::new(
             &targets,
             resolver,
-            outgoing,
+            requests,
             TIMEOUT,
             &Trust::PublicAuthorities,
             answers,

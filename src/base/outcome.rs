@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_have_their_names_of_old_and_each_its_own_index() {
+    fn kinds_have_their_names_and_each_its_own_index() {
         let names = FailureKind::ALL.map(FailureKind::name).join(" ");
         let expected = "dns refused local connect reset timeout tls protocol status_5xx status_other unmatched panic";
         assert_eq!(names, expected);

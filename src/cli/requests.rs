@@ -4,7 +4,7 @@ use super::values::file;
 use crate::base::text::whole;
 use crate::core::presets::{self, Preset};
 use crate::core::request::Template;
-use crate::core::request::parts::{self, HeaderLine};
+use crate::core::request::parse::{self, HeaderLine};
 use clap::Args;
 use std::path::PathBuf;
 use ureq::http::Method;
@@ -18,14 +18,14 @@ pub struct Requests {
     pub preset: &'static Preset,
 
     /// The request's method. As the preset says unless given; its body goes with POST, PUT and PATCH only
-    #[arg(long, env, hide_env_values = true, value_name = "METHOD", value_parser = parts::method)]
+    #[arg(long, env, hide_env_values = true, value_name = "METHOD", value_parser = parse::method)]
     pub method: Option<Method>,
 
     /// Appended to each target; may have a query. As the preset says unless given. In it, in headers and in the
     /// body {key}, {limit}, {window_ms}, {window_s}, {seq}, {uuid}, {target} and {now_ms} are filled in; {{ is a
     /// brace
     #[arg(long, env = "CHECK_PATH", hide_env_values = true, value_name = "PATH",
-          value_parser = parts::path)]
+          value_parser = parse::path)]
     pub path: Option<Template>,
 
     /// A header, in the place of the preset's of that name; `Name:` sends none. May be repeated; the
@@ -35,7 +35,7 @@ pub struct Requests {
     pub header: Vec<HeaderLines>,
 
     /// The body, in the place of the preset's; empty for none
-    #[arg(long, env, hide_env_values = true, value_name = "TEXT", value_parser = parts::body,
+    #[arg(long, env, hide_env_values = true, value_name = "TEXT", value_parser = parse::body,
           allow_hyphen_values = true)]
     pub body: Option<Template>,
 
@@ -75,5 +75,5 @@ fn window(text: &str) -> Result<u64, String> {
 pub struct HeaderLines(pub Vec<HeaderLine>);
 
 fn header_lines(text: &str) -> Result<HeaderLines, String> {
-    parts::header_lines(text).map(HeaderLines)
+    parse::header_lines(text).map(HeaderLines)
 }

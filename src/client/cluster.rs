@@ -31,7 +31,7 @@ impl Cluster {
             Client::new(
                 targets,
                 resolver.clone(),
-                plan.outgoing_for(targets, keys),
+                plan.requests_for(targets, keys),
                 plan.timeout,
                 trust,
                 Answers::new(&plan.allowed, &plan.blocked),

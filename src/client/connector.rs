@@ -1,28 +1,33 @@
-//! Connections for load: kept ones where there are any, new ones where there are not.
+//! Connections under load: reuses idle ones, and makes new ones when there are none.
 
 use super::exchange::{self, Stage};
-use super::failure::exhausted;
-use super::pool::{Kept, Pool};
+use super::failure::is_exhaustion;
+use super::open_sockets::OpenSockets;
+use super::pool::{Pool, Pooled};
 use super::resolver::Resolver;
-use super::transport::Socket;
+use super::transport::TcpTransport;
 use crate::base::{ConnectTimes, Moment};
-use parking_lot::Mutex;
 use socket2::{Domain, SockRef, Type};
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::{Arc, Weak};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, NextTimeout, RustlsConnector, Transport,
 };
 use ureq::{Error, Timeout};
 
-/// Reuses an idle connection to the target of the request at hand, or makes a new one.
+/// Reuses an idle connection to the current request's target, or makes a new one.
 ///
-/// It stands before ureq's own pool and keeps that empty: ureq calls [`Transport::is_open`] on a
-/// connection exactly when it would put it back, and [`Pooled`] takes that call as its return.
+/// ureq has a pool of its own, behind this connector. It stays empty, because ureq asks [`Transport::is_open`] exactly when it
+/// would return a connection to its pool, and [`Lent`] takes that call as its return to ours. The order of calls:
+///
+/// 1. ureq calls [`Connector::connect`], since its pool is empty.
+/// 2. ureq calls [`Transport::transmit_output`] and [`Transport::await_input`] until the answer is complete.
+/// 3. ureq calls [`Transport::is_open`], is told that the connection is closed, and drops the empty [`Lent`]. After an error,
+///    or if the server closes the connection, it skips this call, and the drop closes the connection.
 #[derive(Debug)]
-pub(super) struct Pooling {
+pub(super) struct PoolingConnector {
     /// By target.
     pools: Vec<Arc<Pool<Connection>>>,
     resolver: Arc<Resolver>,
@@ -31,18 +36,18 @@ pub(super) struct Pooling {
     tls: RustlsConnector,
 }
 
-/// TCP, or TLS over it. Boxed, since what TLS needs is over a kilobyte, and a connection is moved
-/// often on its way from the pool through ureq and back.
-type Connection = Box<<RustlsConnector as Connector<Socket>>::Out>;
+/// TCP, or TLS over it. Boxed, since the state of TLS is over a kilobyte, and a connection is moved often on its way from the
+/// pool through ureq and back.
+type Connection = Box<<RustlsConnector as Connector<TcpTransport>>::Out>;
 
-impl Pooling {
+impl PoolingConnector {
     pub fn new(
         targets: usize,
         resolver: Arc<Resolver>,
         timeout: Duration,
         open: Arc<OpenSockets>,
     ) -> Self {
-        Pooling {
+        PoolingConnector {
             pools: (0..targets).map(|_| Arc::new(Pool::new())).collect(),
             resolver,
             timeout,
@@ -51,71 +56,71 @@ impl Pooling {
         }
     }
 
-    /// The pool of a target, with the addresses that are known now.
+    /// The pool of a target, with its latest addresses.
     fn pool(&self, target: usize) -> &Arc<Pool<Connection>> {
         let pool = &self.pools[target];
         if pool.version() != self.resolver.version(target) {
             let (version, addresses) = self.resolver.addresses(target);
-            pool.learn(version, addresses);
+            pool.set_addresses(version, addresses);
         }
         pool
     }
 
-    /// A new connection, to `first` if it can be had, else to another of the target's addresses.
+    /// Makes a new connection, to `first` if possible, otherwise to another of the target's addresses.
     fn connect_anew(
         &self,
         details: &ConnectionDetails,
         pool: &Pool<Connection>,
         first: SocketAddr,
-    ) -> Result<Kept<Connection>, Error> {
+    ) -> Result<Pooled<Connection>, Error> {
         let started = Moment::now();
-        let dialed = self.dial_any(pool, pool.order(first, started));
+        let dialed = self.dial_any(pool, pool.dial_order(first, started));
         let connected = Moment::now();
-        let mut took = ConnectTimes {
+        let mut times = ConnectTimes {
             tcp: connected.since(started),
             tls: None,
         };
-        exchange::connecting_took(took);
+        exchange::note_connect_times(times);
         let (stream, address) = dialed?;
         let output_buffer = details.config.output_buffer_size();
-        let socket = Socket::new(stream, self.timeout, output_buffer);
+        let tcp = TcpTransport::new(stream, self.timeout, output_buffer);
         let mut ready = connected;
         if details.needs_tls() {
-            exchange::reached(Stage::Handshake);
+            exchange::enter(Stage::Handshake);
         }
-        let connection = self.tls.connect(details, Some(socket));
+        let connection = self.tls.connect(details, Some(tcp));
         if details.needs_tls() {
             ready = Moment::now();
-            took.tls = Some(ready.since(connected));
-            exchange::connecting_took(took);
+            times.tls = Some(ready.since(connected));
+            exchange::note_connect_times(times);
         }
         let connection = connection?.ok_or(Error::ConnectionFailed)?;
-        Ok(pool.made(Box::new(connection), address, ready))
+        Ok(pool.register(Box::new(connection), address, ready))
     }
 
+    /// Dials the addresses in this order until one accepts.
     fn dial_any(
         &self,
         pool: &Pool<Connection>,
         addresses: Vec<SocketAddr>,
     ) -> Result<(Arc<TcpStream>, SocketAddr), Error> {
-        let deadline = exchange::deadline();
-        let target = exchange::target();
+        let exchange = exchange::current();
         let count = addresses.len();
         let mut failure = Error::HostNotFound;
         for (tried, address) in addresses.into_iter().enumerate() {
-            // What is left is shared among the addresses that are left, so that one that does
-            // not answer leaves time for the others.
+            // The remaining addresses share the remaining time, so that a silent one leaves time for the others.
             let started = Moment::now();
-            let left = Duration::from(deadline.since(started));
+            let left = Duration::from(exchange.deadline.since(started));
             let error = match self.dial(address, left / (count - tried) as u32) {
                 Ok(stream) => return Ok((stream, address)),
                 Err(error) => error,
             };
             let now = Moment::now();
             pool.avoid(address, now, now.since(started));
-            // What this machine has run out of says nothing of the address.
-            if !exhausted(&error) {
-                self.resolver.connection_failed(target, tried + 1 == count);
+            // A shortage on this machine does not mean that the address is wrong.
+            if !is_exhaustion(&error) {
+                let is_last = tried + 1 == count;
+                self.resolver.connection_failed(exchange.target, is_last);
             }
             failure = match error.kind() {
                 io::ErrorKind::TimedOut => Error::Timeout(Timeout::Connect),
@@ -142,40 +147,40 @@ impl Pooling {
     }
 }
 
-impl Connector for Pooling {
-    type Out = Pooled;
+impl Connector for PoolingConnector {
+    type Out = Lent;
 
-    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Pooled>, Error> {
-        let home = self.pool(exchange::target());
-        let now = exchange::begun();
-        let Some((address, mut idle)) = home.take(now) else {
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Lent>, Error> {
+        let exchange = exchange::current();
+        let pool = self.pool(exchange.target);
+        let Some((address, mut idle)) = pool.take(exchange.started) else {
             return Err(Error::HostNotFound);
         };
-        let kept = loop {
-            let Some(mut kept) = idle else {
-                break self.connect_anew(details, home, address)?;
+        let pooled = loop {
+            let Some(mut pooled) = idle else {
+                break self.connect_anew(details, pool, address)?;
             };
-            // The other side may have closed it meanwhile. Should it do so after this look, the
-            // request fails: whether it was processed can't be known, so it is not repeated.
-            if is_quiet(&mut kept.connection) {
-                break kept;
+            // The server may have closed it meanwhile. If it closes it after this check, the request fails. It is not
+            // repeated, since the server may have processed it.
+            if is_quiet(&mut pooled.connection) {
+                break pooled;
             }
-            idle = home.take_another(address, now);
+            idle = pool.take_from(address, exchange.started);
         };
-        exchange::reached(Stage::Http);
-        Ok(Some(Pooled {
-            lent: Some(kept),
-            home: home.clone(),
+        exchange::enter(Stage::Http);
+        Ok(Some(Lent {
+            pooled: Some(pooled),
+            pool: pool.clone(),
         }))
     }
 }
 
-/// Whether nothing has come on an idle connection since its last answer, not even its end.
+/// Whether nothing has arrived on an idle connection since its last answer, not even its end.
 fn is_quiet(connection: &mut Connection) -> bool {
     if !connection.is_tls() {
         return connection.is_open();
     }
-    // What was read along with the answer is in TLS's hands, where the socket cannot tell of it.
+    // The TLS library may hold bytes that it read together with the answer, which the socket no longer shows.
     let without_waiting = NextTimeout {
         after: Duration::ZERO.into(),
         ..NextTimeout::default()
@@ -187,25 +192,22 @@ fn is_quiet(connection: &mut Connection) -> bool {
         )
 }
 
-/// A connection on loan to one request.
+/// A connection lent to one request.
 #[derive(Debug)]
-pub(super) struct Pooled {
-    /// Gone once given back; ureq drops the shell at once.
-    lent: Option<Kept<Connection>>,
-    home: Arc<Pool<Connection>>,
+pub(super) struct Lent {
+    /// `None` once it is back in the pool.
+    pooled: Option<Pooled<Connection>>,
+    pool: Arc<Pool<Connection>>,
 }
 
-impl Pooled {
+impl Lent {
     fn connection(&mut self) -> &mut Connection {
-        &mut self
-            .lent
-            .as_mut()
-            .expect("a connection that is still on loan")
-            .connection
+        let pooled = self.pooled.as_mut();
+        &mut pooled.expect("a connection that is still lent").connection
     }
 }
 
-impl Transport for Pooled {
+impl Transport for Lent {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.connection().buffers()
     }
@@ -218,58 +220,18 @@ impl Transport for Pooled {
         self.connection().await_input(timeout)
     }
 
-    /// Gives the connection back, and so never leaves ureq an open one.
+    /// Returns the connection to the pool, and tells ureq that it is closed.
     fn is_open(&mut self) -> bool {
-        if let Some(kept) = self.lent.take() {
+        if let Some(pooled) = self.pooled.take() {
             let now = Moment::now();
-            exchange::returned(now);
-            self.home.put(kept, now);
+            exchange::note_returned(now);
+            self.pool.put(pooled, now);
         }
         false
     }
 
     fn is_tls(&self) -> bool {
-        self.lent
-            .as_ref()
-            .is_some_and(|kept| kept.connection.is_tls())
-    }
-}
-
-/// Every socket there is, to be shut down when all requests are to end at once. ureq would keep
-/// such a list too, and go through all of it on every request.
-#[derive(Debug, Default)]
-pub(super) struct OpenSockets(Mutex<Sockets>);
-
-#[derive(Debug, Default)]
-struct Sockets {
-    shut_down: bool,
-    open: Vec<Weak<TcpStream>>,
-    /// The number at which those that were closed are forgotten: twice what was left last time,
-    /// so that this costs a constant amount for each new one.
-    full: usize,
-}
-
-impl OpenSockets {
-    fn add(&self, stream: &Arc<TcpStream>) -> io::Result<()> {
-        let mut sockets = self.0.lock();
-        if sockets.shut_down {
-            return Err(io::ErrorKind::NotConnected.into());
-        }
-        if sockets.open.len() >= sockets.full {
-            sockets.open.retain(|socket| socket.strong_count() > 0);
-            sockets.full = (sockets.open.len() * 2).max(64);
-        }
-        sockets.open.push(Arc::downgrade(stream));
-        Ok(())
-    }
-
-    /// Ends whatever waits for any of the sockets, with an error, and refuses new ones.
-    pub fn shut_down(&self) {
-        let mut sockets = self.0.lock();
-        sockets.shut_down = true;
-        for socket in sockets.open.drain(..).filter_map(|socket| socket.upgrade()) {
-            // An error means that it is closed already.
-            let _ = socket.shutdown(Shutdown::Both);
-        }
+        let pooled = self.pooled.as_ref();
+        pooled.is_some_and(|pooled| pooled.connection.is_tls())
     }
 }

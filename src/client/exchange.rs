@@ -1,6 +1,15 @@
-//! What a call, and the connector and transport that ureq runs for it on the same thread, need to
-//! know of each other. ureq hands its parts the request's URI and nothing of the caller's, so it
-//! travels beside ureq, in the thread.
+//! The record of the request in progress on each thread.
+//!
+//! ureq passes its connector and its transport the URI of a request and nothing else from the caller. Here they need more:
+//! the target's index, the deadline, and a place to note times. A worker waits for its request, so ureq calls both on the
+//! worker's own thread, and a thread-local record connects them:
+//!
+//! 1. [`Client::ask`](super::Client::ask) calls [`begin`] with the target and the deadline.
+//! 2. The connector reads the target and the start. If it makes a new connection, it notes the [`Stage`]s and
+//!    [the times](note_connect_times).
+//! 3. The transport reads the deadline and [notes](note_sent) when the request left.
+//! 4. The connector [notes](note_returned) when ureq gives the connection back, the answer having been read to its end.
+//! 5. `Client::ask` makes an [`Answer`](crate::base::Answer) of the [`current`] record.
 
 use crate::base::{ConnectTimes, Moment};
 use std::cell::Cell;
@@ -8,9 +17,9 @@ use std::cell::Cell;
 /// How far a request has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Getting a TCP connection.
+    /// Waiting for a TCP connection.
     Connecting,
-    /// Agreeing on TLS over it.
+    /// Waiting for the TLS handshake.
     Handshake,
     /// Sending the request and receiving the response.
     Http,
@@ -18,23 +27,23 @@ pub(super) enum Stage {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Exchange {
-    /// The target's place in the plan.
+    /// The target's index in the plan.
     pub target: usize,
-    pub begun: Moment,
-    /// When it has to be over.
+    pub started: Moment,
+    /// When the request times out.
     pub deadline: Moment,
     pub stage: Stage,
-    /// If it needed a new connection.
+    /// Present if the request needed a new connection.
     pub connecting: Option<ConnectTimes>,
-    /// When the request's first byte was handed to the system.
+    /// When the request's first byte was handed to the operating system.
     pub sent: Option<Moment>,
-    /// When its connection was given back, the answer read to its end.
+    /// When ureq gave the connection back.
     pub returned: Option<Moment>,
 }
 
 const NONE: Exchange = Exchange {
     target: 0,
-    begun: Moment::MAX,
+    started: Moment::MAX,
     deadline: Moment::MAX,
     stage: Stage::Connecting,
     connecting: None,
@@ -46,53 +55,40 @@ thread_local! {
     static CURRENT: Cell<Exchange> = const { Cell::new(NONE) };
 }
 
-/// The calling thread starts a request to `target`.
-pub(super) fn begin(target: usize, begun: Moment, deadline: Moment) {
+/// Starts the record of a request on the calling thread.
+pub(super) fn begin(target: usize, started: Moment, deadline: Moment) {
     CURRENT.set(Exchange {
         target,
-        begun,
+        started,
         deadline,
         ..NONE
     });
 }
 
-/// What has become known of the calling thread's request.
-pub(super) fn seen() -> Exchange {
+/// The record of the calling thread's request so far.
+pub(super) fn current() -> Exchange {
     CURRENT.get()
 }
 
-pub(super) fn begun() -> Moment {
-    CURRENT.get().begun
-}
-
-pub(super) fn deadline() -> Moment {
-    CURRENT.get().deadline
-}
-
-pub(super) fn target() -> usize {
-    CURRENT.get().target
-}
-
-pub(super) fn reached(stage: Stage) {
+pub(super) fn enter(stage: Stage) {
     update(|exchange| exchange.stage = stage);
 }
 
-pub(super) fn connecting_took(spans: ConnectTimes) {
-    update(|exchange| exchange.connecting = Some(spans));
+pub(super) fn note_connect_times(times: ConnectTimes) {
+    update(|exchange| exchange.connecting = Some(times));
 }
 
-pub(super) fn returned(now: Moment) {
-    update(|exchange| exchange.returned = Some(now));
-}
-
-/// Bytes are about to leave. The request's first ones count: not those of a handshake, not later
-/// ones.
-pub(super) fn leaving(now: Moment) {
+/// Notes that bytes are about to leave. Only the first bytes of the request itself count, not those of a handshake.
+pub(super) fn note_sent(now: Moment) {
     update(|exchange| {
         if exchange.stage == Stage::Http && exchange.sent.is_none() {
             exchange.sent = Some(now);
         }
     });
+}
+
+pub(super) fn note_returned(now: Moment) {
+    update(|exchange| exchange.returned = Some(now));
 }
 
 fn update(change: impl FnOnce(&mut Exchange)) {

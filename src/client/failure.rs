@@ -1,38 +1,37 @@
-//! Why a request failed, from ureq's error and the stage that the request had reached.
+//! The kind of a failure, from ureq's error and the stage that the request had reached.
 
 use super::exchange::Stage;
 use crate::base::FailureKind;
 use std::io::{self, ErrorKind};
 use ureq::Error;
 
-impl FailureKind {
-    /// The kind of an error that ended a request at this stage.
-    pub(super) fn of(error: &Error, stage: Stage) -> FailureKind {
-        match (error, stage) {
-            (Error::Timeout(_), _) => FailureKind::Timeout,
-            (Error::Io(e), _)
-                if matches!(e.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) =>
-            {
-                FailureKind::Timeout
-            }
-            (Error::HostNotFound, _) => FailureKind::Dns,
-            (Error::Io(e), Stage::Connecting) if e.kind() == ErrorKind::ConnectionRefused => {
-                FailureKind::Refused
-            }
-            (Error::Io(e), _) if e.kind() == ErrorKind::ConnectionReset => FailureKind::Reset,
-            (Error::Io(e), Stage::Connecting) if exhausted(e) => FailureKind::Local,
-            (_, Stage::Connecting) => FailureKind::Connect,
-            (_, Stage::Handshake) | (Error::Tls(_) | Error::Rustls(_), _) => FailureKind::Tls,
-            // What rustls reports through a socket's interface.
-            (Error::Io(e), Stage::Http) if e.kind() == ErrorKind::InvalidData => FailureKind::Tls,
-            (Error::Io(_), Stage::Http) => FailureKind::Reset,
-            (_, Stage::Http) => FailureKind::Protocol,
-        }
+/// The kind of an error that ended a request at this stage.
+pub(super) fn failure_kind(error: &Error, stage: Stage) -> FailureKind {
+    match (error, stage) {
+        (Error::Timeout(_), _) => FailureKind::Timeout,
+        (Error::HostNotFound, _) => FailureKind::Dns,
+        (Error::Io(error), _) => io_failure_kind(error, stage),
+        (_, Stage::Connecting) => FailureKind::Connect,
+        (_, Stage::Handshake) | (Error::Tls(_) | Error::Rustls(_), _) => FailureKind::Tls,
+        (_, Stage::Http) => FailureKind::Protocol,
     }
 }
 
-/// Whether the system had nothing left to make a connection of.
-pub(super) fn exhausted(error: &io::Error) -> bool {
+fn io_failure_kind(error: &io::Error, stage: Stage) -> FailureKind {
+    match (error.kind(), stage) {
+        (ErrorKind::TimedOut | ErrorKind::WouldBlock, _) => FailureKind::Timeout,
+        (ErrorKind::ConnectionReset, _) => FailureKind::Reset,
+        (ErrorKind::ConnectionRefused, Stage::Connecting) => FailureKind::Refused,
+        (_, Stage::Connecting) if is_exhaustion(error) => FailureKind::Local,
+        (_, Stage::Connecting) => FailureKind::Connect,
+        // After the handshake, rustls reports its own errors as invalid data of the socket.
+        (_, Stage::Handshake) | (ErrorKind::InvalidData, Stage::Http) => FailureKind::Tls,
+        (_, Stage::Http) => FailureKind::Reset,
+    }
+}
+
+/// Whether this machine had no file descriptor, memory or local port left for a connection.
+pub(super) fn is_exhaustion(error: &io::Error) -> bool {
     #[cfg(unix)]
     {
         use rustix::io::Errno;
@@ -49,59 +48,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stage_tells_apart_errors_of_one_form() {
-        let io = |kind| Error::Io(io::Error::from(kind));
+    fn the_stage_tells_equal_errors_apart() {
+        use ErrorKind::*;
+        use FailureKind::{Connect, Local, Protocol, Refused, Reset, Timeout, Tls};
+        use Stage::{Connecting, Handshake, Http};
         for (error, stage, kind) in [
-            (
-                io(ErrorKind::ConnectionRefused),
-                Stage::Connecting,
-                FailureKind::Refused,
-            ),
-            (
-                io(ErrorKind::AddrNotAvailable),
-                Stage::Connecting,
-                FailureKind::Local,
-            ),
-            (
-                io(ErrorKind::ConnectionReset),
-                Stage::Connecting,
-                FailureKind::Reset,
-            ),
-            (
-                io(ErrorKind::HostUnreachable),
-                Stage::Connecting,
-                FailureKind::Connect,
-            ),
-            (
-                io(ErrorKind::TimedOut),
-                Stage::Connecting,
-                FailureKind::Timeout,
-            ),
-            (Error::HostNotFound, Stage::Connecting, FailureKind::Dns),
-            (
-                io(ErrorKind::UnexpectedEof),
-                Stage::Handshake,
-                FailureKind::Tls,
-            ),
-            (
-                io(ErrorKind::ConnectionReset),
-                Stage::Handshake,
-                FailureKind::Reset,
-            ),
-            (
-                io(ErrorKind::UnexpectedEof),
-                Stage::Http,
-                FailureKind::Reset,
-            ),
-            (io(ErrorKind::BrokenPipe), Stage::Http, FailureKind::Reset),
-            (io(ErrorKind::InvalidData), Stage::Http, FailureKind::Tls),
-            (
-                Error::LargeResponseHeader(2, 1),
-                Stage::Http,
-                FailureKind::Protocol,
-            ),
+            (ConnectionRefused, Connecting, Refused),
+            (AddrNotAvailable, Connecting, Local),
+            (ConnectionReset, Connecting, Reset),
+            (HostUnreachable, Connecting, Connect),
+            (TimedOut, Connecting, Timeout),
+            (UnexpectedEof, Handshake, Tls),
+            (ConnectionReset, Handshake, Reset),
+            (UnexpectedEof, Http, Reset),
+            (BrokenPipe, Http, Reset),
+            (InvalidData, Http, Tls),
         ] {
-            assert_eq!(FailureKind::of(&error, stage), kind, "{error} at {stage:?}");
+            let error = Error::Io(error.into());
+            assert_eq!(failure_kind(&error, stage), kind, "{error} at {stage:?}");
         }
+        let long_head = Error::LargeResponseHeader(2, 1);
+        assert_eq!(failure_kind(&long_head, Http), Protocol);
+        let unknown_name = Error::HostNotFound;
+        assert_eq!(failure_kind(&unknown_name, Connecting), FailureKind::Dns);
     }
 }

@@ -1,19 +1,23 @@
-//! One HTTP request, from a token to its outcome, through one shared `ureq::Agent`.
+//! One HTTP request, from a token to its outcome, through one `ureq::Agent` that all workers share.
 //!
-//! ureq does HTTP; its parts for names and connections are replaced by ones made for load. The
-//! `resolver` looks names up in the background, so that no request waits for one. The
-//! `connector` takes a connection from its target's `pool`, where the one used last is on top, so
-//! that steady traffic uses as few as are in flight, or makes a new one. The `transport` sends
-//! head and body in one write and says when it did. The `exchange` is how these and the caller
-//! tell each other about the request at hand. What is [`Outgoing`] is made of a run's
-//! [`Compiled`](crate::core::request::Compiled) form; the [`Answers`] say what an answer means.
+//! ureq speaks HTTP; its name resolution and its connections are replaced by ones made for load:
+//!
+//! - The `resolver` looks names up in the background, so that no request waits for a lookup.
+//! - The `connector` takes an idle connection from its target's `pool`, or makes a new one.
+//! - The `transport` sends head and body in one write, and notes when.
+//! - The `exchange` is how these and the caller share what they know of the request in progress.
+//!
+//! A [`CompiledRequest`] makes the requests, and [`Answers`] decide what an answer means.
 
 mod cluster;
 mod connector;
 mod exchange;
 mod failure;
+mod open_sockets;
 mod pool;
 mod resolver;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod trust;
 
@@ -21,31 +25,33 @@ pub use cluster::Cluster;
 pub use resolver::Resolver;
 pub use trust::{Authorities, Trust};
 
-use crate::base::{Answer, FailureKind, KeyId, Moment, Nanos, Outcome, Target};
+use crate::base::{Answer, KeyId, Moment, Nanos, Outcome, Target};
 use crate::core::answers::{Answers, ByHead, Head, KeptBody};
-use crate::core::request::{Outgoing, Parts};
-use connector::{OpenSockets, Pooling};
+use crate::core::request::{CompiledRequest, RequestBuffers};
+use connector::PoolingConnector;
+use failure::failure_kind;
+use open_sockets::OpenSockets;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::{Response, response};
 use ureq::{Agent, Body};
 
-/// Bodies longer than this are not read to their end: their connection is closed instead.
+/// The connection of a longer body, in bytes, is closed before the body's end.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// The longest head of an answer: several times what common servers and proxies let through.
+/// The longest head of an answer, in bytes: several times what common servers and proxies let through.
 const MAX_HEAD: usize = 32 * 1024;
 
-/// Larger than the whole answer of a usual check, so that one read takes it.
+/// The size of buffers, in bytes. The whole answer to a usual check is shorter, so that one read takes it.
 const BUFFER: usize = 4096;
 
-/// Makes checks and says what became of them. Shared by all workers.
+/// Sends requests and reports their outcomes. All workers share one.
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
     open: Arc<OpenSockets>,
-    outgoing: Outgoing,
+    requests: CompiledRequest,
     timeout: Nanos,
     answers: Answers,
 }
@@ -53,26 +59,25 @@ pub struct Client {
 /// A worker's memory between calls, so that a call allocates none.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    parts: Parts,
-    /// Takes an answer's body part by part.
+    request: RequestBuffers,
+    /// Receives an answer's body part by part.
     buffer: Vec<u8>,
     kept: KeptBody,
 }
 
 impl Client {
-    /// `timeout` is for one whole request, from getting a connection to the body's last byte.
+    /// `timeout` is for one whole request, from the connection to the last byte of the answer's body.
     pub fn new(
         targets: &[Target],
         resolver: Arc<Resolver>,
-        outgoing: Outgoing,
+        requests: CompiledRequest,
         timeout: Duration,
         trust: &Trust,
         answers: Answers,
     ) -> Client {
         // ureq writes each line in one piece.
-        let output_buffer = BUFFER + outgoing.longest_line();
-        // No timeout, which ureq would compute anew at each of its steps: the transport keeps the
-        // exchange's deadline.
+        let output_buffer = BUFFER + requests.longest_line();
+        // ureq gets no timeout, which it would compute anew at each step: the transport keeps the exchange's deadline.
         let config = Agent::config_builder()
             .accept("")
             .user_agent("")
@@ -80,20 +85,20 @@ impl Client {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            // A load generator that went through a proxy unasked would measure the proxy.
+            // Through a proxy from the environment, the run would measure the proxy.
             .proxy(None)
             .tls_config(trust.tls_config())
             .max_response_header_size(MAX_HEAD)
-            // Of TLS, where it never grows; a head that does not fit would be taken for the end.
+            // Only TLS uses this buffer. It never grows, and ureq takes a head that does not fit for the end of the stream.
             .input_buffer_size(MAX_HEAD + BUFFER)
             .output_buffer_size(output_buffer)
             .build();
         let open = Arc::new(OpenSockets::default());
-        let connector = Pooling::new(targets.len(), resolver, timeout, open.clone());
+        let connector = PoolingConnector::new(targets.len(), resolver, timeout, open.clone());
         Client {
-            agent: Agent::with_parts(config, connector, resolver::Deferred),
+            agent: Agent::with_parts(config, connector, resolver::NoLookup),
             open,
-            outgoing,
+            requests,
             timeout: timeout.into(),
             answers,
         }
@@ -111,25 +116,25 @@ impl Client {
         let attempted = Moment::now();
         exchange::begin(target, attempted, attempted + self.timeout);
         let result = self.exchange(target, sequence, key, scratch);
-        let seen = exchange::seen();
+        let exchange = exchange::current();
         let (outcome, head) = match result {
             Ok((outcome, head)) => (outcome, Some(head)),
             Err(error) => {
-                let kind = FailureKind::of(&error, seen.stage);
+                let kind = failure_kind(&error, exchange.stage);
                 (Outcome::Failed(kind), None)
             }
         };
         let answer = Answer {
-            sent: seen.sent.unwrap_or(attempted),
-            transmitted: seen.sent.is_some(),
-            done: seen.returned.unwrap_or_else(Moment::now),
-            connecting: seen.connecting,
+            sent: exchange.sent.unwrap_or(attempted),
+            transmitted: exchange.sent.is_some(),
+            done: exchange.returned.unwrap_or_else(Moment::now),
+            connecting: exchange.connecting,
             outcome,
         };
         (answer, head)
     }
 
-    /// What the answer means, once its body has been read to its end too.
+    /// Sends the request and reads the answer, with its body, to the end.
     fn exchange(
         &self,
         target: usize,
@@ -138,11 +143,11 @@ impl Client {
         scratch: &mut Scratch,
     ) -> Result<(Outcome, Head), ureq::Error> {
         let Scratch {
-            parts,
+            request,
             buffer,
             kept,
         } = scratch;
-        let (request, body) = self.outgoing.make(target, sequence, key, parts);
+        let (request, body) = self.requests.make(target, sequence, key, request);
         let response = match body {
             Some(body) => self.agent.run(request.map(|()| body)),
             None => self.agent.run(request),
@@ -177,7 +182,7 @@ impl Client {
     }
 }
 
-/// Reads a body part by part, to its end or to where it is too long for that.
+/// Reads a body part by part, to its end or until it is longer than [`MAX_BODY`].
 fn read_to_end(
     mut body: impl Read,
     buffer: &mut [u8],
@@ -194,116 +199,4 @@ fn read_to_end(
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::keys::Keys;
-    use crate::core::request::{Constants, Form};
-    use crate::system::Stop;
-    use resolver::Lookup;
-    use socket2::{Domain, Socket, Type};
-    use std::io::Write;
-    use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-    use std::thread;
-    use ureq::http::Method;
-
-    const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
-    const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-
-    /// Sends `checks` checks, one after the other, to a name that stands for the two addresses.
-    fn checked(port: u16, checks: u32, timeout: Duration) -> Vec<Outcome> {
-        let lookup: Lookup = |_| Ok(vec![FIRST.into(), SECOND.into()]);
-        let targets = [Target::new(&format!("http://node.test:{port}")).unwrap()];
-        let resolver = Arc::new(Resolver::start_with(&targets, lookup).unwrap());
-        assert!(resolver.any_resolved(Duration::from_secs(30), &Stop::default()));
-        let keys = Keys::generated(1, 1, "");
-        let form = Form {
-            method: Method::POST,
-            path: "/check".parse().unwrap(),
-            headers: Vec::new(),
-            body: Some("{key}".parse().unwrap()),
-        };
-        let constants = Constants {
-            keys: &keys,
-            limit: 1,
-            window_ms: 1,
-        };
-        let form = form.compile(&constants);
-        let outgoing = Outgoing::new(&targets, form, keys, 1);
-        let trust = &Trust::PublicAuthorities;
-        let answers = Answers::new(&"200".parse().unwrap(), &"429".parse().unwrap());
-        let client = Client::new(&targets, resolver, outgoing, timeout, trust, answers);
-        let mut scratch = Scratch::default();
-        (0..checks)
-            .map(|k| client.ask(0, k.into(), KeyId(0), &mut scratch).0.outcome)
-            .collect()
-    }
-
-    /// A socket at each of the two addresses, on one free port.
-    fn bound() -> Vec<Socket> {
-        let bind = |address: Ipv4Addr, port| {
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-            let bound = socket.bind(&SocketAddr::from((address, port)).into());
-            bound.map(|()| socket)
-        };
-        loop {
-            let first = bind(FIRST, 0).unwrap();
-            if let Ok(second) = bind(SECOND, port(&first)) {
-                return vec![first, second];
-            }
-        }
-    }
-
-    fn port(socket: &Socket) -> u16 {
-        let address = socket.local_addr().unwrap();
-        address.as_socket().unwrap().port()
-    }
-
-    /// Allows `checks` checks, each on a connection of its own.
-    fn allow(socket: Socket, checks: u32) -> thread::JoinHandle<()> {
-        socket.listen(128).unwrap();
-        let listener = TcpListener::from(socket);
-        thread::spawn(move || {
-            for _ in 0..checks {
-                let (mut stream, _) = listener.accept().unwrap();
-                let _ = stream.read(&mut [0; BUFFER]).unwrap();
-                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-                stream.write_all(answer).unwrap();
-            }
-        })
-    }
-
-    #[test]
-    fn an_address_that_refuses_costs_no_request_while_another_answers() {
-        for answers in [0, 1] {
-            let mut sockets = bound();
-            let answering = sockets.remove(answers);
-            let port = port(&answering);
-            let server = allow(answering, 6);
-            let outcomes = checked(port, 6, Duration::from_secs(30));
-            assert_eq!(outcomes, [Outcome::Allowed; 6], "by address {answers}");
-            server.join().unwrap();
-        }
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn an_address_that_does_not_answer_leaves_time_for_another() {
-        for answers in [0, 1] {
-            let mut sockets = bound();
-            let answering = sockets.remove(answers);
-            let silent = &sockets[0];
-            // One connection is all that it holds without accepting it.
-            silent.listen(0).unwrap();
-            let address = silent.local_addr().unwrap().as_socket().unwrap();
-            let _held = TcpStream::connect(address).unwrap();
-            let port = port(&answering);
-            let server = allow(answering, 2);
-            let outcomes = checked(port, 2, Duration::from_secs(4));
-            assert_eq!(outcomes, [Outcome::Allowed; 2], "by address {answers}");
-            server.join().unwrap();
-        }
-    }
 }

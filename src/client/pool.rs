@@ -1,4 +1,4 @@
-//! The idle connections of one target, and whose turn among its addresses it is.
+//! The idle connections to one target, and the turns that its addresses take.
 
 use crate::base::{Moment, Nanos};
 use parking_lot::Mutex;
@@ -7,29 +7,26 @@ use std::mem;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
-/// A connection idle for longer is closed: the other side, or something in between, may have
-/// forgotten it.
+/// A connection that was idle for longer is closed, since the server, or something on the way, may have forgotten it.
 const MAX_IDLE: Nanos = Nanos(60_000_000_000);
 
-/// A connection older than this is closed after its request, so that what balances connections
-/// among back ends gets to do so again.
+/// A connection that is older is closed after its request, so that a load balancer gets to choose a back end again.
 const MAX_AGE: Nanos = Nanos(300_000_000_000);
 
-/// Connections made together are closed over a tenth of [`MAX_AGE`], in this many steps, so that
-/// they are not all made anew together.
-const AGES: u64 = 64;
+/// Connections that were made together are closed over a tenth of [`MAX_AGE`], in this many steps, so that they are not all
+/// made anew together.
+const AGE_STEPS: u64 = 64;
 
-/// How long an address to which no connection could be made is left out, if there are others: at
-/// least this long, and this many times as long as the attempt took. So one that does not answer
-/// at all takes a tenth of one worker's time at most.
-const AVOIDED: Nanos = Nanos(1_000_000_000);
+/// An address is avoided, if there are others, after a failed attempt to connect to it: for at least this long, and for this
+/// many times the length of the attempt. So a silent address takes at most a tenth of one worker's time.
+const MIN_AVOIDED: Nanos = Nanos(1_000_000_000);
 const AVOIDED_TIMES: u64 = 10;
 
-/// Requests go to the addresses in turn. Each address has a stack of idle connections, used last
-/// in, first out, so that steady traffic keeps as few in use as are in flight.
+/// Requests go to the addresses in turn. Each address has a stack of idle connections. The one used last is used next, so that
+/// steady traffic uses only as many connections as requests are in flight.
 #[derive(Debug)]
 pub(super) struct Pool<C> {
-    /// Of the addresses in `state`, to be compared without its lock.
+    /// The version of the addresses, which can be compared without the lock.
     version: AtomicU64,
     state: Mutex<State<C>>,
 }
@@ -37,14 +34,14 @@ pub(super) struct Pool<C> {
 #[derive(Debug)]
 struct State<C> {
     stacks: Vec<Stack<C>>,
-    /// The place of the stack whose turn is next, modulo their number.
+    /// The index of the stack whose turn is next, modulo their number.
     turn: usize,
-    /// Connections so far.
+    /// The number of connections so far.
     made: u64,
 }
 
-/// Since when, with the longest idle at the front.
-type Idle<C> = VecDeque<(Kept<C>, Moment)>;
+/// Connections, each with the start of its idleness. The one that has been idle longest is at the front.
+type Idle<C> = VecDeque<(Pooled<C>, Moment)>;
 
 #[derive(Debug)]
 struct Stack<C> {
@@ -53,9 +50,9 @@ struct Stack<C> {
     avoided_until: Option<Moment>,
 }
 
-/// A connection with what has to be known to keep it.
+/// A connection of a pool, in use or idle.
 #[derive(Debug)]
-pub(super) struct Kept<C> {
+pub(super) struct Pooled<C> {
     pub connection: C,
     address: SocketAddr,
     expires: Moment,
@@ -73,14 +70,14 @@ impl<C> Pool<C> {
         }
     }
 
-    /// The version of the addresses that were [learnt](Pool::learn) last; at first 0.
+    /// The version of the addresses that were [set](Pool::set_addresses) last; 0 at first.
     pub fn version(&self) -> u64 {
         self.version.load(Acquire)
     }
 
-    /// Replaces the addresses, unless a later version of them has done so. Idle connections to
-    /// addresses that are still there stay.
-    pub fn learn(&self, version: u64, addresses: impl Iterator<Item = SocketAddr>) {
+    /// Replaces the addresses, unless another thread has set a later version. Idle connections to addresses that remain are
+    /// kept.
+    pub fn set_addresses(&self, version: u64, addresses: impl Iterator<Item = SocketAddr>) {
         let mut state = self.state.lock();
         if version <= self.version.load(Relaxed) {
             return;
@@ -89,7 +86,7 @@ impl<C> Pool<C> {
         for address in addresses {
             let known = before.iter().position(|stack| stack.address == address);
             state.stacks.push(match known {
-                Some(place) => before.swap_remove(place),
+                Some(index) => before.swap_remove(index),
                 None => Stack {
                     address,
                     idle: VecDeque::new(),
@@ -98,14 +95,14 @@ impl<C> Pool<C> {
             });
         }
         self.version.store(version, Release);
+        // This closes connections, for which no other thread should wait.
         drop(state);
-        // Closes connections, which should hold nobody up.
         drop(before);
     }
 
-    /// The address whose turn it is, with its connection that was used last if one is idle;
-    /// `None` if no address is known.
-    pub fn take(&self, now: Moment) -> Option<(SocketAddr, Option<Kept<C>>)> {
+    /// The address whose turn it is, and the connection to it that was used last, if one is idle. `None` if no address is
+    /// known.
+    pub fn take(&self, now: Moment) -> Option<(SocketAddr, Option<Pooled<C>>)> {
         let mut state = self.state.lock();
         let State { stacks, turn, .. } = &mut *state;
         if stacks.is_empty() {
@@ -115,7 +112,7 @@ impl<C> Pool<C> {
         *turn = first + 1;
         let usable = (first..stacks.len())
             .chain(0..first)
-            .find(|&place| !stacks[place].is_avoided(now));
+            .find(|&index| !stacks[index].is_avoided(now));
         let stack = &mut stacks[usable.unwrap_or(first)];
         let (address, (idle, stale)) = (stack.address, stack.pop(now));
         drop(state);
@@ -124,7 +121,7 @@ impl<C> Pool<C> {
     }
 
     /// The idle connection to this address that was used last.
-    pub fn take_another(&self, address: SocketAddr, now: Moment) -> Option<Kept<C>> {
+    pub fn take_from(&self, address: SocketAddr, now: Moment) -> Option<Pooled<C>> {
         let mut state = self.state.lock();
         let (idle, stale) = state.stack(address)?.pop(now);
         drop(state);
@@ -132,40 +129,33 @@ impl<C> Pool<C> {
         idle
     }
 
-    /// All addresses in the order to try them: from `first` on in turn, but those last to which no
-    /// connection could be made lately.
-    pub fn order(&self, first: SocketAddr, now: Moment) -> Vec<SocketAddr> {
+    /// All addresses in the order in which to dial them: in turn from `first` on, but those to avoid last.
+    pub fn dial_order(&self, first: SocketAddr, now: Moment) -> Vec<SocketAddr> {
         let state = self.state.lock();
         let stacks = &state.stacks;
         let first = stacks.iter().position(|stack| stack.address == first);
-        let first = first.unwrap_or(0);
-        let (mut order, mut last) = (Vec::with_capacity(stacks.len()), Vec::new());
-        for stack in stacks[first..].iter().chain(&stacks[..first]) {
-            match stack.is_avoided(now) {
-                true => last.push(stack.address),
-                false => order.push(stack.address),
-            }
-        }
-        order.append(&mut last);
-        order
+        let (before, from_first) = stacks.split_at(first.unwrap_or(0));
+        let mut order: Vec<_> = from_first.iter().chain(before).collect();
+        order.sort_by_key(|stack| stack.is_avoided(now));
+        order.iter().map(|stack| stack.address).collect()
     }
 
-    /// No connection could be made to this address, and to see that `took` so long.
+    /// Notes that no connection could be made to this address, in an attempt of length `took`.
     pub fn avoid(&self, address: SocketAddr, now: Moment, took: Nanos) {
         if let Some(stack) = self.state.lock().stack(address) {
-            stack.avoided_until = Some(now + AVOIDED.max(took * AVOIDED_TIMES));
+            stack.avoided_until = Some(now + MIN_AVOIDED.max(took * AVOIDED_TIMES));
         }
     }
 
-    /// A connection has been made to this address.
-    pub fn made(&self, connection: C, address: SocketAddr, now: Moment) -> Kept<C> {
+    /// Takes responsibility for a new connection, which is in use at first. Its address is not avoided any longer.
+    pub fn register(&self, connection: C, address: SocketAddr, now: Moment) -> Pooled<C> {
         let mut state = self.state.lock();
-        let sooner = Nanos(MAX_AGE.0 / 10 / AGES) * (state.made % AGES);
+        let sooner = Nanos(MAX_AGE.0 / 10 / AGE_STEPS) * (state.made % AGE_STEPS);
         state.made += 1;
         if let Some(stack) = state.stack(address) {
             stack.avoided_until = None;
         }
-        Kept {
+        Pooled {
             connection,
             address,
             expires: now + MAX_AGE - sooner,
@@ -173,18 +163,18 @@ impl<C> Pool<C> {
     }
 
     /// Keeps a connection for the next request, unless it is too old or its address is gone.
-    pub fn put(&self, kept: Kept<C>, now: Moment) {
-        if now > kept.expires {
+    pub fn put(&self, pooled: Pooled<C>, now: Moment) {
+        if now > pooled.expires {
             return;
         }
         let mut state = self.state.lock();
-        let Some(stack) = state.stack(kept.address) else {
+        let Some(stack) = state.stack(pooled.address) else {
             return;
         };
         let stale = stack
             .idle
             .pop_front_if(|(_, since)| now.since(*since) > MAX_IDLE);
-        stack.idle.push_back((kept, now));
+        stack.idle.push_back((pooled, now));
         drop(state);
         drop(stale);
     }
@@ -192,9 +182,8 @@ impl<C> Pool<C> {
 
 impl<C> State<C> {
     fn stack(&mut self, address: SocketAddr) -> Option<&mut Stack<C>> {
-        self.stacks
-            .iter_mut()
-            .find(|stack| stack.address == address)
+        let mut stacks = self.stacks.iter_mut();
+        stacks.find(|stack| stack.address == address)
     }
 }
 
@@ -203,11 +192,11 @@ impl<C> Stack<C> {
         self.avoided_until.is_some_and(|until| now < until)
     }
 
-    /// The connection on top, and those to be closed once the lock is free again.
-    fn pop(&mut self, now: Moment) -> (Option<Kept<C>>, Idle<C>) {
+    /// The connection on top, and the stale ones. The caller drops these after it has released the lock.
+    fn pop(&mut self, now: Moment) -> (Option<Pooled<C>>, Idle<C>) {
         match self.idle.pop_back() {
-            Some((kept, since)) if now.since(since) <= MAX_IDLE => (Some(kept), VecDeque::new()),
-            // All below it have been idle for longer still.
+            Some((top, since)) if now.since(since) <= MAX_IDLE => (Some(top), VecDeque::new()),
+            // All connections below it have been idle for longer still.
             Some(top) => {
                 let mut stale = mem::take(&mut self.idle);
                 stale.push_back(top);
@@ -231,7 +220,7 @@ mod tests {
 
     fn pool(addresses: u8) -> Pool<u32> {
         let pool = Pool::new();
-        pool.learn(1, (0..addresses).map(address));
+        pool.set_addresses(1, (0..addresses).map(address));
         pool
     }
 
@@ -240,18 +229,20 @@ mod tests {
     }
 
     fn put_new(pool: &Pool<u32>, connection: u32, last: u8, now: Moment) {
-        pool.put(pool.made(connection, address(last), now), now);
+        pool.put(pool.register(connection, address(last), now), now);
     }
 
     fn taken(pool: &Pool<u32>, now: Moment) -> (SocketAddr, Option<u32>) {
-        let (address, kept) = pool.take(now).expect("an address");
-        (address, kept.map(|kept| kept.connection))
+        let (address, pooled) = pool.take(now).expect("an address");
+        (address, pooled.map(|pooled| pooled.connection))
     }
 
     #[test]
     fn the_connection_used_last_is_used_next() {
         let pool = pool(1);
-        (1..=3).for_each(|connection| put_new(&pool, connection, 0, at(0)));
+        for connection in 1..=3 {
+            put_new(&pool, connection, 0, at(0));
+        }
         let used: Vec<_> = (0..4).map(|_| taken(&pool, at(1)).1).collect();
         assert_eq!(used, [Some(3), Some(2), Some(1), None]);
     }
@@ -286,8 +277,8 @@ mod tests {
         put_new(&pool, 1, 0, at(0));
         put_new(&pool, 2, 0, at(0));
         for second in 1..=70 {
-            let (_, kept) = pool.take(at(second)).unwrap();
-            pool.put(kept.expect("the busy one"), at(second));
+            let (_, busy) = pool.take(at(second)).unwrap();
+            pool.put(busy.expect("the busy one"), at(second));
         }
         assert_eq!(pool.state.lock().stacks[0].idle.len(), 1);
     }
@@ -296,7 +287,7 @@ mod tests {
     fn connections_are_replaced_after_five_minutes_not_all_at_once() {
         let pool = pool(1);
         let mut kept: Vec<_> = (0..100)
-            .map(|connection| pool.made(connection, address(0), at(0)))
+            .map(|connection| pool.register(connection, address(0), at(0)))
             .collect();
         let mut left = Vec::new();
         for second in [269, 280, 290, 301] {
@@ -319,15 +310,21 @@ mod tests {
         pool.avoid(address(0), at(5), Nanos(30_000));
         let turns: Vec<_> = (0..2).map(|_| taken(&pool, at(5)).0).collect();
         assert_eq!(turns, [address(1), address(1)]);
-        assert_eq!(pool.order(address(0), at(5)), [address(1), address(0)]);
+        assert_eq!(pool.dial_order(address(0), at(5)), [address(1), address(0)]);
         let turns: Vec<_> = (0..2).map(|_| taken(&pool, at(6)).0).collect();
         assert!(turns.contains(&address(0)), "{turns:?}");
         pool.avoid(address(0), at(7), Nanos(30_000));
         pool.avoid(address(1), at(7), SECOND * 5);
         assert!(pool.take(at(7)).is_some(), "better than none");
-        assert_eq!(pool.order(address(1), at(7)), [address(1), address(0)]);
-        assert_eq!(pool.order(address(1), at(56)), [address(0), address(1)]);
-        assert_eq!(pool.order(address(1), at(57)), [address(1), address(0)]);
+        assert_eq!(pool.dial_order(address(1), at(7)), [address(1), address(0)]);
+        assert_eq!(
+            pool.dial_order(address(1), at(56)),
+            [address(0), address(1)]
+        );
+        assert_eq!(
+            pool.dial_order(address(1), at(57)),
+            [address(1), address(0)]
+        );
     }
 
     #[test]
@@ -335,26 +332,26 @@ mod tests {
         let pool = pool(2);
         put_new(&pool, 1, 0, at(0));
         put_new(&pool, 2, 1, at(0));
-        let lent = pool.made(3, address(0), at(0));
-        pool.learn(2, [address(1), address(2)].into_iter());
+        let lent = pool.register(3, address(0), at(0));
+        pool.set_addresses(2, [address(1), address(2)].into_iter());
         pool.put(lent, at(0));
         let mut taken: Vec<_> = (0..2).map(|_| taken(&pool, at(0))).collect();
         taken.sort();
         assert_eq!(taken, [(address(1), Some(2)), (address(2), None)]);
         assert_eq!(
-            pool.take_another(address(0), at(0)).map(|k| k.connection),
+            pool.take_from(address(0), at(0)).map(|k| k.connection),
             None
         );
     }
 
     #[test]
-    fn older_knowledge_never_replaces_newer() {
+    fn older_addresses_never_replace_newer_ones() {
         let pool = pool(1);
-        pool.learn(3, [address(3)].into_iter());
-        pool.learn(2, [address(2)].into_iter());
+        pool.set_addresses(3, [address(3)].into_iter());
+        pool.set_addresses(2, [address(2)].into_iter());
         assert_eq!(taken(&pool, at(0)).0, address(3));
         assert_eq!(pool.version(), 3);
-        pool.learn(4, std::iter::empty());
+        pool.set_addresses(4, std::iter::empty());
         assert!(pool.take(at(0)).is_none());
     }
 }

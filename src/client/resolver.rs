@@ -1,14 +1,14 @@
-//! Looks the targets' names up in the background, so that no request ever waits for one.
+//! Looks up the targets' names in the background, so that no request ever waits for a lookup.
 
 use crate::base::{Moment, Nanos, Target};
 use crate::system::Stop;
 use parking_lot::{Condvar, Mutex};
+use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use std::{fmt, io};
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver as UreqResolver};
@@ -17,15 +17,15 @@ use ureq::unversioned::transport::NextTimeout;
 /// How often a name that has addresses is looked up again.
 const REFRESH: Duration = Duration::from_secs(30);
 
-/// How soon a name is looked up again that has none, or to which a connection failed.
+/// How soon a name is looked up again if it has no address, or if a connection to it failed.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Looks a host name up. Blocks for as long as the system takes.
+/// Looks up a host name. Blocks for as long as the system takes.
 pub(super) type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
 
-/// The addresses of all targets. Each target with a name has a thread that looks it up at once,
-/// then every 30 s, and a second after the last time once a connection to it has failed. A lookup
-/// that fails keeps the addresses that were known, unless no connection can be made to any.
+/// The addresses of all targets. Each target with a name has a thread, which looks the name up at once and then every 30 s.
+/// After a failed connection to the target, the next lookup is 1 s after the last one. A failed lookup keeps the known
+/// addresses, unless no connection can be made to any of them.
 #[derive(Debug)]
 pub struct Resolver {
     /// By target.
@@ -33,13 +33,13 @@ pub struct Resolver {
     lookups: Vec<(Arc<Name>, JoinHandle<()>)>,
 }
 
-/// One target's host. Targets that share a host do not share this: whether connections to it
-/// succeed depends on the port too.
+/// The host of one target. Targets with the same host do not share this, since connections may succeed at one port and fail
+/// at another.
 #[derive(Debug)]
 struct Name {
     host: String,
     port: u16,
-    /// Of the addresses in `state`; 0 while there have never been any.
+    /// The version of the addresses in `state`; 0 until there are any.
     version: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
@@ -49,20 +49,24 @@ struct Name {
 struct State {
     /// In ascending order.
     addresses: Option<Arc<[IpAddr]>>,
-    /// A first lookup has ended, well or not.
+    /// Whether a first lookup has ended, with or without success.
     answered: bool,
-    /// No connection could be made, to one address or to all.
+    /// Whether a connection to any address has failed since the last lookup.
     connection_failed: bool,
+    /// Whether connections to all addresses have failed since the last lookup.
     unreachable: bool,
-    /// How long the lookups took that nobody has [asked for](Resolver::take_lookups) yet.
+    /// The lengths of the lookups since the last [`Resolver::take_lookups`].
     lookups: Vec<Nanos>,
-    /// In the system's hands, where nothing can interrupt it.
+    /// Whether a lookup is in progress, which nothing can interrupt.
     looking_up: bool,
     stopped: bool,
 }
 
 impl Resolver {
-    /// Starts looking up. The error is the system's, when it has no room for another thread.
+    /// Starts the lookups.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
     pub fn start(targets: &[Target]) -> io::Result<Resolver> {
         Self::start_with(targets, look_up)
     }
@@ -86,14 +90,14 @@ impl Resolver {
         Ok(resolver)
     }
 
-    /// Waits until every name has been looked up once, but at most for `timeout` or until the run
-    /// is stopped. Returns whether any target has an address.
+    /// Waits until every name has been looked up once, at most for `timeout` and until a stop is requested. Returns whether
+    /// any target has an address.
     pub fn any_resolved(&self, timeout: Duration, stop: &Stop) -> bool {
         let deadline = Instant::now() + timeout;
         for name in &self.names {
             let mut state = name.state.lock();
             while !state.answered && Instant::now() < deadline && !stop.is_requested() {
-                // In short waits, since a stop is told elsewhere.
+                // The waits are short, since a stop does not end them.
                 name.changed.wait_for(&mut state, Duration::from_millis(20));
             }
         }
@@ -102,12 +106,12 @@ impl Resolver {
             .any(|name| name.state.lock().addresses.is_some())
     }
 
-    /// The version of a target's addresses: another one whenever they change.
+    /// The version of a target's addresses, which grows whenever they change.
     pub(super) fn version(&self, target: usize) -> u64 {
         self.names[target].version.load(Acquire)
     }
 
-    /// The addresses of a target, none if its name is not known, and their version.
+    /// The addresses of a target, which are none if its name is not known, and their version.
     pub(super) fn addresses(&self, target: usize) -> (u64, impl Iterator<Item = SocketAddr>) {
         let name = &self.names[target];
         let port = name.port;
@@ -118,18 +122,18 @@ impl Resolver {
         (version, addresses)
     }
 
-    /// Tells that an address of a target gave no connection, or that `none` of them did, so that
-    /// they may have changed.
-    pub(super) fn connection_failed(&self, target: usize, none: bool) {
+    /// Notes that no connection could be made to an address of a target, and whether that holds for `all` of them. The
+    /// addresses may have changed.
+    pub(super) fn connection_failed(&self, target: usize, all: bool) {
         let name = &self.names[target];
         let mut state = name.state.lock();
         state.connection_failed = true;
-        state.unreachable |= none;
+        state.unreachable |= all;
         drop(state);
         name.changed.notify_all();
     }
 
-    /// How long each lookup took that has ended since this was last asked.
+    /// The lengths of the lookups that have ended since the last call.
     pub fn take_lookups(&self) -> impl Iterator<Item = Nanos> {
         let taken = |name: &Arc<Name>| std::mem::take(&mut name.state.lock().lookups);
         self.names.iter().flat_map(taken)
@@ -137,8 +141,7 @@ impl Resolver {
 }
 
 impl Drop for Resolver {
-    /// Ends all lookups and waits for their threads, but for one that the system does not let go
-    /// of: that ends by itself when its lookup does.
+    /// Ends the threads and waits for them, except for those with a lookup in progress: each ends with its lookup.
     fn drop(&mut self) {
         for (name, _) in &self.lookups {
             name.state.lock().stopped = true;
@@ -146,7 +149,7 @@ impl Drop for Resolver {
         }
         for (name, lookup) in self.lookups.drain(..) {
             if !name.state.lock().looking_up {
-                // A panic there has been printed, and left its name without addresses.
+                // A panic of the thread has been printed already.
                 let _ = lookup.join();
             }
         }
@@ -186,8 +189,8 @@ impl Name {
             }
             self.changed.notify_all();
             let looked_up = Instant::now();
-            while !state.stopped && looked_up.elapsed() < state.keeps_for() {
-                let next = looked_up + state.keeps_for();
+            while !state.stopped && looked_up.elapsed() < state.pause() {
+                let next = looked_up + state.pause();
                 self.changed.wait_until(&mut state, next);
             }
         }
@@ -195,13 +198,13 @@ impl Name {
 }
 
 impl State {
-    /// Takes the result of a lookup and returns whether it changes the addresses.
+    /// Records the result of a lookup. Returns whether it changes the addresses.
     fn learn(&mut self, addresses: Option<Vec<IpAddr>>) -> bool {
         self.answered = true;
         let unreachable = std::mem::take(&mut self.unreachable);
         self.connection_failed = false;
         let learnt = match addresses {
-            // Name servers answer in changing orders.
+            // Name servers change the order from answer to answer.
             Some(mut addresses) => {
                 addresses.sort_unstable();
                 addresses.dedup();
@@ -215,7 +218,8 @@ impl State {
         changed
     }
 
-    fn keeps_for(&self) -> Duration {
+    /// The time from one lookup to the next.
+    fn pause(&self) -> Duration {
         if self.addresses.is_none() || self.connection_failed {
             RETRY
         } else {
@@ -231,11 +235,12 @@ fn look_up(host: &str) -> io::Result<Vec<IpAddr>> {
         .collect())
 }
 
-/// What ureq asks before every request, whether it needs a new connection or not. The connector
-/// asks the real [`Resolver`] itself, once it does.
-pub(super) struct Deferred;
+/// The resolver for ureq, which would look up the name before every request, even with an idle connection. The connector asks
+/// the [`Resolver`] itself if it needs a new connection.
+#[derive(Debug)]
+pub(super) struct NoLookup;
 
-impl UreqResolver for Deferred {
+impl UreqResolver for NoLookup {
     fn resolve(
         &self,
         _: &Uri,
@@ -243,12 +248,6 @@ impl UreqResolver for Deferred {
         _: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         Ok(self.empty())
-    }
-}
-
-impl fmt::Debug for Deferred {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Deferred")
     }
 }
 
@@ -287,9 +286,11 @@ mod tests {
     #[test]
     fn an_unknown_name_is_found_once_it_is_there() {
         static THERE: AtomicBool = AtomicBool::new(false);
-        let resolver = resolver("node", |_| match THERE.load(Relaxed) {
-            true => Ok(vec![IpAddr::from([127, 0, 0, 5])]),
-            false => Err(io::Error::other("no such name")),
+        let resolver = resolver("node", |_| {
+            if THERE.load(Relaxed) {
+                return Ok(vec![IpAddr::from([127, 0, 0, 5])]);
+            }
+            Err(io::Error::other("no such name"))
         });
         assert!(!resolver.any_resolved(LONG, &Stop::default()));
         THERE.store(true, Relaxed);
@@ -300,12 +301,8 @@ mod tests {
     fn a_failed_connection_looks_the_name_up_again() {
         static MOVED: AtomicBool = AtomicBool::new(false);
         let resolver = resolver("node", |_| {
-            Ok(vec![IpAddr::from([
-                127,
-                0,
-                0,
-                if MOVED.load(Relaxed) { 7 } else { 6 },
-            ])])
+            let last = if MOVED.load(Relaxed) { 7 } else { 6 };
+            Ok(vec![IpAddr::from([127, 0, 0, last])])
         });
         assert!(resolver.any_resolved(LONG, &Stop::default()));
         assert_eq!(ips(&resolver), ["127.0.0.6:80"]);

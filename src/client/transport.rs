@@ -1,4 +1,4 @@
-//! One TCP connection: a request leaves in one write, and its first byte's instant is noted.
+//! One TCP connection, over which a request leaves in one write, and which notes when that was.
 
 use super::BUFFER;
 use super::exchange;
@@ -11,52 +11,56 @@ use std::time::Duration;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 use ureq::{Error, Timeout};
 
-/// What ureq hands over in pieces (head, then body) is gathered up to this much.
+/// The output of ureq (the head, then the body) is gathered up to about this many bytes.
 const MAX_GATHERED: usize = 16 * 1024;
 
-/// The most that is ever buffered of a response: more than ureq takes of a response's head.
+/// The largest input buffer, in bytes: more than ureq accepts of a response's head.
 const MAX_INPUT: usize = 128 * 1024;
 
+/// A TCP connection for ureq, or for the TLS library on its behalf. The order of calls:
+///
+/// 1. The caller writes into [`Buffers::output`] and calls [`Transport::transmit_output`], once for the head and once for the
+///    body. Both are only gathered.
+/// 2. The caller calls [`Transport::await_input`], which sends what was gathered and waits for the answer.
+/// 3. The caller calls [`Transport::await_input`] again until the answer is complete.
+/// 4. The connector calls [`Transport::is_open`] before it reuses the connection.
 #[derive(Debug)]
-pub(super) struct Socket {
-    /// Shared, weakly, with who shuts it down to interrupt a request.
+pub(super) struct TcpTransport {
+    /// [`OpenSockets`](super::open_sockets::OpenSockets) has a weak reference, to interrupt the request.
     stream: Arc<TcpStream>,
-    /// The read timeout that the system has been told.
+    /// The read timeout that is set on the stream.
     read_timeout: Duration,
-    buffers: Gathering,
+    buffers: GatheringBuffers,
 }
 
-impl Socket {
-    /// `timeout` is the read timeout already set on the stream; `output_buffer` the room, in
-    /// bytes, that there always is for what ureq writes in one piece.
+impl TcpTransport {
+    /// `timeout` is the read timeout that is already set on the stream. `output_buffer` is the room in bytes that ureq always
+    /// finds for what it writes in one piece.
     pub fn new(stream: Arc<TcpStream>, timeout: Duration, output_buffer: usize) -> Self {
-        Socket {
+        TcpTransport {
             stream,
             read_timeout: timeout,
-            buffers: Gathering {
+            buffers: GatheringBuffers {
                 output_buffer,
-                ..Gathering::default()
+                ..GatheringBuffers::default()
             },
         }
     }
 
-    /// Sends what was gathered and returns when, if there was anything.
+    /// Sends what was gathered. Returns when, if there was anything.
     fn flush(&mut self) -> Result<Option<Moment>, Error> {
         let gathered = self.buffers.take_gathered();
         if gathered.is_empty() {
             return Ok(None);
         }
         let now = Moment::now();
-        exchange::leaving(now);
-        (&*self.stream)
-            .write_all(gathered)
-            .map_err(timed_out_or_io)?;
+        exchange::note_sent(now);
+        (&*self.stream).write_all(gathered).map_err(timeout_or_io)?;
         Ok(Some(now))
     }
 
-    /// Tells the system a new read timeout only where the one it has would let a read outlast its
-    /// deadline, or end before it, by more than a hundredth. Most requests are answered by one
-    /// read, begun right after the request did, for which the whole timeout is still right.
+    /// Sets the read timeout, unless the one that is set ends a read at the deadline within a hundredth. Most requests are
+    /// answered by one read, which starts right after the request, so the whole timeout remains right for them.
     fn limit_reads_to(&mut self, left: Duration) -> io::Result<()> {
         let slack = left / 100 + Duration::from_millis(1);
         if self.read_timeout < left || self.read_timeout > left + slack {
@@ -67,24 +71,24 @@ impl Socket {
     }
 }
 
-impl Transport for Socket {
+impl Transport for TcpTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }
 
-    /// Keeps the output until a response is awaited, or there is much of it.
+    /// Keeps the output until the caller awaits input, or until there is much of it.
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
-        self.buffers.gather(amount);
+        self.buffers.gathered += amount;
         if self.buffers.gathered >= MAX_GATHERED {
             self.flush()?;
         }
         Ok(())
     }
 
-    /// Waits until the exchange's deadline, unless it is not to wait at all.
+    /// Waits until the exchange's deadline, or not at all if the timeout is zero.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let now = self.flush()?.unwrap_or_else(Moment::now);
-        let left = exchange::deadline().since(now);
+        let left = exchange::current().deadline.since(now);
         if left == Nanos::ZERO || timeout.after.is_zero() {
             return Err(Error::Timeout(Timeout::Global));
         }
@@ -94,7 +98,7 @@ impl Transport for Socket {
             match (&*self.stream).read(input) {
                 // Linux does not restart a read that has a timeout after a signal.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result.map_err(timed_out_or_io)?,
+                result => break result.map_err(timeout_or_io)?,
             }
         };
         self.buffers.input_appended(read);
@@ -106,31 +110,30 @@ impl Transport for Socket {
     }
 }
 
-fn timed_out_or_io(error: io::Error) -> Error {
+fn timeout_or_io(error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Timeout(Timeout::Global),
         _ => Error::Io(error),
     }
 }
 
-/// Buffers whose output is not sent at once: what ureq writes next lands behind what it has
-/// written before.
+/// Buffers whose output is not sent at once: ureq's next write lands behind the last one.
 #[derive(Debug, Default)]
-struct Gathering {
+struct GatheringBuffers {
     output_buffer: usize,
     output: Vec<u8>,
+    /// The length of the output that waits to be sent.
     gathered: usize,
     input: Vec<u8>,
+    /// The input up to here has been consumed.
     consumed: usize,
+    /// The input up to here has been received.
     filled: usize,
+    /// Whether the last call consumed any input.
     progressed: bool,
 }
 
-impl Gathering {
-    fn gather(&mut self, amount: usize) {
-        self.gathered += amount;
-    }
-
+impl GatheringBuffers {
     fn take_gathered(&mut self) -> &[u8] {
         let gathered = std::mem::take(&mut self.gathered);
         &self.output[..gathered]
@@ -157,7 +160,7 @@ impl Gathering {
     }
 }
 
-impl Buffers for Gathering {
+impl Buffers for GatheringBuffers {
     fn output(&mut self) -> &mut [u8] {
         self.make_room();
         &mut self.output[self.gathered..]

@@ -1,17 +1,17 @@
-//! Whose certificates are accepted.
+//! The choice of whose certificates to accept.
 
 use rustls::RootCertStore;
 use std::sync::Arc;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-/// The certificates that an https target may show.
+/// The certificates that are accepted from an https target.
 #[derive(Debug, Clone)]
 pub enum Trust {
-    /// Those that a public authority issued, as Mozilla lists them.
+    /// Certificates from the public authorities that Mozilla lists.
     PublicAuthorities,
-    /// These themselves and what they issued, and no public authority's.
+    /// These certificates and those that they issued, and none from a public authority.
     Only(Authorities),
-    /// Any: expired ones, and other hosts' too.
+    /// Any certificate, even an expired one or one of another host.
     Anyone,
 }
 
@@ -20,8 +20,10 @@ pub enum Trust {
 pub struct Authorities(Arc<Vec<Certificate<'static>>>);
 
 impl Authorities {
-    /// Reads every certificate of a PEM file; what else it holds, such as keys, is passed over. The
-    /// error says why there is nothing to trust.
+    /// Reads every certificate of a PEM file and ignores everything else in it, such as keys.
+    ///
+    /// # Errors
+    /// The file has no certificate, or a broken one. The error says which.
     pub fn from_pem(pem: &[u8]) -> Result<Authorities, String> {
         let mut certificates = Vec::new();
         for (place, item) in (1..).zip(parse_pem(pem)) {
@@ -30,14 +32,14 @@ impl Authorities {
             {
                 RootCertStore::empty()
                     .add(certificate.der().into())
-                    .map_err(|_| format!("section {place} is no X.509 certificate"))?;
+                    .map_err(|_| format!("section {place} is not an X.509 certificate"))?;
                 certificates.push(certificate);
             }
         }
-        match certificates.is_empty() {
-            true => Err("there is none".to_owned()),
-            false => Ok(Authorities(Arc::new(certificates))),
+        if certificates.is_empty() {
+            return Err("there is none".to_owned());
         }
+        Ok(Authorities(Arc::new(certificates)))
     }
 }
 
@@ -69,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn every_certificate_of_a_file_is_read_and_what_else_it_holds_is_passed_over() {
+    fn every_certificate_of_a_file_is_read_and_everything_else_is_ignored() {
         let (one, other) = (certificate(), certificate());
         let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
         assert_eq!(count(&one), Ok(1));

@@ -118,7 +118,7 @@ fn write_first_request(out: &mut String, plan: &Plan) -> fmt::Result {
         return Ok(());
     }
     let targets = plan.examples();
-    let request = plan.outgoing(&targets).show(0, 0, plan.dealer().deal(0));
+    let request = plan.requests(&targets).show(0, 0, plan.dealer().deal(0));
     writeln!(out, "\nthe first of them, to {}:\n", targets[0])?;
     let shown: String = request.chars().take(SHOWN).collect();
     for line in shown.lines() {

@@ -95,7 +95,7 @@ const METHOD: &[&str] = &["HTTP method such as GET or POST"];
 const PATH: &[&str] = &["start with / and be at most 8000 characters"];
 
 const PLACEHOLDERS: &[&str] = &[
-    "is no placeholder; there are {key}, {limit}, {window_ms}, {window_s}, {seq}, {uuid}, {target}, {now_ms}",
+    "is not a placeholder; use one of {key}, {limit}, {window_ms}, {window_s}, {seq}, {uuid}, {target}, {now_ms}",
 ];
 
 const HEADER: &[&str] = &["`Name: value`"];

@@ -3,7 +3,7 @@
 use super::Cluster;
 use crate::cli::{self, Arguments, Audited, Options, Refusal};
 use crate::core::audit::{PriorUse, Promise};
-use crate::core::request::{Form, Placeholder};
+use crate::core::request::{Placeholder, RequestTemplate};
 use clap::parser::ValueSource;
 
 /// An audit of the limit.
@@ -24,7 +24,7 @@ pub struct Audit {
 pub(super) fn audit(
     arguments: &Arguments<Options>,
     cluster: &Cluster,
-    form: &Form,
+    form: &RequestTemplate,
 ) -> Result<Option<Audit>, Refusal> {
     let cli::Audit {
         audit,

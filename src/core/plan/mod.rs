@@ -18,7 +18,7 @@ use crate::cli::{self, Arguments, Options, Refusal};
 use crate::client::Trust;
 use crate::core::answers::Rules;
 use crate::core::keys::{Dealer, Distribution, Keys};
-use crate::core::request::{Constants, Form, MAX_FILLED, Outgoing};
+use crate::core::request::{CompiledRequest, Constants, MAX_FILLED, RequestTemplate};
 use crate::core::schedule::{Alignment, Schedule};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,8 +36,7 @@ pub struct Plan {
     pub timeout: Duration,
     pub drain_timeout: Duration,
     pub stats_interval: Duration,
-    /// What each request says.
-    pub form: Form,
+    pub form: RequestTemplate,
     /// Of what is sent, or is known of the limiter.
     pub limit: u64,
     pub window_ms: u64,
@@ -114,7 +113,7 @@ impl Plan {
 
     /// That no part of a request is too long, with the longest that may be filled in.
     fn check_lengths(&self, arguments: &Arguments<Options>) -> Result<(), Refusal> {
-        match self.outgoing(&self.examples()).too_long() {
+        match self.requests(&self.examples()).too_long() {
             None => Ok(()),
             Some((part, longest)) => {
                 let allowed = format!(
@@ -139,18 +138,18 @@ impl Plan {
     }
 
     /// The requests of a run against `targets`.
-    pub fn outgoing(&self, targets: &[Target]) -> Outgoing {
-        self.outgoing_for(targets, &self.keys)
+    pub fn requests(&self, targets: &[Target]) -> CompiledRequest {
+        self.requests_for(targets, &self.keys)
     }
 
-    /// The same for other keys.
-    pub fn outgoing_for(&self, targets: &[Target], keys: &Keys) -> Outgoing {
-        let form = self.form.compile(&Constants {
+    /// The requests of a run against `targets` for other keys.
+    pub fn requests_for(&self, targets: &[Target], keys: &Keys) -> CompiledRequest {
+        let constants = Constants {
             keys,
             limit: self.limit,
             window_ms: self.window_ms,
-        });
-        Outgoing::new(targets, form, keys.clone(), self.seed)
+        };
+        self.form.compile(targets, &constants, self.seed)
     }
 
     /// Which key each of them carries.

@@ -3,8 +3,8 @@
 use crate::cli::{Arguments, Options, Refusal};
 use crate::core::keys::Keys;
 use crate::core::presets::Preset;
-use crate::core::request::parts::HeaderLine;
-use crate::core::request::{Constants, Form, Placeholder, Template, TemplateError};
+use crate::core::request::parse::HeaderLine;
+use crate::core::request::{Constants, Placeholder, RequestTemplate, Template, TemplateError};
 use std::fs::File;
 use std::io::{self, Read};
 use std::iter;
@@ -12,7 +12,10 @@ use std::path::Path;
 use ureq::http::{HeaderName, Method, header};
 
 /// The preset's form, with what was given in its place.
-pub(super) fn form(arguments: &Arguments<Options>, keys: &Keys) -> Result<Form, Refusal> {
+pub(super) fn form(
+    arguments: &Arguments<Options>,
+    keys: &Keys,
+) -> Result<RequestTemplate, Refusal> {
     let requests = &arguments.options.requests;
     let preset = requests.preset;
     let method = requests.method.clone().unwrap_or_else(|| preset.method());
@@ -39,7 +42,7 @@ pub(super) fn form(arguments: &Arguments<Options>, keys: &Keys) -> Result<Form, 
         let allowed = format!("must be at most {MAX_HEADERS} headers, one Host among them");
         return Err(arguments.refuse("header", allowed));
     }
-    let form = Form {
+    let form = RequestTemplate {
         method,
         path: requests.path.clone().unwrap_or_else(|| preset.path()),
         headers: headers(requests.preset, &lines, body.is_some()),

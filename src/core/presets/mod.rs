@@ -14,8 +14,8 @@ pub mod throttlecrab;
 pub use text::{details, table};
 
 use crate::core::answers::Rules;
-use crate::core::request::parts::{self, HeaderLine};
-use crate::core::request::{Form, Template};
+use crate::core::request::parse::{self, HeaderLine};
+use crate::core::request::{RequestTemplate, Template};
 use ureq::http::{HeaderName, Method};
 
 /// How one kind of limiter is asked, and how it answers: the defaults of the options of these names.
@@ -55,22 +55,22 @@ pub const ALL: [&Preset; 7] = [
 
 impl Preset {
     pub fn method(&self) -> Method {
-        parts::method(self.method).expect(TESTED)
+        parse::method(self.method).expect(TESTED)
     }
 
     pub fn path(&self) -> Template {
-        parts::path(self.path).expect(TESTED)
+        parse::path(self.path).expect(TESTED)
     }
 
     pub fn headers(&self) -> impl Iterator<Item = (HeaderName, Template)> {
         self.headers.iter().map(|line| {
-            let HeaderLine { name, value } = parts::header_line(line).expect(TESTED);
+            let HeaderLine { name, value } = parse::header_line(line).expect(TESTED);
             (name, value.expect(TESTED))
         })
     }
 
     pub fn body(&self) -> Template {
-        parts::body(self.body).expect(TESTED)
+        parse::body(self.body).expect(TESTED)
     }
 
     pub fn allowed(&self) -> Rules {
@@ -81,9 +81,9 @@ impl Preset {
         self.blocked.parse().expect(TESTED)
     }
 
-    /// Its request, as it is.
-    pub fn form(&self) -> Form {
-        Form {
+    /// Its request, with nothing replaced by options.
+    pub fn request(&self) -> RequestTemplate {
+        RequestTemplate {
             method: self.method(),
             path: self.path(),
             headers: self.headers().collect(),
@@ -103,9 +103,9 @@ pub fn find(name: &str) -> Option<&'static Preset> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::KeyId;
+    use crate::base::{KeyId, Target};
     use crate::core::keys::Keys;
-    use crate::core::request::{Constants, Placeholder, Values};
+    use crate::core::request::{Constants, Placeholder, RequestBuffers};
     use std::collections::BTreeSet;
 
     #[test]
@@ -131,14 +131,14 @@ mod tests {
     #[test]
     fn requests_carry_the_key_once_and_their_bodies_are_json() {
         for preset in ALL {
-            let form = preset.form();
+            let request = preset.request();
             let texts = [&[preset.path, preset.body], preset.headers].concat();
             let with_key = texts.iter().filter(|text| text.contains("{key}"));
             assert_eq!(with_key.count(), 1, "{}", preset.name);
-            assert!(form.has(Placeholder::Key), "{}", preset.name);
+            assert!(request.has(Placeholder::Key), "{}", preset.name);
 
             assert_eq!(
-                form.body.is_some(),
+                request.body.is_some(),
                 preset.method == "POST",
                 "{}",
                 preset.name
@@ -149,14 +149,14 @@ mod tests {
                 limit: 100,
                 window_ms: 60_000,
             };
-            form.check_json(&constants)
-                .unwrap_or_else(|error| panic!("{}: {error}", preset.name));
-            let Some(body) = form.compile(&constants).body else {
+            let checked = request.check_json(&constants);
+            checked.unwrap_or_else(|error| panic!("{}: {error}", preset.name));
+            let compiled = request.compile(&[Target::new("http://h").unwrap()], &constants, 1);
+            let mut buffers = RequestBuffers::default();
+            let (_, Some(body)) = compiled.make(0, 0, KeyId(0), &mut buffers) else {
                 continue;
             };
-            let mut filled = Vec::new();
-            body.write(&Values::new(&keys, KeyId(0), 0, "http://h", 1), &mut filled);
-            let read: serde_json::Value = serde_json::from_slice(&filled).expect(preset.name);
+            let read: serde_json::Value = serde_json::from_slice(body).expect(preset.name);
             let key = serde_json::Value::from(keys.name(KeyId(0))).to_string();
             assert!(read.to_string().contains(&key), "{read}");
         }

@@ -1,13 +1,13 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What has to be done to text that stands where only some characters mean themselves.
+/// The way to write a value in a place where some characters have a meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Escape {
     None,
-    /// Within a string of JSON ([RFC 8259](https://www.rfc-editor.org/rfc/rfc8259), section 7).
+    /// For a string of JSON ([RFC 8259](https://www.rfc-editor.org/rfc/rfc8259), section 7).
     Json,
-    /// Within a path, a query or a form: all but the unreserved characters of
-    /// [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986), section 2.3, is percent-encoded.
+    /// For a path, a query or a form: percent-encodes everything but the unreserved characters of
+    /// [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986), section 2.3.
     Percent,
 }
 
@@ -33,7 +33,7 @@ impl Escape {
         }
     }
 
-    /// How many bytes at the most are made of one.
+    /// The most bytes that one byte becomes.
     pub fn growth(self) -> usize {
         match self {
             Escape::None => 1,
@@ -56,7 +56,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_escaped_is_read_as_what_it_was(text: String) {
+        fn escaped_text_reads_back_as_the_original(text: String) {
             let json = format!("\"{}\"", written(Escape::Json, &text));
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text.as_str());
             let percent = written(Escape::Percent, &text);

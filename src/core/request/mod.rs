@@ -1,20 +1,24 @@
-//! What each request says: its method, path, headers and body, with placeholders for what differs from one
-//! request to the next.
+//! The content of each request: its method, path, headers and body, with placeholders for what differs from one request to
+//! the next.
 //!
-//! A [`Template`] is text as it is typed, with placeholders in braces. A [`Form`] is templates for all parts of
-//! a request. [`Form::compile`] fills in, once, what all requests of a run have in common; of the [`Text`]s that
-//! it leaves, making one request takes one copy.
+//! 1. [`parse`] reads options into [`Template`]s: text with placeholders in braces.
+//! 2. A [`RequestTemplate`] has a template for each part of a request.
+//! 3. [`RequestTemplate::compile`] fills in, once, everything that all requests of a run have in common.
+//! 4. The [`CompiledRequest`] makes each request from its target, sequence number and key.
+//!
+//! A new placeholder is a variant of [`Placeholder`] and a row in the table below it.
 
+mod compiled_request;
+mod compiled_text;
 mod escape;
-mod form;
-mod outgoing;
-pub mod parts;
+mod json_body;
+pub mod parse;
 mod placeholder;
+mod request_template;
 mod template;
-mod text;
 
-pub use form::{Compiled, Constants, Form, NotJson};
-pub use outgoing::{MAX_FILLED, Outgoing, Parts};
-pub use placeholder::{Placeholder, Values};
+pub use compiled_request::{CompiledRequest, MAX_FILLED, RequestBuffers};
+pub use json_body::InvalidJson;
+pub use placeholder::{Constants, Placeholder};
+pub use request_template::RequestTemplate;
 pub use template::{Template, TemplateError};
-pub use text::Text;

@@ -3,8 +3,8 @@ use std::str::FromStr;
 
 /// Text with placeholders: `{"key":"{key}","hits":1}`.
 ///
-/// A name in braces is a placeholder, and `{{` stands for a brace where that is not meant; all other braces are
-/// text, so most JSON can be written as it is.
+/// A name in braces is a placeholder. `{{` is a brace before a name that is not a placeholder. All other braces are text, so
+/// most JSON can be written as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     typed: String,
@@ -17,21 +17,16 @@ pub(super) enum Piece {
     Placeholder(Placeholder),
 }
 
-/// What is wrong with a template, and where.
+/// An unknown placeholder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "column {column}: {{{name}}} is no placeholder; there are {}, and {{{{{name}}} is text",
-    all()
+    "column {column}: {{{name}}} is not a placeholder; use one of {}, or {{{{{name}}} for text",
+    Placeholder::list()
 )]
 pub struct TemplateError {
-    /// In characters, from 1.
+    /// The place of its brace, in characters from 1.
     pub column: usize,
     pub name: String,
-}
-
-fn all() -> String {
-    let names = Placeholder::ALL.map(|placeholder| format!("{{{}}}", placeholder.name()));
-    names.join(", ")
 }
 
 impl FromStr for Template {
@@ -48,7 +43,7 @@ impl FromStr for Template {
                 text.push('{');
                 rest = after;
             } else if let Some(name) = name_in_braces(rest) {
-                let placeholder = Placeholder::named(name).ok_or_else(|| {
+                let placeholder = name.parse().map_err(|_| {
                     let before = typed.len() - rest.len() - 1;
                     TemplateError {
                         column: typed[..before].chars().count() + 1,
@@ -75,7 +70,7 @@ impl FromStr for Template {
     }
 }
 
-/// What stands before the closing brace, if that is a name.
+/// The text up to the closing brace, if it is a name.
 fn name_in_braces(text: &str) -> Option<&str> {
     let (name, _) = text.split_once('}')?;
     let named = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -96,7 +91,7 @@ impl Template {
         self.pieces.contains(&Piece::Placeholder(placeholder))
     }
 
-    /// Whether every character outside of placeholders is as wanted.
+    /// Whether this is true of every character outside of placeholders.
     pub fn text_is(&self, wanted: impl Fn(char) -> bool) -> bool {
         self.pieces.iter().all(|piece| match piece {
             Piece::Text(text) => text.chars().all(&wanted),
@@ -150,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_placeholder_is_refused_at_its_column_with_those_there_are() {
+    fn an_unknown_placeholder_is_refused_with_its_column_and_the_known_ones() {
         for (typed, column) in [
             ("{usr}", 1),
             ("é{key} {usr}", 8),
@@ -163,8 +158,8 @@ mod tests {
         let error = "/{usr}".parse::<Template>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "column 2: {usr} is no placeholder; there are {key}, {limit}, {window_ms}, {window_s}, {seq}, {uuid}, \
-             {target}, {now_ms}, and {{usr} is text"
+            "column 2: {usr} is not a placeholder; use one of {key}, {limit}, {window_ms}, {window_s}, {seq}, {uuid}, \
+             {target}, {now_ms}, or {{usr} for text"
         );
     }
 
@@ -174,7 +169,10 @@ mod tests {
             if let Ok(template) = typed.parse::<Template>() {
                 let again: String = template.pieces.iter().map(|piece| match piece {
                     Piece::Text(text) => text.replace('{', "{{"),
-                    Piece::Placeholder(placeholder) => format!("{{{}}}", placeholder.name()),
+                    Piece::Placeholder(placeholder) => {
+                        let name: &str = placeholder.into();
+                        format!("{{{name}}}")
+                    }
                 }).collect();
                 prop_assert_eq!(&pieces(&again), &template.pieces);
                 prop_assert_eq!(template.typed(), typed);

@@ -15,13 +15,11 @@
 
 mod alignment;
 mod bursts;
-mod grammar;
 mod phase;
 mod piece;
 mod poisson;
 mod profile;
-mod reader;
-
+mod text;
 mod units;
 
 pub use alignment::{Alignment, Misaligned};
