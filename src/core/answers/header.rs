@@ -1,46 +1,41 @@
-use super::reader::{Reader, SyntaxError, is_bare, quote};
+use super::condition::{Condition, Needs, Response};
+use super::words::{Value, is_bare, peek_word, quote, take_value};
+use crate::base::text::{Cursor, SyntaxError};
 use std::fmt;
-use ureq::http::{HeaderMap, HeaderName};
+use std::sync::Arc;
+use ureq::http::HeaderName;
 
 /// `header NAME`, or `header NAME = VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HeaderCondition {
     pub name: HeaderName,
-    /// `None` where any will do.
+    /// `None` if any value will do.
     pub value: Option<String>,
 }
 
-impl HeaderCondition {
-    /// Reads on after the word `header`.
-    pub fn read(reader: &mut Reader<'_>) -> Result<HeaderCondition, SyntaxError> {
-        reader.skip_blanks();
-        let place = reader.place();
-        let word = reader.word();
-        let name = HeaderName::from_bytes(word.as_bytes()).map_err(|_| {
-            let what = match word {
-                "" => "a header's name is missing".to_owned(),
-                _ => format!("{word} is no header's name"),
-            };
-            reader.error_at(place, what)
-        })?;
-        let value = reader.take('=').then(|| {
-            if let Some(quoted) = reader.quoted()? {
-                return Ok(quoted);
-            }
-            match reader.bare_value()? {
-                "" => Err(reader.error_at(reader.place(), "a value is missing")),
-                bare => Ok(bare.to_owned()),
-            }
-        });
-        Ok(HeaderCondition {
-            name,
-            value: value.transpose()?,
-        })
+/// Reads on after the word `header`.
+pub(super) fn read(cursor: &mut Cursor) -> Result<Arc<dyn Condition>, SyntaxError> {
+    let word = cursor.take(peek_word(cursor));
+    if word.is_empty() {
+        return Err(word.error("a header's name is missing"));
+    }
+    let name = HeaderName::from_bytes(word.text.as_bytes())
+        .map_err(|_| word.error(format!("{} is no header's name", word.text)))?;
+    let value = take_value(cursor)?.map(|value| match value {
+        Value::Quoted(text) => text,
+        Value::Bare(bare) => bare.text.to_owned(),
+    });
+    Ok(Arc::new(HeaderCondition { name, value }))
+}
+
+impl Condition for HeaderCondition {
+    fn needs(&self) -> Needs {
+        Needs::Headers
     }
 
-    /// Of a header that occurs several times, one with the value is enough.
-    pub fn holds(&self, headers: &HeaderMap) -> bool {
-        let mut values = headers.get_all(&self.name).iter();
+    /// If a header occurs several times, one with the value is enough.
+    fn holds(&self, response: &Response) -> bool {
+        let mut values = response.headers.get_all(&self.name).iter();
         match &self.value {
             None => values.next().is_some(),
             Some(value) => values.any(|v| v.as_bytes().trim_ascii() == value.as_bytes()),
@@ -62,10 +57,10 @@ impl fmt::Display for HeaderCondition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ureq::http::HeaderValue;
+    use ureq::http::{HeaderMap, HeaderValue};
 
     #[test]
-    fn one_of_several_headers_of_a_name_is_enough_and_blanks_around_it_do_not_count() {
+    fn one_of_several_values_is_enough_and_blanks_around_it_do_not_count() {
         let mut headers = HeaderMap::new();
         for value in ["one", " two\t", "", "three, four"] {
             headers.append("x-a", HeaderValue::from_str(value).unwrap());
@@ -73,7 +68,10 @@ mod tests {
         let holds = |name: &'static str, value: Option<&str>| {
             let name = HeaderName::from_static(name);
             let value = value.map(str::to_owned);
-            HeaderCondition { name, value }.holds(&headers)
+            HeaderCondition { name, value }.holds(&Response {
+                headers: &headers,
+                json: None,
+            })
         };
         for value in ["one", "two", "", "three, four"] {
             assert!(holds("x-a", Some(value)), "{value:?}");

@@ -1,104 +1,116 @@
-use super::number::Number;
-use super::pointer::{Found, Pointer};
-use super::reader::{Reader, SyntaxError, is_bare, quote};
+use super::condition::{Condition, Needs, Response};
+use super::words::{Value as Typed, is_bare, is_word, peek_word, quote, take_value};
+use crate::base::text::{Cursor, SyntaxError};
 use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::{Number, Value};
 use std::fmt;
+use std::sync::Arc;
 
 /// `json POINTER`, or `json POINTER = VALUE`.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct JsonCondition {
-    pub pointer: Pointer,
-    /// `None` where any will do, even null.
-    pub value: Option<Scalar>,
+    /// A JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)).
+    pub pointer: String,
+    /// Neither an array nor an object; `None` if any value will do, even null.
+    pub value: Option<Value>,
 }
 
-/// A value that is neither an array nor an object.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Scalar {
-    Null,
-    Boolean(bool),
-    Number(Number),
-    Text(String),
-}
-
-impl JsonCondition {
-    /// Reads on after the word `json`.
-    pub fn read(reader: &mut Reader<'_>) -> Result<JsonCondition, SyntaxError> {
-        let pointer = Pointer::read(reader)?;
-        let value = reader.take('=').then(|| Scalar::read(reader));
-        Ok(JsonCondition {
-            pointer,
-            value: value.transpose()?,
-        })
-    }
-
-    /// Of what is not JSON, nothing holds.
-    pub fn holds(&self, text: &str) -> bool {
-        let wanted = |found: Found<'_>| self.value.as_ref().is_none_or(|value| value.is(found));
-        self.pointer.leads_to(wanted, text).unwrap_or(false)
-    }
-}
-
-impl Scalar {
-    fn read(reader: &mut Reader<'_>) -> Result<Scalar, SyntaxError> {
-        if let Some(quoted) = reader.quoted()? {
-            return Ok(Scalar::Text(quoted));
+/// Reads on after the word `json`.
+pub(super) fn read(cursor: &mut Cursor) -> Result<Arc<dyn Condition>, SyntaxError> {
+    let start = cursor.rest();
+    let pointer = match cursor.quoted()? {
+        Some(quoted) => quoted,
+        None => {
+            let word = cursor.take(peek_word(cursor));
+            if word.is_empty() {
+                return Err(word.error("a JSON pointer is missing, such as /status"));
+            }
+            word.text.to_owned()
         }
-        let place = reader.place();
-        let bare = reader.bare_value()?;
-        Scalar::parse(bare).map_err(|what| reader.error_at(place, what))
+    };
+    check_pointer(&pointer).map_err(|what| start.error(what))?;
+    let value = match take_value(cursor)? {
+        None => None,
+        Some(Typed::Quoted(text)) => Some(Value::String(text)),
+        Some(Typed::Bare(bare)) => Some(scalar(bare.text).map_err(|what| bare.error(what))?),
+    };
+    Ok(Arc::new(JsonCondition { pointer, value }))
+}
+
+fn check_pointer(pointer: &str) -> Result<(), String> {
+    let mut escapes = pointer.split('~').skip(1);
+    if !pointer.is_empty() && !pointer.starts_with('/') {
+        Err(format!("the JSON pointer {pointer} must begin with /"))
+    } else if !escapes.all(|after| after.starts_with(['0', '1'])) {
+        Err("in a JSON pointer ~ must be followed by 0 or 1".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+/// Bare text that is JSON is that value. Any other text is a string.
+fn scalar(bare: &str) -> Result<Value, String> {
+    match serde_json::from_str(bare) {
+        Ok(Value::Array(_) | Value::Object(_)) => Err(format!(
+            "{bare} is an array or an object, and only other values can be compared"
+        )),
+        Ok(value) => Ok(value),
+        Err(_) if serde_json::from_str::<IgnoredAny>(bare).is_ok() => {
+            Err(format!("{bare} is a number out of range"))
+        }
+        Err(_) => Ok(Value::from(bare)),
+    }
+}
+
+/// Parses a body. `None` if it is not JSON, or nested deeper than 127 levels.
+///
+/// A byte order mark is passed over, as [RFC 8259](https://www.rfc-editor.org/rfc/rfc8259), section 8.1, permits. If a
+/// name occurs twice in an object, the last one counts.
+pub(super) fn parse(body: &[u8]) -> Option<Value> {
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    serde_json::from_slice(body).ok()
+}
+
+impl Condition for JsonCondition {
+    fn needs(&self) -> Needs {
+        Needs::Body
     }
 
-    /// What is JSON is that; anything else is text.
-    fn parse(bare: &str) -> Result<Scalar, String> {
-        match serde_json::from_str(bare) {
-            _ if bare.is_empty() => Err("a value is missing".to_owned()),
-            Ok(Value::Null) => Ok(Scalar::Null),
-            Ok(Value::Bool(value)) => Ok(Scalar::Boolean(value)),
-            Ok(Value::Number(number)) => Ok(Scalar::Number((&number).into())),
-            Ok(Value::String(text)) => Ok(Scalar::Text(text)),
-            Ok(Value::Array(_) | Value::Object(_)) => Err(format!(
-                "{bare} is an array or an object, which nothing is compared with"
-            )),
-            Err(_) => match serde_json::from_str::<IgnoredAny>(bare) {
-                Ok(_) => Err(format!("{bare} is a number out of range")),
-                Err(_) => Ok(Scalar::Text(bare.to_owned())),
-            },
+    /// Nothing holds of a body that is not JSON.
+    fn holds(&self, response: &Response) -> bool {
+        let found = response.json.and_then(|json| json.pointer(&self.pointer));
+        match (found, &self.value) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(Value::Number(found)), Some(Value::Number(wanted))) => is_same(found, wanted),
+            (Some(found), Some(wanted)) => found == wanted,
         }
     }
+}
 
-    fn is(&self, found: Found<'_>) -> bool {
-        let this = match self {
-            Scalar::Null => Found::Null,
-            Scalar::Boolean(value) => Found::Boolean(*value),
-            Scalar::Number(number) => Found::Number(*number),
-            Scalar::Text(text) => Found::Text(text),
-        };
-        this == found
-    }
+/// Whether two numbers have the same value, even if they are written differently: 2 is 2.0.
+fn is_same(one: &Number, other: &Number) -> bool {
+    // Two integers that round to the same float differ as integers.
+    let as_integer = |number: &Number| {
+        let float = || number.as_f64().map(|float| float as i128);
+        number.as_i128().or_else(float)
+    };
+    one.as_f64() == other.as_f64() && as_integer(one) == as_integer(other)
 }
 
 impl fmt::Display for JsonCondition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "json {}", self.pointer)?;
+        if is_word(&self.pointer) {
+            write!(f, "json {}", self.pointer)?;
+        } else {
+            write!(f, "json {}", quote(&self.pointer))?;
+        }
         match &self.value {
             None => Ok(()),
-            Some(value) => write!(f, " = {value}"),
-        }
-    }
-}
-
-impl fmt::Display for Scalar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Scalar::Null => f.write_str("null"),
-            Scalar::Boolean(value) => write!(f, "{value}"),
-            Scalar::Number(number) => write!(f, "{number}"),
-            Scalar::Text(text) => {
-                let is_text = is_bare(text) && Scalar::parse(text).as_ref() == Ok(self);
-                f.write_str(&if is_text { text.clone() } else { quote(text) })
+            Some(Value::String(text)) if is_bare(text) && scalar(text) == Ok(text.clone().into()) => {
+                write!(f, " = {text}")
             }
+            Some(value) => write!(f, " = {value}"),
         }
     }
 }
@@ -106,15 +118,16 @@ impl fmt::Display for Scalar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::answers::Rules;
-    use crate::core::answers::rules::Condition;
+    use crate::core::answers::rules::arbitrary;
+    use proptest::prelude::*;
+    use ureq::http::HeaderMap;
 
-    fn condition(typed: &str) -> JsonCondition {
-        let rules: Rules = typed.parse().unwrap();
-        match &rules.0[0].0[..] {
-            [Condition::Json(json)] => json.clone(),
-            other => panic!("{other:?}"),
-        }
+    fn holds(typed: &str, body: &str) -> bool {
+        let condition = read(&mut Cursor::new(typed.strip_prefix("json").unwrap()));
+        condition.unwrap().holds(&Response {
+            headers: &HeaderMap::new(),
+            json: parse(body.as_bytes()).as_ref(),
+        })
     }
 
     #[test]
@@ -166,21 +179,77 @@ mod tests {
             ("json /a = \"\"", &["\"\""], &["null", "0", "false"]),
             ("json /a", &["null", "0", "{}", "[]", "\"\""], &[]),
         ] {
-            let condition = condition(typed);
             for value in fits {
-                assert!(
-                    condition.holds(&format!(r#"{{"a":{value}}}"#)),
-                    "{typed}: {value}"
-                );
+                let body = format!(r#"{{"a":{value}}}"#);
+                assert!(holds(typed, &body), "{typed}: {value}");
             }
             for value in does_not {
-                assert!(
-                    !condition.holds(&format!(r#"{{"a":{value}}}"#)),
-                    "{typed}: {value}"
-                );
+                let body = format!(r#"{{"a":{value}}}"#);
+                assert!(!holds(typed, &body), "{typed}: {value}");
             }
-            assert!(!condition.holds(r#"{"b":2}"#), "{typed}");
-            assert!(!condition.holds(""), "{typed}");
+            assert!(!holds(typed, r#"{"b":2}"#), "{typed}");
+            assert!(!holds(typed, ""), "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_not_json_to_its_end_is_none() {
+        for broken in [
+            "",
+            " ",
+            "{",
+            r#"{"a":1"#,
+            r#"{"a":1,}"#,
+            r#"{"a":1}}"#,
+            r#"{"a":1} x"#,
+            r#"{"a":1e400}"#,
+            r#"{"a":1,"b":"\x"}"#,
+            r#"{'a':1}"#,
+            "NaN",
+        ] {
+            assert_eq!(parse(broken.as_bytes()), None, "{broken}");
+        }
+        assert_eq!(parse(b"{\"\xff\":1}"), None);
+    }
+
+    #[test]
+    fn hostile_nesting_costs_no_stack() {
+        let thread = std::thread::Builder::new().stack_size(192 * 1024);
+        let parsed = thread.spawn(|| {
+            [127, 128, 30_000].map(|depth| {
+                let (open, shut) = ("[".repeat(depth), "]".repeat(depth));
+                let unclosed = parse(open.as_bytes());
+                assert_eq!(unclosed, None);
+                parse((open + &shut).as_bytes()).is_some()
+            })
+        });
+        assert_eq!(parsed.unwrap().join().unwrap(), [true, false, false]);
+    }
+
+    proptest! {
+        #[test]
+        fn of_equal_names_the_last_counts(values in proptest::collection::vec(0_u64..3, 1..5)) {
+            let members: Vec<_> = values.iter().map(|value| format!(r#""a":{{"b":{value}}}"#)).collect();
+            let document = format!("{{{}}}", members.join(","));
+            let last = format!("json /a/b = {}", values[values.len() - 1]);
+            prop_assert!(holds(&last, &document));
+        }
+
+        #[test]
+        fn equal_numbers_are_the_same_however_they_are_written(one: i64, other: i64, float: f64) {
+            let same = |one: &str, other: &str| holds(&format!("json /a = {one}"), &format!(r#"{{"a":{other}}}"#));
+            prop_assert_eq!(same(&one.to_string(), &other.to_string()), one == other);
+            prop_assert!(same(&one.to_string(), &one.to_string()));
+            let (scientific, plain) = (format!("{float:e}"), format!("{float:?}"));
+            prop_assert!(same(&scientific, &plain));
+        }
+
+        #[test]
+        fn any_pointer_is_read_back(pointer in arbitrary::pointer()) {
+            let condition = JsonCondition { pointer, value: None };
+            let typed = condition.to_string();
+            let read = read(&mut Cursor::new(typed.strip_prefix("json").unwrap()));
+            prop_assert_eq!(read.unwrap().to_string(), typed);
         }
     }
 }

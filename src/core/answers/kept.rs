@@ -1,4 +1,4 @@
-/// Bodies longer than this are not looked into.
+/// Longer bodies are not looked into, in bytes.
 const MOST: usize = 64 * 1024;
 
 /// An answer's body, if it is short enough to be looked into.
@@ -9,7 +9,7 @@ pub struct KeptBody {
 }
 
 impl KeptBody {
-    /// For the next answer.
+    /// Forgets the body, for the next answer.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.too_long = false;
@@ -22,7 +22,7 @@ impl KeptBody {
         }
     }
 
-    /// `None` where it was too long to be looked into.
+    /// `None` if the body was too long to be looked into.
     pub fn bytes(&self) -> Option<&[u8]> {
         (!self.too_long).then_some(&self.bytes)
     }
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_is_kept_up_to_64_kib_and_beyond_that_not_at_all() {
+    fn a_body_of_more_than_64_kib_is_not_kept_at_all() {
         let mut kept = KeptBody::default();
         for part in [MOST / 2, MOST - MOST / 2] {
             kept.push("x".repeat(part).as_bytes());

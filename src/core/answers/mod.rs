@@ -1,135 +1,93 @@
-//! What an answer means: allowed, blocked, or failed.
+//! The rules that say whether an answer means allowed, blocked or failed.
 //!
-//! [`Rules`] say which answers count as allowed and which as blocked, by status, header, or a value
-//! in a JSON body. [`Answers`] is two of them made ready: a table by status says at once what most
-//! answers mean, and for the others which rules are left to look at headers and body.
+//! [`Rules`] say which answers count as allowed and which as blocked, by status, header, or a value in a JSON body.
+//! [`Answers`] applies two of them. A table by status tells at once what most answers mean, and only for the others are
+//! headers and bodies looked at.
 
+mod condition;
 mod head;
 mod header;
 mod json;
 mod kept;
-mod number;
-mod pointer;
-mod reader;
 mod rules;
 mod status;
+mod words;
 
 pub use head::Head;
+pub use head::Head;
 pub(crate) use kept::KeptBody;
-pub use reader::SyntaxError;
 pub use rules::{Rule, Rules};
 
 use crate::base::{FailureKind, Outcome};
-use header::HeaderCondition;
-use json::JsonCondition;
-use rules::Condition;
-use status::{STATUSES, Statuses};
+use condition::{Needs, Response, STATUSES};
 use ureq::http::{HeaderMap, StatusCode};
 
-/// Says what an answer means. A rule for blocked that fits wins over all for allowed; an answer that
-/// none fits is failed.
+/// Tells the outcome of an answer. A rule for blocked that fits wins over all rules for allowed, and an answer that no
+/// rule fits is failed.
 #[derive(Debug)]
 pub struct Answers {
-    clauses: Vec<Clause>,
-    /// Lists of places in `clauses`, each list once.
-    open: Vec<Vec<usize>>,
-    /// From the least of [`STATUSES`] on.
-    by_status: Vec<ByStatus>,
+    /// Rules with the outcome of an answer that fits. The first one that fits counts.
+    rules: Vec<(Rule, Outcome)>,
+    /// By status, from the least of [`STATUSES`] on: the outcome of all its answers, if headers and body can't change it.
+    by_status: Vec<Option<Outcome>>,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum ByStatus {
-    Decided(Outcome),
-    /// By the first that holds of the clauses in this list of `open`.
-    Open(usize),
-}
-
-/// A rule, its conditions in the order in which they can be told, and what it means if all hold.
-#[derive(Debug)]
-struct Clause {
-    meaning: Outcome,
-    statuses: Vec<Statuses>,
-    headers: Vec<HeaderCondition>,
-    json: Vec<JsonCondition>,
-}
-
-/// What the head of an answer says of it.
+/// The outcome of an answer whose status and headers have been read.
 #[derive(Debug)]
 pub(crate) enum ByHead<'a> {
     Decided(Outcome),
-    /// It takes the body to tell.
+    /// The body decides.
     Open(Undecided<'a>),
 }
 
 #[derive(Debug)]
 pub(crate) struct Undecided<'a> {
     answers: &'a Answers,
-    clauses: &'a [usize],
     status: u16,
     headers: &'a HeaderMap,
 }
 
 impl Answers {
     pub fn new(allowed: &Rules, blocked: &Rules) -> Answers {
-        let clauses = |rules: &Rules, meaning| {
-            let rules = rules.0.iter();
-            let mut clauses: Vec<_> = rules.map(|rule| Clause::new(rule, meaning)).collect();
-            // Those of one meaning may come in any order: first what needs no body, or no look at all.
-            clauses.sort_by_key(|clause| (clause.json.len(), clause.headers.len()));
-            clauses
-        };
-        let mut answers = Answers {
-            clauses: clauses(blocked, Outcome::Blocked),
-            open: Vec::new(),
-            by_status: Vec::new(),
-        };
-        answers.clauses.extend(clauses(allowed, Outcome::Allowed));
-        answers.by_status = STATUSES.map(|status| answers.by_status(status)).collect();
-        answers
-    }
-
-    fn by_status(&mut self, status: u16) -> ByStatus {
-        let mut clauses = Vec::new();
-        for (place, clause) in self.clauses.iter().enumerate() {
-            if !clause.statuses.iter().all(|each| each.contains(status)) {
-                continue;
-            }
-            clauses.push(place);
-            if clause.is_by_status_alone() {
-                break;
-            }
+        let mut rules = Vec::new();
+        for (alternatives, outcome) in [(blocked, Outcome::Blocked), (allowed, Outcome::Allowed)] {
+            let mut alternatives = alternatives.0.clone();
+            // Their order does not matter to the outcome, so the cheapest come first.
+            alternatives.sort_by_key(Rule::needs);
+            rules.extend(alternatives.into_iter().map(|rule| (rule, outcome)));
         }
-        match clauses[..] {
-            [] => ByStatus::Decided(Outcome::Failed(FailureKind::of_status(status))),
-            [only] if self.clauses[only].is_by_status_alone() => {
-                ByStatus::Decided(self.clauses[only].meaning)
-            }
-            _ => ByStatus::Open(self.place_of(clauses)),
+        let by_status = STATUSES.map(|status| by_status_alone(&rules, status));
+        Answers {
+            by_status: by_status.collect(),
+            rules,
         }
     }
 
-    fn place_of(&mut self, clauses: Vec<usize>) -> usize {
-        let known = self.open.iter().position(|open| *open == clauses);
-        known.unwrap_or_else(|| {
-            self.open.push(clauses);
-            self.open.len() - 1
-        })
+    /// The rules that fit an answer with this status, as far as its headers tell.
+    fn candidates<'a>(
+        &'a self,
+        status: u16,
+        headers: &'a HeaderMap,
+    ) -> impl Iterator<Item = &'a (Rule, Outcome)> {
+        let head = Response {
+            headers,
+            json: None,
+        };
+        let fits = move |rule: &Rule| rule.is_for(status) && rule.holds(Needs::Headers, &head);
+        self.rules.iter().filter(move |(rule, _)| fits(rule))
     }
 
-    /// The headers are looked at only where the status leaves a rule that asks for one.
+    /// The outcome by status and headers. The headers are looked at only if the status leaves it open.
     pub(crate) fn by_head<'a>(&'a self, status: StatusCode, headers: &'a HeaderMap) -> ByHead<'a> {
         let status = status.as_u16();
-        let open = match self.by_status[usize::from(status - STATUSES.start())] {
-            ByStatus::Decided(outcome) => return ByHead::Decided(outcome),
-            ByStatus::Open(place) => &self.open[place],
-        };
-        let clauses = || open.iter().map(|&place| &self.clauses[place]);
-        match clauses().find(|clause| clause.headers_hold(headers)) {
-            None => ByHead::Decided(turned_down(status)),
-            Some(clause) if clause.json.is_empty() => ByHead::Decided(clause.meaning),
+        if let Some(outcome) = self.by_status[usize::from(status - STATUSES.start())] {
+            return ByHead::Decided(outcome);
+        }
+        match self.candidates(status, headers).next() {
+            None => ByHead::Decided(unmatched(status)),
+            Some((rule, outcome)) if rule.needs() < Needs::Body => ByHead::Decided(*outcome),
             Some(_) => ByHead::Open(Undecided {
                 answers: self,
-                clauses: open,
                 status,
                 headers,
             }),
@@ -140,64 +98,39 @@ impl Answers {
 impl Undecided<'_> {
     /// The outcome of the answer with this body.
     pub(crate) fn by_body(&self, body: &KeptBody) -> Outcome {
-        let clauses = self
-            .clauses
-            .iter()
-            .map(|&place| &self.answers.clauses[place]);
-        for clause in clauses.filter(|clause| clause.headers_hold(self.headers)) {
-            match body.bytes() {
-                _ if clause.json.is_empty() => return clause.meaning,
-                Some(body) if clause.json_holds(body) => return clause.meaning,
-                // It may be blocked, so it is not allowed.
-                None if clause.meaning == Outcome::Blocked => break,
-                _ => {}
+        let json = body.bytes().and_then(json::parse);
+        let response = Response {
+            headers: self.headers,
+            json: json.as_ref(),
+        };
+        for (rule, outcome) in self.answers.candidates(self.status, self.headers) {
+            if rule.holds(Needs::Body, &response) {
+                return *outcome;
+            }
+            // A body that is too long to be looked into may fit this rule, so the answer can't count as allowed.
+            if body.bytes().is_none() && *outcome == Outcome::Blocked {
+                break;
             }
         }
-        turned_down(self.status)
+        unmatched(self.status)
     }
 }
 
-/// The outcome where no rule for the status fits the rest of the answer.
-fn turned_down(status: u16) -> Outcome {
+/// The outcome of every answer with this status, if it does not depend on headers or body.
+fn by_status_alone(rules: &[(Rule, Outcome)], status: u16) -> Option<Outcome> {
+    match rules.iter().find(|(rule, _)| rule.is_for(status)) {
+        None => Some(Outcome::Failed(FailureKind::of_status(status))),
+        Some((rule, outcome)) if rule.needs() == Needs::Status => Some(*outcome),
+        Some(_) => None,
+    }
+}
+
+/// The outcome if there are rules for the status, and none of them fits the rest of the answer.
+fn unmatched(status: u16) -> Outcome {
     Outcome::Failed(match status {
         200..=299 => FailureKind::Unmatched,
         _ => FailureKind::of_status(status),
     })
-}
-
-impl Clause {
-    fn new(rule: &Rule, meaning: Outcome) -> Clause {
-        let mut clause = Clause {
-            meaning,
-            statuses: Vec::new(),
-            headers: Vec::new(),
-            json: Vec::new(),
-        };
-        for condition in &rule.0 {
-            match condition.clone() {
-                Condition::Statuses(statuses) => clause.statuses.push(statuses),
-                Condition::Header(header) => clause.headers.push(header),
-                Condition::Json(json) => clause.json.push(json),
-            }
-        }
-        clause
-    }
-
-    fn is_by_status_alone(&self) -> bool {
-        self.headers.is_empty() && self.json.is_empty()
-    }
-
-    fn headers_hold(&self, headers: &HeaderMap) -> bool {
-        self.headers.iter().all(|header| header.holds(headers))
-    }
-
-    /// What is not UTF-8 is not JSON either. A mark of it is passed over, as
-    /// [RFC 8259](https://www.rfc-editor.org/rfc/rfc8259), section 8.1, permits.
-    fn json_holds(&self, body: &[u8]) -> bool {
-        let text = std::str::from_utf8(body).ok();
-        let text = text.map(|text| text.strip_prefix('\u{feff}').unwrap_or(text));
-        text.is_some_and(|text| self.json.iter().all(|json| json.holds(text)))
-    }
 }
 
 #[cfg(test)]
@@ -228,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_rule_is_for_fails_by_its_status() {
+    fn an_answer_that_no_rule_is_for_fails_by_its_status() {
         let answers = answers("200", "429");
         for status in STATUSES {
             let expected = match status {
@@ -240,11 +173,11 @@ mod tests {
             let seen = outcome(&answers, status, &HeaderMap::new(), "");
             assert_eq!(seen, expected, "{status}");
         }
-        assert!(answers.open.is_empty());
+        assert!(answers.by_status.iter().all(Option::is_some));
     }
 
     #[test]
-    fn a_success_that_headers_or_body_turn_down_is_told_apart() {
+    fn a_success_that_headers_or_body_do_not_fit_is_unmatched() {
         for rule in [
             "json /ok = true",
             "header x-ok",
@@ -260,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn where_both_fit_blocked_wins() {
+    fn blocked_wins_if_both_fit() {
         let by_status = answers("200-499", "429, 403");
         let by_body = answers("200", "json /over");
         let none = HeaderMap::new();
@@ -278,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_to_rule_out_that_it_is_blocked_is_not_allowed() {
+    fn a_body_too_long_to_look_into_is_not_allowed_if_it_may_be_blocked() {
         let (none, long) = (HeaderMap::new(), " ".repeat(70_000));
         let seen = |allowed, blocked| outcome(&answers(allowed, blocked), 200, &none, &long);
         assert_eq!(seen("200", "json /over"), failed(FailureKind::Unmatched));
@@ -289,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_asked_for_only_where_it_may_decide() {
+    fn a_body_is_kept_only_if_it_may_decide() {
         let needs_body = |allowed, blocked, status| {
             let mut headers = HeaderMap::new();
             headers.insert("x", HeaderValue::from_static("1"));
@@ -316,7 +249,7 @@ mod tests {
         }
     }
 
-    /// Rule by rule, from the first to the last, as it is explained to users.
+    /// The outcome by trying rule after rule, as it is explained to users.
     fn explained(
         allowed: &Rules,
         blocked: &Rules,
@@ -324,19 +257,15 @@ mod tests {
         headers: &HeaderMap,
         body: &str,
     ) -> Outcome {
-        let holds = |condition: &Condition| match condition {
-            Condition::Statuses(statuses) => statuses.contains(status),
-            Condition::Header(header) => header.holds(headers),
-            Condition::Json(json) => json.holds(body),
+        let json = json::parse(body.as_bytes());
+        let response = Response {
+            headers,
+            json: json.as_ref(),
         };
-        let fits = |rules: &Rules| rules.0.iter().any(|rule| rule.0.iter().all(holds));
-        let for_status = |rules: &Rules| {
-            rules.0.iter().any(|rule| {
-                let mut conditions = rule.0.iter();
-                conditions.all(|condition| {
-                    !matches!(condition, Condition::Statuses(_)) || holds(condition)
-                })
-            })
+        let for_status = |rules: &Rules| rules.0.iter().any(|rule| rule.is_for(status));
+        let fits = |rules: &Rules| {
+            let mut rules = rules.0.iter();
+            rules.any(|rule| rule.is_for(status) && rule.holds(Needs::Body, &response))
         };
         if fits(blocked) {
             Outcome::Blocked
@@ -351,7 +280,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_tables_say_what_the_rules_say(
+        fn the_table_by_status_says_what_the_rules_say(
             allowed in arbitrary::rules(),
             blocked in arbitrary::rules(),
             status in STATUSES,

@@ -1,52 +1,48 @@
-use super::reader::{Reader, SyntaxError};
+use super::condition::{Condition, STATUSES};
+use super::words::peek_word;
+use crate::base::text::{Cursor, SyntaxError};
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// Any status that an HTTP answer can have.
-pub(super) const STATUSES: RangeInclusive<u16> = 100..=999;
-
 /// `200`, or `200-299` with both ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Statuses(pub RangeInclusive<u16>);
+pub(super) struct StatusCondition(pub RangeInclusive<u16>);
 
-impl Statuses {
-    /// Reads on at a digit.
-    pub fn read(reader: &mut Reader<'_>) -> Result<Statuses, SyntaxError> {
-        let place = reader.place();
-        let word = reader.word();
+impl StatusCondition {
+    /// Reads a condition that begins with a digit.
+    pub fn read(cursor: &mut Cursor) -> Result<StatusCondition, SyntaxError> {
+        let word = cursor.take(peek_word(cursor));
         let code = |text: &str| {
             let digits = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
             let code = text.parse().ok().filter(|_| digits);
             code.filter(|code| STATUSES.contains(code))
         };
-        let (first, last) = word.split_once('-').unwrap_or((word, word));
-        match (code(first), code(last)) {
-            (Some(first), Some(last)) if first <= last => Ok(Statuses(first..=last)),
-            (Some(_), Some(_)) => {
-                Err(reader.error_at(place, format!("the range {word} begins after its end")))
-            }
-            _ => Err(reader.error_at(
-                place,
-                format!("{word} is no status from 100 to 999, nor a range of them"),
-            )),
+        let text = word.text;
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let (Some(first), Some(last)) = (code(first), code(last)) else {
+            let what = format!("{text} is no status from 100 to 999, nor a range of them");
+            return Err(word.error(what));
+        };
+        if first > last {
+            return Err(word.error(format!("the range {text} begins after its end")));
         }
-    }
-
-    pub fn overlaps(&self, other: &Statuses) -> bool {
-        self.0.start() <= other.0.end() && other.0.start() <= self.0.end()
-    }
-
-    pub fn contains(&self, status: u16) -> bool {
-        self.0.contains(&status)
+        Ok(StatusCondition(first..=last))
     }
 }
 
-impl fmt::Display for Statuses {
+impl Condition for StatusCondition {
+    fn statuses(&self) -> RangeInclusive<u16> {
+        self.0.clone()
+    }
+}
+
+impl fmt::Display for StatusCondition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (first, last) = (self.0.start(), self.0.end());
-        match first == last {
-            true => write!(f, "{first}"),
-            false => write!(f, "{first}-{last}"),
+        if first == last {
+            write!(f, "{first}")
+        } else {
+            write!(f, "{first}-{last}")
         }
     }
 }

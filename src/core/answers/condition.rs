@@ -1,0 +1,43 @@
+use serde_json::Value;
+use std::fmt;
+use std::ops::RangeInclusive;
+use ureq::http::HeaderMap;
+
+/// Any status that an HTTP answer can have.
+pub(super) const STATUSES: RangeInclusive<u16> = 100..=999;
+
+/// A condition on an answer. It displays as it is typed.
+///
+/// A new kind of condition is a file with its type and its `read`, and one row in [`KINDS`](super::rules::KINDS).
+pub(super) trait Condition: fmt::Debug + fmt::Display + Send + Sync {
+    /// The only statuses with which it can hold.
+    fn statuses(&self) -> RangeInclusive<u16> {
+        STATUSES
+    }
+
+    /// The last part of an answer that must have been read to tell whether it holds.
+    fn needs(&self) -> Needs {
+        Needs::Status
+    }
+
+    /// Whether it holds for an answer that has one of its statuses.
+    fn holds(&self, _: &Response) -> bool {
+        true
+    }
+}
+
+/// The parts of an answer, in the order in which they arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Needs {
+    Status,
+    Headers,
+    Body,
+}
+
+/// An answer, as far as it has been read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Response<'a> {
+    pub headers: &'a HeaderMap,
+    /// The body, once it has been read, if it is JSON.
+    pub json: Option<&'a Value>,
+}

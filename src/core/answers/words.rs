@@ -1,0 +1,73 @@
+//! The words and values that rules are made of, as they are typed and as they are displayed.
+
+use crate::base::text::{Cursor, Lexeme, SyntaxError};
+
+/// The word that joins conditions.
+pub(super) const AND: &str = "and";
+
+/// A value behind an equals sign.
+#[derive(Debug)]
+pub(super) enum Value<'a> {
+    /// A JSON string in quotes, without its quotes and escapes.
+    Quoted(String),
+    /// Text up to a comma or a separate word `and`.
+    Bare(Lexeme<'a>),
+}
+
+/// Reads the value of a condition, if an equals sign is next.
+///
+/// A bare value may not begin with a second equals sign or a single quote, which are mistakes rather than values.
+pub(super) fn take_value<'a>(
+    cursor: &mut Cursor<'a>,
+) -> Result<Option<Value<'a>>, SyntaxError> {
+    if !cursor.takes("=") {
+        return Ok(None);
+    }
+    let start = cursor.rest();
+    if let Some(text) = cursor.quoted()? {
+        return Ok(Some(Value::Quoted(text)));
+    }
+    let bare = take_bare(cursor);
+    match bare.text.chars().next() {
+        None => Err(start.error("a value is missing")),
+        Some('=') => Err(start.error("one = is enough")),
+        Some('\'') => Err(start.error("quotes are double ones, as in JSON")),
+        Some(_) => Ok(Some(Value::Bare(bare))),
+    }
+}
+
+fn take_bare<'a>(cursor: &mut Cursor<'a>) -> Lexeme<'a> {
+    let start = cursor.rest();
+    loop {
+        let word = cursor.peek(|c| c != ',' && !c.is_whitespace());
+        if word.is_empty() || word.text == AND {
+            return cursor.since(start);
+        }
+        cursor.take(word);
+    }
+}
+
+/// The text up to a blank, a comma or an equals sign.
+pub(super) fn peek_word<'a>(cursor: &Cursor<'a>) -> Lexeme<'a> {
+    cursor.peek(|c| !c.is_whitespace() && !matches!(c, ',' | '='))
+}
+
+/// Whether [`take_value`] reads all of the text as one bare value.
+pub(super) fn is_bare(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with(['"', '=', '\''])
+        && !text.contains(char::is_control)
+        && take_bare(&mut Cursor::new(text)).text == text
+}
+
+/// Whether [`peek_word`] reads all of the text.
+pub(super) fn is_word(text: &str) -> bool {
+    !text.is_empty()
+        && !text.contains(char::is_control)
+        && peek_word(&Cursor::new(text)).text == text
+}
+
+/// The text as a JSON string.
+pub(super) fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
