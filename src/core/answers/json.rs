@@ -107,7 +107,9 @@ impl fmt::Display for JsonCondition {
         }
         match &self.value {
             None => Ok(()),
-            Some(Value::String(text)) if is_bare(text) && scalar(text) == Ok(text.clone().into()) => {
+            Some(Value::String(text))
+                if is_bare(text) && scalar(text) == Ok(text.clone().into()) =>
+            {
                 write!(f, " = {text}")
             }
             Some(value) => write!(f, " = {value}"),

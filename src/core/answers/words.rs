@@ -17,9 +17,7 @@ pub(super) enum Value<'a> {
 /// Reads the value of a condition, if an equals sign is next.
 ///
 /// A bare value may not begin with a second equals sign or a single quote, which are mistakes rather than values.
-pub(super) fn take_value<'a>(
-    cursor: &mut Cursor<'a>,
-) -> Result<Option<Value<'a>>, SyntaxError> {
+pub(super) fn take_value<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Value<'a>>, SyntaxError> {
     if !cursor.takes("=") {
         return Ok(None);
     }
