@@ -162,12 +162,10 @@ impl Client {
         buffer: &mut [u8],
         kept: &mut KeptBody,
     ) -> io::Result<(Outcome, Head)> {
-        let (head, body) = response.into_parts();
-        let response::Parts {
-            status, headers, ..
-        } = head;
+        let (response::Parts { status, headers, .. }, body) = response.into_parts();
+        let head = Head { status, headers };
         let body = body.into_reader();
-        let outcome = match self.answers.by_head(status, &headers) {
+        let outcome = match self.answers.by_head(&head) {
             ByHead::Decided(outcome) => {
                 read_to_end(body, buffer, |_| ())?;
                 outcome
@@ -178,7 +176,7 @@ impl Client {
                 undecided.by_body(kept)
             }
         };
-        Ok((outcome, Head { status, headers }))
+        Ok((outcome, head))
     }
 }
 

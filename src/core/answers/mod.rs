@@ -14,13 +14,11 @@ mod status;
 mod words;
 
 pub use head::Head;
-pub use head::Head;
 pub(crate) use kept::KeptBody;
 pub use rules::{Rule, Rules};
 
 use crate::base::{FailureKind, Outcome};
 use condition::{Needs, Response, STATUSES};
-use ureq::http::{HeaderMap, StatusCode};
 
 /// Tells the outcome of an answer. A rule for blocked that fits wins over all rules for allowed, and an answer that no
 /// rule fits is failed.
@@ -43,8 +41,7 @@ pub(crate) enum ByHead<'a> {
 #[derive(Debug)]
 pub(crate) struct Undecided<'a> {
     answers: &'a Answers,
-    status: u16,
-    headers: &'a HeaderMap,
+    head: &'a Head,
 }
 
 impl Answers {
@@ -63,33 +60,29 @@ impl Answers {
         }
     }
 
-    /// The rules that fit an answer with this status, as far as its headers tell.
-    fn candidates<'a>(
-        &'a self,
-        status: u16,
-        headers: &'a HeaderMap,
-    ) -> impl Iterator<Item = &'a (Rule, Outcome)> {
-        let head = Response {
-            headers,
+    /// The rules that fit an answer, as far as its head tells.
+    fn candidates<'a>(&'a self, head: &'a Head) -> impl Iterator<Item = &'a (Rule, Outcome)> {
+        let status = head.status.as_u16();
+        let response = Response {
+            headers: &head.headers,
             json: None,
         };
-        let fits = move |rule: &Rule| rule.is_for(status) && rule.holds(Needs::Headers, &head);
+        let fits = move |rule: &Rule| rule.is_for(status) && rule.holds(Needs::Headers, &response);
         self.rules.iter().filter(move |(rule, _)| fits(rule))
     }
 
     /// The outcome by status and headers. The headers are looked at only if the status leaves it open.
-    pub(crate) fn by_head<'a>(&'a self, status: StatusCode, headers: &'a HeaderMap) -> ByHead<'a> {
-        let status = status.as_u16();
+    pub(crate) fn by_head<'a>(&'a self, head: &'a Head) -> ByHead<'a> {
+        let status = head.status.as_u16();
         if let Some(outcome) = self.by_status[usize::from(status - STATUSES.start())] {
             return ByHead::Decided(outcome);
         }
-        match self.candidates(status, headers).next() {
+        match self.candidates(head).next() {
             None => ByHead::Decided(unmatched(status)),
             Some((rule, outcome)) if rule.needs() < Needs::Body => ByHead::Decided(*outcome),
             Some(_) => ByHead::Open(Undecided {
                 answers: self,
-                status,
-                headers,
+                head,
             }),
         }
     }
@@ -100,10 +93,10 @@ impl Undecided<'_> {
     pub(crate) fn by_body(&self, body: &KeptBody) -> Outcome {
         let json = body.bytes().and_then(json::parse);
         let response = Response {
-            headers: self.headers,
+            headers: &self.head.headers,
             json: json.as_ref(),
         };
-        for (rule, outcome) in self.answers.candidates(self.status, self.headers) {
+        for (rule, outcome) in self.answers.candidates(self.head) {
             if rule.holds(Needs::Body, &response) {
                 return *outcome;
             }
@@ -112,7 +105,7 @@ impl Undecided<'_> {
                 break;
             }
         }
-        unmatched(self.status)
+        unmatched(self.head.status.as_u16())
     }
 }
 
@@ -138,11 +131,17 @@ mod tests {
     use super::rules::arbitrary;
     use super::*;
     use proptest::prelude::*;
-    use ureq::http::HeaderValue;
+    use ureq::http::{HeaderMap, HeaderValue, StatusCode};
+
+    fn head(status: u16, headers: &HeaderMap) -> Head {
+        Head {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: headers.clone(),
+        }
+    }
 
     fn outcome(answers: &Answers, status: u16, headers: &HeaderMap, body: &str) -> Outcome {
-        let status = StatusCode::from_u16(status).unwrap();
-        match answers.by_head(status, headers) {
+        match answers.by_head(&head(status, headers)) {
             ByHead::Decided(outcome) => outcome,
             ByHead::Open(undecided) => {
                 let mut kept = KeptBody::default();
@@ -227,8 +226,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert("x", HeaderValue::from_static("1"));
             let answers = answers(allowed, blocked);
-            let status = StatusCode::from_u16(status).unwrap();
-            matches!(answers.by_head(status, &headers), ByHead::Open(_))
+            matches!(answers.by_head(&head(status, &headers)), ByHead::Open(_))
         };
         let json = "200 and json /a";
         for (allowed, blocked, status, needed) in [
