@@ -162,7 +162,12 @@ impl Client {
         buffer: &mut [u8],
         kept: &mut KeptBody,
     ) -> io::Result<(Outcome, Head)> {
-        let (response::Parts { status, headers, .. }, body) = response.into_parts();
+        let (
+            response::Parts {
+                status, headers, ..
+            },
+            body,
+        ) = response.into_parts();
         let head = Head { status, headers };
         let body = body.into_reader();
         let outcome = match self.answers.by_head(&head) {
