@@ -15,11 +15,13 @@
 
 mod alignment;
 mod bursts;
+mod grammar;
 mod phase;
 mod piece;
 mod poisson;
 mod profile;
-mod text;
+mod reader;
+
 mod units;
 
 pub use alignment::{Alignment, Misaligned};

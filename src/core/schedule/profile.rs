@@ -1,10 +1,7 @@
 use super::piece::steady::Steady;
-use super::text::{self, Reader};
 use super::{Count, Phase, Piece, Rate};
 use crate::base::Nanos;
-use crate::base::text::SyntaxError;
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 /// A request rate over a whole run: [pieces](Piece) one after the other, some of which may be repeated.
@@ -23,7 +20,7 @@ use std::sync::Arc;
 /// The inverse takes the last piece with C(i) at most the request's number. So a request that would be due at the end of
 /// a piece is due at the start of the next, or after the pauses that follow.
 ///
-/// `Display` writes a profile as it is typed, or in words if it can't be typed; [`FromStr`] reads the typed form.
+/// `Display` writes a profile as it is typed, or in words if it can't be typed. `FromStr` reads the typed form.
 #[derive(Debug, Clone)]
 pub struct Profile {
     pieces: Vec<Placed>,
@@ -65,7 +62,13 @@ impl Profile {
     /// several rounds, also if a round lasts no time, has no requests or more than [`Rate::MAX`] on average, or if the
     /// rounds end after [`Nanos::MAX`].
     pub fn new(pieces: Vec<Arc<dyn Piece>>, rounds: Option<u64>) -> Profile {
-        let text = text::typed(&pieces, rounds);
+        let repeat = match rounds {
+            None => Some("repeat".to_owned()),
+            Some(1) => None,
+            Some(rounds) => Some(format!("repeat {rounds} times")),
+        };
+        let typed = pieces.iter().map(|piece| piece.to_string()).chain(repeat);
+        let text = typed.collect::<Vec<_>>().join(", ");
         Profile::with_lead(pieces, 0, rounds, text)
     }
 
@@ -215,14 +218,6 @@ impl Profile {
     fn count_of(&self, rounds: u64) -> Count {
         self.round
             .map_or(Count::ZERO, |round| round.count.times(rounds))
-    }
-}
-
-impl FromStr for Profile {
-    type Err = SyntaxError;
-
-    fn from_str(text: &str) -> Result<Profile, SyntaxError> {
-        Reader::new(text).profile()
     }
 }
 

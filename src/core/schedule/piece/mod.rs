@@ -9,7 +9,7 @@ pub(super) mod sine;
 pub(super) mod steady;
 
 use super::Count;
-use super::text::Reader;
+use super::reader::Reader;
 use crate::base::text::SyntaxError;
 use crate::base::{Mode, Nanos};
 use std::fmt;

@@ -8,273 +8,91 @@
 //! Each [kind of piece](super::piece::KINDS) has its own form.
 
 use super::piece::KINDS;
+use super::reader::Reader;
 use super::{Count, Piece, Profile, Rate};
 use crate::base::Nanos;
-use crate::base::text::{Cursor, Decimal, MAX_DURATION, SyntaxError, some_time, whole};
+use crate::base::text::{MAX_DURATION, SyntaxError};
+use std::str::FromStr;
 use std::sync::Arc;
 
 const REPEAT: &str = "repeat [COUNT times], as the last";
 
-/// The words that end a time.
-const KEYWORDS: [&str; 5] = ["for", "to", "over", "every", "at"];
-
 /// The most pieces of a profile. A sine, the largest piece, takes 33 KB.
 const MAX_PIECES: usize = 1_000;
 
-/// The form in which such a profile is typed.
-pub(super) fn typed(pieces: &[Arc<dyn Piece>], rounds: Option<u64>) -> String {
-    let repeat = match rounds {
-        None => Some("repeat".to_owned()),
-        Some(1) => None,
-        Some(rounds) => Some(format!("repeat {rounds} times")),
-    };
-    let pieces = pieces.iter().map(|piece| piece.to_string());
-    pieces.chain(repeat).collect::<Vec<_>>().join(", ")
+impl FromStr for Profile {
+    type Err = SyntaxError;
+
+    fn from_str(text: &str) -> Result<Profile, SyntaxError> {
+        profile(&mut Reader::new(text))
+    }
 }
 
-/// A profile's text, and how far it has been read.
-#[derive(Clone)]
-pub(super) struct Reader<'a> {
-    cursor: Cursor<'a>,
-    /// The form of what is being read, for refusals.
-    form: &'static str,
+fn profile(reader: &mut Reader) -> Result<Profile, SyntaxError> {
+    let mut pieces: Vec<Arc<dyn Piece>> = Vec::new();
+    let mut length = Nanos::ZERO;
+    loop {
+        let start = reader.clone();
+        if !pieces.is_empty() && reader.takes("repeat") {
+            let rounds = rounds(reader)?;
+            check_repeated(&pieces, length, rounds).map_err(|why| start.error(why))?;
+            return Ok(Profile::new(pieces, rounds));
+        }
+        let piece = piece(reader)?;
+        let piece_length = piece.length();
+        length = length + piece_length.unwrap_or(Nanos::ZERO);
+        if length > Nanos::from(MAX_DURATION) {
+            return Err(start.error("with this piece, the profile lasts more than 3650d in all"));
+        }
+        if pieces.len() == MAX_PIECES {
+            return Err(start.error(format!("more than {MAX_PIECES} pieces")));
+        }
+        pieces.push(piece);
+        if reader.is_at_end() {
+            return Ok(Profile::new(pieces, Some(1)));
+        }
+        reader.takes_comma();
+        if piece_length.is_none() && !reader.is_at_end() {
+            let why = "without 'for TIME' it lasts for ever, so nothing may come after it";
+            return Err(start.error(why));
+        }
+    }
 }
 
-impl<'a> Reader<'a> {
-    pub fn new(text: &'a str) -> Self {
-        Reader {
-            cursor: Cursor::new(text),
-            form: "",
-        }
+/// Reads the text between `repeat` and the end.
+fn rounds(reader: &mut Reader) -> Result<Option<u64>, SyntaxError> {
+    reader.form = REPEAT;
+    let mut rounds = None;
+    if !reader.is_at_end_of_piece() {
+        rounds = Some(reader.whole(u64::MAX)?);
+        reader.keyword("times")?;
     }
-
-    pub fn profile(mut self) -> Result<Profile, SyntaxError> {
-        let mut pieces: Vec<Arc<dyn Piece>> = Vec::new();
-        let mut length = Nanos::ZERO;
-        loop {
-            let start = self.cursor.rest();
-            if !pieces.is_empty() && self.takes("repeat") {
-                let rounds = self.rounds()?;
-                check_repeated(&pieces, length, rounds).map_err(|why| start.error(why))?;
-                return Ok(Profile::new(pieces, rounds));
-            }
-            let piece = self.piece()?;
-            let piece_length = piece.length();
-            length = length + piece_length.unwrap_or(Nanos::ZERO);
-            if length > Nanos::from(MAX_DURATION) {
-                return Err(
-                    start.error("with this piece, the profile lasts more than 3650d in all")
-                );
-            }
-            if pieces.len() == MAX_PIECES {
-                return Err(start.error(format!("more than {MAX_PIECES} pieces")));
-            }
-            pieces.push(piece);
-            if self.cursor.is_at_end() {
-                return Ok(Profile::new(pieces, Some(1)));
-            }
-            self.cursor.takes(",");
-            if piece_length.is_none() && !self.cursor.is_at_end() {
-                let why = "without 'for TIME' it lasts for ever, so nothing may come after it";
-                return Err(start.error(why));
-            }
-        }
+    if !reader.is_at_end() {
+        return Err(reader.expected("the end"));
     }
+    Ok(rounds)
+}
 
-    /// Reads the text between `repeat` and the end.
-    fn rounds(&mut self) -> Result<Option<u64>, SyntaxError> {
-        self.form = REPEAT;
-        let mut rounds = None;
-        if !self.is_at_end_of_piece() {
-            rounds = Some(self.whole(u64::MAX)?);
-            self.keyword("times")?;
-        }
-        if !self.cursor.is_at_end() {
-            return Err(self.expected("the end"));
-        }
-        Ok(rounds)
-    }
-
-    /// Reads a piece, up to a comma or the end.
-    fn piece(&mut self) -> Result<Arc<dyn Piece>, SyntaxError> {
-        for kind in &KINDS {
-            self.form = kind.form;
-            let Some(piece) = (kind.read)(self)? else {
-                continue;
-            };
-            if !self.is_at_end_of_piece() {
-                return Err(self.expected("a comma or the end"));
-            }
-            return Ok(piece);
-        }
-        let forms = KINDS.iter().map(|kind| kind.form).chain([REPEAT]);
-        let forms = forms.collect::<Vec<_>>().join("; ");
-        let found = self.found();
-        Err(self.cursor.rest().error(if self.is_at_end_of_piece() {
-            format!("{found} where a piece should be: {forms}")
-        } else {
-            format!("{found} is no piece; there are: {forms}")
-        }))
-    }
-
-    pub fn is_number(&self) -> bool {
-        !self.cursor.peek_number().is_empty()
-    }
-
-    /// Reads a word, in any case, if it is next.
-    pub fn takes(&mut self, word: &str) -> bool {
-        let next = self.cursor.peek_letters();
-        let is_next = next.text.eq_ignore_ascii_case(word);
-        if is_next {
-            self.cursor.take(next);
-        }
-        is_next
-    }
-
-    /// Reads a word if it and a rate are next.
-    pub fn takes_before_rate(&mut self, word: &str) -> bool {
-        let mut ahead = self.clone();
-        if !ahead.takes(word) {
-            return false;
-        }
-        let mut rate = ahead.cursor;
-        rate.take(rate.peek_number());
-        let is_rate = rate.takes("/");
-        if is_rate {
-            *self = ahead;
-        }
-        is_rate
-    }
-
-    /// Reads a word that must be next.
-    pub fn keyword(&mut self, word: &str) -> Result<(), SyntaxError> {
-        if self.takes(word) {
-            return Ok(());
-        }
-        Err(self.expected(&quoted(word)))
-    }
-
-    /// Reads `±` or `+-`, which must be next.
-    pub fn plus_minus(&mut self) -> Result<(), SyntaxError> {
-        if self.cursor.takes("±") || self.cursor.takes("+-") {
-            return Ok(());
-        }
-        Err(self.expected("± or +-"))
-    }
-
-    /// Reads a rate from [`Rate::MIN_STEADY`] to `most`.
-    pub fn rate(&mut self, most: Rate) -> Result<Rate, SyntaxError> {
-        let (least, start) = (Rate::MIN_STEADY, self.clone());
-        self.any_rate()
-            .filter(|rate| (least..=most).contains(rate))
-            .ok_or_else(|| {
-                let form = "must be a rate such as 50/s, 0.5/s, 30/m or 10/h";
-                let found = start.found_or_missing("rate");
-                start.error(format!("{found} {form}, from {least}/s to {most}/s"))
-            })
-    }
-
-    /// Reads a rate up to `most` that may be 0.
-    pub fn rate_or_zero(&mut self, most: Rate) -> Result<Rate, SyntaxError> {
-        let mut ahead = self.clone();
-        if ahead.any_rate() == Some(Rate::ZERO) {
-            *self = ahead;
-            return Ok(Rate::ZERO);
-        }
-        self.rate(most)
-    }
-
-    /// Reads a number of requests per second, minute or hour, rounded to the nearest nano-request per second: exact per
-    /// second with up to nine decimals. `None` if it is more than [`Rate::MAX`], or rounds to 0 without being 0.
-    fn any_rate(&mut self) -> Option<Rate> {
-        let cursor = &mut self.cursor;
-        let number = Decimal::parse(cursor.take(cursor.peek_number()).text)?;
-        if !cursor.takes("/") {
-            return None;
-        }
-        let seconds = match cursor.take(cursor.peek_letters()).text {
-            "s" | "S" => 1,
-            "m" | "M" => 60,
-            "h" | "H" => 3600,
-            _ => return None,
+/// Reads a piece, up to a comma or the end.
+fn piece(reader: &mut Reader) -> Result<Arc<dyn Piece>, SyntaxError> {
+    for kind in &KINDS {
+        reader.form = kind.form;
+        let Some(piece) = (kind.read)(reader)? else {
+            continue;
         };
-        match number.nearest(1_000_000_000, seconds)? {
-            0 => number.is_zero().then_some(Rate::ZERO),
-            nano => (nano <= Rate::MAX.nano()).then(|| Rate::from_nano(nano)),
+        if !reader.is_at_end_of_piece() {
+            return Err(reader.expected("a comma or the end"));
         }
+        return Ok(piece);
     }
-
-    /// Reads numbers and words up to a keyword or a symbol as a time from 1 ms to 3650 days: `90`, `1h 30m`.
-    pub fn time(&mut self) -> Result<Nanos, SyntaxError> {
-        let start = self.clone();
-        loop {
-            let number = self.cursor.peek_number();
-            let word = self.cursor.peek_letters();
-            let is_keyword = |keyword: &&str| word.text.eq_ignore_ascii_case(keyword);
-            if !number.is_empty() {
-                self.cursor.take(number);
-            } else if !word.is_empty() && !KEYWORDS.iter().any(is_keyword) {
-                self.cursor.take(word);
-            } else {
-                break;
-            }
-        }
-        let time = self.cursor.since(start.cursor.rest()).text;
-        some_time(&time.to_lowercase())
-            .map(Nanos::from)
-            .map_err(|why| {
-                let found = match time {
-                    "" => start.found_or_missing("time"),
-                    time => quoted(time),
-                };
-                start.error(format!("{found} {why}"))
-            })
-    }
-
-    /// Reads a whole number from 1 to `most`.
-    pub fn whole(&mut self, most: u64) -> Result<u64, SyntaxError> {
-        let number = self.cursor.peek_number();
-        let count = whole(number.text, 1..=most)
-            .map_err(|why| self.error(format!("{} {why}", self.found_or_missing("number"))))?;
-        self.cursor.take(number);
-        Ok(count)
-    }
-
-    /// A refusal of the text from here on.
-    pub fn error(&self, message: impl Into<String>) -> SyntaxError {
-        self.cursor.rest().error(message)
-    }
-
-    fn expected(&self, what: &str) -> SyntaxError {
-        self.error(format!(
-            "{} where {what} should be: {}",
-            self.found(),
-            self.form
-        ))
-    }
-
-    fn is_at_end_of_piece(&self) -> bool {
-        self.cursor.is_at_end() || self.cursor.rest().text.starts_with(',')
-    }
-
-    /// The beginning of a sentence that says what must be next.
-    fn found_or_missing(&self, what: &str) -> String {
-        if self.is_at_end_of_piece() {
-            format!("the {what} is missing; it")
-        } else {
-            self.found()
-        }
-    }
-
-    /// The text that is next, up to a blank or a comma.
-    pub fn found(&self) -> String {
-        let next = self.cursor.peek(|c| c != ',' && !c.is_whitespace());
-        match next.text {
-            "" if self.cursor.is_at_end() => "the end".to_owned(),
-            "" => "a comma".to_owned(),
-            text => quoted(text),
-        }
-    }
+    let forms = KINDS.iter().map(|kind| kind.form).chain([REPEAT]);
+    let forms = forms.collect::<Vec<_>>().join("; ");
+    let found = reader.found();
+    Err(reader.error(if reader.is_at_end_of_piece() {
+        format!("{found} where a piece should be: {forms}")
+    } else {
+        format!("{found} is no piece; there are: {forms}")
+    }))
 }
 
 fn check_repeated(
@@ -295,10 +113,6 @@ fn check_repeated(
     } else {
         Ok(())
     }
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{text}'")
 }
 
 #[cfg(test)]
