@@ -111,7 +111,7 @@ impl RunningNode {
         let mut goes_on = [0; 25];
         stream.read_exact(&mut goes_on).unwrap();
         assert_eq!(&goes_on, b"HTTP/1.1 100 Continue\r\n\r\n");
-        // Between saying so and waiting for the body there is next to nothing, but not nothing.
+        // Nothing shows from outside when the node begins to wait for the body, which is next.
         thread::sleep(Duration::from_millis(50));
         stream
     }
@@ -164,11 +164,19 @@ fn more_connections_than_descriptors_are_served_one_after_the_other() {
         .args(["--port", "0", "--bind", "127.0.0.1", "--node-name", "n1"])
         .stderr(Stdio::piped());
     let mut node = RunningNode::start(&mut command, "n1: sliding-log in memory on http://");
-    let connections: Vec<_> = (0..90).map(|_| node.open()).collect();
-    thread::sleep(Duration::from_millis(200));
+    let mut connections: Vec<_> = (0..90).map(|_| node.open()).collect();
+    let mut last = connections.pop().unwrap();
+    write!(last, "GET /health HTTP/1.1\r\nHost: n\r\n\r\n").unwrap();
+    let wait = Some(Duration::from_millis(200));
+    last.set_read_timeout(wait).unwrap();
+    let mut reply = [0; 15];
+    let early = last.read(&mut reply);
+    assert!(early.is_err(), "the last is served beside all others");
     drop(connections);
-    let reply = node.get("/health");
-    assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
+    last.set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    last.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"HTTP/1.1 200 OK");
     node.signal(Signal::TERM);
     let mut complaints = String::new();
     let mut stderr = node.process.stderr.take().unwrap();

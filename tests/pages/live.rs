@@ -6,6 +6,7 @@ use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -222,6 +223,14 @@ fn silent() -> Server {
     Server::start(|_| Reply::silence())
 }
 
+/// How many requests were sent to all three targets, as the view shows it.
+fn sent(terminal: &Terminal) -> u64 {
+    let contents = terminal.contents();
+    let all = contents.lines().find(|line| line.starts_with("all 3"));
+    let count = all.and_then(|all| all.split_whitespace().nth(2)?.parse().ok());
+    count.unwrap_or_else(|| panic!("no count in:\n{contents}"))
+}
+
 #[track_caller]
 fn assert_summary(contents: &str) {
     assert!(contents.contains("Summary: paced for"), "{contents}");
@@ -253,7 +262,8 @@ fn a_run_is_seen_while_it_goes_on_and_its_summary_stays() {
     let mode = tcgetattr(&terminal.keyboard).unwrap().local_flags;
     assert!(!mode.intersects(LocalFlags::ECHO | LocalFlags::ICANON));
     assert!(mode.contains(LocalFlags::ISIG));
-    thread::sleep(seconds(1.2));
+    // Without a view there would be two stats lines by then.
+    eventually("two seconds of the run", || sent(&terminal) > 100);
     terminal.press("q");
     let (status, contents, written) = terminal.finish();
     assert_eq!(status.code(), Some(0), "{contents}");
@@ -309,28 +319,22 @@ fn it_follows_the_terminals_size() {
 
 #[test]
 fn a_frozen_view_stands_still_while_the_run_goes_on() {
-    let terminal = shown(DEMO);
+    let servers: [Server; 3] = std::array::from_fn(|_| Server::start(|_| Reply::allowed()));
+    let targets = servers.each_ref().map(Server::url).join(",");
+    let arrived = || servers.iter().map(Server::request_count).sum::<u64>();
+    let terminal = shown(&format!(
+        "--targets {targets} --rps 50 --burst-enabled false --duration 60"
+    ));
     terminal.press("p");
     terminal.shows("FROZEN at");
-    let frozen = terminal.contents();
-    thread::sleep(seconds(1.0));
-    assert_eq!(terminal.contents(), frozen);
+    let (contents, frozen) = (terminal.contents(), sent(&terminal));
+    eventually("another second of the run", || arrived() > frozen + 60);
+    assert_eq!(terminal.contents(), contents);
     terminal.press("p");
     eventually("a view that goes on", || {
         !terminal.contents().contains("FROZEN")
     });
-    let sent = |contents: &str| -> u64 {
-        let all = contents
-            .lines()
-            .find(|line| line.starts_with("all 3"))
-            .expect("a line");
-        all.split_whitespace()
-            .nth(2)
-            .expect("a number")
-            .parse()
-            .expect("a number")
-    };
-    assert!(sent(&terminal.contents()) > sent(&frozen) + 10);
+    assert!(sent(&terminal) > frozen + 50);
     terminal.press("q");
     assert_eq!(terminal.finish().0.code(), Some(0));
 }
@@ -477,12 +481,9 @@ fn colours_are_left_out_on_demand() {
 
 // What nothing in the binary does by itself: this test binary does it, on a terminal of its own.
 
-fn snapshot() -> Snapshot {
+fn snapshot(mode: Mode) -> Snapshot {
     Snapshot {
-        state: State::Pacing {
-            mode: Mode::Steady,
-            rate: 10.0,
-        },
+        state: State::Pacing { mode, rate: 10.0 },
         started: SystemTime::UNIX_EPOCH,
         elapsed: Nanos(1_000_000_000),
         targets: Vec::new(),
@@ -502,15 +503,24 @@ fn run() -> Run {
     }
 }
 
-/// Shows a view that panics when its key to quit is pressed, and calls `meanwhile`.
+/// Shows a view that panics when its key to quit is pressed, calls `meanwhile`, and shows a burst from then on.
 fn with_a_view(meanwhile: impl FnOnce()) {
     let requests = SnapshotRequests::default();
     let asked = requests.waiting().clone();
-    thread::spawn(move || {
-        asked
-            .iter()
-            .for_each(|scrape| scrape.answer(Arc::new(snapshot())))
+    let (drawn, ready) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let shared = Arc::new((drawn, ready));
+    thread::spawn({
+        let shared = Arc::clone(&shared);
+        move || {
+            for scrape in &asked {
+                let ready = shared.1.load(Relaxed);
+                let mode = if ready { Mode::Burst } else { Mode::Steady };
+                scrape.answer(Arc::new(snapshot(mode)));
+                shared.0.fetch_add(1, Relaxed);
+            }
+        }
     });
+    let (drawn, ready) = &*shared;
     let console = Console::start(std::io::stdout(), || {}).unwrap();
     let quit = || panic!("a bug in the view");
     let live = Live::start(
@@ -525,7 +535,10 @@ fn with_a_view(meanwhile: impl FnOnce()) {
     eprintln!("said meanwhile");
     console.print("printed meanwhile".to_owned());
     console.mention("left out".to_owned());
+    let before = drawn.load(Relaxed);
+    eventually("a view that is drawn", || drawn.load(Relaxed) > before + 1);
     meanwhile();
+    ready.store(true, Relaxed);
     eventually("an end of the view", || !terminal::is_shown());
     live.close();
     console.print("printed after".to_owned());
@@ -536,7 +549,6 @@ fn with_a_view(meanwhile: impl FnOnce()) {
 #[ignore = "run by others, on a terminal"]
 fn on_a_terminal_a_thread_panics() {
     with_a_view(|| {
-        thread::sleep(seconds(0.5));
         let thread = thread::spawn(|| panic!("a bug in a thread"));
         assert!(thread.join().is_err());
     });
@@ -583,7 +595,7 @@ fn a_panic_anywhere_is_told_on_a_terminal_as_it_was() {
         "a bug in a thread",
     );
     let terminal = on_a_terminal("on_a_terminal_the_view_panics");
-    terminal.shows("q stop");
+    terminal.shows("BURST");
     terminal.press("q");
     assert_all_told(terminal, "a bug in the view");
 }

@@ -19,6 +19,7 @@ mod answers;
 mod audit;
 mod configuration;
 mod demo;
+mod drift;
 mod dry_run;
 #[cfg(unix)]
 mod manual;

@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
+use crate::support::metrics::{address, await_mode, await_sum};
 use crate::support::report::Report;
 use crate::support::run::{Finished, Launch, Run, loadgen};
 use crate::support::server::{Reply, Server};
 use crate::support::{at_once, eventually, seconds};
 use tempfile::TempDir;
+
+const METRICS: &str = "--metrics-addr 127.0.0.1:0";
 
 /// A directory for the files of one run.
 struct Place(TempDir);
@@ -242,14 +245,14 @@ fn a_run_that_is_stopped_writes_everything() {
         let (server, place) = (silent(), Place::new());
         let run = recorded(
             loadgen(format!(
-                "--targets {} --rps 100 --duration 60 --workers 4 --timeout 60 --drain-timeout 0.5",
+                "--targets {} --rps 100 --duration 60 --workers 4 --timeout 60 --drain-timeout 0.5 {METRICS}",
                 server.url()
             )),
             &place,
         )
         .start();
-        eventually("four requests in flight", || server.request_count() == 4);
-        thread::sleep(seconds(1.2));
+        await_sum(address(&run), "loadgen_requests_scheduled_total", 120.0);
+        assert_eq!(server.request_count(), 4);
         signal(&run);
         let report = run.finish().report();
         assert!(report.unsent > 50 && report.abandoned == 4, "{report}");
@@ -266,7 +269,6 @@ fn a_run_stopped_before_its_start_leaves_files_without_rows() {
     );
     let run = recorded(loadgen(line), &place).start();
     run.await_line("starts in");
-    thread::sleep(seconds(0.3));
     run.terminate();
     let finished = run.finish();
     let report = finished.report();
@@ -527,14 +529,15 @@ fn two_signals_leave_the_old_file_and_no_other() {
     let (server, place) = (silent(), Place::new());
     fs::write(place.at("timeline.csv"), "of before").unwrap();
     let line = format!(
-        "--targets {} --duration 60 --timeout 60 --drain-timeout 60",
+        "--targets {} --duration 60 --timeout 60 --drain-timeout 60 {METRICS}",
         server.url()
     );
     let run = recorded(loadgen(line), &place).start();
     eventually("a request", || server.request_count() > 0);
     assert_eq!(place.names().len(), 4, "{:?}", place.names());
+    let metrics = address(&run);
     run.terminate();
-    thread::sleep(seconds(0.3));
+    await_mode(metrics, "draining");
     run.terminate();
     assert_eq!(run.finish().code(), Some(143));
     assert_eq!(place.names(), ["timeline.csv"]);

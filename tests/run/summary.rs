@@ -1,9 +1,9 @@
 //! `--summary-json`: what is written is what its schema says, what was printed, and enough to repeat the run.
 
+use crate::support::metrics::{address, await_sum};
 use crate::support::report::Report;
 use crate::support::run::{Finished, Launch, loadgen};
 use crate::support::server::{Reply, Server};
-use crate::support::{eventually, seconds};
 use serde_json::Value;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -205,14 +205,14 @@ fn a_run_that_drops_abandons_and_is_stopped_is_summarized_to_the_request() {
     let run = writing(
         loadgen(format!(
             "--targets {} --rps 200 --duration 60 --workers 4 --queue 20 --timeout 60 --drain-timeout 1 \
-             --burst-enabled false",
+             --burst-enabled false --metrics-addr 127.0.0.1:0",
             server.url()
         )),
         &file,
     )
     .start();
-    eventually("four in flight", || server.request_count() == 4);
-    std::thread::sleep(seconds(2.3));
+    await_sum(address(&run), "loadgen_requests_scheduled_total", 450.0);
+    assert_eq!(server.request_count(), 4);
     run.terminate();
     let finished = run.finish();
     let (summary, printed) = (read(&file), finished.summary());

@@ -280,7 +280,6 @@ fn the_end_of_a_run_does_not_wait_for_handshakes() {
         ))
         .start();
     eventually("eight handshakes", || server.accepted() == 8);
-    std::thread::sleep(seconds(0.3));
     let signalled = run.terminate();
     let finished = run.finish();
     let report = finished.report();

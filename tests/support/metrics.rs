@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use super::PATIENCE;
 use super::run::Run;
+use super::{PATIENCE, eventually};
 
 /// Where a run serves its metrics, by its own heading.
 #[track_caller]
@@ -55,6 +55,20 @@ pub fn scrape(address: SocketAddr) -> Metrics {
 }
 
 type Labels = BTreeMap<String, String>;
+
+/// Waits until a run's series of this name add up to this much.
+#[track_caller]
+pub fn await_sum(address: SocketAddr, name: &str, least: f64) {
+    eventually(&format!("a {name} of {least}"), || {
+        scrape(address).sum(name) >= least
+    });
+}
+
+/// Waits until a run is in this mode.
+#[track_caller]
+pub fn await_mode(address: SocketAddr, mode: &str) {
+    eventually(mode, || scrape(address).mode() == mode);
+}
 
 /// Every series of a scrape.
 #[derive(Debug)]

@@ -13,6 +13,12 @@ use std::time::{Duration, Instant};
 /// No test waits for anything longer than this.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+pub fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
 pub fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }

@@ -1,9 +1,12 @@
 //! How a run ends: by itself, by a signal at any moment, by two, or with nobody left to read what it prints.
 #![cfg(unix)]
 
+use std::net::SocketAddr;
 use std::thread;
+use std::time::Instant;
 
 use super::OVER;
+use crate::support::metrics::{address, await_mode, await_sum};
 use crate::support::run::{Finished, Run};
 use crate::support::server::{Reply, Server, Unreachable};
 use crate::support::{at_once, eventually, seconds};
@@ -16,20 +19,25 @@ fn silent() -> Server {
     OVER.server(|_| Reply::silence())
 }
 
-/// A run of four workers, every one of them waiting for an answer that never comes, with tokens behind them.
-fn stuck(server: &Server, more: &str) -> Run {
-    let before = server.request_count();
+const METRICS: &str = "--metrics-addr 127.0.0.1:0";
+
+fn await_queued(metrics: SocketAddr, tokens: f64) {
+    await_sum(metrics, "loadgen_requests_queued", tokens);
+}
+
+/// A run of four workers, each of which waits for an answer that never comes, with tokens queued behind them; and the
+/// address of its metrics.
+fn stuck(server: &Server, more: &str) -> (Run, SocketAddr) {
     let run = OVER
         .loadgen(format!(
-            "--targets {} --rps 100 --duration 60 --workers 4 --timeout 60 {more}",
+            "--targets {} --rps 100 --duration 60 --workers 4 --timeout 60 {METRICS} {more}",
             server.url()
         ))
         .start();
-    eventually("four requests in flight", || {
-        server.request_count() == before + 4
-    });
-    thread::sleep(seconds(0.2));
-    run
+    let metrics = address(&run);
+    await_queued(metrics, 20.0);
+    assert_eq!(server.request_count(), 4);
+    (run, metrics)
 }
 
 #[track_caller]
@@ -150,12 +158,11 @@ fn at_a_signal_what_is_in_flight_is_awaited_and_what_is_queued_is_not_sent() {
     let server = OVER.server(|_| Reply::allowed().after(seconds(0.6)));
     let run = OVER
         .loadgen(format!(
-            "--targets {} --rps 50 --duration 60 --workers 4",
+            "--targets {} --rps 50 --duration 60 --workers 4 {METRICS}",
             server.url()
         ))
         .start();
-    eventually("four requests in flight", || server.most_answering() == 4);
-    thread::sleep(seconds(0.3));
+    await_queued(address(&run), 10.0);
     let before = server.request_count();
     run.terminate();
     let report = run.finish().report();
@@ -169,7 +176,7 @@ fn at_a_signal_what_is_in_flight_is_awaited_and_what_is_queued_is_not_sent() {
 #[test]
 fn what_is_queued_at_a_signal_is_unsent() {
     let server = silent();
-    let run = stuck(&server, "--drain-timeout 0.5");
+    let (run, _) = stuck(&server, "--drain-timeout 0.5");
     let signalled = run.terminate();
     let finished = run.finish();
     let report = finished.report();
@@ -184,7 +191,7 @@ fn what_is_queued_at_a_signal_is_unsent() {
 #[test]
 fn a_drain_timeout_of_zero_waits_for_nothing() {
     let server = silent();
-    let run = stuck(&server, "--drain-timeout 0");
+    let (run, _) = stuck(&server, "--drain-timeout 0");
     let signalled = run.interrupt();
     let finished = run.finish();
     let report = finished.report();
@@ -197,11 +204,11 @@ fn workers_that_wait_to_be_connected_do_not_hold_up_the_end() {
     let unreachable = Unreachable::over(OVER);
     let run = OVER
         .loadgen(format!(
-            "--targets {} --rps 100 --duration 60 --workers 8 --timeout 60 --drain-timeout 0.3",
+            "--targets {} --rps 100 --duration 60 --workers 8 --timeout 60 --drain-timeout 0.3 {METRICS}",
             unreachable.url()
         ))
         .start();
-    thread::sleep(seconds(0.7));
+    await_queued(address(&run), 20.0);
     let signalled = run.terminate();
     let finished = run.finish();
     let report = finished.report();
@@ -219,11 +226,11 @@ fn a_pacer_asleep_for_minutes_stops_at_once() {
                 server.url()
             ))
             .start();
-        thread::sleep(seconds(1.0));
+        eventually("the first request", || server.request_count() == 1);
         let signalled = signal(&run);
         let finished = run.finish();
         let report = finished.report();
-        assert!(report.scheduled <= 1, "{report}");
+        assert_eq!(report.scheduled, 1, "{report}");
         assert!(finished.ended - signalled < seconds(3.0), "{finished}");
     });
 }
@@ -305,9 +312,9 @@ fn a_second_signal_ends_a_run_at_once() {
     ];
     at_once(cases, |(first, second, code)| {
         let server = silent();
-        let mut run = stuck(&server, "--drain-timeout 60");
+        let (mut run, metrics) = stuck(&server, "--drain-timeout 60");
         first(&run);
-        thread::sleep(seconds(0.7));
+        await_mode(metrics, "draining");
         assert!(run.is_running(), "the first signal drains");
         let signalled = second(&run);
         let finished = run.finish();
@@ -341,21 +348,21 @@ fn a_closed_standard_output_neither_hangs_nor_panics() {
 }
 
 #[test]
-fn a_stuck_run_with_a_closed_standard_output_still_stops() {
+fn a_stuck_run_stops_when_nobody_reads_its_output_any_more() {
     let server = silent();
-    let run = stuck(&server, "--drain-timeout 0.3 --stats-interval 0.2");
+    let (run, _) = stuck(&server, "--drain-timeout 0.3 --stats-interval 0.2");
     run.close_stdout();
-    thread::sleep(seconds(0.5));
-    let signalled = run.terminate();
+    let closed = Instant::now();
     let finished = run.finish();
     assert_no_panic(&finished);
-    assert!(finished.ended - signalled < seconds(6.0), "{finished}");
+    assert_eq!(finished.code(), Some(1), "{finished}");
+    assert!(finished.ended - closed < seconds(6.0), "{finished}");
 }
 
 #[test]
 fn two_signals_end_a_run_whose_output_nobody_reads() {
     let server = allowing();
-    let run = OVER
+    let mut run = OVER
         .loadgen(format!(
             "--targets {} --rps 100 --duration 60 --workers 4 --stats-interval 0.01",
             server.url()
@@ -365,7 +372,11 @@ fn two_signals_end_a_run_whose_output_nobody_reads() {
         server.request_count() >= 200
     });
     run.terminate();
-    thread::sleep(seconds(0.7));
+    eventually("a run without requests", || {
+        let last = server.requests().last().map(|request| request.arrived);
+        last.is_some_and(|arrived| arrived.elapsed() > seconds(0.2))
+    });
+    assert!(run.is_running(), "there was room for its summary");
     let signalled = run.terminate();
     let finished = run.finish();
     assert_eq!(finished.code(), Some(143), "{finished}");
