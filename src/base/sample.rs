@@ -1,4 +1,4 @@
-use crate::base::{Answer, KeyId, Moment};
+use crate::base::{Answer, KeyId, Moment, Nanos, Outcome};
 
 /// The record of one request that was sent, or for which at least a connection was tried.
 #[derive(Debug, Clone, Copy)]
@@ -9,4 +9,30 @@ pub struct Sample {
     pub target: u32,
     pub due: Moment,
     pub answer: Answer,
+}
+
+impl Sample {
+    /// sent − due: the generator's own error, and the time spent on a new connection.
+    pub fn send_lag(&self) -> Nanos {
+        self.answer.sent.since(self.due)
+    }
+
+    /// done − due; `None` for an abandoned request, which was never done.
+    pub fn latency(&self) -> Option<Nanos> {
+        let is_done = self.answer.outcome != Outcome::Abandoned;
+        is_done.then(|| self.answer.done.since(self.due))
+    }
+
+    /// done − sent; `None` for a request that was abandoned, or that never reached its target.
+    pub fn service_time(&self) -> Option<Nanos> {
+        let Answer {
+            sent,
+            transmitted,
+            done,
+            outcome,
+            ..
+        } = self.answer;
+        let is_done = outcome != Outcome::Abandoned;
+        (is_done && transmitted).then(|| done.since(sent))
+    }
 }

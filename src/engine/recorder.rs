@@ -2,27 +2,16 @@
 
 use super::{Observer, Run, Start, Targets};
 use crate::base::{Moment, Nanos, Sample};
-use crate::core::stats::{Known, PerSecond, PhaseTallies, Phases, Second, Seconds};
-use std::ops::Range;
+use crate::core::stats::{PhaseTallies, PhaseTracker, Seconds, Watermark};
 use std::sync::Arc;
 
 pub(super) struct Recorder<'a, T: Targets> {
     run: &'a Run<'a, T>,
     start: Moment,
-    phases: Phases<'a>,
+    phases: PhaseTracker<'a>,
     /// `None` if the observer wants no seconds.
     seconds: Option<Seconds<'a>>,
     wants_samples: bool,
-    dropped: Vec<Range<u64>>,
-}
-
-/// Passes seconds on to an observer.
-struct Passed<'a>(&'a mut dyn Observer);
-
-impl PerSecond for Passed<'_> {
-    fn second(&mut self, second: &Arc<Second>) {
-        self.0.second(second);
-    }
 }
 
 impl<'a, T: Targets> Recorder<'a, T> {
@@ -32,17 +21,16 @@ impl<'a, T: Targets> Recorder<'a, T> {
         Recorder {
             run,
             start: start.at,
-            phases: Phases::new(schedule),
+            phases: PhaseTracker::new(schedule),
             seconds: observer.wants_seconds().then(seconds),
             wants_samples: observer.wants_samples(),
-            dropped: Vec::new(),
         }
     }
 
     pub fn add(&mut self, sample: &Sample, observer: &mut dyn Observer) {
         self.phases.add(sample);
         if let Some(seconds) = &mut self.seconds {
-            seconds.add(sample, &mut Passed(observer));
+            seconds.add(sample, &mut |second| observer.second(&Arc::new(second)));
         }
         if self.wants_samples {
             observer.sample(sample);
@@ -55,22 +43,21 @@ impl<'a, T: Targets> Recorder<'a, T> {
         observer.samples_taken(now);
         // Read before the counters: nothing that they count is due later than a stop that is not known here.
         let stopped = self.run.stop.requested_at();
-        let known = Known {
+        let watermark = Watermark {
             now: now.since(self.start),
-            all_taken: all_taken.since(self.start),
+            samples_added: all_taken.since(self.start),
             handed_over: self.run.counters.scheduled.get(),
             stopped: stopped.map(|at| at.since(self.start)),
         };
-        self.run.counters.take_dropped(&mut self.dropped);
-        let mut passed = Passed(observer);
-        for dropped in self.dropped.drain(..) {
-            self.phases.drop_tokens(dropped.clone());
+        let mut emit = |second| observer.second(&Arc::new(second));
+        for dropped in self.run.counters.take_dropped() {
+            self.phases.add_dropped(dropped.clone());
             if let Some(seconds) = &mut self.seconds {
-                seconds.add_dropped(dropped, &mut passed);
+                seconds.add_dropped(dropped, &mut emit);
             }
         }
         if let Some(seconds) = &mut self.seconds {
-            seconds.advance(known, &mut passed);
+            seconds.advance(watermark, &mut emit);
         }
     }
 
@@ -82,7 +69,9 @@ impl<'a, T: Targets> Recorder<'a, T> {
         let paced = paced.min(end);
         let scheduled = self.run.counters.ledger().scheduled;
         if let Some(seconds) = self.seconds {
-            seconds.finish(scheduled, paced, &mut Passed(observer));
+            seconds.finish(scheduled, paced, &mut |second| {
+                observer.second(&Arc::new(second))
+            });
         }
         self.phases.finish(paced, scheduled)
     }

@@ -5,31 +5,32 @@ use parking_lot::Mutex;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 
-/// The totals of a run while it goes on, by target. Each is written by the thread that sees the
-/// event and read by anyone; they are exact once the writers have ended. The pacer's and each
-/// target's have cache lines of their own.
+/// The totals of a running run, by target. The thread in which an event happens counts it, and any thread may read. The
+/// totals are exact once all writers have ended.
+///
+/// The pacer's counter and those of each target have cache lines of their own.
 #[derive(Debug)]
 pub struct Counters {
-    /// Counted when the pacer hands a token over, a little before it is due. The tokens counted
-    /// are those with the lowest sequence numbers, so this tells each target's too.
+    /// Tokens that the pacer has handed over, a little before they are due, or dropped. They are those with the lowest
+    /// sequence numbers, so this also tells how many each target has.
     pub scheduled: CachePadded<Counter>,
     pub round_robin: RoundRobin,
     targets: Box<[CachePadded<TargetCounters>]>,
-    /// Those dropped since they were last taken. Only the pacer and the reporter use it.
+    /// The tokens dropped since [`Counters::take_dropped`]. Only the pacer and the reporter lock it.
     dropped: Mutex<Vec<Range<u64>>>,
 }
 
-/// How many stretches of dropped tokens are told apart until they are taken.
-const DROPPED_STRETCHES: usize = 4096;
+/// How many ranges of dropped tokens are told apart until they are taken.
+const MAX_DROPPED_RANGES: usize = 4096;
 
 /// One target's share of [`Counters`].
 #[derive(Debug, Default)]
 pub struct TargetCounters {
-    /// Of the scheduled, those that were not yet due when the run was stopped, and so never were.
+    /// Tokens that were handed over and not yet due when the run was stopped. They do not count as scheduled.
     pub withdrawn: Counter,
     pub dropped: Counter,
     pub unsent: Counter,
-    /// Of the unsent, those that had already waited longer than the verdict tolerates.
+    /// The unsent tokens that had already waited longer than [`TOLERANCE`](super::TOLERANCE).
     pub unsent_late: Counter,
     pub sent: Counter,
     pub allowed: Counter,
@@ -39,8 +40,10 @@ pub struct TargetCounters {
 }
 
 impl Counters {
+    /// `targets` is the number of targets.
+    ///
     /// # Panics
-    /// If there is no target.
+    /// If it is zero.
     pub fn new(targets: usize) -> Self {
         Counters {
             scheduled: CachePadded::default(),
@@ -50,17 +53,19 @@ impl Counters {
         }
     }
 
-    /// `place` is the target's in the plan.
-    pub fn target(&self, place: usize) -> &TargetCounters {
-        &self.targets[place]
+    /// The counters of the target at this index in the plan.
+    pub fn target(&self, index: usize) -> &TargetCounters {
+        &self.targets[index]
     }
 
     /// Counts the tokens with these sequence numbers as dropped.
     pub fn drop_tokens(&self, tokens: Range<u64>) {
         let mut dropped = self.dropped.lock();
-        let full = dropped.len() >= DROPPED_STRETCHES;
+        let is_full = dropped.len() >= MAX_DROPPED_RANGES;
         match dropped.last_mut() {
-            Some(last) if full || last.end == tokens.start => last.end += tokens.end - tokens.start,
+            Some(last) if is_full || last.end == tokens.start => {
+                last.end += tokens.end - tokens.start;
+            }
             _ => dropped.push(tokens.clone()),
         }
         drop(dropped);
@@ -69,11 +74,10 @@ impl Counters {
         }
     }
 
-    /// Moves the sequence numbers of the tokens dropped since the last time behind what `into` holds. There are as many
-    /// as were dropped. Where sent and dropped tokens took turns more than some thousand times since then, some of the
-    /// numbers are of tokens shortly before.
-    pub fn take_dropped(&self, into: &mut Vec<Range<u64>>) {
-        into.append(&mut self.dropped.lock());
+    /// The sequence numbers of the tokens dropped since the last call. Their number is exact. If sent and dropped tokens
+    /// took turns more than 4,096 times since then, the last range begins with the right number and goes on without gaps.
+    pub fn take_dropped(&self) -> Vec<Range<u64>> {
+        std::mem::take(&mut *self.dropped.lock())
     }
 
     /// The totals of all targets.
@@ -83,55 +87,54 @@ impl Counters {
 
     /// The totals by target, in the plan's order. They balance once the writers have ended.
     pub fn ledgers(&self) -> Vec<Ledger> {
-        // Read before `scheduled`, in which the pacer counts a token after handing it over, so a
-        // worker may withdraw it in between.
+        // `scheduled` is read last: the pacer counts a token after handing it over, and a worker may withdraw the token in
+        // between.
         let withdrawn: Vec<_> = self.targets.iter().map(|t| t.withdrawn.get()).collect();
-        let mut ledgers = self.accounted();
+        let mut ledgers = self.unscheduled();
         for (target, handed_over) in self.round_robin.shares(0..self.scheduled.get()) {
             ledgers[target].scheduled = handed_over.saturating_sub(withdrawn[target]);
         }
         ledgers
     }
 
-    /// The totals by target while a run goes on, of the first `due` tokens: those that have come
-    /// due by now, or by the stop. Of ledgers read one after the other no total ever decreases,
-    /// and none is ever greater than in the end.
+    /// The totals by target of a running run, for the first `due` tokens: those due by now, or by the stop. In ledgers read
+    /// one after the other no total ever decreases, and none exceeds its final value.
     pub fn ledgers_due(&self, due: u64) -> Vec<Ledger> {
-        let mut ledgers = self.accounted();
+        let mut ledgers = self.unscheduled();
         let due = due.min(self.scheduled.get());
         for (target, due) in self.round_robin.shares(0..due) {
             ledgers[target].scheduled = due;
         }
         for ledger in &mut ledgers {
-            // What was sent since `due` was counted.
+            // Some may have been sent since `due` was counted.
             let accounted = ledger.sent + ledger.dropped + ledger.unsent;
             ledger.scheduled = ledger.scheduled.max(accounted);
         }
         ledgers
     }
 
-    /// How many requests were unsent and late, of all targets.
+    /// The unsent tokens of all targets that were late.
     pub fn unsent_late(&self) -> u64 {
         self.targets.iter().map(|t| t.unsent_late.get()).sum()
     }
 
-    /// The totals by target, all but the scheduled.
-    fn accounted(&self) -> Vec<Ledger> {
-        let ledgers = self.targets.iter().map(|target| target.accounted());
-        ledgers.collect()
+    /// The totals by target, with `scheduled` still zero.
+    fn unscheduled(&self) -> Vec<Ledger> {
+        self.targets
+            .iter()
+            .map(|target| target.unscheduled())
+            .collect()
     }
 }
 
 impl TargetCounters {
-    /// Outcomes are read before `sent`, so that while a run goes on there are never more outcomes
-    /// than requests sent.
-    fn accounted(&self) -> Ledger {
+    fn unscheduled(&self) -> Ledger {
+        // Outcomes are read before `sent`, so that there are never more outcomes than requests sent.
         let (allowed, blocked) = (self.allowed.get(), self.blocked.get());
         let (failed, abandoned) = (self.failed.get(), self.abandoned.get());
-        let sent = self.sent.get();
         Ledger {
             scheduled: 0,
-            sent,
+            sent: self.sent.get(),
             dropped: self.dropped.get(),
             unsent: self.unsent.get(),
             allowed,
@@ -142,6 +145,7 @@ impl TargetCounters {
     }
 }
 
+/// A count that any thread may add to and read.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
@@ -179,20 +183,18 @@ mod tests {
     }
 
     #[test]
-    fn dropped_tokens_are_taken_as_stretches_and_none_is_left_out() {
-        let (counters, mut taken) = (Counters::new(3), Vec::new());
+    fn dropped_tokens_are_taken_as_ranges_and_none_is_left_out() {
+        let counters = Counters::new(3);
         for tokens in [0..2, 2..5, 7..8] {
             counters.drop_tokens(tokens);
         }
-        counters.take_dropped(&mut taken);
-        assert_eq!(taken, [0..5, 7..8]);
-        taken.clear();
-        let every_other = (10..).step_by(2).take(DROPPED_STRETCHES + 100);
+        assert_eq!(counters.take_dropped(), [0..5, 7..8]);
+        let every_other = (10..).step_by(2).take(MAX_DROPPED_RANGES + 100);
         every_other.for_each(|token| counters.drop_tokens(token..token + 1));
-        counters.take_dropped(&mut taken);
-        assert_eq!(taken.len(), DROPPED_STRETCHES);
+        let taken = counters.take_dropped();
+        assert_eq!(taken.len(), MAX_DROPPED_RANGES);
         let count: u64 = taken.iter().map(|tokens| tokens.end - tokens.start).sum();
-        assert_eq!(count, DROPPED_STRETCHES as u64 + 100);
+        assert_eq!(count, MAX_DROPPED_RANGES as u64 + 100);
     }
 
     #[test]

@@ -1,47 +1,56 @@
-//! A run's requests by what the schedule did when they were due.
+//! A run's requests, by the phase of the schedule in which they were due.
 
 use super::Histogram;
 use crate::base::{Ledger, Mode, Nanos, Outcome, Sample};
 use crate::core::schedule::{Phase, Schedule};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use std::fmt;
 use std::ops::Range;
 
-/// How many stretches may have requests that are not done yet: with the shortest bursts, a millisecond apart, those of
-/// half a minute. What belongs to an older one counts with the oldest of these.
-const REMEMBERED: usize = 1 << 16;
+/// How many phases may have requests that are not done yet. With the shortest bursts, a millisecond apart, these are the
+/// phases of half a minute. Requests of an older phase count in the oldest of these.
+const MAX_OPEN: usize = 1 << 16;
 
 /// How many stretches are listed.
-const LISTED: usize = 1_000;
+const MAX_STRETCHES: usize = 1_000;
 
-/// What is known of a run's phases, while it goes on. A request belongs to a phase by its number, so that it does even
-/// where several come due at one instant.
-pub struct Phases<'a> {
-    ahead: Box<dyn Iterator<Item = (Phase, Option<u64>)> + Send + 'a>,
-    /// Those begun whose requests may still come, in order, and without a gap.
-    open: VecDeque<Open>,
-    tallies: Vec<PhaseTally>,
-    stretches: Vec<Stretch>,
+/// Counts a run's requests by phase while it goes on. A request belongs to a phase by its sequence number, which tells
+/// phases apart even if they begin at the same instant.
+pub struct PhaseTracker<'a> {
+    /// The phases that have not begun, each with the number of its tokens, if it ends.
+    upcoming: Box<dyn Iterator<Item = (Phase, Option<u64>)> + Send + 'a>,
+    /// The phases that have begun and may still get requests, in order and without a gap.
+    open: VecDeque<OpenPhase>,
+    results: PhaseTallies,
 }
 
-/// One phase of the schedule, and the numbers of its requests.
-#[derive(Debug)]
-struct Open {
-    phase: Phase,
+struct OpenPhase {
+    start: Nanos,
+    end: Nanos,
+    /// The sequence numbers of its requests.
     tokens: Range<u64>,
+    /// The index of its tally.
     tally: usize,
 }
 
-/// The phases of a run that do the same, together.
+/// The requests of a run by phase.
+#[derive(Debug, Default)]
+pub struct PhaseTallies {
+    /// One tally for all phases of the same name, in the order of their first start.
+    pub tallies: Vec<PhaseTally>,
+    /// The phases in order; empty if there were more than 1,000.
+    pub stretches: Vec<Stretch>,
+}
+
+/// All phases of a run that have the same name.
 #[derive(Debug)]
 pub struct PhaseTally {
     /// Such as `burst 50/s`.
     pub name: String,
     pub mode: Mode,
-    /// How many there were.
+    /// How many of them began.
     pub times: u64,
-    /// How long they lasted together, as far as the run went.
+    /// Their total length, as far as the run went.
     pub length: Nanos,
     pub ledger: Ledger,
     pub latency: Histogram,
@@ -64,147 +73,118 @@ pub struct Stretch {
     pub to: Nanos,
 }
 
-/// What a run's phases came to.
-#[derive(Debug, Default)]
-pub struct PhaseTallies {
-    /// In the order of their first start.
-    pub tallies: Vec<PhaseTally>,
-    /// In order; none if there were more than 1,000.
-    pub stretches: Vec<Stretch>,
-}
-
-impl<'a> Phases<'a> {
+impl<'a> PhaseTracker<'a> {
     pub fn new(schedule: &'a Schedule) -> Self {
-        Phases {
-            ahead: Box::new(schedule.phases_with_tokens()),
+        PhaseTracker {
+            upcoming: Box::new(schedule.phases_with_tokens()),
             open: VecDeque::new(),
-            tallies: Vec::new(),
-            stretches: Vec::new(),
+            results: PhaseTallies::default(),
         }
     }
 
     pub fn add(&mut self, sample: &Sample) {
-        let Some(tally) = self.of(sample.sequence) else {
-            return;
-        };
-        let ledger = &mut tally.ledger;
-        ledger.sent += 1;
-        match sample.answer.outcome {
-            Outcome::Allowed => ledger.allowed += 1,
-            Outcome::Blocked => ledger.blocked += 1,
-            Outcome::Failed(_) => ledger.failed += 1,
-            Outcome::Abandoned => {
-                ledger.abandoned += 1;
-                return;
-            }
-        }
-        let answer = &sample.answer;
-        tally.latency.record(answer.done.since(sample.due));
-        if answer.transmitted {
-            tally.service_time.record(answer.done.since(answer.sent));
+        if let Some(phase) = self.phase_of(sample.sequence) {
+            let tally = phase.tally;
+            self.results.tallies[tally].add(sample);
         }
     }
 
-    /// These were dropped.
-    pub fn drop_tokens(&mut self, tokens: Range<u64>) {
-        let mut next = tokens.start;
-        while next < tokens.end {
-            self.begin_up_to(next);
-            let Some(open) = self.open_at(next) else {
-                return;
-            };
-            let end = open.tokens.end.clamp(next + 1, tokens.end);
-            let tally = open.tally;
-            self.tallies[tally].ledger.dropped += end - next;
-            next = end;
+    /// Counts the tokens with these sequence numbers as dropped.
+    pub fn add_dropped(&mut self, mut tokens: Range<u64>) {
+        while !tokens.is_empty()
+            && let Some(phase) = self.phase_of(tokens.start)
+        {
+            let end = phase.tokens.end.clamp(tokens.start + 1, tokens.end);
+            let tally = phase.tally;
+            self.results.tallies[tally].ledger.dropped += end - tokens.start;
+            tokens.start = end;
         }
     }
 
-    /// Of a run that was paced for that long, and had `scheduled` requests in all.
+    /// Ends a run that was paced for this long and had `scheduled` requests in all.
     pub fn finish(mut self, paced: Nanos, scheduled: u64) -> PhaseTallies {
-        while self.begin_next(|phase| {
-            phase.start < paced || phase.length() == Some(Nanos::ZERO) && phase.start <= paced
-        }) {}
-        while let Some(open) = self.open.pop_front() {
-            self.close(&open, paced, scheduled);
+        let was_reached = |phase: &Phase| {
+            let is_instant = phase.length() == Some(Nanos::ZERO);
+            phase.start < paced || is_instant && phase.start <= paced
+        };
+        while let Some((phase, tokens)) = self.upcoming.next()
+            && was_reached(&phase)
+        {
+            self.begin(&phase, tokens);
         }
-        for tally in &mut self.tallies {
-            let ledger = &mut tally.ledger;
-            ledger.unsent = ledger
-                .scheduled
-                .saturating_sub(ledger.sent + ledger.dropped);
+        while let Some(phase) = self.open.pop_front() {
+            self.close(&phase, paced, scheduled);
         }
-        if self.stretches.len() > LISTED {
-            self.stretches.clear();
+        let PhaseTallies { tallies, stretches } = &mut self.results;
+        for PhaseTally { ledger, .. } in tallies {
+            let accounted = ledger.sent + ledger.dropped;
+            ledger.unsent = ledger.scheduled.saturating_sub(accounted);
         }
-        for stretch in &mut self.stretches {
+        if stretches.len() > MAX_STRETCHES {
+            stretches.clear();
+        }
+        for stretch in stretches {
             stretch.to = stretch.to.min(paced).max(stretch.from);
         }
-        PhaseTallies {
-            tallies: self.tallies,
-            stretches: self.stretches,
+        self.results
+    }
+
+    /// The open phase of the request with this sequence number: the oldest, if its own was closed; the last, if it is past
+    /// the schedule's end.
+    fn phase_of(&mut self, sequence: u64) -> Option<&OpenPhase> {
+        while self
+            .open
+            .back()
+            .is_none_or(|last| last.tokens.end <= sequence)
+            && let Some((phase, tokens)) = self.upcoming.next()
+        {
+            self.begin(&phase, tokens);
         }
-    }
-
-    fn of(&mut self, sequence: u64) -> Option<&mut PhaseTally> {
-        self.begin_up_to(sequence);
-        let tally = self.open_at(sequence)?.tally;
-        self.tallies.get_mut(tally)
-    }
-
-    fn open_at(&self, sequence: u64) -> Option<&Open> {
         let place = self
             .open
-            .partition_point(|open| open.tokens.end <= sequence);
+            .partition_point(|phase| phase.tokens.end <= sequence);
         self.open.get(place).or(self.open.back())
     }
 
-    /// Begins phases until one has this request.
-    fn begin_up_to(&mut self, sequence: u64) {
-        let has = |open: Option<&Open>| open.is_some_and(|open| sequence < open.tokens.end);
-        while !has(self.open.back()) && self.begin_next(|_| true) {}
-    }
-
-    /// Begins the next phase, if there is one that is wanted.
-    fn begin_next(&mut self, wanted: impl Fn(&Phase) -> bool) -> bool {
-        let Some((phase, tokens)) = self.ahead.next().filter(|(phase, _)| wanted(phase)) else {
-            return false;
-        };
-        let from = self.open.back().map_or(0, |open| open.tokens.end);
+    fn begin(&mut self, phase: &Phase, tokens: Option<u64>) {
+        let PhaseTallies { tallies, stretches } = &mut self.results;
         let name = phase.name();
-        let same = |tally: &PhaseTally| tally.name == name;
-        let tally = self.tallies.iter().position(same).unwrap_or_else(|| {
-            self.tallies.push(PhaseTally::new(&phase));
-            self.tallies.len() - 1
+        let has_name = |tally: &PhaseTally| tally.name == name;
+        let tally = tallies.iter().position(has_name).unwrap_or_else(|| {
+            tallies.push(PhaseTally::new(phase));
+            tallies.len() - 1
         });
-        if self.stretches.len() <= LISTED {
-            self.stretches.push(Stretch {
+        let end = phase.end().unwrap_or(Nanos::MAX);
+        // One more than are listed shows that there were too many.
+        if stretches.len() <= MAX_STRETCHES {
+            stretches.push(Stretch {
                 phase: tally,
                 mode: phase.mode(),
                 from: phase.start,
-                to: phase.end().unwrap_or(Nanos::MAX),
+                to: end,
             });
         }
-        self.open.push_back(Open {
-            phase,
-            tokens: from..tokens.map_or(u64::MAX, |tokens| from.saturating_add(tokens)),
+        let first = self.open.back().map_or(0, |last| last.tokens.end);
+        let after_last = tokens.map_or(u64::MAX, |tokens| first.saturating_add(tokens));
+        self.open.push_back(OpenPhase {
+            start: phase.start,
+            end,
+            tokens: first..after_last,
             tally,
         });
-        if self.open.len() > REMEMBERED
+        if self.open.len() > MAX_OPEN
             && let Some(oldest) = self.open.pop_front()
         {
             self.close(&oldest, Nanos::MAX, u64::MAX);
         }
-        true
     }
 
-    fn close(&mut self, open: &Open, paced: Nanos, scheduled: u64) {
-        let tally = &mut self.tallies[open.tally];
-        let Range { start, end } = open.tokens;
+    fn close(&mut self, phase: &OpenPhase, paced: Nanos, scheduled: u64) {
+        let tally = &mut self.results.tallies[phase.tally];
+        let Range { start, end } = phase.tokens;
         tally.ledger.scheduled += end.min(scheduled).saturating_sub(start);
         tally.times += 1;
-        let end = open.phase.end().unwrap_or(Nanos::MAX).min(paced);
-        tally.length = tally.length + end.saturating_sub(open.phase.start);
+        tally.length = tally.length + phase.end.min(paced).saturating_sub(phase.start);
     }
 }
 
@@ -220,14 +200,21 @@ impl PhaseTally {
             service_time: Histogram::default(),
         }
     }
-}
 
-impl fmt::Debug for Phases<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Phases")
-            .field("open", &self.open)
-            .field("tallies", &self.tallies)
-            .finish_non_exhaustive()
+    fn add(&mut self, sample: &Sample) {
+        self.ledger.sent += 1;
+        *match sample.answer.outcome {
+            Outcome::Allowed => &mut self.ledger.allowed,
+            Outcome::Blocked => &mut self.ledger.blocked,
+            Outcome::Failed(_) => &mut self.ledger.failed,
+            Outcome::Abandoned => &mut self.ledger.abandoned,
+        } += 1;
+        if let Some(latency) = sample.latency() {
+            self.latency.record(latency);
+        }
+        if let Some(service_time) = sample.service_time() {
+            self.service_time.record(service_time);
+        }
     }
 }
 
@@ -274,7 +261,7 @@ mod tests {
                 true => bursts(40).with_arrivals(Arrivals::Poisson(Box::new(Poisson::new(3)))),
                 false => bursts(40),
             };
-            let mut phases = Phases::new(&schedule);
+            let mut phases = PhaseTracker::new(&schedule);
             let dropped = dropped..dropped + drops;
             let mut expected = [Ledger::default(); 2];
             for sequence in order {
@@ -291,7 +278,7 @@ mod tests {
                 phases.add(&sample(sequence, due));
             }
             let all: u64 = expected.iter().map(|ledger| ledger.scheduled).sum();
-            phases.drop_tokens(dropped.start.min(all)..dropped.end.min(all));
+            phases.add_dropped(dropped.start.min(all)..dropped.end.min(all));
             let told = phases.finish(Nanos(40 * SECOND), all);
             for (tally, expected) in told.tallies.iter().zip(expected) {
                 prop_assert_eq!(tally.ledger, expected);
@@ -304,7 +291,7 @@ mod tests {
     fn what_comes_at_once_is_a_phase_of_its_own() {
         let profile: Profile = "2/s for 1s, burst 5 at once, 2/s for 1s".parse().unwrap();
         let schedule = Schedule::new(profile, None);
-        let mut phases = Phases::new(&schedule);
+        let mut phases = PhaseTracker::new(&schedule);
         for sequence in 0..9 {
             phases.add(&sample(sequence, schedule.due(sequence).unwrap()));
         }
@@ -326,7 +313,7 @@ mod tests {
     #[test]
     fn a_run_that_was_stopped_has_no_phases_after_its_end() {
         let schedule = bursts(40);
-        let mut phases = Phases::new(&schedule);
+        let mut phases = PhaseTracker::new(&schedule);
         let sent = schedule.due_by(Nanos(SECOND * 6));
         (0..sent - 4).for_each(|k| phases.add(&sample(k, schedule.due(k).unwrap())));
         let told = phases.finish(Nanos(6 * SECOND), sent);
@@ -345,10 +332,10 @@ mod tests {
         let [length, interval] = [1, 2].map(|ms| Nanos(ms * 1_000_000));
         let profile = Bursts::new(rate(1_000.0), rate(2_000.0), length, interval);
         let schedule = Schedule::new(profile, None);
-        let mut phases = Phases::new(&schedule);
+        let mut phases = PhaseTracker::new(&schedule);
         let last = 300_000;
         phases.add(&sample(last, schedule.due(last).unwrap()));
-        assert!(phases.open.len() <= REMEMBERED + 1);
+        assert!(phases.open.len() <= MAX_OPEN + 1);
         phases.add(&sample(0, Nanos::ZERO));
         let end = schedule.due(last).unwrap() + Nanos(1);
         let told = phases.finish(end, last + 1);

@@ -1,4 +1,5 @@
 use super::Histogram;
+use crate::base::Outcome;
 use serde::{Deserialize, Serialize};
 use std::ops::AddAssign;
 
@@ -34,6 +35,17 @@ pub struct OutcomeCounts {
     pub abandoned: u64,
 }
 
+impl OutcomeCounts {
+    pub(super) fn count(&mut self, outcome: Outcome) {
+        *match outcome {
+            Outcome::Allowed => &mut self.allowed,
+            Outcome::Blocked => &mut self.blocked,
+            Outcome::Failed(_) => &mut self.failed,
+            Outcome::Abandoned => &mut self.abandoned,
+        } += 1;
+    }
+}
+
 impl AddAssign<&OutcomeCounts> for OutcomeCounts {
     fn add_assign(&mut self, other: &OutcomeCounts) {
         self.sent += other.sent;
@@ -50,24 +62,5 @@ impl Second {
         let mut total = OutcomeCounts::default();
         self.targets.iter().for_each(|target| total += target);
         total
-    }
-
-    /// As new, but for the memory it has.
-    pub(super) fn clear(&mut self) {
-        let Second {
-            number,
-            asked,
-            scheduled,
-            dropped,
-            targets,
-            latency,
-            service_time,
-            send_lag,
-        } = self;
-        (*number, *asked, *scheduled, *dropped) = (0, 0.0, 0, 0);
-        targets.clear();
-        for spans in [latency, service_time, send_lag] {
-            spans.clear();
-        }
     }
 }

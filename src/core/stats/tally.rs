@@ -1,25 +1,26 @@
 use super::{Buckets, Failures, Histogram, TOLERANCE};
-use crate::base::{Answer, Outcome, Sample};
+use crate::base::{ConnectTimes, Outcome, Sample};
 
-/// Everything made of a run's samples. Its memory depends on the number of targets and on the
-/// longest span, not on the number of samples.
-#[derive(Debug)]
+/// Everything that is made of a run's samples for the run as a whole. Its memory depends on the number of targets and on
+/// the longest duration, not on the number of samples.
+#[derive(Debug, Default)]
 pub struct Tally {
     /// done − due: what a caller on the schedule felt.
     pub latency: Histogram,
     /// done − sent: what the server took, of requests that reached it.
     pub service_time: Histogram,
-    /// sent − due: the generator's own error, and any time spent on a new connection.
+    /// sent − due: the generator's own error, and the time spent on a new connection.
     pub send_lag: Histogram,
     pub send_lag_buckets: Buckets,
-    /// The time that requests spent on a new TCP connection, for those that had to and got one.
+    /// The time that requests spent on a new TCP connection, for those that needed one and got it.
     pub connect: Histogram,
-    /// The time they then spent on the TLS handshake.
+    /// The time that they then spent on the TLS handshake.
     pub tls: Histogram,
-    /// The time that lookups of targets' names took, on threads of their own.
+    /// The time that lookups of targets' names took. No request waits for them.
     pub lookup: Histogram,
+    /// In the plan's order.
     pub targets: Vec<TargetTally>,
-    /// Requests that left later than the verdict tolerates, connecting aside.
+    /// Requests that left more than [`TOLERANCE`] after they were due, time spent on connecting aside.
     pub late: u64,
 }
 
@@ -29,73 +30,64 @@ pub struct TargetTally {
     pub failures: Failures,
     pub latency: Histogram,
     pub latency_buckets: Buckets,
-    /// 190 KiB for each target, once it has seen 10 s.
     pub service_time: Histogram,
     pub service_time_buckets: Buckets,
 }
 
 impl Tally {
+    /// `targets` is the number of targets.
     pub fn new(targets: usize) -> Self {
         Tally {
-            latency: Histogram::default(),
-            service_time: Histogram::default(),
-            send_lag: Histogram::default(),
-            send_lag_buckets: Buckets::default(),
-            connect: Histogram::default(),
-            tls: Histogram::default(),
-            lookup: Histogram::default(),
             targets: (0..targets).map(|_| TargetTally::default()).collect(),
-            late: 0,
+            ..Tally::default()
         }
     }
 
     pub fn add(&mut self, sample: &Sample) {
+        self.add_send_lag(sample);
         let target = &mut self.targets[sample.target as usize];
-        let Answer {
-            sent,
-            transmitted,
-            done,
-            connecting,
-            outcome,
-        } = sample.answer;
-        let lag = sent.since(sample.due);
-        self.send_lag.record(lag);
-        self.send_lag_buckets.record(lag);
-        // A request that never left was timed at its attempt, before connecting.
-        let connecting = connecting.filter(|_| transmitted);
-        if let Some(connecting) = connecting {
-            self.connect.record(connecting.tcp);
-            if let Some(tls) = connecting.tls {
-                self.tls.record(tls);
-            }
+        if let Outcome::Failed(kind) = sample.answer.outcome {
+            target.failures.add(kind);
         }
-        let connecting = connecting.map(|connecting| connecting.total());
-        if lag.saturating_sub(connecting.unwrap_or_default()) > TOLERANCE {
-            self.late += 1;
+        if let Some(latency) = sample.latency() {
+            self.latency.record(latency);
+            target.latency.record(latency);
+            target.latency_buckets.record(latency);
         }
-        match outcome {
-            Outcome::Allowed | Outcome::Blocked => {}
-            Outcome::Failed(kind) => target.failures.add(kind),
-            // It was never done, so it has no latency and no service time.
-            Outcome::Abandoned => return,
-        }
-        let latency = done.since(sample.due);
-        self.latency.record(latency);
-        target.latency.record(latency);
-        target.latency_buckets.record(latency);
-        if transmitted {
-            let service_time = done.since(sent);
+        if let Some(service_time) = sample.service_time() {
             self.service_time.record(service_time);
             target.service_time.record(service_time);
             target.service_time_buckets.record(service_time);
         }
     }
 
+    fn add_send_lag(&mut self, sample: &Sample) {
+        let lag = sample.send_lag();
+        self.send_lag.record(lag);
+        self.send_lag_buckets.record(lag);
+        // The send lag of a request that was not transmitted ends before it tried to connect.
+        let connecting = sample
+            .answer
+            .connecting
+            .filter(|_| sample.answer.transmitted);
+        if let Some(ConnectTimes { tcp, tls }) = connecting {
+            self.connect.record(tcp);
+            if let Some(tls) = tls {
+                self.tls.record(tls);
+            }
+        }
+        let connecting = connecting.map(|times| times.total()).unwrap_or_default();
+        if lag.saturating_sub(connecting) > TOLERANCE {
+            self.late += 1;
+        }
+    }
+
     /// The failures of all targets.
     pub fn failures(&self) -> Failures {
         let mut sum = Failures::default();
-        let targets = self.targets.iter();
-        targets.for_each(|target| sum += &target.failures);
+        for target in &self.targets {
+            sum += &target.failures;
+        }
         sum
     }
 }
@@ -103,7 +95,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{ConnectTimes, FailureKind, KeyId, Moment, Nanos};
+    use crate::base::{Answer, FailureKind, KeyId, Moment, Nanos};
 
     fn sample(due: u64, sent: u64, done: u64, outcome: Outcome) -> Sample {
         Sample {

@@ -1,8 +1,7 @@
 //! What happened when, in bounded memory however long the run is.
 
-use super::{CoarseHistogram, OutcomeCounts, PerSecond, Second};
+use super::{CoarseHistogram, OutcomeCounts, Second};
 use crate::base::Nanos;
-use std::sync::Arc;
 
 /// The most slots that are kept.
 const SLOTS: usize = 600;
@@ -74,12 +73,6 @@ impl Timeline {
             self.slots.push(slot);
         }
         self.seconds *= 2;
-    }
-}
-
-impl PerSecond for Timeline {
-    fn second(&mut self, second: &Arc<Second>) {
-        self.add(second);
     }
 }
 
