@@ -1,6 +1,6 @@
 //! Several runs beside each other, each held against the first.
 
-use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size, legend};
+use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style, legend};
 use super::configuration::{command, values};
 use super::document::{Section, Table, document, pill, text, texts};
 use super::footer;
@@ -302,7 +302,7 @@ fn rates(runs: &[Run<'_>]) -> Section {
         small(html! { bdi { (run.name) } }, said, timeline, most, counts)
     });
     let body = html! {
-        (legend(&OUTCOMES.map(|(name, ink)| Key::fill(ink, name))))
+        (legend(&OUTCOMES.map(|(name, style)| Key::fill(style, name))))
         (multiples(&charts.collect::<Vec<_>>(), runs.len()))
     };
     Section {
@@ -326,8 +326,8 @@ struct Curves<'a> {
     y: Axis,
     /// In words, of one run.
     said: &'a dyn Fn(&Summary) -> String,
-    /// In the ink of one run.
-    layers: &'a dyn Fn(&Summary, Ink) -> Vec<Layer>,
+    /// In the style of one run.
+    layers: &'a dyn Fn(&Summary, Style) -> Vec<Layer>,
     across: &'static str,
 }
 
@@ -354,13 +354,15 @@ impl Curves<'_> {
         let [first, others @ ..] = runs else {
             return html! {};
         };
-        if runs.len() <= Ink::RUNS.len() {
-            let inks = runs.iter().zip(Ink::RUNS);
-            let keys = inks.clone().map(|(run, ink)| Key::line(ink, &*run.name));
+        if runs.len() <= Style::RUNS.len() {
+            let styles = runs.iter().zip(Style::RUNS);
+            let keys = styles
+                .clone()
+                .map(|(run, style)| Key::line(style, &*run.name));
             let all: Vec<_> = runs.iter().map(said).collect();
-            let layers = inks
+            let layers = styles
                 .rev()
-                .flat_map(|(run, ink)| (self.layers)(run.summary, ink));
+                .flat_map(|(run, style)| (self.layers)(run.summary, style));
             return figure(
                 text(self.title),
                 format!("{}. {}", self.title, all.join("; ")),
@@ -371,15 +373,15 @@ impl Curves<'_> {
             .render();
         }
         let beside_the_first = |run: &Run<'_>| {
-            let mut layers = (self.layers)(first.summary, Ink::FIRST);
-            layers.extend((self.layers)(run.summary, Ink::OTHER));
+            let mut layers = (self.layers)(first.summary, Style::FIRST);
+            layers.extend((self.layers)(run.summary, Style::OTHER));
             let title = html! { bdi { (run.name) } };
             figure(title, said(run), Vec::new(), layers, Size::Small)
         };
         let charts: Vec<_> = others.iter().take(CHARTS).map(beside_the_first).collect();
         let keys = [
-            Key::line(Ink::OTHER, "each run"),
-            Key::line(Ink::FIRST, format!("the first: {}", first.name)),
+            Key::line(Style::OTHER, "each run"),
+            Key::line(Style::FIRST, format!("the first: {}", first.name)),
         ];
         html! {
             p class="note" { (self.title) }
@@ -410,10 +412,10 @@ fn spectra(runs: &[Run<'_>]) -> Section {
             span_of(of, of.max_ns),
         )
     };
-    let layers = |summary: &Summary, ink| match summary.latency.count {
+    let layers = |summary: &Summary, style| match summary.latency.count {
         0 => Vec::new(),
         _ => vec![Layer::Line {
-            ink,
+            style,
             points: curve(&summary.latency),
         }],
     };
@@ -458,7 +460,7 @@ fn over_time(runs: &[Run<'_>]) -> Section {
                         _ => format!("{} to {}", span(Nanos(least as u64)), span(Nanos(most as u64))),
                     }
                 },
-                layers: &|summary, ink| lines(&few(&summary.timeline), ink, |slot| (slot.done > 0).then(|| read(slot))),
+                layers: &|summary, style| lines(&few(&summary.timeline), style, |slot| (slot.done > 0).then(|| read(slot))),
                 across: "since the start",
             }.render(runs))
         }

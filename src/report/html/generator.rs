@@ -1,6 +1,6 @@
 //! Whether the generator did its own part, and what that took.
 
-use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size};
+use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style};
 use super::document::{Section, facts, pill, text};
 use super::latency::extremes;
 use super::time_series::{fine, lines, shade_keys, shades, table, time_axis};
@@ -38,22 +38,22 @@ fn send_lag(summary: &Summary) -> Figure {
     let x = time_axis(&timeline, 0.0);
     let mut layers = shades(&timeline);
     layers.push(Layer::Line {
-        ink: Ink::TOLERATED,
+        style: Style::TOLERATED,
         points: vec![(x.start(), tolerated as f64), (x.end(), tolerated as f64)],
     });
-    layers.extend(lines(&timeline, Ink::MAX, |slot| {
+    layers.extend(lines(&timeline, Style::MAX, |slot| {
         (slot.sent > 0).then_some(slot.send_lag_max_ns)
     }));
-    layers.extend(lines(&timeline, Ink::P99, |slot| {
+    layers.extend(lines(&timeline, Style::P99, |slot| {
         (slot.sent > 0).then_some(slot.send_lag_p99_ns)
     }));
     let mut keys = vec![
         Key::line(
-            Ink::TOLERATED,
+            Style::TOLERATED,
             format!("tolerated {}", span(Nanos(tolerated))),
         ),
-        Key::line(Ink::MAX, "max"),
-        Key::line(Ink::P99, "p99"),
+        Key::line(Style::MAX, "max"),
+        Key::line(Style::P99, "p99"),
     ];
     keys.extend(shade_keys(summary));
     let worst = |read: fn(&Slot) -> u64| span(Nanos(sent().map(read).max().unwrap_or(0)));

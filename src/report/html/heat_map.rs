@@ -1,4 +1,4 @@
-use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size};
+use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style};
 use super::document::{Section, Table, text, texts};
 use super::time_series::{fine, seconds, time_axis};
 use crate::base::Nanos;
@@ -32,7 +32,7 @@ struct Map {
     bands: Vec<(f64, f64)>,
     /// By slot, then by band.
     counts: Vec<Vec<u64>>,
-    /// The fewest that each ink stands for: rising, from 1 on.
+    /// The fewest that each style stands for: rising, from 1 on.
     from: Vec<u64>,
 }
 
@@ -81,7 +81,7 @@ impl Map {
             timeline: timeline.clone(),
             bands,
             counts,
-            from: levels(most, Ink::HEAT.len()),
+            from: levels(most, Style::HEAT.len()),
         })
     }
 
@@ -96,7 +96,7 @@ impl Map {
                 to if to == *from => from.to_string(),
                 to => format!("{from} to {to}"),
             };
-            Key::fill(self.ink(level), range)
+            Key::fill(self.style(level), range)
         };
         let (band, count) = self.densest();
         let latency = &summary.latency;
@@ -128,12 +128,12 @@ impl Map {
         }
     }
 
-    /// The inks are spread over the levels that there are.
-    fn ink(&self, level: usize) -> Ink {
-        let inks = Ink::HEAT.len() - 1;
+    /// The styles are spread over the levels that there are.
+    fn style(&self, level: usize) -> Style {
+        let styles = Style::HEAT.len() - 1;
         match self.from.len() {
-            1 => Ink::HEAT[inks / 2],
-            levels => Ink::HEAT[level * inks / (levels - 1)],
+            1 => Style::HEAT[styles / 2],
+            levels => Style::HEAT[level * styles / (levels - 1)],
         }
     }
 
@@ -158,7 +158,7 @@ impl Map {
             }
         }
         let layer = |(level, cells)| Layer::Cells {
-            ink: self.ink(level),
+            style: self.style(level),
             cells,
         };
         cells.into_iter().enumerate().map(layer).collect()
@@ -208,13 +208,13 @@ impl Map {
 }
 
 /// At most so many levels of counts, each beginning with about as many times the one before.
-fn levels(most: u64, inks: usize) -> Vec<u64> {
+fn levels(most: u64, styles: usize) -> Vec<u64> {
     let step = |level: usize| {
-        let share = level as f64 / inks as f64;
+        let share = level as f64 / styles as f64;
         (most as f64).powf(share).round().max(1.0) as u64
     };
-    let mut from: Vec<_> = (0..inks).map(step).collect();
-    if most <= inks as u64 {
+    let mut from: Vec<_> = (0..styles).map(step).collect();
+    if most <= styles as u64 {
         from = (1..=most).collect();
     }
     from.dedup();

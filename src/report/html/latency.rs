@@ -1,4 +1,4 @@
-use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size, from_share};
+use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style, from_share};
 use super::document::{Section, Table, text, texts};
 use super::time_series::{fine, lines, shade_keys, shades, table, time_axis};
 use crate::base::Nanos;
@@ -10,12 +10,12 @@ use maud::{Markup, html};
 type Read = fn(&Slot) -> u64;
 
 /// What is drawn of each slot, the highest last.
-const PERCENTILES: [(&str, Ink, Read); 5] = [
-    ("p50", Ink::P50, |slot| slot.p50_ns),
-    ("p90", Ink::P90, |slot| slot.p90_ns),
-    ("p99", Ink::P99, |slot| slot.p99_ns),
-    ("p99.9", Ink::P99_9, |slot| slot.p99_9_ns),
-    ("max", Ink::MAX, |slot| slot.max_ns),
+const PERCENTILES: [(&str, Style, Read); 5] = [
+    ("p50", Style::P50, |slot| slot.p50_ns),
+    ("p90", Style::P90, |slot| slot.p90_ns),
+    ("p99", Style::P99, |slot| slot.p99_ns),
+    ("p99.9", Style::P99_9, |slot| slot.p99_9_ns),
+    ("max", Style::MAX, |slot| slot.max_ns),
 ];
 
 pub fn over_time(summary: &Summary) -> Section {
@@ -50,12 +50,12 @@ fn percentiles(summary: &Summary) -> Figure {
     let (least, most) = extremes(done().flat_map(|slot| [slot.p50_ns, slot.max_ns]));
     let mut layers = shades(&timeline);
     let mut keys = Vec::new();
-    for (name, ink, read) in PERCENTILES {
+    for (name, style, read) in PERCENTILES {
         // The higher, the more broken are lines: where few requests make them the same, each is seen through the next.
-        layers.extend(lines(&timeline, ink, |slot| {
+        layers.extend(lines(&timeline, style, |slot| {
             (slot.done > 0).then(|| read(slot))
         }));
-        keys.insert(0, Key::line(ink, name));
+        keys.insert(0, Key::line(style, name));
     }
     keys.extend(shade_keys(summary));
     let of = |read: Read| {
@@ -102,9 +102,9 @@ const READ_OUT: [f64; 7] = [0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999];
 
 pub fn spectrum(summary: &Summary) -> Section {
     let curves = [
-        ("latency", Ink::LATENCY, &summary.latency),
-        ("service time", Ink::SERVICE_TIME, &summary.service_time),
-        ("send lag", Ink::SEND_LAG, &summary.send_lag),
+        ("latency", Style::LATENCY, &summary.latency),
+        ("service time", Style::SERVICE_TIME, &summary.service_time),
+        ("send lag", Style::SEND_LAG, &summary.send_lag),
     ];
     let seen: Vec<_> = curves.into_iter().filter(|(.., of)| of.count > 0).collect();
     let body = match seen.is_empty() {
@@ -118,7 +118,7 @@ pub fn spectrum(summary: &Summary) -> Section {
     }
 }
 
-fn spectra(curves: &[(&str, Ink, &Distribution)]) -> Figure {
+fn spectra(curves: &[(&str, Style, &Distribution)]) -> Figure {
     let ends = curves.iter().flat_map(|(.., of)| [lowest(of), of.max_ns]);
     let (least, most) = extremes(ends);
     let said: Vec<_> = curves
@@ -134,8 +134,8 @@ fn spectra(curves: &[(&str, Ink, &Distribution)]) -> Figure {
             )
         })
         .collect();
-    let layer = |(_, ink, of): &(&str, Ink, &Distribution)| Layer::Line {
-        ink: *ink,
+    let layer = |(_, style, of): &(&str, Style, &Distribution)| Layer::Line {
+        style: *style,
         points: curve(of),
     };
     Figure {
@@ -145,7 +145,7 @@ fn spectra(curves: &[(&str, Ink, &Distribution)]) -> Figure {
         said: format!("Spectra by percentile: {}.", said.join("; ")),
         keys: curves
             .iter()
-            .map(|(name, ink, _)| Key::line(*ink, *name))
+            .map(|(name, style, _)| Key::line(*style, *name))
             .collect(),
         plot: Plot {
             x: Axis::shares(),
@@ -159,7 +159,7 @@ fn spectra(curves: &[(&str, Ink, &Distribution)]) -> Figure {
     }
 }
 
-fn read_out(curves: &[(&str, Ink, &Distribution)]) -> Table {
+fn read_out(curves: &[(&str, Style, &Distribution)]) -> Table {
     let row = |share: f64| {
         let spans = curves
             .iter()

@@ -1,4 +1,4 @@
-use super::chart::{Axis, Figure, Ink, Key, Layer, Plot, Size};
+use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style};
 use super::document::{Section, text};
 use super::time_series::{fine, seconds, shade_keys, shades, steps, table, time_axis};
 use crate::base::Nanos;
@@ -7,10 +7,10 @@ use crate::core::summary::{Slot, Summary, Timeline};
 use maud::html;
 
 /// What may become of a request that is answered or given up, the lowest in a chart first.
-pub const OUTCOMES: [(&str, Ink); 3] = [
-    ("allowed", Ink::ALLOWED),
-    ("blocked", Ink::BLOCKED),
-    ("failed", Ink::FAILED),
+pub const OUTCOMES: [(&str, Style); 3] = [
+    ("allowed", Style::ALLOWED),
+    ("blocked", Style::BLOCKED),
+    ("failed", Style::FAILED),
 ];
 
 pub fn section(summary: &Summary) -> Section {
@@ -29,10 +29,11 @@ pub fn section(summary: &Summary) -> Section {
 fn figure(summary: &Summary) -> Figure {
     let timeline = fine(&summary.timeline);
     let of = &summary.requests;
-    let key = |(name, ink): (&str, Ink), number: u64| Key::fill(ink, format!("{name} {number}"));
+    let key =
+        |(name, style): (&str, Style), number: u64| Key::fill(style, format!("{name} {number}"));
     let mut keys = vec![
-        Key::line(Ink::ASKED, format!("asked for {}", of.scheduled)),
-        Key::line(Ink::SENT, format!("sent {}", of.sent)),
+        Key::line(Style::ASKED, format!("asked for {}", of.scheduled)),
+        Key::line(Style::SENT, format!("sent {}", of.sent)),
     ];
     let counts = [of.allowed, of.blocked, of.failed];
     keys.extend(
@@ -48,11 +49,11 @@ fn figure(summary: &Summary) -> Figure {
         [slot.allowed, slot.blocked, slot.failed]
     }));
     layers.push(Layer::Line {
-        ink: Ink::SENT,
+        style: Style::SENT,
         points: steps(&timeline, |slot| slot.sent as f64 / width),
     });
     layers.push(Layer::Line {
-        ink: Ink::ASKED,
+        style: Style::ASKED,
         points: steps(&timeline, |slot| slot.asked),
     });
     let asked = timeline.slots.iter().map(|slot| slot.asked);
@@ -142,7 +143,7 @@ pub fn stack(timeline: &Timeline, counts: impl Fn(&Slot) -> [u64; 3]) -> Vec<Lay
         })
     };
     let mut layers = Vec::new();
-    for (number, (_, ink)) in OUTCOMES.into_iter().enumerate() {
+    for (number, (_, style)) in OUTCOMES.into_iter().enumerate() {
         let (lower, upper) = (up_to(number), up_to(number + 1));
         let mut start = 0;
         let is_any = |slot: &Slot| counts(slot)[number] > 0;
@@ -156,7 +157,7 @@ pub fn stack(timeline: &Timeline, counts: impl Fn(&Slot) -> [u64; 3]) -> Vec<Lay
                 let points = 2 * start..2 * end;
                 let back = lower[points.clone()].iter().rev();
                 let outline = upper[points].iter().chain(back).copied().collect();
-                layers.push(Layer::Area { ink, outline });
+                layers.push(Layer::Area { style, outline });
             }
             start = end;
         }

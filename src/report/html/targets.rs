@@ -26,7 +26,7 @@ pub fn section(summary: &Summary) -> Section {
             @if charts.len() < all {
                 p class="note" { (charts.len()) " of " (all) " targets: those with the most failed, then the highest p99." }
             }
-            (legend(&OUTCOMES.map(|(name, ink)| Key::fill(ink, name))))
+            (legend(&OUTCOMES.map(|(name, style)| Key::fill(style, name))))
             div class="multiples" { @for chart in &charts { (chart.render()) } }
         }
     };

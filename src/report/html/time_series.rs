@@ -1,6 +1,6 @@
 //! What charts of what happened when have in common.
 
-use super::chart::{Axis, Ink, Key, Layer};
+use super::chart::{Axis, Key, Layer, Style};
 use super::document::{Table, text, texts};
 use crate::base::{Mode, Nanos};
 use crate::core::summary::{Slot, Summary, Timeline};
@@ -34,8 +34,8 @@ pub fn time_axis(timeline: &Timeline, least: f64) -> Axis {
 /// Bursts and pauses, behind everything.
 pub fn shades(timeline: &Timeline) -> Vec<Layer> {
     let shade = |mode: Mode| match mode {
-        Mode::Burst => Some(Ink::BURST),
-        Mode::Pause => Some(Ink::PAUSE),
+        Mode::Burst => Some(Style::BURST),
+        Mode::Pause => Some(Style::PAUSE),
         Mode::Steady | Mode::Ramp | Mode::Sine => None,
     };
     let mut spans: Vec<_> = timeline
@@ -44,14 +44,14 @@ pub fn shades(timeline: &Timeline) -> Vec<Layer> {
         .take(1_000)
         .filter_map(|stretch| {
             Some(Layer::Span {
-                ink: shade(stretch.mode)?,
+                style: shade(stretch.mode)?,
                 from: stretch.from.as_secs_f64(),
                 to: stretch.to.as_secs_f64(),
             })
         })
         .collect();
     // Those of one kind beside each other are written as one.
-    spans.sort_by_key(|span| matches!(span, Layer::Span { ink, .. } if *ink == Ink::PAUSE));
+    spans.sort_by_key(|span| matches!(span, Layer::Span { style, .. } if *style == Style::PAUSE));
     spans
 }
 
@@ -75,9 +75,9 @@ pub fn shade_keys(summary: &Summary) -> Vec<Key> {
     names
         .into_iter()
         .map(|(pause, names)| {
-            let (ink, word) = match pause {
-                true => (Ink::PAUSE, "pause"),
-                false => (Ink::BURST, "burst"),
+            let (style, word) = match pause {
+                true => (Style::PAUSE, "pause"),
+                false => (Style::BURST, "burst"),
             };
             // A phase's name has its mode already.
             let all_say_so = names.iter().all(|name| name.starts_with(word));
@@ -85,7 +85,7 @@ pub fn shade_keys(summary: &Summary) -> Vec<Key> {
                 true => word.to_owned(),
                 false => names.join(", "),
             };
-            Key::fill(ink, super::untrusted::clipped(&name, 100))
+            Key::fill(style, super::untrusted::clipped(&name, 100))
         })
         .collect()
 }
@@ -104,14 +104,18 @@ pub fn steps(timeline: &Timeline, value: impl Fn(&Slot) -> f64) -> Vec<(f64, f64
 }
 
 /// A line through the middles of those slots that have a value, broken where they do not.
-pub fn lines(timeline: &Timeline, ink: Ink, value: impl Fn(&Slot) -> Option<u64>) -> Vec<Layer> {
+pub fn lines(
+    timeline: &Timeline,
+    style: Style,
+    value: impl Fn(&Slot) -> Option<u64>,
+) -> Vec<Layer> {
     let width = seconds(timeline.slot_ns);
     let mut lines = Vec::new();
     let mut points = Vec::new();
     let mut close = |points: &mut Vec<(f64, f64)>| {
         if !points.is_empty() {
             let points = std::mem::take(points);
-            lines.push(Layer::Line { ink, points });
+            lines.push(Layer::Line { style, points });
         }
     };
     for (number, slot) in timeline.slots.iter().enumerate() {

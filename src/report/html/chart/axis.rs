@@ -1,5 +1,4 @@
 use crate::base::text::per_second;
-use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use std::ops::Range;
 
 /// From where to where, how a value lies between, and which values are marked.
@@ -33,6 +32,11 @@ const UPWARDS: f64 = 5.0;
 /// Below a chart on a phone.
 const NARROW: usize = 5;
 
+/// The round numbers of each decade.
+const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
+/// Products of floating-point numbers may be off by less than this factor.
+const SLACK: f64 = 1.0 + 1e-9;
+
 /// More than any span, in nanoseconds, that 64 bits count.
 const LONGEST: f64 = 1e20;
 
@@ -62,53 +66,32 @@ impl Axis {
     /// From 0 to at least this many per second.
     pub fn rate(most: f64) -> Axis {
         let most = if most > 0.0 { most } else { 1.0 };
-        let step = round_step(most / UPWARDS);
+        let step = round_up(most / UPWARDS);
         let steps = (most / step - 1e-9).ceil().max(1.0);
         let values = (0..=steps as usize).map(|number| number as f64 * step);
         Axis::new(Scale::Linear, 0.0..steps * step, values, per_second)
     }
 
-    /// Spans of nanoseconds, from the shortest to the longest; logarithmic. A span of 0 lies at its beginning.
+    /// Spans in nanoseconds on a logarithmic scale, which begins and ends at a marked value. A span of 0 is drawn at its
+    /// beginning.
     pub fn spans(shortest: f64, longest: f64) -> Axis {
-        let shortest = shortest.clamp(1.0, LONGEST);
-        let longest = longest.clamp(shortest, LONGEST);
-        let steps = [1.0, 2.0, 5.0];
-        let near = |value: f64| {
-            let decade = 10f64.powf(value.log10().floor());
-            let around = [0.1, 1.0, 10.0].map(|by| decade * by);
-            around
-                .into_iter()
-                .flat_map(move |decade| steps.map(|step| step * decade))
-        };
-        let slack = 1.0 + 1e-9;
-        let from = near(shortest)
-            .rfind(|at| *at <= shortest * slack)
-            .unwrap_or(1.0);
-        let to = near(longest)
-            .find(|at| *at * slack >= longest && *at > from * 1.5)
-            .unwrap_or(from * 10.0);
+        let from = round_down(shortest.clamp(1.0, LONGEST));
+        let to = round_up(longest.clamp(from * 1.6, LONGEST * 1.6));
         Axis::spans_between(from, to)
     }
 
-    /// Likewise, but no further than from one to the other, which is to be more.
+    /// Spans in nanoseconds on a logarithmic scale, which begins and ends at exactly these.
     pub fn spans_between(from: f64, to: f64) -> Axis {
         let from = from.clamp(1.0, LONGEST);
         let to = to.clamp(from * 1.5, 2.0 * LONGEST);
-        let steps = [1.0, 2.0, 5.0];
-        let slack = 1.0 + 1e-9;
         let decades = (to / from).log10();
-        let first = from.log10().floor() as i32;
-        let last = to.log10().ceil() as i32;
-        let each = if decades > 6.0 { 2 } else { 1 };
-        let steps = if decades > 2.2 {
-            &steps[..1]
-        } else {
-            &steps[..]
-        };
+        let every = if decades > 6.0 { 2 } else { 1 };
+        let steps = if decades > 2.2 { &STEPS[..1] } else { &STEPS };
+        let (first, last) = (from.log10().floor() as i32, to.log10().ceil() as i32);
         let values = (first..=last)
-            .filter(|decade| decade.rem_euclid(each) == 0)
+            .filter(|decade| decade.rem_euclid(every) == 0)
             .flat_map(|decade| steps.iter().map(move |step| step * 10f64.powi(decade)))
-            .filter(|at| *at * slack >= from && *at <= to * slack);
+            .filter(|at| *at * SLACK >= from && *at <= to * SLACK);
         Axis::new(Scale::Logarithmic, from..to, values, span_label)
     }
 
@@ -179,51 +162,34 @@ pub fn from_share(share: f64) -> f64 {
     1.0 / (1.0 - share.min(0.999_999_9))
 }
 
-impl Ranged for Axis {
-    type FormatOption = NoDefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
-        from + (f64::from(to - from) * self.place(*value)).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
-        self.ticks.iter().map(|tick| tick.at).collect()
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.from..self.to
-    }
-}
-
-/// The library's labels are not drawn.
-impl ValueFormatter<f64> for Axis {
-    fn format_ext(&self, _: &f64) -> String {
-        String::new()
-    }
-}
-
-/// The shortest step of 1, 2 or 5 times a power of ten that is no less.
-fn round_step(least: f64) -> f64 {
-    let decade = 10f64.powf(least.log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
-        .map(|step| step * decade)
+/// The highest of 1, 2 or 5 times a power of ten that is no more.
+fn round_down(most: f64) -> f64 {
+    let decade = 10f64.powf(most.log10().floor());
+    let fits = |step: &f64| step * decade <= most * SLACK;
+    STEPS
         .into_iter()
-        .find(|step| *step >= least * (1.0 - 1e-9))
-        .unwrap_or(10.0 * decade)
+        .rfind(fits)
+        .map_or(decade / 2.0, |step| step * decade)
 }
 
-/// Likewise, but as a clock is divided, in seconds.
+/// The lowest of 1, 2 or 5 times a power of ten that is no less.
+fn round_up(least: f64) -> f64 {
+    let decade = 10f64.powf(least.log10().floor());
+    let fits = |step: &f64| step * decade * SLACK >= least;
+    STEPS.into_iter().find(fits).unwrap_or(10.0) * decade
+}
+
+/// The lowest step of a clock, in seconds, that is no less.
 fn time_step(least: f64) -> f64 {
-    const STEPS: [f64; 17] = [
+    const CLOCK: [f64; 17] = [
         1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0, 3_600.0,
         7_200.0, 10_800.0, 21_600.0, 43_200.0,
     ];
     const DAY: f64 = 86_400.0;
     match least {
-        short if short <= 0.5 => round_step(short),
-        long if long > STEPS[16] => round_step(long / DAY).max(1.0) * DAY,
-        _ => STEPS.into_iter().find(|step| *step >= least).unwrap_or(DAY),
+        short if short <= 0.5 => round_up(short),
+        long if long > CLOCK[16] => round_up(long / DAY).max(1.0) * DAY,
+        _ => CLOCK.into_iter().find(|step| *step >= least).unwrap_or(DAY),
     }
 }
 

@@ -1,6 +1,6 @@
 use super::axis::Tick;
-use super::ink::Ink;
 use super::plot::Plot;
+use super::style::{Paint, Style};
 use maud::{Markup, PreEscaped, html};
 
 /// A chart with everything around it.
@@ -26,40 +26,34 @@ pub enum Size {
 
 /// What an ink stands for.
 pub struct Key {
-    pub ink: Ink,
-    pub shape: Shape,
+    pub style: Style,
+    pub paint: Paint,
     pub name: Markup,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    Line,
-    Fill,
-}
-
 impl Key {
-    pub fn line(ink: Ink, name: impl Into<String>) -> Key {
+    pub fn line(style: Style, name: impl Into<String>) -> Key {
         let name: String = name.into();
         Key {
-            ink,
-            shape: Shape::Line,
+            style,
+            paint: Paint::Line,
             name: html! { (name) },
         }
     }
 
-    pub fn fill(ink: Ink, name: impl Into<String>) -> Key {
+    pub fn fill(style: Style, name: impl Into<String>) -> Key {
         Key {
-            shape: Shape::Fill,
-            ..Key::line(ink, name)
+            paint: Paint::Fill,
+            ..Key::line(style, name)
         }
     }
 
     fn swatch(&self) -> Markup {
-        let (kind, path) = match self.shape {
-            Shape::Line => ('s', "M1 7H31"),
-            Shape::Fill => ('f', "M1 1H31V13H1Z"),
+        let path = match self.paint {
+            Paint::Line => "M1 7H31",
+            Paint::Fill => "M1 1H31V13H1Z",
         };
-        let class = format!("{kind}-{}", self.ink.name());
+        let class = self.paint.class(self.style);
         html! {
             svg class="key" viewBox="0 0 32 14" aria-hidden="true" focusable="false" {
                 path class=(class) d=(path) {}
