@@ -4,9 +4,7 @@ use anyhow::Context;
 use clap::Parser;
 use loadgen::base::text;
 use loadgen::cli::{Arguments, Refusal};
-use loadgen::limiter::{
-    AlgorithmKind, FailMode, Limit, Node, Policy, StoreKind, Window, check_health,
-};
+use loadgen::limiter::{Algorithm, FailMode, Limit, Node, Policy, StoreKind, Window, check_health};
 use loadgen::system::limits::raise_descriptor_limit;
 use loadgen::system::{Stop, signals};
 use std::io::{self, Write};
@@ -40,8 +38,8 @@ struct Options {
 
     /// How requests are limited: sliding-log, fixed-window or token-bucket
     #[arg(long, env, hide_env_values = true, default_value = "sliding-log",
-          value_parser = str::parse::<AlgorithmKind>)]
-    algorithm: AlgorithmKind,
+          value_parser = str::parse::<Algorithm>)]
+    algorithm: Algorithm,
 
     /// Where the counts are kept: memory, each node counting alone, or redis://host:port/db, all nodes together
     #[arg(long, env, hide_env_values = true, default_value = "memory",

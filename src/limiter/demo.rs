@@ -1,11 +1,11 @@
-//! A limiter cluster within this process, for trying the load generator without one, or on a broken one.
+//! A limiter cluster within this process, to try the load generator without another one, or on a broken one.
 
-use super::algorithm::{AlgorithmKind, SlidingLog};
+use super::algorithm::Algorithm;
 use super::check::Policy;
 use super::clock::SystemClock;
 use super::fail_mode::FailMode;
 use super::node::Node;
-use super::store::{RacyStore, Store};
+use super::store::{MemoryStore, RacyStore, Store};
 use std::array;
 use std::fmt;
 use std::io;
@@ -15,16 +15,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
-/// Three nodes, `demo-1` to `demo-3`, on free loopback ports. Like [`Node`], they serve until the process ends.
+/// Three nodes, `demo-1` to `demo-3`, on free loopback ports. Like any [`Node`], they serve until the process ends.
 pub struct Demo {
     nodes: Vec<Node>,
 }
 
 impl Demo {
-    /// How many there are.
+    /// The number of nodes.
     pub const NODES: usize = 3;
 
-    /// With a policy for checks that say none.
+    /// Starts the nodes. The policy is for checks that give no limit and window.
     ///
     /// # Errors
     /// Those of [`Node::start`].
@@ -40,7 +40,7 @@ impl Demo {
         Ok(Self { nodes })
     }
 
-    /// Where the nodes listen, in the order of their names.
+    /// The nodes' addresses, in the order of their names.
     pub fn addrs(&self) -> Vec<SocketAddr> {
         self.nodes.iter().map(Node::addr).collect()
     }
@@ -49,53 +49,53 @@ impl Demo {
 /// How a demo's nodes limit. Parsed from its name and displayed as it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DemoLimiter {
-    /// In one memory store with this algorithm, so that the cluster as a whole keeps each key's limit.
-    Shared(AlgorithmKind),
-    /// Each in a memory store of its own with the sliding log, so that the cluster admits up to three times the limit.
+    /// The nodes share one memory store with this algorithm, so the cluster as a whole keeps each key's limit.
+    Shared(Algorithm),
+    /// Each node has a memory store of its own with the default algorithm, so the cluster admits up to three times the
+    /// limit.
     PerNode,
-    /// In one [`RacyStore`] with the sliding log, so that the cluster admits more than the limit where a key's checks
-    /// overlap.
+    /// The nodes share one [`RacyStore`] with the default algorithm, so the cluster exceeds the limit whenever the
+    /// checks of one key overlap.
     Racy,
 }
 
 impl DemoLimiter {
-    /// How far the racy limiter's reads and writes are apart: two round trips of 35 ms, as between data centres of one
-    /// continent. Where 10/s with bursts of 50/s is shared by seven keys, as by default, no two checks of a key are that
-    /// close in steady traffic, and in bursts every eighth comes before the last one is counted: of 100 in a minute a key
-    /// gets some 104.
-    pub const RACY_APART: Duration = Duration::from_millis(70);
+    /// The time between the racy limiter's read and its write: two round trips of 35 ms, as between data centres of one
+    /// continent. With the default load (10/s with bursts of 50/s, shared by seven keys), no two checks of a key are that
+    /// close in steady traffic, and in bursts every eighth check comes before the last one is counted: a key with a limit
+    /// of 100 a minute gets about 104.
+    pub const RACY_WRITE_DELAY: Duration = Duration::from_millis(70);
 
     pub fn all() -> impl Iterator<Item = Self> {
-        let shared = AlgorithmKind::ALL.iter().copied().map(Self::Shared);
+        let shared = Algorithm::ALL.iter().copied().map(Self::Shared);
         shared.chain([Self::PerNode, Self::Racy])
     }
 
     pub fn name(self) -> &'static str {
         match self {
-            Self::Shared(algorithm) => algorithm.name(),
+            Self::Shared(algorithm) => algorithm.name,
             Self::PerNode => "per-node",
             Self::Racy => "racy",
         }
     }
 
-    /// One for each node.
+    /// The store of each node.
     fn stores(self) -> [Arc<dyn Store>; Demo::NODES] {
         let clock = SystemClock::new();
-        let shared = |store: Arc<dyn Store>| array::from_fn(|_| Arc::clone(&store));
-        match self {
-            Self::Shared(algorithm) => shared(algorithm.in_memory(clock)),
-            Self::PerNode => array::from_fn(|_| AlgorithmKind::SlidingLog.in_memory(clock)),
-            Self::Racy => {
-                let store = RacyStore::<SlidingLog, _>::new(clock, Self::RACY_APART);
-                shared(Arc::new(store))
-            }
-        }
+        let in_memory = |algorithm| Arc::new(MemoryStore::new(algorithm, clock)) as Arc<dyn Store>;
+        let default = Algorithm::default();
+        let store = match self {
+            Self::Shared(algorithm) => in_memory(algorithm),
+            Self::PerNode => return array::from_fn(|_| in_memory(default)),
+            Self::Racy => Arc::new(RacyStore::new(default, clock, Self::RACY_WRITE_DELAY)),
+        };
+        array::from_fn(|_| Arc::clone(&store))
     }
 }
 
 impl Default for DemoLimiter {
     fn default() -> Self {
-        Self::Shared(AlgorithmKind::SlidingLog)
+        Self::Shared(Algorithm::default())
     }
 }
 
@@ -115,7 +115,7 @@ impl FromStr for DemoLimiter {
     }
 }
 
-/// A name that no limiter of a demo has.
+/// The error for a name that no limiter of a demo has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be one of {}", DemoLimiter::all().map(DemoLimiter::name).collect::<Vec<_>>().join(", "))]
 pub struct UnknownDemoLimiter;
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
     use crate::limiter::check::{Check, Key, Limit, Window};
 
-    /// How many of the checks are allowed that are made one after another, by each node in turn.
+    /// The number of checks that are allowed, made one after another by each node in turn.
     fn allowed(limiter: DemoLimiter, limit: u64, checks: usize) -> usize {
         let check = Check {
             key: Key::new("k").unwrap(),
@@ -139,8 +139,8 @@ mod tests {
     }
 
     #[test]
-    fn nodes_that_share_counts_keep_the_limit_and_others_keep_it_once_each() {
-        for &algorithm in AlgorithmKind::ALL {
+    fn nodes_with_a_shared_store_keep_the_limit_and_others_keep_it_once_each() {
+        for &algorithm in Algorithm::ALL {
             assert_eq!(allowed(DemoLimiter::Shared(algorithm), 4, 30), 4);
         }
         assert_eq!(allowed(DemoLimiter::PerNode, 4, 30), 12);
@@ -148,22 +148,9 @@ mod tests {
     }
 
     #[test]
-    fn a_limiter_is_known_by_its_name() {
-        for (name, limiter) in [
-            ("sliding-log", DemoLimiter::default()),
-            (
-                "fixed-window",
-                DemoLimiter::Shared(AlgorithmKind::FixedWindow),
-            ),
-            (
-                "token-bucket",
-                DemoLimiter::Shared(AlgorithmKind::TokenBucket),
-            ),
-            ("per-node", DemoLimiter::PerNode),
-            ("racy", DemoLimiter::Racy),
-        ] {
-            assert_eq!(name.parse(), Ok(limiter));
-            assert_eq!(limiter.to_string(), name);
+    fn a_limiter_is_parsed_from_its_name() {
+        for limiter in DemoLimiter::all() {
+            assert_eq!(limiter.to_string().parse(), Ok(limiter));
         }
         assert_eq!(
             "leaky".parse::<DemoLimiter>().unwrap_err().to_string(),

@@ -26,7 +26,7 @@ pub mod node;
 mod outage;
 pub mod store;
 
-pub use algorithm::{Algorithm, AlgorithmKind};
+pub use algorithm::Algorithm;
 pub use check::{Check, CheckError, Decision, Key, Limit, Policy, Window};
 pub use clock::{Clock, ManualClock, Micros, SystemClock, Timestamp};
 pub use demo::{Demo, DemoLimiter};

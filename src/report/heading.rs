@@ -52,7 +52,7 @@ fn limiter(cluster: &Cluster) -> String {
         DemoLimiter::Shared(_) => "which the nodes share".to_owned(),
         DemoLimiter::PerNode => "a sliding log of its own for each node".to_owned(),
         DemoLimiter::Racy => {
-            let apart = DemoLimiter::RACY_APART;
+            let apart = DemoLimiter::RACY_WRITE_DELAY;
             format!("a sliding log that each check reads, and writes back {apart:?} later")
         }
     };

@@ -2,8 +2,8 @@
 
 use loadgen::core::presets::{self, Preset};
 use loadgen::limiter::{
-    AlgorithmKind, Demo, DemoLimiter, FailMode, Limit, ManualClock, Micros, Node, Policy, Store,
-    Timestamp, Window, answerable_presets,
+    Algorithm, Demo, DemoLimiter, FailMode, Limit, ManualClock, MemoryStore, Micros, Node, Policy,
+    Store, Timestamp, Window, answerable_presets,
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -78,9 +78,13 @@ impl Connection {
 }
 
 /// A node whose time stands still at a whole minute.
-fn node(kind: AlgorithmKind) -> (Node, ManualClock) {
+fn node(algorithm: Algorithm) -> (Node, ManualClock) {
     let clock = ManualClock::at(Timestamp::from_micros(1_700_000_040_000_000));
-    (start("node-a", kind.in_memory(clock.clone())), clock)
+    (start("node-a", in_memory(algorithm, clock.clone())), clock)
+}
+
+fn in_memory(algorithm: Algorithm, clock: ManualClock) -> Arc<dyn Store> {
+    Arc::new(MemoryStore::new(algorithm, clock))
 }
 
 fn policy(limit: u64, window_ms: u64) -> Policy {
@@ -102,7 +106,7 @@ fn start(name: &str, store: Arc<dyn Store>) -> Node {
 }
 
 fn connect() -> Connection {
-    Connection::open(node(AlgorithmKind::SlidingLog).0.addr())
+    Connection::open(node(Algorithm::default()).0.addr())
 }
 
 #[test]
@@ -128,7 +132,7 @@ fn an_allowed_check_is_a_200_that_tells_the_quota() {
 
 #[test]
 fn a_blocked_check_is_a_429_that_tells_when_to_come_back() {
-    let (node, clock) = node(AlgorithmKind::SlidingLog);
+    let (node, clock) = node(Algorithm::default());
     let mut connection = Connection::open(node.addr());
     connection.check("k", 1, 60_000);
     clock.advance(Micros::new(30_499_001));
@@ -155,7 +159,7 @@ fn a_blocked_check_is_a_429_that_tells_when_to_come_back() {
 
 #[test]
 fn retry_after_is_at_least_a_second_and_rounded_up() {
-    let (node, clock) = node(AlgorithmKind::SlidingLog);
+    let (node, clock) = node(Algorithm::default());
     let mut connection = Connection::open(node.addr());
     connection.check("k", 1, 2_000);
     for (passed, retry_after) in [(0, "2"), (999_999, "2"), (1, "1"), (999_999, "1")] {
@@ -171,17 +175,17 @@ fn retry_after_is_at_least_a_second_and_rounded_up() {
 
 #[test]
 fn every_algorithm_blocks_over_the_limit_and_allows_after_the_wait() {
-    for &kind in AlgorithmKind::ALL {
-        let (node, clock) = node(kind);
+    for &algorithm in Algorithm::ALL {
+        let (node, clock) = node(algorithm);
         let mut connection = Connection::open(node.addr());
         for _ in 0..3 {
-            assert_eq!(connection.check("k", 3, 60_000).status, 200, "{kind}");
+            assert_eq!(connection.check("k", 3, 60_000).status, 200, "{algorithm}");
         }
         let blocked = connection.check("k", 3, 60_000);
-        assert_eq!(blocked.status, 429, "{kind}");
+        assert_eq!(blocked.status, 429, "{algorithm}");
         let wait = blocked.json()["retry_after_ms"].as_u64().unwrap();
         clock.advance(Micros::new(wait * 1_000));
-        assert_eq!(connection.check("k", 3, 60_000).status, 200, "{kind}");
+        assert_eq!(connection.check("k", 3, 60_000).status, 200, "{algorithm}");
     }
 }
 
@@ -394,7 +398,7 @@ fn expect_100_continue_is_honoured() {
 
 #[test]
 fn nodes_on_one_store_share_its_limits() {
-    let store = AlgorithmKind::SlidingLog.in_memory(ManualClock::default());
+    let store = in_memory(Algorithm::default(), ManualClock::default());
     let nodes = ["a", "b"].map(|name| start(name, Arc::clone(&store)));
     let [mut a, mut b] = nodes.map(|node| Connection::open(node.addr()));
     assert_eq!(a.check("k", 2, 60_000).json()["node"], "a");
@@ -479,15 +483,19 @@ fn every_preset_but_nginx_gets_answers_that_it_reads_as_they_are_meant() {
     assert!(answerable_presets().eq(names.filter(|name| *name != "nginx")));
 
     for preset in answered() {
-        for &kind in AlgorithmKind::ALL {
-            let (node, clock) = node(kind);
+        for &algorithm in Algorithm::ALL {
+            let (node, clock) = node(algorithm);
             let mut connection = Connection::open(node.addr());
             let mut ask = |key| ask_as(preset, &mut connection, key);
             let name = preset.name;
-            assert_eq!([ask("a"), ask("a"), ask("a")], [true; 3], "{name} {kind}");
+            assert_eq!(
+                [ask("a"), ask("a"), ask("a")],
+                [true; 3],
+                "{name} {algorithm}"
+            );
             assert_eq!([ask("a"), ask("a"), ask("b")], [false, false, true]);
             clock.advance(Micros::new(60_000_000));
-            assert!(ask("a"), "{name} {kind}");
+            assert!(ask("a"), "{name} {algorithm}");
         }
     }
 }

@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "the unit tests use the rest")]
 mod redis_server;
 
-use loadgen::limiter::{AlgorithmKind, Check, Key, Limit, RedisStore, Store, Window};
+use loadgen::limiter::{Algorithm, Check, Key, Limit, RedisStore, Store, Window};
 use redis_server::RedisServer;
 use std::collections::HashSet;
 use std::io::{self, Read, Write};
@@ -21,12 +21,12 @@ const SLACK: Duration = Duration::from_secs(3);
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn store_at(url: &str, kind: AlgorithmKind, timeout: Duration) -> RedisStore {
-    RedisStore::start(&url.parse().unwrap(), kind, timeout).unwrap()
+fn store_at(url: &str, algorithm: Algorithm, timeout: Duration) -> RedisStore {
+    RedisStore::start(&url.parse().unwrap(), algorithm, timeout).unwrap()
 }
 
 fn store(server: &RedisServer) -> RedisStore {
-    store_at(&server.url(), AlgorithmKind::SlidingLog, TIMEOUT)
+    store_at(&server.url(), Algorithm::default(), TIMEOUT)
 }
 
 fn check(key: &str, limit: u64, window_millis: u64) -> Check {
@@ -75,9 +75,9 @@ fn many_threads_of_several_nodes_get_exactly_the_limit() {
     let server = RedisServer::start();
     // A day refills a token in 86 s: none comes back while the threads run.
     let check = check("k", LIMIT as u64, 86_400_000);
-    for &kind in AlgorithmKind::ALL {
+    for &algorithm in Algorithm::ALL {
         let nodes: Vec<_> = (0..3)
-            .map(|_| store_at(&server.url(), kind, PATIENCE))
+            .map(|_| store_at(&server.url(), algorithm, PATIENCE))
             .collect();
         let decisions: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = (0..12)
@@ -93,12 +93,12 @@ fn many_threads_of_several_nodes_get_exactly_the_limit() {
                 .collect()
         });
         let allowed = || decisions.iter().filter(|decision| decision.allowed);
-        assert_eq!(allowed().count(), LIMIT, "{kind}");
+        assert_eq!(allowed().count(), LIMIT, "{algorithm}");
         let remaining: HashSet<_> = allowed().map(|decision| decision.remaining).collect();
         assert_eq!(
             remaining.len(),
             LIMIT,
-            "{kind}: each is a step of one count"
+            "{algorithm}: each is a step of one count"
         );
     }
 }
@@ -107,22 +107,22 @@ fn many_threads_of_several_nodes_get_exactly_the_limit() {
 fn every_key_is_the_algorithms_own_and_expires() {
     let server = RedisServer::start();
     let mut redis = connection(&server);
-    for &kind in AlgorithmKind::ALL {
-        let store = store_at(&server.url(), kind, PATIENCE);
+    for &algorithm in Algorithm::ALL {
+        let store = store_at(&server.url(), algorithm, PATIENCE);
         // Allowed and blocked, and another window, longer and shorter.
         for window_millis in [60_000, 90_000, 5_000, 5_000] {
             store.check(&check("a b\n", 2, window_millis)).unwrap();
-            let name = format!("ratelimiter:{kind}:a b\n");
+            let name = format!("ratelimiter:{algorithm}:a b\n");
             let left: i64 = redis::cmd("PTTL").arg(&name).query(&mut redis).unwrap();
             let longest = window_millis as i64 + 2_000;
             assert!(
                 (1..=longest).contains(&left),
-                "{kind}: {left} ms left of {window_millis}"
+                "{algorithm}: {left} ms left of {window_millis}"
             );
         }
     }
     let store = store(&server);
-    assert_eq!(store.keys().unwrap(), AlgorithmKind::ALL.len() as u64);
+    assert_eq!(store.keys().unwrap(), Algorithm::ALL.len() as u64);
     let start = Instant::now();
     while store.keys().unwrap() > 0 {
         assert!(start.elapsed() < PATIENCE, "a key does not expire");
@@ -266,8 +266,8 @@ fn a_killed_connection_costs_no_more_than_its_call() {
 fn a_script_that_redis_forgot_is_sent_again() {
     let server = RedisServer::start();
     let mut redis = connection(&server);
-    for &kind in AlgorithmKind::ALL {
-        let store = store_at(&server.url(), kind, PATIENCE);
+    for &algorithm in Algorithm::ALL {
+        let store = store_at(&server.url(), algorithm, PATIENCE);
         assert_eq!(store.check(&check("k", 2, 60_000)).unwrap().remaining, 1);
         redis::cmd("SCRIPT").arg("FLUSH").exec(&mut redis).unwrap();
         assert_eq!(store.check(&check("k", 2, 60_000)).unwrap().remaining, 0);
@@ -278,13 +278,13 @@ fn a_script_that_redis_forgot_is_sent_again() {
 fn password_user_and_database_are_used() {
     let server = RedisServer::start_with(&["--requirepass", "s/cret"]);
     let url = |login: &str, database| format!("redis://{login}{}/{database}", server.addr());
-    let kind = AlgorithmKind::FixedWindow;
+    let algorithm = Algorithm::default();
     for (login, database) in [
         (":s%2Fcret@", 0),
         (":s%2Fcret@", 7),
         ("default:s%2Fcret@", 7),
     ] {
-        let store = store_at(&url(login, database), kind, PATIENCE);
+        let store = store_at(&url(login, database), algorithm, PATIENCE);
         store.check(&check("k", 10, 60_000)).unwrap();
         assert_eq!(store.keys().unwrap(), 1);
     }
@@ -297,7 +297,7 @@ fn password_user_and_database_are_used() {
         ),
         (":s%2Fcret@", 16, "ERR DB index is out of range"),
     ] {
-        let failure = failure(&store_at(&url(login, database), kind, PATIENCE));
+        let failure = failure(&store_at(&url(login, database), algorithm, PATIENCE));
         assert_eq!(failure, format!("redis at {}: {reason}", server.addr()));
     }
 }
@@ -367,7 +367,7 @@ fn after_a_failover_the_new_master_is_found_behind_the_same_address() {
     let (old, new) = (RedisServer::start(), RedisServer::start());
     let target = Arc::new(Mutex::new(old.addr()));
     let url = format!("redis://{}", forward_to(&target));
-    let store = store_at(&url, AlgorithmKind::SlidingLog, TIMEOUT);
+    let store = store_at(&url, Algorithm::default(), TIMEOUT);
     store.check(&any()).unwrap();
 
     let mut demote = redis::cmd("REPLICAOF");
@@ -406,7 +406,7 @@ fn what_is_no_redis_is_never_waited_for_and_said_so() {
         (Some(b""), "the connection was closed"),
         (None, " in time"),
     ] {
-        let store = store_at(&other_server(answer), AlgorithmKind::TokenBucket, TIMEOUT);
+        let store = store_at(&other_server(answer), Algorithm::default(), TIMEOUT);
         let start = Instant::now();
         for _ in 0..20 {
             let failure = failure(&store);
@@ -430,7 +430,7 @@ fn an_answer_that_comes_in_drops_is_overdue_all_the_same() {
             });
         }
     });
-    let store = store_at(&url, AlgorithmKind::TokenBucket, TIMEOUT);
+    let store = store_at(&url, Algorithm::default(), TIMEOUT);
     let start = Instant::now();
     let failure = failure(&store);
     assert!(
@@ -442,11 +442,7 @@ fn an_answer_that_comes_in_drops_is_overdue_all_the_same() {
 
 #[test]
 fn a_name_that_is_unknown_is_said_so() {
-    let store = store_at(
-        "redis://redis.invalid",
-        AlgorithmKind::TokenBucket,
-        PATIENCE,
-    );
+    let store = store_at("redis://redis.invalid", Algorithm::default(), PATIENCE);
     let failure = failure(&store);
     assert!(
         failure.starts_with("redis at redis.invalid:6379: failed to lookup"),

@@ -10,9 +10,15 @@
 //! - **Another window**: all that was counted counts on if the newest admission lies in the new window, else nothing.
 //! - **The clock stepped back**: what was counted counts on, and expires with the window that the present check falls in.
 
-use super::Algorithm;
+use super::{Algorithm, KeyState};
 use crate::limiter::check::{Decision, Limit, Window};
 use crate::limiter::clock::{Micros, Timestamp};
+
+pub(super) const ALGORITHM: Algorithm = Algorithm {
+    name: "fixed-window",
+    new_state: || Box::<FixedWindow>::default(),
+    script: include_str!("fixed_window.lua"),
+};
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FixedWindow {
@@ -20,10 +26,7 @@ pub struct FixedWindow {
     newest: Timestamp,
 }
 
-impl Algorithm for FixedWindow {
-    const NAME: &'static str = "fixed-window";
-    const SCRIPT: &'static str = include_str!("fixed_window.lua");
-
+impl KeyState for FixedWindow {
     fn check(&mut self, now: Timestamp, limit: Limit, window: Window) -> Decision {
         let end = window_end(now, window);
         self.newest = self.newest.min(now);
@@ -43,6 +46,10 @@ impl Algorithm for FixedWindow {
 
     fn expiry(&self, window: Window) -> Timestamp {
         window_end(self.newest, window)
+    }
+
+    fn copy(&self) -> Box<dyn KeyState> {
+        Box::new(*self)
     }
 }
 

@@ -1,13 +1,17 @@
-//! The rate-limiting algorithms, one file each, and the list of them.
+//! The rate-limiting algorithms.
 //!
-//! An algorithm is the state of one key and what a check does to it: arithmetic on integers, exact, with the time as an
-//! argument. It is written twice: in Rust, and in Lua for stores in Redis, where only doubles are at hand. A property
-//! test of the Redis store holds the two to the same answers. A new algorithm is its two files here, its `mod` line,
-//! and its line in the list.
+//! An algorithm is the state of one key and what a check does to it: exact integer arithmetic, with the time as an
+//! argument. It is written twice: in Rust, and in Lua for Redis, where numbers are doubles. A property test of the Redis
+//! store checks that both decide alike. A new algorithm is its two files here, its `mod` line, and its line in
+//! [`Algorithm::ALL`].
 
 mod fixed_window;
 mod sliding_log;
 mod token_bucket;
+
+pub use fixed_window::FixedWindow;
+pub use sliding_log::SlidingLog;
+pub use token_bucket::TokenBucket;
 
 use super::check::{Decision, Limit, Window};
 use super::clock::Timestamp;
@@ -15,116 +19,96 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// The state of one key. Its default is that of a key never seen.
-pub trait Algorithm: Clone + Default + Send + 'static {
+/// An algorithm. Parsed from its name and displayed as it.
+#[derive(Clone, Copy)]
+pub struct Algorithm {
     /// Its name in options and reports.
-    const NAME: &'static str;
-
-    /// The same in Lua 5.1, as Redis runs it: defines
+    pub name: &'static str,
+    /// The state of a key that was never checked.
+    pub new_state: fn() -> Box<dyn KeyState>,
+    /// The algorithm in Lua 5.1, as Redis runs it. It defines
     ///
     /// ```lua
     /// local function check(key, now, limit, window) ... return allowed, remaining, reset, expires_in end
     /// ```
     ///
-    /// which reads and writes the state under `key` alone. `now`, the limit and the window are those of
-    /// [`check`](Self::check); what it returns are the fields of the [`Decision`] and the time from `now` to the
-    /// [`expiry`](Self::expiry). Time is in µs. The state exists when it returns; expiring it is the caller's part.
+    /// which reads and writes the state under `key` alone. `now`, `limit` and `window` are those of
+    /// [`KeyState::check`]; it returns the fields of the [`Decision`] and the time from `now` to the
+    /// [`KeyState::expiry`]. Time is in microseconds. The state exists when the function returns; the caller sets when
+    /// it expires.
     ///
-    /// Doubles are exact for integers up to 2^53, and so must be every value in between: `now` may be
+    /// Doubles are exact for integers up to 2^53, and every intermediate value must stay within that: `now` may be
     /// [`Timestamp::MAX`], so nothing may be added to an instant. `a % b` and `math.floor(a / b)` are exact for such
-    /// integers. Numbers become text by `string.format('%.0f', number)`, as `tostring` keeps 14 digits only.
-    const SCRIPT: &'static str;
+    /// integers. Numbers become text by `string.format('%.0f', number)`, since `tostring` keeps only 14 digits.
+    pub(super) script: &'static str,
+}
 
-    /// Decides about one request at `now` and counts it if it is allowed. Calls come in the order of their time; a
-    /// `now` before the last one's is a clock that stepped back, and is tolerated.
+/// The state of one key.
+pub trait KeyState: Send {
+    /// Decides about one request at `now` and counts it if it is allowed. Calls come in the order of their time. If
+    /// `now` is before the last call's, the clock stepped back, which is tolerated.
     fn check(&mut self, now: Timestamp, limit: Limit, window: Window) -> Decision;
 
-    /// From when on, if no check comes before, the state decides as the default does, so that it may be forgotten:
-    /// for checks with `window`, that of the latest check.
+    /// The instant from which the state decides like a new one if no check comes before, so that it may be forgotten.
+    /// `window` is that of the latest check.
     fn expiry(&self, window: Window) -> Timestamp;
+
+    fn copy(&self) -> Box<dyn KeyState>;
 }
 
-/// Work to be done with an algorithm whose name is known only at run time; see [`AlgorithmKind::apply`].
-pub trait ForAlgorithm {
-    type Output;
+impl Algorithm {
+    /// The first is the default.
+    pub const ALL: &[Self] = &[
+        sliding_log::ALGORITHM,
+        fixed_window::ALGORITHM,
+        token_bucket::ALGORITHM,
+    ];
 
-    fn with<A: Algorithm>(self) -> Self::Output;
-}
-
-macro_rules! algorithms {
-    ($($file:ident::$algorithm:ident),+ $(,)?) => {
-        $(pub use $file::$algorithm;)+
-
-        /// Which algorithm. Parsed from its [`NAME`](Algorithm::NAME) and displayed as it.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum AlgorithmKind {
-            $($algorithm),+
-        }
-
-        impl AlgorithmKind {
-            pub const ALL: &[Self] = &[$(Self::$algorithm),+];
-
-            /// Does `work` with the algorithm this names.
-            pub fn apply<W: ForAlgorithm>(self, work: W) -> W::Output {
-                match self {
-                    $(Self::$algorithm => work.with::<$algorithm>()),+
-                }
-            }
-        }
-    };
-}
-
-algorithms! {
-    sliding_log::SlidingLog,
-    fixed_window::FixedWindow,
-    token_bucket::TokenBucket,
-}
-
-impl AlgorithmKind {
-    pub fn name(self) -> &'static str {
-        struct Name;
-        impl ForAlgorithm for Name {
-            type Output = &'static str;
-            fn with<A: Algorithm>(self) -> &'static str {
-                A::NAME
-            }
-        }
-        self.apply(Name)
-    }
-
-    pub(super) fn script(self) -> &'static str {
-        struct Script;
-        impl ForAlgorithm for Script {
-            type Output = &'static str;
-            fn with<A: Algorithm>(self) -> &'static str {
-                A::SCRIPT
-            }
-        }
-        self.apply(Script)
+    fn names() -> String {
+        let names: Vec<_> = Self::ALL.iter().map(|algorithm| algorithm.name).collect();
+        names.join(", ")
     }
 }
 
-impl fmt::Display for AlgorithmKind {
+impl Default for Algorithm {
+    fn default() -> Self {
+        Self::ALL[0]
+    }
+}
+
+impl PartialEq for Algorithm {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Algorithm {}
+
+impl fmt::Debug for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        f.write_str(self.name)
     }
 }
 
-impl FromStr for AlgorithmKind {
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name)
+    }
+}
+
+impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
     fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|kind| kind.name() == name)
+        let mut all = Self::ALL.iter().copied();
+        all.find(|algorithm| algorithm.name == name)
             .ok_or(UnknownAlgorithm)
     }
 }
 
-/// A name that no algorithm has.
+/// The error for a name that no algorithm has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("must be one of {}", AlgorithmKind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "))]
+#[error("must be one of {}", Algorithm::names())]
 pub struct UnknownAlgorithm;
 
 #[cfg(test)]
@@ -149,7 +133,7 @@ pub(super) mod testing {
         (1_u64..=12, 1_u64..=20).prop_map(|(requests, millis)| (limit(requests), window(millis)))
     }
 
-    /// A policy, and the instants of checks made under it: bunched, spread, and one window apart to the microsecond.
+    /// A policy and the instants of checks: bunched, spread, and one window apart to the microsecond.
     pub fn history() -> impl Strategy<Value = (Limit, Window, Vec<Timestamp>)> {
         policy().prop_flat_map(|(limit, window)| {
             let length = window.length().get();
@@ -171,7 +155,7 @@ pub(super) mod testing {
         })
     }
 
-    /// Any clock and any policy, the extremes of both included.
+    /// Any clock and any policy, including the extremes of both.
     pub fn any_check() -> impl Strategy<Value = (Timestamp, Limit, Window)> {
         let time = prop_oneof![Just(0), Just(u64::MAX), 0..200_000_u64, any::<u64>()];
         let requests = prop_oneof![1..4_u64, 1..=1_000_000_u64, Just(1_000_000)];
@@ -181,7 +165,7 @@ pub(super) mod testing {
     }
 }
 
-/// What holds for every algorithm in the list.
+/// Claims about every algorithm in the list.
 #[cfg(test)]
 mod tests {
     use super::testing::*;
@@ -189,17 +173,15 @@ mod tests {
     use crate::limiter::clock::Micros;
     use proptest::prelude::*;
 
-    type Held = Result<(), TestCaseError>;
-
-    fn of_each_algorithm(claim: impl ForAlgorithm<Output = Held> + Copy) -> Held {
-        AlgorithmKind::ALL
+    fn new_states() -> impl Iterator<Item = Box<dyn KeyState>> {
+        Algorithm::ALL
             .iter()
-            .try_for_each(|kind| kind.apply(claim))
+            .map(|algorithm| (algorithm.new_state)())
     }
 
-    /// How many checks at `now` would be allowed.
-    fn available<A: Algorithm>(state: &A, now: Timestamp, limit: Limit, window: Window) -> u32 {
-        let mut state = state.clone();
+    /// The number of checks at `now` that would be allowed.
+    fn available(state: &dyn KeyState, now: Timestamp, limit: Limit, window: Window) -> u32 {
+        let mut state = state.copy();
         let mut allowed = 0;
         while state.check(now, limit, window).allowed {
             allowed += 1;
@@ -207,131 +189,63 @@ mod tests {
         allowed
     }
 
-    #[derive(Clone, Copy)]
-    struct RemainingAndResetAreTrue<'a>(Limit, Window, &'a [Timestamp]);
-
-    impl ForAlgorithm for RemainingAndResetAreTrue<'_> {
-        type Output = Held;
-
-        fn with<A: Algorithm>(self) -> Held {
-            let Self(limit, window, times) = self;
-            let mut state = A::default();
-            for &now in times {
-                let decision = state.check(now, limit, window);
-                prop_assert_eq!(decision.limit, limit);
-                prop_assert!(decision.reset > Micros::default());
-                prop_assert!(decision.reset <= window.length());
-                let before_reset = now + Micros::new(decision.reset.get() - 1);
-                let available = |at| available(&state, at, limit, window);
-                prop_assert_eq!(available(now), decision.remaining);
-                prop_assert_eq!(available(before_reset), decision.remaining);
-                prop_assert!(available(now + decision.reset) > decision.remaining);
-            }
-            Ok(())
-        }
-    }
-
-    #[derive(Clone, Copy)]
-    struct RetryAfterIsExact<'a>(Limit, Window, &'a [Timestamp]);
-
-    impl ForAlgorithm for RetryAfterIsExact<'_> {
-        type Output = Held;
-
-        fn with<A: Algorithm>(self) -> Held {
-            let Self(limit, window, times) = self;
-            let mut state = A::default();
-            for &now in times {
-                let decision = state.check(now, limit, window);
-                prop_assert_eq!(decision.allowed, decision.retry_after().is_none());
-                if let Some(wait) = decision.retry_after() {
-                    let early = now + Micros::new(wait.get() - 1);
-                    prop_assert!(!state.clone().check(early, limit, window).allowed);
-                    prop_assert!(state.clone().check(now + wait, limit, window).allowed);
-                }
-            }
-            Ok(())
-        }
-    }
-
-    #[derive(Clone, Copy)]
-    struct AnExpiredStateDecidesAsAFreshOne<'a>(Limit, Window, &'a [Timestamp]);
-
-    impl ForAlgorithm for AnExpiredStateDecidesAsAFreshOne<'_> {
-        type Output = Held;
-
-        fn with<A: Algorithm>(self) -> Held {
-            let Self(limit, window, times) = self;
-            let mut kept = A::default();
-            let mut forgetful = A::default();
-            for &now in times {
-                if forgetful.expiry(window) <= now {
-                    forgetful = A::default();
-                }
-                prop_assert_eq!(
-                    kept.check(now, limit, window),
-                    forgetful.check(now, limit, window)
-                );
-            }
-            Ok(())
-        }
-    }
-
-    #[derive(Clone, Copy)]
-    struct EveryWaitIsWithinTheWindow<'a>(&'a [(Timestamp, Limit, Window)]);
-
-    impl ForAlgorithm for EveryWaitIsWithinTheWindow<'_> {
-        type Output = Held;
-
-        fn with<A: Algorithm>(self) -> Held {
-            let mut state = A::default();
-            for &(now, limit, window) in self.0 {
-                let decision = state.check(now, limit, window);
-                prop_assert!(decision.remaining < limit.get());
-                prop_assert!(decision.allowed || decision.remaining == 0);
-                prop_assert!(decision.reset > Micros::default());
-                prop_assert!(decision.reset <= window.length());
-                prop_assert!(state.expiry(window).since(now) <= window.length());
-            }
-            Ok(())
-        }
-    }
-
     proptest! {
         #[test]
-        fn what_remains_is_available_and_no_more_before_the_reset((limit, window, times) in history()) {
-            of_each_algorithm(RemainingAndResetAreTrue(limit, window, &times))?;
-        }
-
-        #[test]
-        fn waiting_exactly_retry_after_admits_and_a_microsecond_less_does_not((limit, window, times) in history()) {
-            of_each_algorithm(RetryAfterIsExact(limit, window, &times))?;
+        fn exactly_what_remains_is_available_until_the_reset((limit, window, times) in history()) {
+            for mut state in new_states() {
+                for &now in &times {
+                    let decision = state.check(now, limit, window);
+                    prop_assert_eq!(decision.limit, limit);
+                    prop_assert!(decision.reset > Micros::default());
+                    prop_assert!(decision.reset <= window.length());
+                    let before_reset = now + Micros::new(decision.reset.get() - 1);
+                    let available = |at| available(&*state, at, limit, window);
+                    prop_assert_eq!(available(now), decision.remaining);
+                    prop_assert_eq!(available(before_reset), decision.remaining);
+                    prop_assert!(available(now + decision.reset) > decision.remaining);
+                    prop_assert_eq!(decision.allowed, decision.retry_after().is_none());
+                }
+            }
         }
 
         #[test]
         fn forgetting_an_expired_state_changes_no_decision((limit, window, times) in history()) {
-            of_each_algorithm(AnExpiredStateDecidesAsAFreshOne(limit, window, &times))?;
+            for (algorithm, mut kept) in Algorithm::ALL.iter().zip(new_states()) {
+                let mut forgetful = (algorithm.new_state)();
+                for &now in &times {
+                    if forgetful.expiry(window) <= now {
+                        forgetful = (algorithm.new_state)();
+                    }
+                    let decision = kept.check(now, limit, window);
+                    prop_assert_eq!(decision, forgetful.check(now, limit, window));
+                }
+            }
         }
 
         #[test]
-        fn any_clock_and_any_change_of_policy_keep_the_wait_within_the_window(
+        fn every_wait_is_within_the_window_whatever_the_clock_and_the_policy_do(
             checks in prop::collection::vec(any_check(), 1..60)
         ) {
-            of_each_algorithm(EveryWaitIsWithinTheWindow(&checks))?;
+            for mut state in new_states() {
+                for &(now, limit, window) in &checks {
+                    let decision = state.check(now, limit, window);
+                    prop_assert!(decision.remaining < limit.get());
+                    prop_assert!(decision.allowed || decision.remaining == 0);
+                    prop_assert!(decision.reset > Micros::default());
+                    prop_assert!(decision.reset <= window.length());
+                    prop_assert!(state.expiry(window).since(now) <= window.length());
+                }
+            }
         }
     }
 
     #[test]
-    fn a_kind_is_known_by_its_name() {
-        for (name, kind) in [
-            ("sliding-log", AlgorithmKind::SlidingLog),
-            ("fixed-window", AlgorithmKind::FixedWindow),
-            ("token-bucket", AlgorithmKind::TokenBucket),
-        ] {
-            assert_eq!(name.parse(), Ok(kind));
-            assert_eq!(kind.to_string(), name);
+    fn an_algorithm_is_parsed_from_its_name() {
+        for &algorithm in Algorithm::ALL {
+            assert_eq!(algorithm.to_string().parse(), Ok(algorithm));
         }
         assert_eq!(
-            "leaky".parse::<AlgorithmKind>().unwrap_err().to_string(),
+            "leaky".parse::<Algorithm>().unwrap_err().to_string(),
             "must be one of sliding-log, fixed-window, token-bucket"
         );
     }

@@ -10,20 +10,23 @@
 //! - **The clock stepped back**: admissions from the future count as made now, so none expires too early and none
 //!   later than a window from now.
 
-use super::Algorithm;
+use super::{Algorithm, KeyState};
 use crate::limiter::check::{Decision, Limit, Window};
 use crate::limiter::clock::Timestamp;
 use std::collections::VecDeque;
+
+pub(super) const ALGORITHM: Algorithm = Algorithm {
+    name: "sliding-log",
+    new_state: || Box::<SlidingLog>::default(),
+    script: include_str!("sliding_log.lua"),
+};
 
 #[derive(Debug, Clone, Default)]
 pub struct SlidingLog {
     admitted: VecDeque<Timestamp>,
 }
 
-impl Algorithm for SlidingLog {
-    const NAME: &'static str = "sliding-log";
-    const SCRIPT: &'static str = include_str!("sliding_log.lua");
-
+impl KeyState for SlidingLog {
     fn check(&mut self, now: Timestamp, limit: Limit, window: Window) -> Decision {
         for future in self.admitted.iter_mut().rev().take_while(|at| **at > now) {
             *future = now;
@@ -55,6 +58,10 @@ impl Algorithm for SlidingLog {
         self.admitted
             .back()
             .map_or(Timestamp::default(), |&newest| newest + window.length())
+    }
+
+    fn copy(&self) -> Box<dyn KeyState> {
+        Box::new(self.clone())
     }
 }
 

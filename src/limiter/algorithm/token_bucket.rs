@@ -19,9 +19,15 @@
 //! - **The clock stepped back, or the window shrank**: a TAT further away than the window means no more than an empty
 //!   bucket.
 
-use super::Algorithm;
+use super::{Algorithm, KeyState};
 use crate::limiter::check::{Decision, Limit, Window};
 use crate::limiter::clock::{Micros, Timestamp};
+
+pub(super) const ALGORITHM: Algorithm = Algorithm {
+    name: "token-bucket",
+    new_state: || Box::<TokenBucket>::default(),
+    script: include_str!("token_bucket.lua"),
+};
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TokenBucket {
@@ -53,10 +59,7 @@ impl ArrivalTime {
     }
 }
 
-impl Algorithm for TokenBucket {
-    const NAME: &'static str = "token-bucket";
-    const SCRIPT: &'static str = include_str!("token_bucket.lua");
-
+impl KeyState for TokenBucket {
     fn check(&mut self, now: Timestamp, limit: Limit, window: Window) -> Decision {
         let empty = ArrivalTime::whole(now + window.length());
         let numerator = self.full_at.numerator.min(limit.get() - 1);
@@ -90,6 +93,10 @@ impl Algorithm for TokenBucket {
     fn expiry(&self, _window: Window) -> Timestamp {
         let ArrivalTime { micros, numerator } = self.full_at;
         Timestamp::default() + Micros::new(micros + u64::from(numerator > 0))
+    }
+
+    fn copy(&self) -> Box<dyn KeyState> {
+        Box::new(*self)
     }
 }
 

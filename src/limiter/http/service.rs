@@ -187,7 +187,7 @@ mod tests {
     use super::super::shapes::{headers, parts, policy};
     use super::*;
     use crate::core::presets::Preset;
-    use crate::limiter::{AlgorithmKind, Check, Decision, ManualClock};
+    use crate::limiter::{Algorithm, Check, Decision, ManualClock, MemoryStore};
     use oxhttp::model::request::Builder;
     use oxhttp::model::{HeaderValue, Method};
     use proptest::prelude::*;
@@ -215,8 +215,8 @@ mod tests {
     }
 
     fn working() -> Service {
-        let store = AlgorithmKind::TokenBucket.in_memory(ManualClock::default());
-        service(store, FailMode::Closed)
+        let store = MemoryStore::new(Algorithm::default(), ManualClock::default());
+        service(Arc::new(store), FailMode::Closed)
     }
 
     fn broken(fail_mode: FailMode) -> Service {

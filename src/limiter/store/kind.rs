@@ -1,8 +1,8 @@
-//! Which store, by name or address.
+//! The kinds of stores, by name or address.
 
-use super::Store;
 use super::redis::{InvalidRedisAddress, RedisAddress, RedisStore};
-use crate::limiter::algorithm::AlgorithmKind;
+use super::{MemoryStore, Store};
+use crate::limiter::algorithm::Algorithm;
 use crate::limiter::clock::SystemClock;
 use std::fmt;
 use std::io;
@@ -11,24 +11,24 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
-/// Where a node keeps its keys' states. Parsed from `memory` or the URL of a [`RedisAddress`], and displayed as such,
-/// without user and password.
+/// Where a node keeps its keys' states. Parsed from `memory` or the URL of a [`RedisAddress`], and displayed likewise,
+/// without user and password. A new kind is a file beside this one, and a variant here with what the compiler asks for.
 #[derive(Debug, Clone)]
 pub enum StoreKind {
-    /// In the node itself, which counts alone.
+    /// In the node itself, which then counts alone.
     Memory,
-    /// In a database that nodes may share.
+    /// In a database, which nodes may share.
     Redis(RedisAddress),
 }
 
 impl StoreKind {
-    /// A store of this kind, no call of which takes longer than `timeout`.
+    /// Opens a store, no call of which takes longer than `timeout`.
     ///
     /// # Errors
-    /// Those of [`RedisStore::start`]. That Redis is not there is none.
-    pub fn open(&self, algorithm: AlgorithmKind, timeout: Duration) -> io::Result<Arc<dyn Store>> {
+    /// Those of [`RedisStore::start`]. An unreachable Redis is not an error here.
+    pub fn open(&self, algorithm: Algorithm, timeout: Duration) -> io::Result<Arc<dyn Store>> {
         Ok(match self {
-            Self::Memory => algorithm.in_memory(SystemClock::new()),
+            Self::Memory => Arc::new(MemoryStore::new(algorithm, SystemClock::new())),
             Self::Redis(address) => Arc::new(RedisStore::start(address, algorithm, timeout)?),
         })
     }
@@ -43,7 +43,7 @@ impl fmt::Display for StoreKind {
     }
 }
 
-/// Text that stands for no store.
+/// The error for a text that names no store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be memory or {form}; {0}", form = RedisAddress::FORM)]
 pub struct UnknownStore(#[from] InvalidRedisAddress);

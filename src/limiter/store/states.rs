@@ -1,63 +1,69 @@
-//! What a store within the process holds: each key's state until it expires.
+//! Keys and their states in memory, each until it expires.
 
-use crate::limiter::check::Key;
+use crate::limiter::algorithm::{Algorithm, KeyState};
+use crate::limiter::check::{Check, Key};
 use crate::limiter::clock::Timestamp;
 use std::cmp::Reverse;
 use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, HashMap};
 
-/// Keys whose expiry is looked into on each change. A change puts off or adds the expiry of one key, so with more than
-/// one looked into, forgetting keeps up with any stream of changes.
-const TURNS_PER_CHANGE: usize = 2;
+/// Each check looks at the expiry of so many keys. A check delays or adds the expiry of one key, so with more than one,
+/// forgetting keeps up with any stream of checks.
+const LOOKS_PER_CHECK: usize = 2;
 
-/// Keys and their states. Expired ones are forgotten a few at a time by the changes of others: no thread, no pause.
-pub(super) struct States<A> {
-    slots: HashMap<Key, Slot<A>>,
-    /// When to look at each key next, soonest first: one entry a key, at an expiry it once had. Changes since then may
-    /// have put it off, which shows when its turn comes.
+/// Keys and their states. Each check forgets a few expired ones, so there is no thread for it and no pause.
+pub(super) struct States {
+    algorithm: Algorithm,
+    slots: HashMap<Key, Slot>,
+    /// When to look at each key next, soonest first. There is one entry for a key, with an expiry that it once had.
+    /// Later checks may have delayed it, which is noticed at the look.
     queue: BinaryHeap<Reverse<(Timestamp, Key)>>,
 }
 
-struct Slot<A> {
-    state: A,
+struct Slot {
+    state: Box<dyn KeyState>,
     expiry: Timestamp,
 }
 
-impl<A> Default for States<A> {
-    fn default() -> Self {
+impl States {
+    pub fn new(algorithm: Algorithm) -> Self {
         Self {
+            algorithm,
             slots: HashMap::new(),
             queue: BinaryHeap::new(),
         }
     }
-}
 
-impl<A: Default> States<A> {
-    /// How many keys there are, the expired ones that are not yet forgotten included.
+    /// The number of keys, including expired ones that are not yet forgotten.
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
-    pub fn get(&self, key: &Key) -> Option<&A> {
-        self.slots.get(key).map(|slot| &slot.state)
+    /// A copy of a key's state; a new state for an unknown key.
+    pub fn copy(&self, key: &Key) -> Box<dyn KeyState> {
+        match self.slots.get(key) {
+            Some(slot) => slot.state.copy(),
+            None => (self.algorithm.new_state)(),
+        }
     }
 
-    /// Changes a key's state, or the default of a key that has none, by a function that also returns the state's expiry.
+    /// Changes the state of the check's key at `now`, and forgets some expired keys.
     pub fn change<T>(
         &mut self,
         now: Timestamp,
-        key: &Key,
-        change: impl FnOnce(&mut A) -> (T, Timestamp),
+        check: &Check,
+        change: impl FnOnce(&mut Box<dyn KeyState>) -> T,
     ) -> T {
-        let result = if let Some(slot) = self.slots.get_mut(key) {
-            let (result, expiry) = change(&mut slot.state);
-            slot.expiry = expiry;
+        let result = if let Some(slot) = self.slots.get_mut(&check.key) {
+            let result = change(&mut slot.state);
+            slot.expiry = slot.state.expiry(check.window);
             result
         } else {
-            let mut state = A::default();
-            let (result, expiry) = change(&mut state);
-            self.queue.push(Reverse((expiry, key.clone())));
-            self.slots.insert(key.clone(), Slot { state, expiry });
+            let mut state = (self.algorithm.new_state)();
+            let result = change(&mut state);
+            let expiry = state.expiry(check.window);
+            self.queue.push(Reverse((expiry, check.key.clone())));
+            self.slots.insert(check.key.clone(), Slot { state, expiry });
             result
         };
         self.forget_expired(now);
@@ -65,14 +71,14 @@ impl<A: Default> States<A> {
     }
 
     fn forget_expired(&mut self, now: Timestamp) {
-        for _ in 0..TURNS_PER_CHANGE {
-            let Some(mut turn) = self.queue.peek_mut().filter(|turn| turn.0.0 <= now) else {
+        for _ in 0..LOOKS_PER_CHECK {
+            let Some(mut next) = self.queue.peek_mut().filter(|next| next.0.0 <= now) else {
                 return;
             };
-            match self.slots.get(&turn.0.1) {
-                Some(slot) if slot.expiry > now => turn.0.0 = slot.expiry,
+            match self.slots.get(&next.0.1) {
+                Some(slot) if slot.expiry > now => next.0.0 = slot.expiry,
                 _ => {
-                    let Reverse((_, key)) = PeekMut::pop(turn);
+                    let Reverse((_, key)) = PeekMut::pop(next);
                     self.slots.remove(&key);
                 }
             }

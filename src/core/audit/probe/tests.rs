@@ -2,7 +2,7 @@
 
 use super::testing::terms;
 use super::*;
-use crate::limiter::algorithm::{Algorithm, FixedWindow, SlidingLog, TokenBucket};
+use crate::limiter::algorithm::{FixedWindow, KeyState, SlidingLog, TokenBucket};
 use crate::limiter::{Limit, Timestamp, Window};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -133,13 +133,13 @@ impl World {
     }
 
     /// One store for all targets.
-    fn shared<A: Algorithm>(&self) -> impl FnMut(u32, usize, Nanos) -> Decided + use<A> {
+    fn shared<A: KeyState + Default>(&self) -> impl FnMut(u32, usize, Nanos) -> Decided + use<A> {
         let mut alone = self.alone::<A>();
         move |key, _, now| alone(key, 0, now)
     }
 
     /// A store for each target.
-    fn alone<A: Algorithm>(&self) -> impl FnMut(u32, usize, Nanos) -> Decided + use<A> {
+    fn alone<A: KeyState + Default>(&self) -> impl FnMut(u32, usize, Nanos) -> Decided + use<A> {
         let limit = Limit::new(self.limit).unwrap();
         let window = Window::from_millis(self.window_ms).unwrap();
         let mut keys: HashMap<_, A> = HashMap::new();

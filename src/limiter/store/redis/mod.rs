@@ -18,7 +18,7 @@ mod tests;
 pub use address::{InvalidRedisAddress, RedisAddress};
 
 use super::{Store, StoreError};
-use crate::limiter::algorithm::AlgorithmKind;
+use crate::limiter::algorithm::Algorithm;
 use crate::limiter::check::{Check, Decision};
 use crate::limiter::clock::{Clock, Micros, Timestamp};
 use connection::{Connection, Failure};
@@ -64,14 +64,14 @@ impl RedisStore {
     /// The system can't start another thread.
     pub fn start(
         address: &RedisAddress,
-        algorithm: AlgorithmKind,
+        algorithm: Algorithm,
         timeout: Duration,
     ) -> io::Result<Self> {
         let (login, mut lookup) = (address.login.clone(), Lookup::new(address));
         let pool = Pool::start(timeout, move |deadline| {
             connect(&mut lookup, &login, deadline)
         })?;
-        let script = format!("{}\n{}", algorithm.script(), include_str!("decide.lua"));
+        let script = format!("{}\n{}", algorithm.script, include_str!("decide.lua"));
         Ok(Self {
             endpoint: address.endpoint(),
             pool,

@@ -6,6 +6,7 @@
 #[allow(dead_code, reason = "integration tests use the rest")]
 mod server;
 
+use super::super::MemoryStore;
 use super::*;
 use crate::limiter::algorithm::testing::{any_check, at, history, limit, policy, window};
 use crate::limiter::check::{Key, Limit, Window};
@@ -94,7 +95,7 @@ fn any_steps() -> impl Strategy<Value = Vec<Step>> {
 struct Pair {
     _server: RedisServer,
     clock: ManualClock,
-    redis: Vec<(AlgorithmKind, RedisStore)>,
+    redis: Vec<(Algorithm, RedisStore)>,
     keys: AtomicU64,
 }
 
@@ -102,10 +103,10 @@ impl Pair {
     fn start() -> Self {
         let server = RedisServer::start();
         let clock = ManualClock::default();
-        let redis = AlgorithmKind::ALL.iter().map(|&kind| {
+        let redis = Algorithm::ALL.iter().map(|&algorithm| {
             let address = server.url().parse().unwrap();
-            let store = RedisStore::start(&address, kind, LONG).unwrap();
-            (kind, store.with_clock(clock.clone()))
+            let store = RedisStore::start(&address, algorithm, LONG).unwrap();
+            (algorithm, store.with_clock(clock.clone()))
         });
         Self {
             redis: redis.collect(),
@@ -118,8 +119,8 @@ impl Pair {
     /// Has both decide about one key's history.
     fn agree_on(&self, steps: &[Step]) -> Result<(), TestCaseError> {
         let key = self.keys.fetch_add(1, Ordering::Relaxed).to_string();
-        for (kind, redis) in &self.redis {
-            let memory = kind.in_memory(self.clock.clone());
+        for (algorithm, redis) in &self.redis {
+            let memory = MemoryStore::new(*algorithm, self.clock.clone());
             for &step in steps {
                 self.clock.set(step.0);
                 let check = check(step, &key);
@@ -129,7 +130,7 @@ impl Pair {
                     decision,
                     memory.check(&check).unwrap(),
                     "{} at {:?}",
-                    kind,
+                    algorithm,
                     step
                 );
             }
@@ -175,9 +176,10 @@ fn a_bucket_that_a_step_of_the_clock_overfills_by_a_part_of_a_microsecond_is_jus
 #[test]
 fn the_largest_bucket_holds_exactly_its_limit() {
     let pair = Pair::start();
-    let kind = AlgorithmKind::TokenBucket;
-    let memory = kind.in_memory(pair.clock.clone());
-    let (_, redis) = pair.redis.iter().find(|(of, _)| *of == kind).unwrap();
+    let bucket: Algorithm = "token-bucket".parse().unwrap();
+    let memory = MemoryStore::new(bucket, pair.clock.clone());
+    let mut stores = pair.redis.iter();
+    let (_, redis) = stores.find(|(algorithm, _)| *algorithm == bucket).unwrap();
     pair.clock.set(Timestamp::MAX);
     let largest = check((Timestamp::MAX, limit(1_000_000), window(86_400_000)), "k");
     for _ in 0..10_000 {
@@ -189,11 +191,11 @@ fn the_largest_bucket_holds_exactly_its_limit() {
 #[test]
 fn by_its_own_clock_redis_decides_as_memory_does_at_that_instant() {
     let server = RedisServer::start();
-    for &kind in AlgorithmKind::ALL {
+    for &algorithm in Algorithm::ALL {
         let address = server.url().parse().unwrap();
-        let redis = RedisStore::start(&address, kind, LONG).unwrap();
+        let redis = RedisStore::start(&address, algorithm, LONG).unwrap();
         let clock = ManualClock::default();
-        let memory = kind.in_memory(clock.clone());
+        let memory = MemoryStore::new(algorithm, clock.clone());
         let check = check((Timestamp::default(), limit(5), window(20)), "k");
         for turn in 0..300 {
             let (decision, made_at) = redis.decide(&check).unwrap();
@@ -201,7 +203,7 @@ fn by_its_own_clock_redis_decides_as_memory_does_at_that_instant() {
             assert_eq!(
                 decision,
                 memory.check(&check).unwrap(),
-                "{kind}, turn {turn}"
+                "{algorithm}, turn {turn}"
             );
             let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
             assert!(wall.as_micros().abs_diff(made_at.as_micros().into()) < 10_000_000);
