@@ -61,7 +61,9 @@ fn write_timetable(out: &mut String, plan: &Plan) -> fmt::Result {
         (Some(from), Some(end)) => {
             writeln!(out, "{:>10}  and so on, until {end:#}", format!("{from:#}"))?
         }
-        (_, None) if schedule.round().is_some() => writeln!(out, "{:>10}  and so on", "")?,
+        (_, None) if schedule.profile().round().is_some() => {
+            writeln!(out, "{:>10}  and so on", "")?
+        }
         _ => {}
     }
 
@@ -154,7 +156,7 @@ fn write_phase(
 
 /// How much of a schedule is shown: all, or, where it never ends, as much as tells the rest.
 fn shown(schedule: &Schedule) -> Nanos {
-    match (schedule.end(), schedule.round()) {
+    match (schedule.end(), schedule.profile().round()) {
         (Some(end), _) => end,
         (None, Some(round)) => round * 2,
         (None, None) => {

@@ -57,7 +57,7 @@ impl KeyList {
             ends: Vec::new(),
             longest: 0,
         };
-        let mut blank_lines = BlankLines::default();
+        let mut lines = Vec::new();
         let mut read = Vec::new();
         for line in 1.. {
             read.clear();
@@ -74,9 +74,10 @@ impl KeyList {
                 .strip_prefix('\u{feff}')
                 .filter(|_| line == 1)
                 .unwrap_or(read);
-            match read.trim() {
-                "" => blank_lines.add(list.len()),
-                key => list.push(key, line)?,
+            let key = read.trim();
+            if !key.is_empty() {
+                list.push(key, line)?;
+                lines.push(line as u32);
             }
         }
         if text.limit() == 0 {
@@ -90,8 +91,8 @@ impl KeyList {
         match list.first_repeated() {
             None => Ok(list),
             Some((first, again)) => Err(KeyListError::Repeated {
-                line: blank_lines.line_of(again),
-                first: blank_lines.line_of(first),
+                line: lines[again] as usize,
+                first: lines[first] as usize,
             }),
         }
     }
@@ -115,26 +116,20 @@ impl KeyList {
     /// The places of the first key that repeats an earlier one, and of that one before it, if any key is repeated.
     fn first_repeated(&self) -> Option<(usize, usize)> {
         let hash = RandomState::new();
-        let mut hashes: Vec<_> = (0..self.len())
-            .map(|place| (hash.hash_one(self.key(place)) as u32, place as u32))
+        let key = |place: u32| self.key(place as usize);
+        let mut hashes: Vec<_> = (0..self.len() as u32)
+            .map(|place| (hash.hash_one(key(place)) as u32, place))
             .collect();
-        hashes.sort_unstable();
-        let mut repeated: Option<(usize, usize)> = None;
-        for alike in hashes.chunk_by(|one, other| one.0 == other.0) {
-            for (nth, &(_, again)) in alike.iter().enumerate().skip(1) {
-                let again = again as usize;
-                let earlier = alike[..nth].iter().map(|&(_, place)| place as usize);
-                let first = earlier
-                    .into_iter()
-                    .find(|&place| self.key(place) == self.key(again));
-                if let Some(first) = first
-                    && repeated.is_none_or(|(_, other)| again < other)
-                {
-                    repeated = Some((first, again));
-                }
-            }
-        }
-        repeated
+        // Keys are compared only if their hashes are equal, which for most keys costs no look at the text.
+        hashes.sort_unstable_by(|(hash, place), (other_hash, other)| {
+            let by_hash = hash.cmp(other_hash);
+            by_hash.then_with(|| (key(*place), place).cmp(&(key(*other), other)))
+        });
+        let alike =
+            |pair: &&[(u32, u32)]| pair[0].0 == pair[1].0 && key(pair[0].1) == key(pair[1].1);
+        let repeated = hashes.windows(2).filter(alike);
+        let places = repeated.map(|pair| (pair[0].1 as usize, pair[1].1 as usize));
+        places.min_by_key(|(_, again)| *again)
     }
 
     pub fn len(&self) -> usize {
@@ -163,25 +158,6 @@ impl KeyList {
     /// The length of the longest key, in bytes.
     pub fn longest(&self) -> usize {
         self.longest
-    }
-}
-
-/// The blank lines of a text: after so many keys, so many lines.
-#[derive(Debug, Default)]
-struct BlankLines(Vec<(usize, usize)>);
-
-impl BlankLines {
-    fn add(&mut self, after: usize) {
-        match self.0.last_mut() {
-            Some((place, lines)) if *place == after => *lines += 1,
-            _ => self.0.push((after, 1)),
-        }
-    }
-
-    /// The line of the key at this place.
-    fn line_of(&self, place: usize) -> usize {
-        let before = self.0.iter().take_while(|(after, _)| *after <= place);
-        place + 1 + before.map(|(_, lines)| lines).sum::<usize>()
     }
 }
 

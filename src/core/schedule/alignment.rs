@@ -30,7 +30,10 @@ impl Alignment {
     /// If the window is zero.
     pub fn new(schedule: &Schedule, window: Nanos) -> Result<Alignment, Misaligned> {
         // By then it has done all that it ever does, and what it does again, again.
-        let all = schedule.round().map_or(Nanos::MAX, |round| round * 3);
+        let all = schedule
+            .profile()
+            .round()
+            .map_or(Nanos::MAX, |round| round * 3);
         let phases = schedule.phases().take_while(|phase| phase.start <= all);
         let bursts = phases.filter(|phase| phase.mode() == Mode::Burst);
         let mut starts = bursts.map(|phase| phase.start);

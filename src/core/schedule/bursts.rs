@@ -1,6 +1,5 @@
-use super::piece::burst::Burst;
 use super::piece::steady::Steady;
-use super::{Profile, Rate};
+use super::{Piece, Profile, Rate};
 use crate::base::Nanos;
 use std::fmt;
 use std::sync::Arc;
@@ -51,25 +50,19 @@ impl Bursts {
 
 impl From<Bursts> for Profile {
     fn from(bursts: Bursts) -> Profile {
-        let steady = |length| Steady {
-            rate: bursts.steady,
-            length: Some(length),
-        };
-        let burst = Burst {
-            rate: bursts.burst,
-            length: bursts.duration,
-        };
-        let after = bursts.interval - bursts.duration;
-        Profile::with_lead(
-            vec![
-                Arc::new(steady(bursts.first)),
-                Arc::new(burst),
-                Arc::new(steady(after)),
-            ],
-            1,
-            None,
-            bursts.to_string(),
-        )
+        let Bursts {
+            steady,
+            burst,
+            duration,
+            interval,
+            first,
+        } = bursts;
+        let pieces: [Arc<dyn Piece>; 3] = [
+            Arc::new(Steady::new(steady, Some(first))),
+            Arc::new(Steady::burst(burst, duration)),
+            Arc::new(Steady::new(steady, Some(interval - duration))),
+        ];
+        Profile::with_lead(pieces.into(), 1, None, bursts.to_string())
     }
 }
 

@@ -35,7 +35,8 @@ fn profile(reader: &mut Reader) -> Result<Profile, SyntaxError> {
         let start = reader.clone();
         if !pieces.is_empty() && reader.takes("repeat") {
             let rounds = rounds(reader)?;
-            check_repeated(&pieces, length, rounds).map_err(|why| start.error(why))?;
+            let round = Profile::new(pieces.clone(), Some(1));
+            check_repeated(&round, rounds).map_err(|why| start.error(why))?;
             return Ok(Profile::new(pieces, rounds));
         }
         let piece = piece(reader)?;
@@ -95,13 +96,11 @@ fn piece(reader: &mut Reader) -> Result<Arc<dyn Piece>, SyntaxError> {
     }))
 }
 
-fn check_repeated(
-    pieces: &[Arc<dyn Piece>],
-    length: Nanos,
-    rounds: Option<u64>,
-) -> Result<(), &'static str> {
-    let counts = pieces.iter().filter_map(|piece| piece.count());
-    let count = counts.fold(Count::ZERO, |sum, count| sum + count);
+fn check_repeated(round: &Profile, rounds: Option<u64>) -> Result<(), &'static str> {
+    let (length, count) = (
+        round.end().unwrap_or(Nanos::MAX),
+        round.count_at(Nanos::MAX),
+    );
     if length == Nanos::ZERO {
         Err("a repeated profile must last some time")
     } else if count == Count::ZERO {
@@ -184,189 +183,79 @@ mod tests {
         assert_eq!(profile.passed(Nanos::MAX).tokens(), 30_000);
     }
 
+    /// Texts that are refused, the column, and a part of the message.
+    const REFUSED: &str = "
+        50/s for 30s, => 14: the end where a piece should be
+        50/s for 30s,, 1/s => 14: a comma where a piece should be
+        50/s for 30s, rmap 50/s => 15: 'rmap' is no piece; there are: RATE
+        ±50/s => 1: '±50/s' is no piece
+        -5/s => 1: '-5/s' is no piece
+        repeat => 1: 'repeat' is no piece
+        50 => 1: '50' must be a rate such as 50/s
+        50/d => 1: '50/d' must be a rate
+        50/s/s => 5: '/s' where a comma or the end should be: RATE [for TIME]
+        5.0.0/s => 1: '5.0.0/s' must be a rate
+        1e3/s => 1: '1e3/s' must be a rate
+        0/s for 5s => 1: from 0.000001/s to 1000000/s
+        1000001/s => 1: from 0.000001/s to 1000000/s
+        1/s for 1s, 0.0000004/s => 13: '0.0000004/s' must be a rate
+        50/s 30s => 6: '30s' where a comma or the end should be: RATE [for TIME]
+        50/s for => 9: the time is missing; it must be seconds, or a time
+        50/s for 0s => 10: '0s' must be seconds, or a time
+        50/s for 5 parsecs => 10: '5 parsecs' must be seconds, or a time
+        50/s for -5s => 10: '-5s' must be
+        50/s for 4000d => 10: from 1ms to 3650d
+        ramp 50/s => 10: the end where 'to' should be: ramp RATE to RATE over TIME
+        ramp 50/s to 500/s in 2m => 20: 'in' where 'over' should be
+        ramp 0/s to 0/s over 1m => 6: one end of a ramp must be more than 0/s
+        sine 50/s - 5/s every 1m for 1m => 11: '-' where ± or +- should be
+        sine 50/s + 5/s every 1m for 1m => 11: '+' where ± or +- should be
+        sine 50/s ± 60/s every 1m for 1m => 13: '60/s' must be at most the rate that it swings
+        sine 50/s ±60/s every 1m for 1m => 12: '60/s' must be at most the rate that it swings
+        sine 50/s ± 6/s every 1m => 25: the end where 'for' should be: sine
+        sine 50/s ± 6/s for 1m => 17: 'for' where 'every' should be: sine
+        pause => 6: the time is missing; it must be seconds
+        pause for 10s => 7: 'for' must be seconds
+        burst 5 at => 11: the end where 'once' should be: burst
+        burst 0 at once => 7: '0' must be a whole number from 1 to 1000000000
+        burst 2.5 at once => 7: '2.5' must be a whole number
+        burst many at once => 7: 'many' must be a whole number
+        burst 2000000000/s for 1s => 7: to 1000000000/s
+        burst => 6: the number is missing; it must be a whole number
+        ramp 50/s to , 5/s => 14: the rate is missing; it must be a rate such as
+        burst 5/s => 10: the end where 'for' should be: burst
+        50/s, 60/s for 1m => 1: without 'for TIME' it lasts for ever
+        50/s for 1s, 60/s, repeat => 14: without 'for TIME' it lasts for ever
+        50/s for 1s, repeat, 1/s => 20: a comma where the end should be: repeat
+        50/s for 1s, repeat 2 times, 1/s => 28: a comma where the end should be: repeat
+        50/s for 1s, repeat 2 => 22: the end where 'times' should be: repeat
+        50/s for 1s, repeat 0 times => 21: '0' must be a whole number from 1
+        burst 5 at once, repeat => 18: must last some time
+        pause 5s, repeat 2 times => 11: must have requests
+        burst 2000000 at once, pause 1ms, repeat => 35: at most 1000000000 requests
+        1/s for 3000d, 1/s for 3000d => 16: more than 3650d in all
+        1/s for 3000d, repeat 2 times => 16: more than 3650d in all
+        1/s for 1s, repeat 18446744073709551615 times => 13: more than 3650d in all
+        50/s für 30s => 6: 'für' where a comma or the end should be
+        50/s for 30 s!, 1/s => 14: '!' where a comma
+    ";
+
     #[test]
     fn an_error_names_its_column_and_the_expected_form() {
-        for (text, column, why) in [
-            (
-                "",
-                1,
-                "the end where a piece should be: RATE [for TIME]; ramp",
-            ),
-            ("50/s for 30s,", 14, "the end where a piece should be"),
-            ("50/s for 30s,, 1/s", 14, "a comma where a piece should be"),
-            (
-                "50/s for 30s, rmap 50/s",
-                15,
-                "'rmap' is no piece; there are: RATE",
-            ),
-            ("±50/s", 1, "'±50/s' is no piece"),
-            ("-5/s", 1, "'-5/s' is no piece"),
-            ("repeat", 1, "'repeat' is no piece"),
-            ("50", 1, "'50' must be a rate such as 50/s"),
-            ("50/d", 1, "'50/d' must be a rate"),
-            (
-                "50/s/s",
-                5,
-                "'/s' where a comma or the end should be: RATE [for TIME]",
-            ),
-            ("5.0.0/s", 1, "'5.0.0/s' must be a rate"),
-            ("1e3/s", 1, "'1e3/s' must be a rate"),
-            ("0/s for 5s", 1, "from 0.000001/s to 1000000/s"),
-            ("1000001/s", 1, "from 0.000001/s to 1000000/s"),
-            (
-                "1/s for 1s, 0.0000004/s",
-                13,
-                "'0.0000004/s' must be a rate",
-            ),
-            (
-                "50/s 30s",
-                6,
-                "'30s' where a comma or the end should be: RATE [for TIME]",
-            ),
-            (
-                "50/s for",
-                9,
-                "the time is missing; it must be seconds, or a time",
-            ),
-            ("50/s for 0s", 10, "'0s' must be seconds, or a time"),
-            (
-                "50/s for 5 parsecs",
-                10,
-                "'5 parsecs' must be seconds, or a time",
-            ),
-            ("50/s for -5s", 10, "'-5s' must be"),
-            ("50/s for 4000d", 10, "from 1ms to 3650d"),
-            (
-                "ramp 50/s",
-                10,
-                "the end where 'to' should be: ramp RATE to RATE over TIME",
-            ),
-            (
-                "ramp 50/s to 500/s in 2m",
-                20,
-                "'in' where 'over' should be",
-            ),
-            (
-                "ramp 0/s to 0/s over 1m",
-                6,
-                "one end of a ramp must be more than 0/s",
-            ),
-            (
-                "sine 50/s - 5/s every 1m for 1m",
-                11,
-                "'-' where ± or +- should be",
-            ),
-            (
-                "sine 50/s + 5/s every 1m for 1m",
-                11,
-                "'+' where ± or +- should be",
-            ),
-            (
-                "sine 50/s ± 60/s every 1m for 1m",
-                13,
-                "'60/s' must be at most the rate that it swings",
-            ),
-            (
-                "sine 50/s ±60/s every 1m for 1m",
-                12,
-                "'60/s' must be at most the rate that it swings",
-            ),
-            (
-                "sine 50/s ± 6/s every 1m",
-                25,
-                "the end where 'for' should be: sine",
-            ),
-            (
-                "sine 50/s ± 6/s for 1m",
-                17,
-                "'for' where 'every' should be: sine",
-            ),
-            ("pause", 6, "the time is missing; it must be seconds"),
-            ("pause for 10s", 7, "'for' must be seconds"),
-            ("burst 5 at", 11, "the end where 'once' should be: burst"),
-            (
-                "burst 0 at once",
-                7,
-                "'0' must be a whole number from 1 to 1000000000",
-            ),
-            ("burst 2.5 at once", 7, "'2.5' must be a whole number"),
-            ("burst many at once", 7, "'many' must be a whole number"),
-            ("burst 2000000000/s for 1s", 7, "to 1000000000/s"),
-            (
-                "burst",
-                6,
-                "the number is missing; it must be a whole number",
-            ),
-            (
-                "ramp 50/s to , 5/s",
-                14,
-                "the rate is missing; it must be a rate such as",
-            ),
-            ("burst 5/s", 10, "the end where 'for' should be: burst"),
-            (
-                "50/s, 60/s for 1m",
-                1,
-                "without 'for TIME' it lasts for ever",
-            ),
-            (
-                "50/s for 1s, 60/s, repeat",
-                14,
-                "without 'for TIME' it lasts for ever",
-            ),
-            (
-                "50/s for 1s, repeat, 1/s",
-                20,
-                "a comma where the end should be: repeat",
-            ),
-            (
-                "50/s for 1s, repeat 2 times, 1/s",
-                28,
-                "a comma where the end should be: repeat",
-            ),
-            (
-                "50/s for 1s, repeat 2",
-                22,
-                "the end where 'times' should be: repeat",
-            ),
-            (
-                "50/s for 1s, repeat 0 times",
-                21,
-                "'0' must be a whole number from 1",
-            ),
-            ("burst 5 at once, repeat", 18, "must last some time"),
-            ("pause 5s, repeat 2 times", 11, "must have requests"),
-            (
-                "burst 2000000 at once, pause 1ms, repeat",
-                35,
-                "at most 1000000000 requests",
-            ),
-            ("1/s for 3000d, 1/s for 3000d", 16, "more than 3650d in all"),
-            (
-                "1/s for 3000d, repeat 2 times",
-                16,
-                "more than 3650d in all",
-            ),
-            (
-                "1/s for 1s, repeat 18446744073709551615 times",
-                13,
-                "more than 3650d in all",
-            ),
-            (
-                "50/s für 30s",
-                6,
-                "'für' where a comma or the end should be",
-            ),
-            ("50/s for 30 s!, 1/s", 14, "'!' where a comma"),
-        ] {
-            let said = read(text).expect_err(text).to_string();
-            let expected = format!("column {column}: ");
-            assert!(said.starts_with(&expected), "{text:?}: {said}");
-            assert!(said.contains(why), "{text:?}: {said}");
-            assert!(!said.contains('\n'), "{text:?}: {said}");
+        let pairs = REFUSED
+            .trim()
+            .lines()
+            .map(|line| line.split_once(" => ").unwrap());
+        for (text, refusal) in pairs.chain([("", "1: the end where a piece should be: RATE")]) {
+            let text = text.trim_start();
+            let (column, message) = refusal.split_once(": ").unwrap();
+            let error = read(text).expect_err(text);
+            assert_eq!(error.column.to_string(), column, "{text:?}: {error}");
+            assert!(error.message.contains(message), "{text:?}: {error}");
         }
         let many = "1/s for 1s,".repeat(MAX_PIECES) + "1/s";
-        let said = read(&many).unwrap_err().to_string();
-        assert_eq!(said, "column 11001: more than 1000 pieces");
+        let error = read(&many).unwrap_err().to_string();
+        assert_eq!(error, "column 11001: more than 1000 pieces");
     }
 
     fn rate() -> impl Strategy<Value = Rate> {

@@ -121,11 +121,6 @@ impl Schedule {
         self.end
     }
 
-    /// [`Profile::round`].
-    pub fn round(&self) -> Option<Nanos> {
-        self.profile.round()
-    }
-
     pub fn profile(&self) -> &Profile {
         &self.profile
     }
@@ -156,11 +151,6 @@ impl Schedule {
             let ended = tokens.below(after);
             (phase, Some(ended - std::mem::replace(&mut begun, ended)))
         })
-    }
-
-    /// The rate at an instant, in requests per second; 0 from the end on.
-    pub fn rate_at(&self, at: Nanos) -> f64 {
-        self.phase(at).map_or(0.0, |phase| phase.rate_at(at))
     }
 }
 

@@ -14,6 +14,15 @@ pub struct Phase {
 }
 
 impl Phase {
+    pub(super) fn new(piece: Arc<dyn Piece>, start: Nanos, before: Count) -> Phase {
+        Phase {
+            start,
+            count: piece.length().map(|length| piece.count_at(length)),
+            piece,
+            before,
+        }
+    }
+
     pub fn mode(&self) -> Mode {
         self.piece.mode()
     }

@@ -23,26 +23,17 @@ use std::sync::Arc;
 /// `Display` writes a profile as it is typed, or in words if it can't be typed. `FromStr` reads the typed form.
 #[derive(Debug, Clone)]
 pub struct Profile {
-    pieces: Vec<Placed>,
+    /// All phases up to the end of the first round.
+    phases: Vec<Phase>,
     /// `None` if the last piece never ends.
     round: Option<Round>,
     text: String,
 }
 
-/// A piece, at its place in the first round.
-#[derive(Debug, Clone)]
-struct Placed {
-    piece: Arc<dyn Piece>,
-    count: Option<Count>,
-    start: Nanos,
-    /// The requests of the pieces before.
-    before: Count,
-}
-
 /// The part of a profile that is repeated, up to the profile's last piece.
 #[derive(Debug, Clone, Copy)]
 struct Round {
-    /// The place of its first piece.
+    /// The place of its first phase.
     first: usize,
     /// The start of the first round.
     start: Nanos,
@@ -67,7 +58,7 @@ impl Profile {
             Some(1) => None,
             Some(rounds) => Some(format!("repeat {rounds} times")),
         };
-        let typed = pieces.iter().map(|piece| piece.to_string()).chain(repeat);
+        let typed = pieces.iter().map(|piece| piece.typed()).chain(repeat);
         let text = typed.collect::<Vec<_>>().join(", ");
         Profile::with_lead(pieces, 0, rounds, text)
     }
@@ -75,38 +66,32 @@ impl Profile {
     /// One rate for ever. It must be over 0.
     pub fn steady(rate: Rate) -> Profile {
         assert!(rate > Rate::ZERO);
-        let length = None;
-        Profile::new(vec![Arc::new(Steady { rate, length })], Some(1))
+        Profile::new(vec![Arc::new(Steady::new(rate, None))], Some(1))
     }
 
     /// The pieces from `first` on are repeated. The others come before the first round and last no longer than one.
     pub(super) fn with_lead(
-        all: Vec<Arc<dyn Piece>>,
+        pieces: Vec<Arc<dyn Piece>>,
         first: usize,
         rounds: Option<u64>,
         text: String,
     ) -> Profile {
-        assert!(first < all.len() && rounds != Some(0));
+        assert!(first < pieces.len() && rounds != Some(0));
         let (mut end, mut before) = (Some(Nanos::ZERO), Count::ZERO);
-        let mut pieces = Vec::with_capacity(all.len());
-        for piece in all {
+        let mut phases = Vec::with_capacity(pieces.len());
+        for piece in pieces {
             let start = end.expect("only the last piece may last for ever");
-            let (length, count) = (piece.length(), piece.count());
-            pieces.push(Placed {
-                piece,
-                count,
-                start,
-                before,
-            });
-            end = length.map(|length| start + length);
-            before = before + count.unwrap_or(Count::ZERO);
+            let phase = Phase::new(piece, start, before);
+            end = phase.end();
+            before = before + phase.count.unwrap_or(Count::ZERO);
+            phases.push(phase);
         }
         let round = end.map(|end| Round {
             first,
-            start: pieces[first].start,
-            before: pieces[first].before,
-            length: end - pieces[first].start,
-            count: before - pieces[first].before,
+            start: phases[first].start,
+            before: phases[first].before,
+            length: end - phases[first].start,
+            count: before - phases[first].before,
             times: rounds,
         });
         if rounds != Some(1) {
@@ -116,7 +101,7 @@ impl Profile {
             assert!(round.length.0.checked_mul(rounds.unwrap_or(1)).is_some());
         }
         Profile {
-            pieces,
+            phases,
             round,
             text,
         }
@@ -143,20 +128,18 @@ impl Profile {
 
     /// N(t): the requests up to `t`, including those that come at once at `t`.
     pub fn count_at(&self, t: Nanos) -> Count {
-        self.phase(t)
-            .map_or_else(|| self.total(), |phase| phase.count_at(t))
+        match self.phase(t) {
+            Some(phase) => phase.count_at(t),
+            None => self.total(),
+        }
     }
 
     /// The smallest number that is not due by `t`.
     pub fn passed(&self, t: Nanos) -> Count {
-        self.phase(t)
-            .map_or_else(|| self.total(), |phase| phase.passed(t))
-    }
-
-    /// The first whole nanosecond at which a request of this number is due. `None` if that is never, or after
-    /// [`Nanos::MAX`].
-    pub fn time_of(&self, number: Count) -> Option<Nanos> {
-        self.phase_of(number)?.time_of(number)
+        match self.phase(t) {
+            Some(phase) => phase.passed(t),
+            None => self.total(),
+        }
     }
 
     /// The phase that `t` falls into, of those that last; `None` from the end on.
@@ -167,8 +150,8 @@ impl Profile {
         let over = |round: Round| t.saturating_sub(round.start).0 / round.length.0;
         let rounds = self.round.map_or(0, over);
         let within = t - self.length_of(rounds)?;
-        let place = self.pieces.partition_point(|piece| piece.start <= within);
-        self.place(place - 1, rounds)
+        let place = self.phases.partition_point(|phase| phase.start <= within);
+        self.phase_in(rounds, place - 1)
     }
 
     /// The phase in which a request of this number is due; `None` if there is none, or if it begins after
@@ -180,32 +163,29 @@ impl Profile {
         let over = |round: Round| number.saturating_sub(round.before).div_rem(round.count).0;
         let rounds = u64::try_from(self.round.map_or(0, over)).ok()?;
         let within = number - self.count_of(rounds);
-        let place = self.pieces.partition_point(|piece| piece.before <= within);
-        self.place(place - 1, rounds)
+        let place = self.phases.partition_point(|phase| phase.before <= within);
+        self.phase_in(rounds, place - 1)
     }
 
     /// All phases in order, also those that last no time. May never end.
     pub fn phases(&self) -> impl Iterator<Item = Phase> + Send + '_ {
-        let (first, times) = self
-            .round
-            .map_or((0, Some(1)), |round| (round.first, round.times));
-        let lead = (0..first).map(|place| (place, 0));
-        let rounds = 0..times.unwrap_or(u64::MAX);
-        let repeated = rounds
-            .flat_map(move |round| (first..self.pieces.len()).map(move |place| (place, round)));
-        lead.chain(repeated)
-            .map_while(|(place, round)| self.place(place, round))
+        let (first, times) = match self.round {
+            Some(round) => (round.first, round.times.unwrap_or(u64::MAX)),
+            None => (0, 1),
+        };
+        let rounds = (0..times).flat_map(move |round| {
+            let places = if round == 0 { 0 } else { first }..self.phases.len();
+            places.map(move |place| (round, place))
+        });
+        rounds.map_while(|(round, place)| self.phase_in(round, place))
     }
 
-    /// The piece at this place, after so many rounds; `None` if it begins after [`Nanos::MAX`].
-    fn place(&self, place: usize, rounds: u64) -> Option<Phase> {
-        let placed = &self.pieces[place];
-        Some(Phase {
-            start: placed.start.checked_add(self.length_of(rounds)?)?,
-            piece: Arc::clone(&placed.piece),
-            before: placed.before + self.count_of(rounds),
-            count: placed.count,
-        })
+    /// The phase at this place after so many rounds; `None` if it begins after [`Nanos::MAX`].
+    fn phase_in(&self, rounds: u64, place: usize) -> Option<Phase> {
+        let mut phase = self.phases[place].clone();
+        phase.start = phase.start.checked_add(self.length_of(rounds)?)?;
+        phase.before = phase.before + self.count_of(rounds);
+        Some(phase)
     }
 
     /// The length of so many rounds; `None` if that is more than [`Nanos::MAX`].
@@ -216,8 +196,8 @@ impl Profile {
 
     /// The requests of so many rounds.
     fn count_of(&self, rounds: u64) -> Count {
-        self.round
-            .map_or(Count::ZERO, |round| round.count.times(rounds))
+        let count = self.round.map_or(Count::ZERO, |round| round.count);
+        count.times(rounds)
     }
 }
 

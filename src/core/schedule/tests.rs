@@ -1,7 +1,6 @@
 //! Properties of every schedule.
 
 use super::piece::at_once::AtOnce;
-use super::piece::burst::Burst;
 use super::piece::pause::Pause;
 use super::piece::ramp::Ramp;
 use super::piece::sine::Sine;
@@ -52,11 +51,8 @@ fn piece() -> impl Strategy<Value = Arc<dyn Piece>> {
     }
     let length = || prop_oneof![1..10 * SECOND, 1..WEEK].prop_map(Nanos);
     prop_oneof![
-        (any_rate(), length()).prop_map(|(rate, length)| any(Steady {
-            rate,
-            length: Some(length)
-        })),
-        (any_rate(), length()).prop_map(|(rate, length)| any(Burst { rate, length })),
+        (any_rate(), length()).prop_map(|(rate, length)| any(Steady::new(rate, Some(length)))),
+        (any_rate(), length()).prop_map(|(rate, length)| any(Steady::burst(rate, length))),
         (any_rate(), any_rate(), length()).prop_map(|(a, b, l)| any(Ramp::new(a, b, l))),
         (any_rate(), length()).prop_map(|(rate, l)| any(Ramp::new(Rate::ZERO, rate, l))),
         (any_rate(), length()).prop_map(|(rate, l)| any(Ramp::new(rate, Rate::ZERO, l))),
@@ -79,7 +75,7 @@ fn sequence() -> impl Strategy<Value = Sequence> {
             let (end, count) = (once.end().unwrap(), once.count_at(Nanos::MAX));
             let is_repeatable = count > Count::ZERO && count <= Rate::MAX.over(end);
             if let Some(rate) = last {
-                pieces.push(Arc::new(Steady { rate, length: None }));
+                pieces.push(Arc::new(Steady::new(rate, None)));
             }
             if last.is_some() || !is_repeatable {
                 rounds = Some(1);
@@ -135,7 +131,7 @@ proptest! {
         let passed = profile.passed(Nanos(at));
         for number in [passed.0, passed.0.saturating_sub(1), passed.0 / 3 * 2, fraction.into()] {
             let number = Count(number);
-            match profile.time_of(number) {
+            match profile.phase_of(number).and_then(|phase| phase.time_of(number)) {
                 None => prop_assert!(profile.passed(Nanos(4 * WEEK)) <= number),
                 Some(due) => {
                     prop_assert!(number < profile.passed(due));
@@ -266,7 +262,7 @@ proptest! {
     #[test]
     fn pieces_carry_over_exactly_and_so_do_rounds((pieces, rounds, profile) in sequence(), round in 0u64..10) {
         let round = rounds.map_or(round, |rounds| round.min(rounds - 1));
-        let counts: Vec<_> = pieces.iter().map(|piece| piece.count()).collect();
+        let counts: Vec<_> = profile.phases().take(pieces.len()).map(|phase| phase.count).collect();
         let sum = |counts: &[Option<Count>]| {
             counts.iter().flatten().fold(Count::ZERO, |sum, count| sum + *count)
         };
@@ -293,7 +289,7 @@ proptest! {
         prop_assume!(phase.mode() != Mode::Sine);
         let profile = schedule.profile();
         let counted = (profile.count_at(to) - profile.count_at(Nanos(at))).as_f64();
-        let rates = [schedule.rate_at(Nanos(at)), schedule.rate_at(to)];
+        let rates = [phase.rate_at(Nanos(at)), phase.rate_at(to)];
         let (mean, most) = (rates[0].midpoint(rates[1]), rates[0].max(rates[1]));
         let expected = mean * Nanos(span).as_secs_f64();
         let tolerance = 1e-6 * most * Nanos(span).as_secs_f64() + 1e-15;
@@ -502,7 +498,7 @@ fn a_last_rate_without_a_length_lasts_for_ever() {
 fn a_round_that_repeats_is_exact_after_weeks() {
     let profile = "ramp 0/s to 10/s over 10s, pause 10s, burst 5 at once, repeat";
     let schedule = typed(profile, None);
-    assert_eq!(schedule.round(), Some(seconds(20)));
+    assert_eq!(schedule.profile().round(), Some(seconds(20)));
     // 50 of the ramp, the last of which is due before its end, and 5.
     let rounds = 604_800;
     let first = 55 * rounds;

@@ -1,7 +1,6 @@
 use super::{Kind, Piece};
 use crate::base::{Mode, Nanos};
 use crate::core::schedule::Count;
-use std::fmt;
 use std::sync::Arc;
 
 /// The most requests that may come at once.
@@ -43,8 +42,8 @@ impl Piece for AtOnce {
         format!("{} at once", self.0)
     }
 
-    fn rate_at(&self, _: Nanos) -> f64 {
-        0.0
+    fn typed(&self) -> String {
+        format!("burst {} at once", self.0)
     }
 
     fn count_at(&self, _: Nanos) -> Count {
@@ -57,11 +56,5 @@ impl Piece for AtOnce {
 
     fn time_of(&self, number: Count) -> Option<Nanos> {
         (number < Count::requests(self.0)).then_some(Nanos::ZERO)
-    }
-}
-
-impl fmt::Display for AtOnce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "burst {} at once", self.0)
     }
 }

@@ -1,9 +1,9 @@
-use super::{Kind, Piece};
-use crate::base::{Mode, Nanos};
-use crate::core::schedule::{Count, Rate};
-use std::fmt;
+use super::Kind;
+use super::steady::Steady;
+use crate::core::schedule::Rate;
 use std::sync::Arc;
 
+/// A [`Steady`] rate that is announced as a burst.
 pub(super) const KIND: Kind = Kind {
     form: "burst RATE for TIME",
     read: |text| {
@@ -12,47 +12,6 @@ pub(super) const KIND: Kind = Kind {
         }
         let rate = text.rate(Rate::MAX)?;
         text.keyword("for")?;
-        let length = text.time()?;
-        Ok(Some(Arc::new(Burst { rate, length })))
+        Ok(Some(Arc::new(Steady::burst(rate, text.time()?))))
     },
 };
-
-/// A constant rate r that is announced as a burst: N(t) = r·t, as for [`Steady`](super::steady::Steady).
-#[derive(Debug)]
-pub struct Burst {
-    /// Over 0.
-    pub rate: Rate,
-    pub length: Nanos,
-}
-
-impl Piece for Burst {
-    fn mode(&self) -> Mode {
-        Mode::Burst
-    }
-
-    fn length(&self) -> Option<Nanos> {
-        Some(self.length)
-    }
-
-    fn rate(&self) -> String {
-        format!("{}/s", self.rate)
-    }
-
-    fn rate_at(&self, _: Nanos) -> f64 {
-        self.rate.as_f64()
-    }
-
-    fn count_at(&self, t: Nanos) -> Count {
-        self.rate.over(t)
-    }
-
-    fn time_of(&self, number: Count) -> Option<Nanos> {
-        self.rate.time_for(number)
-    }
-}
-
-impl fmt::Display for Burst {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "burst {}/s for {:#}", self.rate, self.length)
-    }
-}

@@ -1,7 +1,7 @@
 //! The pieces that a profile is made of: each is one file, with its arithmetic and its text form.
 
 pub(super) mod at_once;
-pub(super) mod burst;
+mod burst;
 mod inverse;
 pub(super) mod pause;
 pub(super) mod ramp;
@@ -41,9 +41,7 @@ pub(super) struct Kind {
 ///
 /// A request has a number c, which need not be whole. It is due when N has passed c: at the last instant with N(t) ≤ c,
 /// or, if N jumps over c, at the instant of the jump. So if N stays at c for a while, the request is due when N leaves c.
-///
-/// `Display` writes a piece as it is typed: `ramp 50/s to 500/s over 2m`.
-pub trait Piece: fmt::Debug + fmt::Display + Send + Sync {
+pub trait Piece: fmt::Debug + Send + Sync {
     fn mode(&self) -> Mode;
 
     /// The time that the piece lasts, 0 if its requests come at once; `None` if it never ends.
@@ -52,8 +50,13 @@ pub trait Piece: fmt::Debug + fmt::Display + Send + Sync {
     /// The rate in words, without the length: `50/s to 500/s`. Empty for a pause.
     fn rate(&self) -> String;
 
+    /// The piece as it is typed: `ramp 50/s to 500/s over 2m`.
+    fn typed(&self) -> String;
+
     /// The rate at `t`, in requests per second; 0 if requests come at once.
-    fn rate_at(&self, t: Nanos) -> f64;
+    fn rate_at(&self, _: Nanos) -> f64 {
+        0.0
+    }
 
     /// N(t). Exact, or rounded as the piece documents.
     fn count_at(&self, t: Nanos) -> Count;
@@ -67,9 +70,4 @@ pub trait Piece: fmt::Debug + fmt::Display + Send + Sync {
     /// The inverse of [`passed`](Piece::passed): the first whole nanosecond at which a request of this number is due.
     /// `None` if that is never, or after [`Nanos::MAX`].
     fn time_of(&self, number: Count) -> Option<Nanos>;
-
-    /// The requests of the whole piece; `None` if it never ends.
-    fn count(&self) -> Option<Count> {
-        self.length().map(|length| self.count_at(length))
-    }
 }

@@ -1,7 +1,6 @@
 use super::{Kind, Piece};
 use crate::base::{Mode, Nanos};
 use crate::core::schedule::Count;
-use std::fmt;
 use std::sync::Arc;
 
 pub(super) const KIND: Kind = Kind {
@@ -31,8 +30,8 @@ impl Piece for Pause {
         String::new()
     }
 
-    fn rate_at(&self, _: Nanos) -> f64 {
-        0.0
+    fn typed(&self) -> String {
+        format!("pause {:#}", self.0)
     }
 
     fn count_at(&self, _: Nanos) -> Count {
@@ -45,11 +44,5 @@ impl Piece for Pause {
 
     fn time_of(&self, _: Count) -> Option<Nanos> {
         None
-    }
-}
-
-impl fmt::Display for Pause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pause {:#}", self.0)
     }
 }

@@ -2,7 +2,6 @@ use super::inverse::first;
 use super::{Kind, Piece};
 use crate::base::{Mode, Nanos};
 use crate::core::schedule::{Count, Rate};
-use std::fmt;
 use std::sync::Arc;
 
 pub(super) const KIND: Kind = Kind {
@@ -70,6 +69,10 @@ impl Piece for Ramp {
         format!("{}/s to {}/s", self.from, self.to)
     }
 
+    fn typed(&self) -> String {
+        format!("ramp {} over {:#}", self.rate(), self.length)
+    }
+
     fn rate_at(&self, t: Nanos) -> f64 {
         let (from, to) = (self.from.as_f64(), self.to.as_f64());
         from + (to - from) * t.as_secs_f64() / self.length.as_secs_f64()
@@ -105,12 +108,6 @@ impl Piece for Ramp {
         };
         let reached = |t| self.count_at(Nanos(t)).0 >= number;
         Some(Nanos(first(guess.ceil() as u64, self.length.0, reached)))
-    }
-}
-
-impl fmt::Display for Ramp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ramp {} over {:#}", self.rate(), self.length)
     }
 }
 

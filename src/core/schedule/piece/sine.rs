@@ -4,7 +4,6 @@ use super::{Kind, Piece};
 use crate::base::{Mode, Nanos};
 use crate::core::schedule::{Count, Rate};
 use std::f64::consts::{PI, TAU};
-use std::fmt;
 use std::sync::Arc;
 
 pub(super) const KIND: Kind = Kind {
@@ -192,6 +191,10 @@ impl Piece for Sine {
         format!("{mean}/s ± {amplitude}/s every {period:#}")
     }
 
+    fn typed(&self) -> String {
+        format!("sine {} for {:#}", self.rate(), self.length)
+    }
+
     fn rate_at(&self, t: Nanos) -> f64 {
         let angle = TAU * (t.as_secs_f64() / self.period.as_secs_f64()).fract();
         self.mean.as_f64() + self.amplitude.as_f64() * angle.sin()
@@ -208,12 +211,6 @@ impl Piece for Sine {
         let t = periods.checked_add(u128::from(self.reaches(rest)))?;
         let t = u64::try_from(t).ok().map(Nanos);
         t.filter(|t| *t <= self.length)
-    }
-}
-
-impl fmt::Display for Sine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sine {} for {:#}", self.rate(), self.length)
     }
 }
 

@@ -1,7 +1,6 @@
 use super::{Kind, Piece};
 use crate::base::{Mode, Nanos};
 use crate::core::schedule::{Count, Rate};
-use std::fmt;
 use std::sync::Arc;
 
 pub(super) const KIND: Kind = Kind {
@@ -13,7 +12,7 @@ pub(super) const KIND: Kind = Kind {
         let rate = text.rate(Rate::MAX_STEADY)?;
         let has_length = text.takes("for");
         let length = has_length.then(|| text.time()).transpose()?;
-        Ok(Some(Arc::new(Steady { rate, length })))
+        Ok(Some(Arc::new(Steady::new(rate, length))))
     },
 };
 
@@ -26,15 +25,31 @@ pub(super) const KIND: Kind = Kind {
 /// The rate's integral is a straight line, so both are exact: one multiplication and one division of integers.
 #[derive(Debug)]
 pub struct Steady {
+    mode: Mode,
     /// Over 0.
-    pub rate: Rate,
+    rate: Rate,
     /// `None` lasts for ever.
-    pub length: Option<Nanos>,
+    length: Option<Nanos>,
+}
+
+impl Steady {
+    pub fn new(rate: Rate, length: Option<Nanos>) -> Steady {
+        let mode = Mode::Steady;
+        Steady { mode, rate, length }
+    }
+
+    /// The same rate, announced as a burst.
+    pub fn burst(rate: Rate, length: Nanos) -> Steady {
+        Steady {
+            mode: Mode::Burst,
+            ..Steady::new(rate, Some(length))
+        }
+    }
 }
 
 impl Piece for Steady {
     fn mode(&self) -> Mode {
-        Mode::Steady
+        self.mode
     }
 
     fn length(&self) -> Option<Nanos> {
@@ -43,6 +58,14 @@ impl Piece for Steady {
 
     fn rate(&self) -> String {
         format!("{}/s", self.rate)
+    }
+
+    fn typed(&self) -> String {
+        match (self.mode, self.length) {
+            (Mode::Burst, Some(length)) => format!("burst {}/s for {length:#}", self.rate),
+            (_, Some(length)) => format!("{}/s for {length:#}", self.rate),
+            (_, None) => self.rate(),
+        }
     }
 
     fn rate_at(&self, _: Nanos) -> f64 {
@@ -55,14 +78,5 @@ impl Piece for Steady {
 
     fn time_of(&self, number: Count) -> Option<Nanos> {
         self.rate.time_for(number)
-    }
-}
-
-impl fmt::Display for Steady {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.length {
-            None => write!(f, "{}/s", self.rate),
-            Some(length) => write!(f, "{}/s for {length:#}", self.rate),
-        }
     }
 }
