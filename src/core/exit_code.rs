@@ -81,12 +81,12 @@ pub fn code(plan: &Plan, results: &Results, thresholds: &[JudgedThreshold]) -> u
 
 fn of(
     audit_asked: bool,
-    audited: Option<audit::Verdict>,
+    audited: Option<audit::AuditVerdict>,
     thresholds: impl Iterator<Item = Met> + Clone,
 ) -> u8 {
     let any = |met: &[Met]| thresholds.clone().any(|one| met.contains(&one));
-    let inconclusive = matches!(audited, Some(audit::Verdict::Inconclusive(_)));
-    if audited == Some(audit::Verdict::Broken) || any(&[Met::Missed]) {
+    let inconclusive = matches!(audited, Some(audit::AuditVerdict::Inconclusive));
+    if audited == Some(audit::AuditVerdict::Broken) || any(&[Met::Missed]) {
         FAILED
     } else if audit_asked && inconclusive || any(&[Met::Unsupported, Met::NothingSeen]) {
         INCONCLUSIVE
@@ -98,24 +98,24 @@ fn of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use audit::{Verdict, Why};
+    use audit::AuditVerdict;
 
     #[test]
     fn what_failed_for_sure_goes_before_what_is_not_known() {
         use self::Met::{Met, Missed, NothingSeen, Unsupported};
-        let untested = Some(Verdict::Inconclusive(Why::NotTested));
+        let untested = Some(AuditVerdict::Inconclusive);
         for (asked, audited, thresholds, code) in [
             (false, None, &[][..], FINE),
-            (true, Some(Verdict::Kept), &[Met], FINE),
-            (true, Some(Verdict::Suspect), &[Met], FINE),
+            (true, Some(AuditVerdict::Kept), &[Met], FINE),
+            (true, Some(AuditVerdict::Suspect), &[Met], FINE),
             (false, untested, &[Met], FINE),
             (true, untested, &[Met], INCONCLUSIVE),
             (false, None, &[Met, Unsupported], INCONCLUSIVE),
             (false, None, &[NothingSeen], INCONCLUSIVE),
             (false, None, &[Unsupported, Missed, Met], FAILED),
             (true, untested, &[Missed], FAILED),
-            (false, Some(Verdict::Broken), &[Met], FAILED),
-            (true, Some(Verdict::Broken), &[NothingSeen], FAILED),
+            (false, Some(AuditVerdict::Broken), &[Met], FAILED),
+            (true, Some(AuditVerdict::Broken), &[NothingSeen], FAILED),
         ] {
             let is = of(asked, audited, thresholds.iter().copied());
             assert_eq!(is, code, "{asked} {audited:?} {thresholds:?}");

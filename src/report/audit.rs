@@ -1,19 +1,19 @@
-//! What the audit found, as a person would say it.
+//! The audit's part of the printed summary.
 
 use crate::base::Nanos;
 use crate::core::summary::{Audit, AuditVerdict, ByNode};
 use std::fmt::{self, Write};
 
-/// How many findings are printed: the worst.
+/// How many findings are printed, the worst first.
 const FINDINGS: usize = 3;
 
-/// How many characters the nodes' names may take beside each other.
+/// The most characters of a line of the nodes' names. With longer names, the nodes are numbered.
 const WIDEST: usize = 140;
 
-/// The verdict, each promise's share in it, and the worst findings. `targets` are the names of those that ran.
+/// The verdict, each promise's standing, and the worst findings. `targets` are the names of the run's targets.
 pub fn audit(audit: &Audit, targets: &[String]) -> String {
     let mut text = String::new();
-    // Cannot fail: a String takes everything.
+    // Writing to a String cannot fail.
     let _ = write_audit(&mut text, audit, targets);
     text.truncate(text.trim_end().len());
     text
@@ -57,42 +57,24 @@ fn write_peak(out: &mut String, audit: &Audit) -> fmt::Result {
     let Some(peak) = &audit.peak else {
         return writeln!(out, "  nothing was admitted");
     };
-    let multiple = peak.at_least as f64 / audit.limit as f64;
-    let bounds = match peak.at_least == peak.at_most {
-        true => format!("{}", peak.at_least),
-        false => format!("{} to {}", peak.at_least, peak.at_most),
-    };
-    writeln!(
-        out,
-        "  the most admitted of a key in any {window}: {bounds}, {multiple:.2} times the limit"
-    )?;
-    let over = audit.keys_over;
-    let keys = match audit.share {
-        1.0 => audit.keys.to_string(),
-        share => format!(
-            "a sample of {:.2} % of all, for want of memory",
-            share * 100.0
-        ),
-    };
-    writeln!(
-        out,
-        "  keys over the limit in any {window}: {over} of {keys}"
-    )
+    let most = peak.times_the_limit(audit.limit);
+    let over = audit.keys_over_of_all();
+    writeln!(out, "  most admissions of one key in any {window}: {most}")?;
+    writeln!(out, "  keys over the limit in any {window}: {over}")
 }
 
-/// What each node admitted of each of the worst keys.
+/// Writes what each node admitted of each of the worst keys.
 fn write_rows(out: &mut String, by_node: &ByNode, targets: &[String]) -> fmt::Result {
     let keys = &by_node.keys[..by_node.keys.len().min(FINDINGS)];
     let all: usize = targets
         .iter()
         .map(|target| target.chars().count() + 2)
         .sum();
-    let (corner, nodes) = match all <= WIDEST {
-        true => ("by node", targets.to_vec()),
-        false => {
-            let numbers = (1..=targets.len()).map(|number| format!("{number:>5}"));
-            ("by node, as listed", numbers.collect())
-        }
+    let (corner, nodes) = if all <= WIDEST {
+        ("by node", targets.to_vec())
+    } else {
+        let numbers = (1..=targets.len()).map(|number| format!("{number:>5}"));
+        ("by node, as listed", numbers.collect())
     };
     let lengths = keys.iter().map(|row| row.key.chars().count());
     let width = lengths.chain([corner.len()]).max().unwrap_or(0);

@@ -228,25 +228,25 @@ fn no_fixed_windows_explain_what_the_audit_says_that_none_explains() {
         let by_opened = !each.contains(&Some(false));
         let sure = !each.contains(&None);
 
-        clock.count(!judged.clock_explains);
-        opened.count(!judged.opened_explains);
+        clock.count(!judged.explained_by[0]);
+        opened.count(!judged.explained_by[1]);
         broken.count(judged.excess.is_some());
         unknown.count(!sure && by_opened);
-        missed.count(judged.opened_explains && !by_opened);
-        prop_assert!(judged.clock_explains || !by_clock, "clock {history:?}");
+        missed.count(judged.explained_by[1] && !by_opened);
+        prop_assert!(judged.explained_by[0] || !by_clock, "clock {history:?}");
         prop_assert!(
-            judged.opened_explains || !by_opened || !sure,
+            judged.explained_by[1] || !by_opened || !sure,
             "opened {history:?}"
         );
         prop_assert!(
-            !judged.clock_explains || by_clock_almost,
+            !judged.explained_by[0] || by_clock_almost,
             "clock, almost {history:?}"
         );
         if judged.excess.is_some() {
             prop_assert!(doubled || !by_clock, "excess {history:?}");
             prop_assert!(doubled || !by_opened || !sure, "excess {history:?}");
         }
-        let neither = !judged.clock_explains && !judged.opened_explains;
+        let neither = !judged.explained_by[0] && !judged.explained_by[1];
         prop_assert_eq!(judged.excess.is_some(), doubled || neither, "{:?}", history);
         Ok(())
     });
@@ -281,7 +281,7 @@ fn a_proof_names_requests_that_prove_it() {
                 continue;
             };
             proofs.count(true);
-            let window = &proof.window;
+            let window = &proof.span;
             is_as_it_says(window, &observations, &history)?;
             prop_assert!(
                 window.admitted > proof.promised,
@@ -407,7 +407,7 @@ fn told(report: &AuditReport) -> impl PartialEq + std::fmt::Debug + use<> {
             judged.false_blocks,
             judged.suspect,
             judged.tested,
-            (judged.clock_explains, judged.opened_explains),
+            judged.explained_by.clone(),
         )
     };
     (

@@ -4,7 +4,7 @@ use super::cluster::{History, MILLISECOND, SECOND, in_batches};
 use super::limiters::{Algorithm, Fault, Limiter, exact, faulty};
 use loadgen::base::Nanos;
 use loadgen::core::audit::{
-    AuditReport, AuditedKey, Decision, Observation, PriorUse, Promise, Terms, Verdict, Why,
+    AuditReport, AuditVerdict, AuditedKey, Decision, Observation, PriorUse, Promise, Terms,
 };
 use loadgen::core::keys::{Dealer, Distribution, Keys};
 use loadgen::core::schedule::{Arrivals, Bursts, Poisson, Profile, Rate, Schedule};
@@ -152,7 +152,7 @@ fn found(what: &str, report: &AuditReport, promise: Promise) -> u64 {
     let judged = report.promise(promise).expect("what was asked for");
     let proof = judged.excess.as_ref().expect(what);
     let (after, observed) = (proof.after, report.observed);
-    let (admitted, promised) = (proof.window.admitted, proof.promised);
+    let (admitted, promised) = (proof.span.admitted, proof.promised);
     println!(
         "{what}: {promise} broken after {after} of {observed} requests, {admitted} of {promised}"
     );
@@ -169,7 +169,7 @@ fn a_right_limiter_keeps_its_promise_and_is_tested() {
     for run in [BY_DEFAULT, Run::of(Even(60)), Run::of(Random(600))] {
         let report = run.faulty(Fault::None);
         keeps(&report, Promise::SlidingWindow);
-        assert_eq!(report.verdict(true), Verdict::Kept, "{run:?}");
+        assert_eq!(report.verdict(true), AuditVerdict::Kept, "{run:?}");
         assert_eq!(report.promise(Promise::SlidingWindow).unwrap().tested, 7);
         assert!(!report.nodes_count_alone);
         assert_eq!(report.keys_over, 0);
@@ -184,7 +184,7 @@ fn nodes_that_count_alone_are_found() {
         assert_eq!(report.keys_over, 7);
     }
     let report = Run::of(Even(60)).faulty(Fault::NodesAlone);
-    assert_eq!(report.verdict(true), Verdict::Broken);
+    assert_eq!(report.verdict(true), AuditVerdict::Broken);
     assert!(report.nodes_count_alone);
     for algorithm in [
         Algorithm::ClockWindow,
@@ -241,7 +241,7 @@ fn keeps_not(report: &AuditReport, what: &str) {
             println!("{what}: fixed-window broken after {after} of {observed} requests");
         }
         None => {
-            let (clock, opened) = (judged.clock_explains, judged.opened_explains);
+            let (clock, opened) = (judged.explained_by[0], judged.explained_by[1]);
             println!("{what}: not found, clock explains: {clock}, opened explains: {opened}");
         }
     }
@@ -318,27 +318,22 @@ fn fixed_windows_keep_their_own_promise_and_break_that_of_sliding_ones() {
         .audit();
     found("windows by the clock", &report, Promise::SlidingWindow);
     keeps(&report, Promise::FixedWindow);
-    assert!(report.promise(Promise::FixedWindow).unwrap().clock_explains);
+    assert!(report.promise(Promise::FixedWindow).unwrap().explained_by[0]);
 
     // In a minute, two windows explain whatever is asked for.
-    assert_eq!(report.verdict(true), Verdict::Inconclusive(Why::NotTested));
+    assert_eq!(report.verdict(true), AuditVerdict::Inconclusive);
     let run = Run {
         seconds: 180,
         ..BY_DEFAULT
     };
     let mut limiter = exact(Algorithm::ClockWindow, LIMIT, WINDOW);
     let report = run.history_at(&mut *limiter, 32_500 * MILLISECOND).audit();
-    assert_eq!(report.verdict(true), Verdict::Kept);
+    assert_eq!(report.verdict(true), AuditVerdict::Kept);
 
     let mut limiter = exact(Algorithm::OpenedWindow, LIMIT, WINDOW);
     let report = run.report(&mut *limiter);
     keeps(&report, Promise::FixedWindow);
-    assert!(
-        report
-            .promise(Promise::FixedWindow)
-            .unwrap()
-            .opened_explains
-    );
+    assert!(report.promise(Promise::FixedWindow).unwrap().explained_by[1]);
     found(
         "windows opened by admissions",
         &report,
@@ -353,7 +348,7 @@ fn a_bucket_keeps_its_own_promise_and_breaks_that_of_sliding_windows() {
             let report = run.report(&mut *exact(algorithm, LIMIT, WINDOW));
             found("a token bucket", &report, Promise::SlidingWindow);
             keeps(&report, Promise::TokenBucket);
-            assert_ne!(report.verdict(true), Verdict::Broken);
+            assert_ne!(report.verdict(true), AuditVerdict::Broken);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::brute::Brute;
 use super::cluster::world;
 use super::limiters::{Algorithm, Fault};
-use loadgen::core::audit::{AuditedKey, Promise, Verdict};
+use loadgen::core::audit::{AuditVerdict, AuditedKey, Promise};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 use std::env;
@@ -44,15 +44,15 @@ fn is_never_accused(algorithm: Algorithm) {
         let judged = report.promise(promise).expect("what was asked for");
         prop_assert!(!judged.is_broken(), "{judged:#?} {history:#?}");
         match algorithm {
-            Algorithm::ClockWindow => prop_assert!(judged.clock_explains, "{history:#?}"),
-            Algorithm::OpenedWindow => prop_assert!(judged.opened_explains, "{history:#?}"),
+            Algorithm::ClockWindow => prop_assert!(judged.explained_by[0], "{history:#?}"),
+            Algorithm::OpenedWindow => prop_assert!(judged.explained_by[1], "{history:#?}"),
             _ => {}
         }
-        prop_assert_ne!(report.verdict(true), Verdict::Broken);
+        prop_assert_ne!(report.verdict(true), AuditVerdict::Broken);
         // Alone as beside the others.
         if world.requests.len() % 4 == 0 {
             let report = history.audit_by(&[promise]);
-            prop_assert_ne!(report.verdict(true), Verdict::Broken, "{:#?}", history);
+            prop_assert_ne!(report.verdict(true), AuditVerdict::Broken, "{:#?}", history);
         }
         Ok(())
     });

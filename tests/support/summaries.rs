@@ -34,7 +34,8 @@ pub fn demo() -> Summary {
         made.summary("10/s with bursts of 50/s for 5s every 30s, for 60s: 1000 requests");
     summary.audit = Some(Audit {
         verdict: AuditVerdict::Kept,
-        statement: "What was seen is what a sliding window or a fixed window of 100 in 60s does; it is not a token bucket."
+        statement: "Every answer fits a sliding window or a fixed window of 100 in 60s, and a limiter without a limit would have \
+                    been caught. It is not a token bucket."
             .to_owned(),
         limit: 100,
         window_ns: 60 * SECOND,
@@ -47,8 +48,8 @@ pub fn demo() -> Summary {
         share: 1.0,
         keys_over: 0,
         promises: vec![
-            promise("sliding-window", Standing::Kept, "kept: 7 keys were asked for more than it lets pass"),
-            promise("fixed-window", Standing::Kept, "kept, by windows that admissions open: 7 keys were asked for more"),
+            promise("sliding-window", Standing::Kept, "kept: 7 keys had more requests than it admits"),
+            promise("fixed-window", Standing::Kept, "kept by windows opened by an admission: 7 keys had more requests than it admits"),
             promise("token-bucket", Standing::Broken, "ruled out: 31 of 240 blocked requests should have passed"),
         ],
         probe: None,
@@ -91,7 +92,7 @@ pub fn per_node() -> Summary {
         promises: vec![promise(
             "sliding-window",
             Standing::Broken,
-            "broken: 101 admitted within 9.98 s, where 100 are promised, after 101 requests",
+            "broken: 101 were admitted within 9.98 s, where 100 are promised (proved after 101 requests)",
         )],
         probe: Some("Retry-After right, remaining right; 12 requests beside the load".to_owned()),
         findings: vec![
@@ -106,7 +107,8 @@ pub fn per_node() -> Summary {
             Finding {
                 statement: "says that 99 remain where at most 98 can".to_owned(),
                 evidence: vec![
-                    "by http://127.0.0.1:8002, of probe-1, the probe's request 4".to_owned(),
+                    "answered by http://127.0.0.1:8002 for probe-1, the probe's request 4"
+                        .to_owned(),
                 ],
                 sequences: vec![4],
                 of_the_probe: true,
@@ -174,7 +176,7 @@ pub fn failing() -> Summary {
         promises: vec![promise(
             "sliding-window",
             Standing::NotTested,
-            "not tested: no key was asked for often enough",
+            "not tested: no key had enough requests",
         )],
         probe: None,
         findings: Vec::new(),

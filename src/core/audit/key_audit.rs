@@ -1,234 +1,234 @@
 //! All that is known of one key.
 
-use super::level::Level;
-use super::log::Request;
+use super::interval::Interval;
 use super::observation::{AuditedKey, Decision, Observation};
+use super::promise::{BlockedRequest, Promise, PromiseFlags};
 use super::report::{AdmissionSpan, Proof};
-use super::stream::{Shown, Stream};
-use super::terms::{Bounds, PriorUse, Promise, PromiseSet, Terms};
+use super::scenario::{Scenario, Shown};
+use super::terms::{Bounds, PriorUse};
 use crate::base::Nanos;
 use std::collections::VecDeque;
 
 #[derive(Debug)]
 pub(super) struct KeyAudit {
-    /// What was allowed.
-    pub allowed: Stream,
-    /// That, and what was not answered; from the first such request on.
-    pub perhaps: Option<Box<Stream>>,
-    /// All that was answered, as if it had been allowed: until each promise has been tested.
-    asked: Option<Box<Stream>>,
-    /// The promises that have been tested.
-    pub tested: PromiseSet,
-    level: Level,
-    /// Of the requests sent so far, those that will turn out to be allowed.
-    in_flight: u64,
-    /// The same for those that will be blocked.
-    to_be_blocked: u64,
+    /// Exactly the allowed requests were admitted. This is what proofs are made of.
+    pub proved: Scenario,
+    /// The unanswered requests were admitted too. Exists from the first such request on.
+    pub possible: Option<Box<Scenario>>,
+    /// All answered requests were admitted, as by a limiter without a limit. Exists until each promise was tested.
+    unlimited: Option<Box<Scenario>>,
+    /// Whether any promise was tested.
+    was_tested: bool,
+    /// The requests under way that will turn out to be allowed.
+    allowed_in_flight: u64,
+    /// The requests under way that will turn out to be blocked.
+    blocked_in_flight: u64,
     /// Requests that may have been counted at any time since they were sent.
-    uncertain: u64,
+    maybe_counted: u64,
     /// Of those, the ones that may have been admitted.
-    unanswered: u64,
-    pub peak: Peak,
+    maybe_admitted: u64,
+    pub busiest: BusiestWindow,
     /// Admissions done before this have been given up for want of memory.
-    given_up: u64,
-    /// The dones of the latest requests that were answered, as many as the limit.
-    answered: VecDeque<u64>,
-    /// When it was last heard of.
-    pub latest: u64,
+    given_up: Nanos,
+    /// The dones of the latest answered requests, as many as the limit.
+    answered: VecDeque<Nanos>,
+    /// The done of the latest request.
+    pub latest: Nanos,
 }
 
-/// Of a longer list of answers it would not be worth the memory.
+/// The answered requests are remembered up to this limit. A longer list would not be worth its memory.
 const MOST_ANSWERED: u64 = 1 << 16;
 
-/// The most that were admitted within a window's length.
+/// The window's length in which most requests of the key were admitted.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Peak {
+pub(super) struct BusiestWindow {
     pub at_least: u64,
     pub at_most: u64,
-    /// Those that surely were lie from here to there.
-    from: u64,
-    to: u64,
-    /// Whether they have been told of as a whole, before they were forgotten.
-    told: bool,
+    /// The surely admitted requests lie in this interval.
+    interval: Interval,
+    /// Whether its requests have been collected already, before they were forgotten.
+    is_collected: bool,
 }
 
-/// What a request that was blocked shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a blocked request shows.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Blocked {
-    /// The promises that should have let it through.
-    pub falsely: PromiseSet,
+    /// The promises that should have let it pass.
+    pub wrongly: PromiseFlags,
     /// How many others can have counted against it.
     pub counted: u64,
-    /// Whether that would be the limit or more if blocked requests counted too, if it is known.
-    pub with_blocked: Option<bool>,
+    /// Whether that would be the limit or more if blocked requests counted too; `None` if it is not known.
+    pub is_explained_by_blocked: Option<bool>,
 }
 
 impl KeyAudit {
     pub fn new(prior_use: PriorUse) -> KeyAudit {
         KeyAudit {
-            allowed: Stream::new(prior_use),
-            perhaps: None,
-            asked: Some(Box::new(Stream::new(prior_use))),
-            tested: PromiseSet::default(),
-            level: Level::new(prior_use),
-            in_flight: 0,
-            to_be_blocked: 0,
-            uncertain: 0,
-            unanswered: 0,
-            peak: Peak::default(),
-            given_up: 0,
+            proved: Scenario::new(prior_use),
+            possible: None,
+            unlimited: Some(Box::new(Scenario::new(prior_use))),
+            was_tested: false,
+            allowed_in_flight: 0,
+            blocked_in_flight: 0,
+            maybe_counted: 0,
+            maybe_admitted: 0,
+            busiest: BusiestWindow::default(),
+            given_up: Nanos::ZERO,
             answered: VecDeque::new(),
-            latest: 0,
+            latest: Nanos::ZERO,
         }
     }
 
-    /// A request was sent. What becomes of it is known already.
+    /// A request was sent. Its answer is known already.
     pub fn sent(&mut self, request: &Observation, bounds: &Bounds) {
         match request.decision {
             Decision::Allowed => {
-                self.in_flight += 1;
-                // While it was under way windows may have come and gone, one of which it opened.
-                if request.done.0 - request.sent.0 >= bounds.within {
-                    self.unseen();
+                self.allowed_in_flight += 1;
+                // While it is under way, windows may come and go, one of which it opens.
+                if request.done - request.sent >= bounds.shortest_window {
+                    self.lose_sight();
                 }
             }
-            Decision::Blocked => self.to_be_blocked += 1,
+            Decision::Blocked => self.blocked_in_flight += 1,
             Decision::Failed | Decision::Unanswered => {
-                self.uncertain += 1;
-                self.unseen();
+                self.maybe_counted += 1;
+                self.lose_sight();
             }
         }
     }
 
-    fn unseen(&mut self) {
-        self.allowed.unseen();
-        self.perhaps.iter_mut().for_each(|stream| stream.unseen());
-        self.asked.iter_mut().for_each(|stream| stream.unseen());
+    fn lose_sight(&mut self) {
+        self.proved.lose_sight();
+        for scenario in [&mut self.possible, &mut self.unlimited] {
+            if let Some(scenario) = scenario {
+                scenario.lose_sight();
+            }
+        }
     }
 
     /// A request that was sent is done, and was allowed.
-    pub fn admit(
+    pub fn allow(
         &mut self,
         request: &Observation,
-        promises: PromiseSet,
+        promises: &[Promise],
         bounds: &Bounds,
     ) -> Option<Shown> {
-        let (sent, done) = (request.sent.0, request.done.0);
-        let name = Request::new(request.sequence, request.target);
-        self.in_flight -= 1;
-        self.level.admit(done, bounds);
-        if let Some(stream) = &mut self.perhaps {
-            stream.admit(sent, done, name, promises, bounds);
+        self.allowed_in_flight -= 1;
+        if let Some(possible) = &mut self.possible {
+            possible.admit(request, promises, bounds);
         }
-        let shown = self.allowed.admit(sent, done, name, promises, bounds);
-        let Some(shown) = shown else {
-            self.uncertain += 1;
-            self.unanswered += 1;
+        let Some(shown) = self.proved.admit(request, promises, bounds) else {
+            self.maybe_counted += 1;
+            self.maybe_admitted += 1;
             return None;
         };
-        if shown.within > self.peak.at_least {
-            let first = self.allowed.log.last_but(shown.within - 1);
-            self.peak = Peak {
+        if shown.within > self.busiest.at_least {
+            let first = self.proved.log.last_but(shown.within - 1);
+            let from = first.map_or(request.sent, |first| first.sent);
+            self.busiest = BusiestWindow {
                 at_least: shown.within,
-                at_most: self.peak.at_most,
-                from: first.map_or(sent, |first| first.sent),
-                to: done,
-                told: false,
+                interval: Interval::new(from, request.done),
+                is_collected: false,
+                ..self.busiest
             };
         }
-        self.may_peak(sent, bounds);
+        self.raise_at_most(request.sent, bounds);
         Some(shown)
     }
 
-    /// How many at most were admitted in the window that ends then.
-    fn may_peak(&mut self, end: u64, bounds: &Bounds) {
-        let reaching = self.allowed.log.reaching(end.saturating_sub(bounds.window));
-        let at_most = reaching + self.in_flight + self.unanswered;
-        self.peak.at_most = self.peak.at_most.max(at_most);
+    /// Takes in how many at most were admitted in the window that ends at `end`.
+    fn raise_at_most(&mut self, end: Nanos, bounds: &Bounds) {
+        let since = end.saturating_sub(bounds.window);
+        let reaching = self.proved.log.count_reaching(since);
+        let at_most = reaching + self.allowed_in_flight + self.maybe_admitted;
+        self.busiest.at_most = self.busiest.at_most.max(at_most);
     }
 
     /// A request was not answered.
-    pub fn lose(&mut self, request: &Observation, promises: PromiseSet, bounds: &Bounds) {
-        self.unanswered += 1;
-        let allowed = &self.allowed;
-        let perhaps = self
-            .perhaps
-            .get_or_insert_with(|| Box::new(allowed.clone()));
-        let name = Request::new(request.sequence, request.target);
-        perhaps.admit(request.sent.0, request.done.0, name, promises, bounds);
-        self.may_peak(request.sent.0, bounds);
+    pub fn lose(&mut self, request: &Observation, promises: &[Promise], bounds: &Bounds) {
+        self.maybe_admitted += 1;
+        let proved = &self.proved;
+        let possible = self
+            .possible
+            .get_or_insert_with(|| Box::new(proved.clone()));
+        possible.admit(request, promises, bounds);
+        self.raise_at_most(request.sent, bounds);
     }
 
-    /// A request was answered, whether it was allowed or blocked. Returns the promises that are tested now, and how many
-    /// were asked for within a window's length, until all are.
+    /// A request was allowed or blocked. Returns what that shows of a limiter that would have admitted everything,
+    /// until each promise was tested.
     pub fn answer(
         &mut self,
         request: &Observation,
-        promises: PromiseSet,
+        promises: &[Promise],
         bounds: &Bounds,
     ) -> Option<Shown> {
-        let asked = self.asked.as_mut()?;
-        let (sent, done) = (request.sent.0, request.done.0);
-        asked.log.forget_before(done.saturating_sub(bounds.kept));
-        let name = Request::new(request.sequence, request.target);
-        let shown = asked.admit(sent, done, name, promises, bounds)?;
-        self.tested.insert_all(shown.broken);
-        if self.tested == promises {
-            self.asked = None;
+        let unlimited = self.unlimited.as_mut()?;
+        let end = request.done.saturating_sub(bounds.kept);
+        unlimited.log.forget_before(end);
+        let shown = unlimited.admit(request, promises, bounds)?;
+        self.was_tested |= shown.newly_broken.contains(&true);
+        if promises
+            .iter()
+            .all(|promise| unlimited.evidence.is_broken(*promise))
+        {
+            self.unlimited = None;
         }
         Some(shown)
     }
 
-    /// A request was blocked: all that was sent before it was done has been told of.
+    /// A request was blocked. All requests sent before it was done are known by now.
     pub fn block(
         &mut self,
         request: &Observation,
         prior_use: PriorUse,
         bounds: &Bounds,
     ) -> Blocked {
-        self.to_be_blocked -= 1;
-        let (sent, done) = (request.sent.0, request.done.0);
-        let since = sent.saturating_sub(bounds.beyond);
-        let counted = self.allowed.log.reaching(since) + self.in_flight + self.uncertain;
-        let known = match prior_use {
+        self.blocked_in_flight -= 1;
+        let since = request.sent.saturating_sub(bounds.longest_window);
+        let pending = self.allowed_in_flight + self.maybe_counted;
+        let blocked = BlockedRequest {
+            sent: request.sent,
+            done: request.done,
+            counted: self.proved.log.count_reaching(since) + pending,
+            pending,
+        };
+        let is_in_time = request.done - request.sent <= bounds.timeout;
+        let is_remembered = self.given_up == Nanos::ZERO || since > self.given_up;
+        let is_alone = match prior_use {
             PriorUse::None => true,
-            PriorUse::EarlierRun => sent > bounds.beyond,
+            PriorUse::EarlierRun => request.sent > bounds.longest_window,
             PriorUse::Anyone => false,
         };
-        let mut falsely = PromiseSet::default();
-        let known = known && done - sent <= bounds.timeout;
-        if known && (self.given_up == 0 || since > self.given_up) {
-            if counted < bounds.limit {
-                falsely.insert(Promise::SlidingWindow);
-                falsely.insert(Promise::FixedWindow);
-            }
-            let others = self.in_flight + self.uncertain;
-            if self.level.had_one(sent, done, others, bounds) {
-                falsely.insert(Promise::TokenBucket);
-            }
+        let mut wrongly = PromiseFlags::default();
+        if is_in_time && is_remembered && is_alone {
+            wrongly = Promise::ALL.map(|promise| {
+                let evidence = self.proved.evidence.of(promise);
+                evidence.is_wrongly_blocked(&blocked, bounds)
+            });
         }
-        let with_blocked = (bounds.limit <= MOST_ANSWERED).then(|| {
+        let is_explained_by_blocked = (bounds.limit <= MOST_ANSWERED).then(|| {
             let before = self.answered.partition_point(|done| *done < since);
             let answered = (self.answered.len() - before) as u64;
-            let others = self.in_flight + self.to_be_blocked + self.uncertain;
-            answered + others >= bounds.limit
+            answered + pending + self.blocked_in_flight >= bounds.limit
         });
         Blocked {
-            falsely,
-            counted,
-            with_blocked,
+            wrongly,
+            counted: blocked.counted,
+            is_explained_by_blocked,
         }
     }
 
-    /// Whether one target alone admitted too few of those that can have counted against a request that it blocked.
+    /// Whether the target that blocked this request had itself admitted too few to do so.
     pub fn is_blocked_for_others(&self, request: &Observation, bounds: &Bounds) -> bool {
-        let since = request.sent.0.saturating_sub(bounds.beyond);
-        let own = self.allowed.log.reaching_of(since, request.target as usize);
-        own + self.in_flight + self.uncertain < bounds.limit
+        let since = request.sent.saturating_sub(bounds.longest_window);
+        let log = &self.proved.log;
+        let own = log.count_reaching_of(since, request.target as usize);
+        own + self.allowed_in_flight + self.maybe_counted < bounds.limit
     }
 
     /// Remembers that a request was answered.
-    pub fn remember_answer(&mut self, done: u64, bounds: &Bounds) {
+    pub fn remember_answer(&mut self, done: Nanos, bounds: &Bounds) {
         if bounds.limit <= MOST_ANSWERED {
             if self.answered.len() as u64 == bounds.limit {
                 self.answered.pop_front();
@@ -237,77 +237,58 @@ impl KeyAudit {
         }
     }
 
-    /// Forgets what is no longer needed when a request is done then. Returns the window of most admissions if it is
-    /// about to be forgotten and `wanted`, going by their number.
+    /// Forgets what is no longer needed when a request is done at `done`. Returns the busiest window if it is about to
+    /// be forgotten and `is_wanted`, going by its number of admissions.
     pub fn forget(
         &mut self,
         key: AuditedKey,
-        done: u64,
-        targets: usize,
-        wanted: impl FnOnce(u64) -> bool,
+        done: Nanos,
+        is_wanted: impl FnOnce(u64) -> bool,
         bounds: &Bounds,
     ) -> Option<AdmissionSpan> {
         let end = done.saturating_sub(bounds.kept);
-        if let Some(stream) = &mut self.perhaps {
-            stream.log.forget_before(end);
+        if let Some(possible) = &mut self.possible {
+            possible.log.forget_before(end);
         }
-        if self.allowed.log.first()?.done >= end {
+        if self.proved.log.first()?.done >= end {
             return None;
         }
-        let in_time = self.peak.from < end && !self.peak.told && wanted(self.peak.at_least);
-        let told = in_time.then(|| self.tell(key, targets));
-        self.allowed.log.forget_before(end);
-        told
+        let BusiestWindow {
+            at_least,
+            interval,
+            is_collected,
+            ..
+        } = self.busiest;
+        let is_last_chance = interval.from < end && !is_collected && is_wanted(at_least);
+        let span = is_last_chance.then(|| self.collect_busiest(key, bounds));
+        self.proved.log.forget_before(end);
+        span
     }
 
-    /// The window of most admissions, if it has not been told of.
-    pub fn untold(&mut self, key: AuditedKey, targets: usize) -> Option<AdmissionSpan> {
-        let is_known = !self.peak.told && self.peak.at_least > 0;
-        is_known.then(|| self.tell(key, targets))
+    /// The requests of the busiest window. They are collected once.
+    pub fn collect_busiest(&mut self, key: AuditedKey, bounds: &Bounds) -> AdmissionSpan {
+        self.busiest.is_collected = true;
+        let Interval { from, to } = self.busiest.interval;
+        self.proved.log.span(key, from, to, bounds.targets)
     }
 
-    fn tell(&mut self, key: AuditedKey, targets: usize) -> AdmissionSpan {
-        self.peak.told = true;
-        let log = &self.allowed.log;
-        AdmissionSpan::new(key, log.between(self.peak.from, self.peak.to), targets)
+    pub fn can_collect_busiest(&self) -> bool {
+        !self.busiest.is_collected && self.busiest.at_least > 0
     }
 
-    /// Why the allowed ones, with the latest request, break a promise for the first time.
+    /// The proof that the allowed requests up to the latest one break a promise. `after` is how many requests had been
+    /// looked at by then.
     pub fn proof(
         &self,
         promise: Promise,
         latest: &Observation,
         after: u64,
-        terms: &Terms,
         bounds: &Bounds,
     ) -> Proof {
-        let (log, done) = (&self.allowed.log, latest.done.0);
-        let (from, promised) = match promise {
-            Promise::SlidingWindow => ((done + 1).saturating_sub(bounds.within), bounds.limit),
-            Promise::FixedWindow => {
-                let first = log.last_but(bounds.limit);
-                (first.map_or(0, |first| first.sent), bounds.limit)
-            }
-            Promise::TokenBucket => {
-                let mut latest = log.sents().zip(1..);
-                let shortest = latest.find_map(|(from, count)| {
-                    bounds.is_overdrawn(count, from, done).then_some(from)
-                });
-                // Unless it began before anything that is remembered.
-                let from = shortest.unwrap_or(log.busy().0);
-                let lasted = u128::from(done.saturating_sub(from));
-                let refilled = u128::from(bounds.limit) * lasted / u128::from(bounds.window);
-                (from, bounds.limit.saturating_add(refilled as u64))
-            }
-        };
-        let mut window = AdmissionSpan::new(latest.key, log.between(from, done), terms.targets);
-        if promise == Promise::TokenBucket && window.admitted <= promised {
-            let (busy_since, given) = log.busy();
-            window.from = Nanos(busy_since);
-            window.admitted = given;
-        }
+        let evidence = self.proved.evidence.of(promise);
+        let (span, promised) = evidence.proof(latest.key, latest.done, &self.proved.log, bounds);
         Proof {
-            window,
+            span,
             promised,
             after,
         }
@@ -315,38 +296,34 @@ impl KeyAudit {
 
     /// Gives up the older half of what is remembered.
     pub fn give_up_half(&mut self) {
-        for _ in 0..self.allowed.log.len().div_ceil(2) {
-            if let Some(first) = self.allowed.log.first() {
-                self.given_up = self.given_up.max(first.done);
-            }
-            self.allowed.log.forget_first();
+        if let Some(done) = self.proved.log.forget_half() {
+            self.given_up = self.given_up.max(done);
         }
-        self.allowed.log.shrink();
-        self.perhaps = None;
-        self.asked = None;
+        self.possible = None;
+        self.unlimited = None;
         self.answered = VecDeque::new();
     }
 
-    /// Whether it could as well be a key never heard of.
-    pub fn is_idle(&self, now: u64, bounds: &Bounds) -> bool {
+    /// Whether the key can be forgotten without loss, as if it had never been seen.
+    pub fn is_idle(&self, now: Nanos, bounds: &Bounds) -> bool {
         let idle = now.saturating_sub(self.latest);
-        let is_plain = self.tested.is_empty() && self.peak.at_least <= bounds.limit;
-        let settled = self.in_flight + self.to_be_blocked + self.uncertain == 0;
-        is_plain && settled && idle > bounds.kept.saturating_mul(2)
+        let is_plain = !self.was_tested && self.busiest.at_least <= bounds.limit;
+        let is_settled = self.allowed_in_flight + self.blocked_in_flight + self.maybe_counted == 0;
+        is_plain && is_settled && idle > bounds.kept * 2
     }
 
     /// Whether there is anything worth giving up.
     pub fn remembers_much(&self) -> bool {
-        self.allowed.log.len() > 1 || self.asked.is_some()
+        self.proved.log.len() > 1 || self.unlimited.is_some()
     }
 
     /// The memory used, in bytes.
     pub fn memory(&self) -> usize {
-        let boxed = [&self.perhaps, &self.asked].into_iter().flatten();
-        let boxed = boxed.map(|stream| size_of::<Stream>() + stream.memory());
+        let boxed = [&self.possible, &self.unlimited].into_iter().flatten();
+        let boxed = boxed.map(|scenario| size_of::<Scenario>() + scenario.memory());
         size_of::<Self>()
-            + self.allowed.memory()
+            + self.proved.memory()
             + boxed.sum::<usize>()
-            + self.answered.capacity() * size_of::<u64>()
+            + self.answered.capacity() * size_of::<Nanos>()
     }
 }

@@ -1,24 +1,25 @@
 //! The keys that are audited: all, or as many as there is memory for.
 
-use super::AuditedKey;
 use super::key_audit::KeyAudit;
-use crate::base::KeyId;
+use super::observation::AuditedKey;
+use foldhash::quality::FixedState;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasher;
 
 #[derive(Debug)]
 pub(super) struct KeyAudits {
-    audits: HashMap<AuditedKey, KeyAudit, BuildHasherDefault<Mixer>>,
-    /// Keys of the load with hashes from here on are not audited.
+    audits: HashMap<AuditedKey, KeyAudit, FixedState>,
+    /// Keys of the load with greater hashes are not audited.
     end: u64,
     /// How many keys of the load there have been.
     load: u64,
-    /// The bytes that may be used, and that are.
+    /// The bytes that may be used.
     memory: usize,
+    /// The bytes that are used.
     used: usize,
 }
 
-/// What the map itself uses for a key, as a multiple of the key's own size: it is between half and fully used.
+/// How much room the map has for each key in it: it is at least half full.
 const ROOM: usize = 2;
 
 impl KeyAudits {
@@ -34,10 +35,7 @@ impl KeyAudits {
 
     /// Whether a key is one of those that are audited.
     pub fn audits(&self, key: AuditedKey) -> bool {
-        match key {
-            AuditedKey::Load(id) => place(id) <= self.end,
-            AuditedKey::Probe(_) => true,
-        }
+        is_within(key, self.end)
     }
 
     /// Changes what is known of a key, if it is audited.
@@ -62,7 +60,8 @@ impl KeyAudits {
         self.audits.iter_mut().map(|(key, audit)| (*key, audit))
     }
 
-    /// How many keys of the load have been audited. One that was forgotten for being idle and came again counts twice.
+    /// How many keys of the load have been audited. A key that was forgotten because it was idle, and came again,
+    /// counts twice.
     pub fn count(&self) -> u64 {
         self.load
     }
@@ -82,20 +81,17 @@ impl KeyAudits {
         self.used
     }
 
-    /// Uses less: forgets keys that are idle, then gives up half of the keys as often as it takes, and of the last ones
-    /// half of what is known. Returns whether it gave up any.
+    /// Uses less memory: forgets idle keys, then gives up half of the keys as often as it takes, and in the end half of
+    /// what is known of the last keys. Returns whether it gave up any key.
     pub fn shrink(&mut self, others: usize, is_idle: impl Fn(&KeyAudit) -> bool) -> bool {
         self.retain(|_, audit| !is_idle(audit));
-        // Not so soon again.
+        // A quarter stays free, so that it is not done again at once.
         let enough = (self.memory / 4 * 3).saturating_sub(others);
         let mut gave_up = false;
         while self.used > enough && self.end > 0 && self.has_several() {
             self.end /= 2;
             let end = self.end;
-            self.retain(|key, _| match key {
-                AuditedKey::Load(id) => place(*id) <= end,
-                AuditedKey::Probe(_) => true,
-            });
+            self.retain(|key, _| is_within(*key, end));
             gave_up = true;
         }
         while self.used > enough && self.audits.values().any(KeyAudit::remembers_much) {
@@ -121,43 +117,10 @@ impl KeyAudits {
     }
 }
 
-/// Where among all keys one stands that is chosen by its hash.
-fn place(id: KeyId) -> u64 {
-    mixed(u64::from(id.0) + 1)
-}
-
-/// Mixes the bits of a number well, each number into another one: the finalizer of
-/// [SplitMix64](https://doi.org/10.1145/2714064.2660195).
-fn mixed(number: u64) -> u64 {
-    let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ number >> 31
-}
-
-/// Hashes small numbers, which nobody chooses to do harm.
-#[derive(Debug, Default)]
-struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes
-            .iter()
-            .for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.write_u64(u64::from(number));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = mixed(self.0 ^ number).wrapping_add(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn write_isize(&mut self, number: isize) {
-        self.write_u64(number as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
+/// Whether a key's hash is at most `end`. The probe's keys always count.
+fn is_within(key: AuditedKey, end: u64) -> bool {
+    match key {
+        AuditedKey::Load(id) => FixedState::default().hash_one(id) <= end,
+        AuditedKey::Probe(_) => true,
     }
 }

@@ -1,15 +1,18 @@
+//! What the audit knows of one request.
+
 use crate::base::{FailureKind, KeyId, Moment, Nanos, Outcome, Sample};
 
-/// What was seen of one request that left. The limiter decided about it between sent and done, if it was answered; at
-/// any time after sent, or never, if it was not.
+/// One request that left, as it was observed. The limiter decided about it between sent and done if it was answered,
+/// and at any time after sent, or never, if it was not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Observation {
     pub key: AuditedKey,
     pub sequence: u64,
     /// The target's place in the plan.
     pub target: u32,
-    /// Since the run's start; not before it.
+    /// Time since the run's start, and not before it.
     pub sent: Nanos,
+    /// Time since the run's start.
     pub done: Nanos,
     pub decision: Decision,
 }
@@ -17,29 +20,38 @@ pub struct Observation {
 /// A key, and who sends requests for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AuditedKey {
-    /// One of the run's.
+    /// One of the run's keys.
     Load(KeyId),
-    /// One of the probe's, by its number. The load never asks for it.
+    /// One of the probe's keys, by its number. The load never sends requests for it.
     Probe(u32),
 }
 
+/// What is known of the limiter's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Admitted, between sent and done.
+    /// The request was admitted, between sent and done.
     Allowed,
-    /// Turned away, between sent and done.
+    /// The request was turned away, between sent and done.
     Blocked,
-    /// Not answered in full: it may have been admitted.
+    /// The request was not answered in full, and may have been admitted.
     Unanswered,
-    /// Answered otherwise: nobody was admitted, but the limiter may have counted it.
+    /// The request was answered otherwise. It was not admitted, but the limiter may have counted it.
     Failed,
 }
 
+impl AuditedKey {
+    /// Whether requests for this key reach all targets at the same moment: the probe's even numbers are flooded.
+    pub fn is_flooded(self) -> bool {
+        matches!(self, AuditedKey::Probe(number) if number.is_multiple_of(2))
+    }
+}
+
 impl Observation {
-    /// Of a request of a run that started at `start`; `None` if it never left, so that no limiter knows of it.
+    /// Observes a request of a run that started at `start`. Returns `None` if the request never left, so that no limiter
+    /// knows of it.
     pub fn of(sample: &Sample, key: AuditedKey, start: Moment) -> Option<Observation> {
         let answer = &sample.answer;
-        // What a request did that a bug ended is not known: it may have left as soon as it was due.
+        // A request that a panic ended may have left as soon as it was due.
         let lost = matches!(answer.outcome, Outcome::Failed(FailureKind::Panic));
         let sent = if lost { sample.due } else { answer.sent };
         (answer.transmitted || lost).then(|| Observation {
@@ -72,7 +84,7 @@ mod tests {
     use crate::base::Answer;
 
     #[test]
-    fn what_never_left_is_no_observation_unless_nobody_knows_whether_it_did() {
+    fn a_request_that_never_left_is_not_observed_unless_a_panic_hides_whether_it_left() {
         let of = |outcome| {
             let sample = Sample {
                 sequence: 0,

@@ -1,37 +1,39 @@
-use super::log::Admission;
-use super::{AuditedKey, Promise, Terms, probe};
+use super::observation::AuditedKey;
+use super::promise::Promise;
+use super::terms::Terms;
 use crate::base::Nanos;
+use serde::{Deserialize, Serialize};
 
 /// What an audit found.
 #[derive(Debug, Clone)]
 pub struct AuditReport {
     pub terms: Terms,
-    /// How many requests were looked at.
+    /// The number of requests looked at.
     pub observed: u64,
-    /// How many keys were audited; of a run with ever new keys those that were asked for more than once at a time.
+    /// The number of keys audited. If every request has a new key, only keys with several requests at a time count.
     pub keys: u64,
-    /// The share of the run's keys that was audited: 1, or what there was memory for.
+    /// The share of the run's keys that was audited: 1, or as many as there was memory for.
     pub share: f64,
-    /// Keys of the run's that were surely admitted more than the limit within some window's length.
+    /// The run's keys that were surely admitted more than the limit within some window's length.
     pub keys_over: u64,
-    /// The most that were admitted of any key within a window's length.
-    pub peak: Option<Peak>,
-    /// The most requests of any key, allowed or blocked, that surely fell within a window's length; of each key counted
+    /// The most admissions of any key within a window's length.
+    pub peak: Option<KeyPeak>,
+    /// The most requests of any key, allowed or blocked, that surely fell within a window's length. Each key counts
     /// until all promises have been tested on it.
     pub most_asked: u64,
-    /// One for each promise asked for, in that order.
+    /// One for each promise in the terms, in their order.
     pub promises: Vec<PromiseReport>,
-    /// The windows of single keys in which most was admitted, most first, the run's keys before the probe's: one for
-    /// each key over the limit, ten at most.
+    /// The busiest windows of single keys, most admissions first, the run's keys before the probe's: one for each key
+    /// over the limit, ten at most.
     pub worst: Vec<AdmissionSpan>,
-    /// The first of each promise's false blocks, ten at most of each.
+    /// The first wrongly blocked requests, ten at most for each promise.
     pub false_blocks: Vec<FalseBlock>,
-    /// Whether every request that was blocked although fewer than the limit can have counted is what a limiter blocks
-    /// that counts blocked requests too; `None` without any, or if the limit is over 65,536.
+    /// Whether a limiter that counts blocked requests too would have blocked every request that was blocked although
+    /// fewer than the limit can have counted. `None` without any such request, or with a limit over 65,536.
     pub counts_blocked: Option<bool>,
-    /// Requests that the targets blocked, by target.
+    /// The requests that each target blocked.
     pub blocked: Vec<u64>,
-    /// Requests not answered, which may have been admitted.
+    /// Requests that were not answered, and may have been admitted.
     pub unanswered: u64,
     /// Whether the peaks are those of nodes that do not know of each other.
     pub nodes_count_alone: bool,
@@ -39,29 +41,28 @@ pub struct AuditReport {
 
 /// How many requests of one key were admitted within a window's length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peak {
+pub struct KeyPeak {
     pub key: AuditedKey,
-    /// Surely.
+    /// Wherever between sent and done the decisions fell.
     pub at_least: u64,
-    /// Wherever in their intervals the decisions fell, and if all that were not answered were admitted.
+    /// If the decisions fell so as to make it most, and all unanswered requests were admitted.
     pub at_most: u64,
 }
 
-/// How a promise stands against what was seen.
+/// What the observations say about one promise.
 #[derive(Debug, Clone)]
 pub struct PromiseReport {
     pub promise: Promise,
-    /// The proof that more was admitted than promised, by the first request that completed one.
+    /// The first proof that more was admitted than promised.
     pub excess: Option<Proof>,
     /// Requests surely blocked in spite of the promise.
     pub false_blocks: u64,
-    /// Whether there would be a proof if those that were not answered were admitted, between their sent and done.
+    /// Whether there would be a proof if the unanswered requests were admitted, between their sent and done.
     pub suspect: bool,
-    /// Of how many keys a limiter that admits everything would have been found out.
+    /// On how many keys a limiter that admits everything would have been caught.
     pub tested: u64,
-    /// Of a fixed window, the kinds of it that explain what was seen.
-    pub clock_explains: bool,
-    pub opened_explains: bool,
+    /// For each kind of limiter that keeps the promise, whether it explains all keys.
+    pub explained_by: Vec<bool>,
 }
 
 impl PromiseReport {
@@ -70,31 +71,33 @@ impl PromiseReport {
     }
 }
 
-/// Requests of one key that cannot all have been admitted.
+/// Requests of one key that cannot all have been admitted by a limiter that keeps the promise.
 #[derive(Debug, Clone)]
 pub struct Proof {
-    pub window: AdmissionSpan,
-    /// The most that the promise lets be admitted in that time.
+    pub span: AdmissionSpan,
+    /// The most that the promise admits in that time.
     pub promised: u64,
-    /// How many requests had been looked at when it was complete.
+    /// How many requests had been looked at when the proof was complete.
     pub after: u64,
 }
 
-/// Requests of one key that were admitted within a span.
+/// Requests of one key that were admitted within a span of time.
 #[derive(Debug, Clone)]
 pub struct AdmissionSpan {
     pub key: AuditedKey,
-    /// The first one's sent and the last one's done.
+    /// The first request's sent.
     pub from: Nanos,
+    /// The last request's done.
     pub to: Nanos,
     pub admitted: u64,
-    /// Of a proof that began longer ago than anything is remembered, those of them that still are; so are the next.
+    /// The admissions of each target. If a proof began before anything that is remembered, only the remembered requests
+    /// are in this list and the next.
     pub by_target: Vec<u64>,
-    /// The requests' sequence numbers in the order of their sent; the first thousand.
+    /// The requests' sequence numbers in the order of their sent, a thousand at most.
     pub sequences: Vec<u64>,
 }
 
-/// A request that was blocked although fewer than the limit can have counted against it.
+/// A request that was blocked although the promise lets it pass.
 #[derive(Debug, Clone)]
 pub struct FalseBlock {
     pub promise: Promise,
@@ -107,49 +110,44 @@ pub struct FalseBlock {
     pub counted: u64,
 }
 
-/// How many requests a [`AdmissionSpan`] lists.
+/// How many requests an [`AdmissionSpan`] lists.
 const LISTED: usize = 1_000;
 
 impl AdmissionSpan {
-    /// Of admissions in the order of their sents, of which there is one.
-    pub(super) fn new<'a>(
-        key: AuditedKey,
-        admissions: impl Iterator<Item = &'a Admission>,
-        targets: usize,
-    ) -> AdmissionSpan {
-        let mut window = AdmissionSpan {
+    pub(super) fn empty(key: AuditedKey, targets: usize) -> AdmissionSpan {
+        AdmissionSpan {
             key,
             from: Nanos::MAX,
             to: Nanos::ZERO,
             admitted: 0,
             by_target: vec![0; targets],
             sequences: Vec::new(),
-        };
-        for admission in admissions {
-            window.from = window.from.min(Nanos(admission.sent));
-            window.to = window.to.max(Nanos(admission.done));
-            window.admitted += 1;
-            if let Some(count) = window.by_target.get_mut(admission.request.target()) {
-                *count += 1;
-            }
-            if window.sequences.len() < LISTED {
-                window.sequences.push(admission.request.sequence());
-            }
         }
-        window
     }
 
-    /// Whether as many were admitted as by nodes that each keep the limit and know nothing of each other: about the
-    /// limit, or what a fixed window or a token bucket lets pass in that time, by each of several.
+    /// Adds a request that was sent no earlier than those before it.
+    pub(super) fn add(&mut self, sent: Nanos, done: Nanos, sequence: u64, target: usize) {
+        self.from = self.from.min(sent);
+        self.to = self.to.max(done);
+        self.admitted += 1;
+        if let Some(count) = self.by_target.get_mut(target) {
+            *count += 1;
+        }
+        if self.sequences.len() < LISTED {
+            self.sequences.push(sequence);
+        }
+    }
+
+    /// Whether the targets admitted as many as nodes that each keep the limit and do not know of each other: each of
+    /// several about the limit, or as much as a fixed window or a token bucket admits in that time.
     pub(super) fn is_of_nodes_alone(&self, limit: u64) -> bool {
         let (Some(least), Some(most)) = (self.by_target.iter().min(), self.by_target.iter().max())
         else {
             return false;
         };
         let (least, most, limit) = (u128::from(*least), u128::from(*most), u128::from(limit));
-        // What reaches all nodes at the same moment may be lost by nodes that count together.
-        let at_once = matches!(self.key, AuditedKey::Probe(key) if probe::is_flooded(key));
-        !at_once
+        // Nodes that count together may miscount requests that reach all of them at the same moment.
+        !self.key.is_flooded()
             && self.by_target.len() > 1
             && least * 5 >= limit * 4
             && most * 4 <= least * 5
@@ -158,67 +156,63 @@ impl AdmissionSpan {
 }
 
 impl AuditReport {
+    /// The report on a promise, if it is one of the terms'.
     pub fn promise(&self, promise: Promise) -> Option<&PromiseReport> {
-        self.promises
-            .iter()
-            .find(|judged| judged.promise == promise)
+        self.promises.iter().find(|one| one.promise == promise)
     }
 
-    /// `schedule_kept` is whether the generator did what was asked of it.
-    pub fn verdict(&self, schedule_kept: bool) -> Verdict {
-        Verdict::of(&self.promises, schedule_kept)
+    /// The verdict, given whether the generator kept its own schedule.
+    pub fn verdict(&self, schedule_kept: bool) -> AuditVerdict {
+        AuditVerdict::of(&self.promises, schedule_kept)
     }
 }
 
 /// How an audit stands while it goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditProgress {
-    /// As if the run had kept its schedule and ended with what has been looked at.
-    pub verdict: Verdict,
+    /// The verdict as if the run had kept its schedule and ended with what has been looked at.
+    pub verdict: AuditVerdict,
     /// The promises not broken.
     pub standing: Vec<Promise>,
     pub observed: u64,
-    /// As the report's.
+    /// See [`AuditReport::keys_over`].
     pub keys_over: u64,
-    /// The most that were surely admitted of any key within a window's length.
+    /// The most admissions of any key that surely fell within a window's length.
     pub most: u64,
 }
 
 /// Whether one of the promises was kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// What was seen is what a limiter does that keeps its promise, and not what one does that admits everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum AuditVerdict {
+    /// A limiter that keeps its promise explains all observations, and one that admits everything would have been
+    /// caught.
     Kept,
-    /// No limiter that keeps its promise does what was seen.
+    /// No limiter that keeps its promise explains the observations.
     Broken,
-    /// Broken if the requests that were not answered were admitted.
+    /// The promise is broken if the unanswered requests were admitted.
     Suspect,
-    Inconclusive(Why),
+    /// The generator did not keep its own schedule; or it did, and a limiter that admits everything would have looked
+    /// the same.
+    Inconclusive,
 }
 
-impl Verdict {
-    pub(super) fn of(judged: &[PromiseReport], schedule_kept: bool) -> Verdict {
-        let standing: Vec<_> = judged.iter().filter(|j| !j.is_broken()).collect();
-        if standing.is_empty() {
-            return Verdict::Broken;
+impl AuditVerdict {
+    pub(super) fn of(promises: &[PromiseReport], schedule_kept: bool) -> AuditVerdict {
+        if promises.iter().all(PromiseReport::is_broken) {
+            return AuditVerdict::Broken;
         }
-        let tested = || standing.iter().filter(|judged| judged.tested > 0);
-        if !schedule_kept {
-            Verdict::Inconclusive(Why::ScheduleNotKept)
-        } else if tested().next().is_none() {
-            Verdict::Inconclusive(Why::NotTested)
-        } else if tested().all(|judged| judged.suspect) {
-            Verdict::Suspect
+        let mut tested = promises
+            .iter()
+            .filter(|one| !one.is_broken() && one.tested > 0)
+            .peekable();
+        if !schedule_kept || tested.peek().is_none() {
+            AuditVerdict::Inconclusive
+        } else if tested.all(|one| one.suspect) {
+            AuditVerdict::Suspect
         } else {
-            Verdict::Kept
+            AuditVerdict::Kept
         }
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// The generator itself was late, or dropped requests.
-    ScheduleNotKept,
-    /// A limiter that admits everything would have looked the same.
-    NotTested,
 }

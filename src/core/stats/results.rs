@@ -35,7 +35,7 @@ impl Results {
     }
 
     /// Whether the limit was kept, if that was audited.
-    pub fn audited(&self) -> Option<audit::Verdict> {
+    pub fn audited(&self) -> Option<audit::AuditVerdict> {
         let report = self.audit.as_ref();
         report.map(|report| report.verdict(self.verdict.schedule_kept()))
     }

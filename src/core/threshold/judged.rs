@@ -48,7 +48,7 @@ pub fn judged(
         tally: &results.tally,
         followed: results.paced.min(end.unwrap_or(Nanos::MAX)),
         late: results.verdict.late,
-        audit_broken: results.audited() == Some(audit::Verdict::Broken),
+        audit_broken: results.audited() == Some(audit::AuditVerdict::Broken),
     };
     let thresholds = thresholds.iter().enumerate();
     let judged = thresholds.map(|(place, threshold)| {
@@ -75,7 +75,7 @@ fn judge(threshold: &Threshold, seen: &Seen, results: &Results) -> (Met, String)
         false => Met::Missed,
     };
     match claim {
-        Claim::AuditKept => audited(results.audited()),
+        Claim::AuditKept => audited(results.audited(), kept),
         Claim::ScheduleKept => {
             let measured = match kept {
                 true => "kept".to_owned(),
@@ -93,14 +93,14 @@ fn judge(threshold: &Threshold, seen: &Seen, results: &Results) -> (Met, String)
     }
 }
 
-fn audited(verdict: Option<audit::Verdict>) -> (Met, String) {
-    use audit::{Verdict, Why};
+fn audited(verdict: Option<audit::AuditVerdict>, schedule_kept: bool) -> (Met, String) {
+    use audit::AuditVerdict;
     let (met, measured) = match verdict {
-        Some(Verdict::Kept) => (Met::Met, "kept"),
-        Some(Verdict::Broken) => (Met::Missed, "broken"),
-        Some(Verdict::Suspect) => (Met::Unsupported, "suspect"),
-        Some(Verdict::Inconclusive(Why::ScheduleNotKept)) => (Met::Unsupported, "inconclusive"),
-        Some(Verdict::Inconclusive(Why::NotTested)) => (Met::NothingSeen, "inconclusive"),
+        Some(AuditVerdict::Kept) => (Met::Met, "kept"),
+        Some(AuditVerdict::Broken) => (Met::Missed, "broken"),
+        Some(AuditVerdict::Suspect) => (Met::Unsupported, "suspect"),
+        Some(AuditVerdict::Inconclusive) if !schedule_kept => (Met::Unsupported, "inconclusive"),
+        Some(AuditVerdict::Inconclusive) => (Met::NothingSeen, "inconclusive"),
         None => (Met::NothingSeen, "nothing"),
     };
     (met, measured.to_owned())

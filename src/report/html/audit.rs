@@ -66,27 +66,14 @@ fn told(summary: &Summary, audit: &Audit) -> Markup {
 fn terms(audit: &Audit) -> Markup {
     let window = Nanos(audit.window_ns);
     let peak = audit.peak.as_ref().map(|peak| {
-        let bounds = match peak.at_least == peak.at_most {
-            true => peak.at_least.to_string(),
-            false => format!("{} to {}", peak.at_least, peak.at_most),
-        };
-        let times = peak.at_least as f64 / audit.limit.max(1) as f64;
-        html! { (bounds) ", " (format!("{times:.2}")) " times the limit, of " (Untrusted::name(&peak.key)) }
+        html! { (peak.times_the_limit(audit.limit)) ", of " (Untrusted::name(&peak.key)) }
     });
-    let keys = match audit.share {
-        whole if whole >= 1.0 => audit.keys.to_string(),
-        part => format!(
-            "{}, a sample of {:.2} % for want of memory",
-            audit.keys,
-            part * 100.0
-        ),
-    };
     let over = format!(
-        "{} of {keys} ({})",
-        audit.keys_over,
+        "{} ({})",
+        audit.keys_over_of_all(),
         share(audit.keys_over, audit.keys)
     );
-    let most = format!("the most admitted of a key in any {window}");
+    let most = format!("most admissions of one key in any {window}");
     let mut told = vec![
         ("limit", text(format!("{} in {window}", audit.limit))),
         (&*most, peak.unwrap_or_else(|| text("nothing was admitted"))),

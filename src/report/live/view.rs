@@ -6,7 +6,7 @@ use super::rates::Rates;
 use super::theme::{Came, Theme};
 use crate::base::text::{per_second, span_or_dash};
 use crate::base::{Ledger, Mode, Nanos};
-use crate::core::audit::{AuditProgress, Promise, Verdict, Why};
+use crate::core::audit::{AuditProgress, AuditVerdict, Promise};
 use crate::core::plan::Plan;
 use crate::core::schedule::Arrivals;
 use crate::core::stats::{Failures, Percentiles, Snapshot, State, TargetSnapshot};
@@ -378,12 +378,10 @@ impl View<'_> {
             promises,
         } = promised;
         let (verdict, style) = match so_far.verdict {
-            Verdict::Kept => ("audit: kept so far", self.theme.good()),
-            Verdict::Broken => ("audit: BROKEN", self.theme.bad()),
-            Verdict::Suspect => ("audit: suspect", self.theme.bad()),
-            Verdict::Inconclusive(Why::NotTested | Why::ScheduleNotKept) => {
-                ("audit: not tested yet", self.theme.strong())
-            }
+            AuditVerdict::Kept => ("audit: kept so far", self.theme.good()),
+            AuditVerdict::Broken => ("audit: BROKEN", self.theme.bad()),
+            AuditVerdict::Suspect => ("audit: suspect", self.theme.bad()),
+            AuditVerdict::Inconclusive => ("audit: not tested yet", self.theme.strong()),
         };
         let over = match so_far.keys_over {
             0 => Style::new(),
@@ -545,7 +543,7 @@ mod tests {
 
     fn so_far() -> AuditProgress {
         AuditProgress {
-            verdict: Verdict::Kept,
+            verdict: AuditVerdict::Kept,
             standing: vec![Promise::SlidingWindow, Promise::FixedWindow],
             observed: 550,
             keys_over: 0,
@@ -766,13 +764,11 @@ q stop   p freeze";
                 .unwrap()
         };
         assert!(
-            told(Verdict::Broken, 2)
+            told(AuditVerdict::Broken, 2)
                 .contains("BROKEN   most of a key in 1m: 100 of 100   keys over: 2")
         );
-        assert!(told(Verdict::Suspect, 0).starts_with("audit: suspect"));
-        assert!(
-            told(Verdict::Inconclusive(Why::NotTested), 0).starts_with("audit: not tested yet")
-        );
+        assert!(told(AuditVerdict::Suspect, 0).starts_with("audit: suspect"));
+        assert!(told(AuditVerdict::Inconclusive, 0).starts_with("audit: not tested yet"));
         let unaudited = usual(120, 40, |_, snapshot| snapshot.audit = None);
         assert!(!unaudited.join("").contains("audit"));
     }

@@ -142,11 +142,11 @@ class Verdict:
         said = re.search(r"^Audit: (\w+)\.", self.printed, re.MULTILINE)
         self.said = said[1] if said else "nothing"
         if self.said == "kept":
-            kind = re.search(r"^  fixed-window +kept, by windows that (a clock|admission)", self.printed, re.MULTILINE)
-            self.said = {None: KEPT, "a clock": BY_A_CLOCK, "admission": BY_ADMISSIONS}[kind and kind[1]]
+            kind = re.search(r"^  fixed-window +kept by windows (aligned to a clock|opened by an admission)", self.printed, re.MULTILINE)
+            self.said = {None: KEPT, "aligned to a clock": BY_A_CLOCK, "opened by an admission": BY_ADMISSIONS}[kind and kind[1]]
         self.was_late = self.said == INCONCLUSIVE and "schedule not kept" in self.printed
         if self.said == "broken":
-            admits = re.search(r"^  \S+ +broken: (\d+ admitted within|no windows of)", self.printed, re.MULTILINE)
+            admits = re.search(r"^  \S+ +broken: (\d+ were admitted within|no windows of)", self.printed, re.MULTILINE)
             blocks = re.search(r"^  \S+ +broken: .*blocked requests should have passed", self.printed, re.MULTILINE)
             by_what = {(True, False): ADMITS, (False, True): BLOCKS, (True, True): BOTH}
             self.said = by_what.get((bool(admits), bool(blocks)), self.said)

@@ -44,11 +44,6 @@ use crate::base::Nanos;
 use header_key::{Fill, Wait};
 use volleys::Volleys;
 
-/// Whether a key of this number is one that is flooded: requests for it reach all targets at the same moment.
-pub fn is_flooded(key: u32) -> bool {
-    key.is_multiple_of(2)
-}
-
 /// Between two cycles at least, and at least a window.
 const PAUSE: Nanos = Nanos(10_000_000_000);
 

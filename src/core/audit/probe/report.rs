@@ -78,7 +78,7 @@ pub struct HeaderFault {
     pub target: usize,
     /// The requests that show it, in the order in which they were sent.
     pub requests: Vec<ProbeRequest>,
-    pub(super) text: String,
+    pub text: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -114,7 +114,7 @@ pub struct Remark {
     pub kind: RemarkKind,
     /// How many of this kind there were; the text is of the first.
     pub seen: u64,
-    pub(super) text: String,
+    pub text: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -131,20 +131,6 @@ pub enum RemarkKind {
     BeforeReset,
     /// The effective window of `RateLimit` is not when requests were admitted again.
     Reset,
-}
-
-impl HeaderFault {
-    /// One sentence, without a full stop.
-    pub fn say(&self) -> &str {
-        &self.text
-    }
-}
-
-impl Remark {
-    /// One sentence, without a full stop.
-    pub fn say(&self) -> &str {
-        &self.text
-    }
 }
 
 impl fmt::Display for Checked {

@@ -355,7 +355,7 @@ fn milliseconds_are_told_from_seconds_that_are_wrong() {
     assert_eq!((finding.kind, finding.seen), (FaultKind::WrongUnit, 2));
     assert_eq!((finding.key, finding.target), (1, 1));
     assert_eq!(finding.requests.len(), 2);
-    let text = finding.say();
+    let text = &finding.text;
     assert!(
         text.ends_with("allowed: it looks like milliseconds"),
         "{text}"
@@ -364,7 +364,7 @@ fn milliseconds_are_told_from_seconds_that_are_wrong() {
     let report = world.run(&mut world.shared::<SlidingLog>(), &wrong(|_| 1_000));
     assert_eq!(only(&report).kind, FaultKind::TooLate);
     assert_eq!(
-        only(&report).say(),
+        only(&report).text,
         "Retry-After said 1000 s, longer than the window of 60 s"
     );
 }
@@ -400,7 +400,7 @@ fn milliseconds_that_the_run_has_no_time_for_look_like_milliseconds() {
     }
     let report = probe.finish();
     assert_eq!(only(&report).kind, FaultKind::WrongUnit);
-    assert!(only(&report).say().ends_with("it looks like milliseconds"));
+    assert!(only(&report).text.ends_with("it looks like milliseconds"));
 }
 
 #[test]
@@ -410,7 +410,7 @@ fn a_time_rounded_down_is_too_early_by_less_than_a_second() {
     let report = world.run(&mut world.opened(), &down);
     let finding = only(&report);
     assert_eq!((finding.kind, finding.seen), (FaultKind::TooEarly, 2));
-    let text = finding.say();
+    let text = &finding.text;
     assert!(text.contains("allowed: it looks rounded down"), "{text}");
     assert_eq!(finding.requests.len(), 3);
 }
@@ -422,7 +422,7 @@ fn half_the_wait_is_too_early_by_more_than_a_second() {
     let report = world.run(&mut world.opened(), &half);
     let finding = only(&report);
     assert_eq!(finding.kind, FaultKind::TooEarly);
-    let text = finding.say();
+    let text = &finding.text;
     assert!(
         text.ends_with("blocked, and one a second after that too"),
         "{text}"
@@ -440,7 +440,7 @@ fn twice_the_wait_is_too_late() {
     let report = world.run_with(1, &mut limiter, &twice, |_, _| {});
     let finding = only(&report);
     assert_eq!(finding.kind, FaultKind::TooLate);
-    let text = finding.say();
+    let text = &finding.text;
     assert!(text.starts_with("Retry-After said "), "{text}");
     assert!(text.ends_with(" later was allowed"), "{text}");
 }
@@ -475,7 +475,7 @@ fn what_is_neither_seconds_nor_a_date_is_malformed() {
     let finding = only(&report);
     assert_eq!(finding.kind, FaultKind::Malformed);
     assert_eq!(
-        finding.say(),
+        &finding.text,
         "Retry-After said \"1.5\", which is neither whole seconds nor an HTTP-date"
     );
 }
@@ -502,7 +502,7 @@ fn nodes_that_count_alone_leave_more_than_they_can() {
         let report = world.run(&mut world.alone::<SlidingLog>(), &correct);
         let finding = only(&report);
         assert_eq!((finding.kind, finding.seen), (FaultKind::Remaining, 2));
-        let text = finding.say();
+        let text = &finding.text;
         assert!(text.ends_with("each node looks to count alone"), "{text}");
     }
 }
@@ -525,7 +525,7 @@ fn a_positive_remainder_before_a_block_is_a_remark() {
         (RemarkKind::BlockedWithRemaining, 2)
     );
     assert_eq!(
-        remark.say(),
+        remark.text,
         "a request was blocked although 1 were said to remain"
     );
 }

@@ -1,6 +1,10 @@
 //! Whether the limiter kept its limit.
 
-mod found;
+mod audited_run;
+mod evidence;
+mod sentences;
+
+pub use crate::core::audit::AuditVerdict;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,74 +13,60 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Audit {
     pub verdict: AuditVerdict,
-    /// The same in a sentence or two, with what would tell where this run did not.
+    /// The verdict in a sentence or two. If the run was too small, it says which run would tell.
     pub statement: String,
     /// The limit of a key, in requests.
     pub limit: u64,
-    /// The window in which that many may pass.
+    /// The window in which that many may pass, in nanoseconds.
     pub window_ns: u64,
-    /// The most that was admitted of a key within a window's length; absent if nothing was.
+    /// The most admissions of a key within a window's length; absent if nothing was admitted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub peak: Option<Peak>,
-    /// How many keys were audited.
+    /// The number of keys audited.
     pub keys: u64,
-    /// The share of the run's keys that was: 1, or what there was memory for.
+    /// The share of the run's keys that was audited: 1, or as many as there was memory for.
     pub share: f64,
-    /// Keys that were surely admitted more than the limit within some window's length.
+    /// The keys that were surely admitted more than the limit within some window's length.
     pub keys_over: u64,
     /// One for each promise that the limiter was held to.
     pub promises: Vec<StandingPromise>,
-    /// What the probe checked, in words; absent without a probe.
+    /// The probe's checks, in words; absent without a probe.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub probe: Option<String>,
     /// The worst first.
     pub findings: Vec<Finding>,
-    /// What each node admitted of the worst keys, if the limit was broken and there are several nodes.
+    /// The admissions of each node, for the worst keys, if the limit was broken and there are several nodes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub by_node: Option<ByNode>,
-    /// What the findings together look like, such as `each node seems to count alone`.
+    /// Likely causes of all findings together, such as `each node seems to count alone`.
     pub signs: Vec<String>,
-    /// What is not wrong, and a caller may stumble over.
+    /// Observations that are no faults, but that a caller may stumble over.
     pub remarks: Vec<String>,
 }
 
-/// What an audit comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum AuditVerdict {
-    /// What was seen is what a limiter does that keeps its promise, and not what one does that admits everything.
-    Kept,
-    /// No limiter that keeps its promise does what was seen.
-    Broken,
-    /// Broken if the requests that were not answered were admitted.
-    Suspect,
-    Inconclusive,
-}
-
-/// The most that was admitted of a key within a window's length.
+/// The most admissions of a key within a window's length.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Peak {
     pub key: String,
-    /// Surely.
+    /// Wherever between sent and done the decisions fell.
     pub at_least: u64,
-    /// Wherever between sent and done the decisions fell, and if all that were not answered were admitted.
+    /// If the decisions fell so as to make it most, and all unanswered requests were admitted.
     pub at_most: u64,
 }
 
-/// How a promise stands against what was seen.
+/// How a promise stands against the observations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StandingPromise {
-    /// `sliding-window`, `fixed-window` or `token-bucket`.
+    /// The promise's name, such as `sliding-window`.
     pub promise: String,
     pub standing: Standing,
-    /// The same in words, with its reasons.
+    /// The standing in words, with its reasons.
     pub statement: String,
 }
 
-/// What is known of one promise.
+/// Whether one promise was kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -87,24 +77,24 @@ pub enum Standing {
     NotTested,
 }
 
-/// Something that is wrong, and the requests that show it.
+/// A fault of the limiter, and the requests that show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     pub statement: String,
     /// Lines that name the requests.
     pub evidence: Vec<String>,
-    /// The sequence numbers of the requests that show it, in the order of their sent; a thousand at most.
+    /// The sequence numbers of the requests that show it, in the order in which they were sent; a thousand at most.
     pub sequences: Vec<u64>,
-    /// Whether those are the probe's, which has numbers of its own.
+    /// Whether they are the probe's requests, which have numbers of their own.
     pub of_the_probe: bool,
 }
 
-/// What each node admitted of the worst keys.
+/// The admissions of each node, for the worst keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ByNode {
-    /// In the order of the summary's targets.
+    /// One row for each key.
     pub keys: Vec<KeyAdmitted>,
 }
 
@@ -113,6 +103,34 @@ pub struct ByNode {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KeyAdmitted {
     pub key: String,
-    /// By target.
+    /// The admissions of each target, in the order of the summary's targets.
     pub admitted: Vec<u64>,
+}
+
+impl Audit {
+    /// The keys over the limit within a window's length, and of how many.
+    pub fn keys_over_of_all(&self) -> String {
+        if self.share < 1.0 {
+            let percent = self.share * 100.0;
+            format!(
+                "{} of {}, a sample of {percent:.2} % of all keys for want of memory",
+                self.keys_over, self.keys
+            )
+        } else {
+            format!("{} of {}", self.keys_over, self.keys)
+        }
+    }
+}
+
+impl Peak {
+    /// The admissions, such as `200` or `200 to 203`, and how many times the limit that is at least.
+    pub fn times_the_limit(&self, limit: u64) -> String {
+        let multiple = self.at_least as f64 / limit.max(1) as f64;
+        let range = if self.at_least == self.at_most {
+            self.at_least.to_string()
+        } else {
+            format!("{} to {}", self.at_least, self.at_most)
+        };
+        format!("{range}, {multiple:.2} times the limit")
+    }
 }

@@ -1,0 +1,187 @@
+//! The latest admissions of one key.
+
+use super::busy_period::BusyPeriod;
+use super::observation::{AuditedKey, Observation};
+use super::report::AdmissionSpan;
+use super::terms::Bounds;
+use crate::base::Nanos;
+use std::collections::VecDeque;
+
+/// One request that counts as admitted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Admission {
+    pub sent: Nanos,
+    pub done: Nanos,
+    request: RequestId,
+    /// The busy period of a token bucket, up to this admission.
+    busy: BusyPeriod,
+}
+
+/// A request's sequence number and its target in 8 bytes.
+#[derive(Debug, Clone, Copy)]
+struct RequestId(u64);
+
+impl RequestId {
+    const SEQUENCE_BITS: u32 = 48;
+
+    /// Targets beyond the 65,536th count as that one.
+    fn of(request: &Observation) -> RequestId {
+        let target = u64::from(request.target).min(0xffff);
+        let sequence = request.sequence & ((1 << Self::SEQUENCE_BITS) - 1);
+        RequestId(target << Self::SEQUENCE_BITS | sequence)
+    }
+
+    fn sequence(self) -> u64 {
+        self.0 & ((1 << Self::SEQUENCE_BITS) - 1)
+    }
+
+    fn target(self) -> usize {
+        (self.0 >> Self::SEQUENCE_BITS) as usize
+    }
+}
+
+/// Admissions sorted by sent. They come in the order of their dones, so most of them are inserted near the end.
+#[derive(Debug, Clone, Default)]
+pub(super) struct AdmissionLog {
+    admissions: VecDeque<Admission>,
+    /// When the latest forgotten admission was sent, and the busy period up to it.
+    forgotten: Option<(Nanos, BusyPeriod)>,
+    /// The longest time from sent to done.
+    longest: Nanos,
+}
+
+impl AdmissionLog {
+    /// Adds a request that was done after all others. Returns false if it was sent before a forgotten one: then it is
+    /// left out, as if it had not been admitted.
+    pub fn insert(&mut self, request: &Observation, bounds: &Bounds) -> bool {
+        let (sent, done) = (request.sent, request.done);
+        if self.forgotten.is_some_and(|(latest, _)| sent < latest) {
+            return false;
+        }
+        let later = self.admissions.iter().rev();
+        let later = later.take_while(|other| other.sent > sent).count();
+        let place = self.admissions.len() - later;
+        let admission = Admission {
+            sent,
+            done,
+            request: RequestId::of(request),
+            busy: BusyPeriod::default(),
+        };
+        self.admissions.insert(place, admission);
+        self.longest = self.longest.max(done - sent);
+        self.update_busy_periods(place, bounds);
+        true
+    }
+
+    fn update_busy_periods(&mut self, first: usize, bounds: &Bounds) {
+        let mut busy = match first.checked_sub(1) {
+            Some(before) => self.admissions[before].busy,
+            None => self
+                .forgotten
+                .map_or_else(BusyPeriod::default, |(_, busy)| busy),
+        };
+        for admission in self.admissions.range_mut(first..) {
+            busy = busy.after_one_more(admission.sent, bounds);
+            admission.busy = busy;
+        }
+    }
+
+    pub fn first(&self) -> Option<&Admission> {
+        self.admissions.front()
+    }
+
+    /// Forgets the admissions at the front that were done before `end`.
+    pub fn forget_before(&mut self, end: Nanos) {
+        while self.first().is_some_and(|first| first.done < end) {
+            self.forget_first();
+        }
+    }
+
+    /// Forgets the older half, rounded up, and gives its memory back. Returns the latest done in it.
+    pub fn forget_half(&mut self) -> Option<Nanos> {
+        let half = self.len().div_ceil(2);
+        let latest = self.admissions.range(..half).map(|first| first.done).max();
+        for _ in 0..half {
+            self.forget_first();
+        }
+        self.admissions.shrink_to_fit();
+        latest
+    }
+
+    fn forget_first(&mut self) {
+        if let Some(first) = self.admissions.pop_front() {
+            self.forgotten = Some((first.sent, first.busy));
+        }
+    }
+
+    /// Counts the admissions that lie within less than `span` up to `done`, the latest done of all.
+    pub fn count_within(&self, span: Nanos, done: Nanos) -> u64 {
+        let since = done.checked_sub(span);
+        let before = since.map_or(0, |since| {
+            self.admissions.partition_point(|other| other.sent <= since)
+        });
+        (self.admissions.len() - before) as u64
+    }
+
+    /// Counts the admissions that may have been decided at `from` or later.
+    pub fn count_reaching(&self, from: Nanos) -> u64 {
+        let sent_before = self.admissions.partition_point(|other| other.sent < from);
+        let earliest = from.saturating_sub(self.longest);
+        let earlier = self.admissions.range(..sent_before).rev();
+        let reaching = earlier
+            .take_while(|other| other.sent >= earliest)
+            .filter(|other| other.done >= from);
+        (self.admissions.len() - sent_before + reaching.count()) as u64
+    }
+
+    /// Counts the admissions that one target may have decided at `from` or later.
+    pub fn count_reaching_of(&self, from: Nanos, target: usize) -> u64 {
+        let of_target = |other: &&Admission| other.done >= from && other.request.target() == target;
+        self.admissions.iter().filter(of_target).count() as u64
+    }
+
+    /// The busy period of a token bucket, up to the admission that was sent last.
+    pub fn busy_period(&self) -> BusyPeriod {
+        self.admissions
+            .back()
+            .map_or_else(BusyPeriod::default, |last| last.busy)
+    }
+
+    /// The admission that was sent last but for `later` others.
+    pub fn last_but(&self, later: u64) -> Option<&Admission> {
+        let place = self.admissions.len().checked_sub(later as usize + 1)?;
+        self.admissions.get(place)
+    }
+
+    pub fn len(&self) -> usize {
+        self.admissions.len()
+    }
+
+    /// The admissions sent at `from` or later and done by `to`.
+    pub fn span(&self, key: AuditedKey, from: Nanos, to: Nanos, targets: usize) -> AdmissionSpan {
+        let mut span = AdmissionSpan::empty(key, targets);
+        let before = self.admissions.partition_point(|other| other.sent < from);
+        for admission in self.admissions.range(before..) {
+            if admission.done <= to {
+                let Admission {
+                    sent,
+                    done,
+                    request,
+                    ..
+                } = *admission;
+                span.add(sent, done, request.sequence(), request.target());
+            }
+        }
+        span
+    }
+
+    /// The instants at which the admissions were sent, the last ones first.
+    pub fn latest_sents(&self) -> impl Iterator<Item = Nanos> {
+        self.admissions.iter().rev().map(|other| other.sent)
+    }
+
+    /// The memory used beside `self`, in bytes.
+    pub fn memory(&self) -> usize {
+        self.admissions.capacity() * size_of::<Admission>()
+    }
+}

@@ -1,0 +1,200 @@
+//! Windows that a clock lays end to end: which phases of the windows explain the admissions of one key.
+//!
+//! L + 1 allowed requests that lie within less than W − ε are not in one window: a boundary lies after the least sent
+//! and before the greatest done, give or take ε on either side. On the circle of length W, on which each instant is
+//! known by its phase, that is an arc. The phases left are the intersection of all such arcs. Since the clocks drift
+//! apart, the arcs left grow on both sides by 500 millionths of the time that passes.
+
+use crate::base::Nanos;
+use crate::core::audit::interval::Interval;
+use crate::core::audit::terms::{Bounds, drift};
+
+/// The phases at which a boundary may lie.
+#[derive(Debug, Clone)]
+pub(super) enum ClockWindows {
+    AnyPhase,
+    /// The boundary lies in one of these arcs. They neither touch nor reach around the circle's zero. Without any, no
+    /// phase explains the admissions.
+    Within {
+        arcs: Vec<Interval>,
+        as_of: Nanos,
+    },
+}
+
+/// With more arcs than these, the nearest two become one.
+const MOST_ARCS: usize = 16;
+
+impl ClockWindows {
+    pub fn impossible() -> ClockWindows {
+        ClockWindows::Within {
+            arcs: Vec::new(),
+            as_of: Nanos::ZERO,
+        }
+    }
+
+    pub fn is_impossible(&self) -> bool {
+        matches!(self, ClockWindows::Within { arcs, .. } if arcs.is_empty())
+    }
+
+    /// A boundary lies between two instants, give or take the tolerance. `to` is the latest instant so far.
+    pub fn place_boundary(&mut self, from: Nanos, to: Nanos, bounds: &Bounds) {
+        let circle = bounds.window;
+        let length = (to - from) + bounds.tolerance * 2;
+        if length >= circle || self.is_impossible() {
+            return;
+        }
+        let start = backwards(phase(from, circle), bounds.tolerance, circle);
+        let new = unrolled(start, length, circle);
+        let arcs = match self {
+            ClockWindows::AnyPhase => new,
+            ClockWindows::Within { arcs, as_of } => {
+                let drifted = drift(to.saturating_sub(*as_of));
+                match widened(arcs, drifted, circle) {
+                    None => new,
+                    Some(arcs) => intersection(&arcs, &new),
+                }
+            }
+        };
+        *self = ClockWindows::Within { arcs, as_of: to };
+    }
+
+    /// The memory used beside `self`, in bytes.
+    pub fn memory(&self) -> usize {
+        match self {
+            ClockWindows::AnyPhase => 0,
+            ClockWindows::Within { arcs, .. } => arcs.capacity() * size_of::<Interval>(),
+        }
+    }
+}
+
+fn phase(instant: Nanos, circle: Nanos) -> Nanos {
+    Nanos(instant.0 % circle.0)
+}
+
+/// The phase that lies `by` before another.
+fn backwards(from: Nanos, by: Nanos, circle: Nanos) -> Nanos {
+    phase(from + circle - by, circle)
+}
+
+/// An arc shorter than the circle, in parts that do not reach around zero.
+fn unrolled(start: Nanos, length: Nanos, circle: Nanos) -> Vec<Interval> {
+    match (start + length).checked_sub(circle) {
+        None => vec![Interval::new(start, start + length)],
+        Some(end) => vec![
+            Interval::new(Nanos::ZERO, end),
+            Interval::new(start, circle - Nanos(1)),
+        ],
+    }
+}
+
+/// Each arc longer by this much on both sides; `None` if they are the whole circle.
+fn widened(arcs: &[Interval], by: Nanos, circle: Nanos) -> Option<Vec<Interval>> {
+    let mut wide = Vec::with_capacity(arcs.len() + 1);
+    for arc in arcs {
+        let length = arc.length() + by * 2;
+        if length >= circle {
+            return None;
+        }
+        wide.extend(unrolled(backwards(arc.from, by, circle), length, circle));
+    }
+    Some(joined(wide))
+}
+
+/// The arcs in order, with those that touch made one, and not too many.
+fn joined(mut arcs: Vec<Interval>) -> Vec<Interval> {
+    arcs.sort_unstable();
+    let mut apart: Vec<Interval> = Vec::with_capacity(arcs.len());
+    for arc in arcs {
+        match apart.last_mut() {
+            Some(last) if arc.from <= last.to + Nanos(1) => last.to = last.to.max(arc.to),
+            _ => apart.push(arc),
+        }
+    }
+    while apart.len() > MOST_ARCS {
+        let gap = |place: &usize| apart[place + 1].from - apart[*place].to;
+        let nearest = (0..apart.len() - 1).min_by_key(gap).expect("more than one");
+        let next = apart.remove(nearest + 1);
+        apart[nearest].to = next.to;
+    }
+    apart
+}
+
+fn intersection(some: &[Interval], others: &[Interval]) -> Vec<Interval> {
+    let pairs = some.iter().flat_map(|a| others.iter().map(move |b| (a, b)));
+    let common = pairs.map(|(a, b)| Interval::new(a.from.max(b.from), a.to.min(b.to)));
+    joined(common.filter(|arc| arc.from <= arc.to).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Ten seconds, the tolerance 6 ms.
+    fn bounds() -> Bounds {
+        Bounds::of(1, Nanos(10_000_000_000), Nanos::ZERO)
+    }
+
+    fn contains(windows: &ClockWindows, phase: u64) -> bool {
+        match windows {
+            ClockWindows::AnyPhase => true,
+            ClockWindows::Within { arcs, .. } => arcs
+                .iter()
+                .any(|arc| (arc.from..=arc.to).contains(&Nanos(phase))),
+        }
+    }
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_boundary_that_was_crossed_leaves_the_phases_of_that_arc() {
+        let mut windows = ClockWindows::AnyPhase;
+        windows.place_boundary(Nanos(8 * SECOND), Nanos(11 * SECOND), &bounds());
+        assert!(contains(&windows, 9 * SECOND) && contains(&windows, SECOND / 2));
+        assert!(!contains(&windows, 2 * SECOND) && !contains(&windows, 7 * SECOND));
+        windows.place_boundary(Nanos(20 * SECOND), Nanos(25 * SECOND), &bounds());
+        assert!(contains(&windows, SECOND / 2) && !contains(&windows, 9 * SECOND));
+        assert!(!windows.is_impossible());
+        windows.place_boundary(Nanos(32 * SECOND), Nanos(34 * SECOND), &bounds());
+        assert!(windows.is_impossible());
+    }
+
+    #[test]
+    fn admissions_over_a_whole_window_place_no_boundary() {
+        let mut windows = ClockWindows::AnyPhase;
+        windows.place_boundary(Nanos(0), Nanos(10 * SECOND), &bounds());
+        assert!(matches!(windows, ClockWindows::AnyPhase));
+    }
+
+    proptest! {
+        #[test]
+        fn the_true_phase_is_always_left(
+            phase in 0..10 * SECOND,
+            arcs in prop::collection::vec((0..5 * SECOND, 0..5 * SECOND), 1..60)
+        ) {
+            let mut windows = ClockWindows::AnyPhase;
+            for (window, (before, after)) in arcs.into_iter().enumerate() {
+                let boundary = (window as u64 + 1) * 10 * SECOND + phase;
+                windows.place_boundary(Nanos(boundary - before), Nanos(boundary + after), &bounds());
+                prop_assert!(contains(&windows, phase));
+            }
+        }
+
+        #[test]
+        fn a_phase_that_drifts_by_half_a_thousandth_is_never_lost(
+            slow in any::<bool>(),
+            arcs in prop::collection::vec((0..50_000_000u64, 0..50_000_000u64, 1..40u64), 1..60)
+        ) {
+            let mut windows = ClockWindows::AnyPhase;
+            let mut window = 1;
+            for (before, after, passed) in arcs {
+                window += passed;
+                let drifted = window * 10 * SECOND / 2_000;
+                let boundary = window * 10 * SECOND;
+                let boundary = if slow { boundary + drifted } else { boundary - drifted };
+                windows.place_boundary(Nanos(boundary - before), Nanos(boundary + after), &bounds());
+                prop_assert!(!windows.is_impossible());
+            }
+        }
+    }
+}

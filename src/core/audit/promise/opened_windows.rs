@@ -1,0 +1,143 @@
+//! Windows that an admission opens, each after the end of the last: whether any choice of decisions explains the
+//! admissions of one key.
+//!
+//! The first admission opens a window; if an earlier run used the key, a window may have been opened before the start.
+//! Each admission that surely comes before the window's end, W − ε after its opening, counts in it. Each that surely
+//! comes after the end, W + ε after the opening, opens the next. Of those in between either may be true, so all choices
+//! are followed. Once a request of the key was not answered or failed, it may have opened a window unseen, and nothing
+//! more follows.
+
+use crate::base::Nanos;
+use crate::core::audit::interval::Interval;
+use crate::core::audit::terms::{Bounds, PriorUse};
+
+#[derive(Debug, Clone)]
+pub(super) enum OpenedWindows {
+    /// Nothing was admitted so far.
+    Unopened(PriorUse),
+    /// The latest window is one of these. Without any, no choice of decisions explains the admissions.
+    OneOf(Vec<Choice>),
+    /// A window may have been opened by a request whose answer is not known.
+    Unknown,
+}
+
+/// A state that the latest window may be in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Choice {
+    /// The earliest and the latest instant of its opening. Instants here count from W + ε before the run's start, so
+    /// that a window opened before the start has one.
+    opened: Interval,
+    /// How many requests it has surely admitted.
+    count: u64,
+    /// Whether there was none before it.
+    is_first: bool,
+}
+
+/// With more choices than these, the two most alike become one that is true of both.
+const MOST_CHOICES: usize = 16;
+
+impl OpenedWindows {
+    pub fn new(prior_use: PriorUse) -> OpenedWindows {
+        match prior_use {
+            PriorUse::Anyone => OpenedWindows::Unknown,
+            PriorUse::None | PriorUse::EarlierRun => OpenedWindows::Unopened(prior_use),
+        }
+    }
+
+    pub fn impossible() -> OpenedWindows {
+        OpenedWindows::OneOf(Vec::new())
+    }
+
+    pub fn is_impossible(&self) -> bool {
+        matches!(self, OpenedWindows::OneOf(choices) if choices.is_empty())
+    }
+
+    /// From now on nothing follows. What is proved stays proved.
+    pub fn lose_sight(&mut self) {
+        if !self.is_impossible() {
+            *self = OpenedWindows::Unknown;
+        }
+    }
+
+    /// Takes in one admission. They come in the order of their dones.
+    pub fn admit(&mut self, sent: Nanos, done: Nanos, bounds: &Bounds) {
+        let decided = Interval::new(sent + bounds.longest_window, done + bounds.longest_window);
+        match self {
+            OpenedWindows::Unopened(prior_use) => {
+                let is_first = *prior_use == PriorUse::None;
+                let earliest = if is_first { decided.from } else { sent };
+                *self = OpenedWindows::OneOf(vec![Choice {
+                    opened: Interval::new(earliest, decided.to),
+                    count: 1,
+                    is_first,
+                }]);
+            }
+            OpenedWindows::OneOf(choices) => {
+                let mut next = Vec::with_capacity(2 * choices.len());
+                for choice in &*choices {
+                    next.extend(choice.count_in(decided, bounds));
+                    next.extend(choice.open_next(decided, bounds));
+                }
+                *choices = few(next);
+            }
+            OpenedWindows::Unknown => {}
+        }
+    }
+
+    /// The memory used beside `self`, in bytes.
+    pub fn memory(&self) -> usize {
+        match self {
+            OpenedWindows::OneOf(choices) => choices.capacity() * size_of::<Choice>(),
+            OpenedWindows::Unopened(_) | OpenedWindows::Unknown => 0,
+        }
+    }
+}
+
+impl Choice {
+    /// The state if a request decided in this interval was admitted in this window, or before it.
+    fn count_in(&self, decided: Interval, bounds: &Bounds) -> Option<Choice> {
+        let Interval { from: sent, .. } = decided;
+        if sent > self.opened.to + bounds.longest_window {
+            return None;
+        }
+        let mut choice = *self;
+        if sent <= self.opened.to {
+            // It may have opened the window or, unless that is the first, have come before it.
+            choice.opened.from = choice.opened.from.min(sent);
+        }
+        if sent > self.opened.to || self.is_first {
+            choice.count += 1;
+            let earliest = sent.saturating_sub(bounds.longest_window);
+            choice.opened.from = choice.opened.from.max(earliest);
+        }
+        (choice.count <= bounds.limit).then_some(choice)
+    }
+
+    /// The state if a request decided in this interval opened another window.
+    fn open_next(&self, decided: Interval, bounds: &Bounds) -> Option<Choice> {
+        let end = self.opened.from + bounds.shortest_window;
+        (decided.to >= end).then(|| Choice {
+            opened: Interval::new(decided.from.max(end), decided.to),
+            count: 1,
+            is_first: false,
+        })
+    }
+}
+
+/// The choices without repetitions, and not too many.
+fn few(mut choices: Vec<Choice>) -> Vec<Choice> {
+    choices.sort_unstable();
+    choices.dedup();
+    while choices.len() > MOST_CHOICES {
+        let apart = |place: &usize| choices[place + 1].opened.from - choices[*place].opened.from;
+        let nearest = (0..choices.len() - 1)
+            .min_by_key(apart)
+            .expect("more than one");
+        let other = choices.remove(nearest + 1);
+        let choice = &mut choices[nearest];
+        choice.opened.to = choice.opened.to.max(other.opened.to);
+        choice.count = choice.count.min(other.count);
+        choice.is_first &= other.is_first;
+    }
+    choices
+}

@@ -1,0 +1,242 @@
+//! From an audit's numbers to the summary's part about it.
+
+use super::{Audit, AuditVerdict, ByNode, KeyAdmitted, Peak};
+use crate::base::{KeyId, Target};
+use crate::core::audit::probe::ProbeReport;
+use crate::core::audit::{AuditReport, AuditedKey};
+use crate::core::plan::Plan;
+use crate::core::request::Placeholder;
+use crate::core::stats::Results;
+
+/// A run that was audited.
+pub(super) struct AuditedRun<'a> {
+    pub report: &'a AuditReport,
+    pub probe: Option<&'a ProbeReport>,
+    /// The run's requests that failed.
+    pub failed: u64,
+    pub schedule_kept: bool,
+    pub targets: &'a [String],
+    /// The number of keys; `None` if every request has its own.
+    pub keys: Option<u32>,
+    pub name: &'a dyn Fn(AuditedKey) -> String,
+}
+
+impl Audit {
+    /// Sums up the audit of a run, if it was audited.
+    pub fn of(plan: &Plan, results: &Results, targets: &[Target]) -> Option<Audit> {
+        let by_key = plan.form.has(Placeholder::Key);
+        let probes = plan.keys.for_a_probe(plan.seed);
+        let name = |key| match key {
+            AuditedKey::Load(id) if by_key => plan.keys.name(id),
+            AuditedKey::Load(_) => "the requests' one key".to_owned(),
+            AuditedKey::Probe(number) => probes.name(KeyId(number)),
+        };
+        let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
+        let run = AuditedRun {
+            report: results.audit.as_ref()?,
+            probe: results.probe.as_ref(),
+            failed: results.ledger().failed,
+            schedule_kept: results.verdict.schedule_kept(),
+            targets: &targets,
+            keys: if by_key { plan.keys.count() } else { Some(1) },
+            name: &name,
+        };
+        Some(run.audit())
+    }
+}
+
+impl AuditedRun<'_> {
+    pub fn audit(&self) -> Audit {
+        let report = self.report;
+        let remarks = self.probe.iter().flat_map(|probe| &probe.remarks);
+        Audit {
+            verdict: self.verdict(),
+            statement: self.headline(),
+            limit: report.terms.limit,
+            window_ns: report.terms.window.0,
+            peak: report.peak.map(|peak| Peak {
+                key: (self.name)(peak.key),
+                at_least: peak.at_least,
+                at_most: peak.at_most,
+            }),
+            keys: report.keys,
+            share: report.share,
+            keys_over: report.keys_over,
+            promises: report
+                .promises
+                .iter()
+                .map(|one| self.promise(one))
+                .collect(),
+            probe: self.probe.map(|probe| self.probe_statement(probe)),
+            findings: self.findings(),
+            by_node: self.by_node(),
+            signs: self.signs(),
+            remarks: remarks.map(|remark| remark.text.clone()).collect(),
+        }
+    }
+
+    pub fn verdict(&self) -> AuditVerdict {
+        self.report.verdict(self.schedule_kept)
+    }
+
+    /// Whether more was admitted than some promise admits.
+    pub fn is_exceeded(&self) -> bool {
+        let mut promises = self.report.promises.iter();
+        promises.any(|one| one.excess.is_some())
+    }
+
+    fn shows_excess(&self) -> bool {
+        let is_broken = self.verdict() == AuditVerdict::Broken;
+        is_broken && self.is_exceeded() && !self.report.worst.is_empty()
+    }
+
+    fn by_node(&self) -> Option<ByNode> {
+        if !self.shows_excess() || self.targets.len() < 2 {
+            return None;
+        }
+        let keys = self.report.worst.iter().map(|span| KeyAdmitted {
+            key: (self.name)(span.key),
+            admitted: span.by_target.clone(),
+        });
+        Some(ByNode {
+            keys: keys.collect(),
+        })
+    }
+
+    fn signs(&self) -> Vec<String> {
+        let blocked: u64 = self.report.blocked.iter().sum();
+        let sign = match self.report.nodes_count_alone {
+            _ if !self.shows_excess() => None,
+            true => Some("each node seems to count alone"),
+            false if blocked == 0 => Some("nothing was blocked, as if there were no limit"),
+            false => None,
+        };
+        sign.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The target with this place in the plan.
+    pub fn target(&self, place: usize) -> &str {
+        self.targets.get(place).map_or("a target", String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Nanos;
+    use crate::core::audit::{Auditor, Decision, Observation, PriorUse, Promise, Terms};
+    use crate::report;
+
+    const MILLI: u64 = 1_000_000;
+
+    /// The printed audit of requests of one key to two nodes in turn. They are ten milliseconds apart, and each takes one.
+    /// Two a second are promised.
+    fn printed(promises: &[Promise], decisions: &[Decision], schedule_kept: bool) -> String {
+        let mut audit = Auditor::new(Terms {
+            promises: promises.to_vec(),
+            limit: 2,
+            window: Nanos(1_000 * MILLI),
+            targets: 2,
+            timeout: Nanos(1_000 * MILLI),
+            prior_use: PriorUse::None,
+            memory: 1 << 20,
+        });
+        for (decision, sequence) in decisions.iter().zip(0..) {
+            let sent = Nanos(10 * MILLI * sequence);
+            audit.add(Observation {
+                key: AuditedKey::Load(KeyId(0)),
+                sequence,
+                target: sequence as u32 % 2,
+                sent,
+                done: sent + Nanos(MILLI),
+                decision: *decision,
+            });
+        }
+        let targets = ["http://a", "http://b"].map(str::to_owned);
+        let run = AuditedRun {
+            report: &audit.finish(),
+            probe: None,
+            failed: 0,
+            schedule_kept,
+            targets: &targets,
+            keys: Some(1),
+            name: &|_| "user-1".to_owned(),
+        };
+        report::audit(&run.audit(), &targets)
+    }
+
+    use Decision::{Allowed as A, Blocked as B, Unanswered as U};
+
+    #[test]
+    fn a_kept_limit_is_reported_with_what_was_tested() {
+        let expected = "
+Audit: kept. Every answer fits a sliding window, a fixed window or a token bucket of 2 in 1s, and a limiter without a \
+limit would have been caught.
+  most admissions of one key in any 1s: 2, 1.00 times the limit
+  keys over the limit in any 1s: 0 of 1
+  sliding-window  kept: 1 key had more requests than it admits
+  fixed-window    kept: 1 key had more requests than it admits
+  token-bucket    kept: 1 key had more requests than it admits";
+        assert_eq!(printed(&Promise::ALL, &[A, A, B, B, B], true), expected);
+    }
+
+    #[test]
+    fn a_broken_limit_is_reported_with_the_requests_that_show_it() {
+        let expected = "
+Audit: broken. More was admitted than a sliding window of 2 in 1s lets pass.
+  most admissions of one key in any 1s: 4, 2.00 times the limit
+  keys over the limit in any 1s: 1 of 1
+  sliding-window  broken: 3 were admitted within 21.0 ms, where 2 are promised (proved after 3 requests)
+  1. user-1 was admitted 4 times within 31.0 ms (2.00 times the limit), from 0.000s to 0.031s
+     requests 0, 1, 2, … 3
+  by node  http://a  http://b
+  user-1          2         2
+  each node seems to count alone";
+        let decisions = [A, A, A, A, B, B];
+        assert_eq!(
+            printed(&[Promise::SlidingWindow], &decisions, true),
+            expected
+        );
+        // A proof is one, however the requests came to be sent.
+        assert_eq!(
+            printed(&[Promise::SlidingWindow], &decisions, false),
+            expected
+        );
+    }
+
+    #[test]
+    fn a_wrongly_blocked_request_is_reported_with_the_reason_why_it_should_have_passed() {
+        let text = printed(&[Promise::SlidingWindow], &[B, A, B], true);
+        let first = "
+Audit: broken. Requests were blocked that a sliding window of 2 in 1s lets pass.";
+        assert!(text.starts_with(first), "{text}");
+        assert!(
+            text.contains("broken: 2 of 2 blocked requests should have passed"),
+            "{text}"
+        );
+        let finding = "  1. user-1 was blocked at 0.000s by http://a, although no other request can have counted (request 0)";
+        assert!(text.contains(finding), "{text}");
+    }
+
+    #[test]
+    fn an_inconclusive_run_says_which_run_would_tell() {
+        let text = printed(&[Promise::FixedWindow], &[A, A], true);
+        let said = "
+Audit: inconclusive. A limiter that admits everything would have looked the same: no key had more than 2 \
+requests within 1s. A run of 1s or longer with --rps 6 would tell.";
+        assert!(text.starts_with(said), "{text}");
+        let text = printed(&[Promise::SlidingWindow], &[A, A, B], false);
+        assert!(
+            text.contains("Audit: inconclusive. Nothing shows"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_unanswered_request_that_may_have_been_admitted_makes_a_limit_suspect() {
+        let text = printed(&[Promise::SlidingWindow], &[A, A, U, B], true);
+        let said = "
+Audit: suspect. The limit of 2 in 1s was exceeded if the unanswered requests (1 of them) were admitted. If not, it was kept.";
+        assert!(text.starts_with(said), "{text}");
+    }
+}

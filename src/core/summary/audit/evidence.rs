@@ -1,0 +1,161 @@
+//! The audit's findings, with the requests that show them.
+
+use super::audited_run::AuditedRun;
+use super::{AuditVerdict, Finding};
+use crate::base::Nanos;
+use crate::base::text::span;
+use crate::core::audit::probe::HeaderFault;
+use crate::core::audit::{AdmissionSpan, AuditedKey, FalseBlock};
+
+/// How many of a span's requests are named in words.
+const NAMED: usize = 3;
+
+impl AuditedRun<'_> {
+    /// The worst first, and one of each kind before more of one.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut worst = Vec::new();
+        if self.verdict() == AuditVerdict::Broken {
+            if self.is_exceeded() {
+                worst = self
+                    .report
+                    .worst
+                    .iter()
+                    .map(|one| self.excess(one))
+                    .collect();
+            }
+            if let Some(proof) = self.proof_beside_the_worst() {
+                findings.push(self.excess(proof));
+            } else if !worst.is_empty() {
+                findings.push(worst.remove(0));
+            }
+            if let Some(block) = self.first_false_block() {
+                findings.push(self.false_block(block));
+            }
+        }
+        let faults = self.probe.iter().flat_map(|probe| &probe.faults);
+        findings.extend(faults.map(|fault| self.header_fault(fault)));
+        findings.extend(worst);
+        findings
+    }
+
+    /// The proof for a single promise, unless the busiest window is itself one: that may admit less than the promise.
+    fn proof_beside_the_worst(&self) -> Option<&AdmissionSpan> {
+        match &self.report.promises[..] {
+            [one] if !one.promise.about().busiest_window_is_proof => {
+                one.excess.as_ref().map(|proof| &proof.span)
+            }
+            _ => None,
+        }
+    }
+
+    fn first_false_block(&self) -> Option<&FalseBlock> {
+        let is_alone = self.report.promises.len() == 1;
+        let mut blocks = self.report.false_blocks.iter();
+        blocks.find(|block| is_alone || block.promise.about().block_is_general)
+    }
+
+    fn excess(&self, admissions: &AdmissionSpan) -> Finding {
+        let AdmissionSpan {
+            key,
+            from,
+            to,
+            admitted,
+            ..
+        } = *admissions;
+        let multiple = admitted as f64 / self.report.terms.limit as f64;
+        let statement = format!(
+            "{} was admitted {admitted} times within {} ({multiple:.2} times the limit), from {} to {}",
+            (self.name)(key),
+            span(to.saturating_sub(from)),
+            at(from),
+            at(to),
+        );
+        Finding {
+            statement,
+            evidence: vec![requests(admissions)],
+            sequences: admissions.sequences.clone(),
+            of_the_probe: is_of_the_probe(key),
+        }
+    }
+
+    fn false_block(&self, block: &FalseBlock) -> Finding {
+        let of_the_probe = is_of_the_probe(block.key);
+        let whose = if of_the_probe { "the probe's " } else { "" };
+        let statement = format!(
+            "{} was blocked at {} by {}, although {} ({whose}request {})",
+            (self.name)(block.key),
+            at(block.sent),
+            self.target(block.target as usize),
+            (block.promise.about().wrong_block)(block.counted),
+            block.sequence,
+        );
+        let mut evidence = Vec::new();
+        if self.report.counts_blocked == Some(true) {
+            evidence.push("it looks as if blocked requests counted too".to_owned());
+        }
+        Finding {
+            statement,
+            evidence,
+            sequences: vec![block.sequence],
+            of_the_probe,
+        }
+    }
+
+    fn header_fault(&self, fault: &HeaderFault) -> Finding {
+        let often = match fault.seen {
+            1 => String::new(),
+            seen => format!(" ({seen} times)"),
+        };
+        let sequences: Vec<_> = fault.requests.iter().map(|one| one.sequence).collect();
+        let noun = if sequences.len() == 1 {
+            "request"
+        } else {
+            "requests"
+        };
+        let evidence = format!(
+            "answered by {} for {}, the probe's {noun} {}",
+            self.target(fault.target),
+            (self.name)(AuditedKey::Probe(fault.key)),
+            joined(&sequences)
+        );
+        Finding {
+            statement: format!("{}{often}", fault.text),
+            evidence: vec![evidence],
+            sequences,
+            of_the_probe: true,
+        }
+    }
+}
+
+fn is_of_the_probe(key: AuditedKey) -> bool {
+    matches!(key, AuditedKey::Probe(_))
+}
+
+/// An instant of the run.
+fn at(instant: Nanos) -> String {
+    format!("{:.3}s", instant.as_secs_f64())
+}
+
+fn joined(sequences: &[u64]) -> String {
+    let numbers: Vec<_> = sequences.iter().map(u64::to_string).collect();
+    numbers.join(", ")
+}
+
+/// The first requests of a span, and the last.
+fn requests(span: &AdmissionSpan) -> String {
+    let sequences = &span.sequences;
+    let whose = if is_of_the_probe(span.key) {
+        "the probe's requests"
+    } else {
+        "requests"
+    };
+    match sequences.last() {
+        Some(last) if sequences.len() > NAMED => {
+            let is_cut = span.admitted as usize > sequences.len();
+            let more = if is_cut { ", …" } else { "" };
+            format!("{whose} {}, … {last}{more}", joined(&sequences[..NAMED]))
+        }
+        _ => format!("{whose} {}", joined(sequences)),
+    }
+}
