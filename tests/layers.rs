@@ -26,7 +26,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("src/core/plan/", "uses cli"),
     ("src/core/plan/", "uses client"),
     ("src/core/plan/", "uses limiter"),
-    ("a circle of form, text:", ""),
 ];
 
 #[test]
