@@ -5,6 +5,7 @@
 //! directly.
 
 use super::destination::Destination;
+use crate::base::text::printable;
 use crate::system::temporary_files::Registration;
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
@@ -179,10 +180,3 @@ pub fn reason(error: &io::Error) -> String {
     }
 }
 
-fn printable(text: &str) -> String {
-    let shown = text.chars().map(|c| match c.is_control() {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    });
-    shown.collect()
-}
