@@ -16,6 +16,7 @@
 pub mod base;
 pub mod cli;
 pub mod client;
+pub mod command;
 pub mod core;
 pub mod engine;
 pub mod limiter;

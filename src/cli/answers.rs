@@ -1,6 +1,7 @@
 //! What the answers mean.
 
 use crate::core::answers::Rules;
+use crate::core::presets::Preset;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -17,6 +18,17 @@ pub struct Answers {
     #[arg(long, env, hide_env_values = true, value_name = "RULES", value_parser = rules,
           allow_hyphen_values = true)]
     pub blocked: Vec<Rules>,
+}
+
+impl Answers {
+    /// The rules for allowed and for blocked. The preset's rules stand in for those that were not given.
+    pub(super) fn rules(&self, preset: &Preset) -> (Rules, Rules) {
+        let given = |rules: &[Rules]| (!rules.is_empty()).then(|| rules.iter().cloned().collect());
+        (
+            given(&self.allowed).unwrap_or_else(|| preset.allowed()),
+            given(&self.blocked).unwrap_or_else(|| preset.blocked()),
+        )
+    }
 }
 
 fn rules(text: &str) -> Result<Rules, String> {

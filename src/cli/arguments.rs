@@ -41,6 +41,37 @@ impl<O: Parser> Arguments<O> {
 }
 
 impl<O> Arguments<O> {
+    /// Separates the options from where they came from.
+    pub(super) fn split(self) -> (O, Arguments<()>) {
+        let Arguments {
+            options,
+            matches,
+            command,
+        } = self;
+        let rest = Arguments {
+            options: (),
+            matches,
+            command,
+        };
+        (options, rest)
+    }
+
+    pub(super) fn with_options<P>(self, options: P) -> Arguments<P> {
+        Arguments {
+            options,
+            matches: self.matches,
+            command: self.command,
+        }
+    }
+
+    /// Goes on to the subcommand that was typed, if there is one.
+    pub(super) fn of_the_subcommand(mut self) -> Self {
+        if let Some((_, matches)) = self.matches.remove_subcommand() {
+            self.matches = matches;
+        }
+        self
+    }
+
     pub(super) fn source(&self, id: &str) -> Option<ValueSource> {
         self.matches.value_source(id)
     }

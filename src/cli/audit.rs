@@ -1,7 +1,10 @@
 //! Whether the limit is to be audited, and how.
 
 use super::values::boolean;
-use crate::core::audit::Promise;
+use super::{Arguments, Nodes, Opt, Options, Refusal, opt};
+use crate::core::audit::{PriorUse, Promise};
+use crate::core::plan::AuditPlan;
+use crate::core::request::{Placeholder, RequestTemplate};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -15,17 +18,68 @@ pub struct Audit {
     pub audit: Option<Audited>,
 
     /// With an audit, ask for keys of its own too: far too often, and again when Retry-After says
-    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
+    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "true", num_args = 0..=1, default_missing_value = "true")]
-    pub probe: bool,
+    pub probe: Opt<bool>,
 
     /// How much memory an audit may use, such as 64MiB; with less than all keys need, it is of a share of them
-    #[arg(long, env, hide_env_values = true, value_name = "SIZE", value_parser = memory,
+    #[arg(long, env, hide_env_values = true, value_name = "SIZE", value_parser = opt(memory),
           default_value = "64MiB", allow_hyphen_values = true)]
-    pub audit_memory: usize,
+    pub audit_memory: Opt<usize>,
 }
 
-/// What a limiter is held to.
+impl Audit {
+    /// How the run is audited. Without `--audit` only a demo is.
+    pub(super) fn plan(
+        &self,
+        arguments: &Arguments<Options>,
+        nodes: &Nodes,
+        form: &RequestTemplate,
+    ) -> Result<Option<AuditPlan>, Refusal> {
+        let is_demo = matches!(nodes, Nodes::Demo { .. });
+        let by_default = if is_demo { Audited::Auto } else { Audited::Off };
+        let promises = match self.audit.unwrap_or(by_default) {
+            Audited::Auto => Promise::ALL.to_vec(),
+            Audited::One(promise) => vec![promise],
+            Audited::Off => {
+                self.refuse_needless(arguments)?;
+                return Ok(None);
+            }
+        };
+        let has_keys = form.has(Placeholder::Key);
+        let are_others = !has_keys || arguments.options.keys.keys_file.is_some();
+        let prior_use = if is_demo {
+            // Its nodes have just been started.
+            PriorUse::None
+        } else if are_others {
+            PriorUse::Anyone
+        } else if arguments.is_given(&arguments.options.generator.seed) {
+            PriorUse::EarlierRun
+        } else {
+            PriorUse::None
+        };
+        Ok(Some(AuditPlan {
+            promises,
+            asked: self.audit.is_some(),
+            probe: *self.probe && has_keys,
+            prior_use,
+            memory: *self.audit_memory,
+        }))
+    }
+
+    /// Refuses flags that have no effect without an audit. As variables they may be set for all runs.
+    fn refuse_needless(&self, arguments: &Arguments<Options>) -> Result<(), Refusal> {
+        if *self.probe && arguments.is_flag(&self.probe) {
+            return Err(arguments.refuse(&self.probe, "needs --audit"));
+        }
+        if arguments.is_flag(&self.audit_memory) {
+            return Err(arguments.refuse(&self.audit_memory, "needs --audit"));
+        }
+        Ok(())
+    }
+}
+
+/// The promise that a limiter is held to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audited {
     Off,

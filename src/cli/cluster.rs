@@ -1,43 +1,149 @@
 //! Where requests go.
 
-use super::values::boolean;
-use crate::client::Authorities;
-use crate::limiter::DemoLimiter;
+use super::values::{boolean, read_at_most};
+use super::{Arguments, Opt, Options, Refusal, opt, without_login};
+use crate::base::Target;
+use crate::client::{Authorities, Trust};
+use crate::limiter::{self, DemoLimiter, Policy};
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read};
+use std::path::Path;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct Cluster {
     /// Base URLs of the nodes, comma-separated, http or https; requests go to them in turn
-    #[arg(long, env, hide_env_values = true, value_name = "URLS", value_parser = urls,
+    #[arg(long, env, hide_env_values = true, value_name = "URLS", value_parser = opt(urls),
           default_value = "http://ratelimiter-1:8000,http://ratelimiter-2:8000,http://ratelimiter-3:8000")]
-    pub targets: Urls,
+    pub targets: Opt<Urls>,
 
     /// Accept any certificate that an https target shows, even an expired one or another host's
-    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
+    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
-    pub insecure: bool,
+    pub insecure: Opt<bool>,
 
     /// A PEM file with the certificates that https targets' own must be, or be issued by; no public
     /// authority is trusted then
     #[arg(long, env, hide_env_values = true, value_name = "FILE",
-          value_parser = OsStringValueParser::new().try_map(|file| authorities(&file)))]
-    pub ca_cert: Option<Authorities>,
+          value_parser = opt(OsStringValueParser::new().try_map(|file| authorities(&file))))]
+    pub ca_cert: Option<Opt<Authorities>>,
 
     /// Start three limiter nodes in this process, on free loopback ports, and use them as targets
-    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
+    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
-    pub demo: bool,
+    pub demo: Opt<bool>,
 
     /// How those nodes limit: sliding-log, fixed-window or token-bucket, by counts that they share;
     /// or wrongly: per-node, each counting alone, or racy, by counts read and written without a lock
     #[arg(long, env, hide_env_values = true, value_name = "LIMITER",
-          value_parser = str::parse::<DemoLimiter>, default_value = "sliding-log")]
-    pub demo_limiter: DemoLimiter,
+          value_parser = opt(str::parse::<DemoLimiter>), default_value = "sliding-log")]
+    pub demo_limiter: Opt<DemoLimiter>,
+}
+
+/// The nodes that requests go to.
+#[derive(Debug)]
+pub enum Nodes {
+    /// Nodes that this process starts.
+    Demo {
+        policy: Policy,
+        limiter: DemoLimiter,
+    },
+    /// At least one node that is there already.
+    Targets(Vec<Target>),
+}
+
+impl Nodes {
+    pub fn count(&self) -> usize {
+        match self {
+            Nodes::Demo { .. } => limiter::Demo::NODES,
+            Nodes::Targets(targets) => targets.len(),
+        }
+    }
+
+    /// The targets. For a demo, whose nodes are still to be started, one like them.
+    pub fn examples(&self) -> Vec<Target> {
+        match self {
+            Nodes::Targets(targets) => targets.clone(),
+            Nodes::Demo { .. } => vec![Target::new("http://127.0.0.1:65535").expect("a URL")],
+        }
+    }
+}
+
+impl Cluster {
+    /// Where the requests go. A flag wins over the variable of the other option; two flags are refused.
+    pub(super) fn nodes(&self, arguments: &Arguments<Options>) -> Result<Nodes, Refusal> {
+        let targets_by_flag = arguments.is_flag(&self.targets);
+        if *self.demo && targets_by_flag && arguments.is_flag(&self.demo) {
+            let allowed = "must not be given together with --demo";
+            return Err(arguments.refuse(&self.targets, allowed));
+        }
+        if *self.demo && !targets_by_flag {
+            return Ok(Nodes::Demo {
+                policy: demo_policy(arguments)?,
+                limiter: *self.demo_limiter,
+            });
+        }
+        // As a variable it may be set for all runs.
+        if arguments.is_flag(&self.demo_limiter) {
+            return Err(arguments.refuse(&self.demo_limiter, "needs --demo"));
+        }
+        let targets = self.targets.0.iter().map(|base| {
+            Target::new(base).map_err(|wrong| {
+                let allowed = "must be http or https URLs, such as http://127.0.0.1:8000";
+                let base = without_login(base);
+                arguments.refuse(&self.targets, format!("{allowed}; {base} {wrong}"))
+            })
+        });
+        Ok(Nodes::Targets(targets.collect::<Result<_, _>>()?))
+    }
+
+    /// Whose certificates are trusted. To trust given ones and to trust all contradict each other, whether they are flags or
+    /// variables.
+    pub(super) fn trust(&self, arguments: &Arguments<Options>) -> Result<Trust, Refusal> {
+        match &self.ca_cert {
+            None if *self.insecure => Ok(Trust::Anyone),
+            None => Ok(Trust::PublicAuthorities),
+            Some(authorities) if *self.insecure => {
+                let other = arguments.name(&self.insecure);
+                let allowed = format!("must not be given together with {other}");
+                Err(arguments.refuse(authorities, allowed))
+            }
+            Some(authorities) => Ok(Trust::Only((**authorities).clone())),
+        }
+    }
+}
+
+/// The limit of a demo's nodes. The reference limiter has bounds of its own, and answers the requests of the presets at
+/// their paths.
+fn demo_policy(arguments: &Arguments<Options>) -> Result<Policy, Refusal> {
+    let requests = &arguments.options.requests;
+    let preset = *requests.preset;
+    let names: Vec<_> = limiter::answerable_presets().collect();
+    if !names.contains(&preset.name) {
+        let allowed = format!("must be one of {} with --demo", names.join(", "));
+        return Err(arguments.refuse(&requests.preset, allowed));
+    }
+    if let Some(path) = &requests.path {
+        // With --method, any preset's path is allowed.
+        let paths: Vec<_> = if requests.method.is_some() {
+            limiter::check_paths().collect()
+        } else {
+            vec![preset.path]
+        };
+        let typed = path.typed().split('?').next().unwrap_or_default();
+        if !paths.contains(&typed) {
+            let allowed = format!("must be {} with --demo", paths.join(", or "));
+            return Err(arguments.refuse(path, allowed));
+        }
+    }
+    let with_demo = |error| format!("with --demo, {error}");
+    Ok(Policy {
+        limit: limiter::Limit::new(*requests.limit)
+            .map_err(|error| arguments.refuse(&requests.limit, with_demo(error)))?,
+        window: limiter::Window::from_millis(*requests.window_ms)
+            .map_err(|error| arguments.refuse(&requests.window_ms, with_demo(error)))?,
+    })
 }
 
 /// A list of URLs with no empty element.
@@ -56,21 +162,11 @@ fn urls(text: &str) -> Result<Urls, String> {
     Ok(Urls(urls))
 }
 
-/// Several times as large as the bundle of all public authorities.
+/// The largest file of certificates, in bytes: several times the bundle of all public authorities.
 const MAX_AUTHORITIES: u64 = 16 * 1024 * 1024;
 
 fn authorities(file: &OsStr) -> Result<Authorities, String> {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut pem = Vec::new();
-        File::open(file)?
-            .take(MAX_AUTHORITIES + 1)
-            .read_to_end(&mut pem)?;
-        match pem.len() as u64 > MAX_AUTHORITIES {
-            true => Err(io::ErrorKind::FileTooLarge.into()),
-            false => Ok(pem),
-        }
-    };
-    read()
+    read_at_most(Path::new(file), MAX_AUTHORITIES)
         .map_err(|error| error.to_string())
         .and_then(|pem| Authorities::from_pem(&pem))
         .map_err(|why| format!("must be a PEM file with one or more certificates; {why}"))

@@ -1,6 +1,7 @@
 //! How the generator itself works, and what it shows of itself.
 
 use super::values::{duration, timeout};
+use super::{Opt, opt};
 use crate::base::text::{MAX_DURATION, time, whole};
 use clap::Args;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -36,14 +37,14 @@ pub struct Generator {
     pub stats_interval: Duration,
 
     /// Same seed: same keys, same order, same arrivals; `random` draws one, which is printed
-    #[arg(long, env, hide_env_values = true, value_name = "SEED", value_parser = seed,
+    #[arg(long, env, hide_env_values = true, value_name = "SEED", value_parser = opt(seed),
           default_value = "random", allow_hyphen_values = true)]
-    pub seed: u64,
+    pub seed: Opt<u64>,
 
     /// Where to serve metrics for Prometheus, under /metrics, such as 127.0.0.1:9100, or :9100 for
     /// all IPv4 addresses of this machine; port 0 is any free one. Nowhere unless set
-    #[arg(long, env, hide_env_values = true, value_name = "ADDR", value_parser = metrics_addr)]
-    pub metrics_addr: Option<SocketAddr>,
+    #[arg(long, env, hide_env_values = true, value_name = "ADDR", value_parser = opt(metrics_addr))]
+    pub metrics_addr: Option<Opt<SocketAddr>>,
 
     /// How long metrics stay after the run, for the last scrape; a signal ends it
     #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = duration,

@@ -1,10 +1,13 @@
 //! Whom the requests are for.
 
 use super::values::file;
+use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::text::whole;
-use crate::core::keys::{DEFAULT_PREFIX, Distribution, MAX_KEYS};
+use crate::core::keys::{self, DEFAULT_PREFIX, Distribution, KeyList, KeyListError, MAX_KEYS};
 use clap::Args;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Keys")]
@@ -16,9 +19,9 @@ pub struct Keys {
 
     /// How they share it: `uniform`, in shuffled rounds; `zipf:S`, the key of rank k in proportion to
     /// 1/k^S; `hot:SHARE`, the first key this share, such as 0.9 or 90%, and the others the rest
-    #[arg(long, env, hide_env_values = true, value_name = "KIND", value_parser = distribution,
+    #[arg(long, env, hide_env_values = true, value_name = "KIND", value_parser = opt(distribution),
           default_value = "uniform", allow_hyphen_values = true)]
-    pub key_distribution: Distribution,
+    pub key_distribution: Opt<Distribution>,
 
     /// What keys begin with, before 8 hex digits or the keys of a file; `loadgen-` before digits
     /// unless given
@@ -28,15 +31,38 @@ pub struct Keys {
 
     /// A file with the keys, one a line, in the order of their ranks, in the place of random ones
     #[arg(long, env, hide_env_values = true, value_name = "FILE",
-          value_parser = file())]
-    pub keys_file: Option<PathBuf>,
+          value_parser = opt(file()), conflicts_with = "keys")]
+    pub keys_file: Option<Opt<PathBuf>>,
 }
 
 impl Keys {
-    /// The prefix of keys that are made, not listed.
-    pub fn prefix(&self) -> &str {
-        self.key_prefix.as_deref().unwrap_or(DEFAULT_PREFIX)
+    /// The keys of the run: those of the file, or generated ones.
+    pub(super) fn plan(&self, arguments: &Arguments<Options>) -> Result<keys::Keys, Refusal> {
+        let prefix = self.key_prefix.as_deref();
+        let keys = if let Some(file) = &self.keys_file {
+            let list = list(file).map_err(|why| {
+                let form =
+                    format!("must be a file with 1 to {MAX_KEYS} different keys, one a line");
+                arguments.refuse(file, format!("{form}; {why}"))
+            })?;
+            keys::Keys::listed(list.into(), prefix.unwrap_or(""))
+        } else {
+            let prefix = prefix.unwrap_or(DEFAULT_PREFIX);
+            match self.keys {
+                0 => keys::Keys::fresh(prefix),
+                count => keys::Keys::generated(count, *arguments.options.generator.seed, prefix),
+            }
+        };
+        if !self.key_distribution.suits(&keys) {
+            let allowed = "must be uniform, unless there are at least 2 keys to choose from";
+            return Err(arguments.refuse(&self.key_distribution, allowed));
+        }
+        Ok(keys)
     }
+}
+
+fn list(file: &Path) -> Result<KeyList, KeyListError> {
+    KeyList::read(BufReader::new(File::open(file)?))
 }
 
 fn keys(text: &str) -> Result<u32, String> {

@@ -1,7 +1,7 @@
-//! Flags and environment variables: what they are called, what they mean, what they may be.
+//! Flags and environment variables, from text to a checked [`Setup`].
 //!
-//! One file a group of options, with the parsers of its values. What a value may be beside the others is
-//! [`plan`](crate::core::plan)'s.
+//! Each file has one group of options, the parsers of their values, and the rules that concern them. [`Setup`] puts the
+//! groups together.
 
 mod answers;
 mod arguments;
@@ -10,76 +10,74 @@ mod cluster;
 mod generator;
 mod keys;
 mod manual;
+mod option;
+mod refusal;
 mod report;
 mod requests;
 mod results;
 mod settings;
+mod setup;
 mod thresholds;
 mod traffic;
 mod values;
 
-pub use answers::Answers;
-pub use arguments::{Arguments, Refusal, without_login};
-pub use audit::{Audit, Audited};
-pub use cluster::{Cluster, Urls};
-pub use generator::Generator;
-pub use keys::Keys;
+pub use arguments::Arguments;
+pub use cluster::Nodes;
 pub use manual::{completions, man};
+pub use refusal::Refusal;
 pub use report::Report;
-pub use requests::Requests;
-pub use results::Results;
-pub use thresholds::{ThresholdLines, Thresholds};
-pub use traffic::{Arrivals, Traffic};
+pub use setup::{Metrics, Setup};
 
 use crate::core::presets::Preset;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use option::{Opt, opt};
+use refusal::without_login;
 use std::ffi::OsString;
 
-/// What was asked for.
+/// A command that was typed, ready to be carried out.
 #[derive(Debug)]
-pub enum Asked {
-    Run(Arguments<Options>),
-    /// Only to say what a run of these options would send, and when.
-    Plan(Arguments<Options>),
-    /// What is known of one limiter, or which are known.
+pub enum Command {
+    Run(Box<Setup>),
+    /// Shows what a run would send, and when.
+    Plan(Box<Setup>),
+    /// Shows one preset, or lists all of them.
     Presets(Option<&'static Preset>),
-    /// A page of saved summaries.
+    /// Makes a page of saved summaries.
     Report(Report),
-    /// What completes the command's words in a shell.
+    /// Prints a script that completes the command line in a shell.
     Completions(Shell),
-    /// The man page.
     Man,
+    /// Prints the help or the version.
+    Show(String),
 }
 
-/// What `arguments`, which begin with the program's name, and the environment ask for.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Refusal> {
-    let Arguments {
-        options: cli,
-        mut matches,
-        command,
-    } = Arguments::<Cli>::parse(arguments)?;
-    Ok(match cli.task {
-        None => Asked::Run(Arguments {
-            options: cli.options,
-            matches,
-            command,
-        }),
-        Some(Task::Plan { options }) => {
-            if let Some((_, of_the_plan)) = matches.remove_subcommand() {
-                matches = of_the_plan;
+impl Command {
+    /// Reads a command line, which begins with the program's name, and the environment.
+    ///
+    /// # Errors
+    /// One line that names the option, its value and what is allowed.
+    pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Refusal> {
+        let arguments = match Arguments::<Cli>::parse(arguments) {
+            Err(Refusal::Asked(text)) => return Ok(Command::Show(text)),
+            arguments => arguments?,
+        };
+        let setup = |options, arguments: Arguments<()>| {
+            let arguments = arguments.with_options(options);
+            Setup::new(&arguments).map(Box::new)
+        };
+        let (cli, arguments) = arguments.split();
+        Ok(match cli.task {
+            None => Command::Run(setup(cli.options, arguments)?),
+            Some(Task::Plan { options }) => {
+                Command::Plan(setup(*options, arguments.of_the_subcommand())?)
             }
-            Asked::Plan(Arguments {
-                options: *options,
-                matches,
-                command,
-            })
-        }
-        Some(Task::Presets { name }) => Asked::Presets(name),
-        Some(Task::Report(report)) => Asked::Report(report),
-        Some(Task::Completions { shell }) => Asked::Completions(shell),
-        Some(Task::Man) => Asked::Man,
-    })
+            Some(Task::Presets { name }) => Command::Presets(name),
+            Some(Task::Report(report)) => Command::Report(report),
+            Some(Task::Completions { shell }) => Command::Completions(shell),
+            Some(Task::Man) => Command::Man,
+        })
+    }
 }
 
 /// Sends checks to every node of a rate-limiter cluster on an exact, open-loop schedule, and
@@ -103,7 +101,7 @@ struct Cli {
     task: Option<Task>,
 }
 
-/// What there is to do beside a run.
+/// The commands beside a run.
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Print what a run with these options would send, and when; nothing is sent
@@ -131,27 +129,27 @@ enum Task {
     Man,
 }
 
-/// All there is to say of a run.
+/// The options of a run.
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    pub cluster: Cluster,
+    cluster: cluster::Cluster,
     #[command(flatten)]
-    pub traffic: Traffic,
+    traffic: traffic::Traffic,
     #[command(flatten)]
-    pub requests: Requests,
+    requests: requests::Requests,
     #[command(flatten)]
-    pub answers: Answers,
+    answers: answers::Answers,
     #[command(flatten)]
-    pub keys: Keys,
+    keys: keys::Keys,
     #[command(flatten)]
-    pub audit: Audit,
+    audit: audit::Audit,
     #[command(flatten)]
-    pub thresholds: Thresholds,
+    thresholds: thresholds::Thresholds,
     #[command(flatten)]
-    pub results: Results,
+    results: results::Results,
     #[command(flatten)]
-    pub generator: Generator,
+    generator: generator::Generator,
 }
 
 #[cfg(test)]

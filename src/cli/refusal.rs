@@ -2,6 +2,7 @@
 
 use super::arguments::variable;
 use crate::base::text::printable;
+use crate::report::{Output, Unwritable};
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::borrow::Cow;
@@ -17,6 +18,13 @@ pub enum Refusal {
     /// The line that names the option, its value and what is allowed. It repeats no login.
     #[error("{0}")]
     Wrong(String),
+}
+
+impl From<Unwritable> for Refusal {
+    fn from(error: Unwritable) -> Refusal {
+        let Output { path, asked_by, .. } = &error.output;
+        Refusal::wrong(asked_by, &path.to_string_lossy(), &error.allowed)
+    }
 }
 
 /// How much of a value a refusal repeats, in characters.

@@ -32,7 +32,7 @@ impl Report {
 
     /// Each summary with what its file is called. A file that can't be read, or is no summary, is refused by name.
     pub fn summaries(&self) -> Result<Vec<(String, Summary)>, Refusal> {
-        let read = |path: &PathBuf| {
+        let read = |path: &PathBuf| -> Result<Summary, Refusal> {
             let name = path.to_string_lossy().into_owned();
             let text = text(path).map_err(|error| refusal(&name, &error))?;
             let summary = Summary::from_json(&text).map_err(|error| refusal(&name, &error))?;

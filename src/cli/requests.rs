@@ -1,21 +1,28 @@
-//! What each request asks.
+//! What each request says.
 
-use super::values::file;
+use super::values::{file, read_at_most};
+use super::{Arguments, Opt, Options, Refusal, opt};
+use crate::base::Nanos;
 use crate::base::text::whole;
+use crate::core::keys::Keys;
+use crate::core::plan::Plan;
 use crate::core::presets::{self, Preset};
-use crate::core::request::Template;
 use crate::core::request::parse::{self, HeaderLine};
+use crate::core::request::{
+    Constants, MAX_FILLED, Placeholder, RequestTemplate, Template, TemplateError,
+};
 use clap::Args;
-use std::path::PathBuf;
-use ureq::http::Method;
+use std::iter;
+use std::path::{Path, PathBuf};
+use ureq::http::{HeaderName, Method, header};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Requests")]
 pub struct Requests {
     /// The limiter under test: how it is asked, and how it answers
-    #[arg(long, env, hide_env_values = true, value_name = "NAME", value_parser = preset,
+    #[arg(long, env, hide_env_values = true, value_name = "NAME", value_parser = opt(preset),
           default_value = presets::ALL[0].name)]
-    pub preset: &'static Preset,
+    pub preset: Opt<&'static Preset>,
 
     /// The request's method. As the preset says unless given; its body goes with POST, PUT and PATCH only
     #[arg(long, env, hide_env_values = true, value_name = "METHOD", value_parser = parse::method)]
@@ -25,34 +32,161 @@ pub struct Requests {
     /// body {key}, {limit}, {window_ms}, {window_s}, {seq}, {uuid}, {target} and {now_ms} are filled in; {{ is a
     /// brace
     #[arg(long, env = "CHECK_PATH", hide_env_values = true, value_name = "PATH",
-          value_parser = parse::path)]
-    pub path: Option<Template>,
+          value_parser = opt(parse::path))]
+    pub path: Option<Opt<Template>>,
 
     /// A header, in the place of the preset's of that name; `Name:` sends none. May be repeated; the
     /// variable has one a line
     #[arg(long = "header", env = "HEADERS", hide_env_values = true, value_name = "NAME: VALUE",
-          value_parser = header_lines)]
-    pub header: Vec<HeaderLines>,
+          value_parser = opt(header_lines))]
+    pub header: Vec<Opt<HeaderLines>>,
 
     /// The body, in the place of the preset's; empty for none
-    #[arg(long, env, hide_env_values = true, value_name = "TEXT", value_parser = parse::body,
+    #[arg(long, env, hide_env_values = true, value_name = "TEXT", value_parser = opt(parse::body),
           allow_hyphen_values = true)]
-    pub body: Option<Template>,
+    pub body: Option<Opt<Template>>,
 
     /// A file with the body
     #[arg(long, env, hide_env_values = true, value_name = "FILE",
-          value_parser = file())]
-    pub body_file: Option<PathBuf>,
+          value_parser = opt(file()), conflicts_with = "body")]
+    pub body_file: Option<Opt<PathBuf>>,
 
     /// The limit sent in each check
-    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = limit,
+    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = opt(limit),
           default_value = "100", allow_hyphen_values = true)]
-    pub limit: u64,
+    pub limit: Opt<u64>,
 
     /// The window sent in each check, in milliseconds
-    #[arg(long, env, hide_env_values = true, value_name = "MS", value_parser = window,
+    #[arg(long, env, hide_env_values = true, value_name = "MS", value_parser = opt(window),
           default_value = "60000", allow_hyphen_values = true)]
-    pub window_ms: u64,
+    pub window_ms: Opt<u64>,
+}
+
+/// The most headers: ten times as many as common servers take.
+const MAX_HEADERS: usize = 1_000;
+
+/// The longest body, in bytes. Every worker may hold one.
+const MAX_BODY: u64 = 1024 * 1024;
+
+impl Requests {
+    /// The window that each check carries.
+    pub(super) fn window(&self) -> Nanos {
+        Nanos(1_000_000) * *self.window_ms
+    }
+
+    /// The preset's request, with the parts that were given in the place of its own.
+    pub(super) fn form(
+        &self,
+        arguments: &Arguments<Options>,
+        keys: &Keys,
+    ) -> Result<RequestTemplate, Refusal> {
+        let preset = *self.preset;
+        let method = self.method.clone().unwrap_or_else(|| preset.method());
+        let body = self.body_for(arguments, &method)?;
+        let body = body.filter(|body| !body.is_empty());
+        let path = self.path.as_deref().cloned();
+        let form = RequestTemplate {
+            method,
+            path: path.unwrap_or_else(|| preset.path()),
+            headers: self.headers(arguments, body.is_some())?,
+            body,
+        };
+        if form.has(Placeholder::WindowS) && !self.window_ms.is_multiple_of(1_000) {
+            let allowed = "must be whole seconds (thousands), since {window_s} is sent";
+            return Err(arguments.refuse(&self.window_ms, allowed));
+        }
+        let constants = Constants {
+            keys,
+            limit: *self.limit,
+            window_ms: *self.window_ms,
+        };
+        form.check_json(&constants).map_err(|error| {
+            let allowed = format!("must be JSON, as its Content-Type says; {error}");
+            match (&self.body, &self.body_file) {
+                (Some(body), _) => arguments.refuse(body, allowed),
+                (None, Some(file)) => arguments.refuse(file, allowed),
+                (None, None) => arguments.refuse(&self.preset, allowed),
+            }
+        })?;
+        Ok(form)
+    }
+
+    /// Checks that no part of a request is too long, with the longest values filled in.
+    pub(super) fn check_lengths(
+        &self,
+        arguments: &Arguments<Options>,
+        plan: &Plan,
+        nodes: &super::Nodes,
+    ) -> Result<(), Refusal> {
+        let Some((part, longest)) = plan.requests(&nodes.examples()).too_long() else {
+            return Ok(());
+        };
+        let allowed = format!(
+            "must be at most {MAX_FILLED} bytes with the longest that may be filled in; that is {longest}"
+        );
+        Err(match (part, &self.path, self.header.first()) {
+            ("path", Some(path), _) => arguments.refuse(path, allowed),
+            ("header", _, Some(header)) => arguments.refuse(header, allowed),
+            _ => arguments.refuse(&self.preset, allowed),
+        })
+    }
+
+    fn body_for(
+        &self,
+        arguments: &Arguments<Options>,
+        method: &Method,
+    ) -> Result<Option<Template>, Refusal> {
+        if let Some(body) = &self.body {
+            return Ok(Some((**body).clone()));
+        }
+        if let Some(file) = &self.body_file {
+            let body = body_file(file).map_err(|why| {
+                let form = format!("must be a file with text of at most {MAX_BODY} bytes");
+                arguments.refuse(file, format!("{form}; {why}"))
+            });
+            return body.map(Some);
+        }
+        // A preset's body belongs to a method like the preset's.
+        let carries_body = [Method::POST, Method::PUT, Method::PATCH].contains(method);
+        Ok(carries_body.then(|| self.preset.body()))
+    }
+
+    /// The preset's headers and those that were given. Without a body, the preset's `Content-Type` is left out.
+    fn headers(
+        &self,
+        arguments: &Arguments<Options>,
+        has_body: bool,
+    ) -> Result<Vec<(HeaderName, Template)>, Refusal> {
+        let lines: Vec<_> = self.header.iter().flat_map(|lines| &lines.0).collect();
+        let hosts = lines.iter().filter(|line| line.name == header::HOST);
+        if let Some(first) = self.header.first()
+            && (lines.len() > MAX_HEADERS || hosts.count() > 1)
+        {
+            let allowed = format!("must be at most {MAX_HEADERS} headers, one Host among them");
+            return Err(arguments.refuse(first, allowed));
+        }
+        let is_given = |name: &HeaderName| lines.iter().any(|line| line.name == name);
+        let agent = concat!("loadgen/", env!("CARGO_PKG_VERSION"));
+        let agent = agent.parse().expect("text without a brace");
+        let defaults = iter::once((header::USER_AGENT, agent)).chain(self.preset.headers());
+        let defaults = defaults.filter(|(name, _)| {
+            let is_needless = *name == header::CONTENT_TYPE && !has_body;
+            !is_given(name) && !is_needless
+        });
+        let added = lines
+            .iter()
+            .filter_map(|line| Some((line.name.clone(), line.value.clone()?)));
+        Ok(defaults.chain(added).collect())
+    }
+}
+
+fn body_file(file: &Path) -> Result<Template, String> {
+    let bytes = read_at_most(file, MAX_BODY).map_err(|error| error.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|_| "stream did not contain valid UTF-8")?;
+    // Some editors put a byte order mark before UTF-8.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    text.parse()
+        .map_err(|error: TemplateError| error.to_string())
 }
 
 pub(super) fn preset(text: &str) -> Result<&'static Preset, String> {
@@ -70,7 +204,7 @@ fn window(text: &str) -> Result<u64, String> {
     whole(text, 1..=1_000_000_000_000)
 }
 
-/// What one value holds: a variable's may have several.
+/// The headers of one value: a variable may have several.
 #[derive(Debug, Clone)]
 pub struct HeaderLines(pub Vec<HeaderLine>);
 

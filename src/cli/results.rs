@@ -1,7 +1,8 @@
 //! Where results go, beside standard output. Each result format brings its own option.
 
 use super::values::{boolean, file};
-use crate::report::{FORMATS, Format};
+use super::{Arguments, Options};
+use crate::report::{FORMATS, Format, Output};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::path::PathBuf;
 
@@ -15,6 +16,19 @@ pub struct Results {
 
     #[command(flatten)]
     pub files: ResultFiles,
+}
+
+impl Results {
+    /// The files that were asked for, in the order of the help.
+    pub(super) fn outputs(&self, arguments: &Arguments<Options>) -> Vec<Output> {
+        let files = self.files.0.iter();
+        let outputs = files.map(|(format, path)| Output {
+            format,
+            path: path.clone(),
+            asked_by: arguments.name_of(format.option),
+        });
+        outputs.collect()
+    }
 }
 
 /// The files that were asked for, by format.

@@ -1,6 +1,7 @@
 //! Every option with its value as it was given, and the command that repeats the run.
 
-use super::{Arguments, Results, without_login};
+use super::results::Results;
+use super::{Arguments, without_login};
 use crate::core::summary::{Setting, Source};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, Args, Command};

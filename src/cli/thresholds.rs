@@ -1,7 +1,9 @@
 //! What is asked of the run's numbers.
 
 use super::values::boolean;
-use crate::core::threshold::Threshold;
+use super::{Arguments, Opt, Options, Refusal, opt};
+use crate::core::plan;
+use crate::core::threshold::{Claim, Threshold};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -11,16 +13,69 @@ pub struct Thresholds {
     /// 40%`, `allowed.per_second < 1.7/s`, `target[1].latency.p99 < 20ms` or `audit = kept`; the exit code is 4 if it is
     /// not so. May be repeated; the variable has one a line
     #[arg(long = "threshold", env = "THRESHOLDS", hide_env_values = true, value_name = "THRESHOLD",
-          value_parser = threshold_lines)]
-    pub threshold: Vec<ThresholdLines>,
+          value_parser = opt(threshold_lines))]
+    pub threshold: Vec<Opt<ThresholdLines>>,
 
     /// Stop, with the summary, once a threshold can no longer be met, whatever comes
-    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
+    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
-    pub abort_on_fail: bool,
+    pub abort_on_fail: Opt<bool>,
 }
 
-/// What one value holds: a variable's may have several.
+/// The most thresholds. If the run is to stop for one, each on a percentile or a mean takes 0.1 ms once a second: all of
+/// them take 2 % of a core.
+const MOST: usize = 200;
+
+impl Thresholds {
+    /// The thresholds of a run against `targets` targets. Those on an audit need one.
+    pub(super) fn plan(
+        &self,
+        arguments: &Arguments<Options>,
+        targets: usize,
+        is_audited: bool,
+    ) -> Result<plan::Thresholds, Refusal> {
+        let mut all = Vec::new();
+        for given in &self.threshold {
+            for threshold in &given.0 {
+                if let Err(allowed) = check(threshold, targets, is_audited) {
+                    return Err(arguments.refuse_part(given, &threshold.text, allowed));
+                }
+                all.push(threshold.clone());
+                if all.len() > MOST {
+                    let allowed = format!("must be at most {MOST} thresholds");
+                    return Err(arguments.refuse(given, allowed));
+                }
+            }
+        }
+        // As a variable it may be set for all runs.
+        let is_needless = all.is_empty() && arguments.is_flag(&self.abort_on_fail);
+        if *self.abort_on_fail && is_needless {
+            return Err(arguments.refuse(&self.abort_on_fail, "needs --threshold"));
+        }
+        Ok(plan::Thresholds {
+            all,
+            abort_on_fail: *self.abort_on_fail,
+        })
+    }
+}
+
+/// Checks what a threshold needs of its run. The error says what is allowed.
+fn check(threshold: &Threshold, targets: usize, is_audited: bool) -> Result<(), String> {
+    let target = threshold.claim.target();
+    if target.is_some_and(|place| place >= targets) {
+        let column = threshold.target_column();
+        return Err(match targets {
+            1 => format!("column {column}: must be 1, the only target"),
+            _ => format!("column {column}: must be a target's number, from 1 to {targets}"),
+        });
+    }
+    if threshold.claim == Claim::AuditKept && !is_audited {
+        return Err("needs --audit".to_owned());
+    }
+    Ok(())
+}
+
+/// The thresholds of one value: a variable may have several.
 #[derive(Debug, Clone)]
 pub struct ThresholdLines(pub Vec<Threshold>);
 

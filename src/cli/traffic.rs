@@ -1,8 +1,12 @@
 //! When requests are due.
 
 use super::values::{boolean, duration};
+use super::{Arguments, Opt, Options, Refusal, opt};
+use crate::base::Nanos;
 use crate::base::text::some_time;
-use crate::core::schedule::{Profile, Rate};
+use crate::core::schedule::{
+    Alignment, Arrivals, Bursts, Poisson, Profile, Rate, Schedule,
+};
 use clap::Args;
 use std::time::Duration;
 
@@ -16,9 +20,9 @@ pub struct Traffic {
 
     /// How long to run: seconds, or 90s, 2m, 1h30m; 0 runs until stopped. A profile runs to its own
     /// end, unless this is given and earlier
-    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = duration,
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = opt(duration),
           default_value = "60", allow_hyphen_values = true)]
-    pub duration: Duration,
+    pub duration: Opt<Duration>,
 
     /// Whether there are bursts: true or false
     #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
@@ -31,20 +35,20 @@ pub struct Traffic {
     pub burst_multiplier: f64,
 
     /// How long a burst lasts
-    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = some_time,
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = opt(some_time),
           default_value = "5", allow_hyphen_values = true)]
-    pub burst_duration: Duration,
+    pub burst_duration: Opt<Duration>,
 
     /// From one burst's start to the next; the first starts at this time
-    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = some_time,
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = opt(some_time),
           default_value = "30", allow_hyphen_values = true)]
-    pub burst_interval: Duration,
+    pub burst_interval: Opt<Duration>,
 
     /// Have bursts begin at the clock's multiples of the limiter's window: the start waits for that,
     /// and the interval is rounded up to whole windows
-    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
+    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
-    pub burst_align: bool,
+    pub burst_align: Opt<bool>,
 
     /// What the rate does, in the place of a steady one with bursts: one or more, comma-separated,
     /// of `50/s for 30s`, `ramp 50/s to 500/s over 2m`, `sine 100/s ± 50/s every 1m for 5m` (or
@@ -52,6 +56,7 @@ pub struct Traffic {
     /// a last `repeat` or `repeat 3 times` does it all again. Rates may be per second, minute or
     /// hour: /s, /m, /h
     #[arg(long, env, hide_env_values = true, value_name = "PIECES", value_parser = str::parse::<Profile>,
+          conflicts_with_all = ["rps", "burst_enabled", "burst_multiplier", "burst_duration", "burst_interval"],
           allow_hyphen_values = true)]
     pub profile: Option<Profile>,
 
@@ -59,13 +64,83 @@ pub struct Traffic {
     /// those of many independent callers do; the rate, in the mean, is the same
     #[arg(long, env, hide_env_values = true, value_name = "KIND", value_parser = arrivals,
           default_value = "uniform")]
-    pub arrivals: Arrivals,
+    pub arrivals: ArrivalKind,
 }
 
+/// How requests follow one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrivals {
+pub enum ArrivalKind {
     Uniform,
     Poisson,
+}
+
+impl Traffic {
+    /// The due times of the run.
+    pub(super) fn schedule(&self, arguments: &Arguments<Options>) -> Result<Schedule, Refusal> {
+        // The default duration belongs to the default profile.
+        let is_limited = self.profile.is_none() || arguments.is_given(&self.duration);
+        let end = (is_limited && !self.duration.is_zero()).then(|| Nanos::from(*self.duration));
+        let profile = match &self.profile {
+            Some(profile) => profile.clone(),
+            None => self.default_profile(arguments)?,
+        };
+        let arrivals = match self.arrivals {
+            ArrivalKind::Uniform => Arrivals::Uniform,
+            ArrivalKind::Poisson => {
+                let seed = *arguments.options.generator.seed;
+                Arrivals::Poisson(Box::new(Poisson::new(seed)))
+            }
+        };
+        Ok(Schedule::new(profile, end).with_arrivals(arrivals))
+    }
+
+    /// How the start waits for the clock. `None` if it does not.
+    pub(super) fn alignment(
+        &self,
+        arguments: &Arguments<Options>,
+        schedule: &Schedule,
+    ) -> Result<Option<Alignment>, Refusal> {
+        if !*self.burst_align {
+            return Ok(None);
+        }
+        let window = arguments.options.requests.window();
+        let aligned = Alignment::new(schedule, window).map_err(|why| {
+            let needs = format!("needs bursts, whole windows of --window-ms ({window}) apart");
+            arguments.refuse(&self.burst_align, format!("{needs}; {why}"))
+        });
+        aligned.map(Some)
+    }
+
+    fn default_profile(&self, arguments: &Arguments<Options>) -> Result<Profile, Refusal> {
+        if !self.burst_enabled {
+            return Ok(Profile::steady(self.rps));
+        }
+        let mut bursts = self.bursts(arguments)?;
+        if *self.burst_align {
+            bursts = bursts.whole_windows_apart(arguments.options.requests.window());
+        }
+        Ok(bursts.into())
+    }
+
+    fn bursts(&self, arguments: &Arguments<Options>) -> Result<Bursts, Refusal> {
+        let (length, interval) = (&self.burst_duration, &self.burst_interval);
+        if **length >= **interval {
+            // The one that was given is the one that is wrong.
+            let only_interval = arguments.is_given(interval) && !arguments.is_given(length);
+            return Err(if only_interval {
+                let allowed = format!("must be longer than --burst-duration ({:?})", **length);
+                arguments.refuse(interval, allowed)
+            } else {
+                let allowed = format!("must be shorter than --burst-interval ({:?})", **interval);
+                arguments.refuse(length, allowed)
+            });
+        }
+        // The steady rate is at most 10⁶/s and the multiplier at most 10³, so there is such a rate.
+        let burst = (self.rps.nano() as f64 * self.burst_multiplier).round() as u64;
+        let burst = Rate::from_nano(burst.min(Rate::MAX.nano()));
+        let [length, interval] = [**length, **interval].map(Nanos::from);
+        Ok(Bursts::new(self.rps, burst, length, interval))
+    }
 }
 
 /// Keeps the rate of a burst within [`Rate::MAX`].
@@ -89,10 +164,10 @@ fn number(text: &str) -> Option<f64> {
     text.trim().parse().ok()
 }
 
-fn arrivals(text: &str) -> Result<Arrivals, String> {
+fn arrivals(text: &str) -> Result<ArrivalKind, String> {
     match text.trim().to_ascii_lowercase().as_str() {
-        "uniform" => Ok(Arrivals::Uniform),
-        "poisson" => Ok(Arrivals::Poisson),
+        "uniform" => Ok(ArrivalKind::Uniform),
+        "poisson" => Ok(ArrivalKind::Poisson),
         _ => Err("must be uniform or poisson".to_owned()),
     }
 }

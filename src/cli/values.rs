@@ -4,10 +4,25 @@
 
 use crate::base::text::{MAX_DURATION, time};
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Any name that the system can have, an empty one too: it is refused where it is known what it is for.
+/// Reads a whole file.
+///
+/// # Errors
+/// The file can't be read, or has more than `most` bytes.
+pub(super) fn read_at_most(file: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}
+
+/// Takes any name, an empty one too: whoever opens the file refuses it.
 pub(super) fn file() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }

@@ -1,8 +1,8 @@
 //! The reporter's part in the audit: it hands over what it takes from the workers.
 
-use crate::base::{KeyId, Moment, Nanos, Sample};
-use crate::core::audit::{AuditProgress, AuditReport, AuditedKey, Auditor, Observation, Terms};
-use crate::core::plan::{self, Plan};
+use crate::base::{KeyId, Moment, Sample};
+use crate::core::audit::{AuditProgress, AuditReport, AuditedKey, Auditor, Observation};
+use crate::core::plan::Plan;
 use crate::core::request::Placeholder;
 
 #[derive(Debug)]
@@ -16,9 +16,8 @@ pub(super) struct AuditFeed {
 impl AuditFeed {
     /// Of a run that starts at `start`, if it is to be audited.
     pub fn new(plan: &Plan, targets: usize, start: Moment) -> Option<AuditFeed> {
-        let asked = plan.audit.as_ref()?;
         Some(AuditFeed {
-            auditor: Auditor::new(terms(plan, asked, targets)),
+            auditor: Auditor::new(plan.audit_terms(targets)?),
             start,
             by_key: plan.form.has(Placeholder::Key),
         })
@@ -59,17 +58,5 @@ impl AuditFeed {
 
     pub fn finish(self) -> AuditReport {
         self.auditor.finish()
-    }
-}
-
-pub(super) fn terms(plan: &Plan, asked: &plan::Audit, targets: usize) -> Terms {
-    Terms {
-        promises: asked.promises.clone(),
-        limit: plan.limit,
-        window: Nanos(plan.window_ms * 1_000_000),
-        targets,
-        timeout: plan.timeout.into(),
-        prior_use: asked.prior_use,
-        memory: asked.memory,
     }
 }

@@ -1,6 +1,5 @@
 //! The probe's threads: the prober, which knows what to ask, and one asker for each target.
 
-use super::audit_feed;
 use super::sample_buffer::SampleBuffer;
 use super::{CALLER_STACK, Caller, DEFAULT_STACK, RunError, Targets, buffers, spawn};
 use crate::base::{Answer, KeyId, Moment, Nanos, Outcome, Sample};
@@ -37,10 +36,9 @@ impl<'a, C: Caller> Probing<'a, C> {
     /// Returns `None` if the targets have no probe.
     pub fn new<T: Targets<Caller = C>>(plan: &Plan, targets: &'a T) -> Option<Self> {
         let caller = targets.probe()?;
-        let audit = plan.audit.as_ref()?;
         let count = targets.names().len();
         Some(Probing {
-            terms: audit_feed::terms(plan, audit, count),
+            terms: plan.audit_terms(count)?,
             caller,
             samples: buffers(count),
         })

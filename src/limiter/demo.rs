@@ -46,6 +46,22 @@ impl Demo {
     }
 }
 
+impl DemoLimiter {
+    /// This limiter in a few words. `None` for the default.
+    pub fn description(self) -> Option<String> {
+        let how = match self {
+            default if default == DemoLimiter::default() => return None,
+            DemoLimiter::Shared(_) => "which the nodes share".to_owned(),
+            DemoLimiter::PerNode => "a sliding log of its own for each node".to_owned(),
+            DemoLimiter::Racy => {
+                let apart = DemoLimiter::RACY_WRITE_DELAY;
+                format!("a sliding log that each check reads, and writes back {apart:?} later")
+            }
+        };
+        Some(format!("{self}, {how}"))
+    }
+}
+
 /// How a demo's nodes limit. Parsed from its name and displayed as it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DemoLimiter {

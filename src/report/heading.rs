@@ -1,60 +1,47 @@
 use crate::base::Target;
-use crate::core::plan::{Audit, Cluster, Plan};
-use crate::limiter::DemoLimiter;
-use std::fmt::Write;
+use crate::core::plan::{AuditPlan, Plan};
 
-/// What the run is going to do, and the seed that repeats it.
-/// `metrics` is where they are served, if they are.
-pub fn heading(plan: &Plan, targets: &[Target], metrics: Option<String>) -> String {
-    let mut text = format!("loadgen {}", env!("CARGO_PKG_VERSION"));
+/// What the run is going to do, with the seed that repeats it. `limiter` describes a demo's limiter, and `metrics` is the URL
+/// at which metrics are served.
+pub fn heading(
+    plan: &Plan,
+    targets: &[Target],
+    limiter: Option<&str>,
+    metrics: Option<&str>,
+) -> String {
     let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
-    // Cannot fail: a String takes everything.
-    let _ = write!(
-        text,
-        "\n  targets  {}{}\n  traffic  {}\n  requests {}\n  keys     {}, seed {}",
-        targets.join(", "),
-        limiter(&plan.cluster),
-        plan.describe_traffic(),
-        plan.describe_requests(),
-        plan.describe_keys(),
-        plan.seed,
-    );
+    let mut rows = vec![("targets", targets.join(", "))];
+    if let Some(limiter) = limiter {
+        rows.push(("limiter", limiter.to_owned()));
+    }
+    rows.push(("traffic", plan.describe_traffic()));
+    rows.push(("requests", plan.describe_requests()));
+    let keys = format!("{}, seed {}", plan.describe_keys(), plan.seed);
+    rows.push(("keys", keys));
     if let Some(audit) = &plan.audit {
-        let _ = write!(text, "\n  audit    {}", held_to(audit));
+        rows.push(("audit", held_to(audit)));
     }
     if let Some(url) = metrics {
-        let _ = write!(text, "\n  metrics  {url}");
+        rows.push(("metrics", url.to_owned()));
+    }
+    let mut text = format!("loadgen {}", env!("CARGO_PKG_VERSION"));
+    for (name, value) in rows {
+        text += &format!("\n  {name:8} {value}");
     }
     text
 }
 
-/// What the limiter is held to, and whether by more requests than those of the traffic.
-pub(super) fn held_to(audit: &Audit) -> String {
+/// The promises that the limiter is held to, and whether the audit has a probe.
+pub(super) fn held_to(audit: &AuditPlan) -> String {
     let promises: Vec<_> = audit
         .promises
         .iter()
         .map(|promise| promise.name())
         .collect();
-    let probe = match audit.probe {
-        true => "; a probe asks for keys of its own",
-        false => "",
+    let probe = if audit.probe {
+        "; a probe asks for keys of its own"
+    } else {
+        ""
     };
     format!("{}{probe}", promises.join(" or "))
-}
-
-/// How a demo's nodes limit, if not by default.
-fn limiter(cluster: &Cluster) -> String {
-    let Cluster::Demo { limiter, .. } = cluster else {
-        return String::new();
-    };
-    let how = match limiter {
-        default if *default == DemoLimiter::default() => return String::new(),
-        DemoLimiter::Shared(_) => "which the nodes share".to_owned(),
-        DemoLimiter::PerNode => "a sliding log of its own for each node".to_owned(),
-        DemoLimiter::Racy => {
-            let apart = DemoLimiter::RACY_WRITE_DELAY;
-            format!("a sliding log that each check reads, and writes back {apart:?} later")
-        }
-    };
-    format!("\n  limiter  {limiter}, {how}")
 }

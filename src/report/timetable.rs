@@ -2,6 +2,7 @@ use super::heading::held_to;
 use super::plot::{COLUMNS, plot};
 use crate::base::Nanos;
 use crate::base::text::{count, rate};
+use crate::base::Target;
 use crate::core::plan::Plan;
 use crate::core::schedule::{Arrivals, Phase, Schedule};
 use std::fmt::{self, Write};
@@ -14,14 +15,14 @@ const MINUTE: Nanos = Nanos(60_000_000_000);
 
 /// When a run's requests are due: its phases in a table, its rate over time in a plot, and its totals; and what the
 /// first of them says.
-pub fn timetable(plan: &Plan) -> String {
+pub fn timetable(plan: &Plan, targets: &[Target]) -> String {
     let mut text = String::new();
     // Cannot fail: a String takes everything.
-    let _ = write_timetable(&mut text, plan);
+    let _ = write_timetable(&mut text, plan, targets);
     text
 }
 
-fn write_timetable(out: &mut String, plan: &Plan) -> fmt::Result {
+fn write_timetable(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Result {
     let schedule = &plan.schedule;
     let shown = shown(schedule);
     writeln!(out, "{}", schedule.profile())?;
@@ -73,7 +74,7 @@ fn write_timetable(out: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(out)?;
     write_totals(out, schedule)?;
     write_overflow(out, plan)?;
-    write_first_request(out, plan)?;
+    write_first_request(out, plan, targets)?;
     match &plan.audit {
         Some(audit) => writeln!(out, "\naudit: {}", held_to(audit)),
         None => Ok(()),
@@ -115,12 +116,11 @@ fn write_overflow(out: &mut String, plan: &Plan) -> fmt::Result {
 /// All phases of any profile, before they come again.
 const MANY: usize = 10_000;
 
-fn write_first_request(out: &mut String, plan: &Plan) -> fmt::Result {
+fn write_first_request(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Result {
     if plan.schedule.total() == Some(0) {
         return Ok(());
     }
-    let targets = plan.examples();
-    let request = plan.requests(&targets).show(0, 0, plan.dealer().deal(0));
+    let request = plan.requests(targets).show(0, 0, plan.dealer().deal(0));
     writeln!(out, "\nthe first of them, to {}:\n", targets[0])?;
     let shown: String = request.chars().take(SHOWN).collect();
     for line in shown.lines() {

@@ -2,10 +2,12 @@
 
 mod cursor;
 mod number;
+mod printable;
 mod value;
 
 pub use cursor::{Cursor, Decimal, Lexeme, SyntaxError};
 pub use number::{
     bytes, count, per_second, rate, rounded, share, span, span_or_dash, three_digits,
 };
+pub use printable::printable;
 pub use value::{MAX_DURATION, some_time, time, whole};

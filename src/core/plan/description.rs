@@ -25,7 +25,7 @@ impl Plan {
         let form = &self.form;
         let mut text = format!("{} {}", form.method, form.path.typed());
         if form.has(Placeholder::Limit) {
-            text += &format!(", limit {} in {} ms", self.limit, self.window_ms);
+            text += &format!(", limit {} in {} ms", self.limit, self.window_ms());
         }
         text
     }

@@ -1,140 +1,94 @@
-//! A validated run: nothing after this reads text.
+//! A run as the engine carries it out: checked values, no text.
 
-mod answers;
-mod audit;
-mod cluster;
 mod description;
-mod keys;
-mod requests;
-mod thresholds;
-mod traffic;
 
-pub use audit::Audit;
-pub use cluster::Cluster;
-pub use thresholds::Thresholds;
-
-use crate::base::Target;
-use crate::cli::{self, Arguments, Options, Refusal};
-use crate::client::Trust;
+use crate::base::{Nanos, Target};
 use crate::core::answers::Rules;
+use crate::core::audit::{PriorUse, Promise, Terms};
 use crate::core::keys::{Dealer, Distribution, Keys};
-use crate::core::request::{CompiledRequest, Constants, MAX_FILLED, RequestTemplate};
+use crate::core::request::{CompiledRequest, Constants, RequestTemplate};
 use crate::core::schedule::{Alignment, Schedule};
-use std::net::SocketAddr;
+use crate::core::threshold::Threshold;
 use std::time::Duration;
 
-/// Everything that was asked of a run, all of it possible.
+/// The requests that a run sends, when it sends them, and what it is held to.
 #[derive(Debug)]
 pub struct Plan {
-    pub cluster: Cluster,
     pub schedule: Schedule,
-    /// Whether its start waits for the clock.
+    /// How the start waits for the clock. `None` if it does not.
     pub alignment: Option<Alignment>,
+    /// The number of worker threads.
     pub workers: usize,
-    /// Capacity of the queue, in tokens.
+    /// The queue's capacity, in tokens.
     pub queue: usize,
+    /// The longest time for one whole request.
     pub timeout: Duration,
+    /// How long requests in flight get when the run ends.
     pub drain_timeout: Duration,
+    /// The time from one report of progress to the next.
     pub stats_interval: Duration,
     pub form: RequestTemplate,
-    /// Of what is sent, or is known of the limiter.
+    /// The limit and the window of the limiter under test: sent in each check if the form has a place for them, and held
+    /// against it by the audit.
     pub limit: u64,
-    pub window_ms: u64,
+    pub window: Nanos,
     pub keys: Keys,
     pub key_distribution: Distribution,
     pub seed: u64,
-    pub trust: Trust,
-    /// What counts as allowed, if not as blocked.
+    /// The answers that count as allowed, unless they count as blocked.
     pub allowed: Rules,
     pub blocked: Rules,
-    /// Whether the limit is audited.
-    pub audit: Option<Audit>,
-    /// What is asked of its numbers.
+    /// `None` if the limiter is not audited.
+    pub audit: Option<AuditPlan>,
     pub thresholds: Thresholds,
-    /// Whether metrics are served.
-    pub metrics: Option<Metrics>,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub struct Metrics {
-    /// Port 0 stands for any free one.
-    pub addr: SocketAddr,
-    /// How long they stay after a run that was not stopped.
-    pub linger: Duration,
+/// How the limiter is audited.
+#[derive(Debug, Clone)]
+pub struct AuditPlan {
+    /// The promises, of which the limiter has to keep one.
+    pub promises: Vec<Promise>,
+    /// Whether the user asked for a verdict. A demo is audited without being asked to.
+    pub asked: bool,
+    /// Whether the audit asks questions of its own, with keys of its own.
+    pub probe: bool,
+    pub prior_use: PriorUse,
+    /// The most memory that the audit may use, in bytes.
+    pub memory: usize,
+}
+
+/// The thresholds on the run's numbers.
+#[derive(Debug, Default)]
+pub struct Thresholds {
+    /// In the order in which they were given.
+    pub all: Vec<Threshold>,
+    /// Whether the run stops as soon as one can no longer be met.
+    pub abort_on_fail: bool,
 }
 
 impl Plan {
-    /// Checks what no option can be checked for alone.
-    pub fn new(arguments: &Arguments<Options>) -> Result<Plan, Refusal> {
-        let Options {
-            requests,
-            generator,
-            keys: cli::Keys {
-                key_distribution, ..
-            },
-            ..
-        } = &arguments.options;
-        let schedule = traffic::schedule(arguments)?;
-        let keys = keys::keys(arguments)?;
-        let (allowed, blocked) = answers::answers(arguments);
-        let cluster = cluster::cluster(arguments)?;
-        let form = requests::form(arguments, &keys)?;
-        let audit = audit::audit(arguments, &cluster, &form)?;
-        let plan = Plan {
-            thresholds: thresholds::thresholds(arguments, &cluster, audit.as_ref())?,
-            audit,
-            cluster,
-            alignment: traffic::alignment(arguments, &schedule)?,
-            schedule,
-            workers: generator.workers,
-            queue: generator.queue,
-            timeout: generator.timeout,
-            drain_timeout: generator.drain_timeout,
-            stats_interval: generator.stats_interval,
-            form,
-            limit: requests.limit,
-            window_ms: requests.window_ms,
-            keys,
-            key_distribution: *key_distribution,
-            seed: generator.seed,
-            trust: cluster::trust(arguments)?,
-            allowed,
-            blocked,
-            // Without an address there is nothing that could linger: a variable set for all runs
-            // does no harm to one without metrics.
-            metrics: generator.metrics_addr.map(|addr| Metrics {
-                addr,
-                linger: generator.metrics_linger,
-            }),
-        };
-        plan.check_lengths(arguments)?;
-        Ok(plan)
-    }
-
-    /// That no part of a request is too long, with the longest that may be filled in.
-    fn check_lengths(&self, arguments: &Arguments<Options>) -> Result<(), Refusal> {
-        match self.requests(&self.examples()).too_long() {
-            None => Ok(()),
-            Some((part, longest)) => {
-                let allowed = format!(
-                    "must be at most {MAX_FILLED} bytes with the longest that may be filled in; that is {longest}"
-                );
-                Err(arguments.refuse(part, allowed))
-            }
-        }
-    }
-
-    /// The targets, or, where those are still to be started, one like them.
-    pub fn examples(&self) -> Vec<Target> {
-        match &self.cluster {
-            Cluster::Targets(targets) => targets.clone(),
-            Cluster::Demo { .. } => vec![Target::new("http://127.0.0.1:65535").expect("a URL")],
-        }
-    }
-
     /// Whether the audit asks questions of its own.
     pub fn has_probe(&self) -> bool {
         self.audit.as_ref().is_some_and(|audit| audit.probe)
+    }
+
+    /// The terms that the audit holds the limiter to, in a run against `targets` targets. `None` if it is not audited.
+    pub fn audit_terms(&self, targets: usize) -> Option<Terms> {
+        let audit = self.audit.as_ref()?;
+        Some(Terms {
+            promises: audit.promises.clone(),
+            limit: self.limit,
+            window: self.window,
+            targets,
+            timeout: self.timeout.into(),
+            prior_use: audit.prior_use,
+            memory: audit.memory,
+        })
+    }
+
+    /// The window in whole milliseconds, as checks carry it.
+    pub fn window_ms(&self) -> u64 {
+        self.window.0 / 1_000_000
     }
 
     /// The requests of a run against `targets`.
@@ -142,17 +96,17 @@ impl Plan {
         self.requests_for(targets, &self.keys)
     }
 
-    /// The requests of a run against `targets` for other keys.
+    /// The requests of a run against `targets`, for other keys.
     pub fn requests_for(&self, targets: &[Target], keys: &Keys) -> CompiledRequest {
         let constants = Constants {
             keys,
             limit: self.limit,
-            window_ms: self.window_ms,
+            window_ms: self.window_ms(),
         };
         self.form.compile(targets, &constants, self.seed)
     }
 
-    /// Which key each of them carries.
+    /// Deals each request its key.
     pub fn dealer(&self) -> Dealer {
         Dealer::new(&self.keys, self.key_distribution, self.seed)
     }

@@ -50,7 +50,7 @@ impl Run {
             drain_timeout: plan.drain_timeout,
             promised: plan.audit.as_ref().map(|audit| Promised {
                 limit: plan.limit,
-                window: Nanos(plan.window_ms * 1_000_000),
+                window: plan.window,
                 promises: audit.promises.clone(),
             }),
         }

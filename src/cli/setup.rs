@@ -1,0 +1,108 @@
+//! Everything that a run needs, checked.
+
+use super::{Arguments, Nodes, Options, Refusal};
+use crate::client::Trust;
+use crate::core::plan::Plan;
+use crate::core::summary::Setting;
+use crate::report::Output;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A run that was asked for, as values that can't be wrong. Nothing after this reads text.
+#[derive(Debug)]
+pub struct Setup {
+    pub plan: Plan,
+    pub nodes: Nodes,
+    pub trust: Trust,
+    /// `None` if no metrics are served.
+    pub metrics: Option<Metrics>,
+    /// The files that results go to.
+    pub outputs: Vec<Output>,
+    /// Whether a terminal gets the live view.
+    pub live_view: bool,
+    /// Every option with its value, for reports.
+    pub settings: Vec<Setting>,
+    /// The command that repeats this run.
+    pub repeating_command: String,
+}
+
+/// Where metrics are served.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// The address to listen on. Port 0 stands for any free one.
+    pub addr: SocketAddr,
+    /// How long they stay after a run that was not stopped.
+    pub linger: Duration,
+    asked_by: String,
+    text: String,
+}
+
+impl Metrics {
+    /// The line that refuses the address.
+    pub fn refuse(&self, why: &std::io::Error) -> Refusal {
+        let allowed = format!("must be an address to listen on; {why}");
+        Refusal::wrong(&self.asked_by, &self.text, &allowed)
+    }
+}
+
+impl Setup {
+    /// Checks the rules that concern several options.
+    ///
+    /// # Errors
+    /// The options contradict each other, or a file that they name can't be read.
+    pub fn new(arguments: &Arguments<Options>) -> Result<Setup, Refusal> {
+        let Options {
+            cluster,
+            traffic,
+            requests,
+            answers,
+            keys: key_options,
+            audit,
+            thresholds,
+            results,
+            generator,
+        } = &arguments.options;
+        let schedule = traffic.schedule(arguments)?;
+        let keys = key_options.plan(arguments)?;
+        let (allowed, blocked) = answers.rules(&requests.preset);
+        let nodes = cluster.nodes(arguments)?;
+        let form = requests.form(arguments, &keys)?;
+        let audit = audit.plan(arguments, &nodes, &form)?;
+        let plan = Plan {
+            thresholds: thresholds.plan(arguments, nodes.count(), audit.is_some())?,
+            audit,
+            alignment: traffic.alignment(arguments, &schedule)?,
+            schedule,
+            workers: generator.workers,
+            queue: generator.queue,
+            timeout: generator.timeout,
+            drain_timeout: generator.drain_timeout,
+            stats_interval: generator.stats_interval,
+            form,
+            limit: *requests.limit,
+            window: requests.window(),
+            keys,
+            key_distribution: *key_options.key_distribution,
+            seed: *generator.seed,
+            allowed,
+            blocked,
+        };
+        requests.check_lengths(arguments, &plan, &nodes)?;
+        Ok(Setup {
+            nodes,
+            trust: cluster.trust(arguments)?,
+            // A variable that sets how long metrics linger does no harm to a run without any.
+            metrics: generator.metrics_addr.as_ref().map(|addr| Metrics {
+                addr: **addr,
+                linger: generator.metrics_linger,
+                asked_by: arguments.name(addr),
+                text: addr.text.clone(),
+            }),
+            outputs: results.outputs(arguments),
+            live_view: !results.no_tui,
+            settings: arguments.settings(),
+            repeating_command: arguments.repeating_command(plan.seed),
+            plan,
+        })
+    }
+}
