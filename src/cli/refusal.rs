@@ -71,7 +71,7 @@ pub(super) fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]
             let allowed = context(ContextKind::ValidValue).join(", ");
             Refusal::wrong(&name, &value, &format!("must be one of {allowed}"))
         }
-        ErrorKind::ArgumentConflict if !context(ContextKind::PriorArg).is_empty() => {
+        ErrorKind::ArgumentConflict if !arguments.is_empty() => {
             let rivals = context(ContextKind::PriorArg).into_iter();
             let rivals: Vec<_> = rivals
                 .map(|rival| as_given(&rival, command, typed).0)
