@@ -1,7 +1,7 @@
 //! The options of a command line and its environment, and where each of them came from.
 
 use super::Opt;
-use super::refusal::{Refusal, refusal};
+use super::refusal::{Refusal, refusal, variable};
 use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, Parser};
@@ -147,7 +147,9 @@ fn ignore_rivals(command: Command, flags: &ArgMatches) -> Command {
         }
     });
     match flags.subcommand() {
-        Some((name, flags)) => command.mut_subcommand(name, |command| ignore_rivals(command, flags)),
+        Some((name, flags)) => {
+            command.mut_subcommand(name, |command| ignore_rivals(command, flags))
+        }
         None => command,
     }
 }
@@ -170,9 +172,4 @@ fn ignore_empty_variables(command: Command) -> Command {
 fn flag(argument: &Arg) -> String {
     let long = argument.get_long().unwrap_or_default();
     format!("--{long}")
-}
-
-pub(super) fn variable(argument: &Arg) -> String {
-    let variable = argument.get_env().unwrap_or_default();
-    variable.to_string_lossy().into_owned()
 }

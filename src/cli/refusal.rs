@@ -1,6 +1,5 @@
 //! One line that says what is wrong with a command.
 
-use super::arguments::variable;
 use crate::base::text::printable;
 use crate::report::{Output, Unwritable};
 use clap::Command;
@@ -80,7 +79,10 @@ pub(super) fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]
             Refusal::wrong(&name, &value, &allowed)
         }
         ErrorKind::MissingRequiredArgument => {
-            let missing: Vec<_> = arguments.iter().map(|name| without_brackets(name)).collect();
+            let missing: Vec<_> = arguments
+                .iter()
+                .map(|name| without_brackets(name))
+                .collect();
             Refusal::line(&format!("{}: must be given", missing.join(", ")))
         }
         ErrorKind::InvalidUtf8 => {
@@ -126,7 +128,10 @@ fn as_given(shown: &str, command: &Command, typed: &[OsString]) -> (String, Stri
 
 /// The value that was typed for a flag. `None` if the flag was not typed.
 fn typed_value(flag: &str, typed: &[OsString]) -> Option<String> {
-    for (argument, next) in typed.iter().zip(typed.iter().skip(1).map(Some).chain([None])) {
+    for (argument, next) in typed
+        .iter()
+        .zip(typed.iter().skip(1).map(Some).chain([None]))
+    {
         let argument = argument.to_string_lossy();
         let Some(rest) = argument.strip_prefix(flag) else {
             continue;
@@ -139,6 +144,12 @@ fn typed_value(flag: &str, typed: &[OsString]) -> Option<String> {
         }
     }
     None
+}
+
+/// The name of an argument's variable.
+pub(super) fn variable(argument: &Arg) -> String {
+    let variable = argument.get_env().unwrap_or_default();
+    variable.to_string_lossy().into_owned()
 }
 
 /// The name of an argument without a flag.

@@ -4,9 +4,7 @@ use super::values::{boolean, duration};
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::base::text::some_time;
-use crate::core::schedule::{
-    Alignment, Arrivals, Bursts, Poisson, Profile, Rate, Schedule,
-};
+use crate::core::schedule::{Alignment, Arrivals, Bursts, Poisson, Profile, Rate, Schedule};
 use clap::Args;
 use std::time::Duration;
 

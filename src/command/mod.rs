@@ -30,10 +30,7 @@ pub fn carry_out(command: Command) -> anyhow::Result<u8> {
 
 /// The exit code of a command that failed with this error.
 pub fn exit_code_of(error: &anyhow::Error) -> u8 {
-    let no_target = matches!(
-        error.downcast_ref(),
-        Some(RunError::NoTargetResolves(_))
-    );
+    let no_target = matches!(error.downcast_ref(), Some(RunError::NoTargetResolves(_)));
     if error.is::<Refusal>() || no_target {
         exit_code::REFUSED
     } else {

@@ -130,10 +130,7 @@ impl Output {
     }
 }
 
-fn start_exporter(
-    setup: &Setup,
-    requests: &SnapshotRequests,
-) -> Result<Option<Exporter>, Refusal> {
+fn start_exporter(setup: &Setup, requests: &SnapshotRequests) -> Result<Option<Exporter>, Refusal> {
     let Some(metrics) = &setup.metrics else {
         return Ok(None);
     };
@@ -174,12 +171,7 @@ fn linger(setup: &Setup, results: &Results) -> Duration {
     }
 }
 
-fn summarize(
-    setup: &Setup,
-    results: &Results,
-    targets: &[Target],
-    timeline: &Timeline,
-) -> Summary {
+fn summarize(setup: &Setup, results: &Results, targets: &[Target], timeline: &Timeline) -> Summary {
     let plan = &setup.plan;
     let thresholds = threshold::judged(&plan.thresholds.all, plan.schedule.end(), results);
     let usage = Usage::so_far();

@@ -179,4 +179,3 @@ pub fn reason(error: &io::Error) -> String {
         None => text,
     }
 }
-

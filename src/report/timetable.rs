@@ -1,8 +1,8 @@
 use super::heading::held_to;
 use super::plot::{COLUMNS, plot};
 use crate::base::Nanos;
-use crate::base::text::{count, rate};
 use crate::base::Target;
+use crate::base::text::{count, rate};
 use crate::core::plan::Plan;
 use crate::core::schedule::{Arrivals, Phase, Schedule};
 use std::fmt::{self, Write};
