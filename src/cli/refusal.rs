@@ -2,8 +2,8 @@
 
 use crate::base::text::printable;
 use crate::report::{Output, Unwritable};
-use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command};
 use std::borrow::Cow;
 use std::error::Error;
 use std::ffi::OsString;
