@@ -4,7 +4,7 @@ use super::warn;
 use crate::base::Target;
 use crate::cli::{Nodes, Refusal, Setup};
 use crate::client::Cluster;
-use crate::core::stats::{Results, Timeline};
+use crate::core::stats::{Results, TimelineTally};
 use crate::core::summary::{Audit, Circumstances, Configuration, Resources, Summary};
 use crate::core::{exit_code, threshold};
 use crate::engine::{self, SnapshotRequests, Targets};
@@ -37,7 +37,7 @@ pub fn run(setup: &Setup) -> anyhow::Result<u8> {
     let cluster = cluster.context("no thread for the resolver")?;
     let output = Output::of(&files);
     let console = output.console(&stop)?;
-    let mut timeline = Timeline::default();
+    let mut timeline = TimelineTally::default();
 
     let mut observers = Observers::new(requests.clone());
     observers.add(Box::new(Lines {
@@ -171,7 +171,7 @@ fn linger(setup: &Setup, results: &Results) -> Duration {
     }
 }
 
-fn summarize(setup: &Setup, results: &Results, targets: &[Target], timeline: &Timeline) -> Summary {
+fn summarize(setup: &Setup, results: &Results, targets: &[Target], timeline: &TimelineTally) -> Summary {
     let plan = &setup.plan;
     let thresholds = threshold::judged(&plan.thresholds.all, plan.schedule.end(), results);
     let usage = Usage::so_far();

@@ -30,7 +30,7 @@ pub use targets::{Caller, Targets};
 
 use crate::base::{Ledger, Moment, Nanos};
 use crate::core::plan::Plan;
-use crate::core::stats::{Counters, Results, Verdict};
+use crate::core::stats::{Counters, Results, ScheduleVerdict};
 use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::SystemTimer;
 use crate::system::{Hold, Latch, Stop};
@@ -278,7 +278,7 @@ impl<T: Targets> Run<'_, T> {
         debug_assert!(ledgers.iter().all(Ledger::balances), "{ledgers:?}");
         let late = reported.tally.late + self.counters.unsent_late();
         Results {
-            verdict: Verdict::new(&ledgers.iter().copied().sum(), late),
+            verdict: ScheduleVerdict::new(&ledgers.iter().copied().sum(), late),
             ledgers,
             tally: reported.tally,
             phases: reported.phases,

@@ -3,7 +3,7 @@
 use super::SnapshotRequests;
 use crate::base::{Ledger, Moment, Nanos, Sample};
 use crate::core::schedule::Phase;
-use crate::core::stats::{Second, Timeline};
+use crate::core::stats::{Second, TimelineTally};
 use crate::core::threshold::Threshold;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -84,7 +84,7 @@ pub struct Progress {
 /// A run that nobody observes.
 impl Observer for () {}
 
-impl Observer for &mut Timeline {
+impl Observer for &mut TimelineTally {
     fn wants_seconds(&self) -> bool {
         true
     }

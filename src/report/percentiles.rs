@@ -1,12 +1,12 @@
 use crate::base::Nanos;
 use crate::base::text::span_or_dash;
-use crate::core::summary::{Distribution, Summary};
+use crate::core::summary::{DurationSummary, Summary};
 
 /// The distributions of a summary with their names: those that every run has, then those of new connections and of name
 /// lookups, if there were any.
 pub(super) fn distributions(
     summary: &Summary,
-) -> impl Iterator<Item = (&'static str, &Distribution)> {
+) -> impl Iterator<Item = (&'static str, &DurationSummary)> {
     [
         ("latency", Some(&summary.latency)),
         ("service time", Some(&summary.service_time)),
@@ -20,6 +20,6 @@ pub(super) fn distributions(
 }
 
 /// One of a distribution's spans, or `-` if the distribution is empty.
-pub(super) fn span_of(distribution: &Distribution, ns: u64) -> String {
+pub(super) fn span_of(distribution: &DurationSummary, ns: u64) -> String {
     span_or_dash(distribution.count, Nanos(ns))
 }

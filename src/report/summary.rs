@@ -1,7 +1,7 @@
 use super::percentiles::{distributions, span_of};
 use crate::base::Nanos;
 use crate::base::text::span;
-use crate::core::summary::{Distribution, Summary};
+use crate::core::summary::{DurationSummary, Summary};
 use std::fmt::Write;
 
 /// The whole run: ledger, percentiles, targets, failures, and the generator's own verdict.
@@ -118,7 +118,7 @@ fn write_summary(out: &mut String, summary: &Summary) -> std::fmt::Result {
     write!(out, "  {}", summary.schedule.statement)
 }
 
-fn write_percentiles(out: &mut String, name: &str, spans: &Distribution) -> std::fmt::Result {
+fn write_percentiles(out: &mut String, name: &str, spans: &DurationSummary) -> std::fmt::Result {
     write!(out, "  {name:12}")?;
     for ns in [
         spans.p50_ns,
@@ -138,7 +138,7 @@ mod tests {
     use crate::base::{
         Answer, ConnectTimes, FailureKind, KeyId, Ledger, Moment, Outcome, Sample, Target,
     };
-    use crate::core::stats::{PhaseTallies, Results, Tally, Timeline, Verdict};
+    use crate::core::stats::{PhaseTallies, Results, ScheduleVerdict, Tally, TimelineTally};
     use crate::core::summary::{Circumstances, Configuration, Resources};
     use std::time::SystemTime;
 
@@ -177,7 +177,7 @@ mod tests {
         ledgers[0].scheduled += dropped;
         ledgers[0].dropped += dropped;
         Results {
-            verdict: Verdict::new(&ledgers.iter().copied().sum(), tally.late),
+            verdict: ScheduleVerdict::new(&ledgers.iter().copied().sum(), tally.late),
             ledgers,
             started: SystemTime::UNIX_EPOCH,
             tally,
@@ -211,7 +211,7 @@ mod tests {
         };
         let circumstances = Circumstances {
             configuration,
-            timeline: &Timeline::default(),
+            timeline: &TimelineTally::default(),
             audit: None,
             thresholds: Vec::new(),
             exit_code: 0,

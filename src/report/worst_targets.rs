@@ -1,9 +1,9 @@
-use crate::core::summary::Target;
+use crate::core::summary::TargetSummary;
 use std::cmp::Reverse;
 
 /// The places of at most so many targets: where there are more, those with the most failed, then the highest p99 of
 /// latency. In their own order.
-pub(super) fn worst_targets(targets: &[Target], most: usize) -> Vec<usize> {
+pub(super) fn worst_targets(targets: &[TargetSummary], most: usize) -> Vec<usize> {
     let mut places: Vec<_> = (0..targets.len()).collect();
     if places.len() > most {
         places.sort_by_key(|place| {
@@ -20,20 +20,20 @@ pub(super) fn worst_targets(targets: &[Target], most: usize) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::base::Ledger;
-    use crate::core::summary::Distribution;
+    use crate::core::summary::DurationSummary;
     use std::collections::BTreeMap;
 
     #[test]
     fn of_many_targets_the_worst_are_shown() {
-        let target = |(failed, p99_ns): (u64, u64)| Target {
+        let target = |(failed, p99_ns): (u64, u64)| TargetSummary {
             name: String::new(),
             requests: Ledger {
                 failed,
                 ..Ledger::default()
             },
-            latency: Distribution {
+            latency: DurationSummary {
                 p99_ns,
-                ..Distribution::default()
+                ..DurationSummary::default()
             },
             failures: BTreeMap::new(),
         };

@@ -589,14 +589,14 @@ impl Made {
         let phases = names.iter().map(|part| {
             let same = self.parts.iter().filter(|other| other.name == part.name);
             let of = self.phases.get(&part.name).unwrap_or(&nothing);
-            Phase {
+            PhaseSummary {
                 name: part.name.clone(),
                 mode: part.mode,
                 times: same.clone().count() as u64,
                 length_ns: same.map(|part| (part.to - part.from) * SECOND).sum(),
                 requests: of.counts,
-                latency: Distribution::new(&of.latency),
-                service_time: Distribution::new(&of.service_time),
+                latency: DurationSummary::new(&of.latency),
+                service_time: DurationSummary::new(&of.service_time),
             }
         });
         let stretches = self.parts.iter().map(|part| Stretch {
@@ -635,10 +635,10 @@ impl Made {
             .names
             .iter()
             .zip(&self.targets)
-            .map(|(name, of)| Target {
+            .map(|(name, of)| TargetSummary {
                 name: name.clone(),
                 requests: of.counts,
-                latency: Distribution::new(&of.latency),
+                latency: DurationSummary::new(&of.latency),
                 failures: of.failures.clone(),
             });
         let counts = self.all.counts;
@@ -649,7 +649,7 @@ impl Made {
                 os: "linux".to_owned(),
                 arch: "x86_64".to_owned(),
             },
-            run: Run {
+            run: RunTimes {
                 started: "2026-03-01T09:30:00.000Z".to_owned(),
                 ended: format!(
                     "2026-03-01T09:{:02}:{:02}.013Z",
@@ -663,7 +663,7 @@ impl Made {
             },
             configuration: configuration(&self.names, traffic),
             exit_code: 0,
-            schedule: Schedule {
+            schedule: ScheduleSummary {
                 kept: true,
                 statement: match counts.scheduled {
                     0 => "schedule kept: nothing came due".to_owned(),
@@ -676,9 +676,9 @@ impl Made {
                 tolerance_ns: 10 * MILLI,
             },
             requests: counts,
-            latency: Distribution::with_spectrum(&self.all.latency),
-            service_time: Distribution::with_spectrum(&self.all.service_time),
-            send_lag: Distribution::with_spectrum(&self.all.send_lag),
+            latency: DurationSummary::with_spectrum(&self.all.latency),
+            service_time: DurationSummary::with_spectrum(&self.all.service_time),
+            send_lag: DurationSummary::with_spectrum(&self.all.send_lag),
             connect: None,
             tls: None,
             lookup: None,

@@ -25,5 +25,5 @@ pub use second::{OutcomeCounts, Second};
 pub use seconds::{Seconds, Watermark};
 pub use snapshot::{Snapshot, State, TargetSnapshot};
 pub use tally::{Tally, TargetTally};
-pub use timeline::{Slot, Timeline};
-pub use verdict::{TOLERANCE, Verdict};
+pub use timeline::{SlotTally, TimelineTally};
+pub use verdict::{ScheduleVerdict, TOLERANCE};

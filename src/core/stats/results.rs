@@ -1,4 +1,4 @@
-use super::{PhaseTallies, Snapshot, State, Tally, Verdict};
+use super::{PhaseTallies, ScheduleVerdict, Snapshot, State, Tally};
 use crate::base::{Ledger, Nanos, Target};
 use crate::core::audit::{self, probe};
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ pub struct Results {
     pub tally: Tally,
     /// By what the schedule did.
     pub phases: PhaseTallies,
-    pub verdict: Verdict,
+    pub verdict: ScheduleVerdict,
     /// Whether the limit was kept, if that was audited.
     pub audit: Option<audit::AuditReport>,
     /// Whether what answers say is true, if that was probed.

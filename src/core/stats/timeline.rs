@@ -9,15 +9,15 @@ const SLOTS: usize = 600;
 /// A run's seconds in slots of equal length. Once there are too many slots, each two neighbours become one: so the
 /// memory is that of 600 slots, 10 to 25 KiB each by the longest latency, and 40 bytes a target.
 #[derive(Debug)]
-pub struct Timeline {
+pub struct TimelineTally {
     /// A power of two.
     seconds: u64,
-    slots: Vec<Slot>,
+    slots: Vec<SlotTally>,
 }
 
 /// What came due, left and was done in some consecutive seconds.
 #[derive(Debug)]
-pub struct Slot {
+pub struct SlotTally {
     /// What the schedule asked for, in requests.
     asked: f64,
     seconds: u64,
@@ -28,16 +28,16 @@ pub struct Slot {
     pub send_lag: CoarseHistogram,
 }
 
-impl Default for Timeline {
+impl Default for TimelineTally {
     fn default() -> Self {
-        Timeline {
+        TimelineTally {
             seconds: 1,
             slots: Vec::new(),
         }
     }
 }
 
-impl Timeline {
+impl TimelineTally {
     /// Adds a second; each comes once, in order.
     pub fn add(&mut self, second: &Second) {
         let full = self
@@ -52,8 +52,8 @@ impl Timeline {
             .last_mut()
             .filter(|slot| slot.seconds < self.seconds)
         {
-            Some(slot) => slot.add(&Slot::of(second)),
-            None => self.slots.push(Slot::of(second)),
+            Some(slot) => slot.add(&SlotTally::of(second)),
+            None => self.slots.push(SlotTally::of(second)),
         }
     }
 
@@ -62,7 +62,7 @@ impl Timeline {
         Nanos(self.seconds * 1_000_000_000)
     }
 
-    pub fn slots(&self) -> &[Slot] {
+    pub fn slots(&self) -> &[SlotTally] {
         &self.slots
     }
 
@@ -76,9 +76,9 @@ impl Timeline {
     }
 }
 
-impl Slot {
-    fn of(second: &Second) -> Slot {
-        Slot {
+impl SlotTally {
+    fn of(second: &Second) -> SlotTally {
+        SlotTally {
             asked: second.asked,
             seconds: 1,
             scheduled: second.scheduled,
@@ -89,7 +89,7 @@ impl Slot {
         }
     }
 
-    fn add(&mut self, other: &Slot) {
+    fn add(&mut self, other: &SlotTally) {
         self.asked += other.asked;
         self.seconds += other.seconds;
         self.scheduled += other.scheduled;
@@ -142,11 +142,11 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(4))]
         #[test]
         fn however_long_a_run_is_nothing_is_lost_and_the_slots_are_bounded(seconds in 0u64..3_000) {
-            let mut timeline = Timeline::default();
+            let mut timeline = TimelineTally::default();
             (0..seconds).for_each(|number| timeline.add(&second(number, number % 3)));
             let slots = timeline.slots();
             prop_assert!(slots.len() <= SLOTS);
-            let sum = |what: fn(&Slot) -> u64| slots.iter().map(what).sum::<u64>();
+            let sum = |what: fn(&SlotTally) -> u64| slots.iter().map(what).sum::<u64>();
             let sent: u64 = (0..seconds).map(|number| number % 3).sum();
             prop_assert_eq!(sum(|slot| slot.seconds), seconds);
             prop_assert_eq!(sum(|slot| slot.total().sent), 2 * sent);

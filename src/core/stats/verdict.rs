@@ -10,18 +10,18 @@ const ON_TIME_PERCENT: u64 = 99;
 /// at least 99 % of them within [`TOLERANCE`] of their due times. If it did not, the run's numbers
 /// describe the generator as much as the limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
+pub struct ScheduleVerdict {
     pub scheduled: u64,
     pub dropped: u64,
     /// Of those not dropped: sent, or still queued at the end, later than tolerated.
     pub late: u64,
 }
 
-impl Verdict {
+impl ScheduleVerdict {
     /// `late` counts both requests sent too late and queued ones that were already too late when
     /// the run ended.
     pub fn new(ledger: &Ledger, late: u64) -> Self {
-        Verdict {
+        ScheduleVerdict {
             scheduled: ledger.scheduled,
             dropped: ledger.dropped,
             late,
@@ -43,7 +43,7 @@ mod tests {
             dropped,
             ..Ledger::default()
         };
-        Verdict::new(&ledger, late).schedule_kept()
+        ScheduleVerdict::new(&ledger, late).schedule_kept()
     }
 
     #[test]

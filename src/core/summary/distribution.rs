@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 
 /// A distribution of time spans, to three significant digits. Without any, all of it is 0.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Distribution {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Distribution"))]
+pub struct DurationSummary {
     pub count: u64,
     pub min_ns: u64,
     pub mean_ns: u64,
@@ -31,14 +31,14 @@ pub struct Point {
     pub ns: u64,
 }
 
-impl Distribution {
+impl DurationSummary {
     /// Without a spectrum.
-    pub fn new(spans: &Histogram) -> Distribution {
+    pub fn new(spans: &Histogram) -> DurationSummary {
         if spans.count() == 0 {
-            return Distribution::default();
+            return DurationSummary::default();
         }
         let at = |share| spans.quantile(share).0;
-        Distribution {
+        DurationSummary {
             count: spans.count(),
             min_ns: spans.min().0,
             mean_ns: spans.mean().0,
@@ -54,13 +54,13 @@ impl Distribution {
         }
     }
 
-    pub fn with_spectrum(spans: &Histogram) -> Distribution {
+    pub fn with_spectrum(spans: &Histogram) -> DurationSummary {
         let points = spans
             .spectrum()
             .map(|(share, span)| Point { share, ns: span.0 });
-        Distribution {
+        DurationSummary {
             spectrum: points.collect(),
-            ..Distribution::new(spans)
+            ..DurationSummary::new(spans)
         }
     }
 }

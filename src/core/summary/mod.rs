@@ -15,14 +15,14 @@ pub use audit::{
     Audit, AuditVerdict, ByNode, Finding, KeyAdmitted, Peak, Standing, StandingPromise,
 };
 pub use configuration::{Configuration, Setting, Source};
-pub use distribution::{Distribution, Point};
-pub use phase::Phase;
+pub use distribution::{DurationSummary, Point};
+pub use phase::PhaseSummary;
 pub use saved::Unreadable;
-pub use target::Target;
+pub use target::TargetSummary;
 pub use timeline::{Slot, Timeline};
-pub use verdict::Schedule;
+pub use verdict::ScheduleSummary;
 
-use crate::base::{Ledger, Nanos, Target as Node};
+use crate::base::{Ledger, Nanos, Target};
 use crate::core::stats::{Failures, Results};
 use crate::core::threshold::JudgedThreshold;
 use jiff::Timestamp;
@@ -41,38 +41,38 @@ pub struct Summary {
     pub schema_version: u32,
     /// The program that made it.
     pub loadgen: Build,
-    pub run: Run,
+    pub run: RunTimes,
     pub configuration: Configuration,
     /// What the run's exit code was: 0 fine, 3 a verdict was asked for and there is none, 4 a threshold or the audit
     /// failed.
     pub exit_code: u8,
     /// Whether the generator did its own part.
-    pub schedule: Schedule,
+    pub schedule: ScheduleSummary,
     /// Where every scheduled request went: scheduled = sent + dropped + unsent, and sent = allowed + blocked + failed +
     /// abandoned.
     pub requests: Ledger,
     /// done − due: what a caller on the schedule felt.
-    pub latency: Distribution,
+    pub latency: DurationSummary,
     /// done − sent: what the server took, of requests that reached it.
-    pub service_time: Distribution,
+    pub service_time: DurationSummary,
     /// sent − due: the generator's own error, and connecting where that was needed.
-    pub send_lag: Distribution,
+    pub send_lag: DurationSummary,
     /// The time of new TCP connections, if there were any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub connect: Option<Distribution>,
+    pub connect: Option<DurationSummary>,
     /// The time of TLS handshakes, if there were any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub tls: Option<Distribution>,
+    pub tls: Option<DurationSummary>,
     /// The time of name lookups, for which no request waits, if there were any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub lookup: Option<Distribution>,
+    pub lookup: Option<DurationSummary>,
     /// Failed requests by kind; kinds without any are left out.
     pub failures: BTreeMap<String, u64>,
     /// In the order in which they were given.
-    pub targets: Vec<Target>,
+    pub targets: Vec<TargetSummary>,
     /// The schedule's parts, those that do the same taken together, in the order of their first start. A request belongs
     /// to the phase in which it was due.
-    pub phases: Vec<Phase>,
+    pub phases: Vec<PhaseSummary>,
     pub timeline: Timeline,
     /// Whether the limiter kept its limit, if that was audited.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -95,8 +95,8 @@ pub struct Build {
 
 /// When it was, and how long it took.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Run {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Run"))]
+pub struct RunTimes {
     /// The schedule's start, in RFC 3339, UTC.
     pub started: String,
     /// When the last request was answered or given up, in RFC 3339, UTC.
@@ -137,7 +137,7 @@ pub struct Resources {
 pub struct Circumstances<'a> {
     pub configuration: Configuration,
     /// What happened when; empty if nobody asked for that.
-    pub timeline: &'a crate::core::stats::Timeline,
+    pub timeline: &'a crate::core::stats::TimelineTally,
     pub audit: Option<Audit>,
     pub thresholds: Vec<JudgedThreshold>,
     pub exit_code: u8,
@@ -146,7 +146,7 @@ pub struct Circumstances<'a> {
 
 impl Summary {
     /// Of a run that has ended. `targets` are those it ran against.
-    pub fn new(results: &Results, targets: &[Node], circumstances: Circumstances<'_>) -> Summary {
+    pub fn new(results: &Results, targets: &[Target], circumstances: Circumstances<'_>) -> Summary {
         let Circumstances {
             configuration,
             timeline,
@@ -156,31 +156,36 @@ impl Summary {
             resources,
         } = circumstances;
         let tally = &results.tally;
-        let some = |spans| Some(Distribution::new(spans)).filter(|spans| spans.count > 0);
+        let some = |spans| Some(DurationSummary::new(spans)).filter(|spans| spans.count > 0);
         let rows = targets.iter().zip(&results.ledgers).zip(&tally.targets);
-        let rows = rows.map(|((target, ledger), tally)| Target {
+        let rows = rows.map(|((target, ledger), tally)| TargetSummary {
             name: target.to_string(),
             requests: *ledger,
-            latency: Distribution::new(&tally.latency),
+            latency: DurationSummary::new(&tally.latency),
             failures: by_kind(&tally.failures),
         });
         Summary {
             schema_version: SCHEMA_VERSION,
             loadgen: Build::this(),
-            run: Run::of(results, &thresholds),
+            run: RunTimes::of(results, &thresholds),
             configuration,
             exit_code,
-            schedule: Schedule::of(results),
+            schedule: ScheduleSummary::of(results),
             requests: results.ledger(),
-            latency: Distribution::with_spectrum(&tally.latency),
-            service_time: Distribution::with_spectrum(&tally.service_time),
-            send_lag: Distribution::with_spectrum(&tally.send_lag),
+            latency: DurationSummary::with_spectrum(&tally.latency),
+            service_time: DurationSummary::with_spectrum(&tally.service_time),
+            send_lag: DurationSummary::with_spectrum(&tally.send_lag),
             connect: some(&tally.connect),
             tls: some(&tally.tls),
             lookup: some(&tally.lookup),
             failures: by_kind(&tally.failures()),
             targets: rows.collect(),
-            phases: results.phases.tallies.iter().map(Phase::of).collect(),
+            phases: results
+                .phases
+                .tallies
+                .iter()
+                .map(PhaseSummary::of)
+                .collect(),
             timeline: Timeline::of(timeline, &results.phases),
             audit,
             thresholds,
@@ -207,8 +212,8 @@ impl Build {
     }
 }
 
-impl Run {
-    fn of(results: &Results, thresholds: &[JudgedThreshold]) -> Run {
+impl RunTimes {
+    fn of(results: &Results, thresholds: &[JudgedThreshold]) -> RunTimes {
         let Results {
             started,
             paced,
@@ -216,7 +221,7 @@ impl Run {
             interrupted,
             ..
         } = *results;
-        Run {
+        RunTimes {
             started: timestamp(started, Nanos::ZERO),
             ended: timestamp(started, paced + drained),
             paced_ns: paced.0,

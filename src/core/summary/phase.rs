@@ -1,12 +1,12 @@
-use super::Distribution;
+use super::DurationSummary;
 use crate::base::{Ledger, Mode};
 use crate::core::stats::PhaseTally;
 use serde::{Deserialize, Serialize};
 
 /// The parts of a schedule that do the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Phase {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Phase"))]
+pub struct PhaseSummary {
     /// Such as `burst 50/s`.
     pub name: String,
     pub mode: Mode,
@@ -15,20 +15,20 @@ pub struct Phase {
     /// How long they lasted together, as far as the run went.
     pub length_ns: u64,
     pub requests: Ledger,
-    pub latency: Distribution,
-    pub service_time: Distribution,
+    pub latency: DurationSummary,
+    pub service_time: DurationSummary,
 }
 
-impl Phase {
-    pub(super) fn of(tally: &PhaseTally) -> Phase {
-        Phase {
+impl PhaseSummary {
+    pub(super) fn of(tally: &PhaseTally) -> PhaseSummary {
+        PhaseSummary {
             name: tally.name.clone(),
             mode: tally.mode,
             times: tally.times,
             length_ns: tally.length.0,
             requests: tally.ledger,
-            latency: Distribution::new(&tally.latency),
-            service_time: Distribution::new(&tally.service_time),
+            latency: DurationSummary::new(&tally.latency),
+            service_time: DurationSummary::new(&tally.service_time),
         }
     }
 }

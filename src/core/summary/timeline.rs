@@ -58,7 +58,7 @@ fn bands() -> Vec<u64> {
 }
 
 impl Timeline {
-    pub(super) fn of(timeline: &stats::Timeline, phases: &PhaseTallies) -> Timeline {
+    pub(super) fn of(timeline: &stats::TimelineTally, phases: &PhaseTallies) -> Timeline {
         let bands_ns = bands();
         Timeline {
             slot_ns: timeline.length().0,
@@ -74,7 +74,7 @@ impl Timeline {
 }
 
 impl Slot {
-    fn of(slot: &stats::Slot, bands_ns: &[u64]) -> Slot {
+    fn of(slot: &stats::SlotTally, bands_ns: &[u64]) -> Slot {
         let total = slot.total();
         let mut heat = vec![0; bands_ns.len()];
         for (Nanos(span), count) in slot.latency.recorded() {

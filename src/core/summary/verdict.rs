@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// Whether the generator itself did what was asked of it: sent every request that came due, and at least 99 % of them
 /// within the tolerance of their due times. If not, the numbers describe the generator as much as the limiter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Schedule {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Schedule"))]
+pub struct ScheduleSummary {
     pub kept: bool,
     /// The same in a sentence, with what may help.
     pub statement: String,
@@ -17,10 +17,10 @@ pub struct Schedule {
     pub tolerance_ns: u64,
 }
 
-impl Schedule {
-    pub(super) fn of(results: &Results) -> Schedule {
+impl ScheduleSummary {
+    pub(super) fn of(results: &Results) -> ScheduleSummary {
         let verdict = &results.verdict;
-        let mut schedule = Schedule {
+        let mut schedule = ScheduleSummary {
             kept: verdict.schedule_kept(),
             statement: String::new(),
             scheduled: verdict.scheduled,
@@ -41,7 +41,7 @@ impl Schedule {
 
     /// The numbers behind the verdict, without the verdict, and the options that may help if the schedule was not kept.
     pub fn reason(&self) -> String {
-        let Schedule {
+        let ScheduleSummary {
             scheduled,
             dropped,
             late,

@@ -5,7 +5,7 @@ use super::{Claim, Counted, Scope, Statistic, Timed};
 use crate::base::{Ledger, Nanos};
 use crate::core::round_robin::RoundRobin;
 use crate::core::schedule::Schedule;
-use crate::core::stats::{Failures, Histogram, Tally, Verdict};
+use crate::core::stats::{Failures, Histogram, ScheduleVerdict, Tally};
 
 /// What has been measured so far, or in the end.
 ///
@@ -18,7 +18,7 @@ pub struct Seen<'a> {
     pub tally: &'a Tally,
     /// How long the schedule has been followed: up to its end, or to a stop.
     pub followed: Nanos,
-    /// Requests that were late, as [`Verdict`] counts them.
+    /// Requests that were late, as [`ScheduleVerdict`] counts them.
     pub late: u64,
     /// Whether every promise that the limit is audited for is proved broken.
     pub audit_broken: bool,
@@ -180,10 +180,10 @@ impl<'a> Seen<'a> {
         ahead.beside(of, self.spans(of, spans).count() + others)
     }
 
-    fn verdict(&self, ahead: Ahead) -> Verdict {
+    fn verdict(&self, ahead: Ahead) -> ScheduleVerdict {
         let ends = self.ends(Scope::All);
         let known = ends.count(Counted::Scheduled);
-        Verdict {
+        ScheduleVerdict {
             scheduled: known + ahead.beside(Scope::All, known),
             dropped: ends.ledger.dropped,
             late: self.late,

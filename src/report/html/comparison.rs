@@ -12,7 +12,7 @@ use super::untrusted::Untrusted;
 use crate::base::Nanos;
 use crate::base::text::{bytes, count, per_second, rate, rounded, share, span};
 use crate::core::exit_code;
-use crate::core::summary::{Distribution, Slot, Summary};
+use crate::core::summary::{DurationSummary, Slot, Summary};
 use crate::report::judgement::{audit, headline, schedule, thresholds};
 use crate::report::percentiles::span_of;
 use crate::report::worst_targets::worst_targets;
@@ -141,7 +141,7 @@ impl Number {
         }
     }
 
-    fn span(of: &Distribution, ns: u64) -> Number {
+    fn span(of: &DurationSummary, ns: u64) -> Number {
         Number {
             shown: span_of(of, ns),
             value: (of.count > 0).then_some(ns as f64),

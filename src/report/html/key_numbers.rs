@@ -1,7 +1,7 @@
 use super::document::{Section, Table, text, texts};
 use crate::base::Nanos;
 use crate::base::text::{rate, share};
-use crate::core::summary::{Distribution, Summary};
+use crate::core::summary::{DurationSummary, Summary};
 use crate::report::percentiles::{distributions, span_of};
 use maud::{Markup, html};
 
@@ -53,7 +53,7 @@ pub fn section(summary: &Summary) -> Section {
 }
 
 fn percentiles(summary: &Summary) -> Table {
-    let row = |(name, of): (&'static str, &Distribution)| {
+    let row = |(name, of): (&'static str, &DurationSummary)| {
         let spans = [
             of.min_ns,
             of.mean_ns,

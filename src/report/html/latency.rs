@@ -3,7 +3,7 @@ use super::document::{Section, Table, text, texts};
 use super::time_series::{fine, lines, shade_keys, shades, table, time_axis};
 use crate::base::Nanos;
 use crate::base::text::{span, span_or_dash};
-use crate::core::summary::{Distribution, Point, Slot, Summary};
+use crate::core::summary::{DurationSummary, Point, Slot, Summary};
 use crate::report::percentiles::span_of;
 use maud::{Markup, html};
 
@@ -118,7 +118,7 @@ pub fn spectrum(summary: &Summary) -> Section {
     }
 }
 
-fn spectra(curves: &[(&str, Style, &Distribution)]) -> Figure {
+fn spectra(curves: &[(&str, Style, &DurationSummary)]) -> Figure {
     let ends = curves.iter().flat_map(|(.., of)| [lowest(of), of.max_ns]);
     let (least, most) = extremes(ends);
     let said: Vec<_> = curves
@@ -134,7 +134,7 @@ fn spectra(curves: &[(&str, Style, &Distribution)]) -> Figure {
             )
         })
         .collect();
-    let layer = |(_, style, of): &(&str, Style, &Distribution)| Layer::Line {
+    let layer = |(_, style, of): &(&str, Style, &DurationSummary)| Layer::Line {
         style: *style,
         points: curve(of),
     };
@@ -159,7 +159,7 @@ fn spectra(curves: &[(&str, Style, &Distribution)]) -> Figure {
     }
 }
 
-fn read_out(curves: &[(&str, Style, &Distribution)]) -> Table {
+fn read_out(curves: &[(&str, Style, &DurationSummary)]) -> Table {
     let row = |share: f64| {
         let spans = curves
             .iter()
@@ -176,7 +176,7 @@ fn read_out(curves: &[(&str, Style, &Distribution)]) -> Table {
     }
 }
 
-fn percentile(of: &Distribution, share: f64) -> u64 {
+fn percentile(of: &DurationSummary, share: f64) -> u64 {
     let known = [
         of.p50_ns,
         of.p90_ns,
@@ -191,7 +191,7 @@ fn percentile(of: &Distribution, share: f64) -> u64 {
 }
 
 /// The lowest that is drawn: of the tenth of a nanosecond that a clock may miss nothing is seen.
-fn lowest(of: &Distribution) -> u64 {
+fn lowest(of: &DurationSummary) -> u64 {
     let first = of.spectrum.first().map_or(of.min_ns, |point| point.ns);
     first.min(of.p50_ns).max(1)
 }
@@ -200,7 +200,7 @@ fn lowest(of: &Distribution) -> u64 {
 const POINTS: usize = 1_000;
 
 /// A spectrum as a line up to the end of its axis. Without one it is drawn through the percentiles that there are.
-pub fn curve(of: &Distribution) -> Vec<(f64, f64)> {
+pub fn curve(of: &DurationSummary) -> Vec<(f64, f64)> {
     let known: Vec<_> = READ_OUT
         .into_iter()
         .map(|share| Point {
@@ -229,14 +229,14 @@ mod tests {
 
     #[test]
     fn a_spectrum_reaches_the_axis_end_whatever_is_known_of_it() {
-        let mut of = Distribution {
+        let mut of = DurationSummary {
             count: 10,
             p50_ns: 1_000,
             p99_999_ns: 9_000,
             max_ns: 9_000,
-            ..Distribution::default()
+            ..DurationSummary::default()
         };
-        let ends = |of: &Distribution| {
+        let ends = |of: &DurationSummary| {
             let curve = curve(of);
             (curve[0], curve[curve.len() - 1])
         };

@@ -2,7 +2,7 @@ use super::document::{Section, Table, counted, text, texts};
 use super::untrusted::Untrusted;
 use crate::base::Nanos;
 use crate::base::text::{rate, span};
-use crate::core::summary::{Phase, Summary};
+use crate::core::summary::{PhaseSummary, Summary};
 use crate::report::percentiles::span_of;
 use maud::{Markup, html};
 
@@ -36,7 +36,7 @@ pub fn section(summary: &Summary) -> Section {
         "unsent",
     ];
     let (names, counts) = counted(names, 4, &counts);
-    let row = |(phase, counts): (&Phase, Vec<Markup>)| {
+    let row = |(phase, counts): (&PhaseSummary, Vec<Markup>)| {
         let mut cells = texts([phase.times.to_string(), span(Nanos(phase.length_ns))]);
         cells.push(text(rate(phase.requests.sent, Nanos(phase.length_ns))));
         cells.extend(counts);

@@ -5,7 +5,7 @@ use super::time_series::{few, seconds, shades, time_axis};
 use super::untrusted::Untrusted;
 use crate::base::text::per_second;
 use crate::core::stats::OutcomeCounts;
-use crate::core::summary::{Slot, Summary, Target, Timeline};
+use crate::core::summary::{Slot, Summary, TargetSummary, Timeline};
 use crate::report::failure_kinds::by_kind;
 use crate::report::percentiles::span_of;
 use crate::report::worst_targets::worst_targets;
@@ -65,7 +65,7 @@ fn table(summary: &Summary) -> Table {
     ];
     let (names, counts) = counted(names, 4, &counts);
     let row = |(place, mut cells): (&usize, Vec<Markup>)| {
-        let Target {
+        let TargetSummary {
             name,
             latency,
             failures,
