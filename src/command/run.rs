@@ -171,7 +171,12 @@ fn linger(setup: &Setup, results: &Results) -> Duration {
     }
 }
 
-fn summarize(setup: &Setup, results: &Results, targets: &[Target], timeline: &TimelineTally) -> Summary {
+fn summarize(
+    setup: &Setup,
+    results: &Results,
+    targets: &[Target],
+    timeline: &TimelineTally,
+) -> Summary {
     let plan = &setup.plan;
     let thresholds = threshold::judged(&plan.thresholds.all, plan.schedule.end(), results);
     let usage = Usage::so_far();
