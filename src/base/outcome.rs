@@ -1,6 +1,7 @@
 use strum::{Display, EnumCount, IntoStaticStr, VariantArray};
 
-/// What became of a request. The rules for answers ([`Answers`](crate::core::answers::Answers)) tell the first three apart.
+/// What became of a request. The rules for answers ([`Answers`](crate::core::answers::Answers)) tell the first three
+/// apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The answer fits the rules for allowed: by default, its status is 200.

@@ -21,8 +21,8 @@ impl Target {
     /// # Errors
     /// The error says what is wrong with the URL, as the end of a sentence that starts with it.
     pub fn new(base: &str) -> Result<Target, String> {
-        // A URL parser silently repairs http:node, http:///node and "no\tde", as its standard says. For a typing error, a
-        // message is better.
+        // A URL parser silently repairs http:node, http:///node and "no\tde", as its standard says. For a typing error,
+        // a message is better.
         if base.len() > MAX_BASE {
             return Err(format!("is longer than {MAX_BASE} bytes"));
         }

@@ -19,13 +19,14 @@ use ureq::{Error, Timeout};
 
 /// Reuses an idle connection to the current request's target, or makes a new one.
 ///
-/// ureq has a pool of its own, behind this connector. It stays empty, because ureq asks [`Transport::is_open`] exactly when it
-/// would return a connection to its pool, and [`Lent`] takes that call as its return to ours. The order of calls:
+/// ureq has a pool of its own, behind this connector. It stays empty, because ureq asks [`Transport::is_open`] exactly
+/// when it would return a connection to its pool, and [`Lent`] takes that call as its return to ours. The order of
+/// calls:
 ///
 /// 1. ureq calls [`Connector::connect`], since its pool is empty.
 /// 2. ureq calls [`Transport::transmit_output`] and [`Transport::await_input`] until the answer is complete.
-/// 3. ureq calls [`Transport::is_open`], is told that the connection is closed, and drops the empty [`Lent`]. After an error,
-///    or if the server closes the connection, it skips this call, and the drop closes the connection.
+/// 3. ureq calls [`Transport::is_open`], is told that the connection is closed, and drops the empty [`Lent`]. After an
+///    error, or if the server closes the connection, it skips this call, and the drop closes the connection.
 #[derive(Debug)]
 pub(super) struct PoolingConnector {
     /// By target.
@@ -36,8 +37,8 @@ pub(super) struct PoolingConnector {
     tls: RustlsConnector,
 }
 
-/// TCP, or TLS over it. Boxed, since the state of TLS is over a kilobyte, and a connection is moved often on its way from the
-/// pool through ureq and back.
+/// TCP, or TLS over it. Boxed, since the state of TLS is over a kilobyte, and a connection is moved often on its way
+/// from the pool through ureq and back.
 type Connection = Box<<RustlsConnector as Connector<TcpTransport>>::Out>;
 
 impl PoolingConnector {

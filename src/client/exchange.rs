@@ -1,8 +1,8 @@
 //! The record of the request in progress on each thread.
 //!
-//! ureq passes its connector and its transport the URI of a request and nothing else from the caller. Here they need more:
-//! the target's index, the deadline, and a place to note times. A worker waits for its request, so ureq calls both on the
-//! worker's own thread, and a thread-local record connects them:
+//! ureq passes its connector and its transport the URI of a request and nothing else from the caller. Here they need
+//! more: the target's index, the deadline, and a place to note times. A worker waits for its request, so ureq calls
+//! both on the worker's own thread, and a thread-local record connects them:
 //!
 //! 1. [`Client::ask`](super::Client::ask) calls [`begin`] with the target and the deadline.
 //! 2. The connector reads the target and the start. If it makes a new connection, it notes the [`Stage`]s and

@@ -89,7 +89,8 @@ impl Client {
             .proxy(None)
             .tls_config(trust.tls_config())
             .max_response_header_size(MAX_HEAD)
-            // Only TLS uses this buffer. It never grows, and ureq takes a head that does not fit for the end of the stream.
+            // Only TLS uses this buffer. It never grows, and ureq takes a head that does not fit for the end of the
+            // stream.
             .input_buffer_size(MAX_HEAD + BUFFER)
             .output_buffer_size(output_buffer)
             .build();

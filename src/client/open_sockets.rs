@@ -11,8 +11,8 @@ pub(super) struct OpenSockets(Mutex<Sockets>);
 struct Sockets {
     shut_down: bool,
     open: Vec<Weak<TcpStream>>,
-    /// The length of `open` at which closed sockets are removed: twice what the last removal left, so that the cost of each
-    /// new socket is constant.
+    /// The length of `open` at which closed sockets are removed: twice what the last removal left, so that the cost of
+    /// each new socket is constant.
     removal_at: usize,
 }
 

@@ -13,17 +13,17 @@ const MAX_IDLE: Nanos = Nanos(60_000_000_000);
 /// A connection that is older is closed after its request, so that a load balancer gets to choose a back end again.
 const MAX_AGE: Nanos = Nanos(300_000_000_000);
 
-/// Connections that were made together are closed over a tenth of [`MAX_AGE`], in this many steps, so that they are not all
-/// made anew together.
+/// Connections that were made together are closed over a tenth of [`MAX_AGE`], in this many steps, so that they are not
+/// all made anew together.
 const AGE_STEPS: u64 = 64;
 
-/// An address is avoided, if there are others, after a failed attempt to connect to it: for at least this long, and for this
-/// many times the length of the attempt. So a silent address takes at most a tenth of one worker's time.
+/// An address is avoided, if there are others, after a failed attempt to connect to it: for at least this long, and for
+/// this many times the length of the attempt. So a silent address takes at most a tenth of one worker's time.
 const MIN_AVOIDED: Nanos = Nanos(1_000_000_000);
 const AVOIDED_TIMES: u64 = 10;
 
-/// Requests go to the addresses in turn. Each address has a stack of idle connections. The one used last is used next, so that
-/// steady traffic uses only as many connections as requests are in flight.
+/// Requests go to the addresses in turn. Each address has a stack of idle connections. The one used last is used next,
+/// so that steady traffic uses only as many connections as requests are in flight.
 #[derive(Debug)]
 pub(super) struct Pool<C> {
     /// The version of the addresses, which can be compared without the lock.
@@ -75,8 +75,8 @@ impl<C> Pool<C> {
         self.version.load(Acquire)
     }
 
-    /// Replaces the addresses, unless another thread has set a later version. Idle connections to addresses that remain are
-    /// kept.
+    /// Replaces the addresses, unless another thread has set a later version. Idle connections to addresses that remain
+    /// are kept.
     pub fn set_addresses(&self, version: u64, addresses: impl Iterator<Item = SocketAddr>) {
         let mut state = self.state.lock();
         if version <= self.version.load(Relaxed) {
@@ -100,8 +100,8 @@ impl<C> Pool<C> {
         drop(before);
     }
 
-    /// The address whose turn it is, and the connection to it that was used last, if one is idle. `None` if no address is
-    /// known.
+    /// The address whose turn it is, and the connection to it that was used last, if one is idle. `None` if no address
+    /// is known.
     pub fn take(&self, now: Moment) -> Option<(SocketAddr, Option<Pooled<C>>)> {
         let mut state = self.state.lock();
         let State { stacks, turn, .. } = &mut *state;

@@ -23,9 +23,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Looks up a host name. Blocks for as long as the system takes.
 pub(super) type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
 
-/// The addresses of all targets. Each target with a name has a thread, which looks the name up at once and then every 30 s.
-/// After a failed connection to the target, the next lookup is 1 s after the last one. A failed lookup keeps the known
-/// addresses, unless no connection can be made to any of them.
+/// The addresses of all targets. Each target with a name has a thread, which looks the name up at once and then every
+/// 30 s. After a failed connection to the target, the next lookup is 1 s after the last one. A failed lookup keeps the
+/// known addresses, unless no connection can be made to any of them.
 #[derive(Debug)]
 pub struct Resolver {
     /// By target.
@@ -33,8 +33,8 @@ pub struct Resolver {
     lookups: Vec<(Arc<Name>, JoinHandle<()>)>,
 }
 
-/// The host of one target. Targets with the same host do not share this, since connections may succeed at one port and fail
-/// at another.
+/// The host of one target. Targets with the same host do not share this, since connections may succeed at one port and
+/// fail at another.
 #[derive(Debug)]
 struct Name {
     host: String,
@@ -90,8 +90,8 @@ impl Resolver {
         Ok(resolver)
     }
 
-    /// Waits until every name has been looked up once, at most for `timeout` and until a stop is requested. Returns whether
-    /// any target has an address.
+    /// Waits until every name has been looked up once, at most for `timeout` and until a stop is requested. Returns
+    /// whether any target has an address.
     pub fn any_resolved(&self, timeout: Duration, stop: &Stop) -> bool {
         let deadline = Instant::now() + timeout;
         for name in &self.names {
@@ -235,8 +235,8 @@ fn look_up(host: &str) -> io::Result<Vec<IpAddr>> {
         .collect())
 }
 
-/// The resolver for ureq, which would look up the name before every request, even with an idle connection. The connector asks
-/// the [`Resolver`] itself if it needs a new connection.
+/// The resolver for ureq, which would look up the name before every request, even with an idle connection. The
+/// connector asks the [`Resolver`] itself if it needs a new connection.
 #[derive(Debug)]
 pub(super) struct NoLookup;
 

@@ -19,8 +19,8 @@ const MAX_INPUT: usize = 128 * 1024;
 
 /// A TCP connection for ureq, or for the TLS library on its behalf. The order of calls:
 ///
-/// 1. The caller writes into [`Buffers::output`] and calls [`Transport::transmit_output`], once for the head and once for the
-///    body. Both are only gathered.
+/// 1. The caller writes into [`Buffers::output`] and calls [`Transport::transmit_output`], once for the head and once
+///    for the body. Both are only gathered.
 /// 2. The caller calls [`Transport::await_input`], which sends what was gathered and waits for the answer.
 /// 3. The caller calls [`Transport::await_input`] again until the answer is complete.
 /// 4. The connector calls [`Transport::is_open`] before it reuses the connection.
@@ -34,8 +34,8 @@ pub(super) struct TcpTransport {
 }
 
 impl TcpTransport {
-    /// `timeout` is the read timeout that is already set on the stream. `output_buffer` is the room in bytes that ureq always
-    /// finds for what it writes in one piece.
+    /// `timeout` is the read timeout that is already set on the stream. `output_buffer` is the room in bytes that ureq
+    /// always finds for what it writes in one piece.
     pub fn new(stream: Arc<TcpStream>, timeout: Duration, output_buffer: usize) -> Self {
         TcpTransport {
             stream,
@@ -59,8 +59,8 @@ impl TcpTransport {
         Ok(Some(now))
     }
 
-    /// Sets the read timeout, unless the one that is set ends a read at the deadline within a hundredth. Most requests are
-    /// answered by one read, which starts right after the request, so the whole timeout remains right for them.
+    /// Sets the read timeout, unless the one that is set ends a read at the deadline within a hundredth. Most requests
+    /// are answered by one read, which starts right after the request, so the whole timeout remains right for them.
     fn limit_reads_to(&mut self, left: Duration) -> io::Result<()> {
         let slack = left / 100 + Duration::from_millis(1);
         if self.read_timeout < left || self.read_timeout > left + slack {

@@ -1,7 +1,7 @@
 //! The limit on how many files and sockets this process may have open.
 
-/// Raises the soft limit to the hard one, if the system allows it. Each connection takes a file descriptor, and the usual
-/// soft limit of 1,024 is meant for programs that use `select`.
+/// Raises the soft limit to the hard one, if the system allows it. Each connection takes a file descriptor, and the
+/// usual soft limit of 1,024 is meant for programs that use `select`.
 pub fn raise_descriptor_limit() {
     #[cfg(unix)]
     {

@@ -1,9 +1,9 @@
 //! The operating system's scheduling policy of a thread.
 
-/// Puts the calling thread under the batch policy (`SCHED_BATCH`), under which it waits for its turn when it wakes up, and does
-/// not take the processor from a running thread. A hundred workers, each awake for microseconds, otherwise keep
-/// interrupting each other and a server on the same machine. Near the highest rate that two cores carried, the policy
-/// reduced the 99th percentile of the send lag from 11 ms to 2 ms; with processors free it changes nothing.
+/// Puts the calling thread under the batch policy (`SCHED_BATCH`), under which it waits for its turn when it wakes up,
+/// and does not take the processor from a running thread. A hundred workers, each awake for microseconds, otherwise
+/// keep interrupting each other and a server on the same machine. Near the highest rate that two cores carried, the
+/// policy reduced the 99th percentile of the send lag from 11 ms to 2 ms; with processors free it changes nothing.
 pub fn use_batch_policy() {
     #[cfg(target_os = "linux")]
     {

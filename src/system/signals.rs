@@ -4,9 +4,9 @@ use crate::system::Stop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-/// Installs the handlers. The first signal requests a stop. The second one gives the terminal back, removes the temporary
-/// files, and ends the process at once with exit code 128 plus the signal's number: 130 for SIGINT, 143 for SIGTERM. A
-/// SIGHUP that was ignored at the start, as under `nohup`, stays ignored.
+/// Installs the handlers. The first signal requests a stop. The second one gives the terminal back, removes the
+/// temporary files, and ends the process at once with exit code 128 plus the signal's number: 130 for SIGINT, 143 for
+/// SIGTERM. A SIGHUP that was ignored at the start, as under `nohup`, stays ignored.
 ///
 /// Returns a function that acts as the first signal does, for other ways to end a run.
 ///
@@ -49,8 +49,8 @@ mod unix {
         set_action(Signal::SIGXFSZ, &ignore()).map(drop)
     }
 
-    /// Ends the process within the handler of the second signal: ctrlc's own thread would be later, and does not know the
-    /// signal's number. These actions run after ctrlc's, in this order:
+    /// Ends the process within the handler of the second signal: ctrlc's own thread would be later, and does not know
+    /// the signal's number. These actions run after ctrlc's, in this order:
     ///
     /// 1. After an earlier signal, clean up.
     /// 2. After an earlier signal, exit.

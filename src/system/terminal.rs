@@ -1,5 +1,5 @@
-//! The terminal: taking it for the live view, and giving it back as it was, at a normal end, from a panic's hook, or from
-//! within a signal's handler. A process has one terminal, so the state here is the process's.
+//! The terminal: taking it for the live view, and giving it back as it was, at a normal end, from a panic's hook, or
+//! from within a signal's handler. A process has one terminal, so the state here is the process's.
 //!
 //! Nobody can catch SIGKILL: after it, `reset` repairs the terminal. Nobody can catch SIGSTOP either: when the process
 //! continues, the view takes the terminal again.
@@ -46,8 +46,8 @@ struct Original {
     standard_error: Option<StandardError>,
 }
 
-/// While the view is shown, standard error is a pipe. Its output would otherwise appear in the middle of the view; so it
-/// follows the view.
+/// While the view is shown, standard error is a pipe. Its output would otherwise appear in the middle of the view; so
+/// it follows the view.
 struct StandardError {
     real: OwnedFd,
     read: OwnedFd,
@@ -98,8 +98,8 @@ pub fn is_shown() -> bool {
     SHOWN.load(SeqCst)
 }
 
-/// Takes the terminal: switches to its alternate screen, and to keys that arrive as they are pressed and are not echoed.
-/// Keys such as Ctrl-C still send signals.
+/// Takes the terminal: switches to its alternate screen, and to keys that arrive as they are pressed and are not
+/// echoed. Keys such as Ctrl-C still send signals.
 ///
 /// # Errors
 /// Standard output is not a terminal, or the terminal is gone.

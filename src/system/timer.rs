@@ -9,12 +9,12 @@ use std::time::Duration;
 pub trait Timer {
     fn now(&self) -> Moment;
 
-    /// Sleeps until `deadline` or until a stop is requested, whichever comes first. May return early. Returns late only by
-    /// the system's own delay and the slack.
+    /// Sleeps until `deadline` or until a stop is requested, whichever comes first. May return early. Returns late only
+    /// by the system's own delay and the slack.
     fn sleep_until(&self, deadline: Moment, stop: &Stop);
 
-    /// Lets every sleep from now on last this much longer, so that the system can wake several sleepers at once. A new timer
-    /// has the least slack, [`EXACT`].
+    /// Lets every sleep from now on last this much longer, so that the system can wake several sleepers at once. A new
+    /// timer has the least slack, [`EXACT`].
     fn allow_slack(&self, slack: Nanos);
 }
 
@@ -66,8 +66,8 @@ impl Timer for SystemTimer {
     }
 }
 
-/// Sleeps to an absolute time, so that a preemption between reading the clock and going to sleep adds nothing. A signal may
-/// end it early.
+/// Sleeps to an absolute time, so that a preemption between reading the clock and going to sleep adds nothing. A signal
+/// may end it early.
 #[cfg(target_os = "linux")]
 fn sleep_exactly_until(deadline: Moment) {
     use rustix::thread::{ClockId, Timespec, clock_nanosleep_absolute};

@@ -197,10 +197,7 @@ fn the_timeout_holds_for_a_handshake_that_never_ends() {
         }),
     ];
     at_once(servers, |server| {
-        let run = OVER.loadgen(format!(
-            "--targets {} --rps 20 --duration 0.25 --workers 8 --timeout 0.4",
-            server.url()
-        ));
+        let run = server.launch("--rps 20 --duration 0.25 --workers 8 --timeout 0.4");
         assert_in_time(&run.report());
     });
 }
@@ -209,10 +206,7 @@ fn the_timeout_holds_for_a_handshake_that_never_ends() {
 fn the_timeout_holds_for_an_answer_of_which_half_a_record_came() {
     let server = OVER
         .server(|_| Reply::half("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").then_silence());
-    let run = OVER.loadgen(format!(
-        "--targets {} --rps 20 --duration 0.25 --workers 8 --timeout 0.4",
-        server.url()
-    ));
+    let run = server.launch("--rps 20 --duration 0.25 --workers 8 --timeout 0.4");
     assert_in_time(&run.report());
     assert_eq!(server.request_count(), REQUESTS);
 }
@@ -259,11 +253,10 @@ fn targets_of_http_and_of_https_share_a_run() {
         OVER.server(|_| Reply::allowed()),
     );
     let report = OVER
-        .loadgen(format!(
-            "--targets {},{} --rps 20 --duration 1 --workers 4",
-            plain.url(),
-            tls.url()
-        ))
+        .against(
+            format!("{},{}", plain.url(), tls.url()),
+            "--rps 20 --duration 1 --workers 4",
+        )
         .report();
     assert_eq!(report.target(&plain.url()).allowed, 10, "{report}");
     assert_eq!(report.target(&tls.url()).allowed, 10, "{report}");
@@ -273,11 +266,8 @@ fn targets_of_http_and_of_https_share_a_run() {
 #[test]
 fn the_end_of_a_run_does_not_wait_for_handshakes() {
     let server = Server::on_tcp(OVER, hold);
-    let run = OVER
-        .loadgen(format!(
-            "--targets {} --rps 100 --duration 60 --workers 8 --timeout 60 --drain-timeout 0.3",
-            server.url()
-        ))
+    let run = server
+        .launch("--rps 100 --duration 60 --workers 8 --timeout 60 --drain-timeout 0.3")
         .start();
     eventually("eight handshakes", || server.accepted() == 8);
     let signalled = run.terminate();
@@ -292,12 +282,7 @@ fn the_end_of_a_run_does_not_wait_for_handshakes() {
 #[test]
 fn one_handshake_serves_all_requests_of_a_worker() {
     let server = OVER.server(|_| Reply::allowed());
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 200 --duration 1 --workers 1",
-            server.url()
-        ))
-        .report();
+    let report = server.launch("--rps 200 --duration 1 --workers 1").report();
     assert_eq!(report.allowed, 200, "{report}");
     assert_eq!((server.accepted(), server.handshakes()), (1, 1));
 }
@@ -305,12 +290,7 @@ fn one_handshake_serves_all_requests_of_a_worker() {
 #[test]
 fn an_idle_connection_cut_without_a_word_in_tls_costs_no_failed_request() {
     let server = Server::cutting_idle(OVER, seconds(0.1), |_| Reply::allowed());
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 3 --duration 2 --workers 2",
-            server.url()
-        ))
-        .report();
+    let report = server.launch("--rps 3 --duration 2 --workers 2").report();
     assert_eq!(report.allowed, 6, "{report}");
     assert_eq!(server.request_count(), 6);
     assert!(server.handshakes() > 1, "the server never closed one");
@@ -320,12 +300,7 @@ fn an_idle_connection_cut_without_a_word_in_tls_costs_no_failed_request() {
 fn a_server_that_cuts_after_every_answer_fails_nothing() {
     let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     let server = OVER.server(move |_| Reply::raw(answer).then_cut());
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 8 --duration 1 --workers 2",
-            server.url()
-        ))
-        .report();
+    let report = server.launch("--rps 8 --duration 1 --workers 2").report();
     assert_eq!(report.allowed, 8, "{report}");
     assert_eq!(server.handshakes(), 8);
 }
@@ -341,12 +316,7 @@ fn a_connection_whose_end_only_tls_tells_is_not_used_again() {
         ],
         |reply| {
             let server = OVER.server(move |_| reply.clone());
-            let report = OVER
-                .loadgen(format!(
-                    "--targets {} --rps 8 --duration 1 --workers 1",
-                    server.url()
-                ))
-                .report();
+            let report = server.launch("--rps 8 --duration 1 --workers 1").report();
             assert_eq!(report.allowed, 8, "{report}");
             assert_eq!(server.handshakes(), 8);
         },

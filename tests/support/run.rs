@@ -1,5 +1,6 @@
 //! One run of the real binary: started, signalled, waited for, and never left behind.
 
+use std::fmt::Display;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -82,6 +83,11 @@ impl Carrier {
             Carrier::HttpsTrusted => launch.trusting(&tls::usual_file()),
             Carrier::HttpsInsecure => launch.env("INSECURE", "true"),
         }
+    }
+
+    /// The command with these targets and options.
+    pub fn against(self, targets: impl Display, options: impl Display) -> Launch {
+        self.loadgen(format!("--targets {targets} {options}"))
     }
 }
 

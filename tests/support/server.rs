@@ -1,6 +1,7 @@
 //! A TCP server that answers with exactly the bytes a test scripts, and records exactly what it received.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::carrier::Carrier;
+use super::run::Launch;
 use super::tls::{self, Identity, Stream};
 
 /// How often a blocked thread looks whether the server is being stopped.
@@ -393,6 +395,11 @@ impl Server {
 
     pub fn url(&self) -> String {
         self.url_by(self.over.host())
+    }
+
+    /// A run against it with these options.
+    pub fn launch(&self, options: impl Display) -> Launch {
+        self.over.against(self.url(), options)
     }
 
     /// Its URL by another name of its host.

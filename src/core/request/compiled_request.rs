@@ -7,8 +7,8 @@ use crate::core::keys::Keys;
 use ureq::http::uri::{PathAndQuery, Uri};
 use ureq::http::{HeaderName, HeaderValue, Method, Request, header};
 
-/// The longest path or header, in bytes: more than any common server accepts. The library that reads paths accepts 65,534,
-/// including the target's own.
+/// The longest path or header, in bytes: more than any common server accepts. The library that reads paths accepts
+/// 65,534, including the target's own.
 pub const MAX_FILLED: usize = 32_768;
 
 /// Makes the requests of a run, each from its target, sequence number and key.
@@ -17,8 +17,8 @@ pub struct CompiledRequest {
     method: Method,
     path: CompiledText,
     headers: Vec<(HeaderName, CompiledText)>,
-    /// The headers with a name of which any value differs from request to request. The heads have none of them, since the
-    /// order of the values of one name has a meaning.
+    /// The headers with a name of which any value differs from request to request. The heads have none of them, since
+    /// the order of the values of one name has a meaning.
     varying_headers: Vec<(HeaderName, CompiledText)>,
     body: Option<CompiledText>,
     body_length: BodyLength,
@@ -149,7 +149,8 @@ impl CompiledRequest {
         headers.max().unwrap_or(0).max(first)
     }
 
-    /// The name of a part that may be longer than [`MAX_FILLED`] with its values filled in, and its greatest length in bytes.
+    /// The name of a part that may be longer than [`MAX_FILLED`] with its values filled in, and its greatest length in
+    /// bytes.
     pub fn too_long(&self) -> Option<(&'static str, usize)> {
         let headers = self.headers.iter().map(|(_, value)| ("header", value));
         let parts = headers.chain([("path", &self.path)]);

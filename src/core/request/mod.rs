@@ -1,5 +1,5 @@
-//! The content of each request: its method, path, headers and body, with placeholders for what differs from one request to
-//! the next.
+//! The content of each request: its method, path, headers and body, with placeholders for what differs from one request
+//! to the next.
 //!
 //! 1. [`parse`] reads options into [`Template`]s: text with placeholders in braces.
 //! 2. A [`RequestTemplate`] has a template for each part of a request.

@@ -118,8 +118,8 @@ impl<'a> Values<'a> {
     }
 }
 
-/// The number at this index of a random sequence that the seed selects: SplitMix64, Steele, Lea and Flood, "Fast splittable
-/// pseudorandom number generators" (OOPSLA 2014), whose state at any index is a product.
+/// The number at this index of a random sequence that the seed selects: SplitMix64, Steele, Lea and Flood, "Fast
+/// splittable pseudorandom number generators" (OOPSLA 2014), whose state at any index is a product.
 fn mix(seed: u64, index: u128) -> u64 {
     let step = (index as u64).wrapping_add(1);
     let mut z = seed.wrapping_add(step.wrapping_mul(0x9e37_79b9_7f4a_7c15));

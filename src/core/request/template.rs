@@ -3,8 +3,8 @@ use std::str::FromStr;
 
 /// Text with placeholders: `{"key":"{key}","hits":1}`.
 ///
-/// A name in braces is a placeholder. `{{` is a brace before a name that is not a placeholder. All other braces are text, so
-/// most JSON can be written as it is.
+/// A name in braces is a placeholder. `{{` is a brace before a name that is not a placeholder. All other braces are
+/// text, so most JSON can be written as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     typed: String,

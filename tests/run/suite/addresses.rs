@@ -14,12 +14,7 @@ fn allowed_once() -> Reply {
 fn addresses_that_refuse_cost_no_request_while_another_answers() {
     at_once(SEVERAL, |address| {
         let (server, _refusing) = Refusing::over(OVER).open_at(address, |_| allowed_once());
-        let report = OVER
-            .loadgen(format!(
-                "--targets {} --rps 20 --duration 1 --workers 4",
-                server.url()
-            ))
-            .report();
+        let report = server.launch("--rps 20 --duration 1 --workers 4").report();
         assert_eq!(report.allowed, 20, "only {address} answers\n{report}");
         assert_eq!(server.accepted(), 20, "only {address} answers");
     });
@@ -28,12 +23,7 @@ fn addresses_that_refuse_cost_no_request_while_another_answers() {
 #[test]
 fn connections_go_to_the_addresses_in_turn() {
     let server = OVER.server(|_| allowed_once());
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 60 --duration 1 --workers 4",
-            server.url()
-        ))
-        .report();
+    let report = server.launch("--rps 60 --duration 1 --workers 4").report();
     assert_eq!(report.allowed, 60, "{report}");
     let accepted = server.accepted_at();
     for address in SEVERAL {

@@ -9,9 +9,7 @@ fn a_target_by_name_keeps_its_name_in_the_host_header_and_in_the_handshake() {
     // The name may stand for ::1 too, where nobody listens.
     let url = server.url_by("localhost");
     let report = OVER
-        .loadgen(format!(
-            "--targets {url} --rps 20 --duration 0.5 --workers 1"
-        ))
+        .against(&url, "--rps 20 --duration 0.5 --workers 1")
         .report();
     assert_eq!(report.allowed, 10, "{report}");
     let authority = url.split("//").nth(1);

@@ -62,11 +62,8 @@ fn a_steady_run_schedules_rate_times_duration() {
         ],
         |(options, requests)| {
             let server = allowing();
-            let report = OVER
-                .loadgen(format!(
-                    "--targets {} --workers 8 --burst-enabled false {options}",
-                    server.url()
-                ))
+            let report = server
+                .launch(format!("--workers 8 --burst-enabled false {options}"))
                 .report();
             assert_eq!(report.scheduled, requests, "{options}\n{report}");
             assert_eq!(report.allowed, requests, "{options}\n{report}");
@@ -113,9 +110,7 @@ fn a_run_with_bursts_schedules_what_the_rates_say() {
         ],
         |(options, requests)| {
             let server = allowing();
-            let report = OVER
-                .loadgen(format!("--targets {} --workers 8 {options}", server.url()))
-                .report();
+            let report = server.launch(format!("--workers 8 {options}")).report();
             assert_eq!(report.scheduled, requests, "{options}\n{report}");
             assert_eq!(report.allowed, requests, "{options}\n{report}");
         },
@@ -127,11 +122,7 @@ fn a_run_with_bursts_schedules_what_the_rates_say() {
 #[test]
 fn steady_requests_arrive_evenly_spaced() {
     let server = allowing();
-    OVER.loadgen(format!(
-        "--targets {} --rps 20 --duration 2 --workers 4",
-        server.url()
-    ))
-    .report();
+    server.launch("--rps 20 --duration 2 --workers 4").report();
     let arrivals = server.arrivals();
     assert_eq!(arrivals.len(), 40);
     let late: Vec<f64> = arrivals
@@ -150,11 +141,7 @@ fn steady_requests_arrive_evenly_spaced() {
 #[test]
 fn a_rate_below_one_a_second_is_kept() {
     let server = allowing();
-    OVER.loadgen(format!(
-        "--targets {} --rps 0.8 --duration 3 --workers 4",
-        server.url()
-    ))
-    .report();
+    server.launch("--rps 0.8 --duration 3 --workers 4").report();
     let arrivals = server.arrivals();
     assert_eq!(arrivals.len(), 3, "at 0, 1.25 and 2.5 seconds");
     assert!(
@@ -170,12 +157,12 @@ fn a_rate_below_one_a_second_is_kept() {
 #[test]
 fn a_burst_arrives_at_its_own_rate() {
     let server = allowing();
-    OVER.loadgen(format!(
-        "--targets {} --rps 40 --duration 2.5 --workers 8 \
+    server
+        .launch(
+            "--rps 40 --duration 2.5 --workers 8 \
          --burst-multiplier 5 --burst-duration 0.5 --burst-interval 1",
-        server.url()
-    ))
-    .report();
+        )
+        .report();
     // 40 in the first second, 100 in the burst, 20 until the next, 100 again.
     let parts = [
         (0.0, 1.0, 40),
@@ -197,12 +184,7 @@ fn a_burst_arrives_at_its_own_rate() {
 #[test]
 fn a_stalled_server_never_slows_the_schedule() {
     let server = stalling(0.5, 1.5);
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 100 --duration 3 --workers 4",
-            server.url()
-        ))
-        .report();
+    let report = server.launch("--rps 100 --duration 3 --workers 4").report();
     assert_eq!((report.scheduled, report.dropped), (300, 0), "{report}");
     assert_eq!(report.allowed, 300, "{report}");
     // What waited is sent right after, and then all is as if nothing had been.
@@ -214,12 +196,7 @@ fn a_stalled_server_never_slows_the_schedule() {
 #[test]
 fn a_stall_shows_in_latency_and_not_in_the_service_time_of_later_requests() {
     let server = stalling(0.5, 1.5);
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 100 --duration 3 --workers 4",
-            server.url()
-        ))
-        .report();
+    let report = server.launch("--rps 100 --duration 3 --workers 4").report();
     assert_eq!(report.allowed, 300, "{report}");
     // A third was due while nothing was answered, and a sixth waited for more than half a second.
     let latency = report.latency.p90.expect("latency");
@@ -240,12 +217,7 @@ fn a_stall_shows_in_latency_and_not_in_the_service_time_of_later_requests() {
 fn percentiles_never_decrease_and_latency_is_never_less_than_service_time() {
     let server =
         OVER.server(|request| Reply::allowed().after(seconds(0.01) * (request.nth as u32 % 7)));
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 100 --duration 1 --workers 8",
-            server.url()
-        ))
-        .report();
+    let report = server.launch("--rps 100 --duration 1 --workers 8").report();
     for row in [report.latency, report.service_time, report.send_lag] {
         let cells =
             [row.p50, row.p90, row.p99, row.p99_9, row.max].map(|cell| cell.expect("a value"));
@@ -269,12 +241,7 @@ fn percentiles_never_decrease_and_latency_is_never_less_than_service_time() {
 #[test]
 fn a_slow_server_shows_in_service_time() {
     let server = OVER.server(|_| Reply::allowed().after(seconds(0.2)));
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 20 --duration 1 --workers 16",
-            server.url()
-        ))
-        .report();
+    let report = server.launch("--rps 20 --duration 1 --workers 16").report();
     let median = report.service_time.p50.expect("service time");
     assert!(
         median >= seconds(0.195) && median < seconds(0.5),
@@ -285,11 +252,8 @@ fn a_slow_server_shows_in_service_time() {
 #[test]
 fn a_full_queue_drops_and_never_delays() {
     let server = OVER.server(|_| Reply::allowed().after(seconds(0.2)));
-    let finished = OVER
-        .loadgen(format!(
-            "--targets {} --rps 100 --duration 1.5 --workers 1 --queue 5",
-            server.url()
-        ))
+    let finished = server
+        .launch("--rps 100 --duration 1.5 --workers 1 --queue 5")
         .finish();
     let report = finished.report();
     assert_eq!(report.scheduled, 150, "{report}");
@@ -303,11 +267,8 @@ fn a_full_queue_drops_and_never_delays() {
 #[test]
 fn after_a_full_queue_the_rest_is_on_time() {
     let server = stalling(0.5, 1.5);
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 100 --duration 3 --workers 2 --queue 3",
-            server.url()
-        ))
+    let report = server
+        .launch("--rps 100 --duration 3 --workers 2 --queue 3")
         .report();
     assert_eq!(report.scheduled, 300, "{report}");
     assert!(report.dropped >= 70 && report.dropped <= 120, "{report}");
@@ -321,12 +282,12 @@ fn after_a_full_queue_the_rest_is_on_time() {
 fn a_dropped_token_still_takes_its_turn() {
     // The first target never answers, and the queue is full most of the time.
     let servers = [OVER.server(|_| Reply::silence()), allowing()];
-    let report = OVER.loadgen(format!(
-        "--targets {},{} --rps 100 --duration 1 --workers 2 --queue 2 --timeout 0.3 --drain-timeout 1",
-        servers[0].url(),
-        servers[1].url()
-    ))
-    .report();
+    let report = OVER
+        .against(
+            format!("{},{}", servers[0].url(), servers[1].url()),
+            "--rps 100 --duration 1 --workers 2 --queue 2 --timeout 0.3 --drain-timeout 1",
+        )
+        .report();
     assert_eq!(report.scheduled, 100, "{report}");
     assert!(report.dropped > 0, "{report}");
     assert_eq!(report.target(&servers[0].url()).allowed, 0, "{report}");
@@ -337,12 +298,11 @@ fn a_dropped_token_still_takes_its_turn() {
 #[test]
 fn an_output_that_nobody_reads_never_slows_the_schedule() {
     let server = allowing();
-    let mut run = OVER
-        .loadgen(format!(
-            "--targets {} --rps 100 --duration 2 --workers 4 --stats-interval 0.01 \
+    let mut run = server
+        .launch(
+            "--rps 100 --duration 2 --workers 4 --stats-interval 0.01 \
          --burst-multiplier 1 --burst-duration 0.01 --burst-interval 0.02",
-            server.url()
-        ))
+        )
         .start_unread();
     eventually("every request", || server.request_count() == 200);
     let late = server.arrivals().last().copied().expect("a last arrival");
@@ -370,11 +330,8 @@ fn a_stats_line_comes_every_interval_on_time() {
             Reply::allowed()
         }
     });
-    let finished = OVER
-        .loadgen(format!(
-            "--targets {} --rps 50 --duration 2.3 --workers 1 --stats-interval 0.5",
-            server.url()
-        ))
+    let finished = server
+        .launch("--rps 50 --duration 2.3 --workers 1 --stats-interval 0.5")
         .finish();
     let report = finished.report();
     let stats = finished.stats();
@@ -411,12 +368,11 @@ fn a_stats_line_comes_every_interval_on_time() {
 #[test]
 fn the_rps_column_says_what_was_sent_since_the_last_line() {
     let server = allowing();
-    let finished = OVER
-        .loadgen(format!(
-            "--targets {} --rps 100 --duration 2.2 --workers 4 --stats-interval 0.5 \
+    let finished = server
+        .launch(
+            "--rps 100 --duration 2.2 --workers 4 --stats-interval 0.5 \
          --burst-multiplier 4 --burst-duration 0.5 --burst-interval 1",
-            server.url()
-        ))
+        )
         .finish();
     finished.report();
     // The last line's interval may be a partial one.
@@ -442,11 +398,8 @@ fn the_rps_column_says_what_was_sent_since_the_last_line() {
 #[test]
 fn failures_show_in_the_stats_line() {
     let server = OVER.server(|_| Reply::status(500, "Internal Server Error"));
-    let finished = OVER
-        .loadgen(format!(
-            "--targets {} --rps 50 --duration 0.8 --workers 4 --stats-interval 0.5",
-            server.url()
-        ))
+    let finished = server
+        .launch("--rps 50 --duration 0.8 --workers 4 --stats-interval 0.5")
         .finish();
     finished.report();
     let (_, line) = finished.stats()[0];
@@ -475,12 +428,11 @@ fn assert_near(ages: &[f64], due: &[f64], finished: &Finished) {
 #[test]
 fn the_modes_are_announced_as_they_begin() {
     let server = allowing();
-    let finished = OVER
-        .loadgen(format!(
-            "--targets {} --rps 20 --duration 2.4 --workers 4 \
+    let finished = server
+        .launch(
+            "--rps 20 --duration 2.4 --workers 4 \
          --burst-multiplier 3 --burst-duration 0.5 --burst-interval 1",
-            server.url()
-        ))
+        )
         .finish();
     finished.report();
     assert_near(
@@ -497,12 +449,11 @@ fn the_modes_are_announced_as_they_begin() {
 #[test]
 fn a_mode_is_announced_on_time_where_requests_are_rare() {
     let server = allowing();
-    let finished = OVER
-        .loadgen(format!(
-            "--targets {} --rps 0.01 --duration 2 --workers 4 \
+    let finished = server
+        .launch(
+            "--rps 0.01 --duration 2 --workers 4 \
          --burst-multiplier 2 --burst-duration 0.5 --burst-interval 1",
-            server.url()
-        ))
+        )
         .finish();
     assert_eq!(finished.report().scheduled, 1);
     assert_near(
@@ -520,12 +471,11 @@ fn a_mode_is_announced_on_time_where_requests_are_rare() {
 #[test]
 fn without_bursts_no_mode_is_announced() {
     let server = allowing();
-    let finished = OVER
-        .loadgen(format!(
-            "--targets {} --rps 20 --duration 1 --workers 4 --burst-enabled false \
-         --burst-duration 0.1 --burst-interval 0.3",
-            server.url()
-        ))
+    let finished = server
+        .launch(
+            "--rps 20 --duration 1 --workers 4 \
+         --burst-enabled false --burst-duration 0.1 --burst-interval 0.3",
+        )
         .finish();
     finished.report();
     assert!(finished.lines_with("BURST MODE").is_empty(), "{finished}");

@@ -16,7 +16,7 @@ const REQUESTS: u64 = 5;
 /// A short run against one target, with the given options more.
 fn run_against(url: &str, more: &str) -> Report {
     let report = OVER
-        .loadgen(format!("--targets {url} --rps 20 --duration 0.25 {more}"))
+        .against(url, format!("--rps 20 --duration 0.25 {more}"))
         .env("WORKERS", "4")
         .env("TIMEOUT", "5")
         .report();
@@ -76,12 +76,7 @@ fn allowed_and_blocked_are_told_apart_request_by_request() {
             Reply::blocked()
         }
     });
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 20 --duration 1 --workers 1",
-            server.url()
-        ))
-        .report();
+    let report = server.launch("--rps 20 --duration 1 --workers 1").report();
     assert_eq!((report.allowed, report.blocked), (10, 10), "{report}");
 }
 
@@ -163,11 +158,8 @@ fn a_connection_closed_without_an_answer_fails() {
 #[test]
 fn a_machine_with_no_descriptor_left_fails_as_local() {
     let server = OVER.server(|_| Reply::allowed().after(seconds(0.5)));
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 100 --duration 1 --workers 50",
-            server.url()
-        ))
+    let report = server
+        .launch("--rps 100 --duration 1 --workers 50")
         .after("ulimit -n 24")
         .report();
     assert!(report.failed_by("local") > 0, "{report}");
@@ -288,9 +280,7 @@ fn a_name_that_does_not_resolve_fails_as_dns_and_spares_the_others() {
     let server = OVER.server(|_| Reply::allowed());
     let targets = format!("{},http://loadgen-test.invalid:8000", server.url());
     let report = OVER
-        .loadgen(format!(
-            "--targets {targets} --rps 20 --duration 1 --workers 8"
-        ))
+        .against(targets, "--rps 20 --duration 1 --workers 8")
         .report();
     assert_eq!(report.allowed, 10, "{report}");
     assert_eq!(
@@ -530,10 +520,7 @@ fn one_refused_target_of_three_fails_only_its_third() {
     );
     let targets = [first.url(), refusing.url(), third.url()];
     let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 30 --duration 1 --workers 4",
-            targets.join(",")
-        ))
+        .against(targets.join(","), "--rps 30 --duration 1 --workers 4")
         .report();
     assert_eq!((report.allowed, report.failed), (20, 10), "{report}");
     assert_eq!(report.failed_by("refused"), 10, "{report}");
@@ -546,10 +533,10 @@ fn one_refused_target_of_three_fails_only_its_third() {
 fn a_target_that_was_down_is_used_as_soon_as_it_is_back() {
     let down = Refusing::over(OVER);
     let run = OVER
-        .loadgen(format!(
-            "--targets {} --rps 20 --duration 3 --workers 4 --stats-interval 0.5",
-            down.url()
-        ))
+        .against(
+            down.url(),
+            "--rps 20 --duration 3 --workers 4 --stats-interval 0.5",
+        )
         .start();
     run.await_line("Requests: ");
     let server = down.open(|_| Reply::allowed());
@@ -564,12 +551,7 @@ fn a_target_that_was_down_is_used_as_soon_as_it_is_back() {
 #[test]
 fn a_target_that_goes_away_fails_from_then_on() {
     let mut server = OVER.server(|_| Reply::allowed());
-    let run = OVER
-        .loadgen(format!(
-            "--targets {} --rps 20 --duration 2 --workers 4",
-            server.url()
-        ))
-        .start();
+    let run = server.launch("--rps 20 --duration 2 --workers 4").start();
     eventually("ten requests", || server.request_count() >= 10);
     server.stop();
     let report = run.finish().report();

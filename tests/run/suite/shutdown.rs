@@ -28,10 +28,9 @@ fn await_queued(metrics: SocketAddr, tokens: f64) {
 /// A run of four workers, each of which waits for an answer that never comes, with tokens queued behind them; and the
 /// address of its metrics.
 fn stuck(server: &Server, more: &str) -> (Run, SocketAddr) {
-    let run = OVER
-        .loadgen(format!(
-            "--targets {} --rps 100 --duration 60 --workers 4 --timeout 60 {METRICS} {more}",
-            server.url()
+    let run = server
+        .launch(format!(
+            "--rps 100 --duration 60 --workers 4 --timeout 60 {METRICS} {more}"
         ))
         .start();
     let metrics = address(&run);
@@ -51,9 +50,7 @@ fn assert_no_panic(finished: &Finished) {
 #[test]
 fn a_hangup_ends_a_run_as_a_termination_does() {
     let server = allowing();
-    let run = OVER
-        .loadgen(format!("--targets {} --duration 60", server.url()))
-        .start();
+    let run = server.launch("--duration 60").start();
     eventually("a request", || server.request_count() > 0);
     run.hang_up();
     let finished = run.finish();
@@ -65,10 +62,7 @@ fn a_hangup_ends_a_run_as_a_termination_does() {
 #[test]
 fn a_hangup_that_was_ignored_from_the_start_stays_ignored() {
     let server = allowing();
-    let run = OVER
-        .loadgen(format!("--targets {} --duration 2", server.url()))
-        .after("trap '' HUP")
-        .start();
+    let run = server.launch("--duration 2").after("trap '' HUP").start();
     eventually("a request", || server.request_count() > 0);
     run.hang_up();
     let report = run.finish().report();
@@ -80,12 +74,7 @@ fn a_hangup_that_was_ignored_from_the_start_stays_ignored() {
 #[test]
 fn a_run_ends_by_itself_after_its_duration() {
     let server = allowing();
-    let finished = OVER
-        .loadgen(format!(
-            "--targets {} --rps 20 --duration 1 --workers 4",
-            server.url()
-        ))
-        .finish();
+    let finished = server.launch("--rps 20 --duration 1 --workers 4").finish();
     let report = finished.report();
     assert_eq!(
         (report.scheduled, report.sent, report.allowed),
@@ -100,11 +89,8 @@ fn a_run_ends_by_itself_after_its_duration() {
 #[test]
 fn a_normal_end_waits_for_what_is_in_flight() {
     let server = OVER.server(|_| Reply::allowed().after(seconds(0.6)));
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 20 --duration 0.5 --workers 16",
-            server.url()
-        ))
+    let report = server
+        .launch("--rps 20 --duration 0.5 --workers 16")
         .report();
     assert_eq!((report.allowed, report.abandoned), (10, 0), "{report}");
 }
@@ -112,11 +98,8 @@ fn a_normal_end_waits_for_what_is_in_flight() {
 #[test]
 fn a_normal_end_waits_no_longer_than_the_drain_timeout() {
     let server = silent();
-    let finished = OVER
-        .loadgen(format!(
-            "--targets {} --rps 20 --duration 0.5 --workers 4 --timeout 60 --drain-timeout 0.5",
-            server.url()
-        ))
+    let finished = server
+        .launch("--rps 20 --duration 0.5 --workers 4 --timeout 60 --drain-timeout 0.5")
         .finish();
     let report = finished.report();
     assert_eq!(
@@ -135,12 +118,7 @@ fn a_normal_end_waits_no_longer_than_the_drain_timeout() {
 fn one_signal_ends_a_run_in_good_order() {
     at_once([Run::terminate, Run::interrupt], |signal| {
         let server = allowing();
-        let run = OVER
-            .loadgen(format!(
-                "--targets {} --rps 100 --duration 60 --workers 4",
-                server.url()
-            ))
-            .start();
+        let run = server.launch("--rps 100 --duration 60 --workers 4").start();
         eventually("twenty requests", || server.request_count() >= 20);
         let signalled = signal(&run);
         let finished = run.finish();
@@ -156,11 +134,8 @@ fn one_signal_ends_a_run_in_good_order() {
 #[test]
 fn at_a_signal_what_is_in_flight_is_awaited_and_what_is_queued_is_not_sent() {
     let server = OVER.server(|_| Reply::allowed().after(seconds(0.6)));
-    let run = OVER
-        .loadgen(format!(
-            "--targets {} --rps 50 --duration 60 --workers 4 {METRICS}",
-            server.url()
-        ))
+    let run = server
+        .launch(format!("--rps 50 --duration 60 --workers 4 {METRICS}"))
         .start();
     await_queued(address(&run), 10.0);
     let before = server.request_count();
@@ -203,10 +178,12 @@ fn a_drain_timeout_of_zero_waits_for_nothing() {
 fn workers_that_wait_to_be_connected_do_not_hold_up_the_end() {
     let unreachable = Unreachable::over(OVER);
     let run = OVER
-        .loadgen(format!(
-            "--targets {} --rps 100 --duration 60 --workers 8 --timeout 60 --drain-timeout 0.3 {METRICS}",
-            unreachable.url()
-        ))
+        .against(
+            unreachable.url(),
+            format!(
+                "--rps 100 --duration 60 --workers 8 --timeout 60 --drain-timeout 0.3 {METRICS}"
+            ),
+        )
         .start();
     await_queued(address(&run), 20.0);
     let signalled = run.terminate();
@@ -220,12 +197,7 @@ fn workers_that_wait_to_be_connected_do_not_hold_up_the_end() {
 fn a_pacer_asleep_for_minutes_stops_at_once() {
     at_once([Run::terminate, Run::interrupt], |signal| {
         let server = allowing();
-        let run = OVER
-            .loadgen(format!(
-                "--targets {} --rps 0.001 --duration 3600",
-                server.url()
-            ))
-            .start();
+        let run = server.launch("--rps 0.001 --duration 3600").start();
         eventually("the first request", || server.request_count() == 1);
         let signalled = signal(&run);
         let finished = run.finish();
@@ -239,12 +211,7 @@ fn a_pacer_asleep_for_minutes_stops_at_once() {
 fn a_signal_may_come_before_the_first_request() {
     at_once(0..12, |step: u32| {
         let server = allowing();
-        let run = OVER
-            .loadgen(format!(
-                "--targets {} --rps 10 --duration 60 --workers 50",
-                server.url()
-            ))
-            .start();
+        let run = server.launch("--rps 10 --duration 60 --workers 50").start();
         thread::sleep(seconds(0.004) * step);
         let signalled = run.terminate();
         let finished = run.finish();
@@ -261,11 +228,12 @@ fn a_signal_may_come_before_the_first_request() {
 #[test]
 fn a_signal_may_come_during_a_burst() {
     let server = allowing();
-    let run = OVER.loadgen(format!(
-        "--targets {} --rps 50 --duration 60 --workers 4 --burst-multiplier 4 --burst-duration 0.99 --burst-interval 1",
-        server.url()
-    ))
-    .start();
+    let run = server
+        .launch(
+            "--rps 50 --duration 60 --workers 4 \
+         --burst-multiplier 4 --burst-duration 0.99 --burst-interval 1",
+        )
+        .start();
     run.await_line("BURST MODE");
     let before = server.request_count();
     eventually("ten requests of the burst", || {
@@ -282,12 +250,7 @@ fn a_signal_may_come_during_a_burst() {
 #[test]
 fn a_duration_of_zero_runs_until_it_is_stopped() {
     let server = allowing();
-    let mut run = OVER
-        .loadgen(format!(
-            "--targets {} --rps 50 --duration 0 --workers 4",
-            server.url()
-        ))
-        .start();
+    let mut run = server.launch("--rps 50 --duration 0 --workers 4").start();
     eventually("fifty requests", || server.request_count() >= 50);
     assert!(run.is_running());
     run.interrupt();
@@ -332,11 +295,8 @@ fn a_closed_standard_output_neither_hangs_nor_panics() {
         ["--stats-interval 0.2", "--stats-interval 10"],
         |interval| {
             let server = allowing();
-            let run = OVER
-                .loadgen(format!(
-                    "--targets {} --rps 50 --duration 1.5 --workers 4 {interval}",
-                    server.url()
-                ))
+            let run = server
+                .launch(format!("--rps 50 --duration 1.5 --workers 4 {interval}"))
                 .start();
             // The reader leaves after the next line, as `head` does.
             run.close_stdout();
@@ -362,11 +322,8 @@ fn a_stuck_run_stops_when_nobody_reads_its_output_any_more() {
 #[test]
 fn two_signals_end_a_run_whose_output_nobody_reads() {
     let server = allowing();
-    let mut run = OVER
-        .loadgen(format!(
-            "--targets {} --rps 100 --duration 60 --workers 4 --stats-interval 0.01",
-            server.url()
-        ))
+    let mut run = server
+        .launch("--rps 100 --duration 60 --workers 4 --stats-interval 0.01")
         .start_unread();
     eventually("two seconds of stats lines", || {
         server.request_count() >= 200

@@ -23,10 +23,10 @@ fn cluster(size: usize) -> (Vec<Server>, String) {
 /// A whole run of `requests` at once, in order: one worker takes them off the queue.
 fn in_order(targets: &str, requests: u32, more: &str) -> Report {
     let report = OVER
-        .loadgen(format!(
-            "--targets {targets} --rps {} --duration 0.5 --workers 1 {more}",
-            requests * 2
-        ))
+        .against(
+            targets,
+            format!("--rps {} --duration 0.5 --workers 1 {more}", requests * 2),
+        )
         .report();
     assert_eq!(report.scheduled, u64::from(requests), "{report}");
     assert_eq!(report.sent, u64::from(requests), "{report}");
@@ -252,9 +252,10 @@ fn the_counts_of_targets_differ_by_at_most_one() {
             let (servers, targets) = cluster(size);
             // With many workers: turns are taken by sequence number, not by who is free.
             let report = OVER
-                .loadgen(format!(
-                    "--targets {targets} --rps {requests} --duration 1 --workers 8"
-                ))
+                .against(
+                    targets,
+                    format!("--rps {requests} --duration 1 --workers 8"),
+                )
                 .report();
             let counts: Vec<u64> = servers.iter().map(Server::request_count).collect();
             assert_eq!(counts.iter().sum::<u64>(), requests, "{report}");
@@ -276,11 +277,10 @@ fn a_slow_target_gets_no_fewer_requests_than_its_peers() {
     let slow = OVER.server(|_| Reply::allowed().after(seconds(0.2)));
     let quick = allowing();
     let report = OVER
-        .loadgen(format!(
-            "--targets {},{} --rps 50 --duration 1 --workers 16",
-            slow.url(),
-            quick.url()
-        ))
+        .against(
+            format!("{},{}", slow.url(), quick.url()),
+            "--rps 50 --duration 1 --workers 16",
+        )
         .report();
     assert_eq!(report.target(&slow.url()).sent, 25, "{report}");
     assert_eq!(report.target(&quick.url()).sent, 25, "{report}");
@@ -300,12 +300,7 @@ fn crowded(server: &Server, period: Duration) -> usize {
 #[test]
 fn one_request_at_a_time_needs_one_connection_to_each_address() {
     let server = allowing();
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 8 --duration 1.5 --workers 8",
-            server.url()
-        ))
-        .report();
+    let report = server.launch("--rps 8 --duration 1.5 --workers 8").report();
     assert_eq!(report.allowed, 12, "{report}");
     let spare = crowded(&server, seconds(0.125));
     assert!(
@@ -318,11 +313,8 @@ fn one_request_at_a_time_needs_one_connection_to_each_address() {
 #[test]
 fn steady_traffic_keeps_as_many_connections_as_requests_in_flight() {
     let server = OVER.server(|_| Reply::allowed().after(seconds(0.1)));
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 100 --duration 2 --workers 100",
-            server.url()
-        ))
+    let report = server
+        .launch("--rps 100 --duration 2 --workers 100")
         .report();
     assert_eq!(report.allowed, 200, "{report}");
     let (connections, in_flight) = (server.accepted(), server.most_in_flight());
@@ -336,9 +328,7 @@ fn steady_traffic_keeps_as_many_connections_as_requests_in_flight() {
 fn every_target_keeps_its_own_connection() {
     let (servers, targets) = cluster(3);
     let report = OVER
-        .loadgen(format!(
-            "--targets {targets} --rps 12 --duration 1.5 --workers 6"
-        ))
+        .against(targets, "--rps 12 --duration 1.5 --workers 6")
         .report();
     assert_eq!(report.allowed, 18, "{report}");
     for server in &servers {
@@ -354,12 +344,7 @@ fn every_target_keeps_its_own_connection() {
 #[test]
 fn an_idle_connection_that_the_server_closed_costs_no_failed_request() {
     let server = Server::closing_idle(OVER, seconds(0.1), "", |_| Reply::allowed());
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 3 --duration 2 --workers 2",
-            server.url()
-        ))
-        .report();
+    let report = server.launch("--rps 3 --duration 2 --workers 2").report();
     assert_eq!(report.allowed, 6, "{report}");
     assert_eq!(server.request_count(), 6);
     assert!(server.accepted() > 1, "the server never closed one");
@@ -369,12 +354,7 @@ fn an_idle_connection_that_the_server_closed_costs_no_failed_request() {
 fn an_idle_connection_with_a_farewell_on_it_is_not_used_again() {
     let farewell = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     let server = Server::closing_idle(OVER, seconds(0.1), farewell, |_| Reply::allowed());
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 3 --duration 2 --workers 2",
-            server.url()
-        ))
-        .report();
+    let report = server.launch("--rps 3 --duration 2 --workers 2").report();
     assert_eq!(report.allowed, 6, "{report}");
     assert_eq!(server.request_count(), 6);
 }
@@ -385,12 +365,7 @@ fn a_server_that_closes_after_every_answer_fails_nothing() {
     let unannounced = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     at_once([announced, unannounced], |answer| {
         let server = OVER.server(move |_| Reply::raw(answer).then_close());
-        let report = OVER
-            .loadgen(format!(
-                "--targets {} --rps 8 --duration 1 --workers 2",
-                server.url()
-            ))
-            .report();
+        let report = server.launch("--rps 8 --duration 1 --workers 2").report();
         assert_eq!(report.allowed, 8, "{report}");
         assert_eq!(server.accepted(), 8);
     });
@@ -412,12 +387,7 @@ fn bytes_after_an_answer_are_never_taken_for_the_next_answer() {
         Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
             .then_send("HTTP/1.1 500 Not Asked For\r\nContent-Length: 0\r\n\r\n")
     });
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 10 --duration 1 --workers 2",
-            server.url()
-        ))
-        .report();
+    let report = server.launch("--rps 10 --duration 1 --workers 2").report();
     assert_eq!(report.allowed, 10, "{report}");
 }
 
@@ -444,12 +414,7 @@ fn a_request_is_never_sent_twice() {
     ];
     at_once(scripts, |script| {
         let server = OVER.server(script);
-        let report = OVER
-            .loadgen(format!(
-                "--targets {} --rps 20 --duration 1 --workers 4",
-                server.url()
-            ))
-            .report();
+        let report = server.launch("--rps 20 --duration 1 --workers 4").report();
         assert_eq!(report.scheduled, 20, "{report}");
         assert_eq!(server.request_count(), report.sent, "{report}");
         assert!(report.failed > 0, "{report}");
@@ -459,11 +424,8 @@ fn a_request_is_never_sent_twice() {
 #[test]
 fn a_request_without_an_answer_is_never_sent_twice() {
     let server = OVER.server(|_| Reply::silence());
-    let report = OVER
-        .loadgen(format!(
-            "--targets {} --rps 20 --duration 0.5 --workers 16 --timeout 0.3",
-            server.url()
-        ))
+    let report = server
+        .launch("--rps 20 --duration 0.5 --workers 16 --timeout 0.3")
         .report();
     assert_eq!(report.failed_by("timeout"), 10, "{report}");
     assert_eq!(server.request_count(), report.sent);
@@ -474,11 +436,10 @@ fn a_refused_target_is_not_replaced_by_another() {
     let refusing = Refusing::over(OVER);
     let server = allowing();
     let report = OVER
-        .loadgen(format!(
-            "--targets {},{} --rps 20 --duration 1 --workers 4",
-            refusing.url(),
-            server.url()
-        ))
+        .against(
+            format!("{},{}", refusing.url(), server.url()),
+            "--rps 20 --duration 1 --workers 4",
+        )
         .report();
     assert_eq!(server.request_count(), 10, "{report}");
     assert_eq!(
@@ -491,10 +452,7 @@ fn a_refused_target_is_not_replaced_by_another() {
 #[test]
 fn requests_go_to_the_targets_whatever_proxy_the_environment_names() {
     let (proxy, server) = (allowing(), allowing());
-    let mut run = OVER.loadgen(format!(
-        "--targets {} --rps 20 --duration 0.5 --workers 4",
-        server.url()
-    ));
+    let mut run = server.launch("--rps 20 --duration 0.5 --workers 4");
     for variable in ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"] {
         run = run.env(variable, &proxy.url());
     }
