@@ -5,8 +5,7 @@ use std::fmt;
 use std::ops::{Add, Mul, Sub};
 use std::time::Duration;
 
-/// An instant or a span of a run, in nanoseconds; instants count from the run's start. Reaches
-/// 584 years.
+/// An instant or a span of a run in nanoseconds, up to 584 years. Instants count from the run's start.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -37,7 +36,7 @@ impl Nanos {
 impl Add for Nanos {
     type Output = Nanos;
 
-    /// Saturates at [`Nanos::MAX`]: an instant that far off never comes.
+    /// Saturates at [`Nanos::MAX`], an instant that never comes.
     fn add(self, span: Nanos) -> Nanos {
         Nanos(self.0.saturating_add(span.0))
     }
@@ -63,9 +62,9 @@ impl Mul<u64> for Nanos {
 }
 
 impl fmt::Display for Nanos {
-    /// In the largest unit up to seconds that it reaches, all digits: `120s`, `1.5s`, `250ms`. The
-    /// alternate form, `{:#}`, goes on to the largest unit of which it is a whole number: `2m`,
-    /// `90s`, `36h`, `7d`.
+    /// Writes all digits in nanoseconds, microseconds, milliseconds or seconds, the largest unit that makes at least 1:
+    /// `120s`, `1.5s`, `250ms`. The alternate form `{:#}` takes the largest of minutes, hours and days that makes a whole
+    /// number, if there is one: `2m`, `90s`, `36h`, `7d`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const LONGER: [(u64, char); 3] = [(24 * 3600, 'd'), (3600, 'h'), (60, 'm')];
         let whole = |seconds: u64| {
@@ -95,15 +94,15 @@ impl From<Nanos> for Duration {
     }
 }
 
-/// An instant on the monotonic clock. Its zero is arbitrary; only differences mean something.
+/// An instant on the monotonic clock. The clock's zero is arbitrary, so only differences have a meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(u64);
 
 impl Moment {
-    /// Never comes.
+    /// An instant that never comes.
     pub const MAX: Moment = Moment(u64::MAX);
 
-    /// So many nanoseconds after the clock's zero.
+    /// The instant so many nanoseconds after the clock's zero.
     pub(crate) fn at(nanos: u64) -> Moment {
         Moment(nanos)
     }
@@ -142,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_shown_in_seconds_or_in_the_unit_that_it_is_a_whole_number_of() {
+    fn a_time_is_written_in_seconds_or_in_the_largest_whole_unit() {
         for (nanos, in_seconds, in_any) in [
             (0, "0s", "0s"),
             (250_000_000, "250ms", "250ms"),

@@ -3,13 +3,13 @@ use super::Moment;
 /// One scheduled request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token {
-    /// From 0, in the order of due times.
+    /// Counted from 0, in the order of due times.
     pub sequence: u64,
     pub due: Moment,
     pub key: KeyId,
 }
 
-/// Identifies one key of a run: its place in the set where the set is fixed, its digits where
-/// every request has a key of its own.
+/// Identifies one key of a run. It is the key's place in a fixed set, counted from 0, or the digits of a key that only one
+/// request has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(pub u32);

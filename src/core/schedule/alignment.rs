@@ -2,18 +2,18 @@ use super::Schedule;
 use crate::base::{Mode, Nanos};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// When to start a run so that its bursts begin on the clock's multiples of a window, as the windows
-/// of many limiters do: minutes at :00, for one.
+/// The start of a run whose bursts begin at multiples of a window on the clock. The windows of many limiters begin there,
+/// such as minutes at :00.
 ///
-/// The schedule itself knows no clock. It has its bursts whole windows apart, and the start waits
-/// until the first of them will begin on such a multiple.
+/// The schedule itself knows no clock. Its bursts are whole windows apart, and the start waits until the first of them
+/// will begin at such a multiple.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Alignment {
     window: Nanos,
     first_burst: Nanos,
 }
 
-/// Why there is no such start.
+/// The reason why no start aligns the bursts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Misaligned {
     #[error("there is no burst within the run")]
@@ -29,12 +29,10 @@ impl Alignment {
     /// # Panics
     /// If the window is zero.
     pub fn new(schedule: &Schedule, window: Nanos) -> Result<Alignment, Misaligned> {
-        // By then it has done all that it ever does, and what it does again, again.
-        let all = schedule
-            .profile()
-            .round()
-            .map_or(Nanos::MAX, |round| round * 3);
-        let phases = schedule.phases().take_while(|phase| phase.start <= all);
+        // By then, each phase of a profile that repeats has begun at least twice.
+        let round = schedule.profile().round();
+        let twice = round.map_or(Nanos::MAX, |round| round * 3);
+        let phases = schedule.phases().take_while(|phase| phase.start <= twice);
         let bursts = phases.filter(|phase| phase.mode() == Mode::Burst);
         let mut starts = bursts.map(|phase| phase.start);
         let first = starts.next().ok_or(Misaligned::NoBurst)?;
@@ -53,7 +51,7 @@ impl Alignment {
         self.window
     }
 
-    /// How long to wait from `now` to the start: less than a window.
+    /// The wait from `now` to the start, which is less than a window.
     pub fn delay(&self, now: SystemTime) -> Nanos {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let window = u128::from(self.window.0);

@@ -1,7 +1,6 @@
 use super::piece::steady::Steady;
 use super::{Piece, Profile, Rate};
 use crate::base::Nanos;
-use std::fmt;
 use std::sync::Arc;
 
 /// The default profile: a steady rate r with bursts of rate b. Each burst lasts B, one starts every I, and the first one
@@ -57,31 +56,16 @@ impl From<Bursts> for Profile {
             interval,
             first,
         } = bursts;
+        let mut text =
+            format!("{steady}/s with bursts of {burst}/s for {duration} every {interval}");
+        if first != interval {
+            text += &format!(" from {first}");
+        }
         let pieces: [Arc<dyn Piece>; 3] = [
             Arc::new(Steady::new(steady, Some(first))),
             Arc::new(Steady::burst(burst, duration)),
             Arc::new(Steady::new(steady, Some(interval - duration))),
         ];
-        Profile::with_lead(pieces.into(), 1, None, bursts.to_string())
-    }
-}
-
-impl fmt::Display for Bursts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Bursts {
-            steady,
-            burst,
-            duration,
-            interval,
-            first,
-        } = self;
-        write!(
-            f,
-            "{steady}/s with bursts of {burst}/s for {duration} every {interval}"
-        )?;
-        if first != interval {
-            write!(f, " from {first}")?;
-        }
-        Ok(())
+        Profile::with_lead(pieces.into(), 1, None, text)
     }
 }

@@ -59,16 +59,6 @@ impl Phase {
         self.piece.rate_at(t.saturating_sub(self.start))
     }
 
-    /// The requests that the schedule has up to `t`, an instant of this phase.
-    pub(super) fn count_at(&self, t: Nanos) -> Count {
-        self.before + self.piece.count_at(t - self.start)
-    }
-
-    /// The smallest number that is not due by `t`, an instant of this phase.
-    pub(super) fn passed(&self, t: Nanos) -> Count {
-        self.before + self.piece.passed(t - self.start)
-    }
-
     /// Whether the request of this number is due within this phase.
     pub(super) fn has(&self, number: Count) -> bool {
         self.before <= number && self.count.is_none_or(|count| number - self.before < count)

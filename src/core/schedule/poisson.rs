@@ -3,46 +3,49 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rand_distr::{Binomial, Distribution};
 
-/// The points of a Poisson process with a rate of one, from 0 on: the gaps between them are
-/// independent and exponential, with a mean of one. Carried through the inverse of a profile's N(t)
-/// they are a Poisson process of that profile's rate (Çinlar, "Introduction to Stochastic
-/// Processes", 1975, chapter 4), in which N(t) requests are due by t in the mean. What comes at once
-/// is itself a Poisson number of requests.
+/// The points of a Poisson process with a rate of one, from 0 on: the gaps between them are independent and exponential,
+/// with a mean of one.
 ///
-/// Any point can be had by its number, and the number of points below any bound, without those
-/// before: counts come first, and places last. The line is cut into leaves of 16 requests, and these
-/// are gathered into blocks: the first leaf, the second, the next two, the next four, and so on. Each
-/// block has a Poisson number of points, with its length as the mean. A binary tree over it gives
-/// either half of each node as many of the node's points as fair coins say, a binomial number, down
-/// to the leaves, in which points lie anywhere, independently. That is the same process: numbers in
-/// disjoint stretches that are independent and Poisson, and places that are uniform given a number.
+/// The inverse of a profile's N(t) turns these points into a Poisson process with that profile's rate, in which N(t)
+/// requests are expected by t (Çinlar, "Introduction to Stochastic Processes", 1975, chapter 4). The requests of a burst
+/// at once are a Poisson number, too.
 ///
-/// Each draw is made from the seed and its place in the tree alone. Points lie anywhere, to 10⁻¹⁸
-/// requests; counts over some 10¹² are drawn in double precision, which rounds the probabilities, and
-/// beyond 9·10¹⁵ the counts. The points end after 2⁶³, for which 10⁹/s would take 292 years.
+/// Any point can be computed from its number, without the points before it, and so can the number of points below any
+/// bound. To make this possible, counts are drawn first and places last. The line is cut into leaves with a length of 16
+/// requests. Leaves are gathered into blocks: the first leaf, the second, the next two, the next four, and so on. The
+/// number of points in a block is drawn from the Poisson distribution with the block's length as the mean. A binary tree
+/// splits a block: each point of a node falls into either half by a fair coin, so that the left half's number is
+/// binomial. The points of a leaf lie anywhere in it, independently.
+///
+/// The result is the same process, because the numbers of a Poisson process in disjoint intervals are independent and
+/// Poisson, and given its number, the points of an interval are independent and uniform.
+///
+/// Each draw depends on the seed and its place in the tree alone. The resolution of a point is 10⁻¹⁸ requests. Counts
+/// over about 10¹² are drawn in double precision, which rounds the probabilities, and over 9·10¹⁵ also the counts. There
+/// are about 2⁶³ points, which at 10⁹/s last for 292 years.
 #[derive(Debug)]
 pub struct Poisson {
-    /// At the start of stream 0. Which stream a place in the tree draws from, [`Node::stream`] says.
+    /// The generator at the start of stream 0. Each place in the tree draws from its own [stream](Node::stream).
     random: ChaCha8Rng,
-    /// The points before each block, and after the last.
+    /// The number of points before each block, and of all points.
     before: [u64; BLOCKS + 1],
 }
 
-/// The expected number of points of a leaf: what is drawn together when one of them is asked for.
+/// The expected number of points in a leaf, which are drawn together.
 const LEAF: u64 = 16;
 
-/// With the first leaf, 2⁵⁹ leaves.
+/// The number of blocks, which have 2⁵⁹ leaves.
 const BLOCKS: usize = 60;
 
-/// 10¹⁸ is a request.
+/// The length of a leaf in units of 10⁻¹⁸ requests.
 const LEAF_LENGTH: u64 = LEAF * 10u64.pow(18);
 
-/// Up to so many, fair coins are tossed one by one, 64 at a time.
+/// Up to this number, coins are tossed one by one, as the bits of random numbers.
 const COINS: u64 = 1024;
 
 impl Poisson {
     pub fn new(seed: u64) -> Poisson {
-        // A key of its own: keys draw from all streams of the one they expand from the same seed.
+        // A cipher key of its own, since the run's keys use all streams of the one that expands from the same seed.
         let mut key = *b"........ Poisson arrivals, unit ";
         key[..8].copy_from_slice(&seed.to_le_bytes());
         let random = ChaCha8Rng::from_seed(key);
@@ -59,7 +62,6 @@ impl Poisson {
         Poisson { random, before }
     }
 
-    /// From nowhere in particular.
     pub(super) fn walk(&self) -> Walk<'_> {
         Walk {
             process: self,
@@ -95,7 +97,7 @@ impl Poisson {
     }
 }
 
-/// How many of so many fair coins show heads.
+/// The number of heads among fair coins.
 fn heads(coins: u64, random: impl FnOnce() -> ChaCha8Rng) -> u64 {
     match coins {
         0 => 0,
@@ -126,7 +128,7 @@ struct Node {
 }
 
 impl Node {
-    /// Its number when the tree over all leaves is read from left to right, and never 0.
+    /// The number of the node if the tree over all leaves is read from left to right. It is never 0.
     fn stream(&self) -> u64 {
         (2 * self.index + 1) << self.height
     }
@@ -145,7 +147,7 @@ impl Node {
 struct Leaf {
     index: u64,
     first: u64,
-    /// From its start, in units of 10⁻¹⁸ requests.
+    /// The distances from the leaf's start, in units of 10⁻¹⁸ requests.
     places: Vec<u64>,
 }
 
@@ -155,29 +157,26 @@ impl Leaf {
     }
 }
 
-/// A place in a Poisson process, from which the points nearby are found at little cost.
+/// A place in a Poisson process, from which nearby points are found at little cost.
 #[derive(Debug)]
 pub(super) struct Walk<'a> {
     process: &'a Poisson,
-    /// The two halves of each node on the way down to the leaf found last.
+    /// The two halves of each node on the way down to the last leaf.
     path: Vec<[Node; 2]>,
-    /// The leaves found last, which the pacer goes to and fro between.
+    /// The last two leaves, since the pacer alternates between the next token and one further ahead.
     leaves: [Leaf; 2],
 }
 
 impl Walk<'_> {
-    /// The point of this number, from 0; `None` after the last.
+    /// The point with this number, counted from 0; `None` after the last.
     pub fn number_of(&mut self, point: u64) -> Option<Count> {
         let known =
             |leaf: &Leaf| leaf.first <= point && point - leaf.first < leaf.places.len() as u64;
         let leaf = match self.leaves.iter().position(known) {
             Some(place) => &self.leaves[place],
             None => {
-                let block = self
-                    .process
-                    .before
-                    .partition_point(|before| *before <= point)
-                    - 1;
+                let before = &self.process.before;
+                let block = before.partition_point(|before| *before <= point) - 1;
                 if block == BLOCKS {
                     return None;
                 }
@@ -185,11 +184,11 @@ impl Walk<'_> {
             }
         };
         let place = leaf.places[(point - leaf.first) as usize];
-        // A count's unit is half of a place's.
+        // The unit of a count is half the unit of a place.
         Some(Count(2 * (leaf.start() + u128::from(place))))
     }
 
-    /// How many points are less than this.
+    /// The number of points that are less than this.
     pub fn below(&mut self, bound: Count) -> u64 {
         let bound = bound.0.div_ceil(2);
         let Some(index) = u64::try_from(bound / u128::from(LEAF_LENGTH))
@@ -213,7 +212,7 @@ impl Walk<'_> {
         leaf.first + below as u64
     }
 
-    /// The leaf of a block that is wanted, as each node on the way to it is.
+    /// The leaf of this block that is `wanted`, as is each node on the way to it.
     fn find(&mut self, block: usize, wanted: impl Fn(&Node) -> bool) -> &Leaf {
         let process = self.process;
         let wanted_of = |halves: &[Node; 2]| halves.iter().copied().find(&wanted);
@@ -237,7 +236,7 @@ impl Walk<'_> {
         (leaf.index, leaf.first) = (node.index, node.first);
         leaf.places.clear();
         let mut random = process.draws(&node);
-        // Lemire's multiplication, without a rejection: 2⁶⁴ numbers are enough for 1.6·10¹⁹.
+        // Lemire's multiplication without its rejection step, since 2⁶⁴ numbers are enough for 1.6·10¹⁹ places.
         let place = || ((u128::from(random.next_u64()) * u128::from(LEAF_LENGTH)) >> 64) as u64;
         leaf.places
             .extend(std::iter::repeat_with(place).take(node.points as usize));
@@ -251,7 +250,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The gaps before so many points, from the one of this number on, in requests.
+    /// The gaps before `count` points from number `from` on, in requests.
     fn gaps(seed: u64, from: u64, count: u64) -> Vec<f64> {
         let process = Poisson::new(seed);
         let mut walk = process.walk();
@@ -267,7 +266,7 @@ mod tests {
         (from..from + count).map(&mut gap).collect()
     }
 
-    /// Counts in so many windows, one after the other, of this length in requests.
+    /// The numbers of points in consecutive windows, whose start and length are in requests.
     fn counts(seed: u64, from: f64, window: f64, windows: u64) -> Vec<f64> {
         let process = Poisson::new(seed);
         let mut walk = process.walk();
@@ -279,7 +278,7 @@ mod tests {
             .collect()
     }
 
-    /// The Kolmogorov–Smirnov test of an exponential distribution of mean 1, at a level of 0.001.
+    /// The Kolmogorov–Smirnov test of an exponential distribution with a mean of 1, at a level of 0.001.
     fn is_exponential(gaps: &[f64]) -> bool {
         let mut sorted = gaps.to_vec();
         sorted.sort_unstable_by(f64::total_cmp);
@@ -302,25 +301,25 @@ mod tests {
         products.sum::<f64>() / (a.len() as f64 - 1.0)
     }
 
-    /// Each with the next, to four standard errors.
+    /// Whether the correlation of each value with the next is 0, to four standard errors.
     fn are_uncorrelated(values: &[f64]) -> bool {
         let (these, next) = (&values[..values.len() - 1], &values[1..]);
         let correlation = covariance(these, next) / covariance(values, values);
         correlation.abs() < 4.0 / (values.len() as f64).sqrt()
     }
 
-    /// Variance over mean, which is 1 of Poisson numbers, to four standard errors.
+    /// Whether the variance over the mean is 1, as for Poisson numbers, to four standard errors.
     fn are_as_dispersed(counts: &[f64]) -> bool {
         let (n, mean) = (counts.len() as f64, mean(counts));
         let index = covariance(counts, counts) / mean;
         (index - 1.0).abs() < 4.0 * (2.0 / n + 1.0 / (n * mean)).sqrt()
     }
 
-    /// Where a run begins, where blocks and subtrees meet, and far out.
+    /// The start of a run, places where blocks and subtrees meet, and a distant place.
     const PLACES: [u64; 5] = [0, 16, (1 << 14) - 100, (1 << 30) - 5_000, 1_000_000_000_000];
 
     #[test]
-    fn gaps_are_exponential_and_independent_wherever_they_are() {
+    fn gaps_are_exponential_and_independent_anywhere() {
         for (seed, from) in [1, 2, 3]
             .into_iter()
             .zip(PLACES)
@@ -356,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn seeds_are_as_different_as_runs_of_chance() {
+    fn counts_of_different_seeds_are_independent() {
         for length in [1.0, 10.0, 40.0, 100_000.0, 1e15] {
             let of_seed = |seed| counts(seed, 0.0, length, 1)[0];
             let counts: Vec<_> = (0..1_000).map(of_seed).collect();
@@ -366,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_poisson_process_fails_these_tests() {
+    fn other_processes_fail_these_tests() {
         let even = vec![1.0; 20_000];
         assert!(!is_exponential(&even));
         let uniform: Vec<_> = (0..20_000).map(|k| f64::from(k) / 10_000.0).collect();
@@ -381,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn coins_are_fair_however_many() {
+    fn any_number_of_coins_is_fair() {
         let process = Poisson::new(1);
         for coins in [1, 2, 63, 64, 65, 1_000, COINS, COINS + 1, 1 << 40] {
             let tosses = (0..4_000).map(|index| {
@@ -407,13 +406,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn points_and_counts_are_those_of_one_process(
-            seed: u64, magnitude in 0u32..62, offset: u64, asked in prop::collection::vec(0u64..100, 1..20)
+        fn points_and_counts_agree(
+            seed: u64, magnitude in 0u32..62, offset: u64, points in prop::collection::vec(0u64..100, 1..20)
         ) {
             let process = Poisson::new(seed);
             let mut walk = process.walk();
             let from = offset % (1 << magnitude);
-            for point in asked.into_iter().map(|point| from + point) {
+            for point in points.into_iter().map(|point| from + point) {
                 let number = walk.number_of(point).unwrap();
                 prop_assert_eq!(process.walk().number_of(point), Some(number));
                 prop_assert!(walk.number_of(point + 1).unwrap() >= number);

@@ -129,7 +129,7 @@ impl Profile {
     /// N(t): the requests up to `t`, including those that come at once at `t`.
     pub fn count_at(&self, t: Nanos) -> Count {
         match self.phase(t) {
-            Some(phase) => phase.count_at(t),
+            Some(phase) => phase.before + phase.piece.count_at(t - phase.start),
             None => self.total(),
         }
     }
@@ -137,7 +137,7 @@ impl Profile {
     /// The smallest number that is not due by `t`.
     pub fn passed(&self, t: Nanos) -> Count {
         match self.phase(t) {
-            Some(phase) => phase.passed(t),
+            Some(phase) => phase.before + phase.piece.passed(t - phase.start),
             None => self.total(),
         }
     }

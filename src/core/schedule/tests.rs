@@ -93,12 +93,9 @@ fn profile() -> impl Strategy<Value = Profile> {
     ]
 }
 
-fn arrivals() -> impl Strategy<Value = Option<u64>> {
-    prop::option::of(any::<u64>())
-}
-
 fn schedule() -> impl Strategy<Value = Schedule> {
-    (profile(), prop::option::of(1..4 * WEEK), arrivals()).prop_map(|(profile, cut, seed)| {
+    let seed = prop::option::of(any::<u64>());
+    (profile(), prop::option::of(1..4 * WEEK), seed).prop_map(|(profile, cut, seed)| {
         let schedule = Schedule::new(profile, cut.map(Nanos));
         match seed {
             None => schedule,
@@ -107,19 +104,13 @@ fn schedule() -> impl Strategy<Value = Schedule> {
     })
 }
 
-/// A token that falls into the first four weeks, or one of the first, or the last, or one after.
+/// One of the first tokens, or one within the first four weeks, or one at the end.
 fn schedule_and_token() -> impl Strategy<Value = (Schedule, u64)> {
-    let way = 0usize..4;
-    (schedule(), 0..4 * WEEK, way, 0u64..100).prop_map(|(schedule, at, way, early)| {
+    (schedule(), 0..4 * WEEK, 0u64..100, 0usize..4).prop_map(|(schedule, at, early, way)| {
         let reached = schedule.due_by(Nanos(at));
-        let last = schedule.total().unwrap_or(reached);
-        let token = [
-            early,
-            reached,
-            reached.saturating_sub(1),
-            last.saturating_sub(1),
-        ];
-        (schedule, token[way])
+        let end = schedule.total().unwrap_or(reached);
+        let tokens = [early, reached, reached.max(1) - 1, end.max(1) - 1];
+        (schedule, tokens[way])
     })
 }
 
@@ -169,7 +160,7 @@ proptest! {
     }
 
     #[test]
-    fn the_total_is_the_number_of_tokens_of_the_schedule((schedule, _) in schedule_and_token()) {
+    fn the_total_is_the_number_of_tokens_of_the_schedule(schedule in schedule()) {
         let Some(total) = schedule.total() else {
             prop_assert_eq!(schedule.end(), None);
             return Ok(());
@@ -195,7 +186,7 @@ proptest! {
 
     #[test]
     fn the_tokens_due_by_an_instant_are_those_whose_due_time_it_has_reached(
-        (schedule, _) in schedule_and_token(), at in 0..5 * WEEK
+        schedule in schedule(), at in 0..5 * WEEK
     ) {
         let count = schedule.due_by(Nanos(at));
         if let Some(last) = count.checked_sub(1) {
@@ -207,17 +198,17 @@ proptest! {
     #[test]
     fn tokens_are_the_same_in_any_order(
         (schedule, k) in schedule_and_token(),
-        asked in prop::collection::vec((0u64..200, 0..4 * WEEK), 1..50)
+        offsets in prop::collection::vec((0u64..200, 0..4 * WEEK), 1..50)
     ) {
         let mut tokens = schedule.tokens();
-        for (offset, at) in asked {
+        for (offset, at) in offsets {
             prop_assert_eq!(tokens.due(k + offset), schedule.due(k + offset));
             prop_assert_eq!(tokens.due_by(Nanos(at)), schedule.due_by(Nanos(at)));
         }
     }
 
     #[test]
-    fn phases_join_without_gap_and_say_what_the_rate_is(schedule in schedule()) {
+    fn phases_join_without_a_gap(schedule in schedule()) {
         let mut at = Nanos::ZERO;
         for phase in schedule.phases().take(40) {
             prop_assert_eq!(phase.start, at);
@@ -226,8 +217,7 @@ proptest! {
             if phase.start == end {
                 continue;
             }
-            let last = Nanos(end.0 - 1);
-            for t in [phase.start, last] {
+            for t in [phase.start, Nanos(end.0 - 1)] {
                 let ended = schedule.end().is_some_and(|end| end <= t);
                 let place = |phase: Phase| (phase.start, phase.before, phase.name(), phase.length());
                 let expected = Some(place(phase.clone())).filter(|_| !ended);
@@ -237,13 +227,7 @@ proptest! {
     }
 
     #[test]
-    fn the_tokens_of_a_phase_are_due_within_it(
-        schedule in schedule(), poisson in prop::option::of(any::<u64>())
-    ) {
-        let schedule = match poisson {
-            None => schedule,
-            Some(seed) => schedule.with_arrivals(Arrivals::Poisson(Box::new(Poisson::new(seed)))),
-        };
+    fn the_tokens_of_a_phase_are_due_within_it(schedule in schedule()) {
         let mut next = 0;
         for (phase, tokens) in schedule.phases_with_tokens().take(40) {
             let Some(tokens) = tokens else { return Ok(()) };
@@ -297,20 +281,35 @@ proptest! {
     }
 }
 
-fn per_second(rps: f64) -> Rate {
-    Rate::per_second(rps).unwrap()
-}
-
-fn steady(rps: f64) -> Schedule {
-    Schedule::new(Profile::steady(per_second(rps)), None)
-}
-
 fn seconds(seconds: u64) -> Nanos {
     Nanos(seconds * SECOND)
 }
 
+fn millis(millis: u64) -> Nanos {
+    Nanos(millis * 1_000_000)
+}
+
 fn typed(profile: &str, cut: Option<u64>) -> Schedule {
     Schedule::new(profile.parse::<Profile>().unwrap(), cut.map(seconds))
+}
+
+/// The default profile: 10/s with bursts of 50/s for 5 s every 30 s.
+fn default_bursts() -> Bursts {
+    let rate = |rps| Rate::per_second(rps).unwrap();
+    Bursts::new(rate(10.0), rate(50.0), seconds(5), seconds(30))
+}
+
+#[track_caller]
+fn assert_due(schedule: &Schedule, due: &[(u64, Nanos)]) {
+    for (token, due) in due {
+        assert_eq!(schedule.due(*token), Some(*due), "{token}");
+    }
+}
+
+#[track_caller]
+fn assert_ends(schedule: &Schedule, total: u64, end: Nanos) {
+    assert_eq!((schedule.total(), schedule.end()), (Some(total), Some(end)));
+    assert_eq!(schedule.due(total), None);
 }
 
 /// The number of tokens that are due exactly at this instant.
@@ -320,193 +319,167 @@ fn due_at(schedule: &Schedule, at: Nanos) -> u64 {
 }
 
 #[test]
-fn a_million_a_second_is_exact_after_weeks() {
-    let schedule = steady(1e6);
+fn a_million_per_second_is_exact_after_years() {
     for weeks in [0, 1, 6, 52, 520] {
-        let k = weeks * (WEEK / 1_000);
-        assert_eq!(schedule.due(k), Some(Nanos(weeks * WEEK)));
-        assert_eq!(schedule.due(k + 1), Some(Nanos(weeks * WEEK + 1_000)));
+        let (token, due) = (weeks * (WEEK / 1_000), weeks * WEEK);
+        let dues = [(token, Nanos(due)), (token + 1, Nanos(due + 1_000))];
+        assert_due(&typed("1000000/s", None), &dues);
     }
 }
 
 #[test]
-fn one_in_a_thousand_seconds_is_exact_after_weeks() {
-    let schedule = steady(0.001);
-    for k in [0, 1, 605, 31_449] {
-        assert_eq!(schedule.due(k), Some(Nanos(k * 1_000_000_000_000)));
-    }
+fn one_in_a_thousand_seconds_is_exact_after_a_year() {
+    let dues = [0, 1, 605, 31_449].map(|token| (token, seconds(token * 1_000)));
+    assert_due(&typed("0.001/s", None), &dues);
 }
 
 #[test]
 fn a_third_of_a_nanosecond_is_never_lost() {
-    let schedule = steady(3.0);
-    assert_eq!(schedule.due(1), Some(Nanos(333_333_334)));
-    assert_eq!(schedule.due(2), Some(Nanos(666_666_667)));
-    let thirty_years = 1_000_000_000;
-    assert_eq!(schedule.due(3 * thirty_years), Some(seconds(thirty_years)));
+    let (billion, schedule) = (1_000_000_000, typed("3/s", None));
+    assert_due(
+        &schedule,
+        &[(1, Nanos(333_333_334)), (2, Nanos(666_666_667))],
+    );
+    assert_due(&schedule, &[(3 * billion, seconds(billion))]);
 }
 
 #[test]
 fn the_default_minute_has_eight_hundred_requests() {
-    let bursts = Bursts::new(per_second(10.0), per_second(50.0), seconds(5), seconds(30));
-    let schedule = Schedule::new(bursts, Some(seconds(60)));
-    assert_eq!(schedule.total(), Some(800));
-    assert_eq!(schedule.due(300), Some(seconds(30)));
-    assert_eq!(schedule.due(301), Some(Nanos(30 * SECOND + SECOND / 50)));
-    assert_eq!(schedule.due(550), Some(seconds(35)));
-    assert_eq!(schedule.due(551), Some(Nanos(35 * SECOND + SECOND / 10)));
-    assert_eq!(schedule.due(799), Some(Nanos(60 * SECOND - SECOND / 10)));
-    assert_eq!(schedule.due(800), None);
+    let schedule = Schedule::new(default_bursts(), Some(seconds(60)));
+    assert_ends(&schedule, 800, seconds(60));
+    let dues = [
+        (300, 30_000),
+        (301, 30_020),
+        (550, 35_000),
+        (551, 35_100),
+        (799, 59_900),
+    ];
+    assert_due(&schedule, &dues.map(|(token, due)| (token, millis(due))));
 }
 
 #[test]
-fn bursts_whole_windows_apart_begin_when_they_would_and_then_every_so_many_windows() {
-    let bursts = Bursts::new(per_second(10.0), per_second(50.0), seconds(5), seconds(30));
-    let aligned = bursts.whole_windows_apart(seconds(60));
-    let starts = |bursts: Bursts| {
+fn bursts_whole_windows_apart_keep_their_first_start() {
+    let aligned = |window| default_bursts().whole_windows_apart(seconds(window));
+    for (bursts, every, expected) in [
+        (default_bursts(), "30s", [30, 60, 90]),
+        (aligned(15), "30s", [30, 60, 90]),
+        (aligned(60), "60s from 30s", [30, 90, 150]),
+    ] {
         let profile = Profile::from(bursts);
-        let phases = profile.phases().take(6);
-        let bursts = phases.filter(|phase| phase.mode() == Mode::Burst);
-        bursts
-            .map(|phase| phase.start.0 / SECOND)
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(starts(bursts), [30, 60, 90]);
-    assert_eq!(starts(aligned), [30, 90, 150]);
-    assert_eq!(
-        Profile::from(bursts).to_string(),
-        "10/s with bursts of 50/s for 5s every 30s"
-    );
-    assert_eq!(
-        aligned.to_string(),
-        "10/s with bursts of 50/s for 5s every 60s from 30s"
-    );
-    let same = bursts.whole_windows_apart(seconds(15));
-    assert_eq!(same.to_string(), bursts.to_string());
-    let schedule = Schedule::new(aligned, Some(seconds(180)));
-    assert_eq!(schedule.total(), Some(1_800 + 3 * 200));
+        let bursts = profile.phases().filter(|phase| phase.mode() == Mode::Burst);
+        let starts: Vec<_> = bursts.map(|phase| phase.start).take(3).collect();
+        assert_eq!(starts, expected.map(seconds));
+        let text = format!("10/s with bursts of 50/s for 5s every {every}");
+        assert_eq!(profile.to_string(), text);
+    }
+    let schedule = Schedule::new(aligned(60), Some(seconds(180)));
+    assert_ends(&schedule, 1_800 + 3 * 200, seconds(180));
 }
 
 #[test]
 fn an_unreachable_token_has_no_due_time() {
-    assert_eq!(steady(0.001).due(u64::MAX), None);
-    assert!(steady(1e6).due(u64::MAX).is_none());
+    for profile in ["0.001/s", "1000000/s", "1/s for 1s, 1000000/s"] {
+        assert_eq!(typed(profile, None).due(u64::MAX), None, "{profile}");
+    }
 }
 
 #[test]
 fn an_empty_schedule_has_no_tokens() {
-    let schedule = Schedule::new(Profile::steady(Rate::MAX), Some(Nanos::ZERO));
-    assert_eq!(schedule.total(), Some(0));
-    assert_eq!(schedule.due(0), None);
-    let pause = typed("pause 10s", None);
-    assert_eq!((pause.total(), pause.end()), (Some(0), Some(seconds(10))));
-    assert_eq!(pause.due(0), None);
+    assert_ends(&typed("1000000/s", Some(0)), 0, Nanos::ZERO);
+    assert_ends(&typed("pause 10s", None), 0, seconds(10));
 }
 
 #[test]
 fn exactly_the_requests_that_come_at_once_are_due_at_their_instant() {
     let schedule = typed("50/s for 30s, burst 2000 at once, 50/s for 30s", None);
-    assert_eq!(schedule.total(), Some(5_000));
+    assert_ends(&schedule, 5_000, seconds(60));
     assert!(schedule.due(1_499).unwrap() < seconds(30));
-    assert_eq!(schedule.due(1_500), Some(seconds(30)));
-    assert_eq!(schedule.due(3_499), Some(seconds(30)));
-    // And the first token of the next piece, at its start.
-    assert_eq!(schedule.due(3_500), Some(seconds(30)));
+    // Token 3500 is the first one of the next piece.
+    let dues = [
+        (1_500, 30_000),
+        (3_499, 30_000),
+        (3_500, 30_000),
+        (3_501, 30_020),
+    ];
+    assert_due(&schedule, &dues.map(|(token, due)| (token, millis(due))));
     assert_eq!(due_at(&schedule, seconds(30)), 2_001);
-    assert_eq!(schedule.due(3_501), Some(Nanos(30 * SECOND + SECOND / 50)));
 }
 
 #[test]
 fn a_burst_at_the_end_is_part_of_the_profile_and_not_of_a_run_that_is_cut_off_there() {
-    let profile = "50/s for 30s, burst 2000 at once";
-    let whole = typed(profile, None);
-    assert_eq!(
-        (whole.total(), whole.end()),
-        (Some(3_500), Some(seconds(30)))
-    );
-    assert_eq!(whole.due(3_499), Some(seconds(30)));
-    assert_eq!(whole.phases().count(), 2);
-    let cut = typed(profile, Some(30));
-    assert_eq!((cut.total(), cut.end()), (Some(1_500), Some(seconds(30))));
-    assert_eq!(cut.phases().count(), 1);
-    let later = typed(profile, Some(31));
-    assert_eq!(
-        (later.total(), later.end()),
-        (Some(3_500), Some(seconds(30)))
-    );
+    for (cut, total, phases) in [(None, 3_500, 2), (Some(31), 3_500, 2), (Some(30), 1_500, 1)] {
+        let schedule = typed("50/s for 30s, burst 2000 at once", cut);
+        assert_ends(&schedule, total, seconds(30));
+        assert_eq!(schedule.phases().count(), phases);
+    }
 }
 
 #[test]
 fn a_burst_that_comes_first_or_twice_or_alone_is_due_at_its_instant() {
     let schedule = typed("burst 7 at once, burst 7 at once, 1/s for 10s", None);
     assert_eq!(due_at(&schedule, Nanos::ZERO), 15);
-    assert_eq!(schedule.total(), Some(24));
-    assert_eq!(schedule.due(15), Some(seconds(1)));
+    assert_ends(&schedule, 24, seconds(10));
+    assert_due(&schedule, &[(15, seconds(1))]);
     let starts: Vec<_> = schedule.phases().map(|phase| phase.start.0).collect();
     assert_eq!(starts, [0, 0, 0]);
     assert_eq!(schedule.phase(Nanos::ZERO).unwrap().mode(), Mode::Steady);
 
     let alone = typed("burst 7 at once", None);
-    assert_eq!((alone.total(), alone.end()), (Some(7), Some(Nanos::ZERO)));
-    assert_eq!(alone.due(6), Some(Nanos::ZERO));
+    assert_ends(&alone, 7, Nanos::ZERO);
+    assert_due(&alone, &[(6, Nanos::ZERO)]);
     assert_eq!(alone.phases().count(), 1);
 }
 
 #[test]
 fn after_a_pause_a_token_is_due_at_its_end_and_not_at_its_start() {
-    let schedule = typed(
-        "pause 10s, 2/s for 1s, pause 10s, pause 10s, 2/s for 1s, repeat 2 times",
-        None,
-    );
-    let due: Vec<_> = (0..8)
-        .map(|k| schedule.due(k).unwrap().0 / (SECOND / 2))
-        .collect();
-    assert_eq!(due, [20, 21, 62, 63, 84, 85, 126, 127]);
-    assert_eq!(schedule.due(8), None);
-    assert_eq!(schedule.due_by(seconds(11)), 2, "the third is not due yet");
-    assert_eq!(schedule.due_by(seconds(30)), 2);
-    assert_eq!(schedule.due_by(seconds(31)), 3);
-    let ends_paused = typed("2/s for 1s, pause 10s", None);
+    let profile = "pause 10s, 2/s for 1s, pause 10s, pause 10s, 2/s for 1s, repeat 2 times";
+    let schedule = typed(profile, None);
+    assert_ends(&schedule, 8, seconds(64));
+    let dues = [20, 21, 62, 63, 84, 85, 126, 127].map(|half_seconds| millis(500 * half_seconds));
     assert_eq!(
-        (ends_paused.total(), ends_paused.end()),
-        (Some(2), Some(seconds(11)))
+        dues.map(Some),
+        std::array::from_fn(|k| schedule.due(k as u64))
     );
+    // The third token is not due when the pauses begin.
+    let counts = [11, 30, 31].map(|at| schedule.due_by(seconds(at)));
+    assert_eq!(counts, [2, 2, 3]);
+    assert_ends(&typed("2/s for 1s, pause 10s", None), 2, seconds(11));
 }
 
 #[test]
 fn a_fraction_of_a_request_carries_over_from_piece_to_piece_and_round_to_round() {
-    // A third of a request a second, 1 s long: one token in three rounds, on the second.
+    // A third of a request per round of 1 s: one token in three rounds, on the second.
     let schedule = typed("0.333333333/s for 1s, repeat", None);
     for k in [1, 1_000, 1_000_000] {
         let expected = (u128::from(k) * 10u128.pow(18)).div_ceil(333_333_333);
-        assert_eq!(schedule.due(k), Some(Nanos(expected as u64)));
+        assert_due(&schedule, &[(k, Nanos(expected as u64))]);
     }
     let profile = "0.5/s for 1s, ramp 0.5/s to 1.5/s over 1s, repeat 1000 times";
-    let schedule = typed(profile, None);
-    assert_eq!(schedule.total(), Some(1_500));
+    assert_ends(&typed(profile, None), 1_500, seconds(2_000));
 }
 
 #[test]
 fn a_last_rate_without_a_length_lasts_for_ever() {
     let schedule = typed("50/s for 30s, 100/s", None);
     assert_eq!((schedule.total(), schedule.end()), (None, None));
-    assert_eq!(schedule.due(1_500 + 100_000), Some(seconds(1_030)));
+    assert_due(&schedule, &[(1_500 + 100_000, seconds(1_030))]);
     assert_eq!(schedule.phases().count(), 2);
 }
 
 #[test]
-fn a_round_that_repeats_is_exact_after_weeks() {
+fn a_round_that_repeats_is_exact_after_months() {
     let profile = "ramp 0/s to 10/s over 10s, pause 10s, burst 5 at once, repeat";
     let schedule = typed(profile, None);
     assert_eq!(schedule.profile().round(), Some(seconds(20)));
-    // 50 of the ramp, the last of which is due before its end, and 5.
-    let rounds = 604_800;
+    // A round is 50 requests of the ramp, the last of which is due before its end, and 5 at once.
+    let (rounds, end) = (604_800, seconds(20 * 604_800));
     let first = 55 * rounds;
-    assert_eq!(schedule.due(first), Some(seconds(20 * rounds)));
-    assert_eq!(schedule.due(first - 1), Some(seconds(20 * rounds)));
-    assert_eq!(schedule.due(first - 5), Some(seconds(20 * rounds)));
-    assert!(schedule.due(first - 6).unwrap() < seconds(20 * rounds - 10));
-    assert_eq!(due_at(&schedule, seconds(20 * rounds)), 6);
+    assert_due(
+        &schedule,
+        &[(first, end), (first - 1, end), (first - 5, end)],
+    );
+    assert!(schedule.due(first - 6).unwrap() < end - seconds(10));
+    assert_eq!(due_at(&schedule, end), 6);
 }
 
 #[test]
@@ -514,8 +487,7 @@ fn the_mean_is_that_of_the_profile_with_any_arrivals() {
     let uniform = || typed("50/s for 30s, burst 2000 at once, pause 5s", None);
     let poisson = Arrivals::Poisson(Box::new(Poisson::new(1)));
     for schedule in [uniform(), uniform().with_arrivals(poisson)] {
-        assert_eq!(schedule.mean_by(seconds(15)), 750.0);
-        assert_eq!(schedule.mean_by(seconds(30)), 3_500.0);
-        assert_eq!(schedule.mean_by(seconds(99)), 3_500.0);
+        let means = [15, 30, 99].map(|at| schedule.mean_by(seconds(at)));
+        assert_eq!(means, [750.0, 3_500.0, 3_500.0]);
     }
 }
