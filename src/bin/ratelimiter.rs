@@ -13,8 +13,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A rate limiter node: POST /check decides, as do the requests of other limiters; GET /health tells whether it can,
-/// GET /metrics what it did
+/// A rate limiter node. POST /check decides, as do the requests of other limiters; GET /health reports its health,
+/// GET /metrics its counters
 ///
 /// Exit codes: 0 ended by SIGINT or SIGTERM (or healthy), 1 it could not serve (or is not healthy), 2 bad
 /// configuration.
@@ -36,41 +36,41 @@ struct Options {
     #[arg(long, env, hide_env_values = true, default_value = "0.0.0.0", value_parser = ip_address)]
     bind: IpAddr,
 
-    /// How requests are limited: sliding-log, fixed-window or token-bucket
+    /// The algorithm: sliding-log, fixed-window or token-bucket
     #[arg(long, env, hide_env_values = true, default_value = "sliding-log",
           value_parser = str::parse::<Algorithm>)]
     algorithm: Algorithm,
 
-    /// Where the counts are kept: memory, each node counting alone, or redis://host:port/db, all nodes together
+    /// The store of the counts: memory (each node counts alone) or redis://host:port/db (all nodes count together)
     #[arg(long, env, hide_env_values = true, default_value = "memory",
           value_parser = str::parse::<StoreKind>)]
     store: StoreKind,
 
-    /// How long the store may take for an answer: 0.5 is half a second, as is 500ms
+    /// The time that the store may take for an answer: 0.5 or 500ms is half a second
     #[arg(long, env, hide_env_values = true, value_name = "TIME", default_value = "500ms",
           value_parser = store_timeout, allow_hyphen_values = true)]
     store_timeout: Duration,
 
-    /// What a check is answered while the store fails: closed (an error) or open (allowed, marked)
+    /// The answer to a check while the store fails: closed (an error) or open (allowed, and marked)
     #[arg(long, env, hide_env_values = true, default_value = "closed",
           value_parser = str::parse::<FailMode>)]
     fail_mode: FailMode,
 
-    /// How many requests each key has per window, for checks that do not say it: 1 to 1000000
+    /// The limit of each key per window, for checks that do not give one: 1 to 1000000
     #[arg(long, env, hide_env_values = true, value_name = "N", default_value = "100",
           value_parser = limit, allow_hyphen_values = true)]
     limit: Limit,
 
-    /// The window of such checks, in milliseconds: 1 to 86400000, a day
+    /// The window of such checks, in milliseconds: 1 to 86400000 (a day)
     #[arg(long, env, hide_env_values = true, value_name = "MS", default_value = "60000",
           value_parser = window, allow_hyphen_values = true)]
     window_ms: Window,
 
-    /// What the node calls itself in its answers [default: node-PORT]
+    /// The node's name in its answers [default: node-PORT]
     #[arg(long, env, hide_env_values = true, value_parser = node_name)]
     node_name: Option<String>,
 
-    /// Ask the node that listens on this port of this machine whether it is healthy, instead of serving
+    /// Instead of serving, report whether the node on this port of this machine is healthy
     #[arg(long)]
     healthcheck: bool,
 }
@@ -102,10 +102,10 @@ fn store_timeout(text: &str) -> Result<Duration, String> {
     text::time(text, range, "from 1ms to 60s")
 }
 
-/// For requests that are being answered at the end. The store's timeout is well within it unless it was raised.
+/// The time that requests have at the end to get their answers. By default it is ten times the store's timeout.
 const FINISH: Duration = Duration::from_secs(5);
 
-/// Longer than a store's timeout by default, shorter than a container engine's patience.
+/// Longer than the default timeout of a store, and shorter than a container engine's patience.
 const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
@@ -154,7 +154,7 @@ fn serve(addr: SocketAddr, options: Options) -> anyhow::Result<()> {
     };
     let node = Node::start(addr, name, store, policy, options.fail_mode)
         .with_context(|| format!("can't listen on {addr}"))?;
-    // A node serves whether or not somebody reads this.
+    // A node serves even if nobody can read this.
     let _ = writeln!(
         io::stdout(),
         "{}: {} in {} on http://{}",

@@ -1,4 +1,7 @@
-//! Time as a value: whole microseconds, read by a [`Clock`] once per check and passed to the algorithms.
+//! Time as a value: whole microseconds, read from a [`Clock`] once per check and passed to the algorithms.
+//!
+//! These types stand beside the base's `Nanos` and `Moment` because a limiter in Redis computes with doubles. They hold
+//! the Unix time exactly in microseconds, but not in nanoseconds; and `Moment` is a monotonic time without an epoch.
 
 use std::ops::Add;
 use std::sync::Arc;
@@ -18,12 +21,12 @@ impl Micros {
         self.0
     }
 
-    /// Milliseconds, rounded up: who waits that long has waited long enough.
+    /// Milliseconds, rounded up, so that a client that waits for so long has waited long enough.
     pub const fn as_millis_ceil(self) -> u64 {
         self.0.div_ceil(1_000)
     }
 
-    /// Seconds, rounded up: who waits that long has waited long enough.
+    /// Seconds, rounded up, so that a client that waits for so long has waited long enough.
     pub const fn as_secs_ceil(self) -> u64 {
         self.0.div_ceil(1_000_000)
     }
@@ -34,11 +37,11 @@ impl Micros {
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The last instant a clock may show, in the year 2255: the largest integer up to which IEEE 754 doubles are
-    /// exact, so that a store whose scripts only know doubles can decide exactly alike.
+    /// The last instant that a clock may show, in the year 2255. Up to this integer, IEEE 754 doubles are exact, so a
+    /// store whose scripts only know doubles can decide exactly alike.
     pub const MAX: Self = Self((1 << 53) - 1);
 
-    /// Instants past [`Timestamp::MAX`] become it.
+    /// Later instants than [`Timestamp::MAX`] become it.
     pub const fn from_micros(micros: u64) -> Self {
         if micros < Self::MAX.0 {
             Self(micros)
@@ -51,13 +54,13 @@ impl Timestamp {
         self.0
     }
 
-    /// The time from `earlier` to `self`, or zero when `earlier` is the later one.
+    /// The time from `earlier` to `self`, or zero if `earlier` is the later one.
     pub const fn since(self, earlier: Self) -> Micros {
         Micros(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// A deadline, which may lie beyond [`Timestamp::MAX`].
+/// The sum may lie beyond [`Timestamp::MAX`].
 impl Add<Micros> for Timestamp {
     type Output = Self;
 
@@ -66,13 +69,13 @@ impl Add<Micros> for Timestamp {
     }
 }
 
-/// A source of the present.
+/// A source of the present time.
 pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 }
 
-/// The system's time, made monotone: the wall clock is read once, when this is created, and the monotonic clock
-/// carries it from there. Windows are aligned to the wall clock, yet a step of it (NTP, an administrator) neither
+/// The system's time without steps. It reads the wall clock once, at its creation, and adds the monotonic clock's time
+/// since then. So windows are aligned to the wall clock, but a step of that clock (by NTP or an administrator) neither
 /// blocks a key for the length of the step nor forgives what it used.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
@@ -109,7 +112,7 @@ fn saturating_u64(value: u128) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
 
-/// A clock that stands still until it is moved, for tests that must not sleep. Clones show the same time.
+/// A clock that stands still until it is moved, for tests without sleeps. Clones show the same time.
 #[derive(Debug, Clone, Default)]
 pub struct ManualClock(Arc<AtomicU64>);
 
@@ -118,7 +121,7 @@ impl ManualClock {
         Self(Arc::new(AtomicU64::new(now.as_micros())))
     }
 
-    /// Moves the clock, backwards too.
+    /// Moves the clock forwards or backwards.
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.as_micros(), Ordering::SeqCst);
     }

@@ -1,19 +1,20 @@
-//! What a node answers while its store gives no decision.
+//! The answer of a node while its store fails.
 
 use std::str::FromStr;
 use thiserror::Error;
 
-/// Either answer is wrong for somebody: which harm is the smaller one, only the operator knows.
+/// How a check is answered while the store fails. Either answer harms someone; only the operator knows which harm is
+/// smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FailMode {
-    /// An error: nothing passes that was not counted.
+    /// With an error: nothing passes uncounted.
     #[default]
     Closed,
-    /// Allowed, and marked: a failed store blocks nobody.
+    /// It is allowed, and marked: a failed store blocks nobody.
     Open,
 }
 
-/// A name that no mode has.
+/// The error for a name that no mode has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be closed or open")]
 pub struct UnknownFailMode;

@@ -1,14 +1,14 @@
-//! What a node counts, for Prometheus.
+//! The counters of a node, for Prometheus.
 //!
 //! | metric | |
 //! | --- | --- |
-//! | `ratelimiter_requests_checked_total{result}` | checks by `allowed`, `blocked`, and `error`: the store gave no decision, whatever the node then answered |
-//! | `ratelimiter_decision_duration_seconds` | histogram of the time the store took for a check, with or without a decision |
-//! | `ratelimiter_store_errors_total` | calls of the store that failed: checks, and what health checks and scrapes ask of it |
-//! | `ratelimiter_keys` | keys in the store, for nodes that share one the same keys; absent while the store can't tell |
+//! | `ratelimiter_requests_checked_total{result}` | checks by result: `allowed`, `blocked`, or `error` if the store gave no decision, whatever the node then answered |
+//! | `ratelimiter_decision_duration_seconds` | histogram of the time that the store took for a check, with or without a decision |
+//! | `ratelimiter_store_errors_total` | failed calls of the store, by checks, health checks and scrapes |
+//! | `ratelimiter_keys` | keys in the store; nodes that share a store report the same keys; absent while the store fails |
 //! | `ratelimiter_build_info{version,node}` | 1 |
 //!
-//! Requests that are no checks (a wrong path, a malformed body) are in none of them.
+//! Requests that are not checks (a wrong path, a malformed body) are not counted.
 
 use super::check::{Check, Decision};
 use super::outage::Outage;
@@ -26,13 +26,13 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Upper bounds of the histogram's buckets, in seconds: from a decision in memory to a store's timeout.
+/// The upper bounds of the histogram's buckets, in seconds: from a decision in memory to a store's timeout.
 const DECISION_BOUNDS: [f64; 18] = [
     1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2,
     5e-2, 0.1, 0.25, 1.0,
 ];
 
-/// A store whose calls are counted and timed, and whose outages are told on standard error.
+/// A store whose calls are counted and timed, and whose outages are reported on standard error.
 pub(super) struct MeteredStore {
     node: Arc<str>,
     outage: Outage,
@@ -45,7 +45,7 @@ pub(super) struct MeteredStore {
 }
 
 impl MeteredStore {
-    /// With everything that the node called `node` counts.
+    /// Returns the store and a registry of all metrics of the node.
     pub fn new(store: Arc<dyn Store>, node: &Arc<str>) -> (Arc<Self>, Registry) {
         let checked = Family::<[(&str, &str); 1], Counter>::default();
         let result = |result| checked.get_or_create_owned(&[("result", result)]);
@@ -81,47 +81,52 @@ impl MeteredStore {
         (metered, registry)
     }
 
-    fn count<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    fn count_error<T>(&self, outcome: &Result<T, StoreError>) {
         if outcome.is_err() {
             self.store_errors.inc();
         }
-        outcome
     }
 
-    fn tell<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
-        if let Some(news) = self.outage.follow(&outcome, Instant::now()) {
-            // Where standard error can't be written to, there is nobody to tell.
-            let _ = writeln!(io::stderr(), "{}: {news}", self.node);
+    fn report_outage<T>(&self, outcome: &Result<T, StoreError>) {
+        if let Some(message) = self.outage.message(outcome, Instant::now()) {
+            // If standard error can't be written to, nobody reads it.
+            let _ = writeln!(io::stderr(), "{}: {message}", self.node);
         }
-        self.count(outcome)
     }
 }
 
 impl Store for MeteredStore {
     fn check(&self, check: &Check) -> Result<Decision, StoreError> {
-        let asked = Instant::now();
+        let start = Instant::now();
         let outcome = self.store.check(check);
-        self.decisions.observe(asked.elapsed().as_secs_f64());
+        self.decisions.observe(start.elapsed().as_secs_f64());
         let result = match &outcome {
             Ok(decision) if decision.allowed => &self.allowed,
             Ok(_) => &self.blocked,
             Err(_) => &self.error,
         };
         result.inc();
-        self.tell(outcome)
+        self.count_error(&outcome);
+        self.report_outage(&outcome);
+        outcome
     }
 
     fn health(&self) -> Result<(), StoreError> {
-        self.tell(self.store.health())
+        let outcome = self.store.health();
+        self.count_error(&outcome);
+        self.report_outage(&outcome);
+        outcome
     }
 
     fn keys(&self) -> Result<u64, StoreError> {
-        // That keys can be counted is no sign that checks can be decided.
-        self.count(self.store.keys())
+        let outcome = self.store.keys();
+        // Not a sign of an outage or its end: a store may count its keys and yet decide no checks.
+        self.count_error(&outcome);
+        outcome
     }
 }
 
-/// Asks at each scrape.
+/// Counts the keys at each scrape.
 struct Keys(Arc<MeteredStore>);
 
 impl Collector for Keys {

@@ -1,19 +1,19 @@
-//! The reference rate limiter: what the load generator is tried against, and what `--demo` runs.
+//! The reference rate limiter, to try the load generator on. `--demo` runs it, and so does the program `ratelimiter`.
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`check`] | what is asked and answered: [`Check`], [`Policy`], [`Decision`] |
-//! | [`clock`] | time as a value: [`Timestamp`], [`Micros`], and the [`Clock`]s that read it |
+//! | [`check`] | the question and the answer: [`Check`], [`Policy`], [`Decision`] |
+//! | [`clock`] | time as a value, [`Timestamp`] and [`Micros`], and the [`Clock`]s that show it |
 //! | [`algorithm`] | the algorithms: pure functions of a key's state and the time, one file each |
-//! | [`store`] | where the keys' states live: the [`Store`] trait and its implementations, one file each |
-//! | [`fail_mode`] | what is answered while a store fails: [`FailMode`] |
-//! | [`metrics`] | what a node counts, for Prometheus |
+//! | [`store`] | the [`Store`] trait and the stores of the keys' states, one file or folder each |
+//! | [`fail_mode`] | the answer while a store fails: [`FailMode`] |
+//! | [`metrics`] | a node's counters, for Prometheus |
 //! | [`node`] | a store served over HTTP: [`Node`] |
-//! | [`demo`] | three nodes in this process, [`Demo`], and how they limit: [`DemoLimiter`] |
+//! | [`demo`] | three nodes in this process, [`Demo`], and how they limit, [`DemoLimiter`] |
 //!
-//! One check costs one admission. A key has one state, whatever limit and window it is checked with: a client under
-//! two policies is two keys. Each algorithm says what a changed limit or window means for it; none panics, and none
-//! makes a caller wait longer than the window it asked with, not even after the clock stepped back.
+//! One check counts one request. A key has one state, whatever limit and window it is checked with; a client under two
+//! policies needs two keys. Each algorithm documents what a changed limit or window means for it. None panics, and none
+//! makes a caller wait longer than its window, not even after the clock stepped back.
 
 pub mod algorithm;
 pub mod check;

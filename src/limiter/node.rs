@@ -1,4 +1,4 @@
-//! A limiter node: a store served over HTTP on one address.
+//! A limiter node: a store that is served over HTTP on one address.
 
 use super::check::Policy;
 use super::fail_mode::FailMode;
@@ -12,10 +12,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 use ureq::Agent;
 
-/// How often a node that stops looks whether it still answers somebody.
+/// The pause between two looks at whether a stopping node is still answering.
 const STOP_POLL: Duration = Duration::from_millis(2);
 
-/// A node that serves until the process ends, as [`serve`] does. Dropping it stops nothing.
+/// A node, which serves until the process ends, as [`serve`] does. Dropping this does not stop it.
 pub struct Node {
     addr: SocketAddr,
     name: Arc<str>,
@@ -23,9 +23,9 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts serving `store` on `addr`, and listens when this returns. Port 0 stands for any free port. The `name`
-    /// tells nodes apart in their answers; nodes that share a store share its limits. Checks that do not say by which
-    /// limit and window they are to be decided are decided by `policy`.
+    /// Starts to serve `store` on `addr`, and listens when this returns. Port 0 stands for any free port. The `name` is
+    /// in the node's answers. Nodes that share a store share its limits. The `policy` is for checks that do not give a
+    /// limit and a window.
     ///
     /// # Errors
     /// Those of [`serve`].
@@ -47,7 +47,7 @@ impl Node {
         })
     }
 
-    /// The address it listens on, with the port it really has.
+    /// The address that it listens on, with the real port.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -56,22 +56,22 @@ impl Node {
         &self.name
     }
 
-    /// Prepares for the end of the process: the node turns unhealthy, and this returns when every request that it was
-    /// answering has its answer, but `within` that time at the latest. Requests that still come are answered.
-    pub fn finish(&self, within: Duration) {
+    /// Prepares for the end of the process: the node turns unhealthy, and this returns when no request is waiting for its
+    /// answer, or after `timeout`. Later requests are still answered.
+    pub fn finish(&self, timeout: Duration) {
         self.service.begin_to_stop();
-        let deadline = Instant::now() + within;
+        let deadline = Instant::now() + timeout;
         while self.service.is_answering() && Instant::now() < deadline {
             thread::sleep(STOP_POLL);
         }
     }
 }
 
-/// Asks the node that listens on `addr` of this machine whether it is healthy. An unspecified address (`0.0.0.0`, `::`)
+/// Requests the health of the node that listens on `addr` of this machine. An unspecified address (`0.0.0.0`, `::`)
 /// stands for loopback.
 ///
 /// # Errors
-/// Why it is not, or why it could not be asked within `timeout`.
+/// The node is not healthy, or did not answer within `timeout`. The text says why.
 pub fn check_health(addr: SocketAddr, timeout: Duration) -> Result<(), String> {
     let ip = match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! What is served over HTTP by this crate: a limiter node's interface and metrics for Prometheus.
+//! The HTTP server of limiter nodes and of metrics for Prometheus.
 
 use crate::system::limits::descriptor_limit;
 use oxhttp::Server;
@@ -10,32 +10,32 @@ use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-/// Where metrics are read from, by Prometheus's convention.
+/// The path of the metrics, by Prometheus's convention.
 pub const METRICS_PATH: &str = "/metrics";
 
-/// How much of a body that nobody wants is read and thrown away before the connection is given up, in bytes. Closing
-/// with bytes unread resets the connection, and the client may lose the response that says why.
+/// The most of an unwanted body that is read and discarded before the connection is closed, in bytes. Closing with
+/// unread bytes resets the connection, and the client may lose the response with the reason.
 const MAX_DISCARDED: u64 = 1024 * 1024;
 
-/// Each of them is a thread.
+/// Each connection has a thread.
 const MAX_CONNECTIONS: u64 = 10_000;
 
-/// How often a free port is looked for, when it was taken between being found and being bound.
+/// The number of attempts to find a free port, which may be taken before it is bound.
 const PORT_ATTEMPTS: usize = 16;
 
-/// Serves on `addr` until the process ends, and listens when this returns. Port 0 stands for any free port; the address
-/// returned has the real one.
+/// Serves on `addr` until the process ends, and listens when this returns. Port 0 stands for any free port; the returned
+/// address has the real one.
 ///
-/// oxhttp has no way to stop a server. It keeps one thread for accepting and one for each open connection. Of these there
-/// are at most a quarter as many as the process may have [descriptors](crate::system::limits), and at most 10,000; further
-/// ones wait until others end. A connection is kept for as long as the client keeps it: oxhttp ends an idle one, if it
-/// is given a timeout, by sending a 500 that nobody asked for, which a client would take for the answer to its next
-/// request. So what this serves belongs where its clients are trusted.
+/// oxhttp can't stop a server. It has one thread to accept connections and one for each connection. At most 10,000
+/// connections are open, and at most a quarter as many as the process may have
+/// [file descriptors](crate::system::limits); further ones wait. A connection stays open for as long as the client keeps
+/// it. With a timeout, oxhttp would end an idle one by sending a 500, which a client would take for the answer to its next
+/// request. So the clients must be trusted.
 ///
-/// A request's body is read to its end only if that is near; else the connection is closed after the response. `HEAD`
-/// is answered as `respond` answers it, without the body, and by oxhttp with `Content-Length: 0`.
+/// The rest of a request's body is read if it is short; otherwise the connection is closed after the response. A `HEAD` is
+/// answered like a `GET`, without the body, and by oxhttp with `Content-Length: 0`.
 ///
-/// A client's close is quiet; a connection that its client resets makes oxhttp write one line to standard error.
+/// If a client resets its connection, oxhttp writes one line to standard error. A client that closes it causes none.
 ///
 /// # Errors
 /// The address can't be bound, or a thread can't be started.
@@ -61,20 +61,20 @@ pub fn serve(
         return serve_on(addr);
     }
     on_free_port(|| {
-        // oxhttp binds by itself and doesn't tell the port it got, so it is given one that was just free.
+        // oxhttp binds by itself and does not return the port, so it gets one that was free a moment ago.
         let free = TcpListener::bind(addr)?.local_addr()?;
         serve_on(free)
     })
 }
 
-/// Out of descriptors, oxhttp would try to accept again and again without a pause.
+/// Without free file descriptors, oxhttp would retry to accept without a pause.
 fn max_connections() -> usize {
-    // It takes two for each connection.
+    // Each connection takes two.
     let quarter = descriptor_limit().map_or(u64::MAX, |limit| limit / 4);
     quarter.clamp(1, MAX_CONNECTIONS) as usize
 }
 
-/// Left alone, oxhttp reads on to the end of the body before it answers, however far that is.
+/// By itself, oxhttp would read the whole body before it answers, however long it is.
 fn discard_body(request: &mut Request<Body>) {
     let body = request.body_mut();
     let ended = body.len().is_none_or(|length| length <= MAX_DISCARDED)
@@ -85,10 +85,10 @@ fn discard_body(request: &mut Request<Body>) {
     }
 }
 
-/// Makes oxhttp answer without reading on, and close then.
+/// Makes oxhttp answer without reading the rest of the body, and then close the connection.
 pub fn give_up_connection(request: &mut Request<Body>) {
     *request.body_mut() = Body::empty();
-    // To oxhttp this is the client's wish.
+    // oxhttp takes this as the client's wish.
     request
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
@@ -104,8 +104,8 @@ fn on_free_port(mut attempt: impl FnMut() -> io::Result<SocketAddr>) -> io::Resu
     attempt()
 }
 
-/// What a `GET` of [`METRICS_PATH`] is answered: everything in `registry` in OpenMetrics 1.0 text, which Prometheus has
-/// read since its version 2.5.
+/// The response to a `GET` of [`METRICS_PATH`]: the registry in OpenMetrics 1.0 text, which Prometheus reads since its
+/// version 2.5.
 pub fn metrics_response(registry: &Registry) -> Response<Body> {
     const OPENMETRICS: HeaderValue =
         HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_without_an_end_is_not_read_for_ever() {
+    fn an_endless_body_is_not_read_forever() {
         let addr = serve("127.0.0.1:0".parse().unwrap(), empty).unwrap();
         for method in ["GET", "POST"] {
             let mut stream = TcpStream::connect(addr).unwrap();
@@ -142,7 +142,7 @@ mod tests {
                 format!("{method} / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
             stream.write_all(head.as_bytes()).unwrap();
             let chunk = [b"10000\r\n".as_slice(), &[b'x'; 0x10000], b"\r\n"].concat();
-            // The sockets' buffers take some megabytes.
+            // The sockets' buffers hold some megabytes.
             let accepted = (0..1_024).take_while(|_| stream.write_all(&chunk).is_ok());
             assert!(accepted.count() < 1_024, "{method}: 64 MiB were read");
         }
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_lost_in_a_race_is_tried_again_but_not_for_ever() {
+    fn a_port_that_was_taken_meanwhile_is_replaced_but_not_forever() {
         let taken = || io::Error::from(io::ErrorKind::AddrInUse);
         let addr = SocketAddr::from(([127, 0, 0, 1], 1));
         let mut attempts = 0;

@@ -1,6 +1,6 @@
 use super::Preset;
 
-/// As in its `NewJsonHandler`, which answers 400 to any error of the service, and 500 to an unknown verdict.
+/// Source: the service's `NewJsonHandler`. It answers 400 to any error of the service and 500 to an unknown code.
 pub const PRESET: Preset = Preset {
     name: "envoy",
     about: "Envoy's ratelimit service, by its JSON endpoint",
@@ -12,9 +12,9 @@ pub const PRESET: Preset = Preset {
     blocked: "429",
     notes: &[
         "Limit and window are the service's own: --limit and --window-ms are not sent.",
-        "What its configuration has no limit for is allowed: a domain or key that is misspelled there blocks nothing.",
-        "Its windows are whole units of the clock: a minute begins when the clock's does, for all keys at once.",
-        "It answers 400 while its own store fails, which counts as failed.",
+        "It allows every key without a configured limit, so a domain or key that is misspelled in its configuration blocks nothing.",
+        "Its windows are whole units of the clock: for all keys, a minute begins with the minute of the clock.",
+        "While its own store fails, it answers 400, which counts as failed.",
     ],
     config: "\
 domain: loadgen

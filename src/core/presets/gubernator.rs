@@ -1,8 +1,7 @@
 use super::Preset;
 
-/// Its gateway writes every field, also those with default values (`EmitUnpopulated`), enumerations by
-/// their names, and 64-bit integers as strings. A verdict with an error is none: `UNDER_LIMIT` is the
-/// default value of a status that was never set.
+/// Its gateway writes every field, including those with default values (`EmitUnpopulated`), enumerations by their names,
+/// and 64-bit integers as strings. A status beside an error means nothing: `UNDER_LIMIT` is its default value.
 pub const PRESET: Preset = Preset {
     name: "gubernator",
     about: "Gubernator, by its HTTP gateway",
@@ -16,10 +15,10 @@ pub const PRESET: Preset = Preset {
     allowed: r#"200 and json /responses/0/status = UNDER_LIMIT and json /responses/0/error = """#,
     blocked: r#"200 and json /responses/0/status = OVER_LIMIT and json /responses/0/error = """#,
     notes: &[
-        "It answers 200 either way, and with an error in the body while it fails, such as when a key's owner is gone: \
-         those are failed, as unmatched.",
-        "A key's window begins with its first request and is over --window-ms later (its token bucket, the default).",
-        "Its integers are strings in JSON: a rule for what remains is json /responses/0/remaining = \"0\".",
+        "It always answers 200. While it fails (for example because a key's owner is gone), the body has an error; such an \
+         answer matches no rule and counts as failed.",
+        "A key's window begins with its first request and ends --window-ms later (with the default algorithm, token bucket).",
+        "Its integers are strings in JSON. A rule for the remaining number is json /responses/0/remaining = \"0\".",
     ],
     config: "",
 };

@@ -2,7 +2,7 @@ use super::Preset;
 
 pub const PRESET: Preset = Preset {
     name: "kong",
-    about: "Kong with its rate-limiting plugin, whatever is behind it",
+    about: "Kong with its rate-limiting plugin, in front of any service",
     method: "GET",
     path: "/",
     headers: &["X-Key: {key}"],
@@ -11,11 +11,11 @@ pub const PRESET: Preset = Preset {
     blocked: "429",
     notes: &[
         "Limit and window are the plugin's own: --limit and --window-ms are not sent.",
-        "Without limit_by: header all requests have one key: the consumer or, without one, this machine's address.",
-        "While its store fails it lets everything through, which counts as allowed; with fault_tolerant: false it \
-         answers 500, which is failed.",
-        "It counts a request only after letting it through, so what comes at the same time may exceed the limit.",
-        "Its windows are whole units of the clock: a minute begins when the clock's does, for all keys at once.",
+        "Without limit_by: header, all requests have one key: the consumer, or this machine's address if there is none.",
+        "While its store fails, it lets everything pass, which counts as allowed. With fault_tolerant: false it answers \
+         500, which counts as failed.",
+        "It counts a request only after it passed, so simultaneous requests may exceed the limit.",
+        "Its windows are whole units of the clock: for all keys, a minute begins with the minute of the clock.",
     ],
     config: "\
 plugins:

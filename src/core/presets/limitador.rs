@@ -4,7 +4,7 @@ pub const PRESET: Preset = Preset {
     name: "limitador",
     about: "Limitador, by its HTTP API",
     method: "POST",
-    // Its /check tells the same, but counts nothing.
+    // Its /check answers likewise, but counts nothing.
     path: "/check_and_report",
     headers: &["Content-Type: application/json"],
     body: concat!(
@@ -15,8 +15,8 @@ pub const PRESET: Preset = Preset {
     blocked: "429",
     notes: &[
         "Limit and window are in its limits file: --limit and --window-ms are not sent.",
-        "What the file has no limit for is allowed: a namespace or variable that is misspelled there blocks nothing.",
-        "In memory it keeps 1,000 counters unless told otherwise, and forgets the oldest beyond that: mind --keys.",
+        "It allows every request without a limit in the file, so a namespace or variable that is misspelled there blocks nothing.",
+        "By default it keeps 1,000 counters in memory and forgets the oldest ones beyond that. Choose --keys accordingly.",
     ],
     config: "\
 - namespace: loadgen

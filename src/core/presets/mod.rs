@@ -1,6 +1,6 @@
-//! What is known of rate limiters that can be tested: how each is asked, and how it answers.
+//! The rate limiters that can be tested: how each takes a check, and how it answers.
 //!
-//! A new one is a sibling file and one place in [`ALL`].
+//! A new preset is a file here, its `mod` line, and its line in [`ALL`].
 
 pub mod check;
 pub mod envoy;
@@ -18,27 +18,26 @@ use crate::core::request::parse::{self, HeaderLine};
 use crate::core::request::{RequestTemplate, Template};
 use ureq::http::{HeaderName, Method};
 
-/// How one kind of limiter is asked, and how it answers: the defaults of the options of these names.
+/// How one kind of limiter takes a check and how it answers. The fields are the defaults of the options of these names.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Preset {
     pub name: &'static str,
-    /// The system, and what of it is asked, in one line.
+    /// The system and the interface that is used, in one line.
     pub about: &'static str,
     pub method: &'static str,
-    /// As in `--path`: with placeholders.
+    /// The value of `--path`, with placeholders.
     pub path: &'static str,
-    /// Each as in `--header`: `Name: value`, with placeholders.
+    /// Values of `--header`: `Name: value`, with placeholders.
     pub headers: &'static [&'static str],
-    /// As in `--body`: with placeholders. Empty where a request has none.
+    /// The value of `--body`, with placeholders. Empty if a request has none.
     pub body: &'static str,
-    /// As in `--allowed`.
+    /// The value of `--allowed`.
     pub allowed: &'static str,
-    /// As in `--blocked`.
+    /// The value of `--blocked`.
     pub blocked: &'static str,
-    /// What its user has to know or set up beside that, each a sentence or two.
+    /// Further facts for its user, each in a sentence or two.
     pub notes: &'static [&'static str],
-    /// Of the limiter, for 100 requests of each key a minute, if its requests do not say that themselves: lines of
-    /// its configuration, the last ended too.
+    /// Lines of the limiter's configuration for 100 requests of each key a minute. Empty if a request gives the limit.
     pub config: &'static str,
 }
 
@@ -92,9 +91,9 @@ impl Preset {
     }
 }
 
-const TESTED: &str = "tests read all of every preset";
+const TESTED: &str = "tests read every preset";
 
-/// By its name, in whatever case.
+/// The preset of this name, in upper or lower case.
 pub fn find(name: &str) -> Option<&'static Preset> {
     ALL.into_iter()
         .find(|preset| preset.name.eq_ignore_ascii_case(name))
@@ -109,7 +108,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn each_is_found_by_its_own_name() {
+    fn a_preset_is_found_by_its_name() {
         let names: BTreeSet<_> = ALL.iter().map(|preset| preset.name).collect();
         assert_eq!(names.len(), ALL.len());
         for preset in ALL {
@@ -163,25 +162,16 @@ mod tests {
     }
 
     #[test]
-    fn every_preset_has_a_header() {
-        for preset in ALL {
-            assert!(preset.headers().count() > 0, "{}", preset.name);
-        }
-    }
-
-    #[test]
     fn notes_are_sentences_and_configurations_end_their_lines() {
         for preset in ALL {
             for note in preset.notes {
-                let begins = note.starts_with(|c: char| c.is_uppercase());
-                assert!(
-                    begins && note.ends_with(['.', '"']) && !note.contains('\n'),
-                    "{note}"
-                );
+                assert!(note.starts_with(char::is_uppercase), "{note}");
+                assert!(note.ends_with(['.', '"']), "{note}");
+                assert!(!note.contains('\n'), "{note}");
             }
             let config = preset.config;
             assert!(config.is_empty() || config.ends_with('\n'), "{config}");
-            // Either the request says limit and window, or the limiter's configuration does.
+            // The limit is given either by the request or by the limiter's configuration.
             assert_eq!(
                 preset.body.contains("{limit}"),
                 config.is_empty(),

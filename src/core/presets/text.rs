@@ -1,9 +1,9 @@
-//! The presets as text, for whoever chooses one or starts from one.
+//! The presets as text.
 
 use super::{ALL, Preset};
 use std::borrow::Cow;
 
-/// A line for each preset: its name, and what it is for.
+/// A line for each preset: its name and the limiter.
 pub fn table() -> String {
     let longest = ALL.iter().map(|preset| preset.name.len()).max();
     let width = longest.unwrap_or_default();
@@ -11,7 +11,7 @@ pub fn table() -> String {
     ALL.into_iter().map(line).collect()
 }
 
-/// Everything that a preset sets, as a command for a POSIX shell, and what else is to be known.
+/// Everything that a preset sets, as a command for a POSIX shell, with the limiter's configuration and the notes.
 pub fn details(preset: &Preset) -> String {
     let mut text = format!("{}: {}\n\nloadgen", preset.name, preset.about);
     for (flag, value) in preset.flags() {
@@ -19,7 +19,7 @@ pub fn details(preset: &Preset) -> String {
     }
     text.push('\n');
     if !preset.config.is_empty() {
-        text += "\nThe limiter's own configuration, for 100 requests a minute of each key:\n\n";
+        text += "\nThe limiter's own configuration, for 100 requests of each key a minute:\n\n";
         for line in preset.config.lines() {
             text += &format!("    {line}\n");
         }
@@ -38,7 +38,7 @@ fn quoted(value: &str) -> Cow<'_, str> {
 }
 
 impl Preset {
-    /// In the order of the options.
+    /// The options that the preset stands for, in the order of `--help`.
     fn flags(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let headers = self.headers.iter().map(|&header| ("--header", header));
         [("--method", self.method), ("--path", self.path)]

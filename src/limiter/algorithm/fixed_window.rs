@@ -1,14 +1,13 @@
-//! Fixed windows: at most `limit` admissions in each window, and windows start at the multiples of their length since
-//! the Unix epoch, so every node and every key agrees on them.
+//! Fixed windows: at most `limit` admissions in each window. Windows start at the multiples of their length since the
+//! Unix epoch, so they are the same for every node and every key.
 //!
-//! The simplest algorithm, two numbers a key, and the coarsest: around a boundary up to twice the limit can pass within
-//! one window's length.
+//! This is the simplest algorithm, with two numbers a key, and the coarsest: around a boundary, up to twice the limit can
+//! pass within one window's length.
 //!
-//! The count stands for as long as the newest admission lies in the window that the present check falls in. From this
-//! follows the rest:
-//! - **Another limit**: the count is measured against the new one.
-//! - **Another window**: all that was counted counts on if the newest admission lies in the new window, else nothing.
-//! - **The clock stepped back**: what was counted counts on, and expires with the window that the present check falls in.
+//! The count is valid while the newest admission lies in the window of the present check. Therefore:
+//! - **Another limit**: the count is compared with the new one.
+//! - **Another window**: the whole count stays if the newest admission lies in the new window; otherwise it is 0.
+//! - **The clock stepped back**: the count stays, and expires with the window of the present check.
 
 use super::{Algorithm, KeyState};
 use crate::limiter::check::{Decision, Limit, Window};

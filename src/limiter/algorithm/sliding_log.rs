@@ -1,14 +1,15 @@
 //! The sliding-window log: at most `limit` admissions in *any* interval of the window's length.
 //!
-//! The instants of the admissions are kept, oldest first. An admission at t counts in `[t, t + window)` and is
-//! forgotten after it; a blocked check is not written down. This is the exact algorithm: it holds 8 bytes for each
-//! admission that counts, so at most 8 MB a key, at the largest limit.
+//! The log holds the instants of the admissions, oldest first. An admission at t counts in `[t, t + window)` and is then
+//! forgotten; a blocked check is not logged. This algorithm is exact. It takes 8 bytes for each admission that counts, so
+//! at most 8 MB a key, at the largest limit.
 //!
-//! - **Another limit**: what counts is measured against the new one; above it, the key is blocked until enough expired.
-//! - **Another window**: the log is read, and cut, by the window of the present check. What a short window has cut is
-//!   not there for a longer one.
-//! - **The clock stepped back**: admissions from the future count as made now, so none expires too early and none
-//!   later than a window from now.
+//! - **Another limit**: the admissions that count are compared with the new one; above it, the key is blocked until
+//!   enough of them have expired.
+//! - **Another window**: the log is read and cut by the window of the present check. Admissions that a short window has
+//!   cut are missing for a longer one.
+//! - **The clock stepped back**: admissions in the future count as made now, so none expires too early, and none later
+//!   than a window from now.
 
 use super::{Algorithm, KeyState};
 use crate::limiter::check::{Decision, Limit, Window};
@@ -44,7 +45,8 @@ impl KeyState for SlidingLog {
             self.admitted.push_back(now);
         }
         let counted = self.admitted.len();
-        // More is available once fewer than min(counted, limit) count: with a lowered limit not yet at the oldest.
+        // More is available once fewer than min(counted, limit) count. With a lowered limit, the expiry of the oldest
+        // admission is not enough.
         let next_to_matter = counted.saturating_sub(limit.get() as usize);
         let reset = (self.admitted[next_to_matter] + window.length()).since(now);
         if allowed {

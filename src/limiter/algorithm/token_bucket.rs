@@ -1,23 +1,22 @@
 //! The token bucket, as the generic cell rate algorithm (GCRA) in its virtual-scheduling form.
 //!
 //! Source: ITU-T Recommendation I.371 and ATM Forum Traffic Management Specification 4.0, section 4.4.3. The bucket
-//! holds `limit` tokens and refills at `limit` tokens per window, continuously. Written there with the increment
-//! T = window / limit (the time one token takes to refill) and the tolerance τ = window − T:
+//! holds `limit` tokens and refills continuously, at `limit` tokens per window. With the increment T = window / limit (the
+//! time in which one token refills) and the tolerance τ = window − T:
 //!
-//! - the state is the theoretical arrival time TAT: when the bucket will be full again;
+//! - the state is the theoretical arrival time TAT, the instant when the bucket will be full again;
 //! - a check at t is admitted if t ≥ TAT − τ, and then TAT := max(t, TAT) + T.
 //!
 //! So any interval of length D admits at most limit + D · limit / window.
 //!
-//! T is rarely a whole number of microseconds. TAT is therefore kept as whole microseconds and a numerator over `limit`,
-//! and no rounding ever accumulates. To admit takes only additions and comparisons of numbers under 2^53. What remains
-//! is the largest k with k · T ≤ t + window − TAT; where only doubles are at hand, k · T is exact as
+//! T is rarely a whole number of microseconds. Therefore TAT is kept as whole microseconds and a numerator over `limit`,
+//! and no rounding ever accumulates. An admission takes only additions and comparisons of numbers under 2^53. The
+//! remaining number of tokens is the largest k with k · T ≤ t + window − TAT. With doubles, k · T is exact as
 //! k · ⌊window / limit⌋ microseconds and k · (window mod limit) / limit.
 //!
-//! - **Another limit or window**: TAT stands, so a bucket that was to be full in a second still will be. The numerator
-//!   is read over the new limit, which moves TAT by less than a microsecond.
-//! - **The clock stepped back, or the window shrank**: a TAT further away than the window means no more than an empty
-//!   bucket.
+//! - **Another limit or window**: TAT stays, so a bucket that would be full in a second still will be. The numerator is
+//!   read over the new limit, which moves TAT by less than a microsecond.
+//! - **The clock stepped back, or the window shrank**: if TAT is further away than the window, the bucket is empty.
 
 use super::{Algorithm, KeyState};
 use crate::limiter::check::{Decision, Limit, Window};
