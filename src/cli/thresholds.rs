@@ -3,7 +3,7 @@
 use super::values::boolean;
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::core::plan;
-use crate::core::threshold::{Claim, Threshold};
+use crate::core::threshold::Threshold;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -61,15 +61,14 @@ impl Thresholds {
 
 /// Checks what a threshold needs of its run. The error says what is allowed.
 fn check(threshold: &Threshold, targets: usize, is_audited: bool) -> Result<(), String> {
-    let target = threshold.claim.target();
-    if target.is_some_and(|place| place >= targets) {
-        let column = threshold.target_column();
-        return Err(match targets {
-            1 => format!("column {column}: must be 1, the only target"),
-            _ => format!("column {column}: must be a target's number, from 1 to {targets}"),
-        });
+    if threshold.target().is_some_and(|place| place >= targets) {
+        let allowed = match targets {
+            1 => "must be 1, the only target".to_owned(),
+            _ => format!("must be a target's number, from 1 to {targets}"),
+        };
+        return Err(threshold.target_error(allowed).to_string());
     }
-    if threshold.claim == Claim::AuditKept && !is_audited {
+    if threshold.needs_audit() && !is_audited {
         return Err("needs --audit".to_owned());
     }
     Ok(())

@@ -3,9 +3,10 @@
 use super::audit_feed::AuditFeed;
 use super::{Run, Targets};
 use crate::base::{Moment, Nanos};
+use crate::core::audit;
 use crate::core::schedule::Schedule;
 use crate::core::stats::{Counters, Tally};
-use crate::core::threshold::{Ahead, Seen, Threshold, Whole};
+use crate::core::threshold::{Ahead, Measurements, Threshold, WholeSchedule};
 use crate::system::Stop;
 use std::sync::OnceLock;
 
@@ -16,7 +17,7 @@ pub(super) struct Aborter<'a> {
     thresholds: &'a [Threshold],
     schedule: &'a Schedule,
     counters: &'a Counters,
-    whole: Whole,
+    whole: WholeSchedule,
     start: Moment,
     next_look: Moment,
     stop: &'a Stop,
@@ -35,7 +36,7 @@ impl<'a> Aborter<'a> {
             thresholds: &thresholds.all,
             schedule: &run.plan.schedule,
             counters: &run.counters,
-            whole: Whole::of(&run.plan.schedule, run.targets.names().len()),
+            whole: WholeSchedule::of(&run.plan.schedule, run.targets.names().len()),
             start,
             next_look: start + LOOK_EVERY,
             stop: run.stop,
@@ -55,15 +56,16 @@ impl<'a> Aborter<'a> {
         }
         self.next_look = now + LOOK_EVERY;
         let ledgers = self.counters.ledgers();
-        let seen = Seen {
+        let broken = audit_feed.is_some_and(AuditFeed::is_broken);
+        let measurements = Measurements {
             ledgers: &ledgers,
             tally,
             followed,
             late: tally.late + self.counters.unsent_late(),
-            audit_broken: audit_feed.is_some_and(AuditFeed::is_broken),
+            audit: broken.then_some(audit::AuditVerdict::Broken),
         };
         let ahead = Ahead::RestOf(&self.whole);
-        let lost = |threshold: &Threshold| !threshold.claim.may_be_met(&seen, ahead);
+        let lost = |threshold: &Threshold| !threshold.may_be_met(&measurements, ahead);
         let place = self.thresholds.iter().position(lost)?;
         let _ = self.aborted_by.set(place);
         self.stop.request();

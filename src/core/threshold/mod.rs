@@ -1,35 +1,36 @@
-//! What is asked of a run's numbers, and whether they are so: `latency.p99 < 50ms`.
+//! Thresholds on the numbers of a run: `latency.p99 < 50ms`.
 //!
 //! # The grammar
 //!
 //! ```text
 //! threshold  = [ "target[" N "]." ] ( time | count ) | "audit = kept" | "schedule = kept"
-//! time       = SPANS "." ( "min" | "mean" | "max" | PERCENTILE ) test of times
+//! time       = TIMES "." ( "min" | "mean" | "max" | PERCENTILE ) test of times
 //! count      = COUNTED ".count" test of whole numbers
 //!            | COUNTED ".rate" test of percentages [ "of" COUNTED ]
 //!            | COUNTED ".per_second" test of rates
 //! test of X  = ( "<" | "<=" | ">" | ">=" | "=" | "!=" ) X | "between" X "and" X
-//! SPANS      = "latency" | "service_time" | "send_lag" | "connect" | "tls" | "lookup"
+//! TIMES      = "latency" | "service_time" | "send_lag" | "connect" | "tls" | "lookup"
 //! COUNTED    = "scheduled" | "sent" | "dropped" | "unsent" | "allowed" | "blocked" | "success" | "failed"
 //!            | "failed[" KIND "]" | "abandoned"
 //! PERCENTILE = "p" and two digits, with up to three decimals: p50, p99.9
 //! ```
 //!
-//! Blanks are free between tokens. Both ends of `between` are in it. Targets have numbers from 1, in the order in which
-//! they were given. A rate is a share: of what was scheduled for `sent`, `dropped` and `unsent`, else of what was sent,
-//! unless `of` says another whole that the part belongs to. `per_second` is of the time in which the schedule was
-//! followed, up to a stop.
+//! Blanks are free between words and signs. `between` includes both ends. Targets are numbered from 1, in the order in
+//! which they were given. A rate is a share: by default of the scheduled requests for `sent`, `dropped` and `unsent`, and
+//! of the sent ones for the others. `of` names another whole that contains the part. `per_second` is over the time in
+//! which the schedule was followed, up to a stop.
 //!
 //! # The numbers
 //!
-//! Percentiles are those of [`Histogram`](crate::core::stats::Histogram): nearest rank, three significant digits. They, and
-//! counts, shares and rates, are compared exactly, in whole numbers. A mean is that of the same digits.
+//! Percentiles are those of [`Histogram`](crate::core::stats::Histogram): nearest rank, with three significant digits.
+//! Percentiles, counts, shares and rates are compared exactly, in whole numbers. A mean is the mean of times with three
+//! digits.
 //!
-//! # What may still come
+//! # Numbers that may still change
 //!
-//! While a run goes on each number is known to end up in a [`Range`]. Of a schedule of T requests those
-//! without an end yet, k, may each still end in any way, at any speed, or never come; each of those with an end keeps it.
-//! So, of n requests that have one:
+//! While a run goes on, each number is known to end up in a range. Let k be the requests of a schedule of T that have not
+//! come to an end yet. Each of them may still end in any way, at any speed, or never come. A request that has come to an
+//! end keeps it. With n requests that have the measured time:
 //!
 //! | number | least | most |
 //! | --- | --- | --- |
@@ -39,57 +40,118 @@
 //! | min | 0 | the least so far |
 //! | max | the most so far | – |
 //! | mean | the sum so far / (n + k) | – |
-//! | a percentile, the span at rank r of n + k | that at rank r − k of now | that at rank r of now, if there is one |
+//! | a percentile, the time at rank r of n + k | the time at rank r − k of now | the time at rank r of now, if there is one |
 //!
-//! A range never grows, and in the end, with k = 0, it is the number. A threshold that nothing within it meets can no
-//! longer be met, whatever comes. Without an end of the schedule T is all the requests that can be numbered. Of lookups,
-//! which are no requests, there may be any number more. `audit = kept` is lost once every promise is proved broken,
-//! `schedule = kept` once a request was dropped, or more than 1 % of T were late.
+//! A range never grows, and at the end of the run, with k = 0, it is the number. A threshold that no number in the range
+//! meets can no longer be met. If the schedule has no end, T is the number of all possible requests. Lookups are not
+//! requests, so any number of them may still come. `audit = kept` is lost as soon as every promise is proved broken, and
+//! `schedule = kept` as soon as a request was dropped, or more than 1 % of T were late.
 
-mod claim;
-mod grammar;
-mod judged;
+mod comparison;
+mod measurements;
+mod met;
+mod metric;
 mod percentile;
-mod ratio;
-mod seen;
+mod range;
 mod values;
 
-pub use claim::{Claim, Counted, Scope, Statistic, Timed};
-pub use grammar::Wrong;
-pub use judged::{JudgedThreshold, Met, judged};
-pub use percentile::Percentile;
-pub use ratio::{Comparison, Range, Ratio, Test};
-pub use seen::{Ahead, Seen, Whole};
-pub use values::{PerTime, Percent};
+pub use measurements::{Ahead, Measurements, WholeSchedule};
+pub use met::{JudgedThreshold, Met};
 
+use crate::base::Nanos;
+use crate::base::text::{Cursor, SyntaxError};
+use crate::core::stats::Results;
+use comparison::Test;
+use metric::{Metric, Scope};
+use range::Range;
 use std::str::FromStr;
+use std::sync::Arc;
 
-/// One thing that is asked of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A metric of a run, and the test that it has to pass.
+#[derive(Debug, Clone)]
 pub struct Threshold {
-    /// As it was given, without blanks around it.
+    /// The text as it was given, without blanks around it.
     pub text: String,
-    pub claim: Claim,
+    metric: Arc<dyn Metric>,
+    test: Test,
 }
 
 impl Threshold {
-    /// Where in its text the number of its target is, in characters from 1.
-    pub fn target_column(&self) -> usize {
-        let bracket = self.text.chars().take_while(|c| *c != '[').count();
-        let blanks = self.text.chars().skip(bracket + 1);
-        bracket + 2 + blanks.take_while(|c| c.is_whitespace()).count()
+    /// The target that it is about, by its place in the plan.
+    pub fn target(&self) -> Option<usize> {
+        match self.metric.scope() {
+            Scope::All => None,
+            Scope::Target(place) => Some(place),
+        }
+    }
+
+    /// An error at the number of its target.
+    pub fn target_error(&self, message: String) -> SyntaxError {
+        let mut cursor = Cursor::new(&self.text);
+        cursor.take(cursor.peek_word());
+        cursor.takes("[");
+        cursor.rest().error(message)
+    }
+
+    /// Whether it needs `--audit`.
+    pub fn needs_audit(&self) -> bool {
+        self.metric.needs_audit()
+    }
+
+    /// Whether the final numbers may still meet it. If nothing is ahead, whether they do.
+    pub fn may_be_met(&self, measurements: &Measurements, ahead: Ahead) -> bool {
+        let range = self.range(measurements, ahead);
+        range.is_none_or(|range| self.test.is_met_within(range))
+    }
+
+    fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range> {
+        self.metric.range(measurements, ahead)
     }
 }
 
 impl FromStr for Threshold {
-    type Err = Wrong;
+    type Err = SyntaxError;
 
-    fn from_str(text: &str) -> Result<Self, Wrong> {
+    fn from_str(text: &str) -> Result<Threshold, SyntaxError> {
+        let (metric, test) = metric::read(text)?;
         Ok(Threshold {
-            claim: text.parse()?,
             text: text.trim().to_owned(),
+            metric,
+            test,
         })
     }
+}
+
+/// Judges `thresholds`, in their order, by the results of a run whose schedule ends at `end`, if it does.
+///
+/// If the schedule was not kept, a threshold about the limiter is unsupported, even if the numbers look good. The
+/// threshold that stopped a run is missed, even if there was nothing to measure by then. `audit = kept` is unsupported if
+/// the audit's verdict is suspect, or inconclusive because the schedule was not kept. An audit that tested nothing is
+/// nothing seen.
+pub fn judged(
+    thresholds: &[Threshold],
+    end: Option<Nanos>,
+    results: &Results,
+) -> Vec<JudgedThreshold> {
+    let measurements = Measurements {
+        ledgers: &results.ledgers,
+        tally: &results.tally,
+        followed: results.paced.min(end.unwrap_or(Nanos::MAX)),
+        late: results.verdict.late,
+        audit: results.audited(),
+    };
+    let judged = thresholds.iter().enumerate().map(|(place, threshold)| {
+        let (mut met, measured) = threshold.metric.judge(&measurements, &threshold.test);
+        if met == Met::NothingSeen && results.aborted_by == Some(place) {
+            met = Met::Missed;
+        }
+        JudgedThreshold {
+            text: threshold.text.clone(),
+            met,
+            measured,
+        }
+    });
+    judged.collect()
 }
 
 #[cfg(test)]

@@ -1,128 +1,123 @@
-//! What numbers are compared with.
+//! The numbers that thresholds compare with. Each function reads one, exactly.
 
-use super::ratio::Ratio;
-use crate::base::Nanos;
-use std::fmt;
+use super::range::Ratio;
+use crate::base::text::{Cursor, Decimal, MAX_DURATION, SyntaxError};
 
-impl From<Nanos> for Ratio {
-    fn from(nanos: Nanos) -> Ratio {
-        Ratio::whole(nanos.0)
-    }
+/// The units of time, in nanoseconds.
+const UNITS: [(&str, u64); 9] = [
+    ("d", 24 * 3600 * 1_000_000_000),
+    ("h", 3600 * 1_000_000_000),
+    ("m", 60 * 1_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    // The micro sign, and the Greek letter.
+    ("\u{b5}s", 1_000),
+    ("\u{3bc}s", 1_000),
+    ("ns", 1),
+];
+
+/// Reads a whole number.
+pub(super) fn whole(cursor: &mut Cursor) -> Result<Ratio, SyntaxError> {
+    let number = cursor.take(cursor.peek_number());
+    let value: Result<u64, _> = number.text.parse();
+    value
+        .map(Ratio::whole)
+        .map_err(|_| number.error("must be a whole number such as 10"))
 }
 
-impl From<u64> for Ratio {
-    fn from(number: u64) -> Ratio {
-        Ratio::whole(number)
-    }
+/// Reads a percentage, up to 100 %.
+pub(super) fn percentage(cursor: &mut Cursor) -> Result<Ratio, SyntaxError> {
+    const FORM: &str = "must be a share from 0% to 100%, with at most 9 decimals, such as 0.1%";
+    const ALL: u64 = 100 * 1_000_000_000;
+    let number = cursor.take(cursor.peek_number());
+    let part = Decimal::parse(number.text)
+        .and_then(|percent| percent.times(ALL / 100))
+        .filter(|part| *part <= ALL.into())
+        .ok_or_else(|| number.error(FORM))?;
+    cursor.symbol("%", number.text)?;
+    Ok(Ratio {
+        over: part,
+        under: ALL.into(),
+    })
 }
 
-/// A share, in thousand-millionths of a percent, up to 100 %.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Percent(pub u64);
-
-impl Percent {
-    pub const DECIMALS: u32 = 9;
-    pub const WHOLE: Percent = Percent(100 * 10u64.pow(Percent::DECIMALS));
+/// Reads a number of requests per second, minute or hour; the value is per second.
+pub(super) fn rate(cursor: &mut Cursor) -> Result<Ratio, SyntaxError> {
+    const FORM: &str =
+        "must be a rate up to 1000000000/s, with at most 6 decimals, such as 1.7/s or 100/m";
+    const MICRO: u64 = 1_000_000;
+    let number = cursor.take(cursor.peek_number());
+    let micro = Decimal::parse(number.text)
+        .and_then(|rate| rate.times(MICRO))
+        .filter(|micro| *micro <= u128::from(1_000_000_000 * MICRO))
+        .ok_or_else(|| number.error(FORM))?;
+    cursor.symbol("/", number.text)?;
+    let seconds = match cursor.one_of(&["s", "m", "h"])? {
+        "s" => 1,
+        "m" => 60,
+        _ => 3600,
+    };
+    Ok(Ratio {
+        over: micro,
+        under: u128::from(MICRO * seconds),
+    })
 }
 
-impl From<Percent> for Ratio {
-    fn from(percent: Percent) -> Ratio {
-        Ratio {
-            over: percent.0.into(),
-            under: Percent::WHOLE.0.into(),
+/// Reads one or more numbers with units of time, each smaller than the one before; the value is in nanoseconds.
+pub(super) fn time(cursor: &mut Cursor) -> Result<Ratio, SyntaxError> {
+    const FORM: &str =
+        "must be a time up to 3650d, in whole nanoseconds, such as 50ms, 1.5s or 100us";
+    let first = cursor.peek_number();
+    let (mut sum, mut smallest) = (0u128, u64::MAX);
+    loop {
+        let number = cursor.take(cursor.peek_number());
+        let value = Decimal::parse(number.text).ok_or_else(|| number.error(FORM))?;
+        let letters = cursor.peek_letters();
+        let unit = cursor.unit(&UNITS).ok_or_else(|| {
+            letters.error("must be a unit of time: ns, us, µs, ms, s, m, h or d")
+        })?;
+        if unit >= smallest {
+            return Err(letters.error("must be a smaller unit of time than the one before"));
+        }
+        smallest = unit;
+        let nanos = value.times(unit).ok_or_else(|| number.error(FORM))?;
+        sum = sum.saturating_add(nanos);
+        let next = cursor.peek_number().text;
+        if !next.starts_with(|c: char| c.is_ascii_digit()) {
+            break;
         }
     }
-}
-
-impl fmt::Display for Percent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}%", Decimal(self.0, Percent::DECIMALS))
+    if sum > MAX_DURATION.as_nanos() {
+        return Err(first.error(FORM));
     }
+    Ok(Ratio::whole(sum))
 }
 
-/// So many requests in a unit of time.
-#[derive(Debug, Clone, Copy)]
-pub struct PerTime {
-    /// In millionths, up to [`PerTime::MOST`].
-    pub micro: u64,
-    pub per: Per,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl PerTime {
-    pub const DECIMALS: u32 = 6;
-    pub const MOST: u64 = 1_000_000_000 * 10u64.pow(PerTime::DECIMALS);
-}
+    #[test]
+    fn rates_of_different_units_are_compared_by_value() {
+        let rate = |text| rate(&mut Cursor::new(text)).unwrap();
+        assert_eq!(rate("60/m"), rate("1/s"));
+        assert!(rate("1/s") > rate("3599/h"));
+    }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Per {
-    Second,
-    Minute,
-    Hour,
-}
-
-impl Per {
-    pub const ALL: [Per; 3] = [Per::Second, Per::Minute, Per::Hour];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Per::Second => "s",
-            Per::Minute => "m",
-            Per::Hour => "h",
+    #[test]
+    fn times_are_exact() {
+        for (text, nanos) in [
+            ("0.05s", 50_000_000u64),
+            ("100 us", 100_000),
+            ("100µs", 100_000),
+            ("100μs", 100_000),
+            ("1m30s", 90_000_000_000),
+            ("1s 5ms", 1_005_000_000),
+            ("0ns", 0),
+        ] {
+            let value = time(&mut Cursor::new(text)).expect(text);
+            assert_eq!(value, Ratio::whole(nanos), "{text}");
         }
-    }
-
-    fn seconds(self) -> u64 {
-        match self {
-            Per::Second => 1,
-            Per::Minute => 60,
-            Per::Hour => 3600,
-        }
-    }
-}
-
-impl From<PerTime> for Ratio {
-    /// Requests per second.
-    fn from(rate: PerTime) -> Ratio {
-        let micro = 10u128.pow(PerTime::DECIMALS);
-        Ratio {
-            over: rate.micro.into(),
-            under: micro * u128::from(rate.per.seconds()),
-        }
-    }
-}
-
-impl PartialEq for PerTime {
-    fn eq(&self, other: &PerTime) -> bool {
-        Ratio::from(*self) == Ratio::from(*other)
-    }
-}
-
-impl Eq for PerTime {}
-
-impl PartialOrd for PerTime {
-    fn partial_cmp(&self, other: &PerTime) -> Option<std::cmp::Ordering> {
-        Some(Ratio::from(*self).cmp(&Ratio::from(*other)))
-    }
-}
-
-impl fmt::Display for PerTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = Decimal(self.micro, PerTime::DECIMALS);
-        write!(f, "{number}/{}", self.per.name())
-    }
-}
-
-/// A number in units of 10 to the power of minus so many decimals, shown with those it has.
-struct Decimal(u64, u32);
-
-impl fmt::Display for Decimal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let one = 10u64.pow(self.1);
-        let (whole, part) = (self.0 / one, self.0 % one);
-        if part == 0 {
-            return write!(f, "{whole}");
-        }
-        let part = format!("{part:0width$}", width = self.1 as usize);
-        write!(f, "{whole}.{}", part.trim_end_matches('0'))
     }
 }

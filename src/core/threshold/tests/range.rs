@@ -1,7 +1,7 @@
-//! Whatever comes, a threshold that is given up is not met.
+//! A threshold that is given up is not met, whatever comes.
 
-use super::values::Per;
-use super::*;
+use super::super::*;
+use super::texts;
 use crate::base::{
     Answer, ConnectTimes, FailureKind, KeyId, Ledger, Moment, Nanos, Outcome, Sample,
 };
@@ -50,8 +50,7 @@ fn end() -> impl Strategy<Value = End> {
     })
 }
 
-/// What is seen of the requests that ended first: of the first `counted` in the counters, of the first `tallied` in the
-/// tally, which is behind.
+/// The measurements when `counted` requests have ended in the counters, and `tallied` in the tally, which is behind.
 struct State {
     ledgers: Vec<Ledger>,
     tally: Tally,
@@ -110,102 +109,29 @@ impl State {
         state
     }
 
-    fn seen(&self, followed: u64) -> Seen<'_> {
-        Seen {
+    fn at(&self, followed: u64) -> Measurements<'_> {
+        Measurements {
             ledgers: &self.ledgers,
             tally: &self.tally,
             followed: Nanos(followed * SECOND),
             late: self.late,
-            audit_broken: false,
+            audit: None,
         }
     }
 }
 
-/// One a second.
+/// One request a second.
 fn schedule(total: usize) -> Schedule {
     let steady = Profile::steady(Rate::per_second(1.0).unwrap());
     Schedule::new(steady, Some(Nanos(total as u64 * SECOND)))
 }
 
-/// Of a run of a few requests, that may or may not be met.
-fn claims(targets: usize) -> impl Strategy<Value = Claim> {
-    let text = |text: &'static [&'static str]| prop::sample::select(text);
-    let time = (
-        text(&["latency", "service_time", "send_lag", "connect", "tls"]),
-        text(&[
-            "min", "mean", "max", "p10", "p50", "p75", "p90", "p99", "p99.9",
-        ]),
-        0u64..20,
-        0u64..20,
-    )
-        .prop_map(|(spans, at, low, more)| {
-            let numbers = (format!("{low}ms"), format!("{}ms", low + more));
-            (format!("{spans}.{at}"), numbers)
-        });
-    let counted = text(&[
-        "scheduled",
-        "sent",
-        "dropped",
-        "unsent",
-        "allowed",
-        "blocked",
-        "success",
-        "failed",
-        "failed[timeout]",
-        "abandoned",
-    ]);
-    let count = (counted.clone(), 0u64..30, 0u64..30).prop_map(|(what, low, more)| {
-        (
-            format!("{what}.count"),
-            (low.to_string(), (low + more).to_string()),
-        )
-    });
-    let share = (counted.clone(), 0u64..=20, 0u64..=20).prop_map(|(what, low, more)| {
-        let what = what.replace("scheduled", "sent");
-        let numbers = (
-            format!("{}%", low * 5),
-            format!("{}%", (low + more).min(20) * 5),
-        );
-        (format!("{what}.rate"), numbers)
-    });
-    let rate = (counted, 0u64..12, 0u64..12).prop_map(|(what, low, more)| {
-        let numbers = (format!("0.{low:02}/s"), format!("0.{:02}/s", low + more));
-        (format!("{what}.per_second"), numbers)
-    });
-    let numbers = prop_oneof![3 => time, 1 => count, 2 => share, 1 => rate];
-    let operator = text(&["<", "<=", ">", ">=", "=", "!=", "between"]);
-    let number = (numbers, operator, 0..=targets, text(&["", " of scheduled"])).prop_map(
-        |((metric, (low, high)), operator, target, of)| {
-            let by_target = !["send_lag", "connect", "tls"]
-                .iter()
-                .any(|name| metric.starts_with(name));
-            let scope = match target {
-                0 => String::new(),
-                _ if !by_target => String::new(),
-                target => format!("target[{target}]."),
-            };
-            let value = match operator {
-                "between" => format!("{low} and {high}"),
-                _ => low,
-            };
-            let of = match metric.ends_with("rate") {
-                true => of,
-                false => "",
-            };
-            format!("{scope}{metric} {operator} {value}{of}")
-                .parse()
-                .unwrap()
-        },
-    );
-    prop_oneof![20 => number, 1 => Just(Claim::ScheduleKept)]
+fn is_met(threshold: &Threshold, measurements: &Measurements) -> bool {
+    threshold.range(measurements, Ahead::Nothing).is_some()
+        && threshold.may_be_met(measurements, Ahead::Nothing)
 }
 
-fn is_met(claim: &Claim, seen: &Seen) -> bool {
-    let is_seen = *claim == Claim::ScheduleKept || claim.range(seen, Ahead::Nothing).is_some();
-    is_seen && claim.may_be_met(seen, Ahead::Nothing)
-}
-
-/// The same for all that is left.
+/// The extreme ends of a request.
 fn extremes() -> Vec<End> {
     let sent = [
         Outcome::Allowed,
@@ -226,16 +152,17 @@ fn extremes() -> Vec<End> {
     sent.chain(not_sent).collect()
 }
 
-/// A run of so many targets, in the order of its requests' ends; where it is looked at; and what is asked of it.
-fn run() -> impl Strategy<Value = (usize, Vec<End>, usize, usize, Claim)> {
+/// The number of targets, the requests in the order of their ends, how many have been counted and tallied, and a
+/// threshold.
+fn run() -> impl Strategy<Value = (usize, Vec<End>, usize, usize, Threshold)> {
     (1usize..4).prop_flat_map(|targets| {
         let ends = prop::collection::vec(end(), 1..40);
         let place = || any::<prop::sample::Index>();
-        (Just(targets), ends, place(), place(), claims(targets)).prop_map(
-            |(targets, ends, counted, behind, claim)| {
+        (Just(targets), ends, place(), place(), texts(targets)).prop_map(
+            |(targets, ends, counted, behind, text)| {
                 let counted = counted.index(ends.len() + 1);
                 let tallied = counted - behind.index(4.min(counted + 1));
-                (targets, ends, counted, tallied, claim)
+                (targets, ends, counted, tallied, text.parse().unwrap())
             },
         )
     })
@@ -245,18 +172,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn what_can_no_longer_be_met_never_is(
-        (targets, ends, counted, tallied, claim) in run(), cut in any::<prop::sample::Index>()
+    fn a_threshold_that_is_given_up_is_never_met(
+        (targets, ends, counted, tallied, threshold) in run(), cut in any::<prop::sample::Index>()
     ) {
         let total = ends.len();
-        let whole = Whole::of(&schedule(total), targets);
+        let whole = WholeSchedule::of(&schedule(total), targets);
         let before = State::of(&ends, counted, tallied, targets);
-        // A request is due each second, so it was followed for no less.
+        // A request is due each second, so the schedule was followed for at least as many seconds.
         let followed = counted as u64;
-        if claim.may_be_met(&before.seen(followed), Ahead::RestOf(&whole)) {
+        if threshold.may_be_met(&before.at(followed), Ahead::RestOf(&whole)) {
             return Ok(());
         }
-        // All of the rest, some of it, none of it.
+        // All of the rest comes, or some of it, or none of it.
         let some = counted + cut.index(total - counted + 1);
         let mut futures: Vec<_> = [total, some, counted].map(|until| ends[..until].to_vec()).into();
         for end in extremes() {
@@ -269,18 +196,18 @@ proptest! {
         for future in futures {
             let after = State::of(&future, future.len(), future.len(), targets);
             for followed in [followed, (followed + total as u64) / 2, total as u64] {
-                prop_assert!(!is_met(&claim, &after.seen(followed)), "{} after {:?}", claim, future);
+                prop_assert!(!is_met(&threshold, &after.at(followed)), "{:?} after {:?}", threshold, future);
             }
         }
     }
 
     #[test]
-    fn a_number_ends_up_within_its_range((targets, ends, counted, tallied, claim) in run()) {
-        let whole = Whole::of(&schedule(ends.len()), targets);
+    fn a_number_ends_up_within_its_range((targets, ends, counted, tallied, threshold) in run()) {
+        let whole = WholeSchedule::of(&schedule(ends.len()), targets);
         let before = State::of(&ends, counted, tallied, targets);
         let after = State::of(&ends, ends.len(), ends.len(), targets);
-        let range = claim.range(&before.seen(counted as u64), Ahead::RestOf(&whole));
-        let end = claim.range(&after.seen(ends.len() as u64), Ahead::Nothing);
+        let range = threshold.range(&before.at(counted as u64), Ahead::RestOf(&whole));
+        let end = threshold.range(&after.at(ends.len() as u64), Ahead::Nothing);
         if let (Some(range), Some(end)) = (range, end) {
             prop_assert_eq!(end, Range::exactly(end.least));
             prop_assert!(range.least <= end.least, "{:?} {:?}", range, end);
@@ -289,21 +216,21 @@ proptest! {
     }
 }
 
-/// How many such ends, one after the other and then no more of them, the first claim that is given up takes.
+/// After how many bad ends, beside `first` good ones, the threshold is given up.
 #[track_caller]
-fn given_up_after(claim: &str, total: usize, first: usize, bad: How, lag: u64) -> Option<usize> {
-    let claim: Claim = claim.parse().unwrap();
+fn given_up_after(text: &str, total: usize, first: usize, bad: How, lag: u64) -> Option<usize> {
+    let threshold: Threshold = text.parse().unwrap();
     let end = |how, lag| End {
         how,
         lag,
         service_time: 1,
         connected: false,
     };
-    let whole = Whole::of(&schedule(total), 1);
+    let whole = WholeSchedule::of(&schedule(total), 1);
     let mut ends = vec![end(How::Sent(Outcome::Allowed), 0); first];
     (0..=total - first).find(|_| {
         let state = State::of(&ends, ends.len(), ends.len(), 1);
-        let may = claim.may_be_met(&state.seen(ends.len() as u64), Ahead::RestOf(&whole));
+        let may = threshold.may_be_met(&state.at(ends.len() as u64), Ahead::RestOf(&whole));
         ends.push(end(bad, lag));
         !may
     })
@@ -313,7 +240,7 @@ fn given_up_after(claim: &str, total: usize, first: usize, bad: How, lag: u64) -
 fn a_threshold_is_given_up_with_the_first_request_that_is_too_many() {
     let failed = How::Sent(Outcome::Failed(FailureKind::Timeout));
     let allowed = How::Sent(Outcome::Allowed);
-    for (claim, bad, lag, after) in [
+    for (text, bad, lag, after) in [
         ("failed.rate < 1%", failed, 0, Some(10)),
         ("failed.rate <= 1%", failed, 0, Some(11)),
         ("failed[timeout].count < 5", failed, 0, Some(5)),
@@ -334,17 +261,17 @@ fn a_threshold_is_given_up_with_the_first_request_that_is_too_many() {
         ("allowed.per_second < 0.7/s", allowed, 0, Some(100)),
     ] {
         assert_eq!(
-            given_up_after(claim, 1_000, 600, bad, lag),
+            given_up_after(text, 1_000, 600, bad, lag),
             after,
-            "{claim}"
+            "{text}"
         );
     }
 }
 
 #[test]
-fn without_an_end_only_what_nothing_repairs_is_given_up() {
+fn without_an_end_only_a_lost_threshold_is_given_up() {
     let steady = Profile::steady(Rate::per_second(1.0).unwrap());
-    let whole = Whole::of(&Schedule::new(steady, None), 2);
+    let whole = WholeSchedule::of(&Schedule::new(steady, None), 2);
     let failed = End {
         how: How::Sent(Outcome::Failed(FailureKind::Timeout)),
         lag: 100,
@@ -352,7 +279,7 @@ fn without_an_end_only_what_nothing_repairs_is_given_up() {
         connected: false,
     };
     let state = State::of(&[failed; 100], 100, 100, 2);
-    for (claim, may) in [
+    for (text, may) in [
         ("failed.rate < 1%", true),
         ("failed.rate = 0%", false),
         ("failed.count <= 99", false),
@@ -366,15 +293,8 @@ fn without_an_end_only_what_nothing_repairs_is_given_up() {
         ("failed.per_second < 0.001/s", true),
         ("schedule = kept", true),
     ] {
-        let claim: Claim = claim.parse().unwrap();
-        let still = claim.may_be_met(&state.seen(100), Ahead::RestOf(&whole));
-        assert_eq!(still, may, "{claim}");
+        let threshold: Threshold = text.parse().unwrap();
+        let still = threshold.may_be_met(&state.at(100), Ahead::RestOf(&whole));
+        assert_eq!(still, may, "{text}");
     }
-}
-
-#[test]
-fn rates_of_different_units_are_the_same() {
-    let per = |micro, per| PerTime { micro, per };
-    assert_eq!(per(60, Per::Minute), per(1, Per::Second));
-    assert!(per(1, Per::Second) > per(3_599, Per::Hour));
 }

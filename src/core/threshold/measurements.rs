@@ -1,0 +1,137 @@
+//! The numbers of a run so far, or in the end, and the requests that may still come.
+
+use super::metric::Scope;
+use crate::base::{Ledger, Nanos};
+use crate::core::audit;
+use crate::core::round_robin::RoundRobin;
+use crate::core::schedule::Schedule;
+use crate::core::stats::{Failures, ScheduleVerdict, Tally};
+
+/// The numbers of a run so far, or in the end.
+///
+/// While a run goes on, ledgers and tally need not be of the same instant: each counts only requests that have come to an
+/// end, and never takes one back.
+#[derive(Debug, Clone, Copy)]
+pub struct Measurements<'a> {
+    /// By target, in the plan's order.
+    pub ledgers: &'a [Ledger],
+    pub tally: &'a Tally,
+    /// How long the schedule has been followed: up to its end, or to a stop.
+    pub followed: Nanos,
+    /// Requests that were late, as [`ScheduleVerdict`] counts them.
+    pub late: u64,
+    /// The audit's verdict. While the run goes on, only that every promise is proved broken.
+    pub audit: Option<audit::AuditVerdict>,
+}
+
+/// The requests and the length of a whole schedule.
+#[derive(Debug, Clone)]
+pub struct WholeSchedule {
+    /// Requests by target.
+    targets: Vec<u64>,
+    length: Nanos,
+}
+
+impl WholeSchedule {
+    /// # Panics
+    /// If there is no target.
+    pub fn of(schedule: &Schedule, targets: usize) -> WholeSchedule {
+        let total = schedule.total().unwrap_or(u64::MAX);
+        let mut shares = vec![0; targets];
+        for (target, share) in RoundRobin::new(targets).shares(0..total) {
+            shares[target] = share;
+        }
+        WholeSchedule {
+            targets: shares,
+            length: schedule.end().unwrap_or(Nanos::MAX),
+        }
+    }
+}
+
+/// The requests that may still come.
+#[derive(Debug, Clone, Copy)]
+pub enum Ahead<'a> {
+    /// The run is over.
+    Nothing,
+    /// At most the rest of a schedule.
+    RestOf(&'a WholeSchedule),
+}
+
+impl Ahead<'_> {
+    pub(super) fn is_nothing(self) -> bool {
+        matches!(self, Ahead::Nothing)
+    }
+
+    /// How many requests may come beside this many.
+    pub(super) fn beside(self, scope: Scope, known: u64) -> u64 {
+        let Ahead::RestOf(whole) = self else {
+            return 0;
+        };
+        let all = match scope {
+            Scope::All => whole.targets.iter().sum(),
+            Scope::Target(place) => whole.targets[place],
+        };
+        all.saturating_sub(known)
+    }
+
+    /// How long the schedule may have been followed in the end.
+    pub(super) fn longest(self, followed: Nanos) -> Nanos {
+        match self {
+            Ahead::Nothing => followed,
+            Ahead::RestOf(whole) => whole.length,
+        }
+    }
+}
+
+impl Measurements<'_> {
+    pub(super) fn ended(&self, scope: Scope) -> Ended {
+        match scope {
+            Scope::All => Ended {
+                ledger: self.ledgers.iter().copied().sum(),
+                failures: self.tally.failures(),
+            },
+            Scope::Target(place) => Ended {
+                ledger: self.ledgers[place],
+                failures: self.tally.targets[place].failures.clone(),
+            },
+        }
+    }
+
+    /// The verdict on the generator, as if all that is ahead were sent on time.
+    pub(super) fn verdict(&self, ahead: Ahead) -> ScheduleVerdict {
+        let ended = self.ended(Scope::All);
+        let known = ended.scheduled();
+        ScheduleVerdict {
+            scheduled: known + ahead.beside(Scope::All, known),
+            dropped: ended.ledger.dropped,
+            late: self.late,
+        }
+    }
+
+    pub(super) fn schedule_kept(&self, ahead: Ahead) -> bool {
+        self.verdict(ahead).schedule_kept()
+    }
+}
+
+/// The requests that have come to an end.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Its counts of scheduled, sent and failed requests are not used: the first two are ahead of the ends, and the last
+    /// one is ahead of the failures by kind.
+    pub ledger: Ledger,
+    pub failures: Failures,
+}
+
+impl Ended {
+    pub fn failed(&self) -> u64 {
+        self.failures.by_kind().map(|(_, count)| count).sum()
+    }
+
+    pub fn sent(&self) -> u64 {
+        self.ledger.allowed + self.ledger.blocked + self.failed() + self.ledger.abandoned
+    }
+
+    pub fn scheduled(&self) -> u64 {
+        self.sent() + self.ledger.dropped + self.ledger.unsent
+    }
+}

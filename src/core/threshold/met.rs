@@ -1,0 +1,25 @@
+use serde::{Deserialize, Serialize};
+
+/// A threshold and whether the run met it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Threshold"))]
+pub struct JudgedThreshold {
+    /// The threshold as it was given.
+    pub text: String,
+    pub met: Met,
+    /// The measured number, in the threshold's unit, such as `12.3 ms`.
+    pub measured: String,
+}
+
+/// Whether a threshold was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Met {
+    Met,
+    Missed,
+    /// The generator did not keep its own schedule, so the numbers do not tell.
+    Unsupported,
+    /// There was nothing to measure.
+    NothingSeen,
+}

@@ -1,0 +1,64 @@
+use super::family::{Claim, Family, Metric, Scope};
+use crate::base::text::{Cursor, SyntaxError};
+use crate::core::audit::AuditVerdict;
+use crate::core::threshold::comparison::Test;
+use crate::core::threshold::measurements::{Ahead, Measurements};
+use crate::core::threshold::met::Met;
+use crate::core::threshold::range::{Range, Ratio};
+use std::sync::Arc;
+
+/// `audit = kept`: whether the limiter kept its limit, as 1 or 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Audit;
+
+impl Family for Audit {
+    fn name(&self) -> &'static str {
+        "audit"
+    }
+
+    fn read(&'static self, _: Scope, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+        Ok((Arc::new(*self), Test::read_kept(cursor)?))
+    }
+}
+
+impl Metric for Audit {
+    fn needs_audit(&self) -> bool {
+        true
+    }
+
+    /// An audit knows by itself what it can tell if the schedule was not kept.
+    fn is_about_generator(&self) -> bool {
+        true
+    }
+
+    fn range(&self, measurements: &Measurements, _: Ahead) -> Option<Range> {
+        let may_be_kept = measurements.audit != Some(AuditVerdict::Broken);
+        Some(Range {
+            least: Ratio::whole(0u8),
+            most: Some(Ratio::whole(u8::from(may_be_kept))),
+        })
+    }
+
+    fn display(&self, _: Ratio, measurements: &Measurements, _: &Test) -> String {
+        let text = match measurements.audit {
+            Some(AuditVerdict::Kept) => "kept",
+            Some(AuditVerdict::Broken) => "broken",
+            Some(AuditVerdict::Suspect) => "suspect",
+            Some(AuditVerdict::Inconclusive) => "inconclusive",
+            None => "nothing",
+        };
+        text.to_owned()
+    }
+
+    fn judge(&self, measurements: &Measurements, test: &Test) -> (Met, String) {
+        let schedule_kept = measurements.schedule_kept(Ahead::Nothing);
+        let met = match measurements.audit {
+            Some(AuditVerdict::Kept) => Met::Met,
+            Some(AuditVerdict::Broken) => Met::Missed,
+            Some(AuditVerdict::Suspect) => Met::Unsupported,
+            Some(AuditVerdict::Inconclusive) if !schedule_kept => Met::Unsupported,
+            Some(AuditVerdict::Inconclusive) | None => Met::NothingSeen,
+        };
+        (met, self.display(Ratio::whole(0u8), measurements, test))
+    }
+}

@@ -1,0 +1,39 @@
+use super::counted::Requests;
+use super::family::{Claim, Metric, Scope};
+use crate::base::text::{Cursor, SyntaxError};
+use crate::core::threshold::comparison::Test;
+use crate::core::threshold::measurements::{Ahead, Measurements};
+use crate::core::threshold::range::{Range, Ratio};
+use crate::core::threshold::values;
+use std::sync::Arc;
+
+/// `failed.count = 0`
+#[derive(Debug)]
+struct Count(Requests);
+
+pub(super) fn read(requests: Requests, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+    let test = Test::read(cursor, values::whole)?;
+    Ok((Arc::new(Count(requests)), test))
+}
+
+impl Metric for Count {
+    fn scope(&self) -> Scope {
+        self.0.scope
+    }
+
+    fn is_about_generator(&self) -> bool {
+        self.0.is_about_generator()
+    }
+
+    fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range> {
+        let (count, more) = self.0.count_and_more(measurements, ahead);
+        Some(Range {
+            least: Ratio::whole(count),
+            most: Some(Ratio::whole(count + more)),
+        })
+    }
+
+    fn display(&self, number: Ratio, _: &Measurements, _: &Test) -> String {
+        number.over.to_string()
+    }
+}

@@ -1,0 +1,69 @@
+use crate::base::text::{Cursor, SyntaxError};
+use crate::core::threshold::comparison::Test;
+use crate::core::threshold::measurements::{Ahead, Measurements};
+use crate::core::threshold::met::Met;
+use crate::core::threshold::range::{Range, Ratio};
+use std::fmt;
+use std::sync::Arc;
+
+/// The metrics that begin with one word.
+pub(in crate::core::threshold) trait Family: Sync {
+    /// The first word of a threshold, after the target.
+    fn name(&self) -> &'static str;
+
+    /// Whether these metrics are known of each target.
+    fn is_by_target(&self) -> bool {
+        false
+    }
+
+    /// Reads on after the name.
+    fn read(&'static self, scope: Scope, cursor: &mut Cursor) -> Result<Claim, SyntaxError>;
+}
+
+/// A metric, and the test that it has to pass.
+pub(in crate::core::threshold) type Claim = (Arc<dyn Metric>, Test);
+
+/// The requests that a metric is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::core::threshold) enum Scope {
+    All,
+    /// The requests to one target, by its place in the plan, from 0.
+    Target(usize),
+}
+
+/// A number of a run that a threshold is about.
+pub(in crate::core::threshold) trait Metric: fmt::Debug + Send + Sync {
+    fn scope(&self) -> Scope {
+        Scope::All
+    }
+
+    /// Whether it needs `--audit`.
+    fn needs_audit(&self) -> bool {
+        false
+    }
+
+    /// Whether it is about the generator itself, and so tells something even if that did not keep its schedule.
+    fn is_about_generator(&self) -> bool;
+
+    /// The range in which the number is, or will be in the end: times in nanoseconds, rates per second. `None` if there
+    /// is nothing to measure.
+    fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range>;
+
+    /// The final number in its unit.
+    fn display(&self, number: Ratio, measurements: &Measurements, test: &Test) -> String;
+
+    /// Whether the test was passed, and what was measured.
+    fn judge(&self, measurements: &Measurements, test: &Test) -> (Met, String) {
+        let Some(range) = self.range(measurements, Ahead::Nothing) else {
+            return (Met::NothingSeen, "nothing".to_owned());
+        };
+        let met = if !self.is_about_generator() && !measurements.schedule_kept(Ahead::Nothing) {
+            Met::Unsupported
+        } else if test.is_met_within(range) {
+            Met::Met
+        } else {
+            Met::Missed
+        };
+        (met, self.display(range.least, measurements, test))
+    }
+}

@@ -1,0 +1,47 @@
+use super::counted::Requests;
+use super::family::{Claim, Metric, Scope};
+use crate::base::Nanos;
+use crate::base::text::{Cursor, SyntaxError, span, three_digits};
+use crate::core::threshold::comparison::Test;
+use crate::core::threshold::measurements::{Ahead, Measurements};
+use crate::core::threshold::range::{Range, Ratio};
+use crate::core::threshold::values;
+use std::sync::Arc;
+
+/// `allowed.per_second < 1.7/s`, over the time in which the schedule was followed.
+#[derive(Debug)]
+struct PerSecond(Requests);
+
+pub(super) fn read(requests: Requests, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+    let test = Test::read(cursor, values::rate)?;
+    Ok((Arc::new(PerSecond(requests)), test))
+}
+
+impl Metric for PerSecond {
+    fn scope(&self) -> Scope {
+        self.0.scope
+    }
+
+    fn is_about_generator(&self) -> bool {
+        self.0.is_about_generator()
+    }
+
+    fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range> {
+        let (count, more) = self.0.count_and_more(measurements, ahead);
+        let per_second = |count: u64, more: u64, time: Nanos| {
+            let count = u128::from(count) + u128::from(more);
+            Ratio::of(count * 1_000_000_000, time.0.into())
+        };
+        let longest = ahead.longest(measurements.followed);
+        Some(Range {
+            least: per_second(count, 0, longest)?,
+            most: per_second(count, more, measurements.followed),
+        })
+    }
+
+    fn display(&self, number: Ratio, measurements: &Measurements, _: &Test) -> String {
+        let (count, _) = self.0.count_and_more(measurements, Ahead::Nothing);
+        let time = span(measurements.followed);
+        format!("{}/s ({count} in {time})", three_digits(number.as_f64()))
+    }
+}

@@ -1,0 +1,50 @@
+//! The metrics that count requests: `failed.rate < 0.1%`.
+
+use super::counted::{Counted, FAILED, Requests};
+use super::family::{Claim, Family, Scope};
+use super::{count, per_second, share};
+use crate::base::FailureKind;
+use crate::base::text::{Cursor, SyntaxError};
+
+type Read = fn(Requests, &mut Cursor) -> Result<Claim, SyntaxError>;
+
+/// The numbers of requests, and what reads on after their names. A new one is a file and a row.
+const NUMBERS: [(&str, Read); 3] = [
+    ("count", count::read),
+    (SHARE, share::read),
+    ("per_second", per_second::read),
+];
+
+/// Only requests that are part of a whole have this number.
+const SHARE: &str = "rate";
+
+impl Family for Counted {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn is_by_target(&self) -> bool {
+        true
+    }
+
+    fn read(&'static self, scope: Scope, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+        let mut requests = Requests {
+            scope,
+            counted: self,
+            kind: None,
+        };
+        if self.name == FAILED && cursor.takes("[") {
+            let name = cursor.one_of(&FailureKind::ALL.map(FailureKind::name))?;
+            cursor.symbol("]", name)?;
+            let mut kinds = FailureKind::ALL.into_iter();
+            requests.kind = kinds.find(|kind| kind.name() == name);
+        }
+        cursor.symbol(".", self.name)?;
+        let mut names = NUMBERS.map(|(name, _)| name).to_vec();
+        names.retain(|name| *name != SHARE || !requests.wholes().is_empty());
+        let name = cursor.one_of(&names)?;
+        let number = NUMBERS.iter().find(|(number, _)| *number == name);
+        let (_, read) = number.expect("one of the names");
+        read(requests, cursor)
+    }
+}

@@ -1,0 +1,44 @@
+use super::family::{Claim, Family, Metric, Scope};
+use crate::base::text::{Cursor, SyntaxError};
+use crate::core::threshold::comparison::Test;
+use crate::core::threshold::measurements::{Ahead, Measurements};
+use crate::core::threshold::range::{Range, Ratio};
+use std::sync::Arc;
+
+/// `schedule = kept`: whether the generator kept its schedule, as 1 or 0.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Schedule;
+
+impl Family for Schedule {
+    fn name(&self) -> &'static str {
+        "schedule"
+    }
+
+    fn read(&'static self, _: Scope, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+        Ok((Arc::new(*self), Test::read_kept(cursor)?))
+    }
+}
+
+impl Metric for Schedule {
+    fn is_about_generator(&self) -> bool {
+        true
+    }
+
+    fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range> {
+        let may_be_kept = measurements.schedule_kept(ahead);
+        let is_kept = may_be_kept && ahead.is_nothing();
+        Some(Range {
+            least: Ratio::whole(u8::from(is_kept)),
+            most: Some(Ratio::whole(u8::from(may_be_kept))),
+        })
+    }
+
+    fn display(&self, _: Ratio, measurements: &Measurements, _: &Test) -> String {
+        let verdict = measurements.verdict(Ahead::Nothing);
+        if verdict.schedule_kept() {
+            return "kept".to_owned();
+        }
+        let (dropped, late) = (verdict.dropped, verdict.late);
+        format!("not kept: {dropped} dropped, {late} late")
+    }
+}

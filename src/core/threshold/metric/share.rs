@@ -1,0 +1,52 @@
+use super::counted::Requests;
+use super::family::{Claim, Metric, Scope};
+use crate::base::text::{Cursor, SyntaxError, three_digits};
+use crate::core::threshold::comparison::Test;
+use crate::core::threshold::measurements::{Ahead, Measurements};
+use crate::core::threshold::range::{Range, Ratio};
+use crate::core::threshold::values;
+use std::sync::Arc;
+
+/// `blocked.rate between 10% and 40% of success`
+#[derive(Debug)]
+struct Share {
+    part: Requests,
+    whole: Requests,
+}
+
+pub(super) fn read(part: Requests, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+    let test = Test::read(cursor, values::percentage)?;
+    let mut whole = part.wholes()[0];
+    let of = cursor.peek_word();
+    if of.text == "of" {
+        cursor.take(of);
+        whole = cursor.one_of(part.wholes())?;
+    }
+    let whole = part.named(whole);
+    Ok((Arc::new(Share { part, whole }), test))
+}
+
+impl Metric for Share {
+    fn scope(&self) -> Scope {
+        self.part.scope
+    }
+
+    fn is_about_generator(&self) -> bool {
+        self.part.is_about_generator()
+    }
+
+    fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range> {
+        let (part, more) = self.part.count_and_more(measurements, ahead);
+        let (whole, _) = self.whole.count_and_more(measurements, ahead);
+        let [part, whole, more] = [part, whole, more].map(u128::from);
+        Some(Range {
+            least: Ratio::of(part, whole + more)?,
+            most: Ratio::of(part + more, whole + more),
+        })
+    }
+
+    fn display(&self, number: Ratio, _: &Measurements, _: &Test) -> String {
+        let percent = three_digits(number.over as f64 * 100.0 / number.under as f64);
+        format!("{percent} % ({} of {})", number.over, number.under)
+    }
+}

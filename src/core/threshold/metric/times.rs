@@ -1,0 +1,242 @@
+//! The metrics that measure time: `latency.p99 < 50ms`.
+
+use super::family::{Claim, Family, Metric, Scope};
+use crate::base::text::{Cursor, Lexeme, SyntaxError, span};
+use crate::base::{Ledger, Nanos};
+use crate::core::stats::{Histogram, Tally, TargetTally};
+use crate::core::threshold::comparison::Test;
+use crate::core::threshold::measurements::{Ahead, Measurements};
+use crate::core::threshold::percentile::Percentile;
+use crate::core::threshold::range::{Range, Ratio};
+use crate::core::threshold::values;
+use std::sync::Arc;
+
+/// A kind of times.
+#[derive(Debug)]
+pub(super) struct Timed {
+    name: &'static str,
+    is_about_generator: bool,
+    of_run: fn(&Tally) -> &Histogram,
+    /// `None` if they are not known by target.
+    of_target: Option<fn(&TargetTally) -> &Histogram>,
+    /// The requests that ended without such a time. `None` if requests have no such times, so that any number of times
+    /// may still come.
+    without: Option<fn(&Ledger) -> u64>,
+}
+
+/// A new kind of times is one row.
+pub(super) const ALL: [Timed; 6] = [
+    Timed {
+        name: "latency",
+        is_about_generator: false,
+        of_run: |tally| &tally.latency,
+        of_target: Some(|tally| &tally.latency),
+        without: Some(|ledger| ledger.dropped + ledger.unsent + ledger.abandoned),
+    },
+    Timed {
+        name: "service_time",
+        is_about_generator: false,
+        of_run: |tally| &tally.service_time,
+        of_target: Some(|tally| &tally.service_time),
+        without: Some(|ledger| ledger.dropped + ledger.unsent + ledger.abandoned),
+    },
+    Timed {
+        name: "send_lag",
+        is_about_generator: true,
+        of_run: |tally| &tally.send_lag,
+        of_target: None,
+        without: Some(|ledger| ledger.dropped + ledger.unsent),
+    },
+    Timed {
+        name: "connect",
+        is_about_generator: false,
+        of_run: |tally| &tally.connect,
+        of_target: None,
+        without: Some(|ledger| ledger.dropped + ledger.unsent),
+    },
+    Timed {
+        name: "tls",
+        is_about_generator: false,
+        of_run: |tally| &tally.tls,
+        of_target: None,
+        without: Some(|ledger| ledger.dropped + ledger.unsent),
+    },
+    Timed {
+        name: "lookup",
+        is_about_generator: false,
+        of_run: |tally| &tally.lookup,
+        of_target: None,
+        without: None,
+    },
+];
+
+/// One number of many times.
+#[derive(Debug, Clone, Copy)]
+enum Statistic {
+    Min,
+    Mean,
+    Max,
+    Percentile(Percentile),
+}
+
+const STATISTICS: [(&str, Statistic); 3] = [
+    ("min", Statistic::Min),
+    ("mean", Statistic::Mean),
+    ("max", Statistic::Max),
+];
+
+/// A statistic of the times of a run, or of one target.
+#[derive(Debug)]
+struct Time {
+    scope: Scope,
+    timed: &'static Timed,
+    statistic: Statistic,
+}
+
+impl Family for Timed {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn is_by_target(&self) -> bool {
+        self.of_target.is_some()
+    }
+
+    fn read(&'static self, scope: Scope, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+        cursor.symbol(".", self.name)?;
+        let time = Time {
+            scope,
+            timed: self,
+            statistic: Statistic::read(cursor)?,
+        };
+        Ok((Arc::new(time), Test::read(cursor, values::time)?))
+    }
+}
+
+impl Metric for Time {
+    fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    fn is_about_generator(&self) -> bool {
+        self.timed.is_about_generator
+    }
+
+    fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range> {
+        let times = self.times(measurements.tally);
+        let more = match (self.timed.without, ahead) {
+            (_, Ahead::Nothing) => 0,
+            (None, Ahead::RestOf(_)) => u64::MAX - times.count(),
+            (Some(without), Ahead::RestOf(_)) => {
+                // A request has at most one such time, and with one it is none of those without.
+                let ledger = measurements.ended(self.scope).ledger;
+                ahead.beside(self.scope, times.count() + without(&ledger))
+            }
+        };
+        self.statistic.range(times, more)
+    }
+
+    /// With three digits, or with all of them if three hide on which side of a compared time the number is.
+    fn display(&self, number: Ratio, _: &Measurements, test: &Test) -> String {
+        let time = number.as_nanos();
+        let text = span(time);
+        let hides = |other: Ratio| other != number && span(other.as_nanos()) == text;
+        if test.values().any(hides) {
+            return time.to_string();
+        }
+        text
+    }
+}
+
+impl Time {
+    fn times<'a>(&self, tally: &'a Tally) -> &'a Histogram {
+        match (self.scope, self.timed.of_target) {
+            (Scope::Target(place), Some(of_target)) => of_target(&tally.targets[place]),
+            _ => (self.timed.of_run)(tally),
+        }
+    }
+}
+
+impl Statistic {
+    fn read(cursor: &mut Cursor) -> Result<Statistic, SyntaxError> {
+        let name = cursor.take(peek_statistic(cursor));
+        if let Some((_, statistic)) = STATISTICS.iter().find(|(known, _)| *known == name.text) {
+            return Ok(*statistic);
+        }
+        let percentile = Percentile::parse(name.text).map(Statistic::Percentile);
+        percentile.ok_or_else(|| unknown_statistic(name))
+    }
+
+    /// The range of the number if `more` times may still come. `None` if there is no time and none will come.
+    fn range(self, times: &Histogram, more: u64) -> Option<Range> {
+        let count = times.count();
+        if count == 0 {
+            return (more > 0).then(Range::anything);
+        }
+        let is_final = more == 0;
+        let all = count + more;
+        Some(match self {
+            Statistic::Min => Range {
+                least: if is_final { times.min() } else { Nanos::ZERO }.into(),
+                most: Some(times.min().into()),
+            },
+            Statistic::Max => Range {
+                least: times.max().into(),
+                most: is_final.then(|| times.max().into()),
+            },
+            Statistic::Mean => {
+                let least = Ratio::of(times.sum(), all.into())?;
+                Range {
+                    least,
+                    most: is_final.then_some(least),
+                }
+            }
+            Statistic::Percentile(percentile) => {
+                let rank = percentile.rank(all);
+                let least = match rank.saturating_sub(more) {
+                    0 => Nanos::ZERO,
+                    rank => times.at_rank(rank),
+                };
+                Range {
+                    least: least.into(),
+                    most: (rank <= count).then(|| times.at_rank(rank).into()),
+                }
+            }
+        })
+    }
+}
+
+/// A word, with the decimals of a percentile.
+fn peek_statistic<'a>(cursor: &Cursor<'a>) -> Lexeme<'a> {
+    let percentile = cursor.peek(|c| c.is_alphanumeric() || c == '_' || c == '.');
+    let digits = percentile.text.strip_prefix('p').unwrap_or_default();
+    if digits.starts_with(|c: char| c.is_ascii_digit()) {
+        return percentile;
+    }
+    cursor.peek_word()
+}
+
+fn unknown_statistic(name: Lexeme) -> SyntaxError {
+    const FORM: &str =
+        "must be min, mean, max, or a percentile of two digits such as p50, p99 or p99.9";
+    match meant_percentile(name.text) {
+        Some(meant) => name.error(format!("{FORM}; did you mean {meant}?")),
+        None => name.error_with_hint(FORM, &STATISTICS.map(|(known, _)| known)),
+    }
+}
+
+/// The name here of what other tools call `p9`, `p999` or `p100`.
+fn meant_percentile(text: &str) -> Option<String> {
+    let digits = text.strip_prefix(['p', 'P']).unwrap_or(text);
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let meant = match digits.len() {
+        _ if digits == "100" => return Some("max".to_owned()),
+        1 => format!("p{digits}0"),
+        2 => format!("p{digits}"),
+        3..=5 => format!("p{}.{}", &digits[..2], &digits[2..]),
+        _ => return None,
+    };
+    Percentile::parse(&meant).map(|_| meant)
+}

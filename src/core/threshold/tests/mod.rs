@@ -1,0 +1,74 @@
+//! Texts of thresholds, for the tests of the grammar and of the ranges.
+
+mod grammar;
+mod range;
+
+use proptest::prelude::*;
+
+/// The texts of thresholds that a run of a few requests may or may not meet.
+fn texts(targets: usize) -> impl Strategy<Value = String> {
+    let text = |text: &'static [&'static str]| prop::sample::select(text);
+    let time = (
+        text(&["latency", "service_time", "send_lag", "connect", "tls"]),
+        text(&[
+            "min", "mean", "max", "p10", "p50", "p75", "p90", "p99", "p99.9",
+        ]),
+        0u64..20,
+        0u64..20,
+    )
+        .prop_map(|(spans, at, low, more)| {
+            let numbers = (format!("{low}ms"), format!("{}ms", low + more));
+            (format!("{spans}.{at}"), numbers)
+        });
+    let counted = text(&[
+        "scheduled",
+        "sent",
+        "dropped",
+        "unsent",
+        "allowed",
+        "blocked",
+        "success",
+        "failed",
+        "failed[timeout]",
+        "abandoned",
+    ]);
+    let count = (counted.clone(), 0u64..30, 0u64..30).prop_map(|(what, low, more)| {
+        (
+            format!("{what}.count"),
+            (low.to_string(), (low + more).to_string()),
+        )
+    });
+    let share = (counted.clone(), 0u64..=20, 0u64..=20).prop_map(|(what, low, more)| {
+        let what = what.replace("scheduled", "sent");
+        let numbers = (
+            format!("{}%", low * 5),
+            format!("{}%", (low + more).min(20) * 5),
+        );
+        (format!("{what}.rate"), numbers)
+    });
+    let rate = (counted, 0u64..12, 0u64..12).prop_map(|(what, low, more)| {
+        let numbers = (format!("0.{low:02}/s"), format!("0.{:02}/s", low + more));
+        (format!("{what}.per_second"), numbers)
+    });
+    let numbers = prop_oneof![3 => time, 1 => count, 2 => share, 1 => rate];
+    let operator = text(&["<", "<=", ">", ">=", "=", "!=", "between"]);
+    let number = (numbers, operator, 0..=targets, text(&["", " of scheduled"])).prop_map(
+        |((metric, (low, high)), operator, target, of)| {
+            let by_target = !["send_lag", "connect", "tls"]
+                .iter()
+                .any(|name| metric.starts_with(name));
+            let scope = match target {
+                0 => String::new(),
+                _ if !by_target => String::new(),
+                target => format!("target[{target}]."),
+            };
+            let value = match operator {
+                "between" => format!("{low} and {high}"),
+                _ => low,
+            };
+            let of = if metric.ends_with("rate") { of } else { "" };
+            format!("{scope}{metric} {operator} {value}{of}")
+        },
+    );
+    prop_oneof![20 => number, 1 => Just("schedule = kept".to_owned())]
+}
