@@ -124,7 +124,8 @@ mod tests {
         let ratio = |number: u8| Ratio::whole(number);
         prop_oneof![
             (comparison, 0u8..6).prop_map(move |((_, is), value)| Test::Is(is, ratio(value))),
-            (0u8..6, 0u8..6).prop_map(move |(a, b)| Test::Between(ratio(a.min(b)), ratio(a.max(b)))),
+            (0u8..6, 0u8..6)
+                .prop_map(move |(a, b)| Test::Between(ratio(a.min(b)), ratio(a.max(b)))),
         ]
     }
 

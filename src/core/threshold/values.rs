@@ -74,9 +74,9 @@ pub(super) fn time(cursor: &mut Cursor) -> Result<Ratio, SyntaxError> {
         let number = cursor.take(cursor.peek_number());
         let value = Decimal::parse(number.text).ok_or_else(|| number.error(FORM))?;
         let letters = cursor.peek_letters();
-        let unit = cursor.unit(&UNITS).ok_or_else(|| {
-            letters.error("must be a unit of time: ns, us, µs, ms, s, m, h or d")
-        })?;
+        let unit = cursor
+            .unit(&UNITS)
+            .ok_or_else(|| letters.error("must be a unit of time: ns, us, µs, ms, s, m, h or d"))?;
         if unit >= smallest {
             return Err(letters.error("must be a smaller unit of time than the one before"));
         }

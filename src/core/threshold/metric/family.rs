@@ -32,7 +32,9 @@ pub(in crate::core::threshold) enum Scope {
 }
 
 /// A number of a run that a threshold is about.
-pub(in crate::core::threshold) trait Metric: fmt::Debug + Send + Sync {
+pub(in crate::core::threshold) trait Metric:
+    fmt::Debug + Send + Sync
+{
     fn scope(&self) -> Scope {
         Scope::All
     }

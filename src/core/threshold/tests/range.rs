@@ -260,11 +260,7 @@ fn a_threshold_is_given_up_with_the_first_request_that_is_too_many() {
         ("latency.p90 > 50ms", allowed, 60, None),
         ("allowed.per_second < 0.7/s", allowed, 0, Some(100)),
     ] {
-        assert_eq!(
-            given_up_after(text, 1_000, 600, bad, lag),
-            after,
-            "{text}"
-        );
+        assert_eq!(given_up_after(text, 1_000, 600, bad, lag), after, "{text}");
     }
 }
 
