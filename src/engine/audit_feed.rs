@@ -1,4 +1,4 @@
-//! The reporter's part in the audit: it hands over what it takes from the workers.
+//! Passes samples on to the audit.
 
 use crate::base::{KeyId, Moment, Sample};
 use crate::core::audit::{AuditProgress, AuditReport, AuditedKey, Auditor, Observation};
@@ -9,12 +9,12 @@ use crate::core::request::Placeholder;
 pub(super) struct AuditFeed {
     auditor: Auditor,
     start: Moment,
-    /// Whether requests say which key they are for; otherwise all are for one.
+    /// Whether requests carry their key. Otherwise all of them count for one.
     by_key: bool,
 }
 
 impl AuditFeed {
-    /// Of a run that starts at `start`, if it is to be audited.
+    /// Returns `None` if the plan has no audit. The run starts at `start`.
     pub fn new(plan: &Plan, targets: usize, start: Moment) -> Option<AuditFeed> {
         Some(AuditFeed {
             auditor: Auditor::new(plan.audit_terms(targets)?),
@@ -24,26 +24,22 @@ impl AuditFeed {
     }
 
     pub fn add(&mut self, sample: &Sample) {
-        let key = match self.by_key {
-            true => sample.key,
-            false => KeyId(0),
-        };
+        let key = if self.by_key { sample.key } else { KeyId(0) };
         self.observe(sample, AuditedKey::Load(key));
     }
 
-    /// Of the probe's, whose keys are numbers.
+    /// Adds a sample of the probe, whose keys are numbers.
     pub fn add_probed(&mut self, sample: &Sample) {
         self.observe(sample, AuditedKey::Probe(sample.key.0));
     }
 
     fn observe(&mut self, sample: &Sample, key: AuditedKey) {
-        let observation = Observation::of(sample, key, self.start);
-        observation
-            .into_iter()
-            .for_each(|seen| self.auditor.add(seen));
+        if let Some(observation) = Observation::of(sample, key, self.start) {
+            self.auditor.add(observation);
+        }
     }
 
-    /// All that was sent before `all_taken` has been added.
+    /// Every sample sent before `all_taken` has been added.
     pub fn advance(&mut self, all_taken: Moment) {
         self.auditor.advance(all_taken.since(self.start));
     }

@@ -19,6 +19,7 @@ mod prober;
 pub mod queue;
 mod recorder;
 mod reporter;
+mod run_end;
 mod sample_buffer;
 mod snapshot_requests;
 mod targets;
@@ -29,6 +30,7 @@ pub use snapshot_requests::{SnapshotRequest, SnapshotRequests};
 pub use targets::{Caller, Targets};
 
 use crate::base::{Ledger, Moment, Nanos};
+use crate::core::audit::probe::ProbeReport;
 use crate::core::plan::Plan;
 use crate::core::stats::{Counters, Results, ScheduleVerdict};
 use crate::system::scheduling::use_batch_policy;
@@ -39,6 +41,7 @@ use pacer::Pacer;
 use prober::{Patience, Prober, Probing};
 use queue::{Feed, Intake};
 use reporter::{Event, Reported, Reporter};
+use run_end::RunEnd;
 use sample_buffer::SampleBuffer;
 use std::io;
 use std::sync::OnceLock;
@@ -164,6 +167,13 @@ impl<T: Targets> Run<'_, T> {
         })
     }
 
+    fn end(&self) -> RunEnd<'_> {
+        RunEnd {
+            stop: self.stop,
+            cut_off: &self.cut_off,
+        }
+    }
+
     /// Returns the schedule's start: a moment from now, or as much later as the plan's alignment requires.
     fn start(&self) -> Start {
         let alignment = self.plan.alignment;
@@ -191,8 +201,7 @@ impl<T: Targets> Run<'_, T> {
                 counters: &self.counters,
                 samples,
                 sample_capacity: (WAITING_SAMPLES / self.plan.workers).max(64),
-                stop: self.stop,
-                cut_off: &self.cut_off,
+                end: self.end(),
             };
             let working = working.clone();
             spawn(scope, "worker", CALLER_STACK, move || {
@@ -225,13 +234,12 @@ impl<T: Targets> Run<'_, T> {
         start: Start,
         paced: Latch,
         working: Hold,
-    ) -> Result<Option<ScopedJoinHandle<'scope, crate::core::audit::probe::ProbeReport>>, RunError>
-    {
+    ) -> Result<Option<ScopedJoinHandle<'scope, ProbeReport>>, RunError> {
         let Some(probing) = &self.probing else {
             return Ok(None);
         };
         let drain_timeout = self.plan.drain_timeout.into();
-        let patience = Patience::new(start.at, paced, drain_timeout, self.stop, &self.cut_off);
+        let patience = Patience::new(start.at, paced, drain_timeout, self.end());
         let prober = Prober { probing, patience };
         prober.start(scope, working).map(Some)
     }
@@ -243,14 +251,14 @@ impl<T: Targets> Run<'_, T> {
         queue: Feed,
         events: Sender<Event>,
     ) -> Result<ScopedJoinHandle<'scope, ()>, RunError> {
-        let pacer = Pacer {
-            schedule: &self.plan.schedule,
-            start: start.at,
-            keys: self.plan.dealer(),
+        let pacer = Pacer::new(
+            &self.plan.schedule,
+            start.at,
+            self.plan.dealer(),
             queue,
-            counters: &self.counters,
-            stop: self.stop,
-        };
+            &self.counters,
+            self.stop,
+        );
         spawn(scope, "pacer", DEFAULT_STACK, move || {
             pacer.run(&SystemTimer::for_this_thread(), |phase| {
                 if events.try_send(Event::Phase(phase)).is_err() {

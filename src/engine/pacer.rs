@@ -10,119 +10,151 @@ use crate::system::timer::Timer;
 use crossbeam_channel::TrySendError;
 
 pub(super) struct Pacer<'a> {
-    pub schedule: &'a Schedule,
-    pub start: Moment,
-    pub keys: Dealer,
+    schedule: &'a Schedule,
+    start: Moment,
+    keys: Dealer,
     /// Owned, so that the workers see the end of the queue when the pacer ends.
-    pub queue: Feed,
-    pub counters: &'a Counters,
-    pub stop: &'a Stop,
+    queue: Feed,
+    counters: &'a Counters,
+    stop: &'a Stop,
+    tokens: Tokens<'a>,
+    /// The number of the next token.
+    next: u64,
 }
 
-/// The pacer is two to three strides ahead of the schedule. A stride is the time in which this
-/// many tokens come due, within the bounds below.
+/// The pacer is two to three strides ahead of the schedule. A stride is the time in which this many tokens come due, within
+/// the bounds below.
 ///
-/// So a token lies in the queue for a stride, and under load some worker ends a request in that
-/// time, takes the token without having to be woken for it, and itself sleeps until it is due.
-/// What still lies there at the next step has a worker called, with a stride left to wake up in.
+/// So a token lies in the queue for a stride. Under load, some worker ends a request in that time and takes the token
+/// without having to be woken for it, then sleeps until the token is due. For a token that still lies there at the next
+/// step, a worker is called, with a stride left to wake up in.
 const STRIDE_TOKENS: u64 = 8;
 const SHORTEST_STRIDE: Nanos = Nanos(50_000);
 /// Short enough for a worker that sleeps until its token is due to heed a stop.
 const LONGEST_STRIDE: Nanos = Nanos(5_000_000);
 
-impl Pacer<'_> {
-    /// Ends when the schedule does, even if its last token is due long before, or at a stop.
+impl<'a> Pacer<'a> {
+    /// A pacer whose schedule begins at `start`.
+    pub fn new(
+        schedule: &'a Schedule,
+        start: Moment,
+        keys: Dealer,
+        queue: Feed,
+        counters: &'a Counters,
+        stop: &'a Stop,
+    ) -> Self {
+        Pacer {
+            schedule,
+            start,
+            keys,
+            queue,
+            counters,
+            stop,
+            tokens: schedule.tokens(),
+            next: 0,
+        }
+    }
+
+    /// Ends with the schedule, even if its last token is due long before that, or at a stop.
     pub fn run(mut self, timer: &impl Timer, mut announce: impl FnMut(Phase)) {
         let start = self.start;
         let end = self.schedule.end().map(|end| start + end);
         let mut phases = self.schedule.phases().peekable();
-        // A run that begins steady does so without a word.
+        // A run that begins steadily does so without a word.
         phases.next_if(|first| first.mode() == Mode::Steady);
-        let mut tokens = self.schedule.tokens();
-        let mut sequence = 0;
         while !self.stop.is_requested() {
             let now = timer.now();
             while let Some(phase) = phases.next_if(|next| start + next.start <= now) {
                 announce(phase);
             }
-            let next_step = self.step(&mut tokens, &mut sequence, now);
+            let mut wake = self.step(now);
             if end.is_some_and(|end| end <= now) {
                 break;
             }
             let next_phase = phases.peek().map(|next| start + next.start);
-            let next_event = [end, next_phase].into_iter().flatten().min();
-            timer.sleep_until(
-                next_event.map_or(next_step, |next| next_step.min(next)),
-                self.stop,
-            );
+            for event in [end, next_phase].into_iter().flatten() {
+                wake = wake.min(event);
+            }
+            timer.sleep_until(wake, self.stop);
         }
     }
 
-    /// Hands over what comes due within three strides, from the token `next` on, and returns when
-    /// to do so again.
-    fn step(&mut self, tokens: &mut Tokens<'_>, next: &mut u64, now: Moment) -> Moment {
+    /// Hands over the tokens that come due within three strides. Returns when to do so again.
+    fn step(&mut self, now: Moment) -> Moment {
         self.queue.call(self.queue.untaken());
-        let stride = stride(tokens, *next);
+        let stride = stride(&mut self.tokens, self.next);
+        let soon = now + stride;
         let mut uncalled = 0;
-        let again = loop {
-            let Some(due) = tokens.due(*next).map(|due| self.start + due) else {
-                break Moment::MAX;
-            };
+        let mut again = Moment::MAX;
+        while let Some(due) = self.tokens.due(self.next) {
+            let due = self.start + due;
             if due > now + stride * 3 {
-                break due - stride * 2;
+                again = due - stride * 2;
+                break;
             }
-            let token = Token {
-                sequence: *next,
-                due,
-                key: self.keys.deal(*next),
-            };
-            match self.queue.offer(token) {
-                Ok(()) if due < now + stride => {
+            if self.hand_over(due) {
+                if due < soon {
                     self.queue.call(1);
-                    self.scheduled(1, next);
-                }
-                Ok(()) => {
+                } else {
                     uncalled += 1;
-                    self.scheduled(1, next);
                 }
-                // Not due yet: there may be room in time.
-                Err(TrySendError::Full(_)) if due > now => {
-                    // Where the workers have enough to do, what comes due in a stride is looked at
-                    // together: a wake-up for each token would take their processor time.
-                    break match self.queue.untaken() as u64 > STRIDE_TOKENS {
-                        true => now + stride,
-                        false => due,
-                    };
-                }
-                // Dropped, and with it all that have come due by now. So a pacer behind its
-                // schedule, whatever the rate, is soon up to it again.
-                Err(TrySendError::Full(_)) => {
-                    let due = tokens.due_by(now.since(self.start)).max(*next + 1);
-                    self.counters.drop_tokens(*next..due);
-                    self.scheduled(due - *next, next);
-                }
-                // No worker is left to send it, now or later.
-                Err(TrySendError::Disconnected(_)) => {
-                    let target = self.counters.round_robin.target(*next);
-                    self.counters.target(target).unsent.add(1);
-                    self.scheduled(1, next);
-                }
+            } else if due > now {
+                again = self.retry_at(due, soon);
+                break;
+            } else {
+                self.drop_due(now);
             }
-        };
+        }
         match uncalled {
             0 => again,
-            // Where tokens are so far apart, no worker is about to come back for this one.
+            // Tokens are so far apart that no worker is about to come back for this one.
             1 => {
                 self.queue.call(1);
                 again
             }
-            _ => again.min(now + stride),
+            _ => again.min(soon),
         }
     }
 
-    fn scheduled(&self, count: u64, next: &mut u64) {
-        self.counters.scheduled.add(count);
-        *next += count;
+    /// Queues the next token, or counts it as unsent if no worker is left to send it. Returns false if the queue is full.
+    fn hand_over(&mut self, due: Moment) -> bool {
+        let sequence = self.next;
+        let key = self.keys.deal(sequence);
+        match self.queue.offer(Token { sequence, due, key }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return false,
+            Err(TrySendError::Disconnected(_)) => {
+                let target = self.counters.round_robin.target(sequence);
+                self.counters.target(target).unsent.add(1);
+            }
+        }
+        self.go_on(sequence + 1);
+        true
+    }
+
+    /// When to look for room in the queue for a token that is not due yet. If the workers have enough to do, the tokens of
+    /// a stride are looked at together: a wake-up for each of them would take the workers' processor time.
+    fn retry_at(&self, due: Moment, soon: Moment) -> Moment {
+        if self.queue.untaken() as u64 > STRIDE_TOKENS {
+            soon
+        } else {
+            due
+        }
+    }
+
+    /// Drops every token that has come due by now. So a pacer that is behind its schedule soon catches up with it, whatever
+    /// the rate.
+    fn drop_due(&mut self, now: Moment) {
+        let due = self.tokens.due_by(now.since(self.start));
+        let end = due.max(self.next + 1);
+        self.counters.drop_tokens(self.next..end);
+        self.go_on(end);
+    }
+
+    /// Counts the tokens up to `next` as scheduled.
+    fn go_on(&mut self, next: u64) {
+        self.counters.scheduled.add(next - self.next);
+        self.next = next;
     }
 }
 
@@ -133,7 +165,7 @@ fn stride(tokens: &mut Tokens<'_>, next: u64) -> Nanos {
         return LONGEST_STRIDE;
     };
     match to - from {
-        // They are due at once: to hand over all that are, and wake whoever takes them, takes time.
+        // They are due at once. Handing all of them over and waking their workers takes time.
         Nanos::ZERO => LONGEST_STRIDE,
         apart => apart.clamp(SHORTEST_STRIDE, LONGEST_STRIDE),
     }
@@ -225,15 +257,8 @@ mod tests {
         let mut phases = Vec::new();
         let keys = Keys::generated(7, 1, "");
         let keys = Dealer::new(&keys, Distribution::Uniform, 1);
-        Pacer {
-            schedule,
-            start,
-            keys,
-            queue,
-            counters: &counters,
-            stop: &stop,
-        }
-        .run(timer, |phase| phases.push((timer.now.get(), phase)));
+        let pacer = Pacer::new(schedule, start, keys, queue, &counters, &stop);
+        pacer.run(timer, |phase| phases.push((timer.now.get(), phase)));
         Paced {
             tokens: intake.waiting().collect(),
             phases,
@@ -522,15 +547,8 @@ mod tests {
             Dealer::new(&Keys::fresh(""), Distribution::Uniform, 0),
         );
         let start = Moment::at(0);
-        Pacer {
-            schedule: &schedule,
-            start,
-            keys,
-            queue,
-            counters: &counters,
-            stop: &stop,
-        }
-        .run(&FakeTimer::new(), |_| {});
+        let pacer = Pacer::new(&schedule, start, keys, queue, &counters, &stop);
+        pacer.run(&FakeTimer::new(), |_| {});
         assert_eq!(counters.ledger().unsent, 5);
     }
 }

@@ -1,8 +1,9 @@
-//! The probe's threads: the prober, which knows what to ask, and one asker for each target.
+//! The probe's threads: the prober, which knows the questions, and one asker for each target, which sends them.
 
+use super::run_end::RunEnd;
 use super::sample_buffer::SampleBuffer;
 use super::{CALLER_STACK, Caller, DEFAULT_STACK, RunError, Targets, buffers, spawn};
-use crate::base::{Answer, KeyId, Moment, Nanos, Outcome, Sample};
+use crate::base::{Answer, KeyId, Moment, Nanos, Sample};
 use crate::core::answers::Head;
 use crate::core::audit::probe::{
     LimitHeaders, Probe, ProbeReport, ProbeRequest, Question, Reply, To,
@@ -11,17 +12,15 @@ use crate::core::audit::{Decision, Terms};
 use crate::core::plan::Plan;
 use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::{SystemTimer, Timer};
-use crate::system::{Hold, Latch, Stop};
+use crate::system::{Hold, Latch};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering::Acquire};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
-/// How long before their time the askers are given what to ask: enough for all of them to be asleep by then.
+/// How long before its time a question is given to the askers: enough for all of them to be asleep by then.
 const AHEAD: Nanos = Nanos(2_000_000);
 
-/// How many samples of an asker may wait for the reporter.
+/// How many samples of one asker may wait for the reporter.
 const WAITING_SAMPLES: usize = 1 << 14;
 
 /// The state that the threads of a probe share.
@@ -61,9 +60,7 @@ pub(super) struct Patience<'a> {
     /// Opens when pacing ends.
     paced: Latch,
     drain_timeout: Nanos,
-    stop: &'a Stop,
-    /// Set when the drain deadline has passed.
-    cut_off: &'a AtomicBool,
+    end: RunEnd<'a>,
     /// The drain deadline, once pacing has ended.
     deadline: Option<Moment>,
 }
@@ -78,19 +75,12 @@ enum Cycle {
 }
 
 impl<'a> Patience<'a> {
-    pub fn new(
-        start: Moment,
-        paced: Latch,
-        drain_timeout: Nanos,
-        stop: &'a Stop,
-        cut_off: &'a AtomicBool,
-    ) -> Patience<'a> {
+    pub fn new(start: Moment, paced: Latch, drain_timeout: Nanos, end: RunEnd<'a>) -> Self {
         Patience {
             start,
             paced,
             drain_timeout,
-            stop,
-            cut_off,
+            end,
             deadline: None,
         }
     }
@@ -103,7 +93,7 @@ impl<'a> Patience<'a> {
             if self.deadline.is_none() && self.paced.is_open() {
                 self.deadline = Some(Moment::now() + self.drain_timeout);
             }
-            if self.is_over() || self.is_too_late(cycle) {
+            if self.end.is_over() || self.is_too_late(cycle) {
                 return false;
             }
             let left = Duration::from(at.since(Moment::now() + AHEAD));
@@ -114,7 +104,7 @@ impl<'a> Patience<'a> {
                 // A stop ends pacing.
                 self.paced.wait_for(left);
             } else {
-                self.stop.wait(left);
+                self.end.stop.wait(left);
             }
         }
     }
@@ -126,31 +116,23 @@ impl<'a> Patience<'a> {
             (Some(deadline), Cycle::UnderWay { useful_at }) => self.start + useful_at > deadline,
         }
     }
-
-    fn is_over(&self) -> bool {
-        is_over(self.stop, self.cut_off)
-    }
 }
 
-fn is_over(stop: &Stop, cut_off: &AtomicBool) -> bool {
-    stop.is_requested() || cut_off.load(Acquire)
-}
-
-/// One request, to be sent then.
+/// A request that an asker sends at a given moment.
 struct Errand {
     key: u32,
     sequence: u64,
     at: Moment,
 }
 
-/// What came of one, and of whose; `None` if the run was over before it was sent.
+/// An asker's target, and the answer that it got. There is none if the run was over before the request was sent.
 type Return = (usize, Option<(Answer, Option<Head>)>);
 
 impl<'scope, C: Caller> Prober<'scope, C> {
-    /// Starts its threads. The prober drops `working` when nothing of the probe is in flight any more.
+    /// Starts the prober and its askers. The prober drops `working` when none of the probe's requests is in flight any more.
     ///
     /// # Errors
-    /// There is no thread.
+    /// The system refuses a thread.
     pub fn start(
         self,
         scope: &'scope Scope<'scope, '_>,
@@ -167,8 +149,7 @@ impl<'scope, C: Caller> Prober<'scope, C> {
                 errands: taken,
                 back: back.clone(),
                 probing: self.probing,
-                stop: self.patience.stop,
-                cut_off: self.patience.cut_off,
+                end: self.patience.end,
             };
             spawn(scope, "asker", CALLER_STACK, move || {
                 use_batch_policy();
@@ -182,8 +163,8 @@ impl<'scope, C: Caller> Prober<'scope, C> {
         })
     }
 
-    /// Ends at a stop, and with the cycle under way at the end of pacing; or sooner, where that would take it beyond
-    /// the drain timeout.
+    /// Ends at a stop, or after pacing with the cycle that is under way. It ends sooner if that cycle would outlast the drain
+    /// timeout.
     fn run(mut self, errands: &[Sender<Errand>], returns: &Receiver<Return>) -> ProbeReport {
         let mut probe = Probe::new(self.probing.terms.clone());
         while let Some(question) = probe.next() {
@@ -204,7 +185,7 @@ impl<'scope, C: Caller> Prober<'scope, C> {
         probe.finish()
     }
 
-    /// `None` if the run is over.
+    /// Sends a question's requests. Returns `None` if the run is over.
     fn ask(
         &self,
         question: &Question,
@@ -222,7 +203,7 @@ impl<'scope, C: Caller> Prober<'scope, C> {
                 sequence,
                 at: self.patience.start + question.at,
             };
-            // An asker ends after its sender does.
+            // The asker receives until this sender is dropped.
             let _ = errands[target].send(errand);
         }
         let returned: Vec<_> = returns.iter().take(count).collect();
@@ -233,7 +214,7 @@ impl<'scope, C: Caller> Prober<'scope, C> {
         });
         let mut replies: Vec<_> = replies.collect::<Option<_>>()?;
         replies.sort_by_key(|reply| reply.request.target);
-        (!self.patience.cut_off.load(Acquire)).then_some(replies)
+        (!self.patience.end.is_cut_off()).then_some(replies)
     }
 
     fn reply(&self, sequence: u64, target: usize, answer: &Answer, head: Option<Head>) -> Reply {
@@ -254,14 +235,13 @@ impl<'scope, C: Caller> Prober<'scope, C> {
     }
 }
 
-/// Asks one target.
+/// Sends the prober's requests to one target.
 struct Asker<'a, C> {
     target: usize,
     errands: Receiver<Errand>,
     back: Sender<Return>,
     probing: &'a Probing<'a, C>,
-    stop: &'a Stop,
-    cut_off: &'a AtomicBool,
+    end: RunEnd<'a>,
 }
 
 impl<C: Caller> Asker<'_, C> {
@@ -269,11 +249,11 @@ impl<C: Caller> Asker<'_, C> {
     fn run(self, timer: &impl Timer) {
         let mut scratch = C::Scratch::default();
         for errand in &self.errands {
-            while timer.now() < errand.at && !self.is_over() {
-                timer.sleep_until(errand.at, self.stop);
+            while timer.now() < errand.at && !self.end.is_over() {
+                timer.sleep_until(errand.at, self.end.stop);
             }
-            let came = (!self.is_over()).then(|| self.ask(&errand, &mut scratch));
-            // The prober waits for as many as it has sent.
+            let came = (!self.end.is_over()).then(|| self.ask(&errand, &mut scratch));
+            // The prober waits for one return for each errand.
             let _ = self.back.send((self.target, came));
         }
     }
@@ -284,13 +264,9 @@ impl<C: Caller> Asker<'_, C> {
         let due = Moment::now();
         samples.begin(due);
         let caller = self.probing.caller;
-        let ask = || caller.call(self.target, sequence, KeyId(key), scratch);
-        // As a worker's does, a panic costs its own request.
-        let (mut answer, head) = catch_unwind(AssertUnwindSafe(ask))
-            .unwrap_or_else(|_| (Answer::lost_to_a_panic(), None));
-        if self.cut_off.load(Acquire) {
-            answer.outcome = Outcome::Abandoned;
-        }
+        let (answer, head) = self
+            .end
+            .guard(|| caller.call(self.target, sequence, KeyId(key), scratch));
         let sample = Sample {
             sequence,
             key: KeyId(key),
@@ -301,15 +277,13 @@ impl<C: Caller> Asker<'_, C> {
         samples.push(sample, WAITING_SAMPLES);
         (answer, head)
     }
-
-    fn is_over(&self) -> bool {
-        is_over(self.stop, self.cut_off)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::system::Stop;
+    use std::sync::atomic::AtomicBool;
 
     const SECOND: Nanos = Nanos(1_000_000_000);
 
@@ -317,7 +291,11 @@ mod tests {
     fn waited(paced: Option<Duration>, stop: &Stop, at: Nanos, cycle: Cycle) -> bool {
         let (pacing, latch) = Latch::new();
         let cut_off = AtomicBool::new(false);
-        let mut patience = Patience::new(Moment::now(), latch, SECOND * 100, stop, &cut_off);
+        let end = RunEnd {
+            stop,
+            cut_off: &cut_off,
+        };
+        let mut patience = Patience::new(Moment::now(), latch, SECOND * 100, end);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 stop.wait(paced.unwrap_or(Duration::MAX));

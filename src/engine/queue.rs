@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::thread::{self, Thread};
 
-/// A queue with room for this many tokens: the pacer's end, and the workers' end, to be cloned.
+/// Makes a queue with room for `capacity` tokens. Returns the pacer's end, and the workers' end, which is cloned for each
+/// worker.
 pub fn queue(capacity: usize) -> (Feed, Intake) {
     let (sender, receiver) = bounded(capacity);
     let standby = Arc::new(Standby::default());
@@ -27,7 +28,7 @@ pub fn queue(capacity: usize) -> (Feed, Intake) {
     (feed, intake)
 }
 
-/// The pacer's end. Once it is dropped, the workers take what is left and then see the end.
+/// The pacer's end. When it is dropped, the workers take the remaining tokens and then see the end.
 #[derive(Debug)]
 pub struct Feed {
     /// `None` only while being dropped.
@@ -44,12 +45,12 @@ impl Feed {
         }
     }
 
-    /// How many tokens nobody has taken yet.
+    /// The number of tokens that no worker has taken yet.
     pub fn untaken(&self) -> usize {
         self.tokens.as_ref().map_or(0, Sender::len)
     }
 
-    /// Wakes this many workers, or all that are on standby if those are fewer.
+    /// Wakes `count` workers, or all workers on standby if those are fewer.
     pub fn call(&self, count: usize) {
         self.standby.call(count);
     }
@@ -57,7 +58,7 @@ impl Feed {
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        // First, so that those called find the queue closed.
+        // The queue is closed first, so that the workers that are called find it so.
         self.tokens = None;
         self.standby.call(usize::MAX);
     }
@@ -71,8 +72,8 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// The oldest token, once there is one; `None` when there will be none any more. `seat` is
-    /// the calling thread's.
+    /// Waits for the oldest token. Returns `None` when the queue is empty and closed. `seat` belongs to the calling
+    /// thread.
     pub fn next(&self, seat: &Arc<Seat>) -> Option<Token> {
         loop {
             match self.tokens.try_recv() {
@@ -80,8 +81,7 @@ impl Intake {
                 taken_or_closed => return taken_or_closed.ok(),
             }
             self.standby.enter(seat);
-            // A second look, since a token that came before this worker was on standby, or the
-            // queue's end, has called nobody.
+            // A token that came before this worker was on standby has called nobody, and neither has the queue's end.
             match self.tokens.try_recv() {
                 Err(TryRecvError::Empty) => seat.wait(),
                 taken_or_closed => {
@@ -95,13 +95,13 @@ impl Intake {
 
 #[cfg(test)]
 impl Intake {
-    /// What can be taken without waiting.
+    /// The tokens that can be taken without waiting.
     pub fn waiting(&self) -> impl Iterator<Item = Token> {
         self.tokens.try_iter()
     }
 }
 
-/// The workers that wait for a token, the last to come on top.
+/// The workers that wait for a token. The last one to come is on top.
 #[derive(Debug, Default)]
 struct Standby(Mutex<Vec<Arc<Seat>>>);
 
@@ -112,7 +112,7 @@ impl Standby {
         seats.push(seat.clone());
     }
 
-    /// Undoes `enter`. A call that came between the two is spent.
+    /// Undoes `enter`. A call that came in between is lost.
     fn leave(&self, seat: &Arc<Seat>) {
         let mut seats = self.0.lock();
         if let Some(place) = seats.iter().rposition(|other| Arc::ptr_eq(other, seat)) {
@@ -124,7 +124,7 @@ impl Standby {
         for _ in 0..count {
             let mut seats = self.0.lock();
             let Some(seat) = seats.pop() else { return };
-            // Under the lock, so that it can't be taken for a call of the next time.
+            // This is done under the lock: otherwise the seat could enter again and take it for its next call.
             seat.called.store(true, Release);
             drop(seats);
             seat.thread.unpark();
@@ -147,7 +147,7 @@ impl Seat {
         })
     }
 
-    /// Until called; `park` alone may return early.
+    /// Waits until called. `park` alone may return early.
     fn wait(&self) {
         while !self.called.load(Acquire) {
             thread::park();

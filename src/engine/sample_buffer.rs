@@ -4,9 +4,8 @@ use crate::base::{Moment, Sample};
 use parking_lot::Mutex;
 use std::time::Duration;
 
-/// One worker's samples on their way to the reporter: the two are alone in using its lock, and
-/// the reporter holds it for the exchange of two pointers. Aligned, so that two workers' buffers
-/// do not share a cache line.
+/// The samples of one worker, on their way to the reporter. Only these two threads use its lock, and the reporter holds it
+/// for the exchange of two pointers. The alignment keeps two workers' buffers out of one cache line.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(super) struct SampleBuffer(Mutex<Samples>);
@@ -14,19 +13,19 @@ pub(super) struct SampleBuffer(Mutex<Samples>);
 #[derive(Debug, Default)]
 struct Samples {
     waiting: Vec<Sample>,
-    /// When the request in flight was sent at the earliest, if there is one.
+    /// The earliest moment at which the request in flight can have been sent. `None` if there is no such request.
     in_flight: Option<Moment>,
 }
 
 impl SampleBuffer {
-    /// A request is going to be sent, `now` or later. What was taken before is known to be all that was sent before.
+    /// Notes that a request is about to be sent, at `now` or later. So all samples sent before `now` have been added.
     pub fn begin(&self, now: Moment) {
         self.0.lock().in_flight = Some(now);
     }
 
-    /// Adds the sample of the request in flight. Where `capacity` of them wait already, the reporter has had no processor
-    /// time for long; the worker then waits for it, so that memory stays bounded, and the wait
-    /// shows as send lag of what comes next.
+    /// Adds the sample of the request in flight. If `capacity` samples wait already, the reporter has had no processor time
+    /// for long: the worker then waits for it, so that memory stays bounded. The wait shows as the send lag of the next
+    /// request.
     pub fn push(&self, sample: Sample, capacity: usize) {
         loop {
             let mut samples = self.0.lock();
@@ -39,8 +38,8 @@ impl SampleBuffer {
         }
     }
 
-    /// Takes all samples, leaving the (empty) `exchange` in their place. Returns when the request in flight, if there is
-    /// one, was sent at the earliest.
+    /// Takes all samples, and leaves the empty `exchange` in their place. Returns the earliest moment at which the request in
+    /// flight can have been sent.
     pub fn take_into(&self, exchange: &mut Vec<Sample>) -> Option<Moment> {
         let mut samples = self.0.lock();
         std::mem::swap(&mut samples.waiting, exchange);

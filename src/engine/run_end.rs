@@ -1,0 +1,50 @@
+//! How the threads that send requests learn that the run ends.
+
+use crate::base::{Answer, FailureKind, Moment, Outcome};
+use crate::core::answers::Head;
+use crate::system::Stop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering::Acquire};
+
+/// A stop ends pacing; the cut-off ends everything else.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RunEnd<'a> {
+    pub stop: &'a Stop,
+    /// Set when the drain deadline has passed.
+    pub cut_off: &'a AtomicBool,
+}
+
+impl RunEnd<'_> {
+    /// Whether no further request may be sent.
+    pub fn is_over(&self) -> bool {
+        self.stop.is_requested() || self.is_cut_off()
+    }
+
+    pub fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Acquire)
+    }
+
+    /// Makes one call to a target. A panic costs that request, not the run: whatever a call borrows is either shared and
+    /// guarded, or reset by the next call. A request that is still in flight at the cut-off counts as abandoned, whether it
+    /// is interrupted or answered too late.
+    pub fn guard(&self, call: impl FnOnce() -> (Answer, Option<Head>)) -> (Answer, Option<Head>) {
+        let called = catch_unwind(AssertUnwindSafe(call));
+        let (mut answer, head) = called.unwrap_or_else(|_| (lost_to_a_panic(), None));
+        if self.is_cut_off() {
+            answer.outcome = Outcome::Abandoned;
+        }
+        (answer, head)
+    }
+}
+
+/// Nobody knows what the request did before the panic.
+fn lost_to_a_panic() -> Answer {
+    let now = Moment::now();
+    Answer {
+        sent: now,
+        transmitted: false,
+        done: now,
+        connecting: None,
+        outcome: Outcome::Failed(FailureKind::Panic),
+    }
+}
