@@ -2,20 +2,20 @@ use serde::{Deserialize, Serialize};
 use std::iter::Sum;
 use std::ops::Add;
 
-/// Where requests went: scheduled = sent + dropped + unsent, and sent = allowed + blocked + failed + abandoned.
+/// How many requests there were, and what happened to them: scheduled = sent + dropped + unsent, and sent = allowed + blocked + failed + abandoned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Counts"))]
 pub struct Ledger {
     pub scheduled: u64,
     pub sent: u64,
-    /// Due while the queue was full: never sent.
+    /// Requests that were due while the queue was full, and were never sent.
     pub dropped: u64,
-    /// Still queued when the run was stopped.
+    /// Requests that were still queued when the run was stopped.
     pub unsent: u64,
     pub allowed: u64,
     pub blocked: u64,
     pub failed: u64,
-    /// In flight when the drain timeout passed.
+    /// Requests that were in flight when the drain timeout passed.
     pub abandoned: u64,
 }
 

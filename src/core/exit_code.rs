@@ -5,7 +5,7 @@ use crate::core::plan::Plan;
 use crate::core::stats::Results;
 use crate::core::threshold::{JudgedThreshold, Met};
 
-/// The run ended, and nothing that was requested of it failed.
+/// The run ended, and no check of it failed.
 pub const FINE: u8 = 0;
 /// The run broke.
 pub const BROKE: u8 = 1;
@@ -30,7 +30,7 @@ pub const MEANINGS: [Meaning; 6] = [
     Meaning {
         codes: &[FINE],
         short: "fine",
-        long: "The run ended, by itself or by one SIGINT, SIGTERM or SIGHUP, and nothing that was asked of it failed.",
+        long: "The run ended by itself, or by one SIGINT, SIGTERM or SIGHUP, and no check of it failed.",
     },
     Meaning {
         codes: &[BROKE],
@@ -41,12 +41,12 @@ pub const MEANINGS: [Meaning; 6] = [
     Meaning {
         codes: &[REFUSED],
         short: "refused",
-        long: "It was refused: one line on standard error names the option, its value and what is allowed.",
+        long: "The configuration was refused: one line on standard error names the option, its value and what is allowed.",
     },
     Meaning {
         codes: &[INCONCLUSIVE],
-        short: "inconclusive: a verdict was asked for, and there is none",
-        long: "A threshold or an audit was asked for, and there is no verdict: there was nothing to measure, or the \
+        short: "inconclusive: a verdict was requested, and there is none",
+        long: "A threshold or an audit was requested, and there is no verdict: there was nothing to measure, or the \
                generator did not keep its own schedule, so that the numbers describe it as much as the limiter.",
     },
     Meaning {
@@ -57,7 +57,7 @@ pub const MEANINGS: [Meaning; 6] = [
     Meaning {
         codes: &[130, 143],
         short: "ended at once by a second signal",
-        long: "A second SIGINT or SIGTERM ended it at once.",
+        long: "A second SIGINT or SIGTERM ended the run at once.",
     },
 ];
 
@@ -101,7 +101,7 @@ mod tests {
     use audit::AuditVerdict;
 
     #[test]
-    fn what_failed_for_sure_goes_before_what_is_not_known() {
+    fn a_certain_failure_goes_before_a_missing_verdict() {
         use self::Met::{Met, Missed, NothingSeen, Unsupported};
         let untested = Some(AuditVerdict::Inconclusive);
         for (asked, audited, thresholds, code) in [

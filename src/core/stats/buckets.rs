@@ -1,8 +1,8 @@
 use crate::base::Nanos;
 use std::ops::AddAssign;
 
-/// What spans are counted against, in nanoseconds: 1, 2.5 and 5 of every decade from 10 µs to 5 s,
-/// then 10, 30 and 60 s. A span equal to a bound is within it.
+/// The upper bounds of the buckets: 1, 2.5 and 5 of every decade from 10 µs to 5 s, then 10, 30 and 60 s. A duration equal
+/// to a bound is within it.
 pub const BOUNDS: [Nanos; 21] = [
     Nanos(10_000),
     Nanos(25_000),
@@ -27,14 +27,13 @@ pub const BOUNDS: [Nanos; 21] = [
     Nanos(60_000_000_000),
 ];
 
-/// A distribution of time spans as Prometheus has it: exact counts within fixed [`BOUNDS`] and the
-/// exact sum. Unlike percentiles, those of several targets or runs can be added up.
+/// A histogram of durations in Prometheus' form: exact counts in buckets with fixed [`BOUNDS`], and the exact sum. Unlike
+/// percentiles, the buckets of several targets or runs can be added up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Buckets {
-    /// By the first bound that the span is within; the last is for spans over all of them.
+    /// Each duration counts at the first bound that it does not exceed. The last count is of durations over every bound.
     counts: [u64; BOUNDS.len() + 1],
-    /// Wide enough for any number of spans: at 10⁶ spans of 10 s a second, 64 bits would do for
-    /// half an hour.
+    /// The sum in nanoseconds. With 10⁶ durations of 10 s in each second, 64 bits would overflow after half an hour.
     nanos: u128,
 }
 
@@ -48,13 +47,12 @@ impl Buckets {
         self.counts.iter().sum()
     }
 
-    /// All spans together, in seconds.
+    /// The sum of all durations, in seconds.
     pub fn sum(&self) -> f64 {
         self.nanos as f64 / 1e9
     }
 
-    /// Each bound with the number of spans within it and over the bound before; at last those
-    /// over every bound, with none.
+    /// Each bound with the number of durations between the bound before and it. `None` stands for no bound, and comes last.
     pub fn counts(&self) -> impl Iterator<Item = (Option<Nanos>, u64)> {
         let bounds = BOUNDS.into_iter().map(Some).chain([None]);
         bounds.zip(self.counts)
@@ -75,7 +73,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// As likely at a bound, or next to one, as anywhere.
+    /// Half of the durations are at a bound or a nanosecond beside it.
     fn span() -> impl Strategy<Value = Nanos> {
         let near = (0..BOUNDS.len(), 0u64..3).prop_map(|(i, off)| Nanos(BOUNDS[i].0 + off - 1));
         prop_oneof![near, (0u64..100_000_000_000).prop_map(Nanos)]
@@ -89,7 +87,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_spans_within_each_bound_are_what_a_naive_count_says(
+        fn the_count_within_each_bound_is_that_of_a_naive_count(
             spans in prop::collection::vec(span(), 0..200)
         ) {
             let buckets = buckets(&spans);
@@ -106,7 +104,7 @@ mod tests {
         }
 
         #[test]
-        fn buckets_added_up_are_the_buckets_of_all_spans(
+        fn buckets_added_up_are_the_buckets_of_all_durations(
             spans in prop::collection::vec(span(), 0..100), at in 0usize..100
         ) {
             let (some, others) = spans.split_at(at.min(spans.len()));
@@ -122,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sum_of_the_longest_spans_does_not_overflow() {
+    fn the_sum_of_the_longest_durations_does_not_overflow() {
         assert_eq!(buckets(&[Nanos::MAX; 3]).sum(), 3.0 * u64::MAX as f64 / 1e9);
     }
 }

@@ -1,7 +1,7 @@
 use crate::base::FailureKind;
 use std::ops::AddAssign;
 
-/// Failed requests by kind.
+/// The number of failed requests of each kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Failures([u64; FailureKind::ALL.len()]);
 

@@ -1,4 +1,4 @@
-//! What happened: totals as atomic counters, everything else made from samples by one owner.
+//! The statistics of a run: totals in atomic counters, and everything else made from samples by one owner.
 
 mod buckets;
 mod counters;

@@ -1,18 +1,19 @@
 use super::Histogram;
 use crate::base::Outcome;
 use serde::{Deserialize, Serialize};
+use std::iter::Sum;
 use std::ops::AddAssign;
 
-/// What happened in one second of a run: what came due, left and was answered in it.
+/// The events of one second of a run.
 ///
-/// A request is counted as scheduled, and as dropped, in the second in which it was due; as sent in that of its sent; as
-/// allowed, blocked, failed or abandoned, and in `latency` and `service_time`, in that of its done; in `send_lag` in that
-/// of its sent. So over all seconds of a run each of these adds up to the ledger's.
+/// A request counts as scheduled and as dropped in the second in which it was due, as sent and in `send_lag` in the second
+/// in which it was sent, and in everything else in the second in which it was done. So each count, added up over all
+/// seconds, is the ledger's.
 #[derive(Debug, Default)]
 pub struct Second {
-    /// From 0 at the schedule's start.
+    /// The second that begins at the schedule's start is number 0.
     pub number: u64,
-    /// What the schedule asked for, in requests per second, in the mean of this second.
+    /// The mean rate of the schedule in this second, in requests per second.
     pub asked: f64,
     pub scheduled: u64,
     pub dropped: u64,
@@ -46,6 +47,14 @@ impl OutcomeCounts {
     }
 }
 
+impl<'a> Sum<&'a OutcomeCounts> for OutcomeCounts {
+    fn sum<I: Iterator<Item = &'a OutcomeCounts>>(counts: I) -> OutcomeCounts {
+        let mut sum = OutcomeCounts::default();
+        counts.for_each(|counts| sum += counts);
+        sum
+    }
+}
+
 impl AddAssign<&OutcomeCounts> for OutcomeCounts {
     fn add_assign(&mut self, other: &OutcomeCounts) {
         self.sent += other.sent;
@@ -57,10 +66,8 @@ impl AddAssign<&OutcomeCounts> for OutcomeCounts {
 }
 
 impl Second {
-    /// Over all targets.
+    /// The counts of all targets together.
     pub fn total(&self) -> OutcomeCounts {
-        let mut total = OutcomeCounts::default();
-        self.targets.iter().for_each(|target| total += target);
-        total
+        self.targets.iter().sum()
     }
 }

@@ -4,60 +4,58 @@ use crate::core::audit::AuditProgress;
 use crate::core::schedule::Schedule;
 use std::time::SystemTime;
 
-/// What can be seen of a run from outside, at one moment of it or at its end.
+/// The state of a run at one instant, for observers outside of it.
 ///
-/// While the run goes on, its parts are a few microseconds apart: of the requests that the ledgers
-/// count as done, those of the last moment may not yet be in the buckets and failures. At the end
-/// all parts agree.
+/// While the run goes on, the parts are read a few microseconds apart: the buckets and failures may lack the last requests
+/// that the ledgers count as done. After the end all parts agree.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub state: State,
-    /// The schedule's start by the calendar.
+    /// The schedule's start on the system's clock.
     pub started: SystemTime,
-    /// Since the schedule's start; of a run that has ended, up to its last answer.
+    /// The time since the schedule's start, or after the end up to the last answer.
     pub elapsed: Nanos,
     pub targets: Vec<TargetSnapshot>,
     /// sent − due, of all requests sent.
     pub send_lag: Buckets,
-    /// Of the whole run so far, exact: those of latency, service time and send lag.
+    /// The percentiles of latency, service time and send lag, over the whole run so far.
     pub percentiles: [Percentiles; 3],
-    /// How the limiter stands, while it is audited.
+    /// The preliminary result of the audit, while the run goes on.
     pub audit: Option<AuditProgress>,
 }
 
 /// One target's share of a [`Snapshot`].
 #[derive(Debug, Clone)]
 pub struct TargetSnapshot {
-    /// Its base URL.
+    /// The target's base URL.
     pub name: String,
     pub ledger: Ledger,
     pub failures: Failures,
-    /// done − due, of the requests that were done.
+    /// done − due, for the requests that were done.
     pub latency: Buckets,
-    /// done − sent, of those of them that reached the server.
+    /// done − sent, for the requests that reached the server and were done.
     pub service_time: Buckets,
-    /// Those of latency, exact.
+    /// The percentiles of latency.
     pub percentiles: Percentiles,
 }
 
-/// What a run is doing.
+/// The stage that a run is in.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum State {
-    /// It waits for its start.
+    /// The run waits for its start.
     Waiting,
     /// Tokens come due at this rate, in requests per second.
     Pacing {
         mode: Mode,
         rate: f64,
     },
-    /// Nothing comes due any more; requests in flight are awaited.
+    /// Nothing comes due any more, and requests in flight are awaited.
     Draining,
     Ended,
 }
 
 impl State {
-    /// The state of a run that goes on, `elapsed` after its start. `stopped` says whether it was
-    /// stopped by then.
+    /// The state of a running run, `elapsed` after its start. `stopped` says whether the run was stopped by then.
     pub fn of(schedule: &Schedule, elapsed: Nanos, stopped: bool) -> State {
         match schedule.phase(elapsed) {
             Some(phase) if !stopped => State::Pacing {

@@ -1,11 +1,11 @@
-//! Snapshots for the tests of those who are given them.
+//! Snapshots for tests of their readers.
 
 use super::{Buckets, Percentiles, Snapshot, State, TargetSnapshot};
 use crate::base::{Ledger, Nanos};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Of a run that has ended and had no target.
+/// The snapshot of a run that has ended and had no target.
 pub fn snapshot() -> Arc<Snapshot> {
     Arc::new(Snapshot {
         state: State::Ended,

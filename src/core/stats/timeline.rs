@@ -1,24 +1,24 @@
-//! What happened when, in bounded memory however long the run is.
+//! The course of a run, in memory that does not depend on its length.
 
 use super::{CoarseHistogram, OutcomeCounts, Second};
 use crate::base::Nanos;
 
-/// The most slots that are kept.
-const SLOTS: usize = 600;
+/// The largest number of slots.
+const MAX_SLOTS: usize = 600;
 
-/// A run's seconds in slots of equal length. Once there are too many slots, each two neighbours become one: so the
-/// memory is that of 600 slots, 10 to 25 KiB each by the longest latency, and 40 bytes a target.
+/// A run's seconds in slots of equal length. When there are too many slots, each two neighbours become one. So there are at
+/// most 600 slots, of 10 to 25 KiB each, depending on the longest latency, and 40 bytes for each target.
 #[derive(Debug)]
 pub struct TimelineTally {
-    /// A power of two.
+    /// The length of a slot in seconds, a power of two.
     seconds: u64,
     slots: Vec<SlotTally>,
 }
 
-/// What came due, left and was done in some consecutive seconds.
+/// The events of some consecutive seconds.
 #[derive(Debug)]
 pub struct SlotTally {
-    /// What the schedule asked for, in requests.
+    /// The sum of the mean rates of its seconds.
     asked: f64,
     seconds: u64,
     pub scheduled: u64,
@@ -38,26 +38,24 @@ impl Default for TimelineTally {
 }
 
 impl TimelineTally {
-    /// Adds a second; each comes once, in order.
+    /// Adds a second. Each comes once, in order.
     pub fn add(&mut self, second: &Second) {
-        let full = self
+        let is_full = |slot: &SlotTally, seconds| slot.seconds == seconds;
+        let last_is_full = self
             .slots
             .last()
-            .is_none_or(|slot| slot.seconds == self.seconds);
-        if full && self.slots.len() == SLOTS {
+            .is_none_or(|last| is_full(last, self.seconds));
+        if last_is_full && self.slots.len() == MAX_SLOTS {
             self.halve();
         }
-        match self
-            .slots
-            .last_mut()
-            .filter(|slot| slot.seconds < self.seconds)
-        {
-            Some(slot) => slot.add(&SlotTally::of(second)),
-            None => self.slots.push(SlotTally::of(second)),
+        let added = SlotTally::of(second);
+        match self.slots.last_mut() {
+            Some(last) if !is_full(last, self.seconds) => last.add(&added),
+            _ => self.slots.push(added),
         }
     }
 
-    /// Of one slot; the last may be shorter.
+    /// The length of a slot. The last slot may be shorter.
     pub fn length(&self) -> Nanos {
         Nanos(self.seconds * 1_000_000_000)
     }
@@ -69,7 +67,9 @@ impl TimelineTally {
     fn halve(&mut self) {
         let mut slots = std::mem::take(&mut self.slots).into_iter();
         while let Some(mut slot) = slots.next() {
-            slots.next().iter().for_each(|next| slot.add(next));
+            if let Some(next) = slots.next() {
+                slot.add(&next);
+            }
             self.slots.push(slot);
         }
         self.seconds *= 2;
@@ -101,16 +101,14 @@ impl SlotTally {
         self.send_lag += &other.send_lag;
     }
 
-    /// What the schedule asked for, in requests per second, in the mean.
+    /// The mean rate of the schedule, in requests per second.
     pub fn asked(&self) -> f64 {
         self.asked / self.seconds as f64
     }
 
-    /// All targets together.
+    /// The counts of all targets together.
     pub fn total(&self) -> OutcomeCounts {
-        let mut total = OutcomeCounts::default();
-        self.targets.iter().for_each(|target| total += target);
-        total
+        self.targets.iter().sum()
     }
 }
 
@@ -141,11 +139,11 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4))]
         #[test]
-        fn however_long_a_run_is_nothing_is_lost_and_the_slots_are_bounded(seconds in 0u64..3_000) {
+        fn a_run_of_any_length_is_kept_whole_in_a_bounded_number_of_slots(seconds in 0u64..3_000) {
             let mut timeline = TimelineTally::default();
             (0..seconds).for_each(|number| timeline.add(&second(number, number % 3)));
             let slots = timeline.slots();
-            prop_assert!(slots.len() <= SLOTS);
+            prop_assert!(slots.len() <= MAX_SLOTS);
             let sum = |what: fn(&SlotTally) -> u64| slots.iter().map(what).sum::<u64>();
             let sent: u64 = (0..seconds).map(|number| number % 3).sum();
             prop_assert_eq!(sum(|slot| slot.seconds), seconds);

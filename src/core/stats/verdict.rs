@@ -1,25 +1,22 @@
 use crate::base::{Ledger, Nanos};
 
-/// How long after its due time a request may leave and still count as on time, connecting aside.
+/// A request that leaves up to this long after its due time is on time. The time spent on a new connection does not count.
 pub const TOLERANCE: Nanos = Nanos(10_000_000);
 
 /// The share of requests that must be on time, in percent.
 const ON_TIME_PERCENT: u64 = 99;
 
-/// Whether the generator itself did what was asked of it: sent every request that came due, and
-/// at least 99 % of them within [`TOLERANCE`] of their due times. If it did not, the run's numbers
-/// describe the generator as much as the limiter.
+/// Whether the generator itself kept its schedule: it dropped no request, and sent at least 99 % within [`TOLERANCE`] of
+/// their due times. If it did not, the run's numbers describe the generator as much as the limiter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScheduleVerdict {
     pub scheduled: u64,
     pub dropped: u64,
-    /// Of those not dropped: sent, or still queued at the end, later than tolerated.
+    /// Requests that were sent, or still queued at the end, more than [`TOLERANCE`] after their due times.
     pub late: u64,
 }
 
 impl ScheduleVerdict {
-    /// `late` counts both requests sent too late and queued ones that were already too late when
-    /// the run ended.
     pub fn new(ledger: &Ledger, late: u64) -> Self {
         ScheduleVerdict {
             scheduled: ledger.scheduled,

@@ -2,24 +2,24 @@ use crate::base::Target;
 use crate::core::plan::Plan;
 use serde::{Deserialize, Serialize};
 
-/// What was asked for.
+/// The options of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Configuration {
-    /// What repeats the run, as a shell reads it: the same keys, order and arrivals. What came from variables stands as
-    /// flags, files of results are left out, and of headers that carry secrets the value is `…`.
+    /// The shell command that repeats the run, with the same keys, order and arrivals. Values from variables are given as
+    /// flags. Options that say where results go are left out. `…` stands for the value of a header that is a secret.
     pub command: String,
-    /// Of keys, their order and arrivals.
+    /// The seed of the keys, their order and Poisson arrivals.
     pub seed: u64,
-    /// Where the requests went.
+    /// The base URLs of the targets.
     pub targets: Vec<String>,
-    /// What the rate did, as a person would say it.
+    /// The rate over time, in words.
     pub traffic: String,
-    /// What each request said, likewise.
+    /// The content of the requests, in words.
     pub requests: String,
-    /// Which keys they carried, likewise.
+    /// The keys that the requests carried, in words.
     pub keys: String,
-    /// Every option.
+    /// Every option, in the order of the help.
     pub settings: Vec<Setting>,
 }
 
@@ -29,12 +29,12 @@ pub struct Configuration {
 pub struct Setting {
     /// The flag, without its dashes.
     pub option: String,
-    /// As it was given, one for each time; none of an option that has no default and was not given.
+    /// The values as they were given, one for each time. Without a value and a default, the list is empty.
     pub values: Vec<String>,
     pub source: Source,
 }
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]

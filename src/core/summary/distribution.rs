@@ -1,7 +1,7 @@
 use crate::core::stats::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// A distribution of time spans, to three significant digits. Without any, all of it is 0.
+/// A distribution of durations, with three significant digits. Without any duration, every number is 0.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Distribution"))]
 pub struct DurationSummary {
@@ -16,13 +16,12 @@ pub struct DurationSummary {
     pub p99_99_ns: u64,
     pub p99_999_ns: u64,
     pub max_ns: u64,
-    /// By ever higher shares, up to 1: what a spectrum by percentile shows. Left out where only the percentiles above
-    /// are kept.
+    /// The duration at ever higher shares, up to 1. It is left out where the percentiles above are enough.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub spectrum: Vec<Point>,
 }
 
-/// The smallest span that at least this share of all spans do not exceed.
+/// The shortest duration that at least this share of all durations do not exceed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Point {
@@ -32,16 +31,13 @@ pub struct Point {
 }
 
 impl DurationSummary {
-    /// Without a spectrum.
-    pub fn new(spans: &Histogram) -> DurationSummary {
-        if spans.count() == 0 {
-            return DurationSummary::default();
-        }
-        let at = |share| spans.quantile(share).0;
+    /// The summary of a histogram, without a spectrum.
+    pub fn new(histogram: &Histogram) -> DurationSummary {
+        let at = |share| histogram.quantile(share).0;
         DurationSummary {
-            count: spans.count(),
-            min_ns: spans.min().0,
-            mean_ns: spans.mean().0,
+            count: histogram.count(),
+            min_ns: histogram.min().0,
+            mean_ns: histogram.mean().0,
             p50_ns: at(0.5),
             p90_ns: at(0.9),
             p95_ns: at(0.95),
@@ -54,13 +50,24 @@ impl DurationSummary {
         }
     }
 
-    pub fn with_spectrum(spans: &Histogram) -> DurationSummary {
-        let points = spans
+    pub fn with_spectrum(histogram: &Histogram) -> DurationSummary {
+        let points = histogram
             .spectrum()
             .map(|(share, span)| Point { share, ns: span.0 });
         DurationSummary {
             spectrum: points.collect(),
-            ..DurationSummary::new(spans)
+            ..DurationSummary::new(histogram)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_zero_without_a_duration() {
+        let empty = DurationSummary::new(&Histogram::default());
+        assert_eq!(empty, DurationSummary::default());
     }
 }

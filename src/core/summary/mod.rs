@@ -1,6 +1,6 @@
-//! What a run came to, as data: everything that any report shows. As JSON it is what `--summary-json` writes.
+//! The results of a run as data: everything that any report shows. `--summary-json` writes it as JSON.
 //!
-//! Spans of time are whole nanoseconds, in fields that end in `_ns`; rates are per second; shares are from 0 to 1.
+//! Durations are whole nanoseconds, in fields that end in `_ns`. Rates are per second. Shares are from 0 to 1.
 
 mod audit;
 mod configuration;
@@ -23,30 +23,31 @@ pub use timeline::{Slot, Timeline};
 pub use verdict::ScheduleSummary;
 
 use crate::base::{Ledger, Nanos, Target};
-use crate::core::stats::{Failures, Results};
+use crate::core::stats::{Failures, Results, TimelineTally};
 use crate::core::threshold::JudgedThreshold;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-/// The version of the format. It changes when a field changes its meaning or goes; new fields may come without.
+/// The version of the format. It changes when a field is removed or changes its meaning. Fields may be added without a
+/// new version.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// What a run came to.
+/// The results of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
     /// The version of this format: 1.
     pub schema_version: u32,
-    /// The program that made it.
+    /// The program that made the run.
     pub loadgen: Build,
     pub run: RunTimes,
     pub configuration: Configuration,
-    /// What the run's exit code was: 0 fine, 3 a verdict was asked for and there is none, 4 a threshold or the audit
-    /// failed.
+    /// The exit code of the run: 0 is fine, 1 means that the run broke, 3 that a requested verdict is missing, 4 that a
+    /// threshold or the audit failed.
     pub exit_code: u8,
-    /// Whether the generator did its own part.
+    /// Whether the generator itself kept its schedule.
     pub schedule: ScheduleSummary,
     /// Where every scheduled request went: scheduled = sent + dropped + unsent, and sent = allowed + blocked + failed +
     /// abandoned.
@@ -55,7 +56,7 @@ pub struct Summary {
     pub latency: DurationSummary,
     /// done − sent: what the server took, of requests that reached it.
     pub service_time: DurationSummary,
-    /// sent − due: the generator's own error, and connecting where that was needed.
+    /// sent − due: the generator's own error, and the time spent on a new connection.
     pub send_lag: DurationSummary,
     /// The time of new TCP connections, if there were any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -63,18 +64,18 @@ pub struct Summary {
     /// The time of TLS handshakes, if there were any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tls: Option<DurationSummary>,
-    /// The time of name lookups, for which no request waits, if there were any.
+    /// The time of name lookups, if there were any. No request waits for them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lookup: Option<DurationSummary>,
-    /// Failed requests by kind; kinds without any are left out.
+    /// Failed requests by kind. Kinds without any are left out.
     pub failures: BTreeMap<String, u64>,
     /// In the order in which they were given.
     pub targets: Vec<TargetSummary>,
-    /// The schedule's parts, those that do the same taken together, in the order of their first start. A request belongs
-    /// to the phase in which it was due.
+    /// The phases of the schedule, in the order of their first start. Phases of the same name are taken together. A request
+    /// belongs to the phase in which it was due.
     pub phases: Vec<PhaseSummary>,
     pub timeline: Timeline,
-    /// Whether the limiter kept its limit, if that was audited.
+    /// Whether the limiter kept its limit, if the run was audited.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub audit: Option<Audit>,
     /// In the order in which they were given.
@@ -82,7 +83,7 @@ pub struct Summary {
     pub resources: Resources,
 }
 
-/// A program, and what it was built for.
+/// A program and the platform that it was built for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Build {
@@ -93,26 +94,26 @@ pub struct Build {
     pub arch: String,
 }
 
-/// When it was, and how long it took.
+/// When the run took place, and how long it took.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Run"))]
 pub struct RunTimes {
     /// The schedule's start, in RFC 3339, UTC.
     pub started: String,
-    /// When the last request was answered or given up, in RFC 3339, UTC.
+    /// The instant at which the last request was answered or abandoned, in RFC 3339, UTC.
     pub ended: String,
     /// From the schedule's start to the end of pacing.
     pub paced_ns: u64,
     /// From the end of pacing to the last answer.
     pub drained_ns: u64,
-    /// Whether it was stopped before its schedule ended, or while it drained.
+    /// Whether the run was stopped before its schedule ended, or while it drained.
     pub interrupted: bool,
-    /// Why it was, if not by a signal: the threshold that could no longer be met.
+    /// The threshold that stopped the run because it could no longer be met.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub aborted_by: Option<String>,
 }
 
-/// What the generator itself took of its machine, up to the end of the run. Absent where the system does not tell.
+/// The generator's own use of its machine, up to the end of the run. Numbers that the system does not report are absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Resources {
@@ -122,22 +123,22 @@ pub struct Resources {
     /// Processor time in the kernel, of all threads.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub system_ns: Option<u64>,
-    /// The most memory that was resident, in bytes.
+    /// The largest amount of resident memory, in bytes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub peak_memory: Option<u64>,
-    /// Lines that were not printed, since nobody read standard output.
+    /// Lines that were not printed because nobody read standard output.
     pub missed_lines: u64,
     /// Requests that `--requests` could not write in time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unwritten_requests: Option<u64>,
 }
 
-/// What a summary is made from beside a run's results.
+/// The parts of a summary that are not made from the run's results.
 #[derive(Debug)]
 pub struct Circumstances<'a> {
     pub configuration: Configuration,
-    /// What happened when; empty if nobody asked for that.
-    pub timeline: &'a crate::core::stats::TimelineTally,
+    /// Empty unless a result needs it.
+    pub timeline: &'a TimelineTally,
     pub audit: Option<Audit>,
     pub thresholds: Vec<JudgedThreshold>,
     pub exit_code: u8,
@@ -145,7 +146,7 @@ pub struct Circumstances<'a> {
 }
 
 impl Summary {
-    /// Of a run that has ended. `targets` are those it ran against.
+    /// The summary of a run that has ended. `targets` are its targets in the plan's order.
     pub fn new(results: &Results, targets: &[Target], circumstances: Circumstances<'_>) -> Summary {
         let Circumstances {
             configuration,
@@ -156,7 +157,7 @@ impl Summary {
             resources,
         } = circumstances;
         let tally = &results.tally;
-        let some = |spans| Some(DurationSummary::new(spans)).filter(|spans| spans.count > 0);
+        let if_any = |histogram| Some(DurationSummary::new(histogram)).filter(|of| of.count > 0);
         let rows = targets.iter().zip(&results.ledgers).zip(&tally.targets);
         let rows = rows.map(|((target, ledger), tally)| TargetSummary {
             name: target.to_string(),
@@ -175,9 +176,9 @@ impl Summary {
             latency: DurationSummary::with_spectrum(&tally.latency),
             service_time: DurationSummary::with_spectrum(&tally.service_time),
             send_lag: DurationSummary::with_spectrum(&tally.send_lag),
-            connect: some(&tally.connect),
-            tls: some(&tally.tls),
-            lookup: some(&tally.lookup),
+            connect: if_any(&tally.connect),
+            tls: if_any(&tally.tls),
+            lookup: if_any(&tally.lookup),
             failures: by_kind(&tally.failures()),
             targets: rows.collect(),
             phases: results
@@ -193,7 +194,7 @@ impl Summary {
         }
     }
 
-    /// The names of its targets.
+    /// The base URLs of the targets.
     pub fn target_names(&self) -> Vec<String> {
         self.targets
             .iter()
@@ -235,6 +236,7 @@ impl RunTimes {
     }
 }
 
+/// The failures by name, without kinds that did not occur.
 fn by_kind(failures: &Failures) -> BTreeMap<String, u64> {
     let kinds = failures.by_kind().filter(|(_, count)| *count > 0);
     kinds
@@ -242,10 +244,10 @@ fn by_kind(failures: &Failures) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// In RFC 3339 with milliseconds, UTC.
+/// An instant in RFC 3339 with milliseconds, UTC.
 fn timestamp(start: SystemTime, later: Nanos) -> String {
     let at = start.checked_add(Duration::from(later)).unwrap_or(start);
-    // A clock before the year -9999 is no better than one at the epoch.
+    // Only a clock before the year -9999 fails here. Any date is as good for it.
     let at = Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH);
     format!("{at:.3}")
 }

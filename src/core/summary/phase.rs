@@ -3,16 +3,16 @@ use crate::base::{Ledger, Mode};
 use crate::core::stats::PhaseTally;
 use serde::{Deserialize, Serialize};
 
-/// The parts of a schedule that do the same.
+/// All phases of the schedule that have the same name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Phase"))]
 pub struct PhaseSummary {
     /// Such as `burst 50/s`.
     pub name: String,
     pub mode: Mode,
-    /// How many parts of the schedule began.
+    /// How many of them began.
     pub times: u64,
-    /// How long they lasted together, as far as the run went.
+    /// Their total length, as far as the run went.
     pub length_ns: u64,
     pub requests: Ledger,
     pub latency: DurationSummary,

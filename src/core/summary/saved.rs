@@ -1,7 +1,7 @@
 use super::{SCHEMA_VERSION, Summary};
 use serde::Deserialize;
 
-/// Why a text is no summary that can be read.
+/// The reason why a text can't be read as a summary.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     #[error("is not JSON: {0}")]
@@ -18,21 +18,21 @@ pub enum Unreadable {
     Malformed(String),
 }
 
-/// What is read before it is known which version the rest is of.
+/// The part of a summary that is the same in every version.
 #[derive(Deserialize)]
 struct Versioned {
     schema_version: u64,
 }
 
 impl Summary {
-    /// Reads what `--summary-json` writes. Fields that are not known, which later versions may add, are skipped.
+    /// Reads a file of `--summary-json`. Unknown fields, which later versions may add, are skipped.
     pub fn from_json(text: &str) -> Result<Summary, Unreadable> {
         let own = u64::from(SCHEMA_VERSION);
         let versioned: Result<Versioned, _> = serde_json::from_str(text);
         match versioned {
             Err(error) if error.is_data() => Err(Unreadable::NotASummary),
             Err(error) => Err(Unreadable::NotJson(error.to_string())),
-            // A list would be taken for the fields' values.
+            // serde would take a list for the values of the fields.
             Ok(_) if !text.trim_start().starts_with('{') => Err(Unreadable::NotASummary),
             Ok(Versioned { schema_version }) if schema_version > own => {
                 Err(Unreadable::Newer(schema_version))
@@ -52,9 +52,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_summary_is_told_apart() {
+    fn a_text_that_is_no_summary_is_refused_with_its_reason() {
         let unreadable = |text: &str| Summary::from_json(text).unwrap_err().to_string();
-        for (text, said) in [
+        for (text, expected) in [
             (
                 "",
                 "is not JSON: EOF while parsing a value at line 1 column 0",
@@ -81,7 +81,7 @@ mod tests {
                 "is not as schema_version 1 has it: missing field `loadgen` at line 1 column 20",
             ),
         ] {
-            assert_eq!(unreadable(text), said);
+            assert_eq!(unreadable(text), expected);
         }
     }
 }

@@ -2,26 +2,27 @@ use crate::base::Nanos;
 use crate::core::stats::{self, OutcomeCounts, PhaseTallies, Stretch};
 use serde::{Deserialize, Serialize};
 
-/// What happened when, in slots of equal length: one second, or as many as keep the slots of a longer run to 600.
+/// The course of the run in slots of equal length. A slot has one second, or in a long run as many as keep the number of
+/// slots at 600 or less.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Timeline {
     pub slot_ns: u64,
-    /// From the schedule's start on, without a gap, to the last answer.
+    /// The slots from the schedule's start to the last answer, without a gap.
     pub slots: Vec<Slot>,
-    /// The upper bounds of the bands that `heat` counts in, rising; a latency equal to a bound is within it. What exceeds
-    /// the last bound is counted in the last band.
+    /// The upper bounds, rising, of the bands in which `heat` counts. A latency equal to a bound is within it. A latency
+    /// over the last bound counts in the last band.
     pub bands_ns: Vec<u64>,
-    /// The schedule's phases in order, as far as the run went; none if there were more than 1,000.
+    /// The schedule's phases in order, as far as the run went. The list is empty if there were more than 1,000.
     pub stretches: Vec<Stretch>,
 }
 
-/// What came due, left and was answered in one slot. A request is counted as scheduled, and as dropped, where it was due;
-/// as sent where it was sent; in all else where it was done.
+/// The events of one slot. A request counts as scheduled and as dropped in the slot in which it was due, as sent and in the
+/// send lag in the slot in which it was sent, and in everything else in the slot in which it was done.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Slot {
-    /// What the schedule asked for, per second, in the mean.
+    /// The mean rate of the schedule, in requests per second.
     pub asked: f64,
     pub scheduled: u64,
     pub dropped: u64,
@@ -30,30 +31,30 @@ pub struct Slot {
     pub blocked: u64,
     pub failed: u64,
     pub abandoned: u64,
-    /// How many requests have a latency here; without any, the percentiles are 0.
+    /// How many requests have a latency in this slot. Without any, the percentiles are 0.
     pub done: u64,
-    /// Of latency, to two significant digits.
+    /// A percentile of latency, like the next four numbers, with two significant digits.
     pub p50_ns: u64,
     pub p90_ns: u64,
     pub p99_ns: u64,
     pub p99_9_ns: u64,
     pub max_ns: u64,
-    /// Of send lag.
+    /// A percentile of send lag, like the next number, with two significant digits.
     pub send_lag_p99_ns: u64,
     pub send_lag_max_ns: u64,
-    /// How many latencies are in each band, from the lowest on; bands above the highest with any are left out.
+    /// The number of latencies in each band, from the lowest. Empty bands after the last are left out.
     pub heat: Vec<u64>,
-    /// In the order of the summary's targets.
+    /// The requests to each target, in the order of the summary's targets.
     pub targets: Vec<OutcomeCounts>,
 }
 
-/// How many bands there are to each tenfold.
-const BANDS_A_DECADE: i32 = 8;
+/// The number of bands for each factor of ten.
+const BANDS_PER_DECADE: i32 = 8;
 
-/// The bounds of the bands: from 10 µs to 100 s, eight to each tenfold.
+/// The bounds of the bands, from 10 µs to 100 s.
 fn bands() -> Vec<u64> {
-    let bands = 0..=7 * BANDS_A_DECADE;
-    let bound = |band| 1e4 * 10f64.powf(f64::from(band) / f64::from(BANDS_A_DECADE));
+    let bands = 0..=7 * BANDS_PER_DECADE;
+    let bound = |band| 1e4 * 10f64.powf(f64::from(band) / f64::from(BANDS_PER_DECADE));
     bands.map(|band| bound(band).round() as u64).collect()
 }
 

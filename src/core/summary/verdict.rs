@@ -2,17 +2,18 @@ use crate::base::Nanos;
 use crate::core::stats::{Results, TOLERANCE};
 use serde::{Deserialize, Serialize};
 
-/// Whether the generator itself did what was asked of it: sent every request that came due, and at least 99 % of them
-/// within the tolerance of their due times. If not, the numbers describe the generator as much as the limiter.
+/// Whether the generator itself kept its schedule: it dropped no request, and sent at least 99 % within the tolerance of
+/// their due times. If it did not, the numbers describe the generator as much as the limiter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Schedule"))]
 pub struct ScheduleSummary {
     pub kept: bool,
-    /// The same in a sentence, with what may help.
+    /// The verdict and its reason in a sentence, with options that may help.
     pub statement: String,
     pub scheduled: u64,
     pub dropped: u64,
-    /// Of those not dropped: sent, or still queued at the end, later than tolerated, connecting aside.
+    /// Requests that were sent, or still queued at the end, more than the tolerance after their due times. The time spent on
+    /// a new connection does not count.
     pub late: u64,
     pub tolerance_ns: u64,
 }
