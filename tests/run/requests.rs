@@ -1,8 +1,9 @@
-//! What a request says, and for which key, as it is told to.
+//! The options that decide what requests contain, and which keys they are for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::support::eventually;
 use crate::support::report::Report;
 use crate::support::run::{Launch, loadgen};
 use crate::support::server::{Reply, Request, Server};
@@ -13,10 +14,9 @@ fn allowing() -> Server {
 
 /// A whole run of `requests` at once, in order: one worker takes them off the queue.
 fn in_order(server: &Server, requests: u32) -> Launch {
-    loadgen(format!(
-        "--targets {} --rps {} --duration 0.5 --workers 1 --burst-enabled false",
-        server.url(),
-        requests * 2
+    let rps = requests * 2;
+    server.launch(format!(
+        "--rps {rps} --duration 0.5 --workers 1 --burst-enabled false"
     ))
 }
 
@@ -99,18 +99,10 @@ fn placeholders_are_filled_in_wherever_they_stand() {
 fn same_seed_same_requests() {
     let said = |seed: &str| {
         let seed = format!("--seed={seed}");
-        let requests = requests(
-            20,
-            &[
-                "--body={\"{key}\":\"{uuid}\"}",
-                &seed,
-                "--key-distribution=zipf:1",
-            ],
-        );
-        requests
-            .iter()
-            .map(|request| request.text().to_owned())
-            .collect::<Vec<_>>()
+        let body = "--body={\"{key}\":\"{uuid}\"}";
+        let requests = requests(20, &[body, &seed, "--key-distribution=zipf:1"]);
+        let texts = requests.iter().map(|request| request.text().to_owned());
+        texts.collect::<Vec<_>>()
     };
     assert_eq!(said("1"), said("1"));
     assert_ne!(said("1"), said("2"));
@@ -190,14 +182,12 @@ fn a_preset_s_body_goes_with_methods_that_carry_one() {
         );
         assert_eq!(request.header_values("Content-Type").len(), 0);
     }
-    for request in requests(
-        2,
-        &[
-            "--method=GET",
-            "--body={seq}",
-            "--header=Content-Type: text/plain",
-        ],
-    ) {
+    let text = [
+        "--method=GET",
+        "--body={seq}",
+        "--header=Content-Type: text/plain",
+    ];
+    for request in requests(2, &text) {
         assert_eq!(request.header("Content-Length"), "1");
         assert_eq!(request.header("Content-Type"), "text/plain");
     }
@@ -338,10 +328,8 @@ fn the_longest_request_that_is_taken_is_sent() {
 
 #[test]
 fn values_of_one_header_stay_in_order() {
-    for request in requests(
-        2,
-        &["--header=X: {seq}", "--header=X: a", "--header=X: {key}"],
-    ) {
+    let headers = ["--header=X: {seq}", "--header=X: a", "--header=X: {key}"];
+    for request in requests(2, &headers) {
         let [sequence, a, key] = request.header_values("X")[..] else {
             panic!("{request:?}");
         };
@@ -458,12 +446,9 @@ fn a_distribution_needs_keys_to_choose_from() {
 #[cfg(target_os = "linux")]
 fn peak_memory(options: &str) -> u64 {
     let server = allowing();
-    let line = format!(
-        "--targets {} --rps 100 --duration 0 --burst-enabled false --stats-interval 0.1",
-        server.url()
-    );
-    let run = loadgen(format!("{line} {options}")).start();
-    run.await_line("Requests: ");
+    let line = "--rps 100 --duration 0 --burst-enabled false";
+    let run = server.launch(format!("{line} {options}")).start();
+    eventually("a request", || server.request_count() > 0);
     let status = std::fs::read_to_string(format!("/proc/{}/status", run.id())).expect("its status");
     run.terminate();
     let report: Report = run.finish().report();
