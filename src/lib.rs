@@ -1,17 +1,24 @@
 //! An open-loop HTTP load generator for rate-limiter clusters.
 //!
 //! ```text
-//! schedule ──> pacer ──(bounded queue of tokens)──> workers ──> samples ──> reporter ──> console, files, /metrics
-//!  (pure)     1 thread                             100 threads, one       1 thread: histograms,
-//!                                                  shared ureq::Agent    timeline, audit
+//! schedule ──> pacer ──(bounded queue of tokens)──> workers ──> samples ──> reporter ──> observers:
+//!  (pure)     1 thread                            100 threads, one       1 thread: tally,   console, live view,
+//!                                                 shared ureq::Agent     audit              files, /metrics
 //! ```
 //!
-//! [`cli`] and [`plan`] turn what was typed into a [`plan::Plan`]; [`engine::run`] carries it out.
-//! [`schedule`] says when each request is due, [`keys`] which key it carries, [`round_robin`] which
-//! target it goes to and [`request`] what it says: all four are pure. [`client`] makes one request, [`stats`] counts what
-//! came of them, [`audit`] holds the limiter to its promise, [`threshold`] the run to what was asked of it, [`report`]
-//! says so. [`limiter`] is the reference limiter that `--demo` starts; [`server`] is what its nodes and the run's metrics
-//! are served by. [`terminal`] is what the live view is drawn on.
+//! The code has four layers. A file uses only its own layer and those under it, and `tests/layers.rs` holds it to that.
+//!
+//! | layer | module | holds |
+//! | --- | --- | --- |
+//! | edges | [`command`] | what each command does |
+//! | | [`cli`] | flags and variables, from text to a checked [`cli::Setup`] |
+//! | | [`report`] | observers of a run, and the formats of its results |
+//! | | [`client`] | one request over HTTP: the shared agent, its connections, name lookup |
+//! | | [`limiter`] | the reference rate limiter, for `--demo` and the program `ratelimiter` |
+//! | engine | [`engine`] | the threads of a run |
+//! | core | [`core`] | the rules of a run, as pure functions: schedule, keys, requests, answers, audit, thresholds, statistics |
+//! | base | [`base`] | the words that all layers share: time, tokens, outcomes, samples, text |
+//! | | [`system`] | the operating system: clocks, timers, signals, terminal, temporary files, limits |
 
 pub mod base;
 pub mod cli;

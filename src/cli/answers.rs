@@ -7,14 +7,15 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Answers")]
 pub struct Answers {
-    /// Answers that count as allowed, if they do not as blocked: comma-separated rules such as 200-299,
-    /// `header NAME = VALUE` or `json /POINTER = VALUE`, or several of these joined by `and`; may be
-    /// repeated. As the preset says unless given
+    /// The answers that count as allowed, instead of the preset's: rules separated by commas, such as
+    /// 200-299, `header NAME = VALUE`, `json /POINTER = VALUE`, or several of these joined by `and`. An
+    /// answer that also counts as blocked is blocked. May be repeated
     #[arg(long, env, hide_env_values = true, value_name = "RULES", value_parser = rules,
           allow_hyphen_values = true)]
     pub allowed: Vec<Rules>,
 
-    /// Answers that count as blocked; like --allowed. What fits neither is failed
+    /// The answers that count as blocked, instead of the preset's: rules like those of --allowed. An
+    /// answer that fits no rule counts as failed
     #[arg(long, env, hide_env_values = true, value_name = "RULES", value_parser = rules,
           allow_hyphen_values = true)]
     pub blocked: Vec<Rules>,

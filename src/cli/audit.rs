@@ -10,19 +10,20 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Audit")]
 pub struct Audit {
-    /// Say whether the limiter kept its promise of --limit requests of each key per --window-ms:
-    /// `sliding-window`, `fixed-window` or `token-bucket`; `auto`, which it may have kept; or `off`. `auto`
-    /// with --demo unless given, else `off`
+    /// Judge whether the limiter kept its promise of --limit requests of each key per --window-ms. The
+    /// promise is a `sliding-window`, a `fixed-window` or a `token-bucket`; `auto` finds out which of them
+    /// it can be; `off` judges nothing. The default is `auto` with --demo, otherwise `off`
     #[arg(long, env, hide_env_values = true, value_name = "PROMISE", value_parser = audit,
           num_args = 0..=1, default_missing_value = "auto")]
     pub audit: Option<Audited>,
 
-    /// With an audit, ask for keys of its own too: far too often, and again when Retry-After says
+    /// Let the audit send requests of its own, with keys of its own: far too often, and again when
+    /// Retry-After says
     #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "true", num_args = 0..=1, default_missing_value = "true")]
     pub probe: Opt<bool>,
 
-    /// How much memory an audit may use, such as 64MiB; with less than all keys need, it is of a share of them
+    /// The most memory that the audit may use, such as 64MiB. If all keys need more, it judges a sample of them
     #[arg(long, env, hide_env_values = true, value_name = "SIZE", value_parser = opt(memory),
           default_value = "64MiB", allow_hyphen_values = true)]
     pub audit_memory: Opt<usize>,
@@ -83,7 +84,7 @@ impl Audit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audited {
     Off,
-    /// Any one of the promises.
+    /// Any of the promises.
     Auto,
     One(Promise),
 }
@@ -104,7 +105,7 @@ fn audit(text: &str) -> Result<Audited, String> {
     })
 }
 
-/// Bytes, from 1 MiB to 64 GiB.
+/// Reads a size, in bytes, from 1 MiB to 64 GiB.
 fn memory(text: &str) -> Result<usize, String> {
     const UNITS: [(&str, u64); 4] = [
         ("KiB", 1 << 10),

@@ -1,4 +1,4 @@
-//! Where requests go.
+//! The nodes that requests go to, and whose certificates are trusted.
 
 use super::values::{boolean, read_at_most};
 use super::{Arguments, Opt, Options, Refusal, opt, without_login};
@@ -13,18 +13,18 @@ use std::path::Path;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct Cluster {
-    /// Base URLs of the nodes, comma-separated, http or https; requests go to them in turn
+    /// The base URLs of the nodes, http or https, separated by commas. Requests go to them in turn
     #[arg(long, env, hide_env_values = true, value_name = "URLS", value_parser = opt(urls),
           default_value = "http://ratelimiter-1:8000,http://ratelimiter-2:8000,http://ratelimiter-3:8000")]
     pub targets: Opt<Urls>,
 
-    /// Accept any certificate that an https target shows, even an expired one or another host's
+    /// Accept any certificate of an https target, even an expired one or another host's
     #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub insecure: Opt<bool>,
 
-    /// A PEM file with the certificates that https targets' own must be, or be issued by; no public
-    /// authority is trusted then
+    /// A PEM file with certificates. An https target's certificate must be one of them or be issued by one
+    /// of them; no public authority is trusted then
     #[arg(long, env, hide_env_values = true, value_name = "FILE",
           value_parser = opt(OsStringValueParser::new().try_map(|file| authorities(&file))))]
     pub ca_cert: Option<Opt<Authorities>>,
@@ -34,8 +34,9 @@ pub struct Cluster {
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub demo: Opt<bool>,
 
-    /// How those nodes limit: sliding-log, fixed-window or token-bucket, by counts that they share;
-    /// or wrongly: per-node, each counting alone, or racy, by counts read and written without a lock
+    /// How the demo's nodes limit: sliding-log, fixed-window or token-bucket, with counts that the nodes
+    /// share. Two limiters are wrong on purpose: per-node (each node counts alone) and racy (counts are
+    /// read and written without a lock)
     #[arg(long, env, hide_env_values = true, value_name = "LIMITER",
           value_parser = opt(str::parse::<DemoLimiter>), default_value = "sliding-log")]
     pub demo_limiter: Opt<DemoLimiter>,

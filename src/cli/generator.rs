@@ -1,4 +1,4 @@
-//! How the generator itself works, and what it shows of itself.
+//! How the generator itself works, and the metrics that it serves.
 
 use super::values::{duration, timeout};
 use super::{Opt, opt};
@@ -16,37 +16,37 @@ pub struct Generator {
           default_value = "100", allow_hyphen_values = true)]
     pub workers: usize,
 
-    /// How many requests may wait for a worker; what comes due beyond that is dropped
+    /// How many requests may wait for a worker. Further ones are dropped when they come due
     #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = queue,
           default_value = "10000", allow_hyphen_values = true)]
     pub queue: usize,
 
-    /// How long one whole request may take
+    /// The longest time that one whole request may take
     #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = timeout,
           default_value = "10", allow_hyphen_values = true)]
     pub timeout: Duration,
 
-    /// How long requests in flight get when the run ends
+    /// How long requests in flight may still take when the run ends
     #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = duration,
           default_value = "10", allow_hyphen_values = true)]
     pub drain_timeout: Duration,
 
-    /// From one stats line to the next
+    /// The time from one stats line to the next
     #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = stats_interval,
           default_value = "10", allow_hyphen_values = true)]
     pub stats_interval: Duration,
 
-    /// Same seed: same keys, same order, same arrivals; `random` draws one, which is printed
+    /// The same seed repeats the same keys, order and arrivals. `random` draws a seed and prints it
     #[arg(long, env, hide_env_values = true, value_name = "SEED", value_parser = opt(seed),
           default_value = "random", allow_hyphen_values = true)]
     pub seed: Opt<u64>,
 
-    /// Where to serve metrics for Prometheus, under /metrics, such as 127.0.0.1:9100, or :9100 for
-    /// all IPv4 addresses of this machine; port 0 is any free one. Nowhere unless set
+    /// The address at which to serve metrics for Prometheus, under /metrics: 127.0.0.1:9100, or :9100 for
+    /// all IPv4 addresses of this machine. Port 0 picks a free port. Without it, no metrics are served
     #[arg(long, env, hide_env_values = true, value_name = "ADDR", value_parser = opt(metrics_addr))]
     pub metrics_addr: Option<Opt<SocketAddr>>,
 
-    /// How long metrics stay after the run, for the last scrape; a signal ends it
+    /// How long metrics stay available after the run, for the last scrape. A signal ends it
     #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = duration,
           default_value = "0", allow_hyphen_values = true)]
     pub metrics_linger: Duration,
@@ -77,7 +77,7 @@ fn seed(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Without a host, all IPv4 addresses: those of IPv6 are not to be had on every machine.
+/// Reads an address. Without a host it stands for all IPv4 addresses, since not every machine has IPv6.
 fn metrics_addr(text: &str) -> Result<SocketAddr, String> {
     let text = text.trim();
     let every_address = || {

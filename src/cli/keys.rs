@@ -1,4 +1,4 @@
-//! Whom the requests are for.
+//! The keys that requests carry.
 
 use super::values::file;
 use super::{Arguments, Opt, Options, Refusal, opt};
@@ -12,24 +12,24 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Keys")]
 pub struct Keys {
-    /// How many distinct keys share the traffic; 0 makes a fresh key for every request
+    /// How many distinct keys share the traffic. 0 makes a fresh key for every request
     #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = keys,
           default_value = "7", allow_hyphen_values = true)]
     pub keys: u32,
 
-    /// How they share it: `uniform`, in shuffled rounds; `zipf:S`, the key of rank k in proportion to
-    /// 1/k^S; `hot:SHARE`, the first key this share, such as 0.9 or 90%, and the others the rest
+    /// How the keys share the traffic: `uniform`, in shuffled rounds; `zipf:S`, the key of rank k in
+    /// proportion to 1/k^S; or `hot:SHARE`, where the first key gets this share, such as 0.9 or 90%
     #[arg(long, env, hide_env_values = true, value_name = "KIND", value_parser = opt(distribution),
           default_value = "uniform", allow_hyphen_values = true)]
     pub key_distribution: Opt<Distribution>,
 
-    /// What keys begin with, before 8 hex digits or the keys of a file; `loadgen-` before digits
-    /// unless given
+    /// The beginning of every key, before 8 hex digits or a key of the file. By default, `loadgen-`
+    /// before hex digits and nothing before the keys of a file
     #[arg(long, env, hide_env_values = true, value_name = "TEXT", value_parser = prefix,
           allow_hyphen_values = true)]
     pub key_prefix: Option<String>,
 
-    /// A file with the keys, one a line, in the order of their ranks, in the place of random ones
+    /// A file with the keys, one per line, in the order of their ranks, instead of random keys
     #[arg(long, env, hide_env_values = true, value_name = "FILE",
           value_parser = opt(file()), conflicts_with = "keys")]
     pub keys_file: Option<Opt<PathBuf>>,
@@ -73,7 +73,7 @@ fn distribution(text: &str) -> Result<Distribution, &'static str> {
     text.parse().map_err(|()| Distribution::FORM)
 }
 
-/// With the digits behind it, as long as limiters take a key.
+/// The longest prefix, in bytes. With the digits behind it, it is as long as the keys that limiters take.
 const MAX_PREFIX: usize = 248;
 
 fn prefix(text: &str) -> Result<String, String> {

@@ -1,4 +1,4 @@
-//! What shells and `man` are told of the command, from its definitions.
+//! The completion scripts and the man page, made from the options' definitions.
 
 use super::Cli;
 use crate::core::audit::Promise;
@@ -10,7 +10,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use roff::{Inline, Roff, bold, italic, roman};
 
-/// What completes the command's words in a shell.
+/// The script that completes the command line in a shell.
 pub fn completions(shell: Shell) -> String {
     let mut command = with_values(Cli::command());
     let name = command.get_name().to_owned();
@@ -19,7 +19,7 @@ pub fn completions(shell: Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// The values of options that have a few, which their own parsers do not tell a shell.
+/// Adds the possible values of options that have few: their own parsers do not list them.
 fn with_values(command: Command) -> Command {
     let with_values = |argument: Arg| match values(&argument) {
         Some(values) => argument.value_parser(PossibleValuesParser::new(values)),
@@ -47,7 +47,7 @@ fn values(argument: &Arg) -> Option<Vec<&'static str>> {
     }
 }
 
-/// An empty one would be left out, and the version taken for it.
+/// A blank date: with an empty one, the version would take its place.
 const NO_DATE: &str = " ";
 
 /// The man page, in roff.
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shell_is_told_every_option_and_subcommand() {
+    fn every_completion_script_has_every_option_and_subcommand() {
         with_values(Cli::command()).debug_assert();
         for shell in Shell::value_variants() {
             let script = completions(*shell);

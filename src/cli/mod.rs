@@ -81,7 +81,7 @@ impl Command {
 }
 
 /// Sends checks to every node of a rate-limiter cluster on an exact, open-loop schedule, and
-/// counts what was allowed, blocked and failed.
+/// counts the allowed, the blocked and the failed ones.
 #[derive(Debug, Parser)]
 #[command(
     name = "loadgen",
@@ -104,28 +104,28 @@ struct Cli {
 /// The commands beside a run.
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Print what a run with these options would send, and when; nothing is sent
+    /// Print what a run with these options would send, and when, without sending anything
     Plan {
         #[command(flatten)]
         options: Box<Options>,
     },
 
-    /// Print how known limiters are asked, and how they answer: which there are, or all of one
+    /// List the known limiters, or print the requests and the answers of one
     Presets {
         #[arg(value_parser = requests::preset)]
         name: Option<&'static Preset>,
     },
 
-    /// Make a page of saved summaries: of one its report, of several a comparison
+    /// Make a page of saved summaries: the report of one, or the comparison of several
     Report(Report),
 
-    /// Print what completes loadgen's words in a shell: bash, elvish, fish, powershell or zsh
+    /// Print a completion script for a shell: bash, elvish, fish, powershell or zsh
     Completions {
         #[arg(value_enum)]
         shell: Shell,
     },
 
-    /// Print the man page, for `man -l -` or a file loadgen.1
+    /// Print the man page, for `man -l -` or for a file loadgen.1
     Man,
 }
 

@@ -1,4 +1,4 @@
-//! A page of summaries that were saved.
+//! The options of `loadgen report`, and the summaries that it reads.
 
 use super::Refusal;
 use super::values::file;
@@ -11,26 +11,29 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct Report {
-    /// What --summary-json wrote; `-` is standard input. Several are compared, each with the first
+    /// A summary that --summary-json wrote; `-` is standard input. Several summaries are compared, each with the first
     #[arg(required = true, value_name = "FILE",
           value_parser = file())]
     files: Vec<PathBuf>,
 
-    /// Where to write the page; without it, or with `-`, to standard output
+    /// The file to write the page to. Without it, or with `-`, the page goes to standard output
     #[arg(long, value_name = "FILE",
           value_parser = file())]
     output: Option<PathBuf>,
 }
 
 impl Report {
-    /// Where the page goes, if not to standard output.
+    /// The file that the page goes to. `None` stands for standard output.
     pub fn output(&self) -> Option<&Path> {
         self.output
             .as_deref()
             .filter(|path| *path != Path::new("-"))
     }
 
-    /// Each summary with what its file is called. A file that can't be read, or is no summary, is refused by name.
+    /// Reads the summaries, each with a short name of its file.
+    ///
+    /// # Errors
+    /// A file can't be read, or is no summary.
     pub fn summaries(&self) -> Result<Vec<(String, Summary)>, Refusal> {
         let read = |path: &PathBuf| -> Result<Summary, Refusal> {
             let name = path.to_string_lossy().into_owned();
@@ -43,7 +46,7 @@ impl Report {
     }
 }
 
-/// Without folders and endings where that tells them apart.
+/// Short names of the files: without folders and extensions, if these differ.
 fn names(files: &[PathBuf]) -> Vec<String> {
     let stem = |path: &PathBuf| {
         let stem = path.file_stem().unwrap_or(path.as_os_str());

@@ -19,34 +19,34 @@ use ureq::http::{HeaderName, Method, header};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Requests")]
 pub struct Requests {
-    /// The limiter under test: how it is asked, and how it answers
+    /// The limiter under test. The preset knows its requests and its answers
     #[arg(long, env, hide_env_values = true, value_name = "NAME", value_parser = opt(preset),
           default_value = presets::ALL[0].name)]
     pub preset: Opt<&'static Preset>,
 
-    /// The request's method. As the preset says unless given; its body goes with POST, PUT and PATCH only
+    /// The request's method, instead of the preset's. The preset's body is sent with POST, PUT and PATCH only
     #[arg(long, env, hide_env_values = true, value_name = "METHOD", value_parser = parse::method)]
     pub method: Option<Method>,
 
-    /// Appended to each target; may have a query. As the preset says unless given. In it, in headers and in the
-    /// body {key}, {limit}, {window_ms}, {window_s}, {seq}, {uuid}, {target} and {now_ms} are filled in; {{ is a
-    /// brace
+    /// The path, instead of the preset's. It is appended to each target and may have a query. In the path, in
+    /// headers and in the body, these placeholders are filled in: {key}, {limit}, {window_ms}, {window_s},
+    /// {seq}, {uuid}, {target} and {now_ms}. {{ stands for a brace
     #[arg(long, env = "CHECK_PATH", hide_env_values = true, value_name = "PATH",
           value_parser = opt(parse::path))]
     pub path: Option<Opt<Template>>,
 
-    /// A header, in the place of the preset's of that name; `Name:` sends none. May be repeated; the
-    /// variable has one a line
+    /// A header, instead of the preset's header of that name. `Name:` sends none. May be repeated; the
+    /// variable has one header per line
     #[arg(long = "header", env = "HEADERS", hide_env_values = true, value_name = "NAME: VALUE",
           value_parser = opt(header_lines))]
     pub header: Vec<Opt<HeaderLines>>,
 
-    /// The body, in the place of the preset's; empty for none
+    /// The body, instead of the preset's. An empty text sends none
     #[arg(long, env, hide_env_values = true, value_name = "TEXT", value_parser = opt(parse::body),
           allow_hyphen_values = true)]
     pub body: Option<Opt<Template>>,
 
-    /// A file with the body
+    /// A file with the body, instead of the preset's
     #[arg(long, env, hide_env_values = true, value_name = "FILE",
           value_parser = opt(file()), conflicts_with = "body")]
     pub body_file: Option<Opt<PathBuf>>,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Results")]
 pub struct Results {
-    /// Print stats lines where a live view would be shown, that is on a terminal
+    /// Print stats lines instead of the live view, which is shown on a terminal
     #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub no_tui: bool,

@@ -9,14 +9,14 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Thresholds")]
 pub struct Thresholds {
-    /// What is asked of the run, such as `latency.p99 < 50ms`, `failed.rate < 0.1%`, `blocked.rate between 10% and
-    /// 40%`, `allowed.per_second < 1.7/s`, `target[1].latency.p99 < 20ms` or `audit = kept`; the exit code is 4 if it is
-    /// not so. May be repeated; the variable has one a line
+    /// A condition on the run's numbers, such as `latency.p99 < 50ms`, `failed.rate < 0.1%`, `blocked.rate between 10%
+    /// and 40%`, `allowed.per_second < 1.7/s`, `target[1].latency.p99 < 20ms` or `audit = kept`. The exit code is 4 if it
+    /// is missed. May be repeated; the variable has one threshold per line
     #[arg(long = "threshold", env = "THRESHOLDS", hide_env_values = true, value_name = "THRESHOLD",
           value_parser = opt(threshold_lines))]
     pub threshold: Vec<Opt<ThresholdLines>>,
 
-    /// Stop, with the summary, once a threshold can no longer be met, whatever comes
+    /// Stop the run, with its summary, as soon as a threshold can no longer be met
     #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub abort_on_fail: Opt<bool>,
@@ -78,7 +78,7 @@ fn check(threshold: &Threshold, targets: usize, is_audited: bool) -> Result<(), 
 #[derive(Debug, Clone)]
 pub struct ThresholdLines(pub Vec<Threshold>);
 
-/// One a line; lines without one are passed over.
+/// Reads one threshold per line, and skips empty lines.
 fn threshold_lines(text: &str) -> Result<ThresholdLines, String> {
     let lines = text
         .lines()

@@ -11,18 +11,18 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Traffic")]
 pub struct Traffic {
-    /// Steady rate in requests per second; fractions are allowed (0.5 is one every two seconds)
+    /// The steady rate, in requests per second. Fractions are allowed: 0.5 is one request every two seconds
     #[arg(long, env, hide_env_values = true, value_name = "RATE", value_parser = rps,
           default_value = "10", allow_hyphen_values = true)]
     pub rps: Rate,
 
-    /// How long to run: seconds, or 90s, 2m, 1h30m; 0 runs until stopped. A profile runs to its own
-    /// end, unless this is given and earlier
+    /// How long to run: seconds, or 90s, 2m, 1h30m. 0 runs until stopped. A profile runs to its own end,
+    /// unless this option is given and ends it earlier
     #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = opt(duration),
           default_value = "60", allow_hyphen_values = true)]
     pub duration: Opt<Duration>,
 
-    /// Whether there are bursts: true or false
+    /// Whether the rate has bursts
     #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
           default_value = "true", num_args = 0..=1, default_missing_value = "true")]
     pub burst_enabled: bool,
@@ -37,29 +37,29 @@ pub struct Traffic {
           default_value = "5", allow_hyphen_values = true)]
     pub burst_duration: Opt<Duration>,
 
-    /// From one burst's start to the next; the first starts at this time
+    /// The time from one burst's start to the next. The first burst starts at this time too
     #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = opt(some_time),
           default_value = "30", allow_hyphen_values = true)]
     pub burst_interval: Opt<Duration>,
 
-    /// Have bursts begin at the clock's multiples of the limiter's window: the start waits for that,
-    /// and the interval is rounded up to whole windows
+    /// Start bursts at multiples of the limiter's window by the clock. The run's start waits for the
+    /// clock, and the interval is rounded up to whole windows
     #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub burst_align: Opt<bool>,
 
-    /// What the rate does, in the place of a steady one with bursts: one or more, comma-separated,
-    /// of `50/s for 30s`, `ramp 50/s to 500/s over 2m`, `sine 100/s ± 50/s every 1m for 5m` (or
-    /// +-), `pause 10s`, `burst 500/s for 5s`, `burst 2000 at once`; a last `50/s` lasts for ever,
-    /// a last `repeat` or `repeat 3 times` does it all again. Rates may be per second, minute or
-    /// hour: /s, /m, /h
+    /// The rate over time, instead of a steady rate with bursts. One or more pieces, separated by commas:
+    /// `50/s for 30s`, `ramp 50/s to 500/s over 2m`, `sine 100/s ± 50/s every 1m for 5m` (or +-),
+    /// `pause 10s`, `burst 500/s for 5s`, `burst 2000 at once`. `50/s` as the last piece lasts for ever;
+    /// `repeat` or `repeat 3 times` at the end starts again. Rates are per second, minute or hour: /s,
+    /// /m, /h
     #[arg(long, env, hide_env_values = true, value_name = "PIECES", value_parser = str::parse::<Profile>,
           conflicts_with_all = ["rps", "burst_enabled", "burst_multiplier", "burst_duration", "burst_interval"],
           allow_hyphen_values = true)]
     pub profile: Option<Profile>,
 
-    /// How requests follow one another: `uniform` at even distances, or `poisson` at random, as
-    /// those of many independent callers do; the rate, in the mean, is the same
+    /// How requests follow one another: `uniform` at even distances, or `poisson` at random, like the
+    /// requests of many independent callers. The mean rate is the same
     #[arg(long, env, hide_env_values = true, value_name = "KIND", value_parser = arrivals,
           default_value = "uniform")]
     pub arrivals: ArrivalKind,

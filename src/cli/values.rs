@@ -1,6 +1,6 @@
-//! Values that options of several kinds share.
+//! Values that several options share.
 //!
-//! Each function reads a value or returns what it may be, as the end of a sentence that begins with the option.
+//! Each function reads a value. Its error says what is allowed, as the end of a sentence that begins with the option.
 
 use crate::base::text::{MAX_DURATION, time};
 use clap::builder::{OsStringValueParser, TypedValueParser};

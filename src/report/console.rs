@@ -1,6 +1,6 @@
-//! Standard output, written by a thread of its own: whoever reads it may be slow, or stop reading.
+//! Standard output, written by a thread of its own: its reader may be slow, or stop reading.
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Mutex, MutexGuard};
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -13,8 +13,6 @@ const WAITING: usize = 1024;
 #[derive(Debug)]
 pub struct Console {
     lines: Sender<Waiting>,
-    /// Nothing is ever sent: it tells when the writer has ended.
-    ended: Receiver<()>,
     writer: JoinHandle<io::Result<()>>,
     missed: AtomicU64,
     output: Arc<Output>,
@@ -23,26 +21,25 @@ pub struct Console {
 #[derive(Debug)]
 enum Waiting {
     Line(String),
-    /// Somebody who wants to know when all that waited before is written.
-    Reader(Sender<()>),
+    /// Asks for a message once everything that waited before is written.
+    Mark(Sender<()>),
 }
 
-/// Who may write to the output: the console, line by line, or one who has it for longer.
+/// The right to write to the output. The console takes it line by line, a [`Screen`] for longer.
 #[derive(Debug, Default)]
 struct Output {
     turn: Mutex<()>,
     taken: AtomicBool,
 }
 
-/// The console's output, to be had by somebody else for a while.
+/// A handle with which the live view can take the console's output for a while.
 #[derive(Debug, Clone)]
 pub struct Screen {
     lines: Sender<Waiting>,
-    ended: Receiver<()>,
     output: Arc<Output>,
 }
 
-/// That somebody has it. Until this is dropped lines wait, but for those that are only mentioned.
+/// The output is taken. Until this is dropped, printed lines wait, and mentioned lines are left out.
 #[derive(Debug)]
 pub struct Taken<'a> {
     output: &'a Output,
@@ -50,14 +47,12 @@ pub struct Taken<'a> {
 }
 
 impl Screen {
-    /// Takes the output once everything printed before is written. `None` if that can't be.
+    /// Takes the output once everything printed before is written. Returns `None` if the output has failed.
     pub fn take(&self) -> Option<Taken<'_>> {
-        let (tell, told) = bounded(1);
-        self.lines.send(Waiting::Reader(tell)).ok()?;
-        select! {
-            recv(told) -> told => told.ok()?,
-            recv(self.ended) -> _ => return None,
-        }
+        let (mark, written) = bounded(1);
+        self.lines.send(Waiting::Mark(mark)).ok()?;
+        // When the writer ends, it drops the marks that still wait.
+        written.recv().ok()?;
         let turn = self.output.turn.lock();
         self.output.taken.store(true, Relaxed);
         Some(Taken {
@@ -80,21 +75,19 @@ impl Console {
         broken: impl FnOnce() + Send + 'static,
     ) -> io::Result<Console> {
         let (lines, waiting) = bounded(WAITING);
-        let whose = Arc::new(Output::default());
-        let whose_turn = whose.clone();
-        let (end, ended) = bounded(0);
+        let shared = Arc::new(Output::default());
+        let writers = shared.clone();
         // Ends when the console is closed, or when the output fails.
         let write = move || {
-            let _end = end;
             for waiting in waiting {
                 let line = match waiting {
                     Waiting::Line(line) => line,
-                    Waiting::Reader(tell) => {
-                        let _ = tell.send(());
+                    Waiting::Mark(mark) => {
+                        let _ = mark.send(());
                         continue;
                     }
                 };
-                let _turn = whose_turn.turn.lock();
+                let _turn = writers.turn.lock();
                 if let Err(error) = writeln!(output, "{line}").and_then(|()| output.flush()) {
                     broken();
                     return Err(error);
@@ -107,30 +100,28 @@ impl Console {
             .spawn(write)?;
         Ok(Console {
             lines,
-            ended,
             writer,
             missed: AtomicU64::new(0),
-            output: whose,
+            output: shared,
         })
     }
 
-    /// For one who wants to have the output for a while.
+    /// Returns a handle that can take the output.
     pub fn screen(&self) -> Screen {
         Screen {
             lines: self.lines.clone(),
-            ended: self.ended.clone(),
             output: self.output.clone(),
         }
     }
 
-    /// Prints a line, without waiting: while too many wait already, it is missed.
+    /// Prints a line without waiting. If too many lines wait already, it is missed.
     pub fn print(&self, line: String) {
         if self.lines.try_send(Waiting::Line(line)).is_err() {
             self.miss(1);
         }
     }
 
-    /// Prints a line that tells how the run goes, unless somebody has the output, who shows that too.
+    /// Prints a line on the progress of the run, unless the output is taken by a view that shows progress itself.
     pub fn mention(&self, line: String) {
         if !self.output.taken.load(Relaxed) {
             self.print(line);
@@ -142,18 +133,18 @@ impl Console {
         self.missed.fetch_add(lines, Relaxed);
     }
 
-    /// How many lines were missed so far.
+    /// The number of lines missed so far.
     pub fn missed(&self) -> u64 {
         self.missed.load(Relaxed)
     }
 
-    /// Prints what must not be missed, however long that takes.
+    /// Prints a text that must not be missed, however long that takes.
     pub fn print_surely(&self, text: String) {
-        // Fails only after the output did, which `close` reports.
+        // This fails only after the output did, which `close` reports.
         let _ = self.lines.send(Waiting::Line(text));
     }
 
-    /// Waits until everything is written, and no [`Screen`] of it is left. Returns how many lines were missed.
+    /// Waits until everything is written and every [`Screen`] is dropped. Returns the number of missed lines.
     pub fn close(self) -> io::Result<u64> {
         drop(self.lines);
         match self.writer.join() {
@@ -166,6 +157,7 @@ impl Console {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossbeam_channel::Receiver;
 
     /// Each write takes a permit first.
     struct Slow(Receiver<()>, Sender<Vec<u8>>);

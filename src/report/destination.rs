@@ -1,32 +1,33 @@
-//! What a file's name leads to.
+//! The place that a file's name leads to.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where a file is to be, its symlinks followed to their end.
+/// The place of a file, with all symbolic links followed.
 #[derive(Debug)]
 pub(super) enum Destination {
-    /// A regular file, or none yet.
+    /// A regular file, whether or not it exists yet.
     Regular {
         at: PathBuf,
         existing: Option<Metadata>,
     },
-    /// A FIFO: to open it may take until somebody reads it.
+    /// A FIFO. Opening it may wait until somebody reads it.
     Fifo { at: PathBuf, metadata: Metadata },
     /// A device.
     Device { at: PathBuf, metadata: Metadata },
-    /// What a descriptor of this process stands for, such as `/dev/stdout`.
+    /// An open file descriptor of this process, such as `/dev/stdout`.
     Descriptor(File),
 }
 
-/// More than this many symlinks lead nowhere, as in the kernel.
+/// The most symbolic links in a row, as in the Linux kernel.
 const MOST_LINKS: usize = 40;
 
 impl Destination {
     /// # Errors
-    /// There can't be a file of this name: no such directory, a directory itself, symlinks in a circle.
+    /// There can't be a file of this name: its directory does not exist, it is a directory itself, or its symbolic links
+    /// form a circle.
     pub fn of(path: &Path) -> io::Result<Destination> {
         let mut path = path.to_owned();
         for _ in 0..MOST_LINKS {
@@ -78,13 +79,13 @@ impl Destination {
     }
 }
 
-/// Such as `results/` and `results/.`, of which [`Path::file_name`] sees the name alone.
+/// Recognizes `results/` and `results/.`, for which [`Path::file_name`] returns `results`.
 fn is_plainly_a_directory(path: &Path) -> bool {
     let end = path.as_os_str().as_encoded_bytes();
     end.ends_with(b"/") || end.ends_with(b"/.")
 }
 
-/// What `/proc/self/fd` or `/dev/fd` have under this name, if that is what `dir` is.
+/// The file descriptor with this name, if `dir` is `/proc/self/fd` or `/dev/fd`.
 #[cfg(unix)]
 fn descriptor(dir: &Path, name: &OsStr) -> Option<io::Result<File>> {
     let is_theirs = |place: &str| Path::new(place).canonicalize().is_ok_and(|at| at == dir);
@@ -100,7 +101,7 @@ fn descriptor(_: &Path, _: &OsStr) -> Option<io::Result<File>> {
     None
 }
 
-/// Of standard output.
+/// A copy of standard output.
 pub(super) fn standard_output() -> io::Result<File> {
     #[cfg(unix)]
     return writable_copy(1);
@@ -108,7 +109,7 @@ pub(super) fn standard_output() -> io::Result<File> {
     return Err(io::ErrorKind::Unsupported.into());
 }
 
-/// A copy shares the place in the file: to open the file again would begin at its start.
+/// A copy shares the position in the file. Opening the file again would begin at its start.
 #[cfg(unix)]
 fn writable_copy(descriptor: i32) -> io::Result<File> {
     use rustix::fs::{OFlags, fcntl_getfl};
@@ -116,7 +117,7 @@ fn writable_copy(descriptor: i32) -> io::Result<File> {
     if descriptor < 0 {
         return Err(io::ErrorKind::NotFound.into());
     }
-    // SAFETY: the number is not -1. It is only copied, which says so where it stands for nothing.
+    // SAFETY: the number is not -1. It is only copied, which fails if no file is open under it.
     let copy = unsafe { BorrowedFd::borrow_raw(descriptor) }.try_clone_to_owned()?;
     match fcntl_getfl(&copy)? & OFlags::ACCMODE {
         OFlags::RDONLY => Err(rustix::io::Errno::BADF.into()),

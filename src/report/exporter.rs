@@ -1,4 +1,4 @@
-//! Metrics over HTTP, for Prometheus: while the run goes on, and for as long after it as is wanted.
+//! Metrics over HTTP, for Prometheus: while the run goes on, and for some time after it.
 
 use super::prometheus;
 use crate::core::stats::Snapshot;
@@ -17,8 +17,8 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Serves `/metrics` until the process ends.
 ///
-/// Each scrape asks for a [`Snapshot`] on a thread of its own connection, so a client that reads slowly, or never, holds up
-/// nobody.
+/// Each scrape asks for a [`Snapshot`] on the thread of its own connection, so a client that reads slowly, or never, holds
+/// up nobody.
 #[derive(Debug)]
 pub struct Exporter {
     addr: SocketAddr,
@@ -39,15 +39,15 @@ impl Exporter {
         })
     }
 
-    /// Where the metrics are, with the port it really has.
+    /// The URL of the metrics, with the real port.
     pub fn url(&self) -> String {
         format!("http://{}{METRICS_PATH}", self.addr)
     }
 
-    /// Answers every scrape from now on with `last`, until the process ends. Returns where.
+    /// Answers every scrape from now on with `last`, until the process ends. Returns the URL.
     ///
     /// # Errors
-    /// The thread that does can't be started.
+    /// The system has no thread for it.
     pub fn keep(self, last: Snapshot) -> io::Result<String> {
         let url = self.url();
         let last = Arc::new(last);

@@ -1,4 +1,4 @@
-//! Histograms of each second, as a log of [HdrHistogram](https://github.com/HdrHistogram/HdrHistogram)'s.
+//! The histograms of each second, as a log in the format of [HdrHistogram](https://github.com/HdrHistogram/HdrHistogram).
 
 use super::format::{Format, Rows, RunInfo, Written, any_name};
 use super::result_file::ResultFile;
@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 pub const FORMAT: Format = Format {
     option: "hdr-log",
-    help: "Write each second's latencies, service times and send lags as an HdrHistogram interval log",
+    help: "Write the latencies, service times and send lags of each second as an HdrHistogram interval log",
     takes_dash: false,
     check_name: any_name,
     written: Written::Meanwhile {
@@ -81,7 +81,7 @@ fn write(intervals: &mut Items<Interval>, file: &mut ResultFile) -> io::Result<(
         .with_max_value_divisor(NANOS_PER_MILLI);
     let mut first = intervals.next();
     if let Some(Interval { started, .. }) = &first {
-        // Both, so that nobody has to guess whether an interval's time is since the one or since the epoch.
+        // Both are written, so that readers need not guess whether an interval counts from the start or from the epoch.
         headers.with_start_time(*started).with_base_time(*started);
     }
     let mut log = headers.begin_log_with(&mut lines, &mut serializer)?;
@@ -93,7 +93,7 @@ fn write(intervals: &mut Items<Interval>, file: &mut ResultFile) -> io::Result<(
             ("service_time", &second.service_time),
             ("send_lag", &second.send_lag),
         ] {
-            // To compress one takes a while, in which a worker may wait for this processor.
+            // Compressing takes a while, in which a worker may wait for this processor.
             std::thread::yield_now();
             let written = log.write_histogram(spans.as_hdr(), at, length, Tag::new(tag));
             written.map_err(|error| match error {

@@ -5,7 +5,7 @@ use crate::core::summary::Summary;
 
 pub const FORMAT: Format = Format {
     option: "summary-json",
-    help: "Write everything the summary and the report have as JSON; `-` is standard output, which then has nothing else",
+    help: "Write the summary as JSON, with everything that the other reports show. `-` is standard output, which then carries nothing else",
     takes_dash: true,
     check_name: any_name,
     written: Written::AtTheEnd {

@@ -14,7 +14,7 @@ use std::fmt::{self, Write};
 
 pub const FORMAT: Format = Format {
     option: "summary-markdown",
-    help: "Write the summary as Markdown, for a pull request or a CI job's page",
+    help: "Write the summary as Markdown, for a pull request or the page of a CI job",
     takes_dash: false,
     check_name: any_name,
     written: Written::AtTheEnd {

@@ -1,4 +1,4 @@
-//! Every request that was sent, as CSV or as JSON, one a line.
+//! A row for every request that was sent, as CSV or as one JSON object per line.
 
 use super::format::{Format, Rows, RunInfo, Written};
 use super::result_file::ResultFile;
@@ -14,7 +14,7 @@ use std::path::Path;
 
 pub const FORMAT: Format = Format {
     option: "requests",
-    help: "Write every request, as its file's name ends: .csv or .jsonl",
+    help: "Write a row for every request. The file's name must end in .csv or .jsonl",
     takes_dash: false,
     check_name: |path| {
         encoding(path)
@@ -40,25 +40,25 @@ fn encoding(path: &Path) -> Option<Write> {
     }
 }
 
-/// How many requests are handed over at once: few enough to be written in the time that a worker, ready to send, may wait
-/// for the processor.
+/// How many requests are handed over at once. They are few enough to be written in the time that a worker, ready to send,
+/// may wait for the processor.
 const BATCH: usize = 64;
 
 /// How many batches may wait to be written: 262,144 requests, 27 MB.
 const WAITING: usize = 4096;
 
-/// For how long a request may wait for others to be handed over with.
+/// The longest time that a request waits for others to be handed over with it.
 const LONGEST_WAIT: Nanos = Nanos(1_000_000_000);
 
-/// As much as is written at once.
+/// How many bytes are written at once.
 const BUFFER: usize = 64 * 1024;
 
-/// Takes requests as they are answered, and never waits for what is written of them. Where too much waits already, a
-/// batch of them is missing, and counted.
+/// Takes requests as they are answered, and never waits for the file. If too many batches wait already, the next one is
+/// missing in the file, and counted.
 #[derive(Debug)]
 struct RequestLog {
     feed: Feed<Batch>,
-    /// Batches that were written; their memory is used again.
+    /// Batches that were written. Their memory is used again.
     used: Receiver<Vec<Sample>>,
     start: Moment,
     batch: Vec<Sample>,
@@ -139,30 +139,29 @@ impl Drop for RequestLog {
     }
 }
 
-/// What numbers stand for.
+/// The names of keys and targets.
 struct Names {
-    /// If requests have keys.
+    /// `None` if requests carry no keys.
     keys: Option<Keys>,
     targets: Vec<String>,
 }
 
-/// Instants are since the schedule's start.
+/// Times are nanoseconds since the schedule's start.
 #[derive(Serialize)]
 struct Row<'a> {
     sequence: u64,
     key: Option<&'a str>,
     target: &'a str,
     due_ns: u64,
-    /// Of one that never left: when that was tried.
+    /// For a request that was never transmitted, the time of the attempt.
     sent_ns: u64,
-    /// None of those abandoned.
+    /// Empty for an abandoned request.
     done_ns: Option<u64>,
-    /// Likewise.
     latency_ns: Option<u64>,
-    /// None of those that never left, too.
+    /// Empty also for a request that was never transmitted.
     service_time_ns: Option<u64>,
     outcome: &'static str,
-    /// The kind of failure, if it failed.
+    /// The kind of failure of a failed request.
     failure: Option<&'static str>,
 }
 
@@ -253,6 +252,6 @@ fn write_json(
 
 fn take_back(mut samples: Vec<Sample>, give_back: &Sender<Vec<Sample>>) {
     samples.clear();
-    // Nobody may need it any more.
+    // If the log has ended, the memory is not needed any more.
     let _ = give_back.try_send(samples);
 }

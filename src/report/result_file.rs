@@ -27,11 +27,11 @@ enum To {
     Temporary {
         file: NamedTempFile,
         target: PathBuf,
-        /// Dropped after the file, which removes itself but for signals.
+        /// Removes the file if a signal ends the process. Dropped after the file.
         _registration: Registration,
     },
     Direct(File),
-    /// Opened with the first write, which waits for a reader.
+    /// A FIFO is opened by the first write, which waits for a reader.
     Fifo {
         at: PathBuf,
         opened: Option<File>,
@@ -43,7 +43,7 @@ impl To {
         match destination {
             Destination::Regular { at, existing } => {
                 if existing.is_some() {
-                    // As anybody would find out who wrote it directly.
+                    // Writing it directly must be allowed too.
                     OpenOptions::new().write(true).open(&at)?;
                 }
                 let file = temporary(&at, existing.as_ref())?;
@@ -66,7 +66,7 @@ impl To {
     }
 }
 
-/// A new file beside `at`, with the owner and the permissions of what exists there, as far as the system lets it.
+/// Creates a file beside `at`, with the owner and the permissions of the existing file, as far as the system allows.
 fn temporary(at: &Path, existing: Option<&Metadata>) -> io::Result<NamedTempFile> {
     let dir = at.parent().unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
@@ -74,7 +74,7 @@ fn temporary(at: &Path, existing: Option<&Metadata>) -> io::Result<NamedTempFile
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // Less what the umask takes.
+        // The umask is applied to this.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     let file = builder.tempfile_in(dir)?;
@@ -120,7 +120,7 @@ impl ResultFile {
         };
         match file.persist(&target) {
             Ok(_) => Ok(()),
-            // Such as a file that is mounted into a container. What it has can't be replaced in one step.
+            // A file that is mounted into a container, for example, can't be replaced in one step.
             Err(failed) if failed.error.kind() == io::ErrorKind::ResourceBusy => {
                 let mut from = File::open(failed.file.path())?;
                 io::copy(&mut from, &mut File::create(&target)?).map(drop)
@@ -145,7 +145,7 @@ impl Write for ResultFile {
         }
     }
 
-    /// There is nothing to flush.
+    /// Nothing is buffered here.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -157,7 +157,7 @@ impl fmt::Display for ResultFile {
     }
 }
 
-/// A result that could not be written. Of a regular file, what was there before still is.
+/// A result could not be written. A regular file is as it was before.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: could not be written; {}", reason(.error))]
 pub struct FileError {

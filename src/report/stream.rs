@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long files may still be written to once the run is over, all of them together.
+/// How long files may still be written once the run is over, all of them together.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A file that a thread of its own writes, so that nobody ever waits for a disk or for whoever reads a pipe.
+/// A file with a thread of its own that writes it, so that the run never waits for a disk or for the reader of a pipe.
 #[derive(Debug)]
 pub struct Stream {
     name: String,
@@ -19,14 +19,14 @@ pub struct Stream {
     written: Receiver<io::Result<ResultFile>>,
 }
 
-/// The end of a [`Stream`] that takes what is to be written. The file ends where this is dropped.
+/// The end of a [`Stream`] that takes items. The file is complete when this is dropped.
 #[derive(Debug)]
 pub struct Feed<T> {
     items: Sender<Item<T>>,
     counts: Arc<Counts>,
 }
 
-/// Something to be written that stands for so many rows.
+/// An item that stands for a number of rows.
 #[derive(Debug)]
 struct Item<T> {
     rows: u64,
@@ -39,7 +39,7 @@ struct Counts {
     written: AtomicU64,
 }
 
-/// What is to be written, for the thread that writes it. One counts as written when the next is asked for.
+/// The items, for the thread that writes them. An item counts as written when the next one is requested.
 #[derive(Debug)]
 pub struct Items<T> {
     items: Receiver<Item<T>>,
@@ -47,20 +47,20 @@ pub struct Items<T> {
     counts: Arc<Counts>,
 }
 
-/// What became of a [`Stream`].
+/// How a [`Stream`] ended.
 #[derive(Debug)]
 pub struct Streamed {
-    /// Rows that were to be written, and those of them that are not.
+    /// The rows that were offered, and the number of them that were not written.
     pub offered: u64,
     pub unwritten: u64,
     pub result: Result<(), FileError>,
 }
 
 impl Stream {
-    /// `write` ends when there are no more items. Up to `waiting` of them wait for it.
+    /// Starts to write. `write` ends when there are no more items. Up to `waiting` items wait for it.
     ///
     /// # Errors
-    /// There is no thread.
+    /// The system has no thread for it.
     pub fn start<T: Send + 'static>(
         mut file: ResultFile,
         waiting: usize,
@@ -75,13 +75,13 @@ impl Stream {
             taken: 0,
             counts: counts.clone(),
         };
-        // Ends when its feed is dropped and all is written, or when that fails.
+        // Ends when its feed is dropped and everything is written, or when writing fails.
         let body = move || {
             crate::system::scheduling::use_batch_policy();
             let result = write(&mut items, &mut file).map(|()| file);
-            // From here on nobody waits for a place in the queue that never comes.
+            // From here on, offers fail instead of waiting for room.
             drop(items);
-            // Nobody is there any more who would want to know, if it fails.
+            // This fails only if `finish` has given up.
             let _ = tell.send(result);
         };
         thread::Builder::new()
@@ -99,13 +99,13 @@ impl Stream {
         Ok((feed, stream))
     }
 
-    /// As the [`ResultFile`] displays.
+    /// The name that the [`ResultFile`] displays.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Waits until all is written, if its feed has been dropped, or until the deadline; then gives the file its name.
-    /// A thread that hangs is left behind.
+    /// Waits until everything is written, once the feed has been dropped, or until the deadline. Then gives the file its
+    /// name. A thread that hangs is left behind.
     pub fn finish(self, deadline: Instant) -> Streamed {
         let left = deadline.saturating_duration_since(Instant::now());
         let result = match self.written.recv_timeout(left) {
@@ -131,8 +131,8 @@ impl Stream {
 }
 
 impl<T> Feed<T> {
-    /// Gives something to be written that stands for so many rows, and never waits. Where too much waits already, or the
-    /// file can't be written any more, it comes back, and its rows are missing.
+    /// Offers an item that stands for `rows` rows, without waiting. If too many items wait already, or the file can't be
+    /// written any more, the item comes back and its rows are missing.
     pub fn offer(&self, item: T, rows: u64) -> Result<(), T> {
         self.counts.offered.fetch_add(rows, Relaxed);
         let sent = self.items.try_send(Item { rows, item });
@@ -148,7 +148,7 @@ impl<T> Iterator for Items<T> {
     fn next(&mut self) -> Option<T> {
         let rows = std::mem::take(&mut self.taken);
         self.counts.written.fetch_add(rows, Relaxed);
-        // Who waits for this processor is in more of a hurry.
+        // Any thread that waits for this processor is in more of a hurry.
         thread::yield_now();
         let Item { rows, item } = self.items.recv().ok()?;
         self.taken = rows;

@@ -1,4 +1,4 @@
-//! What happened in each second, as CSV.
+//! A row for each second of the run, as CSV.
 
 use super::format::{Format, Rows, RunInfo, Written, any_name};
 use super::result_file::ResultFile;
@@ -17,7 +17,7 @@ const WAITING: usize = 60;
 
 pub const FORMAT: Format = Format {
     option: "timeline",
-    help: "Write what happened in each second as CSV",
+    help: "Write a CSV file with a row for each second",
     takes_dash: false,
     check_name: any_name,
     written: Written::Meanwhile {
@@ -26,18 +26,18 @@ pub const FORMAT: Format = Format {
     },
 };
 
-/// A row for each second. Spans of time are whole nanoseconds; without any, a percentile's cell is empty.
+/// Writes a row for each second. Durations are whole nanoseconds. A percentile of nothing is an empty cell.
 struct TimelineCsv<'a> {
     schedule: &'a Schedule,
     started: SystemTime,
     feed: Feed<Row>,
 }
 
-/// A second, with what it does not say of itself.
+/// A second, with its time and the schedule's mode.
 #[derive(Debug)]
 struct Row {
     at: SystemTime,
-    /// Of the schedule at its start; `None` from the schedule's end on.
+    /// The schedule's mode when the second begins. `None` from the schedule's end on.
     mode: Option<Mode>,
     second: Arc<Second>,
 }
@@ -122,7 +122,7 @@ fn cells(row: &Row) -> Vec<String> {
         second.number.to_string(),
         time(*at),
         mode.to_owned(),
-        // To a thousandth, without the zeros.
+        // To a thousandth, without trailing zeros.
         ((second.asked * 1e3).round() / 1e3).to_string(),
     ];
     let counts = [
@@ -160,7 +160,7 @@ fn percentile(spans: &Histogram, share: f64) -> String {
     }
 }
 
-/// To a millisecond, in UTC. Empty where the calendar ends.
+/// The time to a millisecond, in UTC. Empty beyond the calendar's end.
 fn time(at: SystemTime) -> String {
     let at = Timestamp::try_from(at);
     at.map_or_else(|_| String::new(), |at| format!("{at:.3}"))

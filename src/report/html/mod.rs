@@ -30,7 +30,7 @@ use untrusted::Untrusted;
 
 pub const FORMAT: Format = Format {
     option: "report",
-    help: "Write a report to look at: one HTML page, complete in itself",
+    help: "Write the report: one self-contained HTML page",
     takes_dash: false,
     check_name: any_name,
     written: Written::AtTheEnd {
