@@ -6,23 +6,23 @@ use crate::core::summary::{Audit, ByNode, Finding, StandingPromise, Summary};
 use crate::report::judgement;
 use maud::{Markup, html};
 
-/// As many findings as are shown.
+/// The most findings shown.
 const FINDINGS: usize = 20;
-/// As many lines of evidence of each.
+/// The most lines of evidence shown for each finding.
 const EVIDENCE: usize = 20;
-/// As many requests of each as are named by their numbers.
+/// The most requests named by their numbers for each finding.
 const SEQUENCES: usize = 40;
-/// As many nodes as have a column, the rest has one together.
+/// The most nodes with a column of their own. The others share one.
 const NODES: usize = 10;
-/// As many keys as have a row.
+/// The most keys with a row.
 const KEYS: usize = 20;
-/// As many signs or remarks.
+/// The most signs, and the most remarks, shown.
 const REMARKS: usize = 20;
 
 pub fn section(summary: &Summary) -> Section {
     let body = match &summary.audit {
         None => html! { p class="empty" { "Whether the limit was kept was not audited." } },
-        Some(audit) => told(summary, audit),
+        Some(audit) => body(summary, audit),
     };
     Section {
         id: "audit",
@@ -31,7 +31,7 @@ pub fn section(summary: &Summary) -> Section {
     }
 }
 
-fn told(summary: &Summary, audit: &Audit) -> Markup {
+fn body(summary: &Summary, audit: &Audit) -> Markup {
     let alone = audit.promises.len() == 1;
     let standing = |promise: &StandingPromise| {
         let cells = vec![
@@ -41,7 +41,7 @@ fn told(summary: &Summary, audit: &Audit) -> Markup {
         (html! { (Untrusted::name(&promise.promise)) }, cells)
     };
     let promises = Table {
-        caption: "What the limiter was held to".to_owned(),
+        caption: "The promises that the limiter was held to".to_owned(),
         columns: texts(["promise", "standing", "why"]),
         rows: audit.promises.iter().map(standing).collect(),
         numbers: false,
@@ -74,15 +74,15 @@ fn terms(audit: &Audit) -> Markup {
         share(audit.keys_over, audit.keys)
     );
     let most = format!("most admissions of one key in any {window}");
-    let mut told = vec![
+    let mut terms = vec![
         ("limit", text(format!("{} in {window}", audit.limit))),
         (&*most, peak.unwrap_or_else(|| text("nothing was admitted"))),
         ("keys over the limit", text(over)),
     ];
     if let Some(probe) = &audit.probe {
-        told.push(("probe", html! { (Untrusted::sentence(probe)) }));
+        terms.push(("probe", html! { (Untrusted::sentence(probe)) }));
     }
-    facts(&told)
+    facts(&terms)
 }
 
 fn findings(findings: &[Finding]) -> Markup {
@@ -93,13 +93,12 @@ fn findings(findings: &[Finding]) -> Markup {
             .take(SEQUENCES)
             .map(u64::to_string)
             .collect();
-        let more = match finding.sequences.len() > SEQUENCES {
-            true => ", …",
-            false => "",
-        };
-        let whose = match finding.of_the_probe {
-            true => "the probe’s ",
-            false => "",
+        let is_cut = finding.sequences.len() > SEQUENCES;
+        let more = if is_cut { ", …" } else { "" };
+        let whose = if finding.of_the_probe {
+            "the probe’s "
+        } else {
+            ""
         };
         let all = count(finding.sequences.len() as u64, "request", "requests");
         format!("{whose}{all}: {}{more}", shown.join(", "))
@@ -125,9 +124,9 @@ fn findings(findings: &[Finding]) -> Markup {
     }
 }
 
-/// What each node admitted of the worst keys; of many nodes, those that admitted the most.
+/// The admissions of each node for the worst keys. With too many nodes, it shows those that admitted the most.
 fn matrix(summary: &Summary, by_node: &ByNode) -> Table {
-    let of = |place: usize| {
+    let admitted_by = |place: usize| {
         let keys = by_node.keys.iter();
         keys.filter_map(move |key| key.admitted.get(place))
             .fold(0u64, |sum, count| sum.saturating_add(*count))
@@ -135,7 +134,7 @@ fn matrix(summary: &Summary, by_node: &ByNode) -> Table {
     let all = summary.targets.len();
     let mut places: Vec<_> = (0..all).collect();
     if all > NODES {
-        places.sort_by_key(|place| std::cmp::Reverse(of(*place)));
+        places.sort_by_key(|place| std::cmp::Reverse(admitted_by(*place)));
         places.truncate(NODES);
         places.sort_unstable();
     }
@@ -162,7 +161,7 @@ fn matrix(summary: &Summary, by_node: &ByNode) -> Table {
         (html! { (Untrusted::name(&key.key)) }, texts(cells))
     });
     Table {
-        caption: "What each node admitted of the worst keys".to_owned(),
+        caption: "Admissions by node, for the worst keys".to_owned(),
         columns,
         rows: rows.collect(),
         numbers: true,

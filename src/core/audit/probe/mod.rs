@@ -1,68 +1,66 @@
-//! Does a limiter do what it says? A few requests beside the load, for keys of their own.
+//! Does a limiter do what its headers say? The probe sends a few requests beside the load, for keys of its own.
 //!
-//! A [`Probe`] has neither clock nor sockets: it says what to ask next ([`Question`]) and is told what came ([`Reply`]).
-//! One cycle is two keys that nobody asked for before:
+//! A [`Probe`] has neither clock nor sockets: it says which requests to send next ([`Question`]) and takes what came of
+//! them ([`Reply`]). One cycle, with number k, uses two new keys:
 //!
-//! - The *flooded* key, 2k: volleys to all targets at once, more than any promise admits. What that shows is for the
-//!   audit to judge.
-//! - The *header* key, 2k + 1: one request after the other, to the targets in turn, until one is blocked. Meanwhile
-//!   what is said to remain is held against what was admitted. Then nothing, until shortly before the time that
-//!   `Retry-After` says, and shortly after it.
+//! - The *flooded* key, 2k, gets volleys to all targets at once, more requests than any promise admits. The audit judges
+//!   what came of them (`flood.rs`).
+//! - The *header* key, 2k + 1, gets one request after the other, to the targets in turn, until one is blocked
+//!   (`fill.rs`). Meanwhile, the number of requests that each answer says remain is compared with what was admitted
+//!   (`remaining.rs`). Then the probe waits until shortly before and shortly after the time that `Retry-After` says
+//!   (`wait.rs`, `retry_promise.rs`).
 //!
-//! # What is wrong, and what is not
-//!
-//! By RFC 9110, section 10.2.3, `Retry-After` is whole seconds or a date. It is *too early* if a request that was sent
-//! later than the blocked one's done and that many seconds is blocked; *too late* if one that was answered more than a
-//! second before the blocked one's sent and that many seconds is admitted, since a second is what rounding up may
-//! add; or if it is longer than the window, after which nothing counts any more. Both with the tolerance of [`Terms`]
-//! to spare. A date is to the second, and so is the answer's `Date` that it is compared with, which servers keep for a
-//! second: two more seconds. As a limiter may count the requests that it blocks, what the last of them was told counts.
-//!
-//! By draft-ietf-httpapi-ratelimit-headers-11 a positive `r` promises nothing (4.1.1), nor does `t` say when requests
-//! are admitted again (8.4): where they mislead, that is a [`Remark`]. An `r` that is more than the cluster can have
-//! left is not of the limit that it stands for, and is a [`HeaderFault`].
-//!
-//! Once a request of the header key fails, no other is held against its limiter: the key is given up.
+//! Once a request of the header key fails, no other is held against its limiter, and the key is given up.
 
-mod header_key;
+mod fill;
+mod flood;
 mod headers;
+mod records;
 mod remaining;
 mod report;
+mod retry_promise;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 mod volleys;
+mod wait;
 
 pub use headers::{LimitHeaders, RetryAfter};
 pub use report::{
     Checked, FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest, Remark, RemarkKind,
 };
 
-use super::{Decision, Terms};
+use super::observation::Decision;
+use super::terms::Terms;
 use crate::base::Nanos;
-use header_key::{Fill, Wait};
+use fill::Fill;
+use flood::Flood;
+use records::Records;
 use volleys::Volleys;
+use wait::Wait;
 
-/// Between two cycles at least, and at least a window.
+/// The least time between two cycles. It is at least a window.
 const PAUSE: Nanos = Nanos(10_000_000_000);
 
 /// One or more requests, to be sent at the same moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Question {
-    /// The probe's number for it.
+    /// The probe's number for the key.
     pub key: u32,
     pub to: To,
-    /// Of the request, or of that to the first target; the others' follow.
+    /// The sequence number of the request, or of the one to the first target; the others' follow.
     pub sequence: u64,
-    /// When, since the run's start; at once where that is over.
+    /// When to send it, since the run's start. If that is over, it is sent at once.
     pub at: Nanos,
 }
 
+/// The targets of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum To {
-    /// One to each.
+    /// One request to each target.
     All,
+    /// A request to the target with this place in the plan.
     One(usize),
 }
 
@@ -70,7 +68,7 @@ pub enum To {
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub request: ProbeRequest,
-    /// If it was answered with one.
+    /// The HTTP status, if it was answered with one.
     pub status: Option<u16>,
     pub headers: LimitHeaders,
 }
@@ -83,22 +81,9 @@ pub struct Probe {
     /// The number of the cycle under way, or of the next.
     cycle: u32,
     stage: Stage,
-    /// Of the next request.
+    /// The sequence number of the next request.
     sequence: u64,
-    cycles: u64,
-    asked: u64,
-    flooded: Tally,
-    retry_after: Tally,
-    remaining: Tally,
-    faults: Vec<HeaderFault>,
-    remarks: Vec<Remark>,
-}
-
-/// How often something was checked, and why it was not when it was not.
-#[derive(Debug)]
-struct Tally {
-    times: u64,
-    why: NotChecked,
+    records: Records,
 }
 
 #[derive(Debug)]
@@ -108,41 +93,25 @@ enum Stage {
     Wait(Box<Wait>),
 }
 
-/// The flooded key.
-#[derive(Debug)]
-struct Flood {
-    fired: u64,
-    at: Nanos,
-    /// The first request's sent.
-    since: Option<Nanos>,
-}
-
 impl Probe {
     pub fn new(terms: Terms) -> Probe {
-        let volleys = Volleys::new(&terms);
         Probe {
-            volleys,
+            volleys: Volleys::new(&terms),
             cycle: 0,
             stage: Stage::Flood(Flood::at(Nanos::ZERO)),
             sequence: 0,
-            cycles: 0,
-            asked: 0,
-            flooded: Tally::new(),
-            retry_after: Tally::new(),
-            remaining: Tally::new(),
-            faults: Vec::new(),
-            remarks: Vec::new(),
+            records: Records::default(),
             terms,
         }
     }
 
-    /// What to ask next; the same until its replies are there. `None` if nothing ever is.
+    /// The next question. It stays the same until its replies are there. `None` if nothing is ever asked.
     pub fn next(&self) -> Option<Question> {
         self.volleys.ok()?;
         let (key, to, at) = match &self.stage {
             Stage::Flood(flood) => (self.cycle * 2, To::All, flood.at),
-            Stage::Fill(fill) => (self.header_key(), To::One(fill.target()), fill.at()),
-            Stage::Wait(wait) => (self.header_key(), To::One(wait.target()), wait.at()),
+            Stage::Fill(fill) => (self.header_key(), To::One(fill.target()), fill.at),
+            Stage::Wait(wait) => (self.header_key(), To::One(wait.target()), wait.at),
         };
         Some(Question {
             key,
@@ -152,129 +121,76 @@ impl Probe {
         })
     }
 
-    /// Until when, since the run's start, the cycle has to go on for its questions to be of use.
+    /// How long, since the run's start, the cycle has to go on for its questions to be of use.
     pub fn settled_at(&self) -> Nanos {
         match &self.stage {
             Stage::Flood(flood) => flood.at,
-            Stage::Fill(fill) => fill.at(),
+            Stage::Fill(fill) => fill.at,
             Stage::Wait(wait) => wait.settled_at(&self.terms),
         }
     }
 
     /// Whether the next question is the first of a cycle.
     pub fn is_between_cycles(&self) -> bool {
-        matches!(&self.stage, Stage::Flood(flood) if flood.fired == 0)
+        matches!(&self.stage, Stage::Flood(flood) if flood.is_new())
     }
 
-    /// What came of [`next`](Self::next): a reply for each of its requests, in the targets' order.
+    /// Takes what came of [`next`](Self::next): a reply for each of its requests, in the targets' order.
     pub fn answered(&mut self, replies: &[Reply]) {
         let (Ok(volleys), Some(reply)) = (self.volleys, replies.first()) else {
             return;
         };
-        self.asked += replies.len() as u64;
+        self.records.asked += replies.len() as u64;
         self.sequence += replies.len() as u64;
         let ended = replies.iter().map(|reply| reply.request.done).max();
         let ended = ended.unwrap_or_default();
-        let next = match std::mem::replace(&mut self.stage, Stage::Flood(Flood::at(ended))) {
-            Stage::Flood(flood) => Some(self.flooding(flood, volleys, replies, ended)),
-            Stage::Fill(fill) => self.filling(*fill, reply),
-            Stage::Wait(wait) => self.waiting(*wait, reply).map(Stage::wait),
+        let key = self.header_key();
+        let (terms, records) = (&self.terms, &mut self.records);
+        let stage = std::mem::replace(&mut self.stage, Stage::Flood(Flood::at(ended)));
+        let next = match stage {
+            Stage::Flood(flood) => {
+                let flood = flood.answered(replies, ended, volleys, terms, records);
+                Some(flood.map_or_else(
+                    || Stage::Fill(Box::new(Fill::new(key, terms, ended))),
+                    Stage::Flood,
+                ))
+            }
+            Stage::Fill(fill) => fill.answered(reply, terms, records),
+            Stage::Wait(wait) => wait.answered(reply, terms, records).map(Stage::wait),
         };
         self.stage = next.unwrap_or_else(|| self.next_cycle(ended));
     }
 
-    /// The run has ended, or nothing more is asked.
+    /// Ends the probe when the run has ended, or nothing more is to be asked.
     pub fn finish(mut self) -> ProbeReport {
         if let Stage::Fill(_) | Stage::Wait(_) = &self.stage {
-            self.retry_after.why = NotChecked::RunEnded;
+            self.records.retry_after.why = NotChecked::RunEnded;
         }
         if let Stage::Wait(wait) = &self.stage
-            && let Some(finding) = wait.unconfirmed(&self.terms)
+            && let Some(fault) = wait.unconfirmed(&self.terms)
         {
-            self.found(finding);
+            self.records.retry_after_fault(fault);
         }
         if let Err(most) = self.volleys {
-            let why = NotChecked::TooMany {
-                limit: self.terms.limit,
-                window: self.terms.window,
+            let Terms { limit, window, .. } = self.terms;
+            self.records.never_asked(&NotChecked::TooMany {
+                limit,
+                window,
                 most,
-            };
-            self.flooded.why = why.clone();
-            self.retry_after.why = why.clone();
-            self.remaining.why = why;
+            });
         }
-        ProbeReport {
-            cycles: self.cycles,
-            asked: self.asked,
-            flooded: self.flooded.into(),
-            retry_after: self.retry_after.into(),
-            remaining: self.remaining.into(),
-            faults: self.faults,
-            remarks: self.remarks,
-        }
-    }
-
-    fn flooding(
-        &mut self,
-        mut flood: Flood,
-        volleys: Volleys,
-        replies: &[Reply],
-        ended: Nanos,
-    ) -> Stage {
-        if flood.fired == 0 {
-            self.cycles += 1;
-        }
-        flood.fired += 1;
-        let sent = replies.iter().map(|reply| reply.request.sent).min();
-        let since = *flood.since.get_or_insert(sent.unwrap_or_default());
-        let otherwise = replies
-            .iter()
-            .all(|reply| reply.request.decision == Decision::Failed);
-        if otherwise {
-            self.flooded.why = NotChecked::AnsweredOtherwise(replies[0].status);
-        } else if ended.saturating_sub(since) > self.quarter() {
-            self.flooded.why = NotChecked::TooSlow;
-        } else if flood.fired == volleys.count {
-            self.flooded.times += 1;
-        } else {
-            flood.at = ended.max(flood.at + volleys.apart);
-            return Stage::Flood(flood);
-        }
-        Stage::Fill(Box::new(Fill::new(&self.terms, ended)))
+        self.records.into()
     }
 
     fn next_cycle(&mut self, ended: Nanos) -> Stage {
         self.cycle += 1;
-        // So that a flood's requests go to the targets that their numbers say.
+        // A flood's requests go to the targets that their numbers say.
         self.sequence = self.sequence.next_multiple_of(self.terms.targets as u64);
         Stage::Flood(Flood::at(ended + self.terms.window.max(PAUSE)))
     }
 
     fn header_key(&self) -> u32 {
         self.cycle * 2 + 1
-    }
-
-    /// In which at most one window ends.
-    fn quarter(&self) -> Nanos {
-        Nanos(self.terms.window.0 / 4)
-    }
-
-    fn find(&mut self, found: HeaderFault) {
-        match self.faults.iter_mut().find(|f| f.kind == found.kind) {
-            Some(first) => first.seen += 1,
-            None => self.faults.push(found),
-        }
-    }
-
-    fn remark(&mut self, kind: RemarkKind, text: impl FnOnce() -> String) {
-        match self.remarks.iter_mut().find(|r| r.kind == kind) {
-            Some(first) => first.seen += 1,
-            None => self.remarks.push(Remark {
-                kind,
-                seen: 1,
-                text: text(),
-            }),
-        }
     }
 }
 
@@ -284,30 +200,15 @@ impl Stage {
     }
 }
 
-impl Flood {
-    fn at(at: Nanos) -> Flood {
-        Flood {
-            fired: 0,
-            at,
-            since: None,
-        }
-    }
+/// A quarter of the window, in which at most one window ends.
+fn quarter(terms: &Terms) -> Nanos {
+    Nanos(terms.window.0 / 4)
 }
 
-impl Tally {
-    fn new() -> Tally {
-        Tally {
-            times: 0,
-            why: NotChecked::RunEnded,
-        }
-    }
-}
-
-impl From<Tally> for Checked {
-    fn from(tally: Tally) -> Checked {
-        match tally.times {
-            0 => Checked::Not(tally.why),
-            times => Checked::Times(times),
-        }
+/// The reason why a request that was neither allowed nor blocked says nothing.
+fn failure(reply: &Reply) -> NotChecked {
+    match reply.request.decision {
+        Decision::Failed => NotChecked::AnsweredOtherwise(reply.status),
+        _ => NotChecked::RequestFailed,
     }
 }

@@ -1,28 +1,31 @@
-//! Whether what is said to remain can be true of the whole cluster.
+//! Can the number of requests that answers say remain be true of the whole cluster?
 
+use super::ProbeRequest;
 use crate::base::Nanos;
-use crate::core::audit::Terms;
-use crate::core::audit::terms::drift;
+use crate::core::audit::terms::{Terms, drift};
 
-/// The claims made while a key that nobody asked for before is asked for, one request after the other.
+/// The claims of the answers for a new key, which gets one request after the other.
 ///
-/// After k admissions at most L − k remain, and what a bucket got back since the first; unless a window ended, after
-/// which the count begins again. Within a quarter of a window at most one ends. Its end lies as late as it can when the
-/// first claim that does not fit the count up to there was made just before it: whatever else comes more than twice
-/// the tolerance later comes after the end.
+/// After k admissions at most L − k requests remain, and as many more as a bucket got back since the first; unless a
+/// window ended, after which the count begins again. Within a quarter of a window at most one window ends. Its end is
+/// latest if the first claim that does not fit the count was made just before it. So every request that comes more than
+/// twice the tolerance after that claim comes after the end.
+///
+/// By draft-ietf-httpapi-ratelimit-headers-11, section 4.1.1, a positive number promises nothing. But a number greater
+/// than the cluster can have left is not of the limit that it stands for.
 #[derive(Debug)]
 pub(super) struct Remaining {
     limit: u64,
     window: Nanos,
     tolerance: Nanos,
-    /// The first request's sent.
+    /// The first admitted request's sent.
     since: Option<Nanos>,
     admitted: u64,
-    /// By target.
+    /// The number of admissions by each target.
     by_target: Vec<u64>,
-    /// Whether each claim fits a count of the target's own.
+    /// Whether each claim fits the target's own count.
     alone: bool,
-    /// From when on all is surely in another window than the first, if no claim is to be false.
+    /// From here on, all requests are surely in another window than the first, if no claim is false.
     renewed: Option<Nanos>,
     admitted_since: u64,
     contradicted: bool,
@@ -31,11 +34,11 @@ pub(super) struct Remaining {
 /// A claim that is surely false.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FalseClaim {
-    /// How many had surely been admitted, with this one.
+    /// How many requests had surely been admitted, with this one.
     pub admitted: u64,
-    /// From the first one's sent to this one's done.
+    /// The time from the first one's sent to this one's done.
     pub within: Nanos,
-    /// Whether it would be true of what the target itself admitted.
+    /// Whether it would be true if the target counted only its own admissions.
     pub alone: bool,
 }
 
@@ -55,53 +58,52 @@ impl Remaining {
         }
     }
 
-    /// Whether nothing was claimed yet.
+    /// Whether there was no claim yet.
     pub fn is_empty(&self) -> bool {
         self.admitted == 0
     }
 
-    /// Whether a claim was false: nothing follows from those after it.
+    /// Whether a claim was false. Nothing follows from the claims after it.
     pub fn is_contradicted(&self) -> bool {
         self.contradicted
     }
 
-    /// A request was admitted between `sent` and `done`, and is said to have left `remaining`. They come in order.
-    pub fn claim(
-        &mut self,
-        target: usize,
-        sent: Nanos,
-        done: Nanos,
-        remaining: u64,
-    ) -> Result<(), FalseClaim> {
-        let since = *self.since.get_or_insert(sent);
-        let within = done.saturating_sub(since);
+    /// Takes the claim of an answer that `remaining` requests remain after this admission. Claims come in order.
+    ///
+    /// # Errors
+    /// The claim can't be true.
+    pub fn claim(&mut self, request: &ProbeRequest, remaining: u64) -> Result<(), FalseClaim> {
+        let since = *self.since.get_or_insert(request.sent);
+        let within = request.done.saturating_sub(since);
         self.admitted += 1;
-        self.by_target[target] += 1;
-        self.alone &= self.is_possible(self.by_target[target], within, remaining);
+        let own = &mut self.by_target[request.target];
+        *own += 1;
+        let own = *own;
+        self.alone &= self.is_possible(own, within, remaining);
         match self.renewed {
             None => {
                 if !self.is_possible(self.admitted, within, remaining) {
-                    self.renewed = Some(done + self.tolerance * 2);
+                    self.renewed = Some(request.done + self.tolerance * 2);
                 }
-                Ok(())
             }
-            Some(renewed) if sent <= renewed => Ok(()),
+            Some(renewed) if request.sent <= renewed => {}
             Some(_) => {
                 self.admitted_since += 1;
-                self.contradicted = !self.is_possible(self.admitted_since, within, remaining);
-                match self.contradicted {
-                    false => Ok(()),
-                    true => Err(FalseClaim {
+                if !self.is_possible(self.admitted_since, within, remaining) {
+                    self.contradicted = true;
+                    return Err(FalseClaim {
                         admitted: self.admitted,
                         within,
                         alone: self.alone,
-                    }),
+                    });
                 }
             }
         }
+        Ok(())
     }
 
-    /// One more than a bucket may have, whose fraction may be rounded up, or may not count the request itself.
+    /// Whether the claim can be true after so many admissions. One more may remain than a bucket has, because its
+    /// fraction may be rounded up, or because the request itself may not be counted yet.
     fn is_possible(&self, admitted: u64, within: Nanos, remaining: u64) -> bool {
         let time = within + Nanos(1_000_000) + drift(within);
         let refilled = u128::from(time.0) * u128::from(self.limit) / u128::from(self.window.0);
@@ -113,10 +115,11 @@ impl Remaining {
 mod tests {
     use super::super::testing::terms;
     use super::*;
+    use crate::core::audit::Decision;
 
     const MILLI: u64 = 1_000_000;
 
-    /// Claims of requests that are this many ms apart, to three targets in turn.
+    /// Judges the claims of requests that are this many ms apart, to three targets in turn.
     fn judged(
         limit: u64,
         apart: u64,
@@ -125,7 +128,14 @@ mod tests {
         let mut remaining = Remaining::new(&terms(limit, 60_000, 3));
         claims.into_iter().zip(0..).try_for_each(|(claim, k)| {
             let sent = Nanos(k * apart * MILLI);
-            remaining.claim(k as usize % 3, sent, sent + Nanos(MILLI / 2), claim)
+            let request = ProbeRequest {
+                sequence: k,
+                target: k as usize % 3,
+                sent,
+                done: sent + Nanos(MILLI / 2),
+                decision: Decision::Allowed,
+            };
+            remaining.claim(&request, claim)
         })
     }
 

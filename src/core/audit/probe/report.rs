@@ -1,22 +1,21 @@
 use crate::base::Nanos;
-use crate::core::audit::Decision;
+use crate::core::audit::observation::Decision;
 use std::fmt;
 
 /// What a probe found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeReport {
-    /// Cycles begun.
-    pub cycles: u64,
-    /// Requests, but for those in flight at the end.
+    /// The number of requests sent, without those in flight at the end.
     pub asked: u64,
-    /// Of how many keys more was asked than any promise admits.
+    /// How many keys got more requests than any promise admits.
     pub flooded: Checked,
-    /// How many answers' word was held against what came when its time had come.
+    /// How many answers' `Retry-After` was compared with what came at its time.
     pub retry_after: Checked,
-    /// How many answers' count of what remains was held against what had been admitted.
+    /// How many answers' number of remaining requests was compared with what had been admitted.
     pub remaining: Checked,
-    /// The first of each kind.
+    /// The first fault of each kind.
     pub faults: Vec<HeaderFault>,
+    /// The first remark of each kind.
     pub remarks: Vec<Remark>,
 }
 
@@ -25,27 +24,28 @@ pub struct ProbeReport {
 pub enum Checked {
     /// At least once.
     Times(u64),
+    /// Never, for this reason, the last of several.
     Not(NotChecked),
 }
 
-/// Why something was never checked; the last reason, where there are several.
+/// A reason why something was not checked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotChecked {
-    #[error("the run ended before it could be")]
+    #[error("the run ended first")]
     RunEnded,
     #[error(
-        "a key of {limit} in {window} can't be asked for that often by a probe: at most {most}"
+        "a probe has no time or requests enough for a limit of {limit} in {window}, but at most for {most}"
     )]
     TooMany {
         limit: u64,
         window: Nanos,
         most: u64,
     },
-    #[error("asking that often took longer than a quarter of the window")]
+    #[error("sending enough requests took longer than a quarter of the window")]
     TooSlow,
     #[error("a request failed")]
     RequestFailed,
-    #[error("the probe's key was answered otherwise{}", status(*.0))]
+    #[error("a request was answered{}, neither allowed nor blocked", with_status(*.0))]
     AnsweredOtherwise(Option<u16>),
     #[error("no request was blocked, or not within a quarter of the window")]
     NeverBlocked,
@@ -53,83 +53,86 @@ pub enum NotChecked {
     OtherStatus(u16),
     #[error("Retry-After is a date, and the answer had no Date to compare it with")]
     NoDate,
-    #[error("no answer said it")]
+    #[error("no answer has such a header")]
     NotSaid,
-    #[error("an answer was without what the others said")]
+    #[error("an answer lacks the headers that others have")]
     Undecided,
     #[error("the requests left too late")]
     Late,
 }
 
-fn status(status: Option<u16>) -> String {
-    status.map_or_else(String::new, |status| format!(", with {status}"))
+fn with_status(status: Option<u16>) -> String {
+    status.map_or_else(String::new, |status| format!(" with {status}"))
 }
 
-/// Something that no limiter says that is right.
+/// A statement in a header that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderFault {
     pub kind: FaultKind,
-    /// How many of this kind there were; the rest is of the first.
+    /// How many faults of this kind there were. The rest describes the first.
     pub seen: u64,
-    /// The probe's number for it.
+    /// The probe's number for the key.
     pub key: u32,
-    /// The header, and whose answer had it, or was without.
-    pub header: String,
+    /// The target whose answer had the header, or was without it.
     pub target: usize,
     /// The requests that show it, in the order in which they were sent.
     pub requests: Vec<ProbeRequest>,
+    /// One sentence, without a full stop.
     pub text: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
     /// 429 without `Retry-After`.
     Missing,
     /// `Retry-After` is neither whole seconds nor a date.
     Malformed,
-    /// Blocked after the time that `Retry-After` said.
+    /// A request was blocked after the time that `Retry-After` said.
     TooEarly,
-    /// Admitted more than a second before it, or it is longer than the window.
+    /// A request was admitted more than a second before that time, or the time is longer than the window.
     TooLate,
     /// `Retry-After` is in milliseconds.
     WrongUnit,
-    /// More is said to remain than the whole cluster can have left.
+    /// More requests are said to remain than the whole cluster can have left.
     Remaining,
 }
 
-/// A request of the probe's, and what came.
+/// One of the probe's requests, and what came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProbeRequest {
     pub sequence: u64,
+    /// The target's place in the plan.
     pub target: usize,
-    /// Since the run's start.
+    /// Time since the run's start.
     pub sent: Nanos,
+    /// Time since the run's start.
     pub done: Nanos,
     pub decision: Decision,
 }
 
-/// Something that is not wrong, and that a caller may stumble over.
+/// An observation that is no fault, but that a caller may stumble over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
     pub kind: RemarkKind,
-    /// How many of this kind there were; the text is of the first.
+    /// How many remarks of this kind there were. The text is of the first.
     pub seen: u64,
+    /// One sentence, without a full stop.
     pub text: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RemarkKind {
-    /// A limit or window that is not the one asked about.
+    /// The limit or window is not the one in the requests.
     OtherPolicy,
-    /// A header of the limit's in no known form.
+    /// A header about the limit has no known form.
     UnknownForm,
-    /// Blocked right after an answer with more than zero remaining, or by one.
+    /// A request was blocked although more than zero remained, by its own answer or the one before.
     BlockedWithRemaining,
-    /// `Retry-After` of 0, though a moment later a request was admitted.
+    /// `Retry-After` is 0, though a moment later a request was admitted.
     Zero,
     /// `Retry-After` ends before the effective window of `RateLimit`.
     BeforeReset,
-    /// The effective window of `RateLimit` is not when requests were admitted again.
+    /// Requests were not admitted again at the end of the effective window of `RateLimit`.
     Reset,
 }
 

@@ -229,7 +229,7 @@ fn dated(decided: &Decided, now: Nanos) -> LimitHeaders {
         let stale = now.0 % 7 * SECOND / 7;
         let until = (now + wait).0.div_ceil(SECOND);
         let apart = until as i64 - ((now.0 - stale) / SECOND) as i64;
-        Some(RetryAfter::Date("then".to_owned(), Some(apart)))
+        Some(RetryAfter::Date(Some(apart)))
     })
 }
 
@@ -310,7 +310,7 @@ fn a_correct_limiter_is_checked_in_every_cycle() {
         &mut world.counting_blocked(),
     ] {
         let report = world.run(limiter, &correct);
-        assert_eq!((report.cycles, &report.faults[..]), (2, &[][..]));
+        assert_eq!(report.faults, []);
         assert_eq!(report.remarks, []);
         assert_eq!(report.flooded, Checked::Times(2));
         assert_eq!(report.retry_after, Checked::Times(2));
@@ -503,7 +503,7 @@ fn nodes_that_count_alone_leave_more_than_they_can() {
         let finding = only(&report);
         assert_eq!((finding.kind, finding.seen), (FaultKind::Remaining, 2));
         let text = &finding.text;
-        assert!(text.ends_with("each node looks to count alone"), "{text}");
+        assert!(text.ends_with("each node seems to count alone"), "{text}");
     }
 }
 
@@ -555,7 +555,7 @@ fn a_key_that_is_answered_otherwise_is_given_up() {
         reply.status = Some(401);
     });
     assert_eq!(report.asked, 4);
-    let expected = "not checked: the probe's key was answered otherwise, with 401";
+    let expected = "not checked: a request was answered with 401, neither allowed nor blocked";
     for checked in [&report.flooded, &report.retry_after, &report.remaining] {
         assert_eq!(checked.to_string(), expected);
     }
@@ -581,6 +581,6 @@ fn a_limit_too_large_for_its_window_is_not_asked_for() {
     assert_eq!(probe.next(), None);
     assert_eq!(
         probe.finish().flooded.to_string(),
-        "not checked: a key of 1000000 in 1s can't be asked for that often by a probe: at most 371"
+        "not checked: a probe has no time or requests enough for a limit of 1000000 in 1s, but at most for 371"
     );
 }

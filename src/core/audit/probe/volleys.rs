@@ -1,29 +1,30 @@
-//! How a key is asked for more often than any promise could admit.
+//! How a key gets more requests than any promise admits.
 
 use crate::base::Nanos;
-use crate::core::audit::Terms;
+use crate::core::audit::terms::Terms;
 
 /// Requests for one key to all targets at the same moment, again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Volleys {
     pub count: u64,
-    /// From one to the next.
+    /// The time from one volley to the next.
     pub apart: Nanos,
 }
 
-/// The most requests for one key: beside the load they are to be few.
+/// The most requests for one key. They should be few beside the load.
 const MOST_ASKED: u64 = 5_000;
 
 const LEAST_APART: Nanos = Nanos(1_000_000);
 const MOST_APART: Nanos = Nanos(10_000_000);
 
 impl Volleys {
-    /// Twice the limit and two for each target, and more: two windows' worth, that of two buckets, and what they may
-    /// differ by. Where there is time for it, also more than the limit of each target, so that nodes that count alone
-    /// all come to theirs.
+    /// Plans more than twice the limit and two requests for each target. Two fixed windows or a token bucket admit twice
+    /// the limit, and the rest makes up for differences between clocks. If there is time for it, each target gets more
+    /// than the limit, so that even nodes that count alone reach it.
     ///
     /// # Errors
-    /// They are too many, or don't fit into a quarter of a window: the greatest limit for which they would.
+    /// The requests are too many, or don't fit into a quarter of a window. The error is the greatest limit for which
+    /// they would.
     pub fn new(terms: &Terms) -> Result<Volleys, u64> {
         let targets = terms.targets as u64;
         let count = terms.limit.saturating_add(targets).saturating_mul(2) / targets + 1;
@@ -34,7 +35,7 @@ impl Volleys {
                 return Ok(Volleys { count, apart });
             }
         }
-        // Of L and N the volleys are the least number of which N times as much is more than 2 L + 2 N.
+        // With limit L and N targets, n volleys are enough if n·N is more than 2 L + 2 N. This solves it for L.
         let most = (quarter.0 / LEAST_APART.0).min(MOST_ASKED / targets);
         let asked = (targets * most).saturating_sub(1);
         Err((asked / 2).saturating_sub(targets))
@@ -48,7 +49,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn each_of_three_nodes_comes_to_its_limit_where_there_is_time() {
+    fn each_of_three_nodes_reaches_its_limit_if_there_is_time() {
         let volleys = Volleys::new(&terms(100, 60_000, 3)).unwrap();
         let apart = MOST_APART;
         assert_eq!(volleys, Volleys { count: 102, apart });

@@ -1,0 +1,176 @@
+//! The header key, until a request is blocked.
+
+use super::headers::LimitHeaders;
+use super::records::Records;
+use super::remaining::Remaining;
+use super::retry_promise::{self, RetryPromise};
+use super::wait::{Reset, Wait};
+use super::{
+    FaultKind, HeaderFault, NotChecked, ProbeRequest, RemarkKind, Reply, Stage, failure, quarter,
+};
+use crate::base::Nanos;
+use crate::core::audit::observation::Decision;
+use crate::core::audit::terms::Terms;
+
+/// The least time between two requests.
+const LEAST_APART: Nanos = Nanos(1_000_000);
+
+#[derive(Debug)]
+pub(super) struct Fill {
+    key: u32,
+    asked: u64,
+    /// How many requests may be admitted before the key is given up.
+    most: u64,
+    targets: u64,
+    apart: Nanos,
+    /// When the next request is due.
+    pub at: Nanos,
+    /// The first request's sent.
+    since: Option<Nanos>,
+    counted: Remaining,
+    first_admitted: Option<ProbeRequest>,
+    /// The number of requests that remain by the last answer.
+    left: Option<u64>,
+}
+
+impl Fill {
+    pub fn new(key: u32, terms: &Terms, at: Nanos) -> Fill {
+        let targets = terms.targets as u64;
+        let most = terms.limit.saturating_add(1).saturating_mul(targets);
+        // Slow enough that a window's end, which is known within the tolerance, explains only a part of a few claims.
+        let all = (terms.tolerance() * 8).min(Nanos(terms.window.0 / 8));
+        Fill {
+            key,
+            asked: 0,
+            most,
+            targets,
+            apart: Nanos(all.0 / most).max(LEAST_APART),
+            at,
+            since: None,
+            counted: Remaining::new(terms),
+            first_admitted: None,
+            left: None,
+        }
+    }
+
+    pub fn target(&self) -> usize {
+        (self.asked % self.targets) as usize
+    }
+
+    /// Takes one reply. Returns `None` if the key is given up.
+    pub fn answered(
+        mut self: Box<Self>,
+        reply: &Reply,
+        terms: &Terms,
+        records: &mut Records,
+    ) -> Option<Stage> {
+        let request = reply.request;
+        self.asked += 1;
+        let since = *self.since.get_or_insert(request.sent);
+        match request.decision {
+            Decision::Allowed => {}
+            Decision::Blocked => {
+                check_policies(&reply.headers, terms, records);
+                return self.blocked(reply, terms, records).map(Stage::wait);
+            }
+            Decision::Failed | Decision::Unanswered => {
+                if self.counted.is_empty() {
+                    records.remaining.why = failure(reply);
+                }
+                records.retry_after.why = failure(reply);
+                return None;
+            }
+        }
+        check_policies(&reply.headers, terms, records);
+        self.check_remaining(reply, terms, records);
+        let took = request.done.saturating_sub(since);
+        if self.asked >= self.most || took > quarter(terms) {
+            records.retry_after.why = NotChecked::NeverBlocked;
+            return None;
+        }
+        self.at = request.done.max(request.sent + self.apart);
+        Some(Stage::Fill(self))
+    }
+
+    /// Takes the first blocked answer. Returns `None` if it does not say when another request will be admitted.
+    fn blocked(&self, reply: &Reply, terms: &Terms, records: &mut Records) -> Option<Wait> {
+        let left = reply.headers.remaining(terms);
+        let positive = |left: &u64| *left > 0;
+        if let Some(left) = left.filter(positive).or(self.left.filter(positive)) {
+            records.remark(
+                RemarkKind::BlockedWithRemaining,
+                format!("a request was blocked although {left} were said to remain"),
+            );
+        }
+        let promise = RetryPromise::of(self.key, reply, records)?;
+        let reset = reply.headers.reset_of_none(terms);
+        if let Some(seconds) = reset.filter(|reset| promise.seconds < *reset) {
+            records.remark(
+                RemarkKind::BeforeReset,
+                format!(
+                    "{}, less than the {seconds} s for which RateLimit said that none remain",
+                    promise.words()
+                ),
+            );
+        }
+        let reset = reset.filter(|reset| *reset != promise.seconds);
+        let reset = reset.map(|seconds| Reset {
+            blocked: reply.request,
+            seconds,
+        });
+        let counts = left.is_some() || !self.counted.is_empty();
+        Wait::new(promise, reset, counts, terms, records)
+    }
+
+    /// Checks the number of requests that remain by an admitted request's answer.
+    fn check_remaining(&mut self, reply: &Reply, terms: &Terms, records: &mut Records) {
+        let request = reply.request;
+        let first = *self.first_admitted.get_or_insert(request);
+        self.left = reply.headers.remaining(terms);
+        let Some(left) = self.left else {
+            records.remaining.why = NotChecked::NotSaid;
+            return;
+        };
+        if self.counted.is_contradicted() {
+            return;
+        }
+        records.remaining.times += 1;
+        let Err(claim) = self.counted.claim(&request, left) else {
+            return;
+        };
+        let mut text = format!(
+            "{left} of {} were said to remain after {} had been admitted within {}",
+            terms.limit,
+            claim.admitted,
+            retry_promise::seconds(claim.within)
+        );
+        if claim.alone {
+            text += ": each node seems to count alone";
+        }
+        records.fault(HeaderFault {
+            kind: FaultKind::Remaining,
+            seen: 1,
+            key: self.key,
+            target: request.target,
+            requests: vec![first, request],
+            text,
+        });
+    }
+}
+
+fn check_policies(headers: &LimitHeaders, terms: &Terms, records: &mut Records) {
+    let Terms { limit, window, .. } = *terms;
+    if let Some(other) = headers.other_policies(limit, window) {
+        let asked = retry_promise::seconds(window);
+        records.remark(
+            RemarkKind::OtherPolicy,
+            format!("the limit is said to be {other}, not {limit} per {asked}"),
+        );
+    }
+    if let Some(unknown) = headers.unknown.first() {
+        records.remark(
+            RemarkKind::UnknownForm,
+            format!("{unknown:?} has no known form, and was ignored"),
+        );
+    }
+}

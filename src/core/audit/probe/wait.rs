@@ -1,0 +1,195 @@
+//! The header key, once a request was blocked.
+
+use super::records::Records;
+use super::retry_promise::{self, MARGIN, RetryPromise, SECOND, tolerance};
+use super::{HeaderFault, NotChecked, ProbeRequest, RemarkKind, Reply, failure};
+use crate::base::Nanos;
+use crate::core::audit::observation::Decision;
+use crate::core::audit::terms::Terms;
+
+#[derive(Debug)]
+pub(super) struct Wait {
+    step: Step,
+    /// When the next request is due.
+    pub at: Nanos,
+    promise: RetryPromise,
+    reset: Option<Reset>,
+    /// Whether answers say how many requests remain.
+    counts: bool,
+}
+
+/// The next request of the key.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// It is sent shortly before it may be admitted.
+    Before,
+    /// It is sent shortly after it has to be admitted.
+    After,
+    /// It is sent a second after this one, which should not have been blocked.
+    Again(ProbeRequest),
+    /// It is sent when it would be admitted if the header were in milliseconds.
+    AsMillis,
+}
+
+/// An answer in which `RateLimit` said that nothing remains for so many seconds, and `Retry-After` something else.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reset {
+    pub blocked: ProbeRequest,
+    pub seconds: u64,
+}
+
+impl Wait {
+    /// Plans the request that may not be admitted yet. If there is no time for one, plans the one that has to be.
+    /// Returns `None` if the promise is already known to be wrong.
+    pub fn new(
+        promise: RetryPromise,
+        reset: Option<Reset>,
+        counts: bool,
+        terms: &Terms,
+        records: &mut Records,
+    ) -> Option<Wait> {
+        let (step, at) = if promise.is_longer_than(terms.window) {
+            if !promise.fits_as_millis(terms) {
+                records.retry_after_fault(promise.longer_than_the_window(terms, None));
+                return None;
+            }
+            (Step::AsMillis, promise.over_in_millis(terms))
+        } else {
+            let before = promise.earliest().checked_sub(tolerance(terms) + MARGIN);
+            match before.filter(|before| *before > promise.blocked.done) {
+                Some(before) => (Step::Before, before),
+                None => (Step::After, promise.surely_over(terms)),
+            }
+        };
+        Some(Wait {
+            step,
+            at,
+            promise,
+            reset,
+            counts,
+        })
+    }
+
+    pub fn target(&self) -> usize {
+        self.promise.blocked.target
+    }
+
+    /// When the request is due that shows whether the promise is true.
+    pub fn settled_at(&self, terms: &Terms) -> Nanos {
+        match self.step {
+            Step::Before => self.promise.surely_over(terms),
+            Step::After | Step::Again(_) | Step::AsMillis => self.at,
+        }
+    }
+
+    /// A fault that is known already, though not its size.
+    pub fn unconfirmed(&self, terms: &Terms) -> Option<HeaderFault> {
+        match self.step {
+            Step::Before | Step::After => None,
+            Step::Again(blocked) => Some(self.promise.too_early(blocked, None)),
+            Step::AsMillis => Some(self.promise.longer_than_the_window(terms, None)),
+        }
+    }
+
+    /// Takes one reply. Returns `None` once the key is done with.
+    pub fn answered(mut self, reply: &Reply, terms: &Terms, records: &mut Records) -> Option<Wait> {
+        let request = reply.request;
+        let is_allowed = match request.decision {
+            Decision::Allowed => true,
+            Decision::Blocked => false,
+            Decision::Failed | Decision::Unanswered => {
+                records.retry_after.why = failure(reply);
+                return None;
+            }
+        };
+        if is_allowed && self.counts && reply.headers.remaining(terms).is_none() {
+            // A node that admits everything while its store is away answers like this.
+            records.retry_after.why = NotChecked::Undecided;
+            return None;
+        }
+        self.check_reset(request, terms, records);
+        match self.step {
+            Step::Before if is_allowed => {
+                if request.done + tolerance(terms) < self.promise.earliest() {
+                    records.retry_after_fault(self.promise.too_late(request));
+                } else {
+                    records.retry_after.why = NotChecked::Late;
+                }
+                None
+            }
+            Step::Before => self.blocked_before(reply, terms, records),
+            Step::After if is_allowed => {
+                self.kept(request, records);
+                None
+            }
+            Step::After => {
+                self.step = Step::Again(request);
+                self.at = request.done + SECOND;
+                Some(self)
+            }
+            Step::Again(blocked) => {
+                records.retry_after_fault(self.promise.too_early(blocked, Some(request)));
+                None
+            }
+            Step::AsMillis => {
+                let fault = self.promise.longer_than_the_window(terms, Some(request));
+                records.retry_after_fault(fault);
+                None
+            }
+        }
+    }
+
+    /// The request that may not be admitted yet was blocked, and may have been promised another time.
+    fn blocked_before(
+        mut self,
+        reply: &Reply,
+        terms: &Terms,
+        records: &mut Records,
+    ) -> Option<Wait> {
+        if let Some(promise) = RetryPromise::of(self.promise.key, reply, records)
+            && promise.latest() > self.promise.latest()
+        {
+            if promise.is_longer_than(terms.window) {
+                return Wait::new(promise, self.reset, self.counts, terms, records);
+            }
+            self.promise = promise;
+        }
+        self.step = Step::After;
+        self.at = self.promise.surely_over(terms);
+        Some(self)
+    }
+
+    fn kept(&self, request: ProbeRequest, records: &mut Records) {
+        records.retry_after.times += 1;
+        if self.promise.seconds == 0 {
+            let later = self.promise.later(request);
+            records.remark(
+                RemarkKind::Zero,
+                format!("Retry-After said 0 s, and a request {later} later was allowed"),
+            );
+        }
+    }
+
+    /// Checks whether requests are admitted from the time on that `RateLimit` said. By
+    /// draft-ietf-httpapi-ratelimit-headers-11 its `t` does not promise that (8.4), so that this is only a remark.
+    fn check_reset(&self, request: ProbeRequest, terms: &Terms, records: &mut Records) {
+        let Some(Reset { blocked, seconds }) = self.reset else {
+            return;
+        };
+        let tolerance = tolerance(terms);
+        let latest = blocked.done + SECOND * seconds + tolerance;
+        let earliest = (blocked.sent + SECOND * seconds).saturating_sub(SECOND + tolerance);
+        let came = match request.decision {
+            Decision::Blocked if request.sent > latest => "blocked",
+            Decision::Allowed if request.done < earliest => "allowed",
+            _ => return,
+        };
+        let later = retry_promise::seconds(request.sent.saturating_sub(blocked.sent));
+        records.remark(
+            RemarkKind::Reset,
+            format!(
+                "RateLimit said that none remain for {seconds} s, but a request {later} later was {came}"
+            ),
+        );
+    }
+}
