@@ -76,7 +76,7 @@ fn rounds(reader: &mut Reader) -> Result<Option<u64>, SyntaxError> {
 
 /// Reads a piece, up to a comma or the end.
 fn piece(reader: &mut Reader) -> Result<Arc<dyn Piece>, SyntaxError> {
-    for kind in &KINDS {
+    for kind in KINDS {
         reader.form = kind.form;
         let Some(piece) = (kind.read)(reader)? else {
             continue;
@@ -215,7 +215,7 @@ mod tests {
         sine 50/s ± 6/s every 1m => 25: the end where 'for' should be: sine
         sine 50/s ± 6/s for 1m => 17: 'for' where 'every' should be: sine
         pause => 6: the time is missing; it must be seconds
-        pause for 10s => 7: 'for' must be seconds
+        pause for 10s => 7: 'for 10s' must be seconds
         burst 5 at => 11: the end where 'once' should be: burst
         burst 0 at once => 7: '0' must be a whole number from 1 to 1000000000
         burst 2.5 at once => 7: '2.5' must be a whole number

@@ -2,14 +2,11 @@ use super::Rate;
 use crate::base::Nanos;
 use crate::base::text::{Cursor, Decimal, SyntaxError, some_time, whole};
 
-/// The words that end a time.
-const KEYWORDS: [&str; 5] = ["for", "to", "over", "every", "at"];
-
 /// Reads the words, rates and times of a profile's text from left to right. A clone reads ahead.
 #[derive(Clone)]
 pub(super) struct Reader<'a> {
     cursor: Cursor<'a>,
-    /// The form of the piece that is being read, for refusals.
+    /// The form of the piece that is being read: `ramp RATE to RATE over TIME`.
     pub form: &'static str,
 }
 
@@ -117,16 +114,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads numbers and words up to a keyword or a symbol as a time from 1 ms to 3650 days: `90`, `1h 30m`.
+    /// Reads a time from 1 ms to 3650 days: `90`, `1h 30m`. It ends before a symbol or a word of the form.
     pub fn time(&mut self) -> Result<Nanos, SyntaxError> {
         let start = self.clone();
         loop {
             let number = self.cursor.peek_number();
             let word = self.cursor.peek_letters();
-            let is_keyword = |keyword: &&str| word.text.eq_ignore_ascii_case(keyword);
+            let mut words = self.form.split(|c: char| !c.is_lowercase());
             if !number.is_empty() {
                 self.cursor.take(number);
-            } else if !word.is_empty() && !KEYWORDS.iter().any(is_keyword) {
+            } else if !word.is_empty() && words.all(|own| own != word.text.to_lowercase()) {
                 self.cursor.take(word);
             } else {
                 break;

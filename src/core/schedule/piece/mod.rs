@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// All kinds of pieces, in the order in which a refused text lists them. A new kind is a file beside these, and a line
 /// here.
-pub(super) const KINDS: [Kind; 6] = [
+pub(super) const KINDS: &[Kind] = &[
     steady::KIND,
     ramp::KIND,
     sine::KIND,
@@ -30,9 +30,11 @@ pub(super) const KINDS: [Kind; 6] = [
 pub(super) struct Kind {
     /// The form in words: `pause TIME`.
     pub form: &'static str,
-    /// Reads a piece, or nothing if the text does not begin like one of this kind.
-    pub read: fn(&mut Reader) -> Result<Option<Arc<dyn Piece>>, SyntaxError>,
+    pub read: fn(&mut Reader) -> ReadPiece,
 }
+
+/// A piece, or nothing if the text does not begin like a piece of this kind.
+type ReadPiece = Result<Option<Arc<dyn Piece>>, SyntaxError>;
 
 /// A request rate over some time. All times and numbers of a piece count from its own start.
 ///
@@ -54,7 +56,7 @@ pub trait Piece: fmt::Debug + Send + Sync {
     fn typed(&self) -> String;
 
     /// The rate at `t`, in requests per second; 0 if requests come at once.
-    fn rate_at(&self, _: Nanos) -> f64 {
+    fn rate_at(&self, _t: Nanos) -> f64 {
         0.0
     }
 
