@@ -26,7 +26,7 @@ use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
 use nix::unistd::Pid;
 use rustix::termios::tcsetwinsize;
 
-/// A terminal, with a program on it.
+/// A pseudo-terminal and the program that runs on it.
 struct Terminal {
     keyboard: File,
     parser: Arc<Mutex<vt100::Parser>>,
@@ -85,7 +85,7 @@ impl Terminal {
         kill(pid, signal).expect("a process");
     }
 
-    /// What the user sees.
+    /// The text on the screen.
     fn contents(&self) -> String {
         self.parser.lock().unwrap().screen().contents()
     }
@@ -137,8 +137,8 @@ impl Terminal {
         );
     }
 
-    /// Waits for the program's end. The terminal is as it was before; returns also what is on it, and all that was
-    /// written to it.
+    /// Waits for the program's end and checks that the terminal is as it was before. Returns the exit status, the text
+    /// on the screen, and everything that was written to it.
     #[track_caller]
     fn finish(mut self) -> (ExitStatus, String, String) {
         let mut status = None;
@@ -165,12 +165,12 @@ impl Drop for Terminal {
     }
 }
 
-/// Until nobody has the terminal any more. `ours` is given up when the program has it: one who has it keeps it up.
+/// Reads until no process has the terminal open. `ours` keeps the terminal open until the program has written to it.
 fn read(mut master: File, ours: OwnedFd, parser: &Mutex<vt100::Parser>) -> Vec<u8> {
     let mut all = Vec::new();
     let mut ours = Some(ours);
     let mut bytes = [0; 4096];
-    // Linux tells the end by an error.
+    // Linux reports the end as an error.
     while let Ok(count @ 1..) = master.read(&mut bytes) {
         ours.take();
         all.extend_from_slice(&bytes[..count]);
@@ -198,7 +198,7 @@ fn loadgen(line: &str) -> Command {
     run::loadgen(line).into_command()
 }
 
-/// A run on a terminal, seen there.
+/// A run whose view is on the terminal.
 #[track_caller]
 fn shown(line: &str) -> Terminal {
     let terminal = Terminal::start(loadgen(line), USUAL);
@@ -209,7 +209,7 @@ fn shown(line: &str) -> Terminal {
 
 const DEMO: &str = "--demo --rps 50 --burst-enabled false --stats-interval 1 --duration 60";
 
-/// Of a run that can't end by itself.
+/// A run that cannot end by itself.
 fn stuck(server: &Server) -> Terminal {
     let terminal = shown(&format!(
         "--targets {} --rps 100 --duration 60 --workers 4 --timeout 60 --drain-timeout 60",
@@ -238,14 +238,14 @@ fn assert_summary(contents: &str) {
 }
 
 #[test]
-fn a_run_is_seen_while_it_goes_on_and_its_summary_stays() {
+fn the_view_shows_a_run_and_its_summary_stays() {
     let terminal = shown(DEMO);
     for text in [
         concat!("loadgen ", env!("CARGO_PKG_VERSION")),
         "50/s",
         "STEADY",
         " of 1m, ",
-        "asked 50/s",
+        "due 50/s",
         "sent 5",
         "queue 0",
         "dropped 0",
@@ -255,7 +255,7 @@ fn a_run_is_seen_while_it_goes_on_and_its_summary_stays() {
         "all 3",
         "http://127.0.0.1:",
         "audit: ",
-        "most of a key in 1m: ",
+        "peak per key in 1m: ",
     ] {
         terminal.shows(text);
     }
@@ -289,11 +289,11 @@ fn a_run_that_ends_by_itself_leaves_its_summary() {
 }
 
 #[test]
-fn it_follows_the_terminals_size() {
+fn the_view_follows_the_terminals_size() {
     let terminal = shown(DEMO);
     for (columns, rows) in [(40, 12), (10, 3), (1, 1), (200, 60), (80, 24)] {
         terminal.resize(columns, rows);
-        // The last line is the lowest that there is, or follows what there was room for.
+        // The footer is the last line.
         let footer = &"q stop   p freeze"[..17.min(columns.into())];
         let lines = || {
             terminal
@@ -339,11 +339,11 @@ fn a_frozen_view_stands_still_while_the_run_goes_on() {
     assert_eq!(terminal.finish().0.code(), Some(0));
 }
 
-/// What somebody does to end a run.
+/// A way to end a run.
 type End<'a> = &'a (dyn Fn(&Terminal) + Sync);
 
 #[test]
-fn one_signal_ends_a_run_in_good_order() {
+fn one_signal_ends_a_run_with_its_summary() {
     let ctrl_c = |terminal: &Terminal| terminal.press("\x03");
     let term = |terminal: &Terminal| terminal.signal(Signal::SIGTERM);
     let hangup = |terminal: &Terminal| terminal.signal(Signal::SIGHUP);
@@ -358,12 +358,12 @@ fn one_signal_ends_a_run_in_good_order() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once_on_a_terminal_as_it_was() {
+fn a_second_signal_ends_a_run_at_once_and_restores_the_terminal() {
     let server = silent();
     let term = |terminal: &Terminal| terminal.signal(Signal::SIGTERM);
     let ends: [(&str, i32, End); 3] = [
         ("\x03", 130, &|terminal| terminal.press("\x03")),
-        // As good as a first signal.
+        // The key counts as a first signal.
         ("q", 130, &|terminal| terminal.press("\x03")),
         ("", 143, &term),
     ];
@@ -373,7 +373,7 @@ fn a_second_signal_ends_it_at_once_on_a_terminal_as_it_was() {
             "" => end(&terminal),
             keys => terminal.press(keys),
         }
-        terminal.shows("stopping; Ctrl-C leaves at once");
+        terminal.shows("stopping; Ctrl-C quits at once");
         terminal.shows("DRAINING");
         end(&terminal);
         let (status, contents, written) = terminal.finish();
@@ -383,7 +383,7 @@ fn a_second_signal_ends_it_at_once_on_a_terminal_as_it_was() {
 }
 
 #[test]
-fn what_kills_it_otherwise_leaves_a_terminal_as_it_was() {
+fn other_fatal_signals_restore_the_terminal() {
     at_once([Signal::SIGQUIT, Signal::SIGABRT], |signal| {
         let terminal = shown(DEMO);
         match signal {
@@ -421,7 +421,9 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_view_back() {
         terminal.shows("Stopped");
         let screen_left = || !terminal.is_view();
         eventually("the shell's screen", screen_left);
-        assert_eq!(tcgetattr(&terminal.keyboard).unwrap(), before);
+        eventually("the shell's terminal mode", || {
+            tcgetattr(&terminal.keyboard).unwrap() == before
+        });
         terminal.press("fg\n");
         terminal.shows("q stop");
         assert!(terminal.is_view());
@@ -434,7 +436,7 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_view_back() {
 }
 
 #[test]
-fn where_a_view_is_not_wanted_there_are_stats_lines() {
+fn without_a_view_there_are_stats_lines() {
     let line = "--demo --rps 20 --duration 2 --stats-interval 1 --burst-enabled false";
     let cases = [("TERM", "dumb"), ("NO_TUI", "true"), ("TERM", "")];
     at_once(cases, |(name, value)| {
@@ -450,7 +452,7 @@ fn where_a_view_is_not_wanted_there_are_stats_lines() {
 }
 
 #[test]
-fn a_run_that_does_not_begin_shows_no_view() {
+fn a_refused_run_shows_no_view() {
     let terminal = Terminal::start(loadgen("--targets http://nowhere.invalid"), USUAL);
     let (status, contents, written) = terminal.finish();
     assert_eq!(status.code(), Some(2), "{contents}");
@@ -458,7 +460,7 @@ fn a_run_that_does_not_begin_shows_no_view() {
 }
 
 #[test]
-fn colours_are_left_out_on_demand() {
+fn no_color_leaves_colours_out() {
     for (no_color, coloured) in [("1", false), ("", true)] {
         let mut command = loadgen(DEMO);
         command.env("NO_COLOR", no_color);
@@ -479,7 +481,7 @@ fn colours_are_left_out_on_demand() {
     }
 }
 
-// What nothing in the binary does by itself: this test binary does it, on a terminal of its own.
+// The program itself never panics like this, so this test binary runs itself on a terminal of its own.
 
 fn snapshot(mode: Mode) -> Snapshot {
     Snapshot {
@@ -589,7 +591,7 @@ fn assert_all_told(terminal: Terminal, panic: &str) {
 }
 
 #[test]
-fn a_panic_anywhere_is_told_on_a_terminal_as_it_was() {
+fn a_panic_anywhere_is_printed_on_a_restored_terminal() {
     assert_all_told(
         on_a_terminal("on_a_terminal_a_thread_panics"),
         "a bug in a thread",

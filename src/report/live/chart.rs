@@ -1,190 +1,167 @@
-//! What was allowed, blocked and failed over the last minutes, one on top of the other.
+//! A chart of the last minutes: the rates of allowed, blocked and failed requests, one on top of the other.
 
-use super::clock::clock;
-use super::rates::{Counts, Rates};
-use super::theme::{Came, Theme};
+use super::duration::in_two_units;
+use super::rates::{Counts, Parts, Rates};
+use super::theme::{Outcome, Theme};
 use crate::base::text::per_second;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
+use ratatui::text::{Line, Span, Text};
+use ratatui::widgets::Widget;
 
-/// The fewest rows in which there is anything to see: the legend, two of bars, and the time.
+/// The fewest rows that show something: the legend, two of bars, and the line below them.
 pub const LEAST: u16 = 4;
-
-/// As many as show a burst from afar.
+/// The number of rows that show a burst clearly.
 pub const GOOD: u16 = 8;
+pub const MOST: u16 = 24;
 
-/// Cells filled from below by so many eighths.
+/// The width of the rates beside the bars: three digits and a decimal point, or a whole number, and the axis.
+const MARGIN: u16 = 9;
+
+/// A cell filled from below by so many eighths.
 const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 pub fn draw(rates: &Rates, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let has_labels = area.height > LEAST + 1;
-    let rows = area.height.saturating_sub(2 + u16::from(has_labels));
-    // The widest label has three digits and a decimal point, or is a whole number.
-    let room = |margin: u16| area.width.saturating_sub(margin + 1);
-    let parts = rates.parts(room(8).into());
-    let shown = || parts.rates.iter().flatten();
-    let highest = shown().map(|rates| rates.answered().max(rates.due));
+    let below = if area.height > LEAST + 1 { 2 } else { 1 };
+    let rows = [1, area.height.saturating_sub(1 + below), below].map(Constraint::Length);
+    let rows = Layout::vertical(rows).split(area);
+    let columns = Layout::horizontal([Constraint::Length(MARGIN), Constraint::Fill(1)]);
+    let [margin, bars] = columns.areas(rows[1]);
+
+    let parts = rates.parts(bars.width.into());
+    let known = || parts.rates.iter().flatten();
+    let highest = known().map(|rates| rates.answered().max(rates.due));
     let top = top(highest.fold(0.0, f64::max));
-
-    legend(shown().last(), parts.step, theme, area, buffer);
-    let label = |row: u16, rate: f64, buffer: &mut Buffer| {
-        let label = format!("{:>7}", per_second(rate));
-        buffer.set_stringn(
-            area.x,
-            area.y + row,
-            label,
-            area.width.into(),
-            theme.faint(),
-        );
-    };
-    let bars = Rect {
-        x: area.x + 9.min(area.width),
-        y: area.y + 1,
-        width: area.width.saturating_sub(9),
-        height: rows,
-    };
-    for row in 0..rows {
-        let tick = match (row, rows / 2) {
-            (0, _) => "┤",
-            (row, middle) if row == middle && rows > 3 => "┤",
-            _ => "│",
-        };
-        put(buffer, area, 8, 1 + row, tick, theme.faint());
-    }
-    label(1, top, buffer);
-    if rows > 3 {
-        label(1 + rows / 2, top / 2.0, buffer);
-    }
-    for (column, rates) in (0..bars.width).zip(&parts.rates) {
+    legend(known().last(), parts.step, theme).render(rows[0], buffer);
+    rate_axis(top, bars.height)
+        .style(theme.faint())
+        .render(margin, buffer);
+    for (place, rates) in bars.columns().zip(&parts.rates) {
         if let Some(rates) = rates {
-            bar(rates, top, theme, column, bars, buffer);
+            bar(rates, top, theme, place, buffer);
         }
     }
-    put(buffer, area, 8, 1 + rows, "└", theme.faint());
-    for column in 9..area.width {
-        put(buffer, area, column, 1 + rows, "─", theme.faint());
-    }
-    if has_labels {
-        times(parts.from, parts.step, theme, bars, buffer);
-    }
+    time_axis(&parts, bars.width)
+        .style(theme.faint())
+        .render(rows[2], buffer);
 }
 
-/// Under every so many columns, when in the run that was.
-fn times(from: u64, step: u64, theme: Theme, bars: Rect, buffer: &mut Buffer) {
-    const APART: u64 = 15;
-    let y = bars.y + bars.height;
-    for column in 0..u64::from(bars.width) {
-        let at = from + column * step;
-        let text = clock(at);
-        let fits = column + text.len() as u64 <= u64::from(bars.width);
-        if at.is_multiple_of(APART * step) && fits {
-            let x = bars.x + column as u16;
-            buffer[(x, y)].set_symbol("┬");
-            buffer.set_stringn(x, y + 1, &text, text.len(), theme.faint());
+fn rate_axis(top: f64, rows: u16) -> Text<'static> {
+    let line = |row: u16| match row {
+        0 => format!("{:>7} ┤", per_second(top)),
+        row if row == rows / 2 && rows > 3 => format!("{:>7} ┤", per_second(top / 2.0)),
+        _ => format!("{:>7} │", ""),
+    };
+    Text::from_iter((0..rows).map(line))
+}
+
+/// The line below the bars, with a tick at every 15th part, and below it the times of the ticks.
+fn time_axis(parts: &Parts, width: u16) -> Text<'static> {
+    const EVERY: u64 = 15;
+    let mut line = format!("{:>7} └", "");
+    let mut times = format!("{:>7}  ", "");
+    for column in 0..width {
+        let at = parts.from + u64::from(column) * parts.step;
+        let time = in_two_units(at);
+        let fits = usize::from(column) + time.len() <= width.into();
+        let is_marked = fits && at.is_multiple_of(EVERY * parts.step);
+        line.push(if is_marked { '┬' } else { '─' });
+        if is_marked {
+            let indent = usize::from(MARGIN + column);
+            times = format!("{times:indent$}{time}");
         }
     }
+    Text::from_iter([line, times])
 }
 
-fn legend(latest: Option<&Counts>, step: u64, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn legend(latest: Option<&Counts>, step: u64, theme: Theme) -> Line<'static> {
     let latest = latest.copied().unwrap_or_default();
     let each = [latest.allowed, latest.blocked, latest.failed];
-    let mut x = area.x;
-    let mut add = |text: &str, style: Style| {
-        let left = area.right().saturating_sub(x);
-        x = buffer.set_stringn(x, area.y, text, left.into(), style).0;
-    };
-    for (came, rate) in Came::ALL.into_iter().zip(each) {
-        add(came.block(theme), Style::new().fg(came.colour(theme)));
-        let text = format!(" {} {:<10}", came.name(), per_second(round(rate)));
-        add(&text, Style::new());
+    let mut spans = Vec::new();
+    for (outcome, rate) in Outcome::ALL.into_iter().zip(each) {
+        let colour = Style::new().fg(outcome.colour(theme));
+        spans.push(Span::styled(outcome.block(theme), colour));
+        let rate = per_second(to_a_tenth(rate));
+        spans.push(Span::raw(format!(" {} {rate:<10}", outcome.name())));
     }
-    add("╌ due", theme.faint());
+    spans.push(Span::styled("╌ due", theme.faint()));
     if step > 1 {
-        add(&format!("   {step} s a column"), theme.faint());
+        let step = format!("   {step} s per column");
+        spans.push(Span::styled(step, theme.faint()));
     }
+    Line::from(spans)
 }
 
-/// To a tenth: what is spread over seconds has no more to tell.
-pub fn round(rate: f64) -> f64 {
+/// Rates are means over seconds: further digits mean nothing.
+pub fn to_a_tenth(rate: f64) -> f64 {
     (rate * 10.0).round() / 10.0
 }
 
-/// The next higher one of the rates that read well. What is over by chance alone does not count.
+/// The next higher round rate. A rate may exceed it by 3 %, since rates vary by chance.
 fn top(highest: f64) -> f64 {
+    const ROUND: [f64; 11] = [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     let least = (highest * 0.97).max(0.001);
     let decade = 10f64.powf(least.log10().floor());
-    let steps = [1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
-    let fitting = steps.iter().find(|step| *step * decade >= least);
+    let fitting = ROUND.iter().find(|step| *step * decade >= least);
     fitting.unwrap_or(&10.0) * decade
 }
 
-fn bar(rates: &Counts, top: f64, theme: Theme, column: u16, bars: Rect, buffer: &mut Buffer) {
-    let full = u32::from(bars.height) * 8;
-    let eighths = |rate: f64| (rate / top * f64::from(full)).round() as u32;
-    let each = [rates.allowed, rates.blocked, rates.failed];
-    // Up to where each of them reaches. Any that is over zero is seen, also below the top.
-    let mut reach = [0; 3];
-    let (mut sum, mut below) = (0.0, 0);
-    for (place, rate) in each.into_iter().enumerate() {
-        sum += rate;
-        let least = below + u32::from(rate > 0.0);
-        let above = each[place + 1..].iter().filter(|rate| **rate > 0.0).count() as u32;
-        reach[place] = eighths(sum)
-            .max(least)
-            .min(full.saturating_sub(above))
-            .max(below);
-        below = reach[place];
-    }
-    for row in 0..bars.height {
-        let (low, high) = (u32::from(row) * 8, u32::from(row) * 8 + 8);
-        let within = |reach: u32| reach.clamp(low, high) - low;
-        let mut from = 0;
-        let mut filled = Came::ALL
-            .into_iter()
-            .zip(reach)
-            .filter_map(|(came, reach)| {
-                let part = within(reach) - from;
-                from = within(reach);
-                (part > 0).then_some((came, part))
-            });
-        let Some((lower, part)) = filled.next() else {
-            break;
+/// Draws the rates of one part of the time into one column of cells.
+fn bar(rates: &Counts, top: f64, theme: Theme, column: Rect, buffer: &mut Buffer) {
+    let full = u32::from(column.height) * 8;
+    let reaches = reaches(rates, top, full);
+    let empty_from = reaches[2].div_ceil(8);
+    let mut set = |row: u32, symbol: &str, style: Style| {
+        let y = column.bottom() - 1 - row as u16;
+        buffer[(column.x, y)].set_symbol(symbol).set_style(style);
+    };
+    for row in 0..empty_from {
+        // A cell shows at most two outcomes: the second is the background of the first.
+        let mut from = row * 8;
+        let mut filled = Vec::new();
+        for (outcome, reach) in Outcome::ALL.into_iter().zip(reaches) {
+            let to = reach.clamp(from, row * 8 + 8);
+            if to > from {
+                filled.push((outcome, (to - from) as usize));
+            }
+            from = to;
+        }
+        let (Some((lower, part)), Some((upper, _))) = (filled.first(), filled.last()) else {
+            continue;
         };
-        let upper = filled.last().map(|(came, _)| came);
-        let cell = &mut buffer[(bars.x + column, bars.bottom() - 1 - row)];
-        match (upper, theme.colours) {
-            (Some(upper), true) => {
-                let style = Style::new().fg(lower.colour(theme)).bg(upper.colour(theme));
-                cell.set_symbol(EIGHTHS[part as usize]).set_style(style);
-            }
-            (Some(upper), false) => drop(cell.set_symbol(upper.block(theme))),
-            (None, false) if lower != Came::Allowed => drop(cell.set_symbol(lower.block(theme))),
-            (None, _) => {
-                let style = Style::new().fg(lower.colour(theme));
-                cell.set_symbol(EIGHTHS[part as usize]).set_style(style);
-            }
+        let style = Style::new().fg(lower.colour(theme));
+        match theme.colours {
+            true if lower != upper => set(row, EIGHTHS[*part], style.bg(upper.colour(theme))),
+            false if *upper != Outcome::Allowed => set(row, upper.block(theme), style),
+            _ => set(row, EIGHTHS[*part], style),
         }
     }
-    let due = eighths(rates.due).min(full);
-    let empty = below.div_ceil(8);
-    if let Some(row) = due
-        .checked_sub(1)
-        .map(|last| last / 8)
-        .filter(|row| *row >= empty)
-    {
-        let cell = &mut buffer[(bars.x + column, bars.bottom() - 1 - row as u16)];
-        cell.set_symbol("╌").set_style(theme.faint());
+    let due = eighths(rates.due, top, full).min(full);
+    if due > empty_from * 8 {
+        set((due - 1) / 8, "╌", theme.faint());
     }
 }
 
-/// Where that is within the area.
-fn put(buffer: &mut Buffer, area: Rect, column: u16, row: u16, symbol: &str, style: Style) {
-    if column < area.width && row < area.height {
-        buffer[(area.x + column, area.y + row)]
-            .set_symbol(symbol)
-            .set_style(style);
+fn eighths(rate: f64, top: f64, full: u32) -> u32 {
+    (rate / top * f64::from(full)).round() as u32
+}
+
+/// The heights up to which the outcomes fill a bar, in eighths of a cell, of which it has `full`. Every outcome that
+/// occurred is visible, even if it is rare or the bar exceeds the top.
+fn reaches(rates: &Counts, top: f64, full: u32) -> [u32; 3] {
+    let each = [rates.allowed, rates.blocked, rates.failed];
+    let mut reaches = [0; 3];
+    let (mut sum, mut below) = (0.0, 0);
+    for (place, rate) in each.into_iter().enumerate() {
+        sum += rate;
+        let above = each[place + 1..].iter().filter(|rate| **rate > 0.0);
+        let most = full.saturating_sub(above.count() as u32);
+        let least = below + u32::from(rate > 0.0);
+        below = eighths(sum, top, full).max(least).min(most).max(below);
+        reaches[place] = below;
     }
+    reaches
 }
 
 #[cfg(test)]
@@ -192,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tops_read_well_and_hold_what_is_below_them() {
+    fn a_top_is_round_and_holds_the_highest_rate() {
         for (highest, expected) in [
             (0.0, 0.001),
             (0.5, 0.5),
@@ -214,7 +191,7 @@ mod tests {
     ) -> Vec<(String, ratatui::style::Color, ratatui::style::Color)> {
         let area = Rect::new(0, 0, 1, 4);
         let mut buffer = Buffer::empty(area);
-        bar(&rates, 8.0, Theme { colours }, 0, area, &mut buffer);
+        bar(&rates, 8.0, Theme { colours }, area, &mut buffer);
         let cells = buffer.content().iter().rev();
         cells
             .map(|cell| (cell.symbol().to_owned(), cell.fg, cell.bg))
@@ -247,11 +224,11 @@ mod tests {
     }
 
     #[test]
-    fn in_one_cell_the_lower_part_is_drawn_on_the_upper_ones_colour() {
+    fn in_a_cell_of_two_outcomes_the_upper_one_is_the_background() {
         let theme = Theme { colours: true };
         let (symbol, front, back) = &column(counts(1.0, 7.0, 0.0, 8.0), true)[0];
         assert_eq!(symbol, "▄");
-        assert_eq!(*front, Came::Allowed.colour(theme));
-        assert_eq!(*back, Came::Blocked.colour(theme));
+        assert_eq!(*front, Outcome::Allowed.colour(theme));
+        assert_eq!(*back, Outcome::Blocked.colour(theme));
     }
 }

@@ -1,10 +1,10 @@
-//! The live view: what is known of a run while it goes on, on a terminal.
+//! The live view of a run on a terminal.
 //!
-//! One thread asks for a [`Snapshot`] four times a second, keeps the rates of the last minutes,
-//! draws, and reads keys. `view` is what is drawn, [`crate::system::terminal`] where, and how the terminal is given back.
+//! One thread asks for a [`Snapshot`] four times a second, keeps the rates of the last minutes, draws, and reads keys.
+//! `view` draws into cells; [`crate::system::terminal`] takes the terminal and gives it back.
 
 mod chart;
-mod clock;
+mod duration;
 mod keys;
 mod rates;
 mod theme;
@@ -35,16 +35,16 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 use wake::Wake;
 
-/// How often the view is drawn.
+/// The time between two drawings.
 const EVERY: Duration = Duration::from_millis(250);
 
 /// How long a snapshot is waited for. Nobody answers before the run begins and after it has ended.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(200);
 
-/// The most cells that are drawn, each way; what is beyond stays empty.
+/// The most columns and rows that are drawn. The rest of a larger terminal stays empty.
 const LARGEST: (u16, u16) = (400, 150);
 
-/// The view, until it is closed or dropped.
+/// The view, which is shown until this is closed or dropped.
 #[derive(Debug)]
 pub struct Live {
     over: Arc<AtomicBool>,
@@ -68,7 +68,7 @@ impl Live {
         let over = Arc::new(AtomicBool::new(false));
         let wake = Arc::new(Wake::install()?);
         leave_on_a_panic();
-        let shown = Shown {
+        let view_loop = ViewLoop {
             run,
             requests,
             stop,
@@ -92,7 +92,7 @@ impl Live {
                 Signal::SIGQUIT,
             ];
             let _ = handled.into_iter().collect::<SigSet>().thread_block();
-            shown.run(&screen);
+            view_loop.run(&screen);
         })?;
         Ok(Live {
             over,
@@ -101,7 +101,7 @@ impl Live {
         })
     }
 
-    /// Gives the terminal back. What was printed meanwhile follows.
+    /// Gives the terminal back. Lines that were printed meanwhile follow.
     pub fn close(self) {
         drop(self);
     }
@@ -111,7 +111,7 @@ impl Drop for Live {
     fn drop(&mut self) {
         self.over.store(true, Relaxed);
         self.wake.wake();
-        // A panic of it has been told, and is not the run's.
+        // The hook has printed a panic of the view, which must not end the run.
         self.thread.take().map(JoinHandle::join);
         terminal::leave();
         self.wake.uninstall();
@@ -125,7 +125,7 @@ impl Drop for Live {
     }
 }
 
-/// So that what a panic says is seen, on a terminal as it was. The view does not come back.
+/// Gives the terminal back before a panic is printed. The view does not come back.
 fn leave_on_a_panic() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
@@ -134,64 +134,63 @@ fn leave_on_a_panic() {
     }));
 }
 
-/// At most [`EVERY`] and a half, from `elapsed` in the run on. Looks are a little after the quarters of its seconds, by
-/// when what was due then has mostly been answered: so a second's count is that of its own requests.
-fn until_next_look(elapsed: Nanos) -> Duration {
+/// The time from `elapsed` to the next snapshot: at most one and a half times [`EVERY`]. Snapshots are taken shortly after
+/// each quarter of a second. By then, most requests that were due in it are answered, and count for that second.
+fn until_next_snapshot(elapsed: Nanos) -> Duration {
     const AFTER: Nanos = Nanos(20_000_000);
     let every = EVERY.as_nanos() as u64;
     let since = (elapsed.0 + every - AFTER.0) % every;
     let next = Duration::from_nanos(every - since);
-    match next < EVERY / 2 {
-        true => next + EVERY,
-        false => next,
-    }
+    if next < EVERY / 2 { next + EVERY } else { next }
 }
 
-struct Shown<Q> {
+/// The state of the view's thread.
+struct ViewLoop<Q> {
     run: Run,
     requests: SnapshotRequests,
     stop: Arc<Stop>,
-    /// Until it was called.
+    /// `None` after it was called.
     quit: Option<Q>,
     over: Arc<AtomicBool>,
     wake: Arc<Wake>,
     rates: Rates,
     latest: Option<Arc<Snapshot>>,
-    /// What is shown instead.
+    /// The snapshot and rates that a frozen view shows.
     frozen: Option<(Arc<Snapshot>, Rates)>,
-    /// What is on the screen.
+    /// The cells on the screen; `None` if they are not known.
     drawn: Option<Buffer>,
     keys: bool,
     theme: Theme,
 }
 
-/// How it goes on.
+/// The next step of the view's thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     Draw,
-    /// The terminal is somebody else's for now.
+    /// Another process has the terminal for now.
     Wait,
     End,
 }
 
-impl<Q: Fn()> Shown<Q> {
+impl<Q: Fn()> ViewLoop<Q> {
     /// Ends when the view is closed, the terminal fails, or a panic has given it back.
     fn run(mut self, screen: &Screen) {
         let mut taken: Option<Taken> = None;
         let mut due = Instant::now();
         while !self.over.load(Relaxed) {
             if Instant::now() >= due {
-                self.look();
+                self.take_snapshot();
                 let elapsed = self.latest.as_ref().map(|latest| latest.elapsed);
-                due = Instant::now() + until_next_look(elapsed.unwrap_or_default());
+                due = Instant::now() + until_next_snapshot(elapsed.unwrap_or_default());
             }
             let next = match taken {
                 Some(_) => self.show(),
                 None if self.latest.is_some() && terminal::is_ours() => {
                     taken = screen.take();
-                    match taken.is_some() && terminal::enter().is_ok() {
-                        true => self.show(),
-                        false => Next::End,
+                    if taken.is_some() && terminal::enter().is_ok() {
+                        self.show()
+                    } else {
+                        Next::End
                     }
                 }
                 None => Next::Wait,
@@ -220,7 +219,7 @@ impl<Q: Fn()> Shown<Q> {
         terminal::leave();
     }
 
-    fn look(&mut self) {
+    fn take_snapshot(&mut self) {
         terminal::limit_backlog();
         if let Some(snapshot) = self.requests.ask(ANSWERED_WITHIN) {
             let totals = snapshot.targets.iter().map(|target| target.ledger).sum();
@@ -238,7 +237,7 @@ impl<Q: Fn()> Shown<Q> {
         }
         let mut bytes = Vec::new();
         if self.wake.is_resumed() {
-            // Somebody stopped this process without asking, and another had the terminal since.
+            // The process was stopped by a signal that it cannot catch, and another one had the terminal since.
             if terminal::enter().is_err() {
                 return Next::End;
             }
@@ -247,9 +246,9 @@ impl<Q: Fn()> Shown<Q> {
         let (columns, rows) = terminal::size();
         let area = Rect::new(0, 0, columns.min(LARGEST.0), rows.min(LARGEST.1));
         let mut next = Buffer::empty(area);
-        self.view()
-            .into_iter()
-            .for_each(|view| view.draw(&mut next));
+        if let Some(view) = self.view() {
+            view.draw(&mut next);
+        }
         let before = match self.drawn.take() {
             Some(drawn) if drawn.area == area => drawn,
             _ => {
@@ -263,9 +262,10 @@ impl<Q: Fn()> Shown<Q> {
             let _ = TermionBackend::new(&mut bytes).draw(changed.into_iter());
         }
         self.drawn = Some(next);
-        match bytes.is_empty() || terminal::draw(&bytes) {
-            true => Next::Draw,
-            false => Next::End,
+        if bytes.is_empty() || terminal::draw(&bytes) {
+            Next::Draw
+        } else {
+            Next::End
         }
     }
 
@@ -287,8 +287,8 @@ impl<Q: Fn()> Shown<Q> {
         })
     }
 
-    /// Waits for keys, for a signal, or for the time to look again. Whoever reads keys of a terminal that is not theirs is
-    /// stopped by the system.
+    /// Waits for keys, for a signal, or until `timeout`. Keys are read only while the terminal is ours: the system stops a
+    /// background process that reads from its terminal.
     fn wait(&mut self, timeout: Duration, shown: bool) {
         let stdin = rustix::stdio::stdin();
         let timeout = Timespec {
@@ -326,15 +326,15 @@ impl<Q: Fn()> Shown<Q> {
         };
         for key in keys(&bytes[..count]) {
             match key {
-                Key::Quit => self.quit.take().into_iter().for_each(|quit| quit()),
-                Key::Freeze => {
-                    self.frozen = match self.frozen.take() {
-                        Some(_) => None,
-                        None => self
-                            .latest
-                            .clone()
-                            .map(|latest| (latest, self.rates.clone())),
+                Key::Quit => {
+                    if let Some(quit) = self.quit.take() {
+                        quit();
                     }
+                }
+                Key::Freeze if self.frozen.is_some() => self.frozen = None,
+                Key::Freeze => {
+                    let latest = self.latest.clone();
+                    self.frozen = latest.map(|latest| (latest, self.rates.clone()));
                 }
             }
         }

@@ -1,16 +1,16 @@
 use crate::base::{Ledger, Nanos};
 use std::collections::VecDeque;
 
-/// How far back is remembered, in seconds.
-const REMEMBERED: usize = 600;
+/// The number of seconds that are kept.
+const KEPT_SECONDS: usize = 600;
 
-/// Over how long the rate at which requests leave is told at most.
+/// The longest time over which the current rate of sending is a mean.
 const RECENT: Nanos = Nanos(5_000_000_000);
 
 const SECOND: u64 = 1_000_000_000;
 
-/// How much happened in each second of the last minutes, from totals at instants that need not be on the second: what
-/// happened between two of them is spread evenly.
+/// Counts for each second of the last minutes, from totals at any instants. Whatever happened between two instants is
+/// spread evenly over the time between them.
 #[derive(Debug, Clone, Default)]
 pub struct Rates {
     seconds: VecDeque<Counts>,
@@ -21,10 +21,10 @@ pub struct Rates {
     sent: VecDeque<(Nanos, u64)>,
 }
 
-/// What happened in a span; of rates, in one second.
+/// Counts within a span of time, or rates per second.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Counts {
-    /// In seconds: how much of it is known.
+    /// The length, in seconds, of the time that is known.
     pub span: f64,
     pub due: f64,
     pub allowed: f64,
@@ -41,7 +41,7 @@ impl Counts {
         self.failed += other.failed * share;
     }
 
-    /// Per second, of a span that is not zero.
+    /// Rates per second. The span must not be zero.
     fn rates(&self) -> Counts {
         let mut rates = Counts::default();
         rates.add(self, 1.0 / self.span);
@@ -54,7 +54,7 @@ impl Counts {
 }
 
 impl Rates {
-    /// `totals` are those at `at`, no earlier than the last.
+    /// Adds the totals at `at`, which is ignored if it is no later than the instant before.
     pub fn add(&mut self, at: Nanos, totals: &Ledger) {
         let (since, before) = self.last.unwrap_or((Nanos::ZERO, Ledger::default()));
         if at <= since {
@@ -74,8 +74,8 @@ impl Rates {
             failed: more(totals.failed, before.failed),
         };
         let last = at.0.div_ceil(SECOND);
-        // What is older than all that is remembered would be forgotten at once.
-        let first = (since.0 / SECOND).max(last.saturating_sub(REMEMBERED as u64));
+        // Older seconds would be dropped at once.
+        let first = (since.0 / SECOND).max(last.saturating_sub(KEPT_SECONDS as u64));
         for number in first..last {
             let from = since.0.max(number * SECOND);
             let to = at.0.min((number + 1) * SECOND);
@@ -85,7 +85,7 @@ impl Rates {
     }
 
     fn second(&mut self, number: u64) -> &mut Counts {
-        if number > self.end + REMEMBERED as u64 {
+        if number > self.end + KEPT_SECONDS as u64 {
             self.seconds.clear();
             self.end = number;
         }
@@ -93,15 +93,15 @@ impl Rates {
             self.seconds.push_back(Counts::default());
             self.end += 1;
         }
-        while self.seconds.len() > REMEMBERED {
+        while self.seconds.len() > KEPT_SECONDS {
             self.seconds.pop_front();
         }
         let place = self.seconds.len() as u64 - (self.end - number);
         &mut self.seconds[place as usize]
     }
 
-    /// The rate at which requests were sent lately, per second: in the last second, or in as many more, up to `RECENT`,
-    /// as it takes for ten of them.
+    /// The current rate of sending, per second: the mean of the last second, or of as many more, up to [`RECENT`], as it
+    /// takes for ten requests.
     pub fn sent_lately(&self) -> f64 {
         let Some((to, after)) = self.sent.back() else {
             return 0.0;
@@ -115,9 +115,8 @@ impl Rates {
         sent as f64 / span.as_secs_f64()
     }
 
-    /// The rates of equal parts of the latest time, as many as there is room for and each of a whole number of seconds:
-    /// the fewest by which all that is remembered is shown, up to five minutes of it. Parts begin at multiples of their
-    /// length, so a part does not change once it is over. Also the length, and the second at which the first begins.
+    /// The rates of at most `room` equal parts of the last five minutes. Each part is as short as `room` allows, a whole
+    /// number of seconds. Parts begin at multiples of their length, so a part does not change once it is over.
     pub fn parts(&self, room: usize) -> Parts {
         let remembered = self.seconds.len().min(300) as u64;
         let room = room.max(1) as u64;
@@ -135,7 +134,7 @@ impl Rates {
             for number in (part * step).max(begun)..((part + 1) * step).min(self.end) {
                 sum.add(&self.seconds[(number - begun) as usize], 1.0);
             }
-            // Of less than that a rate would be mostly chance.
+            // The rate of a shorter time would be mostly chance.
             rates.push((sum.span >= 0.5).then(|| sum.rates()));
         }
         Parts {
@@ -146,14 +145,14 @@ impl Rates {
     }
 }
 
-/// See [`Rates::parts`].
+/// The result of [`Rates::parts`].
 #[derive(Debug, PartialEq)]
 pub struct Parts {
-    /// In seconds.
+    /// The length of each part, in seconds.
     pub step: u64,
-    /// In seconds of the run.
+    /// The start of the first part, in seconds since the start of the run.
     pub from: u64,
-    /// Without one for what nothing is known of.
+    /// `None` for a part without any data.
     pub rates: Vec<Option<Counts>>,
 }
 
@@ -171,7 +170,7 @@ mod tests {
         }
     }
 
-    /// Of a steady 10/s, looked at every `step` milliseconds.
+    /// Rates of a steady 10/s, added every `step` milliseconds.
     fn steady(step: u64, looks: u64) -> Rates {
         let mut rates = Rates::default();
         for look in 1..=looks {
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_rate_is_level_however_it_is_looked_at() {
+    fn a_steady_rate_is_level_for_any_interval_of_snapshots() {
         for (step, looks) in [(250, 160), (300, 133), (1_700, 20), (40_000, 1)] {
             let parts = steady(step, looks).parts(60);
             assert_eq!((parts.step, parts.from), (1, 0), "every {step} ms");
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_does_not_change_and_longer_runs_have_longer_parts() {
+    fn past_parts_do_not_change_and_longer_runs_have_longer_parts() {
         let (earlier, later) = (steady(250, 4 * 95).parts(50), steady(250, 4 * 97).parts(50));
         assert_eq!((earlier.step, later.step), (2, 2));
         assert_eq!(earlier.rates[..47], later.rates[..47]);
@@ -211,18 +210,18 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_also_after_a_day_without_a_look() {
+    fn memory_is_bounded_after_a_day_without_snapshots() {
         let mut rates = steady(250, 40);
         rates.add(Nanos(86_400 * SECOND), &ledger(864_000, 864_000, 0));
         rates.add(Nanos(86_401 * SECOND), &ledger(864_010, 864_010, 0));
-        assert!(rates.seconds.len() <= REMEMBERED && rates.sent.len() < 25);
+        assert!(rates.seconds.len() <= KEPT_SECONDS && rates.sent.len() < 25);
         let parts = rates.parts(80);
         let last = parts.rates.last().unwrap().unwrap();
         assert!((last.allowed - 10.0).abs() < 0.1, "{last:?}");
     }
 
     #[test]
-    fn the_latest_rate_is_of_the_last_second_or_of_some_more_of_a_slow_one() {
+    fn the_current_rate_is_the_mean_of_more_seconds_if_it_is_low() {
         let sent_lately = |rate_before: u64, rate: u64| {
             let mut rates = Rates::default();
             for quarter in 1..=80u64 {
@@ -257,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn any_room_will_do() {
+    fn parts_fit_into_any_room() {
         for room in [0, 1, 2, 3, 10_000] {
             for looks in [0, 1, 4_000] {
                 let parts = steady(250, looks).parts(room);

@@ -1,53 +1,54 @@
 use ratatui::style::{Color, Modifier, Style};
 
-/// How things of a kind look. Without colours they differ by weight and by their characters alone.
+/// The styles of the view. Without colours, parts differ by their weight and by their characters.
 #[derive(Debug, Clone, Copy)]
 pub struct Theme {
     pub colours: bool,
 }
 
-/// What came of a request.
+/// The outcomes that the chart counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Came {
+pub enum Outcome {
     Allowed,
     Blocked,
     Failed,
 }
 
-impl Came {
-    pub const ALL: [Came; 3] = [Came::Allowed, Came::Blocked, Came::Failed];
+impl Outcome {
+    /// From the bottom of the chart to its top.
+    pub const ALL: [Outcome; 3] = [Outcome::Allowed, Outcome::Blocked, Outcome::Failed];
 
     pub fn name(self) -> &'static str {
         match self {
-            Came::Allowed => "allowed",
-            Came::Blocked => "blocked",
-            Came::Failed => "failed",
+            Outcome::Allowed => "allowed",
+            Outcome::Blocked => "blocked",
+            Outcome::Failed => "failed",
         }
     }
 
-    /// What a cell is filled with.
+    /// The character of a full cell.
     pub fn block(self, theme: Theme) -> &'static str {
         match self {
             _ if theme.colours => "█",
-            Came::Allowed => "█",
-            Came::Blocked => "▒",
-            Came::Failed => "╳",
+            Outcome::Allowed => "█",
+            Outcome::Blocked => "▒",
+            Outcome::Failed => "╳",
         }
     }
 
-    /// Told apart also by those who do not tell red from green.
+    /// These colours also differ for people who cannot tell red from green.
     pub fn colour(self, theme: Theme) -> Color {
         match self {
             _ if !theme.colours => Color::Reset,
-            Came::Allowed => Color::Cyan,
-            Came::Blocked => Color::Yellow,
-            Came::Failed => Color::Red,
+            Outcome::Allowed => Color::Cyan,
+            Outcome::Blocked => Color::Yellow,
+            Outcome::Failed => Color::Red,
         }
     }
 }
 
 impl Theme {
-    /// By <https://no-color.org>.
+    /// Colours are left out if `NO_COLOR` is set and not empty: see <https://no-color.org>.
     pub fn of_environment() -> Theme {
         let no_colour = std::env::var_os("NO_COLOR");
         Theme {
@@ -59,7 +60,7 @@ impl Theme {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    /// Of what is there to explain the rest.
+    /// Labels and other explanations.
     pub fn faint(self) -> Style {
         Style::new().add_modifier(Modifier::DIM)
     }
@@ -72,16 +73,17 @@ impl Theme {
         self.coloured(Color::Red).add_modifier(Modifier::BOLD)
     }
 
-    /// Of what should be seen from afar.
+    /// Text that is visible from afar.
     pub fn badge(self, colour: Color) -> Style {
         self.coloured(colour)
             .add_modifier(Modifier::BOLD | Modifier::REVERSED)
     }
 
     pub fn coloured(self, colour: Color) -> Style {
-        match self.colours {
-            true => Style::new().fg(colour),
-            false => Style::new(),
+        if self.colours {
+            Style::new().fg(colour)
+        } else {
+            Style::new()
         }
     }
 }

@@ -1,28 +1,30 @@
-//! What the view shows, from what is known: a pure function.
+//! The view's contents, drawn from a snapshot of the run: a pure function.
 
 use super::chart;
-use super::clock::clock;
+use super::duration::in_two_units;
 use super::rates::Rates;
-use super::theme::{Came, Theme};
+use super::theme::{Outcome, Theme};
 use crate::base::text::{per_second, span_or_dash};
 use crate::base::{Ledger, Mode, Nanos};
 use crate::core::audit::{AuditProgress, AuditVerdict, Promise};
 use crate::core::plan::Plan;
 use crate::core::schedule::Arrivals;
-use crate::core::stats::{Failures, Percentiles, Snapshot, State, TargetSnapshot};
+use crate::core::stats::{Percentiles, Snapshot, State, TargetSnapshot};
+use crate::report::failure_kinds::by_kind;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style};
-use ratatui::text::{Line, Span};
-use ratatui::widgets::Widget;
+use ratatui::text::{Line, Span, Text};
+use ratatui::widgets::{Cell, LineGauge, Row, Table, Widget};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What does not change while a run goes on.
+/// The facts about a run that stay the same until its end.
 #[derive(Debug)]
 pub struct Run {
     pub traffic: String,
     pub seed: u64,
-    /// Without one it goes on until it is stopped.
+    /// The schedule's end; `None` if the run goes on until it is stopped.
     pub end: Option<Nanos>,
     pub drain_timeout: Duration,
     /// What the limiter is held to, if it is audited.
@@ -57,36 +59,42 @@ impl Run {
     }
 }
 
-/// What is to be seen.
+/// Everything that one drawing of the view depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     pub run: &'a Run,
     pub snapshot: &'a Snapshot,
     pub rates: &'a Rates,
-    /// Of a run that waits for the clock.
+    /// The time until the start, while the run waits for it.
     pub starts_in: Duration,
     pub frozen: bool,
     pub stopping: bool,
-    /// Whether keys are read.
+    /// Standard input is a terminal, whose keys are read.
     pub keys: bool,
     pub theme: Theme,
 }
 
-/// A part of the view, over its whole width.
-struct Section<'a> {
-    /// Where there is no room for all of them, those of low ranks come first.
-    rank: u8,
-    least: u16,
-    wanted: u16,
-    what: What<'a>,
+/// A part of the view, as wide as the terminal.
+struct Section {
+    content: Content,
+    /// The heights that it asks for, each with its rank: lower ranks are served first. It is shown only if there is room
+    /// for its first height; later ones may be served in part.
+    heights: Vec<(u8, u16)>,
 }
 
-enum What<'a> {
-    Lines(Vec<Line<'a>>),
+enum Content {
+    Progress,
+    Lines(Vec<Line<'static>>),
+    Percentiles,
     Targets,
     Chart,
     Gap,
 }
+
+/// The width of a column of numbers.
+const COLUMN: u16 = 10;
+/// The width of the rows' names beside percentiles.
+const NAME: u16 = 12;
 
 impl View<'_> {
     pub fn draw(&self, buffer: &mut Buffer) {
@@ -94,342 +102,307 @@ impl View<'_> {
         let sections = self.sections(area.width);
         let heights = heights(&sections, area.height);
         let mut y = area.y;
-        for (section, height) in sections.iter().zip(heights) {
+        for (section, height) in sections.into_iter().zip(heights) {
             let place = Rect { y, height, ..area };
-            match &section.what {
-                _ if height == 0 => {}
-                What::Lines(lines) => lines_in(lines, place, buffer),
-                What::Targets => lines_in(&self.targets(area.width, height), place, buffer),
-                What::Chart => chart::draw(self.rates, self.theme, place, buffer),
-                What::Gap => {}
-            }
             y += height;
+            if place.is_empty() {
+                continue;
+            }
+            match section.content {
+                Content::Progress => self.draw_progress(place, buffer),
+                Content::Lines(lines) => Text::from(lines).render(place, buffer),
+                Content::Percentiles => self.percentiles(place.width).render(place, buffer),
+                Content::Targets => self.targets(place).render(place, buffer),
+                Content::Chart => chart::draw(self.rates, self.theme, place, buffer),
+                Content::Gap => {}
+            }
         }
     }
 
-    fn sections(&self, width: u16) -> Vec<Section<'_>> {
-        let lines = |rank, least, lines: Vec<Line<'static>>| Section {
-            rank,
-            least,
-            wanted: lines.len() as u16,
-            what: What::Lines(lines),
+    fn sections(&self, width: u16) -> Vec<Section> {
+        let section = |content, heights: &[(u8, u16)]| Section {
+            content,
+            heights: heights.to_vec(),
         };
-        let gap = |rank| Section {
-            rank,
-            least: 0,
-            wanted: 1,
-            what: What::Gap,
+        let lines = |rank, lines: Vec<Line<'static>>| {
+            let all = lines.len() as u16;
+            section(Content::Lines(lines), &[(rank, 1), (rank + 10, all)])
         };
+        let gap = |rank| section(Content::Gap, &[(rank, 1)]);
+        let targets = self.snapshot.targets.len();
+        let rows = u16::try_from(targets + usize::from(targets > 1)).unwrap_or(u16::MAX - 1);
+        let chart = [(5, chart::LEAST), (20, chart::GOOD), (30, chart::MOST)];
         let mut sections = vec![
-            lines(7, 1, self.title(width)),
-            lines(0, 1, vec![self.progress(width)]),
-            lines(1, 1, self.flow(self.now(), width)),
-            gap(22),
-            Section {
-                rank: 5,
-                least: chart::LEAST,
-                wanted: 24,
-                what: What::Chart,
-            },
-            gap(20),
-            lines(3, 2, self.percentiles(width)),
+            lines(7, self.title(width)),
+            section(Content::Progress, &[(0, 1)]),
+            lines(1, self.flow(self.now(), width)),
+            gap(23),
+            section(Content::Chart, &chart),
             gap(21),
-            Section {
-                rank: 6,
-                least: 2,
-                wanted: self.rows() + 1,
-                what: What::Targets,
-            },
+            section(Content::Percentiles, &[(3, 2), (13, 4)]),
+            gap(22),
+            section(Content::Targets, &[(6, 2), (16, rows + 1)]),
         ];
-        let mut failures = Failures::default();
-        let targets = self.snapshot.targets.iter();
-        targets.for_each(|target| failures += &target.failures);
-        if let Some(line) = self.failures(&failures) {
-            sections.push(lines(3, 1, vec![line]));
+        if let Some(line) = self.failures() {
+            sections.push(lines(3, vec![line]));
         }
-        if let Some((so_far, promised)) =
-            self.snapshot.audit.as_ref().zip(self.run.promised.as_ref())
-        {
-            sections.push(gap(23));
-            sections.push(lines(4, 1, self.flow(self.audit(so_far, promised), width)));
+        if let (Some(progress), Some(promised)) = (&self.snapshot.audit, &self.run.promised) {
+            sections.push(gap(24));
+            sections.push(lines(4, self.flow(self.audit(progress, promised), width)));
         }
-        sections.push(gap(24));
-        sections.push(lines(2, 1, vec![self.footer()]));
+        sections.push(gap(25));
+        sections.push(lines(2, vec![self.footer()]));
         sections
     }
 
     fn title(&self, width: u16) -> Vec<Line<'static>> {
         let name = format!("loadgen {}", env!("CARGO_PKG_VERSION"));
-        let seed = format!("seed {}", self.run.seed);
-        let parts = [
-            (name, self.theme.strong()),
-            (self.run.traffic.clone(), Style::new()),
-            (seed, self.theme.faint()),
+        let parts = vec![
+            Span::styled(name, self.theme.strong()),
+            Span::raw(self.run.traffic.clone()),
+            Span::styled(format!("seed {}", self.run.seed), self.theme.faint()),
         ];
-        self.flow(
-            parts
-                .map(|(text, style)| Span::styled(text, style))
-                .to_vec(),
-            width,
-        )
+        self.flow(parts, width)
     }
 
-    /// The mode, how far the run has come, and how long it still takes.
-    fn progress(&self, width: u16) -> Line<'static> {
+    /// The mode, a gauge of the elapsed time, and the elapsed and the remaining time.
+    fn draw_progress(&self, area: Rect, buffer: &mut Buffer) {
         let Snapshot { state, elapsed, .. } = self.snapshot;
-        let (mode, colour) = match state {
-            State::Waiting => ("WAITING", Color::Blue),
-            State::Pacing { mode, .. } => match mode {
-                Mode::Steady => ("STEADY", Color::Green),
-                Mode::Burst => ("BURST", Color::Magenta),
-                Mode::Ramp => ("RAMP", Color::Green),
-                Mode::Sine => ("SINE", Color::Green),
-                Mode::Pause => ("PAUSE", Color::Blue),
-            },
-            State::Draining => ("DRAINING", Color::Blue),
-            State::Ended => ("ENDED", Color::Blue),
+        let (name, colour) = match state {
+            State::Waiting => ("WAITING".to_owned(), Color::Blue),
+            State::Pacing { mode, .. } => (mode.name().to_uppercase(), mode_colour(*mode)),
+            State::Draining => ("DRAINING".to_owned(), Color::Blue),
+            State::Ended => ("ENDED".to_owned(), Color::Blue),
         };
-        let passed = clock(elapsed.0 / 1_000_000_000);
-        let text = match (state, self.run.end) {
-            (State::Waiting, _) => format!("starts in {}", clock(self.starts_in.as_secs() + 1)),
-            (State::Draining, _) => {
-                let in_flight = self.total().in_flight();
-                format!(
-                    "{in_flight} in flight get {:?} at most",
-                    self.run.drain_timeout
-                )
+        let badge = Span::styled(format!(" {name} "), self.theme.badge(colour));
+        let time = Span::raw(self.time());
+        let [badge_width, time_width] = [&badge, &time].map(|span| span.width() as u16);
+        let room = area.width.saturating_sub(badge_width + time_width + 4);
+        match (self.run.end, state) {
+            (Some(end), State::Pacing { .. }) if room >= 8 => {
+                // The gauge leaves the first cell of its place empty.
+                let layout = Layout::horizontal([
+                    Constraint::Length(badge_width + 1),
+                    Constraint::Fill(1),
+                    Constraint::Length(time_width + 2),
+                ]);
+                let [left, middle, right] = layout.areas(area);
+                let gauge = LineGauge::default()
+                    .label("")
+                    .ratio((elapsed.0 as f64 / end.0.max(1) as f64).min(1.0))
+                    .filled_symbol("━")
+                    .unfilled_symbol("─")
+                    .filled_style(self.theme.coloured(colour))
+                    .unfilled_style(self.theme.faint());
+                badge.render(left, buffer);
+                gauge.render(middle, buffer);
+                Line::from(time).right_aligned().render(right, buffer);
             }
-            (State::Ended, _) => passed,
-            (_, None) => format!("{passed}, until stopped"),
-            (_, Some(end)) => {
-                let left = clock(end.saturating_sub(*elapsed).0.div_ceil(1_000_000_000));
-                format!(
-                    "{passed} of {}, {left} left",
-                    clock(end.0.div_ceil(1_000_000_000))
-                )
-            }
-        };
-        let badge = format!(" {mode} ");
-        let mut spans = vec![
-            Span::styled(badge.clone(), self.theme.badge(colour)),
-            Span::raw("  "),
-        ];
-        let used = badge.len() + 2 + text.len() + 2;
-        let room = usize::from(width).saturating_sub(used);
-        if let (Some(end), State::Pacing { .. }) = (self.run.end, state)
-            && room >= 8
-        {
-            let share = (elapsed.0 as f64 / end.0.max(1) as f64).min(1.0);
-            let filled = (share * room as f64) as usize;
-            spans.push(Span::styled(
-                "━".repeat(filled),
-                self.theme.coloured(colour),
-            ));
-            spans.push(Span::styled("─".repeat(room - filled), self.theme.faint()));
-            spans.push(Span::raw("  "));
+            _ => Line::from(vec![badge, Span::raw("  "), time]).render(area, buffer),
         }
-        spans.push(Span::raw(text));
-        Line::from(spans)
     }
 
-    /// The rate and what waits.
+    fn time(&self) -> String {
+        let Snapshot { state, elapsed, .. } = self.snapshot;
+        let passed = in_two_units(elapsed.0 / SECOND);
+        match (state, self.run.end) {
+            (State::Waiting, _) => {
+                format!("starts in {}", in_two_units(self.starts_in.as_secs() + 1))
+            }
+            (State::Draining, _) => format!(
+                "waits up to {:?} for {} in flight",
+                self.run.drain_timeout,
+                self.total().in_flight()
+            ),
+            (State::Ended, _) => passed,
+            (State::Pacing { .. }, None) => format!("{passed}, until stopped"),
+            (State::Pacing { .. }, Some(end)) => {
+                let left = in_two_units(end.saturating_sub(*elapsed).0.div_ceil(SECOND));
+                let all = in_two_units(end.0.div_ceil(SECOND));
+                format!("{passed} of {all}, {left} left")
+            }
+        }
+    }
+
+    /// The rates and the backlog.
     fn now(&self) -> Vec<Span<'static>> {
         let total = self.total();
-        let asked = match self.snapshot.state {
+        let due = match self.snapshot.state {
             State::Pacing { rate, .. } => rate,
             _ => 0.0,
         };
-        let dropped = match total.dropped {
-            0 => Style::new(),
-            _ => self.theme.bad(),
+        let sent = chart::to_a_tenth(self.rates.sent_lately());
+        let dropped = if total.dropped == 0 {
+            Style::new()
+        } else {
+            self.theme.bad()
         };
         vec![
-            Span::styled(format!("asked {}", per_second(asked)), self.theme.strong()),
-            Span::styled(
-                format!(
-                    "sent {}",
-                    per_second(chart::round(self.rates.sent_lately()))
-                ),
-                self.theme.strong(),
-            ),
+            Span::styled(format!("due {}", per_second(due)), self.theme.strong()),
+            Span::styled(format!("sent {}", per_second(sent)), self.theme.strong()),
             Span::raw(format!("queue {}", total.queued())),
             Span::raw(format!("in flight {}", total.in_flight())),
             Span::styled(format!("dropped {}", total.dropped), dropped),
         ]
     }
 
-    fn percentiles(&self, width: u16) -> Vec<Line<'static>> {
-        const NAME: usize = 12;
-        const COLUMN: usize = 10;
-        let columns =
-            (usize::from(width).saturating_sub(NAME) / COLUMN).clamp(1, Percentiles::NAMES.len());
-        let mut heading = format!("{:NAME$}", "");
-        for name in &Percentiles::NAMES[..columns] {
-            heading += &format!("{name:>COLUMN$}");
-        }
-        let mut lines = vec![Line::styled(heading, self.theme.faint())];
+    fn percentiles(&self, width: u16) -> Table<'static> {
+        let room = usize::from(width.saturating_sub(NAME) / COLUMN);
+        let shown = room.clamp(1, Percentiles::NAMES.len());
         let names = ["latency", "service time", "send lag"];
-        for (name, percentiles) in names.into_iter().zip(&self.snapshot.percentiles) {
-            let mut text = format!("{name:NAME$}");
-            for spans in &percentiles.spans[..columns] {
-                text += &format!("{:>COLUMN$}", span_or_dash(percentiles.count, *spans));
-            }
-            lines.push(Line::raw(text));
-        }
-        lines
+        let rows = names.into_iter().zip(&self.snapshot.percentiles);
+        let rows = rows.map(|(name, of)| {
+            let spans = of.spans[..shown].iter();
+            numbers(name, spans.map(|span| span_or_dash(of.count, *span)))
+        });
+        let columns = Percentiles::NAMES[..shown].iter();
+        let columns = columns.map(|name| (*name).to_owned());
+        self.table(NAME, numbers("", columns), rows.collect(), shown)
     }
 
-    /// How many rows the targets take: with more than one, one for all of them.
-    fn rows(&self) -> u16 {
-        let targets = self.snapshot.targets.len();
-        u16::try_from(targets + usize::from(targets > 1)).unwrap_or(u16::MAX - 1)
-    }
-
-    /// At most `height` lines. What has no room is left out: columns by their importance, then rows from the end.
-    fn targets(&self, width: u16, height: u16) -> Vec<Line<'static>> {
-        const COLUMN: usize = 10;
-        type Cell<'a> = &'a dyn Fn(&TargetSnapshot) -> String;
-        let columns: [(&str, u8, Cell); 7] = [
-            ("sent", 4, &|target| target.ledger.sent.to_string()),
-            ("allowed", 0, &|target| target.ledger.allowed.to_string()),
-            ("blocked", 1, &|target| target.ledger.blocked.to_string()),
-            ("failed", 2, &|target| target.ledger.failed.to_string()),
-            ("in flight", 6, &|target| {
+    /// Columns without room are left out by their importance, then rows from the end.
+    fn targets(&self, area: Rect) -> Table<'static> {
+        type Number = fn(&TargetSnapshot) -> String;
+        const COLUMNS: [(&str, usize, Number); 7] = [
+            ("sent", 4, |target| target.ledger.sent.to_string()),
+            ("allowed", 0, |target| target.ledger.allowed.to_string()),
+            ("blocked", 1, |target| target.ledger.blocked.to_string()),
+            ("failed", 2, |target| target.ledger.failed.to_string()),
+            ("in flight", 6, |target| {
                 target.ledger.in_flight().to_string()
             }),
-            ("p50", 5, &|target| {
+            ("p50", 5, |target| {
                 span_or_dash(target.percentiles.count, target.percentiles.spans[0])
             }),
-            ("p99", 3, &|target| {
+            ("p99", 3, |target| {
                 span_or_dash(target.percentiles.count, target.percentiles.spans[2])
             }),
         ];
-        let snapshot = self.snapshot;
-        let width = usize::from(width);
-        let longest = snapshot
-            .targets
-            .iter()
-            .map(|target| target.name.chars().count());
-        let longest = longest.max().unwrap_or(0).clamp(6, 60);
-        // A name is cut before a column is, down to what a port and some of a host take.
-        let least = longest.min(16);
-        let fit = (width.saturating_sub(least) / COLUMN).min(columns.len());
-        let columns: Vec<_> = columns
-            .into_iter()
-            .filter(|(_, rank, _)| usize::from(*rank) < fit)
-            .collect();
-        let name_width = longest.min(width.saturating_sub(columns.len() * COLUMN));
-
-        let mut heading = format!("{:name_width$}", "target");
-        columns
-            .iter()
-            .for_each(|(name, ..)| heading += &format!("{name:>COLUMN$}"));
-        let mut lines = vec![Line::styled(heading, self.theme.faint())];
-        let row = |target: &TargetSnapshot, style: Style| {
-            let mut text = format!("{:name_width$}", shortened(&target.name, name_width));
-            columns
-                .iter()
-                .for_each(|(.., of)| text += &format!("{:>COLUMN$}", of(target)));
-            Line::styled(text, style)
+        let targets = &self.snapshot.targets;
+        let lengths = targets.iter().map(|target| target.name.chars().count());
+        let longest = lengths.max().unwrap_or(0).clamp(6, 60) as u16;
+        // A name is shortened before a column is left out, but keeps the port and some of the host.
+        let fitting = usize::from(area.width.saturating_sub(longest.min(16)) / COLUMN);
+        let columns = COLUMNS.iter().filter(|(_, rank, _)| *rank < fitting);
+        let shown = columns.clone().count();
+        let name_width = longest.min(area.width.saturating_sub(shown as u16 * COLUMN));
+        let row = |target: &TargetSnapshot| {
+            let name = shortened(&target.name, name_width.into());
+            numbers(name, columns.clone().map(|(.., number)| number(target)))
         };
-        if let [first, _, ..] = &snapshot.targets[..] {
+
+        let mut rows = Vec::new();
+        if let [first, _, ..] = &targets[..] {
             let all = TargetSnapshot {
-                name: format!("all {}", snapshot.targets.len()),
+                name: format!("all {}", targets.len()),
                 ledger: self.total(),
-                percentiles: snapshot.percentiles[0],
+                percentiles: self.snapshot.percentiles[0],
                 ..first.clone()
             };
-            lines.push(row(&all, self.theme.strong()));
+            rows.push(row(&all).style(self.theme.strong()));
         }
-        let room = usize::from(height).saturating_sub(lines.len());
-        let targets = snapshot.targets.len();
-        let shown = if targets > room {
+        let room = usize::from(area.height).saturating_sub(1 + rows.len());
+        let fitting = if targets.len() > room {
             room.saturating_sub(1)
         } else {
-            targets
+            targets.len()
         };
-        lines.extend(
-            snapshot.targets[..shown]
-                .iter()
-                .map(|target| row(target, Style::new())),
-        );
-        if shown < targets {
-            let text = format!("… {} more", targets - shown);
-            lines.push(Line::styled(text, self.theme.faint()));
+        rows.extend(targets[..fitting].iter().map(row));
+        if fitting < targets.len() {
+            let more = Cell::new(format!("… {} more", targets.len() - fitting));
+            let more = more.column_span(shown as u16 + 1);
+            rows.push(Row::new([more]).style(self.theme.faint()));
         }
-        lines
+        let header = numbers(
+            "target",
+            columns.clone().map(|(name, ..)| (*name).to_owned()),
+        );
+        self.table(name_width, header, rows, shown)
     }
 
-    fn failures(&self, failures: &Failures) -> Option<Line<'static>> {
-        let kinds = failures.by_kind().filter(|(_, count)| *count > 0);
-        let kinds: Vec<_> = kinds
-            .map(|(kind, count)| format!("{kind} {count}"))
-            .collect();
-        (!kinds.is_empty()).then(|| {
-            let style = self.theme.coloured(Came::Failed.colour(self.theme));
-            Line::styled(format!("failures: {}", kinds.join(", ")), style)
-        })
+    fn table(
+        &self,
+        name_width: u16,
+        header: Row<'static>,
+        rows: Vec<Row<'static>>,
+        columns: usize,
+    ) -> Table<'static> {
+        let mut widths = vec![Constraint::Length(name_width)];
+        widths.resize(columns + 1, Constraint::Length(COLUMN));
+        let table = Table::new(rows, widths).column_spacing(0);
+        table.header(header.style(self.theme.faint()))
     }
 
-    fn audit(&self, so_far: &AuditProgress, promised: &Promised) -> Vec<Span<'static>> {
+    fn failures(&self) -> Option<Line<'static>> {
+        let mut failures = BTreeMap::new();
+        for target in &self.snapshot.targets {
+            for (kind, count) in target.failures.by_kind().filter(|(_, count)| *count > 0) {
+                *failures.entry(kind.to_string()).or_default() += count;
+            }
+        }
+        if failures.is_empty() {
+            return None;
+        }
+        let style = self.theme.coloured(Outcome::Failed.colour(self.theme));
+        let kinds = by_kind(&failures, usize::MAX);
+        Some(Line::styled(format!("failures: {kinds}"), style))
+    }
+
+    fn audit(&self, progress: &AuditProgress, promised: &Promised) -> Vec<Span<'static>> {
         let Promised {
             limit,
             window,
             promises,
         } = promised;
-        let (verdict, style) = match so_far.verdict {
+        let (verdict, style) = match progress.verdict {
             AuditVerdict::Kept => ("audit: kept so far", self.theme.good()),
             AuditVerdict::Broken => ("audit: BROKEN", self.theme.bad()),
             AuditVerdict::Suspect => ("audit: suspect", self.theme.bad()),
             AuditVerdict::Inconclusive => ("audit: not tested yet", self.theme.strong()),
         };
-        let over = match so_far.keys_over {
-            0 => Style::new(),
-            _ => self.theme.strong(),
+        let over = if progress.keys_over == 0 {
+            Style::new()
+        } else {
+            self.theme.strong()
         };
+        let peak = progress.most;
         let mut spans = vec![
             Span::styled(verdict, style),
-            Span::raw(format!(
-                "most of a key in {window:#}: {} of {limit}",
-                so_far.most
-            )),
-            Span::styled(format!("keys over: {}", so_far.keys_over), over),
-            Span::raw(format!("{} seen", so_far.observed)),
+            Span::raw(format!("peak per key in {window:#}: {peak} of {limit}")),
+            Span::styled(format!("keys over: {}", progress.keys_over), over),
+            Span::raw(format!("{} audited", progress.observed)),
         ];
-        let standing = &so_far.standing;
-        if standing.len() < promises.len() && !standing.is_empty() {
-            let names: Vec<_> = standing.iter().map(|promise| promise.name()).collect();
-            spans.push(Span::raw(format!("could be: {}", names.join(", "))));
+        let possible = &progress.standing;
+        if possible.len() < promises.len() && !possible.is_empty() {
+            let names: Vec<_> = possible.iter().map(|promise| promise.name()).collect();
+            spans.push(Span::raw(format!("still possible: {}", names.join(", "))));
         }
         spans
     }
 
     fn footer(&self) -> Line<'static> {
-        let faint = self.theme.faint();
         let mut spans = Vec::new();
         if self.frozen {
-            let at = clock(self.snapshot.elapsed.0 / 1_000_000_000);
-            spans.push(Span::styled(
-                format!(" FROZEN at {at} "),
-                self.theme.badge(Color::Yellow),
-            ));
+            let at = in_two_units(self.snapshot.elapsed.0 / SECOND);
+            let badge = self.theme.badge(Color::Yellow);
+            spans.push(Span::styled(format!(" FROZEN at {at} "), badge));
             spans.push(Span::raw("  "));
         }
         let stop = match (self.stopping, self.keys) {
-            (true, _) => "stopping; Ctrl-C leaves at once",
+            (true, _) => "stopping; Ctrl-C quits at once",
             (false, true) => "q stop",
             (false, false) => "Ctrl-C stop",
         };
         let freeze = match (self.keys, self.frozen) {
             (false, _) => "",
             (true, false) => "   p freeze",
-            (true, true) => "   p go on",
+            (true, true) => "   p resume",
         };
-        spans.push(Span::styled(format!("{stop}{freeze}"), faint));
+        spans.push(Span::styled(format!("{stop}{freeze}"), self.theme.faint()));
         Line::from(spans)
     }
 
-    /// One after the other, in as many lines as it takes.
+    /// One part after the other, each whole, in as many lines as needed.
     fn flow(&self, parts: Vec<Span<'static>>, width: u16) -> Vec<Line<'static>> {
         const APART: &str = "   ";
         let mut lines: Vec<Line<'static>> = Vec::new();
@@ -446,75 +419,71 @@ impl View<'_> {
     }
 
     fn total(&self) -> Ledger {
-        self.snapshot
-            .targets
-            .iter()
-            .map(|target| target.ledger)
-            .sum()
+        let targets = self.snapshot.targets.iter();
+        targets.map(|target| target.ledger).sum()
     }
 }
 
-/// Without its scheme, then cut at the front: what tells targets apart is mostly at the end.
+const SECOND: u64 = 1_000_000_000;
+
+fn mode_colour(mode: Mode) -> Color {
+    match mode {
+        Mode::Steady | Mode::Ramp | Mode::Sine => Color::Green,
+        Mode::Burst => Color::Magenta,
+        Mode::Pause => Color::Blue,
+    }
+}
+
+/// A row of a table: a name, then numbers under each other.
+fn numbers(name: impl Into<String>, numbers: impl Iterator<Item = String>) -> Row<'static> {
+    let name = Cell::new(name.into());
+    let numbers = numbers.map(|number| Cell::new(Line::from(number).right_aligned()));
+    Row::new(std::iter::once(name).chain(numbers))
+}
+
+/// The name without its scheme, then without its beginning: targets differ mostly at the end.
 fn shortened(name: &str, width: usize) -> String {
-    let name = match name.split_once("://") {
-        Some((_, rest)) if name.chars().count() > width => rest,
-        _ => name,
+    let length = |name: &str| name.chars().count();
+    if length(name) <= width {
+        return name.to_owned();
+    }
+    let name = name.split_once("://").map_or(name, |(_, rest)| rest);
+    if length(name) <= width {
+        return name.to_owned();
+    }
+    let Some(kept) = width.checked_sub(1) else {
+        return String::new();
     };
-    let length = name.chars().count();
-    match length > width {
-        true if width > 0 => {
-            let rest = name.chars().skip(length - (width - 1));
-            std::iter::once('…').chain(rest).collect()
-        }
-        true => String::new(),
-        false => name.to_owned(),
-    }
+    let rest = name.chars().skip(length(name) - kept);
+    std::iter::once('…').chain(rest).collect()
 }
 
-fn lines_in(lines: &[Line], area: Rect, buffer: &mut Buffer) {
-    for (row, line) in (0..area.height).zip(lines) {
-        let place = Rect {
-            y: area.y + row,
-            height: 1,
-            ..area
-        };
-        line.render(place, buffer);
-    }
-}
-
-/// How high each section is: by rank, first each gets its least, then what it wants of the rest. The chart gets what makes
-/// it good before there are gaps, and what is left.
+/// The height of each section.
 fn heights(sections: &[Section], height: u16) -> Vec<u16> {
+    let places = sections.iter().enumerate();
+    let mut wanted: Vec<_> = places
+        .flat_map(|(place, section)| {
+            section
+                .heights
+                .iter()
+                .map(move |(rank, height)| (rank, place, height))
+        })
+        .collect();
+    wanted.sort_by_key(|(rank, ..)| **rank);
     let mut left = height;
     let mut heights = vec![0; sections.len()];
-    let mut places: Vec<_> = (0..sections.len()).collect();
-    places.sort_by_key(|place| sections[*place].rank);
-    for place in &places {
-        let least = sections[*place].least;
-        if least <= left {
-            heights[*place] = least;
-            left -= least;
-        }
-    }
-    let mut grow = |heights: &mut Vec<u16>, place: usize, wanted: u16| {
-        let more = wanted.saturating_sub(heights[place]).min(left);
-        heights[place] += more;
-        left -= more;
-    };
-    let of = |what: fn(&What) -> bool| {
-        let places = places.iter().copied();
-        places.filter(move |place| what(&sections[*place].what))
-    };
-    for place in of(|what| matches!(what, What::Lines(_) | What::Targets)) {
-        if heights[place] > 0 {
-            grow(&mut heights, place, sections[place].wanted);
-        }
-    }
-    let chart = of(|what| matches!(what, What::Chart)).find(|place| heights[*place] > 0);
-    if let Some(chart) = chart {
-        grow(&mut heights, chart, chart::GOOD);
-        of(|what| matches!(what, What::Gap)).for_each(|gap| grow(&mut heights, gap, 1));
-        grow(&mut heights, chart, sections[chart].wanted);
+    for (_, place, height) in wanted {
+        let more = height.saturating_sub(heights[place]);
+        // The first height is served whole or not at all.
+        let given = if more <= left {
+            more
+        } else if heights[place] > 0 {
+            left
+        } else {
+            0
+        };
+        heights[place] += given;
+        left -= given;
     }
     heights
 }
@@ -524,8 +493,6 @@ mod tests {
     use super::*;
     use crate::base::FailureKind;
     use crate::core::stats::testing;
-
-    const SECOND: u64 = 1_000_000_000;
 
     fn run() -> Run {
         Run {
@@ -551,7 +518,7 @@ mod tests {
         }
     }
 
-    /// In its burst, with as many targets, each of which has allowed 100, blocked 20 and failed 3.
+    /// A snapshot within the burst. Each target has allowed 100, blocked 20 and failed 3.
     fn snapshot(targets: usize) -> Snapshot {
         let ledger = Ledger {
             scheduled: 130,
@@ -585,7 +552,7 @@ mod tests {
         }
     }
 
-    /// 10/s with a burst of 50/s from 30 s on, of which the limiter lets 20/s pass.
+    /// The rates of 10/s with a burst of 50/s from 30 s on, of which the limiter allows 20/s.
     fn rates() -> Rates {
         let mut rates = Rates::default();
         for quarter in 1..=33 * 4 {
@@ -628,7 +595,7 @@ mod tests {
             .collect()
     }
 
-    /// Of the run above, changed by `change`.
+    /// The run above, after `change`.
     fn usual(columns: u16, rows: u16, change: impl FnOnce(&mut Run, &mut Snapshot)) -> Vec<String> {
         let (mut run, mut snapshot) = (run(), snapshot(3));
         change(&mut run, &mut snapshot);
@@ -642,11 +609,11 @@ mod tests {
     }
 
     #[test]
-    fn a_usual_terminal_shows_all_of_it() {
+    fn a_terminal_of_80_by_24_shows_everything() {
         let expected = "\
 loadgen 0.1.0   10/s with bursts of 50/s for 5s every 30s   seed 42
  BURST   ━━━━━━━━━━━━━━━━━━━━━━━━━━━───────────────────────  33s of 1m, 27s left
-asked 50/s   sent 50/s   queue 12   in flight 6   dropped 3
+due 50/s   sent 50/s   queue 12   in flight 6   dropped 3
 █ allowed 20/s      █ blocked 30/s      █ failed 0/s       ╌ due
    50/s ┤                              ███
         │                              ███
@@ -665,15 +632,15 @@ all 3                      375       300        60         9   1.00 ms   3.00 ms
 127.0.0.1:8002             125       100        20         3         -         -
 127.0.0.1:8003             125       100        20         3         -         -
 failures: timeout 3
-audit: kept so far   most of a key in 1m: 100 of 100   keys over: 0   550 seen
-could be: sliding-window, fixed-window
+audit: kept so far   peak per key in 1m: 100 of 100   keys over: 0   550 audited
+still possible: sliding-window, fixed-window
 q stop   p freeze";
         let lines = usual(80, 24, |_, _| {});
         assert_eq!(lines.join("\n"), expected, "\n{}", lines.join("\n"));
     }
 
     #[test]
-    fn any_size_is_drawn() {
+    fn every_size_can_be_drawn() {
         let rates = rates();
         for targets in [0, 1, 3, 300] {
             let (run, snapshot) = (run(), snapshot(targets));
@@ -691,18 +658,18 @@ q stop   p freeze";
             }
         }
         let (run, snapshot) = (run(), snapshot(3));
-        for columns in 1..90 {
-            for rows in 1..30 {
+        for columns in (1..90).step_by(7) {
+            for rows in (1..30).step_by(3) {
                 drawn(view(&run, &snapshot, &rates), columns, rows);
             }
         }
     }
 
     #[test]
-    fn a_small_one_has_what_matters_most() {
+    fn a_small_terminal_shows_what_matters_most() {
         let lines = usual(30, 3, |_, _| {});
         assert_eq!(lines[0], " BURST   33s of 1m, 27s left");
-        assert_eq!(lines[1], "asked 50/s   sent 50/s");
+        assert_eq!(lines[1], "due 50/s   sent 50/s");
         assert_eq!(lines[2], "q stop   p freeze");
         let lines = usual(40, 12, |_, _| {});
         for text in [
@@ -716,7 +683,7 @@ q stop   p freeze";
     }
 
     #[test]
-    fn more_targets_than_there_is_room_for_are_counted() {
+    fn targets_without_room_are_counted() {
         let (run, snapshot, rates) = (run(), snapshot(100), rates());
         let lines = drawn(view(&run, &snapshot, &rates), 100, 30);
         assert_has(&lines, "all 100 ");
@@ -729,7 +696,7 @@ q stop   p freeze";
     }
 
     #[test]
-    fn each_state_says_what_is_to_come() {
+    fn each_state_says_what_comes_next() {
         let said = |state, end| {
             usual(80, 24, |run, snapshot| {
                 snapshot.state = state;
@@ -743,12 +710,12 @@ q stop   p freeze";
         };
         assert_eq!(said(steady, None), " STEADY   33s, until stopped");
         let draining = said(State::Draining, None);
-        assert_eq!(draining, " DRAINING   6 in flight get 10s at most");
+        assert_eq!(draining, " DRAINING   waits up to 10s for 6 in flight");
         assert_eq!(said(State::Waiting, None), " WAITING   starts in 1s");
     }
 
     #[test]
-    fn the_audit_stands_as_it_does() {
+    fn the_audits_verdict_is_shown() {
         let told = |verdict, keys_over| {
             let lines = usual(120, 40, |_, snapshot| {
                 let audit = AuditProgress {
@@ -765,7 +732,7 @@ q stop   p freeze";
         };
         assert!(
             told(AuditVerdict::Broken, 2)
-                .contains("BROKEN   most of a key in 1m: 100 of 100   keys over: 2")
+                .contains("BROKEN   peak per key in 1m: 100 of 100   keys over: 2")
         );
         assert!(told(AuditVerdict::Suspect, 0).starts_with("audit: suspect"));
         assert!(told(AuditVerdict::Inconclusive, 0).starts_with("audit: not tested yet"));
@@ -774,7 +741,7 @@ q stop   p freeze";
     }
 
     #[test]
-    fn it_says_that_it_is_frozen_and_that_the_run_stops() {
+    fn the_footer_tells_a_frozen_view_and_a_stopping_run() {
         let (run, snapshot, rates) = (run(), snapshot(3), rates());
         let usual = view(&run, &snapshot, &rates);
         let footer = |view| drawn(view, 80, 24).pop().unwrap();
@@ -782,14 +749,14 @@ q stop   p freeze";
             frozen: true,
             ..usual
         };
-        assert_eq!(footer(frozen), " FROZEN at 33s   q stop   p go on");
+        assert_eq!(footer(frozen), " FROZEN at 33s   q stop   p resume");
         let stopping = View {
             stopping: true,
             ..usual
         };
         assert_eq!(
             footer(stopping),
-            "stopping; Ctrl-C leaves at once   p freeze"
+            "stopping; Ctrl-C quits at once   p freeze"
         );
         let without_keys = View {
             keys: false,
@@ -799,7 +766,7 @@ q stop   p freeze";
     }
 
     #[test]
-    fn without_colours_there_are_none_and_outcomes_differ_still() {
+    fn outcomes_differ_without_colours() {
         let (run, snapshot, rates) = (run(), snapshot(3), rates());
         let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
         View {

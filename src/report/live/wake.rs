@@ -1,4 +1,4 @@
-//! What wakes the view's thread: signals about the terminal, and its end.
+//! Wakes the view's thread when a signal about the terminal arrives or the view is closed.
 
 use crate::system::terminal;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
@@ -14,10 +14,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 pub struct Wake {
     receiver: UnixStream,
     sender: UnixStream,
-    /// Somebody pressed Ctrl-Z.
+    /// Ctrl-Z was pressed.
     to_stop: Arc<AtomicBool>,
     resumed: Arc<AtomicBool>,
-    /// Unless it was ignored.
+    /// Ctrl-Z stops the process: the signal was not ignored at the start.
     stops: bool,
 }
 
@@ -32,12 +32,11 @@ impl Wake {
         );
         let before = set_stop(&default())?;
         let stops = !matches!(before.handler(), SigHandler::SigIgn);
-        match stops {
-            true => {
-                flag::register(SIGTSTP, to_stop.clone())?;
-                pipe::register(SIGTSTP, sender.try_clone()?)?;
-            }
-            false => drop(set_stop(&before)?),
+        if stops {
+            flag::register(SIGTSTP, to_stop.clone())?;
+            pipe::register(SIGTSTP, sender.try_clone()?)?;
+        } else {
+            set_stop(&before)?;
         }
         flag::register(SIGCONT, resumed.clone())?;
         pipe::register(SIGCONT, sender.try_clone()?)?;
@@ -59,7 +58,7 @@ impl Wake {
         })
     }
 
-    /// Has Ctrl-Z do again what it does by itself.
+    /// Restores what Ctrl-Z does by default.
     pub fn uninstall(&self) {
         if self.stops {
             let _ = set_stop(&default());
@@ -67,7 +66,7 @@ impl Wake {
     }
 
     pub fn wake(&self) {
-        // Where there is no room, there is enough to wake by.
+        // A full pipe wakes the thread as well.
         let _ = (&self.sender).write(&[0]);
     }
 
@@ -84,13 +83,13 @@ impl Wake {
         self.to_stop.swap(false, Relaxed)
     }
 
-    /// Whether it was stopped and goes on.
+    /// Whether the process continues after it was stopped.
     pub fn is_resumed(&self) -> bool {
         self.resumed.swap(false, Relaxed)
     }
 
-    /// Stops the process as if nobody had caught the signal; returns when it goes on. Where no shell could have it go on,
-    /// the system does not stop it.
+    /// Stops the process as if the signal had not been caught, and returns when it continues. The system does not stop a
+    /// process that no shell could continue.
     pub fn stop(&self) {
         if let Ok(ours) = set_stop(&default()) {
             let _ = raise(Signal::SIGTSTP);

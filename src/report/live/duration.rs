@@ -1,5 +1,5 @@
-/// A time of a run, from whole seconds, in its two largest units.
-pub fn clock(seconds: u64) -> String {
+/// A whole number of seconds in its two largest units, such as `1m05s`.
+pub fn in_two_units(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match seconds {
         0..60 => format!("{seconds}s"),
@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_told_in_its_two_largest_units() {
+    fn a_duration_has_at_most_two_units() {
         for (seconds, text) in [
             (0, "0s"),
             (59, "59s"),
@@ -25,7 +25,7 @@ mod tests {
             (3_600, "1h00m"),
             (90_061, "1d01h"),
         ] {
-            assert_eq!(clock(seconds), text);
+            assert_eq!(in_two_units(seconds), text);
         }
     }
 }
