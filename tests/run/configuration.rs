@@ -62,60 +62,56 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("--abort-on-fail", "ABORT_ON_FAIL", "false"),
 ];
 
-/// A value that an option can't have; `says` are the words for what it may be, of which one must be there.
+/// A value that an option can't have; the refusal must contain `says`.
 struct Wrong {
     flag: &'static str,
     value: &'static str,
-    says: &'static [&'static str],
+    says: &'static str,
 }
 
-const fn wrong(flag: &'static str, value: &'static str, says: &'static [&'static str]) -> Wrong {
+const fn wrong(flag: &'static str, value: &'static str, says: &'static str) -> Wrong {
     Wrong { flag, value, says }
 }
 
-const URL: &[&str] = &["http"];
-const PIECES: &[&str] = &["column 1: "];
-const ARRIVALS: &[&str] = &["uniform or poisson"];
-const RATE: &[&str] = &["1000000", "1,000,000", "1_000_000", "1 000 000", "million"];
-const WORKERS: &[&str] = &["10000", "10,000", "10_000"];
-const BOOLEAN: &[&str] = &["true"];
-const MULTIPLIER: &[&str] = &["1"];
-const SPAN: &[&str] = &["second", "90s", "2m"];
-const NUMBER: &[&str] = &[
-    "number", "integer", "digit", "0 to", "1 to", "0 or", "at least", "from 0", "from 1",
-];
+const URL: &str = "http or https URLs";
+const PIECES: &str = "column 1: ";
+const ARRIVALS: &str = "uniform or poisson";
+const RATE: &str = "must be requests per second, from 0.000001 to 1000000";
+const WORKERS: &str = "must be a whole number from 1 to 10000\n";
+const BOOLEAN: &str = "must be true, false, 1, 0, yes or no";
+const MULTIPLIER: &str = "must be a number from 1 to 1000\n";
+const SPAN: &str = "must be seconds, or a time such as 90s, 2m or 1h30m";
+const NUMBER: &str = "must be a whole number from ";
 
-const ADDRESS: &[&str] = &["IP address and a port, such as 127.0.0.1:9100"];
+const ADDRESS: &str = "IP address and a port, such as 127.0.0.1:9100";
 
-const PRESETS: &[&str] = &["one of check, envoy, limitador, gubernator, throttlecrab, nginx, kong"];
+const PRESETS: &str = "one of check, envoy, limitador, gubernator, throttlecrab, nginx, kong";
 
-const METHOD: &[&str] = &["HTTP method such as GET or POST"];
+const METHOD: &str = "HTTP method such as GET or POST";
 
-const PATH: &[&str] = &["start with / and be at most 8000 characters"];
+const PATH: &str = "start with / and be at most 8000 characters";
 
-const PLACEHOLDERS: &[&str] = &[
-    "is not a placeholder; use one of {key}, {limit}, {window_ms}, {window_s}, {seq}, {uuid}, {target}, {now_ms}",
-];
+const PLACEHOLDERS: &str = "is not a placeholder; use one of {key}, {limit}, {window_ms}, {window_s}, {seq}, {uuid}, {target}, {now_ms}";
 
-const HEADER: &[&str] = &["`Name: value`"];
+const HEADER: &str = "`Name: value`";
 
-const JSON: &[&str] = &["JSON, as its Content-Type says"];
+const JSON: &str = "JSON, as its Content-Type says";
 
-const FILE: &[&str] = &["file with text of at most 1048576 bytes"];
+const FILE: &str = "file with text of at most 1048576 bytes";
 
-const DISTRIBUTION: &[&str] = &["uniform, zipf:S with S over 0 and at most 10, or hot:SHARE"];
+const DISTRIBUTION: &str = "uniform, zipf:S with S over 0 and at most 10, or hot:SHARE";
 
-const KEYS_FILE: &[&str] = &["file with 1 to 10000000 different keys, one a line"];
+const KEYS_FILE: &str = "file with 1 to 10000000 different keys, one a line";
 
-const CERTIFICATES: &[&str] = &["PEM file with one or more certificates"];
+const CERTIFICATES: &str = "PEM file with one or more certificates";
 
-const LIMITERS: &[&str] = &["one of sliding-log, fixed-window, token-bucket, per-node, racy"];
+const LIMITERS: &str = "one of sliding-log, fixed-window, token-bucket, per-node, racy";
 
-const PROMISES: &[&str] = &["one of sliding-window, fixed-window, token-bucket, auto, off"];
+const PROMISES: &str = "one of sliding-window, fixed-window, token-bucket, auto, off";
 
-const METRICS: &[&str] = &[": must be one of latency, service_time, "];
+const METRICS: &str = ": must be one of latency, service_time, ";
 
-const MEMORY: &[&str] = &["whole number of bytes, KiB, MiB or GiB, from 1MiB to 64GiB"];
+const MEMORY: &str = "whole number of bytes, KiB, MiB or GiB, from 1MiB to 64GiB";
 
 const WRONG: &[Wrong] = &[
     wrong("--targets", "", URL),
@@ -169,17 +165,17 @@ const WRONG: &[Wrong] = &[
     wrong(
         "--burst-duration",
         "30",
-        &["burst-interval", "BURST_INTERVAL", "30"],
+        "must be shorter than --burst-interval (30s)",
     ),
     wrong(
         "--burst-duration",
         "31",
-        &["burst-interval", "BURST_INTERVAL", "30"],
+        "must be shorter than --burst-interval (30s)",
     ),
     wrong(
         "--burst-duration",
         "1m",
-        &["burst-interval", "BURST_INTERVAL", "30"],
+        "must be shorter than --burst-interval (30s)",
     ),
     wrong("--burst-duration", "-1", SPAN),
     wrong("--burst-duration", "long", SPAN),
@@ -187,10 +183,10 @@ const WRONG: &[Wrong] = &[
     wrong("--burst-align", "sometimes", BOOLEAN),
     wrong("--burst-align", "", BOOLEAN),
     wrong("--profile", "", PIECES),
-    wrong("--profile", " ", &["column 2: "]),
+    wrong("--profile", " ", "column 2: "),
     wrong("--profile", "fast", PIECES),
     wrong("--profile", "-5/s", PIECES),
-    wrong("--profile", "10/s for 5s, repeat, repeat", &["column 20"]),
+    wrong("--profile", "10/s for 5s, repeat, repeat", "column 20"),
     wrong("--profile", "10/s for never", SPAN),
     wrong("--arrivals", "", ARRIVALS),
     wrong("--arrivals", "random", ARRIVALS),
@@ -228,12 +224,8 @@ const WRONG: &[Wrong] = &[
     wrong("--header", "X-Key", HEADER),
     wrong("--header", "X Key: 1", HEADER),
     wrong("--header", "X-Key: {usr}", PLACEHOLDERS),
-    wrong("--header", "Content-Length: 5", &["not be content-length"]),
-    wrong(
-        "--header",
-        "Host:",
-        &["have a host, such as example.com:8080"],
-    ),
+    wrong("--header", "Content-Length: 5", "not be content-length"),
+    wrong("--header", "Host:", "have a host, such as example.com:8080"),
     wrong("--body", "{", JSON),
     wrong("--body", "{\"key\":{key}}", JSON),
     wrong("--body", "{\"key\":\"{usr}\"}", PLACEHOLDERS),
@@ -241,53 +233,53 @@ const WRONG: &[Wrong] = &[
     wrong("--body-file", "no/such/file", FILE),
     wrong("--body-file", "tests", FILE),
     wrong("--body-file", "Cargo.toml", JSON),
-    wrong("--allowed", "", &["200-299"]),
-    wrong("--allowed", " ", &["header NAME = VALUE"]),
-    wrong("--allowed", "2xx", &["column 1: 2xx is no status"]),
-    wrong("--allowed", "200,", &["column 5: a condition is missing"]),
-    wrong("--allowed", "-200", &["column 1: -200 is no condition"]),
+    wrong("--allowed", "", "200-299"),
+    wrong("--allowed", " ", "header NAME = VALUE"),
+    wrong("--allowed", "2xx", "column 1: 2xx is no status"),
+    wrong("--allowed", "200,", "column 5: a condition is missing"),
+    wrong("--allowed", "-200", "column 1: -200 is no condition"),
     wrong(
         "--allowed",
         "200 and jsn /a",
-        &["column 9: jsn is no condition"],
+        "column 9: jsn is no condition",
     ),
     wrong(
         "--allowed",
         "299-200",
-        &["column 1: the range 299-200 begins after its end"],
+        "column 1: the range 299-200 begins after its end",
     ),
     wrong(
         "--allowed",
         "json allowed = true",
-        &["column 6: the JSON pointer allowed must begin with /"],
+        "column 6: the JSON pointer allowed must begin with /",
     ),
-    wrong("--allowed", "json /a = \"b", &["column 11: "]),
-    wrong("--blocked", "", &["json /POINTER = VALUE"]),
+    wrong("--allowed", "json /a = \"b", "column 11: "),
+    wrong("--blocked", "", "json /POINTER = VALUE"),
     wrong(
         "--blocked",
         "429 header x",
-        &["column 5: here must be `and`, a comma, or nothing"],
+        "column 5: here must be `and`, a comma, or nothing",
     ),
     wrong(
         "--blocked",
         "header",
-        &["column 7: a header's name is missing"],
+        "column 7: a header's name is missing",
     ),
     wrong(
         "--blocked",
         "header a/b",
-        &["column 8: a/b is no header's name"],
+        "column 8: a/b is no header's name",
     ),
-    wrong("--blocked", "json /a =", &["column 10: a value is missing"]),
+    wrong("--blocked", "json /a =", "column 10: a value is missing"),
     wrong(
         "--blocked",
         "json /a = 1e999",
-        &["column 11: 1e999 is a number out of range"],
+        "column 11: 1e999 is a number out of range",
     ),
     wrong(
         "--blocked",
         "json /größe = [], 1",
-        &["column 15: [] is an array or an object"],
+        "column 15: [] is an array or an object",
     ),
     wrong("--keys", "-1", NUMBER),
     wrong("--keys", "all", NUMBER),
@@ -315,7 +307,7 @@ const WRONG: &[Wrong] = &[
     wrong("--metrics-addr", ":65536", ADDRESS),
     wrong("--metrics-addr", "http://127.0.0.1:9100", ADDRESS),
     // Of a network that is for documentation only (RFC 5737), so no machine's own.
-    wrong("--metrics-addr", "192.0.2.1:0", &["address to listen on"]),
+    wrong("--metrics-addr", "192.0.2.1:0", "address to listen on"),
     wrong("--metrics-linger", "-1", SPAN),
     wrong("--metrics-linger", "a while", SPAN),
     wrong("--metrics-linger", "", SPAN),
@@ -341,9 +333,9 @@ const WRONG: &[Wrong] = &[
     wrong(
         "--threshold",
         "latency.p99 = fast",
-        &["column 15: must be a time"],
+        "column 15: must be a time",
     ),
-    wrong("--threshold", "audit = kept", &["needs --audit"]),
+    wrong("--threshold", "audit = kept", "needs --audit"),
     wrong("--abort-on-fail", "", BOOLEAN),
     wrong("--abort-on-fail", "perhaps", BOOLEAN),
 ];
@@ -382,14 +374,14 @@ fn complaints(finished: &Finished, names: &[&str]) -> Vec<String> {
 
 /// Tries many wrong command lines, and lists everything that is not as it should be.
 #[track_caller]
-fn assert_refused(cases: Vec<(Launch, Vec<String>, &'static [&'static str])>) {
+fn assert_refused(cases: Vec<(Launch, Vec<String>, &'static str)>) {
     let mut failed = Vec::new();
     for (launch, names, says) in cases {
         let finished = launch.finish();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut complaints = complaints(&finished, &names);
-        if !says.is_empty() && !says.iter().any(|word| finished.stderr.contains(word)) {
-            complaints.push(format!("what is allowed, by one of {says:?}"));
+        if !finished.stderr.contains(says) {
+            complaints.push(format!("{says:?}"));
         }
         if !complaints.is_empty() {
             failed.push(format!(
@@ -486,7 +478,7 @@ fn an_empty_variable_of_an_option_without_a_default_is_none() {
 
 #[test]
 fn a_negative_value_is_a_value_and_not_a_flag() {
-    let case = |(flag, value, says): (&str, &str, &'static [&'static str])| {
+    let case = |(flag, value, says): (&str, &str, &'static str)| {
         (
             harmless().arg(flag).arg(value),
             vec![flag.to_owned(), value.to_owned()],
@@ -509,24 +501,24 @@ fn a_burst_as_long_as_its_interval_is_refused_whichever_of_the_two_was_given() {
         (
             harmless().arg("--burst-interval=5"),
             names(&["--burst-interval", "5"]),
-            &[],
+            "must be longer than",
         ),
         (
             harmless().arg("--burst-interval=4.5"),
             names(&["--burst-interval", "4.5"]),
-            &[],
+            "must be longer than",
         ),
         (
             harmless().env("BURST_INTERVAL", "3"),
             names(&["BURST_INTERVAL", "3"]),
-            &[],
+            "must be longer than",
         ),
         (
             harmless()
                 .arg("--burst-duration=7")
                 .arg("--burst-interval=6"),
             names(&["--burst-duration", "7", "--burst-interval", "6"]),
-            &[],
+            "must be shorter than --burst-interval (6s)",
         ),
     ]);
 }
@@ -541,7 +533,7 @@ fn an_unparsable_demo_is_refused() {
 fn a_demos_limiter_is_refused_where_there_is_no_demo_unless_its_variable_says_it() {
     let names = || vec!["--demo-limiter".to_owned(), "racy".to_owned()];
     let racy = |launch: Launch| launch.arg("--demo-limiter=racy");
-    let needs: &[&str] = &["needs --demo"];
+    let needs = "needs --demo";
     assert_refused(vec![
         (racy(harmless()), names(), needs),
         (racy(harmless()).arg("--demo=no"), names(), needs),
@@ -561,7 +553,7 @@ fn a_demos_limiter_is_refused_where_there_is_no_demo_unless_its_variable_says_it
 #[test]
 fn what_an_audit_is_told_is_refused_where_there_is_no_audit_unless_a_variable_says_it() {
     let refused = |launch: Launch, flag: &str, value: &str| {
-        let needs: &[&str] = &["needs --audit"];
+        let needs = "needs --audit";
         let launch = launch.arg(&format!("{flag}={value}"));
         (launch, vec![flag.to_owned(), value.to_owned()], needs)
     };
@@ -605,22 +597,22 @@ fn certificates_are_refused_where_none_are_verified_wherever_the_two_come_from()
         (
             by_flag().arg("--insecure"),
             names(&["--ca-cert", "--insecure"]),
-            &[],
+            "",
         ),
         (
             by_flag().env("INSECURE", "1"),
             names(&["--ca-cert", "INSECURE"]),
-            &[],
+            "",
         ),
         (
             by_variable().arg("--insecure"),
             names(&["CA_CERT", "--insecure"]),
-            &[],
+            "",
         ),
         (
             by_variable().env("INSECURE", "1"),
             names(&["CA_CERT", "INSECURE"]),
-            &[],
+            "",
         ),
     ]);
     for launch in [
@@ -669,19 +661,19 @@ fn targets_of_http_take_no_notice_of_how_certificates_are_verified() {
 
 #[test]
 fn an_unknown_flag_is_refused_with_the_flag_that_was_meant() {
-    let case = |(given, meant): (&str, &'static [&'static str])| {
+    let case = |(given, meant): (&str, &'static str)| {
         (
             harmless().arg(given),
             vec![given.split('=').next().expect("a flag").to_owned()],
             meant,
         )
     };
-    let cases: [(&str, &'static [&'static str]); 5] = [
-        ("--target=http://127.0.0.1:1", &["--targets"]),
-        ("--worker=5", &["--workers"]),
-        ("--burst-multiplyer=5", &["--burst-multiplier"]),
-        ("--xyzzy", &[]),
-        ("-z", &[]),
+    let cases: [(&str, &'static str); 5] = [
+        ("--target=http://127.0.0.1:1", "--targets"),
+        ("--worker=5", "--workers"),
+        ("--burst-multiplyer=5", "--burst-multiplier"),
+        ("--xyzzy", ""),
+        ("-z", ""),
     ];
     assert_refused(cases.into_iter().map(case).collect());
 }
@@ -693,18 +685,18 @@ fn what_is_not_a_flag_is_refused() {
         (
             harmless().arg("http://127.0.0.1:1"),
             names(&["http://127.0.0.1:1"]),
-            &[],
+            "",
         ),
-        (harmless().arg("--rps"), names(&["--rps"]), &[]),
+        (harmless().arg("--rps"), names(&["--rps"]), ""),
         (
             harmless().arg("--rps").arg("--workers"),
             names(&["--rps"]),
-            &[],
+            "",
         ),
         (
             harmless().arg("--rps=5").arg("--rps=6"),
             names(&["--rps"]),
-            &[],
+            "",
         ),
     ]);
 }
