@@ -562,8 +562,8 @@ fn limiters() -> Vec<Limiter> {
 #[test]
 fn each_preset_tells_the_answers_of_its_limiter_apart() {
     let limiters = limiters();
-    let told: Vec<_> = limiters.iter().map(|limiter| limiter.preset).collect();
-    assert_eq!(told, presets::ALL.map(|preset| preset.name));
+    let names: Vec<_> = limiters.iter().map(|limiter| limiter.preset).collect();
+    assert_eq!(names, presets::ALL.map(|preset| preset.name));
     at_once(limiters, |limiter| {
         let failed = limiter.failed.iter();
         let kinds: Vec<_> = failed

@@ -1,4 +1,4 @@
-//! `--threshold` and `--abort-on-fail`: what a whole run says of what was asked of it, and its exit code.
+//! `--threshold` and `--abort-on-fail`: how a whole run reports its thresholds, and its exit code.
 
 use crate::support::run::{Finished, Launch, loadgen};
 use crate::support::server::{Reply, Server};
@@ -17,7 +17,7 @@ fn run(targets: &[&Server], line: &str) -> Launch {
     ))
 }
 
-/// For two seconds, at a rate that any machine keeps.
+/// A run of two seconds, at a rate that any machine keeps.
 fn short(targets: &[&Server], thresholds: &[&str]) -> Launch {
     let launch = run(targets, "--rps 50 --duration 2");
     thresholds
@@ -25,7 +25,7 @@ fn short(targets: &[&Server], thresholds: &[&str]) -> Launch {
         .fold(launch, |launch, text| launch.arg("--threshold").arg(text))
 }
 
-/// How a threshold stands, and what was measured.
+/// The reported verdict on a threshold, and the measured number.
 #[track_caller]
 fn stands(finished: &Finished, text: &str) -> (String, String) {
     let stdout = finished.stdout();
@@ -61,9 +61,9 @@ fn allowing() -> Server {
 }
 
 #[test]
-fn a_run_that_is_as_asked_ends_well_and_says_what_was_measured() {
+fn a_run_that_meets_its_thresholds_exits_with_0_and_prints_what_was_measured() {
     let server = allowing();
-    let asked = [
+    let texts = [
         "latency.p99 < 20s",
         "latency.min>0ns",
         "service_time.max between 1ns and 20s",
@@ -74,9 +74,9 @@ fn a_run_that_is_as_asked_ends_well_and_says_what_was_measured() {
         "allowed.per_second between 49/s and 51/s",
         "schedule = kept",
     ];
-    let finished = undisturbed(|| short(&[&server], &asked));
+    let finished = undisturbed(|| short(&[&server], &texts));
     finished.report();
-    for text in asked {
+    for text in texts {
         assert_stands(&finished, text, "met");
     }
     let says = |text, measured: &str| assert_eq!(stands(&finished, text).1, measured, "{finished}");
@@ -110,7 +110,7 @@ fn a_threshold_that_is_missed_fails_the_run() {
 #[test]
 fn a_target_has_thresholds_of_its_own() {
     let (good, bad) = (allowing(), failing());
-    let asked = [
+    let texts = [
         "target[1].failed.count = 0",
         "target[2].failed.count = 0",
         "target[2].failed[status_5xx].rate = 100%",
@@ -118,17 +118,17 @@ fn a_target_has_thresholds_of_its_own() {
         "target[2].service_time.p50 < 20s",
         "failed.rate = 50%",
     ];
-    let finished = undisturbed(|| short(&[&good, &bad], &asked));
+    let finished = undisturbed(|| short(&[&good, &bad], &texts));
     assert_eq!(finished.code(), Some(FAILED), "{finished}");
-    for (place, text) in asked.into_iter().enumerate() {
+    for (place, text) in texts.into_iter().enumerate() {
         let met = if place == 1 { "missed" } else { "met" };
         assert_stands(&finished, text, met);
     }
-    assert_eq!(stands(&finished, asked[1]).1, "50");
+    assert_eq!(stands(&finished, texts[1]).1, "50");
 }
 
 #[test]
-fn what_was_never_seen_is_no_verdict() {
+fn a_threshold_with_nothing_to_measure_is_inconclusive() {
     let server = allowing();
     let finished = undisturbed(|| short(&[&server], &["tls.max < 1s", "failed.count = 0"]));
     assert_eq!(finished.code(), Some(INCONCLUSIVE), "{finished}");
@@ -137,7 +137,7 @@ fn what_was_never_seen_is_no_verdict() {
     assert_stands(&finished, "failed.count = 0", "met");
 }
 
-/// One worker that waits for each of its answers longer than requests are apart.
+/// A run that falls behind: its one worker waits for each answer longer than requests are apart.
 fn behind(server: &Server, thresholds: &[&str], line: &str) -> Finished {
     let line = format!("--rps 50 --workers 1 --queue 1000 --drain-timeout 0 {line}");
     let launch = thresholds
@@ -153,7 +153,7 @@ fn slow() -> Server {
 }
 
 #[test]
-fn a_schedule_that_was_not_kept_supports_only_what_is_about_the_generator() {
+fn without_a_kept_schedule_only_thresholds_on_the_generator_are_judged() {
     let server = slow();
     let of_the_limiter = [
         "latency.p50 < 1ms",
@@ -161,8 +161,8 @@ fn a_schedule_that_was_not_kept_supports_only_what_is_about_the_generator() {
         "abandoned.rate < 5%",
     ];
     let of_the_generator = ["send_lag.p50 > 1ms", "sent.rate < 90%", "unsent.count > 0"];
-    let asked = [of_the_limiter, of_the_generator].concat();
-    let finished = behind(&server, &asked, "--duration 2");
+    let texts = [of_the_limiter, of_the_generator].concat();
+    let finished = behind(&server, &texts, "--duration 2");
     assert_eq!(finished.code(), Some(INCONCLUSIVE), "{finished}");
     finished.summary();
     for text in of_the_limiter {
@@ -183,17 +183,15 @@ fn a_schedule_that_was_not_kept_supports_only_what_is_about_the_generator() {
 #[test]
 fn a_run_stops_once_a_threshold_can_no_longer_be_met() {
     let lost = "failed.rate < 1%";
-    let attempt = |target: &Server| {
-        let launch = run(&[target], "--rps 50 --duration 1000 --abort-on-fail");
-        launch
+    let server = failing();
+    // Of 50,000 requests, 500 failures are too many.
+    let finished = undisturbed(|| {
+        run(&[&server], "--rps 50 --duration 1000 --abort-on-fail")
             .arg("--threshold")
             .arg("latency.max < 100s")
             .arg("--threshold")
             .arg(lost)
-            .finish()
-    };
-    // Of 50,000 requests, 500 failures are too many.
-    let finished = attempt(&failing());
+    });
     assert_eq!(finished.code(), Some(FAILED), "{finished}");
     let report = finished.summary();
     assert!((500..50_000).contains(&report.scheduled), "{finished}");
@@ -206,7 +204,7 @@ fn a_run_stops_once_a_threshold_can_no_longer_be_met() {
 }
 
 #[test]
-fn a_run_without_an_end_stops_for_what_nothing_repairs() {
+fn a_run_without_an_end_stops_for_a_lost_threshold() {
     let server = failing();
     at_once(
         [
@@ -241,12 +239,12 @@ fn a_run_that_falls_behind_is_stopped_without_a_verdict_on_the_limiter() {
 fn a_run_that_can_still_meet_its_thresholds_goes_on() {
     let server = allowing();
     let launch = || {
-        let asked = [
+        let texts = [
             "blocked.rate < 100%",
             "latency.p50 < 20s",
             "allowed.count >= 0",
         ];
-        short(&[&server], &asked).arg("--abort-on-fail")
+        short(&[&server], &texts).arg("--abort-on-fail")
     };
     let finished = undisturbed(launch);
     let report = finished.summary();
@@ -255,7 +253,7 @@ fn a_run_that_can_still_meet_its_thresholds_goes_on() {
 }
 
 #[test]
-fn an_audit_s_verdict_is_a_threshold_too() {
+fn the_verdict_of_the_audit_may_be_a_threshold() {
     // No limit at all, where a key's eleventh request in a minute should be blocked.
     let server = allowing();
     let launch = |duration| {
@@ -284,7 +282,7 @@ fn an_audit_s_verdict_is_a_threshold_too() {
 }
 
 #[test]
-fn a_variable_has_one_threshold_a_line() {
+fn a_variable_has_one_threshold_in_each_line() {
     let server = allowing();
     let launch = || {
         let lines = "\nlatency.p99 < 20s\r\n\n  failed.count = 0  \n";
@@ -304,7 +302,7 @@ fn a_variable_has_one_threshold_a_line() {
 }
 
 #[test]
-fn what_can_t_be_asked_is_refused_at_its_column() {
+fn an_invalid_threshold_is_refused_at_its_column() {
     let refused = |launch: Launch, line: &str| {
         let finished = launch.finish();
         assert_eq!(finished.code(), Some(REFUSED), "{finished}");

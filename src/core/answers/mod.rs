@@ -169,8 +169,8 @@ mod tests {
                 500..=599 => failed(FailureKind::Status5xx),
                 _ => failed(FailureKind::StatusOther),
             };
-            let seen = outcome(&answers, status, &HeaderMap::new(), "");
-            assert_eq!(seen, expected, "{status}");
+            let actual = outcome(&answers, status, &HeaderMap::new(), "");
+            assert_eq!(actual, expected, "{status}");
         }
         assert!(answers.by_status.iter().all(Option::is_some));
     }
@@ -183,11 +183,11 @@ mod tests {
             "200-599 and header x-ok = 1",
         ] {
             let answers = answers(rule, "429");
-            let seen = |status| outcome(&answers, status, &HeaderMap::new(), r#"{"ok":false}"#);
-            assert_eq!(seen(200), failed(FailureKind::Unmatched), "{rule}");
-            assert_eq!(seen(299), failed(FailureKind::Unmatched), "{rule}");
-            assert_eq!(seen(300), failed(FailureKind::StatusOther), "{rule}");
-            assert_eq!(seen(503), failed(FailureKind::Status5xx), "{rule}");
+            let actual = |status| outcome(&answers, status, &HeaderMap::new(), r#"{"ok":false}"#);
+            assert_eq!(actual(200), failed(FailureKind::Unmatched), "{rule}");
+            assert_eq!(actual(299), failed(FailureKind::Unmatched), "{rule}");
+            assert_eq!(actual(300), failed(FailureKind::StatusOther), "{rule}");
+            assert_eq!(actual(503), failed(FailureKind::Status5xx), "{rule}");
         }
     }
 
@@ -212,12 +212,12 @@ mod tests {
     #[test]
     fn a_body_too_long_to_look_into_is_not_allowed_if_it_may_be_blocked() {
         let (none, long) = (HeaderMap::new(), " ".repeat(70_000));
-        let seen = |allowed, blocked| outcome(&answers(allowed, blocked), 200, &none, &long);
-        assert_eq!(seen("200", "json /over"), failed(FailureKind::Unmatched));
-        assert_eq!(seen("200", "json /over, 200"), Outcome::Blocked);
-        assert_eq!(seen("json /ok, 200", "429"), Outcome::Allowed);
-        assert_eq!(seen("json /ok", "429"), failed(FailureKind::Unmatched));
-        assert_eq!(seen("200", "header x and json /over"), Outcome::Allowed);
+        let actual = |allowed, blocked| outcome(&answers(allowed, blocked), 200, &none, &long);
+        assert_eq!(actual("200", "json /over"), failed(FailureKind::Unmatched));
+        assert_eq!(actual("200", "json /over, 200"), Outcome::Blocked);
+        assert_eq!(actual("json /ok, 200", "429"), Outcome::Allowed);
+        assert_eq!(actual("json /ok", "429"), failed(FailureKind::Unmatched));
+        assert_eq!(actual("200", "header x and json /over"), Outcome::Allowed);
     }
 
     #[test]
