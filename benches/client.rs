@@ -31,6 +31,7 @@ mod linux {
     use loadgen::core::keys::Keys;
     use loadgen::core::presets;
     use loadgen::core::request::{Constants, RequestTemplate};
+    use loadgen::engine::Caller;
     use loadgen::system::Stop;
     use std::sync::Arc;
     use std::thread;
@@ -47,52 +48,38 @@ mod linux {
         let url = format!("{base}/check");
 
         let mut group = criterion.benchmark_group("one check");
+        let mut medians = Vec::new();
         let mut socket = BareSocket::connect(&Url::parse(&url).expect("a URL")).expect("a socket");
-        let bare = bench(&mut group, "bare socket", || {
+        medians.extend(bench(&mut group, "bare socket", || {
             socket.check().expect("an answer");
-        });
+        }));
 
+        let by_body = "json /allowed = true";
         let mut scratch = Scratch::default();
-        let mut ours = |group: &mut _, name, request: RequestTemplate, allowed| {
+        for (name, request, allowed) in [
+            ("loadgen", check(), "200"),
+            ("loadgen, by the body", check(), by_body),
+            ("loadgen, all parts differing", all_differing(), "200"),
+        ] {
             let client = client(&base, &request, allowed);
             let mut sequence = 0;
-            bench(group, name, || {
+            medians.extend(bench(&mut group, name, || {
                 sequence += 1;
-                let (answer, _) = client.ask(0, sequence, KeyId(0), &mut scratch);
+                let (answer, _) = client.call(0, sequence, KeyId(0), &mut scratch);
                 assert_eq!(answer.outcome, Outcome::Allowed);
-            })
-        };
-        let plain = ours(&mut group, "loadgen", check(), "200");
-        let by_body = ours(
-            &mut group,
-            "loadgen, by the body",
-            check(),
-            "json /allowed = true",
-        );
-        let differing = ours(
-            &mut group,
-            "loadgen, all parts differing",
-            all_differing(),
-            "200",
-        );
+            }));
+        }
 
         let agent = stock_agent();
-        let stock = bench(&mut group, "stock ureq", || {
+        medians.extend(bench(&mut group, "stock ureq", || {
             check_by_stock(&agent, &url).expect("an answer");
-        });
+        }));
         group.finish();
-        // Where only some were asked for, there is nothing to compare.
-        if let (Some(bare), Some(plain), Some(by_body), Some(differing), Some(stock)) =
-            (bare, plain, by_body, differing, stock)
-        {
-            println!(
-                "of a bare socket's time: loadgen {:.2}, by the body {:.2}, all parts differing {:.2}, \
-                 stock ureq {:.2}",
-                plain / bare,
-                by_body / bare,
-                differing / bare,
-                stock / bare
-            );
+        // A filter on the command line may have left out some, or all.
+        if let [(base, least), others @ ..] = &medians[..] {
+            for (name, median) in others {
+                println!("{name}: {:.2} times a {base}", median / least);
+            }
         }
     }
 
@@ -106,55 +93,41 @@ mod linux {
         request
     }
 
-    /// The same, with something that differs from request to request in every part.
+    /// The same request, with a value in every part that differs from request to request.
     fn all_differing() -> RequestTemplate {
-        let header = |name| {
-            (
-                HeaderName::from_static(name),
-                "{uuid}".parse().expect("a template"),
-            )
-        };
+        let template = |text: &str| text.parse().expect("a template");
         let mut request = check();
-        request.path = "/check?n={seq}".parse().expect("a template");
-        request.headers.push(header("x-request-id"));
-        request.body = Some(
-            r#"{"key":"{key}","limit":{limit},"window_ms":{window_ms},"seq":{seq}}"#
-                .parse()
-                .expect("a template"),
-        );
+        request.path = template("/check?n={seq}");
+        let id = HeaderName::from_static("x-request-id");
+        request.headers.push((id, template("{uuid}")));
+        let body = r#"{"key":"{key}","limit":{limit},"window_ms":{window_ms},"seq":{seq}}"#;
+        request.body = Some(template(body));
         request
     }
 
-    /// One that takes answers for allowed by these rules.
+    /// A client that takes answers for allowed by these rules.
     fn client(base: &str, request: &RequestTemplate, allowed: &str) -> Client {
         let targets = [Target::new(base).expect("a URL")];
         let resolver = Arc::new(Resolver::start(&targets).expect("a thread"));
         assert!(resolver.any_resolved(TIMEOUT, &Stop::default()));
-        let keys = Keys::generated(7, 1, "loadgen-");
         let constants = Constants {
-            keys: &keys,
+            keys: &Keys::generated(7, 1, "loadgen-"),
             limit: 100,
             window_ms: 60_000,
         };
         let requests = request.compile(&targets, &constants, 1);
         let rules = |rules: &str| rules.parse().expect("rules");
         let answers = Answers::new(&rules(allowed), &rules("429"));
-        Client::new(
-            &targets,
-            resolver,
-            requests,
-            TIMEOUT,
-            &Trust::PublicAuthorities,
-            answers,
-        )
+        let trust = &Trust::PublicAuthorities;
+        Client::new(&targets, resolver, requests, TIMEOUT, trust, answers)
     }
 
-    /// The median of its samples, in seconds, if it ran.
-    fn bench(
+    /// Runs one benchmark, unless it is filtered out, and returns its name and the median of its samples in seconds.
+    fn bench<'a>(
         group: &mut BenchmarkGroup<'_, WallTime>,
-        name: &str,
+        name: &'a str,
         mut check: impl FnMut(),
-    ) -> Option<f64> {
+    ) -> Option<(&'a str, f64)> {
         let mut samples = Vec::new();
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|checks| {
@@ -168,7 +141,7 @@ mod linux {
             });
         });
         samples.sort_by(f64::total_cmp);
-        samples.get(samples.len() / 2).copied()
+        Some((name, *samples.get(samples.len() / 2)?))
     }
 
     criterion_group!(benches, one_check);

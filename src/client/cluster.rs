@@ -1,11 +1,11 @@
 //! The nodes under load, as the engine calls them.
 
-use super::{Client, Resolver, Scratch, Trust};
-use crate::base::{Answer, KeyId, Nanos, Target};
-use crate::core::answers::{Answers, Head};
+use super::{Client, Resolver, Trust};
+use crate::base::{Nanos, Target};
+use crate::core::answers::Answers;
 use crate::core::keys::Keys;
 use crate::core::plan::Plan;
-use crate::engine::{Caller, Targets};
+use crate::engine::Targets;
 use crate::system::Stop;
 use std::io;
 use std::sync::Arc;
@@ -69,23 +69,5 @@ impl Targets for Cluster {
 
     fn take_lookups(&self) -> impl Iterator<Item = Nanos> {
         self.resolver.take_lookups()
-    }
-}
-
-impl Caller for Client {
-    type Scratch = Scratch;
-
-    fn call(
-        &self,
-        target: usize,
-        sequence: u64,
-        key: KeyId,
-        scratch: &mut Scratch,
-    ) -> (Answer, Option<Head>) {
-        self.ask(target, sequence, key, scratch)
-    }
-
-    fn interrupt(&self) {
-        self.open.shut_down();
     }
 }

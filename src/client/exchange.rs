@@ -4,12 +4,12 @@
 //! more: the target's index, the deadline, and a place to note times. A worker waits for its request, so ureq calls
 //! both on the worker's own thread, and a thread-local record connects them:
 //!
-//! 1. [`Client::ask`](super::Client::ask) calls [`begin`] with the target and the deadline.
+//! 1. [`Client`](super::Client) calls [`begin`] with the target and the deadline.
 //! 2. The connector reads the target and the start. If it makes a new connection, it notes the [`Stage`]s and
 //!    [the times](note_connect_times).
 //! 3. The transport reads the deadline and [notes](note_sent) when the request left.
 //! 4. The connector [notes](note_returned) when ureq gives the connection back, the answer having been read to its end.
-//! 5. `Client::ask` makes an [`Answer`](crate::base::Answer) of the [`current`] record.
+//! 5. The client makes an [`Answer`](crate::base::Answer) of the [`current`] record.
 
 use crate::base::{ConnectTimes, Moment};
 use std::cell::Cell;

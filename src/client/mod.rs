@@ -16,8 +16,6 @@ mod failure;
 mod open_sockets;
 mod pool;
 mod resolver;
-#[cfg(test)]
-mod tests;
 mod transport;
 mod trust;
 
@@ -28,13 +26,14 @@ pub use trust::{Authorities, Trust};
 use crate::base::{Answer, KeyId, Moment, Nanos, Outcome, Target};
 use crate::core::answers::{Answers, ByHead, Head, KeptBody};
 use crate::core::request::{CompiledRequest, RequestBuffers};
+use crate::engine::Caller;
 use connector::PoolingConnector;
 use failure::failure_kind;
 use open_sockets::OpenSockets;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::http::{Response, response};
+use ureq::http::Response;
 use ureq::{Agent, Body};
 
 /// The connection of a longer body, in bytes, is closed before the body's end.
@@ -105,36 +104,6 @@ impl Client {
         }
     }
 
-    /// Sends the request with this number, for `key`, to a target and waits until it is answered, fails or times out.
-    /// Returns the answer's head too, if the whole answer was received.
-    pub fn ask(
-        &self,
-        target: usize,
-        sequence: u64,
-        key: KeyId,
-        scratch: &mut Scratch,
-    ) -> (Answer, Option<Head>) {
-        let attempted = Moment::now();
-        exchange::begin(target, attempted, attempted + self.timeout);
-        let result = self.exchange(target, sequence, key, scratch);
-        let exchange = exchange::current();
-        let (outcome, head) = match result {
-            Ok((outcome, head)) => (outcome, Some(head)),
-            Err(error) => {
-                let kind = failure_kind(&error, exchange.stage);
-                (Outcome::Failed(kind), None)
-            }
-        };
-        let answer = Answer {
-            sent: exchange.sent.unwrap_or(attempted),
-            transmitted: exchange.sent.is_some(),
-            done: exchange.returned.unwrap_or_else(Moment::now),
-            connecting: exchange.connecting,
-            outcome,
-        };
-        (answer, head)
-    }
-
     /// Sends the request and reads the answer, with its body, to the end.
     fn exchange(
         &self,
@@ -163,13 +132,11 @@ impl Client {
         buffer: &mut [u8],
         kept: &mut KeptBody,
     ) -> io::Result<(Outcome, Head)> {
-        let (
-            response::Parts {
-                status, headers, ..
-            },
-            body,
-        ) = response.into_parts();
-        let head = Head { status, headers };
+        let (parts, body) = response.into_parts();
+        let head = Head {
+            status: parts.status,
+            headers: parts.headers,
+        };
         let body = body.into_reader();
         let outcome = match self.answers.by_head(&head) {
             ByHead::Decided(outcome) => {
@@ -183,6 +150,42 @@ impl Client {
             }
         };
         Ok((outcome, head))
+    }
+}
+
+impl Caller for Client {
+    type Scratch = Scratch;
+
+    fn call(
+        &self,
+        target: usize,
+        sequence: u64,
+        key: KeyId,
+        scratch: &mut Scratch,
+    ) -> (Answer, Option<Head>) {
+        let attempted = Moment::now();
+        exchange::begin(target, attempted, attempted + self.timeout);
+        let result = self.exchange(target, sequence, key, scratch);
+        let exchange = exchange::current();
+        let (outcome, head) = match result {
+            Ok((outcome, head)) => (outcome, Some(head)),
+            Err(error) => {
+                let kind = failure_kind(&error, exchange.stage);
+                (Outcome::Failed(kind), None)
+            }
+        };
+        let answer = Answer {
+            sent: exchange.sent.unwrap_or(attempted),
+            transmitted: exchange.sent.is_some(),
+            done: exchange.returned.unwrap_or_else(Moment::now),
+            connecting: exchange.connecting,
+            outcome,
+        };
+        (answer, head)
+    }
+
+    fn interrupt(&self) {
+        self.open.shut_down();
     }
 }
 

@@ -21,7 +21,7 @@ const REFRESH: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Looks up a host name. Blocks for as long as the system takes.
-pub(super) type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
+type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
 
 /// The addresses of all targets. Each target with a name has a thread, which looks the name up at once and then every
 /// 30 s. After a failed connection to the target, the next lookup is 1 s after the last one. A failed lookup keeps the
@@ -71,7 +71,7 @@ impl Resolver {
         Self::start_with(targets, look_up)
     }
 
-    pub(super) fn start_with(targets: &[Target], lookup: Lookup) -> io::Result<Resolver> {
+    fn start_with(targets: &[Target], lookup: Lookup) -> io::Result<Resolver> {
         let mut resolver = Resolver {
             names: targets
                 .iter()

@@ -880,19 +880,32 @@ impl Refusing {
     }
 }
 
-/// An address that lets callers wait: it listens, accepts nobody, and has no room for more than two to queue.
-pub struct Unreachable(Refusing);
+/// A port that lets callers wait: it listens, and its queue is full.
+pub struct Unreachable {
+    port: Refusing,
+    _queued: Vec<TcpStream>,
+}
 
 impl Unreachable {
     pub fn over(over: Carrier) -> Self {
-        let inner = Refusing::over(over);
-        for socket in &inner.sockets {
+        Self::at(Refusing::over(over))
+    }
+
+    /// From now on, the port lets callers wait at all of its addresses.
+    pub fn at(port: Refusing) -> Self {
+        let queued = port.sockets.iter().map(|socket| {
+            // A queue of no length has room for one connection.
             socket.listen(0).expect("a listening socket");
+            let address = socket.local_addr().expect("an address").as_socket();
+            TcpStream::connect(address.expect("an IP address")).expect("a place in the queue")
+        });
+        Self {
+            _queued: queued.collect(),
+            port,
         }
-        Self(inner)
     }
 
     pub fn url(&self) -> String {
-        self.0.url()
+        self.port.url()
     }
 }

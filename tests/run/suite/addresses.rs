@@ -3,7 +3,7 @@
 use super::OVER;
 use crate::support::at_once;
 use crate::support::carrier::SEVERAL;
-use crate::support::server::{Refusing, Reply};
+use crate::support::server::{Refusing, Reply, Unreachable};
 
 /// Needs a connection of its own for every request.
 fn allowed_once() -> Reply {
@@ -17,6 +17,18 @@ fn addresses_that_refuse_cost_no_request_while_another_answers() {
         let report = server.launch("--rps 20 --duration 1 --workers 4").report();
         assert_eq!(report.allowed, 20, "only {address} answers\n{report}");
         assert_eq!(server.accepted(), 20, "only {address} answers");
+    });
+}
+
+#[test]
+fn addresses_that_do_not_answer_leave_time_for_another() {
+    at_once(SEVERAL, |address| {
+        let (server, others) = Refusing::over(OVER).open_at(address, |_| allowed_once());
+        let _silent = Unreachable::at(others);
+        let report = server
+            .launch("--rps 2 --duration 1 --workers 1 --timeout 6")
+            .report();
+        assert_eq!(report.allowed, 2, "only {address} answers\n{report}");
     });
 }
 
