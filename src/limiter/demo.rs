@@ -27,7 +27,7 @@ impl Demo {
     /// Starts the nodes. The policy is for checks that give no limit and window.
     ///
     /// # Errors
-    /// Those of [`Node::start`].
+    /// The errors of [`Node::start`].
     pub fn start(policy: Policy, limiter: DemoLimiter) -> io::Result<Self> {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let nodes = (1..)

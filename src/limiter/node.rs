@@ -28,7 +28,7 @@ impl Node {
     /// limit and a window.
     ///
     /// # Errors
-    /// Those of [`serve`].
+    /// The errors of [`serve`].
     pub fn start(
         addr: SocketAddr,
         name: impl Into<Arc<str>>,

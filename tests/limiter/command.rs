@@ -1,4 +1,4 @@
-//! The node's binary: its options, its one line, its exit codes.
+//! The command `ratelimiter`: its options, its output and its exit codes.
 
 use assert_cmd::Command;
 use rustix::process::{Pid, Signal, kill_process};
@@ -17,14 +17,16 @@ struct RunningNode {
 }
 
 impl RunningNode {
-    /// The first line it prints must be `says` and then its address.
-    fn start(command: &mut process::Command, says: &str) -> Self {
+    /// The first printed line must be `expected` and then the node's address.
+    fn start(command: &mut process::Command, expected: &str) -> Self {
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
-        let addr = line.strip_prefix(says).unwrap_or_else(|| panic!("{line}"));
+        let addr = line
+            .strip_prefix(expected)
+            .unwrap_or_else(|| panic!("{line}"));
         let addr = addr.trim_end().parse().unwrap();
         Self { process, addr }
     }
@@ -46,7 +48,7 @@ impl RunningNode {
         self.get_with(path, "")
     }
 
-    /// With a header, its line's end included.
+    /// The header includes its line's end.
     fn get_with(&self, path: &str, header: &str) -> String {
         let mut stream = self.open();
         write!(
@@ -71,7 +73,7 @@ impl RunningNode {
 
 impl Drop for RunningNode {
     fn drop(&mut self) {
-        // Fails when it has ended by itself.
+        // This fails if it has ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -185,7 +187,7 @@ fn more_connections_than_descriptors_are_served_one_after_the_other() {
 }
 
 #[test]
-fn its_own_limit_and_window_are_for_requests_that_say_none() {
+fn its_own_limit_and_window_are_for_requests_without_them() {
     let mut command = process::Command::new(BINARY);
     command
         .args(["--port", "0", "--bind", "127.0.0.1", "--node-name", "n1"])
@@ -203,7 +205,7 @@ fn its_own_limit_and_window_are_for_requests_that_say_none() {
 }
 
 #[test]
-fn an_empty_variable_of_an_option_without_a_default_is_none() {
+fn an_empty_variable_is_ignored() {
     let mut command = process::Command::new(BINARY);
     command
         .env("NODE_NAME", "")
@@ -212,7 +214,7 @@ fn an_empty_variable_of_an_option_without_a_default_is_none() {
 }
 
 #[test]
-fn the_health_check_tells_a_healthy_node_from_one_that_is_not_there() {
+fn the_health_check_fails_without_a_node() {
     let node = RunningNode::in_memory();
     let port = node.addr.port().to_string();
     let health_check = || {
@@ -220,7 +222,7 @@ fn the_health_check_tells_a_healthy_node_from_one_that_is_not_there() {
         command.arg("--healthcheck").env("PORT", &port);
         command
     };
-    // By default a node listens everywhere, so it is asked on loopback.
+    // By default a node listens on every address, so the request goes to loopback.
     let output = health_check().assert().code(0).get_output().clone();
     assert!(output.stdout.is_empty() && output.stderr.is_empty());
     health_check()
@@ -244,7 +246,7 @@ fn stderr_of(command: &mut Command, code: i32) -> String {
 }
 
 #[test]
-fn bad_configuration_is_one_line_with_the_option_its_value_and_what_it_may_be() {
+fn bad_configuration_is_one_line_with_the_option_its_value_and_the_range() {
     for (option, variable, value, allowed) in [
         ("--port", "PORT", "70000", "a whole number from 0 to 65535"),
         (

@@ -2,8 +2,8 @@
 
 use loadgen::core::presets::{self, Preset};
 use loadgen::limiter::{
-    Algorithm, Demo, DemoLimiter, FailMode, Limit, ManualClock, MemoryStore, Micros, Node, Policy,
-    Store, Timestamp, Window, answerable_presets,
+    Algorithm, Check, Decision, Demo, DemoLimiter, FailMode, Limit, ManualClock, MemoryStore,
+    Micros, Node, Policy, Store, StoreError, Timestamp, Window, answerable_presets,
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -423,6 +423,34 @@ fn every_preset_but_nginx_understands_the_nodes_answers() {
             assert_eq!([ask("a"), ask("a"), ask("b")], [false, false, true]);
             clock.advance(Micros::new(60_000_000));
             assert!(ask("a"), "{name} {algorithm}");
+        }
+    }
+}
+
+struct FailedStore;
+
+impl Store for FailedStore {
+    fn check(&self, _: &Check) -> Result<Decision, StoreError> {
+        Err(StoreError::new("gone"))
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        Err(StoreError::new("gone"))
+    }
+
+    fn keys(&self) -> Result<u64, StoreError> {
+        Err(StoreError::new("gone"))
+    }
+}
+
+#[test]
+fn no_preset_takes_an_error_for_a_decision() {
+    let mut connection = Connection::open(start("n", Arc::new(FailedStore)).addr());
+    for preset in answered() {
+        connection.send(request(preset, "k"));
+        let reply = connection.receive();
+        for rule in [preset.allowed, preset.blocked] {
+            assert!(!fits(rule, &reply), "{}: {}", preset.name, reply.body);
         }
     }
 }

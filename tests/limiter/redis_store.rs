@@ -1,4 +1,4 @@
-//! The store in Redis, while Redis comes and goes.
+//! The Redis store while its server comes and goes.
 
 #[path = "../support/redis.rs"]
 #[allow(dead_code, reason = "the unit tests use the rest")]
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How much longer than promised anything may take here, as the machine may be busy.
+/// The extra time that anything may take here, as the machine may be busy.
 const SLACK: Duration = Duration::from_secs(3);
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,7 +45,7 @@ fn failure(store: &RedisStore) -> String {
     store.check(&any()).unwrap_err().to_string()
 }
 
-/// How long until a check is answered.
+/// Waits until a check is answered, and returns how long that took.
 #[track_caller]
 fn recovery(store: &RedisStore) -> Duration {
     let start = Instant::now();
@@ -98,7 +98,7 @@ fn many_threads_of_several_nodes_get_exactly_the_limit() {
         assert_eq!(
             remaining.len(),
             LIMIT,
-            "{algorithm}: each is a step of one count"
+            "{algorithm}: every remaining number is unique"
         );
     }
 }
@@ -131,7 +131,7 @@ fn every_key_is_the_algorithms_own_and_expires() {
 }
 
 #[test]
-fn while_redis_is_away_calls_fail_at_once_and_it_is_found_again() {
+fn while_redis_is_away_calls_fail_at_once_and_its_return_is_noticed() {
     let mut server = RedisServer::not_started(&[]);
     let store = store(&server);
     for round in 0..3 {
@@ -308,7 +308,7 @@ fn an_error_of_redis_is_passed_on_and_the_store_stays_usable() {
     let store = store(&server);
     store.check(&any()).unwrap();
     let mut redis = connection(&server);
-    let mut tell = |command: &str| {
+    let mut send = |command: &str| {
         let mut words = command.split(' ');
         let mut cmd = redis::cmd(words.next().unwrap());
         cmd.arg(words.collect::<Vec<_>>());
@@ -323,25 +323,25 @@ fn an_error_of_redis_is_passed_on_and_the_store_stays_usable() {
             "DEL ratelimiter:sliding-log:k",
         ),
     ] {
-        tell(trouble);
+        send(trouble);
         let failure = failure(&store);
         assert!(
             failure.starts_with(&format!("redis at {}: {reason}", server.addr())),
             "{failure}"
         );
-        // What is wrong with one key is not the store's trouble.
+        // A key of another type is a fault of this key, not of the store.
         let healthy = reason == "WRONGTYPE ";
         assert_eq!(store.health().is_ok(), healthy, "{reason}");
-        tell(end);
+        send(end);
         store.check(&any()).unwrap();
         store.health().unwrap();
     }
     store.health().unwrap();
-    tell("DEL ratelimiter:sliding-log:k");
-    assert_eq!(store.keys().unwrap(), 0, "asking for health leaves no key");
+    send("DEL ratelimiter:sliding-log:k");
+    assert_eq!(store.keys().unwrap(), 0, "a health check leaves no key");
 }
 
-/// Leads each new connection to the address of the moment, until the process ends.
+/// Forwards each new connection to the current target, until the process ends.
 fn forward_to(target: &Arc<Mutex<SocketAddr>>) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let addr = listener.local_addr().unwrap();
@@ -363,7 +363,7 @@ fn forward_to(target: &Arc<Mutex<SocketAddr>>) -> SocketAddr {
 }
 
 #[test]
-fn after_a_failover_the_new_master_is_found_behind_the_same_address() {
+fn after_a_failover_the_new_master_is_used_at_the_same_address() {
     let (old, new) = (RedisServer::start(), RedisServer::start());
     let target = Arc::new(Mutex::new(old.addr()));
     let url = format!("redis://{}", forward_to(&target));
@@ -375,10 +375,10 @@ fn after_a_failover_the_new_master_is_found_behind_the_same_address() {
     demote.exec(&mut connection(&old)).unwrap();
     *target.lock().unwrap() = new.addr();
     assert!(failure(&store).contains("READONLY "));
-    println!("found again after {:?}", recovery(&store));
+    println!("back after {:?}", recovery(&store));
 }
 
-/// Answers each connection with `answer`, or never.
+/// A server that answers each connection with `answer`, or never.
 fn other_server(answer: Option<&'static [u8]>) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap());
@@ -396,7 +396,7 @@ fn other_server(answer: Option<&'static [u8]>) -> String {
 }
 
 #[test]
-fn what_is_no_redis_is_never_waited_for_and_said_so() {
+fn a_server_that_is_not_redis_is_reported_at_once() {
     for (answer, reason) in [
         (
             Some(&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..]),
@@ -417,7 +417,7 @@ fn what_is_no_redis_is_never_waited_for_and_said_so() {
 }
 
 #[test]
-fn an_answer_that_comes_in_drops_is_overdue_all_the_same() {
+fn an_answer_that_arrives_byte_by_byte_is_overdue_all_the_same() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -441,7 +441,7 @@ fn an_answer_that_comes_in_drops_is_overdue_all_the_same() {
 }
 
 #[test]
-fn a_name_that_is_unknown_is_said_so() {
+fn an_unknown_name_is_reported() {
     let store = store_at("redis://redis.invalid", Algorithm::default(), PATIENCE);
     let failure = failure(&store);
     assert!(

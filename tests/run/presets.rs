@@ -1,272 +1,123 @@
-//! Each preset against a stand-in for its limiter, which takes no request that the limiter itself would not.
+//! Each preset against a limiter that counts every key by itself: a node, and a stand-in for nginx.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crate::support::at_once;
 use crate::support::report::Report;
 use crate::support::run::{Launch, loadgen};
-use crate::support::server::{Reply, Request, Server};
+use crate::support::server::{Reply, Server};
 use loadgen::core::presets::{self, Preset};
-use serde_json::{Value, json};
+use loadgen::limiter::{
+    Algorithm, FailMode, Limit, MemoryStore, Node, Policy, SystemClock, Window, answerable_presets,
+};
 
 const LIMIT: u64 = 3;
 
-/// What a stand-in read of a request.
-struct Check {
-    key: String,
-    /// What the request asks for, or what the limiter has configured.
-    limit: u64,
-}
-
-/// What a limiter reads of a request, and what it answers with.
-struct Limiter {
-    /// `None` of what the limiter would not take for a check.
-    read: fn(&Request) -> Option<Check>,
-    answer: fn(allowed: bool) -> Reply,
-    /// To what it did not take.
-    refusal: fn() -> Reply,
-}
-
-/// The JSON body of a request to this path, which must be said to be one.
-fn posted(request: &Request, path: &str) -> Option<Value> {
-    let asked = (request.method.as_str(), request.path.as_str());
-    let json = request.header_values("Content-Type") == ["application/json"];
-    (asked == ("POST", path) && json).then(|| serde_json::from_slice(&request.body).ok())?
-}
-
-fn text(value: &Value) -> Option<String> {
-    value.as_str().map(str::to_owned)
-}
-
-/// A request without a body that names its key in a header.
-fn asked_by_header(request: &Request) -> Option<Check> {
-    let plain = request.method == "GET" && request.path == "/" && request.body.is_empty();
-    let untyped = request.header_values("Content-Type").is_empty();
-    let [key] = request.header_values("X-Key")[..] else {
-        return None;
+/// Runs `test` against a limiter that understands the preset, at a base URL.
+fn with_limiter(preset: &Preset, test: impl FnOnce(&str)) {
+    if preset.name == "nginx" {
+        return test(&nginx().url());
+    }
+    assert!(answerable_presets().any(|name| name == preset.name));
+    let policy = Policy {
+        limit: Limit::new(LIMIT).expect("a limit"),
+        window: Window::from_millis(60_000).expect("a window"),
     };
-    (plain && untyped).then(|| Check {
-        key: key.to_owned(),
-        limit: LIMIT,
-    })
+    let store = MemoryStore::new(Algorithm::default(), SystemClock::new());
+    let any_port = ([127, 0, 0, 1], 0).into();
+    let node = Node::start(any_port, "n", Arc::new(store), policy, FailMode::Closed);
+    test(&format!("http://{}", node.expect("a node").addr()));
 }
 
-fn reply(status: &str, body: &Value) -> Reply {
-    let body = body.to_string();
-    Reply::raw(format!(
-        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    ))
-}
-
-fn ok_or_too_many(allowed: bool) -> Reply {
-    match allowed {
-        true => reply("200 OK", &Value::Null),
-        false => reply("429 Too Many Requests", &Value::Null),
-    }
-}
-
-fn bad_request() -> Reply {
-    reply("400 Bad Request", &Value::Null)
-}
-
-fn limiter(preset: &Preset) -> Limiter {
-    match preset.name {
-        "check" => Limiter {
-            read: |request| {
-                let body = posted(request, "/check")?;
-                assert_eq!(body["window_ms"], 60_000);
-                Some(Check {
-                    key: text(&body["key"])?,
-                    limit: body["limit"].as_u64()?,
-                })
-            },
-            answer: ok_or_too_many,
-            refusal: bad_request,
-        },
-        "envoy" => Limiter {
-            read: |request| {
-                let body = posted(request, "/json")?;
-                let entries = &body["descriptors"][0]["entries"];
-                let known = body["domain"] == "loadgen" && entries[0]["key"] == "key";
-                let key = text(&entries[0]["value"])?;
-                known.then_some(Check { key, limit: LIMIT })
-            },
-            answer: ok_or_too_many,
-            refusal: bad_request,
-        },
-        "limitador" => Limiter {
-            read: |request| {
-                let body = posted(request, "/check_and_report")?;
-                let known = body["namespace"] == "loadgen" && body["delta"] == 1;
-                let key = text(&body["values"]["key"])?;
-                (known && body["response_headers"] == "DraftVersion03")
-                    .then_some(Check { key, limit: LIMIT })
-            },
-            answer: ok_or_too_many,
-            refusal: bad_request,
-        },
-        "gubernator" => Limiter {
-            read: |request| {
-                let body = posted(request, "/v1/GetRateLimits")?;
-                let [asked] = &body["requests"].as_array()?[..] else {
-                    return None;
-                };
-                let known = asked["name"] == "loadgen" && asked["hits"] == 1;
-                let key = text(&asked["uniqueKey"])?;
-                let limit = asked["limit"].as_u64()?;
-                (known && asked["duration"] == 60_000).then_some(Check { key, limit })
-            },
-            answer: |allowed| {
-                let status = if allowed { "UNDER_LIMIT" } else { "OVER_LIMIT" };
-                let verdict = json!({
-                    "status": status, "limit": "3", "remaining": "0", "reset_time": "1", "error": "", "metadata": {},
-                });
-                reply("200 OK", &json!({ "responses": [verdict] }))
-            },
-            refusal: || {
-                let verdict = json!({ "status": "UNDER_LIMIT", "error": "field 'unique_key' cannot be empty" });
-                reply("200 OK", &json!({ "responses": [verdict] }))
-            },
-        },
-        "throttlecrab" => Limiter {
-            read: |request| {
-                let body = posted(request, "/throttle")?;
-                let limit = body["max_burst"].as_u64()?;
-                let known = body["count_per_period"] == limit && body["period"] == 60;
-                let key = text(&body["key"])?;
-                known.then_some(Check { key, limit })
-            },
-            answer: |allowed| {
-                let after = if allowed { 0 } else { 20 };
-                let verdict = json!({
-                    "allowed": allowed, "limit": 3, "remaining": 0, "reset_after": 60, "retry_after": after,
-                });
-                reply("200 OK", &verdict)
-            },
-            refusal: || {
-                reply(
-                    "500 Internal Server Error",
-                    &json!({ "error": "Internal server error" }),
-                )
-            },
-        },
-        "nginx" => Limiter {
-            read: asked_by_header,
-            answer: |allowed| match allowed {
-                true => Reply::raw("HTTP/1.1 304 Not Modified\r\n\r\n"),
-                false => Reply::status(503, "Service Temporarily Unavailable"),
-            },
-            refusal: bad_request,
-        },
-        "kong" => Limiter {
-            read: asked_by_header,
-            answer: |allowed| match allowed {
-                true => Reply::status(200, "OK"),
-                false => reply(
-                    "429 Too Many Requests",
-                    &json!({ "message": "API rate limit exceeded" }),
-                ),
-            },
-            refusal: || {
-                reply(
-                    "404 Not Found",
-                    &json!({ "message": "no Route matched with those values" }),
-                )
-            },
-        },
-        other => panic!("no stand-in for {other}"),
-    }
-}
-
-/// A stand-in that counts every key on its own, for ever.
-fn stand_in(preset: &Preset) -> Server {
-    let limiter = limiter(preset);
+/// A server behind nginx, which blocks with 503.
+fn nginx() -> Server {
     let counts = Mutex::new(BTreeMap::<String, u64>::new());
     Server::start(move |request| {
-        let Some(check) = (limiter.read)(request) else {
-            return (limiter.refusal)();
+        let [key] = request.header_values("X-Key")[..] else {
+            return Reply::status(400, "Bad Request");
         };
+        if (&*request.method, &*request.path) != ("GET", "/") || !request.body.is_empty() {
+            return Reply::status(400, "Bad Request");
+        }
         let mut counts = counts.lock().expect("counts");
-        let count = counts.entry(check.key).or_default();
+        let count = counts.entry(key.to_owned()).or_default();
         *count += 1;
-        (limiter.answer)(*count <= check.limit)
+        if *count <= LIMIT {
+            Reply::raw("HTTP/1.1 304 Not Modified\r\n\r\n")
+        } else {
+            Reply::status(503, "Service Temporarily Unavailable")
+        }
     })
 }
 
 /// Ten requests for two keys.
-fn run_against(server: &Server) -> Launch {
-    let line = format!(
-        "--targets {} --rps 20 --duration 0.5 --workers 1 --keys 2",
-        server.url()
-    );
+fn run_against(url: &str) -> Launch {
+    let line = format!("--targets {url} --rps 20 --duration 0.5 --workers 1 --keys 2");
     loadgen(format!("{line} --limit {LIMIT} --window-ms 60000"))
 }
 
 #[track_caller]
 fn assert_limited(preset: &Preset, report: &Report) {
     let counts = (report.allowed, report.blocked, report.failed);
-    assert_eq!(
-        counts,
-        (2 * LIMIT, 10 - 2 * LIMIT, 0),
-        "{}\n{report}",
-        preset.name
-    );
+    let expected = (2 * LIMIT, 10 - 2 * LIMIT, 0);
+    assert_eq!(counts, expected, "{}\n{report}", preset.name);
 }
 
 #[test]
-fn each_preset_asks_and_understands_its_limiter() {
+fn each_preset_is_understood_by_its_limiter_and_understands_it() {
     at_once(presets::ALL, |preset| {
-        let server = stand_in(preset);
-        let report = run_against(&server)
-            .arg("--preset")
-            .arg(preset.name)
-            .report();
-        assert_limited(preset, &report);
+        with_limiter(preset, |url| {
+            let launch = run_against(url).arg("--preset").arg(preset.name);
+            assert_limited(preset, &launch.report());
+        });
+    });
+}
+
+/// The options in a preset's details.
+fn printed_options(preset: &Preset) -> Vec<String> {
+    let details = presets::details(preset);
+    let mut paragraphs = details.split("\n\n");
+    let command = paragraphs.find(|paragraph| paragraph.starts_with("loadgen "));
+    let command = command.expect("a command").replace("\\\n", "");
+    shlex::split(&command)
+        .expect("balanced quotes")
+        .split_off(1)
+}
+
+fn with_options(launch: Launch, options: &[String]) -> Launch {
+    let add = |launch: Launch, option: &String| launch.arg(option);
+    options.iter().fold(launch, add)
+}
+
+#[test]
+fn the_printed_options_of_a_preset_do_the_same() {
+    at_once(presets::ALL, |preset| {
+        with_limiter(preset, |url| {
+            let launch = with_options(run_against(url), &printed_options(preset));
+            assert_limited(preset, &launch.report());
+        });
     });
 }
 
 #[test]
-fn what_a_preset_is_shown_as_does_the_same() {
-    at_once(presets::ALL, |preset| {
-        let details = presets::details(preset);
-        let paragraphs = details.split("\n\n");
-        let mut commands = paragraphs.filter(|paragraph| paragraph.starts_with("loadgen "));
-        let command = commands.next().expect("a command").replace("\\\n", "");
-        let words = shlex::split(&command).expect("balanced quotes");
-        let server = stand_in(preset);
-        let launch = words[1..]
-            .iter()
-            .fold(run_against(&server), |launch, word| launch.arg(word));
-        assert_limited(preset, &launch.report());
-    });
-}
-
-#[test]
-fn what_a_preset_is_shown_as_can_be_tried_on_the_demo() {
-    let answerable = presets::ALL
-        .into_iter()
-        .filter(|preset| preset.name != "nginx");
-    at_once(answerable, |preset| {
-        let details = presets::details(preset);
-        let command = details.split("\n\n").nth(1).expect("a command");
-        let words = shlex::split(&command.replace("\\\n", "")).expect("balanced quotes");
+fn the_printed_options_of_a_preset_work_with_the_demo() {
+    let presets = presets::ALL.into_iter();
+    at_once(presets.filter(|preset| preset.name != "nginx"), |preset| {
         let demo =
             format!("--demo --rps 20 --duration 0.5 --keys 2 --limit {LIMIT} --window-ms 60000");
-        let launch = words[1..]
-            .iter()
-            .fold(loadgen(demo), |launch, word| launch.arg(word));
+        let launch = with_options(loadgen(demo), &printed_options(preset));
         assert_limited(preset, &launch.report());
     });
 }
 
 #[test]
-fn what_a_limiter_does_not_take_is_failed() {
+fn an_answer_to_another_path_counts_as_failed() {
     at_once(presets::ALL, |preset| {
-        let server = stand_in(preset);
-        let launch = run_against(&server).arg("--preset").arg(preset.name);
-        let report = launch.arg("--path").arg("/elsewhere").report();
-        assert_eq!(report.failed, 10, "{}\n{report}", preset.name);
+        with_limiter(preset, |url| {
+            let launch = run_against(url).arg("--preset").arg(preset.name);
+            let report = launch.arg("--path").arg("/elsewhere").report();
+            assert_eq!(report.failed, 10, "{}\n{report}", preset.name);
+        });
     });
 }

@@ -2,6 +2,7 @@
 
 use super::response::{json, object, with_headers};
 use super::shapes::{Incoming, SHAPES, Shape, Verdict};
+use crate::core::presets::Preset;
 use crate::limiter::check::Policy;
 use crate::limiter::fail_mode::FailMode;
 use crate::limiter::metrics::MeteredStore;
@@ -142,9 +143,13 @@ enum Refusal {
 
 /// The requests that are checks, each followed by a comma.
 fn checks() -> String {
-    let check = |shape: &Shape| match shape.any_method {
-        true => format!("{} by any method, ", shape.preset.path),
-        false => format!("{} {}, ", shape.preset.method, shape.preset.path),
+    let check = |shape: &Shape| {
+        let Preset { method, path, .. } = shape.preset;
+        if shape.any_method {
+            format!("{path} by any method, ")
+        } else {
+            format!("{method} {path}, ")
+        }
     };
     SHAPES.iter().map(check).collect()
 }
@@ -186,7 +191,6 @@ fn failure(error: &StoreError) -> String {
 mod tests {
     use super::super::shapes::{headers, parts, policy};
     use super::*;
-    use crate::core::presets::Preset;
     use crate::limiter::{Algorithm, Check, Decision, ManualClock, MemoryStore};
     use oxhttp::model::request::Builder;
     use oxhttp::model::{HeaderValue, Method};
@@ -237,7 +241,7 @@ mod tests {
         SHAPES.iter().map(|shape| shape.preset)
     }
 
-    /// A preset's request for the key `k`, with a limit of 1 a minute where it says them.
+    /// A template of a preset for the key `k` and a limit of 1 a minute.
     fn filled(template: &str) -> String {
         let values = [
             ("{key}", "k"),
@@ -245,11 +249,8 @@ mod tests {
             ("{window_ms}", "60000"),
             ("{window_s}", "60"),
         ];
-        values
-            .iter()
-            .fold(template.to_owned(), |text, (name, value)| {
-                text.replace(name, value)
-            })
+        let fill = |text: String, (name, value): &(&str, &str)| text.replace(name, value);
+        values.iter().fold(template.to_owned(), fill)
     }
 
     fn head(preset: &Preset) -> Builder {
@@ -312,11 +313,11 @@ mod tests {
 
     #[test]
     fn an_unknown_path_is_answered_with_all_known_ones() {
-        let (status, told) = parts(ask(&working(), Method::GET, "/elsewhere"));
+        let (status, text) = parts(ask(&working(), Method::GET, "/elsewhere"));
         assert_eq!(status, 404);
         let there_are = "there are POST /check, POST /json, POST /check_and_report, POST /v1/GetRateLimits, \
                          POST /throttle, / by any method, GET /health and GET /metrics";
-        assert!(told.contains(there_are), "{told}");
+        assert!(text.contains(there_are), "{text}");
     }
 
     #[test]
@@ -423,7 +424,7 @@ mod tests {
         ]
     }
 
-    /// A preset, and a body that is nearly one of its own.
+    /// A preset and a body that resembles its own.
     fn nearly() -> impl Strategy<Value = (&'static Preset, Vec<u8>)> {
         let preset = (0..SHAPES.len()).prop_map(|place| answered().nth(place).unwrap());
         (preset, prop::array::uniform5(fragment())).prop_map(|(preset, [a, b, c, d, e])| {

@@ -25,7 +25,7 @@ impl StoreKind {
     /// Opens a store, no call of which takes longer than `timeout`.
     ///
     /// # Errors
-    /// Those of [`RedisStore::start`]. An unreachable Redis is not an error here.
+    /// The errors of [`RedisStore::start`]. An unreachable Redis is not an error here.
     pub fn open(&self, algorithm: Algorithm, timeout: Duration) -> io::Result<Arc<dyn Store>> {
         Ok(match self {
             Self::Memory => Arc::new(MemoryStore::new(algorithm, SystemClock::new())),

@@ -1,4 +1,4 @@
-//! Values as protobuf's JSON mapping takes them: `null` is the default, and an integer may be written as a string
+//! Values in protobuf's JSON mapping: `null` stands for the default, and an integer may be written as a string
 //! (<https://protobuf.dev/programming-guides/json/>).
 
 use serde::de::value::MapAccessDeserializer;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// A message, which is an object. serde by itself would take a list of the fields' values too.
+/// A message, which is an object. serde by itself would also accept a list of the fields' values.
 pub(super) struct Message<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Message<T> {

@@ -31,21 +31,24 @@ impl Connection {
         deadline: Instant,
     ) -> Result<Self, Failure> {
         let mut connection = Self::connect(server, deadline)?;
-        // A PING could also be answered by something that is not Redis, but not with a string.
-        let mut ask = |command: &Cmd| connection.ask(deadline, |it| command.query::<String>(it));
+        // A server that is not Redis may answer, but not with a string.
+        let mut call = |command: &Cmd| connection.call(deadline, |it| command.query::<String>(it));
         if let Some(password) = login.password() {
             let mut auth = redis::cmd("AUTH");
             auth.arg(login.username()).arg(password);
-            // A server that does not know AUTH would quote the password.
-            ask(&auth).map_err(|failure| match failure.reason.contains(password) {
-                true => Failure::new("AUTH was refused"),
-                false => failure,
+            call(&auth).map_err(|failure| {
+                // A server that does not know AUTH quotes the password.
+                if failure.reason.contains(password) {
+                    Failure::new("AUTH was refused")
+                } else {
+                    failure
+                }
             })?;
         }
         if login.db() != 0 {
-            ask(redis::cmd("SELECT").arg(login.db()))?;
+            call(redis::cmd("SELECT").arg(login.db()))?;
         }
-        ask(&redis::cmd("PING"))?;
+        call(&redis::cmd("PING"))?;
         Ok(connection)
     }
 
@@ -63,7 +66,7 @@ impl Connection {
     }
 
     /// Runs `work`, whose answers must arrive before the `deadline`.
-    pub fn ask<T>(
+    pub fn call<T>(
         &mut self,
         deadline: Instant,
         work: impl FnOnce(&mut Self) -> RedisResult<T>,

@@ -66,9 +66,10 @@ impl Lookup {
             return Ok(&self.known);
         }
         self.begin()?;
-        let deadline = match self.known.is_empty() {
-            true => deadline,
-            false => deadline.min(Instant::now() + PATIENCE),
+        let deadline = if self.known.is_empty() {
+            deadline
+        } else {
+            deadline.min(Instant::now() + PATIENCE)
         };
         let result = self.results.recv_deadline(deadline);
         self.running -= usize::from(result.is_ok());

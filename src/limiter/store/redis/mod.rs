@@ -96,17 +96,18 @@ impl RedisStore {
             None => EXPIRY_MARGIN,
             Some(_) => OWN_CLOCK_EXPIRY_MARGIN,
         };
-        let mut call = self.script.prepare_invoke();
-        call.key([&self.key_prefix, check.key.as_str()].concat())
+        let mut script = self.script.prepare_invoke();
+        script
+            .key([&self.key_prefix, check.key.as_str()].concat())
             .arg(check.limit.get())
             .arg(check.window.length().get())
             .arg(margin.as_millis() as u64);
         if let Some(clock) = &self.clock {
-            call.arg(clock.now().as_micros());
+            script.arg(clock.now().as_micros());
         }
         // Only a server that does not know the script yet is sent its text.
         let (allowed, remaining, reset, now): (bool, u32, u64, u64) =
-            self.ask(|connection| call.invoke(connection))?;
+            self.call(|connection| script.invoke(connection))?;
         let reset = Micros::new(reset);
         let decision = if allowed {
             Decision::allow(check.limit, remaining, reset)
@@ -116,12 +117,12 @@ impl RedisStore {
         Ok((decision, Timestamp::from_micros(now)))
     }
 
-    fn ask<T>(
+    fn call<T>(
         &self,
         work: impl FnOnce(&mut Connection) -> RedisResult<T>,
     ) -> Result<T, StoreError> {
         self.pool
-            .run(|connection, deadline| connection.ask(deadline, work))
+            .run(|connection, deadline| connection.call(deadline, work))
             .map_err(|failure| StoreError::new(format!("redis at {}: {failure}", self.endpoint)))
     }
 }
@@ -154,12 +155,12 @@ impl Store for RedisStore {
 
     /// No check uses the probe's key, since a limiter's key is never empty.
     fn health(&self) -> Result<(), StoreError> {
-        let call = self.probe.key(&self.key_prefix);
-        self.ask(|connection| call.invoke(connection))
+        let probe = self.probe.key(&self.key_prefix);
+        self.call(|connection| probe.invoke(connection))
     }
 
-    /// Counts the keys of the whole database, whoever wrote them, so each node gives the same number.
+    /// Counts the keys of the whole database, including those of other programs, so each node reports the same number.
     fn keys(&self) -> Result<u64, StoreError> {
-        self.ask(|connection| redis::cmd("DBSIZE").query(connection))
+        self.call(|connection| redis::cmd("DBSIZE").query(connection))
     }
 }

@@ -1,7 +1,7 @@
 //! The open connections, and the thread that opens them.
 //!
-//! Only that thread ever connects. A caller uses an idle connection, waits for one within its timeout, or is told at
-//! once that Redis is away. (The usual pool, r2d2, was last released in 2022, and its callers wait for their whole
+//! Only that thread ever connects. A caller uses an idle connection, waits for one within its timeout, or fails at once
+//! if Redis is away. (The usual pool, r2d2, was last released in 2022, and its callers wait for their whole
 //! timeout while the server is away.)
 
 use super::connection::{Connection, Failure};
@@ -69,18 +69,18 @@ impl Pool {
         Ok(Self { shared, timeout })
     }
 
-    /// Lends a connection to `ask`, with the deadline for its answers. Nothing is asked twice: if an answer is lost,
-    /// the request may have been carried out.
+    /// Lends a connection to `work`, with the deadline for its answers. Nothing is sent twice: if an answer is lost, the
+    /// request may have been carried out.
     ///
     /// # Errors
-    /// The server is away, every connection was in use until the deadline, or `ask` failed.
+    /// The server is away, every connection was in use until the deadline, or `work` failed.
     pub fn run<T>(
         &self,
-        ask: impl FnOnce(&mut Connection, Instant) -> Result<T, Failure>,
+        work: impl FnOnce(&mut Connection, Instant) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let deadline = Instant::now() + self.timeout;
         let (mut connection, loan) = self.shared.take(deadline)?;
-        let outcome = ask(&mut connection, deadline);
+        let outcome = work(&mut connection, deadline);
         if outcome
             .as_ref()
             .err()
@@ -115,7 +115,7 @@ impl Shared {
                 if connection.is_quiet() {
                     return Ok((connection, Loan(self)));
                 }
-                // The server closed it, and nothing was asked over it: another one will do.
+                // The server has closed it, and nothing was sent over it: another one will do.
                 state.open -= 1;
             }
             state.waiting_callers += 1;
@@ -283,7 +283,12 @@ mod tests {
         while_lent(&pool, 1, || {
             thread::scope(|scope| {
                 let last_one = pool.run(|_, _| {
-                    scope.spawn(|| pool.run(|_, _| Ok(served.store(true, SeqCst))));
+                    scope.spawn(|| {
+                        pool.run(|_, _| {
+                            served.store(true, SeqCst);
+                            Ok(())
+                        })
+                    });
                     while pool.shared.state.lock().waiting_callers == 0 {
                         thread::yield_now();
                     }
