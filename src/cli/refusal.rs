@@ -55,7 +55,7 @@ pub(super) fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]
     };
     let arguments = context(ContextKind::InvalidArg);
     let first = arguments.first().map_or("", String::as_str);
-    let (name, value) = as_given(first, command, typed);
+    let (name, _) = as_given(first, command, typed);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             Refusal::Asked(error.render().to_string())
@@ -70,14 +70,11 @@ pub(super) fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]
             let allowed = context(ContextKind::ValidValue).join(", ");
             Refusal::wrong(&name, &value, &format!("must be one of {allowed}"))
         }
-        ErrorKind::ArgumentConflict if !arguments.is_empty() => {
-            let rivals = context(ContextKind::PriorArg).into_iter();
-            let rivals: Vec<_> = rivals
-                .map(|rival| as_given(&rival, command, typed).0)
-                .collect();
-            let allowed = format!("must not be given together with {}", rivals.join(", "));
-            Refusal::wrong(&name, &value, &allowed)
-        }
+        ErrorKind::ArgumentConflict if !arguments.is_empty() => conflict(
+            &[arguments, context(ContextKind::PriorArg)].concat(),
+            command,
+            typed,
+        ),
         ErrorKind::MissingRequiredArgument => {
             let missing: Vec<_> = arguments
                 .iter()
@@ -91,6 +88,21 @@ pub(super) fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]
         }
         _ => rendered(error),
     }
+}
+
+/// Refuses the option whose definition excludes the others, whichever of them clap has found first.
+fn conflict(options: &[String], command: &Command, typed: &[OsString]) -> Refusal {
+    let excludes_others = |shown: &&String| {
+        find(shown, command).is_some_and(|arg| !command.get_arg_conflicts_with(arg).is_empty())
+    };
+    let refused = options.iter().find(excludes_others).unwrap_or(&options[0]);
+    let (name, value) = as_given(refused, command, typed);
+    let others = options.iter().filter(|other| *other != refused);
+    let others: Vec<_> = others
+        .map(|other| as_given(other, command, typed).0)
+        .collect();
+    let allowed = format!("must not be given together with {}", others.join(", "));
+    Refusal::wrong(&name, &value, &allowed)
 }
 
 /// clap's own words, without its hints on usage.
@@ -115,15 +127,20 @@ fn as_given(shown: &str, command: &Command, typed: &[OsString]) -> (String, Stri
     {
         return (flag.to_owned(), value);
     }
-    let mut arguments = command.get_arguments();
-    let long = flag.strip_prefix("--");
-    let Some(argument) = arguments.find(|argument| argument.get_long() == long) else {
+    let Some(argument) = find(shown, command) else {
         // An argument without a flag has no variable either.
         return (without_brackets(flag).to_owned(), String::new());
     };
     let value = argument.get_env().and_then(std::env::var_os);
     let value = value.unwrap_or_default().to_string_lossy().into_owned();
     (variable(argument), value)
+}
+
+/// The definition of an option that an error message shows.
+fn find<'a>(shown: &str, command: &'a Command) -> Option<&'a Arg> {
+    let long = shown.split(' ').next()?.strip_prefix("--")?;
+    let mut arguments = command.get_arguments();
+    arguments.find(|argument| argument.get_long() == Some(long))
 }
 
 /// The value that was typed for a flag. `None` if the flag was not typed.
