@@ -1,4 +1,3 @@
-use crate::core::stats::OutcomeCounts;
 use crate::core::summary::{Slot, Timeline};
 
 /// The same in at most so many slots, each of as many of the timeline's as are needed for that: counts are added up, what
@@ -50,13 +49,7 @@ fn merged(slots: &[Slot]) -> Slot {
         }
         grow(&mut all.targets, slot.targets.len());
         for (sum, more) in all.targets.iter_mut().zip(&slot.targets) {
-            *sum = OutcomeCounts {
-                sent: sum.sent.saturating_add(more.sent),
-                allowed: sum.allowed.saturating_add(more.allowed),
-                blocked: sum.blocked.saturating_add(more.blocked),
-                failed: sum.failed.saturating_add(more.failed),
-                abandoned: sum.abandoned.saturating_add(more.abandoned),
-            };
+            *sum += more;
         }
     }
     all.asked /= slots.len() as f64;
@@ -72,6 +65,7 @@ fn grow<T: Clone + Default>(list: &mut Vec<T>, least: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::stats::OutcomeCounts;
 
     #[test]
     fn nothing_is_lost_when_slots_are_taken_together() {

@@ -187,8 +187,7 @@ impl<'a> Row<'a> {
             Outcome::Failed(kind) => ("failed", Some(kind.name())),
             Outcome::Abandoned => ("abandoned", None),
         };
-        let done = (answer.outcome != Outcome::Abandoned).then_some(answer.done);
-        let since = |earlier: Moment| done.map(|done| done.since(earlier).0);
+        let latency = sample.latency();
         Row {
             sequence: sample.sequence,
             key: names.keys.as_ref().map(|keys| {
@@ -199,9 +198,9 @@ impl<'a> Row<'a> {
             target: &names.targets[sample.target as usize],
             due_ns: sample.due.since(start).0,
             sent_ns: answer.sent.since(start).0,
-            done_ns: since(start),
-            latency_ns: since(sample.due),
-            service_time_ns: since(answer.sent).filter(|_| answer.transmitted),
+            done_ns: latency.map(|_| answer.done.since(start).0),
+            latency_ns: latency.map(|latency| latency.0),
+            service_time_ns: sample.service_time().map(|service_time| service_time.0),
             outcome,
             failure,
         }

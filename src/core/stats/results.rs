@@ -12,9 +12,9 @@ pub struct Results {
     /// The requests by phase of the schedule.
     pub phases: PhaseTallies,
     pub verdict: ScheduleVerdict,
-    /// Whether the limit was kept, if that was audited.
+    /// The audit's report, if the run was audited.
     pub audit: Option<audit::AuditReport>,
-    /// Whether what answers say is true, if that was probed.
+    /// The report on whether answers tell the truth about the limit, if the audit probed that.
     pub probe: Option<probe::ProbeReport>,
     /// The schedule's start on the system's clock.
     pub started: SystemTime,

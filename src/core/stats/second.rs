@@ -56,12 +56,17 @@ impl<'a> Sum<&'a OutcomeCounts> for OutcomeCounts {
 }
 
 impl AddAssign<&OutcomeCounts> for OutcomeCounts {
+    /// Saturates, since a saved summary may have any numbers.
     fn add_assign(&mut self, other: &OutcomeCounts) {
-        self.sent += other.sent;
-        self.allowed += other.allowed;
-        self.blocked += other.blocked;
-        self.failed += other.failed;
-        self.abandoned += other.abandoned;
+        for (sum, more) in [
+            (&mut self.sent, other.sent),
+            (&mut self.allowed, other.allowed),
+            (&mut self.blocked, other.blocked),
+            (&mut self.failed, other.failed),
+            (&mut self.abandoned, other.abandoned),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
     }
 }
 
