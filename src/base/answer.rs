@@ -3,11 +3,11 @@ use super::{Moment, Nanos, Outcome};
 /// The result of one request, with its times.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer {
-    /// When the first byte left, or the start of the attempt if no byte left.
+    /// The moment at which the first byte left, or the start of the attempt if none did.
     pub sent: Moment,
-    /// Whether any byte left.
+    /// True if at least one byte left.
     pub transmitted: bool,
-    /// When the response was complete, or the request had failed.
+    /// The moment at which the response was complete, or the request had failed.
     pub done: Moment,
     /// Present if the request needed a new connection.
     pub connecting: Option<ConnectTimes>,

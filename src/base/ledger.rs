@@ -20,7 +20,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Whether every request is accounted for. It is, after every run that has ended.
+    /// Returns whether every request is accounted for. After every run that has ended, it is.
     pub fn balances(&self) -> bool {
         self.scheduled == self.sent + self.dropped + self.unsent && self.sent == self.ended()
     }

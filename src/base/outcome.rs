@@ -1,6 +1,6 @@
 use strum::{Display, EnumCount, IntoStaticStr, VariantArray};
 
-/// What became of a request. The rules for answers ([`Answers`](crate::core::answers::Answers)) tell the first three
+/// The result of a request. The rules for answers ([`Answers`](crate::core::answers::Answers)) tell the first three
 /// apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {

@@ -176,7 +176,7 @@ impl Connector for PoolingConnector {
     }
 }
 
-/// Whether nothing has arrived on an idle connection since its last answer, not even its end.
+/// Returns whether nothing has arrived on an idle connection since its last answer, not even its end.
 fn is_quiet(connection: &mut Connection) -> bool {
     if !connection.is_tls() {
         return connection.is_open();

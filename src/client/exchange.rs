@@ -14,7 +14,7 @@
 use crate::base::{ConnectTimes, Moment};
 use std::cell::Cell;
 
-/// How far a request has come.
+/// The progress of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Waiting for a TCP connection.
@@ -30,14 +30,14 @@ pub(super) struct Exchange {
     /// The target's index in the plan.
     pub target: usize,
     pub started: Moment,
-    /// When the request times out.
+    /// The moment at which the request times out.
     pub deadline: Moment,
     pub stage: Stage,
     /// Present if the request needed a new connection.
     pub connecting: Option<ConnectTimes>,
-    /// When the request's first byte was handed to the operating system.
+    /// The moment at which the request's first byte was handed to the operating system.
     pub sent: Option<Moment>,
-    /// When ureq gave the connection back.
+    /// The moment at which ureq gave the connection back.
     pub returned: Option<Moment>,
 }
 

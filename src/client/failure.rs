@@ -30,7 +30,7 @@ fn io_failure_kind(error: &io::Error, stage: Stage) -> FailureKind {
     }
 }
 
-/// Whether this machine had no file descriptor, memory or local port left for a connection.
+/// Returns whether this machine had no file descriptor, memory or local port left for a connection.
 pub(super) fn is_exhaustion(error: &io::Error) -> bool {
     #[cfg(unix)]
     {

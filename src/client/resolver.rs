@@ -14,10 +14,10 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver as UreqResolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// How often a name that has addresses is looked up again.
+/// The time between two lookups of a name that has addresses.
 const REFRESH: Duration = Duration::from_secs(30);
 
-/// How soon a name is looked up again if it has no address, or if a connection to it failed.
+/// The time between two lookups of a name that has no address, or to which a connection failed.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Looks up a host name. Blocks for as long as the system takes.
@@ -49,15 +49,15 @@ struct Name {
 struct State {
     /// In ascending order.
     addresses: Option<Arc<[IpAddr]>>,
-    /// Whether a first lookup has ended, with or without success.
+    /// The first lookup has ended, with or without success.
     answered: bool,
-    /// Whether a connection to any address has failed since the last lookup.
+    /// A connection to at least one address has failed since the last lookup.
     connection_failed: bool,
-    /// Whether connections to all addresses have failed since the last lookup.
+    /// Connections to all addresses have failed since the last lookup.
     unreachable: bool,
     /// The lengths of the lookups since the last [`Resolver::take_lookups`].
     lookups: Vec<Nanos>,
-    /// Whether a lookup is in progress, which nothing can interrupt.
+    /// A lookup is in progress. Nothing can interrupt it.
     looking_up: bool,
     stopped: bool,
 }

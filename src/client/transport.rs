@@ -129,7 +129,7 @@ struct GatheringBuffers {
     consumed: usize,
     /// The input up to here has been received.
     filled: usize,
-    /// Whether the last call consumed any input.
+    /// The last call consumed some input.
     progressed: bool,
 }
 

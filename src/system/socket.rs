@@ -3,7 +3,7 @@
 use std::io;
 use std::net::TcpStream;
 
-/// Whether nothing has arrived on an idle connection: neither its end, nor bytes that belong to no request.
+/// Returns whether nothing has arrived on an idle connection: neither its end, nor bytes that belong to no request.
 pub(crate) fn is_quiet(stream: &TcpStream) -> bool {
     matches!(peek(stream), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }

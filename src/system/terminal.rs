@@ -33,11 +33,11 @@ const MAX_BACKLOG: u64 = 32 * 1024;
 
 /// The terminal before the view. Set once; reading it allocates nothing and takes no lock.
 static ORIGINAL: OnceLock<Original> = OnceLock::new();
-/// Whether the view has the terminal.
+/// Set while the view has the terminal.
 static SHOWN: AtomicBool = AtomicBool::new(false);
-/// Whether the view is writing to the terminal. A thread that unset `SHOWN` and then reads this unset writes last.
+/// Set while the view is writing to the terminal. A thread that unset `SHOWN` and then reads this unset writes last.
 static WRITING: AtomicBool = AtomicBool::new(false);
-/// How many bytes of standard error were discarded.
+/// The number of bytes of standard error that were discarded.
 static DISCARDED: AtomicU64 = AtomicU64::new(0);
 
 struct Original {
@@ -74,13 +74,13 @@ impl StandardError {
     }
 }
 
-/// Whether standard output is a terminal that can show the view.
+/// Returns whether standard output is a terminal that can show the view.
 pub fn is_capable() -> bool {
     let term = std::env::var_os("TERM");
     isatty(stdout()) && term.is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
-/// Whether this process may use the terminal. In the background of a shell it may not.
+/// Returns whether this process may use the terminal. In the background of a shell it may not.
 pub fn is_ours() -> bool {
     // Without a shell that controls jobs there is no foreground.
     tcgetpgrp(stdout()).map_or(true, |foreground| foreground == getpgrp())
@@ -192,7 +192,7 @@ pub fn limit_backlog() {
     }
 }
 
-/// How many bytes of standard error [`limit_backlog`] has discarded.
+/// The number of bytes of standard error that [`limit_backlog`] has discarded.
 pub fn discarded() -> u64 {
     DISCARDED.load(Relaxed)
 }

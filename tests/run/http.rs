@@ -1,4 +1,4 @@
-//! What is claimed of a run, over http to an IPv4 address.
+//! The claims of the suite, over http to an IPv4 address.
 
 #[path = "suite/names.rs"]
 mod names;

@@ -1,4 +1,4 @@
-//! What becomes of requests and runs over https to a certificate that `--insecure` lets pass.
+//! The claims of the suite about outcomes and ends, over https with a certificate that only `--insecure` accepts.
 
 #[path = "suite/outcomes.rs"]
 mod outcomes;

@@ -1,4 +1,4 @@
-//! What leaves, and when, over https to a certificate that `--ca-cert` names.
+//! The claims of the suite about requests and their times, over https with a certificate that `--ca-cert` names.
 
 #[path = "suite/names.rs"]
 mod names;

@@ -1,4 +1,4 @@
-//! What is claimed of a run, over http to an IPv6 address.
+//! The claims of the suite, over http to an IPv6 address.
 
 #[path = "suite/open_loop.rs"]
 mod open_loop;

@@ -1,4 +1,4 @@
-//! What is claimed of a run, over http to a name of several addresses.
+//! The claims of the suite, over http to a name that has several addresses.
 
 #[path = "suite/addresses.rs"]
 mod addresses;

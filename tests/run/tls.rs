@@ -1,4 +1,4 @@
-//! What only TLS has: certificates, handshakes, and ends of connections that it knows of.
+//! The parts of a run that only TLS has: certificates, handshakes, and its own way to end a connection.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv6Addr, TcpStream};

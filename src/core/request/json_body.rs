@@ -8,7 +8,7 @@ use crate::base::KeyId;
 use crate::core::keys::Keys;
 use serde::de::IgnoredAny;
 
-/// How many characters of an invalid body an error shows.
+/// The number of characters of an invalid body that an error shows.
 const EXCERPT: usize = 200;
 
 /// A body that is not JSON.
@@ -52,7 +52,7 @@ impl RequestTemplate {
         }
     }
 
-    /// Whether the media type is JSON, or has its suffix (RFC 6839), such as `application/problem+json`.
+    /// Returns whether the media type is JSON, or has its suffix (RFC 6839), such as `application/problem+json`.
     fn is_json(&self) -> bool {
         let content_type = self.content_type().unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default();

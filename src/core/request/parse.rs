@@ -80,7 +80,8 @@ pub fn header_line(text: &str) -> Result<HeaderLine, String> {
     })
 }
 
-/// Whether a character may be in a host and port ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986), section 3.2).
+/// Returns whether a character may be in a host and port ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986), section
+/// 3.2).
 fn is_in_host(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-._~%!$&'()*+,;=:[]".contains(c)
 }

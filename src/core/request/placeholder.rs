@@ -27,7 +27,7 @@ pub enum Placeholder {
     NowMs,
 }
 
-/// Where the value of a placeholder comes from.
+/// The source of a placeholder's value.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Value {
     /// A number that all requests of a run share.

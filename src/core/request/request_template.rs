@@ -14,7 +14,7 @@ pub struct RequestTemplate {
 }
 
 impl RequestTemplate {
-    /// Whether any part has the placeholder.
+    /// Returns whether any part has the placeholder.
     pub fn has(&self, placeholder: Placeholder) -> bool {
         let headers = self.headers.iter().map(|(_, value)| value);
         let mut parts = headers.chain(&self.body).chain([&self.path]);

@@ -91,7 +91,7 @@ impl Template {
         self.pieces.contains(&Piece::Placeholder(placeholder))
     }
 
-    /// Whether this is true of every character outside of placeholders.
+    /// Returns whether this is true of every character outside of placeholders.
     pub fn text_is(&self, wanted: impl Fn(char) -> bool) -> bool {
         self.pieces.iter().all(|piece| match piece {
             Piece::Text(text) => text.chars().all(&wanted),

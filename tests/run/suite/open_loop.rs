@@ -1,4 +1,4 @@
-//! The schedule is kept whatever the servers do: how much is due, when, and what is printed meanwhile.
+//! A run keeps its schedule whatever the servers do: the number of requests, their times, and the lines printed meanwhile.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ fn stalling(begin: f64, end: f64) -> Server {
     })
 }
 
-/// How many of the arrivals lie in this part of the run.
+/// The number of arrivals in this part of the run.
 fn arrived(server: &Server, begin: f64, end: f64) -> usize {
     let arrivals = server.arrivals();
     arrivals
@@ -35,7 +35,7 @@ fn arrived(server: &Server, begin: f64, end: f64) -> usize {
         .count()
 }
 
-/// How long after the first request of its run a line was printed, in seconds.
+/// The time from the first request of a run to the printing of a line, in seconds.
 fn age(server: &Server, at: Instant) -> f64 {
     let first = server
         .requests()
@@ -46,7 +46,7 @@ fn age(server: &Server, at: Instant) -> f64 {
     at.duration_since(first).as_secs_f64()
 }
 
-// How much is due.
+// The number of requests that are due.
 
 #[test]
 fn a_steady_run_schedules_rate_times_duration() {
@@ -74,42 +74,31 @@ fn a_steady_run_schedules_rate_times_duration() {
 
 #[test]
 fn a_run_with_bursts_schedules_what_the_rates_say() {
+    // The multiplier, the duration and the interval of bursts.
     at_once(
         [
             // One second at 100, half a second at 500, half at 100; the next burst would begin as the run ends.
-            (
-                "--rps 100 --duration 2 --burst-multiplier 5 --burst-duration 0.5 --burst-interval 1",
-                400,
-            ),
+            ("--rps 100 --duration 2", [5.0, 0.5, 1.0], 400),
             // Bursts of 25 from 0.5 and from 1.0, and three steady parts of 20, 10 and 10.
-            (
-                "--rps 40 --duration 1.5 --burst-multiplier 2.5 --burst-duration 0.25 --burst-interval 0.5",
-                90,
-            ),
+            ("--rps 40 --duration 1.5", [2.5, 0.25, 0.5], 90),
             // The run ends in the middle of a burst.
-            (
-                "--rps 100 --duration 1 --burst-multiplier 3 --burst-duration 0.5 --burst-interval 0.75",
-                150,
-            ),
+            ("--rps 100 --duration 1", [3.0, 0.5, 0.75], 150),
             // The first burst would come after the end.
-            (
-                "--rps 100 --duration 1 --burst-multiplier 5 --burst-duration 1 --burst-interval 5",
-                100,
-            ),
-            // A burst that is none.
-            (
-                "--rps 100 --duration 1 --burst-multiplier 1 --burst-duration 0.2 --burst-interval 0.5",
-                100,
-            ),
+            ("--rps 100 --duration 1", [5.0, 1.0, 5.0], 100),
+            // Bursts at the steady rate.
+            ("--rps 100 --duration 1", [1.0, 0.2, 0.5], 100),
             // Bursts that are turned off.
             (
-                "--rps 100 --duration 1 --burst-multiplier 5 --burst-duration 0.2 --burst-interval 0.5 \
-                 --burst-enabled false",
+                "--burst-enabled false --rps 100 --duration 1",
+                [5.0, 0.2, 0.5],
                 100,
             ),
         ],
-        |(options, requests)| {
+        |(steady, [multiplier, duration, interval], requests)| {
             let server = allowing();
+            let options = format!(
+                "{steady} --burst-multiplier {multiplier} --burst-duration {duration} --burst-interval {interval}"
+            );
             let report = server.launch(format!("--workers 8 {options}")).report();
             assert_eq!(report.scheduled, requests, "{options}\n{report}");
             assert_eq!(report.allowed, requests, "{options}\n{report}");
@@ -117,7 +106,7 @@ fn a_run_with_bursts_schedules_what_the_rates_say() {
     );
 }
 
-// When it is due.
+// The times at which they are due.
 
 #[test]
 fn steady_requests_arrive_evenly_spaced() {
@@ -187,7 +176,7 @@ fn a_stalled_server_never_slows_the_schedule() {
     let report = server.launch("--rps 100 --duration 3 --workers 4").report();
     assert_eq!((report.scheduled, report.dropped), (300, 0), "{report}");
     assert_eq!(report.allowed, 300, "{report}");
-    // What waited is sent right after, and then all is as if nothing had been.
+    // The waiting requests are sent right after, and from then on the schedule is kept again.
     assert!(arrived(&server, 0.6, 1.4) <= 5, "{:?}", server.arrivals());
     let afterwards = arrived(&server, 2.0, 2.9);
     assert!(afterwards.abs_diff(90) <= 20, "{afterwards} of 90");
@@ -319,7 +308,7 @@ fn an_output_that_nobody_reads_never_slows_the_schedule() {
     assert_eq!((report.scheduled, report.allowed), (200, 200), "{report}");
 }
 
-// What is printed meanwhile.
+// The lines that are printed meanwhile.
 
 #[test]
 fn a_stats_line_comes_every_interval_on_time() {

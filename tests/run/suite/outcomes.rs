@@ -1,4 +1,4 @@
-//! What becomes of a request: allowed, blocked, or failed in one of the named ways, whatever the server sends.
+//! The outcome of a request for whatever a server may send: allowed, blocked, or failed with one of the named kinds.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

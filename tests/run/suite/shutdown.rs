@@ -1,4 +1,4 @@
-//! How a run ends: by itself, by a signal at any moment, by two, or with nobody left to read what it prints.
+//! The end of a run: by itself, by a signal at any moment, by two signals, or with nobody left to read its output.
 #![cfg(unix)]
 
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What leaves on the wire: the request to the byte, who gets it, with which key, on which connection.
+//! The requests on the wire: their bytes, their targets, their keys and their connections.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
