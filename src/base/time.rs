@@ -66,18 +66,22 @@ impl fmt::Display for Nanos {
     /// `120s`, `1.5s`, `250ms`. The alternate form `{:#}` takes the largest of minutes, hours and days that makes a whole
     /// number, if there is one: `2m`, `90s`, `36h`, `7d`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGER: [(u64, char); 3] = [(24 * 3600, 'd'), (3600, 'h'), (60, 'm')];
-        let whole = |seconds: u64| {
-            let unit = seconds * 1_000_000_000;
-            self.0 >= unit && self.0.is_multiple_of(unit)
-        };
-        match LONGER.iter().find(|(seconds, _)| whole(*seconds)) {
-            _ if self.0 == 0 => f.write_str("0s"),
-            Some((seconds, unit)) if f.alternate() => {
-                write!(f, "{}{unit}", self.0 / 1_000_000_000 / seconds)
-            }
-            _ => write!(f, "{:?}", Duration::from(*self)),
+        const SECOND: u64 = 1_000_000_000;
+        const LONGER: [(u64, char); 3] = [
+            (24 * 3600 * SECOND, 'd'),
+            (3600 * SECOND, 'h'),
+            (60 * SECOND, 'm'),
+        ];
+        if self.0 == 0 {
+            return f.write_str("0s");
         }
+        let whole = LONGER.iter().find(|(unit, _)| self.0.is_multiple_of(*unit));
+        if let Some((unit, name)) = whole
+            && f.alternate()
+        {
+            return write!(f, "{}{name}", self.0 / unit);
+        }
+        write!(f, "{:?}", Duration::from(*self))
     }
 }
 

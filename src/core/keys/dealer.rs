@@ -125,16 +125,16 @@ mod tests {
     #[test]
     fn no_key_always_goes_to_the_same_target_if_targets_divide_keys() {
         let (keys, targets, rounds) = (6, 3, 2_000);
-        let mut seen = vec![[0u32; 3]; keys];
+        let mut counts = vec![[0u32; 3]; keys];
         let mut dealer = dealer(keys as u32, Distribution::Uniform, 7);
         for k in 0..keys * rounds {
             let key = dealer.deal(k as u64);
-            seen[key.0 as usize][k % targets] += 1;
+            counts[key.0 as usize][k % targets] += 1;
         }
         // Six standard deviations of 2,000 draws with a probability of 1/3 are 126.
         assert!(
-            seen.iter().flatten().all(|&n| n.abs_diff(667) < 126),
-            "{seen:?}"
+            counts.iter().flatten().all(|&n| n.abs_diff(667) < 126),
+            "{counts:?}"
         );
     }
 }

@@ -120,7 +120,7 @@ impl KeyList {
         let mut hashes: Vec<_> = (0..self.len() as u32)
             .map(|place| (hash.hash_one(key(place)) as u32, place))
             .collect();
-        // Keys are compared only if their hashes are equal, which for most keys costs no look at the text.
+        // Most keys differ in their hashes, which are faster to compare than text that is scattered over memory.
         hashes.sort_unstable_by(|(hash, place), (other_hash, other)| {
             let by_hash = hash.cmp(other_hash);
             by_hash.then_with(|| (key(*place), place).cmp(&(key(*other), other)))
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn a_bad_list_is_refused_with_the_line() {
         let long = "k".repeat(1_025);
-        for (text, says) in [
+        for (text, error) in [
             ("", "it has no keys"),
             (" \n\r\n", "it has no keys"),
             ("\u{feff}\n", "it has no keys"),
@@ -199,7 +199,7 @@ mod tests {
             ("a\nb\nb\na", "line 3 repeats line 2"),
             ("\n\nx\n\ny\n\n x\n", "line 7 repeats line 3"),
         ] {
-            assert_eq!(keys(text).unwrap_err().to_string(), says, "{text:?}");
+            assert_eq!(keys(text).unwrap_err().to_string(), error, "{text:?}");
         }
         assert_eq!(keys(&long[1..]).unwrap(), [&long[1..]]);
         let error = KeyList::read(&b"a\n\xff"[..]).unwrap_err();

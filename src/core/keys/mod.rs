@@ -22,6 +22,8 @@ use uuid::Builder;
 pub struct Keys {
     prefix: String,
     names: Names,
+    /// The length of the longest key, in bytes.
+    longest: usize,
     unreserved: bool,
     plain_in_json: bool,
 }
@@ -99,14 +101,15 @@ impl Keys {
     }
 
     fn new(prefix: &str, names: Names) -> Self {
-        let listed = match &names {
-            Names::Listed(list) => list.text(),
-            Names::Generated(_) | Names::Fresh => "",
+        let (listed, longest) = match &names {
+            Names::Listed(list) => (list.text(), list.longest()),
+            Names::Generated(_) | Names::Fresh => ("", DIGITS),
         };
         let all = |fits: fn(u8) -> bool| [prefix, listed].iter().all(|text| text.bytes().all(fits));
         Keys {
             unreserved: all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)),
             plain_in_json: all(|byte| byte >= b' ' && !b"\"\\".contains(&byte)),
+            longest: prefix.len() + longest,
             prefix: prefix.to_owned(),
             names,
         }
@@ -145,19 +148,13 @@ impl Keys {
 
     /// The length of every key in bytes; `None` if lengths may differ.
     pub fn fixed_len(&self) -> Option<usize> {
-        match &self.names {
-            Names::Generated(_) | Names::Fresh => Some(self.longest()),
-            Names::Listed(_) => None,
-        }
+        let is_listed = matches!(self.names, Names::Listed(_));
+        (!is_listed).then_some(self.longest)
     }
 
     /// The length of the longest key, in bytes.
     pub fn longest(&self) -> usize {
-        let name = match &self.names {
-            Names::Generated(_) | Names::Fresh => DIGITS,
-            Names::Listed(list) => list.longest(),
-        };
-        self.prefix.len() + name
+        self.longest
     }
 
     /// Whether all keys consist of letters, digits and `-._~`, which need no escape in a URL

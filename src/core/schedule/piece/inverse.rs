@@ -8,7 +8,7 @@
 pub(super) fn first(guess: u64, last: u64, reached: impl Fn(u64) -> bool) -> u64 {
     let guess = guess.min(last);
     let mut step = 1;
-    // Not reached below `low`, reached at `high`.
+    // `reached` does not hold below `low`, and holds at `high`.
     let (mut low, mut high);
     if reached(guess) {
         high = guess;

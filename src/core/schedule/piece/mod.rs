@@ -39,7 +39,9 @@ type ReadPiece = Result<Option<Arc<dyn Piece>>, SyntaxError>;
 /// A request rate over some time. All times and numbers of a piece count from its own start.
 ///
 /// A piece is known by its cumulative count N(t), the number of requests that come due from the start up to and
-/// including t: the integral of the rate. N starts at 0, unless requests come at once, and never decreases.
+/// including t: the integral of the rate. N starts at 0, unless requests come at once, and never decreases. In the
+/// equations of pieces, rates are in requests per second and times in seconds. As typed, rates are from 10⁻⁶/s to 10⁶/s,
+/// those of bursts up to 10⁹/s, and times are from 1 ms to 3650 days.
 ///
 /// A request has a number c, which need not be whole. It is due when N has passed c: at the last instant with N(t) ≤ c,
 /// or, if N jumps over c, at the instant of the jump. So if N stays at c for a while, the request is due when N leaves c.

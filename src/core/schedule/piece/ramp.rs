@@ -96,7 +96,7 @@ impl Piece for Ramp {
         }
         let (from, to) = (self.from.nano() as f64, self.to.nano() as f64);
         let length = self.length.0 as f64;
-        // A count's unit is half of a rate's times a time's. NaN, from 0/0, is cast to 0.
+        // The unit of a count is half that of a rate times that of a time. NaN, from 0/0, is cast to 0.
         let since_slower_end = |slower: f64, change: f64, count: u128| {
             let count = count as f64;
             count / (slower + (slower * slower + change * count / length).sqrt())
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_ramp_from_nothing_is_known_in_closed_form() {
-        // N(t) = t²/2 with 1/s more each second, so token k is due at √(2k) s.
+        // The rate rises by 1/s each second, so N(t) = t²/2 and token k is due at √(2k) s.
         let ramp = ramp(0, 1_000, 1_000);
         for k in [0u64, 1, 2, 3, 8, 50, 12_345, 499_999] {
             let expected = (2 * u128::from(k) * 10u128.pow(18)).isqrt() as u64;

@@ -79,7 +79,7 @@ impl Sine {
         assert!(Rate::ZERO < amplitude && amplitude <= mean);
         let half_step = PI / STEPS as f64;
         let square = half_step * half_step;
-        // tan(x)/x by its series; the next term is below the precision of a double.
+        // The Taylor series of tan(x)/x. The next term is below the precision of a double.
         let correction = 1.0 + square / 3.0 + square * square * (2.0 / 15.0);
         let height = amplitude.nano() as f64 * correction;
         let mut sum = 0;
@@ -128,7 +128,7 @@ impl Sine {
     /// N(t) within the first period.
     fn within_period(&self, t: u64) -> Count {
         let (steps, period) = (u128::from(STEPS), u128::from(self.period.0));
-        // In units of 1/STEPS nanoseconds a step is one period long.
+        // With time in units of 1/STEPS nanoseconds, a step is as long as a period is in nanoseconds.
         let scaled = u128::from(t) * steps;
         let (step, since) = ((scaled / period) as u64, (scaled % period) as u64);
         let (this, next) = (self.joint(step), self.joint(step + 1));
@@ -151,7 +151,7 @@ impl Sine {
         let period = u128::from(self.period.0);
         let (whole, rest) = (count.0 / period, count.0 % period);
         let scaled = whole * u128::from(STEPS) + rest * u128::from(STEPS) / period;
-        // The last joint that is not above the count.
+        // `step` ends as the last joint with N at most the count.
         let (mut step, mut above) = (0, STEPS);
         while above - step > 1 {
             let middle = (step + above) / 2;
