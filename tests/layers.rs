@@ -21,27 +21,14 @@ const LAYERS: &[&[&str]] = &[
 const PURE: &str = "core";
 const IMPURE: &str = "system";
 
-/// The uses and circles that are still to be removed: each is the beginning of the report and a part of the rest.
-const KNOWN: &[(&str, &str)] = &[];
-
 #[test]
 fn no_file_uses_a_layer_above_its_own_and_no_modules_form_a_circle() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     read_folder(&root, &root, &mut files);
     assert!(files.len() > 100, "only {} files in {root:?}", files.len());
-    let is =
-        |fault: &str, (begins, has): (&str, &str)| fault.starts_with(begins) && fault.contains(has);
     let faults = faults(&files);
-    let mut new = faults.clone();
-    new.retain(|fault| !KNOWN.iter().any(|known| is(fault, *known)));
-    assert!(new.is_empty(), "\n{}", new.join("\n"));
-    let mut gone = KNOWN.to_vec();
-    gone.retain(|known| !faults.iter().any(|fault| is(fault, *known)));
-    assert!(
-        gone.is_empty(),
-        "occur no longer; remove from KNOWN: {gone:?}"
-    );
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
 /// Adds every source file with its path relative to the root.

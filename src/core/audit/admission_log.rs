@@ -1,9 +1,9 @@
 //! The latest admissions of one key.
 
+use super::bounds::Bounds;
 use super::busy_period::BusyPeriod;
 use super::observation::{AuditedKey, Observation};
-use super::report::AdmissionSpan;
-use super::terms::Bounds;
+use super::proof::AdmissionSpan;
 use crate::base::Nanos;
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-use super::terms::Bounds;
+use super::bounds::Bounds;
 use crate::base::Nanos;
 
 /// A time in which a token bucket is never full, if it gives one token for each request when that is sent: the generic

@@ -1,13 +1,13 @@
 //! What has been found of all keys together.
 
+use super::bounds::Bounds;
 use super::key_audit::{Blocked, KeyAudit};
 use super::keys::KeyAudits;
 use super::observation::{AuditedKey, Decision, Observation};
 use super::promise::PromiseFlags;
-use super::report::{
-    AdmissionSpan, AuditProgress, AuditReport, AuditVerdict, FalseBlock, KeyPeak, PromiseReport,
-};
-use super::terms::{Bounds, Terms};
+use super::proof::AdmissionSpan;
+use super::report::{AuditProgress, AuditReport, AuditVerdict, FalseBlock, KeyPeak, PromiseReport};
+use super::terms::Terms;
 use std::cmp::Reverse;
 
 #[derive(Debug)]

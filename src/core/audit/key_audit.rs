@@ -1,11 +1,12 @@
 //! All that is known of one key.
 
+use super::bounds::Bounds;
 use super::interval::Interval;
 use super::observation::{AuditedKey, Decision, Observation};
+use super::prior_use::PriorUse;
 use super::promise::{BlockedRequest, Promise, PromiseFlags};
-use super::report::{AdmissionSpan, Proof};
+use super::proof::{AdmissionSpan, Proof};
 use super::scenario::{Scenario, Shown};
-use super::terms::{Bounds, PriorUse};
 use crate::base::Nanos;
 use std::collections::VecDeque;
 

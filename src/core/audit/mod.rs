@@ -41,31 +41,33 @@
 //! [`Terms::memory`], half of the keys are given up, chosen by their hash, and half of the rest, as often as it takes.
 
 mod admission_log;
+mod bounds;
 mod busy_period;
 mod findings;
 mod interval;
 mod key_audit;
 mod keys;
 mod observation;
+mod prior_use;
 pub mod probe;
 mod promise;
+mod proof;
 mod report;
 mod scenario;
 mod terms;
 
 pub use observation::{AuditedKey, Decision, Observation};
+pub use prior_use::PriorUse;
 pub use promise::{About, Promise};
-pub use report::{
-    AdmissionSpan, AuditProgress, AuditReport, AuditVerdict, FalseBlock, KeyPeak, PromiseReport,
-    Proof,
-};
-pub use terms::{PriorUse, Terms};
+pub use proof::{AdmissionSpan, Proof};
+pub use report::{AuditProgress, AuditReport, AuditVerdict, FalseBlock, KeyPeak, PromiseReport};
+pub use terms::Terms;
 
 use crate::base::Nanos;
+use bounds::Bounds;
 use findings::Findings;
 use key_audit::KeyAudit;
 use keys::KeyAudits;
-use terms::Bounds;
 
 /// An audit under way.
 #[derive(Debug)]
@@ -104,7 +106,7 @@ impl Auditor {
         assert!(terms.limit > 0 && terms.window > Nanos::ZERO && terms.targets > 0);
         assert!(!terms.promises.is_empty(), "nothing to hold the cluster to");
         Auditor {
-            bounds: Bounds::new(&terms),
+            bounds: terms.bounds(),
             keys: KeyAudits::new(terms.memory),
             waiting: Vec::new(),
             events: Vec::new(),

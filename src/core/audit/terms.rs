@@ -1,3 +1,5 @@
+use super::bounds::{Bounds, drift};
+use super::prior_use::PriorUse;
 use super::promise::Promise;
 use crate::base::Nanos;
 
@@ -19,17 +21,6 @@ pub struct Terms {
     pub memory: usize,
 }
 
-/// Who else may have sent requests for the keys, before or beside this run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PriorUse {
-    /// Nobody: the keys are random.
-    None,
-    /// An earlier run may have used them, because a seed was given.
-    EarlierRun,
-    /// Anybody may, at any time, because the keys come from a list. Blocked requests then prove nothing.
-    Anyone,
-}
-
 impl Terms {
     /// How far the limiter's clocks may be from this machine's within a window, ε: their resolution, and 500 millionths
     /// of the window, the most by which NTP lets a clock be slewed
@@ -42,52 +33,28 @@ impl Terms {
     fn resolution(&self) -> Nanos {
         Nanos(1_000_000).min(Nanos(self.window.0 / 10))
     }
-}
 
-/// How far two clocks may drift apart in this time.
-pub(super) fn drift(span: Nanos) -> Nanos {
-    Nanos(span.0.div_ceil(2_000))
-}
-
-/// What follows from the terms.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
-    pub limit: u64,
-    pub targets: usize,
-    pub window: Nanos,
-    pub timeout: Nanos,
-    /// See [`Terms::tolerance`].
-    pub tolerance: Nanos,
-    /// The resolution of the limiter's clocks.
-    pub resolution: Nanos,
-    /// W − ε: requests that lie within less than this lie within one window by the limiter's clocks.
-    pub shortest_window: Nanos,
-    /// W + ε: requests that are further apart than this are further apart than a window by the limiter's clocks.
-    pub longest_window: Nanos,
-    /// How long after its done an admission is needed.
-    pub kept: Nanos,
-}
-
-impl Bounds {
-    pub fn new(terms: &Terms) -> Bounds {
-        let tolerance = terms.tolerance();
-        let longest_window = terms.window + tolerance;
+    pub(super) fn bounds(&self) -> Bounds {
+        let tolerance = self.tolerance();
+        let longest_window = self.window + tolerance;
         Bounds {
-            limit: terms.limit,
-            targets: terms.targets,
-            window: terms.window,
-            timeout: terms.timeout,
+            limit: self.limit,
+            targets: self.targets,
+            window: self.window,
+            timeout: self.timeout,
             tolerance,
-            resolution: terms.resolution(),
-            shortest_window: terms.window - tolerance,
+            resolution: self.resolution(),
+            shortest_window: self.window - tolerance,
             longest_window,
-            kept: longest_window + terms.timeout,
+            kept: longest_window + self.timeout,
         }
     }
+}
 
-    #[cfg(test)]
+#[cfg(test)]
+impl Bounds {
     pub fn of(limit: u64, window: Nanos, timeout: Nanos) -> Bounds {
-        Bounds::new(&Terms {
+        Terms {
             promises: Promise::ALL.to_vec(),
             limit,
             window,
@@ -95,6 +62,7 @@ impl Bounds {
             timeout,
             prior_use: PriorUse::None,
             memory: 0,
-        })
+        }
+        .bounds()
     }
 }

@@ -1,11 +1,18 @@
 //! The numbers of a run so far, or in the end, and the requests that may still come.
 
-use super::metric::Scope;
 use crate::base::{Ledger, Nanos};
 use crate::core::audit;
 use crate::core::round_robin::RoundRobin;
 use crate::core::schedule::Schedule;
 use crate::core::stats::{Failures, ScheduleVerdict, Tally};
+
+/// The requests that a metric is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    All,
+    /// The requests to one target, by its place in the plan, from 0.
+    Target(usize),
+}
 
 /// The numbers of a run so far, or in the end.
 ///

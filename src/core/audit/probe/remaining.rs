@@ -2,7 +2,8 @@
 
 use super::ProbeRequest;
 use crate::base::Nanos;
-use crate::core::audit::terms::{Terms, drift};
+use crate::core::audit::bounds::drift;
+use crate::core::audit::terms::Terms;
 
 /// The claims of the answers for a new key, which gets one request after the other.
 ///

@@ -12,8 +12,9 @@ use super::headers::RetryAfter;
 use super::records::Records;
 use super::report::{FaultKind, HeaderFault, NotChecked, ProbeRequest};
 use crate::base::Nanos;
+use crate::core::audit::bounds::drift;
 use crate::core::audit::observation::Decision;
-use crate::core::audit::terms::{Terms, drift};
+use crate::core::audit::terms::Terms;
 
 pub(super) const SECOND: Nanos = Nanos(1_000_000_000);
 const MILLI: Nanos = Nanos(1_000_000);

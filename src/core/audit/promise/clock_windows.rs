@@ -6,8 +6,8 @@
 //! apart, the arcs left grow on both sides by 500 millionths of the time that passes.
 
 use crate::base::Nanos;
+use crate::core::audit::bounds::{Bounds, drift};
 use crate::core::audit::interval::Interval;
-use crate::core::audit::terms::{Bounds, drift};
 
 /// The phases at which a boundary may lie.
 #[derive(Debug, Clone)]

@@ -11,9 +11,10 @@ mod sliding_window;
 mod token_bucket;
 
 use super::admission_log::AdmissionLog;
+use super::bounds::Bounds;
 use super::observation::AuditedKey;
-use super::report::{AdmissionSpan, Proof};
-use super::terms::{Bounds, PriorUse};
+use super::prior_use::PriorUse;
+use super::proof::{AdmissionSpan, Proof};
 use crate::base::Nanos;
 use std::fmt;
 

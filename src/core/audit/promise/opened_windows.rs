@@ -8,8 +8,9 @@
 //! more follows.
 
 use crate::base::Nanos;
+use crate::core::audit::bounds::Bounds;
 use crate::core::audit::interval::Interval;
-use crate::core::audit::terms::{Bounds, PriorUse};
+use crate::core::audit::prior_use::PriorUse;
 
 #[derive(Debug, Clone)]
 pub(super) enum OpenedWindows {

@@ -6,9 +6,10 @@
 use super::{About, BlockedRequest, Evidence, Latest};
 use crate::base::Nanos;
 use crate::core::audit::admission_log::AdmissionLog;
+use crate::core::audit::bounds::Bounds;
 use crate::core::audit::observation::AuditedKey;
-use crate::core::audit::report::AdmissionSpan;
-use crate::core::audit::terms::{Bounds, PriorUse};
+use crate::core::audit::prior_use::PriorUse;
+use crate::core::audit::proof::AdmissionSpan;
 
 pub const ABOUT: About = About {
     name: "sliding-window",

@@ -1,8 +1,8 @@
-use super::family::{Claim, Family, Metric, Scope};
+use super::family::{Claim, Family, Metric};
 use crate::base::text::{Cursor, SyntaxError};
 use crate::core::audit::AuditVerdict;
 use crate::core::threshold::comparison::Test;
-use crate::core::threshold::measurements::{Ahead, Measurements};
+use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
 use crate::core::threshold::met::Met;
 use crate::core::threshold::range::{Range, Ratio};
 use std::sync::Arc;

@@ -1,6 +1,5 @@
-use super::family::Scope;
 use crate::base::FailureKind;
-use crate::core::threshold::measurements::{Ahead, Ended, Measurements};
+use crate::core::threshold::measurements::{Ahead, Ended, Measurements, Scope};
 
 /// Requests that have something in common.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 use crate::base::text::{Cursor, SyntaxError};
 use crate::core::threshold::comparison::Test;
-use crate::core::threshold::measurements::{Ahead, Measurements};
+use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
 use crate::core::threshold::met::Met;
 use crate::core::threshold::range::{Range, Ratio};
 use std::fmt;
@@ -22,14 +22,6 @@ pub(in crate::core::threshold) trait Family: Sync {
 
 /// A metric, and the test that it has to pass.
 pub(in crate::core::threshold) type Claim = (Arc<dyn Metric>, Test);
-
-/// The requests that a metric is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::core::threshold) enum Scope {
-    All,
-    /// The requests to one target, by its place in the plan, from 0.
-    Target(usize),
-}
 
 /// A number of a run that a threshold is about.
 pub(in crate::core::threshold) trait Metric:

@@ -11,9 +11,10 @@ mod schedule;
 mod share;
 mod times;
 
-pub(super) use family::{Metric, Scope};
+pub(super) use family::Metric;
 
 use crate::base::text::{Cursor, SyntaxError};
+use crate::core::threshold::measurements::Scope;
 use family::{Claim, Family};
 
 const TARGET: &str = "target";

@@ -1,10 +1,11 @@
 //! The metrics that count requests: `failed.rate < 0.1%`.
 
 use super::counted::{Counted, FAILED, Requests};
-use super::family::{Claim, Family, Scope};
+use super::family::{Claim, Family};
 use super::{count, per_second, share};
 use crate::base::FailureKind;
 use crate::base::text::{Cursor, SyntaxError};
+use crate::core::threshold::measurements::Scope;
 
 type Read = fn(Requests, &mut Cursor) -> Result<Claim, SyntaxError>;
 

@@ -1,7 +1,7 @@
-use super::family::{Claim, Family, Metric, Scope};
+use super::family::{Claim, Family, Metric};
 use crate::base::text::{Cursor, SyntaxError};
 use crate::core::threshold::comparison::Test;
-use crate::core::threshold::measurements::{Ahead, Measurements};
+use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
 use crate::core::threshold::range::{Range, Ratio};
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 use super::counted::Requests;
-use super::family::{Claim, Metric, Scope};
+use super::family::{Claim, Metric};
 use crate::base::text::{Cursor, SyntaxError, three_digits};
 use crate::core::threshold::comparison::Test;
-use crate::core::threshold::measurements::{Ahead, Measurements};
+use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
 use crate::core::threshold::range::{Range, Ratio};
 use crate::core::threshold::values;
 use std::sync::Arc;

@@ -1,11 +1,11 @@
 //! The metrics that measure time: `latency.p99 < 50ms`.
 
-use super::family::{Claim, Family, Metric, Scope};
+use super::family::{Claim, Family, Metric};
 use crate::base::text::{Cursor, Lexeme, SyntaxError, span};
 use crate::base::{Ledger, Nanos};
 use crate::core::stats::{Histogram, Tally, TargetTally};
 use crate::core::threshold::comparison::Test;
-use crate::core::threshold::measurements::{Ahead, Measurements};
+use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
 use crate::core::threshold::percentile::Percentile;
 use crate::core::threshold::range::{Range, Ratio};
 use crate::core::threshold::values;
