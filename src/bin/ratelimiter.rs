@@ -36,9 +36,8 @@ struct Options {
     #[arg(long, env, hide_env_values = true, default_value = "0.0.0.0", value_parser = ip_address)]
     bind: IpAddr,
 
-    /// The algorithm: sliding-log, fixed-window or token-bucket
-    #[arg(long, env, hide_env_values = true, default_value = "sliding-log",
-          value_parser = str::parse::<Algorithm>)]
+    #[arg(long, env, hide_env_values = true, default_value_t,
+          help = format!("The algorithm, one of {}", Algorithm::names()), value_parser = str::parse::<Algorithm>)]
     algorithm: Algorithm,
 
     /// The store of the counts: memory (each node counts alone) or redis://host:port/db (all nodes count together)

@@ -168,9 +168,8 @@ mod tests {
         for limiter in DemoLimiter::all() {
             assert_eq!(limiter.to_string().parse(), Ok(limiter));
         }
-        assert_eq!(
-            "leaky".parse::<DemoLimiter>().unwrap_err().to_string(),
-            "must be one of sliding-log, fixed-window, token-bucket, per-node, racy"
-        );
+        let error = "leaky".parse::<DemoLimiter>().unwrap_err().to_string();
+        assert!(error.starts_with("must be one of sliding-log, "), "{error}");
+        assert!(error.ends_with(", per-node, racy"), "{error}");
     }
 }

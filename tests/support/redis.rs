@@ -1,4 +1,4 @@
-//! A Redis of a test's own, on a loopback port, without persistence.
+//! A Redis server for one test, on a loopback port, without persistence.
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::io;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// `redis-server` from the `PATH`; killed when this is dropped.
+/// The process `redis-server`, found by the `PATH`. It is killed when this is dropped.
 pub struct RedisServer {
     port: u16,
     options: Vec<String>,
@@ -28,7 +28,7 @@ impl RedisServer {
         started.expect("redis-server ends at once")
     }
 
-    /// Where one will be, once it is [restarted](Self::restart).
+    /// A server that begins to run when it is [restarted](Self::restart).
     pub fn not_started(options: &[&str]) -> Self {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         Self {
@@ -46,7 +46,7 @@ impl RedisServer {
         format!("redis://{}", self.addr())
     }
 
-    /// Kills it, as nothing that is asked for could end it sooner.
+    /// Kills it with SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
@@ -54,12 +54,12 @@ impl RedisServer {
         }
     }
 
-    /// Starts it, empty, on the same port, and returns when it accepts connections.
+    /// Starts it without data on the same port, and returns when it accepts connections.
     pub fn restart(&mut self) {
         assert!(self.launch(), "redis-server ends at once");
     }
 
-    /// Whether it came to accept connections.
+    /// Returns true when it accepts connections, and false if it ends before.
     fn launch(&mut self) -> bool {
         self.kill();
         let port = self.port.to_string();
@@ -91,7 +91,7 @@ impl RedisServer {
         true
     }
 
-    /// Stops it from answering, as a machine out of memory would be: connections are still accepted by the system.
+    /// Stops it from answering. The system still accepts connections for it.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
     }

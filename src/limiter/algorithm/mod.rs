@@ -64,7 +64,8 @@ impl Algorithm {
         token_bucket::ALGORITHM,
     ];
 
-    fn names() -> String {
+    /// All names, separated by commas.
+    pub fn names() -> String {
         let names: Vec<_> = Self::ALL.iter().map(|algorithm| algorithm.name).collect();
         names.join(", ")
     }
@@ -244,9 +245,7 @@ mod tests {
         for &algorithm in Algorithm::ALL {
             assert_eq!(algorithm.to_string().parse(), Ok(algorithm));
         }
-        assert_eq!(
-            "leaky".parse::<Algorithm>().unwrap_err().to_string(),
-            "must be one of sliding-log, fixed-window, token-bucket"
-        );
+        let error = "leaky".parse::<Algorithm>().unwrap_err().to_string();
+        assert!(error.starts_with("must be one of sliding-log, "), "{error}");
     }
 }
