@@ -5,8 +5,10 @@ use super::values::file;
 use crate::core::summary::Summary;
 use clap::Args;
 use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fmt::Display;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -35,55 +37,47 @@ impl Report {
     /// # Errors
     /// A file can't be read, or is no summary.
     pub fn summaries(&self) -> Result<Vec<(String, Summary)>, Refusal> {
-        let read = |path: &PathBuf| -> Result<Summary, Refusal> {
-            let name = path.to_string_lossy().into_owned();
-            let text = text(path).map_err(|error| refusal(&name, &error))?;
-            let summary = Summary::from_json(&text).map_err(|error| refusal(&name, &error))?;
-            Ok(summary)
-        };
-        let summaries: Vec<_> = self.files.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(names(&self.files).into_iter().zip(summaries).collect())
+        let mut summaries = Vec::new();
+        for (name, path) in names(&self.files).into_iter().zip(&self.files) {
+            let text = text(path).map_err(|error| refusal(path, &error))?;
+            let summary = Summary::from_json(&text).map_err(|error| refusal(path, &error))?;
+            summaries.push((name, summary));
+        }
+        Ok(summaries)
     }
-}
 
-/// Short names of the files: without folders and extensions, if these differ.
-fn names(files: &[PathBuf]) -> Vec<String> {
-    let stem = |path: &PathBuf| {
-        let stem = path.file_stem().unwrap_or(path.as_os_str());
-        stem.to_string_lossy().into_owned()
-    };
-    let stems: Vec<_> = files.iter().map(stem).collect();
-    let unique: HashSet<_> = stems.iter().collect();
-    match unique.len() == files.len() {
-        true => stems,
-        false => files
-            .iter()
-            .map(|path| path.to_string_lossy().into_owned())
-            .collect(),
-    }
-}
-
-impl Report {
     /// The line that refuses the place of the page.
-    pub fn refuse_output(&self, why: &impl std::fmt::Display) -> Refusal {
+    pub fn refuse_output(&self, why: &impl Display) -> Refusal {
         let path = self.output.as_deref().unwrap_or(Path::new("-"));
         let allowed = format!("must be a file that can be written; {why}");
         Refusal::wrong("--output", &path.to_string_lossy(), &allowed)
     }
 }
 
-fn refusal(name: &str, error: &impl std::fmt::Display) -> Refusal {
+/// Short names of the files: without folders and extensions, if these differ.
+fn names(files: &[PathBuf]) -> Vec<String> {
+    let name = |text: &OsStr| text.to_string_lossy().into_owned();
+    let stem = |path: &PathBuf| name(path.file_stem().unwrap_or(path.as_os_str()));
+    let stems: Vec<_> = files.iter().map(stem).collect();
+    let unique: HashSet<_> = stems.iter().collect();
+    if unique.len() == files.len() {
+        stems
+    } else {
+        files.iter().map(|path| name(path.as_os_str())).collect()
+    }
+}
+
+fn refusal(path: &Path, error: &impl Display) -> Refusal {
     let allowed = format!("must be a summary that --summary-json wrote; {error}");
-    Refusal::wrong("FILE", name, &allowed)
+    Refusal::wrong("FILE", &path.to_string_lossy(), &allowed)
 }
 
 fn text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    match path == Path::new("-") {
-        true => io::stdin().read_to_string(&mut text)?,
-        false => fs::File::open(path)?.read_to_string(&mut text)?,
-    };
-    Ok(text)
+    if path == Path::new("-") {
+        io::read_to_string(io::stdin())
+    } else {
+        fs::read_to_string(path)
+    }
 }
 
 #[cfg(test)]

@@ -80,25 +80,27 @@ pub struct ThresholdLines(pub Vec<Threshold>);
 
 /// Reads one threshold per line, and skips empty lines.
 fn threshold_lines(text: &str) -> Result<ThresholdLines, String> {
-    let lines = text
-        .lines()
-        .zip(1..)
-        .filter(|(line, _)| !line.trim().is_empty());
-    let lines: Vec<_> = lines.collect();
-    if lines.is_empty() {
-        let none: Result<Threshold, _> = text.parse();
-        return none
-            .map(|one| ThresholdLines(vec![one]))
-            .map_err(|wrong| wrong.to_string());
+    let is_one_line = !text.trim_end_matches(['\r', '\n']).contains('\n');
+    let mut thresholds = Vec::new();
+    for (line, number) in text.lines().zip(1..) {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let threshold = line.parse::<Threshold>().map_err(|wrong| {
+            if is_one_line {
+                wrong.to_string()
+            } else {
+                format!("line {number}, {wrong}")
+            }
+        });
+        thresholds.push(threshold?);
     }
-    let one_line = !text.trim_end_matches(['\r', '\n']).contains('\n');
-    let thresholds = lines.into_iter().map(|(line, number)| {
-        line.parse().map_err(|wrong| match one_line {
-            true => format!("{wrong}"),
-            false => format!("line {number}, {wrong}"),
-        })
-    });
-    thresholds.collect::<Result<_, _>>().map(ThresholdLines)
+    if thresholds.is_empty() {
+        // The grammar says what is missing.
+        let missing = text.parse::<Threshold>().map_err(|wrong| wrong.to_string());
+        thresholds.push(missing?);
+    }
+    Ok(ThresholdLines(thresholds))
 }
 
 #[cfg(test)]
