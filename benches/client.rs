@@ -25,7 +25,7 @@ mod linux {
     use crate::baselines::{BareSocket, check_by_stock, stock_agent};
     use crate::server::{Server, Stamps};
     use criterion::{BenchmarkGroup, Criterion, criterion_group, measurement::WallTime};
-    use loadgen::base::{KeyId, Outcome, Target};
+    use loadgen::base::{KeyId, Nanos, Outcome, Target};
     use loadgen::client::{Client, Resolver, Scratch, Trust};
     use loadgen::core::answers::Answers;
     use loadgen::core::keys::Keys;
@@ -113,7 +113,7 @@ mod linux {
         let constants = Constants {
             keys: &Keys::generated(7, 1, "loadgen-"),
             limit: 100,
-            window_ms: 60_000,
+            window: Nanos(60_000_000_000),
         };
         let requests = request.compile(&targets, &constants, 1);
         let rules = |rules: &str| rules.parse().expect("rules");

@@ -35,7 +35,7 @@ impl Audit {
         &self,
         arguments: &Arguments<Options>,
         nodes: &Nodes,
-        form: &RequestTemplate,
+        request: &RequestTemplate,
     ) -> Result<Option<AuditPlan>, Refusal> {
         let is_demo = matches!(nodes, Nodes::Demo { .. });
         let by_default = if is_demo { Audited::Auto } else { Audited::Off };
@@ -47,7 +47,7 @@ impl Audit {
                 return Ok(None);
             }
         };
-        let has_keys = form.has(Placeholder::Key);
+        let has_keys = request.has(Placeholder::Key);
         let are_others = !has_keys || arguments.options.keys.keys_file.is_some();
         let prior_use = if is_demo {
             // Its nodes have just been started.

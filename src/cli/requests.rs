@@ -75,7 +75,7 @@ impl Requests {
     }
 
     /// The preset's request, with the parts that were given in the place of its own.
-    pub(super) fn form(
+    pub(super) fn request(
         &self,
         arguments: &Arguments<Options>,
         keys: &Keys,
@@ -85,22 +85,22 @@ impl Requests {
         let body = self.body_for(arguments, &method)?;
         let body = body.filter(|body| !body.is_empty());
         let path = self.path.as_deref().cloned();
-        let form = RequestTemplate {
+        let request = RequestTemplate {
             method,
             path: path.unwrap_or_else(|| preset.path()),
             headers: self.headers(arguments, body.is_some())?,
             body,
         };
-        if form.has(Placeholder::WindowS) && !self.window_ms.is_multiple_of(1_000) {
+        if request.has(Placeholder::WindowS) && !self.window_ms.is_multiple_of(1_000) {
             let allowed = "must be whole seconds (thousands), since {window_s} is sent";
             return Err(arguments.refuse(&self.window_ms, allowed));
         }
         let constants = Constants {
             keys,
             limit: *self.limit,
-            window_ms: *self.window_ms,
+            window: self.window(),
         };
-        form.check_json(&constants).map_err(|error| {
+        request.check_json(&constants).map_err(|error| {
             let allowed = format!("must be JSON, as its Content-Type says; {error}");
             match (&self.body, &self.body_file) {
                 (Some(body), _) => arguments.refuse(body, allowed),
@@ -108,7 +108,7 @@ impl Requests {
                 (None, None) => arguments.refuse(&self.preset, allowed),
             }
         })?;
-        Ok(form)
+        Ok(request)
     }
 
     /// Checks that no part of a request is too long, with the longest values filled in.

@@ -66,8 +66,8 @@ impl Setup {
         let keys = key_options.plan(arguments)?;
         let (allowed, blocked) = answers.rules(&requests.preset);
         let nodes = cluster.nodes(arguments)?;
-        let form = requests.form(arguments, &keys)?;
-        let audit = audit.plan(arguments, &nodes, &form)?;
+        let request = requests.request(arguments, &keys)?;
+        let audit = audit.plan(arguments, &nodes, &request)?;
         let plan = Plan {
             thresholds: thresholds.plan(arguments, nodes.count(), audit.is_some())?,
             audit,
@@ -78,7 +78,7 @@ impl Setup {
             timeout: generator.timeout,
             drain_timeout: generator.drain_timeout,
             stats_interval: generator.stats_interval,
-            form,
+            request,
             limit: *requests.limit,
             window: requests.window(),
             keys,

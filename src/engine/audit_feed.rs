@@ -19,7 +19,7 @@ impl AuditFeed {
         Some(AuditFeed {
             auditor: Auditor::new(plan.audit_terms(targets)?),
             start,
-            by_key: plan.form.has(Placeholder::Key),
+            by_key: plan.request.has(Placeholder::Key),
         })
     }
 

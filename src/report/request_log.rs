@@ -72,7 +72,7 @@ struct Batch {
 }
 
 fn start<'a>(file: ResultFile, run: RunInfo<'a>) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
-    let has_keys = run.plan.form.has(Placeholder::Key);
+    let has_keys = run.plan.request.has(Placeholder::Key);
     let names = Names {
         keys: has_keys.then(|| run.plan.keys.clone()),
         targets: run.targets.to_owned(),

@@ -22,17 +22,18 @@ impl Plan {
 
     /// The method and path of the requests, with the limit and window if the requests carry them.
     pub fn describe_requests(&self) -> String {
-        let form = &self.form;
-        let mut text = format!("{} {}", form.method, form.path.typed());
-        if form.has(Placeholder::Limit) {
-            text += &format!(", limit {} in {} ms", self.limit, self.window_ms());
+        let request = &self.request;
+        let mut text = format!("{} {}", request.method, request.path.typed());
+        if request.has(Placeholder::Limit) {
+            let window_ms = self.window.0 / 1_000_000;
+            text += &format!(", limit {} in {window_ms} ms", self.limit);
         }
         text
     }
 
     /// How many keys the requests carry, and how the traffic is spread over them.
     pub fn describe_keys(&self) -> String {
-        if !self.form.has(Placeholder::Key) {
+        if !self.request.has(Placeholder::Key) {
             return "none in the requests".to_owned();
         }
         match (self.keys.count(), self.key_distribution) {

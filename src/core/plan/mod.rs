@@ -27,8 +27,8 @@ pub struct Plan {
     pub drain_timeout: Duration,
     /// The time from one report of progress to the next.
     pub stats_interval: Duration,
-    pub form: RequestTemplate,
-    /// The limit and the window of the limiter under test: sent in each check if the form has a place for them, and held
+    pub request: RequestTemplate,
+    /// The limit and the window of the limiter under test: sent in each check if the request has a place for them, and held
     /// against it by the audit.
     pub limit: u64,
     pub window: Nanos,
@@ -86,11 +86,6 @@ impl Plan {
         })
     }
 
-    /// The window in whole milliseconds, as checks carry it.
-    pub fn window_ms(&self) -> u64 {
-        self.window.0 / 1_000_000
-    }
-
     /// The requests of a run against `targets`.
     pub fn requests(&self, targets: &[Target]) -> CompiledRequest {
         self.requests_for(targets, &self.keys)
@@ -101,9 +96,9 @@ impl Plan {
         let constants = Constants {
             keys,
             limit: self.limit,
-            window_ms: self.window_ms(),
+            window: self.window,
         };
-        self.form.compile(targets, &constants, self.seed)
+        self.request.compile(targets, &constants, self.seed)
     }
 
     /// Deals each request its key.

@@ -102,7 +102,7 @@ pub fn find(name: &str) -> Option<&'static Preset> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{KeyId, Target};
+    use crate::base::{KeyId, Nanos, Target};
     use crate::core::keys::Keys;
     use crate::core::request::{Constants, Placeholder, RequestBuffers};
     use std::collections::BTreeSet;
@@ -146,7 +146,7 @@ mod tests {
             let constants = Constants {
                 keys: &keys,
                 limit: 100,
-                window_ms: 60_000,
+                window: Nanos(60_000_000_000),
             };
             let checked = request.check_json(&constants);
             checked.unwrap_or_else(|error| panic!("{}: {error}", preset.name));

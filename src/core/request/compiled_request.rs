@@ -237,6 +237,7 @@ fn with_path(uri: &Uri, path: &[u8]) -> Uri {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Nanos;
     use crate::core::keys::KeyList;
     use crate::core::request::parse::{self, HeaderLine};
 
@@ -246,7 +247,7 @@ mod tests {
         let constants = Constants {
             keys: &Keys::listed(KeyList::read(keys.as_bytes()).unwrap().into(), ""),
             limit: 100,
-            window_ms: 60_000,
+            window: Nanos(60_000_000_000),
         };
         template.compile(&targets, &constants, 1)
     }

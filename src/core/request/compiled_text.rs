@@ -122,7 +122,7 @@ fn write_number(buffer: &mut Vec<u8>, number: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::KeyId;
+    use crate::base::{KeyId, Nanos};
     use crate::core::keys::KeyList;
 
     fn listed(keys: &str) -> Keys {
@@ -133,7 +133,7 @@ mod tests {
         let constants = Constants {
             keys,
             limit: 100,
-            window_ms: 90_000,
+            window: Nanos(90_000_000_000),
         };
         CompiledText::new(&text.parse().expect(text), &constants, escape)
     }

@@ -77,6 +77,7 @@ fn parse(text: &[u8]) -> Result<(), InvalidJson> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Nanos;
     use crate::core::keys::KeyList;
     use ureq::http::{Method, header};
 
@@ -93,7 +94,7 @@ mod tests {
         let constants = Constants {
             keys,
             limit: 100,
-            window_ms: 90_000,
+            window: Nanos(90_000_000_000),
         };
         let checked = template.check_json(&constants);
         checked.map_err(|error| error.to_string())

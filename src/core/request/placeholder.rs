@@ -1,4 +1,4 @@
-use crate::base::KeyId;
+use crate::base::{KeyId, Nanos};
 use crate::core::keys::Keys;
 use std::cell::OnceCell;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -49,8 +49,8 @@ impl Placeholder {
         match self {
             Placeholder::Key => Value::Varying(Varying::Key),
             Placeholder::Limit => Value::Constant(|run| run.limit),
-            Placeholder::WindowMs => Value::Constant(|run| run.window_ms),
-            Placeholder::WindowS => Value::Constant(|run| run.window_ms / 1_000),
+            Placeholder::WindowMs => Value::Constant(|run| run.window.0 / 1_000_000),
+            Placeholder::WindowS => Value::Constant(|run| run.window.0 / 1_000_000_000),
             Placeholder::Seq => Value::Varying(Varying::Number(|request| request.sequence)),
             Placeholder::Uuid => Value::Varying(Varying::Uuid),
             Placeholder::Target => Value::Varying(Varying::Target),
@@ -73,7 +73,7 @@ impl Placeholder {
 pub struct Constants<'a> {
     pub keys: &'a Keys,
     pub limit: u64,
-    pub window_ms: u64,
+    pub window: Nanos,
 }
 
 /// The values of one request.

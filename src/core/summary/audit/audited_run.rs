@@ -24,7 +24,7 @@ pub(super) struct AuditedRun<'a> {
 impl Audit {
     /// Sums up the audit of a run, if it was audited.
     pub fn of(plan: &Plan, results: &Results, targets: &[Target]) -> Option<Audit> {
-        let by_key = plan.form.has(Placeholder::Key);
+        let by_key = plan.request.has(Placeholder::Key);
         let probes = plan.keys.for_a_probe(plan.seed);
         let name = |key| match key {
             AuditedKey::Load(id) if by_key => plan.keys.name(id),
