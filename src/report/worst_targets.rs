@@ -1,8 +1,11 @@
 use crate::core::summary::TargetSummary;
 use std::cmp::Reverse;
 
-/// The places of at most so many targets: where there are more, those with the most failed, then the highest p99 of
-/// latency. In their own order.
+/// The order of [`worst_targets`], for a caption.
+pub(super) const WORST: &str = "those with the most failed, then the highest p99";
+
+/// The places of at most `most` targets, in their own order. If there are more, those with the most failed requests are
+/// chosen, then those with the highest p99 of latency.
 pub(super) fn worst_targets(targets: &[TargetSummary], most: usize) -> Vec<usize> {
     let mut places: Vec<_> = (0..targets.len()).collect();
     if places.len() > most {
@@ -24,7 +27,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     #[test]
-    fn of_many_targets_the_worst_are_shown() {
+    fn the_worst_of_many_targets_are_chosen() {
         let target = |(failed, p99_ns): (u64, u64)| TargetSummary {
             name: String::new(),
             requests: Ledger {

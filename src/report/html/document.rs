@@ -1,13 +1,14 @@
-//! What every page is made of.
+//! The parts that every page is made of.
 
 use super::untrusted::clipped;
+use crate::base::Ledger;
 use crate::report::judgement::{Judgement, Tone};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// A page's title, in characters.
+/// The longest title of a page, in characters.
 const TITLE: usize = 200;
 
-/// A whole page. `contents` are its sections' ids and headings.
+/// A whole page. `contents` are the ids and headings of its sections.
 pub fn document(
     title: &str,
     contents: &[(&str, &str)],
@@ -39,17 +40,17 @@ pub fn document(
     page.into_string()
 }
 
-/// What fills are told apart by where colours are not: stripes.
+/// Stripes, by which fills differ for readers who cannot tell their colours apart.
 fn patterns() -> Markup {
     html! {
         svg class="patterns" width="0" height="0" aria-hidden="true" focusable="false" {
             defs {
-                // In a canvas's units, of which a chart is a thousand high.
+                // In a chart's units: it is 1000 high.
                 pattern id="stripes" patternUnits="userSpaceOnUse" width="3000" height="24" {
                     rect class="ground" width="3000" height="24" {}
                     rect class="stripe" width="3000" height="10" {}
                 }
-                // In a key's.
+                // In the units of a legend's key.
                 pattern id="stripes-of-a-key" patternUnits="userSpaceOnUse" width="32" height="6" {
                     rect class="ground" width="32" height="6" {}
                     rect class="stripe" width="32" height="2.5" {}
@@ -77,7 +78,7 @@ impl Section {
     }
 }
 
-/// A verdict that is not told by its colour alone.
+/// A verdict with a sign, so that its meaning does not depend on its colour.
 pub fn pill(judgement: &Judgement) -> Markup {
     let (class, sign) = look(judgement.tone);
     html! {
@@ -85,7 +86,7 @@ pub fn pill(judgement: &Judgement) -> Markup {
     }
 }
 
-/// The stylesheet's word, and a sign.
+/// The class in the stylesheet, and a sign.
 pub fn look(tone: Tone) -> (&'static str, &'static str) {
     match tone {
         Tone::Good => ("good", "✓"),
@@ -95,20 +96,20 @@ pub fn look(tone: Tone) -> (&'static str, &'static str) {
     }
 }
 
-/// A table whose rows each begin with what they are about.
+/// A table whose rows begin with a name.
 pub struct Table {
     pub caption: String,
-    /// The first is over the rows' names.
+    /// The headings. The first one stands above the rows' names.
     pub columns: Vec<Markup>,
     pub rows: Vec<(Markup, Vec<Markup>)>,
-    /// Whether cells are numbers.
+    /// The cells are numbers and aligned as such.
     pub numbers: bool,
 }
 
 impl Table {
     pub fn render(&self) -> Markup {
         let class = if self.numbers { "numbers" } else { "words" };
-        // A wide one is scrolled by itself, so the page never is; whoever has no mouse has to reach it for that.
+        // A wide table scrolls by itself, so that the page does not. `tabindex` lets the keyboard scroll it.
         html! {
             div class="scroll" tabindex="0" role="group" aria-label=(self.caption) {
                 table class=(class) {
@@ -125,18 +126,30 @@ impl Table {
     }
 }
 
-/// Counts under their names, without those rare ones that are nothing everywhere.
-pub fn counted<const N: usize>(
-    names: [&'static str; N],
-    always: usize,
-    rows: &[[u64; N]],
+/// The columns of a table of ledgers, and their cells in each row. Columns of rare outcomes are left out if they are 0 in
+/// every row.
+pub fn ledger_columns<'a>(
+    ledgers: impl Iterator<Item = &'a Ledger>,
 ) -> (Vec<Markup>, Vec<Vec<Markup>>) {
-    let is_shown = |place: &usize| *place < always || rows.iter().any(|row| row[*place] > 0);
-    let shown: Vec<_> = (0..N).filter(is_shown).collect();
-    let cells = |row: &[u64; N]| texts(shown.iter().map(|place| row[*place].to_string()));
+    type Count = fn(&Ledger) -> u64;
+    const COLUMNS: [(&str, bool, Count); 7] = [
+        ("sent", true, |ledger| ledger.sent),
+        ("allowed", true, |ledger| ledger.allowed),
+        ("blocked", true, |ledger| ledger.blocked),
+        ("failed", true, |ledger| ledger.failed),
+        ("abandoned", false, |ledger| ledger.abandoned),
+        ("dropped", false, |ledger| ledger.dropped),
+        ("unsent", false, |ledger| ledger.unsent),
+    ];
+    let ledgers: Vec<_> = ledgers.collect();
+    let is_shown = |(_, always, count): &&(_, bool, Count)| {
+        *always || ledgers.iter().any(|ledger| count(ledger) > 0)
+    };
+    let shown: Vec<_> = COLUMNS.iter().filter(is_shown).collect();
+    let cells = |ledger: &&Ledger| texts(shown.iter().map(|(.., count)| count(ledger).to_string()));
     (
-        texts(shown.iter().map(|place| names[*place])),
-        rows.iter().map(cells).collect(),
+        texts(shown.iter().map(|(name, ..)| *name)),
+        ledgers.iter().map(cells).collect(),
     )
 }
 
@@ -149,7 +162,7 @@ pub fn text(text: impl Into<String>) -> Markup {
     html! { (text) }
 }
 
-/// Terms and what they stand for.
+/// Terms with their facts.
 pub fn facts(facts: &[(&str, Markup)]) -> Markup {
     html! {
         dl class="facts" {

@@ -1,5 +1,5 @@
 use super::chart::{Axis, Figure, Key, Plot, Size, legend};
-use super::document::{Section, Table, counted, text, texts};
+use super::document::{Section, Table, ledger_columns, text, texts};
 use super::rates::{OUTCOMES, stack};
 use super::time_series::{few, seconds, shades, time_axis};
 use super::untrusted::Untrusted;
@@ -8,12 +8,12 @@ use crate::core::stats::OutcomeCounts;
 use crate::core::summary::{Slot, Summary, TargetSummary, Timeline};
 use crate::report::failure_kinds::by_kind;
 use crate::report::percentiles::span_of;
-use crate::report::worst_targets::worst_targets;
+use crate::report::worst_targets::{WORST, worst_targets};
 use maud::{Markup, html};
 
-/// As many targets as are listed.
+/// The most targets that are listed.
 const ROWS: usize = 100;
-/// As many as are drawn.
+/// The most targets that have a chart.
 const CHARTS: usize = 12;
 
 pub fn section(summary: &Summary) -> Section {
@@ -24,7 +24,7 @@ pub fn section(summary: &Summary) -> Section {
         @if charts.len() > 1 {
             h3 { "Each target over time" }
             @if charts.len() < all {
-                p class="note" { (charts.len()) " of " (all) " targets: those with the most failed, then the highest p99." }
+                p class="note" { (charts.len()) " of " (all) " targets: " (WORST) "." }
             }
             (legend(&OUTCOMES.map(|(name, style)| Key::fill(style, name))))
             div class="multiples" { @for chart in &charts { (chart.render()) } }
@@ -39,31 +39,8 @@ pub fn section(summary: &Summary) -> Section {
 
 fn table(summary: &Summary) -> Table {
     let shown = worst_targets(&summary.targets, ROWS);
-    let counts: Vec<_> = shown
-        .iter()
-        .map(|place| {
-            let of = &summary.targets[*place].requests;
-            [
-                of.sent,
-                of.allowed,
-                of.blocked,
-                of.failed,
-                of.abandoned,
-                of.dropped,
-                of.unsent,
-            ]
-        })
-        .collect();
-    let names = [
-        "sent",
-        "allowed",
-        "blocked",
-        "failed",
-        "abandoned",
-        "dropped",
-        "unsent",
-    ];
-    let (names, counts) = counted(names, 4, &counts);
+    let ledgers = shown.iter().map(|place| &summary.targets[*place].requests);
+    let (names, counts) = ledger_columns(ledgers);
     let row = |(place, mut cells): (&usize, Vec<Markup>)| {
         let TargetSummary {
             name,
@@ -77,12 +54,10 @@ fn table(summary: &Summary) -> Table {
         (html! { (Untrusted::name(name)) }, cells)
     };
     let all = summary.targets.len();
-    let caption = match shown.len() == all {
-        true => "Requests by target".to_owned(),
-        false => format!(
-            "Requests by target: {} of {all}, those with the most failed, then the highest p99",
-            shown.len()
-        ),
+    let caption = if shown.len() == all {
+        "Requests by target".to_owned()
+    } else {
+        format!("Requests by target: {} of {all}, {WORST}", shown.len())
     };
     Table {
         caption,
@@ -146,7 +121,7 @@ fn charts(summary: &Summary) -> Vec<Figure> {
         .collect()
 }
 
-/// One of several charts beside each other, up to the same rate.
+/// One of several charts beside each other, all up to the same rate.
 pub fn small(
     title: Markup,
     said: String,

@@ -5,7 +5,7 @@ use crate::core::threshold::JudgedThreshold;
 use crate::report::judgement;
 use maud::html;
 
-/// As many thresholds as are listed.
+/// The most thresholds that are listed.
 const ROWS: usize = 200;
 
 pub fn section(summary: &Summary) -> Section {
@@ -18,17 +18,19 @@ pub fn section(summary: &Summary) -> Section {
     };
     let all = summary.thresholds.len();
     let table = Table {
-        caption: match all > ROWS {
-            true => format!("The first {ROWS} of {all} thresholds"),
-            false => "What was asked of the run".to_owned(),
+        caption: if all > ROWS {
+            format!("The first {ROWS} of {all} thresholds")
+        } else {
+            "Thresholds of the run".to_owned()
         },
         columns: texts(["threshold", "verdict", "measured"]),
         rows: summary.thresholds.iter().take(ROWS).map(row).collect(),
         numbers: false,
     };
-    let body = match all {
-        0 => html! { p class="empty" { "None was given." } },
-        _ => table.render(),
+    let body = if all == 0 {
+        html! { p class="empty" { "No threshold was given." } }
+    } else {
+        table.render()
     };
     Section {
         id: "thresholds",
