@@ -73,14 +73,9 @@ fn what_is_proved_of_sliding_windows_is_all_there_is_to_prove() {
         let brute = Brute::new(&history.terms, &observations);
         let judged = report.promise(Promise::SlidingWindow).expect("asked for");
         let expected = broken.count(brute.sliding_broken());
-        prop_assert_eq!(judged.excess.is_some(), expected, "{:?}", history);
-        prop_assert_eq!(report.keys_over, brute.keys_over(), "{:?}", history);
-        prop_assert_eq!(
-            judged.tested,
-            brute.sliding_tested(),
-            "tested {:?}",
-            history
-        );
+        prop_assert_eq!(judged.excess.is_some(), expected);
+        prop_assert_eq!(report.keys_over, brute.keys_over());
+        prop_assert_eq!(judged.tested, brute.sliding_tested());
         Ok(())
     });
     broken.often("sliding windows broken");
@@ -94,8 +89,8 @@ fn what_is_proved_of_token_buckets_is_all_there_is_to_prove() {
         let brute = Brute::new(&history.terms, &observations);
         let judged = report.promise(Promise::TokenBucket).expect("asked for");
         let expected = broken.count(brute.bucket_broken());
-        prop_assert_eq!(judged.excess.is_some(), expected, "{:?}", history);
-        prop_assert_eq!(judged.tested, brute.bucket_tested(), "tested {:?}", history);
+        prop_assert_eq!(judged.excess.is_some(), expected);
+        prop_assert_eq!(judged.tested, brute.bucket_tested());
         Ok(())
     });
     broken.often("token buckets broken");
@@ -122,7 +117,7 @@ fn suspect_is_what_would_be_broken_if_what_was_not_answered_was_admitted() {
             let judged = report.promise(promise).expect("asked for");
             suspect.count(expected && !broken);
             if !broken {
-                prop_assert_eq!(judged.suspect, expected, "{} {:?}", promise, history);
+                prop_assert_eq!(judged.suspect, expected);
             }
         }
         Ok(())
@@ -138,28 +133,22 @@ fn the_peak_is_what_was_surely_admitted_and_no_less_than_what_was() {
         let brute = Brute::new(&history.terms, &observations);
         let most = brute.keys().map(|key| brute.at_least(key)).max();
         let Some(peak) = report.peak else {
-            prop_assert_eq!(most.unwrap_or(0), 0, "{:?}", history);
+            prop_assert_eq!(most.unwrap_or(0), 0);
             return Ok(());
         };
         let truth = history.peak(peak.key);
         more.count(peak.at_least < truth);
-        prop_assert_eq!(Some(peak.at_least), most, "{:?}", history);
-        prop_assert_eq!(peak.at_least, brute.at_least(peak.key), "{:?}", history);
-        prop_assert!(
-            peak.at_least <= truth,
-            "{truth} in truth, {peak:?} {history:?}"
-        );
-        prop_assert!(
-            truth <= peak.at_most,
-            "{truth} in truth, {peak:?} {history:?}"
-        );
+        prop_assert_eq!(Some(peak.at_least), most);
+        prop_assert_eq!(peak.at_least, brute.at_least(peak.key));
+        prop_assert!(peak.at_least <= truth, "{truth} in truth, {peak:?}");
+        prop_assert!(truth <= peak.at_most, "{truth} in truth, {peak:?}");
         // Counted no further once all promises are tested.
         let (least, most) = brute.most_asked();
         let least = least.min(history.terms.limit + 1);
         let asked = report.most_asked;
         prop_assert!(
             least <= asked && asked <= most,
-            "{asked} of {least}..{most} {history:?}"
+            "{asked} of {least}..{most}"
         );
         Ok(())
     });
@@ -181,19 +170,16 @@ fn false_blocks_are_those_that_nothing_explains() {
         for promise in [Promise::SlidingWindow, Promise::FixedWindow] {
             let judged = report.promise(promise).expect("asked for");
             let found = judged.false_blocks;
-            prop_assert_eq!(found, expected.len() as u64, "{} {:?}", promise, history);
+            prop_assert_eq!(found, expected.len() as u64);
             let named = named(promise);
-            prop_assert!(
-                named.is_subset(&expected),
-                "{promise} {named:?} {history:?}"
-            );
+            prop_assert!(named.is_subset(&expected), "{promise} {named:?}");
             let first = expected.len().min(10);
-            prop_assert_eq!(named.len(), first, "{} {:?}", promise, history);
+            prop_assert_eq!(named.len(), first);
         }
         // It is told only of those that no promise explains.
         match report.counts_blocked {
-            Some(true) => prop_assert!(!expected.is_empty(), "{history:?}"),
-            Some(false) => prop_assert!(!brute.blocked_count(), "they explain {history:?}"),
+            Some(true) => prop_assert!(!expected.is_empty()),
+            Some(false) => prop_assert!(!brute.blocked_count(), "they explain it"),
             None => {}
         }
         let (least, most) = (brute.falsely_dry(false), brute.falsely_dry(true));
@@ -203,9 +189,9 @@ fn false_blocks_are_those_that_nothing_explains() {
             .expect("asked for")
             .false_blocks;
         let bounds = least.len() as u64..=most.len() as u64;
-        prop_assert!(bounds.contains(&found), "{found} of {bounds:?} {history:?}");
+        prop_assert!(bounds.contains(&found), "{found} of {bounds:?}");
         let named = named(Promise::TokenBucket);
-        prop_assert!(named.is_subset(&most), "{named:?} of {most:?} {history:?}");
+        prop_assert!(named.is_subset(&most), "{named:?} of {most:?}");
         Ok(())
     });
     windows.often("windows that blocked falsely");
@@ -233,21 +219,15 @@ fn no_fixed_windows_explain_what_the_audit_says_that_none_explains() {
         broken.count(judged.excess.is_some());
         unknown.count(!sure && by_opened);
         missed.count(judged.explained_by[1] && !by_opened);
-        prop_assert!(judged.explained_by[0] || !by_clock, "clock {history:?}");
-        prop_assert!(
-            judged.explained_by[1] || !by_opened || !sure,
-            "opened {history:?}"
-        );
-        prop_assert!(
-            !judged.explained_by[0] || by_clock_almost,
-            "clock, almost {history:?}"
-        );
+        prop_assert!(judged.explained_by[0] || !by_clock, "clock");
+        prop_assert!(judged.explained_by[1] || !by_opened || !sure, "opened");
+        prop_assert!(!judged.explained_by[0] || by_clock_almost, "clock, almost");
         if judged.excess.is_some() {
-            prop_assert!(doubled || !by_clock, "excess {history:?}");
-            prop_assert!(doubled || !by_opened || !sure, "excess {history:?}");
+            prop_assert!(doubled || !by_clock, "excess");
+            prop_assert!(doubled || !by_opened || !sure, "excess");
         }
         let neither = !judged.explained_by[0] && !judged.explained_by[1];
-        prop_assert_eq!(judged.excess.is_some(), doubled || neither, "{:?}", history);
+        prop_assert_eq!(judged.excess.is_some(), doubled || neither);
         Ok(())
     });
     clock.often("clock's windows that explain nothing");
@@ -285,10 +265,10 @@ fn a_proof_names_requests_that_prove_it() {
             is_as_it_says(window, &observations, &history)?;
             prop_assert!(
                 window.admitted > proof.promised,
-                "{} {proof:?} {history:?}",
+                "{} {proof:?}",
                 judged.promise
             );
-            prop_assert!(proof.after <= report.observed, "{proof:?} {history:?}");
+            prop_assert!(proof.after <= report.observed, "{proof:?}");
             let span = window.to - window.from;
             let limit = history.terms.limit;
             let enough = match judged.promise {
@@ -305,7 +285,7 @@ fn a_proof_names_requests_that_prove_it() {
                     window.admitted as f64 > most - 1e-9
                 }
             };
-            prop_assert!(enough, "{} {proof:?} {history:?}", judged.promise);
+            prop_assert!(enough, "{} {proof:?}", judged.promise);
         }
         Ok(())
     });
@@ -337,45 +317,18 @@ fn is_as_it_says(
         let named = named.iter().find(|o| o.sequence == *s);
         named.map(|o| o.sent)
     });
-    prop_assert!(
-        in_order.clone().all(|sent| sent.is_some()),
-        "{window:?} {history:?}"
-    );
-    prop_assert!(in_order.is_sorted(), "{window:?} {history:?}");
-    prop_assert_eq!(
-        sequences.len(),
-        window.sequences.len(),
-        "{:?} {:?}",
-        window,
-        history
-    );
-    prop_assert!(
-        window.admitted <= all.len() as u64,
-        "{window:?} {history:?}"
-    );
+    prop_assert!(in_order.clone().all(|sent| sent.is_some()), "{window:?}");
+    prop_assert!(in_order.is_sorted(), "{window:?}");
+    prop_assert_eq!(sequences.len(), window.sequences.len(), "{:?}", window);
+    prop_assert!(window.admitted <= all.len() as u64, "{window:?}");
     let first = all.iter().map(|o| o.sent).min();
     let last = all.iter().map(|o| o.done).max();
-    prop_assert_eq!(
-        (Some(from), Some(to)),
-        (first, last),
-        "{:?} {:?}",
-        window,
-        history
-    );
+    prop_assert_eq!((Some(from), Some(to)), (first, last), "{:?}", window);
     if to - from < history.terms.window {
-        prop_assert_eq!(
-            named.len() as u64,
-            window.admitted,
-            "{:?} {:?}",
-            window,
-            history
-        );
-        prop_assert_eq!(&window.by_target, &by_target, "{:?} {:?}", window, history);
+        prop_assert_eq!(named.len() as u64, window.admitted, "{:?}", window);
+        prop_assert_eq!(&window.by_target, &by_target, "{:?}", window);
     } else {
-        prop_assert!(
-            named.len() as u64 <= window.admitted,
-            "{window:?} {history:?}"
-        );
+        prop_assert!(named.len() as u64 <= window.admitted, "{window:?}");
     }
     Ok(())
 }
@@ -390,12 +343,7 @@ fn how_requests_are_delivered_changes_nothing() {
             batches: vec![(observations, Nanos::ZERO)],
             ..history.clone()
         };
-        prop_assert_eq!(
-            told(&history.audit()),
-            told(&at_once.audit()),
-            "{:?}",
-            history
-        );
+        prop_assert_eq!(told(&history.audit()), told(&at_once.audit()));
         Ok(())
     });
 }

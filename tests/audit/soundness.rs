@@ -42,17 +42,17 @@ fn is_never_accused(algorithm: Algorithm) {
         let history = world.play(algorithm, Fault::None);
         let report = history.audit();
         let judged = report.promise(promise).expect("what was asked for");
-        prop_assert!(!judged.is_broken(), "{judged:#?} {history:#?}");
+        prop_assert!(!judged.is_broken(), "{judged:#?}");
         match algorithm {
-            Algorithm::ClockWindow => prop_assert!(judged.explained_by[0], "{history:#?}"),
-            Algorithm::OpenedWindow => prop_assert!(judged.explained_by[1], "{history:#?}"),
+            Algorithm::ClockWindow => prop_assert!(judged.explained_by[0]),
+            Algorithm::OpenedWindow => prop_assert!(judged.explained_by[1]),
             _ => {}
         }
         prop_assert_ne!(report.verdict(true), AuditVerdict::Broken);
         // Alone as beside the others.
         if world.requests.len() % 4 == 0 {
             let report = history.audit_by(&[promise]);
-            prop_assert_ne!(report.verdict(true), AuditVerdict::Broken, "{:#?}", history);
+            prop_assert_ne!(report.verdict(true), AuditVerdict::Broken);
         }
         Ok(())
     });

@@ -157,8 +157,19 @@ impl AdmissionLog {
         self.admissions.len()
     }
 
+    /// The admissions sent at `from` or later, up to the latest one.
+    pub fn span(&self, latest: &Observation, from: Nanos, targets: usize) -> AdmissionSpan {
+        self.span_between(latest.key, from, latest.done, targets)
+    }
+
     /// The admissions sent at `from` or later and done by `to`.
-    pub fn span(&self, key: AuditedKey, from: Nanos, to: Nanos, targets: usize) -> AdmissionSpan {
+    pub fn span_between(
+        &self,
+        key: AuditedKey,
+        from: Nanos,
+        to: Nanos,
+        targets: usize,
+    ) -> AdmissionSpan {
         let mut span = AdmissionSpan::empty(key, targets);
         let before = self.admissions.partition_point(|other| other.sent < from);
         for admission in self.admissions.range(before..) {

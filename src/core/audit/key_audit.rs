@@ -270,7 +270,7 @@ impl KeyAudit {
     pub fn collect_busiest(&mut self, key: AuditedKey, bounds: &Bounds) -> AdmissionSpan {
         self.busiest.is_collected = true;
         let Interval { from, to } = self.busiest.interval;
-        self.proved.log.span(key, from, to, bounds.targets)
+        self.proved.log.span_between(key, from, to, bounds.targets)
     }
 
     pub fn can_collect_busiest(&self) -> bool {
@@ -287,7 +287,7 @@ impl KeyAudit {
         bounds: &Bounds,
     ) -> Proof {
         let evidence = self.proved.evidence.of(promise);
-        let (span, promised) = evidence.proof(latest.key, latest.done, &self.proved.log, bounds);
+        let (span, promised) = evidence.excess(latest, &self.proved.log, bounds);
         Proof {
             span,
             promised,

@@ -9,13 +9,10 @@
 
 use super::clock_windows::ClockWindows;
 use super::opened_windows::OpenedWindows;
-use super::{About, BlockedRequest, Evidence, Latest};
-use crate::base::Nanos;
-use crate::core::audit::admission_log::AdmissionLog;
-use crate::core::audit::bounds::Bounds;
-use crate::core::audit::observation::AuditedKey;
-use crate::core::audit::prior_use::PriorUse;
-use crate::core::audit::proof::AdmissionSpan;
+use super::{
+    About, AdmissionLog, BlockedRequest, Bounds, Evidence, Excess, Latest, Nanos, Observation,
+    PriorUse,
+};
 
 pub const ABOUT: About = About {
     name: "fixed-window",
@@ -80,16 +77,10 @@ impl Evidence for FixedWindow {
         request.counted < bounds.limit
     }
 
-    fn proof(
-        &self,
-        key: AuditedKey,
-        done: Nanos,
-        log: &AdmissionLog,
-        bounds: &Bounds,
-    ) -> (AdmissionSpan, u64) {
+    fn excess(&self, latest: &Observation, log: &AdmissionLog, bounds: &Bounds) -> Excess {
         let first = log.last_but(bounds.limit);
         let since = first.map_or(Nanos::ZERO, |first| first.sent);
-        (log.span(key, since, done, bounds.targets), bounds.limit)
+        (log.span(latest, since, bounds.targets), bounds.limit)
     }
 
     fn memory(&self) -> usize {

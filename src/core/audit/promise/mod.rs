@@ -12,7 +12,7 @@ mod token_bucket;
 
 use super::admission_log::AdmissionLog;
 use super::bounds::Bounds;
-use super::observation::AuditedKey;
+use super::observation::Observation;
 use super::prior_use::PriorUse;
 use super::proof::{AdmissionSpan, Proof};
 use crate::base::Nanos;
@@ -56,20 +56,17 @@ pub(super) trait Evidence {
     /// Whether a limiter that keeps the promise would surely have let this request pass.
     fn is_wrongly_blocked(&self, request: &BlockedRequest, bounds: &Bounds) -> bool;
 
-    /// The admissions up to the one done at `done` that break the promise, and how many it promises in that time.
-    fn proof(
-        &self,
-        key: AuditedKey,
-        done: Nanos,
-        log: &AdmissionLog,
-        bounds: &Bounds,
-    ) -> (AdmissionSpan, u64);
+    /// The admissions up to the latest one that break the promise, and how many it promises in that time.
+    fn excess(&self, latest: &Observation, log: &AdmissionLog, bounds: &Bounds) -> Excess;
 
     /// The memory used beside `self`, in bytes.
     fn memory(&self) -> usize {
         0
     }
 }
+
+/// Admissions that break a promise, and how many it promises in that time.
+pub(super) type Excess = (AdmissionSpan, u64);
 
 /// The admission that was done last.
 #[derive(Debug, Clone, Copy)]

@@ -3,13 +3,10 @@
 //! It is broken when more than L allowed requests lie within less than W − ε, where ε is the tolerance of the limiter's
 //! clocks. A request is wrongly blocked if fewer than L others can have counted against it.
 
-use super::{About, BlockedRequest, Evidence, Latest};
-use crate::base::Nanos;
-use crate::core::audit::admission_log::AdmissionLog;
-use crate::core::audit::bounds::Bounds;
-use crate::core::audit::observation::AuditedKey;
-use crate::core::audit::prior_use::PriorUse;
-use crate::core::audit::proof::AdmissionSpan;
+use super::{
+    About, AdmissionLog, BlockedRequest, Bounds, Evidence, Excess, Latest, Nanos, Observation,
+    PriorUse,
+};
 
 pub const ABOUT: About = About {
     name: "sliding-window",
@@ -46,14 +43,8 @@ impl Evidence for SlidingWindow {
         request.counted < bounds.limit
     }
 
-    fn proof(
-        &self,
-        key: AuditedKey,
-        done: Nanos,
-        log: &AdmissionLog,
-        bounds: &Bounds,
-    ) -> (AdmissionSpan, u64) {
-        let since = (done + Nanos(1)).saturating_sub(bounds.shortest_window);
-        (log.span(key, since, done, bounds.targets), bounds.limit)
+    fn excess(&self, latest: &Observation, log: &AdmissionLog, bounds: &Bounds) -> Excess {
+        let since = (latest.done + Nanos(1)).saturating_sub(bounds.shortest_window);
+        (log.span(latest, since, bounds.targets), bounds.limit)
     }
 }

@@ -6,14 +6,11 @@
 //!
 //! A request is wrongly blocked if even the [`FewestTokens`] that the bucket can have held were enough for it.
 
-use super::{About, BlockedRequest, Evidence, Latest};
-use crate::base::Nanos;
-use crate::core::audit::admission_log::AdmissionLog;
-use crate::core::audit::bounds::Bounds;
+use super::{
+    About, AdmissionLog, BlockedRequest, Bounds, Evidence, Excess, Latest, Nanos, Observation,
+    PriorUse,
+};
 use crate::core::audit::busy_period::BusyPeriod;
-use crate::core::audit::observation::AuditedKey;
-use crate::core::audit::prior_use::PriorUse;
-use crate::core::audit::proof::AdmissionSpan;
 
 pub const ABOUT: About = About {
     name: "token-bucket",
@@ -58,24 +55,18 @@ impl Evidence for TokenBucket {
         self.tokens.had_one_for(request, bounds)
     }
 
-    fn proof(
-        &self,
-        key: AuditedKey,
-        done: Nanos,
-        log: &AdmissionLog,
-        bounds: &Bounds,
-    ) -> (AdmissionSpan, u64) {
+    fn excess(&self, latest: &Observation, log: &AdmissionLog, bounds: &Bounds) -> Excess {
         let busy = log.busy_period();
-        let mut latest = log.latest_sents().zip(1..);
-        let shortest = latest.find_map(|(since, given)| {
+        let mut sents = log.latest_sents().zip(1..);
+        let shortest = sents.find_map(|(since, given)| {
             let period = BusyPeriod { since, given };
-            period.is_overdrawn(done, bounds).then_some(since)
+            period.is_overdrawn(latest.done, bounds).then_some(since)
         });
         let since = shortest.unwrap_or(busy.since);
-        let lasted = u128::from(done.saturating_sub(since).0);
+        let lasted = u128::from(latest.done.saturating_sub(since).0);
         let refilled = u128::from(bounds.limit) * lasted / u128::from(bounds.window.0);
         let promised = bounds.limit.saturating_add(refilled as u64);
-        let mut span = log.span(key, since, done, bounds.targets);
+        let mut span = log.span(latest, since, bounds.targets);
         // The proof may have begun before anything that is remembered.
         if span.admitted <= promised {
             span.from = busy.since;

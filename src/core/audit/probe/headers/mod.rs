@@ -236,9 +236,10 @@ mod tests {
 
     const MINUTE: Nanos = Nanos(60_000_000_000);
 
-    fn read(lines: &[(&str, &str)]) -> LimitHeaders {
+    /// Reads headers that are written like `Name: value | Name: value`.
+    fn read(lines: &str) -> LimitHeaders {
         let mut headers = HeaderMap::new();
-        for (name, value) in lines {
+        for (name, value) in lines.split(" | ").filter_map(|line| line.split_once(": ")) {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             headers.append(name, HeaderValue::from_str(value).unwrap());
         }
@@ -247,74 +248,36 @@ mod tests {
 
     #[test]
     fn the_remaining_requests_are_read_in_every_form() {
-        for (lines, remaining, reset) in [
-            (&[("RateLimit", r#""default";r=50;t=30"#)][..], 50, Some(30)),
-            (&[("RateLimit", "default;r=50;t=30")], 50, Some(30)),
+        for (lines, reset) in [
+            (r#"RateLimit: "default";r=50;t=30"#, Some(30)),
+            ("RateLimit: default;r=50;t=30", Some(30)),
             (
-                &[(
-                    "RateLimit",
-                    r#" "a;b,c" ; t=30 ; pk=:cHsdsRa894==: ; r=50 "#,
-                )],
-                50,
+                r#"RateLimit:  "a;b,c" ; t=30 ; pk=:cHsdsRa894==: ; r=50 "#,
                 Some(30),
             ),
-            (&[("RateLimit", r#""default";r=50"#)], 50, None),
+            (r#"RateLimit: "default";r=50"#, None),
+            ("RateLimit: limit=100, remaining=50, reset=30", Some(30)),
             (
-                &[("RateLimit", "limit=100, remaining=50, reset=30")],
-                50,
+                "RateLimit: remaining=50,limit=100 | RateLimit-Policy: 100;w=60",
+                None,
+            ),
+            (
+                r#"RateLimit: "burst";r=3;t=1, "minute";r=50;t=30 | RateLimit-Policy: "burst";q=10;w=1 | RateLimit-Policy: "minute";q=100;w=60"#,
                 Some(30),
             ),
+            ("RateLimit-Remaining: 50", None),
             (
-                &[
-                    ("RateLimit", "remaining=50,limit=100"),
-                    ("RateLimit-Policy", "100;w=60"),
-                ],
-                50,
+                "RateLimit-Limit: 100, 100;w=60 | RateLimit-Remaining: 50",
                 None,
             ),
-            (
-                &[
-                    ("RateLimit", r#""burst";r=3;t=1, "minute";r=50;t=30"#),
-                    ("RateLimit-Policy", r#""burst";q=10;w=1"#),
-                    ("RateLimit-Policy", r#""minute";q=100;w=60"#),
-                ],
-                50,
-                Some(30),
-            ),
-            (&[("RateLimit-Remaining", "50")], 50, None),
-            (
-                &[
-                    ("RateLimit-Limit", "100, 100;w=60"),
-                    ("RateLimit-Remaining", "50"),
-                ],
-                50,
-                None,
-            ),
-            (
-                &[
-                    ("X-RateLimit-Limit", "100"),
-                    ("X-RateLimit-Remaining", "50"),
-                ],
-                50,
-                None,
-            ),
-            (
-                &[("RateLimit", r#""a";r=50"#), ("X-RateLimit-Remaining", "7")],
-                50,
-                None,
-            ),
+            ("X-RateLimit-Limit: 100 | X-RateLimit-Remaining: 50", None),
+            (r#"RateLimit: "a";r=50 | X-RateLimit-Remaining: 7"#, None),
         ] {
             let read = read(lines);
-            let quota = read
-                .quota(100, MINUTE)
-                .unwrap_or_else(|| panic!("{lines:?}"));
-            assert_eq!(
-                (quota.remaining, quota.reset),
-                (remaining, reset),
-                "{lines:?}"
-            );
-            assert_eq!(read.other_policies(100, MINUTE), None, "{lines:?}");
-            assert!(read.unknown.is_empty(), "{lines:?}");
+            let quota = read.quota(100, MINUTE).map(|q| (q.remaining, q.reset));
+            assert_eq!(quota, Some((50, reset)), "{lines}");
+            assert_eq!(read.other_policies(100, MINUTE), None, "{lines}");
+            assert!(read.unknown.is_empty(), "{lines}");
         }
     }
 
@@ -322,58 +285,39 @@ mod tests {
     fn the_remaining_requests_of_another_policy_do_not_count() {
         for (lines, other) in [
             (
-                &[
-                    ("RateLimit", r#""a";r=40"#),
-                    ("RateLimit-Policy", r#""a";q=50;w=60"#),
-                ][..],
+                r#"RateLimit: "a";r=40 | RateLimit-Policy: "a";q=50;w=60"#,
                 Some("50 per 60 s"),
             ),
             (
-                &[
-                    ("RateLimit", r#""a";r=40"#),
-                    ("RateLimit-Policy", r#""a";q=100;w=61"#),
-                ],
+                r#"RateLimit: "a";r=40 | RateLimit-Policy: "a";q=100;w=61"#,
                 Some("100 per 61 s"),
             ),
             (
-                &[("X-RateLimit-Limit", "50"), ("X-RateLimit-Remaining", "40")],
+                "X-RateLimit-Limit: 50 | X-RateLimit-Remaining: 40",
                 Some("50"),
             ),
+            ("RateLimit: limit=50, remaining=40, reset=1", Some("50")),
             (
-                &[("RateLimit", "limit=50, remaining=40, reset=1")],
-                Some("50"),
-            ),
-            (
-                &[
-                    ("RateLimit", r#""a";r=9999"#),
-                    ("RateLimit-Policy", r#""a";q=10000;qu="content-bytes";w=60"#),
-                ],
+                r#"RateLimit: "a";r=9999 | RateLimit-Policy: "a";q=10000;qu="content-bytes";w=60"#,
                 None,
             ),
-            (&[("RateLimit", r#""a";r=40, "b";r=50"#)], None),
+            (r#"RateLimit: "a";r=40, "b";r=50"#, None),
             (
-                &[
-                    ("RateLimit", r#""c";r=40"#),
-                    ("RateLimit-Policy", r#""a";q=100;w=60, "b";q=10;w=1"#),
-                ],
+                r#"RateLimit: "c";r=40 | RateLimit-Policy: "a";q=100;w=60, "b";q=10;w=1"#,
                 None,
             ),
         ] {
             let read = read(lines);
-            assert_eq!(read.quota(100, MINUTE), None, "{lines:?}");
-            assert_eq!(
-                read.other_policies(100, MINUTE).as_deref(),
-                other,
-                "{lines:?}"
-            );
+            assert_eq!(read.quota(100, MINUTE), None, "{lines}");
+            let policies = read.other_policies(100, MINUTE);
+            assert_eq!(policies.as_deref(), other, "{lines}");
         }
     }
 
     #[test]
     fn a_window_with_a_fraction_of_a_second_may_be_rounded_either_way() {
         for (window, fits) in [("1", true), ("2", true), ("3", false)] {
-            let policy = format!("100;w={window}");
-            let read = read(&[("RateLimit-Policy", &policy)]);
+            let read = read(&format!("RateLimit-Policy: 100;w={window}"));
             let other = read.other_policies(100, Nanos(1_500_000_000));
             assert_eq!(other.is_none(), fits, "{window}");
         }
@@ -381,17 +325,17 @@ mod tests {
 
     #[test]
     fn unknown_forms_are_reported_and_say_nothing() {
-        for (name, value) in [
-            ("RateLimit", "50"),
-            ("RateLimit", r#""default";r=-1"#),
-            ("RateLimit", r#""default";r=1.5;t=30"#),
-            ("RateLimit-Remaining", "many"),
-            ("X-RateLimit-Remaining", "-1"),
-            ("X-RateLimit-Limit", "unlimited"),
-            ("RateLimit-Policy", r#""default";w=60"#),
+        for line in [
+            "RateLimit: 50",
+            r#"RateLimit: "default";r=-1"#,
+            r#"RateLimit: "default";r=1.5;t=30"#,
+            "RateLimit-Remaining: many",
+            "X-RateLimit-Remaining: -1",
+            "X-RateLimit-Limit: unlimited",
+            r#"RateLimit-Policy: "default";w=60"#,
         ] {
-            let read = read(&[(name, value)]);
-            assert_eq!(read.unknown, [format!("{name}: {value}")]);
+            let read = read(line);
+            assert_eq!(read.unknown, [line]);
             assert_eq!(read.quota(100, MINUTE), None);
             assert_eq!(read.other_policies(100, MINUTE), None);
         }
@@ -415,12 +359,12 @@ mod tests {
             ("", malformed("")),
             ("1994-11-06T08:49:37Z", malformed("1994-11-06T08:49:37Z")),
         ] {
-            let read = read(&[("Date", now), ("Retry-After", value)]);
+            let read = read(&format!("Date: {now} | Retry-After: {value}"));
             assert_eq!(read.retry_after, Some(expected), "{value:?}");
         }
-        let without_date = read(&[("Retry-After", now)]).retry_after;
+        let without_date = read(&format!("Retry-After: {now}")).retry_after;
         assert_eq!(without_date, Some(RetryAfter::Date(None)));
-        assert_eq!(read(&[]), LimitHeaders::default());
+        assert_eq!(read(""), LimitHeaders::default());
     }
 
     proptest! {
@@ -434,8 +378,8 @@ mod tests {
             let names = [
                 "RateLimit", "RateLimit-Policy", "RateLimit-Remaining", "X-RateLimit-Limit", "Retry-After", "Date",
             ];
-            let lines: Vec<_> = names.into_iter().zip(values.iter().map(String::as_str)).collect();
-            let read = read(&lines);
+            let lines: Vec<_> = names.into_iter().zip(values).map(|(name, value)| format!("{name}: {value}")).collect();
+            let read = read(&lines.join(" | "));
             read.quota(100, MINUTE);
             read.other_policies(100, MINUTE);
         }
@@ -453,7 +397,7 @@ mod tests {
             }
             let separator = format!("{blanks};{blanks}");
             let value = format!("\"a\"{separator}{}", parameters.join(&separator));
-            let read = read(&[("RateLimit", &value)]);
+            let read = read(&format!("RateLimit: {value}"));
             let quota = read.quota(100, MINUTE).expect("read");
             prop_assert_eq!((quota.remaining, quota.reset), (remaining, Some(reset)));
         }
