@@ -1,5 +1,5 @@
-//! What an observation costs an audit of all promises in the midst of a run, and what it costs to put the same ones in
-//! the order of their dones and count them by key: `cargo bench --bench audit`.
+//! Measures the time that an audit of all promises takes for an observation in the middle of a run. For comparison, it
+//! measures sorting the same observations by their dones and counting them by key. Run it with `cargo bench --bench audit`.
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, measurement::WallTime};
 use loadgen::base::{KeyId, Nanos};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const SECOND: u64 = 1_000_000_000;
 const WINDOW: u64 = 60 * SECOND;
 const TIMEOUT: u64 = 10 * SECOND;
-/// Between the reporter's looks at what has been done.
+/// The time between two of the reporter's batches, in nanoseconds.
 const BATCH: u64 = SECOND / 10;
 
 #[derive(Clone, Copy)]
@@ -22,11 +22,11 @@ struct Load {
     keys: u32,
     per_second: u64,
     limit: u64,
-    /// Most take a millisecond; of those with a heavy tail, one in a hundred more than a second.
+    /// Requests take about a millisecond; with a heavy tail, one in a hundred takes more than a second.
     heavy: bool,
 }
 
-/// Requests of a run that never ends, as a sliding log answers them.
+/// The requests of a run that never ends, and a sliding log's answers.
 struct Stream {
     load: Load,
     sequence: u64,
@@ -55,7 +55,7 @@ impl Stream {
     fn latency(&mut self) -> u64 {
         let draw = f64::from(self.dice.next_u32()) / f64::from(u32::MAX);
         let milliseconds = match self.load.heavy {
-            // Pareto's, of which the mean is about 50 ms.
+            // A Pareto distribution with a mean of about 50 ms.
             true => (1.0 - draw).powf(-1.5).min(10_000.0),
             false => 0.5 + draw,
         };
@@ -90,7 +90,7 @@ impl Stream {
         self.sequence += 1;
     }
 
-    /// What is done since the last, and the watermark.
+    /// The requests done since the last batch, and the watermark.
     fn batch(&mut self) -> (Vec<Observation>, Nanos) {
         self.now += BATCH;
         loop {
@@ -107,7 +107,7 @@ impl Stream {
             self.under_way.pop();
             batch.extend(self.observations.remove(&sequence));
         }
-        // Workers report in no order.
+        // Workers report in no particular order.
         batch.sort_unstable_by_key(|seen| seen.sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let answered = |sequence: &&u64| !self.observations.contains_key(sequence);
         while self.oldest.front().as_ref().is_some_and(answered) {
@@ -168,7 +168,7 @@ fn count(
     began.elapsed()
 }
 
-/// The median of its samples, in nanoseconds per observation, if it ran.
+/// The median of the benchmark's samples, in nanoseconds per observation, if it ran.
 fn bench(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -236,7 +236,7 @@ fn an_observation(criterion: &mut Criterion) {
         let mut running: Option<(Stream, Auditor)> = None;
         let audited = bench(&mut group, "audit", |requests| {
             let (stream, audit) = running.get_or_insert_with(|| {
-                // From empty to what a window leaves behind.
+                // Fills the audit with a window's observations first.
                 let (mut stream, mut audit) = (Stream::new(load), audit(load));
                 while stream.now < WINDOW + TIMEOUT {
                     look(&mut audit, &[stream.batch()]);

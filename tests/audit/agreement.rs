@@ -1,4 +1,4 @@
-//! The audit and the second reading of its definitions say the same, of right limiters and of wrong ones.
+//! The audit and the brute-force audit say the same, of correct limiters and of faulty ones.
 
 use super::brute::Brute;
 use super::cluster::{History, World, world};
@@ -39,7 +39,7 @@ fn fault() -> impl Strategy<Value = Fault> {
 
 fn history(requests: usize) -> impl Strategy<Value = History> {
     (world(requests), algorithm(), fault()).prop_map(|(world, algorithm, fault)| {
-        // What is late is not held against anybody, and looked at no further.
+        // The brute-force audit does not follow answers that come after the timeout.
         let world = World {
             patient: false,
             ..world
@@ -48,7 +48,7 @@ fn history(requests: usize) -> impl Strategy<Value = History> {
     })
 }
 
-/// How often something came up, so that no property holds for want of it.
+/// Counts how often something came up. A property that never met it proves nothing.
 #[derive(Default)]
 struct Times(Cell<u64>);
 
@@ -66,7 +66,7 @@ impl Times {
 }
 
 #[test]
-fn what_is_proved_of_sliding_windows_is_all_there_is_to_prove() {
+fn the_audit_proves_all_that_can_be_proved_of_sliding_windows() {
     let broken = Times::default();
     for_all(1_500, history(90), |history| {
         let (report, observations) = (history.audit(), history.observations());
@@ -82,7 +82,7 @@ fn what_is_proved_of_sliding_windows_is_all_there_is_to_prove() {
 }
 
 #[test]
-fn what_is_proved_of_token_buckets_is_all_there_is_to_prove() {
+fn the_audit_proves_all_that_can_be_proved_of_token_buckets() {
     let broken = Times::default();
     for_all(1_500, history(90), |history| {
         let (report, observations) = (history.audit(), history.observations());
@@ -97,7 +97,7 @@ fn what_is_proved_of_token_buckets_is_all_there_is_to_prove() {
 }
 
 #[test]
-fn suspect_is_what_would_be_broken_if_what_was_not_answered_was_admitted() {
+fn a_promise_is_suspect_if_it_would_be_broken_had_the_unanswered_requests_been_admitted() {
     let suspect = Times::default();
     for_all(1_500, history(90), |history| {
         let (report, observations) = (history.audit(), history.observations());
@@ -126,7 +126,7 @@ fn suspect_is_what_would_be_broken_if_what_was_not_answered_was_admitted() {
 }
 
 #[test]
-fn the_peak_is_what_was_surely_admitted_and_no_less_than_what_was() {
+fn the_true_peak_lies_within_the_reported_bounds() {
     let more = Times::default();
     for_all(2_000, history(90), |history| {
         let (report, observations) = (history.audit(), history.observations());
@@ -142,7 +142,7 @@ fn the_peak_is_what_was_surely_admitted_and_no_less_than_what_was() {
         prop_assert_eq!(peak.at_least, brute.at_least(peak.key));
         prop_assert!(peak.at_least <= truth, "{truth} in truth, {peak:?}");
         prop_assert!(truth <= peak.at_most, "{truth} in truth, {peak:?}");
-        // Counted no further once all promises are tested.
+        // A key's requests are not counted any more once all promises were tested on it.
         let (least, most) = brute.most_asked();
         let least = least.min(history.terms.limit + 1);
         let asked = report.most_asked;
@@ -156,7 +156,7 @@ fn the_peak_is_what_was_surely_admitted_and_no_less_than_what_was() {
 }
 
 #[test]
-fn false_blocks_are_those_that_nothing_explains() {
+fn wrongly_blocked_requests_are_those_that_nothing_explains() {
     let (windows, buckets) = (Times::default(), Times::default());
     for_all(2_000, history(90), |history| {
         let (report, observations) = (history.audit(), history.observations());
@@ -176,7 +176,7 @@ fn false_blocks_are_those_that_nothing_explains() {
             let first = expected.len().min(10);
             prop_assert_eq!(named.len(), first);
         }
-        // It is told only of those that no promise explains.
+        // It is reported only for blocked requests that no promise explains.
         match report.counts_blocked {
             Some(true) => prop_assert!(!expected.is_empty()),
             Some(false) => prop_assert!(!brute.blocked_count(), "they explain it"),
@@ -198,9 +198,9 @@ fn false_blocks_are_those_that_nothing_explains() {
     buckets.often("buckets that blocked falsely");
 }
 
-/// Windows by the clock are read alike to a microsecond. Of those opened by admissions the audit need not see all.
+/// Both audits read windows by the clock alike to a microsecond. Of the opened windows, the audit may miss some proofs.
 #[test]
-fn no_fixed_windows_explain_what_the_audit_says_that_none_explains() {
+fn fixed_windows_that_the_audit_rules_out_explain_nothing() {
     let (clock, opened, broken) = (Times::default(), Times::default(), Times::default());
     let (missed, unknown) = (Times::default(), Times::default());
     for_all(2_500, history(60), |history| {
@@ -238,12 +238,12 @@ fn no_fixed_windows_explain_what_the_audit_says_that_none_explains() {
         missed.0.get()
     );
     println!(
-        "opened windows that nobody could tell of: {}",
+        "opened windows that took too long to search: {}",
         unknown.0.get()
     );
 }
 
-/// Whoever doubts a proof can check it with the requests it names.
+/// A proof can be checked with the requests that it names.
 #[test]
 fn a_proof_names_requests_that_prove_it() {
     let proofs = Times::default();
@@ -251,7 +251,7 @@ fn a_proof_names_requests_that_prove_it() {
         let report = history.audit();
         let observations = history.observations();
         for window in &report.worst {
-            is_as_it_says(window, &observations, &history)?;
+            names_its_requests(window, &observations, &history)?;
             prop_assert!(
                 window.to - window.from < history.terms.window - history.terms.tolerance()
             );
@@ -262,7 +262,7 @@ fn a_proof_names_requests_that_prove_it() {
             };
             proofs.count(true);
             let window = &proof.span;
-            is_as_it_says(window, &observations, &history)?;
+            names_its_requests(window, &observations, &history)?;
             prop_assert!(
                 window.admitted > proof.promised,
                 "{} {proof:?}",
@@ -276,7 +276,7 @@ fn a_proof_names_requests_that_prove_it() {
                     span < history.terms.window - history.terms.tolerance()
                         && proof.promised >= limit
                 }
-                // Neither a boundary nor a choice is in the words' reach here.
+                // A proof does not say which boundaries or choices it excludes.
                 Promise::FixedWindow => proof.promised >= limit,
                 Promise::TokenBucket => {
                     let rate = 1.0005 * limit as f64 / history.terms.window.0 as f64;
@@ -292,8 +292,8 @@ fn a_proof_names_requests_that_prove_it() {
     proofs.often("proofs");
 }
 
-/// Of what is longer than a window, only the last may be named.
-fn is_as_it_says(
+/// Checks that the span is that of the requests it names. A span longer than a window may name only the last ones.
+fn names_its_requests(
     window: &AdmissionSpan,
     observations: &[Observation],
     history: &History,
@@ -333,9 +333,9 @@ fn is_as_it_says(
     Ok(())
 }
 
-/// Batches, and the order in them, are the reporter's affair.
+/// Neither the batches of observations nor the order within them matters.
 #[test]
-fn how_requests_are_delivered_changes_nothing() {
+fn the_order_of_delivery_changes_nothing() {
     for_all(1_000, history(90), |history| {
         let mut observations = history.observations();
         observations.sort_by_key(|o| (o.sent, o.sequence));
@@ -343,12 +343,12 @@ fn how_requests_are_delivered_changes_nothing() {
             batches: vec![(observations, Nanos::ZERO)],
             ..history.clone()
         };
-        prop_assert_eq!(told(&history.audit()), told(&at_once.audit()));
+        prop_assert_eq!(numbers(&history.audit()), numbers(&at_once.audit()));
         Ok(())
     });
 }
 
-fn told(report: &AuditReport) -> impl PartialEq + std::fmt::Debug + use<> {
+fn numbers(report: &AuditReport) -> impl PartialEq + std::fmt::Debug + use<> {
     let of_judged = |judged: &PromiseReport| {
         (
             judged.excess.is_some(),

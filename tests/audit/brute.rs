@@ -1,10 +1,10 @@
-//! The audit straight from its definitions: over the whole history at once, by trying everything.
+//! A brute-force audit, straight from the definitions: it looks at the whole history at once, and tries everything.
 
 use loadgen::base::Nanos;
 use loadgen::core::audit::{AuditedKey, Decision, Observation, PriorUse, Terms};
 use std::collections::{HashMap, HashSet};
 
-/// From sent to done.
+/// A request's time from sent to done, in nanoseconds.
 type Interval = (i128, i128);
 
 pub struct Brute<'a> {
@@ -13,7 +13,7 @@ pub struct Brute<'a> {
     limit: u64,
     window: i128,
     tolerance: i128,
-    /// Of clocks.
+    /// The resolution of the limiter's clocks.
     resolution: i128,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Brute<'a> {
         observation.done - observation.sent <= self.terms.timeout
     }
 
-    /// In the order of their dones.
+    /// The intervals of a key's requests with these decisions, in the order of their dones.
     fn intervals(&self, key: AuditedKey, decisions: &[Decision]) -> Vec<Interval> {
         let chosen = |o: &&Observation| decisions.contains(&o.decision) && self.in_time(o);
         let chosen = self.keys[&key].iter().filter(chosen);
@@ -58,7 +58,7 @@ impl<'a> Brute<'a> {
         self.keys().filter(|&key| fits(key)).count() as u64
     }
 
-    /// The most that lie within less than W − ε.
+    /// The most intervals that lie within less than W − ε.
     fn most(&self, all: &[Interval]) -> u64 {
         let from = |&(from, _): &Interval| {
             let end = from + self.window - self.tolerance;
@@ -68,7 +68,7 @@ impl<'a> Brute<'a> {
         all.iter().map(from).max().unwrap_or(0)
     }
 
-    /// Surely admitted within a window's length.
+    /// The most requests surely admitted within a window's length.
     pub fn at_least(&self, key: AuditedKey) -> u64 {
         self.most(&self.allowed(key))
     }
@@ -113,7 +113,7 @@ impl<'a> Brute<'a> {
         }) > 0
     }
 
-    /// More than L + (T + 1 ms)·1.0005·L/W within T. `all` is in the order of the dones.
+    /// Whether more than L + (T + 1 ms)·1.0005·L/W lie within some T. `all` is in the order of the dones.
     fn overdrawn(&self, all: &[Interval]) -> bool {
         let limit = i128::from(self.limit);
         let too_many = |count: i128, span: i128| {
@@ -128,7 +128,7 @@ impl<'a> Brute<'a> {
         })
     }
 
-    /// More than 2 L within less than W − ε.
+    /// Whether more than 2 L lie within less than W − ε.
     pub fn doubled(&self, key: AuditedKey) -> bool {
         self.at_least(key) > 2 * self.limit
     }
@@ -139,7 +139,7 @@ impl<'a> Brute<'a> {
         let size = self.limit as usize + 1;
         let mut arcs = Vec::new();
         for &(from, _) in &allowed {
-            // The one whose done is the (L + 1)th of those sent no earlier.
+            // Among the requests sent no earlier, this one's done is the (L + 1)th.
             let later = allowed.iter().filter(|(sent, _)| *sent >= from);
             if let Some(&(_, to)) = later.clone().nth(size - 1)
                 && to - from < self.window - self.tolerance
@@ -190,10 +190,10 @@ impl<'a> Brute<'a> {
             PriorUse::EarlierRun => search.before(everything),
             _ => search.explains(everything, i128::MIN / 4),
         };
-        match found {
-            true => Some(!self.doubled(key)),
-            false if search.patience == 0 => None,
-            false => Some(false),
+        if found {
+            Some(!self.doubled(key))
+        } else {
+            (search.patience > 0).then_some(false)
         }
     }
 
@@ -223,7 +223,7 @@ impl<'a> Brute<'a> {
         })
     }
 
-    /// Sequence numbers of those blocked though fewer than the limit can have counted, in a sliding or fixed window.
+    /// The sequence numbers of requests blocked though fewer than the limit can have counted, in a sliding or fixed window.
     pub fn falsely_blocked(&self) -> HashSet<u64> {
         let of_key = |key| {
             let judged = self.judged(key);
@@ -232,7 +232,7 @@ impl<'a> Brute<'a> {
         self.keys().flat_map(of_key).map(|o| o.sequence).collect()
     }
 
-    /// Whether what was falsely blocked was not if those blocked count.
+    /// Whether no request was wrongly blocked if blocked requests count too.
     pub fn blocked_count(&self) -> bool {
         let blocked = self.falsely_blocked();
         self.keys().all(|key| {
@@ -242,8 +242,8 @@ impl<'a> Brute<'a> {
         })
     }
 
-    /// Those blocked by a bucket though it had a token. The words leave a little open: once as few as they allow, and once
-    /// as many.
+    /// The requests blocked by a bucket though it had a token. The definition leaves a little open: `sternly` finds as many
+    /// as it allows, and otherwise as few.
     pub fn falsely_dry(&self, sternly: bool) -> HashSet<u64> {
         let of_key = |key| {
             self.judged(key)
@@ -252,7 +252,7 @@ impl<'a> Brute<'a> {
         self.keys().flat_map(of_key).map(|o| o.sequence).collect()
     }
 
-    /// In tokens that are missing from a full bucket.
+    /// Counts the tokens that are missing from a full bucket.
     fn had_token(&self, key: AuditedKey, judged: &Observation, sternly: bool) -> bool {
         let (at, limit, window) = (judged.sent.0 as f64, self.limit as f64, self.window as f64);
         let rate = 0.99 * limit / window;
@@ -271,7 +271,7 @@ impl<'a> Brute<'a> {
             PriorUse::None => (0.0, 0.0),
             _ => (limit, 0.0),
         };
-        // Of what was taken for sure only after it was sent, the audit may think that more is gone than need be.
+        // If tokens were taken after this request was sent, the audit may assume that more are gone than necessary.
         let pending = self.keys[&key]
             .iter()
             .filter(takes)
@@ -284,18 +284,19 @@ impl<'a> Brute<'a> {
             }
             last = take;
         }
-        // Of the last, which may be more than a full bucket holds: the clocks may have been slow since.
+        // The result may be more than a full bucket holds, since the clocks may have been slow.
         missing -= (at - last) * rate;
-        let (rate, hair) = match sternly {
-            true => (rate, -1e-6),
-            false => (1.0005 * limit / window, 1e-6),
+        let (rate, hair) = if sternly {
+            (rate, -1e-6)
+        } else {
+            (1.0005 * limit / window, 1e-6)
         };
         let spare = (self.resolution + self.tolerance) as f64 * rate + hair;
         let sure = sternly || !pending;
         sure && (untouched || limit - missing >= 1.0 + spare)
     }
 
-    /// Bounds of the most requests within less than W − ε: without those whose end is unknown, and all by their sents.
+    /// Bounds of the most requests within less than W − ε: only those answered, and all as if done when sent.
     pub fn most_asked(&self) -> (u64, u64) {
         let least = |key| self.most(&self.intervals(key, &[Decision::Allowed, Decision::Blocked]));
         let most = |key: AuditedKey| {
@@ -312,7 +313,7 @@ fn interval(observation: &Observation) -> Interval {
     (observation.sent.0.into(), observation.done.0.into())
 }
 
-/// Phases that are left, on a circle as long as the window. Lengths are in two-thousandths of nanoseconds, so that a
+/// The phases that are left, on a circle as long as the window. Lengths are in two-thousandths of nanoseconds, so that a
 /// nanosecond's drift is one.
 struct Circle {
     length: i128,
@@ -352,7 +353,7 @@ impl Circle {
         self.arcs = arcs;
     }
 
-    /// An arc cut where the circle begins.
+    /// The parts of an arc, cut where the circle begins.
     fn pieces(&self, from: i128, to: i128) -> Vec<(i128, i128)> {
         if to - from >= self.length {
             return vec![(0, self.length)];
@@ -369,8 +370,8 @@ impl Circle {
     }
 }
 
-/// For windows opened by admissions, and a choice of decisions, that explain all. A window that opens at o ends at some
-/// instant from o + W − ε to o + W + ε; the next admission opens the next.
+/// Searches for windows opened by admissions, and a choice of decisions, that explain all requests. A window that opens at
+/// o ends at some instant from o + W − ε to o + W + ε. The next admission opens the next one.
 struct Search {
     limit: usize,
     shortest: i128,
@@ -386,18 +387,18 @@ impl Search {
         (0..self.all.len()).filter(move |i| set & (1 << i) != 0)
     }
 
-    /// Whether windows of which the first opens at `low` or later explain the set.
+    /// Whether windows explain the set if the first opens at `low` or later.
     fn explains(&mut self, set: u128, low: i128) -> bool {
         if set == 0 {
             return true;
         }
-        // All are admitted in this window or later ones.
+        // All requests of the set are admitted in this window or later ones.
         let last = self.members(set).map(|i| self.all[i].1).min().expect("one");
         if last < low || self.patience == 0 || !self.failed.insert((set, low)) {
             return false;
         }
-        // It opens when something keeps it from opening earlier: the window before, the request that opens it, or the last
-        // request that it is to hold.
+        // It is enough to try the instants before which it can't open: the end of the window before, the sent of the request
+        // that opens it, and the earliest opening that still holds its last request.
         let sents = self.members(set).map(|i| self.all[i].0);
         let reasons = sents.flat_map(|sent| [sent, sent - self.longest]);
         let mut openings: Vec<_> = reasons.chain([low]).collect();
@@ -411,7 +412,7 @@ impl Search {
         })
     }
 
-    /// A window that was open before the start.
+    /// Whether the set is explained if a window was open before the start.
     fn before(&mut self, set: u128) -> bool {
         let sents = self.members(set).map(|i| self.all[i].0);
         let reasons = sents.map(|sent| sent - self.longest);
@@ -425,7 +426,7 @@ impl Search {
                 .any(|opening| self.fills(set, opening, &[]))
     }
 
-    /// Whether it is explained with a window that opens then, by one of the openers if there are any.
+    /// Whether the set is explained with a window that opens at `opening`, by one of the openers if there are any.
     fn fills(&mut self, set: u128, opening: i128, openers: &[usize]) -> bool {
         let (mut forced, mut optional) = (0u128, Vec::new());
         for i in self.members(set) {

@@ -1,5 +1,5 @@
-//! A cluster in virtual time: who asks when, how long it takes, what the limiter's clocks say, what goes wrong on the
-//! way, and in which order a reporter hears of it.
+//! A cluster in virtual time: the arrivals of requests, their latencies, the limiter's clocks, the failures on the way,
+//! and the order in which a reporter hears of it all.
 
 use super::limiters::{Algorithm, Fault, faulty};
 use loadgen::base::{KeyId, Nanos};
@@ -13,7 +13,7 @@ use std::fmt;
 pub const MILLISECOND: u64 = 1_000_000;
 pub const SECOND: u64 = 1_000_000_000;
 
-/// What the limiter's clock says when the run starts, or a little more.
+/// About the limiter's time at the run's start.
 const ORIGIN: i128 = 1_000_000_000_000_000_000;
 
 /// Everything that chance decides. Smaller numbers mean simpler histories, so that failures shrink.
@@ -23,11 +23,11 @@ pub struct World {
     pub window: u64,
     pub nodes: usize,
     pub keys: usize,
-    /// A last key of the probe's.
+    /// Whether the last key is the probe's.
     pub probe: bool,
     pub prior_use: PriorUse,
     pub arrivals: Arrivals,
-    /// How often the limit is asked for, per window.
+    /// The requests of each key per window, as a multiple of the limit.
     pub asked: f64,
     pub before: Latency,
     pub after: Latency,
@@ -36,10 +36,10 @@ pub struct World {
     pub patient: bool,
     pub trouble: bool,
     pub clock: Clock,
-    /// Between batches of the reporter's.
+    /// The time between two of the reporter's batches.
     pub batch: u64,
     pub requests: Vec<Draw>,
-    /// Of an earlier run: key, and how long before the start.
+    /// The requests of an earlier run: the key, and how long before the start.
     pub earlier: Vec<(u8, u16)>,
 }
 
@@ -50,9 +50,9 @@ pub enum Arrivals {
     Random,
     Bursts,
     Gaps,
-    /// Shortly before the end of one window, into the next.
+    /// From shortly before the end of one window into the next.
     Edges,
-    /// Apart by what decides whether two are in one window, or a nanosecond less or more.
+    /// At the distances that decide whether two requests are in one window, or a nanosecond off.
     Exact,
 }
 
@@ -67,7 +67,7 @@ pub enum Latency {
 
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
-    /// A share of the window.
+    /// As a share of the window.
     pub phase: u16,
     pub millionths: i32,
     pub kind: ClockKind,
@@ -78,11 +78,11 @@ pub enum ClockKind {
     Fine,
     /// In whole milliseconds, or tenths of the window if those are less.
     Ticks,
-    /// Each node's is off by a little.
+    /// Each node's clock is off by a little.
     Skewed,
 }
 
-/// What chance decides of one request.
+/// The random numbers of one request.
 #[derive(Debug, Clone, Copy)]
 pub struct Draw {
     pub gap: u16,
@@ -91,7 +91,7 @@ pub struct Draw {
     pub before: u16,
     pub after: u16,
     pub ending: u8,
-    /// Until the reporter hears of it.
+    /// The time until the reporter hears of it.
     pub delay: u8,
 }
 
@@ -104,11 +104,11 @@ enum Ending {
     Lost,
     FailedAndCounted,
     Failed,
-    /// Somebody else's.
+    /// The request is somebody else's.
     Unseen,
 }
 
-/// A request as it went.
+/// A request, and the truth about it.
 #[derive(Debug, Clone, Copy)]
 struct Request {
     key: usize,
@@ -120,13 +120,13 @@ struct Request {
     delay: u8,
 }
 
-/// What the audit is told, and what was so.
+/// The observations for the audit, and the truth.
 #[derive(Clone)]
 pub struct History {
     pub terms: Terms,
-    /// What is added, and the watermark after it.
+    /// Each batch of observations, and the watermark after it.
     pub batches: Vec<(Vec<Observation>, Nanos)>,
-    /// When which requests were admitted, in the order of the instants; those of the run only.
+    /// The instants at which the run's requests were admitted, in order.
     pub admitted: HashMap<AuditedKey, Vec<u64>>,
 }
 
@@ -166,7 +166,7 @@ impl World {
     fn next(&self, now: u64, draw: u16) -> u64 {
         let (window, x) = (self.window, share(draw));
         let pace = window as f64 / (self.limit as f64 * self.keys as f64 * self.asked);
-        // From 0 to 1 in the last part of the draws.
+        // Goes from 0 to 1 in the last part of the draws.
         let beyond = |from: f64| (x - from) / (1.0 - from);
         let span = |share: f64| (window as f64 * share) as u64;
         let gap = match self.arrivals {
@@ -200,9 +200,10 @@ impl World {
                     2 * tolerance,
                     window / 2,
                 ];
-                match x > 0.7 {
-                    true => gaps[draw as usize % gaps.len()],
-                    false => 0,
+                if x > 0.7 {
+                    gaps[draw as usize % gaps.len()]
+                } else {
+                    0
                 }
             }
         };
@@ -246,9 +247,10 @@ impl World {
     }
 
     fn key(&self, key: usize) -> AuditedKey {
-        match self.probe && key + 1 == self.keys {
-            true => AuditedKey::Probe(key as u32),
-            false => AuditedKey::Load(KeyId(key as u32)),
+        if self.probe && key + 1 == self.keys {
+            AuditedKey::Probe(key as u32)
+        } else {
+            AuditedKey::Load(KeyId(key as u32))
         }
     }
 
@@ -297,10 +299,7 @@ impl World {
     }
 
     fn observe(&self, i: usize, request: &Request, admitted: bool) -> Option<Observation> {
-        let longest = match self.patient {
-            true => self.timeout * 2,
-            false => self.timeout,
-        };
+        let longest = self.timeout * if self.patient { 2 } else { 1 };
         let in_time = request.answered - request.sent <= longest;
         let decision = match request.ending {
             Ending::Unseen => return None,
@@ -314,20 +313,22 @@ impl World {
             sequence: i as u64,
             target: request.node as u32,
             sent: Nanos(request.sent),
-            done: Nanos(match in_time && request.ending != Ending::Lost {
-                true => request.answered,
-                false => request.sent + self.timeout,
+            done: Nanos(if in_time && request.ending != Ending::Lost {
+                request.answered
+            } else {
+                request.sent + self.timeout
             }),
             decision,
         })
     }
 }
 
-/// As the reporter does: now and then, all that it has heard of, in any order; and no later than any other's sent.
+/// Makes batches as the reporter does: at regular times, all observations so far, in any order. Each watermark is no later
+/// than any later observation's sent.
 pub fn in_batches(mut seen: Vec<(u64, Observation)>, apart: u64) -> Vec<(Vec<Observation>, Nanos)> {
     let scattered = |sequence: u64| sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(20);
     seen.sort_by_key(|(heard, observation)| (*heard, scattered(observation.sequence)));
-    // The least sent of what comes later.
+    // The least sent of all later observations.
     let mut least = vec![u64::MAX; seen.len() + 1];
     for i in (0..seen.len()).rev() {
         least[i] = least[i + 1].min(seen[i].1.sent.0);
@@ -352,7 +353,7 @@ impl Clock {
 
     fn says(&self, now: i128, node: usize, window: u64) -> i128 {
         let unit = i128::from(MILLISECOND.min(window / 10));
-        // As good as none for the windows' phases.
+        // A whole number of windows does not change their phases.
         let origin = ORIGIN / i128::from(window) * i128::from(window);
         let drifted = now + now * i128::from(self.millionths) / 1_000_000;
         let at = origin + self.start(window) + drifted;
@@ -364,7 +365,7 @@ impl Clock {
     }
 }
 
-/// A line for each request, in the order in which the audit hears of them.
+/// Shows a line for each request, in the order in which the audit hears of them.
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:?}", self.terms)?;
@@ -407,7 +408,7 @@ impl History {
         audit.finish()
     }
 
-    /// How many were really admitted of a key within a window's length.
+    /// The true number of a key's admissions within a window's length.
     pub fn peak(&self, key: AuditedKey) -> u64 {
         let instants = self.admitted.get(&key).map_or(&[][..], |all| all);
         let window = self.terms.window.0;
@@ -474,7 +475,7 @@ pub fn prior_use() -> impl Strategy<Value = PriorUse> {
     ]
 }
 
-/// Of at most so many requests.
+/// A world of at most so many requests.
 pub fn world(requests: usize) -> impl Strategy<Value = World> {
     let arrivals = prop_oneof![
         Just(Arrivals::AtOnce),

@@ -1,4 +1,4 @@
-//! Limiters as their promises state them, and what goes wrong with limiters. Nothing is shared with `src/limiter`.
+//! Limiters as their promises define them, and faulty ones. Nothing is shared with `src/limiter`.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ pub trait Limiter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     SlidingLog,
-    /// Windows laid by the clock; each key's are shifted by a share of the window.
+    /// Windows are aligned to the clock, and shifted by a share of the window for each key.
     ClockWindow,
-    /// A window opened by the first admission after the last one's end.
+    /// A window is opened by the first admission after the last one's end.
     OpenedWindow,
-    /// A theoretical arrival time.
+    /// The generic cell rate algorithm, by its theoretical arrival time.
     Gcra,
     /// A bucket of fractional tokens.
     Bucket,
@@ -26,13 +26,13 @@ pub enum Fault {
     OneMore,
     HalfWindow,
     NodesAlone,
-    /// What another node has admitted is seen only after this share of the window.
+    /// A node learns of another node's admissions only after this share of the window.
     Race(f64),
-    /// From and to, in windows since the start.
+    /// Everything is admitted between these instants, in windows since the start.
     Open(f64, f64),
     AlwaysOpen,
     CountsBlocked,
-    /// Every so many requests.
+    /// One request in so many is blocked in any case.
     BlocksSometimes(usize),
 }
 
@@ -62,7 +62,7 @@ pub fn exact(algorithm: Algorithm, limit: u64, window: u64) -> Box<dyn Limiter> 
     }
 }
 
-/// `origin` is what the clock says at the start.
+/// A limiter with a fault. `origin` is the time by its clock at the start.
 pub fn faulty(
     algorithm: Algorithm,
     fault: Fault,
@@ -107,7 +107,7 @@ pub fn faulty(
 struct SlidingLog {
     limit: u64,
     window: i128,
-    /// How long other nodes do not know.
+    /// How long other nodes do not know of an admission.
     lag: i128,
     counts_blocked: bool,
     log: HashMap<usize, Vec<(i128, usize)>>,
@@ -218,7 +218,7 @@ impl Limiter for Bucket {
             *tokens = (*tokens + back).min(full);
             *last = at;
         }
-        // Sums of fractions come out a hair short.
+        // Sums of fractions may be a little too small.
         let admitted = *tokens >= 1.0 - 1e-9;
         if admitted {
             *tokens -= 1.0;

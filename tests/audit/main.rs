@@ -1,5 +1,5 @@
-//! Whether the audit is right: no limiter that keeps its promise is accused, and those that do not are found out. What
-//! it says is held against a second reading of its definitions, which tries everything.
+//! The audit is right: it accuses no limiter that keeps its promise, and catches those that do not. Its reports are compared
+//! with those of a brute-force audit, which tries everything.
 
 mod agreement;
 mod brute;

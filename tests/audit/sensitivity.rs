@@ -1,4 +1,4 @@
-//! What is wrong is found, at the rates of a default run or little more, and after how many requests.
+//! Faulty limiters are caught at the rates of a default run or little more. The tests print after how many requests.
 
 use super::cluster::{History, MILLISECOND, SECOND, in_batches};
 use super::limiters::{Algorithm, Fault, Limiter, exact, faulty};
@@ -24,7 +24,7 @@ enum Traffic {
 
 use Traffic::{Default, Even, Random};
 
-/// What is asked for, and how long.
+/// The traffic, and how long it lasts.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     traffic: Traffic,
@@ -36,7 +36,8 @@ const BY_DEFAULT: Run = Run {
     seconds: 60,
 };
 
-/// Of seven keys, by all nodes in turn, each within a few milliseconds; the limiter's clock is 80 millionths fast.
+/// Seven keys are used, and all nodes in turn. Each request takes a few milliseconds. The limiter's clock is 80 millionths
+/// fast.
 impl Run {
     fn of(traffic: Traffic) -> Run {
         Run {
@@ -60,7 +61,7 @@ impl Run {
         }
     }
 
-    /// `edge` is when one of the windows ends that the limiter's clock lays.
+    /// `edge` is the end of one of the windows aligned to the limiter's clock, in nanoseconds.
     fn history_at(self, limiter: &mut dyn Limiter, edge: u64) -> History {
         let schedule = self.schedule();
         let mut dealer = Dealer::new(&Keys::generated(7, 1, ""), Distribution::Uniform, 1);
@@ -96,9 +97,10 @@ impl Run {
                 target: target as u32,
                 sent: Nanos(sent),
                 done: Nanos(done),
-                decision: match admitted {
-                    true => Decision::Allowed,
-                    false => Decision::Blocked,
+                decision: if admitted {
+                    Decision::Allowed
+                } else {
+                    Decision::Blocked
                 },
             };
             seen.push((done, observation));
@@ -135,7 +137,7 @@ fn terms() -> Terms {
     }
 }
 
-/// SplitMix64.
+/// The generator SplitMix64.
 struct Dice(u64);
 
 impl Dice {
@@ -147,7 +149,7 @@ impl Dice {
     }
 }
 
-/// The requests that it took.
+/// After how many requests the promise was proved broken.
 fn found(what: &str, report: &AuditReport, promise: Promise) -> u64 {
     let judged = report.promise(promise).expect("what was asked for");
     let proof = judged.excess.as_ref().expect(what);
@@ -221,19 +223,19 @@ fn one_more_than_the_limit_is_found() {
             ..run
         }
         .report(&mut *limiter);
-        keeps_not(&report, "one more than the limit, by the clock");
+        print_fixed_windows(&report, "one more than the limit, by the clock");
         let mut limiter = exact(Algorithm::OpenedWindow, LIMIT + 1, WINDOW);
         let report = Run {
             seconds: 180,
             ..run
         }
         .report(&mut *limiter);
-        keeps_not(&report, "one more than the limit, opened");
+        print_fixed_windows(&report, "one more than the limit, opened");
     }
 }
 
-/// Neither kind of fixed window.
-fn keeps_not(report: &AuditReport, what: &str) {
+/// Prints whether fixed windows were ruled out.
+fn print_fixed_windows(report: &AuditReport, what: &str) {
     let judged = report.promise(Promise::FixedWindow).expect("asked for");
     match &judged.excess {
         Some(proof) => {
@@ -311,7 +313,7 @@ fn a_limiter_that_counts_what_it_blocks_is_found() {
 
 #[test]
 fn fixed_windows_keep_their_own_promise_and_break_that_of_sliding_ones() {
-    // The windows' edge is in the midst of a burst.
+    // A window ends in the middle of a burst.
     let mut limiter = exact(Algorithm::ClockWindow, LIMIT, WINDOW);
     let report = BY_DEFAULT
         .history_at(&mut *limiter, 32_500 * MILLISECOND)
@@ -320,7 +322,7 @@ fn fixed_windows_keep_their_own_promise_and_break_that_of_sliding_ones() {
     keeps(&report, Promise::FixedWindow);
     assert!(report.promise(Promise::FixedWindow).unwrap().explained_by[0]);
 
-    // In a minute, two windows explain whatever is asked for.
+    // In a minute, two windows explain all admissions.
     assert_eq!(report.verdict(true), AuditVerdict::Inconclusive);
     let run = Run {
         seconds: 180,
@@ -376,7 +378,7 @@ fn an_excess_of_one_in_a_hundred_is_proved_within_a_default_run() {
     let smallest = smallest.expect("an excess that is found");
     println!("the smallest excess that is proved: {smallest} of {LIMIT}");
     assert_eq!(smallest, 1);
-    // Windows that are too short, in thousandths.
+    // How much too short the window is, in thousandths.
     let shortest = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]
         .into_iter()
         .find(|less| {

@@ -9,7 +9,7 @@ use proptest::test_runner::{TestCaseResult, TestRunner};
 use std::env;
 use std::fmt::Debug;
 
-/// So many cases unless the environment says otherwise, as it may to any property.
+/// Tries so many cases, unless `PROPTEST_CASES` is set.
 pub fn for_all<T: Debug>(
     cases: u32,
     strategy: impl Strategy<Value = T>,
@@ -49,7 +49,7 @@ fn is_never_accused(algorithm: Algorithm) {
             _ => {}
         }
         prop_assert_ne!(report.verdict(true), AuditVerdict::Broken);
-        // Alone as beside the others.
+        // The promise alone gives the same verdict as beside the others.
         if world.requests.len() % 4 == 0 {
             let report = history.audit_by(&[promise]);
             prop_assert_ne!(report.verdict(true), AuditVerdict::Broken);
@@ -83,7 +83,7 @@ fn a_token_bucket_is_never_accused() {
     is_never_accused(Algorithm::Bucket);
 }
 
-/// What the second reading says must be true, too, to be held against the first.
+/// The brute-force audit has to be right, too, so that the audit can be compared with it.
 fn is_never_accused_by_trying_everything(algorithm: Algorithm) {
     for_all(600, world(60), |world| {
         let history = world.play(algorithm, Fault::None);

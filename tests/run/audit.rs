@@ -1,4 +1,4 @@
-//! `--audit`: whether the limit was kept, as a whole run says it, and its exit code.
+//! `--audit`: a whole run prints whether the limit was kept, and its exit code says so.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -12,14 +12,14 @@ use crate::support::{at_once, seconds};
 const INCONCLUSIVE: i32 = 3;
 const NOT_KEPT: i32 = 4;
 
-/// What was printed of the audit; empty if nothing was.
+/// The printed audit; empty if there is none.
 fn audit(finished: &Finished) -> String {
     let stdout = finished.stdout();
     let begins = stdout.find("Audit: ").unwrap_or(stdout.len());
     stdout[begins..].to_owned()
 }
 
-/// The numbered ones, with the lines that belong to each.
+/// The numbered findings, each with its lines of evidence.
 fn findings(finished: &Finished) -> Vec<String> {
     let mut findings: Vec<String> = Vec::new();
     for line in audit(finished).lines() {
@@ -57,7 +57,7 @@ fn assert_does_not_say(finished: &Finished, words: &str) {
     assert!(!audit(finished).contains(words), "{words:?}\n{finished}");
 }
 
-/// What an audit says of a machine that was too busy for it.
+/// The audit's words for a machine that was too busy.
 const TOO_BUSY: [&str; 2] = [
     "the generator did not keep its own schedule",
     "the requests left too late",
@@ -81,14 +81,14 @@ fn undisturbed(run: impl Fn() -> Finished) -> Finished {
     last
 }
 
-// A limiter of the test's own.
+// A limiter for the tests.
 
 type Log = VecDeque<Instant>;
 
-/// What a blocked request is told of the time until another will be admitted.
+/// The `Retry-After` for a blocked request, given the time until another will be admitted.
 type RetryAfter = fn(Duration) -> Option<String>;
 
-/// A sliding log. What is wrong with it, if anything, is added to it.
+/// A sliding log, with a fault if a test adds one.
 struct Limiter {
     limit: usize,
     window: Duration,
@@ -146,12 +146,12 @@ fn two_seconds(limit: usize) -> Limiter {
     Limiter::new(limit, seconds(2.0))
 }
 
-/// Admits whatever comes.
+/// A server that admits everything.
 fn unlimited() -> Server {
     Server::start(|_| Reply::allowed())
 }
 
-/// 5 in 2 s of one key, which asks for several times as much.
+/// A run with one key, a limit of 5 in 2 s, and several times as many requests.
 fn asking(server: &Server, line: &str) -> Launch {
     loadgen(format!(
         "--targets {} --limit 5 --window-ms 2000 --keys 1 --rps 20 --burst-enabled false --workers 16 {line}",
@@ -209,7 +209,7 @@ fn nodes_that_read_and_write_counts_apart_are_not_said_to_count_alone() {
     let lines = [
         "--limit 10 --window-ms 2000 --rps 50",
         "--probe no --limit 10 --window-ms 2000 --keys 1 --rps 100",
-        // The defaults, of which the probe's volleys find one in three.
+        // By default, the probe's volleys catch about one race in three.
         "--rps 20",
     ];
     at_once(lines, |line| {
@@ -243,7 +243,7 @@ fn an_audit_may_be_turned_off_and_is_off_without_a_demo() {
     }
 }
 
-// Nothing proved.
+// Runs that prove nothing.
 
 /// The duration and the rate in `A run of 2s or longer with --rps 43 would tell.`
 #[track_caller]
@@ -317,7 +317,7 @@ fn a_cluster_that_does_not_answer_is_not_said_to_keep_a_limit() {
 const TOO_FAST_FOR_ONE: &str =
     "--audit --probe no --rps 100 --workers 1 --duration 2 --drain-timeout 1";
 
-/// By a limiter that answers after this long.
+/// A server that answers after 50 ms.
 fn slow(limiter: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
     Server::start(move |request| limiter(request).after(seconds(0.05)))
 }
@@ -450,7 +450,7 @@ fn what_is_wrong_with_retry_after_is_said_and_is_no_breach() {
     });
 }
 
-// What is looked at.
+// The requests that are audited.
 
 #[test]
 fn requests_that_name_no_key_are_audited_as_one_key_and_not_probed() {
