@@ -83,22 +83,8 @@ mod tests {
             assert_eq!(typed.parse(), Ok(distribution), "{typed}");
             assert_eq!(distribution.to_string().parse(), Ok(distribution));
         }
-        for bad in [
-            "",
-            "zipf",
-            "zipf:",
-            "zipf:0",
-            "zipf:-1",
-            "zipf:NaN",
-            "zipf:11",
-            "hot",
-            "hot:1.1",
-            "hot:-0.1",
-            "hot:101%",
-            "hot:x",
-            "uniform:1",
-            "even",
-        ] {
+        let bad = ",zipf,zipf:,zipf:0,zipf:-1,zipf:NaN,zipf:11,hot,hot:1.1,hot:-0.1,hot:101%,hot:x,uniform:1,even";
+        for bad in bad.split(',') {
             assert!(bad.parse::<Distribution>().is_err(), "{bad}");
         }
     }

@@ -64,12 +64,12 @@ impl<'a> Reader<'a> {
         Err(self.expected(&quoted(word)))
     }
 
-    /// Reads `±` or `+-`, which must be next.
-    pub fn plus_minus(&mut self) -> Result<(), SyntaxError> {
-        if self.cursor.takes("±") || self.cursor.takes("+-") {
+    /// Reads a symbol that must be next, in one of several spellings.
+    pub fn symbol(&mut self, spellings: &[&str]) -> Result<(), SyntaxError> {
+        if spellings.iter().any(|symbol| self.cursor.takes(symbol)) {
             return Ok(());
         }
-        Err(self.expected("± or +-"))
+        Err(self.expected(&spellings.join(" or ")))
     }
 
     /// Reads a rate from [`Rate::MIN_STEADY`] to `most`.

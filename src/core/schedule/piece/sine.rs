@@ -13,7 +13,7 @@ pub(super) const KIND: Kind = Kind {
             return Ok(None);
         }
         let mean = text.rate(Rate::MAX_STEADY)?;
-        text.plus_minus()?;
+        text.symbol(&["±", "+-"])?;
         let start = text.clone();
         let amplitude = text.rate(Rate::MAX_STEADY)?;
         if amplitude > mean {
