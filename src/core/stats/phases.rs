@@ -61,7 +61,7 @@ pub struct PhaseTally {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Stretch {
-    /// Its phase's place among the summary's.
+    /// The index of its phase among the summary's phases.
     pub phase: usize,
     pub mode: Mode,
     /// Since the schedule's start.
@@ -257,10 +257,10 @@ mod tests {
             order in Just((0..600u64).collect::<Vec<_>>()).prop_shuffle(),
             dropped in 0u64..600, drops in 0u64..200, poisson in any::<bool>()
         ) {
-            let schedule = match poisson {
-                true => bursts(40).with_arrivals(Arrivals::Poisson(Box::new(Poisson::new(3)))),
-                false => bursts(40),
-            };
+            let mut schedule = bursts(40);
+            if poisson {
+                schedule = schedule.with_arrivals(Arrivals::Poisson(Box::new(Poisson::new(3))));
+            }
             let mut phases = PhaseTracker::new(&schedule);
             let dropped = dropped..dropped + drops;
             let mut expected = [Ledger::default(); 2];
@@ -279,8 +279,8 @@ mod tests {
             }
             let all: u64 = expected.iter().map(|ledger| ledger.scheduled).sum();
             phases.add_dropped(dropped.start.min(all)..dropped.end.min(all));
-            let told = phases.finish(Nanos(40 * SECOND), all);
-            for (tally, expected) in told.tallies.iter().zip(expected) {
+            let results = phases.finish(Nanos(40 * SECOND), all);
+            for (tally, expected) in results.tallies.iter().zip(expected) {
                 prop_assert_eq!(tally.ledger, expected);
                 prop_assert_eq!(tally.latency.count(), expected.sent);
             }
@@ -288,15 +288,15 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_at_once_is_a_phase_of_its_own() {
+    fn requests_at_once_are_a_phase_of_their_own() {
         let profile: Profile = "2/s for 1s, burst 5 at once, 2/s for 1s".parse().unwrap();
         let schedule = Schedule::new(profile, None);
         let mut phases = PhaseTracker::new(&schedule);
         for sequence in 0..9 {
             phases.add(&sample(sequence, schedule.due(sequence).unwrap()));
         }
-        let told = phases.finish(Nanos(2 * SECOND), 9);
-        let seen: Vec<_> = told
+        let results = phases.finish(Nanos(2 * SECOND), 9);
+        let seen: Vec<_> = results
             .tallies
             .iter()
             .map(|tally| (&*tally.name, tally.times, tally.ledger.sent, tally.length))
@@ -306,7 +306,11 @@ mod tests {
             ("burst 5 at once", 1, 5, Nanos::ZERO),
         ];
         assert_eq!(seen, expected);
-        let stretches: Vec<_> = told.stretches.iter().map(|stretch| stretch.phase).collect();
+        let stretches: Vec<_> = results
+            .stretches
+            .iter()
+            .map(|stretch| stretch.phase)
+            .collect();
         assert_eq!(stretches, [0, 1, 0]);
     }
 
@@ -316,18 +320,18 @@ mod tests {
         let mut phases = PhaseTracker::new(&schedule);
         let sent = schedule.due_by(Nanos(SECOND * 6));
         (0..sent - 4).for_each(|k| phases.add(&sample(k, schedule.due(k).unwrap())));
-        let told = phases.finish(Nanos(6 * SECOND), sent);
-        let ledgers: Vec<_> = told.tallies.iter().map(|tally| tally.ledger).collect();
+        let results = phases.finish(Nanos(6 * SECOND), sent);
+        let ledgers: Vec<_> = results.tallies.iter().map(|tally| tally.ledger).collect();
         let all: Ledger = ledgers.iter().copied().sum();
         assert_eq!((all.scheduled, all.unsent), (sent, 4));
         assert!(ledgers.iter().all(Ledger::balances), "{ledgers:?}");
-        let lengths: Vec<_> = told.tallies.iter().map(|tally| tally.length).collect();
+        let lengths: Vec<_> = results.tallies.iter().map(|tally| tally.length).collect();
         assert_eq!(lengths, [Nanos(5 * SECOND), Nanos(SECOND)]);
-        assert_eq!(told.stretches.last().unwrap().to, Nanos(6 * SECOND));
+        assert_eq!(results.stretches.last().unwrap().to, Nanos(6 * SECOND));
     }
 
     #[test]
-    fn however_many_phases_there_are_memory_is_bounded() {
+    fn memory_is_bounded_with_any_number_of_phases() {
         let rate = |rps| Rate::per_second(rps).unwrap();
         let [length, interval] = [1, 2].map(|ms| Nanos(ms * 1_000_000));
         let profile = Bursts::new(rate(1_000.0), rate(2_000.0), length, interval);
@@ -338,9 +342,9 @@ mod tests {
         assert!(phases.open.len() <= MAX_OPEN + 1);
         phases.add(&sample(0, Nanos::ZERO));
         let end = schedule.due(last).unwrap() + Nanos(1);
-        let told = phases.finish(end, last + 1);
-        assert_eq!(told.stretches, []);
-        let all: Ledger = told.tallies.iter().map(|tally| tally.ledger).sum();
+        let results = phases.finish(end, last + 1);
+        assert_eq!(results.stretches, []);
+        let all: Ledger = results.tallies.iter().map(|tally| tally.ledger).sum();
         assert_eq!((all.sent, all.scheduled), (2, last + 1));
     }
 }
