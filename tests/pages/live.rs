@@ -1,4 +1,4 @@
-//! The live view, in a pseudo-terminal: what is on it, and what is left of it.
+//! The live view in a pseudo-terminal: its contents, and the terminal that it leaves behind.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -45,7 +45,7 @@ impl Terminal {
         if command.get_envs().all(|(name, _)| name != "TERM") {
             command.env("TERM", "xterm-256color");
         }
-        // SAFETY: two system calls.
+        // SAFETY: after the fork, the closure makes two system calls and nothing else.
         unsafe {
             command.pre_exec(|| {
                 rustix::process::setsid()?;

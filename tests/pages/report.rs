@@ -1,4 +1,4 @@
-//! Pages of summaries: that nothing of a summary breaks them or is lost on them, and that files which are none are refused.
+//! Report pages: they show every part of a summary, no content breaks them, and files that are not summaries are refused.
 
 use crate::summaries;
 use assert_cmd::Command;
@@ -163,7 +163,7 @@ fn a_page_stays_small_whatever_the_run() {
 }
 
 #[test]
-fn the_first_thing_said_is_how_it_turned_out() {
+fn the_verdict_comes_first() {
     for (name, said) in [
         ("demo", "The limit was kept and all 3 thresholds are met"),
         ("per-node", "The limit was broken"),
@@ -289,7 +289,7 @@ fn one_file_makes_its_page_and_several_are_compared() {
 }
 
 #[test]
-fn what_is_no_summary_is_refused_by_its_name_and_nothing_is_written() {
+fn a_file_without_a_summary_is_refused_by_its_name_and_nothing_is_written() {
     let good = saved("refused", "second");
     let page = folder("refused").join("page.html");
     for (name, content, said) in [

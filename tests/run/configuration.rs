@@ -468,7 +468,7 @@ fn a_login_in_a_target_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn an_empty_variable_of_an_option_without_a_default_is_none() {
+fn an_empty_variable_of_an_option_without_a_default_is_ignored() {
     for flag in WITHOUT_DEFAULT {
         let finished = harmless().env(variable(flag), "").finish();
         assert_eq!(finished.code(), Some(0), "{flag}: {finished}");
@@ -530,7 +530,7 @@ fn an_unparsable_demo_is_refused() {
 }
 
 #[test]
-fn a_demos_limiter_is_refused_where_there_is_no_demo_unless_its_variable_says_it() {
+fn a_demos_limiter_without_a_demo_is_refused_unless_by_variable() {
     let names = || vec!["--demo-limiter".to_owned(), "racy".to_owned()];
     let racy = |launch: Launch| launch.arg("--demo-limiter=racy");
     let needs = "needs --demo";
@@ -551,7 +551,7 @@ fn a_demos_limiter_is_refused_where_there_is_no_demo_unless_its_variable_says_it
 }
 
 #[test]
-fn what_an_audit_is_told_is_refused_where_there_is_no_audit_unless_a_variable_says_it() {
+fn options_of_the_audit_without_an_audit_are_refused_unless_by_variable() {
     let refused = |launch: Launch, flag: &str, value: &str| {
         let needs = "needs --audit";
         let launch = launch.arg(&format!("{flag}={value}"));
@@ -679,7 +679,7 @@ fn an_unknown_flag_is_refused_with_the_flag_that_was_meant() {
 }
 
 #[test]
-fn what_is_not_a_flag_is_refused() {
+fn an_argument_that_is_not_a_flag_is_refused() {
     let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     assert_refused(vec![
         (

@@ -149,7 +149,7 @@ fn presets_are_listed_and_each_is_shown() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_can_t_be_printed_is_told() {
+fn a_failure_to_print_is_reported() {
     for line in ["plan", "presets", "presets nginx"] {
         let full = File::options()
             .write(true)

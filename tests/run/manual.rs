@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::support::run::loadgen;
 
-/// What the command prints.
+/// Returns the printed text.
 #[track_caller]
 fn printed(line: &str) -> String {
     let finished = loadgen(line).finish();
@@ -14,7 +14,7 @@ fn printed(line: &str) -> String {
     finished.stdout()
 }
 
-/// What a program makes of this on its standard input; `None` if it is not installed.
+/// Runs a program with this text as its standard input. Returns `None` if it is not installed.
 fn fed(program: &str, arguments: &[&str], input: &str) -> Option<Output> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped());
@@ -26,7 +26,7 @@ fn fed(program: &str, arguments: &[&str], input: &str) -> Option<Output> {
         move || stdin.write_all(input.as_bytes())
     });
     let output = child.wait_with_output().expect("a child to wait for");
-    // A program that reads no further than its first error is told of by its exit code.
+    // A program may stop reading at its first error. Its exit code then reports that.
     let _ = writer.join().expect("a writer that did not panic");
     Some(output)
 }
@@ -85,7 +85,7 @@ loadgen presets ngi:nginx
 }
 
 #[test]
-fn the_man_page_is_roff_that_nothing_complains_of() {
+fn the_man_page_is_valid_roff() {
     let page = printed("man");
     assert!(page.contains(".TH loadgen 1 "), "{page}");
     for section in [
@@ -108,7 +108,7 @@ fn the_man_page_is_roff_that_nothing_complains_of() {
 }
 
 #[test]
-fn a_shell_that_there_is_no_script_for_is_refused() {
+fn an_unknown_shell_is_refused() {
     for (line, says) in [
         (
             "completions tcsh",

@@ -1,4 +1,4 @@
-//! The generator's own `/metrics`: what it says while a run goes on, and after it.
+//! The generator's own `/metrics`, during a run and after it.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -39,7 +39,7 @@ fn at_the_end(run: Run) -> (Metrics, Report) {
     (metrics, run.finish().report())
 }
 
-/// Everything the summary counts is in the scrape, and nothing else.
+/// Asserts that the scrape has everything that the summary counts, and nothing else.
 #[track_caller]
 fn assert_agrees(metrics: &Metrics, report: &Report) {
     for (name, said) in [
@@ -193,7 +193,7 @@ fn latencies_are_in_the_buckets_that_the_percentiles_are_in() {
     }
 }
 
-// While it goes on.
+// During a run.
 
 #[test]
 fn a_run_can_be_watched() {
@@ -236,7 +236,7 @@ fn a_run_can_be_watched() {
 }
 
 #[test]
-fn what_is_not_yet_due_is_not_yet_scheduled() {
+fn a_request_counts_as_scheduled_only_once_it_is_due() {
     let server = allowing();
     let run = loadgen(format!(
         "--targets {} --rps 100 --duration 25 --burst-enabled false --workers 8 {ANYWHERE}",
@@ -308,12 +308,12 @@ fn after_a_signal_nothing_more_is_scheduled() {
     assert_eq!(scheduled, report.scheduled as f64, "{report}");
 }
 
-// Whoever reads it.
+// Readers.
 
 #[test]
 fn readers_that_never_read_hold_up_nobody() {
     let server = allowing();
-    // So many that a few dozen answers are more than any system keeps for a reader.
+    // With this many targets, a few dozen answers exceed the buffers of any system.
     let targets: Vec<_> = (0..50)
         .map(|node| format!("{}/{node}", server.url()))
         .collect();
@@ -334,7 +334,7 @@ fn readers_that_never_read_hold_up_nobody() {
         .collect();
     while server.request_count() < 300 {
         for mut connection in &stuck {
-            // Once its answers have no room, there soon is none for what it asks.
+            // Once the answers fill their buffers, the requests soon fill theirs.
             let _ = connection.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
         }
         thread::sleep(seconds(0.04));
@@ -371,7 +371,7 @@ fn only_metrics_are_served() {
     }
 }
 
-// Where, and for how long.
+// The address, and how long it is served.
 
 #[test]
 fn an_address_without_a_host_is_every_address() {
@@ -405,7 +405,7 @@ fn without_lingering_metrics_end_with_the_run() {
 }
 
 #[test]
-fn lingering_lasts_as_long_as_it_was_told_to() {
+fn lingering_lasts_as_long_as_requested() {
     let server = allowing();
     let run = loadgen(format!(
         "--targets {} --rps 20 --duration 0.5 --workers 4 --metrics-linger 2",
@@ -493,7 +493,7 @@ fn an_address_that_is_taken_is_refused_before_anything_is_sent() {
     assert_eq!(server.request_count(), 0);
 }
 
-/// How many sockets of a process listen, by its own tables.
+/// The number of a process's listening sockets, by the kernel's tables.
 #[cfg(target_os = "linux")]
 fn listening(run: &Run) -> usize {
     use std::collections::BTreeSet;
@@ -527,7 +527,7 @@ fn nothing_listens_unless_it_is_asked_to() {
     }
 }
 
-// The reader that all of this relies on.
+// The parser that these tests rely on.
 
 const GOOD: &str = "\
 # HELP loadgen_a Help.
@@ -548,7 +548,7 @@ loadgen_c -1
 ";
 
 #[test]
-fn the_strict_reader_reads_what_is_right_and_nothing_else() {
+fn the_strict_parser_accepts_valid_text_and_nothing_else() {
     let good = Metrics::parse(GOOD).unwrap();
     assert_eq!(good.value("loadgen_a_total", &[("x", "a\"\\\n")]), 6.0);
     assert_eq!(good.sum("loadgen_a_total"), 11.0);

@@ -294,7 +294,7 @@ fn a_window_that_is_no_whole_seconds_is_not_sent_as_such() {
 }
 
 #[test]
-fn what_is_filled_in_may_not_make_a_part_longer_than_any_server_takes() {
+fn filled_in_placeholders_may_not_make_a_part_too_long_for_any_server() {
     let prefix = format!("--key-prefix={}", "é".repeat(124));
     let launch = || loadgen("--demo").arg(&prefix);
     let path = format!("--path=/check?k={}", "{key}".repeat(88));
@@ -397,7 +397,7 @@ fn keys_come_from_a_file_and_are_escaped_where_they_have_to_be() {
 }
 
 #[test]
-fn a_file_of_keys_that_is_none_is_refused_with_its_line() {
+fn an_invalid_file_of_keys_is_refused_with_its_line() {
     for (name, text, says) in [
         ("empty.txt", "\n\n", "it has no keys"),
         ("repeated.txt", "a\n\nb\na\n", "line 4 repeats line 1"),
@@ -410,7 +410,7 @@ fn a_file_of_keys_that_is_none_is_refused_with_its_line() {
 }
 
 #[test]
-fn traffic_is_shared_as_it_is_told_to_be() {
+fn keys_share_the_traffic_by_their_distribution() {
     let share_of_most = |distribution: &str| {
         let server = allowing();
         let launch = in_order(&server, 1_000).arg("--keys=4").arg("--seed=1");

@@ -1,4 +1,4 @@
-//! The files that a run leaves behind: what they say, and that they are whole or not there.
+//! The files that a run writes: their contents, and that each is complete or absent.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,7 +33,7 @@ impl Place {
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// The names of all that is there, sorted.
+    /// The names of all files in it, sorted.
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.0.path()).expect("a directory");
         let names =
@@ -44,14 +44,14 @@ impl Place {
     }
 }
 
-/// With this file for the option.
+/// Adds the option with this file.
 fn with(launch: Launch, option: &str, path: &Path) -> Launch {
     launch
         .arg(option)
         .arg(path.to_str().expect("a path in UTF-8"))
 }
 
-/// With a file for each of what is written while the run goes on.
+/// Adds every option whose file is written while the run goes on.
 fn recorded(launch: Launch, place: &Place) -> Launch {
     let launch = with(launch, "--timeline", &place.at("timeline.csv"));
     let launch = with(launch, "--hdr-log", &place.at("hdr.log"));
@@ -79,7 +79,7 @@ fn sum(rows: &[Row], column: &str) -> u64 {
         .sum()
 }
 
-/// That the files say what the summary does: every count, of all and by target.
+/// Asserts that the files agree with the summary in every count, in total and by target.
 #[track_caller]
 fn assert_agree(place: &Place, report: &Report) {
     let timeline = csv(&place.read("timeline.csv"));
@@ -198,7 +198,7 @@ fn the_files_agree_with_the_summary_by_target_and_by_outcome() {
 }
 
 #[test]
-fn they_agree_however_a_run_goes() {
+fn the_files_agree_with_the_summary_however_a_run_goes() {
     let slow = || Server::start(|_| Reply::allowed().after(seconds(0.15)));
     type Case<'a> = (Server, &'a str, fn(&Report));
     let cases: [Case<'_>; 4] = [
@@ -272,7 +272,7 @@ fn a_run_stopped_before_its_start_leaves_files_without_rows() {
     run.terminate();
     let finished = run.finish();
     let report = finished.report();
-    // It may have been about to start.
+    // By chance, the start may have been near.
     if report.scheduled == 0 {
         assert_eq!(csv(&place.read("timeline.csv")).len(), 0, "{finished}");
         assert!(place.read("timeline.csv").starts_with("second,time,"));
@@ -301,10 +301,10 @@ fn requests_may_be_json_lines() {
     }
 }
 
-// Places.
+// Where files are written.
 
 #[test]
-fn what_can_not_be_written_is_refused_before_anything_is_sent() {
+fn an_unwritable_file_is_refused_before_anything_is_sent() {
     let (server, place) = (mixed(), Place::new());
     fs::create_dir(place.at("dir")).unwrap();
     fs::write(place.at("file"), "").unwrap();
@@ -404,9 +404,9 @@ fn standard_output_as_a_file_has_nothing_else() {
     assert_eq!(report.sent, 2, "{finished}");
 }
 
-// Trouble.
+// Files that can't be written.
 
-/// That a run went on and said which file it has not written, leaving what was there before.
+/// Asserts that the run completed, reported the file that it could not write, and left the old file in place.
 #[track_caller]
 fn assert_lost_only(finished: &Finished, name: &str, why: &str) {
     assert_eq!(finished.code(), Some(1), "{finished}");
@@ -475,7 +475,7 @@ fn a_real_disk_that_is_full_is_as_any_other() {
 }
 
 #[test]
-fn what_was_asked_of_the_limiter_comes_before_a_lost_file() {
+fn a_failed_verdict_wins_over_a_lost_file_in_the_exit_code() {
     let server = Server::start(|_| Reply::allowed());
     let line = format!(
         "--targets {} --rps 50 --duration 1 --keys 1 --limit 5 --audit sliding-window --probe false --timeline /dev/full",
@@ -508,7 +508,7 @@ fn a_pipe_gets_everything_that_its_reader_takes() {
 }
 
 #[test]
-fn a_pipe_that_nobody_reads_holds_nothing_up_and_is_told() {
+fn a_pipe_that_nobody_reads_holds_nothing_up_and_is_reported() {
     let (server, place) = (Server::start(|_| Reply::allowed()), Place::new());
     let line = format!("--targets {} --rps 1000 --duration 2", server.url());
     let launch = with(loadgen(line), "--requests", &fifo(&place, "r.csv"));

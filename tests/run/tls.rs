@@ -27,7 +27,7 @@ fn trusting(pem: &str, name: &str, url: &str) -> Launch {
     short_run(url).trusting(&carrier::file(name, pem))
 }
 
-/// A short run that trusts what the servers show.
+/// A short run that trusts the usual certificate of the servers.
 fn trusted_run(url: &str) -> Report {
     short_run(url).trusting(&usual_file()).report()
 }
@@ -109,7 +109,7 @@ fn an_insecure_run_accepts_any_certificate() {
 }
 
 #[test]
-fn what_a_trusted_authority_issued_is_accepted() {
+fn a_certificate_of_a_trusted_authority_is_accepted() {
     let (shown, authority) = Identity::issued(HERE);
     let server = Server::showing(OVER, &shown, |_| Reply::allowed());
     assert_all_allowed(&trusting(&authority, "authority.pem", &server.url()).report());
@@ -168,7 +168,7 @@ fn hold(mut stream: TcpStream) {
     }
 }
 
-/// A record of a handshake, promised and never completed.
+/// The header and the beginning of a handshake record that is never completed.
 const BEGUN_RECORD: &[u8] = &[22, 3, 3, 0x20, 0];
 
 #[track_caller]
@@ -311,7 +311,7 @@ fn a_connection_whose_end_only_tls_tells_is_not_used_again() {
     at_once(
         [
             Reply::raw(answer).then_goodbye(),
-            // Read together, so that the socket has nothing left that tells.
+            // One read takes both, so that nothing in the socket shows the close.
             Reply::with_goodbye(answer),
         ],
         |reply| {

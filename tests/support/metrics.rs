@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use super::run::Run;
 use super::{PATIENCE, eventually};
 
-/// Where a run serves its metrics, by its own heading.
+/// The address at which a run serves its metrics, from its heading.
 #[track_caller]
 pub fn address(run: &Run) -> SocketAddr {
     let line = run.await_line("/metrics").text;
@@ -17,7 +17,7 @@ pub fn address(run: &Run) -> SocketAddr {
     address.parse().expect("an address")
 }
 
-/// What a request of these bytes is answered.
+/// The answer to a request.
 pub struct Answer {
     pub status: u16,
     pub head: String,
@@ -78,7 +78,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// What is wrong with it, if something is.
+    /// The error says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let lines = text.strip_suffix("# EOF\n").ok_or("no # EOF at the end")?;
         let mut reader = Reader::default();
@@ -102,7 +102,7 @@ impl Metrics {
         *value.unwrap_or_else(|| panic!("no {key:?} in {:#?}", self.samples))
     }
 
-    /// The same, of what is counted.
+    /// The same for a counter.
     #[track_caller]
     pub fn count(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
         let value = self.value(name, labels);
@@ -125,7 +125,7 @@ impl Metrics {
         all.map(|(_, labels)| labels[label].clone()).collect()
     }
 
-    /// What the run is doing, of which there is exactly one.
+    /// The mode of the run. Exactly one mode is set.
     #[track_caller]
     pub fn mode(&self) -> String {
         let on = |name: &String| self.count("loadgen_mode", &[("mode", name)]) == 1;
@@ -135,7 +135,7 @@ impl Metrics {
         now[0].clone()
     }
 
-    /// Whatever only increases was no more than this, at an earlier scrape.
+    /// Asserts that no counter was higher at an earlier scrape.
     #[track_caller]
     pub fn assert_not_less_than(&self, earlier: &Metrics) {
         for (key, before) in &earlier.samples {
@@ -158,7 +158,7 @@ fn labels_of(labels: &[(&str, &str)]) -> Labels {
 /// Reads line by line. Each step is `None` at what the format does not allow.
 #[derive(Default)]
 struct Reader {
-    /// By family.
+    /// The metadata by family.
     types: BTreeMap<String, String>,
     samples: BTreeMap<(String, Labels), f64>,
     family: Family,
@@ -170,7 +170,7 @@ struct Family {
     help: bool,
     kind: Option<String>,
     unit: Option<String>,
-    /// Of a histogram, by labels but `le`: the buckets in order, the count, the sum.
+    /// The parts of a histogram by its labels without `le`: the buckets in order, the count, the sum.
     histograms: BTreeMap<Labels, Histogram>,
     samples: usize,
 }
@@ -280,7 +280,7 @@ fn is_name(name: &str) -> bool {
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Of a help text: backslashes and quotes stand only in escapes.
+/// True if backslashes and quotes of a help text stand only in escapes.
 fn is_escaped(text: &str) -> bool {
     !text.is_empty() && unescaped(&format!("{text}\"")).is_some_and(|(_, rest)| rest.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Reads what a run printed: the one place that knows the layout of the stats line and of the summary.
+//! Reads the output of a run. Only this file knows the layout of the stats line and of the summary.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -86,7 +86,7 @@ pub struct Target {
 }
 
 impl Report {
-    /// What is missing, if something is.
+    /// The error names the part that is missing.
     pub fn parse(stdout: &str) -> Result<Self, &'static str> {
         let lines: Vec<&str> = stdout.lines().map(str::trim).collect();
         let summary = lines
@@ -141,7 +141,7 @@ impl Report {
         })
     }
 
-    /// The ledger balances, as a whole, by target and by kind.
+    /// Asserts that the ledger balances, as a whole, by target and by kind.
     #[track_caller]
     pub fn checked(self) -> Self {
         let sum = |of: fn(&Target) -> u64| self.targets.iter().map(of).sum::<u64>();

@@ -117,7 +117,7 @@ impl Launch {
         self
     }
 
-    /// For who starts it by other means.
+    /// The command, for tests that start it themselves.
     pub fn into_command(self) -> Command {
         self.command
     }
@@ -369,7 +369,7 @@ impl Run {
         if status.is_none() {
             self.kill();
         }
-        // What was held back has an end now.
+        // The output that was held back ends now.
         let held = *self.reading.lock().expect("a state") == Reading::Held;
         if held {
             self.read_on();
@@ -405,7 +405,7 @@ impl Drop for Run {
     }
 }
 
-/// What is left of a run that is over.
+/// The output and the exit status of a run that is over.
 pub struct Finished {
     status: Option<ExitStatus>,
     pub lines: Vec<Line>,

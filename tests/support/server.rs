@@ -15,7 +15,7 @@ use super::carrier::Carrier;
 use super::run::Launch;
 use super::tls::{self, Identity, Stream};
 
-/// How often a blocked thread looks whether the server is being stopped.
+/// The interval at which a blocked thread checks for the server's stop.
 const TICK: Duration = Duration::from_millis(20);
 
 /// One request as it came in.
@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(20);
 pub struct Request {
     /// Connections are numbered from 0 in the order they were accepted.
     pub connection: usize,
-    /// The how-manieth request of its connection this is, from 0.
+    /// Its place among the requests of its connection, from 0.
     pub nth: usize,
     /// When its first byte was read.
     pub arrived: Instant,
@@ -35,9 +35,9 @@ pub struct Request {
     /// Names and values in order, as sent.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// How many reads of the TCP connection it took since the request before.
+    /// The number of reads of the TCP connection since the previous request.
     pub reads: usize,
-    /// How the client called the server in the TLS handshake.
+    /// The server's name in the TLS handshake.
     pub server_name: Option<String>,
 }
 
@@ -71,7 +71,7 @@ impl Request {
     }
 }
 
-/// What the server does about one request, step by step.
+/// The server's reaction to one request, step by step.
 #[derive(Clone, Debug)]
 pub struct Reply {
     steps: Vec<Step>,
@@ -83,16 +83,16 @@ enum Step {
     Pause(Duration),
     /// Sends the bytes again and again until the other side closes.
     Flood(Vec<u8>, Duration),
-    /// Says nothing more, and keeps the connection open until the other side closes it.
+    /// Sends nothing more, and keeps the connection open until the other side closes it.
     Silence,
     Close,
-    /// Closes without TLS's word for it.
+    /// Closes without TLS's close_notify.
     Cut,
-    /// Says that nothing more is to come, and keeps the connection open all the same.
+    /// Sends TLS's close_notify, and keeps the connection open.
     Goodbye,
-    /// Sends the bytes and the goodbye in one write.
+    /// Sends the bytes and TLS's close_notify in one write.
     SendWithGoodbye(Vec<u8>),
-    /// Sends half of what it takes to send the bytes.
+    /// Sends the first half of the encoded bytes.
     SendHalf(Vec<u8>),
     Reset,
 }
@@ -202,7 +202,7 @@ pub struct Server {
 
 struct Shared {
     script: Script,
-    /// What it shows where it speaks TLS.
+    /// Its certificate, if it speaks TLS.
     identity: Option<Identity>,
     stop: AtomicBool,
     log: Mutex<Log>,
@@ -240,7 +240,7 @@ enum Script {
     Tcp(Box<dyn Fn(TcpStream) + Send + Sync>),
 }
 
-/// A connection on which nothing comes for this long is sent the farewell and closed.
+/// Sends the farewell on a connection that was idle for this long, and closes it.
 struct Idle {
     limit: Duration,
     farewell: Vec<u8>,
@@ -309,7 +309,7 @@ impl Server {
         Self::run(over, listeners(over.addresses()), requests(behaviour), None)
     }
 
-    /// Closes a connection that was idle for `limit`, after a last word on it.
+    /// Closes a connection that was idle for `limit`, after sending `farewell` on it.
     pub fn closing_idle(
         over: Carrier,
         limit: Duration,
@@ -319,7 +319,7 @@ impl Server {
         Self::ending_idle(over, limit, farewell, Stream::close, behaviour)
     }
 
-    /// Closes a connection that was idle for `limit`, without TLS's word for it.
+    /// Closes a connection that was idle for `limit`, without TLS's close_notify.
     pub fn cutting_idle(
         over: Carrier,
         limit: Duration,
@@ -347,13 +347,13 @@ impl Server {
         Self::run(over, listeners(over.addresses()), script, identity(over))
     }
 
-    /// Hands every accepted connection over, after its handshake: for what is not HTTP.
+    /// Passes every accepted connection to `script` after its handshake, for traffic that is not HTTP.
     pub fn on_connect(over: Carrier, script: impl Fn(Stream) + Send + Sync + 'static) -> Self {
         let script = Script::Connections(Box::new(script));
         Self::run(over, listeners(over.addresses()), script, identity(over))
     }
 
-    /// Hands every accepted connection over as it is: for what is not TLS either.
+    /// Passes every accepted connection to `script` as it is, for traffic that is not TLS either.
     pub fn on_tcp(over: Carrier, script: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
         let script = Script::Tcp(Box::new(script));
         Self::run(over, listeners(over.addresses()), script, identity(over))
@@ -388,7 +388,7 @@ impl Server {
         }
     }
 
-    /// Host and port, as they stand in its URL.
+    /// The host and port of its URL.
     pub fn authority(&self) -> String {
         format!("{}:{}", self.over.host(), self.port)
     }
@@ -422,7 +422,7 @@ impl Server {
         self.requests().iter().map(Request::key).collect()
     }
 
-    /// When each request came in, since the first one did.
+    /// The time from the first request to each.
     pub fn arrivals(&self) -> Vec<Duration> {
         let mut arrivals: Vec<Instant> = self
             .requests()
@@ -490,7 +490,7 @@ impl Shared {
         self.log.lock().expect("a log that nobody panicked over")
     }
 
-    /// Whether TLS was agreed on.
+    /// Completes the handshake. Returns false if it fails.
     fn shake_hands(&self, stream: &mut Stream) -> bool {
         {
             let mut log = self.log();
@@ -587,7 +587,7 @@ fn serve(shared: &Shared, number: usize, tcp: TcpStream) {
 struct Connection<'a> {
     number: usize,
     stream: Stream,
-    /// Of its TCP connection, until the last request was complete.
+    /// The reads of its TCP connection until the last request was complete.
     reads: usize,
     shared: &'a Shared,
     unread: Vec<u8>,
@@ -656,7 +656,7 @@ impl Connection<'_> {
         }
     }
 
-    /// Takes one whole request off what was read, if it is there.
+    /// Takes one whole request from the bytes read, if it is complete.
     fn take_request(&mut self, nth: usize, arrived: Option<Instant>) -> Option<Request> {
         let head_length = self
             .unread
@@ -700,7 +700,7 @@ impl Connection<'_> {
         })
     }
 
-    /// Whether the connection is still open afterwards.
+    /// Returns true if the connection is still open afterwards.
     fn answer(&mut self, reply: Reply) -> bool {
         for step in reply.steps {
             let open = match step {
@@ -751,7 +751,7 @@ impl Connection<'_> {
         true
     }
 
-    /// Whether everything was written.
+    /// Returns true if everything was written.
     fn send(&mut self, mut bytes: &[u8]) -> bool {
         while !self.shared.stopping() {
             let sent = match bytes.is_empty() {
@@ -777,7 +777,7 @@ fn is_timeout(error: &std::io::Error) -> bool {
     )
 }
 
-/// Makes the close that follows a reset instead of an orderly end.
+/// Turns the next close into a reset.
 pub fn reset(stream: &TcpStream) {
     SockRef::from(stream)
         .set_linger(Some(Duration::ZERO))

@@ -1,4 +1,4 @@
-//! Summaries as runs would have them, each computed from requests that are made up: every number in them fits the others.
+//! Example summaries. Each is computed from generated requests, so that its numbers are consistent.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use loadgen::base::{Ledger, Mode, Nanos};
@@ -11,7 +11,7 @@ const SECOND: u64 = 1_000_000_000;
 const MILLI: u64 = 1_000_000;
 const MICRO: f64 = 1_000.0;
 
-/// All of them, by name.
+/// All examples by name.
 pub fn examples() -> Vec<(&'static str, Summary)> {
     vec![
         ("demo", demo()),
@@ -66,7 +66,7 @@ pub fn demo() -> Summary {
     summary
 }
 
-/// Three nodes that do not know of each other.
+/// Three nodes that each count alone.
 pub fn per_node() -> Summary {
     let mut made = Made::new(bursts(), nodes(3), 1);
     made.run(&mut |request, key| {
@@ -197,7 +197,7 @@ pub fn failing() -> Summary {
     summary
 }
 
-/// The shortest that has anything in it.
+/// The shortest run with a request.
 pub fn second() -> Summary {
     let stretches = vec![stretch("steady 10/s", Mode::Steady, 0, 1, 10.0)];
     let mut made = Made::new(stretches, nodes(1), 7);
@@ -207,12 +207,12 @@ pub fn second() -> Summary {
     summary
 }
 
-/// Stopped before anything came due.
+/// A run that was stopped before a request was due.
 pub fn empty() -> Summary {
     Made::new(Vec::new(), nodes(3), 7).summary("0.001/s, until stopped")
 }
 
-/// Twenty hours, a thousand targets, and names as nobody should choose them.
+/// A run of twenty hours with a thousand targets and hostile names.
 pub fn huge() -> Summary {
     let hour = |hour: u64| hour * 3_600;
     let stretches = (0..20)
@@ -340,7 +340,7 @@ fn threshold(text: &str, met: Met, measured: &str) -> JudgedThreshold {
     }
 }
 
-/// What is asked for from one second to another.
+/// The rate from one second to another.
 #[derive(Clone)]
 struct Part {
     name: String,
@@ -373,7 +373,7 @@ struct Request {
     target: usize,
     /// From 0 to 1.
     random: f64,
-    /// Likewise, for its service time and its send lag.
+    /// Random numbers from 0 to 1 for its service time and its send lag.
     spread: f64,
     jitter: f64,
 }
@@ -392,7 +392,7 @@ struct Fate {
 }
 
 impl Fate {
-    /// After about so many microseconds, with the long tail that servers have.
+    /// A time of about so many microseconds, with the long tail that servers have.
     fn answered(request: &Request, admits: bool, micros: f64) -> Fate {
         let tail = (1.0 / (1.0 - request.spread * 0.999)).powf(0.45);
         let lag = 6.0 + 20.0 * (1.0 / (1.0 - request.jitter * 0.999)).powf(0.4);
@@ -409,7 +409,7 @@ impl Fate {
     }
 }
 
-/// What was admitted of a key, by the node that counts it.
+/// The admissions of a key by the node that counts them.
 #[derive(Default)]
 struct Key(HashMap<usize, VecDeque<u64>>);
 
@@ -480,7 +480,7 @@ impl Made {
                 .map(|_| CollectedSlot::default())
                 .collect(),
             slot_ns: each * SECOND,
-            // Ten for each power of ten, from 10 µs on.
+            // Ten buckets for each power of ten, from 10 µs on.
             bands: (0..70)
                 .map(|band| (10_000.0 * 10f64.powf(f64::from(band) / 10.0)) as u64)
                 .collect(),

@@ -82,7 +82,7 @@ pub fn params(names: &[&str]) -> CertificateParams {
     CertificateParams::new(names).expect("names of hosts")
 }
 
-/// What the servers show whose test is not about certificates.
+/// The certificate of servers in tests that are not about certificates.
 pub fn usual() -> &'static Identity {
     static USUAL: OnceLock<Identity> = OnceLock::new();
     USUAL.get_or_init(|| Identity::self_signed(&["127.0.0.1", "::1", "localhost"]))

@@ -222,7 +222,7 @@ fn the_timeout_is_for_the_whole_request_however_it_trickles() {
 }
 
 #[test]
-fn what_is_not_http_fails_as_protocol() {
+fn bytes_that_are_not_http_fail_as_protocol() {
     at_once(
         [
             "SSH-2.0-OpenSSH_9.9\r\n",

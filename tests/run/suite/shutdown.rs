@@ -149,7 +149,7 @@ fn at_a_signal_what_is_in_flight_is_awaited_and_what_is_queued_is_not_sent() {
 }
 
 #[test]
-fn what_is_queued_at_a_signal_is_unsent() {
+fn tokens_queued_at_a_signal_are_unsent() {
     let server = silent();
     let (run, _) = stuck(&server, "--drain-timeout 0.5");
     let signalled = run.terminate();
