@@ -100,10 +100,9 @@ impl KeyAudit {
 
     fn lose_sight(&mut self) {
         self.proved.lose_sight();
-        for scenario in [&mut self.possible, &mut self.unlimited] {
-            if let Some(scenario) = scenario {
-                scenario.lose_sight();
-            }
+        let scenarios = [&mut self.possible, &mut self.unlimited];
+        for scenario in scenarios.into_iter().flatten() {
+            scenario.lose_sight();
         }
     }
 
