@@ -1,7 +1,7 @@
 use crate::core::summary::{Slot, Timeline};
 
-/// The same in at most so many slots, each of as many of the timeline's as are needed for that: counts are added up, what
-/// was asked for is the mean, percentiles are the highest.
+/// The timeline in at most `most` slots. Neighbouring slots are merged: counts are added up, the requested rate is the mean,
+/// and each percentile is the highest one.
 pub(super) fn downsampled(timeline: &Timeline, most: usize) -> Timeline {
     let together = timeline.slots.len().div_ceil(most.max(1)).max(1);
     let slots = timeline.slots.chunks(together).map(merged).collect();
@@ -68,7 +68,7 @@ mod tests {
     use crate::core::stats::OutcomeCounts;
 
     #[test]
-    fn nothing_is_lost_when_slots_are_taken_together() {
+    fn merging_slots_loses_no_counts() {
         let slot = |number: u64| Slot {
             asked: number as f64,
             scheduled: number,
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_short_enough_stays_as_it_is() {
+    fn a_short_timeline_stays_the_same() {
         let timeline = Timeline {
             slot_ns: 10,
             slots: vec![Slot::default(); 3],

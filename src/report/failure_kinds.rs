@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// The kinds with the most first.
+/// The kinds of failure, the most frequent first.
 pub(super) fn sorted(failures: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {
     let mut kinds: Vec<_> = failures
         .iter()
@@ -11,7 +11,7 @@ pub(super) fn sorted(failures: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {
     kinds
 }
 
-/// `timeout 12, refused 3`, of at most so many kinds.
+/// The most frequent kinds, such as `timeout 12, refused 3`; `none` without any.
 pub(super) fn by_kind(failures: &BTreeMap<String, u64>, most: usize) -> String {
     let kinds = sorted(failures);
     let named = kinds.iter().take(most);
@@ -22,9 +22,10 @@ pub(super) fn by_kind(failures: &BTreeMap<String, u64>, most: usize) -> String {
         let rest: u64 = kinds[most..].iter().map(|(_, count)| count).sum();
         named.push(format!("others {rest}"));
     }
-    match named.is_empty() {
-        true => "none".to_owned(),
-        false => named.join(", "),
+    if named.is_empty() {
+        "none".to_owned()
+    } else {
+        named.join(", ")
     }
 }
 
@@ -33,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_are_named_by_how_often_they_were_met() {
+    fn the_most_frequent_kinds_come_first() {
         let kinds = [("refused", 3), ("timeout", 12), ("reset", 1)];
         let failures = kinds.map(|(kind, count)| (kind.to_owned(), count)).into();
         assert_eq!(by_kind(&failures, 3), "timeout 12, refused 3, reset 1");

@@ -1,10 +1,10 @@
-//! A summary's verdicts, each in a few words, as every report of it begins with.
+//! The verdicts of a summary in a few words, with which every report begins.
 
 use crate::base::text::count;
 use crate::core::summary::{Audit, AuditVerdict, Standing, Summary};
 use crate::core::threshold::{JudgedThreshold, Met};
 
-/// How something turned out, and what that is.
+/// A verdict in words, and whether it is good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Judgement {
     pub tone: Tone,
@@ -15,7 +15,7 @@ pub(super) struct Judgement {
 pub(super) enum Tone {
     Good,
     Bad,
-    /// It may be either, or does not tell.
+    /// The result is not certain.
     Unsure,
     /// There was nothing to judge.
     Plain,
@@ -30,7 +30,7 @@ impl Judgement {
     }
 }
 
-/// All of them in one.
+/// All verdicts of a run in one sentence.
 pub(super) fn headline(summary: &Summary) -> Judgement {
     let Summary {
         requests,
@@ -63,7 +63,7 @@ pub(super) fn headline(summary: &Summary) -> Judgement {
     let untold = of_all - missed - met;
     if untold > 0 {
         unsure.push(format!(
-            "{untold} of {} can’t be told",
+            "{untold} of {} not decided",
             count(of_all, "threshold", "thresholds")
         ));
     }
@@ -106,11 +106,12 @@ pub(super) fn headline(summary: &Summary) -> Judgement {
     Judgement::new(tone, capitalized(&listed(&parts)))
 }
 
-/// Of the generator itself.
+/// Whether the generator kept its schedule.
 pub(super) fn schedule(summary: &Summary) -> Judgement {
-    match summary.schedule.kept {
-        true => Judgement::new(Tone::Good, "kept"),
-        false => Judgement::new(Tone::Unsure, "not kept"),
+    if summary.schedule.kept {
+        Judgement::new(Tone::Good, "kept")
+    } else {
+        Judgement::new(Tone::Unsure, "not kept")
     }
 }
 
@@ -123,7 +124,7 @@ pub(super) fn audit(audit: &Audit) -> Judgement {
     }
 }
 
-/// Of one promise. Of several, that one is broken says no more than which limiter this is not.
+/// The standing of one promise. If several promises were audited, a broken one only rules out one kind of limiter.
 pub(super) fn standing(standing: Standing, alone: bool) -> Judgement {
     match standing {
         Standing::Kept => Judgement::new(Tone::Good, "kept"),
@@ -134,16 +135,26 @@ pub(super) fn standing(standing: Standing, alone: bool) -> Judgement {
     }
 }
 
-pub(super) fn threshold(met: Met) -> Judgement {
+/// Whether a threshold was met, in the words of every report.
+pub(super) fn threshold_word(met: Met) -> &'static str {
     match met {
-        Met::Met => Judgement::new(Tone::Good, "met"),
-        Met::Missed => Judgement::new(Tone::Bad, "missed"),
-        Met::Unsupported => Judgement::new(Tone::Unsure, "not supported by the schedule"),
-        Met::NothingSeen => Judgement::new(Tone::Unsure, "nothing seen"),
+        Met::Met => "met",
+        Met::Missed => "missed",
+        Met::Unsupported => "unsupported",
+        Met::NothingSeen => "nothing seen",
     }
 }
 
-/// Of all of them together; none without any.
+pub(super) fn threshold(met: Met) -> Judgement {
+    let tone = match met {
+        Met::Met => Tone::Good,
+        Met::Missed => Tone::Bad,
+        Met::Unsupported | Met::NothingSeen => Tone::Unsure,
+    };
+    Judgement::new(tone, threshold_word(met))
+}
+
+/// The thresholds as a whole; `None` if there are none.
 pub(super) fn thresholds(thresholds: &[JudgedThreshold]) -> Option<Judgement> {
     let all = thresholds.len();
     let with = |met| thresholds.iter().filter(|each| each.met == met).count();
@@ -159,7 +170,7 @@ pub(super) fn thresholds(thresholds: &[JudgedThreshold]) -> Option<Judgement> {
     ))
 }
 
-/// `a, b and c`.
+/// A list such as `a, b and c`.
 fn listed(parts: &[String]) -> String {
     match parts {
         [] => String::new(),

@@ -23,17 +23,17 @@ pub const FORMAT: Format = Format {
     },
 };
 
-/// The longest that it may become, in bytes: a sixteenth of what GitHub takes for a step.
+/// The longest text in bytes: a sixteenth of the size that GitHub accepts for the summary of a step.
 const LONGEST: usize = 64 * 1024;
-/// As many rows as a table has.
+/// The most rows of a table.
 const ROWS: usize = 40;
-/// A name's length, and a sentence's, in characters.
+/// The longest name and the longest sentence, in characters.
 const NAME: usize = 100;
 const SENTENCE: usize = 600;
-/// The command's, in bytes. It is left out rather than cut.
+/// The longest command in bytes. A longer one is left out rather than cut.
 const COMMAND: usize = 12 * 1024;
 
-/// The verdicts first, then what they are made of. At most 64 KiB, whatever the summary.
+/// The verdicts, then the numbers behind them: at most 64 KiB for any summary.
 pub fn markdown(summary: &Summary) -> String {
     let parts: [Part; 8] = [
         verdicts,
@@ -61,7 +61,7 @@ pub fn markdown(summary: &Summary) -> String {
 
 type Part = fn(&mut String, &Summary) -> fmt::Result;
 
-const LEFT_OUT: &str = "\nThe rest is left out: it is too long for here.\n";
+const LEFT_OUT: &str = "\nThe rest is left out, because it is too long for this page.\n";
 
 fn sign(tone: Tone) -> &'static str {
     match tone {
@@ -81,9 +81,10 @@ fn verdicts(out: &mut String, summary: &Summary) -> fmt::Result {
         escaped(&all.text, SENTENCE)
     )?;
     let mut line = |name: &str, judgement: &Judgement, said: &str| {
-        let said = match said.is_empty() {
-            true => String::new(),
-            false => format!(": {}", escaped(said, SENTENCE)),
+        let said = if said.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", escaped(said, SENTENCE))
         };
         writeln!(
             out,
@@ -103,10 +104,10 @@ fn verdicts(out: &mut String, summary: &Summary) -> fmt::Result {
         let text = code(threshold, NAME);
         writeln!(
             out,
-            "- ⚠️ stopped early, since this could no longer be met: {text}"
+            "- ⚠️ stopped early, because this threshold could no longer be met: {text}"
         )?;
     } else if summary.run.interrupted {
-        writeln!(out, "- ⚠️ stopped before its end")?;
+        writeln!(out, "- ⚠️ stopped before its schedule ended")?;
     }
     let said = exit_code::short(summary.exit_code);
     writeln!(out, "- exit code **{}**: {said}\n", summary.exit_code)
@@ -249,7 +250,7 @@ fn findings(out: &mut String, summary: &Summary) -> fmt::Result {
         0 => "Audit: each promise".to_owned(),
         some => format!("Audit: {}", count(some as u64, "finding", "findings")),
     };
-    // After the blank line it is Markdown again.
+    // Markdown continues after a blank line.
     writeln!(out, "<details><summary>{said}</summary>\n")?;
     for promise in promises.iter().take(ROWS) {
         let (name, why) = (&promise.promise, &promise.statement);
@@ -275,13 +276,16 @@ fn findings(out: &mut String, summary: &Summary) -> fmt::Result {
 fn command(out: &mut String, summary: &Summary) -> fmt::Result {
     let command = &summary.configuration.command;
     if command.len() > COMMAND {
-        return writeln!(out, "The command that repeats it is too long for here.");
+        return writeln!(
+            out,
+            "The command that repeats the run is too long for this page."
+        );
     }
-    // Longer than any row of backticks in it.
-    let fence = "`".repeat(longest_row(command).max(2) + 1);
+    // The fence must be longer than any run of backticks in the command.
+    let fence = "`".repeat(longest_run(command).max(2) + 1);
     writeln!(
         out,
-        "The command that repeats it:\n\n{fence}sh\n{command}\n{fence}\n"
+        "The command that repeats the run:\n\n{fence}sh\n{command}\n{fence}\n"
     )?;
     writeln!(
         out,
@@ -292,13 +296,13 @@ fn command(out: &mut String, summary: &Summary) -> fmt::Result {
     )
 }
 
-/// Of backticks.
-fn longest_row(text: &str) -> usize {
+/// The length of the longest run of backticks.
+fn longest_run(text: &str) -> usize {
     let rows = text.split(|c| c != '`').map(str::len);
     rows.max().unwrap_or(0)
 }
 
-/// Text that is shown as it is: of one line, in a table or outside of it.
+/// Text as one line without markup, for use inside and outside of tables.
 fn escaped(text: &str, most: usize) -> String {
     let mut shown = String::new();
     for c in clipped(text, most).chars() {
@@ -311,7 +315,7 @@ fn escaped(text: &str, most: usize) -> String {
                 shown.push('\\');
                 shown.push(c);
             }
-            // A mention would call somebody.
+            // GitHub would notify the user of that name.
             '@' => shown.push_str("&#64;"),
             c => shown.push(c),
         }
@@ -319,15 +323,16 @@ fn escaped(text: &str, most: usize) -> String {
     shown
 }
 
-/// Text as code, of one line, in a table or outside of it.
+/// Text as code in one line, for use inside and outside of tables.
 fn code(text: &str, most: usize) -> String {
     let text = clipped(text, most).replace(['\n', '\t'], " ");
-    let fence = "`".repeat(longest_row(&text) + 1);
-    // In code all but the bar of a table stands for itself; a space keeps backticks off the fence.
+    let fence = "`".repeat(longest_run(&text) + 1);
+    // Within code only a table's bar needs an escape. A space separates backticks from the fence.
     let text = text.replace('|', "\\|");
-    let space = match text.starts_with('`') || text.ends_with('`') {
-        true => " ",
-        false => "",
+    let space = if text.starts_with('`') || text.ends_with('`') {
+        " "
+    } else {
+        ""
     };
     format!("{fence}{space}{text}{space}{fence}")
 }
@@ -337,7 +342,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_typed_is_neither_a_table_nor_html_nor_code() {
+    fn untrusted_text_is_neither_a_table_nor_html_nor_code() {
         assert_eq!(
             escaped("a|b `c`\n<script>&@me\\", 99),
             r"a\|b \`c\` &lt;script&gt;&amp;&#64;me\\"
@@ -346,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn code_is_fenced_by_more_backticks_than_are_in_it() {
+    fn code_is_fenced_by_more_backticks_than_it_contains() {
         for (text, shown) in [
             ("a < b", "`a < b`"),
             ("a|b", r"`a\|b`"),

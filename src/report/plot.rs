@@ -1,25 +1,28 @@
-//! A rate over time, drawn in characters.
+//! A rate over time, drawn with characters.
 
 use crate::base::text::per_second;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Sparkline, Widget};
 
-/// In characters, axes not counted. A column is an equal part of the time.
+/// The width and height in characters, without the axes. Each column is an equal part of the time.
 pub(super) const COLUMNS: u16 = 64;
 const ROWS: u16 = 10;
 
-/// What one row can show of a column's height: the block elements fill a cell in eighths.
+/// The steps of height within a row: block elements fill a cell in eighths.
 const STEPS: f64 = 8.0;
 
-/// Draws the mean rates, in requests per second, of equal parts of the time from the first label's instant to the last
-/// one's; the labels stand at equal distances. Any rate over zero is seen.
+/// Draws mean rates, in requests per second, of equal parts of the time. The labels stand at equal distances: the first at
+/// the start of the time, the last at its end. Every rate above zero is visible.
 pub(super) fn plot(rates: &[f64; COLUMNS as usize], labels: &[String]) -> String {
     let highest = rates.iter().copied().fold(0.0, f64::max);
     let full = f64::from(ROWS) * STEPS;
-    let heights = rates.map(|rate| match rate > 0.0 {
-        true => (rate / highest * full).round().max(1.0) as u64,
-        false => 0,
+    let heights = rates.map(|rate| {
+        if rate > 0.0 {
+            (rate / highest * full).round().max(1.0) as u64
+        } else {
+            0
+        }
     });
     let area = Rect::new(0, 0, COLUMNS, ROWS);
     let mut buffer = Buffer::empty(area);
@@ -42,7 +45,7 @@ pub(super) fn plot(rates: &[f64; COLUMNS as usize], labels: &[String]) -> String
     format!("{text}{:>margin$} └{line}\n{:margin$}  {below}\n", 0, "")
 }
 
-/// The line with a tick above each label, and the labels.
+/// The line with the ticks, and the line with their labels.
 fn time_axis(labels: &[String]) -> (String, String) {
     let last = usize::from(COLUMNS) - 1;
     let mut line = vec!['─'; last + 1];
@@ -50,7 +53,7 @@ fn time_axis(labels: &[String]) -> (String, String) {
     for (place, label) in labels.iter().enumerate() {
         let at = last * place / (labels.len() - 1).max(1);
         line[at] = '┬';
-        // Under its tick, and the last ones no further than the line.
+        // A label begins under its tick; the last ones end with the line.
         let start = at.min((last + 1).saturating_sub(label.len()));
         let start = start.max(below.len() + usize::from(!below.is_empty()));
         below += &format!("{:1$}{label}", "", start - below.len());
@@ -92,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn any_rate_is_seen_and_none_is_not() {
+    fn every_rate_above_zero_is_visible() {
         let mut rates = [1_000.0; ALL];
         rates[3] = 0.001;
         rates[4] = 0.0;
@@ -104,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn instants_stand_under_their_ticks() {
+    fn labels_stand_under_their_ticks() {
         let lines = drawn([1.0; ALL]);
         let [line, labels] = &lines[10..] else {
             panic!("{lines:?}")

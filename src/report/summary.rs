@@ -1,10 +1,12 @@
+use super::failure_kinds::by_kind;
 use super::percentiles::{distributions, span_of};
 use crate::base::Nanos;
 use crate::base::text::span;
 use crate::core::summary::{DurationSummary, Summary};
 use std::fmt::Write;
 
-/// The whole run: ledger, percentiles, targets, failures, and the generator's own verdict.
+/// The summary that a run prints at its end: its ledger, percentiles, targets and failures, and whether the schedule was
+/// kept.
 pub fn summary(summary: &Summary) -> String {
     let mut text = String::new();
     // Cannot fail: a String takes everything.
@@ -104,16 +106,7 @@ fn write_summary(out: &mut String, summary: &Summary) -> std::fmt::Result {
         writeln!(out, " {p50:>9} {p99:>9}")?;
     }
 
-    let failures: Vec<_> = summary
-        .failures
-        .iter()
-        .map(|(kind, count)| format!("{kind} {count}"))
-        .collect();
-    let failures = if failures.is_empty() {
-        "none".to_owned()
-    } else {
-        failures.join(", ")
-    };
+    let failures = by_kind(&summary.failures, usize::MAX);
     writeln!(out, "\n  failures: {failures}")?;
     write!(out, "  {}", summary.schedule.statement)
 }

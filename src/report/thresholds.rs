@@ -1,3 +1,4 @@
+use super::judgement::threshold_word;
 use crate::core::threshold::{JudgedThreshold, Met};
 
 /// Each threshold with what was measured; `None` without any. `stopped_by` is the one, by its place, that stopped the
@@ -10,10 +11,13 @@ pub fn thresholds(thresholds: &[JudgedThreshold], stopped_by: Option<usize>) -> 
         let widths = thresholds.iter().map(|one| text(one).chars().count());
         widths.max().unwrap_or(0)
     };
-    let (of_met, of_text) = (width(&|one| name(one.met)), width(&|one| &one.text));
+    let (of_met, of_text) = (
+        width(&|one| threshold_word(one.met)),
+        width(&|one| &one.text),
+    );
     let mut text = format!("\nThresholds: {}", all(thresholds));
     for (place, one) in thresholds.iter().enumerate() {
-        let (met, measured) = (name(one.met), &one.measured);
+        let (met, measured) = (threshold_word(one.met), &one.measured);
         text += &format!("\n  {met:of_met$}  {:of_text$}  {measured}", one.text);
         if stopped_by == Some(place) {
             text += "; this stopped the run";
@@ -29,21 +33,14 @@ fn all(thresholds: &[JudgedThreshold]) -> String {
     let others = others.map(|met| (met, count(met)));
     let others = others.into_iter().filter(|(_, count)| *count > 0);
     let others: Vec<_> = others
-        .map(|(met, count)| format!("{count} of {of} {}", name(met)))
+        .map(|(met, count)| format!("{count} of {of} {}", threshold_word(met)))
         .collect();
-    match (others.is_empty(), of) {
-        (true, 1) => "met".to_owned(),
-        (true, of) => format!("all {of} met"),
-        (false, _) => others.join(", "),
+    if !others.is_empty() {
+        return others.join(", ");
     }
-}
-
-fn name(met: Met) -> &'static str {
-    match met {
-        Met::Met => "met",
-        Met::Missed => "missed",
-        Met::Unsupported => "unsupported",
-        Met::NothingSeen => "nothing seen",
+    match of {
+        1 => "met".to_owned(),
+        of => format!("all {of} met"),
     }
 }
 

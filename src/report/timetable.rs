@@ -10,7 +10,7 @@ use std::fmt::{self, Write};
 /// The most phases that are listed.
 const ROWS: usize = 30;
 
-/// What is shown at least of a schedule that never ends.
+/// The least time that is shown of a schedule without an end.
 const MINUTE: Nanos = Nanos(60_000_000_000);
 
 /// When a run's requests are due: its phases in a table, its rate over time in a plot, and its totals; and what the
@@ -96,10 +96,10 @@ fn write_totals(out: &mut String, schedule: &Schedule) -> fmt::Result {
     }
 }
 
-/// As much of a request as is shown, in characters: all but of a long body.
+/// The most characters of a request that are shown.
 const SHOWN: usize = 2_000;
 
-/// Says so where more comes at once than the queue can hold.
+/// Warns if more requests come at once than the queue holds.
 fn write_overflow(out: &mut String, plan: &Plan) -> fmt::Result {
     let phases = plan.schedule.phases().take(MANY);
     let most = phases.filter_map(|phase| phase.at_once()).max();
@@ -113,7 +113,7 @@ fn write_overflow(out: &mut String, plan: &Plan) -> fmt::Result {
     }
 }
 
-/// All phases of any profile, before they come again.
+/// More phases than any profile has before it repeats.
 const MANY: usize = 10_000;
 
 fn write_first_request(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Result {
@@ -138,7 +138,7 @@ fn write_phase(
     tokens: Option<u64>,
     end: Option<Nanos>,
 ) -> fmt::Result {
-    // Of what is cut off, what is left of it.
+    // The number of characters that are left out.
     let ends = [phase.end(), end].into_iter().flatten().min();
     let length = match ends.map(|ends| ends.saturating_sub(phase.start)) {
         None => "ever".to_owned(),
@@ -154,13 +154,13 @@ fn write_phase(
     )
 }
 
-/// How much of a schedule is shown: all, or, where it never ends, as much as tells the rest.
+/// The time that is shown: all of a schedule, or enough of an endless one to predict the rest.
 fn shown(schedule: &Schedule) -> Nanos {
     match (schedule.end(), schedule.profile().round()) {
         (Some(end), _) => end,
         (None, Some(round)) => round * 2,
         (None, None) => {
-            // The last phase goes on for ever.
+            // The last phase never ends.
             let last = schedule
                 .phases()
                 .last()
@@ -170,7 +170,7 @@ fn shown(schedule: &Schedule) -> Nanos {
     }
 }
 
-/// The mean rate of each column's part of the time.
+/// The mean rate within each column.
 fn rates(schedule: &Schedule, shown: Nanos) -> [f64; COLUMNS as usize] {
     let edge = |column: usize| {
         let at = u128::from(shown.0) * column as u128 / u128::from(COLUMNS);
@@ -178,7 +178,7 @@ fn rates(schedule: &Schedule, shown: Nanos) -> [f64; COLUMNS as usize] {
     };
     std::array::from_fn(|column| {
         let (from, to) = (edge(column), edge(column + 1));
-        // What comes at once at the start is in the first column.
+        // Requests that come at once at the start belong to the first column.
         let before = if column == 0 {
             0.0
         } else {
@@ -192,7 +192,7 @@ fn rates(schedule: &Schedule, shown: Nanos) -> [f64; COLUMNS as usize] {
 fn labels(shown: Nanos) -> Vec<String> {
     let quarters = [0, 1, 2, 3, 4].map(|quarter| Nanos(shown.0 / 4 * quarter));
     const UNITS: [(u64, char); 3] = [(24 * 60, 'd'), (60, 'h'), (1, 'm')];
-    // One unit for all of them.
+    // All labels have the same unit.
     let whole = |(minutes, _): &&(u64, char)| {
         quarters
             .iter()
@@ -201,7 +201,7 @@ fn labels(shown: Nanos) -> Vec<String> {
     let unit = UNITS.iter().find(whole);
     let label = |at: Nanos| match unit {
         Some((minutes, unit)) if at > Nanos::ZERO => format!("{}{unit}", at.0 / MINUTE.0 / minutes),
-        // Where it is long, to a tenth of a second.
+        // Long times have at most one decimal.
         None if at > MINUTE => Nanos(at.0 - at.0 % 100_000_000).to_string(),
         _ => at.to_string(),
     };

@@ -4,9 +4,9 @@ use crate::base::text::count;
 use crate::core::summary::{Configuration, Setting, Source, Summary};
 use maud::{Markup, html};
 
-/// The command's longest form, in characters: of a longer one only a file can be made.
+/// The longest command that a page shows, in characters.
 const COMMAND: usize = 100_000;
-/// As many values of one option as are listed, and as many options.
+/// The most values of one option that are listed, and the most options.
 const VALUES: usize = 50;
 const OPTIONS: usize = 300;
 
@@ -18,7 +18,7 @@ pub fn section(summary: &Summary) -> Section {
         .take(OPTIONS)
         .partition(|setting| setting.source == Source::Default);
     let body = html! {
-        h3 { "The command that repeats it" }
+        h3 { "The command that repeats the run" }
         (command(of))
         (facts(&[
             ("traffic", html! { (Untrusted::sentence(&of.traffic)) }),
@@ -46,12 +46,12 @@ pub fn section(summary: &Summary) -> Section {
     }
 }
 
-/// What repeats the run, to be copied.
+/// The command that repeats the run.
 pub fn command(of: &Configuration) -> Markup {
     html! {
-        pre tabindex="0" aria-label="The command that repeats it" { code { (clipped(&of.command, COMMAND)) } }
+        pre tabindex="0" aria-label="The command that repeats the run" { code { (clipped(&of.command, COMMAND)) } }
         @if of.command.chars().nth(COMMAND).is_some() {
-            p class="note" { "It is too long for a page; a summary in JSON has all of it." }
+            p class="note" { "The command is too long for this page. The summary in JSON has all of it." }
         }
     }
 }
@@ -77,7 +77,7 @@ fn table(caption: &str, settings: &[&Setting]) -> Table {
     }
 }
 
-/// One a line.
+/// The values, one per line.
 pub fn values(values: &[String]) -> Markup {
     html! {
         @if values.is_empty() { "-" }

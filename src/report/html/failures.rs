@@ -5,7 +5,7 @@ use crate::core::summary::Summary;
 use crate::report::failure_kinds::sorted;
 use maud::html;
 
-/// As many kinds as are listed.
+/// The most kinds that are listed.
 const ROWS: usize = 100;
 
 pub fn section(summary: &Summary) -> Section {

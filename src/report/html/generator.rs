@@ -1,4 +1,4 @@
-//! Whether the generator did its own part, and what that took.
+//! The generator's own part: whether it kept its schedule, and the resources that it used.
 
 use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style};
 use super::document::{Section, facts, pill, text};
@@ -20,7 +20,7 @@ pub fn section(summary: &Summary) -> Section {
         } @else {
             p class="empty" { "Nothing was sent, so there is no send lag." }
         }
-        (facts(&taken(summary)))
+        (facts(&resources(summary)))
     };
     Section {
         id: "generator",
@@ -78,7 +78,7 @@ fn send_lag(summary: &Summary) -> Figure {
         },
     );
     Figure {
-        title: text("Send lag, on a logarithmic scale: how much later than due requests were sent"),
+        title: text("Send lag, on a logarithmic scale: how late requests were sent"),
         said,
         keys,
         plot: Plot {
@@ -92,7 +92,7 @@ fn send_lag(summary: &Summary) -> Figure {
     }
 }
 
-fn taken(summary: &Summary) -> Vec<(&'static str, Markup)> {
+fn resources(summary: &Summary) -> Vec<(&'static str, Markup)> {
     let of = &summary.schedule;
     let queued = of.scheduled.saturating_sub(of.dropped);
     let late = format!(
@@ -128,12 +128,12 @@ fn taken(summary: &Summary) -> Vec<(&'static str, Markup)> {
         ));
     }
     if let Some(memory) = peak_memory {
-        told.push(("memory, at most", text(bytes(memory))));
+        told.push(("peak memory", text(bytes(memory))));
     }
     told.push(("lines not printed", text(missed_lines.to_string())));
     if let Some(unwritten) = unwritten_requests {
         told.push((
-            "requests not written to their file",
+            "requests missing in the request log",
             text(unwritten.to_string()),
         ));
     }

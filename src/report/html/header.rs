@@ -1,4 +1,4 @@
-//! What comes first: what was asked, what came out, and how that is to be judged.
+//! The head of the page: the verdicts, the run's traffic and its ledger.
 
 use super::document::{look, pill};
 use super::untrusted::Untrusted;
@@ -20,21 +20,21 @@ pub fn header(summary: &Summary) -> Markup {
         }
         h1 class=(class) { span class="sign" aria-hidden="true" { (sign) } " " (verdict.text) }
         @if let Some(threshold) = &run.aborted_by {
-            p class="lead" { "Stopped early, since this could no longer be met: " code { (Untrusted::sentence(threshold)) } }
+            p class="lead" { "Stopped early, because this threshold could no longer be met: " code { (Untrusted::sentence(threshold)) } }
         } @else if run.interrupted {
-            p class="lead" { "Stopped before its end." }
+            p class="lead" { "Stopped before its schedule ended." }
         }
         (cards(summary))
         div class="asked" {
             div {
-                p class="label" { "What was asked" }
+                p class="label" { "Requested" }
                 p { (Untrusted::sentence(&summary.configuration.traffic)) }
                 p { (Untrusted::sentence(&summary.configuration.requests)) "; keys: " (Untrusted::sentence(&summary.configuration.keys)) }
                 p { "to " (count(summary.targets.len() as u64, "target", "targets"))
                     @if let [only] = &summary.targets[..] { ": " (Untrusted::name(&only.name)) } }
             }
             div {
-                p class="label" { "What came out" }
+                p class="label" { "Result" }
                 (ledger(summary))
                 p { "paced for " (span(Nanos(run.paced_ns))) ", drained for " (span(Nanos(run.drained_ns))) }
                 p { "exit code " strong { (summary.exit_code) } ": " (exit_code::short(summary.exit_code)) }
@@ -43,7 +43,7 @@ pub fn header(summary: &Summary) -> Markup {
     }
 }
 
-/// One for each verdict that there is.
+/// A card for each verdict.
 fn cards(summary: &Summary) -> Markup {
     let of_the_schedule = schedule(summary);
     html! {
@@ -73,7 +73,7 @@ fn cards(summary: &Summary) -> Markup {
     }
 }
 
-/// Those that were not met before the others, and a few of them.
+/// A few thresholds, with those that were not met first.
 fn first(thresholds: &[JudgedThreshold]) -> impl Iterator<Item = &JudgedThreshold> {
     let with = |met| {
         thresholds

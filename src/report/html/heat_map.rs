@@ -7,9 +7,9 @@ use crate::core::summary::{Summary, Timeline};
 use crate::report::downsample::downsampled;
 use maud::html;
 
-/// As many bands as a chart is high.
+/// The most bands that a chart shows.
 const BANDS: usize = 64;
-/// As many parts of the time as a table has columns for.
+/// The parts of the time that are columns of the table.
 const PARTS: usize = 6;
 
 pub fn section(summary: &Summary) -> Section {
@@ -25,19 +25,19 @@ pub fn section(summary: &Summary) -> Section {
     }
 }
 
-/// How many latencies lie where.
+/// The number of requests by time and latency.
 struct Map {
     timeline: Timeline,
-    /// From where to where each band reaches, in nanoseconds, the lowest first.
+    /// The lower and upper bound of each band in nanoseconds, the lowest band first.
     bands: Vec<(f64, f64)>,
-    /// By slot, then by band.
+    /// The number of requests by slot, then by band.
     counts: Vec<Vec<u64>>,
-    /// The fewest that each style stands for: rising, from 1 on.
+    /// The lowest count of each level of colour, rising from 1.
     from: Vec<u64>,
 }
 
 impl Map {
-    /// `None` if there is nothing in it.
+    /// `None` if no latency was measured.
     fn new(timeline: &Timeline) -> Option<Map> {
         let bounds = &timeline.bands_ns;
         let counted = |band: usize| {
@@ -51,7 +51,7 @@ impl Map {
         let starts: Vec<_> = (lowest..=highest).step_by(together).collect();
         let below = |band: usize| match band.checked_sub(1) {
             Some(before) => bounds[before] as f64,
-            // As wide, on its scale, as the next one.
+            // The lowest band is as wide on the logarithmic scale as the next one.
             None => match bounds.get(1) {
                 Some(next) => (bounds[0] as f64).powi(2) / (*next as f64).max(1.0),
                 None => bounds[0] as f64 / 2.0,
@@ -101,7 +101,7 @@ impl Map {
         let (band, count) = self.densest();
         let latency = &summary.latency;
         let said = format!(
-            "How many requests had which latency, in slots of {}: from {} to {}; the most, {count} of them, lie between {} and {}; \
+            "Number of requests by latency, in slots of {}: from {} to {}; the most, {count} of them, lie between {} and {}; \
              half of all took no longer than {}.",
             Nanos(self.timeline.slot_ns),
             span(Nanos(lowest as u64)),
@@ -112,7 +112,7 @@ impl Map {
         );
         Figure {
             title: text(format!(
-                "How many requests had which latency, in slots of {}",
+                "Number of requests by latency, in slots of {}",
                 Nanos(self.timeline.slot_ns)
             )),
             said,
@@ -128,7 +128,7 @@ impl Map {
         }
     }
 
-    /// The styles are spread over the levels that there are.
+    /// The style of a level. A few levels use styles that are far apart.
     fn style(&self, level: usize) -> Style {
         let styles = Style::HEAT.len() - 1;
         match self.from.len() {
@@ -137,7 +137,7 @@ impl Map {
         }
     }
 
-    /// Neighbours in time that look the same are one rectangle.
+    /// The rectangles of each level. Neighbours in time that look the same are one rectangle.
     fn layers(&self) -> Vec<Layer> {
         let width = seconds(self.timeline.slot_ns);
         let mut cells = vec![Vec::new(); self.from.len()];
@@ -164,7 +164,7 @@ impl Map {
         cells.into_iter().enumerate().map(layer).collect()
     }
 
-    /// The band that has the most, and how many it has.
+    /// The band with the most requests, and their number.
     fn densest(&self) -> (usize, u64) {
         let sum = |band: usize| self.counts.iter().map(|counts| counts[band]).sum::<u64>();
         (0..self.bands.len())
@@ -173,7 +173,7 @@ impl Map {
             .unwrap_or((0, 0))
     }
 
-    /// By a few parts of the time: a column for every slot would be heard by nobody.
+    /// The map as a table of a few parts of the time: nobody would listen to a column for every slot.
     fn table(&self) -> Table {
         let parts = downsampled(&self.timeline, PARTS);
         let together = self.timeline.slots.len().div_ceil(PARTS).max(1);
@@ -207,7 +207,7 @@ impl Map {
     }
 }
 
-/// At most so many levels of counts, each beginning with about as many times the one before.
+/// The lowest counts of at most `styles` levels, each about the same multiple of the one before.
 fn levels(most: u64, styles: usize) -> Vec<u64> {
     let step = |level: usize| {
         let share = level as f64 / styles as f64;

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 type Read = fn(&Slot) -> u64;
 
-/// What is drawn of each slot, the highest last.
+/// The percentiles of a slot that are drawn, the highest last.
 const PERCENTILES: [(&str, Style, Read); 5] = [
     ("p50", Style::P50, |slot| slot.p50_ns),
     ("p90", Style::P90, |slot| slot.p90_ns),
@@ -20,9 +20,10 @@ const PERCENTILES: [(&str, Style, Read); 5] = [
 
 pub fn over_time(summary: &Summary) -> Section {
     let done = |slot: &Slot| slot.done > 0;
-    let body = match summary.timeline.slots.iter().any(done) {
-        false => nothing(),
-        true => percentiles(summary).render(),
+    let body = if summary.timeline.slots.iter().any(done) {
+        percentiles(summary).render()
+    } else {
+        nothing()
     };
     Section {
         id: "latency",
@@ -35,7 +36,7 @@ fn nothing() -> Markup {
     html! { p class="empty" { "No request was done, so there is no latency." } }
 }
 
-/// The shortest and the longest of spans; of none that of a moment.
+/// The shortest and the longest of the spans; one millisecond if there are none.
 pub fn extremes(spans: impl Iterator<Item = u64>) -> (f64, f64) {
     let ends = spans.fold(None, |ends, ns| match ends {
         None => Some((ns, ns)),
@@ -51,7 +52,7 @@ fn percentiles(summary: &Summary) -> Figure {
     let mut layers = shades(&timeline);
     let mut keys = Vec::new();
     for (name, style, read) in PERCENTILES {
-        // The higher, the more broken are lines: where few requests make them the same, each is seen through the next.
+        // Lines of higher percentiles have wider gaps, so that equal lines show through each other.
         layers.extend(lines(&timeline, style, |slot| {
             (slot.done > 0).then(|| read(slot))
         }));
@@ -97,7 +98,7 @@ fn percentiles(summary: &Summary) -> Figure {
     }
 }
 
-/// The shares at which a spectrum is read out.
+/// The shares that the spectrum's table lists.
 const READ_OUT: [f64; 7] = [0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999];
 
 pub fn spectrum(summary: &Summary) -> Section {
@@ -107,9 +108,10 @@ pub fn spectrum(summary: &Summary) -> Section {
         ("send lag", Style::SEND_LAG, &summary.send_lag),
     ];
     let seen: Vec<_> = curves.into_iter().filter(|(.., of)| of.count > 0).collect();
-    let body = match seen.is_empty() {
-        true => nothing(),
-        false => spectra(&seen).render(),
+    let body = if seen.is_empty() {
+        nothing()
+    } else {
+        spectra(&seen).render()
     };
     Section {
         id: "spectrum",
@@ -140,7 +142,7 @@ fn spectra(curves: &[(&str, Style, &DurationSummary)]) -> Figure {
     };
     Figure {
         title: text(
-            "What share of requests took no longer; each further nine has as much room as the one before",
+            "Share of requests that took no longer; each further nine takes as much room as the one before",
         ),
         said: format!("Spectra by percentile: {}.", said.join("; ")),
         keys: curves
@@ -150,7 +152,7 @@ fn spectra(curves: &[(&str, Style, &DurationSummary)]) -> Figure {
         plot: Plot {
             x: Axis::shares(),
             y: Axis::spans(least, most),
-            // The first is unbroken, and seen through those on top of it.
+            // The first line is solid, and shows through the gaps of the others.
             layers: curves.iter().map(layer).collect(),
         },
         across: "share of requests that took no longer",
@@ -190,16 +192,16 @@ fn percentile(of: &DurationSummary, share: f64) -> u64 {
     place.map_or(0, |place| known[place])
 }
 
-/// The lowest that is drawn: of the tenth of a nanosecond that a clock may miss nothing is seen.
+/// The shortest span that is drawn. A logarithmic scale cannot show 0.
 fn lowest(of: &DurationSummary) -> u64 {
     let first = of.spectrum.first().map_or(of.min_ns, |point| point.ns);
     first.min(of.p50_ns).max(1)
 }
 
-/// As many points of a spectrum as are drawn.
+/// The most points of a spectrum that are drawn.
 const POINTS: usize = 1_000;
 
-/// A spectrum as a line up to the end of its axis. Without one it is drawn through the percentiles that there are.
+/// A spectrum as a line up to the end of its axis. A summary without a spectrum has a line through its percentiles.
 pub fn curve(of: &DurationSummary) -> Vec<(f64, f64)> {
     let known: Vec<_> = READ_OUT
         .into_iter()
@@ -208,9 +210,10 @@ pub fn curve(of: &DurationSummary) -> Vec<(f64, f64)> {
             ns: percentile(of, share),
         })
         .collect();
-    let points = match of.spectrum.is_empty() {
-        true => &known,
-        false => &of.spectrum,
+    let points = if of.spectrum.is_empty() {
+        &known
+    } else {
+        &of.spectrum
     };
     let each = points.len().div_ceil(POINTS).max(1);
     let mut curve: Vec<_> = points
@@ -228,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spectrum_reaches_the_axis_end_whatever_is_known_of_it() {
+    fn every_spectrum_reaches_the_end_of_its_axis() {
         let mut of = DurationSummary {
             count: 10,
             p50_ns: 1_000,

@@ -1,4 +1,4 @@
-//! A report to look at: one page that is complete in itself, without a script, and without anything to fetch.
+//! The report page: one HTML file without scripts that loads nothing from elsewhere.
 
 mod audit;
 mod chart;
@@ -39,7 +39,7 @@ pub const FORMAT: Format = Format {
     },
 };
 
-/// All that a run's summary has to say.
+/// The page of one run.
 pub fn page(summary: &Summary) -> String {
     let sections = [
         key_numbers::section(summary),
@@ -69,7 +69,7 @@ pub fn page(summary: &Summary) -> String {
     )
 }
 
-/// What made the numbers, and when.
+/// The programs that made the summaries, and the times of the runs.
 fn footer(runs: &[(&str, &Summary)]) -> Markup {
     html! {
         @for (name, summary) in runs {

@@ -6,7 +6,7 @@ use crate::base::text::{per_second, rate};
 use crate::core::summary::{Slot, Summary, Timeline};
 use maud::html;
 
-/// What may become of a request that is answered or given up, the lowest in a chart first.
+/// The outcomes that a chart stacks, from the bottom to the top.
 pub const OUTCOMES: [(&str, Style); 3] = [
     ("allowed", Style::ALLOWED),
     ("blocked", Style::BLOCKED),
@@ -15,9 +15,10 @@ pub const OUTCOMES: [(&str, Style); 3] = [
 
 pub fn section(summary: &Summary) -> Section {
     let timeline = &summary.timeline;
-    let body = match timeline.slots.is_empty() {
-        true => html! { p class="empty" { "Nothing came due, so there is nothing to draw." } },
-        false => figure(summary).render(),
+    let body = if timeline.slots.is_empty() {
+        html! { p class="empty" { "Nothing came due, so there is nothing to draw." } }
+    } else {
+        figure(summary).render()
     };
     Section {
         id: "rates",
@@ -103,13 +104,13 @@ fn figure(summary: &Summary) -> Figure {
     });
     Figure {
         title: text(
-            "Requests per second: what the schedule asked for and what was sent, as lines; what they came to, stacked",
+            "Requests per second: lines for the schedule and for requests sent, and the outcomes stacked",
         ),
         said,
         keys,
         plot: Plot {
             x: time_axis(&timeline, 0.0),
-            // With room above, where the shades are seen.
+            // Room above the bars keeps the shades of bursts and pauses visible.
             y: Axis::rate(highest_rate(&timeline).max(highest) * 1.05),
             layers,
         },
@@ -119,7 +120,7 @@ fn figure(summary: &Summary) -> Figure {
     }
 }
 
-/// The highest rate at which requests were sent, or came to an outcome.
+/// The highest rate of requests that were sent or that ended.
 pub fn highest_rate(timeline: &Timeline) -> f64 {
     let width = seconds(timeline.slot_ns);
     let all = |slot: &Slot| {
@@ -129,7 +130,7 @@ pub fn highest_rate(timeline: &Timeline) -> f64 {
     timeline.slots.iter().map(all).fold(0.0, f64::max)
 }
 
-/// Counts of [`OUTCOMES`] as areas of rates, each on top of the one before, wherever there are any.
+/// The rates of the [`OUTCOMES`] as areas on top of each other. An outcome without requests has no area.
 pub fn stack(timeline: &Timeline, counts: impl Fn(&Slot) -> [u64; 3]) -> Vec<Layer> {
     let width = seconds(timeline.slot_ns);
     let up_to = |top: usize| {
@@ -153,7 +154,7 @@ pub fn stack(timeline: &Timeline, counts: impl Fn(&Slot) -> [u64; 3]) -> Vec<Lay
         {
             let end = start + run.len();
             if is_any(&run[0]) {
-                // Two points for each slot.
+                // `steps` makes two points of each slot.
                 let points = 2 * start..2 * end;
                 let back = lower[points.clone()].iter().rev();
                 let outline = upper[points].iter().chain(back).copied().collect();

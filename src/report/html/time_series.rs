@@ -1,4 +1,4 @@
-//! What charts of what happened when have in common.
+//! The axis, shades, lines and table that charts over time share.
 
 use super::chart::{Axis, Key, Layer, Style};
 use super::document::{Table, text, texts};
@@ -7,11 +7,11 @@ use crate::core::summary::{Slot, Summary, Timeline};
 use crate::report::downsample::downsampled;
 use std::collections::BTreeMap;
 
-/// As many points as a chart has across.
+/// The most slots that a chart shows.
 const POINTS: usize = 600;
-/// A small one's.
+/// The most slots that a small chart shows.
 const FEW_POINTS: usize = 120;
-/// As many rows as a table of it has.
+/// The most rows of a table.
 const ROWS: usize = 60;
 
 pub fn fine(timeline: &Timeline) -> Timeline {
@@ -26,12 +26,12 @@ pub fn seconds(ns: u64) -> f64 {
     Nanos(ns).as_secs_f64()
 }
 
-/// From the schedule's start to the end of the last slot, and at least this long.
+/// The axis from the schedule's start to the end of the last slot, at least `least` seconds long.
 pub fn time_axis(timeline: &Timeline, least: f64) -> Axis {
     Axis::time((timeline.slots.len() as f64 * seconds(timeline.slot_ns)).max(least))
 }
 
-/// Bursts and pauses, behind everything.
+/// Bursts and pauses, as shades behind everything else.
 pub fn shades(timeline: &Timeline) -> Vec<Layer> {
     let shade = |mode: Mode| match mode {
         Mode::Burst => Some(Style::BURST),
@@ -50,12 +50,12 @@ pub fn shades(timeline: &Timeline) -> Vec<Layer> {
             })
         })
         .collect();
-    // Those of one kind beside each other are written as one.
+    // Neighbouring shades of one kind become one path.
     spans.sort_by_key(|span| matches!(span, Layer::Span { style, .. } if *style == Style::PAUSE));
     spans
 }
 
-/// What the shades stand for.
+/// The legend of the shades.
 pub fn shade_keys(summary: &Summary) -> Vec<Key> {
     let mut names: BTreeMap<bool, Vec<&str>> = BTreeMap::new();
     for stretch in &summary.timeline.stretches {
@@ -75,22 +75,24 @@ pub fn shade_keys(summary: &Summary) -> Vec<Key> {
     names
         .into_iter()
         .map(|(pause, names)| {
-            let (style, word) = match pause {
-                true => (Style::PAUSE, "pause"),
-                false => (Style::BURST, "burst"),
+            let (style, word) = if pause {
+                (Style::PAUSE, "pause")
+            } else {
+                (Style::BURST, "burst")
             };
-            // A phase's name has its mode already.
+            // The name of a phase usually begins with its mode.
             let all_say_so = names.iter().all(|name| name.starts_with(word));
-            let name = match names.is_empty() || !all_say_so {
-                true => word.to_owned(),
-                false => names.join(", "),
+            let name = if names.is_empty() || !all_say_so {
+                word.to_owned()
+            } else {
+                names.join(", ")
             };
             Key::fill(style, super::untrusted::clipped(&name, 100))
         })
         .collect()
 }
 
-/// A value for each slot, as steps; what it lies on, if it does not lie on the ground.
+/// The outline of a value that is constant within each slot.
 pub fn steps(timeline: &Timeline, value: impl Fn(&Slot) -> f64) -> Vec<(f64, f64)> {
     let width = seconds(timeline.slot_ns);
     let slots = timeline.slots.iter().enumerate();
@@ -103,7 +105,7 @@ pub fn steps(timeline: &Timeline, value: impl Fn(&Slot) -> f64) -> Vec<(f64, f64
         .collect()
 }
 
-/// A line through the middles of those slots that have a value, broken where they do not.
+/// A line through the middles of the slots, with gaps at slots without a value.
 pub fn lines(
     timeline: &Timeline,
     style: Style,
@@ -128,7 +130,7 @@ pub fn lines(
     lines
 }
 
-/// A timeline as a table, of a bounded number of rows.
+/// A timeline as a table of at most [`ROWS`] rows.
 pub fn table(
     caption: &str,
     timeline: &Timeline,
@@ -137,9 +139,10 @@ pub fn table(
 ) -> Table {
     let rows = downsampled(timeline, ROWS);
     let width = seconds(rows.slot_ns);
-    let merged = match rows.slot_ns == timeline.slot_ns {
-        true => "",
-        false => "; of percentiles the highest within each row",
+    let merged = if rows.slot_ns == timeline.slot_ns {
+        ""
+    } else {
+        "; each percentile is the highest within its row"
     };
     let row = |(number, slot): (usize, &Slot)| {
         let from = Nanos(rows.slot_ns.saturating_mul(number as u64));

@@ -1,15 +1,15 @@
 use maud::{Markup, Render, html};
 
-/// Text that came from outside: from whoever gave the options, or from a limiter. It keeps its own direction, what can't
-/// be seen in it is written out, and of what is too long for its place the beginning is shown.
+/// Text from outside: from the command line or from a limiter. It keeps its own writing direction, invisible characters
+/// are written as escapes, and a text that is too long is cut.
 pub struct Untrusted<'a> {
     text: &'a str,
     most: usize,
 }
 
-/// A name's, in characters.
+/// The longest name, in characters.
 const NAME: usize = 200;
-/// A sentence's.
+/// The longest sentence, in characters.
 const SENTENCE: usize = 2_000;
 
 impl<'a> Untrusted<'a> {
@@ -24,7 +24,7 @@ impl<'a> Untrusted<'a> {
         }
     }
 
-    /// As it would be shown, without markup.
+    /// The text as it is shown, without markup.
     pub fn plain(&self) -> String {
         clipped(self.text, self.most)
     }
@@ -36,7 +36,7 @@ impl Render for Untrusted<'_> {
     }
 }
 
-/// As many characters as there is room for, with those that can't be seen written out.
+/// At most `most` characters of a text, in which invisible ones are written as escapes.
 pub fn clipped(text: &str, most: usize) -> String {
     let mut shown = String::new();
     for (number, c) in text.chars().enumerate() {
@@ -53,7 +53,7 @@ pub fn clipped(text: &str, most: usize) -> String {
     shown
 }
 
-/// What makes characters appear in an order that they are not in.
+/// Whether a character changes the order in which others are displayed.
 fn is_reordering(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_typed_is_shown_as_text_and_no_longer_than_its_place() {
+    fn untrusted_text_is_escaped_and_cut() {
         let shown = |text| Untrusted::name(text).render().into_string();
         let script = r#"<script>alert("x")</script>&"#;
         assert_eq!(

@@ -1,7 +1,7 @@
 use crate::base::text::per_second;
 use std::ops::Range;
 
-/// From where to where, how a value lies between, and which values are marked.
+/// A range of values with its scale and its ticks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
     scale: Scale,
@@ -21,15 +21,15 @@ enum Scale {
 pub struct Tick {
     pub at: f64,
     pub label: String,
-    /// Whether there is room for its label on a narrow screen.
+    /// The label is also shown on a narrow screen.
     pub always: bool,
 }
 
-/// As many ticks as a wide chart has room for below it.
+/// The most steps below a wide chart.
 const ACROSS: f64 = 9.0;
-/// Beside it.
+/// The most steps beside a chart.
 const UPWARDS: f64 = 5.0;
-/// Below a chart on a phone.
+/// The most labels below a chart on a narrow screen.
 const NARROW: usize = 5;
 
 /// The round numbers of each decade.
@@ -37,7 +37,7 @@ const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
 /// Products of floating-point numbers may be off by less than this factor.
 const SLACK: f64 = 1.0 + 1e-9;
 
-/// More than any span, in nanoseconds, that 64 bits count.
+/// A span in nanoseconds that exceeds every `u64`.
 const LONGEST: f64 = 1e20;
 
 const MICRO: f64 = 1e3;
@@ -45,7 +45,7 @@ const MILLI: f64 = 1e6;
 const SECOND: f64 = 1e9;
 
 impl Axis {
-    /// Seconds since the schedule's start.
+    /// Time since the schedule's start, in seconds.
     pub fn time(end: f64) -> Axis {
         const UNITS: [(f64, &str); 4] = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "m"), (1.0, "s")];
         let end = if end > 0.0 { end } else { 1.0 };
@@ -63,7 +63,7 @@ impl Axis {
         Axis::new(Scale::Linear, 0.0..end, values, label)
     }
 
-    /// From 0 to at least this many per second.
+    /// Rates per second, from 0 to at least `most`.
     pub fn rate(most: f64) -> Axis {
         let most = if most > 0.0 { most } else { 1.0 };
         let step = round_up(most / UPWARDS);
@@ -95,8 +95,8 @@ impl Axis {
         Axis::new(Scale::Logarithmic, from..to, values, span_label)
     }
 
-    /// Shares of all requests up to 99.999 %, of which each further nine has as much room as the one before. Values are
-    /// [`from_share`]'s.
+    /// Shares of all requests up to 99.999 %, on which each further nine takes as much room as the one before. Values come
+    /// from [`from_share`].
     pub fn shares() -> Axis {
         let marked = [0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999];
         let mut axis = Axis::new(
@@ -137,7 +137,7 @@ impl Axis {
         }
     }
 
-    /// Where a value lies, from 0 to 1: what is beyond an end lies at it.
+    /// The place of a value on the axis, from 0 to 1. Values beyond an end are placed at that end.
     pub fn place(&self, value: f64) -> f64 {
         let place = match self.scale {
             Scale::Linear => (value - self.from) / (self.to - self.from),
@@ -157,7 +157,7 @@ impl Axis {
     }
 }
 
-/// Where on the axis of [`Axis::shares`] a share is: 10 of 90 %, 100 of 99 %.
+/// The value of a share on the axis of [`Axis::shares`]: 10 for 90 %, 100 for 99 %.
 pub fn from_share(share: f64) -> f64 {
     1.0 / (1.0 - share.min(0.999_999_9))
 }
@@ -193,7 +193,7 @@ fn time_step(least: f64) -> f64 {
     }
 }
 
-/// A round span, in one digit or two.
+/// The label of a round span, such as `20 ms`.
 fn span_label(nanos: f64) -> String {
     let (value, unit) = match nanos * (1.0 + 1e-9) {
         s if s >= SECOND => (nanos / SECOND, "s"),
@@ -204,7 +204,7 @@ fn span_label(nanos: f64) -> String {
     format!("{} {unit}", trimmed(value))
 }
 
-/// Free of the last digits of products in floating point.
+/// The value without the rounding errors of floating-point products.
 fn trimmed(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }

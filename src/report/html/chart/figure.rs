@@ -3,16 +3,16 @@ use super::plot::Plot;
 use super::style::{Paint, Style};
 use maud::{Markup, PreEscaped, html};
 
-/// A chart with everything around it.
+/// A chart with its title, legend, labels and table.
 pub struct Figure {
     pub title: Markup,
-    /// What it shows, in a sentence with numbers, for whoever can't see it.
+    /// A sentence with numbers that describes the chart to readers who cannot see it.
     pub said: String,
     pub keys: Vec<Key>,
     pub plot: Plot,
-    /// What is across, if the ticks do not say so.
+    /// The name of the horizontal axis; empty if its ticks speak for themselves.
     pub across: &'static str,
-    /// The same as a table; none where one stands beside the chart.
+    /// The chart's numbers as a table, unless one stands beside the chart.
     pub table: Option<Markup>,
     pub size: Size,
 }
@@ -20,11 +20,11 @@ pub struct Figure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
     Full,
-    /// One of several beside each other.
+    /// One of several charts beside each other.
     Small,
 }
 
-/// What an ink stands for.
+/// An entry of a legend.
 pub struct Key {
     pub style: Style,
     pub paint: Paint,
@@ -62,7 +62,7 @@ impl Key {
     }
 }
 
-/// The keys of a chart, or of several.
+/// The legend of one or more charts.
 pub fn legend(keys: &[Key]) -> Markup {
     html! {
         ul class="legend" {
@@ -103,14 +103,14 @@ impl Figure {
                     @if !self.across.is_empty() { div class="name" { (self.across) } }
                 }
                 @if let Some(table) = &self.table {
-                    details { summary { "The same as a table" } (table) }
+                    details { summary { "Show as a table" } (table) }
                 }
             }
         }
     }
 }
 
-/// To a hundredth.
+/// A share as a percentage with two decimals.
 fn percent(place: f64) -> f64 {
     (place * 10_000.0).round() / 100.0
 }
