@@ -152,15 +152,24 @@ fn time_left(deadline: Instant) -> Duration {
 pub(super) struct Failure {
     /// One line, to be read after `redis at redis:6379: `.
     pub reason: Arc<str>,
-    /// The connection can be used again: Redis answered, with an error of its own.
-    pub is_answer: bool,
+    pub kind: FailureKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FailureKind {
+    /// Redis answered, with an error of its own. The connection can be used again.
+    Answer,
+    /// The answer did not come in time.
+    Timeout,
+    /// The connection could not be made, or is lost.
+    Lost,
 }
 
 impl Failure {
     pub fn new(reason: impl Into<Arc<str>>) -> Self {
         Self {
             reason: reason.into(),
-            is_answer: false,
+            kind: FailureKind::Lost,
         }
     }
 }
@@ -185,16 +194,19 @@ impl From<RedisError> for Failure {
                 let (code, detail) = (error.code().unwrap_or_default(), error.detail());
                 let text = format!("{code} {}", detail.unwrap_or_default());
                 // After a failover, a new connection may lead to the new master.
-                let is_replica = matches!(
-                    kind,
-                    ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
-                );
-                Self {
-                    reason: text.trim().into(),
-                    is_answer: !is_replica,
-                }
+                let kind = match kind {
+                    ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) => {
+                        FailureKind::Lost
+                    }
+                    _ => FailureKind::Answer,
+                };
+                let reason = text.trim().into();
+                Self { reason, kind }
             }
-            _ if error.is_timeout() => Self::new("no answer in time"),
+            _ if error.is_timeout() => Self {
+                reason: "no answer in time".into(),
+                kind: FailureKind::Timeout,
+            },
             _ if error.is_io_error() => Self::new(uncapitalized(&error.to_string())),
             _ => Self::new("the server is not Redis"),
         }
@@ -220,24 +232,17 @@ mod tests {
 
     #[test]
     fn an_error_of_redis_keeps_its_words() {
-        for (line, is_answer) in [
-            ("NOAUTH Authentication required.", true),
-            ("LOADING Redis is loading the dataset in memory", true),
-            (
-                "OOM command not allowed when used memory > 'maxmemory'.",
-                true,
-            ),
-            ("ERR max number of clients reached", true),
-            (
-                "READONLY You can't write against a read only replica.",
-                false,
-            ),
+        for line in [
+            "NOAUTH Authentication required.",
+            "LOADING Redis is loading the dataset in memory",
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "ERR max number of clients reached",
+            "READONLY You can't write against a read only replica.",
         ] {
-            let reason = line.into();
-            assert_eq!(
-                failure_of(&format!("-{line}\r\n")),
-                Failure { reason, is_answer }
-            );
+            let failure = failure_of(&format!("-{line}\r\n"));
+            assert_eq!(&*failure.reason, line);
+            let is_replica = line.starts_with("READONLY");
+            assert_eq!(failure.kind == FailureKind::Lost, is_replica, "{line}");
         }
     }
 

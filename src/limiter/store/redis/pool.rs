@@ -4,7 +4,7 @@
 //! if Redis is away. (The usual pool, r2d2, was last released in 2022, and its callers wait for their whole
 //! timeout while the server is away.)
 
-use super::connection::{Connection, Failure};
+use super::connection::{Connection, Failure, FailureKind};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::io;
 use std::mem;
@@ -23,8 +23,9 @@ const RETRY: Duration = Duration::from_millis(250);
 
 /// Connections to one server. The one used last is used next, so that steady traffic uses only as many as it needs.
 ///
-/// The server is *away* while no connection is open and the last attempt to open one failed. A call that loses its
-/// connection closes the idle ones too: they lead to the same server, and a new one costs little.
+/// The server is *away* while no connection is open, and the last attempt to open one failed or the last call had no
+/// answer in time. A call that loses its connection closes the idle ones too: they lead to the same server, and a new
+/// one costs little.
 pub(super) struct Pool {
     shared: Arc<Shared>,
     timeout: Duration,
@@ -46,7 +47,7 @@ struct State {
     /// Connections that are idle or lent.
     open: usize,
     waiting_callers: usize,
-    /// From the last attempt to connect, until the server answers.
+    /// From the last attempt to connect or the last call without an answer in time, until the server answers.
     failure: Option<Failure>,
     dropped: bool,
 }
@@ -81,12 +82,10 @@ impl Pool {
         let deadline = Instant::now() + self.timeout;
         let (mut connection, loan) = self.shared.take(deadline)?;
         let outcome = work(&mut connection, deadline);
-        if outcome
-            .as_ref()
-            .err()
-            .is_none_or(|failure| failure.is_answer)
-        {
-            loan.give_back(connection);
+        match &outcome {
+            Err(failure) if failure.kind == FailureKind::Lost => drop(loan),
+            Err(failure) if failure.kind == FailureKind::Timeout => loan.timed_out(failure),
+            _ => loan.give_back(connection),
         }
         outcome
     }
@@ -196,6 +195,11 @@ impl Loan<'_> {
         self.0.state.lock().keep(connection);
         self.0.available.notify_one();
         mem::forget(self);
+    }
+
+    /// Without another open connection, the server is away: later calls do not wait for it.
+    fn timed_out(self, failure: &Failure) {
+        self.0.state.lock().failure = Some(failure.clone());
     }
 }
 
