@@ -54,10 +54,11 @@ impl Stream {
 
     fn latency(&mut self) -> u64 {
         let draw = f64::from(self.dice.next_u32()) / f64::from(u32::MAX);
-        let milliseconds = match self.load.heavy {
+        let milliseconds = if self.load.heavy {
             // A Pareto distribution with a mean of about 50 ms.
-            true => (1.0 - draw).powf(-1.5).min(10_000.0),
-            false => 0.5 + draw,
+            (1.0 - draw).powf(-1.5).min(10_000.0)
+        } else {
+            0.5 + draw
         };
         ((milliseconds * 1e6) as u64).min(TIMEOUT)
     }
@@ -68,12 +69,11 @@ impl Stream {
         while log.front().is_some_and(|&then| then + WINDOW <= sent) {
             log.pop_front();
         }
-        let decision = match (log.len() as u64) < self.load.limit {
-            true => {
-                log.push_back(sent);
-                Decision::Allowed
-            }
-            false => Decision::Blocked,
+        let decision = if (log.len() as u64) < self.load.limit {
+            log.push_back(sent);
+            Decision::Allowed
+        } else {
+            Decision::Blocked
         };
         let done = sent + self.latency();
         let observation = Observation {

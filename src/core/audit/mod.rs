@@ -280,7 +280,7 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    /// Ten a minute, on two targets.
+    /// Ten requests a minute, on two targets.
     fn terms(memory: usize) -> Terms {
         Terms {
             promises: Promise::ALL.to_vec(),
@@ -293,8 +293,8 @@ mod tests {
         }
     }
 
-    /// The audit of 1,000 requests a second for two minutes, for keys in turn, of each of which so many a minute are
-    /// admitted; and the most memory that it used.
+    /// Audits 1,000 requests a second for two minutes, for keys in turn. So many a minute are admitted of each key. Returns
+    /// the most memory used, too.
     fn audited(memory: usize, keys: u64, admitted: u64) -> (AuditReport, usize) {
         let mut audit = Auditor::new(terms(memory));
         let mut most = 0;
@@ -307,9 +307,10 @@ mod tests {
                 target: (sequence % 2) as u32,
                 sent,
                 done: sent + Nanos(SECOND / 1_000),
-                decision: match round % minute < admitted {
-                    true => Decision::Allowed,
-                    false => Decision::Blocked,
+                decision: if round % minute < admitted {
+                    Decision::Allowed
+                } else {
+                    Decision::Blocked
                 },
             });
             if sequence % 100 == 99 {
@@ -321,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_proved_before_the_end_is_the_verdict() {
+    fn a_proof_before_the_end_is_the_verdict() {
         for (admitted, broken) in [(10, false), (11, true)] {
             let mut audit = Auditor::new(Terms {
                 promises: vec![Promise::SlidingWindow],
@@ -335,9 +336,10 @@ mod tests {
                     target: 0,
                     sent,
                     done: sent + Nanos(SECOND / 1_000),
-                    decision: match sequence < admitted {
-                        true => Decision::Allowed,
-                        false => Decision::Failed,
+                    decision: if sequence < admitted {
+                        Decision::Allowed
+                    } else {
+                        Decision::Failed
                     },
                 });
                 audit.advance(sent);
@@ -349,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn all_keys_are_audited_where_there_is_memory_for_them() {
+    fn all_keys_are_audited_if_there_is_memory_for_them() {
         let (report, most) = audited(64 << 20, 3_000, 10);
         assert_eq!(
             (report.keys, report.share, report.keys_over),
@@ -360,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_the_keys_is_audited_where_there_is_not() {
+    fn a_sample_of_the_keys_is_audited_if_there_is_too_little_memory() {
         for (admitted, verdict) in [(10, AuditVerdict::Kept), (25, AuditVerdict::Broken)] {
             let (report, most) = audited(1 << 20, 2_000, admitted);
             assert!(most <= 1 << 20, "{most}");
@@ -371,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_key_that_needs_more_the_latest_is_remembered() {
+    fn the_latest_admissions_of_a_single_key_are_kept_if_memory_is_short() {
         let (report, most) = audited(1 << 20, 1, u64::MAX);
         assert!(most <= 1 << 20, "{most}");
         assert_eq!((report.keys, report.share), (1, 1.0));
@@ -381,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_never_asked_for_again_are_forgotten() {
+    fn keys_without_further_requests_are_forgotten() {
         let (report, most) = audited(8 << 20, u64::MAX, 1);
         assert!(most <= 8 << 20, "{most}");
         assert_eq!(report.verdict(true), AuditVerdict::Inconclusive);

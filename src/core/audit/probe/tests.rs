@@ -10,21 +10,29 @@ use std::collections::HashMap;
 const MILLI: u64 = 1_000_000;
 const SECOND: u64 = 1_000_000_000;
 
-/// What a limiter decided.
+/// A limiter's decision.
 struct Decided {
     allowed: bool,
     remaining: u64,
-    /// Until it would admit another.
+    /// The time until it would admit another.
     wait: Nanos,
 }
 
-/// A limiter, asked by key, target and the time by its clock.
+fn decision(is_allowed: bool) -> Decision {
+    if is_allowed {
+        Decision::Allowed
+    } else {
+        Decision::Blocked
+    }
+}
+
+/// A limiter: it decides by key, target and the time by its clock.
 type Limiter<'a> = dyn FnMut(u32, usize, Nanos) -> Decided + 'a;
 
-/// What it says of a decision at that time.
+/// The headers with which it answers after a decision at that time.
 type Words<'a> = dyn Fn(&Decided, Nanos) -> LimitHeaders + 'a;
 
-/// A network and a machine.
+/// A simulated network and machine.
 #[derive(Debug, Clone)]
 struct World {
     limit: u64,
@@ -32,9 +40,9 @@ struct World {
     targets: usize,
     /// The limiter's clock at the run's start.
     phase: Nanos,
-    /// By how many millionths it is too fast.
+    /// How much too fast the limiter's clock is, in millionths.
     fast: i64,
-    /// How long requests take to the limiter and back, and the probe to send one, in µs; in turn.
+    /// In turn for each request, in µs: the times to the limiter and back, and the probe's delay in sending it.
     delays: Vec<(u64, u64, u64)>,
 }
 
@@ -55,7 +63,7 @@ impl World {
         Nanos((i128::from(self.phase.0) + i128::from(at.0) + gained) as u64)
     }
 
-    /// Runs a probe for that many cycles; `change` is the last to touch a reply.
+    /// Runs a probe for that many cycles. `change` may change each reply.
     fn run_with(
         &self,
         cycles: u32,
@@ -102,10 +110,7 @@ impl World {
                 .map(|(at, request)| {
                     let at = self.clock(at);
                     let decided = limiter(question.key, request.target, at);
-                    let decision = match decided.allowed {
-                        true => Decision::Allowed,
-                        false => Decision::Blocked,
-                    };
+                    let decision = decision(decided.allowed);
                     let status = if decided.allowed { 200 } else { 429 };
                     let said = words(&decided, at);
                     let mut reply = Reply {
@@ -192,13 +197,14 @@ impl World {
     }
 }
 
-/// Both headers, as they should be; `after` is of the wait.
+/// Both headers. `after` makes `Retry-After` of the true wait.
 fn said(decided: &Decided, after: impl Fn(Nanos) -> Option<RetryAfter>) -> LimitHeaders {
     let reset = decided.wait.0.div_ceil(SECOND);
     LimitHeaders {
-        retry_after: match decided.allowed {
-            true => None,
-            false => after(decided.wait),
+        retry_after: if decided.allowed {
+            None
+        } else {
+            after(decided.wait)
         },
         quotas: vec![headers::Quota {
             name: String::new(),
@@ -223,7 +229,7 @@ fn nothing(decided: &Decided, _: Nanos) -> LimitHeaders {
     said(decided, |_| None)
 }
 
-/// As a date; the answer's own was taken up to a second ago.
+/// Correct headers with a date. The answer's own date is up to a second old.
 fn dated(decided: &Decided, now: Nanos) -> LimitHeaders {
     said(decided, |wait| {
         let stale = now.0 % 7 * SECOND / 7;
@@ -284,7 +290,7 @@ proptest! {
         unanswered: bool,
         every in 1_usize..60,
     ) {
-        // The store is away for one request of so many, and admits or blocks as it likes.
+        // The store is away for one request in so many.
         let mut count = 0;
         let decision = if unanswered { Decision::Unanswered } else { Decision::Failed };
         let report = world.run_with(2, &mut world.shared::<SlidingLog>(), &correct, |_, reply| {
@@ -381,10 +387,7 @@ fn milliseconds_that_the_run_has_no_time_for_look_like_milliseconds() {
     {
         now = now.max(question.at) + Nanos(MILLI);
         let decided = limiter(question.key, 0, world.clock(now));
-        let decision = match decided.allowed {
-            true => Decision::Allowed,
-            false => Decision::Blocked,
-        };
+        let decision = decision(decided.allowed);
         let request = ProbeRequest {
             sequence: question.sequence,
             target: 0,
@@ -466,7 +469,7 @@ fn no_retry_after_is_missed_with_429_alone() {
 }
 
 #[test]
-fn what_is_neither_seconds_nor_a_date_is_malformed() {
+fn a_value_that_is_neither_seconds_nor_a_date_is_malformed() {
     let world = World::still(10, 60_000);
     let words = |decided: &Decided, _: Nanos| {
         said(decided, |_| Some(RetryAfter::Malformed("1.5".to_owned())))

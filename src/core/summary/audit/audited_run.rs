@@ -105,13 +105,16 @@ impl AuditedRun<'_> {
 
     fn signs(&self) -> Vec<String> {
         let blocked: u64 = self.report.blocked.iter().sum();
-        let sign = match self.report.nodes_count_alone {
-            _ if !self.shows_excess() => None,
-            true => Some("each node seems to count alone"),
-            false if blocked == 0 => Some("nothing was blocked, as if there were no limit"),
-            false => None,
+        let sign = if !self.shows_excess() {
+            return Vec::new();
+        } else if self.report.nodes_count_alone {
+            "each node seems to count alone"
+        } else if blocked == 0 {
+            "nothing was blocked, as if there were no limit"
+        } else {
+            return Vec::new();
         };
-        sign.into_iter().map(str::to_owned).collect()
+        vec![sign.to_owned()]
     }
 
     /// The target with this place in the plan.
