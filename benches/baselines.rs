@@ -1,4 +1,4 @@
-//! What loadgen's client is measured against: the HTTP library as it comes, and no library.
+//! The baselines of loadgen's client: the HTTP library with its defaults, and bare sockets.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! What threads reach that send the next check as soon as the last one is answered.
+//! Measures a closed loop: each thread sends its next check as soon as the last one is answered.
 //!
 //! `cargo run --release --example closed_loop -- --client stock http://127.0.0.1:PORT/check`,
 //! where the client is `stock`, one ureq agent shared by all threads, or `bare`, a blocking socket

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What it costs to write every result: loadgen with everything on beside loadgen with everything off, taking turns,
-against one local server. Linux only.
+"""Measures the cost of all results: loadgen with everything on and loadgen with everything off take turns against one local
+server. Linux only.
 
 Processor time per request is user and system time of the whole process, by wait4, by the requests that the server
 counted; send lag is loadgen's own. A figure is the median of its rounds; a ratio is the median of the rounds' own
@@ -49,7 +49,7 @@ def options(scratch):
 
 
 class Terminal:
-    """A terminal that somebody reads."""
+    """A pseudo-terminal whose output is read."""
 
     def __enter__(self):
         ours, self.theirs = pty.openpty()

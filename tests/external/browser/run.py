@@ -21,7 +21,7 @@ TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 PYTHON = TARGET / "browser" / "venv" / "bin" / "python"
 REQUIREMENTS = ROOT / "tests" / "external" / "browser" / "requirements.txt"
 
-# What is made of each page, from which summaries.
+# Each page with the summaries that it is made from.
 PAGES = {name: [name] for name in ("demo", "per-node", "failing", "second", "empty", "huge")} | {
     "comparison-of-two": ["demo", "per-node"],
     "comparison-of-four": ["demo", "per-node", "failing", "second"],
@@ -30,7 +30,7 @@ PAGES = {name: [name] for name in ("demo", "per-node", "failing", "second", "emp
 
 
 class Refused(Exception):
-    """What this needs is not there."""
+    """A program or a package is missing."""
 
 
 def browser():
@@ -42,7 +42,7 @@ def browser():
 
 
 def drive():
-    """Goes on in the Python that has what is needed."""
+    """Continues in the Python that has the packages."""
     if importlib.util.find_spec("playwright") and importlib.util.find_spec("axe_playwright_python"):
         return
     if not PYTHON.exists() or Path(sys.prefix) == PYTHON.parents[1]:
@@ -65,7 +65,7 @@ def make(loadgen, folder):
     return pages
 
 
-# What is found wrong by looking at where things are.
+# Reports faults of the layout.
 LAYOUT = """() => {
   const wrong = [];
   const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
@@ -93,7 +93,7 @@ LAYOUT = """() => {
 
 
 def look(context, name, path, width, scheme, folder):
-    """What is wrong with a page there."""
+    """Returns the faults of a page at this width and scheme."""
     from axe_playwright_python.sync_playwright import Axe
 
     wrong = []
@@ -111,10 +111,10 @@ def look(context, name, path, width, scheme, folder):
     page.goto(path.as_uri())
     wrong += page.evaluate(LAYOUT)
     page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
-    # Also what is only seen on request.
+    # The same with all details open.
     page.evaluate("() => document.querySelectorAll('details').forEach(details => details.open = true)")
     wrong += page.evaluate(LAYOUT)
-    # Of a page this large once is enough, and that takes a while.
+    # A check of a page this large takes a while, so one is enough.
     if name == "huge" and (width, scheme) != (1280, "light"):
         page.close()
         return list(dict.fromkeys(wrong))

@@ -32,7 +32,7 @@ AUDIT_HEADINGS = ["audit", "configuration", "held to", "expected", "said", "verd
 
 
 class Refused(Exception):
-    """What this needs is not there."""
+    """A limiter or a tool is not installed."""
 
 
 def known_by_name(loadgen):
