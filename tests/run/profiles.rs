@@ -166,9 +166,9 @@ const DEFAULT_PROFILE: [(&str, &str, &str); 5] = [
 fn a_profile_and_options_of_the_default_profile_exclude_each_other() {
     at_once(DEFAULT_PROFILE, |(flag, variable, value)| {
         let by_flags = harmless("--profile 20/s").arg(flag).arg(value);
-        assert_refused(by_flags, &["together with", flag, "--profile"]);
+        assert_refused(by_flags, &["--profile '20/s'", "together with", flag]);
         let by_variables = harmless("").env("PROFILE", "20/s").env(variable, value);
-        assert_refused(by_variables, &["together with", variable, "PROFILE"]);
+        assert_refused(by_variables, &["PROFILE '20/s'", "together with", variable]);
     });
 }
 
