@@ -1,11 +1,15 @@
 //! The layers of `src/`: a file uses its own layer and those under it, and no modules use each other in a circle.
 //!
-//! This reads the `use` declarations and the paths that begin with `crate`, `super`, `self` or `loadgen`. Tests and
-//! comments do not count. A path that leads through a re-export counts as a use of the module that it comes from.
+//! This reads the `use` declarations and the paths that begin with `crate`, `super`, `self` or `loadgen`. Tests, comments
+//! and the arguments of macros do not count. A path that leads through a re-export counts as a use of the module that it comes from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use petgraph::algo::tarjan_scc;
+use petgraph::graphmap::DiGraphMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fmt, fs};
+use syn::visit::{self, Visit};
+use syn::{Attribute, Ident, ImplItemFn, Item, ItemMod, ItemUse, UseTree};
 
 /// From the top to the bottom. A module may use those of its own row and of the rows under it.
 const LAYERS: &[&[&str]] = &[
@@ -185,252 +189,151 @@ fn circles(uses: &[Use<'_>]) -> Vec<String> {
 }
 
 fn circles_of_siblings(edges: &BTreeMap<(&str, &str), &Use<'_>>) -> Vec<String> {
-    let mut reaches: BTreeSet<(&str, &str)> = edges.keys().copied().collect();
-    let names: BTreeSet<&str> = edges.keys().flat_map(|(from, to)| [*from, *to]).collect();
-    for through in &names {
-        for from in &names {
-            for to in &names {
-                if reaches.contains(&(from, through)) && reaches.contains(&(through, to)) {
-                    reaches.insert((from, to));
-                }
-            }
-        }
-    }
-    // Each circle is reported by the first of its names.
-    let circle = |name: &&str| -> Vec<&str> {
-        let on_it =
-            |other: &&&str| reaches.contains(&(name, other)) && reaches.contains(&(other, name));
-        names.iter().filter(on_it).copied().collect()
+    let graph = DiGraphMap::<&str, ()>::from_edges(edges.keys());
+    let mut circles = tarjan_scc(&graph);
+    circles.retain(|circle| circle.len() > 1);
+    circles.iter_mut().for_each(|circle| circle.sort_unstable());
+    circles.sort();
+    let fault = |circle: &Vec<&str>| {
+        let within = |(from, to): &(&str, &str)| circle.contains(from) && circle.contains(to);
+        let uses = edges.iter().filter(|(pair, _)| within(pair));
+        let uses: String = uses.map(|(_, used)| format!("\n    {used}")).collect();
+        format!("a circle of {}:{uses}", circle.join(", "))
     };
-    let mut faults = Vec::new();
-    for name in &names {
-        let circle = circle(name);
-        if circle.first() == Some(name) {
-            let within = |pair: &(&str, &str)| circle.contains(&pair.0) && circle.contains(&pair.1);
-            let uses = edges.iter().filter(|(pair, _)| within(pair));
-            let uses: Vec<String> = uses.map(|(_, used)| format!("\n    {used}")).collect();
-            faults.push(format!(
-                "a circle of {}:{}",
-                circle.join(", "),
-                uses.concat()
-            ));
-        }
-    }
-    faults
-}
-
-/// A word or one character of punctuation, with its line.
-type Token<'a> = (usize, &'a str);
-
-/// The tokens of a source text, without comments, literals and lifetimes.
-fn tokens(text: &str) -> Vec<Token<'_>> {
-    let mut tokens = Vec::new();
-    let (mut rest, mut line) = (text, 1);
-    while let Some(first) = rest.chars().next() {
-        let word = rest
-            .find(|c: char| !c.is_alphanumeric() && c != '_')
-            .unwrap_or(rest.len());
-        let after_word = &rest[word..];
-        let hashes = after_word.len() - after_word.trim_start_matches('#').len();
-        let raw = matches!(&rest[..word], "r" | "br") && after_word[hashes..].starts_with('"');
-        let length = if rest.starts_with("//") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("/*") {
-            rest.find("*/").map_or(rest.len(), |end| end + 2)
-        } else if raw {
-            let end = format!("\"{}", "#".repeat(hashes));
-            let content = word + hashes + 1;
-            rest[content..]
-                .find(&end)
-                .map_or(rest.len(), |at| content + at + end.len())
-        } else if first == '"' {
-            quoted(rest, '"')
-        } else if first == '\'' {
-            // A lifetime has no closing quote where a character has one.
-            let mut next = rest[1..].chars();
-            let (second, third) = (next.next(), next.next());
-            if second == Some('\\') || third == Some('\'') {
-                quoted(rest, '\'')
-            } else {
-                1
-            }
-        } else if word > 0 {
-            tokens.push((line, &rest[..word]));
-            word
-        } else {
-            if !first.is_whitespace() {
-                tokens.push((line, &rest[..first.len_utf8()]));
-            }
-            first.len_utf8()
-        };
-        line += rest[..length].matches('\n').count();
-        rest = &rest[length..];
-    }
-    tokens
-}
-
-/// The length of a literal that begins and ends with this quote.
-fn quoted(text: &str, quote: char) -> usize {
-    let mut escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        if c == quote && !escaped {
-            return at + 1;
-        }
-        escaped = c == '\\' && !escaped;
-    }
-    text.len()
+    circles.iter().map(fault).collect()
 }
 
 fn read_module(file: &str, text: &str) -> Module {
-    let tokens = tokens(text);
-    let mut module = Module {
-        file: file.to_owned(),
-        ..Module::default()
+    let source = syn::parse_file(text).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let mut reader = Reader {
+        path: module_path(file),
+        is_inner: false,
+        module: Module {
+            file: file.to_owned(),
+            ..Module::default()
+        },
     };
-    // The innermost module, and the depths of braces at which the modules in the file begin.
-    let mut path = module_path(file);
-    let (mut depth, mut inner) = (0, Vec::new());
-    let mut at = 0;
-    while let Some(&(line, token)) = tokens.get(at) {
-        let word = |ahead: usize| tokens.get(at + ahead).map_or("", |token| token.1);
-        match token {
-            "#" if word(1) == "[" && word(2) == "cfg" => {
-                let end = closing(&tokens, at + 1);
-                let condition = &tokens[at + 2..end];
-                let has = |wanted| condition.iter().any(|token| token.1 == wanted);
-                if has("test") && !has("not") {
-                    let item = &tokens[end + 1..];
-                    if let Some(name) = module_declared(item) {
-                        module.test_modules.push([&path[..], &[name]].concat());
-                    }
-                    at = end + 1 + item_length(item);
-                    continue;
-                }
-            }
-            "mod" if word(2) == "{" => {
-                path.push(word(1).to_owned());
-                inner.push(depth);
-            }
-            "{" => depth += 1,
-            "}" => {
-                depth -= 1;
-                if inner.last() == Some(&depth) {
-                    inner.pop();
-                    path.pop();
-                }
-            }
-            "use" => {
-                let mut leaves = Vec::new();
-                at = path_tree(&tokens, at + 1, &[], &mut leaves);
-                for (line, name, used) in leaves {
-                    let used = absolute(&path, &used);
-                    if inner.is_empty() {
-                        module.imports.insert(name, used.clone());
-                    }
-                    module.paths.push((line, used));
-                }
-                continue;
-            }
-            "crate" | "super" | "self" | "loadgen" if word(1) == ":" && word(2) == ":" => {
-                let mut leaves = Vec::new();
-                at = path_tree(&tokens, at, &[], &mut leaves);
-                let used = leaves.into_iter().map(|leaf| absolute(&path, &leaf.2));
-                module.paths.extend(used.map(|used| (line, used)));
-                continue;
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    module
+    reader.visit_file(&source);
+    reader.module
 }
 
-/// `#[…] pub(super) mod name;` gives `name`.
-fn module_declared(item: &[Token<'_>]) -> Option<String> {
-    let end = item.iter().position(|token| token.1 == ";")?;
-    match &item[..end] {
-        [.., (_, "mod"), (_, name)] => Some((*name).to_owned()),
-        _ => None,
+/// Collects what a source file uses, without the parts that are compiled for tests only.
+struct Reader {
+    /// The innermost module.
+    path: ModulePath,
+    /// Whether that is a module within the file.
+    is_inner: bool,
+    module: Module,
+}
+
+impl Reader {
+    fn add(&mut self, ident: &Ident, path: &[String]) -> ModulePath {
+        let used = absolute(&self.path, path);
+        let line = ident.span().start().line;
+        self.module.paths.push((line, used.clone()));
+        used
+    }
+
+    /// Adds each leaf of a tree such as `a::{b, c as d}`.
+    fn add_tree(&mut self, tree: &UseTree, prefix: &[String]) {
+        let path = |ident: &Ident| [prefix, &[ident.to_string()]].concat();
+        let (ident, path, name) = match tree {
+            UseTree::Path(tree) => return self.add_tree(&tree.tree, &path(&tree.ident)),
+            UseTree::Group(group) => {
+                return group
+                    .items
+                    .iter()
+                    .for_each(|tree| self.add_tree(tree, prefix));
+            }
+            UseTree::Glob(_) => return,
+            // `a::{self}` is `a`.
+            UseTree::Name(name) if name.ident == "self" => {
+                (&name.ident, prefix.to_vec(), prefix.last().cloned())
+            }
+            UseTree::Name(name) => (&name.ident, path(&name.ident), Some(name.ident.to_string())),
+            UseTree::Rename(tree) => (
+                &tree.ident,
+                path(&tree.ident),
+                Some(tree.rename.to_string()),
+            ),
+        };
+        let used = self.add(ident, &path);
+        if let Some(name) = name
+            && !self.is_inner
+        {
+            self.module.imports.insert(name, used);
+        }
     }
 }
 
-/// Up to the end of an item, a field or a statement.
-fn item_length(item: &[Token<'_>]) -> usize {
-    let mut at = 0;
-    while let Some(&(_, token)) = item.get(at) {
-        match token {
-            ";" => return at + 1,
-            "{" => return closing(item, at) + 1,
-            "(" | "[" => at = closing(item, at),
-            ")" | "]" | "}" => return at,
-            _ => {}
+impl<'ast> Visit<'ast> for Reader {
+    fn visit_item(&mut self, item: &'ast Item) {
+        let attributes = match item {
+            Item::Mod(item) => &item.attrs,
+            Item::Use(item) => &item.attrs,
+            Item::Fn(item) => &item.attrs,
+            Item::Impl(item) => &item.attrs,
+            Item::Struct(item) => &item.attrs,
+            Item::Const(item) => &item.attrs,
+            Item::Type(item) => &item.attrs,
+            _ => return visit::visit_item(self, item),
+        };
+        if !is_for_tests(attributes) {
+            visit::visit_item(self, item);
+        } else if let Item::Mod(item) = item {
+            let path = [&self.path[..], &[item.ident.to_string()]].concat();
+            self.module.test_modules.push(path);
         }
-        at += 1;
     }
-    at
+
+    fn visit_impl_item_fn(&mut self, item: &'ast ImplItemFn) {
+        if !is_for_tests(&item.attrs) {
+            visit::visit_impl_item_fn(self, item);
+        }
+    }
+
+    fn visit_item_mod(&mut self, item: &'ast ItemMod) {
+        if item.content.is_some() {
+            let was_inner = std::mem::replace(&mut self.is_inner, true);
+            self.path.push(item.ident.to_string());
+            visit::visit_item_mod(self, item);
+            self.path.pop();
+            self.is_inner = was_inner;
+        }
+    }
+
+    fn visit_item_use(&mut self, item: &'ast ItemUse) {
+        self.add_tree(&item.tree, &[]);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let first = &path.segments[0].ident;
+        let roots = ["crate", "super", "self", "loadgen"];
+        if path.segments.len() > 1 && roots.iter().any(|root| first == root) {
+            let names = path
+                .segments
+                .iter()
+                .map(|segment| segment.ident.to_string());
+            self.add(first, &Vec::from_iter(names));
+        }
+        visit::visit_path(self, path);
+    }
 }
 
-/// The place of the bracket that closes the one at this place.
-fn closing(tokens: &[Token<'_>], open: usize) -> usize {
-    let mut depth = 0;
-    for (at, token) in tokens.iter().enumerate().skip(open) {
-        match token.1 {
-            "(" | "[" | "{" => depth += 1,
-            ")" | "]" | "}" => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return at;
-        }
-    }
-    tokens.len() - 1
-}
-
-/// Reads a path, or a tree of paths as in `a::{b, c as d}`, into its leaves: the line, the name that it brings in, and the
-/// segments. Returns the place of the first token after it.
-fn path_tree(
-    tokens: &[Token<'_>],
-    mut at: usize,
-    prefix: &[String],
-    leaves: &mut Vec<(usize, String, ModulePath)>,
-) -> usize {
-    let mut path = prefix.to_vec();
-    let mut line = 0;
-    let word = |at: usize| tokens.get(at).map_or("", |token| token.1);
-    loop {
-        match word(at) {
-            "{" => {
-                let end = closing(tokens, at);
-                at += 1;
-                while at < end {
-                    at = path_tree(tokens, at, &path, leaves);
-                    at += usize::from(word(at) == ",");
-                }
-                return end + 1;
-            }
-            name if name.starts_with(|c: char| c.is_alphabetic() || c == '_') => {
-                line = tokens[at].0;
-                // `a::{self}` is `a`.
-                if name != "self" || path.is_empty() {
-                    path.push(name.to_owned());
-                }
-                at += 1;
-            }
-            _ => at += 1,
-        }
-        let goes_on = word(at) == ":" && word(at + 1) == ":" && word(at + 2) != "<";
-        if !goes_on {
-            break;
-        }
-        at += 2;
-    }
-    let mut name = path.last().cloned().unwrap_or_default();
-    if word(at) == "as" {
-        name = word(at + 1).to_owned();
-        at += 2;
-    }
-    leaves.push((line, name, path));
-    at
+fn is_for_tests(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        let condition = attribute
+            .meta
+            .require_list()
+            .map(|list| list.tokens.to_string());
+        let has = |word| {
+            let words = condition
+                .iter()
+                .flat_map(|text| text.split(|c: char| !c.is_alphabetic()));
+            words.into_iter().any(|other| other == word)
+        };
+        attribute.path().is_ident("cfg") && has("test") && !has("not")
+    })
 }
 
 /// From the root of the crate. The path of another crate stays as it is, and leads to no module.
