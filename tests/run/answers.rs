@@ -296,13 +296,12 @@ fn a_body_in_pieces_and_chunks_is_one_body() {
                     .then_pause(seconds(0.005))
                     .then_send(three)
             });
-            let line = format!(
-                "--targets {} --rps 20 --duration 0.5 --workers 1",
-                server.url()
-            );
             let report = OPEN
                 .iter()
-                .fold(loadgen(line), |launch, option| launch.arg(option))
+                .fold(
+                    server.launch("--rps 20 --duration 0.5 --workers 1"),
+                    |launch, option| launch.arg(option),
+                )
                 .report();
             assert_eq!(report.allowed, 10, "{one:?}\n{report}");
             assert_eq!(server.accepted(), 1, "{one:?}");
@@ -314,13 +313,12 @@ fn a_body_in_pieces_and_chunks_is_one_body() {
 fn a_body_that_ends_with_its_connection_counts() {
     let server =
         Server::start(|_| Reply::raw("HTTP/1.1 200 OK\r\n\r\n{\"ok\":false}").then_close());
-    let line = format!(
-        "--targets {} --rps 20 --duration 0.5 --workers 4",
-        server.url()
-    );
     let report = OPEN
         .iter()
-        .fold(loadgen(line), |launch, option| launch.arg(option))
+        .fold(
+            server.launch("--rps 20 --duration 0.5 --workers 4"),
+            |launch, option| launch.arg(option),
+        )
         .report();
     assert_eq!(report.blocked, 10, "{report}");
 }
@@ -381,13 +379,12 @@ fn hostile_json_is_unmatched_and_does_no_harm() {
 fn a_body_that_breaks_off_fails_and_does_not_count_by_its_beginning() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"ok\":true}";
     let server = Server::start(move |_| Reply::raw(head).then_close());
-    let line = format!(
-        "--targets {} --rps 20 --duration 0.5 --workers 4",
-        server.url()
-    );
     let report = OPEN
         .iter()
-        .fold(loadgen(line), |launch, option| launch.arg(option))
+        .fold(
+            server.launch("--rps 20 --duration 0.5 --workers 4"),
+            |launch, option| launch.arg(option),
+        )
         .report();
     assert_eq!(report.failed, 10, "{report}");
     assert_eq!(report.failed_by("unmatched"), 0, "{report}");

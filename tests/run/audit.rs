@@ -148,14 +148,13 @@ fn two_seconds(limit: usize) -> Limiter {
 
 /// A server that admits everything.
 fn unlimited() -> Server {
-    Server::start(|_| Reply::allowed())
+    Server::allowing()
 }
 
 /// A run with one key, a limit of 5 in 2 s, and several times as many requests.
 fn asking(server: &Server, line: &str) -> Launch {
-    loadgen(format!(
-        "--targets {} --limit 5 --window-ms 2000 --keys 1 --rps 20 --burst-enabled false --workers 16 {line}",
-        server.url()
+    server.launch(format!(
+        "--limit 5 --window-ms 2000 --keys 1 --rps 20 --burst-enabled false --workers 16 {line}"
     ))
 }
 
@@ -326,11 +325,11 @@ fn slow(limiter: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
 fn a_run_that_did_not_keep_its_schedule_does_not_say_that_the_limit_was_kept() {
     let limiter = two_seconds(5);
     let server = slow(move |request| limiter.answer(&request.key()));
-    let line = format!(
-        "--targets {} --limit 5 --window-ms 2000 --keys 1 {TOO_FAST_FOR_ONE}",
-        server.url()
-    );
-    let finished = loadgen(line).finish();
+    let finished = server
+        .launch(format!(
+            "--limit 5 --window-ms 2000 --keys 1 {TOO_FAST_FOR_ONE}"
+        ))
+        .finish();
     assert_verdict(&finished, "inconclusive", INCONCLUSIVE);
     assert!(!finished.summary().schedule_kept, "{finished}");
     assert_says(&finished, "schedule");
@@ -339,11 +338,11 @@ fn a_run_that_did_not_keep_its_schedule_does_not_say_that_the_limit_was_kept() {
 #[test]
 fn what_was_proved_stays_proved_whatever_became_of_the_schedule() {
     let server = slow(|_| Reply::allowed());
-    let line = format!(
-        "--targets {} --limit 5 --window-ms 2000 --keys 1 {TOO_FAST_FOR_ONE}",
-        server.url()
-    );
-    let finished = loadgen(line).finish();
+    let finished = server
+        .launch(format!(
+            "--limit 5 --window-ms 2000 --keys 1 {TOO_FAST_FOR_ONE}"
+        ))
+        .finish();
     assert_verdict(&finished, "broken", NOT_KEPT);
     assert!(!finished.summary().schedule_kept, "{finished}");
 }
@@ -498,11 +497,9 @@ fn an_audit_with_little_memory_is_of_a_sample_and_finds_what_is_broken_all_the_s
     let server = unlimited();
     let line =
         "--limit 1 --window-ms 60000 --keys 2000 --rps 1000 --duration 5 --burst-enabled false";
-    let line = format!(
-        "--targets {} {line} --audit --probe no --audit-memory 1MiB",
-        server.url()
-    );
-    let finished = loadgen(line).finish();
+    let finished = server
+        .launch(format!("{line} --audit --probe no --audit-memory 1MiB"))
+        .finish();
     assert_verdict(&finished, "broken", NOT_KEPT);
     assert_says(&finished, "a sample of ");
 }

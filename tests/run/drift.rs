@@ -4,8 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::median;
-use crate::support::run::loadgen;
-use crate::support::server::{Reply, Server};
+use crate::support::server::Server;
 
 const REQUESTS: u32 = 4_000;
 const PERIOD: Duration = Duration::from_millis(1);
@@ -21,12 +20,10 @@ fn drift(sent: &[Duration]) -> f64 {
 /// Both run at the same time, so that a busy machine disturbs both.
 #[test]
 fn a_run_stays_on_schedule_while_a_loop_of_sleeps_falls_behind() {
-    let server = Server::start(|_| Reply::allowed());
-    let run = loadgen(format!(
-        "--targets {} --rps 1000 --duration 4 --burst-enabled false --workers 16",
-        server.url()
-    ))
-    .start();
+    let server = Server::allowing();
+    let run = server
+        .launch("--rps 1000 --duration 4 --burst-enabled false --workers 16")
+        .start();
     let start = Instant::now();
     let loop_of_sleeps = (0..REQUESTS).map(|_| {
         thread::sleep(PERIOD);

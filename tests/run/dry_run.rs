@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use crate::support::run::{Finished, Launch, loadgen};
-use crate::support::server::{Reply, Server};
+use crate::support::server::Server;
 use loadgen::core::presets;
 
 #[track_caller]
@@ -36,7 +36,7 @@ fn assert_refused(finished: &Finished, words: &[&str]) {
 
 #[test]
 fn a_plan_has_the_schedule_its_totals_and_the_first_request_and_sends_nothing() {
-    let server = Server::start(|_| Reply::allowed());
+    let server = Server::allowing();
     let launch =
         loadgen("plan --seed 1 --preset gubernator --limit 7 --targets").arg(&server.url());
     let printed = printed(
@@ -69,12 +69,8 @@ fn the_first_request_of_a_plan_is_that_of_the_run() {
     let options =
         "--seed 5 --keys 50 --key-distribution zipf:1 --path /a?n={seq} --header X-Id:{uuid}";
     let planned = printed(loadgen(format!("plan --targets http://h {options}")));
-    let server = Server::start(|_| Reply::allowed());
-    let run = format!(
-        "--targets {} --rps 10 --duration 0.1 {options}",
-        server.url()
-    );
-    loadgen(run).report();
+    let server = Server::allowing();
+    server.run(format!("--rps 10 --duration 0.1 {options}"));
     let request = &server.requests()[0];
     for said in [
         request.text(),

@@ -16,10 +16,6 @@ use crate::support::{at_once, eventually, seconds};
 
 const ANYWHERE: &str = "--metrics-addr 127.0.0.1:0";
 
-fn allowing() -> Server {
-    Server::start(|_| Reply::allowed())
-}
-
 /// Allows and blocks in turn.
 fn limiting() -> Server {
     let number = AtomicUsize::new(0);
@@ -122,7 +118,7 @@ fn assert_agrees(metrics: &Metrics, report: &Report) {
 
 #[test]
 fn the_last_scrape_is_the_summary_whatever_the_targets_do() {
-    let (limiting, silent) = (limiting(), Server::start(|_| Reply::silence()));
+    let (limiting, silent) = (limiting(), Server::silent());
     let (refusing, failing) = (Refusing::new(), Server::start(|_| Reply::status(503, "No")));
     let targets = [limiting.url(), silent.url(), refusing.url(), failing.url()].join(",");
     let run = loadgen(format!(
@@ -149,11 +145,10 @@ fn the_last_scrape_is_the_summary_whatever_the_targets_do() {
 
 #[test]
 fn the_last_scrape_has_what_the_drain_timeout_cut_off() {
-    let silent = Server::start(|_| Reply::silence());
-    let run = loadgen(format!(
-        "--targets {} --rps 20 --duration 0.5 --workers 4 --timeout 60 --drain-timeout 0.5 \
-         {ANYWHERE} --metrics-linger 25",
-        silent.url()
+    let silent = Server::silent();
+    let run = silent.launch(format!(
+        "--rps 20 --duration 0.5 --workers 4 --timeout 60 --drain-timeout 0.5 \
+         {ANYWHERE} --metrics-linger 25"
     ));
     let (metrics, report) = at_the_end(run.start());
     assert_agrees(&metrics, &report);
@@ -175,9 +170,8 @@ fn a_target_given_twice_is_one_series() {
 #[test]
 fn latencies_are_in_the_buckets_that_the_percentiles_are_in() {
     let server = Server::start(|_| Reply::allowed().after(seconds(0.3)));
-    let run = loadgen(format!(
-        "--targets {} --rps 20 --duration 0.5 --workers 10 {ANYWHERE} --metrics-linger 25",
-        server.url()
+    let run = server.launch(format!(
+        "--rps 20 --duration 0.5 --workers 10 {ANYWHERE} --metrics-linger 25"
     ));
     let (metrics, report) = at_the_end(run.start());
     let url = server.url();
@@ -198,12 +192,12 @@ fn latencies_are_in_the_buckets_that_the_percentiles_are_in() {
 #[test]
 fn a_run_can_be_watched() {
     let server = Server::start(|_| Reply::allowed().after(seconds(0.05)));
-    let run = loadgen(format!(
-        "--targets {} --rps 40 --duration 7 --workers 32 {ANYWHERE} --metrics-linger 25 \
-         --burst-multiplier 5 --burst-duration 1.5 --burst-interval 3",
-        server.url()
-    ))
-    .start();
+    let run = server
+        .launch(format!(
+            "--rps 40 --duration 7 --workers 32 {ANYWHERE} --metrics-linger 25 \
+         --burst-multiplier 5 --burst-duration 1.5 --burst-interval 3"
+        ))
+        .start();
     let address = address(&run);
     let mut last = scrape(address);
     let (mut modes, mut seen_in_flight) = (vec![last.mode()], 0);
@@ -237,12 +231,12 @@ fn a_run_can_be_watched() {
 
 #[test]
 fn a_request_counts_as_scheduled_only_once_it_is_due() {
-    let server = allowing();
-    let run = loadgen(format!(
-        "--targets {} --rps 100 --duration 25 --burst-enabled false --workers 8 {ANYWHERE}",
-        server.url()
-    ))
-    .start();
+    let server = Server::allowing();
+    let run = server
+        .launch(format!(
+            "--rps 100 --duration 25 --burst-enabled false --workers 8 {ANYWHERE}"
+        ))
+        .start();
     let address = address(&run);
     for _ in 0..100 {
         let metrics = scrape(address);
@@ -260,12 +254,12 @@ fn a_request_counts_as_scheduled_only_once_it_is_due() {
 
 #[test]
 fn metrics_are_there_while_the_run_drains() {
-    let silent = Server::start(|_| Reply::silence());
-    let run = loadgen(format!(
-        "--targets {} --rps 20 --duration 0.4 --workers 4 --timeout 60 --drain-timeout 25 {ANYWHERE}",
-        silent.url()
-    ))
-    .start();
+    let silent = Server::silent();
+    let run = silent
+        .launch(format!(
+            "--rps 20 --duration 0.4 --workers 4 --timeout 60 --drain-timeout 25 {ANYWHERE}"
+        ))
+        .start();
     let address = address(&run);
     let mut metrics = scrape(address);
     eventually(
@@ -284,12 +278,12 @@ fn metrics_are_there_while_the_run_drains() {
 
 #[test]
 fn after_a_signal_nothing_more_is_scheduled() {
-    let silent = Server::start(|_| Reply::silence());
-    let run = loadgen(format!(
-        "--targets {} --rps 500 --duration 60 --workers 4 --timeout 60 --drain-timeout 5 {ANYWHERE}",
-        silent.url()
-    ))
-    .start();
+    let silent = Server::silent();
+    let run = silent
+        .launch(format!(
+            "--rps 500 --duration 60 --workers 4 --timeout 60 --drain-timeout 5 {ANYWHERE}"
+        ))
+        .start();
     let address = address(&run);
     eventually("tokens in the queue", || {
         scrape(address).sum("loadgen_requests_queued") > 20.0
@@ -312,7 +306,7 @@ fn after_a_signal_nothing_more_is_scheduled() {
 
 #[test]
 fn readers_that_never_read_hold_up_nobody() {
-    let server = allowing();
+    let server = Server::allowing();
     // With this many targets, a few dozen answers exceed the buffers of any system.
     let targets: Vec<_> = (0..50)
         .map(|node| format!("{}/{node}", server.url()))
@@ -348,12 +342,8 @@ fn readers_that_never_read_hold_up_nobody() {
 
 #[test]
 fn only_metrics_are_served() {
-    let server = allowing();
-    let run = loadgen(format!(
-        "--targets {} --duration 25 {ANYWHERE}",
-        server.url()
-    ))
-    .start();
+    let server = Server::allowing();
+    let run = server.launch(format!("--duration 25 {ANYWHERE}")).start();
     let address = address(&run);
     for (method, path, status) in [
         ("GET", "/metrics", 200),
@@ -375,12 +365,8 @@ fn only_metrics_are_served() {
 
 #[test]
 fn an_address_without_a_host_is_every_address() {
-    let server = allowing();
-    let run = loadgen(format!(
-        "--targets {} --duration 25 --metrics-addr :0",
-        server.url()
-    ))
-    .start();
+    let server = Server::allowing();
+    let run = server.launch("--duration 25 --metrics-addr :0").start();
     let address = address(&run);
     assert!(address.ip().is_unspecified(), "{address}");
     scrape(SocketAddr::from(([127, 0, 0, 1], address.port())));
@@ -388,13 +374,13 @@ fn an_address_without_a_host_is_every_address() {
 
 #[test]
 fn without_lingering_metrics_end_with_the_run() {
-    let server = allowing();
+    let server = Server::allowing();
     at_once(["", "--metrics-linger 0"], |linger| {
-        let run = loadgen(format!(
-            "--targets {} --rps 20 --duration 1 --workers 4 {ANYWHERE} {linger}",
-            server.url()
-        ))
-        .start();
+        let run = server
+            .launch(format!(
+                "--rps 20 --duration 1 --workers 4 {ANYWHERE} {linger}"
+            ))
+            .start();
         let address = address(&run);
         scrape(address);
         let finished = run.finish();
@@ -406,11 +392,8 @@ fn without_lingering_metrics_end_with_the_run() {
 
 #[test]
 fn lingering_lasts_as_long_as_requested() {
-    let server = allowing();
-    let run = loadgen(format!(
-        "--targets {} --rps 20 --duration 0.5 --workers 4 --metrics-linger 2",
-        server.url()
-    ));
+    let server = Server::allowing();
+    let run = server.launch("--rps 20 --duration 0.5 --workers 4 --metrics-linger 2");
     let run = run.env("METRICS_ADDR", "127.0.0.1:0").start();
     let announced = run.await_line("metrics stay at").at;
     let finished = run.finish();
@@ -423,36 +406,30 @@ fn lingering_lasts_as_long_as_requested() {
 #[test]
 fn a_signal_ends_lingering_at_once() {
     at_once([Run::terminate, Run::interrupt], |signal| {
-        let server = allowing();
-        let mut run = loadgen(format!(
-            "--targets {} --rps 20 --duration 0.5 --workers 4 {ANYWHERE} --metrics-linger 60",
-            server.url()
-        ))
-        .start();
+        let server = Server::allowing();
+        let mut run = server
+            .launch(format!(
+                "--rps 20 --duration 0.5 --workers 4 {ANYWHERE} --metrics-linger 60"
+            ))
+            .start();
         let address = address(&run);
         run.await_line("metrics stay at");
         await_mode(address, "ended");
         assert!(run.is_running());
-        let signalled = signal(&run);
-        let finished = run.finish();
+        let finished = run.ended_by(signal, 3.0);
         finished.report();
-        assert!(finished.ended - signalled < seconds(3.0), "{finished}");
     });
 }
 
 #[test]
 fn a_run_ended_by_a_signal_does_not_linger() {
-    let server = allowing();
-    let run = loadgen(format!(
-        "--targets {} --duration 60 {ANYWHERE} --metrics-linger 60",
-        server.url()
-    ))
-    .start();
+    let server = Server::allowing();
+    let run = server
+        .launch(format!("--duration 60 {ANYWHERE} --metrics-linger 60"))
+        .start();
     eventually("a request", || server.request_count() > 0);
-    let signalled = run.terminate();
-    let finished = run.finish();
+    let finished = run.ended_by(Run::terminate, 5.0);
     finished.report();
-    assert!(finished.ended - signalled < seconds(5.0), "{finished}");
     assert!(
         finished.lines_with("metrics stay at").is_empty(),
         "{finished}"
@@ -461,22 +438,20 @@ fn a_run_ended_by_a_signal_does_not_linger() {
 
 #[test]
 fn lingering_without_an_address_means_nothing() {
-    let server = allowing();
-    let finished = loadgen(format!(
-        "--targets {} --rps 20 --duration 0.5 --workers 4 --metrics-linger 60",
-        server.url()
-    ))
-    .finish();
+    let server = Server::allowing();
+    let finished = server
+        .launch("--rps 20 --duration 0.5 --workers 4 --metrics-linger 60")
+        .finish();
     finished.report();
     assert!(finished.took() < seconds(10.0), "{finished}");
 }
 
 #[test]
 fn an_address_that_is_taken_is_refused_before_anything_is_sent() {
-    let server = allowing();
+    let server = Server::allowing();
     let busy = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = busy.local_addr().expect("an address").to_string();
-    let run = || loadgen(format!("--targets {} --duration 1", server.url()));
+    let run = || server.launch("--duration 1");
     let refused = |finished: Finished, name: &str| {
         assert_eq!(finished.code(), Some(2), "{finished}");
         assert!(finished.lines.is_empty(), "{finished}");
@@ -518,10 +493,10 @@ fn listening(run: &Run) -> usize {
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_listens_unless_it_is_asked_to() {
-    let server = allowing();
+    let server = Server::allowing();
     for (option, sockets) in [("", 0), (ANYWHERE, 1)] {
         let before = server.request_count();
-        let run = loadgen(format!("--targets {} --duration 25 {option}", server.url())).start();
+        let run = server.launch(format!("--duration 25 {option}")).start();
         eventually("a request", || server.request_count() > before);
         assert_eq!(listening(&run), sockets, "{option}");
     }

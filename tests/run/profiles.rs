@@ -4,17 +4,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::support::metrics::{address, scrape};
 use crate::support::run::{Finished, Launch, loadgen};
-use crate::support::server::{Reply, Server};
+use crate::support::server::Server;
 use crate::support::{at_once, seconds};
-
-fn allowing() -> Server {
-    Server::start(|_| Reply::allowed())
-}
 
 /// A run of this profile with more options.
 fn profiled(server: &Server, profile: &str, options: &str) -> Launch {
-    let line = format!("--targets {} {options}", server.url());
-    loadgen(line).arg("--profile").arg(profile)
+    server.launch(options).arg("--profile").arg(profile)
 }
 
 /// The announced phases, in order.
@@ -44,7 +39,7 @@ fn groups(arrivals: &[Duration], apart: f64) -> Vec<(f64, usize)> {
 
 #[test]
 fn a_profile_arrives_and_is_announced_as_it_was_typed() {
-    let server = allowing();
+    let server = Server::allowing();
     let profile = "20/s for 1s, pause 600ms, RAMP 0/s to 80/s over 1, pause 600ms, \
                    burst 50 at once, pause 600ms, sine 40/s +- 40/s every 500ms for 1s";
     let finished = profiled(&server, profile, "--workers 16").finish();
@@ -91,14 +86,13 @@ fn a_profile_runs_to_its_own_end_or_to_the_duration_that_was_given() {
         ("pause 500ms", "", 0),
     ];
     at_once(cases, |(profile, options, requests)| {
-        let server = allowing();
+        let server = Server::allowing();
         let report = profiled(&server, profile, options).report();
         assert_eq!(report.scheduled, requests, "{profile} {options}\n{report}");
         assert_eq!(server.request_count(), requests, "{profile} {options}");
         // And by variable.
-        let server = allowing();
-        let line = format!("--targets {} {options}", server.url());
-        let report = loadgen(line).env("PROFILE", profile).report();
+        let server = Server::allowing();
+        let report = server.launch(options).env("PROFILE", profile).report();
         assert_eq!(report.scheduled, requests, "{profile} {options}\n{report}");
     });
 }
@@ -106,7 +100,7 @@ fn a_profile_runs_to_its_own_end_or_to_the_duration_that_was_given() {
 #[cfg(unix)]
 #[test]
 fn a_profile_that_repeats_runs_until_it_is_stopped() {
-    let server = allowing();
+    let server = Server::allowing();
     let run = profiled(&server, "burst 5 at once, pause 500ms, repeat", "").start();
     run.await_line("BURST MODE at 1s: 5 at once");
     run.terminate();
@@ -175,13 +169,15 @@ fn a_profile_and_options_of_the_default_profile_exclude_each_other() {
 #[test]
 fn a_profile_or_default_option_by_flag_wins_over_the_other_by_variable() {
     at_once(DEFAULT_PROFILE, |(flag, variable, value)| {
-        let (server, other) = (allowing(), allowing());
+        let (server, other) = (Server::allowing(), Server::allowing());
         let launch = profiled(&server, "30/s for 500ms", "").env(variable, value);
         let report = launch.report();
         assert_eq!(report.scheduled, 15, "{flag}\n{report}");
 
-        let line = format!("--targets {} --duration 0.5 {flag} {value}", other.url());
-        let report = loadgen(line).env("PROFILE", "300/s for 1m").report();
+        let report = other
+            .launch(format!("--duration 0.5 {flag} {value}"))
+            .env("PROFILE", "300/s for 1m")
+            .report();
         let expected = if flag == "--rps" { 20 } else { 5 };
         assert_eq!(report.scheduled, expected, "{flag}\n{report}");
     });
@@ -192,13 +188,13 @@ fn a_profile_or_default_option_by_flag_wins_over_the_other_by_variable() {
 #[test]
 fn random_arrivals_are_the_same_with_the_same_seed() {
     let run = |seed: u64| {
-        let server = allowing();
-        let line = format!(
-            "--targets {} --rps 50 --burst-enabled false --duration 2 --workers 16 \
-             --arrivals poisson --seed {seed}",
-            server.url()
-        );
-        let finished = loadgen(line).finish();
+        let server = Server::allowing();
+        let finished = server
+            .launch(format!(
+                "--rps 50 --burst-enabled false --duration 2 --workers 16 \
+             --arrivals poisson --seed {seed}"
+            ))
+            .finish();
         let report = finished.report();
         assert_eq!(server.request_count(), report.scheduled);
         let total = format!(
@@ -251,7 +247,7 @@ fn aligned_bursts_begin_on_multiples_of_the_window() {
     let profile = "burst 10 at once, pause 1s, burst 100/s for 100ms, pause 900ms, repeat 2 times";
     at_once([0, 300, 700], |wait| {
         std::thread::sleep(Duration::from_millis(wait));
-        let server = allowing();
+        let server = Server::allowing();
         let options = "--burst-align --window-ms 1000 --workers 16";
         let finished = profiled(&server, profile, options).finish();
         let report = finished.report();
@@ -269,13 +265,13 @@ fn aligned_bursts_begin_on_multiples_of_the_window() {
 
 #[test]
 fn aligned_bursts_of_the_default_profile_are_whole_windows_apart() {
-    let server = allowing();
-    let line = format!(
-        "--targets {} --rps 2 --duration 4 --burst-align --window-ms 1000 \
+    let server = Server::allowing();
+    let finished = server
+        .launch(
+            "--rps 2 --duration 4 --burst-align --window-ms 1000 \
          --burst-multiplier 10 --burst-duration 0.5 --burst-interval 1.4",
-        server.url()
-    );
-    let finished = loadgen(line).finish();
+        )
+        .finish();
     let report = finished.report();
     // 2 per second, and 18 more per second during two bursts of half a second.
     assert_eq!(report.scheduled, 8 + 9 + 9, "{report}");
@@ -293,14 +289,14 @@ fn aligned_bursts_of_the_default_profile_are_whole_windows_apart() {
 #[cfg(unix)]
 #[test]
 fn a_stop_ends_the_wait_for_the_clock() {
-    let server = allowing();
+    let server = Server::allowing();
     // The next multiple of three years is nearly always far off.
-    let run = loadgen(format!(
-        "--targets {} --rps 1000 --burst-align --window-ms 100000000000 --stats-interval 0.1 \
+    let run = server
+        .launch(
+            "--rps 1000 --burst-align --window-ms 100000000000 --stats-interval 0.1 \
          --metrics-addr 127.0.0.1:0",
-        server.url()
-    ))
-    .start();
+        )
+        .start();
     let address = address(&run);
     run.await_line("starts in ");
     let metrics = scrape(address);
@@ -359,7 +355,7 @@ fn bursts_that_cannot_be_aligned_are_refused() {
 
 #[test]
 fn metrics_show_the_mode_and_the_rate_of_the_profile_at_that_instant() {
-    let server = allowing();
+    let server = Server::allowing();
     let profile =
         "ramp 0/s to 100/s over 2s, pause 1s, sine 50/s ± 50/s every 1s for 2s, 10/s for 1s";
     let options = "--metrics-addr 127.0.0.1:0 --metrics-linger 25";

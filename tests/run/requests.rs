@@ -8,10 +8,6 @@ use crate::support::report::Report;
 use crate::support::run::{Launch, loadgen};
 use crate::support::server::{Reply, Request, Server};
 
-fn allowing() -> Server {
-    Server::start(|_| Reply::allowed())
-}
-
 /// A whole run of `requests` at once, in order: one worker takes them off the queue.
 fn in_order(server: &Server, requests: u32) -> Launch {
     let rps = requests * 2;
@@ -23,7 +19,7 @@ fn in_order(server: &Server, requests: u32) -> Launch {
 /// The requests of a run with these further arguments.
 #[track_caller]
 fn requests(count: u32, arguments: &[&str]) -> Vec<Request> {
-    let server = allowing();
+    let server = Server::allowing();
     let launch = in_order(&server, count);
     let launch = arguments
         .iter()
@@ -56,7 +52,7 @@ fn assert_refused(launch: Launch, words: &[&str]) {
 
 #[test]
 fn placeholders_are_filled_in_wherever_they_stand() {
-    let server = allowing();
+    let server = Server::allowing();
     let base = server.url();
     let launch = in_order(&server, 5)
         .arg("--method=put")
@@ -139,13 +135,13 @@ fn a_header_takes_the_place_of_one_that_would_be_sent_anyway() {
 
 #[test]
 fn the_variable_of_headers_has_one_a_line_and_a_flag_wins_over_all_of_it() {
-    let server = allowing();
+    let server = Server::allowing();
     let launch = in_order(&server, 1).env("HEADERS", "A: 1\nB: 2, 3");
     launch.report();
     let request = &server.requests()[0];
     assert_eq!((request.header("A"), request.header("B")), ("1", "2, 3"));
 
-    let server = allowing();
+    let server = Server::allowing();
     let launch = in_order(&server, 1)
         .env("HEADERS", "A: 1\nB: 2")
         .arg("--header=B: 3");
@@ -265,7 +261,7 @@ fn of_two_options_that_contradict_each_other_a_flag_wins_and_two_of_a_kind_are_r
         let variables = launch().env(one.1, of_one).env(other.1, of_other);
         assert_refused(variables, &[one.1, together, other.1]);
     }
-    let server = allowing();
+    let server = Server::allowing();
     let launch = in_order(&server, 1)
         .env("BODY_FILE", path(&text))
         .arg("--body=\"typed\"");
@@ -275,7 +271,7 @@ fn of_two_options_that_contradict_each_other_a_flag_wins_and_two_of_a_kind_are_r
         .arg(path(&keys))
         .report();
     assert_eq!(server.requests()[0].text(), "\"typed\"");
-    let server = allowing();
+    let server = Server::allowing();
     let launch = in_order(&server, 1)
         .env("BODY", "\"typed\"")
         .arg("--body-file")
@@ -340,7 +336,7 @@ fn values_of_one_header_stay_in_order() {
 
 #[test]
 fn an_option_that_does_not_count_is_not_read() {
-    let server = allowing();
+    let server = Server::allowing();
     let launch = in_order(&server, 1)
         .env("KEYS_FILE", "no/such/file")
         .env("BODY_FILE", "no/such/file");
@@ -412,7 +408,7 @@ fn an_invalid_file_of_keys_is_refused_with_its_line() {
 #[test]
 fn keys_share_the_traffic_by_their_distribution() {
     let share_of_most = |distribution: &str| {
-        let server = allowing();
+        let server = Server::allowing();
         let launch = in_order(&server, 1_000).arg("--keys=4").arg("--seed=1");
         launch.arg("--key-distribution").arg(distribution).report();
         let mut counts: Vec<_> = keys_of(&server.requests()).into_values().collect();
@@ -445,7 +441,7 @@ fn a_distribution_needs_keys_to_choose_from() {
 /// The most memory that a run with these options held, in bytes.
 #[cfg(target_os = "linux")]
 fn peak_memory(options: &str) -> u64 {
-    let server = allowing();
+    let server = Server::allowing();
     let line = "--rps 100 --duration 0 --burst-enabled false";
     let run = server.launch(format!("{line} {options}")).start();
     eventually("a request", || server.request_count() > 0);

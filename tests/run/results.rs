@@ -165,10 +165,6 @@ fn mixed() -> Server {
     })
 }
 
-fn silent() -> Server {
-    Server::start(|_| Reply::silence())
-}
-
 #[test]
 fn the_files_agree_with_the_summary_by_target_and_by_outcome() {
     let (one, two, place) = (mixed(), mixed(), Place::new());
@@ -210,12 +206,12 @@ fn the_files_agree_with_the_summary_however_a_run_goes() {
             },
         ),
         (
-            silent(),
+            Server::silent(),
             "--rps 20 --duration 0.5 --workers 4 --timeout 60 --drain-timeout 0.5",
             |report| assert_eq!((report.abandoned, report.unsent), (4, 6), "{report}"),
         ),
         (
-            silent(),
+            Server::silent(),
             "--rps 100 --duration 1 --workers 8 --timeout 0.3 --arrivals poisson",
             |report| assert!(report.failed_by("timeout") > 0, "{report}"),
         ),
@@ -232,8 +228,7 @@ fn the_files_agree_with_the_summary_however_a_run_goes() {
             true => loadgen(format!("{targets} {line}")),
             false => loadgen(targets).arg("--profile").arg(line),
         };
-        let finished = recorded(launch, &place).finish();
-        let report = finished.report();
+        let report = recorded(launch, &place).report();
         holds(&report);
         assert_agree(&place, &report);
     });
@@ -242,11 +237,10 @@ fn the_files_agree_with_the_summary_however_a_run_goes() {
 #[test]
 fn a_run_that_is_stopped_writes_everything() {
     at_once([Run::terminate, Run::interrupt], |signal| {
-        let (server, place) = (silent(), Place::new());
+        let (server, place) = (Server::silent(), Place::new());
         let run = recorded(
-            loadgen(format!(
-                "--targets {} --rps 100 --duration 60 --workers 4 --timeout 60 --drain-timeout 0.5 {METRICS}",
-                server.url()
+            server.launch(format!(
+                "--rps 100 --duration 60 --workers 4 --timeout 60 --drain-timeout 0.5 {METRICS}"
             )),
             &place,
         )
@@ -283,8 +277,12 @@ fn a_run_stopped_before_its_start_leaves_files_without_rows() {
 #[test]
 fn requests_may_be_json_lines() {
     let (server, place) = (mixed(), Place::new());
-    let line = format!("--targets {} --rps 50 --duration 0.5", server.url());
-    let report = with(loadgen(line), "--requests", &place.at("r.JSONL")).report();
+    let report = with(
+        server.launch("--rps 50 --duration 0.5"),
+        "--requests",
+        &place.at("r.JSONL"),
+    )
+    .report();
     let rows = place.read("r.JSONL");
     let rows: Vec<serde_json::Value> = rows
         .lines()
@@ -347,12 +345,10 @@ fn an_unwritable_file_is_refused_before_anything_is_sent() {
         ),
     ];
     for (options, says) in cases {
-        let line = format!("--targets {} --rps 100 --duration 0.2", server.url());
-        let launch = options
-            .iter()
-            .fold(loadgen(line), |launch, (option, value)| {
-                launch.arg(option).arg(value)
-            });
+        let launch = options.iter().fold(
+            server.launch("--rps 100 --duration 0.2"),
+            |launch, (option, value)| launch.arg(option).arg(value),
+        );
         let finished = launch.finish();
         assert_eq!(finished.code(), Some(2), "{options:?}: {finished}");
         assert!(finished.lines.is_empty(), "{finished}");
@@ -377,8 +373,11 @@ fn a_file_keeps_its_permissions_and_a_new_one_gets_the_usual_ones() {
     fs::set_permissions(place.at("old"), fs::Permissions::from_mode(0o604)).unwrap();
     symlink("old", place.at("link")).unwrap();
     symlink("made", place.at("dangling")).unwrap();
-    let line = format!("--targets {} --duration 0.2", server.url());
-    let launch = with(loadgen(line), "--timeline", &place.at("link"));
+    let launch = with(
+        server.launch("--duration 0.2"),
+        "--timeline",
+        &place.at("link"),
+    );
     let launch = with(launch, "--hdr-log", &place.at("dangling"));
     launch.after("umask 027").report();
     let mode = |name: &str| fs::metadata(place.at(name)).unwrap().permissions().mode() & 0o777;
@@ -391,11 +390,9 @@ fn a_file_keeps_its_permissions_and_a_new_one_gets_the_usual_ones() {
 #[test]
 fn standard_output_as_a_file_has_nothing_else() {
     let server = mixed();
-    let line = format!(
-        "--targets {} --duration 0.2 --timeline /dev/stdout",
-        server.url()
-    );
-    let finished = loadgen(line).finish();
+    let finished = server
+        .launch("--duration 0.2 --timeline /dev/stdout")
+        .finish();
     assert_eq!(finished.code(), Some(0), "{finished}");
     assert_eq!(csv(&finished.stdout()).len(), 1, "{finished}");
     let report = Report::parse(&finished.stderr)
@@ -455,8 +452,11 @@ fn a_real_disk_that_is_full_is_as_any_other() {
     let (server, place) = (mixed(), Place::new());
     fs::create_dir(place.at("disk")).unwrap();
     let disk = place.at("disk");
-    let line = format!("--targets {} --rps 400 --duration 1", server.url());
-    let launch = with(loadgen(line), "--requests", &place.at("disk/r.jsonl"));
+    let launch = with(
+        server.launch("--rps 400 --duration 1"),
+        "--requests",
+        &place.at("disk/r.jsonl"),
+    );
     let mount = format!(
         r#"mount -t tmpfs -o size=16k none '{disk}' && echo old > '{disk}/r.jsonl' && "$0" "$@"; code=$?; ls -A '{disk}'; cat '{disk}/r.jsonl'; exit $code"#,
         disk = disk.display()
@@ -476,12 +476,8 @@ fn a_real_disk_that_is_full_is_as_any_other() {
 
 #[test]
 fn a_failed_verdict_wins_over_a_lost_file_in_the_exit_code() {
-    let server = Server::start(|_| Reply::allowed());
-    let line = format!(
-        "--targets {} --rps 50 --duration 1 --keys 1 --limit 5 --audit sliding-window --probe false --timeline /dev/full",
-        server.url()
-    );
-    let finished = loadgen(line).finish();
+    let server = Server::allowing();
+    let finished = server.launch("--rps 50 --duration 1 --keys 1 --limit 5 --audit sliding-window --probe false --timeline /dev/full").finish();
     assert_eq!(finished.code(), Some(4), "{finished}");
     assert!(finished.stderr.contains("/dev/full"), "{finished}");
 }
@@ -501,17 +497,19 @@ fn a_pipe_gets_everything_that_its_reader_takes() {
         let path = path.clone();
         move || fs::read_to_string(path).expect("rows")
     });
-    let line = format!("--targets {} --rps 100 --duration 1", server.url());
-    let report = with(loadgen(line), "--requests", &path).report();
+    let report = with(server.launch("--rps 100 --duration 1"), "--requests", &path).report();
     let rows = csv(&reader.join().expect("a reader"));
     assert_eq!(rows.len() as u64, report.sent);
 }
 
 #[test]
 fn a_pipe_that_nobody_reads_holds_nothing_up_and_is_reported() {
-    let (server, place) = (Server::start(|_| Reply::allowed()), Place::new());
-    let line = format!("--targets {} --rps 1000 --duration 2", server.url());
-    let launch = with(loadgen(line), "--requests", &fifo(&place, "r.csv"));
+    let (server, place) = (Server::allowing(), Place::new());
+    let launch = with(
+        server.launch("--rps 1000 --duration 2"),
+        "--requests",
+        &fifo(&place, "r.csv"),
+    );
     let launch = with(launch, "--timeline", &place.at("timeline.csv"));
     let finished = launch.finish();
     assert_lost_only(&finished, "r.csv", "not within 10s");
@@ -526,7 +524,7 @@ fn a_pipe_that_nobody_reads_holds_nothing_up_and_is_reported() {
 
 #[test]
 fn two_signals_leave_the_old_file_and_no_other() {
-    let (server, place) = (silent(), Place::new());
+    let (server, place) = (Server::silent(), Place::new());
     fs::write(place.at("timeline.csv"), "of before").unwrap();
     let line = format!(
         "--targets {} --duration 60 --timeout 60 --drain-timeout 60 {METRICS}",

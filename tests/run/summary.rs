@@ -3,12 +3,11 @@
 use crate::support::metrics::{address, await_sum};
 use crate::support::report::Report;
 use crate::support::run::{Finished, Launch, loadgen};
-use crate::support::server::{Reply, Server};
+use crate::support::server::{Refusing, Reply, Server};
 use loadgen::base::{Ledger, Mode};
 use loadgen::core::summary::{Source, Summary};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -135,13 +134,9 @@ fn a_demo_is_summarized_by_target_phase_and_time_with_its_audit() {
 #[test]
 fn failures_are_summarized_by_kind_and_target() {
     let server = Server::start(|_| Reply::status(503, "Service Unavailable"));
-    // The listener is closed at once, so connections to its address are refused.
-    let dead = TcpListener::bind("127.0.0.1:0").and_then(|gone| gone.local_addr());
-    let dead = dead.expect("an address");
-    let (summary, finished) = summarized(loadgen(format!(
-        "--targets {},http://{dead} --rps 50 --duration 2 --burst-enabled false --workers 8",
-        server.url()
-    )));
+    let targets = format!("{},{}", server.url(), Refusing::new().url());
+    let line = "--rps 50 --duration 2 --burst-enabled false --workers 8";
+    let (summary, finished) = summarized(loadgen(format!("--targets {targets} {line}")));
     assert_consistent(&summary, &finished.summary());
     let refused = ("refused".to_owned(), 50);
     let status = ("status_5xx".to_owned(), 50);
@@ -153,13 +148,12 @@ fn failures_are_summarized_by_kind_and_target() {
 
 #[test]
 fn a_run_that_drops_abandons_and_is_stopped_is_summarized_to_the_request() {
-    let server = Server::start(|_| Reply::silence());
+    let server = Server::silent();
     let file = file();
-    let launch = loadgen(format!(
-        "--targets {} --rps 200 --duration 60 --workers 4 --queue 20 --timeout 60 --drain-timeout 1 \
+    let launch = server.launch(
+        "--rps 200 --duration 60 --workers 4 --queue 20 --timeout 60 --drain-timeout 1 \
          --burst-enabled false --metrics-addr 127.0.0.1:0",
-        server.url()
-    ));
+    );
     let run = writing(launch, &file).start();
     await_sum(address(&run), "loadgen_requests_scheduled_total", 450.0);
     assert_eq!(server.request_count(), 4);
@@ -175,8 +169,8 @@ fn a_run_that_drops_abandons_and_is_stopped_is_summarized_to_the_request() {
 
 #[test]
 fn pieces_of_a_profile_are_phases() {
-    let server = Server::start(|_| Reply::allowed());
-    let launch = loadgen(format!("--targets {} --workers 20", server.url()));
+    let server = Server::allowing();
+    let launch = server.launch("--workers 20");
     let (summary, finished) = summarized(launch.arg("--profile").arg(
         "20/s for 1s, burst 30 at once, pause 500ms, ramp 0/s to 40/s over 1s, 20/s for 500ms",
     ));
@@ -196,12 +190,10 @@ fn pieces_of_a_profile_are_phases() {
 
 #[test]
 fn on_standard_output_the_summary_stands_alone() {
-    let server = Server::start(|_| Reply::allowed());
-    let finished = loadgen(format!(
-        "--targets {} --rps 20 --duration 1 --summary-json -",
-        server.url()
-    ))
-    .finish();
+    let server = Server::allowing();
+    let finished = server
+        .launch("--rps 20 --duration 1 --summary-json -")
+        .finish();
     assert_eq!(finished.code(), Some(0), "{finished}");
     assert_eq!(read(&finished.stdout()).requests.sent, 20);
     assert!(finished.stderr.contains("Summary: paced for"), "{finished}");
@@ -210,11 +202,8 @@ fn on_standard_output_the_summary_stands_alone() {
 
 #[test]
 fn the_command_in_a_summary_repeats_the_run() {
-    let server = Server::start(|_| Reply::allowed());
-    let launch = loadgen(format!(
-        "--targets {} --duration 1 --arrivals poisson --keys 5",
-        server.url()
-    ));
+    let server = Server::allowing();
+    let launch = server.launch("--duration 1 --arrivals poisson --keys 5");
     let body = r#"{"k": "{key}", "it's": 1}"#;
     let launch = launch.env("RPS", "60").arg("--body").arg(body);
     let (Summary { configuration, .. }, _) = summarized(launch);

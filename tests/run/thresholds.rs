@@ -56,13 +56,9 @@ fn failing() -> Server {
     Server::start(|_| Reply::status(500, "Internal Server Error"))
 }
 
-fn allowing() -> Server {
-    Server::start(|_| Reply::allowed())
-}
-
 #[test]
 fn a_run_that_meets_its_thresholds_exits_with_0_and_prints_what_was_measured() {
-    let server = allowing();
+    let server = Server::allowing();
     let texts = [
         "latency.p99 < 20s",
         "latency.min>0ns",
@@ -109,7 +105,7 @@ fn a_threshold_that_is_missed_fails_the_run() {
 
 #[test]
 fn a_target_has_thresholds_of_its_own() {
-    let (good, bad) = (allowing(), failing());
+    let (good, bad) = (Server::allowing(), failing());
     let texts = [
         "target[1].failed.count = 0",
         "target[2].failed.count = 0",
@@ -129,7 +125,7 @@ fn a_target_has_thresholds_of_its_own() {
 
 #[test]
 fn a_threshold_with_nothing_to_measure_is_inconclusive() {
-    let server = allowing();
+    let server = Server::allowing();
     let finished = undisturbed(|| short(&[&server], &["tls.max < 1s", "failed.count = 0"]));
     assert_eq!(finished.code(), Some(INCONCLUSIVE), "{finished}");
     let nothing = ("nothing seen".to_owned(), "nothing".to_owned());
@@ -237,7 +233,7 @@ fn a_run_that_falls_behind_is_stopped_without_a_verdict_on_the_limiter() {
 
 #[test]
 fn a_run_that_can_still_meet_its_thresholds_goes_on() {
-    let server = allowing();
+    let server = Server::allowing();
     let launch = || {
         let texts = [
             "blocked.rate < 100%",
@@ -255,7 +251,7 @@ fn a_run_that_can_still_meet_its_thresholds_goes_on() {
 #[test]
 fn the_verdict_of_the_audit_may_be_a_threshold() {
     // No limit at all, where a key's eleventh request in a minute should be blocked.
-    let server = allowing();
+    let server = Server::allowing();
     let launch = |duration| {
         let line = format!(
             "--rps 50 --duration {duration} --keys 1 --limit 10 --audit --probe false --abort-on-fail"
@@ -283,7 +279,7 @@ fn the_verdict_of_the_audit_may_be_a_threshold() {
 
 #[test]
 fn a_variable_has_one_threshold_in_each_line() {
-    let server = allowing();
+    let server = Server::allowing();
     let launch = || {
         let lines = "\nlatency.p99 < 20s\r\n\n  failed.count = 0  \n";
         run(&[&server], "--rps 50 --duration 1").env("THRESHOLDS", lines)

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, TcpStream};
 
 use crate::support::carrier::{self, Carrier};
 use crate::support::report::Report;
-use crate::support::run::{Launch, loadgen};
+use crate::support::run::{Launch, Run, loadgen};
 use crate::support::server::{Reply, Server, reset};
 use crate::support::tls::{Identity, params, usual_file};
 use crate::support::{at_once, eventually, seconds};
@@ -32,21 +32,6 @@ fn trusted_run(url: &str) -> Report {
     short_run(url).trusting(&usual_file()).report()
 }
 
-#[track_caller]
-fn assert_all_allowed(report: &Report) {
-    assert_eq!(report.allowed, REQUESTS, "{report}");
-}
-
-#[track_caller]
-fn assert_all_failed_by(report: &Report, kinds: &[&str]) {
-    assert_eq!(report.failed, REQUESTS, "{report}");
-    let by = |kind: &String| kinds.contains(&kind.as_str());
-    assert!(
-        report.failures.keys().all(by),
-        "not by {kinds:?}:\n{report}"
-    );
-}
-
 const HERE: &[&str] = &["127.0.0.1", "localhost"];
 
 fn expired() -> Identity {
@@ -68,11 +53,13 @@ fn not_yet_valid() -> Identity {
 fn a_certificate_that_nobody_trusted_issued_fails_as_tls() {
     let shown = Identity::self_signed(HERE);
     let server = Server::showing(OVER, &shown, |_| Reply::allowed());
-    assert_all_failed_by(&short_run(&server.url()).report(), &["tls"]);
+    short_run(&server.url())
+        .report()
+        .assert_all_failed_by(REQUESTS, &["tls"]);
 
     let another = Identity::self_signed(HERE);
     let report = trusting(&another.pem, "another.pem", &server.url()).report();
-    assert_all_failed_by(&report, &["tls"]);
+    report.assert_all_failed_by(REQUESTS, &["tls"]);
     assert_eq!(server.request_count(), 0, "sent to a server not trusted");
 }
 
@@ -88,7 +75,7 @@ fn a_certificate_with_something_wrong_fails_as_tls_though_it_is_trusted() {
     at_once(cases, |(wrong, shown)| {
         let server = Server::showing(OVER, &shown, |_| Reply::allowed());
         let report = trusting(&shown.pem, &format!("{wrong}.pem"), &server.url()).report();
-        assert_all_failed_by(&report, &["tls"]);
+        report.assert_all_failed_by(REQUESTS, &["tls"]);
         assert_eq!(server.request_count(), 0, "{wrong}");
     });
 }
@@ -104,7 +91,10 @@ fn an_insecure_run_accepts_any_certificate() {
     ];
     at_once(cases, |shown| {
         let server = Server::showing(OVER, &shown, |_| Reply::allowed());
-        assert_all_allowed(&short_run(&server.url()).arg("--insecure").report());
+        short_run(&server.url())
+            .arg("--insecure")
+            .report()
+            .assert_all_allowed(REQUESTS);
     });
 }
 
@@ -112,8 +102,12 @@ fn an_insecure_run_accepts_any_certificate() {
 fn a_certificate_of_a_trusted_authority_is_accepted() {
     let (shown, authority) = Identity::issued(HERE);
     let server = Server::showing(OVER, &shown, |_| Reply::allowed());
-    assert_all_allowed(&trusting(&authority, "authority.pem", &server.url()).report());
-    assert_all_failed_by(&short_run(&server.url()).report(), &["tls"]);
+    trusting(&authority, "authority.pem", &server.url())
+        .report()
+        .assert_all_allowed(REQUESTS);
+    short_run(&server.url())
+        .report()
+        .assert_all_failed_by(REQUESTS, &["tls"]);
 }
 
 #[test]
@@ -124,7 +118,9 @@ fn every_certificate_of_a_file_is_trusted() {
     let servers =
         [first, second, third].map(|shown| Server::showing(OVER, &shown, |_| Reply::allowed()));
     let urls = servers.each_ref().map(Server::url).join(",");
-    assert_all_allowed(&trusting(&file, "three.pem", &urls).report());
+    trusting(&file, "three.pem", &urls)
+        .report()
+        .assert_all_allowed(REQUESTS);
 }
 
 #[test]
@@ -134,8 +130,11 @@ fn an_authority_s_certificate_is_not_accepted_as_a_server_s_own() {
     let shown = Identity::made(both);
     let server = Server::showing(OVER, &shown, |_| Reply::allowed());
     let report = trusting(&shown.pem, "own-authority.pem", &server.url()).report();
-    assert_all_failed_by(&report, &["tls"]);
-    assert_all_allowed(&short_run(&server.url()).arg("--insecure").report());
+    report.assert_all_failed_by(REQUESTS, &["tls"]);
+    short_run(&server.url())
+        .arg("--insecure")
+        .report()
+        .assert_all_allowed(REQUESTS);
 }
 
 #[test]
@@ -143,14 +142,16 @@ fn a_certificate_may_be_of_an_ipv6_address() {
     let address = IpAddr::V6(Ipv6Addr::LOCALHOST);
     let server = Server::at(OVER, &[address], |_| Reply::allowed());
     let url = server.url_by("[::1]");
-    assert_all_allowed(&trusted_run(&url));
+    trusted_run(&url).assert_all_allowed(REQUESTS);
 }
 
 #[test]
 fn tls_1_2_is_spoken_too() {
     let shown = Identity::up_to_tls_1_2(HERE);
     let server = Server::showing(OVER, &shown, |_| Reply::allowed());
-    assert_all_allowed(&trusting(&shown.pem, "tls-1-2.pem", &server.url()).report());
+    trusting(&shown.pem, "tls-1-2.pem", &server.url())
+        .report()
+        .assert_all_allowed(REQUESTS);
 }
 
 // Handshakes.
@@ -173,7 +174,7 @@ const BEGUN_RECORD: &[u8] = &[22, 3, 3, 0x20, 0];
 
 #[track_caller]
 fn assert_in_time(report: &Report) {
-    assert_all_failed_by(report, &["timeout"]);
+    report.assert_all_failed_by(REQUESTS, &["timeout"]);
     let longest = report.latency.max.expect("a longest latency");
     assert!(
         longest >= seconds(0.3) && longest < seconds(3.0),
@@ -215,13 +216,13 @@ fn the_timeout_holds_for_an_answer_of_which_half_a_record_came() {
 fn a_handshake_that_the_server_breaks_off_fails_as_tls_or_reset() {
     let at_once_closed = Server::on_tcp(OVER, drop);
     let report = trusted_run(&at_once_closed.url());
-    assert_all_failed_by(&report, &["tls", "reset"]);
+    report.assert_all_failed_by(REQUESTS, &["tls", "reset"]);
 
     let after_the_hello = Server::on_tcp(OVER, |mut stream| {
         let _ = stream.read(&mut [0; 4096]);
     });
     let report = trusted_run(&after_the_hello.url());
-    assert_all_failed_by(&report, &["tls"]);
+    report.assert_all_failed_by(REQUESTS, &["tls"]);
 
     let alert = Server::on_tcp(OVER, |mut stream| {
         let _ = stream.read(&mut [0; 4096]);
@@ -229,29 +230,26 @@ fn a_handshake_that_the_server_breaks_off_fails_as_tls_or_reset() {
         let _ = stream.write_all(&[21, 3, 3, 0, 2, 2, 40]);
     });
     let report = trusted_run(&alert.url());
-    assert_all_failed_by(&report, &["tls"]);
+    report.assert_all_failed_by(REQUESTS, &["tls"]);
 }
 
 #[test]
 fn a_connection_reset_after_its_handshake_fails_as_reset() {
     let server = Server::on_connect(OVER, |stream| reset(stream.tcp()));
-    assert_all_failed_by(&trusted_run(&server.url()), &["reset"]);
+    trusted_run(&server.url()).assert_all_failed_by(REQUESTS, &["reset"]);
 }
 
 #[test]
 fn http_to_a_server_of_tls_fails_as_protocol_or_reset() {
-    let server = OVER.server(|_| Reply::allowed());
+    let server = OVER.allowing();
     let url = server.url().replace("https://", "http://");
-    assert_all_failed_by(&trusted_run(&url), &["protocol", "reset"]);
+    trusted_run(&url).assert_all_failed_by(REQUESTS, &["protocol", "reset"]);
     assert_eq!(server.request_count(), 0);
 }
 
 #[test]
 fn targets_of_http_and_of_https_share_a_run() {
-    let (plain, tls) = (
-        Server::plain(OVER, |_| Reply::allowed()),
-        OVER.server(|_| Reply::allowed()),
-    );
+    let (plain, tls) = (Server::plain(OVER, |_| Reply::allowed()), OVER.allowing());
     let report = OVER
         .against(
             format!("{},{}", plain.url(), tls.url()),
@@ -270,19 +268,16 @@ fn the_end_of_a_run_does_not_wait_for_handshakes() {
         .launch("--rps 100 --duration 60 --workers 8 --timeout 60 --drain-timeout 0.3")
         .start();
     eventually("eight handshakes", || server.accepted() == 8);
-    let signalled = run.terminate();
-    let finished = run.finish();
-    let report = finished.report();
+    let report = run.ended_by(Run::terminate, 6.0).report();
     assert_eq!((report.sent, report.abandoned), (8, 8), "{report}");
-    assert!(finished.ended - signalled < seconds(6.0), "{finished}");
 }
 
 // Connections.
 
 #[test]
 fn one_handshake_serves_all_requests_of_a_worker() {
-    let server = OVER.server(|_| Reply::allowed());
-    let report = server.launch("--rps 200 --duration 1 --workers 1").report();
+    let server = OVER.allowing();
+    let report = server.run("--rps 200 --duration 1 --workers 1");
     assert_eq!(report.allowed, 200, "{report}");
     assert_eq!((server.accepted(), server.handshakes()), (1, 1));
 }
@@ -290,7 +285,7 @@ fn one_handshake_serves_all_requests_of_a_worker() {
 #[test]
 fn an_idle_connection_cut_without_a_word_in_tls_costs_no_failed_request() {
     let server = Server::cutting_idle(OVER, seconds(0.1), |_| Reply::allowed());
-    let report = server.launch("--rps 3 --duration 2 --workers 2").report();
+    let report = server.run("--rps 3 --duration 2 --workers 2");
     assert_eq!(report.allowed, 6, "{report}");
     assert_eq!(server.request_count(), 6);
     assert!(server.handshakes() > 1, "the server never closed one");
@@ -300,7 +295,7 @@ fn an_idle_connection_cut_without_a_word_in_tls_costs_no_failed_request() {
 fn a_server_that_cuts_after_every_answer_fails_nothing() {
     let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     let server = OVER.server(move |_| Reply::raw(answer).then_cut());
-    let report = server.launch("--rps 8 --duration 1 --workers 2").report();
+    let report = server.run("--rps 8 --duration 1 --workers 2");
     assert_eq!(report.allowed, 8, "{report}");
     assert_eq!(server.handshakes(), 8);
 }
@@ -316,7 +311,7 @@ fn a_connection_whose_end_only_tls_tells_is_not_used_again() {
         ],
         |reply| {
             let server = OVER.server(move |_| reply.clone());
-            let report = server.launch("--rps 8 --duration 1 --workers 1").report();
+            let report = server.run("--rps 8 --duration 1 --workers 1");
             assert_eq!(report.allowed, 8, "{report}");
             assert_eq!(server.handshakes(), 8);
         },
@@ -327,7 +322,7 @@ fn a_connection_whose_end_only_tls_tells_is_not_used_again() {
 fn a_body_without_a_length_ends_with_the_connection_whether_tls_says_so_or_not() {
     let answer = "HTTP/1.1 200 OK\r\n\r\nuntil the end";
     let said = OVER.server(move |_| Reply::raw(answer).then_close());
-    assert_all_allowed(&trusted_run(&said.url()));
+    trusted_run(&said.url()).assert_all_allowed(REQUESTS);
     let cut = OVER.server(move |_| Reply::raw(answer).then_cut());
-    assert_all_allowed(&trusted_run(&cut.url()));
+    trusted_run(&cut.url()).assert_all_allowed(REQUESTS);
 }

@@ -33,12 +33,25 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Tries every case, all at the same time: most of a run is waiting.
+/// Tries every case, all at the same time: most of a run is waiting. A failure says which case it was.
 pub fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, attempt: impl Fn(T) + Sync) {
     let attempt = &attempt;
     std::thread::scope(|scope| {
-        for case in cases {
-            scope.spawn(move || attempt(case));
+        for (number, case) in cases.into_iter().enumerate() {
+            scope.spawn(move || {
+                let _number = Number(number);
+                attempt(case);
+            });
         }
     });
+}
+
+struct Number(usize);
+
+impl Drop for Number {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("this was case {}, counted from 0", self.0);
+        }
+    }
 }

@@ -198,6 +198,19 @@ impl Report {
         row.unwrap_or_else(|| panic!("no row of {url}:\n{self}"))
     }
 
+    #[track_caller]
+    pub fn assert_all_allowed(&self, requests: u64) {
+        assert_eq!((self.allowed, self.failed), (requests, 0), "{self}");
+    }
+
+    /// All must have failed, each in one of these ways.
+    #[track_caller]
+    pub fn assert_all_failed_by(&self, requests: u64, kinds: &[&str]) {
+        assert_eq!(self.failed, requests, "{self}");
+        let by = |kind: &String| kinds.contains(&kind.as_str());
+        assert!(self.failures.keys().all(by), "not by {kinds:?}:\n{self}");
+    }
+
     /// How many requests failed in this way.
     pub fn failed_by(&self, kind: &str) -> u64 {
         self.failures.get(kind).copied().unwrap_or(0)

@@ -1,5 +1,6 @@
 //! One run of the real binary: started, signalled, waited for, and never left behind.
 
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -13,65 +14,17 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::carrier::{self, Carrier};
 use super::report::{Report, Stats};
-use super::{PATIENCE, eventually, tls};
+use super::{PATIENCE, eventually, seconds, tls};
 
 /// Every variable that the command reads, and those by which a machine might send its traffic elsewhere.
-const VARIABLES: &[&str] = &[
-    "TARGETS",
-    "RPS",
-    "DURATION",
-    "BURST_ENABLED",
-    "BURST_MULTIPLIER",
-    "BURST_DURATION",
-    "BURST_INTERVAL",
-    "BURST_ALIGN",
-    "PROFILE",
-    "ARRIVALS",
-    "WORKERS",
-    "QUEUE",
-    "TIMEOUT",
-    "DRAIN_TIMEOUT",
-    "STATS_INTERVAL",
-    "PRESET",
-    "METHOD",
-    "CHECK_PATH",
-    "HEADERS",
-    "BODY",
-    "BODY_FILE",
-    "LIMIT",
-    "WINDOW_MS",
-    "ALLOWED",
-    "BLOCKED",
-    "KEYS",
-    "KEY_DISTRIBUTION",
-    "KEY_PREFIX",
-    "KEYS_FILE",
-    "SEED",
-    "INSECURE",
-    "CA_CERT",
-    "METRICS_ADDR",
-    "METRICS_LINGER",
-    "DEMO",
-    "DEMO_LIMITER",
-    "AUDIT",
-    "PROBE",
-    "AUDIT_MEMORY",
-    "NO_TUI",
-    "REPORT",
-    "SUMMARY_JSON",
-    "SUMMARY_MARKDOWN",
-    "TIMELINE",
-    "HDR_LOG",
-    "REQUESTS",
-    "THRESHOLDS",
-    "ABORT_ON_FAIL",
-    "http_proxy",
-    "HTTP_PROXY",
-    "https_proxy",
-    "HTTPS_PROXY",
-    "all_proxy",
-    "ALL_PROXY",
-];
+const VARIABLES: &str = "\
+    TARGETS RPS DURATION BURST_ENABLED BURST_MULTIPLIER BURST_DURATION BURST_INTERVAL \
+    BURST_ALIGN PROFILE ARRIVALS WORKERS QUEUE TIMEOUT DRAIN_TIMEOUT STATS_INTERVAL PRESET \
+    METHOD CHECK_PATH HEADERS BODY BODY_FILE LIMIT WINDOW_MS ALLOWED BLOCKED KEYS \
+    KEY_DISTRIBUTION KEY_PREFIX KEYS_FILE SEED INSECURE CA_CERT METRICS_ADDR METRICS_LINGER \
+    DEMO DEMO_LIMITER AUDIT PROBE AUDIT_MEMORY NO_TUI REPORT SUMMARY_JSON SUMMARY_MARKDOWN \
+    TIMELINE HDR_LOG REQUESTS THRESHOLDS ABORT_ON_FAIL http_proxy HTTP_PROXY https_proxy \
+    HTTPS_PROXY all_proxy ALL_PROXY";
 
 impl Carrier {
     /// The command with the arguments in `line`, split at white space, set up to reach servers over this carrier.
@@ -95,7 +48,7 @@ impl Carrier {
 pub fn loadgen(line: impl AsRef<str>) -> Launch {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.args(line.as_ref().split_whitespace());
-    for variable in VARIABLES {
+    for variable in VARIABLES.split_whitespace() {
         command.env_remove(variable);
     }
     Launch { command }
@@ -107,8 +60,13 @@ pub struct Launch {
 
 impl Launch {
     /// One argument more, taken as it is.
-    pub fn arg(mut self, arg: &str) -> Self {
-        self.command.arg(arg);
+    pub fn arg(self, arg: impl AsRef<OsStr>) -> Self {
+        self.args([arg])
+    }
+
+    /// More arguments, taken as they are.
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.command.args(args);
         self
     }
 
@@ -216,6 +174,11 @@ impl Launch {
     #[track_caller]
     pub fn finish(self) -> Finished {
         self.start().finish()
+    }
+
+    #[track_caller]
+    pub fn assert_refused(self, words: &[&str]) {
+        self.finish().assert_refused(words);
     }
 
     /// Starts it, waits until it is over, and reads its summary.
@@ -390,6 +353,19 @@ impl Run {
         finished
     }
 
+    /// Sends the signal. The run must end within this many seconds of it.
+    #[track_caller]
+    pub fn ended_by(self, signal: fn(&Run) -> Instant, most: f64) -> Finished {
+        let signalled = signal(&self);
+        let finished = self.finish();
+        let took = finished.ended - signalled;
+        assert!(
+            took < seconds(most),
+            "{took:?} after its signal:\n{finished}"
+        );
+        finished
+    }
+
     fn kill(&mut self) {
         self.set_reading(Reading::Over);
         if let Some(mut child) = self.child.take() {
@@ -422,6 +398,24 @@ impl Finished {
 
     pub fn took(&self) -> Duration {
         self.ended - self.started
+    }
+
+    /// A refusal exits with 2, and is one line on standard error that has all of these words.
+    #[track_caller]
+    pub fn assert_refused(&self, words: &[&str]) {
+        assert_eq!(self.code(), Some(2), "{self}");
+        assert!(
+            self.lines.is_empty(),
+            "something on standard output:\n{self}"
+        );
+        let one_line = self.stderr.lines().count() == 1 && self.stderr.ends_with('\n');
+        assert!(one_line, "not one line on standard error:\n{self}");
+        for word in words {
+            assert!(
+                self.stderr.contains(word),
+                "no {word:?} in the line:\n{self}"
+            );
+        }
     }
 
     pub fn stdout(&self) -> String {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::carrier::Carrier;
+use super::report::Report;
 use super::run::Launch;
 use super::tls::{self, Identity, Stream};
 
@@ -98,6 +99,10 @@ enum Step {
 }
 
 impl Reply {
+    fn of(step: Step) -> Self {
+        Self { steps: vec![step] }
+    }
+
     pub fn allowed() -> Self {
         Self::status(200, "OK")
     }
@@ -116,27 +121,19 @@ impl Reply {
     }
 
     pub fn raw(bytes: impl AsRef<[u8]>) -> Self {
-        Self {
-            steps: vec![Step::Send(bytes.as_ref().to_vec())],
-        }
+        Self::of(Step::Send(bytes.as_ref().to_vec()))
     }
 
     pub fn silence() -> Self {
-        Self {
-            steps: vec![Step::Silence],
-        }
+        Self::of(Step::Silence)
     }
 
     pub fn close() -> Self {
-        Self {
-            steps: vec![Step::Close],
-        }
+        Self::of(Step::Close)
     }
 
     pub fn reset() -> Self {
-        Self {
-            steps: vec![Step::Reset],
-        }
+        Self::of(Step::Reset)
     }
 
     /// The same reply, begun later.
@@ -170,15 +167,11 @@ impl Reply {
     }
 
     pub fn with_goodbye(bytes: impl AsRef<[u8]>) -> Self {
-        Self {
-            steps: vec![Step::SendWithGoodbye(bytes.as_ref().to_vec())],
-        }
+        Self::of(Step::SendWithGoodbye(bytes.as_ref().to_vec()))
     }
 
     pub fn half(bytes: impl AsRef<[u8]>) -> Self {
-        Self {
-            steps: vec![Step::SendHalf(bytes.as_ref().to_vec())],
-        }
+        Self::of(Step::SendHalf(bytes.as_ref().to_vec()))
     }
 
     pub fn then_goodbye(self) -> Self {
@@ -214,12 +207,9 @@ struct Log {
     accepted: usize,
     accepted_at: BTreeMap<IpAddr, usize>,
     handshakes: usize,
-    open: usize,
-    most_open: usize,
     shaking_hands: usize,
     most_in_flight: usize,
     answering: usize,
-    most_answering: usize,
 }
 
 impl Log {
@@ -229,11 +219,14 @@ impl Log {
     }
 }
 
-type Behaviour = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
+/// The reply to each request.
+pub trait Behaviour: Fn(&Request) -> Reply + Send + Sync + 'static {}
+
+impl<F: Fn(&Request) -> Reply + Send + Sync + 'static> Behaviour for F {}
 
 enum Script {
     Requests {
-        behaviour: Behaviour,
+        behaviour: Box<dyn Behaviour>,
         idle: Option<Idle>,
     },
     Connections(Box<dyn Fn(Stream) + Send + Sync>),
@@ -243,132 +236,139 @@ enum Script {
 /// Sends the farewell on a connection that was idle for this long, and closes it.
 struct Idle {
     limit: Duration,
-    farewell: Vec<u8>,
+    farewell: &'static str,
     end: fn(&mut Stream),
 }
 
-fn requests(behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Script {
-    Script::Requests {
-        behaviour: Box::new(behaviour),
-        idle: None,
+impl Script {
+    fn requests(behaviour: impl Behaviour) -> Self {
+        let (behaviour, idle) = (Box::new(behaviour), None);
+        Self::Requests { behaviour, idle }
     }
-}
-
-/// The certificate that servers show over this carrier.
-fn identity(over: Carrier) -> Option<Identity> {
-    over.is_tls().then(|| tls::usual().clone())
 }
 
 impl Carrier {
     /// A server that answers every request as `behaviour` says.
-    pub fn server(self, behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
-        let listeners = listeners(self.addresses());
-        Server::run(self, listeners, requests(behaviour), identity(self))
+    pub fn server(self, behaviour: impl Behaviour) -> Server {
+        Server::at(self, self.addresses(), behaviour)
+    }
+
+    /// A server that allows every request.
+    pub fn allowing(self) -> Server {
+        self.server(|_| Reply::allowed())
+    }
+
+    /// A server that never answers.
+    pub fn silent(self) -> Server {
+        self.server(|_| Reply::silence())
+    }
+
+    /// The certificate that servers show.
+    fn identity(self) -> Option<Identity> {
+        self.is_tls().then(|| tls::usual().clone())
     }
 }
 
 impl Server {
     /// Answers every request over http as `behaviour` says.
-    pub fn start(behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+    pub fn start(behaviour: impl Behaviour) -> Self {
         Carrier::Http.server(behaviour)
     }
 
+    /// Allows every request over http.
+    pub fn allowing() -> Self {
+        Carrier::Http.allowing()
+    }
+
+    /// Never answers a request over http.
+    pub fn silent() -> Self {
+        Carrier::Http.silent()
+    }
+
     /// Listens at these addresses only.
-    pub fn at(
-        over: Carrier,
-        addresses: &[IpAddr],
-        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
-    ) -> Self {
-        Self::run(
-            over,
-            listeners(addresses),
-            requests(behaviour),
-            identity(over),
-        )
+    pub fn at(over: Carrier, addresses: &[IpAddr], behaviour: impl Behaviour) -> Self {
+        let script = Script::requests(behaviour);
+        Self::listen(over, listening(bound(addresses)), script, over.identity())
     }
 
     /// Speaks TLS by this certificate, however other servers are reached.
-    pub fn showing(
-        over: Carrier,
-        identity: &Identity,
-        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
-    ) -> Self {
-        Self::run(
-            over,
-            listeners(over.addresses()),
-            requests(behaviour),
-            Some(identity.clone()),
-        )
+    pub fn showing(over: Carrier, identity: &Identity, behaviour: impl Behaviour) -> Self {
+        let script = Script::requests(behaviour);
+        let listeners = listening(bound(over.addresses()));
+        Self::listen(over, listeners, script, Some(identity.clone()))
     }
 
     /// Speaks http, however other servers are reached.
-    pub fn plain(
-        over: Carrier,
-        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
-    ) -> Self {
-        Self::run(over, listeners(over.addresses()), requests(behaviour), None)
+    pub fn plain(over: Carrier, behaviour: impl Behaviour) -> Self {
+        let listeners = listening(bound(over.addresses()));
+        Self::listen(over, listeners, Script::requests(behaviour), None)
     }
 
     /// Closes a connection that was idle for `limit`, after sending `farewell` on it.
     pub fn closing_idle(
         over: Carrier,
         limit: Duration,
-        farewell: &str,
-        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+        farewell: &'static str,
+        behaviour: impl Behaviour,
     ) -> Self {
-        Self::ending_idle(over, limit, farewell, Stream::close, behaviour)
+        let end = Stream::close;
+        let idle = Idle {
+            limit,
+            farewell,
+            end,
+        };
+        Self::scripted(
+            over,
+            Script::Requests {
+                behaviour: Box::new(behaviour),
+                idle: Some(idle),
+            },
+        )
     }
 
     /// Closes a connection that was idle for `limit`, without TLS's close_notify.
-    pub fn cutting_idle(
-        over: Carrier,
-        limit: Duration,
-        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
-    ) -> Self {
-        Self::ending_idle(over, limit, "", Stream::cut, behaviour)
-    }
-
-    fn ending_idle(
-        over: Carrier,
-        limit: Duration,
-        farewell: &str,
-        end: fn(&mut Stream),
-        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
-    ) -> Self {
+    pub fn cutting_idle(over: Carrier, limit: Duration, behaviour: impl Behaviour) -> Self {
         let idle = Idle {
             limit,
-            farewell: farewell.as_bytes().to_vec(),
-            end,
+            farewell: "",
+            end: Stream::cut,
         };
-        let script = Script::Requests {
-            behaviour: Box::new(behaviour),
-            idle: Some(idle),
-        };
-        Self::run(over, listeners(over.addresses()), script, identity(over))
+        Self::scripted(
+            over,
+            Script::Requests {
+                behaviour: Box::new(behaviour),
+                idle: Some(idle),
+            },
+        )
     }
 
     /// Passes every accepted connection to `script` after its handshake, for traffic that is not HTTP.
     pub fn on_connect(over: Carrier, script: impl Fn(Stream) + Send + Sync + 'static) -> Self {
-        let script = Script::Connections(Box::new(script));
-        Self::run(over, listeners(over.addresses()), script, identity(over))
+        Self::scripted(over, Script::Connections(Box::new(script)))
     }
 
     /// Passes every accepted connection to `script` as it is, for traffic that is not TLS either.
     pub fn on_tcp(over: Carrier, script: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
-        let script = Script::Tcp(Box::new(script));
-        Self::run(over, listeners(over.addresses()), script, identity(over))
+        Self::scripted(over, Script::Tcp(Box::new(script)))
     }
 
-    fn run(
+    fn scripted(over: Carrier, script: Script) -> Self {
+        Self::listen(
+            over,
+            listening(bound(over.addresses())),
+            script,
+            over.identity(),
+        )
+    }
+
+    fn listen(
         over: Carrier,
         listeners: Vec<TcpListener>,
         script: Script,
         identity: Option<Identity>,
     ) -> Self {
-        let addresses: Vec<SocketAddr> = listeners
-            .iter()
-            .map(|listener| listener.local_addr().expect("an address"))
-            .collect();
+        let address = |listener: &TcpListener| listener.local_addr().expect("an address");
+        let addresses: Vec<SocketAddr> = listeners.iter().map(address).collect();
         let shared = Arc::new(Shared {
             script,
             identity,
@@ -402,6 +402,12 @@ impl Server {
         self.over.against(self.url(), options)
     }
 
+    /// The report of a run against it with these options.
+    #[track_caller]
+    pub fn run(&self, options: impl Display) -> Report {
+        self.launch(options).report()
+    }
+
     /// Its URL by another name of its host.
     pub fn url_by(&self, host: &str) -> String {
         url(self.shared.identity.is_some(), host, self.port)
@@ -424,17 +430,10 @@ impl Server {
 
     /// The time from the first request to each.
     pub fn arrivals(&self) -> Vec<Duration> {
-        let mut arrivals: Vec<Instant> = self
-            .requests()
-            .iter()
-            .map(|request| request.arrived)
-            .collect();
+        let requests = self.requests();
+        let mut arrivals: Vec<Instant> = requests.iter().map(|request| request.arrived).collect();
         arrivals.sort();
-        let first = arrivals.first().copied();
-        arrivals
-            .into_iter()
-            .map(|at| at - first.expect("a first arrival"))
-            .collect()
+        arrivals.iter().map(|at| *at - arrivals[0]).collect()
     }
 
     /// Connections accepted so far.
@@ -450,16 +449,6 @@ impl Server {
     /// TLS handshakes completed so far.
     pub fn handshakes(&self) -> usize {
         self.shared.log().handshakes
-    }
-
-    /// The most connections that were open at once.
-    pub fn most_open(&self) -> usize {
-        self.shared.log().most_open
-    }
-
-    /// The most requests that were being answered at once.
-    pub fn most_answering(&self) -> usize {
-        self.shared.log().most_answering
     }
 
     /// The most requests that were being answered, or had their connection in a handshake, at once.
@@ -541,8 +530,6 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             if let Ok(address) = stream.local_addr() {
                 *log.accepted_at.entry(address.ip()).or_default() += 1;
             }
-            log.open += 1;
-            log.most_open = log.most_open.max(log.open);
             log.accepted - 1
         };
         let shared = Arc::clone(shared);
@@ -553,7 +540,6 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
                 .set_write_timeout(Some(TICK))
                 .expect("a write timeout");
             serve(&shared, connection, stream);
-            shared.log().open -= 1;
         }));
     }
     for connection in connections {
@@ -578,7 +564,7 @@ fn serve(shared: &Shared, number: usize, tcp: TcpStream) {
             shared,
             unread: Vec::new(),
         }
-        .serve(behaviour, idle.as_ref()),
+        .serve(&**behaviour, idle.as_ref()),
         Script::Connections(script) => script(stream),
         Script::Tcp(_) => unreachable!("served already"),
     }
@@ -595,7 +581,7 @@ struct Connection<'a> {
 
 impl Connection<'_> {
     /// Ends when either side closes or the server is stopped.
-    fn serve(mut self, behaviour: &Behaviour, idle: Option<&Idle>) {
+    fn serve(mut self, behaviour: &dyn Behaviour, idle: Option<&Idle>) {
         for nth in 0.. {
             let Some(request) = self.read_request(nth, idle) else {
                 return;
@@ -604,7 +590,6 @@ impl Connection<'_> {
                 let mut log = self.shared.log();
                 log.requests.push(request.clone());
                 log.answering += 1;
-                log.most_answering = log.most_answering.max(log.answering);
                 log.note_in_flight();
             }
             let open = self.answer(behaviour(&request));
@@ -634,7 +619,7 @@ impl Connection<'_> {
             if let Some(idle) = idle
                 && quiet_since.elapsed() >= idle.limit
             {
-                self.send(&idle.farewell);
+                self.send(idle.farewell.as_bytes());
                 (idle.end)(&mut self.stream);
                 return None;
             }
@@ -754,9 +739,10 @@ impl Connection<'_> {
     /// Returns true if everything was written.
     fn send(&mut self, mut bytes: &[u8]) -> bool {
         while !self.shared.stopping() {
-            let sent = match bytes.is_empty() {
-                true => self.stream.flush().map(|()| 0),
-                false => self.stream.write(bytes),
+            let sent = if bytes.is_empty() {
+                self.stream.flush().map(|()| 0)
+            } else {
+                self.stream.write(bytes)
             };
             match sent {
                 Ok(_) if bytes.is_empty() => return true,
@@ -787,11 +773,6 @@ pub fn reset(stream: &TcpStream) {
 fn url(tls: bool, host: &str, port: u16) -> String {
     let scheme = if tls { "https" } else { "http" };
     format!("{scheme}://{host}:{port}")
-}
-
-/// One listener at each address, all on one free port.
-fn listeners(addresses: &[IpAddr]) -> Vec<TcpListener> {
-    listening(bound(addresses))
 }
 
 fn listening(sockets: Vec<Socket>) -> Vec<TcpListener> {
@@ -853,29 +834,27 @@ impl Refusing {
 
     /// From now on, the port answers at this one of its addresses, and refuses at the others for as
     /// long as the rest is kept.
-    pub fn open_at(
-        mut self,
-        address: IpAddr,
-        behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static,
-    ) -> (Server, Refusing) {
+    pub fn open_at(mut self, address: IpAddr, behaviour: impl Behaviour) -> (Server, Refusing) {
         let opened = self.sockets.extract_if(.., |socket| {
             let bound = socket.local_addr().expect("an address").as_socket();
             bound.is_some_and(|bound| bound.ip() == address)
         });
         let opened = listening(opened.collect());
+        let script = Script::requests(behaviour);
         (
-            Server::run(self.over, opened, requests(behaviour), identity(self.over)),
+            Server::listen(self.over, opened, script, self.over.identity()),
             self,
         )
     }
 
     /// From now on, the port answers.
-    pub fn open(self, behaviour: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
-        Server::run(
+    pub fn open(self, behaviour: impl Behaviour) -> Server {
+        let script = Script::requests(behaviour);
+        Server::listen(
             self.over,
             listening(self.sockets),
-            requests(behaviour),
-            identity(self.over),
+            script,
+            self.over.identity(),
         )
     }
 }

@@ -14,7 +14,7 @@ fn allowed_once() -> Reply {
 fn addresses_that_refuse_cost_no_request_while_another_answers() {
     at_once(SEVERAL, |address| {
         let (server, _refusing) = Refusing::over(OVER).open_at(address, |_| allowed_once());
-        let report = server.launch("--rps 20 --duration 1 --workers 4").report();
+        let report = server.run("--rps 20 --duration 1 --workers 4");
         assert_eq!(report.allowed, 20, "only {address} answers\n{report}");
         assert_eq!(server.accepted(), 20, "only {address} answers");
     });
@@ -25,9 +25,7 @@ fn addresses_that_do_not_answer_leave_time_for_another() {
     at_once(SEVERAL, |address| {
         let (server, others) = Refusing::over(OVER).open_at(address, |_| allowed_once());
         let _silent = Unreachable::at(others);
-        let report = server
-            .launch("--rps 2 --duration 1 --workers 1 --timeout 6")
-            .report();
+        let report = server.run("--rps 2 --duration 1 --workers 1 --timeout 6");
         assert_eq!(report.allowed, 2, "only {address} answers\n{report}");
     });
 }
@@ -35,7 +33,7 @@ fn addresses_that_do_not_answer_leave_time_for_another() {
 #[test]
 fn connections_go_to_the_addresses_in_turn() {
     let server = OVER.server(|_| allowed_once());
-    let report = server.launch("--rps 60 --duration 1 --workers 4").report();
+    let report = server.run("--rps 60 --duration 1 --workers 4");
     assert_eq!(report.allowed, 60, "{report}");
     let accepted = server.accepted_at();
     for address in SEVERAL {

@@ -1,11 +1,10 @@
 //! A target by its name: the servers are at an address that `localhost` stands for on every machine.
 
 use super::OVER;
-use crate::support::server::Reply;
 
 #[test]
 fn a_target_by_name_keeps_its_name_in_the_host_header_and_in_the_handshake() {
-    let server = OVER.server(|_| Reply::allowed());
+    let server = OVER.allowing();
     // The name may stand for ::1 too, where nobody listens.
     let url = server.url_by("localhost");
     let report = OVER

@@ -8,10 +8,6 @@ use crate::support::run::Finished;
 use crate::support::server::{Reply, Request, Server};
 use crate::support::{at_once, eventually, median, seconds};
 
-fn allowing() -> Server {
-    OVER.server(|_| Reply::allowed())
-}
-
 /// Answers at once, but nothing from `begin` to `end`, counted from its first request.
 fn stalling(begin: f64, end: f64) -> Server {
     let first = OnceLock::new();
@@ -37,81 +33,53 @@ fn arrived(server: &Server, begin: f64, end: f64) -> usize {
 
 /// The time from the first request of a run to the printing of a line, in seconds.
 fn age(server: &Server, at: Instant) -> f64 {
-    let first = server
-        .requests()
-        .iter()
-        .map(|request| request.arrived)
-        .min()
-        .expect("a first request");
-    at.duration_since(first).as_secs_f64()
+    let requests = server.requests();
+    let first = requests.iter().map(|request| request.arrived).min();
+    at.duration_since(first.expect("a first request"))
+        .as_secs_f64()
 }
 
 // The number of requests that are due.
 
 #[test]
-fn a_steady_run_schedules_rate_times_duration() {
-    at_once(
-        [
-            ("--rps 40 --duration 1", 40),
-            ("--rps 40 --duration 1s", 40),
-            ("--rps 73 --duration 1", 73),
-            ("--rps 2.5 --duration 2", 5),
-            ("--rps 0.5 --duration 2", 1),
-            ("--rps 1000 --duration 0.7", 700),
-            ("--rps 3333.3 --duration 1 --stats-interval 0.3", 3334),
-        ],
-        |(options, requests)| {
-            let server = allowing();
-            let report = server
-                .launch(format!("--workers 8 --burst-enabled false {options}"))
-                .report();
-            assert_eq!(report.scheduled, requests, "{options}\n{report}");
-            assert_eq!(report.allowed, requests, "{options}\n{report}");
-            assert_eq!(server.request_count(), requests, "{options}\n{report}");
-        },
-    );
-}
-
-#[test]
-fn a_run_with_bursts_schedules_what_the_rates_say() {
-    // The multiplier, the duration and the interval of bursts.
-    at_once(
-        [
-            // One second at 100, half a second at 500, half at 100; the next burst would begin as the run ends.
-            ("--rps 100 --duration 2", [5.0, 0.5, 1.0], 400),
-            // Bursts of 25 from 0.5 and from 1.0, and three steady parts of 20, 10 and 10.
-            ("--rps 40 --duration 1.5", [2.5, 0.25, 0.5], 90),
-            // The run ends in the middle of a burst.
-            ("--rps 100 --duration 1", [3.0, 0.5, 0.75], 150),
-            // The first burst would come after the end.
-            ("--rps 100 --duration 1", [5.0, 1.0, 5.0], 100),
-            // Bursts at the steady rate.
-            ("--rps 100 --duration 1", [1.0, 0.2, 0.5], 100),
-            // Bursts that are turned off.
-            (
-                "--burst-enabled false --rps 100 --duration 1",
-                [5.0, 0.2, 0.5],
-                100,
-            ),
-        ],
-        |(steady, [multiplier, duration, interval], requests)| {
-            let server = allowing();
-            let options = format!(
-                "{steady} --burst-multiplier {multiplier} --burst-duration {duration} --burst-interval {interval}"
-            );
-            let report = server.launch(format!("--workers 8 {options}")).report();
-            assert_eq!(report.scheduled, requests, "{options}\n{report}");
-            assert_eq!(report.allowed, requests, "{options}\n{report}");
-        },
-    );
+fn a_run_schedules_what_its_rates_say() {
+    #[rustfmt::skip]
+    let cases = [
+        ("--burst-enabled false --rps 40 --duration 1", 40),
+        ("--burst-enabled false --rps 40 --duration 1s", 40),
+        ("--burst-enabled false --rps 73 --duration 1", 73),
+        ("--burst-enabled false --rps 2.5 --duration 2", 5),
+        ("--burst-enabled false --rps 0.5 --duration 2", 1),
+        ("--burst-enabled false --rps 1000 --duration 0.7", 700),
+        ("--burst-enabled false --rps 3333.3 --duration 1 --stats-interval 0.3", 3334),
+        // One second at 100, half a second at 500, half at 100; the next burst would begin as the run ends.
+        ("--rps 100 --duration 2 --burst-multiplier 5 --burst-duration 0.5 --burst-interval 1", 400),
+        // Bursts of 25 from 0.5 and from 1.0, and three steady parts of 20, 10 and 10.
+        ("--rps 40 --duration 1.5 --burst-multiplier 2.5 --burst-duration 0.25 --burst-interval 0.5", 90),
+        // The run ends in the middle of a burst.
+        ("--rps 100 --duration 1 --burst-multiplier 3 --burst-duration 0.5 --burst-interval 0.75", 150),
+        // The first burst would come after the end.
+        ("--rps 100 --duration 1 --burst-multiplier 5 --burst-duration 1 --burst-interval 5", 100),
+        // Bursts at the steady rate.
+        ("--rps 100 --duration 1 --burst-multiplier 1 --burst-duration 0.2 --burst-interval 0.5", 100),
+        // Bursts that are turned off.
+        ("--burst-enabled false --rps 100 --duration 1 --burst-duration 0.2 --burst-interval 0.5", 100),
+    ];
+    at_once(cases, |(options, requests)| {
+        let server = OVER.allowing();
+        let report = server.run(format!("--workers 8 {options}"));
+        assert_eq!(report.scheduled, requests, "{options}\n{report}");
+        assert_eq!(report.allowed, requests, "{options}\n{report}");
+        assert_eq!(server.request_count(), requests, "{options}\n{report}");
+    });
 }
 
 // The times at which they are due.
 
 #[test]
 fn steady_requests_arrive_evenly_spaced() {
-    let server = allowing();
-    server.launch("--rps 20 --duration 2 --workers 4").report();
+    let server = OVER.allowing();
+    server.run("--rps 20 --duration 2 --workers 4");
     let arrivals = server.arrivals();
     assert_eq!(arrivals.len(), 40);
     let late: Vec<f64> = arrivals
@@ -129,8 +97,8 @@ fn steady_requests_arrive_evenly_spaced() {
 
 #[test]
 fn a_rate_below_one_a_second_is_kept() {
-    let server = allowing();
-    server.launch("--rps 0.8 --duration 3 --workers 4").report();
+    let server = OVER.allowing();
+    server.run("--rps 0.8 --duration 3 --workers 4");
     let arrivals = server.arrivals();
     assert_eq!(arrivals.len(), 3, "at 0, 1.25 and 2.5 seconds");
     assert!(
@@ -145,13 +113,11 @@ fn a_rate_below_one_a_second_is_kept() {
 
 #[test]
 fn a_burst_arrives_at_its_own_rate() {
-    let server = allowing();
-    server
-        .launch(
-            "--rps 40 --duration 2.5 --workers 8 \
+    let server = OVER.allowing();
+    server.run(
+        "--rps 40 --duration 2.5 --workers 8 \
          --burst-multiplier 5 --burst-duration 0.5 --burst-interval 1",
-        )
-        .report();
+    );
     // 40 in the first second, 100 in the burst, 20 until the next, 100 again.
     let parts = [
         (0.0, 1.0, 40),
@@ -173,7 +139,7 @@ fn a_burst_arrives_at_its_own_rate() {
 #[test]
 fn a_stalled_server_never_slows_the_schedule() {
     let server = stalling(0.5, 1.5);
-    let report = server.launch("--rps 100 --duration 3 --workers 4").report();
+    let report = server.run("--rps 100 --duration 3 --workers 4");
     assert_eq!((report.scheduled, report.dropped), (300, 0), "{report}");
     assert_eq!(report.allowed, 300, "{report}");
     // The waiting requests are sent right after, and from then on the schedule is kept again.
@@ -185,7 +151,7 @@ fn a_stalled_server_never_slows_the_schedule() {
 #[test]
 fn a_stall_shows_in_latency_and_not_in_the_service_time_of_later_requests() {
     let server = stalling(0.5, 1.5);
-    let report = server.launch("--rps 100 --duration 3 --workers 4").report();
+    let report = server.run("--rps 100 --duration 3 --workers 4");
     assert_eq!(report.allowed, 300, "{report}");
     // A third was due while nothing was answered, and a sixth waited for more than half a second.
     let latency = report.latency.p90.expect("latency");
@@ -206,7 +172,7 @@ fn a_stall_shows_in_latency_and_not_in_the_service_time_of_later_requests() {
 fn percentiles_never_decrease_and_latency_is_never_less_than_service_time() {
     let server =
         OVER.server(|request| Reply::allowed().after(seconds(0.01) * (request.nth as u32 % 7)));
-    let report = server.launch("--rps 100 --duration 1 --workers 8").report();
+    let report = server.run("--rps 100 --duration 1 --workers 8");
     for row in [report.latency, report.service_time, report.send_lag] {
         let cells =
             [row.p50, row.p90, row.p99, row.p99_9, row.max].map(|cell| cell.expect("a value"));
@@ -230,7 +196,7 @@ fn percentiles_never_decrease_and_latency_is_never_less_than_service_time() {
 #[test]
 fn a_slow_server_shows_in_service_time() {
     let server = OVER.server(|_| Reply::allowed().after(seconds(0.2)));
-    let report = server.launch("--rps 20 --duration 1 --workers 16").report();
+    let report = server.run("--rps 20 --duration 1 --workers 16");
     let median = report.service_time.p50.expect("service time");
     assert!(
         median >= seconds(0.195) && median < seconds(0.5),
@@ -256,9 +222,7 @@ fn a_full_queue_drops_and_never_delays() {
 #[test]
 fn after_a_full_queue_the_rest_is_on_time() {
     let server = stalling(0.5, 1.5);
-    let report = server
-        .launch("--rps 100 --duration 3 --workers 2 --queue 3")
-        .report();
+    let report = server.run("--rps 100 --duration 3 --workers 2 --queue 3");
     assert_eq!(report.scheduled, 300, "{report}");
     assert!(report.dropped >= 70 && report.dropped <= 120, "{report}");
     let before = arrived(&server, 0.0, 0.4);
@@ -270,7 +234,7 @@ fn after_a_full_queue_the_rest_is_on_time() {
 #[test]
 fn a_dropped_token_still_takes_its_turn() {
     // The first target never answers, and the queue is full most of the time.
-    let servers = [OVER.server(|_| Reply::silence()), allowing()];
+    let servers = [OVER.silent(), OVER.allowing()];
     let report = OVER
         .against(
             format!("{},{}", servers[0].url(), servers[1].url()),
@@ -286,7 +250,7 @@ fn a_dropped_token_still_takes_its_turn() {
 #[cfg(unix)]
 #[test]
 fn an_output_that_nobody_reads_never_slows_the_schedule() {
-    let server = allowing();
+    let server = OVER.allowing();
     let mut run = server
         .launch(
             "--rps 100 --duration 2 --workers 4 --stats-interval 0.01 \
@@ -356,7 +320,7 @@ fn a_stats_line_comes_every_interval_on_time() {
 
 #[test]
 fn the_rps_column_says_what_was_sent_since_the_last_line() {
-    let server = allowing();
+    let server = OVER.allowing();
     let finished = server
         .launch(
             "--rps 100 --duration 2.2 --workers 4 --stats-interval 0.5 \
@@ -416,7 +380,7 @@ fn assert_near(ages: &[f64], due: &[f64], finished: &Finished) {
 
 #[test]
 fn the_modes_are_announced_as_they_begin() {
-    let server = allowing();
+    let server = OVER.allowing();
     let finished = server
         .launch(
             "--rps 20 --duration 2.4 --workers 4 \
@@ -437,7 +401,7 @@ fn the_modes_are_announced_as_they_begin() {
 
 #[test]
 fn a_mode_is_announced_on_time_where_requests_are_rare() {
-    let server = allowing();
+    let server = OVER.allowing();
     let finished = server
         .launch(
             "--rps 0.01 --duration 2 --workers 4 \
@@ -459,7 +423,7 @@ fn a_mode_is_announced_on_time_where_requests_are_rare() {
 
 #[test]
 fn without_bursts_no_mode_is_announced() {
-    let server = allowing();
+    let server = OVER.allowing();
     let finished = server
         .launch(
             "--rps 20 --duration 1 --workers 4 \

@@ -35,33 +35,11 @@ fn run_with_last_words(answer: &str) -> Report {
     run_with(move |_| Reply::raw(&answer).then_close())
 }
 
-#[track_caller]
-fn assert_all_allowed(report: &Report) {
-    assert_eq!(report.allowed, REQUESTS, "{report}");
-    assert_eq!(report.failures, BTreeMap::new(), "{report}");
-}
-
-#[track_caller]
-fn assert_all_failed_by(report: &Report, kinds: &[&str]) {
-    assert_eq!(report.failed, REQUESTS, "{report}");
-    assert!(
-        report
-            .failures
-            .keys()
-            .all(|kind| kinds.contains(&kind.as_str())),
-        "not by {kinds:?}:\n{report}"
-    );
-}
-
 // The two outcomes that a limiter means.
 
 #[test]
-fn a_200_is_allowed() {
-    assert_all_allowed(&run_with(|_| Reply::allowed()));
-}
-
-#[test]
-fn a_429_is_blocked() {
+fn a_200_is_allowed_and_a_429_is_blocked() {
+    run_with(|_| Reply::allowed()).assert_all_allowed(REQUESTS);
     let report = run_with(|_| Reply::blocked());
     assert_eq!(report.blocked, REQUESTS, "{report}");
 }
@@ -76,7 +54,7 @@ fn allowed_and_blocked_are_told_apart_request_by_request() {
             Reply::blocked()
         }
     });
-    let report = server.launch("--rps 20 --duration 1 --workers 1").report();
+    let report = server.run("--rps 20 --duration 1 --workers 1");
     assert_eq!((report.allowed, report.blocked), (10, 10), "{report}");
 }
 
@@ -84,31 +62,23 @@ fn allowed_and_blocked_are_told_apart_request_by_request() {
 
 #[test]
 fn other_statuses_fail_by_their_class() {
-    at_once(
-        [
-            (500, "status_5xx"),
-            (503, "status_5xx"),
-            (599, "status_5xx"),
-            (201, "status_other"),
-            (302, "status_other"),
-            (400, "status_other"),
-            (403, "status_other"),
-            (404, "status_other"),
-            (428, "status_other"),
-            (430, "status_other"),
-        ],
-        |(code, kind)| {
-            let report = run_with(move |_| Reply::status(code, "Whatever"));
-            assert_all_failed_by(&report, &[kind]);
-        },
-    );
+    let cases = [
+        ("status_5xx", &[500, 503, 599][..]),
+        ("status_other", &[201, 302, 400, 403, 404, 428, 430]),
+    ];
+    for (kind, codes) in cases {
+        at_once(codes, |code| {
+            let report = run_with(|_| Reply::status(*code, "Whatever"));
+            report.assert_all_failed_by(REQUESTS, &[kind]);
+        });
+    }
 }
 
 #[test]
 fn a_204_has_no_body_and_fails_as_another_status() {
     let server = OVER.server(|_| Reply::raw("HTTP/1.1 204 No Content\r\n\r\n"));
     let report = run_against(&server.url(), "--workers 1");
-    assert_all_failed_by(&report, &["status_other"]);
+    report.assert_all_failed_by(REQUESTS, &["status_other"]);
     assert_eq!(
         server.accepted(),
         OVER.addresses().len(),
@@ -118,7 +88,7 @@ fn a_204_has_no_body_and_fails_as_another_status() {
 
 #[test]
 fn a_301_is_not_followed() {
-    let elsewhere = OVER.server(|_| Reply::allowed());
+    let elsewhere = OVER.allowing();
     let location = elsewhere.url();
     for code in [301, 302, 303, 307, 308] {
         let location = location.clone();
@@ -128,30 +98,30 @@ fn a_301_is_not_followed() {
             )),
             _ => Reply::allowed(),
         });
-        assert_all_failed_by(&report, &["status_other"]);
+        report.assert_all_failed_by(REQUESTS, &["status_other"]);
     }
     assert_eq!(elsewhere.request_count(), 0);
 }
 
 #[test]
 fn a_closed_port_fails_as_refused() {
-    assert_all_failed_by(&run_against(&Refusing::over(OVER).url(), ""), &["refused"]);
+    run_against(&Refusing::over(OVER).url(), "").assert_all_failed_by(REQUESTS, &["refused"]);
 }
 
 #[test]
 fn a_reset_connection_fails_as_reset() {
-    assert_all_failed_by(&run_with(|_| Reply::reset()), &["reset"]);
+    run_with(|_| Reply::reset()).assert_all_failed_by(REQUESTS, &["reset"]);
 }
 
 #[test]
 fn a_connection_reset_at_once_fails_as_reset() {
     let server = Server::on_tcp(OVER, |stream| reset(&stream));
-    assert_all_failed_by(&run_against(&server.url(), ""), &["reset"]);
+    run_against(&server.url(), "").assert_all_failed_by(REQUESTS, &["reset"]);
 }
 
 #[test]
 fn a_connection_closed_without_an_answer_fails() {
-    assert_all_failed_by(&run_with(|_| Reply::close()), &["reset", "protocol"]);
+    run_with(|_| Reply::close()).assert_all_failed_by(REQUESTS, &["reset", "protocol"]);
 }
 
 #[cfg(unix)]
@@ -168,39 +138,26 @@ fn a_machine_with_no_descriptor_left_fails_as_local() {
 }
 
 #[test]
-fn a_server_that_never_answers_fails_as_timeout() {
-    let server = OVER.server(|_| Reply::silence());
-    assert_all_failed_by(
-        &run_against(&server.url(), "--workers 8 --timeout 0.4"),
-        &["timeout"],
-    );
-}
-
-#[test]
-fn a_server_that_accepts_nobody_fails_as_timeout() {
-    let server = Unreachable::over(OVER);
-    assert_all_failed_by(
-        &run_against(&server.url(), "--workers 8 --timeout 0.4"),
-        &["timeout"],
-    );
+fn a_server_that_never_answers_or_accepts_nobody_fails_as_timeout() {
+    let (silent, unreachable) = (OVER.silent(), Unreachable::over(OVER));
+    at_once([silent.url(), unreachable.url()], |url| {
+        let report = run_against(&url, "--workers 8 --timeout 0.4");
+        report.assert_all_failed_by(REQUESTS, &["timeout"]);
+    });
 }
 
 #[test]
 fn a_server_that_stops_in_the_middle_of_an_answer_fails_as_timeout() {
-    at_once(
-        [
-            "HTTP/1.1 2",
-            "HTTP/1.1 200 OK\r\nContent-Le",
-            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
-        ],
-        |begun| {
-            let server = OVER.server(move |_| Reply::raw(begun).then_silence());
-            assert_all_failed_by(
-                &run_against(&server.url(), "--workers 8 --timeout 0.4"),
-                &["timeout"],
-            );
-        },
-    );
+    let answers = [
+        "HTTP/1.1 2",
+        "HTTP/1.1 200 OK\r\nContent-Le",
+        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
+    ];
+    at_once(answers, |begun| {
+        let server = OVER.server(move |_| Reply::raw(begun).then_silence());
+        let report = run_against(&server.url(), "--workers 8 --timeout 0.4");
+        report.assert_all_failed_by(REQUESTS, &["timeout"]);
+    });
 }
 
 #[test]
@@ -211,7 +168,7 @@ fn the_timeout_is_for_the_whole_request_however_it_trickles() {
         |(start, drop)| {
             let server = OVER.server(move |_| Reply::raw(start).then_flood(drop, seconds(0.05)));
             let report = run_against(&server.url(), "--workers 8 --timeout 0.4");
-            assert_all_failed_by(&report, &["timeout"]);
+            report.assert_all_failed_by(REQUESTS, &["timeout"]);
             let longest = report.service_time.max.expect("a longest service time");
             assert!(
                 longest >= seconds(0.3) && longest < seconds(3.0),
@@ -222,44 +179,20 @@ fn the_timeout_is_for_the_whole_request_however_it_trickles() {
 }
 
 #[test]
-fn bytes_that_are_not_http_fail_as_protocol() {
-    at_once(
-        [
-            "SSH-2.0-OpenSSH_9.9\r\n",
-            "\0\u{1}\u{2}\u{3}\r\n\r\n",
-            "HTTP/1.1 abc OK\r\n\r\n",
-            "200 OK\r\nContent-Length: 0\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nno colon here\r\n\r\n",
-            "<html>hello</html>\r\n\r\n",
-        ],
-        |garbage| {
-            let report = run_with_last_words(garbage);
-            assert_eq!(report.failed, REQUESTS, "{garbage:?}\n{report}");
-            assert_eq!(
-                report.failed_by("protocol"),
-                REQUESTS,
-                "{garbage:?}\n{report}"
-            );
-        },
-    );
-}
-
-#[test]
-fn lengths_that_are_no_lengths_fail_as_protocol() {
-    at_once(
-        [
-            "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nbody",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot hexadecimal\r\n",
-        ],
-        |garbage| {
-            let report = run_with_last_words(garbage);
-            assert_eq!(
-                report.failed_by("protocol"),
-                REQUESTS,
-                "{garbage:?}\n{report}"
-            );
-        },
-    );
+fn bytes_that_are_not_http_and_lengths_that_are_no_lengths_fail_as_protocol() {
+    let answers = [
+        "SSH-2.0-OpenSSH_9.9\r\n",
+        "\0\u{1}\u{2}\u{3}\r\n\r\n",
+        "HTTP/1.1 abc OK\r\n\r\n",
+        "200 OK\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nno colon here\r\n\r\n",
+        "<html>hello</html>\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nbody",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot hexadecimal\r\n",
+    ];
+    at_once(answers, |garbage| {
+        run_with_last_words(garbage).assert_all_failed_by(REQUESTS, &["protocol"]);
+    });
 }
 
 #[test]
@@ -272,12 +205,12 @@ fn https_to_a_server_without_tls_fails_as_tls() {
         );
     });
     let url = server.url().replace("http://", "https://");
-    assert_all_failed_by(&run_against(&url, ""), &["tls"]);
+    run_against(&url, "").assert_all_failed_by(REQUESTS, &["tls"]);
 }
 
 #[test]
 fn a_name_that_does_not_resolve_fails_as_dns_and_spares_the_others() {
-    let server = OVER.server(|_| Reply::allowed());
+    let server = OVER.allowing();
     let targets = format!("{},http://loadgen-test.invalid:8000", server.url());
     let report = OVER
         .against(targets, "--rps 20 --duration 1 --workers 8")
@@ -299,29 +232,21 @@ fn a_name_that_does_not_resolve_fails_as_dns_and_spares_the_others() {
 
 #[test]
 fn an_answer_cut_short_fails() {
-    at_once(
-        [
-            "",
-            "HTTP/1.1 200",
-            "HTTP/1.1 200 OK\r\n",
-            "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly the beginning",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nonly",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nonly\r\n",
-            "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 100\r\n\r\nonly the beginning",
-            "HTTP/1.1 100 Continue\r\n\r\n",
-        ],
-        |begun| {
-            let report = run_with_last_words(begun);
-            assert_eq!(report.failed, REQUESTS, "{begun:?}\n{report}");
-            let kinds = report
-                .failures
-                .keys()
-                .all(|kind| matches!(kind.as_str(), "reset" | "protocol"));
-            assert!(kinds, "{begun:?}\n{report}");
-        },
-    );
+    let answers = [
+        "",
+        "HTTP/1.1 200",
+        "HTTP/1.1 200 OK\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly the beginning",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nonly",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nonly\r\n",
+        "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 100\r\n\r\nonly the beginning",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+    ];
+    at_once(answers, |begun| {
+        run_with_last_words(begun).assert_all_failed_by(REQUESTS, &["reset", "protocol"]);
+    });
 }
 
 #[test]
@@ -330,65 +255,57 @@ fn a_connection_closed_in_the_middle_of_the_request_fails() {
         let _ = stream.tcp().set_read_timeout(Some(seconds(2.0)));
         let _ = stream.read(&mut [0; 10]);
     });
-    assert_all_failed_by(&run_against(&server.url(), ""), &["reset", "protocol"]);
+    run_against(&server.url(), "").assert_all_failed_by(REQUESTS, &["reset", "protocol"]);
 }
 
 // Answers that are odd, and right.
 
 #[test]
 fn an_interim_answer_is_not_the_answer() {
-    at_once(
-        [
-            "HTTP/1.1 100 Continue\r\n\r\n",
-            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
-            "HTTP/1.1 102 Processing\r\n\r\n",
-            "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n",
-        ],
-        |interim| {
-            for pause in [Duration::ZERO, seconds(0.05)] {
-                let report = run_with(move |_| {
-                    Reply::raw(interim)
-                        .then_pause(pause)
-                        .then_send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                });
-                assert_eq!(report.allowed, REQUESTS, "{interim:?}\n{report}");
-            }
-        },
-    );
+    let interim = [
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 102 Processing\r\n\r\n",
+        "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n",
+    ];
+    at_once(interim, |interim| {
+        for pause in [Duration::ZERO, seconds(0.05)] {
+            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            let reply = Reply::raw(interim).then_pause(pause).then_send(answer);
+            let report = run_with(move |_| reply.clone());
+            assert_eq!(report.allowed, REQUESTS, "{interim:?}\n{report}");
+        }
+    });
 }
 
 #[test]
 fn a_chunked_body_is_read_to_its_end() {
-    at_once(
-        [
-            "5\r\nhello\r\n0\r\n\r\n",
-            "0\r\n\r\n",
-            "1\r\na\r\n2\r\nbc\r\n00\r\n\r\n",
-            "5;name=value\r\nhello\r\n0\r\n\r\n",
-            "5\r\nhello\r\n0\r\nX-Trailer: yes\r\n\r\n",
-        ],
-        |body| {
-            let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
-            let server = OVER.server(move |_| Reply::raw(&answer));
-            let report = run_against(&server.url(), "--workers 1");
-            assert_eq!(report.allowed, REQUESTS, "{body:?}\n{report}");
-            assert_eq!(server.accepted(), OVER.addresses().len(), "after {body:?}");
-        },
-    );
+    let bodies = [
+        "5\r\nhello\r\n0\r\n\r\n",
+        "0\r\n\r\n",
+        "1\r\na\r\n2\r\nbc\r\n00\r\n\r\n",
+        "5;name=value\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhello\r\n0\r\nX-Trailer: yes\r\n\r\n",
+    ];
+    at_once(bodies, |body| {
+        let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+        let server = OVER.server(move |_| Reply::raw(&answer));
+        let report = run_against(&server.url(), "--workers 1");
+        assert_eq!(report.allowed, REQUESTS, "{body:?}\n{report}");
+        assert_eq!(server.accepted(), OVER.addresses().len(), "after {body:?}");
+    });
 }
 
 #[test]
-fn a_body_without_a_length_ends_with_the_connection() {
-    assert_all_allowed(&run_with_last_words("HTTP/1.1 200 OK\r\n\r\nuntil the end"));
-    assert_all_allowed(&run_with_last_words("HTTP/1.1 200 OK\r\n\r\n"));
-}
-
-#[test]
-fn an_http_1_0_answer_is_an_answer() {
-    assert_all_allowed(&run_with_last_words(
+fn a_body_without_a_length_ends_with_the_connection_also_in_http_1_0() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\n\r\nuntil the end",
+        "HTTP/1.1 200 OK\r\n\r\n",
         "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
-    ));
-    assert_all_allowed(&run_with_last_words("HTTP/1.0 200 OK\r\n\r\nuntil the end"));
+        "HTTP/1.0 200 OK\r\n\r\nuntil the end",
+    ] {
+        run_with_last_words(answer).assert_all_allowed(REQUESTS);
+    }
     let report =
         run_with_last_words("HTTP/1.0 429 Too Many Requests\r\nContent-Length: 2\r\n\r\nno");
     assert_eq!(report.blocked, REQUESTS, "{report}");
@@ -402,23 +319,18 @@ fn an_answer_in_many_small_pieces_is_one_answer() {
             reply.then_send([byte]).then_pause(seconds(0.002))
         })
     });
-    assert_all_allowed(&report);
+    report.assert_all_allowed(REQUESTS);
 }
 
 #[test]
-fn an_answer_without_a_reason_is_an_answer() {
-    assert_all_allowed(&run_with(|_| {
-        Reply::raw("HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok")
-    }));
-    assert_all_allowed(&run_with(|_| {
-        Reply::raw("HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok")
-    }));
-}
-
-#[test]
-fn a_body_counts_whatever_its_encoding_claims() {
-    let answer = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip";
-    assert_all_allowed(&run_with(move |_| Reply::raw(answer)));
+fn an_answer_without_a_reason_or_with_a_body_that_is_not_in_its_encoding_is_an_answer() {
+    for answer in [
+        "HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip",
+    ] {
+        run_with(move |_| Reply::raw(answer)).assert_all_allowed(REQUESTS);
+    }
 }
 
 #[test]
@@ -440,46 +352,29 @@ fn an_answer_that_comes_before_the_request_was_read_is_an_answer() {
 
 const MIB: usize = 1024 * 1024;
 
-fn answer_of(length: usize) -> Vec<u8> {
-    let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
-    answer.resize(answer.len() + length, b'x');
-    answer
-}
-
 #[test]
-fn a_body_of_up_to_a_mebibyte_keeps_its_connection() {
-    let answer = answer_of(MIB);
-    let server = OVER.server(move |_| Reply::raw(&answer));
-    assert_all_allowed(&run_against(&server.url(), "--workers 1"));
-    assert_eq!(server.accepted(), OVER.addresses().len());
-}
-
-#[test]
-fn a_body_over_a_mebibyte_counts_by_its_status_and_costs_its_connection() {
-    let answer = answer_of(4 * MIB);
-    let server = OVER.server(move |_| Reply::raw(&answer));
-    assert_all_allowed(&run_against(&server.url(), "--workers 1"));
-    assert_eq!(server.accepted() as u64, REQUESTS);
+fn a_body_of_up_to_a_mebibyte_keeps_its_connection_and_a_longer_one_counts_by_its_status() {
+    for (length, connections) in [(MIB, OVER.addresses().len()), (4 * MIB, REQUESTS as usize)] {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        let answer = head + &"x".repeat(length);
+        let server = OVER.server(move |_| Reply::raw(&answer));
+        run_against(&server.url(), "--workers 1").assert_all_allowed(REQUESTS);
+        assert_eq!(server.accepted(), connections, "for {length} bytes");
+    }
 }
 
 #[test]
 fn a_body_without_end_counts_by_its_status_and_costs_its_connection() {
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
-    let endless: [(&str, String); 2] = [
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-            chunk,
-        ),
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let endless = [
+        (chunked, chunk),
         ("HTTP/1.1 200 OK\r\n\r\n", "x".repeat(0x10000)),
     ];
     at_once(endless, |(head, more)| {
         let server = OVER.server(move |_| Reply::raw(head).then_flood(&more, Duration::ZERO));
-        assert_all_allowed(&run_against(&server.url(), "--workers 1"));
-        assert_eq!(
-            server.accepted() as u64,
-            REQUESTS,
-            "connections, after {head:?}"
-        );
+        run_against(&server.url(), "--workers 1").assert_all_allowed(REQUESTS);
+        assert_eq!(server.accepted() as u64, REQUESTS, "after {head:?}");
     });
 }
 
@@ -492,9 +387,9 @@ fn a_head_of_up_to_32_kilobytes_is_an_answer_and_a_longer_one_fails_as_protocol(
         );
         let report = run_with(move |_| Reply::raw(&answer));
         if size < 32_000 {
-            assert_all_allowed(&report);
+            report.assert_all_allowed(REQUESTS);
         } else {
-            assert_all_failed_by(&report, &["protocol"]);
+            report.assert_all_failed_by(REQUESTS, &["protocol"]);
         }
     });
 }
@@ -506,18 +401,14 @@ fn a_head_without_end_fails_and_does_not_fill_the_memory() {
             .then_flood("X-More: and more\r\n".repeat(1000), Duration::ZERO)
     });
     let report = run_against(&server.url(), "--timeout 3");
-    assert_all_failed_by(&report, &["protocol", "timeout"]);
+    report.assert_all_failed_by(REQUESTS, &["protocol", "timeout"]);
 }
 
 // Targets that come and go.
 
 #[test]
 fn one_refused_target_of_three_fails_only_its_third() {
-    let (first, refusing, third) = (
-        OVER.server(|_| Reply::allowed()),
-        Refusing::over(OVER),
-        OVER.server(|_| Reply::allowed()),
-    );
+    let (first, refusing, third) = (OVER.allowing(), Refusing::over(OVER), OVER.allowing());
     let targets = [first.url(), refusing.url(), third.url()];
     let report = OVER
         .against(targets.join(","), "--rps 30 --duration 1 --workers 4")
@@ -550,7 +441,7 @@ fn a_target_that_was_down_is_used_as_soon_as_it_is_back() {
 
 #[test]
 fn a_target_that_goes_away_fails_from_then_on() {
-    let mut server = OVER.server(|_| Reply::allowed());
+    let mut server = OVER.allowing();
     let run = server.launch("--rps 20 --duration 2 --workers 4").start();
     eventually("ten requests", || server.request_count() >= 10);
     server.stop();

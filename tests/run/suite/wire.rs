@@ -8,13 +8,9 @@ use crate::support::report::Report;
 use crate::support::server::{Refusing, Reply, Request, Server};
 use crate::support::{at_once, seconds};
 
-fn allowing() -> Server {
-    OVER.server(|_| Reply::allowed())
-}
-
 /// Servers that allow everything, and their addresses as `--targets` takes them.
 fn cluster(size: usize) -> (Vec<Server>, String) {
-    let servers: Vec<Server> = (0..size).map(|_| allowing()).collect();
+    let servers: Vec<Server> = (0..size).map(|_| OVER.allowing()).collect();
     let urls: Vec<String> = servers.iter().map(Server::url).collect();
     let targets = urls.join(",");
     (servers, targets)
@@ -37,7 +33,7 @@ fn in_order(targets: &str, requests: u32, more: &str) -> Report {
 
 #[test]
 fn a_check_is_a_post_of_key_limit_and_window_as_json() {
-    let server = allowing();
+    let server = OVER.allowing();
     let report = in_order(&server.url(), 10, "");
     assert_eq!(report.allowed, 10);
     assert_eq!(server.request_count(), 10);
@@ -75,7 +71,7 @@ fn a_check_is_a_post_of_key_limit_and_window_as_json() {
 
 #[test]
 fn every_request_has_the_same_head() {
-    let server = allowing();
+    let server = OVER.allowing();
     in_order(&server.url(), 10, "");
     let heads: BTreeSet<Vec<u8>> = server
         .requests()
@@ -87,7 +83,7 @@ fn every_request_has_the_same_head() {
 
 #[test]
 fn head_and_body_leave_in_one_write() {
-    let server = allowing();
+    let server = OVER.allowing();
     in_order(&server.url(), 50, "");
     // The first request of a connection may have come with the last of its handshake.
     let later = |request: &Request| request.nth > 0;
@@ -104,7 +100,7 @@ fn head_and_body_leave_in_one_write() {
 
 #[test]
 fn limit_and_window_are_sent_as_asked_for() {
-    let server = allowing();
+    let server = OVER.allowing();
     in_order(&server.url(), 2, "--limit 7 --window-ms 1500");
     for request in server.requests() {
         assert!(
@@ -128,7 +124,7 @@ fn the_path_is_appended_to_the_base_of_each_target() {
             ("/with%20space", "", "/with%20space/check"),
         ],
         |(base, option, path)| {
-            let server = allowing();
+            let server = OVER.allowing();
             in_order(&format!("{}{base}", server.url()), 2, option);
             for request in server.requests() {
                 assert_eq!(request.path, path, "of base {base:?} with {option:?}");
@@ -139,7 +135,7 @@ fn the_path_is_appended_to_the_base_of_each_target() {
 
 #[test]
 fn the_longest_path_arrives_whole() {
-    let server = allowing();
+    let server = OVER.allowing();
     let path = format!("/{}", "p".repeat(7_999));
     in_order(&server.url(), 2, &format!("--path {path}"));
     for request in server.requests() {
@@ -151,7 +147,7 @@ fn the_longest_path_arrives_whole() {
 
 #[test]
 fn seven_keys_share_the_traffic_and_every_round_deals_each_once() {
-    let server = allowing();
+    let server = OVER.allowing();
     in_order(&server.url(), 70, "");
     let keys = server.keys();
     let distinct: BTreeSet<&String> = keys.iter().collect();
@@ -181,14 +177,14 @@ fn every_key_reaches_every_target_even_where_their_numbers_divide() {
 
 #[test]
 fn one_key_is_enough() {
-    let server = allowing();
+    let server = OVER.allowing();
     in_order(&server.url(), 10, "--keys 1");
     assert_eq!(server.keys().into_iter().collect::<BTreeSet<_>>().len(), 1);
 }
 
 #[test]
 fn zero_keys_make_a_fresh_one_for_every_request() {
-    let server = allowing();
+    let server = OVER.allowing();
     in_order(&server.url(), 200, "--keys 0 --seed 1");
     assert_eq!(
         server.keys().into_iter().collect::<BTreeSet<_>>().len(),
@@ -212,7 +208,7 @@ fn the_same_seed_deals_the_same_keys_to_the_same_targets() {
 
 #[test]
 fn the_seed_that_a_run_chose_is_printed_and_repeats_it() {
-    let server = allowing();
+    let server = OVER.allowing();
     let run = format!(
         "--targets {} --rps 40 --duration 0.5 --workers 1",
         server.url()
@@ -275,7 +271,7 @@ fn the_counts_of_targets_differ_by_at_most_one() {
 #[test]
 fn a_slow_target_gets_no_fewer_requests_than_its_peers() {
     let slow = OVER.server(|_| Reply::allowed().after(seconds(0.2)));
-    let quick = allowing();
+    let quick = OVER.allowing();
     let report = OVER
         .against(
             format!("{},{}", slow.url(), quick.url()),
@@ -299,8 +295,8 @@ fn crowded(server: &Server, period: Duration) -> usize {
 
 #[test]
 fn one_request_at_a_time_needs_one_connection_to_each_address() {
-    let server = allowing();
-    let report = server.launch("--rps 8 --duration 1.5 --workers 8").report();
+    let server = OVER.allowing();
+    let report = server.run("--rps 8 --duration 1.5 --workers 8");
     assert_eq!(report.allowed, 12, "{report}");
     let spare = crowded(&server, seconds(0.125));
     assert!(
@@ -313,9 +309,7 @@ fn one_request_at_a_time_needs_one_connection_to_each_address() {
 #[test]
 fn steady_traffic_keeps_as_many_connections_as_requests_in_flight() {
     let server = OVER.server(|_| Reply::allowed().after(seconds(0.1)));
-    let report = server
-        .launch("--rps 100 --duration 2 --workers 100")
-        .report();
+    let report = server.run("--rps 100 --duration 2 --workers 100");
     assert_eq!(report.allowed, 200, "{report}");
     let (connections, in_flight) = (server.accepted(), server.most_in_flight());
     assert!(
@@ -344,7 +338,7 @@ fn every_target_keeps_its_own_connection() {
 #[test]
 fn an_idle_connection_that_the_server_closed_costs_no_failed_request() {
     let server = Server::closing_idle(OVER, seconds(0.1), "", |_| Reply::allowed());
-    let report = server.launch("--rps 3 --duration 2 --workers 2").report();
+    let report = server.run("--rps 3 --duration 2 --workers 2");
     assert_eq!(report.allowed, 6, "{report}");
     assert_eq!(server.request_count(), 6);
     assert!(server.accepted() > 1, "the server never closed one");
@@ -354,7 +348,7 @@ fn an_idle_connection_that_the_server_closed_costs_no_failed_request() {
 fn an_idle_connection_with_a_farewell_on_it_is_not_used_again() {
     let farewell = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     let server = Server::closing_idle(OVER, seconds(0.1), farewell, |_| Reply::allowed());
-    let report = server.launch("--rps 3 --duration 2 --workers 2").report();
+    let report = server.run("--rps 3 --duration 2 --workers 2");
     assert_eq!(report.allowed, 6, "{report}");
     assert_eq!(server.request_count(), 6);
 }
@@ -365,7 +359,7 @@ fn a_server_that_closes_after_every_answer_fails_nothing() {
     let unannounced = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     at_once([announced, unannounced], |answer| {
         let server = OVER.server(move |_| Reply::raw(answer).then_close());
-        let report = server.launch("--rps 8 --duration 1 --workers 2").report();
+        let report = server.run("--rps 8 --duration 1 --workers 2");
         assert_eq!(report.allowed, 8, "{report}");
         assert_eq!(server.accepted(), 8);
     });
@@ -387,7 +381,7 @@ fn bytes_after_an_answer_are_never_taken_for_the_next_answer() {
         Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
             .then_send("HTTP/1.1 500 Not Asked For\r\nContent-Length: 0\r\n\r\n")
     });
-    let report = server.launch("--rps 10 --duration 1 --workers 2").report();
+    let report = server.run("--rps 10 --duration 1 --workers 2");
     assert_eq!(report.allowed, 10, "{report}");
 }
 
@@ -414,7 +408,7 @@ fn a_request_is_never_sent_twice() {
     ];
     at_once(scripts, |script| {
         let server = OVER.server(script);
-        let report = server.launch("--rps 20 --duration 1 --workers 4").report();
+        let report = server.run("--rps 20 --duration 1 --workers 4");
         assert_eq!(report.scheduled, 20, "{report}");
         assert_eq!(server.request_count(), report.sent, "{report}");
         assert!(report.failed > 0, "{report}");
@@ -423,10 +417,8 @@ fn a_request_is_never_sent_twice() {
 
 #[test]
 fn a_request_without_an_answer_is_never_sent_twice() {
-    let server = OVER.server(|_| Reply::silence());
-    let report = server
-        .launch("--rps 20 --duration 0.5 --workers 16 --timeout 0.3")
-        .report();
+    let server = OVER.silent();
+    let report = server.run("--rps 20 --duration 0.5 --workers 16 --timeout 0.3");
     assert_eq!(report.failed_by("timeout"), 10, "{report}");
     assert_eq!(server.request_count(), report.sent);
 }
@@ -434,7 +426,7 @@ fn a_request_without_an_answer_is_never_sent_twice() {
 #[test]
 fn a_refused_target_is_not_replaced_by_another() {
     let refusing = Refusing::over(OVER);
-    let server = allowing();
+    let server = OVER.allowing();
     let report = OVER
         .against(
             format!("{},{}", refusing.url(), server.url()),
@@ -451,7 +443,7 @@ fn a_refused_target_is_not_replaced_by_another() {
 
 #[test]
 fn requests_go_to_the_targets_whatever_proxy_the_environment_names() {
-    let (proxy, server) = (allowing(), allowing());
+    let (proxy, server) = (OVER.allowing(), OVER.allowing());
     let mut run = server.launch("--rps 20 --duration 0.5 --workers 4");
     for variable in ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"] {
         run = run.env(variable, &proxy.url());
