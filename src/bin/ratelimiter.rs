@@ -138,7 +138,7 @@ fn give_up(code: u8, why: String) -> ExitCode {
 
 fn serve(addr: SocketAddr, options: Options) -> anyhow::Result<()> {
     let stop = Arc::new(Stop::default());
-    let _ = signals::install(stop.clone()).context("signal handlers")?;
+    let _ = signals::install(stop.clone()).context("can't install signal handlers")?;
     raise_descriptor_limit();
     let store = options
         .store

@@ -17,8 +17,8 @@ pub struct Audit {
           num_args = 0..=1, default_missing_value = "auto")]
     pub audit: Option<Audited>,
 
-    /// Let the audit send requests of its own, with keys of its own: far too often, and again when
-    /// Retry-After says
+    /// Let the audit send requests of its own, with keys of its own: more than the limit admits, and again
+    /// after the time in Retry-After
     #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "true", num_args = 0..=1, default_missing_value = "true")]
     pub probe: Opt<bool>,

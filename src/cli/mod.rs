@@ -81,7 +81,7 @@ impl Command {
 }
 
 /// Sends checks to every node of a rate-limiter cluster on an exact, open-loop schedule, and
-/// counts the allowed, the blocked and the failed ones.
+/// counts how many of them are allowed, blocked and failed.
 #[derive(Debug, Parser)]
 #[command(
     name = "loadgen",
@@ -116,7 +116,7 @@ enum Task {
         name: Option<&'static Preset>,
     },
 
-    /// Make a page of saved summaries: the report of one, or the comparison of several
+    /// Make an HTML page of saved summaries: the report of one, or the comparison of several
     Report(Report),
 
     /// Print a completion script for a shell: bash, elvish, fish, powershell or zsh

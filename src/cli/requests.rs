@@ -19,7 +19,7 @@ use ureq::http::{HeaderName, Method, header};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Requests")]
 pub struct Requests {
-    /// The limiter under test. The preset knows its requests and its answers
+    /// The limiter under test, whose requests and answers the preset defines. `loadgen presets` lists them
     #[arg(long, env, hide_env_values = true, value_name = "NAME", value_parser = opt(preset),
           default_value = presets::ALL[0].name)]
     pub preset: Opt<&'static Preset>,
@@ -92,7 +92,7 @@ impl Requests {
             body,
         };
         if request.has(Placeholder::WindowS) && !self.window_ms.is_multiple_of(1_000) {
-            let allowed = "must be whole seconds (thousands), since {window_s} is sent";
+            let allowed = "must be a multiple of 1000, because the request has {window_s}";
             return Err(arguments.refuse(&self.window_ms, allowed));
         }
         let constants = Constants {
@@ -101,7 +101,7 @@ impl Requests {
             window: self.window(),
         };
         request.check_json(&constants).map_err(|error| {
-            let allowed = format!("must be JSON, as its Content-Type says; {error}");
+            let allowed = format!("must be JSON, because its Content-Type is JSON; {error}");
             match (&self.body, &self.body_file) {
                 (Some(body), _) => arguments.refuse(body, allowed),
                 (None, Some(file)) => arguments.refuse(file, allowed),
@@ -122,7 +122,7 @@ impl Requests {
             return Ok(());
         };
         let allowed = format!(
-            "must be at most {MAX_FILLED} bytes with the longest that may be filled in; that is {longest}"
+            "must be at most {MAX_FILLED} bytes with the longest values filled in, not {longest}"
         );
         Err(match (part, &self.path, self.header.first()) {
             ("path", Some(path), _) => arguments.refuse(path, allowed),
@@ -162,7 +162,7 @@ impl Requests {
         if let Some(first) = self.header.first()
             && (lines.len() > MAX_HEADERS || hosts.count() > 1)
         {
-            let allowed = format!("must be at most {MAX_HEADERS} headers, one Host among them");
+            let allowed = format!("must be at most {MAX_HEADERS} headers, and at most one of them Host");
             return Err(arguments.refuse(first, allowed));
         }
         let is_given = |name: &HeaderName| lines.iter().any(|line| line.name == name);
@@ -182,7 +182,7 @@ impl Requests {
 
 fn body_file(file: &Path) -> Result<Template, String> {
     let bytes = read_at_most(file, MAX_BODY).map_err(|error| error.to_string())?;
-    let text = String::from_utf8(bytes).map_err(|_| "stream did not contain valid UTF-8")?;
+    let text = String::from_utf8(bytes).map_err(|_| "the file is not UTF-8")?;
     // Some editors put a byte order mark before UTF-8.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     text.parse()

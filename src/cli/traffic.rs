@@ -37,13 +37,13 @@ pub struct Traffic {
           default_value = "5", allow_hyphen_values = true)]
     pub burst_duration: Opt<Duration>,
 
-    /// The time from one burst's start to the next. The first burst starts at this time too
+    /// The time from one burst's start to the next, and from the run's start to the first burst's
     #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = opt(some_time),
           default_value = "30", allow_hyphen_values = true)]
     pub burst_interval: Opt<Duration>,
 
-    /// Start bursts at multiples of the limiter's window by the clock. The run's start waits for the
-    /// clock, and the interval is rounded up to whole windows
+    /// Start bursts at multiples of the limiter's window on the clock. The run waits for the right moment
+    /// to start, and the interval is rounded up to whole windows
     #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub burst_align: Opt<bool>,
@@ -51,21 +51,21 @@ pub struct Traffic {
     /// The rate over time, instead of a steady rate with bursts. One or more pieces, separated by commas:
     /// `50/s for 30s`, `ramp 50/s to 500/s over 2m`, `sine 100/s ± 50/s every 1m for 5m` (or +-),
     /// `pause 10s`, `burst 500/s for 5s`, `burst 2000 at once`. `50/s` as the last piece lasts for ever;
-    /// `repeat` or `repeat 3 times` at the end starts again. Rates are per second, minute or hour: /s,
+    /// `repeat` or `repeat 3 times` at the end repeats all pieces. Rates are per second, minute or hour: /s,
     /// /m, /h
     #[arg(long, env, hide_env_values = true, value_name = "PIECES", value_parser = str::parse::<Profile>,
           conflicts_with_all = ["rps", "burst_enabled", "burst_multiplier", "burst_duration", "burst_interval"],
           allow_hyphen_values = true)]
     pub profile: Option<Profile>,
 
-    /// How requests follow one another: `uniform` at even distances, or `poisson` at random, like the
+    /// How requests are spaced: `uniform` at equal intervals, or `poisson` at random ones, like the
     /// requests of many independent callers. The mean rate is the same
     #[arg(long, env, hide_env_values = true, value_name = "KIND", value_parser = arrivals,
           default_value = "uniform")]
     pub arrivals: ArrivalKind,
 }
 
-/// How requests follow one another.
+/// How requests are spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ArrivalKind {
     Uniform,

@@ -30,11 +30,11 @@ pub fn run(setup: &Setup) -> anyhow::Result<u8> {
     let mut files = Files::open(&setup.outputs).map_err(Refusal::from)?;
     let exporter = start_exporter(setup, &requests)?;
     let stop = Arc::new(Stop::default());
-    let quit = signals::install(stop.clone()).context("signal handlers")?;
+    let quit = signals::install(stop.clone()).context("can't install signal handlers")?;
     raise_descriptor_limit();
     let (targets, _nodes) = start_nodes(&setup.nodes)?;
     let cluster = Cluster::start(&targets, &setup.plan, &setup.trust);
-    let cluster = cluster.context("no thread for the resolver")?;
+    let cluster = cluster.context("can't start the resolver's thread")?;
     let output = Output::of(&files);
     let console = output.console(&stop)?;
     let mut timeline = TimelineTally::default();
@@ -50,7 +50,7 @@ pub fn run(setup: &Setup) -> anyhow::Result<u8> {
         targets: cluster.names(),
     };
     let streams = Streams::start(&mut files, info, &mut observers);
-    let streams = streams.context("a result file's thread")?;
+    let streams = streams.context("can't start a result file's thread")?;
     if files.show_timeline() {
         observers.add(Box::new(&mut timeline));
     }
@@ -58,7 +58,7 @@ pub fn run(setup: &Setup) -> anyhow::Result<u8> {
     let live = if setup.live_view && output == Output::Standard && terminal::is_capable() {
         let run = live::Run::new(&setup.plan);
         let live = Live::start(run, requests, console.screen(), stop.clone(), quit);
-        Some(live.context("the live view")?)
+        Some(live.context("can't start the live view")?)
     } else {
         None
     };
@@ -76,10 +76,10 @@ pub fn run(setup: &Setup) -> anyhow::Result<u8> {
     let mut summary = summarize(setup, &results, &targets, &timeline);
     let code = write_results(&console, &results, &mut summary, streams, files);
     if let Some(Ok(url)) = &kept {
-        console.print_surely(format!("\nmetrics stay at {url} for {linger:?}"));
+        console.print_surely(format!("\nmetrics stay available at {url} for {linger:?}"));
     }
     output.close(console)?;
-    kept.transpose().context("the exporter's thread")?;
+    kept.transpose().context("can't start the exporter's thread")?;
     stop.wait(linger);
     Ok(code)
 }
@@ -115,14 +115,14 @@ impl Output {
             Output::Error => Box::new(io::stderr()),
         };
         let stop = stop.clone();
-        Console::start(output, move || stop.request()).context("the console's thread")
+        Console::start(output, move || stop.request()).context("can't start the console's thread")
     }
 
     fn close(self, console: Console) -> anyhow::Result<()> {
         let missed = console.close().context(self.name())?;
         if missed > 0 {
             warn(format!(
-                "{missed} lines were not printed, since nobody read {}",
+                "{missed} lines were not printed, because nobody read {}",
                 self.name()
             ));
         }
@@ -143,7 +143,7 @@ fn start_nodes(nodes: &Nodes) -> anyhow::Result<(Vec<Target>, Option<Demo>)> {
     match nodes {
         Nodes::Targets(targets) => Ok((targets.clone(), None)),
         Nodes::Demo { policy, limiter } => {
-            let demo = Demo::start(*policy, *limiter).context("the demo's nodes")?;
+            let demo = Demo::start(*policy, *limiter).context("can't start the demo's nodes")?;
             let mut targets = Vec::new();
             for addr in demo.addrs() {
                 let target = Target::new(&format!("http://{addr}"));

@@ -77,7 +77,7 @@ pub enum RunError {
          three nodes in this process with --demo"
     )]
     NoTargetResolves(String),
-    #[error("no thread for the {0}: {1}")]
+    #[error("can't start a thread for the {0}: {1}")]
     NoThread(&'static str, io::Error),
 }
 

@@ -118,7 +118,7 @@ impl<'a> Opening<'a> {
             return Err(unwritable(&"it has no name"));
         }
         if is_dash && !format.takes_dash {
-            let names = "a file of this name is ./-, standard output is /dev/stdout";
+            let names = "use /dev/stdout for standard output, or ./- for a file of this name";
             return Err(unwritable(&names));
         }
         let destination = if is_dash {

@@ -39,7 +39,7 @@ pub(super) fn held_to(audit: &AuditPlan) -> String {
         .map(|promise| promise.name())
         .collect();
     let probe = if audit.probe {
-        "; a probe asks for keys of its own"
+        "; a probe sends requests with keys of its own"
     } else {
         ""
     };

@@ -69,7 +69,7 @@ fn write_summary(out: &mut String, summary: &Summary) -> std::fmt::Result {
     if ledger.abandoned > 0 {
         writeln!(
             out,
-            "  the {} abandoned were never done: no latency",
+            "  abandoned requests have no latency: {}",
             ledger.abandoned
         )?;
     }
@@ -234,7 +234,7 @@ Summary: paced for 60.0 s, drained for 3.13 ms
   connect        1.50 µs   1.50 µs   1.50 µs   1.50 µs   1.50 µs
   TLS            2.50 µs   2.50 µs   2.50 µs   2.50 µs   2.50 µs
   new connections: 1; connect and TLS are part of send lag and latency
-  the 1 abandoned were never done: no latency
+  abandoned requests have no latency: 1
 
   target                     sent   allowed   blocked    failed abandoned       p50       p99
   http://127.0.0.1:8001         2         1         0         1         0    100 µs    300 µs
@@ -253,7 +253,7 @@ Summary: paced for 60.0 s, drained for 3.13 ms
             let text = said(samples, dropped);
             text.lines().last().unwrap().trim().to_owned()
         };
-        let advice = "more --workers, or a lower rate, may keep it";
+        let advice = "more --workers or a lower rate may help";
         assert_eq!(
             last(&[late, on_time], 0),
             format!("schedule not kept: 1 of 2 (50.0 %) over 10ms late; {advice}")
@@ -270,6 +270,6 @@ Summary: paced for 60.0 s, drained for 3.13 ms
             last(&mostly_on_time, 0),
             "schedule kept: 1 of 200 (0.50 %) over 10ms late, none dropped"
         );
-        assert_eq!(last(&[], 0), "schedule kept: nothing came due");
+        assert_eq!(last(&[], 0), "schedule kept: no request was due");
     }
 }

@@ -33,7 +33,7 @@ fn write_timetable(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Re
         let window = alignment.window();
         writeln!(
             out,
-            "starts so that bursts begin on multiples of {window:#} of the clock"
+            "the run waits to start, so that bursts begin at multiples of {window:#} on the clock"
         )?;
     }
 
@@ -60,10 +60,10 @@ fn write_timetable(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Re
     }
     match (left_out, schedule.end()) {
         (Some(from), Some(end)) => {
-            writeln!(out, "{:>10}  and so on, until {end:#}", format!("{from:#}"))?
+            writeln!(out, "{:>10}  the pattern continues until {end:#}", format!("{from:#}"))?
         }
         (_, None) if schedule.profile().round().is_some() => {
-            writeln!(out, "{:>10}  and so on", "")?
+            writeln!(out, "{:>10}  the pattern continues", "")?
         }
         _ => {}
     }
@@ -92,7 +92,7 @@ fn write_totals(out: &mut String, schedule: &Schedule) -> fmt::Result {
             "{}, all at the start",
             count(total, "request", "requests")
         ),
-        (None, _) => writeln!(out, "no end: give --duration, or stop the run"),
+        (None, _) => writeln!(out, "The run has no end: give --duration, or stop it."),
     }
 }
 
@@ -107,7 +107,7 @@ fn write_overflow(out: &mut String, plan: &Plan) -> fmt::Result {
         None => Ok(()),
         Some(most) => writeln!(
             out,
-            "of {most} at once, what no worker has taken yet has to wait: --queue ({}) holds less, so some may be dropped",
+            "{most} requests are due at once, and --queue has room for {}: some may be dropped before a worker takes them",
             plan.queue
         ),
     }
@@ -121,7 +121,7 @@ fn write_first_request(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt
         return Ok(());
     }
     let request = plan.requests(targets).show(0, 0, plan.dealer().deal(0));
-    writeln!(out, "\nthe first of them, to {}:\n", targets[0])?;
+    writeln!(out, "\nThe first request, to {}:\n", targets[0])?;
     let shown: String = request.chars().take(SHOWN).collect();
     for line in shown.lines() {
         writeln!(out, "{}", format!("    {line}").trim_end())?;

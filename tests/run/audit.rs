@@ -60,7 +60,7 @@ fn assert_does_not_say(finished: &Finished, words: &str) {
 /// The audit's words for a machine that was too busy.
 const TOO_BUSY: [&str; 2] = [
     "the generator did not keep its own schedule",
-    "the requests left too late",
+    "the requests were sent too late",
 ];
 
 /// The first run for which the machine was not too busy.
@@ -244,14 +244,14 @@ fn an_audit_may_be_turned_off_and_is_off_without_a_demo() {
 
 // Runs that prove nothing.
 
-/// The duration and the rate in `A run of 2s or longer with --rps 43 would tell.`
+/// The duration and the rate in `A run of 2s or longer with --rps 43 would give a verdict.`
 #[track_caller]
 fn advised(finished: &Finished) -> (String, String) {
     let said = audit(finished);
     let advice = said
         .split_once("A run of ")
         .and_then(|(_, advice)| advice.split_once(" or longer with --rps "))
-        .and_then(|(duration, rest)| Some((duration, rest.split_once(" would tell.")?.0)));
+        .and_then(|(duration, rest)| Some((duration, rest.split_once(" would give a verdict.")?.0)));
     let (duration, rps) = advice.unwrap_or_else(|| panic!("no advice:\n{finished}"));
     (duration.to_owned(), rps.to_owned())
 }
@@ -417,7 +417,7 @@ fn what_is_wrong_with_retry_after_is_said_and_is_no_breach() {
         (|_| None, "blocked with 429 and no Retry-After"),
         (
             |_| Some("soon".to_owned()),
-            "Retry-After said \"soon\", which is neither whole seconds nor an HTTP-date",
+            "Retry-After was \"soon\", which is neither whole seconds nor an HTTP-date",
         ),
         (rounded_up, ""),
     ];
@@ -520,5 +520,5 @@ fn the_probes_requests_are_beside_the_load_and_not_counted_with_it() {
     let sent = metrics.sum("loadgen_requests_sent_total");
     assert_eq!(sent, 60.0, "{finished}");
     let beside = server.request_count() - report.sent;
-    assert_says(&finished, &format!("{beside} requests beside the load"));
+    assert_says(&finished, &format!("{beside} requests in addition to the load"));
 }

@@ -73,7 +73,7 @@ const SPAN: &str = "must be seconds, or a time such as 90s, 2m or 1h30m";
 const NUMBER: &str = "must be a whole number from ";
 const METHOD: &str = "HTTP method such as GET or POST";
 const PLACEHOLDERS: &str = "is not a placeholder; use one of {key}, {limit}, {window_ms}, {window_s}, {seq}, {uuid}, {target}, {now_ms}";
-const JSON: &str = "JSON, as its Content-Type says";
+const JSON: &str = "JSON, because its Content-Type is JSON";
 const KEYS_FILE: &str = "file with 1 to 10000000 different keys, one a line";
 const CERTIFICATES: &str = "PEM file with one or more certificates";
 
@@ -120,17 +120,17 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ("--body-file", &["Cargo.toml"], JSON),
     ("--allowed", &[""], "200-299"),
     ("--allowed", &[" "], "header NAME = VALUE"),
-    ("--allowed", &["2xx"], "column 1: 2xx is no status"),
+    ("--allowed", &["2xx"], "column 1: 2xx is not a status"),
     ("--allowed", &["200,"], "column 5: a condition is missing"),
-    ("--allowed", &["-200"], "column 1: -200 is no condition"),
-    ("--allowed", &["200 and jsn /a"], "column 9: jsn is no condition"),
+    ("--allowed", &["-200"], "column 1: -200 is not a condition"),
+    ("--allowed", &["200 and jsn /a"], "column 9: jsn is not a condition"),
     ("--allowed", &["299-200"], "column 1: the range 299-200 begins after its end"),
     ("--allowed", &["json allowed = true"], "column 6: the JSON pointer allowed must begin with /"),
     ("--allowed", &["json /a = \"b"], "column 11: "),
     ("--blocked", &[""], "json /POINTER = VALUE"),
-    ("--blocked", &["429 header x"], "column 5: here must be `and`, a comma, or nothing"),
+    ("--blocked", &["429 header x"], "column 5: expected `and`, a comma or the end"),
     ("--blocked", &["header"], "column 7: a header's name is missing"),
-    ("--blocked", &["header a/b"], "column 8: a/b is no header's name"),
+    ("--blocked", &["header a/b"], "column 8: a/b is not a header name"),
     ("--blocked", &["json /a ="], "column 10: a value is missing"),
     ("--blocked", &["json /a = 1e999"], "column 11: 1e999 is a number out of range"),
     ("--blocked", &["json /größe = [], 1"], "column 15: [] is an array or an object"),

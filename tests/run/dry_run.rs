@@ -109,7 +109,7 @@ fn plans_of_the_default_profile_of_poisson_arrivals_and_of_what_never_ends() {
 
     let endless = printed(loadgen("plan").arg("--profile=10/s for 10s, pause 5s, repeat"));
     assert!(
-        endless.contains("and so on") && endless.contains("no end"),
+        endless.contains("the pattern continues") && endless.contains("has no end"),
         "{endless}"
     );
     let cut =

@@ -137,7 +137,7 @@ fn a_bad_profile_is_refused_with_the_column() {
     let profile = "50/s for 30s, rmap 50/s to 60/s";
     let words = [
         profile,
-        "column 15: 'rmap' is no piece",
+        "column 15: 'rmap' is not a piece",
         "ramp RATE to RATE over TIME",
     ];
     let by_flag = harmless("").arg("--profile").arg(profile);
@@ -255,7 +255,7 @@ fn aligned_bursts_begin_on_multiples_of_the_window() {
         let past = past_a_multiple(&server, 1.0);
         assert!(past.iter().all(|past| *past < 0.35), "{past:?}\n{finished}");
         let starts = finished.lines_with("starts in ");
-        let reason = "so that bursts begin on multiples of 1s of the clock";
+        let reason = "so that bursts begin at multiples of 1s on the clock";
         assert!(
             starts.len() == 1 && starts[0].text.ends_with(reason),
             "{finished}"

@@ -94,7 +94,7 @@ pub fn per_node() -> Summary {
             Standing::Broken,
             "broken: 101 were admitted within 9.98 s, where 100 are promised (proved after 101 requests)",
         )],
-        probe: Some("Retry-After right, remaining right; 12 requests beside the load".to_owned()),
+        probe: Some("Retry-After checked once; remaining requests checked 3 times; 12 requests in addition to the load".to_owned()),
         findings: vec![
             Finding {
                 statement: format!(
@@ -160,7 +160,7 @@ pub fn failing() -> Summary {
     summary.run.aborted_by = None;
     summary.schedule.kept = false;
     summary.schedule.statement = format!(
-        "schedule not kept: {} of {} dropped, {} over 10ms late; a longer --queue, more --workers, or a lower rate, may keep it",
+        "schedule not kept: {} of {} dropped, {} over 10ms late; a longer --queue, more --workers or a lower rate may help",
         summary.schedule.dropped, summary.schedule.scheduled, summary.schedule.late
     );
     summary.audit = Some(Audit {
@@ -666,7 +666,7 @@ impl Made {
             schedule: ScheduleSummary {
                 kept: true,
                 statement: match counts.scheduled {
-                    0 => "schedule kept: nothing came due".to_owned(),
+                    0 => "schedule kept: no request was due".to_owned(),
                     _ => "schedule kept: every request on time (within 10ms), none dropped"
                         .to_owned(),
                 },

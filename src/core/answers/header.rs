@@ -20,7 +20,7 @@ pub(super) fn read(cursor: &mut Cursor) -> Result<Arc<dyn Condition>, SyntaxErro
         return Err(word.error("a header's name is missing"));
     }
     let name = HeaderName::from_bytes(word.text.as_bytes())
-        .map_err(|_| word.error(format!("{} is no header's name", word.text)))?;
+        .map_err(|_| word.error(format!("{} is not a header name", word.text)))?;
     let value = take_value(cursor)?.map(|value| match value {
         Value::Quoted(text) => text,
         Value::Bare(bare) => bare.text.to_owned(),

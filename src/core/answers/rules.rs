@@ -63,7 +63,7 @@ impl Rule {
             let start = cursor.rest();
             let condition = read_condition(cursor)?;
             if !rule.add(condition.clone()) {
-                let what = format!("{condition} and the conditions before it never hold together");
+                let what = format!("no answer can meet {condition} and the conditions before it");
                 return Err(start.error(what));
             }
             if cursor.is_at_end() || cursor.rest().text.starts_with(',') {
@@ -71,7 +71,7 @@ impl Rule {
             }
             let word = cursor.take(peek_word(cursor));
             if word.text != AND {
-                return Err(word.error("here must be `and`, a comma, or nothing"));
+                return Err(word.error("expected `and`, a comma or the end"));
             }
         }
     }
@@ -116,7 +116,7 @@ fn read_condition(cursor: &mut Cursor) -> Result<Arc<dyn Condition>, SyntaxError
     }
     Err(match word.text {
         "" | AND => word.error("a condition is missing"),
-        text => word.error(format!("{text} is no condition")),
+        text => word.error(format!("{text} is not a condition")),
     })
 }
 
@@ -310,45 +310,45 @@ mod tests {
             ("200 and , 201", 9, "a condition is missing"),
             ("and 200", 1, "a condition is missing"),
             ("= 200", 1, "a condition is missing"),
-            ("200 and jsn /a", 9, "jsn is no condition"),
-            ("-1", 1, "-1 is no condition"),
-            ("HEADER x", 1, "HEADER is no condition"),
-            ("größe, 200", 1, "größe is no condition"),
-            ("json /größe = 1, 2", 18, "2 is no status"),
-            ("99", 1, "99 is no status"),
-            ("1000", 1, "1000 is no status"),
-            ("0200", 1, "0200 is no status"),
-            ("2xx", 1, "2xx is no status"),
-            ("200-", 1, "200- is no status"),
-            ("200-1000", 1, "200-1000 is no status"),
-            ("200-201-202", 1, "200-201-202 is no status"),
+            ("200 and jsn /a", 9, "jsn is not a condition"),
+            ("-1", 1, "-1 is not a condition"),
+            ("HEADER x", 1, "HEADER is not a condition"),
+            ("größe, 200", 1, "größe is not a condition"),
+            ("json /größe = 1, 2", 18, "2 is not a status"),
+            ("99", 1, "99 is not a status"),
+            ("1000", 1, "1000 is not a status"),
+            ("0200", 1, "0200 is not a status"),
+            ("2xx", 1, "2xx is not a status"),
+            ("200-", 1, "200- is not a status"),
+            ("200-1000", 1, "200-1000 is not a status"),
+            ("200-201-202", 1, "200-201-202 is not a status"),
             ("429, 299-200", 6, "begins after its end"),
-            ("200 201", 5, "`and`, a comma"),
-            ("200 or 201", 5, "`and`, a comma"),
-            ("200 - 201", 5, "`and`, a comma"),
+            ("200 201", 5, "`and`, a comma or the end"),
+            ("200 or 201", 5, "`and`, a comma or the end"),
+            ("200 - 201", 5, "`and`, a comma or the end"),
             ("header", 7, "a header's name is missing"),
             ("header = 1", 8, "a header's name is missing"),
-            ("header a/b", 8, "a/b is no header's name"),
-            ("header a b", 10, "`and`, a comma"),
+            ("header a/b", 8, "a/b is not a header name"),
+            ("header a b", 10, "`and`, a comma or the end"),
             ("header a =", 11, "a value is missing"),
             ("header a = , 200", 12, "a value is missing"),
             ("header a = and 200", 12, "a value is missing"),
             (r#"header a = "b"#, 12, "as in JSON"),
             (r#"header a = "b\x""#, 12, "as in JSON"),
-            (r#"header a = "b" c"#, 16, "`and`, a comma"),
+            (r#"header a = "b" c"#, 16, "`and`, a comma or the end"),
             ("header a == b", 11, "one = is enough"),
-            ("header a = 'b'", 12, "quotes are double ones"),
+            ("header a = 'b'", 12, "quotes must be double quotes"),
             ("json /ok == true", 11, "one = is enough"),
-            ("json /ok = 'true'", 12, "quotes are double ones"),
+            ("json /ok = 'true'", 12, "quotes must be double quotes"),
             (
                 "200 and 201",
                 9,
-                "201 and the conditions before it never hold",
+                "no answer can meet 201 and the conditions before it",
             ),
             (
                 "200-299 and header x and 429",
                 26,
-                "429 and the conditions before it",
+                "no answer can meet 429 and the conditions before it",
             ),
             ("json", 5, "pointer is missing"),
             ("json = 1", 6, "pointer is missing"),

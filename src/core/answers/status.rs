@@ -20,7 +20,7 @@ impl StatusCondition {
         let text = word.text;
         let (first, last) = text.split_once('-').unwrap_or((text, text));
         let (Some(first), Some(last)) = (code(first), code(last)) else {
-            let what = format!("{text} is no status from 100 to 999, nor a range of them");
+            let what = format!("{text} is not a status from 100 to 999 or a range of them");
             return Err(word.error(what));
         };
         if first > last {

@@ -29,7 +29,7 @@ pub(super) fn take_value<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Value<'a>
     match bare.text.chars().next() {
         None => Err(start.error("a value is missing")),
         Some('=') => Err(start.error("one = is enough")),
-        Some('\'') => Err(start.error("quotes are double ones, as in JSON")),
+        Some('\'') => Err(start.error("quotes must be double quotes, as in JSON")),
         Some(_) => Ok(Some(Value::Bare(bare))),
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct KeyAudit {
     /// Of those, the ones that may have been admitted.
     maybe_admitted: u64,
     pub busiest: BusiestWindow,
-    /// Admissions done before this have been given up for want of memory.
+    /// Admissions done before this have been discarded to save memory.
     given_up: Nanos,
     /// The dones of the latest answered requests, as many as the limit.
     answered: VecDeque<Nanos>,

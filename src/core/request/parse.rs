@@ -62,7 +62,7 @@ pub fn header_line(text: &str) -> Result<HeaderLine, String> {
     let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| header_form())?;
     if RESERVED.contains(&name) {
         return Err(format!(
-            "must not be {name}, which is as the request is sent"
+            "must not be {name}, because loadgen sets it"
         ));
     }
     let value = value.trim();

@@ -15,7 +15,7 @@ use crate::base::text::{MAX_DURATION, SyntaxError};
 use std::str::FromStr;
 use std::sync::Arc;
 
-const REPEAT: &str = "repeat [COUNT times], as the last";
+const REPEAT: &str = "repeat [COUNT times], after all others";
 
 /// The most pieces of a profile. A sine, the largest piece, takes 33 KB.
 const MAX_PIECES: usize = 1_000;
@@ -92,7 +92,7 @@ fn piece(reader: &mut Reader) -> Result<Arc<dyn Piece>, SyntaxError> {
     Err(reader.error(if reader.is_at_end_of_piece() {
         format!("{found} where a piece should be: {forms}")
     } else {
-        format!("{found} is no piece; there are: {forms}")
+        format!("{found} is not a piece; the pieces are: {forms}")
     }))
 }
 
@@ -187,10 +187,10 @@ mod tests {
     const REFUSED: &str = "
         50/s for 30s, => 14: the end where a piece should be
         50/s for 30s,, 1/s => 14: a comma where a piece should be
-        50/s for 30s, rmap 50/s => 15: 'rmap' is no piece; there are: RATE
-        ±50/s => 1: '±50/s' is no piece
-        -5/s => 1: '-5/s' is no piece
-        repeat => 1: 'repeat' is no piece
+        50/s for 30s, rmap 50/s => 15: 'rmap' is not a piece; the pieces are: RATE
+        ±50/s => 1: '±50/s' is not a piece
+        -5/s => 1: '-5/s' is not a piece
+        repeat => 1: 'repeat' is not a piece
         50 => 1: '50' must be a rate such as 50/s
         50/d => 1: '50/d' must be a rate
         50/s/s => 5: '/s' where a comma or the end should be: RATE [for TIME]

@@ -49,7 +49,7 @@ impl Profile {
     /// All pieces, `rounds` times; `None` for ever.
     ///
     /// # Panics
-    /// If there is no piece or no round, or if a piece never ends that is not the last one of a single round. With
+    /// If there is not a piece or no round, or if a piece never ends that is not the last one of a single round. With
     /// several rounds, also if a round lasts no time, has no requests or more than [`Rate::MAX`] on average, or if the
     /// rounds end after [`Nanos::MAX`].
     pub fn new(pieces: Vec<Arc<dyn Piece>>, rounds: Option<u64>) -> Profile {

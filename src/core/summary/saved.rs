@@ -9,12 +9,12 @@ pub enum Unreadable {
     #[error("is JSON, but has no schema_version")]
     NotASummary,
     #[error(
-        "is of schema_version {0}, and this loadgen reads {SCHEMA_VERSION} only; a newer one may read it"
+        "is of schema_version {0}, and this loadgen reads {SCHEMA_VERSION} only; a newer loadgen may read it"
     )]
     Newer(u64),
     #[error("is of schema_version {0}, and this loadgen reads {SCHEMA_VERSION} only")]
     Older(u64),
-    #[error("is not as schema_version {SCHEMA_VERSION} has it: {0}")]
+    #[error("does not match schema_version {SCHEMA_VERSION}: {0}")]
     Malformed(String),
 }
 
@@ -70,7 +70,7 @@ mod tests {
             ),
             (
                 r#"{"schema_version":2}"#,
-                "is of schema_version 2, and this loadgen reads 1 only; a newer one may read it",
+                "is of schema_version 2, and this loadgen reads 1 only; a newer loadgen may read it",
             ),
             (
                 r#"{"schema_version":0}"#,
@@ -78,7 +78,7 @@ mod tests {
             ),
             (
                 r#"{"schema_version":1}"#,
-                "is not as schema_version 1 has it: missing field `loadgen` at line 1 column 20",
+                "does not match schema_version 1: missing field `loadgen` at line 1 column 20",
             ),
         ] {
             assert_eq!(unreadable(text), expected);

@@ -49,7 +49,7 @@ impl ScheduleSummary {
             ..
         } = *self;
         if scheduled == 0 {
-            return "nothing came due".to_owned();
+            return "no request was due".to_owned();
         }
         let tolerance = Nanos(self.tolerance_ns);
         let queued = scheduled.saturating_sub(dropped);
@@ -63,7 +63,7 @@ impl ScheduleSummary {
             );
         }
         let late = format!("{late} of {queued} ({share:.1} %) over {tolerance} late");
-        let remedies = "more --workers, or a lower rate, may keep it";
+        let remedies = "more --workers or a lower rate may help";
         if dropped == 0 {
             return format!("{late}; {remedies}");
         }

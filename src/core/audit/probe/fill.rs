@@ -99,7 +99,7 @@ impl Fill {
         if let Some(left) = left.filter(positive).or(self.left.filter(positive)) {
             records.remark(
                 RemarkKind::BlockedWithRemaining,
-                format!("a request was blocked although {left} were said to remain"),
+                format!("a request was blocked although an answer reported {left} remaining"),
             );
         }
         let promise = RetryPromise::of(self.key, reply, records)?;
@@ -108,7 +108,7 @@ impl Fill {
             records.remark(
                 RemarkKind::BeforeReset,
                 format!(
-                    "{}, less than the {seconds} s for which RateLimit said that none remain",
+                    "{}, less than the {seconds} s for which RateLimit reported none remaining",
                     promise.words()
                 ),
             );
@@ -139,7 +139,7 @@ impl Fill {
             return;
         };
         let mut text = format!(
-            "{left} of {} were said to remain after {} had been admitted within {}",
+            "an answer reported {left} of {} requests remaining after {} had been admitted within {}",
             terms.limit,
             claim.admitted,
             retry_promise::seconds(claim.within)
@@ -164,7 +164,7 @@ fn check_policies(headers: &LimitHeaders, terms: &Terms, records: &mut Records) 
         let asked = retry_promise::seconds(window);
         records.remark(
             RemarkKind::OtherPolicy,
-            format!("the limit is said to be {other}, not {limit} per {asked}"),
+            format!("the reported limit is {other}, not {limit} per {asked}"),
         );
     }
     if let Some(unknown) = headers.unknown.first() {

@@ -1,4 +1,4 @@
-//! Does a limiter do what its headers say? The probe sends a few requests beside the load, for keys of its own.
+//! Does a limiter do what its headers say? The probe sends a few requests in addition to the load, for keys of its own.
 //!
 //! A [`Probe`] has neither clock nor sockets: it says which requests to send next ([`Question`]) and takes what came of
 //! them ([`Reply`]). One cycle, with number k, uses two new keys:

@@ -34,7 +34,7 @@ pub enum NotChecked {
     #[error("the run ended first")]
     RunEnded,
     #[error(
-        "a probe has no time or requests enough for a limit of {limit} in {window}, but at most for {most}"
+        "the probe can check a limit of at most {most} in {window}, not {limit}"
     )]
     TooMany {
         limit: u64,
@@ -57,7 +57,7 @@ pub enum NotChecked {
     NotSaid,
     #[error("an answer lacks the headers that others have")]
     Undecided,
-    #[error("the requests left too late")]
+    #[error("the requests were sent too late")]
     Late,
 }
 

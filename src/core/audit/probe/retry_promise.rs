@@ -44,7 +44,7 @@ impl RetryPromise {
             }
             Some(RetryAfter::Malformed(text)) => {
                 let text = format!(
-                    "Retry-After said {text:?}, which is neither whole seconds nor an HTTP-date"
+                    "Retry-After was {text:?}, which is neither whole seconds nor an HTTP-date"
                 );
                 let requests = vec![reply.request];
                 records.retry_after_fault(fault(FaultKind::Malformed, key, requests, text));
@@ -103,9 +103,9 @@ impl RetryPromise {
 
     pub fn words(&self) -> String {
         if self.is_date {
-            format!("Retry-After said a date {} s later", self.seconds)
+            format!("Retry-After was a date {} s later", self.seconds)
         } else {
-            format!("Retry-After said {} s", self.seconds)
+            format!("Retry-After was {} s", self.seconds)
         }
     }
 

@@ -371,7 +371,7 @@ fn milliseconds_are_told_from_seconds_that_are_wrong() {
     assert_eq!(only(&report).kind, FaultKind::TooLate);
     assert_eq!(
         only(&report).text,
-        "Retry-After said 1000 s, longer than the window of 60 s"
+        "Retry-After was 1000 s, longer than the window of 60 s"
     );
 }
 
@@ -444,7 +444,7 @@ fn twice_the_wait_is_too_late() {
     let finding = only(&report);
     assert_eq!(finding.kind, FaultKind::TooLate);
     let text = &finding.text;
-    assert!(text.starts_with("Retry-After said "), "{text}");
+    assert!(text.starts_with("Retry-After was "), "{text}");
     assert!(text.ends_with(" later was allowed"), "{text}");
 }
 
@@ -479,7 +479,7 @@ fn a_value_that_is_neither_seconds_nor_a_date_is_malformed() {
     assert_eq!(finding.kind, FaultKind::Malformed);
     assert_eq!(
         &finding.text,
-        "Retry-After said \"1.5\", which is neither whole seconds nor an HTTP-date"
+        "Retry-After was \"1.5\", which is neither whole seconds nor an HTTP-date"
     );
 }
 
@@ -529,7 +529,7 @@ fn a_positive_remainder_before_a_block_is_a_remark() {
     );
     assert_eq!(
         remark.text,
-        "a request was blocked although 1 were said to remain"
+        "a request was blocked although an answer reported 1 remaining"
     );
 }
 
@@ -584,6 +584,6 @@ fn a_limit_too_large_for_its_window_is_not_asked_for() {
     assert_eq!(probe.next(), None);
     assert_eq!(
         probe.finish().flooded.to_string(),
-        "not checked: a probe has no time or requests enough for a limit of 1000000 in 1s, but at most for 371"
+        "not checked: the probe can check a limit of at most 371 in 1s, not 1000000"
     );
 }

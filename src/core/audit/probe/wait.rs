@@ -165,7 +165,7 @@ impl Wait {
             let later = self.promise.later(request);
             records.remark(
                 RemarkKind::Zero,
-                format!("Retry-After said 0 s, and a request {later} later was allowed"),
+                format!("Retry-After was 0 s, and a request {later} later was allowed"),
             );
         }
     }
@@ -188,7 +188,7 @@ impl Wait {
         records.remark(
             RemarkKind::Reset,
             format!(
-                "RateLimit said that none remain for {seconds} s, but a request {later} later was {came}"
+                "RateLimit reported none remaining for {seconds} s, but a request {later} later was {came}"
             ),
         );
     }

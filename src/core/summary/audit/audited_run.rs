@@ -226,7 +226,7 @@ Audit: broken. Requests were blocked that a sliding window of 2 in 1s lets pass.
         let text = printed(&[Promise::FixedWindow], &[A, A], true);
         let said = "
 Audit: inconclusive. A limiter that admits everything would have looked the same: no key had more than 2 \
-requests within 1s. A run of 1s or longer with --rps 6 would tell.";
+requests within 1s. A run of 1s or longer with --rps 6 would give a verdict.";
         assert!(text.starts_with(said), "{text}");
         let text = printed(&[Promise::SlidingWindow], &[A, A, B], false);
         assert!(

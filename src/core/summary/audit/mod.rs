@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Audit {
     pub verdict: AuditVerdict,
-    /// The verdict in a sentence or two. If the run was too small, it says which run would tell.
+    /// The verdict in a sentence or two. If the run was too small, it says which run would give a verdict.
     pub statement: String,
     /// The limit of a key, in requests.
     pub limit: u64,
@@ -113,7 +113,7 @@ impl Audit {
         if self.share < 1.0 {
             let percent = self.share * 100.0;
             format!(
-                "{} of {}, a sample of {percent:.2} % of all keys for want of memory",
+                "{} of {}, a sample of {percent:.2} % of all keys, because of --audit-memory",
                 self.keys_over, self.keys
             )
         } else {

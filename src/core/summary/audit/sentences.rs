@@ -92,7 +92,7 @@ impl AuditedRun<'_> {
         // A tenth more, since a window is never met exactly.
         let needed = f64::from(keys) * beyond.saturating_add(1) as f64 * 1.1;
         let rps = (needed / window.as_secs_f64()).ceil();
-        format!("{asked} A run of {window} or longer with --rps {rps} would tell.")
+        format!("{asked} A run of {window} or longer with --rps {rps} would give a verdict.")
     }
 
     pub fn promise(&self, one: &PromiseReport) -> StandingPromise {
@@ -109,13 +109,13 @@ impl AuditedRun<'_> {
         let statement = match standing {
             Standing::Broken => self.broken(one),
             Standing::Suspect => {
-                format!("suspect{kind}: exceeded if the unanswered requests were admitted")
+                format!("suspect{kind}: the limit was the limit was exceeded if the unanswered requests were admitted")
             }
             Standing::NotTested => "not tested: no key had enough requests".to_owned(),
             Standing::Kept => {
                 let keys = count(one.tested, "key", "keys");
                 let probed = if self.probe.is_some() {
-                    ", the probe's included"
+                    ", counting the probe's keys"
                 } else {
                     ""
                 };
@@ -165,13 +165,13 @@ impl AuditedRun<'_> {
     pub fn probe_statement(&self, probe: &ProbeReport) -> String {
         let mut text = match &probe.retry_after {
             both @ Checked::Not(_) if *both == probe.remaining => both.to_string(),
-            retry_after => format!("Retry-After {retry_after}, remaining {}", probe.remaining),
+            retry_after => format!("Retry-After {retry_after}; remaining requests {}", probe.remaining),
         };
         if let Checked::Not(why) = &probe.flooded
             && probe.asked > 0
         {
             text += &format!("; no key was flooded: {why}");
         }
-        format!("{text}; {} requests beside the load", probe.asked)
+        format!("{text}; {} requests in addition to the load", probe.asked)
     }
 }

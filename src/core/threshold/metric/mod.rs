@@ -46,7 +46,7 @@ pub(super) fn read(text: &str) -> Result<Claim, SyntaxError> {
     let family = families.iter().find(|family| family.name() == name);
     let claim = family.expect("one of the names").read(scope, &mut cursor)?;
     if !cursor.is_at_end() {
-        return Err(cursor.rest().error("must be nothing more"));
+        return Err(cursor.rest().error("must be the end"));
     }
     Ok(claim)
 }

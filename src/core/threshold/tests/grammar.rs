@@ -129,7 +129,7 @@ fn an_error_names_its_column_and_the_allowed_forms() {
         ("latency.p99 < 0.5ns", 15, "whole nanoseconds"),
         ("latency.p99 < 3651d", 15, "up to 3650d"),
         ("latency.p99 < 5ms 1s", 20, "smaller unit"),
-        ("latency.p99 < 50ms please", 20, "must be nothing more"),
+        ("latency.p99 < 50ms please", 20, "must be the end"),
         ("latency.p99 between 5ms", 24, "must be and"),
         ("latency.p99 between 5ms and 4ms", 29, "no less than 5ms"),
         ("failed.rate < 5", 16, "must be % after 5"),
