@@ -2,7 +2,8 @@ use serde::{Deserialize, Serialize};
 use std::iter::Sum;
 use std::ops::Add;
 
-/// How many requests there were, and what happened to them: scheduled = sent + dropped + unsent, and sent = allowed + blocked + failed + abandoned.
+/// The counts of requests by their fate: scheduled = sent + dropped + unsent, and sent = allowed + blocked + failed +
+/// abandoned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Counts"))]
 pub struct Ledger {

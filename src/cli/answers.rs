@@ -1,4 +1,4 @@
-//! What the answers mean.
+//! The rules for the meaning of answers.
 
 use crate::core::answers::Rules;
 use crate::core::presets::Preset;

@@ -1,4 +1,4 @@
-//! The options of a command line and its environment, and where each of them came from.
+//! The options of a command line and its environment, with the source of each.
 
 use super::Opt;
 use super::refusal::{Refusal, refusal, variable};
@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt::Display;
 
-/// The options as given, and which came from where.
+/// The options as given, and the source of each.
 #[derive(Debug)]
 pub struct Arguments<O> {
     pub options: O,
@@ -41,7 +41,7 @@ impl<O: Parser> Arguments<O> {
 }
 
 impl<O> Arguments<O> {
-    /// Separates the options from where they came from.
+    /// Separates the options from their sources.
     pub(super) fn split(self) -> (O, Arguments<()>) {
         let Arguments {
             options,
@@ -64,7 +64,7 @@ impl<O> Arguments<O> {
         }
     }
 
-    /// Goes on to the subcommand that was typed, if there is one.
+    /// The arguments of the subcommand, if one was typed.
     pub(super) fn of_the_subcommand(mut self) -> Self {
         if let Some((_, matches)) = self.matches.remove_subcommand() {
             self.matches = matches;
@@ -101,8 +101,8 @@ impl<O> Arguments<O> {
         name.unwrap_or_default()
     }
 
-    /// The line that refuses an option's value: under the variable's name if that gave it. `allowed` says what the value
-    /// must be.
+    /// The line that refuses an option's value, by the name of its flag or variable. `allowed` says what the value must
+    /// be.
     pub fn refuse<T>(&self, option: &Opt<T>, allowed: impl Display) -> Refusal {
         Refusal::wrong(&self.name(option), &option.text, &allowed.to_string())
     }
@@ -119,8 +119,8 @@ fn without_variables(command: Command) -> Command {
         .mut_subcommands(without_variables)
 }
 
-/// A flag wins over the variables of the options that it conflicts with. What clap then finds in conflict is two flags, or
-/// two variables. `flags` is what was typed.
+/// Ignores the variables of options that conflict with a typed flag. clap then reports conflicts between two flags or
+/// two variables only.
 fn ignore_rivals(command: Command, flags: &ArgMatches) -> Command {
     let is_typed = |argument: &Arg| {
         let id = argument.get_id().as_str();
@@ -154,7 +154,7 @@ fn ignore_rivals(command: Command, flags: &ArgMatches) -> Command {
     }
 }
 
-/// Compose files leave an option unset by an empty variable.
+/// Ignores empty variables: a Compose file sets an empty one for an option that is not set.
 fn ignore_empty_variables(command: Command) -> Command {
     command
         .mut_args(|argument| {

@@ -1,4 +1,4 @@
-//! Whether the limit is to be audited, and how.
+//! The options of the audit.
 
 use super::values::boolean;
 use super::{Arguments, Nodes, Opt, Options, Refusal, opt};
@@ -30,7 +30,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// How the run is audited. Without `--audit` only a demo is.
+    /// The plan of the audit. Without `--audit`, only a demo is audited.
     pub(super) fn plan(
         &self,
         arguments: &Arguments<Options>,
@@ -50,7 +50,7 @@ impl Audit {
         let has_keys = request.has(Placeholder::Key);
         let are_others = !has_keys || arguments.options.keys.keys_file.is_some();
         let prior_use = if is_demo {
-            // Its nodes have just been started.
+            // The demo's nodes have just been started.
             PriorUse::None
         } else if are_others {
             PriorUse::Anyone
@@ -68,7 +68,7 @@ impl Audit {
         }))
     }
 
-    /// Refuses flags that have no effect without an audit. As variables they may be set for all runs.
+    /// Refuses flags that have no effect without an audit. Variables are not refused: they may be set for all runs.
     fn refuse_needless(&self, arguments: &Arguments<Options>) -> Result<(), Refusal> {
         if *self.probe && arguments.is_flag(&self.probe) {
             return Err(arguments.refuse(&self.probe, "needs --audit"));

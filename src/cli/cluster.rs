@@ -1,4 +1,4 @@
-//! The nodes that requests go to, and whose certificates are trusted.
+//! The nodes that requests go to, and the certificates that are trusted.
 
 use super::values::{boolean, read_at_most};
 use super::{Arguments, Opt, Options, Refusal, opt, without_login};
@@ -50,7 +50,7 @@ pub enum Nodes {
         policy: Policy,
         limiter: DemoLimiter,
     },
-    /// At least one node that is there already.
+    /// One or more nodes that run already.
     Targets(Vec<Target>),
 }
 
@@ -62,7 +62,7 @@ impl Nodes {
         }
     }
 
-    /// The targets. For a demo, whose nodes are still to be started, one like them.
+    /// The targets. A demo's nodes have not been started yet, so one like them stands in.
     pub fn examples(&self) -> Vec<Target> {
         match self {
             Nodes::Targets(targets) => targets.clone(),
@@ -72,7 +72,7 @@ impl Nodes {
 }
 
 impl Cluster {
-    /// Where the requests go. A flag wins over the variable of the other option; two flags are refused.
+    /// The nodes that requests go to. A flag wins over the variable of the other option; two flags are refused.
     pub(super) fn nodes(&self, arguments: &Arguments<Options>) -> Result<Nodes, Refusal> {
         let targets_by_flag = arguments.is_flag(&self.targets);
         if *self.demo && targets_by_flag && arguments.is_flag(&self.demo) {
@@ -85,7 +85,7 @@ impl Cluster {
                 limiter: *self.demo_limiter,
             });
         }
-        // As a variable it may be set for all runs.
+        // A variable may be set for all runs.
         if arguments.is_flag(&self.demo_limiter) {
             return Err(arguments.refuse(&self.demo_limiter, "needs --demo"));
         }
@@ -99,7 +99,7 @@ impl Cluster {
         Ok(Nodes::Targets(targets.collect::<Result<_, _>>()?))
     }
 
-    /// Whose certificates are trusted. To trust given ones and to trust all contradict each other, whether they are flags or
+    /// The certificates that are trusted. `--ca-cert` and `--insecure` contradict each other, as flags and as
     /// variables.
     pub(super) fn trust(&self, arguments: &Arguments<Options>) -> Result<Trust, Refusal> {
         match &self.ca_cert {

@@ -77,7 +77,7 @@ fn seed(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Reads an address. Without a host it stands for all IPv4 addresses, since not every machine has IPv6.
+/// Reads an address. Without a host, it means all IPv4 addresses, since not every machine has IPv6.
 fn metrics_addr(text: &str) -> Result<SocketAddr, String> {
     let text = text.trim();
     let every_address = || {

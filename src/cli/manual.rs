@@ -19,7 +19,7 @@ pub fn completions(shell: Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// Adds the possible values of options that have few: their own parsers do not list them.
+/// Adds the possible values of options that have few, because their parsers do not list them.
 fn with_values(command: Command) -> Command {
     let with_values = |argument: Arg| match values(&argument) {
         Some(values) => argument.value_parser(PossibleValuesParser::new(values)),
@@ -47,7 +47,7 @@ fn values(argument: &Arg) -> Option<Vec<&'static str>> {
     }
 }
 
-/// A blank date: with an empty one, the version would take its place.
+/// A blank date. clap_mangen would print the version in place of an empty one.
 const NO_DATE: &str = " ";
 
 /// The man page, in roff.

@@ -5,8 +5,8 @@ use clap::{Arg, Command, Id};
 use std::ffi::OsStr;
 use std::ops::Deref;
 
-/// A value that remembers its option, so that a rule which concerns several options can refuse it by name. It is used
-/// like the value itself.
+/// A value that remembers its option, so that a rule on several options can refuse it by name. It dereferences to the
+/// value.
 #[derive(Debug, Clone)]
 pub struct Opt<T> {
     value: T,

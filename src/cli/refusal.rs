@@ -45,8 +45,7 @@ impl Refusal {
     }
 }
 
-/// clap's error in one line. A value that a variable gave is refused under the variable's name: clap itself names the flag
-/// either way.
+/// clap's error in one line. clap always names the flag; this names the variable if the value came from it.
 pub(super) fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]) -> Refusal {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => vec![text.clone()],
@@ -90,7 +89,7 @@ pub(super) fn refusal(error: &clap::Error, command: &Command, typed: &[OsString]
     }
 }
 
-/// Refuses the option whose definition excludes the others, whichever of them clap has found first.
+/// Refuses the option whose definition excludes the others, whichever of them clap reports first.
 fn conflict(options: &[String], command: &Command, typed: &[OsString]) -> Refusal {
     let excludes_others = |shown: &&String| {
         find(shown, command).is_some_and(|arg| !command.get_arg_conflicts_with(arg).is_empty())
@@ -174,8 +173,8 @@ fn without_brackets(argument: &str) -> &str {
     argument.trim_matches(['[', ']', '<', '>'])
 }
 
-/// Leaves out user and password, since the text may end up in a log. Text before an `@` counts as a login if it is part of
-/// a URL, or if it has a colon, as in a mistyped URL.
+/// The text without user and password, since it may end up in a log. Text before an `@` counts as a login if it is part
+/// of a URL, or if it has a colon, as in a mistyped URL.
 pub fn without_login(text: &str) -> Cow<'_, str> {
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) => (Some(scheme), rest),

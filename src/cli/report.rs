@@ -46,7 +46,7 @@ impl Report {
         Ok(summaries)
     }
 
-    /// The line that refuses the place of the page.
+    /// The line that refuses the page's file.
     pub fn refuse_output(&self, why: &impl Display) -> Refusal {
         let path = self.output.as_deref().unwrap_or(Path::new("-"));
         let allowed = format!("must be a file that can be written; {why}");

@@ -1,4 +1,4 @@
-//! What each request says.
+//! The contents of the requests.
 
 use super::values::{file, read_at_most};
 use super::{Arguments, Opt, Options, Refusal, opt};
@@ -74,7 +74,7 @@ impl Requests {
         Nanos(1_000_000) * *self.window_ms
     }
 
-    /// The preset's request, with the parts that were given in the place of its own.
+    /// The preset's request, with its parts replaced by those that were given.
     pub(super) fn request(
         &self,
         arguments: &Arguments<Options>,
@@ -146,7 +146,7 @@ impl Requests {
             });
             return body.map(Some);
         }
-        // A preset's body belongs to a method like the preset's.
+        // Other methods carry no body.
         let carries_body = [Method::POST, Method::PUT, Method::PATCH].contains(method);
         Ok(carries_body.then(|| self.preset.body()))
     }

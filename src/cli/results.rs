@@ -1,4 +1,4 @@
-//! Where results go, beside standard output. Each result format brings its own option.
+//! The files that results go to. Each result format brings its own option.
 
 use super::values::{boolean, file};
 use super::{Arguments, Options};
@@ -19,7 +19,7 @@ pub struct Results {
 }
 
 impl Results {
-    /// The files that were asked for, in the order of the help.
+    /// The requested files, in the order of the help.
     pub(super) fn outputs(&self, arguments: &Arguments<Options>) -> Vec<Output> {
         let files = self.files.0.iter();
         let outputs = files.map(|(format, path)| Output {
@@ -31,7 +31,7 @@ impl Results {
     }
 }
 
-/// The files that were asked for, by format.
+/// The requested files, by format.
 #[derive(Debug, Clone, Default)]
 pub struct ResultFiles(pub Vec<(&'static Format, PathBuf)>);
 

@@ -6,7 +6,7 @@ use crate::core::summary::{Setting, Source};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, Args, Command};
 
-/// It stands in the place of a secret.
+/// The replacement for a secret.
 const SECRET: &str = "…";
 
 /// A header whose name contains one of these has a secret value.
@@ -27,8 +27,8 @@ impl<O> Arguments<O> {
         options.filter_map(|option| self.setting(option)).collect()
     }
 
-    /// The command that repeats this run with `seed`, for a shell. Values from variables become flags. Options that say
-    /// where results go are left out, and so are secrets.
+    /// The command that repeats this run with `seed`, for a shell. Values from variables become flags. The options
+    /// for files of results are left out, and so are secrets.
     pub fn repeating_command(&self, seed: u64) -> String {
         let results = Results::augment_args(Command::default());
         let mut words = vec!["loadgen".to_owned()];
@@ -44,11 +44,11 @@ impl<O> Arguments<O> {
             }
         }
         words.extend(["--seed".to_owned(), seed.to_string()]);
-        // It fails for a NUL only, and no process can be given one as an argument.
+        // This fails only for a NUL, which no argument of a process can contain.
         shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default()
     }
 
-    /// `--help` and `--version` are no settings.
+    /// Whether an argument is a setting, unlike `--help` and `--version`.
     fn setting(&self, option: &Arg) -> Option<Setting> {
         let id = option.get_id().as_str();
         if matches!(
@@ -104,7 +104,7 @@ fn add_flags(setting: &Setting, may_stand_alone: bool, words: &mut Vec<String>) 
         if may_stand_alone && value == "true" {
             words.push(flag.clone());
         } else if value.is_empty() || value.starts_with('-') {
-            // As a word of its own it would be taken for a flag, or for nothing.
+            // A separate word would be read as a flag or be ignored.
             words.push(format!("{flag}={value}"));
         } else {
             words.extend([flag.clone(), value.clone()]);

@@ -8,7 +8,7 @@ use crate::report::Output;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A run that was asked for, as values that can't be wrong. Nothing after this reads text.
+/// A requested run, as checked values. Nothing after this reads text.
 #[derive(Debug)]
 pub struct Setup {
     pub plan: Plan,
@@ -18,20 +18,20 @@ pub struct Setup {
     pub metrics: Option<Metrics>,
     /// The files that results go to.
     pub outputs: Vec<Output>,
-    /// Whether a terminal gets the live view.
+    /// Whether the live view is shown if standard output is a terminal.
     pub live_view: bool,
-    /// Every option with its value, for reports.
+    /// Every option with its value, for the reports.
     pub settings: Vec<Setting>,
     /// The command that repeats this run.
     pub repeating_command: String,
 }
 
-/// Where metrics are served.
+/// The server of metrics.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     /// The address to listen on. Port 0 stands for any free one.
     pub addr: SocketAddr,
-    /// How long they stay after a run that was not stopped.
+    /// The time for which metrics stay available after a run that was not stopped.
     pub linger: Duration,
     asked_by: String,
     text: String,
@@ -91,7 +91,7 @@ impl Setup {
         Ok(Setup {
             nodes,
             trust: cluster.trust(arguments)?,
-            // A variable that sets how long metrics linger does no harm to a run without any.
+            // A variable may set this for all runs.
             metrics: generator.metrics_addr.as_ref().map(|addr| Metrics {
                 addr: **addr,
                 linger: generator.metrics_linger,

@@ -1,4 +1,4 @@
-//! What is asked of the run's numbers.
+//! The conditions on the run's numbers.
 
 use super::values::boolean;
 use super::{Arguments, Opt, Options, Refusal, opt};
@@ -10,8 +10,8 @@ use clap::Args;
 #[command(next_help_heading = "Thresholds")]
 pub struct Thresholds {
     /// A condition on the run's numbers, such as `latency.p99 < 50ms`, `failed.rate < 0.1%`, `blocked.rate between 10%
-    /// and 40%`, `allowed.per_second < 1.7/s`, `target[1].latency.p99 < 20ms` or `audit = kept`. The exit code is 4 if it
-    /// is missed. May be repeated; the variable has one threshold per line
+    /// and 40%`, `allowed.per_second < 1.7/s`, `target[1].latency.p99 < 20ms` or `audit = kept`. The exit code is 4 if
+    /// it is missed. May be repeated; the variable has one threshold per line
     #[arg(long = "threshold", env = "THRESHOLDS", hide_env_values = true, value_name = "THRESHOLD",
           value_parser = opt(threshold_lines))]
     pub threshold: Vec<Opt<ThresholdLines>>,
@@ -22,12 +22,12 @@ pub struct Thresholds {
     pub abort_on_fail: Opt<bool>,
 }
 
-/// The most thresholds. If the run is to stop for one, each on a percentile or a mean takes 0.1 ms once a second: all of
-/// them take 2 % of a core.
+/// The most thresholds. With `--abort-on-fail`, each one on a percentile or a mean takes 0.1 ms every second, so this
+/// many take 2 % of a core.
 const MOST: usize = 200;
 
 impl Thresholds {
-    /// The thresholds of a run against `targets` targets. Those on an audit need one.
+    /// The thresholds of a run against `targets` targets. A threshold on the audit requires an audit.
     pub(super) fn plan(
         &self,
         arguments: &Arguments<Options>,
@@ -47,7 +47,7 @@ impl Thresholds {
                 }
             }
         }
-        // As a variable it may be set for all runs.
+        // A variable may be set for all runs.
         let is_needless = all.is_empty() && arguments.is_flag(&self.abort_on_fail);
         if *self.abort_on_fail && is_needless {
             return Err(arguments.refuse(&self.abort_on_fail, "needs --threshold"));
@@ -59,7 +59,7 @@ impl Thresholds {
     }
 }
 
-/// Checks what a threshold needs of its run. The error says what is allowed.
+/// Checks that a run has the target and the audit that a threshold needs. The error says what is allowed.
 fn check(threshold: &Threshold, targets: usize, is_audited: bool) -> Result<(), String> {
     if threshold.target().is_some_and(|place| place >= targets) {
         let allowed = match targets {

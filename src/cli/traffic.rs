@@ -1,4 +1,4 @@
-//! When requests are due.
+//! The options of the schedule.
 
 use super::values::{boolean, duration};
 use super::{Arguments, Opt, Options, Refusal, opt};
@@ -75,7 +75,7 @@ pub enum ArrivalKind {
 impl Traffic {
     /// The due times of the run.
     pub(super) fn schedule(&self, arguments: &Arguments<Options>) -> Result<Schedule, Refusal> {
-        // The default duration belongs to the default profile.
+        // The default duration does not apply to a given profile.
         let is_limited = self.profile.is_none() || arguments.is_given(&self.duration);
         let end = (is_limited && !self.duration.is_zero()).then(|| Nanos::from(*self.duration));
         let profile = match &self.profile {
@@ -92,7 +92,7 @@ impl Traffic {
         Ok(Schedule::new(profile, end).with_arrivals(arrivals))
     }
 
-    /// How the start waits for the clock. `None` if it does not.
+    /// The alignment of the start with the clock. `None` without `--burst-align`.
     pub(super) fn alignment(
         &self,
         arguments: &Arguments<Options>,
@@ -123,7 +123,7 @@ impl Traffic {
     fn bursts(&self, arguments: &Arguments<Options>) -> Result<Bursts, Refusal> {
         let (length, interval) = (&self.burst_duration, &self.burst_interval);
         if **length >= **interval {
-            // The one that was given is the one that is wrong.
+            // If only one of them was given, that one is refused.
             let only_interval = arguments.is_given(interval) && !arguments.is_given(length);
             return Err(if only_interval {
                 let allowed = format!("must be longer than --burst-duration ({:?})", **length);
@@ -133,7 +133,7 @@ impl Traffic {
                 arguments.refuse(length, allowed)
             });
         }
-        // The steady rate is at most 10⁶/s and the multiplier at most 10³, so there is such a rate.
+        // The steady rate is at most 10⁶/s and the multiplier at most 10³, so the product is a valid rate.
         let burst = (self.rps.nano() as f64 * self.burst_multiplier).round() as u64;
         let burst = Rate::from_nano(burst.min(Rate::MAX.nano()));
         let [length, interval] = [**length, **interval].map(Nanos::from);

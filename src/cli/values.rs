@@ -22,7 +22,7 @@ pub(super) fn read_at_most(file: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Takes any name, an empty one too: whoever opens the file refuses it.
+/// Accepts any name, even an empty one, which is refused when the file is opened.
 pub(super) fn file() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }

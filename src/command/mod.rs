@@ -1,4 +1,4 @@
-//! The commands: each carries out what [`cli`](crate::cli) has read.
+//! The commands that [`cli`](crate::cli) reads, carried out.
 
 mod report;
 mod run;
@@ -14,7 +14,7 @@ use std::io::Write;
 /// Carries out a command. Returns its exit code.
 ///
 /// # Errors
-/// The command was refused, or broke on the way. [`exit_code_of`] says which.
+/// The command was refused, or failed while it ran. [`exit_code_of`] distinguishes the two.
 pub fn carry_out(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Run(setup) => run::run(&setup),
@@ -38,7 +38,7 @@ pub fn exit_code_of(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// Writes a line to standard error. If that fails, nobody is left to be warned.
+/// Writes a line to standard error, and ignores a failure to do so.
 pub fn warn(message: impl Display) {
     let _ = writeln!(std::io::stderr(), "loadgen: {message}");
 }

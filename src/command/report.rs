@@ -6,7 +6,7 @@ use crate::core::exit_code;
 use crate::report::{PATIENCE, ResultFile, html, write_whole};
 use std::time::Instant;
 
-/// Makes the report of one summary, or the comparison of several.
+/// Writes the report of one summary, or the comparison of several.
 pub fn report(options: &cli::Report) -> anyhow::Result<u8> {
     let summaries = options.summaries()?;
     let page = match &summaries[..] {

@@ -1,4 +1,4 @@
-//! `loadgen`: opens what a run needs, carries it out, and reports what came of it.
+//! `loadgen`: opens files and sockets for a run, carries it out, and reports its results.
 
 use super::warn;
 use crate::base::Target;
@@ -84,7 +84,7 @@ pub fn run(setup: &Setup) -> anyhow::Result<u8> {
     Ok(code)
 }
 
-/// Where lines are printed.
+/// The stream to which lines are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Output {
     Standard,
@@ -108,7 +108,7 @@ impl Output {
         }
     }
 
-    /// A run stops when its lines can't be printed any more.
+    /// Starts the console. The run stops when its lines can't be printed any more.
     fn console(self, stop: &Arc<Stop>) -> anyhow::Result<Console> {
         let output: Box<dyn Write + Send> = match self {
             Output::Standard => Box::new(io::stdout()),
@@ -163,7 +163,7 @@ fn heading(setup: &Setup, targets: &[Target], exporter: Option<&Exporter>) -> St
     report::heading(&setup.plan, targets, limiter.as_deref(), metrics.as_deref())
 }
 
-/// How long metrics stay after the run: not at all if it was stopped.
+/// The time for which metrics stay available after the run. It is zero if the run was stopped.
 fn linger(setup: &Setup, results: &Results) -> Duration {
     match &setup.metrics {
         Some(metrics) if !results.interrupted => metrics.linger,
@@ -201,8 +201,8 @@ fn summarize(
     Summary::new(results, targets, circumstances)
 }
 
-/// Prints the summary, completes the files, and returns the exit code. Every file gets its chance, whatever happens to the
-/// others.
+/// Prints the summary, completes the files, and returns the exit code. An error with one file does not
+/// prevent the others from being written.
 fn write_results(
     console: &Console,
     results: &Results,
@@ -243,7 +243,7 @@ fn write_results(
     }
 }
 
-/// A verdict on the limiter outweighs a file that could not be written.
+/// The exit code if a file could not be written. A verdict on the limiter takes precedence.
 fn or_broke(code: u8) -> u8 {
     if code == exit_code::FINE {
         exit_code::BROKE

@@ -10,7 +10,7 @@ use crate::core::threshold::{Ahead, Measurements, Threshold, WholeSchedule};
 use crate::system::Stop;
 use std::sync::OnceLock;
 
-/// How often the thresholds are checked: one on a percentile or a mean takes as long as its histogram has bins.
+/// The time between two checks. Checking a percentile or a mean takes time in proportion to its histogram's bins.
 const LOOK_EVERY: Nanos = Nanos(1_000_000_000);
 
 pub(super) struct Aborter<'a> {
@@ -21,12 +21,12 @@ pub(super) struct Aborter<'a> {
     start: Moment,
     next_look: Moment,
     stop: &'a Stop,
-    /// The place of the threshold that stopped the run.
+    /// The index of the threshold that stopped the run.
     aborted_by: &'a OnceLock<usize>,
 }
 
 impl<'a> Aborter<'a> {
-    /// Returns `None` if the plan has no thresholds, or does not ask for the run to stop for one.
+    /// Returns `None` if the plan has no thresholds, or no threshold stops its run.
     pub fn new<T: Targets>(run: &'a Run<'a, T>, start: Moment) -> Option<Aborter<'a>> {
         let thresholds = &run.plan.thresholds;
         if !thresholds.abort_on_fail || thresholds.all.is_empty() {
@@ -44,13 +44,13 @@ impl<'a> Aborter<'a> {
         })
     }
 
-    /// Checks the thresholds, at most once a second. If one can no longer be met, stops the run and returns it. After the
-    /// end of the schedule, or after a stop, there is nothing left to stop.
+    /// Checks the thresholds, at most once a second. If one can no longer be met, stops the run and returns it. After
+    /// the end of the schedule, or after a stop, there is nothing left to stop.
     pub fn look(&mut self, tally: &Tally, audit_feed: Option<&AuditFeed>) -> Option<&'a Threshold> {
         let now = Moment::now();
         let followed = now.since(self.start);
         let ended = self.schedule.end().is_some_and(|end| end <= followed);
-        // The stop is read after the clock: without one, the schedule was followed at least until `now`.
+        // The stop is read after the clock, so without a stop the schedule was followed at least until `now`.
         if now < self.next_look || ended || self.stop.is_requested() {
             return None;
         }

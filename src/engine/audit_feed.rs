@@ -9,7 +9,7 @@ use crate::core::request::Placeholder;
 pub(super) struct AuditFeed {
     auditor: Auditor,
     start: Moment,
-    /// Whether requests carry their key. Otherwise all of them count for one.
+    /// Whether requests carry their key. If not, all of them count as requests of one key.
     by_key: bool,
 }
 

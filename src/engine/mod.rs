@@ -3,13 +3,15 @@
 //! | thread | count | loop | ends |
 //! | --- | --- | --- | --- |
 //! | pacer | 1 | puts tokens into the queue, just before they are due | with the schedule, or at a stop |
-//! | worker | `--workers` | takes a token, waits until it is due, sends its request | when the queue is empty and the pacer has ended |
-//! | reporter | 1 | takes samples from the workers and reports to the [`Observer`] | when all workers and the prober have ended |
-//! | prober | 1, if the audit has a probe | asks the audit's own questions | after pacing, with its cycle |
+//! | worker | `--workers` | takes a token, waits until it is due, sends its request | when the queue is empty and the
+//! pacer has ended |
+//! | reporter | 1 | takes samples from the workers and reports to the [`Observer`] | when all workers and the prober
+//! have ended |
+//! | prober | 1, if the audit has a probe | schedules the audit's own requests | after pacing, with its cycle |
 //! | asker | 1 for each target, if there is a probe | sends the prober's requests to one target | with the prober |
 //!
-//! The engine knows no output format and opens no socket: an [`Observer`] receives what happens, and [`Targets`] send the
-//! requests.
+//! The engine knows no output format and opens no socket: an [`Observer`] receives what happens, and [`Targets`] send
+//! the requests.
 
 mod aborter;
 mod audit_feed;
@@ -50,11 +52,11 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
 use worker::Worker;
 
-/// How long the run waits for an address of any target's name before it is given up.
+/// The longest time that the run waits until any target's name has an address.
 const FIRST_LOOKUP: Duration = Duration::from_secs(5);
 
-/// The time from the last preparation to the schedule's start: enough for the pacer to be asleep when the first token is
-/// due.
+/// The time from the last preparation to the schedule's start: enough for the pacer to be asleep when the first token
+/// is due.
 const LEAD: Nanos = Nanos(1_000_000);
 
 /// The stack of a thread that calls a target, in bytes: several times what ureq and rustls need, also in debug builds.
@@ -63,10 +65,10 @@ const CALLER_STACK: usize = 256 * 1024;
 /// The stack of every other thread, in bytes: Rust's own default.
 const DEFAULT_STACK: usize = 2 * 1024 * 1024;
 
-/// How many samples may wait for the reporter, over all workers.
+/// The most samples that may wait for the reporter, over all workers.
 const WAITING_SAMPLES: usize = 1 << 20;
 
-/// How many phases may wait to be reported before further ones count as missed.
+/// The most phases that may wait to be reported. Further ones count as missed.
 const WAITING_EVENTS: usize = 1024;
 
 /// A run could not be carried out.
@@ -116,18 +118,18 @@ struct Run<'a, T: Targets> {
     targets: &'a T,
     stop: &'a Stop,
     counters: Counters,
-    /// One for each worker.
+    /// One buffer for each worker.
     samples: Vec<SampleBuffer>,
     probing: Option<Probing<'a, T::Caller>>,
     /// Set when the drain deadline has passed.
     cut_off: AtomicBool,
-    /// The place of the threshold that stopped the run.
+    /// The index of the threshold that stopped the run.
     aborted_by: OnceLock<usize>,
-    /// Phases that found no room to wait for the reporter.
+    /// The number of phases that had no room to wait for the reporter.
     missed_phases: AtomicU64,
 }
 
-/// When the parts of a run ended.
+/// The ends of a run's parts.
 struct Ends {
     pacing: Moment,
     drain: Moment,

@@ -1,4 +1,4 @@
-//! How the engine reports a run while it goes on.
+//! The interface by which the engine reports a run.
 
 use super::SnapshotRequests;
 use crate::base::{Ledger, Moment, Nanos, Sample};
@@ -8,7 +8,7 @@ use crate::core::threshold::Threshold;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Receives everything that is known of a run while it goes on.
+/// Receives the events of a run as they happen.
 ///
 /// The engine calls the methods in this order:
 ///
@@ -29,7 +29,7 @@ pub trait Observer: Send {
         false
     }
 
-    /// Where snapshots of the run are asked for. `None` if nobody asks for any.
+    /// The requests for snapshots that the engine answers. `None` if nobody needs snapshots.
     fn snapshot_requests(&self) -> Option<&SnapshotRequests> {
         None
     }
@@ -60,28 +60,28 @@ pub trait Observer: Send {
     fn end(&mut self, _missed_phases: u64) {}
 }
 
-/// When a run begins.
+/// The start of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Start {
     /// The schedule's zero.
     pub at: Moment,
     /// The same instant by the calendar.
     pub by_calendar: SystemTime,
-    /// How long the run waits for the clock before that, if its plan aligns its bursts.
+    /// The time that the run waits for the clock before that, if its plan aligns its bursts.
     pub alignment_delay: Option<Nanos>,
 }
 
-/// What has happened until now.
+/// The run's totals until now.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
     pub totals: Ledger,
     /// Requests sent since the last progress was reported.
     pub newly_sent: u64,
-    /// The time since then.
+    /// The time since the last progress was reported.
     pub span: Nanos,
 }
 
-/// A run that nobody observes.
+/// An observer that ignores everything.
 impl Observer for () {}
 
 impl Observer for &mut TimelineTally {

@@ -13,7 +13,7 @@ pub(super) struct Pacer<'a> {
     schedule: &'a Schedule,
     start: Moment,
     keys: Dealer,
-    /// Owned, so that the workers see the end of the queue when the pacer ends.
+    /// Owned, because the workers see the end of the queue when this is dropped.
     queue: Feed,
     counters: &'a Counters,
     stop: &'a Stop,
@@ -22,15 +22,15 @@ pub(super) struct Pacer<'a> {
     next: u64,
 }
 
-/// The pacer is two to three strides ahead of the schedule. A stride is the time in which this many tokens come due, within
-/// the bounds below.
+/// The pacer is two to three strides ahead of the schedule. A stride is the time in which this many tokens come due,
+/// within the bounds below.
 ///
 /// So a token lies in the queue for a stride. Under load, some worker ends a request in that time and takes the token
 /// without having to be woken for it, then sleeps until the token is due. For a token that still lies there at the next
 /// step, a worker is called, with a stride left to wake up in.
 const STRIDE_TOKENS: u64 = 8;
 const SHORTEST_STRIDE: Nanos = Nanos(50_000);
-/// Short enough for a worker that sleeps until its token is due to heed a stop.
+/// The longest stride. A worker that sleeps until its token is due must still notice a stop in time.
 const LONGEST_STRIDE: Nanos = Nanos(5_000_000);
 
 impl<'a> Pacer<'a> {
@@ -60,7 +60,7 @@ impl<'a> Pacer<'a> {
         let start = self.start;
         let end = self.schedule.end().map(|end| start + end);
         let mut phases = self.schedule.phases().peekable();
-        // A run that begins steadily does so without a word.
+        // A steady phase at the start is not announced.
         phases.next_if(|first| first.mode() == Mode::Steady);
         while !self.stop.is_requested() {
             let now = timer.now();
@@ -107,7 +107,7 @@ impl<'a> Pacer<'a> {
         }
         match uncalled {
             0 => again,
-            // Tokens are so far apart that no worker is about to come back for this one.
+            // The tokens are so far apart that no worker is likely to return for this one by itself.
             1 => {
                 self.queue.call(1);
                 again
@@ -116,7 +116,8 @@ impl<'a> Pacer<'a> {
         }
     }
 
-    /// Queues the next token, or counts it as unsent if no worker is left to send it. Returns false if the queue is full.
+    /// Queues the next token, or counts it as unsent if no worker is left to send it. Returns false if the queue is
+    /// full.
     fn hand_over(&mut self, due: Moment) -> bool {
         let sequence = self.next;
         let key = self.keys.deal(sequence);
@@ -132,8 +133,8 @@ impl<'a> Pacer<'a> {
         true
     }
 
-    /// When to look for room in the queue for a token that is not due yet. If the workers have enough to do, the tokens of
-    /// a stride are looked at together: a wake-up for each of them would take the workers' processor time.
+    /// When to look for room in the queue for a token that is not due yet. If the workers are busy, the pacer looks
+    /// once for all tokens of a stride, because a wake-up for each would take the workers' processor time.
     fn retry_at(&self, due: Moment, soon: Moment) -> Moment {
         if self.queue.untaken() as u64 > STRIDE_TOKENS {
             soon
@@ -142,8 +143,8 @@ impl<'a> Pacer<'a> {
         }
     }
 
-    /// Drops every token that has come due by now. So a pacer that is behind its schedule soon catches up with it, whatever
-    /// the rate.
+    /// Drops every token that has come due by now, so that a pacer behind its schedule soon catches up with it at any
+    /// rate.
     fn drop_due(&mut self, now: Moment) {
         let due = self.tokens.due_by(now.since(self.start));
         let end = due.max(self.next + 1);
@@ -158,14 +159,14 @@ impl<'a> Pacer<'a> {
     }
 }
 
-/// The stride that begins with the token `next`.
+/// The length of the stride that begins with the token `next`.
 fn stride(tokens: &mut Tokens<'_>, next: u64) -> Nanos {
     let ends = [next, next + STRIDE_TOKENS].map(|token| tokens.due(token));
     let [Some(from), Some(to)] = ends else {
         return LONGEST_STRIDE;
     };
     match to - from {
-        // They are due at once. Handing all of them over and waking their workers takes time.
+        // The tokens are due at once, and handing all of them over and waking their workers takes time.
         Nanos::ZERO => LONGEST_STRIDE,
         apart => apart.clamp(SHORTEST_STRIDE, LONGEST_STRIDE),
     }

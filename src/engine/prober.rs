@@ -1,4 +1,5 @@
-//! The probe's threads: the prober, which knows the questions, and one asker for each target, which sends them.
+//! The probe's threads: the prober, which schedules the probe's requests, and one asker for each target, which sends
+//! them.
 
 use super::run_end::RunEnd;
 use super::sample_buffer::SampleBuffer;
@@ -17,17 +18,17 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
-/// How long before its time a question is given to the askers: enough for all of them to be asleep by then.
+/// The time by which a request is handed to an asker before it is due: enough for all of them to be asleep by then.
 const AHEAD: Nanos = Nanos(2_000_000);
 
-/// How many samples of one asker may wait for the reporter.
+/// The most samples of one asker that may wait for the reporter.
 const WAITING_SAMPLES: usize = 1 << 14;
 
 /// The state that the threads of a probe share.
 pub(super) struct Probing<'a, C> {
     terms: Terms,
     caller: &'a C,
-    /// By target. The keys of these samples are the probe's numbers.
+    /// One buffer for each target. The keys of these samples are the probe's numbers.
     samples: Vec<SampleBuffer>,
 }
 
@@ -54,7 +55,7 @@ pub(super) struct Prober<'a, C> {
     pub patience: Patience<'a>,
 }
 
-/// Until when the probe goes on asking.
+/// The end of the probe.
 pub(super) struct Patience<'a> {
     start: Moment,
     /// Opens when pacing ends.
@@ -65,12 +66,12 @@ pub(super) struct Patience<'a> {
     deadline: Option<Moment>,
 }
 
-/// The cycle of questions that a question belongs to.
+/// The cycle of requests that a request belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cycle {
-    /// The question would open a new cycle.
+    /// The request would begin a new cycle.
     New,
-    /// The cycle is under way, and is of use only if the run lasts until then.
+    /// The cycle is under way, and is useful only if the run lasts until this moment.
     UnderWay { useful_at: Nanos },
 }
 
@@ -85,7 +86,7 @@ impl<'a> Patience<'a> {
         }
     }
 
-    /// Waits until shortly before `at`. Returns false if the question must not be asked: the run is over, or pacing has
+    /// Waits until shortly before `at`. Returns false if the request must not be sent: the run is over, or pacing has
     /// ended and the cycle is new or would outlast the drain timeout.
     fn wait(&mut self, at: Nanos, cycle: Cycle) -> bool {
         let at = self.start + at;
@@ -125,11 +126,12 @@ struct Errand {
     at: Moment,
 }
 
-/// An asker's target, and the answer that it got. There is none if the run was over before the request was sent.
+/// An asker's target, and the answer that it received. `None` if the run was over before the request was sent.
 type Return = (usize, Option<(Answer, Option<Head>)>);
 
 impl<'scope, C: Caller> Prober<'scope, C> {
-    /// Starts the prober and its askers. The prober drops `working` when none of the probe's requests is in flight any more.
+    /// Starts the prober and its askers. The prober drops `working` when none of the probe's requests is in flight any
+    /// more.
     ///
     /// # Errors
     /// The system refuses a thread.
@@ -163,8 +165,8 @@ impl<'scope, C: Caller> Prober<'scope, C> {
         })
     }
 
-    /// Ends at a stop, or after pacing with the cycle that is under way. It ends sooner if that cycle would outlast the drain
-    /// timeout.
+    /// Ends at a stop, or after pacing with the cycle that is under way. It ends sooner if that cycle would outlast the
+    /// drain timeout.
     fn run(mut self, errands: &[Sender<Errand>], returns: &Receiver<Return>) -> ProbeReport {
         let mut probe = Probe::new(self.probing.terms.clone());
         while let Some(question) = probe.next() {
@@ -185,7 +187,7 @@ impl<'scope, C: Caller> Prober<'scope, C> {
         probe.finish()
     }
 
-    /// Sends a question's requests. Returns `None` if the run is over.
+    /// Sends the requests of one step of the probe. Returns `None` if the run is over.
     fn ask(
         &self,
         question: &Question,
@@ -253,7 +255,7 @@ impl<C: Caller> Asker<'_, C> {
                 timer.sleep_until(errand.at, self.end.stop);
             }
             let came = (!self.end.is_over()).then(|| self.ask(&errand, &mut scratch));
-            // The prober waits for one return for each errand.
+            // The prober waits for one return from each errand.
             let _ = self.back.send((self.target, came));
         }
     }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::thread::{self, Thread};
 
-/// Makes a queue with room for `capacity` tokens. Returns the pacer's end, and the workers' end, which is cloned for each
-/// worker.
+/// Makes a queue with room for `capacity` tokens. Returns the pacer's end, and the workers' end, which is cloned for
+/// each worker.
 pub fn queue(capacity: usize) -> (Feed, Intake) {
     let (sender, receiver) = bounded(capacity);
     let standby = Arc::new(Standby::default());
@@ -58,7 +58,7 @@ impl Feed {
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        // The queue is closed first, so that the workers that are called find it so.
+        // The queue is closed first, so that every worker that is called sees its end.
         self.tokens = None;
         self.standby.call(usize::MAX);
     }
@@ -81,7 +81,7 @@ impl Intake {
                 taken_or_closed => return taken_or_closed.ok(),
             }
             self.standby.enter(seat);
-            // A token that came before this worker was on standby has called nobody, and neither has the queue's end.
+            // A token or the queue's end that came before this worker was on standby did not call it.
             match self.tokens.try_recv() {
                 Err(TryRecvError::Empty) => seat.wait(),
                 taken_or_closed => {
@@ -95,13 +95,13 @@ impl Intake {
 
 #[cfg(test)]
 impl Intake {
-    /// The tokens that can be taken without waiting.
+    /// The number of tokens that can be taken without waiting.
     pub fn waiting(&self) -> impl Iterator<Item = Token> {
         self.tokens.try_iter()
     }
 }
 
-/// The workers that wait for a token. The last one to come is on top.
+/// The workers that wait for a token. The last one to arrive is on top.
 #[derive(Debug, Default)]
 struct Standby(Mutex<Vec<Arc<Seat>>>);
 

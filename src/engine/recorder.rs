@@ -1,4 +1,4 @@
-//! The reporter's record of what happened when: by phase of the schedule, and by second for observers that want it.
+//! The reporter's counts over time: by phase of the schedule, and by second for observers that want them.
 
 use super::{Observer, Run, Start, Targets};
 use crate::base::{Moment, Nanos, Sample};
@@ -41,7 +41,7 @@ impl<'a, T: Targets> Recorder<'a, T> {
     pub fn advance(&mut self, all_taken: Moment, observer: &mut dyn Observer) {
         let now = Moment::now();
         observer.samples_taken(now);
-        // Read before the counters: nothing that they count is due later than a stop that is not known here.
+        // The stop is read before the counters, so without a stop here, nothing that they count was due after one.
         let stopped = self.run.stop.requested_at();
         let watermark = Watermark {
             now: now.since(self.start),

@@ -14,13 +14,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// What other threads tell the reporter.
+/// An event from another thread.
 pub(super) enum Event {
     Phase(Phase),
     PacingEnded,
 }
 
-/// How often samples are taken from the workers: rarely enough to cost nothing, often enough that little memory is held.
+/// The time between two takings of samples from the workers: long enough to cost little processor time, short enough to
+/// hold little memory.
 const TAKE_EVERY: Nanos = Nanos(100_000_000);
 
 pub(super) struct Reporter<'a, T: Targets> {
@@ -39,14 +40,14 @@ pub(super) struct Reporter<'a, T: Targets> {
     next_progress: Moment,
 }
 
-/// What the reporter has made of a run that is over.
+/// The reporter's results of a run that is over.
 pub(super) struct Reported {
     pub tally: Tally,
     pub audit: Option<audit::AuditReport>,
     pub phases: PhaseTallies,
 }
 
-/// When progress was last reported, and of which totals.
+/// The moment and the totals of the last reported progress.
 struct LastProgress {
     at: Moment,
     totals: Ledger,
@@ -125,7 +126,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
     }
 
     fn take_samples(&mut self) {
-        // Whatever is taken later was sent later than this, except for requests in flight.
+        // Samples that are taken later were sent after this moment, except for requests in flight.
         let mut all_taken = Moment::now();
         for buffer in &self.run.samples {
             let in_flight = buffer.take_into(&mut self.exchange);
@@ -166,7 +167,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
     /// Answers a request for a snapshot, and all others that wait, from the samples taken just now.
     fn answer(&self, request: SnapshotRequest) {
         let snapshot = Arc::new(self.snapshot());
-        // No more than wait now, however fast others come.
+        // Requests that arrive meanwhile wait for the next round, so that this loop ends.
         for other in self.requests.try_iter().take(self.requests.len()) {
             other.answer(snapshot.clone());
         }
@@ -189,7 +190,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
             plan.schedule.due_by(paced_until.since(start))
         };
         let elapsed = now.since(start);
-        // The moment in which every run gets ready is not worth a state of its own.
+        // The moment of preparation before the start is reported as the start.
         let waits = stopped.is_none() && now + LEAD < start;
         let state = if waits {
             State::Waiting

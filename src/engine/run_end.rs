@@ -1,4 +1,4 @@
-//! How the threads that send requests learn that the run ends.
+//! The end of a run, as the threads that send requests see it.
 
 use crate::base::{Answer, FailureKind, Moment, Outcome};
 use crate::core::answers::Head;
@@ -24,9 +24,9 @@ impl RunEnd<'_> {
         self.cut_off.load(Acquire)
     }
 
-    /// Makes one call to a target. A panic costs that request, not the run: whatever a call borrows is either shared and
-    /// guarded, or reset by the next call. A request that is still in flight at the cut-off counts as abandoned, whether it
-    /// is interrupted or answered too late.
+    /// Makes one call to a target. A panic costs that request, not the run: whatever a call borrows is either shared
+    /// and guarded, or reset by the next call. A request that is still in flight at the cut-off counts as abandoned,
+    /// whether it is interrupted or answered too late.
     pub fn guard(&self, call: impl FnOnce() -> (Answer, Option<Head>)) -> (Answer, Option<Head>) {
         let called = catch_unwind(AssertUnwindSafe(call));
         let (mut answer, head) = called.unwrap_or_else(|_| (lost_to_a_panic(), None));
@@ -37,7 +37,7 @@ impl RunEnd<'_> {
     }
 }
 
-/// Nobody knows what the request did before the panic.
+/// The failure of a request that panicked. It is unknown whether any of it was sent.
 fn lost_to_a_panic() -> Answer {
     let now = Moment::now();
     Answer {

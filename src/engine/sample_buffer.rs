@@ -1,11 +1,11 @@
-//! How a worker's samples reach the reporter.
+//! The buffer through which a worker's samples reach the reporter.
 
 use crate::base::{Moment, Sample};
 use parking_lot::Mutex;
 use std::time::Duration;
 
-/// The samples of one worker, on their way to the reporter. Only these two threads use its lock, and the reporter holds it
-/// for the exchange of two pointers. The alignment keeps two workers' buffers out of one cache line.
+/// The samples of one worker, on their way to the reporter. Only these two threads use its lock, and the reporter holds
+/// it for the exchange of two pointers. The alignment keeps two workers' buffers out of one cache line.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(super) struct SampleBuffer(Mutex<Samples>);
@@ -23,9 +23,9 @@ impl SampleBuffer {
         self.0.lock().in_flight = Some(now);
     }
 
-    /// Adds the sample of the request in flight. If `capacity` samples wait already, the reporter has had no processor time
-    /// for long: the worker then waits for it, so that memory stays bounded. The wait shows as the send lag of the next
-    /// request.
+    /// Adds the sample of the request in flight. If `capacity` samples wait already, the reporter has had no processor
+    /// time for long, and the worker waits for it, so that memory stays bounded. The wait appears as send lag of the
+    /// next request.
     pub fn push(&self, sample: Sample, capacity: usize) {
         loop {
             let mut samples = self.0.lock();
@@ -38,8 +38,8 @@ impl SampleBuffer {
         }
     }
 
-    /// Takes all samples, and leaves the empty `exchange` in their place. Returns the earliest moment at which the request in
-    /// flight can have been sent.
+    /// Takes all samples, and leaves the empty `exchange` in their place. Returns the earliest moment at which the
+    /// request in flight can have been sent.
     pub fn take_into(&self, exchange: &mut Vec<Sample>) -> Option<Moment> {
         let mut samples = self.0.lock();
         std::mem::swap(&mut samples.waiting, exchange);

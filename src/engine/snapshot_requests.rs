@@ -5,11 +5,11 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How many requests may wait for a snapshot. Further ones wait for room among them.
+/// The most requests that may wait for a snapshot. Further requesters block until there is room.
 const WAITING: usize = 16;
 
-/// Where snapshots of a run are requested. The owner of the run's tally answers: the reporter while the run goes on,
-/// whoever keeps the last snapshot after it. Those who ask hold nothing of the run, so a slow one holds up nobody.
+/// The channel for requests for snapshots. The owner of the run's tally answers: the reporter during the run, and the
+/// exporter after it. A requester holds no lock, so a slow one delays nobody.
 #[derive(Debug, Clone)]
 pub struct SnapshotRequests {
     requests: Sender<SnapshotRequest>,
@@ -21,7 +21,7 @@ pub struct SnapshotRequests {
 pub struct SnapshotRequest(Sender<Arc<Snapshot>>);
 
 impl SnapshotRequest {
-    /// Answers without waiting. If the one who asked has given up, the snapshot is dropped.
+    /// Answers without waiting. If the requester has given up, the snapshot is dropped.
     pub fn answer(self, snapshot: Arc<Snapshot>) {
         let _ = self.0.try_send(snapshot);
     }
@@ -35,7 +35,7 @@ impl Default for SnapshotRequests {
 }
 
 impl SnapshotRequests {
-    /// Asks for a snapshot of this moment. Returns `None` if nobody answers within `timeout`.
+    /// Requests a snapshot of this moment. Returns `None` if nobody answers within `timeout`.
     pub fn ask(&self, timeout: Duration) -> Option<Arc<Snapshot>> {
         let deadline = Instant::now() + timeout;
         let (reply, answer) = bounded(1);

@@ -16,8 +16,8 @@ pub(super) struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Ends when the pacer has ended and the queue is empty. `call` sends a token's request to a target and waits for the
-    /// answer.
+    /// Ends when the pacer has ended and the queue is empty. `call` sends a token's request to a target and waits for
+    /// the answer.
     pub fn run(self, timer: &impl Timer, mut call: impl FnMut(&Token, usize) -> Answer) {
         let seat = Seat::for_this_thread();
         let mut last = None;
@@ -75,12 +75,12 @@ impl Worker<'_> {
     }
 }
 
-/// Workers may be woken together if tokens are closer together than this, that is above 20,000/s: separate sleeps then cost
-/// more than the requests around them. At 50,000/s this saves a tenth of the processor time and half of the send lag's 99th
-/// percentile, and costs 20 µs of its median.
+/// Workers may be woken together if tokens are closer together than this, that is above 20,000/s: separate sleeps then
+/// cost more than the requests around them. At 50,000/s this saves a tenth of the processor time and half of the send
+/// lag's 99th percentile, and costs 20 µs of its median.
 const DENSE: Nanos = Nanos(50_000);
 
-/// How late the token `this` may be sent, from its distance to the `last` token.
+/// The time by which the token `this` may be sent late, from its distance to the `last` token.
 fn slack(last: Option<Token>, this: Token) -> Nanos {
     let dense =
         last.is_some_and(|last| this.due.since(last.due) < DENSE * (this.sequence - last.sequence));

@@ -12,7 +12,7 @@ pub fn raise_descriptor_limit() {
     }
 }
 
-/// The soft limit; `None` if the system has none or cannot say.
+/// The soft limit. `None` if the system has none or does not report it.
 pub fn descriptor_limit() -> Option<u64> {
     #[cfg(unix)]
     {

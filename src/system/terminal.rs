@@ -24,8 +24,8 @@ use std::time::Duration;
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[0m\x1b[2J";
 const LEAVE: &[u8] = b"\x1b[0m\x1b[?25h\x1b[?1049l";
 
-/// Giving the terminal back waits this long for the view's last write, and again for the terminal to accept more. A
-/// terminal whose output was stopped (Ctrl-S) accepts nothing.
+/// The longest wait for the view's last write when the terminal is given back, and again for the terminal to accept
+/// more. A terminal whose output was stopped (Ctrl-S) accepts nothing.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The most of standard error that waits in the pipe, in bytes: less than a pipe holds, so that no writer is blocked.
@@ -42,7 +42,7 @@ static DISCARDED: AtomicU64 = AtomicU64::new(0);
 
 struct Original {
     termios: Termios,
-    /// Present if standard error is a terminal too.
+    /// `None` if standard error is no terminal.
     standard_error: Option<StandardError>,
 }
 
@@ -65,7 +65,7 @@ impl StandardError {
         Ok(StandardError { real, read, write })
     }
 
-    /// Prints what waits in the pipe. Safe within a signal's handler.
+    /// Prints the output that waits in the pipe. Safe within a signal's handler.
     fn print_backlog(&self) {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = read(&self.read, &mut buffer) {
@@ -177,7 +177,7 @@ pub fn leave() {
     }
 }
 
-/// Discards the start of what waits of standard error, once it is more than 32 KiB.
+/// Discards the oldest output that waits in the pipe, if there is more than 32 KiB.
 pub fn limit_backlog() {
     let original = ORIGINAL.get();
     let Some(errors) = original.and_then(|original| original.standard_error.as_ref()) else {

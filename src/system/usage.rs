@@ -2,7 +2,7 @@
 
 use crate::base::Nanos;
 
-/// The use of the machine by all threads of this process since its start.
+/// The processor time and memory of this process since its start, over all threads.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
     /// Processor time in user mode.
@@ -14,7 +14,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Asks the system; `None` where it cannot say.
+    /// Reads the system's counters. `None` if it has none.
     pub fn so_far() -> Option<Usage> {
         #[cfg(unix)]
         {

@@ -3,11 +3,11 @@
 
 use std::ops::Range;
 
-/// What is wrong with a text, and where.
+/// An error in a text, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("column {column}: {message}")]
 pub struct SyntaxError {
-    /// The first character that is wrong, counted from 1. One past the last character if something is missing at the end.
+    /// The first wrong character, counted from 1. If something is missing at the end, one past the last character.
     pub column: usize,
     pub message: String,
 }
@@ -20,7 +20,7 @@ pub struct Cursor<'a> {
     at: usize,
 }
 
-/// A part of a text, with its place, that does not begin with a blank. It is empty if the next character is not of the
+/// A part of a text, with its place. It does not begin with a blank. It is empty if the next character is not of the
 /// kind that was looked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Lexeme<'a> {
@@ -65,7 +65,7 @@ impl<'a> Cursor<'a> {
         Cursor { source, at: 0 }
     }
 
-    /// All that is left, without the blanks before it.
+    /// The rest of the text, without the blanks before it.
     pub fn rest(&self) -> Lexeme<'a> {
         let rest = &self.source[self.at..];
         let blanks = rest.len() - rest.trim_start().len();
@@ -93,7 +93,7 @@ impl<'a> Cursor<'a> {
         self.peek(char::is_alphabetic)
     }
 
-    /// Digits and points, as many as there are: not necessarily a [`Decimal`].
+    /// All digits and points that are next. They may not form a [`Decimal`].
     pub fn peek_number(&self) -> Lexeme<'a> {
         self.peek(|c| c.is_ascii_digit() || c == '.')
     }
@@ -160,7 +160,7 @@ impl<'a> Cursor<'a> {
         Err(rest.error("a text that begins with a quote must be a string as in JSON"))
     }
 
-    /// What has been read since this lexeme's first character.
+    /// The text from this lexeme's first character up to the cursor.
     pub fn since(&self, first: Lexeme<'a>) -> Lexeme<'a> {
         Lexeme::new(self.source, first.start..self.at.max(first.start))
     }
@@ -183,7 +183,7 @@ pub struct Decimal {
 }
 
 impl Decimal {
-    /// Far more digits than any number that is allowed has, and few enough for every product with a unit.
+    /// More digits than any allowed number has, and few enough that no product with a unit overflows.
     const MAX_DIGITS: usize = 28;
 
     /// `5`, `0.5`, `.5` or `5.`; `None` for anything else, or more than 28 digits.
@@ -207,7 +207,8 @@ impl Decimal {
         product.is_multiple_of(scale).then(|| product / scale)
     }
 
-    /// This number times `unit`, divided by `by`, to the nearest whole number; `None` if it is more than that type holds.
+    /// This number times `unit`, divided by `by`, to the nearest whole number; `None` if it is more than that type
+    /// holds.
     pub fn nearest(self, unit: u64, by: u64) -> Option<u64> {
         let product = self.digits.checked_mul(unit.into())?;
         let scale = 10u128.pow(self.places) * u128::from(by);

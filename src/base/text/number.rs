@@ -1,6 +1,6 @@
 use crate::base::Nanos;
 
-/// The number of decimals is never higher than this.
+/// The highest number of decimals.
 const MOST_DECIMALS: usize = 12;
 
 /// Units of one quantity, the smallest first. Each has its size in the smallest, which counts whole numbers.
@@ -21,7 +21,7 @@ pub fn span(nanos: Nanos) -> String {
     in_units(nanos.0 as f64, &TIME)
 }
 
-/// A span that was measured over so many requests; `-` if there were none.
+/// A span that was measured over `count` requests; `-` if there were none.
 pub fn span_or_dash(count: u64, nanos: Nanos) -> String {
     if count == 0 {
         return "-".to_owned();
@@ -34,7 +34,7 @@ pub fn bytes(bytes: u64) -> String {
     in_units(bytes as f64, &MEMORY)
 }
 
-/// In the largest unit of which it is at least one after rounding.
+/// The number in the largest unit that gives at least 1 after rounding.
 fn in_units(value: f64, units: &Units) -> String {
     let reaches = |pair: &&[(f64, &str)]| {
         let [(smaller, _), (larger, _)] = pair else {
@@ -53,7 +53,7 @@ fn in_units(value: f64, units: &Units) -> String {
 
 /// A rate, such as `12.3/s`. A whole number has no decimals.
 pub fn per_second(rate: f64) -> String {
-    // Sums of floating-point numbers are off in the last digits.
+    // Sums of floating-point numbers are inexact in the last digits.
     let rate = (rate * 1e6).round() / 1e6;
     if rate.fract() == 0.0 {
         format!("{rate}/s")
@@ -70,7 +70,7 @@ pub fn rate(number: u64, time: Nanos) -> String {
     per_second(number as f64 / time.as_secs_f64())
 }
 
-/// The share of `part` in `whole`, in percent. Only all is `100 %`, and only nothing is `0 %`.
+/// The share of `part` in `whole`, in percent. Only the whole is `100 %`, and only 0 is `0 %`.
 pub fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "-".to_owned();
@@ -94,7 +94,7 @@ pub fn three_digits(number: f64) -> String {
     rounded(number, MOST_DECIMALS)
 }
 
-/// Three significant digits, as far as that takes no more than so many decimals.
+/// Three significant digits, with at most `most` decimals.
 pub fn rounded(number: f64, most_decimals: usize) -> String {
     let decimals = match number {
         n if n >= 99.95 => 0,

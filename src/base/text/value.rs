@@ -1,6 +1,6 @@
-//! Times and whole numbers as options and small grammars have them.
+//! Times and whole numbers in options and small grammars.
 //!
-//! Each function reads a text or returns what it may be, as the end of a sentence that begins with the option.
+//! Each function reads a text. Its error says what is allowed, as the end of a sentence that begins with the option.
 
 use jiff::SpanRelativeTo;
 use std::fmt::Display;

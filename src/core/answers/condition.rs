@@ -10,17 +10,17 @@ pub(super) const STATUSES: RangeInclusive<u16> = 100..=999;
 ///
 /// A new kind of condition is a file with its type and its `read`, and one row in [`KINDS`](super::rules::KINDS).
 pub(super) trait Condition: fmt::Debug + fmt::Display + Send + Sync {
-    /// The only statuses with which it can hold.
+    /// The statuses with which the condition can hold.
     fn statuses(&self) -> RangeInclusive<u16> {
         STATUSES
     }
 
-    /// The last part of an answer that must have been read to tell whether it holds.
+    /// The last part of an answer that must have been read to decide the condition.
     fn needs(&self) -> Needs {
         Needs::Status
     }
 
-    /// Whether it holds for an answer that has one of its statuses.
+    /// Whether the condition holds for an answer that has one of its statuses.
     fn holds(&self, _: &Response) -> bool {
         true
     }
@@ -34,7 +34,7 @@ pub(super) enum Needs {
     Body,
 }
 
-/// An answer, as far as it has been read.
+/// The parts of an answer that have been read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Response<'a> {
     pub headers: &'a HeaderMap,

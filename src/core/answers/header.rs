@@ -9,7 +9,7 @@ use ureq::http::HeaderName;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HeaderCondition {
     pub name: HeaderName,
-    /// `None` if any value will do.
+    /// `None` if any value fits.
     pub value: Option<String>,
 }
 
@@ -33,7 +33,7 @@ impl Condition for HeaderCondition {
         Needs::Headers
     }
 
-    /// If a header occurs several times, one with the value is enough.
+    /// If a header occurs several times, one of them must have the value.
     fn holds(&self, response: &Response) -> bool {
         let mut values = response.headers.get_all(&self.name).iter();
         match &self.value {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(super) struct JsonCondition {
     /// A JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)).
     pub pointer: String,
-    /// Neither an array nor an object; `None` if any value will do, even null.
+    /// Neither an array nor an object. `None` if any value fits, even null.
     pub value: Option<Value>,
 }
 
@@ -76,7 +76,7 @@ impl Condition for JsonCondition {
         Needs::Body
     }
 
-    /// Nothing holds of a body that is not JSON.
+    /// No condition holds for a body that is not JSON.
     fn holds(&self, response: &Response) -> bool {
         let found = response.json.and_then(|json| json.pointer(&self.pointer));
         match (found, &self.value) {
@@ -90,7 +90,7 @@ impl Condition for JsonCondition {
 
 /// Whether two numbers have the same value, even if they are written differently: 2 is 2.0.
 fn is_same(one: &Number, other: &Number) -> bool {
-    // Two integers that round to the same float differ as integers.
+    // As floats, two different integers could be equal.
     let as_integer = |number: &Number| {
         let float = || number.as_f64().map(|float| float as i128);
         number.as_i128().or_else(float)

@@ -1,7 +1,7 @@
-/// Longer bodies are not looked into, in bytes.
+/// The longest body that is read, in bytes.
 const MOST: usize = 64 * 1024;
 
-/// An answer's body, if it is short enough to be looked into.
+/// An answer's body, if it is short enough to be read.
 #[derive(Debug, Default)]
 pub struct KeptBody {
     bytes: Vec<u8>,
@@ -22,7 +22,7 @@ impl KeptBody {
         }
     }
 
-    /// `None` if the body was too long to be looked into.
+    /// `None` if the body was too long to be read.
     pub fn bytes(&self) -> Option<&[u8]> {
         (!self.too_long).then_some(&self.bytes)
     }

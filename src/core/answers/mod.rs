@@ -1,8 +1,8 @@
 //! The rules that say whether an answer means allowed, blocked or failed.
 //!
 //! [`Rules`] say which answers count as allowed and which as blocked, by status, header, or a value in a JSON body.
-//! [`Answers`] applies two of them. A table by status tells at once what most answers mean, and only for the others are
-//! headers and bodies looked at.
+//! [`Answers`] applies both. A table by status decides most answers at once, and only the others need their headers or
+//! bodies read.
 
 mod condition;
 mod head;
@@ -20,13 +20,13 @@ pub use rules::{Rule, Rules};
 use crate::base::{FailureKind, Outcome};
 use condition::{Needs, Response, STATUSES};
 
-/// Tells the outcome of an answer. A rule for blocked that fits wins over all rules for allowed, and an answer that no
-/// rule fits is failed.
+/// Decides the outcome of an answer. A rule for blocked wins over all rules for allowed, and an answer that fits no
+/// rule is failed.
 #[derive(Debug)]
 pub struct Answers {
     /// Rules with the outcome of an answer that fits. The first one that fits counts.
     rules: Vec<(Rule, Outcome)>,
-    /// By status, from the least of [`STATUSES`] on: the outcome of all its answers, if headers and body can't change it.
+    /// The outcome for each of [`STATUSES`], if headers and body can't change it.
     by_status: Vec<Option<Outcome>>,
 }
 
@@ -34,7 +34,7 @@ pub struct Answers {
 #[derive(Debug)]
 pub(crate) enum ByHead<'a> {
     Decided(Outcome),
-    /// The body decides.
+    /// The outcome depends on the body.
     Open(Undecided<'a>),
 }
 
@@ -49,7 +49,7 @@ impl Answers {
         let mut rules = Vec::new();
         for (alternatives, outcome) in [(blocked, Outcome::Blocked), (allowed, Outcome::Allowed)] {
             let mut alternatives = alternatives.0.clone();
-            // Their order does not matter to the outcome, so the cheapest come first.
+            // The order does not change the outcome, so the cheapest conditions come first.
             alternatives.sort_by_key(Rule::needs);
             rules.extend(alternatives.into_iter().map(|rule| (rule, outcome)));
         }
@@ -60,7 +60,7 @@ impl Answers {
         }
     }
 
-    /// The rules that fit an answer, as far as its head tells.
+    /// The rules that fit an answer, as far as its head decides.
     fn candidates<'a>(&'a self, head: &'a Head) -> impl Iterator<Item = &'a (Rule, Outcome)> {
         let status = head.status.as_u16();
         let response = Response {
@@ -71,7 +71,7 @@ impl Answers {
         self.rules.iter().filter(move |(rule, _)| fits(rule))
     }
 
-    /// The outcome by status and headers. The headers are looked at only if the status leaves it open.
+    /// The outcome by status and headers. The headers are read only if the status does not decide it.
     pub(crate) fn by_head<'a>(&'a self, head: &'a Head) -> ByHead<'a> {
         let status = head.status.as_u16();
         if let Some(outcome) = self.by_status[usize::from(status - STATUSES.start())] {
@@ -100,7 +100,7 @@ impl Undecided<'_> {
             if rule.holds(Needs::Body, &response) {
                 return *outcome;
             }
-            // A body that is too long to be looked into may fit this rule, so the answer can't count as allowed.
+            // A body that is too long to be read may fit this rule, so the answer can't count as allowed.
             if body.bytes().is_none() && *outcome == Outcome::Blocked {
                 break;
             }
@@ -247,7 +247,7 @@ mod tests {
         }
     }
 
-    /// The outcome by trying rule after rule, as it is explained to users.
+    /// The outcome by trying rule after rule, as the documentation describes it.
     fn explained(
         allowed: &Rules,
         blocked: &Rules,

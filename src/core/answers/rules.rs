@@ -10,11 +10,11 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Alternatives, of which one is enough.
+/// Alternative rules: an answer has to fit one of them.
 #[derive(Debug, Clone)]
 pub struct Rules(pub(super) Vec<Rule>);
 
-/// At least one condition, and all of them must hold.
+/// One or more conditions. All of them must hold.
 #[derive(Debug, Clone)]
 pub struct Rule {
     conditions: Vec<Arc<dyn Condition>>,
@@ -24,7 +24,7 @@ pub struct Rule {
 
 type Read = fn(&mut Cursor) -> Result<Arc<dyn Condition>, SyntaxError>;
 
-/// The kinds of conditions that begin with a word, and what reads on after it.
+/// The kinds of conditions that begin with a word, each with the reader of its rest.
 pub(super) const KINDS: [(&str, Read); 2] = [("header", header::read), ("json", json::read)];
 
 impl Rules {
@@ -92,7 +92,7 @@ impl Rule {
         self.statuses.contains(&status)
     }
 
-    /// The last part of an answer that must have been read to tell whether the rule fits.
+    /// The last part of an answer that must have been read to decide the rule.
     pub(super) fn needs(&self) -> Needs {
         let needs = self.conditions.iter().map(|condition| condition.needs());
         needs.max().unwrap_or(Needs::Status)

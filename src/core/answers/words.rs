@@ -1,4 +1,4 @@
-//! The words and values that rules are made of, as they are typed and as they are displayed.
+//! The words and values in rules, as typed and as displayed.
 
 use crate::base::text::{Cursor, Lexeme, SyntaxError};
 
@@ -16,7 +16,7 @@ pub(super) enum Value<'a> {
 
 /// Reads the value of a condition, if an equals sign is next.
 ///
-/// A bare value may not begin with a second equals sign or a single quote, which are mistakes rather than values.
+/// A bare value may not begin with a second equals sign or a single quote, since these are likely mistakes.
 pub(super) fn take_value<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Value<'a>>, SyntaxError> {
     if !cursor.takes("=") {
         return Ok(None);

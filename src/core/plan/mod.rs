@@ -11,11 +11,11 @@ use crate::core::schedule::{Alignment, Schedule};
 use crate::core::threshold::Threshold;
 use std::time::Duration;
 
-/// The requests that a run sends, when it sends them, and what it is held to.
+/// A run: its requests, their schedule, and the rules and promises by which it is judged.
 #[derive(Debug)]
 pub struct Plan {
     pub schedule: Schedule,
-    /// How the start waits for the clock. `None` if it does not.
+    /// The alignment of the start with the clock. `None` if there is none.
     pub alignment: Option<Alignment>,
     /// The number of worker threads.
     pub workers: usize,
@@ -23,13 +23,13 @@ pub struct Plan {
     pub queue: usize,
     /// The longest time for one whole request.
     pub timeout: Duration,
-    /// How long requests in flight get when the run ends.
+    /// The time that requests in flight get when the run ends.
     pub drain_timeout: Duration,
     /// The time from one report of progress to the next.
     pub stats_interval: Duration,
     pub request: RequestTemplate,
-    /// The limit and the window of the limiter under test: sent in each check if the request has a place for them, and held
-    /// against it by the audit.
+    /// The limit and the window of the limiter under test. Each check sends them if its template has a place for them,
+    /// and the audit judges by them.
     pub limit: u64,
     pub window: Nanos,
     pub keys: Keys,
@@ -43,14 +43,14 @@ pub struct Plan {
     pub thresholds: Thresholds,
 }
 
-/// How the limiter is audited.
+/// The settings of the audit.
 #[derive(Debug, Clone)]
 pub struct AuditPlan {
-    /// The promises, of which the limiter has to keep one.
+    /// The promises. The limiter has to keep one of them.
     pub promises: Vec<Promise>,
-    /// Whether the user asked for a verdict. A demo is audited without being asked to.
+    /// Whether the user asked for a verdict. A demo is audited by default.
     pub asked: bool,
-    /// Whether the audit asks questions of its own, with keys of its own.
+    /// Whether the audit sends requests of its own, with keys of its own.
     pub probe: bool,
     pub prior_use: PriorUse,
     /// The most memory that the audit may use, in bytes.
@@ -67,7 +67,7 @@ pub struct Thresholds {
 }
 
 impl Plan {
-    /// Whether the audit asks questions of its own.
+    /// Whether the audit sends requests of its own.
     pub fn has_probe(&self) -> bool {
         self.audit.as_ref().is_some_and(|audit| audit.probe)
     }
@@ -101,7 +101,7 @@ impl Plan {
         self.request.compile(targets, &constants, self.seed)
     }
 
-    /// Deals each request its key.
+    /// The dealer of the requests' keys.
     pub fn dealer(&self) -> Dealer {
         Dealer::new(&self.keys, self.key_distribution, self.seed)
     }

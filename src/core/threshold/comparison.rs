@@ -1,4 +1,4 @@
-//! The test that a threshold puts a number to.
+//! The test of a threshold: what the number must be.
 
 use super::range::{Range, Ratio};
 use crate::base::text::{Cursor, Lexeme, SyntaxError};

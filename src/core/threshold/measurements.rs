@@ -16,18 +16,18 @@ pub(super) enum Scope {
 
 /// The numbers of a run so far, or in the end.
 ///
-/// While a run goes on, ledgers and tally need not be of the same instant: each counts only requests that have come to an
-/// end, and never takes one back.
+/// During a run, ledgers and tally need not be of the same instant. Each counts only requests that have ended, and its
+/// counts never decrease.
 #[derive(Debug, Clone, Copy)]
 pub struct Measurements<'a> {
-    /// By target, in the plan's order.
+    /// One ledger for each target, in the plan's order.
     pub ledgers: &'a [Ledger],
     pub tally: &'a Tally,
-    /// How long the schedule has been followed: up to its end, or to a stop.
+    /// The time for which the schedule has been followed, up to its end or a stop.
     pub followed: Nanos,
     /// Requests that were late, as [`ScheduleVerdict`] counts them.
     pub late: u64,
-    /// The audit's verdict. While the run goes on, only that every promise is proved broken.
+    /// The audit's verdict. During the run, this is known only once every promise is proved broken.
     pub audit: Option<audit::AuditVerdict>,
 }
 
@@ -60,7 +60,7 @@ impl WholeSchedule {
 pub enum Ahead<'a> {
     /// The run is over.
     Nothing,
-    /// At most the rest of a schedule.
+    /// The rest of a schedule at most.
     RestOf(&'a WholeSchedule),
 }
 
@@ -69,7 +69,7 @@ impl Ahead<'_> {
         matches!(self, Ahead::Nothing)
     }
 
-    /// How many requests may come beside this many.
+    /// The most requests that may come in addition to this many.
     pub(super) fn beside(self, scope: Scope, known: u64) -> u64 {
         let Ahead::RestOf(whole) = self else {
             return 0;
@@ -81,7 +81,7 @@ impl Ahead<'_> {
         all.saturating_sub(known)
     }
 
-    /// How long the schedule may have been followed in the end.
+    /// The longest time for which the schedule may have been followed in the end.
     pub(super) fn longest(self, followed: Nanos) -> Nanos {
         match self {
             Ahead::Nothing => followed,
@@ -104,7 +104,7 @@ impl Measurements<'_> {
         }
     }
 
-    /// The verdict on the generator, as if all that is ahead were sent on time.
+    /// The verdict on the generator if all requests ahead are sent on time.
     pub(super) fn verdict(&self, ahead: Ahead) -> ScheduleVerdict {
         let ended = self.ended(Scope::All);
         let known = ended.scheduled();
@@ -123,8 +123,8 @@ impl Measurements<'_> {
 /// The requests that have come to an end.
 #[derive(Debug)]
 pub(super) struct Ended {
-    /// Its counts of scheduled, sent and failed requests are not used: the first two are ahead of the ends, and the last
-    /// one is ahead of the failures by kind.
+    /// Its counts of scheduled, sent and failed requests are not used: the first two are ahead of the ends, and the
+    /// last one is ahead of the failures by kind.
     pub ledger: Ledger,
     pub failures: Failures,
 }

@@ -16,9 +16,9 @@
 //! ```
 //!
 //! Blanks are free between words and signs. `between` includes both ends. Targets are numbered from 1, in the order in
-//! which they were given. A rate is a share: by default of the scheduled requests for `sent`, `dropped` and `unsent`, and
-//! of the sent ones for the others. `of` names another whole that contains the part. `per_second` is over the time in
-//! which the schedule was followed, up to a stop.
+//! which they were given. A rate is a share: by default of the scheduled requests for `sent`, `dropped` and `unsent`,
+//! and of the sent ones for the others. `of` names another whole that contains the part. `per_second` is over the time
+//! in which the schedule was followed, up to a stop.
 //!
 //! # The numbers
 //!
@@ -28,9 +28,9 @@
 //!
 //! # Numbers that may still change
 //!
-//! While a run goes on, each number is known to end up in a range. Let k be the requests of a schedule of T that have not
-//! come to an end yet. Each of them may still end in any way, at any speed, or never come. A request that has come to an
-//! end keeps it. With n requests that have the measured time:
+//! While a run goes on, each number is known to end up in a range. Let k be the requests of a schedule of T that have
+//! not come to an end yet. Each of them may still end in any way, at any speed, or never come. A request that has come
+//! to an end keeps it. With n requests that have the measured time:
 //!
 //! | number | least | most |
 //! | --- | --- | --- |
@@ -40,11 +40,13 @@
 //! | min | 0 | the least so far |
 //! | max | the most so far | – |
 //! | mean | the sum so far / (n + k) | – |
-//! | a percentile, the time at rank r of n + k | the time at rank r − k of now | the time at rank r of now, if there is one |
+//! | a percentile, the time at rank r of n + k | the time at rank r − k of now | the time at rank r of now, if there is
+//! one |
 //!
-//! A range never grows, and at the end of the run, with k = 0, it is the number. A threshold that no number in the range
-//! meets can no longer be met. If the schedule has no end, T is the number of all possible requests. Lookups are not
-//! requests, so any number of them may still come. `audit = kept` is lost as soon as every promise is proved broken, and
+//! A range never grows, and at the end of the run, with k = 0, it is the number. A threshold that no number in the
+//! range meets can no longer be met. If the schedule has no end, T is the number of all possible requests. Lookups are
+//! not requests, so any number of them may still come. `audit = kept` is lost as soon as every promise is proved
+//! broken, and
 //! `schedule = kept` as soon as a request was dropped, or more than 1 % of T were late.
 
 mod comparison;
@@ -78,7 +80,7 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    /// The target that it is about, by its place in the plan.
+    /// The index in the plan of the target that the threshold is about.
     pub fn target(&self) -> Option<usize> {
         match self.metric.scope() {
             Scope::All => None,
@@ -86,7 +88,7 @@ impl Threshold {
         }
     }
 
-    /// An error at the number of its target.
+    /// An error at the number of the threshold's target.
     pub fn target_error(&self, message: String) -> SyntaxError {
         let mut cursor = Cursor::new(&self.text);
         cursor.take(cursor.peek_word());
@@ -94,12 +96,12 @@ impl Threshold {
         cursor.rest().error(message)
     }
 
-    /// Whether it needs `--audit`.
+    /// Whether the threshold needs `--audit`.
     pub fn needs_audit(&self) -> bool {
         self.metric.needs_audit()
     }
 
-    /// Whether the final numbers may still meet it. If nothing is ahead, whether they do.
+    /// Whether the final numbers may still meet it. If nothing is ahead, this says whether they do.
     pub fn may_be_met(&self, measurements: &Measurements, ahead: Ahead) -> bool {
         let range = self.range(measurements, ahead);
         range.is_none_or(|range| self.test.is_met_within(range))
@@ -126,9 +128,9 @@ impl FromStr for Threshold {
 /// Judges `thresholds`, in their order, by the results of a run whose schedule ends at `end`, if it does.
 ///
 /// If the schedule was not kept, a threshold about the limiter is unsupported, even if the numbers look good. The
-/// threshold that stopped a run is missed, even if there was nothing to measure by then. `audit = kept` is unsupported if
-/// the audit's verdict is suspect, or inconclusive because the schedule was not kept. An audit that tested nothing is
-/// nothing seen.
+/// threshold that stopped a run is missed, even if there was nothing to measure by then. `audit = kept` is unsupported
+/// if the audit's verdict is suspect, or inconclusive because the schedule was not kept. An audit that tested nothing
+/// is nothing seen.
 pub fn judged(
     thresholds: &[Threshold],
     end: Option<Nanos>,

@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ratio {
     pub over: u128,
-    /// Over 0.
+    /// More than 0.
     pub under: u128,
 }
 

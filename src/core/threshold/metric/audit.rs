@@ -26,7 +26,7 @@ impl Metric for Audit {
         true
     }
 
-    /// An audit knows by itself what it can tell if the schedule was not kept.
+    /// The audit's own verdict already takes a schedule that was not kept into account.
     fn is_about_generator(&self) -> bool {
         true
     }

@@ -1,12 +1,12 @@
 use crate::base::FailureKind;
 use crate::core::threshold::measurements::{Ahead, Ended, Measurements, Scope};
 
-/// Requests that have something in common.
+/// A kind of requests that is counted.
 #[derive(Debug)]
 pub(super) struct Counted {
     pub name: &'static str,
     count: fn(&Ended) -> u64,
-    /// The names of what they can be a share of. The first is the default.
+    /// The names of the wholes of which they can be a share. The first is the default.
     wholes: &'static [&'static str],
     is_about_generator: bool,
 }
@@ -91,7 +91,7 @@ impl Requests {
         }
     }
 
-    /// How many there are, and how many more there may be in the end.
+    /// The count of these requests, and the range in which it may end up.
     pub fn count_and_more(&self, measurements: &Measurements, ahead: Ahead) -> (u64, u64) {
         let ended = measurements.ended(self.scope);
         let more = ahead.beside(self.scope, ended.scheduled());

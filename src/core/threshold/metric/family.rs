@@ -11,7 +11,7 @@ pub(in crate::core::threshold) trait Family: Sync {
     /// The first word of a threshold, after the target.
     fn name(&self) -> &'static str;
 
-    /// Whether these metrics are known of each target.
+    /// Whether each target has these metrics.
     fn is_by_target(&self) -> bool {
         false
     }
@@ -31,12 +31,12 @@ pub(in crate::core::threshold) trait Metric:
         Scope::All
     }
 
-    /// Whether it needs `--audit`.
+    /// Whether the metric needs `--audit`.
     fn needs_audit(&self) -> bool {
         false
     }
 
-    /// Whether it is about the generator itself, and so tells something even if that did not keep its schedule.
+    /// Whether the metric is about the generator itself, and so is valid even if the schedule was not kept.
     fn is_about_generator(&self) -> bool;
 
     /// The range in which the number is, or will be in the end: times in nanoseconds, rates per second. `None` if there

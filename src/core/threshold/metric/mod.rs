@@ -1,5 +1,5 @@
-//! The metrics of thresholds. A metric is one file with its [`Family`], or one row in a table of a family, and one entry
-//! in [`families`].
+//! The metrics of thresholds. A metric is one file with its [`Family`], or one row in a table of a family, and one
+//! entry in [`families`].
 
 mod audit;
 mod count;

@@ -70,7 +70,7 @@ pub(super) const ALL: [Timed; 6] = [
     },
 ];
 
-/// One number of many times.
+/// A statistic of many times.
 #[derive(Debug, Clone, Copy)]
 enum Statistic {
     Min,
@@ -128,7 +128,7 @@ impl Metric for Time {
             (_, Ahead::Nothing) => 0,
             (None, Ahead::RestOf(_)) => u64::MAX - times.count(),
             (Some(without), Ahead::RestOf(_)) => {
-                // A request has at most one such time, and with one it is none of those without.
+                // A request has at most one such time, and one that has it is not among those without.
                 let ledger = measurements.ended(self.scope).ledger;
                 ahead.beside(self.scope, times.count() + without(&ledger))
             }
