@@ -162,7 +162,8 @@ impl Requests {
         if let Some(first) = self.header.first()
             && (lines.len() > MAX_HEADERS || hosts.count() > 1)
         {
-            let allowed = format!("must be at most {MAX_HEADERS} headers, and at most one of them Host");
+            let allowed =
+                format!("must be at most {MAX_HEADERS} headers, and at most one of them Host");
             return Err(arguments.refuse(first, allowed));
         }
         let is_given = |name: &HeaderName| lines.iter().any(|line| line.name == name);

@@ -79,7 +79,8 @@ pub fn run(setup: &Setup) -> anyhow::Result<u8> {
         console.print_surely(format!("\nmetrics stay available at {url} for {linger:?}"));
     }
     output.close(console)?;
-    kept.transpose().context("can't start the exporter's thread")?;
+    kept.transpose()
+        .context("can't start the exporter's thread")?;
     stop.wait(linger);
     Ok(code)
 }

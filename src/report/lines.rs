@@ -52,5 +52,7 @@ impl Observer for Lines<'_> {
 /// Says when a run starts that waits for the clock.
 fn alignment_line(delay: Nanos, window: Nanos) -> String {
     let delay = Duration::from(delay);
-    format!("The run starts in {delay:.1?}, so that bursts begin at multiples of {window} on the clock")
+    format!(
+        "The run starts in {delay:.1?}, so that bursts begin at multiples of {window} on the clock"
+    )
 }

@@ -59,9 +59,11 @@ fn write_timetable(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Re
         write_phase(out, &phase, tokens, schedule.end())?;
     }
     match (left_out, schedule.end()) {
-        (Some(from), Some(end)) => {
-            writeln!(out, "{:>10}  the pattern continues until {end:#}", format!("{from:#}"))?
-        }
+        (Some(from), Some(end)) => writeln!(
+            out,
+            "{:>10}  the pattern continues until {end:#}",
+            format!("{from:#}")
+        )?,
         (_, None) if schedule.profile().round().is_some() => {
             writeln!(out, "{:>10}  the pattern continues", "")?
         }

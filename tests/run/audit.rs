@@ -251,7 +251,9 @@ fn advised(finished: &Finished) -> (String, String) {
     let advice = said
         .split_once("A run of ")
         .and_then(|(_, advice)| advice.split_once(" or longer with --rps "))
-        .and_then(|(duration, rest)| Some((duration, rest.split_once(" would give a verdict.")?.0)));
+        .and_then(|(duration, rest)| {
+            Some((duration, rest.split_once(" would give a verdict.")?.0))
+        });
     let (duration, rps) = advice.unwrap_or_else(|| panic!("no advice:\n{finished}"));
     (duration.to_owned(), rps.to_owned())
 }
@@ -520,5 +522,8 @@ fn the_probes_requests_are_beside_the_load_and_not_counted_with_it() {
     let sent = metrics.sum("loadgen_requests_sent_total");
     assert_eq!(sent, 60.0, "{finished}");
     let beside = server.request_count() - report.sent;
-    assert_says(&finished, &format!("{beside} requests in addition to the load"));
+    assert_says(
+        &finished,
+        &format!("{beside} requests in addition to the load"),
+    );
 }

@@ -313,10 +313,7 @@ fn an_invalid_threshold_is_refused_at_its_column() {
             "column 9: must be min, mean, max, or a percentile",
         ),
         ("latency.p99 < 50", "column 17: must be a unit of time"),
-        (
-            "latency.p99 < 50ms or so",
-            "column 20: must be the end",
-        ),
+        ("latency.p99 < 50ms or so", "column 20: must be the end"),
         ("failed.rate of sent < 5%", "column 13: must be <, "),
         (
             " target[ 4 ].failed.count = 0",

@@ -61,9 +61,7 @@ pub fn header_line(text: &str) -> Result<HeaderLine, String> {
     let (name, value) = text.split_once(':').ok_or_else(header_form)?;
     let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| header_form())?;
     if RESERVED.contains(&name) {
-        return Err(format!(
-            "must not be {name}, because loadgen sets it"
-        ));
+        return Err(format!("must not be {name}, because loadgen sets it"));
     }
     let value = value.trim();
     let template = template(value, header_form)?;

@@ -33,9 +33,7 @@ pub enum Checked {
 pub enum NotChecked {
     #[error("the run ended first")]
     RunEnded,
-    #[error(
-        "the probe can check a limit of at most {most} in {window}, not {limit}"
-    )]
+    #[error("the probe can check a limit of at most {most} in {window}, not {limit}")]
     TooMany {
         limit: u64,
         window: Nanos,

@@ -109,7 +109,9 @@ impl AuditedRun<'_> {
         let statement = match standing {
             Standing::Broken => self.broken(one),
             Standing::Suspect => {
-                format!("suspect{kind}: the limit was the limit was exceeded if the unanswered requests were admitted")
+                format!(
+                    "suspect{kind}: the limit was the limit was exceeded if the unanswered requests were admitted"
+                )
             }
             Standing::NotTested => "not tested: no key had enough requests".to_owned(),
             Standing::Kept => {
@@ -165,7 +167,10 @@ impl AuditedRun<'_> {
     pub fn probe_statement(&self, probe: &ProbeReport) -> String {
         let mut text = match &probe.retry_after {
             both @ Checked::Not(_) if *both == probe.remaining => both.to_string(),
-            retry_after => format!("Retry-After {retry_after}; remaining requests {}", probe.remaining),
+            retry_after => format!(
+                "Retry-After {retry_after}; remaining requests {}",
+                probe.remaining
+            ),
         };
         if let Checked::Not(why) = &probe.flooded
             && probe.asked > 0
