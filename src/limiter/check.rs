@@ -169,24 +169,16 @@ mod tests {
 
     #[test]
     fn a_check_can_only_be_made_of_values_in_range() {
-        assert_eq!(Key::new(""), Err(CheckError::Key));
-        assert_eq!(Key::new(&"k".repeat(257)), Err(CheckError::Key));
-        assert!(Key::new(&"k".repeat(256)).is_ok());
-        assert_eq!(
-            Key::new(&"é".repeat(129)),
-            Err(CheckError::Key),
-            "bytes count"
-        );
-
-        assert_eq!(Limit::new(0), Err(CheckError::Limit));
-        assert_eq!(Limit::new(1_000_001), Err(CheckError::Limit));
-        assert_eq!(Limit::new(u64::MAX), Err(CheckError::Limit));
-        assert!(Limit::new(1).is_ok() && Limit::new(1_000_000).is_ok());
-
-        assert_eq!(Window::from_millis(0), Err(CheckError::Window));
-        assert_eq!(Window::from_millis(86_400_001), Err(CheckError::Window));
-        assert_eq!(Window::from_millis(u64::MAX), Err(CheckError::Window));
-        assert!(Window::from_millis(1).is_ok() && Window::from_millis(86_400_000).is_ok());
+        for (bytes, is_ok) in [(0, false), (1, true), (256, true), (257, false)] {
+            assert_eq!(Key::new(&"k".repeat(bytes)).is_ok(), is_ok, "{bytes}");
+        }
+        assert!(Key::new(&"é".repeat(129)).is_err(), "bytes count");
+        let is_limit = |requests| Limit::new(requests).is_ok();
+        assert!([1, 1_000_000].into_iter().all(is_limit));
+        assert!(![0, 1_000_001, u64::MAX].into_iter().any(is_limit));
+        let is_window = |millis| Window::from_millis(millis).is_ok();
+        assert!([1, 86_400_000].into_iter().all(is_window));
+        assert!(![0, 86_400_001, u64::MAX].into_iter().any(is_window));
     }
 
     #[test]

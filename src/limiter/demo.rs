@@ -21,7 +21,6 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// The number of nodes.
     pub const NODES: usize = 3;
 
     /// Starts the nodes. The policy is for checks that give no limit and window.
@@ -43,22 +42,6 @@ impl Demo {
     /// The nodes' addresses, in the order of their names.
     pub fn addrs(&self) -> Vec<SocketAddr> {
         self.nodes.iter().map(Node::addr).collect()
-    }
-}
-
-impl DemoLimiter {
-    /// This limiter in a few words. `None` for the default.
-    pub fn description(self) -> Option<String> {
-        let how = match self {
-            default if default == DemoLimiter::default() => return None,
-            DemoLimiter::Shared(_) => "which the nodes share".to_owned(),
-            DemoLimiter::PerNode => "a sliding log of its own for each node".to_owned(),
-            DemoLimiter::Racy => {
-                let apart = DemoLimiter::RACY_WRITE_DELAY;
-                format!("a sliding log that each check reads, and writes back {apart:?} later")
-            }
-        };
-        Some(format!("{self}, {how}"))
     }
 }
 
@@ -93,6 +76,20 @@ impl DemoLimiter {
             Self::PerNode => "per-node",
             Self::Racy => "racy",
         }
+    }
+
+    /// This limiter in a few words. `None` for the default.
+    pub fn description(self) -> Option<String> {
+        let how = match self {
+            default if default == Self::default() => return None,
+            Self::Shared(_) => "which the nodes share".to_owned(),
+            Self::PerNode => "a sliding log of its own for each node".to_owned(),
+            Self::Racy => {
+                let apart = Self::RACY_WRITE_DELAY;
+                format!("a sliding log that each check reads, and writes back {apart:?} later")
+            }
+        };
+        Some(format!("{self}, {how}"))
     }
 
     /// The store of each node.

@@ -81,16 +81,6 @@ mod tests {
     }
 
     #[test]
-    fn windows_start_at_multiples_of_their_length_since_the_epoch() {
-        let (limit, window) = (limit(1), window(10));
-        let mut state = FixedWindow::default();
-        assert!(state.check(at(29_999), limit, window).allowed);
-        let decision = state.check(at(30_000), limit, window);
-        assert!(decision.allowed);
-        assert_eq!(decision.reset.get(), 10_000);
-    }
-
-    #[test]
     fn a_longer_window_keeps_the_count_and_a_later_one_drops_it() {
         let mut state = FixedWindow::default();
         state.check(at(25_000), limit(2), window(10));

@@ -142,22 +142,6 @@ mod tests {
                 );
             }
         }
-
-        #[test]
-        fn any_interval_admits_at_most_the_bucket_and_its_refill((limit, window, times) in history()) {
-            let mut state = TokenBucket::default();
-            let admitted: Vec<_> = times
-                .into_iter()
-                .filter(|&now| state.check(now, limit, window).allowed)
-                .collect();
-            let (capacity, length) = (u64::from(limit.get()), window.length().get());
-            for (first, from) in admitted.iter().enumerate() {
-                for (last, until) in admitted.iter().enumerate().skip(first) {
-                    let count = (last - first + 1) as u64;
-                    prop_assert!(count * length <= capacity * length + until.since(*from).get() * capacity);
-                }
-            }
-        }
     }
 
     #[test]

@@ -84,14 +84,6 @@ mod tests {
     }
 
     #[test]
-    fn keys_do_not_share_a_limit() {
-        let store = MemoryStore::new(Algorithm::default(), noon());
-        assert!(allowed(&store, &check("a", 1, 60_000)));
-        assert!(!allowed(&store, &check("a", 1, 60_000)));
-        assert!(allowed(&store, &check("b", 1, 60_000)));
-    }
-
-    #[test]
     fn a_stream_of_fresh_keys_leaves_only_the_active_ones_in_memory() {
         for &algorithm in Algorithm::ALL {
             let clock = noon();

@@ -126,69 +126,77 @@ mod tests {
 
     #[test]
     fn domain_and_entries_make_the_key_and_are_read_as_protobufs_json() {
-        let entries = r#"{"key":"k"},{"key":"l","value":"v"}"#;
-        for (body, key) in [
-            (BODY, r#"["envoy",["d","k",""]]"#),
+        for (entries, of_descriptor, of_request, names) in [
+            (r#"{"key":"k"}"#, "", "", r#""d","k","""#),
             (
-                &format!(r#"{{"domain":"d","descriptors":[{{"entries":[{entries}]}}]}}"#),
-                r#"["envoy",["d","k","","l","v"]]"#,
+                r#"{"key":"k"},{"key":"l","value":"v"}"#,
+                "",
+                "",
+                r#""d","k","","l","v""#,
             ),
             (
-                r#"{"domain":"d","descriptors":[{"entries":[{"key":"k","value":null}]}],"hitsAddend":null}"#,
-                r#"["envoy",["d","k",""]]"#,
+                r#"{"key":"k","value":null}"#,
+                "",
+                r#","hitsAddend":null"#,
+                r#""d","k","""#,
             ),
             (
-                r#"{"hits_addend":"1","domain":"d","descriptors":[{"entries":[{"key":"k"}],"hitsAddend":1}]}"#,
-                r#"["envoy",["d","k",""]]"#,
+                r#"{"key":"k"}"#,
+                r#","hitsAddend":1"#,
+                r#","hits_addend":"1""#,
+                r#""d","k","""#,
             ),
             (
-                r#"{"hitsAddend":0,"domain":"d","descriptors":[{"entries":[{"key":"k"}],"hits_addend":null}]}"#,
-                r#"["envoy",["d","k",""]]"#,
+                r#"{"key":"k"}"#,
+                r#","hits_addend":null"#,
+                r#","hitsAddend":0"#,
+                r#""d","k","""#,
             ),
         ] {
-            assert_eq!(check(&SHAPE, body), (key.to_owned(), 100, 60_000), "{body}");
+            let descriptor = format!(r#"{{"entries":[{entries}]{of_descriptor}}}"#);
+            let body = format!(r#"{{"domain":"d","descriptors":[{descriptor}]{of_request}}}"#);
+            let key = format!(r#"["envoy",[{names}]]"#);
+            assert_eq!(check(&SHAPE, &body), (key, 100, 60_000), "{body}");
         }
     }
 
     #[test]
     fn other_requests_are_bad_requests_in_plain_text() {
-        let long = format!(
-            r#""domain":"{}","descriptors":[{{"entries":[{{}}]}}]"#,
-            "d".repeat(257)
-        );
-        let one = r#"{"entries":[{"key":"k"}]}"#;
-        let two = format!(r#""domain":"d","descriptors":[{one},{one}]"#);
-        for (fields, why) in [
+        let long = "d".repeat(257);
+        for (domain, fields, why) in [
+            ("d", r#","descriptors":[["k","v"]]"#, "expected an object"),
+            ("", "", "domain must not be empty"),
+            ("d", "", "descriptors must be exactly one"),
             (
-                r#""domain":"d","descriptors":[["k","v"]]"#,
-                "expected an object",
+                "d",
+                r#","descriptors":[{},{}]"#,
+                "descriptors must be exactly one",
             ),
-            ("", "domain must not be empty"),
-            (r#""domain":"d""#, "descriptors must be exactly one"),
-            (&two, "descriptors must be exactly one"),
+            ("d", r#","descriptors":[{}]"#, "entries must not be empty"),
             (
-                r#""domain":"d","descriptors":[{}]"#,
-                "entries must not be empty",
-            ),
-            (
-                r#""domain":"d","descriptors":[{"entries":[{}]}],"hitsAddend":2"#,
+                "d",
+                r#","descriptors":[{"entries":[{}]}],"hitsAddend":2"#,
                 "hitsAddend must be 1",
             ),
             (
-                r#""domain":"d","descriptors":[{"entries":[{}],"hitsAddend":0}]"#,
+                "d",
+                r#","descriptors":[{"entries":[{}],"hitsAddend":0}]"#,
                 "hitsAddend must be 1",
             ),
             (
-                r#""domain":"d","descriptors":[{"entries":[{}],"limit":{}}]"#,
+                "d",
+                r#","descriptors":[{"limit":{}}]"#,
                 "unknown field `limit`",
             ),
+            ("d", r#","descriptor":[]"#, "unknown field `descriptor`"),
             (
-                r#""domain":"d","descriptor":[]"#,
-                "unknown field `descriptor`",
+                &long,
+                r#","descriptors":[{"entries":[{}]}]"#,
+                "must be at most 256 bytes",
             ),
-            (&long, "must be at most 256 bytes"),
         ] {
-            let (status, text) = refusal(&SHAPE, &format!("{{{fields}}}"));
+            let body = format!(r#"{{"domain":"{domain}"{fields}}}"#);
+            let (status, text) = refusal(&SHAPE, &body);
             assert_eq!(status, 400, "{fields}");
             assert!(text.starts_with("Bad Request: "), "{text}");
             assert!(text.contains(why), "{why} is not in {text}");

@@ -107,12 +107,8 @@ fn decided(decision: &Decision, now: SystemTime) -> Response<Body> {
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let reset = now + Duration::from_micros(decision.reset.get());
     let reset_millis = reset.as_micros().div_ceil(1_000);
-    batch(
-        status,
-        [decision.limit.get(), decision.remaining],
-        reset_millis,
-        "",
-    )
+    let counts = [decision.limit.get(), decision.remaining];
+    batch(status, counts, reset_millis, "")
 }
 
 fn failed(error: &str) -> Response<Body> {
@@ -140,10 +136,8 @@ fn batch(
 /// The gateway's response to a failed call, with gRPC's code for the failure.
 fn gateway_error(status: StatusCode, code: u8, message: &str) -> Response<Body> {
     let details: [(); 0] = [];
-    json(
-        status,
-        &object! { "code": code, "message": message, "details": details },
-    )
+    let object = object! { "code": code, "message": message, "details": details };
+    json(status, &object)
 }
 
 #[cfg(test)]
@@ -162,13 +156,14 @@ mod tests {
 
     #[test]
     fn a_request_gives_key_limit_and_window_in_any_of_protobufs_ways() {
+        let strings = r#"{"name":"n","unique_key":"k","hits":"1","limit":5,"duration":"1000"}"#;
         for body in [
             body("limit", json!("5")),
             body("algorithm", json!("LEAKY_BUCKET")),
             body("behavior", json!("NO_BATCHING")),
             body("behavior", json!(2)),
             body("unknown", json!([{}])),
-            r#"{"requests":[{"name":"n","unique_key":"k","hits":"1","limit":5,"duration":"1000"}]}"#.to_owned(),
+            format!(r#"{{"requests":[{strings}]}}"#),
         ] {
             let key = r#"["gubernator",["n","k"]]"#.to_owned();
             assert_eq!(check(&SHAPE, &body), (key, 5, 1_000));
@@ -219,10 +214,8 @@ mod tests {
         ] {
             let (actual, text) = refusal(&SHAPE, body);
             assert_eq!(actual, status, "{body}");
-            assert!(
-                text.starts_with(&format!(r#"{{"code":{code},"message":""#)),
-                "{text}"
-            );
+            let start = format!(r#"{{"code":{code},"message":""#);
+            assert!(text.starts_with(&start), "{text}");
             assert!(text.ends_with(r#"","details":[]}"#), "{text}");
         }
     }

@@ -51,17 +51,13 @@ fn answer(request: &CheckRequest, verdict: &Verdict<'_>, node: &str) -> Response
     } else {
         message(StatusCode::TOO_MANY_REQUESTS, "API rate limit exceeded")
     };
-    let (limit, remaining) = (
-        decision.limit.get().to_string(),
-        decision.remaining.to_string(),
-    );
+    let limit = decision.limit.get().to_string();
+    let remaining = decision.remaining.to_string();
+    let reset = decision.reset.as_secs_ceil().to_string();
     let mut headers = vec![
         ("ratelimit-limit".to_owned(), limit.clone()),
         ("ratelimit-remaining".to_owned(), remaining.clone()),
-        (
-            "ratelimit-reset".to_owned(),
-            decision.reset.as_secs_ceil().to_string(),
-        ),
+        ("ratelimit-reset".to_owned(), reset),
     ];
     if let Some(unit) = unit(request.check.window) {
         headers.push((format!("x-ratelimit-limit-{unit}"), limit));
@@ -81,7 +77,6 @@ fn message(status: StatusCode, text: &str) -> Response<Body> {
 mod tests {
     use super::super::testing::{answer_to, headers, parts, policy, refusal};
     use super::*;
-    use oxhttp::model::HeaderValue;
 
     fn read_key(key: &[u8], policy: Policy) -> Result<CheckRequest, Refused> {
         let value = HeaderValue::from_bytes(key).expect("a legal value");
@@ -117,25 +112,17 @@ mod tests {
         let long = "the names that make the key must be at most 256 bytes in all";
         for (key, message) in [(&b"\xff"[..], "X-Key must be UTF-8"), (&[b'k'; 257], long)] {
             let refused = read_key(key, policy(1, 1)).err().expect(message);
-            assert_eq!(
-                parts(*refused),
-                (400, format!(r#"{{"message":"{message}"}}"#))
-            );
+            let text = format!(r#"{{"message":"{message}"}}"#);
+            assert_eq!(parts(*refused), (400, text));
         }
     }
 
     #[test]
     fn an_allowed_request_is_answered_from_behind_and_a_blocked_one_is_not() {
         let exceeded = r#"{"message":"API rate limit exceeded"}"#;
+        let node = r#"{"node":"n"}"#;
         for (decision, status, body, remaining, reset, retry_after) in [
-            (
-                (true, 99, 60_000_000),
-                200,
-                r#"{"node":"n"}"#,
-                "99",
-                "60",
-                None,
-            ),
+            ((true, 99, 60_000_000), 200, node, "99", "60", None),
             ((false, 0, 1), 429, exceeded, "0", "1", Some("1")),
         ] {
             let response = answered(60_000, decision);
@@ -160,10 +147,8 @@ mod tests {
         ] {
             let headers = headers(&answered(millis, (true, 9, 1)));
             let mut names = headers.keys().map(String::as_str);
-            assert_eq!(
-                names.find(|name| name.starts_with("x-ratelimit-limit")),
-                name
-            );
+            let limit = names.find(|name| name.starts_with("x-ratelimit-limit"));
+            assert_eq!(limit, name);
             assert!(headers.contains_key("ratelimit-limit"));
         }
     }

@@ -14,7 +14,7 @@ use super::response::{json, object, plain, with_headers};
 use crate::core::presets::{self, Preset};
 use crate::limiter::check::{Check, Decision, Key, Limit, Policy, Window};
 use oxhttp::model::header::CONTENT_TYPE;
-use oxhttp::model::{Body, HeaderMap, Response, StatusCode};
+use oxhttp::model::{Body, HeaderMap, HeaderValue, Response, StatusCode};
 
 /// Every shape, in the order of the presets.
 pub(super) const SHAPES: [Shape; 6] = [
@@ -48,10 +48,8 @@ pub(super) struct Incoming<'a> {
 impl Incoming<'_> {
     /// The `Content-Type` is `application/json` or another kind of JSON.
     fn is_json(&self) -> bool {
-        let value = self.headers.get(CONTENT_TYPE);
-        let value = value
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
+        let value = self.headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
+        let value = value.and_then(Result::ok).unwrap_or_default();
         let media_type = value.split(';').next().unwrap_or_default().trim();
         let subtype = media_type.to_ascii_lowercase();
         let subtype = subtype.strip_prefix("application/");
@@ -127,7 +125,6 @@ fn status(decision: &Decision) -> StatusCode {
 mod testing {
     use super::*;
     use crate::limiter::clock::Micros;
-    use oxhttp::model::HeaderValue;
     use std::collections::HashMap;
 
     /// Reads a body of JSON, at a node of 100 requests a minute.
@@ -187,9 +184,10 @@ mod testing {
     }
 
     pub fn headers(response: &Response<Body>) -> HashMap<String, String> {
+        let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
         let headers = response.headers().iter();
         headers
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .map(|(name, value)| (name.to_string(), text(value)))
             .collect()
     }
 
@@ -206,7 +204,6 @@ pub(super) use testing::{headers, parts, policy};
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oxhttp::model::HeaderValue;
 
     #[test]
     fn a_body_is_json_if_its_type_says_so() {
@@ -236,47 +233,39 @@ mod tests {
                 r#"{{"responses":[{{"status":"UNDER_LIMIT","limit":"{limit}","remaining":"0","reset_time":"0","error":"{error}","metadata":{{}}}}]}}"#
             )
         };
-        let answers: [(&str, u16, String, String); 6] = [
+        let check = r#"{"allowed":true,"error":"gone","node":"n"}"#;
+        let envoy = r#"{"overallCode":"OK","statuses":[{"code":"OK"}]}"#;
+        let throttlecrab =
+            r#"{"allowed":true,"limit":7,"remaining":0,"reset_after":0,"retry_after":0}"#;
+        let kong = r#"{"message":"An unexpected error occurred"}"#;
+        let answers = [
+            ("check", 503, r#"{"error":"gone"}"#, check),
+            ("envoy", 400, "Bad Request: gone\n", envoy),
+            ("limitador", 500, "null", "null"),
             (
-                "check",
-                503,
-                r#"{"error":"gone"}"#.into(),
-                r#"{"allowed":true,"error":"gone","node":"n"}"#.into(),
+                "gubernator",
+                200,
+                &gubernator(0, "gone"),
+                &gubernator(7, ""),
             ),
-            (
-                "envoy",
-                400,
-                "Bad Request: gone\n".into(),
-                r#"{"overallCode":"OK","statuses":[{"code":"OK"}]}"#.into(),
-            ),
-            ("limitador", 500, "null".into(), "null".into()),
-            ("gubernator", 200, gubernator(0, "gone"), gubernator(7, "")),
             (
                 "throttlecrab",
                 500,
-                r#"{"error":"Internal server error: gone"}"#.into(),
-                r#"{"allowed":true,"limit":7,"remaining":0,"reset_after":0,"retry_after":0}"#
-                    .into(),
+                r#"{"error":"Internal server error: gone"}"#,
+                throttlecrab,
             ),
-            (
-                "kong",
-                500,
-                r#"{"message":"An unexpected error occurred"}"#.into(),
-                r#"{"node":"n"}"#.into(),
-            ),
+            ("kong", 500, kong, r#"{"node":"n"}"#),
         ];
         for (shape, (name, status, closed, open)) in SHAPES.iter().zip(answers) {
             assert_eq!(shape.preset.name, name);
             let key = key(shape, &["k"]).unwrap();
             let request = CheckRequest::from(policy(7, 60_000).check(key));
             let answer = |verdict| (shape.answer)(&request, &verdict, "n");
-            assert_eq!(
-                parts(answer(Verdict::FailedClosed("gone"))),
-                (status, closed)
-            );
+            let refused = parts(answer(Verdict::FailedClosed("gone")));
+            assert_eq!(refused, (status, closed.to_owned()));
             let response = answer(Verdict::FailedOpen("gone"));
             assert_eq!(headers(&response).len(), 1, "{name} promises something");
-            assert_eq!(parts(response), (200, open));
+            assert_eq!(parts(response), (200, open.to_owned()));
         }
     }
 }

@@ -6,11 +6,11 @@ use redis::{
     ServerErrorKind, Value,
 };
 use socket2::{SockRef, TcpKeepalive};
-use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use thiserror::Error;
 
 /// The kernel probes a connection that was idle for this long: firewalls keep it open, and a dead host is detected.
 const KEEPALIVE: Duration = Duration::from_secs(60);
@@ -131,11 +131,9 @@ impl Read for UntilDeadline<'_> {
         }
         self.stream
             .set_read_timeout(Some(time_left(self.deadline)))?;
+        let closed = || io::Error::new(io::ErrorKind::UnexpectedEof, "the connection was closed");
         match (&mut &*self.stream).read(buffer)? {
-            0 => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the connection was closed",
-            )),
+            0 => Err(closed()),
             read => Ok(read),
         }
     }
@@ -148,7 +146,8 @@ fn time_left(deadline: Instant) -> Duration {
 }
 
 /// Why Redis gave no answer. Clones share the text: while Redis is away, every caller gets the same one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{reason}")]
 pub(super) struct Failure {
     /// One line, to be read after `redis at redis:6379: `.
     pub reason: Arc<str>,
@@ -174,12 +173,6 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         RedisError::from(error).into()
@@ -194,10 +187,9 @@ impl From<RedisError> for Failure {
                 let (code, detail) = (error.code().unwrap_or_default(), error.detail());
                 let text = format!("{code} {}", detail.unwrap_or_default());
                 // After a failover, a new connection may lead to the new master.
+                use ServerErrorKind::{MasterDown, ReadOnly};
                 let kind = match kind {
-                    ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) => {
-                        FailureKind::Lost
-                    }
+                    ErrorKind::Server(ReadOnly | MasterDown) => FailureKind::Lost,
                     _ => FailureKind::Answer,
                 };
                 let reason = text.trim().into();
@@ -256,9 +248,7 @@ mod tests {
     fn an_error_of_the_system_reads_well_within_a_line() {
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         assert_eq!(&*Failure::from(refused).reason, "connection refused");
-        assert_eq!(
-            uncapitalized("Connection refused (os error 111)"),
-            "connection refused"
-        );
+        let message = "Connection refused (os error 111)";
+        assert_eq!(uncapitalized(message), "connection refused");
     }
 }
