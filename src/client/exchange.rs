@@ -30,7 +30,6 @@ pub(super) struct Exchange {
     /// The target's index in the plan.
     pub target: usize,
     pub started: Moment,
-    /// The moment at which the request times out.
     pub deadline: Moment,
     pub stage: Stage,
     /// Present if the request needed a new connection.

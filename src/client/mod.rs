@@ -196,14 +196,11 @@ fn read_to_end(
     mut each: impl FnMut(&[u8]),
 ) -> io::Result<()> {
     let mut total = 0;
-    while total <= MAX_BODY {
-        match body.read(buffer)? {
-            0 => break,
-            length => {
-                each(&buffer[..length]);
-                total += length;
-            }
-        }
+    while total <= MAX_BODY
+        && let length @ 1.. = body.read(buffer)?
+    {
+        each(&buffer[..length]);
+        total += length;
     }
     Ok(())
 }

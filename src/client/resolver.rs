@@ -3,6 +3,7 @@
 use crate::base::{Moment, Nanos, Target};
 use crate::system::Stop;
 use parking_lot::{Condvar, Mutex};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -72,11 +73,9 @@ impl Resolver {
     }
 
     fn start_with(targets: &[Target], lookup: Lookup) -> io::Result<Resolver> {
+        let names = targets.iter().map(Name::new);
         let mut resolver = Resolver {
-            names: targets
-                .iter()
-                .map(|target| Arc::new(Name::new(target)))
-                .collect(),
+            names: names.map(Arc::new).collect(),
             lookups: Vec::new(),
         };
         for name in &resolver.names {
@@ -101,9 +100,8 @@ impl Resolver {
                 name.changed.wait_for(&mut state, Duration::from_millis(20));
             }
         }
-        self.names
-            .iter()
-            .any(|name| name.state.lock().addresses.is_some())
+        let is_known = |name: &Arc<Name>| name.state.lock().addresses.is_some();
+        self.names.iter().any(is_known)
     }
 
     /// The version of a target's addresses, which grows whenever they change.
@@ -205,11 +203,7 @@ impl State {
         self.connection_failed = false;
         let learnt = match addresses {
             // Name servers change the order from answer to answer.
-            Some(mut addresses) => {
-                addresses.sort_unstable();
-                addresses.dedup();
-                Some(addresses.into())
-            }
+            Some(addresses) => Some(Vec::from_iter(BTreeSet::from_iter(addresses)).into()),
             None if unreachable => None,
             None => self.addresses.clone(),
         };
@@ -229,10 +223,8 @@ impl State {
 }
 
 fn look_up(host: &str) -> io::Result<Vec<IpAddr>> {
-    Ok((host, 0)
-        .to_socket_addrs()?
-        .map(|address| address.ip())
-        .collect())
+    let addresses = (host, 0).to_socket_addrs()?;
+    Ok(addresses.map(|address| address.ip()).collect())
 }
 
 /// The resolver for ureq, which would look up the name before every request, even with an idle connection. The

@@ -186,10 +186,8 @@ impl Buffers for GatheringBuffers {
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
         self.make_room();
-        (
-            &mut self.input[self.filled..],
-            &mut self.output[self.gathered..],
-        )
+        let (input, output) = (&mut self.input, &mut self.output);
+        (&mut input[self.filled..], &mut output[self.gathered..])
     }
 
     fn can_use_input(&self) -> bool {

@@ -5,15 +5,10 @@ use crate::core::plan::Plan;
 use crate::core::stats::Results;
 use crate::core::threshold::{JudgedThreshold, Met};
 
-/// The run ended, and no check of it failed.
 pub const FINE: u8 = 0;
-/// The run broke.
 pub const BROKE: u8 = 1;
-/// The configuration was refused.
 pub const REFUSED: u8 = 2;
-/// A verdict was requested, and the run can give none.
 pub const INCONCLUSIVE: u8 = 3;
-/// A threshold was missed, or the limit was not kept.
 pub const FAILED: u8 = 4;
 
 /// One or more exit codes, and what they mean.
@@ -25,7 +20,6 @@ pub struct Meaning {
     pub long: &'static str,
 }
 
-/// Every exit code.
 pub const MEANINGS: [Meaning; 6] = [
     Meaning {
         codes: &[FINE],
@@ -61,22 +55,17 @@ pub const MEANINGS: [Meaning; 6] = [
     },
 ];
 
-/// A code's meaning in a few words.
 pub fn short(code: u8) -> &'static str {
-    let meaning = MEANINGS
-        .iter()
-        .find(|meaning| meaning.codes.contains(&code));
+    let means = |meaning: &&Meaning| meaning.codes.contains(&code);
+    let meaning = MEANINGS.iter().find(means);
     meaning.map_or("unknown", |meaning| meaning.short)
 }
 
 /// The exit code of a run that ended. A certain failure goes before a missing verdict.
 pub fn code(plan: &Plan, results: &Results, thresholds: &[JudgedThreshold]) -> u8 {
     let asked = plan.audit.as_ref().is_some_and(|audit| audit.asked);
-    of(
-        asked,
-        results.audited(),
-        thresholds.iter().map(|one| one.met),
-    )
+    let met = thresholds.iter().map(|one| one.met);
+    of(asked, results.audited(), met)
 }
 
 fn of(

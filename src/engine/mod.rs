@@ -38,7 +38,7 @@ use crate::core::stats::{Counters, Results, ScheduleVerdict};
 use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::SystemTimer;
 use crate::system::{Hold, Latch, Stop};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use pacer::Pacer;
 use prober::{Patience, Prober, Probing};
 use queue::{Feed, Intake};
@@ -147,7 +147,8 @@ impl<T: Targets> Run<'_, T> {
         let start = self.start();
         observer.begin(&start);
         let (events, received) = bounded(WAITING_EVENTS);
-        let reporter = self.start_reporter(scope, start, received, observer)?;
+        let reporter = Reporter::new(self, start, received, observer);
+        let reporter = spawn(scope, "reporter", DEFAULT_STACK, || reporter.run())?;
         let (pacing, paced) = Latch::new();
         let prober = self.start_prober(scope, start, paced, working)?;
         join(self.start_pacer(scope, start, queue, events.clone())?);
@@ -217,17 +218,6 @@ impl<T: Targets> Run<'_, T> {
             })?;
         }
         Ok(())
-    }
-
-    fn start_reporter<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        start: Start,
-        events: Receiver<Event>,
-        observer: &'scope mut dyn Observer,
-    ) -> Result<ScopedJoinHandle<'scope, Reported>, RunError> {
-        let reporter = Reporter::new(self, start, events, observer);
-        spawn(scope, "reporter", DEFAULT_STACK, || reporter.run())
     }
 
     fn start_prober<'scope>(

@@ -184,28 +184,14 @@ mod tests {
 
     /// Sleeps take no time and wake `late` after their deadline; each reading costs `step`. With
     /// an `intake`, every token is taken at the first sleep after it was handed over.
+    #[derive(Default)]
     struct FakeTimer {
         now: Cell<u64>,
         intake: Option<Intake>,
         taken: RefCell<Vec<(u64, Token)>>,
         late: u64,
         step: u64,
-        sleeps: Cell<u32>,
         stop_at: Option<u64>,
-    }
-
-    impl FakeTimer {
-        fn new() -> Self {
-            FakeTimer {
-                now: Cell::new(0),
-                intake: None,
-                taken: RefCell::default(),
-                late: 0,
-                step: 0,
-                sleeps: Cell::new(0),
-                stop_at: None,
-            }
-        }
     }
 
     impl Timer for FakeTimer {
@@ -215,7 +201,6 @@ mod tests {
         }
 
         fn sleep_until(&self, deadline: Moment, stop: &Stop) {
-            self.sleeps.set(self.sleeps.get() + 1);
             let taken = self.intake.iter().flat_map(Intake::waiting);
             let taken = taken.map(|token| (self.now.get(), token));
             self.taken.borrow_mut().extend(taken);
@@ -247,6 +232,18 @@ mod tests {
         pace_from(Moment::at(0), schedule, timer, queue, intake)
     }
 
+    /// Each token with the time at which it was taken.
+    fn pace_and_take(schedule: &Schedule) -> (Paced, Vec<u64>, Vec<Token>) {
+        let (feed, intake) = queue(10_000);
+        let timer = FakeTimer {
+            intake: Some(intake.clone()),
+            ..FakeTimer::default()
+        };
+        let paced = pace_into(schedule, &timer, feed, &intake);
+        let (at, tokens) = timer.taken.take().into_iter().unzip();
+        (paced, at, tokens)
+    }
+
     fn pace_from(
         start: Moment,
         schedule: &Schedule,
@@ -273,10 +270,21 @@ mod tests {
         Schedule::new(profile, Some(Nanos(seconds * SECOND)))
     }
 
+    /// Bursts for 5 s every 30 s.
+    fn bursts(steady: f64, burst: f64, seconds: u64) -> Schedule {
+        let [steady, burst] = [steady, burst].map(|rps| Rate::per_second(rps).unwrap());
+        let profile = Bursts::new(steady, burst, Nanos(5 * SECOND), Nanos(30 * SECOND));
+        Schedule::new(profile, Some(Nanos(seconds * SECOND)))
+    }
+
+    fn poisson(schedule: Schedule) -> Schedule {
+        schedule.with_arrivals(Arrivals::Poisson(Box::new(Poisson::new(7))))
+    }
+
     #[test]
     fn every_token_is_handed_over_in_order_with_its_scheduled_due_time() {
         let schedule = steady(1_000.0, 2);
-        let paced = pace(&schedule, &FakeTimer::new(), 10_000);
+        let paced = pace(&schedule, &FakeTimer::default(), 10_000);
         assert_eq!(paced.tokens.len(), 2_000);
         for (k, token) in paced.tokens.iter().enumerate() {
             assert_eq!(token.sequence, k as u64);
@@ -293,15 +301,9 @@ mod tests {
             (10_000.0, 1_600_000, 2_400_000),
             (1e6, 100_000, 150_000),
         ] {
-            let (feed, intake) = queue(10_000);
-            let timer = FakeTimer {
-                intake: Some(intake.clone()),
-                ..FakeTimer::new()
-            };
-            pace_into(&steady(rps, 2), &timer, feed, &intake);
-            let taken = timer.taken.take();
-            assert_eq!(taken.len() as f64, 2.0 * rps);
-            for (at, token) in taken {
+            let (_, at, tokens) = pace_and_take(&steady(rps, 2));
+            assert_eq!(tokens.len() as f64, 2.0 * rps);
+            for (at, token) in at.into_iter().zip(tokens) {
                 let due = token.due.since(Moment::at(0)).0;
                 let by = due.saturating_sub(earliest)..=due.saturating_sub(latest);
                 assert!(by.contains(&at), "due {due}, handed over {at}, at {rps}/s");
@@ -311,8 +313,10 @@ mod tests {
 
     #[test]
     fn late_wake_ups_never_shift_the_schedule() {
-        let mut timer = FakeTimer::new();
-        timer.late = 7_300_000;
+        let timer = FakeTimer {
+            late: 7_300_000,
+            ..FakeTimer::default()
+        };
         let paced = pace(&steady(1_000.0, 1), &timer, 10_000);
         assert_eq!(paced.tokens.len(), 1_000);
         assert_eq!(paced.tokens[999].due, Moment::at(999_000_000));
@@ -321,8 +325,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_and_never_delays() {
-        let timer = FakeTimer::new();
-        let paced = pace(&steady(100.0, 1), &timer, 30);
+        let paced = pace(&steady(100.0, 1), &FakeTimer::default(), 30);
         assert_eq!(paced.tokens.len(), 30);
         let ledger = paced.counters.ledger();
         assert_eq!((ledger.scheduled, ledger.dropped), (100, 70));
@@ -331,73 +334,54 @@ mod tests {
 
     #[test]
     fn a_rate_that_no_pacer_reaches_still_ends_on_time_with_all_accounted_for() {
-        let schedule = steady(1e9, 1);
-        let timer = FakeTimer {
-            step: 1_000_000,
-            ..FakeTimer::new()
-        };
-        let paced = pace(&schedule, &timer, 100);
-        assert_eq!(paced.tokens.len(), 100);
-        let ledger = paced.counters.ledger();
-        assert_eq!(ledger.scheduled, 1_000_000_000);
-        assert_eq!(ledger.dropped, ledger.scheduled - 100);
-        assert!(paced.ended_at < SECOND + SECOND / 10, "{}", paced.ended_at);
+        for schedule in [steady(1e9, 1), poisson(steady(1e9, 1))] {
+            let timer = FakeTimer {
+                step: 1_000_000,
+                ..FakeTimer::default()
+            };
+            let paced = pace(&schedule, &timer, 100);
+            assert_eq!(paced.tokens.len(), 100);
+            let ledger = paced.counters.ledger();
+            assert_eq!(Some(ledger.scheduled), schedule.total());
+            assert_eq!(ledger.dropped, ledger.scheduled - 100);
+            assert!(paced.ended_at < SECOND + SECOND / 10, "{}", paced.ended_at);
+        }
     }
 
     #[test]
     fn phases_are_announced_at_their_instants_even_with_no_token_due() {
-        let rate = |rps| Rate::per_second(rps).unwrap();
-        let profile = Bursts::new(
-            rate(0.001),
-            rate(0.005),
-            Nanos(5 * SECOND),
-            Nanos(30 * SECOND),
-        );
-        let schedule = Schedule::new(profile, Some(Nanos(65 * SECOND)));
-        let paced = pace(&schedule, &FakeTimer::new(), 10);
-        let seen: Vec<_> = paced
-            .phases
-            .iter()
-            .map(|(at, p)| (at / SECOND, p.mode()))
-            .collect();
+        let paced = pace(&bursts(0.001, 0.005, 65), &FakeTimer::default(), 10);
+        let seen = announced(&paced).into_iter();
+        let seen: Vec<_> = seen.map(|(at, mode)| (at / SECOND, mode)).collect();
+        let expected = [(30, Mode::Burst), (35, Mode::Steady), (60, Mode::Burst)];
         assert_eq!(
-            seen,
-            [(30, Mode::Burst), (35, Mode::Steady), (60, Mode::Burst)],
-            "nothing at the start, and nothing for a burst cut off by the end"
+            seen, expected,
+            "nothing at the start or for a burst cut off by the end"
         );
         assert_eq!(paced.tokens.len(), 1);
     }
 
     #[test]
-    fn a_phase_that_starts_at_the_end_is_not_announced() {
-        let rate = |rps| Rate::per_second(rps).unwrap();
-        let profile = Bursts::new(rate(1.0), rate(5.0), Nanos(5 * SECOND), Nanos(30 * SECOND));
-        let schedule = Schedule::new(profile, Some(Nanos(60 * SECOND)));
-        let paced = pace(&schedule, &FakeTimer::new(), 1_000);
-        assert_eq!(paced.phases.len(), 2);
-        assert_eq!(paced.tokens.len() as u64, schedule.total().unwrap());
-    }
-
-    #[test]
-    fn a_phase_after_the_end_is_not_announced_however_late_the_pacer_is() {
-        let rate = |rps| Rate::per_second(rps).unwrap();
-        let profile = Bursts::new(rate(1.0), rate(5.0), Nanos(5 * SECOND), Nanos(30 * SECOND));
-        let schedule = Schedule::new(profile, Some(Nanos(32 * SECOND)));
-        let timer = FakeTimer {
-            late: 10 * SECOND,
-            ..FakeTimer::new()
-        };
-        let paced = pace(&schedule, &timer, 1_000);
-        assert_eq!(paced.phases.len(), 1);
-        assert_eq!(paced.tokens.len() as u64, schedule.total().unwrap());
+    fn a_phase_at_or_after_the_end_is_not_announced_however_late_the_pacer_is() {
+        for (end, late, phases) in [(60, 0, 2), (32, 10 * SECOND, 1)] {
+            let schedule = bursts(1.0, 5.0, end);
+            let timer = FakeTimer {
+                late,
+                ..FakeTimer::default()
+            };
+            let paced = pace(&schedule, &timer, 1_000);
+            assert_eq!(paced.phases.len(), phases);
+            assert_eq!(paced.tokens.len() as u64, schedule.total().unwrap());
+        }
     }
 
     #[test]
     fn a_stop_ends_pacing_between_tokens() {
-        let mut timer = FakeTimer::new();
-        timer.stop_at = Some(3 * SECOND + 1);
-        let profile = Profile::steady(Rate::per_second(1.0).unwrap());
-        let paced = pace(&Schedule::new(profile, None), &timer, 100);
+        let timer = FakeTimer {
+            stop_at: Some(3 * SECOND + 1),
+            ..FakeTimer::default()
+        };
+        let paced = pace(&of("1/s"), &timer, 100);
         assert_eq!(paced.tokens.len(), 4);
         assert_eq!(paced.ended_at, 3 * SECOND + 1);
     }
@@ -425,20 +409,11 @@ mod tests {
     #[test]
     fn a_pause_holds_back_what_comes_after_it_and_nothing_else() {
         let schedule = of("100/s for 1s, pause 10s, 100/s for 1s");
-        let (feed, intake) = queue(10);
-        let timer = FakeTimer {
-            intake: Some(intake.clone()),
-            ..FakeTimer::new()
-        };
-        let paced = pace_into(&schedule, &timer, feed, &intake);
-        let (at, tokens): (Vec<_>, Vec<_>) = timer.taken.take().into_iter().unzip();
+        let (paced, at, tokens) = pace_and_take(&schedule);
         assert_as_scheduled(&tokens, &schedule);
         assert_eq!(tokens[100].due, Moment::at(11 * SECOND));
-        let resumes = at[100];
-        assert!(
-            (11 * SECOND - 15_000_000..11 * SECOND).contains(&resumes),
-            "{resumes}"
-        );
+        let just_before = 11 * SECOND - 15_000_000..11 * SECOND;
+        assert!(just_before.contains(&at[100]), "{}", at[100]);
         let expected = [(SECOND, Mode::Pause), (11 * SECOND, Mode::Steady)];
         assert_eq!(announced(&paced), expected);
         assert_eq!(paced.ended_at, 12 * SECOND);
@@ -447,14 +422,10 @@ mod tests {
     #[test]
     fn of_more_at_once_than_the_queue_holds_the_rest_is_dropped_and_counted() {
         let schedule = of("100/s for 1s, burst 1000 at once, 100/s for 1s");
-        let paced = pace(&schedule, &FakeTimer::new(), 300);
-        let due = |token: &Token| token.due.since(Moment::at(0));
+        let paced = pace(&schedule, &FakeTimer::default(), 300);
+        let at_once = |token: &Token| token.due == Moment::at(SECOND);
         assert_eq!(paced.tokens.len(), 300);
-        assert!(
-            paced.tokens[100..]
-                .iter()
-                .all(|token| due(token) == Nanos(SECOND))
-        );
+        assert!(paced.tokens[100..].iter().all(at_once));
         let ledger = paced.counters.ledger();
         assert_eq!((ledger.scheduled, ledger.dropped), (1_200, 900));
         let (at, first) = &paced.phases[0];
@@ -466,13 +437,7 @@ mod tests {
     #[test]
     fn what_comes_at_once_is_handed_over_before_its_instant() {
         let schedule = of("1/s for 2s, burst 5000 at once");
-        let (feed, intake) = queue(10_000);
-        let timer = FakeTimer {
-            intake: Some(intake.clone()),
-            ..FakeTimer::new()
-        };
-        let paced = pace_into(&schedule, &timer, feed, &intake);
-        let (at, tokens): (Vec<_>, Vec<_>) = timer.taken.take().into_iter().unzip();
+        let (paced, at, tokens) = pace_and_take(&schedule);
         assert_as_scheduled(&tokens, &schedule);
         assert!(at[2..].iter().all(|at| *at <= 2 * SECOND - 5_000_000));
         assert_eq!(announced(&paced), [(2 * SECOND, Mode::Burst)]);
@@ -482,7 +447,7 @@ mod tests {
     #[test]
     fn a_ramp_from_nothing_and_back_is_paced_as_scheduled() {
         let schedule = of("ramp 0/s to 1000/s over 2s, ramp 1000/s to 0/s over 2s");
-        let paced = pace(&schedule, &FakeTimer::new(), 10_000);
+        let paced = pace(&schedule, &FakeTimer::default(), 10_000);
         assert_eq!(paced.tokens.len(), 2_000);
         assert_as_scheduled(&paced.tokens, &schedule);
         let expected = [(0, Mode::Ramp), (2 * SECOND, Mode::Ramp)];
@@ -493,7 +458,7 @@ mod tests {
     fn nothing_happens_before_the_start() {
         let schedule = of("burst 5 at once");
         let (feed, intake) = queue(10);
-        let timer = FakeTimer::new();
+        let timer = FakeTimer::default();
         let start = Moment::at(40 * SECOND);
         let paced = pace_from(start, &schedule, &timer, feed, &intake);
         assert!(paced.tokens.iter().all(|token| token.due == start));
@@ -504,7 +469,7 @@ mod tests {
         let (feed, intake) = queue(10);
         let timer = FakeTimer {
             stop_at: Some(3 * SECOND),
-            ..FakeTimer::new()
+            ..FakeTimer::default()
         };
         let paced = pace_from(start, &schedule, &timer, feed, &intake);
         assert_eq!((paced.tokens.len(), paced.phases.len()), (0, 0));
@@ -514,28 +479,11 @@ mod tests {
 
     #[test]
     fn random_arrivals_are_paced_as_scheduled() {
-        let poisson = |schedule: Schedule| {
-            schedule.with_arrivals(Arrivals::Poisson(Box::new(Poisson::new(7))))
-        };
         let schedule = poisson(steady(1_000.0, 2));
-        let paced = pace(&schedule, &FakeTimer::new(), 10_000);
+        let paced = pace(&schedule, &FakeTimer::default(), 10_000);
         assert_as_scheduled(&paced.tokens, &schedule);
-        assert!(
-            paced.tokens.len().abs_diff(2_000) < 300,
-            "{}",
-            paced.tokens.len()
-        );
-
-        let schedule = poisson(steady(1e9, 1));
-        let timer = FakeTimer {
-            step: 1_000_000,
-            ..FakeTimer::new()
-        };
-        let paced = pace(&schedule, &timer, 100);
-        let ledger = paced.counters.ledger();
-        assert_eq!(Some(ledger.scheduled), schedule.total());
-        assert_eq!(ledger.dropped, ledger.scheduled - 100);
-        assert!(paced.ended_at < SECOND + SECOND / 10, "{}", paced.ended_at);
+        let count = paced.tokens.len();
+        assert!(count.abs_diff(2_000) < 300, "{count}");
     }
 
     #[test]
@@ -543,13 +491,10 @@ mod tests {
         let (queue, intake) = queue(10);
         drop(intake);
         let (counters, stop) = (Counters::new(3), Stop::default());
-        let (schedule, keys) = (
-            steady(5.0, 1),
-            Dealer::new(&Keys::fresh(""), Distribution::Uniform, 0),
-        );
-        let start = Moment::at(0);
+        let keys = Dealer::new(&Keys::fresh(""), Distribution::Uniform, 0);
+        let (schedule, start) = (steady(5.0, 1), Moment::at(0));
         let pacer = Pacer::new(&schedule, start, keys, queue, &counters, &stop);
-        pacer.run(&FakeTimer::new(), |_| {});
+        pacer.run(&FakeTimer::default(), |_| {});
         assert_eq!(counters.ledger().unsent, 5);
     }
 }

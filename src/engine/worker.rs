@@ -135,8 +135,18 @@ mod tests {
         cut_off: &AtomicBool,
         call: impl FnMut(&Token, usize) -> Answer,
     ) -> (Counters, Vec<Sample>) {
-        let (feed, queue) = queue(tokens as usize);
-        (0..tokens).for_each(|k| feed.offer(token(k)).unwrap());
+        let tokens = (0..tokens).map(token).collect();
+        work_on(tokens, &RealTime, RunEnd { stop, cut_off }, call)
+    }
+
+    fn work_on(
+        tokens: Vec<Token>,
+        timer: &impl Timer,
+        end: RunEnd,
+        call: impl FnMut(&Token, usize) -> Answer,
+    ) -> (Counters, Vec<Sample>) {
+        let (feed, queue) = queue(tokens.len());
+        (tokens.into_iter()).for_each(|token| feed.offer(token).unwrap());
         drop(feed);
         let (counters, samples) = (Counters::new(3), SampleBuffer::default());
         Worker {
@@ -144,9 +154,9 @@ mod tests {
             counters: &counters,
             samples: &samples,
             sample_capacity: 1_000,
-            end: RunEnd { stop, cut_off },
+            end,
         }
-        .run(&RealTime, call);
+        .run(timer, call);
         let mut taken = Vec::new();
         samples.take_into(&mut taken);
         (counters, taken)
@@ -161,10 +171,8 @@ mod tests {
         let (counters, samples) = work(10, &Stop::default(), &AtomicBool::new(false), call);
         let ledger = counters.ledger();
         assert_eq!((ledger.sent, ledger.allowed, ledger.failed), (10, 9, 1));
-        assert_eq!(
-            samples[3].answer.outcome,
-            Outcome::Failed(FailureKind::Panic)
-        );
+        let lost = Outcome::Failed(FailureKind::Panic);
+        assert_eq!(samples[3].answer.outcome, lost);
         assert_eq!(samples.len(), 10);
     }
 
@@ -214,28 +222,17 @@ mod tests {
                 assert_eq!(slack, EXACT);
             }
         }
-        let (feed, queue) = queue(1);
         let due = Moment::at(7_000_000);
-        feed.offer(Token { due, ..token(0) }).unwrap();
-        drop(feed);
         let timer = Recorded(Cell::new(Moment::at(1_000)), Cell::new(None));
-        let mut sent = 0;
-        Worker {
-            queue,
-            counters: &Counters::new(1),
-            samples: &SampleBuffer::default(),
-            sample_capacity: 10,
-            end: RunEnd {
-                stop: &Stop::default(),
-                cut_off: &AtomicBool::new(false),
-            },
-        }
-        .run(&timer, |_, _| {
+        let end = RunEnd {
+            stop: &Stop::default(),
+            cut_off: &AtomicBool::new(false),
+        };
+        let (_, sent) = work_on(vec![Token { due, ..token(0) }], &timer, end, |_, _| {
             assert_eq!(timer.0.get(), due);
-            sent += 1;
             answer(Outcome::Allowed)
         });
-        assert_eq!((sent, timer.1.get()), (1, Some(due)));
+        assert_eq!((sent.len(), timer.1.get()), (1, Some(due)));
     }
 
     #[test]
@@ -253,26 +250,20 @@ mod tests {
 
     #[test]
     fn a_token_not_yet_due_at_a_stop_was_never_scheduled() {
-        let (feed, queue) = queue(2);
-        let stop = Stop::default();
+        let (stop, second) = (Stop::default(), Nanos(1_000_000_000));
         stop.request();
-        let (counters, second) = (Counters::new(1), Nanos(1_000_000_000));
-        for due in [Moment::now() - second, Moment::now() + second * 1_000] {
-            feed.offer(Token { due, ..token(0) }).unwrap();
-            counters.scheduled.add(1);
-        }
-        drop(feed);
-        Worker {
-            queue,
-            counters: &counters,
-            samples: &SampleBuffer::default(),
-            sample_capacity: 10,
-            end: RunEnd {
-                stop: &stop,
-                cut_off: &AtomicBool::new(false),
-            },
-        }
-        .run(&RealTime, |_, _| answer(Outcome::Allowed));
+        let dues = [Moment::now() - second, Moment::now() + second * 1_000];
+        let tokens = (0..).zip(dues).map(|(sequence, due)| Token {
+            due,
+            ..token(sequence)
+        });
+        let end = RunEnd {
+            stop: &stop,
+            cut_off: &AtomicBool::new(false),
+        };
+        let call = |_: &Token, _| answer(Outcome::Allowed);
+        let (counters, _) = work_on(tokens.collect(), &RealTime, end, call);
+        counters.scheduled.add(2);
         let ledger = counters.ledger();
         assert_eq!((ledger.scheduled, ledger.unsent, ledger.sent), (1, 1, 0));
     }

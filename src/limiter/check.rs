@@ -38,7 +38,6 @@ pub enum CheckError {
 }
 
 impl CheckError {
-    /// The field's name in a request.
     pub const fn field(self) -> &'static str {
         match self {
             Self::Key => "key",
@@ -124,7 +123,6 @@ impl Window {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decision {
     pub allowed: bool,
-    /// The check's limit.
     pub limit: Limit,
     /// How many more checks would be allowed at this instant; 0 if this one was blocked.
     pub remaining: u32,

@@ -69,7 +69,6 @@ impl Add<Micros> for Timestamp {
     }
 }
 
-/// A source of the present time.
 pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 }
@@ -121,7 +120,6 @@ impl ManualClock {
         Self(Arc::new(AtomicU64::new(now.as_micros())))
     }
 
-    /// Moves the clock forwards or backwards.
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.as_micros(), Ordering::SeqCst);
     }
@@ -143,13 +141,10 @@ mod tests {
 
     #[test]
     fn rounding_to_coarser_units_never_shortens_a_wait() {
-        assert_eq!(Micros::new(0).as_secs_ceil(), 0);
-        assert_eq!(Micros::new(1).as_secs_ceil(), 1);
-        assert_eq!(Micros::new(1_000_000).as_secs_ceil(), 1);
-        assert_eq!(Micros::new(1_000_001).as_secs_ceil(), 2);
-        assert_eq!(Micros::new(1).as_millis_ceil(), 1);
-        assert_eq!(Micros::new(2_000).as_millis_ceil(), 2);
-        assert_eq!(Micros::new(2_001).as_millis_ceil(), 3);
+        let seconds = [0, 1, 1_000_000, 1_000_001].map(|n| Micros::new(n).as_secs_ceil());
+        assert_eq!(seconds, [0, 1, 1, 2]);
+        let millis = [1, 2_000, 2_001].map(|n| Micros::new(n).as_millis_ceil());
+        assert_eq!(millis, [1, 2, 3]);
     }
 
     #[test]

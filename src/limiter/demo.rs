@@ -92,7 +92,6 @@ impl DemoLimiter {
         Some(format!("{self}, {how}"))
     }
 
-    /// The store of each node.
     fn stores(self) -> [Arc<dyn Store>; Demo::NODES] {
         let clock = SystemClock::new();
         let in_memory = |algorithm| Arc::new(MemoryStore::new(algorithm, clock)) as Arc<dyn Store>;
@@ -128,7 +127,6 @@ impl FromStr for DemoLimiter {
     }
 }
 
-/// The error for a name that no limiter of a demo has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be one of {}", DemoLimiter::all().map(DemoLimiter::name).collect::<Vec<_>>().join(", "))]
 pub struct UnknownDemoLimiter;

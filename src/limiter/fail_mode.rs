@@ -14,7 +14,6 @@ pub enum FailMode {
     Open,
 }
 
-/// The error for a name that no mode has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be closed or open")]
 pub struct UnknownFailMode;

@@ -67,11 +67,8 @@ impl MeteredStore {
             Unit::Seconds,
             metered.decisions.clone(),
         );
-        registry.register(
-            "store_errors",
-            "Calls of the store that failed",
-            metered.store_errors.clone(),
-        );
+        let errors = metered.store_errors.clone();
+        registry.register("store_errors", "Calls of the store that failed", errors);
         let build = [
             ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             ("node".to_owned(), node.to_string()),

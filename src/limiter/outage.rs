@@ -55,17 +55,16 @@ mod tests {
         let outage = Outage::default();
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(outage.message(&Ok(()), after(0)), None);
-        assert_eq!(
-            outage.message(&failed(), after(1)).unwrap(),
-            "the store fails: no route"
-        );
-        assert_eq!(outage.message(&failed(), after(2)), None);
-        assert_eq!(
-            outage.message(&Ok(()), after(13)).unwrap(),
-            "the store answers again, after 12.0s"
-        );
-        assert_eq!(outage.message(&Ok(()), after(14)), None);
+        for (outcome, seconds, message) in [
+            (Ok(()), 0, None),
+            (failed(), 1, Some("the store fails: no route")),
+            (failed(), 2, None),
+            (Ok(()), 13, Some("the store answers again, after 12.0s")),
+            (Ok(()), 14, None),
+        ] {
+            let actual = outage.message(&outcome, after(seconds));
+            assert_eq!(actual.as_deref(), message, "{seconds}");
+        }
     }
 
     #[test]

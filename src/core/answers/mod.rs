@@ -177,11 +177,7 @@ mod tests {
 
     #[test]
     fn a_success_that_headers_or_body_do_not_fit_is_unmatched() {
-        for rule in [
-            "json /ok = true",
-            "header x-ok",
-            "200-599 and header x-ok = 1",
-        ] {
+        for rule in ["json /ok = true", "header x-ok", "200-599 and header x = 1"] {
             let answers = answers(rule, "429");
             let actual = |status| outcome(&answers, status, &HeaderMap::new(), r#"{"ok":false}"#);
             assert_eq!(actual(200), failed(FailureKind::Unmatched), "{rule}");
@@ -199,14 +195,14 @@ mod tests {
         assert_eq!(outcome(&by_status, 429, &none, ""), Outcome::Blocked);
         assert_eq!(outcome(&by_status, 403, &none, ""), Outcome::Blocked);
         assert_eq!(outcome(&by_status, 404, &none, ""), Outcome::Allowed);
-        assert_eq!(
-            outcome(&by_body, 200, &none, r#"{"over":0}"#),
-            Outcome::Blocked
-        );
-        assert_eq!(outcome(&by_body, 200, &none, "{}"), Outcome::Allowed);
-        assert_eq!(outcome(&by_body, 200, &none, "{"), Outcome::Allowed);
-        let marked = "\u{feff}{\"over\":0}";
-        assert_eq!(outcome(&by_body, 200, &none, marked), Outcome::Blocked);
+        for (body, expected) in [
+            (r#"{"over":0}"#, Outcome::Blocked),
+            ("\u{feff}{\"over\":0}", Outcome::Blocked),
+            ("{}", Outcome::Allowed),
+            ("{", Outcome::Allowed),
+        ] {
+            assert_eq!(outcome(&by_body, 200, &none, body), expected);
+        }
     }
 
     #[test]

@@ -150,39 +150,11 @@ pub(super) mod arbitrary {
 
     /// Among others, text that looks like something else.
     pub fn text() -> impl Strategy<Value = String> {
-        const TRICKY: &[&str] = &[
-            "",
-            " ",
-            "and",
-            "a and b",
-            "and a",
-            "a and",
-            "android",
-            ",",
-            "a,b",
-            "=",
-            "\"",
-            "\"a\"",
-            "a\"b",
-            "\\",
-            "true",
-            "null",
-            "2",
-            "-0.0",
-            "1e400",
-            "[1]",
-            "{}",
-            "UNDER_LIMIT",
-            " x ",
-            "a\nb",
-            "a\u{2003}and\u{2003}b",
-            "~",
-            "~1",
-            "/",
-            "0",
-        ];
+        const TRICKY: &str = "| |and|a and b|and a|a and|android|,|a,b|=|\"|\"a\"|a\"b|\\|true|null|\
+            2|-0.0|1e400|[1]|{}|UNDER_LIMIT| x |~|~1|/|0|a\nb|a\u{2003}and\u{2003}b";
+        let tricky: Vec<_> = TRICKY.split('|').collect();
         prop_oneof![
-            proptest::sample::select(TRICKY).prop_map(str::to_owned),
+            proptest::sample::select(tricky).prop_map(str::to_owned),
             "[a-z ,=\"]{0,8}",
             any::<String>(),
         ]
@@ -271,10 +243,8 @@ mod tests {
             ("json /a~1b/~0/0=x", "json /a~1b/~0/0 = x"),
             (r#"json "/a b/c=d" = 1"#, r#"json "/a b/c=d" = 1"#),
             (r#"json "/a""#, "json /a"),
-            (
-                "json /a = true and json /b = null",
-                "json /a = true and json /b = null",
-            ),
+            ("json /a = true and json /b", "json /a = true and json /b"),
+            ("json /a = null", "json /a = null"),
             ("json /a = 2.0", "json /a = 2.0"),
             ("json /a = -0", "json /a = -0.0"),
             ("json /a = 1E3", "json /a = 1000.0"),
@@ -289,8 +259,8 @@ mod tests {
             ("json /a = grün", "json /a = grün"),
             (r#"json /a = "\u00fc\n""#, r#"json /a = "ü\n""#),
             (
-                "200 and json /responses/0/status = UNDER_LIMIT",
-                "200 and json /responses/0/status = UNDER_LIMIT",
+                "200 and json /a/0/b = OVER_LIMIT",
+                "200 and json /a/0/b = OVER_LIMIT",
             ),
         ] {
             let rules: Rules = typed.parse().unwrap_or_else(|e| panic!("{typed}: {e}"));

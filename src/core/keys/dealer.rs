@@ -25,9 +25,7 @@ impl Dealer {
         };
         Dealer(match distribution {
             Distribution::Uniform => Dealing::Rounds(Box::new(Rounds::new(keys as usize, seed))),
-            Distribution::Zipf(exponent) => {
-                Dealing::Draws(Box::new(Draws::zipf(keys, exponent, seed)))
-            }
+            Distribution::Zipf(s) => Dealing::Draws(Box::new(Draws::zipf(keys, s, seed))),
             Distribution::Hot(share) => Dealing::Draws(Box::new(Draws::hot(keys, share, seed))),
         })
     }
@@ -110,9 +108,8 @@ mod tests {
         let keys = Keys::generated(3, 1, "");
         let dealt = |distribution| {
             let mut dealer = Dealer::new(&keys, distribution, 1);
-            (0..9)
-                .map(|k| keys.name(dealer.deal(k)))
-                .collect::<Vec<_>>()
+            let name = |k| keys.name(dealer.deal(k));
+            (0..9).map(name).collect::<Vec<_>>()
         };
         let [a, b, c] = ["b10da48c", "65060736", "e5cb1bd5"];
         let [uniform, zipf, hot] = DISTRIBUTIONS.map(dealt);
@@ -132,9 +129,7 @@ mod tests {
             counts[key.0 as usize][k % targets] += 1;
         }
         // Six standard deviations of 2,000 draws with a probability of 1/3 are 126.
-        assert!(
-            counts.iter().flatten().all(|&n| n.abs_diff(667) < 126),
-            "{counts:?}"
-        );
+        let is_even = |count: &u32| count.abs_diff(667) < 126;
+        assert!(counts.iter().flatten().all(is_even), "{counts:?}");
     }
 }

@@ -36,11 +36,8 @@ impl FromStr for Distribution {
         let (distribution, is_possible) = match kind.trim() {
             "uniform" => (Distribution::Uniform, text == "uniform"),
             "zipf" => {
-                let exponent = number(parameter)?;
-                (
-                    Distribution::Zipf(exponent),
-                    exponent > 0.0 && exponent <= 10.0,
-                )
+                let s = number(parameter)?;
+                (Distribution::Zipf(s), s > 0.0 && s <= 10.0)
             }
             "hot" => {
                 let share = match parameter.strip_suffix('%') {

@@ -150,12 +150,10 @@ impl KeyList {
         &self.text[start..self.ends[place] as usize]
     }
 
-    /// All keys, one behind the other.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// The length of the longest key, in bytes.
     pub fn longest(&self) -> usize {
         self.longest
     }

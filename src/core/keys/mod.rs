@@ -43,7 +43,6 @@ const DIGITS: usize = 8;
 /// The largest number of keys in a fixed set.
 pub const MAX_KEYS: u32 = 10_000_000;
 
-/// The default prefix of generated keys.
 pub const DEFAULT_PREFIX: &str = "loadgen-";
 
 /// The longest key that limiters accept, in bytes.
@@ -191,11 +190,8 @@ mod tests {
         let keys = Keys::generated(10_000, 0, "k:");
         let names = names(&keys);
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), 10_000);
-        assert!(
-            names
-                .iter()
-                .all(|name| name.len() == 10 && name.starts_with("k:"))
-        );
+        let is_alike = |name: &String| name.len() == 10 && name.starts_with("k:");
+        assert!(names.iter().all(is_alike));
         assert_eq!((keys.fixed_len(), keys.longest()), (Some(10), 10));
         assert!(!keys.are_unreserved());
     }

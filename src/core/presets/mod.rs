@@ -136,12 +136,8 @@ mod tests {
             assert_eq!(with_key.count(), 1, "{}", preset.name);
             assert!(request.has(Placeholder::Key), "{}", preset.name);
 
-            assert_eq!(
-                request.body.is_some(),
-                preset.method == "POST",
-                "{}",
-                preset.name
-            );
+            let is_post = preset.method == "POST";
+            assert_eq!(request.body.is_some(), is_post, "{}", preset.name);
             let keys = Keys::generated(1, 1, "\"");
             let constants = Constants {
                 keys: &keys,
@@ -172,12 +168,8 @@ mod tests {
             let config = preset.config;
             assert!(config.is_empty() || config.ends_with('\n'), "{config}");
             // The limit is given either by the request or by the limiter's configuration.
-            assert_eq!(
-                preset.body.contains("{limit}"),
-                config.is_empty(),
-                "{}",
-                preset.name
-            );
+            let gives_limit = preset.body.contains("{limit}");
+            assert_eq!(gives_limit, config.is_empty(), "{}", preset.name);
         }
     }
 }

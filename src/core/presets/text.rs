@@ -41,14 +41,13 @@ impl Preset {
     /// The options that the preset stands for, in the order of `--help`.
     fn flags(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let headers = self.headers.iter().map(|&header| ("--header", header));
-        [("--method", self.method), ("--path", self.path)]
-            .into_iter()
-            .chain(headers)
-            .chain([
-                ("--body", self.body),
-                ("--allowed", self.allowed),
-                ("--blocked", self.blocked),
-            ])
+        let first = [("--method", self.method), ("--path", self.path)];
+        let last = [
+            ("--body", self.body),
+            ("--allowed", self.allowed),
+            ("--blocked", self.blocked),
+        ];
+        first.into_iter().chain(headers).chain(last)
     }
 }
 
@@ -65,16 +64,12 @@ mod tests {
             let command = details[begin..].split("\n\n").next();
             let command = command.expect("a paragraph");
             let script = format!("loadgen() {{ printf '%s\\n' \"$@\"; }}\n{command}\n");
-            let output = std::process::Command::new("sh")
-                .arg("-c")
-                .arg(script)
-                .output()
-                .expect("a shell");
-            let printed = String::from_utf8(output.stdout).expect("text");
-            let flags = preset.flags();
-            let expected: String = flags
-                .map(|(flag, value)| format!("{flag}\n{value}\n"))
-                .collect();
+            let shell = std::process::Command::new("sh")
+                .args(["-c", &script])
+                .output();
+            let printed = String::from_utf8(shell.expect("a shell").stdout).expect("text");
+            let lines = |(flag, value)| format!("{flag}\n{value}\n");
+            let expected: String = preset.flags().map(lines).collect();
             assert_eq!(printed, expected, "{details}");
         }
     }
@@ -86,16 +81,11 @@ mod tests {
             for note in preset.notes {
                 assert!(details.contains(&format!("\n- {note}\n")), "{details}");
             }
-            let config: String = preset
-                .config
-                .lines()
-                .map(|line| format!("    {line}\n"))
-                .collect();
+            let indented = |line| format!("    {line}\n");
+            let config: String = preset.config.lines().map(indented).collect();
             assert!(details.contains(&config), "{details}");
-            assert!(
-                details.ends_with('\n') && !details.contains("\n\n\n"),
-                "{details}"
-            );
+            assert!(details.ends_with('\n'), "{details}");
+            assert!(!details.contains("\n\n\n"), "{details}");
         }
     }
 

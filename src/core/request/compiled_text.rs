@@ -159,13 +159,11 @@ mod tests {
     fn values_are_escaped_as_their_place_requires() {
         let keys = listed("a \"b\"/é");
         let text = "{key} {limit} {window_ms} {window_s} {seq} {target}";
+        let percent = "a%20%22b%22%2F%C3%A9 100 90000 90 17 http%3A%2F%2Fh%3A1%2Fx";
         for (escape, expected) in [
             (Escape::None, r#"a "b"/é 100 90000 90 17 http://h:1/x"#),
             (Escape::Json, r#"a \"b\"/é 100 90000 90 17 http://h:1/x"#),
-            (
-                Escape::Percent,
-                "a%20%22b%22%2F%C3%A9 100 90000 90 17 http%3A%2F%2Fh%3A1%2Fx",
-            ),
+            (Escape::Percent, percent),
         ] {
             assert_eq!(filled(text, &keys, escape), expected);
         }
@@ -195,9 +193,7 @@ mod tests {
             assert_eq!(compiled.fixed_len(&keys), length, "{text}");
         }
         let keys = listed("a\nbc");
-        assert_eq!(
-            compiled("{key}", &keys, Escape::None).fixed_len(&keys),
-            None
-        );
+        let key = compiled("{key}", &keys, Escape::None);
+        assert_eq!(key.fixed_len(&keys), None);
     }
 }

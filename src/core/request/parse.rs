@@ -16,7 +16,6 @@ pub fn method(text: &str) -> Result<Method, &'static str> {
     method.ok_or("must be an HTTP method such as GET or POST, other than CONNECT")
 }
 
-/// Parses a path, with or without a query.
 pub fn path(text: &str) -> Result<Template, String> {
     let sendable = |c: char| c.is_ascii_graphic() && !"\"#<>\\^`{|}".contains(c);
     let form =
@@ -85,9 +84,8 @@ fn is_in_host(c: char) -> bool {
 }
 
 pub fn body(text: &str) -> Result<Template, String> {
-    template(text, || {
-        "must be text, with placeholders or without".to_owned()
-    })
+    let form = || "must be text, with placeholders or without".to_owned();
+    template(text, form)
 }
 
 fn template(text: &str, form: impl FnOnce() -> String) -> Result<Template, String> {
@@ -127,21 +125,9 @@ mod tests {
             let typed = header.value.as_ref().map(Template::typed);
             assert_eq!(typed, value, "{line}");
         }
-        for bad in [
-            "",
-            "X-Key",
-            ": a",
-            "a b: c",
-            "é: a",
-            "a: b\u{7f}",
-            "a: {usr}",
-            "Content-Length: 1",
-            "transfer-encoding:",
-            "Host:",
-            "Host: a b",
-            "Host: http://a",
-            "Expect: 100-continue",
-        ] {
+        let bad = "|X-Key|: a|a b: c|é: a|a: b\u{7f}|a: {usr}|Content-Length: 1|transfer-encoding:|Host:|Host: a b|\
+            Host: http://a|Expect: 100-continue";
+        for bad in bad.split('|') {
             assert!(header_line(bad).is_err(), "{bad}");
         }
         let long = "x".repeat(MAX_LINE);
@@ -165,12 +151,7 @@ mod tests {
 
     #[test]
     fn a_method_is_a_token_in_whatever_case() {
-        for (typed, expected) in [
-            ("GET", "GET"),
-            ("post", "POST"),
-            (" PURGE ", "PURGE"),
-            ("m-x", "M-X"),
-        ] {
+        for (typed, expected) in [("post", "POST"), (" PURGE ", "PURGE"), ("m-x", "M-X")] {
             assert_eq!(method(typed).expect(typed), expected);
         }
         for bad in ["", "G T", "GET/", "é", "connect"] {

@@ -62,11 +62,8 @@ mod tests {
             (Some("application/JSON; charset=utf-8"), Escape::Json),
             (Some("application/x-www-form-urlencoded"), Escape::Percent),
         ] {
-            assert_eq!(
-                template(content_type).body_escape(),
-                escape,
-                "{content_type:?}"
-            );
+            let actual = template(content_type).body_escape();
+            assert_eq!(actual, escape, "{content_type:?}");
         }
     }
 

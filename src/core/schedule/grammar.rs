@@ -97,10 +97,8 @@ fn piece(reader: &mut Reader) -> Result<Arc<dyn Piece>, SyntaxError> {
 }
 
 fn check_repeated(round: &Profile, rounds: Option<u64>) -> Result<(), &'static str> {
-    let (length, count) = (
-        round.end().unwrap_or(Nanos::MAX),
-        round.count_at(Nanos::MAX),
-    );
+    let length = round.end().unwrap_or(Nanos::MAX);
+    let count = round.count_at(Nanos::MAX);
     if length == Nanos::ZERO {
         Err("a repeated profile must last some time")
     } else if count == Count::ZERO {
@@ -138,10 +136,8 @@ mod tests {
         assert_eq!(canonical(whole), whole);
         assert_eq!(canonical(&whole.to_uppercase()), whole);
         assert_eq!(canonical(&whole.replace(' ', "\t  ")), whole);
-        assert_eq!(
-            canonical(&whole.replace("± ", "+-").replace(", ", ",")),
-            whole
-        );
+        let dense = whole.replace("± ", "+-").replace(", ", ",");
+        assert_eq!(canonical(&dense), whole);
         assert_eq!(canonical(" 50 / s "), "50/s");
     }
 

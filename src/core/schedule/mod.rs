@@ -165,7 +165,6 @@ pub struct Tokens<'a> {
 }
 
 impl Tokens<'_> {
-    /// [`Schedule::due`].
     pub fn due(&mut self, sequence: u64) -> Option<Nanos> {
         let number = match &mut self.walk {
             None => Count::requests(sequence),
@@ -181,7 +180,6 @@ impl Tokens<'_> {
         self.phase.as_ref()?.time_of(number)
     }
 
-    /// [`Schedule::due_by`].
     pub fn due_by(&mut self, at: Nanos) -> u64 {
         self.below(self.schedule.profile.passed(at))
     }

@@ -22,7 +22,6 @@ impl<'a> Reader<'a> {
         self.cursor.is_at_end()
     }
 
-    /// Reads a comma if it is next.
     pub fn takes_comma(&mut self) -> bool {
         self.cursor.takes(",")
     }

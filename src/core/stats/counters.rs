@@ -40,10 +40,8 @@ pub struct TargetCounters {
 }
 
 impl Counters {
-    /// `targets` is the number of targets.
-    ///
     /// # Panics
-    /// If it is zero.
+    /// If there are no targets.
     pub fn new(targets: usize) -> Self {
         Counters {
             scheduled: CachePadded::default(),
@@ -53,7 +51,6 @@ impl Counters {
         }
     }
 
-    /// The counters of the target at this index in the plan.
     pub fn target(&self, index: usize) -> &TargetCounters {
         &self.targets[index]
     }
@@ -80,7 +77,6 @@ impl Counters {
         std::mem::take(&mut *self.dropped.lock())
     }
 
-    /// The totals of all targets.
     pub fn ledger(&self) -> Ledger {
         self.ledgers().into_iter().sum()
     }
@@ -120,10 +116,7 @@ impl Counters {
 
     /// The totals by target, with `scheduled` still zero.
     fn unscheduled(&self) -> Vec<Ledger> {
-        self.targets
-            .iter()
-            .map(|target| target.unscheduled())
-            .collect()
+        self.targets.iter().map(|t| t.unscheduled()).collect()
     }
 }
 

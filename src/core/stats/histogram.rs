@@ -83,10 +83,11 @@ impl Histogram {
 
     /// All durations together, in nanoseconds.
     pub fn sum(&self) -> u128 {
-        let recorded = self
-            .recorded()
-            .map(|(span, count)| u128::from(self.0.median_equivalent(span.0)) * u128::from(count));
-        recorded.sum()
+        let median = |span: Nanos| u128::from(self.0.median_equivalent(span.0));
+        let recorded = self.recorded();
+        recorded
+            .map(|(span, count)| median(span) * u128::from(count))
+            .sum()
     }
 }
 
@@ -178,13 +179,7 @@ mod tests {
     #[test]
     fn durations_of_any_length_are_recorded() {
         let mut spans = Histogram::default();
-        for span in [
-            0,
-            1,
-            u64::from(u32::MAX),
-            40 * 86_400 * 1_000_000_000,
-            u64::MAX,
-        ] {
+        for span in [0, 1, u32::MAX.into(), 40 * 86_400 * 1_000_000_000, u64::MAX] {
             spans.record(Nanos(span));
         }
         assert_eq!(spans.count(), 5);

@@ -89,7 +89,6 @@ impl<'a> PhaseTracker<'a> {
         }
     }
 
-    /// Counts the tokens with these sequence numbers as dropped.
     pub fn add_dropped(&mut self, mut tokens: Range<u64>) {
         while !tokens.is_empty()
             && let Some(phase) = self.phase_of(tokens.start)
@@ -132,17 +131,13 @@ impl<'a> PhaseTracker<'a> {
     /// The open phase of the request with this sequence number: the oldest, if its own was closed; the last, if it is past
     /// the schedule's end.
     fn phase_of(&mut self, sequence: u64) -> Option<&OpenPhase> {
-        while self
-            .open
-            .back()
-            .is_none_or(|last| last.tokens.end <= sequence)
+        let is_before = |phase: &OpenPhase| phase.tokens.end <= sequence;
+        while self.open.back().is_none_or(is_before)
             && let Some((phase, tokens)) = self.upcoming.next()
         {
             self.begin(&phase, tokens);
         }
-        let place = self
-            .open
-            .partition_point(|phase| phase.tokens.end <= sequence);
+        let place = self.open.partition_point(is_before);
         self.open.get(place).or(self.open.back())
     }
 
@@ -306,12 +301,8 @@ mod tests {
             ("burst 5 at once", 1, 5, Nanos::ZERO),
         ];
         assert_eq!(seen, expected);
-        let stretches: Vec<_> = results
-            .stretches
-            .iter()
-            .map(|stretch| stretch.phase)
-            .collect();
-        assert_eq!(stretches, [0, 1, 0]);
+        let stretches = results.stretches.iter().map(|stretch| stretch.phase);
+        assert_eq!(stretches.collect::<Vec<_>>(), [0, 1, 0]);
     }
 
     #[test]

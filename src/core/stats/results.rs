@@ -29,12 +29,10 @@ pub struct Results {
 }
 
 impl Results {
-    /// The totals of all targets.
     pub fn ledger(&self) -> Ledger {
         self.ledgers.iter().copied().sum()
     }
 
-    /// The audit's verdict, if the run was audited.
     pub fn audited(&self) -> Option<audit::AuditVerdict> {
         let report = self.audit.as_ref();
         report.map(|report| report.verdict(self.verdict.schedule_kept()))

@@ -71,7 +71,6 @@ impl AddAssign<&OutcomeCounts> for OutcomeCounts {
 }
 
 impl Second {
-    /// The counts of all targets together.
     pub fn total(&self) -> OutcomeCounts {
         self.targets.iter().sum()
     }

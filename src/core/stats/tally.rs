@@ -35,7 +35,6 @@ pub struct TargetTally {
 }
 
 impl Tally {
-    /// `targets` is the number of targets.
     pub fn new(targets: usize) -> Self {
         Tally {
             targets: (0..targets).map(|_| TargetTally::default()).collect(),
@@ -66,10 +65,8 @@ impl Tally {
         self.send_lag.record(lag);
         self.send_lag_buckets.record(lag);
         // The send lag of a request that was not transmitted ends before it tried to connect.
-        let connecting = sample
-            .answer
-            .connecting
-            .filter(|_| sample.answer.transmitted);
+        let answer = &sample.answer;
+        let connecting = answer.connecting.filter(|_| answer.transmitted);
         if let Some(ConnectTimes { tcp, tls }) = connecting {
             self.connect.record(tcp);
             if let Some(tls) = tls {
@@ -82,7 +79,6 @@ impl Tally {
         }
     }
 
-    /// The failures of all targets.
     pub fn failures(&self) -> Failures {
         let mut sum = Failures::default();
         for target in &self.targets {

@@ -3,7 +3,6 @@
 use super::{CoarseHistogram, OutcomeCounts, Second};
 use crate::base::Nanos;
 
-/// The largest number of slots.
 const MAX_SLOTS: usize = 600;
 
 /// A run's seconds in slots of equal length. When there are too many slots, each two neighbours become one. So there are at
@@ -40,17 +39,13 @@ impl Default for TimelineTally {
 impl TimelineTally {
     /// Adds a second. Each comes once, in order.
     pub fn add(&mut self, second: &Second) {
-        let is_full = |slot: &SlotTally, seconds| slot.seconds == seconds;
-        let last_is_full = self
-            .slots
-            .last()
-            .is_none_or(|last| is_full(last, self.seconds));
-        if last_is_full && self.slots.len() == MAX_SLOTS {
+        let is_full = |last: &SlotTally| last.seconds == self.seconds;
+        if self.slots.len() == MAX_SLOTS && self.slots.last().is_some_and(is_full) {
             self.halve();
         }
         let added = SlotTally::of(second);
         match self.slots.last_mut() {
-            Some(last) if !is_full(last, self.seconds) => last.add(&added),
+            Some(last) if last.seconds < self.seconds => last.add(&added),
             _ => self.slots.push(added),
         }
     }
@@ -106,7 +101,6 @@ impl SlotTally {
         self.asked / self.seconds as f64
     }
 
-    /// The counts of all targets together.
     pub fn total(&self) -> OutcomeCounts {
         self.targets.iter().sum()
     }
@@ -123,15 +117,13 @@ mod tests {
             asked: 10.0,
             scheduled: sent + 1,
             dropped: 1,
-            targets: vec![
-                OutcomeCounts {
-                    sent,
-                    ..OutcomeCounts::default()
-                };
-                2
-            ],
             ..Second::default()
         };
+        second.targets.resize_with(2, OutcomeCounts::default);
+        second
+            .targets
+            .iter_mut()
+            .for_each(|target| target.sent = sent);
         (0..sent).for_each(|i| second.latency.record(Nanos(1_000_000 + i)));
         second
     }

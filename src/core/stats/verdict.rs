@@ -3,7 +3,6 @@ use crate::base::{Ledger, Nanos};
 /// A request that leaves up to this long after its due time is on time. The time spent on a new connection does not count.
 pub const TOLERANCE: Nanos = Nanos(10_000_000);
 
-/// The share of requests that must be on time, in percent.
 const ON_TIME_PERCENT: u64 = 99;
 
 /// Whether the generator itself kept its schedule: it dropped no request, and sent at least 99 % within [`TOLERANCE`] of

@@ -156,7 +156,7 @@ impl Summary {
             exit_code,
             resources,
         } = circumstances;
-        let tally = &results.tally;
+        let (tally, phases) = (&results.tally, results.phases.tallies.iter());
         let if_any = |histogram| Some(DurationSummary::new(histogram)).filter(|of| of.count > 0);
         let rows = targets.iter().zip(&results.ledgers).zip(&tally.targets);
         let rows = rows.map(|((target, ledger), tally)| TargetSummary {
@@ -181,12 +181,7 @@ impl Summary {
             lookup: if_any(&tally.lookup),
             failures: by_kind(&tally.failures()),
             targets: rows.collect(),
-            phases: results
-                .phases
-                .tallies
-                .iter()
-                .map(PhaseSummary::of)
-                .collect(),
+            phases: phases.map(PhaseSummary::of).collect(),
             timeline: Timeline::of(timeline, &results.phases),
             audit,
             thresholds,
@@ -196,10 +191,8 @@ impl Summary {
 
     /// The base URLs of the targets.
     pub fn target_names(&self) -> Vec<String> {
-        self.targets
-            .iter()
-            .map(|target| target.name.clone())
-            .collect()
+        let targets = self.targets.iter();
+        targets.map(|target| target.name.clone()).collect()
     }
 }
 
@@ -222,26 +215,24 @@ impl RunTimes {
             interrupted,
             ..
         } = *results;
+        let lost = results.aborted_by.and_then(|place| thresholds.get(place));
         RunTimes {
             started: timestamp(started, Nanos::ZERO),
             ended: timestamp(started, paced + drained),
             paced_ns: paced.0,
             drained_ns: drained.0,
             interrupted,
-            aborted_by: results
-                .aborted_by
-                .and_then(|place| thresholds.get(place))
-                .map(|threshold| threshold.text.clone()),
+            aborted_by: lost.map(|threshold| threshold.text.clone()),
         }
     }
 }
 
 /// The failures by name, without kinds that did not occur.
 fn by_kind(failures: &Failures) -> BTreeMap<String, u64> {
-    let kinds = failures.by_kind().filter(|(_, count)| *count > 0);
-    kinds
-        .map(|(kind, count)| (kind.to_string(), count))
-        .collect()
+    let named = failures
+        .by_kind()
+        .map(|(kind, count)| (kind.to_string(), count));
+    named.filter(|(_, count)| *count > 0).collect()
 }
 
 /// An instant in RFC 3339 with milliseconds, UTC.

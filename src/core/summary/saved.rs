@@ -34,12 +34,8 @@ impl Summary {
             Err(error) => Err(Unreadable::NotJson(error.to_string())),
             // serde would take a list for the values of the fields.
             Ok(_) if !text.trim_start().starts_with('{') => Err(Unreadable::NotASummary),
-            Ok(Versioned { schema_version }) if schema_version > own => {
-                Err(Unreadable::Newer(schema_version))
-            }
-            Ok(Versioned { schema_version }) if schema_version < own => {
-                Err(Unreadable::Older(schema_version))
-            }
+            Ok(Versioned { schema_version: v }) if v > own => Err(Unreadable::Newer(v)),
+            Ok(Versioned { schema_version: v }) if v < own => Err(Unreadable::Older(v)),
             Ok(_) => {
                 serde_json::from_str(text).map_err(|error| Unreadable::Malformed(error.to_string()))
             }
@@ -64,24 +60,23 @@ mod tests {
                 "is not JSON: EOF while parsing an object at line 1 column 1",
             ),
             ("[1]", "is JSON, but has no schema_version"),
+        ] {
+            assert_eq!(unreadable(text), expected);
+        }
+        for (version, expected) in [
+            (r#""1""#, "is JSON, but has no schema_version"),
             (
-                r#"{"schema_version":"1"}"#,
-                "is JSON, but has no schema_version",
-            ),
-            (
-                r#"{"schema_version":2}"#,
+                "2",
                 "is of schema_version 2, and this loadgen reads 1 only; a newer loadgen may read it",
             ),
+            ("0", "is of schema_version 0, and this loadgen reads 1 only"),
             (
-                r#"{"schema_version":0}"#,
-                "is of schema_version 0, and this loadgen reads 1 only",
-            ),
-            (
-                r#"{"schema_version":1}"#,
+                "1",
                 "does not match schema_version 1: missing field `loadgen` at line 1 column 20",
             ),
         ] {
-            assert_eq!(unreadable(text), expected);
+            let text = format!(r#"{{"schema_version":{version}}}"#);
+            assert_eq!(unreadable(&text), expected);
         }
     }
 }

@@ -60,14 +60,10 @@ fn bands() -> Vec<u64> {
 
 impl Timeline {
     pub(super) fn of(timeline: &stats::TimelineTally, phases: &PhaseTallies) -> Timeline {
-        let bands_ns = bands();
+        let (bands_ns, slots) = (bands(), timeline.slots().iter());
         Timeline {
             slot_ns: timeline.length().0,
-            slots: timeline
-                .slots()
-                .iter()
-                .map(|slot| Slot::of(slot, &bands_ns))
-                .collect(),
+            slots: slots.map(|slot| Slot::of(slot, &bands_ns)).collect(),
             stretches: phases.stretches.clone(),
             bands_ns,
         }
@@ -82,11 +78,8 @@ impl Slot {
             let band = bands_ns.partition_point(|bound| *bound < span);
             heat[band.min(bands_ns.len() - 1)] += count;
         }
-        let used = heat
-            .iter()
-            .rposition(|count| *count > 0)
-            .map_or(0, |last| last + 1);
-        heat.truncate(used);
+        let last = heat.iter().rposition(|count| *count > 0);
+        heat.truncate(last.map_or(0, |last| last + 1));
         let latency = |share| slot.latency.quantile(share).0;
         Slot {
             asked: slot.asked(),

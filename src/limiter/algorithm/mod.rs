@@ -22,9 +22,7 @@ use thiserror::Error;
 /// An algorithm. Parsed from its name and displayed as it.
 #[derive(Clone, Copy)]
 pub struct Algorithm {
-    /// Its name in options and reports.
     pub name: &'static str,
-    /// The state of a key that was never checked.
     pub new_state: fn() -> Box<dyn KeyState>,
     /// The algorithm in Lua 5.1, as Redis runs it. It defines
     ///
@@ -43,7 +41,6 @@ pub struct Algorithm {
     pub(super) script: &'static str,
 }
 
-/// The state of one key.
 pub trait KeyState: Send {
     /// Decides about one request at `now` and counts it if it is allowed. Calls come in the order of their time. If
     /// `now` is before the last call's, the clock stepped back, which is tolerated.
@@ -107,7 +104,6 @@ impl FromStr for Algorithm {
     }
 }
 
-/// The error for a name that no algorithm has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be one of {}", Algorithm::names())]
 pub struct UnknownAlgorithm;
@@ -166,7 +162,6 @@ pub(super) mod testing {
     }
 }
 
-/// Claims about every algorithm in the list.
 #[cfg(test)]
 mod tests {
     use super::testing::*;
@@ -175,9 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn new_states() -> impl Iterator<Item = Box<dyn KeyState>> {
-        Algorithm::ALL
-            .iter()
-            .map(|algorithm| (algorithm.new_state)())
+        Algorithm::ALL.iter().map(|one| (one.new_state)())
     }
 
     /// The number of checks at `now` that would be allowed.

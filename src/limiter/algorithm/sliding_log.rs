@@ -32,13 +32,8 @@ impl KeyState for SlidingLog {
         for future in self.admitted.iter_mut().rev().take_while(|at| **at > now) {
             *future = now;
         }
-        while self
-            .admitted
-            .front()
-            .is_some_and(|&at| at + window.length() <= now)
-        {
-            self.admitted.pop_front();
-        }
+        let has_expired = |at: &mut Timestamp| *at + window.length() <= now;
+        while self.admitted.pop_front_if(has_expired).is_some() {}
 
         let allowed = self.admitted.len() < limit.get() as usize;
         if allowed {
@@ -57,9 +52,8 @@ impl KeyState for SlidingLog {
     }
 
     fn expiry(&self, window: Window) -> Timestamp {
-        self.admitted
-            .back()
-            .map_or(Timestamp::default(), |&newest| newest + window.length())
+        let newest = self.admitted.back();
+        newest.map_or(Timestamp::default(), |&newest| newest + window.length())
     }
 
     fn copy(&self) -> Box<dyn KeyState> {
@@ -99,11 +93,8 @@ mod tests {
             log.check(at(now * 1_000), limit(5), window);
         }
         let decision = log.check(at(5_000), limit(2), window);
-        assert_eq!(
-            decision.retry_after().unwrap().get(),
-            8_000,
-            "the fourth of five, made at 3 ms, must expire"
-        );
+        // The fourth of five, made at 3 ms, must expire.
+        assert_eq!(decision.retry_after().unwrap().get(), 8_000);
         assert!(!log.check(at(12_999), limit(2), window).allowed);
         assert!(log.check(at(13_000), limit(2), window).allowed);
     }

@@ -61,12 +61,8 @@ impl ArrivalTime {
 impl KeyState for TokenBucket {
     fn check(&mut self, now: Timestamp, limit: Limit, window: Window) -> Decision {
         let empty = ArrivalTime::whole(now + window.length());
-        let numerator = self.full_at.numerator.min(limit.get() - 1);
-        self.full_at = ArrivalTime {
-            numerator,
-            ..self.full_at
-        }
-        .clamp(ArrivalTime::whole(now), empty);
+        self.full_at.numerator = self.full_at.numerator.min(limit.get() - 1);
+        self.full_at = self.full_at.clamp(ArrivalTime::whole(now), empty);
 
         let after = self.full_at.plus_one_token(limit, window);
         let allowed = after <= empty;

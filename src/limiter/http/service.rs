@@ -15,13 +15,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use thiserror::Error;
 
-/// The path of the health check.
 pub(in crate::limiter) const HEALTH_PATH: &str = "/health";
 
 /// The largest body of a check, in bytes.
 const MAX_BODY: u64 = 64 * 1024;
 
-/// Answers a node's requests.
 pub(in crate::limiter) struct Service {
     name: Arc<str>,
     store: Arc<MeteredStore>,

@@ -43,7 +43,6 @@ impl fmt::Display for StoreKind {
     }
 }
 
-/// The error for a text that names no store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be memory or {form}; {0}", form = RedisAddress::FORM)]
 pub struct UnknownStore(#[from] InvalidRedisAddress);

@@ -22,10 +22,9 @@ pub struct MemoryStore {
 
 impl MemoryStore {
     pub fn new(algorithm: Algorithm, clock: impl Clock) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::new(States::new(algorithm)));
         Self {
-            shards: (0..SHARDS)
-                .map(|_| Mutex::new(States::new(algorithm)))
-                .collect(),
+            shards: shards.collect(),
             hasher: RandomState::new(),
             clock: Box::new(clock),
         }

@@ -257,13 +257,9 @@ mod tests {
             (1e6, 1e6, 3650 * 24 * 3600 * SECOND),
         ] {
             let sine = sine_of(mean, amplitude, period);
-            for periods in [0, 1, 2, 7] {
-                let at = Nanos(periods * period);
-                assert_eq!(
-                    sine.count_at(at),
-                    sine.mean.over(at),
-                    "{mean} ± {amplitude}"
-                );
+            for at in [0, 1, 2, 7].map(|periods| Nanos(periods * period)) {
+                let expected = sine.mean.over(at);
+                assert_eq!(sine.count_at(at), expected, "{mean} ± {amplitude}");
             }
         }
     }

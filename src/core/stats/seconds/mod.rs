@@ -53,7 +53,6 @@ pub struct Watermark {
 }
 
 impl<'a> Seconds<'a> {
-    /// `targets` is the number of targets, `start` the schedule's start.
     pub fn new(schedule: &'a Schedule, targets: usize, start: Moment) -> Self {
         Seconds {
             schedule,
@@ -85,7 +84,6 @@ impl<'a> Seconds<'a> {
         }
     }
 
-    /// Counts the tokens with these sequence numbers as dropped.
     pub fn add_dropped(&mut self, mut tokens: Range<u64>, emit: &mut impl FnMut(Second)) {
         while !tokens.is_empty() {
             while self.last_due() <= tokens.start {
@@ -165,14 +163,9 @@ impl<'a> Seconds<'a> {
 
     /// How many tokens are certainly scheduled: the pacer has handed them over, and no stop withdraws them.
     fn known_scheduled(&self) -> u64 {
-        let Watermark {
-            now,
-            stopped,
-            handed_over,
-            ..
-        } = self.watermark;
-        let due = self.schedule.due_by(stopped.unwrap_or(now));
-        due.min(handed_over)
+        let known = &self.watermark;
+        let due = self.schedule.due_by(known.stopped.unwrap_or(known.now));
+        due.min(known.handed_over)
     }
 
     /// Emits the oldest second, with the tokens before number `due` that no earlier second has counted.
@@ -189,8 +182,8 @@ impl<'a> Seconds<'a> {
     fn asked(&self, number: u64) -> f64 {
         let stopped = self.watermark.stopped.unwrap_or(Nanos::MAX);
         let mean_before = |second| {
-            let until = last_instant_before(second).min(stopped);
-            self.schedule.mean_by(until)
+            self.schedule
+                .mean_by(last_instant_before(second).min(stopped))
         };
         let mean = mean_before(number + 1);
         if number == 0 {

@@ -282,10 +282,9 @@ proptest! {
 fn the_rate_asked_for_is_the_mean_of_the_second() {
     let asked = |schedule: Schedule, stopped: Option<Nanos>| -> Vec<f64> {
         let run = Run::new(schedule, &[Fate::Unsent], stopped, 0);
-        let seconds = run.emitted(&[SECOND.0 / 7]).into_iter();
-        seconds
-            .map(|second| (second.asked * 1e6).round() / 1e6)
-            .collect()
+        let rounded = |second: Second| (second.asked * 1e6).round() / 1e6;
+        let seconds = run.emitted(&[SECOND.0 / 7]);
+        seconds.into_iter().map(rounded).collect()
     };
     let half = Nanos(SECOND.0 / 2);
     let bursts = || {

@@ -17,12 +17,8 @@ impl AuditedRun<'_> {
         let mut worst = Vec::new();
         if self.verdict() == AuditVerdict::Broken {
             if self.is_exceeded() {
-                worst = self
-                    .report
-                    .worst
-                    .iter()
-                    .map(|one| self.excess(one))
-                    .collect();
+                let spans = self.report.worst.iter();
+                worst = spans.map(|one| self.excess(one)).collect();
             }
             if let Some(proof) = self.proof_beside_the_worst() {
                 findings.push(self.excess(proof));

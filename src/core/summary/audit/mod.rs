@@ -110,15 +110,12 @@ pub struct KeyAdmitted {
 impl Audit {
     /// The keys over the limit within a window's length, and of how many.
     pub fn keys_over_of_all(&self) -> String {
+        let mut text = format!("{} of {}", self.keys_over, self.keys);
         if self.share < 1.0 {
             let percent = self.share * 100.0;
-            format!(
-                "{} of {}, a sample of {percent:.2} % of all keys, because of --audit-memory",
-                self.keys_over, self.keys
-            )
-        } else {
-            format!("{} of {}", self.keys_over, self.keys)
+            text += &format!(", a sample of {percent:.2} % of all keys, because of --audit-memory");
         }
+        text
     }
 }
 

@@ -13,61 +13,58 @@ pub(super) struct Counted {
 
 /// A new kind of requests is one row.
 pub(super) const ALL: [Counted; 9] = [
-    Counted {
-        name: "scheduled",
-        count: Ended::scheduled,
-        wholes: &[],
-        is_about_generator: true,
-    },
-    Counted {
-        name: "sent",
-        count: Ended::sent,
-        wholes: &["scheduled"],
-        is_about_generator: true,
-    },
-    Counted {
-        name: "dropped",
-        count: |ended| ended.ledger.dropped,
-        wholes: &["scheduled"],
-        is_about_generator: true,
-    },
-    Counted {
-        name: "unsent",
-        count: |ended| ended.ledger.unsent,
-        wholes: &["scheduled"],
-        is_about_generator: true,
-    },
-    Counted {
-        name: "allowed",
-        count: |ended| ended.ledger.allowed,
-        wholes: &["sent", "scheduled", "success"],
-        is_about_generator: false,
-    },
-    Counted {
-        name: "blocked",
-        count: |ended| ended.ledger.blocked,
-        wholes: &["sent", "scheduled", "success"],
-        is_about_generator: false,
-    },
-    Counted {
-        name: "success",
-        count: |ended| ended.ledger.allowed + ended.ledger.blocked,
-        wholes: &["sent", "scheduled"],
-        is_about_generator: false,
-    },
-    Counted {
-        name: FAILED,
-        count: Ended::failed,
-        wholes: &["sent", "scheduled"],
-        is_about_generator: false,
-    },
-    Counted {
-        name: "abandoned",
-        count: |ended| ended.ledger.abandoned,
-        wholes: &["sent", "scheduled"],
-        is_about_generator: false,
-    },
+    Counted::about_generator("scheduled", Ended::scheduled, &[]),
+    Counted::about_generator("sent", Ended::sent, &["scheduled"]),
+    Counted::about_generator("dropped", |ended| ended.ledger.dropped, &["scheduled"]),
+    Counted::about_generator("unsent", |ended| ended.ledger.unsent, &["scheduled"]),
+    Counted::about_limiter(
+        "allowed",
+        |ended| ended.ledger.allowed,
+        &["sent", "scheduled", "success"],
+    ),
+    Counted::about_limiter(
+        "blocked",
+        |ended| ended.ledger.blocked,
+        &["sent", "scheduled", "success"],
+    ),
+    Counted::about_limiter(
+        "success",
+        |ended| ended.ledger.success(),
+        &["sent", "scheduled"],
+    ),
+    Counted::about_limiter(FAILED, Ended::failed, &["sent", "scheduled"]),
+    Counted::about_limiter(
+        "abandoned",
+        |ended| ended.ledger.abandoned,
+        &["sent", "scheduled"],
+    ),
 ];
+
+impl Counted {
+    const fn about_generator(
+        name: &'static str,
+        count: fn(&Ended) -> u64,
+        wholes: &'static [&'static str],
+    ) -> Counted {
+        Counted {
+            name,
+            count,
+            wholes,
+            is_about_generator: true,
+        }
+    }
+
+    const fn about_limiter(
+        name: &'static str,
+        count: fn(&Ended) -> u64,
+        wholes: &'static [&'static str],
+    ) -> Counted {
+        Counted {
+            is_about_generator: false,
+            ..Counted::about_generator(name, count, wholes)
+        }
+    }
+}
 
 /// The requests of which some kinds can be counted, such as `failed[timeout]`.
 pub(super) const FAILED: &str = "failed";

@@ -20,31 +20,17 @@ fn texts(targets: usize) -> impl Strategy<Value = String> {
             let numbers = (format!("{low}ms"), format!("{}ms", low + more));
             (format!("{spans}.{at}"), numbers)
         });
-    let counted = text(&[
-        "scheduled",
-        "sent",
-        "dropped",
-        "unsent",
-        "allowed",
-        "blocked",
-        "success",
-        "failed",
-        "failed[timeout]",
-        "abandoned",
-    ]);
+    let counted =
+        "scheduled sent dropped unsent allowed blocked success failed failed[timeout] abandoned";
+    let counted = prop::sample::select(counted.split(' ').collect::<Vec<_>>());
     let count = (counted.clone(), 0u64..30, 0u64..30).prop_map(|(what, low, more)| {
-        (
-            format!("{what}.count"),
-            (low.to_string(), (low + more).to_string()),
-        )
+        let numbers = (low.to_string(), (low + more).to_string());
+        (format!("{what}.count"), numbers)
     });
     let share = (counted.clone(), 0u64..=20, 0u64..=20).prop_map(|(what, low, more)| {
         let what = what.replace("scheduled", "sent");
-        let numbers = (
-            format!("{}%", low * 5),
-            format!("{}%", (low + more).min(20) * 5),
-        );
-        (format!("{what}.rate"), numbers)
+        let percent = |twentieths: u64| format!("{}%", twentieths.min(20) * 5);
+        (format!("{what}.rate"), (percent(low), percent(low + more)))
     });
     let rate = (counted, 0u64..12, 0u64..12).prop_map(|(what, low, more)| {
         let numbers = (format!("0.{low:02}/s"), format!("0.{:02}/s", low + more));
@@ -54,12 +40,10 @@ fn texts(targets: usize) -> impl Strategy<Value = String> {
     let operator = text(&["<", "<=", ">", ">=", "=", "!=", "between"]);
     let number = (numbers, operator, 0..=targets, text(&["", " of scheduled"])).prop_map(
         |((metric, (low, high)), operator, target, of)| {
-            let by_target = !["send_lag", "connect", "tls"]
-                .iter()
-                .any(|name| metric.starts_with(name));
+            let is_of_run = |name: &&str| metric.starts_with(name);
             let scope = match target {
                 0 => String::new(),
-                _ if !by_target => String::new(),
+                _ if ["send_lag", "connect", "tls"].iter().any(is_of_run) => String::new(),
                 target => format!("target[{target}]."),
             };
             let value = match operator {

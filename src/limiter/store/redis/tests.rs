@@ -126,13 +126,8 @@ impl Pair {
                 let check = check(step, &key);
                 let (decision, made_at) = redis.decide(&check).unwrap();
                 prop_assert_eq!(made_at, step.0);
-                prop_assert_eq!(
-                    decision,
-                    memory.check(&check).unwrap(),
-                    "{} at {:?}",
-                    algorithm,
-                    step
-                );
+                let expected = memory.check(&check).unwrap();
+                prop_assert_eq!(decision, expected, "{} at {:?}", algorithm, step);
             }
         }
         Ok(())
@@ -200,11 +195,8 @@ fn by_its_own_clock_redis_decides_as_memory_does_at_that_instant() {
         for turn in 0..300 {
             let (decision, made_at) = redis.decide(&check).unwrap();
             clock.set(made_at);
-            assert_eq!(
-                decision,
-                memory.check(&check).unwrap(),
-                "{algorithm}, turn {turn}"
-            );
+            let expected = memory.check(&check).unwrap();
+            assert_eq!(decision, expected, "{algorithm}, turn {turn}");
             let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
             assert!(wall.as_micros().abs_diff(made_at.as_micros().into()) < 10_000_000);
             if turn % 10 == 9 {
