@@ -10,11 +10,9 @@ use socket2::SockRef;
 
 use crate::support::metrics::{Metrics, address, ask, await_mode, scrape};
 use crate::support::report::Report;
-use crate::support::run::{Finished, Run, loadgen};
+use crate::support::run::{Launch, Run, loadgen};
 use crate::support::server::{Refusing, Reply, Server};
 use crate::support::{at_once, eventually, seconds};
-
-const ANYWHERE: &str = "--metrics-addr 127.0.0.1:0";
 
 /// Allows and blocks in turn.
 fn limiting() -> Server {
@@ -25,10 +23,18 @@ fn limiting() -> Server {
     })
 }
 
-/// The last scrape of a run that lingers, and its summary.
+/// A run that serves its metrics at the address.
 #[track_caller]
-fn at_the_end(run: Run) -> (Metrics, Report) {
+fn watched(launch: Launch) -> (Run, SocketAddr) {
+    let run = launch.args(["--metrics-addr", "127.0.0.1:0"]).start();
     let address = address(&run);
+    (run, address)
+}
+
+/// The last scrape of a run, and its summary.
+#[track_caller]
+fn at_the_end(launch: Launch) -> (Metrics, Report) {
+    let (run, address) = watched(launch.args(["--metrics-linger", "25"]));
     run.await_line("metrics stay at");
     let metrics = scrape(address);
     run.terminate();
@@ -58,9 +64,7 @@ fn assert_agrees(metrics: &Metrics, report: &Report) {
             row.abandoned,
         ];
         let sum = rows.entry(&row.url).or_default();
-        sum.iter_mut()
-            .zip(counts)
-            .for_each(|(sum, count)| *sum += count);
+        *sum = std::array::from_fn(|place| sum[place] + counts[place]);
     }
     let mut failures: BTreeMap<String, u64> = BTreeMap::new();
     for (url, [sent, allowed, blocked, failed, abandoned]) in rows {
@@ -70,20 +74,14 @@ fn assert_agrees(metrics: &Metrics, report: &Report) {
             metrics.count("loadgen_requests_total", &labels)
         };
         let outcomes = ["allowed", "blocked", "failed", "abandoned"].map(ended);
-        assert_eq!(
-            outcomes,
-            [allowed, blocked, failed, abandoned],
-            "{url}:\n{report}"
-        );
+        let said = [allowed, blocked, failed, abandoned];
+        assert_eq!(outcomes, said, "{url}:\n{report}");
         assert_eq!(count("requests_sent_total"), sent, "{url}:\n{report}");
         let accounted =
             ["sent", "dropped", "unsent"].map(|n| count(&format!("requests_{n}_total")));
         let scheduled = count("requests_scheduled_total");
-        assert_eq!(
-            scheduled,
-            accounted.iter().sum::<u64>(),
-            "the ledger of {url}:\n{report}"
-        );
+        let accounted = accounted.iter().sum::<u64>();
+        assert_eq!(scheduled, accounted, "the ledger of {url}:\n{report}");
         assert_eq!(count("requests_queued") + count("requests_in_flight"), 0);
 
         let done = allowed + blocked + failed;
@@ -97,21 +95,15 @@ fn assert_agrees(metrics: &Metrics, report: &Report) {
             }
             *failures.entry(kind).or_default() += count;
         }
-        assert_eq!(
-            count("service_time_seconds_count"),
-            reached,
-            "{url}:\n{report}"
-        );
+        let counted = count("service_time_seconds_count");
+        assert_eq!(counted, reached, "{url}:\n{report}");
     }
     failures.retain(|_, count| *count > 0);
     assert_eq!(failures, report.failures, "{report}");
     let lags = metrics.count("loadgen_send_lag_seconds_count", &[]);
     assert_eq!(lags, report.sent, "{report}");
     assert_eq!(metrics.mode(), "ended");
-    assert_eq!(
-        metrics.value("loadgen_scheduled_requests_per_second", &[]),
-        0.0
-    );
+    assert_eq!(metrics.rate(), 0.0);
 }
 
 // The last scrape.
@@ -121,11 +113,8 @@ fn the_last_scrape_is_the_summary_whatever_the_targets_do() {
     let (limiting, silent) = (limiting(), Server::silent());
     let (refusing, failing) = (Refusing::new(), Server::start(|_| Reply::status(503, "No")));
     let targets = [limiting.url(), silent.url(), refusing.url(), failing.url()].join(",");
-    let run = loadgen(format!(
-        "--targets {targets} --rps 200 --duration 1 --timeout 0.3 --workers 8 --queue 5 \
-         {ANYWHERE} --metrics-linger 25"
-    ));
-    let (metrics, report) = at_the_end(run.start());
+    let line = "--rps 200 --duration 1 --timeout 0.3 --workers 8 --queue 5";
+    let (metrics, report) = at_the_end(loadgen(format!("--targets {targets} {line}")));
     assert_agrees(&metrics, &report);
     assert_eq!(report.scheduled, 200, "{report}");
     for kind in ["timeout", "refused", "status_5xx"] {
@@ -146,11 +135,9 @@ fn the_last_scrape_is_the_summary_whatever_the_targets_do() {
 #[test]
 fn the_last_scrape_has_what_the_drain_timeout_cut_off() {
     let silent = Server::silent();
-    let run = silent.launch(format!(
-        "--rps 20 --duration 0.5 --workers 4 --timeout 60 --drain-timeout 0.5 \
-         {ANYWHERE} --metrics-linger 25"
-    ));
-    let (metrics, report) = at_the_end(run.start());
+    let (metrics, report) = at_the_end(
+        silent.launch("--rps 20 --duration 0.5 --workers 4 --timeout 60 --drain-timeout 0.5"),
+    );
     assert_agrees(&metrics, &report);
     assert_eq!((report.abandoned, report.unsent), (4, 6), "{report}");
 }
@@ -158,11 +145,9 @@ fn the_last_scrape_has_what_the_drain_timeout_cut_off() {
 #[test]
 fn a_target_given_twice_is_one_series() {
     let server = limiting();
-    let run = loadgen(format!(
-        "--targets {0},{0} --rps 20 --duration 0.5 --workers 4 {ANYWHERE} --metrics-linger 25",
-        server.url()
-    ));
-    let (metrics, report) = at_the_end(run.start());
+    let line = "--rps 20 --duration 0.5 --workers 4";
+    let targets = format!("{0},{0}", server.url());
+    let (metrics, report) = at_the_end(loadgen(format!("--targets {targets} {line}")));
     assert_eq!(report.targets.len(), 2, "{report}");
     assert_agrees(&metrics, &report);
 }
@@ -170,10 +155,7 @@ fn a_target_given_twice_is_one_series() {
 #[test]
 fn latencies_are_in_the_buckets_that_the_percentiles_are_in() {
     let server = Server::start(|_| Reply::allowed().after(seconds(0.3)));
-    let run = server.launch(format!(
-        "--rps 20 --duration 0.5 --workers 10 {ANYWHERE} --metrics-linger 25"
-    ));
-    let (metrics, report) = at_the_end(run.start());
+    let (metrics, report) = at_the_end(server.launch("--rps 20 --duration 0.5 --workers 10"));
     let url = server.url();
     let within = |name: &str, le: &str| {
         let labels = [("target", url.trim_end_matches('/')), ("le", le)];
@@ -192,13 +174,10 @@ fn latencies_are_in_the_buckets_that_the_percentiles_are_in() {
 #[test]
 fn a_run_can_be_watched() {
     let server = Server::start(|_| Reply::allowed().after(seconds(0.05)));
-    let run = server
-        .launch(format!(
-            "--rps 40 --duration 7 --workers 32 {ANYWHERE} --metrics-linger 25 \
-         --burst-multiplier 5 --burst-duration 1.5 --burst-interval 3"
-        ))
-        .start();
-    let address = address(&run);
+    let (run, address) = watched(server.launch(
+        "--rps 40 --duration 7 --workers 32 \
+         --burst-multiplier 5 --burst-duration 1.5 --burst-interval 3",
+    ));
     let mut last = scrape(address);
     let (mut modes, mut seen_in_flight) = (vec![last.mode()], 0);
     while last.mode() != "ended" {
@@ -209,7 +188,7 @@ fn a_run_can_be_watched() {
         if modes.last() != Some(&last.mode()) {
             modes.push(last.mode());
         }
-        let rate = last.value("loadgen_scheduled_requests_per_second", &[]);
+        let rate = last.rate();
         let rates = BTreeMap::from([("steady", 40.0), ("burst", 200.0)]);
         let expected = rates.get(last.mode().as_str());
         assert_eq!(rate, expected.copied().unwrap_or(0.0), "{}", last.mode());
@@ -232,12 +211,8 @@ fn a_run_can_be_watched() {
 #[test]
 fn a_request_counts_as_scheduled_only_once_it_is_due() {
     let server = Server::allowing();
-    let run = server
-        .launch(format!(
-            "--rps 100 --duration 25 --burst-enabled false --workers 8 {ANYWHERE}"
-        ))
-        .start();
-    let address = address(&run);
+    let (_run, address) =
+        watched(server.launch("--rps 100 --duration 25 --burst-enabled false --workers 8"));
     for _ in 0..100 {
         let metrics = scrape(address);
         let scheduled = metrics.sum("loadgen_requests_scheduled_total");
@@ -255,36 +230,24 @@ fn a_request_counts_as_scheduled_only_once_it_is_due() {
 #[test]
 fn metrics_are_there_while_the_run_drains() {
     let silent = Server::silent();
-    let run = silent
-        .launch(format!(
-            "--rps 20 --duration 0.4 --workers 4 --timeout 60 --drain-timeout 25 {ANYWHERE}"
-        ))
-        .start();
-    let address = address(&run);
+    let (_run, address) = watched(
+        silent.launch("--rps 20 --duration 0.4 --workers 4 --timeout 60 --drain-timeout 25"),
+    );
     let mut metrics = scrape(address);
-    eventually(
-        "four requests in flight and four queued, in the drain",
-        || {
-            metrics = scrape(address);
-            let four = |what: &str| metrics.sum(&format!("loadgen_requests_{what}")) == 4.0;
-            metrics.mode() == "draining" && four("in_flight") && four("queued")
-        },
-    );
-    assert_eq!(
-        metrics.value("loadgen_scheduled_requests_per_second", &[]),
-        0.0
-    );
+    eventually("four in flight and four queued, in the drain", || {
+        metrics = scrape(address);
+        let four = |what: &str| metrics.sum(&format!("loadgen_requests_{what}")) == 4.0;
+        metrics.mode() == "draining" && four("in_flight") && four("queued")
+    });
+    assert_eq!(metrics.rate(), 0.0);
 }
 
 #[test]
 fn after_a_signal_nothing_more_is_scheduled() {
     let silent = Server::silent();
-    let run = silent
-        .launch(format!(
-            "--rps 500 --duration 60 --workers 4 --timeout 60 --drain-timeout 5 {ANYWHERE}"
-        ))
-        .start();
-    let address = address(&run);
+    let (run, address) = watched(
+        silent.launch("--rps 500 --duration 60 --workers 4 --timeout 60 --drain-timeout 5"),
+    );
     eventually("tokens in the queue", || {
         scrape(address).sum("loadgen_requests_queued") > 20.0
     });
@@ -311,12 +274,10 @@ fn readers_that_never_read_hold_up_nobody() {
     let targets: Vec<_> = (0..50)
         .map(|node| format!("{}/{node}", server.url()))
         .collect();
-    let run = loadgen(format!(
-        "--targets {} --rps 100 --duration 5 --burst-enabled false --workers 8 {ANYWHERE}",
+    let (run, address) = watched(loadgen(format!(
+        "--targets {} --rps 100 --duration 5 --burst-enabled false --workers 8",
         targets.join(",")
-    ))
-    .start();
-    let address = address(&run);
+    )));
     let stuck: Vec<_> = (0..5)
         .map(|_| {
             let connection = TcpStream::connect(address).expect("a connection");
@@ -343,8 +304,7 @@ fn readers_that_never_read_hold_up_nobody() {
 #[test]
 fn only_metrics_are_served() {
     let server = Server::allowing();
-    let run = server.launch(format!("--duration 25 {ANYWHERE}")).start();
-    let address = address(&run);
+    let (_run, address) = watched(server.launch("--duration 25"));
     for (method, path, status) in [
         ("GET", "/metrics", 200),
         ("HEAD", "/metrics", 200),
@@ -376,12 +336,8 @@ fn an_address_without_a_host_is_every_address() {
 fn without_lingering_metrics_end_with_the_run() {
     let server = Server::allowing();
     at_once(["", "--metrics-linger 0"], |linger| {
-        let run = server
-            .launch(format!(
-                "--rps 20 --duration 1 --workers 4 {ANYWHERE} {linger}"
-            ))
-            .start();
-        let address = address(&run);
+        let (run, address) =
+            watched(server.launch(format!("--rps 20 --duration 1 --workers 4 {linger}")));
         scrape(address);
         let finished = run.finish();
         assert_eq!(finished.report().scheduled, 20, "{finished}");
@@ -407,12 +363,8 @@ fn lingering_lasts_as_long_as_requested() {
 fn a_signal_ends_lingering_at_once() {
     at_once([Run::terminate, Run::interrupt], |signal| {
         let server = Server::allowing();
-        let mut run = server
-            .launch(format!(
-                "--rps 20 --duration 0.5 --workers 4 {ANYWHERE} --metrics-linger 60"
-            ))
-            .start();
-        let address = address(&run);
+        let (mut run, address) =
+            watched(server.launch("--rps 20 --duration 0.5 --workers 4  --metrics-linger 60"));
         run.await_line("metrics stay at");
         await_mode(address, "ended");
         assert!(run.is_running());
@@ -424,9 +376,7 @@ fn a_signal_ends_lingering_at_once() {
 #[test]
 fn a_run_ended_by_a_signal_does_not_linger() {
     let server = Server::allowing();
-    let run = server
-        .launch(format!("--duration 60 {ANYWHERE} --metrics-linger 60"))
-        .start();
+    let (run, _) = watched(server.launch("--duration 60 --metrics-linger 60"));
     eventually("a request", || server.request_count() > 0);
     let finished = run.ended_by(Run::terminate, 5.0);
     finished.report();
@@ -451,20 +401,12 @@ fn an_address_that_is_taken_is_refused_before_anything_is_sent() {
     let server = Server::allowing();
     let busy = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = busy.local_addr().expect("an address").to_string();
-    let run = || server.launch("--duration 1");
-    let refused = |finished: Finished, name: &str| {
-        assert_eq!(finished.code(), Some(2), "{finished}");
-        assert!(finished.lines.is_empty(), "{finished}");
-        assert_eq!(finished.stderr.lines().count(), 1, "{finished}");
-        for part in [name, &taken, "in use"] {
-            assert!(finished.stderr.contains(part), "no {part}:\n{finished}");
-        }
-    };
-    refused(
-        run().arg("--metrics-addr").arg(&taken).finish(),
-        "--metrics-addr",
-    );
-    refused(run().env("METRICS_ADDR", &taken).finish(), "METRICS_ADDR");
+    let launch = server
+        .launch("--duration 1")
+        .args(["--metrics-addr", &taken]);
+    launch.assert_refused(&["--metrics-addr", &taken, "in use"]);
+    let launch = server.launch("--duration 1").env("METRICS_ADDR", &taken);
+    launch.assert_refused(&["METRICS_ADDR", &taken, "in use"]);
     assert_eq!(server.request_count(), 0);
 }
 
@@ -494,7 +436,7 @@ fn listening(run: &Run) -> usize {
 #[test]
 fn nothing_listens_unless_it_is_asked_to() {
     let server = Server::allowing();
-    for (option, sockets) in [("", 0), (ANYWHERE, 1)] {
+    for (option, sockets) in [("", 0), ("--metrics-addr 127.0.0.1:0", 1)] {
         let before = server.request_count();
         let run = server.launch(format!("--duration 25 {option}")).start();
         eventually("a request", || server.request_count() > before);

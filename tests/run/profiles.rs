@@ -116,18 +116,6 @@ fn a_profile_that_repeats_runs_until_it_is_stopped() {
 
 // Refusals.
 
-/// Expects one line on standard error with all of these words, and exit code 2.
-#[track_caller]
-fn assert_refused(launch: Launch, words: &[&str]) {
-    let finished = launch.finish();
-    assert_eq!(finished.code(), Some(2), "{finished}");
-    assert_eq!(finished.stderr.lines().count(), 1, "{finished}");
-    assert!(finished.lines.is_empty(), "{finished}");
-    for word in words {
-        assert!(finished.stderr.contains(word), "no {word} in: {finished}");
-    }
-}
-
 fn harmless(line: &str) -> Launch {
     loadgen(line).env("TARGETS", "http://127.0.0.1:1")
 }
@@ -141,11 +129,11 @@ fn a_bad_profile_is_refused_with_the_column() {
         "ramp RATE to RATE over TIME",
     ];
     let by_flag = harmless("").arg("--profile").arg(profile);
-    assert_refused(by_flag, &[&words[..], &["--profile"]].concat());
+    by_flag.assert_refused(&[&words[..], &["--profile"]].concat());
     let by_variable = harmless("").env("PROFILE", profile);
-    assert_refused(by_variable, &[&words[..], &["PROFILE"]].concat());
+    by_variable.assert_refused(&[&words[..], &["PROFILE"]].concat());
     let of_lines = harmless("").env("PROFILE", "50/s for 30s,\nramp 0/s to 0/s over 1m");
-    assert_refused(of_lines, &["column 20: one end of a ramp"]);
+    of_lines.assert_refused(&["column 20: one end of a ramp"]);
 }
 
 const DEFAULT_PROFILE: [(&str, &str, &str); 5] = [
@@ -160,9 +148,9 @@ const DEFAULT_PROFILE: [(&str, &str, &str); 5] = [
 fn a_profile_and_options_of_the_default_profile_exclude_each_other() {
     at_once(DEFAULT_PROFILE, |(flag, variable, value)| {
         let by_flags = harmless("--profile 20/s").arg(flag).arg(value);
-        assert_refused(by_flags, &["--profile '20/s'", "together with", flag]);
+        by_flags.assert_refused(&["--profile '20/s'", "together with", flag]);
         let by_variables = harmless("").env("PROFILE", "20/s").env(variable, value);
-        assert_refused(by_variables, &["PROFILE '20/s'", "together with", variable]);
+        by_variables.assert_refused(&["PROFILE '20/s'", "together with", variable]);
     });
 }
 
@@ -301,10 +289,7 @@ fn a_stop_ends_the_wait_for_the_clock() {
     run.await_line("starts in ");
     let metrics = scrape(address);
     assert_eq!(metrics.mode(), "waiting");
-    assert_eq!(
-        metrics.value("loadgen_scheduled_requests_per_second", &[]),
-        0.0
-    );
+    assert_eq!(metrics.rate(), 0.0);
     assert_eq!(metrics.sum("loadgen_requests_scheduled_total"), 0.0);
     std::thread::sleep(seconds(0.5));
     run.terminate();
@@ -335,20 +320,13 @@ fn bursts_that_cannot_be_aligned_are_refused() {
     let rounds = by_flag("--window-ms 1000").arg("--profile").arg(repeated);
     let window = "whole windows of --window-ms (60s) apart";
     let none = "there is no burst";
-    assert_refused(
-        by_flag("--burst-enabled false"),
-        &["--burst-align 'true'", none],
-    );
-    assert_refused(
-        by_variable.arg("--profile=10/s for 1m"),
-        &["BURST_ALIGN 'yes'", none],
-    );
-    assert_refused(
-        by_flag("--duration 20"),
-        &["--burst-align", "there is no burst within the run"],
-    );
-    assert_refused(bursts, &["--burst-align", window, "30s", "120s"]);
-    assert_refused(rounds, &["--burst-align", "(1s)", "0s", "1.5s"]);
+    by_flag("--burst-enabled false").assert_refused(&["--burst-align 'true'", none]);
+    by_variable
+        .arg("--profile=10/s for 1m")
+        .assert_refused(&["BURST_ALIGN 'yes'", none]);
+    by_flag("--duration 20").assert_refused(&["--burst-align", "there is no burst within the run"]);
+    bursts.assert_refused(&["--burst-align", window, "30s", "120s"]);
+    rounds.assert_refused(&["--burst-align", "(1s)", "0s", "1.5s"]);
 }
 
 // Metrics.
@@ -364,10 +342,7 @@ fn metrics_show_the_mode_and_the_rate_of_the_profile_at_that_instant() {
     let mut seen: Vec<(String, Vec<f64>)> = Vec::new();
     loop {
         let metrics = scrape(address);
-        let (mode, rate) = (
-            metrics.mode(),
-            metrics.value("loadgen_scheduled_requests_per_second", &[]),
-        );
+        let (mode, rate) = (metrics.mode(), metrics.rate());
         if mode == "ended" {
             break;
         }

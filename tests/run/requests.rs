@@ -40,16 +40,6 @@ fn path(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
 }
 
-#[track_caller]
-fn assert_refused(launch: Launch, words: &[&str]) {
-    let finished = launch.finish();
-    assert_eq!(finished.code(), Some(2), "{finished}");
-    assert_eq!(finished.stderr.lines().count(), 1, "{finished}");
-    for word in words {
-        assert!(finished.stderr.contains(word), "{word:?} in {finished}");
-    }
-}
-
 #[test]
 fn placeholders_are_filled_in_wherever_they_stand() {
     let server = Server::allowing();
@@ -229,10 +219,7 @@ fn a_body_that_is_too_long_or_no_text_is_refused() {
     std::fs::write(&binary, b"\xff\xfe").expect("a writable file");
     for body in [&long, &binary] {
         let launch = loadgen("--demo").arg("--body-file").arg(path(body));
-        assert_refused(
-            launch,
-            &["--body-file", path(body), "text of at most 1048576 bytes"],
-        );
+        launch.assert_refused(&["--body-file", path(body), "text of at most 1048576 bytes"]);
     }
 }
 
@@ -257,9 +244,9 @@ fn of_two_options_that_contradict_each_other_a_flag_wins_and_two_of_a_kind_are_r
         let together = "must not be given together with";
         let launch = || loadgen("--targets http://127.0.0.1:1 --duration 0.1");
         let flags = launch().arg(one.0).arg(of_one).arg(other.0).arg(of_other);
-        assert_refused(flags, &[one.0, together, other.0]);
+        flags.assert_refused(&[one.0, together, other.0]);
         let variables = launch().env(one.1, of_one).env(other.1, of_other);
-        assert_refused(variables, &[one.1, together, other.1]);
+        variables.assert_refused(&[one.1, together, other.1]);
     }
     let server = Server::allowing();
     let launch = in_order(&server, 1)
@@ -283,10 +270,7 @@ fn of_two_options_that_contradict_each_other_a_flag_wins_and_two_of_a_kind_are_r
 #[test]
 fn a_window_that_is_no_whole_seconds_is_not_sent_as_such() {
     let launch = loadgen("--demo --preset throttlecrab --window-ms 1500");
-    assert_refused(
-        launch,
-        &["--window-ms", "1500", "whole seconds", "{window_s}"],
-    );
+    launch.assert_refused(&["--window-ms", "1500", "whole seconds", "{window_s}"]);
 }
 
 #[test]
@@ -294,17 +278,21 @@ fn filled_in_placeholders_may_not_make_a_part_too_long_for_any_server() {
     let prefix = format!("--key-prefix={}", "é".repeat(124));
     let launch = || loadgen("--demo").arg(&prefix);
     let path = format!("--path=/check?k={}", "{key}".repeat(88));
-    assert_refused(launch().arg(&path), &["--path", "at most 32768 bytes"]);
+    launch()
+        .arg(&path)
+        .assert_refused(&["--path", "at most 32768 bytes"]);
     let header = format!("--header=X-Key: {}", "{key}".repeat(150));
-    assert_refused(launch().arg(&header), &["--header", "at most 32768 bytes"]);
+    launch()
+        .arg(&header)
+        .assert_refused(&["--header", "at most 32768 bytes"]);
     let many = (0..1_001).fold(loadgen("--demo"), |launch, n| {
         launch.arg(&format!("--header=X-{n}: 1"))
     });
-    assert_refused(many, &["--header", "at most 1000 headers"]);
+    many.assert_refused(&["--header", "at most 1000 headers"]);
     let hosts = loadgen("--demo")
         .arg("--header=Host: a")
         .arg("--header=Host: b");
-    assert_refused(hosts, &["--header", "one Host"]);
+    hosts.assert_refused(&["--header", "one Host"]);
 }
 
 #[test]
@@ -401,7 +389,7 @@ fn an_invalid_file_of_keys_is_refused_with_its_line() {
     ] {
         let keys = file(name, text);
         let launch = loadgen("--demo").env("KEYS_FILE", path(&keys));
-        assert_refused(launch, &["KEYS_FILE", path(&keys), says]);
+        launch.assert_refused(&["KEYS_FILE", path(&keys), says]);
     }
 }
 
@@ -430,10 +418,7 @@ fn a_distribution_needs_keys_to_choose_from() {
                 .arg(keys)
                 .arg("--key-distribution")
                 .arg(distribution);
-            assert_refused(
-                launch,
-                &["--key-distribution", distribution, "at least 2 keys"],
-            );
+            launch.assert_refused(&["--key-distribution", distribution, "at least 2 keys"]);
         }
     }
 }

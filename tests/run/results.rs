@@ -1,6 +1,6 @@
 //! The files that a run writes: their contents, and that each is complete or absent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -46,9 +46,7 @@ impl Place {
 
 /// Adds the option with this file.
 fn with(launch: Launch, option: &str, path: &Path) -> Launch {
-    launch
-        .arg(option)
-        .arg(path.to_str().expect("a path in UTF-8"))
+    launch.arg(option).arg(path)
 }
 
 /// Adds every option whose file is written while the run goes on.
@@ -63,20 +61,14 @@ type Row = BTreeMap<String, String>;
 #[track_caller]
 fn csv(text: &str) -> Vec<Row> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
-    reader
-        .deserialize()
-        .map(|row| row.expect("a row"))
-        .collect()
+    let rows = reader.deserialize();
+    rows.map(|row| row.expect("a row")).collect()
 }
 
 #[track_caller]
 fn sum(rows: &[Row], column: &str) -> u64 {
-    let cells = rows
-        .iter()
-        .map(|row| row.get(column).unwrap_or_else(|| panic!("no {column}")));
-    cells
-        .map(|cell| cell.parse::<u64>().expect("a number"))
-        .sum()
+    let cell = |row: &Row| row[column].parse::<u64>().expect("a number");
+    rows.iter().map(cell).sum()
 }
 
 /// Asserts that the files agree with the summary in every count, in total and by target.
@@ -118,19 +110,12 @@ fn assert_agree(place: &Place, report: &Report) {
         }
     }
     for (kind, total) in &report.failures {
-        assert_eq!(
-            counted(&|row| row["failure"] == *kind),
-            *total,
-            "{kind}\n{report}"
-        );
+        let count = counted(&|row| row["failure"] == *kind);
+        assert_eq!(count, *total, "{kind}\n{report}");
     }
-    let mut sequences: Vec<u64> = requests
-        .iter()
-        .map(|row| row["sequence"].parse().unwrap())
-        .collect();
-    sequences.sort_unstable();
-    assert_eq!(sequences.len() as u64, report.sent, "{report}");
-    sequences.dedup();
+    let sequences = requests.iter().map(|row| row["sequence"].parse().unwrap());
+    let sequences: BTreeSet<u64> = sequences.collect();
+    assert_eq!(requests.len() as u64, report.sent, "{report}");
     assert_eq!(sequences.len() as u64, report.sent, "each is there once");
     assert!(
         sequences.last().is_none_or(|last| *last < report.scheduled),
@@ -196,40 +181,26 @@ fn the_files_agree_with_the_summary_by_target_and_by_outcome() {
 #[test]
 fn the_files_agree_with_the_summary_however_a_run_goes() {
     let slow = || Server::start(|_| Reply::allowed().after(seconds(0.15)));
-    type Case<'a> = (Server, &'a str, fn(&Report));
+    type Case<'a> = (Server, &'a str, fn(&Report) -> bool);
+    #[rustfmt::skip]
     let cases: [Case<'_>; 4] = [
-        (
-            slow(),
-            "--rps 100 --duration 2 --workers 4 --queue 20",
-            |report| {
-                assert!(report.dropped > 0, "{report}");
-            },
-        ),
-        (
-            Server::silent(),
-            "--rps 20 --duration 0.5 --workers 4 --timeout 60 --drain-timeout 0.5",
-            |report| assert_eq!((report.abandoned, report.unsent), (4, 6), "{report}"),
-        ),
-        (
-            Server::silent(),
-            "--rps 100 --duration 1 --workers 8 --timeout 0.3 --arrivals poisson",
-            |report| assert!(report.failed_by("timeout") > 0, "{report}"),
-        ),
-        (
-            mixed(),
-            "20/s for 500ms, pause 1200ms, burst 30 at once",
-            |_| {},
-        ),
+        (slow(), "--rps 100 --duration 2 --workers 4 --queue 20", |report| report.dropped > 0),
+        (Server::silent(), "--rps 20 --duration 0.5 --workers 4 --timeout 60 --drain-timeout 0.5",
+            |report| (report.abandoned, report.unsent) == (4, 6)),
+        (Server::silent(), "--rps 100 --duration 1 --workers 8 --timeout 0.3 --arrivals poisson",
+            |report| report.failed_by("timeout") > 0),
+        (mixed(), "20/s for 500ms, pause 1200ms, burst 30 at once", |_| true),
     ];
     at_once(cases, |(server, line, holds)| {
         let place = Place::new();
         let targets = format!("--targets {}", server.url());
-        let launch = match line.starts_with("--") {
-            true => loadgen(format!("{targets} {line}")),
-            false => loadgen(targets).arg("--profile").arg(line),
+        let launch = if line.starts_with("--") {
+            loadgen(format!("{targets} {line}"))
+        } else {
+            loadgen(targets).args(["--profile", line])
         };
         let report = recorded(launch, &place).report();
-        holds(&report);
+        assert!(holds(&report), "{report}");
         assert_agree(&place, &report);
     });
 }
@@ -312,55 +283,35 @@ fn an_unwritable_file_is_refused_before_anything_is_sent() {
     let one = at("one.csv");
     let other_spelling = format!("{}/../dir/../one.csv", at("dir"));
     let too_long = at(&"x".repeat(300));
-    let cases: &[(&[(&str, &str)], &str)] = &[
-        (
-            &[("--timeline", &at("none/x.csv"))],
-            "No such file or directory",
-        ),
-        (&[("--hdr-log", &at("file/x"))], "ot a directory"),
-        (&[("--report", &at("dir"))], "is a directory"),
-        (&[("--summary-markdown", &at("new/"))], "is a directory"),
-        (&[("--summary-json", "")], "it has no name"),
-        (&[("--report", &at("circle"))], "Too many levels"),
-        (&[("--timeline", &too_long)], "File name too long"),
-        (&[("--timeline", "-")], "/dev/stdout"),
-        (&[("--timeline", "/dev/stdin")], "Bad file descriptor"),
-        (&[("--requests", &at("r.txt"))], ".csv or .jsonl"),
-        (&[("--requests", &at("csv"))], ".csv or .jsonl"),
-        (
-            &[("--requests", &one), ("--timeline", &one)],
-            "--timeline has the same",
-        ),
-        (
-            &[("--requests", &one), ("--hdr-log", &other_spelling)],
-            "--hdr-log has the same",
-        ),
-        (
-            &[("--requests", &at("same.csv")), ("--report", &one)],
-            "--report has the same",
-        ),
-        (
-            &[("--summary-json", "-"), ("--timeline", "/dev/stdout")],
-            "--summary-json has the same",
-        ),
+    #[rustfmt::skip]
+    let cases: &[(&[&str], &str)] = &[
+        (&["--timeline", &at("none/x.csv")], "No such file or directory"),
+        (&["--hdr-log", &at("file/x")], "ot a directory"),
+        (&["--report", &at("dir")], "is a directory"),
+        (&["--summary-markdown", &at("new/")], "is a directory"),
+        (&["--summary-json", ""], "it has no name"),
+        (&["--report", &at("circle")], "Too many levels"),
+        (&["--timeline", &too_long], "File name too long"),
+        (&["--timeline", "-"], "/dev/stdout"),
+        (&["--timeline", "/dev/stdin"], "Bad file descriptor"),
+        (&["--requests", &at("r.txt")], ".csv or .jsonl"),
+        (&["--requests", &at("csv")], ".csv or .jsonl"),
+        (&["--requests", &one, "--timeline", &one], "--timeline has the same"),
+        (&["--requests", &one, "--hdr-log", &other_spelling], "--hdr-log has the same"),
+        (&["--requests", &at("same.csv"), "--report", &one], "--report has the same"),
+        (&["--summary-json", "-", "--timeline", "/dev/stdout"], "--summary-json has the same"),
     ];
     for (options, says) in cases {
-        let launch = options.iter().fold(
-            server.launch("--rps 100 --duration 0.2"),
-            |launch, (option, value)| launch.arg(option).arg(value),
-        );
-        let finished = launch.finish();
-        assert_eq!(finished.code(), Some(2), "{options:?}: {finished}");
-        assert!(finished.lines.is_empty(), "{finished}");
-        assert_eq!(finished.stderr.lines().count(), 1, "{finished}");
-        let names = options.iter().any(|(option, value)| {
-            let shown: String = value.chars().take(300).collect();
-            finished.stderr.contains(&format!("{option} '{shown}"))
+        let finished = server
+            .launch("--rps 100 --duration 0.2")
+            .args(*options)
+            .finish();
+        finished.assert_refused(&[says]);
+        let names = options.chunks(2).any(|option| {
+            let shown: String = option[1].chars().take(300).collect();
+            finished.stderr.contains(&format!("{} '{shown}", option[0]))
         });
-        assert!(
-            names && finished.stderr.contains(says),
-            "{says}: {finished}"
-        );
+        assert!(names, "{options:?}: {finished}");
     }
     assert_eq!(server.request_count(), 0);
     assert_eq!(place.names(), ["circle", "dir", "file", "same.csv"]);
@@ -408,12 +359,10 @@ fn standard_output_as_a_file_has_nothing_else() {
 fn assert_lost_only(finished: &Finished, name: &str, why: &str) {
     assert_eq!(finished.code(), Some(1), "{finished}");
     finished.summary();
-    let told: Vec<_> = finished.stderr.lines().collect();
-    assert_eq!(told.len(), 1, "{finished}");
-    assert!(
-        told[0].contains(name) && told[0].contains(why),
-        "{finished}"
-    );
+    assert_eq!(finished.stderr.lines().count(), 1, "{finished}");
+    for word in [name, why] {
+        assert!(finished.stderr.contains(word), "no {word:?}: {finished}");
+    }
 }
 
 #[test]

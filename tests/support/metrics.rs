@@ -102,6 +102,12 @@ impl Metrics {
         *value.unwrap_or_else(|| panic!("no {key:?} in {:#?}", self.samples))
     }
 
+    /// The requests per second that are scheduled at this instant.
+    #[track_caller]
+    pub fn rate(&self) -> f64 {
+        self.value("loadgen_scheduled_requests_per_second", &[])
+    }
+
     /// The same for a counter.
     #[track_caller]
     pub fn count(&self, name: &str, labels: &[(&str, &str)]) -> u64 {

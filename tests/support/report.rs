@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 /// One line `Requests: 1234 | Success: 1230 | Failed: 4 | Blocked: 321 | RPS: 49.8`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stats {
@@ -21,28 +23,23 @@ impl Stats {
     }
 
     fn read(line: &str) -> Option<Self> {
-        let mut cells = line.split(" | ");
-        let mut cell = |name: &str| cells.next()?.strip_prefix(name)?.strip_prefix(": ");
-        let stats = Self {
-            requests: whole(cell("Requests")?)?,
-            success: whole(cell("Success")?)?,
-            failed: whole(cell("Failed")?)?,
-            blocked: whole(cell("Blocked")?)?,
-            rps: one_decimal(cell("RPS")?)?,
-        };
-        cells.next().is_none().then_some(stats)
+        let words: Vec<&str> = line.split(' ').collect();
+        let whole = |place: usize| words.get(place)?.parse().ok();
+        let (requests, success) = (whole(1)?, whole(4)?);
+        let (failed, blocked) = (whole(7)?, whole(10)?);
+        let rps = words.get(13)?.parse().ok();
+        let rps = rps.filter(|rps: &f64| rps.is_finite() && rps.is_sign_positive())?;
+        let form = format!(
+            "Requests: {requests} | Success: {success} | Failed: {failed} | Blocked: {blocked} | RPS: {rps:.1}"
+        );
+        (line == form).then_some(Self {
+            requests,
+            success,
+            failed,
+            blocked,
+            rps,
+        })
     }
-}
-
-fn whole(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok())?
-}
-
-fn one_decimal(text: &str) -> Option<f64> {
-    let (integer, fraction) = text.split_once('.')?;
-    (whole(integer).is_some() && whole(fraction).is_some() && fraction.len() == 1)
-        .then(|| text.parse().ok())?
 }
 
 /// The summary at the end of a run.
@@ -89,39 +86,34 @@ impl Report {
     /// The error names the part that is missing.
     pub fn parse(stdout: &str) -> Result<Self, &'static str> {
         let lines: Vec<&str> = stdout.lines().map(str::trim).collect();
-        let summary = lines
-            .iter()
-            .position(|line| line.starts_with("scheduled "))
-            .ok_or("no ledger")?;
-        let lines = &lines[summary..];
-        let first =
-            |read: &dyn Fn(&str) -> Option<Vec<u64>>| lines.iter().find_map(|line| read(line));
+        let summary = lines.iter().position(|line| line.starts_with("scheduled "));
+        let lines = &lines[summary.ok_or("no ledger")?..];
+        let begun = |begin: &str| lines.iter().find_map(|line| line.strip_prefix(begin));
 
-        let tokens = first(&|line| equation(line, &["scheduled", "sent", "dropped", "unsent"]))
-            .ok_or("no line `scheduled N = sent N + dropped N + unsent N`")?;
-        let outcomes =
-            first(&|line| equation(line, &["sent", "allowed", "blocked", "failed", "abandoned"]))
-                .ok_or("no line `sent N = allowed N + blocked N + failed N + abandoned N`")?;
-        assert_eq!(tokens[1], outcomes[0], "sent, said twice:\n{stdout}");
+        let tokens = ["scheduled", "sent", "dropped", "unsent"];
+        let tokens = lines.iter().find_map(|line| equation(line, tokens));
+        let [scheduled, sent, dropped, unsent] =
+            tokens.ok_or("no line `scheduled N = sent N + dropped N + unsent N`")?;
+        let outcomes = ["sent", "allowed", "blocked", "failed", "abandoned"];
+        let outcomes = lines.iter().find_map(|line| equation(line, outcomes));
+        let [sent_again, allowed, blocked, failed, abandoned] =
+            outcomes.ok_or("no line `sent N = allowed N + blocked N + failed N + abandoned N`")?;
+        assert_eq!(sent, sent_again, "sent, said twice:\n{stdout}");
 
         let percentiles = |name: &str| lines.iter().find_map(|line| Percentiles::parse(line, name));
-        let failures = lines
-            .iter()
-            .find_map(|line| line.strip_prefix("failures: "))
-            .ok_or("no failures")?;
-        let verdict = lines
-            .iter()
-            .find(|line| line.starts_with("schedule "))
-            .ok_or("no verdict")?;
+        let verdict = begun("schedule ").ok_or("no verdict")?;
+        if !verdict.starts_with("kept") && !verdict.starts_with("not kept") {
+            return Err("no verdict");
+        }
         Ok(Self {
-            scheduled: tokens[0],
-            sent: tokens[1],
-            dropped: tokens[2],
-            unsent: tokens[3],
-            allowed: outcomes[1],
-            blocked: outcomes[2],
-            failed: outcomes[3],
-            abandoned: outcomes[4],
+            scheduled,
+            sent,
+            dropped,
+            unsent,
+            allowed,
+            blocked,
+            failed,
+            abandoned,
             latency: percentiles("latency").ok_or("no latency")?,
             service_time: percentiles("service time").ok_or("no service time")?,
             send_lag: percentiles("send lag").ok_or("no send lag")?,
@@ -129,14 +121,10 @@ impl Report {
                 .iter()
                 .filter_map(|line| Target::parse(line))
                 .collect(),
-            failures: failures_by_kind(failures).ok_or("no failures by kind")?,
-            schedule_kept: if verdict.starts_with("schedule kept") {
-                true
-            } else if verdict.starts_with("schedule not kept") {
-                false
-            } else {
-                return Err("no verdict");
-            },
+            failures: begun("failures: ")
+                .and_then(failures_by_kind)
+                .ok_or("no failures by kind")?,
+            schedule_kept: verdict.starts_with("kept"),
             text: stdout.to_owned(),
         })
     }
@@ -145,41 +133,22 @@ impl Report {
     #[track_caller]
     pub fn checked(self) -> Self {
         let sum = |of: fn(&Target) -> u64| self.targets.iter().map(of).sum::<u64>();
-        let claims = [
-            (
-                "scheduled",
-                self.scheduled,
-                self.sent + self.dropped + self.unsent,
-            ),
-            (
-                "sent",
-                self.sent,
-                self.allowed + self.blocked + self.failed + self.abandoned,
-            ),
+        let tokens = self.sent + self.dropped + self.unsent;
+        let outcomes = self.allowed + self.blocked + self.failed + self.abandoned;
+        for (what, said, parts) in [
+            ("scheduled", self.scheduled, tokens),
+            ("sent", self.sent, outcomes),
             ("failed, by kind", self.failed, self.failures.values().sum()),
-            ("sent, by target", self.sent, sum(|target| target.sent)),
-            (
-                "allowed, by target",
-                self.allowed,
-                sum(|target| target.allowed),
-            ),
-            (
-                "blocked, by target",
-                self.blocked,
-                sum(|target| target.blocked),
-            ),
-            (
-                "failed, by target",
-                self.failed,
-                sum(|target| target.failed),
-            ),
+            ("sent, by target", self.sent, sum(|row| row.sent)),
+            ("allowed, by target", self.allowed, sum(|row| row.allowed)),
+            ("blocked, by target", self.blocked, sum(|row| row.blocked)),
+            ("failed, by target", self.failed, sum(|row| row.failed)),
             (
                 "abandoned, by target",
                 self.abandoned,
-                sum(|target| target.abandoned),
+                sum(|row| row.abandoned),
             ),
-        ];
-        for (what, said, parts) in claims {
+        ] {
             assert_eq!(said, parts, "{what} does not balance:\n{self}");
         }
         for row in &self.targets {
@@ -224,21 +193,19 @@ impl std::fmt::Display for Report {
 }
 
 /// The numbers of `a 6 = b 1 + c 2 + d 3`, if the line has these names in this order.
-fn equation(line: &str, names: &[&str]) -> Option<Vec<u64>> {
-    let words: Vec<&str> = line.split(' ').collect();
-    if words.len() != 3 * names.len() - 1 {
-        return None;
-    }
-    let mut numbers = Vec::new();
-    for (index, name) in names.iter().enumerate() {
-        let sign = [None, Some("="), Some("+")][index.min(2)];
-        let at = 3 * index;
-        if words[at] != *name || sign.is_some_and(|sign| words[at - 1] != sign) {
-            return None;
-        }
-        numbers.push(whole(words[at + 1])?);
-    }
-    Some(numbers)
+fn equation<const N: usize>(line: &str, names: [&str; N]) -> Option<[u64; N]> {
+    let numbers = line
+        .split(' ')
+        .skip(1)
+        .step_by(3)
+        .map(|word| word.parse().ok());
+    let numbers: [u64; N] = numbers.collect::<Option<Vec<_>>>()?.try_into().ok()?;
+    let terms: Vec<_> = names
+        .iter()
+        .zip(numbers)
+        .map(|(name, n)| format!("{name} {n}"))
+        .collect();
+    (line == format!("{} = {}", terms[0], terms[1..].join(" + "))).then_some(numbers)
 }
 
 /// `refused 4, timeout 2` or `none`.
@@ -248,7 +215,7 @@ fn failures_by_kind(text: &str) -> Option<BTreeMap<String, u64>> {
     }
     let one = |part: &str| {
         let (kind, count) = part.trim().split_once(' ')?;
-        Some((kind.to_owned(), whole(count.trim())?))
+        Some((kind.to_owned(), count.trim().parse().ok()?))
     };
     text.split(',').map(one).collect()
 }
@@ -272,25 +239,12 @@ fn cells(text: &str) -> Option<Vec<Option<Duration>>> {
     let mut words = text.split_whitespace();
     let mut cells = Vec::new();
     while let Some(word) = words.next() {
-        if matches!(word, "-" | "–" | "—") {
+        if word == "-" {
             cells.push(None);
             continue;
         }
-        let number_ends = word
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(word.len());
-        let (number, unit) = word.split_at(number_ends);
-        let unit = if unit.is_empty() { words.next()? } else { unit };
-        let factor = match unit {
-            "ns" => 1e-9,
-            "µs" | "μs" | "us" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            _ => return None,
-        };
-        cells.push(Some(Duration::from_secs_f64(
-            number.parse::<f64>().ok()? * factor,
-        )));
+        let duration = format!("{word} {}", words.next()?).parse::<SignedDuration>();
+        cells.push(Some(duration.ok()?.try_into().ok()?));
     }
     Some(cells)
 }
@@ -298,14 +252,10 @@ fn cells(text: &str) -> Option<Vec<Option<Duration>>> {
 impl Target {
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_whitespace();
-        let url = words
-            .next()
-            .filter(|word| word.starts_with("http"))?
-            .trim_end_matches('/')
-            .to_owned();
-        let mut count = || whole(words.next()?);
+        let url = words.next().filter(|word| word.starts_with("http"))?;
+        let mut count = || words.next()?.parse().ok();
         Some(Self {
-            url,
+            url: url.trim_end_matches('/').to_owned(),
             sent: count()?,
             allowed: count()?,
             blocked: count()?,

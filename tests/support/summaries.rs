@@ -5,7 +5,7 @@ use loadgen::base::{Ledger, Mode, Nanos};
 use loadgen::core::stats::{Histogram, OutcomeCounts, Stretch};
 use loadgen::core::summary::*;
 use loadgen::core::threshold::{JudgedThreshold, Met};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 const SECOND: u64 = 1_000_000_000;
 const MILLI: u64 = 1_000_000;
@@ -32,31 +32,30 @@ pub fn demo() -> Summary {
     });
     let mut summary =
         made.summary("10/s with bursts of 50/s for 5s every 30s, for 60s: 1000 requests");
+    let promises = vec![
+        promise(
+            "sliding-window",
+            Standing::Kept,
+            "kept: 7 keys had more requests than it admits",
+        ),
+        promise(
+            "fixed-window",
+            Standing::Kept,
+            "kept by windows opened by an admission: 7 keys had more requests than it admits",
+        ),
+        promise(
+            "token-bucket",
+            Standing::Broken,
+            "ruled out: 31 of 240 blocked requests should have passed",
+        ),
+    ];
+    let statement = "Every answer fits a sliding window or a fixed window of 100 in 60s, and a limiter without a limit would have \
+                     been caught. It is not a token bucket.";
     summary.audit = Some(Audit {
-        verdict: AuditVerdict::Kept,
-        statement: "Every answer fits a sliding window or a fixed window of 100 in 60s, and a limiter without a limit would have \
-                    been caught. It is not a token bucket."
-            .to_owned(),
-        limit: 100,
-        window_ns: 60 * SECOND,
-        peak: Some(Peak {
-            key: "loadgen-3f9c01ab".to_owned(),
-            at_least: 100,
-            at_most: 100,
-        }),
+        peak: peak("loadgen-3f9c01ab", 100, 100),
         keys: 7,
-        share: 1.0,
-        keys_over: 0,
-        promises: vec![
-            promise("sliding-window", Standing::Kept, "kept: 7 keys had more requests than it admits"),
-            promise("fixed-window", Standing::Kept, "kept by windows opened by an admission: 7 keys had more requests than it admits"),
-            promise("token-bucket", Standing::Broken, "ruled out: 31 of 240 blocked requests should have passed"),
-        ],
-        probe: None,
-        findings: Vec::new(),
-        by_node: None,
-        signs: Vec::new(),
         remarks: vec!["Retry-After is in whole seconds, and so up to a second too long".to_owned()],
+        ..audit(AuditVerdict::Kept, statement, promises)
     });
     summary.thresholds = vec![
         threshold("latency.p99 < 50ms", Met::Met, "4.31 ms"),
@@ -76,24 +75,15 @@ pub fn per_node() -> Summary {
     let mut summary =
         made.summary("10/s with bursts of 50/s for 5s every 30s, for 60s: 1000 requests");
     let key = "loadgen-77aa01c3";
+    let promises = vec![promise(
+        "sliding-window",
+        Standing::Broken,
+        "broken: 101 were admitted within 9.98 s, where 100 are promised (proved after 101 requests)",
+    )];
+    let statement = "More was admitted than a sliding window of 100 in 60s lets pass.";
     summary.audit = Some(Audit {
-        verdict: AuditVerdict::Broken,
-        statement: "More was admitted than a sliding window of 100 in 60s lets pass.".to_owned(),
-        limit: 100,
-        window_ns: 60 * SECOND,
-        peak: Some(Peak {
-            key: key.to_owned(),
-            at_least: 300,
-            at_most: 301,
-        }),
-        keys: 1,
-        share: 1.0,
+        peak: peak(key, 300, 301),
         keys_over: 1,
-        promises: vec![promise(
-            "sliding-window",
-            Standing::Broken,
-            "broken: 101 were admitted within 9.98 s, where 100 are promised (proved after 101 requests)",
-        )],
         probe: Some("Retry-After checked once; remaining requests checked 3 times; 12 requests in addition to the load".to_owned()),
         findings: vec![
             Finding {
@@ -121,7 +111,7 @@ pub fn per_node() -> Summary {
             }],
         }),
         signs: vec!["each node seems to count alone".to_owned()],
-        remarks: Vec::new(),
+        ..audit(AuditVerdict::Broken, statement, promises)
     });
     summary.exit_code = 4;
     summary
@@ -163,26 +153,13 @@ pub fn failing() -> Summary {
         "schedule not kept: {} of {} dropped, {} over 10ms late; a longer --queue, more --workers or a lower rate may help",
         summary.schedule.dropped, summary.schedule.scheduled, summary.schedule.late
     );
+    let not_tested = "not tested: no key had enough requests";
+    let promises = vec![promise("sliding-window", Standing::NotTested, not_tested)];
+    let statement = "Nothing shows that the limit of 100 in 60s was broken, but the generator did not keep its own schedule.";
     summary.audit = Some(Audit {
-        verdict: AuditVerdict::Inconclusive,
-        statement: "Nothing shows that the limit of 100 in 60s was broken, but the generator did not keep its own schedule."
-            .to_owned(),
-        limit: 100,
-        window_ns: 60 * SECOND,
-        peak: None,
         keys: 20,
         share: 0.5,
-        keys_over: 0,
-        promises: vec![promise(
-            "sliding-window",
-            Standing::NotTested,
-            "not tested: no key had enough requests",
-        )],
-        probe: None,
-        findings: Vec::new(),
-        by_node: None,
-        signs: Vec::new(),
-        remarks: Vec::new(),
+        ..audit(AuditVerdict::Inconclusive, statement, promises)
     });
     summary.thresholds = vec![
         threshold("latency.p99 < 50ms", Met::Missed, "2.01 s"),
@@ -215,35 +192,23 @@ pub fn empty() -> Summary {
 /// A run of twenty hours with a thousand targets and hostile names.
 pub fn huge() -> Summary {
     let hour = |hour: u64| hour * 3_600;
-    let stretches = (0..20)
-        .flat_map(|number| {
-            [
-                stretch(
-                    "steady 4/s",
-                    Mode::Steady,
-                    hour(number),
-                    hour(number) + 3_000,
-                    4.0,
-                ),
-                stretch(
-                    "burst 20/s",
-                    Mode::Burst,
-                    hour(number) + 3_000,
-                    hour(number + 1),
-                    20.0,
-                ),
-            ]
-        })
-        .collect();
+    let stretches = (0..20).flat_map(|number| {
+        let (begin, middle, end) = (hour(number), hour(number) + 3_000, hour(number + 1));
+        let steady = stretch("steady 4/s", Mode::Steady, begin, middle, 4.0);
+        [
+            steady,
+            stretch("burst 20/s", Mode::Burst, middle, end, 20.0),
+        ]
+    });
+    let stretches = stretches.collect();
     let targets = (0..1_000)
         .map(|number| match number {
             0 => "http://مثال.test:8000/\u{202e}txet".to_owned(),
             1 => "http://h/\"><script>alert('x')</script>|`code`&amp;".to_owned(),
-            n => format!(
-                "http://node-{n}.{}.example:8000/{}",
-                "long".repeat(15),
-                "path/".repeat(30)
-            ),
+            n => {
+                let (host, path) = ("long".repeat(15), "path/".repeat(30));
+                format!("http://node-{n}.{host}.example:8000/{path}")
+            }
         })
         .collect();
     let mut made = Made::new(stretches, targets, 500);
@@ -261,25 +226,18 @@ pub fn huge() -> Summary {
         1 => format!("مفتاح \"{number}\" ' & |"),
         _ => format!("key-{number}\u{0}\u{202e}\n`x`"),
     };
+    let statement = format!(
+        "{} was admitted too often. {}",
+        key(0),
+        "And so on. ".repeat(500)
+    );
+    let promises = vec![promise("sliding-window", Standing::Broken, &key(0))];
     summary.audit = Some(Audit {
-        verdict: AuditVerdict::Broken,
-        statement: format!(
-            "{} was admitted too often. {}",
-            key(0),
-            "And so on. ".repeat(500)
-        ),
         limit: 20,
-        window_ns: 60 * SECOND,
-        peak: Some(Peak {
-            key: key(1),
-            at_least: 60,
-            at_most: 75,
-        }),
+        peak: peak(&key(1), 60, 75),
         keys: 500,
         share: 0.25,
         keys_over: 300,
-        promises: vec![promise("sliding-window", Standing::Broken, &key(0))],
-        probe: None,
         findings: (0..300)
             .map(|number| Finding {
                 statement: format!("{} was admitted 60 times within 59.0 s", key(number)),
@@ -298,6 +256,7 @@ pub fn huge() -> Summary {
         }),
         signs: vec![key(0); 100],
         remarks: vec![key(1); 100],
+        ..audit(AuditVerdict::Broken, &statement, promises)
     });
     let text = "target[0].latency.p99 < 1ms and so on, as long as anybody may type it ".repeat(10);
     summary.thresholds = vec![threshold(&text, Met::Missed, "12.3 ms"); 1_000];
@@ -316,6 +275,35 @@ pub fn huge() -> Summary {
         })
         .collect();
     summary
+}
+
+/// An audit of a limit of 100 in a minute.
+fn audit(verdict: AuditVerdict, statement: &str, promises: Vec<StandingPromise>) -> Audit {
+    Audit {
+        verdict,
+        statement: statement.to_owned(),
+        limit: 100,
+        window_ns: 60 * SECOND,
+        peak: None,
+        keys: 1,
+        share: 1.0,
+        keys_over: 0,
+        promises,
+        probe: None,
+        findings: Vec::new(),
+        by_node: None,
+        signs: Vec::new(),
+        remarks: Vec::new(),
+    }
+}
+
+fn peak(key: &str, at_least: u64, at_most: u64) -> Option<Peak> {
+    let key = key.to_owned();
+    Some(Peak {
+        key,
+        at_least,
+        at_most,
+    })
 }
 
 fn nodes(count: u16) -> Vec<String> {
@@ -411,7 +399,7 @@ impl Fate {
 
 /// The admissions of a key by the node that counts them.
 #[derive(Default)]
-struct Key(HashMap<usize, VecDeque<u64>>);
+struct Key(HashMap<usize, Vec<u64>>);
 
 impl Key {
     fn sliding_log(&mut self, request: &Request, limit: usize, window: u64) -> bool {
@@ -426,15 +414,10 @@ impl Key {
         window: u64,
     ) -> bool {
         let admitted = self.0.entry(node).or_default();
-        while admitted
-            .front()
-            .is_some_and(|at| at + window <= request.due)
-        {
-            admitted.pop_front();
-        }
+        admitted.retain(|at| at + window > request.due);
         let admits = admitted.len() < limit;
         if admits {
-            admitted.push_back(request.due);
+            admitted.push(request.due);
         }
         admits
     }
