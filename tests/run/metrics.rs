@@ -175,7 +175,7 @@ fn latencies_are_in_the_buckets_that_the_percentiles_are_in() {
 fn a_run_can_be_watched() {
     let server = Server::start(|_| Reply::allowed().after(seconds(0.05)));
     let (run, address) = watched(server.launch(
-        "--rps 40 --duration 7 --workers 32 \
+        "--rps 40 --duration 7 --workers 32 --metrics-linger 25 \
          --burst-multiplier 5 --burst-duration 1.5 --burst-interval 3",
     ));
     let mut last = scrape(address);

@@ -4,7 +4,6 @@ use crate::support::run::{Finished, Launch, loadgen};
 use crate::support::server::{Reply, Server};
 use crate::support::{at_once, seconds};
 
-const REFUSED: i32 = 2;
 const INCONCLUSIVE: i32 = 3;
 const FAILED: i32 = 4;
 
@@ -17,12 +16,14 @@ fn run(targets: &[&Server], line: &str) -> Launch {
     ))
 }
 
+/// The run has these thresholds.
+fn judged(launch: Launch, thresholds: &[&str]) -> Launch {
+    launch.args(thresholds.iter().flat_map(|text| ["--threshold", text]))
+}
+
 /// A run of two seconds, at a rate that any machine keeps.
 fn short(targets: &[&Server], thresholds: &[&str]) -> Launch {
-    let launch = run(targets, "--rps 50 --duration 2");
-    thresholds
-        .iter()
-        .fold(launch, |launch, text| launch.arg("--threshold").arg(text))
+    judged(run(targets, "--rps 50 --duration 2"), thresholds)
 }
 
 /// The reported verdict on a threshold, and the measured number.
@@ -32,15 +33,35 @@ fn stands(finished: &Finished, text: &str) -> (String, String) {
     let block = stdout.split("\nThresholds: ").nth(1);
     let block = block.unwrap_or_else(|| panic!("no thresholds: {finished}"));
     let mut lines = block.lines().skip(1);
-    let line = lines.find(|line| line.contains(&format!("  {text}  ")));
-    let line = line.unwrap_or_else(|| panic!("no {text}: {finished}"));
-    let (met, measured) = line.split_once(text).expect("just found");
+    let line = lines.find_map(|line| line.split_once(&format!("  {text}  ")));
+    let (met, measured) = line.unwrap_or_else(|| panic!("no {text}: {finished}"));
     (met.trim().to_owned(), measured.trim().to_owned())
 }
 
 #[track_caller]
 fn assert_stands(finished: &Finished, text: &str, met: &str) {
     assert_eq!(stands(finished, text).0, met, "{text}: {finished}");
+}
+
+#[track_caller]
+fn assert_measured(finished: &Finished, text: &str, met: &str, measured: &str) {
+    let expected = (met.to_owned(), measured.to_owned());
+    assert_eq!(stands(finished, text), expected, "{text}: {finished}");
+}
+
+/// The threshold that stopped the run.
+#[track_caller]
+fn assert_stopped_by(finished: &Finished, text: &str, verdict: &str) {
+    let (met, measured) = stands(finished, text);
+    assert_eq!(met, verdict, "{finished}");
+    assert!(measured.ends_with("; this stopped the run"), "{finished}");
+}
+
+/// Asserts the printed line about all thresholds.
+#[track_caller]
+fn assert_in_all(finished: &Finished, said: &str) {
+    let line = format!("\nThresholds: {said}\n");
+    assert!(finished.stdout().contains(&line), "no {said:?}: {finished}");
 }
 
 /// The first run in which the machine let the generator keep its schedule.
@@ -75,17 +96,17 @@ fn a_run_that_meets_its_thresholds_exits_with_0_and_prints_what_was_measured() {
     for text in texts {
         assert_stands(&finished, text, "met");
     }
-    let says = |text, measured: &str| assert_eq!(stands(&finished, text).1, measured, "{finished}");
-    says("allowed.count = 100", "100");
-    says("failed.rate < 0.1%", "0.00 % (0 of 100)");
-    says(
-        "allowed.per_second between 49/s and 51/s",
-        "50.0/s (100 in 2.00 s)",
-    );
-    assert!(
-        finished.stdout().contains("\nThresholds: all 9 met\n"),
-        "{finished}"
-    );
+    for (text, measured) in [
+        ("allowed.count = 100", "100"),
+        ("failed.rate < 0.1%", "0.00 % (0 of 100)"),
+        (
+            "allowed.per_second between 49/s and 51/s",
+            "50.0/s (100 in 2.00 s)",
+        ),
+    ] {
+        assert_measured(&finished, text, "met", measured);
+    }
+    assert_in_all(&finished, "all 9 met");
 }
 
 #[test]
@@ -95,12 +116,13 @@ fn a_threshold_that_is_missed_fails_the_run() {
     assert_eq!(finished.code(), Some(FAILED), "{finished}");
     finished.summary();
     assert_stands(&finished, "latency.p99 < 20s", "met");
-    let missed = ("missed".to_owned(), "100 % (100 of 100)".to_owned());
-    assert_eq!(stands(&finished, "failed.rate < 0.1%"), missed);
-    assert!(
-        finished.stdout().contains("\nThresholds: 1 of 2 missed\n"),
-        "{finished}"
+    assert_measured(
+        &finished,
+        "failed.rate < 0.1%",
+        "missed",
+        "100 % (100 of 100)",
     );
+    assert_in_all(&finished, "1 of 2 missed");
 }
 
 #[test]
@@ -128,20 +150,14 @@ fn a_threshold_with_nothing_to_measure_is_inconclusive() {
     let server = Server::allowing();
     let finished = undisturbed(|| short(&[&server], &["tls.max < 1s", "failed.count = 0"]));
     assert_eq!(finished.code(), Some(INCONCLUSIVE), "{finished}");
-    let nothing = ("nothing seen".to_owned(), "nothing".to_owned());
-    assert_eq!(stands(&finished, "tls.max < 1s"), nothing);
+    assert_measured(&finished, "tls.max < 1s", "nothing seen", "nothing");
     assert_stands(&finished, "failed.count = 0", "met");
 }
 
 /// A run that falls behind: its one worker waits for each answer longer than requests are apart.
 fn behind(server: &Server, thresholds: &[&str], line: &str) -> Finished {
     let line = format!("--rps 50 --workers 1 --queue 1000 --drain-timeout 0 {line}");
-    let launch = thresholds
-        .iter()
-        .fold(run(&[server], &line), |launch, text| {
-            launch.arg("--threshold").arg(text)
-        });
-    launch.finish()
+    judged(run(&[server], &line), thresholds).finish()
 }
 
 fn slow() -> Server {
@@ -182,67 +198,52 @@ fn a_run_stops_once_a_threshold_can_no_longer_be_met() {
     let server = failing();
     // Of 50,000 requests, 500 failures are too many.
     let finished = undisturbed(|| {
-        run(&[&server], "--rps 50 --duration 1000 --abort-on-fail")
-            .arg("--threshold")
-            .arg("latency.max < 100s")
-            .arg("--threshold")
-            .arg(lost)
+        let launch = run(&[&server], "--rps 50 --duration 1000 --abort-on-fail");
+        judged(launch, &["latency.max < 100s", lost])
     });
     assert_eq!(finished.code(), Some(FAILED), "{finished}");
     let report = finished.summary();
     assert!((500..50_000).contains(&report.scheduled), "{finished}");
     let said = finished.lines_with(&format!("Stopping: {lost} can no longer be met"));
     assert_eq!(said.len(), 1, "{finished}");
-    let (met, measured) = stands(&finished, lost);
-    assert_eq!(met, "missed", "{finished}");
-    assert!(measured.ends_with("; this stopped the run"), "{finished}");
+    assert_stopped_by(&finished, lost, "missed");
     assert_stands(&finished, "latency.max < 100s", "met");
 }
 
 #[test]
 fn a_run_without_an_end_stops_for_a_lost_threshold() {
     let server = failing();
-    at_once(
-        [
-            "failed.count < 20",
-            "allowed.rate = 100%",
-            "failed[status_5xx].rate = 0%",
-        ],
-        |lost| {
-            let launch = run(&[&server], "--rps 50 --duration 0").env("ABORT_ON_FAIL", "true");
-            let finished = launch.arg("--threshold").arg(lost).finish();
-            assert_eq!(finished.code(), Some(FAILED), "{finished}");
-            assert_stands(&finished, lost, "missed");
-        },
-    );
+    let lost = [
+        "failed.count < 20",
+        "allowed.rate = 100%",
+        "failed[status_5xx].rate = 0%",
+    ];
+    at_once(lost, |lost| {
+        let launch = run(&[&server], "--rps 50 --duration 0").env("ABORT_ON_FAIL", "true");
+        let finished = judged(launch, &[lost]).finish();
+        assert_eq!(finished.code(), Some(FAILED), "{finished}");
+        assert_stands(&finished, lost, "missed");
+    });
 }
 
 #[test]
 fn a_run_that_falls_behind_is_stopped_without_a_verdict_on_the_limiter() {
-    let finished = behind(
-        &slow(),
-        &["latency.max < 1ms"],
-        "--duration 60 --abort-on-fail",
-    );
+    let line = "--duration 60 --abort-on-fail";
+    let finished = behind(&slow(), &["latency.max < 1ms"], line);
     assert_eq!(finished.code(), Some(INCONCLUSIVE), "{finished}");
     finished.summary();
-    let (met, measured) = stands(&finished, "latency.max < 1ms");
-    assert_eq!(met, "unsupported", "{finished}");
-    assert!(measured.ends_with("; this stopped the run"), "{finished}");
+    assert_stopped_by(&finished, "latency.max < 1ms", "unsupported");
 }
 
 #[test]
 fn a_run_that_can_still_meet_its_thresholds_goes_on() {
     let server = Server::allowing();
-    let launch = || {
-        let texts = [
-            "blocked.rate < 100%",
-            "latency.p50 < 20s",
-            "allowed.count >= 0",
-        ];
-        short(&[&server], &texts).arg("--abort-on-fail")
-    };
-    let finished = undisturbed(launch);
+    let texts = [
+        "blocked.rate < 100%",
+        "latency.p50 < 20s",
+        "allowed.count >= 0",
+    ];
+    let finished = undisturbed(|| short(&[&server], &texts).arg("--abort-on-fail"));
     let report = finished.summary();
     assert_eq!(report.scheduled, 100, "{finished}");
     assert!(!finished.stdout().contains("Stopping"), "{finished}");
@@ -252,29 +253,22 @@ fn a_run_that_can_still_meet_its_thresholds_goes_on() {
 fn the_verdict_of_the_audit_may_be_a_threshold() {
     // No limit at all, where a key's eleventh request in a minute should be blocked.
     let server = Server::allowing();
-    let launch = |duration| {
-        let line = format!(
-            "--rps 50 --duration {duration} --keys 1 --limit 10 --audit --probe false --abort-on-fail"
-        );
-        run(&[&server], &line)
-            .arg("--threshold")
-            .arg("audit = kept")
-    };
-    let finished = launch(60).finish();
+    let line = "--rps 50 --duration 60 --keys 1 --limit 10 --audit --probe false --abort-on-fail";
+    let finished = judged(run(&[&server], line), &["audit = kept"]).finish();
     assert_eq!(finished.code(), Some(FAILED), "{finished}");
     assert!(finished.summary().scheduled < 3_000, "{finished}");
-    let broken = (
-        "missed".to_owned(),
-        "broken; this stopped the run".to_owned(),
+    assert_measured(
+        &finished,
+        "audit = kept",
+        "missed",
+        "broken; this stopped the run",
     );
-    assert_eq!(stands(&finished, "audit = kept"), broken);
 
     // Ten requests in all test nothing.
     let line = "--rps 5 --duration 2 --limit 100 --audit --probe false";
-    let finished = undisturbed(|| run(&[&server], line).arg("--threshold").arg("audit = kept"));
+    let finished = undisturbed(|| judged(run(&[&server], line), &["audit = kept"]));
     assert_eq!(finished.code(), Some(INCONCLUSIVE), "{finished}");
-    let untested = ("nothing seen".to_owned(), "inconclusive".to_owned());
-    assert_eq!(stands(&finished, "audit = kept"), untested);
+    assert_measured(&finished, "audit = kept", "nothing seen", "inconclusive");
 }
 
 #[test]
@@ -285,55 +279,41 @@ fn a_variable_has_one_threshold_in_each_line() {
         run(&[&server], "--rps 50 --duration 1").env("THRESHOLDS", lines)
     };
     let finished = undisturbed(launch);
-    assert!(
-        finished.stdout().contains("\nThresholds: all 2 met\n"),
-        "{finished}"
-    );
+    assert_in_all(&finished, "all 2 met");
     let launch = || launch().arg("--threshold").arg("sent.count = 50");
     let finished = undisturbed(launch);
-    assert!(
-        finished.stdout().contains("\nThresholds: met\n"),
-        "{finished}"
-    );
+    assert_in_all(&finished, "met");
 }
 
 #[test]
 fn an_invalid_threshold_is_refused_at_its_column() {
     let refused = |launch: Launch, line: &str| {
         let finished = launch.finish();
-        assert_eq!(finished.code(), Some(REFUSED), "{finished}");
-        assert!(finished.lines.is_empty(), "{finished}");
+        finished.assert_refused(&[]);
         let begins = format!("loadgen: {line}");
         assert!(finished.stderr.starts_with(&begins), "{begins}: {finished}");
-        assert_eq!(finished.stderr.lines().count(), 1, "{finished}");
     };
-    for (text, says) in [
-        (
-            "latency.p9 < 50ms",
-            "column 9: must be min, mean, max, or a percentile",
-        ),
+    #[rustfmt::skip]
+    let cases = [
+        ("latency.p9 < 50ms", "column 9: must be min, mean, max, or a percentile"),
         ("latency.p99 < 50", "column 17: must be a unit of time"),
         ("latency.p99 < 50ms or so", "column 20: must be the end"),
         ("failed.rate of sent < 5%", "column 13: must be <, "),
-        (
-            " target[ 4 ].failed.count = 0",
-            "column 9: must be a target's number, from 1 to 3",
-        ),
+        (" target[ 4 ].failed.count = 0", "column 9: must be a target's number, from 1 to 3"),
         ("", "column 1: must be one of latency, "),
-    ] {
+    ];
+    for (text, says) in cases {
         let launch = loadgen("--demo --threshold").arg(text);
-        let text = match text.starts_with(" target") {
-            true => text.trim(),
-            false => text,
-        };
-        refused(launch, &format!("--threshold '{text}': {says}"));
+        refused(launch, &format!("--threshold '{}': {says}", text.trim()));
     }
     let target = "--targets http://127.0.0.1:9";
-    for text in ["target[2].failed.count = 0", "audit = kept"] {
-        let says = match text.starts_with('t') {
-            true => "column 8: must be 1, the only target",
-            false => "needs --audit",
-        };
+    for (text, says) in [
+        (
+            "target[2].failed.count = 0",
+            "column 8: must be 1, the only target",
+        ),
+        ("audit = kept", "needs --audit"),
+    ] {
         let line = format!("--threshold '{text}': {says}");
         refused(loadgen(format!("{target} --threshold")).arg(text), &line);
         let line = format!("THRESHOLDS '{text}': {says}");
