@@ -1,7 +1,7 @@
 //! The audit and the brute-force audit say the same, of correct limiters and of faulty ones.
 
 use super::brute::Brute;
-use super::cluster::{History, World, world};
+use super::cluster::{History, world};
 use super::limiters::{Algorithm, Fault};
 use super::soundness::for_all;
 use loadgen::base::Nanos;
@@ -9,19 +9,10 @@ use loadgen::core::audit::{
     AdmissionSpan, AuditReport, Decision, Observation, Promise, PromiseReport,
 };
 use proptest::prelude::*;
+use proptest::sample::select;
 use proptest::test_runner::TestCaseResult;
 use std::cell::Cell;
 use std::collections::HashSet;
-
-fn algorithm() -> impl Strategy<Value = Algorithm> {
-    prop_oneof![
-        Just(Algorithm::SlidingLog),
-        Just(Algorithm::ClockWindow),
-        Just(Algorithm::OpenedWindow),
-        Just(Algorithm::Gcra),
-        Just(Algorithm::Bucket),
-    ]
-}
 
 fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
@@ -38,14 +29,29 @@ fn fault() -> impl Strategy<Value = Fault> {
 }
 
 fn history(requests: usize) -> impl Strategy<Value = History> {
-    (world(requests), algorithm(), fault()).prop_map(|(world, algorithm, fault)| {
-        // The brute-force audit does not follow answers that come after the timeout.
-        let world = World {
-            patient: false,
-            ..world
-        };
-        world.play(algorithm, fault)
-    })
+    (world(requests), select(&Algorithm::ALL[..]), fault()).prop_map(
+        |(mut world, algorithm, fault)| {
+            // The brute-force audit does not follow answers that come after the timeout.
+            world.patient = false;
+            world.play(algorithm, fault)
+        },
+    )
+}
+
+/// Tries so many histories of at most so many requests, with the reports of both audits.
+fn for_all_histories(
+    cases: u32,
+    requests: usize,
+    agree: impl Fn(&History, &AuditReport, &Brute<'_>) -> TestCaseResult,
+) {
+    for_all(cases, history(requests), |history| {
+        let brute = Brute::new(&history.terms, history.observations());
+        agree(&history, &history.audit(), &brute)
+    });
+}
+
+fn on(report: &AuditReport, promise: Promise) -> &PromiseReport {
+    report.promise(promise).expect("asked for")
 }
 
 /// Counts how often something came up. A property that never met it proves nothing.
@@ -68,10 +74,8 @@ impl Times {
 #[test]
 fn the_audit_proves_all_that_can_be_proved_of_sliding_windows() {
     let broken = Times::default();
-    for_all(1_500, history(90), |history| {
-        let (report, observations) = (history.audit(), history.observations());
-        let brute = Brute::new(&history.terms, &observations);
-        let judged = report.promise(Promise::SlidingWindow).expect("asked for");
+    for_all_histories(1_500, 90, |_, report, brute| {
+        let judged = on(report, Promise::SlidingWindow);
         let expected = broken.count(brute.sliding_broken());
         prop_assert_eq!(judged.excess.is_some(), expected);
         prop_assert_eq!(report.keys_over, brute.keys_over());
@@ -84,10 +88,8 @@ fn the_audit_proves_all_that_can_be_proved_of_sliding_windows() {
 #[test]
 fn the_audit_proves_all_that_can_be_proved_of_token_buckets() {
     let broken = Times::default();
-    for_all(1_500, history(90), |history| {
-        let (report, observations) = (history.audit(), history.observations());
-        let brute = Brute::new(&history.terms, &observations);
-        let judged = report.promise(Promise::TokenBucket).expect("asked for");
+    for_all_histories(1_500, 90, |_, report, brute| {
+        let judged = on(report, Promise::TokenBucket);
         let expected = broken.count(brute.bucket_broken());
         prop_assert_eq!(judged.excess.is_some(), expected);
         prop_assert_eq!(judged.tested, brute.bucket_tested());
@@ -99,22 +101,13 @@ fn the_audit_proves_all_that_can_be_proved_of_token_buckets() {
 #[test]
 fn a_promise_is_suspect_if_it_would_be_broken_had_the_unanswered_requests_been_admitted() {
     let suspect = Times::default();
-    for_all(1_500, history(90), |history| {
-        let (report, observations) = (history.audit(), history.observations());
-        let brute = Brute::new(&history.terms, &observations);
+    for_all_histories(1_500, 90, |_, report, brute| {
+        let (sliding, bucket) = (brute.sliding_suspect(), brute.bucket_suspect());
         for (promise, expected, broken) in [
-            (
-                Promise::SlidingWindow,
-                brute.sliding_suspect(),
-                brute.sliding_broken(),
-            ),
-            (
-                Promise::TokenBucket,
-                brute.bucket_suspect(),
-                brute.bucket_broken(),
-            ),
+            (Promise::SlidingWindow, sliding, brute.sliding_broken()),
+            (Promise::TokenBucket, bucket, brute.bucket_broken()),
         ] {
-            let judged = report.promise(promise).expect("asked for");
+            let judged = on(report, promise);
             suspect.count(expected && !broken);
             if !broken {
                 prop_assert_eq!(judged.suspect, expected);
@@ -128,9 +121,7 @@ fn a_promise_is_suspect_if_it_would_be_broken_had_the_unanswered_requests_been_a
 #[test]
 fn the_true_peak_lies_within_the_reported_bounds() {
     let more = Times::default();
-    for_all(2_000, history(90), |history| {
-        let (report, observations) = (history.audit(), history.observations());
-        let brute = Brute::new(&history.terms, &observations);
+    for_all_histories(2_000, 90, |history, report, brute| {
         let most = brute.keys().map(|key| brute.at_least(key)).max();
         let Some(peak) = report.peak else {
             prop_assert_eq!(most.unwrap_or(0), 0);
@@ -158,9 +149,7 @@ fn the_true_peak_lies_within_the_reported_bounds() {
 #[test]
 fn wrongly_blocked_requests_are_those_that_nothing_explains() {
     let (windows, buckets) = (Times::default(), Times::default());
-    for_all(2_000, history(90), |history| {
-        let (report, observations) = (history.audit(), history.observations());
-        let brute = Brute::new(&history.terms, &observations);
+    for_all_histories(2_000, 90, |_, report, brute| {
         let named = |promise| -> HashSet<u64> {
             let named = report.false_blocks.iter().filter(|b| b.promise == promise);
             named.map(|block| block.sequence).collect()
@@ -168,7 +157,7 @@ fn wrongly_blocked_requests_are_those_that_nothing_explains() {
         let expected = brute.falsely_blocked();
         windows.count(!expected.is_empty());
         for promise in [Promise::SlidingWindow, Promise::FixedWindow] {
-            let judged = report.promise(promise).expect("asked for");
+            let judged = on(report, promise);
             let found = judged.false_blocks;
             prop_assert_eq!(found, expected.len() as u64);
             let named = named(promise);
@@ -184,10 +173,7 @@ fn wrongly_blocked_requests_are_those_that_nothing_explains() {
         }
         let (least, most) = (brute.falsely_dry(false), brute.falsely_dry(true));
         buckets.count(!least.is_empty());
-        let found = report
-            .promise(Promise::TokenBucket)
-            .expect("asked for")
-            .false_blocks;
+        let found = on(report, Promise::TokenBucket).false_blocks;
         let bounds = least.len() as u64..=most.len() as u64;
         prop_assert!(bounds.contains(&found), "{found} of {bounds:?}");
         let named = named(Promise::TokenBucket);
@@ -203,10 +189,8 @@ fn wrongly_blocked_requests_are_those_that_nothing_explains() {
 fn fixed_windows_that_the_audit_rules_out_explain_nothing() {
     let (clock, opened, broken) = (Times::default(), Times::default(), Times::default());
     let (missed, unknown) = (Times::default(), Times::default());
-    for_all(2_500, history(60), |history| {
-        let (report, observations) = (history.audit(), history.observations());
-        let brute = Brute::new(&history.terms, &observations);
-        let judged = report.promise(Promise::FixedWindow).expect("asked for");
+    for_all_histories(2_500, 60, |_, report, brute| {
+        let judged = on(report, Promise::FixedWindow);
         let by_clock = brute.keys().all(|key| brute.clock_explains(key, 0));
         let by_clock_almost = brute.keys().all(|key| brute.clock_explains(key, 1_000));
         let doubled = brute.keys().any(|key| brute.doubled(key));
@@ -247,11 +231,10 @@ fn fixed_windows_that_the_audit_rules_out_explain_nothing() {
 #[test]
 fn a_proof_names_requests_that_prove_it() {
     let proofs = Times::default();
-    for_all(1_500, history(90), |history| {
-        let report = history.audit();
+    for_all_histories(1_500, 90, |history, report, _| {
         let observations = history.observations();
         for window in &report.worst {
-            names_its_requests(window, &observations, &history)?;
+            names_its_requests(window, &observations, history)?;
             prop_assert!(
                 window.to - window.from < history.terms.window - history.terms.tolerance()
             );
@@ -262,7 +245,7 @@ fn a_proof_names_requests_that_prove_it() {
             };
             proofs.count(true);
             let window = &proof.span;
-            names_its_requests(window, &observations, &history)?;
+            names_its_requests(window, &observations, history)?;
             prop_assert!(
                 window.admitted > proof.promised,
                 "{} {proof:?}",
@@ -348,29 +331,31 @@ fn the_order_of_delivery_changes_nothing() {
     });
 }
 
-fn numbers(report: &AuditReport) -> impl PartialEq + std::fmt::Debug + use<> {
+fn numbers(report: &AuditReport) -> String {
     let of_judged = |judged: &PromiseReport| {
-        (
-            judged.excess.is_some(),
-            judged.false_blocks,
-            judged.suspect,
-            judged.tested,
-            judged.explained_by.clone(),
-        )
+        let PromiseReport {
+            false_blocks,
+            suspect,
+            tested,
+            explained_by,
+            ..
+        } = judged;
+        let is_exceeded = judged.excess.is_some();
+        format!("{is_exceeded} {false_blocks} {suspect} {tested} {explained_by:?}")
     };
-    (
-        (
-            report.observed,
-            report.keys,
-            report.keys_over,
-            report.most_asked,
-        ),
-        report.peak.map(|peak| peak.at_least),
-        report.promises.iter().map(of_judged).collect::<Vec<_>>(),
-        (
-            report.blocked.clone(),
-            report.unanswered,
-            report.counts_blocked,
-        ),
+    let judged: Vec<_> = report.promises.iter().map(of_judged).collect();
+    let AuditReport {
+        observed,
+        keys,
+        keys_over,
+        most_asked,
+        blocked,
+        unanswered,
+        counts_blocked,
+        ..
+    } = report;
+    let peak = report.peak.map(|peak| peak.at_least);
+    format!(
+        "{observed} {keys} {keys_over} {most_asked} {peak:?} {judged:?} {blocked:?} {unanswered} {counts_blocked:?}"
     )
 }

@@ -18,10 +18,10 @@ pub struct Brute<'a> {
 }
 
 impl<'a> Brute<'a> {
-    pub fn new(terms: &'a Terms, observations: &[Observation]) -> Self {
+    pub fn new(terms: &'a Terms, observations: Vec<Observation>) -> Self {
         let mut keys: HashMap<_, Vec<_>> = HashMap::new();
         for observation in observations {
-            keys.entry(observation.key).or_default().push(*observation);
+            keys.entry(observation.key).or_default().push(observation);
         }
         Brute {
             terms,
@@ -77,54 +77,51 @@ impl<'a> Brute<'a> {
         self.count(|key| matches!(key, AuditedKey::Load(_)) && self.at_least(key) > self.limit)
     }
 
-    pub fn sliding_broken(&self) -> bool {
-        self.count(|key| self.at_least(key) > self.limit) > 0
+    /// The number of keys that are over the limit with the requests of these decisions.
+    fn over(&self, decisions: &[Decision]) -> u64 {
+        self.count(|key| self.most(&self.intervals(key, decisions)) > self.limit)
     }
 
-    fn any(&self, decisions: &[Decision], proves: impl Fn(&[Interval]) -> bool) -> u64 {
-        self.count(|key| proves(&self.intervals(key, decisions)))
+    pub fn sliding_broken(&self) -> bool {
+        self.over(&[Decision::Allowed]) > 0
     }
 
     pub fn sliding_tested(&self) -> u64 {
-        self.any(&[Decision::Allowed, Decision::Blocked], |all| {
-            self.most(all) > self.limit
-        })
+        self.over(&[Decision::Allowed, Decision::Blocked])
     }
 
     pub fn sliding_suspect(&self) -> bool {
-        self.any(&[Decision::Allowed, Decision::Unanswered], |all| {
-            self.most(all) > self.limit
-        }) > 0
+        self.over(&[Decision::Allowed, Decision::Unanswered]) > 0
     }
 
     pub fn bucket_broken(&self) -> bool {
-        self.any(&[Decision::Allowed], |all| self.overdrawn(all)) > 0
+        self.overdrawn(&[Decision::Allowed]) > 0
     }
 
     pub fn bucket_tested(&self) -> u64 {
-        self.any(&[Decision::Allowed, Decision::Blocked], |all| {
-            self.overdrawn(all)
-        })
+        self.overdrawn(&[Decision::Allowed, Decision::Blocked])
     }
 
     pub fn bucket_suspect(&self) -> bool {
-        self.any(&[Decision::Allowed, Decision::Unanswered], |all| {
-            self.overdrawn(all)
-        }) > 0
+        self.overdrawn(&[Decision::Allowed, Decision::Unanswered]) > 0
     }
 
-    /// Whether more than L + (T + 1 ms)·1.0005·L/W lie within some T. `all` is in the order of the dones.
-    fn overdrawn(&self, all: &[Interval]) -> bool {
+    /// The number of keys with more than L + (T + 1 ms)·1.0005·L/W requests of these decisions within some T.
+    fn overdrawn(&self, decisions: &[Decision]) -> u64 {
         let limit = i128::from(self.limit);
         let too_many = |count: i128, span: i128| {
             let back = (span + self.resolution) * 10_005 * limit;
             (count - limit) * self.window * 10_000 > back
         };
-        all.iter().any(|&(from, _)| {
-            let later = all.iter().filter(|(sent, _)| *sent >= from);
-            (1..)
-                .zip(later)
-                .any(|(count, (_, to))| too_many(count, to - from))
+        self.count(|key| {
+            // In the order of their dones.
+            let all = self.intervals(key, decisions);
+            all.iter().any(|(from, _)| {
+                let later = all.iter().filter(|(sent, _)| sent >= from);
+                (1..)
+                    .zip(later)
+                    .any(|(count, (_, to))| too_many(count, to - from))
+            })
         })
     }
 
@@ -360,12 +357,13 @@ impl Circle {
         }
         let start = from.rem_euclid(self.length);
         let end = start + (to - from);
-        match end > self.length {
-            // The circle's first point is its last.
-            true => vec![(start, self.length), (0, end - self.length)],
-            false if start == 0 => vec![(0, end), (self.length, self.length)],
-            false if end == self.length => vec![(start, end), (0, 0)],
-            false => vec![(start, end)],
+        // The circle's first point is its last.
+        if end >= self.length {
+            vec![(start, self.length), (0, end - self.length)]
+        } else if start == 0 {
+            vec![(0, end), (self.length, self.length)]
+        } else {
+            vec![(start, end)]
         }
     }
 }

@@ -257,7 +257,7 @@ impl World {
     pub fn play(&self, algorithm: Algorithm, fault: Fault) -> History {
         let (limit, window) = (self.limit, self.window);
         let origin = self.clock.says(0, 0, window);
-        let mut limiter = faulty(algorithm, fault, limit, window, self.nodes, origin);
+        let mut limiter = faulty(algorithm, fault, limit, window, origin);
         if self.prior_use == PriorUse::EarlierRun {
             let ago = |draw: u16| (share(draw) * 1.2 * window as f64) as i128 + 1;
             let mut earlier: Vec<_> = self.earlier.iter().map(|&(k, t)| (-ago(t), k)).collect();
@@ -265,7 +265,7 @@ impl World {
             for (at, draw) in earlier {
                 let node = draw as usize % self.nodes;
                 let at = self.clock.says(at, node, window);
-                limiter.admits(draw as usize % self.keys, node, at);
+                limiter(draw as usize % self.keys, node, at);
             }
         }
         let requests = self.requests();
@@ -283,7 +283,7 @@ impl World {
             let admitted = asked && {
                 let now = request.decided.into();
                 let at = self.clock.says(now, request.node, window);
-                limiter.admits(request.key, request.node, at)
+                limiter(request.key, request.node, at)
             };
             if let Some(observation) = self.observe(i, request, admitted) {
                 if admitted && request.ending != Ending::FailedAndCounted {
@@ -440,44 +440,24 @@ fn latency() -> impl Strategy<Value = Latency> {
     ]
 }
 
-fn clock() -> impl Strategy<Value = Clock> {
-    let kind = prop_oneof![
-        Just(ClockKind::Fine),
-        Just(ClockKind::Ticks),
-        Just(ClockKind::Skewed),
-    ];
-    let millionths = prop_oneof![Just(0), Just(400), Just(-400), -400..=400];
-    (any::<u16>(), millionths, kind).prop_map(|(phase, millionths, kind)| Clock {
-        phase,
-        millionths,
-        kind,
-    })
+prop_compose! {
+    fn clock()(
+        phase: u16,
+        millionths in prop_oneof![Just(0), Just(400), Just(-400), -400..=400],
+        kind in prop_oneof![Just(ClockKind::Fine), Just(ClockKind::Ticks), Just(ClockKind::Skewed)],
+    ) -> Clock {
+        Clock { phase, millionths, kind }
+    }
 }
 
-fn draw() -> impl Strategy<Value = Draw> {
-    let whole = any::<(u16, u8, u8, u16, u16, u8, u8)>();
-    whole.prop_map(|(gap, key, node, before, after, ending, delay)| Draw {
-        gap,
-        key,
-        node,
-        before,
-        after,
-        ending,
-        delay: delay.saturating_sub(100),
-    })
+prop_compose! {
+    fn draw()(gap: u16, key: u8, node: u8, before: u16, after: u16, ending: u8, delay: u8) -> Draw {
+        Draw { gap, key, node, before, after, ending, delay: delay.saturating_sub(100) }
+    }
 }
 
-pub fn prior_use() -> impl Strategy<Value = PriorUse> {
+fn arrivals() -> impl Strategy<Value = Arrivals> {
     prop_oneof![
-        Just(PriorUse::None),
-        Just(PriorUse::EarlierRun),
-        Just(PriorUse::Anyone)
-    ]
-}
-
-/// A world of at most so many requests.
-pub fn world(requests: usize) -> impl Strategy<Value = World> {
-    let arrivals = prop_oneof![
         Just(Arrivals::AtOnce),
         Just(Arrivals::Steady),
         Just(Arrivals::Random),
@@ -485,49 +465,56 @@ pub fn world(requests: usize) -> impl Strategy<Value = World> {
         Just(Arrivals::Gaps),
         Just(Arrivals::Edges),
         Just(Arrivals::Exact),
-    ];
-    let limit = prop_oneof![3 => 1u64..=3, 3 => 1u64..=6, 2 => 1u64..=12, 1 => 1u64..=40];
-    let asked = prop_oneof![Just(1.5), Just(0.7), Just(3.0), Just(10.0)];
-    let timeout = prop_oneof![Just(5.5), Just(2.0), Just(0.5), Just(0.05)];
-    let batch = prop_oneof![Just(0.1), Just(0.02), Just(3.0)];
-    let rough = (
-        any::<bool>(),
-        prop::bool::weighted(0.4),
-        prop::bool::weighted(0.2),
-    );
-    let shape = (limit, window(), 1usize..=4, 1usize..=5, prior_use());
-    let earlier = prop::collection::vec(any::<(u8, u16)>(), 0..20);
-    (
-        shape,
-        (arrivals, asked, timeout, batch),
-        (latency(), latency(), clock()),
-        rough,
-        prop::collection::vec(draw(), 1..=requests),
-        earlier,
-    )
-        .prop_map(|(shape, pace, ways, rough, requests, earlier)| {
-            let (limit, window, nodes, keys, prior_use) = shape;
-            let (arrivals, asked, timeout, batch) = pace;
-            let (before, after, clock) = ways;
-            let (patient, trouble, probe) = rough;
-            World {
-                limit,
-                window,
-                nodes,
-                keys,
-                probe,
-                prior_use,
-                arrivals,
-                asked,
-                before,
-                after,
-                timeout: (window as f64 * timeout) as u64,
-                patient,
-                trouble,
-                clock,
-                batch: (window as f64 * batch) as u64,
-                requests,
-                earlier,
-            }
-        })
+    ]
+}
+
+fn prior_use() -> impl Strategy<Value = PriorUse> {
+    prop_oneof![
+        Just(PriorUse::None),
+        Just(PriorUse::EarlierRun),
+        Just(PriorUse::Anyone)
+    ]
+}
+
+prop_compose! {
+    /// A world of at most so many requests.
+    pub fn world(requests: usize)(
+        (limit, window, nodes, keys, prior_use) in (
+            prop_oneof![3 => 1u64..=3, 3 => 1u64..=6, 2 => 1u64..=12, 1 => 1u64..=40],
+            window(),
+            1usize..=4,
+            1usize..=5,
+            prior_use(),
+        ),
+        arrivals in arrivals(),
+        asked in prop_oneof![Just(1.5), Just(0.7), Just(3.0), Just(10.0)],
+        timeout in prop_oneof![Just(5.5), Just(2.0), Just(0.5), Just(0.05)],
+        batch in prop_oneof![Just(0.1), Just(0.02), Just(3.0)],
+        (before, after, clock) in (latency(), latency(), clock()),
+        patient: bool,
+        trouble in prop::bool::weighted(0.4),
+        probe in prop::bool::weighted(0.2),
+        requests in prop::collection::vec(draw(), 1..=requests),
+        earlier in prop::collection::vec(any::<(u8, u16)>(), 0..20),
+    ) -> World {
+        World {
+            limit,
+            window,
+            nodes,
+            keys,
+            probe,
+            prior_use,
+            arrivals,
+            asked,
+            before,
+            after,
+            timeout: (window as f64 * timeout) as u64,
+            patient,
+            trouble,
+            clock,
+            batch: (window as f64 * batch) as u64,
+            requests,
+            earlier,
+        }
+    }
 }

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-/// Decides on the requests of all keys, in the order in which it is asked. `at` is read from the clock of the node.
-pub trait Limiter {
-    fn admits(&mut self, key: usize, node: usize, at: i128) -> bool;
-}
+/// Decides about the requests of all keys, one after the other. The arguments are the key, the node and the time by the
+/// node's clock.
+pub type Limiter = Box<dyn FnMut(usize, usize, i128) -> bool>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
@@ -18,6 +17,16 @@ pub enum Algorithm {
     Gcra,
     /// A bucket of fractional tokens.
     Bucket,
+}
+
+impl Algorithm {
+    pub const ALL: [Algorithm; 5] = [
+        Algorithm::SlidingLog,
+        Algorithm::ClockWindow,
+        Algorithm::OpenedWindow,
+        Algorithm::Gcra,
+        Algorithm::Bucket,
+    ];
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,29 +45,14 @@ pub enum Fault {
     BlocksSometimes(usize),
 }
 
-pub fn exact(algorithm: Algorithm, limit: u64, window: u64) -> Box<dyn Limiter> {
+pub fn exact(algorithm: Algorithm, limit: u64, window: u64) -> Limiter {
+    let window = i128::from(window);
     match algorithm {
-        Algorithm::SlidingLog => Box::new(SlidingLog::new(limit, window)),
-        Algorithm::ClockWindow => Box::new(ClockWindow {
-            limit,
-            window,
-            counts: HashMap::new(),
-        }),
-        Algorithm::OpenedWindow => Box::new(OpenedWindow {
-            limit,
-            window,
-            open: HashMap::new(),
-        }),
-        Algorithm::Gcra => Box::new(Gcra {
-            limit,
-            window,
-            due: HashMap::new(),
-        }),
-        Algorithm::Bucket => Box::new(Bucket {
-            limit,
-            window,
-            buckets: HashMap::new(),
-        }),
+        Algorithm::SlidingLog => sliding_log(limit, window, 0, false),
+        Algorithm::ClockWindow => clock_window(limit, window),
+        Algorithm::OpenedWindow => opened_window(limit, window),
+        Algorithm::Gcra => gcra(limit, window),
+        Algorithm::Bucket => bucket(limit, window),
     }
 }
 
@@ -68,153 +62,105 @@ pub fn faulty(
     fault: Fault,
     limit: u64,
     window: u64,
-    nodes: usize,
     origin: i128,
-) -> Box<dyn Limiter> {
-    let good = || exact(algorithm, limit, window);
+) -> Limiter {
+    let span = i128::from(window);
     let share = |share: f64| (window as f64 * share) as i128;
+    let mut good = exact(algorithm, limit, window);
     match fault {
-        Fault::None => good(),
+        Fault::None => good,
         Fault::OneMore => exact(algorithm, limit + 1, window),
         Fault::HalfWindow => exact(algorithm, limit, window / 2),
-        Fault::NodesAlone => Box::new(Alone((0..nodes).map(|_| good()).collect())),
-        Fault::Race(lag) => Box::new(SlidingLog {
-            lag: share(lag),
-            ..SlidingLog::new(limit, window)
-        }),
-        Fault::Open(from, to) => Box::new(Open {
-            good: good(),
-            from: origin + share(from),
-            to: origin + share(to),
-        }),
-        Fault::AlwaysOpen => Box::new(Open {
-            good: good(),
-            from: i128::MIN,
-            to: i128::MAX,
-        }),
-        Fault::CountsBlocked => Box::new(SlidingLog {
-            counts_blocked: true,
-            ..SlidingLog::new(limit, window)
-        }),
-        Fault::BlocksSometimes(every) => Box::new(Sometimes {
-            good: good(),
-            every,
-            asked: 0,
-        }),
-    }
-}
-
-struct SlidingLog {
-    limit: u64,
-    window: i128,
-    /// How long other nodes do not know of an admission.
-    lag: i128,
-    counts_blocked: bool,
-    log: HashMap<usize, Vec<(i128, usize)>>,
-}
-
-impl SlidingLog {
-    fn new(limit: u64, window: u64) -> Self {
-        SlidingLog {
-            limit,
-            window: window.into(),
-            lag: 0,
-            counts_blocked: false,
-            log: HashMap::new(),
+        Fault::NodesAlone => {
+            let mut nodes = HashMap::new();
+            Box::new(move |key, node, at| {
+                let alone = nodes
+                    .entry(node)
+                    .or_insert_with(|| exact(algorithm, limit, window));
+                alone(key, node, at)
+            })
+        }
+        Fault::Race(lag) => sliding_log(limit, span, share(lag), false),
+        Fault::Open(from, to) => {
+            let open = origin + share(from)..origin + share(to);
+            Box::new(move |key, node, at| open.contains(&at) || good(key, node, at))
+        }
+        Fault::AlwaysOpen => Box::new(|_, _, _| true),
+        Fault::CountsBlocked => sliding_log(limit, span, 0, true),
+        Fault::BlocksSometimes(every) => {
+            let mut asked = 0_usize;
+            Box::new(move |key, node, at| {
+                asked += 1;
+                !asked.is_multiple_of(every) && good(key, node, at)
+            })
         }
     }
 }
 
-impl Limiter for SlidingLog {
-    fn admits(&mut self, key: usize, node: usize, at: i128) -> bool {
-        let (window, lag) = (self.window, self.lag);
-        let log = self.log.entry(key).or_default();
-        log.retain(|&(then, _)| then > at - 2 * window);
-        let counts = |&&(then, by): &&(i128, usize)| {
-            then > at - window && (by == node || lag == 0 || then + lag <= at)
+/// For the time `lag`, other nodes do not know of an admission.
+fn sliding_log(limit: u64, window: i128, lag: i128, counts_blocked: bool) -> Limiter {
+    let mut logs: HashMap<usize, Vec<(i128, usize)>> = HashMap::new();
+    Box::new(move |key, node, at| {
+        let log = logs.entry(key).or_default();
+        log.retain(|(then, _)| *then > at - 2 * window);
+        let counts = |(then, by): &&(i128, usize)| {
+            *then > at - window && (*by == node || lag == 0 || then + lag <= at)
         };
-        let admitted = (log.iter().filter(counts).count() as u64) < self.limit;
-        if admitted || self.counts_blocked {
+        let admitted = (log.iter().filter(counts).count() as u64) < limit;
+        if admitted || counts_blocked {
             log.push((at, node));
         }
         admitted
-    }
+    })
 }
 
-struct ClockWindow {
-    limit: u64,
-    window: u64,
-    counts: HashMap<(usize, i128), u64>,
-}
-
-impl Limiter for ClockWindow {
-    fn admits(&mut self, key: usize, _node: usize, at: i128) -> bool {
-        let window = i128::from(self.window);
+fn clock_window(limit: u64, window: i128) -> Limiter {
+    let mut counts: HashMap<(usize, i128), u64> = HashMap::new();
+    Box::new(move |key, _, at| {
         let shift = window * key as i128 / 7;
-        let count = self
-            .counts
-            .entry((key, (at + shift).div_euclid(window)))
-            .or_default();
-        let admitted = *count < self.limit;
+        let place = (at + shift).div_euclid(window);
+        let count = counts.entry((key, place)).or_default();
+        let admitted = *count < limit;
         *count += u64::from(admitted);
         admitted
-    }
+    })
 }
 
-struct OpenedWindow {
-    limit: u64,
-    window: u64,
-    open: HashMap<usize, (i128, u64)>,
-}
-
-impl Limiter for OpenedWindow {
-    fn admits(&mut self, key: usize, _node: usize, at: i128) -> bool {
-        match self.open.get_mut(&key) {
-            Some((opened, count)) if at < *opened + i128::from(self.window) => {
-                let admitted = *count < self.limit;
-                *count += u64::from(admitted);
-                admitted
-            }
-            _ => {
-                self.open.insert(key, (at, 1));
-                true
-            }
+fn opened_window(limit: u64, window: i128) -> Limiter {
+    let mut windows: HashMap<usize, (i128, u64)> = HashMap::new();
+    Box::new(move |key, _, at| {
+        let (opened, count) = windows.entry(key).or_insert((at, 0));
+        if at >= *opened + window {
+            (*opened, *count) = (at, 0);
         }
-    }
+        let admitted = *count < limit;
+        *count += u64::from(admitted);
+        admitted
+    })
 }
 
 /// Times are multiplied by the limit, so that a token's worth is the window.
-struct Gcra {
-    limit: u64,
-    window: u64,
-    due: HashMap<usize, i128>,
-}
-
-impl Limiter for Gcra {
-    fn admits(&mut self, key: usize, _node: usize, at: i128) -> bool {
-        let (limit, window) = (i128::from(self.limit), i128::from(self.window));
+fn gcra(limit: u64, window: i128) -> Limiter {
+    let limit = i128::from(limit);
+    let mut dues: HashMap<usize, i128> = HashMap::new();
+    Box::new(move |key, _, at| {
         let now = at * limit;
-        let due = self.due.get(&key).copied().unwrap_or(now).max(now) + window;
+        let due = dues.get(&key).copied().unwrap_or(now).max(now) + window;
         let admitted = due - now <= window * limit;
         if admitted {
-            self.due.insert(key, due);
+            dues.insert(key, due);
         }
         admitted
-    }
+    })
 }
 
-struct Bucket {
-    limit: u64,
-    window: u64,
-    buckets: HashMap<usize, (i128, f64)>,
-}
-
-impl Limiter for Bucket {
-    fn admits(&mut self, key: usize, _node: usize, at: i128) -> bool {
-        let full = self.limit as f64;
-        let (last, tokens) = self.buckets.entry(key).or_insert((at, full));
+fn bucket(limit: u64, window: i128) -> Limiter {
+    let full = limit as f64;
+    let mut buckets: HashMap<usize, (i128, f64)> = HashMap::new();
+    Box::new(move |key, _, at| {
+        let (last, tokens) = buckets.entry(key).or_insert((at, full));
         if at > *last {
-            let back = (at - *last) as f64 * full / self.window as f64;
+            let back = (at - *last) as f64 * full / window as f64;
             *tokens = (*tokens + back).min(full);
             *last = at;
         }
@@ -224,38 +170,5 @@ impl Limiter for Bucket {
             *tokens -= 1.0;
         }
         admitted
-    }
-}
-
-struct Alone(Vec<Box<dyn Limiter>>);
-
-impl Limiter for Alone {
-    fn admits(&mut self, key: usize, node: usize, at: i128) -> bool {
-        self.0[node].admits(key, node, at)
-    }
-}
-
-struct Open {
-    good: Box<dyn Limiter>,
-    from: i128,
-    to: i128,
-}
-
-impl Limiter for Open {
-    fn admits(&mut self, key: usize, node: usize, at: i128) -> bool {
-        (self.from..self.to).contains(&at) || self.good.admits(key, node, at)
-    }
-}
-
-struct Sometimes {
-    good: Box<dyn Limiter>,
-    every: usize,
-    asked: usize,
-}
-
-impl Limiter for Sometimes {
-    fn admits(&mut self, key: usize, node: usize, at: i128) -> bool {
-        self.asked += 1;
-        !self.asked.is_multiple_of(self.every) && self.good.admits(key, node, at)
-    }
+    })
 }
