@@ -3,11 +3,10 @@
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, measurement::WallTime};
 use loadgen::base::{KeyId, Nanos};
-use loadgen::core::audit::{AuditedKey, Auditor, Decision, Observation, PriorUse, Promise, Terms};
+use loadgen::core::audit::{AuditedKey, Auditor, Decision, Observation, Terms};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -33,9 +32,7 @@ struct Stream {
     now: u64,
     dice: ChaCha8Rng,
     admitted: Vec<VecDeque<u64>>,
-    under_way: BinaryHeap<Reverse<(u64, u64)>>,
-    observations: HashMap<u64, Observation>,
-    oldest: VecDeque<u64>,
+    under_way: Vec<Observation>,
 }
 
 impl Stream {
@@ -46,9 +43,7 @@ impl Stream {
             now: 0,
             dice: ChaCha8Rng::seed_from_u64(1),
             admitted: vec![VecDeque::new(); load.keys as usize],
-            under_way: BinaryHeap::new(),
-            observations: HashMap::new(),
-            oldest: VecDeque::new(),
+            under_way: Vec::new(),
         }
     }
 
@@ -76,48 +71,33 @@ impl Stream {
             Decision::Blocked
         };
         let done = sent + self.latency();
-        let observation = Observation {
+        self.under_way.push(Observation {
             key: AuditedKey::Load(KeyId(key)),
             sequence: self.sequence,
             target: (self.sequence % 3) as u32,
             sent: Nanos(sent),
             done: Nanos(done),
             decision,
-        };
-        self.under_way.push(Reverse((done, self.sequence)));
-        self.observations.insert(self.sequence, observation);
-        self.oldest.push_back(self.sequence);
+        });
         self.sequence += 1;
     }
 
     /// The requests done since the last batch, and the watermark.
     fn batch(&mut self) -> (Vec<Observation>, Nanos) {
         self.now += BATCH;
-        loop {
-            let due = self.sequence * SECOND / self.load.per_second;
-            if due >= self.now {
-                break;
-            }
-            self.send(due);
+        let per_second = self.load.per_second;
+        let due = |sequence| sequence * SECOND / per_second;
+        while due(self.sequence) < self.now {
+            self.send(due(self.sequence));
         }
-        let mut batch = Vec::new();
-        while let Some(&Reverse((done, sequence))) = self.under_way.peek()
-            && done < self.now
-        {
-            self.under_way.pop();
-            batch.extend(self.observations.remove(&sequence));
-        }
+        let now = Nanos(self.now);
+        let done = self.under_way.extract_if(.., |request| request.done < now);
+        let mut batch: Vec<_> = done.collect();
         // Workers report in no particular order.
         batch.sort_unstable_by_key(|seen| seen.sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let answered = |sequence: &&u64| !self.observations.contains_key(sequence);
-        while self.oldest.front().as_ref().is_some_and(answered) {
-            self.oldest.pop_front();
-        }
-        let oldest = self
-            .oldest
-            .front()
-            .map(|first| self.observations[first].sent);
-        (batch, oldest.unwrap_or(Nanos(self.now)))
+        // The others are still in the order of their sents.
+        let oldest = self.under_way.first().map(|first| first.sent);
+        (batch, oldest.unwrap_or(now))
     }
 
     fn batches(&mut self, requests: u64) -> (Vec<(Vec<Observation>, Nanos)>, u64) {
@@ -129,18 +109,6 @@ impl Stream {
         }
         (batches, all)
     }
-}
-
-fn audit(load: Load) -> Auditor {
-    Auditor::new(Terms {
-        promises: Promise::ALL.to_vec(),
-        limit: load.limit,
-        window: Nanos(WINDOW),
-        targets: 3,
-        timeout: Nanos(TIMEOUT),
-        prior_use: PriorUse::None,
-        memory: 1 << 30,
-    })
 }
 
 fn look(audit: &mut Auditor, batches: &[(Vec<Observation>, Nanos)]) -> Duration {
@@ -188,47 +156,26 @@ fn bench(
 }
 
 fn an_observation(criterion: &mut Criterion) {
-    let seven = Load {
-        keys: 7,
-        per_second: 10_000,
-        limit: 100,
-        heavy: false,
-    };
     let mut lines = Vec::new();
-    for (name, load) in [
-        ("7 keys, most blocked", seven),
-        (
-            "7 keys, all admitted",
-            Load {
-                limit: 1_000_000,
-                ..seven
-            },
-        ),
-        (
-            "100,000 keys at 50,000/s",
-            Load {
-                keys: 100_000,
-                per_second: 50_000,
-                limit: 20,
-                ..seven
-            },
-        ),
-        (
-            "7 keys, heavy tail",
-            Load {
-                heavy: true,
-                ..seven
-            },
-        ),
+    for (name, keys, per_second, limit, heavy) in [
+        ("7 keys, most blocked", 7, 10_000, 100, false),
+        ("7 keys, all admitted", 7, 10_000, 1_000_000, false),
+        ("100,000 keys at 50,000/s", 100_000, 50_000, 20, false),
+        ("7 keys, heavy tail", 7, 10_000, 100, true),
         (
             "7 keys, all admitted, heavy tail",
-            Load {
-                limit: 1_000_000,
-                heavy: true,
-                ..seven
-            },
+            7,
+            10_000,
+            1_000_000,
+            true,
         ),
     ] {
+        let load = Load {
+            keys,
+            per_second,
+            limit,
+            heavy,
+        };
         let mut group = criterion.benchmark_group(name);
         group.sample_size(10).throughput(Throughput::Elements(1));
         group.warm_up_time(Duration::from_secs(1));
@@ -237,7 +184,8 @@ fn an_observation(criterion: &mut Criterion) {
         let audited = bench(&mut group, "audit", |requests| {
             let (stream, audit) = running.get_or_insert_with(|| {
                 // Fills the audit with a window's observations first.
-                let (mut stream, mut audit) = (Stream::new(load), audit(load));
+                let terms = Terms::of_all_promises(load.limit, Nanos(WINDOW), 3);
+                let (mut stream, mut audit) = (Stream::new(load), Auditor::new(terms));
                 while stream.now < WINDOW + TIMEOUT {
                     look(&mut audit, &[stream.batch()]);
                 }

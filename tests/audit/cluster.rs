@@ -153,13 +153,9 @@ impl Latency {
 impl World {
     pub fn terms(&self) -> Terms {
         Terms {
-            promises: Promise::ALL.to_vec(),
-            limit: self.limit,
-            window: Nanos(self.window),
-            targets: self.nodes,
             timeout: Nanos(self.timeout),
             prior_use: self.prior_use,
-            memory: 1 << 30,
+            ..Terms::of_all_promises(self.limit, Nanos(self.window), self.nodes)
         }
     }
 

@@ -4,8 +4,7 @@ use super::cluster::{History, MILLISECOND, SECOND, in_batches};
 use super::limiters::{Algorithm, Fault, Limiter, exact, faulty};
 use loadgen::base::Nanos;
 use loadgen::core::audit::{
-    AuditReport, AuditVerdict, AuditedKey, Decision, Observation, PriorUse, Promise, PromiseReport,
-    Terms,
+    AuditReport, AuditVerdict, AuditedKey, Decision, Observation, Promise, PromiseReport, Terms,
 };
 use loadgen::core::keys::{Dealer, Distribution, Keys};
 use loadgen::core::schedule::{Arrivals, Bursts, Poisson, Profile, Rate, Schedule};
@@ -97,15 +96,7 @@ impl Run {
             seen.push((done, observation));
         }
         let history = History {
-            terms: Terms {
-                promises: Promise::ALL.to_vec(),
-                limit: LIMIT,
-                window: Nanos(WINDOW),
-                targets: NODES,
-                timeout: Nanos(10 * SECOND),
-                prior_use: PriorUse::None,
-                memory: 1 << 28,
-            },
+            terms: Terms::of_all_promises(LIMIT, Nanos(WINDOW), NODES),
             batches: in_batches(seen, 100 * MILLISECOND),
             admitted: HashMap::new(),
         };

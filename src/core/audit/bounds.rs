@@ -10,6 +10,7 @@ pub(super) fn drift(span: Nanos) -> Nanos {
 pub(super) struct Bounds {
     pub limit: u64,
     pub targets: usize,
+    pub prior_use: PriorUse,
     pub window: Nanos,
     pub timeout: Nanos,
     /// See [`Terms::tolerance`](super::Terms::tolerance).
@@ -22,4 +23,15 @@ pub(super) struct Bounds {
     pub longest_window: Nanos,
     /// How long after its done an admission is needed.
     pub kept: Nanos,
+}
+
+/// Who else may have sent requests for the keys, before or beside this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PriorUse {
+    /// Nobody: the keys are random.
+    None,
+    /// An earlier run may have used them, because a seed was given.
+    EarlierRun,
+    /// Anybody may, at any time, because the keys come from a list. Blocked requests then prove nothing.
+    Anyone,
 }

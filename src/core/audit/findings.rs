@@ -4,29 +4,18 @@ use super::bounds::Bounds;
 use super::key_audit::{Blocked, KeyAudit};
 use super::keys::KeyAudits;
 use super::observation::{AuditedKey, Decision, Observation};
-use super::promise::PromiseFlags;
 use super::proof::AdmissionSpan;
-use super::report::{AuditProgress, AuditReport, AuditVerdict, FalseBlock, KeyPeak, PromiseReport};
+use super::report::{AuditReport, FalseBlock, KeyPeak, PromiseReport};
+use super::scenario::Shown;
 use super::terms::Terms;
 use std::cmp::Reverse;
 
 #[derive(Debug)]
 pub(super) struct Findings {
-    observed: u64,
+    /// The report so far, without what is concluded at the end.
+    report: AuditReport,
     /// The number of observations looked at so far.
     looked_at: u64,
-    unanswered: u64,
-    keys_over: u64,
-    pub most_asked: u64,
-    peak: Option<KeyPeak>,
-    promises: Vec<PromiseReport>,
-    worst: Vec<AdmissionSpan>,
-    false_blocks: Vec<FalseBlock>,
-    /// Whether a limiter that counts blocked requests too would have let one of the wrongly blocked requests pass;
-    /// `None` without any.
-    unexplained_by_blocked: Option<bool>,
-    /// By target.
-    blocked: Vec<u64>,
     /// Whether some target blocked a request although it alone had not admitted enough of the key.
     blocked_for_others: bool,
     /// How many admissions may be looked through to find that out.
@@ -43,7 +32,7 @@ const EFFORT: u64 = 16;
 const MOST_EFFORT: u64 = 1 << 20;
 
 impl Findings {
-    pub fn new(terms: &Terms) -> Findings {
+    pub fn new(terms: Terms) -> Findings {
         let promises = terms.promises.iter().map(|promise| PromiseReport {
             promise: *promise,
             excess: None,
@@ -53,17 +42,23 @@ impl Findings {
             explained_by: vec![true; promise.about().kinds.len()],
         });
         Findings {
-            observed: 0,
+            report: AuditReport {
+                observed: 0,
+                keys: 0,
+                share: 1.0,
+                keys_over: 0,
+                peak: None,
+                most_asked: 0,
+                promises: promises.collect(),
+                worst: Vec::new(),
+                false_blocks: Vec::new(),
+                counts_blocked: None,
+                blocked: vec![0; terms.targets],
+                unanswered: 0,
+                nodes_count_alone: false,
+                terms,
+            },
             looked_at: 0,
-            unanswered: 0,
-            keys_over: 0,
-            most_asked: 0,
-            peak: None,
-            promises: promises.collect(),
-            worst: Vec::new(),
-            false_blocks: Vec::new(),
-            unexplained_by_blocked: None,
-            blocked: vec![0; terms.targets],
             blocked_for_others: false,
             effort: 0,
         }
@@ -71,14 +66,14 @@ impl Findings {
 
     /// A request was observed, though it may not have been looked at yet.
     pub fn observe(&mut self, request: &Observation) {
-        self.observed += 1;
+        self.report.observed += 1;
         match request.decision {
             Decision::Blocked => {
-                if let Some(blocked) = self.blocked.get_mut(request.target as usize) {
+                if let Some(blocked) = self.report.blocked.get_mut(request.target as usize) {
                     *blocked += 1;
                 }
             }
-            Decision::Unanswered => self.unanswered += 1,
+            Decision::Unanswered => self.report.unanswered += 1,
             Decision::Allowed | Decision::Failed => {}
         }
     }
@@ -89,32 +84,41 @@ impl Findings {
     }
 
     /// Whether a window with so many admissions is among the worst.
-    pub fn wants(&self, admitted: u64, limit: u64) -> bool {
-        let least = self.worst.get(KEPT - 1).map_or(0, |last| last.admitted);
-        admitted > limit.max(least)
+    pub fn wants(&self, admitted: u64) -> bool {
+        let least = self
+            .report
+            .worst
+            .get(KEPT - 1)
+            .map_or(0, |last| last.admitted);
+        admitted > self.report.terms.limit.max(least)
     }
 
     pub fn keep(&mut self, span: AdmissionSpan) {
-        match self.worst.iter_mut().find(|other| other.key == span.key) {
+        match self
+            .report
+            .worst
+            .iter_mut()
+            .find(|other| other.key == span.key)
+        {
             Some(other) if other.admitted >= span.admitted => return,
             Some(other) => *other = span,
-            None => self.worst.push(span),
+            None => self.report.worst.push(span),
         }
-        self.worst.sort_by_key(|span| {
+        self.report.worst.sort_by_key(|span| {
             let is_probed = matches!(span.key, AuditedKey::Probe(_));
             (Reverse(span.admitted), is_probed)
         });
-        self.worst.truncate(KEPT);
+        self.report.worst.truncate(KEPT);
     }
 
     /// A key is now admitted more than the limit within a window's length.
     pub fn count_key_over(&mut self, key: AuditedKey) {
-        self.keys_over += u64::from(matches!(key, AuditedKey::Load(_)));
+        self.report.keys_over += u64::from(matches!(key, AuditedKey::Load(_)));
     }
 
     /// Takes in an allowed request that is the latest of its key.
     pub fn admit(&mut self, request: &Observation, audit: &KeyAudit, bounds: &Bounds) {
-        for one in &mut self.promises {
+        for one in &mut self.report.promises {
             let evidence = audit.proved.evidence.of(one.promise);
             for (kind, explains) in one.explained_by.iter_mut().enumerate() {
                 *explains &= evidence.explains(kind);
@@ -128,16 +132,16 @@ impl Findings {
     /// Takes in how many requests of a key may have been admitted.
     pub fn suspect(&mut self, key: AuditedKey, audit: &KeyAudit) {
         if let Some(possible) = &audit.possible {
-            for one in &mut self.promises {
+            for one in &mut self.report.promises {
                 one.suspect |= possible.evidence.is_broken(one.promise);
             }
         }
         let (at_least, at_most) = (audit.busiest.at_least, audit.busiest.at_most);
-        let is_higher = self.peak.is_none_or(|peak| {
+        let is_higher = self.report.peak.is_none_or(|peak| {
             peak.key == key || (at_least, at_most) > (peak.at_least, peak.at_most)
         });
         if is_higher {
-            self.peak = Some(KeyPeak {
+            self.report.peak = Some(KeyPeak {
                 key,
                 at_least,
                 at_most,
@@ -145,24 +149,25 @@ impl Findings {
         }
     }
 
-    /// These promises were tested on one more key.
-    pub fn count_tested(&mut self, tested: &PromiseFlags) {
-        for one in &mut self.promises {
-            one.tested += u64::from(tested[one.promise as usize]);
+    /// Takes in what one more request shows of a limiter that would have admitted everything.
+    pub fn test(&mut self, shown: &Shown) {
+        for one in &mut self.report.promises {
+            one.tested += u64::from(shown.newly_broken[one.promise as usize]);
         }
+        self.report.most_asked = self.report.most_asked.max(shown.within);
     }
 
     /// Takes in a blocked request.
-    pub fn block(&mut self, request: &Observation, blocked: &Blocked, bounds: &Bounds) {
+    pub fn block(&mut self, request: &Observation, blocked: &Blocked) {
         let mut is_wrong = false;
-        for one in &mut self.promises {
+        for one in &mut self.report.promises {
             if !blocked.wrongly[one.promise as usize] {
                 continue;
             }
             is_wrong = true;
             one.false_blocks += 1;
             if one.false_blocks <= KEPT as u64 {
-                self.false_blocks.push(FalseBlock {
+                self.report.false_blocks.push(FalseBlock {
                     promise: one.promise,
                     key: request.key,
                     sequence: request.sequence,
@@ -174,10 +179,10 @@ impl Findings {
             }
         }
         if is_wrong
-            && blocked.counted < bounds.limit
+            && blocked.counted < self.report.terms.limit
             && let Some(is_explained) = blocked.is_explained_by_blocked
         {
-            *self.unexplained_by_blocked.get_or_insert(false) |= !is_explained;
+            *self.report.counts_blocked.get_or_insert(true) &= is_explained;
         }
     }
 
@@ -196,41 +201,24 @@ impl Findings {
         }
     }
 
-    pub fn is_broken(&self) -> bool {
-        self.promises.iter().all(PromiseReport::is_broken)
+    /// The report if nothing more were looked at.
+    pub fn so_far(&self) -> &AuditReport {
+        &self.report
     }
 
-    pub fn progress(&self) -> AuditProgress {
-        let standing = self.promises.iter().filter(|one| !one.is_broken());
-        AuditProgress {
-            verdict: AuditVerdict::of(&self.promises, true),
-            standing: standing.map(|one| one.promise).collect(),
-            observed: self.observed,
-            keys_over: self.keys_over,
-            most: self.peak.map_or(0, |peak| peak.at_least),
-        }
-    }
-
-    pub fn report(self, terms: Terms, keys: &KeyAudits) -> AuditReport {
-        let limit = terms.limit;
-        let nodes_count_alone = !self.blocked_for_others
-            && self.blocked.iter().all(|blocked| *blocked > 0)
-            && self.worst.iter().any(|span| span.is_of_nodes_alone(limit));
+    pub fn report(self, keys: &KeyAudits) -> AuditReport {
+        let report = self.report;
+        let limit = report.terms.limit;
         AuditReport {
-            terms,
-            observed: self.observed,
             keys: keys.count(),
             share: keys.share(),
-            keys_over: self.keys_over,
-            peak: self.peak,
-            most_asked: self.most_asked,
-            promises: self.promises,
-            worst: self.worst,
-            false_blocks: self.false_blocks,
-            counts_blocked: self.unexplained_by_blocked.map(|unexplained| !unexplained),
-            blocked: self.blocked,
-            unanswered: self.unanswered,
-            nodes_count_alone,
+            nodes_count_alone: !self.blocked_for_others
+                && report.blocked.iter().all(|blocked| *blocked > 0)
+                && report
+                    .worst
+                    .iter()
+                    .any(|span| span.is_of_nodes_alone(limit)),
+            ..report
         }
     }
 }

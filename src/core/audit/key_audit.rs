@@ -1,9 +1,7 @@
 //! All that is known of one key.
 
-use super::bounds::Bounds;
-use super::interval::Interval;
+use super::bounds::{Bounds, PriorUse};
 use super::observation::{AuditedKey, Decision, Observation};
-use super::prior_use::PriorUse;
 use super::promise::{BlockedRequest, Promise, PromiseFlags};
 use super::proof::{AdmissionSpan, Proof};
 use super::scenario::{Scenario, Shown};
@@ -45,8 +43,9 @@ const MOST_ANSWERED: u64 = 1 << 16;
 pub(super) struct BusiestWindow {
     pub at_least: u64,
     pub at_most: u64,
-    /// The surely admitted requests lie in this interval.
-    interval: Interval,
+    /// The surely admitted requests lie between these instants.
+    from: Nanos,
+    to: Nanos,
     /// Whether its requests have been collected already, before they were forgotten.
     is_collected: bool,
 }
@@ -127,7 +126,8 @@ impl KeyAudit {
             let from = first.map_or(request.sent, |first| first.sent);
             self.busiest = BusiestWindow {
                 at_least: shown.within,
-                interval: Interval::new(from, request.done),
+                from,
+                to: request.done,
                 is_collected: false,
                 ..self.busiest
             };
@@ -178,12 +178,7 @@ impl KeyAudit {
     }
 
     /// A request was blocked. All requests sent before it was done are known by now.
-    pub fn block(
-        &mut self,
-        request: &Observation,
-        prior_use: PriorUse,
-        bounds: &Bounds,
-    ) -> Blocked {
+    pub fn block(&mut self, request: &Observation, bounds: &Bounds) -> Blocked {
         self.blocked_in_flight -= 1;
         let since = request.sent.saturating_sub(bounds.longest_window);
         let pending = self.allowed_in_flight + self.maybe_counted;
@@ -195,7 +190,7 @@ impl KeyAudit {
         };
         let is_in_time = request.done - request.sent <= bounds.timeout;
         let is_remembered = self.given_up == Nanos::ZERO || since > self.given_up;
-        let is_alone = match prior_use {
+        let is_alone = match bounds.prior_use {
             PriorUse::None => true,
             PriorUse::EarlierRun => request.sent > bounds.longest_window,
             PriorUse::Anyone => false,
@@ -253,13 +248,9 @@ impl KeyAudit {
         if self.proved.log.first()?.done >= end {
             return None;
         }
-        let BusiestWindow {
-            at_least,
-            interval,
-            is_collected,
-            ..
-        } = self.busiest;
-        let is_last_chance = interval.from < end && !is_collected && is_wanted(at_least);
+        let busiest = &self.busiest;
+        let is_last_chance =
+            busiest.from < end && !busiest.is_collected && is_wanted(busiest.at_least);
         let span = is_last_chance.then(|| self.collect_busiest(key, bounds));
         self.proved.log.forget_before(end);
         span
@@ -268,7 +259,7 @@ impl KeyAudit {
     /// The requests of the busiest window. They are collected once.
     pub fn collect_busiest(&mut self, key: AuditedKey, bounds: &Bounds) -> AdmissionSpan {
         self.busiest.is_collected = true;
-        let Interval { from, to } = self.busiest.interval;
+        let BusiestWindow { from, to, .. } = self.busiest;
         self.proved.log.span_between(key, from, to, bounds.targets)
     }
 

@@ -1,5 +1,6 @@
 //! The keys that are audited: all, or as many as there is memory for.
 
+use super::bounds::Bounds;
 use super::key_audit::KeyAudit;
 use super::observation::AuditedKey;
 use foldhash::quality::FixedState;
@@ -39,14 +40,9 @@ impl KeyAudits {
     }
 
     /// Changes what is known of a key, if it is audited.
-    pub fn update(
-        &mut self,
-        key: AuditedKey,
-        new: impl FnOnce() -> KeyAudit,
-        change: impl FnOnce(&mut KeyAudit),
-    ) {
+    pub fn update(&mut self, key: AuditedKey, bounds: &Bounds, change: impl FnOnce(&mut KeyAudit)) {
         let audit = self.audits.entry(key).or_insert_with(|| {
-            let audit = new();
+            let audit = KeyAudit::new(bounds.prior_use);
             self.load += u64::from(matches!(key, AuditedKey::Load(_)));
             self.used += audit.memory() + (ROOM - 1) * size_of::<KeyAudit>();
             audit

@@ -44,11 +44,9 @@ mod admission_log;
 mod bounds;
 mod busy_period;
 mod findings;
-mod interval;
 mod key_audit;
 mod keys;
 mod observation;
-mod prior_use;
 pub mod probe;
 mod promise;
 mod proof;
@@ -56,8 +54,8 @@ mod report;
 mod scenario;
 mod terms;
 
+pub use bounds::PriorUse;
 pub use observation::{AuditedKey, Decision, Observation};
-pub use prior_use::PriorUse;
 pub use promise::{About, Promise};
 pub use proof::{AdmissionSpan, Proof};
 pub use report::{AuditProgress, AuditReport, AuditVerdict, FalseBlock, KeyPeak, PromiseReport};
@@ -72,7 +70,7 @@ use keys::KeyAudits;
 /// An audit under way.
 #[derive(Debug)]
 pub struct Auditor {
-    terms: Terms,
+    promises: Vec<Promise>,
     bounds: Bounds,
     keys: KeyAudits,
     /// Observations that have not been looked at up to their dones, in no order.
@@ -110,8 +108,8 @@ impl Auditor {
             keys: KeyAudits::new(terms.memory),
             waiting: Vec::new(),
             events: Vec::new(),
-            findings: Findings::new(&terms),
-            terms,
+            promises: terms.promises.clone(),
+            findings: Findings::new(terms),
         }
     }
 
@@ -139,19 +137,19 @@ impl Auditor {
     /// Whether every promise is proved broken by now, so that the verdict will be [`AuditVerdict::Broken`] whatever
     /// comes.
     pub fn is_broken(&self) -> bool {
-        self.findings.is_broken()
+        self.findings.so_far().is_broken()
     }
 
     /// How the audit stands by what has been looked at. This costs next to nothing.
     pub fn progress(&self) -> AuditProgress {
-        self.findings.progress()
+        self.findings.so_far().progress()
     }
 
     /// Ends the audit once all requests have been added.
     pub fn finish(mut self) -> AuditReport {
         self.look(Nanos::MAX);
         self.keep_worst();
-        self.findings.report(self.terms, &self.keys)
+        self.findings.report(&self.keys)
     }
 
     /// Looks at all events before `watermark`, in the order of time.
@@ -193,7 +191,7 @@ impl Auditor {
     fn keep_worst(&mut self) {
         for (key, audit) in self.keys.iter_mut() {
             let admitted = audit.busiest.at_least;
-            if self.findings.wants(admitted, self.bounds.limit) && audit.can_collect_busiest() {
+            if self.findings.wants(admitted) && audit.can_collect_busiest() {
                 self.findings.keep(audit.collect_busiest(key, &self.bounds));
             }
         }
@@ -214,17 +212,16 @@ impl Auditor {
 
     fn sent(&mut self, request: &Observation) {
         let bounds = &self.bounds;
-        let new = || KeyAudit::new(self.terms.prior_use);
-        let sent = |audit: &mut KeyAudit| audit.sent(request, bounds);
-        self.keys.update(request.key, new, sent);
+        self.keys
+            .update(request.key, bounds, |audit| audit.sent(request, bounds));
     }
 
     fn done(&mut self, request: &Observation) {
         self.findings.look_at_one();
-        let (terms, bounds, findings) = (&self.terms, &self.bounds, &mut self.findings);
-        let new = || KeyAudit::new(terms.prior_use);
-        let look_at = |audit: &mut KeyAudit| look_at(request, audit, terms, bounds, findings);
-        self.keys.update(request.key, new, look_at);
+        let (promises, bounds, findings) = (&self.promises, &self.bounds, &mut self.findings);
+        self.keys.update(request.key, bounds, |audit| {
+            look_at(request, audit, promises, bounds, findings);
+        });
     }
 }
 
@@ -232,14 +229,13 @@ impl Auditor {
 fn look_at(
     request: &Observation,
     audit: &mut KeyAudit,
-    terms: &Terms,
+    promises: &[Promise],
     bounds: &Bounds,
     findings: &mut Findings,
 ) {
-    let (key, done, promises) = (request.key, request.done, &terms.promises[..]);
+    let (key, done) = (request.key, request.done);
     audit.latest = audit.latest.max(done);
-    let is_wanted = |admitted| findings.wants(admitted, bounds.limit);
-    if let Some(span) = audit.forget(key, done, is_wanted, bounds) {
+    if let Some(span) = audit.forget(key, done, |admitted| findings.wants(admitted), bounds) {
         findings.keep(span);
     }
     match request.decision {
@@ -254,8 +250,8 @@ fn look_at(
             findings.suspect(key, audit);
         }
         Decision::Blocked => {
-            let blocked = audit.block(request, terms.prior_use, bounds);
-            findings.block(request, &blocked, bounds);
+            let blocked = audit.block(request, bounds);
+            findings.block(request, &blocked);
             findings.look_for_shared_counts(request, audit, bounds);
         }
         Decision::Unanswered => {
@@ -266,8 +262,7 @@ fn look_at(
     }
     if matches!(request.decision, Decision::Allowed | Decision::Blocked) {
         if let Some(shown) = audit.answer(request, promises, bounds) {
-            findings.count_tested(&shown.newly_broken);
-            findings.most_asked = findings.most_asked.max(shown.within);
+            findings.test(&shown);
         }
         audit.remember_answer(done, bounds);
     }
@@ -283,13 +278,20 @@ mod tests {
     /// Ten requests a minute, on two targets.
     fn terms(memory: usize) -> Terms {
         Terms {
-            promises: Promise::ALL.to_vec(),
-            limit: 10,
-            window: Nanos(60 * SECOND),
-            targets: 2,
-            timeout: Nanos(10 * SECOND),
-            prior_use: PriorUse::None,
             memory,
+            ..Terms::of_all_promises(10, Nanos(60 * SECOND), 2)
+        }
+    }
+
+    /// A request that takes a millisecond.
+    fn observed(key: u64, sequence: u64, sent: Nanos, decision: Decision) -> Observation {
+        Observation {
+            key: AuditedKey::Load(KeyId(key as u32)),
+            sequence,
+            target: (sequence % 2) as u32,
+            sent,
+            done: sent + Nanos(SECOND / 1_000),
+            decision,
         }
     }
 
@@ -301,18 +303,12 @@ mod tests {
         for sequence in 0..120_000u64 {
             let (round, minute) = (sequence / keys, 60_000 / keys.min(60_000));
             let sent = Nanos(sequence * SECOND / 1_000);
-            audit.add(Observation {
-                key: AuditedKey::Load(KeyId((sequence % keys) as u32)),
-                sequence,
-                target: (sequence % 2) as u32,
-                sent,
-                done: sent + Nanos(SECOND / 1_000),
-                decision: if round % minute < admitted {
-                    Decision::Allowed
-                } else {
-                    Decision::Blocked
-                },
-            });
+            let decision = if round % minute < admitted {
+                Decision::Allowed
+            } else {
+                Decision::Blocked
+            };
+            audit.add(observed(sequence % keys, sequence, sent, decision));
             if sequence % 100 == 99 {
                 audit.advance(sent);
                 most = most.max(audit.keys.used());
@@ -330,18 +326,12 @@ mod tests {
             });
             for sequence in 0..30 {
                 let sent = Nanos(sequence * SECOND);
-                audit.add(Observation {
-                    key: AuditedKey::Load(KeyId(0)),
-                    sequence,
-                    target: 0,
-                    sent,
-                    done: sent + Nanos(SECOND / 1_000),
-                    decision: if sequence < admitted {
-                        Decision::Allowed
-                    } else {
-                        Decision::Failed
-                    },
-                });
+                let decision = if sequence < admitted {
+                    Decision::Allowed
+                } else {
+                    Decision::Failed
+                };
+                audit.add(observed(0, sequence, sent, decision));
                 audit.advance(sent);
             }
             assert_eq!(audit.is_broken(), broken);

@@ -93,7 +93,37 @@ impl AuditReport {
 
     /// The verdict, given whether the generator kept its own schedule.
     pub fn verdict(&self, schedule_kept: bool) -> AuditVerdict {
-        AuditVerdict::of(&self.promises, schedule_kept)
+        if self.is_broken() {
+            return AuditVerdict::Broken;
+        }
+        let mut tested = self
+            .promises
+            .iter()
+            .filter(|one| !one.is_broken() && one.tested > 0)
+            .peekable();
+        if !schedule_kept || tested.peek().is_none() {
+            AuditVerdict::Inconclusive
+        } else if tested.all(|one| one.suspect) {
+            AuditVerdict::Suspect
+        } else {
+            AuditVerdict::Kept
+        }
+    }
+
+    /// Whether every promise is broken.
+    pub(super) fn is_broken(&self) -> bool {
+        self.promises.iter().all(PromiseReport::is_broken)
+    }
+
+    pub(super) fn progress(&self) -> AuditProgress {
+        let standing = self.promises.iter().filter(|one| !one.is_broken());
+        AuditProgress {
+            verdict: self.verdict(true),
+            standing: standing.map(|one| one.promise).collect(),
+            observed: self.observed,
+            keys_over: self.keys_over,
+            most: self.peak.map_or(0, |peak| peak.at_least),
+        }
     }
 }
 
@@ -126,23 +156,4 @@ pub enum AuditVerdict {
     /// The generator did not keep its own schedule; or it did, and a limiter that admits everything would have looked
     /// the same.
     Inconclusive,
-}
-
-impl AuditVerdict {
-    pub(super) fn of(promises: &[PromiseReport], schedule_kept: bool) -> AuditVerdict {
-        if promises.iter().all(PromiseReport::is_broken) {
-            return AuditVerdict::Broken;
-        }
-        let mut tested = promises
-            .iter()
-            .filter(|one| !one.is_broken() && one.tested > 0)
-            .peekable();
-        if !schedule_kept || tested.peek().is_none() {
-            AuditVerdict::Inconclusive
-        } else if tested.all(|one| one.suspect) {
-            AuditVerdict::Suspect
-        } else {
-            AuditVerdict::Kept
-        }
-    }
 }

@@ -1,9 +1,8 @@
 //! One reading of which requests of a key were admitted, held to each promise.
 
 use super::admission_log::AdmissionLog;
-use super::bounds::Bounds;
+use super::bounds::{Bounds, PriorUse};
 use super::observation::Observation;
-use super::prior_use::PriorUse;
 use super::promise::{KeyEvidence, Latest, Promise, PromiseFlags};
 
 #[derive(Debug, Clone)]

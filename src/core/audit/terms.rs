@@ -1,5 +1,4 @@
-use super::bounds::{Bounds, drift};
-use super::prior_use::PriorUse;
+use super::bounds::{Bounds, PriorUse, drift};
 use super::promise::Promise;
 use crate::base::Nanos;
 
@@ -22,6 +21,19 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// All promises, with a timeout of 10 s, keys that nobody else uses, and a gibibyte of memory.
+    pub fn of_all_promises(limit: u64, window: Nanos, targets: usize) -> Terms {
+        Terms {
+            promises: Promise::ALL.to_vec(),
+            limit,
+            window,
+            targets,
+            timeout: Nanos(10_000_000_000),
+            prior_use: PriorUse::None,
+            memory: 1 << 30,
+        }
+    }
+
     /// How far the limiter's clocks may be from this machine's within a window, ε: their resolution, and 500 millionths
     /// of the window, the most by which NTP lets a clock be slewed
     /// ([RFC 5905](https://www.rfc-editor.org/rfc/rfc5905), section 11.3).
@@ -40,6 +52,7 @@ impl Terms {
         Bounds {
             limit: self.limit,
             targets: self.targets,
+            prior_use: self.prior_use,
             window: self.window,
             timeout: self.timeout,
             tolerance,
@@ -48,21 +61,5 @@ impl Terms {
             longest_window,
             kept: longest_window + self.timeout,
         }
-    }
-}
-
-#[cfg(test)]
-impl Bounds {
-    pub fn of(limit: u64, window: Nanos, timeout: Nanos) -> Bounds {
-        Terms {
-            promises: Promise::ALL.to_vec(),
-            limit,
-            window,
-            targets: 1,
-            timeout,
-            prior_use: PriorUse::None,
-            memory: 0,
-        }
-        .bounds()
     }
 }

@@ -1,12 +1,12 @@
 //! The header key, until a request is blocked.
 
 use super::headers::LimitHeaders;
-use super::records::Records;
 use super::remaining::Remaining;
 use super::retry_promise::{self, RetryPromise};
 use super::wait::{Reset, Wait};
 use super::{
-    FaultKind, HeaderFault, NotChecked, ProbeRequest, RemarkKind, Reply, Stage, failure, quarter,
+    FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest, RemarkKind, Reply, Stage,
+    failure, quarter,
 };
 use crate::base::Nanos;
 use crate::core::audit::observation::Decision;
@@ -62,7 +62,7 @@ impl Fill {
         mut self: Box<Self>,
         reply: &Reply,
         terms: &Terms,
-        records: &mut Records,
+        report: &mut ProbeReport,
     ) -> Option<Stage> {
         let request = reply.request;
         self.asked += 1;
@@ -70,22 +70,22 @@ impl Fill {
         match request.decision {
             Decision::Allowed => {}
             Decision::Blocked => {
-                check_policies(&reply.headers, terms, records);
-                return self.blocked(reply, terms, records).map(Stage::wait);
+                check_policies(&reply.headers, terms, report);
+                return self.blocked(reply, terms, report).map(Stage::wait);
             }
             Decision::Failed | Decision::Unanswered => {
                 if self.counted.is_empty() {
-                    records.remaining.why = failure(reply);
+                    report.remaining.why_not = failure(reply);
                 }
-                records.retry_after.why = failure(reply);
+                report.retry_after.why_not = failure(reply);
                 return None;
             }
         }
-        check_policies(&reply.headers, terms, records);
-        self.check_remaining(reply, terms, records);
+        check_policies(&reply.headers, terms, report);
+        self.check_remaining(reply, terms, report);
         let took = request.done.saturating_sub(since);
         if self.asked >= self.most || took > quarter(terms) {
-            records.retry_after.why = NotChecked::NeverBlocked;
+            report.retry_after.why_not = NotChecked::NeverBlocked;
             return None;
         }
         self.at = request.done.max(request.sent + self.apart);
@@ -93,19 +93,19 @@ impl Fill {
     }
 
     /// Takes the first blocked answer. Returns `None` if it does not say when another request will be admitted.
-    fn blocked(&self, reply: &Reply, terms: &Terms, records: &mut Records) -> Option<Wait> {
+    fn blocked(&self, reply: &Reply, terms: &Terms, report: &mut ProbeReport) -> Option<Wait> {
         let left = reply.headers.remaining(terms);
         let positive = |left: &u64| *left > 0;
         if let Some(left) = left.filter(positive).or(self.left.filter(positive)) {
-            records.remark(
+            report.remark(
                 RemarkKind::BlockedWithRemaining,
                 format!("a request was blocked although an answer reported {left} remaining"),
             );
         }
-        let promise = RetryPromise::of(self.key, reply, records)?;
+        let promise = RetryPromise::of(self.key, reply, report)?;
         let reset = reply.headers.reset_of_none(terms);
         if let Some(seconds) = reset.filter(|reset| promise.seconds < *reset) {
-            records.remark(
+            report.remark(
                 RemarkKind::BeforeReset,
                 format!(
                     "{}, less than the {seconds} s for which RateLimit reported none remaining",
@@ -119,22 +119,22 @@ impl Fill {
             seconds,
         });
         let counts = left.is_some() || !self.counted.is_empty();
-        Wait::new(promise, reset, counts, terms, records)
+        Wait::new(promise, reset, counts, terms, report)
     }
 
     /// Checks the number of requests that remain by an admitted request's answer.
-    fn check_remaining(&mut self, reply: &Reply, terms: &Terms, records: &mut Records) {
+    fn check_remaining(&mut self, reply: &Reply, terms: &Terms, report: &mut ProbeReport) {
         let request = reply.request;
         let first = *self.first_admitted.get_or_insert(request);
         self.left = reply.headers.remaining(terms);
         let Some(left) = self.left else {
-            records.remaining.why = NotChecked::NotSaid;
+            report.remaining.why_not = NotChecked::NotSaid;
             return;
         };
         if self.counted.is_contradicted() {
             return;
         }
-        records.remaining.times += 1;
+        report.remaining.times += 1;
         let Err(claim) = self.counted.claim(&request, left) else {
             return;
         };
@@ -147,7 +147,7 @@ impl Fill {
         if claim.alone {
             text += ": each node seems to count alone";
         }
-        records.fault(HeaderFault {
+        report.fault(HeaderFault {
             kind: FaultKind::Remaining,
             seen: 1,
             key: self.key,
@@ -158,17 +158,17 @@ impl Fill {
     }
 }
 
-fn check_policies(headers: &LimitHeaders, terms: &Terms, records: &mut Records) {
+fn check_policies(headers: &LimitHeaders, terms: &Terms, report: &mut ProbeReport) {
     let Terms { limit, window, .. } = *terms;
     if let Some(other) = headers.other_policies(limit, window) {
         let asked = retry_promise::seconds(window);
-        records.remark(
+        report.remark(
             RemarkKind::OtherPolicy,
             format!("the reported limit is {other}, not {limit} per {asked}"),
         );
     }
     if let Some(unknown) = headers.unknown.first() {
-        records.remark(
+        report.remark(
             RemarkKind::UnknownForm,
             format!("{unknown:?} has no known form, and was ignored"),
         );

@@ -15,15 +15,11 @@
 mod fill;
 mod flood;
 mod headers;
-mod records;
 mod remaining;
 mod report;
 mod retry_promise;
 #[cfg(test)]
-mod testing;
-#[cfg(test)]
 mod tests;
-mod volleys;
 mod wait;
 
 pub use headers::{LimitHeaders, RetryAfter};
@@ -35,9 +31,7 @@ use super::observation::Decision;
 use super::terms::Terms;
 use crate::base::Nanos;
 use fill::Fill;
-use flood::Flood;
-use records::Records;
-use volleys::Volleys;
+use flood::{Flood, Volleys};
 use wait::Wait;
 
 /// The least time between two cycles. It is at least a window.
@@ -83,7 +77,7 @@ pub struct Probe {
     stage: Stage,
     /// The sequence number of the next request.
     sequence: u64,
-    records: Records,
+    report: ProbeReport,
 }
 
 #[derive(Debug)]
@@ -100,7 +94,7 @@ impl Probe {
             cycle: 0,
             stage: Stage::Flood(Flood::at(Nanos::ZERO)),
             sequence: 0,
-            records: Records::default(),
+            report: ProbeReport::default(),
             terms,
         }
     }
@@ -140,46 +134,52 @@ impl Probe {
         let (Ok(volleys), Some(reply)) = (self.volleys, replies.first()) else {
             return;
         };
-        self.records.asked += replies.len() as u64;
+        self.report.asked += replies.len() as u64;
         self.sequence += replies.len() as u64;
         let ended = replies.iter().map(|reply| reply.request.done).max();
         let ended = ended.unwrap_or_default();
         let key = self.header_key();
-        let (terms, records) = (&self.terms, &mut self.records);
+        let (terms, report) = (&self.terms, &mut self.report);
         let stage = std::mem::replace(&mut self.stage, Stage::Flood(Flood::at(ended)));
         let next = match stage {
-            Stage::Flood(flood) => {
-                let flood = flood.answered(replies, ended, volleys, terms, records);
-                Some(flood.map_or_else(
-                    || Stage::Fill(Box::new(Fill::new(key, terms, ended))),
-                    Stage::Flood,
-                ))
-            }
-            Stage::Fill(fill) => fill.answered(reply, terms, records),
-            Stage::Wait(wait) => wait.answered(reply, terms, records).map(Stage::wait),
+            Stage::Flood(flood) => match flood.answered(replies, ended, volleys, terms, report) {
+                Some(flood) => Some(Stage::Flood(flood)),
+                None => Some(Stage::Fill(Box::new(Fill::new(key, terms, ended)))),
+            },
+            Stage::Fill(fill) => fill.answered(reply, terms, report),
+            Stage::Wait(wait) => wait.answered(reply, terms, report).map(Stage::wait),
         };
         self.stage = next.unwrap_or_else(|| self.next_cycle(ended));
     }
 
     /// Ends the probe when the run has ended, or nothing more is to be asked.
     pub fn finish(mut self) -> ProbeReport {
+        if let Err(most) = self.volleys {
+            let Terms { limit, window, .. } = self.terms;
+            let never = Checked {
+                times: 0,
+                why_not: NotChecked::TooMany {
+                    limit,
+                    window,
+                    most,
+                },
+            };
+            return ProbeReport {
+                flooded: never.clone(),
+                retry_after: never.clone(),
+                remaining: never,
+                ..ProbeReport::default()
+            };
+        }
         if let Stage::Fill(_) | Stage::Wait(_) = &self.stage {
-            self.records.retry_after.why = NotChecked::RunEnded;
+            self.report.retry_after.why_not = NotChecked::RunEnded;
         }
         if let Stage::Wait(wait) = &self.stage
             && let Some(fault) = wait.unconfirmed(&self.terms)
         {
-            self.records.retry_after_fault(fault);
+            self.report.retry_after_fault(fault);
         }
-        if let Err(most) = self.volleys {
-            let Terms { limit, window, .. } = self.terms;
-            self.records.never_asked(&NotChecked::TooMany {
-                limit,
-                window,
-                most,
-            });
-        }
-        self.records.into()
+        self.report
     }
 
     fn next_cycle(&mut self, ended: Nanos) -> Stage {

@@ -114,7 +114,7 @@ impl Remaining {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::terms;
+    use super::super::tests::terms;
     use super::*;
     use crate::core::audit::Decision;
 

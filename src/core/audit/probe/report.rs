@@ -2,8 +2,8 @@ use crate::base::Nanos;
 use crate::core::audit::observation::Decision;
 use std::fmt;
 
-/// What a probe found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a probe found, by its end or so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProbeReport {
     /// The number of requests sent, without those in flight at the end.
     pub asked: u64,
@@ -20,17 +20,17 @@ pub struct ProbeReport {
 }
 
 /// How often something was checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Checked {
-    /// At least once.
-    Times(u64),
-    /// Never, for this reason, the last of several.
-    Not(NotChecked),
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    pub times: u64,
+    /// The latest reason why it was not checked.
+    pub why_not: NotChecked,
 }
 
 /// A reason why something was not checked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 pub enum NotChecked {
+    #[default]
     #[error("the run ended first")]
     RunEnded,
     #[error("the probe can check a limit of at most {most} in {window}, not {limit}")]
@@ -136,10 +136,38 @@ pub enum RemarkKind {
 
 impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Checked::Times(1) => f.write_str("checked once"),
-            Checked::Times(times) => write!(f, "checked {times} times"),
-            Checked::Not(why) => write!(f, "not checked: {why}"),
+        match self.times {
+            0 => write!(f, "not checked: {}", self.why_not),
+            1 => f.write_str("checked once"),
+            times => write!(f, "checked {times} times"),
+        }
+    }
+}
+
+impl ProbeReport {
+    /// `Retry-After` was checked, and found wrong.
+    pub(super) fn retry_after_fault(&mut self, fault: HeaderFault) {
+        self.retry_after.times += 1;
+        self.fault(fault);
+    }
+
+    /// Keeps the first fault of each kind, and counts the others.
+    pub(super) fn fault(&mut self, fault: HeaderFault) {
+        match self.faults.iter_mut().find(|one| one.kind == fault.kind) {
+            Some(first) => first.seen += 1,
+            None => self.faults.push(fault),
+        }
+    }
+
+    /// Keeps the first remark of each kind, and counts the others.
+    pub(super) fn remark(&mut self, kind: RemarkKind, text: String) {
+        match self.remarks.iter_mut().find(|one| one.kind == kind) {
+            Some(first) => first.seen += 1,
+            None => self.remarks.push(Remark {
+                kind,
+                seen: 1,
+                text,
+            }),
         }
     }
 }

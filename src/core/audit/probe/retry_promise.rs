@@ -9,8 +9,7 @@
 
 use super::Reply;
 use super::headers::RetryAfter;
-use super::records::Records;
-use super::report::{FaultKind, HeaderFault, NotChecked, ProbeRequest};
+use super::report::{FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest};
 use crate::base::Nanos;
 use crate::core::audit::bounds::drift;
 use crate::core::audit::observation::Decision;
@@ -34,12 +33,12 @@ pub(super) struct RetryPromise {
 
 impl RetryPromise {
     /// Reads a blocked answer. Returns `None` if it promises nothing, which may be a fault of its own.
-    pub fn of(key: u32, reply: &Reply, records: &mut Records) -> Option<RetryPromise> {
+    pub fn of(key: u32, reply: &Reply, report: &mut ProbeReport) -> Option<RetryPromise> {
         let (seconds, is_date) = match &reply.headers.retry_after {
             Some(RetryAfter::Seconds(seconds)) => (*seconds, false),
             Some(RetryAfter::Date(Some(wait))) => (u64::try_from(*wait).unwrap_or(0), true),
             Some(RetryAfter::Date(None)) => {
-                records.retry_after.why = NotChecked::NoDate;
+                report.retry_after.why_not = NotChecked::NoDate;
                 return None;
             }
             Some(RetryAfter::Malformed(text)) => {
@@ -47,7 +46,7 @@ impl RetryPromise {
                     "Retry-After was {text:?}, which is neither whole seconds nor an HTTP-date"
                 );
                 let requests = vec![reply.request];
-                records.retry_after_fault(fault(FaultKind::Malformed, key, requests, text));
+                report.retry_after_fault(fault(FaultKind::Malformed, key, requests, text));
                 return None;
             }
             None => {
@@ -55,9 +54,9 @@ impl RetryPromise {
                     Some(429) | None => {
                         let text = "a request was blocked with 429 and no Retry-After".to_owned();
                         let requests = vec![reply.request];
-                        records.retry_after_fault(fault(FaultKind::Missing, key, requests, text));
+                        report.retry_after_fault(fault(FaultKind::Missing, key, requests, text));
                     }
-                    Some(other) => records.retry_after.why = NotChecked::OtherStatus(other),
+                    Some(other) => report.retry_after.why_not = NotChecked::OtherStatus(other),
                 }
                 return None;
             }

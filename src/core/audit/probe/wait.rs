@@ -1,8 +1,7 @@
 //! The header key, once a request was blocked.
 
-use super::records::Records;
 use super::retry_promise::{self, MARGIN, RetryPromise, SECOND, tolerance};
-use super::{HeaderFault, NotChecked, ProbeRequest, RemarkKind, Reply, failure};
+use super::{HeaderFault, NotChecked, ProbeReport, ProbeRequest, RemarkKind, Reply, failure};
 use crate::base::Nanos;
 use crate::core::audit::observation::Decision;
 use crate::core::audit::terms::Terms;
@@ -46,11 +45,11 @@ impl Wait {
         reset: Option<Reset>,
         counts: bool,
         terms: &Terms,
-        records: &mut Records,
+        report: &mut ProbeReport,
     ) -> Option<Wait> {
         let (step, at) = if promise.is_longer_than(terms.window) {
             if !promise.fits_as_millis(terms) {
-                records.retry_after_fault(promise.longer_than_the_window(terms, None));
+                report.retry_after_fault(promise.longer_than_the_window(terms, None));
                 return None;
             }
             (Step::AsMillis, promise.over_in_millis(terms))
@@ -92,34 +91,39 @@ impl Wait {
     }
 
     /// Takes one reply. Returns `None` once the key is done with.
-    pub fn answered(mut self, reply: &Reply, terms: &Terms, records: &mut Records) -> Option<Wait> {
+    pub fn answered(
+        mut self,
+        reply: &Reply,
+        terms: &Terms,
+        report: &mut ProbeReport,
+    ) -> Option<Wait> {
         let request = reply.request;
         let is_allowed = match request.decision {
             Decision::Allowed => true,
             Decision::Blocked => false,
             Decision::Failed | Decision::Unanswered => {
-                records.retry_after.why = failure(reply);
+                report.retry_after.why_not = failure(reply);
                 return None;
             }
         };
         if is_allowed && self.counts && reply.headers.remaining(terms).is_none() {
             // A node that admits everything while its store is away answers like this.
-            records.retry_after.why = NotChecked::Undecided;
+            report.retry_after.why_not = NotChecked::Undecided;
             return None;
         }
-        self.check_reset(request, terms, records);
+        self.check_reset(request, terms, report);
         match self.step {
             Step::Before if is_allowed => {
                 if request.done + tolerance(terms) < self.promise.earliest() {
-                    records.retry_after_fault(self.promise.too_late(request));
+                    report.retry_after_fault(self.promise.too_late(request));
                 } else {
-                    records.retry_after.why = NotChecked::Late;
+                    report.retry_after.why_not = NotChecked::Late;
                 }
                 None
             }
-            Step::Before => self.blocked_before(reply, terms, records),
+            Step::Before => self.blocked_before(reply, terms, report),
             Step::After if is_allowed => {
-                self.kept(request, records);
+                self.kept(request, report);
                 None
             }
             Step::After => {
@@ -128,12 +132,12 @@ impl Wait {
                 Some(self)
             }
             Step::Again(blocked) => {
-                records.retry_after_fault(self.promise.too_early(blocked, Some(request)));
+                report.retry_after_fault(self.promise.too_early(blocked, Some(request)));
                 None
             }
             Step::AsMillis => {
                 let fault = self.promise.longer_than_the_window(terms, Some(request));
-                records.retry_after_fault(fault);
+                report.retry_after_fault(fault);
                 None
             }
         }
@@ -144,13 +148,13 @@ impl Wait {
         mut self,
         reply: &Reply,
         terms: &Terms,
-        records: &mut Records,
+        report: &mut ProbeReport,
     ) -> Option<Wait> {
-        if let Some(promise) = RetryPromise::of(self.promise.key, reply, records)
+        if let Some(promise) = RetryPromise::of(self.promise.key, reply, report)
             && promise.latest() > self.promise.latest()
         {
             if promise.is_longer_than(terms.window) {
-                return Wait::new(promise, self.reset, self.counts, terms, records);
+                return Wait::new(promise, self.reset, self.counts, terms, report);
             }
             self.promise = promise;
         }
@@ -159,11 +163,11 @@ impl Wait {
         Some(self)
     }
 
-    fn kept(&self, request: ProbeRequest, records: &mut Records) {
-        records.retry_after.times += 1;
+    fn kept(&self, request: ProbeRequest, report: &mut ProbeReport) {
+        report.retry_after.times += 1;
         if self.promise.seconds == 0 {
             let later = self.promise.later(request);
-            records.remark(
+            report.remark(
                 RemarkKind::Zero,
                 format!("Retry-After was 0 s, and a request {later} later was allowed"),
             );
@@ -172,7 +176,7 @@ impl Wait {
 
     /// Checks whether requests are admitted from the time on that `RateLimit` said. By
     /// draft-ietf-httpapi-ratelimit-headers-11 its `t` does not promise that (8.4), so that this is only a remark.
-    fn check_reset(&self, request: ProbeRequest, terms: &Terms, records: &mut Records) {
+    fn check_reset(&self, request: ProbeRequest, terms: &Terms, report: &mut ProbeReport) {
         let Some(Reset { blocked, seconds }) = self.reset else {
             return;
         };
@@ -185,7 +189,7 @@ impl Wait {
             _ => return,
         };
         let later = retry_promise::seconds(request.sent.saturating_sub(blocked.sent));
-        records.remark(
+        report.remark(
             RemarkKind::Reset,
             format!(
                 "RateLimit reported none remaining for {seconds} s, but a request {later} later was {came}"

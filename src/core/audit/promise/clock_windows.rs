@@ -5,9 +5,9 @@
 //! known by its phase, that is an arc. The phases left are the intersection of all such arcs. Since the clocks drift
 //! apart, the arcs left grow on both sides by 500 millionths of the time that passes.
 
+use super::Interval;
 use crate::base::Nanos;
 use crate::core::audit::bounds::{Bounds, drift};
-use crate::core::audit::interval::Interval;
 
 /// The phases at which a boundary may lie.
 #[derive(Debug, Clone)]
@@ -128,11 +128,12 @@ fn intersection(some: &[Interval], others: &[Interval]) -> Vec<Interval> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::audit::Terms;
     use proptest::prelude::*;
 
     /// Ten seconds, the tolerance 6 ms.
     fn bounds() -> Bounds {
-        Bounds::of(1, Nanos(10_000_000_000), Nanos::ZERO)
+        Terms::of_all_promises(1, Nanos(10 * SECOND), 1).bounds()
     }
 
     fn contains(windows: &ClockWindows, phase: u64) -> bool {

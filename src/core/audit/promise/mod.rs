@@ -11,9 +11,8 @@ mod sliding_window;
 mod token_bucket;
 
 use super::admission_log::AdmissionLog;
-use super::bounds::Bounds;
+use super::bounds::{Bounds, PriorUse};
 use super::observation::Observation;
-use super::prior_use::PriorUse;
 use super::proof::{AdmissionSpan, Proof};
 use crate::base::Nanos;
 use std::fmt;
@@ -86,6 +85,24 @@ pub(super) struct BlockedRequest {
     pub counted: u64,
     /// How many of those were not answered by the time it was done.
     pub pending: u64,
+}
+
+/// From one instant to another, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Interval {
+    pub from: Nanos,
+    pub to: Nanos,
+}
+
+impl Interval {
+    pub fn new(from: Nanos, to: Nanos) -> Interval {
+        Interval { from, to }
+    }
+
+    /// The time between its ends.
+    pub fn length(self) -> Nanos {
+        self.to - self.from
+    }
 }
 
 macro_rules! promises {

@@ -7,10 +7,9 @@
 //! are followed. Once a request of the key was not answered or failed, it may have opened a window unseen, and nothing
 //! more follows.
 
+use super::Interval;
 use crate::base::Nanos;
-use crate::core::audit::bounds::Bounds;
-use crate::core::audit::interval::Interval;
-use crate::core::audit::prior_use::PriorUse;
+use crate::core::audit::bounds::{Bounds, PriorUse};
 
 #[derive(Debug, Clone)]
 pub(super) enum OpenedWindows {

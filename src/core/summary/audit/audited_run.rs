@@ -124,7 +124,7 @@ impl AuditedRun<'_> {
 mod tests {
     use super::*;
     use crate::base::Nanos;
-    use crate::core::audit::{Auditor, Decision, Observation, PriorUse, Promise, Terms};
+    use crate::core::audit::{Auditor, Decision, Observation, Promise, Terms};
     use crate::report;
 
     const MILLI: u64 = 1_000_000;
@@ -134,12 +134,8 @@ mod tests {
     fn printed(promises: &[Promise], decisions: &[Decision], schedule_kept: bool) -> String {
         let mut audit = Auditor::new(Terms {
             promises: promises.to_vec(),
-            limit: 2,
-            window: Nanos(1_000 * MILLI),
-            targets: 2,
             timeout: Nanos(1_000 * MILLI),
-            prior_use: PriorUse::None,
-            memory: 1 << 20,
+            ..Terms::of_all_promises(2, Nanos(1_000 * MILLI), 2)
         });
         for (decision, sequence) in decisions.iter().zip(0..) {
             let sent = Nanos(10 * MILLI * sequence);

@@ -4,7 +4,7 @@ use super::audited_run::AuditedRun;
 use super::{AuditVerdict, Standing, StandingPromise};
 use crate::base::text::count;
 use crate::core::audit::PromiseReport;
-use crate::core::audit::probe::{Checked, ProbeReport};
+use crate::core::audit::probe::ProbeReport;
 
 impl AuditedRun<'_> {
     /// The promised limit, such as `100 in 60s`.
@@ -109,9 +109,7 @@ impl AuditedRun<'_> {
         let statement = match standing {
             Standing::Broken => self.broken(one),
             Standing::Suspect => {
-                format!(
-                    "suspect{kind}: the limit was the limit was exceeded if the unanswered requests were admitted"
-                )
+                format!("suspect{kind}: the limit was exceeded if the unanswered requests were admitted")
             }
             Standing::NotTested => "not tested: no key had enough requests".to_owned(),
             Standing::Kept => {
@@ -165,17 +163,19 @@ impl AuditedRun<'_> {
 
     /// Sums up the probe's checks.
     pub fn probe_statement(&self, probe: &ProbeReport) -> String {
-        let mut text = match &probe.retry_after {
-            both @ Checked::Not(_) if *both == probe.remaining => both.to_string(),
-            retry_after => format!(
-                "Retry-After {retry_after}; remaining requests {}",
-                probe.remaining
-            ),
+        let ProbeReport {
+            flooded,
+            retry_after,
+            remaining,
+            ..
+        } = probe;
+        let mut text = if retry_after.times == 0 && retry_after == remaining {
+            retry_after.to_string()
+        } else {
+            format!("Retry-After {retry_after}; remaining requests {remaining}")
         };
-        if let Checked::Not(why) = &probe.flooded
-            && probe.asked > 0
-        {
-            text += &format!("; no key was flooded: {why}");
+        if flooded.times == 0 && probe.asked > 0 {
+            text += &format!("; no key was flooded: {}", flooded.why_not);
         }
         format!("{text}; {} requests in addition to the load", probe.asked)
     }
