@@ -109,7 +109,9 @@ impl AuditedRun<'_> {
         let statement = match standing {
             Standing::Broken => self.broken(one),
             Standing::Suspect => {
-                format!("suspect{kind}: the limit was exceeded if the unanswered requests were admitted")
+                format!(
+                    "suspect{kind}: the limit was exceeded if the unanswered requests were admitted"
+                )
             }
             Standing::NotTested => "not tested: no key had enough requests".to_owned(),
             Standing::Kept => {
