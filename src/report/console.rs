@@ -1,5 +1,6 @@
 //! Standard output, written by a thread of its own: its reader may be slow, or stop reading.
 
+use crate::system::Latch;
 use crossbeam_channel::{Sender, bounded};
 use parking_lot::{Mutex, MutexGuard};
 use std::io::{self, Write};
@@ -13,6 +14,8 @@ const WAITING: usize = 1024;
 #[derive(Debug)]
 pub struct Console {
     lines: Sender<Waiting>,
+    /// Opens when the writer has ended.
+    ended: Latch,
     writer: JoinHandle<io::Result<()>>,
     missed: AtomicU64,
     output: Arc<Output>,
@@ -36,6 +39,7 @@ struct Output {
 #[derive(Debug, Clone)]
 pub struct Screen {
     lines: Sender<Waiting>,
+    ended: Latch,
     output: Arc<Output>,
 }
 
@@ -51,8 +55,7 @@ impl Screen {
     pub fn take(&self) -> Option<Taken<'_>> {
         let (mark, written) = bounded(1);
         self.lines.send(Waiting::Mark(mark)).ok()?;
-        // When the writer ends, it drops the marks that still wait.
-        written.recv().ok()?;
+        self.ended.receive(&written)?;
         let turn = self.output.turn.lock();
         self.output.taken.store(true, Relaxed);
         Some(Taken {
@@ -77,8 +80,10 @@ impl Console {
         let (lines, waiting) = bounded(WAITING);
         let shared = Arc::new(Output::default());
         let writers = shared.clone();
+        let (writing, ended) = Latch::new();
         // Ends when the console is closed, or when the output fails.
         let write = move || {
+            let _writing = writing;
             for waiting in waiting {
                 let line = match waiting {
                     Waiting::Line(line) => line,
@@ -100,6 +105,7 @@ impl Console {
             .spawn(write)?;
         Ok(Console {
             lines,
+            ended,
             writer,
             missed: AtomicU64::new(0),
             output: shared,
@@ -110,6 +116,7 @@ impl Console {
     pub fn screen(&self) -> Screen {
         Screen {
             lines: self.lines.clone(),
+            ended: self.ended.clone(),
             output: self.output.clone(),
         }
     }

@@ -1,12 +1,12 @@
 //! A latch: it opens once nobody holds it shut any more.
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, select};
 use std::convert::Infallible;
 use std::time::Duration;
 
 /// Waits for a group of threads. Each of them owns a [`Hold`], and the latch opens when the last hold is dropped, also by
 /// a panic.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Latch(Receiver<Infallible>);
 
 /// Keeps a [`Latch`] shut until it and all its clones are dropped.
@@ -33,6 +33,14 @@ impl Latch {
     pub fn wait_for(&self, timeout: Duration) -> bool {
         self.0.recv_timeout(timeout) == Err(RecvTimeoutError::Disconnected)
     }
+
+    /// Waits for a message, until the latch opens.
+    pub fn receive<T>(&self, from: &Receiver<T>) -> Option<T> {
+        select! {
+            recv(from) -> message => message.ok(),
+            recv(self.0) -> _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -48,6 +56,8 @@ mod tests {
         drop(second);
         assert!(latch.is_open() && latch.wait_for(Duration::ZERO));
         latch.wait();
+        let (_never, messages) = bounded::<u8>(1);
+        assert_eq!(latch.receive(&messages), None);
     }
 
     #[test]
