@@ -14,6 +14,19 @@ pub struct Answer {
     pub outcome: Outcome,
 }
 
+impl Answer {
+    /// The answer to a request that was transmitted over a connection that was open already.
+    pub(crate) fn new(sent: Moment, done: Moment, outcome: Outcome) -> Answer {
+        Answer {
+            sent,
+            transmitted: true,
+            done,
+            connecting: None,
+            outcome,
+        }
+    }
+}
+
 /// The time that a new connection took, up to success or failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectTimes {

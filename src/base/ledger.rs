@@ -1,3 +1,4 @@
+use super::Outcome;
 use serde::{Deserialize, Serialize};
 use std::iter::Sum;
 use std::ops::Add;
@@ -24,6 +25,17 @@ impl Ledger {
     /// Returns whether every request is accounted for. After every run that has ended, it is.
     pub fn balances(&self) -> bool {
         self.scheduled == self.sent + self.dropped + self.unsent && self.sent == self.ended()
+    }
+
+    /// Counts a request that was sent, and its outcome.
+    pub(crate) fn count_sent(&mut self, outcome: Outcome) {
+        self.sent += 1;
+        *match outcome {
+            Outcome::Allowed => &mut self.allowed,
+            Outcome::Blocked => &mut self.blocked,
+            Outcome::Failed(_) => &mut self.failed,
+            Outcome::Abandoned => &mut self.abandoned,
+        } += 1;
     }
 
     /// The requests that the limiter allowed or blocked.

@@ -1,9 +1,22 @@
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 /// How the request rate behaves during one phase of a schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    EnumCount,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Mode {
     Steady,
     Burst,
@@ -13,31 +26,21 @@ pub enum Mode {
 }
 
 impl Mode {
-    pub const ALL: [Mode; 5] = [
-        Mode::Steady,
-        Mode::Burst,
-        Mode::Ramp,
-        Mode::Sine,
-        Mode::Pause,
-    ];
+    pub const ALL: [Mode; Mode::COUNT] = *Mode::VARIANTS.first_chunk().unwrap();
 
     /// The name in tables, metrics and files.
     pub fn name(self) -> &'static str {
-        self.names().0
+        self.into()
     }
 
     /// The words that announce the start of a phase on standard output.
     pub fn headline(self) -> &'static str {
-        self.names().1
-    }
-
-    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Mode::Steady => ("steady", "STEADY MODE"),
-            Mode::Burst => ("burst", "BURST MODE"),
-            Mode::Ramp => ("ramp", "RAMP MODE"),
-            Mode::Sine => ("sine", "SINE MODE"),
-            Mode::Pause => ("pause", "PAUSE MODE"),
+            Mode::Steady => "STEADY MODE",
+            Mode::Burst => "BURST MODE",
+            Mode::Ramp => "RAMP MODE",
+            Mode::Sine => "SINE MODE",
+            Mode::Pause => "PAUSE MODE",
         }
     }
 }

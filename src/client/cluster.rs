@@ -37,12 +37,11 @@ impl Cluster {
                 Answers::new(&plan.allowed, &plan.blocked),
             )
         };
+        let probe = || client(&plan.keys.for_a_probe(plan.seed));
         Ok(Cluster {
             names: targets.iter().map(ToString::to_string).collect(),
             traffic: client(&plan.keys),
-            probe: plan
-                .has_probe()
-                .then(|| client(&plan.keys.for_a_probe(plan.seed))),
+            probe: plan.has_probe().then(probe),
             resolver,
         })
     }

@@ -354,10 +354,8 @@ mod tests {
         let seen = announced(&paced).into_iter();
         let seen: Vec<_> = seen.map(|(at, mode)| (at / SECOND, mode)).collect();
         let expected = [(30, Mode::Burst), (35, Mode::Steady), (60, Mode::Burst)];
-        assert_eq!(
-            seen, expected,
-            "nothing at the start or for a burst cut off by the end"
-        );
+        // Nothing at the start, and nothing for a burst cut off by the end.
+        assert_eq!(seen, expected);
         assert_eq!(paced.tokens.len(), 1);
     }
 

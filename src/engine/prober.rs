@@ -266,9 +266,8 @@ impl<C: Caller> Asker<'_, C> {
         let due = Moment::now();
         samples.begin(due);
         let caller = self.probing.caller;
-        let (answer, head) = self
-            .end
-            .guard(|| caller.call(self.target, sequence, KeyId(key), scratch));
+        let call = || caller.call(self.target, sequence, KeyId(key), scratch);
+        let (answer, head) = self.end.guard(call);
         let sample = Sample {
             sequence,
             key: KeyId(key),

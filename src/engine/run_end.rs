@@ -41,10 +41,7 @@ impl RunEnd<'_> {
 fn lost_to_a_panic() -> Answer {
     let now = Moment::now();
     Answer {
-        sent: now,
         transmitted: false,
-        done: now,
-        connecting: None,
-        outcome: Outcome::Failed(FailureKind::Panic),
+        ..Answer::new(now, now, Outcome::Failed(FailureKind::Panic))
     }
 }

@@ -65,14 +65,7 @@ impl Caller for Fake {
         if self.hangs == Some(sequence) {
             self.interrupted.wait(Duration::MAX);
         }
-        let answer = Answer {
-            sent,
-            transmitted: true,
-            done: Moment::now(),
-            connecting: None,
-            outcome,
-        };
-        (answer, None)
+        (Answer::new(sent, Moment::now(), outcome), None)
     }
 
     fn interrupt(&self) {

@@ -106,13 +106,7 @@ mod tests {
 
     fn answer(outcome: Outcome) -> Answer {
         let now = Moment::now();
-        Answer {
-            sent: now,
-            transmitted: true,
-            done: now,
-            connecting: None,
-            outcome,
-        }
+        Answer::new(now, now, outcome)
     }
 
     /// Tokens are due when they are made, so nobody has to sleep.

@@ -38,9 +38,8 @@ impl Stop {
     pub fn wait(&self, timeout: Duration) -> bool {
         let mut guard = self.lock.lock();
         let not_requested = |_: &mut ()| !self.is_requested();
-        let waited = self
-            .changed
-            .wait_while_for(&mut guard, not_requested, timeout);
+        let changed = &self.changed;
+        let waited = changed.wait_while_for(&mut guard, not_requested, timeout);
         !waited.timed_out()
     }
 }

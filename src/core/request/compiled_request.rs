@@ -65,9 +65,8 @@ impl RequestTemplate {
     ) -> CompiledRequest {
         let text = |template, escape| CompiledText::new(template, constants, escape);
         let headers = self.headers.iter();
-        let headers: Vec<_> = headers
-            .map(|(name, value)| (name.clone(), text(value, Escape::None)))
-            .collect();
+        let headers = headers.map(|(name, value)| (name.clone(), text(value, Escape::None)));
+        let headers: Vec<_> = headers.collect();
         let varies = |name: &HeaderName| {
             let mut headers = headers.iter();
             headers.any(|(other, value)| other == name && value.constant().is_none())
@@ -142,11 +141,10 @@ impl CompiledRequest {
     pub fn longest_line(&self) -> usize {
         let path = self.longest_base() + self.longest(&self.path);
         let first = self.method.as_str().len() + path + "  HTTP/1.1\r\n".len();
-        let headers = self
-            .headers
-            .iter()
-            .map(|(name, value)| name.as_str().len() + self.longest(value) + ": \r\n".len());
-        headers.max().unwrap_or(0).max(first)
+        let header = |(name, value): &(HeaderName, _)| {
+            name.as_str().len() + self.longest(value) + ": \r\n".len()
+        };
+        self.headers.iter().map(header).fold(first, usize::max)
     }
 
     /// The name of a part that may be longer than [`MAX_FILLED`] with its values filled in, and its greatest length in
@@ -171,8 +169,10 @@ impl CompiledRequest {
     pub fn show(&self, target: usize, sequence: u64, key: KeyId) -> String {
         let mut buffers = RequestBuffers::default();
         let (request, body) = self.make(target, sequence, key, &mut buffers);
-        let path = request.uri().path_and_query();
-        let path = path.map_or("/", PathAndQuery::as_str);
+        let path = request
+            .uri()
+            .path_and_query()
+            .map_or("/", PathAndQuery::as_str);
         let mut text = format!("{} {path}\n", request.method());
         for (name, value) in request.headers() {
             text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));

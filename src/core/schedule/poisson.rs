@@ -325,17 +325,7 @@ mod tests {
 
     #[test]
     fn counts_are_as_dispersed_as_poisson_numbers_at_every_scale() {
-        for window in [
-            0.5,
-            3.0,
-            16.0,
-            17.3,
-            64.0,
-            1_000.0,
-            4_096.0,
-            1.2345678e6,
-            1e9,
-        ] {
+        for window in [0.5, 3.0, 16.0, 17.3, 64.0, 1e3, 4096.0, 1234567.8, 1e9] {
             for (seed, from) in [(1, 0.0), (2, 1e12 - window * 700.3)] {
                 let counts = counts(seed, from, window, 2_000);
                 assert!(are_as_dispersed(&counts), "{window} from {from}");

@@ -3,29 +3,20 @@ use std::ops::AddAssign;
 
 /// The upper bounds of the buckets: 1, 2.5 and 5 of every decade from 10 µs to 5 s, then 10, 30 and 60 s. A duration equal
 /// to a bound is within it.
-pub const BOUNDS: [Nanos; 21] = [
-    Nanos(10_000),
-    Nanos(25_000),
-    Nanos(50_000),
-    Nanos(100_000),
-    Nanos(250_000),
-    Nanos(500_000),
-    Nanos(1_000_000),
-    Nanos(2_500_000),
-    Nanos(5_000_000),
-    Nanos(10_000_000),
-    Nanos(25_000_000),
-    Nanos(50_000_000),
-    Nanos(100_000_000),
-    Nanos(250_000_000),
-    Nanos(500_000_000),
-    Nanos(1_000_000_000),
-    Nanos(2_500_000_000),
-    Nanos(5_000_000_000),
-    Nanos(10_000_000_000),
-    Nanos(30_000_000_000),
-    Nanos(60_000_000_000),
-];
+pub const BOUNDS: [Nanos; 21] = from_micros([
+    10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000,
+    500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000,
+]);
+
+const fn from_micros<const N: usize>(micros: [u64; N]) -> [Nanos; N] {
+    let mut bounds = [Nanos::ZERO; N];
+    let mut place = 0;
+    while place < N {
+        bounds[place] = Nanos(micros[place] * 1_000);
+        place += 1;
+    }
+    bounds
+}
 
 /// A histogram of durations in Prometheus' form: exact counts in buckets with fixed [`BOUNDS`], and the exact sum. Unlike
 /// percentiles, the buckets of several targets or runs can be added up.

@@ -1,7 +1,7 @@
 //! A run's requests, by the phase of the schedule in which they were due.
 
 use super::Histogram;
-use crate::base::{Ledger, Mode, Nanos, Outcome, Sample};
+use crate::base::{Ledger, Mode, Nanos, Sample};
 use crate::core::schedule::{Phase, Schedule};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -197,13 +197,7 @@ impl PhaseTally {
     }
 
     fn add(&mut self, sample: &Sample) {
-        self.ledger.sent += 1;
-        *match sample.answer.outcome {
-            Outcome::Allowed => &mut self.ledger.allowed,
-            Outcome::Blocked => &mut self.ledger.blocked,
-            Outcome::Failed(_) => &mut self.ledger.failed,
-            Outcome::Abandoned => &mut self.ledger.abandoned,
-        } += 1;
+        self.ledger.count_sent(sample.answer.outcome);
         if let Some(latency) = sample.latency() {
             self.latency.record(latency);
         }
@@ -216,7 +210,7 @@ impl PhaseTally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Answer, KeyId, Moment};
+    use crate::base::{Answer, KeyId, Moment, Outcome};
     use crate::core::schedule::{Arrivals, Bursts, Poisson, Profile, Rate};
     use proptest::prelude::*;
 
@@ -229,13 +223,7 @@ mod tests {
             key: KeyId(0),
             target: 0,
             due,
-            answer: Answer {
-                sent: due + Nanos(1_000),
-                transmitted: true,
-                done: due + Nanos(3_000),
-                connecting: None,
-                outcome: Outcome::Allowed,
-            },
+            answer: Answer::new(due + Nanos(1_000), due + Nanos(3_000), Outcome::Allowed),
         }
     }
 
@@ -291,16 +279,14 @@ mod tests {
             phases.add(&sample(sequence, schedule.due(sequence).unwrap()));
         }
         let results = phases.finish(Nanos(2 * SECOND), 9);
-        let seen: Vec<_> = results
-            .tallies
-            .iter()
-            .map(|tally| (&*tally.name, tally.times, tally.ledger.sent, tally.length))
-            .collect();
+        let tallies = results.tallies.iter();
+        let seen =
+            tallies.map(|tally| (&*tally.name, tally.times, tally.ledger.sent, tally.length));
         let expected = [
             ("steady 2/s", 2, 4, Nanos(2 * SECOND)),
             ("burst 5 at once", 1, 5, Nanos::ZERO),
         ];
-        assert_eq!(seen, expected);
+        assert_eq!(seen.collect::<Vec<_>>(), expected);
         let stretches = results.stretches.iter().map(|stretch| stretch.phase);
         assert_eq!(stretches.collect::<Vec<_>>(), [0, 1, 0]);
     }

@@ -99,13 +99,7 @@ mod tests {
             key: KeyId(0),
             target: 0,
             due: Moment::at(due),
-            answer: Answer {
-                sent: Moment::at(sent),
-                transmitted: true,
-                done: Moment::at(done),
-                connecting: None,
-                outcome,
-            },
+            answer: Answer::new(Moment::at(sent), Moment::at(done), outcome),
         }
     }
 

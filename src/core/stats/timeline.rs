@@ -120,10 +120,9 @@ mod tests {
             ..Second::default()
         };
         second.targets.resize_with(2, OutcomeCounts::default);
-        second
-            .targets
-            .iter_mut()
-            .for_each(|target| target.sent = sent);
+        for target in &mut second.targets {
+            target.sent = sent;
+        }
         (0..sent).for_each(|i| second.latency.record(Nanos(1_000_000 + i)));
         second
     }

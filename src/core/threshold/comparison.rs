@@ -152,11 +152,5 @@ mod tests {
             let any = (least..=most.unwrap_or(20)).any(|number| passes(test, number));
             prop_assert_eq!(test.is_met_within(range), any);
         }
-
-        #[test]
-        fn a_single_number_is_compared_exactly(test in test(), number in 0u8..20) {
-            let range = Range::exactly(Ratio::whole(number));
-            prop_assert_eq!(test.is_met_within(range), passes(test, number));
-        }
     }
 }

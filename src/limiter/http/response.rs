@@ -16,10 +16,9 @@ macro_rules! object {
 pub(super) use object;
 
 pub(super) fn object_of<const N: usize>(fields: [(&str, String); N]) -> Box<RawValue> {
-    let fields = fields.iter().filter(|(_, value)| value != "null");
-    let fields: Vec<_> = fields
-        .map(|(name, value)| format!("\"{name}\":{value}"))
-        .collect();
+    let present = fields.iter().filter(|(_, value)| value != "null");
+    let fields = present.map(|(name, value)| format!("\"{name}\":{value}"));
+    let fields: Vec<_> = fields.collect();
     let text = format!("{{{}}}", fields.join(","));
     RawValue::from_string(text).expect("names without quotes and JSON values")
 }

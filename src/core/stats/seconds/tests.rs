@@ -129,11 +129,8 @@ impl Run {
                     target: (sequence % TARGETS as u64) as u32,
                     due,
                     answer: Answer {
-                        sent: due + lag,
                         transmitted,
-                        done: due + lag + took,
-                        connecting: None,
-                        outcome,
+                        ..Answer::new(due + lag, due + lag + took, outcome)
                     },
                 }),
             }

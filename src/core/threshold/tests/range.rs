@@ -79,13 +79,8 @@ impl State {
                 }
                 How::Sent(outcome) => outcome,
             };
-            ledger.sent += 1;
-            *match outcome {
-                Outcome::Allowed => &mut ledger.allowed,
-                Outcome::Blocked => &mut ledger.blocked,
-                Outcome::Failed(_) => &mut ledger.failed,
-                Outcome::Abandoned => &mut ledger.abandoned,
-            } += 1;
+            ledger.count_sent(outcome);
+            let sent = Moment::at(end.lag * MS);
             if sequence < tallied {
                 state.tally.add(&Sample {
                     sequence: sequence as u64,
@@ -93,14 +88,11 @@ impl State {
                     target: (sequence % targets) as u32,
                     due: Moment::at(0),
                     answer: Answer {
-                        sent: Moment::at(end.lag * MS),
-                        transmitted: true,
-                        done: Moment::at((end.lag + end.service_time) * MS),
                         connecting: end.connected.then_some(ConnectTimes {
                             tcp: Nanos(end.lag * MS / 2),
                             tls: Some(Nanos(end.lag * MS / 3)),
                         }),
-                        outcome,
+                        ..Answer::new(sent, sent + Nanos(end.service_time * MS), outcome)
                     },
                 });
             }
@@ -133,13 +125,9 @@ fn is_met(threshold: &Threshold, measurements: &Measurements) -> bool {
 
 /// The extreme ends of a request.
 fn extremes() -> Vec<End> {
-    let sent = [
-        Outcome::Allowed,
-        Outcome::Blocked,
-        Outcome::Failed(FailureKind::Timeout),
-        Outcome::Failed(FailureKind::Reset),
-        Outcome::Abandoned,
-    ];
+    use Outcome::{Abandoned, Allowed, Blocked, Failed};
+    let failed = [FailureKind::Timeout, FailureKind::Reset].map(Failed);
+    let sent = [Allowed, Blocked, Abandoned].into_iter().chain(failed);
     let end = |how, lag, service_time| End {
         how,
         lag,
@@ -147,7 +135,7 @@ fn extremes() -> Vec<End> {
         connected: true,
     };
     let fast_or_slow = |how| [(0, 0), (0, 900), (900, 0)].map(|(lag, took)| end(how, lag, took));
-    let sent = sent.into_iter().map(How::Sent).flat_map(fast_or_slow);
+    let sent = sent.map(How::Sent).flat_map(fast_or_slow);
     let not_sent = [How::Dropped, How::Unsent].map(|how| end(how, 0, 0));
     sent.chain(not_sent).collect()
 }

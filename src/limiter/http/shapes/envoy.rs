@@ -126,33 +126,15 @@ mod tests {
 
     #[test]
     fn domain_and_entries_make_the_key_and_are_read_as_protobufs_json() {
-        for (entries, of_descriptor, of_request, names) in [
-            (r#"{"key":"k"}"#, "", "", r#""d","k","""#),
-            (
-                r#"{"key":"k"},{"key":"l","value":"v"}"#,
-                "",
-                "",
-                r#""d","k","","l","v""#,
-            ),
-            (
-                r#"{"key":"k","value":null}"#,
-                "",
-                r#","hitsAddend":null"#,
-                r#""d","k","""#,
-            ),
-            (
-                r#"{"key":"k"}"#,
-                r#","hitsAddend":1"#,
-                r#","hits_addend":"1""#,
-                r#""d","k","""#,
-            ),
-            (
-                r#"{"key":"k"}"#,
-                r#","hits_addend":null"#,
-                r#","hitsAddend":0"#,
-                r#""d","k","""#,
-            ),
-        ] {
+        // The entries, the rest of the descriptor, the rest of the request, and the names.
+        let table = r#"
+            {"key":"k"} => => => "d","k",""
+            {"key":"k"},{"key":"l","value":"v"} => => => "d","k","","l","v"
+            {"key":"k","value":null} => => ,"hitsAddend":null => "d","k",""
+            {"key":"k"} => ,"hitsAddend":1 => ,"hits_addend":"1" => "d","k",""
+            {"key":"k"} => ,"hits_addend":null => ,"hitsAddend":0 => "d","k","""#;
+        for line in table.trim().lines() {
+            let [entries, of_descriptor, of_request, names] = columns(line);
             let descriptor = format!(r#"{{"entries":[{entries}]{of_descriptor}}}"#);
             let body = format!(r#"{{"domain":"d","descriptors":[{descriptor}]{of_request}}}"#);
             let key = format!(r#"["envoy",[{names}]]"#);
@@ -160,41 +142,27 @@ mod tests {
         }
     }
 
+    fn columns<const N: usize>(line: &str) -> [&str; N] {
+        let columns: Vec<_> = line.split("=>").map(str::trim).collect();
+        columns.try_into().expect(line)
+    }
+
     #[test]
     fn other_requests_are_bad_requests_in_plain_text() {
         let long = "d".repeat(257);
-        for (domain, fields, why) in [
-            ("d", r#","descriptors":[["k","v"]]"#, "expected an object"),
-            ("", "", "domain must not be empty"),
-            ("d", "", "descriptors must be exactly one"),
-            (
-                "d",
-                r#","descriptors":[{},{}]"#,
-                "descriptors must be exactly one",
-            ),
-            ("d", r#","descriptors":[{}]"#, "entries must not be empty"),
-            (
-                "d",
-                r#","descriptors":[{"entries":[{}]}],"hitsAddend":2"#,
-                "hitsAddend must be 1",
-            ),
-            (
-                "d",
-                r#","descriptors":[{"entries":[{}],"hitsAddend":0}]"#,
-                "hitsAddend must be 1",
-            ),
-            (
-                "d",
-                r#","descriptors":[{"limit":{}}]"#,
-                "unknown field `limit`",
-            ),
-            ("d", r#","descriptor":[]"#, "unknown field `descriptor`"),
-            (
-                &long,
-                r#","descriptors":[{"entries":[{}]}]"#,
-                "must be at most 256 bytes",
-            ),
-        ] {
+        let table = r#"
+            => => domain must not be empty
+            d => => descriptors must be exactly one
+            d => ,"descriptors":[["k","v"]] => expected an object
+            d => ,"descriptors":[{},{}] => descriptors must be exactly one
+            d => ,"descriptors":[{}] => entries must not be empty
+            d => ,"descriptors":[{"entries":[{}]}],"hitsAddend":2 => hitsAddend must be 1
+            d => ,"descriptors":[{"entries":[{}],"hitsAddend":0}] => hitsAddend must be 1
+            d => ,"descriptors":[{"limit":{}}] => unknown field `limit`
+            d => ,"descriptor":[] => unknown field `descriptor`
+            LONG => ,"descriptors":[{"entries":[{}]}] => must be at most 256 bytes"#;
+        for line in table.replace("LONG", &long).trim().lines() {
+            let [domain, fields, why] = columns(line);
             let body = format!(r#"{{"domain":"{domain}"{fields}}}"#);
             let (status, text) = refusal(&SHAPE, &body);
             assert_eq!(status, 400, "{fields}");

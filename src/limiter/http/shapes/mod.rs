@@ -237,6 +237,7 @@ mod tests {
         let envoy = r#"{"overallCode":"OK","statuses":[{"code":"OK"}]}"#;
         let throttlecrab =
             r#"{"allowed":true,"limit":7,"remaining":0,"reset_after":0,"retry_after":0}"#;
+        let internal = r#"{"error":"Internal server error: gone"}"#;
         let kong = r#"{"message":"An unexpected error occurred"}"#;
         let answers = [
             ("check", 503, r#"{"error":"gone"}"#, check),
@@ -245,15 +246,10 @@ mod tests {
             (
                 "gubernator",
                 200,
-                &gubernator(0, "gone"),
+                &*gubernator(0, "gone"),
                 &gubernator(7, ""),
             ),
-            (
-                "throttlecrab",
-                500,
-                r#"{"error":"Internal server error: gone"}"#,
-                throttlecrab,
-            ),
+            ("throttlecrab", 500, internal, throttlecrab),
             ("kong", 500, kong, r#"{"node":"n"}"#),
         ];
         for (shape, (name, status, closed, open)) in SHAPES.iter().zip(answers) {
