@@ -32,78 +32,91 @@ impl Judgement {
 
 /// All verdicts of a run in one sentence.
 pub(super) fn headline(summary: &Summary) -> Judgement {
+    let sent = count(summary.requests.sent, "request", "requests");
+    let (tone, parts) = [
+        (Tone::Bad, failings(summary)),
+        (Tone::Unsure, doubts(summary)),
+        (Tone::Good, successes(summary)),
+    ]
+    .into_iter()
+    .find(|(_, parts)| !parts.is_empty())
+    .unwrap_or_else(|| match summary.requests.sent {
+        0 => (Tone::Plain, vec!["nothing was sent".to_owned()]),
+        _ => (Tone::Plain, vec![format!("{sent} sent on schedule")]),
+    });
+    Judgement::new(tone, capitalized(&listed(&parts)))
+}
+
+fn failings(summary: &Summary) -> Vec<String> {
+    let mut failings = Vec::new();
+    if is_audited(summary, AuditVerdict::Broken) {
+        failings.push("the limit was broken".to_owned());
+    }
+    let missed = with(&summary.thresholds, Met::Missed);
+    if missed > 0 {
+        failings.push(format!("{missed} of {} missed", all_thresholds(summary)));
+    }
+    failings
+}
+
+fn doubts(summary: &Summary) -> Vec<String> {
     let Summary {
         requests,
         thresholds,
         schedule,
         ..
     } = summary;
-    let audit = summary.audit.as_ref().map(|audit| audit.verdict);
-    let of_all = thresholds.len() as u64;
-    let with = |met| thresholds.iter().filter(|each| each.met == met).count() as u64;
-    let (missed, met) = (with(Met::Missed), with(Met::Met));
-    let mut bad = Vec::new();
-    if audit == Some(AuditVerdict::Broken) {
-        bad.push("the limit was broken".to_owned());
+    let mut doubts = Vec::new();
+    if is_audited(summary, AuditVerdict::Suspect) {
+        doubts.push("the limit may have been broken".to_owned());
     }
-    if missed > 0 {
-        bad.push(format!(
-            "{missed} of {} missed",
-            count(of_all, "threshold", "thresholds")
-        ));
+    if is_audited(summary, AuditVerdict::Inconclusive) {
+        doubts.push("whether the limit was kept is not known".to_owned());
     }
-    let mut unsure = Vec::new();
-    match audit {
-        Some(AuditVerdict::Suspect) => unsure.push("the limit may have been broken".to_owned()),
-        Some(AuditVerdict::Inconclusive) => {
-            unsure.push("whether the limit was kept is not known".to_owned());
-        }
-        _ => {}
-    }
-    let untold = of_all - missed - met;
-    if untold > 0 {
-        unsure.push(format!(
-            "{untold} of {} not decided",
-            count(of_all, "threshold", "thresholds")
+    let decided = with(thresholds, Met::Missed) + with(thresholds, Met::Met);
+    let undecided = thresholds.len() - decided;
+    if undecided > 0 {
+        doubts.push(format!(
+            "{undecided} of {} not decided",
+            all_thresholds(summary)
         ));
     }
     if !schedule.kept {
-        unsure.push("the generator did not keep its schedule".to_owned());
+        doubts.push("the generator did not keep its schedule".to_owned());
     }
     if requests.failed * 2 > requests.sent {
-        unsure.push(format!(
-            "{} of {} failed",
-            requests.failed,
-            count(requests.sent, "request", "requests")
-        ));
+        let sent = count(requests.sent, "request", "requests");
+        doubts.push(format!("{} of {sent} failed", requests.failed));
     }
-    let mut good = Vec::new();
-    if audit == Some(AuditVerdict::Kept) {
-        good.push("the limit was kept".to_owned());
+    doubts
+}
+
+fn successes(summary: &Summary) -> Vec<String> {
+    let mut successes = Vec::new();
+    if is_audited(summary, AuditVerdict::Kept) {
+        successes.push("the limit was kept".to_owned());
     }
-    if of_all > 0 {
-        good.push(match of_all {
-            1 => "the threshold is met".to_owned(),
-            all => format!("all {all} thresholds are met"),
-        });
+    match summary.thresholds.len() {
+        0 => {}
+        1 => successes.push("the threshold is met".to_owned()),
+        all => successes.push(format!("all {all} thresholds are met")),
     }
-    let tone = match (bad.is_empty(), unsure.is_empty(), good.is_empty()) {
-        (false, ..) => Tone::Bad,
-        (_, false, _) => Tone::Unsure,
-        (.., false) => Tone::Good,
-        _ => Tone::Plain,
-    };
-    let parts = match tone {
-        Tone::Bad => bad,
-        Tone::Unsure => unsure,
-        Tone::Good => good,
-        Tone::Plain if requests.sent == 0 => vec!["nothing was sent".to_owned()],
-        Tone::Plain => vec![format!(
-            "{} sent on schedule",
-            count(requests.sent, "request", "requests")
-        )],
-    };
-    Judgement::new(tone, capitalized(&listed(&parts)))
+    successes
+}
+
+fn is_audited(summary: &Summary, verdict: AuditVerdict) -> bool {
+    summary
+        .audit
+        .as_ref()
+        .is_some_and(|audit| audit.verdict == verdict)
+}
+
+fn all_thresholds(summary: &Summary) -> String {
+    count(summary.thresholds.len() as u64, "threshold", "thresholds")
+}
+
+fn with(thresholds: &[JudgedThreshold], met: Met) -> usize {
+    thresholds.iter().filter(|one| one.met == met).count()
 }
 
 /// Whether the generator kept its schedule.
@@ -156,18 +169,15 @@ pub(super) fn threshold(met: Met) -> Judgement {
 
 /// The thresholds as a whole; `None` if there are none.
 pub(super) fn thresholds(thresholds: &[JudgedThreshold]) -> Option<Judgement> {
-    let all = thresholds.len();
-    let with = |met| thresholds.iter().filter(|each| each.met == met).count();
-    let tone = match (with(Met::Missed), with(Met::Met)) {
-        _ if all == 0 => return None,
-        (0, met) if met == all => Tone::Good,
-        (0, _) => Tone::Unsure,
-        _ => Tone::Bad,
+    let (all, met) = (thresholds.len(), with(thresholds, Met::Met));
+    let tone = if with(thresholds, Met::Missed) > 0 {
+        Tone::Bad
+    } else if met < all {
+        Tone::Unsure
+    } else {
+        Tone::Good
     };
-    Some(Judgement::new(
-        tone,
-        format!("{} of {all} met", with(Met::Met)),
-    ))
+    (all > 0).then(|| Judgement::new(tone, format!("{met} of {all} met")))
 }
 
 /// A list such as `a, b and c`.

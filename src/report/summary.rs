@@ -1,83 +1,83 @@
 use super::failure_kinds::by_kind;
 use super::percentiles::{distributions, span_of};
-use crate::base::Nanos;
 use crate::base::text::span;
-use crate::core::summary::{DurationSummary, Summary};
-use std::fmt::Write;
+use crate::base::{Ledger, Nanos};
+use crate::core::summary::{RunTimes, Summary};
 
 /// The summary that a run prints at its end: its ledger, percentiles, targets and failures, and whether the schedule was
 /// kept.
 pub fn summary(summary: &Summary) -> String {
-    let mut text = String::new();
-    // Cannot fail: a String takes everything.
-    let _ = write_summary(&mut text, summary);
-    text
+    let RunTimes {
+        paced_ns,
+        drained_ns,
+        ..
+    } = summary.run;
+    let Ledger {
+        scheduled,
+        sent,
+        dropped,
+        unsent,
+        allowed,
+        blocked,
+        failed,
+        abandoned,
+    } = summary.requests;
+    let (paced, drained) = (span(Nanos(paced_ns)), span(Nanos(drained_ns)));
+    let lines = [
+        format!("\nSummary: paced for {paced}, drained for {drained}"),
+        format!("  scheduled {scheduled} = sent {sent} + dropped {dropped} + unsent {unsent}"),
+        format!(
+            "  sent {sent} = allowed {allowed} + blocked {blocked} + failed {failed} + abandoned {abandoned}"
+        ),
+        String::new(),
+        percentiles(summary),
+        targets(summary),
+        format!("  failures: {}", by_kind(&summary.failures, usize::MAX)),
+        format!("  {}", summary.schedule.statement),
+    ];
+    lines.join("\n")
 }
 
-fn write_summary(out: &mut String, summary: &Summary) -> std::fmt::Result {
-    let ledger = &summary.requests;
-    writeln!(
-        out,
-        "\nSummary: paced for {}, drained for {}",
-        span(Nanos(summary.run.paced_ns)),
-        span(Nanos(summary.run.drained_ns))
-    )?;
-    write!(out, "  scheduled {} = ", ledger.scheduled)?;
-    writeln!(
-        out,
-        "sent {} + dropped {} + unsent {}",
-        ledger.sent, ledger.dropped, ledger.unsent
-    )?;
-    write!(
-        out,
-        "  sent {} = allowed {} + ",
-        ledger.sent, ledger.allowed
-    )?;
-    write!(
-        out,
-        "blocked {} + failed {} + ",
-        ledger.blocked, ledger.failed
-    )?;
-    writeln!(out, "abandoned {}\n", ledger.abandoned)?;
-
-    write!(out, "  {:12}", "")?;
-    for column in ["p50", "p90", "p99", "p99.9", "max"] {
-        write!(out, " {column:>9}")?;
-    }
-    writeln!(out)?;
-    for (name, distribution) in distributions(summary) {
-        write_percentiles(out, name, distribution)?;
+/// The percentiles of every kind of time, and notes on them.
+fn percentiles(summary: &Summary) -> String {
+    let columns = ["p50", "p90", "p99", "p99.9", "max"].map(str::to_owned);
+    let mut text = row("", 12, columns);
+    for (name, spans) in distributions(summary) {
+        let spans = [
+            spans.p50_ns,
+            spans.p90_ns,
+            spans.p99_ns,
+            spans.p99_9_ns,
+            spans.max_ns,
+        ]
+        .map(|ns| span_of(spans, ns));
+        text += &row(name, 12, spans);
     }
     if let Some(connect) = &summary.connect {
-        let new = connect.count;
-        let parts = match summary.tls {
-            None => "connect is",
-            Some(_) => "connect and TLS are",
+        let parts = if summary.tls.is_some() {
+            "connect and TLS are"
+        } else {
+            "connect is"
         };
-        writeln!(
-            out,
-            "  new connections: {new}; {parts} part of send lag and latency"
-        )?;
+        let new = connect.count;
+        text += &format!("  new connections: {new}; {parts} part of send lag and latency\n");
     }
     if let Some(lookup) = &summary.lookup {
         let lookups = lookup.count;
-        writeln!(
-            out,
-            "  name lookups: {lookups}, in the background; no request waits for one"
-        )?;
+        text +=
+            &format!("  name lookups: {lookups}, in the background; no request waits for one\n");
     }
-    if ledger.abandoned > 0 {
-        writeln!(
-            out,
-            "  abandoned requests have no latency: {}",
-            ledger.abandoned
-        )?;
+    let abandoned = summary.requests.abandoned;
+    if abandoned > 0 {
+        text += &format!("  abandoned requests have no latency: {abandoned}\n");
     }
+    text
+}
 
+fn targets(summary: &Summary) -> String {
     let names = summary.targets.iter().map(|target| target.name.len());
     let width = names.max().unwrap_or(0).max("target".len());
-    write!(out, "\n  {:width$}", "target")?;
-    for column in [
+    let columns = [
         "sent",
         "allowed",
         "blocked",
@@ -85,52 +85,33 @@ fn write_summary(out: &mut String, summary: &Summary) -> std::fmt::Result {
         "abandoned",
         "p50",
         "p99",
-    ] {
-        write!(out, " {column:>9}")?;
-    }
-    writeln!(out)?;
+    ];
+    let mut text = row("target", width, columns.map(str::to_owned));
     for target in &summary.targets {
-        write!(out, "  {:width$}", target.name)?;
-        let ledger = &target.requests;
-        for count in [
-            ledger.sent,
-            ledger.allowed,
-            ledger.blocked,
-            ledger.failed,
-            ledger.abandoned,
-        ] {
-            write!(out, " {count:>9}")?;
-        }
-        let latency = &target.latency;
-        let [p50, p99] = [latency.p50_ns, latency.p99_ns].map(|ns| span_of(latency, ns));
-        writeln!(out, " {p50:>9} {p99:>9}")?;
+        let (ledger, latency) = (&target.requests, &target.latency);
+        let cells = [
+            ledger.sent.to_string(),
+            ledger.allowed.to_string(),
+            ledger.blocked.to_string(),
+            ledger.failed.to_string(),
+            ledger.abandoned.to_string(),
+            span_of(latency, latency.p50_ns),
+            span_of(latency, latency.p99_ns),
+        ];
+        text += &row(&target.name, width, cells);
     }
-
-    let failures = by_kind(&summary.failures, usize::MAX);
-    writeln!(out, "\n  failures: {failures}")?;
-    write!(out, "  {}", summary.schedule.statement)
+    text
 }
 
-fn write_percentiles(out: &mut String, name: &str, spans: &DurationSummary) -> std::fmt::Result {
-    write!(out, "  {name:12}")?;
-    for ns in [
-        spans.p50_ns,
-        spans.p90_ns,
-        spans.p99_ns,
-        spans.p99_9_ns,
-        spans.max_ns,
-    ] {
-        write!(out, " {:>9}", span_of(spans, ns))?;
-    }
-    writeln!(out)
+fn row<const N: usize>(name: &str, width: usize, cells: [String; N]) -> String {
+    let cells: String = cells.iter().map(|cell| format!(" {cell:>9}")).collect();
+    format!("  {name:width$}{cells}\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{
-        Answer, ConnectTimes, FailureKind, KeyId, Ledger, Moment, Outcome, Sample, Target,
-    };
+    use crate::base::{Answer, ConnectTimes, FailureKind, KeyId, Moment, Outcome, Sample, Target};
     use crate::core::stats::{PhaseTallies, Results, ScheduleVerdict, Tally, TimelineTally};
     use crate::core::summary::{Circumstances, Configuration, Resources};
     use std::time::SystemTime;

@@ -47,11 +47,9 @@ fn send_lag(summary: &Summary) -> Figure {
     layers.extend(lines(&timeline, Style::P99, |slot| {
         (slot.sent > 0).then_some(slot.send_lag_p99_ns)
     }));
+    let tolerated_text = span(Nanos(tolerated));
     let mut keys = vec![
-        Key::line(
-            Style::TOLERATED,
-            format!("tolerated {}", span(Nanos(tolerated))),
-        ),
+        Key::line(Style::TOLERATED, format!("tolerated {tolerated_text}")),
         Key::line(Style::MAX, "max"),
         Key::line(Style::P99, "p99"),
     ];
@@ -62,7 +60,7 @@ fn send_lag(summary: &Summary) -> Figure {
         Nanos(timeline.slot_ns),
         worst(|slot| slot.send_lag_p99_ns),
         worst(|slot| slot.send_lag_max_ns),
-        span(Nanos(tolerated)),
+        tolerated_text,
     );
     let rows = table(
         "Send lag",

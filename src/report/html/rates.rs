@@ -1,5 +1,5 @@
 use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style};
-use super::document::{Section, text};
+use super::document::{Section, Table, text};
 use super::time_series::{fine, seconds, shade_keys, shades, steps, table, time_axis};
 use crate::base::Nanos;
 use crate::base::text::{per_second, rate};
@@ -29,21 +29,6 @@ pub fn section(summary: &Summary) -> Section {
 
 fn figure(summary: &Summary) -> Figure {
     let timeline = fine(&summary.timeline);
-    let of = &summary.requests;
-    let key =
-        |(name, style): (&str, Style), number: u64| Key::fill(style, format!("{name} {number}"));
-    let mut keys = vec![
-        Key::line(Style::ASKED, format!("asked for {}", of.scheduled)),
-        Key::line(Style::SENT, format!("sent {}", of.sent)),
-    ];
-    let counts = [of.allowed, of.blocked, of.failed];
-    keys.extend(
-        OUTCOMES
-            .into_iter()
-            .zip(counts)
-            .map(|(outcome, number)| key(outcome, number)),
-    );
-    keys.extend(shade_keys(summary));
     let width = seconds(timeline.slot_ns);
     let mut layers = shades(&timeline);
     layers.extend(stack(&timeline, |slot| {
@@ -57,21 +42,63 @@ fn figure(summary: &Summary) -> Figure {
         style: Style::ASKED,
         points: steps(&timeline, |slot| slot.asked),
     });
+    let (_, highest) = asked(&timeline);
+    Figure {
+        title: text(
+            "Requests per second: lines for the schedule and for requests sent, and the outcomes stacked",
+        ),
+        said: statement(summary, &timeline),
+        keys: keys(summary),
+        plot: Plot {
+            x: time_axis(&timeline, 0.0),
+            // Room above the bars keeps the shades of bursts and pauses visible.
+            y: Axis::rate(highest_rate(&timeline).max(highest) * 1.05),
+            layers,
+        },
+        across: "since the start",
+        table: Some(rows(&summary.timeline).render()),
+        size: Size::Full,
+    }
+}
+
+fn keys(summary: &Summary) -> Vec<Key> {
+    let of = &summary.requests;
+    let mut keys = vec![
+        Key::line(Style::ASKED, format!("asked for {}", of.scheduled)),
+        Key::line(Style::SENT, format!("sent {}", of.sent)),
+    ];
+    for ((name, style), number) in OUTCOMES
+        .into_iter()
+        .zip([of.allowed, of.blocked, of.failed])
+    {
+        keys.push(Key::fill(style, format!("{name} {number}")));
+    }
+    keys.extend(shade_keys(summary));
+    keys
+}
+
+/// The lowest and the highest rate of the schedule.
+fn asked(timeline: &Timeline) -> (f64, f64) {
     let asked = timeline.slots.iter().map(|slot| slot.asked);
     let highest = asked.clone().fold(0.0, f64::max);
-    let lowest = asked.fold(highest, f64::min);
+    (asked.fold(highest, f64::min), highest)
+}
+
+/// The figure in a sentence.
+fn statement(summary: &Summary, timeline: &Timeline) -> String {
+    let of = &summary.requests;
+    let (lowest, highest) = asked(timeline);
     let most = |read: fn(&Slot) -> u64| {
         let most = timeline.slots.iter().map(read).max().unwrap_or(0);
-        per_second(most as f64 / width)
+        per_second(most as f64 / seconds(timeline.slot_ns))
     };
-    let paced = Nanos(summary.run.paced_ns);
-    let said = format!(
+    format!(
         "Rates over {}: asked for {} to {}; sent {} in the mean and {} at most; allowed {} in all and {} at most, blocked {} \
          in all and {} at most, failed {} in all and {} at most.",
         Nanos((timeline.slot_ns).saturating_mul(timeline.slots.len() as u64)),
         per_second(lowest),
         per_second(highest),
-        rate(of.sent, paced),
+        rate(of.sent, Nanos(summary.run.paced_ns)),
         most(|slot| slot.sent),
         of.allowed,
         most(|slot| slot.allowed),
@@ -79,7 +106,10 @@ fn figure(summary: &Summary) -> Figure {
         most(|slot| slot.blocked),
         of.failed,
         most(|slot| slot.failed),
-    );
+    )
+}
+
+fn rows(timeline: &Timeline) -> Table {
     let columns = [
         "asked for",
         "sent",
@@ -89,7 +119,7 @@ fn figure(summary: &Summary) -> Figure {
         "dropped",
         "abandoned",
     ];
-    let rows = table("Requests", &summary.timeline, &columns, |slot, _| {
+    table("Requests", timeline, &columns, |slot, _| {
         let counts = [
             slot.sent,
             slot.allowed,
@@ -98,26 +128,11 @@ fn figure(summary: &Summary) -> Figure {
             slot.dropped,
             slot.abandoned,
         ];
+        let counts = counts.map(|count| count.to_string());
         std::iter::once(per_second(slot.asked))
-            .chain(counts.map(|count| count.to_string()))
+            .chain(counts)
             .collect()
-    });
-    Figure {
-        title: text(
-            "Requests per second: lines for the schedule and for requests sent, and the outcomes stacked",
-        ),
-        said,
-        keys,
-        plot: Plot {
-            x: time_axis(&timeline, 0.0),
-            // Room above the bars keeps the shades of bursts and pauses visible.
-            y: Axis::rate(highest_rate(&timeline).max(highest) * 1.05),
-            layers,
-        },
-        across: "since the start",
-        table: Some(rows.render()),
-        size: Size::Full,
-    }
+    })
 }
 
 /// The highest rate of requests that were sent or that ended.
