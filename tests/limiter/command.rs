@@ -10,6 +10,11 @@ use std::time::{Duration, Instant};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_ratelimiter");
 
+#[rustfmt::skip]
+const AT_LOOPBACK: [&str; 6] = ["--port", "0", "--bind", "127.0.0.1", "--node-name", "n1"];
+
+const IN_MEMORY: &str = "n1: sliding-log in memory on http://";
+
 /// A node that is killed when this is dropped.
 struct RunningNode {
     process: process::Child,
@@ -24,17 +29,16 @@ impl RunningNode {
         BufReader::new(process.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
-        let addr = line
-            .strip_prefix(expected)
-            .unwrap_or_else(|| panic!("{line}"));
+        let addr = line.strip_prefix(expected);
+        let addr = addr.unwrap_or_else(|| panic!("{line}"));
         let addr = addr.trim_end().parse().unwrap();
         Self { process, addr }
     }
 
     fn in_memory() -> Self {
         let mut command = process::Command::new(BINARY);
-        command.args(["--port", "0", "--bind", "127.0.0.1", "--node-name", "n1"]);
-        Self::start(&mut command, "n1: sliding-log in memory on http://")
+        command.args(AT_LOOPBACK);
+        Self::start(&mut command, IN_MEMORY)
     }
 
     fn open(&self) -> TcpStream {
@@ -163,9 +167,9 @@ fn more_connections_than_descriptors_are_served_one_after_the_other() {
     let mut command = process::Command::new("sh");
     command
         .args(["-c", "ulimit -n 60 && exec \"$0\" \"$@\"", BINARY])
-        .args(["--port", "0", "--bind", "127.0.0.1", "--node-name", "n1"])
+        .args(AT_LOOPBACK)
         .stderr(Stdio::piped());
-    let mut node = RunningNode::start(&mut command, "n1: sliding-log in memory on http://");
+    let mut node = RunningNode::start(&mut command, IN_MEMORY);
     let mut connections: Vec<_> = (0..90).map(|_| node.open()).collect();
     let mut last = connections.pop().unwrap();
     write!(last, "GET /health HTTP/1.1\r\nHost: n\r\n\r\n").unwrap();
@@ -190,16 +194,14 @@ fn more_connections_than_descriptors_are_served_one_after_the_other() {
 fn its_own_limit_and_window_are_for_requests_without_them() {
     let mut command = process::Command::new(BINARY);
     command
-        .args(["--port", "0", "--bind", "127.0.0.1", "--node-name", "n1"])
+        .args(AT_LOOPBACK)
         .args(["--limit", "2"])
         .env("WINDOW_MS", "3600000");
-    let node = RunningNode::start(&mut command, "n1: sliding-log in memory on http://");
+    let node = RunningNode::start(&mut command, IN_MEMORY);
     for status in ["200 OK", "200 OK", "429 Too Many Requests"] {
         let reply = node.get_with("/", "X-Key: k\r\n");
-        assert!(
-            reply.starts_with(&format!("HTTP/1.1 {status}\r\n")),
-            "{reply}"
-        );
+        let line = format!("HTTP/1.1 {status}\r\n");
+        assert!(reply.starts_with(&line), "{reply}");
         assert!(reply.contains("x-ratelimit-limit-hour: 2\r\n"), "{reply}");
     }
 }
@@ -231,12 +233,16 @@ fn the_health_check_fails_without_a_node() {
         .code(0);
 
     drop(node);
-    let line = stderr_of(&mut health_check(), 1);
-    assert_eq!(line.lines().count(), 1, "{line}");
-    assert!(
-        line.contains(&format!("http://127.0.0.1:{port}/health")),
-        "{line}"
-    );
+    let line = line_of(&mut health_check(), 1);
+    let url = format!("http://127.0.0.1:{port}/health");
+    assert!(line.contains(&url), "{line}");
+}
+
+/// What the command says on standard error: one line.
+fn line_of(command: &mut Command, code: i32) -> String {
+    let said = stderr_of(command, code);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    said
 }
 
 fn stderr_of(command: &mut Command, code: i32) -> String {
@@ -247,41 +253,22 @@ fn stderr_of(command: &mut Command, code: i32) -> String {
 
 #[test]
 fn bad_configuration_is_one_line_with_the_option_its_value_and_the_range() {
-    for (option, variable, value, allowed) in [
+    #[rustfmt::skip]
+    let cases = [
         ("--port", "PORT", "70000", "a whole number from 0 to 65535"),
-        (
-            "--bind",
-            "BIND",
-            "localhost",
-            "an IP address such as 0.0.0.0",
-        ),
-        (
-            "--algorithm",
-            "ALGORITHM",
-            "leaky",
-            "sliding-log, fixed-window, token-bucket",
-        ),
+        ("--bind", "BIND", "localhost", "an IP address such as 0.0.0.0"),
+        ("--algorithm", "ALGORITHM", "leaky", "sliding-log, fixed-window, token-bucket"),
         ("--store", "STORE", "disk", "memory or redis://"),
-        (
-            "--store",
-            "STORE",
-            "redis://h/x",
-            "a whole number, 0 or more",
-        ),
+        ("--store", "STORE", "redis://h/x", "a whole number, 0 or more"),
         ("--store-timeout", "STORE_TIMEOUT", "0", "from 1ms to 60s"),
         ("--fail-mode", "FAIL_MODE", "ajar", "closed or open"),
         ("--limit", "LIMIT", "0", "a whole number from 1 to 1000000"),
-        (
-            "--window-ms",
-            "WINDOW_MS",
-            "86400001",
-            "a whole number from 1 to 86400000",
-        ),
-    ] {
-        let by_flag = stderr_of(Command::new(BINARY).args([option, value]), 2);
-        let by_variable = stderr_of(Command::new(BINARY).env(variable, value), 2);
+        ("--window-ms", "WINDOW_MS", "86400001", "a whole number from 1 to 86400000"),
+    ];
+    for (option, variable, value, allowed) in cases {
+        let by_flag = line_of(Command::new(BINARY).args([option, value]), 2);
+        let by_variable = line_of(Command::new(BINARY).env(variable, value), 2);
         for (name, line) in [(option, by_flag), (variable, by_variable)] {
-            assert_eq!(line.lines().count(), 1, "{line}");
             for part in [name, value, allowed] {
                 assert!(line.contains(part), "{part} is not in {line}");
             }
@@ -294,12 +281,10 @@ fn bad_configuration_is_one_line_with_the_option_its_value_and_the_range() {
     }
     let line = stderr_of(Command::new(BINARY).arg("redis://:secret@h"), 2);
     assert!(line.contains("…@h") && !line.contains("secret"), "{line}");
-    let line = stderr_of(Command::new(BINARY).env("PORT", "1\n2"), 2);
-    assert_eq!(line.lines().count(), 1, "{line}");
+    line_of(Command::new(BINARY).env("PORT", "1\n2"), 2);
     let line = stderr_of(Command::new(BINARY).args(["--node-name", ""]), 2);
     assert!(line.contains("of 1 to 128 bytes"), "{line}");
-    let unknown = stderr_of(Command::new(BINARY).arg("--prot"), 2);
-    assert_eq!(unknown.lines().count(), 1, "{unknown}");
+    let unknown = line_of(Command::new(BINARY).arg("--prot"), 2);
     assert!(unknown.contains("--prot"));
 }
 
@@ -307,10 +292,7 @@ fn bad_configuration_is_one_line_with_the_option_its_value_and_the_range() {
 fn a_taken_port_ends_it_with_one_line_and_exit_code_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let line = stderr_of(
-        Command::new(BINARY).args(["--bind", "127.0.0.1", "--port", &port]),
-        1,
-    );
-    assert_eq!(line.lines().count(), 1, "{line}");
+    let mut command = Command::new(BINARY);
+    let line = line_of(command.args(["--bind", "127.0.0.1", "--port", &port]), 1);
     assert!(line.contains(&port), "{line}");
 }

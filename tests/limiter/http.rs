@@ -95,38 +95,37 @@ fn policy(limit: u64, window_ms: u64) -> Policy {
 }
 
 fn start(name: &str, store: Arc<dyn Store>) -> Node {
-    Node::start(
-        "127.0.0.1:0".parse().unwrap(),
-        name,
-        store,
-        policy(3, 60_000),
-        FailMode::Closed,
-    )
-    .unwrap()
+    let any_port = ([127, 0, 0, 1], 0).into();
+    let policy = policy(3, 60_000);
+    Node::start(any_port, name, store, policy, FailMode::Closed).unwrap()
 }
 
 fn connect() -> Connection {
     Connection::open(node(Algorithm::default()).0.addr())
 }
 
+#[track_caller]
+fn assert_headers(reply: &Reply, headers: &[(&str, &str)]) {
+    for (name, value) in headers {
+        assert_eq!(reply.headers[*name], *value, "{name}");
+    }
+}
+
 #[test]
 fn an_allowed_check_is_answered_with_200_and_the_quota() {
     let reply = connect().check("k", 100, 60_000);
     assert_eq!(reply.status, 200);
-    assert_eq!(
-        reply.body,
-        r#"{"allowed":true,"limit":100,"remaining":99,"reset_ms":60000,"node":"node-a"}"#
-    );
-    for (name, value) in [
+    let body = r#"{"allowed":true,"limit":100,"remaining":99,"reset_ms":60000,"node":"node-a"}"#;
+    assert_eq!(reply.body, body);
+    let headers = [
         ("content-type", "application/json"),
         ("ratelimit-policy", r#""default";q=100;w=60"#),
         ("ratelimit", r#""default";r=99;t=60"#),
         ("x-ratelimit-limit", "100"),
         ("x-ratelimit-remaining", "99"),
         ("x-ratelimit-reset", "60"),
-    ] {
-        assert_eq!(reply.headers[name], value, "{name}");
-    }
+    ];
+    assert_headers(&reply, &headers);
     assert!(!reply.headers.contains_key("retry-after"));
 }
 
@@ -138,23 +137,20 @@ fn a_blocked_check_is_answered_with_429_and_the_time_to_wait() {
     clock.advance(Micros::new(30_499_001));
     let reply = connection.check("k", 1, 60_000);
     assert_eq!(reply.status, 429);
-    assert_eq!(
-        reply.json(),
-        json!({
-            "allowed": false, "limit": 1, "remaining": 0, "node": "node-a",
-            "reset_ms": 29_501, "retry_after_ms": 29_501,
-        })
-    );
-    for (name, value) in [
+    let body = json!({
+        "allowed": false, "limit": 1, "remaining": 0, "node": "node-a",
+        "reset_ms": 29_501, "retry_after_ms": 29_501,
+    });
+    assert_eq!(reply.json(), body);
+    let headers = [
         ("retry-after", "30"),
         ("ratelimit-policy", r#""default";q=1;w=60"#),
         ("ratelimit", r#""default";r=0;t=30"#),
         ("x-ratelimit-limit", "1"),
         ("x-ratelimit-remaining", "0"),
         ("x-ratelimit-reset", "30"),
-    ] {
-        assert_eq!(reply.headers[name], value, "{name}");
-    }
+    ];
+    assert_headers(&reply, &headers);
 }
 
 #[test]
@@ -180,12 +176,8 @@ fn one_connection_serves_many_requests_of_all_outcomes() {
         assert_eq!(connection.check("k", 1_000, 60_000).status, 200);
         assert_eq!(connection.request("GET", "/nowhere", "").status, 404);
         assert_eq!(connection.request("POST", "/check", "{").status, 400);
-        assert_eq!(
-            connection
-                .request("PUT", "/check", "a body nobody reads")
-                .status,
-            405
-        );
+        let unread = connection.request("PUT", "/check", "a body nobody reads");
+        assert_eq!(unread.status, 405);
         assert_eq!(connection.request("GET", "/health", "").status, 200);
     }
 }
@@ -227,10 +219,8 @@ fn another_path_is_a_404() {
         assert_eq!(reply.status, 404, "{path}");
         assert!(reply.json()["error"].is_string());
     }
-    assert_eq!(
-        connection.request("GET", "/health?from=test", "").status,
-        200
-    );
+    let with_query = connection.request("GET", "/health?from=test", "");
+    assert_eq!(with_query.status, 200);
 }
 
 fn chunked(chunks: &[&str]) -> String {
@@ -330,10 +320,7 @@ fn nodes_on_one_store_share_its_limits() {
     let [mut a, mut b] = nodes.map(|node| Connection::open(node.addr()));
     assert_eq!(a.check("k", 2, 60_000).json()["node"], "a");
     let second = b.check("k", 2, 60_000);
-    assert_eq!(
-        (second.json()["node"].clone(), second.status),
-        (json!("b"), 200)
-    );
+    assert_eq!((&second.json()["node"], second.status), (&json!("b"), 200));
     assert_eq!(a.check("k", 2, 60_000).status, 429);
     assert_eq!(b.check("k", 2, 60_000).status, 429);
 }
@@ -415,11 +402,8 @@ fn every_preset_but_nginx_understands_the_nodes_answers() {
             let mut connection = Connection::open(node.addr());
             let mut ask = |key| ask_as(preset, &mut connection, key);
             let name = preset.name;
-            assert_eq!(
-                [ask("a"), ask("a"), ask("a")],
-                [true; 3],
-                "{name} {algorithm}"
-            );
+            let allowed = [ask("a"), ask("a"), ask("a")];
+            assert_eq!(allowed, [true; 3], "{name} {algorithm}");
             assert_eq!([ask("a"), ask("a"), ask("b")], [false, false, true]);
             clock.advance(Micros::new(60_000_000));
             assert!(ask("a"), "{name} {algorithm}");
@@ -474,10 +458,8 @@ fn kong_limits_requests_of_any_method_that_have_a_key() {
         ));
         connection.receive().status
     };
-    assert_eq!(
-        ["GET", "PUT", "DELETE", "GET"].map(&mut ask),
-        [200, 200, 200, 429]
-    );
+    let statuses = ["GET", "PUT", "DELETE", "GET"].map(&mut ask);
+    assert_eq!(statuses, [200, 200, 200, 429]);
     for method in ["GET", "POST"] {
         let reply = connection.request(method, "/", "{}");
         assert_eq!(reply.status, 404);

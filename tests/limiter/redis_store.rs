@@ -288,13 +288,10 @@ fn password_user_and_database_are_used() {
         store.check(&check("k", 10, 60_000)).unwrap();
         assert_eq!(store.keys().unwrap(), 1);
     }
+    let unknown = "WRONGPASS invalid username-password pair or user is disabled.";
     for (login, database, reason) in [
         ("", 0, "NOAUTH Authentication required."),
-        (
-            ":secret@",
-            0,
-            "WRONGPASS invalid username-password pair or user is disabled.",
-        ),
+        (":secret@", 0, unknown),
         (":s%2Fcret@", 16, "ERR DB index is out of range"),
     ] {
         let failure = failure(&store_at(&url(login, database), algorithm, PATIENCE));

@@ -512,7 +512,7 @@ fn the_probes_requests_are_beside_the_load_and_not_counted_with_it() {
     let line = "--duration 3 --audit sliding-window --metrics-addr 127.0.0.1:0 --metrics-linger 20";
     let run = asking(&server, line).start();
     let address = metrics::address(&run);
-    run.await_line("metrics stay at");
+    run.await_line("metrics stay available at");
     let metrics = metrics::scrape(address);
     run.interrupt();
     let finished = run.finish();

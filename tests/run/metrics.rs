@@ -35,7 +35,7 @@ fn watched(launch: Launch) -> (Run, SocketAddr) {
 #[track_caller]
 fn at_the_end(launch: Launch) -> (Metrics, Report) {
     let (run, address) = watched(launch.args(["--metrics-linger", "25"]));
-    run.await_line("metrics stay at");
+    run.await_line("metrics stay available at");
     let metrics = scrape(address);
     run.terminate();
     (metrics, run.finish().report())
@@ -351,7 +351,7 @@ fn lingering_lasts_as_long_as_requested() {
     let server = Server::allowing();
     let run = server.launch("--rps 20 --duration 0.5 --workers 4 --metrics-linger 2");
     let run = run.env("METRICS_ADDR", "127.0.0.1:0").start();
-    let announced = run.await_line("metrics stay at").at;
+    let announced = run.await_line("metrics stay available at").at;
     let finished = run.finish();
     finished.report();
     let lingered = finished.ended - announced;
@@ -365,7 +365,7 @@ fn a_signal_ends_lingering_at_once() {
         let server = Server::allowing();
         let (mut run, address) =
             watched(server.launch("--rps 20 --duration 0.5 --workers 4  --metrics-linger 60"));
-        run.await_line("metrics stay at");
+        run.await_line("metrics stay available at");
         await_mode(address, "ended");
         assert!(run.is_running());
         let finished = run.ended_by(signal, 3.0);
@@ -381,7 +381,7 @@ fn a_run_ended_by_a_signal_does_not_linger() {
     let finished = run.ended_by(Run::terminate, 5.0);
     finished.report();
     assert!(
-        finished.lines_with("metrics stay at").is_empty(),
+        finished.lines_with("metrics stay available at").is_empty(),
         "{finished}"
     );
 }

@@ -1,13 +1,13 @@
 //! The parts of a run that only TLS has: certificates, handshakes, and its own way to end a connection.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Error, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv6Addr, TcpStream};
 
 use crate::support::carrier::{self, Carrier};
 use crate::support::report::Report;
 use crate::support::run::{Launch, Run, loadgen};
 use crate::support::server::{Reply, Server, reset};
-use crate::support::tls::{Identity, params, usual_file};
+use crate::support::tls::{Identity, Stream, params, usual_file};
 use crate::support::{at_once, eventually, seconds};
 use rcgen::date_time_ymd;
 
@@ -52,7 +52,7 @@ fn not_yet_valid() -> Identity {
 #[test]
 fn a_certificate_that_nobody_trusted_issued_fails_as_tls() {
     let shown = Identity::self_signed(HERE);
-    let server = Server::showing(OVER, &shown, |_| Reply::allowed());
+    let server = Server::showing(OVER, Some(&shown));
     short_run(&server.url())
         .report()
         .assert_all_failed_by(REQUESTS, &["tls"]);
@@ -73,7 +73,7 @@ fn a_certificate_with_something_wrong_fails_as_tls_though_it_is_trusted() {
         ("of nobody", Identity::self_signed(&[])),
     ];
     at_once(cases, |(wrong, shown)| {
-        let server = Server::showing(OVER, &shown, |_| Reply::allowed());
+        let server = Server::showing(OVER, Some(&shown));
         let report = trusting(&shown.pem, &format!("{wrong}.pem"), &server.url()).report();
         report.assert_all_failed_by(REQUESTS, &["tls"]);
         assert_eq!(server.request_count(), 0, "{wrong}");
@@ -90,7 +90,7 @@ fn an_insecure_run_accepts_any_certificate() {
         Identity::issued(&["node.example"]).0,
     ];
     at_once(cases, |shown| {
-        let server = Server::showing(OVER, &shown, |_| Reply::allowed());
+        let server = Server::showing(OVER, Some(&shown));
         short_run(&server.url())
             .arg("--insecure")
             .report()
@@ -101,7 +101,7 @@ fn an_insecure_run_accepts_any_certificate() {
 #[test]
 fn a_certificate_of_a_trusted_authority_is_accepted() {
     let (shown, authority) = Identity::issued(HERE);
-    let server = Server::showing(OVER, &shown, |_| Reply::allowed());
+    let server = Server::showing(OVER, Some(&shown));
     trusting(&authority, "authority.pem", &server.url())
         .report()
         .assert_all_allowed(REQUESTS);
@@ -115,8 +115,7 @@ fn every_certificate_of_a_file_is_trusted() {
     let (first, second) = (Identity::self_signed(HERE), Identity::self_signed(HERE));
     let (third, authority) = Identity::issued(HERE);
     let file = format!("{}{}{authority}", first.pem, second.pem);
-    let servers =
-        [first, second, third].map(|shown| Server::showing(OVER, &shown, |_| Reply::allowed()));
+    let servers = [first, second, third].map(|shown| Server::showing(OVER, Some(&shown)));
     let urls = servers.each_ref().map(Server::url).join(",");
     trusting(&file, "three.pem", &urls)
         .report()
@@ -128,7 +127,7 @@ fn an_authority_s_certificate_is_not_accepted_as_a_server_s_own() {
     let mut both = params(HERE);
     both.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let shown = Identity::made(both);
-    let server = Server::showing(OVER, &shown, |_| Reply::allowed());
+    let server = Server::showing(OVER, Some(&shown));
     let report = trusting(&shown.pem, "own-authority.pem", &server.url()).report();
     report.assert_all_failed_by(REQUESTS, &["tls"]);
     short_run(&server.url())
@@ -148,7 +147,7 @@ fn a_certificate_may_be_of_an_ipv6_address() {
 #[test]
 fn tls_1_2_is_spoken_too() {
     let shown = Identity::up_to_tls_1_2(HERE);
-    let server = Server::showing(OVER, &shown, |_| Reply::allowed());
+    let server = Server::showing(OVER, Some(&shown));
     trusting(&shown.pem, "tls-1-2.pem", &server.url())
         .report()
         .assert_all_allowed(REQUESTS);
@@ -159,14 +158,11 @@ fn tls_1_2_is_spoken_too() {
 /// Reads until the client closes, and answers nothing.
 fn hold(mut stream: TcpStream) {
     let mut buffer = [0; 4096];
-    loop {
-        match stream.read(&mut buffer) {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-            Err(_) => return,
-        }
-    }
+    let waits = |error: &Error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+    while match stream.read(&mut buffer) {
+        Ok(length) => length > 0,
+        Err(error) => waits(&error),
+    } {}
 }
 
 /// The header and the beginning of a handshake record that is never completed.
@@ -214,23 +210,17 @@ fn the_timeout_holds_for_an_answer_of_which_half_a_record_came() {
 
 #[test]
 fn a_handshake_that_the_server_breaks_off_fails_as_tls_or_reset() {
-    let at_once_closed = Server::on_tcp(OVER, drop);
-    let report = trusted_run(&at_once_closed.url());
-    report.assert_all_failed_by(REQUESTS, &["tls", "reset"]);
+    let closed_at_once = Server::on_tcp(OVER, drop);
+    trusted_run(&closed_at_once.url()).assert_all_failed_by(REQUESTS, &["tls", "reset"]);
 
-    let after_the_hello = Server::on_tcp(OVER, |mut stream| {
-        let _ = stream.read(&mut [0; 4096]);
-    });
-    let report = trusted_run(&after_the_hello.url());
-    report.assert_all_failed_by(REQUESTS, &["tls"]);
-
-    let alert = Server::on_tcp(OVER, |mut stream| {
-        let _ = stream.read(&mut [0; 4096]);
-        // Fatal: handshake failure.
-        let _ = stream.write_all(&[21, 3, 3, 0, 2, 2, 40]);
-    });
-    let report = trusted_run(&alert.url());
-    report.assert_all_failed_by(REQUESTS, &["tls"]);
+    // After the hello: nothing, or a fatal alert of a failed handshake.
+    for alert in [&[][..], &[21, 3, 3, 0, 2, 2, 40]] {
+        let server = Server::on_tcp(OVER, move |mut stream| {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(alert);
+        });
+        trusted_run(&server.url()).assert_all_failed_by(REQUESTS, &["tls"]);
+    }
 }
 
 #[test]
@@ -249,12 +239,10 @@ fn http_to_a_server_of_tls_fails_as_protocol_or_reset() {
 
 #[test]
 fn targets_of_http_and_of_https_share_a_run() {
-    let (plain, tls) = (Server::plain(OVER, |_| Reply::allowed()), OVER.allowing());
+    let (plain, tls) = (Server::showing(OVER, None), OVER.allowing());
+    let targets = format!("{},{}", plain.url(), tls.url());
     let report = OVER
-        .against(
-            format!("{},{}", plain.url(), tls.url()),
-            "--rps 20 --duration 1 --workers 4",
-        )
+        .against(targets, "--rps 20 --duration 1 --workers 4")
         .report();
     assert_eq!(report.target(&plain.url()).allowed, 10, "{report}");
     assert_eq!(report.target(&tls.url()).allowed, 10, "{report}");
@@ -284,7 +272,7 @@ fn one_handshake_serves_all_requests_of_a_worker() {
 
 #[test]
 fn an_idle_connection_cut_without_a_word_in_tls_costs_no_failed_request() {
-    let server = Server::cutting_idle(OVER, seconds(0.1), |_| Reply::allowed());
+    let server = Server::ending_idle(OVER, "", Stream::cut);
     let report = server.run("--rps 3 --duration 2 --workers 2");
     assert_eq!(report.allowed, 6, "{report}");
     assert_eq!(server.request_count(), 6);

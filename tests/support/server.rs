@@ -52,10 +52,8 @@ impl Request {
     }
 
     pub fn header_values(&self, name: &str) -> Vec<&str> {
-        let named = self
-            .headers
-            .iter()
-            .filter(|(n, _)| n.eq_ignore_ascii_case(name));
+        let headers = self.headers.iter();
+        let named = headers.filter(|(n, _)| n.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str()).collect()
     }
 
@@ -225,26 +223,21 @@ pub trait Behaviour: Fn(&Request) -> Reply + Send + Sync + 'static {}
 impl<F: Fn(&Request) -> Reply + Send + Sync + 'static> Behaviour for F {}
 
 enum Script {
-    Requests {
-        behaviour: Box<dyn Behaviour>,
-        idle: Option<Idle>,
-    },
+    Requests(Box<dyn Behaviour>, Option<Idle>),
     Connections(Box<dyn Fn(Stream) + Send + Sync>),
     Tcp(Box<dyn Fn(TcpStream) + Send + Sync>),
 }
 
-/// Sends the farewell on a connection that was idle for this long, and closes it.
+/// Sends the farewell on a connection that was idle for [`IDLE`], and ends it.
 struct Idle {
-    limit: Duration,
     farewell: &'static str,
     end: fn(&mut Stream),
 }
 
-impl Script {
-    fn requests(behaviour: impl Behaviour) -> Self {
-        let (behaviour, idle) = (Box::new(behaviour), None);
-        Self::Requests { behaviour, idle }
-    }
+const IDLE: Duration = Duration::from_millis(100);
+
+fn requests(behaviour: impl Behaviour) -> Script {
+    Script::Requests(Box::new(behaviour), None)
 }
 
 impl Carrier {
@@ -287,59 +280,22 @@ impl Server {
 
     /// Listens at these addresses only.
     pub fn at(over: Carrier, addresses: &[IpAddr], behaviour: impl Behaviour) -> Self {
-        let script = Script::requests(behaviour);
-        Self::listen(over, listening(bound(addresses)), script, over.identity())
+        let listeners = listening(bound(addresses));
+        Self::listen(over, listeners, requests(behaviour), over.identity())
     }
 
-    /// Speaks TLS by this certificate, however other servers are reached.
-    pub fn showing(over: Carrier, identity: &Identity, behaviour: impl Behaviour) -> Self {
-        let script = Script::requests(behaviour);
+    /// Speaks TLS by this certificate or plain http, however other servers are reached, and allows every request.
+    pub fn showing(over: Carrier, identity: Option<&Identity>) -> Self {
+        let script = requests(|_| Reply::allowed());
         let listeners = listening(bound(over.addresses()));
-        Self::listen(over, listeners, script, Some(identity.clone()))
+        Self::listen(over, listeners, script, identity.cloned())
     }
 
-    /// Speaks http, however other servers are reached.
-    pub fn plain(over: Carrier, behaviour: impl Behaviour) -> Self {
-        let listeners = listening(bound(over.addresses()));
-        Self::listen(over, listeners, Script::requests(behaviour), None)
-    }
-
-    /// Closes a connection that was idle for `limit`, after sending `farewell` on it.
-    pub fn closing_idle(
-        over: Carrier,
-        limit: Duration,
-        farewell: &'static str,
-        behaviour: impl Behaviour,
-    ) -> Self {
-        let end = Stream::close;
-        let idle = Idle {
-            limit,
-            farewell,
-            end,
-        };
-        Self::scripted(
-            over,
-            Script::Requests {
-                behaviour: Box::new(behaviour),
-                idle: Some(idle),
-            },
-        )
-    }
-
-    /// Closes a connection that was idle for `limit`, without TLS's close_notify.
-    pub fn cutting_idle(over: Carrier, limit: Duration, behaviour: impl Behaviour) -> Self {
-        let idle = Idle {
-            limit,
-            farewell: "",
-            end: Stream::cut,
-        };
-        Self::scripted(
-            over,
-            Script::Requests {
-                behaviour: Box::new(behaviour),
-                idle: Some(idle),
-            },
-        )
+    /// Allows every request, and ends a connection that was idle for 100 ms, after sending `farewell` on it.
+    pub fn ending_idle(over: Carrier, farewell: &'static str, end: fn(&mut Stream)) -> Self {
+        let idle = Some(Idle { farewell, end });
+        let allowed = Box::new(|_: &Request| Reply::allowed());
+        Self::scripted(over, Script::Requests(allowed, idle))
     }
 
     /// Passes every accepted connection to `script` after its handshake, for traffic that is not HTTP.
@@ -353,12 +309,8 @@ impl Server {
     }
 
     fn scripted(over: Carrier, script: Script) -> Self {
-        Self::listen(
-            over,
-            listening(bound(over.addresses())),
-            script,
-            over.identity(),
-        )
+        let listeners = listening(bound(over.addresses()));
+        Self::listen(over, listeners, script, over.identity())
     }
 
     fn listen(
@@ -536,9 +488,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         connections.push(thread::spawn(move || {
             stream.set_nodelay(true).expect("a socket without delay");
             stream.set_read_timeout(Some(TICK)).expect("a read timeout");
-            stream
-                .set_write_timeout(Some(TICK))
-                .expect("a write timeout");
+            stream.set_write_timeout(Some(TICK)).expect("a timeout");
             serve(&shared, connection, stream);
         }));
     }
@@ -557,7 +507,7 @@ fn serve(shared: &Shared, number: usize, tcp: TcpStream) {
         return;
     }
     match &shared.script {
-        Script::Requests { behaviour, idle } => Connection {
+        Script::Requests(behaviour, idle) => Connection {
             number,
             reads: stream.reads(),
             stream,
@@ -617,7 +567,7 @@ impl Connection<'_> {
                 None => return None,
             }
             if let Some(idle) = idle
-                && quiet_since.elapsed() >= idle.limit
+                && quiet_since.elapsed() >= IDLE
             {
                 self.send(idle.farewell.as_bytes());
                 (idle.end)(&mut self.stream);
@@ -643,22 +593,21 @@ impl Connection<'_> {
 
     /// Takes one whole request from the bytes read, if it is complete.
     fn take_request(&mut self, nth: usize, arrived: Option<Instant>) -> Option<Request> {
-        let head_length = self
+        let blank_line = self
             .unread
             .windows(4)
-            .position(|four| four == b"\r\n\r\n")?
-            + 4;
+            .position(|four| four == b"\r\n\r\n")?;
+        let head_length = blank_line + 4;
         let head = std::str::from_utf8(&self.unread[..head_length]).expect("a head in UTF-8");
         let mut lines = head.trim_end_matches("\r\n").split("\r\n");
         let line: Vec<String> = lines.next()?.split(' ').map(str::to_owned).collect();
         let [method, path, version] = line.try_into().expect("a request line of three words");
-        let headers: Vec<(String, String)> = lines
-            .map(|line| {
-                line.split_once(": ")
-                    .unwrap_or_else(|| panic!("not a header: {line:?}"))
-            })
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
+        let header = |line: &str| {
+            let header = line.split_once(": ");
+            let (name, value) = header.unwrap_or_else(|| panic!("not a header: {line:?}"));
+            (name.to_owned(), value.to_owned())
+        };
+        let headers: Vec<(String, String)> = lines.map(header).collect();
         let body_length = headers
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
@@ -840,7 +789,7 @@ impl Refusing {
             bound.is_some_and(|bound| bound.ip() == address)
         });
         let opened = listening(opened.collect());
-        let script = Script::requests(behaviour);
+        let script = requests(behaviour);
         (
             Server::listen(self.over, opened, script, self.over.identity()),
             self,
@@ -849,7 +798,7 @@ impl Refusing {
 
     /// From now on, the port answers.
     pub fn open(self, behaviour: impl Behaviour) -> Server {
-        let script = Script::requests(behaviour);
+        let script = requests(behaviour);
         Server::listen(
             self.over,
             listening(self.sockets),

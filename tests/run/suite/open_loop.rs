@@ -235,9 +235,10 @@ fn after_a_full_queue_the_rest_is_on_time() {
 fn a_dropped_token_still_takes_its_turn() {
     // The first target never answers, and the queue is full most of the time.
     let servers = [OVER.silent(), OVER.allowing()];
+    let targets = format!("{},{}", servers[0].url(), servers[1].url());
     let report = OVER
         .against(
-            format!("{},{}", servers[0].url(), servers[1].url()),
+            targets,
             "--rps 100 --duration 1 --workers 2 --queue 2 --timeout 0.3 --drain-timeout 1",
         )
         .report();

@@ -6,24 +6,25 @@ use std::time::Duration;
 use super::OVER;
 use crate::support::report::Report;
 use crate::support::server::{Refusing, Reply, Request, Server};
+use crate::support::tls::Stream;
 use crate::support::{at_once, seconds};
 
 /// Servers that allow everything, and their addresses as `--targets` takes them.
 fn cluster(size: usize) -> (Vec<Server>, String) {
     let servers: Vec<Server> = (0..size).map(|_| OVER.allowing()).collect();
     let urls: Vec<String> = servers.iter().map(Server::url).collect();
-    let targets = urls.join(",");
-    (servers, targets)
+    (servers, urls.join(","))
+}
+
+/// The different keys of a server's requests.
+fn distinct_keys(server: &Server) -> BTreeSet<String> {
+    server.keys().into_iter().collect()
 }
 
 /// A whole run of `requests` at once, in order: one worker takes them off the queue.
 fn in_order(targets: &str, requests: u32, more: &str) -> Report {
-    let report = OVER
-        .against(
-            targets,
-            format!("--rps {} --duration 0.5 --workers 1 {more}", requests * 2),
-        )
-        .report();
+    let line = format!("--rps {} --duration 0.5 --workers 1 {more}", requests * 2);
+    let report = OVER.against(targets, line).report();
     assert_eq!(report.scheduled, u64::from(requests), "{report}");
     assert_eq!(report.sent, u64::from(requests), "{report}");
     report
@@ -38,21 +39,14 @@ fn a_check_is_a_post_of_key_limit_and_window_as_json() {
     assert_eq!(report.allowed, 10);
     assert_eq!(server.request_count(), 10);
     for request in server.requests() {
-        assert!(
-            request.head.starts_with(b"POST /check HTTP/1.1\r\n"),
-            "{request:?}"
-        );
+        let line = b"POST /check HTTP/1.1\r\n";
+        assert!(request.head.starts_with(line), "{request:?}");
         assert_eq!(request.header("Host"), server.authority());
         assert_eq!(request.header("Content-Type"), "application/json");
-        assert_eq!(
-            request.header("Content-Length"),
-            request.body.len().to_string()
-        );
-        assert_eq!(
-            request.header_values("Transfer-Encoding"),
-            Vec::<&str>::new()
-        );
-        assert_eq!(request.header_values("Expect"), Vec::<&str>::new());
+        let length = request.body.len().to_string();
+        assert_eq!(request.header("Content-Length"), length);
+        assert_eq!(request.header_values("Transfer-Encoding"), [""; 0]);
+        assert_eq!(request.header_values("Expect"), [""; 0]);
         assert_ne!(request.header_values("Connection"), ["close"]);
 
         let hex = request
@@ -61,11 +55,8 @@ fn a_check_is_a_post_of_key_limit_and_window_as_json() {
             .and_then(|rest| rest.strip_suffix(r#"","limit":100,"window_ms":60000}"#))
             .unwrap_or_else(|| panic!("{}", request.text()));
         assert_eq!(hex.len(), 8, "{hex}");
-        assert!(
-            hex.bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
-            "{hex}"
-        );
+        let is_hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        assert!(hex.bytes().all(is_hex), "{hex}");
     }
 }
 
@@ -73,11 +64,8 @@ fn a_check_is_a_post_of_key_limit_and_window_as_json() {
 fn every_request_has_the_same_head() {
     let server = OVER.allowing();
     in_order(&server.url(), 10, "");
-    let heads: BTreeSet<Vec<u8>> = server
-        .requests()
-        .into_iter()
-        .map(|request| request.head)
-        .collect();
+    let heads = server.requests().into_iter().map(|request| request.head);
+    let heads: BTreeSet<Vec<u8>> = heads.collect();
     assert_eq!(heads.len(), 1, "{heads:?}");
 }
 
@@ -88,11 +76,8 @@ fn head_and_body_leave_in_one_write() {
     // The first request of a connection may have come with the last of its handshake.
     let later = |request: &Request| request.nth > 0;
     let requests: Vec<Request> = server.requests().into_iter().filter(later).collect();
-    assert!(
-        requests.len() >= 40,
-        "{} on old connections",
-        requests.len()
-    );
+    let old = requests.len();
+    assert!(old >= 40, "{old} on old connections");
     for request in requests {
         assert_eq!(request.reads, 1, "reads that it took the server");
     }
@@ -103,11 +88,8 @@ fn limit_and_window_are_sent_as_asked_for() {
     let server = OVER.allowing();
     in_order(&server.url(), 2, "--limit 7 --window-ms 1500");
     for request in server.requests() {
-        assert!(
-            request.text().ends_with(r#"","limit":7,"window_ms":1500}"#),
-            "{}",
-            request.text()
-        );
+        let end = r#"","limit":7,"window_ms":1500}"#;
+        assert!(request.text().ends_with(end), "{}", request.text());
     }
 }
 
@@ -169,27 +151,19 @@ fn every_key_reaches_every_target_even_where_their_numbers_divide() {
         let (servers, targets) = cluster(3);
         in_order(&targets, 300, &format!("--keys {keys} --seed 1"));
         for server in &servers {
-            let seen: BTreeSet<String> = server.keys().into_iter().collect();
-            assert_eq!(seen.len(), keys, "at one of three targets");
+            let distinct = distinct_keys(server).len();
+            assert_eq!(distinct, keys, "at one of three targets");
         }
     });
 }
 
 #[test]
-fn one_key_is_enough() {
-    let server = OVER.allowing();
-    in_order(&server.url(), 10, "--keys 1");
-    assert_eq!(server.keys().into_iter().collect::<BTreeSet<_>>().len(), 1);
-}
-
-#[test]
-fn zero_keys_make_a_fresh_one_for_every_request() {
-    let server = OVER.allowing();
-    in_order(&server.url(), 200, "--keys 0 --seed 1");
-    assert_eq!(
-        server.keys().into_iter().collect::<BTreeSet<_>>().len(),
-        200
-    );
+fn one_key_is_enough_and_zero_keys_make_a_fresh_one_for_every_request() {
+    for (requests, options, keys) in [(10, "--keys 1", 1), (200, "--keys 0 --seed 1", 200)] {
+        let server = OVER.allowing();
+        in_order(&server.url(), requests, options);
+        assert_eq!(distinct_keys(&server).len(), keys, "{options}");
+    }
 }
 
 #[test]
@@ -209,32 +183,20 @@ fn the_same_seed_deals_the_same_keys_to_the_same_targets() {
 #[test]
 fn the_seed_that_a_run_chose_is_printed_and_repeats_it() {
     let server = OVER.allowing();
-    let run = format!(
-        "--targets {} --rps 40 --duration 0.5 --workers 1",
-        server.url()
-    );
-    let chosen = OVER.loadgen(&run).finish();
+    let run = "--rps 40 --duration 0.5 --workers 1";
+    let chosen = server.launch(run).finish();
     chosen.report();
-    let line = chosen
-        .lines
-        .iter()
-        .find(|line| line.text.to_lowercase().contains("seed"));
-    let line = &line.unwrap_or_else(|| panic!("no seed:\n{chosen}")).text;
-    let after = &line[line
-        .to_lowercase()
-        .find("seed")
-        .expect("the seed just found")..];
-    let seed: String = after
-        .chars()
-        .skip_while(|c| !c.is_ascii_digit())
-        .take_while(char::is_ascii_digit)
-        .collect();
+    let stdout = chosen.stdout().to_lowercase();
+    let after = stdout.split_once("seed").map(|(_, after)| after);
+    let after = after.unwrap_or_else(|| panic!("no seed:\n{chosen}"));
+    let mut numbers = after.split(|c: char| !c.is_ascii_digit());
+    let seed = numbers.find(|number| !number.is_empty()).expect("a seed");
 
     let first = server.keys();
-    OVER.loadgen(format!("{run} --seed {seed}")).report();
+    server.run(format!("{run} --seed {seed}"));
     assert_eq!(first, server.keys()[first.len()..], "with seed {seed}");
 
-    OVER.loadgen(&run).report();
+    server.run(run);
     assert_ne!(first, server.keys()[2 * first.len()..], "without a seed");
 }
 
@@ -247,20 +209,13 @@ fn the_counts_of_targets_differ_by_at_most_one() {
         |(size, requests)| {
             let (servers, targets) = cluster(size);
             // With many workers: turns are taken by sequence number, not by who is free.
-            let report = OVER
-                .against(
-                    targets,
-                    format!("--rps {requests} --duration 1 --workers 8"),
-                )
-                .report();
+            let line = format!("--rps {requests} --duration 1 --workers 8");
+            let report = OVER.against(targets, line).report();
             let counts: Vec<u64> = servers.iter().map(Server::request_count).collect();
             assert_eq!(counts.iter().sum::<u64>(), requests, "{report}");
             let (least, most) = (counts.iter().min(), counts.iter().max());
-            assert!(
-                most.zip(least)
-                    .is_some_and(|(most, least)| most - least <= 1),
-                "{counts:?}"
-            );
+            let apart = most.zip(least).map(|(most, least)| most - least);
+            assert!(apart <= Some(1), "{counts:?}");
             for (server, count) in servers.iter().zip(&counts) {
                 assert_eq!(report.target(&server.url()).sent, *count, "{report}");
             }
@@ -272,11 +227,9 @@ fn the_counts_of_targets_differ_by_at_most_one() {
 fn a_slow_target_gets_no_fewer_requests_than_its_peers() {
     let slow = OVER.server(|_| Reply::allowed().after(seconds(0.2)));
     let quick = OVER.allowing();
+    let targets = format!("{},{}", slow.url(), quick.url());
     let report = OVER
-        .against(
-            format!("{},{}", slow.url(), quick.url()),
-            "--rps 50 --duration 1 --workers 16",
-        )
+        .against(targets, "--rps 50 --duration 1 --workers 16")
         .report();
     assert_eq!(report.target(&slow.url()).sent, 25, "{report}");
     assert_eq!(report.target(&quick.url()).sent, 25, "{report}");
@@ -299,10 +252,11 @@ fn one_request_at_a_time_needs_one_connection_to_each_address() {
     let report = server.run("--rps 8 --duration 1.5 --workers 8");
     assert_eq!(report.allowed, 12, "{report}");
     let spare = crowded(&server, seconds(0.125));
+    let connections = server.accepted();
+    let most = OVER.addresses().len() + spare;
     assert!(
-        server.accepted() <= OVER.addresses().len() + spare,
-        "{} connections, {spare} crowded",
-        server.accepted()
+        connections <= most,
+        "{connections} connections, {spare} crowded"
     );
 }
 
@@ -327,17 +281,18 @@ fn every_target_keeps_its_own_connection() {
     assert_eq!(report.allowed, 18, "{report}");
     for server in &servers {
         let spare = crowded(server, seconds(0.25));
+        let connections = server.accepted();
+        let most = OVER.addresses().len() + spare;
         assert!(
-            server.accepted() <= OVER.addresses().len() + spare,
-            "{} connections, {spare} crowded",
-            server.accepted()
+            connections <= most,
+            "{connections} connections, {spare} crowded"
         );
     }
 }
 
 #[test]
 fn an_idle_connection_that_the_server_closed_costs_no_failed_request() {
-    let server = Server::closing_idle(OVER, seconds(0.1), "", |_| Reply::allowed());
+    let server = Server::ending_idle(OVER, "", Stream::close);
     let report = server.run("--rps 3 --duration 2 --workers 2");
     assert_eq!(report.allowed, 6, "{report}");
     assert_eq!(server.request_count(), 6);
@@ -347,7 +302,7 @@ fn an_idle_connection_that_the_server_closed_costs_no_failed_request() {
 #[test]
 fn an_idle_connection_with_a_farewell_on_it_is_not_used_again() {
     let farewell = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    let server = Server::closing_idle(OVER, seconds(0.1), farewell, |_| Reply::allowed());
+    let server = Server::ending_idle(OVER, farewell, Stream::close);
     let report = server.run("--rps 3 --duration 2 --workers 2");
     assert_eq!(report.allowed, 6, "{report}");
     assert_eq!(server.request_count(), 6);
@@ -385,26 +340,23 @@ fn bytes_after_an_answer_are_never_taken_for_the_next_answer() {
     assert_eq!(report.allowed, 10, "{report}");
 }
 
+/// Allows the first request of a connection.
+fn allowed_once(request: &Request, then: Reply) -> Reply {
+    if request.nth == 0 {
+        Reply::allowed()
+    } else {
+        then
+    }
+}
+
 #[test]
 fn a_request_is_never_sent_twice() {
     let scripts: [fn(&Request) -> Reply; 4] = [
         |_| Reply::close(),
         |_| Reply::reset(),
         // On a connection that was good before, a client may be tempted to try again.
-        |request| {
-            if request.nth == 0 {
-                Reply::allowed()
-            } else {
-                Reply::close()
-            }
-        },
-        |request| {
-            if request.nth == 0 {
-                Reply::allowed()
-            } else {
-                Reply::reset()
-            }
-        },
+        |request| allowed_once(request, Reply::close()),
+        |request| allowed_once(request, Reply::reset()),
     ];
     at_once(scripts, |script| {
         let server = OVER.server(script);
@@ -427,18 +379,13 @@ fn a_request_without_an_answer_is_never_sent_twice() {
 fn a_refused_target_is_not_replaced_by_another() {
     let refusing = Refusing::over(OVER);
     let server = OVER.allowing();
+    let targets = format!("{},{}", refusing.url(), server.url());
     let report = OVER
-        .against(
-            format!("{},{}", refusing.url(), server.url()),
-            "--rps 20 --duration 1 --workers 4",
-        )
+        .against(targets, "--rps 20 --duration 1 --workers 4")
         .report();
     assert_eq!(server.request_count(), 10, "{report}");
-    assert_eq!(
-        report.failures,
-        BTreeMap::from([("refused".to_owned(), 10)]),
-        "{report}"
-    );
+    let refused = BTreeMap::from([("refused".to_owned(), 10)]);
+    assert_eq!(report.failures, refused, "{report}");
 }
 
 #[test]
