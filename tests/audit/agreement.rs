@@ -152,7 +152,7 @@ fn wrongly_blocked_requests_are_those_that_nothing_explains() {
     for_all_histories(2_000, 90, |_, report, brute| {
         let named = |promise| -> HashSet<u64> {
             let named = report.false_blocks.iter().filter(|b| b.promise == promise);
-            named.map(|block| block.sequence).collect()
+            named.map(|block| block.request.sequence).collect()
         };
         let expected = brute.falsely_blocked();
         windows.count(!expected.is_empty());

@@ -7,6 +7,7 @@ use loadgen::core::audit::{
     AuditReport, AuditedKey, Auditor, Decision, Observation, PriorUse, Promise, Terms,
 };
 use proptest::prelude::*;
+use proptest::sample::select;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -428,19 +429,15 @@ fn window() -> impl Strategy<Value = u64> {
 }
 
 fn latency() -> impl Strategy<Value = Latency> {
-    prop_oneof![
-        Just(Latency::Zero),
-        Just(Latency::Constant),
-        Just(Latency::Uniform),
-        Just(Latency::Heavy),
-    ]
+    use Latency::{Constant, Heavy, Uniform, Zero};
+    select(&[Zero, Constant, Uniform, Heavy][..])
 }
 
 prop_compose! {
     fn clock()(
         phase: u16,
         millionths in prop_oneof![Just(0), Just(400), Just(-400), -400..=400],
-        kind in prop_oneof![Just(ClockKind::Fine), Just(ClockKind::Ticks), Just(ClockKind::Skewed)],
+        kind in select(&[ClockKind::Fine, ClockKind::Ticks, ClockKind::Skewed][..]),
     ) -> Clock {
         Clock { phase, millionths, kind }
     }
@@ -453,39 +450,24 @@ prop_compose! {
 }
 
 fn arrivals() -> impl Strategy<Value = Arrivals> {
-    prop_oneof![
-        Just(Arrivals::AtOnce),
-        Just(Arrivals::Steady),
-        Just(Arrivals::Random),
-        Just(Arrivals::Bursts),
-        Just(Arrivals::Gaps),
-        Just(Arrivals::Edges),
-        Just(Arrivals::Exact),
-    ]
-}
-
-fn prior_use() -> impl Strategy<Value = PriorUse> {
-    prop_oneof![
-        Just(PriorUse::None),
-        Just(PriorUse::EarlierRun),
-        Just(PriorUse::Anyone)
-    ]
+    use Arrivals::{AtOnce, Bursts, Edges, Exact, Gaps, Random, Steady};
+    select(&[AtOnce, Steady, Random, Bursts, Gaps, Edges, Exact][..])
 }
 
 prop_compose! {
     /// A world of at most so many requests.
     pub fn world(requests: usize)(
-        (limit, window, nodes, keys, prior_use) in (
-            prop_oneof![3 => 1u64..=3, 3 => 1u64..=6, 2 => 1u64..=12, 1 => 1u64..=40],
-            window(),
+        limit in prop_oneof![3 => 1u64..=3, 3 => 1u64..=6, 2 => 1u64..=12, 1 => 1u64..=40],
+        window in window(),
+        (nodes, keys, prior_use) in (
             1usize..=4,
             1usize..=5,
-            prior_use(),
+            select(&[PriorUse::None, PriorUse::EarlierRun, PriorUse::Anyone][..]),
         ),
         arrivals in arrivals(),
-        asked in prop_oneof![Just(1.5), Just(0.7), Just(3.0), Just(10.0)],
-        timeout in prop_oneof![Just(5.5), Just(2.0), Just(0.5), Just(0.05)],
-        batch in prop_oneof![Just(0.1), Just(0.02), Just(3.0)],
+        asked in select(&[1.5, 0.7, 3.0, 10.0][..]),
+        timeout in select(&[5.5, 2.0, 0.5, 0.05][..]),
+        batch in select(&[0.1, 0.02, 3.0][..]),
         (before, after, clock) in (latency(), latency(), clock()),
         patient: bool,
         trouble in prop::bool::weighted(0.4),

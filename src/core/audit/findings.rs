@@ -1,12 +1,11 @@
 //! What has been found of all keys together.
 
 use super::bounds::Bounds;
-use super::key_audit::{Blocked, KeyAudit};
+use super::key_audit::{Blocked, KeyAudit, Shown};
 use super::keys::KeyAudits;
 use super::observation::{AuditedKey, Decision, Observation};
 use super::proof::AdmissionSpan;
 use super::report::{AuditReport, FalseBlock, KeyPeak, PromiseReport};
-use super::scenario::Shown;
 use super::terms::Terms;
 use std::cmp::Reverse;
 
@@ -169,11 +168,7 @@ impl Findings {
             if one.false_blocks <= KEPT as u64 {
                 self.report.false_blocks.push(FalseBlock {
                     promise: one.promise,
-                    key: request.key,
-                    sequence: request.sequence,
-                    target: request.target,
-                    sent: request.sent,
-                    done: request.done,
+                    request: *request,
                     counted: blocked.counted,
                 });
             }

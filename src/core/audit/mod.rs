@@ -51,7 +51,6 @@ pub mod probe;
 mod promise;
 mod proof;
 mod report;
-mod scenario;
 mod terms;
 
 pub use bounds::PriorUse;

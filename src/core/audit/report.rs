@@ -1,8 +1,7 @@
-use super::observation::AuditedKey;
+use super::observation::{AuditedKey, Observation};
 use super::promise::Promise;
 use super::proof::{AdmissionSpan, Proof};
 use super::terms::Terms;
-use crate::base::Nanos;
 use serde::{Deserialize, Serialize};
 
 /// What an audit found.
@@ -76,11 +75,7 @@ impl PromiseReport {
 #[derive(Debug, Clone)]
 pub struct FalseBlock {
     pub promise: Promise,
-    pub key: AuditedKey,
-    pub sequence: u64,
-    pub target: u32,
-    pub sent: Nanos,
-    pub done: Nanos,
+    pub request: Observation,
     /// How many others can have counted against it at most.
     pub counted: u64,
 }

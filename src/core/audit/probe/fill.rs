@@ -67,21 +67,18 @@ impl Fill {
         let request = reply.request;
         self.asked += 1;
         let since = *self.since.get_or_insert(request.sent);
-        match request.decision {
-            Decision::Allowed => {}
-            Decision::Blocked => {
-                check_policies(&reply.headers, terms, report);
-                return self.blocked(reply, terms, report).map(Stage::wait);
+        if let Decision::Failed | Decision::Unanswered = request.decision {
+            if self.counted.is_empty() {
+                report.remaining.why_not = failure(reply);
             }
-            Decision::Failed | Decision::Unanswered => {
-                if self.counted.is_empty() {
-                    report.remaining.why_not = failure(reply);
-                }
-                report.retry_after.why_not = failure(reply);
-                return None;
-            }
+            report.retry_after.why_not = failure(reply);
+            return None;
         }
         check_policies(&reply.headers, terms, report);
+        if request.decision == Decision::Blocked {
+            let wait = self.blocked(reply, terms, report)?;
+            return Some(Stage::Wait(Box::new(wait)));
+        }
         self.check_remaining(reply, terms, report);
         let took = request.done.saturating_sub(since);
         if self.asked >= self.most || took > quarter(terms) {

@@ -147,7 +147,10 @@ impl Probe {
                 None => Some(Stage::Fill(Box::new(Fill::new(key, terms, ended)))),
             },
             Stage::Fill(fill) => fill.answered(reply, terms, report),
-            Stage::Wait(wait) => wait.answered(reply, terms, report).map(Stage::wait),
+            Stage::Wait(wait) => {
+                let wait = wait.answered(reply, terms, report);
+                wait.map(Box::new).map(Stage::Wait)
+            }
         };
         self.stage = next.unwrap_or_else(|| self.next_cycle(ended));
     }
@@ -191,12 +194,6 @@ impl Probe {
 
     fn header_key(&self) -> u32 {
         self.cycle * 2 + 1
-    }
-}
-
-impl Stage {
-    fn wait(wait: Wait) -> Stage {
-        Stage::Wait(Box::new(wait))
     }
 }
 

@@ -34,6 +34,10 @@ pub(super) struct RetryPromise {
 impl RetryPromise {
     /// Reads a blocked answer. Returns `None` if it promises nothing, which may be a fault of its own.
     pub fn of(key: u32, reply: &Reply, report: &mut ProbeReport) -> Option<RetryPromise> {
+        let mut wrong = |kind, text| {
+            report.retry_after_fault(fault(kind, key, vec![reply.request], text));
+            None
+        };
         let (seconds, is_date) = match &reply.headers.retry_after {
             Some(RetryAfter::Seconds(seconds)) => (*seconds, false),
             Some(RetryAfter::Date(Some(wait))) => (u64::try_from(*wait).unwrap_or(0), true),
@@ -45,21 +49,18 @@ impl RetryPromise {
                 let text = format!(
                     "Retry-After was {text:?}, which is neither whole seconds nor an HTTP-date"
                 );
-                let requests = vec![reply.request];
-                report.retry_after_fault(fault(FaultKind::Malformed, key, requests, text));
-                return None;
+                return wrong(FaultKind::Malformed, text);
             }
-            None => {
-                match reply.status {
-                    Some(429) | None => {
-                        let text = "a request was blocked with 429 and no Retry-After".to_owned();
-                        let requests = vec![reply.request];
-                        report.retry_after_fault(fault(FaultKind::Missing, key, requests, text));
-                    }
-                    Some(other) => report.retry_after.why_not = NotChecked::OtherStatus(other),
+            None => match reply.status {
+                Some(429) | None => {
+                    let text = "a request was blocked with 429 and no Retry-After".to_owned();
+                    return wrong(FaultKind::Missing, text);
                 }
-                return None;
-            }
+                Some(other) => {
+                    report.retry_after.why_not = NotChecked::OtherStatus(other);
+                    return None;
+                }
+            },
         };
         Some(RetryPromise {
             key,

@@ -76,15 +76,16 @@ impl AuditedRun<'_> {
     }
 
     fn false_block(&self, block: &FalseBlock) -> Finding {
-        let of_the_probe = is_of_the_probe(block.key);
+        let request = &block.request;
+        let of_the_probe = is_of_the_probe(request.key);
         let whose = if of_the_probe { "the probe's " } else { "" };
         let statement = format!(
             "{} was blocked at {} by {}, although {} ({whose}request {})",
-            (self.name)(block.key),
-            at(block.sent),
-            self.target(block.target as usize),
+            (self.name)(request.key),
+            at(request.sent),
+            self.target(request.target as usize),
             (block.promise.about().wrong_block)(block.counted),
-            block.sequence,
+            request.sequence,
         );
         let mut evidence = Vec::new();
         if self.report.counts_blocked == Some(true) {
@@ -93,7 +94,7 @@ impl AuditedRun<'_> {
         Finding {
             statement,
             evidence,
-            sequences: vec![block.sequence],
+            sequences: vec![request.sequence],
             of_the_probe,
         }
     }
