@@ -4,7 +4,7 @@ use crate::base::Nanos;
 use crate::core::summary::{Audit, AuditVerdict, ByNode};
 use std::fmt::{self, Write};
 
-/// How many findings are printed, the worst first.
+/// The most findings that are printed. The worst come first.
 const FINDINGS: usize = 3;
 
 /// The most characters of a line of the nodes' names. With longer names, the nodes are numbered.
@@ -63,7 +63,7 @@ fn write_peak(out: &mut String, audit: &Audit) -> fmt::Result {
     writeln!(out, "  keys over the limit in any {window}: {over}")
 }
 
-/// Writes what each node admitted of each of the worst keys.
+/// Writes the admissions by each node for each of the worst keys.
 fn write_rows(out: &mut String, by_node: &ByNode, targets: &[String]) -> fmt::Result {
     let keys = &by_node.keys[..by_node.keys.len().min(FINDINGS)];
     let all: usize = targets

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 
-/// How many lines may wait to be written.
+/// The most lines that may wait to be written.
 const WAITING: usize = 1024;
 
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Console {
 #[derive(Debug)]
 enum Waiting {
     Line(String),
-    /// Asks for a message once everything that waited before is written.
+    /// Requests a message once everything that waits before it is written.
     Mark(Sender<()>),
 }
 
@@ -135,7 +135,7 @@ impl Console {
         }
     }
 
-    /// Counts lines that found no room somewhere else.
+    /// Counts lines that were missed elsewhere.
     pub fn miss(&self, lines: u64) {
         self.missed.fetch_add(lines, Relaxed);
     }
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_output_is_told_once_and_reported() {
+    fn a_closed_output_stops_the_run_once_and_is_reported() {
         let (permit, permits) = bounded(1);
         let (written, output) = crossbeam_channel::unbounded();
         drop((permit, output));

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// How long a scrape waits for its snapshot. Prometheus itself gives up after ten seconds.
+/// The longest time that a scrape waits for its snapshot. Prometheus itself gives up after ten seconds.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Serves `/metrics` until the process ends.
 ///
-/// Each scrape asks for a [`Snapshot`] on the thread of its own connection, so a client that reads slowly, or never, holds
-/// up nobody.
+/// Each scrape asks for a [`Snapshot`] on the thread of its own connection, so a client that reads slowly, or never,
+/// delays nobody.
 #[derive(Debug)]
 pub struct Exporter {
     addr: SocketAddr,
@@ -99,7 +99,7 @@ mod tests {
         request.body(Body::empty()).unwrap()
     }
 
-    /// The response, with somebody there to answer one scrape.
+    /// The response to one scrape, with a thread that answers it.
     fn answered(method: Method, path: &str) -> Response<Body> {
         let requests = SnapshotRequests::default();
         thread::scope(|scope| {

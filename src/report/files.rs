@@ -1,4 +1,4 @@
-//! The files that a run was asked to write, opened before it begins.
+//! The requested files of a run, opened before it begins.
 
 use super::destination::{self, Destination};
 use super::format::{Format, Rows, StartStream, Written};
@@ -11,12 +11,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// A file that was asked for.
+/// A requested file.
 #[derive(Debug, Clone)]
 pub struct Output {
     pub format: &'static Format,
     pub path: PathBuf,
-    /// The flag or the variable that asked for it.
+    /// The flag or the variable that requested it.
     pub asked_by: String,
 }
 
@@ -25,11 +25,11 @@ pub struct Output {
 #[error("{allowed}")]
 pub struct Unwritable {
     pub output: Output,
-    /// What the file must be, and why it is not.
+    /// The end of a sentence that begins with the option: what the file must be, and why it is not.
     pub allowed: String,
 }
 
-/// Every file that was asked for, open.
+/// Every requested file, open.
 #[derive(Debug, Default)]
 pub struct Files {
     opened: Vec<(&'static Format, ResultFile)>,
@@ -101,7 +101,7 @@ impl Files {
 }
 
 struct Opening<'a> {
-    /// Each file that is open, with the option that asked for it.
+    /// Each open file, with the option that requested it.
     identities: Vec<(&'a str, Identity)>,
     /// `None` if standard output is closed.
     standard_output: Option<Metadata>,
@@ -152,7 +152,7 @@ fn unwritable(why: &dyn Display) -> String {
     format!("must be a file that can be written; {why}")
 }
 
-/// What tells whether two names lead to the same file.
+/// The identity of a file, by which two names of the same file are recognized.
 #[derive(Debug)]
 struct Identity {
     /// The place of a regular file, whether or not it exists yet.

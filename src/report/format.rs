@@ -1,4 +1,4 @@
-//! What a result format is.
+//! The definition of a result format.
 
 use super::result_file::ResultFile;
 use super::stream::Stream;
@@ -23,7 +23,7 @@ pub struct Format {
     pub written: Written,
 }
 
-/// When a format is written.
+/// The time at which a format is written.
 #[derive(Debug)]
 pub enum Written {
     /// Once the run is over, from its summary.
@@ -48,7 +48,7 @@ pub struct RunInfo<'a> {
     pub targets: &'a [String],
 }
 
-/// What a row of a file stands for.
+/// The meaning of a file's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rows {
     Seconds,

@@ -1,4 +1,5 @@
-//! The histograms of each second, as a log in the format of [HdrHistogram](https://github.com/HdrHistogram/HdrHistogram).
+//! The histograms of each second, as a log in the format of
+//! [HdrHistogram](https://github.com/HdrHistogram/HdrHistogram).
 
 use super::format::{Format, Rows, RunInfo, Written, any_name};
 use super::result_file::ResultFile;
@@ -24,11 +25,11 @@ pub const FORMAT: Format = Format {
     },
 };
 
-/// How many seconds may wait to be written.
+/// The most seconds that may wait to be written.
 const WAITING: usize = 60;
 
-/// Writes three intervals for each second, told apart by their tags. Values are nanoseconds. The greatest value of an
-/// interval, which its line also has in plain text, is in milliseconds, as HdrHistogram's own tools write it.
+/// Writes three intervals for each second, distinguished by their tags. Values are nanoseconds. The greatest value of
+/// an interval, which its line also has in plain text, is in milliseconds, as HdrHistogram's own tools write it.
 struct HdrLog {
     started: SystemTime,
     feed: Feed<Interval>,

@@ -1,8 +1,8 @@
 use crate::base::Target;
 use crate::core::plan::{AuditPlan, Plan};
 
-/// What the run is going to do, with the seed that repeats it. `limiter` describes a demo's limiter, and `metrics` is the URL
-/// at which metrics are served.
+/// The lines that introduce a run, with the seed that repeats it. `limiter` describes a demo's limiter, and `metrics`
+/// is the URL at which metrics are served.
 pub fn heading(
     plan: &Plan,
     targets: &[Target],

@@ -71,7 +71,7 @@ fn doubts(summary: &Summary) -> Vec<String> {
         doubts.push("the limit may have been broken".to_owned());
     }
     if is_audited(summary, AuditVerdict::Inconclusive) {
-        doubts.push("whether the limit was kept is not known".to_owned());
+        doubts.push("it is not known whether the limit was kept".to_owned());
     }
     let decided = with(thresholds, Met::Missed) + with(thresholds, Met::Met);
     let undecided = thresholds.len() - decided;
@@ -154,7 +154,7 @@ pub(super) fn threshold_word(met: Met) -> &'static str {
         Met::Met => "met",
         Met::Missed => "missed",
         Met::Unsupported => "unsupported",
-        Met::NothingSeen => "nothing seen",
+        Met::NothingSeen => "nothing measured",
     }
 }
 

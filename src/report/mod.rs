@@ -1,6 +1,6 @@
-//! Everything that people and machines get to see of a run: lines, the live view, metrics and files.
+//! The output of a run for people and machines: lines, the live view, metrics and files.
 //!
-//! While a run goes on, [`Observers`] receive what happens. Whatever is made of a run that is over is made of its
+//! While a run goes on, [`Observers`] receive what happens. Everything about a run that is over is made from its
 //! [`Summary`](crate::core::summary::Summary). A result format is one file of this folder and one row of [`FORMATS`].
 
 mod audit;

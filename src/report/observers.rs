@@ -1,4 +1,4 @@
-//! Everyone who observes a run: the console, and the files that are written meanwhile.
+//! The observers of a run: the console, and the files that are written during it.
 
 use super::files::Files;
 use super::format::{Rows, RunInfo};
@@ -90,7 +90,7 @@ impl Observer for Observers<'_> {
 #[derive(Debug, Default)]
 pub struct Streams(Vec<(Stream, Rows)>);
 
-/// How it went with them.
+/// The results of writing them.
 #[derive(Debug, Default)]
 pub struct Recorded {
     /// Requests that could not be written; `None` if no file was to have them.

@@ -169,7 +169,7 @@ impl Metrics {
         Ok(())
     }
 
-    /// What is the run's as a whole.
+    /// The metrics of the run as a whole.
     fn encode_run(&self, encoder: &mut DescriptorEncoder) -> Result {
         let rate = match self.snapshot.state {
             State::Pacing { rate, .. } => rate,

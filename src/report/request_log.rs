@@ -30,7 +30,7 @@ pub const FORMAT: Format = Format {
 /// Writes batches of requests to a file, and gives each batch's memory back.
 type Write = fn(&mut Items<Batch>, &Names, &Sender<Vec<Sample>>, &mut ResultFile) -> io::Result<()>;
 
-/// Returns how a file of this name is written: by the end of its name. `None` if it has no such end.
+/// Returns the writer for a file's extension. `None` if there is none for it.
 fn encoding(path: &Path) -> Option<Write> {
     let end = path.extension()?.to_ascii_lowercase();
     match end.to_str()? {
@@ -40,17 +40,17 @@ fn encoding(path: &Path) -> Option<Write> {
     }
 }
 
-/// How many requests are handed over at once. They are few enough to be written in the time that a worker, ready to send,
-/// may wait for the processor.
+/// The number of requests that are handed over at once. They are few enough to be written in the time that a worker,
+/// ready to send, may wait for the processor.
 const BATCH: usize = 64;
 
-/// How many batches may wait to be written: 262,144 requests, 27 MB.
+/// The most batches that may wait to be written: 262,144 requests, 27 MB.
 const WAITING: usize = 4096;
 
 /// The longest time that a request waits for others to be handed over with it.
 const LONGEST_WAIT: Nanos = Nanos(1_000_000_000);
 
-/// How many bytes are written at once.
+/// The number of bytes that are written at once.
 const BUFFER: usize = 64 * 1024;
 
 /// Takes requests as they are answered, and never waits for the file. If too many batches wait already, the next one is

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// An open file. It displays as the option that asked for it, with its value.
+/// An open file. It displays as its option with the value.
 #[derive(Debug)]
 pub struct ResultFile {
     name: String,
@@ -82,7 +82,7 @@ fn temporary(at: &Path, existing: Option<&Metadata>) -> io::Result<NamedTempFile
         #[cfg(unix)]
         {
             use std::os::unix::fs::{MetadataExt, fchown};
-            // Only root may give a file away.
+            // Only root may change a file's owner.
             let _ = fchown(file.as_file(), Some(existing.uid()), Some(existing.gid()));
         }
         file.as_file().set_permissions(existing.permissions())?;
@@ -108,7 +108,7 @@ impl ResultFile {
         })
     }
 
-    /// The path that was asked for.
+    /// The path as given.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -171,7 +171,7 @@ impl FileError {
     }
 }
 
-/// The error's text, without the system's number for it.
+/// The error's text without the system's error number.
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error ") {

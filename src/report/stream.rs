@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long files may still be written once the run is over, all of them together.
+/// The time for which files may still be written after the run, all of them together.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A file with a thread of its own that writes it, so that the run never waits for a disk or for the reader of a pipe.
@@ -47,7 +47,7 @@ pub struct Items<T> {
     counts: Arc<Counts>,
 }
 
-/// How a [`Stream`] ended.
+/// The end of a [`Stream`].
 #[derive(Debug)]
 pub struct Streamed {
     /// The rows that were offered, and the number of them that were not written.
@@ -104,8 +104,8 @@ impl Stream {
         &self.name
     }
 
-    /// Waits until everything is written, once the feed has been dropped, or until the deadline. Then gives the file its
-    /// name. A thread that hangs is left behind.
+    /// Waits until everything is written, once the feed has been dropped, or until the deadline. Then gives the file
+    /// its name. A thread that hangs is left behind.
     pub fn finish(self, deadline: Instant) -> Streamed {
         let left = deadline.saturating_duration_since(Instant::now());
         let result = match self.written.recv_timeout(left) {
@@ -131,8 +131,8 @@ impl Stream {
 }
 
 impl<T> Feed<T> {
-    /// Offers an item that stands for `rows` rows, without waiting. If too many items wait already, or the file can't be
-    /// written any more, the item comes back and its rows are missing.
+    /// Offers an item that stands for `rows` rows, without waiting. If too many items wait already, or the file can't
+    /// be written any more, the item comes back and its rows are missing.
     pub fn offer(&self, item: T, rows: u64) -> Result<(), T> {
         self.counts.offered.fetch_add(rows, Relaxed);
         let sent = self.items.try_send(Item { rows, item });
@@ -148,7 +148,7 @@ impl<T> Iterator for Items<T> {
     fn next(&mut self) -> Option<T> {
         let rows = std::mem::take(&mut self.taken);
         self.counts.written.fetch_add(rows, Relaxed);
-        // Any thread that waits for this processor is in more of a hurry.
+        // Other threads that wait for this processor are more urgent.
         thread::yield_now();
         let Item { rows, item } = self.items.recv().ok()?;
         self.taken = rows;

@@ -12,7 +12,7 @@ use std::io::{self, LineWriter};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// How many seconds may wait to be written.
+/// The most seconds that may wait to be written.
 const WAITING: usize = 60;
 
 pub const FORMAT: Format = Format {

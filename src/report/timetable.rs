@@ -13,8 +13,7 @@ const ROWS: usize = 30;
 /// The least time that is shown of a schedule without an end.
 const MINUTE: Nanos = Nanos(60_000_000_000);
 
-/// When a run's requests are due: its phases in a table, its rate over time in a plot, and its totals; and what the
-/// first of them says.
+/// The timetable of a run: its phases in a table, its rate over time in a plot, its totals, and its first request.
 pub fn timetable(plan: &Plan, targets: &[Target]) -> String {
     let mut text = String::new();
     // Cannot fail: a String takes everything.

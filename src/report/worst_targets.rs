@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 /// The order of [`worst_targets`], for a caption.
 pub(super) const WORST: &str = "those with the most failed, then the highest p99";
 
-/// The places of at most `most` targets, in their own order. If there are more, those with the most failed requests are
-/// chosen, then those with the highest p99 of latency.
+/// The indices of at most `most` targets, in their own order. If there are more, those with the most failed requests
+/// are chosen, then those with the highest p99 of latency.
 pub(super) fn worst_targets(targets: &[TargetSummary], most: usize) -> Vec<usize> {
     let mut places: Vec<_> = (0..targets.len()).collect();
     if places.len() > most {

@@ -1,4 +1,4 @@
-//! What a run is told: by flag, by variable, by default; and what it says to what it can't be told.
+//! The options of a run: by flag, by variable, by default; and the refusals of wrong ones.
 
 use std::net::TcpListener;
 

@@ -150,7 +150,7 @@ fn a_threshold_with_nothing_to_measure_is_inconclusive() {
     let server = Server::allowing();
     let finished = undisturbed(|| short(&[&server], &["tls.max < 1s", "failed.count = 0"]));
     assert_eq!(finished.code(), Some(INCONCLUSIVE), "{finished}");
-    assert_measured(&finished, "tls.max < 1s", "nothing seen", "nothing");
+    assert_measured(&finished, "tls.max < 1s", "nothing measured", "nothing");
     assert_stands(&finished, "failed.count = 0", "met");
 }
 
@@ -268,7 +268,7 @@ fn the_verdict_of_the_audit_may_be_a_threshold() {
     let line = "--rps 5 --duration 2 --limit 100 --audit --probe false";
     let finished = undisturbed(|| judged(run(&[&server], line), &["audit = kept"]));
     assert_eq!(finished.code(), Some(INCONCLUSIVE), "{finished}");
-    assert_measured(&finished, "audit = kept", "nothing seen", "inconclusive");
+    assert_measured(&finished, "audit = kept", "nothing measured", "inconclusive");
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl FromStr for Threshold {
 /// If the schedule was not kept, a threshold about the limiter is unsupported, even if the numbers look good. The
 /// threshold that stopped a run is missed, even if there was nothing to measure by then. `audit = kept` is unsupported
 /// if the audit's verdict is suspect, or inconclusive because the schedule was not kept. An audit that tested nothing
-/// is nothing seen.
+/// has measured nothing.
 pub fn judged(
     thresholds: &[Threshold],
     end: Option<Nanos>,

@@ -21,7 +21,7 @@ const REMARKS: usize = 20;
 
 pub fn section(summary: &Summary) -> Section {
     let body = match &summary.audit {
-        None => html! { p class="empty" { "Whether the limit was kept was not audited." } },
+        None => html! { p class="empty" { "The limit was not audited." } },
         Some(audit) => body(summary, audit),
     };
     Section {
@@ -41,7 +41,7 @@ fn body(summary: &Summary, audit: &Audit) -> Markup {
         (html! { (Untrusted::name(&promise.promise)) }, cells)
     };
     let promises = Table {
-        caption: "The promises that the limiter was held to".to_owned(),
+        caption: "The audited promises".to_owned(),
         columns: texts(["promise", "standing", "why"]),
         rows: audit.promises.iter().map(standing).collect(),
         numbers: false,

@@ -23,7 +23,7 @@ pub fn section(summary: &Summary) -> Section {
             li {
                 p class="label" { "sent" }
                 p class="figure" { (of.sent) }
-                p { (rate(of.sent, paced)) " of " (rate(of.scheduled, paced)) " asked for" }
+                p { (rate(of.sent, paced)) " of " (rate(of.scheduled, paced)) " scheduled" }
             }
             (outcome("allowed", "allowed", of.allowed))
             (outcome("blocked", "blocked", of.blocked))

@@ -16,7 +16,7 @@ pub const OUTCOMES: [(&str, Style); 3] = [
 pub fn section(summary: &Summary) -> Section {
     let timeline = &summary.timeline;
     let body = if timeline.slots.is_empty() {
-        html! { p class="empty" { "Nothing came due, so there is nothing to draw." } }
+        html! { p class="empty" { "No request was due, so there is nothing to draw." } }
     } else {
         figure(summary).render()
     };
@@ -64,7 +64,7 @@ fn figure(summary: &Summary) -> Figure {
 fn keys(summary: &Summary) -> Vec<Key> {
     let of = &summary.requests;
     let mut keys = vec![
-        Key::line(Style::ASKED, format!("asked for {}", of.scheduled)),
+        Key::line(Style::ASKED, format!("scheduled {}", of.scheduled)),
         Key::line(Style::SENT, format!("sent {}", of.sent)),
     ];
     for ((name, style), number) in OUTCOMES
@@ -93,7 +93,7 @@ fn statement(summary: &Summary, timeline: &Timeline) -> String {
         per_second(most as f64 / seconds(timeline.slot_ns))
     };
     format!(
-        "Rates over {}: asked for {} to {}; sent {} in the mean and {} at most; allowed {} in all and {} at most, blocked {} \
+        "Rates over {}: scheduled {} to {}; sent {} on average and {} at most; allowed {} in all and {} at most, blocked {} \
          in all and {} at most, failed {} in all and {} at most.",
         Nanos((timeline.slot_ns).saturating_mul(timeline.slots.len() as u64)),
         per_second(lowest),
@@ -111,7 +111,7 @@ fn statement(summary: &Summary, timeline: &Timeline) -> String {
 
 fn rows(timeline: &Timeline) -> Table {
     let columns = [
-        "asked for",
+        "scheduled",
         "sent",
         "allowed",
         "blocked",

@@ -38,7 +38,7 @@ use wake::Wake;
 /// The time between two drawings.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// How long a snapshot is waited for. Nobody answers before the run begins and after it has ended.
+/// The longest wait for a snapshot. Nobody answers before the run begins or after it has ended.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(200);
 
 /// The most columns and rows that are drawn. The rest of a larger terminal stays empty.
@@ -134,8 +134,8 @@ fn leave_on_a_panic() {
     }));
 }
 
-/// The time from `elapsed` to the next snapshot: at most one and a half times [`EVERY`]. Snapshots are taken shortly after
-/// each quarter of a second. By then, most requests that were due in it are answered, and count for that second.
+/// The time from `elapsed` to the next snapshot: at most one and a half times [`EVERY`]. Snapshots are taken shortly
+/// after each quarter of a second. By then, most requests that were due in it are answered, and count for that second.
 fn until_next_snapshot(elapsed: Nanos) -> Duration {
     const AFTER: Nanos = Nanos(20_000_000);
     let every = EVERY.as_nanos() as u64;
@@ -287,8 +287,8 @@ impl<Q: Fn()> ViewLoop<Q> {
         })
     }
 
-    /// Waits for keys, for a signal, or until `timeout`. Keys are read only while the terminal is ours: the system stops a
-    /// background process that reads from its terminal.
+    /// Waits for keys, for a signal, or until `timeout`. Keys are read only while the terminal is ours: the system
+    /// stops a background process that reads from its terminal.
     fn wait(&mut self, timeout: Duration, shown: bool) {
         let stdin = rustix::stdio::stdin();
         let timeout = Timespec {

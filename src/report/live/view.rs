@@ -27,7 +27,7 @@ pub struct Run {
     /// The schedule's end; `None` if the run goes on until it is stopped.
     pub end: Option<Nanos>,
     pub drain_timeout: Duration,
-    /// What the limiter is held to, if it is audited.
+    /// The audited promises. `None` if the limiter is not audited.
     pub promised: Option<Promised>,
 }
 

@@ -137,7 +137,7 @@ fn rates(runs: &[Run<'_>]) -> Section {
     };
     Section {
         id: "rates",
-        heading: "What requests came to",
+        heading: "Outcomes of the requests",
         body,
     }
 }
