@@ -71,9 +71,9 @@ mod tests {
         assert!(two.starts_with("\nThresholds: all 2 met\n"), "{two}");
         let expected = "
 Thresholds: 1 of 3 missed, 1 of 3 nothing measured
-  met           latency.p99 < 50ms  1.23 ms
-  missed        failed.rate < 0.1%  0.420 % (42 of 10000); this stopped the run
-  nothing seen  tls.max < 1s        nothing";
+  met               latency.p99 < 50ms  1.23 ms
+  missed            failed.rate < 0.1%  0.420 % (42 of 10000); this stopped the run
+  nothing measured  tls.max < 1s        nothing";
         assert_eq!(
             thresholds(&[met, missed, unseen], Some(1)).unwrap(),
             expected

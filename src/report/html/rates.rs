@@ -93,8 +93,8 @@ fn statement(summary: &Summary, timeline: &Timeline) -> String {
         per_second(most as f64 / seconds(timeline.slot_ns))
     };
     format!(
-        "Rates over {}: scheduled {} to {}; sent {} on average and {} at most; allowed {} in all and {} at most, blocked {} \
-         in all and {} at most, failed {} in all and {} at most.",
+        "Rates over {}: scheduled {} to {}; sent {} on average and {} at most; allowed {} in all and {} at most, blocked \
+         {} in all and {} at most, failed {} in all and {} at most.",
         Nanos((timeline.slot_ns).saturating_mul(timeline.slots.len() as u64)),
         per_second(lowest),
         per_second(highest),
