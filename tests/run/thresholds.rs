@@ -268,7 +268,12 @@ fn the_verdict_of_the_audit_may_be_a_threshold() {
     let line = "--rps 5 --duration 2 --limit 100 --audit --probe false";
     let finished = undisturbed(|| judged(run(&[&server], line), &["audit = kept"]));
     assert_eq!(finished.code(), Some(INCONCLUSIVE), "{finished}");
-    assert_measured(&finished, "audit = kept", "nothing measured", "inconclusive");
+    assert_measured(
+        &finished,
+        "audit = kept",
+        "nothing measured",
+        "inconclusive",
+    );
 }
 
 #[test]
