@@ -487,7 +487,7 @@ fn spaces_around_the_elements_of_a_list_are_forgiven_or_refused_but_never_sent()
     let launch = loadgen("--rps 20 --duration 0.5 --workers 4");
     let finished = launch
         .arg("--targets")
-        .arg(&format!("{0}, {0}", server.url()))
+        .arg(format!("{0}, {0}", server.url()))
         .finish();
     if finished.code() == Some(0) {
         assert_eq!(finished.report().allowed, 10);

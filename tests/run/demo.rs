@@ -61,7 +61,7 @@ fn admitted_in_a_second(limiter: &str, window_ms: u64) -> (u64, Option<String>) 
     .arg("--demo-limiter")
     .arg(limiter)
     .arg("--window-ms")
-    .arg(&window_ms.to_string())
+    .arg(window_ms.to_string())
     .finish();
     let report = finished.report();
     assert_three_nodes(&finished, &report);

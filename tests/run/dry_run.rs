@@ -24,8 +24,7 @@ fn rows(printed: &str) -> Vec<Vec<&str>> {
 #[test]
 fn a_plan_has_the_schedule_its_totals_and_the_first_request_and_sends_nothing() {
     let server = Server::allowing();
-    let launch =
-        loadgen("plan --seed 1 --preset gubernator --limit 7 --targets").arg(&server.url());
+    let launch = loadgen("plan --seed 1 --preset gubernator --limit 7 --targets").arg(server.url());
     let printed = printed(
         launch.arg("--profile=50/s for 30s, ramp 50/s to 150/s over 10s, burst 20 at once"),
     );

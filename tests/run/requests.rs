@@ -286,7 +286,7 @@ fn filled_in_placeholders_may_not_make_a_part_too_long_for_any_server() {
         .arg(&header)
         .assert_refused(&["--header", "at most 32768 bytes"]);
     let many = (0..1_001).fold(loadgen("--demo"), |launch, n| {
-        launch.arg(&format!("--header=X-{n}: 1"))
+        launch.arg(format!("--header=X-{n}: 1"))
     });
     many.assert_refused(&["--header", "at most 1000 headers"]);
     let hosts = loadgen("--demo")

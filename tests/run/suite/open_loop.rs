@@ -361,65 +361,40 @@ fn failures_show_in_the_stats_line() {
     assert!(line.failed >= 15, "{finished}");
 }
 
-fn ages_of(server: &Server, finished: &Finished, mode: &str) -> Vec<f64> {
-    finished
-        .lines_with(mode)
-        .iter()
-        .map(|line| age(server, line.at))
-        .collect()
-}
-
+/// The announcements of the mode must come at these ages of the run, in seconds.
 #[track_caller]
-fn assert_near(ages: &[f64], due: &[f64], finished: &Finished) {
-    let near = ages.len() == due.len()
-        && ages
-            .iter()
-            .zip(due)
-            .all(|(age, due)| (age - due).abs() < 0.35);
-    assert!(near, "{ages:?} instead of {due:?}:\n{finished}");
+fn assert_announced(server: &Server, finished: &Finished, mode: &str, due: &[f64]) {
+    let lines = finished.lines_with(mode);
+    let ages: Vec<f64> = lines.iter().map(|line| age(server, line.at)).collect();
+    let mut pairs = ages.iter().zip(due);
+    let near = ages.len() == due.len() && pairs.all(|(age, due)| (age - due).abs() < 0.35);
+    assert!(near, "{mode} at {ages:?} instead of {due:?}:\n{finished}");
 }
 
 #[test]
 fn the_modes_are_announced_as_they_begin() {
     let server = OVER.allowing();
-    let finished = server
-        .launch(
-            "--rps 20 --duration 2.4 --workers 4 \
-         --burst-multiplier 3 --burst-duration 0.5 --burst-interval 1",
-        )
-        .finish();
+    let bursts = "--burst-multiplier 3 --burst-duration 0.5 --burst-interval 1";
+    let options = "--rps 20 --duration 2.4 --workers 4";
+    let finished = server.launch(format!("{options} {bursts}")).finish();
     finished.report();
-    assert_near(
-        &ages_of(&server, &finished, "BURST MODE"),
-        &[1.0, 2.0],
-        &finished,
-    );
-    let steady = ages_of(&server, &finished, "STEADY MODE");
+    assert_announced(&server, &finished, "BURST MODE", &[1.0, 2.0]);
     // The second burst is cut off by the end of the run, which may be announced or not.
-    assert!(matches!(steady.len(), 1 | 2), "{finished}");
-    assert_near(&steady[..1], &[1.5], &finished);
+    let steady = [1.5, 2.4];
+    let lines = finished.lines_with("STEADY MODE").len();
+    assert!(matches!(lines, 1 | 2), "{finished}");
+    assert_announced(&server, &finished, "STEADY MODE", &steady[..lines]);
 }
 
 #[test]
 fn a_mode_is_announced_on_time_where_requests_are_rare() {
     let server = OVER.allowing();
-    let finished = server
-        .launch(
-            "--rps 0.01 --duration 2 --workers 4 \
-         --burst-multiplier 2 --burst-duration 0.5 --burst-interval 1",
-        )
-        .finish();
+    let bursts = "--burst-multiplier 2 --burst-duration 0.5 --burst-interval 1";
+    let options = "--rps 0.01 --duration 2 --workers 4";
+    let finished = server.launch(format!("{options} {bursts}")).finish();
     assert_eq!(finished.report().scheduled, 1);
-    assert_near(
-        &ages_of(&server, &finished, "BURST MODE"),
-        &[1.0],
-        &finished,
-    );
-    assert_near(
-        &ages_of(&server, &finished, "STEADY MODE"),
-        &[1.5],
-        &finished,
-    );
+    assert_announced(&server, &finished, "BURST MODE", &[1.0]);
+    assert_announced(&server, &finished, "STEADY MODE", &[1.5]);
 }
 
 #[test]

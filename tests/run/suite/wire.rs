@@ -237,13 +237,20 @@ fn a_slow_target_gets_no_fewer_requests_than_its_peers() {
 
 // Connections.
 
-/// Requests that came much earlier after the one before than `period`: the machine was busy, and they met.
-fn crowded(server: &Server, period: Duration) -> usize {
+/// The server must have had one connection at each address, and one more for each request that came much earlier after the
+/// one before than `period`: the machine was busy, and they met.
+#[track_caller]
+fn assert_one_at_a_time(server: &Server, period: Duration) {
     let arrivals = server.arrivals();
-    arrivals
+    let met = arrivals
         .windows(2)
-        .filter(|pair| pair[1] - pair[0] < period / 2)
-        .count()
+        .filter(|pair| pair[1] - pair[0] < period / 2);
+    let (connections, met) = (server.accepted(), met.count());
+    let most = OVER.addresses().len() + met;
+    assert!(
+        connections <= most,
+        "{connections} connections, {met} requests met another"
+    );
 }
 
 #[test]
@@ -251,13 +258,7 @@ fn one_request_at_a_time_needs_one_connection_to_each_address() {
     let server = OVER.allowing();
     let report = server.run("--rps 8 --duration 1.5 --workers 8");
     assert_eq!(report.allowed, 12, "{report}");
-    let spare = crowded(&server, seconds(0.125));
-    let connections = server.accepted();
-    let most = OVER.addresses().len() + spare;
-    assert!(
-        connections <= most,
-        "{connections} connections, {spare} crowded"
-    );
+    assert_one_at_a_time(&server, seconds(0.125));
 }
 
 #[test]
@@ -280,13 +281,7 @@ fn every_target_keeps_its_own_connection() {
         .report();
     assert_eq!(report.allowed, 18, "{report}");
     for server in &servers {
-        let spare = crowded(server, seconds(0.25));
-        let connections = server.accepted();
-        let most = OVER.addresses().len() + spare;
-        assert!(
-            connections <= most,
-            "{connections} connections, {spare} crowded"
-        );
+        assert_one_at_a_time(server, seconds(0.25));
     }
 }
 
