@@ -332,30 +332,27 @@ fn the_order_of_delivery_changes_nothing() {
 }
 
 fn numbers(report: &AuditReport) -> String {
-    let of_judged = |judged: &PromiseReport| {
-        let PromiseReport {
-            false_blocks,
-            suspect,
-            tested,
-            explained_by,
-            ..
-        } = judged;
-        let is_exceeded = judged.excess.is_some();
-        format!("{is_exceeded} {false_blocks} {suspect} {tested} {explained_by:?}")
+    let of_judged = |one: &PromiseReport| {
+        let verdict = (
+            one.excess.is_some(),
+            one.false_blocks,
+            one.suspect,
+            one.tested,
+        );
+        format!("{verdict:?} {:?}", one.explained_by)
     };
     let judged: Vec<_> = report.promises.iter().map(of_judged).collect();
-    let AuditReport {
-        observed,
-        keys,
-        keys_over,
-        most_asked,
-        blocked,
-        unanswered,
-        counts_blocked,
-        ..
-    } = report;
-    let peak = report.peak.map(|peak| peak.at_least);
-    format!(
-        "{observed} {keys} {keys_over} {most_asked} {peak:?} {judged:?} {blocked:?} {unanswered} {counts_blocked:?}"
-    )
+    let keys = (
+        report.keys,
+        report.keys_over,
+        report.most_asked,
+        report.peak.map(|peak| peak.at_least),
+    );
+    let requests = (
+        report.observed,
+        &report.blocked,
+        report.unanswered,
+        report.counts_blocked,
+    );
+    format!("{judged:?} {keys:?} {requests:?}")
 }

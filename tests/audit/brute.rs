@@ -2,7 +2,7 @@
 
 use loadgen::base::Nanos;
 use loadgen::core::audit::{AuditedKey, Decision, Observation, PriorUse, Terms};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// A request's time from sent to done, in nanoseconds.
 type Interval = (i128, i128);
@@ -399,11 +399,8 @@ impl Search {
         // that opens it, and the earliest opening that still holds its last request.
         let sents = self.members(set).map(|i| self.all[i].0);
         let reasons = sents.flat_map(|sent| [sent, sent - self.longest]);
-        let mut openings: Vec<_> = reasons.chain([low]).collect();
-        openings.retain(|&opening| low <= opening && opening <= last);
-        openings.sort_unstable();
-        openings.dedup();
-        openings.into_iter().any(|opening| {
+        let openings: BTreeSet<_> = reasons.chain([low]).collect();
+        openings.range(low..=last).any(|&opening| {
             let opens = |&i: &usize| self.all[i].0 <= opening;
             let openers: Vec<_> = self.members(set).filter(opens).collect();
             !openers.is_empty() && self.fills(set, opening, &openers)
@@ -414,14 +411,9 @@ impl Search {
     fn before(&mut self, set: u128) -> bool {
         let sents = self.members(set).map(|i| self.all[i].0);
         let reasons = sents.map(|sent| sent - self.longest);
-        let mut openings: Vec<_> = reasons.chain([-self.longest]).collect();
-        openings.retain(|&opening| -self.longest <= opening && opening <= 0);
-        openings.sort_unstable();
-        openings.dedup();
-        self.explains(set, -self.longest)
-            || openings
-                .into_iter()
-                .any(|opening| self.fills(set, opening, &[]))
+        let openings: BTreeSet<_> = reasons.chain([-self.longest]).collect();
+        let mut openings = openings.range(-self.longest..=0);
+        self.explains(set, -self.longest) || openings.any(|&opening| self.fills(set, opening, &[]))
     }
 
     /// Whether the set is explained with a window that opens at `opening`, by one of the openers if there are any.

@@ -6,6 +6,7 @@ use loadgen::base::{KeyId, Nanos};
 use loadgen::core::audit::{
     AuditReport, AuditedKey, Auditor, Decision, Observation, PriorUse, Promise, Terms,
 };
+use proptest::bool::weighted;
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::collections::HashMap;
@@ -459,19 +460,14 @@ prop_compose! {
     pub fn world(requests: usize)(
         limit in prop_oneof![3 => 1u64..=3, 3 => 1u64..=6, 2 => 1u64..=12, 1 => 1u64..=40],
         window in window(),
-        (nodes, keys, prior_use) in (
-            1usize..=4,
-            1usize..=5,
-            select(&[PriorUse::None, PriorUse::EarlierRun, PriorUse::Anyone][..]),
-        ),
+        (nodes, keys) in (1usize..=4, 1usize..=5),
+        prior_use in select(&[PriorUse::None, PriorUse::EarlierRun, PriorUse::Anyone][..]),
         arrivals in arrivals(),
         asked in select(&[1.5, 0.7, 3.0, 10.0][..]),
         timeout in select(&[5.5, 2.0, 0.5, 0.05][..]),
         batch in select(&[0.1, 0.02, 3.0][..]),
         (before, after, clock) in (latency(), latency(), clock()),
-        patient: bool,
-        trouble in prop::bool::weighted(0.4),
-        probe in prop::bool::weighted(0.2),
+        (patient, trouble, probe) in (any::<bool>(), weighted(0.4), weighted(0.2)),
         requests in prop::collection::vec(draw(), 1..=requests),
         earlier in prop::collection::vec(any::<(u8, u16)>(), 0..20),
     ) -> World {

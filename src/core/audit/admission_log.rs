@@ -76,9 +76,7 @@ impl AdmissionLog {
     fn update_busy_periods(&mut self, first: usize, bounds: &Bounds) {
         let mut busy = match first.checked_sub(1) {
             Some(before) => self.admissions[before].busy,
-            None => self
-                .forgotten
-                .map_or_else(BusyPeriod::default, |(_, busy)| busy),
+            None => self.forgotten.map(|(_, busy)| busy).unwrap_or_default(),
         };
         for admission in self.admissions.range_mut(first..) {
             busy = busy.after_one_more(admission.sent, bounds);
@@ -142,9 +140,8 @@ impl AdmissionLog {
 
     /// The busy period of a token bucket, up to the admission that was sent last.
     pub fn busy_period(&self) -> BusyPeriod {
-        self.admissions
-            .back()
-            .map_or_else(BusyPeriod::default, |last| last.busy)
+        let last = self.admissions.back();
+        last.map(|last| last.busy).unwrap_or_default()
     }
 
     /// The admission that was sent last but for `later` others.
@@ -174,13 +171,8 @@ impl AdmissionLog {
         let before = self.admissions.partition_point(|other| other.sent < from);
         for admission in self.admissions.range(before..) {
             if admission.done <= to {
-                let Admission {
-                    sent,
-                    done,
-                    request,
-                    ..
-                } = *admission;
-                span.add(sent, done, request.sequence(), request.target());
+                let (sequence, target) = (admission.request.sequence(), admission.request.target());
+                span.add(admission.sent, admission.done, sequence, target);
             }
         }
         span

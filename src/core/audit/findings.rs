@@ -103,16 +103,14 @@ impl Findings {
             Some(other) => *other = span,
             None => self.report.worst.push(span),
         }
-        self.report.worst.sort_by_key(|span| {
-            let is_probed = matches!(span.key, AuditedKey::Probe(_));
-            (Reverse(span.admitted), is_probed)
-        });
-        self.report.worst.truncate(KEPT);
+        let worst = &mut self.report.worst;
+        worst.sort_by_key(|span| (Reverse(span.admitted), span.key.is_probe()));
+        worst.truncate(KEPT);
     }
 
     /// A key is now admitted more than the limit within a window's length.
     pub fn count_key_over(&mut self, key: AuditedKey) {
-        self.report.keys_over += u64::from(matches!(key, AuditedKey::Load(_)));
+        self.report.keys_over += u64::from(!key.is_probe());
     }
 
     /// Takes in an allowed request that is the latest of its key.

@@ -248,23 +248,22 @@ impl KeyAudit {
         if self.proved.log.first()?.done >= end {
             return None;
         }
-        let busiest = &self.busiest;
-        let is_last_chance =
-            busiest.from < end && !busiest.is_collected && is_wanted(busiest.at_least);
-        let span = is_last_chance.then(|| self.collect_busiest(key, bounds));
+        let mut span = None;
+        if self.busiest.from < end && is_wanted(self.busiest.at_least) {
+            span = self.collect_busiest(key, bounds);
+        }
         self.proved.log.forget_before(end);
         span
     }
 
-    /// The requests of the busiest window. They are collected once.
-    pub fn collect_busiest(&mut self, key: AuditedKey, bounds: &Bounds) -> AdmissionSpan {
-        self.busiest.is_collected = true;
+    /// The requests of the busiest window, if there are any. They are collected once.
+    pub fn collect_busiest(&mut self, key: AuditedKey, bounds: &Bounds) -> Option<AdmissionSpan> {
         let BusiestWindow { from, to, .. } = self.busiest;
-        self.proved.log.span_between(key, from, to, bounds.targets)
-    }
-
-    pub fn can_collect_busiest(&self) -> bool {
-        !self.busiest.is_collected && self.busiest.at_least > 0
+        if self.busiest.is_collected || self.busiest.at_least == 0 {
+            return None;
+        }
+        self.busiest.is_collected = true;
+        Some(self.proved.log.span_between(key, from, to, bounds.targets))
     }
 
     /// The proof that the allowed requests up to the latest one break a promise. `after` is how many requests had been

@@ -43,7 +43,7 @@ impl KeyAudits {
     pub fn update(&mut self, key: AuditedKey, bounds: &Bounds, change: impl FnOnce(&mut KeyAudit)) {
         let audit = self.audits.entry(key).or_insert_with(|| {
             let audit = KeyAudit::new(bounds.prior_use);
-            self.load += u64::from(matches!(key, AuditedKey::Load(_)));
+            self.load += u64::from(!key.is_probe());
             self.used += audit.memory() + (ROOM - 1) * size_of::<KeyAudit>();
             audit
         });
@@ -98,11 +98,7 @@ impl KeyAudits {
     }
 
     fn has_several(&self) -> bool {
-        let load = self
-            .audits
-            .keys()
-            .filter(|key| matches!(key, AuditedKey::Load(_)));
-        load.count() > 1
+        self.audits.keys().filter(|key| !key.is_probe()).count() > 1
     }
 
     fn retain(&mut self, keep: impl Fn(&AuditedKey, &KeyAudit) -> bool) {

@@ -189,9 +189,10 @@ impl Auditor {
 
     fn keep_worst(&mut self) {
         for (key, audit) in self.keys.iter_mut() {
-            let admitted = audit.busiest.at_least;
-            if self.findings.wants(admitted) && audit.can_collect_busiest() {
-                self.findings.keep(audit.collect_busiest(key, &self.bounds));
+            if self.findings.wants(audit.busiest.at_least)
+                && let Some(span) = audit.collect_busiest(key, &self.bounds)
+            {
+                self.findings.keep(span);
             }
         }
     }

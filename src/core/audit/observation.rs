@@ -40,6 +40,10 @@ pub enum Decision {
 }
 
 impl AuditedKey {
+    pub fn is_probe(self) -> bool {
+        matches!(self, AuditedKey::Probe(_))
+    }
+
     /// Whether requests for this key reach all targets at the same moment: the probe's even numbers are flooded.
     pub fn is_flooded(self) -> bool {
         matches!(self, AuditedKey::Probe(number) if number.is_multiple_of(2))

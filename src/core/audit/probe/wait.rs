@@ -123,7 +123,14 @@ impl Wait {
             }
             Step::Before => self.blocked_before(reply, terms, report),
             Step::After if is_allowed => {
-                self.kept(request, report);
+                report.retry_after.times += 1;
+                if self.promise.seconds == 0 {
+                    let later = self.promise.later(request);
+                    report.remark(
+                        RemarkKind::Zero,
+                        format!("Retry-After was 0 s, and a request {later} later was allowed"),
+                    );
+                }
                 None
             }
             Step::After => {
@@ -161,17 +168,6 @@ impl Wait {
         self.step = Step::After;
         self.at = self.promise.surely_over(terms);
         Some(self)
-    }
-
-    fn kept(&self, request: ProbeRequest, report: &mut ProbeReport) {
-        report.retry_after.times += 1;
-        if self.promise.seconds == 0 {
-            let later = self.promise.later(request);
-            report.remark(
-                RemarkKind::Zero,
-                format!("Retry-After was 0 s, and a request {later} later was allowed"),
-            );
-        }
     }
 
     /// Checks whether requests are admitted from the time on that `RateLimit` said. By

@@ -52,13 +52,8 @@ impl AuditedRun<'_> {
     }
 
     fn excess(&self, admissions: &AdmissionSpan) -> Finding {
-        let AdmissionSpan {
-            key,
-            from,
-            to,
-            admitted,
-            ..
-        } = *admissions;
+        let (key, from, to) = (admissions.key, admissions.from, admissions.to);
+        let admitted = admissions.admitted;
         let multiple = admitted as f64 / self.report.terms.limit as f64;
         let statement = format!(
             "{} was admitted {admitted} times within {} ({multiple:.2} times the limit), from {} to {}",
@@ -71,13 +66,13 @@ impl AuditedRun<'_> {
             statement,
             evidence: vec![requests(admissions)],
             sequences: admissions.sequences.clone(),
-            of_the_probe: is_of_the_probe(key),
+            of_the_probe: key.is_probe(),
         }
     }
 
     fn false_block(&self, block: &FalseBlock) -> Finding {
         let request = &block.request;
-        let of_the_probe = is_of_the_probe(request.key);
+        let of_the_probe = request.key.is_probe();
         let whose = if of_the_probe { "the probe's " } else { "" };
         let statement = format!(
             "{} was blocked at {} by {}, although {} ({whose}request {})",
@@ -125,10 +120,6 @@ impl AuditedRun<'_> {
     }
 }
 
-fn is_of_the_probe(key: AuditedKey) -> bool {
-    matches!(key, AuditedKey::Probe(_))
-}
-
 /// An instant of the run.
 fn at(instant: Nanos) -> String {
     format!("{:.3}s", instant.as_secs_f64())
@@ -142,7 +133,7 @@ fn joined(sequences: &[u64]) -> String {
 /// The first requests of a span, and the last.
 fn requests(span: &AdmissionSpan) -> String {
     let sequences = &span.sequences;
-    let whose = if is_of_the_probe(span.key) {
+    let whose = if span.key.is_probe() {
         "the probe's requests"
     } else {
         "requests"

@@ -165,19 +165,14 @@ impl AuditedRun<'_> {
 
     /// Sums up the probe's checks.
     pub fn probe_statement(&self, probe: &ProbeReport) -> String {
-        let ProbeReport {
-            flooded,
-            retry_after,
-            remaining,
-            ..
-        } = probe;
+        let (retry_after, remaining) = (&probe.retry_after, &probe.remaining);
         let mut text = if retry_after.times == 0 && retry_after == remaining {
             retry_after.to_string()
         } else {
             format!("Retry-After {retry_after}; remaining requests {remaining}")
         };
-        if flooded.times == 0 && probe.asked > 0 {
-            text += &format!("; no key was flooded: {}", flooded.why_not);
+        if probe.flooded.times == 0 && probe.asked > 0 {
+            text += &format!("; no key was flooded: {}", probe.flooded.why_not);
         }
         format!("{text}; {} requests in addition to the load", probe.asked)
     }
