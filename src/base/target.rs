@@ -84,11 +84,9 @@ mod tests {
             ("http://[::1]:81", "http://[::1]:81", "/", "::1", 81),
         ] {
             let target = Target::new(base).unwrap();
-            assert_eq!(
-                (target.to_string().as_str(), target.uri.path()),
-                (shown, path)
-            );
-            assert_eq!((target.host.as_str(), target.port), (host, port));
+            assert_eq!(target.to_string(), shown);
+            let parts = (target.uri.path(), &*target.host, target.port);
+            assert_eq!(parts, (path, host, port));
         }
     }
 

@@ -39,9 +39,8 @@ impl SnapshotRequests {
     pub fn ask(&self, timeout: Duration) -> Option<Arc<Snapshot>> {
         let deadline = Instant::now() + timeout;
         let (reply, answer) = bounded(1);
-        self.requests
-            .send_deadline(SnapshotRequest(reply), deadline)
-            .ok()?;
+        let request = SnapshotRequest(reply);
+        self.requests.send_deadline(request, deadline).ok()?;
         answer.recv_deadline(deadline).ok()
     }
 

@@ -57,10 +57,9 @@ impl Caller for Fake {
 
     fn call(&self, _: usize, sequence: u64, _: KeyId, (): &mut ()) -> (Answer, Option<Head>) {
         let sent = Moment::now();
-        let outcome = if sequence.is_multiple_of(2) {
-            Outcome::Allowed
-        } else {
-            Outcome::Blocked
+        let outcome = match sequence % 2 {
+            0 => Outcome::Allowed,
+            _ => Outcome::Blocked,
         };
         if self.hangs == Some(sequence) {
             self.interrupted.wait(Duration::MAX);

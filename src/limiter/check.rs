@@ -178,11 +178,4 @@ mod tests {
         assert!([1, 86_400_000].into_iter().all(is_window));
         assert!(![0, 86_400_001, u64::MAX].into_iter().any(is_window));
     }
-
-    #[test]
-    fn an_error_begins_with_its_field() {
-        for error in [CheckError::Key, CheckError::Limit, CheckError::Window] {
-            assert!(error.to_string().starts_with(error.field()), "{error}");
-        }
-    }
 }

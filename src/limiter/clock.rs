@@ -82,21 +82,14 @@ pub struct SystemClock {
     started_at: Timestamp,
 }
 
-impl SystemClock {
-    pub fn new() -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+impl Default for SystemClock {
+    fn default() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        let since_epoch = since_epoch.unwrap_or_default();
         Self {
             started: Instant::now(),
             started_at: Timestamp::from_micros(saturating_u64(since_epoch.as_micros())),
         }
-    }
-}
-
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -156,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_system_clock_shows_unix_time_and_never_steps_back() {
-        let clock = SystemClock::new();
+        let clock = SystemClock::default();
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let mut last = clock.now();
         assert!(u128::from(last.as_micros()).abs_diff(wall.as_micros()) < 1_000_000);

@@ -93,7 +93,7 @@ impl DemoLimiter {
     }
 
     fn stores(self) -> [Arc<dyn Store>; Demo::NODES] {
-        let clock = SystemClock::new();
+        let clock = SystemClock::default();
         let in_memory = |algorithm| Arc::new(MemoryStore::new(algorithm, clock)) as Arc<dyn Store>;
         let default = Algorithm::default();
         let store = match self {

@@ -1,16 +1,5 @@
 //! The reference rate limiter, to try the load generator on. `--demo` runs it, and so does the program `ratelimiter`.
 //!
-//! | module | holds |
-//! | --- | --- |
-//! | [`check`] | the question and the answer: [`Check`], [`Policy`], [`Decision`] |
-//! | [`clock`] | time as a value, [`Timestamp`] and [`Micros`], and the [`Clock`]s that show it |
-//! | [`algorithm`] | the algorithms: pure functions of a key's state and the time, one file each |
-//! | [`store`] | the [`Store`] trait and the stores of the keys' states, one file or folder each |
-//! | [`fail_mode`] | the answer while a store fails: [`FailMode`] |
-//! | [`metrics`] | a node's counters, for Prometheus |
-//! | [`node`] | a store served over HTTP: [`Node`] |
-//! | [`demo`] | three nodes in this process, [`Demo`], and how they limit, [`DemoLimiter`] |
-//!
 //! One check counts one request. A key has one state, whatever limit and window it is checked with; a client under two
 //! policies needs two keys. Each algorithm documents what a changed limit or window means for it. None panics, and none
 //! makes a caller wait longer than its window, not even after the clock stepped back.

@@ -24,7 +24,7 @@ fn with_limiter(preset: &Preset, test: impl FnOnce(&str)) {
         limit: Limit::new(LIMIT).expect("a limit"),
         window: Window::from_millis(60_000).expect("a window"),
     };
-    let store = MemoryStore::new(Algorithm::default(), SystemClock::new());
+    let store = MemoryStore::new(Algorithm::default(), SystemClock::default());
     let any_port = ([127, 0, 0, 1], 0).into();
     let node = Node::start(any_port, "n", Arc::new(store), policy, FailMode::Closed);
     test(&format!("http://{}", node.expect("a node").addr()));

@@ -2,7 +2,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, Read};
 
 /// Keys as they are listed in a text, one per line. Each takes 4 bytes of memory beside its own.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct KeyList {
     /// All keys, one behind the other.
     text: String,
@@ -52,13 +52,8 @@ impl KeyList {
 
     fn read_up_to(most: u64, text: impl BufRead) -> Result<KeyList, KeyListError> {
         let mut text = text.take(most + 1);
-        let mut list = KeyList {
-            text: String::new(),
-            ends: Vec::new(),
-            longest: 0,
-        };
-        let mut lines = Vec::new();
-        let mut read = Vec::new();
+        let mut list = KeyList::default();
+        let (mut lines, mut read) = (Vec::new(), Vec::new());
         for line in 1.. {
             read.clear();
             let within = Self::MAX_LINE as u64;
@@ -166,9 +161,8 @@ mod tests {
 
     fn keys(text: &str) -> Result<Vec<String>, KeyListError> {
         let list = KeyList::read(text.as_bytes())?;
-        Ok((0..list.len())
-            .map(|place| list.key(place).to_owned())
-            .collect())
+        let keys = (0..list.len()).map(|place| list.key(place).to_owned());
+        Ok(keys.collect())
     }
 
     #[test]

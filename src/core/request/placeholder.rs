@@ -137,8 +137,9 @@ mod tests {
     fn a_uuid_is_of_version_4_and_as_different_as_requests_and_seeds() {
         let keys = Keys::fresh("");
         let uuid = |seed, sequence| *Values::new(&keys, KeyId(0), sequence, "", seed).uuid();
-        let drawn: HashSet<_> = (0..10)
-            .flat_map(|seed| (0..1_000).map(move |sequence| uuid(seed, sequence)))
+        let places = (0..10).flat_map(|seed| (0..1_000).map(move |sequence| (seed, sequence)));
+        let drawn: HashSet<_> = places
+            .map(|(seed, sequence)| uuid(seed, sequence))
             .collect();
         assert_eq!(drawn.len(), 10_000);
         assert!(drawn.iter().all(|uuid| uuid.get_version_num() == 4));

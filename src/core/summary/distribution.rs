@@ -1,3 +1,4 @@
+use crate::base::Nanos;
 use crate::core::stats::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -51,11 +52,9 @@ impl DurationSummary {
     }
 
     pub fn with_spectrum(histogram: &Histogram) -> DurationSummary {
-        let points = histogram
-            .spectrum()
-            .map(|(share, span)| Point { share, ns: span.0 });
+        let point = |(share, Nanos(ns))| Point { share, ns };
         DurationSummary {
-            spectrum: points.collect(),
+            spectrum: histogram.spectrum().map(point).collect(),
             ..DurationSummary::new(histogram)
         }
     }

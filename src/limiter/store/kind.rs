@@ -28,7 +28,7 @@ impl StoreKind {
     /// The errors of [`RedisStore::start`]. An unreachable Redis is not an error here.
     pub fn open(&self, algorithm: Algorithm, timeout: Duration) -> io::Result<Arc<dyn Store>> {
         Ok(match self {
-            Self::Memory => Arc::new(MemoryStore::new(algorithm, SystemClock::new())),
+            Self::Memory => Arc::new(MemoryStore::new(algorithm, SystemClock::default())),
             Self::Redis(address) => Arc::new(RedisStore::start(address, algorithm, timeout)?),
         })
     }

@@ -44,12 +44,8 @@ fn schedule() -> impl Strategy<Value = Schedule> {
 /// What happens to a scheduled token.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
-    Sent {
-        lag: Nanos,
-        took: Nanos,
-        outcome: Outcome,
-        transmitted: bool,
-    },
+    /// Its send lag, the time from sent to done, its outcome, and whether it was transmitted.
+    Sent(Nanos, Nanos, Outcome, bool),
     Dropped,
     Unsent,
 }
@@ -63,12 +59,8 @@ fn fates(longest: u64) -> impl Strategy<Value = Vec<Fate>> {
     ];
     let span = move || prop_oneof![3 => 0..5 * MILLI, 1 => 0..longest].prop_map(Nanos);
     let sent = (span(), span(), outcome, any::<bool>());
-    let sent = sent.prop_map(|(lag, took, outcome, transmitted)| Fate::Sent {
-        lag,
-        took,
-        outcome,
-        transmitted,
-    });
+    let sent = sent
+        .prop_map(|(lag, took, outcome, transmitted)| Fate::Sent(lag, took, outcome, transmitted));
     let fate = prop_oneof![6 => sent, 1 => Just(Fate::Dropped), 1 => Just(Fate::Unsent)];
     prop::collection::vec(fate, 1..100)
 }
@@ -118,12 +110,7 @@ impl Run {
             match fates[sequence as usize % fates.len()] {
                 Fate::Dropped => run.dropped.push(sequence),
                 Fate::Unsent => {}
-                Fate::Sent {
-                    lag,
-                    took,
-                    outcome,
-                    transmitted,
-                } => run.samples.push(Sample {
+                Fate::Sent(lag, took, outcome, transmitted) => run.samples.push(Sample {
                     sequence,
                     key: KeyId(0),
                     target: (sequence % TARGETS as u64) as u32,

@@ -43,11 +43,20 @@ fn how() -> impl Strategy<Value = How> {
 
 fn end() -> impl Strategy<Value = End> {
     (how(), 0u64..15, 0u64..15, any::<bool>()).prop_map(|(how, lag, service_time, connected)| End {
-        how,
-        lag,
-        service_time,
         connected,
+        ..End::new(how, lag, service_time)
     })
+}
+
+impl End {
+    fn new(how: How, lag: u64, service_time: u64) -> End {
+        End {
+            how,
+            lag,
+            service_time,
+            connected: true,
+        }
+    }
 }
 
 /// The measurements when `counted` requests have ended in the counters, and `tallied` in the tally, which is behind.
@@ -128,15 +137,10 @@ fn extremes() -> Vec<End> {
     use Outcome::{Abandoned, Allowed, Blocked, Failed};
     let failed = [FailureKind::Timeout, FailureKind::Reset].map(Failed);
     let sent = [Allowed, Blocked, Abandoned].into_iter().chain(failed);
-    let end = |how, lag, service_time| End {
-        how,
-        lag,
-        service_time,
-        connected: true,
-    };
-    let fast_or_slow = |how| [(0, 0), (0, 900), (900, 0)].map(|(lag, took)| end(how, lag, took));
+    let times = [(0, 0), (0, 900), (900, 0)];
+    let fast_or_slow = |how| times.map(|(lag, took)| End::new(how, lag, took));
     let sent = sent.map(How::Sent).flat_map(fast_or_slow);
-    let not_sent = [How::Dropped, How::Unsent].map(|how| end(how, 0, 0));
+    let not_sent = [How::Dropped, How::Unsent].map(|how| End::new(how, 0, 0));
     sent.chain(not_sent).collect()
 }
 
@@ -208,18 +212,12 @@ proptest! {
 #[track_caller]
 fn given_up_after(text: &str, total: usize, first: usize, bad: How, lag: u64) -> Option<usize> {
     let threshold: Threshold = text.parse().unwrap();
-    let end = |how, lag| End {
-        how,
-        lag,
-        service_time: 1,
-        connected: false,
-    };
     let whole = WholeSchedule::of(&schedule(total), 1);
-    let mut ends = vec![end(How::Sent(Outcome::Allowed), 0); first];
+    let mut ends = vec![End::new(How::Sent(Outcome::Allowed), 0, 1); first];
     (0..=total - first).find(|_| {
         let state = State::of(&ends, ends.len(), ends.len(), 1);
         let may = threshold.may_be_met(&state.at(ends.len() as u64), Ahead::RestOf(&whole));
-        ends.push(end(bad, lag));
+        ends.push(End::new(bad, lag, 1));
         !may
     })
 }
@@ -256,12 +254,7 @@ fn a_threshold_is_given_up_with_the_first_request_that_is_too_many() {
 fn without_an_end_only_a_lost_threshold_is_given_up() {
     let steady = Profile::steady(Rate::per_second(1.0).unwrap());
     let whole = WholeSchedule::of(&Schedule::new(steady, None), 2);
-    let failed = End {
-        how: How::Sent(Outcome::Failed(FailureKind::Timeout)),
-        lag: 100,
-        service_time: 1,
-        connected: false,
-    };
+    let failed = End::new(How::Sent(Outcome::Failed(FailureKind::Timeout)), 100, 1);
     let state = State::of(&[failed; 100], 100, 100, 2);
     for (text, may) in [
         ("failed.rate < 1%", true),

@@ -1,12 +1,4 @@
 //! The store in Redis, which any number of nodes may share.
-//!
-//! | file | holds |
-//! | --- | --- |
-//! | `address.rs` | where Redis is: [`RedisAddress`] |
-//! | `lookup.rs` | the addresses behind a host name |
-//! | `connection.rs` | one connection with its deadlines, and why a request over it failed |
-//! | `pool.rs` | the open connections; it notices that Redis is away or back |
-//! | `decide.lua` | the script around every algorithm's script |
 
 mod address;
 mod connection;
