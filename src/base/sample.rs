@@ -25,14 +25,8 @@ impl Sample {
 
     /// done − sent; `None` for a request that was abandoned, or that never reached its target.
     pub fn service_time(&self) -> Option<Nanos> {
-        let Answer {
-            sent,
-            transmitted,
-            done,
-            outcome,
-            ..
-        } = self.answer;
-        let is_done = outcome != Outcome::Abandoned;
-        (is_done && transmitted).then(|| done.since(sent))
+        let answer = &self.answer;
+        let is_done = answer.outcome != Outcome::Abandoned;
+        (is_done && answer.transmitted).then(|| answer.done.since(answer.sent))
     }
 }

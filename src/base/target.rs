@@ -48,10 +48,8 @@ impl Target {
             Some(host) => host.to_string(),
             None => return Err("has no host".to_owned()),
         };
-        let port = url
-            .port_or_known_default()
-            .filter(|&port| port > 0)
-            .ok_or("has port 0")?;
+        let port = url.port_or_known_default().filter(|&port| port > 0);
+        let port = port.ok_or("has port 0")?;
         let base = url.as_str().trim_end_matches('/').to_owned();
         let uri = base.parse().map_err(|_| "is not a valid URL")?;
         Ok(Target {

@@ -175,12 +175,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
     }
 
     fn snapshot(&self) -> Snapshot {
-        let Run {
-            plan,
-            stop,
-            targets,
-            ..
-        } = self.run;
+        let (plan, stop, targets) = (self.run.plan, self.run.stop, self.run.targets);
         let (start, now) = (self.start.at, Moment::now());
         let stopped = stop.requested_at();
         let paced_until = stopped.map_or(now, |at| at.min(now));

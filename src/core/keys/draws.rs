@@ -75,16 +75,11 @@ impl Draws {
     }
 
     fn draw(&mut self, batch: u64) {
-        let Draws {
-            shares,
-            random,
-            keys,
-            ..
-        } = self;
-        random.set_stream(batch);
-        random.set_word_pos(0);
-        keys.clear();
-        keys.extend((0..BATCH).map(|_| shares.draw(random)));
+        self.random.set_stream(batch);
+        self.random.set_word_pos(0);
+        self.keys.clear();
+        let keys = (0..BATCH).map(|_| self.shares.draw(&mut self.random));
+        self.keys.extend(keys);
         self.batch = batch;
     }
 }

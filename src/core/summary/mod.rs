@@ -208,20 +208,14 @@ impl Build {
 
 impl RunTimes {
     fn of(results: &Results, thresholds: &[JudgedThreshold]) -> RunTimes {
-        let Results {
-            started,
-            paced,
-            drained,
-            interrupted,
-            ..
-        } = *results;
+        let (paced, drained) = (results.paced, results.drained);
         let lost = results.aborted_by.and_then(|place| thresholds.get(place));
         RunTimes {
-            started: timestamp(started, Nanos::ZERO),
-            ended: timestamp(started, paced + drained),
+            started: timestamp(results.started, Nanos::ZERO),
+            ended: timestamp(results.started, paced + drained),
             paced_ns: paced.0,
             drained_ns: drained.0,
-            interrupted,
+            interrupted: results.interrupted,
             aborted_by: lost.map(|threshold| threshold.text.clone()),
         }
     }

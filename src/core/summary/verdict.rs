@@ -42,12 +42,7 @@ impl ScheduleSummary {
 
     /// The numbers behind the verdict, without the verdict, and the options that may help if the schedule was not kept.
     pub fn reason(&self) -> String {
-        let ScheduleSummary {
-            scheduled,
-            dropped,
-            late,
-            ..
-        } = *self;
+        let (scheduled, dropped, late) = (self.scheduled, self.dropped, self.late);
         if scheduled == 0 {
             return "no request was due".to_owned();
         }
@@ -58,9 +53,8 @@ impl ScheduleSummary {
             return format!("every request on time (within {tolerance}), none dropped");
         }
         if self.kept {
-            return format!(
-                "{late} of {scheduled} ({share:.2} %) over {tolerance} late, none dropped"
-            );
+            let late = format!("{late} of {scheduled} ({share:.2} %) over {tolerance} late");
+            return format!("{late}, none dropped");
         }
         let late = format!("{late} of {queued} ({share:.1} %) over {tolerance} late");
         let remedies = "more --workers or a lower rate may help";

@@ -182,13 +182,8 @@ impl Piece for Sine {
     }
 
     fn rate(&self) -> String {
-        let Sine {
-            mean,
-            amplitude,
-            period,
-            ..
-        } = self;
-        format!("{mean}/s ± {amplitude}/s every {period:#}")
+        let (mean, amplitude) = (self.mean, self.amplitude);
+        format!("{mean}/s ± {amplitude}/s every {:#}", self.period)
     }
 
     fn typed(&self) -> String {

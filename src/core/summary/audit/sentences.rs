@@ -155,10 +155,9 @@ impl AuditedRun<'_> {
             ));
         }
         // If one of several promises is broken, that only says which limiter this is not.
-        let verdict = if report.promises.len() == 1 {
-            "broken"
-        } else {
-            "ruled out"
+        let verdict = match report.promises.len() {
+            1 => "broken",
+            _ => "ruled out",
         };
         format!("{verdict}: {}", reasons.join("; "))
     }

@@ -186,10 +186,8 @@ impl Statistic {
             },
             Statistic::Mean => {
                 let least = Ratio::of(times.sum(), all.into())?;
-                Range {
-                    least,
-                    most: is_final.then_some(least),
-                }
+                let most = is_final.then_some(least);
+                Range { least, most }
             }
             Statistic::Percentile(percentile) => {
                 let rank = percentile.rank(all);

@@ -82,10 +82,8 @@ fn answer(request: &CheckRequest, verdict: &Verdict<'_>, node: &str) -> Response
         ("x-ratelimit-reset", reset.to_string()),
     ];
     let retry_after = |wait: Micros| ("retry-after", wait.as_secs_ceil().to_string());
-    let headers = headers
-        .into_iter()
-        .chain(decision.retry_after().map(retry_after));
-    with_headers(json(status(decision), &body), headers)
+    let response = with_headers(json(status(decision), &body), headers);
+    with_headers(response, decision.retry_after().map(retry_after))
 }
 
 #[cfg(test)]
