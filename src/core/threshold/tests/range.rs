@@ -54,7 +54,7 @@ impl End {
             how,
             lag,
             service_time,
-            connected: true,
+            connected: false,
         }
     }
 }
@@ -138,7 +138,11 @@ fn extremes() -> Vec<End> {
     let failed = [FailureKind::Timeout, FailureKind::Reset].map(Failed);
     let sent = [Allowed, Blocked, Abandoned].into_iter().chain(failed);
     let times = [(0, 0), (0, 900), (900, 0)];
-    let fast_or_slow = |how| times.map(|(lag, took)| End::new(how, lag, took));
+    let connected = |how, lag, took| End {
+        connected: true,
+        ..End::new(how, lag, took)
+    };
+    let fast_or_slow = |how| times.map(|(lag, took)| connected(how, lag, took));
     let sent = sent.map(How::Sent).flat_map(fast_or_slow);
     let not_sent = [How::Dropped, How::Unsent].map(|how| End::new(how, 0, 0));
     sent.chain(not_sent).collect()
