@@ -100,7 +100,12 @@ fn conflict(options: &[String], command: &Command, typed: &[OsString]) -> Refusa
     let others: Vec<_> = others
         .map(|other| as_given(other, command, typed).0)
         .collect();
-    let allowed = format!("must not be given together with {}", others.join(", "));
+    // An option that is given twice is in conflict with itself.
+    let allowed = if others.is_empty() {
+        "must be given only once".to_owned()
+    } else {
+        format!("must not be given together with {}", others.join(", "))
+    };
     Refusal::wrong(&name, &value, &allowed)
 }
 
@@ -170,7 +175,7 @@ pub(super) fn variable(argument: &Arg) -> String {
 
 /// The name of an argument without a flag.
 fn without_brackets(argument: &str) -> &str {
-    argument.trim_matches(['[', ']', '<', '>'])
+    argument.trim_matches(['[', ']', '<', '>', '.'])
 }
 
 /// The text without user and password, since it may end up in a log. Text before an `@` counts as a login if it is part

@@ -624,3 +624,8 @@ fn the_version_is_the_package_s() {
         format!("loadgen {}\n", env!("CARGO_PKG_VERSION"))
     );
 }
+
+#[test]
+fn an_option_that_is_given_twice_is_refused() {
+    loadgen("plan --rps 5 --rps 6").assert_refused(&["--rps '5'", "only once"]);
+}
