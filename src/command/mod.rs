@@ -1,4 +1,4 @@
-//! The commands that [`cli`](crate::cli) reads, carried out.
+//! The commands that [`crate::cli`] reads, carried out.
 
 mod report;
 mod run;

@@ -100,7 +100,7 @@ impl Rates {
         &mut self.seconds[place as usize]
     }
 
-    /// The current rate of sending, per second: the mean of the last second, or of as many more, up to [`RECENT`], as it
+    /// The current rate of sending, per second: the mean of the last second, or of as many more, up to `RECENT`, as it
     /// takes for ten requests.
     pub fn sent_lately(&self) -> f64 {
         let Some((to, after)) = self.sent.back() else {

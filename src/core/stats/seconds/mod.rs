@@ -14,7 +14,7 @@ const MAX_INCOMPLETE: usize = 30;
 /// Sorts samples and dropped tokens into [`Second`]s, and emits the seconds in order and without a gap, each as soon as it
 /// is complete.
 ///
-/// A slow request keeps the second in which it was due, and all later ones, incomplete. When more than [`MAX_INCOMPLETE`]
+/// A slow request keeps the second in which it was due, and all later ones, incomplete. When more than `MAX_INCOMPLETE`
 /// seconds wait, the oldest is emitted as it is. Later events that belong to an emitted second count in the oldest second
 /// that still waits.
 #[derive(Debug)]
