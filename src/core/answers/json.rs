@@ -62,13 +62,26 @@ fn scalar(bare: &str) -> Result<Value, String> {
     }
 }
 
-/// Parses a body. `None` if it is not JSON, or nested deeper than 127 levels.
+/// The body is JSON, but it is nested deeper than 127 levels, or has a number out of range or a lone surrogate.
+#[derive(Debug, PartialEq)]
+pub(super) struct Unreadable;
+
+/// Parses a body. Returns `Ok(None)` if it is not JSON.
 ///
 /// A byte order mark is passed over, as [RFC 8259](https://www.rfc-editor.org/rfc/rfc8259), section 8.1, permits. If a
 /// name occurs twice in an object, the last one counts.
-pub(super) fn parse(body: &[u8]) -> Option<Value> {
+pub(super) fn parse(body: &[u8]) -> Result<Option<Value>, Unreadable> {
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    serde_json::from_slice(body).ok()
+    match serde_json::from_slice(body) {
+        Ok(value) => Ok(Some(value)),
+        Err(_) if has_json_syntax(body) => Err(Unreadable),
+        Err(_) => Ok(None),
+    }
+}
+
+fn has_json_syntax(body: &[u8]) -> bool {
+    let text = std::str::from_utf8(body);
+    text.is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
 impl Condition for JsonCondition {
@@ -127,7 +140,7 @@ mod tests {
         let condition = read(&mut Cursor::new(typed.strip_prefix("json").unwrap()));
         condition.unwrap().holds(&Response {
             headers: &HeaderMap::new(),
-            json: parse(body.as_bytes()).as_ref(),
+            json: parse(body.as_bytes()).unwrap().as_ref(),
         })
     }
 
@@ -168,12 +181,14 @@ mod tests {
 
     #[test]
     fn a_body_that_is_not_json_to_its_end_is_none() {
-        let broken =
-            r#"| |{|{"a":1|{"a":1,}|{"a":1}}|{"a":1} x|{"a":1e400}|{"a":1,"b":"\x"}|{'a':1}|NaN"#;
+        let broken = r#"| |{|{"a":1|{"a":1,}|{"a":1}}|{"a":1} x|{"a":1,"b":"\x"}|{'a':1}|NaN"#;
         for broken in broken.split('|') {
-            assert_eq!(parse(broken.as_bytes()), None, "{broken}");
+            assert_eq!(parse(broken.as_bytes()), Ok(None), "{broken}");
         }
-        assert_eq!(parse(b"{\"\xff\":1}"), None);
+        assert_eq!(parse(b"{\"\xff\":1}"), Ok(None));
+        for unreadable in [r#"{"a":1e400}"#, r#"["\ud800"]"#] {
+            assert_eq!(parse(unreadable.as_bytes()), Err(Unreadable));
+        }
     }
 
     #[test]
@@ -183,8 +198,8 @@ mod tests {
             [127, 128, 30_000].map(|depth| {
                 let (open, shut) = ("[".repeat(depth), "]".repeat(depth));
                 let unclosed = parse(open.as_bytes());
-                assert_eq!(unclosed, None);
-                parse((open + &shut).as_bytes()).is_some()
+                assert_eq!(unclosed, Ok(None));
+                parse((open + &shut).as_bytes()).is_ok()
             })
         });
         assert_eq!(parsed.unwrap().join().unwrap(), [true, false, false]);

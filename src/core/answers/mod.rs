@@ -91,17 +91,17 @@ impl Answers {
 impl Undecided<'_> {
     /// The outcome of the answer with this body.
     pub(crate) fn by_body(&self, body: &KeptBody) -> Outcome {
-        let json = body.bytes().and_then(json::parse);
+        let json = body.bytes().and_then(|body| json::parse(body).ok());
         let response = Response {
             headers: &self.head.headers,
-            json: json.as_ref(),
+            json: json.as_ref().and_then(Option::as_ref),
         };
         for (rule, outcome) in self.answers.candidates(self.head) {
             if rule.holds(Needs::Body, &response) {
                 return *outcome;
             }
-            // A body that is too long to be read may fit this rule, so the answer can't count as allowed.
-            if body.bytes().is_none() && *outcome == Outcome::Blocked {
+            // A body that can't be read may fit this rule, so the answer can't count as allowed.
+            if json.is_none() && *outcome == Outcome::Blocked {
                 break;
             }
         }
@@ -217,6 +217,23 @@ mod tests {
     }
 
     #[test]
+    fn a_json_body_that_can_not_be_read_is_not_allowed_if_it_may_be_blocked() {
+        let deep = ["[".repeat(200), "]".repeat(200)].concat();
+        for body in [r#"{"over":true,"reset":1e400}"#, &deep] {
+            let actual = |blocked| outcome(&answers("200", blocked), 200, &HeaderMap::new(), body);
+            assert_eq!(actual("json /over"), failed(FailureKind::Unmatched));
+            assert_eq!(actual("429"), Outcome::Allowed);
+        }
+        let text = outcome(
+            &answers("200", "json /over"),
+            200,
+            &HeaderMap::new(),
+            "no JSON",
+        );
+        assert_eq!(text, Outcome::Allowed);
+    }
+
+    #[test]
     fn a_body_is_kept_only_if_it_may_decide() {
         let needs_body = |allowed, blocked, status| {
             let mut headers = HeaderMap::new();
@@ -251,7 +268,7 @@ mod tests {
         headers: &HeaderMap,
         body: &str,
     ) -> Outcome {
-        let json = json::parse(body.as_bytes());
+        let json = json::parse(body.as_bytes()).unwrap();
         let response = Response {
             headers,
             json: json.as_ref(),
