@@ -1,16 +1,21 @@
-"""nginx with limit_req, in front of a file.
+"""nginx with `limit_req`, in front of a file.
 
-It is a bucket of burst + 1 for each key, and exact, but for two roundings: its rate is a whole number of thousandths of
-a request a second (100r/m is 1.666/s), and each admitted request may lose a thousandth of a request. What is blocked
-takes nothing."""
+Each `limit_req` is a token bucket for each value of its key. A full bucket admits burst + 1 requests at once, since
+nginx does not count the first of them as part of the burst. A blocked request takes no token from any bucket, even if
+only one of several blocked it. The buckets are exact except for two roundings: nginx rounds the rate down to a
+thousandth of a request per second (100r/m becomes 1.666/s), and each admitted request may lose a thousandth of a token.
+
+Without `nodelay`, nginx decides on arrival but answers admitted requests at the rate: the nth of a burst is answered
+n / rate seconds later. It answers blocked requests at once."""
 
 import collections
 import contextlib
-import functools
+import dataclasses
 import re
 import subprocess
 
-from audits import BUCKET, LIMIT, WINDOW_S, Audit
+import audits
+from audits import ADMITS, BROKEN, BUCKET, KEPT, NEVER_BROKEN, NEVER_KEPT, WINDOW_S, Audit
 from harness import Check, Need, System, Traffic
 from processes import LOOPBACK, folder, free_ports, server
 from promises import token_bucket
@@ -31,28 +36,57 @@ http {{
   scgi_temp_path {folder}/scgi;
   log_format by_key '$http_x_key $status';
   access_log {folder}/access.log by_key;
-  limit_req_zone $http_x_key zone=keys:10m rate={per_minute}r/m;
+  {zones}
   limit_req_status {blocked};
   server {{
     listen {address}:{port};
     root {folder};
     location / {{
-      limit_req zone=keys burst={burst} nodelay;
+      {rules}
     }}
   }}
 }}
 """
+BY_KEY, BY_ADDRESS = "$http_x_key", "$binary_remote_addr"
+
+
+@dataclasses.dataclass(frozen=True)
+class Bucket:
+    """One `limit_req`, with a zone of its own.
+
+    capacity: How many requests a full bucket admits at once.
+    per_minute: How many tokens it gets in a minute."""
+
+    capacity: int
+    per_minute: int
+    key: str = BY_KEY
+    delays: bool = False
+
+    def zone(self, name):
+        return f"limit_req_zone {self.key} zone={name}:10m rate={self.per_minute}r/m;"
+
+    def rule(self, name):
+        return f"limit_req zone={name} {self.burst};"
+
+    @property
+    def burst(self):
+        return f"burst={self.capacity - 1}" + ("" if self.delays else " nodelay")
+
+    def __str__(self):
+        return f"rate={self.per_minute}r/m {self.burst}" + (" by address" if self.key == BY_ADDRESS else "")
 
 
 @contextlib.contextmanager
-def nginx(limit, window_s=60, blocked=503):
-    """That many of each key at once, and as many a window."""
+def nginx(*buckets, blocked=503):
+    """Admits a request if all of the buckets have a token for it."""
     with folder() as at:
         [port] = free_ports(1)
         (at / "index.html").write_text("ok\n")
+        named = [(f"bucket{place}", bucket) for place, bucket in enumerate(buckets)]
         (at / "nginx.conf").write_text(CONFIGURATION.format(
-            folder=at, address=LOOPBACK, port=port, per_minute=limit * 60 // window_s, burst=limit - 1,
-            blocked=blocked))
+            folder=at, address=LOOPBACK, port=port, blocked=blocked,
+            zones="\n  ".join(bucket.zone(name) for name, bucket in named),
+            rules="\n      ".join(bucket.rule(name) for name, bucket in named)))
         command = ["nginx", "-p", str(at), "-c", str(at / "nginx.conf"), "-e", str(at / "error.log")]
         with server(command, port, at / "output") as process:
             process.answers()
@@ -73,12 +107,15 @@ def version():
 def check(name, limit, blocked, options):
     traffic = Traffic(keys=5, pieces=((40, 24),))
 
+    def bucket(limit):
+        return Bucket(limit, per_minute=limit)
+
     def promise(limit, lived):
         rate = limit * 1000 // 60 / 1000
         return token_bucket(limit, rate, traffic, lived, lost=traffic.requests / traffic.keys / 1000)
 
-    return Check(name, functools.partial(nginx, blocked=blocked), NEEDS,
-                 f"rate={limit}r/m burst={limit - 1} nodelay, {blocked}", limit, traffic, lambda _: options, promise)
+    return Check(name, lambda kept: nginx(bucket(kept), blocked=blocked), NEEDS, f"{bucket(limit)}, {blocked}", limit,
+                 traffic, lambda _: options, promise)
 
 
 CHECKS = [
@@ -86,9 +123,37 @@ CHECKS = [
     check("nginx-429", 30, 429, ["--preset", "nginx", "--blocked", "429"]),
 ]
 
-# Its rate is exact, also with a limit of one more or less.
+
+def audit(name, buckets, expected, limit, **more):
+    """Audits nginx with these buckets. The requests name no limit, so a cluster that keeps a higher limit than it
+    claims has buckets with a higher capacity."""
+
+    def system(kept):
+        excess = kept - limit
+        return nginx(*(dataclasses.replace(bucket, capacity=bucket.capacity + excess) for bucket in buckets))
+
+    return Audit(f"audit-nginx{name}", system, NEEDS, "; ".join(map(str, buckets)), expected,
+                 lambda _: ["--preset", "nginx"], probe=False, limit=limit, **more)
+
+
+# The rates are whole thousandths of a request per second, so that these buckets are exact. Each key sends 12 requests
+# per second for 2.5 s, which is more than any of the buckets admits.
+AS_CLAIMED = Bucket(audits.LIMIT, per_minute=audits.LIMIT * 60 // WINDOW_S)
+BY_ADDRESS_ONLY = dataclasses.replace(AS_CLAIMED, key=BY_ADDRESS)
+LARGE_BURST = Bucket(capacity=12, per_minute=120)
+# An admitted request waits for up to 5.5 s.
+DELAYS = dataclasses.replace(LARGE_BURST, delays=True)
+# The first blocks after 0.4 s of a burst, the second from its second second on.
+TWO = [Bucket(capacity=3, per_minute=300), Bucket(capacity=8, per_minute=60)]
+
 AUDITS = [
-    Audit("audit-nginx", functools.partial(nginx, window_s=WINDOW_S), NEEDS,
-          f"rate={LIMIT * 60 // WINDOW_S}r/m burst={LIMIT - 1} nodelay", BUCKET, lambda _: ["--preset", "nginx"],
-          probe=False),
+    audit("", [AS_CLAIMED], BUCKET, audits.LIMIT),
+    audit("-address", [BY_ADDRESS_ONLY], {promise: NEVER_KEPT for promise in ["auto", "token-bucket"]}, audits.LIMIT),
+    # In the first 2.5 s of asking it admits 17, of which no bucket that gains 12 in 6 s would block one.
+    audit("-burst", [LARGE_BURST], {
+        "auto": [KEPT],
+        "sliding-window": [ADMITS],
+    }, limit=12, window_s=6),
+    audit("-delay", [DELAYS], {"auto": NEVER_BROKEN}, limit=12, window_s=6),
+    audit("-two", TWO, {"auto": [BROKEN]}, limit=8, window_s=8),
 ]

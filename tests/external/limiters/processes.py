@@ -100,11 +100,25 @@ class Server:
         """Waits until it accepts connections."""
         eventually(self.accepts, PATIENCE_S)
 
-    def accepts(self):
-        name = Path(self.process.args[0]).name
+    def prints(self, text):
+        """Waits until it has printed the text."""
+        eventually(lambda: self.has_printed(text), PATIENCE_S)
+
+    @property
+    def name(self):
+        return Path(self.process.args[0]).name
+
+    def runs(self):
         if self.process.poll() is not None:
-            raise Failed(f"{name} ended with {self.process.returncode}:\n{self.log.read_text()}")
+            raise Failed(f"{self.name} ended with {self.process.returncode}:\n{self.log.read_text()}")
+
+    def accepts(self):
+        self.runs()
         try:
             socket.create_connection((LOOPBACK, self.port), timeout=1).close()
         except OSError as error:
-            raise Broken(f"{name} does not answer on port {self.port} ({error}):\n{self.log.read_text()}") from error
+            raise Broken(f"{self.name} does not answer on port {self.port} ({error}):\n{self.log.read_text()}") from error
+
+    def has_printed(self, text):
+        self.runs()
+        holds(text in self.log.read_text(), f"{self.name} has not printed '{text}'")

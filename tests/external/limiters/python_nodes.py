@@ -1,16 +1,28 @@
-"""Clusters of Python nodes that count together in one Redis: with the library `limits` behind a POST /check, as loadgen
-asks by default, and with Flask-Limiter, which uses that library, in front of a web page.
+"""Python nodes that limit with the library `limits`: behind POST /check, as loadgen asks by default, or with
+Flask-Limiter, which uses that library, in front of a web page.
 
-Every decision is one script in Redis, so the nodes of a cluster keep one limit for each key, exactly:
+Nodes that share a Redis decide together: every decision is one script in Redis, so the cluster keeps one limit for each
+key, exactly.
 
-fixed-window   A key's window begins with its first request, not at the clock's multiples: the counter is made by the
-               request that finds none, and expires a window later. Each window admits the limit.
-moving-window  At most the limit in any time as long as the window: the request is admitted if the one that was admitted
-               as many as the limit before it is older than the window, by the clock of the node that it came to.
+fixed-window            A key's window begins with its first request, not at the clock's multiples: the first request
+                        makes the counter, which expires a window later. Each window admits the limit.
+moving-window           A sliding log: a request is admitted if the limit-th admission before it is older than the
+                        window, by the clock of the node that got the request.
+sliding-window-counter  Two counts, one of the present and one of the previous window. A request is admitted if the
+                        present count and the previous one's share, rounded down, leave room for it: the share is that
+                        part of the previous window that is less than a window ago. In Redis, a key's windows begin with
+                        its first admission and follow each other without a gap; after a whole window without a request
+                        they begin anew, at the next admission. In a node's own memory they lie at the clock's multiples,
+                        for all keys.
 
-The traffic that is told apart by: two requests of each key, a pause until shortly before the window's end, then more
-than the limit on both sides of it. Fixed windows admit the limit before that end and again after it. A moving one
-admits it once, and two more in the place of the first two, which have left it. That bears a delay of a second."""
+Flask-Limiter counts a request in each of several fixed windows, the shortest first, until one has no room. So a request
+that a longer window blocks counts in the shorter ones. After the longer window's end, a shorter one may be full of
+blocked requests: it blocks a request though neither window has admitted its limit.
+
+The checks' traffic tells the first two apart: two requests of each key, a pause until shortly before the window's end,
+then more than the limit on both sides of that end. Fixed windows admit the limit before that end and again after it. A
+moving one admits the limit once, and two more in place of the first two, which are a window old by then. This bears a
+delay of a second."""
 
 import collections
 import contextlib
@@ -18,7 +30,7 @@ import json
 import subprocess
 
 import audits
-from audits import Audit
+from audits import BROKEN, Audit
 from harness import Check, Need, Promise, System, Traffic, fetch
 from places import PYTHON, REQUIREMENTS, ROOT
 from processes import LOOPBACK, folder, free_ports, server
@@ -26,11 +38,11 @@ from promises import fixed_window
 
 NODES = ROOT / "tests" / "external" / "limiters" / "nodes"
 REDIS = Need("redis-server", "apt install redis-server")
-NEEDS = (
-    REDIS,
-    Need(PYTHON, f"apt install python3-venv; python3 -m venv {PYTHON.parents[1]}; "
-                 f"{PYTHON} -m pip install -r {REQUIREMENTS}"),
-)
+PACKAGES = Need(PYTHON, f"apt install python3-venv; python3 -m venv {PYTHON.parents[1]}; "
+                        f"{PYTHON} -m pip install -r {REQUIREMENTS}")
+NEEDS = (REDIS, PACKAGES)
+# Each process counts alone.
+MEMORY = "memory://"
 
 
 @contextlib.contextmanager
@@ -43,20 +55,35 @@ def redis(at):
         yield f"redis://{LOOPBACK}:{port}"
 
 
+def node(script, *arguments, port, log):
+    return server([str(PYTHON), "-B", str(NODES / script), *arguments, str(port)], port, log)
+
+
 @contextlib.contextmanager
-def cluster(script, argument, count, package):
-    """So many nodes that share a Redis; each runs the script with the argument."""
+def cluster(script, argument, count, package, in_redis=True):
+    """Nodes that run the script with the argument, and share a Redis or count alone."""
     with contextlib.ExitStack() as stack:
         at = stack.enter_context(folder())
-        storage = stack.enter_context(redis(at))
-        processes = []
-        for port in free_ports(count):
-            command = [str(PYTHON), "-B", str(NODES / script), argument, storage, str(port)]
-            processes.append(stack.enter_context(server(command, port, at / f"{port}.log")))
+        storage = stack.enter_context(redis(at)) if in_redis else MEMORY
+        processes = [stack.enter_context(node(script, argument, storage, port=port, log=at / f"{port}.log"))
+                     for port in free_ports(count)]
         for process in processes:
             process.answers()
         targets = [process.url for process in processes]
         yield System(version(package), targets, lambda _: counts(targets))
+
+
+@contextlib.contextmanager
+def processes_on_one_port(strategy, count=4):
+    """Processes that listen on the same port and count alone. The kernel gives each connection to one of them."""
+    with contextlib.ExitStack() as stack:
+        at = stack.enter_context(folder())
+        [port] = free_ports(1)
+        processes = [stack.enter_context(node("limits_node.py", "--share-port", strategy, MEMORY, port=port,
+                                              log=at / f"{place}.log")) for place in range(count)]
+        for process in processes:
+            process.prints("listening")
+        yield System(version("limits"), [processes[0].url])
 
 
 def counts(targets):
@@ -113,17 +140,35 @@ CHECKS = [
 
 
 def told_by_each_request(limit):
-    """Another limit than the one that is claimed."""
+    """Requests name the limit that is kept, which may differ from the claim."""
     return ["--body", f'{{"key":"{{key}}","limit":{limit},"window_ms":{{window_ms}}}}']
 
 
-def audit_of_limits(strategy, expected):
-    return Audit(f"audit-limits-{strategy}", lambda _: limits_nodes(strategy), NEEDS,
-                 f"{strategy}, {audits.LIMIT} in {audits.WINDOW_S} s; 3 nodes, one Redis", expected,
-                 told_by_each_request, headers=("a request was blocked with 429 and no Retry-After",))
+NO_RETRY_AFTER = "a request was blocked with 429 and no Retry-After"
+CLAIM = f"{audits.LIMIT} in {audits.WINDOW_S} s"
+
+
+def audit_of_limits(name, strategy, expected, nodes="3 nodes, one Redis", **how):
+    return Audit(f"audit-limits-{name}", lambda _: cluster("limits_node.py", strategy, package="limits", **how), NEEDS,
+                 f"{strategy}, {CLAIM}; {nodes}", expected, told_by_each_request, headers=(NO_RETRY_AFTER,))
+
+
+# The shorter window takes half of what a key sends in a burst, and the longer one ends within a burst.
+SHORTER, LONGER = (4, 1), (8, 3)
+
+
+def flask_limiter_with_two_limits(excess):
+    windows = [f"{limit + excess} per {window_s} second" for limit, window_s in (SHORTER, LONGER)]
+    return cluster("flask_limiter_node.py", "; ".join(windows), 2, "Flask-Limiter")
 
 
 AUDITS = [
-    audit_of_limits("fixed-window", audits.fixed(audits.BY_ADMISSIONS)),
-    audit_of_limits("moving-window", audits.SLIDING),
+    audit_of_limits("fixed-window", "fixed-window", audits.fixed(audits.BY_ADMISSIONS), count=3),
+    audit_of_limits("moving-window", "moving-window", audits.SLIDING, count=3),
+    audit_of_limits("sliding-window-counter", "sliding-window-counter", audits.SLIDING_COUNTER, count=3),
+    audit_of_limits("sliding-window-counter-by-clock", "sliding-window-counter", audits.SLIDING_COUNTER,
+                    "one node, by the clock", count=1, in_redis=False),
+    Audit("audit-flask-limiter-two", lambda kept: flask_limiter_with_two_limits(kept - LONGER[0]), NEEDS,
+          "fixed-window, 4 in 1 s and 8 in 3 s; 2 nodes, one Redis",
+          {"auto": [BROKEN]}, lambda _: ["--preset", "kong"], limit=LONGER[0], window_s=LONGER[1], headers=(NO_RETRY_AFTER,)),
 ]

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Runs loadgen against real rate limiters, on loopback and all at the same time, and holds what it counted against what
-each limiter's configuration promises, and against the limiter's own counts; and what its audit says of each promise
-against what each limiter is. It sends at most 700 requests a second in all, takes about half a minute, and takes every
-limiter down again.
+"""Runs loadgen against real rate limiters, on loopback and all at the same time. Checks compare its counts with what
+each limiter's configuration promises, and with the limiter's own counts. Audits compare its verdicts with what is known
+of each limiter's algorithm. At most 1000 requests per second are sent in all. The script takes about 45 seconds, and
+ends every limiter that it started.
 
-Exit codes: 0 all of it holds; 1 something does not, or broke; 2 refused, such as when a limiter is not
+Exit codes: 0 everything holds; 1 something does not hold, or failed; 2 refused, for example because a limiter is not
 installed.
 """
 

@@ -1,14 +1,19 @@
-"""What every node has: it counts its answers by key, tells them at /counts, and is served by a pool of threads."""
+"""What every node has: it counts its answers by key, reports them at /counts, and is served by a pool of threads."""
 
 import collections
+import socket
 import threading
 
 import flask
 import waitress
 
+LOOPBACK = "127.0.0.1"
 
-def serve(app, key, port):
-    """Answers on the port until the process is ended; `key` tells the one of the present request."""
+
+def serve(app, key, port, share_port=False):
+    """Answers on the port until the process is ended; `key` gives the key of the present request.
+
+    share_port: Let other processes listen on the same port, and print "listening" as soon as this one does."""
     answered, lock = collections.Counter(), threading.Lock()
 
     @app.after_request
@@ -23,4 +28,16 @@ def serve(app, key, port):
         with lock:
             return [[*of, n] for of, n in answered.items()]
 
-    waitress.serve(app, listen=f"127.0.0.1:{port}", threads=8)
+    if share_port:
+        waitress.serve(app, sockets=[listener_beside_others(port)], threads=8)
+    else:
+        waitress.serve(app, listen=f"{LOOPBACK}:{port}", threads=8)
+
+
+def listener_beside_others(port):
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((LOOPBACK, int(port)))
+    listener.listen()
+    print("listening", flush=True)
+    return listener
