@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Serialize;
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
+use std::time::SystemTime;
 
 pub const FORMAT: Format = Format {
     option: "requests",
@@ -60,14 +61,22 @@ struct RequestLog {
     feed: Feed<Batch>,
     /// Batches that were written. Their memory is used again.
     used: Receiver<Vec<Sample>>,
-    start: Moment,
+    start: RunStart,
     batch: Vec<Sample>,
     handed_over: Moment,
 }
 
+/// The start of the run by both clocks.
+#[derive(Debug, Clone, Copy)]
+struct RunStart {
+    at: Moment,
+    /// Nanoseconds since 1970, UTC.
+    unix: Nanos,
+}
+
 #[derive(Debug)]
 struct Batch {
-    start: Moment,
+    start: RunStart,
     samples: Vec<Sample>,
 }
 
@@ -85,7 +94,10 @@ fn start<'a>(file: ResultFile, run: RunInfo<'a>) -> io::Result<(Box<dyn Observer
     let log = RequestLog {
         feed,
         used,
-        start: Moment::MAX,
+        start: RunStart {
+            at: Moment::MAX,
+            unix: Nanos::ZERO,
+        },
         batch: Vec::with_capacity(BATCH),
         handed_over: Moment::MAX,
     };
@@ -98,7 +110,12 @@ impl Observer for RequestLog {
     }
 
     fn begin(&mut self, start: &Start) {
-        (self.start, self.handed_over) = (start.at, start.at);
+        let unix = start.by_calendar.duration_since(SystemTime::UNIX_EPOCH);
+        self.start = RunStart {
+            at: start.at,
+            unix: Nanos::from(unix.unwrap_or_default()),
+        };
+        self.handed_over = start.at;
     }
 
     fn sample(&mut self, sample: &Sample) {
@@ -163,9 +180,13 @@ struct Row<'a> {
     outcome: &'static str,
     /// The kind of failure of a failed request.
     failure: Option<&'static str>,
+    /// Nanoseconds since 1970, UTC: the start by the system's clock, and from there on `sent_ns` by the monotonic clock.
+    sent_unix_ns: u64,
+    /// The end of a request that was transmitted and then abandoned. It is empty for all others.
+    abandoned_ns: Option<u64>,
 }
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 12] = [
     "sequence",
     "key",
     "target",
@@ -176,10 +197,12 @@ const COLUMNS: [&str; 10] = [
     "service_time_ns",
     "outcome",
     "failure",
+    "sent_unix_ns",
+    "abandoned_ns",
 ];
 
 impl<'a> Row<'a> {
-    fn new(sample: &Sample, start: Moment, names: &'a Names, key: &'a mut Vec<u8>) -> Self {
+    fn new(sample: &Sample, start: RunStart, names: &'a Names, key: &'a mut Vec<u8>) -> Self {
         let answer = &sample.answer;
         let (outcome, failure) = match answer.outcome {
             Outcome::Allowed => ("allowed", None),
@@ -187,7 +210,9 @@ impl<'a> Row<'a> {
             Outcome::Failed(kind) => ("failed", Some(kind.name())),
             Outcome::Abandoned => ("abandoned", None),
         };
+        let since_start = |moment: Moment| moment.since(start.at);
         let latency = sample.latency();
+        let is_cut_off = answer.outcome == Outcome::Abandoned && answer.transmitted;
         Row {
             sequence: sample.sequence,
             key: names.keys.as_ref().map(|keys| {
@@ -196,13 +221,15 @@ impl<'a> Row<'a> {
                 std::str::from_utf8(key).expect("a key is text")
             }),
             target: &names.targets[sample.target as usize],
-            due_ns: sample.due.since(start).0,
-            sent_ns: answer.sent.since(start).0,
-            done_ns: latency.map(|_| answer.done.since(start).0),
+            due_ns: since_start(sample.due).0,
+            sent_ns: since_start(answer.sent).0,
+            done_ns: latency.map(|_| since_start(answer.done).0),
             latency_ns: latency.map(|latency| latency.0),
             service_time_ns: sample.service_time().map(|service_time| service_time.0),
             outcome,
             failure,
+            sent_unix_ns: (start.unix + since_start(answer.sent)).0,
+            abandoned_ns: is_cut_off.then(|| since_start(answer.done).0),
         }
     }
 }

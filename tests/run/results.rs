@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
+use std::time::SystemTime;
 
 use crate::support::metrics::{address, await_mode, await_sum};
 use crate::support::report::Report;
@@ -121,14 +122,18 @@ fn assert_agree(place: &Place, report: &Report) {
         sequences.last().is_none_or(|last| *last < report.scheduled),
         "{report}"
     );
+    let mut starts = BTreeSet::new();
     for row in &requests {
         let nanos = |column: &str| row[column].parse::<u64>().ok();
         let (due, sent) = (nanos("due_ns").unwrap(), nanos("sent_ns").unwrap());
         assert!(due <= sent, "{row:?}");
+        starts.insert(nanos("sent_unix_ns").unwrap() - sent);
         let Some(done) = nanos("done_ns") else {
             assert_eq!((&*row["outcome"], &*row["latency_ns"]), ("abandoned", ""));
+            assert!(nanos("abandoned_ns").unwrap() > sent, "{row:?}");
             continue;
         };
+        assert_eq!(row["abandoned_ns"], "", "{row:?}");
         assert_eq!(nanos("latency_ns"), Some(done - due), "{row:?}");
         let service_time = nanos("service_time_ns");
         assert!(
@@ -136,6 +141,11 @@ fn assert_agree(place: &Place, report: &Report) {
             "{row:?}"
         );
     }
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.unwrap().as_nanos() as u64;
+    let within_a_minute = |start: &u64| (now - 60_000_000_000..now).contains(start);
+    assert!(starts.len() <= 1, "one start by the clock: {starts:?}");
+    assert!(starts.iter().all(within_a_minute), "{starts:?}");
     let log = place.read("hdr.log");
     let intervals = log.lines().filter(|line| line.starts_with("Tag=")).count();
     assert_eq!(intervals, 3 * timeline.len(), "{log}");
