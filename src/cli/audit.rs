@@ -1,5 +1,6 @@
 //! The options of the audit.
 
+use super::generator::random_seed;
 use super::values::boolean;
 use super::{Arguments, Nodes, Opt, Options, Refusal, opt};
 use crate::core::audit::{PriorUse, Promise};
@@ -27,19 +28,52 @@ pub struct Audit {
     #[arg(long, env, hide_env_values = true, value_name = "SIZE", value_parser = opt(memory),
           default_value = "64MiB", allow_hyphen_values = true)]
     pub audit_memory: Opt<usize>,
+
+    /// Take the keys from --seed, as in an earlier run with that seed. By default, the keys of an audited run are new.
+    /// An earlier run may have spent part of their limit, so blocked requests prove nothing then
+    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
+          default_value = "false", num_args = 0..=1, default_missing_value = "true")]
+    pub reuse_keys: Opt<bool>,
 }
 
 impl Audit {
-    /// The plan of the audit. Without `--audit`, only a demo is audited.
+    /// The promise to audit. Without `--audit`, only a demo is audited.
+    fn audited(&self, nodes: &Nodes) -> Audited {
+        let by_default = match nodes {
+            Nodes::Demo { .. } => Audited::Auto,
+            Nodes::Targets(_) => Audited::Off,
+        };
+        self.audit.unwrap_or(by_default)
+    }
+
+    /// The seed of the keys' random digits. The keys of an audited run are its own, even with a chosen seed: any other
+    /// run that spent part of their limit would make a right limiter look wrong.
+    pub(super) fn key_seed(
+        &self,
+        arguments: &Arguments<Options>,
+        nodes: &Nodes,
+    ) -> Result<u64, Refusal> {
+        let generator = &arguments.options.generator;
+        let is_repeated = self.audited(nodes) != Audited::Off && generator.has_chosen_seed();
+        // A variable may be set for all runs.
+        if *self.reuse_keys && !is_repeated && arguments.is_flag(&self.reuse_keys) {
+            return Err(arguments.refuse(&self.reuse_keys, "needs --audit and --seed"));
+        }
+        let are_own = is_repeated && !*self.reuse_keys;
+        Ok(if are_own {
+            random_seed()
+        } else {
+            *generator.seed
+        })
+    }
+
     pub(super) fn plan(
         &self,
         arguments: &Arguments<Options>,
         nodes: &Nodes,
         request: &RequestTemplate,
     ) -> Result<Option<AuditPlan>, Refusal> {
-        let is_demo = matches!(nodes, Nodes::Demo { .. });
-        let by_default = if is_demo { Audited::Auto } else { Audited::Off };
-        let promises = match self.audit.unwrap_or(by_default) {
+        let promises = match self.audited(nodes) {
             Audited::Auto => Promise::ALL.to_vec(),
             Audited::One(promise) => vec![promise],
             Audited::Off => {
@@ -48,22 +82,20 @@ impl Audit {
             }
         };
         let has_keys = request.has(Placeholder::Key);
-        let are_others = !has_keys || arguments.options.keys.keys_file.is_some();
-        let prior_use = if is_demo {
-            // The demo's nodes have just been started.
-            PriorUse::None
-        } else if are_others {
-            PriorUse::Anyone
-        } else if arguments.is_given(&arguments.options.generator.seed) {
-            PriorUse::EarlierRun
-        } else {
-            PriorUse::None
-        };
+        let options = &arguments.options;
+        let are_reused = *self.reuse_keys && options.generator.has_chosen_seed();
+        let are_own = has_keys && options.keys.keys_file.is_none() && !are_reused;
+        // A demo's nodes have just been started, so nobody has used their keys.
+        let is_demo = matches!(nodes, Nodes::Demo { .. });
         Ok(Some(AuditPlan {
             promises,
             asked: self.audit.is_some(),
             probe: *self.probe && has_keys,
-            prior_use,
+            prior_use: if is_demo || are_own {
+                PriorUse::None
+            } else {
+                PriorUse::Anyone
+            },
             memory: *self.audit_memory,
         }))
     }

@@ -36,7 +36,8 @@ pub struct Generator {
           default_value = "10", allow_hyphen_values = true)]
     pub stats_interval: Duration,
 
-    /// The same seed repeats the same keys, order and arrivals. `random` draws a seed and prints it
+    /// The same seed repeats the same keys, order and arrivals. The keys of an audited run are new all the same, unless
+    /// --reuse-keys is given. `random` draws a seed and prints it
     #[arg(long, env, hide_env_values = true, value_name = "SEED", value_parser = opt(seed),
           default_value = "random", allow_hyphen_values = true)]
     pub seed: Opt<u64>,
@@ -50,6 +51,20 @@ pub struct Generator {
     #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = duration,
           default_value = "0", allow_hyphen_values = true)]
     pub metrics_linger: Duration,
+}
+
+impl Generator {
+    /// Whether the user chose the seed.
+    pub(super) fn has_chosen_seed(&self) -> bool {
+        self.seed.text.trim() != RANDOM
+    }
+}
+
+/// The value of `--seed` that draws one.
+const RANDOM: &str = "random";
+
+pub(super) fn random_seed() -> u64 {
+    Uuid::new_v4().as_u64_pair().0
 }
 
 fn stats_interval(text: &str) -> Result<Duration, String> {
@@ -70,10 +85,10 @@ fn queue(text: &str) -> Result<usize, String> {
 
 fn seed(text: &str) -> Result<u64, String> {
     match text.trim() {
-        "random" => Ok(Uuid::new_v4().as_u64_pair().0),
+        RANDOM => Ok(random_seed()),
         number => number
             .parse()
-            .map_err(|_| format!("must be a whole number from 0 to {}, or random", u64::MAX)),
+            .map_err(|_| format!("must be a whole number from 0 to {}, or {RANDOM}", u64::MAX)),
     }
 }
 

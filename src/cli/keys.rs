@@ -37,7 +37,12 @@ pub struct Keys {
 
 impl Keys {
     /// The keys of the run: those of the file, or generated ones.
-    pub(super) fn plan(&self, arguments: &Arguments<Options>) -> Result<keys::Keys, Refusal> {
+    /// `seed` is the seed of the generated ones' digits.
+    pub(super) fn plan(
+        &self,
+        arguments: &Arguments<Options>,
+        seed: u64,
+    ) -> Result<keys::Keys, Refusal> {
         let prefix = self.key_prefix.as_deref();
         let keys = if let Some(file) = &self.keys_file {
             let list = list(file).map_err(|why| {
@@ -50,7 +55,7 @@ impl Keys {
             let prefix = prefix.unwrap_or(DEFAULT_PREFIX);
             match self.keys {
                 0 => keys::Keys::fresh(prefix),
-                count => keys::Keys::generated(count, *arguments.options.generator.seed, prefix),
+                count => keys::Keys::generated(count, seed, prefix),
             }
         };
         if !self.key_distribution.suits(&keys) {

@@ -63,9 +63,10 @@ impl Setup {
             generator,
         } = &arguments.options;
         let schedule = traffic.schedule(arguments)?;
-        let keys = key_options.plan(arguments)?;
-        let (allowed, blocked) = answers.rules(&requests.preset);
         let nodes = cluster.nodes(arguments)?;
+        let key_seed = audit.key_seed(arguments, &nodes)?;
+        let keys = key_options.plan(arguments, key_seed)?;
+        let (allowed, blocked) = answers.rules(&requests.preset);
         let request = requests.request(arguments, &keys)?;
         let audit = audit.plan(arguments, &nodes, &request)?;
         let plan = Plan {
@@ -84,6 +85,7 @@ impl Setup {
             keys,
             key_distribution: *key_options.key_distribution,
             seed: *generator.seed,
+            key_seed,
             allowed,
             blocked,
         };

@@ -37,7 +37,7 @@ impl Cluster {
                 Answers::new(&plan.allowed, &plan.blocked),
             )
         };
-        let probe = || client(&plan.keys.for_a_probe(plan.seed));
+        let probe = || client(&plan.probe_keys());
         Ok(Cluster {
             names: targets.iter().map(ToString::to_string).collect(),
             traffic: client(&plan.keys),

@@ -16,8 +16,7 @@ pub fn heading(
     }
     rows.push(("traffic", plan.describe_traffic()));
     rows.push(("requests", plan.describe_requests()));
-    let keys = format!("{}, seed {}", plan.describe_keys(), plan.seed);
-    rows.push(("keys", keys));
+    rows.push(("keys", keys(plan)));
     if let Some(audit) = &plan.audit {
         rows.push(("audit", held_to(audit)));
     }
@@ -29,6 +28,15 @@ pub fn heading(
         text += &format!("\n  {name:8} {value}");
     }
     text
+}
+
+fn keys(plan: &Plan) -> String {
+    let own = if plan.has_own_keys() {
+        " (the seed repeats their order; their digits are this run's own)"
+    } else {
+        ""
+    };
+    format!("{}, seed {}{own}", plan.describe_keys(), plan.seed)
 }
 
 /// The promises that the limiter is held to, and whether the audit has a probe.

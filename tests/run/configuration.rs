@@ -52,6 +52,7 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("--audit", "AUDIT", ""),
     ("--probe", "PROBE", "true"),
     ("--audit-memory", "AUDIT_MEMORY", "64MiB"),
+    ("--reuse-keys", "REUSE_KEYS", "false"),
     ("--no-tui", "NO_TUI", "false"),
     ("--report", "REPORT", ""),
     ("--summary-json", "SUMMARY_JSON", ""),
@@ -153,6 +154,7 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ("--probe", &["", "perhaps"], BOOLEAN),
     ("--audit-memory", &["", "0", "64MB", "1023KiB", "65GiB",
         "-1MiB"], "whole number of bytes, KiB, MiB or GiB, from 1MiB to 64GiB"),
+    ("--reuse-keys", &["", "perhaps"], BOOLEAN),
     ("--threshold", &["", " ", "p99 < 50ms"], ": must be one of latency, service_time, "),
     ("--threshold", &["latency.p99 = fast"], "column 15: must be a time"),
     ("--threshold", &["audit = kept"], "needs --audit"),
@@ -303,6 +305,25 @@ fn options_of_the_audit_without_an_audit_are_refused_unless_by_variable() {
         .env("PROBE", "yes")
         .env("AUDIT_MEMORY", "2MiB")
         .report();
+}
+
+#[test]
+fn keys_are_reused_only_by_an_audited_run_with_a_seed_unless_by_variable() {
+    for line in [
+        "--seed=1",
+        "--audit",
+        "--audit --seed=random",
+        "--audit=off --seed=1",
+        "--demo",
+    ] {
+        let launch = harmless().args(line.split(' ')).arg("--reuse-keys");
+        launch.assert_refused(&["--reuse-keys", "needs --audit and --seed"]);
+    }
+    harmless().arg("--reuse-keys=no").report();
+    harmless().env("REUSE_KEYS", "yes").report();
+    let audited = harmless().env("AUDIT", "auto").env("SEED", "1");
+    let finished = audited.arg("--reuse-keys").finish();
+    assert_eq!(finished.code(), Some(3), "{finished}");
 }
 
 /// A file in the tests' own folder, and its path.
@@ -462,6 +483,7 @@ fn every_option_may_come_from_its_variable() {
         .env("AUDIT", "auto")
         .env("PROBE", "no")
         .env("AUDIT_MEMORY", "1MiB")
+        .env("REUSE_KEYS", "yes")
         .finish();
     // Nothing limits, and the audit finds that out.
     assert_eq!(finished.code(), Some(4), "{finished}");

@@ -17,6 +17,7 @@ mod several_addresses;
 
 mod answers;
 mod audit;
+mod audited_keys;
 mod configuration;
 mod demo;
 mod drift;

@@ -123,6 +123,11 @@ impl Keys {
         }
     }
 
+    /// Whether the keys have random digits, unlike those of a list.
+    pub fn are_random(&self) -> bool {
+        !matches!(self.names, Names::Listed(_))
+    }
+
     /// The whole key, with its prefix.
     pub fn name(&self, id: KeyId) -> String {
         let mut name = Vec::new();
@@ -147,8 +152,7 @@ impl Keys {
 
     /// The length of every key in bytes; `None` if lengths may differ.
     pub fn fixed_len(&self) -> Option<usize> {
-        let is_listed = matches!(self.names, Names::Listed(_));
-        (!is_listed).then_some(self.longest)
+        self.are_random().then_some(self.longest)
     }
 
     /// The length of the longest key, in bytes.

@@ -31,6 +31,12 @@ impl Plan {
         text
     }
 
+    /// Whether the digits of the keys differ from those of every other run with the same seed.
+    pub fn has_own_keys(&self) -> bool {
+        let has_keys = self.request.has(Placeholder::Key);
+        has_keys && self.keys.are_random() && self.key_seed != self.seed
+    }
+
     /// How many keys the requests carry, and how the traffic is spread over them.
     pub fn describe_keys(&self) -> String {
         if !self.request.has(Placeholder::Key) {

@@ -34,7 +34,10 @@ pub struct Plan {
     pub window: Nanos,
     pub keys: Keys,
     pub key_distribution: Distribution,
+    /// The seed of the order of the keys and of the arrivals.
     pub seed: u64,
+    /// The seed of the random digits of the keys. It differs from `seed` if the keys are this run's own.
+    pub key_seed: u64,
     /// The answers that count as allowed, unless they count as blocked.
     pub allowed: Rules,
     pub blocked: Rules,
@@ -101,8 +104,18 @@ impl Plan {
         self.request.compile(targets, &constants, self.seed)
     }
 
+    /// The keys of the audit's own requests.
+    pub fn probe_keys(&self) -> Keys {
+        self.keys.for_a_probe(self.key_seed)
+    }
+
     /// The dealer of the requests' keys.
     pub fn dealer(&self) -> Dealer {
-        Dealer::new(&self.keys, self.key_distribution, self.seed)
+        // The order of fresh keys is their digits.
+        let seed = match self.keys.count() {
+            Some(_) => self.seed,
+            None => self.key_seed,
+        };
+        Dealer::new(&self.keys, self.key_distribution, seed)
     }
 }

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Configuration {
-    /// The shell command that repeats the run, with the same keys, order and arrivals. Values from variables are given as
-    /// flags. Options that say where results go are left out. `…` stands for the value of a header that is a secret.
+    /// The shell command that repeats the run, with the same order and arrivals. The keys are the same too, unless the run
+    /// is audited and the command does not have `--reuse-keys`. Values from variables are given as flags. Options that say where results go are left out. `…` stands for the value of a header that is a secret.
     pub command: String,
-    /// The seed of the keys, their order and Poisson arrivals.
+    /// The seed of the order of the keys and of Poisson arrivals, and of the keys themselves if they are not the run's own.
     pub seed: u64,
     /// The base URLs of the targets.
     pub targets: Vec<String>,

@@ -25,7 +25,7 @@ impl Audit {
     /// Sums up the audit of a run, if it was audited.
     pub fn of(plan: &Plan, results: &Results, targets: &[Target]) -> Option<Audit> {
         let by_key = plan.request.has(Placeholder::Key);
-        let probes = plan.keys.for_a_probe(plan.seed);
+        let probes = plan.probe_keys();
         let name = |key| match key {
             AuditedKey::Load(id) if by_key => plan.keys.name(id),
             AuditedKey::Load(_) => "the requests' one key".to_owned(),
