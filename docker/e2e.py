@@ -475,7 +475,7 @@ def alone_each_node_admits_the_limit(stack):
 def audited(times, verdict, code):
     """Of 900 requests within one window, for 7 keys of 20 each: what was admitted, and all that was printed."""
     output = a_container_of_its_own("loadgen", "--rps", "60", "--duration", "15", "--burst-enabled", "false",
-                                    "--limit", "20", "--window-ms", "60000", "--keys", "7", "--audit",
+                                    "--limit", "20", "--window", "60s", "--keys", "7", "--audit",
                                     # Else some of what is counted is its own.
                                     "--probe", "false", name="run", code=code)
     summary = Summary(output)

@@ -60,10 +60,10 @@ struct Options {
           value_parser = limit, allow_hyphen_values = true)]
     limit: Limit,
 
-    /// The window of such checks, in milliseconds: 1 to 86400000 (a day)
-    #[arg(long, env, hide_env_values = true, value_name = "MS", default_value = "60000",
+    /// The window of such checks, in whole milliseconds or more, up to a day: 60s, 500ms, 2m
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", default_value = "60s",
           value_parser = window, allow_hyphen_values = true)]
-    window_ms: Window,
+    window: Window,
 
     /// The node's name in its answers [default: node-PORT]
     #[arg(long, env, hide_env_values = true, value_parser = node_name)]
@@ -85,8 +85,9 @@ fn limit(text: &str) -> Result<Limit, String> {
 }
 
 fn window(text: &str) -> Result<Window, String> {
-    let millis = text::whole(text, 1..=Window::MAX_MILLIS)?;
-    Window::from_millis(millis).map_err(|error| error.to_string())
+    let day = Duration::from_millis(Window::MAX_MILLIS);
+    let window = text::whole_millis(text, day, "24h")?;
+    Window::from_millis(window.as_millis() as u64).map_err(|error| error.to_string())
 }
 
 fn node_name(text: &str) -> Result<String, &'static str> {
@@ -149,7 +150,7 @@ fn serve(addr: SocketAddr, options: Options) -> anyhow::Result<()> {
         .unwrap_or_else(|| format!("node-{}", options.port));
     let policy = Policy {
         limit: options.limit,
-        window: options.window_ms,
+        window: options.window,
     };
     let node = Node::start(addr, name, store, policy, options.fail_mode)
         .with_context(|| format!("can't listen on {addr}"))?;

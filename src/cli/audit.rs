@@ -11,7 +11,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Audit")]
 pub struct Audit {
-    /// Judge whether the limiter kept its promise of --limit requests of each key per --window-ms. The
+    /// Judge whether the limiter kept its promise of --limit requests of each key per --window. The
     /// promise is a `sliding-window`, a `fixed-window` or a `token-bucket`; `auto` finds out which of them
     /// it can be; `off` judges nothing. The default is `auto` with --demo, otherwise `off`
     #[arg(long, env, hide_env_values = true, value_name = "PROMISE", value_parser = audit,

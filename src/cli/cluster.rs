@@ -142,8 +142,8 @@ fn demo_policy(arguments: &Arguments<Options>) -> Result<Policy, Refusal> {
     Ok(Policy {
         limit: limiter::Limit::new(*requests.limit)
             .map_err(|error| arguments.refuse(&requests.limit, with_demo(error)))?,
-        window: limiter::Window::from_millis(*requests.window_ms)
-            .map_err(|error| arguments.refuse(&requests.window_ms, with_demo(error)))?,
+        window: limiter::Window::from_millis(requests.window_millis())
+            .map_err(|_| arguments.refuse(&requests.window, "must be at most 24h with --demo"))?,
     })
 }
 

@@ -3,7 +3,7 @@
 use super::values::{file, read_at_most};
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
-use crate::base::text::whole;
+use crate::base::text::{MAX_DURATION, whole, whole_millis};
 use crate::core::keys::Keys;
 use crate::core::plan::Plan;
 use crate::core::presets::{self, Preset};
@@ -14,6 +14,7 @@ use crate::core::request::{
 use clap::Args;
 use std::iter;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use ureq::http::{HeaderName, Method, header};
 
 #[derive(Debug, Args)]
@@ -56,10 +57,10 @@ pub struct Requests {
           default_value = "100", allow_hyphen_values = true)]
     pub limit: Opt<u64>,
 
-    /// The window sent in each check, in milliseconds
-    #[arg(long, env, hide_env_values = true, value_name = "MS", value_parser = opt(window),
-          default_value = "60000", allow_hyphen_values = true)]
-    pub window_ms: Opt<u64>,
+    /// The window sent in each check, in whole milliseconds or more: 60s, 500ms, 2m
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = opt(window),
+          default_value = "60s", allow_hyphen_values = true)]
+    pub window: Opt<Duration>,
 }
 
 /// The most headers: ten times as many as common servers take.
@@ -71,7 +72,11 @@ const MAX_BODY: u64 = 1024 * 1024;
 impl Requests {
     /// The window that each check carries.
     pub(super) fn window(&self) -> Nanos {
-        Nanos(1_000_000) * *self.window_ms
+        Nanos::from(*self.window)
+    }
+
+    pub(super) fn window_millis(&self) -> u64 {
+        self.window().0 / 1_000_000
     }
 
     /// The preset's request, with its parts replaced by those that were given.
@@ -91,9 +96,9 @@ impl Requests {
             headers: self.headers(arguments, body.is_some())?,
             body,
         };
-        if request.has(Placeholder::WindowS) && !self.window_ms.is_multiple_of(1_000) {
-            let allowed = "must be a multiple of 1000, because the request has {window_s}";
-            return Err(arguments.refuse(&self.window_ms, allowed));
+        if request.has(Placeholder::WindowS) && self.window.subsec_nanos() > 0 {
+            let allowed = "must be whole seconds, because the request has {window_s}";
+            return Err(arguments.refuse(&self.window, allowed));
         }
         let constants = Constants {
             keys,
@@ -201,8 +206,8 @@ fn limit(text: &str) -> Result<u64, String> {
     whole(text, 1..=1_000_000_000)
 }
 
-fn window(text: &str) -> Result<u64, String> {
-    whole(text, 1..=1_000_000_000_000)
+fn window(text: &str) -> Result<Duration, String> {
+    whole_millis(text, MAX_DURATION, "3650d")
 }
 
 /// The headers of one value: a variable may have several.

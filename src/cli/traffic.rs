@@ -103,7 +103,7 @@ impl Traffic {
         }
         let window = arguments.options.requests.window();
         let aligned = Alignment::new(schedule, window).map_err(|why| {
-            let needs = format!("needs bursts, whole windows of --window-ms ({window}) apart");
+            let needs = format!("needs bursts, whole windows of --window ({window}) apart");
             arguments.refuse(&self.burst_align, format!("{needs}; {why}"))
         });
         aligned.map(Some)

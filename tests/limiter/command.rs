@@ -196,7 +196,7 @@ fn its_own_limit_and_window_are_for_requests_without_them() {
     command
         .args(AT_LOOPBACK)
         .args(["--limit", "2"])
-        .env("WINDOW_MS", "3600000");
+        .env("WINDOW", "1h");
     let node = RunningNode::start(&mut command, IN_MEMORY);
     for status in ["200 OK", "200 OK", "429 Too Many Requests"] {
         let reply = node.get_with("/", "X-Key: k\r\n");
@@ -263,7 +263,7 @@ fn bad_configuration_is_one_line_with_the_option_its_value_and_the_range() {
         ("--store-timeout", "STORE_TIMEOUT", "0", "from 1ms to 60s"),
         ("--fail-mode", "FAIL_MODE", "ajar", "closed or open"),
         ("--limit", "LIMIT", "0", "a whole number from 1 to 1000000"),
-        ("--window-ms", "WINDOW_MS", "86400001", "a whole number from 1 to 86400000"),
+        ("--window", "WINDOW", "86401", "from 1ms to 24h"),
     ];
     for (option, variable, value, allowed) in cases {
         let by_flag = line_of(Command::new(BINARY).args([option, value]), 2);

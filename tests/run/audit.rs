@@ -141,13 +141,13 @@ fn unlimited() -> Server {
 /// A run with one key, a limit of 5 in 2 s, and several times as many requests.
 fn asking(server: &Server, line: &str) -> Launch {
     server.launch(format!(
-        "--limit 5 --window-ms 2000 --keys 1 --rps 20 --burst-enabled false --workers 16 {line}"
+        "--limit 5 --window 2s --keys 1 --rps 20 --burst-enabled false --workers 16 {line}"
     ))
 }
 
 // Demos.
 
-const OFTEN_ENOUGH: &str = "--demo --limit 10 --window-ms 2000 --rps 90 --duration 3 --workers 16";
+const OFTEN_ENOUGH: &str = "--demo --limit 10 --window 2s --rps 90 --duration 3 --workers 16";
 
 #[test]
 fn a_demo_is_audited_by_default_and_kept_by_whatever_its_nodes_share() {
@@ -178,7 +178,7 @@ fn the_probe_finds_nodes_that_count_alone_whatever_the_load() {
 #[test]
 fn a_load_that_asks_enough_finds_nodes_that_count_alone() {
     let finished = loadgen(
-        "--demo --demo-limiter per-node --probe false --limit 10 --window-ms 2000 --keys 1 --key-prefix user \
+        "--demo --demo-limiter per-node --probe false --limit 10 --window 2s --keys 1 --key-prefix user \
          --rps 60 --duration 2 --burst-enabled false",
     )
     .finish();
@@ -193,8 +193,8 @@ fn a_load_that_asks_enough_finds_nodes_that_count_alone() {
 #[test]
 fn nodes_that_read_and_write_counts_apart_are_not_said_to_count_alone() {
     let lines = [
-        "--limit 10 --window-ms 2000 --rps 50",
-        "--probe no --limit 10 --window-ms 2000 --keys 1 --rps 100",
+        "--limit 10 --window 2s --rps 50",
+        "--probe no --limit 10 --window 2s --keys 1 --rps 100",
         // By default, the probe's volleys catch about one race in three.
         "--rps 20",
     ];
@@ -257,7 +257,7 @@ fn an_inconclusive_audit_says_what_run_would_tell_and_that_one_does() {
     ];
     at_once(cases, |(limiter, promise)| {
         let demo = format!(
-            "--demo --demo-limiter {limiter} --audit {promise} --probe no --limit 10 --window-ms 2000 \
+            "--demo --demo-limiter {limiter} --audit {promise} --probe no --limit 10 --window 2s \
              --workers 16"
         );
         let run = |line: String| undisturbed(|| loadgen(format!("{demo} {line}")).finish());
@@ -294,7 +294,7 @@ fn keys_that_are_never_asked_for_twice_test_nothing() {
 #[test]
 fn a_cluster_that_does_not_answer_is_not_said_to_keep_a_limit() {
     let refusing = Refusing::new();
-    let line = "--rps 50 --duration 1 --limit 5 --window-ms 2000 --audit";
+    let line = "--rps 50 --duration 1 --limit 5 --window 2s --audit";
     let line = format!("--targets {} {line}", refusing.url());
     let finished = undisturbed(|| loadgen(&line).finish());
     assert_verdict(&finished, "inconclusive", INCONCLUSIVE);
@@ -319,7 +319,7 @@ fn a_run_that_did_not_keep_its_schedule_proves_a_breach_but_not_that_the_limit_w
         (kept, "inconclusive", INCONCLUSIVE),
         (broken, "broken", NOT_KEPT),
     ] {
-        let line = format!("--limit 5 --window-ms 2000 --keys 1 {TOO_FAST_FOR_ONE}");
+        let line = format!("--limit 5 --window 2s --keys 1 {TOO_FAST_FOR_ONE}");
         let finished = server.launch(line).finish();
         assert_verdict(&finished, verdict, code);
         assert!(!finished.summary().schedule_kept, "{finished}");
@@ -342,7 +342,7 @@ fn a_limit_that_was_exceeded_only_if_the_unanswered_were_admitted_is_suspect() {
             _ => Reply::blocked(),
         }
     });
-    let line = "--audit sliding-window --probe no --limit 5 --window-ms 20000 --keys 1 --rps 20 --workers 16 \
+    let line = "--audit sliding-window --probe no --limit 5 --window 20s --keys 1 --rps 20 --workers 16 \
                 --duration 2 --timeout 1";
     let finished = undisturbed(|| server.launch(line).finish());
     assert_verdict(&finished, "suspect", 0);
@@ -398,7 +398,7 @@ fn what_is_wrong_with_retry_after_is_said_and_is_no_breach() {
     ];
     at_once(cases, |(retry_after, words)| {
         let server = start(limiter(5, seconds(2.5), false, retry_after));
-        let line = "--limit 5 --window-ms 2500 --keys 1 --rps 20 --burst-enabled false --duration 4 \
+        let line = "--limit 5 --window 2500ms --keys 1 --rps 20 --burst-enabled false --duration 4 \
                     --audit sliding-window";
         let finished = undisturbed(|| server.launch(line).finish());
         assert_verdict(&finished, "kept", 0);
@@ -419,7 +419,7 @@ fn what_is_wrong_with_retry_after_is_said_and_is_no_breach() {
 
 #[test]
 fn requests_that_name_no_key_are_audited_as_one_key_and_not_probed() {
-    let keyless = "--method GET --path / --body= --keys 7 --limit 5 --window-ms 2000";
+    let keyless = "--method GET --path / --body= --keys 7 --limit 5 --window 2s";
     let limiter = two_seconds(5);
     let kept = Server::start(move |_| limiter("all"));
     let broken = unlimited();
@@ -458,8 +458,7 @@ fn a_run_that_is_interrupted_is_audited_up_to_then() {
 #[test]
 fn an_audit_with_little_memory_is_of_a_sample_and_finds_what_is_broken_all_the_same() {
     let server = unlimited();
-    let line =
-        "--limit 1 --window-ms 60000 --keys 2000 --rps 1000 --duration 5 --burst-enabled false";
+    let line = "--limit 1 --window 60s --keys 2000 --rps 1000 --duration 5 --burst-enabled false";
     let finished = server
         .launch(format!("{line} --audit --probe no --audit-memory 1MiB"))
         .finish();

@@ -22,7 +22,7 @@ fn right_limiter() -> Node {
     node.expect("a node")
 }
 
-const OFTEN_ENOUGH: &str = "--limit 5 --window-ms 2000 --keys 2 --rps 40 --burst-enabled false --workers 16 \
+const OFTEN_ENOUGH: &str = "--limit 5 --window 2s --keys 2 --rps 40 --burst-enabled false --workers 16 \
                             --duration 3 --audit sliding-window --seed 7";
 
 #[test]

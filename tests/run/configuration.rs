@@ -35,7 +35,7 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("--body", "BODY", ""),
     ("--body-file", "BODY_FILE", ""),
     ("--limit", "LIMIT", "100"),
-    ("--window-ms", "WINDOW_MS", "60000"),
+    ("--window", "WINDOW", "60s"),
     ("--allowed", "ALLOWED", ""),
     ("--blocked", "BLOCKED", ""),
     ("--keys", "KEYS", "7"),
@@ -106,7 +106,8 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ("--drain-timeout", &["-1", "never"], SPAN),
     ("--stats-interval", &["-1", "never"], SPAN),
     ("--limit", &["-1", "few"], NUMBER),
-    ("--window-ms", &["-1", "1s"], NUMBER),
+    ("--window", &["-1", "0", "soon", "3651d", ""], SPAN),
+    ("--window", &["1.5ms", "0.0015"], "whole milliseconds"),
     ("--preset", &["", "envoi", "haproxy"], "one of check, envoy, limitador, gubernator, throttlecrab, nginx, kong"),
     ("--method", &["", "G E T", "connect"], METHOD),
     ("--path", &["", "check", "/a b"], "start with / and be at most 8000 characters"),
@@ -475,7 +476,7 @@ fn every_option_may_come_from_its_variable() {
         .env("STATS_INTERVAL", "0.5")
         .env("CHECK_PATH", "/v2")
         .env("LIMIT", "3")
-        .env("WINDOW_MS", "2000")
+        .env("WINDOW", "2s")
         .env("KEYS", "2")
         .env("SEED", "7")
         .env("DEMO", "no")

@@ -27,7 +27,7 @@ fn assert_three_nodes(finished: &Finished, report: &Report) {
 #[test]
 fn a_demo_shows_both_outcomes_at_three_nodes() {
     let finished =
-        loadgen("--demo --rps 50 --duration 4 --limit 10 --window-ms 2000 --workers 8").finish();
+        loadgen("--demo --rps 50 --duration 4 --limit 10 --window 2s --workers 8").finish();
     let report = finished.report();
     assert_three_nodes(&finished, &report);
     assert_eq!(
@@ -45,23 +45,24 @@ fn a_demo_shows_both_outcomes_at_three_nodes() {
 
 #[test]
 fn the_nodes_of_a_demo_share_one_limit() {
-    let finished =
-        loadgen("--demo --audit off --rps 60 --duration 1 --limit 10 --window-ms 60000 --keys 1 --workers 8")
-            .finish();
+    let finished = loadgen(
+        "--demo --audit off --rps 60 --duration 1 --limit 10 --window 60s --keys 1 --workers 8",
+    )
+    .finish();
     let report = finished.report();
     assert_eq!((report.allowed, report.blocked), (10, 50), "{report}");
 }
 
 /// Sends 200 requests of one key in a second, with a limit of 20 in this window. Returns how many the demo's limiter admits,
 /// and the heading's line about it.
-fn admitted_in_a_second(limiter: &str, window_ms: u64) -> (u64, Option<String>) {
+fn admitted_in_a_second(limiter: &str, window: &str) -> (u64, Option<String>) {
     let finished = loadgen(
         "--demo --audit off --rps 200 --duration 1 --burst-enabled false --keys 1 --limit 20 --workers 32",
     )
     .arg("--demo-limiter")
     .arg(limiter)
-    .arg("--window-ms")
-    .arg(window_ms.to_string())
+    .arg("--window")
+    .arg(window)
     .finish();
     let report = finished.report();
     assert_three_nodes(&finished, &report);
@@ -73,7 +74,7 @@ fn admitted_in_a_second(limiter: &str, window_ms: u64) -> (u64, Option<String>) 
     )
 }
 
-const DAY_MS: u64 = 86_400_000;
+const DAY: &str = "24h";
 
 #[test]
 fn every_algorithm_that_the_nodes_share_admits_the_limit() {
@@ -90,13 +91,13 @@ fn every_algorithm_that_the_nodes_share_admits_the_limit() {
     ];
     at_once(cases, |(limiter, line)| {
         let expected = (20, line.map(str::to_owned));
-        assert_eq!(admitted_in_a_second(limiter, DAY_MS), expected, "{limiter}");
+        assert_eq!(admitted_in_a_second(limiter, DAY), expected, "{limiter}");
     });
 }
 
 #[test]
 fn a_bucket_that_the_nodes_share_gets_tokens_back() {
-    let (admitted, _) = admitted_in_a_second("token-bucket", 2_000);
+    let (admitted, _) = admitted_in_a_second("token-bucket", "2s");
     // Ten tokens a second, if the first and the last request are on time.
     assert!((22..100).contains(&admitted), "{admitted}");
 }
@@ -105,12 +106,12 @@ fn a_bucket_that_the_nodes_share_gets_tokens_back() {
 fn nodes_that_count_alone_admit_three_times_the_limit() {
     let heading = "  limiter  per-node, a sliding log of its own for each node";
     let expected = (60, Some(heading.to_owned()));
-    assert_eq!(admitted_in_a_second("per-node", DAY_MS), expected);
+    assert_eq!(admitted_in_a_second("per-node", DAY), expected);
 }
 
 #[test]
 fn nodes_that_read_and_write_counts_apart_admit_more_than_the_limit() {
-    let (admitted, heading) = admitted_in_a_second("racy", DAY_MS);
+    let (admitted, heading) = admitted_in_a_second("racy", DAY);
     assert!(admitted > 20, "{admitted}");
     let expected =
         "  limiter  racy, a sliding log that each check reads, and writes back 70ms later";

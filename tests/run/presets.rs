@@ -54,7 +54,7 @@ fn nginx() -> Server {
 /// Ten requests for two keys.
 fn run_against(url: &str) -> Launch {
     let line = format!("--targets {url} --rps 20 --duration 0.5 --workers 1 --keys 2");
-    loadgen(format!("{line} --limit {LIMIT} --window-ms 60000"))
+    loadgen(format!("{line} --limit {LIMIT} --window 60s"))
 }
 
 #[track_caller]
@@ -104,8 +104,7 @@ fn the_printed_options_of_a_preset_do_the_same() {
 fn the_printed_options_of_a_preset_work_with_the_demo() {
     let presets = presets::ALL.into_iter();
     at_once(presets.filter(|preset| preset.name != "nginx"), |preset| {
-        let demo =
-            format!("--demo --rps 20 --duration 0.5 --keys 2 --limit {LIMIT} --window-ms 60000");
+        let demo = format!("--demo --rps 20 --duration 0.5 --keys 2 --limit {LIMIT} --window 60s");
         let launch = with_options(loadgen(demo), &printed_options(preset));
         assert_limited(preset, &launch.report());
     });

@@ -236,7 +236,7 @@ fn aligned_bursts_begin_on_multiples_of_the_window() {
     at_once([0, 300, 700], |wait| {
         std::thread::sleep(Duration::from_millis(wait));
         let server = Server::allowing();
-        let options = "--burst-align --window-ms 1000 --workers 16";
+        let options = "--burst-align --window 1s --workers 16";
         let finished = profiled(&server, profile, options).finish();
         let report = finished.report();
         assert_eq!(report.scheduled, 40, "{report}");
@@ -256,7 +256,7 @@ fn aligned_bursts_of_the_default_profile_are_whole_windows_apart() {
     let server = Server::allowing();
     let finished = server
         .launch(
-            "--rps 2 --duration 4 --burst-align --window-ms 1000 \
+            "--rps 2 --duration 4 --burst-align --window 1s \
          --burst-multiplier 10 --burst-duration 0.5 --burst-interval 1.4",
         )
         .finish();
@@ -281,7 +281,7 @@ fn a_stop_ends_the_wait_for_the_clock() {
     // The next multiple of three years is nearly always far off.
     let run = server
         .launch(
-            "--rps 1000 --burst-align --window-ms 100000000000 --stats-interval 0.1 \
+            "--rps 1000 --burst-align --window 100000000s --stats-interval 0.1 \
          --metrics-addr 127.0.0.1:0",
         )
         .start();
@@ -317,8 +317,8 @@ fn bursts_that_cannot_be_aligned_are_refused() {
     let by_variable = harmless("").env("BURST_ALIGN", "yes");
     let by_flag = |options: &str| harmless(&format!("--burst-align {options}"));
     let bursts = by_flag("").arg("--profile").arg(apart);
-    let rounds = by_flag("--window-ms 1000").arg("--profile").arg(repeated);
-    let window = "whole windows of --window-ms (60s) apart";
+    let rounds = by_flag("--window 1s").arg("--profile").arg(repeated);
+    let window = "whole windows of --window (60s) apart";
     let none = "there is no burst";
     by_flag("--burst-enabled false").assert_refused(&["--burst-align 'true'", none]);
     by_variable

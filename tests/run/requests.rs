@@ -51,7 +51,7 @@ fn placeholders_are_filled_in_wherever_they_stand() {
         .arg("--header=X-Limit: {limit}/{window_s}")
         .arg(r#"--body={"k":"{key}","n":{seq},"id":"{uuid}","at":{now_ms},"ms":{window_ms},"{{seq}":"{{"}"#)
         .arg("--limit=9")
-        .arg("--window-ms=5000");
+        .arg("--window=5s");
     let report = launch.report();
     assert_eq!(report.allowed, 5, "{report}");
     let encoded = base.replace(':', "%3A").replace('/', "%2F");
@@ -269,8 +269,8 @@ fn of_two_options_that_contradict_each_other_a_flag_wins_and_two_of_a_kind_are_r
 
 #[test]
 fn a_window_that_is_no_whole_seconds_is_not_sent_as_such() {
-    let launch = loadgen("--demo --preset throttlecrab --window-ms 1500");
-    launch.assert_refused(&["--window-ms", "1500", "a multiple of 1000", "{window_s}"]);
+    let launch = loadgen("--demo --preset throttlecrab --window 1500ms");
+    launch.assert_refused(&["--window", "1500ms", "must be whole seconds", "{window_s}"]);
 }
 
 #[test]

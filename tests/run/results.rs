@@ -239,7 +239,7 @@ fn a_run_that_is_stopped_writes_everything() {
 fn a_run_stopped_before_its_start_leaves_files_without_rows() {
     let (server, place) = (mixed(), Place::new());
     let line = format!(
-        "--targets {} --burst-align true --window-ms 3600000 --burst-interval 3600 --duration 7200",
+        "--targets {} --burst-align true --window 3600s --burst-interval 3600 --duration 7200",
         server.url()
     );
     let run = recorded(loadgen(line), &place).start();

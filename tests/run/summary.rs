@@ -109,7 +109,7 @@ fn assert_consistent(summary: &Summary, printed: &Report) {
 #[test]
 fn a_demo_is_summarized_by_target_phase_and_time_with_its_audit() {
     let (summary, finished) = summarized(loadgen(
-        "--demo --rps 40 --duration 4 --burst-interval 2 --burst-duration 1 --window-ms 1000 --limit 5 --seed 7",
+        "--demo --rps 40 --duration 4 --burst-interval 2 --burst-duration 1 --window 1s --limit 5 --seed 7",
     ));
     assert_consistent(&summary, &finished.summary());
     assert_eq!(summary.schema_version, 1);

@@ -725,7 +725,7 @@ fn configuration(targets: &[String], traffic: &str) -> Configuration {
         seed: 8_123_440_112,
         targets: targets.to_vec(),
         traffic: traffic.to_owned(),
-        requests: "POST /check, limit 100 in 60000 ms".to_owned(),
+        requests: "POST /check, limit 100 in 60s".to_owned(),
         keys: "7".to_owned(),
         settings: vec![
             given("demo", "true", Source::Flag),

@@ -10,4 +10,4 @@ pub use number::{
     bytes, count, per_second, rate, rounded, share, span, span_or_dash, three_digits,
 };
 pub use printable::printable;
-pub use value::{MAX_DURATION, some_time, time, whole};
+pub use value::{MAX_DURATION, some_time, time, whole, whole_millis};

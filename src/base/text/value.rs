@@ -37,6 +37,17 @@ pub fn time(
         .ok_or_else(|| format!("must be seconds, or a time such as 90s, 2m or 1h30m; {allowed}"))
 }
 
+/// A time of at least 1 ms that has no fraction of a millisecond. `limit` is `most` in words.
+pub fn whole_millis(text: &str, most: Duration, limit: &str) -> Result<Duration, String> {
+    let allowed = format!("from 1ms to {limit}, in whole milliseconds");
+    let read = time(text, Duration::from_millis(1)..=most, &allowed)?;
+    if read.subsec_nanos().is_multiple_of(1_000_000) {
+        Ok(read)
+    } else {
+        Err(format!("must be a time {allowed}"))
+    }
+}
+
 pub fn whole<T: FromStr + PartialOrd + Display>(
     text: &str,
     range: RangeInclusive<T>,
@@ -51,6 +62,21 @@ pub fn whole<T: FromStr + PartialOrd + Display>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_milliseconds_have_no_fraction() {
+        let read = |text| whole_millis(text, Duration::from_secs(60), "60s");
+        for (text, millis) in [("1ms", 1), ("0.5", 500), ("60s", 60_000)] {
+            assert_eq!(read(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for bad in ["0", "61s", "1.5ms", "0.0015", "1us", "x"] {
+            let refused = read(bad).expect_err(bad);
+            assert!(
+                refused.contains("from 1ms to 60s, in whole milliseconds"),
+                "{refused}"
+            );
+        }
+    }
 
     #[test]
     fn times_are_seconds_unless_they_have_a_unit() {

@@ -25,8 +25,7 @@ impl Plan {
         let request = &self.request;
         let mut text = format!("{} {}", request.method, request.path.typed());
         if request.has(Placeholder::Limit) {
-            let window_ms = self.window.0 / 1_000_000;
-            text += &format!(", limit {} in {window_ms} ms", self.limit);
+            text += &format!(", limit {} in {}", self.limit, self.window);
         }
         text
     }

@@ -11,7 +11,7 @@ pub const PRESET: Preset = Preset {
     allowed: "200",
     blocked: "429",
     notes: &[
-        "Limit and window are the service's own: --limit and --window-ms are not sent.",
+        "Limit and window are the service's own: --limit and --window are not sent.",
         "It allows every key without a configured limit, so a domain or key that is misspelled in its configuration blocks nothing.",
         "Its windows are whole units of the clock: for all keys, a minute begins with the minute of the clock.",
         "While its own store fails, it answers 400, which counts as failed.",

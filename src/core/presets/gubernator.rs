@@ -17,7 +17,7 @@ pub const PRESET: Preset = Preset {
     notes: &[
         "It always answers 200. While it fails (for example because a key's owner is gone), the body has an error; such an \
          answer matches no rule and counts as failed.",
-        "A key's window begins with its first request and ends --window-ms later (with the default algorithm, token bucket).",
+        "A key's window begins with its first request and ends --window later (with the default algorithm, token bucket).",
         "Its integers are strings in JSON. A rule for the remaining number is json /responses/0/remaining = \"0\".",
     ],
     config: "",

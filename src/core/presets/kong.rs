@@ -10,7 +10,7 @@ pub const PRESET: Preset = Preset {
     allowed: "200-399",
     blocked: "429",
     notes: &[
-        "Limit and window are the plugin's own: --limit and --window-ms are not sent.",
+        "Limit and window are the plugin's own: --limit and --window are not sent.",
         "Without limit_by: header, all requests have one key: the consumer, or this machine's address if there is none.",
         "While its store fails, it lets everything pass, which counts as allowed. With fault_tolerant: false it answers \
          500, which counts as failed.",

@@ -14,7 +14,7 @@ pub const PRESET: Preset = Preset {
     allowed: "200",
     blocked: "429",
     notes: &[
-        "Limit and window are in its limits file: --limit and --window-ms are not sent.",
+        "Limit and window are in its limits file: --limit and --window are not sent.",
         "It allows every request without a limit in the file, so a namespace or variable that is misspelled there blocks nothing.",
         "By default it keeps 1,000 counters in memory and forgets the oldest ones beyond that. Choose --keys accordingly.",
     ],

@@ -10,7 +10,7 @@ pub const PRESET: Preset = Preset {
     allowed: "200-399",
     blocked: "503",
     notes: &[
-        "Limit and window are nginx's own: --limit and --window-ms are not sent.",
+        "Limit and window are nginx's own: --limit and --window are not sent.",
         "This configuration lets a key send 100 requests at once and then 100 a minute, evenly. Without nodelay, requests \
          wait instead, which shows as service time.",
         "By default it blocks with 503. Use limit_req_status 429 and --blocked 429 to distinguish that from a 503 of a \

@@ -10,7 +10,7 @@ pub const PRESET: Preset = Preset {
     allowed: "200 and json /allowed = true",
     blocked: "200 and json /allowed = false",
     notes: &[
-        "Its window is in whole seconds, so --window-ms must be a multiple of 1000.",
+        "Its window is in whole seconds, so --window must be whole seconds.",
         "Its algorithm is GCRA: a new key may send --limit requests at once and as many again, evenly, in each window. So \
          the first window admits up to twice the limit.",
         "In version 0.4.40, a key that was idle for nearly a window after a request may send nearly twice the limit at \

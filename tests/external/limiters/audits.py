@@ -118,7 +118,7 @@ class Series:
     repeated."""
 
     def __init__(self, audit, loadgen, system, options):
-        claim = ["--limit", str(audit.limit), "--window-ms", str(audit.window_s * 1000)]
+        claim = ["--limit", str(audit.limit), "--window", f"{audit.window_s}s"]
         self.audit, self.loadgen, self.system = audit, loadgen, system
         probe = [] if audit.probe else ["--probe", "false"]
         self.options = [*options, *claim, *probe, "--workers", "20"]

@@ -127,7 +127,7 @@ def across_a_moving_window(limit, lived):
 def of_limits(strategy, promise):
     return Check(f"limits-{strategy}", lambda _: limits_nodes(strategy), NEEDS,
                  f"{strategy}, {LIMIT} in {WINDOW_S} s; 3 nodes, one Redis", LIMIT, ACROSS_THE_END,
-                 lambda limit: ["--limit", str(limit), "--window-ms", str(WINDOW_S * 1000)], promise)
+                 lambda limit: ["--limit", str(limit), "--window", f"{WINDOW_S}s"], promise)
 
 
 CHECKS = [

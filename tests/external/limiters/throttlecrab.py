@@ -52,6 +52,6 @@ TRAFFIC = Traffic(keys=5, pieces=((40, 24),))
 
 CHECKS = [
     Check("throttlecrab", lambda _: throttlecrab(), NEEDS, f"{LIMIT} in {WINDOW_S} s, in each request", LIMIT, TRAFFIC,
-          lambda limit: ["--preset", "throttlecrab", "--limit", str(limit), "--window-ms", str(WINDOW_S * 1000)],
+          lambda limit: ["--preset", "throttlecrab", "--limit", str(limit), "--window", f"{WINDOW_S}s"],
           lambda limit, lived: token_bucket(limit, limit / WINDOW_S, TRAFFIC, lived)),
 ]

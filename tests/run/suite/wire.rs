@@ -86,7 +86,7 @@ fn head_and_body_leave_in_one_write() {
 #[test]
 fn limit_and_window_are_sent_as_asked_for() {
     let server = OVER.allowing();
-    in_order(&server.url(), 2, "--limit 7 --window-ms 1500");
+    in_order(&server.url(), 2, "--limit 7 --window 1500ms");
     for request in server.requests() {
         let end = r#"","limit":7,"window_ms":1500}"#;
         assert!(request.text().ends_with(end), "{}", request.text());
