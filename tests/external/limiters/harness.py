@@ -62,6 +62,11 @@ class Traffic:
         return ", ".join(f"{rate}/s for {seconds}s" if rate else f"pause {seconds}s" for rate, seconds in self.pieces)
 
     @property
+    def options(self):
+        """loadgen's."""
+        return ["--profile", self.profile, "--keys", str(self.keys)]
+
+    @property
     def requests(self):
         return int(sum(rate * seconds for rate, seconds in self.pieces))
 
@@ -116,7 +121,7 @@ class Run:
     """A run of loadgen; ended when it is taken down, if it has not ended by then."""
 
     def __init__(self, loadgen, targets, traffic, options):
-        self.shown = [*options, "--profile", traffic.profile, "--keys", str(traffic.keys)]
+        self.shown = [*options, *traffic.options]
         command = [loadgen, "--targets", ",".join(targets), *self.shown]
         self.output = tempfile.TemporaryFile()
         self.began = time.monotonic()

@@ -89,12 +89,16 @@ def server(command, port, log):
             process.wait()
 
 
+def url(port):
+    return f"http://{LOOPBACK}:{port}"
+
+
 class Server:
     """A process that is to listen on a port."""
 
     def __init__(self, process, port, log):
         self.process, self.port, self.log = process, port, log
-        self.url = f"http://{LOOPBACK}:{port}"
+        self.url = url(port)
 
     def answers(self):
         """Waits until it accepts connections."""

@@ -21,6 +21,7 @@ import haproxy
 import nginx
 import python_nodes
 import ratelimiter
+import simulated_nodes
 import throttlecrab
 from harness import Check, Summary, verify, wait_for_all
 from places import TARGET
@@ -37,7 +38,8 @@ class Refused(Exception):
 
 def known_by_name(loadgen):
     """Checks, then audits."""
-    audits = [*nginx.AUDITS, *python_nodes.AUDITS, *ratelimiter.audits_of(loadgen.with_name("ratelimiter"))]
+    audits = [*nginx.AUDITS, *python_nodes.AUDITS, *simulated_nodes.AUDITS,
+              *ratelimiter.audits_of(loadgen.with_name("ratelimiter"))]
     return {each.name: each for each in [*CHECKS, *audits]}
 
 

@@ -1,0 +1,194 @@
+"""A cluster of limiter nodes in one process: right, or wrong in one known way. POST /check with the key, the limit and
+the window, in milliseconds, as JSON gets 200 or 429, and with 429 a Retry-After in whole seconds. It prints "listening"
+as soon as all nodes accept connections.
+
+Example: simulated.py half-window 8001 8002 8003
+"""
+
+import argparse
+import asyncio
+import collections
+import dataclasses
+import json
+import math
+import random
+import re
+import time
+from collections.abc import Callable
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """One request.
+
+    limit, window: What it asks for, in requests per seconds.
+    node: The place of the node that got it.
+    at: When the node got it, in seconds since the epoch."""
+
+    key: str
+    limit: int
+    window: float
+    node: int
+    address: str
+    at: float
+
+
+# A limiter takes a request and returns the seconds until it would admit one: 0 if it admits this one.
+Limiter = Callable[[Request], float]
+
+
+class SlidingLog:
+    """Admits the limit within any window's length.
+
+    unseen_for: The time in seconds for which the other nodes don't know of an admission.
+    counts_blocked: Whether blocked requests count, too."""
+
+    def __init__(self, unseen_for=0.0, counts_blocked=False):
+        self.unseen_for, self.counts_blocked = unseen_for, counts_blocked
+        self.counted = collections.defaultdict(collections.deque)
+
+    def __call__(self, request):
+        counted = self.counted[request.key]
+        while counted and counted[0].at <= request.at - request.window:
+            counted.popleft()
+        known = [other for other in counted
+                 if other.node == request.node or other.at <= request.at - self.unseen_for]
+        admits = len(known) < request.limit
+        if admits or self.counts_blocked:
+            counted.append(request)
+        return 0 if admits else known[-request.limit].at + request.window - request.at
+
+
+class SlidingCounter:
+    """Counts in windows by the clock, and adds to a window's count the previous one's, weighted by the share of the
+    previous window that is less than a window ago."""
+
+    def __init__(self):
+        self.counts = collections.Counter()
+
+    def __call__(self, request):
+        place, elapsed = divmod(request.at, request.window)
+        previous, present = self.counts[request.key, place - 1], self.counts[request.key, place]
+        if previous * (1 - elapsed / request.window) + present + 1 <= request.limit:
+            self.counts[request.key, place] += 1
+            return 0
+        # The limit itself becomes limit - 1 when 1 / limit of the next window has passed.
+        if present == request.limit:
+            return request.window * (1 + 1 / request.limit) - elapsed
+        return request.window * (1 - (request.limit - present - 1) / previous) - elapsed
+
+
+def asked_differently(**changes):
+    """A sliding log that gets a request with these fields changed, each by a function of the request."""
+    log = SlidingLog()
+    return lambda request: log(dataclasses.replace(request, **{name: to(request) for name, to in changes.items()}))
+
+
+def off_by_one():
+    return asked_differently(limit=lambda request: request.limit + 1)
+
+
+def half_window():
+    return asked_differently(window=lambda request: request.window / 2)
+
+
+def by_address():
+    return asked_differently(key=lambda request: request.address)
+
+
+def nodes_alone():
+    return asked_differently(key=lambda request: (request.key, request.node))
+
+
+def triple_limit():
+    return asked_differently(limit=lambda request: 3 * request.limit)
+
+
+def first_windows_doubled():
+    """Admits twice the limit within a key's first window."""
+    first = {}
+
+    def limit(request):
+        opened = first.setdefault(request.key, request.at)
+        return request.limit * (2 if request.at < opened + request.window else 1)
+
+    return asked_differently(limit=limit)
+
+
+def failing_open(share=0.01):
+    """Admits a request in a hundred without counting it."""
+    log, chance = SlidingLog(), random.Random(1)
+    return lambda request: 0 if chance.random() < share else log(request)
+
+
+def unlimited_keys(one_in):
+    """Has no limit for one key in so many, beginning with the first new one."""
+    log, places = SlidingLog(), {}
+    return lambda request: 0 if places.setdefault(request.key, len(places)) % one_in == 0 else log(request)
+
+
+def blocks_everything():
+    return lambda request: request.window
+
+
+LIMITERS: dict[str, Callable[[], Limiter]] = {
+    "sliding-log": SlidingLog,
+    "sliding-counter": SlidingCounter,
+    "nodes-alone": nodes_alone,
+    "off-by-one": off_by_one,
+    "half-window": half_window,
+    "failing-open": failing_open,
+    "first-windows-doubled": first_windows_doubled,
+    "race": lambda: SlidingLog(unseen_for=0.02),
+    "counts-blocked": lambda: SlidingLog(counts_blocked=True),
+    "by-address": by_address,
+    "triple-limit": triple_limit,
+    "blocks-everything": blocks_everything,
+    "third-of-keys-unlimited": lambda: unlimited_keys(one_in=3),
+    "tenth-of-keys-unlimited": lambda: unlimited_keys(one_in=10),
+}
+
+
+async def answer(limiter, delay, node, reader, writer):
+    """Answers the requests of one connection; admitted ones after the delay, in seconds."""
+    address = writer.get_extra_info("peername")[0]
+    try:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)[1])
+            asked = json.loads(await reader.readexactly(length))
+            wait = limiter(Request(asked["key"], asked["limit"], asked["window_ms"] / 1000, node, address, time.time()))
+            if wait:
+                status, headers = "429 Too Many Requests", f"Retry-After: {math.ceil(wait)}\r\n"
+            else:
+                status, headers = "200 OK", ""
+                await asyncio.sleep(delay)
+            writer.write(f"HTTP/1.1 {status}\r\n{headers}Content-Length: 0\r\n\r\n".encode())
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
+
+
+async def serve(limiter, delay, ports):
+    def node(place):
+        return lambda reader, writer: answer(limiter, delay, place, reader, writer)
+
+    servers = [await asyncio.start_server(node(place), LOOPBACK, port) for place, port in enumerate(ports)]
+    print("listening", flush=True)
+    await asyncio.gather(*(server.serve_forever() for server in servers))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("limiter", choices=LIMITERS)
+    parser.add_argument("--delay", metavar="S", type=float, default=0,
+                        help="decide on arrival, but answer admitted requests so many seconds later")
+    parser.add_argument("ports", metavar="PORT", nargs="+", type=int, help="one for each node")
+    options = parser.parse_args()
+    asyncio.run(serve(LIMITERS[options.limiter](), options.delay, options.ports))
+
+
+if __name__ == "__main__":
+    main()
