@@ -17,7 +17,8 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Timeout};
 
-/// Reuses an idle connection to the current request's target, or makes a new one.
+/// Reuses an idle connection to the current request's target, or makes a new one. A request that asks for a fresh
+/// connection always gets a new one, which is closed after it.
 ///
 /// ureq has a pool of its own, behind this connector. It stays empty, because ureq asks [`Transport::is_open`] exactly
 /// when it would return a connection to its pool, and [`Lent`] takes that call as its return to ours. The order of
@@ -65,6 +66,27 @@ impl PoolingConnector {
             pool.set_addresses(version, addresses);
         }
         pool
+    }
+
+    /// An idle connection that is still open, or a new one.
+    fn kept(
+        &self,
+        details: &ConnectionDetails,
+        pool: &Pool<Connection>,
+    ) -> Result<Pooled<Connection>, Error> {
+        let started = exchange::current().started;
+        let Some((address, mut idle)) = pool.take(started) else {
+            return Err(Error::HostNotFound);
+        };
+        while let Some(mut pooled) = idle {
+            // The server may have closed it meanwhile. If it closes it after this check, the request fails. It is not
+            // repeated, since the server may have processed it.
+            if is_quiet(&mut pooled.connection) {
+                return Ok(pooled);
+            }
+            idle = pool.take_from(address, started);
+        }
+        self.connect_anew(details, pool, address)
     }
 
     /// Makes a new connection, to `first` if possible, otherwise to another of the target's addresses.
@@ -154,24 +176,16 @@ impl Connector for PoolingConnector {
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Lent>, Error> {
         let exchange = exchange::current();
         let pool = self.pool(exchange.target);
-        let Some((address, mut idle)) = pool.take(exchange.started) else {
-            return Err(Error::HostNotFound);
-        };
-        let pooled = loop {
-            let Some(mut pooled) = idle else {
-                break self.connect_anew(details, pool, address)?;
-            };
-            // The server may have closed it meanwhile. If it closes it after this check, the request fails. It is not
-            // repeated, since the server may have processed it.
-            if is_quiet(&mut pooled.connection) {
-                break pooled;
-            }
-            idle = pool.take_from(address, exchange.started);
+        let pooled = if exchange.fresh {
+            let address = pool.take_turn(exchange.started);
+            self.connect_anew(details, pool, address.ok_or(Error::HostNotFound)?)?
+        } else {
+            self.kept(details, pool)?
         };
         exchange::enter(Stage::Http);
         Ok(Some(Lent {
             pooled: Some(pooled),
-            pool: pool.clone(),
+            pool: (!exchange.fresh).then(|| pool.clone()),
         }))
     }
 }
@@ -196,9 +210,10 @@ fn is_quiet(connection: &mut Connection) -> bool {
 /// A connection lent to one request.
 #[derive(Debug)]
 pub(super) struct Lent {
-    /// `None` once it is back in the pool.
+    /// `None` once it is back in the pool, or closed.
     pooled: Option<Pooled<Connection>>,
-    pool: Arc<Pool<Connection>>,
+    /// The pool that it goes back to. `None` if it is closed after this request.
+    pool: Option<Arc<Pool<Connection>>>,
 }
 
 impl Lent {
@@ -221,12 +236,14 @@ impl Transport for Lent {
         self.connection().await_input(timeout)
     }
 
-    /// Returns the connection to the pool, and tells ureq that it is closed.
+    /// Returns the connection to the pool or closes it, and tells ureq that it is closed.
     fn is_open(&mut self) -> bool {
         if let Some(pooled) = self.pooled.take() {
             let now = Moment::now();
             exchange::note_returned(now);
-            self.pool.put(pooled, now);
+            if let Some(pool) = &self.pool {
+                pool.put(pooled, now);
+            }
         }
         false
     }

@@ -5,8 +5,8 @@
 //! both on the worker's own thread, and a thread-local record connects them:
 //!
 //! 1. [`Client`](super::Client) calls [`begin`] with the target and the deadline.
-//! 2. The connector reads the target and the start. If it makes a new connection, it notes the [`Stage`]s and
-//!    [the times](note_connect_times).
+//! 2. The connector reads the target, the start and the kind of connection. If it makes a new one, it notes the
+//!    [`Stage`]s and [the times](note_connect_times).
 //! 3. The transport reads the deadline and [notes](note_sent) when the request left.
 //! 4. The connector [notes](note_returned) when ureq gives the connection back, the answer having been read to its end.
 //! 5. The client makes an [`Answer`](crate::base::Answer) of the [`current`] record.
@@ -29,6 +29,8 @@ pub(super) enum Stage {
 pub(super) struct Exchange {
     /// The target's index in the plan.
     pub target: usize,
+    /// Whether the request gets a connection of its own, which is closed afterwards.
+    pub fresh: bool,
     pub started: Moment,
     pub deadline: Moment,
     pub stage: Stage,
@@ -42,6 +44,7 @@ pub(super) struct Exchange {
 
 const NONE: Exchange = Exchange {
     target: 0,
+    fresh: false,
     started: Moment::MAX,
     deadline: Moment::MAX,
     stage: Stage::Connecting,
@@ -55,9 +58,10 @@ thread_local! {
 }
 
 /// Starts the record of a request on the calling thread.
-pub(super) fn begin(target: usize, started: Moment, deadline: Moment) {
+pub(super) fn begin(target: usize, fresh: bool, started: Moment, deadline: Moment) {
     CURRENT.set(Exchange {
         target,
+        fresh,
         started,
         deadline,
         ..NONE

@@ -151,20 +151,18 @@ impl Client {
         };
         Ok((outcome, head))
     }
-}
 
-impl Caller for Client {
-    type Scratch = Scratch;
-
-    fn call(
+    /// Sends the request over a kept connection, or over a fresh one, which is closed afterwards.
+    fn send(
         &self,
         target: usize,
+        fresh: bool,
         sequence: u64,
         key: KeyId,
         scratch: &mut Scratch,
     ) -> (Answer, Option<Head>) {
         let attempted = Moment::now();
-        exchange::begin(target, attempted, attempted + self.timeout);
+        exchange::begin(target, fresh, attempted, attempted + self.timeout);
         let result = self.exchange(target, sequence, key, scratch);
         let exchange = exchange::current();
         let (outcome, head) = match result {
@@ -182,6 +180,30 @@ impl Caller for Client {
             outcome,
         };
         (answer, head)
+    }
+}
+
+impl Caller for Client {
+    type Scratch = Scratch;
+
+    fn call(
+        &self,
+        target: usize,
+        sequence: u64,
+        key: KeyId,
+        scratch: &mut Scratch,
+    ) -> (Answer, Option<Head>) {
+        self.send(target, false, sequence, key, scratch)
+    }
+
+    fn call_over_fresh_connection(
+        &self,
+        target: usize,
+        sequence: u64,
+        key: KeyId,
+        scratch: &mut Scratch,
+    ) -> (Answer, Option<Head>) {
+        self.send(target, true, sequence, key, scratch)
     }
 
     fn interrupt(&self) {

@@ -104,19 +104,17 @@ impl<C> Pool<C> {
     /// is known.
     pub fn take(&self, now: Moment) -> Option<(SocketAddr, Option<Pooled<C>>)> {
         let mut state = self.state.lock();
-        let State { stacks, turn, .. } = &mut *state;
-        if stacks.is_empty() {
-            return None;
-        }
-        let first = *turn % stacks.len();
-        *turn = first + 1;
-        let mut in_turn = (first..stacks.len()).chain(0..first);
-        let usable = in_turn.find(|&index| !stacks[index].is_avoided(now));
-        let stack = &mut stacks[usable.unwrap_or(first)];
+        let stack = state.in_turn(now)?;
         let (address, (idle, stale)) = (stack.address, stack.pop(now));
         drop(state);
         drop(stale);
         Some((address, idle))
+    }
+
+    /// The address whose turn it is. `None` if no address is known.
+    pub fn take_turn(&self, now: Moment) -> Option<SocketAddr> {
+        let mut state = self.state.lock();
+        state.in_turn(now).map(|stack| stack.address)
     }
 
     /// The idle connection to this address that was used last.
@@ -179,6 +177,19 @@ impl<C> Pool<C> {
 }
 
 impl<C> State<C> {
+    /// The stack whose turn it is, or the next one that is not avoided.
+    fn in_turn(&mut self, now: Moment) -> Option<&mut Stack<C>> {
+        let State { stacks, turn, .. } = self;
+        if stacks.is_empty() {
+            return None;
+        }
+        let first = *turn % stacks.len();
+        *turn = first + 1;
+        let mut in_turn = (first..stacks.len()).chain(0..first);
+        let usable = in_turn.find(|&index| !stacks[index].is_avoided(now));
+        stacks.get_mut(usable.unwrap_or(first))
+    }
+
     fn stack(&mut self, address: SocketAddr) -> Option<&mut Stack<C>> {
         let mut stacks = self.stacks.iter_mut();
         stacks.find(|stack| stack.address == address)

@@ -122,6 +122,8 @@ impl<'a> Patience<'a> {
 /// A request that an asker sends at a given moment.
 struct Errand {
     key: u32,
+    /// Whether it uses a connection of its own.
+    fresh: bool,
     sequence: u64,
     at: Moment,
 }
@@ -202,6 +204,7 @@ impl<'scope, C: Caller> Prober<'scope, C> {
         for (target, sequence) in targets.clone().zip(question.sequence..) {
             let errand = Errand {
                 key: question.key,
+                fresh: question.fresh,
                 sequence,
                 at: self.patience.start + question.at,
             };
@@ -261,16 +264,22 @@ impl<C: Caller> Asker<'_, C> {
     }
 
     fn ask(&self, errand: &Errand, scratch: &mut C::Scratch) -> (Answer, Option<Head>) {
-        let Errand { key, sequence, .. } = *errand;
+        let (key, sequence) = (KeyId(errand.key), errand.sequence);
         let samples = &self.probing.samples[self.target];
         let due = Moment::now();
         samples.begin(due);
         let caller = self.probing.caller;
-        let call = || caller.call(self.target, sequence, KeyId(key), scratch);
+        let call = || {
+            if errand.fresh {
+                caller.call_over_fresh_connection(self.target, sequence, key, scratch)
+            } else {
+                caller.call(self.target, sequence, key, scratch)
+            }
+        };
         let (answer, head) = self.end.guard(call);
         let sample = Sample {
             sequence,
-            key: KeyId(key),
+            key,
             target: self.target as u32,
             due,
             answer,

@@ -41,6 +41,15 @@ pub trait Caller: Sync {
         scratch: &mut Self::Scratch,
     ) -> (Answer, Option<Head>);
 
+    /// Like [`call`](Self::call), but over a new connection that no other request uses and that is closed afterwards.
+    fn call_over_fresh_connection(
+        &self,
+        target: usize,
+        sequence: u64,
+        key: KeyId,
+        scratch: &mut Self::Scratch,
+    ) -> (Answer, Option<Head>);
+
     /// Interrupts every call in progress, and refuses all later ones: each of them fails at once.
     fn interrupt(&self);
 }

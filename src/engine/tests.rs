@@ -67,6 +67,16 @@ impl Caller for Fake {
         (Answer::new(sent, Moment::now(), outcome), None)
     }
 
+    fn call_over_fresh_connection(
+        &self,
+        target: usize,
+        sequence: u64,
+        key: KeyId,
+        scratch: &mut (),
+    ) -> (Answer, Option<Head>) {
+        self.call(target, sequence, key, scratch)
+    }
+
     fn interrupt(&self) {
         self.interrupted.request();
     }

@@ -389,7 +389,10 @@ fn what_is_wrong_with_retry_after_is_said_and_is_no_breach() {
             |wait| Some(wait.as_secs().to_string()),
             "it looks rounded down",
         ),
-        (|_| None, "blocked with 429 and no Retry-After"),
+        (
+            |_| Some("1764170000".to_owned()),
+            "Retry-After was 1764170000, which is a Unix time, not seconds",
+        ),
         (
             |_| Some("soon".to_owned()),
             "Retry-After was \"soon\", which is neither whole seconds nor an HTTP-date",
@@ -485,5 +488,43 @@ fn the_probes_requests_are_beside_the_load_and_not_counted_with_it() {
     assert_says(
         &finished,
         &format!("{beside} requests in addition to the load"),
+    );
+}
+
+#[test]
+fn a_429_without_retry_after_is_a_remark_and_no_finding() {
+    let server = start(limiter(5, seconds(2.0), false, |_| None));
+    let line = "--duration 3 --audit sliding-window";
+    let finished = undisturbed(|| asking(&server, line).finish());
+    assert_verdict(&finished, "kept", 0);
+    assert_eq!(findings(&finished), [""; 0], "{finished}");
+    assert_says(
+        &finished,
+        "a request was blocked with 429 and no Retry-After",
+    );
+}
+
+#[test]
+fn every_second_volley_of_the_probe_goes_over_connections_of_its_own() {
+    let server = start(two_seconds(5));
+    let line = "--limit 5 --window-ms 2000 --keys 1 --rps 1 --duration 1.5 --audit --workers 2";
+    server.launch(line).finish();
+    let mut flooded: Vec<Request> = server.requests();
+    flooded.retain(|request| request.key().starts_with("loadgen-probe-"));
+    let key = flooded.first().expect("a probe").key();
+    flooded.retain(|request| request.key() == key);
+    let in_use = |request: &Request| {
+        let requests = server.requests();
+        let same = requests
+            .iter()
+            .filter(|one| one.connection == request.connection);
+        same.count()
+    };
+    let (fresh, kept): (Vec<_>, Vec<_>) = flooded.iter().partition(|one| in_use(one) == 1);
+    assert!(
+        kept.len() >= 5 && kept.len().abs_diff(fresh.len()) <= 1,
+        "{} {}",
+        kept.len(),
+        fresh.len()
     );
 }

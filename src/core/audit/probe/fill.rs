@@ -1,6 +1,6 @@
 //! The header key, until a request is blocked.
 
-use super::headers::LimitHeaders;
+use super::headers::NoneLeft;
 use super::remaining::Remaining;
 use super::retry_promise::{self, RetryPromise};
 use super::wait::{Reset, Wait};
@@ -74,7 +74,7 @@ impl Fill {
             report.retry_after.why_not = failure(reply);
             return None;
         }
-        check_policies(&reply.headers, terms, report);
+        check_policies(reply, terms, report);
         if request.decision == Decision::Blocked {
             let wait = self.blocked(reply, terms, report)?;
             return Some(Stage::Wait(Box::new(wait)));
@@ -92,28 +92,34 @@ impl Fill {
     /// Takes the first blocked answer. Returns `None` if it does not say when another request will be admitted.
     fn blocked(&self, reply: &Reply, terms: &Terms, report: &mut ProbeReport) -> Option<Wait> {
         let left = reply.headers.remaining(terms);
-        let positive = |left: &u64| *left > 0;
-        if let Some(left) = left.filter(positive).or(self.left.filter(positive)) {
+        if let Some(left) = self.left.filter(|left| *left > 0)
+            && reply.headers.remaining_of_all().is_none()
+        {
             report.remark(
                 RemarkKind::BlockedWithRemaining,
-                format!("a request was blocked although an answer reported {left} remaining"),
-            );
-        }
-        let promise = RetryPromise::of(self.key, reply, report)?;
-        let reset = reply.headers.reset_of_none(terms);
-        if let Some(seconds) = reset.filter(|reset| promise.seconds < *reset) {
-            report.remark(
-                RemarkKind::BeforeReset,
                 format!(
-                    "{}, less than the {seconds} s for which RateLimit reported none remaining",
-                    promise.words()
+                    "a request was blocked although the answer before it reported {left} remaining"
                 ),
             );
         }
-        let reset = reset.filter(|reset| *reset != promise.seconds);
-        let reset = reset.map(|seconds| Reset {
+        let promise = RetryPromise::of(self.key, reply, report)?;
+        let none = reply.headers.none_left(terms);
+        let is_before = |none: &NoneLeft| !none.is_instant && promise.seconds < none.seconds;
+        if let Some(none) = none.filter(is_before) {
+            report.remark(
+                RemarkKind::BeforeReset,
+                format!(
+                    "{}, less than the {} s for which {} reported none remaining",
+                    promise.words(),
+                    none.seconds,
+                    none.header
+                ),
+            );
+        }
+        let none = none.filter(|none| none.seconds != promise.seconds);
+        let reset = none.map(|none| Reset {
             blocked: reply.request,
-            seconds,
+            none,
         });
         let counts = left.is_some() || !self.counted.is_empty();
         Wait::new(promise, reset, counts, terms, report)
@@ -155,13 +161,31 @@ impl Fill {
     }
 }
 
-fn check_policies(headers: &LimitHeaders, terms: &Terms, report: &mut ProbeReport) {
+/// Makes remarks on an answer's statements about the limit.
+fn check_policies(reply: &Reply, terms: &Terms, report: &mut ProbeReport) {
     let Terms { limit, window, .. } = *terms;
+    let headers = &reply.headers;
     if let Some(other) = headers.other_policies(limit, window) {
         let asked = retry_promise::seconds(window);
         report.remark(
             RemarkKind::OtherPolicy,
             format!("the reported limit is {other}, not {limit} per {asked}"),
+        );
+    }
+    if let Some(reset) = &headers.reset {
+        report.remark(RemarkKind::ResetUnit, reset.words());
+    }
+    if let Some(left) = headers.remaining_of_all()
+        && reply.request.decision == Decision::Blocked
+    {
+        let status = reply
+            .status
+            .map_or(String::new(), |status| format!(" with {status}"));
+        report.remark(
+            RemarkKind::BlockedWithRemaining,
+            format!(
+                "a request was blocked{status} although its own answer reported {left} remaining"
+            ),
         );
     }
     if let Some(unknown) = headers.unknown.first() {

@@ -23,6 +23,12 @@ impl Flood {
         }
     }
 
+    /// Whether the next volley uses fresh connections, as every second one does. A server whose processes or connections
+    /// count alone thus gets requests at several of them.
+    pub fn is_fresh(&self) -> bool {
+        self.fired % 2 == 1
+    }
+
     pub fn is_new(&self) -> bool {
         self.fired == 0
     }

@@ -22,7 +22,7 @@ mod retry_promise;
 mod tests;
 mod wait;
 
-pub use headers::{LimitHeaders, RetryAfter};
+pub use headers::{LimitHeaders, RetryAfter, UnixTime};
 pub use report::{
     Checked, FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest, Remark, RemarkKind,
 };
@@ -43,6 +43,8 @@ pub struct Question {
     /// The probe's number for the key.
     pub key: u32,
     pub to: To,
+    /// Whether each request uses a connection of its own, which is closed afterwards.
+    pub fresh: bool,
     /// The sequence number of the request, or of the one to the first target; the others' follow.
     pub sequence: u64,
     /// When to send it, since the run's start. If that is over, it is sent at once.
@@ -107,9 +109,11 @@ impl Probe {
             Stage::Fill(fill) => (self.header_key(), To::One(fill.target()), fill.at),
             Stage::Wait(wait) => (self.header_key(), To::One(wait.target()), wait.at),
         };
+        let fresh = matches!(&self.stage, Stage::Flood(flood) if flood.is_fresh());
         Some(Question {
             key,
             to,
+            fresh,
             sequence: self.sequence,
             at,
         })

@@ -48,7 +48,7 @@ pub enum NotChecked {
     #[error("no request was blocked, or not within a quarter of the window")]
     NeverBlocked,
     #[error("blocked requests are answered with {0} and no Retry-After")]
-    OtherStatus(u16),
+    NoRetryAfter(u16),
     #[error("Retry-After is a date, and the answer had no Date to compare it with")]
     NoDate,
     #[error("no answer has such a header")]
@@ -81,9 +81,7 @@ pub struct HeaderFault {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// 429 without `Retry-After`.
-    Missing,
-    /// `Retry-After` is neither whole seconds nor a date.
+    /// `Retry-After` is neither whole seconds nor a date: a Unix time, say, or a negative number.
     Malformed,
     /// A request was blocked after the time that `Retry-After` said.
     TooEarly,
@@ -124,13 +122,17 @@ pub enum RemarkKind {
     OtherPolicy,
     /// A header about the limit has no known form.
     UnknownForm,
+    /// A request was blocked with 429 and no `Retry-After`, which is optional.
+    NoRetryAfter,
+    /// `RateLimit-Reset` or `X-RateLimit-Reset` is in seconds, or it is a Unix time.
+    ResetUnit,
     /// A request was blocked although more than zero remained, by its own answer or the one before.
     BlockedWithRemaining,
     /// `Retry-After` is 0, though a moment later a request was admitted.
     Zero,
-    /// `Retry-After` ends before the effective window of `RateLimit`.
+    /// `Retry-After` ends before the time for which another header says that none remain.
     BeforeReset,
-    /// Requests were not admitted again at the end of the effective window of `RateLimit`.
+    /// Requests were admitted again before that time's end, or still blocked after it.
     Reset,
 }
 

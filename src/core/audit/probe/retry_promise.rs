@@ -9,7 +9,7 @@
 
 use super::Reply;
 use super::headers::RetryAfter;
-use super::report::{FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest};
+use super::report::{FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest, RemarkKind};
 use crate::base::Nanos;
 use crate::core::audit::bounds::drift;
 use crate::core::audit::observation::Decision;
@@ -51,16 +51,28 @@ impl RetryPromise {
                 );
                 return wrong(FaultKind::Malformed, text);
             }
-            None => match reply.status {
-                Some(429) | None => {
+            Some(RetryAfter::UnixTime(time)) => {
+                let text = format!(
+                    "Retry-After was {}, which is {}, not seconds",
+                    time.number(),
+                    time.words()
+                );
+                return wrong(FaultKind::Malformed, text);
+            }
+            Some(RetryAfter::Negative(text)) => {
+                let text = format!("Retry-After was {text}, which is negative");
+                return wrong(FaultKind::Malformed, text);
+            }
+            // By RFC 6585, section 4, an answer with 429 may include the header, and need not.
+            None => {
+                let status = reply.status.unwrap_or(429);
+                if status == 429 {
                     let text = "a request was blocked with 429 and no Retry-After".to_owned();
-                    return wrong(FaultKind::Missing, text);
+                    report.remark(RemarkKind::NoRetryAfter, text);
                 }
-                Some(other) => {
-                    report.retry_after.why_not = NotChecked::OtherStatus(other);
-                    return None;
-                }
-            },
+                report.retry_after.why_not = NotChecked::NoRetryAfter(status);
+                return None;
+            }
         };
         Some(RetryPromise {
             key,

@@ -327,7 +327,7 @@ fn each_fault_of_a_header_is_named() {
     let world = World::still(100, 60_000);
     let (log, opened) = (|| world.shared::<SlidingLog>(), || world.opened());
     type After = fn(Nanos) -> Option<RetryAfter>;
-    let cases: [(Limiter, After, FaultKind, usize, &str); 8] = [
+    let cases: [(Limiter, After, FaultKind, usize, &str); 9] = [
         (
             log(),
             |wait| seconds(wait.0.div_ceil(MILLI)),
@@ -359,10 +359,17 @@ fn each_fault_of_a_header_is_named() {
         ),
         (
             log(),
-            |_| None,
-            FaultKind::Missing,
+            |_| Some(RetryAfter::Negative("-5".to_owned())),
+            FaultKind::Malformed,
             1,
-            "a request was blocked with 429 and no Retry-After",
+            "Retry-After was -5, which is negative",
+        ),
+        (
+            log(),
+            |_| Some(RetryAfter::UnixTime(UnixTime::Seconds(1_764_170_000))),
+            FaultKind::Malformed,
+            1,
+            "Retry-After was 1764170000, which is a Unix time, not seconds",
         ),
         (
             log(),
@@ -432,16 +439,18 @@ fn twice_the_wait_is_too_late() {
 }
 
 #[test]
-fn no_retry_after_is_missed_with_429_alone() {
+fn no_retry_after_is_a_remark_with_429_alone_and_no_fault() {
     let world = World::still(10, 60_000);
-    let log = world.shared::<SlidingLog>();
     let nothing = |decided: Decided, _| decided.said(|_| None);
-    let report = world.run_with(1, log, &nothing, |_, reply| reply.status = Some(200));
-    assert_eq!(report.faults, []);
-    assert_eq!(
-        report.retry_after.to_string(),
-        "not checked: blocked requests are answered with 200 and no Retry-After"
-    );
+    for (status, remarks) in [(429, 1), (200, 0)] {
+        let log = world.shared::<SlidingLog>();
+        let report = world.run_with(1, log, &nothing, |_, reply| reply.status = Some(status));
+        assert_eq!(report.faults, []);
+        assert_eq!(report.remarks.len(), remarks, "{:?}", report.remarks);
+        let why =
+            format!("not checked: blocked requests are answered with {status} and no Retry-After");
+        assert_eq!(report.retry_after.to_string(), why);
+    }
 }
 
 #[test]
@@ -462,7 +471,7 @@ fn quotas_that_mislead_are_remarks() {
         (
             |quota| quota.remaining += 1,
             RemarkKind::BlockedWithRemaining,
-            "a request was blocked although an answer reported 1 remaining",
+            "a request was blocked with 429 although its own answer reported 1 remaining",
         ),
         (|quota| quota.reset = Some(5), RemarkKind::Reset, "blocked"),
     ];

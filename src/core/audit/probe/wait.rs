@@ -1,5 +1,6 @@
 //! The header key, once a request was blocked.
 
+use super::headers::NoneLeft;
 use super::retry_promise::{self, MARGIN, RetryPromise, SECOND, tolerance};
 use super::{HeaderFault, NotChecked, ProbeReport, ProbeRequest, RemarkKind, Reply, failure};
 use crate::base::Nanos;
@@ -30,11 +31,11 @@ enum Step {
     AsMillis,
 }
 
-/// An answer in which `RateLimit` said that nothing remains for so many seconds, and `Retry-After` something else.
+/// An answer in which a header said that nothing remains for some time, and `Retry-After` named another time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reset {
     pub blocked: ProbeRequest,
-    pub seconds: u64,
+    pub none: NoneLeft,
 }
 
 impl Wait {
@@ -170,15 +171,20 @@ impl Wait {
         Some(self)
     }
 
-    /// Checks whether requests are admitted from the time on that `RateLimit` said. By
-    /// draft-ietf-httpapi-ratelimit-headers-11 its `t` does not promise that (8.4), so that this is only a remark.
+    /// Checks whether requests are admitted from the time on that `RateLimit` or a reset header said. By
+    /// draft-ietf-httpapi-ratelimit-headers-11 `RateLimit`'s `t` does not promise that (8.4), so that this is only a
+    /// remark.
     fn check_reset(&self, request: ProbeRequest, terms: &Terms, report: &mut ProbeReport) {
-        let Some(Reset { blocked, seconds }) = self.reset else {
+        let Some(Reset { blocked, none }) = self.reset else {
             return;
         };
+        let NoneLeft {
+            seconds, header, ..
+        } = none;
         let tolerance = tolerance(terms);
         let latest = blocked.done + SECOND * seconds + tolerance;
-        let earliest = (blocked.sent + SECOND * seconds).saturating_sub(SECOND + tolerance);
+        let rounded = SECOND * if none.is_instant { 3 } else { 1 };
+        let earliest = (blocked.sent + SECOND * seconds).saturating_sub(rounded + tolerance);
         let came = match request.decision {
             Decision::Blocked if request.sent > latest => "blocked",
             Decision::Allowed if request.done < earliest => "allowed",
@@ -188,7 +194,7 @@ impl Wait {
         report.remark(
             RemarkKind::Reset,
             format!(
-                "RateLimit reported none remaining for {seconds} s, but a request {later} later was {came}"
+                "{header} reported none remaining for {seconds} s, but a request {later} later was {came}"
             ),
         );
     }

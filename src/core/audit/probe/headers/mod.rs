@@ -9,11 +9,15 @@
 //! | | `100;w=60` | -03 to -07 |
 //! | `RateLimit-Limit`, `-Remaining` | `100, 100;w=60` and `50` | up to -06 |
 //! | `X-RateLimit-Limit`, `-Remaining` | the same | older than the drafts |
+//! | `X-RateLimit-Limit-Minute`, `-Remaining-Minute` | `100` and `50`, also of `-Second`, `-Hour`, `-Day` | Kong |
+//! | `RateLimit-Reset`, `X-RateLimit-Reset` | `30`, or a Unix time | up to -06, and older |
+//! | `x-ratelimit-failure-mode-allowed` | `true` | Envoy |
 //!
-//! Names may be without quotes, and the parts of an item in any order. `RateLimit-Reset` and `X-RateLimit-Reset` are
-//! not read: some servers mean seconds by them, others Unix time.
+//! Names may be without quotes, and the parts of an item in any order. Without `RateLimit`, a reset header is read; the
+//! `reset` module decides its unit.
 
 mod items;
+mod reset;
 
 use crate::base::Nanos;
 use crate::core::audit::terms::Terms;
@@ -22,6 +26,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::tz::TimeZone;
+pub(super) use reset::Reset;
+pub use reset::UnixTime;
 use ureq::http::{HeaderMap, header};
 
 /// What the headers of one answer say of the limit.
@@ -30,8 +36,22 @@ pub struct LimitHeaders {
     pub retry_after: Option<RetryAfter>,
     pub(super) quotas: Vec<Quota>,
     pub(super) policies: Vec<Policy>,
+    /// `RateLimit-Reset` or `X-RateLimit-Reset`, unless `RateLimit` itself was read.
+    pub(super) reset: Option<Reset>,
     /// Headers that have none of the known forms, in full.
     pub(super) unknown: Vec<String>,
+    /// Whether the request was let through because the limiter could not be asked.
+    pub(super) failing_open: bool,
+}
+
+/// A statement that no request remains for some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NoneLeft {
+    pub seconds: u64,
+    /// The header that says so.
+    pub header: &'static str,
+    /// Whether it is an instant, which is compared with the answer's `Date`.
+    pub is_instant: bool,
 }
 
 /// How many requests remain by one of the answer's policies.
@@ -60,10 +80,19 @@ impl LimitHeaders {
     pub fn of(headers: &HeaderMap) -> LimitHeaders {
         let mut read = LimitHeaders {
             retry_after: RetryAfter::of(headers),
+            failing_open: headers
+                .get("x-ratelimit-failure-mode-allowed")
+                .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"false")),
             ..LimitHeaders::default()
         };
-        read.read_quotas(headers);
-        read.read_policies(headers);
+        read.read_units(headers);
+        if read.quotas.is_empty() {
+            read.read_quotas(headers);
+            read.read_policies(headers);
+        }
+        if read.quotas.iter().all(|quota| quota.reset.is_none()) {
+            read.read_reset(headers);
+        }
         read
     }
 
@@ -74,9 +103,30 @@ impl LimitHeaders {
     }
 
     /// For how many seconds none remain of the terms' limit.
-    pub(super) fn reset_of_none(&self, terms: &Terms) -> Option<u64> {
+    pub(super) fn none_left(&self, terms: &Terms) -> Option<NoneLeft> {
         let quota = self.quota(terms.limit, terms.window)?;
-        quota.reset.filter(|_| quota.remaining == 0)
+        if quota.remaining > 0 {
+            return None;
+        }
+        if let Some(seconds) = quota.reset {
+            return Some(NoneLeft {
+                seconds,
+                header: "RateLimit",
+                is_instant: false,
+            });
+        }
+        let reset = self.reset.as_ref().filter(|_| self.quotas.len() == 1)?;
+        Some(NoneLeft {
+            seconds: reset.seconds()?,
+            header: reset.header,
+            is_instant: reset.is_instant(),
+        })
+    }
+
+    /// How many requests remain at least by every quota of the answer, whatever its policy; `None` if one is used up.
+    pub(super) fn remaining_of_all(&self) -> Option<u64> {
+        let least = self.quotas.iter().map(|quota| quota.remaining).min();
+        least.filter(|least| *least > 0)
     }
 
     /// The quota of `limit` per `window`, unless it is another policy's, or one of several that can't be told apart.
@@ -112,6 +162,43 @@ impl LimitHeaders {
             None => policy.limit.to_string(),
         });
         Some(words.collect::<Vec<_>>().join(", "))
+    }
+
+    /// Reads headers of one limit for each unit of time, as Kong sends them.
+    fn read_units(&mut self, headers: &HeaderMap) {
+        for (unit, window) in [
+            ("second", 1),
+            ("minute", 60),
+            ("hour", 3_600),
+            ("day", 86_400),
+        ] {
+            let number = |kind| {
+                let value = value(headers, &format!("x-ratelimit-{kind}-{unit}"));
+                value.as_deref().and_then(whole)
+            };
+            let (Some(limit), Some(remaining)) = (number("limit"), number("remaining")) else {
+                continue;
+            };
+            self.policies.push(Policy {
+                name: unit.to_owned(),
+                ..Policy::unnamed(limit, Some(window))
+            });
+            self.quotas.push(Quota {
+                name: unit.to_owned(),
+                remaining,
+                reset: None,
+            });
+        }
+    }
+
+    fn read_reset(&mut self, headers: &HeaderMap) {
+        let names = ["RateLimit-Reset", "X-RateLimit-Reset"];
+        if let Some((name, value)) = first_value(headers, names) {
+            match Reset::of(name, &value, answered_at(headers)) {
+                Some(reset) => self.reset = Some(reset),
+                None => self.unknown.push(format!("{name}: {value}")),
+            }
+        }
     }
 
     fn read_quotas(&mut self, headers: &HeaderMap) {
@@ -179,13 +266,20 @@ impl LimitHeaders {
         let names = ["RateLimit-Limit", "X-RateLimit-Limit"];
         if let Some((name, value)) = first_value(headers, names) {
             let items = items(&value);
-            match items.first().and_then(|first| whole(first.bare)) {
-                Some(limit) => {
-                    let mut same = items.iter().filter(|item| whole(item.bare) == Some(limit));
-                    let window = same.find_map(|item| item.number("w"));
-                    self.policies.push(Policy::unnamed(limit, window));
-                }
-                None => self.unknown.push(format!("{name}: {value}")),
+            let Some(limit) = items.first().and_then(|first| whole(first.bare)) else {
+                self.unknown.push(format!("{name}: {value}"));
+                return;
+            };
+            let windows = items.iter().filter(|item| item.number("w").is_some());
+            self.policies.extend(windows.filter_map(Policy::of));
+            // The number of remaining requests is of the limit that is named first.
+            self.policies.sort_by_key(|policy| policy.limit != limit);
+            if self
+                .policies
+                .first()
+                .is_none_or(|policy| policy.limit != limit)
+            {
+                self.policies.insert(0, Policy::unnamed(limit, None));
             }
         }
     }
@@ -228,7 +322,11 @@ pub enum RetryAfter {
     Seconds(u64),
     /// A date, and how many seconds it is after the answer's own `Date`, if that has one; negative if before.
     Date(Option<i64>),
-    /// Neither.
+    /// A Unix time.
+    UnixTime(UnixTime),
+    /// A negative number.
+    Negative(String),
+    /// None of these.
     Malformed(String),
 }
 
@@ -236,17 +334,31 @@ impl RetryAfter {
     fn of(headers: &HeaderMap) -> Option<RetryAfter> {
         let value = headers.get(header::RETRY_AFTER)?;
         let text = String::from_utf8_lossy(value.as_bytes()).trim().to_owned();
+        let now = answered_at(headers);
         if let Some(seconds) = whole(&text) {
-            return Some(RetryAfter::Seconds(seconds));
+            return Some(match UnixTime::of(seconds, now) {
+                Some(time) => RetryAfter::UnixTime(time),
+                None => RetryAfter::Seconds(seconds),
+            });
+        }
+        if text
+            .strip_prefix('-')
+            .is_some_and(|rest| rest.parse::<f64>().is_ok())
+        {
+            return Some(RetryAfter::Negative(text));
         }
         let Some(until) = date(&text) else {
             return Some(RetryAfter::Malformed(text));
         };
-        let now = headers.get(header::DATE).and_then(|now| now.to_str().ok());
-        let now = now.and_then(|now| date(now.trim()));
-        let wait = now.map(|now| until.as_second() - now.as_second());
+        let wait = now.map(|now| until.as_second() - now);
         Some(RetryAfter::Date(wait))
     }
+}
+
+/// The answer's own `Date`, in seconds since 1970.
+fn answered_at(headers: &HeaderMap) -> Option<i64> {
+    let now = headers.get(header::DATE)?.to_str().ok()?;
+    date(now.trim()).map(|now| now.as_second())
 }
 
 /// An HTTP-date in any of its three forms (RFC 9110, section 5.6.7).
@@ -313,6 +425,19 @@ mod tests {
             ),
             ("X-RateLimit-Limit: 100 | X-RateLimit-Remaining: 50", None),
             (r#"RateLimit: "a";r=50 | X-RateLimit-Remaining: 7"#, None),
+            (
+                "X-RateLimit-Limit-Minute: 100 | X-RateLimit-Remaining-Minute: 50 | RateLimit-Remaining: 7",
+                None,
+            ),
+            (
+                "X-RateLimit-Limit-Second: 10 | X-RateLimit-Remaining-Second: 3 | X-RateLimit-Limit-Minute: 100 | \
+                 X-RateLimit-Remaining-Minute: 50",
+                None,
+            ),
+            (
+                "X-RateLimit-Limit: 100, 10;w=1, 100;w=60 | X-RateLimit-Remaining: 50",
+                None,
+            ),
         ] {
             let read = read(lines);
             let quota = read.quota(100, MINUTE).map(|q| (q.remaining, q.reset));
@@ -356,6 +481,65 @@ mod tests {
     }
 
     #[test]
+    fn of_several_limits_the_remaining_requests_of_the_first_do_not_count_for_another() {
+        let lines = "RateLimit-Limit: 10, 10;w=1, 100;w=60 | RateLimit-Remaining: 3";
+        assert_eq!(read(lines).quota(100, MINUTE), None);
+        assert_eq!(read(lines).other_policies(100, MINUTE), None);
+        let none = "RateLimit-Limit: 10, 10;w=1, 50;w=60 | RateLimit-Remaining: 3";
+        let other = read(none).other_policies(100, MINUTE);
+        assert_eq!(other.as_deref(), Some("10 per 1 s, 50 per 60 s"));
+    }
+
+    #[test]
+    fn a_reset_header_says_for_how_long_none_remain_in_seconds_or_as_a_unix_time() {
+        let terms = Terms::of_all_promises(100, MINUTE, 1);
+        for (date, reset, expected) in [
+            ("", "43", Some((43, false))),
+            ("", "43.2", Some((44, false))),
+            ("", "1764170043", None),
+            ("Wed, 26 Nov 2025 15:13:20 GMT", "43", Some((43, false))),
+            (
+                "Wed, 26 Nov 2025 15:13:20 GMT",
+                "1764170043",
+                Some((43, true)),
+            ),
+            (
+                "Wed, 26 Nov 2025 15:13:20 GMT",
+                "1764170043000",
+                Some((43, true)),
+            ),
+            (
+                "Wed, 26 Nov 2025 15:13:20 GMT",
+                "1764169990",
+                Some((0, true)),
+            ),
+        ] {
+            let read = read(&format!(
+                "Date: {date} | X-RateLimit-Remaining: 0 | X-RateLimit-Reset: {reset}"
+            ));
+            let none = read
+                .none_left(&terms)
+                .map(|none| (none.seconds, none.is_instant));
+            assert_eq!(none, expected, "{date} {reset}");
+            assert!(read.unknown.is_empty());
+        }
+        let soon = read("X-RateLimit-Remaining: 0 | X-RateLimit-Reset: soon");
+        assert_eq!(soon.unknown, ["X-RateLimit-Reset: soon"]);
+    }
+
+    #[test]
+    fn a_request_that_was_let_through_while_failing_open_is_known_by_its_header() {
+        for (line, failing_open) in [
+            ("x-ratelimit-failure-mode-allowed: true", true),
+            ("X-RateLimit-Failure-Mode-Allowed: 1", true),
+            ("x-ratelimit-failure-mode-allowed: false", false),
+            ("x-ratelimit-limit: 100", false),
+        ] {
+            assert_eq!(read(line).failing_open, failing_open, "{line}");
+        }
+    }
+
+    #[test]
     fn a_window_with_a_fraction_of_a_second_may_be_rounded_either_way() {
         for (window, fits) in [("1", true), ("2", true), ("3", false)] {
             let read = read(&format!("RateLimit-Policy: 100;w={window}"));
@@ -393,7 +577,17 @@ mod tests {
             ("Sun, 06 Nov 1994 08:50:37 GMT", RetryAfter::Date(Some(60))),
             ("Sunday, 06-Nov-94 08:49:38 GMT", RetryAfter::Date(Some(1))),
             ("Sun Nov  6 08:49:36 1994", RetryAfter::Date(Some(-1))),
-            ("-1", malformed("-1")),
+            ("-1", RetryAfter::Negative("-1".to_owned())),
+            ("-0.5", RetryAfter::Negative("-0.5".to_owned())),
+            (
+                "784111837",
+                RetryAfter::UnixTime(UnixTime::Seconds(784_111_837)),
+            ),
+            (
+                "784111837000",
+                RetryAfter::UnixTime(UnixTime::Millis(784_111_837_000)),
+            ),
+            ("60000", RetryAfter::Seconds(60_000)),
             ("1.5", malformed("1.5")),
             ("60s", malformed("60s")),
             ("60, 60", malformed("60, 60")),
@@ -405,6 +599,9 @@ mod tests {
         }
         let without_date = read(&format!("Retry-After: {now}")).retry_after;
         assert_eq!(without_date, Some(RetryAfter::Date(None)));
+        let without_date = read("Retry-After: 1764170000").retry_after;
+        let expected = RetryAfter::UnixTime(UnixTime::Seconds(1_764_170_000));
+        assert_eq!(without_date, Some(expected));
         assert_eq!(read(""), LimitHeaders::default());
     }
 
@@ -413,11 +610,12 @@ mod tests {
         fn any_value_is_read_or_ignored(
             values in prop::collection::vec(
                 prop_oneof!["[ -{}~]{0,40}", r#"[a-z"\\;,=0-9 :rtqw]{0,60}"#],
-                6,
+                7,
             ),
         ) {
             let names = [
                 "RateLimit", "RateLimit-Policy", "RateLimit-Remaining", "X-RateLimit-Limit", "Retry-After", "Date",
+                "X-RateLimit-Reset",
             ];
             let lines: Vec<_> = names.into_iter().zip(values).map(|(name, value)| format!("{name}: {value}")).collect();
             let read = read(&lines.join(" | "));
