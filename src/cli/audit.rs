@@ -1,12 +1,14 @@
 //! The options of the audit.
 
 use super::generator::random_seed;
-use super::values::boolean;
+use super::values::{boolean, duration, number};
 use super::{Arguments, Nodes, Opt, Options, Refusal, opt};
+use crate::base::Nanos;
 use crate::core::audit::{PriorUse, Promise};
 use crate::core::plan::AuditPlan;
 use crate::core::request::{Placeholder, RequestTemplate};
 use clap::Args;
+use std::time::Duration;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Audit")]
@@ -28,6 +30,17 @@ pub struct Audit {
     #[arg(long, env, hide_env_values = true, value_name = "SIZE", value_parser = opt(memory),
           default_value = "64MiB", allow_hyphen_values = true)]
     pub audit_memory: Opt<usize>,
+
+    /// How far apart the clocks of the limiter's nodes may be, at most half of the window. By default 5ms, or
+    /// a tenth of the window if that is less
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = opt(duration),
+          allow_hyphen_values = true)]
+    pub clock_tolerance: Option<Opt<Duration>>,
+
+    /// By how much the limiter may exceed its limit, such as 5% or 0.05, for a limiter that approximates
+    #[arg(long, env, hide_env_values = true, value_name = "SHARE", value_parser = opt(excess),
+          default_value = "0", allow_hyphen_values = true)]
+    pub excess_tolerance: Opt<f64>,
 
     /// Take the keys from --seed, as in an earlier run with that seed. By default, the keys of an audited run are new.
     /// An earlier run may have spent part of their limit, so blocked requests prove nothing then
@@ -97,20 +110,48 @@ impl Audit {
                 PriorUse::Anyone
             },
             memory: *self.audit_memory,
+            clock_tolerance: self.clock_tolerance(arguments)?,
+            excess_tolerance: *self.excess_tolerance,
         }))
+    }
+
+    fn clock_tolerance(&self, arguments: &Arguments<Options>) -> Result<Nanos, Refusal> {
+        let window = arguments.options.requests.window();
+        let Some(given) = &self.clock_tolerance else {
+            return Ok(DEFAULT_CLOCK_TOLERANCE.min(Nanos(window.0 / 10)));
+        };
+        let (tolerance, most) = (Nanos::from(**given), Nanos(window.0 / 2));
+        if tolerance > most {
+            let allowed = format!("must be from 0ms to {most}, half of the window");
+            return Err(arguments.refuse(given, allowed));
+        }
+        Ok(tolerance)
     }
 
     /// Refuses flags that have no effect without an audit. Variables are not refused: they may be set for all runs.
     fn refuse_needless(&self, arguments: &Arguments<Options>) -> Result<(), Refusal> {
         if *self.probe && arguments.is_flag(&self.probe) {
-            return Err(arguments.refuse(&self.probe, "needs --audit"));
+            return Err(arguments.refuse(&self.probe, NEEDS_AUDIT));
         }
         if arguments.is_flag(&self.audit_memory) {
-            return Err(arguments.refuse(&self.audit_memory, "needs --audit"));
+            return Err(arguments.refuse(&self.audit_memory, NEEDS_AUDIT));
+        }
+        if let Some(tolerance) = &self.clock_tolerance
+            && arguments.is_flag(tolerance)
+        {
+            return Err(arguments.refuse(tolerance, NEEDS_AUDIT));
+        }
+        if arguments.is_flag(&self.excess_tolerance) {
+            return Err(arguments.refuse(&self.excess_tolerance, NEEDS_AUDIT));
         }
         Ok(())
     }
 }
+
+const NEEDS_AUDIT: &str = "needs --audit";
+
+/// NTP over a local network keeps clocks 2 to 5 ms apart.
+const DEFAULT_CLOCK_TOLERANCE: Nanos = Nanos(5_000_000);
 
 /// The promise that a limiter is held to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +176,18 @@ fn audit(text: &str) -> Result<Audited, String> {
         let names: Vec<_> = Promise::ALL.map(Promise::name).into();
         format!("must be one of {}, auto, off", names.join(", "))
     })
+}
+
+/// Reads a share, from 0 to 1, as a percentage or a fraction.
+fn excess(text: &str) -> Result<f64, String> {
+    let text = text.trim();
+    let share = match text.strip_suffix('%') {
+        Some(percent) => number(percent).map(|percent| percent / 100.0),
+        None => number(text),
+    };
+    share
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "must be a share such as 5% or 0.05, from 0 to 100%".to_owned())
 }
 
 /// Reads a size, in bytes, from 1 MiB to 64 GiB.
@@ -182,6 +235,22 @@ mod tests {
             "99999999999999999999GiB",
         ] {
             assert!(memory(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_excess_is_a_share_or_a_percentage() {
+        for (text, share) in [
+            ("5%", 0.05),
+            ("0.05", 0.05),
+            (" 100 % ", 1.0),
+            ("0", 0.0),
+            ("1", 1.0),
+        ] {
+            assert_eq!(excess(text), Ok(share), "{text}");
+        }
+        for bad in ["", "%", "5", "101%", "-1%", "NaN", "five"] {
+            assert!(excess(bad).is_err(), "{bad}");
         }
     }
 

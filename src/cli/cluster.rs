@@ -4,6 +4,8 @@ use super::values::{boolean, read_at_most};
 use super::{Arguments, Opt, Options, Refusal, opt, without_login};
 use crate::base::Target;
 use crate::client::{Authorities, Trust};
+use crate::core::keys::{Allowance, Keys, Tier};
+use crate::core::request::{Placeholder, RequestTemplate};
 use crate::limiter::{self, DemoLimiter, Policy};
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -145,6 +147,51 @@ fn demo_policy(arguments: &Arguments<Options>) -> Result<Policy, Refusal> {
         window: limiter::Window::from_millis(requests.window_millis())
             .map_err(|_| arguments.refuse(&requests.window, "must be at most 24h with --demo"))?,
     })
+}
+
+/// Checks that a demo's nodes can do what the audit expects of each key. They take a limit from each request, and count
+/// requests rather than units.
+pub(super) fn check_demo_tiers(
+    arguments: &Arguments<Options>,
+    nodes: &Nodes,
+    request: &RequestTemplate,
+    keys: &Keys,
+) -> Result<(), Refusal> {
+    let Options {
+        requests,
+        keys: key_options,
+        ..
+    } = &arguments.options;
+    if !matches!(nodes, Nodes::Demo { .. }) {
+        return Ok(());
+    }
+    if *requests.cost > 1 {
+        let allowed = "must be 1 with --demo, whose nodes count requests";
+        return Err(arguments.refuse(&requests.cost, allowed));
+    }
+    let Some(file) = &key_options.keys_file else {
+        return Ok(());
+    };
+    let sends_limits = request.has(Placeholder::Limit);
+    let is_possible = |tier: Tier| match tier.allowance {
+        _ if tier.cost > 1 => false,
+        Allowance::Default => true,
+        Allowance::Unlimited => false,
+        Allowance::Limit { limit, window } => {
+            let is_valid = limiter::Limit::new(limit).is_ok()
+                && limiter::Window::from_millis(window.0 / 1_000_000).is_ok();
+            sends_limits && is_valid
+        }
+    };
+    if keys.tiers().all(is_possible) {
+        return Ok(());
+    }
+    let allowed = format!(
+        "with --demo, the limits in it must be at most {} in at most 24h, and be sent as {{limit}}; unlimited keys and \
+         costs over 1 are not possible",
+        limiter::Limit::MAX
+    );
+    Err(arguments.refuse(file, allowed))
 }
 
 /// A list of URLs with no empty element.

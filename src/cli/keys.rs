@@ -29,7 +29,8 @@ pub struct Keys {
           allow_hyphen_values = true)]
     pub key_prefix: Option<String>,
 
-    /// A file with the keys, one per line, in the order of their ranks, instead of random keys
+    /// A file with the keys, one per line, in the order of their ranks, instead of random keys. Behind a tab, a
+    /// line may have the key's own limit, `100/60s` or `unlimited`, and behind a tab its own --cost, `cost 5`
     #[arg(long, env, hide_env_values = true, value_name = "FILE",
           value_parser = opt(file()), conflicts_with = "keys")]
     pub keys_file: Option<Opt<PathBuf>>,
@@ -58,6 +59,7 @@ impl Keys {
                 count => keys::Keys::generated(count, seed, prefix),
             }
         };
+        let keys = keys.with_cost(*arguments.options.requests.cost);
         if !self.key_distribution.suits(&keys) {
             let allowed = "must be uniform, unless there are at least 2 keys to choose from";
             return Err(arguments.refuse(&self.key_distribution, allowed));

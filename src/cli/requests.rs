@@ -4,7 +4,7 @@ use super::values::{file, read_at_most};
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::base::text::{MAX_DURATION, whole, whole_millis};
-use crate::core::keys::Keys;
+use crate::core::keys::{self, Allowance, Keys, MAX_LIMIT, Tier};
 use crate::core::plan::Plan;
 use crate::core::presets::{self, Preset};
 use crate::core::request::parse::{self, HeaderLine};
@@ -31,7 +31,7 @@ pub struct Requests {
 
     /// The path, instead of the preset's. It is appended to each target and may have a query. In the path, in
     /// headers and in the body, these placeholders are filled in: {key}, {limit}, {window_ms}, {window_s},
-    /// {seq}, {uuid}, {target} and {now_ms}. {{ stands for a brace
+    /// {cost}, {seq}, {uuid}, {target} and {now_ms}. {{ stands for a brace
     #[arg(long, env = "CHECK_PATH", hide_env_values = true, value_name = "PATH",
           value_parser = opt(parse::path))]
     pub path: Option<Opt<Template>>,
@@ -61,6 +61,12 @@ pub struct Requests {
     #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = opt(window),
           default_value = "60s", allow_hyphen_values = true)]
     pub window: Opt<Duration>,
+
+    /// The units that each request counts, for a limiter that counts units: sent as {cost}, and what the audit
+    /// adds up
+    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = opt(keys::cost),
+          default_value = "1", allow_hyphen_values = true)]
+    pub cost: Opt<u64>,
 }
 
 /// The most headers: ten times as many as common servers take.
@@ -96,9 +102,8 @@ impl Requests {
             headers: self.headers(arguments, body.is_some())?,
             body,
         };
-        if request.has(Placeholder::WindowS) && self.window.subsec_nanos() > 0 {
-            let allowed = "must be whole seconds, because the request has {window_s}";
-            return Err(arguments.refuse(&self.window, allowed));
+        if request.has(Placeholder::WindowS) {
+            self.check_whole_seconds(arguments, keys)?;
         }
         let constants = Constants {
             keys,
@@ -114,6 +119,30 @@ impl Requests {
             }
         })?;
         Ok(request)
+    }
+
+    /// Checks that every window that a request may carry is whole seconds.
+    fn check_whole_seconds(
+        &self,
+        arguments: &Arguments<Options>,
+        keys: &Keys,
+    ) -> Result<(), Refusal> {
+        const ALLOWED: &str = "must be whole seconds, because the request has {window_s}";
+        if self.window.subsec_nanos() > 0 {
+            return Err(arguments.refuse(&self.window, ALLOWED));
+        }
+        let has_fraction = |tier: Tier| {
+            let Allowance::Limit { window, .. } = tier.allowance else {
+                return false;
+            };
+            window.0 % 1_000_000_000 > 0
+        };
+        match &arguments.options.keys.keys_file {
+            Some(file) if keys.tiers().any(has_fraction) => {
+                Err(arguments.refuse(file, format!("every window in it {ALLOWED}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks that no part of a request is too long, with the longest values filled in.
@@ -203,7 +232,7 @@ pub(super) fn preset(text: &str) -> Result<&'static Preset, String> {
 }
 
 fn limit(text: &str) -> Result<u64, String> {
-    whole(text, 1..=1_000_000_000)
+    whole(text, 1..=MAX_LIMIT)
 }
 
 fn window(text: &str) -> Result<Duration, String> {

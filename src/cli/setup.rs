@@ -1,5 +1,6 @@
 //! Everything that a run needs, checked.
 
+use super::cluster::check_demo_tiers;
 use super::{Arguments, Nodes, Options, Refusal};
 use crate::client::Trust;
 use crate::core::plan::Plan;
@@ -68,6 +69,7 @@ impl Setup {
         let keys = key_options.plan(arguments, key_seed)?;
         let (allowed, blocked) = answers.rules(&requests.preset);
         let request = requests.request(arguments, &keys)?;
+        check_demo_tiers(arguments, &nodes, &request, &keys)?;
         let audit = audit.plan(arguments, &nodes, &request)?;
         let plan = Plan {
             thresholds: thresholds.plan(arguments, nodes.count(), audit.is_some())?,
@@ -82,6 +84,7 @@ impl Setup {
             request,
             limit: *requests.limit,
             window: requests.window(),
+            cost: *requests.cost,
             keys,
             key_distribution: *key_options.key_distribution,
             seed: *generator.seed,

@@ -1,6 +1,6 @@
 //! The options of the schedule.
 
-use super::values::{boolean, duration};
+use super::values::{boolean, duration, number};
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::base::text::some_time;
@@ -156,10 +156,6 @@ fn multiplier(text: &str) -> Result<f64, String> {
     number(text)
         .filter(|factor| (1.0..=MAX_MULTIPLIER).contains(factor))
         .ok_or_else(|| format!("must be a number from 1 to {MAX_MULTIPLIER}"))
-}
-
-fn number(text: &str) -> Option<f64> {
-    text.trim().parse().ok()
 }
 
 fn arrivals(text: &str) -> Result<ArrivalKind, String> {

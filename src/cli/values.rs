@@ -43,6 +43,10 @@ pub fn timeout(text: &str) -> Result<Duration, String> {
     )
 }
 
+pub(super) fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok()
+}
+
 pub fn boolean(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" => Ok(true),

@@ -36,6 +36,7 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("--body-file", "BODY_FILE", ""),
     ("--limit", "LIMIT", "100"),
     ("--window", "WINDOW", "60s"),
+    ("--cost", "COST", "1"),
     ("--allowed", "ALLOWED", ""),
     ("--blocked", "BLOCKED", ""),
     ("--keys", "KEYS", "7"),
@@ -52,6 +53,8 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("--audit", "AUDIT", ""),
     ("--probe", "PROBE", "true"),
     ("--audit-memory", "AUDIT_MEMORY", "64MiB"),
+    ("--clock-tolerance", "CLOCK_TOLERANCE", ""),
+    ("--excess-tolerance", "EXCESS_TOLERANCE", "0"),
     ("--reuse-keys", "REUSE_KEYS", "false"),
     ("--no-tui", "NO_TUI", "false"),
     ("--report", "REPORT", ""),
@@ -73,7 +76,7 @@ const MULTIPLIER: &str = "must be a number from 1 to 1000\n";
 const SPAN: &str = "must be seconds, or a time such as 90s, 2m or 1h30m";
 const NUMBER: &str = "must be a whole number from ";
 const METHOD: &str = "HTTP method such as GET or POST";
-const PLACEHOLDERS: &str = "is not a placeholder; use one of {key}, {limit}, {window_ms}, {window_s}, {seq}, {uuid}, {target}, {now_ms}";
+const PLACEHOLDERS: &str = "is not a placeholder; use one of {key}, {limit}, {window_ms}, {window_s}, {cost}, {seq}, {uuid}, {target}, {now_ms}";
 const JSON: &str = "JSON, because its Content-Type is JSON";
 const KEYS_FILE: &str = "file with 1 to 10000000 different keys, one a line";
 const CERTIFICATES: &str = "PEM file with one or more certificates";
@@ -108,6 +111,7 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ("--limit", &["-1", "few"], NUMBER),
     ("--window", &["-1", "0", "soon", "3651d", ""], SPAN),
     ("--window", &["1.5ms", "0.0015"], "whole milliseconds"),
+    ("--cost", &["", "0", "-1", "1.5", "1000001"], "must be a whole number from 1 to 1000000\n"),
     ("--preset", &["", "envoi", "haproxy"], "one of check, envoy, limitador, gubernator, throttlecrab, nginx, kong"),
     ("--method", &["", "G E T", "connect"], METHOD),
     ("--path", &["", "check", "/a b"], "start with / and be at most 8000 characters"),
@@ -155,6 +159,8 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ("--probe", &["", "perhaps"], BOOLEAN),
     ("--audit-memory", &["", "0", "64MB", "1023KiB", "65GiB",
         "-1MiB"], "whole number of bytes, KiB, MiB or GiB, from 1MiB to 64GiB"),
+    ("--clock-tolerance", &["-1", "soon"], SPAN),
+    ("--excess-tolerance", &["", "-1%", "101%", "5", "some"], "a share such as 5% or 0.05, from 0 to 100%"),
     ("--reuse-keys", &["", "perhaps"], BOOLEAN),
     ("--threshold", &["", " ", "p99 < 50ms"], ": must be one of latency, service_time, "),
     ("--threshold", &["latency.p99 = fast"], "column 15: must be a time"),
@@ -203,8 +209,8 @@ fn a_wrong_variable_is_refused_with_its_name_its_value_and_what_it_may_be() {
 
 /// Options that are unset unless they are given: their empty variables mean just that.
 #[rustfmt::skip]
-const WITHOUT_DEFAULT: [&str; 14] = [
-    "--allowed", "--audit", "--blocked", "--body", "--body-file", "--ca-cert", "--header",
+const WITHOUT_DEFAULT: [&str; 15] = [
+    "--allowed", "--audit", "--blocked", "--body", "--body-file", "--ca-cert", "--clock-tolerance", "--header",
     "--key-prefix", "--keys-file", "--method", "--metrics-addr", "--path", "--profile", "--threshold",
 ];
 
@@ -290,6 +296,8 @@ fn options_of_the_audit_without_an_audit_are_refused_unless_by_variable() {
     for (launch, flag, value) in [
         (harmless(), "--probe", "true"),
         (harmless(), "--audit-memory", "2MiB"),
+        (harmless(), "--clock-tolerance", "20ms"),
+        (harmless(), "--excess-tolerance", "5%"),
         (harmless().arg("--audit=off"), "--probe", "true"),
         (harmless().env("AUDIT", "off"), "--audit-memory", "2MiB"),
         (
@@ -305,7 +313,24 @@ fn options_of_the_audit_without_an_audit_are_refused_unless_by_variable() {
     harmless()
         .env("PROBE", "yes")
         .env("AUDIT_MEMORY", "2MiB")
+        .env("CLOCK_TOLERANCE", "20ms")
+        .env("EXCESS_TOLERANCE", "5%")
         .report();
+}
+
+#[test]
+fn clocks_may_be_at_most_half_a_window_apart() {
+    let launch = || harmless().args(["--audit", "--window=1s"]);
+    let too_far = launch().arg("--clock-tolerance=501ms");
+    too_far.assert_refused(&[
+        "--clock-tolerance",
+        "501ms",
+        "from 0ms to 500ms, half of the window",
+    ]);
+    for tolerance in ["0", "500ms"] {
+        let finished = launch().args(["--clock-tolerance", tolerance]).finish();
+        assert_eq!(finished.code(), Some(3), "{finished}");
+    }
 }
 
 #[test]

@@ -48,7 +48,8 @@ fn placeholders_are_filled_in_wherever_they_stand() {
         .arg("--method=put")
         .arg("--path=/v1/{key}?n={seq}&of={target}")
         .arg("--header=X-Request-Id: {uuid}")
-        .arg("--header=X-Limit: {limit}/{window_s}")
+        .arg("--header=X-Limit: {limit}/{window_s} costs {cost}")
+        .arg("--cost=4")
         .arg(r#"--body={"k":"{key}","n":{seq},"id":"{uuid}","at":{now_ms},"ms":{window_ms},"{{seq}":"{{"}"#)
         .arg("--limit=9")
         .arg("--window=5s");
@@ -66,7 +67,7 @@ fn placeholders_are_filled_in_wherever_they_stand() {
         assert_eq!(body["ms"], 5_000);
         assert_eq!(body["{seq}"], "{");
         assert_eq!(body["id"], request.header("X-Request-Id"));
-        assert_eq!(request.header("X-Limit"), "9/5");
+        assert_eq!(request.header("X-Limit"), "9/5 costs 4");
         assert_eq!(request.header("Content-Type"), "application/json");
         assert_eq!(
             request.header("Content-Length"),
@@ -381,11 +382,97 @@ fn keys_come_from_a_file_and_are_escaped_where_they_have_to_be() {
 }
 
 #[test]
+fn a_key_with_a_limit_or_a_cost_of_its_own_carries_it() {
+    let text = "alice\t7/2s\nbob\tunlimited\tcost 5\ncarol\tcost 20\ndave\n";
+    let keys = file("tiers.txt", text);
+    let arguments = [
+        "--keys-file",
+        path(&keys),
+        "--cost=3",
+        "--header=X-Cost: {cost}",
+        "--header=X-Window: {window_s}",
+    ];
+    let mut carried = BTreeMap::new();
+    for request in requests(8, &arguments) {
+        let body: serde_json::Value = serde_json::from_str(request.text()).expect("JSON");
+        assert_eq!(
+            request.header("Content-Length"),
+            request.body.len().to_string()
+        );
+        let (limit, window_ms) = (&body["limit"], &body["window_ms"]);
+        let headers = (request.header("X-Window"), request.header("X-Cost"));
+        let values = format!(
+            "{limit} in {window_ms} ms or {} s for {}",
+            headers.0, headers.1
+        );
+        carried.insert(request.key(), values);
+    }
+    let expected = [
+        ("alice", "7 in 2000 ms or 2 s for 3"),
+        ("bob", "100 in 60000 ms or 60 s for 5"),
+        ("carol", "100 in 60000 ms or 60 s for 20"),
+        ("dave", "100 in 60000 ms or 60 s for 3"),
+    ];
+    let expected = expected.map(|(key, values)| (key.to_owned(), values.to_owned()));
+    assert_eq!(carried, BTreeMap::from(expected));
+}
+
+#[test]
+fn limits_in_a_file_of_keys_are_refused_if_requests_or_the_demo_can_t_carry_them() {
+    for (name, text, arguments, says) in [
+        (
+            "half.txt",
+            "a\t7/1500ms",
+            "--preset throttlecrab",
+            "every window in it must be whole seconds",
+        ),
+        (
+            "free.txt",
+            "a\tunlimited",
+            "--demo",
+            "unlimited keys and costs over 1 are not possible",
+        ),
+        (
+            "large.txt",
+            "a\t1000001/1s",
+            "--demo",
+            "must be at most 1000000 in at most 24h",
+        ),
+        (
+            "unsent.txt",
+            "a\t10/1s",
+            "--demo --preset envoy",
+            "be sent as {limit}",
+        ),
+    ] {
+        let keys = file(name, text);
+        let launch = loadgen(format!("--duration 0.1 {arguments} --keys-file")).arg(path(&keys));
+        launch.assert_refused(&["--keys-file", path(&keys), says]);
+    }
+    loadgen("--demo --cost 2").assert_refused(&["--cost '2'", "must be 1 with --demo"]);
+}
+
+#[test]
 fn an_invalid_file_of_keys_is_refused_with_its_line() {
     for (name, text, says) in [
         ("empty.txt", "\n\n", "it has no keys"),
         ("repeated.txt", "a\n\nb\na\n", "line 4 repeats line 1"),
         ("control.txt", "a\nb\u{1}", "line 2 has a control character"),
+        (
+            "fast.txt",
+            "a\nb\tfast",
+            "line 2, column 3: must be a limit such as 100/60s, unlimited, or a cost",
+        ),
+        (
+            "windowless.txt",
+            "a\t100/",
+            "line 1, column 3: the window must be seconds, or a time",
+        ),
+        (
+            "costless.txt",
+            "a\t1/1s\tcost 0",
+            "line 1, column 8: the cost must be a whole number from 1 to 1000000",
+        ),
     ] {
         let keys = file(name, text);
         let launch = loadgen("--demo").env("KEYS_FILE", path(&keys));

@@ -1,7 +1,10 @@
+use super::tier::{ListedTier, ListedTiers, MAX_TIERS, TierError, split_line};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, Read};
 
-/// Keys as they are listed in a text, one per line. Each takes 4 bytes of memory beside its own.
+/// Keys as they are listed in a text, one per line. Each takes 4 bytes of memory beside its own, and 2 more if any key
+/// has a limit or a cost of its own.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct KeyList {
     /// All keys, one behind the other.
@@ -10,6 +13,7 @@ pub struct KeyList {
     ends: Vec<u32>,
     /// The length of the longest key, in bytes.
     longest: usize,
+    tiers: ListedTiers,
 }
 
 /// The reason why a list of keys is refused. Lines are counted from 1.
@@ -25,6 +29,15 @@ pub enum KeyListError {
     TooLong { line: usize },
     #[error("line {line} has a control character")]
     ControlCharacter { line: usize },
+    #[error("line {line}, column {column}: {allowed}")]
+    WrongTier {
+        line: usize,
+        /// In characters, from 1.
+        column: usize,
+        allowed: String,
+    },
+    #[error("line {line} has one more than {MAX_TIERS} different limits and costs")]
+    TooManyTiers { line: usize },
     #[error("line {line} repeats line {first}")]
     Repeated { line: usize, first: usize },
     #[error("it has more than {} keys", super::MAX_KEYS)]
@@ -41,11 +54,12 @@ impl KeyList {
     /// The longest text, in bytes.
     pub const MAX_TEXT: u64 = 1 << 30;
 
-    /// Reads one key per line. Blanks around a key and blank lines are ignored.
+    /// Reads one key per line. Blanks around a key and blank lines are ignored. Behind a tab, a line may have the key's
+    /// own limit (`100/60s` or `unlimited`), and behind a tab, what each of its requests counts (`cost 5`).
     ///
     /// # Errors
     /// The text can't be read, is too long, has no keys or more than [`MAX_KEYS`](super::MAX_KEYS), or has a key that is
-    /// repeated, too long, not UTF-8 or has a control character.
+    /// repeated, too long, not UTF-8 or has a control character. A limit or a cost is wrong.
     pub fn read(text: impl BufRead) -> Result<KeyList, KeyListError> {
         Self::read_up_to(Self::MAX_TEXT, text)
     }
@@ -54,6 +68,7 @@ impl KeyList {
         let mut text = text.take(most + 1);
         let mut list = KeyList::default();
         let (mut lines, mut read) = (Vec::new(), Vec::new());
+        let mut known_tiers = HashMap::new();
         for line in 1.. {
             read.clear();
             let within = Self::MAX_LINE as u64;
@@ -69,9 +84,17 @@ impl KeyList {
                 .strip_prefix('\u{feff}')
                 .filter(|_| line == 1)
                 .unwrap_or(read);
-            let key = read.trim();
+            let split =
+                split_line(read).map_err(|TierError { column, allowed }| KeyListError::WrongTier {
+                    line,
+                    column,
+                    allowed,
+                });
+            let (key, tier) = split?;
             if !key.is_empty() {
                 list.push(key, line)?;
+                let is_added = list.tiers.push(tier, &mut known_tiers, lines.len());
+                is_added.map_err(|_| KeyListError::TooManyTiers { line })?;
                 lines.push(line as u32);
             }
         }
@@ -83,6 +106,7 @@ impl KeyList {
         }
         list.text.shrink_to_fit();
         list.ends.shrink_to_fit();
+        list.tiers.shrink_to_fit();
         match list.first_repeated() {
             None => Ok(list),
             Some((first, again)) => Err(KeyListError::Repeated {
@@ -106,6 +130,16 @@ impl KeyList {
         self.text.push_str(key);
         self.ends.push(self.text.len() as u32);
         Ok(())
+    }
+
+    /// The limit and the cost of the key at a place, counted from 0.
+    pub(super) fn tier(&self, place: usize) -> ListedTier {
+        self.tiers.of(place)
+    }
+
+    /// The different limits and costs; none if no key has one of its own.
+    pub(super) fn tiers(&self) -> &[ListedTier] {
+        self.tiers.different()
     }
 
     /// The places of the first key that repeats an earlier one, and of that one before it, if any key is repeated.
@@ -157,6 +191,7 @@ impl KeyList {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::keys::Allowance;
     use proptest::prelude::*;
 
     fn keys(text: &str) -> Result<Vec<String>, KeyListError> {
@@ -203,6 +238,46 @@ mod tests {
             let error = KeyList::read_up_to(4, more.as_bytes()).unwrap_err();
             assert!(matches!(error, KeyListError::TooLarge), "{error}");
         }
+    }
+
+    #[test]
+    fn keys_have_the_limits_and_costs_of_their_lines_or_none() {
+        let read = |text: &str| KeyList::read(text.as_bytes());
+        let list = read("a\nb\tunlimited\n\nc\td\n").unwrap_err();
+        let form = "line 4, column 3: must be a limit such as 100/60s, unlimited, or a cost such as cost 5";
+        assert_eq!(list.to_string(), form);
+
+        let list = read("a\nb\tunlimited\n\nc\nd\tcost 3\ne\tunlimited").unwrap();
+        let unlimited = ListedTier {
+            allowance: Allowance::Unlimited,
+            cost: None,
+        };
+        let costly = ListedTier {
+            cost: Some(3),
+            ..ListedTier::default()
+        };
+        let plain = ListedTier::default();
+        let tiers: Vec<_> = (0..list.len()).map(|place| list.tier(place)).collect();
+        assert_eq!(tiers, [plain, unlimited, plain, costly, unlimited]);
+        assert_eq!(list.tiers(), [plain, unlimited, costly]);
+
+        let list = read("a\nb\n").unwrap();
+        assert_eq!((list.tier(1), list.tiers().len()), (plain, 0));
+    }
+
+    #[test]
+    fn a_list_has_at_most_65535_different_limits_and_costs() {
+        let lines = |count: usize| -> String {
+            let lines = (1..=count).map(|limit| format!("k{limit}\t{limit}/1s\n"));
+            lines.chain(["again\t1/1s\n".to_owned()]).collect()
+        };
+        let most = KeyList::read(lines(65_535).as_bytes()).unwrap();
+        assert_eq!(most.tier(65_535), most.tier(0));
+        let error = KeyList::read(lines(65_536).as_bytes()).unwrap_err();
+        assert!(
+            matches!(error, KeyListError::TooManyTiers { line: 65_536 }),
+            "{error}"
+        );
     }
 
     proptest! {

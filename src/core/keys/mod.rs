@@ -5,16 +5,19 @@ mod distribution;
 mod draws;
 mod list;
 mod rounds;
+mod tier;
 
 pub use dealer::Dealer;
 pub use distribution::Distribution;
 pub use list::{KeyList, KeyListError};
+pub use tier::{Allowance, MAX_LIMIT, Tier, cost};
 
 use crate::base::KeyId;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::HashSet;
 use std::sync::Arc;
+use tier::ListedTier;
 use uuid::Builder;
 
 /// The keys of one run: a common prefix, and a name for each. A clone shares the names.
@@ -26,6 +29,8 @@ pub struct Keys {
     longest: usize,
     unreserved: bool,
     plain_in_json: bool,
+    /// The cost of each request of a key without a cost of its own.
+    cost: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -86,7 +91,7 @@ impl Keys {
         };
         let made = |prefix: &str, seed| {
             let numbered = Self::generated(1, seed, &format!("{prefix}probe-"));
-            Self::fresh(&format!("{}-", numbered.name(KeyId(0))))
+            Self::fresh(&format!("{}-", numbered.name(KeyId(0)))).with_cost(self.cost)
         };
         // The run's own keys are drawn from `seed` itself.
         let seeds = (0..).map(|k| !seed.wrapping_add(k));
@@ -111,6 +116,43 @@ impl Keys {
             longest: prefix.len() + longest,
             prefix: prefix.to_owned(),
             names,
+            cost: 1,
+        }
+    }
+
+    /// The same keys, where a request counts `cost` units if its key has no cost of its own.
+    pub fn with_cost(self, cost: u64) -> Self {
+        Keys { cost, ..self }
+    }
+
+    /// The limit and the cost of a key.
+    pub fn tier(&self, id: KeyId) -> Tier {
+        match &self.names {
+            Names::Listed(list) => self.tier_of(list.tier(id.0 as usize)),
+            Names::Generated(_) | Names::Fresh => self.tier_of(ListedTier::default()),
+        }
+    }
+
+    /// The different limits and costs of the keys, of which there is at least one.
+    pub fn tiers(&self) -> impl Iterator<Item = Tier> {
+        let listed = match &self.names {
+            Names::Listed(list) => list.tiers(),
+            Names::Generated(_) | Names::Fresh => &[],
+        };
+        let plain = listed.is_empty().then(ListedTier::default);
+        let tiers = plain.into_iter().chain(listed.iter().copied());
+        tiers.map(|tier| self.tier_of(tier))
+    }
+
+    /// Whether any key has a limit or a cost of its own.
+    pub fn have_tiers(&self) -> bool {
+        self.tiers().nth(1).is_some()
+    }
+
+    fn tier_of(&self, listed: ListedTier) -> Tier {
+        Tier {
+            allowance: listed.allowance,
+            cost: listed.cost.unwrap_or(self.cost),
         }
     }
 
@@ -175,6 +217,7 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Nanos;
 
     fn names(keys: &Keys) -> Vec<String> {
         let count = keys.count().expect("a fixed set");
@@ -217,6 +260,28 @@ mod tests {
         let own = of(&listed("alice"));
         assert_eq!(own, long);
         assert_ne!(of(&listed(&own)), own);
+    }
+
+    #[test]
+    fn a_key_has_its_own_limit_and_cost_or_those_of_the_run() {
+        let list = KeyList::read(&b"alice\t10/1s\nbob\tcost 5\ncarol"[..]).unwrap();
+        let keys = Keys::listed(Arc::new(list), "").with_cost(3);
+        let window = Nanos(1_000_000_000);
+        let limit = Allowance::Limit { limit: 10, window };
+        let tier = |allowance, cost| Tier { allowance, cost };
+        let expected = [
+            tier(limit, 3),
+            tier(Allowance::Default, 5),
+            tier(Allowance::Default, 3),
+        ];
+        let tiers = [0, 1, 2].map(|place| keys.tier(KeyId(place)));
+        assert_eq!(tiers, expected);
+        assert!(keys.have_tiers());
+        assert_eq!(keys.tiers().count(), 3);
+
+        let probes = keys.for_a_probe(1);
+        assert_eq!(probes.tier(KeyId(9)), expected[2]);
+        assert!(!probes.have_tiers() && probes.tiers().eq([expected[2]]));
     }
 
     #[test]

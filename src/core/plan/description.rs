@@ -20,12 +20,15 @@ impl Plan {
         format!("{profile}{arrivals}, {length}")
     }
 
-    /// The method and path of the requests, with the limit and window if the requests carry them.
+    /// The method and path of the requests, with the limit, the window and the cost if the requests carry them.
     pub fn describe_requests(&self) -> String {
         let request = &self.request;
         let mut text = format!("{} {}", request.method, request.path.typed());
         if request.has(Placeholder::Limit) {
             text += &format!(", limit {} in {}", self.limit, self.window);
+        }
+        if request.has(Placeholder::Cost) {
+            text += &format!(", cost {}", self.cost);
         }
         text
     }
@@ -43,8 +46,16 @@ impl Plan {
         }
         match (self.keys.count(), self.key_distribution) {
             (None, _) => "a fresh one for every request".to_owned(),
-            (Some(count), Distribution::Uniform) => count.to_string(),
-            (Some(count), other) => format!("{count}, {other}"),
+            (Some(count), Distribution::Uniform) => format!("{count}{}", self.describe_tiers()),
+            (Some(count), other) => format!("{count}{}, {other}", self.describe_tiers()),
+        }
+    }
+
+    fn describe_tiers(&self) -> &'static str {
+        if self.keys.have_tiers() {
+            ", some with a limit or a cost of their own"
+        } else {
+            ""
         }
     }
 }

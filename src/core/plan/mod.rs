@@ -28,10 +28,12 @@ pub struct Plan {
     /// The time from one report of progress to the next.
     pub stats_interval: Duration,
     pub request: RequestTemplate,
-    /// The limit and the window of the limiter under test. Each check sends them if its template has a place for them,
+    /// The limit and the window of the limiter under test, for keys that have none of their own. Each check sends them if its template has a place for them,
     /// and the audit judges by them.
     pub limit: u64,
     pub window: Nanos,
+    /// The units that each request counts, from 1, unless its key has a cost of its own.
+    pub cost: u64,
     pub keys: Keys,
     pub key_distribution: Distribution,
     /// The seed of the order of the keys and of the arrivals.
@@ -58,6 +60,10 @@ pub struct AuditPlan {
     pub prior_use: PriorUse,
     /// The most memory that the audit may use, in bytes.
     pub memory: usize,
+    /// How far apart the clocks of the nodes may be, at most half of the window.
+    pub clock_tolerance: Nanos,
+    /// The share of the limit by which it may be exceeded, from 0 to 1.
+    pub excess_tolerance: f64,
 }
 
 /// The thresholds on the run's numbers.

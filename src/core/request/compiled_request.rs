@@ -2,7 +2,7 @@ use super::compiled_text::CompiledText;
 use super::escape::Escape;
 use super::placeholder::Values;
 use super::{Constants, RequestTemplate};
-use crate::base::{KeyId, Target};
+use crate::base::{KeyId, Nanos, Target};
 use crate::core::keys::Keys;
 use ureq::http::uri::{PathAndQuery, Uri};
 use ureq::http::{HeaderName, HeaderValue, Method, Request, header};
@@ -23,6 +23,9 @@ pub struct CompiledRequest {
     body: Option<CompiledText>,
     body_length: BodyLength,
     keys: Keys,
+    /// The limit and the window for keys that have none of their own.
+    limit: u64,
+    window: Nanos,
     seed: u64,
     /// By target.
     heads: Vec<Head>,
@@ -82,6 +85,8 @@ impl RequestTemplate {
             body_length: BodyLength::new(&self.method, body.as_ref(), constants.keys),
             body,
             keys: constants.keys.clone(),
+            limit: constants.limit,
+            window: constants.window,
             seed,
             heads: Vec::new(),
         };
@@ -134,6 +139,14 @@ impl CompiledRequest {
             base: target.to_string(),
             base_path,
             request,
+        }
+    }
+
+    fn constants(&self) -> Constants<'_> {
+        Constants {
+            keys: &self.keys,
+            limit: self.limit,
+            window: self.window,
         }
     }
 
@@ -194,7 +207,7 @@ impl CompiledRequest {
     ) -> (Request<()>, Option<&'a [u8]>) {
         let RequestBuffers { body, line } = buffers;
         let head = &self.heads[target];
-        let values = Values::new(&self.keys, key, sequence, &head.base, self.seed);
+        let values = Values::new(self.constants(), key, sequence, &head.base, self.seed);
         let mut request = head.request.clone();
         if self.path.constant().is_none() {
             line.clear();
@@ -237,7 +250,6 @@ fn with_path(uri: &Uri, path: &[u8]) -> Uri {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Nanos;
     use crate::core::keys::KeyList;
     use crate::core::request::parse::{self, HeaderLine};
 

@@ -36,20 +36,26 @@ impl CompiledText {
             Escape::Percent if keys.are_unreserved() => Escape::None,
             other => other,
         };
+        let mut add_slot = |value, before: &[u8]| {
+            slots.push(Slot {
+                at: before.len(),
+                value,
+                escape: match value {
+                    Varying::Key => key_escape,
+                    Varying::Target => escape,
+                    Varying::Number(_) | Varying::OfTerms(_) | Varying::Uuid => Escape::None,
+                },
+            });
+        };
         for piece in &template.pieces {
             match piece {
                 Piece::Text(literal) => bytes.extend_from_slice(literal.as_bytes()),
                 Piece::Placeholder(placeholder) => match placeholder.value() {
-                    Value::Constant(number) => write_number(&mut bytes, number(constants)),
-                    Value::Varying(value) => slots.push(Slot {
-                        at: bytes.len(),
-                        value,
-                        escape: match value {
-                            Varying::Key => key_escape,
-                            Varying::Target => escape,
-                            Varying::Number(_) | Varying::Uuid => Escape::None,
-                        },
-                    }),
+                    Value::OfTerms(number) => match constants.common(number) {
+                        Some(number) => write_number(&mut bytes, number),
+                        None => add_slot(Varying::OfTerms(number), &bytes),
+                    },
+                    Value::Varying(value) => add_slot(value, &bytes),
                 },
             }
         }
@@ -90,7 +96,7 @@ impl CompiledText {
                 Varying::Key => keys.longest(),
                 Varying::Uuid => Hyphenated::LENGTH,
                 Varying::Target => target,
-                Varying::Number(_) => DIGITS,
+                Varying::Number(_) | Varying::OfTerms(_) => DIGITS,
             };
             value * slot.escape.growth()
         });
@@ -101,8 +107,8 @@ impl CompiledText {
 impl Slot {
     fn write(&self, values: &Values<'_>, buffer: &mut Vec<u8>) {
         match self.value {
-            Varying::Key if self.escape == Escape::None => values.keys.write(values.key, buffer),
-            Varying::Key => self.escape.write(&values.keys.name(values.key), buffer),
+            Varying::Key if self.escape == Escape::None => values.keys().write(values.key, buffer),
+            Varying::Key => self.escape.write(&values.keys().name(values.key), buffer),
             Varying::Target => self.escape.write(values.target, buffer),
             Varying::Uuid => {
                 let mut text = Uuid::encode_buffer();
@@ -110,6 +116,7 @@ impl Slot {
                 buffer.extend_from_slice(text.as_bytes());
             }
             Varying::Number(number) => write_number(buffer, number(values)),
+            Varying::OfTerms(number) => write_number(buffer, number(&values.terms())),
         }
     }
 }
@@ -129,20 +136,27 @@ mod tests {
         Keys::listed(KeyList::read(keys.as_bytes()).unwrap().into(), "")
     }
 
-    fn compiled(text: &str, keys: &Keys, escape: Escape) -> CompiledText {
-        let constants = Constants {
+    fn run(keys: &Keys) -> Constants<'_> {
+        Constants {
             keys,
             limit: 100,
             window: Nanos(90_000_000_000),
-        };
-        CompiledText::new(&text.parse().expect(text), &constants, escape)
+        }
+    }
+
+    fn compiled(text: &str, keys: &Keys, escape: Escape) -> CompiledText {
+        CompiledText::new(&text.parse().expect(text), &run(keys), escape)
     }
 
     fn filled(text: &str, keys: &Keys, escape: Escape) -> String {
+        filled_for(KeyId(0), text, keys, escape)
+    }
+
+    fn filled_for(key: KeyId, text: &str, keys: &Keys, escape: Escape) -> String {
         const TARGET: &str = "http://h:1/x";
         let compiled = compiled(text, keys, escape);
         let mut buffer = b"> ".to_vec();
-        let values = Values::new(keys, KeyId(0), 17, TARGET, 1);
+        let values = Values::new(run(keys), key, 17, TARGET, 1);
         compiled.write(&values, &mut buffer);
         let filled = String::from_utf8(buffer).unwrap().split_off(2);
         if let Some(length) = compiled.fixed_len(keys) {
@@ -168,6 +182,34 @@ mod tests {
             assert_eq!(filled(text, &keys, escape), expected);
         }
         assert_eq!(filled("{limit}", &keys, Escape::Json), "100");
+    }
+
+    #[test]
+    fn a_key_with_a_limit_or_a_cost_of_its_own_has_it_in_its_requests() {
+        let keys = listed("a\t7/2s\nb\tcost 5\nc\tunlimited\nd").with_cost(3);
+        let text = "{limit} {window_ms} {window_s} {cost}";
+        for (key, expected) in [
+            (0, "7 2000 2 3"),
+            (1, "100 90000 90 5"),
+            (2, "100 90000 90 3"),
+            (3, "100 90000 90 3"),
+        ] {
+            assert_eq!(filled_for(KeyId(key), text, &keys, Escape::Json), expected);
+        }
+    }
+
+    #[test]
+    fn a_number_that_all_keys_share_is_filled_in_once() {
+        let tiered = listed("a\tunlimited\nb\tcost 5");
+        let plain = listed("a\nb").with_cost(12);
+        for (text, keys, constant) in [
+            ("{limit} {window_ms} {cost}", &plain, Some("100 90000 12")),
+            ("{limit} {window_s}", &tiered, Some("100 90")),
+            ("{cost}", &tiered, None),
+        ] {
+            let compiled = compiled(text, keys, Escape::None);
+            assert_eq!(compiled.constant(), constant.map(str::as_bytes), "{text}");
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl RequestTemplate {
         let check = |keys: &Keys, key| {
             let constants = Constants { keys, ..*constants };
             let body = CompiledText::new(body, &constants, Escape::Json);
-            let values = Values::new(keys, key, 0, "http://127.0.0.1", 0);
+            let values = Values::new(constants, key, 0, "http://127.0.0.1", 0);
             let mut filled = Vec::new();
             body.write(&values, &mut filled);
             parse(&filled)

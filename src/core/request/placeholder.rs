@@ -1,5 +1,5 @@
 use crate::base::{KeyId, Nanos};
-use crate::core::keys::Keys;
+use crate::core::keys::{Allowance, Keys, Tier};
 use std::cell::OnceCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 use strum::{EnumString, IntoStaticStr, VariantArray};
@@ -11,12 +11,14 @@ use uuid::{Builder, Uuid};
 pub enum Placeholder {
     /// The request's key.
     Key,
-    /// The limit of the run's checks.
+    /// The limit of the key's checks.
     Limit,
-    /// The window of the run's checks, in milliseconds.
+    /// The window of the key's checks, in milliseconds.
     WindowMs,
-    /// The window of the run's checks, in seconds.
+    /// The window of the key's checks, in seconds.
     WindowS,
+    /// The units that the request counts.
+    Cost,
     /// The request's sequence number, from 0.
     Seq,
     /// A random (version 4) UUID, drawn from the seed and the sequence number. It is the same everywhere in a request.
@@ -30,8 +32,8 @@ pub enum Placeholder {
 /// The source of a placeholder's value.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Value {
-    /// A number that all requests of a run share.
-    Constant(fn(&Constants<'_>) -> u64),
+    /// A number that all requests of a key share, and most often all requests of a run.
+    OfTerms(fn(&Terms) -> u64),
     Varying(Varying),
 }
 
@@ -39,6 +41,8 @@ pub(super) enum Value {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Varying {
     Number(fn(&Values<'_>) -> u64),
+    /// A number that depends on the key alone.
+    OfTerms(fn(&Terms) -> u64),
     Key,
     Uuid,
     Target,
@@ -48,9 +52,10 @@ impl Placeholder {
     pub(super) fn value(self) -> Value {
         match self {
             Placeholder::Key => Value::Varying(Varying::Key),
-            Placeholder::Limit => Value::Constant(|run| run.limit),
-            Placeholder::WindowMs => Value::Constant(|run| run.window.0 / 1_000_000),
-            Placeholder::WindowS => Value::Constant(|run| run.window.0 / 1_000_000_000),
+            Placeholder::Limit => Value::OfTerms(|terms| terms.limit),
+            Placeholder::WindowMs => Value::OfTerms(|terms| terms.window.0 / 1_000_000),
+            Placeholder::WindowS => Value::OfTerms(|terms| terms.window.0 / 1_000_000_000),
+            Placeholder::Cost => Value::OfTerms(|terms| terms.cost),
             Placeholder::Seq => Value::Varying(Varying::Number(|request| request.sequence)),
             Placeholder::Uuid => Value::Varying(Varying::Uuid),
             Placeholder::Target => Value::Varying(Varying::Target),
@@ -68,7 +73,7 @@ impl Placeholder {
     }
 }
 
-/// The values that all requests of a run share, and the keys that they choose from.
+/// The keys of a run, and the limit and window of those keys that have none of their own.
 #[derive(Debug, Clone, Copy)]
 pub struct Constants<'a> {
     pub keys: &'a Keys,
@@ -76,10 +81,40 @@ pub struct Constants<'a> {
     pub window: Nanos,
 }
 
+/// The numbers that the requests of one key carry.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    limit: u64,
+    window: Nanos,
+    cost: u64,
+}
+
+impl Constants<'_> {
+    /// The numbers that requests carry for a key of this tier. A request can't say that its key is unlimited.
+    fn terms(&self, tier: Tier) -> Terms {
+        let (limit, window) = match tier.allowance {
+            Allowance::Limit { limit, window } => (limit, window),
+            Allowance::Default | Allowance::Unlimited => (self.limit, self.window),
+        };
+        Terms {
+            limit,
+            window,
+            cost: tier.cost,
+        }
+    }
+
+    /// The number, if it is the same for all keys.
+    pub(super) fn common(&self, number: fn(&Terms) -> u64) -> Option<u64> {
+        let mut numbers = self.keys.tiers().map(|tier| number(&self.terms(tier)));
+        let first = numbers.next()?;
+        numbers.all(|other| other == first).then_some(first)
+    }
+}
+
 /// The values of one request.
 #[derive(Debug)]
 pub(super) struct Values<'a> {
-    pub keys: &'a Keys,
+    run: Constants<'a>,
     pub key: KeyId,
     pub sequence: u64,
     /// The target's base URL.
@@ -90,9 +125,9 @@ pub(super) struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    pub fn new(keys: &'a Keys, key: KeyId, sequence: u64, target: &'a str, seed: u64) -> Self {
+    pub fn new(run: Constants<'a>, key: KeyId, sequence: u64, target: &'a str, seed: u64) -> Self {
         Values {
-            keys,
+            run,
             key,
             sequence,
             target,
@@ -100,6 +135,14 @@ impl<'a> Values<'a> {
             uuid: OnceCell::new(),
             now_ms: OnceCell::new(),
         }
+    }
+
+    pub fn keys(&self) -> &'a Keys {
+        self.run.keys
+    }
+
+    pub fn terms(&self) -> Terms {
+        self.run.terms(self.run.keys.tier(self.key))
     }
 
     pub fn uuid(&self) -> &Uuid {
@@ -136,7 +179,12 @@ mod tests {
     #[test]
     fn a_uuid_is_of_version_4_and_as_different_as_requests_and_seeds() {
         let keys = Keys::fresh("");
-        let uuid = |seed, sequence| *Values::new(&keys, KeyId(0), sequence, "", seed).uuid();
+        let run = Constants {
+            keys: &keys,
+            limit: 100,
+            window: Nanos(60_000_000_000),
+        };
+        let uuid = |seed, sequence| *Values::new(run, KeyId(0), sequence, "", seed).uuid();
         let places = (0..10).flat_map(|seed| (0..1_000).map(move |sequence| (seed, sequence)));
         let drawn: HashSet<_> = places
             .map(|(seed, sequence)| uuid(seed, sequence))

@@ -147,7 +147,7 @@ mod tests {
         let error = "/{usr}".parse::<Template>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "column 2: {usr} is not a placeholder; use one of {key}, {limit}, {window_ms}, {window_s}, {seq}, {uuid}, \
+            "column 2: {usr} is not a placeholder; use one of {key}, {limit}, {window_ms}, {window_s}, {cost}, {seq}, {uuid}, \
              {target}, {now_ms}, or {{usr} for text"
         );
     }
