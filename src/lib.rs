@@ -12,6 +12,7 @@
 //! | --- | --- | --- |
 //! | edges | [`command`] | what each command does |
 //! | | [`cli`] | flags and variables, from text to a checked [`cli::Setup`] |
+//! | | [`recording`] | the files that `loadgen audit` reads |
 //! | | [`report`] | observers of a run, and the formats of its results |
 //! | | [`client`] | one request over HTTP: the shared agent, its connections, name lookup |
 //! | | [`limiter`] | the reference rate limiter, for `--demo` and the program `ratelimiter` |
@@ -27,5 +28,6 @@ pub mod command;
 pub mod core;
 pub mod engine;
 pub mod limiter;
+pub mod recording;
 pub mod report;
 pub mod system;

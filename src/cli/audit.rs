@@ -13,18 +13,33 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Audit")]
 pub struct Audit {
-    /// Judge whether the limiter kept its promise of --limit requests of each key per --window. The
-    /// promise is a `sliding-window`, a `fixed-window` or a `token-bucket`; `auto` finds out which of them
-    /// it can be; `off` judges nothing. The default is `auto` with --demo, otherwise `off`
-    #[arg(long, env, hide_env_values = true, value_name = "PROMISE", value_parser = audit,
-          num_args = 0..=1, default_missing_value = "auto")]
-    pub audit: Option<Audited>,
+    #[command(flatten)]
+    pub judging: Judging,
 
     /// Let the audit send requests of its own, with keys of its own: more than the limit admits, and again
     /// after the time in Retry-After
     #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "true", num_args = 0..=1, default_missing_value = "true")]
     pub probe: Opt<bool>,
+
+    /// Take the keys from --seed, as in an earlier run with that seed. By default, the keys of an audited run are new.
+    /// An earlier run may have spent part of their limit, so blocked requests prove nothing then
+    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
+          default_value = "false", num_args = 0..=1, default_missing_value = "true")]
+    pub reuse_keys: Opt<bool>,
+}
+
+/// What the limiter is held to. A run and recorded requests are audited with these options.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Audit")]
+pub struct Judging {
+    /// Judge whether the limiter kept its promise of --limit requests of each key per --window. The
+    /// promise is a `sliding-window`, a `fixed-window` or a `token-bucket`; `auto` finds out which of them
+    /// it can be; `off` judges nothing. The default is `auto` with --demo and
+    /// for recorded requests, otherwise `off`
+    #[arg(long, env, hide_env_values = true, value_name = "PROMISE", value_parser = audit,
+          num_args = 0..=1, default_missing_value = "auto")]
+    pub audit: Option<Audited>,
 
     /// The most memory that the audit may use, such as 64MiB. If all keys need more, it judges a sample of them
     #[arg(long, env, hide_env_values = true, value_name = "SIZE", value_parser = opt(memory),
@@ -41,22 +56,42 @@ pub struct Audit {
     #[arg(long, env, hide_env_values = true, value_name = "SHARE", value_parser = opt(excess),
           default_value = "0", allow_hyphen_values = true)]
     pub excess_tolerance: Opt<f64>,
+}
 
-    /// Take the keys from --seed, as in an earlier run with that seed. By default, the keys of an audited run are new.
-    /// An earlier run may have spent part of their limit, so blocked requests prove nothing then
-    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
-          default_value = "false", num_args = 0..=1, default_missing_value = "true")]
-    pub reuse_keys: Opt<bool>,
+impl Judging {
+    /// The promises, of which the limiter has to keep one. `None` if nothing is to be judged.
+    pub(super) fn promises(&self, by_default: Audited) -> Option<Vec<Promise>> {
+        match self.audit.unwrap_or(by_default) {
+            Audited::Auto => Some(Promise::ALL.to_vec()),
+            Audited::One(promise) => Some(vec![promise]),
+            Audited::Off => None,
+        }
+    }
+
+    pub(super) fn clock_tolerance<O>(
+        &self,
+        window: Nanos,
+        arguments: &Arguments<O>,
+    ) -> Result<Nanos, Refusal> {
+        let Some(given) = &self.clock_tolerance else {
+            return Ok(DEFAULT_CLOCK_TOLERANCE.min(Nanos(window.0 / 10)));
+        };
+        let (tolerance, most) = (Nanos::from(**given), Nanos(window.0 / 2));
+        if tolerance > most {
+            let allowed = format!("must be from 0ms to {most}, half of the window");
+            return Err(arguments.refuse(given, allowed));
+        }
+        Ok(tolerance)
+    }
 }
 
 impl Audit {
-    /// The promise to audit. Without `--audit`, only a demo is audited.
-    fn audited(&self, nodes: &Nodes) -> Audited {
-        let by_default = match nodes {
+    /// The promises to audit. Without `--audit`, only a demo is audited.
+    fn promises(&self, nodes: &Nodes) -> Option<Vec<Promise>> {
+        self.judging.promises(match nodes {
             Nodes::Demo { .. } => Audited::Auto,
             Nodes::Targets(_) => Audited::Off,
-        };
-        self.audit.unwrap_or(by_default)
+        })
     }
 
     /// The seed of the keys' random digits. The keys of an audited run are its own, even with a chosen seed: any other
@@ -67,7 +102,7 @@ impl Audit {
         nodes: &Nodes,
     ) -> Result<u64, Refusal> {
         let generator = &arguments.options.generator;
-        let is_repeated = self.audited(nodes) != Audited::Off && generator.has_chosen_seed();
+        let is_repeated = self.promises(nodes).is_some() && generator.has_chosen_seed();
         // A variable may be set for all runs.
         if *self.reuse_keys && !is_repeated && arguments.is_flag(&self.reuse_keys) {
             return Err(arguments.refuse(&self.reuse_keys, "needs --audit and --seed"));
@@ -86,13 +121,9 @@ impl Audit {
         nodes: &Nodes,
         request: &RequestTemplate,
     ) -> Result<Option<AuditPlan>, Refusal> {
-        let promises = match self.audited(nodes) {
-            Audited::Auto => Promise::ALL.to_vec(),
-            Audited::One(promise) => vec![promise],
-            Audited::Off => {
-                self.refuse_needless(arguments)?;
-                return Ok(None);
-            }
+        let Some(promises) = self.promises(nodes) else {
+            self.refuse_needless(arguments)?;
+            return Ok(None);
         };
         let has_keys = request.has(Placeholder::Key);
         let options = &arguments.options;
@@ -102,30 +133,19 @@ impl Audit {
         let is_demo = matches!(nodes, Nodes::Demo { .. });
         Ok(Some(AuditPlan {
             promises,
-            asked: self.audit.is_some(),
+            asked: self.judging.audit.is_some(),
             probe: *self.probe && has_keys,
             prior_use: if is_demo || are_own {
                 PriorUse::None
             } else {
                 PriorUse::Anyone
             },
-            memory: *self.audit_memory,
-            clock_tolerance: self.clock_tolerance(arguments)?,
-            excess_tolerance: *self.excess_tolerance,
+            memory: *self.judging.audit_memory,
+            clock_tolerance: self
+                .judging
+                .clock_tolerance(options.requests.quota.window(), arguments)?,
+            excess_tolerance: *self.judging.excess_tolerance,
         }))
-    }
-
-    fn clock_tolerance(&self, arguments: &Arguments<Options>) -> Result<Nanos, Refusal> {
-        let window = arguments.options.requests.window();
-        let Some(given) = &self.clock_tolerance else {
-            return Ok(DEFAULT_CLOCK_TOLERANCE.min(Nanos(window.0 / 10)));
-        };
-        let (tolerance, most) = (Nanos::from(**given), Nanos(window.0 / 2));
-        if tolerance > most {
-            let allowed = format!("must be from 0ms to {most}, half of the window");
-            return Err(arguments.refuse(given, allowed));
-        }
-        Ok(tolerance)
     }
 
     /// Refuses flags that have no effect without an audit. Variables are not refused: they may be set for all runs.
@@ -133,16 +153,16 @@ impl Audit {
         if *self.probe && arguments.is_flag(&self.probe) {
             return Err(arguments.refuse(&self.probe, NEEDS_AUDIT));
         }
-        if arguments.is_flag(&self.audit_memory) {
-            return Err(arguments.refuse(&self.audit_memory, NEEDS_AUDIT));
+        if arguments.is_flag(&self.judging.audit_memory) {
+            return Err(arguments.refuse(&self.judging.audit_memory, NEEDS_AUDIT));
         }
-        if let Some(tolerance) = &self.clock_tolerance
+        if let Some(tolerance) = &self.judging.clock_tolerance
             && arguments.is_flag(tolerance)
         {
             return Err(arguments.refuse(tolerance, NEEDS_AUDIT));
         }
-        if arguments.is_flag(&self.excess_tolerance) {
-            return Err(arguments.refuse(&self.excess_tolerance, NEEDS_AUDIT));
+        if arguments.is_flag(&self.judging.excess_tolerance) {
+            return Err(arguments.refuse(&self.judging.excess_tolerance, NEEDS_AUDIT));
         }
         Ok(())
     }

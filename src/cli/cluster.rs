@@ -142,10 +142,11 @@ fn demo_policy(arguments: &Arguments<Options>) -> Result<Policy, Refusal> {
     }
     let with_demo = |error| format!("with --demo, {error}");
     Ok(Policy {
-        limit: limiter::Limit::new(*requests.limit)
-            .map_err(|error| arguments.refuse(&requests.limit, with_demo(error)))?,
-        window: limiter::Window::from_millis(requests.window_millis())
-            .map_err(|_| arguments.refuse(&requests.window, "must be at most 24h with --demo"))?,
+        limit: limiter::Limit::new(*requests.quota.limit)
+            .map_err(|error| arguments.refuse(&requests.quota.limit, with_demo(error)))?,
+        window: limiter::Window::from_millis(requests.quota.window_millis()).map_err(|_| {
+            arguments.refuse(&requests.quota.window, "must be at most 24h with --demo")
+        })?,
     })
 }
 

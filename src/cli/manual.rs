@@ -128,6 +128,7 @@ mod tests {
         for word in [
             "plan",
             "presets",
+            "audit",
             "completions",
             "man",
             "0",
@@ -148,7 +149,7 @@ mod tests {
                 let long = option.get_long().expect("a flag");
                 assert!(script.contains(long), "{shell}: {long}");
             }
-            for word in ["plan", "presets", "completions", "man"] {
+            for word in ["plan", "presets", "audit", "completions", "man"] {
                 assert!(script.contains(word), "{shell}: {word}");
             }
         }

@@ -11,6 +11,7 @@ mod generator;
 mod keys;
 mod manual;
 mod option;
+mod recorded;
 mod refusal;
 mod report;
 mod requests;
@@ -24,6 +25,7 @@ mod values;
 pub use arguments::Arguments;
 pub use cluster::Nodes;
 pub use manual::{completions, man};
+pub use recorded::RecordedSetup;
 pub use refusal::Refusal;
 pub use report::Report;
 pub use setup::{Metrics, Setup};
@@ -43,6 +45,8 @@ pub enum Command {
     Plan(Box<Setup>),
     /// Shows one preset, or lists all of them.
     Presets(Option<&'static Preset>),
+    /// Audits recorded requests.
+    Audit(Box<RecordedSetup>),
     /// Makes a page of saved summaries.
     Report(Report),
     /// Prints a script that completes the command line in a shell.
@@ -73,6 +77,10 @@ impl Command {
                 Command::Plan(setup(*options, arguments.of_the_subcommand())?)
             }
             Some(Task::Presets { name }) => Command::Presets(name),
+            Some(Task::Audit(options)) => {
+                let arguments = arguments.of_the_subcommand().with_options(*options);
+                Command::Audit(RecordedSetup::new(&arguments).map(Box::new)?)
+            }
             Some(Task::Report(report)) => Command::Report(report),
             Some(Task::Completions { shell }) => Command::Completions(shell),
             Some(Task::Man) => Command::Man,
@@ -91,7 +99,7 @@ impl Command {
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
     override_usage = "loadgen [OPTIONS]\n       loadgen plan [OPTIONS]\n       loadgen presets [NAME]\n       \
-                      loadgen report FILE... [--output FILE]\n       loadgen completions <SHELL>\n       loadgen man"
+                      loadgen audit FILE... [OPTIONS]\n       loadgen report FILE... [--output FILE]\n       loadgen completions <SHELL>\n       loadgen man"
 )]
 struct Cli {
     #[command(flatten)]
@@ -115,6 +123,9 @@ enum Task {
         #[arg(value_parser = requests::preset)]
         name: Option<&'static Preset>,
     },
+
+    /// Audit recorded requests: files of --requests, or logs of other programs as CSV or JSON lines
+    Audit(Box<recorded::Recorded>),
 
     /// Make an HTML page of saved summaries: the report of one, or the comparison of several
     Report(Report),

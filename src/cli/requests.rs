@@ -52,15 +52,8 @@ pub struct Requests {
           value_parser = opt(file()), conflicts_with = "body")]
     pub body_file: Option<Opt<PathBuf>>,
 
-    /// The limit sent in each check
-    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = opt(limit),
-          default_value = "100", allow_hyphen_values = true)]
-    pub limit: Opt<u64>,
-
-    /// The window sent in each check, in whole milliseconds or more: 60s, 500ms, 2m
-    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = opt(window),
-          default_value = "60s", allow_hyphen_values = true)]
-    pub window: Opt<Duration>,
+    #[command(flatten)]
+    pub quota: Quota,
 
     /// The units that each request counts, for a limiter that counts units: sent as {cost}, and what the audit
     /// adds up
@@ -69,13 +62,27 @@ pub struct Requests {
     pub cost: Opt<u64>,
 }
 
+/// The limit of each key.
+#[derive(Debug, Args)]
+pub struct Quota {
+    /// The limit of each key: sent in each check, and what the audit holds the limiter to
+    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = opt(limit),
+          default_value = "100", allow_hyphen_values = true)]
+    pub limit: Opt<u64>,
+
+    /// The window in which that many requests may pass, in whole milliseconds or more: 60s, 500ms, 2m
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = opt(window),
+          default_value = "60s", allow_hyphen_values = true)]
+    pub window: Opt<Duration>,
+}
+
 /// The most headers: ten times as many as common servers take.
 const MAX_HEADERS: usize = 1_000;
 
 /// The longest body, in bytes. Every worker may hold one.
 const MAX_BODY: u64 = 1024 * 1024;
 
-impl Requests {
+impl Quota {
     /// The window that each check carries.
     pub(super) fn window(&self) -> Nanos {
         Nanos::from(*self.window)
@@ -84,7 +91,9 @@ impl Requests {
     pub(super) fn window_millis(&self) -> u64 {
         self.window().0 / 1_000_000
     }
+}
 
+impl Requests {
     /// The preset's request, with its parts replaced by those that were given.
     pub(super) fn request(
         &self,
@@ -107,8 +116,8 @@ impl Requests {
         }
         let constants = Constants {
             keys,
-            limit: *self.limit,
-            window: self.window(),
+            limit: *self.quota.limit,
+            window: self.quota.window(),
         };
         request.check_json(&constants).map_err(|error| {
             let allowed = format!("must be JSON, because its Content-Type is JSON; {error}");
@@ -128,8 +137,8 @@ impl Requests {
         keys: &Keys,
     ) -> Result<(), Refusal> {
         const ALLOWED: &str = "must be whole seconds, because the request has {window_s}";
-        if self.window.subsec_nanos() > 0 {
-            return Err(arguments.refuse(&self.window, ALLOWED));
+        if self.quota.window.subsec_nanos() > 0 {
+            return Err(arguments.refuse(&self.quota.window, ALLOWED));
         }
         let has_fraction = |tier: Tier| {
             let Allowance::Limit { window, .. } = tier.allowance else {

@@ -101,7 +101,7 @@ impl Traffic {
         if !*self.burst_align {
             return Ok(None);
         }
-        let window = arguments.options.requests.window();
+        let window = arguments.options.requests.quota.window();
         let aligned = Alignment::new(schedule, window).map_err(|why| {
             let needs = format!("needs bursts, whole windows of --window ({window}) apart");
             arguments.refuse(&self.burst_align, format!("{needs}; {why}"))
@@ -115,7 +115,7 @@ impl Traffic {
         }
         let mut bursts = self.bursts(arguments)?;
         if *self.burst_align {
-            bursts = bursts.whole_windows_apart(arguments.options.requests.window());
+            bursts = bursts.whole_windows_apart(arguments.options.requests.quota.window());
         }
         Ok(bursts.into())
     }

@@ -1,5 +1,6 @@
 //! The commands that [`crate::cli`] reads, carried out.
 
+mod audit;
 mod report;
 mod run;
 
@@ -21,6 +22,7 @@ pub fn carry_out(command: Command) -> anyhow::Result<u8> {
         Command::Plan(setup) => print(&timetable(&setup.plan, &setup.nodes.examples())),
         Command::Presets(None) => print(&presets::table()),
         Command::Presets(Some(preset)) => print(&presets::details(preset)),
+        Command::Audit(setup) => audit::audit(&setup),
         Command::Report(options) => report::report(&options),
         Command::Completions(shell) => print(&cli::completions(shell)),
         Command::Man => print(&cli::man()),

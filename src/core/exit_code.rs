@@ -68,6 +68,11 @@ pub fn code(plan: &Plan, results: &Results, thresholds: &[JudgedThreshold]) -> u
     of(asked, results.audited(), met)
 }
 
+/// The exit code of an audit by itself.
+pub fn of_an_audit(verdict: audit::AuditVerdict) -> u8 {
+    of(true, Some(verdict), std::iter::empty())
+}
+
 fn of(
     audit_asked: bool,
     audited: Option<audit::AuditVerdict>,

@@ -6,6 +6,7 @@ pub mod exit_code;
 pub mod keys;
 pub mod plan;
 pub mod presets;
+pub mod recorded;
 pub mod request;
 pub mod round_robin;
 pub mod schedule;

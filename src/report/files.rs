@@ -4,7 +4,7 @@ use super::destination::{self, Destination};
 use super::format::{Format, Rows, StartStream, Written};
 use super::result_file::{FileError, ResultFile, reason};
 use super::stream::write_whole;
-use crate::core::summary::Summary;
+use crate::core::summary::{RecordedAudit, Summary};
 use std::fmt::Display;
 use std::fs::Metadata;
 use std::io;
@@ -89,11 +89,31 @@ impl Files {
     /// Writes the files that are made of the summary, until the deadline. Returns an error for each that could not be
     /// written.
     pub fn write(self, summary: &Summary, deadline: Instant) -> Vec<FileError> {
+        self.write_each(deadline, |written| match written {
+            Written::AtTheEnd { render, .. } => Some(render(summary)),
+            Written::Meanwhile { .. } => None,
+        })
+    }
+
+    /// Writes the files of an audit of recorded requests, likewise.
+    pub fn write_recorded(self, audit: &RecordedAudit, deadline: Instant) -> Vec<FileError> {
+        self.write_each(deadline, |written| match written {
+            Written::AtTheEnd {
+                render_recorded, ..
+            } => Some(render_recorded(audit)),
+            Written::Meanwhile { .. } => None,
+        })
+    }
+
+    fn write_each(
+        self,
+        deadline: Instant,
+        render: impl Fn(&Written) -> Option<String>,
+    ) -> Vec<FileError> {
         let mut failed = Vec::new();
         for (format, file) in self.opened {
-            if let Written::AtTheEnd { render, .. } = format.written {
-                let text = render(summary).into_bytes();
-                failed.extend(write_whole(file, text, deadline).err());
+            if let Some(text) = render(&format.written) {
+                failed.extend(write_whole(file, text.into_bytes(), deadline).err());
             }
         }
         failed

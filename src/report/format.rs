@@ -3,7 +3,7 @@
 use super::result_file::ResultFile;
 use super::stream::Stream;
 use crate::core::plan::Plan;
-use crate::core::summary::Summary;
+use crate::core::summary::{RecordedAudit, Summary};
 use crate::engine::Observer;
 use std::io;
 use std::path::Path;
@@ -23,12 +23,21 @@ pub struct Format {
     pub written: Written,
 }
 
+impl Format {
+    /// Whether an audit of recorded requests can be written in this format, too.
+    pub fn is_for_recorded(&self) -> bool {
+        matches!(self.written, Written::AtTheEnd { .. })
+    }
+}
+
 /// The time at which a format is written.
 #[derive(Debug)]
 pub enum Written {
     /// Once the run is over, from its summary.
     AtTheEnd {
         render: fn(&Summary) -> String,
+        /// Renders an audit of recorded requests.
+        render_recorded: fn(&RecordedAudit) -> String,
         /// Whether it shows the run's timeline.
         has_timeline: bool,
     },

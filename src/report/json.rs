@@ -1,7 +1,8 @@
 //! The summary as JSON.
 
 use super::format::{Format, Written, any_name};
-use crate::core::summary::Summary;
+use crate::core::summary::{RecordedAudit, Summary};
+use serde::Serialize;
 
 pub const FORMAT: Format = Format {
     option: "summary-json",
@@ -10,14 +11,24 @@ pub const FORMAT: Format = Format {
     check_name: any_name,
     written: Written::AtTheEnd {
         render: json,
+        render_recorded: recorded,
         has_timeline: true,
     },
 };
 
 /// The whole summary as JSON, by the schema in `docs/summary.schema.json`.
 pub fn json(summary: &Summary) -> String {
+    pretty(summary)
+}
+
+/// The whole audit as JSON, by the schema in `docs/audit.schema.json`.
+fn recorded(audit: &RecordedAudit) -> String {
+    pretty(audit)
+}
+
+fn pretty(of: &impl Serialize) -> String {
     // Cannot fail: its maps have keys that are text, and there is no number that JSON lacks.
-    let mut text = serde_json::to_string_pretty(summary).expect("a summary is JSON");
+    let mut text = serde_json::to_string_pretty(of).expect("a summary is JSON");
     text.push('\n');
     text
 }

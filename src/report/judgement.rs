@@ -30,6 +30,18 @@ impl Judgement {
     }
 }
 
+/// Whether the limit was kept, in a sentence.
+pub(super) fn limit(verdict: AuditVerdict) -> Judgement {
+    match verdict {
+        AuditVerdict::Kept => Judgement::new(Tone::Good, "The limit was kept"),
+        AuditVerdict::Broken => Judgement::new(Tone::Bad, "The limit was broken"),
+        AuditVerdict::Suspect => Judgement::new(Tone::Unsure, "The limit may have been broken"),
+        AuditVerdict::Inconclusive => {
+            Judgement::new(Tone::Unsure, "It is not known whether the limit was kept")
+        }
+    }
+}
+
 /// All verdicts of a run in one sentence.
 pub(super) fn headline(summary: &Summary) -> Judgement {
     let sent = count(summary.requests.sent, "request", "requests");

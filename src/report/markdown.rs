@@ -3,13 +3,13 @@
 use super::failure_kinds::{by_kind, sorted};
 use super::format::{Format, Written, any_name};
 use super::html::clipped;
-use super::judgement::{Judgement, Tone, audit, headline, schedule, threshold, thresholds};
+use super::judgement::{Judgement, Tone, audit, headline, limit, schedule, threshold, thresholds};
 use super::percentiles::{distributions, span_of};
 use super::worst_targets::worst_targets;
 use crate::base::Nanos;
 use crate::base::text::{count, rate, share};
 use crate::core::exit_code;
-use crate::core::summary::{Audit, Summary};
+use crate::core::summary::{Audit, RecordedAudit, RecordedCounts, Summary};
 use std::fmt::{self, Write};
 
 pub const FORMAT: Format = Format {
@@ -19,6 +19,7 @@ pub const FORMAT: Format = Format {
     check_name: any_name,
     written: Written::AtTheEnd {
         render: markdown,
+        render_recorded: recorded,
         has_timeline: false,
     },
 };
@@ -57,6 +58,43 @@ pub fn markdown(summary: &Summary) -> String {
         text.push_str(&more);
     }
     text
+}
+
+/// The verdict on recorded requests, then their numbers and the findings.
+fn recorded(of: &RecordedAudit) -> String {
+    let mut text = String::new();
+    // Cannot fail: a String takes everything.
+    let _ = write_recorded(&mut text, of);
+    text
+}
+
+fn write_recorded(out: &mut String, of: &RecordedAudit) -> fmt::Result {
+    let verdict = limit(of.audit.verdict);
+    writeln!(out, "## {} {}\n", sign(verdict.tone), verdict.text)?;
+    writeln!(out, "{}\n", escaped(&of.audit.statement, SENTENCE))?;
+    writeln!(
+        out,
+        "| file | recorded | allowed | blocked | failed | unanswered |\n| --- | ---: | ---: | ---: | ---: | ---: |"
+    )?;
+    for file in of.files.iter().take(ROWS) {
+        let RecordedCounts {
+            recorded,
+            allowed,
+            blocked,
+            failed,
+            unanswered,
+        } = file.requests;
+        let name = escaped(&file.name, NAME);
+        writeln!(
+            out,
+            "| {name} | {recorded} | {allowed} | {blocked} | {failed} | {unanswered} |"
+        )?;
+    }
+    if of.files.len() > ROWS {
+        writeln!(out, "\nThe first {ROWS} of {} files.", of.files.len())?;
+    }
+    writeln!(out)?;
+    details(out, &of.audit)
 }
 
 type Part = fn(&mut String, &Summary) -> fmt::Result;
@@ -236,9 +274,14 @@ fn failures(out: &mut String, summary: &Summary) -> fmt::Result {
 }
 
 fn findings(out: &mut String, summary: &Summary) -> fmt::Result {
-    let Some(audit) = &summary.audit else {
-        return Ok(());
-    };
+    summary
+        .audit
+        .as_ref()
+        .map_or(Ok(()), |audit| details(out, audit))
+}
+
+/// The promises, the findings and the remarks of an audit, folded up.
+fn details(out: &mut String, audit: &Audit) -> fmt::Result {
     let Audit {
         promises,
         findings,

@@ -13,7 +13,7 @@ const INCONCLUSIVE: i32 = 3;
 const NOT_KEPT: i32 = 4;
 
 /// The printed audit; empty if there is none.
-fn audit(finished: &Finished) -> String {
+pub(super) fn audit(finished: &Finished) -> String {
     let stdout = finished.stdout();
     let begins = stdout.find("Audit: ").unwrap_or(stdout.len());
     stdout[begins..].to_owned()
@@ -65,7 +65,7 @@ const TOO_BUSY: [&str; 2] = [
 
 /// The first run for which the machine was not too busy.
 #[track_caller]
-fn undisturbed(run: impl Fn() -> Finished) -> Finished {
+pub(super) fn undisturbed(run: impl Fn() -> Finished) -> Finished {
     let is_undisturbed = |finished: &Finished| {
         let said = audit(finished);
         !TOO_BUSY.iter().any(|words| said.contains(words))
@@ -84,14 +84,14 @@ fn undisturbed(run: impl Fn() -> Finished) -> Finished {
 // A limiter for the tests.
 
 /// The `Retry-After` for a blocked request, given the time until another will be admitted.
-type RetryAfter = fn(Duration) -> Option<String>;
+pub(super) type RetryAfter = fn(Duration) -> Option<String>;
 
-fn rounded_up(wait: Duration) -> Option<String> {
+pub(super) fn rounded_up(wait: Duration) -> Option<String> {
     Some(wait.as_secs_f64().ceil().to_string())
 }
 
 /// A sliding log, with a fault if a test adds one. It answers a request by its key.
-fn limiter(
+pub(super) fn limiter(
     limit: usize,
     window: Duration,
     counts_blocked: bool,
@@ -125,11 +125,11 @@ fn blocked(retry_after: Option<String>) -> Reply {
 }
 
 /// So many requests in two seconds, and no fault.
-fn two_seconds(limit: usize) -> impl Fn(&str) -> Reply + Send + Sync + 'static {
+pub(super) fn two_seconds(limit: usize) -> impl Fn(&str) -> Reply + Send + Sync + 'static {
     limiter(limit, seconds(2.0), false, rounded_up)
 }
 
-fn start(limiter: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Server {
+pub(super) fn start(limiter: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Server {
     Server::start(move |request| limiter(&request.key()))
 }
 

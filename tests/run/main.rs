@@ -28,6 +28,7 @@ mod manual;
 mod metrics;
 mod presets;
 mod profiles;
+mod recorded;
 mod requests;
 #[cfg(unix)]
 mod results;

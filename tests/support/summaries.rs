@@ -92,6 +92,7 @@ pub fn per_node() -> Summary {
                 ),
                 evidence: vec!["requests 0, 1, 2, … 331".to_owned()],
                 sequences: (0..300).collect(),
+                files: Vec::new(),
                 of_the_probe: false,
             },
             Finding {
@@ -101,6 +102,7 @@ pub fn per_node() -> Summary {
                         .to_owned(),
                 ],
                 sequences: vec![4],
+                files: Vec::new(),
                 of_the_probe: true,
             },
         ],
@@ -243,6 +245,7 @@ pub fn huge() -> Summary {
                 statement: format!("{} was admitted 60 times within 59.0 s", key(number)),
                 evidence: vec![key(number + 1); 200],
                 sequences: (0..1_000).collect(),
+                files: Vec::new(),
                 of_the_probe: false,
             })
             .collect(),

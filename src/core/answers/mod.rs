@@ -60,6 +60,13 @@ impl Answers {
         }
     }
 
+    /// The outcome of an answer of which only the status is known. `None` if that is no status, or if the outcome depends
+    /// on more.
+    pub fn by_status(&self, status: u16) -> Option<Outcome> {
+        let place = status.checked_sub(*STATUSES.start())?;
+        *self.by_status.get(usize::from(place))?
+    }
+
     /// The rules that fit an answer, as far as its head decides.
     fn candidates<'a>(&'a self, head: &'a Head) -> impl Iterator<Item = &'a (Rule, Outcome)> {
         let status = head.status.as_u16();

@@ -33,6 +33,13 @@ impl Rules {
         separated by commas, each one condition or several joined by and";
 }
 
+impl Rules {
+    /// Whether the status of an answer is all that they look at.
+    pub fn need_only_status(&self) -> bool {
+        self.0.iter().all(|rule| rule.needs() == Needs::Status)
+    }
+}
+
 impl FromIterator<Rules> for Rules {
     fn from_iter<I: IntoIterator<Item = Rules>>(parts: I) -> Self {
         Rules(parts.into_iter().flat_map(|part| part.0).collect())

@@ -89,7 +89,7 @@ impl Findings {
             .worst
             .get(KEPT - 1)
             .map_or(0, |last| last.admitted);
-        admitted > self.report.terms.limit.max(least)
+        admitted > self.report.terms.limit && admitted >= least
     }
 
     pub fn keep(&mut self, span: AdmissionSpan) {
@@ -104,7 +104,8 @@ impl Findings {
             None => self.report.worst.push(span),
         }
         let worst = &mut self.report.worst;
-        worst.sort_by_key(|span| (Reverse(span.admitted), span.key.is_probe()));
+        // Of equal ones the first go first, so that the order does not depend on how keys are numbered.
+        worst.sort_by_key(|span| (Reverse(span.admitted), span.key.is_probe(), span.from));
         worst.truncate(KEPT);
     }
 

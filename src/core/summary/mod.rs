@@ -6,17 +6,20 @@ mod audit;
 mod configuration;
 mod distribution;
 mod phase;
+mod recorded;
 mod saved;
 mod target;
 mod timeline;
 mod verdict;
 
 pub use audit::{
-    Audit, AuditVerdict, ByNode, Finding, KeyAdmitted, Peak, Standing, StandingPromise,
+    Audit, AuditVerdict, ByNode, Finding, KeyAdmitted, Peak, RecordedRun, RequestFile, Standing,
+    StandingPromise,
 };
 pub use configuration::{Configuration, Setting, Source};
 pub use distribution::{DurationSummary, Point};
 pub use phase::PhaseSummary;
+pub use recorded::{RecordedAudit, RecordedCounts, RecordedPart};
 pub use saved::Unreadable;
 pub use target::TargetSummary;
 pub use timeline::{Slot, Timeline};
@@ -240,28 +243,41 @@ fn timestamp(start: SystemTime, later: Nanos) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
-    const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/summary.schema.json");
-
-    fn schema() -> String {
-        let schema = schemars::schema_for!(Summary);
-        serde_json::to_string_pretty(&schema).unwrap() + "\n"
+    /// The files of the schemas, and the schemas of the types.
+    fn schemas() -> [(PathBuf, String); 2] {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+        let text = |schema| serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        [
+            (
+                docs.join("summary.schema.json"),
+                text(schemars::schema_for!(Summary)),
+            ),
+            (
+                docs.join("audit.schema.json"),
+                text(schemars::schema_for!(RecordedAudit)),
+            ),
+        ]
     }
 
     #[test]
-    fn the_schema_in_the_docs_is_that_of_what_is_written() {
-        let file = std::fs::read_to_string(SCHEMA).unwrap_or_default();
-        assert!(
-            file == schema(),
-            "docs/summary.schema.json is not of these types: `cargo test write_the_schema -- --ignored` writes it anew"
-        );
+    fn the_schemas_in_the_docs_are_those_of_what_is_written() {
+        for (path, schema) in schemas() {
+            let file = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                file == schema,
+                "{path:?} is not of these types: `cargo test write_the_schemas -- --ignored` writes it anew"
+            );
+        }
     }
 
     #[test]
-    #[ignore = "writes docs/summary.schema.json, after a change of the types"]
-    fn write_the_schema() {
-        std::fs::create_dir_all(Path::new(SCHEMA).parent().unwrap()).unwrap();
-        std::fs::write(SCHEMA, schema()).unwrap();
+    #[ignore = "writes the schemas in docs, after a change of the types"]
+    fn write_the_schemas() {
+        for (path, schema) in schemas() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, schema).unwrap();
+        }
     }
 }

@@ -1,5 +1,5 @@
 use super::document::{Section, Table, facts, pill, text, texts};
-use super::untrusted::Untrusted;
+use super::untrusted::{Untrusted, clipped};
 use crate::base::Nanos;
 use crate::base::text::{count, share};
 use crate::core::summary::{Audit, ByNode, Finding, StandingPromise, Summary};
@@ -12,6 +12,8 @@ const FINDINGS: usize = 20;
 const EVIDENCE: usize = 20;
 /// The most requests named by their numbers for each finding.
 const SEQUENCES: usize = 40;
+/// The longest list of requests, in characters.
+const LIST: usize = 4_000;
 /// The most nodes with a column of their own. The others share one.
 const NODES: usize = 10;
 /// The most keys with a row.
@@ -22,7 +24,7 @@ const REMARKS: usize = 20;
 pub fn section(summary: &Summary) -> Section {
     let body = match &summary.audit {
         None => html! { p class="empty" { "The limit was not audited." } },
-        Some(audit) => body(summary, audit),
+        Some(audit) => body(audit, &summary.target_names()),
     };
     Section {
         id: "audit",
@@ -31,7 +33,8 @@ pub fn section(summary: &Summary) -> Section {
     }
 }
 
-fn body(summary: &Summary, audit: &Audit) -> Markup {
+/// The audit of requests to these targets.
+pub fn body(audit: &Audit, targets: &[String]) -> Markup {
     let alone = audit.promises.len() == 1;
     let standing = |promise: &StandingPromise| {
         let cells = vec![
@@ -53,7 +56,7 @@ fn body(summary: &Summary, audit: &Audit) -> Markup {
         @if !audit.findings.is_empty() { (findings(&audit.findings)) }
         @if let Some(by_node) = &audit.by_node {
             h3 { "By node" }
-            (matrix(summary, by_node).render())
+            (matrix(targets, by_node).render())
         }
         @for sign in audit.signs.iter().take(REMARKS) { p class="sign" { (Untrusted::sentence(sign)) } }
         @if !audit.remarks.is_empty() {
@@ -91,7 +94,11 @@ fn findings(findings: &[Finding]) -> Markup {
             .sequences
             .iter()
             .take(SEQUENCES)
-            .map(u64::to_string)
+            .enumerate()
+            .map(|(place, number)| match finding.files.get(place) {
+                Some(file) => format!("{number} of {file}"),
+                None => number.to_string(),
+            })
             .collect();
         let is_cut = finding.sequences.len() > SEQUENCES;
         let more = if is_cut { ", …" } else { "" };
@@ -101,7 +108,7 @@ fn findings(findings: &[Finding]) -> Markup {
             ""
         };
         let all = count(finding.sequences.len() as u64, "request", "requests");
-        format!("{whose}{all}: {}{more}", shown.join(", "))
+        format!("{whose}{all}: {}{more}", clipped(&shown.join(", "), LIST))
     };
     html! {
         h3 { "Findings" }
@@ -125,13 +132,13 @@ fn findings(findings: &[Finding]) -> Markup {
 }
 
 /// The admissions of each node for the worst keys. With too many nodes, it shows those that admitted the most.
-fn matrix(summary: &Summary, by_node: &ByNode) -> Table {
+fn matrix(targets: &[String], by_node: &ByNode) -> Table {
     let admitted_by = |place: usize| {
         let keys = by_node.keys.iter();
         keys.filter_map(move |key| key.admitted.get(place))
             .fold(0u64, |sum, count| sum.saturating_add(*count))
     };
-    let all = summary.targets.len();
+    let all = targets.len();
     let mut places: Vec<_> = (0..all).collect();
     if all > NODES {
         places.sort_by_key(|place| std::cmp::Reverse(admitted_by(*place)));
@@ -141,8 +148,7 @@ fn matrix(summary: &Summary, by_node: &ByNode) -> Table {
     let others = places.len() < all;
     let mut columns = texts(["key"]);
     columns.extend(places.iter().map(|place| {
-        let name = &summary.targets[*place].name;
-        html! { (Untrusted::name(name)) }
+        html! { (Untrusted::name(&targets[*place])) }
     }));
     if others {
         columns.push(text("others"));

@@ -13,6 +13,7 @@ mod key_numbers;
 mod latency;
 mod phases;
 mod rates;
+mod recorded;
 mod targets;
 mod thresholds;
 mod time_series;
@@ -35,6 +36,7 @@ pub const FORMAT: Format = Format {
     check_name: any_name,
     written: Written::AtTheEnd {
         render: page,
+        render_recorded: recorded::recorded,
         has_timeline: true,
     },
 };

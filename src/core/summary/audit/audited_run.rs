@@ -1,5 +1,6 @@
 //! From an audit's numbers to the summary's part about it.
 
+use super::request_file::RequestFile;
 use super::{Audit, AuditVerdict, ByNode, KeyAdmitted, Peak};
 use crate::base::{KeyId, Target};
 use crate::core::audit::probe::ProbeReport;
@@ -19,6 +20,9 @@ pub(super) struct AuditedRun<'a> {
     /// The number of keys; `None` if every request has its own.
     pub keys: Option<u32>,
     pub name: &'a dyn Fn(AuditedKey) -> String,
+    /// The files that sequence numbers refer to ([`Recorded::split`](crate::core::recorded::Recorded::split)). Without
+    /// any, they are plain numbers.
+    pub files: &'a [RequestFile],
 }
 
 impl Audit {
@@ -40,6 +44,7 @@ impl Audit {
             targets: &targets,
             keys: if by_key { plan.keys.count() } else { Some(1) },
             name: &name,
+            files: &[],
         };
         Some(run.audit())
     }
@@ -157,6 +162,7 @@ mod tests {
             targets: &targets,
             keys: Some(1),
             name: &|_| "user-1".to_owned(),
+            files: &[],
         };
         report::audit(&run.audit(), &targets)
     }

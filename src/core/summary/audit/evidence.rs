@@ -1,11 +1,13 @@
 //! The audit's findings, with the requests that show them.
 
 use super::audited_run::AuditedRun;
+use super::request_file::RequestFile;
 use super::{AuditVerdict, Finding};
 use crate::base::Nanos;
 use crate::base::text::span;
 use crate::core::audit::probe::HeaderFault;
 use crate::core::audit::{AdmissionSpan, AuditedKey, FalseBlock};
+use crate::core::recorded::Recorded;
 
 /// How many of a span's requests are named in words.
 const NAMED: usize = 3;
@@ -64,8 +66,9 @@ impl AuditedRun<'_> {
         );
         Finding {
             statement,
-            evidence: vec![requests(admissions)],
-            sequences: admissions.sequences.clone(),
+            evidence: vec![self.requests(admissions)],
+            sequences: self.numbers(&admissions.sequences),
+            files: self.files_of(&admissions.sequences),
             of_the_probe: key.is_probe(),
         }
     }
@@ -80,7 +83,7 @@ impl AuditedRun<'_> {
             at(request.sent),
             self.target(request.target as usize),
             (block.promise.about().wrong_block)(block.counted),
-            request.sequence,
+            self.joined(&[request.sequence]),
         );
         let mut evidence = Vec::new();
         if self.report.counts_blocked == Some(true) {
@@ -89,7 +92,8 @@ impl AuditedRun<'_> {
         Finding {
             statement,
             evidence,
-            sequences: vec![request.sequence],
+            sequences: self.numbers(&[request.sequence]),
+            files: self.files_of(&[request.sequence]),
             of_the_probe,
         }
     }
@@ -109,41 +113,62 @@ impl AuditedRun<'_> {
             "answered by {} for {}, the probe's {noun} {}",
             self.target(fault.target),
             (self.name)(AuditedKey::Probe(fault.key)),
-            joined(&sequences)
+            self.joined(&sequences)
         );
         Finding {
             statement: format!("{}{often}", fault.text),
             evidence: vec![evidence],
             sequences,
+            files: Vec::new(),
             of_the_probe: true,
         }
+    }
+
+    /// The first requests of a span, and the last.
+    fn requests(&self, span: &AdmissionSpan) -> String {
+        let sequences = &span.sequences;
+        let whose = if span.key.is_probe() {
+            "the probe's requests"
+        } else {
+            "requests"
+        };
+        match sequences.last() {
+            Some(last) if sequences.len() > NAMED => {
+                let is_cut = span.admitted as usize > sequences.len();
+                let more = if is_cut { ", …" } else { "" };
+                let (first, last) = (self.joined(&sequences[..NAMED]), self.joined(&[*last]));
+                format!("{whose} {first}, … {last}{more}")
+            }
+            _ => format!("{whose} {}", self.joined(sequences)),
+        }
+    }
+
+    fn joined(&self, sequences: &[u64]) -> String {
+        let numbers = sequences
+            .iter()
+            .map(|sequence| RequestFile::request(self.files, *sequence));
+        numbers.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The requests' own numbers, without their files.
+    fn numbers(&self, sequences: &[u64]) -> Vec<u64> {
+        if self.files.is_empty() {
+            return sequences.to_vec();
+        }
+        sequences
+            .iter()
+            .map(|sequence| Recorded::split(*sequence).1)
+            .collect()
+    }
+
+    fn files_of(&self, sequences: &[u64]) -> Vec<String> {
+        let file = |sequence: &u64| self.files.get(Recorded::split(*sequence).0);
+        let files = sequences.iter().filter_map(file);
+        files.map(|file| file.name.clone()).collect()
     }
 }
 
 /// An instant of the run.
 fn at(instant: Nanos) -> String {
     format!("{:.3}s", instant.as_secs_f64())
-}
-
-fn joined(sequences: &[u64]) -> String {
-    let numbers: Vec<_> = sequences.iter().map(u64::to_string).collect();
-    numbers.join(", ")
-}
-
-/// The first requests of a span, and the last.
-fn requests(span: &AdmissionSpan) -> String {
-    let sequences = &span.sequences;
-    let whose = if span.key.is_probe() {
-        "the probe's requests"
-    } else {
-        "requests"
-    };
-    match sequences.last() {
-        Some(last) if sequences.len() > NAMED => {
-            let is_cut = span.admitted as usize > sequences.len();
-            let more = if is_cut { ", …" } else { "" };
-            format!("{whose} {}, … {last}{more}", joined(&sequences[..NAMED]))
-        }
-        _ => format!("{whose} {}", joined(sequences)),
-    }
 }

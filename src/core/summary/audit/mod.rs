@@ -2,9 +2,13 @@
 
 mod audited_run;
 mod evidence;
+mod recorded_run;
+mod request_file;
 mod sentences;
 
 pub use crate::core::audit::AuditVerdict;
+pub use recorded_run::RecordedRun;
+pub use request_file::RequestFile;
 
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +90,10 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// The sequence numbers of the requests that show it, in the order in which they were sent; a thousand at most.
     pub sequences: Vec<u64>,
+    /// For requests that were recorded in several files, or that are numbered by their lines: the file of each of
+    /// `sequences`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub files: Vec<String>,
     /// Whether they are the probe's requests, which have numbers of their own.
     pub of_the_probe: bool,
 }

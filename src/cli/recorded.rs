@@ -1,0 +1,204 @@
+//! The options of `loadgen audit`.
+
+use super::answers::Answers;
+use super::audit::{Audited, Judging};
+use super::requests::Quota;
+use super::results::RecordedFiles;
+use super::values::file;
+use super::{Arguments, Refusal};
+use crate::base::Nanos;
+use crate::core::answers;
+use crate::core::audit::{PriorUse, Promise};
+use crate::core::plan::AuditPlan;
+use crate::core::presets;
+use crate::core::recorded::{self, ColumnNames, Unit};
+use crate::recording::{Columns, Unreadable};
+use crate::report::Output;
+use clap::Args;
+use clap::parser::ValueSource;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use strum::VariantArray;
+
+/// The most files that are merged.
+const MOST_FILES: usize = recorded::Recorded::MOST_FILES;
+
+#[derive(Debug, Args)]
+pub struct Recorded {
+    /// Files with a row for each request: what --requests wrote, or CSV with a line of names, or one JSON
+    /// object per line. The rows of several files are merged by the clock
+    #[arg(required = true, value_name = "FILE", value_parser = file())]
+    files: Vec<PathBuf>,
+
+    /// The column of a request's start: a number, or an instant such as 2026-01-31T12:00:00.123Z
+    #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
+    time: Option<String>,
+
+    /// The column of a request's end, instead of its start or of its duration
+    #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
+    done: Option<String>,
+
+    /// The column of a request's duration
+    #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
+    took: Option<String>,
+
+    /// The unit of --time and --done: s, ms, us or ns. By default, a column's name ends with it, such as
+    /// `start_ms`; otherwise it is seconds
+    #[arg(long, value_name = "UNIT", value_parser = unit, help_heading = "Columns")]
+    time_unit: Option<Unit>,
+
+    /// The unit of --took, likewise
+    #[arg(long, value_name = "UNIT", value_parser = unit, help_heading = "Columns")]
+    took_unit: Option<Unit>,
+
+    /// The column of a request's key. Without it, and without a column `key`, all requests have one key
+    #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
+    key: Option<String>,
+
+    /// The column of the HTTP status. Empty, `-` and 0 stand for no answer
+    #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
+    status: Option<String>,
+
+    /// The column of a word instead: allowed, blocked, failed or unanswered; true is allowed, false blocked
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        help_heading = "Columns",
+        conflicts_with = "status"
+    )]
+    verdict: Option<String>,
+
+    /// The column of the node that answered. Without it, and without a column `target`, there is one
+    #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
+    target: Option<String>,
+
+    /// The files have every request that counted against their keys, and nobody used the keys before.
+    /// Without this, a blocked request proves nothing, because others may have used up the limit
+    #[arg(long, help_heading = "Audit")]
+    complete: bool,
+
+    #[command(flatten, next_help_heading = "Audit")]
+    quota: Quota,
+    #[command(flatten)]
+    judging: Judging,
+    #[command(flatten)]
+    answers: Answers,
+    #[command(flatten, next_help_heading = "Results")]
+    results: RecordedFiles,
+}
+
+/// Files to be audited, and how.
+#[derive(Debug)]
+pub struct RecordedSetup {
+    pub files: Vec<PathBuf>,
+    pub columns: Columns,
+    /// The terms, but for the number of targets.
+    pub limit: u64,
+    pub window: Nanos,
+    pub audit: AuditPlan,
+    /// The files that results go to.
+    pub outputs: Vec<Output>,
+}
+
+impl RecordedSetup {
+    /// Checks the rules that concern several options.
+    ///
+    /// # Errors
+    /// The options contradict each other, or a file is given twice.
+    pub(super) fn new(arguments: &Arguments<Recorded>) -> Result<RecordedSetup, Refusal> {
+        let options = &arguments.options;
+        options.check_files()?;
+        let (allowed, blocked) = options.answers.rules(presets::ALL[0]);
+        for (flag, rules) in [("--allowed", &allowed), ("--blocked", &blocked)] {
+            if !rules.need_only_status() {
+                let why = "must be statuses, because headers and bodies are not recorded";
+                return Err(Refusal::wrong(flag, &rules.to_string(), why));
+            }
+        }
+        let promises = options.judging.promises(Audited::Auto);
+        // A variable may be set for all runs.
+        if promises.is_none() && arguments.source("audit") == Some(ValueSource::CommandLine) {
+            let why = "must be a promise, because the audit is all that this command does";
+            return Err(Refusal::wrong("--audit", "off", why));
+        }
+        let prior_use = if options.complete {
+            PriorUse::None
+        } else {
+            PriorUse::Anyone
+        };
+        let window = options.quota.window();
+        Ok(RecordedSetup {
+            files: options.files.clone(),
+            columns: Columns {
+                names: options.column_names(),
+                answers: answers::Answers::new(&allowed, &blocked),
+            },
+            limit: *options.quota.limit,
+            window,
+            audit: AuditPlan {
+                promises: promises.unwrap_or_else(|| Promise::ALL.to_vec()),
+                asked: true,
+                probe: false,
+                prior_use,
+                memory: *options.judging.audit_memory,
+                clock_tolerance: options.judging.clock_tolerance(window, arguments)?,
+                excess_tolerance: *options.judging.excess_tolerance,
+            },
+            outputs: options.results.outputs(arguments),
+        })
+    }
+
+    /// The line that refuses a file.
+    pub fn refuse(&self, error: &Unreadable) -> Refusal {
+        refuse(&error.file, &error.to_string())
+    }
+}
+
+fn refuse(file: &Path, why: &str) -> Refusal {
+    Refusal::wrong("FILE", &file.to_string_lossy(), why)
+}
+
+impl Recorded {
+    /// A file that is given twice would count twice.
+    fn check_files(&self) -> Result<(), Refusal> {
+        let places: Vec<_> = self.files.iter().map(fs::canonicalize).collect();
+        for (number, file) in self.files.iter().enumerate() {
+            let is_same = |other: &io::Result<PathBuf>| match (other, &places[number]) {
+                (Ok(one), Ok(other)) => one == other,
+                _ => false,
+            };
+            if places[..number].iter().any(is_same) {
+                return Err(refuse(file, "must be given only once"));
+            }
+        }
+        match self.files.get(MOST_FILES) {
+            Some(file) => Err(refuse(
+                file,
+                &format!("must be one of at most {MOST_FILES} files"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn column_names(&self) -> ColumnNames {
+        ColumnNames {
+            time: self.time.clone(),
+            done: self.done.clone(),
+            took: self.took.clone(),
+            key: self.key.clone(),
+            target: self.target.clone(),
+            status: self.status.clone(),
+            verdict: self.verdict.clone(),
+            time_unit: self.time_unit,
+            took_unit: self.took_unit,
+        }
+    }
+}
+
+fn unit(text: &str) -> Result<Unit, String> {
+    text.trim().parse().map_err(|_| {
+        let units: Vec<_> = Unit::VARIANTS.iter().map(ToString::to_string).collect();
+        format!("must be one of {}", units.join(", "))
+    })
+}

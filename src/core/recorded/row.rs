@@ -1,0 +1,132 @@
+//! One recorded request.
+
+use crate::base::{Answer, FailureKind, KeyId, Moment, Outcome, Sample};
+use crate::core::audit::{AuditedKey, Observation};
+
+/// A request as its row has it. Times are nanoseconds since the run's start or since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded<'a> {
+    /// The request's number, at most [`MOST_REQUESTS`](Self::MOST_REQUESTS).
+    pub number: u64,
+    /// Empty without a key.
+    pub key: &'a str,
+    /// Empty without a target.
+    pub target: &'a str,
+    /// The start of the run, if the row has it.
+    pub origin: Option<u64>,
+    pub(super) due: u64,
+    pub(super) sent: u64,
+    pub(super) done: u64,
+    pub(super) transmitted: bool,
+    pub outcome: Outcome,
+    pub resolution: Resolution,
+}
+
+const FILE_SHIFT: u32 = 40;
+
+/// The meaning of the numbers of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberedBy {
+    /// The numbers of a column.
+    Sequence,
+    /// The lines of the file, from 1.
+    Line,
+}
+
+/// By how many nanoseconds a request may have begun earlier, and have ended later, than its row says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolution {
+    pub before: u64,
+    pub after: u64,
+}
+
+impl Resolution {
+    pub const EXACT: Resolution = Resolution {
+        before: 0,
+        after: 0,
+    };
+    pub const UNKNOWN: Resolution = Resolution {
+        before: u64::MAX,
+        after: u64::MAX,
+    };
+
+    /// The finer one. A number that is written with few decimals, such as `1.5`, may stand for `1.500`.
+    pub fn finer(self, other: Resolution) -> Resolution {
+        Resolution {
+            before: self.before.min(other.before),
+            after: self.after.min(other.after),
+        }
+    }
+
+    /// Widened on both sides.
+    pub fn widened(self, by: u64) -> Resolution {
+        Resolution {
+            before: self.before.saturating_add(by),
+            after: self.after.saturating_add(by),
+        }
+    }
+}
+
+impl Recorded<'_> {
+    /// The greatest number of a request. The audit keeps it, and the number of its file, in 48 bits.
+    pub const MOST_REQUESTS: u64 = (1 << FILE_SHIFT) - 1;
+
+    /// The most files.
+    pub const MOST_FILES: usize = 256;
+
+    /// The number of a request among all files, by its file's place and its number in the file.
+    pub fn numbered(file: usize, number: u64) -> u64 {
+        (file as u64) << FILE_SHIFT | number
+    }
+
+    /// The place of a request's file, and its number in the file.
+    pub fn split(sequence: u64) -> (usize, u64) {
+        (
+            (sequence >> FILE_SHIFT) as usize,
+            sequence & Recorded::MOST_REQUESTS,
+        )
+    }
+
+    /// From its start to its end, with all that the resolution leaves open.
+    pub fn longest(&self) -> u64 {
+        let took = self.done.saturating_sub(self.earliest());
+        took.saturating_add(self.resolution.before)
+            .saturating_add(self.resolution.after)
+    }
+
+    /// The earliest time at which the request may have left, but for the resolution.
+    pub fn earliest(&self) -> u64 {
+        let is_lost = self.outcome == Outcome::Failed(FailureKind::Panic);
+        if is_lost {
+            self.due.min(self.sent)
+        } else {
+            self.sent
+        }
+    }
+
+    /// The request as the audit observes it, with times since `start`. `None` if it never left.
+    pub fn observation(
+        &self,
+        sequence: u64,
+        key: KeyId,
+        target: u32,
+        start: u64,
+        resolution: Resolution,
+    ) -> Option<Observation> {
+        let earlier = |nanos: u64| Moment::at(nanos.saturating_sub(resolution.before));
+        let sample = Sample {
+            sequence,
+            key,
+            target,
+            due: earlier(self.due),
+            answer: Answer {
+                sent: earlier(self.sent),
+                transmitted: self.transmitted,
+                done: Moment::at(self.done.saturating_add(resolution.after)),
+                connecting: None,
+                outcome: self.outcome,
+            },
+        };
+        Observation::of(&sample, AuditedKey::Load(key), Moment::at(start))
+    }
+}

@@ -1,0 +1,19 @@
+//! Recorded requests in files: what `--requests` wrote, or the logs of other programs as CSV or JSON lines.
+//!
+//! Each file is read twice. The first time learns the keys, the targets, and for each block of rows the earliest start
+//! of all later ones. The second time feeds the audit, block by block, and so each request can be audited as soon as no
+//! later row can have begun before it. No file is held in memory.
+
+mod csv_rows;
+mod file;
+mod json_rows;
+mod limited;
+mod row;
+mod rows;
+mod survey;
+
+pub use file::Unreadable;
+pub use survey::{Columns, Recording, Reported};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,359 @@
+//! Both readings of the files.
+
+use super::file::{self, Unreadable};
+use super::row::Wrong;
+use super::rows::Rows;
+use crate::base::Nanos;
+use crate::core::answers::Answers;
+use crate::core::audit::{AuditReport, Auditor, Terms};
+use crate::core::recorded::{
+    ColumnNames, KeyNames, Layout, NumberedBy, Recorded, Resolution, TargetNames,
+};
+use crate::core::summary::RecordedCounts;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// How rows are read.
+#[derive(Debug)]
+pub struct Columns {
+    pub names: ColumnNames,
+    /// The meaning of a status.
+    pub answers: Answers,
+}
+
+/// Files that have been read once.
+#[derive(Debug)]
+pub struct Recording {
+    files: Vec<Surveyed>,
+    keys: KeyNames,
+    targets: TargetNames,
+    /// The zero of the audit's times, in nanoseconds by the files' own.
+    start: u64,
+    longest: u64,
+}
+
+/// What the first reading learned of a file.
+#[derive(Debug)]
+struct Surveyed {
+    path: PathBuf,
+    layout: Layout,
+    rows: u64,
+    /// For each block of rows, the earliest start in it and in all later blocks.
+    earliest: Vec<u64>,
+    /// The zero of the file's times, or its earliest start.
+    origin: u64,
+    resolution: Resolution,
+}
+
+/// The number of rows between two steps of the audit.
+const BLOCK: u64 = 4096;
+
+/// The earliest nanosecond since 1970 that is taken for an instant of the calendar: in 1973.
+const BY_CALENDAR: u64 = 100_000_000_000_000_000;
+
+/// The audit of a recording.
+#[derive(Debug)]
+pub struct Reported {
+    pub report: AuditReport,
+    /// The requests of each file, in their order.
+    pub files: Vec<RecordedCounts>,
+    /// The requests to each target, in their order.
+    pub targets: Vec<RecordedCounts>,
+}
+
+impl Recording {
+    /// Reads all files once. `widen` is the time by which requests of the second and later files may have begun earlier
+    /// and ended later, because they come from other machines. The names of keys take at most `memory` bytes.
+    ///
+    /// # Errors
+    /// A file or a row of it can't be read.
+    pub fn survey(
+        paths: &[PathBuf],
+        columns: &Columns,
+        widen: Nanos,
+        memory: usize,
+    ) -> Result<Recording, Unreadable> {
+        let mut recording = Recording {
+            files: Vec::new(),
+            keys: KeyNames::new(memory),
+            targets: TargetNames::default(),
+            start: u64::MAX,
+            longest: 0,
+        };
+        for (number, path) in paths.iter().enumerate() {
+            let wrong = |wrong: Wrong| Unreadable::new(path, wrong);
+            let mut file = recording
+                .read_once(path, columns, paths.len() > 1)
+                .map_err(wrong)?;
+            if number > 0 {
+                file.resolution = file.resolution.widened(widen.0);
+            }
+            if paths.len() > 1 && file.rows > 0 && file.origin < BY_CALENDAR {
+                let why = "its times are not since 1970, so it can't be merged with other files";
+                return Err(wrong(why.into()));
+            }
+            let start = file.origin.saturating_sub(file.resolution.before);
+            recording.start = recording.start.min(start);
+            recording.files.push(file);
+        }
+        Ok(recording)
+    }
+
+    fn read_once(
+        &mut self,
+        path: &Path,
+        columns: &Columns,
+        several: bool,
+    ) -> Result<Surveyed, Wrong> {
+        let mut reading = Reading::open(path, columns, several)?;
+        let mut file = Surveyed {
+            path: path.to_owned(),
+            layout: reading.layout.clone(),
+            rows: 0,
+            earliest: Vec::new(),
+            origin: u64::MAX,
+            resolution: Resolution::UNKNOWN,
+        };
+        let (mut has_key, mut has_target) = (false, false);
+        loop {
+            let mut earliest = u64::MAX;
+            let rows = reading.read_block(BLOCK, |row| {
+                has_key |= !row.key.is_empty();
+                has_target |= !row.target.is_empty();
+                self.keys.add(row.key);
+                self.targets.add(row.target, row.number)?;
+                earliest = earliest.min(row.earliest());
+                file.origin = file.origin.min(row.origin.unwrap_or(row.earliest()));
+                self.longest = self.longest.max(row.longest());
+                file.resolution = file.resolution.finer(row.resolution);
+                Ok(())
+            })?;
+            file.rows += rows;
+            if rows == 0 {
+                break;
+            }
+            file.earliest.push(earliest);
+        }
+        let names = &columns.names;
+        for (named, has_one) in [(&names.key, has_key), (&names.target, has_target)] {
+            if let Some(name) = named.as_ref().filter(|_| file.rows > 0 && !has_one) {
+                return Err(format!("no row has a {name}").into());
+            }
+        }
+        let mut rest = u64::MAX;
+        for earliest in file.earliest.iter_mut().rev() {
+            rest = rest.min(*earliest);
+            *earliest = rest;
+        }
+        Ok(file)
+    }
+
+    /// The keys that are audited.
+    pub fn keys(&self) -> &KeyNames {
+        &self.keys
+    }
+
+    /// The instant from which the audit counts its times, if the files count theirs since 1970.
+    pub fn started(&self) -> Option<SystemTime> {
+        let is_instant = (BY_CALENDAR..u64::MAX).contains(&self.start);
+        is_instant.then(|| SystemTime::UNIX_EPOCH + Duration::from_nanos(self.start))
+    }
+
+    /// The longest time that a request is taken to have had: that of the longest one, from 10 s to 1 h.
+    pub fn longest(&self) -> Nanos {
+        const SECOND: u64 = 1_000_000_000;
+        Nanos(self.longest.clamp(10 * SECOND, 3_600 * SECOND))
+    }
+
+    /// The targets in the order of their places.
+    pub fn targets(&self) -> Vec<String> {
+        let mut names = self.targets.placed().0;
+        if let Some(unnamed) = names.iter_mut().find(|name| name.is_empty()) {
+            "the limiter".clone_into(unnamed);
+        }
+        names
+    }
+
+    /// The meaning of the numbers of each file's requests.
+    pub fn numbered_by(&self) -> impl Iterator<Item = NumberedBy> {
+        self.files.iter().map(|file| file.layout.numbered_by())
+    }
+
+    /// Reads all files once more, for the audit.
+    ///
+    /// # Errors
+    /// A file is not as it was before.
+    pub fn audit(&self, terms: Terms, columns: &Columns) -> Result<Reported, Unreadable> {
+        let (targets, places) = self.targets.placed();
+        let mut audit = Audit {
+            recording: self,
+            auditor: Auditor::new(terms),
+            places,
+            watermark: Nanos::ZERO,
+            files: vec![RecordedCounts::default(); self.files.len()],
+            targets: vec![RecordedCounts::default(); targets.len()],
+        };
+        let mut rest = Vec::new();
+        for (number, file) in self.files.iter().enumerate() {
+            let several = self.files.len() > 1;
+            let reading = Reading::open(&file.path, columns, several);
+            let reading = reading.map_err(|wrong| Unreadable::new(&file.path, wrong))?;
+            rest.push(Rest {
+                file,
+                number,
+                reading,
+                block: 0,
+            });
+        }
+        // The file whose next rows may have begun first is read on.
+        while let Some(next) = rest.iter_mut().min_by_key(|rest| rest.earliest(self.start))
+            && next.block < next.file.earliest.len()
+        {
+            let read = audit.add_block(next);
+            read.map_err(|wrong| Unreadable::new(&next.file.path, wrong))?;
+            let earliest = rest.iter().map(|rest| rest.earliest(self.start));
+            audit.advance(earliest.min().unwrap_or(Nanos::MAX));
+        }
+        let mut report = audit.auditor.finish();
+        report.share *= self.keys.share();
+        Ok(Reported {
+            report,
+            files: audit.files,
+            targets: audit.targets,
+        })
+    }
+}
+
+/// The rest of a file at the second reading.
+struct Rest<'a> {
+    file: &'a Surveyed,
+    /// The file's place among all files.
+    number: usize,
+    reading: Reading<'a>,
+    /// The block that is read next.
+    block: usize,
+}
+
+impl Rest<'_> {
+    /// The earliest time at which a request of the rest may have left.
+    fn earliest(&self, start: u64) -> Nanos {
+        let earliest = self.file.earliest.get(self.block);
+        earliest.map_or(Nanos::MAX, |earliest| {
+            let earliest = earliest.saturating_sub(self.file.resolution.before);
+            Nanos(earliest.saturating_sub(start))
+        })
+    }
+}
+
+/// The second reading.
+struct Audit<'a> {
+    recording: &'a Recording,
+    auditor: Auditor,
+    places: HashMap<&'a str, u32>,
+    /// No request that is added from now on may have left before.
+    watermark: Nanos,
+    files: Vec<RecordedCounts>,
+    targets: Vec<RecordedCounts>,
+}
+
+/// A row is not what the first reading found.
+const CHANGED: &str = "it was changed while it was read";
+
+impl Audit<'_> {
+    fn add_block(&mut self, rest: &mut Rest) -> Result<(), Wrong> {
+        let Rest {
+            file,
+            number,
+            reading,
+            block,
+        } = rest;
+        let expected = (file.rows - *block as u64 * BLOCK).min(BLOCK);
+        let rows = reading.read_block(expected, |row| {
+            self.add(row, *number, file.resolution)
+                .ok_or_else(|| CHANGED.to_owned())
+        })?;
+        *block += 1;
+        if rows < expected {
+            Err(CHANGED.into())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Adds a request; `None` if the first reading did not find it.
+    fn add(&mut self, row: &Recorded, file: usize, resolution: Resolution) -> Option<()> {
+        let target = *self.places.get(row.target)?;
+        self.files[file].add(row.outcome);
+        self.targets[target as usize].add(row.outcome);
+        let Some(key) = self.recording.keys.id(row.key) else {
+            return Some(());
+        };
+        let sequence = Recorded::numbered(file, row.number);
+        let start = self.recording.start;
+        if let Some(observation) = row.observation(sequence, key, target, start, resolution) {
+            if observation.sent < self.watermark {
+                return None;
+            }
+            self.auditor.add(observation);
+        }
+        Some(())
+    }
+
+    fn advance(&mut self, watermark: Nanos) {
+        if watermark > self.watermark {
+            self.watermark = watermark;
+            self.auditor.advance(watermark);
+        }
+    }
+}
+
+/// A file that is being read.
+struct Reading<'a> {
+    rows: Rows,
+    layout: Layout,
+    columns: &'a Columns,
+}
+
+impl Reading<'_> {
+    fn open<'a>(path: &Path, columns: &'a Columns, several: bool) -> Result<Reading<'a>, Wrong> {
+        let mut rows = file::open(path)?;
+        let mut names = rows.names();
+        if rows.are_ragged() {
+            // The first row may lack one that others have.
+            names.extend(
+                columns
+                    .names
+                    .all()
+                    .filter(|name| !names.contains(name))
+                    .cloned()
+                    .collect::<Vec<_>>(),
+            );
+        }
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let layout = Layout::of(&columns.names, &names, several)?;
+        rows.select(layout.columns());
+        Ok(Reading {
+            rows,
+            layout,
+            columns,
+        })
+    }
+
+    /// Reads up to `most` rows. Returns how many there were.
+    fn read_block(
+        &mut self,
+        most: u64,
+        mut each: impl FnMut(&Recorded) -> Result<(), String>,
+    ) -> Result<u64, Wrong> {
+        for read in 0..most {
+            let Some((line, cells)) = self.rows.next()? else {
+                return Ok(read);
+            };
+            let row = self.layout.read(&cells, line, &self.columns.answers);
+            row.and_then(|row| each(&row))
+                .map_err(|why| Wrong::on(line, why))?;
+        }
+        Ok(most)
+    }
+}

@@ -1,0 +1,140 @@
+use super::{Columns, Recording};
+use crate::base::Nanos;
+use crate::core::answers::Answers;
+use crate::core::audit::{AuditVerdict, Terms};
+use crate::core::recorded::ColumnNames;
+use proptest::prelude::*;
+use std::fs;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+const OWN: &str = "sequence,key,target,due_ns,sent_ns,done_ns,latency_ns,service_time_ns,outcome,failure,\
+                   sent_unix_ns,abandoned_ns\n";
+
+fn columns(names: ColumnNames) -> Columns {
+    let rules = |text: &str| text.parse().unwrap();
+    Columns {
+        names,
+        answers: Answers::new(&rules("200"), &rules("429")),
+    }
+}
+
+/// Columns as another program might call them.
+fn named() -> Columns {
+    let name = |name: &str| Some(name.to_owned());
+    columns(ColumnNames {
+        time: name("t"),
+        took: name("ms"),
+        key: name("k"),
+        status: name("code"),
+        ..ColumnNames::default()
+    })
+}
+
+/// The verdict on these files, and the share of the keys that was audited; or why there is none.
+fn audited(
+    files: &[&[u8]],
+    columns: &Columns,
+    memory: usize,
+) -> Result<(AuditVerdict, f64), String> {
+    let place = TempDir::new().unwrap();
+    let paths: Vec<PathBuf> = (0..files.len())
+        .map(|n| place.path().join(n.to_string()))
+        .collect();
+    for (path, content) in paths.iter().zip(files) {
+        fs::write(path, content).unwrap();
+    }
+    let recording = Recording::survey(&paths, columns, Nanos::ZERO, memory / 2);
+    let recording = recording.map_err(|error| error.to_string())?;
+    let targets = recording.targets().len().max(1);
+    let terms = Terms {
+        memory: memory / 2,
+        ..Terms::of_all_promises(5, Nanos(1_000_000_000), targets)
+    };
+    let reported = recording
+        .audit(terms, columns)
+        .map_err(|error| error.to_string())?;
+    Ok((reported.report.verdict(true), reported.report.share))
+}
+
+/// Rows of loadgen's own, one each ten milliseconds. The key of each is `key` of its number.
+fn own_rows(
+    count: u64,
+    key: impl Fn(u64) -> String,
+    outcome: impl Fn(u64) -> &'static str,
+) -> String {
+    let row = |number: u64| {
+        let (sent, key, outcome) = (number * 10_000_000, key(number), outcome(number));
+        let (done, unix) = (sent + 1_000, sent + 1_767_225_600_000_000_000);
+        format!("{number},{key},http://a,{sent},{sent},{done},1000,1000,{outcome},,{unix},\n")
+    };
+    OWN.to_owned() + &(0..count).map(row).collect::<String>()
+}
+
+#[test]
+fn rows_far_out_of_order_are_audited_as_in_order() {
+    let outcome = |number: u64| {
+        if number % 200 < 12 {
+            "allowed"
+        } else {
+            "blocked"
+        }
+    };
+    let text = own_rows(20_000, |number| format!("k{}", number % 2), outcome);
+    let rows: Vec<_> = text.lines().skip(1).collect();
+    let mut rotated = rows.clone();
+    rotated.rotate_left(7_000);
+    let reversed: Vec<_> = rows.iter().rev().copied().collect();
+    for rows in [rows, rotated, reversed] {
+        let text = OWN.to_owned() + &rows.join("\n");
+        let verdict = audited(
+            &[text.as_bytes()],
+            &columns(ColumnNames::default()),
+            64 << 20,
+        );
+        assert_eq!(verdict, Ok((AuditVerdict::Broken, 1.0)));
+    }
+}
+
+#[test]
+fn a_sample_of_the_keys_is_audited_if_their_names_need_too_much_memory() {
+    let text = own_rows(50_000, |number| format!("key-{number}"), |_| "allowed");
+    let (verdict, share) = audited(
+        &[text.as_bytes()],
+        &columns(ColumnNames::default()),
+        1 << 20,
+    )
+    .unwrap();
+    assert_eq!(verdict, AuditVerdict::Inconclusive);
+    assert!((0.01..0.5).contains(&share), "{share}");
+}
+
+/// Texts that are almost CSV or JSON lines of a log.
+fn mangled() -> impl Strategy<Value = Vec<u8>> {
+    let line = prop_oneof![
+        Just("t,ms,k,code\n".to_owned()),
+        Just(OWN.to_owned()),
+        "[0-9]{1,3}(\\.[0-9]{1,9})?,[0-9]{1,3},[ab]?,(200|429|503|0|-)\n",
+        "[-0-9eE.]{0,25},[-0-9eE.]{0,25},[a-c\"]?,[0-9]{0,4}\r?\n",
+        "\\{\"t\":[0-9]{1,5},\"ms\":[0-9]{1,3},\"k\":\"[ab]\",\"code\":(200|429)\\}\n",
+        "\\{\"t\":\"?[-0-9eE.]{0,9}\"?,\"ms\":[0-9.]{0,9},\"k\":(null|\"\\\\u0061\"|\\{\\}),\"code\":[0-9]{0,4}\\}?\n",
+        "[0-9]{1,20},a,b,[0-9]{1,20},[0-9]{1,20},[0-9]{0,20},,[0-9]{0,3},(allowed|blocked|failed|abandoned),(panic|reset)?,[0-9]{1,20},[0-9]{0,20}\n",
+        ".{0,40}\n",
+    ];
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..200),
+        prop::collection::vec(line, 0..12).prop_map(|lines| lines.concat().into_bytes()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_file_is_audited_or_refused(files in prop::collection::vec(mangled(), 1..3)) {
+        let files: Vec<_> = files.iter().map(Vec::as_slice).collect();
+        for columns in [named(), columns(ColumnNames::default())] {
+            if let Err(why) = audited(&files, &columns, 2 << 20) {
+                prop_assert!(!why.is_empty());
+            }
+        }
+    }
+}

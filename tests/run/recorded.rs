@@ -1,0 +1,410 @@
+//! `loadgen audit`: recorded requests are audited as a run is.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::audit::{audit, limiter, rounded_up, start, two_seconds, undisturbed};
+use crate::support::run::{Finished, Launch, loadgen};
+use crate::support::server::{Reply, Server};
+use crate::support::{at_once, seconds};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const FINE: i32 = 0;
+const REFUSED: i32 = 2;
+const INCONCLUSIVE: i32 = 3;
+const NOT_KEPT: i32 = 4;
+
+/// A directory with recorded requests.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Place {
+        Place(tempfile::tempdir().expect("a directory"))
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        fs::write(self.at(name), content).expect("a file");
+        self.at(name)
+    }
+
+    /// `loadgen audit` of these files.
+    fn audit(&self, files: &[&str], options: &str) -> Launch {
+        let files = files.iter().map(|name| self.at(name));
+        loadgen("audit")
+            .args(files)
+            .args(options.split_whitespace())
+    }
+
+    fn json(&self, name: &str) -> Value {
+        let text = fs::read_to_string(self.at(name)).expect(name);
+        serde_json::from_str(&text).expect("JSON")
+    }
+}
+
+#[track_caller]
+fn assert_says(finished: &Finished, code: i32, words: &[&str]) {
+    for word in words {
+        assert!(finished.stdout().contains(word), "{word:?}\n{finished}");
+    }
+    assert_eq!(finished.code(), Some(code), "{finished}");
+}
+
+/// A server that answers a request by its key.
+type Limiter = fn() -> Server;
+
+/// Counts alone, admits 8 in two seconds, and answers every 7th request after the timeout.
+fn lossy() -> Server {
+    let admits = two_seconds(8);
+    Server::start(move |request| match request.nth % 7 {
+        6 => admits(&request.key()).after(seconds(1.0)),
+        _ => admits(&request.key()),
+    })
+}
+
+#[test]
+fn a_run_and_the_file_of_its_requests_have_the_same_audit() {
+    let kept: Limiter = || start(two_seconds(5));
+    let too_many: Limiter = || start(two_seconds(8));
+    let counts_blocked: Limiter = || start(limiter(5, seconds(2.0), true, rounded_up));
+    let failing: Limiter = || Server::start(|_| Reply::status(503, "Service Unavailable"));
+    let cases: [(Limiter, &str, &str); 6] = [
+        (kept, "sliding-window", "requests.csv"),
+        (too_many, "auto", "requests.jsonl"),
+        (too_many, "sliding-window", "requests.csv"),
+        (counts_blocked, "sliding-window", "requests.jsonl"),
+        (lossy, "sliding-window", "requests.csv"),
+        (failing, "token-bucket", "requests.csv"),
+    ];
+    at_once(cases, |(limiter, promise, file)| {
+        let place = Place::new();
+        let options = format!("--limit 5 --window 2s --audit {promise}");
+        let run = undisturbed(|| {
+            let (one, two) = (limiter(), limiter());
+            let line = "--keys 3 --rps 60 --burst-enabled false --duration 5 --timeout 0.4 --workers 32 --probe false";
+            let targets = format!("--targets {},{}", one.url(), two.url());
+            loadgen(format!("{targets} {line} {options}"))
+                .arg("--requests")
+                .arg(place.at(file))
+                .arg("--summary-json")
+                .arg(place.at("run.json"))
+                .finish()
+        });
+        let recorded = place
+            .audit(&[file], &format!("{options} --complete"))
+            .arg("--summary-json")
+            .arg(place.at("recorded.json"))
+            .finish();
+        assert_eq!(audit(&run).trim_end(), audit(&recorded).trim_end(), "{run}");
+        assert_eq!(
+            place.json("run.json")["audit"],
+            place.json("recorded.json")["audit"],
+            "{run}"
+        );
+        assert_eq!(run.code(), recorded.code(), "{run}\n{recorded}");
+    });
+}
+
+/// A log of requests that take 5 ms, at these milliseconds. So many are admitted in the beginning.
+fn log(times: impl Iterator<Item = u64>, admitted: usize) -> String {
+    let mut log = "start,user,code,ms\n".to_owned();
+    for (place, at) in times.enumerate() {
+        let code = if place < admitted { 200 } else { 429 };
+        let time = Duration::from_millis(1_767_225_600_000 + at).as_secs_f64();
+        writeln!(log, "{time:.3},alice,{code},5").unwrap();
+    }
+    log
+}
+
+const COLUMNS: &str = "--time start --took ms --took-unit ms --key user --status code";
+const TWO_IN_A_SECOND: &str = "--audit sliding-window --limit 2 --window 1s";
+
+#[test]
+fn a_log_of_another_program_is_read_by_the_columns_that_are_named() {
+    let place = Place::new();
+    place.write("kept.csv", log((0..10).map(|n| n * 50), 2));
+    place.write("broken.csv", log((0..10).map(|n| n * 50), 3));
+    place.write("few.csv", log([0, 2_000].into_iter(), 2));
+    let json = concat!(
+        r#"{"at":"2026-01-01T00:00:00.000Z","who":"bob","ok":true,"extra":{"a":[1]}}"#,
+        "\n",
+        r#"{"ok":true,"end":"2026-01-01T00:00:00.300Z","who":"bob","at":"2026-01-01T00:00:00.200Z"}"#,
+        "\n\n",
+        r#"{"at":"2026-01-01T01:00:00.300+01:00","end":"2026-01-01T00:00:00.400Z","who":"b\u006fb","ok":true}"#,
+        "\n",
+    );
+    let json = json.replacen(r#""who""#, r#""end":"2026-01-01T00:00:00.100Z","who""#, 1);
+    place.write("words.jsonl", json);
+    let by_words = "--time at --done end --key who --verdict ok";
+    for (file, columns, code, words) in [
+        (
+            "kept.csv",
+            COLUMNS,
+            FINE,
+            &["Audit: kept.", "recorded 10 = allowed 2 + blocked 8"][..],
+        ),
+        (
+            "broken.csv",
+            COLUMNS,
+            NOT_KEPT,
+            &[
+                "Audit: broken.",
+                "1. alice was admitted 3 times",
+                "requests broken.csv:2, broken.csv:3, broken.csv:4",
+            ],
+        ),
+        ("few.csv", COLUMNS, INCONCLUSIVE, &["Audit: inconclusive."]),
+        (
+            "words.jsonl",
+            by_words,
+            NOT_KEPT,
+            &[
+                "1. bob was admitted 3 times within 4",
+                "requests words.jsonl:1, words.jsonl:2, words.jsonl:4",
+            ],
+        ),
+    ] {
+        let finished = place
+            .audit(&[file], &format!("{columns} {TWO_IN_A_SECOND}"))
+            .finish();
+        assert_says(&finished, code, words);
+    }
+}
+
+#[test]
+fn a_time_with_few_decimals_is_only_as_exact_as_it_is_written() {
+    let place = Place::new();
+    let log = "t,took,code\n100,0,200\n100,0,200\n100,0,200\n";
+    place.write("whole_seconds.csv", log);
+    place.write("milliseconds.csv", log.replace(",0,", ".000,0.000,"));
+    let columns = "--time t --took took --status code";
+    for (file, code) in [
+        ("whole_seconds.csv", INCONCLUSIVE),
+        ("milliseconds.csv", NOT_KEPT),
+    ] {
+        let finished = place
+            .audit(&[file], &format!("{columns} {TWO_IN_A_SECOND}"))
+            .finish();
+        assert_says(&finished, code, &["allowed 3"]);
+    }
+}
+
+#[test]
+fn blocked_requests_prove_something_only_if_the_files_are_complete() {
+    let place = Place::new();
+    place.write("log.csv", log((0..10).map(|n| n * 50), 0));
+    let options = format!("{COLUMNS} {TWO_IN_A_SECOND}");
+    let finished = place
+        .audit(&["log.csv"], &format!("{options} --complete"))
+        .finish();
+    assert_says(
+        &finished,
+        NOT_KEPT,
+        &[
+            "alice was blocked at 0.000s by the limiter",
+            "times    count from 2025-12-31T23:59:59.999Z",
+        ],
+    );
+    let finished = place.audit(&["log.csv"], &options).finish();
+    assert!(!finished.stdout().contains("Audit: broken"), "{finished}");
+    assert!(finished.stdout().contains("--complete"), "{finished}");
+}
+
+#[test]
+fn several_files_are_merged_by_the_clock_and_findings_name_the_file() {
+    let place = Place::new();
+    place.write("a.csv", log([0, 400, 5_000].into_iter(), 2));
+    place.write("b.csv", log([200, 600, 700].into_iter(), 1));
+    let options = format!("{COLUMNS} {TWO_IN_A_SECOND}");
+    for file in ["a.csv", "b.csv"] {
+        let finished = place.audit(&[file], &options).finish();
+        assert!(!finished.stdout().contains("Audit: broken"), "{finished}");
+    }
+    let finished = place
+        .audit(&["a.csv", "b.csv"], &options)
+        .arg("--summary-json")
+        .arg(place.at("audit.json"))
+        .finish();
+    let words = [
+        "all files: recorded 6 = allowed 3 + blocked 3",
+        "requests a.csv:2, b.csv:2, a.csv:3",
+    ];
+    assert_says(&finished, NOT_KEPT, &words);
+    // The second file's clock may be so far off that the three admissions need not lie within a second.
+    let apart = format!("{options} --clock-tolerance 500ms");
+    let merged = place.audit(&["a.csv", "b.csv"], &apart).finish();
+    assert!(!merged.stdout().contains("Audit: broken"), "{merged}");
+    let finding = &place.json("audit.json")["audit"]["findings"][0];
+    assert_eq!(finding["sequences"], serde_json::json!([2, 2, 3]));
+    assert_eq!(
+        finding["files"],
+        serde_json::json!(["a.csv", "b.csv", "a.csv"])
+    );
+}
+
+#[test]
+fn two_runs_against_one_limiter_are_audited_together() {
+    let (server, place) = (start(two_seconds(8)), Place::new());
+    let keys = place.write("keys.txt", "alice\nbob\n");
+    at_once(["a.csv", "b.jsonl"], |file| {
+        server
+            .launch("--rps 5 --burst-enabled false --duration 3")
+            .arg("--keys-file")
+            .arg(&keys)
+            .arg("--requests")
+            .arg(place.at(file))
+            .report();
+    });
+    let options = "--audit sliding-window --limit 5 --window 2s";
+    let finished = place.audit(&["a.csv", "b.jsonl"], options).finish();
+    assert_says(
+        &finished,
+        NOT_KEPT,
+        &["was admitted 8 times", "a.csv#", "b.jsonl#"],
+    );
+}
+
+#[test]
+fn a_page_markdown_and_json_have_the_audit() {
+    let place = Place::new();
+    place.write("log.csv", log((0..10).map(|n| n * 50), 3));
+    let finished = place
+        .audit(
+            &["log.csv"],
+            &format!("{COLUMNS} {TWO_IN_A_SECOND} --summary-json -"),
+        )
+        .arg("--report")
+        .arg(place.at("audit.html"))
+        .arg("--summary-markdown")
+        .arg(place.at("audit.md"))
+        .finish();
+    assert_eq!(finished.code(), Some(NOT_KEPT), "{finished}");
+    let json: Value = serde_json::from_str(&finished.stdout()).expect("nothing but JSON");
+    assert_eq!(json["audit"]["verdict"], "broken");
+    assert_eq!(json["requests"]["recorded"], 10);
+    assert_eq!(json["exit_code"], NOT_KEPT);
+    for file in ["audit.html", "audit.md"] {
+        let text = fs::read_to_string(place.at(file)).expect(file);
+        for words in ["The limit was broken", "alice was admitted 3 times"] {
+            assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+}
+
+#[test]
+fn what_can_not_be_audited_is_refused_with_file_line_and_reason() {
+    let own = "sequence,key,target,due_ns,sent_ns,done_ns,latency_ns,service_time_ns,outcome,failure,sent_unix_ns,abandoned_ns\n";
+    let row = |row: &str| {
+        format!("{own}0,k,t,0,1,2,2,1,allowed,,1767225600000000001,\n{row}\n").into_bytes()
+    };
+    let place = Place::new();
+    let named = |content: &str| (content.as_bytes().to_vec(), COLUMNS);
+    let line = "start,user,code,ms\n";
+    #[rustfmt::skip]
+    let cases: Vec<((Vec<u8>, &str), &str)> = vec![
+        (named(""), "it is empty"),
+        (named("\u{feff}\n \n"), "it is empty"),
+        ((b"\x1f\x8b\x08\x00rest".to_vec(), ""), "it is compressed with gzip"),
+        ((b"a\x00b".to_vec(), ""), "it is not text in UTF-8"),
+        ((b"a,b\n1,2\n".to_vec(), ""), "name two of the columns of a request's start, end and duration"),
+        ((b"[1]\n".to_vec(), ""), "name two of the columns"),
+        ((b"{\"a\":1}\n{\n".to_vec(), "--time a --took a --verdict a"), "line 1: a '1' is not allowed, blocked"),
+        (named("start,code,ms\n1,200,1\n"), "there is no column user"),
+        (named("start,user,code,ms,ms\n"), "there are several columns ms"),
+        (named(&format!("{line}1,a,200,-1\n")), "line 2: ms '-1' is less than 0"),
+        (named(&format!("{line}1,a,200,1\n1e300,a,200,1\n")), "line 3: start '1e300' is more than 292 years if its unit is s"),
+        (named(&format!("{line}1,a,200,1\n,a,200,1\n")), "line 3: start is missing"),
+        (named(&format!("{line}1,a,99,1\n")), "line 2: code '99' is not a status"),
+        (named(&format!("{line}1,a,200\n")), "line 2: it has 3 fields, and the first row has 4"),
+        (named(&format!("{line}1,,200,1\n")), "no row has a user"),
+        ((format!("{line}1,a,200,1\n").into_bytes(), "--time start --done ms --status code"), ""),
+        ((row("1,k,t,0,5,4,4,1,allowed,,1767225600000000005,"), ""), "line 3: done_ns '4' is less than sent_ns"),
+        ((row("1,k,t,0,5,6,6,1,failed,boredom,1767225600000000005,"), ""), "line 3: failure 'boredom' is no kind of failure"),
+        ((row("-1,k,t,0,5,6,6,1,allowed,,1767225600000000005,"), ""), "line 3: sequence '-1' is not a whole number"),
+        ((row("1,k,t,0,5,6,6,1,denied,,1767225600000000005,"), ""), "line 3: outcome 'denied' is not allowed, blocked"),
+    ];
+    for (number, ((content, options), words)) in cases.into_iter().enumerate() {
+        let name = format!("{number}.csv");
+        place.write(&name, content);
+        let finished = place.audit(&[&name], options).finish();
+        if words.is_empty() {
+            continue;
+        }
+        let stderr = &finished.stderr;
+        assert!(
+            stderr.contains(&name) && stderr.contains(words),
+            "{words:?}\n{finished}"
+        );
+        assert_eq!(stderr.lines().count(), 1, "{finished}");
+        assert_eq!(finished.code(), Some(REFUSED), "{finished}");
+    }
+    place.write("a.csv", own);
+    for (files, words) in [
+        (&["missing.csv"][..], "No such file"),
+        (&["."], "it is a directory"),
+        (&["a.csv", "a.csv"], "must be given only once"),
+    ] {
+        place.audit(files, "").assert_refused(&[words]);
+    }
+    loadgen("audit -").assert_refused(&["it is read twice"]);
+    loadgen("audit").assert_refused(&["FILE: must be given"]);
+    loadgen("audit /dev/null").assert_refused(&["must be a regular file"]);
+    place
+        .audit(&["a.csv"], "--audit off")
+        .assert_refused(&["--audit 'off'"]);
+    place
+        .audit(&["a.csv"], "--allowed json/ok")
+        .assert_refused(&["--allowed"]);
+}
+
+#[test]
+fn a_file_may_have_quotes_line_ends_of_either_kind_and_a_byte_order_mark() {
+    let place = Place::new();
+    let plain = log((0..10).map(|n| n * 50), 3).replace("alice", "a, \"quoted\"\nkey");
+    let quoted = plain.replace("a, \"quoted\"\nkey", "\"a, \"\"quoted\"\"\r\nkey\"");
+    place.write(
+        "log.csv",
+        format!("\u{feff}{}", quoted.replace("\n1", "\r\n1")),
+    );
+    let finished = place
+        .audit(&["log.csv"], &format!("{COLUMNS} {TWO_IN_A_SECOND}"))
+        .finish();
+    assert_says(
+        &finished,
+        NOT_KEPT,
+        &["Audit: broken.", "was admitted 3 times"],
+    );
+}
+
+#[test]
+fn files_without_rows_and_rows_in_any_order_are_audited() {
+    let place = Place::new();
+    let sorted = log((0..10).map(|n| n * 50), 3);
+    let (names, rows) = sorted.split_once('\n').unwrap();
+    let mut reversed: Vec<_> = rows.lines().collect();
+    reversed.reverse();
+    place.write("none.csv", format!("{names}\n"));
+    place.write(
+        "reversed.csv",
+        format!("{names}\n{}\n", reversed.join("\n")),
+    );
+    let options = format!("{COLUMNS} {TWO_IN_A_SECOND}");
+    let finished = place.audit(&["none.csv"], &options).finish();
+    assert_says(
+        &finished,
+        INCONCLUSIVE,
+        &["Audit: inconclusive.", "recorded 0 ="],
+    );
+    let finished = place.audit(&["reversed.csv"], &options).finish();
+    assert_says(
+        &finished,
+        NOT_KEPT,
+        &["requests reversed.csv:11, reversed.csv:10, reversed.csv:9"],
+    );
+}
