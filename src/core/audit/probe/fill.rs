@@ -5,8 +5,8 @@ use super::remaining::Remaining;
 use super::retry_promise::{self, RetryPromise};
 use super::wait::{Reset, Wait};
 use super::{
-    FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest, RemarkKind, Reply, Stage,
-    failure, quarter,
+    FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest, RemarkKind, Reply, decided,
+    quarter,
 };
 use crate::base::Nanos;
 use crate::core::audit::observation::Decision;
@@ -29,8 +29,28 @@ pub(super) struct Fill {
     since: Option<Nanos>,
     counted: Remaining,
     first_admitted: Option<ProbeRequest>,
+    /// The done of the last admitted request.
+    last_admitted: Nanos,
     /// The number of requests that remain by the last answer.
     left: Option<u64>,
+}
+
+/// What a reply means for the key.
+pub(super) enum Filled {
+    More(Box<Fill>),
+    Blocked(Blocked),
+    /// A request failed, or none is blocked.
+    GivenUp,
+}
+
+/// The key once a request was blocked.
+pub(super) struct Blocked {
+    /// The first request's sent.
+    pub since: Nanos,
+    /// The done of the last admitted request.
+    pub last_admitted: Nanos,
+    /// `None` if the blocked answer does not say when another request will be admitted.
+    pub wait: Option<Wait>,
 }
 
 impl Fill {
@@ -49,6 +69,7 @@ impl Fill {
             since: None,
             counted: Remaining::new(terms),
             first_admitted: None,
+            last_admitted: at,
             left: None,
         }
     }
@@ -57,36 +78,43 @@ impl Fill {
         (self.asked % self.targets) as usize
     }
 
-    /// Takes one reply. Returns `None` if the key is given up.
+    /// Takes one reply.
     pub fn answered(
         mut self: Box<Self>,
         reply: &Reply,
         terms: &Terms,
         report: &mut ProbeReport,
-    ) -> Option<Stage> {
+    ) -> Filled {
         let request = reply.request;
         self.asked += 1;
         let since = *self.since.get_or_insert(request.sent);
-        if let Decision::Failed | Decision::Unanswered = request.decision {
-            if self.counted.is_empty() {
-                report.remaining.why_not = failure(reply);
+        let admitted = match decided(reply, terms, false) {
+            Ok(admitted) => admitted,
+            Err(why) => {
+                if self.counted.is_empty() {
+                    report.remaining.why_not = why.clone();
+                }
+                report.retry_after.why_not = why;
+                return Filled::GivenUp;
             }
-            report.retry_after.why_not = failure(reply);
-            return None;
-        }
+        };
         check_policies(reply, terms, report);
-        if request.decision == Decision::Blocked {
-            let wait = self.blocked(reply, terms, report)?;
-            return Some(Stage::Wait(Box::new(wait)));
+        if !admitted {
+            return Filled::Blocked(Blocked {
+                since,
+                last_admitted: self.last_admitted,
+                wait: self.blocked(reply, terms, report),
+            });
         }
+        self.last_admitted = request.done;
         self.check_remaining(reply, terms, report);
         let took = request.done.saturating_sub(since);
         if self.asked >= self.most || took > quarter(terms) {
             report.retry_after.why_not = NotChecked::NeverBlocked;
-            return None;
+            return Filled::GivenUp;
         }
         self.at = request.done.max(request.sent + self.apart);
-        Some(Stage::Fill(self))
+        Filled::More(self)
     }
 
     /// Takes the first blocked answer. Returns `None` if it does not say when another request will be admitted.
@@ -122,7 +150,7 @@ impl Fill {
             none,
         });
         let counts = left.is_some() || !self.counted.is_empty();
-        Wait::new(promise, reset, counts, terms, report)
+        Wait::new(promise, reset, counts, true, terms, report)
     }
 
     /// Checks the number of requests that remain by an admitted request's answer.

@@ -1,9 +1,12 @@
 //! The key that gets more requests than any promise admits.
 
-use super::{NotChecked, ProbeReport, Reply, quarter};
+use super::one_node::Learned;
+use super::questions::{Answer, Race};
+use super::{NotChecked, ProbeReport, ProbeRequest, Reply, quarter, refilled};
 use crate::base::Nanos;
 use crate::core::audit::observation::Decision;
 use crate::core::audit::terms::Terms;
+use std::ops::ControlFlow;
 
 #[derive(Debug)]
 pub(super) struct Flood {
@@ -12,6 +15,80 @@ pub(super) struct Flood {
     pub at: Nanos,
     /// The first request's sent.
     since: Option<Nanos>,
+    flooded: Flooded,
+}
+
+/// What came of the flooded key's requests.
+#[derive(Debug, Default)]
+pub(super) struct Flooded {
+    pub admitted: u64,
+    /// The time from the first request's sent to the last one's done.
+    pub within: Nanos,
+    /// The last done of an admitted request.
+    pub last_admitted: Option<Nanos>,
+    /// When each request was sent that was admitted or blocked.
+    pub sent: Vec<Nanos>,
+    /// The last request to each target.
+    last: Vec<ProbeRequest>,
+}
+
+impl Flooded {
+    /// Whether this target blocked the last request that it got.
+    pub fn is_blocked_by(&self, target: usize) -> bool {
+        let last = self.last.get(target);
+        last.is_some_and(|last| last.decision == Decision::Blocked)
+    }
+
+    fn note(&mut self, replies: &[Reply]) {
+        self.last.clear();
+        for ProbeRequest {
+            sent,
+            done,
+            decision,
+            ..
+        } in replies.iter().map(|reply| reply.request)
+        {
+            match decision {
+                Decision::Allowed => {
+                    self.admitted += 1;
+                    self.last_admitted = self.last_admitted.max(Some(done));
+                }
+                Decision::Blocked => {}
+                Decision::Failed | Decision::Unanswered => continue,
+            }
+            self.sent.push(sent);
+        }
+        self.last.extend(replies.iter().map(|reply| reply.request));
+    }
+
+    /// Compares the overlapping requests of this key with another's that were sent one at a time.
+    pub fn race(&self, learned: &Learned, terms: &Terms) -> Answer<Race> {
+        let Some(one) = learned.one_at_a_time else {
+            return Answer::NotAsked(NotChecked::NeverBlocked);
+        };
+        // A new key's bucket is full at first.
+        let most = |windows: u64, time| {
+            terms
+                .limit
+                .saturating_mul(windows)
+                .saturating_add(refilled(terms, time))
+        };
+        let evidence = Race {
+            overlapping: self.admitted,
+            one_at_a_time: one.admitted,
+        };
+        if one.admitted > most(2, Nanos::ZERO) {
+            Answer::Refuted(evidence)
+        } else if learned.alone {
+            Answer::NotAsked(NotChecked::ExplainedOtherwise)
+        } else if one.admitted > most(1, one.within) {
+            Answer::NotAsked(NotChecked::Ambiguous)
+        } else if self.admitted > most(1, self.within) {
+            Answer::Stands(evidence)
+        } else {
+            Answer::NotAsked(NotChecked::NoExcess)
+        }
+    }
 }
 
 impl Flood {
@@ -20,6 +97,7 @@ impl Flood {
             fired: 0,
             at,
             since: None,
+            flooded: Flooded::default(),
         }
     }
 
@@ -33,7 +111,7 @@ impl Flood {
         self.fired == 0
     }
 
-    /// Takes the replies to one volley, the last of which was done at `ended`. Returns `None` after the last volley.
+    /// Takes the replies to one volley, the last of which was done at `ended`. Breaks after the last volley.
     pub fn answered(
         mut self,
         replies: &[Reply],
@@ -41,22 +119,24 @@ impl Flood {
         volleys: Volleys,
         terms: &Terms,
         report: &mut ProbeReport,
-    ) -> Option<Flood> {
+    ) -> ControlFlow<Flooded, Flood> {
         self.fired += 1;
         let sent = replies.iter().map(|reply| reply.request.sent).min();
         let since = *self.since.get_or_insert(sent.unwrap_or_default());
+        self.flooded.note(replies);
+        self.flooded.within = ended.saturating_sub(since);
         let mut decisions = replies.iter().map(|reply| reply.request.decision);
         if decisions.all(|decision| decision == Decision::Failed) {
             report.flooded.why_not = NotChecked::AnsweredOtherwise(replies[0].status);
-        } else if ended.saturating_sub(since) > quarter(terms) {
+        } else if self.flooded.within > quarter(terms) {
             report.flooded.why_not = NotChecked::TooSlow;
         } else if self.fired == volleys.count {
             report.flooded.times += 1;
         } else {
             self.at = ended.max(self.at + volleys.apart);
-            return Some(self);
+            return ControlFlow::Continue(self);
         }
-        None
+        ControlFlow::Break(self.flooded)
     }
 }
 

@@ -1,38 +1,65 @@
 //! Does a limiter do what its headers say? The probe sends a few requests in addition to the load, for keys of its own.
 //!
-//! A [`Probe`] has neither clock nor sockets: it says which requests to send next ([`Question`]) and takes what came of
-//! them ([`Reply`]). One cycle, with number k, uses two new keys:
+//! And if it breaks its limit, what is the cause?
 //!
-//! - The *flooded* key, 2k, gets volleys to all targets at once, more requests than any promise admits. The audit judges
-//!   what came of them (`flood.rs`).
-//! - The *header* key, 2k + 1, gets one request after the other, to the targets in turn, until one is blocked
-//!   (`fill.rs`). Meanwhile, the number of requests that each answer says remain is compared with what was admitted
-//!   (`remaining.rs`). Then the probe waits until shortly before and shortly after the time that `Retry-After` says
-//!   (`wait.rs`, `retry_promise.rs`).
+//! A [`Probe`] has neither clock nor sockets. It plans the next requests ([`Question`]) and takes their answers
+//! ([`Reply`]). Each cycle uses three new keys. First they get many requests, within a quarter of a window each:
 //!
-//! Once a request of the header key fails, no other is held against its limiter, and the key is given up.
+//! 1. The *flooded* key gets volleys to all targets at once, more requests than any promise admits. The audit judges the
+//!    answers. Every second volley goes over fresh connections (`flood`).
+//! 2. The *one-node* key gets one request after the other to one target until it blocks. Then other connections and
+//!    other nodes are compared with it (`one_node`).
+//! 3. The *header* key gets one request after the other, to the targets in turn, until one is blocked (`fill`). The
+//!    number of requests that each answer reports as remaining is compared with the admissions so far (`remaining`).
+//!
+//! During the next window, each key waits for its time (`waiting`):
+//!
+//! 1. The flooded key goes on getting requests, which shows whether blocked requests count too (`keep_asking`).
+//! 2. The one-node key gets none until the time of its `Retry-After` has come (`wait`, `retry_promise`).
+//! 3. The header key gets a request shortly before and one shortly after that time. Then it is filled again
+//!    (`header_key`).
+//!
+//! The answers are judged as [`HeaderFault`]s, [`Remark`]s, and answers to [`Questions`] about possible causes. A request
+//! that fails is never held against the limiter.
 
 mod fill;
 mod flood;
+mod header_key;
 mod headers;
+mod keep_asking;
+mod one_node;
+mod questions;
 mod remaining;
 mod report;
 mod retry_promise;
 #[cfg(test)]
 mod tests;
 mod wait;
+mod waiting;
 
 pub use headers::{LimitHeaders, RetryAfter, UnixTime};
+pub use questions::{
+    Answer, Asked, BlockedCount, ConnectionsAlone, CountedTwice, Evidence, KeysNotApart,
+    NodeAnswers, NodesAlone, OneAtATime, Questions, Race,
+};
 pub use report::{
-    Checked, FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest, Remark, RemarkKind,
+    Checked, FailingOpen, FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest, Remark,
+    RemarkKind,
 };
 
+use super::bounds::drift;
 use super::observation::Decision;
 use super::terms::Terms;
 use crate::base::Nanos;
-use fill::Fill;
-use flood::{Flood, Volleys};
+use fill::{Fill, Filled};
+use flood::{Flood, Flooded, Volleys};
+use header_key::HeaderKey;
+use keep_asking::KeepAsking;
+use one_node::{Learned, OneNode};
+use retry_promise::RetryPromise;
+use std::ops::ControlFlow;
 use wait::Wait;
+use waiting::Waiting;
 
 /// The least time between two cycles. It is at least a window.
 const PAUSE: Nanos = Nanos(10_000_000_000);
@@ -77,6 +104,8 @@ pub struct Probe {
     /// The number of the cycle under way, or of the next.
     cycle: u32,
     stage: Stage,
+    flooded: Flooded,
+    learned: Learned,
     /// The sequence number of the next request.
     sequence: u64,
     report: ProbeReport,
@@ -85,8 +114,17 @@ pub struct Probe {
 #[derive(Debug)]
 enum Stage {
     Flood(Flood),
+    OneNode(Box<OneNode>),
     Fill(Box<Fill>),
-    Wait(Box<Wait>),
+    Waiting(Box<Waiting>),
+}
+
+/// The next requests of one of a cycle's keys.
+struct Ask {
+    key: u32,
+    to: To,
+    fresh: bool,
+    at: Nanos,
 }
 
 impl Probe {
@@ -95,6 +133,8 @@ impl Probe {
             volleys: Volleys::new(&terms),
             cycle: 0,
             stage: Stage::Flood(Flood::at(Nanos::ZERO)),
+            flooded: Flooded::default(),
+            learned: Learned::default(),
             sequence: 0,
             report: ProbeReport::default(),
             terms,
@@ -104,18 +144,34 @@ impl Probe {
     /// The next question. It stays the same until its replies are there. `None` if nothing is ever asked.
     pub fn next(&self) -> Option<Question> {
         self.volleys.ok()?;
-        let (key, to, at) = match &self.stage {
-            Stage::Flood(flood) => (self.cycle * 2, To::All, flood.at),
-            Stage::Fill(fill) => (self.header_key(), To::One(fill.target()), fill.at),
-            Stage::Wait(wait) => (self.header_key(), To::One(wait.target()), wait.at),
+        let cycle = self.cycle;
+        let ask = match &self.stage {
+            Stage::Flood(flood) => Ask {
+                key: flooded_key(cycle),
+                to: To::All,
+                fresh: flood.is_fresh(),
+                at: flood.at,
+            },
+            Stage::OneNode(key) => Ask {
+                key: one_node_key(cycle),
+                to: To::One(key.target()),
+                fresh: key.is_fresh(),
+                at: key.at,
+            },
+            Stage::Fill(fill) => Ask {
+                key: header_key(cycle),
+                to: To::One(fill.target()),
+                fresh: false,
+                at: fill.at,
+            },
+            Stage::Waiting(waiting) => waiting.next(cycle, &self.terms)?,
         };
-        let fresh = matches!(&self.stage, Stage::Flood(flood) if flood.is_fresh());
         Some(Question {
-            key,
-            to,
-            fresh,
+            key: ask.key,
+            to: ask.to,
+            fresh: ask.fresh,
             sequence: self.sequence,
-            at,
+            at: ask.at,
         })
     }
 
@@ -123,8 +179,9 @@ impl Probe {
     pub fn settled_at(&self) -> Nanos {
         match &self.stage {
             Stage::Flood(flood) => flood.at,
+            Stage::OneNode(key) => key.at,
             Stage::Fill(fill) => fill.at,
-            Stage::Wait(wait) => wait.settled_at(&self.terms),
+            Stage::Waiting(waiting) => waiting.settled_at(&self.terms),
         }
     }
 
@@ -139,24 +196,81 @@ impl Probe {
             return;
         };
         self.report.asked += replies.len() as u64;
+        replies
+            .iter()
+            .for_each(|reply| self.report.note_failing_open(reply));
         self.sequence += replies.len() as u64;
         let ended = replies.iter().map(|reply| reply.request.done).max();
         let ended = ended.unwrap_or_default();
-        let key = self.header_key();
         let (terms, report) = (&self.terms, &mut self.report);
         let stage = std::mem::replace(&mut self.stage, Stage::Flood(Flood::at(ended)));
-        let next = match stage {
+        self.stage = match stage {
             Stage::Flood(flood) => match flood.answered(replies, ended, volleys, terms, report) {
-                Some(flood) => Some(Stage::Flood(flood)),
-                None => Some(Stage::Fill(Box::new(Fill::new(key, terms, ended)))),
+                ControlFlow::Continue(flood) => Stage::Flood(flood),
+                ControlFlow::Break(flooded) => self.one_node(flooded, ended),
             },
-            Stage::Fill(fill) => fill.answered(reply, terms, report),
-            Stage::Wait(wait) => {
-                let wait = wait.answered(reply, terms, report);
-                wait.map(Box::new).map(Stage::Wait)
-            }
+            Stage::OneNode(key) => match key.answered(reply, terms, report) {
+                ControlFlow::Continue(key) => Stage::OneNode(Box::new(key)),
+                ControlFlow::Break(learned) => self.fill(learned, ended),
+            },
+            Stage::Fill(fill) => match fill.answered(reply, terms, report) {
+                Filled::More(fill) => Stage::Fill(fill),
+                Filled::Blocked(blocked) => {
+                    let key = HeaderKey::new(header_key(self.cycle), blocked, terms);
+                    self.wait(Some(key), ended)
+                }
+                Filled::GivenUp => self.wait(None, ended),
+            },
+            Stage::Waiting(waiting) => match waiting.answered(reply, terms, report) {
+                Some(waiting) => Stage::Waiting(Box::new(waiting)),
+                None => self.next_cycle(ended),
+            },
         };
-        self.stage = next.unwrap_or_else(|| self.next_cycle(ended));
+    }
+
+    /// Goes on with the second key, at one target after another from cycle to cycle.
+    fn one_node(&mut self, flooded: Flooded, ended: Nanos) -> Stage {
+        let target = self.cycle as usize % self.terms.targets;
+        let admitted_before = flooded.is_blocked_by(target).then_some(flooded.admitted);
+        if admitted_before.is_none() {
+            let why = Answer::NotAsked(NotChecked::NotSaturated);
+            self.report.questions.keys.record(why);
+        }
+        self.flooded = flooded;
+        Stage::OneNode(Box::new(OneNode::new(target, admitted_before, ended)))
+    }
+
+    /// Goes on with the third key.
+    fn fill(&mut self, learned: Learned, ended: Nanos) -> Stage {
+        let race = self.flooded.race(&learned, &self.terms);
+        self.report.questions.race.record(race);
+        self.learned = learned;
+        let key = header_key(self.cycle);
+        Stage::Fill(Box::new(Fill::new(key, &self.terms, ended)))
+    }
+
+    /// Goes on with all keys.
+    fn wait(&mut self, header: Option<HeaderKey>, ended: Nanos) -> Stage {
+        let (terms, report) = (&self.terms, &mut self.report);
+        let target = self.cycle as usize % terms.targets;
+        let learned = std::mem::take(&mut self.learned);
+        let untouched = learned.last_blocked.and_then(|reply| {
+            let promise = RetryPromise::of(one_node_key(self.cycle), &reply, report)?;
+            Wait::new(promise, None, learned.counts, false, terms, report)
+        });
+        // It takes as many requests as a window admits, and one answer is enough.
+        let is_open = matches!(report.questions.blocked_count.answer, Answer::NotAsked(_));
+        let asking = is_open.then(|| KeepAsking::new(&self.flooded, target, learned.counts, terms));
+        if let Some(None) = asking {
+            let why = Answer::NotAsked(NotChecked::NotSaturated);
+            report.questions.blocked_count.record(why);
+        }
+        let waiting = Waiting::new(header, untouched, asking.flatten());
+        if waiting.next(self.cycle, terms).is_some() {
+            Stage::Waiting(Box::new(waiting))
+        } else {
+            self.next_cycle(ended)
+        }
     }
 
     /// Ends the probe when the run has ended, or nothing more is to be asked.
@@ -178,13 +292,13 @@ impl Probe {
                 ..ProbeReport::default()
             };
         }
-        if let Stage::Fill(_) | Stage::Wait(_) = &self.stage {
+        if let Stage::Fill(_) | Stage::Waiting(_) = &self.stage {
             self.report.retry_after.why_not = NotChecked::RunEnded;
         }
-        if let Stage::Wait(wait) = &self.stage
-            && let Some(fault) = wait.unconfirmed(&self.terms)
-        {
-            self.report.retry_after_fault(fault);
+        if let Stage::Waiting(waiting) = &self.stage {
+            for fault in waiting.unconfirmed(&self.terms) {
+                self.report.retry_after_fault(fault);
+            }
         }
         self.report
     }
@@ -195,21 +309,48 @@ impl Probe {
         self.sequence = self.sequence.next_multiple_of(self.terms.targets as u64);
         Stage::Flood(Flood::at(ended + self.terms.window.max(PAUSE)))
     }
+}
 
-    fn header_key(&self) -> u32 {
-        self.cycle * 2 + 1
+/// The number of a cycle's key that is flooded. All even numbers are flooded, no odd ones.
+fn flooded_key(cycle: u32) -> u32 {
+    cycle * 4
+}
+
+fn header_key(cycle: u32) -> u32 {
+    cycle * 4 + 1
+}
+
+fn one_node_key(cycle: u32) -> u32 {
+    cycle * 4 + 3
+}
+
+/// The most requests that a full limiter may admit again in this time without the end of a window: the tokens that come
+/// back to a bucket, or the part of the last window that a sliding counter forgets.
+fn refilled(terms: &Terms, time: Nanos) -> u64 {
+    let time = time + Nanos(1_000_000) + drift(time);
+    let refilled = u128::from(time.0) * u128::from(terms.limit) / u128::from(terms.window.0);
+    u64::try_from(refilled).unwrap_or(u64::MAX)
+}
+
+/// Whether the limiter admitted the request, or blocked it. `counts` is whether answers of the key say how many requests
+/// remain.
+///
+/// # Errors
+/// The reply shows neither.
+fn decided(reply: &Reply, terms: &Terms, counts: bool) -> Result<bool, NotChecked> {
+    let lacks_count = || counts && reply.headers.remaining(terms).is_none();
+    match reply.request.decision {
+        Decision::Allowed if reply.headers.failing_open => Err(NotChecked::FailingOpen),
+        // A node that admits everything while its store is away answers like this.
+        Decision::Allowed if lacks_count() => Err(NotChecked::Undecided),
+        Decision::Allowed => Ok(true),
+        Decision::Blocked => Ok(false),
+        Decision::Failed => Err(NotChecked::AnsweredOtherwise(reply.status)),
+        Decision::Unanswered => Err(NotChecked::RequestFailed),
     }
 }
 
 /// A quarter of the window, in which at most one window ends.
 fn quarter(terms: &Terms) -> Nanos {
     Nanos(terms.window.0 / 4)
-}
-
-/// The reason why a request that was neither allowed nor blocked says nothing.
-fn failure(reply: &Reply) -> NotChecked {
-    match reply.request.decision {
-        Decision::Failed => NotChecked::AnsweredOtherwise(reply.status),
-        _ => NotChecked::RequestFailed,
-    }
 }

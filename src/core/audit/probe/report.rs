@@ -1,3 +1,5 @@
+use super::Reply;
+use super::questions::Questions;
 use crate::base::Nanos;
 use crate::core::audit::observation::Decision;
 use std::fmt;
@@ -17,6 +19,17 @@ pub struct ProbeReport {
     pub faults: Vec<HeaderFault>,
     /// The first remark of each kind.
     pub remarks: Vec<Remark>,
+    /// Possible causes of a breach.
+    pub questions: Questions,
+    /// Requests that were admitted while their limiter was failing open, by the answer's own words.
+    pub failing_open: Option<FailingOpen>,
+}
+
+/// Requests that were admitted because the limiter could not be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailingOpen {
+    pub times: u64,
+    pub first: ProbeRequest,
 }
 
 /// How often something was checked.
@@ -57,6 +70,22 @@ pub enum NotChecked {
     Undecided,
     #[error("the requests were sent too late")]
     Late,
+    #[error("a request was admitted by a node that could not ask its limiter")]
+    FailingOpen,
+    #[error("the first request of a new key was blocked")]
+    NeverAdmitted,
+    #[error("a window may have ended in between, or tokens may have come back")]
+    Ambiguous,
+    #[error("there is only one target")]
+    OnlyNode,
+    #[error("no key was saturated before")]
+    NotSaturated,
+    #[error("a key without requests was not admitted again either")]
+    NotReadmitted,
+    #[error("overlapping requests were not admitted more often than the limit")]
+    NoExcess,
+    #[error("nodes or connections that count alone explain it")]
+    ExplainedOtherwise,
 }
 
 fn with_status(status: Option<u16>) -> String {
@@ -147,6 +176,16 @@ impl fmt::Display for Checked {
 }
 
 impl ProbeReport {
+    pub(super) fn note_failing_open(&mut self, reply: &Reply) {
+        if reply.request.decision == Decision::Allowed && reply.headers.failing_open {
+            let first = FailingOpen {
+                times: 0,
+                first: reply.request,
+            };
+            self.failing_open.get_or_insert(first).times += 1;
+        }
+    }
+
     /// `Retry-After` was checked, and found wrong.
     pub(super) fn retry_after_fault(&mut self, fault: HeaderFault) {
         self.retry_after.times += 1;

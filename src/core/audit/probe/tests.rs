@@ -46,7 +46,7 @@ impl Decided {
     }
 }
 
-/// A limiter: it decides by key, target and the time by its clock.
+/// A limiter: it decides by key, process and the time by its clock. Processes are numbered through all targets.
 type Limiter = Box<dyn FnMut(u32, usize, Nanos) -> Decided>;
 
 /// A store for all targets. `decide` knows only the state of the key.
@@ -66,6 +66,8 @@ struct World {
     limit: u64,
     window_ms: u64,
     targets: usize,
+    /// How many processes each target has. The kept connection leads to the first, fresh ones to each in turn.
+    processes: usize,
     /// The limiter's clock at the run's start.
     phase: Nanos,
     /// How much too fast the limiter's clock is, in millionths.
@@ -80,6 +82,7 @@ impl World {
             limit,
             window_ms,
             targets: 3,
+            processes: 1,
             phase: Nanos(1_700_000_000 * SECOND + 300 * MILLI),
             fast: 0,
             delays: vec![(100, 100, 50)],
@@ -102,7 +105,8 @@ impl World {
         let mut probe = Probe::new(terms(self.limit, self.window_ms, self.targets));
         let mut delays = self.delays.iter().cycle();
         let mut now = Nanos::ZERO;
-        while let Some(question) = probe.next().filter(|next| next.key < cycles * 2) {
+        let mut fresh = 0;
+        while let Some(question) = probe.next().filter(|next| next.key < cycles * 4) {
             let targets = match question.to {
                 To::All => 0..self.targets,
                 To::One(target) => target..target + 1,
@@ -125,9 +129,16 @@ impl World {
                 replies.push((decided, request));
             }
             replies.sort_by_key(|(decided, _)| *decided);
-            let decide = |(at, mut request): (Nanos, ProbeRequest)| {
+            let mut decide = |(at, mut request): (Nanos, ProbeRequest)| {
                 let at = self.clock(at);
-                let decided = limiter(question.key, request.target, at);
+                fresh += usize::from(question.fresh);
+                let process = if question.fresh {
+                    fresh % self.processes
+                } else {
+                    0
+                };
+                let place = request.target * self.processes + process;
+                let decided = limiter(question.key, place, at);
                 request.decision = decided.decision();
                 let mut reply = Reply {
                     request,
@@ -137,7 +148,7 @@ impl World {
                 change(&question, &mut reply);
                 reply
             };
-            let mut replies: Vec<_> = replies.into_iter().map(decide).collect();
+            let mut replies: Vec<_> = replies.into_iter().map(&mut decide).collect();
             replies.sort_by_key(|reply| reply.request.target);
             let done = replies.iter().map(|reply| reply.request.done);
             now = done.max().unwrap();
@@ -156,7 +167,7 @@ impl World {
         Box::new(move |key, _, now| alone(key, 0, now))
     }
 
-    /// A store for each target.
+    /// A store for each process.
     fn alone<A: KeyState + Default + 'static>(&self) -> Limiter {
         let limit = Limit::new(self.limit).unwrap();
         let window = Window::from_millis(self.window_ms).unwrap();
@@ -257,7 +268,7 @@ prop_compose! {
         ), 1..50),
     ) -> World {
         let phase = Nanos(1_700_000_000 * SECOND + phase * MILLI);
-        World { limit, window_ms, targets, phase, fast, delays }
+        World { limit, window_ms, targets, processes: 1, phase, fast, delays }
     }
 }
 
@@ -267,7 +278,8 @@ proptest! {
         for words in [&correct as &Words<'_>, &dated] {
             for limiter in world.correct() {
                 let report = world.run(limiter, words);
-                prop_assert_eq!(report.faults, []);
+                prop_assert_eq!(&report.faults, &[]);
+                prop_assert_eq!(report.standing(), None::<&str>);
             }
         }
     }
@@ -289,7 +301,29 @@ proptest! {
                 reply.headers = LimitHeaders::default();
             }
         });
-        prop_assert_eq!(report.faults, []);
+        prop_assert_eq!(&report.faults, &[]);
+        prop_assert_eq!(report.standing(), None::<&str>);
+    }
+}
+
+impl ProbeReport {
+    /// A cause that stands although a correct limiter never answers like that. A window's end explains a race, and some
+    /// correct limiters count blocked requests.
+    fn standing(&self) -> Option<&'static str> {
+        let asked = &self.questions;
+        [
+            (asked.nodes.stood, "nodes"),
+            (asked.connections.stood, "connections"),
+            (asked.keys.stood, "keys"),
+            (asked.counted_twice.stood, "counted twice"),
+        ]
+        .into_iter()
+        .find_map(|(stood, cause)| (stood > 0).then_some(cause))
+    }
+
+    fn sentence(&self, place: usize) -> String {
+        let names = ["a", "b", "c"].map(str::to_owned);
+        self.questions.sentences(&names)[place].clone()
     }
 }
 
@@ -300,9 +334,14 @@ fn a_correct_limiter_is_checked_in_every_cycle() {
         let report = world.run(limiter, &correct);
         assert_eq!(report.faults, []);
         assert_eq!(report.remarks, []);
-        assert_eq!((report.flooded.times, report.retry_after.times), (2, 2));
+        assert_eq!(report.flooded.times, 2);
+        assert!(report.retry_after.times >= 4, "{:?}", report.retry_after);
         assert!(report.remaining.times >= 200);
-        assert!(report.asked >= 2 * (69 * 3 + 102));
+        assert!(report.asked >= 2 * (69 * 3 + 3 * 102));
+        assert!(report.questions.nodes.is_refuted());
+        assert!(report.questions.connections.is_refuted());
+        assert!(report.questions.keys.is_refuted());
+        assert!(report.questions.counted_twice.is_refuted());
     }
 }
 
@@ -314,7 +353,10 @@ fn retry_after_of_a_sliding_log_is_tried_a_minute_after_the_key_was_used_up() {
     let log = world.shared::<SlidingLog>();
     world.run_with(1, log, &correct, |question, reply| {
         let sent = reply.request.sent;
-        if sent > last + Nanos(SECOND) {
+        if question.key != header_key(0) {
+            return;
+        }
+        if last > Nanos::ZERO && sent > last + Nanos(SECOND) {
             steps.push((question.at.0 / SECOND, reply.request.decision));
         }
         last = sent;
@@ -389,7 +431,8 @@ fn each_fault_of_a_header_is_named() {
     for (limiter, after, kind, requests, text) in cases {
         let report = world.run(limiter, &|decided, _| decided.said(after));
         let fault = only(&report);
-        assert_eq!((fault.kind, fault.seen, fault.key), (kind, 2, 1));
+        assert_eq!(fault.kind, kind, "{fault:?}");
+        assert!(fault.seen >= 2 && fault.key < 4, "{fault:?}");
         assert_eq!(fault.requests.len(), requests, "{fault:?}");
         assert!(fault.text.ends_with(text), "{fault:?}");
     }
@@ -499,7 +542,7 @@ fn a_key_that_is_answered_otherwise_is_given_up() {
         reply.request.decision = Decision::Failed;
         reply.status = Some(401);
     });
-    assert_eq!(report.asked, 4);
+    assert_eq!(report.asked, 5);
     let expected = "not checked: a request was answered with 401, neither allowed nor blocked";
     for checked in [&report.flooded, &report.retry_after, &report.remaining] {
         assert_eq!(checked.to_string(), expected);
@@ -529,4 +572,297 @@ fn a_limit_too_large_for_its_window_is_not_asked_for() {
         probe.finish().flooded.to_string(),
         "not checked: the probe can check a limit of at most 371 in 1s, not 1000000"
     );
+}
+
+// Possible causes.
+
+const NODES: usize = 0;
+const CONNECTIONS: usize = 1;
+const KEYS: usize = 2;
+const TWICE: usize = 3;
+const RACE: usize = 4;
+const BLOCKED: usize = 5;
+
+impl World {
+    /// A sliding log in which each request counts so often.
+    fn counting(&self, times: usize) -> Limiter {
+        let (limit, window) = (self.limit as usize, Nanos(self.window_ms * MILLI));
+        stored(move |log: &mut Vec<Nanos>, now| {
+            log.retain(|at| *at + window > now);
+            let allowed = log.len() + times <= limit;
+            if allowed {
+                log.extend(vec![now; times]);
+            }
+            Decided {
+                allowed,
+                remaining: (limit - log.len()) as u64,
+                wait: log
+                    .first()
+                    .map_or(Nanos::ZERO, |first| *first + window - now),
+            }
+        })
+    }
+
+    /// A sliding log for all keys together.
+    fn keyless(&self) -> Limiter {
+        let mut log = self.shared::<SlidingLog>();
+        Box::new(move |_, place, now| log(0, place, now))
+    }
+
+    /// A count that a request reads and writes apart: one that comes within 0.1 ms of another reads the same number.
+    fn racy(&self) -> Limiter {
+        let limit = self.limit;
+        stored(move |(at, read, count): &mut (Nanos, u64, u64), now| {
+            if now > *at + Nanos(MILLI / 10) {
+                (*at, *read) = (now, *count);
+            }
+            let allowed = *read < limit;
+            *count += u64::from(allowed);
+            Decided {
+                allowed,
+                remaining: limit.saturating_sub(*count),
+                wait: Nanos(60 * SECOND),
+            }
+        })
+    }
+}
+
+#[test]
+fn nodes_that_count_alone_are_told_from_a_shared_limit_of_any_size() {
+    let world = World::still(100, 60_000);
+    let large = World::still(300, 60_000);
+    let two = World {
+        targets: 2,
+        ..world.clone()
+    };
+    let cases = [
+        (
+            &world,
+            world.alone::<SlidingLog>(),
+            "each node counts alone: a alone blocked after 100 admissions of one key, and then b admitted 100 more and \
+             c admitted 1 more while it still blocked",
+        ),
+        (
+            &two,
+            two.alone::<FixedWindow>(),
+            "each node counts alone: a alone blocked after 100 admissions of one key, and then b admitted 100 more \
+             while it still blocked",
+        ),
+        (
+            &world,
+            world.shared::<SlidingLog>(),
+            "nodes do not count alone: a alone blocked after 100 admissions of one key, and then b and c blocked too",
+        ),
+        (
+            &world,
+            large.shared::<SlidingLog>(),
+            "nodes do not count alone with this limit: a alone admitted 201 requests of one key",
+        ),
+    ];
+    for (world, limiter, sentence) in cases {
+        let report = world.run_with(1, limiter, &correct, |_, _| {});
+        assert_eq!(report.sentence(NODES), sentence);
+    }
+}
+
+#[test]
+fn processes_behind_one_port_that_count_alone_are_told_from_a_shared_count() {
+    let world = World {
+        processes: 4,
+        targets: 1,
+        ..World::still(100, 60_000)
+    };
+    let mut admitted = 0;
+    let report = world.run_with(
+        1,
+        world.alone::<SlidingLog>(),
+        &correct,
+        |question, reply| {
+            let is_allowed = reply.request.decision == Decision::Allowed;
+            let is_early = question.at < Nanos(15 * SECOND);
+            admitted += u64::from(question.key == one_node_key(0) && is_allowed && is_early);
+        },
+    );
+    assert!(admitted > 202, "{admitted}");
+    assert_eq!(
+        report.sentence(CONNECTIONS),
+        "each process or connection of a counts alone: 6 of 8 requests over fresh connections were admitted while the \
+         kept connection was blocked"
+    );
+    let report = world.run(world.shared::<SlidingLog>(), &correct);
+    assert_eq!(
+        report.sentence(CONNECTIONS),
+        "connections do not count alone: 8 fresh connections to a were blocked like the kept one"
+    );
+    assert_eq!(
+        report.sentence(NODES),
+        "whether each node counts alone is not known: there is only one target"
+    );
+}
+
+#[test]
+fn keys_that_are_not_told_apart_are_found() {
+    let world = World::still(100, 60_000);
+    let report = world.run_with(1, world.keyless(), &correct, |_, _| {});
+    assert_eq!(
+        report.sentence(KEYS),
+        "keys are not told apart: after 100 admissions of one key, a blocked the first request of another"
+    );
+    assert!(report.questions.nodes.standing().is_none());
+}
+
+#[test]
+fn requests_that_are_counted_twice_are_told_from_half_the_limit() {
+    for limit in [2, 5, 20, 100] {
+        let world = World::still(limit, 60_000);
+        let report = world.run(world.counting(2), &correct);
+        let twice = report.questions.counted_twice.standing().expect("twice");
+        assert_eq!(twice.seen.admitted, limit / 2);
+        assert_eq!(twice.seen.steps_of_one, 0);
+        assert_eq!(twice.seen.steps_of_two, limit / 2 - 1);
+    }
+    let half = World::still(50, 60_000).counting(1);
+    let report = World::still(100, 60_000).run(half, &correct);
+    assert!(report.questions.counted_twice.is_refuted());
+    assert_eq!(
+        report.sentence(TWICE),
+        "requests are not counted twice: sent one at a time, 50 requests of one key were admitted, of a limit of 100"
+    );
+}
+
+#[test]
+fn a_race_shows_only_where_requests_overlap() {
+    let world = World::still(100, 60_000);
+    let report = world.run_with(1, world.racy(), &correct, |_, _| {});
+    assert_eq!(
+        report.sentence(RACE),
+        "requests that overlap race each other: 102 of one key were admitted, and 100 of another that were sent one at \
+         a time"
+    );
+    let more = World::still(300, 60_000).shared::<SlidingLog>();
+    let report = world.run_with(1, more, &correct, |_, _| {});
+    assert!(report.questions.race.is_refuted());
+    let report = world.run_with(1, world.alone::<SlidingLog>(), &correct, |_, _| {});
+    let expected = "nodes or connections that count alone explain it";
+    assert!(
+        report.sentence(RACE).ends_with(expected),
+        "{}",
+        report.sentence(RACE)
+    );
+}
+
+#[test]
+fn blocked_requests_that_count_keep_a_key_blocked_that_goes_on_asking() {
+    for (limit, window) in [
+        (1, 60_000),
+        (2, 60_000),
+        (5, 4_000),
+        (20, 4_000),
+        (100, 60_000),
+    ] {
+        let world = World::still(limit, window);
+        let report = world.run_with(1, world.counting_blocked(), &correct, |_, _| {});
+        let answer = &report.questions.blocked_count.answer;
+        let Answer::Stands(evidence) = answer else {
+            panic!("{limit}: {answer:?}");
+        };
+        assert!(evidence.asked >= limit, "{evidence:?}");
+        assert!(evidence.after > Nanos(window * MILLI), "{evidence:?}");
+        for limiter in [
+            world.shared::<SlidingLog>(),
+            world.shared::<FixedWindow>(),
+            world.shared::<TokenBucket>(),
+            world.opened(),
+        ] {
+            let report = world.run_with(1, limiter, &correct, |_, _| {});
+            let answer = &report.questions.blocked_count.answer;
+            assert!(matches!(answer, Answer::Refuted(_)), "{limit}: {answer:?}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_blocked_for_longer_than_promised_is_not_said_to_count_blocked_requests() {
+    let world = World::still(20, 60_000);
+    // Blocks a key for ten minutes after its limit.
+    let banning = stored(|(count, until): &mut (u64, Nanos), now| {
+        *count += 1;
+        if *count == 20 {
+            *until = now + Nanos(600 * SECOND);
+        }
+        Decided {
+            allowed: *count <= 20 || now >= *until,
+            remaining: 20_u64.saturating_sub(*count),
+            wait: Nanos(60 * SECOND),
+        }
+    });
+    let report = world.run_with(1, banning, &correct, |_, _| {});
+    assert_eq!(
+        report.sentence(BLOCKED),
+        "whether blocked requests count too is not known: a key without requests was not admitted again either"
+    );
+}
+
+// What the requests after a window show.
+
+#[test]
+fn a_first_retry_after_that_is_rounded_down_is_found_for_small_limits() {
+    for limit in [1, 5, 10, 20] {
+        for window_ms in [2_500, 60_000] {
+            let world = World::still(limit, window_ms);
+            for limiter in [world.shared::<SlidingLog>(), world.opened()] {
+                let down = |decided: Decided, _| decided.said(|wait| seconds(wait.0 / SECOND));
+                let report = world.run_with(1, limiter, &down, |_, _| {});
+                let fault = only(&report);
+                assert_eq!(fault.kind, FaultKind::TooEarly, "{limit} {fault:?}");
+                assert!(
+                    fault.text.ends_with("allowed: it looks rounded down"),
+                    "{fault:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_limiter_with_half_the_window_is_asked_for_twice_the_limit_within_the_promised_one() {
+    let world = World::still(100, 60_000);
+    let half = World::still(100, 30_000);
+    let mut admitted = Vec::new();
+    world.run_with(
+        1,
+        half.shared::<SlidingLog>(),
+        &correct,
+        |question, reply| {
+            if question.key == header_key(0) && reply.request.decision == Decision::Allowed {
+                admitted.push(reply.request.done);
+            }
+        },
+    );
+    let first = admitted[0];
+    let within = |time: u64| {
+        admitted
+            .iter()
+            .filter(|at| **at < first + Nanos(time * SECOND))
+            .count()
+    };
+    assert!(within(59) >= 200, "{}", within(59));
+    assert!(within(62) >= 300, "{}", within(62));
+}
+
+#[test]
+fn a_request_that_was_admitted_while_failing_open_is_recorded_and_shows_nothing() {
+    let world = World::still(100, 60_000);
+    let report = world.run_with(1, world.shared::<SlidingLog>(), &correct, |_, reply| {
+        if reply.request.target == 1 {
+            reply.request.decision = Decision::Allowed;
+            reply.headers.failing_open = true;
+        }
+    });
+    let failing = report.failing_open.expect("recorded");
+    assert_eq!(failing.first.target, 1);
+    assert!(failing.times >= 102, "{failing:?}");
+    assert_eq!(report.faults, []);
+    assert_eq!(report.standing(), None);
+    assert_eq!(report.retry_after.why_not, NotChecked::FailingOpen);
 }

@@ -2,7 +2,7 @@
 
 use super::headers::NoneLeft;
 use super::retry_promise::{self, MARGIN, RetryPromise, SECOND, tolerance};
-use super::{HeaderFault, NotChecked, ProbeReport, ProbeRequest, RemarkKind, Reply, failure};
+use super::{HeaderFault, NotChecked, ProbeReport, ProbeRequest, RemarkKind, Reply, decided};
 use crate::base::Nanos;
 use crate::core::audit::observation::Decision;
 use crate::core::audit::terms::Terms;
@@ -16,6 +16,25 @@ pub(super) struct Wait {
     reset: Option<Reset>,
     /// Whether answers say how many requests remain.
     counts: bool,
+}
+
+/// What a reply means for the key.
+pub(super) enum Waited {
+    More(Wait),
+    /// The promise has been compared, and the last request was admitted.
+    Admitted,
+    /// The last request was blocked, or shows nothing.
+    Over,
+}
+
+impl Waited {
+    fn ended(admitted: bool) -> Waited {
+        if admitted {
+            Waited::Admitted
+        } else {
+            Waited::Over
+        }
+    }
 }
 
 /// The next request of the key.
@@ -39,12 +58,13 @@ pub(super) struct Reset {
 }
 
 impl Wait {
-    /// Plans the request that may not be admitted yet. If there is no time for one, plans the one that has to be.
-    /// Returns `None` if the promise is already known to be wrong.
+    /// Plans the request that may not be admitted yet, if `before` is true. If there is no time for one, plans the one
+    /// that has to be admitted. Returns `None` if the promise is already known to be wrong.
     pub fn new(
         promise: RetryPromise,
         reset: Option<Reset>,
         counts: bool,
+        before: bool,
         terms: &Terms,
         report: &mut ProbeReport,
     ) -> Option<Wait> {
@@ -55,9 +75,9 @@ impl Wait {
             }
             (Step::AsMillis, promise.over_in_millis(terms))
         } else {
-            let before = promise.earliest().checked_sub(tolerance(terms) + MARGIN);
-            match before.filter(|before| *before > promise.blocked.done) {
-                Some(before) => (Step::Before, before),
+            let earliest = promise.earliest().checked_sub(tolerance(terms) + MARGIN);
+            match earliest.filter(|at| before && *at > promise.blocked.done) {
+                Some(at) => (Step::Before, at),
                 None => (Step::After, promise.surely_over(terms)),
             }
         };
@@ -91,27 +111,16 @@ impl Wait {
         }
     }
 
-    /// Takes one reply. Returns `None` once the key is done with.
-    pub fn answered(
-        mut self,
-        reply: &Reply,
-        terms: &Terms,
-        report: &mut ProbeReport,
-    ) -> Option<Wait> {
+    /// Takes one reply.
+    pub fn answered(mut self, reply: &Reply, terms: &Terms, report: &mut ProbeReport) -> Waited {
         let request = reply.request;
-        let is_allowed = match request.decision {
-            Decision::Allowed => true,
-            Decision::Blocked => false,
-            Decision::Failed | Decision::Unanswered => {
-                report.retry_after.why_not = failure(reply);
-                return None;
+        let is_allowed = match decided(reply, terms, self.counts) {
+            Ok(is_allowed) => is_allowed,
+            Err(why) => {
+                report.retry_after.why_not = why;
+                return Waited::Over;
             }
         };
-        if is_allowed && self.counts && reply.headers.remaining(terms).is_none() {
-            // A node that admits everything while its store is away answers like this.
-            report.retry_after.why_not = NotChecked::Undecided;
-            return None;
-        }
         self.check_reset(request, terms, report);
         match self.step {
             Step::Before if is_allowed => {
@@ -120,9 +129,12 @@ impl Wait {
                 } else {
                     report.retry_after.why_not = NotChecked::Late;
                 }
-                None
+                Waited::Admitted
             }
-            Step::Before => self.blocked_before(reply, terms, report),
+            Step::Before => {
+                let wait = self.blocked_before(reply, terms, report);
+                wait.map_or(Waited::Over, Waited::More)
+            }
             Step::After if is_allowed => {
                 report.retry_after.times += 1;
                 if self.promise.seconds == 0 {
@@ -132,21 +144,21 @@ impl Wait {
                         format!("Retry-After was 0 s, and a request {later} later was allowed"),
                     );
                 }
-                None
+                Waited::Admitted
             }
             Step::After => {
                 self.step = Step::Again(request);
                 self.at = request.done + SECOND;
-                Some(self)
+                Waited::More(self)
             }
             Step::Again(blocked) => {
                 report.retry_after_fault(self.promise.too_early(blocked, Some(request)));
-                None
+                Waited::ended(is_allowed)
             }
             Step::AsMillis => {
                 let fault = self.promise.longer_than_the_window(terms, Some(request));
                 report.retry_after_fault(fault);
-                None
+                Waited::ended(is_allowed)
             }
         }
     }
@@ -162,7 +174,7 @@ impl Wait {
             && promise.latest() > self.promise.latest()
         {
             if promise.is_longer_than(terms.window) {
-                return Wait::new(promise, self.reset, self.counts, terms, report);
+                return Wait::new(promise, self.reset, self.counts, true, terms, report);
             }
             self.promise = promise;
         }
