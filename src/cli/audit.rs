@@ -4,7 +4,7 @@ use super::generator::random_seed;
 use super::values::{boolean, duration, number};
 use super::{Arguments, Nodes, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
-use crate::core::audit::{PriorUse, Promise};
+use crate::core::audit::{PriorUse, Promise, Quota};
 use crate::core::plan::AuditPlan;
 use crate::core::request::{Placeholder, RequestTemplate};
 use clap::Args;
@@ -37,9 +37,9 @@ pub struct Judging {
     /// promise is a `sliding-window`, a `fixed-window` or a `token-bucket`; `auto` finds out which of them
     /// it can be; `off` judges nothing. The default is `auto` with --demo and
     /// for recorded requests, otherwise `off`
-    #[arg(long, env, hide_env_values = true, value_name = "PROMISE", value_parser = audit,
+    #[arg(long, env, hide_env_values = true, value_name = "PROMISE", value_parser = opt(text),
           num_args = 0..=1, default_missing_value = "auto")]
-    pub audit: Option<Audited>,
+    pub audit: Option<Opt<String>>,
 
     /// The most memory that the audit may use, such as 64MiB. If all keys need more, it judges a sample of them
     #[arg(long, env, hide_env_values = true, value_name = "SIZE", value_parser = opt(memory),
@@ -59,13 +59,29 @@ pub struct Judging {
 }
 
 impl Judging {
-    /// The promises, of which the limiter has to keep one. `None` if nothing is to be judged.
-    pub(super) fn promises(&self, by_default: Audited) -> Option<Vec<Promise>> {
-        match self.audit.unwrap_or(by_default) {
-            Audited::Auto => Some(Promise::ALL.to_vec()),
-            Audited::One(promise) => Some(vec![promise]),
-            Audited::Off => None,
+    /// The promises, of which the limiter has to keep one. `None` if nothing is to be judged. A promise without numbers
+    /// takes those of `quota`.
+    pub(super) fn promises<O>(
+        &self,
+        by_default: &str,
+        quota: Quota,
+        arguments: &Arguments<O>,
+    ) -> Result<Option<Vec<Promise>>, Refusal> {
+        if !self.is_asked(by_default) {
+            return Ok(None);
         }
+        let text = self.audit.as_ref().map_or(by_default, |text| text);
+        let promises = Promise::alternatives(text, quota).map_err(|why| match &self.audit {
+            Some(audit) => arguments.refuse(audit, why.to_string()),
+            None => unreachable!("the default is a promise"),
+        })?;
+        Ok(Some(promises))
+    }
+
+    /// Whether anything is to be judged.
+    fn is_asked(&self, by_default: &str) -> bool {
+        let text = self.audit.as_ref().map_or(by_default, |text| text);
+        text.trim() != "off"
     }
 
     pub(super) fn clock_tolerance<O>(
@@ -86,14 +102,6 @@ impl Judging {
 }
 
 impl Audit {
-    /// The promises to audit. Without `--audit`, only a demo is audited.
-    fn promises(&self, nodes: &Nodes) -> Option<Vec<Promise>> {
-        self.judging.promises(match nodes {
-            Nodes::Demo { .. } => Audited::Auto,
-            Nodes::Targets(_) => Audited::Off,
-        })
-    }
-
     /// The seed of the keys' random digits. The keys of an audited run are its own, even with a chosen seed: any other
     /// run that spent part of their limit would make a right limiter look wrong.
     pub(super) fn key_seed(
@@ -102,7 +110,7 @@ impl Audit {
         nodes: &Nodes,
     ) -> Result<u64, Refusal> {
         let generator = &arguments.options.generator;
-        let is_repeated = self.promises(nodes).is_some() && generator.has_chosen_seed();
+        let is_repeated = self.judging.is_asked(by_default(nodes)) && generator.has_chosen_seed();
         // A variable may be set for all runs.
         if *self.reuse_keys && !is_repeated && arguments.is_flag(&self.reuse_keys) {
             return Err(arguments.refuse(&self.reuse_keys, "needs --audit and --seed"));
@@ -121,7 +129,9 @@ impl Audit {
         nodes: &Nodes,
         request: &RequestTemplate,
     ) -> Result<Option<AuditPlan>, Refusal> {
-        let Some(promises) = self.promises(nodes) else {
+        let quota = arguments.options.requests.quota.promised();
+        let judging = &self.judging;
+        let Some(promises) = judging.promises(by_default(nodes), quota, arguments)? else {
             self.refuse_needless(arguments)?;
             return Ok(None);
         };
@@ -173,29 +183,16 @@ const NEEDS_AUDIT: &str = "needs --audit";
 /// NTP over a local network keeps clocks 2 to 5 ms apart.
 const DEFAULT_CLOCK_TOLERANCE: Nanos = Nanos(5_000_000);
 
-/// The promise that a limiter is held to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audited {
-    Off,
-    /// Any of the promises.
-    Auto,
-    One(Promise),
+/// Without `--audit`, only a demo is audited.
+fn by_default(nodes: &Nodes) -> &'static str {
+    match nodes {
+        Nodes::Demo { .. } => "auto",
+        Nodes::Targets(_) => "off",
+    }
 }
 
-fn audit(text: &str) -> Result<Audited, String> {
-    let text = text.trim();
-    match text {
-        "off" => return Ok(Audited::Off),
-        "auto" => return Ok(Audited::Auto),
-        _ => {}
-    }
-    let promise = Promise::ALL
-        .into_iter()
-        .find(|promise| promise.name() == text);
-    promise.map(Audited::One).ok_or_else(|| {
-        let names: Vec<_> = Promise::ALL.map(Promise::name).into();
-        format!("must be one of {}, auto, off", names.join(", "))
-    })
+fn text(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
 }
 
 /// Reads a share, from 0 to 1, as a percentage or a fraction.
@@ -272,16 +269,5 @@ mod tests {
         for bad in ["", "%", "5", "101%", "-1%", "NaN", "five"] {
             assert!(excess(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_promise_is_known_by_its_name() {
-        assert_eq!(audit("auto"), Ok(Audited::Auto));
-        assert_eq!(
-            audit("sliding-window"),
-            Ok(Audited::One(Promise::SlidingWindow))
-        );
-        let refused = "must be one of sliding-window, fixed-window, token-bucket, auto, off";
-        assert_eq!(audit("sliding"), Err(refused.to_owned()));
     }
 }

@@ -1,7 +1,7 @@
 //! The completion scripts and the man page, made from the options' definitions.
 
 use super::Cli;
-use crate::core::audit::Promise;
+use crate::core::audit::Algorithm;
 use crate::core::{exit_code, presets};
 use crate::limiter::DemoLimiter;
 use clap::builder::PossibleValuesParser;
@@ -35,8 +35,8 @@ fn values(argument: &Arg) -> Option<Vec<&'static str>> {
         "preset" | "name" => Some(presets::ALL.iter().map(|preset| preset.name).collect()),
         "arrivals" => Some(vec!["uniform", "poisson"]),
         "audit" => {
-            let promises = Promise::ALL.map(Promise::name);
-            Some(promises.into_iter().chain(["auto", "off"]).collect())
+            let algorithms = Algorithm::ALL.map(Algorithm::name);
+            Some(algorithms.into_iter().chain(["auto", "off"]).collect())
         }
         "demo_limiter" => Some(DemoLimiter::all().map(DemoLimiter::name).collect()),
         _ => {

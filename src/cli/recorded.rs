@@ -1,7 +1,7 @@
 //! The options of `loadgen audit`.
 
 use super::answers::Answers;
-use super::audit::{Audited, Judging};
+use super::audit::Judging;
 use super::requests::Quota;
 use super::results::RecordedFiles;
 use super::values::file;
@@ -116,7 +116,8 @@ impl RecordedSetup {
                 return Err(Refusal::wrong(flag, &rules.to_string(), why));
             }
         }
-        let promises = options.judging.promises(Audited::Auto);
+        let quota = options.quota.promised();
+        let promises = options.judging.promises("auto", quota, arguments)?;
         // A variable may be set for all runs.
         if promises.is_none() && arguments.source("audit") == Some(ValueSource::CommandLine) {
             let why = "must be a promise, because the audit is all that this command does";
@@ -137,7 +138,7 @@ impl RecordedSetup {
             limit: *options.quota.limit,
             window,
             audit: AuditPlan {
-                promises: promises.unwrap_or_else(|| Promise::ALL.to_vec()),
+                promises: promises.unwrap_or_else(|| Promise::of_each_algorithm(quota)),
                 asked: true,
                 probe: false,
                 prior_use,

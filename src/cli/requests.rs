@@ -4,6 +4,7 @@ use super::values::{file, read_at_most};
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::base::text::{MAX_DURATION, whole, whole_millis};
+use crate::core::audit;
 use crate::core::keys::{self, Allowance, Keys, MAX_LIMIT, Tier};
 use crate::core::plan::Plan;
 use crate::core::presets::{self, Preset};
@@ -86,6 +87,11 @@ impl Quota {
     /// The window that each check carries.
     pub(super) fn window(&self) -> Nanos {
         Nanos::from(*self.window)
+    }
+
+    /// What a promise without numbers admits.
+    pub(super) fn promised(&self) -> audit::Quota {
+        audit::Quota::new(*self.limit, self.window())
     }
 
     pub(super) fn window_millis(&self) -> u64 {

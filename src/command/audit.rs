@@ -2,7 +2,7 @@
 
 use super::{print, warn};
 use crate::cli::{self, Refusal};
-use crate::core::audit::Terms;
+use crate::core::audit::{Terms, Tiers};
 use crate::core::exit_code;
 use crate::core::summary::{RecordedAudit, RecordedCounts, RecordedPart, RecordedRun, RequestFile};
 use crate::recording::{Recording, Unreadable};
@@ -50,6 +50,10 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Unreadable> {
         timeout: recording.longest(),
         prior_use: setup.audit.prior_use,
         memory: memory - recording.keys().memory(),
+        clock_tolerance: setup.audit.clock_tolerance,
+        excess_tolerance: setup.audit.excess_tolerance,
+        cost: 1,
+        tiers: Tiers::default(),
     };
     let reported = recording.audit(terms, &setup.columns)?;
     let names = names(&setup.files);
@@ -63,7 +67,6 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Unreadable> {
         .collect();
     let run = RecordedRun {
         report: &reported.report,
-        failed: reported.files.iter().map(|file| file.failed).sum(),
         targets: &targets,
         keys: recording.keys(),
         files: &files,

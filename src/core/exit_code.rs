@@ -40,8 +40,9 @@ pub const MEANINGS: [Meaning; 6] = [
     Meaning {
         codes: &[INCONCLUSIVE],
         short: "inconclusive: a verdict was requested, and there is none",
-        long: "A threshold or an audit was requested, and there is no verdict: there was nothing to measure, or the \
-               generator did not keep its own schedule, so that the numbers describe it as much as the limiter.",
+        long: "A threshold or an audit was requested, and there is no verdict: there was nothing to measure, the limiter \
+               is suspect but not proved to be broken, or the generator did not keep its own schedule, so that the \
+               numbers describe it as much as the limiter.",
     },
     Meaning {
         codes: &[FAILED],
@@ -79,7 +80,10 @@ fn of(
     thresholds: impl Iterator<Item = Met> + Clone,
 ) -> u8 {
     let any = |met: &[Met]| thresholds.clone().any(|one| met.contains(&one));
-    let inconclusive = matches!(audited, Some(audit::AuditVerdict::Inconclusive));
+    let inconclusive = matches!(
+        audited,
+        Some(audit::AuditVerdict::Inconclusive | audit::AuditVerdict::Suspect)
+    );
     if audited == Some(audit::AuditVerdict::Broken) || any(&[Met::Missed]) {
         FAILED
     } else if audit_asked && inconclusive || any(&[Met::Unsupported, Met::NothingSeen]) {
@@ -101,7 +105,8 @@ mod tests {
         for (asked, audited, thresholds, code) in [
             (false, None, &[][..], FINE),
             (true, Some(AuditVerdict::Kept), &[Met], FINE),
-            (true, Some(AuditVerdict::Suspect), &[Met], FINE),
+            (true, Some(AuditVerdict::Suspect), &[Met], INCONCLUSIVE),
+            (false, Some(AuditVerdict::Suspect), &[Met], FINE),
             (false, untested, &[Met], FINE),
             (true, untested, &[Met], INCONCLUSIVE),
             (false, None, &[Met, Unsupported], INCONCLUSIVE),

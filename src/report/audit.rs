@@ -28,11 +28,13 @@ fn write_audit(out: &mut String, audit: &Audit, targets: &[String]) -> fmt::Resu
     };
     writeln!(out, "\nAudit: {verdict}. {}", audit.statement)?;
     write_peak(out, audit)?;
+    let names = audit.promises.iter().map(|one| one.promise.chars().count());
+    let width = names.max().unwrap_or(0);
     for promise in &audit.promises {
-        writeln!(out, "  {:14}  {}", promise.promise, promise.statement)?;
+        writeln!(out, "  {:width$}  {}", promise.promise, promise.statement)?;
     }
     if let Some(probe) = &audit.probe {
-        writeln!(out, "  {:14}  {probe}", "probe")?;
+        writeln!(out, "  {:width$}  {probe}", "probe")?;
     }
     for (number, finding) in audit.findings.iter().take(FINDINGS).enumerate() {
         writeln!(out, "  {}. {}", number + 1, finding.statement)?;

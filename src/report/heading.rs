@@ -41,11 +41,7 @@ fn keys(plan: &Plan) -> String {
 
 /// The promises that the limiter is held to, and whether the audit has a probe.
 pub(super) fn held_to(audit: &AuditPlan) -> String {
-    let promises: Vec<_> = audit
-        .promises
-        .iter()
-        .map(|promise| promise.name())
-        .collect();
+    let promises: Vec<_> = audit.promises.iter().map(ToString::to_string).collect();
     let probe = if audit.probe {
         "; a probe sends requests with keys of its own"
     } else {

@@ -156,7 +156,7 @@ pub(super) fn standing(standing: Standing, alone: bool) -> Judgement {
         Standing::Broken if alone => Judgement::new(Tone::Bad, "broken"),
         Standing::Broken => Judgement::new(Tone::Plain, "ruled out"),
         Standing::Suspect => Judgement::new(Tone::Unsure, "suspect"),
-        Standing::NotTested => Judgement::new(Tone::Plain, "not tested"),
+        Standing::NotTested => Judgement::new(Tone::Plain, "not judged"),
     }
 }
 

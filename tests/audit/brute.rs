@@ -86,8 +86,34 @@ impl<'a> Brute<'a> {
         self.over(&[Decision::Allowed]) > 0
     }
 
+    /// Whether more than k·L allowed requests of a key lie within less than k·W − ε for any k.
+    pub fn sliding_broken_over_any_span(&self) -> bool {
+        self.exceeding(&[Decision::Allowed], 0) > 0
+    }
+
+    /// Whether more than (k + 1)·L allowed requests of a key lie within less than k·W − ε for any k.
+    pub fn windows_exceeded(&self) -> bool {
+        self.exceeding(&[Decision::Allowed], 1) > 0
+    }
+
+    /// The number of keys with more than (k + `more`)·L requests of these decisions within less than k·W − ε for any k.
+    fn exceeding(&self, decisions: &[Decision], more: i128) -> u64 {
+        self.count(|key| {
+            let all = self.intervals(key, decisions);
+            all.iter().any(|&(from, _)| {
+                let later = all.iter().filter(|(sent, _)| *sent >= from);
+                (1..).zip(later).any(|(count, &(_, to))| {
+                    let lasted = to - from;
+                    let drifted = lasted + self.resolution + (lasted + 1_999) / 2_000;
+                    let windows = drifted / self.window + 1;
+                    count > (windows + more) * i128::from(self.limit)
+                })
+            })
+        })
+    }
+
     pub fn sliding_tested(&self) -> u64 {
-        self.over(&[Decision::Allowed, Decision::Blocked])
+        self.exceeding(&[Decision::Allowed, Decision::Blocked], 0)
     }
 
     pub fn sliding_suspect(&self) -> bool {
@@ -183,10 +209,7 @@ impl<'a> Brute<'a> {
             all,
         };
         let everything = (1u128 << search.all.len()) - 1;
-        let found = match self.terms.prior_use {
-            PriorUse::EarlierRun => search.before(everything),
-            _ => search.explains(everything, i128::MIN / 4),
-        };
+        let found = search.explains(everything, i128::MIN / 4);
         if found {
             Some(!self.doubled(key))
         } else {
@@ -210,14 +233,10 @@ impl<'a> Brute<'a> {
     }
 
     fn judged(&self, key: AuditedKey) -> impl Iterator<Item = &Observation> {
-        let early = |o: &Observation| {
-            self.terms.prior_use == PriorUse::EarlierRun
-                && i128::from(o.sent.0) <= self.window + self.tolerance
-        };
         let others = self.terms.prior_use == PriorUse::Anyone;
-        self.keys[&key].iter().filter(move |o| {
-            o.decision == Decision::Blocked && self.in_time(o) && !early(o) && !others
-        })
+        self.keys[&key]
+            .iter()
+            .filter(move |o| o.decision == Decision::Blocked && self.in_time(o) && !others)
     }
 
     /// The sequence numbers of requests blocked though fewer than the limit can have counted, in a sliding or fixed window.
@@ -405,15 +424,6 @@ impl Search {
             let openers: Vec<_> = self.members(set).filter(opens).collect();
             !openers.is_empty() && self.fills(set, opening, &openers)
         })
-    }
-
-    /// Whether the set is explained if a window was open before the start.
-    fn before(&mut self, set: u128) -> bool {
-        let sents = self.members(set).map(|i| self.all[i].0);
-        let reasons = sents.map(|sent| sent - self.longest);
-        let openings: BTreeSet<_> = reasons.chain([-self.longest]).collect();
-        let mut openings = openings.range(-self.longest..=0);
-        self.explains(set, -self.longest) || openings.any(|&opening| self.fills(set, opening, &[]))
     }
 
     /// Whether the set is explained with a window that opens at `opening`, by one of the openers if there are any.

@@ -4,7 +4,7 @@
 use super::limiters::{Algorithm, Fault, faulty};
 use loadgen::base::{KeyId, Nanos};
 use loadgen::core::audit::{
-    AuditReport, AuditedKey, Auditor, Decision, Observation, PriorUse, Promise, Terms,
+    AuditReport, AuditedKey, Auditor, Decision, Observation, PriorUse, Promise, Quota, Terms,
 };
 use proptest::bool::weighted;
 use proptest::prelude::*;
@@ -41,8 +41,6 @@ pub struct World {
     /// The time between two of the reporter's batches.
     pub batch: u64,
     pub requests: Vec<Draw>,
-    /// The requests of an earlier run: the key, and how long before the start.
-    pub earlier: Vec<(u8, u16)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -256,16 +254,6 @@ impl World {
         let (limit, window) = (self.limit, self.window);
         let origin = self.clock.says(0, 0, window);
         let mut limiter = faulty(algorithm, fault, limit, window, origin);
-        if self.prior_use == PriorUse::EarlierRun {
-            let ago = |draw: u16| (share(draw) * 1.2 * window as f64) as i128 + 1;
-            let mut earlier: Vec<_> = self.earlier.iter().map(|&(k, t)| (-ago(t), k)).collect();
-            earlier.sort_unstable();
-            for (at, draw) in earlier {
-                let node = draw as usize % self.nodes;
-                let at = self.clock.says(at, node, window);
-                limiter(draw as usize % self.keys, node, at);
-            }
-        }
         let requests = self.requests();
         let mut order: Vec<_> = (0..requests.len()).collect();
         order.sort_by_key(|&i| requests[i].decided);
@@ -389,12 +377,14 @@ impl History {
     }
 
     pub fn audit(&self) -> AuditReport {
-        self.audit_by(&Promise::ALL)
+        self.audit_by("auto")
     }
 
-    pub fn audit_by(&self, promises: &[Promise]) -> AuditReport {
+    pub fn audit_by(&self, promise: &str) -> AuditReport {
+        let quota = Quota::new(self.terms.limit, self.terms.window);
+        let promises = Promise::alternatives(promise, quota).expect("a promise");
         let mut audit = Auditor::new(Terms {
-            promises: promises.to_vec(),
+            promises,
             ..self.terms.clone()
         });
         for (batch, watermark) in &self.batches {
@@ -461,7 +451,7 @@ prop_compose! {
         limit in prop_oneof![3 => 1u64..=3, 3 => 1u64..=6, 2 => 1u64..=12, 1 => 1u64..=40],
         window in window(),
         (nodes, keys) in (1usize..=4, 1usize..=5),
-        prior_use in select(&[PriorUse::None, PriorUse::EarlierRun, PriorUse::Anyone][..]),
+        prior_use in select(&[PriorUse::None, PriorUse::Anyone][..]),
         arrivals in arrivals(),
         asked in select(&[1.5, 0.7, 3.0, 10.0][..]),
         timeout in select(&[5.5, 2.0, 0.5, 0.05][..]),
@@ -469,7 +459,6 @@ prop_compose! {
         (before, after, clock) in (latency(), latency(), clock()),
         (patient, trouble, probe) in (any::<bool>(), weighted(0.4), weighted(0.2)),
         requests in prop::collection::vec(draw(), 1..=requests),
-        earlier in prop::collection::vec(any::<(u8, u16)>(), 0..20),
     ) -> World {
         World {
             limit,
@@ -488,7 +477,6 @@ prop_compose! {
             clock,
             batch: (window as f64 * batch) as u64,
             requests,
-            earlier,
         }
     }
 }

@@ -9,23 +9,29 @@ pub type Limiter = Box<dyn FnMut(usize, usize, i128) -> bool>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     SlidingLog,
-    /// Windows are aligned to the clock, and shifted by a share of the window for each key.
+    /// Windows are aligned to the clock.
     ClockWindow,
+    /// Windows are aligned to the clock, and shifted by a share of the window for each key.
+    KeyWindow,
     /// A window is opened by the first admission after the last one's end.
     OpenedWindow,
     /// The generic cell rate algorithm, by its theoretical arrival time.
     Gcra,
     /// A bucket of fractional tokens.
     Bucket,
+    /// Two windows aligned to the clock, the former weighted by what is left of it.
+    Counter,
 }
 
 impl Algorithm {
-    pub const ALL: [Algorithm; 5] = [
+    pub const ALL: [Algorithm; 7] = [
         Algorithm::SlidingLog,
         Algorithm::ClockWindow,
+        Algorithm::KeyWindow,
         Algorithm::OpenedWindow,
         Algorithm::Gcra,
         Algorithm::Bucket,
+        Algorithm::Counter,
     ];
 }
 
@@ -49,10 +55,12 @@ pub fn exact(algorithm: Algorithm, limit: u64, window: u64) -> Limiter {
     let window = i128::from(window);
     match algorithm {
         Algorithm::SlidingLog => sliding_log(limit, window, 0, false),
-        Algorithm::ClockWindow => clock_window(limit, window),
+        Algorithm::ClockWindow => clock_window(limit, window, 0),
+        Algorithm::KeyWindow => clock_window(limit, window, window / 7),
         Algorithm::OpenedWindow => opened_window(limit, window),
         Algorithm::Gcra => gcra(limit, window),
         Algorithm::Bucket => bucket(limit, window),
+        Algorithm::Counter => counter(limit, window),
     }
 }
 
@@ -114,10 +122,11 @@ fn sliding_log(limit: u64, window: i128, lag: i128, counts_blocked: bool) -> Lim
     })
 }
 
-fn clock_window(limit: u64, window: i128) -> Limiter {
+/// Each key's windows are `apart` from those of the key before it.
+fn clock_window(limit: u64, window: i128, apart: i128) -> Limiter {
     let mut counts: HashMap<(usize, i128), u64> = HashMap::new();
     Box::new(move |key, _, at| {
-        let shift = window * key as i128 / 7;
+        let shift = apart * key as i128;
         let place = (at + shift).div_euclid(window);
         let count = counts.entry((key, place)).or_default();
         let admitted = *count < limit;
@@ -168,6 +177,22 @@ fn bucket(limit: u64, window: i128) -> Limiter {
         let admitted = *tokens >= 1.0 - 1e-9;
         if admitted {
             *tokens -= 1.0;
+        }
+        admitted
+    })
+}
+
+fn counter(limit: u64, window: i128) -> Limiter {
+    let mut counts: HashMap<(usize, i128), u64> = HashMap::new();
+    Box::new(move |key, _, at| {
+        let place = at.div_euclid(window);
+        let of = |place| counts.get(&(key, place)).copied().unwrap_or(0);
+        let left = window - at.rem_euclid(window);
+        // In parts of a request as small as a nanosecond of the window.
+        let estimate = i128::from(of(place - 1)) * left + i128::from(of(place)) * window;
+        let admitted = estimate < i128::from(limit) * window;
+        if admitted {
+            *counts.entry((key, place)).or_default() += 1;
         }
         admitted
     })

@@ -4,7 +4,8 @@ use super::cluster::{History, MILLISECOND, SECOND, in_batches};
 use super::limiters::{Algorithm, Fault, Limiter, exact, faulty};
 use loadgen::base::Nanos;
 use loadgen::core::audit::{
-    AuditReport, AuditVerdict, AuditedKey, Decision, Observation, Promise, PromiseReport, Terms,
+    Algorithm as Promised, AuditReport, AuditVerdict, AuditedKey, Decision, Observation,
+    PromiseReport, Terms,
 };
 use loadgen::core::keys::{Dealer, Distribution, Keys};
 use loadgen::core::schedule::{Arrivals, Bursts, Poisson, Profile, Rate, Schedule};
@@ -112,14 +113,15 @@ impl Run {
     }
 }
 
-fn on(report: &AuditReport, promise: Promise) -> &PromiseReport {
-    report.promise(promise).expect("asked for")
+fn on(report: &AuditReport, algorithm: Promised) -> &PromiseReport {
+    let of = |one: &&PromiseReport| one.promise.limits[0].algorithm == algorithm;
+    report.promises.iter().find(of).expect("asked for")
 }
 
 /// The promise was proved broken. Prints after how many requests.
 #[track_caller]
-fn is_found(what: &str, report: &AuditReport, promise: Promise) {
-    let proof = on(report, promise).excess.as_ref().expect(what);
+fn is_found(what: &str, report: &AuditReport, promise: Promised) {
+    let proof = on(report, promise).limits[0].excess.as_ref().expect(what);
     let (after, observed) = (proof.after, report.observed);
     let (admitted, promised) = (proof.span.admitted, proof.promised);
     println!(
@@ -128,7 +130,7 @@ fn is_found(what: &str, report: &AuditReport, promise: Promise) {
 }
 
 #[track_caller]
-fn is_kept(report: &AuditReport, promise: Promise) {
+fn is_kept(report: &AuditReport, promise: Promised) {
     let judged = on(report, promise);
     assert!(!judged.is_broken(), "{judged:#?}");
 }
@@ -137,9 +139,9 @@ fn is_kept(report: &AuditReport, promise: Promise) {
 fn a_right_limiter_keeps_its_promise_and_is_tested() {
     for run in [BY_DEFAULT, Run::of(Even(60)), Run::of(Random(600))] {
         let report = run.faulty(Fault::None);
-        is_kept(&report, Promise::SlidingWindow);
+        is_kept(&report, Promised::SlidingWindow);
         assert_eq!(report.verdict(true), AuditVerdict::Kept, "{run:?}");
-        assert_eq!(on(&report, Promise::SlidingWindow).tested, 7);
+        assert_eq!(on(&report, Promised::SlidingWindow).judged, 7);
         assert!(!report.nodes_count_alone);
         assert_eq!(report.keys_over, 0);
     }
@@ -157,7 +159,7 @@ fn faults_of_a_sliding_window_are_found() {
             ("a store that is away for 5 s in a burst", away(52.0)),
         ] {
             let report = run.faulty(fault);
-            is_found(what, &report, Promise::SlidingWindow);
+            is_found(what, &report, Promised::SlidingWindow);
             match fault {
                 Fault::NodesAlone => assert_eq!(report.keys_over, 7),
                 Fault::OneMore => {
@@ -194,21 +196,21 @@ fn nodes_that_count_alone_are_told_from_other_faults() {
 #[test]
 fn a_race_between_nodes_is_found() {
     let report = Run::of(Random(600)).faulty(Fault::Race(20.0 / 60_000.0));
-    is_found("a race of 20 ms", &report, Promise::SlidingWindow);
+    is_found("a race of 20 ms", &report, Promised::SlidingWindow);
 }
 
 #[test]
 fn a_limiter_that_counts_what_it_blocks_is_found() {
     for run in [BY_DEFAULT, Run::of(Even(60))] {
         let report = run.lasting(180).faulty(Fault::CountsBlocked);
-        let judged = on(&report, Promise::SlidingWindow);
+        let judged = on(&report, Promised::SlidingWindow);
         let (blocks, observed) = (judged.false_blocks, report.observed);
         println!("counts what it blocks: {blocks} false blocks in {observed} requests");
-        assert!(judged.is_broken() && judged.excess.is_none());
+        assert!(judged.is_broken() && !judged.is_exceeded());
         assert_eq!(report.counts_blocked, Some(true));
     }
     let report = Run::of(Even(60)).faulty(Fault::BlocksSometimes(100));
-    assert!(on(&report, Promise::SlidingWindow).false_blocks > 0);
+    assert!(on(&report, Promised::SlidingWindow).false_blocks > 0);
     assert_ne!(report.counts_blocked, Some(true));
 }
 
@@ -220,9 +222,9 @@ fn fixed_windows_keep_their_own_promise_and_break_that_of_sliding_ones() {
         run.report_at(limiter, 32_500 * MILLISECOND)
     };
     let report = by_the_clock(BY_DEFAULT);
-    is_found("windows by the clock", &report, Promise::SlidingWindow);
-    is_kept(&report, Promise::FixedWindow);
-    assert!(on(&report, Promise::FixedWindow).explained_by[0]);
+    is_found("windows by the clock", &report, Promised::SlidingWindow);
+    is_kept(&report, Promised::FixedWindow);
+    assert!(on(&report, Promised::FixedWindow).limits[0].kinds[0].explains);
 
     // In a minute, two windows explain all admissions.
     assert_eq!(report.verdict(true), AuditVerdict::Inconclusive);
@@ -230,12 +232,12 @@ fn fixed_windows_keep_their_own_promise_and_break_that_of_sliding_ones() {
     assert_eq!(by_the_clock(longer).verdict(true), AuditVerdict::Kept);
 
     let report = longer.report(Algorithm::OpenedWindow, LIMIT);
-    is_kept(&report, Promise::FixedWindow);
-    assert!(on(&report, Promise::FixedWindow).explained_by[1]);
+    is_kept(&report, Promised::FixedWindow);
+    assert!(on(&report, Promised::FixedWindow).limits[0].kinds[1].explains);
     is_found(
         "windows opened by admissions",
         &report,
-        Promise::SlidingWindow,
+        Promised::SlidingWindow,
     );
 }
 
@@ -244,8 +246,8 @@ fn a_bucket_keeps_its_own_promise_and_breaks_that_of_sliding_windows() {
     for run in [BY_DEFAULT, Run::of(Even(60))] {
         for algorithm in [Algorithm::Gcra, Algorithm::Bucket] {
             let report = run.report(algorithm, LIMIT);
-            is_found("a token bucket", &report, Promise::SlidingWindow);
-            is_kept(&report, Promise::TokenBucket);
+            is_found("a token bucket", &report, Promised::SlidingWindow);
+            is_kept(&report, Promised::TokenBucket);
             assert_ne!(report.verdict(true), AuditVerdict::Broken);
         }
     }
@@ -258,7 +260,7 @@ fn a_bucket_with_one_token_more_is_found() {
         is_found(
             "a bucket with one token more",
             &report,
-            Promise::TokenBucket,
+            Promised::TokenBucket,
         );
     }
 }
@@ -271,7 +273,7 @@ fn a_window_too_short_by_at_most_a_tenth_is_found() {
             let window = WINDOW as f64 * (1.0 - thousandths / 1_000.0);
             let limiter = exact(Algorithm::SlidingLog, LIMIT, window as u64);
             let report = Run::of(Even(600)).lasting(120).report_at(limiter, 0);
-            on(&report, Promise::SlidingWindow).excess.is_some()
+            on(&report, Promised::SlidingWindow).is_exceeded()
         });
     println!("at 600/s, of a window that is too short by: {shortest:?} thousandths");
     assert!(shortest.is_some());

@@ -3,9 +3,10 @@
 use super::brute::Brute;
 use super::cluster::world;
 use super::limiters::{Algorithm, Fault};
-use loadgen::core::audit::{AuditVerdict, Promise};
+use loadgen::core::audit::AuditVerdict;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
+use std::collections::HashSet;
 use std::env;
 use std::fmt::Debug;
 
@@ -28,30 +29,35 @@ pub fn for_all<T: Debug>(
     }
 }
 
-fn promise(algorithm: Algorithm) -> Promise {
+/// What a limiter of this algorithm promises, as text, and its place among the promises of `auto`.
+fn promise(algorithm: Algorithm) -> (&'static str, usize) {
     match algorithm {
-        Algorithm::SlidingLog => Promise::SlidingWindow,
-        Algorithm::ClockWindow | Algorithm::OpenedWindow => Promise::FixedWindow,
-        Algorithm::Gcra | Algorithm::Bucket => Promise::TokenBucket,
+        Algorithm::SlidingLog => ("sliding-window", 0),
+        Algorithm::ClockWindow => ("fixed-window by clock", 1),
+        Algorithm::OpenedWindow => ("fixed-window by admission", 1),
+        Algorithm::KeyWindow => ("fixed-window by key", 1),
+        Algorithm::Gcra | Algorithm::Bucket => ("token-bucket", 2),
+        Algorithm::Counter => ("sliding-counter", 3),
     }
 }
 
 fn is_never_accused(algorithm: Algorithm) {
-    let promise = promise(algorithm);
+    let (text, place) = promise(algorithm);
     for_all(2_500, world(120), |world| {
         let history = world.play(algorithm, Fault::None);
         let report = history.audit();
-        let judged = report.promise(promise).expect("what was asked for");
+        let judged = &report.promises[place];
         prop_assert!(!judged.is_broken(), "{judged:#?}");
+        let kinds = &judged.limits[0].kinds;
         match algorithm {
-            Algorithm::ClockWindow => prop_assert!(judged.explained_by[0]),
-            Algorithm::OpenedWindow => prop_assert!(judged.explained_by[1]),
-            _ => {}
+            Algorithm::OpenedWindow => prop_assert!(kinds[1].explains),
+            Algorithm::KeyWindow => prop_assert!(kinds[2].explains),
+            _ => prop_assert!(kinds[0].explains),
         }
         prop_assert_ne!(report.verdict(true), AuditVerdict::Broken);
         // The promise alone gives the same verdict as beside the others.
         if world.requests.len() % 4 == 0 {
-            let report = history.audit_by(&[promise]);
+            let report = history.audit_by(text);
             prop_assert_ne!(report.verdict(true), AuditVerdict::Broken);
         }
         Ok(())
@@ -65,18 +71,20 @@ fn is_never_accused_by_trying_everything(algorithm: Algorithm) {
         let brute = Brute::new(&history.terms, history.observations());
         match algorithm {
             Algorithm::SlidingLog => prop_assert!(!brute.sliding_broken()),
-            Algorithm::ClockWindow => {
+            Algorithm::ClockWindow | Algorithm::KeyWindow => {
                 prop_assert!(brute.keys().all(|key| brute.clock_explains(key, 0)));
             }
+            Algorithm::Counter => {}
             Algorithm::OpenedWindow => {
                 let explained = |key| brute.opened_explains(key).unwrap_or(true);
                 prop_assert!(brute.keys().all(explained));
             }
             Algorithm::Gcra | Algorithm::Bucket => prop_assert!(!brute.bucket_broken()),
         }
-        let wrongly_blocked = match promise(algorithm) {
-            Promise::TokenBucket => brute.falsely_dry(true),
-            Promise::SlidingWindow | Promise::FixedWindow => brute.falsely_blocked(),
+        let wrongly_blocked = match algorithm {
+            Algorithm::Gcra | Algorithm::Bucket => brute.falsely_dry(true),
+            Algorithm::Counter => HashSet::new(),
+            _ => brute.falsely_blocked(),
         };
         prop_assert!(wrongly_blocked.is_empty());
         let is_possible = |key| brute.at_least(key) <= history.peak(key);
@@ -110,4 +118,6 @@ sound! {
     windows_opened_by_admissions: OpenedWindow,
     a_generic_cell_rate_algorithm: Gcra,
     a_token_bucket: Bucket,
+    windows_laid_by_a_clock_for_each_key: KeyWindow,
+    a_sliding_counter: Counter,
 }

@@ -291,6 +291,9 @@ fn audit(verdict: AuditVerdict, statement: &str, promises: Vec<StandingPromise>)
         keys: 1,
         share: 1.0,
         keys_over: 0,
+        answers: Answers::default(),
+        granted: None,
+        needed: None,
         promises,
         probe: None,
         findings: Vec::new(),
@@ -320,6 +323,8 @@ fn promise(name: &str, standing: Standing, statement: &str) -> StandingPromise {
         promise: name.to_owned(),
         standing,
         statement: statement.to_owned(),
+        judged: 0,
+        resolution: None,
     }
 }
 

@@ -51,12 +51,12 @@ pub(super) struct AdmissionLog {
 }
 
 impl AdmissionLog {
-    /// Adds a request that was done after all others. Returns false if it was sent before a forgotten one: then it is
-    /// left out, as if it had not been admitted.
-    pub fn insert(&mut self, request: &Observation, bounds: &Bounds) -> bool {
+    /// Adds a request that was done after all others. Returns its place; `None` if it was sent before a forgotten one: then
+    /// it is left out, as if it had not been admitted.
+    pub fn insert(&mut self, request: &Observation, bounds: &Bounds) -> Option<usize> {
         let (sent, done) = (request.sent, request.done);
         if self.forgotten.is_some_and(|(latest, _)| sent < latest) {
-            return false;
+            return None;
         }
         let later = self.admissions.iter().rev();
         let later = later.take_while(|other| other.sent > sent).count();
@@ -70,7 +70,7 @@ impl AdmissionLog {
         self.admissions.insert(place, admission);
         self.longest = self.longest.max(done - sent);
         self.update_busy_periods(place, bounds);
-        true
+        Some(place)
     }
 
     fn update_busy_periods(&mut self, first: usize, bounds: &Bounds) {
@@ -132,6 +132,45 @@ impl AdmissionLog {
         (self.admissions.len() - sent_before + reaching.count()) as u64
     }
 
+    /// Counts the admissions that were surely decided from `from` on and before `to`.
+    pub fn count_sure(&self, from: Nanos, to: Nanos) -> u64 {
+        let first = self.admissions.partition_point(|other| other.sent < from);
+        let sent_before = self.admissions.partition_point(|other| other.sent < to);
+        if sent_before <= first {
+            return 0;
+        }
+        let earliest = to.saturating_sub(self.longest);
+        let latest = self.admissions.range(first..sent_before).rev();
+        let under_way = latest
+            .take_while(|other| other.sent >= earliest)
+            .filter(|other| other.done >= to);
+        (sent_before - first - under_way.count()) as u64
+    }
+
+    /// Counts the admissions that may have been decided from `from` to `to`.
+    pub fn count_possible(&self, from: Nanos, to: Nanos) -> u64 {
+        let sent_by = self.admissions.partition_point(|other| other.sent <= to);
+        let sent_later = (self.admissions.len() - sent_by) as u64;
+        self.count_reaching(from).saturating_sub(sent_later)
+    }
+
+    /// The latest done of the admissions up to a place.
+    pub fn latest_done_up_to(&self, place: usize) -> Nanos {
+        let mut latest = Nanos::ZERO;
+        for other in self.admissions.range(..=place).rev() {
+            if other.sent + self.longest < latest {
+                break;
+            }
+            latest = latest.max(other.done);
+        }
+        latest
+    }
+
+    /// The admission at a place.
+    pub fn at(&self, place: usize) -> &Admission {
+        &self.admissions[place]
+    }
+
     /// Counts the admissions that one target may have decided at `from` or later.
     pub fn count_reaching_of(&self, from: Nanos, target: usize) -> u64 {
         let of_target = |other: &&Admission| other.done >= from && other.request.target() == target;
@@ -157,6 +196,22 @@ impl AdmissionLog {
     /// The admissions sent at `from` or later, up to the latest one.
     pub fn span(&self, latest: &Observation, from: Nanos, targets: usize) -> AdmissionSpan {
         self.span_between(latest.key, from, latest.done, targets)
+    }
+
+    /// So many admissions from `from` up to the latest one, of which the earlier ones may not be remembered.
+    pub fn span_of(
+        &self,
+        latest: &Observation,
+        from: Nanos,
+        admitted: u64,
+        targets: usize,
+    ) -> AdmissionSpan {
+        let mut span = self.span(latest, from, targets);
+        if span.admitted < admitted {
+            span.from = from;
+            span.admitted = admitted;
+        }
+        span
     }
 
     /// The admissions sent at `from` or later and done by `to`.

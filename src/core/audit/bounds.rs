@@ -1,3 +1,5 @@
+use super::promise::Quota;
+use super::terms::Terms;
 use crate::base::Nanos;
 
 /// How far two clocks may drift apart in this time.
@@ -5,18 +7,29 @@ pub(super) fn drift(span: Nanos) -> Nanos {
     Nanos(span.0.div_ceil(2_000))
 }
 
-/// What follows from the terms.
+/// What the terms mean for a key with one quota.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
+    /// How many requests are promised per window.
     pub limit: u64,
+    /// The same with the excess tolerance: only more than this is an excess.
+    pub most: u64,
+    /// The units that a bucket gets back per window, and the units that it holds.
+    pub rate: u64,
+    pub burst: u64,
+    /// The units that one request counts.
+    pub cost: u64,
+    /// The excess tolerance, in millionths.
+    pub excess_millionths: u64,
     pub targets: usize,
     pub prior_use: PriorUse,
     pub window: Nanos,
     pub timeout: Nanos,
-    /// See [`Terms::tolerance`](super::Terms::tolerance).
+    /// How far the limiter's clocks may be from this machine's within a window, ε.
     pub tolerance: Nanos,
-    /// The resolution of the limiter's clocks.
-    pub resolution: Nanos,
+    /// How far an instant of one of the limiter's clocks may be from the same instant of another: their resolution ρ,
+    /// and the clock tolerance.
+    pub skew: Nanos,
     /// W − ε: requests that lie within less than this lie within one window by the limiter's clocks.
     pub shortest_window: Nanos,
     /// W + ε: requests that are further apart than this are further apart than a window by the limiter's clocks.
@@ -25,13 +38,53 @@ pub(super) struct Bounds {
     pub kept: Nanos,
 }
 
-/// Who else may have sent requests for the keys, before or beside this run.
+/// Who else may send requests for the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PriorUse {
-    /// Nobody: the keys are random.
+    /// Nobody: the keys are random, and of this run only.
     None,
-    /// An earlier run may have used them, because a seed was given.
-    EarlierRun,
-    /// Anybody may, at any time, because the keys come from a list. Blocked requests then prove nothing.
+    /// Anybody may, at any time, because the keys come from a list or were used before. Blocked requests then prove
+    /// nothing.
     Anyone,
+}
+
+impl Bounds {
+    /// `windows` is how many windows of admissions are needed to judge a request.
+    pub fn new(terms: &Terms, quota: Quota, cost: u64, windows: u64) -> Bounds {
+        let window = quota.window;
+        let skew = terms.skew(window);
+        let tolerance = skew + drift(window);
+        let longest_window = window + tolerance;
+        let excess_millionths = (terms.excess_tolerance * 1e6).round() as u64;
+        let extended = u128::from(quota.limit) * u128::from(1_000_000 + excess_millionths);
+        Bounds {
+            limit: quota.limit / cost,
+            most: (extended / (1_000_000 * u128::from(cost))) as u64,
+            rate: quota.limit,
+            burst: quota.burst,
+            cost,
+            excess_millionths,
+            targets: terms.targets,
+            prior_use: terms.prior_use,
+            window,
+            timeout: terms.timeout,
+            tolerance,
+            skew,
+            shortest_window: window - tolerance,
+            longest_window,
+            kept: longest_window * windows + terms.timeout,
+        }
+    }
+
+    /// ε of so many windows: how far the limiter's clocks may be from this machine's within them.
+    pub fn tolerance_over(&self, windows: u64) -> Nanos {
+        self.skew + drift(self.window * windows)
+    }
+
+    /// How many windows, laid end to end, surely cover a time, by the limiter's clocks: the least k for which it is
+    /// shorter than k·W.
+    pub fn windows_over(&self, span: Nanos) -> u64 {
+        let span = span + drift(span) + self.skew;
+        span.0 / self.window.0 + 1
+    }
 }

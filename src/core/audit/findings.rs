@@ -1,18 +1,32 @@
 //! What has been found of all keys together.
 
 use super::bounds::Bounds;
-use super::key_audit::{Blocked, KeyAudit, Shown};
+use super::groups::{AllRules, Flags, Group};
+use super::key_audit::KeyAudit;
 use super::keys::KeyAudits;
 use super::observation::{AuditedKey, Decision, Observation};
+use super::promise::{Latest, Limit, Needed, OneClock};
 use super::proof::AdmissionSpan;
-use super::report::{AuditReport, FalseBlock, KeyPeak, PromiseReport};
+use super::quota_audit::{Blocked, QuotaAudit};
+use super::report::{
+    Answers, AuditReport, FalseBlock, KeyPeak, KindReport, LimitReport, PromiseReport,
+};
 use super::terms::Terms;
+use crate::base::Nanos;
 use std::cmp::Reverse;
 
 #[derive(Debug)]
 pub(super) struct Findings {
     /// The report so far, without what is concluded at the end.
     report: AuditReport,
+    /// The promise and the place among its limits of each limit.
+    places: Vec<(usize, usize)>,
+    /// The evidence about windows of one clock, by tier and limit, if exactly the allowed requests were admitted.
+    clocks: Clocks,
+    /// The same if the unanswered requests were admitted too. Exists from the first such request on.
+    possible_clocks: Option<Clocks>,
+    /// How long the latest admitted request took.
+    as_admitted: Option<Nanos>,
     /// The number of observations looked at so far.
     looked_at: u64,
     /// Whether some target blocked a request although it alone had not admitted enough of the key.
@@ -30,19 +44,92 @@ const EFFORT: u64 = 16;
 /// How much unused effort is saved up.
 const MOST_EFFORT: u64 = 1 << 20;
 
-impl Findings {
-    pub fn new(terms: Terms) -> Findings {
-        let promises = terms.promises.iter().map(|promise| PromiseReport {
-            promise: *promise,
+/// The evidence about windows of one clock. Limits without such evidence have `None`.
+#[derive(Debug)]
+struct Clocks(Vec<Vec<Option<Box<dyn OneClock>>>>);
+
+impl Clocks {
+    fn new(limits: usize, rules: &AllRules) -> Clocks {
+        let tiers = rules.iter().map(|rules| {
+            let mut clocks: Vec<_> = (0..limits).map(|_| None).collect();
+            for group in &rules.groups {
+                for (place, limit) in &group.limits {
+                    clocks[*place] = limit.one_clock(&group.bounds);
+                }
+            }
+            clocks
+        });
+        Clocks(tiers.collect())
+    }
+
+    /// Those of one limit, for all tiers.
+    fn of(&self, limit: usize) -> impl Iterator<Item = &dyn OneClock> {
+        self.0
+            .iter()
+            .filter_map(move |clocks| clocks[limit].as_deref())
+    }
+}
+
+impl Clone for Clocks {
+    fn clone(&self) -> Clocks {
+        let clone =
+            |clock: &Option<Box<dyn OneClock>>| clock.as_ref().map(|clock| clock.boxed_clone());
+        let tiers = self.0.iter();
+        Clocks(
+            tiers
+                .map(|clocks| clocks.iter().map(clone).collect())
+                .collect(),
+        )
+    }
+}
+
+impl LimitReport {
+    fn new(limit: &Limit) -> LimitReport {
+        let kind = KindReport {
+            explains: true,
+            explains_unanswered: true,
+            unseen: 0,
+            needed: Needed::NOTHING,
+        };
+        LimitReport {
+            limit: *limit,
             excess: None,
-            false_blocks: 0,
-            suspect: false,
+            kinds: vec![kind; limit.algorithm.about().kinds.len()],
             tested: 0,
-            explained_by: vec![true; promise.about().kinds.len()],
+        }
+    }
+
+    /// Whether no limiter explains all keys. If the limit does not name a kind, one that its name alone does not mean
+    /// counts too.
+    fn is_unexplained(&self) -> bool {
+        match self.limit.kind {
+            Some(only) => !self.kinds[only].explains,
+            None => !self.kinds.iter().any(|kind| kind.explains),
+        }
+    }
+}
+
+impl Findings {
+    pub fn new(terms: Terms, rules: &AllRules) -> Findings {
+        let mut places = Vec::new();
+        for (promise, one) in terms.promises.iter().enumerate() {
+            places.extend((0..one.limits.len()).map(|limit| (promise, limit)));
+        }
+        let promises = terms.promises.iter().map(|promise| PromiseReport {
+            promise: promise.clone(),
+            limits: promise.limits.iter().map(LimitReport::new).collect(),
+            false_blocks: 0,
+            blocks_need: Needed::NOTHING,
+            judged: 0,
+            judged_of_probe: 0,
         });
         Findings {
+            clocks: Clocks::new(places.len(), rules),
+            possible_clocks: None,
+            places,
             report: AuditReport {
                 observed: 0,
+                answers: Answers::default(),
                 keys: 0,
                 share: 1.0,
                 keys_over: 0,
@@ -55,31 +142,56 @@ impl Findings {
                 blocked: vec![0; terms.targets],
                 unanswered: 0,
                 nodes_count_alone: false,
+                connections_disagree: false,
                 terms,
             },
+            as_admitted: None,
             looked_at: 0,
             blocked_for_others: false,
             effort: 0,
         }
     }
 
+    pub fn terms(&self) -> &Terms {
+        &self.report.terms
+    }
+
     /// A request was observed, though it may not have been looked at yet.
     pub fn observe(&mut self, request: &Observation) {
-        self.report.observed += 1;
+        let report = &mut self.report;
+        report.observed += 1;
         match request.decision {
             Decision::Blocked => {
-                if let Some(blocked) = self.report.blocked.get_mut(request.target as usize) {
+                if let Some(blocked) = report.blocked.get_mut(request.target as usize) {
                     *blocked += 1;
                 }
             }
-            Decision::Unanswered => self.report.unanswered += 1,
+            Decision::Unanswered => report.unanswered += 1,
             Decision::Allowed | Decision::Failed => {}
+        }
+        if !request.key.is_probe() {
+            let answers = &mut report.answers;
+            *match request.decision {
+                Decision::Allowed => &mut answers.allowed,
+                Decision::Blocked => &mut answers.blocked,
+                Decision::Failed => &mut answers.failed,
+                Decision::Unanswered => &mut answers.unanswered,
+            } += 1;
         }
     }
 
-    pub fn look_at_one(&mut self) {
+    pub fn look_at_one(&mut self, request: &Observation) {
         self.looked_at += 1;
         self.effort = (self.effort + EFFORT).min(MOST_EFFORT);
+        if request.decision == Decision::Allowed {
+            self.as_admitted = Some(request.done - request.sent);
+        }
+    }
+
+    /// How long a blocked request of a key would have taken, had it been admitted: as long as the latest admitted one of
+    /// the key, or of any key.
+    pub fn as_admitted(&self, audit: &KeyAudit) -> Nanos {
+        audit.as_admitted.or(self.as_admitted).unwrap_or_default()
     }
 
     /// Whether a window with so many admissions is among the worst.
@@ -115,26 +227,76 @@ impl Findings {
     }
 
     /// Takes in an allowed request that is the latest of its key.
-    pub fn admit(&mut self, request: &Observation, audit: &KeyAudit, bounds: &Bounds) {
-        for one in &mut self.report.promises {
-            let evidence = audit.proved.evidence.of(one.promise);
-            for (kind, explains) in one.explained_by.iter_mut().enumerate() {
-                *explains &= evidence.explains(kind);
+    pub fn admit(
+        &mut self,
+        request: &Observation,
+        latest: &Latest,
+        quota: &QuotaAudit,
+        group: &Group,
+        tier: usize,
+    ) {
+        let (possibly, log) = (quota.possibly(), &quota.proved.log);
+        for (index, (place, _)) in group.limits.iter().enumerate() {
+            let clock = &mut self.clocks.0[tier][*place];
+            if let Some(clock) = clock {
+                clock.admit(latest, possibly.uncertain, log, &group.bounds);
             }
-            if one.excess.is_none() && !one.explained_by.contains(&true) {
-                one.excess = Some(audit.proof(one.promise, request, self.looked_at, bounds));
+            let evidence = quota.proved.evidence[index].of();
+            let (promise, limit) = self.places[*place];
+            let limit = &mut self.report.promises[promise].limits[limit];
+            let about = limit.limit.algorithm.about();
+            for (kind, one) in limit.kinds.iter_mut().enumerate() {
+                one.explains &= evidence.explains(kind);
+                if let Some(clock) = clock
+                    && about.kinds[kind].has_one_clock
+                {
+                    one.explains &= clock.explains();
+                }
+                one.unseen = one
+                    .unseen
+                    .max(evidence.unseen(kind, &possibly, &group.bounds));
+                one.needed = one.needed.and(evidence.needed(kind, &group.bounds));
+            }
+            if limit.excess.is_none() && limit.is_unexplained() {
+                limit.excess = Some(quota.proof(index, request, self.looked_at, &group.bounds));
             }
         }
     }
 
-    /// Takes in how many requests of a key may have been admitted.
-    pub fn suspect(&mut self, key: AuditedKey, audit: &KeyAudit) {
-        if let Some(possible) = &audit.possible {
-            for one in &mut self.report.promises {
-                one.suspect |= possible.evidence.is_broken(one.promise);
+    /// Takes in how many requests of a key may have been admitted, after one that may have been.
+    pub fn suspect(
+        &mut self,
+        key: AuditedKey,
+        latest: Option<&Latest>,
+        quota: &QuotaAudit,
+        group: &Group,
+        tier: usize,
+    ) {
+        if quota.possible.is_some() && self.possible_clocks.is_none() {
+            self.possible_clocks = Some(self.clocks.clone());
+        }
+        if let Some(clocks) = &mut self.possible_clocks {
+            let scenario = quota.possible.as_deref().unwrap_or(&quota.proved);
+            for (index, (place, _)) in group.limits.iter().enumerate() {
+                let clock = &mut clocks.0[tier][*place];
+                if let (Some(clock), Some(latest)) = (&mut *clock, latest) {
+                    clock.admit(latest, 0, &scenario.log, &group.bounds);
+                }
+                let evidence = scenario.evidence[index].of();
+                let (promise, limit) = self.places[*place];
+                let limit = &mut self.report.promises[promise].limits[limit];
+                let about = limit.limit.algorithm.about();
+                for (kind, one) in limit.kinds.iter_mut().enumerate() {
+                    one.explains_unanswered &= evidence.explains(kind);
+                    if let Some(clock) = clock
+                        && about.kinds[kind].has_one_clock
+                    {
+                        one.explains_unanswered &= clock.explains();
+                    }
+                }
             }
         }
-        let (at_least, at_most) = (audit.busiest.at_least, audit.busiest.at_most);
+        let (at_least, at_most) = (quota.busiest.at_least, quota.busiest.at_most);
         let is_higher = self.report.peak.is_none_or(|peak| {
             peak.key == key || (at_least, at_most) > (peak.at_least, peak.at_most)
         });
@@ -147,37 +309,87 @@ impl Findings {
         }
     }
 
-    /// Takes in what one more request shows of a limiter that would have admitted everything.
-    pub fn test(&mut self, shown: &Shown) {
-        for one in &mut self.report.promises {
-            one.tested += u64::from(shown.newly_broken[one.promise as usize]);
+    /// Takes in which limits have been tested on a key, and the promises by which it is judged.
+    pub fn judge(&mut self, key: AuditedKey, audit: &mut KeyAudit, before: Flags) {
+        let tested = audit.tested();
+        for (place, (promise, limit)) in self.places.iter().enumerate() {
+            let is_new = tested.has(place) && !before.has(place);
+            self.report.promises[*promise].limits[*limit].tested += u64::from(is_new);
         }
-        self.report.most_asked = self.report.most_asked.max(shown.within);
+        let mut place = 0;
+        for (number, promise) in self.report.promises.iter_mut().enumerate() {
+            let limits = place..place + promise.limits.len();
+            place = limits.end;
+            let is_tested = limits.into_iter().all(|place| tested.has(place));
+            if is_tested && audit.has_admitted() && !audit.judged.has(number) {
+                audit.judged.set(number);
+                let judged = if key.is_probe() {
+                    &mut promise.judged_of_probe
+                } else {
+                    &mut promise.judged
+                };
+                *judged += 1;
+            }
+        }
+        let asked = audit.quotas.iter().map(QuotaAudit::most_asked).max();
+        self.report.most_asked = self.report.most_asked.max(asked.unwrap_or(0));
     }
 
-    /// Takes in a blocked request.
-    pub fn block(&mut self, request: &Observation, blocked: &Blocked) {
+    /// A request of a key without a limit was blocked.
+    pub fn block_unlimited(&mut self, request: &Observation) {
+        for promise in 0..self.report.promises.len() {
+            self.count_false_block(promise, request, 0);
+            self.report.promises[promise].blocks_need = Needed::UNKNOWN;
+        }
+    }
+
+    /// Takes in a blocked request: what each quota says about it.
+    pub fn block(&mut self, request: &Observation, blocked: &[Blocked]) {
+        let wrongly = blocked.iter().map(|one| one.wrongly);
+        let wrongly = wrongly.fold(Flags::default(), Flags::union);
+        if wrongly.is_empty() {
+            return;
+        }
+        let counted = blocked.iter().map(|one| one.counted).max().unwrap_or(0);
+        let mut place = 0;
         let mut is_wrong = false;
-        for one in &mut self.report.promises {
-            if !blocked.wrongly[one.promise as usize] {
-                continue;
-            }
-            is_wrong = true;
-            one.false_blocks += 1;
-            if one.false_blocks <= KEPT as u64 {
-                self.report.false_blocks.push(FalseBlock {
-                    promise: one.promise,
-                    request: *request,
-                    counted: blocked.counted,
-                });
+        for promise in 0..self.report.promises.len() {
+            let limits = place..place + self.report.promises[promise].limits.len();
+            place = limits.end;
+            if limits.into_iter().all(|place| wrongly.has(place)) {
+                is_wrong = true;
+                self.count_false_block(promise, request, counted);
+                let needed = blocked.iter().map(|one| one.needed);
+                let one = &mut self.report.promises[promise];
+                one.blocks_need = needed
+                    .fold(Needed::UNKNOWN, Needed::or)
+                    .and(one.blocks_need);
             }
         }
         if is_wrong
-            && blocked.counted < self.report.terms.limit
-            && let Some(is_explained) = blocked.is_explained_by_blocked
+            && counted < self.report.terms.limit
+            && let [one] = blocked
+            && let Some(is_explained) = one.is_explained_by_blocked
         {
             *self.report.counts_blocked.get_or_insert(true) &= is_explained;
         }
+    }
+
+    fn count_false_block(&mut self, promise: usize, request: &Observation, counted: u64) {
+        let one = &mut self.report.promises[promise];
+        one.false_blocks += 1;
+        if one.false_blocks <= KEPT as u64 {
+            self.report.false_blocks.push(FalseBlock {
+                promise,
+                request: *request,
+                counted,
+            });
+        }
+    }
+
+    /// The evidence about windows of one clock, by limit.
+    pub fn clocks(&mut self, tier: usize) -> &mut [Option<Box<dyn OneClock>>] {
+        &mut self.clocks.0[tier]
     }
 
     /// Finds out whether a target that blocked a request knows of other targets' admissions, if that is still open and
@@ -185,13 +397,28 @@ impl Findings {
     pub fn look_for_shared_counts(
         &mut self,
         request: &Observation,
-        audit: &KeyAudit,
+        quota: &QuotaAudit,
         bounds: &Bounds,
     ) {
-        let effort = audit.proved.log.len() as u64;
+        let effort = quota.proved.log.len() as u64;
         if !self.blocked_for_others && effort <= self.effort {
             self.effort -= effort;
-            self.blocked_for_others = audit.is_blocked_for_others(request, bounds);
+            self.blocked_for_others = quota.is_blocked_for_others(request, bounds);
+        }
+    }
+
+    /// Takes in what all keys together say about windows of one clock, now that some were ruled out by blocks.
+    pub fn take_in_clocks(&mut self) {
+        for (place, (promise, limit)) in self.places.iter().enumerate() {
+            let limit = &mut self.report.promises[*promise].limits[*limit];
+            let about = limit.limit.algorithm.about();
+            let kinds = limit.kinds.iter_mut().zip(about.kinds);
+            for (one, _) in kinds.filter(|(_, kind)| kind.has_one_clock) {
+                for clock in self.clocks.of(place) {
+                    one.unseen = one.unseen.max(clock.unseen());
+                    one.needed = one.needed.and(clock.needed());
+                }
+            }
         }
     }
 
@@ -200,7 +427,8 @@ impl Findings {
         &self.report
     }
 
-    pub fn report(self, keys: &KeyAudits) -> AuditReport {
+    pub fn report(mut self, keys: &KeyAudits) -> AuditReport {
+        self.take_in_clocks();
         let report = self.report;
         let limit = report.terms.limit;
         AuditReport {

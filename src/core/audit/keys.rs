@@ -1,6 +1,6 @@
 //! The keys that are audited: all, or as many as there is memory for.
 
-use super::bounds::Bounds;
+use super::groups::Rules;
 use super::key_audit::KeyAudit;
 use super::observation::AuditedKey;
 use foldhash::quality::FixedState;
@@ -40,9 +40,9 @@ impl KeyAudits {
     }
 
     /// Changes what is known of a key, if it is audited.
-    pub fn update(&mut self, key: AuditedKey, bounds: &Bounds, change: impl FnOnce(&mut KeyAudit)) {
+    pub fn update(&mut self, key: AuditedKey, rules: &Rules, change: impl FnOnce(&mut KeyAudit)) {
         let audit = self.audits.entry(key).or_insert_with(|| {
-            let audit = KeyAudit::new(bounds.prior_use);
+            let audit = KeyAudit::new(rules);
             self.load += u64::from(!key.is_probe());
             self.used += audit.memory() + (ROOM - 1) * size_of::<KeyAudit>();
             audit
@@ -79,8 +79,12 @@ impl KeyAudits {
 
     /// Uses less memory: forgets idle keys, then gives up half of the keys as often as it takes, and in the end half of
     /// what is known of the last keys. Returns whether it gave up any key.
-    pub fn shrink(&mut self, others: usize, is_idle: impl Fn(&KeyAudit) -> bool) -> bool {
-        self.retain(|_, audit| !is_idle(audit));
+    pub fn shrink(
+        &mut self,
+        others: usize,
+        is_idle: impl Fn(AuditedKey, &KeyAudit) -> bool,
+    ) -> bool {
+        self.retain(|key, audit| !is_idle(*key, audit));
         // A quarter stays free, so that it is not done again at once.
         let enough = (self.memory / 4 * 3).saturating_sub(others);
         let mut gave_up = false;

@@ -13,24 +13,27 @@
 //! *lie within* a span if it is no shorter than from the least of their sents to the greatest of their dones. They are
 //! always of one key.
 //!
-//! # Admitted in spite of the promise
+//! # Broken
 //!
-//! Each file in `promise/` says how many admissions prove that [`Promise`] broken, and why.
-//!
-//! # Blocked in spite of the promise
+//! A [`Promise`] consists of limits that all hold. Each file in `promise/` says how many admissions prove a limit of that
+//! algorithm broken, and why. Several promises are alternatives: the limiter is broken if each of them is.
 //!
 //! An allowed request can have counted against a blocked one if its interval reaches into the time from W + ε before the
 //! other's sent to the other's done. A request that was not answered or failed can have counted if it was sent before
-//! the other's done, at whatever time. From that, each promise says whether the request should have passed. If the
-//! blocked request took long, fewer wrong blocks are found than could be.
+//! the other's done, at whatever time. From that, each limit says whether the request should have passed. A block is
+//! false if every limit of a promise says so. If the blocked request took long, fewer false blocks are found than could
+//! be. A request that took longer than the timeout is not judged, and none is if others may use the keys
+//! ([`PriorUse::Anyone`]).
 //!
-//! A request that took longer than the timeout is not judged. If an earlier run may have used the same keys
-//! ([`PriorUse::EarlierRun`]), only requests sent later than W + ε are judged, and a token bucket is empty at first.
+//! # Kept
 //!
-//! # Power
+//! A key is *judged* by a promise if something was admitted of it, and if a limiter that admits everything would have been
+//! caught on it: the same proof, with blocked requests counted as allowed, each as slow as an admitted one
+//! (`unlimited.rs`). Without a judged key, nothing was learned about the load.
 //!
-//! A promise was *tested* on a key if a limiter that admits everything would have been caught: the same proof, with
-//! blocked requests counted as allowed. Otherwise nothing was learned about it.
+//! The *resolution* of an audit is the smallest breach that it would have proved. Each limit bounds from above how much
+//! more than promised may have been admitted wherever the decisions fell ([`Resolution`]); one request more would have
+//! been proved. If that is more than the limit itself, nothing was learned either.
 //!
 //! # Memory
 //!
@@ -44,33 +47,39 @@ mod admission_log;
 mod bounds;
 mod busy_period;
 mod findings;
+mod groups;
 mod key_audit;
 mod keys;
 mod observation;
 pub mod probe;
 mod promise;
 mod proof;
+mod quota_audit;
 mod report;
 mod terms;
+mod unlimited;
 
 pub use bounds::PriorUse;
 pub use observation::{AuditedKey, Decision, Observation};
-pub use promise::{About, Promise};
+pub use promise::{About, Algorithm, Kind, Limit, MOST, Needed, Promise, Quota};
 pub use proof::{AdmissionSpan, Proof};
-pub use report::{AuditProgress, AuditReport, AuditVerdict, FalseBlock, KeyPeak, PromiseReport};
-pub use terms::Terms;
+pub use report::{
+    Answers, AuditProgress, AuditReport, AuditVerdict, Doubt, FalseBlock, KeyPeak, KindReport,
+    LimitReport, PromiseReport, PromiseVerdict, Resolution, Suspicion,
+};
+pub use terms::{Allowance, Terms, Tier, Tiers};
 
 use crate::base::Nanos;
-use bounds::Bounds;
 use findings::Findings;
+use groups::{AllRules, Group, Rules};
 use key_audit::KeyAudit;
 use keys::KeyAudits;
+use quota_audit::QuotaAudit;
 
 /// An audit under way.
 #[derive(Debug)]
 pub struct Auditor {
-    promises: Vec<Promise>,
-    bounds: Bounds,
+    rules: AllRules,
     keys: KeyAudits,
     /// Observations that have not been looked at up to their dones, in no order.
     waiting: Vec<Waiting>,
@@ -102,13 +111,13 @@ impl Auditor {
     pub fn new(terms: Terms) -> Auditor {
         assert!(terms.limit > 0 && terms.window > Nanos::ZERO && terms.targets > 0);
         assert!(!terms.promises.is_empty(), "nothing to hold the cluster to");
+        let rules = AllRules::of(&terms);
         Auditor {
-            bounds: terms.bounds(),
             keys: KeyAudits::new(terms.memory),
             waiting: Vec::new(),
             events: Vec::new(),
-            promises: terms.promises.clone(),
-            findings: Findings::new(terms),
+            findings: Findings::new(terms, &rules),
+            rules,
         }
     }
 
@@ -147,6 +156,13 @@ impl Auditor {
     /// Ends the audit once all requests have been added.
     pub fn finish(mut self) -> AuditReport {
         self.look(Nanos::MAX);
+        for (key, audit) in self.keys.iter_mut() {
+            let before = audit.tested();
+            for (quota, group) in audit.with_groups(self.rules.of_key(key, self.findings.terms())) {
+                quota.end(group);
+            }
+            self.findings.judge(key, audit, before);
+        }
         self.keep_worst();
         self.findings.report(&self.keys)
     }
@@ -189,10 +205,13 @@ impl Auditor {
 
     fn keep_worst(&mut self) {
         for (key, audit) in self.keys.iter_mut() {
-            if self.findings.wants(audit.busiest.at_least)
-                && let Some(span) = audit.collect_busiest(key, &self.bounds)
-            {
-                self.findings.keep(span);
+            let rules = self.rules.of_key(key, self.findings.terms());
+            for (quota, group) in audit.with_groups(rules) {
+                if self.findings.wants(quota.busiest.at_least)
+                    && let Some(span) = quota.collect_busiest(key, &group.bounds)
+                {
+                    self.findings.keep(span);
+                }
             }
         }
     }
@@ -200,8 +219,9 @@ impl Auditor {
     /// Forgets what it must for its memory's sake. `others` is the memory used beside the keys, in bytes.
     fn use_less_memory(&mut self, now: Nanos, others: usize) {
         self.keep_worst();
-        let bounds = &self.bounds;
-        if self.keys.shrink(others, |audit| audit.is_idle(now, bounds)) {
+        let (rules, terms) = (&self.rules, self.findings.terms());
+        let is_idle = |key, audit: &KeyAudit| audit.is_idle(now, rules.of_key(key, terms));
+        if self.keys.shrink(others, is_idle) {
             let keys = &self.keys;
             self.waiting
                 .retain(|waiting| keys.audits(waiting.observation.key));
@@ -211,61 +231,77 @@ impl Auditor {
     }
 
     fn sent(&mut self, request: &Observation) {
-        let bounds = &self.bounds;
+        let rules = self.rules.of_key(request.key, self.findings.terms());
         self.keys
-            .update(request.key, bounds, |audit| audit.sent(request, bounds));
+            .update(request.key, rules, |audit| audit.sent(request, rules));
     }
 
     fn done(&mut self, request: &Observation) {
-        self.findings.look_at_one();
-        let (promises, bounds, findings) = (&self.promises, &self.bounds, &mut self.findings);
-        self.keys.update(request.key, bounds, |audit| {
-            look_at(request, audit, promises, bounds, findings);
+        self.findings.look_at_one(request);
+        let findings = &mut self.findings;
+        let rules = self.rules.of_key(request.key, findings.terms());
+        self.keys.update(request.key, rules, |audit| {
+            look_at(request, audit, rules, findings);
         });
     }
 }
 
 /// Takes in a request that is done, at its key and among the findings.
-fn look_at(
+fn look_at(request: &Observation, audit: &mut KeyAudit, rules: &Rules, findings: &mut Findings) {
+    audit.done(request);
+    let as_admitted = findings.as_admitted(audit);
+    let before = audit.tested();
+    let mut blocks = Vec::new();
+    for (quota, group) in audit.with_groups(rules) {
+        let bounds = &group.bounds;
+        let wanted = |admitted| findings.wants(admitted);
+        if let Some(span) = quota.forget(request.key, request.done, wanted, bounds) {
+            findings.keep(span);
+        }
+        match request.decision {
+            Decision::Allowed => admit(request, quota, group, rules.tier, findings),
+            Decision::Blocked => {
+                blocks.push(quota.block(request, group, findings.clocks(rules.tier)));
+                findings.look_for_shared_counts(request, quota, bounds);
+            }
+            Decision::Unanswered => {
+                let latest = quota.lose(request, group);
+                findings.suspect(request.key, latest.as_ref(), quota, group, rules.tier);
+            }
+            Decision::Failed => {}
+        }
+        if matches!(request.decision, Decision::Allowed | Decision::Blocked) {
+            quota.answer(request, as_admitted, group);
+            quota.remember_answer(request.done, bounds);
+        }
+    }
+    if request.decision == Decision::Blocked {
+        match &blocks[..] {
+            [] => findings.block_unlimited(request),
+            blocks => findings.block(request, blocks),
+        }
+    }
+    findings.judge(request.key, audit, before);
+}
+
+/// Takes in a request that was allowed.
+fn admit(
     request: &Observation,
-    audit: &mut KeyAudit,
-    promises: &[Promise],
-    bounds: &Bounds,
+    quota: &mut QuotaAudit,
+    group: &Group,
+    tier: usize,
     findings: &mut Findings,
 ) {
-    let (key, done) = (request.key, request.done);
-    audit.latest = audit.latest.max(done);
-    if let Some(span) = audit.forget(key, done, |admitted| findings.wants(admitted), bounds) {
-        findings.keep(span);
+    let was_over = quota.busiest.at_least > group.bounds.limit;
+    let (latest, possibly) = quota.allow(request, group);
+    if let Some(latest) = &latest {
+        findings.admit(request, latest, quota, group, tier);
     }
-    match request.decision {
-        Decision::Allowed => {
-            let was_over = audit.busiest.at_least > bounds.limit;
-            if audit.allow(request, promises, bounds).is_some() {
-                findings.admit(request, audit, bounds);
-            }
-            if !was_over && audit.busiest.at_least > bounds.limit {
-                findings.count_key_over(key);
-            }
-            findings.suspect(key, audit);
-        }
-        Decision::Blocked => {
-            let blocked = audit.block(request, bounds);
-            findings.block(request, &blocked);
-            findings.look_for_shared_counts(request, audit, bounds);
-        }
-        Decision::Unanswered => {
-            audit.lose(request, promises, bounds);
-            findings.suspect(key, audit);
-        }
-        Decision::Failed => {}
+    if !was_over && quota.busiest.at_least > group.bounds.limit {
+        findings.count_key_over(request.key);
     }
-    if matches!(request.decision, Decision::Allowed | Decision::Blocked) {
-        if let Some(shown) = audit.answer(request, promises, bounds) {
-            findings.test(&shown);
-        }
-        audit.remember_answer(done, bounds);
-    }
+    let latest = possibly.or(latest);
+    findings.suspect(request.key, latest.as_ref(), quota, group, tier);
 }
 
 #[cfg(test)]
@@ -321,7 +357,10 @@ mod tests {
     fn a_proof_before_the_end_is_the_verdict() {
         for (admitted, broken) in [(10, false), (11, true)] {
             let mut audit = Auditor::new(Terms {
-                promises: vec![Promise::SlidingWindow],
+                promises: vec![Promise::of(Limit::new(
+                    Algorithm::SlidingWindow,
+                    Quota::new(10, Nanos(60 * SECOND)),
+                ))],
                 ..terms(64 << 20)
             });
             for sequence in 0..30 {

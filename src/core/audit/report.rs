@@ -1,5 +1,5 @@
 use super::observation::{AuditedKey, Observation};
-use super::promise::Promise;
+use super::promise::{Limit, Needed, Promise};
 use super::proof::{AdmissionSpan, Proof};
 use super::terms::Terms;
 use serde::{Deserialize, Serialize};
@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone)]
 pub struct AuditReport {
     pub terms: Terms,
-    /// The number of requests looked at.
+    /// The number of requests looked at, with the probe's.
     pub observed: u64,
+    /// What came of the load's requests.
+    pub answers: Answers,
     /// The number of keys audited. If every request has a new key, only keys with several requests at a time count.
     pub keys: u64,
     /// The share of the run's keys that was audited: 1, or as many as there was memory for.
@@ -19,7 +21,7 @@ pub struct AuditReport {
     /// The most admissions of any key within a window's length.
     pub peak: Option<KeyPeak>,
     /// The most requests of any key, allowed or blocked, that surely fell within a window's length. Each key counts
-    /// until all promises have been tested on it.
+    /// until all limits have been tested on it.
     pub most_asked: u64,
     /// One for each promise in the terms, in their order.
     pub promises: Vec<PromiseReport>,
@@ -33,10 +35,28 @@ pub struct AuditReport {
     pub counts_blocked: Option<bool>,
     /// The requests that each target blocked.
     pub blocked: Vec<u64>,
-    /// Requests that were not answered, and may have been admitted.
+    /// Requests that were not answered, and may have been admitted, with the probe's.
     pub unanswered: u64,
     /// Whether the peaks are those of nodes that do not know of each other.
     pub nodes_count_alone: bool,
+    /// Whether the probe found that connections to one target do not share a count.
+    pub connections_disagree: bool,
+}
+
+/// What came of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Answers {
+    pub allowed: u64,
+    pub blocked: u64,
+    /// Neither allowed nor blocked.
+    pub failed: u64,
+    pub unanswered: u64,
+}
+
+impl Answers {
+    pub fn all(self) -> u64 {
+        self.allowed + self.blocked + self.failed + self.unanswered
+    }
 }
 
 /// How many requests of one key were admitted within a window's length.
@@ -53,37 +73,188 @@ pub struct KeyPeak {
 #[derive(Debug, Clone)]
 pub struct PromiseReport {
     pub promise: Promise,
+    /// One for each of its limits, in their order.
+    pub limits: Vec<LimitReport>,
+    /// Requests surely blocked although none of the limits explains it.
+    pub false_blocks: u64,
+    /// What would explain the false blocks.
+    pub blocks_need: Needed,
+    /// The keys of the load that were judged: something was admitted of them, and a limiter that admits everything would
+    /// have been caught on each limit.
+    pub judged: u64,
+    /// The probe's keys that were judged.
+    pub judged_of_probe: u64,
+}
+
+/// What the observations say about one limit.
+#[derive(Debug, Clone)]
+pub struct LimitReport {
+    pub limit: Limit,
     /// The first proof that more was admitted than promised.
     pub excess: Option<Proof>,
-    /// Requests surely blocked in spite of the promise.
-    pub false_blocks: u64,
-    /// Whether there would be a proof if the unanswered requests were admitted, between their sent and done.
-    pub suspect: bool,
+    /// For each kind of limiter that has the algorithm, what the observations say.
+    pub kinds: Vec<KindReport>,
     /// On how many keys a limiter that admits everything would have been caught.
     pub tested: u64,
-    /// For each kind of limiter that keeps the promise, whether it explains all keys.
-    pub explained_by: Vec<bool>,
+}
+
+/// What the observations say about one kind of limiter.
+#[derive(Debug, Clone, Copy)]
+pub struct KindReport {
+    /// Whether it explains all keys.
+    pub explains: bool,
+    /// Whether it would still do so if the unanswered requests had been admitted, between their sent and done.
+    pub explains_unanswered: bool,
+    /// The most admissions beyond the limit that it may have made unseen.
+    pub unseen: u64,
+    /// The least tolerances with which it would explain all keys.
+    pub needed: Needed,
+}
+
+/// The smallest breach that a run would have proved.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Resolution {
+    /// Admissions beyond the limit.
+    pub requests: u64,
+    /// The same as a share of the limit.
+    pub share: f64,
+}
+
+/// How a promise stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PromiseVerdict {
+    Kept,
+    Broken,
+    Suspect(Suspicion),
+    /// No key of the load was judged.
+    NotJudged,
+    /// Keys were judged, but a limiter that admits twice its limit may not have been caught.
+    NoResolution,
+}
+
+/// A reason why a promise that is not proved broken is not kept either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspicion {
+    /// It is broken if the unanswered requests were admitted.
+    Unanswered,
+    /// It is kept only if each key has windows of its own.
+    WindowsPerKey,
+    /// Connections to one target do not share a count.
+    ConnectionsDisagree,
+}
+
+/// A reason why a run can't give a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// The generator did not keep its own schedule.
+    ScheduleNotKept,
+    /// No request of the load was allowed.
+    NothingAdmitted,
+    /// Most requests of the load were neither allowed nor blocked.
+    MostFailed,
+    /// No promise was judged on any key of the load.
+    NotJudged,
+    NoResolution,
+}
+
+impl LimitReport {
+    /// Whether a limiter of one of the limit's kinds explains all keys.
+    pub fn is_explained(&self) -> bool {
+        self.accepted().any(|kind| kind.explains)
+    }
+
+    /// Whether only a kind that the algorithm's name alone does not mean explains all keys.
+    pub fn is_left_to_others(&self) -> bool {
+        self.excess.is_none() && !self.is_explained()
+    }
+
+    /// Whether it is broken if the unanswered requests were admitted.
+    pub fn is_broken_by_unanswered(&self) -> bool {
+        !self
+            .accepted()
+            .any(|kind| kind.explains && kind.explains_unanswered)
+    }
+
+    fn accepted(&self) -> impl Iterator<Item = &KindReport> {
+        let kinds = self.kinds.iter().enumerate();
+        let accepted = kinds.filter(|(kind, _)| self.limit.accepts(*kind));
+        accepted.map(|(_, kind)| kind)
+    }
+
+    /// The smallest breach that would have been proved. Any kind that explains the observations bounds it.
+    pub fn resolution(&self) -> Resolution {
+        let explaining = self.accepted().filter(|kind| kind.explains);
+        let least = explaining.map(|kind| kind.unseen).min();
+        let requests = least.unwrap_or(u64::MAX).saturating_add(1);
+        let promised = self.limit.quota.limit.max(self.limit.quota.burst);
+        Resolution {
+            requests,
+            share: requests as f64 / promised as f64,
+        }
+    }
+
+    /// The least tolerances that would explain all keys.
+    pub fn needed(&self) -> Needed {
+        let kinds = self.accepted().map(|kind| kind.needed);
+        kinds.fold(Needed::UNKNOWN, Needed::or)
+    }
 }
 
 impl PromiseReport {
+    pub fn is_exceeded(&self) -> bool {
+        self.limits.iter().any(|limit| limit.excess.is_some())
+    }
+
     pub fn is_broken(&self) -> bool {
-        self.excess.is_some() || self.false_blocks > 0
+        self.is_exceeded() || self.false_blocks > 0
+    }
+
+    /// The smallest breach of any of its limits that would have been proved, whichever is the greatest share.
+    pub fn resolution(&self) -> Resolution {
+        let resolutions = self.limits.iter().map(LimitReport::resolution);
+        let coarsest = resolutions.max_by(|a, b| a.share.total_cmp(&b.share));
+        coarsest.expect("a promise has limits")
+    }
+
+    /// The least tolerances with which the promise would have been kept.
+    pub fn needed(&self) -> Needed {
+        let limits = self.limits.iter().map(LimitReport::needed);
+        limits.fold(self.blocks_need, Needed::and)
+    }
+
+    pub fn verdict(&self, connections_disagree: bool) -> PromiseVerdict {
+        if self.is_broken() {
+            PromiseVerdict::Broken
+        } else if self.limits.iter().any(LimitReport::is_left_to_others) {
+            PromiseVerdict::Suspect(Suspicion::WindowsPerKey)
+        } else if connections_disagree {
+            PromiseVerdict::Suspect(Suspicion::ConnectionsDisagree)
+        } else if self.judged == 0 {
+            PromiseVerdict::NotJudged
+        } else if self.limits.iter().any(LimitReport::is_broken_by_unanswered) {
+            PromiseVerdict::Suspect(Suspicion::Unanswered)
+        } else if self.resolution().share > 1.0 {
+            PromiseVerdict::NoResolution
+        } else {
+            PromiseVerdict::Kept
+        }
     }
 }
 
 /// A request that was blocked although the promise lets it pass.
 #[derive(Debug, Clone)]
 pub struct FalseBlock {
-    pub promise: Promise,
+    /// The promise's place in the terms.
+    pub promise: usize,
     pub request: Observation,
     /// How many others can have counted against it at most.
     pub counted: u64,
 }
 
 impl AuditReport {
-    /// The report on a promise, if it is one of the terms'.
-    pub fn promise(&self, promise: Promise) -> Option<&PromiseReport> {
-        self.promises.iter().find(|one| one.promise == promise)
+    /// How a promise stands.
+    pub fn verdict_on(&self, promise: &PromiseReport) -> PromiseVerdict {
+        promise.verdict(self.connections_disagree)
     }
 
     /// The verdict, given whether the generator kept its own schedule.
@@ -91,17 +262,34 @@ impl AuditReport {
         if self.is_broken() {
             return AuditVerdict::Broken;
         }
-        let mut tested = self
-            .promises
-            .iter()
-            .filter(|one| !one.is_broken() && one.tested > 0)
-            .peekable();
-        if !schedule_kept || tested.peek().is_none() {
-            AuditVerdict::Inconclusive
-        } else if tested.all(|one| one.suspect) {
-            AuditVerdict::Suspect
-        } else {
+        if self.doubt(schedule_kept).is_some() {
+            return AuditVerdict::Inconclusive;
+        }
+        let verdicts = self.promises.iter().map(|one| self.verdict_on(one));
+        if verdicts.into_iter().any(|one| one == PromiseVerdict::Kept) {
             AuditVerdict::Kept
+        } else {
+            AuditVerdict::Suspect
+        }
+    }
+
+    /// The reason why the run gives no verdict, if it gives none and no promise was proved broken.
+    pub fn doubt(&self, schedule_kept: bool) -> Option<Doubt> {
+        let answers = self.answers;
+        let verdicts = || self.promises.iter().map(|one| self.verdict_on(one));
+        let is_decided = |one| matches!(one, PromiseVerdict::Kept | PromiseVerdict::Suspect(_));
+        if !schedule_kept {
+            Some(Doubt::ScheduleNotKept)
+        } else if answers.allowed == 0 {
+            Some(Doubt::NothingAdmitted)
+        } else if (answers.failed + answers.unanswered) * 2 > answers.all() {
+            Some(Doubt::MostFailed)
+        } else if verdicts().any(is_decided) {
+            None
+        } else if verdicts().any(|one| one == PromiseVerdict::NoResolution) {
+            Some(Doubt::NoResolution)
+        } else {
+            Some(Doubt::NotJudged)
         }
     }
 
@@ -110,11 +298,17 @@ impl AuditReport {
         self.promises.iter().all(PromiseReport::is_broken)
     }
 
+    /// The least tolerances with which one of the promises would have been kept.
+    pub fn needed(&self) -> Needed {
+        let promises = self.promises.iter().map(PromiseReport::needed);
+        promises.fold(Needed::UNKNOWN, Needed::or)
+    }
+
     pub(super) fn progress(&self) -> AuditProgress {
         let standing = self.promises.iter().filter(|one| !one.is_broken());
         AuditProgress {
             verdict: self.verdict(true),
-            standing: standing.map(|one| one.promise).collect(),
+            standing: standing.map(|one| one.promise.clone()).collect(),
             observed: self.observed,
             keys_over: self.keys_over,
             most: self.peak.map_or(0, |peak| peak.at_least),
@@ -141,14 +335,13 @@ pub struct AuditProgress {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum AuditVerdict {
-    /// A limiter that keeps its promise explains all observations, and one that admits everything would have been
-    /// caught.
+    /// A limiter that keeps its promise explains all observations, and a breach of the stated resolution would have been
+    /// proved on every judged key.
     Kept,
     /// No limiter that keeps its promise explains the observations.
     Broken,
-    /// The promise is broken if the unanswered requests were admitted.
+    /// The observations fit the promise only if something is true that was not shown.
     Suspect,
-    /// The generator did not keep its own schedule; or it did, and a limiter that admits everything would have looked
-    /// the same.
+    /// The run can't give a verdict.
     Inconclusive,
 }

@@ -2,13 +2,14 @@
 
 mod description;
 
-use crate::base::{Nanos, Target};
+use crate::base::{KeyId, Nanos, Target};
 use crate::core::answers::Rules;
-use crate::core::audit::{PriorUse, Promise, Terms};
-use crate::core::keys::{Dealer, Distribution, Keys};
+use crate::core::audit::{self, PriorUse, Promise, Quota, Terms, Tiers};
+use crate::core::keys::{self, Dealer, Distribution, Keys};
 use crate::core::request::{CompiledRequest, Constants, RequestTemplate};
 use crate::core::schedule::{Alignment, Schedule};
 use crate::core::threshold::Threshold;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// A run: its requests, their schedule, and the rules and promises by which it is judged.
@@ -92,6 +93,10 @@ impl Plan {
             timeout: self.timeout.into(),
             prior_use: audit.prior_use,
             memory: audit.memory,
+            clock_tolerance: audit.clock_tolerance,
+            excess_tolerance: audit.excess_tolerance,
+            cost: self.cost,
+            tiers: tiers(&self.keys),
         })
     }
 
@@ -123,5 +128,34 @@ impl Plan {
             None => self.key_seed,
         };
         Dealer::new(&self.keys, self.key_distribution, seed)
+    }
+}
+
+/// The keys' own limits and costs, as the audit needs them.
+fn tiers(keys: &Keys) -> Tiers {
+    if !keys.have_tiers() {
+        return Tiers::default();
+    }
+    let all: Vec<_> = keys.tiers().collect();
+    let places: HashMap<_, _> = all
+        .iter()
+        .zip(1..=u16::MAX)
+        .map(|(tier, place)| (*tier, place))
+        .collect();
+    let ids = (0..keys.count().unwrap_or(0)).map(KeyId);
+    let of_key = ids.map(|id| places.get(&keys.tier(id)).copied().unwrap_or(0));
+    let tier = |tier: &keys::Tier| audit::Tier {
+        allowance: match tier.allowance {
+            keys::Allowance::Default => audit::Allowance::Promised,
+            keys::Allowance::Limit { limit, window } => {
+                audit::Allowance::Own(Quota::new(limit, window))
+            }
+            keys::Allowance::Unlimited => audit::Allowance::Unlimited,
+        },
+        cost: tier.cost,
+    };
+    Tiers {
+        all: all.iter().map(tier).collect(),
+        of_key: of_key.collect(),
     }
 }

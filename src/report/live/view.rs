@@ -374,7 +374,7 @@ impl View<'_> {
         ];
         let possible = &progress.standing;
         if possible.len() < promises.len() && !possible.is_empty() {
-            let names: Vec<_> = possible.iter().map(|promise| promise.name()).collect();
+            let names: Vec<_> = possible.iter().map(ToString::to_string).collect();
             spans.push(Span::raw(format!("still possible: {}", names.join(", "))));
         }
         spans
@@ -492,7 +492,10 @@ fn heights(sections: &[Section], height: u16) -> Vec<u16> {
 mod tests {
     use super::*;
     use crate::base::FailureKind;
+    use crate::core::audit::Quota;
     use crate::core::stats::testing;
+
+    const QUOTA: Quota = Quota::new(100, Nanos(60 * SECOND));
 
     fn run() -> Run {
         Run {
@@ -503,7 +506,7 @@ mod tests {
             promised: Some(Promised {
                 limit: 100,
                 window: Nanos(60 * SECOND),
-                promises: Promise::ALL.to_vec(),
+                promises: Promise::of_each_algorithm(QUOTA),
             }),
         }
     }
@@ -511,7 +514,7 @@ mod tests {
     fn so_far() -> AuditProgress {
         AuditProgress {
             verdict: AuditVerdict::Kept,
-            standing: vec![Promise::SlidingWindow, Promise::FixedWindow],
+            standing: Promise::of_each_algorithm(QUOTA)[..2].to_vec(),
             observed: 550,
             keys_over: 0,
             most: 100,

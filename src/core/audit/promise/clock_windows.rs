@@ -1,13 +1,16 @@
-//! Windows that a clock lays end to end: which phases of the windows explain the admissions of one key.
+//! Windows that a clock lays end to end: the phases of the windows that explain what was observed.
 //!
-//! L + 1 allowed requests that lie within less than W − ε are not in one window: a boundary lies after the least sent
-//! and before the greatest done, give or take ε on either side. On the circle of length W, on which each instant is
-//! known by its phase, that is an arc. The phases left are the intersection of all such arcs. Since the clocks drift
-//! apart, the arcs left grow on both sides by 500 millionths of the time that passes.
+//! L + 1 allowed requests of one key that lie within less than W − ε are not in one window: a boundary lies after the
+//! least sent and before the greatest done, give or take ε on either side. On the circle of length W, on which each
+//! instant is known by its phase, that is an arc. The phases left are the intersection of all such arcs. Since the clocks
+//! drift apart, the arcs left grow on both sides by 500 millionths of the time that passes.
+//!
+//! In the same way, m·L + 1 requests that lie within less than m·W are in at least m + 1 windows. The first of m
+//! boundaries lies after the least sent, and the last, (m − 1)·W later, before the greatest done.
 
 use super::Interval;
 use crate::base::Nanos;
-use crate::core::audit::bounds::{Bounds, drift};
+use crate::core::audit::bounds::drift;
 
 /// The phases at which a boundary may lie.
 #[derive(Debug, Clone)]
@@ -36,22 +39,65 @@ impl ClockWindows {
         matches!(self, ClockWindows::Within { arcs, .. } if arcs.is_empty())
     }
 
-    /// A boundary lies between two instants, give or take the tolerance. `to` is the latest instant so far.
-    pub fn place_boundary(&mut self, from: Nanos, to: Nanos, bounds: &Bounds) {
-        let circle = bounds.window;
-        let length = (to - from) + bounds.tolerance * 2;
+    /// So many boundaries lie between two instants, give or take the tolerance. `to` is the latest instant so far.
+    pub fn place_boundaries(
+        &mut self,
+        count: u64,
+        from: Nanos,
+        to: Nanos,
+        tolerance: Nanos,
+        circle: Nanos,
+    ) {
+        let span = (to - from) + tolerance * 2;
+        let Some(length) = span.checked_sub(circle * (count - 1)) else {
+            *self = ClockWindows::impossible();
+            return;
+        };
         if length >= circle || self.is_impossible() {
             return;
         }
-        let start = backwards(phase(from, circle), bounds.tolerance, circle);
-        let new = unrolled(start, length, circle);
+        let start = backwards(phase(from, circle), tolerance, circle);
+        self.keep(&unrolled(start, length, circle), to, circle);
+    }
+
+    /// No boundary lies between two instants, both included, or a whole number of windows later. `now` is the latest
+    /// instant so far.
+    pub fn exclude(&mut self, from: Nanos, to: Nanos, now: Nanos, circle: Nanos) {
+        if self.is_impossible() {
+            return;
+        }
+        match (to + Nanos(1)).saturating_sub(from) {
+            Nanos(0) => {}
+            length if length >= circle => *self = ClockWindows::impossible(),
+            length => {
+                let start = phase(to + Nanos(1), circle);
+                self.keep(
+                    &unrolled(start, circle - length - Nanos(1), circle),
+                    now,
+                    circle,
+                );
+            }
+        }
+    }
+
+    /// Whether a boundary may lie at one of the phases from one to another, both included.
+    pub fn may_lie_in(&self, from: Nanos, to: Nanos) -> bool {
+        match self {
+            ClockWindows::AnyPhase => true,
+            ClockWindows::Within { arcs, .. } => {
+                arcs.iter().any(|arc| arc.from <= to && from <= arc.to)
+            }
+        }
+    }
+
+    fn keep(&mut self, new: &[Interval], to: Nanos, circle: Nanos) {
         let arcs = match self {
-            ClockWindows::AnyPhase => new,
+            ClockWindows::AnyPhase => new.to_vec(),
             ClockWindows::Within { arcs, as_of } => {
                 let drifted = drift(to.saturating_sub(*as_of));
                 match widened(arcs, drifted, circle) {
-                    None => new,
-                    Some(arcs) => intersection(&arcs, &new),
+                    None => new.to_vec(),
+                    Some(arcs) => intersection(&arcs, new),
                 }
             }
         };
@@ -128,12 +174,16 @@ fn intersection(some: &[Interval], others: &[Interval]) -> Vec<Interval> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::audit::Terms;
     use proptest::prelude::*;
 
-    /// Ten seconds, the tolerance 6 ms.
-    fn bounds() -> Bounds {
-        Terms::of_all_promises(1, Nanos(10 * SECOND), 1).bounds()
+    const WINDOW: Nanos = Nanos(10 * SECOND);
+
+    impl ClockWindows {
+        /// The tolerance is 6 ms.
+        fn place_boundary(&mut self, from: u64, to: u64) {
+            let tolerance = Nanos(6_000_000);
+            self.place_boundaries(1, Nanos(from), Nanos(to), tolerance, WINDOW);
+        }
     }
 
     fn contains(windows: &ClockWindows, phase: u64) -> bool {
@@ -150,21 +200,49 @@ mod tests {
     #[test]
     fn a_boundary_that_was_crossed_leaves_the_phases_of_that_arc() {
         let mut windows = ClockWindows::AnyPhase;
-        windows.place_boundary(Nanos(8 * SECOND), Nanos(11 * SECOND), &bounds());
+        windows.place_boundary(8 * SECOND, 11 * SECOND);
         assert!(contains(&windows, 9 * SECOND) && contains(&windows, SECOND / 2));
         assert!(!contains(&windows, 2 * SECOND) && !contains(&windows, 7 * SECOND));
-        windows.place_boundary(Nanos(20 * SECOND), Nanos(25 * SECOND), &bounds());
+        windows.place_boundary(20 * SECOND, 25 * SECOND);
         assert!(contains(&windows, SECOND / 2) && !contains(&windows, 9 * SECOND));
         assert!(!windows.is_impossible());
-        windows.place_boundary(Nanos(32 * SECOND), Nanos(34 * SECOND), &bounds());
+        windows.place_boundary(32 * SECOND, 34 * SECOND);
         assert!(windows.is_impossible());
     }
 
     #[test]
     fn admissions_over_a_whole_window_place_no_boundary() {
         let mut windows = ClockWindows::AnyPhase;
-        windows.place_boundary(Nanos(0), Nanos(10 * SECOND), &bounds());
+        windows.place_boundary(0, 10 * SECOND);
         assert!(matches!(windows, ClockWindows::AnyPhase));
+    }
+
+    #[test]
+    fn more_boundaries_than_fit_are_impossible() {
+        let place = |count, to: u64| {
+            let mut windows = ClockWindows::AnyPhase;
+            windows.place_boundaries(count, Nanos(SECOND), Nanos(to), Nanos::ZERO, WINDOW);
+            windows
+        };
+        assert!(place(3, 20 * SECOND).is_impossible());
+        let windows = place(3, 22 * SECOND);
+        assert!(contains(&windows, SECOND) && contains(&windows, 2 * SECOND));
+        assert!(!contains(&windows, 3 * SECOND));
+    }
+
+    #[test]
+    fn excluded_phases_are_not_left() {
+        let mut windows = ClockWindows::AnyPhase;
+        windows.exclude(
+            Nanos(19 * SECOND),
+            Nanos(21 * SECOND),
+            Nanos(30 * SECOND),
+            WINDOW,
+        );
+        assert!(!contains(&windows, 0) && !contains(&windows, SECOND));
+        assert!(contains(&windows, SECOND + 1) && contains(&windows, 9 * SECOND - 1));
+        windows.exclude(Nanos(1), Nanos(10 * SECOND), Nanos(30 * SECOND), WINDOW);
+        assert!(windows.is_impossible());
     }
 
     proptest! {
@@ -176,7 +254,7 @@ mod tests {
             let mut windows = ClockWindows::AnyPhase;
             for (window, (before, after)) in arcs.into_iter().enumerate() {
                 let boundary = (window as u64 + 1) * 10 * SECOND + phase;
-                windows.place_boundary(Nanos(boundary - before), Nanos(boundary + after), &bounds());
+                windows.place_boundary(boundary - before, boundary + after);
                 prop_assert!(contains(&windows, phase));
             }
         }
@@ -193,7 +271,7 @@ mod tests {
                 let drifted = window * 10 * SECOND / 2_000;
                 let boundary = window * 10 * SECOND;
                 let boundary = if slow { boundary + drifted } else { boundary - drifted };
-                windows.place_boundary(Nanos(boundary - before), Nanos(boundary + after), &bounds());
+                windows.place_boundary(boundary - before, boundary + after);
                 prop_assert!(!windows.is_impossible());
             }
         }

@@ -1,49 +1,88 @@
-//! A fixed window admits at most L requests per window of length W. There are two kinds: a clock lays the windows end to
-//! end, with a phase that never changes; or an admission opens a window, and the first admission after its end opens the
-//! next one.
+//! A fixed window admits at most L requests per window of length W. There are three kinds of windows:
 //!
-//! A limiter has windows of one kind, so the promise is broken when, of all keys together, neither kind is left:
-//! [`ClockWindows`] and [`OpenedWindows`] say when a kind does not explain a key. Neither kind explains more than 2 L
-//! admissions within less than W − ε, because such a span touches at most two windows. A request is wrongly blocked if
-//! fewer than L others can have counted against it.
+//! - *by clock*: one clock lays the windows of all keys end to end, with one phase that never changes ([`FixedClock`]);
+//! - *by admission*: an admission opens a window of its key, and the first admission after its end opens the next one
+//!   ([`OpenedWindows`]);
+//! - *by key*: a clock lays the windows of each key, with a phase of the key's own.
+//!
+//! A boundary for every key excuses so much that the last kind counts only if it is named. Where it is the only one left,
+//! the limit is suspect.
+//!
+//! **Bound.** An interval shorter than k·W touches at most k + 1 windows, so at most (k + 1)·L are admitted in it, for
+//! every k and each kind.
+//!
+//! **Excess.** A limiter has windows of one kind, so the limit is broken when none of its kinds explains all keys: more
+//! than (k + 1)·L allowed requests of a key lie within less than k·W − ε, no phase is left, or no choice of openings.
+//!
+//! **False block.** A request is wrongly blocked if fewer than L others can have counted against it.
 
 use super::clock_windows::ClockWindows;
-use super::opened_windows::OpenedWindows;
+use super::opened_windows::{MostInOpened, OpenedWindows};
+use super::sliding_window::{MOST_WINDOWS, too_many};
 use super::{
-    About, AdmissionLog, BlockedRequest, Bounds, Evidence, Excess, Latest, Nanos, Observation,
-    PriorUse,
+    About, AdmissionLog, BlockedRequest, Bounds, Evidence, Excess, Kind, Latest, Limit, Nanos,
+    Needed, Observation, OneClock, Possible,
 };
 
 pub const ABOUT: About = About {
     name: "fixed-window",
     limiter: "a fixed window",
     kinds: &[
-        "windows aligned to a clock",
-        "windows opened by an admission",
+        Kind {
+            name: "clock",
+            limiter: "windows of one clock",
+            by_default: true,
+            has_one_clock: true,
+        },
+        Kind {
+            name: "admission",
+            limiter: "windows opened by an admission",
+            by_default: true,
+            has_one_clock: false,
+        },
+        Kind {
+            name: "key",
+            limiter: "windows of a clock for each key",
+            by_default: false,
+            has_one_clock: false,
+        },
     ],
+    has_burst: false,
     limits_to_exceed: 2,
+    windows: 1,
     busiest_window_is_proof: false,
     block_is_general: true,
-    excess: |proof, window| {
+    excess: |proof| {
         format!(
-            "no windows of {window} explain the admissions (proved after {} requests)",
+            "no windows explain the admissions (proved after {} requests)",
             proof.after
         )
     },
     wrong_block: super::too_few_counted,
 };
 
+const BY_CLOCK: usize = 0;
+const BY_ADMISSION: usize = 1;
+const BY_KEY: usize = 2;
+
 #[derive(Debug, Clone)]
 pub struct FixedWindow {
-    clock: ClockWindows,
+    by_key: FixedClock,
     opened: OpenedWindows,
+    most_in_opened: MostInOpened,
 }
 
 impl FixedWindow {
-    pub fn new(prior_use: PriorUse) -> FixedWindow {
+    pub fn new(limit: &Limit, bounds: &Bounds) -> FixedWindow {
+        let by_key = if limit.kind == Some(BY_KEY) {
+            FixedClock::with_levels(bounds)
+        } else {
+            FixedClock::new()
+        };
         FixedWindow {
-            clock: ClockWindows::AnyPhase,
-            opened: OpenedWindows::new(prior_use),
+            by_key,
+            opened: OpenedWindows::new(bounds.prior_use),
+            most_in_opened: MostInOpened::new(bounds.prior_use),
         }
     }
 }
@@ -51,39 +90,270 @@ impl FixedWindow {
 impl Evidence for FixedWindow {
     fn admit(&mut self, latest: &Latest, log: &AdmissionLog, bounds: &Bounds) {
         self.opened.admit(latest.sent, latest.done, bounds);
-        if latest.within > bounds.limit
-            && let Some(first) = log.last_but(bounds.limit)
-        {
-            self.clock.place_boundary(first.sent, latest.done, bounds);
-        }
-        if latest.within > bounds.limit.saturating_mul(2) {
-            self.clock = ClockWindows::impossible();
+        self.most_in_opened.admit(latest.sent, latest.done, bounds);
+        self.by_key.admit(latest, 0, log, bounds);
+        if self.by_key.is_exceeded {
             self.opened = OpenedWindows::impossible();
         }
     }
 
     fn lose_sight(&mut self) {
         self.opened.lose_sight();
+        self.most_in_opened.lose_sight();
     }
 
     fn explains(&self, kind: usize) -> bool {
         match kind {
-            0 => !self.clock.is_impossible(),
-            _ => !self.opened.is_impossible(),
+            BY_ADMISSION => !self.opened.is_impossible(),
+            _ => self.by_key.explains(),
         }
     }
 
-    fn is_wrongly_blocked(&self, request: &BlockedRequest, bounds: &Bounds) -> bool {
+    fn is_wrongly_blocked(
+        &self,
+        request: &BlockedRequest,
+        _: &AdmissionLog,
+        bounds: &Bounds,
+    ) -> bool {
         request.counted < bounds.limit
     }
 
     fn excess(&self, latest: &Observation, log: &AdmissionLog, bounds: &Bounds) -> Excess {
-        let first = log.last_but(bounds.limit);
+        let first = log.last_but(bounds.most);
         let since = first.map_or(Nanos::ZERO, |first| first.sent);
         (log.span(latest, since, bounds.targets), bounds.limit)
     }
 
+    fn unseen(&self, kind: usize, possible: &Possible, bounds: &Bounds) -> u64 {
+        // A window is as long as any other interval of its length.
+        let in_any_window = possible.at_most.saturating_sub(bounds.limit);
+        let of_the_kind = match kind {
+            // All keys together tell.
+            BY_CLOCK => return 0,
+            BY_ADMISSION => self.most_in_opened.beyond(bounds).unwrap_or(u64::MAX),
+            _ => self.by_key.unseen(),
+        };
+        of_the_kind
+            .saturating_add(possible.uncertain)
+            .min(in_any_window)
+    }
+
+    fn needed(&self, kind: usize, _bounds: &Bounds) -> Needed {
+        match kind {
+            BY_CLOCK => Needed::NOTHING,
+            BY_ADMISSION if !self.opened.is_impossible() => Needed::NOTHING,
+            BY_ADMISSION => Needed::UNKNOWN,
+            _ => self.by_key.needed(),
+        }
+    }
+
     fn memory(&self) -> usize {
-        self.clock.memory() + self.opened.memory()
+        self.by_key.memory() + self.opened.memory() + self.most_in_opened.memory()
+    }
+}
+
+/// The evidence of all keys together.
+pub(super) fn one_clock(bounds: &Bounds) -> Box<dyn OneClock> {
+    Box::new(FixedClock::with_levels(bounds))
+}
+
+/// Windows that one clock lays, of one key or of all.
+#[derive(Debug, Clone)]
+struct FixedClock {
+    /// More was admitted of a key than any windows explain.
+    is_exceeded: bool,
+    phases: ClockWindows,
+    excesses: Vec<ExcessLevel>,
+    clocks: Vec<ClockLevel>,
+}
+
+/// Windows that admit a number of requests beyond the limit.
+#[derive(Debug, Clone)]
+struct ExcessLevel {
+    beyond: u64,
+    share: f64,
+    /// The phases with which such windows may explain the observations.
+    possible: ClockWindows,
+    /// The phases with which no window admitted more, wherever the decisions fell.
+    sure: ClockWindows,
+}
+
+/// Windows of a clock that is further off than is granted.
+#[derive(Debug, Clone)]
+struct ClockLevel {
+    beyond: Nanos,
+    possible: ClockWindows,
+}
+
+/// The excesses that are tried, in hundredths of the limit.
+const EXCESSES: [u64; 8] = [0, 1, 2, 5, 10, 20, 50, 100];
+
+/// The clock tolerances that are tried, in milliseconds.
+const CLOCKS: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
+
+impl FixedClock {
+    fn new() -> FixedClock {
+        FixedClock {
+            is_exceeded: false,
+            phases: ClockWindows::AnyPhase,
+            excesses: Vec::new(),
+            clocks: Vec::new(),
+        }
+    }
+
+    /// With what it takes to tell the resolution, and the tolerances that would explain the observations.
+    fn with_levels(bounds: &Bounds) -> FixedClock {
+        let excess = |hundredths: u64| ExcessLevel {
+            beyond: (u128::from(bounds.limit) * u128::from(hundredths)).div_ceil(100) as u64,
+            share: hundredths as f64 / 100.0,
+            possible: ClockWindows::AnyPhase,
+            sure: ClockWindows::AnyPhase,
+        };
+        let mut excesses: Vec<_> = EXCESSES.into_iter().map(excess).collect();
+        excesses.dedup_by_key(|level| level.beyond);
+        let clocks = CLOCKS.into_iter().map(|millis| Nanos(millis * 1_000_000));
+        let clock = |beyond: Nanos| ClockLevel {
+            beyond,
+            possible: ClockWindows::AnyPhase,
+        };
+        FixedClock {
+            excesses,
+            clocks: clocks
+                .filter(|beyond| beyond.0 <= bounds.window.0 / 4)
+                .map(clock)
+                .collect(),
+            ..FixedClock::new()
+        }
+    }
+
+    fn memory(&self) -> usize {
+        let excesses = self
+            .excesses
+            .iter()
+            .map(|level| size_of::<ExcessLevel>() + level.possible.memory() + level.sure.memory());
+        let clocks = self
+            .clocks
+            .iter()
+            .map(|level| size_of::<ClockLevel>() + level.possible.memory());
+        self.phases.memory() + excesses.sum::<usize>() + clocks.sum::<usize>()
+    }
+}
+
+/// Leaves the phases that explain the latest admission with at most `most` per window, and clocks that are `beyond` what
+/// is granted.
+fn leave_possible(
+    phases: &mut ClockWindows,
+    most: u64,
+    beyond: Nanos,
+    latest: &Latest,
+    log: &AdmissionLog,
+    bounds: &Bounds,
+) {
+    for boundaries in 1..=MOST_WINDOWS {
+        let Some(first) = log.last_but(most.saturating_mul(boundaries)) else {
+            return;
+        };
+        let tolerance = bounds.tolerance_over(boundaries) + beyond;
+        if (latest.done - first.sent) + tolerance < bounds.window * boundaries {
+            phases.place_boundaries(
+                boundaries,
+                first.sent,
+                latest.done,
+                tolerance,
+                bounds.window,
+            );
+        }
+    }
+}
+
+/// Leaves the phases with which no window admitted more than `most`, wherever the decisions of the latest admission and of
+/// those sent after it fell.
+fn leave_sure(
+    phases: &mut ClockWindows,
+    most: u64,
+    uncertain: u64,
+    latest: &Latest,
+    log: &AdmissionLog,
+    bounds: &Bounds,
+) {
+    let Some(others) = most.checked_sub(uncertain) else {
+        *phases = ClockWindows::impossible();
+        return;
+    };
+    for place in latest.place..log.len() {
+        // Of the requests up to this one, `others` + 1 can be in a window with it only if that begins before the latest
+        // done of all but `others`.
+        let Some(last) = place.checked_sub(others as usize) else {
+            continue;
+        };
+        let ends_after = log.at(place).sent;
+        let ends_by = log.latest_done_up_to(last) + bounds.window;
+        phases.exclude(ends_after + Nanos(1), ends_by, latest.done, bounds.window);
+    }
+}
+
+impl OneClock for FixedClock {
+    fn admit(&mut self, latest: &Latest, uncertain: u64, log: &AdmissionLog, bounds: &Bounds) {
+        let allowed = |windows| bounds.most.saturating_mul(windows + 1);
+        let is_doubled = latest.within > bounds.most.saturating_mul(2);
+        if is_doubled || too_many(latest, log, bounds, allowed).next().is_some() {
+            self.is_exceeded = true;
+            self.phases = ClockWindows::impossible();
+        }
+        leave_possible(
+            &mut self.phases,
+            bounds.most,
+            Nanos::ZERO,
+            latest,
+            log,
+            bounds,
+        );
+        for level in &mut self.excesses {
+            let most = bounds.limit + level.beyond;
+            leave_possible(&mut level.possible, most, Nanos::ZERO, latest, log, bounds);
+            leave_sure(&mut level.sure, most, uncertain, latest, log, bounds);
+        }
+        for level in &mut self.clocks {
+            leave_possible(
+                &mut level.possible,
+                bounds.most,
+                level.beyond,
+                latest,
+                log,
+                bounds,
+            );
+        }
+    }
+
+    fn explains(&self) -> bool {
+        !self.phases.is_impossible()
+    }
+
+    fn unseen(&self) -> u64 {
+        let mut sure = self
+            .excesses
+            .iter()
+            .filter(|level| !level.sure.is_impossible());
+        sure.next().map_or(u64::MAX, |level| level.beyond)
+    }
+
+    fn needed(&self) -> Needed {
+        if self.explains() {
+            return Needed::NOTHING;
+        }
+        let mut excesses = self.excesses.iter();
+        let mut clocks = self.clocks.iter();
+        Needed {
+            excess: excesses
+                .find(|level| !level.possible.is_impossible())
+                .map(|level| level.share),
+            clock: clocks
+                .find(|level| !level.possible.is_impossible())
+                .map(|level| level.beyond),
+        }
+    }
+
+    fn boxed_clone(&self) -> Box<dyn OneClock> {
+        Box::new(self.clone())
     }
 }

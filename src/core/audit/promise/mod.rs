@@ -1,49 +1,100 @@
-//! The promises that a limiter can be held to, one file each, and the list of them.
+//! The algorithms whose limits a limiter can be held to, one file each, and the list of them.
 //!
-//! A promise bounds how many requests of one key may be admitted, given the [`limit`](super::Terms::limit) L and the
-//! [`window`](super::Terms::window) W. Its file says how many that is in any interval, which observations prove it
-//! broken, and how both are worded. A new promise is its file, its `mod` line and its line in the list.
+//! A limit bounds how many requests of one key may be admitted, by its algorithm and its [`Quota`]: L requests per window
+//! W. The algorithm's file defines it, says which observations prove that more was admitted or that a request was wrongly
+//! blocked, and derives why. A [`Promise`] is one limit, or several that all hold.
+//!
+//! A new algorithm is its file, its `mod` line and its line in the list.
 
 mod clock_windows;
 mod fixed_window;
 mod opened_windows;
+mod sliding_counter;
 mod sliding_window;
+mod text;
 mod token_bucket;
 
+pub use text::MOST;
+
 use super::admission_log::AdmissionLog;
-use super::bounds::{Bounds, PriorUse};
+use super::bounds::Bounds;
 use super::observation::Observation;
 use super::proof::{AdmissionSpan, Proof};
 use crate::base::Nanos;
 use std::fmt;
 
-/// How a promise is worded, and what it takes to test it.
+/// What a limiter promises of each key: limits that all hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promise {
+    /// At least one.
+    pub limits: Vec<Limit>,
+}
+
+/// One limit of a promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    pub algorithm: Algorithm,
+    /// The only kind of the algorithm that counts, by its place in [`About::kinds`]. Without one, each that is there by
+    /// default does.
+    pub kind: Option<usize>,
+    pub quota: Quota,
+}
+
+/// How much a limit admits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// How many units per window, L; at least 1. A request counts one unit, unless it has another cost.
+    pub limit: u64,
+    /// W, longer than zero.
+    pub window: Nanos,
+    /// How many units a full bucket holds; at least 1.
+    pub burst: u64,
+}
+
+/// How an algorithm is worded, and what it takes to test it.
 #[derive(Debug)]
 pub struct About {
-    /// The promise's name in options and reports.
+    /// The algorithm's name in options and reports.
     pub name: &'static str,
-    /// The limiter that keeps it, such as `a sliding window`.
+    /// The limiter, such as `a sliding window`.
     pub limiter: &'static str,
-    /// The kinds of limiter that keep it. A limiter is of one kind for all of its keys.
-    pub kinds: &'static [&'static str],
+    /// The kinds of limiter that have the algorithm. A limiter is of one kind for all of its keys.
+    pub kinds: &'static [Kind],
+    /// Whether a limit of it has a burst apart from its rate.
+    pub has_burst: bool,
     /// A limiter that admits everything is caught once a key gets more than this many times the limit within a window.
     pub limits_to_exceed: u64,
+    /// How many windows back an admission can matter.
+    pub windows: u64,
     /// Whether the window in which most was admitted is itself a proof, if any is.
     pub busiest_window_is_proof: bool,
-    /// Whether a wrongly blocked request is worth a finding beside those of other promises.
+    /// Whether a wrongly blocked request is worth a finding beside those of other algorithms.
     pub block_is_general: bool,
-    /// Words the proof that too many were admitted; the second argument is W.
-    pub excess: fn(&Proof, Nanos) -> String,
+    /// Words the proof that too many were admitted.
+    pub excess: fn(&Proof) -> String,
     /// Says why a request should have passed, if at most so many others can have counted against it.
     pub wrong_block: fn(u64) -> String,
 }
 
-/// What the admissions of one key say about one promise. The tolerance of the limiter's clocks is always granted.
+/// A kind of limiter.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its name behind `by`.
+    pub name: &'static str,
+    /// Such as `windows of one clock`.
+    pub limiter: &'static str,
+    /// Whether the algorithm's name alone means this kind too.
+    pub by_default: bool,
+    /// Whether one clock lays the windows of all keys, so that the keys are judged together ([`OneClock`]).
+    pub has_one_clock: bool,
+}
+
+/// What the admissions of one key say about one limit. The tolerance of the limiter's clocks is always granted.
 pub(super) trait Evidence {
     /// Counts an admission that is done at `done`, later than all others. It may be too old for the log.
     fn count(&mut self, _done: Nanos, _bounds: &Bounds) {}
 
-    /// Takes in the latest admission, which is in `log` by now.
+    /// Takes in the latest admission, which is in the log by now.
     fn admit(&mut self, latest: &Latest, log: &AdmissionLog, bounds: &Bounds);
 
     /// From now on, requests of unknown outcome may have changed the limiter's state. What is proved stays proved.
@@ -52,11 +103,25 @@ pub(super) trait Evidence {
     /// Whether a limiter of the kind with this place in [`About::kinds`] explains all admissions so far.
     fn explains(&self, kind: usize) -> bool;
 
-    /// Whether a limiter that keeps the promise would surely have let this request pass.
-    fn is_wrongly_blocked(&self, request: &BlockedRequest, bounds: &Bounds) -> bool;
+    /// Whether a limiter that keeps the limit would surely have let this request pass.
+    fn is_wrongly_blocked(
+        &self,
+        request: &BlockedRequest,
+        log: &AdmissionLog,
+        bounds: &Bounds,
+    ) -> bool;
 
-    /// The admissions up to the latest one that break the promise, and how many it promises in that time.
+    /// The admissions up to the latest one that break the limit, and how many it admits in that time.
     fn excess(&self, latest: &Observation, log: &AdmissionLog, bounds: &Bounds) -> Excess;
+
+    /// The most admissions beyond the limit that a limiter of this kind may have made unseen, wherever the decisions
+    /// fell.
+    fn unseen(&self, kind: usize, possible: &Possible, bounds: &Bounds) -> u64;
+
+    /// The least tolerances, each alone, with which a limiter of this kind explains the admissions.
+    fn needed(&self, _kind: usize, _bounds: &Bounds) -> Needed {
+        Needed::UNKNOWN
+    }
 
     /// The memory used beside `self`, in bytes.
     fn memory(&self) -> usize {
@@ -64,7 +129,29 @@ pub(super) trait Evidence {
     }
 }
 
-/// Admissions that break a promise, and how many it promises in that time.
+/// What the admissions of all keys together say about windows that one clock lays.
+pub(super) trait OneClock: fmt::Debug + Send {
+    /// Takes in the latest admission of a key, which is in the key's log by now. Any number of `uncertain` requests may
+    /// have been admitted beside those in the log.
+    fn admit(&mut self, latest: &Latest, uncertain: u64, log: &AdmissionLog, bounds: &Bounds);
+
+    /// Takes in a blocked request. Returns whether no windows explain the observations any more because of it.
+    fn block(&mut self, _request: &BlockedRequest, _log: &AdmissionLog, _bounds: &Bounds) -> bool {
+        false
+    }
+
+    fn explains(&self) -> bool;
+
+    /// See [`Evidence::unseen`].
+    fn unseen(&self) -> u64;
+
+    /// See [`Evidence::needed`].
+    fn needed(&self) -> Needed;
+
+    fn boxed_clone(&self) -> Box<dyn OneClock>;
+}
+
+/// Admissions that break a limit, and how many it admits in that time.
 pub(super) type Excess = (AdmissionSpan, u64);
 
 /// The admission that was done last.
@@ -72,8 +159,20 @@ pub(super) type Excess = (AdmissionSpan, u64);
 pub(super) struct Latest {
     pub sent: Nanos,
     pub done: Nanos,
+    /// Its place in the log, which is in the order of the sents.
+    pub place: usize,
     /// How many admissions, with this one, surely lie within one window's length.
     pub within: u64,
+}
+
+/// What may have been admitted of a key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Possible {
+    /// The most admissions in any window's length, wherever the decisions fell and if all uncertain requests were
+    /// admitted.
+    pub at_most: u64,
+    /// Requests that may have been admitted at any time since they were sent.
+    pub uncertain: u64,
 }
 
 /// A request that was blocked after all admissions so far.
@@ -81,10 +180,69 @@ pub(super) struct Latest {
 pub(super) struct BlockedRequest {
     pub sent: Nanos,
     pub done: Nanos,
-    /// How many others can have counted against it at most, wherever their decisions fell.
+    /// How many others can have counted against it within one window at most, wherever their decisions fell.
     pub counted: u64,
     /// How many of those were not answered by the time it was done.
     pub pending: u64,
+}
+
+/// The least tolerances, each alone, that would explain something.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Needed {
+    /// How far apart the limiter's clocks would have to be, beside what is granted. `None` if that is not known, or would
+    /// be more than half of the window.
+    pub clock: Option<Nanos>,
+    /// The share of the limit. `None` if it is not known, or more than 1.
+    pub excess: Option<f64>,
+}
+
+impl Needed {
+    pub const NOTHING: Needed = Needed {
+        clock: Some(Nanos::ZERO),
+        excess: Some(0.0),
+    };
+
+    pub const UNKNOWN: Needed = Needed {
+        clock: None,
+        excess: None,
+    };
+
+    /// What explains both.
+    #[must_use]
+    pub fn and(self, other: Needed) -> Needed {
+        let both = |a: Option<f64>, b: Option<f64>| Some(a?.max(b?));
+        Needed {
+            clock: self.clock.zip(other.clock).map(|(a, b)| a.max(b)),
+            excess: both(self.excess, other.excess),
+        }
+    }
+
+    /// What explains one of the two.
+    #[must_use]
+    pub fn or(self, other: Needed) -> Needed {
+        let least = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        Needed {
+            clock: self.clock.into_iter().chain(other.clock).min(),
+            excess: least(self.excess, other.excess),
+        }
+    }
+
+    pub(super) fn with_clock(self, clock: Nanos, bounds: &Bounds) -> Needed {
+        Needed {
+            clock: (clock.0 <= bounds.window.0 / 2).then_some(clock),
+            ..self
+        }
+    }
+
+    pub(super) fn with_excess(self, share: f64) -> Needed {
+        Needed {
+            excess: (share <= 1.0).then_some(share),
+            ..self
+        }
+    }
 }
 
 /// From one instant to another, both included.
@@ -105,84 +263,142 @@ impl Interval {
     }
 }
 
-macro_rules! promises {
-    ($($file:ident::$promise:ident),+ $(,)?) => {
-        /// Which promise. Displayed as its name.
+macro_rules! algorithms {
+    ($($file:ident::$algorithm:ident),+ $(,)?) => {
+        /// Which algorithm. Displayed as its name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Promise {
-            $($promise),+
+        pub enum Algorithm {
+            $($algorithm),+
         }
 
-        impl Promise {
-            pub const ALL: [Promise; [$(Promise::$promise),+].len()] = [$(Promise::$promise),+];
+        impl Algorithm {
+            pub const ALL: [Algorithm; [$(Algorithm::$algorithm),+].len()] =
+                [$(Algorithm::$algorithm),+];
 
             pub fn about(self) -> &'static About {
                 match self {
-                    $(Promise::$promise => &$file::ABOUT),+
+                    $(Algorithm::$algorithm => &$file::ABOUT),+
                 }
             }
         }
 
-        /// What the admissions of one key say about each promise.
+        /// What the admissions of one key say about one limit.
         #[derive(Debug, Clone)]
-        pub(super) struct KeyEvidence {
-            $($file: $file::$promise),+
+        pub(super) enum KeyEvidence {
+            $($algorithm($file::$algorithm)),+
         }
 
         impl KeyEvidence {
-            pub fn new(prior_use: PriorUse) -> KeyEvidence {
-                KeyEvidence {
-                    $($file: $file::$promise::new(prior_use)),+
+            pub fn new(limit: &Limit, bounds: &Bounds) -> KeyEvidence {
+                match limit.algorithm {
+                    $(Algorithm::$algorithm => {
+                        KeyEvidence::$algorithm($file::$algorithm::new(limit, bounds))
+                    }),+
                 }
             }
 
-            pub fn of(&self, promise: Promise) -> &dyn Evidence {
-                match promise {
-                    $(Promise::$promise => &self.$file),+
+            pub fn of(&self) -> &dyn Evidence {
+                match self {
+                    $(KeyEvidence::$algorithm(evidence) => evidence),+
                 }
             }
 
-            pub fn of_mut(&mut self, promise: Promise) -> &mut dyn Evidence {
-                match promise {
-                    $(Promise::$promise => &mut self.$file),+
+            pub fn of_mut(&mut self) -> &mut dyn Evidence {
+                match self {
+                    $(KeyEvidence::$algorithm(evidence) => evidence),+
                 }
             }
         }
     };
 }
 
-promises! {
+algorithms! {
     sliding_window::SlidingWindow,
     fixed_window::FixedWindow,
     token_bucket::TokenBucket,
+    sliding_counter::SlidingCounter,
 }
 
-/// One flag for each promise, by its place in [`Promise::ALL`].
-pub(super) type PromiseFlags = [bool; Promise::ALL.len()];
-
-impl Promise {
+impl Algorithm {
     /// Its name in options and reports.
     pub fn name(self) -> &'static str {
         self.about().name
     }
 }
 
-impl fmt::Display for Promise {
+impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl KeyEvidence {
-    /// Whether no limiter that keeps the promise explains the admissions.
-    pub fn is_broken(&self, promise: Promise) -> bool {
-        let evidence = self.of(promise);
-        !(0..promise.about().kinds.len()).any(|kind| evidence.explains(kind))
+impl Quota {
+    /// So many requests per window, as many of them at once.
+    pub const fn new(limit: u64, window: Nanos) -> Quota {
+        Quota {
+            limit,
+            window,
+            burst: limit,
+        }
     }
 }
 
-/// The wording shared by promises that bound what is admitted in a span.
-fn more_than_promised(proof: &Proof, _window: Nanos) -> String {
+impl Limit {
+    /// Any kind of the algorithm that is there by default.
+    pub fn new(algorithm: Algorithm, quota: Quota) -> Limit {
+        Limit {
+            algorithm,
+            kind: None,
+            quota,
+        }
+    }
+
+    /// Whether a limiter of the kind with this place keeps the limit.
+    pub fn accepts(&self, kind: usize) -> bool {
+        match self.kind {
+            Some(only) => kind == only,
+            None => self.algorithm.about().kinds[kind].by_default,
+        }
+    }
+
+    /// The evidence of all keys together, if one of its kinds has one clock for them.
+    pub(super) fn one_clock(&self, bounds: &Bounds) -> Option<Box<dyn OneClock>> {
+        let kinds = self.algorithm.about().kinds;
+        kinds
+            .iter()
+            .any(|kind| kind.has_one_clock)
+            .then(|| match self.algorithm {
+                Algorithm::SlidingCounter => sliding_counter::one_clock(bounds),
+                _ => fixed_window::one_clock(bounds),
+            })
+    }
+}
+
+impl Promise {
+    /// A promise of one limit.
+    pub fn of(limit: Limit) -> Promise {
+        Promise {
+            limits: vec![limit],
+        }
+    }
+
+    /// One promise for each algorithm.
+    pub fn of_each_algorithm(quota: Quota) -> Vec<Promise> {
+        let limits = Algorithm::ALL.map(|algorithm| Limit::new(algorithm, quota));
+        limits.map(Promise::of).into()
+    }
+}
+
+impl KeyEvidence {
+    /// Whether no limiter of any kind explains the admissions of this key alone.
+    pub fn is_broken(&self, limit: &Limit) -> bool {
+        let kinds = limit.algorithm.about().kinds.len();
+        !(0..kinds).any(|kind| self.of().explains(kind))
+    }
+}
+
+/// The wording shared by algorithms that bound what is admitted in a span.
+fn more_than_promised(proof: &Proof) -> String {
     let span = crate::base::text::span(proof.span.to.saturating_sub(proof.span.from));
     format!(
         "{} were admitted within {span}, where {} are promised (proved after {} requests)",
@@ -190,7 +406,7 @@ fn more_than_promised(proof: &Proof, _window: Nanos) -> String {
     )
 }
 
-/// The wording shared by promises that count the requests of a window.
+/// The wording shared by algorithms that count the requests of a window.
 fn too_few_counted(counted: u64) -> String {
     match counted {
         0 => "no other request can have counted".to_owned(),

@@ -1,10 +1,10 @@
 //! From an audit's numbers to the summary's part about it.
 
 use super::request_file::RequestFile;
-use super::{Audit, AuditVerdict, ByNode, KeyAdmitted, Peak};
+use super::{Answers, Audit, AuditVerdict, ByNode, KeyAdmitted, Peak, Tolerances};
 use crate::base::{KeyId, Target};
 use crate::core::audit::probe::ProbeReport;
-use crate::core::audit::{AuditReport, AuditedKey};
+use crate::core::audit::{AuditReport, AuditedKey, PromiseReport};
 use crate::core::plan::Plan;
 use crate::core::request::Placeholder;
 use crate::core::stats::Results;
@@ -13,8 +13,6 @@ use crate::core::stats::Results;
 pub(super) struct AuditedRun<'a> {
     pub report: &'a AuditReport,
     pub probe: Option<&'a ProbeReport>,
-    /// The run's requests that failed.
-    pub failed: u64,
     pub schedule_kept: bool,
     pub targets: &'a [String],
     /// The number of keys; `None` if every request has its own.
@@ -39,7 +37,6 @@ impl Audit {
         let run = AuditedRun {
             report: results.audit.as_ref()?,
             probe: results.probe.as_ref(),
-            failed: results.ledger().failed,
             schedule_kept: results.verdict.schedule_kept(),
             targets: &targets,
             keys: if by_key { plan.keys.count() } else { Some(1) },
@@ -68,6 +65,23 @@ impl AuditedRun<'_> {
             keys: report.keys,
             share: report.share,
             keys_over: report.keys_over,
+            answers: Answers {
+                allowed: report.answers.allowed,
+                blocked: report.answers.blocked,
+                failed: report.answers.failed,
+                unanswered: report.answers.unanswered,
+            },
+            granted: Some(Tolerances {
+                clock_ns: Some(report.terms.clock_tolerance.0),
+                excess: Some(report.terms.excess_tolerance),
+            }),
+            needed: (self.verdict() == AuditVerdict::Broken).then(|| {
+                let needed = report.needed();
+                Tolerances {
+                    clock_ns: needed.clock.map(|clock| clock.0),
+                    excess: needed.excess,
+                }
+            }),
             promises: promises.map(|one| self.promise(one)).collect(),
             probe: self.probe.map(|probe| self.probe_statement(probe)),
             findings: self.findings(),
@@ -84,7 +98,7 @@ impl AuditedRun<'_> {
     /// Whether more was admitted than some promise admits.
     pub fn is_exceeded(&self) -> bool {
         let mut promises = self.report.promises.iter();
-        promises.any(|one| one.excess.is_some())
+        promises.any(PromiseReport::is_exceeded)
     }
 
     fn shows_excess(&self) -> bool {
@@ -129,16 +143,17 @@ impl AuditedRun<'_> {
 mod tests {
     use super::*;
     use crate::base::Nanos;
-    use crate::core::audit::{Auditor, Decision, Observation, Promise, Terms};
+    use crate::core::audit::{Auditor, Decision, Observation, Promise, Quota, Terms};
     use crate::report;
 
     const MILLI: u64 = 1_000_000;
 
     /// The printed audit of requests of one key to two nodes in turn. They are ten milliseconds apart, and each takes one.
     /// Two a second are promised.
-    fn printed(promises: &[Promise], decisions: &[Decision], schedule_kept: bool) -> String {
+    fn printed(promise: &str, decisions: &[Decision], schedule_kept: bool) -> String {
+        let quota = Quota::new(2, Nanos(1_000 * MILLI));
         let mut audit = Auditor::new(Terms {
-            promises: promises.to_vec(),
+            promises: Promise::alternatives(promise, quota).unwrap(),
             timeout: Nanos(1_000 * MILLI),
             ..Terms::of_all_promises(2, Nanos(1_000 * MILLI), 2)
         });
@@ -157,7 +172,6 @@ mod tests {
         let run = AuditedRun {
             report: &audit.finish(),
             probe: None,
-            failed: 0,
             schedule_kept,
             targets: &targets,
             keys: Some(1),
@@ -172,23 +186,25 @@ mod tests {
     #[test]
     fn a_kept_limit_is_reported_with_what_was_tested() {
         let expected = "
-Audit: kept. Every answer fits a sliding window, a fixed window or a token bucket of 2 in 1s, and a limiter without a \
-limit would have been caught.
+Audit: kept. Every answer fits sliding-window, fixed-window, token-bucket or sliding-counter 2/s. 1 of 1 key could be \
+judged, and 1 request (50 %) too many on one of them would have been proved.
   most admissions of one key in any 1s: 2, 1.00 times the limit
   keys over the limit in any 1s: 0 of 1
-  sliding-window  kept: 1 key had more requests than it admits
-  fixed-window    kept: 1 key had more requests than it admits
-  token-bucket    kept: 1 key had more requests than it admits";
-        assert_eq!(printed(&Promise::ALL, &[A, A, B, B, B], true), expected);
+  sliding-window 2/s   kept: 1 key judged, resolution 1 request (50 %)
+  fixed-window 2/s     kept: 1 key judged, resolution 1 request (50 %)
+  token-bucket 2/s     kept: 1 key judged, resolution 1 request (50 %)
+  sliding-counter 2/s  kept by windows of one clock: 1 key judged, resolution 1 request (50 %)";
+        assert_eq!(printed("auto", &[A, A, B, B, B], true), expected);
     }
 
     #[test]
     fn a_broken_limit_is_reported_with_the_requests_that_show_it() {
         let expected = "
-Audit: broken. More was admitted than a sliding window of 2 in 1s lets pass.
+Audit: broken. 3 requests of one key were admitted within 21.0 ms, where sliding-window 2/s admits 2. An excess tolerance \
+of 100 % would explain it.
   most admissions of one key in any 1s: 4, 2.00 times the limit
   keys over the limit in any 1s: 1 of 1
-  sliding-window  broken: 3 were admitted within 21.0 ms, where 2 are promised (proved after 3 requests)
+  sliding-window 2/s  broken: 3 were admitted within 21.0 ms, where 2 are promised (proved after 3 requests)
   1. user-1 was admitted 4 times within 31.0 ms (2.00 times the limit), from 0.000s to 0.031s
      requests 0, 1, 2, … 3
   by node  http://a  http://b
@@ -197,16 +213,16 @@ Audit: broken. More was admitted than a sliding window of 2 in 1s lets pass.
         // A proof is one, however the requests came to be sent.
         for schedule_kept in [true, false] {
             let decisions = [A, A, A, A, B, B];
-            let text = printed(&[Promise::SlidingWindow], &decisions, schedule_kept);
+            let text = printed("sliding-window", &decisions, schedule_kept);
             assert_eq!(text, expected);
         }
     }
 
     #[test]
     fn a_wrongly_blocked_request_is_reported_with_the_reason_why_it_should_have_passed() {
-        let text = printed(&[Promise::SlidingWindow], &[B, A, B], true);
+        let text = printed("sliding-window", &[B, A, B], true);
         let first = "
-Audit: broken. Requests were blocked that a sliding window of 2 in 1s lets pass.";
+Audit: broken. The limiter blocked 2 requests that it had to let pass by sliding-window 2/s.";
         assert!(text.starts_with(first), "{text}");
         let reason = "broken: 2 of 2 blocked requests should have passed";
         assert!(text.contains(reason), "{text}");
@@ -216,21 +232,21 @@ Audit: broken. Requests were blocked that a sliding window of 2 in 1s lets pass.
 
     #[test]
     fn an_inconclusive_run_says_which_run_would_tell() {
-        let text = printed(&[Promise::FixedWindow], &[A, A], true);
+        let text = printed("fixed-window", &[A, A], true);
         let said = "
 Audit: inconclusive. A limiter that admits everything would have looked the same: no key had more than 2 \
 requests within 1s. A run of 1s or longer with --rps 6 would give a verdict.";
         assert!(text.starts_with(said), "{text}");
-        let text = printed(&[Promise::SlidingWindow], &[A, A, B], false);
+        let text = printed("sliding-window", &[A, A, B], false);
         let said = "Audit: inconclusive. Nothing shows";
         assert!(text.contains(said), "{text}");
     }
 
     #[test]
     fn an_unanswered_request_that_may_have_been_admitted_makes_a_limit_suspect() {
-        let text = printed(&[Promise::SlidingWindow], &[A, A, U, B], true);
+        let text = printed("sliding-window", &[A, A, U, B], true);
         let said = "
-Audit: suspect. The limit of 2 in 1s was exceeded if the unanswered requests (1 of them) were admitted. If not, it was kept.";
+Audit: suspect. sliding-window 2/s was exceeded if the unanswered requests (1 of them) were admitted. If not, it was kept.";
         assert!(text.starts_with(said), "{text}");
     }
 }

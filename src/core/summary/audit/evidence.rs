@@ -6,7 +6,7 @@ use super::{AuditVerdict, Finding};
 use crate::base::Nanos;
 use crate::base::text::span;
 use crate::core::audit::probe::HeaderFault;
-use crate::core::audit::{AdmissionSpan, AuditedKey, FalseBlock};
+use crate::core::audit::{About, AdmissionSpan, AuditedKey, FalseBlock};
 use crate::core::recorded::Recorded;
 
 /// How many of a span's requests are named in words.
@@ -39,18 +39,25 @@ impl AuditedRun<'_> {
 
     /// The proof for a single promise, unless the busiest window is itself one: that may admit less than the promise.
     fn proof_beside_the_worst(&self) -> Option<&AdmissionSpan> {
-        match &self.report.promises[..] {
-            [one] if !one.promise.about().busiest_window_is_proof => {
-                one.excess.as_ref().map(|proof| &proof.span)
-            }
-            _ => None,
-        }
+        let [one] = &self.report.promises[..] else {
+            return None;
+        };
+        let mut limits = one.limits.iter().filter(|limit| limit.excess.is_some());
+        let first = limits.next()?;
+        let proof = first.excess.as_ref()?;
+        (!first.limit.algorithm.about().busiest_window_is_proof).then_some(&proof.span)
     }
 
     fn first_false_block(&self) -> Option<&FalseBlock> {
         let is_alone = self.report.promises.len() == 1;
         let mut blocks = self.report.false_blocks.iter();
-        blocks.find(|block| is_alone || block.promise.about().block_is_general)
+        blocks.find(|block| is_alone || self.about(block).block_is_general)
+    }
+
+    /// The algorithm by whose limit a block is explained.
+    fn about(&self, block: &FalseBlock) -> &'static About {
+        let promise = &self.report.promises[block.promise].promise;
+        promise.limits[0].algorithm.about()
     }
 
     fn excess(&self, admissions: &AdmissionSpan) -> Finding {
@@ -82,7 +89,7 @@ impl AuditedRun<'_> {
             (self.name)(request.key),
             at(request.sent),
             self.target(request.target as usize),
-            (block.promise.about().wrong_block)(block.counted),
+            (self.about(block).wrong_block)(block.counted),
             self.joined(&[request.sequence]),
         );
         let mut evidence = Vec::new();

@@ -10,6 +10,7 @@ pub use crate::core::audit::AuditVerdict;
 pub use recorded_run::RecordedRun;
 pub use request_file::RequestFile;
 
+use crate::core::audit;
 use serde::{Deserialize, Serialize};
 
 /// Whether the limiter kept its limit.
@@ -32,6 +33,15 @@ pub struct Audit {
     pub share: f64,
     /// The keys that were surely admitted more than the limit within some window's length.
     pub keys_over: u64,
+    /// What came of the load's requests.
+    #[serde(default)]
+    pub answers: Answers,
+    /// The tolerances that were granted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub granted: Option<Tolerances>,
+    /// The least tolerances, each alone, with which the limit would have been kept; absent unless it was broken.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub needed: Option<Tolerances>,
     /// One for each promise that the limiter was held to.
     pub promises: Vec<StandingPromise>,
     /// The probe's checks, in words; absent without a probe.
@@ -60,7 +70,7 @@ pub struct Peak {
 }
 
 /// How a promise stands against the observations.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StandingPromise {
     /// The promise's name, such as `sliding-window`.
@@ -68,6 +78,55 @@ pub struct StandingPromise {
     pub standing: Standing,
     /// The standing in words, with its reasons.
     pub statement: String,
+    /// The keys of the load on which a limiter that admits everything would have been caught.
+    #[serde(default)]
+    pub judged: u64,
+    /// The smallest breach that would have been proved; absent unless the promise was judged.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resolution: Option<Resolution>,
+}
+
+/// The smallest breach that a run would have proved.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Resolution {
+    /// Admissions beyond the limit.
+    pub requests: u64,
+    /// The same as a share of the limit.
+    pub share: f64,
+}
+
+/// How far a limiter may be off, or would have to be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Tolerances {
+    /// How far apart the clocks of the limiter's nodes are, in nanoseconds; absent if it is not known, or more than half
+    /// of the window.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub clock_ns: Option<u64>,
+    /// The share by which the limit is exceeded; absent if it is not known, or more than 1.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub excess: Option<f64>,
+}
+
+/// What came of the load's requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Answers {
+    pub allowed: u64,
+    pub blocked: u64,
+    /// Neither allowed nor blocked.
+    pub failed: u64,
+    pub unanswered: u64,
+}
+
+impl From<audit::Resolution> for Resolution {
+    fn from(found: audit::Resolution) -> Resolution {
+        Resolution {
+            requests: found.requests,
+            share: found.share,
+        }
+    }
 }
 
 /// Whether one promise was kept.

@@ -9,8 +9,6 @@ use crate::core::recorded::{KeyNames, NumberedBy};
 /// Recorded requests that were audited, with the names of what the report refers to.
 pub struct RecordedRun<'a> {
     pub report: &'a AuditReport,
-    /// The requests that failed.
-    pub failed: u64,
     pub targets: &'a [String],
     pub keys: &'a KeyNames,
     /// The files in their order.
@@ -37,7 +35,6 @@ impl RecordedRun<'_> {
         let run = AuditedRun {
             report: self.report,
             probe: None,
-            failed: self.failed,
             // Only the requests are known, and not when they were due.
             schedule_kept: true,
             targets: self.targets,

@@ -1,0 +1,107 @@
+//! The limits of the promises, grouped by their quotas: those of one quota share a log of admissions.
+
+use super::bounds::Bounds;
+use super::observation::AuditedKey;
+use super::promise::{Limit, Quota};
+use super::terms::{Allowance, Terms};
+
+/// A set of limits or promises, by their places; there are 64 at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Flags(u64);
+
+impl Flags {
+    pub fn has(self, place: usize) -> bool {
+        self.0 >> place & 1 == 1
+    }
+
+    pub fn set(&mut self, place: usize) {
+        self.0 |= 1 << place;
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub fn union(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+}
+
+/// Limits of one quota.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    pub bounds: Bounds,
+    /// Each with its place among the limits of all promises.
+    pub limits: Vec<(usize, Limit)>,
+}
+
+/// What a key is held to.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    /// None if the key is unlimited.
+    pub groups: Vec<Group>,
+    /// The place of these rules among those of all tiers.
+    pub tier: usize,
+}
+
+/// The rules of each tier. The first are those of the keys without a tier.
+#[derive(Debug)]
+pub(super) struct AllRules(Vec<Rules>);
+
+impl AllRules {
+    pub fn of(terms: &Terms) -> AllRules {
+        let own = terms
+            .tiers
+            .all
+            .iter()
+            .map(|tier| (tier.allowance, tier.cost));
+        let tiers = [(Allowance::Promised, terms.cost)].into_iter().chain(own);
+        let rules = tiers.enumerate().map(|(tier, (allowance, cost))| Rules {
+            groups: groups(terms, allowance, cost),
+            tier,
+        });
+        AllRules(rules.collect())
+    }
+
+    pub fn of_key(&self, key: AuditedKey, terms: &Terms) -> &Rules {
+        let place = match key {
+            AuditedKey::Load(id) => terms.tiers.place(id).map_or(0, |place| place + 1),
+            AuditedKey::Probe(_) => 0,
+        };
+        &self.0[place]
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Rules> {
+        self.0.iter()
+    }
+}
+
+fn groups(terms: &Terms, allowance: Allowance, cost: u64) -> Vec<Group> {
+    let own = match allowance {
+        Allowance::Unlimited => return Vec::new(),
+        Allowance::Promised => None,
+        Allowance::Own(quota) => Some(quota),
+    };
+    let limits = terms.promises.iter().flat_map(|promise| &promise.limits);
+    let mut groups: Vec<(Quota, Vec<(usize, Limit)>)> = Vec::new();
+    for (place, limit) in limits.enumerate() {
+        let limit = Limit {
+            quota: own.unwrap_or(limit.quota),
+            ..*limit
+        };
+        match groups.iter_mut().find(|(quota, _)| *quota == limit.quota) {
+            Some((_, limits)) => limits.push((place, limit)),
+            None => groups.push((limit.quota, vec![(place, limit)])),
+        }
+    }
+    let groups = groups.into_iter().map(|(quota, limits)| {
+        let windows = limits
+            .iter()
+            .map(|(_, limit)| limit.algorithm.about().windows);
+        Group {
+            bounds: Bounds::new(terms, quota, cost, windows.max().unwrap_or(1)),
+            limits,
+        }
+    });
+    groups.collect()
+}

@@ -1,0 +1,344 @@
+//! A sliding counter estimates a sliding window from two windows of a clock: the requests of the current one, and those of
+//! the former, weighted by the share of it that is still within W. It admits a request if that estimate is below L.
+//!
+//! It is what [Cloudflare](https://blog.cloudflare.com/counting-things-a-lot-of-different-things/) and many libraries use.
+//! Requests that are blocked do not count.
+//!
+//! **Bound.** With p admissions in the former window, c in the current one and a share x of that over, a request is
+//! admitted only if p·(1 − x) + c < L. So no window admits more than L, and an interval shorter than k·W holds at most
+//! (k + 1)·L admissions, as with fixed windows of a clock.
+//!
+//! **Excess and false block.** The circle of the phases that the windows may have is cut into cells. In each cell, the
+//! estimate is at least that of the admissions that were surely decided before, and at most that of all which may have
+//! been, wherever in the cell the boundary lies. An allowed request rules out the cells in which the least estimate is L
+//! or more. A blocked request rules out those in which the greatest estimate is less than L even with the request itself:
+//! some limiters round up. The limit is broken when no phase is left. Since the clocks drift apart, the phases that are
+//! left grow, as those of [`ClockWindows`] do.
+
+use super::clock_windows::ClockWindows;
+use super::sliding_window::too_many;
+use super::{
+    About, AdmissionLog, BlockedRequest, Bounds, Evidence, Excess, Kind, Latest, Limit, Nanos,
+    Needed, Observation, OneClock, Possible,
+};
+use crate::core::audit::bounds::drift;
+
+pub const ABOUT: About = About {
+    name: "sliding-counter",
+    limiter: "a sliding counter",
+    kinds: &[
+        Kind {
+            name: "clock",
+            limiter: "windows of one clock",
+            by_default: true,
+            has_one_clock: true,
+        },
+        Kind {
+            name: "key",
+            limiter: "windows of a clock for each key",
+            by_default: false,
+            has_one_clock: false,
+        },
+    ],
+    has_burst: false,
+    limits_to_exceed: 2,
+    windows: 2,
+    busiest_window_is_proof: false,
+    block_is_general: false,
+    excess: |proof| {
+        format!(
+            "no two windows explain the admissions (proved after {} requests)",
+            proof.after
+        )
+    },
+    wrong_block: |_| "the estimate was below the limit".to_owned(),
+};
+
+const BY_CLOCK: usize = 0;
+
+/// Into how many parts the circle of the phases is cut, for all keys together.
+const CELLS: u64 = 32;
+
+/// Into how many parts it is cut for one key.
+const CELLS_OF_A_KEY: u64 = 8;
+
+#[derive(Debug, Clone)]
+pub struct SlidingCounter {
+    by_key: CounterClock,
+}
+
+impl SlidingCounter {
+    pub fn new(_: &Limit, _: &Bounds) -> SlidingCounter {
+        SlidingCounter {
+            by_key: CounterClock::new(CELLS_OF_A_KEY),
+        }
+    }
+}
+
+impl Evidence for SlidingCounter {
+    fn admit(&mut self, latest: &Latest, log: &AdmissionLog, bounds: &Bounds) {
+        self.by_key.admit(latest, 0, log, bounds);
+    }
+
+    fn explains(&self, _kind: usize) -> bool {
+        self.by_key.explains()
+    }
+
+    fn is_wrongly_blocked(
+        &self,
+        request: &BlockedRequest,
+        log: &AdmissionLog,
+        bounds: &Bounds,
+    ) -> bool {
+        let since = request.sent.saturating_sub(bounds.longest_window * 2);
+        log.count_reaching(since) + request.pending < bounds.limit
+    }
+
+    fn excess(&self, latest: &Observation, log: &AdmissionLog, bounds: &Bounds) -> Excess {
+        let first = log.last_but(bounds.most);
+        let since = first.map_or(Nanos::ZERO, |first| first.sent);
+        (log.span(latest, since, bounds.targets), bounds.limit)
+    }
+
+    fn unseen(&self, kind: usize, possible: &Possible, bounds: &Bounds) -> u64 {
+        match kind {
+            // All keys together tell.
+            BY_CLOCK => 0,
+            // What any window admitted bounds what one of the counter's did.
+            _ => possible.at_most.saturating_sub(bounds.limit),
+        }
+    }
+
+    fn needed(&self, kind: usize, _bounds: &Bounds) -> Needed {
+        match kind {
+            BY_CLOCK => Needed::NOTHING,
+            _ => self.by_key.needed(),
+        }
+    }
+
+    fn memory(&self) -> usize {
+        self.by_key.memory()
+    }
+}
+
+/// The evidence of all keys together.
+pub(super) fn one_clock(_: &Bounds) -> Box<dyn OneClock> {
+    Box::new(CounterClock {
+        beyond: vec![0.0; CELLS as usize],
+        ..CounterClock::new(CELLS)
+    })
+}
+
+/// Windows that one clock lays, of one key or of all.
+#[derive(Debug, Clone)]
+struct CounterClock {
+    cells: u64,
+    phases: ClockWindows,
+    /// For each cell, how many more requests than the limit the greatest estimate allowed. It is infinite if the cell is
+    /// ruled out. Empty if the resolution is not needed.
+    beyond: Vec<f64>,
+    /// When the clocks may last have drifted by a cell.
+    drifted: Nanos,
+}
+
+/// When a request was decided, and the phases that a boundary may have.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    sent: Nanos,
+    done: Nanos,
+    /// The least and the greatest phase.
+    from: Nanos,
+    to: Nanos,
+}
+
+impl CounterClock {
+    fn new(cells: u64) -> CounterClock {
+        CounterClock {
+            cells,
+            phases: ClockWindows::AnyPhase,
+            beyond: Vec::new(),
+            drifted: Nanos::ZERO,
+        }
+    }
+
+    fn memory(&self) -> usize {
+        self.phases.memory() + self.beyond.capacity() * size_of::<f64>()
+    }
+
+    /// Clocks that drift apart by a cell's width may have left it for the next one.
+    fn let_drift(&mut self, now: Nanos, bounds: &Bounds) {
+        let width = Nanos(bounds.window.0 / self.cells);
+        if self.beyond.is_empty() || drift(now.saturating_sub(self.drifted)) < width {
+            return;
+        }
+        self.drifted = now;
+        let before = self.beyond.clone();
+        for (place, beyond) in self.beyond.iter_mut().enumerate() {
+            let next = before[(place + 1) % before.len()];
+            let last = before[(place + before.len() - 1) % before.len()];
+            *beyond = beyond.min(next).min(last);
+        }
+    }
+
+    /// The least and the greatest phase of a cell.
+    fn cell(&self, place: u64, bounds: &Bounds) -> (Nanos, Nanos) {
+        let edge = |place: u64| {
+            let edge = u128::from(bounds.window.0) * u128::from(place) / u128::from(self.cells);
+            Nanos(edge as u64)
+        };
+        (edge(place), edge(place + 1).saturating_sub(Nanos(1)))
+    }
+
+    /// Leaves the cell out.
+    fn exclude(&mut self, place: u64, now: Nanos, bounds: &Bounds) {
+        let (from, to) = self.cell(place, bounds);
+        self.phases.exclude(from, to, now, bounds.window);
+        if let Some(beyond) = self.beyond.get_mut(place as usize) {
+            *beyond = f64::INFINITY;
+        }
+    }
+
+    /// The cells in which a boundary may lie.
+    fn left(&self, bounds: &Bounds) -> Vec<(u64, Nanos, Nanos)> {
+        let cells = (0..self.cells).map(|place| {
+            let (from, to) = self.cell(place, bounds);
+            (place, from, to)
+        });
+        cells
+            .filter(|(_, from, to)| self.phases.may_lie_in(*from, *to))
+            .collect()
+    }
+}
+
+impl Case {
+    /// The windows that the decision may have been in, as the earliest and the latest instant of their beginning. Instants
+    /// here count from two windows before the run's start.
+    fn windows(&self, bounds: &Bounds) -> impl Iterator<Item = (Nanos, Nanos)> {
+        let window = bounds.window;
+        let tolerance = bounds.tolerance_over(2);
+        let shift = window * 2;
+        let (sent, done) = (self.sent + shift, self.done + shift);
+        let first = (sent.saturating_sub(self.to + tolerance)).0 / window.0;
+        let (from, to) = (self.from, self.to);
+        (first.saturating_sub(1)..)
+            .map(move |place| {
+                let begins = window * place;
+                (
+                    (begins + from).saturating_sub(tolerance),
+                    begins + to + tolerance,
+                )
+            })
+            // It began by the decision, and the next one did not.
+            .skip_while(move |(_, latest)| *latest + window < sent)
+            .take_while(move |(earliest, _)| *earliest <= done)
+    }
+
+    /// The least estimate: the admissions that surely came before the decision, and after the boundary.
+    fn at_least(&self, log: &AdmissionLog, bounds: &Bounds) -> f64 {
+        let shift = bounds.window * 2;
+        let least = self.windows(bounds).map(|(earliest, latest)| {
+            let since =
+                |instant: Nanos| log.count_sure(instant.saturating_sub(shift), self.sent) as f64;
+            let over = (self.done + shift).saturating_sub(earliest).0 as f64;
+            let weight = (1.0 - over / bounds.window.0 as f64).max(0.0);
+            let current = since(latest);
+            current + weight * (since(latest.saturating_sub(bounds.window)) - current)
+        });
+        least.min_by(f64::total_cmp).unwrap_or(0.0)
+    }
+
+    /// The greatest estimate: the admissions that may have come before the decision, and after the boundary, and `others`
+    /// of the current window.
+    fn at_most(&self, others: u64, log: &AdmissionLog, bounds: &Bounds) -> f64 {
+        let shift = bounds.window * 2;
+        let greatest = self.windows(bounds).map(|(earliest, latest)| {
+            let since = |instant: Nanos| {
+                log.count_possible(instant.saturating_sub(shift), self.done) as f64
+            };
+            let over = (self.sent + shift).saturating_sub(latest).0 as f64;
+            let weight = (1.0 - over / bounds.window.0 as f64).clamp(0.0, 1.0);
+            let current = since(earliest);
+            let before = since(earliest.saturating_sub(bounds.window));
+            current + weight * (before - current) + others as f64
+        });
+        greatest.max_by(f64::total_cmp).unwrap_or(0.0)
+    }
+}
+
+/// Sums of fractions may be a little off.
+const HAIR: f64 = 1e-6;
+
+impl OneClock for CounterClock {
+    fn admit(&mut self, latest: &Latest, uncertain: u64, log: &AdmissionLog, bounds: &Bounds) {
+        if self.phases.is_impossible() {
+            return;
+        }
+        let allowed = |windows| bounds.most.saturating_mul(windows + 1);
+        if too_many(latest, log, bounds, allowed).next().is_some() {
+            self.phases = ClockWindows::impossible();
+        }
+        // The estimate is never more than all admissions that are remembered.
+        if log.len() as u64 + uncertain <= bounds.limit {
+            return;
+        }
+        self.let_drift(latest.done, bounds);
+        let extended = bounds.rate as f64 * (1.0 + bounds.excess_millionths as f64 / 1e6);
+        let most = extended / bounds.cost as f64;
+        for (place, from, to) in self.left(bounds) {
+            let case = Case {
+                sent: latest.sent,
+                done: latest.done,
+                from,
+                to,
+            };
+            if case.at_least(log, bounds) >= most + HAIR {
+                self.exclude(place, latest.done, bounds);
+            } else if let Some(beyond) = self.beyond.get_mut(place as usize) {
+                // The request itself is among those that may have come before.
+                let at_most = case.at_most(uncertain, log, bounds) - 1.0;
+                let possible = (at_most + HAIR).floor() + 1.0 - bounds.limit as f64;
+                *beyond = beyond.max(possible);
+            }
+        }
+    }
+
+    fn block(&mut self, request: &BlockedRequest, log: &AdmissionLog, bounds: &Bounds) -> bool {
+        if self.phases.is_impossible() {
+            return false;
+        }
+        for (place, from, to) in self.left(bounds) {
+            let case = Case {
+                sent: request.sent,
+                done: request.done,
+                from,
+                to,
+            };
+            let with_itself = request.pending + 1;
+            if case.at_most(with_itself, log, bounds) <= bounds.limit as f64 - HAIR {
+                self.exclude(place, request.done, bounds);
+            }
+        }
+        self.phases.is_impossible()
+    }
+
+    fn explains(&self) -> bool {
+        !self.phases.is_impossible()
+    }
+
+    fn unseen(&self) -> u64 {
+        let least = self.beyond.iter().copied().min_by(f64::total_cmp);
+        // An infinite number becomes the greatest.
+        least.unwrap_or(0.0).max(0.0) as u64
+    }
+
+    fn needed(&self) -> Needed {
+        match self.explains() {
+            true => Needed::NOTHING,
+            false => Needed::UNKNOWN,
+        }
+    }
+
+    fn boxed_clone(&self) -> Box<dyn OneClock> {
+        Box::new(self.clone())
+    }
+}

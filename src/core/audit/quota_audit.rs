@@ -1,0 +1,413 @@
+//! What is known of one key by the limits of one quota.
+
+use super::admission_log::AdmissionLog;
+use super::bounds::{Bounds, PriorUse};
+use super::groups::{Flags, Group};
+use super::observation::{AuditedKey, Decision, Observation};
+use super::promise::{BlockedRequest, KeyEvidence, Latest, Needed, OneClock, Possible};
+use super::proof::{AdmissionSpan, Proof};
+use super::unlimited::Unlimited;
+use crate::base::Nanos;
+use std::collections::VecDeque;
+
+#[derive(Debug)]
+pub(super) struct QuotaAudit {
+    /// Exactly the allowed requests were admitted. This is what proofs are made of.
+    pub proved: Scenario,
+    /// The unanswered requests were admitted too. Exists from the first such request on.
+    pub possible: Option<Box<Scenario>>,
+    /// All answered requests were admitted, as by a limiter without a limit. Exists until each limit was tested.
+    unlimited: Option<Box<Unlimited>>,
+    /// The limits that were tested, by their places among all.
+    pub tested: Flags,
+    /// The requests under way that will turn out to be allowed.
+    allowed_in_flight: u64,
+    /// The requests under way that will turn out to be blocked.
+    blocked_in_flight: u64,
+    /// Requests that may have been counted at any time since they were sent.
+    maybe_counted: u64,
+    /// Of those, the ones that may have been admitted.
+    maybe_admitted: u64,
+    pub busiest: BusiestWindow,
+    /// Admissions done before this have been discarded to save memory.
+    given_up: Nanos,
+    /// The dones of the latest answered requests, as many as the limit.
+    answered: VecDeque<Nanos>,
+}
+
+/// The answered requests are remembered up to this limit. A longer list would not be worth its memory.
+const MOST_ANSWERED: u64 = 1 << 16;
+
+/// The window's length in which most requests of the key were admitted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct BusiestWindow {
+    pub at_least: u64,
+    pub at_most: u64,
+    /// The surely admitted requests lie between these instants.
+    from: Nanos,
+    to: Nanos,
+    /// Whether its requests have been collected already, before they were forgotten.
+    is_collected: bool,
+}
+
+/// What a blocked request shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Blocked {
+    /// The limits that should have let it pass.
+    pub wrongly: Flags,
+    /// How many others can have counted against it.
+    pub counted: u64,
+    /// Whether that would be the limit or more if blocked requests counted too; `None` if it is not known.
+    pub is_explained_by_blocked: Option<bool>,
+    /// The tolerances that would explain it.
+    pub needed: Needed,
+}
+
+impl QuotaAudit {
+    pub fn new(group: &Group) -> QuotaAudit {
+        QuotaAudit {
+            proved: Scenario::new(group),
+            possible: None,
+            unlimited: Some(Box::new(Unlimited::new(Scenario::new(group)))),
+            tested: Flags::default(),
+            allowed_in_flight: 0,
+            blocked_in_flight: 0,
+            maybe_counted: 0,
+            maybe_admitted: 0,
+            busiest: BusiestWindow::default(),
+            given_up: Nanos::ZERO,
+            answered: VecDeque::new(),
+        }
+    }
+
+    /// A request was sent. Its answer is known already.
+    pub fn sent(&mut self, request: &Observation, bounds: &Bounds) {
+        match request.decision {
+            Decision::Allowed => {
+                self.allowed_in_flight += 1;
+                // While it is under way, windows may come and go, one of which it opens.
+                if request.done - request.sent >= bounds.shortest_window {
+                    self.lose_sight();
+                }
+            }
+            Decision::Blocked => self.blocked_in_flight += 1,
+            Decision::Failed | Decision::Unanswered => {
+                self.maybe_counted += 1;
+                self.lose_sight();
+            }
+        }
+    }
+
+    fn lose_sight(&mut self) {
+        self.proved.lose_sight();
+        if let Some(possible) = &mut self.possible {
+            possible.lose_sight();
+        }
+        if let Some(unlimited) = &mut self.unlimited {
+            unlimited.scenario.lose_sight();
+        }
+    }
+
+    /// A request that was sent is done, and was allowed. Returns its place among the admissions, and among those that are
+    /// possible, if these are others.
+    pub fn allow(
+        &mut self,
+        request: &Observation,
+        group: &Group,
+    ) -> (Option<Latest>, Option<Latest>) {
+        let bounds = &group.bounds;
+        self.allowed_in_flight -= 1;
+        let possible = self.possible.as_mut();
+        let possible = possible.and_then(|possible| possible.admit(request, group));
+        let Some(latest) = self.proved.admit(request, group) else {
+            self.maybe_counted += 1;
+            self.maybe_admitted += 1;
+            return (None, possible);
+        };
+        if latest.within > self.busiest.at_least {
+            let first = self.proved.log.last_but(latest.within - 1);
+            let from = first.map_or(request.sent, |first| first.sent);
+            self.busiest = BusiestWindow {
+                at_least: latest.within,
+                from,
+                to: request.done,
+                is_collected: false,
+                ..self.busiest
+            };
+        }
+        self.raise_at_most(request.sent, bounds);
+        (Some(latest), possible)
+    }
+
+    /// Takes in how many at most were admitted in the window that ends at `end`.
+    fn raise_at_most(&mut self, end: Nanos, bounds: &Bounds) {
+        let since = end.saturating_sub(bounds.window);
+        let reaching = self.proved.log.count_reaching(since);
+        let at_most = reaching + self.allowed_in_flight + self.maybe_admitted;
+        self.busiest.at_most = self.busiest.at_most.max(at_most);
+    }
+
+    /// A request was not answered. Returns its place among the admissions that are possible.
+    pub fn lose(&mut self, request: &Observation, group: &Group) -> Option<Latest> {
+        self.maybe_admitted += 1;
+        let proved = &self.proved;
+        let possible = self
+            .possible
+            .get_or_insert_with(|| Box::new(proved.clone()));
+        let latest = possible.admit(request, group);
+        self.raise_at_most(request.sent, &group.bounds);
+        latest
+    }
+
+    /// A request was allowed or blocked. Takes in what that shows of a limiter that would have admitted everything, until
+    /// each limit was tested. An admitted request takes `as_admitted`.
+    pub fn answer(&mut self, request: &Observation, as_admitted: Nanos, group: &Group) {
+        if let Some(unlimited) = &mut self.unlimited {
+            unlimited.answer(request, as_admitted, group);
+            self.take_in_tested();
+        }
+    }
+
+    /// No more requests come.
+    pub fn end(&mut self, group: &Group) {
+        if let Some(unlimited) = &mut self.unlimited {
+            unlimited.admit_before(Nanos::MAX, group);
+            self.take_in_tested();
+        }
+    }
+
+    fn take_in_tested(&mut self) {
+        if let Some(unlimited) = &self.unlimited {
+            self.tested = unlimited.broken;
+            if unlimited.is_all_broken() {
+                self.unlimited = None;
+            }
+        }
+    }
+
+    /// The most requests of the key, allowed or blocked, that surely fell within a window's length, until each limit was
+    /// tested.
+    pub fn most_asked(&self) -> u64 {
+        self.unlimited
+            .as_ref()
+            .map_or(0, |unlimited| unlimited.most_within)
+    }
+
+    /// What may have been admitted.
+    pub fn possibly(&self) -> Possible {
+        Possible {
+            at_most: self.busiest.at_most,
+            uncertain: self.maybe_admitted,
+        }
+    }
+
+    /// A request was blocked. All requests sent before it was done are known by now. `clocks` are those of the limits,
+    /// by their places.
+    pub fn block(
+        &mut self,
+        request: &Observation,
+        group: &Group,
+        clocks: &mut [Option<Box<dyn OneClock>>],
+    ) -> Blocked {
+        let bounds = &group.bounds;
+        self.blocked_in_flight -= 1;
+        let since = request.sent.saturating_sub(bounds.longest_window);
+        let pending = self.allowed_in_flight + self.maybe_counted;
+        let blocked = BlockedRequest {
+            sent: request.sent,
+            done: request.done,
+            counted: self.proved.log.count_reaching(since) + pending,
+            pending,
+        };
+        let is_in_time = request.done - request.sent <= bounds.timeout;
+        let is_remembered = self.given_up == Nanos::ZERO || since > self.given_up;
+        let is_alone = match bounds.prior_use {
+            PriorUse::None => true,
+            PriorUse::Anyone => false,
+        };
+        let mut wrongly = Flags::default();
+        if is_in_time && is_remembered && is_alone {
+            for (evidence, (place, _)) in self.proved.evidence.iter().zip(&group.limits) {
+                let log = &self.proved.log;
+                let own = evidence.of().is_wrongly_blocked(&blocked, log, bounds);
+                let clock = clocks[*place].as_mut();
+                if own || clock.is_some_and(|clock| clock.block(&blocked, log, bounds)) {
+                    wrongly.set(*place);
+                }
+            }
+        }
+        let is_explained_by_blocked = (bounds.limit <= MOST_ANSWERED).then(|| {
+            let before = self.answered.partition_point(|done| *done < since);
+            let answered = (self.answered.len() - before) as u64;
+            answered + pending + self.blocked_in_flight >= bounds.limit
+        });
+        Blocked {
+            wrongly,
+            counted: blocked.counted,
+            is_explained_by_blocked,
+            needed: self.needed_to_block(since, pending, bounds),
+        }
+    }
+
+    /// How much further back a window would have to reach for a request to be rightly blocked.
+    fn needed_to_block(&self, since: Nanos, pending: u64, bounds: &Bounds) -> Needed {
+        let others = bounds.limit.saturating_sub(pending + 1);
+        match self.proved.log.last_but(others) {
+            Some(first) => {
+                let missing = since.saturating_sub(first.done);
+                Needed::UNKNOWN.with_clock(missing, bounds)
+            }
+            None => Needed::UNKNOWN,
+        }
+    }
+
+    /// Whether the target that blocked this request had itself admitted too few to do so.
+    pub fn is_blocked_for_others(&self, request: &Observation, bounds: &Bounds) -> bool {
+        let since = request.sent.saturating_sub(bounds.longest_window);
+        let log = &self.proved.log;
+        let own = log.count_reaching_of(since, request.target as usize);
+        own + self.allowed_in_flight + self.maybe_counted < bounds.limit
+    }
+
+    /// Remembers that a request was answered.
+    pub fn remember_answer(&mut self, done: Nanos, bounds: &Bounds) {
+        if bounds.limit <= MOST_ANSWERED {
+            if self.answered.len() as u64 == bounds.limit {
+                self.answered.pop_front();
+            }
+            self.answered.push_back(done);
+        }
+    }
+
+    /// Forgets what is no longer needed when a request is done at `done`. Returns the busiest window if it is about to
+    /// be forgotten and `is_wanted`, going by its number of admissions.
+    pub fn forget(
+        &mut self,
+        key: AuditedKey,
+        done: Nanos,
+        is_wanted: impl FnOnce(u64) -> bool,
+        bounds: &Bounds,
+    ) -> Option<AdmissionSpan> {
+        let end = done.saturating_sub(bounds.kept);
+        if let Some(possible) = &mut self.possible {
+            possible.log.forget_before(end);
+        }
+        if self.proved.log.first()?.done >= end {
+            return None;
+        }
+        let mut span = None;
+        if self.busiest.from < end && is_wanted(self.busiest.at_least) {
+            span = self.collect_busiest(key, bounds);
+        }
+        self.proved.log.forget_before(end);
+        span
+    }
+
+    /// The requests of the busiest window, if there are any. They are collected once.
+    pub fn collect_busiest(&mut self, key: AuditedKey, bounds: &Bounds) -> Option<AdmissionSpan> {
+        let BusiestWindow { from, to, .. } = self.busiest;
+        if self.busiest.is_collected || self.busiest.at_least == 0 {
+            return None;
+        }
+        self.busiest.is_collected = true;
+        Some(self.proved.log.span_between(key, from, to, bounds.targets))
+    }
+
+    /// The proof that the allowed requests up to the latest one break the limit with this place in the group. `after` is
+    /// how many requests had been looked at by then.
+    pub fn proof(&self, limit: usize, latest: &Observation, after: u64, bounds: &Bounds) -> Proof {
+        let evidence = self.proved.evidence[limit].of();
+        let (span, promised) = evidence.excess(latest, &self.proved.log, bounds);
+        Proof {
+            span,
+            promised,
+            after,
+        }
+    }
+
+    /// Gives up the older half of what is remembered.
+    pub fn give_up_half(&mut self) {
+        if let Some(done) = self.proved.log.forget_half() {
+            self.given_up = self.given_up.max(done);
+        }
+        self.possible = None;
+        self.unlimited = None;
+        self.answered = VecDeque::new();
+    }
+
+    /// Whether nothing would be lost if the key were forgotten long after its latest request.
+    pub fn is_plain(&self, bounds: &Bounds) -> bool {
+        let in_flight = self.allowed_in_flight + self.blocked_in_flight + self.maybe_counted;
+        in_flight == 0 && self.tested.is_empty() && self.busiest.at_least <= bounds.limit
+    }
+
+    /// Whether there is anything worth giving up.
+    pub fn remembers_much(&self) -> bool {
+        self.proved.log.len() > 1 || self.unlimited.is_some()
+    }
+
+    /// The memory used, in bytes.
+    pub fn memory(&self) -> usize {
+        let possible = self.possible.as_ref();
+        let possible = possible.map_or(0, |possible| size_of::<Scenario>() + possible.memory());
+        let unlimited = self
+            .unlimited
+            .as_ref()
+            .map_or(0, |unlimited| unlimited.memory());
+        let answered = self.answered.capacity() * size_of::<Nanos>();
+        size_of::<Self>() + self.proved.memory() + possible + unlimited + answered
+    }
+}
+
+/// One reading of which requests of a key were admitted, held to each limit of a group.
+#[derive(Debug, Clone)]
+pub(super) struct Scenario {
+    pub log: AdmissionLog,
+    /// In the order of the group's limits.
+    pub evidence: Box<[KeyEvidence]>,
+}
+
+impl Scenario {
+    pub fn new(group: &Group) -> Scenario {
+        let limits = group.limits.iter();
+        Scenario {
+            log: AdmissionLog::default(),
+            evidence: limits
+                .map(|(_, limit)| KeyEvidence::new(limit, &group.bounds))
+                .collect(),
+        }
+    }
+
+    /// Takes in one more admission, done after all others. Returns `None` if it comes too late to be of use.
+    pub fn admit(&mut self, request: &Observation, group: &Group) -> Option<Latest> {
+        let bounds = &group.bounds;
+        for evidence in &mut self.evidence {
+            evidence.of_mut().count(request.done, bounds);
+        }
+        let place = self.log.insert(request, bounds)?;
+        let latest = Latest {
+            sent: request.sent,
+            done: request.done,
+            place,
+            within: self.log.count_within(bounds.shortest_window, request.done),
+        };
+        for evidence in &mut self.evidence {
+            evidence.of_mut().admit(&latest, &self.log, bounds);
+        }
+        Some(latest)
+    }
+
+    /// A request of the key may have changed the limiter's state unseen.
+    pub fn lose_sight(&mut self) {
+        for evidence in &mut self.evidence {
+            evidence.of_mut().lose_sight();
+        }
+    }
+
+    /// The memory used beside `self`, in bytes.
+    pub fn memory(&self) -> usize {
+        let evidence = self.evidence.iter();
+        let evidence = evidence.map(|one| size_of::<KeyEvidence>() + one.of().memory());
+        self.log.memory() + evidence.sum::<usize>()
+    }
+}
