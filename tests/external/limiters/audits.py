@@ -45,8 +45,8 @@ STRADDLING = Traffic(keys=2, pieces=((2, 1), (0, 0.5), (24, 2.5), (0, 2.5), (24,
 TO_EACH = Traffic(keys=1, pieces=((36, 3),))
 
 KEPT = "kept"
-# Of a fixed window, where no windows of the other kind explain what was admitted.
-BY_A_CLOCK = "kept by windows of a clock"
+# No other kind of windows explains what was admitted.
+BY_A_CLOCK = "kept by windows of one clock"
 BY_ADMISSIONS = "kept by windows opened"
 ADMITS = "broken: admits too much"
 BLOCKS = "broken: blocks too much"
@@ -71,7 +71,7 @@ def in_words(expected):
 # For each promise, the right verdicts.
 SLIDING = {"sliding-window": [KEPT], "fixed-window": [KEPT], "token-bucket": [BLOCKS]}
 BUCKET = {"sliding-window": [ADMITS], "fixed-window": [ADMITS], "token-bucket": [KEPT]}
-SLIDING_COUNTER = {"sliding-window": [ADMITS, BOTH], "token-bucket": [BLOCKS, BOTH]}
+SLIDING_COUNTER = {"sliding-counter": [KEPT, BY_A_CLOCK], "sliding-window": [ADMITS, BOTH], "token-bucket": [BLOCKS, BOTH]}
 # A node may block too much for a bucket, of a key that the other nodes have not been asked for yet.
 ALONE = {"sliding-window": [ADMITS], "fixed-window": [ADMITS], "token-bucket": [ADMITS, BOTH]}
 
@@ -134,7 +134,8 @@ class Series:
 
     def over(self):
         if self.left and self.run.over():
-            verdict, promise = Verdict(self.run), self.left[0]
+            promise = self.left[0]
+            verdict = Verdict(self.run, promise)
             self.run.close()
             right = verdict.said in self.audit.expected[promise]
             if right or not verdict.was_late or self.attempts == ATTEMPTS:
@@ -163,30 +164,44 @@ class Series:
 
 
 class Verdict:
-    """What an audit of one promise said, in the words that are expected here."""
+    """What an audit under a promise, or under `auto`, reported."""
 
-    def __init__(self, run):
+    def __init__(self, run, promise):
         self.printed, self.code = run.printed(), run.process.returncode
-        said = re.search(r"^Audit: (\w+)\.", self.printed, re.MULTILINE)
-        self.said = said[1] if said else "nothing"
-        if self.said == "kept":
-            kind = re.search(r"^  fixed-window +kept by windows (aligned to a clock|opened by an admission)", self.printed, re.MULTILINE)
-            self.said = {None: KEPT, "aligned to a clock": BY_A_CLOCK, "opened by an admission": BY_ADMISSIONS}[kind and kind[1]]
+        reported = re.search(r"^Audit: (\w+)\.", self.printed, re.MULTILINE)
+        self.said = reported[1] if reported else "nothing"
         self.was_late = self.said == INCONCLUSIVE and "schedule not kept" in self.printed
-        if self.said == "broken":
-            admits = re.search(r"^  \S+ +broken: (\d+ were admitted within|no windows of)", self.printed, re.MULTILINE)
-            blocks = re.search(r"^  \S+ +broken: .*blocked requests should have passed", self.printed, re.MULTILINE)
-            by_what = {(True, False): ADMITS, (False, True): BLOCKS, (True, True): BOTH}
-            self.said = by_what.get((bool(admits), bool(blocks)), self.said)
+        self.rows = dict(re.findall(r"^  ((?:sliding|fixed|token)-\S+(?: \S+)*)  +(\S.*)$", self.printed, re.MULTILINE))
+        if promise != "auto" and len(self.rows) == 1:
+            [statement] = self.rows.values()
+            self.said = more_exactly(self.said, statement)
 
     def verify(self, expected, promise, audit):
         holds(self.said in expected, "not as expected")
         holds(self.code == CODES[self.said], f"exited with {self.code} instead of {CODES[self.said]}")
         if promise != "auto":
-            holds(re.search(rf"^  {promise} ", self.printed, re.MULTILINE), f"there is no row of {promise}")
+            rows = [algorithms(row) for row in self.rows]
+            holds(rows == [algorithms(promise)], f"there is no row of {promise} alone")
         holds(audit.printed in self.printed, f"does not say '{audit.printed}'")
         probed = re.search(r"^  probe +Retry-After ", self.printed, re.MULTILINE)
         holds(bool(probed) == audit.probe, f"{'a' if probed else 'no'} probe")
         findings = re.findall(r"^  \d+\. (.*)", self.printed, re.MULTILINE)
         if CODES[self.said] == 0:
             holds(set(findings) <= set(audit.headers), f"finds {findings}")
+
+
+def more_exactly(verdict, statement):
+    """The verdict with its reason, out of a promise's row."""
+    if verdict == "kept":
+        kinds = {"windows of one clock": BY_A_CLOCK, "windows opened by an admission": BY_ADMISSIONS}
+        kept = re.match("kept by ([^:]*)", statement)
+        return kinds[kept[1]] if kept else KEPT
+    if verdict == "broken":
+        reasons = statement.removeprefix("broken: ").split("; ")
+        blocks = [reason.endswith("blocked requests should have passed") for reason in reasons]
+        return BOTH if any(blocks) and not all(blocks) else BLOCKS if all(blocks) else ADMITS
+    return verdict
+
+
+def algorithms(promise):
+    return [limit.split()[0] for limit in promise.split(" and ")]

@@ -15,7 +15,7 @@ import re
 import subprocess
 
 import audits
-from audits import ADMITS, BROKEN, BUCKET, KEPT, NEVER_BROKEN, NEVER_KEPT, WINDOW_S, Audit
+from audits import ADMITS, BLOCKS, BROKEN, BUCKET, KEPT, NEVER_BROKEN, NEVER_KEPT, WINDOW_S, Audit
 from harness import Check, Need, System, Traffic
 from processes import LOOPBACK, folder, free_ports, server
 from promises import token_bucket
@@ -71,6 +71,10 @@ class Bucket:
     @property
     def burst(self):
         return f"burst={self.capacity - 1}" + ("" if self.delays else " nodelay")
+
+    @property
+    def promise(self):
+        return f"token-bucket {self.per_minute}/60s burst {self.capacity}"
 
     def __str__(self):
         return f"rate={self.per_minute}r/m {self.burst}" + (" by address" if self.key == BY_ADDRESS else "")
@@ -152,8 +156,15 @@ AUDITS = [
     # In the first 2.5 s of asking it admits 17, of which no bucket that gains 12 in 6 s would block one.
     audit("-burst", [LARGE_BURST], {
         "auto": [KEPT],
+        LARGE_BURST.promise: [KEPT],
+        "token-bucket 2/s burst 10": [ADMITS],
         "sliding-window": [ADMITS],
     }, limit=12, window_s=6),
-    audit("-delay", [DELAYS], {"auto": NEVER_BROKEN}, limit=12, window_s=6),
-    audit("-two", TWO, {"auto": [BROKEN]}, limit=8, window_s=8),
+    audit("-delay", [DELAYS], {"auto": NEVER_BROKEN, DELAYS.promise: NEVER_BROKEN}, limit=12, window_s=6),
+    audit("-two", TWO, {
+        "auto": [BROKEN],
+        " and ".join(bucket.promise for bucket in TWO): [KEPT],
+        TWO[0].promise: [BLOCKS],
+        TWO[1].promise: [BLOCKS],
+    }, limit=8, window_s=8),
 ]

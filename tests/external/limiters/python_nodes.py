@@ -30,7 +30,7 @@ import json
 import subprocess
 
 import audits
-from audits import BROKEN, Audit
+from audits import BLOCKS, BROKEN, NEVER_BROKEN, NEVER_KEPT, Audit
 from harness import Check, Need, Promise, System, Traffic, fetch
 from places import PYTHON, REQUIREMENTS, ROOT
 from processes import LOOPBACK, folder, free_ports, server
@@ -165,10 +165,16 @@ def flask_limiter_with_two_limits(excess):
 AUDITS = [
     audit_of_limits("fixed-window", "fixed-window", audits.fixed(audits.BY_ADMISSIONS), count=3),
     audit_of_limits("moving-window", "moving-window", audits.SLIDING, count=3),
-    audit_of_limits("sliding-window-counter", "sliding-window-counter", audits.SLIDING_COUNTER, count=3),
+    # The windows have a phase for each key, and another one after a pause.
+    audit_of_limits("sliding-window-counter", "sliding-window-counter",
+                    {**audits.SLIDING_COUNTER, "sliding-counter": NEVER_BROKEN}, count=3),
     audit_of_limits("sliding-window-counter-by-clock", "sliding-window-counter", audits.SLIDING_COUNTER,
                     "one node, by the clock", count=1, in_redis=False),
     Audit("audit-flask-limiter-two", lambda kept: flask_limiter_with_two_limits(kept - LONGER[0]), NEEDS,
           "fixed-window, 4 in 1 s and 8 in 3 s; 2 nodes, one Redis",
-          {"auto": [BROKEN]}, lambda _: ["--preset", "kong"], limit=LONGER[0], window_s=LONGER[1], headers=(NO_RETRY_AFTER,)),
+          {"auto": [BROKEN], "fixed-window 4/1s and fixed-window 8/3s": [BLOCKS]},
+          lambda _: ["--preset", "kong"], limit=LONGER[0], window_s=LONGER[1], headers=(NO_RETRY_AFTER,)),
+    Audit("audit-processes-on-one-port", lambda _: processes_on_one_port("moving-window"), (PACKAGES,),
+          f"moving-window, {CLAIM}; 4 processes, each alone, one port",
+          {"auto": NEVER_KEPT, "sliding-window": NEVER_KEPT, "fixed-window": NEVER_KEPT}, told_by_each_request),
 ]

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 
+import audits
 from audits import NEVER_BROKEN, NEVER_KEPT, Audit
 from harness import System
 from processes import folder, free_ports, server, url
@@ -32,11 +33,12 @@ def audit(limiter, expected, *options, words=""):
 
 
 def wrong(limiter, *options, words=""):
-    return audit(limiter, {"sliding-window": NEVER_KEPT}, *options, words=words)
+    return audit(limiter, {promise: NEVER_KEPT for promise in ("auto", "sliding-window")}, *options, words=words)
 
 
 AUDITS = [
-    audit("sliding-log", {promise: NEVER_BROKEN for promise in ("auto", "sliding-window")}, *LATE_ANSWERS,
+    audit("sliding-counter", audits.SLIDING_COUNTER),
+    audit("sliding-log", {"auto": NEVER_BROKEN, "sliding-window": NEVER_BROKEN}, *LATE_ANSWERS,
           words=", admitted answered after 1.2 s"),
     wrong("triple-limit", *LATE_ANSWERS, words=", admitted answered after 1.2 s"),
     wrong("half-window"),
