@@ -27,6 +27,7 @@ const WAITING_SAMPLES: usize = 1 << 14;
 /// The state that the threads of a probe share.
 pub(super) struct Probing<'a, C> {
     terms: Terms,
+    cost: u64,
     caller: &'a C,
     /// One buffer for each target. The keys of these samples are the probe's numbers.
     samples: Vec<SampleBuffer>,
@@ -39,6 +40,7 @@ impl<'a, C: Caller> Probing<'a, C> {
         let count = targets.names().len();
         Some(Probing {
             terms: plan.audit_terms(count)?,
+            cost: plan.cost,
             caller,
             samples: buffers(count),
         })
@@ -170,7 +172,7 @@ impl<'scope, C: Caller> Prober<'scope, C> {
     /// Ends at a stop, or after pacing with the cycle that is under way. It ends sooner if that cycle would outlast the
     /// drain timeout.
     fn run(mut self, errands: &[Sender<Errand>], returns: &Receiver<Return>) -> ProbeReport {
-        let mut probe = Probe::new(self.probing.terms.clone());
+        let mut probe = Probe::new(self.probing.terms.clone(), self.probing.cost);
         while let Some(question) = probe.next() {
             let cycle = if probe.is_between_cycles() {
                 Cycle::New

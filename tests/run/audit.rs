@@ -518,7 +518,7 @@ fn processes_behind_one_port_that_count_alone_are_found_by_fresh_connections() {
 #[test]
 fn every_second_volley_of_the_probe_goes_over_connections_of_its_own() {
     let server = start(two_seconds(5));
-    let line = "--limit 5 --window 2s --keys 1 --rps 1 --duration 1.5 --audit --workers 2";
+    let line = "--limit 5 --window 60s --keys 1 --rps 1 --duration 1.5 --audit --workers 2";
     server.launch(line).finish();
     let mut flooded: Vec<Request> = server.requests();
     flooded.retain(|request| request.key().starts_with("loadgen-probe-"));

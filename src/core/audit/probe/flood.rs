@@ -111,7 +111,8 @@ impl Flood {
         self.fired == 0
     }
 
-    /// Takes the replies to one volley, the last of which was done at `ended`. Breaks after the last volley.
+    /// Takes the replies to one volley, the last of which was done at `ended`. Breaks after the last volley, or after
+    /// half a window, since answers may be slower than planned for.
     pub fn answered(
         mut self,
         replies: &[Reply],
@@ -128,7 +129,7 @@ impl Flood {
         let mut decisions = replies.iter().map(|reply| reply.request.decision);
         if decisions.all(|decision| decision == Decision::Failed) {
             report.flooded.why_not = NotChecked::AnsweredOtherwise(replies[0].status);
-        } else if self.flooded.within > quarter(terms) {
+        } else if self.flooded.within > quarter(terms) * 2 {
             report.flooded.why_not = NotChecked::TooSlow;
         } else if self.fired == volleys.count {
             report.flooded.times += 1;

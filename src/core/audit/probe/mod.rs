@@ -99,7 +99,10 @@ pub struct Reply {
 /// A probe under way.
 #[derive(Debug)]
 pub struct Probe {
+    /// With the limit in requests, however many units each of them counts.
     terms: Terms,
+    /// The units that one request counts; at least 1.
+    cost: u64,
     volleys: Result<Volleys, u64>,
     /// The number of the cycle under way, or of the next.
     cycle: u32,
@@ -128,9 +131,13 @@ struct Ask {
 }
 
 impl Probe {
-    pub fn new(terms: Terms) -> Probe {
+    /// `cost` is how many units of the limit one request counts; at least 1.
+    pub fn new(mut terms: Terms, cost: u64) -> Probe {
+        let fits = terms.limit >= cost;
+        terms.limit = (terms.limit / cost).max(1);
         Probe {
-            volleys: Volleys::new(&terms),
+            volleys: if fits { Volleys::new(&terms) } else { Err(0) },
+            cost,
             cycle: 0,
             stage: Stage::Flood(Flood::at(Nanos::ZERO)),
             flooded: Flooded::default(),
@@ -192,6 +199,11 @@ impl Probe {
 
     /// Takes what came of [`next`](Self::next): a reply for each of its requests, in the targets' order.
     pub fn answered(&mut self, replies: &[Reply]) {
+        let in_requests = |reply: &Reply| Reply {
+            headers: reply.headers.in_requests(self.cost),
+            ..reply.clone()
+        };
+        let replies: Vec<_> = replies.iter().map(in_requests).collect();
         let (Ok(volleys), Some(reply)) = (self.volleys, replies.first()) else {
             return;
         };
@@ -205,7 +217,7 @@ impl Probe {
         let (terms, report) = (&self.terms, &mut self.report);
         let stage = std::mem::replace(&mut self.stage, Stage::Flood(Flood::at(ended)));
         self.stage = match stage {
-            Stage::Flood(flood) => match flood.answered(replies, ended, volleys, terms, report) {
+            Stage::Flood(flood) => match flood.answered(&replies, ended, volleys, terms, report) {
                 ControlFlow::Continue(flood) => Stage::Flood(flood),
                 ControlFlow::Break(flooded) => self.one_node(flooded, ended),
             },

@@ -52,7 +52,7 @@ pub enum NotChecked {
         window: Nanos,
         most: u64,
     },
-    #[error("sending enough requests took longer than a quarter of the window")]
+    #[error("sending enough requests took too long for the window")]
     TooSlow,
     #[error("a request failed")]
     RequestFailed,

@@ -66,6 +66,8 @@ struct World {
     limit: u64,
     window_ms: u64,
     targets: usize,
+    /// The units that one request counts.
+    cost: u64,
     /// How many processes each target has. The kept connection leads to the first, fresh ones to each in turn.
     processes: usize,
     /// The limiter's clock at the run's start.
@@ -82,6 +84,7 @@ impl World {
             limit,
             window_ms,
             targets: 3,
+            cost: 1,
             processes: 1,
             phase: Nanos(1_700_000_000 * SECOND + 300 * MILLI),
             fast: 0,
@@ -102,7 +105,7 @@ impl World {
         words: &Words<'_>,
         mut change: impl FnMut(&Question, &mut Reply),
     ) -> ProbeReport {
-        let mut probe = Probe::new(terms(self.limit, self.window_ms, self.targets));
+        let mut probe = Probe::new(terms(self.limit, self.window_ms, self.targets), self.cost);
         let mut delays = self.delays.iter().cycle();
         let mut now = Nanos::ZERO;
         let mut fresh = 0;
@@ -268,7 +271,7 @@ prop_compose! {
         ), 1..50),
     ) -> World {
         let phase = Nanos(1_700_000_000 * SECOND + phase * MILLI);
-        World { limit, window_ms, targets, processes: 1, phase, fast, delays }
+        World { limit, window_ms, targets, cost: 1, processes: 1, phase, fast, delays }
     }
 }
 
@@ -440,7 +443,7 @@ fn each_fault_of_a_header_is_named() {
 
 #[test]
 fn milliseconds_that_the_run_has_no_time_for_look_like_milliseconds() {
-    let mut probe = Probe::new(terms(1, 60_000, 1));
+    let mut probe = Probe::new(terms(1, 60_000, 1), 1);
     let world = World::still(1, 60_000);
     let mut limiter = world.shared::<SlidingLog>();
     let mut now = Nanos::ZERO;
@@ -566,7 +569,7 @@ fn a_node_that_fails_open_meanwhile_proves_nothing() {
 
 #[test]
 fn a_limit_too_large_for_its_window_is_not_asked_for() {
-    let probe = Probe::new(terms(1_000_000, 1_000, 3));
+    let probe = Probe::new(terms(1_000_000, 1_000, 3), 1);
     assert_eq!(probe.next(), None);
     assert_eq!(
         probe.finish().flooded.to_string(),
@@ -728,6 +731,28 @@ fn requests_that_are_counted_twice_are_told_from_half_the_limit() {
         report.sentence(TWICE),
         "requests are not counted twice: sent one at a time, 50 requests of one key were admitted, of a limit of 100"
     );
+}
+
+#[test]
+fn requests_that_cost_several_units_are_not_said_to_be_counted_twice() {
+    for cost in [2, 3, 7] {
+        let world = World {
+            cost,
+            ..World::still(100, 60_000)
+        };
+        let report = world.run(world.counting(cost as usize), &correct);
+        assert_eq!(report.faults, []);
+        assert_eq!(report.remarks, []);
+        assert!(report.questions.counted_twice.is_refuted());
+        assert!(report.questions.nodes.is_refuted());
+        let one = report.questions.one_at_a_time.expect("asked");
+        assert_eq!(one.admitted, 100 / cost);
+    }
+    let dear = World {
+        cost: 101,
+        ..World::still(100, 60_000)
+    };
+    assert_eq!(dear.run(dear.counting(101), &correct).asked, 0);
 }
 
 #[test]

@@ -96,6 +96,18 @@ impl LimitHeaders {
         read
     }
 
+    /// The same with limits and what remains of them in requests, each of which counts so many units.
+    pub(super) fn in_requests(&self, cost: u64) -> LimitHeaders {
+        let mut headers = self.clone();
+        for quota in &mut headers.quotas {
+            quota.remaining /= cost;
+        }
+        for policy in &mut headers.policies {
+            policy.limit /= cost;
+        }
+        headers
+    }
+
     /// How many requests remain of the terms' limit.
     pub(super) fn remaining(&self, terms: &Terms) -> Option<u64> {
         let quota = self.quota(terms.limit, terms.window)?;
