@@ -21,10 +21,8 @@ pub struct Generator {
           default_value = "10000", allow_hyphen_values = true)]
     pub queue: usize,
 
-    /// The longest time that one whole request may take
-    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = timeout,
-          default_value = "10", allow_hyphen_values = true)]
-    pub timeout: Duration,
+    #[command(flatten)]
+    pub requests: Timeout,
 
     /// How long requests in flight may still take when the run ends
     #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = duration,
@@ -65,6 +63,15 @@ const RANDOM: &str = "random";
 
 pub(super) fn random_seed() -> u64 {
     Uuid::new_v4().as_u64_pair().0
+}
+
+/// The longest time of a request. The audit needs it, too: it remembers for so long what may still count.
+#[derive(Debug, Args)]
+pub struct Timeout {
+    /// The longest time that one whole request may take
+    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = timeout,
+          default_value = "10", allow_hyphen_values = true)]
+    pub timeout: Duration,
 }
 
 fn stats_interval(text: &str) -> Result<Duration, String> {

@@ -2,6 +2,7 @@
 
 use super::answers::Answers;
 use super::audit::Judging;
+use super::generator::Timeout;
 use super::requests::Quota;
 use super::results::RecordedFiles;
 use super::values::file;
@@ -83,6 +84,8 @@ pub struct Recorded {
     #[command(flatten)]
     judging: Judging,
     #[command(flatten)]
+    requests: Timeout,
+    #[command(flatten)]
     answers: Answers,
     #[command(flatten, next_help_heading = "Results")]
     results: RecordedFiles,
@@ -96,6 +99,8 @@ pub struct RecordedSetup {
     /// The terms, but for the number of targets.
     pub limit: u64,
     pub window: Nanos,
+    /// The longest time of a request.
+    pub timeout: Nanos,
     pub audit: AuditPlan,
     /// The files that results go to.
     pub outputs: Vec<Output>,
@@ -129,6 +134,8 @@ impl RecordedSetup {
             PriorUse::Anyone
         };
         let window = options.quota.window();
+        let outputs = options.results.outputs(arguments);
+        options.check_outputs(&outputs)?;
         Ok(RecordedSetup {
             files: options.files.clone(),
             columns: Columns {
@@ -137,6 +144,7 @@ impl RecordedSetup {
             },
             limit: *options.quota.limit,
             window,
+            timeout: options.requests.timeout.into(),
             audit: AuditPlan {
                 promises: promises.unwrap_or_else(|| Promise::of_each_algorithm(quota)),
                 asked: true,
@@ -146,7 +154,7 @@ impl RecordedSetup {
                 clock_tolerance: options.judging.clock_tolerance(window, arguments)?,
                 excess_tolerance: *options.judging.excess_tolerance,
             },
-            outputs: options.results.outputs(arguments),
+            outputs,
         })
     }
 
@@ -180,6 +188,20 @@ impl Recorded {
             )),
             None => Ok(()),
         }
+    }
+
+    /// A result must not replace what was recorded.
+    fn check_outputs(&self, outputs: &[Output]) -> Result<(), Refusal> {
+        let place = |path: &PathBuf| fs::canonicalize(path).ok();
+        for output in outputs {
+            let at = place(&output.path);
+            if at.is_some() && self.files.iter().any(|file| place(file) == at) {
+                let path = output.path.to_string_lossy();
+                let why = "must not be one of the audited files";
+                return Err(Refusal::wrong(&output.asked_by, &path, why));
+            }
+        }
+        Ok(())
     }
 
     fn column_names(&self) -> ColumnNames {

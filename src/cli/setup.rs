@@ -78,7 +78,7 @@ impl Setup {
             schedule,
             workers: generator.workers,
             queue: generator.queue,
-            timeout: generator.timeout,
+            timeout: generator.requests.timeout,
             drain_timeout: generator.drain_timeout,
             stats_interval: generator.stats_interval,
             request,

@@ -39,7 +39,7 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Unreadable> {
         &setup.files,
         &setup.columns,
         setup.audit.clock_tolerance,
-        memory / 2,
+        memory / KEY_NAMES,
     )?;
     let targets = recording.targets();
     let terms = Terms {
@@ -47,7 +47,7 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Unreadable> {
         limit: setup.limit,
         window: setup.window,
         targets: targets.len().max(1),
-        timeout: recording.longest(),
+        timeout: setup.timeout,
         prior_use: setup.audit.prior_use,
         memory: memory - recording.keys().memory(),
         clock_tolerance: setup.audit.clock_tolerance,
@@ -85,6 +85,9 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Unreadable> {
         parts(targets, reported.targets),
     ))
 }
+
+/// The names of keys may use this fraction of the audit's memory.
+const KEY_NAMES: usize = 4;
 
 /// Short names of the files: without folders, if these differ.
 fn names(files: &[PathBuf]) -> Vec<String> {

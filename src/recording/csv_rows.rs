@@ -50,8 +50,13 @@ impl CsvRows {
     }
 
     pub fn next(&mut self) -> Result<Option<(u64, Cells<'_>)>, Wrong> {
+        let begins = self.reader.position().line();
         let is_row = self.reader.read_byte_record(&mut self.record);
-        if !is_row.map_err(|error| wrong(&error))? {
+        let is_row = is_row.map_err(|error| {
+            let Wrong { line, why } = wrong(&error);
+            Wrong::on(line.unwrap_or(begins), why)
+        });
+        if !is_row? {
             return Ok(None);
         }
         self.reader.get_mut().begin_row();

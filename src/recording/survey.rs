@@ -30,7 +30,6 @@ pub struct Recording {
     targets: TargetNames,
     /// The zero of the audit's times, in nanoseconds by the files' own.
     start: u64,
-    longest: u64,
 }
 
 /// What the first reading learned of a file.
@@ -79,7 +78,6 @@ impl Recording {
             keys: KeyNames::new(memory),
             targets: TargetNames::default(),
             start: u64::MAX,
-            longest: 0,
         };
         for (number, path) in paths.iter().enumerate() {
             let wrong = |wrong: Wrong| Unreadable::new(path, wrong);
@@ -125,7 +123,6 @@ impl Recording {
                 self.targets.add(row.target, row.number)?;
                 earliest = earliest.min(row.earliest());
                 file.origin = file.origin.min(row.origin.unwrap_or(row.earliest()));
-                self.longest = self.longest.max(row.longest());
                 file.resolution = file.resolution.finer(row.resolution);
                 Ok(())
             })?;
@@ -160,12 +157,6 @@ impl Recording {
         is_instant.then(|| SystemTime::UNIX_EPOCH + Duration::from_nanos(self.start))
     }
 
-    /// The longest time that a request is taken to have had: that of the longest one, from 10 s to 1 h.
-    pub fn longest(&self) -> Nanos {
-        const SECOND: u64 = 1_000_000_000;
-        Nanos(self.longest.clamp(10 * SECOND, 3_600 * SECOND))
-    }
-
     /// The targets in the order of their places.
     pub fn targets(&self) -> Vec<String> {
         let mut names = self.targets.placed().0;
@@ -191,6 +182,7 @@ impl Recording {
             auditor: Auditor::new(terms),
             places,
             watermark: Nanos::ZERO,
+            added: 0,
             files: vec![RecordedCounts::default(); self.files.len()],
             targets: vec![RecordedCounts::default(); targets.len()],
         };
@@ -253,9 +245,14 @@ struct Audit<'a> {
     places: HashMap<&'a str, u32>,
     /// No request that is added from now on may have left before.
     watermark: Nanos,
+    /// The requests that were added since the auditor last heard of the watermark.
+    added: u64,
     files: Vec<RecordedCounts>,
     targets: Vec<RecordedCounts>,
 }
+
+/// The most requests that are added before the auditor checks its memory, even if the watermark stays.
+const MOST_ADDED: u64 = 1 << 18;
 
 /// A row is not what the first reading found.
 const CHANGED: &str = "it was changed while it was read";
@@ -296,13 +293,18 @@ impl Audit<'_> {
                 return None;
             }
             self.auditor.add(observation);
+            self.added += 1;
         }
         Some(())
     }
 
+    /// No request that is added from now on left before `watermark`.
     fn advance(&mut self, watermark: Nanos) {
-        if watermark > self.watermark {
+        // At the end, `finish` looks at all that is left.
+        let is_end = watermark == Nanos::MAX;
+        if !is_end && (watermark > self.watermark || self.added >= MOST_ADDED) {
             self.watermark = watermark;
+            self.added = 0;
             self.auditor.advance(watermark);
         }
     }

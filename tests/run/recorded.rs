@@ -97,7 +97,7 @@ fn a_run_and_the_file_of_its_requests_have_the_same_audit() {
                 .finish()
         });
         let recorded = place
-            .audit(&[file], &format!("{options} --complete"))
+            .audit(&[file], &format!("{options} --complete --timeout 0.4"))
             .arg("--summary-json")
             .arg(place.at("recorded.json"))
             .finish();
@@ -323,6 +323,7 @@ fn what_can_not_be_audited_is_refused_with_file_line_and_reason() {
         (named(&format!("{line}1,a,99,1\n")), "line 2: code '99' is not a status"),
         (named(&format!("{line}1,a,200\n")), "line 2: it has 3 fields, and the first row has 4"),
         (named(&format!("{line}1,,200,1\n")), "no row has a user"),
+        (named(&format!("{line}1,a,200,1\n1,\"{}", "x".repeat(2 << 20))), "line 3: a row has more than 1048576 bytes"),
         ((format!("{line}1,a,200,1\n").into_bytes(), "--time start --done ms --status code"), ""),
         ((row("1,k,t,0,5,4,4,1,allowed,,1767225600000000005,"), ""), "line 3: done_ns '4' is less than sent_ns"),
         ((row("1,k,t,0,5,6,6,1,failed,boredom,1767225600000000005,"), ""), "line 3: failure 'boredom' is no kind of failure"),
@@ -355,6 +356,10 @@ fn what_can_not_be_audited_is_refused_with_file_line_and_reason() {
     loadgen("audit -").assert_refused(&["it is read twice"]);
     loadgen("audit").assert_refused(&["FILE: must be given"]);
     loadgen("audit /dev/null").assert_refused(&["must be a regular file"]);
+    place
+        .audit(&["a.csv"], "--summary-json")
+        .arg(place.at("a.csv"))
+        .assert_refused(&["must not be one of the audited files"]);
     place
         .audit(&["a.csv"], "--audit off")
         .assert_refused(&["--audit 'off'"]);

@@ -87,13 +87,6 @@ impl Recorded<'_> {
         )
     }
 
-    /// From its start to its end, with all that the resolution leaves open.
-    pub fn longest(&self) -> u64 {
-        let took = self.done.saturating_sub(self.earliest());
-        took.saturating_add(self.resolution.before)
-            .saturating_add(self.resolution.after)
-    }
-
     /// The earliest time at which the request may have left, but for the resolution.
     pub fn earliest(&self) -> u64 {
         let is_lost = self.outcome == Outcome::Failed(FailureKind::Panic);
