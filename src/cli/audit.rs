@@ -1,8 +1,9 @@
 //! The options of the audit.
 
 use super::generator::random_seed;
+use super::promise::Promised;
 use super::values::{boolean, duration, number};
-use super::{Arguments, Nodes, Opt, Options, Refusal, opt};
+use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::core::audit::{PriorUse, Promise, Quota};
 use crate::core::plan::AuditPlan;
@@ -33,11 +34,14 @@ pub struct Audit {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Audit")]
 pub struct Judging {
-    /// Judge whether the limiter kept its promise of --limit requests of each key per --window. The
-    /// promise is a `sliding-window`, a `fixed-window` or a `token-bucket`; `auto` finds out which of them
-    /// it can be; `off` judges nothing. The default is `auto` with --demo and
-    /// for recorded requests, otherwise `off`
-    #[arg(long, env, hide_env_values = true, value_name = "PROMISE", value_parser = opt(text),
+    /// Judge whether the limiter kept its promise to each key. A name alone takes --limit and --window:
+    /// `sliding-window`, `fixed-window`, `token-bucket` or `sliding-counter`. `auto`, or the flag alone, accepts any
+    /// of these. A promise may have its own limit: `sliding-window 100/60s`; `fixed-window 20/2s by clock`, where
+    /// all keys' windows begin at the same times; `token-bucket 10/s burst 5`, a rate with another burst;
+    /// `sliding-counter 20/2s`, two windows of which the earlier one is weighted. Several limits are joined by
+    /// `and`: `token-bucket 10/s and sliding-window 100/60s`. `off` judges nothing. The default is `auto` with
+    /// --demo and for recorded requests, otherwise `off`
+    #[arg(long, env, hide_env_values = true, value_name = "PROMISE", value_parser = opt(audit),
           num_args = 0..=1, default_missing_value = "auto")]
     pub audit: Option<Opt<String>>,
 
@@ -59,29 +63,12 @@ pub struct Judging {
 }
 
 impl Judging {
-    /// The promises, of which the limiter has to keep one. `None` if nothing is to be judged. A promise without numbers
-    /// takes those of `quota`.
-    pub(super) fn promises<O>(
-        &self,
-        by_default: &str,
-        quota: Quota,
-        arguments: &Arguments<O>,
-    ) -> Result<Option<Vec<Promise>>, Refusal> {
-        if !self.is_asked(by_default) {
-            return Ok(None);
+    /// The promise to judge, as text; `None` for none.
+    pub(super) fn promise(&self, by_default: Option<&'static str>) -> Option<&str> {
+        match &self.audit {
+            None => by_default,
+            Some(text) => (**text != OFF).then_some(text),
         }
-        let text = self.audit.as_ref().map_or(by_default, |text| text);
-        let promises = Promise::alternatives(text, quota).map_err(|why| match &self.audit {
-            Some(audit) => arguments.refuse(audit, why.to_string()),
-            None => unreachable!("the default is a promise"),
-        })?;
-        Ok(Some(promises))
-    }
-
-    /// Whether anything is to be judged.
-    fn is_asked(&self, by_default: &str) -> bool {
-        let text = self.audit.as_ref().map_or(by_default, |text| text);
-        text.trim() != "off"
     }
 
     pub(super) fn clock_tolerance<O>(
@@ -102,15 +89,20 @@ impl Judging {
 }
 
 impl Audit {
+    /// The promise to audit, as text. Without `--audit`, only a demo is audited.
+    pub(super) fn promise(&self, is_demo: bool) -> Option<&str> {
+        self.judging.promise(is_demo.then_some(AUTO))
+    }
+
     /// The seed of the keys' random digits. The keys of an audited run are its own, even with a chosen seed: any other
     /// run that spent part of their limit would make a right limiter look wrong.
     pub(super) fn key_seed(
         &self,
         arguments: &Arguments<Options>,
-        nodes: &Nodes,
+        is_audited: bool,
     ) -> Result<u64, Refusal> {
         let generator = &arguments.options.generator;
-        let is_repeated = self.judging.is_asked(by_default(nodes)) && generator.has_chosen_seed();
+        let is_repeated = is_audited && generator.has_chosen_seed();
         // A variable may be set for all runs.
         if *self.reuse_keys && !is_repeated && arguments.is_flag(&self.reuse_keys) {
             return Err(arguments.refuse(&self.reuse_keys, "needs --audit and --seed"));
@@ -123,15 +115,15 @@ impl Audit {
         })
     }
 
+    /// The plan of the audit; `None` if nothing is audited.
     pub(super) fn plan(
         &self,
         arguments: &Arguments<Options>,
-        nodes: &Nodes,
+        promised: &Promised,
+        is_demo: bool,
         request: &RequestTemplate,
     ) -> Result<Option<AuditPlan>, Refusal> {
-        let quota = arguments.options.requests.quota.promised();
-        let judging = &self.judging;
-        let Some(promises) = judging.promises(by_default(nodes), quota, arguments)? else {
+        let Some(promises) = promised.promises.clone() else {
             self.refuse_needless(arguments)?;
             return Ok(None);
         };
@@ -139,12 +131,11 @@ impl Audit {
         let options = &arguments.options;
         let are_reused = *self.reuse_keys && options.generator.has_chosen_seed();
         let are_own = has_keys && options.keys.keys_file.is_none() && !are_reused;
-        // A demo's nodes have just been started, so nobody has used their keys.
-        let is_demo = matches!(nodes, Nodes::Demo { .. });
         Ok(Some(AuditPlan {
             promises,
             asked: self.judging.audit.is_some(),
             probe: *self.probe && has_keys,
+            // A demo's nodes have just been started, so nobody has used their keys.
             prior_use: if is_demo || are_own {
                 PriorUse::None
             } else {
@@ -153,7 +144,7 @@ impl Audit {
             memory: *self.judging.audit_memory,
             clock_tolerance: self
                 .judging
-                .clock_tolerance(options.requests.quota.window(), arguments)?,
+                .clock_tolerance(promised.shortest_window(), arguments)?,
             excess_tolerance: *self.judging.excess_tolerance,
         }))
     }
@@ -178,21 +169,29 @@ impl Audit {
     }
 }
 
+/// The value of `--audit` that accepts a promise of any kind.
+pub(super) const AUTO: &str = "auto";
+
+/// The value of `--audit` that audits nothing.
+const OFF: &str = "off";
+
 const NEEDS_AUDIT: &str = "needs --audit";
 
 /// NTP over a local network keeps clocks 2 to 5 ms apart.
 const DEFAULT_CLOCK_TOLERANCE: Nanos = Nanos(5_000_000);
 
-/// Without `--audit`, only a demo is audited.
-fn by_default(nodes: &Nodes) -> &'static str {
-    match nodes {
-        Nodes::Demo { .. } => "auto",
-        Nodes::Targets(_) => "off",
+/// Checks a promise, with any limit in the place of one that it leaves out.
+fn audit(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text == OFF {
+        return Ok(text.to_owned());
     }
-}
-
-fn text(text: &str) -> Result<String, String> {
-    Ok(text.to_owned())
+    let any = Quota::new(1, Nanos(1_000_000_000));
+    match Promise::alternatives(text, any) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) if error.column == 1 => Err(format!("{error} (or auto, or off)")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Reads a share, from 0 to 1, as a percentage or a fraction.
@@ -268,6 +267,29 @@ mod tests {
         }
         for bad in ["", "%", "5", "101%", "-1%", "NaN", "five"] {
             assert!(excess(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_promise_is_a_name_or_has_limits_of_its_own() {
+        for good in [
+            "auto",
+            " off ",
+            "sliding-window",
+            "token-bucket 10/s burst 5 and fixed-window 100/60s by clock",
+        ] {
+            assert_eq!(audit(good).as_deref(), Ok(good.trim()));
+        }
+        for (bad, says) in [
+            (
+                "sliding",
+                "column 1: must be one of sliding-window, fixed-window, token-bucket, sliding-counter",
+            ),
+            ("", "(or auto, or off)"),
+            ("sliding-window 100", "column 19: "),
+        ] {
+            let refused = audit(bad).expect_err(bad);
+            assert!(refused.contains(says), "{refused}");
         }
     }
 }

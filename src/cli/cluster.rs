@@ -1,9 +1,11 @@
 //! The nodes that requests go to, and the certificates that are trusted.
 
+use super::requests::{refuse_limit, refuse_window};
 use super::values::{boolean, read_at_most};
 use super::{Arguments, Opt, Options, Refusal, opt, without_login};
 use crate::base::Target;
 use crate::client::{Authorities, Trust};
+use crate::core::audit::Quota;
 use crate::core::keys::{Allowance, Keys, Tier};
 use crate::core::request::{Placeholder, RequestTemplate};
 use crate::limiter::{self, DemoLimiter, Policy};
@@ -74,16 +76,26 @@ impl Nodes {
 }
 
 impl Cluster {
-    /// The nodes that requests go to. A flag wins over the variable of the other option; two flags are refused.
-    pub(super) fn nodes(&self, arguments: &Arguments<Options>) -> Result<Nodes, Refusal> {
+    /// Whether the nodes are a demo's. A flag wins over the variable of the other option; two flags are refused.
+    pub(super) fn is_demo(&self, arguments: &Arguments<Options>) -> Result<bool, Refusal> {
         let targets_by_flag = arguments.is_flag(&self.targets);
         if *self.demo && targets_by_flag && arguments.is_flag(&self.demo) {
             let allowed = "must not be given together with --demo";
             return Err(arguments.refuse(&self.targets, allowed));
         }
-        if *self.demo && !targets_by_flag {
+        Ok(*self.demo && !targets_by_flag)
+    }
+
+    /// The nodes that requests go to. Requests carry the limit and the window of `quota`.
+    pub(super) fn nodes(
+        &self,
+        arguments: &Arguments<Options>,
+        is_demo: bool,
+        quota: Quota,
+    ) -> Result<Nodes, Refusal> {
+        if is_demo {
             return Ok(Nodes::Demo {
-                policy: demo_policy(arguments)?,
+                policy: demo_policy(arguments, quota)?,
                 limiter: *self.demo_limiter,
             });
         }
@@ -119,7 +131,7 @@ impl Cluster {
 
 /// The limit of a demo's nodes. The reference limiter has bounds of its own, and answers the requests of the presets at
 /// their paths.
-fn demo_policy(arguments: &Arguments<Options>) -> Result<Policy, Refusal> {
+fn demo_policy(arguments: &Arguments<Options>, quota: Quota) -> Result<Policy, Refusal> {
     let requests = &arguments.options.requests;
     let preset = *requests.preset;
     let names: Vec<_> = limiter::answerable_presets().collect();
@@ -140,13 +152,13 @@ fn demo_policy(arguments: &Arguments<Options>) -> Result<Policy, Refusal> {
             return Err(arguments.refuse(path, allowed));
         }
     }
-    let with_demo = |error| format!("with --demo, {error}");
+    let limit = limiter::Limit::new(quota.limit);
+    let window = limiter::Window::from_millis(quota.window.0 / 1_000_000);
     Ok(Policy {
-        limit: limiter::Limit::new(*requests.quota.limit)
-            .map_err(|error| arguments.refuse(&requests.quota.limit, with_demo(error)))?,
-        window: limiter::Window::from_millis(requests.quota.window_millis()).map_err(|_| {
-            arguments.refuse(&requests.quota.window, "must be at most 24h with --demo")
-        })?,
+        limit: limit
+            .map_err(|error| refuse_limit(arguments, quota, &format!("with --demo, {error}")))?,
+        window: window
+            .map_err(|_| refuse_window(arguments, quota, "must be at most 24h with --demo"))?,
     })
 }
 

@@ -11,6 +11,7 @@ mod generator;
 mod keys;
 mod manual;
 mod option;
+mod promise;
 mod recorded;
 mod refusal;
 mod report;

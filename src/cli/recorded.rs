@@ -1,15 +1,16 @@
 //! The options of `loadgen audit`.
 
 use super::answers::Answers;
-use super::audit::Judging;
+use super::audit::{AUTO, Judging};
 use super::generator::Timeout;
+use super::promise::Promised;
 use super::requests::Quota;
 use super::results::RecordedFiles;
 use super::values::file;
 use super::{Arguments, Refusal};
 use crate::base::Nanos;
 use crate::core::answers;
-use crate::core::audit::{PriorUse, Promise};
+use crate::core::audit::PriorUse;
 use crate::core::plan::AuditPlan;
 use crate::core::presets;
 use crate::core::recorded::{self, ColumnNames, Unit};
@@ -121,19 +122,22 @@ impl RecordedSetup {
                 return Err(Refusal::wrong(flag, &rules.to_string(), why));
             }
         }
-        let quota = options.quota.promised();
-        let promises = options.judging.promises("auto", quota, arguments)?;
-        // A variable may be set for all runs.
-        if promises.is_none() && arguments.source("audit") == Some(ValueSource::CommandLine) {
+        let promise = options.judging.promise(Some(AUTO));
+        if promise.is_none() && arguments.source("audit") == Some(ValueSource::CommandLine) {
             let why = "must be a promise, because the audit is all that this command does";
             return Err(Refusal::wrong("--audit", "off", why));
         }
+        // A variable may be set for all runs, also to off.
+        let promise = Some(promise.unwrap_or(AUTO));
+        let promised = Promised::new(arguments, promise, &options.quota)?;
         let prior_use = if options.complete {
             PriorUse::None
         } else {
             PriorUse::Anyone
         };
-        let window = options.quota.window();
+        let clock_tolerance = options
+            .judging
+            .clock_tolerance(promised.shortest_window(), arguments)?;
         let outputs = options.results.outputs(arguments);
         options.check_outputs(&outputs)?;
         Ok(RecordedSetup {
@@ -142,16 +146,16 @@ impl RecordedSetup {
                 names: options.column_names(),
                 answers: answers::Answers::new(&allowed, &blocked),
             },
-            limit: *options.quota.limit,
-            window,
+            limit: promised.quota.limit,
+            window: promised.quota.window,
             timeout: options.requests.timeout.into(),
             audit: AuditPlan {
-                promises: promises.unwrap_or_else(|| Promise::of_each_algorithm(quota)),
+                promises: promised.promises.unwrap_or_default(),
                 asked: true,
                 probe: false,
                 prior_use,
                 memory: *options.judging.audit_memory,
-                clock_tolerance: options.judging.clock_tolerance(window, arguments)?,
+                clock_tolerance,
                 excess_tolerance: *options.judging.excess_tolerance,
             },
             outputs,

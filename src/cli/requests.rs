@@ -66,12 +66,14 @@ pub struct Requests {
 /// The limit of each key.
 #[derive(Debug, Args)]
 pub struct Quota {
-    /// The limit of each key: sent in each check, and what the audit holds the limiter to
+    /// The limit of each key: sent in each check, and what the audit holds the limiter to. --audit or the keys
+    /// file may have another
     #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = opt(limit),
           default_value = "100", allow_hyphen_values = true)]
     pub limit: Opt<u64>,
 
-    /// The window in which that many requests may pass, in whole milliseconds or more: 60s, 500ms, 2m
+    /// The window in which that many requests may pass, in whole milliseconds or more: 60s, 500ms, 2m. --audit or
+    /// the keys file may have another
     #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = opt(window),
           default_value = "60s", allow_hyphen_values = true)]
     pub window: Opt<Duration>,
@@ -89,22 +91,20 @@ impl Quota {
         Nanos::from(*self.window)
     }
 
-    /// What a promise without numbers admits.
+    /// The limit of a promise without numbers.
     pub(super) fn promised(&self) -> audit::Quota {
         audit::Quota::new(*self.limit, self.window())
-    }
-
-    pub(super) fn window_millis(&self) -> u64 {
-        self.window().0 / 1_000_000
     }
 }
 
 impl Requests {
-    /// The preset's request, with its parts replaced by those that were given.
+    /// The preset's request, with its parts replaced by those that were given. It carries the limit and the window of
+    /// `quota`, unless its key has a limit of its own.
     pub(super) fn request(
         &self,
         arguments: &Arguments<Options>,
         keys: &Keys,
+        quota: audit::Quota,
     ) -> Result<RequestTemplate, Refusal> {
         let preset = *self.preset;
         let method = self.method.clone().unwrap_or_else(|| preset.method());
@@ -118,12 +118,12 @@ impl Requests {
             body,
         };
         if request.has(Placeholder::WindowS) {
-            self.check_whole_seconds(arguments, keys)?;
+            check_whole_seconds(arguments, keys, quota)?;
         }
         let constants = Constants {
             keys,
-            limit: *self.quota.limit,
-            window: self.quota.window(),
+            limit: quota.limit,
+            window: quota.window,
         };
         request.check_json(&constants).map_err(|error| {
             let allowed = format!("must be JSON, because its Content-Type is JSON; {error}");
@@ -134,30 +134,6 @@ impl Requests {
             }
         })?;
         Ok(request)
-    }
-
-    /// Checks that every window that a request may carry is whole seconds.
-    fn check_whole_seconds(
-        &self,
-        arguments: &Arguments<Options>,
-        keys: &Keys,
-    ) -> Result<(), Refusal> {
-        const ALLOWED: &str = "must be whole seconds, because the request has {window_s}";
-        if self.quota.window.subsec_nanos() > 0 {
-            return Err(arguments.refuse(&self.quota.window, ALLOWED));
-        }
-        let has_fraction = |tier: Tier| {
-            let Allowance::Limit { window, .. } = tier.allowance else {
-                return false;
-            };
-            window.0 % 1_000_000_000 > 0
-        };
-        match &arguments.options.keys.keys_file {
-            Some(file) if keys.tiers().any(has_fraction) => {
-                Err(arguments.refuse(file, format!("every window in it {ALLOWED}")))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Checks that no part of a request is too long, with the longest values filled in.
@@ -227,6 +203,62 @@ impl Requests {
             .iter()
             .filter_map(|line| Some((line.name.clone(), line.value.clone()?)));
         Ok(defaults.chain(added).collect())
+    }
+}
+
+/// Checks that every window that a request may carry is whole seconds.
+fn check_whole_seconds(
+    arguments: &Arguments<Options>,
+    keys: &Keys,
+    quota: audit::Quota,
+) -> Result<(), Refusal> {
+    const ALLOWED: &str = "must be whole seconds, because the request has {window_s}";
+    let has_fraction = |window: Nanos| !window.0.is_multiple_of(1_000_000_000);
+    if has_fraction(quota.window) {
+        return Err(refuse_window(arguments, quota, ALLOWED));
+    }
+    let has_own_fraction = |tier: Tier| match tier.allowance {
+        Allowance::Limit { window, .. } => has_fraction(window),
+        Allowance::Default | Allowance::Unlimited => false,
+    };
+    match &arguments.options.keys.keys_file {
+        Some(file) if keys.tiers().any(has_own_fraction) => {
+            Err(arguments.refuse(file, format!("every window in it {ALLOWED}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The line that refuses the limit of the requests, by the option that gave it.
+pub(super) fn refuse_limit(
+    arguments: &Arguments<Options>,
+    quota: audit::Quota,
+    allowed: &str,
+) -> Refusal {
+    let limit = &arguments.options.requests.quota.limit;
+    refuse(arguments, limit, quota.limit == **limit, allowed)
+}
+
+/// The line that refuses the window of the requests, by the option that gave it.
+pub(super) fn refuse_window(
+    arguments: &Arguments<Options>,
+    quota: audit::Quota,
+    allowed: &str,
+) -> Refusal {
+    let window = &arguments.options.requests.quota.window;
+    let is_given = quota.window == arguments.options.requests.quota.window();
+    refuse(arguments, window, is_given, allowed)
+}
+
+fn refuse<T>(
+    arguments: &Arguments<Options>,
+    option: &Opt<T>,
+    gives_value: bool,
+    allowed: &str,
+) -> Refusal {
+    match &arguments.options.audit.judging.audit {
+        Some(audit) if !gives_value => arguments.refuse(audit, allowed),
+        _ => arguments.refuse(option, allowed),
     }
 }
 

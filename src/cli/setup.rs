@@ -1,6 +1,7 @@
 //! Everything that a run needs, checked.
 
 use super::cluster::check_demo_tiers;
+use super::promise::Promised;
 use super::{Arguments, Nodes, Options, Refusal};
 use crate::client::Trust;
 use crate::core::plan::Plan;
@@ -63,18 +64,21 @@ impl Setup {
             results,
             generator,
         } = &arguments.options;
-        let schedule = traffic.schedule(arguments)?;
-        let nodes = cluster.nodes(arguments)?;
-        let key_seed = audit.key_seed(arguments, &nodes)?;
+        let is_demo = cluster.is_demo(arguments)?;
+        let promised = Promised::new(arguments, audit.promise(is_demo), &requests.quota)?;
+        let quota = promised.quota;
+        let schedule = traffic.schedule(arguments, quota.window)?;
+        let nodes = cluster.nodes(arguments, is_demo, quota)?;
+        let key_seed = audit.key_seed(arguments, promised.promises.is_some())?;
         let keys = key_options.plan(arguments, key_seed)?;
         let (allowed, blocked) = answers.rules(&requests.preset);
-        let request = requests.request(arguments, &keys)?;
+        let request = requests.request(arguments, &keys, quota)?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
-        let audit = audit.plan(arguments, &nodes, &request)?;
+        let audit = audit.plan(arguments, &promised, is_demo, &request)?;
         let plan = Plan {
             thresholds: thresholds.plan(arguments, nodes.count(), audit.is_some())?,
             audit,
-            alignment: traffic.alignment(arguments, &schedule)?,
+            alignment: traffic.alignment(arguments, &schedule, quota.window)?,
             schedule,
             workers: generator.workers,
             queue: generator.queue,
@@ -82,8 +86,8 @@ impl Setup {
             drain_timeout: generator.drain_timeout,
             stats_interval: generator.stats_interval,
             request,
-            limit: *requests.quota.limit,
-            window: requests.quota.window(),
+            limit: quota.limit,
+            window: quota.window,
             cost: *requests.cost,
             keys,
             key_distribution: *key_options.key_distribution,

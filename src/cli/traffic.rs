@@ -73,14 +73,18 @@ pub enum ArrivalKind {
 }
 
 impl Traffic {
-    /// The due times of the run.
-    pub(super) fn schedule(&self, arguments: &Arguments<Options>) -> Result<Schedule, Refusal> {
+    /// The due times of the run against a limiter with this window.
+    pub(super) fn schedule(
+        &self,
+        arguments: &Arguments<Options>,
+        window: Nanos,
+    ) -> Result<Schedule, Refusal> {
         // The default duration does not apply to a given profile.
         let is_limited = self.profile.is_none() || arguments.is_given(&self.duration);
         let end = (is_limited && !self.duration.is_zero()).then(|| Nanos::from(*self.duration));
         let profile = match &self.profile {
             Some(profile) => profile.clone(),
-            None => self.default_profile(arguments)?,
+            None => self.default_profile(arguments, window)?,
         };
         let arrivals = match self.arrivals {
             ArrivalKind::Uniform => Arrivals::Uniform,
@@ -97,11 +101,11 @@ impl Traffic {
         &self,
         arguments: &Arguments<Options>,
         schedule: &Schedule,
+        window: Nanos,
     ) -> Result<Option<Alignment>, Refusal> {
         if !*self.burst_align {
             return Ok(None);
         }
-        let window = arguments.options.requests.quota.window();
         let aligned = Alignment::new(schedule, window).map_err(|why| {
             let needs = format!("needs bursts, whole windows of --window ({window}) apart");
             arguments.refuse(&self.burst_align, format!("{needs}; {why}"))
@@ -109,13 +113,17 @@ impl Traffic {
         aligned.map(Some)
     }
 
-    fn default_profile(&self, arguments: &Arguments<Options>) -> Result<Profile, Refusal> {
+    fn default_profile(
+        &self,
+        arguments: &Arguments<Options>,
+        window: Nanos,
+    ) -> Result<Profile, Refusal> {
         if !self.burst_enabled {
             return Ok(Profile::steady(self.rps));
         }
         let mut bursts = self.bursts(arguments)?;
         if *self.burst_align {
-            bursts = bursts.whole_windows_apart(arguments.options.requests.quota.window());
+            bursts = bursts.whole_windows_apart(window);
         }
         Ok(bursts.into())
     }

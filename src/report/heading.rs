@@ -39,7 +39,7 @@ fn keys(plan: &Plan) -> String {
     format!("{}, seed {}{own}", plan.describe_keys(), plan.seed)
 }
 
-/// The promises that the limiter is held to, and whether the audit has a probe.
+/// The promises that the limiter is held to, its tolerances, and whether the audit has a probe.
 pub(super) fn held_to(audit: &AuditPlan) -> String {
     let promises: Vec<_> = audit.promises.iter().map(ToString::to_string).collect();
     let probe = if audit.probe {
@@ -47,5 +47,13 @@ pub(super) fn held_to(audit: &AuditPlan) -> String {
     } else {
         ""
     };
-    format!("{}{probe}", promises.join(" or "))
+    let clocks = format!("; clocks up to {} apart", audit.clock_tolerance);
+    let excess = if audit.excess_tolerance > 0.0 {
+        // Products of floating-point numbers are inexact in the last digits.
+        let percent = (audit.excess_tolerance * 1e8).round() / 1e6;
+        format!("; up to {percent}% over the limit")
+    } else {
+        String::new()
+    };
+    format!("{}{clocks}{excess}{probe}", promises.join(" or "))
 }

@@ -154,8 +154,9 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ("--metrics-linger", &["-1", "a while", ""], SPAN),
     ("--demo-limiter", &["", "leaky-bucket",
         "Racy"], "one of sliding-log, fixed-window, token-bucket, per-node, racy"),
-    ("--audit", &["", "sliding", "Auto", "true",
-        "sliding-window,token-bucket"], "one of sliding-window, fixed-window, token-bucket, auto, off"),
+    ("--audit", &["", "sliding", "Auto", "true", "auto 5/s"], "column 1: must be one of sliding-window, "),
+    ("--audit", &["sliding-window,token-bucket"], "column 15: "),
+    ("--audit", &["sliding-window 100", "sliding-window 100/60s and"], "column "),
     ("--probe", &["", "perhaps"], BOOLEAN),
     ("--audit-memory", &["", "0", "64MB", "1023KiB", "65GiB",
         "-1MiB"], "whole number of bytes, KiB, MiB or GiB, from 1MiB to 64GiB"),
@@ -319,6 +320,67 @@ fn options_of_the_audit_without_an_audit_are_refused_unless_by_variable() {
 }
 
 #[test]
+fn a_limit_that_contradicts_the_promise_is_refused_unless_by_variable() {
+    let both = "token-bucket 10/s burst 5 and sliding-window 100/60s";
+    for (promise, options, refused, says) in [
+        (
+            "sliding-window 100/60s",
+            "--limit=50",
+            "--limit '50'",
+            "the promise says 100/60s",
+        ),
+        (
+            "sliding-window 100/60s",
+            "--window=30s",
+            "--window '30s'",
+            "the promise says 100/60s",
+        ),
+        (
+            both,
+            "--limit=50",
+            "--limit '50'",
+            "the promise says 10/s and 100/60s",
+        ),
+        (
+            both,
+            "--limit=100 --window=1s",
+            "--window '1s'",
+            "the promise says 10/s and 100/60s",
+        ),
+    ] {
+        let launch = harmless()
+            .args(["--audit", promise])
+            .args(options.split(' '));
+        launch.assert_refused(&[refused, says]);
+    }
+    let by_variable = harmless().env("LIMIT", "50").env("WINDOW", "30s");
+    let finished = by_variable
+        .args(["--audit", "sliding-window 100/60s"])
+        .finish();
+    assert_eq!(finished.code(), Some(3), "{finished}");
+}
+
+#[test]
+fn requests_carry_the_first_limit_of_the_promise_or_the_one_that_a_flag_chooses() {
+    let promise = "token-bucket 10/s burst 5 and sliding-window 100/60s";
+    for (options, ends) in [
+        ("", r#""limit":10,"window_ms":1000}"#),
+        ("--limit=100", r#""limit":100,"window_ms":60000}"#),
+        ("--window=60s", r#""limit":100,"window_ms":60000}"#),
+    ] {
+        let server = Server::allowing();
+        let launch = server.launch(format!("--rps 20 --duration 0.5 --probe no {options}"));
+        launch.args(["--audit", promise]).finish().summary();
+        let request = &server.requests()[0];
+        assert!(
+            request.text().ends_with(ends),
+            "{options}: {}",
+            request.text()
+        );
+    }
+}
+
+#[test]
 fn clocks_may_be_at_most_half_a_window_apart() {
     let launch = || harmless().args(["--audit", "--window=1s"]);
     let too_far = launch().arg("--clock-tolerance=501ms");
@@ -327,6 +389,10 @@ fn clocks_may_be_at_most_half_a_window_apart() {
         "501ms",
         "from 0ms to 500ms, half of the window",
     ]);
+    let shortest = harmless().args(["--audit", "fixed-window 100/60s and token-bucket 10/s"]);
+    shortest
+        .arg("--clock-tolerance=501ms")
+        .assert_refused(&["from 0ms to 500ms"]);
     for tolerance in ["0", "500ms"] {
         let finished = launch().args(["--clock-tolerance", tolerance]).finish();
         assert_eq!(finished.code(), Some(3), "{finished}");

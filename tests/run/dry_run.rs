@@ -107,6 +107,19 @@ fn plans_of_the_default_profile_of_poisson_arrivals_and_of_what_never_ends() {
 }
 
 #[test]
+fn a_plan_says_what_the_limiter_is_held_to() {
+    let launch = loadgen("plan --cost 3 --clock-tolerance 20ms --excess-tolerance 7% --probe no");
+    let plan = printed(launch.args([
+        "--audit",
+        "token-bucket 10/s burst 5 and fixed-window 100/60s",
+    ]));
+    let audit = "\naudit: token-bucket 10/s burst 5 and fixed-window 100/60s; clocks up to 20ms apart; \
+                 up to 7% over the limit\n";
+    assert!(plan.contains(audit), "{plan}");
+    assert!(plan.contains(r#""limit":10,"window_ms":1000}"#), "{plan}");
+}
+
+#[test]
 fn a_plan_refuses_what_a_run_would() {
     loadgen("plan --rps 0").assert_refused(&["--rps", "'0'"]);
     loadgen("plan")

@@ -142,6 +142,11 @@ impl KeyList {
         self.tiers.different()
     }
 
+    /// The place in [`tiers`](Self::tiers) for each key; none if no key has one of its own.
+    pub(super) fn tier_places(&self) -> &[u16] {
+        self.tiers.places()
+    }
+
     /// The places of the first key that repeats an earlier one, and of that one before it, if any key is repeated.
     fn first_repeated(&self) -> Option<(usize, usize)> {
         let hash = RandomState::new();

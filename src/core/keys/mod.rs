@@ -144,6 +144,14 @@ impl Keys {
         tiers.map(|tier| self.tier_of(tier))
     }
 
+    /// The place of each key's limit and cost in [`tiers`](Self::tiers). It is empty if no key has one of its own.
+    pub fn tier_places(&self) -> &[u16] {
+        match &self.names {
+            Names::Listed(list) => list.tier_places(),
+            Names::Generated(_) | Names::Fresh => &[],
+        }
+    }
+
     /// Whether any key has a limit or a cost of its own.
     pub fn have_tiers(&self) -> bool {
         self.tiers().nth(1).is_some()

@@ -94,6 +94,10 @@ impl ListedTiers {
         &self.different
     }
 
+    pub fn places(&self) -> &[u16] {
+        &self.places
+    }
+
     pub fn shrink_to_fit(&mut self) {
         self.places.shrink_to_fit();
     }

@@ -27,7 +27,7 @@ impl Plan {
         if request.has(Placeholder::Limit) {
             text += &format!(", limit {} in {}", self.limit, self.window);
         }
-        if request.has(Placeholder::Cost) {
+        if request.has(Placeholder::Cost) || self.cost > 1 {
             text += &format!(", cost {}", self.cost);
         }
         text

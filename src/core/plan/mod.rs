@@ -2,14 +2,13 @@
 
 mod description;
 
-use crate::base::{KeyId, Nanos, Target};
+use crate::base::{Nanos, Target};
 use crate::core::answers::Rules;
 use crate::core::audit::{self, PriorUse, Promise, Quota, Terms, Tiers};
 use crate::core::keys::{self, Dealer, Distribution, Keys};
 use crate::core::request::{CompiledRequest, Constants, RequestTemplate};
 use crate::core::schedule::{Alignment, Schedule};
 use crate::core::threshold::Threshold;
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// A run: its requests, their schedule, and the rules and promises by which it is judged.
@@ -29,8 +28,8 @@ pub struct Plan {
     /// The time from one report of progress to the next.
     pub stats_interval: Duration,
     pub request: RequestTemplate,
-    /// The limit and the window of the limiter under test, for keys that have none of their own. Each check sends them if its template has a place for them,
-    /// and the audit judges by them.
+    /// The limit and the window that each check sends if its template has a place for them and its key has none of its
+    /// own. The audit's probe works with them.
     pub limit: u64,
     pub window: Nanos,
     /// The units that each request counts, from 1, unless its key has a cost of its own.
@@ -133,18 +132,9 @@ impl Plan {
 
 /// The keys' own limits and costs, as the audit needs them.
 fn tiers(keys: &Keys) -> Tiers {
-    if !keys.have_tiers() {
-        return Tiers::default();
-    }
-    let all: Vec<_> = keys.tiers().collect();
-    let places: HashMap<_, _> = all
-        .iter()
-        .zip(1..=u16::MAX)
-        .map(|(tier, place)| (*tier, place))
-        .collect();
-    let ids = (0..keys.count().unwrap_or(0)).map(KeyId);
-    let of_key = ids.map(|id| places.get(&keys.tier(id)).copied().unwrap_or(0));
-    let tier = |tier: &keys::Tier| audit::Tier {
+    // The first is that of keys without a limit or a cost of their own.
+    let own = keys.tiers().skip(1);
+    let own = own.map(|tier| audit::Tier {
         allowance: match tier.allowance {
             keys::Allowance::Default => audit::Allowance::Promised,
             keys::Allowance::Limit { limit, window } => {
@@ -153,9 +143,9 @@ fn tiers(keys: &Keys) -> Tiers {
             keys::Allowance::Unlimited => audit::Allowance::Unlimited,
         },
         cost: tier.cost,
-    };
+    });
     Tiers {
-        all: all.iter().map(tier).collect(),
-        of_key: of_key.collect(),
+        all: own.collect(),
+        of_key: keys.tier_places().into(),
     }
 }
