@@ -80,14 +80,20 @@ impl ClockWindows {
         }
     }
 
-    /// Whether a boundary may lie at one of the phases from one to another, both included.
-    pub fn may_lie_in(&self, from: Nanos, to: Nanos) -> bool {
-        match self {
-            ClockWindows::AnyPhase => true,
-            ClockWindows::Within { arcs, .. } => {
-                arcs.iter().any(|arc| arc.from <= to && from <= arc.to)
-            }
-        }
+    /// The least interval with all phases of `cell` that a boundary may have; `None` if it can have none of them.
+    pub fn part_within(&self, cell: Interval) -> Option<Interval> {
+        let ClockWindows::Within { arcs, .. } = self else {
+            return Some(cell);
+        };
+        let mut within = arcs
+            .iter()
+            .filter(|arc| arc.from <= cell.to && cell.from <= arc.to);
+        let first = within.next()?;
+        let last = within.next_back().unwrap_or(first);
+        Some(Interval::new(
+            first.from.max(cell.from),
+            last.to.min(cell.to),
+        ))
     }
 
     fn keep(&mut self, new: &[Interval], to: Nanos, circle: Nanos) {

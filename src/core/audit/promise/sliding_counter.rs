@@ -10,16 +10,16 @@
 //!
 //! **Excess and false block.** The circle of the phases that the windows may have is cut into cells. In each cell, the
 //! estimate is at least that of the admissions that were surely decided before, and at most that of all which may have
-//! been, wherever in the cell the boundary lies. An allowed request rules out the cells in which the least estimate is L
-//! or more. A blocked request rules out those in which the greatest estimate is less than L even with the request itself:
+//! been, wherever in the cell the boundary lies. An allowed request rules out the phases of a cell in which the least estimate is L
+//! or more. A blocked request rules out those for which the greatest estimate is less than L even with the request itself:
 //! some limiters round up. The limit is broken when no phase is left. Since the clocks drift apart, the phases that are
 //! left grow, as those of [`ClockWindows`] do.
 
 use super::clock_windows::ClockWindows;
 use super::sliding_window::too_many;
 use super::{
-    About, AdmissionLog, BlockedRequest, Bounds, Evidence, Excess, Kind, Latest, Limit, Nanos,
-    Needed, Observation, OneClock, Possible,
+    About, AdmissionLog, BlockedRequest, Bounds, Evidence, Excess, Interval, Kind, Latest, Limit,
+    Nanos, Needed, Observation, OneClock, Possible,
 };
 use crate::core::audit::bounds::drift;
 
@@ -125,6 +125,7 @@ impl Evidence for SlidingCounter {
 pub(super) fn one_clock(_: &Bounds) -> Box<dyn OneClock> {
     Box::new(CounterClock {
         beyond: vec![0.0; CELLS as usize],
+        was_left: vec![true; CELLS as usize],
         ..CounterClock::new(CELLS)
     })
 }
@@ -134,9 +135,11 @@ pub(super) fn one_clock(_: &Bounds) -> Box<dyn OneClock> {
 struct CounterClock {
     cells: u64,
     phases: ClockWindows,
-    /// For each cell, how many more requests than the limit the greatest estimate allowed. It is infinite if the cell is
-    /// ruled out. Empty if the resolution is not needed.
+    /// For each cell, how many more requests than the limit the greatest estimate allowed while a boundary may have been in
+    /// it. Empty if the resolution is not needed.
     beyond: Vec<f64>,
+    /// Whether a boundary might lie in each cell when that was last looked at.
+    was_left: Vec<bool>,
     /// When the clocks may last have drifted by a cell.
     drifted: Nanos,
 }
@@ -146,9 +149,7 @@ struct CounterClock {
 struct Case {
     sent: Nanos,
     done: Nanos,
-    /// The least and the greatest phase.
-    from: Nanos,
-    to: Nanos,
+    phases: Interval,
 }
 
 impl CounterClock {
@@ -157,6 +158,7 @@ impl CounterClock {
             cells,
             phases: ClockWindows::AnyPhase,
             beyond: Vec::new(),
+            was_left: Vec::new(),
             drifted: Nanos::ZERO,
         }
     }
@@ -165,48 +167,51 @@ impl CounterClock {
         self.phases.memory() + self.beyond.capacity() * size_of::<f64>()
     }
 
-    /// Clocks that drift apart by a cell's width may have left it for the next one.
-    fn let_drift(&mut self, now: Nanos, bounds: &Bounds) {
-        let width = Nanos(bounds.window.0 / self.cells);
-        if self.beyond.is_empty() || drift(now.saturating_sub(self.drifted)) < width {
-            return;
-        }
-        self.drifted = now;
-        let before = self.beyond.clone();
-        for (place, beyond) in self.beyond.iter_mut().enumerate() {
-            let next = before[(place + 1) % before.len()];
-            let last = before[(place + before.len() - 1) % before.len()];
-            *beyond = beyond.min(next).min(last);
-        }
-    }
-
     /// The least and the greatest phase of a cell.
-    fn cell(&self, place: u64, bounds: &Bounds) -> (Nanos, Nanos) {
+    fn cell(&self, place: u64, bounds: &Bounds) -> Interval {
         let edge = |place: u64| {
             let edge = u128::from(bounds.window.0) * u128::from(place) / u128::from(self.cells);
             Nanos(edge as u64)
         };
-        (edge(place), edge(place + 1).saturating_sub(Nanos(1)))
+        Interval::new(edge(place), edge(place + 1).saturating_sub(Nanos(1)))
     }
 
-    /// Leaves the cell out.
-    fn exclude(&mut self, place: u64, now: Nanos, bounds: &Bounds) {
-        let (from, to) = self.cell(place, bounds);
-        self.phases.exclude(from, to, now, bounds.window);
-        if let Some(beyond) = self.beyond.get_mut(place as usize) {
-            *beyond = f64::INFINITY;
-        }
-    }
-
-    /// The cells in which a boundary may lie.
-    fn left(&self, bounds: &Bounds) -> Vec<(u64, Nanos, Nanos)> {
-        let cells = (0..self.cells).map(|place| {
-            let (from, to) = self.cell(place, bounds);
-            (place, from, to)
+    /// The phases that a boundary may have, each with its cell, in no more than one part for each cell.
+    fn left(&self, bounds: &Bounds) -> Vec<(usize, Interval)> {
+        let parts = (0..self.cells).filter_map(|place| {
+            let part = self.phases.part_within(self.cell(place, bounds))?;
+            Some((place as usize, part))
         });
-        cells
-            .filter(|(_, from, to)| self.phases.may_lie_in(*from, *to))
-            .collect()
+        parts.collect()
+    }
+
+    /// Clocks that drift apart may have left a cell for the next one, with what they allowed there.
+    fn let_drift(&mut self, left: &[(usize, Interval)], now: Nanos, bounds: &Bounds) {
+        if self.beyond.is_empty() {
+            return;
+        }
+        let before = self.beyond.clone();
+        let of_neighbours = |place: usize| {
+            let next = before[(place + 1) % before.len()];
+            let last = before[(place + before.len() - 1) % before.len()];
+            (next.min(last), next.max(last))
+        };
+        let width = Nanos(bounds.window.0 / self.cells);
+        let far = drift(now.saturating_sub(self.drifted)) >= width;
+        if far {
+            self.drifted = now;
+        }
+        let mut is_left = vec![false; before.len()];
+        for (place, _) in left {
+            let (least, most) = of_neighbours(*place);
+            is_left[*place] = true;
+            if !self.was_left[*place] {
+                self.beyond[*place] = most;
+            } else if far {
+                self.beyond[*place] = before[*place].min(least);
+            }
+        }
+        self.was_left = is_left;
     }
 }
 
@@ -218,8 +223,8 @@ impl Case {
         let tolerance = bounds.tolerance_over(2);
         let shift = window * 2;
         let (sent, done) = (self.sent + shift, self.done + shift);
-        let first = (sent.saturating_sub(self.to + tolerance)).0 / window.0;
-        let (from, to) = (self.from, self.to);
+        let first = (sent.saturating_sub(self.phases.to + tolerance)).0 / window.0;
+        let Interval { from, to } = self.phases;
         (first.saturating_sub(1)..)
             .map(move |place| {
                 let begins = window * place;
@@ -281,19 +286,20 @@ impl OneClock for CounterClock {
         if log.len() as u64 + uncertain <= bounds.limit {
             return;
         }
-        self.let_drift(latest.done, bounds);
+        let left = self.left(bounds);
+        self.let_drift(&left, latest.done, bounds);
         let extended = bounds.rate as f64 * (1.0 + bounds.excess_millionths as f64 / 1e6);
         let most = extended / bounds.cost as f64;
-        for (place, from, to) in self.left(bounds) {
+        for (place, phases) in left {
             let case = Case {
                 sent: latest.sent,
                 done: latest.done,
-                from,
-                to,
+                phases,
             };
             if case.at_least(log, bounds) >= most + HAIR {
-                self.exclude(place, latest.done, bounds);
-            } else if let Some(beyond) = self.beyond.get_mut(place as usize) {
+                let Interval { from, to } = phases;
+                self.phases.exclude(from, to, latest.done, bounds.window);
+            } else if let Some(beyond) = self.beyond.get_mut(place) {
                 // The request itself is among those that may have come before.
                 let at_most = case.at_most(uncertain, log, bounds) - 1.0;
                 let possible = (at_most + HAIR).floor() + 1.0 - bounds.limit as f64;
@@ -306,16 +312,16 @@ impl OneClock for CounterClock {
         if self.phases.is_impossible() {
             return false;
         }
-        for (place, from, to) in self.left(bounds) {
+        for (_, phases) in self.left(bounds) {
             let case = Case {
                 sent: request.sent,
                 done: request.done,
-                from,
-                to,
+                phases,
             };
             let with_itself = request.pending + 1;
             if case.at_most(with_itself, log, bounds) <= bounds.limit as f64 - HAIR {
-                self.exclude(place, request.done, bounds);
+                let Interval { from, to } = phases;
+                self.phases.exclude(from, to, request.done, bounds.window);
             }
         }
         self.phases.is_impossible()
@@ -326,8 +332,12 @@ impl OneClock for CounterClock {
     }
 
     fn unseen(&self) -> u64 {
-        let least = self.beyond.iter().copied().min_by(f64::total_cmp);
-        // An infinite number becomes the greatest.
+        let left = self
+            .beyond
+            .iter()
+            .zip(&self.was_left)
+            .filter(|(_, left)| **left);
+        let least = left.map(|(beyond, _)| *beyond).min_by(f64::total_cmp);
         least.unwrap_or(0.0).max(0.0) as u64
     }
 
