@@ -2,8 +2,8 @@
 
 use super::values::{file, read_at_most};
 use super::{Arguments, Opt, Options, Refusal, opt};
-use crate::base::Nanos;
 use crate::base::text::{MAX_DURATION, whole, whole_millis};
+use crate::base::{Nanos, Target};
 use crate::core::audit;
 use crate::core::keys::{self, Allowance, Keys, MAX_LIMIT, Tier};
 use crate::core::plan::Plan;
@@ -141,9 +141,9 @@ impl Requests {
         &self,
         arguments: &Arguments<Options>,
         plan: &Plan,
-        nodes: &super::Nodes,
+        targets: &[Target],
     ) -> Result<(), Refusal> {
-        let Some((part, longest)) = plan.requests(&nodes.examples()).too_long() else {
+        let Some((part, longest)) = plan.requests(targets).too_long() else {
             return Ok(());
         };
         let allowed = format!(

@@ -96,7 +96,7 @@ impl Setup {
             allowed,
             blocked,
         };
-        requests.check_lengths(arguments, &plan, &nodes)?;
+        requests.check_lengths(arguments, &plan, &nodes.examples())?;
         Ok(Setup {
             nodes,
             trust: cluster.trust(arguments)?,
