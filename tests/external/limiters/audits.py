@@ -164,7 +164,7 @@ class Series:
 
 
 class Verdict:
-    """What an audit under a promise, or under `auto`, reported."""
+    """The verdict that an audit under a promise, or under `auto`, printed."""
 
     def __init__(self, run, promise):
         self.printed, self.code = run.printed(), run.process.returncode

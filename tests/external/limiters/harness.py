@@ -1,5 +1,5 @@
-"""What the tests against real limiters share: the words they are described in, a run of loadgen against one, and what
-is held of every run, whatever the limiter."""
+"""The parts that all tests against real limiters share: the classes that describe them, a run of loadgen against a
+limiter, and the checks that every run must pass, whatever the limiter."""
 
 import collections
 import contextlib
@@ -14,12 +14,12 @@ from pathlib import Path
 
 from processes import die_with_parent, eventually, holds
 
-# What the schedule may be late by, between a key's first and last request, and the answers with it, on a busy machine.
-# Only what a limiter admits at least depends on it.
+# On a busy machine, the schedule between a key's first and last request may be late by this, and the answers with it. Only
+# the lower bounds on admissions depend on it.
 LATE_S = 0.25
-# What a run may take beside its schedule before it is given up.
+# A run that takes so much longer than its schedule is given up.
 PATIENCE_S = 30
-# For a limiter to write down what it has answered.
+# A limiter gets this time to write down its answers.
 SETTLED_S = 5
 DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -40,13 +40,13 @@ class Need:
 
 @dataclasses.dataclass(frozen=True)
 class System:
-    """A limiter that runs."""
+    """A limiter that runs.
+
+    counts: Its own counts, by (target, key, "allowed" or "blocked"), given the number of requests of each key, which
+        only a limiter that does not count them by key needs. Without it, the limiter can only be audited."""
 
     version: str
     targets: list[str]
-    # From how many requests each key has sent, which only a limiter that does not count them by key has to be told,
-    # to how many of them it allowed and blocked, by (target, key, "allowed" or "blocked"). None of one that is audited
-    # only.
     counts: Callable[[int], collections.Counter] | None = None
 
 
@@ -97,10 +97,13 @@ class Promise:
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """A limiter, the traffic that it gets, and what it promises about it.
+    """A limiter, the traffic that it gets, and the number of admissions that it promises.
 
-    The limit is the one that is claimed. What is made of it takes it as an argument, so that a limiter that keeps
-    another one can be tried, to see the test fail."""
+    limit: The claim. `system` and `options` take the limit that the limiter really keeps, which is higher than the claim
+        if the tests are to fail.
+    options: loadgen's options besides the traffic.
+    promise: Takes the limit and the seconds that loadgen's process lived. No two requests are further apart than
+        that."""
 
     name: str
     system: Callable[[int], contextlib.AbstractContextManager[System]]
@@ -108,9 +111,7 @@ class Check:
     configuration: str
     limit: int
     traffic: Traffic
-    # How loadgen asks and reads, beside the traffic.
     options: Callable[[int], list[str]]
-    # From the limit and the seconds that loadgen's process lived, which no two requests are further apart than.
     promise: Callable[[int, float], Promise]
 
     def begin(self, loadgen, system, excess):

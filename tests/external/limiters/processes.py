@@ -24,7 +24,7 @@ class Broken(Exception):
 
 
 class Failed(Exception):
-    """What a claim is about is not there to be checked."""
+    """The subject of a claim is missing, so that the claim can't be checked."""
 
 
 def holds(condition, otherwise):

@@ -1,4 +1,4 @@
-"""What algorithms promise of each key, in a run whose traffic asks for more of each than it may have.
+"""The admissions of each key that an algorithm promises, in a run that asks for more of each key than it may have.
 
 `lived` is the time that loadgen's process lived, in seconds. No two requests are further apart, so what is admitted at
 most needs no margin. What is admitted at least is counted from the schedule, which may be late by LATE_S."""
@@ -9,7 +9,7 @@ from harness import LATE_S, Promise
 
 
 def token_bucket(capacity, rate, traffic, lived, lost=0):
-    """Of a bucket that is full when the key first asks, and gets `rate` tokens a second.
+    """The promise of a bucket that is full at the key's first request, and gets `rate` tokens a second.
 
     n admitted within t seconds took n tokens, so n <= capacity + rate × t. A request that is blocked found less than
     one token in the bucket, and a bucket that is never full again wastes none: n > capacity - 1 + rate × t, where t is
@@ -21,7 +21,7 @@ def token_bucket(capacity, rate, traffic, lived, lost=0):
 
 
 def fixed_window(limit, window, traffic, lived):
-    """Of windows that begin with the first request after the last one's end.
+    """The promise of windows that begin with the first request after the last one's end.
 
     Each admits the limit, and they begin at least a window apart. A window begins less than two rounds after the last
     one's end, and has admitted the limit after as many rounds and one more."""

@@ -118,7 +118,7 @@ def across_fixed_windows(limit, lived):
 
 
 def across_a_moving_window(limit, lived):
-    """What comes after the pause has a span that is `lived` without what goes before."""
+    """The requests after the pause lie within a span of `lived` less the time before them."""
     begins = ACROSS_THE_END.seconds - ACROSS_THE_END.pieces[-1][1]
     windows = int((lived - begins) / WINDOW_S) + 1
     return Promise(EARLY + limit, EARLY + windows * limit)

@@ -119,7 +119,7 @@ class Job:
 
 
 class Found:
-    """What an audit's summary reports."""
+    """An audit's results, out of a summary."""
 
     def __init__(self, summary):
         audit = summary["audit"]
@@ -142,7 +142,7 @@ class Found:
 
 
 def audit_together(jobs, loadgen):
-    """Runs the jobs at the same time, and returns what each reports."""
+    """Runs the jobs at the same time, and returns their results."""
     with contextlib.ExitStack() as stack:
         summaries = [stack.enter_context(folder()) / "summary.json" for _ in jobs]
         systems = [stack.enter_context(job.limiter.system()) for job in jobs]
@@ -159,7 +159,7 @@ ATTEMPTS = 3
 
 
 def audit_all(jobs, loadgen, at_once):
-    """Runs the jobs, some at a time, and returns what each reports. Late ones are repeated, fewer at a time."""
+    """Runs the jobs, some at a time, and returns their results. Late ones are repeated, fewer at a time."""
     found = {}
     for _ in range(ATTEMPTS):
         left = [job for job in jobs if job not in found or found[job].was_late]
@@ -171,7 +171,7 @@ def audit_all(jobs, loadgen, at_once):
 
 
 def fails(limiter, by_auto, by_promise):
-    """How the verdicts do the limiter wrong, if they do."""
+    """Says how the limiter is misjudged, if it is."""
     if not limiter.right:
         return "acquitted" if "kept" in (by_auto.verdict, by_promise.verdict) else None
     return "accused" if "broken" in (by_auto.verdict, by_promise.verdict) else None
@@ -197,7 +197,7 @@ def markdown(rows):
 
 
 def print_table(kind, wanted, loadgen, at_once, log):
-    """Returns whether no verdict does a limiter wrong."""
+    """Prints the table of one kind of traffic, and returns whether no verdict in it is wrong."""
     jobs = [Job(each, kind, promise) for each in wanted for promise in ("auto", each.promise.format(claim=kind.claim))]
     found = audit_all(jobs, loadgen, at_once)
     pairs = list(zip(wanted, found[::2], found[1::2]))

@@ -1,4 +1,4 @@
-"""What every node has: it counts its answers by key, reports them at /counts, and is served by a pool of threads."""
+"""The server of every node: a pool of threads that counts the answers by key, and reports the counts at /counts."""
 
 import collections
 import socket
