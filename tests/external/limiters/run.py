@@ -113,8 +113,9 @@ def main():
     parser.add_argument("--loadgen", metavar="PATH", type=Path, default=default_loadgen(),
                         help="the program under test (default: %(default)s)")
     parser.add_argument("--excess", metavar="N", type=int, default=0,
-                        help="have each limiter keep a limit so much higher than is claimed: no count may hold then, nor an "
-                             "audit that expects the limit kept")
+                        help="have each limiter keep a limit so much higher than it claims: with 1, no count may hold, "
+                             "nor an audit that expects the limit kept; audits of sliding counters, whose resolution "
+                             "is 2 requests, need 3")
     options = parser.parse_args()
     for ending in signal.SIGTERM, signal.SIGHUP:
         signal.signal(ending, lambda number, _: sys.exit(128 + number))
