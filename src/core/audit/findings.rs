@@ -345,6 +345,7 @@ impl Findings {
 
     /// Takes in a blocked request: what each quota says about it.
     pub fn block(&mut self, request: &Observation, blocked: &[Blocked]) {
+        self.rule_out_clocks();
         let wrongly = blocked.iter().map(|one| one.wrongly);
         let wrongly = wrongly.fold(Flags::default(), Flags::union);
         if wrongly.is_empty() {
@@ -372,6 +373,18 @@ impl Findings {
             && let Some(is_explained) = one.is_explained_by_blocked
         {
             *self.report.counts_blocked.get_or_insert(true) &= is_explained;
+        }
+    }
+
+    /// Blocks may have ruled out that one clock lays the windows of all keys.
+    fn rule_out_clocks(&mut self) {
+        for (place, (promise, limit)) in self.places.iter().enumerate() {
+            let limit = &mut self.report.promises[*promise].limits[*limit];
+            let about = limit.limit.algorithm.about();
+            let kinds = limit.kinds.iter_mut().zip(about.kinds);
+            for (one, _) in kinds.filter(|(_, kind)| kind.has_one_clock) {
+                one.explains &= self.clocks.of(place).all(OneClock::explains);
+            }
         }
     }
 

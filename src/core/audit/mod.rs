@@ -417,4 +417,34 @@ mod tests {
         assert!(most <= 8 << 20, "{most}");
         assert_eq!(report.verdict(true), AuditVerdict::Inconclusive);
     }
+
+    #[test]
+    fn a_fixed_window_is_no_sliding_counter() {
+        let window = 4 * SECOND;
+        let mut audit = Auditor::new(Terms::of_all_promises(20, Nanos(window), 2));
+        let mut admitted = std::collections::HashMap::new();
+        for sequence in 0..1_500u64 {
+            let sent = Nanos(sequence * SECOND / 60);
+            let key = sequence % 5;
+            let count = admitted.entry((key, sent.0 / window)).or_insert(0);
+            let decision = if *count < 20 {
+                *count += 1;
+                Decision::Allowed
+            } else {
+                Decision::Blocked
+            };
+            audit.add(observed(key, sequence, sent, decision));
+            if sequence % 10 == 9 {
+                audit.advance(sent);
+            }
+        }
+        let report = audit.finish();
+        let of = |algorithm| {
+            let of = |one: &&PromiseReport| one.promise.limits[0].algorithm == algorithm;
+            report.promises.iter().find(of).unwrap()
+        };
+        assert!(!of(Algorithm::FixedWindow).is_broken());
+        let counter = of(Algorithm::SlidingCounter);
+        assert!(counter.is_broken(), "{counter:#?}");
+    }
 }

@@ -227,11 +227,15 @@ impl QuotaAudit {
         };
         let mut wrongly = Flags::default();
         if is_in_time && is_remembered && is_alone {
-            for (evidence, (place, _)) in self.proved.evidence.iter().zip(&group.limits) {
+            let evidence = self.proved.evidence.iter_mut();
+            for (evidence, (place, limit)) in evidence.zip(&group.limits) {
                 let log = &self.proved.log;
-                let own = evidence.of().is_wrongly_blocked(&blocked, log, bounds);
-                let clock = clocks[*place].as_mut();
-                if own || clock.is_some_and(|clock| clock.block(&blocked, log, bounds)) {
+                let mut is_wrong = evidence.of_mut().is_wrongly_blocked(&blocked, log, bounds);
+                if let Some(clock) = &mut clocks[*place] {
+                    let is_last = clock.block(&blocked, log, bounds);
+                    is_wrong |= is_last && limit.has_only_one_clock();
+                }
+                if is_wrong {
                     wrongly.set(*place);
                 }
             }

@@ -145,6 +145,9 @@ impl KeepAsking {
 
 /// When a key without requests since `last_admitted` has room again by every promise.
 pub(super) fn emptied(last_admitted: Nanos, terms: &Terms) -> Nanos {
-    let Terms { window, limit, .. } = *terms;
-    last_admitted + window + Nanos(window.0 / limit) + tolerance(terms) + MARGIN
+    let room = |limit: u64, window: Nanos| window + Nanos(window.0 / limit);
+    let limits = terms.promises.iter().flat_map(|promise| &promise.limits);
+    let others = limits.map(|limit| room(limit.quota.limit, limit.quota.window));
+    let longest = others.fold(room(terms.limit, terms.window), Nanos::max);
+    last_admitted + longest + tolerance(terms) + MARGIN
 }

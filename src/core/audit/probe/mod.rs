@@ -49,6 +49,7 @@ pub use report::{
 
 use super::bounds::drift;
 use super::observation::Decision;
+use super::promise::Limit;
 use super::terms::Terms;
 use crate::base::Nanos;
 use fill::{Fill, Filled};
@@ -337,11 +338,25 @@ fn one_node_key(cycle: u32) -> u32 {
 }
 
 /// The most requests that a full limiter may admit again in this time without the end of a window: the tokens that come
-/// back to a bucket, or the part of the last window that a sliding counter forgets.
+/// back to a bucket, or the part of the last window that a sliding counter forgets. Of several limits, the fastest counts.
 fn refilled(terms: &Terms, time: Nanos) -> u64 {
     let time = time + Nanos(1_000_000) + drift(time);
-    let refilled = u128::from(time.0) * u128::from(terms.limit) / u128::from(terms.window.0);
-    u64::try_from(refilled).unwrap_or(u64::MAX)
+    let by = |limit: u64, window: Nanos| {
+        let refilled = u128::from(time.0) * u128::from(limit) / u128::from(window.0);
+        u64::try_from(refilled).unwrap_or(u64::MAX)
+    };
+    let limits = terms.promises.iter().flat_map(|promise| &promise.limits);
+    let others = limits.map(|limit| by(limit.quota.limit, limit.quota.window));
+    others.fold(by(terms.limit, terms.window), u64::max)
+}
+
+/// Whether a key that nobody used is admitted as many requests at once as the terms' limit, by every promise.
+fn admits_its_limit_at_once(terms: &Terms) -> bool {
+    let mut limits = terms.promises.iter().map(|promise| &promise.limits[..]);
+    limits.all(|limits| {
+        let is_plain = |limit: &Limit| limit.quota.burst == limit.quota.limit;
+        limits.len() == 1 && limits.iter().all(is_plain)
+    })
 }
 
 /// Whether the limiter admitted the request, or blocked it. `counts` is whether answers of the key say how many requests

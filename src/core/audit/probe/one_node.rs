@@ -17,7 +17,9 @@
 use super::questions::{
     Answer, ConnectionsAlone, CountedTwice, KeysNotApart, NodeAnswers, NodesAlone, OneAtATime,
 };
-use super::{NotChecked, ProbeReport, ProbeRequest, Reply, decided, quarter, refilled};
+use super::{
+    NotChecked, ProbeReport, ProbeRequest, Reply, admits_its_limit_at_once, decided, quarter, refilled,
+};
 use crate::base::Nanos;
 use crate::core::audit::terms::Terms;
 use std::ops::ControlFlow;
@@ -266,6 +268,9 @@ impl OneNode {
         let least = report.questions.one_at_a_time;
         if least.is_none_or(|least| seen.admitted < least.admitted) {
             report.questions.one_at_a_time = Some(seen);
+        }
+        if !admits_its_limit_at_once(terms) {
+            return;
         }
         let limit = terms.limit;
         let half = limit / 2..=limit.div_ceil(2) + refilled(terms, seen.within);

@@ -25,7 +25,7 @@ pub(super) enum ClockWindows {
 }
 
 /// With more arcs than these, the nearest two become one.
-const MOST_ARCS: usize = 16;
+const MOST_ARCS: usize = 64;
 
 impl ClockWindows {
     pub fn impossible() -> ClockWindows {
@@ -96,16 +96,26 @@ impl ClockWindows {
         ))
     }
 
+    /// Lets the phases drift up to `now`, the latest instant so far.
+    pub fn drift_until(&mut self, now: Nanos, circle: Nanos) {
+        let ClockWindows::Within { arcs, as_of } = self else {
+            return;
+        };
+        let drifted = drift(now.saturating_sub(*as_of));
+        if arcs.is_empty() || drifted == Nanos::ZERO {
+            return;
+        }
+        *self = match widened(arcs, drifted, circle) {
+            None => ClockWindows::AnyPhase,
+            Some(arcs) => ClockWindows::Within { arcs, as_of: now },
+        };
+    }
+
     fn keep(&mut self, new: &[Interval], to: Nanos, circle: Nanos) {
+        self.drift_until(to, circle);
         let arcs = match self {
             ClockWindows::AnyPhase => new.to_vec(),
-            ClockWindows::Within { arcs, as_of } => {
-                let drifted = drift(to.saturating_sub(*as_of));
-                match widened(arcs, drifted, circle) {
-                    None => new.to_vec(),
-                    Some(arcs) => intersection(&arcs, new),
-                }
-            }
+            ClockWindows::Within { arcs, .. } => intersection(arcs, new),
         };
         *self = ClockWindows::Within { arcs, as_of: to };
     }

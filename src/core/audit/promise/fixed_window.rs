@@ -110,7 +110,7 @@ impl Evidence for FixedWindow {
     }
 
     fn is_wrongly_blocked(
-        &self,
+        &mut self,
         request: &BlockedRequest,
         _: &AdmissionLog,
         bounds: &Bounds,

@@ -103,9 +103,10 @@ pub(super) trait Evidence {
     /// Whether a limiter of the kind with this place in [`About::kinds`] explains all admissions so far.
     fn explains(&self, kind: usize) -> bool;
 
-    /// Whether a limiter that keeps the limit would surely have let this request pass.
+    /// Takes in a blocked request. Returns whether a limiter that keeps the limit would surely have let it pass, whatever
+    /// its kind.
     fn is_wrongly_blocked(
-        &self,
+        &mut self,
         request: &BlockedRequest,
         log: &AdmissionLog,
         bounds: &Bounds,
@@ -136,7 +137,12 @@ pub(super) trait OneClock: fmt::Debug + Send {
     fn admit(&mut self, latest: &Latest, uncertain: u64, log: &AdmissionLog, bounds: &Bounds);
 
     /// Takes in a blocked request. Returns whether no windows explain the observations any more because of it.
-    fn block(&mut self, _request: &BlockedRequest, _log: &AdmissionLog, _bounds: &Bounds) -> bool {
+    fn block(
+        &mut self,
+        _request: &BlockedRequest,
+        _log: &AdmissionLog,
+        _bounds: &Bounds,
+    ) -> bool {
         false
     }
 
@@ -359,6 +365,12 @@ impl Limit {
             Some(only) => kind == only,
             None => self.algorithm.about().kinds[kind].by_default,
         }
+    }
+
+    /// Whether the only kind that counts is one with a clock for all keys.
+    pub(super) fn has_only_one_clock(&self) -> bool {
+        let kinds = self.algorithm.about().kinds;
+        self.kind.is_some_and(|only| kinds[only].has_one_clock)
     }
 
     /// The evidence of all keys together, if one of its kinds has one clock for them.

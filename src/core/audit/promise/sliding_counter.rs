@@ -85,13 +85,14 @@ impl Evidence for SlidingCounter {
     }
 
     fn is_wrongly_blocked(
-        &self,
+        &mut self,
         request: &BlockedRequest,
         log: &AdmissionLog,
         bounds: &Bounds,
     ) -> bool {
         let since = request.sent.saturating_sub(bounds.longest_window * 2);
-        log.count_reaching(since) + request.pending < bounds.limit
+        let too_few = log.count_reaching(since) + request.pending < bounds.limit;
+        self.by_key.block(request, log, bounds) || too_few
     }
 
     fn excess(&self, latest: &Observation, log: &AdmissionLog, bounds: &Bounds) -> Excess {
@@ -176,8 +177,9 @@ impl CounterClock {
         Interval::new(edge(place), edge(place + 1).saturating_sub(Nanos(1)))
     }
 
-    /// The phases that a boundary may have, each with its cell, in no more than one part for each cell.
-    fn left(&self, bounds: &Bounds) -> Vec<(usize, Interval)> {
+    /// The phases that a boundary may have by `now`, each with its cell, in no more than one part for each cell.
+    fn left(&mut self, now: Nanos, bounds: &Bounds) -> Vec<(usize, Interval)> {
+        self.phases.drift_until(now, bounds.window);
         let parts = (0..self.cells).filter_map(|place| {
             let part = self.phases.part_within(self.cell(place, bounds))?;
             Some((place as usize, part))
@@ -286,7 +288,7 @@ impl OneClock for CounterClock {
         if log.len() as u64 + uncertain <= bounds.limit {
             return;
         }
-        let left = self.left(bounds);
+        let left = self.left(latest.done, bounds);
         self.let_drift(&left, latest.done, bounds);
         let extended = bounds.rate as f64 * (1.0 + bounds.excess_millionths as f64 / 1e6);
         let most = extended / bounds.cost as f64;
@@ -312,7 +314,7 @@ impl OneClock for CounterClock {
         if self.phases.is_impossible() {
             return false;
         }
-        for (_, phases) in self.left(bounds) {
+        for (_, phases) in self.left(request.done, bounds) {
             let case = Case {
                 sent: request.sent,
                 done: request.done,

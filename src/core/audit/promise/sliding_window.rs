@@ -138,7 +138,7 @@ impl Evidence for SlidingWindow {
     }
 
     fn is_wrongly_blocked(
-        &self,
+        &mut self,
         request: &BlockedRequest,
         _: &AdmissionLog,
         bounds: &Bounds,

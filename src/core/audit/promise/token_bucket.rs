@@ -73,7 +73,7 @@ impl Evidence for TokenBucket {
     }
 
     fn is_wrongly_blocked(
-        &self,
+        &mut self,
         request: &BlockedRequest,
         _: &AdmissionLog,
         bounds: &Bounds,
