@@ -7,7 +7,7 @@ mod value;
 
 pub use cursor::{Cursor, Decimal, Lexeme, SyntaxError};
 pub use number::{
-    bytes, count, per_second, rate, rounded, share, span, span_or_dash, three_digits,
+    bytes, count, per_second, rate, rounded, seconds, share, span, span_or_dash, three_digits,
 };
 pub use printable::printable;
 pub use value::{MAX_DURATION, some_time, time, whole, whole_millis};

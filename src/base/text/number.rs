@@ -21,6 +21,12 @@ pub fn span(nanos: Nanos) -> String {
     in_units(nanos.0 as f64, &TIME)
 }
 
+/// A span to the millisecond, such as `60.05 s`.
+pub fn seconds(span: Nanos) -> String {
+    let digits = format!("{:.3}", span.as_secs_f64());
+    format!("{} s", digits.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// A span that was measured over `count` requests; `-` if there were none.
 pub fn span_or_dash(count: u64, nanos: Nanos) -> String {
     if count == 0 {

@@ -1,5 +1,3 @@
-use super::promise::Quota;
-use super::terms::Terms;
 use crate::base::Nanos;
 
 /// How far two clocks may drift apart in this time.
@@ -49,33 +47,6 @@ pub enum PriorUse {
 }
 
 impl Bounds {
-    /// `windows` is how many windows of admissions are needed to judge a request.
-    pub fn new(terms: &Terms, quota: Quota, cost: u64, windows: u64) -> Bounds {
-        let window = quota.window;
-        let skew = terms.skew(window);
-        let tolerance = skew + drift(window);
-        let longest_window = window + tolerance;
-        let excess_millionths = (terms.excess_tolerance * 1e6).round() as u64;
-        let extended = u128::from(quota.limit) * u128::from(1_000_000 + excess_millionths);
-        Bounds {
-            limit: quota.limit / cost,
-            most: (extended / (1_000_000 * u128::from(cost))) as u64,
-            rate: quota.limit,
-            burst: quota.burst,
-            cost,
-            excess_millionths,
-            targets: terms.targets,
-            prior_use: terms.prior_use,
-            window,
-            timeout: terms.timeout,
-            tolerance,
-            skew,
-            shortest_window: window - tolerance,
-            longest_window,
-            kept: longest_window * windows + terms.timeout,
-        }
-    }
-
     /// ε of so many windows: how far the limiter's clocks may be from this machine's within them.
     pub fn tolerance_over(&self, windows: u64) -> Nanos {
         self.skew + drift(self.window * windows)

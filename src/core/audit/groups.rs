@@ -1,8 +1,9 @@
 //! The limits of the promises, grouped by their quotas: those of one quota share a log of admissions.
 
-use super::bounds::Bounds;
+use super::bounds::{Bounds, drift};
 use super::observation::AuditedKey;
-use super::promise::{Limit, Quota};
+use super::promise::Limit;
+use super::quota::Quota;
 use super::terms::{Allowance, Terms};
 
 /// A set of limits or promises, by their places; there are 64 at most.
@@ -99,9 +100,36 @@ fn groups(terms: &Terms, allowance: Allowance, cost: u64) -> Vec<Group> {
             .iter()
             .map(|(_, limit)| limit.algorithm.about().windows);
         Group {
-            bounds: Bounds::new(terms, quota, cost, windows.max().unwrap_or(1)),
+            bounds: bounds(terms, quota, cost, windows.max().unwrap_or(1)),
             limits,
         }
     });
     groups.collect()
+}
+
+/// What the terms mean for keys with this quota. `windows` is how many windows of admissions are needed to judge a request.
+fn bounds(terms: &Terms, quota: Quota, cost: u64, windows: u64) -> Bounds {
+    let window = quota.window;
+    let skew = terms.skew(window);
+    let tolerance = skew + drift(window);
+    let longest_window = window + tolerance;
+    let excess_millionths = (terms.excess_tolerance * 1e6).round() as u64;
+    let extended = u128::from(quota.limit) * u128::from(1_000_000 + excess_millionths);
+    Bounds {
+        limit: quota.limit / cost,
+        most: (extended / (1_000_000 * u128::from(cost))) as u64,
+        rate: quota.limit,
+        burst: quota.burst,
+        cost,
+        excess_millionths,
+        targets: terms.targets,
+        prior_use: terms.prior_use,
+        window,
+        timeout: terms.timeout,
+        tolerance,
+        skew,
+        shortest_window: window - tolerance,
+        longest_window,
+        kept: longest_window * windows + terms.timeout,
+    }
 }

@@ -54,15 +54,18 @@ mod observation;
 pub mod probe;
 mod promise;
 mod proof;
+mod quota;
 mod quota_audit;
 mod report;
+mod scenario;
 mod terms;
 mod unlimited;
 
 pub use bounds::PriorUse;
 pub use observation::{AuditedKey, Decision, Observation};
-pub use promise::{About, Algorithm, Kind, Limit, MOST, Needed, Promise, Quota};
+pub use promise::{About, Algorithm, Kind, Limit, MOST, Needed, Promise};
 pub use proof::{AdmissionSpan, Proof};
+pub use quota::Quota;
 pub use report::{
     Answers, AuditProgress, AuditReport, AuditVerdict, Doubt, FalseBlock, KeyPeak, KindReport,
     LimitReport, PromiseReport, PromiseVerdict, Resolution, Suspicion,

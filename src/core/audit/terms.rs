@@ -1,5 +1,6 @@
 use super::bounds::{PriorUse, drift};
-use super::promise::{Promise, Quota};
+use super::promise::Promise;
+use super::quota::Quota;
 use crate::base::{KeyId, Nanos};
 use std::sync::Arc;
 

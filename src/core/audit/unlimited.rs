@@ -2,7 +2,7 @@
 
 use super::groups::{Flags, Group};
 use super::observation::{AuditedKey, Decision, Observation};
-use super::quota_audit::Scenario;
+use super::scenario::Scenario;
 use crate::base::Nanos;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -2,13 +2,14 @@
 
 use super::headers::NoneLeft;
 use super::remaining::Remaining;
-use super::retry_promise::{self, RetryPromise};
+use super::retry_promise::RetryPromise;
 use super::wait::{Reset, Wait};
 use super::{
     FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest, RemarkKind, Reply, decided,
     quarter,
 };
 use crate::base::Nanos;
+use crate::base::text::seconds;
 use crate::core::audit::observation::Decision;
 use crate::core::audit::terms::Terms;
 
@@ -173,7 +174,7 @@ impl Fill {
             "an answer reported {left} of {} requests remaining after {} had been admitted within {}",
             terms.limit,
             claim.admitted,
-            retry_promise::seconds(claim.within)
+            seconds(claim.within)
         );
         if claim.alone {
             text += ": each node seems to count alone";
@@ -194,7 +195,7 @@ fn check_policies(reply: &Reply, terms: &Terms, report: &mut ProbeReport) {
     let Terms { limit, window, .. } = *terms;
     let headers = &reply.headers;
     if let Some(other) = headers.other_policies(limit, window) {
-        let asked = retry_promise::seconds(window);
+        let asked = seconds(window);
         report.remark(
             RemarkKind::OtherPolicy,
             format!("the reported limit is {other}, not {limit} per {asked}"),

@@ -27,6 +27,7 @@ mod flood;
 mod header_key;
 mod headers;
 mod keep_asking;
+mod not_checked;
 mod one_node;
 mod questions;
 mod remaining;
@@ -38,13 +39,13 @@ mod wait;
 mod waiting;
 
 pub use headers::{LimitHeaders, RetryAfter, UnixTime};
+pub use not_checked::NotChecked;
 pub use questions::{
     Answer, Asked, BlockedCount, ConnectionsAlone, CountedTwice, Evidence, KeysNotApart,
     NodeAnswers, NodesAlone, OneAtATime, Questions, Race,
 };
 pub use report::{
-    Checked, FailingOpen, FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest, Remark,
-    RemarkKind,
+    Checked, FailingOpen, FaultKind, HeaderFault, ProbeReport, ProbeRequest, Remark, RemarkKind,
 };
 
 use super::bounds::drift;

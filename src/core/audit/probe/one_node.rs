@@ -18,7 +18,8 @@ use super::questions::{
     Answer, ConnectionsAlone, CountedTwice, KeysNotApart, NodeAnswers, NodesAlone, OneAtATime,
 };
 use super::{
-    NotChecked, ProbeReport, ProbeRequest, Reply, admits_its_limit_at_once, decided, quarter, refilled,
+    NotChecked, ProbeReport, ProbeRequest, Reply, admits_its_limit_at_once, decided, quarter,
+    refilled,
 };
 use crate::base::Nanos;
 use crate::core::audit::terms::Terms;

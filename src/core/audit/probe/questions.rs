@@ -3,9 +3,9 @@
 //! Each cause is a hypothesis. The probe sends requests whose answers would refute it, and reports whether it stands.
 //! A cause that stands is not proved by that alone: the audit names it only if the limit was broken.
 
-use super::report::NotChecked;
-use super::retry_promise::seconds;
+use super::not_checked::NotChecked;
 use crate::base::Nanos;
+use crate::base::text::seconds;
 
 /// The possible causes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

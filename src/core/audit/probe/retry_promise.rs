@@ -9,8 +9,10 @@
 
 use super::Reply;
 use super::headers::RetryAfter;
-use super::report::{FaultKind, HeaderFault, NotChecked, ProbeReport, ProbeRequest, RemarkKind};
+use super::not_checked::NotChecked;
+use super::report::{FaultKind, HeaderFault, ProbeReport, ProbeRequest, RemarkKind};
 use crate::base::Nanos;
+use crate::base::text::seconds;
 use crate::core::audit::bounds::drift;
 use crate::core::audit::observation::Decision;
 use crate::core::audit::terms::Terms;
@@ -201,10 +203,4 @@ fn fault(kind: FaultKind, key: u32, requests: Vec<ProbeRequest>, text: String) -
 /// The tolerance over a promised time, which may be up to a second longer than the window.
 pub(super) fn tolerance(terms: &Terms) -> Nanos {
     terms.tolerance() + drift(SECOND * 3)
-}
-
-/// A span to the millisecond, such as `60.05 s`.
-pub(super) fn seconds(span: Nanos) -> String {
-    let digits = format!("{:.3}", span.as_secs_f64());
-    format!("{} s", digits.trim_end_matches('0').trim_end_matches('.'))
 }

@@ -1,9 +1,10 @@
 //! The header key, once a request was blocked.
 
 use super::headers::NoneLeft;
-use super::retry_promise::{self, MARGIN, RetryPromise, SECOND, tolerance};
+use super::retry_promise::{MARGIN, RetryPromise, SECOND, tolerance};
 use super::{HeaderFault, NotChecked, ProbeReport, ProbeRequest, RemarkKind, Reply, decided};
 use crate::base::Nanos;
+use crate::base::text;
 use crate::core::audit::observation::Decision;
 use crate::core::audit::terms::Terms;
 
@@ -202,7 +203,7 @@ impl Wait {
             Decision::Allowed if request.done < earliest => "allowed",
             _ => return,
         };
-        let later = retry_promise::seconds(request.sent.saturating_sub(blocked.sent));
+        let later = text::seconds(request.sent.saturating_sub(blocked.sent));
         report.remark(
             RemarkKind::Reset,
             format!(

@@ -20,6 +20,7 @@ use super::admission_log::AdmissionLog;
 use super::bounds::Bounds;
 use super::observation::Observation;
 use super::proof::{AdmissionSpan, Proof};
+use super::quota::Quota;
 use crate::base::Nanos;
 use std::fmt;
 
@@ -38,17 +39,6 @@ pub struct Limit {
     /// default does.
     pub kind: Option<usize>,
     pub quota: Quota,
-}
-
-/// How much a limit admits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quota {
-    /// How many units per window, L; at least 1. A request counts one unit, unless it has another cost.
-    pub limit: u64,
-    /// W, longer than zero.
-    pub window: Nanos,
-    /// How many units a full bucket holds; at least 1.
-    pub burst: u64,
 }
 
 /// How an algorithm is worded, and what it takes to test it.
@@ -137,12 +127,7 @@ pub(super) trait OneClock: fmt::Debug + Send {
     fn admit(&mut self, latest: &Latest, uncertain: u64, log: &AdmissionLog, bounds: &Bounds);
 
     /// Takes in a blocked request. Returns whether no windows explain the observations any more because of it.
-    fn block(
-        &mut self,
-        _request: &BlockedRequest,
-        _log: &AdmissionLog,
-        _bounds: &Bounds,
-    ) -> bool {
+    fn block(&mut self, _request: &BlockedRequest, _log: &AdmissionLog, _bounds: &Bounds) -> bool {
         false
     }
 
@@ -335,17 +320,6 @@ impl Algorithm {
 impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl Quota {
-    /// So many requests per window, as many of them at once.
-    pub const fn new(limit: u64, window: Nanos) -> Quota {
-        Quota {
-            limit,
-            window,
-            burst: limit,
-        }
     }
 }
 

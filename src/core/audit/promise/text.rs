@@ -141,17 +141,6 @@ impl fmt::Display for Limit {
     }
 }
 
-/// Writes `100/60s`.
-impl fmt::Display for Quota {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Quota { limit, window, .. } = self;
-        match window.0 {
-            1_000_000_000 => write!(f, "{limit}/s"),
-            _ => write!(f, "{limit}/{window}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
