@@ -78,6 +78,8 @@ impl Stream {
             sent: Nanos(sent),
             done: Nanos(done),
             decision,
+            failure: None,
+            phase: None,
         });
         self.sequence += 1;
     }

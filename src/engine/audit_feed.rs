@@ -1,7 +1,7 @@
 //! Passes samples on to the audit.
 
 use crate::base::{KeyId, Moment, Sample};
-use crate::core::audit::{AuditProgress, AuditReport, AuditedKey, Auditor, Observation};
+use crate::core::audit::{AuditProgress, AuditReport, AuditedKey, Auditor, Observation, Response};
 use crate::core::plan::Plan;
 use crate::core::request::Placeholder;
 
@@ -23,19 +23,26 @@ impl AuditFeed {
         })
     }
 
-    pub fn add(&mut self, sample: &Sample) {
+    /// Adds a sample of the load. The phase is the one in which it was due, by its place among the phases' names.
+    pub fn add(&mut self, sample: &Sample, phase: Option<usize>) {
         let key = if self.by_key { sample.key } else { KeyId(0) };
-        self.observe(sample, AuditedKey::Load(key));
+        let phase = phase.and_then(|phase| u16::try_from(phase).ok());
+        self.observe(sample, AuditedKey::Load(key), phase);
     }
 
     /// Adds a sample of the probe, whose keys are numbers.
     pub fn add_probed(&mut self, sample: &Sample) {
-        self.observe(sample, AuditedKey::Probe(sample.key.0));
+        self.observe(sample, AuditedKey::Probe(sample.key.0), None);
     }
 
-    fn observe(&mut self, sample: &Sample, key: AuditedKey) {
+    fn observe(&mut self, sample: &Sample, key: AuditedKey, phase: Option<u16>) {
         if let Some(observation) = Observation::of(sample, key, self.start) {
-            self.auditor.add(observation);
+            self.auditor.add(Observation {
+                phase,
+                ..observation
+            });
+        } else if let Some(response) = Response::without_limiter(sample, self.start) {
+            self.auditor.add_response(response);
         }
     }
 

@@ -27,14 +27,16 @@ impl<'a, T: Targets> Recorder<'a, T> {
         }
     }
 
-    pub fn add(&mut self, sample: &Sample, observer: &mut dyn Observer) {
-        self.phases.add(sample);
+    /// Returns the place of the phase in which the request was due among the phases' tallies.
+    pub fn add(&mut self, sample: &Sample, observer: &mut dyn Observer) -> Option<usize> {
+        let phase = self.phases.add(sample);
         if let Some(seconds) = &mut self.seconds {
             seconds.add(sample, &mut |second| observer.second(&Arc::new(second)));
         }
         if self.wants_samples {
             observer.sample(sample);
         }
+        phase
     }
 
     /// Every sample sent before `all_taken` has been added.

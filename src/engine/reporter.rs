@@ -133,10 +133,10 @@ impl<'a, T: Targets> Reporter<'a, T> {
             all_taken = in_flight.map_or(all_taken, |since| since.min(all_taken));
             for sample in self.exchange.drain(..) {
                 self.tally.add(&sample);
+                let phase = self.recorder.add(&sample, self.observer);
                 if let Some(audit_feed) = &mut self.audit_feed {
-                    audit_feed.add(&sample);
+                    audit_feed.add(&sample, phase);
                 }
-                self.recorder.add(&sample, self.observer);
             }
         }
         self.recorder.advance(all_taken, self.observer);

@@ -7,6 +7,9 @@ use std::fmt::{self, Write};
 /// The most findings that are printed. The worst come first.
 const FINDINGS: usize = 3;
 
+/// The most outages, and the most phases, that are printed.
+const OUTAGES: usize = 5;
+
 /// The most characters of a line of the nodes' names. With longer names, the nodes are numbered.
 const WIDEST: usize = 140;
 
@@ -44,6 +47,17 @@ fn write_audit(out: &mut String, audit: &Audit, targets: &[String]) -> fmt::Resu
     }
     if let Some(by_node) = &audit.by_node {
         write_rows(out, by_node, targets)?;
+    }
+    for outage in audit.outages.iter().take(OUTAGES) {
+        writeln!(out, "  outage {}", outage.statement)?;
+    }
+    for phase in audit.by_phase.iter().take(OUTAGES) {
+        let (name, beyond) = (&phase.phase, phase.admitted_beyond);
+        writeln!(
+            out,
+            "  {name}: {beyond} of {} admitted too many",
+            phase.admitted
+        )?;
     }
     for sign in &audit.signs {
         writeln!(out, "  {sign}")?;

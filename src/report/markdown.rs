@@ -285,6 +285,7 @@ fn details(out: &mut String, audit: &Audit) -> fmt::Result {
     let Audit {
         promises,
         findings,
+        outages,
         signs,
         remarks,
         ..
@@ -309,6 +310,9 @@ fn details(out: &mut String, audit: &Audit) -> fmt::Result {
     }
     if findings.len() > 10 {
         writeln!(out, "\nThe worst 10 of {}.", findings.len())?;
+    }
+    for outage in outages.iter().take(5) {
+        writeln!(out, "\nOutage {}", escaped(&outage.statement, SENTENCE))?;
     }
     for line in signs.iter().chain(remarks).take(10) {
         writeln!(out, "\n{}", escaped(line, SENTENCE))?;

@@ -305,6 +305,8 @@ impl World {
                 request.sent + self.timeout
             }),
             decision,
+            failure: None,
+            phase: None,
         })
     }
 }

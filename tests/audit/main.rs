@@ -5,5 +5,6 @@ mod agreement;
 mod brute;
 mod cluster;
 mod limiters;
+mod outages;
 mod sensitivity;
 mod soundness;

@@ -93,6 +93,8 @@ impl Run {
                 } else {
                     Decision::Blocked
                 },
+                failure: None,
+                phase: None,
             };
             seen.push((done, observation));
         }

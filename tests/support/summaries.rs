@@ -112,6 +112,8 @@ pub fn per_node() -> Summary {
                 admitted: vec![100, 100, 100],
             }],
         }),
+        outages: Vec::new(),
+        by_phase: Vec::new(),
         signs: vec!["each node seems to count alone".to_owned()],
         ..audit(AuditVerdict::Broken, statement, promises)
     });
@@ -257,6 +259,8 @@ pub fn huge() -> Summary {
                 })
                 .collect(),
         }),
+        outages: Vec::new(),
+        by_phase: Vec::new(),
         signs: vec![key(0); 100],
         remarks: vec![key(1); 100],
         ..audit(AuditVerdict::Broken, &statement, promises)
@@ -298,6 +302,8 @@ fn audit(verdict: AuditVerdict, statement: &str, promises: Vec<StandingPromise>)
         probe: None,
         findings: Vec::new(),
         by_node: None,
+        outages: Vec::new(),
+        by_phase: Vec::new(),
         signs: Vec::new(),
         remarks: Vec::new(),
     }

@@ -73,6 +73,12 @@ impl AdmissionLog {
         Some(place)
     }
 
+    /// Removes the admission at a place.
+    pub fn remove(&mut self, place: usize, bounds: &Bounds) {
+        self.admissions.remove(place);
+        self.update_busy_periods(place, bounds);
+    }
+
     fn update_busy_periods(&mut self, first: usize, bounds: &Bounds) {
         let mut busy = match first.checked_sub(1) {
             Some(before) => self.admissions[before].busy,

@@ -5,11 +5,12 @@ use super::groups::{AllRules, Flags, Group};
 use super::key_audit::KeyAudit;
 use super::keys::KeyAudits;
 use super::observation::{AuditedKey, Decision, Observation};
+use super::outages::Outage;
 use super::promise::{Latest, Limit, Needed, OneClock};
 use super::proof::AdmissionSpan;
 use super::quota_audit::{Blocked, QuotaAudit};
 use super::report::{
-    Answers, AuditReport, FalseBlock, KeyPeak, KindReport, LimitReport, PromiseReport,
+    Answers, AuditReport, Beyond, FalseBlock, KeyPeak, KindReport, LimitReport, PromiseReport,
 };
 use super::terms::Terms;
 use crate::base::Nanos;
@@ -25,6 +26,10 @@ pub(super) struct Findings {
     clocks: Clocks,
     /// The same if the unanswered requests were admitted too. Exists from the first such request on.
     possible_clocks: Option<Clocks>,
+    /// The same if the admissions in outages are left out. Exists from the first admission on that may lie in one.
+    outside_clocks: Option<Clocks>,
+    /// Whether any admission lies in an outage.
+    has_left_out: bool,
     /// How long the latest admitted request took.
     as_admitted: Option<Nanos>,
     /// The number of observations looked at so far.
@@ -88,6 +93,7 @@ impl LimitReport {
         let kind = KindReport {
             explains: true,
             explains_unanswered: true,
+            explains_outside: true,
             unseen: 0,
             needed: Needed::NOTHING,
         };
@@ -122,10 +128,13 @@ impl Findings {
             blocks_need: Needed::NOTHING,
             judged: 0,
             judged_of_probe: 0,
+            beyond: Beyond::default(),
         });
         Findings {
             clocks: Clocks::new(places.len(), rules),
             possible_clocks: None,
+            outside_clocks: None,
+            has_left_out: false,
             places,
             report: AuditReport {
                 observed: 0,
@@ -143,6 +152,8 @@ impl Findings {
                 unanswered: 0,
                 nodes_count_alone: false,
                 connections_disagree: false,
+                outages: Vec::new(),
+                admitted_by_phase: Vec::new(),
                 terms,
             },
             as_admitted: None,
@@ -185,6 +196,9 @@ impl Findings {
         self.effort = (self.effort + EFFORT).min(MOST_EFFORT);
         if request.decision == Decision::Allowed {
             self.as_admitted = Some(request.done - request.sent);
+            if let Some(phase) = request.phase {
+                count_in(&mut self.report.admitted_by_phase, phase);
+            }
         }
     }
 
@@ -236,6 +250,7 @@ impl Findings {
         tier: usize,
     ) {
         let (possibly, log) = (quota.possibly(), &quota.proved.log);
+        let all_outside = quota.outside.is_none() && self.outside_clocks.is_none();
         for (index, (place, _)) in group.limits.iter().enumerate() {
             let clock = &mut self.clocks.0[tier][*place];
             if let Some(clock) = clock {
@@ -252,6 +267,9 @@ impl Findings {
                 {
                     one.explains &= clock.explains();
                 }
+                if all_outside {
+                    one.explains_outside &= one.explains;
+                }
                 one.unseen = one
                     .unseen
                     .max(evidence.unseen(kind, &possibly, &group.bounds));
@@ -261,6 +279,93 @@ impl Findings {
                 limit.excess = Some(quota.proof(index, request, self.looked_at, &group.bounds));
             }
         }
+    }
+
+    /// An admission comes next that may lie in an outage.
+    pub fn set_apart(&mut self) {
+        if self.outside_clocks.is_none() {
+            self.outside_clocks = Some(self.clocks.clone());
+        }
+    }
+
+    /// Each admission is known to lie in an outage or not.
+    pub fn rejoin(&mut self) {
+        if !self.has_left_out {
+            self.outside_clocks = None;
+        }
+    }
+
+    /// Whether any admission lies in an outage. From then on, those outside are looked at by themselves.
+    pub fn has_left_out(&self) -> bool {
+        self.has_left_out
+    }
+
+    /// An admission lies in an outage.
+    pub fn leave_out(&mut self) {
+        self.has_left_out = true;
+    }
+
+    /// Takes in an admission outside of outages, if others lie in one or may.
+    pub fn admit_outside(
+        &mut self,
+        latest: Option<&Latest>,
+        quota: &QuotaAudit,
+        group: &Group,
+        tier: usize,
+    ) {
+        if quota.outside.is_none() && self.outside_clocks.is_none() {
+            return;
+        }
+        let scenario = quota.outside();
+        for (index, (place, _)) in group.limits.iter().enumerate() {
+            let clock = match &mut self.outside_clocks {
+                Some(clocks) => {
+                    let clock = &mut clocks.0[tier][*place];
+                    if let (Some(clock), Some(latest)) = (&mut *clock, latest) {
+                        clock.admit(latest, 0, &scenario.log, &group.bounds);
+                    }
+                    clock.as_ref()
+                }
+                None => self.clocks.0[tier][*place].as_ref(),
+            };
+            let evidence = scenario.evidence[index].of();
+            let (promise, limit) = self.places[*place];
+            let limit = &mut self.report.promises[promise].limits[limit];
+            let about = limit.limit.algorithm.about();
+            for (kind, one) in limit.kinds.iter_mut().enumerate() {
+                one.explains_outside &= evidence.explains(kind);
+                if let Some(clock) = clock
+                    && about.kinds[kind].has_one_clock
+                {
+                    one.explains_outside &= clock.explains();
+                }
+            }
+        }
+    }
+
+    /// Counts an admission that was too many by these limits. Returns the promises that they are of, by their places.
+    pub fn count_beyond(
+        &mut self,
+        limits: Flags,
+        is_outside: bool,
+        phase: Option<u16>,
+    ) -> Vec<usize> {
+        if limits.is_empty() {
+            return Vec::new();
+        }
+        let exceeded = self.places.iter().enumerate();
+        let exceeded = exceeded.filter(|(place, _)| limits.has(*place));
+        let mut promises: Vec<_> = exceeded.map(|(_, (promise, _))| *promise).collect();
+        promises.dedup();
+        for promise in &promises {
+            let beyond = &mut self.report.promises[*promise].beyond;
+            beyond.total += 1;
+            beyond.outside += u64::from(is_outside);
+            if let Some(phase) = phase {
+                count_in(&mut beyond.by_phase, phase);
+            }
+        }
+        promises
     }
 
     /// Takes in how many requests of a key may have been admitted, after one that may have been.
@@ -440,11 +545,12 @@ impl Findings {
         &self.report
     }
 
-    pub fn report(mut self, keys: &KeyAudits) -> AuditReport {
+    pub fn report(mut self, keys: &KeyAudits, outages: Vec<Outage>) -> AuditReport {
         self.take_in_clocks();
         let report = self.report;
         let limit = report.terms.limit;
         AuditReport {
+            outages,
             keys: keys.count(),
             share: keys.share(),
             nodes_count_alone: !self.blocked_for_others
@@ -456,4 +562,13 @@ impl Findings {
             ..report
         }
     }
+}
+
+/// Counts one more of a phase.
+fn count_in(counts: &mut Vec<u64>, phase: u16) {
+    let phase = usize::from(phase);
+    if counts.len() <= phase {
+        counts.resize(phase + 1, 0);
+    }
+    counts[phase] += 1;
 }

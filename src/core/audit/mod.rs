@@ -35,6 +35,12 @@
 //! more than promised may have been admitted wherever the decisions fell ([`Resolution`]); one request more would have
 //! been proved. If that is more than the limit itself, nothing was learned either.
 //!
+//! # Outages
+//!
+//! Spans in which targets failed are told apart (`outages.rs`). The admissions outside of them are held to each promise
+//! by themselves, so that a limiter that let everything pass while its store was away is said to have kept its promise
+//! otherwise. It is broken nonetheless. An admission waits until the spans around it have ended.
+//!
 //! # Memory
 //!
 //! Observations come in any order; a watermark says that all requests sent before it have been added. What happened
@@ -51,6 +57,7 @@ mod groups;
 mod key_audit;
 mod keys;
 mod observation;
+mod outages;
 pub mod probe;
 mod promise;
 mod proof;
@@ -63,21 +70,24 @@ mod unlimited;
 
 pub use bounds::PriorUse;
 pub use observation::{AuditedKey, Decision, Observation};
+pub use outages::{Failure, Outage, Response};
 pub use promise::{About, Algorithm, Kind, Limit, MOST, Needed, Promise};
 pub use proof::{AdmissionSpan, Proof};
 pub use quota::Quota;
 pub use report::{
-    Answers, AuditProgress, AuditReport, AuditVerdict, Doubt, FalseBlock, KeyPeak, KindReport,
-    LimitReport, PromiseReport, PromiseVerdict, Resolution, Suspicion,
+    Answers, AuditProgress, AuditReport, AuditVerdict, Beyond, Doubt, FalseBlock, KeyPeak,
+    KindReport, LimitReport, PromiseReport, PromiseVerdict, Resolution, Suspicion,
 };
 pub use terms::{Allowance, Terms, Tier, Tiers};
 
 use crate::base::Nanos;
 use findings::Findings;
-use groups::{AllRules, Group, Rules};
+use groups::{AllRules, Flags, Group, Rules};
 use key_audit::KeyAudit;
 use keys::KeyAudits;
+use outages::{Outages, Place};
 use quota_audit::QuotaAudit;
+use std::collections::VecDeque;
 
 /// An audit under way.
 #[derive(Debug)]
@@ -89,7 +99,23 @@ pub struct Auditor {
     /// Room for the events of one step, in the order of time.
     events: Vec<Event>,
     findings: Findings,
+    outages: Outages,
+    /// The targets' responses that the outages have not been learned from, in no order.
+    responses: Vec<Response>,
+    /// The admissions from the first one on that may lie in an outage that has not ended.
+    unsettled: VecDeque<Unsettled>,
 }
+
+/// An admission that may lie in an outage.
+#[derive(Debug, Clone, Copy)]
+struct Unsettled {
+    request: Observation,
+    /// The limits by which it is one too many.
+    beyond: Flags,
+}
+
+/// With more admissions that wait for the end of an outage, the first ones count as outside of it.
+const MOST_UNSETTLED: usize = 1 << 16;
 
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
@@ -119,6 +145,9 @@ impl Auditor {
             keys: KeyAudits::new(terms.memory),
             waiting: Vec::new(),
             events: Vec::new(),
+            outages: Outages::new(terms.targets, terms.promises.len(), terms.window),
+            responses: Vec::new(),
+            unsettled: VecDeque::new(),
             findings: Findings::new(terms, &rules),
             rules,
         }
@@ -127,6 +156,7 @@ impl Auditor {
     /// Adds a request that was sent no earlier than the last watermark.
     pub fn add(&mut self, observation: Observation) {
         self.findings.observe(&observation);
+        self.responses.push(Response::of(&observation));
         if self.keys.audits(observation.key) {
             self.waiting.push(Waiting {
                 observation,
@@ -135,13 +165,22 @@ impl Auditor {
         }
     }
 
+    /// Adds a request of which no limiter knows, sent no earlier than the last watermark.
+    pub fn add_response(&mut self, response: Response) {
+        self.responses.push(response);
+    }
+
     /// Takes note that all requests sent before `watermark` have been added.
     pub fn advance(&mut self, watermark: Nanos) {
         self.look(watermark);
+        self.settle(MOST_UNSETTLED);
         let waiting = self.waiting.capacity() * size_of::<Waiting>();
         let events = self.events.capacity() * size_of::<Event>();
-        if self.keys.exceed(waiting + events) {
-            self.use_less_memory(watermark, waiting + events);
+        let unsettled = self.unsettled.capacity() * size_of::<Unsettled>();
+        let responses = self.responses.capacity() * size_of::<Response>();
+        let others = waiting + events + unsettled + responses;
+        if self.keys.exceed(others) {
+            self.use_less_memory(watermark, others);
         }
     }
 
@@ -159,6 +198,8 @@ impl Auditor {
     /// Ends the audit once all requests have been added.
     pub fn finish(mut self) -> AuditReport {
         self.look(Nanos::MAX);
+        self.outages.end();
+        self.settle(0);
         for (key, audit) in self.keys.iter_mut() {
             let before = audit.tested();
             for (quota, group) in audit.with_groups(self.rules.of_key(key, self.findings.terms())) {
@@ -167,11 +208,12 @@ impl Auditor {
             self.findings.judge(key, audit, before);
         }
         self.keep_worst();
-        self.findings.report(&self.keys)
+        self.findings.report(&self.keys, self.outages.into_list())
     }
 
     /// Looks at all events before `watermark`, in the order of time.
     fn look(&mut self, watermark: Nanos) {
+        self.learn_outages(watermark);
         let mut events = std::mem::take(&mut self.events);
         for (place, waiting) in self.waiting.iter().enumerate() {
             let observation = &waiting.observation;
@@ -204,6 +246,49 @@ impl Auditor {
         self.events = events;
         self.waiting
             .retain(|waiting| waiting.observation.done >= watermark);
+    }
+
+    /// Takes in all responses to requests sent before `watermark`, in the order of time.
+    fn learn_outages(&mut self, watermark: Nanos) {
+        let responses = &mut self.responses;
+        responses.sort_unstable_by_key(|response| (response.sent, response.done, response.target));
+        let known = responses.partition_point(|response| response.sent < watermark);
+        for response in responses.drain(..known) {
+            self.outages.add(&response);
+        }
+    }
+
+    /// Takes in the admissions of which it is known whether they lie in an outage, and others until at most so many wait.
+    fn settle(&mut self, most: usize) {
+        while let Some(first) = self.unsettled.front() {
+            let place = self.outages.place(first.request.sent, first.request.done);
+            if place == Place::Unsettled && self.unsettled.len() <= most {
+                return;
+            }
+            let Unsettled { request, beyond } = *first;
+            self.unsettled.pop_front();
+            if self.keys.audits(request.key) {
+                self.settle_one(&request, beyond, place);
+            }
+        }
+        self.findings.rejoin();
+    }
+
+    fn settle_one(&mut self, request: &Observation, mut beyond: Flags, place: Place) {
+        let is_within = matches!(place, Place::Within(_) | Place::WithinOpen(_));
+        let findings = &mut self.findings;
+        let rules = self.rules.of_key(request.key, findings.terms());
+        if is_within {
+            findings.leave_out();
+        }
+        self.keys.update(request.key, rules, |audit| {
+            let outside = settle_at_key(request, is_within, audit, rules, beyond, findings);
+            if !is_within {
+                beyond = outside;
+            }
+        });
+        let promises = findings.count_beyond(beyond, !is_within, request.phase);
+        self.outages.count_beyond(place, promises.into_iter());
     }
 
     fn keep_worst(&mut self) {
@@ -241,16 +326,60 @@ impl Auditor {
 
     fn done(&mut self, request: &Observation) {
         self.findings.look_at_one(request);
+        let is_apart = request.decision == Decision::Allowed
+            && (self.findings.has_left_out()
+                || !self.unsettled.is_empty()
+                || self.outages.place(request.sent, request.done) != Place::Outside);
         let findings = &mut self.findings;
+        if is_apart {
+            findings.set_apart();
+        }
         let rules = self.rules.of_key(request.key, findings.terms());
+        let mut beyond = Flags::default();
         self.keys.update(request.key, rules, |audit| {
-            look_at(request, audit, rules, findings);
+            beyond = look_at(request, is_apart, audit, rules, findings);
         });
+        if is_apart {
+            let request = *request;
+            self.unsettled.push_back(Unsettled { request, beyond });
+        } else {
+            findings.count_beyond(beyond, true, request.phase);
+        }
     }
 }
 
-/// Takes in a request that is done, at its key and among the findings.
-fn look_at(request: &Observation, audit: &mut KeyAudit, rules: &Rules, findings: &mut Findings) {
+/// Takes in at its key whether an admission lies in an outage. Of the limits by which it is one too many, returns those
+/// that are broken without the admissions in outages.
+fn settle_at_key(
+    request: &Observation,
+    is_within: bool,
+    audit: &mut KeyAudit,
+    rules: &Rules,
+    beyond: Flags,
+    findings: &mut Findings,
+) -> Flags {
+    let mut broken = Flags::default();
+    for (quota, group) in audit.with_groups(rules) {
+        let latest = quota.settle(request, is_within, group);
+        findings.admit_outside(latest.as_ref(), quota, group, rules.tier);
+        broken = broken.union(quota.broken_outside(beyond, group));
+        if !findings.has_left_out() {
+            quota.rejoin();
+        }
+    }
+    broken
+}
+
+/// Takes in a request that is done, at its key and among the findings. Returns the limits by which it was admitted too
+/// many. If it is apart, it may lie in an outage.
+fn look_at(
+    request: &Observation,
+    is_apart: bool,
+    audit: &mut KeyAudit,
+    rules: &Rules,
+    findings: &mut Findings,
+) -> Flags {
+    let mut beyond = Flags::default();
     audit.done(request);
     let as_admitted = findings.as_admitted(audit);
     let before = audit.tested();
@@ -262,7 +391,13 @@ fn look_at(request: &Observation, audit: &mut KeyAudit, rules: &Rules, findings:
             findings.keep(span);
         }
         match request.decision {
-            Decision::Allowed => admit(request, quota, group, rules.tier, findings),
+            Decision::Allowed => {
+                if is_apart {
+                    quota.set_apart();
+                }
+                let more = admit(request, quota, group, rules.tier, findings);
+                beyond = beyond.union(more);
+            }
             Decision::Blocked => {
                 blocks.push(quota.block(request, group, findings.clocks(rules.tier)));
                 findings.look_for_shared_counts(request, quota, bounds);
@@ -285,26 +420,30 @@ fn look_at(request: &Observation, audit: &mut KeyAudit, rules: &Rules, findings:
         }
     }
     findings.judge(request.key, audit, before);
+    beyond
 }
 
-/// Takes in a request that was allowed.
+/// Takes in a request that was allowed. Returns the limits by which it was too many.
 fn admit(
     request: &Observation,
     quota: &mut QuotaAudit,
     group: &Group,
     tier: usize,
     findings: &mut Findings,
-) {
+) -> Flags {
     let was_over = quota.busiest.at_least > group.bounds.limit;
     let (latest, possibly) = quota.allow(request, group);
+    let mut beyond = Flags::default();
     if let Some(latest) = &latest {
         findings.admit(request, latest, quota, group, tier);
+        beyond = quota.beyond(request, latest, group);
     }
     if !was_over && quota.busiest.at_least > group.bounds.limit {
         findings.count_key_over(request.key);
     }
     let latest = possibly.or(latest);
     findings.suspect(request.key, latest.as_ref(), quota, group, tier);
+    beyond
 }
 
 #[cfg(test)]
@@ -331,6 +470,8 @@ mod tests {
             sent,
             done: sent + Nanos(SECOND / 1_000),
             decision,
+            failure: None,
+            phase: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the audit knows of one request.
 
+use super::outages::{Failure, Response};
 use crate::base::{FailureKind, KeyId, Moment, Nanos, Outcome, Sample};
 
 /// One request that left, as it was observed. The limiter decided about it between sent and done if it was answered,
@@ -15,6 +16,11 @@ pub struct Observation {
     /// Time since the run's start.
     pub done: Nanos,
     pub decision: Decision,
+    /// How the request failed; `None` if it did not, or if that is not known.
+    pub failure: Option<FailureKind>,
+    /// The phase of the schedule in which it was due, by its place among the names of the phases; `None` if it is not
+    /// known.
+    pub phase: Option<u16>,
 }
 
 /// A key, and who sends requests for it.
@@ -65,6 +71,50 @@ impl Observation {
             sent: sent.since(start),
             done: answer.done.max(sent).since(start),
             decision: Decision::of(answer.outcome),
+            failure: match answer.outcome {
+                Outcome::Failed(kind) => Some(kind),
+                Outcome::Allowed | Outcome::Blocked | Outcome::Abandoned => None,
+            },
+            phase: None,
+        })
+    }
+}
+
+impl Response {
+    /// How a target responded to a request that is observed.
+    pub(super) fn of(request: &Observation) -> Response {
+        let failure = |is_answered| Failure {
+            is_answered,
+            kind: request.failure,
+        };
+        Response {
+            target: request.target,
+            sent: request.sent,
+            done: request.done,
+            failure: match request.decision {
+                Decision::Allowed | Decision::Blocked => None,
+                Decision::Failed => Some(failure(true)),
+                Decision::Unanswered => Some(failure(false)),
+            },
+        }
+    }
+
+    /// How a target responded to a request of a run that started at `start`, of which no limiter knows. `None` if it left,
+    /// or if the target has no part in its failure.
+    pub fn without_limiter(sample: &Sample, start: Moment) -> Option<Response> {
+        let answer = &sample.answer;
+        let Outcome::Failed(kind) = answer.outcome else {
+            return None;
+        };
+        let is_own = matches!(kind, FailureKind::Local | FailureKind::Panic);
+        (!answer.transmitted && !is_own).then(|| Response {
+            target: sample.target,
+            sent: answer.sent.since(start),
+            done: answer.done.max(answer.sent).since(start),
+            failure: Some(Failure {
+                is_answered: false,
+                kind: Some(kind),
+            }),
         })
     }
 }

@@ -1,9 +1,10 @@
 //! What is known of one key by the limits of one quota.
 
+use super::admission_log::AdmissionLog;
 use super::bounds::{Bounds, PriorUse};
 use super::groups::{Flags, Group};
 use super::observation::{AuditedKey, Decision, Observation};
-use super::promise::{BlockedRequest, Latest, Needed, OneClock, Possible};
+use super::promise::{BlockedRequest, Latest, Limit, Needed, OneClock, Possible};
 use super::proof::{AdmissionSpan, Proof};
 use super::scenario::Scenario;
 use super::unlimited::Unlimited;
@@ -16,6 +17,11 @@ pub(super) struct QuotaAudit {
     pub proved: Scenario,
     /// The unanswered requests were admitted too. Exists from the first such request on.
     pub possible: Option<Box<Scenario>>,
+    /// Exactly the allowed requests outside of outages were admitted. Exists from the first admission on that may lie in
+    /// one.
+    pub outside: Option<Box<Outside>>,
+    /// For each limit of the group that the key's admissions break, those of them that fit it. Empty before that.
+    fitting: Vec<Option<AdmissionLog>>,
     /// All answered requests were admitted, as by a limiter without a limit. Exists until each limit was tested.
     unlimited: Option<Box<Unlimited>>,
     /// The limits that were tested, by their places among all.
@@ -68,6 +74,8 @@ impl QuotaAudit {
         QuotaAudit {
             proved: Scenario::new(group),
             possible: None,
+            outside: None,
+            fitting: Vec::new(),
             unlimited: Some(Box::new(Unlimited::new(Scenario::new(group)))),
             tested: Flags::default(),
             allowed_in_flight: 0,
@@ -102,6 +110,9 @@ impl QuotaAudit {
         self.proved.lose_sight();
         if let Some(possible) = &mut self.possible {
             possible.lose_sight();
+        }
+        if let Some(outside) = &mut self.outside {
+            outside.scenario.lose_sight();
         }
         if let Some(unlimited) = &mut self.unlimited {
             unlimited.scenario.lose_sight();
@@ -145,6 +156,91 @@ impl QuotaAudit {
         let reaching = self.proved.log.count_reaching(since);
         let at_most = reaching + self.allowed_in_flight + self.maybe_admitted;
         self.busiest.at_most = self.busiest.at_most.max(at_most);
+    }
+
+    /// An admission comes next that may lie in an outage.
+    pub fn set_apart(&mut self) {
+        let proved = &self.proved;
+        let outside = self.outside.get_or_insert_with(|| {
+            Box::new(Outside {
+                scenario: proved.clone(),
+                unsettled: 0,
+                has_left_out: false,
+            })
+        });
+        outside.unsettled += 1;
+    }
+
+    /// Whether an admission lies in an outage is known by now. Returns its place among those outside.
+    pub fn settle(
+        &mut self,
+        request: &Observation,
+        is_within: bool,
+        group: &Group,
+    ) -> Option<Latest> {
+        let outside = self.outside.as_mut()?;
+        outside.unsettled = outside.unsettled.saturating_sub(1);
+        if is_within {
+            outside.has_left_out = true;
+            return None;
+        }
+        let end = request.done.saturating_sub(group.bounds.kept);
+        outside.scenario.log.forget_before(end);
+        outside.scenario.admit(request, group)
+    }
+
+    /// Forgets what lies outside of outages if that is all there is.
+    pub fn rejoin(&mut self) {
+        let is_same = |outside: &Outside| outside.unsettled == 0 && !outside.has_left_out;
+        if self.outside.as_deref().is_some_and(is_same) {
+            self.outside = None;
+        }
+    }
+
+    /// The admissions outside of outages.
+    pub fn outside(&self) -> &Scenario {
+        let outside = self.outside.as_ref();
+        outside.map_or(&self.proved, |outside| &outside.scenario)
+    }
+
+    /// The limits by which the latest admission is one too many.
+    pub fn beyond(&mut self, request: &Observation, latest: &Latest, group: &Group) -> Flags {
+        let bounds = &group.bounds;
+        let mut beyond = Flags::default();
+        for (index, (place, limit)) in group.limits.iter().enumerate() {
+            if !self.proved.evidence[index].is_broken(limit) {
+                continue;
+            }
+            self.fitting.resize(group.limits.len(), None);
+            let fits = match &mut self.fitting[index] {
+                Some(log) => {
+                    log.forget_before(request.done.saturating_sub(bounds.kept));
+                    insert_if_it_fits(log, request, limit, bounds)
+                }
+                // Before this one, all of them fit.
+                fitting => {
+                    let log = fitting.insert(self.proved.log.clone());
+                    log.remove(latest.place, bounds);
+                    false
+                }
+            };
+            if !fits {
+                beyond.set(*place);
+            }
+        }
+        beyond
+    }
+
+    /// Of these limits, those that are broken without the admissions in outages.
+    pub fn broken_outside(&self, limits: Flags, group: &Group) -> Flags {
+        let mut broken = Flags::default();
+        let evidence = self.outside().evidence.iter();
+        for (one, (place, limit)) in evidence.zip(&group.limits) {
+            if limits.has(*place) && one.is_broken(limit) {
+                broken.set(*place);
+            }
+        }
+        broken
     }
 
     /// A request was not answered. Returns its place among the admissions that are possible.
@@ -335,6 +431,8 @@ impl QuotaAudit {
             self.given_up = self.given_up.max(done);
         }
         self.possible = None;
+        self.outside = None;
+        self.fitting = Vec::new();
         self.unlimited = None;
         self.answered = VecDeque::new();
     }
@@ -358,7 +456,53 @@ impl QuotaAudit {
             .unlimited
             .as_ref()
             .map_or(0, |unlimited| unlimited.memory());
+        let outside = self.outside.as_ref();
+        let outside = outside.map_or(0, |outside| {
+            size_of::<Outside>() + outside.scenario.memory()
+        });
+        let fitting = self.fitting.iter().flatten().map(AdmissionLog::memory);
+        let fitting =
+            fitting.sum::<usize>() + self.fitting.capacity() * size_of::<Option<AdmissionLog>>();
         let answered = self.answered.capacity() * size_of::<Nanos>();
-        size_of::<Self>() + self.proved.memory() + possible + unlimited + answered
+        size_of::<Self>()
+            + self.proved.memory()
+            + possible
+            + outside
+            + fitting
+            + unlimited
+            + answered
     }
+}
+
+/// Adds an admission that is done after all others to those that fit the limit. Returns whether it fits.
+fn insert_if_it_fits(
+    log: &mut AdmissionLog,
+    request: &Observation,
+    limit: &Limit,
+    bounds: &Bounds,
+) -> bool {
+    let Some(place) = log.insert(request, bounds) else {
+        return true;
+    };
+    let latest = Latest {
+        sent: request.sent,
+        done: request.done,
+        place,
+        within: log.count_within(bounds.shortest_window, request.done),
+    };
+    let fits = !limit.algorithm.is_too_many(&latest, log, bounds);
+    if !fits {
+        log.remove(place, bounds);
+    }
+    fits
+}
+
+/// The admissions of a key that do not lie in outages.
+#[derive(Debug)]
+pub(super) struct Outside {
+    pub scenario: Scenario,
+    /// How many admissions may lie in an outage or not.
+    unsettled: u64,
+    /// Whether any admission lies in an outage.
+    has_left_out: bool,
 }

@@ -1,4 +1,5 @@
 use super::observation::{AuditedKey, Observation};
+use super::outages::Outage;
 use super::promise::{Limit, Needed, Promise};
 use super::proof::{AdmissionSpan, Proof};
 use super::terms::Terms;
@@ -41,6 +42,23 @@ pub struct AuditReport {
     pub nodes_count_alone: bool,
     /// Whether the probe found that connections to one target do not share a count.
     pub connections_disagree: bool,
+    /// The spans in which targets failed, in order; 64 at most.
+    pub outages: Vec<Outage>,
+    /// The admissions of the load, by the place of the phase in which they were due. Empty if that is not known.
+    pub admitted_by_phase: Vec<u64>,
+}
+
+/// Admissions that were too many. They are counted for each key from its first proof on, and each is one that did not
+/// fit the limit beside those before it that did. With fixed windows and sliding counters, whose phase is not known, more
+/// may have been.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Beyond {
+    pub total: u64,
+    /// Of those, the ones outside of outages. Admissions that are too many only because of those in outages do not
+    /// count.
+    pub outside: u64,
+    /// The admissions of the load among `total`, by the place of the phase in which they were due.
+    pub by_phase: Vec<u64>,
 }
 
 /// What came of requests.
@@ -84,6 +102,7 @@ pub struct PromiseReport {
     pub judged: u64,
     /// The probe's keys that were judged.
     pub judged_of_probe: u64,
+    pub beyond: Beyond,
 }
 
 /// What the observations say about one limit.
@@ -105,6 +124,8 @@ pub struct KindReport {
     pub explains: bool,
     /// Whether it would still do so if the unanswered requests had been admitted, between their sent and done.
     pub explains_unanswered: bool,
+    /// Whether it explains all keys if the admissions in outages are left out.
+    pub explains_outside: bool,
     /// The most admissions beyond the limit that it may have made unseen.
     pub unseen: u64,
     /// The least tolerances with which it would explain all keys.
@@ -175,6 +196,11 @@ impl LimitReport {
             .any(|kind| kind.explains && kind.explains_unanswered)
     }
 
+    /// Whether a limiter of one of the limit's kinds explains the admissions outside of outages.
+    pub fn is_explained_outside(&self) -> bool {
+        self.accepted().any(|kind| kind.explains_outside)
+    }
+
     fn accepted(&self) -> impl Iterator<Item = &KindReport> {
         let kinds = self.kinds.iter().enumerate();
         let accepted = kinds.filter(|(kind, _)| self.limit.accepts(*kind));
@@ -207,6 +233,14 @@ impl PromiseReport {
 
     pub fn is_broken(&self) -> bool {
         self.is_exceeded() || self.false_blocks > 0
+    }
+
+    /// Whether it is broken only by admissions in outages.
+    pub fn is_kept_outside(&self) -> bool {
+        let mut limits = self.limits.iter();
+        self.is_exceeded()
+            && self.false_blocks == 0
+            && limits.all(LimitReport::is_explained_outside)
     }
 
     /// The smallest breach of any of its limits that would have been proved, whichever is the greatest share.
@@ -296,6 +330,13 @@ impl AuditReport {
     /// Whether every promise is broken.
     pub(super) fn is_broken(&self) -> bool {
         self.promises.iter().all(PromiseReport::is_broken)
+    }
+
+    /// The first promise that is broken only by admissions in outages, by its place, if every promise is broken.
+    pub fn kept_but_for_outages(&self) -> Option<usize> {
+        let mut promises = self.promises.iter();
+        let kept = promises.position(PromiseReport::is_kept_outside);
+        kept.filter(|_| self.is_broken() && !self.outages.is_empty())
     }
 
     /// The least tolerances with which one of the promises would have been kept.

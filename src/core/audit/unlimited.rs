@@ -81,6 +81,8 @@ impl Unlimited {
             sent: request.sent,
             done: request.done,
             decision: Decision::Allowed,
+            failure: None,
+            phase: None,
         };
         let Some(latest) = self.scenario.admit(&admitted, group) else {
             return;

@@ -82,11 +82,11 @@ impl<'a> PhaseTracker<'a> {
         }
     }
 
-    pub fn add(&mut self, sample: &Sample) {
-        if let Some(phase) = self.phase_of(sample.sequence) {
-            let tally = phase.tally;
-            self.results.tallies[tally].add(sample);
-        }
+    /// Returns the place of the phase's tally.
+    pub fn add(&mut self, sample: &Sample) -> Option<usize> {
+        let tally = self.phase_of(sample.sequence)?.tally;
+        self.results.tallies[tally].add(sample);
+        Some(tally)
     }
 
     pub fn add_dropped(&mut self, mut tokens: Range<u64>) {
@@ -296,7 +296,9 @@ mod tests {
         let schedule = bursts(40);
         let mut phases = PhaseTracker::new(&schedule);
         let sent = schedule.due_by(Nanos(SECOND * 6));
-        (0..sent - 4).for_each(|k| phases.add(&sample(k, schedule.due(k).unwrap())));
+        for k in 0..sent - 4 {
+            phases.add(&sample(k, schedule.due(k).unwrap()));
+        }
         let results = phases.finish(Nanos(6 * SECOND), sent);
         let ledgers: Vec<_> = results.tallies.iter().map(|tally| tally.ledger).collect();
         let all: Ledger = ledgers.iter().copied().sum();

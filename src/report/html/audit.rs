@@ -2,7 +2,7 @@ use super::document::{Section, Table, facts, pill, text, texts};
 use super::untrusted::{Untrusted, clipped};
 use crate::base::Nanos;
 use crate::base::text::{count, share};
-use crate::core::summary::{Audit, ByNode, Finding, StandingPromise, Summary};
+use crate::core::summary::{Audit, AuditedPhase, ByNode, Finding, StandingPromise, Summary};
 use crate::report::judgement;
 use maud::{Markup, html};
 
@@ -58,6 +58,11 @@ pub fn body(audit: &Audit, targets: &[String]) -> Markup {
             h3 { "By node" }
             (matrix(targets, by_node).render())
         }
+        @if !audit.outages.is_empty() {
+            h3 { "Outages" }
+            ul { @for outage in audit.outages.iter().take(REMARKS) { li { (Untrusted::sentence(&outage.statement)) } } }
+        }
+        @if !audit.by_phase.is_empty() { (by_phase(&audit.by_phase).render()) }
         @for sign in audit.signs.iter().take(REMARKS) { p class="sign" { (Untrusted::sentence(sign)) } }
         @if !audit.remarks.is_empty() {
             h3 { "Remarks" }
@@ -86,6 +91,19 @@ fn terms(audit: &Audit) -> Markup {
         terms.push(("probe", html! { (Untrusted::sentence(probe)) }));
     }
     facts(&terms)
+}
+
+fn by_phase(phases: &[AuditedPhase]) -> Table {
+    let row = |phase: &AuditedPhase| {
+        let cells = [phase.admitted, phase.admitted_beyond].map(|count| count.to_string());
+        (html! { (Untrusted::name(&phase.phase)) }, texts(cells))
+    };
+    Table {
+        caption: "Admissions by phase".to_owned(),
+        columns: texts(["phase", "admitted", "too many"]),
+        rows: phases.iter().take(KEYS).map(row).collect(),
+        numbers: true,
+    }
 }
 
 fn findings(findings: &[Finding]) -> Markup {

@@ -87,6 +87,12 @@ impl FixedWindow {
     }
 }
 
+/// At least one of the admissions is too many, whatever the phase of the windows. Fewer may be, by windows of a known
+/// phase.
+pub fn is_too_many(latest: &Latest, log: &AdmissionLog, bounds: &Bounds) -> bool {
+    super::sliding_window::is_too_many_for_any_phase(latest, log, bounds)
+}
+
 impl Evidence for FixedWindow {
     fn admit(&mut self, latest: &Latest, log: &AdmissionLog, bounds: &Bounds) {
         self.opened.admit(latest.sent, latest.done, bounds);

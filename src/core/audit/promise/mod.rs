@@ -271,6 +271,18 @@ macro_rules! algorithms {
                     $(Algorithm::$algorithm => &$file::ABOUT),+
                 }
             }
+
+            /// Whether the latest admission is surely one too many among those in the log, by this algorithm alone.
+            pub(super) fn is_too_many(
+                self,
+                latest: &Latest,
+                log: &AdmissionLog,
+                bounds: &Bounds,
+            ) -> bool {
+                match self {
+                    $(Algorithm::$algorithm => $file::is_too_many(latest, log, bounds)),+
+                }
+            }
         }
 
         /// What the admissions of one key say about one limit.

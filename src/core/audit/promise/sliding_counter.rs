@@ -75,6 +75,12 @@ impl SlidingCounter {
     }
 }
 
+/// At least one of the admissions is too many, whatever the phase of the windows. Fewer may be, by windows of a known
+/// phase.
+pub fn is_too_many(latest: &Latest, log: &AdmissionLog, bounds: &Bounds) -> bool {
+    super::sliding_window::is_too_many_for_any_phase(latest, log, bounds)
+}
+
 impl Evidence for SlidingCounter {
     fn admit(&mut self, latest: &Latest, log: &AdmissionLog, bounds: &Bounds) {
         self.by_key.admit(latest, 0, log, bounds);

@@ -112,6 +112,22 @@ pub(super) fn too_many(
         .filter(move |span| span.admitted > allowed(span.windows))
 }
 
+/// More than k·L lie within less than k·W − ε.
+pub fn is_too_many(latest: &Latest, log: &AdmissionLog, bounds: &Bounds) -> bool {
+    let allowed = |windows| bounds.most.saturating_mul(windows);
+    latest.within > bounds.most || too_many(latest, log, bounds, allowed).next().is_some()
+}
+
+/// More than (k + 1)·L lie within less than k·W − ε, which no windows laid end to end admit, whatever their phase.
+pub(super) fn is_too_many_for_any_phase(
+    latest: &Latest,
+    log: &AdmissionLog,
+    bounds: &Bounds,
+) -> bool {
+    let allowed = |windows| bounds.most.saturating_mul(windows + 1);
+    latest.within > allowed(1) || too_many(latest, log, bounds, allowed).next().is_some()
+}
+
 impl Evidence for SlidingWindow {
     fn admit(&mut self, latest: &Latest, log: &AdmissionLog, bounds: &Bounds) {
         if latest.within > bounds.most {

@@ -54,6 +54,11 @@ impl TokenBucket {
     }
 }
 
+/// The bucket is overdrawn.
+pub fn is_too_many(latest: &Latest, log: &AdmissionLog, bounds: &Bounds) -> bool {
+    log.busy_period().is_overdrawn(latest.done, bounds)
+}
+
 impl Evidence for TokenBucket {
     fn count(&mut self, done: Nanos, bounds: &Bounds) {
         self.tokens.give_one(done, bounds);

@@ -15,6 +15,8 @@ pub(super) struct AuditedRun<'a> {
     pub probe: Option<&'a ProbeReport>,
     pub schedule_kept: bool,
     pub targets: &'a [String],
+    /// The names of the schedule's phases; empty if they are not known.
+    pub phases: &'a [String],
     /// The number of keys; `None` if every request has its own.
     pub keys: Option<u32>,
     pub name: &'a dyn Fn(AuditedKey) -> String,
@@ -34,11 +36,14 @@ impl Audit {
             AuditedKey::Probe(number) => probes.name(KeyId(number)),
         };
         let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
+        let phases = results.phases.tallies.iter();
+        let phases: Vec<_> = phases.map(|phase| phase.name.clone()).collect();
         let run = AuditedRun {
             report: results.audit.as_ref()?,
             probe: results.probe.as_ref(),
             schedule_kept: results.verdict.schedule_kept(),
             targets: &targets,
+            phases: &phases,
             keys: if by_key { plan.keys.count() } else { Some(1) },
             name: &name,
             files: &[],
@@ -86,6 +91,8 @@ impl AuditedRun<'_> {
             probe: self.probe.map(|probe| self.probe_statement(probe)),
             findings: self.findings(),
             by_node: self.by_node(),
+            outages: self.outages(),
+            by_phase: self.by_phase(),
             signs: self.signs(),
             remarks: remarks.map(|remark| remark.text.clone()).collect(),
         }
@@ -166,6 +173,8 @@ mod tests {
                 sent,
                 done: sent + Nanos(MILLI),
                 decision: *decision,
+                failure: None,
+                phase: None,
             });
         }
         let targets = ["http://a", "http://b"].map(str::to_owned);
@@ -174,6 +183,7 @@ mod tests {
             probe: None,
             schedule_kept,
             targets: &targets,
+            phases: &[],
             keys: Some(1),
             name: &|_| "user-1".to_owned(),
             files: &[],

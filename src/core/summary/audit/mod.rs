@@ -2,6 +2,7 @@
 
 mod audited_run;
 mod evidence;
+mod outages;
 mod recorded_run;
 mod request_file;
 mod sentences;
@@ -52,10 +53,45 @@ pub struct Audit {
     /// The admissions of each node, for the worst keys, if the limit was broken and there are several nodes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub by_node: Option<ByNode>,
+    /// The times in which targets failed, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub outages: Vec<AuditedOutage>,
+    /// The phases of the run, if the limit was exceeded and the phases are known.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub by_phase: Vec<AuditedPhase>,
     /// Likely causes of all findings together, such as `each node seems to count alone`.
     pub signs: Vec<String>,
     /// Observations that are no faults, but that a caller may stumble over.
     pub remarks: Vec<String>,
+}
+
+/// A time in which targets failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct AuditedOutage {
+    /// When the first failed request was sent, since the run's start.
+    pub from_ns: u64,
+    /// When the last failed request was done, or a later one was answered, whichever is earlier.
+    pub to_ns: u64,
+    /// The targets that failed.
+    pub targets: Vec<String>,
+    /// The failed requests.
+    pub failed: u64,
+    /// The admissions in this time that were surely too many.
+    pub admitted_beyond: u64,
+    /// The same in words.
+    pub statement: String,
+}
+
+/// The admissions of all phases that have one name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct AuditedPhase {
+    /// Such as `burst 50/s`.
+    pub phase: String,
+    pub admitted: u64,
+    /// Of those, the ones that were surely too many.
+    pub admitted_beyond: u64,
 }
 
 /// The most admissions of a key within a window's length.

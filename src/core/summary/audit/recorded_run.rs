@@ -38,6 +38,7 @@ impl RecordedRun<'_> {
             // Only the requests are known, and not when they were due.
             schedule_kept: true,
             targets: self.targets,
+            phases: &[],
             keys: (!has_own_keys).then(|| u32::try_from(self.keys.len()).unwrap_or(u32::MAX)),
             name: &name,
             files,

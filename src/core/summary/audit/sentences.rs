@@ -37,6 +37,16 @@ impl AuditedRun<'_> {
     }
 
     fn broken_headline(&self) -> String {
+        let kept = self.kept_but_for_outages();
+        let mut text = kept.unwrap_or_else(|| self.broken_at_all_times());
+        let exceptions = [self.partly_in_outages(), self.only_some_phases()];
+        for exception in exceptions.into_iter().flatten() {
+            text += &format!(" {exception}");
+        }
+        text
+    }
+
+    fn broken_at_all_times(&self) -> String {
         let mut text = match self.worst_proof() {
             Some((limit, proof)) if proof.span.admitted > proof.promised => format!(
                 "{} requests of one key were admitted within {}, where {} admits {}.",
