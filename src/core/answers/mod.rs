@@ -315,6 +315,8 @@ mod tests {
                 headers.insert(name.parse::<ureq::http::HeaderName>().unwrap(), value.parse().unwrap());
             }
             let answers = Answers::new(&allowed, &blocked);
+            // Nothing follows from the rules alone for JSON that can't be read.
+            prop_assume!(json::parse(body.as_bytes()).is_ok());
             prop_assert_eq!(
                 outcome(&answers, status, &headers, &body),
                 explained(&allowed, &blocked, status, &headers, &body)

@@ -1,8 +1,10 @@
 use super::document::{Section, Table, facts, pill, text, texts};
 use super::untrusted::{Untrusted, clipped};
 use crate::base::Nanos;
-use crate::base::text::{count, share};
-use crate::core::summary::{Audit, AuditedPhase, ByNode, Finding, StandingPromise, Summary};
+use crate::base::text::{count, rounded, share, span};
+use crate::core::summary::{
+    Audit, AuditedPhase, ByNode, Finding, StandingPromise, Summary, Tolerances,
+};
 use crate::report::judgement;
 use maud::{Markup, html};
 
@@ -87,10 +89,35 @@ fn terms(audit: &Audit) -> Markup {
         (&*most, peak.unwrap_or_else(|| text("nothing was admitted"))),
         ("keys over the limit", text(over)),
     ];
+    let granted = audit.granted.as_ref().map(tolerances);
+    let needed = audit.needed.as_ref().map(tolerances);
+    for (name, tolerances) in [
+        ("tolerances granted", granted),
+        ("tolerances that would explain it", needed),
+    ] {
+        if let Some(tolerances) = tolerances {
+            terms.push((name, text(tolerances)));
+        }
+    }
     if let Some(probe) = &audit.probe {
         terms.push(("probe", html! { (Untrusted::sentence(probe)) }));
     }
     facts(&terms)
+}
+
+/// Clocks that far apart, and an excess of that share.
+fn tolerances(tolerances: &Tolerances) -> String {
+    let clock = tolerances
+        .clock_ns
+        .map(|clock| format!("clocks {} apart", span(Nanos(clock))));
+    let excess = tolerances
+        .excess
+        .map(|share| format!("an excess of {} %", rounded(share * 100.0, 2)));
+    let parts: Vec<_> = clock.into_iter().chain(excess).collect();
+    match parts.is_empty() {
+        true => "none that is known".to_owned(),
+        false => parts.join(", "),
+    }
 }
 
 fn by_phase(phases: &[AuditedPhase]) -> Table {

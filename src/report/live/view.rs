@@ -374,7 +374,7 @@ impl View<'_> {
         ];
         let possible = &progress.standing;
         if possible.len() < promises.len() && !possible.is_empty() {
-            let names: Vec<_> = possible.iter().map(ToString::to_string).collect();
+            let names: Vec<_> = possible.iter().map(Promise::algorithms).collect();
             spans.push(Span::raw(format!("still possible: {}", names.join(", "))));
         }
         spans

@@ -380,6 +380,12 @@ impl Promise {
         }
     }
 
+    /// The names of its limits' algorithms, such as `token-bucket and fixed-window`.
+    pub fn algorithms(&self) -> String {
+        let names: Vec<_> = self.limits.iter().map(|limit| limit.algorithm.name()).collect();
+        names.join(" and ")
+    }
+
     /// One promise for each algorithm.
     pub fn of_each_algorithm(quota: Quota) -> Vec<Promise> {
         let limits = Algorithm::ALL.map(|algorithm| Limit::new(algorithm, quota));

@@ -280,7 +280,9 @@ impl AuditedRun<'_> {
             standing,
             statement,
             judged: one.judged,
-            resolution: judged.then(|| one.resolution().into()),
+            resolution: Some(one.resolution())
+                .filter(|resolution| judged && resolution.share <= 1.0)
+                .map(Into::into),
         }
     }
 
