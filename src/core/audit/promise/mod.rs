@@ -382,7 +382,11 @@ impl Promise {
 
     /// The names of its limits' algorithms, such as `token-bucket and fixed-window`.
     pub fn algorithms(&self) -> String {
-        let names: Vec<_> = self.limits.iter().map(|limit| limit.algorithm.name()).collect();
+        let names: Vec<_> = self
+            .limits
+            .iter()
+            .map(|limit| limit.algorithm.name())
+            .collect();
         names.join(" and ")
     }
 
