@@ -164,9 +164,15 @@ impl<T: Targets> Run<'_, T> {
         let probe = prober.map(join);
         drop(events);
         let reported = join(reporter);
+        let results = self.results(start, &ends, reported);
+        let audit = match &probe {
+            Some(probe) => results.audit.map(|audit| audit.with_probe(probe)),
+            None => results.audit,
+        };
         Ok(Results {
             probe,
-            ..self.results(start, &ends, reported)
+            audit,
+            ..results
         })
     }
 

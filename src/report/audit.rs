@@ -59,11 +59,23 @@ fn write_audit(out: &mut String, audit: &Audit, targets: &[String]) -> fmt::Resu
             phase.admitted
         )?;
     }
-    for sign in &audit.signs {
-        writeln!(out, "  {sign}")?;
-    }
+    write_causes(out, audit)?;
     for remark in &audit.remarks {
         writeln!(out, "  remark: {remark}")?;
+    }
+    Ok(())
+}
+
+/// Writes the causes that are known, or that none is.
+fn write_causes(out: &mut String, audit: &Audit) -> fmt::Result {
+    for cause in &audit.causes {
+        writeln!(out, "  cause: {}", cause.statement)?;
+        for line in &cause.evidence {
+            writeln!(out, "     {line}")?;
+        }
+    }
+    if let Some(unknown) = audit.unknown_cause() {
+        writeln!(out, "  {unknown}")?;
     }
     Ok(())
 }

@@ -286,7 +286,7 @@ fn details(out: &mut String, audit: &Audit) -> fmt::Result {
         promises,
         findings,
         outages,
-        signs,
+        causes,
         remarks,
         ..
     } = audit;
@@ -314,7 +314,9 @@ fn details(out: &mut String, audit: &Audit) -> fmt::Result {
     for outage in outages.iter().take(5) {
         writeln!(out, "\nOutage {}", escaped(&outage.statement, SENTENCE))?;
     }
-    for line in signs.iter().chain(remarks).take(10) {
+    let unknown = audit.unknown_cause();
+    let causes = causes.iter().map(|cause| &cause.statement);
+    for line in causes.chain(&unknown).chain(remarks).take(10) {
         writeln!(out, "\n{}", escaped(line, SENTENCE))?;
     }
     writeln!(out, "\n</details>\n")

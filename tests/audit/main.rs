@@ -3,6 +3,7 @@
 
 mod agreement;
 mod brute;
+mod causes;
 mod cluster;
 mod limiters;
 mod outages;

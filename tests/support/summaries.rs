@@ -114,7 +114,11 @@ pub fn per_node() -> Summary {
         }),
         outages: Vec::new(),
         by_phase: Vec::new(),
-        signs: vec!["each node seems to count alone".to_owned()],
+        causes: vec![Cause {
+            cause: "each node counts alone".to_owned(),
+            statement: "each node counts alone: they admitted 100, 100, 100 of one key".to_owned(),
+            evidence: vec!["300 blocked requests were compared".to_owned()],
+        }],
         ..audit(AuditVerdict::Broken, statement, promises)
     });
     summary.exit_code = 4;
@@ -261,7 +265,14 @@ pub fn huge() -> Summary {
         }),
         outages: Vec::new(),
         by_phase: Vec::new(),
-        signs: vec![key(0); 100],
+        causes: vec![
+            Cause {
+                cause: key(0),
+                statement: key(0),
+                evidence: vec![key(0); 100],
+            };
+            100
+        ],
         remarks: vec![key(1); 100],
         ..audit(AuditVerdict::Broken, &statement, promises)
     });
@@ -304,7 +315,7 @@ fn audit(verdict: AuditVerdict, statement: &str, promises: Vec<StandingPromise>)
         by_node: None,
         outages: Vec::new(),
         by_phase: Vec::new(),
-        signs: Vec::new(),
+        causes: Vec::new(),
         remarks: Vec::new(),
     }
 }

@@ -183,6 +183,23 @@ impl AdmissionLog {
         self.admissions.iter().filter(of_target).count() as u64
     }
 
+    /// Counts the admissions of one target that were sent later than `since`.
+    pub fn count_sent_since_of(&self, since: Nanos, target: usize) -> u64 {
+        let latest = self.admissions.iter().rev();
+        let latest = latest.take_while(|other| other.sent > since);
+        latest
+            .filter(|other| other.request.target() == target)
+            .count() as u64
+    }
+
+    /// The latest instant at which the admission may have been decided that was decided last but for `others`. It may be
+    /// one that is forgotten. `None` if there were not so many.
+    pub fn latest_decision_but(&self, others: u64) -> Option<Nanos> {
+        let remembered = self.last_but(others).map(|one| one.sent);
+        let forgotten = self.forgotten.map(|(sent, _)| sent);
+        Some(remembered.or(forgotten)? + self.longest)
+    }
+
     /// The busy period of a token bucket, up to the admission that was sent last.
     pub fn busy_period(&self) -> BusyPeriod {
         let last = self.admissions.back();

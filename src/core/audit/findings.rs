@@ -1,6 +1,6 @@
 //! What has been found of all keys together.
 
-use super::bounds::Bounds;
+use super::causes::Hypotheses;
 use super::groups::{AllRules, Flags, Group};
 use super::key_audit::KeyAudit;
 use super::keys::KeyAudits;
@@ -34,20 +34,12 @@ pub(super) struct Findings {
     as_admitted: Option<Nanos>,
     /// The number of observations looked at so far.
     looked_at: u64,
-    /// Whether some target blocked a request although it alone had not admitted enough of the key.
-    blocked_for_others: bool,
-    /// How many admissions may be looked through to find that out.
-    effort: u64,
+    /// The longest time that a request took that was allowed or blocked.
+    longest: Nanos,
 }
 
 /// How many items of each kind of evidence are kept.
 const KEPT: usize = 10;
-
-/// For each observation, how many admissions may be looked through to find out whether nodes know of each other.
-const EFFORT: u64 = 16;
-
-/// How much unused effort is saved up.
-const MOST_EFFORT: u64 = 1 << 20;
 
 /// The evidence about windows of one clock. Limits without such evidence have `None`.
 #[derive(Debug)]
@@ -147,19 +139,17 @@ impl Findings {
                 promises: promises.collect(),
                 worst: Vec::new(),
                 false_blocks: Vec::new(),
-                counts_blocked: None,
                 blocked: vec![0; terms.targets],
                 unanswered: 0,
-                nodes_count_alone: false,
                 connections_disagree: false,
                 outages: Vec::new(),
                 admitted_by_phase: Vec::new(),
+                hypotheses: Hypotheses::new(&terms),
                 terms,
             },
             as_admitted: None,
             looked_at: 0,
-            blocked_for_others: false,
-            effort: 0,
+            longest: Nanos::ZERO,
         }
     }
 
@@ -193,12 +183,17 @@ impl Findings {
 
     pub fn look_at_one(&mut self, request: &Observation) {
         self.looked_at += 1;
-        self.effort = (self.effort + EFFORT).min(MOST_EFFORT);
-        if request.decision == Decision::Allowed {
-            self.as_admitted = Some(request.done - request.sent);
-            if let Some(phase) = request.phase {
-                count_in(&mut self.report.admitted_by_phase, phase);
+        let took = request.done - request.sent;
+        match request.decision {
+            Decision::Allowed => {
+                self.as_admitted = Some(took);
+                if let Some(phase) = request.phase {
+                    count_in(&mut self.report.admitted_by_phase, phase);
+                }
+                self.longest = self.longest.max(took);
             }
+            Decision::Blocked => self.longest = self.longest.max(took),
+            Decision::Failed | Decision::Unanswered => {}
         }
     }
 
@@ -448,22 +443,23 @@ impl Findings {
         }
     }
 
-    /// Takes in a blocked request: what each quota says about it.
-    pub fn block(&mut self, request: &Observation, blocked: &[Blocked]) {
+    /// Takes in a blocked request: what each quota says about it. Returns whether every promise lets it pass.
+    pub fn block(&mut self, request: &Observation, blocked: &[Blocked]) -> bool {
         self.rule_out_clocks();
         let wrongly = blocked.iter().map(|one| one.wrongly);
         let wrongly = wrongly.fold(Flags::default(), Flags::union);
         if wrongly.is_empty() {
-            return;
+            return false;
         }
         let counted = blocked.iter().map(|one| one.counted).max().unwrap_or(0);
         let mut place = 0;
-        let mut is_wrong = false;
+        let mut is_wrong = true;
         for promise in 0..self.report.promises.len() {
             let limits = place..place + self.report.promises[promise].limits.len();
             place = limits.end;
-            if limits.into_iter().all(|place| wrongly.has(place)) {
-                is_wrong = true;
+            let is_false = limits.into_iter().all(|place| wrongly.has(place));
+            is_wrong &= is_false;
+            if is_false {
                 self.count_false_block(promise, request, counted);
                 let needed = blocked.iter().map(|one| one.needed);
                 let one = &mut self.report.promises[promise];
@@ -472,13 +468,7 @@ impl Findings {
                     .and(one.blocks_need);
             }
         }
-        if is_wrong
-            && counted < self.report.terms.limit
-            && let [one] = blocked
-            && let Some(is_explained) = one.is_explained_by_blocked
-        {
-            *self.report.counts_blocked.get_or_insert(true) &= is_explained;
-        }
+        is_wrong
     }
 
     /// Blocks may have ruled out that one clock lays the windows of all keys.
@@ -510,19 +500,14 @@ impl Findings {
         &mut self.clocks.0[tier]
     }
 
-    /// Finds out whether a target that blocked a request knows of other targets' admissions, if that is still open and
-    /// not too costly.
-    pub fn look_for_shared_counts(
-        &mut self,
-        request: &Observation,
-        quota: &QuotaAudit,
-        bounds: &Bounds,
-    ) {
-        let effort = quota.proved.log.len() as u64;
-        if !self.blocked_for_others && effort <= self.effort {
-            self.effort -= effort;
-            self.blocked_for_others = quota.is_blocked_for_others(request, bounds);
-        }
+    /// What the observations say about the possible causes of a breach.
+    pub fn hypotheses(&mut self) -> &mut Hypotheses {
+        &mut self.report.hypotheses
+    }
+
+    /// The longest time that a request took that was allowed or blocked.
+    pub fn longest(&self) -> Nanos {
+        self.longest
     }
 
     /// Takes in what all keys together say about windows of one clock, now that some were ruled out by blocks.
@@ -548,17 +533,10 @@ impl Findings {
     pub fn report(mut self, keys: &KeyAudits, outages: Vec<Outage>) -> AuditReport {
         self.take_in_clocks();
         let report = self.report;
-        let limit = report.terms.limit;
         AuditReport {
             outages,
             keys: keys.count(),
             share: keys.share(),
-            nodes_count_alone: !self.blocked_for_others
-                && report.blocked.iter().all(|blocked| *blocked > 0)
-                && report
-                    .worst
-                    .iter()
-                    .any(|span| span.is_of_nodes_alone(limit)),
             ..report
         }
     }

@@ -52,6 +52,7 @@
 mod admission_log;
 mod bounds;
 mod busy_period;
+mod causes;
 mod findings;
 mod groups;
 mod key_audit;
@@ -69,6 +70,7 @@ mod terms;
 mod unlimited;
 
 pub use bounds::PriorUse;
+pub use causes::{Cause, Conclusion};
 pub use observation::{AuditedKey, Decision, Observation};
 pub use outages::{Failure, Outage, Response};
 pub use promise::{About, Algorithm, Kind, Limit, MOST, Needed, Promise};
@@ -81,6 +83,7 @@ pub use report::{
 pub use terms::{Allowance, Terms, Tier, Tiers};
 
 use crate::base::Nanos;
+use causes::Answered;
 use findings::Findings;
 use groups::{AllRules, Flags, Group, Rules};
 use key_audit::KeyAudit;
@@ -319,6 +322,7 @@ impl Auditor {
     }
 
     fn sent(&mut self, request: &Observation) {
+        self.findings.hypotheses().sent(request);
         let rules = self.rules.of_key(request.key, self.findings.terms());
         self.keys
             .update(request.key, rules, |audit| audit.sent(request, rules));
@@ -384,6 +388,7 @@ fn look_at(
     let as_admitted = findings.as_admitted(audit);
     let before = audit.tested();
     let mut blocks = Vec::new();
+    let (mut within, mut answers_before) = (None, 0);
     for (quota, group) in audit.with_groups(rules) {
         let bounds = &group.bounds;
         let wanted = |admitted| findings.wants(admitted);
@@ -395,12 +400,12 @@ fn look_at(
                 if is_apart {
                     quota.set_apart();
                 }
-                let more = admit(request, quota, group, rules.tier, findings);
+                let (more, surely) = admit(request, quota, group, rules.tier, findings);
+                within = surely;
                 beyond = beyond.union(more);
             }
             Decision::Blocked => {
                 blocks.push(quota.block(request, group, findings.clocks(rules.tier)));
-                findings.look_for_shared_counts(request, quota, bounds);
             }
             Decision::Unanswered => {
                 let latest = quota.lose(request, group);
@@ -409,28 +414,47 @@ fn look_at(
             Decision::Failed => {}
         }
         if matches!(request.decision, Decision::Allowed | Decision::Blocked) {
+            answers_before = quota.answers_before(request, findings.longest(), bounds);
             quota.answer(request, as_admitted, group);
             quota.remember_answer(request.done, bounds);
         }
     }
-    if request.decision == Decision::Blocked {
-        match &blocks[..] {
-            [] => findings.block_unlimited(request),
-            blocks => findings.block(request, blocks),
+    let is_wrong = match &blocks[..] {
+        _ if request.decision != Decision::Blocked => false,
+        [] => {
+            findings.block_unlimited(request);
+            false
         }
-    }
+        blocks => findings.block(request, blocks),
+    };
     findings.judge(request.key, audit, before);
+    let is_answered = matches!(request.decision, Decision::Allowed | Decision::Blocked);
+    if let ([quota], [group]) = (&audit.quotas[..], &rules.groups[..])
+        && is_answered
+    {
+        findings.hypotheses().answered(&Answered {
+            request,
+            quota,
+            bounds: &group.bounds,
+            is_general: rules.tier == 0,
+            within,
+            answers_before,
+            blocked: blocks.first(),
+            is_wrong,
+        });
+    }
     beyond
 }
 
-/// Takes in a request that was allowed. Returns the limits by which it was too many.
+/// Takes in a request that was allowed. Returns the limits by which it was too many, and how many admissions of its key
+/// surely lie within one window that ends with it.
 fn admit(
     request: &Observation,
     quota: &mut QuotaAudit,
     group: &Group,
     tier: usize,
     findings: &mut Findings,
-) -> Flags {
+) -> (Flags, Option<u64>) {
     let was_over = quota.busiest.at_least > group.bounds.limit;
     let (latest, possibly) = quota.allow(request, group);
     let mut beyond = Flags::default();
@@ -441,9 +465,10 @@ fn admit(
     if !was_over && quota.busiest.at_least > group.bounds.limit {
         findings.count_key_over(request.key);
     }
+    let within = latest.map(|latest| latest.within);
     let latest = possibly.or(latest);
     findings.suspect(request.key, latest.as_ref(), quota, group, tier);
-    beyond
+    (beyond, within)
 }
 
 #[cfg(test)]

@@ -63,6 +63,11 @@ pub(super) struct Blocked {
     pub wrongly: Flags,
     /// How many others can have counted against it.
     pub counted: u64,
+    /// How many of those were not answered by the time it was done.
+    pub pending: u64,
+    /// Whether it can show anything: it did not take too long, all that can have counted is remembered, and nobody else
+    /// uses the key.
+    pub is_judged: bool,
     /// Whether that would be the limit or more if blocked requests counted too; `None` if it is not known.
     pub is_explained_by_blocked: Option<bool>,
     /// The tolerances that would explain it.
@@ -289,6 +294,20 @@ impl QuotaAudit {
             .map_or(0, |unlimited| unlimited.most_within)
     }
 
+    /// How many requests are under way that will turn out to be allowed.
+    pub fn allowed_in_flight(&self) -> u64 {
+        self.allowed_in_flight
+    }
+
+    /// How many answers surely lie within one window before a request; the limit is the most that is counted. `longest` is
+    /// the longest time that any answer took.
+    pub fn answers_before(&self, request: &Observation, longest: Nanos, bounds: &Bounds) -> u64 {
+        let since = request.done.saturating_sub(bounds.shortest_window) + longest;
+        let earlier = self.answered.partition_point(|done| *done <= since);
+        let before = self.answered.partition_point(|done| *done <= request.sent);
+        before.saturating_sub(earlier) as u64
+    }
+
     /// What may have been admitted.
     pub fn possibly(&self) -> Possible {
         Possible {
@@ -321,8 +340,9 @@ impl QuotaAudit {
             PriorUse::None => true,
             PriorUse::Anyone => false,
         };
+        let is_judged = is_in_time && is_remembered && is_alone;
         let mut wrongly = Flags::default();
-        if is_in_time && is_remembered && is_alone {
+        if is_judged {
             let evidence = self.proved.evidence.iter_mut();
             for (evidence, (place, limit)) in evidence.zip(&group.limits) {
                 let log = &self.proved.log;
@@ -344,6 +364,8 @@ impl QuotaAudit {
         Blocked {
             wrongly,
             counted: blocked.counted,
+            pending,
+            is_judged,
             is_explained_by_blocked,
             needed: self.needed_to_block(since, pending, bounds),
         }

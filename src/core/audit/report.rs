@@ -1,5 +1,7 @@
+use super::causes::{Case, Cause, Conclusion, Hypotheses};
 use super::observation::{AuditedKey, Observation};
 use super::outages::Outage;
+use super::probe::ProbeReport;
 use super::promise::{Limit, Needed, Promise};
 use super::proof::{AdmissionSpan, Proof};
 use super::terms::Terms;
@@ -31,21 +33,18 @@ pub struct AuditReport {
     pub worst: Vec<AdmissionSpan>,
     /// The first wrongly blocked requests, ten at most for each promise.
     pub false_blocks: Vec<FalseBlock>,
-    /// Whether a limiter that counts blocked requests too would have blocked every request that was blocked although
-    /// fewer than the limit can have counted. `None` without any such request, or with a limit over 65,536.
-    pub counts_blocked: Option<bool>,
     /// The requests that each target blocked.
     pub blocked: Vec<u64>,
     /// Requests that were not answered, and may have been admitted, with the probe's.
     pub unanswered: u64,
-    /// Whether the peaks are those of nodes that do not know of each other.
-    pub nodes_count_alone: bool,
     /// Whether the probe found that connections to one target do not share a count.
     pub connections_disagree: bool,
     /// The spans in which targets failed, in order; 64 at most.
     pub outages: Vec<Outage>,
     /// The admissions of the load, by the place of the phase in which they were due. Empty if that is not known.
     pub admitted_by_phase: Vec<u64>,
+    /// What the observations say about the possible causes of a breach.
+    pub(super) hypotheses: Hypotheses,
 }
 
 /// Admissions that were too many. They are counted for each key from its first proof on, and each is one that did not
@@ -354,6 +353,52 @@ impl AuditReport {
             keys_over: self.keys_over,
             most: self.peak.map_or(0, |peak| peak.at_least),
         }
+    }
+}
+
+impl AuditReport {
+    /// Takes in what the probe found.
+    #[must_use]
+    pub fn with_probe(self, probe: &ProbeReport) -> AuditReport {
+        AuditReport {
+            connections_disagree: probe.questions.connections.standing().is_some(),
+            ..self
+        }
+    }
+
+    /// What came of each possible cause, by its name. Nothing if the limit was kept, as far as is known. `targets` are the
+    /// nodes' names.
+    pub fn conclusions(
+        &self,
+        probe: Option<&ProbeReport>,
+        targets: &[String],
+    ) -> Vec<(&'static str, Conclusion)> {
+        if !self.is_broken() && !self.connections_disagree {
+            return Vec::new();
+        }
+        let mut promises = self.promises.iter();
+        self.hypotheses.conclude(&Case {
+            terms: &self.terms,
+            is_exceeded: self.is_broken() && self.promises.iter().any(PromiseReport::is_exceeded),
+            has_false_blocks: self.is_broken() && promises.any(|one| one.false_blocks > 0),
+            keys: self.keys,
+            keys_over: self.keys_over,
+            most_admitted: self.peak.map_or(0, |peak| peak.at_least),
+            worst: &self.worst,
+            blocked: &self.blocked,
+            needed: self.needed(),
+            hypotheses: &self.hypotheses,
+            probe,
+            targets,
+        })
+    }
+
+    /// The causes that were tested and stood.
+    pub fn causes(&self, probe: Option<&ProbeReport>, targets: &[String]) -> Vec<Cause> {
+        let conclusions = self.conclusions(probe, targets).into_iter();
+        conclusions
+            .filter_map(|(name, conclusion)| Cause::of(name, conclusion))
+            .collect()
     }
 }
 

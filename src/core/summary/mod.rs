@@ -13,8 +13,8 @@ mod timeline;
 mod verdict;
 
 pub use audit::{
-    Answers, Audit, AuditVerdict, AuditedOutage, AuditedPhase, ByNode, Finding, KeyAdmitted, Peak,
-    RecordedRun, RequestFile, Resolution, Standing, StandingPromise, Tolerances,
+    Answers, Audit, AuditVerdict, AuditedOutage, AuditedPhase, ByNode, Cause, Finding, KeyAdmitted,
+    Peak, RecordedRun, RequestFile, Resolution, Standing, StandingPromise, Tolerances,
 };
 pub use configuration::{Configuration, Setting, Source};
 pub use distribution::{DurationSummary, Point};

@@ -20,7 +20,7 @@ const LIST: usize = 4_000;
 const NODES: usize = 10;
 /// The most keys with a row.
 const KEYS: usize = 20;
-/// The most signs, and the most remarks, shown.
+/// The most causes, and the most remarks, shown.
 const REMARKS: usize = 20;
 
 pub fn section(summary: &Summary) -> Section {
@@ -65,11 +65,29 @@ pub fn body(audit: &Audit, targets: &[String]) -> Markup {
             ul { @for outage in audit.outages.iter().take(REMARKS) { li { (Untrusted::sentence(&outage.statement)) } } }
         }
         @if !audit.by_phase.is_empty() { (by_phase(&audit.by_phase).render()) }
-        @for sign in audit.signs.iter().take(REMARKS) { p class="sign" { (Untrusted::sentence(sign)) } }
+        (causes(audit))
         @if !audit.remarks.is_empty() {
             h3 { "Remarks" }
             ul { @for remark in audit.remarks.iter().take(REMARKS) { li { (Untrusted::sentence(remark)) } } }
         }
+    }
+}
+
+fn causes(audit: &Audit) -> Markup {
+    let unknown = audit.unknown_cause();
+    html! {
+        @if !audit.causes.is_empty() {
+            h3 { "Causes" }
+            ul {
+                @for cause in audit.causes.iter().take(REMARKS) {
+                    li class="cause" {
+                        (Untrusted::sentence(&cause.statement))
+                        @for line in cause.evidence.iter().take(REMARKS) { br; (Untrusted::sentence(line)) }
+                    }
+                }
+            }
+        }
+        @if let Some(unknown) = &unknown { p class="cause" { (Untrusted::sentence(unknown)) } }
     }
 }
 

@@ -51,4 +51,4 @@ def audits_of(program):
         yield audit("memory", algorithm, 1, False, expected, f"{said}; one node")
         yield audit("redis", algorithm, 3, True, expected, f"{said}; 3 nodes, one Redis")
         yield audit("alone", algorithm, 3, False, audits.ALONE, f"{said}; 3 nodes, each alone", traffic=TO_EACH,
-                    printed="each node seems to count alone")
+                    printed="cause: each node counts alone")

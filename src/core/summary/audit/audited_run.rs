@@ -1,10 +1,10 @@
 //! From an audit's numbers to the summary's part about it.
 
 use super::request_file::RequestFile;
-use super::{Answers, Audit, AuditVerdict, ByNode, KeyAdmitted, Peak, Tolerances};
+use super::{Answers, Audit, AuditVerdict, ByNode, Cause, KeyAdmitted, Peak, Tolerances};
 use crate::base::{KeyId, Target};
 use crate::core::audit::probe::ProbeReport;
-use crate::core::audit::{AuditReport, AuditedKey, PromiseReport};
+use crate::core::audit::{self, AuditReport, AuditedKey, PromiseReport};
 use crate::core::plan::Plan;
 use crate::core::request::Placeholder;
 use crate::core::stats::Results;
@@ -93,7 +93,7 @@ impl AuditedRun<'_> {
             by_node: self.by_node(),
             outages: self.outages(),
             by_phase: self.by_phase(),
-            signs: self.signs(),
+            causes: self.causes(),
             remarks: remarks.map(|remark| remark.text.clone()).collect(),
         }
     }
@@ -126,18 +126,20 @@ impl AuditedRun<'_> {
         })
     }
 
-    fn signs(&self) -> Vec<String> {
-        let blocked: u64 = self.report.blocked.iter().sum();
-        let sign = if !self.shows_excess() {
-            return Vec::new();
-        } else if self.report.nodes_count_alone {
-            "each node seems to count alone"
-        } else if blocked == 0 {
-            "nothing was blocked, as if there were no limit"
-        } else {
-            return Vec::new();
+    fn causes(&self) -> Vec<Cause> {
+        let causes = self.report.causes(self.probe, self.targets);
+        let cause = |one: audit::Cause| {
+            let mut evidence = one.evidence;
+            if !one.sequences.is_empty() {
+                evidence.push(format!("such as requests {}", self.joined(&one.sequences)));
+            }
+            Cause {
+                cause: one.name.to_owned(),
+                statement: one.statement,
+                evidence,
+            }
         };
-        vec![sign.to_owned()]
+        causes.into_iter().map(cause).collect()
     }
 
     /// The target with this place in the plan.
@@ -219,7 +221,8 @@ of 100 % would explain it.
      requests 0, 1, 2, … 3
   by node  http://a  http://b
   user-1          2         2
-  each node seems to count alone";
+  cause: each node counts alone: they admitted 2, 2 of one key within one window, each about the limit of 2
+     no node blocked a request of a key of which it alone had admitted fewer than 2 (2 blocked requests compared)";
         // A proof is one, however the requests came to be sent.
         for schedule_kept in [true, false] {
             let decisions = [A, A, A, A, B, B];

@@ -92,13 +92,9 @@ impl AuditedRun<'_> {
             (self.about(block).wrong_block)(block.counted),
             self.joined(&[request.sequence]),
         );
-        let mut evidence = Vec::new();
-        if self.report.counts_blocked == Some(true) {
-            evidence.push("it looks as if blocked requests counted too".to_owned());
-        }
         Finding {
             statement,
-            evidence,
+            evidence: Vec::new(),
             sequences: self.numbers(&[request.sequence]),
             files: self.files_of(&[request.sequence]),
             of_the_probe,
@@ -150,7 +146,7 @@ impl AuditedRun<'_> {
         }
     }
 
-    fn joined(&self, sequences: &[u64]) -> String {
+    pub fn joined(&self, sequences: &[u64]) -> String {
         let numbers = sequences
             .iter()
             .map(|sequence| RequestFile::request(self.files, *sequence));

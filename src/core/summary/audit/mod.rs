@@ -59,8 +59,9 @@ pub struct Audit {
     /// The phases of the run, if the limit was exceeded and the phases are known.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub by_phase: Vec<AuditedPhase>,
-    /// Likely causes of all findings together, such as `each node seems to count alone`.
-    pub signs: Vec<String>,
+    /// The possible causes of a broken limit that were tested and stood. Each of several explains everything.
+    #[serde(default)]
+    pub causes: Vec<Cause>,
     /// Observations that are no faults, but that a caller may stumble over.
     pub remarks: Vec<String>,
 }
@@ -193,6 +194,18 @@ pub struct Finding {
     pub of_the_probe: bool,
 }
 
+/// A cause that something was requested for that would have refuted it, and that stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Cause {
+    /// The cause in general, such as `each node counts alone`.
+    pub cause: String,
+    /// The same with this run's numbers.
+    pub statement: String,
+    /// The numbers that would have refuted it, and did not.
+    pub evidence: Vec<String>,
+}
+
 /// The admissions of each node, for the worst keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -211,6 +224,20 @@ pub struct KeyAdmitted {
 }
 
 impl Audit {
+    /// The requests to look at, if the limit was broken and no cause is known.
+    pub fn unknown_cause(&self) -> Option<String> {
+        let is_unknown = self.verdict == AuditVerdict::Broken && self.causes.is_empty();
+        is_unknown.then(|| {
+            let mut findings = self.findings.iter();
+            let numbers = findings.find(|finding| !finding.sequences.is_empty());
+            let first = numbers.map_or("", |finding| finding.statement.as_str());
+            match first {
+                "" => "no cause known".to_owned(),
+                _ => format!("no cause known; look at the requests of the first finding: {first}"),
+            }
+        })
+    }
+
     /// The keys over the limit within a window's length, and of how many.
     pub fn keys_over_of_all(&self) -> String {
         let mut text = format!("{} of {}", self.keys_over, self.keys);

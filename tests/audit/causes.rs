@@ -1,0 +1,204 @@
+//! Each faulty limiter names its cause, and no other limiter does.
+
+use super::limiters::{Algorithm, Fault, Limiter, exact, faulty};
+use super::sensitivity::{LIMIT, Run, Traffic, WINDOW};
+use loadgen::core::audit::{AuditReport, AuditVerdict};
+use std::collections::HashMap;
+
+const SECOND: i128 = 1_000_000_000;
+
+/// A faulty limiter, and the causes that its faults are named by.
+struct Wrong {
+    fault: &'static str,
+    limiter: Limiter,
+    causes: &'static [&'static str],
+}
+
+fn log(limit: u64, window: i128) -> Limiter {
+    exact(Algorithm::SlidingLog, limit, window as u64)
+}
+
+/// Decides otherwise than a correct limiter on some node.
+fn on_one_node(answer: bool) -> Limiter {
+    let mut good = log(LIMIT, WINDOW.into());
+    Box::new(move |key, node, at| {
+        if node == 1 {
+            answer
+        } else {
+            good(key, node, at)
+        }
+    })
+}
+
+/// All counts are lost after so many seconds.
+fn losing_counts(after: i128) -> Limiter {
+    let (mut before, mut since) = (log(LIMIT, WINDOW.into()), log(LIMIT, WINDOW.into()));
+    Box::new(move |key, node, at| {
+        let counts = if at < after * SECOND {
+            &mut before
+        } else {
+            &mut since
+        };
+        counts(key, node, at)
+    })
+}
+
+/// The clock of node 2 is ahead of the others', and the count is common.
+fn with_a_clock_ahead(by: i128) -> Limiter {
+    let mut logs: HashMap<usize, Vec<i128>> = HashMap::new();
+    Box::new(move |key, node, at| {
+        let at = if node == 2 { at + by } else { at };
+        let log = logs.entry(key).or_default();
+        let counted = log
+            .iter()
+            .filter(|then| **then > at - i128::from(WINDOW))
+            .count();
+        let admitted = (counted as u64) < LIMIT;
+        if admitted {
+            log.push(at);
+        }
+        admitted
+    })
+}
+
+fn of_one_key() -> Limiter {
+    let mut one = log(LIMIT, WINDOW.into());
+    Box::new(move |_, node, at| one(0, node, at))
+}
+
+fn with(fault: Fault) -> Limiter {
+    faulty(Algorithm::SlidingLog, fault, LIMIT, WINDOW, 0)
+}
+
+fn wrong_limiters() -> Vec<Wrong> {
+    let window = i128::from(WINDOW);
+    let wrong = |fault, limiter, causes| Wrong {
+        fault,
+        limiter,
+        causes,
+    };
+    vec![
+        wrong(
+            "nodes alone",
+            with(Fault::NodesAlone),
+            &["each node counts alone"],
+        ),
+        wrong(
+            "one node admits",
+            on_one_node(true),
+            &["one node admits or blocks everything"],
+        ),
+        wrong(
+            "one node blocks",
+            on_one_node(false),
+            &["one node admits or blocks everything"],
+        ),
+        wrong(
+            "blocked count",
+            with(Fault::CountsBlocked),
+            &["blocked requests count too"],
+        ),
+        wrong("one key", of_one_key(), &["keys are not told apart"]),
+        wrong("one more", with(Fault::OneMore), &["the limit is another"]),
+        wrong(
+            "three limits",
+            log(3 * LIMIT, window),
+            &["the limit is another"],
+        ),
+        wrong("a fifth", log(LIMIT / 5, window), &["the limit is another"]),
+        wrong(
+            "half the limit",
+            log(LIMIT / 2, window),
+            &["the limit is another"],
+        ),
+        wrong(
+            "half the window",
+            with(Fault::HalfWindow),
+            &["the window is another"],
+        ),
+        wrong("twice the window", log(LIMIT, 2 * window), &[]),
+        wrong(
+            "1 % less window",
+            log(LIMIT, window * 99 / 100),
+            &["the window is another"],
+        ),
+        wrong(
+            "a clock ahead",
+            with_a_clock_ahead(SECOND / 2),
+            &["a clock is ahead"],
+        ),
+        wrong("counts lost", losing_counts(80), &["counts were lost"]),
+        wrong("no limit", with(Fault::AlwaysOpen), &["there is no limit"]),
+        wrong("open for 5 s", with(Fault::Open(0.5, 0.58)), &[]),
+        wrong("some blocked", with(Fault::BlocksSometimes(100)), &[]),
+        wrong("a race", with(Fault::Race(0.002)), &[]),
+    ]
+}
+
+fn named(report: &AuditReport) -> Vec<&'static str> {
+    let causes = report.causes(None, &[]);
+    causes.iter().map(|cause| cause.name).collect()
+}
+
+fn report(traffic: Traffic, limiter: Limiter) -> AuditReport {
+    let run = Run::of(traffic).lasting(240);
+    run.history_at(limiter, 0).audit_by("sliding-window")
+}
+
+#[test]
+fn each_wrong_limiter_names_its_cause_and_no_other() {
+    let mut others = Vec::new();
+    for traffic in [Traffic::Even(60), Traffic::Random(60)] {
+        for Wrong {
+            fault,
+            limiter,
+            causes,
+        } in wrong_limiters()
+        {
+            let report = report(traffic, limiter);
+            assert_eq!(report.verdict(true), AuditVerdict::Broken, "{fault}");
+            if named(&report) != causes {
+                let conclusions = report.conclusions(None, &[]);
+                others.push(format!("{fault}, {traffic:?}: {conclusions:?}"));
+            }
+        }
+    }
+    assert!(others.is_empty(), "{}", others.join("\n"));
+}
+
+#[test]
+fn a_right_limiter_has_no_cause() {
+    let report = report(Traffic::Even(60), with(Fault::None));
+    assert_eq!(report.conclusions(None, &[]), []);
+}
+
+#[test]
+fn a_cause_names_the_node_and_the_numbers() {
+    let statement = |limiter| {
+        let report = report(Traffic::Even(60), limiter);
+        let targets = ["a", "b", "c"].map(str::to_owned);
+        let causes = report.causes(None, &targets);
+        causes
+            .into_iter()
+            .map(|cause| cause.statement)
+            .collect::<String>()
+    };
+    let text = statement(on_one_node(true));
+    assert!(
+        text.starts_with("b admits everything: it blocked none of 4800 requests"),
+        "{text}"
+    );
+    let text = statement(on_one_node(false));
+    assert!(
+        text.starts_with("b blocks everything: it admitted none of 4800 requests"),
+        "{text}"
+    );
+    let text = statement(log(LIMIT / 5, WINDOW.into()));
+    assert_eq!(
+        text,
+        "the limit looks like 20 in 60s, where 100 are promised"
+    );
+    let text = statement(losing_counts(80));
+    assert!(text.starts_with("counts were lost "), "{text}");
+    assert!(text.contains("80."), "{text}");
+}
