@@ -179,7 +179,7 @@ impl AuditedRun<'_> {
                     .to_owned()
             }
             Some(Doubt::NothingAdmitted) if answers.all() == 0 => {
-                "No request was sent, so nothing is known of the limit.".to_owned()
+                "No request reached the limiter, so nothing is known of its limit.".to_owned()
             }
             Some(Doubt::NothingAdmitted) => format!(
                 "No request was allowed, so nothing is known of the limit: {}.",
