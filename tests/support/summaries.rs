@@ -324,6 +324,7 @@ fn peak(key: &str, at_least: u64, at_most: u64) -> Option<Peak> {
     let key = key.to_owned();
     Some(Peak {
         key,
+        limit: None,
         at_least,
         at_most,
     })

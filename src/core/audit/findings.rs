@@ -396,13 +396,25 @@ impl Findings {
                 }
             }
         }
+        // Of several quotas, the first has the window that the report speaks of.
+        if group.limits.iter().all(|(place, _)| *place > 0) {
+            return;
+        }
         let (at_least, at_most) = (quota.busiest.at_least, quota.busiest.at_most);
+        let limit = group.bounds.limit;
+        // The most by its own limit.
+        let of_limit = |count: u64, limit: u64| count as f64 / limit.max(1) as f64;
         let is_higher = self.report.peak.is_none_or(|peak| {
-            peak.key == key || (at_least, at_most) > (peak.at_least, peak.at_most)
+            let before = (
+                of_limit(peak.at_least, peak.limit),
+                of_limit(peak.at_most, peak.limit),
+            );
+            peak.key == key || (of_limit(at_least, limit), of_limit(at_most, limit)) > before
         });
         if is_higher {
             self.report.peak = Some(KeyPeak {
                 key,
+                limit,
                 at_least,
                 at_most,
             });

@@ -80,6 +80,8 @@ impl Answers {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyPeak {
     pub key: AuditedKey,
+    /// How many requests of the key are promised per window.
+    pub limit: u64,
     /// Wherever between sent and done the decisions fell.
     pub at_least: u64,
     /// If the decisions fell so as to make it most, and all unanswered requests were admitted.

@@ -64,6 +64,7 @@ impl AuditedRun<'_> {
             window_ns: report.terms.window.0,
             peak: report.peak.map(|peak| Peak {
                 key: (self.name)(peak.key),
+                limit: Some(peak.limit).filter(|limit| *limit != report.terms.limit),
                 at_least: peak.at_least,
                 at_most: peak.at_most,
             }),

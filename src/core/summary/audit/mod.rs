@@ -100,6 +100,9 @@ pub struct AuditedPhase {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Peak {
     pub key: String,
+    /// The key's own limit; absent if it is that of the audit.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub limit: Option<u64>,
     /// Wherever between sent and done the decisions fell.
     pub at_least: u64,
     /// If the decisions fell so as to make it most, and all unanswered requests were admitted.
@@ -252,7 +255,8 @@ impl Audit {
 impl Peak {
     /// The admissions, such as `200` or `200 to 203`, and how many times the limit that is at least.
     pub fn times_the_limit(&self, limit: u64) -> String {
-        let multiple = self.at_least as f64 / limit.max(1) as f64;
+        let limit = self.limit.unwrap_or(limit).max(1);
+        let multiple = self.at_least as f64 / limit as f64;
         let range = if self.at_least == self.at_most {
             self.at_least.to_string()
         } else {
