@@ -156,33 +156,56 @@ impl<'a> Brute<'a> {
         self.at_least(key) > 2 * self.limit
     }
 
-    /// Whether windows laid by a clock explain the key. Each arc is longer on both sides by `slack`.
-    pub fn clock_explains(&self, key: AuditedKey, slack: i128) -> bool {
-        let allowed = self.allowed(key);
-        let size = self.limit as usize + 1;
-        let mut arcs = Vec::new();
-        for &(from, _) in &allowed {
-            // Among the requests sent no earlier, this one's done is the (L + 1)th.
-            let later = allowed.iter().filter(|(sent, _)| *sent >= from);
-            if let Some(&(_, to)) = later.clone().nth(size - 1)
-                && to - from < self.window - self.tolerance
-            {
-                arcs.push((to, from));
-            }
-        }
+    /// Whether windows that one clock lays for these keys explain them. Spans of up to so many windows are tried. Each arc
+    /// is longer on both sides by `slack`.
+    pub fn clock_explains(
+        &self,
+        keys: impl IntoIterator<Item = AuditedKey>,
+        most_windows: i128,
+        slack: i128,
+    ) -> bool {
+        let keys: Vec<_> = keys.into_iter().collect();
+        let arcs = keys.iter().flat_map(|key| self.arcs(*key, most_windows));
+        let mut arcs: Vec<_> = arcs.collect();
         arcs.sort_unstable();
-        let widened = self.tolerance + slack;
         let mut left = Circle::whole(self.window);
         let mut last = None;
-        for (to, from) in arcs {
+        for (to, from, windows) in arcs {
             left.widen(last.map_or(0, |last| to - last));
-            left.meet(from - widened, to + widened);
+            let widened = self.tolerance_over(windows) + slack;
+            left.meet(from - widened, to + widened - (windows - 1) * self.window);
             last = Some(to);
             if left.is_empty() {
                 return false;
             }
         }
-        !self.doubled(key)
+        !keys.iter().any(|key| self.doubled(*key))
+    }
+
+    /// ε of so many windows.
+    fn tolerance_over(&self, windows: i128) -> i128 {
+        self.tolerance + (self.window * windows + 1_999) / 2_000 - (self.window + 1_999) / 2_000
+    }
+
+    /// The spans of m·L + 1 requests that lie within less than m·W − ε, for each m up to `most_windows`, as their ends, their
+    /// starts, and m. As many boundaries lie in each.
+    fn arcs(&self, key: AuditedKey, most_windows: i128) -> Vec<(i128, i128, i128)> {
+        let allowed = self.allowed(key);
+        let mut arcs = Vec::new();
+        for windows in 1..=most_windows {
+            let longest = self.window * windows - self.tolerance_over(windows);
+            let others = self.limit as usize * windows as usize;
+            for &(from, _) in &allowed {
+                // Among the requests sent no earlier, this one's done is the (m·L + 1)th.
+                let mut later = allowed.iter().filter(|(sent, _)| *sent >= from);
+                if let Some(&(_, to)) = later.nth(others)
+                    && to - from < longest
+                {
+                    arcs.push((to, from, windows));
+                }
+            }
+        }
+        arcs
     }
 
     /// Whether windows opened by admissions explain the key; `None` if it takes too long to tell.
@@ -312,16 +335,30 @@ impl<'a> Brute<'a> {
         sure && (untouched || limit - missing >= 1.0 + spare)
     }
 
-    /// Bounds of the most requests within less than W − ε: only those answered, and all as if done when sent.
-    pub fn most_asked(&self) -> (u64, u64) {
-        let least = |key| self.most(&self.intervals(key, &[Decision::Allowed, Decision::Blocked]));
-        let most = |key: AuditedKey| {
-            let mut all: Vec<_> = self.keys[&key].iter().map(interval).collect();
-            all.iter_mut().for_each(|(sent, done)| *done = *sent);
-            self.most(&all)
-        };
-        let max = |of: &dyn Fn(AuditedKey) -> u64| self.keys().map(of).max().unwrap_or(0);
-        (max(&least), max(&most))
+    /// The most requests that surely lie within less than W − ε if each blocked one had taken as long as the latest admitted
+    /// one of its key, or of any key.
+    pub fn most_asked(&self) -> u64 {
+        let mut answered: Vec<_> = self.keys.values().flatten().collect();
+        answered.sort_by_key(|o| (o.done, o.sequence));
+        let (mut of_any, mut of_key) = (0, HashMap::new());
+        let mut asked: HashMap<_, Vec<Interval>> = HashMap::new();
+        for o in answered {
+            let (sent, done) = interval(o);
+            match o.decision {
+                Decision::Allowed => {
+                    of_any = done - sent;
+                    of_key.insert(o.key, of_any);
+                    asked.entry(o.key).or_default().push((sent, done));
+                }
+                Decision::Blocked => {
+                    let as_admitted = of_key.get(&o.key).copied().unwrap_or(of_any);
+                    let done = done.max(sent + as_admitted);
+                    asked.entry(o.key).or_default().push((sent, done));
+                }
+                Decision::Unanswered | Decision::Failed => {}
+            }
+        }
+        asked.values().map(|all| self.most(all)).max().unwrap_or(0)
     }
 }
 

@@ -1,10 +1,11 @@
 //! A cluster in virtual time: the arrivals of requests, their latencies, the limiter's clocks, the failures on the way,
 //! and the order in which a reporter hears of it all.
 
-use super::limiters::{Algorithm, Fault, faulty};
+use super::limiters::{Algorithm, Fault, Limiter, Measure, faulty, of_keys};
 use loadgen::base::{KeyId, Nanos};
 use loadgen::core::audit::{
-    AuditReport, AuditedKey, Auditor, Decision, Observation, PriorUse, Promise, Quota, Terms,
+    Allowance, AuditReport, AuditedKey, Auditor, Decision, Observation, PriorUse, Promise, Quota,
+    Terms, Tier, Tiers,
 };
 use proptest::bool::weighted;
 use proptest::prelude::*;
@@ -38,6 +39,14 @@ pub struct World {
     pub patient: bool,
     pub trouble: bool,
     pub clock: Clock,
+    /// How much longer the answers of admitted requests take, in windows.
+    pub slow: f64,
+    /// The excess tolerance that the audit grants.
+    pub excess: f64,
+    /// The units that one request counts.
+    pub cost: u64,
+    /// The keys of the load have these tiers in turn, if there are any.
+    pub tiers: Vec<Tier>,
     /// The time between two of the reporter's batches.
     pub batch: u64,
     pub requests: Vec<Draw>,
@@ -71,6 +80,8 @@ pub struct Clock {
     pub phase: u16,
     pub millionths: i32,
     pub kind: ClockKind,
+    /// How far apart the nodes' clocks are, as a share of the window. The audit grants as much.
+    pub apart: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -155,8 +166,60 @@ impl World {
         Terms {
             timeout: Nanos(self.timeout),
             prior_use: self.prior_use,
+            clock_tolerance: Nanos((self.clock.apart * self.window as f64) as u64),
+            excess_tolerance: self.excess,
+            cost: self.cost,
+            tiers: Tiers {
+                all: self.tiers.clone().into(),
+                of_key: (0..self.keys).map(|key| self.tier(key)).collect(),
+            },
             ..Terms::of_all_promises(self.limit, Nanos(self.window), self.nodes)
         }
+    }
+
+    /// One more than the place of a key's tier; 0 if it has none.
+    fn tier(&self, key: usize) -> u16 {
+        let is_probe = self.probe && key + 1 == self.keys;
+        match self.tiers.len() {
+            0 => 0,
+            _ if is_probe => 0,
+            tiers => (key % tiers + 1) as u16,
+        }
+    }
+
+    /// How much a right limiter with this quota admits of a key; `None` if the key is unlimited.
+    pub fn measure(&self, key: usize, quota: Quota) -> Option<Measure> {
+        let place = usize::from(self.tier(key)).checked_sub(1);
+        let tier = place.map_or(
+            Tier {
+                allowance: Allowance::Promised,
+                cost: self.cost,
+            },
+            |place| self.tiers[place],
+        );
+        let quota = match tier.allowance {
+            Allowance::Promised => quota,
+            Allowance::Own(own) => own,
+            Allowance::Unlimited => return None,
+        };
+        Some(Measure {
+            limit: quota.limit,
+            window: quota.window.0,
+            burst: quota.burst,
+            cost: tier.cost,
+        })
+    }
+
+    /// What a limiter does that holds each key to all of these limits.
+    pub fn play_limits(&self, limits: &[(Algorithm, Quota)]) -> History {
+        let of_key = |key| {
+            let measured = limits.iter().filter_map(move |(algorithm, quota)| {
+                Some((*algorithm, self.measure(key, *quota)?))
+            });
+            measured.collect::<Vec<_>>()
+        };
+        let all: Vec<_> = (0..self.keys).map(of_key).collect();
+        self.play_with(of_keys(move |key| all[key].clone()))
     }
 
     fn next(&self, now: u64, draw: u16) -> u64 {
@@ -253,7 +316,11 @@ impl World {
     pub fn play(&self, algorithm: Algorithm, fault: Fault) -> History {
         let (limit, window) = (self.limit, self.window);
         let origin = self.clock.says(0, 0, window);
-        let mut limiter = faulty(algorithm, fault, limit, window, origin);
+        self.play_with(faulty(algorithm, fault, limit, window, origin))
+    }
+
+    pub fn play_with(&self, mut limiter: Limiter) -> History {
+        let window = self.window;
         let requests = self.requests();
         let mut order: Vec<_> = (0..requests.len()).collect();
         order.sort_by_key(|&i| requests[i].decided);
@@ -286,7 +353,9 @@ impl World {
 
     fn observe(&self, i: usize, request: &Request, admitted: bool) -> Option<Observation> {
         let longest = self.timeout * if self.patient { 2 } else { 1 };
-        let in_time = request.answered - request.sent <= longest;
+        let slow = if admitted { self.slow } else { 0.0 };
+        let answered = request.answered + (slow * self.window as f64) as u64;
+        let in_time = answered - request.sent <= longest;
         let decision = match request.ending {
             Ending::Unseen => return None,
             Ending::Answered if in_time && admitted => Decision::Allowed,
@@ -300,7 +369,7 @@ impl World {
             target: request.node as u32,
             sent: Nanos(request.sent),
             done: Nanos(if in_time && request.ending != Ending::Lost {
-                request.answered
+                answered
             } else {
                 request.sent + self.timeout
             }),
@@ -345,6 +414,8 @@ impl Clock {
         let origin = ORIGIN / i128::from(window) * i128::from(window);
         let drifted = now + now * i128::from(self.millionths) / 1_000_000;
         let at = origin + self.start(window) + drifted;
+        let share = self.apart * [0.0, 1.0, 0.3, 0.8][node % 4];
+        let at = at + (share * window as f64) as i128;
         match self.kind {
             ClockKind::Fine => at,
             ClockKind::Ticks => at.div_euclid(unit) * unit,
@@ -384,7 +455,10 @@ impl History {
 
     pub fn audit_by(&self, promise: &str) -> AuditReport {
         let quota = Quota::new(self.terms.limit, self.terms.window);
-        let promises = Promise::alternatives(promise, quota).expect("a promise");
+        self.audit_of(Promise::alternatives(promise, quota).expect("a promise"))
+    }
+
+    pub fn audit_of(&self, promises: Vec<Promise>) -> AuditReport {
         let mut audit = Auditor::new(Terms {
             promises,
             ..self.terms.clone()
@@ -432,7 +506,7 @@ prop_compose! {
         millionths in prop_oneof![Just(0), Just(400), Just(-400), -400..=400],
         kind in select(&[ClockKind::Fine, ClockKind::Ticks, ClockKind::Skewed][..]),
     ) -> Clock {
-        Clock { phase, millionths, kind }
+        Clock { phase, millionths, kind, apart: 0.0 }
     }
 }
 
@@ -477,8 +551,50 @@ prop_compose! {
             patient,
             trouble,
             clock,
+            slow: 0.0,
+            excess: 0.0,
+            cost: 1,
+            tiers: Vec::new(),
             batch: (window as f64 * batch) as u64,
             requests,
         }
     }
+}
+
+prop_compose! {
+    /// A limit of its own, unlike that of others. The ticks of the clock are too long for shorter windows.
+    pub fn quota(window: u64)(
+        limit in 1u64..=12,
+        burst in 1u64..=12,
+        part in select(&[1.0, 1.3, 2.0, 5.0][..]),
+    ) -> Quota {
+        let window = Nanos((window as f64 * part) as u64);
+        Quota { limit, window, burst }
+    }
+}
+
+prop_compose! {
+    fn tier(window: u64)(
+        own in quota(window),
+        kind in 0..4,
+        cost in 1u64..=3,
+    ) -> Tier {
+        let allowance = match kind {
+            0 => Allowance::Promised,
+            1 => Allowance::Unlimited,
+            _ => Allowance::Own(own),
+        };
+        Tier { allowance, cost }
+    }
+}
+
+/// A world whose keys have tiers, and whose requests have costs.
+pub fn world_of_tiers(requests: usize) -> impl Strategy<Value = World> {
+    world(requests).prop_flat_map(|world| {
+        let tiers = prop::collection::vec(tier(world.window), 0..=3);
+        (Just(world), tiers, 1u64..=3).prop_map(|(mut world, tiers, cost)| {
+            (world.tiers, world.cost) = (tiers, cost);
+            world
+        })
+    })
 }

@@ -1,6 +1,7 @@
 //! The audit is right: it accuses no limiter that keeps its promise, and catches those that do not. Its reports are compared
 //! with those of a brute-force audit, which tries everything.
 
+mod acquittal;
 mod agreement;
 mod brute;
 mod causes;
@@ -9,3 +10,4 @@ mod limiters;
 mod outages;
 mod sensitivity;
 mod soundness;
+mod truth;

@@ -244,12 +244,12 @@ impl Findings {
         group: &Group,
         tier: usize,
     ) {
-        let (possibly, log) = (quota.possibly(), &quota.proved.log);
+        let log = &quota.proved.log;
         let all_outside = quota.outside.is_none() && self.outside_clocks.is_none();
         for (index, (place, _)) in group.limits.iter().enumerate() {
             let clock = &mut self.clocks.0[tier][*place];
             if let Some(clock) = clock {
-                clock.admit(latest, possibly.uncertain, log, &group.bounds);
+                clock.admit(latest, log, &group.bounds);
             }
             let evidence = quota.proved.evidence[index].of();
             let (promise, limit) = self.places[*place];
@@ -265,9 +265,6 @@ impl Findings {
                 if all_outside {
                     one.explains_outside &= one.explains;
                 }
-                one.unseen = one
-                    .unseen
-                    .max(evidence.unseen(kind, &possibly, &group.bounds));
                 one.needed = one.needed.and(evidence.needed(kind, &group.bounds));
             }
             if limit.excess.is_none() && limit.is_unexplained() {
@@ -317,7 +314,7 @@ impl Findings {
                 Some(clocks) => {
                     let clock = &mut clocks.0[tier][*place];
                     if let (Some(clock), Some(latest)) = (&mut *clock, latest) {
-                        clock.admit(latest, 0, &scenario.log, &group.bounds);
+                        clock.admit(latest, &scenario.log, &group.bounds);
                     }
                     clock.as_ref()
                 }
@@ -334,6 +331,23 @@ impl Findings {
                 {
                     one.explains_outside &= clock.explains();
                 }
+            }
+        }
+    }
+
+    /// Takes in how many admissions beyond the limits may have been made unseen, after one that was or may have been made.
+    pub fn raise_unseen(&mut self, quota: &QuotaAudit, group: &Group, tier: usize) {
+        let possibly = quota.possibly();
+        for (index, (place, _)) in group.limits.iter().enumerate() {
+            if let Some(clock) = &mut self.clocks.0[tier][*place] {
+                clock.allow_for(possibly.uncertain);
+            }
+            let evidence = quota.proved.evidence[index].of();
+            let (promise, limit) = self.places[*place];
+            let kinds = &mut self.report.promises[promise].limits[limit].kinds;
+            for (kind, one) in kinds.iter_mut().enumerate() {
+                let unseen = evidence.unseen(kind, &possibly, &group.bounds);
+                one.unseen = one.unseen.max(unseen);
             }
         }
     }
@@ -380,7 +394,7 @@ impl Findings {
             for (index, (place, _)) in group.limits.iter().enumerate() {
                 let clock = &mut clocks.0[tier][*place];
                 if let (Some(clock), Some(latest)) = (&mut *clock, latest) {
-                    clock.admit(latest, 0, &scenario.log, &group.bounds);
+                    clock.admit(latest, &scenario.log, &group.bounds);
                 }
                 let evidence = scenario.evidence[index].of();
                 let (promise, limit) = self.places[*place];

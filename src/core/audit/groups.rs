@@ -34,6 +34,8 @@ pub(super) struct Group {
     pub bounds: Bounds,
     /// Each with its place among the limits of all promises.
     pub limits: Vec<(usize, Limit)>,
+    /// The limits that are the only ones of their promise, by their places.
+    pub alone: Flags,
 }
 
 /// What a key is held to.
@@ -84,6 +86,14 @@ fn groups(terms: &Terms, allowance: Allowance, cost: u64) -> Vec<Group> {
         Allowance::Own(quota) => Some(quota),
     };
     let limits = terms.promises.iter().flat_map(|promise| &promise.limits);
+    let mut alone = Flags::default();
+    let mut next = 0;
+    for promise in &terms.promises {
+        if promise.limits.len() == 1 {
+            alone.set(next);
+        }
+        next += promise.limits.len();
+    }
     let mut groups: Vec<(Quota, Vec<(usize, Limit)>)> = Vec::new();
     for (place, limit) in limits.enumerate() {
         let limit = Limit {
@@ -102,6 +112,7 @@ fn groups(terms: &Terms, allowance: Allowance, cost: u64) -> Vec<Group> {
         Group {
             bounds: bounds(terms, quota, cost, windows.max().unwrap_or(1)),
             limits,
+            alone,
         }
     });
     groups.collect()

@@ -409,6 +409,7 @@ fn look_at(
             }
             Decision::Unanswered => {
                 let latest = quota.lose(request, group);
+                findings.raise_unseen(quota, group, rules.tier);
                 findings.suspect(request.key, latest.as_ref(), quota, group, rules.tier);
             }
             Decision::Failed => {}
@@ -462,6 +463,7 @@ fn admit(
         findings.admit(request, latest, quota, group, tier);
         beyond = quota.beyond(request, latest, group);
     }
+    findings.raise_unseen(quota, group, tier);
     if !was_over && quota.busiest.at_least > group.bounds.limit {
         findings.count_key_over(request.key);
     }

@@ -333,6 +333,7 @@ impl QuotaAudit {
             done: request.done,
             counted: self.proved.log.count_reaching(since) + pending,
             pending,
+            is_alone: true,
         };
         let is_in_time = request.done - request.sent <= bounds.timeout;
         let is_remembered = self.given_up == Nanos::ZERO || since > self.given_up;
@@ -346,8 +347,13 @@ impl QuotaAudit {
             let evidence = self.proved.evidence.iter_mut();
             for (evidence, (place, limit)) in evidence.zip(&group.limits) {
                 let log = &self.proved.log;
+                let blocked = BlockedRequest {
+                    is_alone: group.alone.has(*place),
+                    ..blocked
+                };
                 let mut is_wrong = evidence.of_mut().is_wrongly_blocked(&blocked, log, bounds);
-                if let Some(clock) = &mut clocks[*place] {
+                let clock = clocks[*place].as_mut();
+                if let Some(clock) = clock.filter(|_| blocked.is_alone) {
                     let is_last = clock.block(&blocked, log, bounds);
                     is_wrong |= is_last && limit.has_only_one_clock();
                 }

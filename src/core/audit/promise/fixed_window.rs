@@ -97,7 +97,7 @@ impl Evidence for FixedWindow {
     fn admit(&mut self, latest: &Latest, log: &AdmissionLog, bounds: &Bounds) {
         self.opened.admit(latest.sent, latest.done, bounds);
         self.most_in_opened.admit(latest.sent, latest.done, bounds);
-        self.by_key.admit(latest, 0, log, bounds);
+        self.by_key.admit(latest, log, bounds);
         if self.by_key.is_exceeded {
             self.opened = OpenedWindows::impossible();
         }
@@ -171,6 +171,8 @@ struct FixedClock {
     phases: ClockWindows,
     excesses: Vec<ExcessLevel>,
     clocks: Vec<ClockLevel>,
+    /// The most requests of a key that may have been admitted at any time.
+    uncertain: u64,
 }
 
 /// Windows that admit a number of requests beyond the limit.
@@ -204,6 +206,7 @@ impl FixedClock {
             phases: ClockWindows::AnyPhase,
             excesses: Vec::new(),
             clocks: Vec::new(),
+            uncertain: 0,
         }
     }
 
@@ -277,19 +280,14 @@ fn leave_possible(
 fn leave_sure(
     phases: &mut ClockWindows,
     most: u64,
-    uncertain: u64,
     latest: &Latest,
     log: &AdmissionLog,
     bounds: &Bounds,
 ) {
-    let Some(others) = most.checked_sub(uncertain) else {
-        *phases = ClockWindows::impossible();
-        return;
-    };
     for place in latest.place..log.len() {
-        // Of the requests up to this one, `others` + 1 can be in a window with it only if that begins before the latest
-        // done of all but `others`.
-        let Some(last) = place.checked_sub(others as usize) else {
+        // Of the requests up to this one, `most` + 1 can be in a window with it only if that begins before the latest
+        // done of all but `most`.
+        let Some(last) = place.checked_sub(most as usize) else {
             continue;
         };
         let ends_after = log.at(place).sent;
@@ -299,7 +297,7 @@ fn leave_sure(
 }
 
 impl OneClock for FixedClock {
-    fn admit(&mut self, latest: &Latest, uncertain: u64, log: &AdmissionLog, bounds: &Bounds) {
+    fn admit(&mut self, latest: &Latest, log: &AdmissionLog, bounds: &Bounds) {
         let allowed = |windows| bounds.most.saturating_mul(windows + 1);
         let is_doubled = latest.within > bounds.most.saturating_mul(2);
         if is_doubled || too_many(latest, log, bounds, allowed).next().is_some() {
@@ -317,7 +315,7 @@ impl OneClock for FixedClock {
         for level in &mut self.excesses {
             let most = bounds.limit + level.beyond;
             leave_possible(&mut level.possible, most, Nanos::ZERO, latest, log, bounds);
-            leave_sure(&mut level.sure, most, uncertain, latest, log, bounds);
+            leave_sure(&mut level.sure, most, latest, log, bounds);
         }
         for level in &mut self.clocks {
             leave_possible(
@@ -331,6 +329,10 @@ impl OneClock for FixedClock {
         }
     }
 
+    fn allow_for(&mut self, uncertain: u64) {
+        self.uncertain = self.uncertain.max(uncertain);
+    }
+
     fn explains(&self) -> bool {
         !self.phases.is_impossible()
     }
@@ -340,7 +342,8 @@ impl OneClock for FixedClock {
             .excesses
             .iter()
             .filter(|level| !level.sure.is_impossible());
-        sure.next().map_or(u64::MAX, |level| level.beyond)
+        let beyond = sure.next().map_or(u64::MAX, |level| level.beyond);
+        beyond.saturating_add(self.uncertain)
     }
 
     fn needed(&self) -> Needed {

@@ -122,9 +122,11 @@ pub(super) trait Evidence {
 
 /// What the admissions of all keys together say about windows that one clock lays.
 pub(super) trait OneClock: fmt::Debug + Send {
-    /// Takes in the latest admission of a key, which is in the key's log by now. Any number of `uncertain` requests may
-    /// have been admitted beside those in the log.
-    fn admit(&mut self, latest: &Latest, uncertain: u64, log: &AdmissionLog, bounds: &Bounds);
+    /// Takes in the latest admission of a key, which is in the key's log by now.
+    fn admit(&mut self, latest: &Latest, log: &AdmissionLog, bounds: &Bounds);
+
+    /// Any number of `uncertain` requests of a key may have been admitted beside those in its log, at any time.
+    fn allow_for(&mut self, uncertain: u64);
 
     /// Takes in a blocked request. Returns whether no windows explain the observations any more because of it.
     fn block(&mut self, _request: &BlockedRequest, _log: &AdmissionLog, _bounds: &Bounds) -> bool {
@@ -175,6 +177,8 @@ pub(super) struct BlockedRequest {
     pub counted: u64,
     /// How many of those were not answered by the time it was done.
     pub pending: u64,
+    /// Whether the promise has no other limit, which may have blocked it.
+    pub is_alone: bool,
 }
 
 /// The least tolerances, each alone, that would explain something.

@@ -55,6 +55,7 @@ pub const ABOUT: About = About {
 };
 
 const BY_CLOCK: usize = 0;
+const BY_KEY: usize = 1;
 
 /// Into how many parts the circle of the phases is cut, for all keys together.
 const CELLS: u64 = 32;
@@ -68,10 +69,13 @@ pub struct SlidingCounter {
 }
 
 impl SlidingCounter {
-    pub fn new(_: &Limit, _: &Bounds) -> SlidingCounter {
-        SlidingCounter {
-            by_key: CounterClock::new(CELLS_OF_A_KEY),
-        }
+    pub fn new(limit: &Limit, _: &Bounds) -> SlidingCounter {
+        let by_key = if limit.kind == Some(BY_KEY) {
+            CounterClock::with_levels(CELLS_OF_A_KEY)
+        } else {
+            CounterClock::new(CELLS_OF_A_KEY)
+        };
+        SlidingCounter { by_key }
     }
 }
 
@@ -83,7 +87,7 @@ pub fn is_too_many(latest: &Latest, log: &AdmissionLog, bounds: &Bounds) -> bool
 
 impl Evidence for SlidingCounter {
     fn admit(&mut self, latest: &Latest, log: &AdmissionLog, bounds: &Bounds) {
-        self.by_key.admit(latest, 0, log, bounds);
+        self.by_key.admit(latest, log, bounds);
     }
 
     fn explains(&self, _kind: usize) -> bool {
@@ -98,7 +102,7 @@ impl Evidence for SlidingCounter {
     ) -> bool {
         let since = request.sent.saturating_sub(bounds.longest_window * 2);
         let too_few = log.count_reaching(since) + request.pending < bounds.limit;
-        self.by_key.block(request, log, bounds) || too_few
+        request.is_alone && self.by_key.block(request, log, bounds) || too_few
     }
 
     fn excess(&self, latest: &Observation, log: &AdmissionLog, bounds: &Bounds) -> Excess {
@@ -107,12 +111,12 @@ impl Evidence for SlidingCounter {
         (log.span(latest, since, bounds.targets), bounds.limit)
     }
 
-    fn unseen(&self, kind: usize, possible: &Possible, bounds: &Bounds) -> u64 {
+    fn unseen(&self, kind: usize, possible: &Possible, _: &Bounds) -> u64 {
         match kind {
             // All keys together tell.
             BY_CLOCK => 0,
-            // What any window admitted bounds what one of the counter's did.
-            _ => possible.at_most.saturating_sub(bounds.limit),
+            _ if self.by_key.beyond.is_empty() => u64::MAX,
+            _ => self.by_key.unseen().saturating_add(possible.uncertain),
         }
     }
 
@@ -130,11 +134,7 @@ impl Evidence for SlidingCounter {
 
 /// The evidence of all keys together.
 pub(super) fn one_clock(_: &Bounds) -> Box<dyn OneClock> {
-    Box::new(CounterClock {
-        beyond: vec![0.0; CELLS as usize],
-        was_left: vec![true; CELLS as usize],
-        ..CounterClock::new(CELLS)
-    })
+    Box::new(CounterClock::with_levels(CELLS))
 }
 
 /// Windows that one clock lays, of one key or of all.
@@ -145,8 +145,10 @@ struct CounterClock {
     /// For each cell, how many more requests than the limit the greatest estimate allowed while a boundary may have been in
     /// it. Empty if the resolution is not needed.
     beyond: Vec<f64>,
-    /// Whether a boundary might lie in each cell when that was last looked at.
+    /// Whether a boundary might lie in each cell when the clocks' drift was last looked at, and was not ruled out since.
     was_left: Vec<bool>,
+    /// The most requests of a key that may have been admitted at any time.
+    uncertain: u64,
     /// When the clocks may last have drifted by a cell.
     drifted: Nanos,
 }
@@ -166,12 +168,23 @@ impl CounterClock {
             phases: ClockWindows::AnyPhase,
             beyond: Vec::new(),
             was_left: Vec::new(),
+            uncertain: 0,
             drifted: Nanos::ZERO,
         }
     }
 
+    /// With what it takes to tell the resolution.
+    fn with_levels(cells: u64) -> CounterClock {
+        CounterClock {
+            beyond: vec![0.0; cells as usize],
+            was_left: vec![true; cells as usize],
+            ..CounterClock::new(cells)
+        }
+    }
+
     fn memory(&self) -> usize {
-        self.phases.memory() + self.beyond.capacity() * size_of::<f64>()
+        let cells = self.beyond.capacity() * size_of::<f64>() + self.was_left.capacity();
+        self.phases.memory() + cells
     }
 
     /// The least and the greatest phase of a cell.
@@ -191,6 +204,15 @@ impl CounterClock {
             Some((place as usize, part))
         });
         parts.collect()
+    }
+
+    /// Rules out the phases that are left of a cell.
+    fn exclude(&mut self, place: usize, phases: Interval, now: Nanos, bounds: &Bounds) {
+        let Interval { from, to } = phases;
+        self.phases.exclude(from, to, now, bounds.window);
+        if let Some(left) = self.was_left.get_mut(place) {
+            *left = false;
+        }
     }
 
     /// Clocks that drift apart may have left a cell for the next one, with what they allowed there.
@@ -250,8 +272,12 @@ impl Case {
     fn at_least(&self, log: &AdmissionLog, bounds: &Bounds) -> f64 {
         let shift = bounds.window * 2;
         let least = self.windows(bounds).map(|(earliest, latest)| {
+            // A node whose clock is behind does not count the admissions that others make in the next window.
+            let until = self
+                .sent
+                .min((earliest + bounds.window).saturating_sub(shift));
             let since =
-                |instant: Nanos| log.count_sure(instant.saturating_sub(shift), self.sent) as f64;
+                |instant: Nanos| log.count_sure(instant.saturating_sub(shift), until) as f64;
             let over = (self.done + shift).saturating_sub(earliest).0 as f64;
             let weight = (1.0 - over / bounds.window.0 as f64).max(0.0);
             let current = since(latest);
@@ -282,7 +308,7 @@ impl Case {
 const HAIR: f64 = 1e-6;
 
 impl OneClock for CounterClock {
-    fn admit(&mut self, latest: &Latest, uncertain: u64, log: &AdmissionLog, bounds: &Bounds) {
+    fn admit(&mut self, latest: &Latest, log: &AdmissionLog, bounds: &Bounds) {
         if self.phases.is_impossible() {
             return;
         }
@@ -291,7 +317,7 @@ impl OneClock for CounterClock {
             self.phases = ClockWindows::impossible();
         }
         // The estimate is never more than all admissions that are remembered.
-        if log.len() as u64 + uncertain <= bounds.limit {
+        if log.len() as u64 <= bounds.limit {
             return;
         }
         let left = self.left(latest.done, bounds);
@@ -305,11 +331,10 @@ impl OneClock for CounterClock {
                 phases,
             };
             if case.at_least(log, bounds) >= most + HAIR {
-                let Interval { from, to } = phases;
-                self.phases.exclude(from, to, latest.done, bounds.window);
+                self.exclude(place, phases, latest.done, bounds);
             } else if let Some(beyond) = self.beyond.get_mut(place) {
                 // The request itself is among those that may have come before.
-                let at_most = case.at_most(uncertain, log, bounds) - 1.0;
+                let at_most = case.at_most(0, log, bounds) - 1.0;
                 let possible = (at_most + HAIR).floor() + 1.0 - bounds.limit as f64;
                 *beyond = beyond.max(possible);
             }
@@ -320,7 +345,7 @@ impl OneClock for CounterClock {
         if self.phases.is_impossible() {
             return false;
         }
-        for (_, phases) in self.left(request.done, bounds) {
+        for (place, phases) in self.left(request.done, bounds) {
             let case = Case {
                 sent: request.sent,
                 done: request.done,
@@ -328,11 +353,14 @@ impl OneClock for CounterClock {
             };
             let with_itself = request.pending + 1;
             if case.at_most(with_itself, log, bounds) <= bounds.limit as f64 - HAIR {
-                let Interval { from, to } = phases;
-                self.phases.exclude(from, to, request.done, bounds.window);
+                self.exclude(place, phases, request.done, bounds);
             }
         }
         self.phases.is_impossible()
+    }
+
+    fn allow_for(&mut self, uncertain: u64) {
+        self.uncertain = self.uncertain.max(uncertain);
     }
 
     fn explains(&self) -> bool {
@@ -346,7 +374,9 @@ impl OneClock for CounterClock {
             .zip(&self.was_left)
             .filter(|(_, left)| **left);
         let least = left.map(|(beyond, _)| *beyond).min_by(f64::total_cmp);
-        least.unwrap_or(0.0).max(0.0) as u64
+        // Nothing is known of phases to which the clocks may have drifted since.
+        let beyond = least.unwrap_or(f64::INFINITY).max(0.0) as u64;
+        beyond.saturating_add(self.uncertain)
     }
 
     fn needed(&self) -> Needed {

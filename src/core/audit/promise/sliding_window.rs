@@ -165,7 +165,9 @@ impl Evidence for SlidingWindow {
     fn excess(&self, latest: &Observation, log: &AdmissionLog, bounds: &Bounds) -> Excess {
         let found = self.exceeded.expect("an excess");
         if found.windows == 1 {
-            let since = (latest.done + Nanos(1)).saturating_sub(bounds.shortest_window);
+            // A span that is found by its own length may be a little longer.
+            let within = (latest.done + Nanos(1)).saturating_sub(bounds.shortest_window);
+            let since = within.min(found.since);
             return (log.span(latest, since, bounds.targets), bounds.limit);
         }
         let span = log.span_of(latest, found.since, found.admitted, bounds.targets);

@@ -134,7 +134,10 @@ fn needed(busy: BusyPeriod, done: Nanos, bounds: &Bounds) -> Needed {
 /// than T.
 #[derive(Debug, Clone, Copy, Default)]
 struct MostTaken {
-    busy: BusyPeriod,
+    /// The units that a full bucket lacked after the latest admission.
+    missing: f64,
+    /// When that was done.
+    at: Nanos,
     /// The most units taken beyond what the bucket got back since.
     most: f64,
     longest: Nanos,
@@ -143,10 +146,10 @@ struct MostTaken {
 impl MostTaken {
     fn take_one(&mut self, latest: &Latest, bounds: &Bounds) {
         self.longest = self.longest.max(latest.done - latest.sent);
-        self.busy = self.busy.after_one_more(latest.done, bounds);
-        let lasted = (latest.done - self.busy.since).0 as f64;
-        let taken = (self.busy.given * bounds.cost) as f64 - lasted * fastest(bounds);
-        self.most = self.most.max(taken);
+        let back = (latest.done - self.at).0 as f64 * fastest(bounds);
+        self.missing = (self.missing - back).max(0.0) + bounds.cost as f64;
+        self.at = latest.done;
+        self.most = self.most.max(self.missing);
     }
 
     /// The requests beyond those of a bucket, if so many more were admitted.
