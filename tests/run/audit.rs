@@ -373,7 +373,7 @@ fn a_limiter_that_counts_blocked_requests_blocks_some_that_should_pass() {
     assert_verdict(&finished, "broken", NOT_KEPT);
     assert_says(&finished, "that it had to let pass by sliding-window 5/2s");
     assert_says(&finished, "blocked requests should have passed");
-    assert_says(&finished, "blocked requests counted too");
+    assert_says(&finished, "blocked requests count too");
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub struct Kind {
     pub limiter: &'static str,
     /// Whether the algorithm's name alone means this kind too.
     pub by_default: bool,
-    /// Whether one clock lays the windows of all keys, so that the keys are judged together ([`OneClock`]).
+    /// Whether one clock lays the windows of all keys, so that the keys are judged together.
     pub has_one_clock: bool,
 }
 

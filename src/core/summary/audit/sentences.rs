@@ -47,7 +47,9 @@ impl AuditedRun<'_> {
     }
 
     fn broken_at_all_times(&self) -> String {
+        let several = self.report.promises.len() > 1;
         let mut text = match self.worst_proof() {
+            Some(_) if several && let Some(worst) = self.worst_window() => worst,
             Some((limit, proof)) if proof.span.admitted > proof.promised => format!(
                 "{} requests of one key were admitted within {}, where {} admits {}.",
                 proof.span.admitted,
@@ -70,13 +72,24 @@ impl AuditedRun<'_> {
                 format!("The limiter blocked {blocks} that it had to let pass by {promises}.")
             }
         };
-        if self.report.promises.len() > 1 {
-            text += &format!(" No promise fits: {}.", self.promises(|_| true));
+        if several {
+            text += &format!(" It is not {}.", self.promises(|_| true));
         }
         if let Some(explanation) = explained_by(self.report.needed()) {
             text += &format!(" {explanation} would explain it.");
         }
         text
+    }
+
+    /// The window in which most was admitted, if that was more than the limit.
+    fn worst_window(&self) -> Option<String> {
+        let worst = self.report.worst.first()?;
+        let lasted = span(worst.to.saturating_sub(worst.from));
+        let quota = self.report.promises.first()?.limits.first()?.limit.quota;
+        Some(format!(
+            "{} requests of one key were admitted within {lasted}, where {quota} is promised.",
+            worst.admitted
+        ))
     }
 
     /// The proof with the greatest excess, and its limit.
