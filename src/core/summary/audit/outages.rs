@@ -31,7 +31,7 @@ impl AuditedRun<'_> {
         audited.collect()
     }
 
-    /// The phases with the admissions that were too many in each; none unless the limit was exceeded.
+    /// The phases with the admissions that were too many in each; none unless the limit was exceeded in a run of several.
     pub fn by_phase(&self) -> Vec<AuditedPhase> {
         let Some(promise) = self.nearest_exceeded() else {
             return Vec::new();
@@ -43,7 +43,8 @@ impl AuditedRun<'_> {
             admitted: *self.report.admitted_by_phase.get(place).unwrap_or(&0),
             admitted_beyond: *beyond.get(place).unwrap_or(&0),
         });
-        phases.filter(|phase| phase.admitted > 0).collect()
+        let phases: Vec<_> = phases.filter(|phase| phase.admitted > 0).collect();
+        if phases.len() < 2 { Vec::new() } else { phases }
     }
 
     /// The verdict if every admission that was too many lies in an outage.
