@@ -227,7 +227,8 @@ impl CounterClock {
             (next.min(last), next.max(last))
         };
         let width = Nanos(bounds.window.0 / self.cells);
-        let far = drift(now.saturating_sub(self.drifted)) >= width;
+        // From one end of a cell to the other end of the next, it is two widths.
+        let far = drift(now.saturating_sub(self.drifted)) >= width * 2;
         if far {
             self.drifted = now;
         }
