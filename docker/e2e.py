@@ -468,7 +468,7 @@ def alone_each_node_admits_the_limit(stack):
     for name in NODES:
         eventually(lambda: stack.is_well(name), within=60)
     said, output = audited(times=3, verdict="broken", code=NOT_KEPT)
-    holds("each node seems to count alone" in output, f"the audit does not see that the nodes count alone:\n{output}")
+    holds("cause: each node counts alone" in output, f"the audit does not see that the nodes count alone:\n{output}")
     return said
 
 

@@ -49,8 +49,8 @@ pub fn demo() -> Summary {
             "ruled out: 31 of 240 blocked requests should have passed",
         ),
     ];
-    let statement = "Every answer fits a sliding window or a fixed window of 100 in 60s, and a limiter without a limit would have \
-                     been caught. It is not a token bucket.";
+    let statement = "Every answer fits sliding-window or fixed-window 100/60s. 7 of 7 keys could be judged, and 1 request (1 %) too \
+                     many on one of them would have been proved. It is not token-bucket 100/60s.";
     summary.audit = Some(Audit {
         peak: peak("loadgen-3f9c01ab", 100, 100),
         keys: 7,
@@ -80,7 +80,7 @@ pub fn per_node() -> Summary {
         Standing::Broken,
         "broken: 101 were admitted within 9.98 s, where 100 are promised (proved after 101 requests)",
     )];
-    let statement = "More was admitted than a sliding window of 100 in 60s lets pass.";
+    let statement = "300 requests of one key were admitted within 989 ms, where sliding-window 100/60s admits 100.";
     summary.audit = Some(Audit {
         peak: peak(key, 300, 301),
         keys_over: 1,
