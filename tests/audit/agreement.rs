@@ -356,7 +356,8 @@ fn names_its_requests(
     Ok(())
 }
 
-/// Neither the batches of observations nor the order within them matters.
+/// Neither the batches of observations nor the order within them matters, but for the reading without the admissions of
+/// outages: that waits for batches.
 #[test]
 fn the_order_of_delivery_changes_nothing() {
     for_all(1_000, history(90), |history| {
@@ -376,7 +377,12 @@ fn numbers(report: &AuditReport) -> String {
         let limit = &one.limits[0];
         let verdict = (limit.excess.is_some(), one.false_blocks, limit.tested);
         let judged = (one.judged, one.judged_of_probe);
-        format!("{verdict:?} {judged:?} {:?}", limit.kinds)
+        let kinds = limit.kinds.iter().map(|kind| {
+            let explains = (kind.explains, kind.explains_unanswered);
+            format!("{explains:?} {} {:?}", kind.unseen, kind.needed)
+        });
+        let kinds: Vec<_> = kinds.collect();
+        format!("{verdict:?} {judged:?} {kinds:?}")
     };
     let judged: Vec<_> = report.promises.iter().map(of_judged).collect();
     let keys = (
