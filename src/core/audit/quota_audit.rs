@@ -74,6 +74,26 @@ pub(super) struct Blocked {
     pub needed: Needed,
 }
 
+impl Outside {
+    /// Admissions that were done before `at` may still be taken in.
+    fn lose_sight(&mut self, at: Nanos) {
+        if self.unsettled == 0 {
+            self.scenario.lose_sight();
+        } else {
+            self.lost_sight.get_or_insert(at);
+        }
+    }
+
+    /// An admission that was done at `done` is taken in next, or left out.
+    fn settle_one(&mut self, done: Nanos) {
+        self.unsettled = self.unsettled.saturating_sub(1);
+        if self.lost_sight.is_some_and(|at| at <= done) {
+            self.scenario.lose_sight();
+            self.lost_sight = None;
+        }
+    }
+}
+
 impl QuotaAudit {
     pub fn new(group: &Group) -> QuotaAudit {
         QuotaAudit {
@@ -100,24 +120,25 @@ impl QuotaAudit {
                 self.allowed_in_flight += 1;
                 // While it is under way, windows may come and go, one of which it opens.
                 if request.done - request.sent >= bounds.shortest_window {
-                    self.lose_sight();
+                    self.lose_sight(request.sent);
                 }
             }
             Decision::Blocked => self.blocked_in_flight += 1,
             Decision::Failed | Decision::Unanswered => {
                 self.maybe_counted += 1;
-                self.lose_sight();
+                self.lose_sight(request.sent);
             }
         }
     }
 
-    fn lose_sight(&mut self) {
+    /// A request that was sent at `at` may change the limiter's state unseen.
+    fn lose_sight(&mut self, at: Nanos) {
         self.proved.lose_sight();
         if let Some(possible) = &mut self.possible {
             possible.lose_sight();
         }
         if let Some(outside) = &mut self.outside {
-            outside.scenario.lose_sight();
+            outside.lose_sight(at);
         }
         if let Some(unlimited) = &mut self.unlimited {
             unlimited.scenario.lose_sight();
@@ -170,6 +191,7 @@ impl QuotaAudit {
             Box::new(Outside {
                 scenario: proved.clone(),
                 unsettled: 0,
+                lost_sight: None,
                 has_left_out: false,
             })
         });
@@ -184,7 +206,7 @@ impl QuotaAudit {
         group: &Group,
     ) -> Option<Latest> {
         let outside = self.outside.as_mut()?;
-        outside.unsettled = outside.unsettled.saturating_sub(1);
+        outside.settle_one(request.done);
         if is_within {
             outside.has_left_out = true;
             return None;
@@ -531,6 +553,8 @@ pub(super) struct Outside {
     pub scenario: Scenario,
     /// How many admissions may lie in an outage or not.
     unsettled: u64,
+    /// When a request was sent that may have changed the state of the limiter unseen, while admissions before it waited.
+    lost_sight: Option<Nanos>,
     /// Whether any admission lies in an outage.
     has_left_out: bool,
 }
