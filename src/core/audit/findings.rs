@@ -9,9 +9,11 @@ use super::outages::Outage;
 use super::promise::{Latest, Limit, Needed, OneClock};
 use super::proof::AdmissionSpan;
 use super::quota_audit::{Blocked, QuotaAudit};
+use super::reading::Reading;
 use super::report::{
     Answers, AuditReport, Beyond, FalseBlock, KeyPeak, KindReport, LimitReport, PromiseReport,
 };
+use super::scenario::Scenario;
 use super::terms::Terms;
 use crate::base::Nanos;
 use std::cmp::Reverse;
@@ -244,14 +246,13 @@ impl Findings {
         group: &Group,
         tier: usize,
     ) {
-        let log = &quota.proved.log;
-        let all_outside = quota.outside.is_none() && self.outside_clocks.is_none();
+        let Scenario { log, evidence } = &quota.proved.scenario;
         for (index, (place, _)) in group.limits.iter().enumerate() {
             let clock = &mut self.clocks.0[tier][*place];
             if let Some(clock) = clock {
                 clock.admit(latest, log, &group.bounds);
             }
-            let evidence = quota.proved.evidence[index].of();
+            let evidence = evidence[index].of();
             let (promise, limit) = self.places[*place];
             let limit = &mut self.report.promises[promise].limits[limit];
             let about = limit.limit.algorithm.about();
@@ -262,9 +263,6 @@ impl Findings {
                 {
                     one.explains &= clock.explains();
                 }
-                if all_outside {
-                    one.explains_outside &= one.explains;
-                }
                 one.needed = one.needed.and(evidence.needed(kind, &group.bounds));
             }
             if limit.excess.is_none() && limit.is_unexplained() {
@@ -273,14 +271,15 @@ impl Findings {
         }
     }
 
-    /// An admission comes next that may lie in an outage.
+    /// A request comes next that the reading without outages takes in later.
     pub fn set_apart(&mut self) {
         if self.outside_clocks.is_none() {
             self.outside_clocks = Some(self.clocks.clone());
+            explain_outside_as_all(&mut self.report);
         }
     }
 
-    /// Each admission is known to lie in an outage or not.
+    /// The reading without outages has taken in all requests.
     pub fn rejoin(&mut self) {
         if !self.has_left_out {
             self.outside_clocks = None;
@@ -297,7 +296,7 @@ impl Findings {
         self.has_left_out = true;
     }
 
-    /// Takes in an admission outside of outages, if others lie in one or may.
+    /// Takes in an admission outside of outages, which was set apart.
     pub fn admit_outside(
         &mut self,
         latest: Option<&Latest>,
@@ -305,33 +304,41 @@ impl Findings {
         group: &Group,
         tier: usize,
     ) {
-        if quota.outside.is_none() && self.outside_clocks.is_none() {
+        let Some(clocks) = &mut self.outside_clocks else {
             return;
-        }
-        let scenario = quota.outside();
-        for (index, (place, _)) in group.limits.iter().enumerate() {
-            let clock = match &mut self.outside_clocks {
-                Some(clocks) => {
-                    let clock = &mut clocks.0[tier][*place];
-                    if let (Some(clock), Some(latest)) = (&mut *clock, latest) {
-                        clock.admit(latest, &scenario.log, &group.bounds);
-                    }
-                    clock.as_ref()
-                }
-                None => self.clocks.0[tier][*place].as_ref(),
-            };
-            let evidence = scenario.evidence[index].of();
+        };
+        let Scenario { log, evidence } = quota.outside();
+        for (evidence, (place, _)) in evidence.iter().zip(&group.limits) {
+            let clock = &mut clocks.0[tier][*place];
+            if let (Some(clock), Some(latest)) = (&mut *clock, latest) {
+                clock.admit(latest, log, &group.bounds);
+            }
             let (promise, limit) = self.places[*place];
             let limit = &mut self.report.promises[promise].limits[limit];
             let about = limit.limit.algorithm.about();
             for (kind, one) in limit.kinds.iter_mut().enumerate() {
-                one.explains_outside &= evidence.explains(kind);
+                one.explains_outside &= evidence.of().explains(kind);
                 if let Some(clock) = clock
                     && about.kinds[kind].has_one_clock
                 {
                     one.explains_outside &= clock.explains();
                 }
             }
+        }
+    }
+
+    /// Takes in what a blocked request that was set apart shows if the admissions in outages are left out.
+    pub fn block_outside(
+        &mut self,
+        request: &Observation,
+        reading: &mut Reading,
+        group: &Group,
+        tier: usize,
+    ) {
+        if let Some(clocks) = &mut self.outside_clocks {
+            reading.block(request, group, &mut clocks.0[tier]);
+            let explains = |kind: &mut KindReport, all| kind.explains_outside &= all;
+            rule_out_clocks(&mut self.report, &self.places, clocks, explains);
         }
     }
 
@@ -342,7 +349,7 @@ impl Findings {
             if let Some(clock) = &mut self.clocks.0[tier][*place] {
                 clock.allow_for(possibly.uncertain);
             }
-            let evidence = quota.proved.evidence[index].of();
+            let evidence = quota.proved.scenario.evidence[index].of();
             let (promise, limit) = self.places[*place];
             let kinds = &mut self.report.promises[promise].limits[limit].kinds;
             for (kind, one) in kinds.iter_mut().enumerate() {
@@ -390,7 +397,7 @@ impl Findings {
             self.possible_clocks = Some(self.clocks.clone());
         }
         if let Some(clocks) = &mut self.possible_clocks {
-            let scenario = quota.possible.as_deref().unwrap_or(&quota.proved);
+            let scenario = quota.possible.as_deref().unwrap_or(&quota.proved.scenario);
             for (index, (place, _)) in group.limits.iter().enumerate() {
                 let clock = &mut clocks.0[tier][*place];
                 if let (Some(clock), Some(latest)) = (&mut *clock, latest) {
@@ -471,7 +478,8 @@ impl Findings {
 
     /// Takes in a blocked request: what each quota says about it. Returns whether every promise lets it pass.
     pub fn block(&mut self, request: &Observation, blocked: &[Blocked]) -> bool {
-        self.rule_out_clocks();
+        let explains = |kind: &mut KindReport, all| kind.explains &= all;
+        rule_out_clocks(&mut self.report, &self.places, &self.clocks, explains);
         let wrongly = blocked.iter().map(|one| one.wrongly);
         let wrongly = wrongly.fold(Flags::default(), Flags::union);
         if wrongly.is_empty() {
@@ -495,18 +503,6 @@ impl Findings {
             }
         }
         is_wrong
-    }
-
-    /// Blocks may have ruled out that one clock lays the windows of all keys.
-    fn rule_out_clocks(&mut self) {
-        for (place, (promise, limit)) in self.places.iter().enumerate() {
-            let limit = &mut self.report.promises[*promise].limits[*limit];
-            let about = limit.limit.algorithm.about();
-            let kinds = limit.kinds.iter_mut().zip(about.kinds);
-            for (one, _) in kinds.filter(|(_, kind)| kind.has_one_clock) {
-                one.explains &= self.clocks.of(place).all(OneClock::explains);
-            }
-        }
     }
 
     fn count_false_block(&mut self, promise: usize, request: &Observation, counted: u64) {
@@ -558,12 +554,41 @@ impl Findings {
 
     pub fn report(mut self, keys: &KeyAudits, outages: Vec<Outage>) -> AuditReport {
         self.take_in_clocks();
+        if self.outside_clocks.is_none() {
+            explain_outside_as_all(&mut self.report);
+        }
         let report = self.report;
         AuditReport {
             outages,
             keys: keys.count(),
             share: keys.share(),
             ..report
+        }
+    }
+}
+
+/// No admission was left out so far.
+fn explain_outside_as_all(report: &mut AuditReport) {
+    let limits = report.promises.iter_mut().flat_map(|one| &mut one.limits);
+    for kind in limits.flat_map(|limit| &mut limit.kinds) {
+        kind.explains_outside = kind.explains;
+    }
+}
+
+/// Blocks may have ruled out that one clock lays the windows of all keys. Tells each kind with one clock whether its
+/// clocks still explain all.
+fn rule_out_clocks(
+    report: &mut AuditReport,
+    places: &[(usize, usize)],
+    clocks: &Clocks,
+    tell: impl Fn(&mut KindReport, bool),
+) {
+    for (place, (promise, limit)) in places.iter().enumerate() {
+        let limit = &mut report.promises[*promise].limits[*limit];
+        let about = limit.limit.algorithm.about();
+        let kinds = limit.kinds.iter_mut().zip(about.kinds);
+        for (one, _) in kinds.filter(|(_, kind)| kind.has_one_clock) {
+            tell(one, clocks.of(place).all(OneClock::explains));
         }
     }
 }

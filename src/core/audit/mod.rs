@@ -39,7 +39,8 @@
 //!
 //! Spans in which targets failed are told apart (`outages.rs`). The admissions outside of them are held to each promise
 //! by themselves, so that a limiter that let everything pass while its store was away is said to have kept its promise
-//! otherwise. It is broken nonetheless. An admission waits until the spans around it have ended.
+//! otherwise. It is broken nonetheless. The reading without outages takes in the same requests in the same order, though
+//! later: an admission waits until the spans around it have ended, and all that follows waits behind it.
 //!
 //! # Memory
 //!
@@ -64,6 +65,7 @@ mod promise;
 mod proof;
 mod quota;
 mod quota_audit;
+mod reading;
 mod report;
 mod scenario;
 mod terms;
@@ -105,20 +107,22 @@ pub struct Auditor {
     outages: Outages,
     /// The targets' responses that the outages have not been learned from, in no order.
     responses: Vec<Response>,
-    /// The admissions from the first one on that may lie in an outage that has not ended.
-    unsettled: VecDeque<Unsettled>,
+    /// What the reading without outages has not taken in, in the order of time. It begins with an admission that may lie in
+    /// an outage that has not ended.
+    apart: VecDeque<Apart>,
 }
 
-/// An admission that may lie in an outage.
+/// A sent or a done that the reading without outages takes in later.
 #[derive(Debug, Clone, Copy)]
-struct Unsettled {
+struct Apart {
     request: Observation,
-    /// The limits by which it is one too many.
+    is_done: bool,
+    /// The limits by which it is an admission too many.
     beyond: Flags,
 }
 
-/// With more admissions that wait for the end of an outage, the first ones count as outside of it.
-const MOST_UNSETTLED: usize = 1 << 16;
+/// With more that waits for the end of an outage, the first admissions count as outside of it.
+const MOST_APART: usize = 1 << 17;
 
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
@@ -150,7 +154,7 @@ impl Auditor {
             events: Vec::new(),
             outages: Outages::new(terms.targets, terms.promises.len(), terms.window),
             responses: Vec::new(),
-            unsettled: VecDeque::new(),
+            apart: VecDeque::new(),
             findings: Findings::new(terms, &rules),
             rules,
         }
@@ -176,12 +180,12 @@ impl Auditor {
     /// Takes note that all requests sent before `watermark` have been added.
     pub fn advance(&mut self, watermark: Nanos) {
         self.look(watermark);
-        self.settle(MOST_UNSETTLED);
+        self.settle(MOST_APART);
         let waiting = self.waiting.capacity() * size_of::<Waiting>();
         let events = self.events.capacity() * size_of::<Event>();
-        let unsettled = self.unsettled.capacity() * size_of::<Unsettled>();
+        let apart = self.apart.capacity() * size_of::<Apart>();
         let responses = self.responses.capacity() * size_of::<Response>();
-        let others = waiting + events + unsettled + responses;
+        let others = waiting + events + apart + responses;
         if self.keys.exceed(others) {
             self.use_less_memory(watermark, others);
         }
@@ -240,11 +244,7 @@ impl Auditor {
             let waiting = &mut self.waiting[event.place];
             waiting.is_sent = true;
             let observation = waiting.observation;
-            if event.is_done {
-                self.done(&observation);
-            } else {
-                self.sent(&observation);
-            }
+            self.take_in(&observation, event.is_done);
         }
         self.events = events;
         self.waiting
@@ -254,38 +254,89 @@ impl Auditor {
     /// Takes in all responses to requests sent before `watermark`, in the order of time.
     fn learn_outages(&mut self, watermark: Nanos) {
         let responses = &mut self.responses;
-        responses.sort_unstable_by_key(|response| (response.sent, response.done, response.target));
+        responses.sort_unstable_by_key(|response| {
+            let is_answer = response.failure.is_none();
+            (response.sent, response.done, response.target, is_answer)
+        });
         let known = responses.partition_point(|response| response.sent < watermark);
         for response in responses.drain(..known) {
             self.outages.add(&response);
         }
     }
 
-    /// Takes in the admissions of which it is known whether they lie in an outage, and others until at most so many wait.
+    /// Takes in at once what happened to a request, and lets the reading without outages do so now or later.
+    fn take_in(&mut self, request: &Observation, is_done: bool) {
+        let may_lie_in_one = || {
+            is_done
+                && request.decision == Decision::Allowed
+                && self.outages.place(request.sent, request.done) != Place::Outside
+        };
+        let is_apart = self.findings.has_left_out() || !self.apart.is_empty() || may_lie_in_one();
+        if is_apart {
+            self.findings.set_apart();
+        }
+        let findings = &mut self.findings;
+        let rules = self.rules.of_key(request.key, findings.terms());
+        let mut beyond = Flags::default();
+        if is_done {
+            findings.look_at_one(request);
+        } else {
+            findings.hypotheses().sent(request);
+        }
+        self.keys.update(request.key, rules, |audit| {
+            if is_apart {
+                audit.quotas.iter_mut().for_each(QuotaAudit::set_apart);
+            }
+            if is_done {
+                beyond = look_at(request, audit, rules, findings);
+            } else {
+                audit.sent(request, rules);
+            }
+        });
+        if is_apart {
+            self.apart.push_back(Apart {
+                request: *request,
+                is_done,
+                beyond,
+            });
+        } else {
+            findings.count_beyond(beyond, true, request.phase);
+        }
+    }
+
+    /// Lets the reading without outages take in what is apart, up to the first admission of which it is not known whether
+    /// it lies in an outage, and more until at most so many wait.
     fn settle(&mut self, most: usize) {
-        while let Some(first) = self.unsettled.front() {
-            let place = self.outages.place(first.request.sent, first.request.done);
-            if place == Place::Unsettled && self.unsettled.len() <= most {
+        while let Some(first) = self.apart.front() {
+            let request = &first.request;
+            let place = if first.is_done && request.decision == Decision::Allowed {
+                self.outages.place(request.sent, request.done)
+            } else {
+                Place::Outside
+            };
+            if place == Place::Unsettled && self.apart.len() <= most {
                 return;
             }
-            let Unsettled { request, beyond } = *first;
-            self.unsettled.pop_front();
-            if self.keys.audits(request.key) {
-                self.settle_one(&request, beyond, place);
+            let first = *first;
+            self.apart.pop_front();
+            if self.keys.audits(first.request.key) {
+                self.settle_one(&first, place);
             }
         }
         self.findings.rejoin();
     }
 
-    fn settle_one(&mut self, request: &Observation, mut beyond: Flags, place: Place) {
+    fn settle_one(&mut self, apart: &Apart, place: Place) {
+        let Apart { request, .. } = apart;
         let is_within = matches!(place, Place::Within(_) | Place::WithinOpen(_));
         let findings = &mut self.findings;
         let rules = self.rules.of_key(request.key, findings.terms());
         if is_within {
             findings.leave_out();
         }
+        let mut beyond = apart.beyond;
         self.keys.update(request.key, rules, |audit| {
-            let outside = settle_at_key(request, is_within, audit, rules, beyond, findings);
+            let outside = settle_at_key(apart, is_within, audit, rules, findings);
             if !is_within {
                 beyond = outside;
             }
@@ -320,53 +371,36 @@ impl Auditor {
         self.waiting.shrink_to_fit();
         self.events = Vec::new();
     }
-
-    fn sent(&mut self, request: &Observation) {
-        self.findings.hypotheses().sent(request);
-        let rules = self.rules.of_key(request.key, self.findings.terms());
-        self.keys
-            .update(request.key, rules, |audit| audit.sent(request, rules));
-    }
-
-    fn done(&mut self, request: &Observation) {
-        self.findings.look_at_one(request);
-        let is_apart = request.decision == Decision::Allowed
-            && (self.findings.has_left_out()
-                || !self.unsettled.is_empty()
-                || self.outages.place(request.sent, request.done) != Place::Outside);
-        let findings = &mut self.findings;
-        if is_apart {
-            findings.set_apart();
-        }
-        let rules = self.rules.of_key(request.key, findings.terms());
-        let mut beyond = Flags::default();
-        self.keys.update(request.key, rules, |audit| {
-            beyond = look_at(request, is_apart, audit, rules, findings);
-        });
-        if is_apart {
-            let request = *request;
-            self.unsettled.push_back(Unsettled { request, beyond });
-        } else {
-            findings.count_beyond(beyond, true, request.phase);
-        }
-    }
 }
 
-/// Takes in at its key whether an admission lies in an outage. Of the limits by which it is one too many, returns those
-/// that are broken without the admissions in outages.
+/// Lets the reading without outages take in at its key what was apart. Of the limits by which an admission is one too many,
+/// returns those that are broken without the admissions in outages.
 fn settle_at_key(
-    request: &Observation,
+    apart: &Apart,
     is_within: bool,
     audit: &mut KeyAudit,
     rules: &Rules,
-    beyond: Flags,
     findings: &mut Findings,
 ) -> Flags {
+    let request = &apart.request;
     let mut broken = Flags::default();
     for (quota, group) in audit.with_groups(rules) {
-        let latest = quota.settle(request, is_within, group);
-        findings.admit_outside(latest.as_ref(), quota, group, rules.tier);
-        broken = broken.union(quota.broken_outside(beyond, group));
+        if let Some(reading) = quota.take_apart() {
+            if apart.is_done {
+                reading.forget_before(request.done.saturating_sub(group.bounds.kept));
+            }
+            match request.decision {
+                _ if !apart.is_done => reading.sent(request, &group.bounds),
+                Decision::Allowed if is_within => reading.leave_out(request),
+                Decision::Allowed => {
+                    let latest = reading.admit(request, group);
+                    findings.admit_outside(latest.as_ref(), quota, group, rules.tier);
+                }
+                Decision::Blocked => findings.block_outside(request, reading, group, rules.tier),
+                Decision::Failed | Decision::Unanswered => {}
+            }
+        }
+        broken = broken.union(quota.broken_outside(apart.beyond, group));
         if !findings.has_left_out() {
             quota.rejoin();
         }
@@ -375,10 +409,9 @@ fn settle_at_key(
 }
 
 /// Takes in a request that is done, at its key and among the findings. Returns the limits by which it was admitted too
-/// many. If it is apart, it may lie in an outage.
+/// many.
 fn look_at(
     request: &Observation,
-    is_apart: bool,
     audit: &mut KeyAudit,
     rules: &Rules,
     findings: &mut Findings,
@@ -397,9 +430,6 @@ fn look_at(
         }
         match request.decision {
             Decision::Allowed => {
-                if is_apart {
-                    quota.set_apart();
-                }
                 let (more, surely) = admit(request, quota, group, rules.tier, findings);
                 within = surely;
                 beyond = beyond.union(more);

@@ -1,11 +1,12 @@
 //! What is known of one key by the limits of one quota.
 
 use super::admission_log::AdmissionLog;
-use super::bounds::{Bounds, PriorUse};
+use super::bounds::Bounds;
 use super::groups::{Flags, Group};
-use super::observation::{AuditedKey, Decision, Observation};
+use super::observation::{AuditedKey, Observation};
 use super::promise::{BlockedRequest, Latest, Limit, Needed, OneClock, Possible};
 use super::proof::{AdmissionSpan, Proof};
+use super::reading::{Reading, Shown, changes_unseen};
 use super::scenario::Scenario;
 use super::unlimited::Unlimited;
 use crate::base::Nanos;
@@ -14,29 +15,20 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub(super) struct QuotaAudit {
     /// Exactly the allowed requests were admitted. This is what proofs are made of.
-    pub proved: Scenario,
+    pub proved: Reading,
     /// The unanswered requests were admitted too. Exists from the first such request on.
     pub possible: Option<Box<Scenario>>,
-    /// Exactly the allowed requests outside of outages were admitted. Exists from the first admission on that may lie in
-    /// one.
-    pub outside: Option<Box<Outside>>,
+    /// Exactly the allowed requests outside of outages were admitted. Exists while it may differ from what is proved.
+    outside: Option<Box<Outside>>,
     /// For each limit of the group that the key's admissions break, those of them that fit it. Empty before that.
     fitting: Vec<Option<AdmissionLog>>,
     /// All answered requests were admitted, as by a limiter without a limit. Exists until each limit was tested.
     unlimited: Option<Box<Unlimited>>,
     /// The limits that were tested, by their places among all.
     pub tested: Flags,
-    /// The requests under way that will turn out to be allowed.
-    allowed_in_flight: u64,
-    /// The requests under way that will turn out to be blocked.
-    blocked_in_flight: u64,
-    /// Requests that may have been counted at any time since they were sent.
-    maybe_counted: u64,
-    /// Of those, the ones that may have been admitted.
+    /// Requests that may have been admitted at any time since they were sent.
     maybe_admitted: u64,
     pub busiest: BusiestWindow,
-    /// Admissions done before this have been discarded to save memory.
-    given_up: Nanos,
     /// The dones of the latest answered requests, as many as the limit.
     answered: VecDeque<Nanos>,
 }
@@ -74,74 +66,29 @@ pub(super) struct Blocked {
     pub needed: Needed,
 }
 
-impl Outside {
-    /// Admissions that were done before `at` may still be taken in.
-    fn lose_sight(&mut self, at: Nanos) {
-        if self.unsettled == 0 {
-            self.scenario.lose_sight();
-        } else {
-            self.lost_sight.get_or_insert(at);
-        }
-    }
-
-    /// An admission that was done at `done` is taken in next, or left out.
-    fn settle_one(&mut self, done: Nanos) {
-        self.unsettled = self.unsettled.saturating_sub(1);
-        if self.lost_sight.is_some_and(|at| at <= done) {
-            self.scenario.lose_sight();
-            self.lost_sight = None;
-        }
-    }
-}
-
 impl QuotaAudit {
     pub fn new(group: &Group) -> QuotaAudit {
         QuotaAudit {
-            proved: Scenario::new(group),
+            proved: Reading::new(group),
             possible: None,
             outside: None,
             fitting: Vec::new(),
             unlimited: Some(Box::new(Unlimited::new(Scenario::new(group)))),
             tested: Flags::default(),
-            allowed_in_flight: 0,
-            blocked_in_flight: 0,
-            maybe_counted: 0,
             maybe_admitted: 0,
             busiest: BusiestWindow::default(),
-            given_up: Nanos::ZERO,
             answered: VecDeque::new(),
         }
     }
 
     /// A request was sent. Its answer is known already.
     pub fn sent(&mut self, request: &Observation, bounds: &Bounds) {
-        match request.decision {
-            Decision::Allowed => {
-                self.allowed_in_flight += 1;
-                // While it is under way, windows may come and go, one of which it opens.
-                if request.done - request.sent >= bounds.shortest_window {
-                    self.lose_sight(request.sent);
-                }
-            }
-            Decision::Blocked => self.blocked_in_flight += 1,
-            Decision::Failed | Decision::Unanswered => {
-                self.maybe_counted += 1;
-                self.lose_sight(request.sent);
-            }
-        }
-    }
-
-    /// A request that was sent at `at` may change the limiter's state unseen.
-    fn lose_sight(&mut self, at: Nanos) {
-        self.proved.lose_sight();
-        if let Some(possible) = &mut self.possible {
-            possible.lose_sight();
-        }
-        if let Some(outside) = &mut self.outside {
-            outside.lose_sight(at);
-        }
-        if let Some(unlimited) = &mut self.unlimited {
-            unlimited.scenario.lose_sight();
+        self.proved.sent(request, bounds);
+        if changes_unseen(request, bounds) {
+            let unlimited = self.unlimited.as_mut();
+            let unlimited = unlimited.map(|unlimited| &mut unlimited.scenario);
+            let others = self.possible.as_deref_mut().into_iter().chain(unlimited);
+            others.for_each(Scenario::lose_sight);
         }
     }
 
@@ -153,16 +100,14 @@ impl QuotaAudit {
         group: &Group,
     ) -> (Option<Latest>, Option<Latest>) {
         let bounds = &group.bounds;
-        self.allowed_in_flight -= 1;
         let possible = self.possible.as_mut();
         let possible = possible.and_then(|possible| possible.admit(request, group));
         let Some(latest) = self.proved.admit(request, group) else {
-            self.maybe_counted += 1;
             self.maybe_admitted += 1;
             return (None, possible);
         };
         if latest.within > self.busiest.at_least {
-            let first = self.proved.log.last_but(latest.within - 1);
+            let first = self.log().last_but(latest.within - 1);
             let from = first.map_or(request.sent, |first| first.sent);
             self.busiest = BusiestWindow {
                 at_least: latest.within,
@@ -179,47 +124,38 @@ impl QuotaAudit {
     /// Takes in how many at most were admitted in the window that ends at `end`.
     fn raise_at_most(&mut self, end: Nanos, bounds: &Bounds) {
         let since = end.saturating_sub(bounds.window);
-        let reaching = self.proved.log.count_reaching(since);
-        let at_most = reaching + self.allowed_in_flight + self.maybe_admitted;
+        let reaching = self.log().count_reaching(since);
+        let at_most = reaching + self.proved.allowed_in_flight + self.maybe_admitted;
         self.busiest.at_most = self.busiest.at_most.max(at_most);
     }
 
-    /// An admission comes next that may lie in an outage.
+    /// The admissions that are proved.
+    pub fn log(&self) -> &AdmissionLog {
+        &self.proved.scenario.log
+    }
+
+    /// A request comes next that the reading without outages takes in later.
     pub fn set_apart(&mut self) {
         let proved = &self.proved;
         let outside = self.outside.get_or_insert_with(|| {
             Box::new(Outside {
-                scenario: proved.clone(),
-                unsettled: 0,
-                lost_sight: None,
-                has_left_out: false,
+                reading: proved.clone(),
+                waiting: 0,
             })
         });
-        outside.unsettled += 1;
+        outside.waiting += 1;
     }
 
-    /// Whether an admission lies in an outage is known by now. Returns its place among those outside.
-    pub fn settle(
-        &mut self,
-        request: &Observation,
-        is_within: bool,
-        group: &Group,
-    ) -> Option<Latest> {
+    /// The reading without outages, which takes in the next request that was set apart. `None` if it was given up.
+    pub fn take_apart(&mut self) -> Option<&mut Reading> {
         let outside = self.outside.as_mut()?;
-        outside.settle_one(request.done);
-        if is_within {
-            outside.has_left_out = true;
-            return None;
-        }
-        let end = request.done.saturating_sub(group.bounds.kept);
-        outside.scenario.log.forget_before(end);
-        outside.scenario.admit(request, group)
+        outside.waiting = outside.waiting.saturating_sub(1);
+        Some(&mut outside.reading)
     }
 
-    /// Forgets what lies outside of outages if that is all there is.
+    /// No admission was left out so far. Forgets the reading without outages if nothing waits for it.
     pub fn rejoin(&mut self) {
-        let is_same = |outside: &Outside| outside.unsettled == 0 && !outside.has_left_out;
-        if self.outside.as_deref().is_some_and(is_same) {
+        if self.outside.as_deref().is_some_and(|one| one.waiting == 0) {
             self.outside = None;
         }
     }
@@ -227,7 +163,8 @@ impl QuotaAudit {
     /// The admissions outside of outages.
     pub fn outside(&self) -> &Scenario {
         let outside = self.outside.as_ref();
-        outside.map_or(&self.proved, |outside| &outside.scenario)
+        let reading = outside.map_or(&self.proved, |outside| &outside.reading);
+        &reading.scenario
     }
 
     /// The limits by which the latest admission is one too many.
@@ -235,7 +172,7 @@ impl QuotaAudit {
         let bounds = &group.bounds;
         let mut beyond = Flags::default();
         for (index, (place, limit)) in group.limits.iter().enumerate() {
-            if !self.proved.evidence[index].is_broken(limit) {
+            if !self.proved.scenario.evidence[index].is_broken(limit) {
                 continue;
             }
             self.fitting.resize(group.limits.len(), None);
@@ -246,7 +183,7 @@ impl QuotaAudit {
                 }
                 // Before this one, all of them fit.
                 fitting => {
-                    let log = fitting.insert(self.proved.log.clone());
+                    let log = fitting.insert(self.proved.scenario.log.clone());
                     log.remove(latest.place, bounds);
                     false
                 }
@@ -276,7 +213,7 @@ impl QuotaAudit {
         let proved = &self.proved;
         let possible = self
             .possible
-            .get_or_insert_with(|| Box::new(proved.clone()));
+            .get_or_insert_with(|| Box::new(proved.scenario.clone()));
         let latest = possible.admit(request, group);
         self.raise_at_most(request.sent, &group.bounds);
         latest
@@ -316,11 +253,6 @@ impl QuotaAudit {
             .map_or(0, |unlimited| unlimited.most_within)
     }
 
-    /// How many requests are under way that will turn out to be allowed.
-    pub fn allowed_in_flight(&self) -> u64 {
-        self.allowed_in_flight
-    }
-
     /// How many answers surely lie within one window before a request; the limit is the most that is counted. `longest` is
     /// the longest time that any answer took.
     pub fn answers_before(&self, request: &Observation, longest: Nanos, bounds: &Bounds) -> u64 {
@@ -347,51 +279,22 @@ impl QuotaAudit {
         clocks: &mut [Option<Box<dyn OneClock>>],
     ) -> Blocked {
         let bounds = &group.bounds;
-        self.blocked_in_flight -= 1;
+        let Shown {
+            request: BlockedRequest {
+                counted, pending, ..
+            },
+            wrongly,
+            is_judged,
+        } = self.proved.block(request, group, clocks);
         let since = request.sent.saturating_sub(bounds.longest_window);
-        let pending = self.allowed_in_flight + self.maybe_counted;
-        let blocked = BlockedRequest {
-            sent: request.sent,
-            done: request.done,
-            counted: self.proved.log.count_reaching(since) + pending,
-            pending,
-            is_alone: true,
-        };
-        let is_in_time = request.done - request.sent <= bounds.timeout;
-        let is_remembered = self.given_up == Nanos::ZERO || since > self.given_up;
-        let is_alone = match bounds.prior_use {
-            PriorUse::None => true,
-            PriorUse::Anyone => false,
-        };
-        let is_judged = is_in_time && is_remembered && is_alone;
-        let mut wrongly = Flags::default();
-        if is_judged {
-            let evidence = self.proved.evidence.iter_mut();
-            for (evidence, (place, limit)) in evidence.zip(&group.limits) {
-                let log = &self.proved.log;
-                let blocked = BlockedRequest {
-                    is_alone: group.alone.has(*place),
-                    ..blocked
-                };
-                let mut is_wrong = evidence.of_mut().is_wrongly_blocked(&blocked, log, bounds);
-                let clock = clocks[*place].as_mut();
-                if let Some(clock) = clock.filter(|_| blocked.is_alone) {
-                    let is_last = clock.block(&blocked, log, bounds);
-                    is_wrong |= is_last && limit.has_only_one_clock();
-                }
-                if is_wrong {
-                    wrongly.set(*place);
-                }
-            }
-        }
         let is_explained_by_blocked = (bounds.limit <= MOST_ANSWERED).then(|| {
             let before = self.answered.partition_point(|done| *done < since);
             let answered = (self.answered.len() - before) as u64;
-            answered + pending + self.blocked_in_flight >= bounds.limit
+            answered + pending + self.proved.blocked_in_flight >= bounds.limit
         });
         Blocked {
             wrongly,
-            counted: blocked.counted,
+            counted,
             pending,
             is_judged,
             is_explained_by_blocked,
@@ -402,7 +305,7 @@ impl QuotaAudit {
     /// How much further back a window would have to reach for a request to be rightly blocked.
     fn needed_to_block(&self, since: Nanos, pending: u64, bounds: &Bounds) -> Needed {
         let others = bounds.limit.saturating_sub(pending + 1);
-        match self.proved.log.last_but(others) {
+        match self.log().last_but(others) {
             Some(first) => {
                 let missing = since.saturating_sub(first.done);
                 Needed::UNKNOWN.with_clock(missing, bounds)
@@ -414,9 +317,9 @@ impl QuotaAudit {
     /// Whether the target that blocked this request had itself admitted too few to do so.
     pub fn is_blocked_for_others(&self, request: &Observation, bounds: &Bounds) -> bool {
         let since = request.sent.saturating_sub(bounds.longest_window);
-        let log = &self.proved.log;
+        let log = self.log();
         let own = log.count_reaching_of(since, request.target as usize);
-        own + self.allowed_in_flight + self.maybe_counted < bounds.limit
+        own + self.proved.allowed_in_flight + self.proved.maybe_counted < bounds.limit
     }
 
     /// Remembers that a request was answered.
@@ -442,14 +345,14 @@ impl QuotaAudit {
         if let Some(possible) = &mut self.possible {
             possible.log.forget_before(end);
         }
-        if self.proved.log.first()?.done >= end {
+        if self.log().first()?.done >= end {
             return None;
         }
         let mut span = None;
         if self.busiest.from < end && is_wanted(self.busiest.at_least) {
             span = self.collect_busiest(key, bounds);
         }
-        self.proved.log.forget_before(end);
+        self.proved.forget_before(end);
         span
     }
 
@@ -460,14 +363,14 @@ impl QuotaAudit {
             return None;
         }
         self.busiest.is_collected = true;
-        Some(self.proved.log.span_between(key, from, to, bounds.targets))
+        Some(self.log().span_between(key, from, to, bounds.targets))
     }
 
     /// The proof that the allowed requests up to the latest one break the limit with this place in the group. `after` is
     /// how many requests had been looked at by then.
     pub fn proof(&self, limit: usize, latest: &Observation, after: u64, bounds: &Bounds) -> Proof {
-        let evidence = self.proved.evidence[limit].of();
-        let (span, promised) = evidence.excess(latest, &self.proved.log, bounds);
+        let evidence = self.proved.scenario.evidence[limit].of();
+        let (span, promised) = evidence.excess(latest, self.log(), bounds);
         Proof {
             span,
             promised,
@@ -477,11 +380,11 @@ impl QuotaAudit {
 
     /// Gives up the older half of what is remembered.
     pub fn give_up_half(&mut self) {
-        if let Some(done) = self.proved.log.forget_half() {
-            self.given_up = self.given_up.max(done);
-        }
+        self.proved.give_up_half();
         self.possible = None;
-        self.outside = None;
+        if let Some(outside) = &mut self.outside {
+            outside.reading.give_up_half();
+        }
         self.fitting = Vec::new();
         self.unlimited = None;
         self.answered = VecDeque::new();
@@ -489,13 +392,16 @@ impl QuotaAudit {
 
     /// Whether nothing would be lost if the key were forgotten long after its latest request.
     pub fn is_plain(&self, bounds: &Bounds) -> bool {
-        let in_flight = self.allowed_in_flight + self.blocked_in_flight + self.maybe_counted;
-        in_flight == 0 && self.tested.is_empty() && self.busiest.at_least <= bounds.limit
+        let is_same = self.outside.is_none();
+        is_same
+            && self.proved.in_flight() == 0
+            && self.tested.is_empty()
+            && self.busiest.at_least <= bounds.limit
     }
 
     /// Whether there is anything worth giving up.
     pub fn remembers_much(&self) -> bool {
-        self.proved.log.len() > 1 || self.unlimited.is_some()
+        self.log().len() > 1 || self.unlimited.is_some()
     }
 
     /// The memory used, in bytes.
@@ -507,9 +413,7 @@ impl QuotaAudit {
             .as_ref()
             .map_or(0, |unlimited| unlimited.memory());
         let outside = self.outside.as_ref();
-        let outside = outside.map_or(0, |outside| {
-            size_of::<Outside>() + outside.scenario.memory()
-        });
+        let outside = outside.map_or(0, |outside| size_of::<Outside>() + outside.reading.memory());
         let fitting = self.fitting.iter().flatten().map(AdmissionLog::memory);
         let fitting =
             fitting.sum::<usize>() + self.fitting.capacity() * size_of::<Option<AdmissionLog>>();
@@ -547,14 +451,10 @@ fn insert_if_it_fits(
     fits
 }
 
-/// The admissions of a key that do not lie in outages.
+/// What is known if the admissions in outages are left out.
 #[derive(Debug)]
-pub(super) struct Outside {
-    pub scenario: Scenario,
-    /// How many admissions may lie in an outage or not.
-    unsettled: u64,
-    /// When a request was sent that may have changed the state of the limiter unseen, while admissions before it waited.
-    lost_sight: Option<Nanos>,
-    /// Whether any admission lies in an outage.
-    has_left_out: bool,
+struct Outside {
+    reading: Reading,
+    /// How many sents and dones it has not taken in.
+    waiting: u64,
 }

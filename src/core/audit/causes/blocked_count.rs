@@ -41,7 +41,7 @@ impl Hypothesis for BlockedCount {
         };
         if blocked.is_explained_by_blocked == Some(true) && blocked.counted < bounds.limit {
             self.explained += 1;
-            let log = &quota.proved.log;
+            let log = quota.log();
             let last = log.latest_decision_but(0);
             let since = last.unwrap_or(request.sent);
             self.longest = self.longest.max(request.sent.saturating_sub(since));

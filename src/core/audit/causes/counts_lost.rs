@@ -49,7 +49,7 @@ impl Hypothesis for CountsLost {
             ..
         } = answered;
         self.latest = request.done;
-        let log = &quota.proved.log;
+        let log = quota.log();
         if request.decision == Decision::Allowed {
             self.first_admission = self.first_admission.min(request.sent);
             if answered.is_excess()

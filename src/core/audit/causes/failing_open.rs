@@ -66,7 +66,7 @@ impl Hypothesis for FailingOpen {
         let Some(within) = answered.within.filter(|within| *within > limit) else {
             return;
         };
-        let log = &answered.quota.proved.log;
+        let log = answered.quota.log();
         let spans = self.failures.iter();
         let counts =
             spans.map(|one| log.count_possible(one.from.saturating_sub(SECOND), one.to + SECOND));

@@ -46,7 +46,7 @@ impl Hypothesis for NodesAlone {
             ..
         } = answered;
         self.effort = (self.effort + EFFORT).min(MOST_EFFORT);
-        let effort = quota.proved.log.len() as u64;
+        let effort = quota.log().len() as u64;
         if request.decision == Decision::Blocked && !self.is_refuted && effort <= self.effort {
             self.effort -= effort;
             self.is_refuted = quota.is_blocked_for_others(request, bounds);

@@ -100,8 +100,7 @@ impl Hypothesis for OneNode {
         if answered.is_excess() && node.blocked == 0 && node.beyond_alone < ENOUGH {
             let since = request.done.saturating_sub(bounds.shortest_window);
             let own = quota
-                .proved
-                .log
+                .log()
                 .count_sent_since_of(since, request.target as usize);
             node.beyond_alone += u64::from(own > bounds.limit);
         }

@@ -135,7 +135,7 @@ impl Hypothesis for OtherWindow {
             ..
         } = answered;
         self.breaches += u64::from(answered.is_excess() || answered.is_wrong);
-        let log = &quota.proved.log;
+        let log = quota.log();
         if request.decision == Decision::Allowed {
             if let Some(first) = log.last_but(bounds.limit) {
                 let within = request.done.saturating_sub(first.sent);

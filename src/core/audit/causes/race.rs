@@ -22,12 +22,8 @@ impl Hypothesis for Race {
             return;
         }
         let (request, quota) = (answered.request, answered.quota);
-        let others = quota
-            .proved
-            .log
-            .count_reaching(request.sent)
-            .saturating_sub(1);
-        if others + quota.allowed_in_flight() > 0 {
+        let others = quota.log().count_reaching(request.sent).saturating_sub(1);
+        if others + quota.proved.allowed_in_flight > 0 {
             self.overlapping += 1;
             list(&mut self.sequences, request);
         } else {
