@@ -21,7 +21,6 @@ use super::{
     About, AdmissionLog, BlockedRequest, Bounds, Evidence, Excess, Interval, Kind, Latest, Limit,
     Nanos, Needed, Observation, OneClock, Possible,
 };
-use crate::core::audit::bounds::drift;
 
 pub const ABOUT: About = About {
     name: "sliding-counter",
@@ -69,9 +68,9 @@ pub struct SlidingCounter {
 }
 
 impl SlidingCounter {
-    pub fn new(limit: &Limit, _: &Bounds) -> SlidingCounter {
+    pub fn new(limit: &Limit, bounds: &Bounds) -> SlidingCounter {
         let by_key = if limit.kind == Some(BY_KEY) {
-            CounterClock::with_levels(CELLS_OF_A_KEY)
+            CounterClock::with_levels(CELLS_OF_A_KEY, bounds)
         } else {
             CounterClock::new(CELLS_OF_A_KEY)
         };
@@ -115,7 +114,6 @@ impl Evidence for SlidingCounter {
         match kind {
             // All keys together tell.
             BY_CLOCK => 0,
-            _ if self.by_key.beyond.is_empty() => u64::MAX,
             _ => self.by_key.unseen().saturating_add(possible.uncertain),
         }
     }
@@ -133,8 +131,8 @@ impl Evidence for SlidingCounter {
 }
 
 /// The evidence of all keys together.
-pub(super) fn one_clock(_: &Bounds) -> Box<dyn OneClock> {
-    Box::new(CounterClock::with_levels(CELLS))
+pub(super) fn one_clock(bounds: &Bounds) -> Box<dyn OneClock> {
+    Box::new(CounterClock::with_levels(CELLS, bounds))
 }
 
 /// Windows that one clock lays, of one key or of all.
@@ -142,16 +140,24 @@ pub(super) fn one_clock(_: &Bounds) -> Box<dyn OneClock> {
 struct CounterClock {
     cells: u64,
     phases: ClockWindows,
-    /// For each cell, how many more requests than the limit the greatest estimate allowed while a boundary may have been in
-    /// it. Empty if the resolution is not needed.
-    beyond: Vec<f64>,
-    /// Whether a boundary might lie in each cell when the clocks' drift was last looked at, and was not ruled out since.
-    was_left: Vec<bool>,
+    /// From the least excess to the greatest. Empty if the resolution is not needed.
+    levels: Vec<Level>,
     /// The most requests of a key that may have been admitted at any time.
     uncertain: u64,
-    /// When the clocks may last have drifted by a cell.
-    drifted: Nanos,
 }
+
+/// Windows that admit at most a number of requests beyond the limit.
+#[derive(Debug, Clone)]
+struct Level {
+    beyond: u64,
+    /// The phases with which they may explain the observations, and surely admitted no more, wherever the decisions fell.
+    phases: ClockWindows,
+}
+
+/// The excesses that are told apart, in hundredths of the limit.
+const LEVELS: [u64; 18] = [
+    0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100,
+];
 
 /// When a request was decided, and the phases that a boundary may have.
 #[derive(Debug, Clone, Copy)]
@@ -166,25 +172,29 @@ impl CounterClock {
         CounterClock {
             cells,
             phases: ClockWindows::AnyPhase,
-            beyond: Vec::new(),
-            was_left: Vec::new(),
+            levels: Vec::new(),
             uncertain: 0,
-            drifted: Nanos::ZERO,
         }
     }
 
     /// With what it takes to tell the resolution.
-    fn with_levels(cells: u64) -> CounterClock {
+    fn with_levels(cells: u64, bounds: &Bounds) -> CounterClock {
+        let level = |hundredths: u64| Level {
+            beyond: (u128::from(bounds.limit) * u128::from(hundredths)).div_ceil(100) as u64,
+            phases: ClockWindows::AnyPhase,
+        };
+        let mut levels: Vec<_> = LEVELS.into_iter().map(level).collect();
+        levels.dedup_by_key(|level| level.beyond);
         CounterClock {
-            beyond: vec![0.0; cells as usize],
-            was_left: vec![true; cells as usize],
+            levels,
             ..CounterClock::new(cells)
         }
     }
 
     fn memory(&self) -> usize {
-        let cells = self.beyond.capacity() * size_of::<f64>() + self.was_left.capacity();
-        self.phases.memory() + cells
+        let levels = self.levels.iter();
+        let levels = levels.map(|level| size_of::<Level>() + level.phases.memory());
+        self.phases.memory() + levels.sum::<usize>()
     }
 
     /// The least and the greatest phase of a cell.
@@ -196,53 +206,32 @@ impl CounterClock {
         Interval::new(edge(place), edge(place + 1).saturating_sub(Nanos(1)))
     }
 
-    /// The phases that a boundary may have by `now`, each with its cell, in no more than one part for each cell.
-    fn left(&mut self, now: Nanos, bounds: &Bounds) -> Vec<(usize, Interval)> {
+    /// The phases that a boundary may have by `now`, in no more than one part for each cell.
+    fn left(&mut self, now: Nanos, bounds: &Bounds) -> Vec<Interval> {
         self.phases.drift_until(now, bounds.window);
-        let parts = (0..self.cells).filter_map(|place| {
-            let part = self.phases.part_within(self.cell(place, bounds))?;
-            Some((place as usize, part))
-        });
-        parts.collect()
+        let cells = (0..self.cells).map(|place| self.cell(place, bounds));
+        cells
+            .filter_map(|cell| self.phases.part_within(cell))
+            .collect()
     }
 
-    /// Rules out the phases that are left of a cell.
-    fn exclude(&mut self, place: usize, phases: Interval, now: Nanos, bounds: &Bounds) {
+    /// Rules out phases.
+    fn exclude(&mut self, phases: Interval, now: Nanos, bounds: &Bounds) {
         let Interval { from, to } = phases;
         self.phases.exclude(from, to, now, bounds.window);
-        if let Some(left) = self.was_left.get_mut(place) {
-            *left = false;
-        }
+        self.exclude_below(u64::MAX, phases, now, bounds);
     }
 
-    /// Clocks that drift apart may have left a cell for the next one, with what they allowed there.
-    fn let_drift(&mut self, left: &[(usize, Interval)], now: Nanos, bounds: &Bounds) {
-        if self.beyond.is_empty() {
-            return;
-        }
-        let before = self.beyond.clone();
-        let of_neighbours = |place: usize| {
-            let next = before[(place + 1) % before.len()];
-            let last = before[(place + before.len() - 1) % before.len()];
-            (next.min(last), next.max(last))
-        };
-        let width = Nanos(bounds.window.0 / self.cells);
-        // From one end of a cell to the other end of the next, it is two widths.
-        let far = drift(now.saturating_sub(self.drifted)) >= width * 2;
-        if far {
-            self.drifted = now;
-        }
-        let mut is_left = vec![false; before.len()];
-        for (place, _) in left {
-            let (least, most) = of_neighbours(*place);
-            is_left[*place] = true;
-            if !self.was_left[*place] {
-                self.beyond[*place] = most;
-            } else if far {
-                self.beyond[*place] = before[*place].min(least);
+    /// Rules out phases for windows that admit fewer than this many beyond the limit.
+    fn exclude_below(&mut self, beyond: u64, phases: Interval, now: Nanos, bounds: &Bounds) {
+        let Interval { from, to } = phases;
+        let below = |level: &&mut Level| level.beyond < beyond;
+        for level in self.levels.iter_mut().take_while(below) {
+            level.phases.drift_until(now, bounds.window);
+            if level.phases.part_within(phases).is_some() {
+                level.phases.exclude(from, to, now, bounds.window);
             }
         }
-        self.was_left = is_left;
     }
 }
 
@@ -321,23 +310,21 @@ impl OneClock for CounterClock {
         if log.len() as u64 <= bounds.limit {
             return;
         }
-        let left = self.left(latest.done, bounds);
-        self.let_drift(&left, latest.done, bounds);
         let extended = bounds.rate as f64 * (1.0 + bounds.excess_millionths as f64 / 1e6);
         let most = extended / bounds.cost as f64;
-        for (place, phases) in left {
+        for phases in self.left(latest.done, bounds) {
             let case = Case {
                 sent: latest.sent,
                 done: latest.done,
                 phases,
             };
             if case.at_least(log, bounds) >= most + HAIR {
-                self.exclude(place, phases, latest.done, bounds);
-            } else if let Some(beyond) = self.beyond.get_mut(place) {
+                self.exclude(phases, latest.done, bounds);
+            } else if !self.levels.is_empty() {
                 // The request itself is among those that may have come before.
                 let at_most = case.at_most(0, log, bounds) - 1.0;
-                let possible = (at_most + HAIR).floor() + 1.0 - bounds.limit as f64;
-                *beyond = beyond.max(possible);
+                let beyond = (at_most + HAIR).floor() + 1.0 - bounds.limit as f64;
+                self.exclude_below(beyond.max(0.0) as u64, phases, latest.done, bounds);
             }
         }
     }
@@ -346,7 +333,7 @@ impl OneClock for CounterClock {
         if self.phases.is_impossible() {
             return false;
         }
-        for (place, phases) in self.left(request.done, bounds) {
+        for phases in self.left(request.done, bounds) {
             let case = Case {
                 sent: request.sent,
                 done: request.done,
@@ -354,7 +341,7 @@ impl OneClock for CounterClock {
             };
             let with_itself = request.pending + 1;
             if case.at_most(with_itself, log, bounds) <= bounds.limit as f64 - HAIR {
-                self.exclude(place, phases, request.done, bounds);
+                self.exclude(phases, request.done, bounds);
             }
         }
         self.phases.is_impossible()
@@ -369,14 +356,9 @@ impl OneClock for CounterClock {
     }
 
     fn unseen(&self) -> u64 {
-        let left = self
-            .beyond
-            .iter()
-            .zip(&self.was_left)
-            .filter(|(_, left)| **left);
-        let least = left.map(|(beyond, _)| *beyond).min_by(f64::total_cmp);
-        // Nothing is known of phases to which the clocks may have drifted since.
-        let beyond = least.unwrap_or(f64::INFINITY).max(0.0) as u64;
+        let mut levels = self.levels.iter();
+        let least = levels.find(|level| !level.phases.is_impossible());
+        let beyond = least.map_or(u64::MAX, |level| level.beyond);
         beyond.saturating_add(self.uncertain)
     }
 
