@@ -55,7 +55,7 @@ fn write_audit(out: &mut String, audit: &Audit, targets: &[String]) -> fmt::Resu
         let (name, beyond) = (&phase.phase, phase.admitted_beyond);
         writeln!(
             out,
-            "  {name}: {beyond} of {} admitted too many",
+            "  {name}: {beyond} of {} admissions were surely too many",
             phase.admitted
         )?;
     }

@@ -27,6 +27,7 @@ use super::promise::Needed;
 use super::proof::AdmissionSpan;
 use super::quota_audit::{Blocked, QuotaAudit};
 use super::terms::Terms;
+use crate::base::text::count;
 use std::fmt;
 
 /// The hypotheses, the most specific first.
@@ -124,15 +125,14 @@ impl Case<'_> {
     fn asked<E: Evidence>(&self, asked: &Asked<E>) -> Option<Conclusion> {
         let sentence = || asked.sentence(self.targets);
         if asked.standing().is_some() {
-            let evidence = match asked.refuted {
-                0 => format!(
-                    "the probe asked {} times, and it stood each time",
-                    asked.stood
-                ),
-                _ => format!(
-                    "the probe asked {} times, and it stood {} times",
-                    asked.stood + asked.refuted,
-                    asked.stood
+            let times = |asked| count(asked, "time", "times");
+            let evidence = match (asked.stood, asked.refuted) {
+                (1, 0) => "the probe asked once, and it stood".to_owned(),
+                (stood, 0) => format!("the probe asked {stood} times, and it stood each time"),
+                (stood, refuted) => format!(
+                    "the probe asked {}, and it stood {}",
+                    times(stood + refuted),
+                    times(stood)
                 ),
             };
             Some(Conclusion::named(sentence(), [evidence]))

@@ -177,7 +177,7 @@ impl Fill {
             seconds(claim.within)
         );
         if claim.alone {
-            text += ": each node seems to count alone";
+            text += "; every such number fits the admissions of its own node";
         }
         report.fault(HeaderFault {
             kind: FaultKind::Remaining,

@@ -33,7 +33,7 @@ impl AuditedRun<'_> {
 
     /// The phases with the admissions that were too many in each; none unless the limit was exceeded in a run of several.
     pub fn by_phase(&self) -> Vec<AuditedPhase> {
-        let Some(promise) = self.nearest_exceeded() else {
+        let Some(promise) = self.counted_exceeded() else {
             return Vec::new();
         };
         let beyond = &promise.beyond.by_phase;
@@ -44,7 +44,12 @@ impl AuditedRun<'_> {
             admitted_beyond: *beyond.get(place).unwrap_or(&0),
         });
         let phases: Vec<_> = phases.filter(|phase| phase.admitted > 0).collect();
-        if phases.len() < 2 { Vec::new() } else { phases }
+        let is_known = phases.iter().any(|phase| phase.admitted_beyond > 0);
+        if phases.len() < 2 || !is_known {
+            Vec::new()
+        } else {
+            phases
+        }
     }
 
     /// The verdict if every admission that was too many lies in an outage.
@@ -113,9 +118,16 @@ impl AuditedRun<'_> {
         kept.or(nearest.map(|(place, _)| place))
     }
 
-    fn nearest_exceeded(&self) -> Option<&PromiseReport> {
+    /// The exceeded promise by which each admission too many is counted, or else the nearest one.
+    fn counted_exceeded(&self) -> Option<&PromiseReport> {
+        let promises = &self.report.promises;
+        let is_exact = |one: &&PromiseReport| {
+            let mut limits = one.limits.iter();
+            limits.all(|limit| limit.limit.algorithm.about().busiest_window_is_proof)
+        };
+        let nearest = self.nearest().map(|place| &promises[place]);
+        let promise = promises.iter().find(is_exact).or(nearest)?;
         let is_broken = self.verdict() == AuditVerdict::Broken;
-        let promise = &self.report.promises[self.nearest()?];
         (is_broken && promise.is_exceeded()).then_some(promise)
     }
 
