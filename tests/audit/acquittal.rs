@@ -49,7 +49,7 @@ fn is_never_acquitted(fault: impl Strategy<Value = Fault>, world: impl Strategy<
     let tally = Tally::default();
     let algorithm = select(&Algorithm::ALL[..]);
     let promise = prop_oneof![3 => Just(PROMISES[0]), 1 => select(&PROMISES[1..])];
-    for_all(1_000, (world, algorithm, fault, promise), |case| {
+    for_all(250, (world, algorithm, fault, promise), |case| {
         let (world, algorithm, fault, promise) = case;
         let history = world.play(algorithm, fault);
         resolutions_hold(&history, &history.audit_by(promise), &tally)
@@ -161,7 +161,7 @@ fn two_limits_of_which_one_is_wrong() {
         let quotas = (quota(world.window), quota(world.window));
         (Just(world), algorithm(), algorithm(), quotas, 0..4u8)
     });
-    for_all(1_000, cases, |(world, first, second, quotas, way)| {
+    for_all(250, cases, |(world, first, second, quotas, way)| {
         let (promised, other) = quotas;
         let history = world.play_limits(&[(first, wrong(promised, way)), (second, other)]);
         let promise = Promise {
@@ -176,7 +176,7 @@ fn two_limits_of_which_one_is_wrong() {
 fn a_wrong_limit_of_keys_with_tiers_and_costs() {
     let tally = Tally::default();
     let cases = (world_of_tiers(120), select(&Algorithm::ALL[..]), 0..4u8);
-    for_all(1_000, cases, |(world, algorithm, way)| {
+    for_all(250, cases, |(world, algorithm, way)| {
         let quota = own_quota(&world);
         let history = world.play_limits(&[(algorithm, wrong(quota, way))]);
         let promise = Promise::of(limit(algorithm, quota));
@@ -196,7 +196,7 @@ fn an_excess_within_the_tolerances() {
     ];
     let granted = (0.0..0.4, select(&[0.0, 0.05, 0.2, 1.0][..]));
     let cases = (world(120), select(&Algorithm::ALL[..]), fault, granted);
-    for_all(1_000, cases, |(mut world, algorithm, fault, granted)| {
+    for_all(250, cases, |(mut world, algorithm, fault, granted)| {
         (world.clock.apart, world.excess) = granted;
         let history = world.play(algorithm, fault);
         resolutions_hold(&history, &history.audit(), &tally)

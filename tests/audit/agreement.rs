@@ -359,7 +359,7 @@ fn names_its_requests(
 /// Neither the batches of observations nor the order within them matters.
 #[test]
 fn the_order_of_delivery_changes_nothing() {
-    for_all(1_000, history(90), |history| {
+    for_all(250, history(90), |history| {
         let mut observations = history.observations();
         observations.sort_by_key(|o| (o.sent, o.sequence));
         let at_once = History {

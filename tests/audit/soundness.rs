@@ -47,7 +47,7 @@ fn promise(algorithm: Algorithm) -> (&'static str, usize) {
 
 fn is_never_accused(algorithm: Algorithm) {
     let (text, place) = promise(algorithm);
-    for_all(1_000, world(120), |world| {
+    for_all(250, world(120), |world| {
         let history = world.play(algorithm, Fault::None);
         let report = history.audit();
         let judged = &report.promises[place];
@@ -106,7 +106,7 @@ fn is_not_broken(report: &AuditReport) -> TestCaseResult {
 fn is_never_accused_within_tolerances(algorithm: Algorithm) {
     let excess = select(&[0.0, 0.05, 0.2, 0.5, 1.0][..]);
     let cases = (world(120), 0.0..0.4, excess, 0.0..=1.0);
-    for_all(1_000, cases, |(mut world, apart, excess, part)| {
+    for_all(250, cases, |(mut world, apart, excess, part)| {
         (world.clock.apart, world.excess) = (apart, excess);
         let quota = own_quota(&world);
         let beyond = (quota.limit as f64 * excess + 1e-9).floor() * part;
@@ -123,7 +123,7 @@ fn limiters_with_two_limits_are_never_accused() {
         let quotas = (quota(world.window), quota(world.window));
         (Just(world), algorithm(), algorithm(), quotas)
     });
-    for_all(1_000, cases, |(world, first, second, quotas)| {
+    for_all(250, cases, |(world, first, second, quotas)| {
         let limits = [(first, quotas.0), (second, quotas.1)];
         let history = world.play_limits(&limits);
         let limits = limits.map(|(algorithm, quota)| limit(algorithm, quota));
@@ -150,7 +150,7 @@ fn limiters_with_tiers_and_costs_are_never_accused() {
 
 /// The brute-force audit has to be right, too, so that the audit can be compared with it.
 fn is_never_accused_by_trying_everything(algorithm: Algorithm) {
-    for_all(600, world(60), |world| {
+    for_all(150, world(60), |world| {
         let history = world.play(algorithm, Fault::None);
         let brute = Brute::new(&history.terms, history.observations());
         match algorithm {

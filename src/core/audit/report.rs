@@ -312,14 +312,26 @@ impl AuditReport {
     pub fn doubt(&self, schedule_kept: bool) -> Option<Doubt> {
         let answers = self.answers;
         let verdicts = || self.promises.iter().map(|one| self.verdict_on(one));
-        let is_decided = |one| matches!(one, PromiseVerdict::Kept | PromiseVerdict::Suspect(_));
+        let is_kept = |one| one == PromiseVerdict::Kept;
+        let is_open = |one| {
+            matches!(
+                one,
+                PromiseVerdict::NotJudged | PromiseVerdict::NoResolution
+            )
+        };
+        // Windows for each key are suspect only if no other promise may be what the limiter keeps.
+        let is_suspect = |one| match one {
+            PromiseVerdict::Suspect(Suspicion::WindowsPerKey) => !verdicts().any(is_open),
+            PromiseVerdict::Suspect(_) => true,
+            _ => false,
+        };
         if !schedule_kept {
             Some(Doubt::ScheduleNotKept)
         } else if answers.allowed == 0 {
             Some(Doubt::NothingAdmitted)
         } else if (answers.failed + answers.unanswered) * 2 > answers.all() {
             Some(Doubt::MostFailed)
-        } else if verdicts().any(is_decided) {
+        } else if verdicts().any(is_kept) || verdicts().any(is_suspect) {
             None
         } else if verdicts().any(|one| one == PromiseVerdict::NoResolution) {
             Some(Doubt::NoResolution)

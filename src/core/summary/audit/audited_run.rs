@@ -248,8 +248,8 @@ Audit: broken. The limiter blocked 2 requests that it had to let pass by sliding
     fn an_inconclusive_run_says_which_run_would_tell() {
         let text = printed("fixed-window", &[A, A], true);
         let said = "
-Audit: inconclusive. A limiter that admits everything would have looked the same: no key had more than 2 \
-requests within 1s. A run of 1s or longer with --rps 6 would give a verdict.";
+Audit: inconclusive. No key had enough requests for a verdict: the most was 2 requests \
+within 1s. A run of 1s or longer with --rps 6 would give a verdict.";
         assert!(text.starts_with(said), "{text}");
         let text = printed("sliding-window", &[A, A, B], false);
         let said = "Audit: inconclusive. Nothing shows";

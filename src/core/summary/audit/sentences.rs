@@ -48,6 +48,8 @@ impl AuditedRun<'_> {
 
     fn broken_at_all_times(&self) -> String {
         let several = self.report.promises.len() > 1;
+        let false_blocks = self.report.promises.iter().map(|one| one.false_blocks);
+        let false_blocks = false_blocks.min().unwrap_or(0);
         let mut text = match self.worst_proof() {
             Some(_) if several && let Some(worst) = self.worst_window() => worst,
             Some((limit, proof)) if proof.span.admitted > proof.promised => format!(
@@ -57,7 +59,7 @@ impl AuditedRun<'_> {
                 limit.limit,
                 proof.promised,
             ),
-            Some((limit, _)) => {
+            Some((limit, _)) if false_blocks == 0 => {
                 let peak = self.report.peak.map_or(0, |peak| peak.at_least);
                 let window = limit.limit.quota.window;
                 format!(
@@ -65,9 +67,8 @@ impl AuditedRun<'_> {
                     limit.limit
                 )
             }
-            None => {
-                let blocks = self.report.promises.iter().map(|one| one.false_blocks);
-                let blocks = count(blocks.min().unwrap_or(0), "request", "requests");
+            _ => {
+                let blocks = count(false_blocks, "request", "requests");
                 let promises = self.promises(|_| true);
                 format!("The limiter blocked {blocks} that it had to let pass by {promises}.")
             }
@@ -207,10 +208,14 @@ impl AuditedRun<'_> {
                  for the window. Faster answers would give a verdict."
                     .to_owned()
             }
-            _ => format!(
-                "A limiter that admits everything would have looked the same: {}",
-                self.advice()
-            ),
+            _ => {
+                let mut text = format!("No key had enough requests for a verdict: {}", self.advice());
+                let peak = report.peak.map_or(0, |peak| peak.at_least);
+                if peak > report.terms.limit {
+                    text += &format!(" So far, {}", self.how_far());
+                }
+                text
+            }
         }
     }
 
@@ -247,7 +252,7 @@ impl AuditedRun<'_> {
                 .to_owned();
         };
         let asked = format!(
-            "no key had more than {} within {window}.",
+            "the most was {} within {window}.",
             count(report.most_asked, "request", "requests")
         );
         let standing = report.promises.iter().filter(|one| !one.is_broken());
