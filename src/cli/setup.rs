@@ -72,7 +72,12 @@ impl Setup {
         let key_seed = audit.key_seed(arguments, promised.promises.is_some())?;
         let keys = key_options.plan(arguments, key_seed)?;
         let (allowed, blocked) = answers.rules(&requests.preset);
-        let request = requests.request(arguments, &keys, quota)?;
+        let request = requests.request(
+            arguments,
+            &keys,
+            quota,
+            allowed.read_bodies() || blocked.read_bodies(),
+        )?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
         let audit = audit.plan(arguments, &promised, is_demo, &request)?;
         let plan = Plan {

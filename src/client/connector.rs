@@ -2,11 +2,13 @@
 
 use super::exchange::{self, Stage};
 use super::failure::is_exhaustion;
+use super::normalizer::Normalizer;
 use super::open_sockets::OpenSockets;
 use super::pool::{Pool, Pooled};
 use super::resolver::Resolver;
 use super::transport::TcpTransport;
 use crate::base::{ConnectTimes, Moment};
+use crate::core::request::Spelling;
 use socket2::{Domain, SockRef, Type};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -36,11 +38,12 @@ pub(super) struct PoolingConnector {
     timeout: Duration,
     open: Arc<OpenSockets>,
     tls: RustlsConnector,
+    spelling: Arc<Spelling>,
 }
 
 /// TCP, or TLS over it. Boxed, since the state of TLS is over a kilobyte, and a connection is moved often on its way
 /// from the pool through ureq and back.
-type Connection = Box<<RustlsConnector as Connector<TcpTransport>>::Out>;
+type Connection = Box<Normalizer<<RustlsConnector as Connector<TcpTransport>>::Out>>;
 
 impl PoolingConnector {
     pub fn new(
@@ -48,6 +51,7 @@ impl PoolingConnector {
         resolver: Arc<Resolver>,
         timeout: Duration,
         open: Arc<OpenSockets>,
+        spelling: Arc<Spelling>,
     ) -> Self {
         PoolingConnector {
             pools: (0..targets).map(|_| Arc::new(Pool::new())).collect(),
@@ -55,6 +59,7 @@ impl PoolingConnector {
             timeout,
             open,
             tls: RustlsConnector::default(),
+            spelling,
         }
     }
 
@@ -81,7 +86,7 @@ impl PoolingConnector {
         while let Some(mut pooled) = idle {
             // The server may have closed it meanwhile. If it closes it after this check, the request fails. It is not
             // repeated, since the server may have processed it.
-            if is_quiet(&mut pooled.connection) {
+            if pooled.connection.is_quiet() {
                 return Ok(pooled);
             }
             idle = pool.take_from(address, started);
@@ -118,6 +123,7 @@ impl PoolingConnector {
             exchange::note_connect_times(times);
         }
         let connection = connection?.ok_or(Error::ConnectionFailed)?;
+        let connection = Normalizer::new(connection, self.spelling.clone());
         Ok(pool.register(Box::new(connection), address, ready))
     }
 
@@ -176,12 +182,13 @@ impl Connector for PoolingConnector {
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Lent>, Error> {
         let exchange = exchange::current();
         let pool = self.pool(exchange.target);
-        let pooled = if exchange.fresh {
+        let mut pooled = if exchange.fresh {
             let address = pool.take_turn(exchange.started);
             self.connect_anew(details, pool, address.ok_or(Error::HostNotFound)?)?
         } else {
             self.kept(details, pool)?
         };
+        pooled.connection.begin();
         exchange::enter(Stage::Http);
         Ok(Some(Lent {
             pooled: Some(pooled),
@@ -190,24 +197,7 @@ impl Connector for PoolingConnector {
     }
 }
 
-/// Returns whether nothing has arrived on an idle connection since its last answer, not even its end.
-fn is_quiet(connection: &mut Connection) -> bool {
-    if !connection.is_tls() {
-        return connection.is_open();
-    }
-    // The TLS library may hold bytes that it read together with the answer, which the socket no longer shows.
-    let without_waiting = NextTimeout {
-        after: Duration::ZERO.into(),
-        ..NextTimeout::default()
-    };
-    connection.is_open()
-        && matches!(
-            connection.await_input(without_waiting),
-            Err(Error::Timeout(_))
-        )
-}
-
-/// A connection lent to one request.
+/// A connection lent to one request. It notes if the request ends without any part of an answer.
 #[derive(Debug)]
 pub(super) struct Lent {
     /// `None` once it is back in the pool, or closed.
@@ -220,6 +210,16 @@ impl Lent {
     fn connection(&mut self) -> &mut Connection {
         let pooled = self.pooled.as_mut();
         &mut pooled.expect("a connection that is still lent").connection
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(pooled) = &self.pooled
+            && !pooled.connection.has_answered()
+        {
+            exchange::note_unanswered();
+        }
     }
 }
 
@@ -238,10 +238,12 @@ impl Transport for Lent {
 
     /// Returns the connection to the pool or closes it, and tells ureq that it is closed.
     fn is_open(&mut self) -> bool {
-        if let Some(pooled) = self.pooled.take() {
+        if let Some(mut pooled) = self.pooled.take() {
             let now = Moment::now();
             exchange::note_returned(now);
-            if let Some(pool) = &self.pool {
+            if let Some(pool) = &self.pool
+                && pooled.connection.is_finished()
+            {
                 pool.put(pooled, now);
             }
         }

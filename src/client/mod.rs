@@ -5,6 +5,7 @@
 //! - The `resolver` looks names up in the background, so that no request waits for a lookup.
 //! - The `connector` takes an idle connection from its target's `pool`, or makes a new one.
 //! - The `transport` sends head and body in one write, and notes when.
+//! - The `normalizer` rewrites answers that HTTP allows and ureq can't read.
 //! - The `exchange` is how these and the caller share what they know of the request in progress.
 //!
 //! A [`CompiledRequest`] makes the requests, and [`Answers`] decide what an answer means.
@@ -13,6 +14,7 @@ mod cluster;
 mod connector;
 mod exchange;
 mod failure;
+mod normalizer;
 mod open_sockets;
 mod pool;
 mod resolver;
@@ -29,6 +31,7 @@ use crate::core::request::{CompiledRequest, RequestBuffers};
 use crate::engine::Caller;
 use connector::PoolingConnector;
 use failure::failure_kind;
+use normalizer::MOST_HEADERS;
 use open_sockets::OpenSockets;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -94,7 +97,9 @@ impl Client {
             .output_buffer_size(output_buffer)
             .build();
         let open = Arc::new(OpenSockets::default());
-        let connector = PoolingConnector::new(targets.len(), resolver, timeout, open.clone());
+        let spelling = Arc::new(requests.spelling().clone());
+        let connector =
+            PoolingConnector::new(targets.len(), resolver, timeout, open.clone(), spelling);
         Client {
             agent: Agent::with_parts(config, connector, resolver::NoLookup),
             open,
@@ -132,7 +137,11 @@ impl Client {
         buffer: &mut [u8],
         kept: &mut KeptBody,
     ) -> io::Result<(Outcome, Head)> {
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
+        // ureq read as many as it can, so that there may be more.
+        if parts.headers.len() >= MOST_HEADERS {
+            parts.headers.extend(exchange::take_surplus());
+        }
         let head = Head {
             status: parts.status,
             headers: parts.headers,
@@ -168,7 +177,7 @@ impl Client {
         let (outcome, head) = match result {
             Ok((outcome, head)) => (outcome, Some(head)),
             Err(error) => {
-                let kind = failure_kind(&error, exchange.stage);
+                let kind = failure_kind(&error, &exchange);
                 (Outcome::Failed(kind), None)
             }
         };

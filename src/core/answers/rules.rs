@@ -38,6 +38,11 @@ impl Rules {
     pub fn need_only_status(&self) -> bool {
         self.0.iter().all(|rule| rule.needs() == Needs::Status)
     }
+
+    /// Whether any of them looks into the body of an answer.
+    pub fn read_bodies(&self) -> bool {
+        self.0.iter().any(|rule| rule.needs() == Needs::Body)
+    }
 }
 
 impl FromIterator<Rules> for Rules {
