@@ -38,7 +38,8 @@ pub(super) struct PoolingConnector {
     timeout: Duration,
     open: Arc<OpenSockets>,
     tls: RustlsConnector,
-    spelling: Arc<Spelling>,
+    /// `None` if all names are in lower case.
+    spelling: Option<Arc<Spelling>>,
 }
 
 /// TCP, or TLS over it. Boxed, since the state of TLS is over a kilobyte, and a connection is moved often on its way
@@ -51,7 +52,7 @@ impl PoolingConnector {
         resolver: Arc<Resolver>,
         timeout: Duration,
         open: Arc<OpenSockets>,
-        spelling: Arc<Spelling>,
+        spelling: &Spelling,
     ) -> Self {
         PoolingConnector {
             pools: (0..targets).map(|_| Arc::new(Pool::new())).collect(),
@@ -59,7 +60,7 @@ impl PoolingConnector {
             timeout,
             open,
             tls: RustlsConnector::default(),
-            spelling,
+            spelling: (!spelling.is_lower_case()).then(|| Arc::new(spelling.clone())),
         }
     }
 

@@ -97,9 +97,13 @@ impl Client {
             .output_buffer_size(output_buffer)
             .build();
         let open = Arc::new(OpenSockets::default());
-        let spelling = Arc::new(requests.spelling().clone());
-        let connector =
-            PoolingConnector::new(targets.len(), resolver, timeout, open.clone(), spelling);
+        let connector = PoolingConnector::new(
+            targets.len(),
+            resolver,
+            timeout,
+            open.clone(),
+            requests.spelling(),
+        );
         Client {
             agent: Agent::with_parts(config, connector, resolver::NoLookup),
             open,

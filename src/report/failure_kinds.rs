@@ -29,9 +29,21 @@ pub(super) fn by_kind(failures: &BTreeMap<String, u64>, most: usize) -> String {
     }
 }
 
+/// What to do about the failures, one sentence for each kind that there is advice for.
+pub(super) fn advice(failures: &BTreeMap<String, u64>) -> impl Iterator<Item = &'static str> {
+    failures.keys().filter_map(|kind| match kind.as_str() {
+        "reset_idle" => Some(
+            "reset_idle: The server closed connections that were kept between requests. Give it a keep-alive timeout \
+             of more than 60 s, or close each connection after its request with --header 'Connection: close'.",
+        ),
+        _ => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::FailureKind;
 
     #[test]
     fn the_most_frequent_kinds_come_first() {
@@ -40,5 +52,14 @@ mod tests {
         assert_eq!(by_kind(&failures, 3), "timeout 12, refused 3, reset 1");
         assert_eq!(by_kind(&failures, 1), "timeout 12, others 4");
         assert_eq!(by_kind(&BTreeMap::new(), 1), "none");
+    }
+
+    #[test]
+    fn advice_is_for_the_kinds_that_occurred() {
+        let failures = |kind: &str| BTreeMap::from([(kind.to_owned(), 1)]);
+        assert_eq!(advice(&failures("reset")).count(), 0);
+        let name = FailureKind::ResetIdle.name();
+        assert!(advice(&failures(name)).all(|advice| advice.starts_with(name)));
+        assert_eq!(advice(&failures(name)).count(), 1);
     }
 }

@@ -163,7 +163,8 @@ pub(super) fn rewrite(
 
     let headers = unfolded(lines);
     // ureq has to see the headers that say where the answer ends.
-    let (mut read, mut surplus): (Vec<_>, Vec<_>) = headers.into_iter().partition(is_framing);
+    let (mut read, mut surplus): (Vec<_>, Vec<_>) =
+        headers.into_iter().partition(|line| is_framing(line));
     let room = MOST_HEADERS.saturating_sub(read.len() + usize::from(is_1_0_with_chunks));
     read.extend(surplus.drain(..surplus.len().min(room)));
     for line in read {
@@ -192,9 +193,9 @@ fn unfolded<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
     headers
 }
 
-fn is_framing(line: &Vec<u8>) -> bool {
+fn is_framing(line: &[u8]) -> bool {
     const FRAMING: [&[u8]; 3] = [b"connection", b"content-length", b"transfer-encoding"];
-    let name = name_and_value(line).map_or(&line[..], |(name, _)| name);
+    let name = name_and_value(line).map_or(line, |(name, _)| name);
     FRAMING
         .iter()
         .any(|framing| name.eq_ignore_ascii_case(framing))

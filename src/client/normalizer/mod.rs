@@ -10,7 +10,8 @@
 //!
 //! Any other answer is scanned once, for its line ends and colons, and then read by ureq from where it arrived.
 //!
-//! ureq writes header names in lower case. They are changed, in place, to the [`Spelling`] that the user typed.
+//! ureq writes header names in lower case. They are changed, in place, to the [`Spelling`]
+//! that the user typed.
 
 mod chunks;
 mod head;
@@ -36,7 +37,8 @@ pub(super) use head::MOST_HEADERS;
 #[derive(Debug)]
 pub(super) struct Normalizer<T> {
     inner: T,
-    spelling: Arc<Spelling>,
+    /// `None` if all names are in lower case.
+    spelling: Option<Arc<Spelling>>,
     /// The request's head has left.
     head_sent: bool,
     /// Something of the answer has arrived.
@@ -56,7 +58,7 @@ enum Reading {
 }
 
 impl<T: Transport> Normalizer<T> {
-    pub fn new(inner: T, spelling: Arc<Spelling>) -> Self {
+    pub fn new(inner: T, spelling: Option<Arc<Spelling>>) -> Self {
         Normalizer {
             inner,
             spelling,
@@ -183,9 +185,11 @@ impl<T: Transport> Transport for Normalizer<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        if !self.head_sent && !self.spelling.is_empty() {
+        if !self.head_sent
+            && let Some(spelling) = &self.spelling
+        {
             let output = &mut self.inner.buffers().output()[..amount];
-            self.spelling.apply(output);
+            spelling.apply(output);
             // ureq writes whole lines, and the body apart from the head.
             self.head_sent = output == b"\r\n" || output.ends_with(b"\r\n\r\n");
         }

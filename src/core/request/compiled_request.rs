@@ -194,9 +194,13 @@ impl CompiledRequest {
             .path_and_query()
             .map_or("/", PathAndQuery::as_str);
         let mut text = format!("{} {path}\n", request.method());
-        for (name, value) in request.headers() {
-            let (name, value) = (self.spelling.of(name), value.as_bytes());
-            text += &format!("{name}: {}\n", String::from_utf8_lossy(value));
+        for lower in request.headers().keys() {
+            let values = request.headers().get_all(lower).iter();
+            for (place, value) in values.enumerate() {
+                let name = self.spelling.of(lower.as_str(), place);
+                let name = name.unwrap_or(lower.as_str());
+                text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
+            }
         }
         if let Some(body) = body.filter(|body| !body.is_empty()) {
             text += "\n";

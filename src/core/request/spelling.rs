@@ -1,43 +1,68 @@
-use ureq::http::HeaderName;
-
-/// How the user spelled the names of headers that have capital letters.
+/// The names of headers as they were typed. HTTP libraries send names in lower case, but some servers tell `X-KEY` from
+/// `x-key`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spelling(Vec<String>);
 
 impl Spelling {
-    /// If a name occurs more than once, its first spelling counts.
     pub fn new<'a>(typed: impl IntoIterator<Item = &'a str>) -> Spelling {
-        let has_capitals = |name: &&str| name.bytes().any(|byte| byte.is_ascii_uppercase());
-        let names = typed.into_iter().filter(has_capitals);
-        Spelling(names.map(str::to_owned).collect())
+        Spelling(typed.into_iter().map(str::to_owned).collect())
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether all names are in lower case.
+    pub fn is_lower_case(&self) -> bool {
+        let mut bytes = self.0.iter().flat_map(|name| name.bytes());
+        !bytes.any(|byte| byte.is_ascii_uppercase())
     }
 
-    /// The name as it was typed.
-    pub fn of<'a>(&'a self, name: &'a HeaderName) -> &'a str {
-        self.find(name.as_str().as_bytes()).unwrap_or(name.as_str())
+    /// The name of the header with this place among those of its name, as it was typed.
+    pub fn of(&self, name: &str, place: usize) -> Option<&str> {
+        let names = self.0.iter().map(String::as_str);
+        let mut typed = names.filter(|typed| typed.eq_ignore_ascii_case(name));
+        typed.nth(place)
     }
 
-    fn find(&self, name: &[u8]) -> Option<&str> {
-        let mut names = self.0.iter();
-        let typed = names.find(|typed| typed.as_bytes().eq_ignore_ascii_case(name));
-        typed.map(String::as_str)
-    }
-
-    /// Spells the names in the lines of a request's head.
+    /// Spells the names in lines of a request's head, in which those of one name are together.
     pub fn apply(&self, lines: &mut [u8]) {
-        let mut at = 0;
+        let (mut at, mut place) = (0, 0);
+        let mut last = String::new();
         while let Some(length) = memchr::memchr(b'\n', &lines[at..]) {
             let line = &mut lines[at..at + length];
             at += length + 1;
-            if let Some(colon) = memchr::memchr(b':', line)
-                && let Some(typed) = self.find(&line[..colon])
-            {
+            let Some(colon) = memchr::memchr(b':', line) else {
+                continue;
+            };
+            let Ok(name) = str::from_utf8(&line[..colon]) else {
+                continue;
+            };
+            place = if name == last { place + 1 } else { 0 };
+            last.clear();
+            last.push_str(name);
+            if let Some(typed) = self.of(name, place) {
                 line[..colon].copy_from_slice(typed.as_bytes());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_spelled_as_typed_and_nothing_else_is_changed() {
+        let spelling = Spelling::new(["X-ACCOUNT-ID", "X-Twice", "x-TWICE", "x-a"]);
+        let mut head =
+            "POST /x-twice: HTTP/1.1\r\nhost: x-twice:1\r\nx-twice: 1\r\nx-twice: x-twice: 2\r\n\
+            x-twice: 3\r\nx-account-id: \u{e9}\r\nx-a: 1\r\n\r\n"
+                .to_owned()
+                .into_bytes();
+        spelling.apply(&mut head);
+        assert_eq!(
+            String::from_utf8(head).unwrap(),
+            "POST /x-twice: HTTP/1.1\r\nhost: x-twice:1\r\nX-Twice: 1\r\nx-TWICE: x-twice: 2\r\n\
+             x-twice: 3\r\nX-ACCOUNT-ID: \u{e9}\r\nx-a: 1\r\n\r\n"
+        );
+        assert!(!spelling.is_lower_case());
+        assert!(Spelling::new(["a", "b"]).is_lower_case());
     }
 }

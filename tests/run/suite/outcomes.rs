@@ -122,8 +122,63 @@ fn a_connection_reset_at_once_fails_as_reset() {
 }
 
 #[test]
-fn a_connection_closed_without_an_answer_fails() {
-    run_with(|_| Reply::close()).assert_all_failed_by(REQUESTS, &["reset", "protocol"]);
+fn a_connection_closed_without_an_answer_fails_as_reset() {
+    run_with(|_| Reply::close()).assert_all_failed_by(REQUESTS, &["reset"]);
+}
+
+#[test]
+fn a_kept_connection_that_is_lost_without_an_answer_fails_as_reset_idle() {
+    let kept = |then: fn() -> Reply| {
+        move |request: &Request| {
+            if request.nth == 0 {
+                Reply::allowed()
+            } else {
+                then()
+            }
+        }
+    };
+    // Each connection serves one request, and fails the next.
+    for then in [Reply::reset, Reply::close] {
+        let server = OVER.server(kept(then));
+        let report = server.run("--rps 20 --duration 1 --workers 1");
+        let failed = report.failed_by("reset_idle");
+        assert!(failed > 0, "{report}");
+        assert_eq!(
+            (report.failed, report.allowed),
+            (failed, 20 - failed),
+            "{report}"
+        );
+        assert_eq!(server.request_count(), 20, "none was repeated");
+        assert!(
+            report.to_string().contains("'Connection: close'"),
+            "{report}"
+        );
+    }
+    // Something of an answer came.
+    for begun in [
+        "HTTP/1.1 1",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n",
+    ] {
+        let server = OVER.server(move |request| match request.nth {
+            0 => Reply::allowed(),
+            _ => Reply::raw(begun).then_close(),
+        });
+        let report = server.run("--rps 20 --duration 1 --workers 1");
+        assert!(report.failed_by("reset") > 0, "{begun:?}\n{report}");
+        assert_eq!(report.failed, report.failed_by("reset"), "{report}");
+    }
+}
+
+#[test]
+fn connection_close_in_the_request_gives_each_a_connection_of_its_own() {
+    let server = OVER.allowing();
+    let launch = server.launch("--rps 20 --duration 0.5 --workers 1");
+    launch
+        .arg("--header=Connection: close")
+        .report()
+        .assert_all_allowed(10);
+    assert_eq!(server.accepted(), 10);
 }
 
 #[cfg(unix)]
