@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::IpAddr;
 use ureq::http::Uri;
 use url::Url;
 
@@ -7,8 +8,9 @@ use url::Url;
 pub struct Target {
     base: String,
     pub(crate) uri: Uri,
-    /// Without the brackets of an IPv6 address.
+    /// The host that connections are made to, without the brackets of an IPv6 address.
     pub(crate) host: String,
+    /// The port that connections are made to.
     pub(crate) port: u16,
 }
 
@@ -58,6 +60,28 @@ impl Target {
             host,
             port,
         })
+    }
+}
+
+impl Target {
+    /// Whether its URL has this host, which is without brackets, and this port.
+    pub fn is_at(&self, host: &str, port: u16) -> bool {
+        let uri_port = self.uri.port_u16();
+        let is_https = self.uri.scheme_str() == Some("https");
+        let uri_port = uri_port.unwrap_or(if is_https { 443 } else { 80 });
+        let uri_host = self.uri.host().unwrap_or_default();
+        let uri_host = uri_host.trim_start_matches('[').trim_end_matches(']');
+        uri_host.eq_ignore_ascii_case(host) && uri_port == port
+    }
+
+    /// The address that connections are made to, unless it is that of a name.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.host.parse().ok()
+    }
+
+    /// Has connections be made to another host, which is without brackets, and another port. Requests stay the same.
+    pub fn connect_to(&mut self, host: &str, port: u16) {
+        (self.host, self.port) = (host.to_owned(), port);
     }
 }
 

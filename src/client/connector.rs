@@ -1,17 +1,18 @@
 //! Connections under load: reuses idle ones, and makes new ones when there are none.
 
+use super::connecting::{Connecting, ServerName};
 use super::exchange::{self, Stage};
 use super::failure::is_exhaustion;
 use super::normalizer::Normalizer;
 use super::open_sockets::OpenSockets;
-use super::pool::{Pool, Pooled};
+use super::pool::{Pool, Pooled, Route};
 use super::resolver::Resolver;
 use super::transport::TcpTransport;
 use crate::base::{ConnectTimes, Moment};
 use crate::core::request::Spelling;
 use socket2::{Domain, SockRef, Type};
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::unversioned::transport::{
@@ -40,6 +41,9 @@ pub(super) struct PoolingConnector {
     tls: RustlsConnector,
     /// `None` if all names are in lower case.
     spelling: Option<Arc<Spelling>>,
+    /// The name for TLS, if it is not the URL's host.
+    server_name: Option<ServerName>,
+    sources: Vec<IpAddr>,
 }
 
 /// TCP, or TLS over it. Boxed, since the state of TLS is over a kilobyte, and a connection is moved often on its way
@@ -53,6 +57,7 @@ impl PoolingConnector {
         timeout: Duration,
         open: Arc<OpenSockets>,
         spelling: &Spelling,
+        connecting: &Connecting,
     ) -> Self {
         PoolingConnector {
             pools: (0..targets).map(|_| Arc::new(Pool::new())).collect(),
@@ -60,18 +65,31 @@ impl PoolingConnector {
             timeout,
             open,
             tls: RustlsConnector::default(),
+            server_name: connecting.server_name.clone(),
+            sources: connecting.sources.clone(),
             spelling: (!spelling.is_lower_case()).then(|| Arc::new(spelling.clone())),
         }
     }
 
-    /// The pool of a target, with its latest addresses.
+    /// The pool of a target, with the latest routes.
     fn pool(&self, target: usize) -> &Arc<Pool<Connection>> {
         let pool = &self.pools[target];
         if pool.version() != self.resolver.version(target) {
             let (version, addresses) = self.resolver.addresses(target);
-            pool.set_addresses(version, addresses);
+            let addresses: Vec<_> = addresses.collect();
+            let routes = addresses.iter().flat_map(|&to| self.routes(to));
+            pool.set_routes(version, routes);
         }
         pool
+    }
+
+    /// The routes to an address: from each source of its family, or from wherever the system chooses.
+    fn routes(&self, to: SocketAddr) -> impl Iterator<Item = Route> {
+        let sources = self.sources.iter();
+        let of_family = sources.filter(move |source| source.is_ipv4() == to.is_ipv4());
+        let any = self.sources.is_empty().then_some(None);
+        let sources = of_family.map(|&source| Some(source)).chain(any);
+        sources.map(move |from| Route { to, from })
     }
 
     /// An idle connection that is still open, or a new one.
@@ -81,7 +99,7 @@ impl PoolingConnector {
         pool: &Pool<Connection>,
     ) -> Result<Pooled<Connection>, Error> {
         let started = exchange::current().started;
-        let Some((address, mut idle)) = pool.take(started) else {
+        let Some((route, mut idle)) = pool.take(started) else {
             return Err(Error::HostNotFound);
         };
         while let Some(mut pooled) = idle {
@@ -90,17 +108,17 @@ impl PoolingConnector {
             if pooled.connection.is_quiet() {
                 return Ok(pooled);
             }
-            idle = pool.take_from(address, started);
+            idle = pool.take_from(route, started);
         }
-        self.connect_anew(details, pool, address)
+        self.connect_anew(details, pool, route)
     }
 
-    /// Makes a new connection, to `first` if possible, otherwise to another of the target's addresses.
+    /// Makes a new connection, on the route `first` if possible, otherwise to another of the target's addresses.
     fn connect_anew(
         &self,
         details: &ConnectionDetails,
         pool: &Pool<Connection>,
-        first: SocketAddr,
+        first: Route,
     ) -> Result<Pooled<Connection>, Error> {
         let started = Moment::now();
         let dialed = self.dial_any(pool, pool.dial_order(first, started));
@@ -110,14 +128,17 @@ impl PoolingConnector {
             tls: None,
         };
         exchange::note_connect_times(times);
-        let (stream, address) = dialed?;
+        let (stream, route) = dialed?;
         let output_buffer = details.config.output_buffer_size();
         let tcp = TcpTransport::new(stream, self.timeout, output_buffer);
         let mut ready = connected;
         if details.needs_tls() {
             exchange::enter(Stage::Handshake);
         }
-        let connection = self.tls.connect(details, Some(tcp));
+        let connection = match &self.server_name {
+            Some(name) if details.needs_tls() => self.tls.connect(&named(details, name), Some(tcp)),
+            _ => self.tls.connect(details, Some(tcp)),
+        };
         if details.needs_tls() {
             ready = Moment::now();
             times.tls = Some(ready.since(connected));
@@ -125,28 +146,28 @@ impl PoolingConnector {
         }
         let connection = connection?.ok_or(Error::ConnectionFailed)?;
         let connection = Normalizer::new(connection, self.spelling.clone());
-        Ok(pool.register(Box::new(connection), address, ready))
+        Ok(pool.register(Box::new(connection), route, ready))
     }
 
-    /// Dials the addresses in this order until one accepts.
+    /// Dials by these routes in turn until an address accepts.
     fn dial_any(
         &self,
         pool: &Pool<Connection>,
-        addresses: Vec<SocketAddr>,
-    ) -> Result<(Arc<TcpStream>, SocketAddr), Error> {
+        routes: Vec<Route>,
+    ) -> Result<(Arc<TcpStream>, Route), Error> {
         let exchange = exchange::current();
-        let count = addresses.len();
+        let count = routes.len();
         let mut failure = Error::HostNotFound;
-        for (tried, address) in addresses.into_iter().enumerate() {
-            // The remaining addresses share the remaining time, so that a silent one leaves time for the others.
+        for (tried, route) in routes.into_iter().enumerate() {
+            // The remaining routes share the remaining time, so that a silent one leaves time for the others.
             let started = Moment::now();
             let left = Duration::from(exchange.deadline.since(started));
-            let error = match self.dial(address, left / (count - tried) as u32) {
-                Ok(stream) => return Ok((stream, address)),
+            let error = match self.dial(route, left / (count - tried) as u32) {
+                Ok(stream) => return Ok((stream, route)),
                 Err(error) => error,
             };
             let now = Moment::now();
-            pool.avoid(address, now, now.since(started));
+            pool.avoid(route, now, now.since(started));
             // A shortage on this machine does not mean that the address is wrong.
             if !is_exhaustion(&error) {
                 let is_last = tried + 1 == count;
@@ -160,20 +181,39 @@ impl PoolingConnector {
         Err(failure)
     }
 
-    fn dial(&self, address: SocketAddr, timeout: Duration) -> io::Result<Arc<TcpStream>> {
+    fn dial(&self, route: Route, timeout: Duration) -> io::Result<Arc<TcpStream>> {
         if timeout.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        let socket = socket2::Socket::new(Domain::for_address(route.to), Type::STREAM, None)?;
         let stream = Arc::new(TcpStream::from(socket));
         // Before connecting, so that an interrupt ends that too.
         self.open.add(&stream)?;
         let socket = SockRef::from(&*stream);
-        socket.connect_timeout(&address.into(), timeout)?;
+        if let Some(from) = route.from {
+            socket.bind(&SocketAddr::new(from, 0).into())?;
+        }
+        socket.connect_timeout(&route.to.into(), timeout)?;
         socket.set_tcp_nodelay(true)?;
         socket.set_read_timeout(Some(self.timeout))?;
         socket.set_write_timeout(Some(self.timeout))?;
         Ok(stream)
+    }
+}
+
+/// The same details, with another host in the place of the URL's.
+fn named<'a>(details: &'a ConnectionDetails, name: &'a ServerName) -> ConnectionDetails<'a> {
+    ConnectionDetails {
+        uri: name.uri(),
+        addrs: details.addrs.clone(),
+        config: details.config,
+        request_level: details.request_level,
+        resolver: details.resolver,
+        now: details.now,
+        timeout: details.timeout,
+        current_time: details.current_time.clone(),
+        run_connector: details.run_connector.clone(),
+        register_shutdown: details.register_shutdown.clone(),
     }
 }
 
@@ -184,8 +224,8 @@ impl Connector for PoolingConnector {
         let exchange = exchange::current();
         let pool = self.pool(exchange.target);
         let mut pooled = if exchange.fresh {
-            let address = pool.take_turn(exchange.started);
-            self.connect_anew(details, pool, address.ok_or(Error::HostNotFound)?)?
+            let route = pool.take_turn(exchange.started);
+            self.connect_anew(details, pool, route.ok_or(Error::HostNotFound)?)?
         } else {
             self.kept(details, pool)?
         };

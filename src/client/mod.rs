@@ -11,9 +11,11 @@
 //! A [`CompiledRequest`] makes the requests, and [`Answers`] decide what an answer means.
 
 mod cluster;
+mod connecting;
 mod connector;
 mod exchange;
 mod failure;
+mod identity;
 mod normalizer;
 mod open_sockets;
 mod pool;
@@ -22,6 +24,8 @@ mod transport;
 mod trust;
 
 pub use cluster::Cluster;
+pub use connecting::{Connecting, ServerName};
+pub use identity::{Identity, IdentityError};
 pub use resolver::Resolver;
 pub use trust::{Authorities, Trust};
 
@@ -74,7 +78,7 @@ impl Client {
         resolver: Arc<Resolver>,
         requests: CompiledRequest,
         timeout: Duration,
-        trust: &Trust,
+        connecting: &Connecting,
         answers: Answers,
     ) -> Client {
         // ureq writes each line in one piece.
@@ -89,7 +93,7 @@ impl Client {
             .max_redirects_will_error(false)
             // Through a proxy from the environment, the run would measure the proxy.
             .proxy(None)
-            .tls_config(trust.tls_config())
+            .tls_config(connecting.tls_config())
             .max_response_header_size(MAX_HEAD)
             // Only TLS uses this buffer. It never grows, and ureq takes a head that does not fit for the end of the
             // stream.
@@ -103,6 +107,7 @@ impl Client {
             timeout,
             open.clone(),
             requests.spelling(),
+            connecting,
         );
         Client {
             agent: Agent::with_parts(config, connector, resolver::NoLookup),

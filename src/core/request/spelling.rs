@@ -15,31 +15,29 @@ impl Spelling {
     }
 
     /// The name of the header with this place among those of its name, as it was typed.
-    pub fn of(&self, name: &str, place: usize) -> Option<&str> {
+    pub fn of(&self, name: &[u8], place: usize) -> Option<&str> {
         let names = self.0.iter().map(String::as_str);
-        let mut typed = names.filter(|typed| typed.eq_ignore_ascii_case(name));
+        let mut typed = names.filter(|typed| typed.as_bytes().eq_ignore_ascii_case(name));
         typed.nth(place)
     }
 
     /// Spells the names in lines of a request's head, in which those of one name are together.
     pub fn apply(&self, lines: &mut [u8]) {
         let (mut at, mut place) = (0, 0);
-        let mut last = String::new();
+        let mut last = 0..0;
         while let Some(length) = memchr::memchr(b'\n', &lines[at..]) {
-            let line = &mut lines[at..at + length];
-            at += length + 1;
-            let Some(colon) = memchr::memchr(b':', line) else {
-                continue;
-            };
-            let Ok(name) = str::from_utf8(&line[..colon]) else {
-                continue;
-            };
-            place = if name == last { place + 1 } else { 0 };
-            last.clear();
-            last.push_str(name);
-            if let Some(typed) = self.of(name, place) {
-                line[..colon].copy_from_slice(typed.as_bytes());
+            let (before, rest) = lines.split_at_mut(at);
+            let line = &mut rest[..length];
+            if let Some(colon) = memchr::memchr(b':', line) {
+                let name = &mut line[..colon];
+                let is_repeated = name.eq_ignore_ascii_case(&before[last]);
+                place = if is_repeated { place + 1 } else { 0 };
+                last = at..at + colon;
+                if let Some(typed) = self.of(name, place) {
+                    name.copy_from_slice(typed.as_bytes());
+                }
             }
+            at += length + 1;
         }
     }
 }
