@@ -5,14 +5,15 @@ use super::exchange::{self, Stage};
 use super::failure::is_exhaustion;
 use super::normalizer::Normalizer;
 use super::open_sockets::OpenSockets;
-use super::pool::{Pool, Pooled, Route};
+use super::pool::{Peer, Pool, Pooled, Route};
 use super::resolver::Resolver;
-use super::transport::TcpTransport;
-use crate::base::{ConnectTimes, Moment};
+use super::transport::SocketTransport;
+use crate::base::{ConnectTimes, Moment, Target};
 use crate::core::request::Spelling;
-use socket2::{Domain, SockRef, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::unversioned::transport::{
@@ -35,6 +36,8 @@ use ureq::{Error, Timeout};
 pub(super) struct PoolingConnector {
     /// By target.
     pools: Vec<Arc<Pool<Connection>>>,
+    /// The Unix sockets, by target.
+    unix_sockets: Vec<Option<PathBuf>>,
     resolver: Arc<Resolver>,
     timeout: Duration,
     open: Arc<OpenSockets>,
@@ -48,11 +51,11 @@ pub(super) struct PoolingConnector {
 
 /// TCP, or TLS over it. Boxed, since the state of TLS is over a kilobyte, and a connection is moved often on its way
 /// from the pool through ureq and back.
-type Connection = Box<Normalizer<<RustlsConnector as Connector<TcpTransport>>::Out>>;
+type Connection = Box<Normalizer<<RustlsConnector as Connector<SocketTransport>>::Out>>;
 
 impl PoolingConnector {
     pub fn new(
-        targets: usize,
+        targets: &[Target],
         resolver: Arc<Resolver>,
         timeout: Duration,
         open: Arc<OpenSockets>,
@@ -60,7 +63,11 @@ impl PoolingConnector {
         connecting: &Connecting,
     ) -> Self {
         PoolingConnector {
-            pools: (0..targets).map(|_| Arc::new(Pool::new())).collect(),
+            pools: targets.iter().map(|_| Arc::new(Pool::new())).collect(),
+            unix_sockets: targets
+                .iter()
+                .map(|target| target.unix_socket.clone())
+                .collect(),
             resolver,
             timeout,
             open,
@@ -76,9 +83,13 @@ impl PoolingConnector {
         let pool = &self.pools[target];
         if pool.version() != self.resolver.version(target) {
             let (version, addresses) = self.resolver.addresses(target);
-            let addresses: Vec<_> = addresses.collect();
-            let routes = addresses.iter().flat_map(|&to| self.routes(to));
-            pool.set_routes(version, routes);
+            let routes = addresses.flat_map(|to| self.routes(to));
+            let unix_socket = self.unix_sockets[target].as_ref();
+            let to_socket = unix_socket.map(|_| Route {
+                to: Peer::UnixSocket,
+                from: None,
+            });
+            pool.set_routes(version, routes.chain(to_socket));
         }
         pool
     }
@@ -89,6 +100,7 @@ impl PoolingConnector {
         let of_family = sources.filter(move |source| source.is_ipv4() == to.is_ipv4());
         let any = self.sources.is_empty().then_some(None);
         let sources = of_family.map(|&source| Some(source)).chain(any);
+        let to = Peer::Address(to);
         sources.map(move |from| Route { to, from })
     }
 
@@ -130,7 +142,7 @@ impl PoolingConnector {
         exchange::note_connect_times(times);
         let (stream, route) = dialed?;
         let output_buffer = details.config.output_buffer_size();
-        let tcp = TcpTransport::new(stream, self.timeout, output_buffer);
+        let tcp = SocketTransport::new(stream, self.timeout, output_buffer);
         let mut ready = connected;
         if details.needs_tls() {
             exchange::enter(Stage::Handshake);
@@ -154,7 +166,7 @@ impl PoolingConnector {
         &self,
         pool: &Pool<Connection>,
         routes: Vec<Route>,
-    ) -> Result<(Arc<TcpStream>, Route), Error> {
+    ) -> Result<(Arc<Socket>, Route), Error> {
         let exchange = exchange::current();
         let count = routes.len();
         let mut failure = Error::HostNotFound;
@@ -181,23 +193,36 @@ impl PoolingConnector {
         Err(failure)
     }
 
-    fn dial(&self, route: Route, timeout: Duration) -> io::Result<Arc<TcpStream>> {
+    fn dial(&self, route: Route, timeout: Duration) -> io::Result<Arc<Socket>> {
         if timeout.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let socket = socket2::Socket::new(Domain::for_address(route.to), Type::STREAM, None)?;
-        let stream = Arc::new(TcpStream::from(socket));
+        let domain = match route.to {
+            Peer::Address(address) => Domain::for_address(address),
+            Peer::UnixSocket => Domain::UNIX,
+        };
+        let socket = Arc::new(Socket::new(domain, Type::STREAM, None)?);
         // Before connecting, so that an interrupt ends that too.
-        self.open.add(&stream)?;
-        let socket = SockRef::from(&*stream);
-        if let Some(from) = route.from {
-            socket.bind(&SocketAddr::new(from, 0).into())?;
+        self.open.add(&socket)?;
+        match route.to {
+            Peer::Address(address) => {
+                if let Some(from) = route.from {
+                    socket.bind(&SocketAddr::new(from, 0).into())?;
+                }
+                socket.connect_timeout(&address.into(), timeout)?;
+                socket.set_tcp_nodelay(true)?;
+            }
+            Peer::UnixSocket => {
+                let path = self.unix_sockets[exchange::current().target].as_ref();
+                let path = path.ok_or(io::ErrorKind::NotFound)?;
+                // Without waiting, the system refuses a connection for which the server's queue has no room.
+                socket.set_write_timeout(Some(timeout))?;
+                socket.connect(&SockAddr::unix(path)?)?;
+            }
         }
-        socket.connect_timeout(&route.to.into(), timeout)?;
-        socket.set_tcp_nodelay(true)?;
         socket.set_read_timeout(Some(self.timeout))?;
         socket.set_write_timeout(Some(self.timeout))?;
-        Ok(stream)
+        Ok(socket)
     }
 }
 

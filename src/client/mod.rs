@@ -102,7 +102,7 @@ impl Client {
             .build();
         let open = Arc::new(OpenSockets::default());
         let connector = PoolingConnector::new(
-            targets.len(),
+            targets,
             resolver,
             timeout,
             open.clone(),

@@ -25,10 +25,18 @@ const AVOIDED_TIMES: u64 = 10;
 /// One way to a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Route {
-    /// The target's address.
-    pub to: SocketAddr,
+    pub to: Peer,
     /// This machine's address. The system chooses it if there is none.
     pub from: Option<IpAddr>,
+}
+
+/// The end of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Peer {
+    /// One of the target's addresses.
+    Address(SocketAddr),
+    /// The target's Unix socket.
+    UnixSocket,
 }
 
 /// Requests take the routes in turn. Each route has a stack of idle connections. The one used last is used next,
@@ -244,7 +252,7 @@ mod tests {
 
     fn address(last: u8) -> Route {
         Route {
-            to: (Ipv4Addr::new(127, 0, 0, last), 80).into(),
+            to: Peer::Address((Ipv4Addr::new(127, 0, 0, last), 80).into()),
             from: None,
         }
     }

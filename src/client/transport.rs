@@ -1,12 +1,12 @@
-//! One TCP connection, over which a request leaves in one write, and which notes when that was.
+//! One connection, over which a request leaves in one write, and which notes when that was.
 
 use super::BUFFER;
 use super::exchange;
 use crate::base::{Moment, Nanos};
 use crate::system::socket::{is_quiet, send_now, wait_to_send};
+use socket2::Socket;
 use std::io::{self, ErrorKind, Read};
 use std::mem;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
@@ -21,7 +21,7 @@ const PATIENCE: Nanos = Nanos(1_000_000_000);
 /// The largest input buffer, in bytes: more than ureq accepts of a response's head.
 const MAX_INPUT: usize = 128 * 1024;
 
-/// A TCP connection for ureq, or for the TLS library on its behalf. The order of calls:
+/// A connection for ureq, or for the TLS library on its behalf. The order of calls:
 ///
 /// 1. The caller writes into [`Buffers::output`] and calls [`Transport::transmit_output`], once for the head and once
 ///    for the body. Both are only gathered.
@@ -33,9 +33,9 @@ const MAX_INPUT: usize = 128 * 1024;
 /// arrives while the request is being sent is read, and after a failed write, the answer that may be there is read
 /// before the failure is reported.
 #[derive(Debug)]
-pub(super) struct TcpTransport {
+pub(super) struct SocketTransport {
     /// [`OpenSockets`](super::open_sockets::OpenSockets) has a weak reference, to interrupt the request.
-    stream: Arc<TcpStream>,
+    stream: Arc<Socket>,
     /// The read timeout that is set on the stream.
     read_timeout: Duration,
     buffers: GatheringBuffers,
@@ -47,11 +47,11 @@ pub(super) struct TcpTransport {
     cut_by: Option<io::Error>,
 }
 
-impl TcpTransport {
+impl SocketTransport {
     /// `timeout` is the read timeout that is already set on the stream. `output_buffer` is the room in bytes that ureq
     /// always finds for what it writes in one piece.
-    pub fn new(stream: Arc<TcpStream>, timeout: Duration, output_buffer: usize) -> Self {
-        TcpTransport {
+    pub fn new(stream: Arc<Socket>, timeout: Duration, output_buffer: usize) -> Self {
+        SocketTransport {
             stream,
             read_timeout: timeout,
             buffers: GatheringBuffers {
@@ -122,8 +122,11 @@ impl TcpTransport {
             return Ok(());
         }
         let input = self.buffers.free_input();
-        if !wait_to_send(&self.stream, !input.is_empty(), left.into())? {
-            return Ok(());
+        match wait_to_send(&self.stream, !input.is_empty(), left.into()) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
         }
         match (&*self.stream).read(input) {
             Ok(0) => self.cut(ErrorKind::UnexpectedEof.into()),
@@ -155,7 +158,7 @@ impl TcpTransport {
     }
 }
 
-impl Transport for TcpTransport {
+impl Transport for SocketTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }

@@ -212,3 +212,56 @@ fn a_source_that_is_not_this_machines_or_of_another_family_is_refused() {
         run(wrong).assert_refused(&["--source-address", wrong]);
     }
 }
+
+// Unix sockets.
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_can_be_a_target() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("app.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&path).expect("a short path");
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&heads);
+    let serving = std::thread::spawn(move || {
+        // One connection is enough for one worker.
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = stream.read(&mut buffer) {
+            let request = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            seen.lock().expect("no panic").push(request);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let socket = path.to_str().expect("a path in UTF-8");
+    let target = format!("unix:{socket}:/base");
+    let report = loadgen(format!(
+        "--targets {target} --rps 20 --duration 0.5 --workers 1"
+    ))
+    .report();
+    assert_eq!(report.allowed, 10, "{report}");
+    assert_eq!(report.target(&target).allowed, 10, "{report}");
+    serving.join().expect("no panic");
+    let heads = heads.lock().expect("no panic");
+    assert_eq!(heads.len(), 10);
+    for head in &*heads {
+        assert!(
+            head.starts_with("POST /base/check HTTP/1.1\r\nhost: localhost\r\n"),
+            "{head}"
+        );
+    }
+    // Nobody listens any more.
+    short_run(&target)
+        .report()
+        .assert_all_failed_by(REQUESTS, &["refused"]);
+    std::fs::remove_file(&path).expect("the socket");
+    short_run(&target)
+        .report()
+        .assert_all_failed_by(REQUESTS, &["connect"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_without_an_absolute_path_is_refused() {
+    short_run("unix:app.sock").assert_refused(&["--targets", "unix:app.sock", "absolute path"]);
+}
