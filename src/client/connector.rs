@@ -7,7 +7,7 @@ use super::normalizer::Normalizer;
 use super::open_sockets::OpenSockets;
 use super::pool::{Peer, Pool, Pooled, Route};
 use super::resolver::Resolver;
-use super::transport::SocketTransport;
+use super::transport::{SHORTEST, SocketTransport};
 use crate::base::{ConnectTimes, Moment, Target};
 use crate::core::request::Spelling;
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -216,7 +216,7 @@ impl PoolingConnector {
                 let path = self.unix_sockets[exchange::current().target].as_ref();
                 let path = path.ok_or(io::ErrorKind::NotFound)?;
                 // Without waiting, the system refuses a connection for which the server's queue has no room.
-                socket.set_write_timeout(Some(timeout))?;
+                socket.set_write_timeout(Some(timeout.max(SHORTEST)))?;
                 socket.connect(&SockAddr::unix(path)?)?;
             }
         }

@@ -2,6 +2,7 @@
 
 use super::BUFFER;
 use super::exchange;
+use super::normalizer::has_answer;
 use crate::base::{Moment, Nanos};
 use crate::system::socket::{is_quiet, send_now, wait_to_send};
 use socket2::Socket;
@@ -15,8 +16,11 @@ use ureq::{Error, Timeout};
 /// The output of ureq (the head, then the body) is gathered up to about this many bytes.
 const MAX_GATHERED: usize = 16 * 1024;
 
-/// The longest wait for a server that has begun to answer, but has not read the request to its end and takes no more.
+/// The longest wait for a server that has answered, but has not read the request to its end and takes no more.
 const PATIENCE: Nanos = Nanos(1_000_000_000);
+
+/// The shortest timeout that a socket takes. The system takes anything shorter for none at all.
+pub(super) const SHORTEST: Duration = Duration::from_micros(1);
 
 /// The largest input buffer, in bytes: more than ureq accepts of a response's head.
 const MAX_INPUT: usize = 128 * 1024;
@@ -106,10 +110,11 @@ impl SocketTransport {
     }
 
     /// Waits until the server takes more, and reads what arrives meanwhile. Gives up at the exchange's deadline, or if
-    /// the server has begun to answer and has taken nothing since `progressed` for too long.
+    /// the server has answered and has taken nothing since `progressed` for too long. Over TLS, where the input tells
+    /// nothing here, only the deadline counts.
     fn wait_to_send(&mut self, progressed: Moment) -> io::Result<()> {
         let mut until = exchange::current().deadline;
-        if self.is_early {
+        if has_answer(self.buffers.input()) {
             until = until.min(progressed + PATIENCE);
         }
         let left = until.since(Moment::now());
@@ -151,7 +156,7 @@ impl SocketTransport {
     fn limit_reads_to(&mut self, left: Duration) -> io::Result<()> {
         let slack = left / 100 + Duration::from_millis(1);
         if self.read_timeout < left || self.read_timeout > left + slack {
-            self.stream.set_read_timeout(Some(left))?;
+            self.stream.set_read_timeout(Some(left.max(SHORTEST)))?;
             self.read_timeout = left;
         }
         Ok(())

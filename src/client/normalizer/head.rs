@@ -73,6 +73,17 @@ pub(super) fn scan(input: &[u8]) -> Scan {
     })
 }
 
+/// Returns whether the head of an answer that is not interim has arrived.
+pub(in super::super) fn has_answer(mut input: &[u8]) -> bool {
+    loop {
+        match scan(input) {
+            Scan::Interim { length } => input = &input[length..],
+            Scan::Final(_) => return true,
+            Scan::Incomplete | Scan::Foreign => return false,
+        }
+    }
+}
+
 /// The first line, with its line end. `None` if it is not complete.
 fn line(input: &[u8]) -> Option<&[u8]> {
     memchr::memchr(b'\n', input).map(|end| &input[..=end])
@@ -289,6 +300,23 @@ mod tests {
             let length = head.len();
             let scanned = scan(format!("{head}HTTP/1.1 200 OK\r\n").as_bytes());
             assert_eq!(scanned, Scan::Interim { length }, "{head}");
+        }
+    }
+
+    #[test]
+    fn an_interim_answer_alone_is_no_answer() {
+        let interim = "HTTP/1.1 100 Continue\r\n\r\n";
+        let head = "HTTP/1.1 429 No\r\n\r\n";
+        for (input, expected) in [
+            (String::new(), false),
+            (interim.to_owned(), false),
+            (head.to_owned(), true),
+            (format!("{interim}{interim}{head}"), true),
+            (format!("{interim}HTTP/1.1 429 No\r\n"), false),
+            // The beginning of a TLS record.
+            ("\u{17}\u{3}\u{3}\n\r\n\r\n".to_owned(), false),
+        ] {
+            assert_eq!(has_answer(input.as_bytes()), expected, "{input:?}");
         }
     }
 

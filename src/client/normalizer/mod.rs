@@ -10,8 +10,7 @@
 //!
 //! Any other answer is scanned once, for its line ends and colons, and then read by ureq from where it arrived.
 //!
-//! ureq writes header names in lower case. They are changed, in place, to the [`Spelling`]
-//! that the user typed.
+//! ureq writes header names in lower case. They are changed, in place, to the [`Spelling`] that the user typed.
 
 mod chunks;
 mod head;
@@ -25,7 +24,7 @@ use std::time::Duration;
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
-pub(super) use head::MOST_HEADERS;
+pub(super) use head::{MOST_HEADERS, has_answer};
 
 /// A connection whose answers ureq can read. The order of calls:
 ///

@@ -630,6 +630,31 @@ fn a_request_is_sent_to_its_end_while_its_answer_begins() {
     run_against(&server.url(), &body_of(kib)).assert_all_allowed(REQUESTS);
 }
 
+#[test]
+fn a_server_that_is_slow_to_read_a_request_is_waited_for() {
+    // Over TLS, the server's tickets arrive meanwhile; an interim answer means nothing either.
+    let kib = 1024;
+    let server = Server::on_connect(OVER, move |mut stream| {
+        read_head(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
+        let _ = stream.flush();
+        std::thread::sleep(seconds(1.5));
+        let mut left: usize = kib * 1024 - 64;
+        let mut buffer = vec![0; 64 * 1024];
+        while left > 0 {
+            match stream.read(&mut buffer) {
+                Ok(length @ 1..) => left = left.saturating_sub(length),
+                _ => return,
+            }
+        }
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        let _ = stream.write_all(answer.as_bytes());
+        let _ = stream.flush();
+    });
+    let options = format!("{} --workers 8 --timeout 20", body_of(kib));
+    run_against(&server.url(), &options).assert_all_allowed(REQUESTS);
+}
+
 // Large answers.
 
 const MIB: usize = 1024 * 1024;
