@@ -197,8 +197,7 @@ impl CompiledRequest {
         for lower in request.headers().keys() {
             let values = request.headers().get_all(lower).iter();
             for (place, value) in values.enumerate() {
-                let name = self.spelling.of(lower.as_str().as_bytes(), place);
-                let name = name.unwrap_or(lower.as_str());
+                let name = self.spelling.of(lower.as_str(), place);
                 text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
             }
         }

@@ -1,43 +1,68 @@
-/// The names of headers as they were typed. HTTP libraries send names in lower case, but some servers tell `X-KEY` from
-/// `x-key`.
+/// The names of headers as they were typed, as far as they are not in lower case. HTTP libraries send names in lower case,
+/// but some servers tell `X-KEY` from `x-key`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Spelling(Vec<String>);
+pub struct Spelling(Vec<Spelled>);
+
+/// A name that has capital letters at least once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Spelled {
+    lower: String,
+    /// As it was typed for each header of this name, in order.
+    typed: Vec<String>,
+}
 
 impl Spelling {
     pub fn new<'a>(typed: impl IntoIterator<Item = &'a str>) -> Spelling {
-        Spelling(typed.into_iter().map(str::to_owned).collect())
+        let mut names: Vec<Spelled> = Vec::new();
+        for typed in typed {
+            let lower = typed.to_ascii_lowercase();
+            let typed = typed.to_owned();
+            match names.iter_mut().find(|name| name.lower == lower) {
+                Some(name) => name.typed.push(typed),
+                None => names.push(Spelled {
+                    lower,
+                    typed: vec![typed],
+                }),
+            }
+        }
+        names.retain(|name| name.typed.iter().any(|typed| *typed != name.lower));
+        Spelling(names)
     }
 
     /// Whether all names are in lower case.
     pub fn is_lower_case(&self) -> bool {
-        let mut bytes = self.0.iter().flat_map(|name| name.bytes());
-        !bytes.any(|byte| byte.is_ascii_uppercase())
+        self.0.is_empty()
     }
 
-    /// The name of the header with this place among those of its name, as it was typed.
-    pub fn of(&self, name: &[u8], place: usize) -> Option<&str> {
-        let names = self.0.iter().map(String::as_str);
-        let mut typed = names.filter(|typed| typed.as_bytes().eq_ignore_ascii_case(name));
-        typed.nth(place)
+    /// The spelling of the header with this name in lower case and this place among the headers of that name.
+    pub fn of<'a>(&'a self, lower: &'a str, place: usize) -> &'a str {
+        let name = self.0.iter().find(|name| name.lower == lower);
+        let typed = name.and_then(|name| name.typed.get(place));
+        typed.map_or(lower, String::as_str)
     }
 
-    /// Spells the names in lines of a request's head, in which those of one name are together.
+    /// Spells the names in lines of a request's head, in which they are in lower case, and those of one name together.
     pub fn apply(&self, lines: &mut [u8]) {
-        let (mut at, mut place) = (0, 0);
-        let mut last = 0..0;
-        while let Some(length) = memchr::memchr(b'\n', &lines[at..]) {
-            let (before, rest) = lines.split_at_mut(at);
-            let line = &mut rest[..length];
-            if let Some(colon) = memchr::memchr(b':', line) {
-                let name = &mut line[..colon];
-                let is_repeated = name.eq_ignore_ascii_case(&before[last]);
-                place = if is_repeated { place + 1 } else { 0 };
-                last = at..at + colon;
-                if let Some(typed) = self.of(name, place) {
-                    name.copy_from_slice(typed.as_bytes());
-                }
+        let mut begin = 0;
+        // The index of the last name that was spelled, and the place of its header.
+        let mut last = None;
+        while let Some(length) = memchr::memchr(b'\n', &lines[begin..]) {
+            let line = &mut lines[begin..begin + length];
+            begin += length + 1;
+            let is_of = |name: &Spelled| {
+                line.get(name.lower.len()) == Some(&b':') && line.starts_with(name.lower.as_bytes())
+            };
+            let Some(index) = self.0.iter().position(is_of) else {
+                continue;
+            };
+            let place = match last {
+                Some((same, place)) if same == index => place + 1,
+                _ => 0,
+            };
+            last = Some((index, place));
+            if let Some(typed) = self.0[index].typed.get(place) {
+                line[..typed.len()].copy_from_slice(typed.as_bytes());
             }
-            at += length + 1;
         }
     }
 }
