@@ -244,7 +244,13 @@ fn bytes_that_are_not_http_and_lengths_that_are_no_lengths_fail_as_protocol() {
         "200 OK\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nno colon here\r\n\r\n",
         "<html>hello</html>\r\n\r\n",
+        "HTTP/2 200\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX-Control: a\0b\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX-Folded: a\r\n b\r\nno colon here\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nbody",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nX-Blank : a\r\nContent-Length : 1, 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nok\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot hexadecimal\r\n",
     ];
     at_once(answers, |garbage| {
