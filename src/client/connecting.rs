@@ -40,7 +40,7 @@ impl ServerName {
 }
 
 impl Connecting {
-    /// Connections that have nothing special but whom they trust.
+    /// Connections with this trust, and the defaults for everything else.
     pub fn trusting(trust: Trust) -> Connecting {
         Connecting {
             trust,

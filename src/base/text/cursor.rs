@@ -114,7 +114,7 @@ impl<'a> Cursor<'a> {
         is_next
     }
 
-    /// Reads this many bytes on.
+    /// Reads past this many bytes, which must end with a whole character.
     pub fn skip(&mut self, bytes: usize) {
         self.at += bytes;
     }

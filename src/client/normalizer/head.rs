@@ -11,7 +11,7 @@ const HTTP: &[u8] = b"HTTP/1.";
 pub(super) enum Scan {
     /// The blank line is missing.
     Incomplete,
-    /// It does not begin with a status line of HTTP/1, which ureq refuses.
+    /// The input does not begin with a status line of HTTP/1. ureq refuses it.
     Foreign,
     /// The head of an interim answer, which another answer follows.
     Interim { length: usize },

@@ -1,4 +1,5 @@
-use super::condition::{Condition, Needs, Response, Unreadable};
+use super::condition::{Condition, Needs};
+use super::response::{Response, Unreadable};
 use super::words::{Value, peek_word, quote, take_text};
 use crate::base::text::{Cursor, SyntaxError};
 use regex::bytes::Regex;

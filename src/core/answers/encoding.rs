@@ -17,7 +17,7 @@ pub(super) fn decoded<'a>(body: &'a [u8], headers: &HeaderMap) -> Option<Cow<'a,
     for coding in codings.into_iter().rev() {
         body = match coding.to_ascii_lowercase().as_slice() {
             b"" | b"identity" => body,
-            // Some servers state the coding of a body that they then send without it.
+            // Some servers state this coding and send the body without it.
             b"gzip" | b"x-gzip" if !body.starts_with(&[0x1f, 0x8b]) => body,
             b"gzip" | b"x-gzip" => read(MultiGzDecoder::new(&*body)).ok()?.into(),
             b"deflate" => read(ZlibDecoder::new(&*body)).ok()?.into(),

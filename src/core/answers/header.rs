@@ -1,4 +1,5 @@
-use super::condition::{Condition, Needs, Response, Unreadable};
+use super::condition::{Condition, Needs};
+use super::response::{Response, Unreadable};
 use super::words::{Value, is_bare, peek_word, quote, take_value};
 use crate::base::text::{Cursor, SyntaxError};
 use std::fmt;

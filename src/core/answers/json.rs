@@ -1,4 +1,5 @@
-use super::condition::{Condition, Needs, Response, Unreadable};
+use super::condition::{Condition, Needs};
+use super::response::{Response, Unreadable};
 use super::words::{Value as Typed, is_bare, is_word, peek_word, quote, take_value};
 use crate::base::text::{Cursor, SyntaxError};
 use serde::de::IgnoredAny;
@@ -62,24 +63,6 @@ fn scalar(bare: &str) -> Result<Value, String> {
     }
 }
 
-/// Parses a body. Returns `Ok(None)` if it is not JSON.
-///
-/// A byte order mark is passed over, as [RFC 8259](https://www.rfc-editor.org/rfc/rfc8259), section 8.1, permits. If a
-/// name occurs twice in an object, the last one counts.
-pub(super) fn parse(body: &[u8]) -> Result<Option<Value>, Unreadable> {
-    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    match serde_json::from_slice(body) {
-        Ok(value) => Ok(Some(value)),
-        Err(_) if has_json_syntax(body) => Err(Unreadable),
-        Err(_) => Ok(None),
-    }
-}
-
-fn has_json_syntax(body: &[u8]) -> bool {
-    let text = std::str::from_utf8(body);
-    text.is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
-}
-
 impl Condition for JsonCondition {
     fn needs(&self) -> Needs {
         Needs::Body
@@ -130,6 +113,7 @@ impl fmt::Display for JsonCondition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::answers::response::parse_json as parse;
     use crate::core::answers::rules::arbitrary;
     use proptest::prelude::*;
     use ureq::http::HeaderMap;

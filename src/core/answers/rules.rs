@@ -1,6 +1,7 @@
 //! Rules as they are typed: `200-299, 429 and header retry-after`.
 
-use super::condition::{Condition, Needs, Response, STATUSES, Unreadable};
+use super::condition::{Condition, Needs, STATUSES};
+use super::response::{Response, Unreadable};
 use super::status::StatusCondition;
 use super::words::{AND, peek_word};
 use super::{body, header, json};

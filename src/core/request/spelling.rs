@@ -1,5 +1,5 @@
-/// The names of headers as they were typed, as far as they are not in lower case. HTTP libraries send names in lower case,
-/// but some servers tell `X-KEY` from `x-key`.
+/// The names of headers as they were typed. HTTP libraries send names in lower case, but some servers distinguish `X-KEY`
+/// from `x-key`. Names that were typed in lower case only are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spelling(Vec<Spelled>);
 
