@@ -26,7 +26,7 @@ mod linux {
     use crate::server::{Server, Stamps};
     use criterion::{BenchmarkGroup, Criterion, criterion_group, measurement::WallTime};
     use loadgen::base::{KeyId, Nanos, Outcome, Target};
-    use loadgen::client::{Client, Resolver, Scratch, Trust};
+    use loadgen::client::{Client, Connecting, Resolver, Scratch, Trust};
     use loadgen::core::answers::Answers;
     use loadgen::core::keys::Keys;
     use loadgen::core::presets;
@@ -118,8 +118,8 @@ mod linux {
         let requests = request.compile(&targets, &constants, 1);
         let rules = |rules: &str| rules.parse().expect("rules");
         let answers = Answers::new(&rules(allowed), &rules("429"));
-        let trust = &Trust::PublicAuthorities;
-        Client::new(&targets, resolver, requests, TIMEOUT, trust, answers)
+        let connecting = &Connecting::trusting(Trust::PublicAuthorities);
+        Client::new(&targets, resolver, requests, TIMEOUT, connecting, answers)
     }
 
     /// Runs one benchmark, unless it is filtered out, and returns its name and the median of its samples in seconds.

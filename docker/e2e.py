@@ -48,7 +48,7 @@ STATS_LINE = re.compile(
 )
 DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # What a request to a stopped container can meet, by where it is when the container stops.
-UNREACHABLE = {"dns", "refused", "connect", "reset", "timeout"}
+UNREACHABLE = {"dns", "refused", "connect", "reset", "reset_idle", "timeout"}
 
 
 class Broken(Exception):

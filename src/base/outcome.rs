@@ -28,6 +28,8 @@ pub enum FailureKind {
     Connect,
     /// The connection was lost before the response was complete.
     Reset,
+    /// The connection had been kept from an earlier request, and was lost before anything of the response came.
+    ResetIdle,
     /// The whole request took longer than its timeout.
     Timeout,
     /// The TLS handshake failed, or the TLS stream broke.
@@ -70,7 +72,7 @@ mod tests {
     #[test]
     fn kinds_have_their_names_and_each_its_own_index() {
         let names = FailureKind::ALL.map(FailureKind::name).join(" ");
-        let expected = "dns refused local connect reset timeout tls protocol status_5xx status_other unmatched panic";
+        let expected = "dns refused local connect reset reset_idle timeout tls protocol status_5xx status_other unmatched panic";
         assert_eq!(names, expected);
         assert_eq!(FailureKind::Panic as usize, FailureKind::COUNT - 1);
     }

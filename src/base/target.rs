@@ -1,4 +1,6 @@
 use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
 use ureq::http::Uri;
 use url::Url;
 
@@ -7,16 +9,20 @@ use url::Url;
 pub struct Target {
     base: String,
     pub(crate) uri: Uri,
-    /// Without the brackets of an IPv6 address.
+    /// The host that connections are made to, without the brackets of an IPv6 address.
     pub(crate) host: String,
+    /// The port that connections are made to.
     pub(crate) port: u16,
+    /// The path of the Unix socket that connections are made to, instead of host and port.
+    pub(crate) unix_socket: Option<PathBuf>,
 }
 
 /// The longest base URL, in bytes: common servers accept a request line of about this length.
 const MAX_BASE: usize = 8_000;
 
 impl Target {
-    /// Reads an http or https URL, to which requests' paths are appended.
+    /// Reads an http or https URL, or `unix:` with the path of a socket and perhaps a colon and a base path. Requests'
+    /// paths are appended to it.
     ///
     /// # Errors
     /// The error says what is wrong with the URL, as the end of a sentence that starts with it.
@@ -28,6 +34,9 @@ impl Target {
         }
         if base.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
             return Err("contains a space, control character or backslash".to_owned());
+        }
+        if let Some(rest) = base.strip_prefix("unix:") {
+            return Target::at_unix_socket(rest);
         }
         let (scheme, rest) = base.split_once("://").ok_or("has no http:// or https://")?;
         if !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) {
@@ -57,7 +66,64 @@ impl Target {
             uri,
             host,
             port,
+            unix_socket: None,
         })
+    }
+
+    /// Reads `/run/app.sock` or `/run/app.sock:/base`. Requests have the host `localhost`.
+    fn at_unix_socket(text: &str) -> Result<Target, String> {
+        if !cfg!(unix) {
+            return Err("is a Unix socket, which this system does not have".to_owned());
+        }
+        if !text.starts_with('/') {
+            return Err("has no absolute path of a socket, such as unix:/run/app.sock".to_owned());
+        }
+        // The system's limit, with the byte that ends the path, is 104 or 108.
+        const MAX_SOCKET: usize = 103;
+        let (socket, path) = text.split_once(":/").unwrap_or((text, ""));
+        if socket.len() > MAX_SOCKET {
+            return Err(format!("has a socket's path of over {MAX_SOCKET} bytes"));
+        }
+        let target = Target::new(&format!("http://localhost/{path}"))?;
+        let path = target.uri.path().trim_end_matches('/');
+        let path = if path.is_empty() {
+            ""
+        } else {
+            &format!(":{path}")
+        };
+        Ok(Target {
+            base: format!("unix:{socket}{path}"),
+            unix_socket: Some(PathBuf::from(socket)),
+            ..target
+        })
+    }
+}
+
+impl Target {
+    /// Whether its URL has this host, which is without brackets, and this port.
+    pub fn is_at(&self, host: &str, port: u16) -> bool {
+        if self.unix_socket.is_some() {
+            return false;
+        }
+        let uri_port = self.uri.port_u16();
+        let is_https = self.uri.scheme_str() == Some("https");
+        let uri_port = uri_port.unwrap_or(if is_https { 443 } else { 80 });
+        let uri_host = self.uri.host().unwrap_or_default();
+        let uri_host = uri_host.trim_start_matches('[').trim_end_matches(']');
+        uri_host.eq_ignore_ascii_case(host) && uri_port == port
+    }
+
+    /// The IP address that connections are made to. `None` for a name or a Unix socket.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.host
+            .parse()
+            .ok()
+            .filter(|_| self.unix_socket.is_none())
+    }
+
+    /// Has connections be made to another host, which is without brackets, and another port. Requests stay the same.
+    pub fn connect_to(&mut self, host: &str, port: u16) {
+        (self.host, self.port) = (host.to_owned(), port);
     }
 }
 
@@ -85,6 +151,48 @@ mod tests {
             assert_eq!(target.to_string(), shown);
             let parts = (target.uri.path(), &*target.host, target.port);
             assert_eq!(parts, (path, host, port));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_unix_socket_may_have_a_base_path() {
+        for (base, shown, path, socket) in [
+            (
+                "unix:/run/app.sock",
+                "unix:/run/app.sock",
+                "/",
+                "/run/app.sock",
+            ),
+            ("unix:/a.sock:/", "unix:/a.sock", "/", "/a.sock"),
+            (
+                "unix:/a:b.sock:/v1/x/",
+                "unix:/a:b.sock:/v1/x",
+                "/v1/x",
+                "/a:b.sock",
+            ),
+        ] {
+            let target = Target::new(base).unwrap();
+            assert_eq!(target.to_string(), shown);
+            assert_eq!(
+                target.uri.path().trim_end_matches('/'),
+                path.trim_end_matches('/')
+            );
+            assert_eq!(target.unix_socket.as_deref(), Some(socket.as_ref()));
+            assert_eq!(
+                (target.address(), target.is_at("localhost", 80)),
+                (None, false)
+            );
+        }
+        let long = format!("unix:/{}", "a".repeat(103));
+        for bad in [
+            "unix:",
+            "unix:app.sock",
+            "unix://run/app.sock?x:/y?z",
+            "unix:/a b",
+            &long,
+        ] {
+            assert!(Target::new(bad).is_err(), "{bad}");
         }
     }
 

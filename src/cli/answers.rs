@@ -8,7 +8,8 @@ use clap::Args;
 #[command(next_help_heading = "Answers")]
 pub struct Answers {
     /// The answers that count as allowed, instead of the preset's: rules separated by commas, such as
-    /// 200-299, `header NAME = VALUE`, `json /POINTER = VALUE`, or several of these joined by `and`. An
+    /// 200-299, `header NAME = VALUE`, `json /POINTER = VALUE`, `body contains TEXT`,
+    /// `body matches /PATTERN/`, or several of these joined by `and`. An
     /// answer that also counts as blocked is blocked. May be repeated
     #[arg(long, env, hide_env_values = true, value_name = "RULES", value_parser = rules,
           allow_hyphen_values = true)]

@@ -17,7 +17,8 @@ use std::path::Path;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct Cluster {
-    /// The base URLs of the nodes, http or https, separated by commas. Requests go to them in turn
+    /// The base URLs of the nodes, http or https, separated by commas. Requests go to them in turn. A Unix
+    /// socket is `unix:/run/app.sock`, with a base path `unix:/run/app.sock:/base`
     #[arg(long, env, hide_env_values = true, value_name = "URLS", value_parser = opt(urls),
           default_value = "http://ratelimiter-1:8000,http://ratelimiter-2:8000,http://ratelimiter-3:8000")]
     pub targets: Opt<Urls>,

@@ -7,6 +7,7 @@ mod answers;
 mod arguments;
 mod audit;
 mod cluster;
+mod connections;
 mod generator;
 mod keys;
 mod manual;
@@ -146,6 +147,8 @@ enum Task {
 pub struct Options {
     #[command(flatten)]
     cluster: cluster::Cluster,
+    #[command(flatten)]
+    connections: connections::Connections,
     #[command(flatten)]
     traffic: traffic::Traffic,
     #[command(flatten)]

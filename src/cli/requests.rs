@@ -10,7 +10,7 @@ use crate::core::plan::Plan;
 use crate::core::presets::{self, Preset};
 use crate::core::request::parse::{self, HeaderLine};
 use crate::core::request::{
-    Constants, MAX_FILLED, Placeholder, RequestTemplate, Template, TemplateError,
+    Constants, MAX_FILLED, Placeholder, RequestTemplate, Spelling, Template, TemplateError,
 };
 use clap::Args;
 use std::iter;
@@ -99,22 +99,25 @@ impl Quota {
 
 impl Requests {
     /// The preset's request, with its parts replaced by those that were given. It carries the limit and the window of
-    /// `quota`, unless its key has a limit of its own.
+    /// `quota`, unless its key has a limit of its own. It asks for an uncompressed answer if a rule `reads_bodies`.
     pub(super) fn request(
         &self,
         arguments: &Arguments<Options>,
         keys: &Keys,
         quota: audit::Quota,
+        reads_bodies: bool,
     ) -> Result<RequestTemplate, Refusal> {
         let preset = *self.preset;
         let method = self.method.clone().unwrap_or_else(|| preset.method());
         let body = self.body_for(arguments, &method)?;
         let body = body.filter(|body| !body.is_empty());
         let path = self.path.as_deref().cloned();
+        let headers = self.headers(arguments, body.is_some(), reads_bodies)?;
         let request = RequestTemplate {
             method,
             path: path.unwrap_or_else(|| preset.path()),
-            headers: self.headers(arguments, body.is_some())?,
+            spelling: Spelling::new(headers.iter().map(|line| &*line.spelled)),
+            headers: headers.into_iter().filter_map(HeaderLine::field).collect(),
             body,
         };
         if request.has(Placeholder::WindowS) {
@@ -181,7 +184,8 @@ impl Requests {
         &self,
         arguments: &Arguments<Options>,
         has_body: bool,
-    ) -> Result<Vec<(HeaderName, Template)>, Refusal> {
+        reads_bodies: bool,
+    ) -> Result<Vec<HeaderLine>, Refusal> {
         let lines: Vec<_> = self.header.iter().flat_map(|lines| &lines.0).collect();
         let hosts = lines.iter().filter(|line| line.name == header::HOST);
         if let Some(first) = self.header.first()
@@ -192,17 +196,16 @@ impl Requests {
             return Err(arguments.refuse(first, allowed));
         }
         let is_given = |name: &HeaderName| lines.iter().any(|line| line.name == name);
-        let agent = concat!("loadgen/", env!("CARGO_PKG_VERSION"));
-        let agent = agent.parse().expect("text without a brace");
-        let defaults = iter::once((header::USER_AGENT, agent)).chain(self.preset.headers());
-        let defaults = defaults.filter(|(name, _)| {
-            let is_needless = *name == header::CONTENT_TYPE && !has_body;
-            !is_given(name) && !is_needless
+        let agent = concat!("user-agent: loadgen/", env!("CARGO_PKG_VERSION"));
+        let uncompressed = reads_bodies.then_some("accept-encoding: identity");
+        let own = iter::once(agent).chain(uncompressed);
+        let own = own.map(|line| parse::header_line(line).expect("a header without a brace"));
+        let defaults = own.chain(self.preset.headers()).filter(|line| {
+            let is_needless = line.name == header::CONTENT_TYPE && !has_body;
+            !is_given(&line.name) && !is_needless
         });
-        let added = lines
-            .iter()
-            .filter_map(|line| Some((line.name.clone(), line.value.clone()?)));
-        Ok(defaults.chain(added).collect())
+        let given = lines.iter().map(|&line| line.clone());
+        Ok(defaults.chain(given).collect())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::cluster::check_demo_tiers;
 use super::promise::Promised;
 use super::{Arguments, Nodes, Options, Refusal};
-use crate::client::Trust;
+use crate::client::Connecting;
 use crate::core::plan::Plan;
 use crate::core::summary::Setting;
 use crate::report::Output;
@@ -15,7 +15,7 @@ use std::time::Duration;
 pub struct Setup {
     pub plan: Plan,
     pub nodes: Nodes,
-    pub trust: Trust,
+    pub connecting: Connecting,
     /// `None` if no metrics are served.
     pub metrics: Option<Metrics>,
     /// The files that results go to.
@@ -55,6 +55,7 @@ impl Setup {
     pub fn new(arguments: &Arguments<Options>) -> Result<Setup, Refusal> {
         let Options {
             cluster,
+            connections,
             traffic,
             requests,
             answers,
@@ -68,11 +69,17 @@ impl Setup {
         let promised = Promised::new(arguments, audit.promise(is_demo), &requests.quota)?;
         let quota = promised.quota;
         let schedule = traffic.schedule(arguments, quota.window)?;
-        let nodes = cluster.nodes(arguments, is_demo, quota)?;
+        let mut nodes = cluster.nodes(arguments, is_demo, quota)?;
+        connections.redirect(arguments, &mut nodes)?;
         let key_seed = audit.key_seed(arguments, promised.promises.is_some())?;
         let keys = key_options.plan(arguments, key_seed)?;
         let (allowed, blocked) = answers.rules(&requests.preset);
-        let request = requests.request(arguments, &keys, quota)?;
+        let request = requests.request(
+            arguments,
+            &keys,
+            quota,
+            allowed.read_bodies() || blocked.read_bodies(),
+        )?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
         let audit = audit.plan(arguments, &promised, is_demo, &request)?;
         let plan = Plan {
@@ -98,8 +105,8 @@ impl Setup {
         };
         requests.check_lengths(arguments, &plan, &nodes.examples())?;
         Ok(Setup {
+            connecting: connections.connecting(arguments, cluster.trust(arguments)?, &nodes)?,
             nodes,
-            trust: cluster.trust(arguments)?,
             // A variable may set this for all runs.
             metrics: generator.metrics_addr.as_ref().map(|addr| Metrics {
                 addr: **addr,

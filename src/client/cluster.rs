@@ -1,6 +1,6 @@
 //! The nodes under load, as the engine calls them.
 
-use super::{Client, Resolver, Trust};
+use super::{Client, Connecting, Resolver};
 use crate::base::{Nanos, Target};
 use crate::core::answers::Answers;
 use crate::core::keys::Keys;
@@ -25,7 +25,7 @@ impl Cluster {
     ///
     /// # Errors
     /// The system has no thread for the resolver.
-    pub fn start(targets: &[Target], plan: &Plan, trust: &Trust) -> io::Result<Cluster> {
+    pub fn start(targets: &[Target], plan: &Plan, connecting: &Connecting) -> io::Result<Cluster> {
         let resolver = Arc::new(Resolver::start(targets)?);
         let client = |keys: &Keys| {
             Client::new(
@@ -33,7 +33,7 @@ impl Cluster {
                 resolver.clone(),
                 plan.requests_for(targets, keys),
                 plan.timeout,
-                trust,
+                connecting,
                 Answers::new(&plan.allowed, &plan.blocked),
             )
         };

@@ -1,15 +1,19 @@
 //! Connections under load: reuses idle ones, and makes new ones when there are none.
 
+use super::connecting::{Connecting, ServerName};
 use super::exchange::{self, Stage};
 use super::failure::is_exhaustion;
+use super::normalizer::Normalizer;
 use super::open_sockets::OpenSockets;
-use super::pool::{Pool, Pooled};
+use super::pool::{Peer, Pool, Pooled, Route};
 use super::resolver::Resolver;
-use super::transport::TcpTransport;
-use crate::base::{ConnectTimes, Moment};
-use socket2::{Domain, SockRef, Type};
+use super::transport::{SHORTEST, SocketTransport};
+use crate::base::{ConnectTimes, Moment, Target};
+use crate::core::request::Spelling;
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::unversioned::transport::{
@@ -32,40 +36,72 @@ use ureq::{Error, Timeout};
 pub(super) struct PoolingConnector {
     /// By target.
     pools: Vec<Arc<Pool<Connection>>>,
+    /// The Unix sockets, by target.
+    unix_sockets: Vec<Option<PathBuf>>,
     resolver: Arc<Resolver>,
     timeout: Duration,
     open: Arc<OpenSockets>,
     tls: RustlsConnector,
+    /// `None` if all names are in lower case.
+    spelling: Option<Arc<Spelling>>,
+    /// The name for TLS, if it is not the URL's host.
+    server_name: Option<ServerName>,
+    sources: Vec<IpAddr>,
 }
 
 /// TCP, or TLS over it. Boxed, since the state of TLS is over a kilobyte, and a connection is moved often on its way
 /// from the pool through ureq and back.
-type Connection = Box<<RustlsConnector as Connector<TcpTransport>>::Out>;
+type Connection = Box<Normalizer<<RustlsConnector as Connector<SocketTransport>>::Out>>;
 
 impl PoolingConnector {
     pub fn new(
-        targets: usize,
+        targets: &[Target],
         resolver: Arc<Resolver>,
         timeout: Duration,
         open: Arc<OpenSockets>,
+        spelling: &Spelling,
+        connecting: &Connecting,
     ) -> Self {
         PoolingConnector {
-            pools: (0..targets).map(|_| Arc::new(Pool::new())).collect(),
+            pools: targets.iter().map(|_| Arc::new(Pool::new())).collect(),
+            unix_sockets: targets
+                .iter()
+                .map(|target| target.unix_socket.clone())
+                .collect(),
             resolver,
             timeout,
             open,
             tls: RustlsConnector::default(),
+            server_name: connecting.server_name.clone(),
+            sources: connecting.sources.clone(),
+            spelling: (!spelling.is_lower_case()).then(|| Arc::new(spelling.clone())),
         }
     }
 
-    /// The pool of a target, with its latest addresses.
+    /// The pool of a target, with the latest routes.
     fn pool(&self, target: usize) -> &Arc<Pool<Connection>> {
         let pool = &self.pools[target];
         if pool.version() != self.resolver.version(target) {
             let (version, addresses) = self.resolver.addresses(target);
-            pool.set_addresses(version, addresses);
+            let routes = addresses.flat_map(|to| self.routes(to));
+            let unix_socket = self.unix_sockets[target].as_ref();
+            let to_socket = unix_socket.map(|_| Route {
+                to: Peer::UnixSocket,
+                from: None,
+            });
+            pool.set_routes(version, routes.chain(to_socket));
         }
         pool
+    }
+
+    /// The routes to an address: from each source of its family, or from wherever the system chooses.
+    fn routes(&self, to: SocketAddr) -> impl Iterator<Item = Route> {
+        let sources = self.sources.iter();
+        let of_family = sources.filter(move |source| source.is_ipv4() == to.is_ipv4());
+        let any = self.sources.is_empty().then_some(None);
+        let sources = of_family.map(|&source| Some(source)).chain(any);
+        let to = Peer::Address(to);
+        sources.map(move |from| Route { to, from })
     }
 
     /// An idle connection that is still open, or a new one.
@@ -75,26 +111,26 @@ impl PoolingConnector {
         pool: &Pool<Connection>,
     ) -> Result<Pooled<Connection>, Error> {
         let started = exchange::current().started;
-        let Some((address, mut idle)) = pool.take(started) else {
+        let Some((route, mut idle)) = pool.take(started) else {
             return Err(Error::HostNotFound);
         };
         while let Some(mut pooled) = idle {
             // The server may have closed it meanwhile. If it closes it after this check, the request fails. It is not
             // repeated, since the server may have processed it.
-            if is_quiet(&mut pooled.connection) {
+            if pooled.connection.is_quiet() {
                 return Ok(pooled);
             }
-            idle = pool.take_from(address, started);
+            idle = pool.take_from(route, started);
         }
-        self.connect_anew(details, pool, address)
+        self.connect_anew(details, pool, route)
     }
 
-    /// Makes a new connection, to `first` if possible, otherwise to another of the target's addresses.
+    /// Makes a new connection, on the route `first` if possible, otherwise to another of the target's addresses.
     fn connect_anew(
         &self,
         details: &ConnectionDetails,
         pool: &Pool<Connection>,
-        first: SocketAddr,
+        first: Route,
     ) -> Result<Pooled<Connection>, Error> {
         let started = Moment::now();
         let dialed = self.dial_any(pool, pool.dial_order(first, started));
@@ -104,42 +140,46 @@ impl PoolingConnector {
             tls: None,
         };
         exchange::note_connect_times(times);
-        let (stream, address) = dialed?;
+        let (stream, route) = dialed?;
         let output_buffer = details.config.output_buffer_size();
-        let tcp = TcpTransport::new(stream, self.timeout, output_buffer);
+        let tcp = SocketTransport::new(stream, self.timeout, output_buffer);
         let mut ready = connected;
         if details.needs_tls() {
             exchange::enter(Stage::Handshake);
         }
-        let connection = self.tls.connect(details, Some(tcp));
+        let connection = match &self.server_name {
+            Some(name) if details.needs_tls() => self.tls.connect(&named(details, name), Some(tcp)),
+            _ => self.tls.connect(details, Some(tcp)),
+        };
         if details.needs_tls() {
             ready = Moment::now();
             times.tls = Some(ready.since(connected));
             exchange::note_connect_times(times);
         }
         let connection = connection?.ok_or(Error::ConnectionFailed)?;
-        Ok(pool.register(Box::new(connection), address, ready))
+        let connection = Normalizer::new(connection, self.spelling.clone());
+        Ok(pool.register(Box::new(connection), route, ready))
     }
 
-    /// Dials the addresses in this order until one accepts.
+    /// Dials by these routes in turn until an address accepts.
     fn dial_any(
         &self,
         pool: &Pool<Connection>,
-        addresses: Vec<SocketAddr>,
-    ) -> Result<(Arc<TcpStream>, SocketAddr), Error> {
+        routes: Vec<Route>,
+    ) -> Result<(Arc<Socket>, Route), Error> {
         let exchange = exchange::current();
-        let count = addresses.len();
+        let count = routes.len();
         let mut failure = Error::HostNotFound;
-        for (tried, address) in addresses.into_iter().enumerate() {
-            // The remaining addresses share the remaining time, so that a silent one leaves time for the others.
+        for (tried, route) in routes.into_iter().enumerate() {
+            // The remaining routes share the remaining time, so that a silent one leaves time for the others.
             let started = Moment::now();
             let left = Duration::from(exchange.deadline.since(started));
-            let error = match self.dial(address, left / (count - tried) as u32) {
-                Ok(stream) => return Ok((stream, address)),
+            let error = match self.dial(route, left / (count - tried) as u32) {
+                Ok(stream) => return Ok((stream, route)),
                 Err(error) => error,
             };
             let now = Moment::now();
-            pool.avoid(address, now, now.since(started));
+            pool.avoid(route, now, now.since(started));
             // A shortage on this machine does not mean that the address is wrong.
             if !is_exhaustion(&error) {
                 let is_last = tried + 1 == count;
@@ -153,20 +193,52 @@ impl PoolingConnector {
         Err(failure)
     }
 
-    fn dial(&self, address: SocketAddr, timeout: Duration) -> io::Result<Arc<TcpStream>> {
+    fn dial(&self, route: Route, timeout: Duration) -> io::Result<Arc<Socket>> {
         if timeout.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        let stream = Arc::new(TcpStream::from(socket));
+        let domain = match route.to {
+            Peer::Address(address) => Domain::for_address(address),
+            Peer::UnixSocket => Domain::UNIX,
+        };
+        let socket = Arc::new(Socket::new(domain, Type::STREAM, None)?);
         // Before connecting, so that an interrupt ends that too.
-        self.open.add(&stream)?;
-        let socket = SockRef::from(&*stream);
-        socket.connect_timeout(&address.into(), timeout)?;
-        socket.set_tcp_nodelay(true)?;
+        self.open.add(&socket)?;
+        match route.to {
+            Peer::Address(address) => {
+                if let Some(from) = route.from {
+                    socket.bind(&SocketAddr::new(from, 0).into())?;
+                }
+                socket.connect_timeout(&address.into(), timeout)?;
+                socket.set_tcp_nodelay(true)?;
+            }
+            Peer::UnixSocket => {
+                let path = self.unix_sockets[exchange::current().target].as_ref();
+                let path = path.ok_or(io::ErrorKind::NotFound)?;
+                // Without waiting, the system refuses a connection for which the server's queue has no room.
+                socket.set_write_timeout(Some(timeout.max(SHORTEST)))?;
+                socket.connect(&SockAddr::unix(path)?)?;
+            }
+        }
         socket.set_read_timeout(Some(self.timeout))?;
         socket.set_write_timeout(Some(self.timeout))?;
-        Ok(stream)
+        Ok(socket)
+    }
+}
+
+/// The same details, with another host in the place of the URL's.
+fn named<'a>(details: &'a ConnectionDetails, name: &'a ServerName) -> ConnectionDetails<'a> {
+    ConnectionDetails {
+        uri: name.uri(),
+        addrs: details.addrs.clone(),
+        config: details.config,
+        request_level: details.request_level,
+        resolver: details.resolver,
+        now: details.now,
+        timeout: details.timeout,
+        current_time: details.current_time.clone(),
+        run_connector: details.run_connector.clone(),
+        register_shutdown: details.register_shutdown.clone(),
     }
 }
 
@@ -176,12 +248,13 @@ impl Connector for PoolingConnector {
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Lent>, Error> {
         let exchange = exchange::current();
         let pool = self.pool(exchange.target);
-        let pooled = if exchange.fresh {
-            let address = pool.take_turn(exchange.started);
-            self.connect_anew(details, pool, address.ok_or(Error::HostNotFound)?)?
+        let mut pooled = if exchange.fresh {
+            let route = pool.take_turn(exchange.started);
+            self.connect_anew(details, pool, route.ok_or(Error::HostNotFound)?)?
         } else {
             self.kept(details, pool)?
         };
+        pooled.connection.begin();
         exchange::enter(Stage::Http);
         Ok(Some(Lent {
             pooled: Some(pooled),
@@ -190,24 +263,7 @@ impl Connector for PoolingConnector {
     }
 }
 
-/// Returns whether nothing has arrived on an idle connection since its last answer, not even its end.
-fn is_quiet(connection: &mut Connection) -> bool {
-    if !connection.is_tls() {
-        return connection.is_open();
-    }
-    // The TLS library may hold bytes that it read together with the answer, which the socket no longer shows.
-    let without_waiting = NextTimeout {
-        after: Duration::ZERO.into(),
-        ..NextTimeout::default()
-    };
-    connection.is_open()
-        && matches!(
-            connection.await_input(without_waiting),
-            Err(Error::Timeout(_))
-        )
-}
-
-/// A connection lent to one request.
+/// A connection lent to one request. It notes if the request ends without any part of an answer.
 #[derive(Debug)]
 pub(super) struct Lent {
     /// `None` once it is back in the pool, or closed.
@@ -220,6 +276,16 @@ impl Lent {
     fn connection(&mut self) -> &mut Connection {
         let pooled = self.pooled.as_mut();
         &mut pooled.expect("a connection that is still lent").connection
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(pooled) = &self.pooled
+            && !pooled.connection.has_answered()
+        {
+            exchange::note_unanswered();
+        }
     }
 }
 
@@ -238,10 +304,12 @@ impl Transport for Lent {
 
     /// Returns the connection to the pool or closes it, and tells ureq that it is closed.
     fn is_open(&mut self) -> bool {
-        if let Some(pooled) = self.pooled.take() {
+        if let Some(mut pooled) = self.pooled.take() {
             let now = Moment::now();
             exchange::note_returned(now);
-            if let Some(pool) = &self.pool {
+            if let Some(pool) = &self.pool
+                && pooled.connection.is_finished()
+            {
                 pool.put(pooled, now);
             }
         }

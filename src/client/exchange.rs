@@ -8,11 +8,14 @@
 //! 2. The connector reads the target, the start and the kind of connection. If it makes a new one, it notes the
 //!    [`Stage`]s and [the times](note_connect_times).
 //! 3. The transport reads the deadline and [notes](note_sent) when the request left.
-//! 4. The connector [notes](note_returned) when ureq gives the connection back, the answer having been read to its end.
-//! 5. The client makes an [`Answer`](crate::base::Answer) of the [`current`] record.
+//! 4. The normalizer [notes](note_surplus) the headers of the answer that ureq has no room for.
+//! 5. The connector [notes](note_returned) when ureq gives the connection back, the answer having been read to its end,
+//!    or [that nothing of an answer came](note_unanswered).
+//! 6. The client makes an [`Answer`](crate::base::Answer) of the [`current`] record.
 
 use crate::base::{ConnectTimes, Moment};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use ureq::http::{HeaderName, HeaderValue};
 
 /// The progress of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,10 @@ pub(super) struct Exchange {
     pub sent: Option<Moment>,
     /// The moment at which ureq gave the connection back.
     pub returned: Option<Moment>,
+    /// The connection was closed before anything of an answer came.
+    pub unanswered: bool,
+    /// There are headers that ureq had no room for.
+    has_surplus: bool,
 }
 
 const NONE: Exchange = Exchange {
@@ -51,10 +58,13 @@ const NONE: Exchange = Exchange {
     connecting: None,
     sent: None,
     returned: None,
+    unanswered: false,
+    has_surplus: false,
 };
 
 thread_local! {
     static CURRENT: Cell<Exchange> = const { Cell::new(NONE) };
+    static SURPLUS: RefCell<Vec<(HeaderName, HeaderValue)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Starts the record of a request on the calling thread.
@@ -92,6 +102,26 @@ pub(super) fn note_sent(now: Moment) {
 
 pub(super) fn note_returned(now: Moment) {
     update(|exchange| exchange.returned = Some(now));
+}
+
+pub(super) fn note_unanswered() {
+    update(|exchange| exchange.unanswered = true);
+}
+
+/// Notes the headers of the answer that ureq has no room for.
+pub(super) fn note_surplus(headers: Vec<(HeaderName, HeaderValue)>) {
+    if !headers.is_empty() {
+        SURPLUS.set(headers);
+        update(|exchange| exchange.has_surplus = true);
+    }
+}
+
+/// Takes the headers of the answer that ureq had no room for.
+pub(super) fn take_surplus() -> Vec<(HeaderName, HeaderValue)> {
+    if !current().has_surplus {
+        return Vec::new();
+    }
+    SURPLUS.take()
 }
 
 fn update(change: impl FnOnce(&mut Exchange)) {

@@ -1,12 +1,20 @@
 //! The kind of a failure, from ureq's error and the stage that the request had reached.
 
-use super::exchange::Stage;
+use super::exchange::{Exchange, Stage};
 use crate::base::FailureKind;
 use std::io::{self, ErrorKind};
 use ureq::Error;
 
-/// The kind of an error that ended a request at this stage.
-pub(super) fn failure_kind(error: &Error, stage: Stage) -> FailureKind {
+/// The kind of an error that ended this exchange.
+pub(super) fn failure_kind(error: &Error, exchange: &Exchange) -> FailureKind {
+    let is_kept = exchange.connecting.is_none();
+    match kind_at(error, exchange.stage) {
+        FailureKind::Reset if is_kept && exchange.unanswered => FailureKind::ResetIdle,
+        kind => kind,
+    }
+}
+
+fn kind_at(error: &Error, stage: Stage) -> FailureKind {
     match (error, stage) {
         (Error::Timeout(_), _) => FailureKind::Timeout,
         (Error::HostNotFound, _) => FailureKind::Dns,
@@ -65,11 +73,11 @@ mod tests {
             (InvalidData, Http, Tls),
         ] {
             let error = Error::Io(error.into());
-            assert_eq!(failure_kind(&error, stage), kind, "{error} at {stage:?}");
+            assert_eq!(kind_at(&error, stage), kind, "{error} at {stage:?}");
         }
         let long_head = Error::LargeResponseHeader(2, 1);
-        assert_eq!(failure_kind(&long_head, Http), Protocol);
+        assert_eq!(kind_at(&long_head, Http), Protocol);
         let unknown_name = Error::HostNotFound;
-        assert_eq!(failure_kind(&unknown_name, Connecting), FailureKind::Dns);
+        assert_eq!(kind_at(&unknown_name, Connecting), FailureKind::Dns);
     }
 }

@@ -5,14 +5,18 @@
 //! - The `resolver` looks names up in the background, so that no request waits for a lookup.
 //! - The `connector` takes an idle connection from its target's `pool`, or makes a new one.
 //! - The `transport` sends head and body in one write, and notes when.
+//! - The `normalizer` rewrites answers that HTTP allows and ureq can't read.
 //! - The `exchange` is how these and the caller share what they know of the request in progress.
 //!
 //! A [`CompiledRequest`] makes the requests, and [`Answers`] decide what an answer means.
 
 mod cluster;
+mod connecting;
 mod connector;
 mod exchange;
 mod failure;
+mod identity;
+mod normalizer;
 mod open_sockets;
 mod pool;
 mod resolver;
@@ -20,6 +24,8 @@ mod transport;
 mod trust;
 
 pub use cluster::Cluster;
+pub use connecting::{Connecting, ServerName};
+pub use identity::{Identity, IdentityError};
 pub use resolver::Resolver;
 pub use trust::{Authorities, Trust};
 
@@ -29,6 +35,7 @@ use crate::core::request::{CompiledRequest, RequestBuffers};
 use crate::engine::Caller;
 use connector::PoolingConnector;
 use failure::failure_kind;
+use normalizer::MOST_HEADERS;
 use open_sockets::OpenSockets;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -71,7 +78,7 @@ impl Client {
         resolver: Arc<Resolver>,
         requests: CompiledRequest,
         timeout: Duration,
-        trust: &Trust,
+        connecting: &Connecting,
         answers: Answers,
     ) -> Client {
         // ureq writes each line in one piece.
@@ -86,7 +93,7 @@ impl Client {
             .max_redirects_will_error(false)
             // Through a proxy from the environment, the run would measure the proxy.
             .proxy(None)
-            .tls_config(trust.tls_config())
+            .tls_config(connecting.tls_config())
             .max_response_header_size(MAX_HEAD)
             // Only TLS uses this buffer. It never grows, and ureq takes a head that does not fit for the end of the
             // stream.
@@ -94,7 +101,14 @@ impl Client {
             .output_buffer_size(output_buffer)
             .build();
         let open = Arc::new(OpenSockets::default());
-        let connector = PoolingConnector::new(targets.len(), resolver, timeout, open.clone());
+        let connector = PoolingConnector::new(
+            targets,
+            resolver,
+            timeout,
+            open.clone(),
+            requests.spelling(),
+            connecting,
+        );
         Client {
             agent: Agent::with_parts(config, connector, resolver::NoLookup),
             open,
@@ -132,7 +146,11 @@ impl Client {
         buffer: &mut [u8],
         kept: &mut KeptBody,
     ) -> io::Result<(Outcome, Head)> {
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
+        // ureq read as many as it can, so that there may be more.
+        if parts.headers.len() >= MOST_HEADERS {
+            parts.headers.extend(exchange::take_surplus());
+        }
         let head = Head {
             status: parts.status,
             headers: parts.headers,
@@ -168,7 +186,7 @@ impl Client {
         let (outcome, head) = match result {
             Ok((outcome, head)) => (outcome, Some(head)),
             Err(error) => {
-                let kind = failure_kind(&error, exchange.stage);
+                let kind = failure_kind(&error, &exchange);
                 (Outcome::Failed(kind), None)
             }
         };

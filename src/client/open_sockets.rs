@@ -1,6 +1,7 @@
 use parking_lot::Mutex;
+use socket2::Socket;
 use std::io;
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::{Arc, Weak};
 
 /// All open sockets of a client, so that they can be shut down to interrupt every request at once.
@@ -10,7 +11,7 @@ pub(super) struct OpenSockets(Mutex<Sockets>);
 #[derive(Debug, Default)]
 struct Sockets {
     shut_down: bool,
-    open: Vec<Weak<TcpStream>>,
+    open: Vec<Weak<Socket>>,
     /// The length of `open` at which closed sockets are removed: twice what the last removal left, so that the cost of
     /// each new socket is constant.
     removal_at: usize,
@@ -18,7 +19,7 @@ struct Sockets {
 
 impl OpenSockets {
     /// Adds a socket, unless they have been shut down.
-    pub fn add(&self, stream: &Arc<TcpStream>) -> io::Result<()> {
+    pub fn add(&self, stream: &Arc<Socket>) -> io::Result<()> {
         let mut sockets = self.0.lock();
         if sockets.shut_down {
             return Err(io::ErrorKind::NotConnected.into());

@@ -1,10 +1,10 @@
-//! The idle connections to one target, and the turns that its addresses take.
+//! The idle connections to one target, and the turns that the routes to it take.
 
 use crate::base::{Moment, Nanos};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// A connection that was idle for longer is closed, since the server, or something on the way, may have forgotten it.
@@ -22,11 +22,28 @@ const AGE_STEPS: u64 = 64;
 const MIN_AVOIDED: Nanos = Nanos(1_000_000_000);
 const AVOIDED_TIMES: u64 = 10;
 
-/// Requests go to the addresses in turn. Each address has a stack of idle connections. The one used last is used next,
+/// One way to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Route {
+    pub to: Peer,
+    /// This machine's address. The system chooses it if there is none.
+    pub from: Option<IpAddr>,
+}
+
+/// The end of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Peer {
+    /// One of the target's addresses.
+    Address(SocketAddr),
+    /// The target's Unix socket.
+    UnixSocket,
+}
+
+/// Requests take the routes in turn. Each route has a stack of idle connections. The one used last is used next,
 /// so that steady traffic uses only as many connections as requests are in flight.
 #[derive(Debug)]
 pub(super) struct Pool<C> {
-    /// The version of the addresses, which can be compared without the lock.
+    /// The version of the routes, which can be compared without the lock.
     version: AtomicU64,
     state: Mutex<State<C>>,
 }
@@ -45,7 +62,7 @@ type Idle<C> = VecDeque<(Pooled<C>, Moment)>;
 
 #[derive(Debug)]
 struct Stack<C> {
-    address: SocketAddr,
+    route: Route,
     idle: Idle<C>,
     avoided_until: Option<Moment>,
 }
@@ -54,7 +71,7 @@ struct Stack<C> {
 #[derive(Debug)]
 pub(super) struct Pooled<C> {
     pub connection: C,
-    address: SocketAddr,
+    route: Route,
     expires: Moment,
 }
 
@@ -70,25 +87,25 @@ impl<C> Pool<C> {
         }
     }
 
-    /// The version of the addresses that were [set](Pool::set_addresses) last; 0 at first.
+    /// The version of the routes that were [set](Pool::set_routes) last; 0 at first.
     pub fn version(&self) -> u64 {
         self.version.load(Acquire)
     }
 
-    /// Replaces the addresses, unless another thread has set a later version. Idle connections to addresses that remain
-    /// are kept.
-    pub fn set_addresses(&self, version: u64, addresses: impl Iterator<Item = SocketAddr>) {
+    /// Replaces the routes, unless another thread has set a later version. Idle connections on routes that remain are
+    /// kept.
+    pub fn set_routes(&self, version: u64, routes: impl Iterator<Item = Route>) {
         let mut state = self.state.lock();
         if version <= self.version.load(Relaxed) {
             return;
         }
         let mut before = mem::take(&mut state.stacks);
-        for address in addresses {
-            let known = before.iter().position(|stack| stack.address == address);
+        for route in routes {
+            let known = before.iter().position(|stack| stack.route == route);
             state.stacks.push(match known {
                 Some(index) => before.swap_remove(index),
                 None => Stack {
-                    address,
+                    route,
                     idle: VecDeque::new(),
                     avoided_until: None,
                 },
@@ -100,72 +117,82 @@ impl<C> Pool<C> {
         drop(before);
     }
 
-    /// The address whose turn it is, and the connection to it that was used last, if one is idle. `None` if no address
-    /// is known.
-    pub fn take(&self, now: Moment) -> Option<(SocketAddr, Option<Pooled<C>>)> {
+    /// The route whose turn it is, and the connection on it that was used last, if one is idle. `None` if there is no
+    /// route.
+    pub fn take(&self, now: Moment) -> Option<(Route, Option<Pooled<C>>)> {
         let mut state = self.state.lock();
         let stack = state.in_turn(now)?;
-        let (address, (idle, stale)) = (stack.address, stack.pop(now));
+        let (route, (idle, stale)) = (stack.route, stack.pop(now));
         drop(state);
         drop(stale);
-        Some((address, idle))
+        Some((route, idle))
     }
 
-    /// The address whose turn it is. `None` if no address is known.
-    pub fn take_turn(&self, now: Moment) -> Option<SocketAddr> {
+    /// The route whose turn it is. `None` if there is none.
+    pub fn take_turn(&self, now: Moment) -> Option<Route> {
         let mut state = self.state.lock();
-        state.in_turn(now).map(|stack| stack.address)
+        state.in_turn(now).map(|stack| stack.route)
     }
 
-    /// The idle connection to this address that was used last.
-    pub fn take_from(&self, address: SocketAddr, now: Moment) -> Option<Pooled<C>> {
+    /// The idle connection on this route that was used last.
+    pub fn take_from(&self, route: Route, now: Moment) -> Option<Pooled<C>> {
         let mut state = self.state.lock();
-        let (idle, stale) = state.stack(address)?.pop(now);
+        let (idle, stale) = state.stack(route)?.pop(now);
         drop(state);
         drop(stale);
         idle
     }
 
-    /// All addresses in the order in which to dial them: in turn from `first` on, but those to avoid last.
-    pub fn dial_order(&self, first: SocketAddr, now: Moment) -> Vec<SocketAddr> {
+    /// A route to each of the target's addresses, in the order in which to dial them: in turn from `first` on, but those
+    /// to avoid last.
+    pub fn dial_order(&self, first: Route, now: Moment) -> Vec<Route> {
         let state = self.state.lock();
         let stacks = &state.stacks;
-        let first = stacks.iter().position(|stack| stack.address == first);
+        let first = stacks.iter().position(|stack| stack.route == first);
         let (before, from_first) = stacks.split_at(first.unwrap_or(0));
         let mut order: Vec<_> = from_first.iter().chain(before).collect();
         order.sort_by_key(|stack| stack.is_avoided(now));
-        order.iter().map(|stack| stack.address).collect()
+        let mut routes: Vec<Route> = Vec::with_capacity(order.len());
+        for Stack { route, .. } in order {
+            if routes.iter().all(|other| other.to != route.to) {
+                routes.push(*route);
+            }
+        }
+        routes
     }
 
-    /// Notes that no connection could be made to this address, in an attempt of length `took`.
-    pub fn avoid(&self, address: SocketAddr, now: Moment, took: Nanos) {
-        if let Some(stack) = self.state.lock().stack(address) {
-            stack.avoided_until = Some(now + MIN_AVOIDED.max(took * AVOIDED_TIMES));
+    /// Notes that no connection could be made to the address of this route, in an attempt of length `took`.
+    pub fn avoid(&self, route: Route, now: Moment, took: Nanos) {
+        let until = now + MIN_AVOIDED.max(took * AVOIDED_TIMES);
+        for stack in &mut self.state.lock().stacks {
+            if stack.route.to == route.to {
+                stack.avoided_until = Some(until);
+            }
         }
     }
 
-    /// Takes responsibility for a new connection, which is in use at first. Its address is not avoided any longer.
-    pub fn register(&self, connection: C, address: SocketAddr, now: Moment) -> Pooled<C> {
+    /// Takes responsibility for a new connection, which is in use at first. Its route is not avoided any longer.
+    pub fn register(&self, connection: C, route: Route, now: Moment) -> Pooled<C> {
         let mut state = self.state.lock();
         let sooner = Nanos(MAX_AGE.0 / 10 / AGE_STEPS) * (state.made % AGE_STEPS);
         state.made += 1;
-        if let Some(stack) = state.stack(address) {
+        if let Some(stack) = state.stack(route) {
             stack.avoided_until = None;
         }
         Pooled {
             connection,
-            address,
+            route,
             expires: now + MAX_AGE - sooner,
         }
     }
 
-    /// Keeps a connection for the next request, unless it is too old or its address is gone.
+    /// Keeps a connection for the next request, unless it is too old or its route is gone.
     pub fn put(&self, pooled: Pooled<C>, now: Moment) {
         if now > pooled.expires {
             return;
         }
         let mut state = self.state.lock();
-        let Some(stack) = state.stack(pooled.address) else {
+        let Some(stack) = state.stack(pooled.route) else {
             return;
         };
         let is_stale = |(_, since): &mut (_, Moment)| now.since(*since) > MAX_IDLE;
@@ -190,9 +217,9 @@ impl<C> State<C> {
         stacks.get_mut(usable.unwrap_or(first))
     }
 
-    fn stack(&mut self, address: SocketAddr) -> Option<&mut Stack<C>> {
+    fn stack(&mut self, route: Route) -> Option<&mut Stack<C>> {
         let mut stacks = self.stacks.iter_mut();
-        stacks.find(|stack| stack.address == address)
+        stacks.find(|stack| stack.route == route)
     }
 }
 
@@ -223,13 +250,16 @@ mod tests {
 
     const SECOND: Nanos = Nanos(1_000_000_000);
 
-    fn address(last: u8) -> SocketAddr {
-        (Ipv4Addr::new(127, 0, 0, last), 80).into()
+    fn address(last: u8) -> Route {
+        Route {
+            to: Peer::Address((Ipv4Addr::new(127, 0, 0, last), 80).into()),
+            from: None,
+        }
     }
 
     fn pool(addresses: u8) -> Pool<u32> {
         let pool = Pool::new();
-        pool.set_addresses(1, (0..addresses).map(address));
+        pool.set_routes(1, (0..addresses).map(address));
         pool
     }
 
@@ -241,9 +271,9 @@ mod tests {
         pool.put(pool.register(connection, address(last), now), now);
     }
 
-    fn taken(pool: &Pool<u32>, now: Moment) -> (SocketAddr, Option<u32>) {
-        let (address, pooled) = pool.take(now).expect("an address");
-        (address, pooled.map(|pooled| pooled.connection))
+    fn taken(pool: &Pool<u32>, now: Moment) -> (Route, Option<u32>) {
+        let (route, pooled) = pool.take(now).expect("a route");
+        (route, pooled.map(|pooled| pooled.connection))
     }
 
     #[test]
@@ -336,7 +366,7 @@ mod tests {
         put_new(&pool, 1, 0, at(0));
         put_new(&pool, 2, 1, at(0));
         let lent = pool.register(3, address(0), at(0));
-        pool.set_addresses(2, [address(1), address(2)].into_iter());
+        pool.set_routes(2, [address(1), address(2)].into_iter());
         pool.put(lent, at(0));
         let mut taken: Vec<_> = (0..2).map(|_| taken(&pool, at(0))).collect();
         taken.sort();
@@ -345,13 +375,30 @@ mod tests {
     }
 
     #[test]
+    fn each_address_is_dialed_once_from_the_source_whose_turn_it_is() {
+        let from = |to: u8, from: u8| Route {
+            from: Some(Ipv4Addr::new(127, 0, 1, from).into()),
+            ..address(to)
+        };
+        let pool: Pool<u32> = Pool::new();
+        let routes = [from(0, 7), from(1, 7), from(0, 8), from(1, 8)];
+        pool.set_routes(1, routes.into_iter());
+        let turns: Vec<_> = (0..5).map(|_| taken(&pool, at(0)).0).collect();
+        assert_eq!(turns[..4], routes);
+        assert_eq!(turns[4], routes[0]);
+        assert_eq!(pool.dial_order(from(1, 7), at(0)), [from(1, 7), from(0, 8)]);
+        pool.avoid(from(1, 7), at(0), Nanos(30_000));
+        assert_eq!(pool.dial_order(from(1, 8), at(0)), [from(0, 7), from(1, 8)]);
+    }
+
+    #[test]
     fn older_addresses_never_replace_newer_ones() {
         let pool = pool(1);
-        pool.set_addresses(3, [address(3)].into_iter());
-        pool.set_addresses(2, [address(2)].into_iter());
+        pool.set_routes(3, [address(3)].into_iter());
+        pool.set_routes(2, [address(2)].into_iter());
         assert_eq!(taken(&pool, at(0)).0, address(3));
         assert_eq!(pool.version(), 3);
-        pool.set_addresses(4, std::iter::empty());
+        pool.set_routes(4, std::iter::empty());
         assert!(pool.take(at(0)).is_none());
     }
 }

@@ -156,7 +156,10 @@ impl Drop for Resolver {
 
 impl Name {
     fn new(target: &Target) -> Name {
-        let literal = target.host.parse().ok().map(|ip: IpAddr| Arc::from([ip]));
+        let literal = match target.unix_socket {
+            Some(_) => Some(Arc::from([])),
+            None => target.address().map(|ip| Arc::from([ip])),
+        };
         Name {
             host: target.host.clone(),
             port: target.port,

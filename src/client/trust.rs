@@ -2,7 +2,7 @@
 
 use rustls::RootCertStore;
 use std::sync::Arc;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsConfigBuilder, parse_pem};
 
 /// The certificates that are accepted from an https target.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ impl Authorities {
 }
 
 impl Trust {
-    pub(super) fn tls_config(&self) -> TlsConfig {
+    pub(super) fn tls_config(&self) -> TlsConfigBuilder {
         let config = TlsConfig::builder();
         match self {
             Trust::PublicAuthorities => config.root_certs(RootCerts::WebPki),
@@ -52,7 +52,6 @@ impl Trust {
             }
             Trust::Anyone => config.disable_verification(true),
         }
-        .build()
     }
 }
 

@@ -33,7 +33,7 @@ pub fn run(setup: &Setup) -> anyhow::Result<u8> {
     let quit = signals::install(stop.clone()).context("can't install signal handlers")?;
     raise_descriptor_limit();
     let (targets, _nodes) = start_nodes(&setup.nodes)?;
-    let cluster = Cluster::start(&targets, &setup.plan, &setup.trust);
+    let cluster = Cluster::start(&targets, &setup.plan, &setup.connecting);
     let cluster = cluster.context("can't start the resolver's thread")?;
     let output = Output::of(&files);
     let console = output.console(&stop)?;

@@ -1,6 +1,6 @@
 //! A summary as Markdown, for the page of a CI job or a pull request.
 
-use super::failure_kinds::{by_kind, sorted};
+use super::failure_kinds::{advice, by_kind, sorted};
 use super::format::{Format, Written, any_name};
 use super::html::clipped;
 use super::judgement::{Judgement, Tone, audit, headline, limit, schedule, threshold, thresholds};
@@ -269,6 +269,9 @@ fn failures(out: &mut String, summary: &Summary) -> fmt::Result {
     for (kind, number) in kinds.iter().take(ROWS) {
         let of_all = share(*number, summary.requests.failed);
         writeln!(out, "| {} | {number} | {of_all} |", escaped(kind, NAME))?;
+    }
+    for advice in advice(&summary.failures) {
+        writeln!(out, "\n{advice}")?;
     }
     writeln!(out)
 }

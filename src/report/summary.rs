@@ -1,4 +1,4 @@
-use super::failure_kinds::by_kind;
+use super::failure_kinds::{advice, by_kind};
 use super::percentiles::{distributions, span_of};
 use crate::base::text::span;
 use crate::base::{Ledger, Nanos};
@@ -32,7 +32,7 @@ pub fn summary(summary: &Summary) -> String {
         String::new(),
         percentiles(summary),
         targets(summary),
-        format!("  failures: {}", by_kind(&summary.failures, usize::MAX)),
+        failures(summary),
         format!("  {}", summary.schedule.statement),
     ];
     lines.join("\n")
@@ -70,6 +70,14 @@ fn percentiles(summary: &Summary) -> String {
     let abandoned = summary.requests.abandoned;
     if abandoned > 0 {
         text += &format!("  abandoned requests have no latency: {abandoned}\n");
+    }
+    text
+}
+
+fn failures(summary: &Summary) -> String {
+    let mut text = format!("  failures: {}", by_kind(&summary.failures, usize::MAX));
+    for advice in advice(&summary.failures) {
+        text += &format!("\n  {advice}");
     }
     text
 }

@@ -1,16 +1,17 @@
-//! A look at an idle TCP connection, which std does not offer.
+//! Calls on connections that std does not offer: a look at an idle one, and sending without waiting.
 
+use socket2::Socket;
 use std::io;
-use std::net::TcpStream;
+use std::time::Duration;
 
 /// Returns whether nothing has arrived on an idle connection: neither its end, nor bytes that belong to no request.
-pub(crate) fn is_quiet(stream: &TcpStream) -> bool {
+pub(crate) fn is_quiet(stream: &Socket) -> bool {
     matches!(peek(stream), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
 /// Looks for a byte without waiting for it or consuming it, in one system call.
 #[cfg(unix)]
-fn peek(stream: &TcpStream) -> io::Result<usize> {
+fn peek(stream: &Socket) -> io::Result<usize> {
     use rustix::net::{RecvFlags, recv};
     let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
     let (read, _) = recv(stream, &mut [0u8; 1][..], flags)?;
@@ -18,9 +19,43 @@ fn peek(stream: &TcpStream) -> io::Result<usize> {
 }
 
 #[cfg(not(unix))]
-fn peek(stream: &TcpStream) -> io::Result<usize> {
+fn peek(stream: &Socket) -> io::Result<usize> {
     stream.set_nonblocking(true)?;
-    let peeked = stream.peek(&mut [0]);
+    let peeked = stream.peek(&mut [std::mem::MaybeUninit::uninit()]);
     stream.set_nonblocking(false)?;
     peeked
+}
+
+/// Sends as many of the bytes as the system takes without waiting. Fails with `WouldBlock` if it takes none.
+#[cfg(unix)]
+pub(crate) fn send_now(stream: &Socket, bytes: &[u8]) -> io::Result<usize> {
+    use rustix::net::{SendFlags, send};
+    Ok(send(stream, bytes, SendFlags::DONTWAIT)?)
+}
+
+/// Waits until some of the bytes have been sent.
+#[cfg(not(unix))]
+pub(crate) fn send_now(stream: &Socket, bytes: &[u8]) -> io::Result<usize> {
+    stream.send(bytes)
+}
+
+/// Waits until more can be sent, or something has arrived if `reads`. Returns whether something has arrived; an error of
+/// the connection is something, too.
+#[cfg(unix)]
+pub(crate) fn wait_to_send(stream: &Socket, reads: bool, timeout: Duration) -> io::Result<bool> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let arrival = if reads {
+        PollFlags::IN
+    } else {
+        PollFlags::empty()
+    };
+    let mut polled = [PollFd::new(stream, PollFlags::OUT | arrival)];
+    poll(&mut polled, Timespec::try_from(timeout).ok().as_ref())?;
+    Ok(polled[0].revents().intersects(arrival))
+}
+
+/// Does not wait, since [`send_now`] does.
+#[cfg(not(unix))]
+pub(crate) fn wait_to_send(_: &Socket, _: bool, _: Duration) -> io::Result<bool> {
+    Ok(false)
 }

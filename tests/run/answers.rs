@@ -1,5 +1,6 @@
 //! An answer counts as allowed, blocked or failed by its status, a header, or a value in its body.
 
+use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::support::at_once;
@@ -130,6 +131,77 @@ fn a_value_in_the_body_counts_if_it_is_equal_as_json() {
         (&["--allowed=json /left = 2, json /left = 0"], 3, 0, &[("status_5xx", 1), ("unmatched", 9)]),
         (&[r#"--allowed=json "" = true"#], 1, 0, &[("status_5xx", 1), ("unmatched", 11)]),
         (&["--blocked=json /ok and json /left"], 8, 4, &[("status_5xx", 1)]),
+    ]);
+}
+
+#[test]
+fn a_text_or_a_pattern_in_the_body_counts() {
+    let answers = [
+        answer("200", "", "over the limit"),
+        answer("200", "", "Over  the limit"),
+        answer("200", "", "fine, 17 left"),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n\xff over".to_vec(),
+        answer("200", "", &format!("over{}", " ".repeat(64 * KIB))),
+        answer("503", "", "over"),
+    ];
+    #[rustfmt::skip]
+    assert_all_count(&answers, &[
+        (&["--blocked=body contains over"], 2, 3, &[("unmatched", 1)]),
+        (&["--blocked=503 and body contains over"], 5, 1, &[]),
+        (&["--blocked=body matches /(?i)over\\s+the limit/"], 2, 2, &[("status_5xx", 1), ("unmatched", 1)]),
+        (&["--allowed=200 and body matches /[0-9]+ left$/"], 1, 0, &[("status_5xx", 1), ("unmatched", 4)]),
+        (&["--allowed=body contains \"fine, \"", "--blocked=body contains limit and 200"], 1, 2, &[("status_5xx", 1), ("unmatched", 2)]),
+    ]);
+}
+
+#[test]
+fn a_header_beyond_the_hundredth_counts_like_any_other() {
+    let many: String = (0..300).map(|n| format!("X-{n}: {n}\r\n")).collect();
+    let answers = [
+        answer("200", &many, "a body"),
+        answer("200", "X-299: 299\r\n", "a body"),
+    ];
+    let blocked = ["--blocked=header x-299 = 299"];
+    let allowed = ["--allowed=header x-0 = 0 and header x-140 = 140"];
+    #[rustfmt::skip]
+    assert_all_count(&answers, &[
+        (&blocked, 0, 2, &[]),
+        (&allowed, 1, 0, &[("unmatched", 1)]),
+    ]);
+}
+
+#[test]
+fn a_body_counts_as_it_was_before_it_was_compressed() {
+    let compressed = |body: &[u8]| {
+        let mut compressed = Vec::new();
+        let mut encoder = flate2::read::GzEncoder::new(body, flate2::Compression::fast());
+        encoder
+            .read_to_end(&mut compressed)
+            .expect("no error of a vector");
+        compressed
+    };
+    let with_coding = |coding: &str, body: &[u8]| {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        [head.as_bytes(), body].concat()
+    };
+    let whole = compressed(br#"{"ok":true}"#);
+    let answers = [
+        with_coding("gzip", &whole),
+        with_coding("gzip", &compressed(br#"{"ok":false}"#)),
+        with_coding("gzip", &compressed(&b" ".repeat(1024 * KIB))),
+        with_coding("gzip", &whole[..whole.len() - 5]),
+        with_coding("gzip", br#"{"ok":true}"#),
+        with_coding("br", br#"{"ok":true}"#),
+    ];
+    #[rustfmt::skip]
+    assert_all_count(&answers, &[
+        (OPEN, 2, 1, &[("unmatched", 3)]),
+        // A body that can't be read does not count as allowed if it may be blocked.
+        (&["--blocked=json /ok = false"], 2, 1, &[("unmatched", 3)]),
+        (&[], 6, 0, &[]),
     ]);
 }
 

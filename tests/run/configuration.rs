@@ -46,6 +46,11 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("--seed", "SEED", "random"),
     ("--insecure", "INSECURE", "false"),
     ("--ca-cert", "CA_CERT", ""),
+    ("--cert", "LOADGEN_CERT", ""),
+    ("--key", "LOADGEN_KEY", ""),
+    ("--connect-to", "LOADGEN_CONNECT_TO", ""),
+    ("--sni", "LOADGEN_SNI", ""),
+    ("--source-address", "LOADGEN_SOURCE_ADDRESS", ""),
     ("--metrics-addr", "METRICS_ADDR", ""),
     ("--metrics-linger", "METRICS_LINGER", "0"),
     ("--demo", "DEMO", "false"),
@@ -147,6 +152,10 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ("--seed", &["-1", "lucky"], NUMBER),
     ("--insecure", &["perhaps", ""], BOOLEAN),
     ("--ca-cert", &["", "no/such/file.pem", "tests", "Cargo.toml"], CERTIFICATES),
+    ("--cert", &["", "no/such/file.pem", "tests", "Cargo.toml"], CERTIFICATES),
+    ("--connect-to", &["", "node", "node:1", "node:1=node", "node:1=node:0"], "HOST:PORT=ADDR:PORT"),
+    ("--sni", &["", "127.0.0.1", "a b"], "must be a host name"),
+    ("--source-address", &["", "node", "192.0.2.1"], "must be addresses of this machine"),
     ("--metrics-addr", &["", "9100", "127.0.0.1", "localhost:9100", ":65536",
         "http://127.0.0.1:9100"], "IP address and a port, such as 127.0.0.1:9100"),
     // Of a network that is for documentation only (RFC 5737), so no machine's own.
@@ -210,9 +219,10 @@ fn a_wrong_variable_is_refused_with_its_name_its_value_and_what_it_may_be() {
 
 /// Options that are unset unless they are given: their empty variables mean just that.
 #[rustfmt::skip]
-const WITHOUT_DEFAULT: [&str; 15] = [
-    "--allowed", "--audit", "--blocked", "--body", "--body-file", "--ca-cert", "--clock-tolerance", "--header",
-    "--key-prefix", "--keys-file", "--method", "--metrics-addr", "--path", "--profile", "--threshold",
+const WITHOUT_DEFAULT: [&str; 20] = [
+    "--allowed", "--audit", "--blocked", "--body", "--body-file", "--ca-cert", "--cert", "--clock-tolerance",
+    "--connect-to", "--header", "--key", "--key-prefix", "--keys-file", "--method", "--metrics-addr", "--path",
+    "--profile", "--sni", "--source-address", "--threshold",
 ];
 
 #[test]

@@ -19,6 +19,7 @@ mod answers;
 mod audit;
 mod audited_keys;
 mod configuration;
+mod connections;
 mod demo;
 mod drift;
 mod dry_run;

@@ -125,6 +125,64 @@ fn a_header_takes_the_place_of_one_that_would_be_sent_anyway() {
 }
 
 #[test]
+fn header_names_leave_as_they_were_typed() {
+    let arguments = [
+        "--header=X-ACCOUNT-ID: 1",
+        "--header=content-TYPE: application/json",
+        "--header=X-Varying: {seq}",
+        "--header=x-VARYING: {key}",
+        "--header=x-lower: 1",
+        &format!("--header=X-LONG: {}", "x".repeat(7_000)),
+        &format!("--header=X-Longer: {}", "x".repeat(7_900)),
+    ];
+    for request in requests(3, &arguments) {
+        let names: Vec<_> = request.headers.iter().map(|(name, _)| &**name).collect();
+        let typed = [
+            "X-ACCOUNT-ID",
+            "content-TYPE",
+            "X-Varying",
+            "x-VARYING",
+            "x-lower",
+            "X-LONG",
+            "X-Longer",
+        ];
+        for name in typed {
+            assert!(names.contains(&name), "{name} of {names:?}");
+        }
+        assert_eq!(request.header("host"), request.headers[0].1);
+    }
+    for request in requests(2, &["--preset=kong"]) {
+        let names: Vec<_> = request.headers.iter().map(|(name, _)| &**name).collect();
+        assert!(names.contains(&"X-Key"), "{names:?}");
+    }
+}
+
+#[test]
+fn a_request_asks_for_no_coding_if_a_rule_reads_the_body() {
+    let codings = |arguments: &[&str]| {
+        let request = requests(1, arguments).remove(0);
+        let values = request.header_values("Accept-Encoding");
+        values.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(codings(&[]), none);
+    assert_eq!(codings(&["--blocked=header x"]), none);
+    assert_eq!(codings(&["--blocked=json /over"]), ["identity"]);
+    assert_eq!(
+        codings(&["--allowed=200, body contains fine"]),
+        ["identity"]
+    );
+    assert_eq!(
+        codings(&["--blocked=json /over", "--header=Accept-Encoding: gzip"]),
+        ["gzip"]
+    );
+    assert_eq!(
+        codings(&["--blocked=json /over", "--header=Accept-Encoding:"]),
+        none
+    );
+}
+
+#[test]
 fn the_variable_of_headers_has_one_a_line_and_a_flag_wins_over_all_of_it() {
     let server = Server::allowing();
     let launch = in_order(&server, 1).env("HEADERS", "A: 1\nB: 2, 3");

@@ -252,7 +252,9 @@ fn cells(text: &str) -> Option<Vec<Option<Duration>>> {
 impl Target {
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_whitespace();
-        let url = words.next().filter(|word| word.starts_with("http"))?;
+        let url = words
+            .next()
+            .filter(|word| word.starts_with("http") || word.starts_with("unix:"))?;
         let mut count = || words.next()?.parse().ok();
         Some(Self {
             url: url.trim_end_matches('/').to_owned(),

@@ -7,9 +7,14 @@ use std::sync::{Arc, OnceLock};
 
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS12;
-use rustls::{ALL_VERSIONS, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
+use rustls::{
+    ALL_VERSIONS, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+    SupportedProtocolVersion,
+};
 
 use super::carrier;
 
@@ -45,12 +50,47 @@ impl Identity {
         (identity, authority.pem())
     }
 
+    /// The certificate and the key of a client, and the certificate of the authority that issued them, each in PEM.
+    pub fn of_a_client() -> [String; 3] {
+        let mut authority = params(&[]);
+        authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let authority = CertifiedIssuer::self_signed(authority, key).expect("an authority");
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params(&["client"]).signed_by(&key, &authority);
+        let certificate = certificate.expect("a certificate");
+        [certificate.pem(), key.serialize_pem(), authority.pem()]
+    }
+
     /// Self-signed, of a server that speaks no newer TLS than 1.2.
     pub fn up_to_tls_1_2(names: &[&str]) -> Self {
         let key = KeyPair::generate().expect("a key");
         let certificate = params(names).self_signed(&key).expect("a certificate");
         let der = certificate.der().clone();
         Self::speaking(&[&TLS12], certificate.pem(), der, &key)
+    }
+
+    /// Self-signed, of a server that accepts only clients with a certificate of this authority.
+    pub fn for_clients_of(authority: &str, names: &[&str]) -> Self {
+        let mut trusted = RootCertStore::empty();
+        let authority = CertificateDer::from_pem_slice(authority.as_bytes()).expect("PEM");
+        trusted.add(authority).expect("an authority");
+        let provider = Arc::new(ring::default_provider());
+        let clients = WebPkiClientVerifier::builder_with_provider(trusted.into(), provider);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params(names).self_signed(&key).expect("a certificate");
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(ALL_VERSIONS)
+            .expect("versions of TLS")
+            .with_client_cert_verifier(clients.build().expect("an authority"))
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::try_from(key.serialize_der()).expect("a key"),
+            );
+        Self {
+            pem: certificate.pem(),
+            config: Arc::new(config.expect("a certificate and its key")),
+        }
     }
 
     fn new(pem: String, certificate: CertificateDer<'static>, key: &KeyPair) -> Self {

@@ -114,6 +114,11 @@ impl<'a> Cursor<'a> {
         is_next
     }
 
+    /// Reads past this many bytes, which must end with a whole character.
+    pub fn skip(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
     /// Reads a symbol that must be next.
     pub fn symbol(&mut self, symbol: &str, after: &str) -> Result<(), SyntaxError> {
         if self.takes(symbol) {

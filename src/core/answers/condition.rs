@@ -1,7 +1,6 @@
-use serde_json::Value;
+use super::response::{Response, Unreadable};
 use std::fmt;
 use std::ops::RangeInclusive;
-use ureq::http::HeaderMap;
 
 /// Any status that an HTTP answer can have.
 pub(super) const STATUSES: RangeInclusive<u16> = 100..=999;
@@ -21,8 +20,11 @@ pub(super) trait Condition: fmt::Debug + fmt::Display + Send + Sync {
     }
 
     /// Whether the condition holds for an answer that has one of its statuses.
-    fn holds(&self, _: &Response) -> bool {
-        true
+    ///
+    /// # Errors
+    /// It depends on a body that can't be read.
+    fn holds(&self, _: &Response) -> Result<bool, Unreadable> {
+        Ok(true)
     }
 }
 
@@ -32,12 +34,4 @@ pub(super) enum Needs {
     Status,
     Headers,
     Body,
-}
-
-/// The parts of an answer that have been read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Response<'a> {
-    pub headers: &'a HeaderMap,
-    /// The body, once it has been read, if it is JSON.
-    pub json: Option<&'a Value>,
 }

@@ -1,4 +1,5 @@
-use super::condition::{Condition, Needs, Response};
+use super::condition::{Condition, Needs};
+use super::response::{Response, Unreadable};
 use super::words::{Value as Typed, is_bare, is_word, peek_word, quote, take_value};
 use crate::base::text::{Cursor, SyntaxError};
 use serde::de::IgnoredAny;
@@ -62,42 +63,22 @@ fn scalar(bare: &str) -> Result<Value, String> {
     }
 }
 
-/// The body is JSON, but it is nested deeper than 127 levels, or has a number out of range or a lone surrogate.
-#[derive(Debug, PartialEq)]
-pub(super) struct Unreadable;
-
-/// Parses a body. Returns `Ok(None)` if it is not JSON.
-///
-/// A byte order mark is passed over, as [RFC 8259](https://www.rfc-editor.org/rfc/rfc8259), section 8.1, permits. If a
-/// name occurs twice in an object, the last one counts.
-pub(super) fn parse(body: &[u8]) -> Result<Option<Value>, Unreadable> {
-    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    match serde_json::from_slice(body) {
-        Ok(value) => Ok(Some(value)),
-        Err(_) if has_json_syntax(body) => Err(Unreadable),
-        Err(_) => Ok(None),
-    }
-}
-
-fn has_json_syntax(body: &[u8]) -> bool {
-    let text = std::str::from_utf8(body);
-    text.is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
-}
-
 impl Condition for JsonCondition {
     fn needs(&self) -> Needs {
         Needs::Body
     }
 
     /// No condition holds for a body that is not JSON.
-    fn holds(&self, response: &Response) -> bool {
-        let found = response.json.and_then(|json| json.pointer(&self.pointer));
-        match (found, &self.value) {
+    fn holds(&self, response: &Response) -> Result<bool, Unreadable> {
+        let found = response
+            .json()?
+            .and_then(|json| json.pointer(&self.pointer));
+        Ok(match (found, &self.value) {
             (None, _) => false,
             (Some(_), None) => true,
             (Some(Value::Number(found)), Some(Value::Number(wanted))) => is_same(found, wanted),
             (Some(found), Some(wanted)) => found == wanted,
-        }
+        })
     }
 }
 
@@ -132,16 +113,16 @@ impl fmt::Display for JsonCondition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::answers::response::parse_json as parse;
     use crate::core::answers::rules::arbitrary;
     use proptest::prelude::*;
     use ureq::http::HeaderMap;
 
     fn holds(typed: &str, body: &str) -> bool {
         let condition = read(&mut Cursor::new(typed.strip_prefix("json").unwrap()));
-        condition.unwrap().holds(&Response {
-            headers: &HeaderMap::new(),
-            json: parse(body.as_bytes()).unwrap().as_ref(),
-        })
+        let headers = HeaderMap::new();
+        let response = Response::with_body(&headers, Some(body.as_bytes()));
+        condition.unwrap().holds(&response).unwrap()
     }
 
     #[test]

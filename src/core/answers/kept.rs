@@ -1,5 +1,5 @@
 /// The longest body that is read, in bytes.
-const MOST: usize = 64 * 1024;
+pub(super) const MOST: usize = 64 * 1024;
 
 /// An answer's body, if it is short enough to be read.
 #[derive(Debug, Default)]

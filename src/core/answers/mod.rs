@@ -1,14 +1,17 @@
 //! The rules that say whether an answer means allowed, blocked or failed.
 //!
-//! [`Rules`] say which answers count as allowed and which as blocked, by status, header, or a value in a JSON body.
+//! [`Rules`] say which answers count as allowed and which as blocked, by status, header, or body.
 //! [`Answers`] applies both. A table by status decides most answers at once, and only the others need their headers or
 //! bodies read.
 
+mod body;
 mod condition;
+mod encoding;
 mod head;
 mod header;
 mod json;
 mod kept;
+mod response;
 mod rules;
 mod status;
 mod words;
@@ -18,7 +21,8 @@ pub(crate) use kept::KeptBody;
 pub use rules::{Rule, Rules};
 
 use crate::base::{FailureKind, Outcome};
-use condition::{Needs, Response, STATUSES};
+use condition::{Needs, STATUSES};
+use response::{Response, Unreadable};
 
 /// Decides the outcome of an answer. A rule for blocked wins over all rules for allowed, and an answer that fits no
 /// rule is failed.
@@ -70,11 +74,10 @@ impl Answers {
     /// The rules that fit an answer, as far as its head decides.
     fn candidates<'a>(&'a self, head: &'a Head) -> impl Iterator<Item = &'a (Rule, Outcome)> {
         let status = head.status.as_u16();
-        let response = Response {
-            headers: &head.headers,
-            json: None,
+        let response = Response::without_body(&head.headers);
+        let fits = move |rule: &Rule| {
+            rule.is_for(status) && rule.holds(Needs::Headers, &response) == Ok(true)
         };
-        let fits = move |rule: &Rule| rule.is_for(status) && rule.holds(Needs::Headers, &response);
         self.rules.iter().filter(move |(rule, _)| fits(rule))
     }
 
@@ -98,18 +101,16 @@ impl Answers {
 impl Undecided<'_> {
     /// The outcome of the answer with this body.
     pub(crate) fn by_body(&self, body: &KeptBody) -> Outcome {
-        let json = body.bytes().and_then(|body| json::parse(body).ok());
-        let response = Response {
-            headers: &self.head.headers,
-            json: json.as_ref().and_then(Option::as_ref),
-        };
+        let headers = &self.head.headers;
+        let body = body.bytes();
+        let body = body.and_then(|body| encoding::decoded(body, headers));
+        let response = Response::with_body(headers, body.as_deref());
         for (rule, outcome) in self.answers.candidates(self.head) {
-            if rule.holds(Needs::Body, &response) {
-                return *outcome;
-            }
-            // A body that can't be read may fit this rule, so the answer can't count as allowed.
-            if json.is_none() && *outcome == Outcome::Blocked {
-                break;
+            match rule.holds(Needs::Body, &response) {
+                Ok(true) => return *outcome,
+                // The body may fit this rule, so the answer can't count as allowed.
+                Err(Unreadable) if *outcome == Outcome::Blocked => break,
+                Ok(false) | Err(Unreadable) => {}
             }
         }
         unmatched(self.head.status.as_u16())
@@ -275,15 +276,11 @@ mod tests {
         headers: &HeaderMap,
         body: &str,
     ) -> Outcome {
-        let json = json::parse(body.as_bytes()).unwrap();
-        let response = Response {
-            headers,
-            json: json.as_ref(),
-        };
+        let response = Response::with_body(headers, Some(body.as_bytes()));
         let for_status = |rules: &Rules| rules.0.iter().any(|rule| rule.is_for(status));
         let fits = |rules: &Rules| {
             let mut rules = rules.0.iter();
-            rules.any(|rule| rule.is_for(status) && rule.holds(Needs::Body, &response))
+            rules.any(|rule| rule.is_for(status) && rule.holds(Needs::Body, &response) == Ok(true))
         };
         if fits(blocked) {
             Outcome::Blocked
@@ -316,7 +313,7 @@ mod tests {
             }
             let answers = Answers::new(&allowed, &blocked);
             // Nothing follows from the rules alone for JSON that can't be read.
-            prop_assume!(json::parse(body.as_bytes()).is_ok());
+            prop_assume!(response::parse_json(body.as_bytes()).is_ok());
             prop_assert_eq!(
                 outcome(&answers, status, &headers, &body),
                 explained(&allowed, &blocked, status, &headers, &body)

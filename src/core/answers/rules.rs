@@ -1,9 +1,10 @@
 //! Rules as they are typed: `200-299, 429 and header retry-after`.
 
-use super::condition::{Condition, Needs, Response, STATUSES};
+use super::condition::{Condition, Needs, STATUSES};
+use super::response::{Response, Unreadable};
 use super::status::StatusCondition;
 use super::words::{AND, peek_word};
-use super::{header, json};
+use super::{body, header, json};
 use crate::base::text::{Cursor, SyntaxError};
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -25,18 +26,27 @@ pub struct Rule {
 type Read = fn(&mut Cursor) -> Result<Arc<dyn Condition>, SyntaxError>;
 
 /// The kinds of conditions that begin with a word, each with the reader of its rest.
-pub(super) const KINDS: [(&str, Read); 2] = [("header", header::read), ("json", json::read)];
+pub(super) const KINDS: [(&str, Read); 3] = [
+    ("header", header::read),
+    ("json", json::read),
+    ("body", body::read),
+];
 
 impl Rules {
     /// The form of rules, as the end of a sentence that begins with the option.
-    pub const FORM: &str = "must be rules such as 200-299, header NAME = VALUE or json /POINTER = VALUE, \
-        separated by commas, each one condition or several joined by and";
+    pub const FORM: &str = "must be rules such as 200-299, header NAME = VALUE, json /POINTER = VALUE, \
+        body contains TEXT or body matches /PATTERN/, separated by commas, each one condition or several joined by and";
 }
 
 impl Rules {
     /// Whether the status of an answer is all that they look at.
     pub fn need_only_status(&self) -> bool {
         self.0.iter().all(|rule| rule.needs() == Needs::Status)
+    }
+
+    /// Whether any of them looks into the body of an answer.
+    pub fn read_bodies(&self) -> bool {
+        self.0.iter().any(|rule| rule.needs() == Needs::Body)
     }
 }
 
@@ -106,9 +116,20 @@ impl Rule {
     }
 
     /// Whether all conditions hold that need no more than this part of an answer with a fitting status.
-    pub(super) fn holds(&self, read: Needs, response: &Response) -> bool {
-        let mut conditions = self.conditions.iter();
-        conditions.all(|condition| condition.needs() > read || condition.holds(response))
+    ///
+    /// # Errors
+    /// It depends on a body that can't be read.
+    pub(super) fn holds(&self, read: Needs, response: &Response) -> Result<bool, Unreadable> {
+        let read = |condition: &&Arc<dyn Condition>| condition.needs() <= read;
+        let mut holds = Ok(true);
+        for condition in self.conditions.iter().filter(read) {
+            match condition.holds(response) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(unreadable) => holds = Err(unreadable),
+            }
+        }
+        holds
     }
 }
 
@@ -147,11 +168,13 @@ fn joined(items: &[impl ToString], separator: &str) -> String {
 #[cfg(test)]
 pub(super) mod arbitrary {
     use super::*;
+    use crate::core::answers::body::BodyCondition;
     use crate::core::answers::header::HeaderCondition;
     use crate::core::answers::json::JsonCondition;
     use proptest::collection::vec;
     use proptest::option;
     use proptest::prelude::*;
+    use regex::bytes::Regex;
     use serde_json::Value;
     use ureq::http::HeaderName;
 
@@ -201,6 +224,12 @@ pub(super) mod arbitrary {
             }),
             (pointer(), option::of(scalar())).prop_map(|(pointer, value)| {
                 Arc::new(JsonCondition { pointer, value }) as Arc<dyn Condition>
+            }),
+            text()
+                .prop_map(|text| { Arc::new(BodyCondition::Contains(text)) as Arc<dyn Condition> }),
+            text().prop_map(|text| {
+                let pattern = Regex::new(&regex::escape(&text)).unwrap();
+                Arc::new(BodyCondition::Matches(pattern)) as Arc<dyn Condition>
             }),
         ]
     }

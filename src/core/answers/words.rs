@@ -21,16 +21,21 @@ pub(super) fn take_value<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Value<'a>
     if !cursor.takes("=") {
         return Ok(None);
     }
+    take_text(cursor).map(Some)
+}
+
+/// Reads a value that must be next.
+pub(super) fn take_text<'a>(cursor: &mut Cursor<'a>) -> Result<Value<'a>, SyntaxError> {
     let start = cursor.rest();
     if let Some(text) = cursor.quoted()? {
-        return Ok(Some(Value::Quoted(text)));
+        return Ok(Value::Quoted(text));
     }
     let bare = take_bare(cursor);
     match bare.text.chars().next() {
         None => Err(start.error("a value is missing")),
         Some('=') => Err(start.error("one = is enough")),
         Some('\'') => Err(start.error("quotes must be double quotes, as in JSON")),
-        Some(_) => Ok(Some(Value::Bare(bare))),
+        Some(_) => Ok(Value::Bare(bare)),
     }
 }
 

@@ -15,8 +15,8 @@ pub use text::{details, table};
 
 use crate::core::answers::Rules;
 use crate::core::request::parse::{self, HeaderLine};
-use crate::core::request::{RequestTemplate, Template};
-use ureq::http::{HeaderName, Method};
+use crate::core::request::{RequestTemplate, Spelling, Template};
+use ureq::http::Method;
 
 /// How one kind of limiter takes a check and how it answers. The fields are the defaults of the options of these names.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,11 +61,9 @@ impl Preset {
         parse::path(self.path).expect(TESTED)
     }
 
-    pub fn headers(&self) -> impl Iterator<Item = (HeaderName, Template)> {
-        self.headers.iter().map(|line| {
-            let HeaderLine { name, value } = parse::header_line(line).expect(TESTED);
-            (name, value.expect(TESTED))
-        })
+    pub fn headers(&self) -> impl Iterator<Item = HeaderLine> {
+        let lines = self.headers.iter();
+        lines.map(|line| parse::header_line(line).expect(TESTED))
     }
 
     pub fn body(&self) -> Template {
@@ -82,10 +80,12 @@ impl Preset {
 
     /// Its request, with nothing replaced by options.
     pub fn request(&self) -> RequestTemplate {
+        let headers: Vec<_> = self.headers().collect();
         RequestTemplate {
             method: self.method(),
             path: self.path(),
-            headers: self.headers().collect(),
+            spelling: Spelling::new(headers.iter().map(|line| &*line.spelled)),
+            headers: headers.into_iter().filter_map(HeaderLine::field).collect(),
             body: Some(self.body()).filter(|body| !body.is_empty()),
         }
     }

@@ -1,7 +1,7 @@
 use super::compiled_text::CompiledText;
 use super::escape::Escape;
 use super::placeholder::Values;
-use super::{Constants, RequestTemplate};
+use super::{Constants, RequestTemplate, Spelling};
 use crate::base::{KeyId, Nanos, Target};
 use crate::core::keys::Keys;
 use ureq::http::uri::{PathAndQuery, Uri};
@@ -17,6 +17,7 @@ pub struct CompiledRequest {
     method: Method,
     path: CompiledText,
     headers: Vec<(HeaderName, CompiledText)>,
+    spelling: Spelling,
     /// The headers with a name of which any value differs from request to request. The heads have none of them, since
     /// the order of the values of one name has a meaning.
     varying_headers: Vec<(HeaderName, CompiledText)>,
@@ -82,6 +83,7 @@ impl RequestTemplate {
             path: text(&self.path, Escape::Percent),
             varying_headers: varying_headers.cloned().collect(),
             headers,
+            spelling: self.spelling.clone(),
             body_length: BodyLength::new(&self.method, body.as_ref(), constants.keys),
             body,
             keys: constants.keys.clone(),
@@ -150,6 +152,11 @@ impl CompiledRequest {
         }
     }
 
+    /// The spelling of the headers' names on the wire.
+    pub fn spelling(&self) -> &Spelling {
+        &self.spelling
+    }
+
     /// The length of the longest line of any request, in bytes.
     pub fn longest_line(&self) -> usize {
         let path = self.longest_base() + self.longest(&self.path);
@@ -187,8 +194,12 @@ impl CompiledRequest {
             .path_and_query()
             .map_or("/", PathAndQuery::as_str);
         let mut text = format!("{} {path}\n", request.method());
-        for (name, value) in request.headers() {
-            text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
+        for lower in request.headers().keys() {
+            let values = request.headers().get_all(lower).iter();
+            for (place, value) in values.enumerate() {
+                let name = self.spelling.of(lower.as_str(), place);
+                text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
+            }
         }
         if let Some(body) = body.filter(|body| !body.is_empty()) {
             text += "\n";
@@ -265,14 +276,19 @@ mod tests {
     }
 
     fn template(method: &str, path: &str, headers: &[&str], body: &str) -> RequestTemplate {
-        let headers = headers.iter().map(|line| {
-            let HeaderLine { name, value } = parse::header_line(line).unwrap();
-            (name, value.unwrap())
-        });
+        let lines: Vec<HeaderLine> = headers
+            .iter()
+            .map(|line| parse::header_line(line).unwrap())
+            .collect();
+        let spelling = Spelling::new(lines.iter().map(|line| &*line.spelled));
+        let headers = lines
+            .into_iter()
+            .map(|line| (line.name, line.value.unwrap()));
         RequestTemplate {
             method: parse::method(method).unwrap(),
             path: parse::path(path).unwrap(),
             headers: headers.collect(),
+            spelling,
             body: Some(parse::body(body).unwrap()).filter(|body| !body.is_empty()),
         }
     }
@@ -290,13 +306,13 @@ mod tests {
         let compiled = compiled(&template, "a/b\n\"é\"", &bases);
         assert_eq!(
             compiled.show(0, 9, KeyId(0)),
-            "PUT /base/v1/a%2Fb?n=9\nhost: h:1\ncontent-type: application/json\nx-of: http://h:1/base\n\
-             x-of: 100\ncontent-length: 17\n\n{\"k\":\"a/b\",\"s\":9}"
+            "PUT /base/v1/a%2Fb?n=9\nhost: h:1\nContent-Type: application/json\nX-Of: http://h:1/base\n\
+             X-Of: 100\ncontent-length: 17\n\n{\"k\":\"a/b\",\"s\":9}"
         );
         assert_eq!(
             compiled.show(1, 10, KeyId(1)),
-            "PUT /v1/%22%C3%A9%22?n=10\nhost: [::1]\ncontent-type: application/json\nx-of: https://[::1]\n\
-             x-of: 100\ncontent-length: 21\n\n{\"k\":\"\\\"é\\\"\",\"s\":10}"
+            "PUT /v1/%22%C3%A9%22?n=10\nhost: [::1]\nContent-Type: application/json\nX-Of: https://[::1]\n\
+             X-Of: 100\ncontent-length: 21\n\n{\"k\":\"\\\"é\\\"\",\"s\":10}"
         );
     }
 
@@ -318,7 +334,7 @@ mod tests {
     fn a_host_header_replaces_the_targets_own() {
         let template = template("GET", "/", &["Host: {key}.example"], "");
         let compiled = compiled(&template, "tenant", &["http://h:1"]);
-        let expected = "GET /\nhost: tenant.example\n";
+        let expected = "GET /\nHost: tenant.example\n";
         assert_eq!(compiled.show(0, 0, KeyId(0)), expected);
     }
 

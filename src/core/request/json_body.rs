@@ -79,6 +79,7 @@ mod tests {
     use super::*;
     use crate::base::Nanos;
     use crate::core::keys::KeyList;
+    use crate::core::request::Spelling;
     use ureq::http::{Method, header};
 
     const JSON: Option<&str> = Some("application/json");
@@ -89,6 +90,7 @@ mod tests {
             method: Method::POST,
             path: "/".parse().unwrap(),
             headers: content_type.into_iter().collect(),
+            spelling: Spelling::default(),
             body: Some(body.parse().expect(body)),
         };
         let constants = Constants {

@@ -15,10 +15,12 @@ mod json_body;
 pub mod parse;
 mod placeholder;
 mod request_template;
+mod spelling;
 mod template;
 
 pub use compiled_request::{CompiledRequest, MAX_FILLED, RequestBuffers};
 pub use json_body::InvalidJson;
 pub use placeholder::{Constants, Placeholder};
 pub use request_template::RequestTemplate;
+pub use spelling::Spelling;
 pub use template::{Template, TemplateError};

@@ -28,8 +28,18 @@ pub fn path(text: &str) -> Result<Template, String> {
 /// A header to send. Without a value, no header of this name is sent.
 #[derive(Debug, Clone)]
 pub struct HeaderLine {
+    /// In lower case.
     pub name: HeaderName,
+    /// The name as it was typed.
+    pub spelled: String,
     pub value: Option<Template>,
+}
+
+impl HeaderLine {
+    /// The name and the value. `None` if no header of this name is sent.
+    pub fn field(self) -> Option<(HeaderName, Template)> {
+        Some((self.name, self.value?))
+    }
 }
 
 /// The headers that describe how a request is sent, and so must be the client's own.
@@ -58,7 +68,8 @@ fn header_form() -> String {
 
 pub fn header_line(text: &str) -> Result<HeaderLine, String> {
     let (name, value) = text.split_once(':').ok_or_else(header_form)?;
-    let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| header_form())?;
+    let spelled = name.trim();
+    let name = HeaderName::from_bytes(spelled.as_bytes()).map_err(|_| header_form())?;
     if RESERVED.contains(&name) {
         return Err(format!("must not be {name}, because loadgen sets it"));
     }
@@ -73,6 +84,7 @@ pub fn header_line(text: &str) -> Result<HeaderLine, String> {
     }
     Ok(HeaderLine {
         name,
+        spelled: spelled.to_owned(),
         value: (!template.is_empty()).then_some(template),
     })
 }

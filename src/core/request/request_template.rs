@@ -1,5 +1,5 @@
 use super::escape::Escape;
-use super::{Placeholder, Template};
+use super::{Placeholder, Spelling, Template};
 use ureq::http::{HeaderName, Method, header};
 
 /// A request with placeholders, as the options ask for it.
@@ -10,6 +10,8 @@ pub struct RequestTemplate {
     pub path: Template,
     /// A name may occur more than once.
     pub headers: Vec<(HeaderName, Template)>,
+    /// The spelling of the headers' names, which HTTP libraries send in lower case.
+    pub spelling: Spelling,
     pub body: Option<Template>,
 }
 
@@ -50,6 +52,7 @@ mod tests {
             method: Method::POST,
             path: "/a/{key}?n={limit}".parse().unwrap(),
             headers: content_type.into_iter().collect(),
+            spelling: Spelling::default(),
             body: Some("{seq}".parse().unwrap()),
         }
     }

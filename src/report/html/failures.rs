@@ -2,7 +2,7 @@ use super::document::Section;
 use super::untrusted::Untrusted;
 use crate::base::text::share;
 use crate::core::summary::Summary;
-use crate::report::failure_kinds::sorted;
+use crate::report::failure_kinds::{advice, sorted};
 use maud::html;
 
 /// The most kinds that are listed.
@@ -32,6 +32,9 @@ pub fn section(summary: &Summary) -> Section {
                         }
                     }
                 }
+            }
+            @for advice in advice(&summary.failures) {
+                p { (advice) }
             }
         }
     };

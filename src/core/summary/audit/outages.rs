@@ -159,7 +159,7 @@ fn failure(outage: &Outage) -> &'static str {
     match outage.foremost() {
         Some(FailureKind::Status5xx) => "answered with a status from 500 to 599",
         Some(FailureKind::Refused) => "refused connections",
-        Some(FailureKind::Reset) => "cut connections off",
+        Some(FailureKind::Reset | FailureKind::ResetIdle) => "cut connections off",
         Some(FailureKind::Timeout) => "did not answer in time",
         Some(FailureKind::StatusOther | FailureKind::Unmatched | FailureKind::Protocol) => {
             "answered otherwise"

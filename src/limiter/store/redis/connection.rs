@@ -77,7 +77,7 @@ impl Connection {
 
     /// Nothing has arrived since the last answer, not even the end of the connection.
     pub fn is_quiet(&self) -> bool {
-        is_quiet(&self.stream)
+        is_quiet(&SockRef::from(&self.stream))
     }
 
     fn answer(&mut self) -> RedisResult<Value> {
