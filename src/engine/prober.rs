@@ -284,6 +284,7 @@ impl<C: Caller> Asker<'_, C> {
             key,
             target: self.target as u32,
             due,
+            from_backlog: false,
             answer,
         };
         samples.push(sample, WAITING_SAMPLES);

@@ -604,7 +604,11 @@ impl Made {
                 times: same.clone().count() as u64,
                 length_ns: same.map(|part| (part.to - part.from) * SECOND).sum(),
                 requests: of.counts,
+                backlog_dropped: 0,
+                late: 0,
+                backlog_late: 0,
                 latency: DurationSummary::new(&of.latency),
+                send_lag: DurationSummary::default(),
                 service_time: DurationSummary::new(&of.service_time),
             }
         });
@@ -681,7 +685,9 @@ impl Made {
                 },
                 scheduled: counts.scheduled,
                 dropped: counts.dropped,
+                backlog_dropped: 0,
                 late: self.late,
+                backlog_late: 0,
                 tolerance_ns: 10 * MILLI,
             },
             requests: counts,

@@ -26,4 +26,4 @@ pub use seconds::{Seconds, Watermark};
 pub use snapshot::{Snapshot, State, TargetSnapshot};
 pub use tally::{Tally, TargetTally};
 pub use timeline::{SlotTally, TimelineTally};
-pub use verdict::{ScheduleVerdict, TOLERANCE};
+pub use verdict::{Lateness, ScheduleVerdict, TOLERANCE};

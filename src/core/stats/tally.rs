@@ -9,7 +9,8 @@ pub struct Tally {
     pub latency: Histogram,
     /// done − sent: what the server took, of requests that reached it.
     pub service_time: Histogram,
-    /// sent − due: the generator's own error, and the time spent on a new connection.
+    /// sent − due: the generator's own error, the time spent on a new connection, and the wait for a target that holds all
+    /// workers that it can.
     pub send_lag: Histogram,
     pub send_lag_buckets: Buckets,
     /// The time that requests spent on a new TCP connection, for those that needed one and got it.
@@ -20,8 +21,6 @@ pub struct Tally {
     pub lookup: Histogram,
     /// In the plan's order.
     pub targets: Vec<TargetTally>,
-    /// Requests that left more than [`TOLERANCE`] after they were due, time spent on connecting aside.
-    pub late: u64,
 }
 
 /// One target's share of a [`Tally`].
@@ -32,6 +31,11 @@ pub struct TargetTally {
     pub latency_buckets: Buckets,
     pub service_time: Histogram,
     pub service_time_buckets: Buckets,
+    pub send_lag: Histogram,
+    /// Requests that left more than [`TOLERANCE`] after they were due, time spent on connecting aside.
+    pub late: u64,
+    /// The same for requests that waited in the target's backlog. These do not count in `late`.
+    pub backlog_late: u64,
 }
 
 impl Tally {
@@ -62,6 +66,8 @@ impl Tally {
 
     fn add_send_lag(&mut self, sample: &Sample) {
         let lag = sample.send_lag();
+        let target = &mut self.targets[sample.target as usize];
+        target.send_lag.record(lag);
         self.send_lag.record(lag);
         self.send_lag_buckets.record(lag);
         // The send lag of a request that was not transmitted ends before it tried to connect.
@@ -75,7 +81,10 @@ impl Tally {
         }
         let connecting = connecting.map(|times| times.total()).unwrap_or_default();
         if lag.saturating_sub(connecting) > TOLERANCE {
-            self.late += 1;
+            *match sample.from_backlog {
+                false => &mut target.late,
+                true => &mut target.backlog_late,
+            } += 1;
         }
     }
 
@@ -99,6 +108,7 @@ mod tests {
             key: KeyId(0),
             target: 0,
             due: Moment::at(due),
+            from_backlog: false,
             answer: Answer::new(Moment::at(sent), Moment::at(done), outcome),
         }
     }
@@ -142,11 +152,26 @@ mod tests {
             tls: Some(Nanos(lag - lag / 3)),
         });
         tally.add(&connected);
-        assert_eq!(tally.late, 0);
+        assert_eq!(tally.targets[0].late, 0);
         assert_eq!((tally.connect.count(), tally.tls.count()), (1, 1));
         assert!(tally.connect.max() < tally.tls.max());
         tally.add(&sample(0, lag, lag, Outcome::Allowed));
-        assert_eq!(tally.late, 1);
+        assert_eq!(tally.targets[0].late, 1);
+    }
+
+    #[test]
+    fn a_request_that_waited_for_its_target_is_late_by_the_target_s_fault() {
+        let mut tally = Tally::new(2);
+        for lag in [TOLERANCE, TOLERANCE + Nanos(1)] {
+            let waited = sample(0, lag.0, lag.0, Outcome::Allowed);
+            tally.add(&Sample {
+                target: 1,
+                from_backlog: true,
+                ..waited
+            });
+        }
+        let late: Vec<_> = tally.targets.iter().map(|t| (t.late, t.backlog_late)).collect();
+        assert_eq!(late, [(0, 0), (0, 1)]);
     }
 
     #[test]
@@ -160,7 +185,7 @@ mod tests {
             tls: None,
         });
         tally.add(&refused);
-        assert_eq!((tally.late, tally.connect.count()), (1, 0));
+        assert_eq!((tally.targets[0].late, tally.connect.count()), (1, 0));
     }
 
     #[test]

@@ -1,0 +1,357 @@
+//! Decides which token a worker sends next, so that no target holds more workers than its share, and keeps each target's
+//! backlog: the tokens that wait because their target holds all workers that it can.
+//!
+//! While a target answers, this costs a worker two atomic operations on a word that only requests to the same target use.
+//! Locks are taken for targets with a backlog only.
+
+use crate::base::Token;
+use crate::core::worker_shares::WorkerShares;
+use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire};
+
+/// The workers of a run, as far as they are held by targets.
+#[derive(Debug)]
+pub(super) struct WorkerPool {
+    /// The workers that each target has to itself.
+    own: u32,
+    /// The common workers that no target holds.
+    common: CachePadded<AtomicU32>,
+    /// The most tokens in each backlog.
+    backlog: usize,
+    targets: Box<[CachePadded<TargetLoad>]>,
+}
+
+/// The workers that a target holds, and its tokens that wait for one of them.
+#[derive(Debug, Default)]
+struct TargetLoad {
+    /// The number of workers, and [`WAITING`] if the backlog is not empty. With a backlog, this changes only under the
+    /// backlog's lock. Whenever there is a backlog, the target holds a worker, which takes from it in the end.
+    state: AtomicU32,
+    backlog: Mutex<VecDeque<Token>>,
+}
+
+const WAITING: u32 = 1 << 31;
+
+/// What a worker does after it has offered a token that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// It sends this token, and is held by its target until it has called [`leave`](WorkerPool::leave).
+    Send(Turn),
+    /// The token waits in its target's backlog, and the worker is free.
+    Waits,
+    /// The backlog is full. The token is still the worker's, which is free.
+    NoRoom,
+}
+
+/// A token that a worker sends now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Turn {
+    pub token: Token,
+    /// Whether it has waited in its target's backlog.
+    pub from_backlog: bool,
+}
+
+impl WorkerPool {
+    pub fn new(shares: WorkerShares, targets: usize) -> WorkerPool {
+        let narrow = |count: usize| u32::try_from(count).unwrap_or(WAITING - 1);
+        WorkerPool {
+            own: narrow(shares.own),
+            common: CachePadded::new(AtomicU32::new(narrow(shares.common))),
+            backlog: shares.backlog,
+            targets: (0..targets).map(|_| CachePadded::default()).collect(),
+        }
+    }
+
+    /// Offers a token that is due. Tokens to one target that have to wait are sent in the order in which they came.
+    pub fn enter(&self, target: usize, token: Token) -> Entry {
+        let load = &*self.targets[target];
+        if self.has_one_target() || self.hold(load, IfBacklog::Refuse).is_ok() {
+            return Entry::Send(Turn::at_once(token));
+        }
+        let mut backlog = load.backlog.lock();
+        loop {
+            let state = match self.hold(load, IfBacklog::Hold) {
+                Err(state) => state,
+                Ok(()) => {
+                    let Some(oldest) = backlog.pop_front() else {
+                        return Entry::Send(Turn::at_once(token));
+                    };
+                    backlog.push_back(token);
+                    return Entry::Send(Turn::from_backlog(oldest));
+                }
+            };
+            if backlog.len() >= self.backlog {
+                return Entry::NoRoom;
+            }
+            // If a worker has left meanwhile, it is this token's.
+            if state & WAITING != 0 || load.replace(state, state | WAITING) {
+                backlog.push_back(token);
+                return Entry::Waits;
+            }
+        }
+    }
+
+    /// Ends the request of a worker that the target holds. Returns the oldest token of the target's backlog, which the
+    /// worker sends next. Returns `None` if there is no backlog, and the worker is free.
+    pub fn leave(&self, target: usize) -> Option<Turn> {
+        if self.has_one_target() {
+            return None;
+        }
+        let load = &*self.targets[target];
+        loop {
+            let state = load.state.load(Acquire);
+            if state & WAITING != 0 {
+                let oldest = load.take_oldest();
+                if oldest.is_some() {
+                    return oldest.map(Turn::from_backlog);
+                }
+            } else if load.replace(state, state - 1) {
+                if state > self.own {
+                    self.common.fetch_add(1, AcqRel);
+                }
+                return None;
+            }
+        }
+    }
+
+    /// A sole target may hold all workers, so nothing needs to be counted.
+    fn has_one_target(&self) -> bool {
+        self.targets.len() == 1
+    }
+
+    /// Has the target hold one more worker. Otherwise returns the state in which it could not.
+    fn hold(&self, load: &TargetLoad, if_backlog: IfBacklog) -> Result<(), u32> {
+        loop {
+            let state = load.state.load(Acquire);
+            if state & WAITING != 0 && if_backlog == IfBacklog::Refuse {
+                return Err(state);
+            }
+            let is_common = state & !WAITING >= self.own;
+            if is_common && !self.take_common() {
+                return Err(state);
+            }
+            if load.replace(state, state + 1) {
+                return Ok(());
+            }
+            if is_common {
+                self.common.fetch_add(1, AcqRel);
+            }
+        }
+    }
+
+    fn take_common(&self) -> bool {
+        let less = |count: u32| count.checked_sub(1);
+        self.common.fetch_update(AcqRel, Acquire, less).is_ok()
+    }
+}
+
+/// What a worker does that finds a backlog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IfBacklog {
+    /// It leaves the order to whoever has the lock.
+    Refuse,
+    /// It has the lock, and takes the oldest token.
+    Hold,
+}
+
+impl TargetLoad {
+    /// Returns false if the state was another one.
+    fn replace(&self, state: u32, new: u32) -> bool {
+        let replaced = self.state.compare_exchange(state, new, AcqRel, Acquire);
+        replaced.is_ok()
+    }
+
+    fn take_oldest(&self) -> Option<Token> {
+        let mut backlog = self.backlog.lock();
+        let oldest = backlog.pop_front()?;
+        if backlog.is_empty() {
+            self.state.fetch_and(!WAITING, AcqRel);
+        }
+        Some(oldest)
+    }
+}
+
+impl Turn {
+    pub fn at_once(token: Token) -> Turn {
+        Turn {
+            token,
+            from_backlog: false,
+        }
+    }
+
+    fn from_backlog(token: Token) -> Turn {
+        Turn {
+            token,
+            from_backlog: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{KeyId, Moment};
+    use proptest::prelude::*;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    use std::thread;
+
+    fn token(sequence: u64) -> Token {
+        Token {
+            sequence,
+            due: Moment::at(0),
+            key: KeyId(0),
+        }
+    }
+
+    fn pool(workers: usize, queue: usize, targets: usize) -> WorkerPool {
+        WorkerPool::new(WorkerShares::new(workers, queue, targets), targets)
+    }
+
+    /// Fills all workers that the target can hold, and returns how many these are.
+    fn freeze(pool: &WorkerPool, target: usize) -> usize {
+        let turns = (0..).map(|sequence| pool.enter(target, token(sequence)));
+        turns.take_while(|entry| *entry != Entry::Waits).count()
+    }
+
+    fn sent(turn: Option<Turn>) -> Option<(u64, bool)> {
+        turn.map(|turn| (turn.token.sequence, turn.from_backlog))
+    }
+
+    #[test]
+    fn however_many_targets_freeze_each_other_target_has_workers_of_its_own() {
+        for targets in 2..=50 {
+            let pool = pool(100, 1_000, targets);
+            let own = pool.own as usize;
+            let held: Vec<_> = (0..targets).map(|target| freeze(&pool, target)).collect();
+            assert_eq!(held[0], 100 - own * (targets - 1));
+            assert!(held[1..].iter().all(|held| *held == own), "{held:?}");
+            assert_eq!(held.iter().sum::<usize>(), 100);
+        }
+    }
+
+    #[test]
+    fn a_backlog_is_sent_in_order_by_the_workers_that_its_target_holds() {
+        let pool = pool(4, 100, 2);
+        assert_eq!(freeze(&pool, 0), 3);
+        // Token 3 waits. Two more follow.
+        for sequence in [4, 5] {
+            assert_eq!(pool.enter(0, token(sequence)), Entry::Waits);
+        }
+        for sequence in [3, 4, 5] {
+            assert_eq!(sent(pool.leave(0)), Some((sequence, true)));
+        }
+        let left: Vec<_> = (0..3).map(|_| pool.leave(0)).collect();
+        assert_eq!(left, [None; 3]);
+        // All workers can be held again.
+        assert_eq!(freeze(&pool, 0), 3);
+    }
+
+    #[test]
+    fn a_token_that_finds_a_free_worker_waits_behind_an_older_one() {
+        let pool = pool(6, 100, 2);
+        // Four common workers, of which the other target takes two.
+        assert_eq!((pool.own, freeze(&pool, 1)), (1, 5));
+        assert_eq!(freeze(&pool, 0), 1);
+        // The second target recovers.
+        while pool.leave(1).is_some() {}
+        assert!(pool.leave(1).is_none());
+        let Entry::Send(turn) = pool.enter(0, token(2)) else {
+            panic!("two workers are free");
+        };
+        assert_eq!(sent(Some(turn)), Some((1, true)));
+        assert_eq!(sent(pool.leave(0)), Some((2, true)));
+    }
+
+    #[test]
+    fn a_full_backlog_has_no_room_until_a_request_ends() {
+        let pool = pool(2, 4, 2);
+        assert_eq!(freeze(&pool, 0), 1);
+        assert_eq!(pool.enter(0, token(2)), Entry::Waits);
+        assert_eq!(pool.enter(0, token(3)), Entry::NoRoom);
+        assert_eq!(sent(pool.leave(0)), Some((1, true)));
+        assert_eq!(pool.enter(0, token(4)), Entry::Waits);
+    }
+
+    #[test]
+    fn a_sole_target_holds_any_number_of_workers() {
+        let pool = pool(2, 4, 1);
+        for sequence in 0..10 {
+            assert!(matches!(pool.enter(0, token(sequence)), Entry::Send(_)));
+        }
+        assert_eq!(pool.leave(0), None);
+    }
+
+    #[test]
+    fn every_token_is_sent_once_and_none_is_left_behind() {
+        const TOKENS: u64 = 20_000;
+        let pool = pool(8, 100_000, 3);
+        let (next, count, sum) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    loop {
+                        let sequence = next.fetch_add(1, Relaxed);
+                        if sequence >= TOKENS {
+                            return;
+                        }
+                        // Nine of ten go to the first target.
+                        let target = if sequence % 10 == 0 { 1 } else { 0 };
+                        let Entry::Send(first) = pool.enter(target, token(sequence)) else {
+                            continue;
+                        };
+                        let mut turn = Some(first);
+                        while let Some(Turn { token, .. }) = turn {
+                            thread::yield_now();
+                            count.fetch_add(1, Relaxed);
+                            sum.fetch_add(token.sequence, Relaxed);
+                            turn = pool.leave(target);
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(count.into_inner(), TOKENS);
+        assert_eq!(sum.into_inner(), TOKENS * (TOKENS - 1) / 2);
+        assert_eq!(pool.common.load(Acquire), 8 - 3);
+        let all_left = |load: &CachePadded<TargetLoad>| load.state.load(Acquire) == 0;
+        assert!(pool.targets.iter().all(all_left));
+    }
+
+    proptest! {
+        #[test]
+        fn workers_and_tokens_are_never_lost(
+            workers in 1usize..20, targets in 2usize..6,
+            steps in prop::collection::vec((any::<bool>(), 0usize..6), 0..300)
+        ) {
+            let shares = WorkerShares::new(workers, 10, targets);
+            let pool = WorkerPool::new(shares, targets);
+            let mut in_flight = vec![0usize; targets];
+            let (mut entered, mut left, mut waiting, mut refused) = (0, 0, 0, 0);
+            for (enters, target) in steps {
+                let target = target % targets;
+                if enters {
+                    entered += 1;
+                    match pool.enter(target, token(entered)) {
+                        Entry::Send(_) => in_flight[target] += 1,
+                        Entry::Waits => waiting += 1,
+                        Entry::NoRoom => refused += 1,
+                    }
+                } else if in_flight[target] > 0 {
+                    left += 1;
+                    match pool.leave(target) {
+                        Some(_) => waiting -= 1,
+                        None => in_flight[target] -= 1,
+                    }
+                }
+                prop_assert!(in_flight.iter().all(|held| *held <= shares.most()));
+                let above: usize = in_flight.iter().map(|held| held.saturating_sub(shares.own)).sum();
+                prop_assert!(above <= shares.common);
+                prop_assert_eq!(pool.common.load(Acquire) as usize, shares.common - above);
+            }
+            let now: usize = in_flight.iter().sum();
+            prop_assert_eq!(entered, (left + now + waiting + refused) as u64);
+        }
+    }
+}
