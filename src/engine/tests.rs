@@ -219,7 +219,9 @@ fn a_request_that_outlasts_the_drain_timeout_is_abandoned_and_the_ledger_balance
 
 /// A run against three nodes of which the second freezes. Each ledger balances.
 fn run_with_frozen(options: &str, frozen: Frozen) -> (Results, Fake) {
-    let plan = plan(&format!("{options} --burst-enabled false --targets http://unused"));
+    let plan = plan(&format!(
+        "{options} --burst-enabled false --targets http://unused"
+    ));
     let fake = Fake {
         frozen: Some(frozen),
         ..Fake::new(None)
@@ -244,7 +246,8 @@ fn assert_others_had_all(results: &Results) {
 #[test]
 fn a_frozen_target_delays_its_own_requests_only() {
     // It answers again when all requests to the others have been sent: if they waited for it, the run would not go on.
-    let (results, fake) = run_with_frozen("--rps 600 --duration 1 --workers 12", Frozen::until(400));
+    let (results, fake) =
+        run_with_frozen("--rps 600 --duration 1 --workers 12", Frozen::until(400));
     assert_others_had_all(&results);
     // Two workers are its own, and six are common.
     let most = fake.frozen.unwrap().most_in_flight.into_inner();

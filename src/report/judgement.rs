@@ -96,10 +96,14 @@ fn doubts(summary: &Summary) -> Vec<String> {
     if !schedule.kept {
         doubts.push("the generator did not keep its schedule".to_owned());
     }
-    let waited = schedule.backlog_late.saturating_add(schedule.backlog_dropped);
+    let waited = schedule
+        .backlog_late
+        .saturating_add(schedule.backlog_dropped);
     if waited > 0 && is_plain(summary) {
         let waited = count(waited, "request", "requests");
-        doubts.push(format!("{waited} waited for a target that did not answer in time"));
+        doubts.push(format!(
+            "{waited} waited for a target that did not answer in time"
+        ));
     }
     if requests.failed * 2 > requests.sent {
         let sent = count(requests.sent, "request", "requests");

@@ -202,7 +202,10 @@ fn targets(out: &mut String, summary: &Summary) -> fmt::Result {
     let all = summary.targets.len();
     let shown = worst_targets(&summary.targets, ROWS);
     let columns = not_on_time(summary);
-    let names: String = columns.iter().map(|(name, _)| format!("{name} | ")).collect();
+    let names: String = columns
+        .iter()
+        .map(|(name, _)| format!("{name} | "))
+        .collect();
     writeln!(
         out,
         "| target | sent | allowed | blocked | failed | {names}p50 | p99 | failures |"

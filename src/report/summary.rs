@@ -80,13 +80,17 @@ fn targets(summary: &Summary) -> String {
     let width = names.max().unwrap_or(0).max("target".len());
     let shown = not_on_time(summary);
     let counts = ["sent", "allowed", "blocked", "failed", "abandoned"];
-    let names = counts.into_iter().chain(shown.iter().map(|(name, _)| *name));
+    let names = counts
+        .into_iter()
+        .chain(shown.iter().map(|(name, _)| *name));
     let names = names.chain(["p50", "p99"]).map(str::to_owned);
     let mut text = row("target", width, names);
     for target in &summary.targets {
         let (of, latency) = (&target.requests, &target.latency);
         let counts = [of.sent, of.allowed, of.blocked, of.failed, of.abandoned];
-        let counts = counts.into_iter().chain(shown.iter().map(|(_, count)| count(target)));
+        let counts = counts
+            .into_iter()
+            .chain(shown.iter().map(|(_, count)| count(target)));
         let spans = [latency.p50_ns, latency.p99_ns].map(|ns| span_of(latency, ns));
         let cells = counts.map(|count| count.to_string()).chain(spans);
         text += &row(&target.name, width, cells);
@@ -263,7 +267,9 @@ Summary: paced for 60.0 s, drained for 3.13 ms
             results.verdict = ScheduleVerdict::new(&all, first + second);
             results.lateness = vec![first, second];
             let text = text(&results);
-            let lines = text.lines().filter(|line| line.contains("http") || line.contains("schedule "));
+            let lines = text
+                .lines()
+                .filter(|line| line.contains("http") || line.contains("schedule "));
             let lines: Vec<_> = lines.map(|line| line.trim().to_owned()).collect();
             lines
         };
@@ -274,8 +280,8 @@ Summary: paced for 60.0 s, drained for 3.13 ms
             backlog_dropped: 3,
         };
         let expected = [
-            "http://127.0.0.1:8001         2         2         0         0         0         3         2   0.00 ns   0.00 ns",
-            "http://node-2:8000            2         2         0         0         0         0         0   0.00 ns   0.00 ns",
+            "http://127.0.0.1:8001         2         2         0         0         0         3         2      0 ns      0 ns",
+            "http://node-2:8000            2         2         0         0         0         0         0      0 ns      0 ns",
             "schedule kept: http://127.0.0.1:8001 did not answer in time, so of its 5 requests 2 waited for it and 3 were \
              dropped; every other request on time (within 10ms), none dropped",
         ];

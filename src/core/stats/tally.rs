@@ -170,7 +170,11 @@ mod tests {
                 ..waited
             });
         }
-        let late: Vec<_> = tally.targets.iter().map(|t| (t.late, t.backlog_late)).collect();
+        let late: Vec<_> = tally
+            .targets
+            .iter()
+            .map(|t| (t.late, t.backlog_late))
+            .collect();
         assert_eq!(late, [(0, 0), (0, 1)]);
     }
 

@@ -84,7 +84,9 @@ fn unanswering(results: &Results, targets: &[Target]) -> Vec<String> {
     if sentences.len() > NAMED {
         let more = sentences.len() - NAMED;
         sentences.truncate(NAMED);
-        sentences.push(format!("requests to {more} more targets waited or were dropped too"));
+        sentences.push(format!(
+            "requests to {more} more targets waited or were dropped too"
+        ));
     }
     sentences
 }

@@ -57,6 +57,11 @@ impl End {
             connected: false,
         }
     }
+
+    /// Some are.
+    fn is_of_backlog(self) -> bool {
+        self.service_time % 3 == 2
+    }
 }
 
 /// The measurements when `counted` requests have ended in the counters, and `tallied` in the tally, which is behind.
@@ -79,9 +84,8 @@ impl State {
             let outcome = match end.how {
                 How::Dropped => {
                     ledger.dropped += 1;
-                    // As if the lag told whose fault it was.
                     let lateness = &mut state.lateness[sequence % targets];
-                    lateness.backlog_dropped += end.lag % 2;
+                    lateness.backlog_dropped += u64::from(end.is_of_backlog());
                     continue;
                 }
                 How::Unsent => {
@@ -99,7 +103,7 @@ impl State {
                     key: KeyId(0),
                     target: (sequence % targets) as u32,
                     due: Moment::at(0),
-                    from_backlog: end.lag % 2 == 1,
+                    from_backlog: end.is_of_backlog(),
                     answer: Answer {
                         connecting: end.connected.then_some(ConnectTimes {
                             tcp: Nanos(end.lag * MS / 2),
