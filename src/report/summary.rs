@@ -122,7 +122,7 @@ mod tests {
                 key: KeyId(0),
                 target: sequence as u32 % 2,
                 due: Moment::at(0),
-                from_backlog: false,
+                waited_for_target: false,
                 answer: Answer {
                     sent: Moment::at(*sent),
                     transmitted: true,
@@ -282,7 +282,7 @@ Summary: paced for 60.0 s, drained for 3.13 ms
         let expected = [
             "http://127.0.0.1:8001         2         2         0         0         0         3         2      0 ns      0 ns",
             "http://node-2:8000            2         2         0         0         0         0         0      0 ns      0 ns",
-            "schedule kept: http://127.0.0.1:8001 did not answer in time, so of its 5 requests 2 waited for it and 3 were \
+            "schedule kept: http://127.0.0.1:8001 did not answer in time, so 2 of its 5 requests waited for it and 3 were \
              dropped; every other request on time (within 10ms), none dropped",
         ];
         assert_eq!(said(waited, on_time), expected);
@@ -294,7 +294,7 @@ Summary: paced for 60.0 s, drained for 3.13 ms
         assert_eq!(
             said(waited, late)[2],
             format!(
-                "schedule not kept: http://127.0.0.1:8001 did not answer in time, so of its 5 requests 2 waited for it and \
+                "schedule not kept: http://127.0.0.1:8001 did not answer in time, so 2 of its 5 requests waited for it and \
                  3 were dropped; of the others, 1 of 2 (50.0 %) over 10ms late; {advice}"
             )
         );

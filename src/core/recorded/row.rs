@@ -112,7 +112,7 @@ impl Recorded<'_> {
             key,
             target,
             due: earlier(self.due),
-            from_backlog: false,
+            waited_for_target: false,
             answer: Answer {
                 sent: earlier(self.sent),
                 transmitted: self.transmitted,

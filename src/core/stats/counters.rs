@@ -30,12 +30,12 @@ pub struct TargetCounters {
     /// Tokens that were handed over and not yet due when the run was stopped. They do not count as scheduled.
     pub withdrawn: Counter,
     pub dropped: Counter,
-    /// The dropped tokens for which there was no room in the target's backlog.
+    /// The dropped tokens for which there was no room in the target's backlog, while other targets had workers left.
     pub backlog_dropped: Counter,
     pub unsent: Counter,
-    /// The unsent tokens from the queue that had already waited longer than [`TOLERANCE`](super::TOLERANCE).
+    /// The unsent tokens that had already waited longer than [`TOLERANCE`](super::TOLERANCE).
     pub unsent_late: Counter,
-    /// The same of those from the target's backlog.
+    /// The same of those that waited for the target alone. These do not count in `unsent_late`.
     pub backlog_unsent_late: Counter,
     pub sent: Counter,
     pub allowed: Counter,

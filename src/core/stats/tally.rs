@@ -34,7 +34,7 @@ pub struct TargetTally {
     pub send_lag: Histogram,
     /// Requests that left more than [`TOLERANCE`] after they were due, time spent on connecting aside.
     pub late: u64,
-    /// The same for requests that waited in the target's backlog. These do not count in `late`.
+    /// The same for requests that waited because the target held all workers that it can. These do not count in `late`.
     pub backlog_late: u64,
 }
 
@@ -81,7 +81,7 @@ impl Tally {
         }
         let connecting = connecting.map(|times| times.total()).unwrap_or_default();
         if lag.saturating_sub(connecting) > TOLERANCE {
-            *match sample.from_backlog {
+            *match sample.waited_for_target {
                 false => &mut target.late,
                 true => &mut target.backlog_late,
             } += 1;
@@ -108,7 +108,7 @@ mod tests {
             key: KeyId(0),
             target: 0,
             due: Moment::at(due),
-            from_backlog: false,
+            waited_for_target: false,
             answer: Answer::new(Moment::at(sent), Moment::at(done), outcome),
         }
     }
@@ -166,7 +166,7 @@ mod tests {
             let waited = sample(0, lag.0, lag.0, Outcome::Allowed);
             tally.add(&Sample {
                 target: 1,
-                from_backlog: true,
+                waited_for_target: true,
                 ..waited
             });
         }

@@ -13,11 +13,11 @@ const ON_TIME_PERCENT: u64 = 99;
 /// A request is late if it was sent, or was still unsent at the end, more than [`TOLERANCE`] after its due time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lateness {
-    /// Requests that were late although their target could have taken them.
+    /// Requests that were late for want of a worker or of processor time.
     pub late: u64,
-    /// Requests that were late and waited in their target's backlog, because it held all workers that it can.
+    /// Requests that were late because their target held all workers that it can, while other targets had workers left.
     pub backlog_late: u64,
-    /// Requests that were dropped because their target's backlog was full.
+    /// Requests that were dropped because their target's backlog was full, while other targets had workers left.
     pub backlog_dropped: u64,
 }
 
@@ -67,9 +67,9 @@ impl Sum for Lateness {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScheduleVerdict {
     pub scheduled: u64,
-    /// Requests that were dropped because the queue was full.
+    /// Requests that were dropped for want of a worker or of processor time.
     pub dropped: u64,
-    /// Requests that were late although their target could have taken them.
+    /// Requests that were late for the same reasons.
     pub late: u64,
     /// Requests that were late or dropped because their target did not answer in time.
     pub waited: u64,

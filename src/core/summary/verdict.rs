@@ -1,4 +1,5 @@
 use crate::base::Target;
+use crate::base::text::count;
 use crate::core::stats::{Lateness, Results, ScheduleVerdict, TOLERANCE};
 use serde::{Deserialize, Serialize};
 
@@ -15,13 +16,13 @@ pub struct ScheduleSummary {
     pub scheduled: u64,
     /// All dropped requests.
     pub dropped: u64,
-    /// The dropped requests for which there was no room in their target's backlog.
+    /// The dropped requests for which there was no room in their target's backlog, while other targets had workers left.
     #[serde(default)]
     pub backlog_dropped: u64,
     /// Requests that were sent, or still queued at the end, more than the tolerance after their due times. The time spent on
     /// a new connection does not count.
     pub late: u64,
-    /// The late requests that waited in their target's backlog.
+    /// The late requests that waited in their target's backlog, while other targets had workers left.
     #[serde(default)]
     pub backlog_late: u64,
     pub tolerance_ns: u64,
@@ -66,19 +67,15 @@ impl ScheduleSummary {
 fn unanswering(results: &Results, targets: &[Target]) -> Vec<String> {
     let rows = targets.iter().zip(&results.ledgers).zip(&results.lateness);
     let waited = rows.filter_map(|((target, ledger), lateness)| {
-        let parts = [
-            (lateness.backlog_late, "waited for it"),
-            (lateness.backlog_dropped, "were dropped"),
-        ];
-        let parts = parts.iter().filter(|(count, _)| *count > 0);
-        let parts: Vec<_> = parts
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        let scheduled = ledger.scheduled;
-        (!parts.is_empty()).then(|| {
-            let parts = parts.join(" and ");
-            format!("{target} did not answer in time, so of its {scheduled} requests {parts}")
-        })
+        let (late, dropped) = (lateness.backlog_late, lateness.backlog_dropped);
+        let all = format!("of its {}", count(ledger.scheduled, "request", "requests"));
+        let fate = match (late, dropped) {
+            (0, 0) => return None,
+            (late, 0) => format!("{late} {all} waited for it"),
+            (0, dropped) => format!("{dropped} {all} were dropped"),
+            (late, dropped) => format!("{late} {all} waited for it and {dropped} were dropped"),
+        };
+        Some(format!("{target} did not answer in time, so {fate}"))
     });
     let mut sentences: Vec<_> = waited.collect();
     if sentences.len() > NAMED {

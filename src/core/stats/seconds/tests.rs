@@ -115,7 +115,7 @@ impl Run {
                     key: KeyId(0),
                     target: (sequence % TARGETS as u64) as u32,
                     due,
-                    from_backlog: false,
+                    waited_for_target: false,
                     answer: Answer {
                         transmitted,
                         ..Answer::new(due + lag, due + lag + took, outcome)

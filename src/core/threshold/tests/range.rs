@@ -103,7 +103,7 @@ impl State {
                     key: KeyId(0),
                     target: (sequence % targets) as u32,
                     due: Moment::at(0),
-                    from_backlog: end.is_of_backlog(),
+                    waited_for_target: end.is_of_backlog(),
                     answer: Answer {
                         connecting: end.connected.then_some(ConnectTimes {
                             tcp: Nanos(end.lag * MS / 2),
