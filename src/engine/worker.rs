@@ -18,8 +18,8 @@ pub(super) struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Ends when the pacer has ended and the queue is empty, and no backlog is left that only this worker will send. `call`
-    /// sends a token's request to a target and waits for the answer.
+    /// Ends when the pacer has ended and the queue is empty, and no token waits that this worker may send. `call` sends a
+    /// token's request to a target and waits for the answer.
     pub fn run(self, timer: &impl Timer, mut call: impl FnMut(&Token, usize) -> Answer) {
         let seat = Seat::for_this_thread();
         let mut last = None;
@@ -42,6 +42,10 @@ impl Worker<'_> {
                 Entry::Waits => {}
                 Entry::NoRoom(turn) => self.drop_token(target, &turn),
             }
+        }
+        // No tokens come any more with which the common workers would enter.
+        while let Some((target, turn)) = self.pool.enter_waiting() {
+            self.send_in_turn(target, turn, timer.now(), timer, &mut call);
         }
     }
 

@@ -96,6 +96,21 @@ impl WorkerPool {
         }
     }
 
+    /// Has a free worker send the oldest token of a target that can hold one more. Returns `None` if there is no such target.
+    pub fn enter_waiting(&self) -> Option<(usize, Turn)> {
+        let is_waiting = |load: &TargetLoad| load.state.load(Acquire) & WAITING != 0;
+        let mut waiting = (0..)
+            .zip(&self.targets)
+            .filter(|(_, load)| is_waiting(load));
+        waiting.find_map(|(target, load)| {
+            let mut backlog = load.backlog.lock();
+            if backlog.is_empty() || self.hold(load, IfBacklog::Hold).is_err() {
+                return None;
+            }
+            load.pop(&mut backlog).map(|oldest| (target, oldest))
+        })
+    }
+
     /// Ends the request of a worker that the target holds. Returns the oldest token of the target's backlog, which the
     /// worker sends next. Returns `None` if there is no backlog, and the worker is free.
     ///
@@ -116,7 +131,7 @@ impl WorkerPool {
                     }
                     return None;
                 }
-            } else if let Some(oldest) = load.take_oldest() {
+            } else if let Some(oldest) = load.pop(&mut load.backlog.lock()) {
                 return Some(oldest);
             }
         }
@@ -178,8 +193,8 @@ impl TargetLoad {
         replaced.is_ok()
     }
 
-    fn take_oldest(&self) -> Option<Turn> {
-        let mut backlog = self.backlog.lock();
+    /// Takes the oldest token of the target's backlog, which the caller has locked.
+    fn pop(&self, backlog: &mut VecDeque<Turn>) -> Option<Turn> {
         let oldest = backlog.pop_front()?;
         if backlog.is_empty() {
             self.state.fetch_and(!WAITING, AcqRel);
@@ -271,6 +286,24 @@ mod tests {
         };
         assert_eq!(sent(Some(turn)), Some((3, true)));
         assert_eq!(pool.enter(0, token(7), true), Entry::Waits);
+    }
+
+    #[test]
+    fn a_free_worker_sends_what_waits_for_a_target_that_can_hold_one_more() {
+        let pool = with_a_backlog();
+        assert_eq!(pool.enter_waiting(), None);
+        assert_eq!([pool.leave(0), pool.leave(0)], [None; 2]);
+        let entered = [(); 3].map(|()| pool.enter_waiting());
+        let entered =
+            entered.map(|entered| entered.map(|(target, turn)| (target, turn.token.sequence)));
+        assert_eq!(entered, [Some((0, 3)), Some((0, 4)), None]);
+        assert_eq!(sent(pool.leave(0)), None);
+        assert_eq!(
+            pool.enter_waiting().map(|(_, turn)| turn.token.sequence),
+            Some(5)
+        );
+        assert_eq!(pool.enter_waiting(), None);
+        (0..3).for_each(|_| assert_eq!(pool.leave(0), None));
     }
 
     #[test]
