@@ -138,7 +138,7 @@ fn verdicts(out: &mut String, summary: &Summary) -> fmt::Result {
     if let Some(judgement) = thresholds(&summary.thresholds) {
         line("thresholds", &judgement, "")?;
     }
-    line("schedule", &schedule(summary), &summary.schedule.reason())?;
+    line("schedule", &schedule(summary), summary.schedule.reason())?;
     if let Some(threshold) = &summary.run.aborted_by {
         let text = code(threshold, NAME);
         writeln!(

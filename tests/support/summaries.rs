@@ -604,11 +604,7 @@ impl Made {
                 times: same.clone().count() as u64,
                 length_ns: same.map(|part| (part.to - part.from) * SECOND).sum(),
                 requests: of.counts,
-                backlog_dropped: 0,
-                late: 0,
-                backlog_late: 0,
                 latency: DurationSummary::new(&of.latency),
-                send_lag: DurationSummary::default(),
                 service_time: DurationSummary::new(&of.service_time),
             }
         });
@@ -651,7 +647,11 @@ impl Made {
             .map(|(name, of)| TargetSummary {
                 name: name.clone(),
                 requests: of.counts,
+                backlog_dropped: 0,
+                late: 0,
+                backlog_late: 0,
                 latency: DurationSummary::new(&of.latency),
+                send_lag: DurationSummary::default(),
                 failures: of.failures.clone(),
             });
         let counts = self.all.counts;
