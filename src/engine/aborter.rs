@@ -5,7 +5,7 @@ use super::{Run, Targets};
 use crate::base::{Moment, Nanos};
 use crate::core::audit;
 use crate::core::schedule::Schedule;
-use crate::core::stats::{Counters, Lateness, Tally};
+use crate::core::stats::{Counters, Tally};
 use crate::core::threshold::{Ahead, Measurements, Threshold, WholeSchedule};
 use crate::system::Stop;
 use std::sync::OnceLock;
@@ -61,7 +61,7 @@ impl<'a> Aborter<'a> {
             ledgers: &ledgers,
             tally,
             followed,
-            lateness: &Lateness::of(tally, self.counters),
+            lateness: &tally.lateness(self.counters),
             audit: broken.then_some(audit::AuditVerdict::Broken),
         };
         let ahead = Ahead::RestOf(&self.whole);

@@ -35,7 +35,7 @@ pub use targets::{Caller, Targets};
 use crate::base::{Ledger, Moment, Nanos};
 use crate::core::audit::probe::ProbeReport;
 use crate::core::plan::Plan;
-use crate::core::stats::{Counters, Lateness, Results, ScheduleVerdict};
+use crate::core::stats::{Counters, Results, ScheduleVerdict};
 use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::SystemTimer;
 use crate::system::{Hold, Latch, Stop};
@@ -288,7 +288,7 @@ impl<T: Targets> Run<'_, T> {
     fn results(&self, start: Start, ends: &Ends, reported: Reported) -> Results {
         let ledgers = self.counters.ledgers();
         debug_assert!(ledgers.iter().all(Ledger::balances), "{ledgers:?}");
-        let lateness = Lateness::of(&reported.tally, &self.counters);
+        let lateness = reported.tally.lateness(&self.counters);
         let all_late = lateness.iter().copied().sum();
         Results {
             verdict: ScheduleVerdict::new(&ledgers.iter().copied().sum(), all_late),

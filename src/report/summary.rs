@@ -149,7 +149,7 @@ mod tests {
         }
         ledgers[0].scheduled += dropped;
         ledgers[0].dropped += dropped;
-        let lateness = Lateness::of(&tally, &Counters::new(2));
+        let lateness = tally.lateness(&Counters::new(2));
         let late = lateness.iter().copied().sum();
         Results {
             verdict: ScheduleVerdict::new(&ledgers.iter().copied().sum(), late),

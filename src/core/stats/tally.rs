@@ -1,4 +1,4 @@
-use super::{Buckets, Failures, Histogram, TOLERANCE};
+use super::{Buckets, Counters, Failures, Histogram, Lateness, TOLERANCE};
 use crate::base::{ConnectTimes, Outcome, Sample};
 
 /// Everything that is made of a run's samples for the run as a whole. Its memory depends on the number of targets and on
@@ -86,6 +86,21 @@ impl Tally {
                 true => &mut target.backlog_late,
             } += 1;
         }
+    }
+
+    /// The lateness by target, in the plan's order, with that of unsent requests from the counters. During a run, ledgers
+    /// that go with it have to be read first.
+    pub fn lateness(&self, counters: &Counters) -> Vec<Lateness> {
+        let targets = self.targets.iter().enumerate();
+        let lateness = targets.map(|(place, tally)| {
+            let counters = counters.target(place);
+            Lateness {
+                late: tally.late + counters.unsent_late.get(),
+                backlog_late: tally.backlog_late + counters.backlog_unsent_late.get(),
+                backlog_dropped: counters.backlog_dropped.get(),
+            }
+        });
+        lateness.collect()
     }
 
     pub fn failures(&self) -> Failures {
