@@ -3,8 +3,9 @@ use crate::base::Ledger;
 
 const ON_TIME_PERCENT: u64 = 99;
 
-/// Whether the generator itself kept its schedule: it dropped no request, and sent at least 99 % within [`TOLERANCE`](super::TOLERANCE) of
-/// their due times. If it did not, the run's numbers describe the generator as much as the limiter.
+/// Whether the generator itself kept its schedule: it dropped no request, and sent at least 99 % within
+/// [`TOLERANCE`](super::TOLERANCE) of their due times. If it did not, the run's numbers describe the generator as much as
+/// the limiter.
 ///
 /// This is about the requests that did not wait for their target. A request that was late or dropped because its target
 /// held all workers that it can is the target's fault, and tells nothing about requests to other targets.
