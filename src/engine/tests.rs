@@ -264,7 +264,7 @@ fn a_full_backlog_drops_requests_to_its_own_target_only() {
     let (frozen, lateness) = (results.ledgers[1], results.lateness[1]);
     // 8 are in flight, and 50 wait.
     assert!(frozen.dropped > 0 && frozen.dropped <= 142, "{frozen:?}");
-    // A token that comes late to a worker is not dropped because of its target alone.
+    // If the others' calls hold all of their workers for a moment, the target is not alone at fault.
     let by_target = lateness.backlog_dropped;
     assert!(by_target > 0, "{frozen:?}");
     assert_eq!(results.verdict.dropped, frozen.dropped - by_target);

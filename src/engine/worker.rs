@@ -40,7 +40,9 @@ impl Worker<'_> {
             match self.pool.enter(target, token, on_time) {
                 Entry::Send(turn) => self.send_in_turn(target, turn, now, timer, &mut call),
                 Entry::Waits => {}
-                Entry::NoRoom(turn) => self.drop_token(target, &turn),
+                Entry::NoRoom { because_of_target } => {
+                    self.drop_token(target, token.sequence, because_of_target);
+                }
             }
         }
         // No tokens come any more with which the common workers would enter.
@@ -70,12 +72,11 @@ impl Worker<'_> {
         }
     }
 
-    fn drop_token(&self, target: usize, turn: &Turn) {
-        if turn.waited_for_target {
-            // This is counted first, so that such a request never looks as if the generator had dropped it.
+    fn drop_token(&self, target: usize, sequence: u64, because_of_target: bool) {
+        if because_of_target {
+            // This is counted first, so that the generator never seems to have dropped it.
             self.counters.target(target).backlog_dropped.add(1);
         }
-        let sequence = turn.token.sequence;
         self.counters.drop_tokens(sequence..sequence + 1);
     }
 

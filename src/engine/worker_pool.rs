@@ -41,8 +41,11 @@ pub(super) enum Entry {
     Send(Turn),
     /// The token waits in its target's backlog, and the worker is free.
     Waits,
-    /// The backlog is full. The token is still the worker's, which is free.
-    NoRoom(Turn),
+    /// The backlog is full, so the token is dropped. The worker is free.
+    NoRoom {
+        /// Whether another target had workers left. A token that came late counts, too: the backlog had no room anyway.
+        because_of_target: bool,
+    },
 }
 
 /// A token, and why it was not sent before.
@@ -80,17 +83,23 @@ impl WorkerPool {
                     let Some(oldest) = backlog.pop_front() else {
                         return Entry::Send(Turn::at_once(token));
                     };
-                    backlog.push_back(self.waiting(token, on_time));
+                    backlog.push_back(Turn {
+                        token,
+                        waited_for_target: on_time && self.has_own_left(),
+                    });
                     return Entry::Send(oldest);
                 }
             };
-            let turn = self.waiting(token, on_time);
+            let because_of_target = self.has_own_left();
             if backlog.len() >= self.backlog {
-                return Entry::NoRoom(turn);
+                return Entry::NoRoom { because_of_target };
             }
             // If a worker has left meanwhile, it is this token's.
             if state & WAITING != 0 || load.replace(state, state | WAITING) {
-                backlog.push_back(turn);
+                backlog.push_back(Turn {
+                    token,
+                    waited_for_target: on_time && because_of_target,
+                });
                 return Entry::Waits;
             }
         }
@@ -162,13 +171,10 @@ impl WorkerPool {
         }
     }
 
-    fn waiting(&self, token: Token, on_time: bool) -> Turn {
-        // A target with a backlog holds all of its own workers.
-        let has_own_left = |load: &CachePadded<TargetLoad>| load.state.load(Acquire) < self.own;
-        Turn {
-            token,
-            waited_for_target: on_time && self.targets.iter().any(has_own_left),
-        }
+    /// Whether some target holds fewer workers than it has to itself. A target with a backlog never does.
+    fn has_own_left(&self) -> bool {
+        let mut targets = self.targets.iter();
+        targets.any(|load| load.state.load(Acquire) < self.own)
     }
 
     fn take_common(&self) -> bool {
@@ -312,11 +318,8 @@ mod tests {
         assert_eq!(freeze(&pool, 0), 1);
         let enter = |sequence| pool.enter(0, token(sequence), true);
         assert_eq!(enter(2), Entry::Waits);
-        let turn = Turn {
-            token: token(3),
-            waited_for_target: true,
-        };
-        assert_eq!(enter(3), Entry::NoRoom(turn));
+        let because_of_target = true;
+        assert_eq!(enter(3), Entry::NoRoom { because_of_target });
         assert_eq!(pool.own, 1);
         assert_eq!(sent(pool.leave(0)), Some((1, true)));
         assert_eq!(enter(4), Entry::Waits);
@@ -402,7 +405,7 @@ mod tests {
                     match pool.enter(target, token(entered), true) {
                         Entry::Send(_) => in_flight[target] += 1,
                         Entry::Waits => waiting += 1,
-                        Entry::NoRoom(_) => refused += 1,
+                        Entry::NoRoom { .. } => refused += 1,
                     }
                 } else if in_flight[target] > 0 {
                     left += 1;
