@@ -8,11 +8,13 @@ pub struct Sample {
     /// The target's index in the plan.
     pub target: u32,
     pub due: Moment,
+    /// Whether it waited because its target held all workers that it can, while others had workers left.
+    pub waited_for_target: bool,
     pub answer: Answer,
 }
 
 impl Sample {
-    /// sent − due: the generator's own error, and the time spent on a new connection.
+    /// sent − due: the generator's own error, the time spent on a new connection, and the wait in its target's backlog.
     pub fn send_lag(&self) -> Nanos {
         self.answer.sent.since(self.due)
     }

@@ -13,3 +13,4 @@ pub mod schedule;
 pub mod stats;
 pub mod summary;
 pub mod threshold;
+pub mod worker_shares;

@@ -61,7 +61,7 @@ impl<'a> Aborter<'a> {
             ledgers: &ledgers,
             tally,
             followed,
-            late: tally.late + self.counters.unsent_late(),
+            lateness: &tally.lateness(self.counters),
             audit: broken.then_some(audit::AuditVerdict::Broken),
         };
         let ahead = Ahead::RestOf(&self.whole);

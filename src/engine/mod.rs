@@ -3,8 +3,8 @@
 //! | thread | count | loop | ends |
 //! | --- | --- | --- | --- |
 //! | pacer | 1 | puts tokens into the queue, just before they are due | with the schedule, or at a stop |
-//! | worker | `--workers` | takes a token, waits until it is due, sends its request | when the queue is empty and the
-//! pacer has ended |
+//! | worker | `--workers` | takes a token, waits until it is due, sends its request, or leaves it to the workers that its
+//! target holds | when the queue is empty and the pacer has ended |
 //! | reporter | 1 | takes samples from the workers and reports to the [`Observer`] | when all workers and the prober
 //! have ended |
 //! | prober | 1, if the audit has a probe | schedules the audit's own requests | after pacing, with its cycle |
@@ -26,6 +26,7 @@ mod sample_buffer;
 mod snapshot_requests;
 mod targets;
 mod worker;
+mod worker_pool;
 
 pub use observer::{Observer, Progress, Start};
 pub use snapshot_requests::{SnapshotRequest, SnapshotRequests};
@@ -51,6 +52,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::Rele
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
 use worker::Worker;
+use worker_pool::WorkerPool;
 
 /// The longest time that the run waits until any target's name has an address.
 const FIRST_LOOKUP: Duration = Duration::from_secs(5);
@@ -104,6 +106,7 @@ pub fn run(
         stop,
         counters: Counters::new(count),
         samples: buffers(plan.workers),
+        pool: WorkerPool::new(plan.worker_shares(count), count),
         probing: Probing::new(plan, targets),
         cut_off: AtomicBool::new(false),
         aborted_by: OnceLock::new(),
@@ -120,6 +123,8 @@ struct Run<'a, T: Targets> {
     counters: Counters,
     /// One buffer for each worker.
     samples: Vec<SampleBuffer>,
+    /// The workers as the targets share them.
+    pool: WorkerPool,
     probing: Option<Probing<'a, T::Caller>>,
     /// Set when the drain deadline has passed.
     cut_off: AtomicBool,
@@ -207,6 +212,7 @@ impl<T: Targets> Run<'_, T> {
         for samples in &self.samples {
             let worker = Worker {
                 queue: tokens.clone(),
+                pool: &self.pool,
                 counters: &self.counters,
                 samples,
                 sample_capacity: (WAITING_SAMPLES / self.plan.workers).max(64),
@@ -282,10 +288,12 @@ impl<T: Targets> Run<'_, T> {
     fn results(&self, start: Start, ends: &Ends, reported: Reported) -> Results {
         let ledgers = self.counters.ledgers();
         debug_assert!(ledgers.iter().all(Ledger::balances), "{ledgers:?}");
-        let late = reported.tally.late + self.counters.unsent_late();
+        let lateness = reported.tally.lateness(&self.counters);
+        let all_late = lateness.iter().copied().sum();
         Results {
-            verdict: ScheduleVerdict::new(&ledgers.iter().copied().sum(), late),
+            verdict: ScheduleVerdict::new(&ledgers.iter().copied().sum(), all_late),
             ledgers,
+            lateness,
             tally: reported.tally,
             phases: reported.phases,
             audit: reported.audit,

@@ -284,6 +284,7 @@ impl<C: Caller> Asker<'_, C> {
             key,
             target: self.target as u32,
             due,
+            waited_for_target: false,
             answer,
         };
         samples.push(sample, WAITING_SAMPLES);

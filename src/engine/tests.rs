@@ -7,13 +7,52 @@ use crate::core::answers::Head;
 use crate::core::schedule::Phase;
 use crate::core::stats::Second;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 /// Three nodes that allow every second request and block the others, at once. Request number `hangs` is answered only
 /// after an interruption.
 struct Fake {
     names: Vec<String>,
     hangs: Option<u64>,
+    frozen: Option<Frozen>,
     interrupted: Stop,
+}
+
+/// The second of the nodes does not answer until this many requests have been sent to the others.
+struct Frozen {
+    until: u64,
+    sent_to_others: AtomicU64,
+    thawed: Stop,
+    in_flight: AtomicUsize,
+    most_in_flight: AtomicUsize,
+}
+
+impl Frozen {
+    fn until(until: u64) -> Frozen {
+        Frozen {
+            until,
+            sent_to_others: AtomicU64::new(0),
+            thawed: Stop::default(),
+            in_flight: AtomicUsize::new(0),
+            most_in_flight: AtomicUsize::new(0),
+        }
+    }
+
+    fn call(&self, target: usize, interrupted: &Stop) {
+        if target != 1 {
+            let sent = self.sent_to_others.fetch_add(1, Relaxed) + 1;
+            if sent == self.until {
+                self.thawed.request();
+            }
+            return;
+        }
+        let in_flight = self.in_flight.fetch_add(1, Relaxed) + 1;
+        self.most_in_flight.fetch_max(in_flight, Relaxed);
+        while !self.thawed.is_requested() && !interrupted.is_requested() {
+            self.thawed.wait(Duration::from_millis(10));
+        }
+        self.in_flight.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Fake {
@@ -23,6 +62,7 @@ impl Fake {
                 .map(str::to_owned)
                 .into(),
             hangs,
+            frozen: None,
             interrupted: Stop::default(),
         }
     }
@@ -55,7 +95,7 @@ impl Targets for Fake {
 impl Caller for Fake {
     type Scratch = ();
 
-    fn call(&self, _: usize, sequence: u64, _: KeyId, (): &mut ()) -> (Answer, Option<Head>) {
+    fn call(&self, target: usize, sequence: u64, _: KeyId, (): &mut ()) -> (Answer, Option<Head>) {
         let sent = Moment::now();
         let outcome = match sequence % 2 {
             0 => Outcome::Allowed,
@@ -63,6 +103,9 @@ impl Caller for Fake {
         };
         if self.hangs == Some(sequence) {
             self.interrupted.wait(Duration::MAX);
+        }
+        if let Some(frozen) = &self.frozen {
+            frozen.call(target, &self.interrupted);
         }
         (Answer::new(sent, Moment::now(), outcome), None)
     }
@@ -172,4 +215,78 @@ fn a_request_that_outlasts_the_drain_timeout_is_abandoned_and_the_ledger_balance
     let ledger = results.ledger();
     assert!(ledger.balances(), "{ledger:?}");
     assert_eq!((ledger.sent, ledger.abandoned), (10, 1));
+}
+
+/// A run against three nodes of which the second freezes. Each ledger balances.
+fn run_with_frozen(options: &str, frozen: Frozen) -> (Results, Fake) {
+    let plan = plan(&format!(
+        "{options} --burst-enabled false --targets http://unused"
+    ));
+    let fake = Fake {
+        frozen: Some(frozen),
+        ..Fake::new(None)
+    };
+    let results = run(&plan, &fake, &Stop::default(), &mut ()).unwrap();
+    let ledgers = &results.ledgers;
+    assert!(ledgers.iter().all(Ledger::balances), "{ledgers:?}");
+    let scheduled: Vec<_> = ledgers.iter().map(|ledger| ledger.scheduled).collect();
+    assert_eq!(scheduled, [plan.schedule.total().unwrap() / 3; 3]);
+    (results, fake)
+}
+
+#[track_caller]
+fn assert_others_had_all(results: &Results) {
+    for healthy in [0, 2] {
+        let ledger = results.ledgers[healthy];
+        assert_eq!(ledger.success(), ledger.scheduled, "{ledger:?}");
+    }
+}
+
+#[test]
+fn a_frozen_target_delays_its_own_requests_only() {
+    // It answers again when all requests to the others have been sent: if they waited for it, the run would not go on.
+    let (results, fake) =
+        run_with_frozen("--rps 600 --duration 1 --workers 12", Frozen::until(400));
+    assert_others_had_all(&results);
+    // Two workers are its own, and six are common.
+    let most = fake.frozen.unwrap().most_in_flight.into_inner();
+    assert_eq!(most, 8);
+    let frozen = results.ledgers[1];
+    assert_eq!((frozen.dropped, frozen.success()), (0, 200));
+    assert!(results.lateness[1].backlog_late > 0);
+}
+
+#[test]
+fn a_full_backlog_drops_requests_to_its_own_target_only() {
+    let options = "--rps 600 --duration 1 --workers 12 --queue 150";
+    let (results, _) = run_with_frozen(options, Frozen::until(400));
+    assert_others_had_all(&results);
+    let (frozen, lateness) = (results.ledgers[1], results.lateness[1]);
+    // 8 are in flight, and 50 wait.
+    assert!(frozen.dropped > 0 && frozen.dropped <= 142, "{frozen:?}");
+    // If the others' calls hold all of their workers for a moment, the target is not alone at fault.
+    let by_target = lateness.backlog_dropped;
+    assert!(by_target > 0, "{frozen:?}");
+    assert_eq!(results.verdict.dropped, frozen.dropped - by_target);
+}
+
+#[test]
+fn a_backlog_that_is_left_at_the_end_of_the_drain_stays_unsent() {
+    let options = "--rps 300 --duration 1 --workers 6 --drain-timeout 0.1";
+    let (results, _) = run_with_frozen(options, Frozen::until(u64::MAX));
+    assert_others_had_all(&results);
+    let frozen = results.ledgers[1];
+    // One worker is its own, and three are common.
+    assert_eq!((frozen.sent, frozen.abandoned), (4, 4));
+    assert_eq!((frozen.dropped, frozen.unsent), (0, 96));
+    assert!(results.lateness[1].backlog_late > 0);
+}
+
+#[test]
+fn a_frozen_target_holds_a_sole_worker_and_the_rest_stays_unsent() {
+    let options = "--rps 30 --duration 0.2 --workers 1 --drain-timeout 0.1";
+    let (results, _) = run_with_frozen(options, Frozen::until(u64::MAX));
+    let sent: Vec<_> = results.ledgers.iter().map(|ledger| ledger.sent).collect();
+    assert_eq!(sent, [1, 1, 0]);
+    assert_eq!(results.ledger().unsent, 4);
 }

@@ -3,12 +3,14 @@
 use super::queue::{Intake, Seat};
 use super::run_end::RunEnd;
 use super::sample_buffer::SampleBuffer;
+use super::worker_pool::{Entry, Turn, WorkerPool};
 use crate::base::{Answer, Moment, Nanos, Outcome, Sample, Token};
 use crate::core::stats::{Counters, TOLERANCE};
 use crate::system::timer::{EXACT, Timer};
 
 pub(super) struct Worker<'a> {
     pub queue: Intake,
+    pub pool: &'a WorkerPool,
     pub counters: &'a Counters,
     pub samples: &'a SampleBuffer,
     pub sample_capacity: usize,
@@ -16,45 +18,99 @@ pub(super) struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Ends when the pacer has ended and the queue is empty. `call` sends a token's request to a target and waits for
-    /// the answer.
+    /// Ends when the pacer has ended and the queue is empty, and no token waits that this worker may send. `call` sends a
+    /// token's request to a target and waits for the answer.
     pub fn run(self, timer: &impl Timer, mut call: impl FnMut(&Token, usize) -> Answer) {
         let seat = Seat::for_this_thread();
         let mut last = None;
         while let Some(token) = self.queue.next(&seat) {
             timer.allow_slack(slack(last.replace(token), token));
-            while timer.now() < token.due && !self.end.is_over() {
+            let mut now = timer.now();
+            while now < token.due && !self.end.is_over() {
                 timer.sleep_until(token.due, self.end.stop);
+                now = timer.now();
             }
+            let target = self.counters.round_robin.target(token.sequence);
             if self.end.is_over() {
-                self.leave_unsent(&token);
-            } else {
-                self.send(&token, &mut call);
+                self.leave_unsent(target, &Turn::at_once(token));
+                continue;
             }
+            // By now the token is due: one that a stop may still withdraw neither waits nor is dropped.
+            let on_time = now.since(token.due) <= TOLERANCE;
+            match self.pool.enter(target, token, on_time) {
+                Entry::Send(turn) => self.send_in_turn(target, turn, now, timer, &mut call),
+                Entry::Waits => {}
+                Entry::NoRoom { because_of_target } => {
+                    self.drop_token(target, token.sequence, because_of_target);
+                }
+            }
+        }
+        // No tokens come any more with which the common workers would enter.
+        while let Some((target, turn)) = self.pool.enter_waiting() {
+            self.send_in_turn(target, turn, timer.now(), timer, &mut call);
         }
     }
 
-    fn leave_unsent(&self, token: &Token) {
-        let target = self.counters.round_robin.target(token.sequence);
+    /// Sends a token, and then, if the worker is one of its target's own, whatever is in the target's backlog.
+    fn send_in_turn(
+        &self,
+        target: usize,
+        turn: Turn,
+        now: Moment,
+        timer: &impl Timer,
+        call: &mut impl FnMut(&Token, usize) -> Answer,
+    ) {
+        let mut next = Some((turn, now));
+        while let Some((turn, now)) = next {
+            if self.end.is_over() {
+                self.leave_unsent(target, &turn);
+            } else {
+                self.send(target, &turn, now, call);
+            }
+            let turn = self.pool.leave(target);
+            next = turn.map(|turn| (turn, timer.now()));
+        }
+    }
+
+    fn drop_token(&self, target: usize, sequence: u64, because_of_target: bool) {
+        if because_of_target {
+            // This is counted first, so that the generator never seems to have dropped it.
+            self.counters.target(target).backlog_dropped.add(1);
+        }
+        self.counters.drop_tokens(sequence..sequence + 1);
+    }
+
+    fn leave_unsent(&self, target: usize, turn: &Turn) {
         let counters = self.counters.target(target);
+        let due = turn.token.due;
         let ended = self.end.stop.requested_at().unwrap_or_else(Moment::now);
-        if token.due > ended {
+        if due > ended {
             counters.withdrawn.add(1);
             return;
         }
         counters.unsent.add(1);
-        if ended.since(token.due) > TOLERANCE {
+        if ended.since(due) <= TOLERANCE {
+            return;
+        }
+        if turn.waited_for_target {
+            counters.backlog_unsent_late.add(1);
+        } else {
             counters.unsent_late.add(1);
         }
     }
 
-    fn send(&self, token: &Token, call: &mut impl FnMut(&Token, usize) -> Answer) {
-        let target = self.counters.round_robin.target(token.sequence);
+    /// Sends a request at `now` or later.
+    fn send(
+        &self,
+        target: usize,
+        turn: &Turn,
+        now: Moment,
+        call: &mut impl FnMut(&Token, usize) -> Answer,
+    ) {
         let counters = self.counters.target(target);
         counters.sent.add(1);
-        // No request is sent before it is due.
-        self.samples.begin(token.due);
-        let (answer, _) = self.end.guard(|| (call(token, target), None));
+        self.samples.begin(now);
+        let (answer, _) = self.end.guard(|| (call(&turn.token, target), None));
         let counter = match answer.outcome {
             Outcome::Allowed => &counters.allowed,
             Outcome::Blocked => &counters.blocked,
@@ -62,13 +118,13 @@ impl Worker<'_> {
             Outcome::Abandoned => &counters.abandoned,
         };
         counter.add(1);
-        let Token { sequence, due, key } = *token;
-        let target = target as u32;
+        let Token { sequence, due, key } = turn.token;
         let sample = Sample {
             sequence,
             key,
-            target,
+            target: target as u32,
             due,
+            waited_for_target: turn.waited_for_target,
             answer,
         };
         self.samples.push(sample, self.sample_capacity);
@@ -91,6 +147,7 @@ fn slack(last: Option<Token>, this: Token) -> Nanos {
 mod tests {
     use super::*;
     use crate::base::{FailureKind, KeyId};
+    use crate::core::worker_shares::WorkerShares;
     use crate::engine::queue::queue;
     use crate::system::Stop;
     use std::cell::Cell;
@@ -139,12 +196,14 @@ mod tests {
         end: RunEnd,
         call: impl FnMut(&Token, usize) -> Answer,
     ) -> (Counters, Vec<Sample>) {
+        let shares = WorkerShares::new(1, tokens.len().max(1), 3);
         let (feed, queue) = queue(tokens.len());
         (tokens.into_iter()).for_each(|token| feed.offer(token).unwrap());
         drop(feed);
         let (counters, samples) = (Counters::new(3), SampleBuffer::default());
         Worker {
             queue,
+            pool: &WorkerPool::new(shares, 3),
             counters: &counters,
             samples: &samples,
             sample_capacity: 1_000,

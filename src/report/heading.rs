@@ -1,7 +1,8 @@
 use crate::base::Target;
 use crate::core::plan::{AuditPlan, Plan};
 
-/// The lines that introduce a run, with the seed that repeats it. `limiter` describes a demo's limiter, and `metrics`
+/// The lines that introduce a run, with the seed that repeats it, and a warning if one target that does not answer can
+/// leave more requests open than workers. `limiter` describes a demo's limiter, and `metrics`
 /// is the URL at which metrics are served.
 pub fn heading(
     plan: &Plan,
@@ -9,14 +10,17 @@ pub fn heading(
     limiter: Option<&str>,
     metrics: Option<&str>,
 ) -> String {
-    let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
-    let mut rows = vec![("targets", targets.join(", "))];
+    let names: Vec<_> = targets.iter().map(ToString::to_string).collect();
+    let mut rows = vec![("targets", names.join(", "))];
     if let Some(limiter) = limiter {
         rows.push(("limiter", limiter.to_owned()));
     }
     rows.push(("traffic", plan.describe_traffic()));
     rows.push(("requests", plan.describe_requests()));
     rows.push(("keys", keys(plan)));
+    if let Some(workers) = plan.describe_workers(targets.len()) {
+        rows.push(("workers", workers));
+    }
     if let Some(audit) = &plan.audit {
         rows.push(("audit", held_to(audit)));
     }

@@ -96,6 +96,15 @@ fn doubts(summary: &Summary) -> Vec<String> {
     if !schedule.kept {
         doubts.push("the generator did not keep its schedule".to_owned());
     }
+    let waited = schedule
+        .backlog_late
+        .saturating_add(schedule.backlog_dropped);
+    if waited > 0 && is_plain(summary) {
+        let waited = count(waited, "request", "requests");
+        doubts.push(format!(
+            "{waited} waited for a target that did not answer in time"
+        ));
+    }
     if requests.failed * 2 > requests.sent {
         let sent = count(requests.sent, "request", "requests");
         doubts.push(format!("{} of {sent} failed", requests.failed));
@@ -114,6 +123,11 @@ fn successes(summary: &Summary) -> Vec<String> {
         all => successes.push(format!("all {all} thresholds are met")),
     }
     successes
+}
+
+/// Whether there is nothing to judge but the run itself.
+fn is_plain(summary: &Summary) -> bool {
+    summary.thresholds.is_empty() && summary.audit.is_none()
 }
 
 fn is_audited(summary: &Summary, verdict: AuditVerdict) -> bool {

@@ -4,6 +4,7 @@ use super::failure_kinds::{advice, by_kind, sorted};
 use super::format::{Format, Written, any_name};
 use super::html::clipped;
 use super::judgement::{Judgement, Tone, audit, headline, limit, schedule, threshold, thresholds};
+use super::not_on_time::not_on_time;
 use super::percentiles::{distributions, span_of};
 use super::worst_targets::worst_targets;
 use crate::base::Nanos;
@@ -137,7 +138,7 @@ fn verdicts(out: &mut String, summary: &Summary) -> fmt::Result {
     if let Some(judgement) = thresholds(&summary.thresholds) {
         line("thresholds", &judgement, "")?;
     }
-    line("schedule", &schedule(summary), &summary.schedule.reason())?;
+    line("schedule", &schedule(summary), summary.schedule.reason())?;
     if let Some(threshold) = &summary.run.aborted_by {
         let text = code(threshold, NAME);
         writeln!(
@@ -200,20 +201,28 @@ fn percentiles(out: &mut String, summary: &Summary) -> fmt::Result {
 fn targets(out: &mut String, summary: &Summary) -> fmt::Result {
     let all = summary.targets.len();
     let shown = worst_targets(&summary.targets, ROWS);
+    let columns = not_on_time(summary);
+    let names: String = columns
+        .iter()
+        .map(|(name, _)| format!("{name} | "))
+        .collect();
     writeln!(
         out,
-        "| target | sent | allowed | blocked | failed | p50 | p99 | failures |"
+        "| target | sent | allowed | blocked | failed | {names}p50 | p99 | failures |"
     )?;
+    let lines = "---: | ".repeat(columns.len());
     writeln!(
         out,
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
+        "| --- | ---: | ---: | ---: | ---: | {lines}---: | ---: | --- |"
     )?;
     for place in &shown {
         let target = &summary.targets[*place];
         let (of, latency) = (&target.requests, &target.latency);
+        let counts = columns.iter().map(|(_, count)| count(target));
+        let counts: String = counts.map(|count| format!("{count} | ")).collect();
         writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {counts}{} | {} | {} |",
             escaped(&target.name, NAME),
             of.sent,
             of.allowed,

@@ -20,6 +20,7 @@ mod lines;
 #[cfg(unix)]
 pub mod live;
 mod markdown;
+mod not_on_time;
 mod observers;
 mod percentiles;
 mod phase_line;

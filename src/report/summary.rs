@@ -1,4 +1,5 @@
 use super::failure_kinds::{advice, by_kind};
+use super::not_on_time::not_on_time;
 use super::percentiles::{distributions, span_of};
 use crate::base::text::span;
 use crate::base::{Ledger, Nanos};
@@ -85,34 +86,29 @@ fn failures(summary: &Summary) -> String {
 fn targets(summary: &Summary) -> String {
     let names = summary.targets.iter().map(|target| target.name.len());
     let width = names.max().unwrap_or(0).max("target".len());
-    let columns = [
-        "sent",
-        "allowed",
-        "blocked",
-        "failed",
-        "abandoned",
-        "p50",
-        "p99",
-    ];
-    let mut text = row("target", width, columns.map(str::to_owned));
+    let shown = not_on_time(summary);
+    let counts = ["sent", "allowed", "blocked", "failed", "abandoned"];
+    let names = counts
+        .into_iter()
+        .chain(shown.iter().map(|(name, _)| *name));
+    let names = names.chain(["p50", "p99"]).map(str::to_owned);
+    let mut text = row("target", width, names);
     for target in &summary.targets {
-        let (ledger, latency) = (&target.requests, &target.latency);
-        let cells = [
-            ledger.sent.to_string(),
-            ledger.allowed.to_string(),
-            ledger.blocked.to_string(),
-            ledger.failed.to_string(),
-            ledger.abandoned.to_string(),
-            span_of(latency, latency.p50_ns),
-            span_of(latency, latency.p99_ns),
-        ];
+        let (of, latency) = (&target.requests, &target.latency);
+        let counts = [of.sent, of.allowed, of.blocked, of.failed, of.abandoned];
+        let counts = counts
+            .into_iter()
+            .chain(shown.iter().map(|(_, count)| count(target)));
+        let spans = [latency.p50_ns, latency.p99_ns].map(|ns| span_of(latency, ns));
+        let cells = counts.map(|count| count.to_string()).chain(spans);
         text += &row(&target.name, width, cells);
     }
     text
 }
 
-fn row<const N: usize>(name: &str, width: usize, cells: [String; N]) -> String {
-    let cells: String = cells.iter().map(|cell| format!(" {cell:>9}")).collect();
+fn row(name: &str, width: usize, cells: impl IntoIterator<Item = String>) -> String {
+    let cells = cells.into_iter().map(|cell| format!(" {cell:>9}"));
+    let cells: String = cells.collect();
     format!("  {name:width$}{cells}\n")
 }
 
@@ -120,7 +116,9 @@ fn row<const N: usize>(name: &str, width: usize, cells: [String; N]) -> String {
 mod tests {
     use super::*;
     use crate::base::{Answer, ConnectTimes, FailureKind, KeyId, Moment, Outcome, Sample, Target};
-    use crate::core::stats::{PhaseTallies, Results, ScheduleVerdict, Tally, TimelineTally};
+    use crate::core::stats::{
+        Counters, Lateness, PhaseTallies, Results, ScheduleVerdict, Tally, TimelineTally,
+    };
     use crate::core::summary::{Circumstances, Configuration, Resources};
     use std::time::SystemTime;
 
@@ -132,6 +130,7 @@ mod tests {
                 key: KeyId(0),
                 target: sequence as u32 % 2,
                 due: Moment::at(0),
+                waited_for_target: false,
                 answer: Answer {
                     sent: Moment::at(*sent),
                     transmitted: true,
@@ -158,8 +157,11 @@ mod tests {
         }
         ledgers[0].scheduled += dropped;
         ledgers[0].dropped += dropped;
+        let lateness = tally.lateness(&Counters::new(2));
+        let late = lateness.iter().copied().sum();
         Results {
-            verdict: ScheduleVerdict::new(&ledgers.iter().copied().sum(), tally.late),
+            verdict: ScheduleVerdict::new(&ledgers.iter().copied().sum(), late),
+            lateness,
             ledgers,
             started: SystemTime::UNIX_EPOCH,
             tally,
@@ -182,6 +184,10 @@ mod tests {
     }
 
     fn said(samples: &[(u64, u64, Outcome)], dropped: u64) -> String {
+        text(&results(samples, dropped))
+    }
+
+    fn text(results: &Results) -> String {
         let configuration = Configuration {
             command: "loadgen".to_owned(),
             seed: 1,
@@ -199,8 +205,7 @@ mod tests {
             exit_code: 0,
             resources: Resources::default(),
         };
-        let results = results(samples, dropped);
-        summary(&Summary::new(&results, &targets(), circumstances))
+        summary(&Summary::new(results, &targets(), circumstances))
     }
 
     #[test]
@@ -260,5 +265,46 @@ Summary: paced for 60.0 s, drained for 3.13 ms
             "schedule kept: 1 of 200 (0.50 %) over 10ms late, none dropped"
         );
         assert_eq!(last(&[], 0), "schedule kept: no request was due");
+    }
+
+    #[test]
+    fn a_target_that_did_not_answer_in_time_is_named_with_what_waited_for_it() {
+        let mut results = results(&[(0, 0, Outcome::Allowed); 4], 3);
+        let mut said = |first: Lateness, second: Lateness| {
+            let all: Ledger = results.ledgers.iter().copied().sum();
+            results.verdict = ScheduleVerdict::new(&all, first + second);
+            results.lateness = vec![first, second];
+            let text = text(&results);
+            let lines = text
+                .lines()
+                .filter(|line| line.contains("http") || line.contains("schedule "));
+            let lines: Vec<_> = lines.map(|line| line.trim().to_owned()).collect();
+            lines
+        };
+        let on_time = Lateness::default();
+        let waited = Lateness {
+            late: 0,
+            backlog_late: 2,
+            backlog_dropped: 3,
+        };
+        let expected = [
+            "http://127.0.0.1:8001         2         2         0         0         0         3         2      0 ns      0 ns",
+            "http://node-2:8000            2         2         0         0         0         0         0      0 ns      0 ns",
+            "schedule kept: http://127.0.0.1:8001 did not answer in time, so 2 of its 5 requests waited for it and 3 were \
+             dropped; every other request on time (within 10ms), none dropped",
+        ];
+        assert_eq!(said(waited, on_time), expected);
+        let late = Lateness {
+            late: 1,
+            ..Lateness::default()
+        };
+        let advice = "more --workers or a lower rate may help";
+        assert_eq!(
+            said(waited, late)[2],
+            format!(
+                "schedule not kept: http://127.0.0.1:8001 did not answer in time, so 2 of its 5 requests waited for it and \
+                 3 were dropped; of the others, 1 of 2 (50.0 %) over 10ms late; {advice}"
+            )
+        );
     }
 }

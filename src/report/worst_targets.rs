@@ -34,6 +34,10 @@ mod tests {
                 failed,
                 ..Ledger::default()
             },
+            backlog_dropped: 0,
+            late: 0,
+            backlog_late: 0,
+            send_lag: DurationSummary::default(),
             latency: DurationSummary {
                 p99_ns,
                 ..DurationSummary::default()

@@ -1,7 +1,7 @@
 //! `--audit`: a whole run prints whether the limit was kept, and its exit code says so.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::support::metrics;
@@ -328,6 +328,28 @@ fn a_run_that_did_not_keep_its_schedule_proves_a_breach_but_not_that_the_limit_w
             assert_says(&finished, "schedule");
         }
     }
+}
+
+#[test]
+fn requests_that_wait_for_their_own_target_do_not_make_an_audit_inconclusive() {
+    let limiter = Arc::new(two_seconds(5));
+    let finished = undisturbed(|| {
+        let [prompt, slow] = [0.0, 0.1].map(|delay| {
+            let limiter = limiter.clone();
+            Server::start(move |request| limiter(&request.key()).after(seconds(delay)))
+        });
+        // The slow one can hold five workers, so it gets 50 requests a second at most, of 100.
+        let targets = format!("{},{}", prompt.url(), slow.url());
+        let options = "--audit sliding-window --probe no --rps 200 --burst-enabled false --duration 3 --workers 6";
+        loadgen(format!(
+            "--targets {targets} --limit 5 --window 2s --keys 1 {options}"
+        ))
+        .finish()
+    });
+    assert_verdict(&finished, "kept", 0);
+    let summary = finished.summary();
+    assert!(summary.schedule_kept, "{finished}");
+    assert!(summary.send_lag.max > Some(seconds(0.5)), "{finished}");
 }
 
 #[test]

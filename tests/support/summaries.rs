@@ -647,7 +647,11 @@ impl Made {
             .map(|(name, of)| TargetSummary {
                 name: name.clone(),
                 requests: of.counts,
+                backlog_dropped: 0,
+                late: 0,
+                backlog_late: 0,
                 latency: DurationSummary::new(&of.latency),
+                send_lag: DurationSummary::default(),
                 failures: of.failures.clone(),
             });
         let counts = self.all.counts;
@@ -681,7 +685,9 @@ impl Made {
                 },
                 scheduled: counts.scheduled,
                 dropped: counts.dropped,
+                backlog_dropped: 0,
                 late: self.late,
+                backlog_late: 0,
                 tolerance_ns: 10 * MILLI,
             },
             requests: counts,

@@ -145,6 +145,7 @@ mod tests {
                 key: KeyId(0),
                 target: 0,
                 due: Moment::at(30),
+                waited_for_target: false,
                 answer: Answer {
                     sent: Moment::at(50),
                     transmitted: false,

@@ -1,6 +1,7 @@
 //! A plan in words, as headings and reports show it.
 
 use super::Plan;
+use crate::base::Nanos;
 use crate::core::keys::Distribution;
 use crate::core::request::Placeholder;
 use crate::core::schedule::Arrivals;
@@ -31,6 +32,26 @@ impl Plan {
             text += &format!(", cost {}", self.cost);
         }
         text
+    }
+
+    /// The workers, and what becomes of requests to a target that does not answer. `None` if the workers are enough for a
+    /// run against this many targets even if one of them does not answer.
+    pub fn describe_workers(&self, targets: usize) -> Option<String> {
+        let most = self.worker_shares(targets).most();
+        let due = self.schedule.most_within(self.timeout.into()) / targets as f64;
+        if due <= most as f64 {
+            return None;
+        }
+        let (workers, due) = (self.workers, due.ceil());
+        let timeout = Nanos::from(self.timeout);
+        let (share, which) = match targets {
+            1 => (String::new(), "the"),
+            _ => (format!(", at most {most} for one target"), "a"),
+        };
+        Some(format!(
+            "{workers}{share}: if {which} target does not answer, up to {due} of its requests come due within the timeout of \
+             {timeout}, and those beyond {most} wait or are dropped"
+        ))
     }
 
     /// Whether the digits of the keys differ from those of every other run with the same seed.

@@ -9,6 +9,7 @@ use crate::core::keys::{self, Dealer, Distribution, Keys};
 use crate::core::request::{CompiledRequest, Constants, RequestTemplate};
 use crate::core::schedule::{Alignment, Schedule};
 use crate::core::threshold::Threshold;
+use crate::core::worker_shares::WorkerShares;
 use std::time::Duration;
 
 /// A run: its requests, their schedule, and the rules and promises by which it is judged.
@@ -19,7 +20,7 @@ pub struct Plan {
     pub alignment: Option<Alignment>,
     /// The number of worker threads.
     pub workers: usize,
-    /// The queue's capacity, in tokens.
+    /// The queue's capacity, in tokens. The targets' backlogs together can hold as many again.
     pub queue: usize,
     /// The longest time for one whole request.
     pub timeout: Duration,
@@ -97,6 +98,11 @@ impl Plan {
             cost: self.cost,
             tiers: tiers(&self.keys),
         })
+    }
+
+    /// How the workers are shared among this many targets.
+    pub fn worker_shares(&self, targets: usize) -> WorkerShares {
+        WorkerShares::new(self.workers, self.queue, targets)
     }
 
     /// The requests of a run against `targets`.

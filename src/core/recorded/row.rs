@@ -112,6 +112,7 @@ impl Recorded<'_> {
             key,
             target,
             due: earlier(self.due),
+            waited_for_target: false,
             answer: Answer {
                 sent: earlier(self.sent),
                 transmitted: self.transmitted,

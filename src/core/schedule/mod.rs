@@ -121,6 +121,16 @@ impl Schedule {
         self.end
     }
 
+    /// The most requests that come due within `time`, if the highest rate lasts for that long.
+    pub fn most_within(&self, time: Nanos) -> f64 {
+        let most = |phase: Phase| match phase.at_once() {
+            Some(requests) => requests as f64,
+            None => phase.highest_rate() * time.as_secs_f64(),
+        };
+        let phases = self.phases().take(MANY_PHASES);
+        phases.map(most).fold(0.0, f64::max)
+    }
+
     pub fn profile(&self) -> &Profile {
         &self.profile
     }
@@ -153,6 +163,9 @@ impl Schedule {
         })
     }
 }
+
+/// More phases than any profile has before it repeats.
+const MANY_PHASES: usize = 10_000;
 
 /// A schedule's tokens. The answers are those of the [`Schedule`] in any order, and fastest if the tokens are taken more
 /// or less in order.

@@ -59,6 +59,11 @@ impl Phase {
         self.piece.rate_at(t.saturating_sub(self.start))
     }
 
+    /// The highest rate of this phase, in requests per second; 0 if requests come at once.
+    pub fn highest_rate(&self) -> f64 {
+        self.piece.highest_rate()
+    }
+
     /// Whether the request of this number is due within this phase.
     pub(super) fn has(&self, number: Count) -> bool {
         self.before <= number && self.count.is_none_or(|count| number - self.before < count)

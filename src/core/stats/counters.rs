@@ -16,7 +16,8 @@ pub struct Counters {
     pub scheduled: CachePadded<Counter>,
     pub round_robin: RoundRobin,
     targets: Box<[CachePadded<TargetCounters>]>,
-    /// The tokens dropped since [`Counters::take_dropped`]. Only the pacer and the reporter lock it.
+    /// The tokens dropped since [`Counters::take_dropped`]. The pacer and the reporter lock it, and a worker whose token finds
+    /// its target's backlog full.
     dropped: Mutex<Vec<Range<u64>>>,
 }
 
@@ -29,9 +30,13 @@ pub struct TargetCounters {
     /// Tokens that were handed over and not yet due when the run was stopped. They do not count as scheduled.
     pub withdrawn: Counter,
     pub dropped: Counter,
+    /// The dropped tokens for which there was no room in the target's backlog, while other targets had workers left.
+    pub backlog_dropped: Counter,
     pub unsent: Counter,
     /// The unsent tokens that had already waited longer than [`TOLERANCE`](super::TOLERANCE).
     pub unsent_late: Counter,
+    /// The same of those that waited for the target alone. These do not count in `unsent_late`.
+    pub backlog_unsent_late: Counter,
     pub sent: Counter,
     pub allowed: Counter,
     pub blocked: Counter,
@@ -107,11 +112,6 @@ impl Counters {
             ledger.scheduled = ledger.scheduled.max(accounted);
         }
         ledgers
-    }
-
-    /// The unsent tokens of all targets that were late.
-    pub fn unsent_late(&self) -> u64 {
-        self.targets.iter().map(|t| t.unsent_late.get()).sum()
     }
 
     /// The totals by target, with `scheduled` still zero.

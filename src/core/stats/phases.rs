@@ -223,6 +223,7 @@ mod tests {
             key: KeyId(0),
             target: 0,
             due,
+            waited_for_target: false,
             answer: Answer::new(due + Nanos(1_000), due + Nanos(3_000), Outcome::Allowed),
         }
     }

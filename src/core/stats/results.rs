@@ -1,4 +1,4 @@
-use super::{PhaseTallies, ScheduleVerdict, Snapshot, State, Tally};
+use super::{Lateness, PhaseTallies, ScheduleVerdict, Snapshot, State, Tally};
 use crate::base::{Ledger, Nanos, Target};
 use crate::core::audit::{self, probe};
 use std::time::SystemTime;
@@ -8,6 +8,8 @@ use std::time::SystemTime;
 pub struct Results {
     /// The totals by target, in the plan's order. Each of them balances.
     pub ledgers: Vec<Ledger>,
+    /// The requests to each target that were late or dropped, in the plan's order.
+    pub lateness: Vec<Lateness>,
     pub tally: Tally,
     /// The requests by phase of the schedule.
     pub phases: PhaseTallies,

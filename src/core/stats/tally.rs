@@ -1,4 +1,4 @@
-use super::{Buckets, Failures, Histogram, TOLERANCE};
+use super::{Buckets, Counters, Failures, Histogram, Lateness, TOLERANCE};
 use crate::base::{ConnectTimes, Outcome, Sample};
 
 /// Everything that is made of a run's samples for the run as a whole. Its memory depends on the number of targets and on
@@ -9,7 +9,8 @@ pub struct Tally {
     pub latency: Histogram,
     /// done − sent: what the server took, of requests that reached it.
     pub service_time: Histogram,
-    /// sent − due: the generator's own error, and the time spent on a new connection.
+    /// sent − due: the generator's own error, the time spent on a new connection, and the wait for a target that holds all
+    /// workers that it can.
     pub send_lag: Histogram,
     pub send_lag_buckets: Buckets,
     /// The time that requests spent on a new TCP connection, for those that needed one and got it.
@@ -20,8 +21,6 @@ pub struct Tally {
     pub lookup: Histogram,
     /// In the plan's order.
     pub targets: Vec<TargetTally>,
-    /// Requests that left more than [`TOLERANCE`] after they were due, time spent on connecting aside.
-    pub late: u64,
 }
 
 /// One target's share of a [`Tally`].
@@ -32,6 +31,11 @@ pub struct TargetTally {
     pub latency_buckets: Buckets,
     pub service_time: Histogram,
     pub service_time_buckets: Buckets,
+    pub send_lag: Histogram,
+    /// Requests that left more than [`TOLERANCE`] after they were due, time spent on connecting aside.
+    pub late: u64,
+    /// The same for requests that waited because the target held all workers that it can. These do not count in `late`.
+    pub backlog_late: u64,
 }
 
 impl Tally {
@@ -62,6 +66,8 @@ impl Tally {
 
     fn add_send_lag(&mut self, sample: &Sample) {
         let lag = sample.send_lag();
+        let target = &mut self.targets[sample.target as usize];
+        target.send_lag.record(lag);
         self.send_lag.record(lag);
         self.send_lag_buckets.record(lag);
         // The send lag of a request that was not transmitted ends before it tried to connect.
@@ -75,8 +81,26 @@ impl Tally {
         }
         let connecting = connecting.map(|times| times.total()).unwrap_or_default();
         if lag.saturating_sub(connecting) > TOLERANCE {
-            self.late += 1;
+            *match sample.waited_for_target {
+                false => &mut target.late,
+                true => &mut target.backlog_late,
+            } += 1;
         }
+    }
+
+    /// The lateness by target, in the plan's order, with that of unsent requests from the counters. During a run, ledgers
+    /// that go with it have to be read first.
+    pub fn lateness(&self, counters: &Counters) -> Vec<Lateness> {
+        let targets = self.targets.iter().enumerate();
+        let lateness = targets.map(|(place, tally)| {
+            let counters = counters.target(place);
+            Lateness {
+                late: tally.late + counters.unsent_late.get(),
+                backlog_late: tally.backlog_late + counters.backlog_unsent_late.get(),
+                backlog_dropped: counters.backlog_dropped.get(),
+            }
+        });
+        lateness.collect()
     }
 
     pub fn failures(&self) -> Failures {
@@ -99,6 +123,7 @@ mod tests {
             key: KeyId(0),
             target: 0,
             due: Moment::at(due),
+            waited_for_target: false,
             answer: Answer::new(Moment::at(sent), Moment::at(done), outcome),
         }
     }
@@ -142,11 +167,30 @@ mod tests {
             tls: Some(Nanos(lag - lag / 3)),
         });
         tally.add(&connected);
-        assert_eq!(tally.late, 0);
+        assert_eq!(tally.targets[0].late, 0);
         assert_eq!((tally.connect.count(), tally.tls.count()), (1, 1));
         assert!(tally.connect.max() < tally.tls.max());
         tally.add(&sample(0, lag, lag, Outcome::Allowed));
-        assert_eq!(tally.late, 1);
+        assert_eq!(tally.targets[0].late, 1);
+    }
+
+    #[test]
+    fn a_request_that_waited_for_its_target_is_late_by_the_target_s_fault() {
+        let mut tally = Tally::new(2);
+        for lag in [TOLERANCE, TOLERANCE + Nanos(1)] {
+            let waited = sample(0, lag.0, lag.0, Outcome::Allowed);
+            tally.add(&Sample {
+                target: 1,
+                waited_for_target: true,
+                ..waited
+            });
+        }
+        let late: Vec<_> = tally
+            .targets
+            .iter()
+            .map(|t| (t.late, t.backlog_late))
+            .collect();
+        assert_eq!(late, [(0, 0), (0, 1)]);
     }
 
     #[test]
@@ -160,7 +204,7 @@ mod tests {
             tls: None,
         });
         tally.add(&refused);
-        assert_eq!((tally.late, tally.connect.count()), (1, 0));
+        assert_eq!((tally.targets[0].late, tally.connect.count()), (1, 0));
     }
 
     #[test]

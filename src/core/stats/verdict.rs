@@ -1,31 +1,43 @@
-use crate::base::{Ledger, Nanos};
-
-/// A request that leaves up to this long after its due time is on time. The time spent on a new connection does not count.
-pub const TOLERANCE: Nanos = Nanos(10_000_000);
+use super::Lateness;
+use crate::base::Ledger;
 
 const ON_TIME_PERCENT: u64 = 99;
 
-/// Whether the generator itself kept its schedule: it dropped no request, and sent at least 99 % within [`TOLERANCE`] of
-/// their due times. If it did not, the run's numbers describe the generator as much as the limiter.
+/// Whether the generator itself kept its schedule: it dropped no request, and sent at least 99 % within
+/// [`TOLERANCE`](super::TOLERANCE) of their due times. If it did not, the run's numbers describe the generator as much as
+/// the limiter.
+///
+/// This is about the requests that did not wait for their target. A request that was late or dropped because its target
+/// held all workers that it can is the target's fault, and tells nothing about requests to other targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScheduleVerdict {
     pub scheduled: u64,
+    /// Requests that were dropped for want of a worker or of processor time.
     pub dropped: u64,
-    /// Requests that were sent, or still queued at the end, more than [`TOLERANCE`] after their due times.
+    /// Requests that were late for the same reasons.
     pub late: u64,
+    /// Requests that were late or dropped because their target did not answer in time.
+    pub waited: u64,
 }
 
 impl ScheduleVerdict {
-    pub fn new(ledger: &Ledger, late: u64) -> Self {
+    /// The verdict on requests to all targets.
+    pub fn new(ledger: &Ledger, lateness: Lateness) -> Self {
         ScheduleVerdict {
             scheduled: ledger.scheduled,
-            dropped: ledger.dropped,
-            late,
+            dropped: ledger.dropped.saturating_sub(lateness.backlog_dropped),
+            late: lateness.late,
+            waited: lateness.backlog_late + lateness.backlog_dropped,
         }
     }
 
     pub fn schedule_kept(&self) -> bool {
-        self.dropped == 0 && self.late * 100 <= self.scheduled * (100 - ON_TIME_PERCENT)
+        self.dropped == 0 && self.late * 100 <= self.others() * (100 - ON_TIME_PERCENT)
+    }
+
+    /// The scheduled requests without those that were late or dropped because of their target.
+    pub fn others(&self) -> u64 {
+        self.scheduled.saturating_sub(self.waited)
     }
 }
 
@@ -39,7 +51,11 @@ mod tests {
             dropped,
             ..Ledger::default()
         };
-        ScheduleVerdict::new(&ledger, late).schedule_kept()
+        let lateness = Lateness {
+            late,
+            ..Lateness::default()
+        };
+        ScheduleVerdict::new(&ledger, lateness).schedule_kept()
     }
 
     #[test]
@@ -49,5 +65,28 @@ mod tests {
         assert!(!kept(1_000, 0, 11));
         assert!(!kept(1_000_000, 1, 0));
         assert!(!kept(50, 0, 1));
+    }
+
+    #[test]
+    fn requests_that_wait_for_their_target_are_not_the_generator_s_fault() {
+        let ledger = Ledger {
+            scheduled: 150,
+            dropped: 20,
+            ..Ledger::default()
+        };
+        let mut lateness = Lateness {
+            late: 1,
+            backlog_late: 30,
+            backlog_dropped: 20,
+        };
+        assert!(ScheduleVerdict::new(&ledger, lateness).schedule_kept());
+        // One of 99 others is more than a percent.
+        lateness.backlog_late += 1;
+        assert!(!ScheduleVerdict::new(&ledger, lateness).schedule_kept());
+        lateness.backlog_late -= 1;
+        lateness.backlog_dropped = 19;
+        let verdict = ScheduleVerdict::new(&ledger, lateness);
+        assert!(!verdict.schedule_kept());
+        assert_eq!((verdict.dropped, verdict.late, verdict.waited), (1, 1, 49));
     }
 }

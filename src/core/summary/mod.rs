@@ -59,7 +59,8 @@ pub struct Summary {
     pub latency: DurationSummary,
     /// done − sent: what the server took, of requests that reached it.
     pub service_time: DurationSummary,
-    /// sent − due: the generator's own error, and the time spent on a new connection.
+    /// sent − due: the generator's own error, the time spent on a new connection, and the wait for a target that holds all
+    /// workers that it can.
     pub send_lag: DurationSummary,
     /// The time of new TCP connections, if there were any.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -161,11 +162,16 @@ impl Summary {
         } = circumstances;
         let (tally, phases) = (&results.tally, results.phases.tallies.iter());
         let if_any = |histogram| Some(DurationSummary::new(histogram)).filter(|of| of.count > 0);
-        let rows = targets.iter().zip(&results.ledgers).zip(&tally.targets);
-        let rows = rows.map(|((target, ledger), tally)| TargetSummary {
+        let counts = results.ledgers.iter().zip(&results.lateness);
+        let rows = targets.iter().zip(counts).zip(&tally.targets);
+        let rows = rows.map(|((target, (ledger, lateness)), tally)| TargetSummary {
             name: target.to_string(),
             requests: *ledger,
+            backlog_dropped: lateness.backlog_dropped,
+            late: lateness.all_late(),
+            backlog_late: lateness.backlog_late,
             latency: DurationSummary::new(&tally.latency),
+            send_lag: DurationSummary::new(&tally.send_lag),
             failures: by_kind(&tally.failures),
         });
         Summary {
@@ -174,7 +180,7 @@ impl Summary {
             run: RunTimes::of(results, &thresholds),
             configuration,
             exit_code,
-            schedule: ScheduleSummary::of(results),
+            schedule: ScheduleSummary::of(results, targets),
             requests: results.ledger(),
             latency: DurationSummary::with_spectrum(&tally.latency),
             service_time: DurationSummary::with_spectrum(&tally.service_time),

@@ -10,7 +10,19 @@ pub struct TargetSummary {
     /// The target's base URL.
     pub name: String,
     pub requests: Ledger,
+    /// The dropped requests for which there was no room in the target's backlog, while other targets had workers left.
+    #[serde(default)]
+    pub backlog_dropped: u64,
+    /// Requests that were sent, or still queued at the end, more than the schedule's tolerance after their due times.
+    #[serde(default)]
+    pub late: u64,
+    /// The late requests that waited in the target's backlog, while other targets had workers left.
+    #[serde(default)]
+    pub backlog_late: u64,
     pub latency: DurationSummary,
+    /// sent − due.
+    #[serde(default)]
+    pub send_lag: DurationSummary,
     /// Failed requests by kind. Kinds without any are left out.
     pub failures: BTreeMap<String, u64>,
 }

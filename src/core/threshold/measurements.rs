@@ -4,7 +4,7 @@ use crate::base::{Ledger, Nanos};
 use crate::core::audit;
 use crate::core::round_robin::RoundRobin;
 use crate::core::schedule::Schedule;
-use crate::core::stats::{Failures, ScheduleVerdict, Tally};
+use crate::core::stats::{Failures, Lateness, ScheduleVerdict, Tally};
 
 /// The requests that a metric is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub struct Measurements<'a> {
     pub tally: &'a Tally,
     /// The time for which the schedule has been followed, up to its end or a stop.
     pub followed: Nanos,
-    /// Requests that were late, as [`ScheduleVerdict`] counts them.
-    pub late: u64,
+    /// The requests to each target that were late or dropped.
+    pub lateness: &'a [Lateness],
     /// The audit's verdict. During the run, this is known only once every promise is proved broken.
     pub audit: Option<audit::AuditVerdict>,
 }
@@ -108,15 +108,26 @@ impl Measurements<'_> {
     pub(super) fn verdict(&self, ahead: Ahead) -> ScheduleVerdict {
         let ended = self.ended(Scope::All);
         let known = ended.scheduled();
-        ScheduleVerdict {
+        let ledger = Ledger {
             scheduled: known + ahead.beside(Scope::All, known),
-            dropped: ended.ledger.dropped,
-            late: self.late,
-        }
+            ..ended.ledger
+        };
+        ScheduleVerdict::new(&ledger, self.lateness.iter().copied().sum())
     }
 
     pub(super) fn schedule_kept(&self, ahead: Ahead) -> bool {
         self.verdict(ahead).schedule_kept()
+    }
+
+    /// Whether the final numbers in this scope describe the limiter: the generator kept its schedule, and no full backlog
+    /// dropped any of these requests.
+    pub(super) fn support(&self, scope: Scope) -> bool {
+        let lateness = match scope {
+            Scope::All => self.lateness,
+            Scope::Target(place) => &self.lateness[place..=place],
+        };
+        let is_whole = lateness.iter().all(|target| target.backlog_dropped == 0);
+        is_whole && self.schedule_kept(Ahead::Nothing)
     }
 }
 

@@ -127,7 +127,8 @@ impl FromStr for Threshold {
 
 /// Judges `thresholds`, in their order, by the results of a run whose schedule ends at `end`, if it does.
 ///
-/// If the schedule was not kept, a threshold about the limiter is unsupported, even if the numbers look good. The
+/// If the schedule was not kept, a threshold about the limiter is unsupported, even if the numbers look good. So is one
+/// about a target whose full backlog dropped requests, or about all targets if any did: the numbers lack these requests. The
 /// threshold that stopped a run is missed, even if there was nothing to measure by then. `audit = kept` is unsupported
 /// if the audit's verdict is suspect, or inconclusive because the schedule was not kept. An audit that tested nothing
 /// has measured nothing.
@@ -140,7 +141,7 @@ pub fn judged(
         ledgers: &results.ledgers,
         tally: &results.tally,
         followed: results.paced.min(end.unwrap_or(Nanos::MAX)),
-        late: results.verdict.late,
+        lateness: &results.lateness,
         audit: results.audited(),
     };
     let judged = thresholds.iter().enumerate().map(|(place, threshold)| {

@@ -14,7 +14,7 @@ use maud::{Markup, html};
 pub fn section(summary: &Summary) -> Section {
     let sent = |slot: &Slot| slot.sent > 0;
     let body = html! {
-        p class="lead" { (pill(&schedule(summary))) " " (Untrusted::sentence(&summary.schedule.reason())) }
+        p class="lead" { (pill(&schedule(summary))) " " (Untrusted::sentence(summary.schedule.reason())) }
         @if summary.timeline.slots.iter().any(sent) {
             (send_lag(summary).render())
         } @else {
@@ -93,12 +93,19 @@ fn send_lag(summary: &Summary) -> Figure {
 fn resources(summary: &Summary) -> Vec<(&'static str, Markup)> {
     let of = &summary.schedule;
     let queued = of.scheduled.saturating_sub(of.dropped);
+    let waited = |count: u64, why: &str| match count {
+        0 => String::new(),
+        count => format!(", {count} of these because {why}"),
+    };
     let late = format!(
-        "{} of {queued} ({}) by more than {}",
+        "{} of {queued} ({}) by more than {}{}",
         of.late,
         share(of.late, queued),
-        Nanos(of.tolerance_ns)
+        Nanos(of.tolerance_ns),
+        waited(of.backlog_late, "they waited for their target"),
     );
+    let full = waited(of.backlog_dropped, "their target's backlog was full");
+    let dropped = format!("{}{full}", of.dropped);
     let Resources {
         user_ns,
         system_ns,
@@ -108,7 +115,7 @@ fn resources(summary: &Summary) -> Vec<(&'static str, Markup)> {
     } = summary.resources;
     let mut told = vec![
         ("late", text(late)),
-        ("dropped", text(of.dropped.to_string())),
+        ("dropped", text(dropped)),
         ("unsent", text(summary.requests.unsent.to_string())),
     ];
     if let (Some(user), Some(system)) = (user_ns, system_ns) {

@@ -67,7 +67,7 @@ fn cards(summary: &Summary) -> Markup {
             li class=(look(of_the_schedule.tone).0) {
                 p class="label" { "Schedule" }
                 p { (pill(&of_the_schedule)) }
-                p { (Untrusted::sentence(&summary.schedule.reason())) }
+                p { (Untrusted::sentence(summary.schedule.reason())) }
             }
         }
     }

@@ -41,13 +41,16 @@ fn table(summary: &Summary) -> Table {
     let shown = worst_targets(&summary.targets, ROWS);
     let ledgers = shown.iter().map(|place| &summary.targets[*place].requests);
     let (names, counts) = ledger_columns(ledgers);
+    let shows_late = summary.targets.iter().any(|target| target.late > 0);
     let row = |(place, mut cells): (&usize, Vec<Markup>)| {
         let TargetSummary {
             name,
+            late,
             latency,
             failures,
             ..
         } = &summary.targets[*place];
+        cells.extend(shows_late.then(|| text(late.to_string())));
         let spans = [latency.p50_ns, latency.p99_ns, latency.max_ns];
         cells.extend(spans.map(|ns| text(span_of(latency, ns))));
         cells.push(html! { span class="words" { (by_kind(failures, 5)) } });
@@ -63,6 +66,7 @@ fn table(summary: &Summary) -> Table {
         caption,
         columns: std::iter::once(text("target"))
             .chain(names)
+            .chain(shows_late.then(|| text("late")))
             .chain(texts(["p50", "p99", "max"]))
             .chain([html! { span class="words" { "failures" } }])
             .collect(),

@@ -248,6 +248,63 @@ fn a_dropped_token_still_takes_its_turn() {
     assert_eq!(report.target(&servers[1].url()).failed, 0, "{report}");
 }
 
+#[test]
+fn a_target_that_never_answers_delays_its_own_requests_only() {
+    let servers = [OVER.allowing(), OVER.silent(), OVER.allowing()];
+    let urls = servers.each_ref().map(Server::url);
+    // The target can hold four workers, and 40 of its requests can wait.
+    let options = "--rps 180 --duration 1 --workers 6 --queue 120 --drain-timeout 1";
+    let finished = OVER.against(urls.join(","), options).finish();
+    let report = finished.report();
+    assert_eq!(report.scheduled, 180, "{report}");
+    for place in [0, 2] {
+        assert_eq!(report.target(&urls[place]).allowed, 60, "{report}");
+        assert_eq!(servers[place].request_count(), 60, "{report}");
+    }
+    let silent = report.target(&urls[1]);
+    assert_eq!((silent.sent, silent.abandoned), (4, 4), "{report}");
+    assert_eq!((report.dropped, report.unsent), (16, 40), "{report}");
+    let verdict = finished.lines_with("schedule ")[0].text.clone();
+    let blamed = format!("{} did not answer in time", urls[1].trim_end_matches('/'));
+    assert!(verdict.contains(&blamed), "{report}");
+    assert!(
+        verdict.contains("of its 60 requests waited for it and"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_run_warns_if_one_target_can_keep_more_requests_waiting_than_workers() {
+    let servers = [OVER.allowing(), OVER.allowing()];
+    let urls = servers.each_ref().map(Server::url).join(",");
+    for (options, line) in [
+        (
+            "--workers 8 --timeout 1",
+            Some("8, at most 6 for one target: if a target does not answer, up to 10"),
+        ),
+        ("--workers 8 --timeout 0.6", None),
+        (
+            "--workers 8 --timeout 0.6 --burst-multiplier 1.5 --burst-duration 0.1 --burst-interval 0.2",
+            Some("8, at most 6"),
+        ),
+    ] {
+        let finished = OVER
+            .against(&urls, format!("--rps 20 --duration 0.4 {options}"))
+            .finish();
+        let lines = finished.lines_with("  workers  ");
+        let warned = lines
+            .first()
+            .map(|line| line.text.trim_start_matches("  workers  "));
+        match line {
+            Some(line) => assert!(
+                warned.is_some_and(|warned| warned.starts_with(line)),
+                "{finished}"
+            ),
+            None => assert_eq!(warned, None, "{finished}"),
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn an_output_that_nobody_reads_never_slows_the_schedule() {

@@ -62,6 +62,13 @@ pub trait Piece: fmt::Debug + Send + Sync {
         0.0
     }
 
+    /// The highest rate, in requests per second; 0 if requests come at once. A piece whose highest rate is not at one of its
+    /// ends overrides this.
+    fn highest_rate(&self) -> f64 {
+        let end = self.length().unwrap_or_default();
+        self.rate_at(Nanos::ZERO).max(self.rate_at(end))
+    }
+
     /// N(t). Exact, or rounded as the piece documents.
     fn count_at(&self, t: Nanos) -> Count;
 

@@ -195,6 +195,10 @@ impl Piece for Sine {
         self.mean.as_f64() + self.amplitude.as_f64() * angle.sin()
     }
 
+    fn highest_rate(&self) -> f64 {
+        self.mean.as_f64() + self.amplitude.as_f64()
+    }
+
     fn count_at(&self, t: Nanos) -> Count {
         let periods = t.0 / self.period.0;
         self.per_period().times(periods) + self.within_period(t.0 % self.period.0)

@@ -115,6 +115,7 @@ impl Run {
                     key: KeyId(0),
                     target: (sequence % TARGETS as u64) as u32,
                     due,
+                    waited_for_target: false,
                     answer: Answer {
                         transmitted,
                         ..Answer::new(due + lag, due + lag + took, outcome)

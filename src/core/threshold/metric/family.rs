@@ -51,7 +51,7 @@ pub(in crate::core::threshold) trait Metric:
         let Some(range) = self.range(measurements, Ahead::Nothing) else {
             return (Met::NothingSeen, "nothing".to_owned());
         };
-        let met = if !self.is_about_generator() && !measurements.schedule_kept(Ahead::Nothing) {
+        let met = if !self.is_about_generator() && !measurements.support(self.scope()) {
             Met::Unsupported
         } else if test.is_met_within(range) {
             Met::Met

@@ -6,7 +6,7 @@ use crate::base::{
     Answer, ConnectTimes, FailureKind, KeyId, Ledger, Moment, Nanos, Outcome, Sample,
 };
 use crate::core::schedule::{Profile, Rate, Schedule};
-use crate::core::stats::Tally;
+use crate::core::stats::{Lateness, Tally};
 use proptest::prelude::*;
 
 const MS: u64 = 1_000_000;
@@ -57,13 +57,18 @@ impl End {
             connected: false,
         }
     }
+
+    /// Some are.
+    fn is_of_backlog(self) -> bool {
+        self.service_time % 3 == 2
+    }
 }
 
 /// The measurements when `counted` requests have ended in the counters, and `tallied` in the tally, which is behind.
 struct State {
     ledgers: Vec<Ledger>,
     tally: Tally,
-    late: u64,
+    lateness: Vec<Lateness>,
 }
 
 impl State {
@@ -71,7 +76,7 @@ impl State {
         let mut state = State {
             ledgers: vec![Ledger::default(); targets],
             tally: Tally::new(targets),
-            late: 0,
+            lateness: vec![Lateness::default(); targets],
         };
         for (sequence, end) in ends[..counted].iter().enumerate() {
             let ledger = &mut state.ledgers[sequence % targets];
@@ -79,11 +84,13 @@ impl State {
             let outcome = match end.how {
                 How::Dropped => {
                     ledger.dropped += 1;
+                    let lateness = &mut state.lateness[sequence % targets];
+                    lateness.backlog_dropped += u64::from(end.is_of_backlog());
                     continue;
                 }
                 How::Unsent => {
                     ledger.unsent += 1;
-                    state.late += end.lag / 10;
+                    state.lateness[sequence % targets].late += end.lag / 10;
                     continue;
                 }
                 How::Sent(outcome) => outcome,
@@ -96,6 +103,7 @@ impl State {
                     key: KeyId(0),
                     target: (sequence % targets) as u32,
                     due: Moment::at(0),
+                    waited_for_target: end.is_of_backlog(),
                     answer: Answer {
                         connecting: end.connected.then_some(ConnectTimes {
                             tcp: Nanos(end.lag * MS / 2),
@@ -106,7 +114,10 @@ impl State {
                 });
             }
         }
-        state.late += state.tally.late;
+        for (lateness, tally) in state.lateness.iter_mut().zip(&state.tally.targets) {
+            lateness.late += tally.late;
+            lateness.backlog_late += tally.backlog_late;
+        }
         state
     }
 
@@ -115,7 +126,7 @@ impl State {
             ledgers: &self.ledgers,
             tally: &self.tally,
             followed: Nanos(followed * SECOND),
-            late: self.late,
+            lateness: &self.lateness,
             audit: None,
         }
     }

@@ -1,0 +1,43 @@
+use crate::base::Nanos;
+use std::iter::Sum;
+use std::ops::Add;
+
+/// A request that leaves up to this long after its due time is on time. The time spent on a new connection does not count.
+pub const TOLERANCE: Nanos = Nanos(10_000_000);
+
+/// The requests that were late or dropped, to one target or to all, by whose fault it was.
+///
+/// A request is late if it was sent, or was still unsent at the end, more than [`TOLERANCE`] after its due time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lateness {
+    /// Requests that were late for want of a worker or of processor time.
+    pub late: u64,
+    /// Requests that were late because their target held all workers that it can, while other targets had workers left.
+    pub backlog_late: u64,
+    /// Requests that were dropped because their target's backlog was full, while other targets had workers left.
+    pub backlog_dropped: u64,
+}
+
+impl Lateness {
+    pub fn all_late(&self) -> u64 {
+        self.late + self.backlog_late
+    }
+}
+
+impl Add for Lateness {
+    type Output = Lateness;
+
+    fn add(self, other: Lateness) -> Lateness {
+        Lateness {
+            late: self.late + other.late,
+            backlog_late: self.backlog_late + other.backlog_late,
+            backlog_dropped: self.backlog_dropped + other.backlog_dropped,
+        }
+    }
+}
+
+impl Sum for Lateness {
+    fn sum<I: Iterator<Item = Lateness>>(lateness: I) -> Lateness {
+        lateness.fold(Lateness::default(), Lateness::add)
+    }
+}

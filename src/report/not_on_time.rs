@@ -1,0 +1,16 @@
+use crate::core::summary::{Summary, TargetSummary};
+
+type Count = fn(&TargetSummary) -> u64;
+
+const COLUMNS: [(&str, Count); 3] = [
+    ("dropped", |target| target.requests.dropped),
+    ("unsent", |target| target.requests.unsent),
+    ("late", |target| target.late),
+];
+
+/// Columns for the requests to each target that were not sent, or not on time. Each has a name and counts the requests to
+/// a target. Columns that are 0 for all targets are left out.
+pub(super) fn not_on_time(summary: &Summary) -> Vec<(&'static str, Count)> {
+    let is_shown = |(_, count): &(_, Count)| summary.targets.iter().any(|target| count(target) > 0);
+    COLUMNS.into_iter().filter(is_shown).collect()
+}
