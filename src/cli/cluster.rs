@@ -106,7 +106,7 @@ impl Cluster {
         }
         let targets = self.targets.0.iter().map(|base| {
             Target::new(base).map_err(|wrong| {
-                let allowed = "must be http or https URLs, such as http://127.0.0.1:8000";
+                let allowed = "must be http or https URLs, such as http://127.0.0.1:8000, or Unix sockets, such as unix:/run/app.sock";
                 let base = without_login(base);
                 arguments.refuse(&self.targets, format!("{allowed}; {base} {wrong}"))
             })
@@ -213,7 +213,8 @@ pub(super) fn check_demo_tiers(
 pub struct Urls(pub Vec<String>);
 
 fn urls(text: &str) -> Result<Urls, String> {
-    const ALLOWED: &str = "must be one or more http or https URLs, separated by commas";
+    const ALLOWED: &str =
+        "must be one or more http or https URLs, or Unix sockets, separated by commas";
     if text.trim().is_empty() {
         return Err(format!("{ALLOWED}; there is none"));
     }

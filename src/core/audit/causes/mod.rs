@@ -127,10 +127,10 @@ impl Case<'_> {
         if asked.standing().is_some() {
             let times = |asked| count(asked, "time", "times");
             let evidence = match (asked.stood, asked.refuted) {
-                (1, 0) => "the probe asked once, and it stood".to_owned(),
-                (stood, 0) => format!("the probe asked {stood} times, and it stood each time"),
+                (1, 0) => "the probe tested this once, and it held".to_owned(),
+                (stood, 0) => format!("the probe tested this {stood} times, and it held each time"),
                 (stood, refuted) => format!(
-                    "the probe asked {}, and it stood {}",
+                    "the probe tested this {}, and it held {}",
                     times(stood + refuted),
                     times(stood)
                 ),

@@ -177,7 +177,7 @@ impl Fill {
             seconds(claim.within)
         );
         if claim.alone {
-            text += "; every such number fits the admissions of its own node";
+            text += "; each node's answers fit its own admissions";
         }
         report.fault(HeaderFault {
             kind: FaultKind::Remaining,

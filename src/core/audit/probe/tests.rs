@@ -428,7 +428,7 @@ fn each_fault_of_a_header_is_named() {
             |wait| seconds(wait.0.div_ceil(SECOND)),
             FaultKind::Remaining,
             2,
-            "every such number fits the admissions of its own node",
+            "each node's answers fit its own admissions",
         ),
     ];
     for (limiter, after, kind, requests, text) in cases {
