@@ -37,6 +37,8 @@ NODES = ["ratelimiter-1", "ratelimiter-2", "ratelimiter-3"]
 SERVICES = ["redis", *NODES, "prometheus", "loadgen"]
 PORTS = dict(zip([*NODES, "prometheus"], [8001, 8002, 8003, 9090]))
 GRACE_S = 20
+# So many audited runs in a row may fail because the machine was too busy to send on time.
+HELD_UP = 3
 # loadgen's exit code if the limit was not kept.
 NOT_KEPT = 4
 NOT_CHECKED = 77
@@ -474,10 +476,17 @@ def alone_each_node_admits_the_limit(stack):
 
 def audited(times, verdict, code):
     """Of 900 requests within one window, for 7 keys of 20 each: what was admitted, and all that was printed."""
-    output = a_container_of_its_own("loadgen", "--rps", "60", "--duration", "15", "--burst-enabled", "false",
-                                    "--limit", "20", "--window", "60s", "--keys", "7", "--audit",
-                                    # Else some of what is counted is its own.
-                                    "--probe", "false", name="run", code=code)
+    for _ in range(HELD_UP):
+        try:
+            output = audited_once(code)
+            break
+        except Broken as failure:
+            # Another program held the machine up. A run with fresh keys tells more.
+            if "schedule not kept" not in str(failure):
+                raise
+            held_up = failure
+    else:
+        raise held_up
     summary = Summary(output)
     limit = times * 7 * 20
     holds(summary.failed == 0, f"{summary.failed} requests failed: {summary.failures}")
@@ -486,6 +495,13 @@ def audited(times, verdict, code):
     said = Summary.find(r"^Audit: (\w+)\.", output)[1]
     holds(said == verdict, f"the audit says '{said}' instead of '{verdict}':\n{output}")
     return f"{summary.allowed} of {summary.sent}, {times} × 7 × 20; audit: {said}", output
+
+
+def audited_once(code):
+    return a_container_of_its_own("loadgen", "--rps", "60", "--duration", "15", "--burst-enabled", "false",
+                                  "--limit", "20", "--window", "60s", "--keys", "7", "--audit",
+                                  # Else some of what is counted is its own.
+                                  "--probe", "false", name="run", code=code)
 
 
 def nothing_is_left_behind(stack):
