@@ -1,4 +1,4 @@
-use super::{Moment, Nanos, Outcome};
+use super::{Moment, Nanos, Outcome, Reason};
 
 /// The result of one request, with its times.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +12,10 @@ pub struct Answer {
     /// Present if the request needed a new connection.
     pub connecting: Option<ConnectTimes>,
     pub outcome: Outcome,
+    /// The status of the answer, if its head was received.
+    pub status: Option<u16>,
+    /// Why the request failed, if the outcome does not say all.
+    pub reason: Option<Reason>,
 }
 
 impl Answer {
@@ -23,6 +27,8 @@ impl Answer {
             done,
             connecting: None,
             outcome,
+            status: None,
+            reason: None,
         }
     }
 }

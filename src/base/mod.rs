@@ -1,9 +1,11 @@
 //! The types that every layer shares: time, requests, their outcomes, and the counts of them.
 
 mod answer;
+mod failure_cause;
 mod ledger;
 mod mode;
 mod outcome;
+mod reason;
 mod sample;
 mod target;
 pub mod text;
@@ -11,9 +13,11 @@ mod time;
 mod token;
 
 pub use answer::{Answer, ConnectTimes};
+pub use failure_cause::FailureCause;
 pub use ledger::Ledger;
 pub use mode::Mode;
 pub use outcome::{FailureKind, Outcome};
+pub use reason::Reason;
 pub use sample::Sample;
 pub use target::Target;
 pub use time::{Moment, Nanos};

@@ -15,7 +15,19 @@ pub enum Outcome {
 }
 
 /// Why a request failed. `kind as usize` is the index in [`FailureKind::ALL`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumCount, IntoStaticStr, VariantArray)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Display,
+    EnumCount,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[strum(serialize_all = "snake_case")]
 pub enum FailureKind {
     /// The target's name has no address.
@@ -54,6 +66,12 @@ impl FailureKind {
     /// The name in reports, metrics and thresholds.
     pub fn name(self) -> &'static str {
         self.into()
+    }
+
+    /// Whether an answer was received, and its status or its content is why the request failed.
+    pub(crate) fn is_of_status(self) -> bool {
+        use FailureKind::{Status5xx, StatusOther, Unmatched};
+        matches!(self, Status5xx | StatusOther | Unmatched)
     }
 
     /// The kind of a status that no rule fits.

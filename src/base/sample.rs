@@ -19,16 +19,24 @@ impl Sample {
         self.answer.sent.since(self.due)
     }
 
-    /// done − due; `None` for an abandoned request, which was never done.
+    /// done − due of an answered request.
     pub fn latency(&self) -> Option<Nanos> {
-        let is_done = self.answer.outcome != Outcome::Abandoned;
-        is_done.then(|| self.answer.done.since(self.due))
+        self.is_answered().then(|| self.answer.done.since(self.due))
     }
 
-    /// done − sent; `None` for a request that was abandoned, or that never reached its target.
+    /// done − sent of an answered request.
     pub fn service_time(&self) -> Option<Nanos> {
         let answer = &self.answer;
-        let is_done = answer.outcome != Outcome::Abandoned;
-        (is_done && answer.transmitted).then(|| answer.done.since(answer.sent))
+        (self.is_answered()).then(|| answer.done.since(answer.sent))
+    }
+
+    /// done − due of a failed request.
+    pub fn failed_after(&self) -> Option<Nanos> {
+        let is_failed = matches!(self.answer.outcome, Outcome::Failed(_));
+        is_failed.then(|| self.answer.done.since(self.due))
+    }
+
+    fn is_answered(&self) -> bool {
+        matches!(self.answer.outcome, Outcome::Allowed | Outcome::Blocked)
     }
 }

@@ -5,6 +5,7 @@ use crate::base::{Nanos, Target};
 use crate::core::answers::Answers;
 use crate::core::keys::Keys;
 use crate::core::plan::Plan;
+use crate::core::stats::FailureExample;
 use crate::engine::Targets;
 use crate::system::Stop;
 use std::io;
@@ -64,6 +65,10 @@ impl Targets for Cluster {
 
     fn probe(&self) -> Option<&Client> {
         self.probe.as_ref()
+    }
+
+    fn failure_examples(&self) -> Vec<FailureExample> {
+        self.traffic.examples.kept()
     }
 
     fn take_lookups(&self) -> impl Iterator<Item = Nanos> {

@@ -32,6 +32,7 @@ pub use trust::{Authorities, Trust};
 use crate::base::{Answer, KeyId, Moment, Nanos, Outcome, Target};
 use crate::core::answers::{Answers, ByHead, Head, KeptBody};
 use crate::core::request::{CompiledRequest, RequestBuffers};
+use crate::core::stats::FailureExamples;
 use crate::engine::Caller;
 use connector::PoolingConnector;
 use failure::failure_kind;
@@ -60,6 +61,7 @@ pub struct Client {
     requests: CompiledRequest,
     timeout: Nanos,
     answers: Answers,
+    examples: FailureExamples,
 }
 
 /// A worker's memory between calls, so that a call allocates none.
@@ -115,6 +117,7 @@ impl Client {
             requests,
             timeout: timeout.into(),
             answers,
+            examples: FailureExamples::default(),
         }
     }
 
@@ -196,6 +199,8 @@ impl Client {
             done: exchange.returned.unwrap_or_else(Moment::now),
             connecting: exchange.connecting,
             outcome,
+            status: head.as_ref().map(|head| head.status.as_u16()),
+            reason: None,
         };
         (answer, head)
     }

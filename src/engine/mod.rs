@@ -298,6 +298,8 @@ impl<T: Targets> Run<'_, T> {
             phases: reported.phases,
             audit: reported.audit,
             probe: None,
+            failure_examples: self.targets.failure_examples(),
+            start: start.at,
             started: start.by_calendar,
             paced: ends.pacing.since(start.at),
             drained: ends.drain.since(ends.pacing),

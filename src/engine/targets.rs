@@ -2,6 +2,7 @@
 
 use crate::base::{Answer, KeyId, Nanos};
 use crate::core::answers::Head;
+use crate::core::stats::FailureExample;
 use crate::system::Stop;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ pub trait Targets: Sync {
 
     /// Sends the audit's own requests, with keys of their own. `None` if the plan has no probe.
     fn probe(&self) -> Option<&Self::Caller>;
+
+    /// Returns a few failed requests of the traffic, of each kind.
+    fn failure_examples(&self) -> Vec<FailureExample>;
 
     /// Returns how long each name lookup took that has ended since the last call.
     fn take_lookups(&self) -> impl Iterator<Item = Nanos>;

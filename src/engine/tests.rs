@@ -5,7 +5,7 @@ use crate::base::{Answer, KeyId, Outcome, Sample};
 use crate::cli::Command;
 use crate::core::answers::Head;
 use crate::core::schedule::Phase;
-use crate::core::stats::Second;
+use crate::core::stats::{FailureExample, Second};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -85,6 +85,10 @@ impl Targets for Fake {
 
     fn probe(&self) -> Option<&Fake> {
         None
+    }
+
+    fn failure_examples(&self) -> Vec<FailureExample> {
+        Vec::new()
     }
 
     fn take_lookups(&self) -> impl Iterator<Item = Nanos> {

@@ -253,7 +253,7 @@ mod tests {
 
     fn target(name: &str, allowed: u64) -> TargetSnapshot {
         let (mut failures, mut latency) = (Failures::default(), Buckets::default());
-        failures.add(FailureKind::Status5xx);
+        failures.add(FailureKind::Status5xx.into());
         latency.record(Nanos(1_500_000));
         let ledger = Ledger {
             scheduled: allowed + 4,

@@ -211,7 +211,10 @@ impl<'a> Row<'a> {
             Outcome::Abandoned => ("abandoned", None),
         };
         let since_start = |moment: Moment| moment.since(start.at);
-        let latency = sample.latency();
+        let is_done = answer.outcome != Outcome::Abandoned;
+        let latency = is_done.then(|| answer.done.since(sample.due));
+        let has_left = is_done && answer.transmitted;
+        let service_time = has_left.then(|| answer.done.since(answer.sent));
         let is_cut_off = answer.outcome == Outcome::Abandoned && answer.transmitted;
         Row {
             sequence: sample.sequence,
@@ -225,7 +228,7 @@ impl<'a> Row<'a> {
             sent_ns: since_start(answer.sent).0,
             done_ns: latency.map(|_| since_start(answer.done).0),
             latency_ns: latency.map(|latency| latency.0),
-            service_time_ns: sample.service_time().map(|service_time| service_time.0),
+            service_time_ns: service_time.map(|service_time| service_time.0),
             outcome,
             failure,
             sent_unix_ns: (start.unix + since_start(answer.sent)).0,

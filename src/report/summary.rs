@@ -132,14 +132,11 @@ mod tests {
                 due: Moment::at(0),
                 waited_for_target: false,
                 answer: Answer {
-                    sent: Moment::at(*sent),
-                    transmitted: true,
-                    done: Moment::at(*done),
                     connecting: (sequence == 0).then_some(ConnectTimes {
                         tcp: Nanos(1_500),
                         tls: Some(Nanos(2_500)),
                     }),
-                    outcome: *outcome,
+                    ..Answer::new(Moment::at(*sent), Moment::at(*done), *outcome)
                 },
             });
         }
@@ -163,6 +160,8 @@ mod tests {
             verdict: ScheduleVerdict::new(&ledgers.iter().copied().sum(), late),
             lateness,
             ledgers,
+            failure_examples: Vec::new(),
+            start: Moment::at(0),
             started: SystemTime::UNIX_EPOCH,
             tally,
             audit: None,
@@ -286,6 +285,7 @@ Summary: paced for 60.0 s, drained for 3.13 ms
             late: 0,
             backlog_late: 2,
             backlog_dropped: 3,
+            local: 0,
         };
         let expected = [
             "http://127.0.0.1:8001         2         2         0         0         0         3         2      0 ns      0 ns",

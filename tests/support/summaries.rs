@@ -688,6 +688,7 @@ impl Made {
                 backlog_dropped: 0,
                 late: self.late,
                 backlog_late: 0,
+                local: 0,
                 tolerance_ns: 10 * MILLI,
             },
             requests: counts,

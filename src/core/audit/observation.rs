@@ -147,11 +147,8 @@ mod tests {
                 due: Moment::at(30),
                 waited_for_target: false,
                 answer: Answer {
-                    sent: Moment::at(50),
                     transmitted: false,
-                    done: Moment::at(50),
-                    connecting: None,
-                    outcome,
+                    ..Answer::new(Moment::at(50), Moment::at(50), outcome)
                 },
             };
             Observation::of(&sample, AuditedKey::Load(KeyId(0)), Moment::at(10))

@@ -107,6 +107,7 @@ impl Recorded<'_> {
         resolution: Resolution,
     ) -> Option<Observation> {
         let earlier = |nanos: u64| Moment::at(nanos.saturating_sub(resolution.before));
+        let done = Moment::at(self.done.saturating_add(resolution.after));
         let sample = Sample {
             sequence,
             key,
@@ -114,11 +115,8 @@ impl Recorded<'_> {
             due: earlier(self.due),
             waited_for_target: false,
             answer: Answer {
-                sent: earlier(self.sent),
                 transmitted: self.transmitted,
-                done: Moment::at(self.done.saturating_add(resolution.after)),
-                connecting: None,
-                outcome: self.outcome,
+                ..Answer::new(earlier(self.sent), done, self.outcome)
             },
         };
         Observation::of(&sample, AuditedKey::Load(key), Moment::at(start))

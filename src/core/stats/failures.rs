@@ -1,29 +1,44 @@
-use crate::base::FailureKind;
+use crate::base::{FailureCause, FailureKind};
+use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
-/// The number of failed requests of each kind.
+/// The number of failed requests of each kind, and of each cause.
+///
+/// The memory is bounded, since there are at most a thousand statuses and a hundred reasons.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Failures([u64; FailureKind::ALL.len()]);
+pub struct Failures {
+    kinds: [u64; FailureKind::ALL.len()],
+    causes: BTreeMap<FailureCause, u64>,
+}
 
 impl Failures {
-    pub fn add(&mut self, kind: FailureKind) {
-        self.0[kind as usize] += 1;
+    pub fn add(&mut self, cause: FailureCause) {
+        self.kinds[cause.kind as usize] += 1;
+        *self.causes.entry(cause).or_default() += 1;
     }
 
     pub fn of(&self, kind: FailureKind) -> u64 {
-        self.0[kind as usize]
+        self.kinds[kind as usize]
     }
 
     /// Every kind with its count, which may be 0.
     pub fn by_kind(&self) -> impl Iterator<Item = (FailureKind, u64)> {
-        FailureKind::ALL.into_iter().zip(self.0)
+        FailureKind::ALL.into_iter().zip(self.kinds)
+    }
+
+    /// Every cause that occurred, with its count.
+    pub fn by_cause(&self) -> impl Iterator<Item = (FailureCause, u64)> {
+        self.causes.iter().map(|(cause, count)| (*cause, *count))
     }
 }
 
 impl AddAssign<&Failures> for Failures {
     fn add_assign(&mut self, other: &Failures) {
-        for (count, more) in self.0.iter_mut().zip(other.0) {
+        for (count, more) in self.kinds.iter_mut().zip(other.kinds) {
             *count += more;
+        }
+        for (cause, more) in &other.causes {
+            *self.causes.entry(*cause).or_default() += more;
         }
     }
 }

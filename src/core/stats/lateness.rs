@@ -5,7 +5,7 @@ use std::ops::Add;
 /// A request that leaves up to this long after its due time is on time. The time spent on a new connection does not count.
 pub const TOLERANCE: Nanos = Nanos(10_000_000);
 
-/// The requests that were late or dropped, to one target or to all, by whose fault it was.
+/// The requests that did not leave in time, to one target or to all, by whose fault it was.
 ///
 /// A request is late if it was sent, or was still unsent at the end, more than [`TOLERANCE`] after its due time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,6 +16,9 @@ pub struct Lateness {
     pub backlog_late: u64,
     /// Requests that were dropped because their target's backlog was full, while other targets had workers left.
     pub backlog_dropped: u64,
+    /// Requests that never left this machine, because it had no file descriptor, local port or memory left for a connection.
+    /// These do not count as late.
+    pub local: u64,
 }
 
 impl Lateness {
@@ -32,6 +35,7 @@ impl Add for Lateness {
             late: self.late + other.late,
             backlog_late: self.backlog_late + other.backlog_late,
             backlog_dropped: self.backlog_dropped + other.backlog_dropped,
+            local: self.local + other.local,
         }
     }
 }

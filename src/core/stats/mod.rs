@@ -2,6 +2,7 @@
 
 mod buckets;
 mod counters;
+mod failure_examples;
 mod failures;
 mod histogram;
 mod lateness;
@@ -18,6 +19,7 @@ mod verdict;
 
 pub use buckets::{BOUNDS, Buckets};
 pub use counters::{Counter, Counters, TargetCounters};
+pub use failure_examples::{FailureExample, FailureExamples};
 pub use failures::Failures;
 pub use histogram::{CoarseHistogram, Histogram, Percentiles};
 pub use lateness::{Lateness, TOLERANCE};

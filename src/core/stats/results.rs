@@ -1,5 +1,5 @@
-use super::{Lateness, PhaseTallies, ScheduleVerdict, Snapshot, State, Tally};
-use crate::base::{Ledger, Nanos, Target};
+use super::{FailureExample, Lateness, PhaseTallies, ScheduleVerdict, Snapshot, State, Tally};
+use crate::base::{Ledger, Moment, Nanos, Target};
 use crate::core::audit::{self, probe};
 use std::time::SystemTime;
 
@@ -14,10 +14,14 @@ pub struct Results {
     /// The requests by phase of the schedule.
     pub phases: PhaseTallies,
     pub verdict: ScheduleVerdict,
+    /// A few failed requests of each kind.
+    pub failure_examples: Vec<FailureExample>,
     /// The audit's report, if the run was audited.
     pub audit: Option<audit::AuditReport>,
     /// The report on whether answers tell the truth about the limit, if the audit probed that.
     pub probe: Option<probe::ProbeReport>,
+    /// The schedule's start.
+    pub start: Moment,
     /// The schedule's start on the system's clock.
     pub started: SystemTime,
     /// From the schedule's start to the end of pacing.

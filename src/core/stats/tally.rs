@@ -1,14 +1,16 @@
 use super::{Buckets, Counters, Failures, Histogram, Lateness, TOLERANCE};
-use crate::base::{ConnectTimes, Outcome, Sample};
+use crate::base::{ConnectTimes, FailureCause, FailureKind, Outcome, Sample};
 
 /// Everything that is made of a run's samples for the run as a whole. Its memory depends on the number of targets and on
 /// the longest duration, not on the number of samples.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// done − due: what a caller on the schedule felt.
+    /// done − due of answered requests: what a caller on the schedule felt.
     pub latency: Histogram,
-    /// done − sent: what the server took, of requests that reached it.
+    /// done − sent of answered requests: what the server took.
     pub service_time: Histogram,
+    /// done − due of failed requests.
+    pub failed_after: Histogram,
     /// sent − due: the generator's own error, the time spent on a new connection, and the wait for a target that holds all
     /// workers that it can.
     pub send_lag: Histogram,
@@ -36,6 +38,8 @@ pub struct TargetTally {
     pub late: u64,
     /// The same for requests that waited because the target held all workers that it can. These do not count in `late`.
     pub backlog_late: u64,
+    /// Requests that never left this machine. These do not count as late.
+    pub local: u64,
 }
 
 impl Tally {
@@ -49,8 +53,11 @@ impl Tally {
     pub fn add(&mut self, sample: &Sample) {
         self.add_send_lag(sample);
         let target = &mut self.targets[sample.target as usize];
-        if let Outcome::Failed(kind) = sample.answer.outcome {
-            target.failures.add(kind);
+        if let Some(cause) = FailureCause::of(&sample.answer) {
+            target.failures.add(cause);
+        }
+        if let Some(failed_after) = sample.failed_after() {
+            self.failed_after.record(failed_after);
         }
         if let Some(latency) = sample.latency() {
             self.latency.record(latency);
@@ -80,7 +87,9 @@ impl Tally {
             }
         }
         let connecting = connecting.map(|times| times.total()).unwrap_or_default();
-        if lag.saturating_sub(connecting) > TOLERANCE {
+        if answer.outcome == Outcome::Failed(FailureKind::Local) {
+            target.local += 1;
+        } else if lag.saturating_sub(connecting) > TOLERANCE {
             *match sample.waited_for_target {
                 false => &mut target.late,
                 true => &mut target.backlog_late,
@@ -98,6 +107,7 @@ impl Tally {
                 late: tally.late + counters.unsent_late.get(),
                 backlog_late: tally.backlog_late + counters.backlog_unsent_late.get(),
                 backlog_dropped: counters.backlog_dropped.get(),
+                local: tally.local,
             }
         });
         lateness.collect()
@@ -115,7 +125,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Answer, FailureKind, KeyId, Moment, Nanos};
+    use crate::base::{Answer, KeyId, Moment, Nanos};
 
     fn sample(due: u64, sent: u64, done: u64, outcome: Outcome) -> Sample {
         Sample {
@@ -146,15 +156,27 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_never_left_has_no_service_time() {
+    fn a_failed_request_has_a_time_of_its_own_and_no_latency() {
         let mut tally = Tally::new(1);
-        let mut refused = sample(0, 10, 20, Outcome::Failed(FailureKind::Refused));
-        refused.answer.transmitted = false;
-        tally.add(&refused);
-        assert_eq!((tally.latency.count(), tally.service_time.count()), (1, 0));
+        tally.add(&sample(0, 10, 20, Outcome::Failed(FailureKind::Reset)));
+        assert_eq!((tally.latency.count(), tally.service_time.count()), (0, 0));
+        assert_eq!(
+            (tally.failed_after.count(), tally.failed_after.max()),
+            (1, Nanos(20))
+        );
         let target = &tally.targets[0];
-        assert_eq!(target.latency_buckets.count(), 1);
+        assert_eq!(target.latency_buckets.count(), 0);
         assert_eq!(target.service_time_buckets.count(), 0);
+    }
+
+    #[test]
+    fn a_request_that_never_left_this_machine_is_not_late_but_counted_apart() {
+        let mut tally = Tally::new(1);
+        let late = 2 * TOLERANCE.0;
+        tally.add(&sample(0, late, late, Outcome::Failed(FailureKind::Local)));
+        let target = &tally.targets[0];
+        assert_eq!((target.late, target.local), (0, 1));
+        assert_eq!(tally.lateness(&Counters::new(1))[0].local, 1);
     }
 
     #[test]

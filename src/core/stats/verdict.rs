@@ -4,7 +4,7 @@ use crate::base::Ledger;
 const ON_TIME_PERCENT: u64 = 99;
 
 /// Whether the generator itself kept its schedule: it dropped no request, and sent at least 99 % within
-/// [`TOLERANCE`](super::TOLERANCE) of their due times. If it did not, the run's numbers describe the generator as much as
+/// [`TOLERANCE`](super::TOLERANCE) of their due times. A request that never left this machine was not sent on time. If it did not, the run's numbers describe the generator as much as
 /// the limiter.
 ///
 /// This is about the requests that did not wait for their target. A request that was late or dropped because its target
@@ -16,6 +16,8 @@ pub struct ScheduleVerdict {
     pub dropped: u64,
     /// Requests that were late for the same reasons.
     pub late: u64,
+    /// Requests that never left this machine, because it had no file descriptor, local port or memory left for them.
+    pub local: u64,
     /// Requests that were late or dropped because their target did not answer in time.
     pub waited: u64,
 }
@@ -27,12 +29,14 @@ impl ScheduleVerdict {
             scheduled: ledger.scheduled,
             dropped: ledger.dropped.saturating_sub(lateness.backlog_dropped),
             late: lateness.late,
+            local: lateness.local,
             waited: lateness.backlog_late + lateness.backlog_dropped,
         }
     }
 
     pub fn schedule_kept(&self) -> bool {
-        self.dropped == 0 && self.late * 100 <= self.others() * (100 - ON_TIME_PERCENT)
+        let not_on_time = self.late + self.local;
+        self.dropped == 0 && not_on_time * 100 <= self.others() * (100 - ON_TIME_PERCENT)
     }
 
     /// The scheduled requests without those that were late or dropped because of their target.
@@ -68,6 +72,22 @@ mod tests {
     }
 
     #[test]
+    fn requests_that_never_left_this_machine_were_not_sent_on_time() {
+        let ledger = Ledger {
+            scheduled: 200,
+            ..Ledger::default()
+        };
+        let mut lateness = Lateness {
+            late: 1,
+            local: 1,
+            ..Lateness::default()
+        };
+        assert!(ScheduleVerdict::new(&ledger, lateness).schedule_kept());
+        lateness.local += 1;
+        assert!(!ScheduleVerdict::new(&ledger, lateness).schedule_kept());
+    }
+
+    #[test]
     fn requests_that_wait_for_their_target_are_not_the_generator_s_fault() {
         let ledger = Ledger {
             scheduled: 150,
@@ -78,6 +98,7 @@ mod tests {
             late: 1,
             backlog_late: 30,
             backlog_dropped: 20,
+            local: 0,
         };
         assert!(ScheduleVerdict::new(&ledger, lateness).schedule_kept());
         // One of 99 others is more than a percent.

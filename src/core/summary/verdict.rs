@@ -25,6 +25,9 @@ pub struct ScheduleSummary {
     /// The late requests that waited in their target's backlog, while other targets had workers left.
     #[serde(default)]
     pub backlog_late: u64,
+    /// Requests that never left this machine, because it had no file descriptor, local port or memory left for a connection.
+    #[serde(default)]
+    pub local: u64,
     pub tolerance_ns: u64,
 }
 
@@ -52,6 +55,7 @@ impl ScheduleSummary {
             backlog_dropped: lateness.backlog_dropped,
             late: lateness.all_late(),
             backlog_late: lateness.backlog_late,
+            local: lateness.local,
             tolerance_ns: TOLERANCE.0,
         }
     }
@@ -90,27 +94,47 @@ fn unanswering(results: &Results, targets: &[Target]) -> Vec<String> {
 
 /// How the generator dealt with the other requests, and the options that may help if the schedule was not kept.
 fn generator(verdict: &ScheduleVerdict) -> String {
-    let (dropped, late, others) = (verdict.dropped, verdict.late, verdict.others());
-    let has_waited = verdict.waited > 0;
+    let (dropped, late, local) = (verdict.dropped, verdict.late, verdict.local);
+    let (others, has_waited) = (verdict.others(), verdict.waited > 0);
     if verdict.scheduled == 0 {
         return "no request was due".to_owned();
     }
-    if verdict.schedule_kept() && late == 0 {
+    if verdict.schedule_kept() && late + local == 0 {
         let every = if has_waited { "every other" } else { "every" };
         return format!("{every} request on time (within {TOLERANCE}), none dropped");
     }
     let scope = if has_waited { "of the others, " } else { "" };
     let queued = others.saturating_sub(dropped);
-    let share = late as f64 * 100.0 / queued.max(1) as f64;
+    let decimals = if verdict.schedule_kept() { 2 } else { 1 };
+    let share = |part: u64| {
+        let share = part as f64 * 100.0 / queued.max(1) as f64;
+        format!("{part} of {queued} ({share:.decimals$} %)")
+    };
+    let mut parts = Vec::new();
+    if dropped > 0 {
+        parts.push(format!("{dropped} of {others} dropped"));
+    }
+    if local > 0 {
+        parts.push(format!("{} never left this machine", share(local)));
+    }
+    if late > 0 || local == 0 {
+        parts.push(format!("{} over {TOLERANCE} late", share(late)));
+    }
     if verdict.schedule_kept() {
-        return format!(
-            "{scope}{late} of {others} ({share:.2} %) over {TOLERANCE} late, none dropped"
-        );
+        parts.push("none dropped".to_owned());
+        return format!("{scope}{}", parts.join(", "));
     }
-    let late = format!("{late} of {queued} ({share:.1} %) over {TOLERANCE} late");
-    let remedies = "more --workers or a lower rate may help";
-    if dropped == 0 {
-        return format!("{scope}{late}; {remedies}");
+    let mut remedies = Vec::new();
+    if dropped > 0 {
+        remedies.push("a longer --queue");
     }
-    format!("{scope}{dropped} of {others} dropped, {late}; a longer --queue, {remedies}")
+    if local > 0 {
+        remedies.push("connections that are kept, more local ports or file descriptors");
+    }
+    if dropped > 0 || late > 0 {
+        remedies.push("more --workers");
+    }
+    remedies.push("or a lower rate may help");
+    let remedies = remedies.join(", ").replace(", or", " or");
+    format!("{scope}{}; {remedies}", parts.join(", "))
 }

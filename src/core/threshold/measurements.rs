@@ -150,6 +150,15 @@ impl Ended {
     }
 
     pub fn scheduled(&self) -> u64 {
-        self.sent() + self.ledger.dropped + self.ledger.unsent
+        self.sent() + self.not_sent()
+    }
+
+    pub fn not_sent(&self) -> u64 {
+        self.ledger.dropped + self.ledger.unsent
+    }
+
+    /// The requests that ended without an answer that was allowed or blocked.
+    pub fn unanswered(&self) -> u64 {
+        self.not_sent() + self.ledger.abandoned + self.failed()
     }
 }

@@ -47,7 +47,7 @@
 //! range meets can no longer be met. If the schedule has no end, T is the number of all possible requests. Lookups are
 //! not requests, so any number of them may still come. `audit = kept` is lost as soon as every promise is proved
 //! broken, and
-//! `schedule = kept` as soon as a request was dropped, or more than 1 % of T were late.
+//! `schedule = kept` as soon as a request was dropped, or more than 1 % of T were late or never left this machine.
 
 mod comparison;
 mod measurements;

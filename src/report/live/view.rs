@@ -534,7 +534,7 @@ mod tests {
         };
         let target = |number| {
             let mut target = testing::target(&format!("http://127.0.0.1:{number}"), ledger);
-            target.failures.add(FailureKind::Timeout);
+            target.failures.add(FailureKind::Timeout.into());
             target
         };
         let mut percentiles = [Percentiles::default(); 3];

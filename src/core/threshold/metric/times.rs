@@ -1,11 +1,11 @@
 //! The metrics that measure time: `latency.p99 < 50ms`.
 
 use super::family::{Claim, Family, Metric};
+use crate::base::Nanos;
 use crate::base::text::{Cursor, Lexeme, SyntaxError, span};
-use crate::base::{Ledger, Nanos};
 use crate::core::stats::{Histogram, Tally, TargetTally};
 use crate::core::threshold::comparison::Test;
-use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
+use crate::core::threshold::measurements::{Ahead, Ended, Measurements, Scope};
 use crate::core::threshold::percentile::Percentile;
 use crate::core::threshold::range::{Range, Ratio};
 use crate::core::threshold::values;
@@ -21,7 +21,7 @@ pub(super) struct Timed {
     of_target: Option<fn(&TargetTally) -> &Histogram>,
     /// The requests that ended without such a time. `None` if requests have no such times, so that any number of times
     /// may still come.
-    without: Option<fn(&Ledger) -> u64>,
+    without: Option<fn(&Ended) -> u64>,
 }
 
 /// A new kind of times is one row.
@@ -31,35 +31,35 @@ pub(super) const ALL: [Timed; 6] = [
         is_about_generator: false,
         of_run: |tally| &tally.latency,
         of_target: Some(|tally| &tally.latency),
-        without: Some(|ledger| ledger.dropped + ledger.unsent + ledger.abandoned),
+        without: Some(Ended::unanswered),
     },
     Timed {
         name: "service_time",
         is_about_generator: false,
         of_run: |tally| &tally.service_time,
         of_target: Some(|tally| &tally.service_time),
-        without: Some(|ledger| ledger.dropped + ledger.unsent + ledger.abandoned),
+        without: Some(Ended::unanswered),
     },
     Timed {
         name: "send_lag",
         is_about_generator: true,
         of_run: |tally| &tally.send_lag,
         of_target: None,
-        without: Some(|ledger| ledger.dropped + ledger.unsent),
+        without: Some(Ended::not_sent),
     },
     Timed {
         name: "connect",
         is_about_generator: false,
         of_run: |tally| &tally.connect,
         of_target: None,
-        without: Some(|ledger| ledger.dropped + ledger.unsent),
+        without: Some(Ended::not_sent),
     },
     Timed {
         name: "tls",
         is_about_generator: false,
         of_run: |tally| &tally.tls,
         of_target: None,
-        without: Some(|ledger| ledger.dropped + ledger.unsent),
+        without: Some(Ended::not_sent),
     },
     Timed {
         name: "lookup",
@@ -129,8 +129,8 @@ impl Metric for Time {
             (None, Ahead::RestOf(_)) => u64::MAX - times.count(),
             (Some(without), Ahead::RestOf(_)) => {
                 // A request has at most one such time, and one that has it is not among those without.
-                let ledger = measurements.ended(self.scope).ledger;
-                ahead.beside(self.scope, times.count() + without(&ledger))
+                let without = without(&measurements.ended(self.scope));
+                ahead.beside(self.scope, times.count() + without)
             }
         };
         self.statistic.range(times, more)
