@@ -95,12 +95,12 @@ type OfTarget = fn(&TargetSnapshot) -> &Buckets;
 const TIMES: [(&str, &str, OfTarget); 2] = [
     (
         "latency",
-        "From the instant at which a request was due to the end of its answer, or to its failure.",
+        "From the instant at which an answered request was due to the end of its answer.",
         |target| &target.latency,
     ),
     (
         "service_time",
-        "From a request's first byte to the end of its answer, or to its failure.",
+        "From an answered request's first byte to the end of its answer.",
         |target| &target.service_time,
     ),
 ];
@@ -155,6 +155,19 @@ impl Metrics {
         for target in &self.targets {
             for (kind, count) in target.failures.by_kind() {
                 let labels = [("target", target.name.as_str()), ("kind", kind.name())];
+                encode_count(&mut metric, &labels, count)?;
+            }
+        }
+        let mut metric = encoder.encode_descriptor(
+            "request_failures_by_status",
+            "Failed requests that were answered, by the answer's status.",
+            None,
+            MetricType::Counter,
+        )?;
+        for target in &self.targets {
+            for (status, count) in target.failures.by_status() {
+                let status = status.to_string();
+                let labels = [("target", target.name.as_str()), ("status", &status)];
                 encode_count(&mut metric, &labels, count)?;
             }
         }
