@@ -94,6 +94,8 @@ fn assert_agrees(metrics: &Metrics, report: &Report) {
             let counted = count(&format!("{times}_seconds_count"));
             assert_eq!(counted, answered, "{times} of {url}:\n{report}");
         }
+        let counted = count("failed_after_seconds_count");
+        assert_eq!(counted, failed, "{url}:\n{report}");
     }
     failures.retain(|_, count| *count > 0);
     assert_eq!(failures, report.failures, "{report}");
@@ -120,8 +122,8 @@ fn the_last_scrape_is_the_summary_whatever_the_targets_do() {
     assert!(report.dropped > 0, "{report}");
     let silent = silent.url();
     let labels = [("target", silent.trim_end_matches('/'))];
-    let waited = metrics.value("loadgen_service_time_seconds_sum", &labels);
-    let asked = metrics.value("loadgen_service_time_seconds_count", &labels);
+    let waited = metrics.value("loadgen_failed_after_seconds_sum", &labels);
+    let asked = metrics.value("loadgen_failed_after_seconds_count", &labels);
     let mean = waited / asked;
     assert!(
         (0.25..5.0).contains(&mean),

@@ -299,7 +299,7 @@ fn a_page_markdown_and_json_have_the_audit() {
 
 #[test]
 fn what_can_not_be_audited_is_refused_with_file_line_and_reason() {
-    let own = "sequence,key,target,due_ns,sent_ns,done_ns,latency_ns,service_time_ns,outcome,failure,sent_unix_ns,abandoned_ns,status,reason\n";
+    let own = "sequence,key,target,due_ns,sent_ns,done_ns,latency_ns,service_time_ns,outcome,failure,sent_unix_ns,abandoned_ns\n";
     let row = |row: &str| {
         format!("{own}0,k,t,0,1,2,2,1,allowed,,1767225600000000001,\n{row}\n").into_bytes()
     };
