@@ -198,6 +198,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
             elapsed,
             targets.names().iter().cloned(),
             &self.run.counters.ledgers_due(due),
+            &self.tally.lateness(&self.run.counters),
             &self.tally,
         );
         Snapshot {

@@ -2,7 +2,7 @@
 //! totals that never decrease.
 
 use crate::base::{Ledger, Mode};
-use crate::core::stats::{Buckets, Snapshot, State, TargetSnapshot};
+use crate::core::stats::{Buckets, Lateness, Snapshot, State, TargetSnapshot};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -36,6 +36,7 @@ fn by_name(targets: &[TargetSnapshot]) -> Vec<TargetSnapshot> {
             None => named.push(target.clone()),
             Some(other) => {
                 other.ledger = other.ledger + target.ledger;
+                other.lateness = other.lateness + target.lateness;
                 other.failures += &target.failures;
                 other.latency += &target.latency;
                 other.service_time += &target.service_time;
@@ -91,6 +92,26 @@ const NOW: [(&str, &str, OfLedger); 2] = [
     ),
 ];
 
+type OfLateness = fn(&Lateness) -> u64;
+
+const LATE: [(&str, &str, OfLateness); 3] = [
+    (
+        "requests_late",
+        "Requests that were not sent within 10 ms of their due times, for want of a worker or of processor time.",
+        |lateness| lateness.late,
+    ),
+    (
+        "requests_backlog_late",
+        "Requests that were not sent within 10 ms of their due times, since their target held all workers that it can.",
+        |lateness| lateness.backlog_late,
+    ),
+    (
+        "requests_backlog_dropped",
+        "Requests that were dropped, since the backlog of their target was full.",
+        |lateness| lateness.backlog_dropped,
+    ),
+];
+
 type OfTarget = fn(&TargetSnapshot) -> &Buckets;
 
 const TIMES: [(&str, &str, OfTarget); 3] = [
@@ -142,6 +163,13 @@ impl Metrics {
             for target in &self.targets {
                 let labels = [("target", target.name.as_str())];
                 encode_count(&mut metric, &labels, count(&target.ledger))?;
+            }
+        }
+        for (name, help, count) in LATE {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for target in &self.targets {
+                let labels = [("target", target.name.as_str())];
+                encode_count(&mut metric, &labels, count(&target.lateness))?;
             }
         }
         let help = "Requests sent, by what became of them.";

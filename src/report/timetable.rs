@@ -75,6 +75,9 @@ fn write_timetable(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Re
     writeln!(out)?;
     write_totals(out, schedule)?;
     write_overflow(out, plan)?;
+    if let Some(workers) = plan.describe_workers(targets.len()) {
+        writeln!(out, "workers: {workers}")?;
+    }
     write_first_request(out, plan, targets)?;
     match &plan.audit {
         Some(audit) => writeln!(out, "\naudit: {}", held_to(audit)),

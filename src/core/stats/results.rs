@@ -52,6 +52,7 @@ impl Results {
             self.paced + self.drained,
             targets.iter().map(ToString::to_string),
             &self.ledgers,
+            &self.lateness,
             &self.tally,
         )
     }

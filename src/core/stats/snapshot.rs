@@ -1,4 +1,4 @@
-use super::{Buckets, Failures, Histogram, Percentiles, Tally};
+use super::{Buckets, Failures, Histogram, Lateness, Percentiles, Tally};
 use crate::base::{Ledger, Mode, Nanos};
 use crate::core::audit::AuditProgress;
 use crate::core::schedule::Schedule;
@@ -30,6 +30,7 @@ pub struct TargetSnapshot {
     /// The target's base URL.
     pub name: String,
     pub ledger: Ledger,
+    pub lateness: Lateness,
     pub failures: Failures,
     /// done − due of answered requests.
     pub latency: Buckets,
@@ -70,19 +71,22 @@ impl State {
 }
 
 impl Snapshot {
-    /// `names`, `ledgers` and the tally's targets are in the same order.
+    /// `names`, `ledgers`, `lateness` and the tally's targets are in the same order.
     pub fn new(
         state: State,
         started: SystemTime,
         elapsed: Nanos,
         names: impl IntoIterator<Item = String>,
         ledgers: &[Ledger],
+        lateness: &[Lateness],
         tally: &Tally,
     ) -> Self {
-        let targets = names.into_iter().zip(ledgers).zip(&tally.targets);
-        let targets = targets.map(|((name, ledger), tally)| TargetSnapshot {
+        let targets = names.into_iter().zip(ledgers).zip(lateness);
+        let targets = targets.zip(&tally.targets);
+        let targets = targets.map(|(((name, ledger), lateness), tally)| TargetSnapshot {
             name,
             ledger: *ledger,
+            lateness: *lateness,
             failures: tally.failures.clone(),
             latency: tally.latency_buckets.clone(),
             service_time: tally.service_time_buckets.clone(),

@@ -22,6 +22,7 @@ pub fn target(name: &str, ledger: Ledger) -> TargetSnapshot {
     TargetSnapshot {
         name: name.to_owned(),
         ledger,
+        lateness: Default::default(),
         failures: Default::default(),
         latency: Buckets::default(),
         service_time: Buckets::default(),

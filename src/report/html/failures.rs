@@ -81,7 +81,7 @@ fn examples(cause: &FailureSummary) -> Markup {
         some => format!("{}: what the first {some} requests received", cause.name()),
     };
     html! {
-        details class="received" {
+        details {
             summary { (Untrusted::name(&title)) }
             @for request in &cause.examples {
                 (example(request))

@@ -42,7 +42,7 @@ pub fn section(summary: &Summary) -> Section {
         (percentiles(summary).render())
         p class="note" {
             "Latency is what a caller on the schedule felt, from due to done. Service time is what the server took, from \
-             sent to done. Send lag is the generator’s own error, from due to sent."
+             sent to done. Both are of answered requests only. Send lag is the generator’s own error, from due to sent."
         }
     };
     Section {

@@ -278,12 +278,22 @@ impl View<'_> {
                 span_or_dash(target.percentiles.count, target.percentiles.spans[2])
             }),
         ];
+        const IF_ANY: [(&str, usize, Number); 2] = [
+            ("dropped", 7, |target| target.ledger.dropped.to_string()),
+            ("late", 8, |target| target.lateness.all_late().to_string()),
+        ];
         let targets = &self.snapshot.targets;
         let lengths = targets.iter().map(|target| target.name.chars().count());
         let longest = lengths.max().unwrap_or(0).clamp(6, 60) as u16;
         // A name is shortened before a column is left out, but keeps the port and some of the host.
         let fitting = usize::from(area.width.saturating_sub(longest.min(16)) / COLUMN);
         let columns = COLUMNS.iter().filter(|(_, rank, _)| *rank < fitting);
+        // No name is shortened for these.
+        let fitting = usize::from(area.width.saturating_sub(longest) / COLUMN);
+        let if_any = IF_ANY.iter().filter(|(_, rank, number)| {
+            *rank < fitting && targets.iter().any(|target| number(target) != "0")
+        });
+        let columns = columns.chain(if_any);
         let shown = columns.clone().count();
         let name_width = longest.min(area.width.saturating_sub(shown as u16 * COLUMN));
         let row = |target: &TargetSnapshot| {
@@ -296,6 +306,7 @@ impl View<'_> {
             let all = TargetSnapshot {
                 name: format!("all {}", targets.len()),
                 ledger: self.total(),
+                lateness: targets.iter().map(|target| target.lateness).sum(),
                 percentiles: self.snapshot.percentiles[0],
                 ..first.clone()
             };
