@@ -263,7 +263,8 @@ impl Connector for PoolingConnector {
     }
 }
 
-/// A connection lent to one request. It notes if the request ends without any part of an answer.
+/// A connection lent to one request. It notes if the request ends without any part of an answer, or with
+/// a part that was not read.
 #[derive(Debug)]
 pub(super) struct Lent {
     /// `None` once it is back in the pool, or closed.
@@ -281,10 +282,11 @@ impl Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if let Some(pooled) = &self.pooled
-            && !pooled.connection.has_answered()
-        {
-            exchange::note_unanswered();
+        if let Some(pooled) = &mut self.pooled {
+            if !pooled.connection.has_answered() {
+                exchange::note_unanswered();
+            }
+            exchange::note_received(pooled.connection.buffers().input());
         }
     }
 }

@@ -11,9 +11,12 @@
 //! 4. The normalizer [notes](note_surplus) the headers of the answer that ureq has no room for.
 //! 5. The connector [notes](note_returned) when ureq gives the connection back, the answer having been read to its end,
 //!    or [that nothing of an answer came](note_unanswered).
-//! 6. The client makes an [`Answer`](crate::base::Answer) of the [`current`] record.
+//! 6. Whoever has received something that may explain a failure [notes](note_received) that too: the transport the start
+//!    of a handshake, the normalizer a broken body, and the connector the input that nobody read.
+//! 7. The client makes an [`Answer`](crate::base::Answer) of the [`current`] record.
 
 use crate::base::{ConnectTimes, Moment};
+use crate::core::answers::EXCERPT;
 use std::cell::{Cell, RefCell};
 use ureq::http::{HeaderName, HeaderValue};
 
@@ -47,6 +50,8 @@ pub(super) struct Exchange {
     pub unanswered: bool,
     /// There are headers that ureq had no room for.
     has_surplus: bool,
+    /// Something was received that may explain a failure.
+    has_received: bool,
 }
 
 const NONE: Exchange = Exchange {
@@ -60,11 +65,13 @@ const NONE: Exchange = Exchange {
     returned: None,
     unanswered: false,
     has_surplus: false,
+    has_received: false,
 };
 
 thread_local! {
     static CURRENT: Cell<Exchange> = const { Cell::new(NONE) };
     static SURPLUS: RefCell<Vec<(HeaderName, HeaderValue)>> = const { RefCell::new(Vec::new()) };
+    static RECEIVED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Starts the record of a request on the calling thread.
@@ -84,7 +91,10 @@ pub(super) fn current() -> Exchange {
 }
 
 pub(super) fn enter(stage: Stage) {
-    update(|exchange| exchange.stage = stage);
+    update(|exchange| {
+        exchange.stage = stage;
+        exchange.has_received = false;
+    });
 }
 
 pub(super) fn note_connect_times(times: ConnectTimes) {
@@ -122,6 +132,26 @@ pub(super) fn take_surplus() -> Vec<(HeaderName, HeaderValue)> {
         return Vec::new();
     }
     SURPLUS.take()
+}
+
+/// Notes the start of what may explain a failure in this stage. Only the first such bytes count.
+pub(super) fn note_received(bytes: &[u8]) {
+    if bytes.is_empty() || current().has_received {
+        return;
+    }
+    RECEIVED.with_borrow_mut(|received| {
+        received.clear();
+        received.extend_from_slice(&bytes[..bytes.len().min(EXCERPT)]);
+    });
+    update(|exchange| exchange.has_received = true);
+}
+
+/// Takes what was received and may explain a failure.
+pub(super) fn take_received() -> Vec<u8> {
+    if !current().has_received {
+        return Vec::new();
+    }
+    RECEIVED.take()
 }
 
 fn update(change: impl FnOnce(&mut Exchange)) {

@@ -1,7 +1,7 @@
 //! One connection, over which a request leaves in one write, and which notes when that was.
 
 use super::BUFFER;
-use super::exchange;
+use super::exchange::{self, Stage};
 use super::normalizer::has_answer;
 use crate::base::{Moment, Nanos};
 use crate::system::socket::{is_quiet, send_now, wait_to_send};
@@ -183,7 +183,8 @@ impl Transport for SocketTransport {
         if mem::take(&mut self.is_early) && !self.buffers.input().is_empty() {
             return Ok(true);
         }
-        let left = exchange::current().deadline.since(now);
+        let exchange = exchange::current();
+        let left = exchange.deadline.since(now);
         if left == Nanos::ZERO || timeout.after.is_zero() {
             return Err(Error::Timeout(Timeout::Global));
         }
@@ -201,6 +202,9 @@ impl Transport for SocketTransport {
             (_, read) => read,
         }
         .map_err(timeout_or_io)?;
+        if exchange.stage == Stage::Handshake {
+            exchange::note_received(&input[..read]);
+        }
         self.buffers.input_appended(read);
         Ok(read > 0)
     }

@@ -155,6 +155,9 @@ impl<T: Transport> Normalizer<T> {
         let before = output.len();
         let buffers = self.inner.buffers();
         let consumed = dechunker.rewrite(buffers.input(), output);
+        if *dechunker == Dechunker::Broken {
+            exchange::note_received(buffers.input());
+        }
         buffers.input_consume(consumed);
         output.len() > before
     }

@@ -1,9 +1,76 @@
-//! The kind of a failure, from ureq's error and the stage that the request had reached.
+//! The kind of a failure and its reason, from ureq's error, the stage that the request had reached, and what was received.
+
+mod first_bytes;
+mod reason;
+mod tls;
 
 use super::exchange::{Exchange, Stage};
-use crate::base::FailureKind;
+use super::{Connecting, Trust};
+use crate::base::{FailureKind, Reason};
+use crate::core::answers::{Head, excerpt, raw_excerpt};
 use std::io::{self, ErrorKind};
 use ureq::Error;
+
+/// The choices of the user that change what to do about a failure.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    /// There is a client certificate.
+    has_identity: bool,
+    /// The user named the authorities that are trusted.
+    has_authorities: bool,
+}
+
+impl Known {
+    pub fn of(connecting: &Connecting) -> Known {
+        Known {
+            has_identity: connecting.identity.is_some(),
+            has_authorities: matches!(connecting.trust, Trust::Only(_)),
+        }
+    }
+}
+
+/// A failed request, with all that is known of it.
+#[derive(Debug)]
+pub(super) struct Failure<'a> {
+    pub kind: FailureKind,
+    /// `None` if the answer was whole.
+    pub error: Option<&'a Error>,
+    pub exchange: &'a Exchange,
+    /// The answer's head, if that was received.
+    pub head: Option<&'a Head>,
+    /// The start of the answer's body, if that was kept.
+    pub body: &'a [u8],
+    /// What was received last and not read, or could not be.
+    pub received: &'a [u8],
+    pub known: Known,
+}
+
+impl Failure<'_> {
+    /// `None` if the kind, or the answer's status, says all.
+    pub fn reason(&self) -> Option<Reason> {
+        reason::reason(self).map(|text| Reason::new(&text))
+    }
+
+    /// The error in the words of the library or system that reported it.
+    pub fn error(&self) -> Option<String> {
+        self.error.map(|error| match error {
+            Error::Io(error) => error.to_string(),
+            Error::Rustls(error) => error.to_string(),
+            Error::Timeout(_) => "timed out".to_owned(),
+            error => error.to_string(),
+        })
+    }
+
+    /// What was received, as text.
+    pub fn answer(&self) -> Option<String> {
+        match self.head {
+            Some(head) if self.body.is_empty() => Some(excerpt(head, self.received)),
+            Some(head) => Some(excerpt(head, self.body)),
+            None if self.received.is_empty() => None,
+            None => Some(raw_excerpt(self.received)),
+        }
+    }
+}
 
 /// The kind of an error that ended this exchange.
 pub(super) fn failure_kind(error: &Error, exchange: &Exchange) -> FailureKind {
@@ -40,15 +107,21 @@ fn io_failure_kind(error: &io::Error, stage: Stage) -> FailureKind {
 
 /// Returns whether this machine had no file descriptor, memory or local port left for a connection.
 pub(super) fn is_exhaustion(error: &io::Error) -> bool {
+    exhausted(error).is_some()
+}
+
+/// The resource of which this machine had none left for a connection.
+fn exhausted(error: &io::Error) -> Option<&'static str> {
     #[cfg(unix)]
     {
         use rustix::io::Errno;
-        let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-        if Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno)) {
-            return true;
+        match Errno::from_io_error(error) {
+            Some(Errno::MFILE | Errno::NFILE) => return Some("too many open files"),
+            Some(Errno::NOBUFS | Errno::NOMEM) => return Some("no memory for a socket"),
+            _ => {}
         }
     }
-    error.kind() == ErrorKind::AddrNotAvailable
+    (error.kind() == ErrorKind::AddrNotAvailable).then_some("no local port left")
 }
 
 #[cfg(test)]
