@@ -4,12 +4,13 @@
 //!
 //! - The `resolver` looks names up in the background, so that no request waits for a lookup.
 //! - The `connector` takes an idle connection from its target's `pool`, or makes a new one.
-//! - The `transport` sends head and body in one write, and notes when.
+//! - The `transport` sends head and body in one write, and notes when. Over TLS, they are one record of the `tls` session.
 //! - The `normalizer` rewrites answers that HTTP allows and ureq can't read.
 //! - The `exchange` is how these and the caller share what they know of the request in progress.
 //!
 //! A [`CompiledRequest`] makes the requests, and [`Answers`] decide what an answer means.
 
+mod buffers;
 mod cluster;
 mod connecting;
 mod connector;
@@ -22,6 +23,7 @@ mod pool;
 mod resolver;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod transport;
 mod trust;
 
@@ -98,11 +100,7 @@ impl Client {
             .max_redirects_will_error(false)
             // Through a proxy from the environment, the run would measure the proxy.
             .proxy(None)
-            .tls_config(connecting.tls_config())
             .max_response_header_size(MAX_HEAD)
-            // Only TLS uses this buffer. It never grows, and ureq takes a head that does not fit for the end of the
-            // stream.
-            .input_buffer_size(MAX_HEAD + BUFFER)
             .output_buffer_size(output_buffer)
             .build();
         let open = Arc::new(OpenSockets::default());
