@@ -1,5 +1,6 @@
 //! The choices that concern every connection, whatever it is used for.
 
+use super::witnesses::NoIdentity;
 use super::{Identity, Trust};
 use rustls::crypto::ring;
 use rustls::pki_types;
@@ -67,7 +68,7 @@ impl Connecting {
         let config = self.trust.applied_to(config);
         Arc::new(match &self.identity {
             Some(identity) => config.with_client_cert_resolver(identity.certificate()),
-            None => config.with_no_client_auth(),
+            None => config.with_client_cert_resolver(Arc::new(NoIdentity)),
         })
     }
 }

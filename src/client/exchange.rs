@@ -12,9 +12,10 @@
 //! 5. The connector [notes](note_returned) when ureq gives the connection back, the answer having been read to its end,
 //!    or [that nothing of an answer came](note_unanswered).
 //! 6. Whoever has received something that may explain a failure [notes](note_received) that too: the transport the start
-//!    of a handshake, the normalizer a broken body, and the connector the input that nobody read.
+//!    of a handshake, the [TLS library](super::witnesses) a refused certificate, the normalizer a broken body, and the connector the input that nobody read.
 //! 7. The client makes an [`Answer`](crate::base::Answer) of the [`current`] record.
 
+use super::issuer::Issuer;
 use crate::base::{ConnectTimes, Moment};
 use crate::core::answers::EXCERPT;
 use std::cell::{Cell, RefCell};
@@ -48,6 +49,8 @@ pub(super) struct Exchange {
     pub returned: Option<Moment>,
     /// The connection was closed before anything of an answer came.
     pub unanswered: bool,
+    /// The server asked for a client certificate, of which there is none.
+    pub certificate_requested: bool,
     /// There are headers that ureq had no room for.
     has_surplus: bool,
     /// Something was received that may explain a failure.
@@ -64,6 +67,7 @@ const NONE: Exchange = Exchange {
     sent: None,
     returned: None,
     unanswered: false,
+    certificate_requested: false,
     has_surplus: false,
     has_received: false,
 };
@@ -71,6 +75,7 @@ const NONE: Exchange = Exchange {
 thread_local! {
     static CURRENT: Cell<Exchange> = const { Cell::new(NONE) };
     static SURPLUS: RefCell<Vec<(HeaderName, HeaderValue)>> = const { RefCell::new(Vec::new()) };
+    static ISSUER: Cell<Option<Issuer>> = const { Cell::new(None) };
     static RECEIVED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -152,6 +157,20 @@ pub(super) fn take_received() -> Vec<u8> {
         return Vec::new();
     }
     RECEIVED.take()
+}
+
+pub(super) fn note_certificate_requested() {
+    update(|exchange| exchange.certificate_requested = true);
+}
+
+/// Notes the issuer of a certificate that is refused.
+pub(super) fn note_issuer(issuer: Issuer) {
+    ISSUER.set(Some(issuer));
+}
+
+/// Takes the issuer of the certificate that was refused.
+pub(super) fn take_issuer() -> Option<Issuer> {
+    ISSUER.take()
 }
 
 fn update(change: impl FnOnce(&mut Exchange)) {

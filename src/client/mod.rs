@@ -17,6 +17,7 @@ mod connector;
 mod exchange;
 mod failure;
 mod identity;
+mod issuer;
 mod normalizer;
 mod open_sockets;
 mod pool;
@@ -26,6 +27,7 @@ mod tests;
 mod tls;
 mod transport;
 mod trust;
+mod witnesses;
 
 pub use cluster::Cluster;
 pub use connecting::{Connecting, ServerName};

@@ -6,7 +6,7 @@ use crate::core::keys::Keys;
 use crate::core::presets;
 use crate::core::request::Constants;
 use crate::system::Stop;
-use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rcgen::{Certificate, CertificateParams, CertifiedIssuer, DnType, KeyPair, date_time_ymd};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -301,6 +301,14 @@ type Versions = &'static [&'static SupportedProtocolVersion];
 fn tls(params: CertificateParams, versions: Versions, asks: bool) -> (u16, String) {
     let key = KeyPair::generate().expect("a key");
     let certificate = params.self_signed(&key).expect("a certificate");
+    (
+        tls_with(&certificate, &key, versions, asks),
+        certificate.pem(),
+    )
+}
+
+/// The port of a TLS server with this certificate.
+fn tls_with(certificate: &Certificate, key: &KeyPair, versions: Versions, asks: bool) -> u16 {
     let provider = Arc::new(ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(versions)
@@ -318,7 +326,7 @@ fn tls(params: CertificateParams, versions: Versions, asks: bool) -> (u16, Strin
     let chain: Vec<CertificateDer> = vec![certificate.der().clone()];
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
     let config = Arc::new(config.with_single_cert(chain, key).expect("a certificate"));
-    let port = served(move |stream| {
+    served(move |stream| {
         let connection = ServerConnection::new(config.clone()).expect("a configuration");
         let mut stream = StreamOwned::new(connection, stream);
         let mut request = [0; 8192];
@@ -329,8 +337,7 @@ fn tls(params: CertificateParams, versions: Versions, asks: bool) -> (u16, Strin
         let _ = stream.flush();
         let _ = stream.sock.shutdown(std::net::Shutdown::Write);
         while matches!(stream.sock.read(&mut request), Ok(1..)) {}
-    });
-    (port, certificate.pem())
+    })
 }
 
 fn failed_over_tls(port: u16, trust: Trust) -> String {
@@ -403,6 +410,58 @@ fn a_certificate_that_is_not_accepted_says_why() {
             format!("tls ({expected})")
         );
     }
+}
+
+#[test]
+fn a_certificate_of_an_unknown_issuer_names_it_and_the_remedy() {
+    let (port, _) = tls(params(&["localhost"]), BOTH, false);
+    let (_, other) = tls(params(&["localhost"]), BOTH, false);
+    assert_eq!(
+        failed_over_tls(port, Trust::PublicAuthorities),
+        "tls (self-signed certificate: give --ca-cert)"
+    );
+    assert_eq!(
+        failed_over_tls(port, only(&other)),
+        "tls (self-signed certificate, which is not in --ca-cert)"
+    );
+
+    let mut authority = params(&[]);
+    authority
+        .distinguished_name
+        .push(DnType::CommonName, "Dev Root");
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let authority = CertifiedIssuer::self_signed(authority, key).expect("an authority");
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params(&["localhost"]).signed_by(&key, &authority);
+    let port = tls_with(&certificate.expect("a certificate"), &key, BOTH, false);
+    assert_eq!(
+        failed_over_tls(port, Trust::PublicAuthorities),
+        "tls (certificate issued by Dev Root: give --ca-cert)"
+    );
+    let mut homonym = params(&[]);
+    homonym
+        .distinguished_name
+        .push(DnType::CommonName, "Dev Root");
+    homonym.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let (_, homonym) = tls(homonym, BOTH, false);
+    assert_eq!(
+        failed_over_tls(port, only(&homonym)),
+        "tls (certificate issued by Dev Root with an unknown key, which is not in --ca-cert)"
+    );
+    assert_eq!(
+        failed_over_tls(port, only(&authority.pem())),
+        "protocol (speaks HTTP/2)",
+        "trusted"
+    );
+
+    let mut own = params(&["localhost"]);
+    own.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let (port, pem) = tls(own, BOTH, false);
+    assert_eq!(
+        failed_over_tls(port, only(&pem)),
+        "tls (certificate is an authority's own: give --insecure)"
+    );
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The choice of whose certificates to accept.
 
-use rustls::client::WantsClientCert;
+use super::witnesses::NotingVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WantsClientCert, WebPkiServerVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme,
@@ -52,15 +53,25 @@ impl Trust {
         &self,
         config: ConfigBuilder<ClientConfig, WantsVerifier>,
     ) -> ConfigBuilder<ClientConfig, WantsClientCert> {
-        match self {
-            Trust::PublicAuthorities => config.with_root_certificates(RootCertStore {
+        let roots = match self {
+            Trust::PublicAuthorities => RootCertStore {
                 roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-            }),
-            Trust::Only(authorities) => config.with_root_certificates(authorities.0.clone()),
-            Trust::Anyone => config
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(AnyCertificate)),
-        }
+            }
+            .into(),
+            Trust::Only(authorities) => authorities.0.clone(),
+            Trust::Anyone => {
+                let verifier = Arc::new(AnyCertificate);
+                return config
+                    .dangerous()
+                    .with_custom_certificate_verifier(verifier);
+            }
+        };
+        let provider = config.crypto_provider().clone();
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider);
+        let verifier = verifier.build().expect("authorities");
+        config
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(NotingVerifier(verifier)))
     }
 }
 

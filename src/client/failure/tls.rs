@@ -2,7 +2,8 @@
 
 use super::reason::short;
 use super::{Failure, first_bytes};
-use crate::client::exchange::Stage;
+use crate::client::exchange::{self, Stage};
+use crate::client::issuer::Issuer;
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 use std::io::ErrorKind;
 use ureq::Error;
@@ -10,7 +11,7 @@ use ureq::Error;
 /// The most names of a certificate that are repeated.
 const MOST_NAMES: usize = 3;
 
-const WANTS_CERTIFICATE: &str = "asked for a client certificate: give --cert and --key";
+const ASKED: &str = "asked for a client certificate: give --cert and --key";
 
 pub(super) fn reason(failure: &Failure, error: &Error) -> String {
     if failure.exchange.stage == Stage::Handshake
@@ -51,28 +52,26 @@ fn of_rustls(failure: &Failure, error: &rustls::Error) -> String {
 
 fn of_alert(failure: &Failure, alert: AlertDescription) -> String {
     use AlertDescription::*;
-    // A server that refuses the parameters of TLS sends no other record before its alert.
-    let refuses_parameters =
-        failure.exchange.stage == Stage::Handshake && failure.received.first() == Some(&0x15);
     let text = match alert {
         NoApplicationProtocol => "speaks HTTP/2",
         ProtocolVersion => "no common TLS version",
-        HandshakeFailure | InsufficientSecurity if refuses_parameters => {
+        UnrecognisedName => "no certificate for this host name: give --sni",
+        CertificateRequired => ASKED,
+        BadCertificate | HandshakeFailure | CertificateUnknown | AccessDenied
+            if failure.exchange.certificate_requested =>
+        {
+            ASKED
+        }
+        HandshakeFailure | InsufficientSecurity => {
             "no common TLS parameters, such as a cipher suite"
         }
-        UnrecognisedName => "no certificate for this host name: give --sni",
-        CertificateRequired | BadCertificate | HandshakeFailure if !failure.known.has_identity => {
-            WANTS_CERTIFICATE
-        }
-        CertificateRequired
-        | BadCertificate
+        BadCertificate
         | UnsupportedCertificate
         | CertificateRevoked
         | CertificateExpired
         | CertificateUnknown
         | UnknownCA
         | AccessDenied
-        | DecryptError
             if failure.known.has_identity =>
         {
             return format!("refused the client certificate: {alert:?}");
@@ -84,12 +83,11 @@ fn of_alert(failure: &Failure, alert: AlertDescription) -> String {
 
 fn certificate(failure: &Failure, error: &CertificateError) -> String {
     match error {
-        CertificateError::UnknownIssuer => {
-            let remedy = match failure.known.has_authorities {
-                false => "give --ca-cert",
-                true => "it is not in --ca-cert",
-            };
-            format!("certificate of an unknown issuer: {remedy}")
+        CertificateError::UnknownIssuer => unknown_issuer(failure, ""),
+        // The issuer goes by the name of an authority that is trusted.
+        CertificateError::BadSignature => unknown_issuer(failure, " with an unknown key"),
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "certificate is an authority's own: give --insecure".to_owned()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "certificate expired".to_owned()
@@ -117,6 +115,19 @@ fn certificate(failure: &Failure, error: &CertificateError) -> String {
         CertificateError::BadEncoding => "certificate is malformed".to_owned(),
         error => short(&format!("certificate refused: {error}")),
     }
+}
+
+fn unknown_issuer(failure: &Failure, addition: &str) -> String {
+    let certificate = match exchange::take_issuer() {
+        Some(Issuer::Itself) => "self-signed certificate".to_owned(),
+        Some(Issuer::Named(name)) => format!("certificate issued by {name}{addition}"),
+        Some(Issuer::Unknown) | None => "certificate of an unknown issuer".to_owned(),
+    };
+    let remedy = match failure.known.has_authorities {
+        false => ": give --ca-cert",
+        true => ", which is not in --ca-cert",
+    };
+    format!("{certificate}{remedy}")
 }
 
 /// The name in a text such as `DnsName("localhost")` or `IpAddress(127.0.0.1)`.
