@@ -460,7 +460,7 @@ fn a_certificate_of_an_unknown_issuer_names_it_and_the_remedy() {
     let (port, pem) = tls(own, BOTH, false);
     assert_eq!(
         failed_over_tls(port, only(&pem)),
-        "tls (certificate is an authority's own: give --insecure)"
+        "tls (self-signed certificate is marked as an authority's: give --insecure)"
     );
 }
 

@@ -11,6 +11,9 @@ use crate::core::answers::{Head, excerpt, raw_excerpt};
 use std::io::{self, ErrorKind};
 use ureq::Error;
 
+/// The longest text of a library that becomes a reason, in bytes.
+const LONGEST: usize = 80;
+
 /// The choices of the user that change what to do about a failure.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
@@ -70,6 +73,11 @@ impl Failure<'_> {
             None => Some(raw_excerpt(self.received)),
         }
     }
+}
+
+/// The start of a library's text, if that is long.
+fn short(text: &str) -> String {
+    text[..text.floor_char_boundary(LONGEST)].to_owned()
 }
 
 /// The kind of an error that ended this exchange.

@@ -1,13 +1,10 @@
 //! The reason for a failure, in a few words that are the same for every request that fails by the same cause.
 
-use super::{Failure, exhausted, first_bytes, tls};
+use super::{Failure, exhausted, first_bytes, short, tls};
 use crate::base::FailureKind;
 use crate::client::exchange::Stage;
 use std::io::{self, ErrorKind};
 use ureq::Error;
-
-/// The longest text of a library that becomes a reason, in bytes.
-const LONGEST: usize = 80;
 
 pub(super) fn reason(failure: &Failure) -> Option<String> {
     let error = failure.error?;
@@ -73,8 +70,4 @@ fn in_words_of_the_system(error: &io::Error) -> String {
     let text = error.to_string();
     let words = text.split(" (os error").next();
     short(words.unwrap_or_default())
-}
-
-pub(super) fn short(text: &str) -> String {
-    text[..text.floor_char_boundary(LONGEST)].to_owned()
 }

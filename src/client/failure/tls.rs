@@ -1,7 +1,6 @@
 //! The reasons for failures of TLS.
 
-use super::reason::short;
-use super::{Failure, first_bytes};
+use super::{Failure, first_bytes, short};
 use crate::client::exchange::{self, Stage};
 use crate::client::issuer::Issuer;
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
@@ -56,7 +55,7 @@ fn of_alert(failure: &Failure, alert: AlertDescription) -> String {
         NoApplicationProtocol => "speaks HTTP/2",
         ProtocolVersion => "no common TLS version",
         UnrecognisedName => "no certificate for this host name: give --sni",
-        CertificateRequired => ASKED,
+        CertificateRequired if !failure.known.has_identity => ASKED,
         BadCertificate | HandshakeFailure | CertificateUnknown | AccessDenied
             if failure.exchange.certificate_requested =>
         {
@@ -65,7 +64,8 @@ fn of_alert(failure: &Failure, alert: AlertDescription) -> String {
         HandshakeFailure | InsufficientSecurity => {
             "no common TLS parameters, such as a cipher suite"
         }
-        BadCertificate
+        CertificateRequired
+        | BadCertificate
         | UnsupportedCertificate
         | CertificateRevoked
         | CertificateExpired
@@ -87,7 +87,11 @@ fn certificate(failure: &Failure, error: &CertificateError) -> String {
         // The issuer goes by the name of an authority that is trusted.
         CertificateError::BadSignature => unknown_issuer(failure, " with an unknown key"),
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "certificate is an authority's own: give --insecure".to_owned()
+            let certificate = match exchange::take_issuer() {
+                Some(Issuer::Itself) => "self-signed certificate",
+                _ => "certificate",
+            };
+            format!("{certificate} is marked as an authority's: give --insecure")
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "certificate expired".to_owned()
