@@ -98,7 +98,7 @@ fn element(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (length, rest) = match length {
         ..=0x7f => (usize::from(length), rest),
         // The number of bytes that the length takes. A certificate is shorter than 16 MiB.
-        0x81 | 0x82 | 0x83 => {
+        0x81..=0x83 => {
             let (bytes, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
             let join = |length, byte: &u8| length << 8 | usize::from(*byte);
             (bytes.iter().fold(0, join), rest)

@@ -272,6 +272,36 @@ fn a_kind_that_says_all_has_no_reason() {
 }
 
 #[test]
+fn a_shortage_on_this_machine_names_what_is_short() {
+    let mut connecting = public();
+    // Reserved for documentation (RFC 5737).
+    connecting.sources = vec!["192.0.2.1".parse().expect("an address")];
+    let allowing = answering("HTTP/1.1 201 OK\r\nContent-Length: 2\r\n\r\nok");
+    let failed = failed(
+        &format!("http://127.0.0.1:{allowing}"),
+        PATIENT,
+        &connecting,
+    );
+    assert_eq!(
+        cause(&failed),
+        "local (no local port left, or not a source address of this machine)"
+    );
+    assert!(!failed.0.transmitted);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_connection_that_is_impossible_is_explained_by_the_system() {
+    let failed = failed("unix:/nonexistent/socket", PATIENT, &public());
+    assert_eq!(cause(&failed), "connect (No such file or directory)");
+    let error = failed.1.error.expect("the system's words");
+    assert!(
+        error.starts_with("No such file or directory (os error"),
+        "{error}"
+    );
+}
+
+#[test]
 fn an_allowed_answer_and_an_interrupted_request_are_no_examples() {
     let allowing = answering("HTTP/1.1 201 OK\r\nContent-Length: 2\r\n\r\nok");
     let client = client(&format!("http://127.0.0.1:{allowing}"), PATIENT, &public());

@@ -21,6 +21,8 @@ pub(super) struct Known {
     has_identity: bool,
     /// The user named the authorities that are trusted.
     has_authorities: bool,
+    /// The user named the addresses that connections are made from.
+    has_sources: bool,
 }
 
 impl Known {
@@ -28,6 +30,7 @@ impl Known {
         Known {
             has_identity: connecting.identity.is_some(),
             has_authorities: matches!(connecting.trust, Trust::Only(_)),
+            has_sources: !connecting.sources.is_empty(),
         }
     }
 }
@@ -136,6 +139,21 @@ fn exhausted(error: &io::Error) -> Option<&'static str> {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
+    #[test]
+    fn the_system_s_error_tells_what_this_machine_lacks() {
+        use rustix::io::Errno;
+        for (errno, lacks) in [
+            (Errno::MFILE, "too many open files"),
+            (Errno::NFILE, "too many open files"),
+            (Errno::NOBUFS, "no memory for a socket"),
+            (Errno::NOMEM, "no memory for a socket"),
+            (Errno::ADDRNOTAVAIL, "no local port left"),
+        ] {
+            assert_eq!(exhausted(&errno.into()), Some(lacks));
+        }
+    }
+
     #[test]
     fn the_stage_tells_equal_errors_apart() {
         use ErrorKind::*;
@@ -158,6 +176,12 @@ mod tests {
         }
         let long_head = Error::LargeResponseHeader(2, 1);
         assert_eq!(kind_at(&long_head, Http), Protocol);
+        let reset = io::Error::from(ConnectionReset);
+        assert_eq!(exhausted(&reset), None);
+        assert_eq!(
+            exhausted(&AddrNotAvailable.into()),
+            Some("no local port left")
+        );
         let unknown_name = Error::HostNotFound;
         assert_eq!(kind_at(&unknown_name, Connecting), FailureKind::Dns);
     }

@@ -16,6 +16,12 @@ pub(super) fn reason(failure: &Failure) -> Option<String> {
             _ => None,
         },
         FailureKind::Local => match error {
+            // The system has one error for both.
+            Error::Io(error)
+                if failure.known.has_sources && error.kind() == ErrorKind::AddrNotAvailable =>
+            {
+                Some("no local port left, or not a source address of this machine".to_owned())
+            }
             Error::Io(error) => exhausted(error).map(str::to_owned),
             _ => None,
         },

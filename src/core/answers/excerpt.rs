@@ -1,6 +1,7 @@
 //! What was received of an answer, as text for people.
 
 use super::Head;
+use super::encoding::decoded_start;
 use crate::core::masking::masked;
 use std::fmt::Write;
 
@@ -20,7 +21,7 @@ pub fn excerpt(head: &Head, body: &[u8]) -> String {
     }
     if !body.is_empty() {
         text.push('\n');
-        text.push_str(&beginning(body));
+        text.push_str(&beginning(&decoded_start(body, &head.headers)));
     }
     shown(&text)
 }
