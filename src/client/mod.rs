@@ -6,6 +6,8 @@
 //! - The `connector` takes an idle connection from its target's `pool`, or makes a new one.
 //! - The `transport` sends head and body in one write, and notes when. Over TLS, they are one record of the `tls` session.
 //! - The `normalizer` rewrites answers that HTTP allows and ureq can't read.
+//! - A `failure` is named, explained by what was received and by the `witnesses` of the TLS handshake, and perhaps kept as
+//!   an example.
 //! - The `exchange` is how these and the caller share what they know of the request in progress.
 //!
 //! A [`CompiledRequest`] makes the requests, and [`Answers`] decide what an answer means.

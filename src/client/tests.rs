@@ -55,7 +55,7 @@ fn client(url: &str, timeout: Duration, connecting: &Connecting) -> Client {
     };
     let requests = presets::ALL[0].request().compile(&targets, &constants, 1);
     let rules = |rules: &str| rules.parse().expect("rules");
-    let answers = Answers::new(&rules("200 and header x-ok = yes, 201"), &rules("429"));
+    let answers = Answers::new(&rules("200 and header x-ok = yes, 201, 202 and body contains yes"), &rules("429"));
     Client::new(&targets, resolver, requests, timeout, connecting, answers)
 }
 
@@ -123,6 +123,14 @@ fn an_answer_that_fits_no_rule_is_kept_with_its_status() {
     assert_eq!(cause(&failed), "200 unmatched");
     let expected = "HTTP/1.1 200\ncontent-length: 2\n\nhi";
     assert_eq!(failed.1.answer.as_deref(), Some(expected));
+
+    let body = "no".repeat(EXCERPT);
+    let long = format!("HTTP/1.1 202 OK\r\nConnection: close\r\n\r\n{body}");
+    let failed = failed_at(answering(long));
+    assert_eq!(cause(&failed), "202 unmatched");
+    let shown = failed.1.answer.expect("the answer");
+    let expected = format!("HTTP/1.1 202\nconnection: close\n\n{}", &body[..EXCERPT]);
+    assert_eq!(shown, expected);
 }
 
 #[test]
