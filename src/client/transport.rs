@@ -87,27 +87,13 @@ impl SocketTransport {
             } else if !tls.is_handshaking() {
                 break;
             } else {
-                match self.receive(Moment::now()) {
-                    Ok(Arrival::Input | Arrival::Nothing) => {}
-                    Ok(Arrival::End) => return Err(Error::Io(ErrorKind::UnexpectedEof.into())),
-                    Err(error) => {
-                        self.send_alert();
-                        return Err(error);
-                    }
+                match self.receive(Moment::now())? {
+                    Arrival::Input | Arrival::Nothing => {}
+                    Arrival::End => return Err(Error::Io(ErrorKind::UnexpectedEof.into())),
                 }
             }
         }
         Ok(())
-    }
-
-    /// Tells the server why the handshake failed, if TLS has a word for it and the server listens.
-    fn send_alert(&mut self) {
-        if let Some(tls) = &mut self.tls
-            && let Ok(true) = tls.take_records()
-        {
-            // The failure is reported, whether the server learns of it or not.
-            let _ = send_now(&self.stream, tls.records());
-        }
     }
 
     /// Sends what was gathered, unless the server takes no more. Returns when, if there was anything.
@@ -216,7 +202,8 @@ impl SocketTransport {
         let arrival = self.read();
         match arrival {
             Ok(Arrival::Nothing) => {}
-            Ok(Arrival::Input) | Err(Error::Rustls(_)) => self.cut_by = None,
+            Ok(Arrival::Input) => self.cut_by = None,
+            Err(Error::Rustls(_)) => self.send_alert(),
             Ok(Arrival::End) | Err(_) => {
                 if let Some(cut_by) = self.cut_by.take() {
                     return Err(cut_by);
@@ -224,6 +211,16 @@ impl SocketTransport {
             }
         }
         arrival
+    }
+
+    /// Tells the server what is wrong with its TLS.
+    fn send_alert(&mut self) {
+        if let Some(tls) = &mut self.tls
+            && let Ok(true) = tls.take_records()
+        {
+            // The error is reported, whether the server learns of it or not.
+            let _ = send_now(&self.stream, tls.records());
+        }
     }
 
     /// Reads once, into the input buffer.

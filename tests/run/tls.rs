@@ -307,6 +307,29 @@ fn a_connection_whose_end_only_tls_tells_is_not_used_again() {
 }
 
 #[test]
+fn a_message_of_tls_itself_does_not_end_an_idle_connection() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let server = OVER.server(move |_| Reply::raw(answer).then_new_keys());
+    let report = server.run("--rps 8 --duration 1 --workers 1");
+    assert_eq!(report.allowed, 8, "{report}");
+    assert_eq!((server.accepted(), server.handshakes()), (1, 1));
+}
+
+#[test]
+fn a_message_of_tls_itself_before_an_answer_is_not_a_part_of_it() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let server = OVER.server(move |_| {
+        Reply::raw("HTTP/1.1 100 Continue\r\n\r\n")
+            .then_new_keys()
+            .then_pause(seconds(0.05))
+            .then_send(answer)
+    });
+    let report = server.run("--rps 8 --duration 1 --workers 1");
+    assert_eq!(report.allowed, 8, "{report}");
+    assert_eq!((server.accepted(), server.handshakes()), (1, 1));
+}
+
+#[test]
 fn a_body_without_a_length_ends_with_the_connection_whether_tls_says_so_or_not() {
     let answer = "HTTP/1.1 200 OK\r\n\r\nuntil the end";
     let said = OVER.server(move |_| Reply::raw(answer).then_close());
