@@ -1,6 +1,6 @@
 //! A summary as Markdown, for the page of a CI job or a pull request.
 
-use super::failure_kinds::{advice, by_kind, sorted};
+use super::failure_causes::{advice, by_cause};
 use super::format::{Format, Written, any_name};
 use super::html::clipped;
 use super::judgement::{Judgement, Tone, audit, headline, limit, schedule, threshold, thresholds};
@@ -230,7 +230,7 @@ fn targets(out: &mut String, summary: &Summary) -> fmt::Result {
             of.failed,
             span_of(latency, latency.p50_ns),
             span_of(latency, latency.p99_ns),
-            escaped(&by_kind(&target.failures, 3), NAME),
+            escaped(&by_cause(&target.failure_causes(), 3), NAME),
         )?;
     }
     if shown.len() < all {
@@ -267,17 +267,19 @@ fn limits(out: &mut String, summary: &Summary) -> fmt::Result {
 }
 
 fn failures(out: &mut String, summary: &Summary) -> fmt::Result {
-    let kinds = sorted(&summary.failures);
-    if kinds.is_empty() {
+    let causes = summary.failure_causes();
+    if causes.is_empty() {
         return writeln!(out, "No request failed.\n");
     }
     writeln!(
         out,
-        "| failed | requests | of all failed |\n| --- | ---: | ---: |"
+        "| failed | reason | requests | of all failed |\n| --- | --- | ---: | ---: |"
     )?;
-    for (kind, number) in kinds.iter().take(ROWS) {
-        let of_all = share(*number, summary.requests.failed);
-        writeln!(out, "| {} | {number} | {of_all} |", escaped(kind, NAME))?;
+    for cause in causes.iter().take(ROWS) {
+        let (number, of_all) = (cause.count, share(cause.count, summary.requests.failed));
+        let reason = cause.reason.as_deref().unwrap_or_default();
+        let (name, reason) = (escaped(&cause.name(), NAME), escaped(reason, NAME));
+        writeln!(out, "| {name} | {reason} | {number} | {of_all} |")?;
     }
     for advice in advice(&summary.failures) {
         writeln!(out, "\n{advice}")?;

@@ -8,7 +8,7 @@ mod console;
 mod destination;
 mod downsample;
 mod exporter;
-mod failure_kinds;
+mod failure_causes;
 mod files;
 mod format;
 mod hdr_log;

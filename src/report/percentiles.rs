@@ -10,6 +10,7 @@ pub(super) fn distributions(
     [
         ("latency", Some(&summary.latency)),
         ("service time", Some(&summary.service_time)),
+        ("failed after", summary.failed_after.as_ref()),
         ("send lag", Some(&summary.send_lag)),
         ("connect", summary.connect.as_ref()),
         ("TLS", summary.tls.as_ref()),

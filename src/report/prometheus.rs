@@ -39,6 +39,7 @@ fn by_name(targets: &[TargetSnapshot]) -> Vec<TargetSnapshot> {
                 other.failures += &target.failures;
                 other.latency += &target.latency;
                 other.service_time += &target.service_time;
+                other.failed_after += &target.failed_after;
             }
         }
     }
@@ -92,16 +93,21 @@ const NOW: [(&str, &str, OfLedger); 2] = [
 
 type OfTarget = fn(&TargetSnapshot) -> &Buckets;
 
-const TIMES: [(&str, &str, OfTarget); 2] = [
+const TIMES: [(&str, &str, OfTarget); 3] = [
     (
         "latency",
-        "From the instant at which a request was due to the end of its answer, or to its failure.",
+        "From the instant at which an answered request was due to the end of its answer.",
         |target| &target.latency,
     ),
     (
         "service_time",
-        "From a request's first byte to the end of its answer, or to its failure.",
+        "From an answered request's first byte to the end of its answer.",
         |target| &target.service_time,
+    ),
+    (
+        "failed_after",
+        "From the instant at which a failed request was due to its failure.",
+        |target| &target.failed_after,
     ),
 ];
 
@@ -158,6 +164,7 @@ impl Metrics {
                 encode_count(&mut metric, &labels, count)?;
             }
         }
+        self.encode_statuses(encoder)?;
         for (name, help, count) in NOW {
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             for target in &self.targets {
@@ -165,6 +172,30 @@ impl Metrics {
                 let mut metric = metric.encode_family(&labels)?;
                 metric.encode_gauge(&count(&target.ledger))?;
             }
+        }
+        Ok(())
+    }
+
+    /// A family without a series is an error, so there is none before the first such failure.
+    fn encode_statuses(&self, encoder: &mut DescriptorEncoder) -> Result {
+        let targets = self.targets.iter();
+        let series = targets.flat_map(|target| {
+            let statuses = target.failures.by_status().into_iter();
+            statuses.map(|(status, count)| (target.name.as_str(), status.to_string(), count))
+        });
+        let mut series = series.peekable();
+        if series.peek().is_none() {
+            return Ok(());
+        }
+        let mut metric = encoder.encode_descriptor(
+            "request_failures_by_status",
+            "Failed requests that were answered, by the answer's status.",
+            None,
+            MetricType::Counter,
+        )?;
+        for (target, status, count) in series {
+            let labels = [("target", target), ("status", status.as_str())];
+            encode_count(&mut metric, &labels, count)?;
         }
         Ok(())
     }

@@ -1,9 +1,16 @@
-use super::failure_kinds::{advice, by_kind};
+use super::failure_causes::{advice, by_cause, received};
 use super::not_on_time::not_on_time;
 use super::percentiles::{distributions, span_of};
 use crate::base::text::span;
 use crate::base::{Ledger, Nanos};
 use crate::core::summary::{RunTimes, Summary};
+
+/// The most causes of failure of which an example is printed.
+const EXAMPLES: usize = 3;
+
+/// The most lines of an example, and the most characters of a line.
+const LINES: usize = 12;
+const COLUMNS: usize = 120;
 
 /// The summary that a run prints at its end: its ledger, percentiles, targets and failures, and whether the schedule was
 /// kept.
@@ -75,12 +82,39 @@ fn percentiles(summary: &Summary) -> String {
     text
 }
 
+/// The causes of failure, advice, and what the first request of each frequent cause received.
 fn failures(summary: &Summary) -> String {
-    let mut text = format!("  failures: {}", by_kind(&summary.failures, usize::MAX));
+    let causes = summary.failure_causes();
+    let mut text = format!("  failures: {}", by_cause(&causes, usize::MAX));
     for advice in advice(&summary.failures) {
         text += &format!("\n  {advice}");
     }
+    let shown = causes.iter().filter_map(|cause| {
+        let example = cause.examples.first()?;
+        let lines = received(example);
+        (!lines.is_empty()).then_some((cause, example, lines))
+    });
+    for (cause, example, lines) in shown.take(EXAMPLES) {
+        let (name, target) = (cause.name(), &example.target);
+        let at = span(Nanos(example.sent_ns));
+        text += &format!("\n  the first {name}, sent to {target} after {at}:");
+        for line in lines.iter().take(LINES) {
+            text += format!("\n    {}", shortened(line)).trim_end();
+        }
+        if lines.len() > LINES {
+            text += &format!("\n    ({} more lines)", lines.len() - LINES);
+        }
+    }
     text
+}
+
+/// At most so many characters of a line.
+fn shortened(line: &str) -> String {
+    let mut shown: String = line.chars().take(COLUMNS).collect();
+    if shown.len() < line.len() {
+        shown.push('…');
+    }
+    shown
 }
 
 fn targets(summary: &Summary) -> String {
@@ -221,8 +255,9 @@ Summary: paced for 60.0 s, drained for 3.13 ms
   sent 4 = allowed 1 + blocked 1 + failed 1 + abandoned 1
 
                      p50       p90       p99     p99.9       max
-  latency         200 µs    300 µs    300 µs    300 µs    300 µs
-  service time    198 µs    298 µs    298 µs    298 µs    298 µs
+  latency         100 µs    200 µs    200 µs    200 µs    200 µs
+  service time   98.0 µs    198 µs    198 µs    198 µs    198 µs
+  failed after    300 µs    300 µs    300 µs    300 µs    300 µs
   send lag       2.00 µs   2.00 µs   2.00 µs   2.00 µs   2.00 µs
   connect        1.50 µs   1.50 µs   1.50 µs   1.50 µs   1.50 µs
   TLS            2.50 µs   2.50 µs   2.50 µs   2.50 µs   2.50 µs
@@ -230,10 +265,10 @@ Summary: paced for 60.0 s, drained for 3.13 ms
   abandoned requests have no latency: 1
 
   target                     sent   allowed   blocked    failed abandoned       p50       p99
-  http://127.0.0.1:8001         2         1         0         1         0    100 µs    300 µs
+  http://127.0.0.1:8001         2         1         0         1         0    100 µs    100 µs
   http://node-2:8000            2         0         1         0         1    200 µs    200 µs
 
-  failures: timeout 1
+  failures: timeout ×1
   schedule kept: every request on time (within 10ms), none dropped";
         assert_eq!(said(&samples, 0), expected);
     }

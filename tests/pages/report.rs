@@ -306,8 +306,8 @@ fn a_file_without_a_summary_is_refused_by_its_name_and_nothing_is_written() {
         ),
         (
             "newer.json",
-            Some("{\"schema_version\":2}"),
-            "schema_version 2, and this loadgen reads 1 only",
+            Some("{\"schema_version\":3}"),
+            "schema_version 3, and this loadgen reads up to 2",
         ),
         (
             "cut.json",

@@ -84,19 +84,18 @@ fn assert_agrees(metrics: &Metrics, report: &Report) {
         assert_eq!(scheduled, accounted, "the ledger of {url}:\n{report}");
         assert_eq!(count("requests_queued") + count("requests_in_flight"), 0);
 
-        let done = allowed + blocked + failed;
-        assert_eq!(count("latency_seconds_count"), done, "{url}:\n{report}");
-        let mut reached = done;
+        let answered = allowed + blocked;
         for kind in metrics.values_of("loadgen_request_failures_total", "kind") {
             let labels = [("target", url), ("kind", kind.as_str())];
             let count = metrics.count("loadgen_request_failures_total", &labels);
-            if ["dns", "refused", "connect", "local"].contains(&kind.as_str()) {
-                reached -= count;
-            }
             *failures.entry(kind).or_default() += count;
         }
-        let counted = count("service_time_seconds_count");
-        assert_eq!(counted, reached, "{url}:\n{report}");
+        for times in ["latency", "service_time"] {
+            let counted = count(&format!("{times}_seconds_count"));
+            assert_eq!(counted, answered, "{times} of {url}:\n{report}");
+        }
+        let counted = count("failed_after_seconds_count");
+        assert_eq!(counted, failed, "{url}:\n{report}");
     }
     failures.retain(|_, count| *count > 0);
     assert_eq!(failures, report.failures, "{report}");
@@ -123,8 +122,8 @@ fn the_last_scrape_is_the_summary_whatever_the_targets_do() {
     assert!(report.dropped > 0, "{report}");
     let silent = silent.url();
     let labels = [("target", silent.trim_end_matches('/'))];
-    let waited = metrics.value("loadgen_service_time_seconds_sum", &labels);
-    let asked = metrics.value("loadgen_service_time_seconds_count", &labels);
+    let waited = metrics.value("loadgen_failed_after_seconds_sum", &labels);
+    let asked = metrics.value("loadgen_failed_after_seconds_count", &labels);
     let mean = waited / asked;
     assert!(
         (0.25..5.0).contains(&mean),

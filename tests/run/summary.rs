@@ -112,7 +112,7 @@ fn a_demo_is_summarized_by_target_phase_and_time_with_its_audit() {
         "--demo --rps 40 --duration 4 --burst-interval 2 --burst-duration 1 --window 1s --limit 5 --seed 7",
     ));
     assert_consistent(&summary, &finished.summary());
-    assert_eq!(summary.schema_version, 1);
+    assert_eq!(summary.schema_version, 2);
     assert_eq!(summary.configuration.seed, 7);
     assert_eq!(summary.audit.expect("an audit").limit, 5);
     assert_eq!(Some(summary.exit_code.into()), finished.code());

@@ -112,10 +112,10 @@ fn a_run_that_meets_its_thresholds_exits_with_0_and_prints_what_was_measured() {
 #[test]
 fn a_threshold_that_is_missed_fails_the_run() {
     let server = failing();
-    let finished = undisturbed(|| short(&[&server], &["latency.p99 < 20s", "failed.rate < 0.1%"]));
+    let finished = undisturbed(|| short(&[&server], &["send_lag.p99 < 20s", "failed.rate < 0.1%"]));
     assert_eq!(finished.code(), Some(FAILED), "{finished}");
     finished.summary();
-    assert_stands(&finished, "latency.p99 < 20s", "met");
+    assert_stands(&finished, "send_lag.p99 < 20s", "met");
     assert_measured(
         &finished,
         "failed.rate < 0.1%",
@@ -133,7 +133,7 @@ fn a_target_has_thresholds_of_its_own() {
         "target[2].failed.count = 0",
         "target[2].failed[status_5xx].rate = 100%",
         "target[1].latency.max < 20s",
-        "target[2].service_time.p50 < 20s",
+        "target[1].service_time.p50 < 20s",
         "failed.rate = 50%",
     ];
     let finished = undisturbed(|| short(&[&good, &bad], &texts));
@@ -143,6 +143,25 @@ fn a_target_has_thresholds_of_its_own() {
         assert_stands(&finished, text, met);
     }
     assert_eq!(stands(&finished, texts[1]).1, "50");
+}
+
+#[test]
+fn the_latency_of_a_target_that_fails_every_request_is_nothing() {
+    let server = failing();
+    let text = "latency.p99 < 20s";
+    let finished = undisturbed(|| short(&[&server], &[text]));
+    assert_eq!(finished.code(), Some(INCONCLUSIVE), "{finished}");
+    assert_stands(&finished, text, "nothing measured");
+}
+
+#[test]
+fn a_threshold_on_latency_says_how_many_requests_were_answered() {
+    let (good, bad) = (Server::allowing(), failing());
+    let text = "latency.max < 20s";
+    let finished = undisturbed(|| short(&[&good, &bad], &[text]));
+    let (_, measured) = stands(&finished, text);
+    let says = measured.ends_with(", of 50 answered of 100 sent");
+    assert!(says, "{finished}");
 }
 
 #[test]
@@ -199,7 +218,7 @@ fn a_run_stops_once_a_threshold_can_no_longer_be_met() {
     // Of 50,000 requests, 500 failures are too many.
     let finished = undisturbed(|| {
         let launch = run(&[&server], "--rps 50 --duration 1000 --abort-on-fail");
-        judged(launch, &["latency.max < 100s", lost])
+        judged(launch, &["send_lag.max < 100s", lost])
     });
     assert_eq!(finished.code(), Some(FAILED), "{finished}");
     let report = finished.summary();
@@ -207,7 +226,7 @@ fn a_run_stops_once_a_threshold_can_no_longer_be_met() {
     let said = finished.lines_with(&format!("Stopping: {lost} can no longer be met"));
     assert_eq!(said.len(), 1, "{finished}");
     assert_stopped_by(&finished, lost, "missed");
-    assert_stands(&finished, "latency.max < 100s", "met");
+    assert_stands(&finished, "send_lag.max < 100s", "met");
 }
 
 #[test]

@@ -208,16 +208,26 @@ fn equation<const N: usize>(line: &str, names: [&str; N]) -> Option<[u64; N]> {
     (line == format!("{} = {}", terms[0], terms[1..].join(" + "))).then_some(numbers)
 }
 
-/// `refused 4, timeout 2` or `none`.
+/// The counts of `404 ×4, 200 unmatched ×1, timeout ×2 (no answer in time)`, or of `none`, by kind.
 fn failures_by_kind(text: &str) -> Option<BTreeMap<String, u64>> {
-    if text.trim() == "none" {
-        return Some(BTreeMap::new());
+    let mut kinds = BTreeMap::new();
+    let mut words = text.split([' ', ',']).filter(|word| !word.is_empty());
+    let mut last = words.next()?;
+    if last == "none" {
+        return Some(kinds);
     }
-    let one = |part: &str| {
-        let (kind, count) = part.trim().split_once(' ')?;
-        Some((kind.to_owned(), count.trim().parse().ok()?))
-    };
-    text.split(',').map(one).collect()
+    for word in words {
+        if let Some(count) = word.strip_prefix('×') {
+            let kind = match last.parse() {
+                Ok(500..=599) => "status_5xx",
+                Ok(0..=999) => "status_other",
+                _ => last,
+            };
+            *kinds.entry(kind.to_owned()).or_default() += count.parse::<u64>().ok()?;
+        }
+        last = word;
+    }
+    (!kinds.is_empty()).then_some(kinds)
 }
 
 impl Percentiles {

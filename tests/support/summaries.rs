@@ -149,7 +149,7 @@ pub fn failing() -> Summary {
             fate.outcome = Outcome::Failed("timeout");
             fate.service = 2 * SECOND;
         } else if request.random > 0.995 {
-            fate.outcome = Outcome::Failed("status 503");
+            fate.outcome = Outcome::Failed("status_5xx");
         }
         fate
     });
@@ -454,6 +454,7 @@ struct Collected {
     counts: Ledger,
     latency: Histogram,
     service_time: Histogram,
+    failed_after: Histogram,
     send_lag: Histogram,
     failures: BTreeMap<String, u64>,
 }
@@ -569,10 +570,12 @@ impl Made {
             .partition_point(|bound| *bound < latency)
             .min(self.bands.len() - 1);
         let slot = self.slot(request.due + latency);
-        slot.latency.record(Nanos(latency));
-        let heat = &mut slot.slot.heat;
-        heat.resize(heat.len().max(band + 1), 0);
-        heat[band] += 1;
+        if !matches!(fate.outcome, Outcome::Failed(_)) {
+            slot.latency.record(Nanos(latency));
+            let heat = &mut slot.slot.heat;
+            heat.resize(heat.len().max(band + 1), 0);
+            heat[band] += 1;
+        }
         let of_target = &mut slot.slot.targets[request.target];
         let (all, one) = match fate.outcome {
             Outcome::Allowed => (&mut slot.slot.allowed, &mut of_target.allowed),
@@ -653,6 +656,7 @@ impl Made {
                 latency: DurationSummary::new(&of.latency),
                 send_lag: DurationSummary::default(),
                 failures: of.failures.clone(),
+                causes: Vec::new(),
             });
         let counts = self.all.counts;
         Summary {
@@ -698,7 +702,10 @@ impl Made {
             connect: None,
             tls: None,
             lookup: None,
+            failed_after: (self.all.failed_after.count() > 0)
+                .then(|| DurationSummary::new(&self.all.failed_after)),
             failures: self.all.failures.clone(),
+            causes: causes(&self.all.failures, &self.names),
             targets: targets.collect(),
             phases: phases.collect(),
             timeline: Timeline {
@@ -720,6 +727,40 @@ impl Made {
     }
 }
 
+/// The causes of these kinds of failure, with examples.
+fn causes(kinds: &BTreeMap<String, u64>, targets: &[String]) -> Vec<FailureSummary> {
+    let cause = |(kind, count): (&String, &u64)| {
+        let (status, reason, error, answer) = match kind.as_str() {
+            "status_5xx" => (
+                Some(503),
+                None,
+                None,
+                Some(
+                    "HTTP/1.1 503 Service Unavailable\ncontent-type: application/json\n\n{\"error\":\"the store is gone\"}",
+                ),
+            ),
+            "timeout" => (None, Some("no answer in time"), None, None),
+            _ => (None, None, Some("Connection refused (os error 111)"), None),
+        };
+        FailureSummary {
+            kind: kind.clone(),
+            status,
+            reason: reason.map(str::to_owned),
+            count: *count,
+            examples: vec![FailedRequest {
+                sequence: 1_234,
+                target: targets[0].clone(),
+                sent_ns: 12_345 * MILLI,
+                error: error.map(str::to_owned),
+                answer: answer.map(str::to_owned),
+            }],
+        }
+    };
+    let mut causes: Vec<_> = kinds.iter().map(cause).collect();
+    causes.sort_by_key(|cause| std::cmp::Reverse(cause.count));
+    causes
+}
+
 impl Collected {
     fn add(&mut self, fate: &Fate) {
         let counts = &mut self.counts;
@@ -737,8 +778,13 @@ impl Collected {
                 *self.failures.entry(kind.to_owned()).or_default() += 1;
             }
         }
-        self.latency.record(Nanos(fate.lag + fate.service));
-        self.service_time.record(Nanos(fate.service));
+        let whole = Nanos(fate.lag + fate.service);
+        if let Outcome::Failed(_) = fate.outcome {
+            self.failed_after.record(whole);
+        } else {
+            self.latency.record(whole);
+            self.service_time.record(Nanos(fate.service));
+        }
         self.send_lag.record(Nanos(fate.lag));
     }
 }

@@ -30,6 +30,17 @@ impl Failures {
     pub fn by_cause(&self) -> impl Iterator<Item = (FailureCause, u64)> {
         self.causes.iter().map(|(cause, count)| (*cause, *count))
     }
+
+    /// The number of failures by the status of their answers, for those that were answered.
+    pub fn by_status(&self) -> BTreeMap<u16, u64> {
+        let mut statuses = BTreeMap::new();
+        for (cause, count) in self.by_cause() {
+            if let Some(status) = cause.status {
+                *statuses.entry(status).or_default() += count;
+            }
+        }
+        statuses
+    }
 }
 
 impl AddAssign<&Failures> for Failures {

@@ -31,10 +31,12 @@ pub struct TargetSnapshot {
     pub name: String,
     pub ledger: Ledger,
     pub failures: Failures,
-    /// done − due, for the requests that were done.
+    /// done − due of answered requests.
     pub latency: Buckets,
-    /// done − sent, for the requests that reached the server and were done.
+    /// done − sent of answered requests.
     pub service_time: Buckets,
+    /// done − due of failed requests.
+    pub failed_after: Buckets,
     /// The percentiles of latency.
     pub percentiles: Percentiles,
 }
@@ -84,6 +86,7 @@ impl Snapshot {
             failures: tally.failures.clone(),
             latency: tally.latency_buckets.clone(),
             service_time: tally.service_time_buckets.clone(),
+            failed_after: tally.failed_after_buckets.clone(),
             percentiles: tally.latency.percentiles(),
         });
         Snapshot {

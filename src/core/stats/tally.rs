@@ -33,6 +33,7 @@ pub struct TargetTally {
     pub latency_buckets: Buckets,
     pub service_time: Histogram,
     pub service_time_buckets: Buckets,
+    pub failed_after_buckets: Buckets,
     pub send_lag: Histogram,
     /// Requests that left more than [`TOLERANCE`] after they were due, time spent on connecting aside.
     pub late: u64,
@@ -58,6 +59,7 @@ impl Tally {
         }
         if let Some(failed_after) = sample.failed_after() {
             self.failed_after.record(failed_after);
+            target.failed_after_buckets.record(failed_after);
         }
         if let Some(latency) = sample.latency() {
             self.latency.record(latency);

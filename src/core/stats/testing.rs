@@ -25,6 +25,7 @@ pub fn target(name: &str, ledger: Ledger) -> TargetSnapshot {
         failures: Default::default(),
         latency: Buckets::default(),
         service_time: Buckets::default(),
+        failed_after: Buckets::default(),
         percentiles: Percentiles::default(),
     }
 }

@@ -5,6 +5,7 @@
 mod audit;
 mod configuration;
 mod distribution;
+mod failure;
 mod phase;
 mod recorded;
 mod saved;
@@ -18,6 +19,7 @@ pub use audit::{
 };
 pub use configuration::{Configuration, Setting, Source};
 pub use distribution::{DurationSummary, Point};
+pub use failure::{FailedRequest, FailureSummary};
 pub use phase::PhaseSummary;
 pub use recorded::{RecordedAudit, RecordedCounts, RecordedPart};
 pub use saved::Unreadable;
@@ -35,13 +37,13 @@ use std::time::{Duration, SystemTime};
 
 /// The version of the format. It changes when a field is removed or changes its meaning. Fields may be added without a
 /// new version.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The results of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
-    /// The version of this format: 1.
+    /// The version of this format: 2.
     pub schema_version: u32,
     /// The program that made the run.
     pub loadgen: Build,
@@ -55,10 +57,13 @@ pub struct Summary {
     /// Where every scheduled request went: scheduled = sent + dropped + unsent, and sent = allowed + blocked + failed +
     /// abandoned.
     pub requests: Ledger,
-    /// done − due: what a caller on the schedule felt.
+    /// done − due of answered requests: what a caller on the schedule felt.
     pub latency: DurationSummary,
-    /// done − sent: what the server took, of requests that reached it.
+    /// done − sent of answered requests: what the server took.
     pub service_time: DurationSummary,
+    /// done − due of failed requests, if there were any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failed_after: Option<DurationSummary>,
     /// sent − due: the generator's own error, the time spent on a new connection, and the wait for a target that holds all
     /// workers that it can.
     pub send_lag: DurationSummary,
@@ -73,6 +78,9 @@ pub struct Summary {
     pub lookup: Option<DurationSummary>,
     /// Failed requests by kind. Kinds without any are left out.
     pub failures: BTreeMap<String, u64>,
+    /// Failed requests by cause, the most frequent first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub causes: Vec<FailureSummary>,
     /// In the order in which they were given.
     pub targets: Vec<TargetSummary>,
     /// The phases of the schedule, in the order of their first start. Phases of the same name are taken together. A request
@@ -173,6 +181,7 @@ impl Summary {
             latency: DurationSummary::new(&tally.latency),
             send_lag: DurationSummary::new(&tally.send_lag),
             failures: by_kind(&tally.failures),
+            causes: FailureSummary::all(&tally.failures),
         });
         Summary {
             schema_version: SCHEMA_VERSION,
@@ -185,10 +194,12 @@ impl Summary {
             latency: DurationSummary::with_spectrum(&tally.latency),
             service_time: DurationSummary::with_spectrum(&tally.service_time),
             send_lag: DurationSummary::with_spectrum(&tally.send_lag),
+            failed_after: if_any(&tally.failed_after),
             connect: if_any(&tally.connect),
             tls: if_any(&tally.tls),
             lookup: if_any(&tally.lookup),
             failures: by_kind(&tally.failures()),
+            causes: FailureSummary::of_run(results, targets),
             targets: rows.collect(),
             phases: phases.map(PhaseSummary::of).collect(),
             timeline: Timeline::of(timeline, &results.phases),

@@ -15,6 +15,7 @@ pub struct PhaseSummary {
     /// Their total length, as far as the run went.
     pub length_ns: u64,
     pub requests: Ledger,
+    /// done − due of answered requests.
     pub latency: DurationSummary,
     pub service_time: DurationSummary,
 }

@@ -1,6 +1,9 @@
 use super::{SCHEMA_VERSION, Summary};
 use serde::Deserialize;
 
+/// The oldest version that can be read, if no request failed.
+const OLDEST: u32 = 1;
+
 /// The reason why a text can't be read as a summary.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
@@ -9,12 +12,17 @@ pub enum Unreadable {
     #[error("is JSON, but has no schema_version")]
     NotASummary,
     #[error(
-        "is of schema_version {0}, and this loadgen reads {SCHEMA_VERSION} only; a newer loadgen may read it"
+        "is of schema_version {0}, and this loadgen reads up to {SCHEMA_VERSION}; a newer loadgen may read it"
     )]
     Newer(u64),
-    #[error("is of schema_version {0}, and this loadgen reads {SCHEMA_VERSION} only")]
+    #[error("is of schema_version {0}, and this loadgen reads {OLDEST} and {SCHEMA_VERSION}")]
     Older(u64),
-    #[error("does not match schema_version {SCHEMA_VERSION}: {0}")]
+    #[error(
+        "is of schema_version {OLDEST}, whose latency is also that of failed requests: this one has {0} of them, so it can't be \
+         shown or compared"
+    )]
+    Mixed(u64),
+    #[error("does not match its schema_version: {0}")]
     Malformed(String),
 }
 
@@ -35,9 +43,15 @@ impl Summary {
             // serde would take a list for the values of the fields.
             Ok(_) if !text.trim_start().starts_with('{') => Err(Unreadable::NotASummary),
             Ok(Versioned { schema_version: v }) if v > own => Err(Unreadable::Newer(v)),
-            Ok(Versioned { schema_version: v }) if v < own => Err(Unreadable::Older(v)),
+            Ok(Versioned { schema_version: v }) if v < OLDEST.into() => Err(Unreadable::Older(v)),
             Ok(_) => {
-                serde_json::from_str(text).map_err(|error| Unreadable::Malformed(error.to_string()))
+                let summary: Result<Summary, _> = serde_json::from_str(text);
+                let summary = summary.map_err(|error| Unreadable::Malformed(error.to_string()))?;
+                let failed = summary.requests.failed;
+                if summary.schema_version == OLDEST && failed > 0 {
+                    return Err(Unreadable::Mixed(failed));
+                }
+                Ok(summary)
             }
         }
     }
@@ -66,13 +80,16 @@ mod tests {
         for (version, expected) in [
             (r#""1""#, "is JSON, but has no schema_version"),
             (
-                "2",
-                "is of schema_version 2, and this loadgen reads 1 only; a newer loadgen may read it",
+                "3",
+                "is of schema_version 3, and this loadgen reads up to 2; a newer loadgen may read it",
             ),
-            ("0", "is of schema_version 0, and this loadgen reads 1 only"),
+            (
+                "0",
+                "is of schema_version 0, and this loadgen reads 1 and 2",
+            ),
             (
                 "1",
-                "does not match schema_version 1: missing field `loadgen` at line 1 column 20",
+                "does not match its schema_version: missing field `loadgen` at line 1 column 20",
             ),
         ] {
             let text = format!(r#"{{"schema_version":{version}}}"#);

@@ -1,4 +1,4 @@
-use super::DurationSummary;
+use super::{DurationSummary, FailureSummary};
 use crate::base::Ledger;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,10 +19,14 @@ pub struct TargetSummary {
     /// The late requests that waited in the target's backlog, while other targets had workers left.
     #[serde(default)]
     pub backlog_late: u64,
+    /// done − due of answered requests.
     pub latency: DurationSummary,
     /// sent − due.
     #[serde(default)]
     pub send_lag: DurationSummary,
     /// Failed requests by kind. Kinds without any are left out.
     pub failures: BTreeMap<String, u64>,
+    /// Failed requests by cause, the most frequent first, without examples.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub causes: Vec<FailureSummary>,
 }

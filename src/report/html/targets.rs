@@ -6,7 +6,7 @@ use super::untrusted::Untrusted;
 use crate::base::text::per_second;
 use crate::core::stats::OutcomeCounts;
 use crate::core::summary::{Slot, Summary, TargetSummary, Timeline};
-use crate::report::failure_kinds::by_kind;
+use crate::report::failure_causes::by_cause;
 use crate::report::percentiles::span_of;
 use crate::report::worst_targets::{WORST, worst_targets};
 use maud::{Markup, html};
@@ -43,17 +43,17 @@ fn table(summary: &Summary) -> Table {
     let (names, counts) = ledger_columns(ledgers);
     let shows_late = summary.targets.iter().any(|target| target.late > 0);
     let row = |(place, mut cells): (&usize, Vec<Markup>)| {
+        let target = &summary.targets[*place];
         let TargetSummary {
             name,
             late,
             latency,
-            failures,
             ..
-        } = &summary.targets[*place];
+        } = target;
         cells.extend(shows_late.then(|| text(late.to_string())));
         let spans = [latency.p50_ns, latency.p99_ns, latency.max_ns];
         cells.extend(spans.map(|ns| text(span_of(latency, ns))));
-        cells.push(html! { span class="words" { (by_kind(failures, 5)) } });
+        cells.push(html! { span class="words" { (by_cause(&target.failure_causes(), 5)) } });
         (html! { (Untrusted::name(name)) }, cells)
     };
     let all = summary.targets.len();

@@ -11,6 +11,8 @@ pub struct Untrusted<'a> {
 const NAME: usize = 200;
 /// The longest sentence, in characters.
 const SENTENCE: usize = 2_000;
+/// The most that is shown of an answer, in characters.
+const RECEIVED: usize = 10_000;
 
 impl<'a> Untrusted<'a> {
     pub fn name(text: &'a str) -> Untrusted<'a> {
@@ -21,6 +23,13 @@ impl<'a> Untrusted<'a> {
         Untrusted {
             text,
             most: SENTENCE,
+        }
+    }
+
+    pub fn received(text: &'a str) -> Untrusted<'a> {
+        Untrusted {
+            text,
+            most: RECEIVED,
         }
     }
 

@@ -9,14 +9,14 @@ use crate::base::{Ledger, Mode, Nanos};
 use crate::core::audit::{AuditProgress, AuditVerdict, Promise};
 use crate::core::plan::Plan;
 use crate::core::schedule::Arrivals;
-use crate::core::stats::{Percentiles, Snapshot, State, TargetSnapshot};
-use crate::report::failure_kinds::by_kind;
+use crate::core::stats::{Failures, Percentiles, Snapshot, State, TargetSnapshot};
+use crate::core::summary::FailureSummary;
+use crate::report::failure_causes::by_cause;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style};
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Cell, LineGauge, Row, Table, Widget};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The facts about a run that stay the same until its end.
@@ -334,18 +334,17 @@ impl View<'_> {
     }
 
     fn failures(&self) -> Option<Line<'static>> {
-        let mut failures = BTreeMap::new();
+        let mut failures = Failures::default();
         for target in &self.snapshot.targets {
-            for (kind, count) in target.failures.by_kind().filter(|(_, count)| *count > 0) {
-                *failures.entry(kind.to_string()).or_default() += count;
-            }
+            failures += &target.failures;
         }
-        if failures.is_empty() {
+        let causes = FailureSummary::all(&failures);
+        if causes.is_empty() {
             return None;
         }
         let style = self.theme.coloured(Outcome::Failed.colour(self.theme));
-        let kinds = by_kind(&failures, usize::MAX);
-        Some(Line::styled(format!("failures: {kinds}"), style))
+        let causes = by_cause(&causes, usize::MAX);
+        Some(Line::styled(format!("failures: {causes}"), style))
     }
 
     fn audit(&self, progress: &AuditProgress, promised: &Promised) -> Vec<Span<'static>> {
@@ -634,7 +633,7 @@ all 3                      375       300        60         9   1.00 ms   3.00 ms
 127.0.0.1:8001             125       100        20         3         -         -
 127.0.0.1:8002             125       100        20         3         -         -
 127.0.0.1:8003             125       100        20         3         -         -
-failures: timeout 3
+failures: timeout ×3
 audit: kept so far   peak per key in 1m: 100 of 100   keys over: 0   550 audited
 still possible: sliding-window, fixed-window
 q stop   p freeze";
@@ -678,7 +677,7 @@ q stop   p freeze";
         for text in [
             "audit: kept so far",
             "latency",
-            "failures: timeout 3",
+            "failures: timeout ×3",
             "blocked 30/s",
         ] {
             assert_has(&lines, text);

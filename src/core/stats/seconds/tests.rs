@@ -44,8 +44,8 @@ fn schedule() -> impl Strategy<Value = Schedule> {
 /// What happens to a scheduled token.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
-    /// Its send lag, the time from sent to done, its outcome, and whether it was transmitted.
-    Sent(Nanos, Nanos, Outcome, bool),
+    /// Its send lag, the time from sent to done, and its outcome.
+    Sent(Nanos, Nanos, Outcome),
     Dropped,
     Unsent,
 }
@@ -58,9 +58,8 @@ fn fates(longest: u64) -> impl Strategy<Value = Vec<Fate>> {
         Just(Outcome::Abandoned),
     ];
     let span = move || prop_oneof![3 => 0..5 * MILLI, 1 => 0..longest].prop_map(Nanos);
-    let sent = (span(), span(), outcome, any::<bool>());
-    let sent = sent
-        .prop_map(|(lag, took, outcome, transmitted)| Fate::Sent(lag, took, outcome, transmitted));
+    let sent = (span(), span(), outcome);
+    let sent = sent.prop_map(|(lag, took, outcome)| Fate::Sent(lag, took, outcome));
     let fate = prop_oneof![6 => sent, 1 => Just(Fate::Dropped), 1 => Just(Fate::Unsent)];
     prop::collection::vec(fate, 1..100)
 }
@@ -110,16 +109,13 @@ impl Run {
             match fates[sequence as usize % fates.len()] {
                 Fate::Dropped => run.dropped.push(sequence),
                 Fate::Unsent => {}
-                Fate::Sent(lag, took, outcome, transmitted) => run.samples.push(Sample {
+                Fate::Sent(lag, took, outcome) => run.samples.push(Sample {
                     sequence,
                     key: KeyId(0),
                     target: (sequence % TARGETS as u64) as u32,
                     due,
                     waited_for_target: false,
-                    answer: Answer {
-                        transmitted,
-                        ..Answer::new(due + lag, due + lag + took, outcome)
-                    },
+                    answer: Answer::new(due + lag, due + lag + took, outcome),
                 }),
             }
         }
@@ -194,11 +190,9 @@ impl Run {
             second.send_lag.record(answer.sent.since(due));
             let second = second_at(&mut counted, answer.done.since(self.start));
             second.targets[sample.target as usize].count(answer.outcome);
-            if answer.outcome != Outcome::Abandoned {
+            if let Outcome::Allowed | Outcome::Blocked = answer.outcome {
                 second.latency.record(answer.done.since(due));
-                if answer.transmitted {
-                    second.service_time.record(answer.done.since(answer.sent));
-                }
+                second.service_time.record(answer.done.since(answer.sent));
             }
         }
         counted

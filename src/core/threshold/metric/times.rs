@@ -136,15 +136,22 @@ impl Metric for Time {
         self.statistic.range(times, more)
     }
 
-    /// With three digits, or with all of them if three hide on which side of a compared time the number is.
-    fn display(&self, number: Ratio, _: &Measurements, test: &Test) -> String {
+    /// With three digits, or with all of them if three hide on which side of a compared time the number is. If some
+    /// requests failed, this says of how many the time is.
+    fn display(&self, number: Ratio, measurements: &Measurements, test: &Test) -> String {
         let time = number.as_nanos();
-        let text = span(time);
-        let hides = |other: Ratio| other != number && span(other.as_nanos()) == text;
-        if test.values().any(hides) {
-            return time.to_string();
+        let short = span(time);
+        let hides = |other: Ratio| other != number && span(other.as_nanos()) == short;
+        let text = match test.values().any(hides) {
+            true => time.to_string(),
+            false => short,
+        };
+        let ended = measurements.ended(self.scope);
+        if self.timed.is_about_generator || self.timed.of_target.is_none() || ended.failed() == 0 {
+            return text;
         }
-        text
+        let answered = self.times(measurements.tally).count();
+        format!("{text}, of {answered} answered of {} sent", ended.sent())
     }
 }
 

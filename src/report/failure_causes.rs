@@ -1,32 +1,26 @@
-use std::cmp::Reverse;
+use crate::core::summary::{FailedRequest, FailureSummary};
 use std::collections::BTreeMap;
 
-/// The kinds of failure, the most frequent first.
-pub(super) fn sorted(failures: &BTreeMap<String, u64>) -> Vec<(&str, u64)> {
-    let mut kinds: Vec<_> = failures
-        .iter()
-        .map(|(kind, count)| (kind.as_str(), *count))
-        .collect();
-    kinds.sort_by_key(|(_, count)| Reverse(*count));
-    kinds
-}
-
-/// The most frequent kinds, such as `timeout 12, refused 3`; `none` without any.
-pub(super) fn by_kind(failures: &BTreeMap<String, u64>, most: usize) -> String {
-    let kinds = sorted(failures);
-    let named = kinds.iter().take(most);
-    let mut named: Vec<_> = named
-        .map(|(kind, count)| format!("{kind} {count}"))
-        .collect();
-    if kinds.len() > most {
-        let rest: u64 = kinds[most..].iter().map(|(_, count)| count).sum();
-        named.push(format!("others {rest}"));
+/// The most frequent causes, such as `404 ×30, timeout ×12 (no answer in time)`; `none` without any.
+pub(super) fn by_cause(causes: &[FailureSummary], most: usize) -> String {
+    let named = causes.iter().take(most).map(ToString::to_string);
+    let mut named: Vec<_> = named.collect();
+    if causes.len() > most {
+        let rest: u64 = causes[most..].iter().map(|cause| cause.count).sum();
+        named.push(format!("others ×{rest}"));
     }
     if named.is_empty() {
         "none".to_owned()
     } else {
         named.join(", ")
     }
+}
+
+/// What a failed request got instead of an answer, as lines of text.
+pub(super) fn received(request: &FailedRequest) -> Vec<&str> {
+    let error = request.error.iter().map(String::as_str);
+    let answer = request.answer.iter().flat_map(|answer| answer.lines());
+    error.chain(answer).collect()
 }
 
 /// What to do about the failures, for each kind that there is advice for.
@@ -54,12 +48,23 @@ mod tests {
     use crate::base::FailureKind;
 
     #[test]
-    fn the_most_frequent_kinds_come_first() {
-        let kinds = [("refused", 3), ("timeout", 12), ("reset", 1)];
-        let failures = kinds.map(|(kind, count)| (kind.to_owned(), count)).into();
-        assert_eq!(by_kind(&failures, 3), "timeout 12, refused 3, reset 1");
-        assert_eq!(by_kind(&failures, 1), "timeout 12, others 4");
-        assert_eq!(by_kind(&BTreeMap::new(), 1), "none");
+    fn causes_are_listed_with_status_and_reason() {
+        let cause = |kind: &str, status, reason: Option<&str>, count| FailureSummary {
+            kind: kind.to_owned(),
+            status,
+            reason: reason.map(str::to_owned),
+            count,
+            examples: Vec::new(),
+        };
+        let causes = [
+            cause("status_other", Some(404), None, 30),
+            cause("protocol", None, Some("speaks HTTP/2"), 3),
+            cause("unmatched", Some(200), None, 1),
+        ];
+        let all = "404 ×30, protocol ×3 (speaks HTTP/2), 200 unmatched ×1";
+        assert_eq!(by_cause(&causes, 3), all);
+        assert_eq!(by_cause(&causes, 1), "404 ×30, others ×4");
+        assert_eq!(by_cause(&[], 1), "none");
     }
 
     #[test]
