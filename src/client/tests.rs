@@ -55,7 +55,10 @@ fn client(url: &str, timeout: Duration, connecting: &Connecting) -> Client {
     };
     let requests = presets::ALL[0].request().compile(&targets, &constants, 1);
     let rules = |rules: &str| rules.parse().expect("rules");
-    let answers = Answers::new(&rules("200 and header x-ok = yes, 201, 202 and body contains yes"), &rules("429"));
+    let answers = Answers::new(
+        &rules("200 and header x-ok = yes, 201, 202 and body contains yes"),
+        &rules("429"),
+    );
     Client::new(&targets, resolver, requests, timeout, connecting, answers)
 }
 
@@ -382,6 +385,9 @@ fn failed_over_tls(port: u16, trust: Trust) -> String {
     let url = format!("https://localhost:{port}");
     let failed = failed(&url, PATIENT, &Connecting::trusting(trust));
     assert!(failed.1.error.is_some());
+    if kind(&failed.0) == FailureKind::Tls {
+        assert_eq!(failed.1.answer, None, "records are no answer");
+    }
     cause(&failed)
 }
 

@@ -67,9 +67,12 @@ impl Failure<'_> {
         })
     }
 
-    /// What was received, as text.
+    /// What was received, as text. The records of a handshake are none.
     pub fn answer(&self) -> Option<String> {
+        let is_handshake = self.exchange.stage == Stage::Handshake
+            && first_bytes::instead_of_tls(self.received).is_none();
         match self.head {
+            _ if is_handshake => None,
             Some(head) if self.body.is_empty() => Some(excerpt(head, self.received)),
             Some(head) => Some(excerpt(head, self.body)),
             None if self.received.is_empty() => None,
