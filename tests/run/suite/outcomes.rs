@@ -226,7 +226,8 @@ fn the_timeout_is_for_the_whole_request_however_it_trickles() {
             let server = OVER.server(move |_| Reply::raw(start).then_flood(drop, seconds(0.05)));
             let report = run_against(&server.url(), "--workers 8 --timeout 0.4");
             report.assert_all_failed_by(REQUESTS, &["timeout"]);
-            let longest = report.service_time.max.expect("a longest service time");
+            let longest = report.failed_after.as_ref().and_then(|after| after.max);
+            let longest = longest.expect("failed requests");
             assert!(
                 longest >= seconds(0.3) && longest < seconds(3.0),
                 "{report}"
