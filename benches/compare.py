@@ -25,6 +25,10 @@ the server counted. Runs take 20 s or more, because some kernels count processor
 Peak memory: the high-water mark of the resident set (VmHWM), read every 50 ms. wait4's figure would
 include the memory of this script, whose copy each process is until it executes the tool.
 
+Over TLS 1.3, the server is nginx with one worker process, which is started here with a certificate of
+its own making, and counts the requests. Processor time is taken as above. loadgen's peak rate over
+TLS is compared with its peak rate without, which is found right before, at the same nginx.
+
 Start: from just before the process is created to its first request's arrival, on one clock.
 
 A figure is marked with * where less than 99 % of the planned requests arrived.
@@ -47,13 +51,14 @@ from pathlib import Path
 # Nothing is written into the source tree.
 sys.dont_write_bytecode = True
 from comparison.load_generators import BARE, STOCK, tools
-from comparison.runs import Failed, Run, Server
+from comparison.runs import Failed, Nginx, Run, Server
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ["schedule", "peak", "cpu", "memory", "start"]
+PARTS = ["schedule", "peak", "cpu", "memory", "start", "tls"]
 RATES = [1_000, 10_000]
 HIGH_RATE = 50_000
 MEMORY_RATE = 10_000
+TLS_RATE = 10_000
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
 # What is measured, by the names that the table, the bounds and the JSON file give it.
@@ -63,6 +68,10 @@ CPU = "processor time per request at {:,}/s, µs".format
 MEMORY = f"peak memory at {MEMORY_RATE:,}/s, MiB"
 GROWTH = "difference of peak memory after 10 times as many requests, MiB"
 START = "start, ms"
+TLS_CPU = f"processor time per request at {TLS_RATE:,}/s over TLS, µs"
+TLS_PEAK = "peak rate over TLS, /s"
+NGINX_PEAK = "peak rate without TLS at the same nginx, /s"
+TLS_SHARE = "peak rate over TLS, as a share of that without"
 
 # A column's title, and the measures that share it.
 COLUMNS = {
@@ -72,6 +81,8 @@ COLUMNS = {
     f"{CPU(HIGH_RATE)} (others: closed loop)": [CPU(HIGH_RATE)],
     MEMORY: [MEMORY],
     START: [START],
+    TLS_CPU: [TLS_CPU],
+    f"{TLS_PEAK}, and without": [TLS_PEAK, NGINX_PEAK],
 }
 
 # The line it belongs to; the measure; the bound, or a factor and the tool to whose figure it applies.
@@ -85,8 +96,14 @@ AT_MOST = [
     (4, MEMORY, 12, None),
     (4, GROWTH, 1, None),
     (5, START, 20, None),
+    (6, TLS_CPU, 1.1, "oha"),
 ]
-AT_LEAST = [(2, PEAK, 1.6, "hey"), (2, PEAK, 7, STOCK), (2, PEAK, 0.65, BARE)]
+AT_LEAST = [
+    (2, PEAK, 1.6, "hey"),
+    (2, PEAK, 7, STOCK),
+    (2, PEAK, 0.65, BARE),
+    (6, TLS_SHARE, 0.6, None),
+]
 
 
 def schedule_errors(arrivals, rate):
@@ -145,8 +162,8 @@ def busy_share():
 class Comparison:
     """Takes the measurements and keeps every round's figures."""
 
-    def __init__(self, chosen, binaries, seconds):
-        self.tools, self.seconds = chosen, seconds
+    def __init__(self, chosen, binaries, nginx, seconds):
+        self.tools, self.nginx, self.seconds = chosen, nginx, seconds
         self.server = binaries / "examples" / "recording_server"
         self.figures, self.shares, self.failures, self.busy = {}, {}, [], 0
 
@@ -186,15 +203,18 @@ class Comparison:
             if tool.closed:
                 rate = Run(server, tool, self.seconds).rate
             else:
-                # The last round's is a good first guess for this one.
-                guess = self.figures.get((tool.name, PEAK), [20_000])[-1]
-                probe = max(2, self.seconds // 2)
-                tried = lambda rate: any(held(server, tool, probe, rate) for _ in range(2))
-                rate = highest_rate(tried, guess)
+                rate = self.highest(server, tool, PEAK)
             self.keep(tool, PEAK, rate)
 
         with Server(self.server, "none") as server:
             self.each("peak rate", measure)
+
+    def highest(self, server, tool, measure):
+        """The highest rate that loadgen keeps. The last round's is a good first guess for this one."""
+        guess = self.figures.get((tool.name, measure), [20_000])[-1]
+        probe = max(2, self.seconds // 2)
+        tried = lambda rate: any(held(server, tool, probe, rate) for _ in range(2))
+        return highest_rate(tried, guess)
 
     def cpu(self):
         with Server(self.server, "none") as server:
@@ -229,6 +249,24 @@ class Comparison:
 
         with Server(self.server, "kernel", 10**6) as server:
             self.each("start", measure)
+
+    def tls(self):
+        if not self.nginx:
+            return
+
+        def processor_time(tool):
+            run = Run(nginx.tls, tool, max(20, self.seconds), TLS_RATE)
+            self.keep(tool, TLS_CPU, run.processor_us, run.share)
+
+        def peak(tool):
+            plain = self.highest(nginx.plain, tool, NGINX_PEAK)
+            tls = self.highest(nginx.tls, tool, TLS_PEAK)
+            for measure, value in (NGINX_PEAK, plain), (TLS_PEAK, tls), (TLS_SHARE, tls / plain):
+                self.keep(tool, measure, value)
+
+        with Nginx(self.nginx) as nginx:
+            self.each(TLS_CPU, processor_time, lambda tool: tool.tls)
+            self.each("peak rate over TLS", peak, lambda tool: tool.name == "loadgen")
 
     def table(self):
         yield "| | " + " | ".join(COLUMNS) + " |"
@@ -266,7 +304,7 @@ class Comparison:
 
 
 def number(value):
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
 def main():
@@ -302,7 +340,9 @@ def main():
         for tool in every:
             ours = tool.program in ("loadgen", "closed_loop")
             tool.path = shutil.which(tool.program, path=own if ours else elsewhere)
-        comparison = Comparison([tool for tool in every if tool.path], binaries, options.seconds)
+        nginx = shutil.which("nginx", path=os.pathsep.join([elsewhere, "/usr/sbin"]))
+        chosen = [tool for tool in every if tool.path]
+        comparison = Comparison(chosen, binaries, nginx, options.seconds)
         for round in range(options.rounds):
             for part in options.part or PARTS:
                 print(f"round {round + 1} of {options.rounds}: {part}", file=sys.stderr)
@@ -313,6 +353,8 @@ def main():
           f"between the parts, others used at most {comparison.busy:.0%} of the processors.\n")
     print(*comparison.table(), "", *comparison.bounds(), sep="\n")
     missing = [f"{tool.name}: not installed" for tool in every if not tool.path]
+    if not nginx and "tls" in (options.part or PARTS):
+        missing.append("over TLS: nginx is not installed")
     if missing or comparison.failures:
         print("\nNot run:", *(f"- {reason}" for reason in missing + comparison.failures), sep="\n")
     if options.json:

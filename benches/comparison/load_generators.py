@@ -12,10 +12,12 @@ STOCK, BARE = "stock ureq, 100 threads", "100 bare sockets"
 
 
 class Tool:
-    """A load generator's command lines: `paced` at a rate, `closed` as fast as answers come."""
+    """A load generator's command lines: `paced` at a rate, `closed` as fast as answers come.
 
-    def __init__(self, name, paced=None, closed=None, program=None):
-        self.name, self.paced, self.closed = name, paced, closed
+    `tls` are the options with which it accepts any certificate, if it is measured over TLS."""
+
+    def __init__(self, name, paced=None, closed=None, program=None, tls=None):
+        self.name, self.paced, self.closed, self.tls = name, paced, closed, tls
         self.program = program or name
         # Where the program is, once it was looked for and found.
         self.path = None
@@ -51,11 +53,11 @@ def tools(scratch):
                                      "--seconds", seconds, f"{url}/check"]
 
     return [
-        Tool("loadgen", paced=loadgen),
+        Tool("loadgen", paced=loadgen, tls=["--insecure"]),
         # Asked for a rate that it cannot reach, wrk2 sends the next request at once.
         Tool("wrk2", lambda u, s, r: ["-R", r, *wrk(u, s)], lambda u, s: ["-R", 10**7, *wrk(u, s)]),
         Tool("oha", lambda u, s, r: ["--no-tui", "-q", r, *hey(u, s)],
-             lambda u, s: ["--no-tui", *hey(u, s)]),
+             lambda u, s: ["--no-tui", *hey(u, s)], tls=["--insecure"]),
         Tool("vegeta", lambda u, s, r: vegeta(u, s, "-rate", f"{r}/1s"),
              lambda u, s: vegeta(u, s, "-rate", 0, "-max-workers", CONNECTIONS)),
         # hey's rate is each worker's.

@@ -1,10 +1,12 @@
-"""One run of a load generator against the recording server, and what it used."""
+"""One run of a load generator against a local server, and what it used."""
 
 import array
+import contextlib
 import json
 import os
 import re
 import select
+import socket
 import subprocess
 import sys
 import tempfile
@@ -40,28 +42,123 @@ class Server:
         self.process.kill()
         self.process.wait()
 
-    def ask(self, path, method="GET"):
-        request = urllib.request.Request(self.url + path, method=method)
-        # A proxy of the environment is not for 127.0.0.1.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=30) as answer:
-            return answer.read()
-
     def reset(self):
-        self.ask("/reset", "POST")
+        fetch(f"{self.url}/reset", "POST")
 
     def requests(self):
-        count = json.loads(self.ask("/count"))
+        count = json.loads(fetch(f"{self.url}/count"))
         if count["stamped"] and count["without_kernel_stamp"]:
             raise Failed("arrivals without the kernel's timestamp")
         return count["requests"]
 
     def arrivals(self):
         """In nanoseconds since 1970, sorted."""
-        stamps = array.array("Q", self.ask("/stamps"))
+        stamps = array.array("Q", fetch(f"{self.url}/stamps"))
         if sys.byteorder == "big":
             stamps.byteswap()
         return sorted(stamps)
+
+
+NGINX = """
+pid {folder}/pid;
+error_log {folder}/errors;
+worker_processes 1;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{http};
+        listen 127.0.0.1:{https} ssl;
+        ssl_certificate {folder}/certificate;
+        ssl_certificate_key {folder}/key;
+        ssl_protocols TLSv1.3;
+        location = /check {{
+            default_type application/json;
+            return 200 '{{"allowed":true,"remaining":99}}';
+        }}
+        location = /status {{ stub_status; }}
+    }}
+}}
+"""
+
+
+class Nginx:
+    """nginx, which answers the same over TLS 1.3 and without, while the block that it is opened for lasts."""
+
+    def __init__(self, program):
+        self.program = program
+
+    def __enter__(self):
+        self.stack = contextlib.ExitStack()
+        folder = self.stack.enter_context(tempfile.TemporaryDirectory())
+        make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                "-nodes", "-keyout", f"{folder}/key", "-out", f"{folder}/certificate",
+                "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+        subprocess.run(make, check=True, capture_output=True)
+        http, https = free_ports(2)
+        configuration = NGINX.format(folder=folder, http=http, https=https)
+        Path(folder, "configuration").write_text(configuration)
+        # In the foreground, so that it ends with the block.
+        command = [self.program, "-p", folder, "-c", f"{folder}/configuration", "-g", "daemon off;"]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        self.stack.callback(process.wait)
+        self.stack.callback(process.terminate)
+        self.plain = NginxSite(f"http://127.0.0.1:{http}", f"http://127.0.0.1:{http}/status")
+        self.tls = NginxSite(f"https://127.0.0.1:{https}", f"http://127.0.0.1:{http}/status")
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                self.plain.reset()
+                return self
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    self.__exit__()
+                    sys.exit("nginx did not start")
+                time.sleep(0.05)
+
+    def __exit__(self, *_):
+        self.stack.close()
+
+
+class NginxSite:
+    """One of nginx's ways in. nginx counts the requests of all of them."""
+
+    def __init__(self, url, status):
+        self.url, self.status = url, status
+
+    def total(self):
+        """All requests so far, with this one."""
+        page = fetch(self.status).decode()
+        return int(re.search(r"requests\n\s*\d+\s+\d+\s+(\d+)", page)[1])
+
+    def reset(self):
+        self.before = self.total()
+
+    def requests(self):
+        return self.total() - self.before - 1
+
+
+def free_ports(count):
+    """Ports of 127.0.0.1 that nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def fetch(url, method="GET"):
+    request = urllib.request.Request(url, method=method)
+    # A proxy of the environment is not for 127.0.0.1.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=30) as answer:
+        return answer.read()
 
 
 class Run:
@@ -71,6 +168,8 @@ class Run:
         arguments = [server.url, seconds] + ([rate] if rate else [])
         build = tool.paced if rate else tool.closed
         command = [tool.path, *map(str, build(*arguments))]
+        if server.url.startswith("https:"):
+            command += tool.tls
         server.reset()
         with tempfile.TemporaryFile() as output:
             self.began = time.time_ns()

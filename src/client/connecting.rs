@@ -1,9 +1,12 @@
 //! The choices that concern every connection, whatever it is used for.
 
+use super::witnesses::NoIdentity;
 use super::{Identity, Trust};
+use rustls::crypto::ring;
+use rustls::pki_types;
+use rustls::{ALL_VERSIONS, ClientConfig};
 use std::net::IpAddr;
-use ureq::http::Uri;
-use ureq::tls::TlsConfig;
+use std::sync::Arc;
 
 /// How connections to the targets are made.
 #[derive(Debug, Clone)]
@@ -19,23 +22,29 @@ pub struct Connecting {
 
 /// A host's name for TLS.
 #[derive(Debug, Clone)]
-pub struct ServerName(Uri);
+pub struct ServerName(pki_types::ServerName<'static>);
 
 impl ServerName {
     /// Reads a name. An address is not one, since none can be sent as a server's name
     /// ([RFC 6066](https://www.rfc-editor.org/rfc/rfc6066), section 3).
     pub fn new(name: &str) -> Option<ServerName> {
-        let is_name = matches!(
-            rustls::pki_types::ServerName::try_from(name),
-            Ok(rustls::pki_types::ServerName::DnsName(_))
-        );
-        let uri = format!("https://{name}").parse().ok();
-        uri.filter(|_| is_name).map(ServerName)
+        match pki_types::ServerName::try_from(name) {
+            Ok(name @ pki_types::ServerName::DnsName(_)) => Some(ServerName(name.to_owned())),
+            _ => None,
+        }
     }
 
-    /// A URI with this host.
-    pub(super) fn uri(&self) -> &Uri {
-        &self.0
+    /// The name of a URL's host, which may be an address.
+    pub(super) fn of_host(host: &str) -> Option<ServerName> {
+        let address = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let name = pki_types::ServerName::try_from(address.unwrap_or(host));
+        name.ok().map(|name| ServerName(name.to_owned()))
+    }
+
+    pub(super) fn into_inner(self) -> pki_types::ServerName<'static> {
+        self.0
     }
 }
 
@@ -50,12 +59,17 @@ impl Connecting {
         }
     }
 
-    pub(super) fn tls_config(&self) -> TlsConfig {
-        let identity = self.identity.as_ref();
-        self.trust
-            .tls_config()
-            .client_cert(identity.map(Identity::certificate))
-            .build()
+    /// What all TLS connections of a client share, and with it the sessions to resume.
+    pub(super) fn tls_config(&self) -> Arc<ClientConfig> {
+        let provider = Arc::new(ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(ALL_VERSIONS)
+            .expect("cipher suites for every version");
+        let config = self.trust.applied_to(config);
+        Arc::new(match &self.identity {
+            Some(identity) => config.with_client_cert_resolver(identity.certificate()),
+            None => config.with_client_cert_resolver(Arc::new(NoIdentity)),
+        })
     }
 }
 

@@ -7,18 +7,19 @@ use super::normalizer::Normalizer;
 use super::open_sockets::OpenSockets;
 use super::pool::{Peer, Pool, Pooled, Route};
 use super::resolver::Resolver;
+use super::tls::TlsSession;
 use super::transport::{SHORTEST, SocketTransport};
 use crate::base::{ConnectTimes, Moment, Target};
 use crate::core::request::Spelling;
+use rustls::ClientConfig;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, NextTimeout, RustlsConnector, Transport,
-};
+use ureq::http::Uri;
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 use ureq::{Error, Timeout};
 
 /// Reuses an idle connection to the current request's target, or makes a new one. A request that asks for a fresh
@@ -41,7 +42,7 @@ pub(super) struct PoolingConnector {
     resolver: Arc<Resolver>,
     timeout: Duration,
     open: Arc<OpenSockets>,
-    tls: RustlsConnector,
+    tls: Arc<ClientConfig>,
     /// `None` if all names are in lower case.
     spelling: Option<Arc<Spelling>>,
     /// The name for TLS, if it is not the URL's host.
@@ -49,9 +50,8 @@ pub(super) struct PoolingConnector {
     sources: Vec<IpAddr>,
 }
 
-/// TCP, or TLS over it. Boxed, since the state of TLS is over a kilobyte, and a connection is moved often on its way
-/// from the pool through ureq and back.
-type Connection = Box<Normalizer<<RustlsConnector as Connector<SocketTransport>>::Out>>;
+/// Boxed, since a connection is moved often on its way from the pool through ureq and back.
+type Connection = Box<Normalizer<SocketTransport>>;
 
 impl PoolingConnector {
     pub fn new(
@@ -71,7 +71,7 @@ impl PoolingConnector {
             resolver,
             timeout,
             open,
-            tls: RustlsConnector::default(),
+            tls: connecting.tls_config(),
             server_name: connecting.server_name.clone(),
             sources: connecting.sources.clone(),
             spelling: (!spelling.is_lower_case()).then(|| Arc::new(spelling.clone())),
@@ -142,23 +142,27 @@ impl PoolingConnector {
         exchange::note_connect_times(times);
         let (stream, route) = dialed?;
         let output_buffer = details.config.output_buffer_size();
-        let tcp = SocketTransport::new(stream, self.timeout, output_buffer);
+        let mut connection = SocketTransport::new(stream, self.timeout, output_buffer);
         let mut ready = connected;
         if details.needs_tls() {
             exchange::enter(Stage::Handshake);
-        }
-        let connection = match &self.server_name {
-            Some(name) if details.needs_tls() => self.tls.connect(&named(details, name), Some(tcp)),
-            _ => self.tls.connect(details, Some(tcp)),
-        };
-        if details.needs_tls() {
+            let tls = self.tls_to(details.uri);
+            let done = tls.and_then(|tls| connection.shake_hands(tls));
             ready = Moment::now();
             times.tls = Some(ready.since(connected));
             exchange::note_connect_times(times);
+            done?;
         }
-        let connection = connection?.ok_or(Error::ConnectionFailed)?;
         let connection = Normalizer::new(connection, self.spelling.clone());
         Ok(pool.register(Box::new(connection), route, ready))
+    }
+
+    /// The client's side of TLS with a URL's host, which is known by another name if there is one for all.
+    fn tls_to(&self, url: &Uri) -> Result<TlsSession, Error> {
+        let name = self.server_name.clone();
+        let name = name.or_else(|| ServerName::of_host(url.host()?));
+        let name = name.ok_or(Error::Tls("the host's name can't be one in TLS"))?;
+        TlsSession::new(self.tls.clone(), name.into_inner())
     }
 
     /// Dials by these routes in turn until an address accepts.
@@ -226,22 +230,6 @@ impl PoolingConnector {
     }
 }
 
-/// The same details, with another host in the place of the URL's.
-fn named<'a>(details: &'a ConnectionDetails, name: &'a ServerName) -> ConnectionDetails<'a> {
-    ConnectionDetails {
-        uri: name.uri(),
-        addrs: details.addrs.clone(),
-        config: details.config,
-        request_level: details.request_level,
-        resolver: details.resolver,
-        now: details.now,
-        timeout: details.timeout,
-        current_time: details.current_time.clone(),
-        run_connector: details.run_connector.clone(),
-        register_shutdown: details.register_shutdown.clone(),
-    }
-}
-
 impl Connector for PoolingConnector {
     type Out = Lent;
 
@@ -263,7 +251,8 @@ impl Connector for PoolingConnector {
     }
 }
 
-/// A connection lent to one request. It notes if the request ends without any part of an answer.
+/// A connection lent to one request. It notes if the request ends without any part of an answer, or with
+/// a part that was not read.
 #[derive(Debug)]
 pub(super) struct Lent {
     /// `None` once it is back in the pool, or closed.
@@ -281,10 +270,11 @@ impl Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if let Some(pooled) = &self.pooled
-            && !pooled.connection.has_answered()
-        {
-            exchange::note_unanswered();
+        if let Some(pooled) = &mut self.pooled {
+            if !pooled.connection.has_answered() {
+                exchange::note_unanswered();
+            }
+            exchange::note_received(pooled.connection.buffers().input());
         }
     }
 }

@@ -11,9 +11,13 @@
 //! 4. The normalizer [notes](note_surplus) the headers of the answer that ureq has no room for.
 //! 5. The connector [notes](note_returned) when ureq gives the connection back, the answer having been read to its end,
 //!    or [that nothing of an answer came](note_unanswered).
-//! 6. The client makes an [`Answer`](crate::base::Answer) of the [`current`] record.
+//! 6. Whoever has received something that may explain a failure [notes](note_received) that too: the transport the start
+//!    of a handshake, the [TLS library](super::witnesses) a refused certificate, the normalizer a broken body, and the connector the input that nobody read.
+//! 7. The client makes an [`Answer`](crate::base::Answer) of the [`current`] record.
 
+use super::issuer::Issuer;
 use crate::base::{ConnectTimes, Moment};
+use crate::core::answers::EXCERPT;
 use std::cell::{Cell, RefCell};
 use ureq::http::{HeaderName, HeaderValue};
 
@@ -45,8 +49,12 @@ pub(super) struct Exchange {
     pub returned: Option<Moment>,
     /// The connection was closed before anything of an answer came.
     pub unanswered: bool,
+    /// The server asked for a client certificate, of which there is none.
+    pub certificate_requested: bool,
     /// There are headers that ureq had no room for.
     has_surplus: bool,
+    /// Something was received that may explain a failure.
+    has_received: bool,
 }
 
 const NONE: Exchange = Exchange {
@@ -59,12 +67,16 @@ const NONE: Exchange = Exchange {
     sent: None,
     returned: None,
     unanswered: false,
+    certificate_requested: false,
     has_surplus: false,
+    has_received: false,
 };
 
 thread_local! {
     static CURRENT: Cell<Exchange> = const { Cell::new(NONE) };
     static SURPLUS: RefCell<Vec<(HeaderName, HeaderValue)>> = const { RefCell::new(Vec::new()) };
+    static ISSUER: Cell<Option<Issuer>> = const { Cell::new(None) };
+    static RECEIVED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Starts the record of a request on the calling thread.
@@ -84,7 +96,10 @@ pub(super) fn current() -> Exchange {
 }
 
 pub(super) fn enter(stage: Stage) {
-    update(|exchange| exchange.stage = stage);
+    update(|exchange| {
+        exchange.stage = stage;
+        exchange.has_received = false;
+    });
 }
 
 pub(super) fn note_connect_times(times: ConnectTimes) {
@@ -122,6 +137,40 @@ pub(super) fn take_surplus() -> Vec<(HeaderName, HeaderValue)> {
         return Vec::new();
     }
     SURPLUS.take()
+}
+
+/// Notes the start of what may explain a failure in this stage. Only the first such bytes count.
+pub(super) fn note_received(bytes: &[u8]) {
+    if bytes.is_empty() || current().has_received {
+        return;
+    }
+    RECEIVED.with_borrow_mut(|received| {
+        received.clear();
+        received.extend_from_slice(&bytes[..bytes.len().min(EXCERPT)]);
+    });
+    update(|exchange| exchange.has_received = true);
+}
+
+/// Takes what was received and may explain a failure.
+pub(super) fn take_received() -> Vec<u8> {
+    if !current().has_received {
+        return Vec::new();
+    }
+    RECEIVED.take()
+}
+
+pub(super) fn note_certificate_requested() {
+    update(|exchange| exchange.certificate_requested = true);
+}
+
+/// Notes the issuer of a certificate that is refused.
+pub(super) fn note_issuer(issuer: Issuer) {
+    ISSUER.set(Some(issuer));
+}
+
+/// Takes the issuer of the certificate that was refused.
+pub(super) fn take_issuer() -> Option<Issuer> {
+    ISSUER.take()
 }
 
 fn update(change: impl FnOnce(&mut Exchange)) {

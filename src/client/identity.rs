@@ -1,14 +1,15 @@
 //! The certificate that this client shows to a server that asks for one.
 
 use rustls::crypto::ring;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::sign::CertifiedKey;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use std::fmt;
-use ureq::tls::{Certificate, ClientCert, PemItem, parse_pem};
+use std::sync::Arc;
+use ureq::tls::{PemItem, parse_pem};
 
 /// A client's certificate with its key.
 #[derive(Clone)]
-pub struct Identity(ClientCert);
+pub struct Identity(Arc<SingleCertAndKey>);
 
 impl Identity {
     /// Reads the client's certificate, which comes first, and those that lead from it to its authority. `key` has the
@@ -33,12 +34,10 @@ impl Identity {
                 provider.key_provider.load_private_key(key).ok()
             });
         let loaded = loaded.ok_or(IdentityError::Key("its private key is of an unknown kind"))?;
-        let der = chain
-            .iter()
-            .map(|certificate| certificate.der().to_vec().into());
-        match CertifiedKey::new(der.collect(), loaded).keys_match() {
+        let certified = CertifiedKey::new(chain, loaded);
+        match certified.keys_match() {
             Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
-                Ok(Identity(ClientCert::new_with_certs(&chain, key)))
+                Ok(Identity(Arc::new(SingleCertAndKey::from(certified))))
             }
             Err(rustls::Error::InconsistentKeys(_)) => Err(IdentityError::Key(
                 "its private key is not that of the certificate",
@@ -49,7 +48,7 @@ impl Identity {
         }
     }
 
-    pub(super) fn certificate(&self) -> ClientCert {
+    pub(super) fn certificate(&self) -> Arc<SingleCertAndKey> {
         self.0.clone()
     }
 }
@@ -69,11 +68,13 @@ pub enum IdentityError {
 }
 
 /// Every certificate of a PEM file.
-fn certificates_of(pem: &[u8]) -> Result<Vec<Certificate<'static>>, String> {
+fn certificates_of(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let mut certificates = Vec::new();
     for (place, item) in (1..).zip(parse_pem(pem)) {
         match item {
-            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(PemItem::Certificate(certificate)) => {
+                certificates.push(certificate.der().to_vec().into());
+            }
             Ok(_) => {}
             Err(_) => return Err(format!("section {place} is broken")),
         }

@@ -4,24 +4,32 @@
 //!
 //! - The `resolver` looks names up in the background, so that no request waits for a lookup.
 //! - The `connector` takes an idle connection from its target's `pool`, or makes a new one.
-//! - The `transport` sends head and body in one write, and notes when.
+//! - The `transport` sends head and body in one write, and notes when. Over TLS, they are one record of the `tls` session.
 //! - The `normalizer` rewrites answers that HTTP allows and ureq can't read.
+//! - A `failure` is named, explained by what was received and by the `witnesses` of the TLS handshake, and perhaps kept as
+//!   an example.
 //! - The `exchange` is how these and the caller share what they know of the request in progress.
 //!
 //! A [`CompiledRequest`] makes the requests, and [`Answers`] decide what an answer means.
 
+mod buffers;
 mod cluster;
 mod connecting;
 mod connector;
 mod exchange;
 mod failure;
 mod identity;
+mod issuer;
 mod normalizer;
 mod open_sockets;
 mod pool;
 mod resolver;
+#[cfg(test)]
+mod tests;
+mod tls;
 mod transport;
 mod trust;
+mod witnesses;
 
 pub use cluster::Cluster;
 pub use connecting::{Connecting, ServerName};
@@ -29,13 +37,13 @@ pub use identity::{Identity, IdentityError};
 pub use resolver::Resolver;
 pub use trust::{Authorities, Trust};
 
-use crate::base::{Answer, KeyId, Moment, Nanos, Outcome, Target};
-use crate::core::answers::{Answers, ByHead, Head, KeptBody};
+use crate::base::{Answer, FailureCause, KeyId, Moment, Nanos, Outcome, Target};
+use crate::core::answers::{Answers, ByHead, EXCERPT, Head, KeptBody};
 use crate::core::request::{CompiledRequest, RequestBuffers};
-use crate::core::stats::FailureExamples;
+use crate::core::stats::{FailureExample, FailureExamples};
 use crate::engine::Caller;
 use connector::PoolingConnector;
-use failure::failure_kind;
+use failure::{Failure, Known, failure_kind};
 use normalizer::MOST_HEADERS;
 use open_sockets::OpenSockets;
 use std::io::{self, Read};
@@ -62,6 +70,7 @@ pub struct Client {
     timeout: Nanos,
     answers: Answers,
     examples: FailureExamples,
+    known: Known,
 }
 
 /// A worker's memory between calls, so that a call allocates none.
@@ -95,11 +104,7 @@ impl Client {
             .max_redirects_will_error(false)
             // Through a proxy from the environment, the run would measure the proxy.
             .proxy(None)
-            .tls_config(connecting.tls_config())
             .max_response_header_size(MAX_HEAD)
-            // Only TLS uses this buffer. It never grows, and ureq takes a head that does not fit for the end of the
-            // stream.
-            .input_buffer_size(MAX_HEAD + BUFFER)
             .output_buffer_size(output_buffer)
             .build();
         let open = Arc::new(OpenSockets::default());
@@ -118,29 +123,33 @@ impl Client {
             timeout: timeout.into(),
             answers,
             examples: FailureExamples::default(),
+            known: Known::of(connecting),
         }
     }
 
-    /// Sends the request and reads the answer, with its body, to the end.
+    /// Sends the request and reads the answer, with its body, to the end. `head` receives the answer's head as soon as that
+    /// is known.
     fn exchange(
         &self,
         target: usize,
         sequence: u64,
         key: KeyId,
         scratch: &mut Scratch,
-    ) -> Result<(Outcome, Head), ureq::Error> {
+        head: &mut Option<Head>,
+    ) -> Result<Outcome, ureq::Error> {
         let Scratch {
             request,
             buffer,
             kept,
         } = scratch;
+        kept.clear();
         let (request, body) = self.requests.make(target, sequence, key, request);
         let response = match body {
             Some(body) => self.agent.run(request.map(|()| body)),
             None => self.agent.run(request),
         }?;
         buffer.resize(BUFFER, 0);
-        Ok(self.read(response, buffer, kept)?)
+        Ok(self.read(response, buffer, kept, head)?)
     }
 
     fn read(
@@ -148,29 +157,33 @@ impl Client {
         response: Response<Body>,
         buffer: &mut [u8],
         kept: &mut KeptBody,
-    ) -> io::Result<(Outcome, Head)> {
+        head: &mut Option<Head>,
+    ) -> io::Result<Outcome> {
         let (mut parts, body) = response.into_parts();
         // ureq read as many as it can, so that there may be more.
         if parts.headers.len() >= MOST_HEADERS {
             parts.headers.extend(exchange::take_surplus());
         }
-        let head = Head {
+        let head = head.insert(Head {
+            version: parts.version,
             status: parts.status,
             headers: parts.headers,
-        };
+        });
         let body = body.into_reader();
-        let outcome = match self.answers.by_head(&head) {
+        Ok(match self.answers.by_head(head) {
+            ByHead::Decided(outcome @ Outcome::Failed(_)) => {
+                read_to_end(body, buffer, |part| kept.push_up_to(EXCERPT, part))?;
+                outcome
+            }
             ByHead::Decided(outcome) => {
                 read_to_end(body, buffer, |_| ())?;
                 outcome
             }
             ByHead::Open(undecided) => {
-                kept.clear();
                 read_to_end(body, buffer, |part| kept.push(part))?;
                 undecided.by_body(kept)
             }
-        };
-        Ok((outcome, head))
+        })
     }
 
     /// Sends the request over a kept connection, or over a fresh one, which is closed afterwards.
@@ -184,25 +197,53 @@ impl Client {
     ) -> (Answer, Option<Head>) {
         let attempted = Moment::now();
         exchange::begin(target, fresh, attempted, attempted + self.timeout);
-        let result = self.exchange(target, sequence, key, scratch);
+        let mut head = None;
+        let result = self.exchange(target, sequence, key, scratch, &mut head);
         let exchange = exchange::current();
-        let (outcome, head) = match result {
-            Ok((outcome, head)) => (outcome, Some(head)),
-            Err(error) => {
-                let kind = failure_kind(&error, &exchange);
-                (Outcome::Failed(kind), None)
-            }
-        };
-        let answer = Answer {
+        let mut answer = Answer {
             sent: exchange.sent.unwrap_or(attempted),
             transmitted: exchange.sent.is_some(),
             done: exchange.returned.unwrap_or_else(Moment::now),
             connecting: exchange.connecting,
-            outcome,
+            outcome: match &result {
+                Ok(outcome) => *outcome,
+                Err(error) => Outcome::Failed(failure_kind(error, &exchange)),
+            },
             status: head.as_ref().map(|head| head.status.as_u16()),
             reason: None,
         };
-        (answer, head)
+        if let Outcome::Failed(kind) = answer.outcome {
+            let failure = Failure {
+                kind,
+                error: result.as_ref().err(),
+                exchange: &exchange,
+                head: head.as_ref(),
+                body: scratch.kept.beginning(),
+                received: &exchange::take_received(),
+                known: self.known,
+            };
+            answer.reason = failure.reason();
+            self.keep_example(&failure, &answer, sequence);
+        }
+        (answer, head.filter(|_| result.is_ok()))
+    }
+
+    /// Keeps the failure as an example if one is wanted. A request that fails because the run is interrupted is none.
+    fn keep_example(&self, failure: &Failure, answer: &Answer, sequence: u64) {
+        let is_wanted = self.examples.claim(failure.kind, answer.status);
+        if let Some(cause) = FailureCause::of(answer)
+            && is_wanted
+            && !self.open.are_shut_down()
+        {
+            self.examples.add(FailureExample {
+                cause,
+                sequence,
+                target: failure.exchange.target,
+                sent: answer.sent,
+                error: failure.error(),
+                answer: failure.answer(),
+            });
+        }
     }
 }
 

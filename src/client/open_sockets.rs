@@ -32,6 +32,10 @@ impl OpenSockets {
         Ok(())
     }
 
+    pub fn are_shut_down(&self) -> bool {
+        self.0.lock().shut_down
+    }
+
     /// Ends every wait for a socket with an error, and refuses new sockets.
     pub fn shut_down(&self) {
         let mut sockets = self.0.lock();

@@ -1,8 +1,9 @@
 //! One connection, over which a request leaves in one write, and which notes when that was.
 
-use super::BUFFER;
+use super::buffers::GatheringBuffers;
 use super::exchange;
 use super::normalizer::has_answer;
+use super::tls::TlsSession;
 use crate::base::{Moment, Nanos};
 use crate::system::socket::{is_quiet, send_now, wait_to_send};
 use socket2::Socket;
@@ -22,16 +23,14 @@ const PATIENCE: Nanos = Nanos(1_000_000_000);
 /// The shortest timeout that a socket takes. The system takes anything shorter for none at all.
 pub(super) const SHORTEST: Duration = Duration::from_micros(1);
 
-/// The largest input buffer, in bytes: more than ureq accepts of a response's head.
-const MAX_INPUT: usize = 128 * 1024;
-
-/// A connection for ureq, or for the TLS library on its behalf. The order of calls:
+/// A connection for ureq, with or without TLS. The order of calls:
 ///
-/// 1. The caller writes into [`Buffers::output`] and calls [`Transport::transmit_output`], once for the head and once
-///    for the body. Both are only gathered.
-/// 2. The caller calls [`Transport::await_input`], which sends what was gathered and waits for the answer.
-/// 3. The caller calls [`Transport::await_input`] again until the answer is complete.
-/// 4. The connector calls [`Transport::is_open`] before it reuses the connection.
+/// 1. For TLS, the connector calls [`SocketTransport::shake_hands`].
+/// 2. ureq writes into [`Buffers::output`] and calls [`Transport::transmit_output`], once for the head and once for the
+///    body. Both are only gathered.
+/// 3. ureq calls [`Transport::await_input`], which sends what was gathered and waits for the answer.
+/// 4. ureq calls [`Transport::await_input`] again until the answer is complete.
+/// 5. The connector calls [`Transport::is_open`] before it reuses the connection.
 ///
 /// A server may answer before it has read the whole request, and then read no more or close the connection. So what
 /// arrives while the request is being sent is read, and after a failed write, the answer that may be there is read
@@ -43,12 +42,23 @@ pub(super) struct SocketTransport {
     /// The read timeout that is set on the stream.
     read_timeout: Duration,
     buffers: GatheringBuffers,
+    /// Boxed, since its state is over a kilobyte.
+    tls: Option<Box<TlsSession>>,
     /// Input was read while the request was being sent, and has not been reported.
     is_early: bool,
     /// The server did not take the whole request.
     is_cut: bool,
     /// The failed write, until something of an answer is read.
-    cut_by: Option<io::Error>,
+    cut_by: Option<Error>,
+}
+
+/// What one read brought.
+enum Arrival {
+    /// Bytes for ureq, which are in the input buffer.
+    Input,
+    /// Messages of TLS itself at most.
+    Nothing,
+    End,
 }
 
 impl SocketTransport {
@@ -58,14 +68,32 @@ impl SocketTransport {
         SocketTransport {
             stream,
             read_timeout: timeout,
-            buffers: GatheringBuffers {
-                output_buffer,
-                ..GatheringBuffers::default()
-            },
+            buffers: GatheringBuffers::new(output_buffer),
+            tls: None,
             is_early: false,
             is_cut: false,
             cut_by: None,
         }
+    }
+
+    /// Encrypts everything from now on. Returns when the server has proved its identity, or fails at the exchange's
+    /// deadline.
+    pub fn shake_hands(&mut self, tls: TlsSession) -> Result<(), Error> {
+        self.tls = Some(Box::new(tls));
+        while let Some(tls) = &mut self.tls {
+            if tls.take_records()? {
+                let length = tls.records().len();
+                self.send(length)?;
+            } else if !tls.is_handshaking() {
+                break;
+            } else {
+                match self.receive(Moment::now())? {
+                    Arrival::Input | Arrival::Nothing => {}
+                    Arrival::End => return Err(Error::Io(ErrorKind::UnexpectedEof.into())),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Sends what was gathered, unless the server takes no more. Returns when, if there was anything.
@@ -74,23 +102,39 @@ impl SocketTransport {
         if gathered == 0 || self.is_cut {
             return Ok(None);
         }
+        let length = match &mut self.tls {
+            Some(tls) => tls.encrypt(self.buffers.outgoing(gathered))?,
+            None => gathered,
+        };
         let now = Moment::now();
         exchange::note_sent(now);
-        let sent = send_now(&self.stream, &self.buffers.output[..gathered]);
-        if !matches!(sent, Ok(length) if length == gathered) {
-            self.send_on(gathered, sent).map_err(timeout_or_io)?;
-        }
+        self.send(length)?;
         Ok(Some(now))
     }
 
-    /// Sends the rest of what was gathered, after a first attempt.
-    fn send_on(&mut self, gathered: usize, mut attempt: io::Result<usize>) -> io::Result<()> {
+    /// What leaves through the socket: the records of TLS, or the output itself, which has this length.
+    fn outgoing(&self, length: usize) -> &[u8] {
+        match &self.tls {
+            Some(tls) => tls.records(),
+            None => self.buffers.outgoing(length),
+        }
+    }
+
+    fn send(&mut self, length: usize) -> Result<(), Error> {
+        match send_now(&self.stream, self.outgoing(length)) {
+            Ok(sent) if sent == length => Ok(()),
+            attempt => self.send_on(length, attempt),
+        }
+    }
+
+    /// Sends the rest, after a first attempt.
+    fn send_on(&mut self, length: usize, mut attempt: io::Result<usize>) -> Result<(), Error> {
         let mut sent = 0;
         let mut progressed = Moment::now();
         loop {
             match attempt {
-                Ok(length) => {
-                    sent += length;
+                Ok(more) => {
+                    sent += more;
                     progressed = Moment::now();
                 }
                 Err(error) => match error.kind() {
@@ -98,57 +142,106 @@ impl SocketTransport {
                     ErrorKind::WouldBlock => self.wait_to_send(progressed)?,
                     ErrorKind::BrokenPipe
                     | ErrorKind::ConnectionReset
-                    | ErrorKind::ConnectionAborted => self.cut(error),
-                    _ => return Err(error),
+                    | ErrorKind::ConnectionAborted => self.cut(Error::Io(error)),
+                    _ => return Err(timeout_or_io(error)),
                 },
             }
-            if sent == gathered || self.is_cut {
+            if sent == length || self.is_cut {
                 return Ok(());
             }
-            attempt = send_now(&self.stream, &self.buffers.output[sent..gathered]);
+            attempt = send_now(&self.stream, &self.outgoing(length)[sent..]);
         }
     }
 
     /// Waits until the server takes more, and reads what arrives meanwhile. Gives up at the exchange's deadline, or if
-    /// the server has answered and has taken nothing since `progressed` for too long. Over TLS, where the input tells
-    /// nothing here, only the deadline counts.
-    fn wait_to_send(&mut self, progressed: Moment) -> io::Result<()> {
+    /// the server has answered and has taken nothing since `progressed` for too long.
+    fn wait_to_send(&mut self, progressed: Moment) -> Result<(), Error> {
         let mut until = exchange::current().deadline;
         if has_answer(self.buffers.input()) {
             until = until.min(progressed + PATIENCE);
         }
         let left = until.since(Moment::now());
         if left == Nanos::ZERO {
-            let error = io::Error::from(ErrorKind::TimedOut);
+            let error = Error::Timeout(Timeout::Global);
             if !self.is_early {
                 return Err(error);
             }
             self.cut(error);
             return Ok(());
         }
-        let input = self.buffers.free_input();
-        match wait_to_send(&self.stream, !input.is_empty(), left.into()) {
+        let reads = !self.buffers.free_input().is_empty();
+        match wait_to_send(&self.stream, reads, left.into()) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
-            Err(error) => return Err(error),
+            Err(error) => return Err(timeout_or_io(error)),
         }
-        match (&*self.stream).read(input) {
-            Ok(0) => self.cut(ErrorKind::UnexpectedEof.into()),
-            Ok(length) => {
-                self.buffers.input_appended(length);
-                self.is_early = true;
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+        match self.read() {
+            Ok(Arrival::Input) => self.is_early = true,
+            Ok(Arrival::Nothing) => {}
+            Ok(Arrival::End) => self.cut(Error::Io(ErrorKind::UnexpectedEof.into())),
             Err(error) => self.cut(error),
         }
         Ok(())
     }
 
     /// Sends nothing more. The error is reported if there is no answer.
-    fn cut(&mut self, error: io::Error) {
+    fn cut(&mut self, error: Error) {
         self.is_cut = true;
         self.cut_by = (!self.is_early).then_some(error);
+    }
+
+    /// Waits for what the server sends, until the exchange's deadline at the latest. An answer matters more than a failed
+    /// write before it, and the failed write more than how the answer failed to come.
+    fn receive(&mut self, now: Moment) -> Result<Arrival, Error> {
+        let left = exchange::current().deadline.since(now);
+        if left == Nanos::ZERO {
+            return Err(Error::Timeout(Timeout::Global));
+        }
+        self.limit_reads_to(left.into()).map_err(Error::Io)?;
+        let arrival = self.read();
+        match arrival {
+            Ok(Arrival::Nothing) => {}
+            Ok(Arrival::Input) => self.cut_by = None,
+            Err(Error::Rustls(_)) => self.send_alert(),
+            Ok(Arrival::End) | Err(_) => {
+                if let Some(cut_by) = self.cut_by.take() {
+                    return Err(cut_by);
+                }
+            }
+        }
+        arrival
+    }
+
+    /// Tells the server what is wrong with its TLS.
+    fn send_alert(&mut self) {
+        if let Some(tls) = &mut self.tls
+            && let Ok(true) = tls.take_records()
+        {
+            // The error is reported, whether the server learns of it or not.
+            let _ = send_now(&self.stream, tls.records());
+        }
+    }
+
+    /// Reads once, into the input buffer.
+    fn read(&mut self) -> Result<Arrival, Error> {
+        let input = self.buffers.input_append_buf();
+        let read = match &mut self.tls {
+            Some(tls) => tls.read(&self.stream, input),
+            None => (&*self.stream).read(input).map(Some).map_err(Error::Io),
+        };
+        match read {
+            Ok(None) => Ok(Arrival::Nothing),
+            Ok(Some(0)) => Ok(Arrival::End),
+            Ok(Some(length)) => {
+                self.buffers.input_appended(length);
+                Ok(Arrival::Input)
+            }
+            // Linux does not restart a read that has a timeout after a signal.
+            Err(Error::Io(error)) if error.kind() == ErrorKind::Interrupted => Ok(Arrival::Nothing),
+            Err(Error::Io(error)) => Err(timeout_or_io(error)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sets the read timeout, unless the one that is set ends a read at the deadline within a hundredth. Most requests
@@ -177,36 +270,32 @@ impl Transport for SocketTransport {
         Ok(())
     }
 
-    /// Waits until the exchange's deadline, or not at all if the timeout is zero.
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let now = self.flush()?.unwrap_or_else(Moment::now);
+    /// Waits until the exchange's deadline.
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+        let mut now = self.flush()?.unwrap_or_else(Moment::now);
         if mem::take(&mut self.is_early) && !self.buffers.input().is_empty() {
             return Ok(true);
         }
-        let left = exchange::current().deadline.since(now);
-        if left == Nanos::ZERO || timeout.after.is_zero() {
-            return Err(Error::Timeout(Timeout::Global));
-        }
-        self.limit_reads_to(left.into())?;
-        let input = self.buffers.input_append_buf();
-        let read = loop {
-            match (&*self.stream).read(input) {
-                // Linux does not restart a read that has a timeout after a signal.
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => break result,
+        loop {
+            match self.receive(now)? {
+                Arrival::Input => return Ok(true),
+                Arrival::End => return Ok(false),
+                Arrival::Nothing => now = Moment::now(),
             }
-        };
-        let read = match (self.cut_by.take(), read) {
-            (Some(cut_by), Ok(0) | Err(_)) => Err(cut_by),
-            (_, read) => read,
         }
-        .map_err(timeout_or_io)?;
-        self.buffers.input_appended(read);
-        Ok(read > 0)
     }
 
+    /// Returns whether nothing has arrived on an idle connection since its last answer, not even its end.
     fn is_open(&mut self) -> bool {
-        !self.is_cut && is_quiet(&self.stream)
+        !self.is_cut
+            && match &mut self.tls {
+                Some(tls) => tls.is_quiet(&self.stream),
+                None => is_quiet(&self.stream),
+            }
+    }
+
+    fn is_tls(&self) -> bool {
+        self.tls.is_some()
     }
 }
 
@@ -214,88 +303,5 @@ fn timeout_or_io(error: io::Error) -> Error {
     match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => Error::Timeout(Timeout::Global),
         _ => Error::Io(error),
-    }
-}
-
-/// Buffers whose output is not sent at once: ureq's next write lands behind the last one.
-#[derive(Debug, Default)]
-struct GatheringBuffers {
-    output_buffer: usize,
-    output: Vec<u8>,
-    /// The length of the output that waits to be sent.
-    gathered: usize,
-    input: Vec<u8>,
-    /// The input up to here has been consumed.
-    consumed: usize,
-    /// The input up to here has been received.
-    filled: usize,
-    /// The last call consumed some input.
-    progressed: bool,
-}
-
-impl GatheringBuffers {
-    fn make_room(&mut self) {
-        let room = self.gathered + self.output_buffer;
-        if self.output.len() < room {
-            self.output.resize(room, 0);
-        }
-        self.make_input_room();
-    }
-
-    /// The free part of the input buffer, which is empty if the buffer can't grow.
-    fn free_input(&mut self) -> &mut [u8] {
-        self.make_input_room();
-        &mut self.input[self.filled..]
-    }
-
-    fn make_input_room(&mut self) {
-        if self.consumed == self.filled {
-            self.consumed = 0;
-            self.filled = 0;
-        }
-        if self.filled == self.input.len() {
-            if self.consumed > 0 {
-                self.input.copy_within(self.consumed..self.filled, 0);
-                self.filled -= self.consumed;
-                self.consumed = 0;
-            } else if self.input.len() < MAX_INPUT {
-                self.input.resize((self.input.len() * 2).max(BUFFER), 0);
-            }
-        }
-    }
-}
-
-impl Buffers for GatheringBuffers {
-    fn output(&mut self) -> &mut [u8] {
-        self.make_room();
-        &mut self.output[self.gathered..]
-    }
-
-    fn input(&self) -> &[u8] {
-        &self.input[self.consumed..self.filled]
-    }
-
-    fn input_append_buf(&mut self) -> &mut [u8] {
-        self.make_room();
-        &mut self.input[self.filled..]
-    }
-
-    fn input_appended(&mut self, amount: usize) {
-        self.filled += amount;
-    }
-
-    fn input_consume(&mut self, amount: usize) {
-        self.progressed = amount > 0;
-        self.consumed += amount;
-    }
-
-    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
-        self.make_room();
-        let (input, output) = (&mut self.input, &mut self.output);
-        (&mut input[self.filled..], &mut output[self.gathered..])
-    }
-
-    fn can_use_input(&self) -> bool {
-        self.consumed < self.filled && self.progressed
     }
 }

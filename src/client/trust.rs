@@ -1,8 +1,15 @@
 //! The choice of whose certificates to accept.
 
-use rustls::RootCertStore;
+use super::witnesses::NotingVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WantsClientCert, WebPkiServerVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    WantsVerifier,
+};
 use std::sync::Arc;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsConfigBuilder, parse_pem};
+use ureq::tls::{PemItem, parse_pem};
 
 /// The certificates that are accepted from an https target.
 #[derive(Debug, Clone)]
@@ -16,7 +23,7 @@ pub enum Trust {
 }
 
 #[derive(Debug, Clone)]
-pub struct Authorities(Arc<Vec<Certificate<'static>>>);
+pub struct Authorities(Arc<RootCertStore>);
 
 impl Authorities {
     /// Reads every certificate of a PEM file and ignores everything else in it, such as keys.
@@ -24,15 +31,14 @@ impl Authorities {
     /// # Errors
     /// The file has no certificate, or a broken one. The error says which.
     pub fn from_pem(pem: &[u8]) -> Result<Authorities, String> {
-        let mut certificates = Vec::new();
+        let mut certificates = RootCertStore::empty();
         for (place, item) in (1..).zip(parse_pem(pem)) {
             if let PemItem::Certificate(certificate) =
                 item.map_err(|_| format!("section {place} is broken"))?
             {
-                RootCertStore::empty()
-                    .add(certificate.der().into())
+                certificates
+                    .add(certificate.der().to_vec().into())
                     .map_err(|_| format!("section {place} is not an X.509 certificate"))?;
-                certificates.push(certificate);
             }
         }
         if certificates.is_empty() {
@@ -43,15 +49,83 @@ impl Authorities {
 }
 
 impl Trust {
-    pub(super) fn tls_config(&self) -> TlsConfigBuilder {
-        let config = TlsConfig::builder();
-        match self {
-            Trust::PublicAuthorities => config.root_certs(RootCerts::WebPki),
-            Trust::Only(authorities) => {
-                config.root_certs(RootCerts::Specific(authorities.0.clone()))
+    pub(super) fn applied_to(
+        &self,
+        config: ConfigBuilder<ClientConfig, WantsVerifier>,
+    ) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+        let roots = match self {
+            Trust::PublicAuthorities => RootCertStore {
+                roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
             }
-            Trust::Anyone => config.disable_verification(true),
-        }
+            .into(),
+            Trust::Only(authorities) => authorities.0.clone(),
+            Trust::Anyone => {
+                let verifier = Arc::new(AnyCertificate);
+                return config
+                    .dangerous()
+                    .with_custom_certificate_verifier(verifier);
+            }
+        };
+        let provider = config.crypto_provider().clone();
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider);
+        let verifier = verifier.build().expect("authorities");
+        config
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(NotingVerifier(verifier)))
+    }
+}
+
+/// Accepts every certificate and every signature.
+#[derive(Debug)]
+struct AnyCertificate;
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    /// Even those that no library verifies any longer, so that any server can sign.
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        use SignatureScheme::*;
+        vec![
+            ECDSA_NISTP256_SHA256,
+            ECDSA_NISTP384_SHA384,
+            ECDSA_NISTP521_SHA512,
+            ED25519,
+            ED448,
+            RSA_PSS_SHA256,
+            RSA_PSS_SHA384,
+            RSA_PSS_SHA512,
+            RSA_PKCS1_SHA256,
+            RSA_PKCS1_SHA384,
+            RSA_PKCS1_SHA512,
+            RSA_PKCS1_SHA1,
+        ]
     }
 }
 

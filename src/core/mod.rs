@@ -4,6 +4,7 @@ pub mod answers;
 pub mod audit;
 pub mod exit_code;
 pub mod keys;
+pub mod masking;
 pub mod plan;
 pub mod presets;
 pub mod recorded;

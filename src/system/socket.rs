@@ -1,4 +1,4 @@
-//! Calls on connections that std does not offer: a look at an idle one, and sending without waiting.
+//! Calls on connections that std does not offer: a look at an idle one, and sending and receiving without waiting.
 
 use socket2::Socket;
 use std::io;
@@ -24,6 +24,23 @@ fn peek(stream: &Socket) -> io::Result<usize> {
     let peeked = stream.peek(&mut [std::mem::MaybeUninit::uninit()]);
     stream.set_nonblocking(false)?;
     peeked
+}
+
+/// Receives what has arrived, without waiting. Fails with `WouldBlock` if nothing has.
+#[cfg(unix)]
+pub(crate) fn receive_now(stream: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
+    use rustix::net::{RecvFlags, recv};
+    let (length, _) = recv(stream, buffer, RecvFlags::DONTWAIT)?;
+    Ok(length)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn receive_now(mut stream: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
+    use std::io::Read;
+    stream.set_nonblocking(true)?;
+    let received = stream.read(buffer);
+    stream.set_nonblocking(false)?;
+    received
 }
 
 /// Sends as many of the bytes as the system takes without waiting. Fails with `WouldBlock` if it takes none.

@@ -171,7 +171,8 @@ const BEGUN_RECORD: &[u8] = &[22, 3, 3, 0x20, 0];
 #[track_caller]
 fn assert_in_time(report: &Report) {
     report.assert_all_failed_by(REQUESTS, &["timeout"]);
-    let longest = report.latency.max.expect("a longest latency");
+    let longest = report.failed_after.as_ref().and_then(|after| after.max);
+    let longest = longest.expect("failed requests");
     assert!(
         longest >= seconds(0.3) && longest < seconds(3.0),
         "{report}"
@@ -304,6 +305,29 @@ fn a_connection_whose_end_only_tls_tells_is_not_used_again() {
             assert_eq!(server.handshakes(), 8);
         },
     );
+}
+
+#[test]
+fn a_message_of_tls_itself_does_not_end_an_idle_connection() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let server = OVER.server(move |_| Reply::raw(answer).then_new_keys());
+    let report = server.run("--rps 8 --duration 1 --workers 1");
+    assert_eq!(report.allowed, 8, "{report}");
+    assert_eq!((server.accepted(), server.handshakes()), (1, 1));
+}
+
+#[test]
+fn a_message_of_tls_itself_before_an_answer_is_not_a_part_of_it() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let server = OVER.server(move |_| {
+        Reply::raw("HTTP/1.1 100 Continue\r\n\r\n")
+            .then_new_keys()
+            .then_pause(seconds(0.05))
+            .then_send(answer)
+    });
+    let report = server.run("--rps 8 --duration 1 --workers 1");
+    assert_eq!(report.allowed, 8, "{report}");
+    assert_eq!((server.accepted(), server.handshakes()), (1, 1));
 }
 
 #[test]

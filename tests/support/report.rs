@@ -55,6 +55,8 @@ pub struct Report {
     pub abandoned: u64,
     pub latency: Percentiles,
     pub service_time: Percentiles,
+    /// There is none unless a request failed.
+    pub failed_after: Option<Percentiles>,
     pub send_lag: Percentiles,
     pub targets: Vec<Target>,
     pub failures: BTreeMap<String, u64>,
@@ -116,6 +118,7 @@ impl Report {
             abandoned,
             latency: percentiles("latency").ok_or("no latency")?,
             service_time: percentiles("service time").ok_or("no service time")?,
+            failed_after: percentiles("failed after"),
             send_lag: percentiles("send lag").ok_or("no send lag")?,
             targets: lines
                 .iter()

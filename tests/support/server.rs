@@ -91,6 +91,8 @@ enum Step {
     Goodbye,
     /// Sends the bytes and TLS's close_notify in one write.
     SendWithGoodbye(Vec<u8>),
+    /// Sends TLS's key update, which asks for one in return.
+    NewKeys,
     /// Sends the first half of the encoded bytes.
     SendHalf(Vec<u8>),
     Reset,
@@ -174,6 +176,10 @@ impl Reply {
 
     pub fn then_goodbye(self) -> Self {
         self.then(Step::Goodbye)
+    }
+
+    pub fn then_new_keys(self) -> Self {
+        self.then(Step::NewKeys)
     }
 
     fn then(mut self, step: Step) -> Self {
@@ -663,6 +669,10 @@ impl Connection<'_> {
                 }
                 Step::Goodbye => {
                     self.stream.say_goodbye();
+                    true
+                }
+                Step::NewKeys => {
+                    self.stream.send_new_keys();
                     true
                 }
                 Step::SendWithGoodbye(bytes) => {

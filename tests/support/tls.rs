@@ -207,6 +207,14 @@ impl Stream {
         }
     }
 
+    /// Announces that everything from now on is encrypted with new keys, where TLS has keys.
+    pub fn send_new_keys(&mut self) {
+        if let Self::Tls(tls) = self {
+            tls.conn.refresh_traffic_keys().expect("TLS 1.3");
+            let _ = tls.flush();
+        }
+    }
+
     /// Sends these bytes, and what [`Self::say_goodbye`] says, in one write.
     pub fn send_with_goodbye(&mut self, bytes: &[u8]) {
         let mut sent = self.encrypted(bytes);

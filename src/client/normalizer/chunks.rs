@@ -17,8 +17,10 @@ pub(super) enum Dechunker {
     DataEnd,
     /// A trailer is next, or the blank line that ends the body.
     Trailer,
-    /// The body is complete, or it is broken and ureq has something to refuse.
+    /// The body is complete.
     Over,
+    /// The body is malformed, and ureq has something to refuse.
+    Broken,
 }
 
 impl Dechunker {
@@ -26,7 +28,7 @@ impl Dechunker {
     /// dealt with. The rest is to be repeated with what follows it.
     pub fn rewrite(&mut self, input: &[u8], output: &mut Vec<u8>) -> usize {
         let mut at = 0;
-        while *self != Dechunker::Over {
+        while !matches!(self, Dechunker::Over | Dechunker::Broken) {
             if let Dechunker::Data(left) = *self {
                 let available = &input[at..];
                 let length = available
@@ -80,14 +82,16 @@ impl Dechunker {
                 *self = Dechunker::Over;
             }
             Dechunker::Trailer => {}
-            Dechunker::DataEnd | Dechunker::Data(_) | Dechunker::Over => self.refuse(output),
+            Dechunker::DataEnd | Dechunker::Data(_) | Dechunker::Over | Dechunker::Broken => {
+                self.refuse(output);
+            }
         }
     }
 
     /// Has ureq refuse the body, by a size that is no number.
     fn refuse(&mut self, output: &mut Vec<u8>) {
         output.extend_from_slice(b"\r\nno size\r\n");
-        *self = Dechunker::Over;
+        *self = Dechunker::Broken;
     }
 }
 
@@ -166,7 +170,7 @@ mod tests {
         ];
         for broken in broken {
             let (dechunker, output) = rewritten(broken.as_bytes(), broken.len());
-            assert_eq!(dechunker, Dechunker::Over, "{broken}");
+            assert_eq!(dechunker, Dechunker::Broken, "{broken}");
             assert!(output.ends_with("\r\nno size\r\n"), "{broken}: {output}");
         }
     }

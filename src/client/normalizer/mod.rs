@@ -20,7 +20,6 @@ use crate::core::request::Spelling;
 use chunks::Dechunker;
 use head::Scan;
 use std::sync::Arc;
-use std::time::Duration;
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
@@ -87,19 +86,7 @@ impl<T: Transport> Normalizer<T> {
 
     /// Returns whether nothing has arrived on an idle connection since its last answer, not even its end.
     pub fn is_quiet(&mut self) -> bool {
-        if !self.inner.is_tls() {
-            return self.inner.is_open();
-        }
-        // The TLS library may hold bytes that it read together with the answer, which the socket no longer shows.
-        let without_waiting = NextTimeout {
-            after: Duration::ZERO.into(),
-            ..NextTimeout::default()
-        };
         self.inner.is_open()
-            && matches!(
-                self.inner.await_input(without_waiting),
-                Err(Error::Timeout(_))
-            )
     }
 
     /// Waits until there is a head for ureq to read, or to refuse. Interim answers are dropped.
@@ -155,6 +142,9 @@ impl<T: Transport> Normalizer<T> {
         let before = output.len();
         let buffers = self.inner.buffers();
         let consumed = dechunker.rewrite(buffers.input(), output);
+        if *dechunker == Dechunker::Broken {
+            exchange::note_received(buffers.input());
+        }
         buffers.input_consume(consumed);
         output.len() > before
     }

@@ -27,6 +27,28 @@ pub(super) fn decoded<'a>(body: &'a [u8], headers: &HeaderMap) -> Option<Cow<'a,
     Some(body)
 }
 
+/// The start of a body whose rest may be missing, as it was before it was encoded. The encoded one if that can't be read.
+pub(super) fn decoded_start<'a>(start: &'a [u8], headers: &HeaderMap) -> Cow<'a, [u8]> {
+    let coding = headers.get(header::CONTENT_ENCODING);
+    let coding = coding.map(|coding| coding.as_bytes().to_ascii_lowercase());
+    let mut decoded = Vec::new();
+    // At the end of what there is, the decoder fails, having read all that it can.
+    let _ = match coding.as_deref() {
+        Some(b"gzip" | b"x-gzip") => read_some(MultiGzDecoder::new(start), &mut decoded),
+        Some(b"deflate") => read_some(ZlibDecoder::new(start), &mut decoded),
+        _ => Ok(0),
+    };
+    if decoded.is_empty() {
+        start.into()
+    } else {
+        decoded.into()
+    }
+}
+
+fn read_some(decoder: impl Read, decoded: &mut Vec<u8>) -> io::Result<usize> {
+    decoder.take(MOST as u64).read_to_end(decoded)
+}
+
 fn read(decoder: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     decoder.take(MOST as u64 + 1).read_to_end(&mut bytes)?;
@@ -103,5 +125,23 @@ mod tests {
             encoder.read_to_end(&mut bomb).unwrap();
             assert_eq!(decode(&["gzip"], &bomb).is_some(), is_decoded, "{length}");
         }
+    }
+
+    #[test]
+    fn the_start_of_a_body_is_decoded_as_far_as_it_goes() {
+        let body: Vec<u8> = (0..2000u32)
+            .flat_map(|n| n.to_string().into_bytes())
+            .collect();
+        for (coding, encoded) in [("GZIP", gzip(&body)), ("deflate", deflate(&body))] {
+            let headers = HeaderMap::from_iter([(
+                header::CONTENT_ENCODING,
+                HeaderValue::from_str(coding).unwrap(),
+            )]);
+            let start = decoded_start(&encoded[..512], &headers);
+            assert!(start.len() > 512 && body.starts_with(&start), "{coding}");
+            assert_eq!(&*decoded_start(&encoded, &headers), body);
+            assert_eq!(&*decoded_start(b"plain", &headers), b"plain");
+        }
+        assert_eq!(&*decoded_start(b"plain", &HeaderMap::new()), b"plain");
     }
 }

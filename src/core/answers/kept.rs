@@ -22,6 +22,17 @@ impl KeptBody {
         }
     }
 
+    /// Keeps no more than `most` bytes of the body, whatever its length.
+    pub fn push_up_to(&mut self, most: usize, part: &[u8]) {
+        let room = most.saturating_sub(self.bytes.len());
+        self.bytes.extend_from_slice(&part[..part.len().min(room)]);
+    }
+
+    /// The bytes of the body that were kept before it turned out to be too long.
+    pub fn beginning(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// `None` if the body was too long to be read.
     pub fn bytes(&self) -> Option<&[u8]> {
         (!self.too_long).then_some(&self.bytes)
@@ -47,5 +58,14 @@ mod tests {
         kept.clear();
         kept.push(b"{}");
         assert_eq!(kept.bytes(), Some(&b"{}"[..]));
+    }
+
+    #[test]
+    fn the_beginning_of_a_body_is_kept_up_to_a_length() {
+        let mut kept = KeptBody::default();
+        for part in [&b"ab"[..], b"cd", b"ef"] {
+            kept.push_up_to(3, part);
+        }
+        assert_eq!(kept.beginning(), b"abc");
     }
 }

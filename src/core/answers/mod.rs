@@ -7,6 +7,7 @@
 mod body;
 mod condition;
 mod encoding;
+mod excerpt;
 mod head;
 mod header;
 mod json;
@@ -16,6 +17,7 @@ mod rules;
 mod status;
 mod words;
 
+pub use excerpt::{EXCERPT, excerpt, raw_excerpt};
 pub use head::Head;
 pub(crate) use kept::KeptBody;
 pub use rules::{Rule, Rules};
@@ -139,10 +141,11 @@ mod tests {
     use super::rules::arbitrary;
     use super::*;
     use proptest::prelude::*;
-    use ureq::http::{HeaderMap, HeaderValue, StatusCode};
+    use ureq::http::{HeaderMap, HeaderValue, StatusCode, Version};
 
     fn head(status: u16, headers: &HeaderMap) -> Head {
         Head {
+            version: Version::HTTP_11,
             status: StatusCode::from_u16(status).unwrap(),
             headers: headers.clone(),
         }

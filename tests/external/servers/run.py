@@ -91,6 +91,14 @@ class Runs:
         requests = summary["requests"]
         return requests["allowed"], requests["blocked"], summary["failures"]
 
+    def fails(self, target, *options, by):
+        """Every request fails by the one cause that the report's text is to show so."""
+        command = [self.loadgen, "--targets", target, "--rps", "30", "--duration", "1", "--workers", "8", "--timeout",
+                   "5", *options]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        report = done.stdout + done.stderr
+        holds(f"failures: {by}\n" in report, f"not {by}:\n{report}")
+
     def upload(self, target, *options):
         """The outcomes of requests with a body that the server has no use for."""
         body = ("--body-file", str(self.body), "--header", "Content-Type: text/plain")
@@ -138,6 +146,14 @@ def cases(runs, path, ports):
         runs.outcomes(f"https://{LOOPBACK}:{asking}", *trust, *client), (60, 0, {}))
     yield "OpenSSL gets no client certificate", lambda: expect(
         runs.outcomes(f"https://{LOOPBACK}:{asking}", *trust), (0, 0, {"tls": 60}))
+    # The alert of TLS 1.3 arrives after the handshake.
+    yield "OpenSSL says that it asked for a client certificate", lambda: runs.fails(
+        f"https://{LOOPBACK}:{asking}", *trust, by="tls ×30 (asked for a client certificate: give --cert and --key)")
+    yield "HAProxy speaks no TLS", lambda: runs.fails(
+        f"https://{LOOPBACK}:{blocking}", *trust, by="tls ×30 (answers plain HTTP on an https target)")
+    yield "nginx has a certificate of an authority that is not public", lambda: runs.fails(
+        tls, by="tls ×30 (certificate issued by ca: give --ca-cert)")
+    yield "nginx gets plain HTTP on its port for TLS", lambda: runs.fails(f"http://{LOOPBACK}:{https}", by="400 ×30")
     yield "nginx chooses a server by the name in TLS and the host", lambda: expect(
         runs.outcomes(tls, *trust, "--sni", NAME, "--header", f"Host: {NAME}"), (60, 0, {}))
     yield "nginx is reached by another name's URL", lambda: expect(

@@ -226,7 +226,8 @@ fn the_timeout_is_for_the_whole_request_however_it_trickles() {
             let server = OVER.server(move |_| Reply::raw(start).then_flood(drop, seconds(0.05)));
             let report = run_against(&server.url(), "--workers 8 --timeout 0.4");
             report.assert_all_failed_by(REQUESTS, &["timeout"]);
-            let longest = report.service_time.max.expect("a longest service time");
+            let longest = report.failed_after.as_ref().and_then(|after| after.max);
+            let longest = longest.expect("failed requests");
             assert!(
                 longest >= seconds(0.3) && longest < seconds(3.0),
                 "{report}"
@@ -607,9 +608,12 @@ fn a_server_that_answers_and_reads_no_more_has_answered() {
                 std::thread::sleep(seconds(0.01));
             }
         });
-        let report = run_against(&server.url(), &format!("--workers 8 {}", body_of(1024)));
+        let options = format!("--workers 8 --timeout 20 {}", body_of(1024));
+        let report = run_against(&server.url(), &options);
         over.store(true, Relaxed);
         assert_eq!(report.blocked, REQUESTS, "{report}");
+        let longest = report.service_time.max.expect("a longest service time");
+        assert!(longest < seconds(10.0), "waited for the timeout: {report}");
     });
 }
 

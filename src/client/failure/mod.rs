@@ -1,0 +1,191 @@
+//! The kind of a failure and its reason, from ureq's error, the stage that the request had reached, and what was received.
+
+mod first_bytes;
+mod reason;
+mod tls;
+
+use super::exchange::{Exchange, Stage};
+use super::{Connecting, Trust};
+use crate::base::{FailureKind, Reason};
+use crate::core::answers::{Head, excerpt, raw_excerpt};
+use std::io::{self, ErrorKind};
+use ureq::Error;
+
+/// The longest text of a library that becomes a reason, in bytes.
+const LONGEST: usize = 80;
+
+/// The choices of the user that change what to do about a failure.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    /// There is a client certificate.
+    has_identity: bool,
+    /// The user named the authorities that are trusted.
+    has_authorities: bool,
+    /// The user named the addresses that connections are made from.
+    has_sources: bool,
+}
+
+impl Known {
+    pub fn of(connecting: &Connecting) -> Known {
+        Known {
+            has_identity: connecting.identity.is_some(),
+            has_authorities: matches!(connecting.trust, Trust::Only(_)),
+            has_sources: !connecting.sources.is_empty(),
+        }
+    }
+}
+
+/// A failed request, with all that is known of it.
+#[derive(Debug)]
+pub(super) struct Failure<'a> {
+    pub kind: FailureKind,
+    /// `None` if the answer was whole.
+    pub error: Option<&'a Error>,
+    pub exchange: &'a Exchange,
+    /// The answer's head, if that was received.
+    pub head: Option<&'a Head>,
+    /// The start of the answer's body, if that was kept.
+    pub body: &'a [u8],
+    /// What was received last and not read, or could not be.
+    pub received: &'a [u8],
+    pub known: Known,
+}
+
+impl Failure<'_> {
+    /// `None` if the kind, or the answer's status, says all.
+    pub fn reason(&self) -> Option<Reason> {
+        reason::reason(self).map(|text| Reason::new(&text))
+    }
+
+    /// The error in the words of the library or system that reported it.
+    pub fn error(&self) -> Option<String> {
+        self.error.map(|error| match error {
+            Error::Io(error) => error.to_string(),
+            Error::Rustls(error) => error.to_string(),
+            Error::Timeout(_) => "timed out".to_owned(),
+            error => error.to_string(),
+        })
+    }
+
+    /// What was received, as text. The records of a handshake are none.
+    pub fn answer(&self) -> Option<String> {
+        let is_handshake = self.exchange.stage == Stage::Handshake
+            && first_bytes::instead_of_tls(self.received).is_none();
+        match self.head {
+            _ if is_handshake => None,
+            Some(head) if self.body.is_empty() => Some(excerpt(head, self.received)),
+            Some(head) => Some(excerpt(head, self.body)),
+            None if self.received.is_empty() => None,
+            None => Some(raw_excerpt(self.received)),
+        }
+    }
+}
+
+/// The start of a library's text, if that is long.
+fn short(text: &str) -> String {
+    text[..text.floor_char_boundary(LONGEST)].to_owned()
+}
+
+/// The kind of an error that ended this exchange.
+pub(super) fn failure_kind(error: &Error, exchange: &Exchange) -> FailureKind {
+    let is_kept = exchange.connecting.is_none();
+    match kind_at(error, exchange.stage) {
+        FailureKind::Reset if is_kept && exchange.unanswered => FailureKind::ResetIdle,
+        kind => kind,
+    }
+}
+
+fn kind_at(error: &Error, stage: Stage) -> FailureKind {
+    match (error, stage) {
+        (Error::Timeout(_), _) => FailureKind::Timeout,
+        (Error::HostNotFound, _) => FailureKind::Dns,
+        (Error::Io(error), _) => io_failure_kind(error, stage),
+        (_, Stage::Connecting) => FailureKind::Connect,
+        (_, Stage::Handshake) | (Error::Tls(_) | Error::Rustls(_), _) => FailureKind::Tls,
+        (_, Stage::Http) => FailureKind::Protocol,
+    }
+}
+
+fn io_failure_kind(error: &io::Error, stage: Stage) -> FailureKind {
+    match (error.kind(), stage) {
+        (ErrorKind::TimedOut | ErrorKind::WouldBlock, _) => FailureKind::Timeout,
+        (ErrorKind::ConnectionReset, _) => FailureKind::Reset,
+        (ErrorKind::ConnectionRefused, Stage::Connecting) => FailureKind::Refused,
+        (_, Stage::Connecting) if is_exhaustion(error) => FailureKind::Local,
+        (_, Stage::Connecting) => FailureKind::Connect,
+        // After the handshake, rustls reports its own errors as invalid data of the socket.
+        (_, Stage::Handshake) | (ErrorKind::InvalidData, Stage::Http) => FailureKind::Tls,
+        (_, Stage::Http) => FailureKind::Reset,
+    }
+}
+
+/// Returns whether this machine had no file descriptor, memory or local port left for a connection.
+pub(super) fn is_exhaustion(error: &io::Error) -> bool {
+    exhausted(error).is_some()
+}
+
+/// The resource of which this machine had none left for a connection.
+fn exhausted(error: &io::Error) -> Option<&'static str> {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        match Errno::from_io_error(error) {
+            Some(Errno::MFILE | Errno::NFILE) => return Some("too many open files"),
+            Some(Errno::NOBUFS | Errno::NOMEM) => return Some("no memory for a socket"),
+            _ => {}
+        }
+    }
+    (error.kind() == ErrorKind::AddrNotAvailable).then_some("no local port left")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn the_system_s_error_tells_what_this_machine_lacks() {
+        use rustix::io::Errno;
+        for (errno, lacks) in [
+            (Errno::MFILE, "too many open files"),
+            (Errno::NFILE, "too many open files"),
+            (Errno::NOBUFS, "no memory for a socket"),
+            (Errno::NOMEM, "no memory for a socket"),
+            (Errno::ADDRNOTAVAIL, "no local port left"),
+        ] {
+            assert_eq!(exhausted(&errno.into()), Some(lacks));
+        }
+    }
+
+    #[test]
+    fn the_stage_tells_equal_errors_apart() {
+        use ErrorKind::*;
+        use FailureKind::{Connect, Local, Protocol, Refused, Reset, Timeout, Tls};
+        use Stage::{Connecting, Handshake, Http};
+        for (error, stage, kind) in [
+            (ConnectionRefused, Connecting, Refused),
+            (AddrNotAvailable, Connecting, Local),
+            (ConnectionReset, Connecting, Reset),
+            (HostUnreachable, Connecting, Connect),
+            (TimedOut, Connecting, Timeout),
+            (UnexpectedEof, Handshake, Tls),
+            (ConnectionReset, Handshake, Reset),
+            (UnexpectedEof, Http, Reset),
+            (BrokenPipe, Http, Reset),
+            (InvalidData, Http, Tls),
+        ] {
+            let error = Error::Io(error.into());
+            assert_eq!(kind_at(&error, stage), kind, "{error} at {stage:?}");
+        }
+        let long_head = Error::LargeResponseHeader(2, 1);
+        assert_eq!(kind_at(&long_head, Http), Protocol);
+        let reset = io::Error::from(ConnectionReset);
+        assert_eq!(exhausted(&reset), None);
+        assert_eq!(
+            exhausted(&AddrNotAvailable.into()),
+            Some("no local port left")
+        );
+        let unknown_name = Error::HostNotFound;
+        assert_eq!(kind_at(&unknown_name, Connecting), FailureKind::Dns);
+    }
+}
