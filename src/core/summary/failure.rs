@@ -1,4 +1,3 @@
-use super::{Summary, TargetSummary};
 use crate::base::{FailureCause, Target};
 use crate::core::stats::{FailureExample, Failures, Results};
 use serde::{Deserialize, Serialize};
@@ -100,21 +99,8 @@ impl fmt::Display for FailureSummary {
     }
 }
 
-impl Summary {
-    /// The causes of failure, the most frequent first. A summary of an earlier version has only kinds.
-    pub fn failure_causes(&self) -> Vec<FailureSummary> {
-        causes_or_kinds(&self.causes, &self.failures)
-    }
-}
-
-impl TargetSummary {
-    /// The causes of failure, the most frequent first, without examples.
-    pub fn failure_causes(&self) -> Vec<FailureSummary> {
-        causes_or_kinds(&self.causes, &self.failures)
-    }
-}
-
-fn causes_or_kinds(
+/// The causes, or without any, as in a summary of an earlier version, the kinds.
+pub(super) fn causes_or_kinds(
     causes: &[FailureSummary],
     kinds: &BTreeMap<String, u64>,
 ) -> Vec<FailureSummary> {

@@ -209,6 +209,11 @@ impl Summary {
         }
     }
 
+    /// The causes of failure, the most frequent first. A summary of an earlier version has only kinds.
+    pub fn failure_causes(&self) -> Vec<FailureSummary> {
+        failure::causes_or_kinds(&self.causes, &self.failures)
+    }
+
     /// The base URLs of the targets.
     pub fn target_names(&self) -> Vec<String> {
         let targets = self.targets.iter();

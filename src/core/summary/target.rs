@@ -1,4 +1,5 @@
-use super::{DurationSummary, FailureSummary};
+use super::DurationSummary;
+use super::failure::{FailureSummary, causes_or_kinds};
 use crate::base::Ledger;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -29,4 +30,11 @@ pub struct TargetSummary {
     /// Failed requests by cause, the most frequent first, without examples.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub causes: Vec<FailureSummary>,
+}
+
+impl TargetSummary {
+    /// The causes of failure, the most frequent first, without examples.
+    pub fn failure_causes(&self) -> Vec<FailureSummary> {
+        causes_or_kinds(&self.causes, &self.failures)
+    }
 }
