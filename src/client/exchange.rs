@@ -5,15 +5,15 @@
 //! both on the worker's own thread, and a thread-local record connects them:
 //!
 //! 1. [`Client`](super::Client) calls [`begin`] with the target and the deadline.
-//! 2. The connector reads the target, the start and the kind of connection. If it makes a new one, it notes the
-//!    [`Stage`]s and [the times](note_connect_times).
+//! 2. The connector reads the target, the start and the kind of connection, and notes [the address](note_address). If it
+//!    makes a new connection, it notes the [`Stage`]s and [the times](note_connect_times).
 //! 3. The transport reads the deadline and [notes](note_sent) when the request left.
 //! 4. The normalizer [notes](note_surplus) the headers of the answer that ureq has no room for.
 //! 5. The connector [notes](note_returned) when ureq gives the connection back, the answer having been read to its end,
 //!    or [that nothing of an answer came](note_unanswered).
 //! 6. The client makes an [`Answer`](crate::base::Answer) of the [`current`] record.
 
-use crate::base::{ConnectTimes, Moment};
+use crate::base::{Address, ConnectTimes, Moment};
 use std::cell::{Cell, RefCell};
 use ureq::http::{HeaderName, HeaderValue};
 
@@ -37,6 +37,8 @@ pub(super) struct Exchange {
     pub started: Moment,
     pub deadline: Moment,
     pub stage: Stage,
+    /// The address of the connection, or the last one to which a connection was tried.
+    pub address: Option<Address>,
     /// Present if the request needed a new connection.
     pub connecting: Option<ConnectTimes>,
     /// The moment at which the request's first byte was handed to the operating system.
@@ -55,6 +57,7 @@ const NONE: Exchange = Exchange {
     started: Moment::MAX,
     deadline: Moment::MAX,
     stage: Stage::Connecting,
+    address: None,
     connecting: None,
     sent: None,
     returned: None,
@@ -85,6 +88,10 @@ pub(super) fn current() -> Exchange {
 
 pub(super) fn enter(stage: Stage) {
     update(|exchange| exchange.stage = stage);
+}
+
+pub(super) fn note_address(address: Address) {
+    update(|exchange| exchange.address = Some(address));
 }
 
 pub(super) fn note_connect_times(times: ConnectTimes) {

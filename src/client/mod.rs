@@ -201,6 +201,7 @@ impl Client {
             outcome,
             status: head.as_ref().map(|head| head.status.as_u16()),
             reason: None,
+            address: exchange.address,
         };
         (answer, head)
     }
