@@ -43,6 +43,7 @@ mod tests {
                 ..DurationSummary::default()
             },
             failures: BTreeMap::new(),
+            addresses: Vec::new(),
         };
         let targets = [(0, 1), (0, 3), (2, 1), (0, 2)].map(target);
         assert_eq!(worst_targets(&targets, 4), [0, 1, 2, 3]);

@@ -653,6 +653,7 @@ impl Made {
                 latency: DurationSummary::new(&of.latency),
                 send_lag: DurationSummary::default(),
                 failures: of.failures.clone(),
+                addresses: Vec::new(),
             });
         let counts = self.all.counts;
         Summary {

@@ -1,5 +1,5 @@
-use super::{Buckets, Failures, Histogram, Percentiles, Tally};
-use crate::base::{Ledger, Mode, Nanos};
+use super::{Buckets, Failures, Histogram, OutcomeCounts, Percentiles, Tally};
+use crate::base::{Address, Ledger, Mode, Nanos};
 use crate::core::audit::AuditProgress;
 use crate::core::schedule::Schedule;
 use std::time::SystemTime;
@@ -37,6 +37,8 @@ pub struct TargetSnapshot {
     pub service_time: Buckets,
     /// The percentiles of latency.
     pub percentiles: Percentiles,
+    /// The requests that ended, by the address that they went to.
+    pub addresses: Vec<(Address, OutcomeCounts)>,
 }
 
 /// The stage that a run is in.
@@ -85,6 +87,9 @@ impl Snapshot {
             latency: tally.latency_buckets.clone(),
             service_time: tally.service_time_buckets.clone(),
             percentiles: tally.latency.percentiles(),
+            addresses: (tally.addresses.all().iter())
+                .map(|of| (of.address, of.counts))
+                .collect(),
         });
         Snapshot {
             state,

@@ -26,5 +26,6 @@ pub fn target(name: &str, ledger: Ledger) -> TargetSnapshot {
         latency: Buckets::default(),
         service_time: Buckets::default(),
         percentiles: Percentiles::default(),
+        addresses: Vec::new(),
     }
 }

@@ -21,7 +21,7 @@ pub use distribution::{DurationSummary, Point};
 pub use phase::PhaseSummary;
 pub use recorded::{RecordedAudit, RecordedCounts, RecordedPart};
 pub use saved::Unreadable;
-pub use target::TargetSummary;
+pub use target::{AddressSummary, TargetSummary};
 pub use timeline::{Slot, Timeline};
 pub use verdict::ScheduleSummary;
 
@@ -173,6 +173,7 @@ impl Summary {
             latency: DurationSummary::new(&tally.latency),
             send_lag: DurationSummary::new(&tally.send_lag),
             failures: by_kind(&tally.failures),
+            addresses: AddressSummary::all(&tally.addresses),
         });
         Summary {
             schema_version: SCHEMA_VERSION,
