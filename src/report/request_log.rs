@@ -3,7 +3,7 @@
 use super::format::{Format, Rows, RunInfo, Written};
 use super::result_file::ResultFile;
 use super::stream::{Feed, Items, Stream};
-use crate::base::{Moment, Nanos, Outcome, Sample};
+use crate::base::{Address, Moment, Nanos, Outcome, Sample};
 use crate::core::keys::Keys;
 use crate::core::request::Placeholder;
 use crate::engine::{Observer, Start};
@@ -184,9 +184,11 @@ struct Row<'a> {
     sent_unix_ns: u64,
     /// The end of a request that was transmitted and then abandoned. It is empty for all others.
     abandoned_ns: Option<u64>,
+    /// The address that the request went to. It is empty if none was tried.
+    address: Option<&'static str>,
 }
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "sequence",
     "key",
     "target",
@@ -199,6 +201,7 @@ const COLUMNS: [&str; 12] = [
     "failure",
     "sent_unix_ns",
     "abandoned_ns",
+    "address",
 ];
 
 impl<'a> Row<'a> {
@@ -233,6 +236,7 @@ impl<'a> Row<'a> {
             failure,
             sent_unix_ns: (start.unix + since_start(answer.sent)).0,
             abandoned_ns: is_cut_off.then(|| since_start(answer.done).0),
+            address: answer.address.map(Address::text),
         }
     }
 }

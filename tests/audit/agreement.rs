@@ -332,9 +332,9 @@ fn names_its_requests(
         .iter()
         .filter(|o| sequences.contains(&o.sequence))
         .collect();
-    let mut by_target = vec![0; history.terms.targets];
+    let mut by_node = vec![0; history.terms.targets];
     for observation in &named {
-        by_target[observation.target as usize] += 1;
+        by_node[observation.node as usize] += 1;
     }
     let in_order = window.sequences.iter().map(|s| {
         let named = named.iter().find(|o| o.sequence == *s);
@@ -349,7 +349,7 @@ fn names_its_requests(
     prop_assert_eq!((Some(from), Some(to)), (first, last), "{:?}", window);
     if to - from < history.terms.window {
         prop_assert_eq!(named.len() as u64, window.admitted, "{:?}", window);
-        prop_assert_eq!(&window.by_target, &by_target, "{:?}", window);
+        prop_assert_eq!(&window.by_node, &by_node, "{:?}", window);
     } else {
         prop_assert!(named.len() as u64 <= window.admitted, "{window:?}");
     }
