@@ -371,6 +371,22 @@ fn the_order_of_delivery_changes_nothing() {
     });
 }
 
+/// The number of targets is only where the audit starts: nodes may appear at any time.
+#[test]
+fn the_number_of_targets_changes_nothing() {
+    for_all(250, history(90), |history| {
+        let mut of_one_target = history.clone();
+        of_one_target.terms.targets = 1;
+        let (mut report, mut other) = (history.audit(), of_one_target.audit());
+        // Targets without any block are listed only if they are known beforehand.
+        let nodes = report.blocked.len().max(other.blocked.len());
+        report.blocked.resize(nodes, 0);
+        other.blocked.resize(nodes, 0);
+        prop_assert_eq!(numbers(&report), numbers(&other));
+        Ok(())
+    });
+}
+
 fn numbers(report: &AuditReport) -> String {
     let of_judged = |one: &PromiseReport| {
         let limit = &one.limits[0];

@@ -1,9 +1,10 @@
 use super::DurationSummary;
 use crate::base::text::span_or_dash;
-use crate::base::{Ledger, Nanos};
+use crate::base::{Address, Ledger, Nanos};
 use crate::core::stats::{AddressTallies, AddressTally, CoarseHistogram};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// The requests to one target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,7 +28,7 @@ pub struct TargetSummary {
     pub send_lag: DurationSummary,
     /// Failed requests by kind. Kinds without any are left out.
     pub failures: BTreeMap<String, u64>,
-    /// The requests by the address that they went to, in the order of their first requests, if the target used several.
+    /// The requests by the address that they went to, if the target used several.
     /// Requests that tried to reach no address are in none of them.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub addresses: Vec<AddressSummary>,
@@ -66,7 +67,13 @@ impl AddressSummary {
                 p99_ns: latency.quantile(0.99).0,
             }
         };
-        addresses.of_several().map(summary).collect()
+        let mut all: Vec<_> = addresses.of_several().collect();
+        all.sort_by_key(|(tally, _)| {
+            let text = tally.address.text();
+            let is_other = tally.address == Address::OTHER;
+            (is_other, text.parse::<SocketAddr>().ok(), text)
+        });
+        all.into_iter().map(summary).collect()
     }
 
     /// The requests as a ledger, in which each was scheduled for this address.

@@ -131,9 +131,14 @@ impl Case<'_> {
         self.nodes.get(number).map_or("a node", String::as_str)
     }
 
-    /// Whether some target has several addresses.
+    /// The number of nodes, of which some may not have been requested.
+    fn node_count(&self) -> usize {
+        self.lifetimes.len().max(self.terms.targets)
+    }
+
+    /// Whether some target has several nodes.
     fn has_nodes_of_one_target(&self) -> bool {
-        self.nodes.len() > self.targets.len()
+        self.node_count() > self.terms.targets
     }
 
     /// The numbers of the nodes that were requested at some time from `from` to `to`.
