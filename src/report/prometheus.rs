@@ -162,22 +162,7 @@ impl Metrics {
                 encode_count(&mut metric, &labels, count(&target.ledger))?;
             }
         }
-        let help =
-            "Requests that ended, by the address that they went to and by what became of them.";
-        let name = "address_requests";
-        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for target in &self.targets {
-            for (address, counts) in &target.addresses {
-                for (outcome, count) in by_outcome(counts) {
-                    let labels = [
-                        ("target", target.name.as_str()),
-                        ("address", address.text()),
-                        ("outcome", outcome),
-                    ];
-                    encode_count(&mut metric, &labels, count)?;
-                }
-            }
-        }
+        self.encode_addresses(encoder)?;
         let mut metric = encoder.encode_descriptor(
             "request_failures",
             "Failed requests, by why.",
@@ -196,6 +181,34 @@ impl Metrics {
                 let labels = [("target", target.name.as_str())];
                 let mut metric = metric.encode_family(&labels)?;
                 metric.encode_gauge(&count(&target.ledger))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An address is known once it is used, so its series appear in the course of the run.
+    fn encode_addresses(&self, encoder: &mut DescriptorEncoder) -> Result {
+        if self
+            .targets
+            .iter()
+            .all(|target| target.addresses.is_empty())
+        {
+            return Ok(());
+        }
+        let help =
+            "Requests that ended, by the address that they went to and by what became of them.";
+        let name = "address_requests";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for target in &self.targets {
+            for (address, counts) in &target.addresses {
+                for (outcome, count) in by_outcome(counts) {
+                    let labels = [
+                        ("target", target.name.as_str()),
+                        ("address", address.text()),
+                        ("outcome", outcome),
+                    ];
+                    encode_count(&mut metric, &labels, count)?;
+                }
             }
         }
         Ok(())

@@ -212,7 +212,10 @@ fn nodes_that_come_and_go_are_still_found_to_count_alone() {
             }
         }
         let causes = history.audit_by("sliding-window").causes(None, &[]);
-        causes.into_iter().map(|cause| cause.name).collect::<Vec<_>>()
+        causes
+            .into_iter()
+            .map(|cause| cause.name)
+            .collect::<Vec<_>>()
     };
     assert_eq!(named(Fault::NodesAlone), ["each node counts alone"]);
     assert!(!named(Fault::OneMore).contains(&"each node counts alone"));
