@@ -121,7 +121,6 @@ impl PoolingConnector {
             // The server may have closed it meanwhile. If it closes it after this check, the request fails. It is not
             // repeated, since the server may have processed it.
             if pooled.connection.is_quiet() {
-                exchange::note_address(pooled.route.address);
                 return Ok(pooled);
             }
             idle = pool.take_from(route, started);
@@ -260,7 +259,7 @@ impl Connector for PoolingConnector {
             self.kept(details, pool)?
         };
         pooled.connection.begin();
-        exchange::enter(Stage::Http);
+        exchange::enter_http(pooled.route.address);
         Ok(Some(Lent {
             pooled: Some(pooled),
             pool: (!exchange.fresh).then(|| pool.clone()),

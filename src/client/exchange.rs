@@ -5,8 +5,9 @@
 //! both on the worker's own thread, and a thread-local record connects them:
 //!
 //! 1. [`Client`](super::Client) calls [`begin`] with the target and the deadline.
-//! 2. The connector reads the target, the start and the kind of connection, and notes [the address](note_address). If it
-//!    makes a new connection, it notes the [`Stage`]s and [the times](note_connect_times).
+//! 2. The connector reads the target, the start and the kind of connection. If it makes a new one, it notes
+//!    [each address](note_address) that it tries, the [`Stage`]s and [the times](note_connect_times). With a
+//!    connection, it [enters the last stage](enter_http).
 //! 3. The transport reads the deadline and [notes](note_sent) when the request left.
 //! 4. The normalizer [notes](note_surplus) the headers of the answer that ureq has no room for.
 //! 5. The connector [notes](note_returned) when ureq gives the connection back, the answer having been read to its end,
@@ -90,6 +91,15 @@ pub(super) fn enter(stage: Stage) {
     update(|exchange| exchange.stage = stage);
 }
 
+/// Enters [`Stage::Http`] with a connection to this address.
+pub(super) fn enter_http(address: Address) {
+    update(|exchange| {
+        exchange.stage = Stage::Http;
+        exchange.address = Some(address);
+    });
+}
+
+/// Notes that a connection to this address is tried.
 pub(super) fn note_address(address: Address) {
     update(|exchange| exchange.address = Some(address));
 }

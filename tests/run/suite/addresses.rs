@@ -7,7 +7,7 @@ use crate::support::run::loadgen;
 use crate::support::server::{Refusing, Reply, Request, Server, Unreachable};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -50,11 +50,11 @@ fn connections_go_to_the_addresses_in_turn() {
 
 /// Admits 20 requests for each key, at each of its addresses or at all of them together.
 fn limiter(are_alone: bool) -> Server {
-    let counts: Mutex<BTreeMap<(Option<IpAddr>, Vec<u8>), u32>> = Mutex::default();
+    let counts = Mutex::new(BTreeMap::new());
     OVER.server(move |request: &Request| {
         let at = are_alone.then_some(request.at);
         let mut counts = counts.lock().unwrap();
-        let count = counts.entry((at, request.body.clone())).or_default();
+        let count = counts.entry((at, request.body.clone())).or_insert(0);
         *count += 1;
         if *count <= 20 {
             Reply::allowed()
@@ -123,6 +123,40 @@ fn addresses_that_count_together_are_not_said_to_count_alone() {
     let audit = &summary["audit"];
     assert_ne!(audit["verdict"], "broken", "{audit}");
     assert_eq!(audit["by_node"], Value::Null, "{audit}");
+}
+
+#[test]
+fn a_failed_connection_counts_for_the_address_that_was_tried_last() {
+    let refusing = Refusing::over(OVER);
+    let folder = tempfile::tempdir().unwrap();
+    let requests = folder.path().join("requests.csv");
+    let report = OVER
+        .against(
+            refusing.url(),
+            "--rps 12 --duration 1 --workers 1 --burst-enabled false --requests",
+        )
+        .arg(&requests)
+        .report();
+    assert_eq!(report.failed_by("refused"), 12, "{report}");
+    let rows = std::fs::read_to_string(requests).unwrap();
+    let tried: Vec<_> = rows
+        .lines()
+        .skip(1)
+        .map(|row| {
+            row.rsplit(',')
+                .next()
+                .unwrap()
+                .parse::<SocketAddr>()
+                .unwrap()
+                .ip()
+        })
+        .collect();
+    assert_eq!(tried.len(), 12, "{rows}");
+    assert!(
+        tried.iter().all(|address| SEVERAL.contains(address)),
+        "{rows}"
+    );
+    assert!(tried.iter().any(|address| *address != tried[0]), "{rows}");
 }
 
 fn port(summary: &Value) -> u16 {
