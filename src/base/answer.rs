@@ -1,4 +1,4 @@
-use super::{Moment, Nanos, Outcome, Reason};
+use super::{Address, Moment, Nanos, Outcome, Reason};
 
 /// The result of one request, with its times.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,9 @@ pub struct Answer {
     pub status: Option<u16>,
     /// Why the request failed, if the outcome does not say all.
     pub reason: Option<Reason>,
+    /// The address that the request went to. For a failed connection, it is the last one that was tried. `None` if none
+    /// was tried.
+    pub address: Option<Address>,
 }
 
 impl Answer {
@@ -29,6 +32,7 @@ impl Answer {
             outcome,
             status: None,
             reason: None,
+            address: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The types that every layer shares: time, requests, their outcomes, and the counts of them.
 
+mod address;
 mod answer;
 mod failure_cause;
 mod ledger;
@@ -12,6 +13,7 @@ pub mod text;
 mod time;
 mod token;
 
+pub use address::Address;
 pub use answer::{Answer, ConnectTimes};
 pub use failure_cause::FailureCause;
 pub use ledger::Ledger;

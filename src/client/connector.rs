@@ -9,8 +9,9 @@ use super::pool::{Peer, Pool, Pooled, Route};
 use super::resolver::Resolver;
 use super::tls::TlsSession;
 use super::transport::{SHORTEST, SocketTransport};
-use crate::base::{ConnectTimes, Moment, Target};
+use crate::base::{Address, ConnectTimes, Moment, Target};
 use crate::core::request::Spelling;
+use crate::system::socket::bind_source;
 use rustls::ClientConfig;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io;
@@ -85,8 +86,9 @@ impl PoolingConnector {
             let (version, addresses) = self.resolver.addresses(target);
             let routes = addresses.flat_map(|to| self.routes(to));
             let unix_socket = self.unix_sockets[target].as_ref();
-            let to_socket = unix_socket.map(|_| Route {
+            let to_socket = unix_socket.map(|path| Route {
                 to: Peer::UnixSocket,
+                address: Address::new(&path.to_string_lossy()),
                 from: None,
             });
             pool.set_routes(version, routes.chain(to_socket));
@@ -100,8 +102,9 @@ impl PoolingConnector {
         let of_family = sources.filter(move |source| source.is_ipv4() == to.is_ipv4());
         let any = self.sources.is_empty().then_some(None);
         let sources = of_family.map(|&source| Some(source)).chain(any);
+        let address = Address::new(&to.to_string());
         let to = Peer::Address(to);
-        sources.map(move |from| Route { to, from })
+        sources.map(move |from| Route { to, address, from })
     }
 
     /// An idle connection that is still open, or a new one.
@@ -177,6 +180,7 @@ impl PoolingConnector {
         for (tried, route) in routes.into_iter().enumerate() {
             // The remaining routes share the remaining time, so that a silent one leaves time for the others.
             let started = Moment::now();
+            exchange::note_address(route.address);
             let left = Duration::from(exchange.deadline.since(started));
             let error = match self.dial(route, left / (count - tried) as u32) {
                 Ok(stream) => return Ok((stream, route)),
@@ -211,7 +215,7 @@ impl PoolingConnector {
         match route.to {
             Peer::Address(address) => {
                 if let Some(from) = route.from {
-                    socket.bind(&SocketAddr::new(from, 0).into())?;
+                    bind_source(&socket, from)?;
                 }
                 socket.connect_timeout(&address.into(), timeout)?;
                 socket.set_tcp_nodelay(true)?;
@@ -243,7 +247,7 @@ impl Connector for PoolingConnector {
             self.kept(details, pool)?
         };
         pooled.connection.begin();
-        exchange::enter(Stage::Http);
+        exchange::enter_http(pooled.route.address);
         Ok(Some(Lent {
             pooled: Some(pooled),
             pool: (!exchange.fresh).then(|| pool.clone()),

@@ -5,8 +5,9 @@
 //! both on the worker's own thread, and a thread-local record connects them:
 //!
 //! 1. [`Client`](super::Client) calls [`begin`] with the target and the deadline.
-//! 2. The connector reads the target, the start and the kind of connection. If it makes a new one, it notes the
-//!    [`Stage`]s and [the times](note_connect_times).
+//! 2. The connector reads the target, the start and the kind of connection. If it makes a new one, it notes
+//!    [each address](note_address) that it tries, the [`Stage`]s and [the times](note_connect_times). With a
+//!    connection, it [enters the last stage](enter_http).
 //! 3. The transport reads the deadline and [notes](note_sent) when the request left.
 //! 4. The normalizer [notes](note_surplus) the headers of the answer that ureq has no room for.
 //! 5. The connector [notes](note_returned) when ureq gives the connection back, the answer having been read to its end,
@@ -16,7 +17,7 @@
 //! 7. The client makes an [`Answer`](crate::base::Answer) of the [`current`] record.
 
 use super::issuer::Issuer;
-use crate::base::{ConnectTimes, Moment};
+use crate::base::{Address, ConnectTimes, Moment};
 use crate::core::answers::EXCERPT;
 use std::cell::{Cell, RefCell};
 use ureq::http::{HeaderName, HeaderValue};
@@ -41,6 +42,8 @@ pub(super) struct Exchange {
     pub started: Moment,
     pub deadline: Moment,
     pub stage: Stage,
+    /// The address of the connection, or the last one to which a connection was tried.
+    pub address: Option<Address>,
     /// Present if the request needed a new connection.
     pub connecting: Option<ConnectTimes>,
     /// The moment at which the request's first byte was handed to the operating system.
@@ -63,6 +66,7 @@ const NONE: Exchange = Exchange {
     started: Moment::MAX,
     deadline: Moment::MAX,
     stage: Stage::Connecting,
+    address: None,
     connecting: None,
     sent: None,
     returned: None,
@@ -100,6 +104,19 @@ pub(super) fn enter(stage: Stage) {
         exchange.stage = stage;
         exchange.has_received = false;
     });
+}
+
+/// Enters [`Stage::Http`] with a connection to this address.
+pub(super) fn enter_http(address: Address) {
+    update(|exchange| {
+        exchange.stage = Stage::Http;
+        exchange.address = Some(address);
+    });
+}
+
+/// Notes that a connection to this address is tried.
+pub(super) fn note_address(address: Address) {
+    update(|exchange| exchange.address = Some(address));
 }
 
 pub(super) fn note_connect_times(times: ConnectTimes) {

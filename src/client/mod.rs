@@ -211,6 +211,7 @@ impl Client {
             },
             status: head.as_ref().map(|head| head.status.as_u16()),
             reason: None,
+            address: exchange.address,
         };
         if let Outcome::Failed(kind) = answer.outcome {
             let failure = Failure {

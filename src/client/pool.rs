@@ -1,6 +1,6 @@
 //! The idle connections to one target, and the turns that the routes to it take.
 
-use crate::base::{Moment, Nanos};
+use crate::base::{Address, Moment, Nanos};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::mem;
@@ -26,6 +26,8 @@ const AVOIDED_TIMES: u64 = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Route {
     pub to: Peer,
+    /// The same end, as results name it.
+    pub address: Address,
     /// This machine's address. The system chooses it if there is none.
     pub from: Option<IpAddr>,
 }
@@ -71,7 +73,7 @@ struct Stack<C> {
 #[derive(Debug)]
 pub(super) struct Pooled<C> {
     pub connection: C,
-    route: Route,
+    pub route: Route,
     expires: Moment,
 }
 
@@ -251,8 +253,10 @@ mod tests {
     const SECOND: Nanos = Nanos(1_000_000_000);
 
     fn address(last: u8) -> Route {
+        let address = SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 80));
         Route {
-            to: Peer::Address((Ipv4Addr::new(127, 0, 0, last), 80).into()),
+            to: Peer::Address(address),
+            address: Address::new(&address.to_string()),
             from: None,
         }
     }

@@ -41,12 +41,12 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Unreadable> {
         setup.audit.clock_tolerance,
         memory / KEY_NAMES,
     )?;
-    let targets = recording.targets();
+    let nodes = recording.nodes();
     let terms = Terms {
         promises: setup.audit.promises.clone(),
         limit: setup.limit,
         window: setup.window,
-        targets: targets.len().max(1),
+        targets: nodes.len().max(1),
         timeout: setup.timeout,
         prior_use: setup.audit.prior_use,
         memory: memory - recording.keys().memory(),
@@ -67,7 +67,7 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Unreadable> {
         .collect();
     let run = RecordedRun {
         report: &reported.report,
-        targets: &targets,
+        nodes: &nodes,
         keys: recording.keys(),
         files: &files,
     };
@@ -82,7 +82,7 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Unreadable> {
         audit,
         recording.started(),
         parts(names, reported.files),
-        parts(targets, reported.targets),
+        parts(nodes, reported.nodes),
     ))
 }
 

@@ -1,13 +1,16 @@
 //! Passes samples on to the audit.
 
 use crate::base::{KeyId, Moment, Sample};
-use crate::core::audit::{AuditProgress, AuditReport, AuditedKey, Auditor, Observation, Response};
+use crate::core::audit::{
+    AuditProgress, AuditReport, AuditedKey, Auditor, Nodes, Observation, Response,
+};
 use crate::core::plan::Plan;
 use crate::core::request::Placeholder;
 
 #[derive(Debug)]
 pub(super) struct AuditFeed {
     auditor: Auditor,
+    nodes: Nodes,
     start: Moment,
     /// Whether requests carry their key. If not, all of them count as requests of one key.
     by_key: bool,
@@ -18,6 +21,7 @@ impl AuditFeed {
     pub fn new(plan: &Plan, targets: usize, start: Moment) -> Option<AuditFeed> {
         Some(AuditFeed {
             auditor: Auditor::new(plan.audit_terms(targets)?),
+            nodes: Nodes::of_targets(targets),
             start,
             by_key: plan.request.has(Placeholder::Key),
         })
@@ -36,12 +40,13 @@ impl AuditFeed {
     }
 
     fn observe(&mut self, sample: &Sample, key: AuditedKey, phase: Option<u16>) {
-        if let Some(observation) = Observation::of(sample, key, self.start) {
+        let node = self.nodes.number(sample.target, sample.answer.address);
+        if let Some(observation) = Observation::of(sample, node, key, self.start) {
             self.auditor.add(Observation {
                 phase,
                 ..observation
             });
-        } else if let Some(response) = Response::without_limiter(sample, self.start) {
+        } else if let Some(response) = Response::without_limiter(sample, node, self.start) {
             self.auditor.add_response(response);
         }
     }
@@ -60,6 +65,6 @@ impl AuditFeed {
     }
 
     pub fn finish(self) -> AuditReport {
-        self.auditor.finish()
+        self.auditor.finish().with_nodes(self.nodes)
     }
 }

@@ -7,10 +7,9 @@ use crate::base::Nanos;
 use crate::core::answers::Answers;
 use crate::core::audit::{AuditReport, Auditor, Terms};
 use crate::core::recorded::{
-    ColumnNames, KeyNames, Layout, NumberedBy, Recorded, Resolution, TargetNames,
+    ColumnNames, KeyNames, Layout, NodeNumbers, NumberedBy, Recorded, Resolution, TargetNames,
 };
 use crate::core::summary::RecordedCounts;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -57,8 +56,8 @@ pub struct Reported {
     pub report: AuditReport,
     /// The requests of each file, in their order.
     pub files: Vec<RecordedCounts>,
-    /// The requests to each target, in their order.
-    pub targets: Vec<RecordedCounts>,
+    /// The requests to each node, in their order.
+    pub nodes: Vec<RecordedCounts>,
 }
 
 impl Recording {
@@ -120,7 +119,7 @@ impl Recording {
                 has_key |= !row.key.is_empty();
                 has_target |= !row.target.is_empty();
                 self.keys.add(row.key);
-                self.targets.add(row.target, row.number)?;
+                self.targets.add(row.target, row.address, row.number)?;
                 earliest = earliest.min(row.earliest());
                 file.origin = file.origin.min(row.origin.unwrap_or(row.earliest()));
                 file.resolution = file.resolution.finer(row.resolution);
@@ -157,13 +156,9 @@ impl Recording {
         is_instant.then(|| SystemTime::UNIX_EPOCH + Duration::from_nanos(self.start))
     }
 
-    /// The targets in the order of their places.
-    pub fn targets(&self) -> Vec<String> {
-        let mut names = self.targets.placed().0;
-        if let Some(unnamed) = names.iter_mut().find(|name| name.is_empty()) {
-            "the limiter".clone_into(unnamed);
-        }
-        names
+    /// The names of the nodes in the order of their numbers: targets, or addresses of those with several.
+    pub fn nodes(&self) -> Vec<String> {
+        self.targets.nodes().0
     }
 
     /// The meaning of the numbers of each file's requests.
@@ -176,15 +171,15 @@ impl Recording {
     /// # Errors
     /// A file is not as it was before.
     pub fn audit(&self, terms: Terms, columns: &Columns) -> Result<Reported, Unreadable> {
-        let (targets, places) = self.targets.placed();
+        let (nodes, numbers) = self.targets.nodes();
         let mut audit = Audit {
             recording: self,
             auditor: Auditor::new(terms),
-            places,
+            numbers,
             watermark: Nanos::ZERO,
             added: 0,
             files: vec![RecordedCounts::default(); self.files.len()],
-            targets: vec![RecordedCounts::default(); targets.len()],
+            nodes: vec![RecordedCounts::default(); nodes.len()],
         };
         let mut rest = Vec::new();
         for (number, file) in self.files.iter().enumerate() {
@@ -212,7 +207,7 @@ impl Recording {
         Ok(Reported {
             report,
             files: audit.files,
-            targets: audit.targets,
+            nodes: audit.nodes,
         })
     }
 }
@@ -242,13 +237,13 @@ impl Rest<'_> {
 struct Audit<'a> {
     recording: &'a Recording,
     auditor: Auditor,
-    places: HashMap<&'a str, u32>,
+    numbers: NodeNumbers<'a>,
     /// No request that is added from now on may have left before.
     watermark: Nanos,
     /// The requests that were added since the auditor last heard of the watermark.
     added: u64,
     files: Vec<RecordedCounts>,
-    targets: Vec<RecordedCounts>,
+    nodes: Vec<RecordedCounts>,
 }
 
 /// The most requests that are added before the auditor checks its memory, even if the watermark stays.
@@ -280,15 +275,15 @@ impl Audit<'_> {
 
     /// Adds a request; `None` if the first reading did not find it.
     fn add(&mut self, row: &Recorded, file: usize, resolution: Resolution) -> Option<()> {
-        let target = *self.places.get(row.target)?;
+        let node = self.numbers.of(row.target, row.address)?;
         self.files[file].add(row.outcome);
-        self.targets[target as usize].add(row.outcome);
+        self.nodes[node as usize].add(row.outcome);
         let Some(key) = self.recording.keys.id(row.key) else {
             return Some(());
         };
         let sequence = Recorded::numbered(file, row.number);
         let start = self.recording.start;
-        if let Some(observation) = row.observation(sequence, key, target, start, resolution) {
+        if let Some(observation) = row.observation(sequence, key, node, start, resolution) {
             if observation.sent < self.watermark {
                 return None;
             }

@@ -46,7 +46,7 @@ fn audited(
     }
     let recording = Recording::survey(&paths, columns, Nanos::ZERO, memory / 2);
     let recording = recording.map_err(|error| error.to_string())?;
-    let targets = recording.targets().len().max(1);
+    let targets = recording.nodes().len().max(1);
     let terms = Terms {
         memory: memory / 2,
         ..Terms::of_all_promises(5, Nanos(1_000_000_000), targets)
@@ -107,6 +107,33 @@ fn a_sample_of_the_keys_is_audited_if_their_names_need_too_much_memory() {
     .unwrap();
     assert_eq!(verdict, AuditVerdict::Inconclusive);
     assert!((0.01..0.5).contains(&share), "{share}");
+}
+
+/// Names of the nodes in a file of `--requests`, of which every other request went to another address.
+fn nodes(header: &str, address: impl Fn(u64) -> &'static str) -> Vec<String> {
+    let text = own_rows(10, |_| "k".to_owned(), |_| "allowed");
+    let rows = text.lines().skip(1).zip(0..);
+    let rows = rows.map(|(row, number)| format!("{row}{}\n", address(number)));
+    let text = format!("{}{header}\n", OWN.trim_end()) + &rows.collect::<String>();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), text).unwrap();
+    let columns = columns(ColumnNames::default());
+    let paths = [file.path().to_owned()];
+    let recording = Recording::survey(&paths, &columns, Nanos::ZERO, 1 << 20).unwrap();
+    recording.nodes()
+}
+
+#[test]
+fn addresses_are_nodes_in_files_that_have_them() {
+    let address = |number: u64| match number % 4 {
+        0 => ",10.0.0.1:80",
+        1 => ",",
+        _ => ",10.0.0.2:80",
+    };
+    let expected = ["http://a (10.0.0.1:80)", "http://a (10.0.0.2:80)"];
+    assert_eq!(nodes(",address", address), expected);
+    assert_eq!(nodes("", |_| ""), ["http://a"]);
+    assert_eq!(nodes(",address", |_| ",10.0.0.1:80"), ["http://a"]);
 }
 
 /// Texts that are almost CSV or JSON lines of a log.

@@ -46,7 +46,7 @@ fn write_audit(out: &mut String, audit: &Audit, targets: &[String]) -> fmt::Resu
         }
     }
     if let Some(by_node) = &audit.by_node {
-        write_rows(out, by_node, targets)?;
+        write_rows(out, by_node, by_node.names(targets))?;
     }
     for outage in audit.outages.iter().take(OUTAGES) {
         writeln!(out, "  outage {}", outage.statement)?;
@@ -92,16 +92,13 @@ fn write_peak(out: &mut String, audit: &Audit) -> fmt::Result {
 }
 
 /// Writes the admissions by each node for each of the worst keys.
-fn write_rows(out: &mut String, by_node: &ByNode, targets: &[String]) -> fmt::Result {
+fn write_rows(out: &mut String, by_node: &ByNode, names: &[String]) -> fmt::Result {
     let keys = &by_node.keys[..by_node.keys.len().min(FINDINGS)];
-    let all: usize = targets
-        .iter()
-        .map(|target| target.chars().count() + 2)
-        .sum();
+    let all: usize = names.iter().map(|name| name.chars().count() + 2).sum();
     let (corner, nodes) = if all <= WIDEST {
-        ("by node", targets.to_vec())
+        ("by node", names.to_vec())
     } else {
-        let numbers = (1..=targets.len()).map(|number| format!("{number:>5}"));
+        let numbers = (1..=names.len()).map(|number| format!("{number:>5}"));
         ("by node, as listed", numbers.collect())
     };
     let lengths = keys.iter().map(|row| row.key.chars().count());

@@ -232,6 +232,19 @@ fn targets(out: &mut String, summary: &Summary) -> fmt::Result {
             span_of(latency, latency.p99_ns),
             escaped(&by_cause(&target.failure_causes(), 3), NAME),
         )?;
+        let blank = "| ".repeat(columns.len());
+        for one in &target.addresses {
+            let [p50, p99] = one.percentiles();
+            writeln!(
+                out,
+                "| – {} | {} | {} | {} | {} | {blank}{p50} | {p99} | |",
+                escaped(&one.address, NAME),
+                one.sent,
+                one.allowed,
+                one.blocked,
+                one.failed,
+            )?;
+        }
     }
     if shown.len() < all {
         let shown = shown.len();

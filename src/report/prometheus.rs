@@ -2,7 +2,7 @@
 //! totals that never decrease.
 
 use crate::base::{Ledger, Mode};
-use crate::core::stats::{Buckets, Lateness, Snapshot, State, TargetSnapshot};
+use crate::core::stats::{Buckets, Lateness, OutcomeCounts, Snapshot, State, TargetSnapshot};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -41,6 +41,13 @@ fn by_name(targets: &[TargetSnapshot]) -> Vec<TargetSnapshot> {
                 other.latency += &target.latency;
                 other.service_time += &target.service_time;
                 other.failed_after += &target.failed_after;
+                for (address, counts) in &target.addresses {
+                    let mut known = other.addresses.iter_mut();
+                    match known.find(|(known, _)| known == address) {
+                        Some((_, sum)) => *sum += counts,
+                        None => other.addresses.push((*address, *counts)),
+                    }
+                }
             }
         }
     }
@@ -78,6 +85,15 @@ const OUTCOMES: [(&str, OfLedger); 4] = [
     ("failed", |ledger| ledger.failed),
     ("abandoned", |ledger| ledger.abandoned),
 ];
+
+fn by_outcome(counts: &OutcomeCounts) -> [(&'static str, u64); 4] {
+    [
+        ("allowed", counts.allowed),
+        ("blocked", counts.blocked),
+        ("failed", counts.failed),
+        ("abandoned", counts.abandoned),
+    ]
+}
 
 const NOW: [(&str, &str, OfLedger); 2] = [
     (
@@ -180,6 +196,7 @@ impl Metrics {
                 encode_count(&mut metric, &labels, count(&target.ledger))?;
             }
         }
+        self.encode_addresses(encoder)?;
         let mut metric = encoder.encode_descriptor(
             "request_failures",
             "Failed requests, by why.",
@@ -224,6 +241,34 @@ impl Metrics {
         for (target, status, count) in series {
             let labels = [("target", target), ("status", status.as_str())];
             encode_count(&mut metric, &labels, count)?;
+        }
+        Ok(())
+    }
+
+    /// An address is known once it is used, so its series appear in the course of the run.
+    fn encode_addresses(&self, encoder: &mut DescriptorEncoder) -> Result {
+        if self
+            .targets
+            .iter()
+            .all(|target| target.addresses.is_empty())
+        {
+            return Ok(());
+        }
+        let help =
+            "Requests that ended, by the address that they went to and by what became of them.";
+        let name = "address_requests";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for target in &self.targets {
+            for (address, counts) in &target.addresses {
+                for (outcome, count) in by_outcome(counts) {
+                    let labels = [
+                        ("target", target.name.as_str()),
+                        ("address", address.text()),
+                        ("outcome", outcome),
+                    ];
+                    encode_count(&mut metric, &labels, count)?;
+                }
+            }
         }
         Ok(())
     }
@@ -305,7 +350,7 @@ fn encode_buckets(mut metric: MetricEncoder, buckets: &Buckets) -> Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{FailureKind, Nanos};
+    use crate::base::{Address, FailureKind, Nanos};
     use crate::core::stats::{Failures, testing};
     use prometheus_client::encoding::text;
     use std::time::{Duration, SystemTime};
@@ -404,6 +449,35 @@ mod tests {
                 r#"loadgen_requests_total{target="http://b",outcome="allowed"} 7"#,
                 r#"loadgen_request_failures_total{target="http://a",kind="status_5xx"} 2"#,
                 r#"loadgen_latency_seconds_count{target="http://a"} 2"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn the_addresses_of_a_name_have_series_of_their_own() {
+        let of = |address, allowed| {
+            let counts = OutcomeCounts {
+                allowed,
+                ..OutcomeCounts::default()
+            };
+            let addresses = vec![(Address::new(address), counts)];
+            TargetSnapshot {
+                addresses,
+                ..target("http://a", allowed)
+            }
+        };
+        let targets = vec![
+            of("10.0.0.1:80", 5),
+            of("10.0.0.1:80", 7),
+            of("10.0.0.2:80", 3),
+        ];
+        let text = exposition(State::Ended, targets);
+        assert_has(
+            &text,
+            &[
+                r#"loadgen_address_requests_total{target="http://a",address="10.0.0.1:80",outcome="allowed"} 12"#,
+                r#"loadgen_address_requests_total{target="http://a",address="10.0.0.2:80",outcome="allowed"} 3"#,
+                r#"loadgen_address_requests_total{target="http://a",address="10.0.0.2:80",outcome="blocked"} 0"#,
             ],
         );
     }

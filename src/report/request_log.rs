@@ -3,7 +3,7 @@
 use super::format::{Format, Rows, RunInfo, Written};
 use super::result_file::ResultFile;
 use super::stream::{Feed, Items, Stream};
-use crate::base::{Moment, Nanos, Outcome, Reason, Sample};
+use crate::base::{Address, Moment, Nanos, Outcome, Reason, Sample};
 use crate::core::keys::Keys;
 use crate::core::request::Placeholder;
 use crate::engine::{Observer, Start};
@@ -188,9 +188,11 @@ struct Row<'a> {
     status: Option<u16>,
     /// Why a request failed, in a few words, if there is more to say than `failure` does.
     reason: Option<&'static str>,
+    /// The address that the request went to. It is empty if none was tried.
+    address: Option<&'static str>,
 }
 
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "sequence",
     "key",
     "target",
@@ -205,6 +207,7 @@ const COLUMNS: [&str; 14] = [
     "abandoned_ns",
     "status",
     "reason",
+    "address",
 ];
 
 impl<'a> Row<'a> {
@@ -241,6 +244,7 @@ impl<'a> Row<'a> {
             abandoned_ns: is_cut_off.then(|| since_start(answer.done).0),
             status: answer.status,
             reason: answer.reason.map(Reason::text),
+            address: answer.address.map(Address::text),
         }
     }
 }

@@ -116,10 +116,18 @@ fn shortened(line: &str) -> String {
     }
     shown
 }
+/// Stands before the addresses of a target.
+const INDENT: &str = "  ";
 
 fn targets(summary: &Summary) -> String {
     let names = summary.targets.iter().map(|target| target.name.len());
-    let width = names.max().unwrap_or(0).max("target".len());
+    let addresses = summary.targets.iter().flat_map(|target| &target.addresses);
+    let addresses = addresses.map(|of| INDENT.len() + of.address.len());
+    let width = names
+        .chain(addresses)
+        .max()
+        .unwrap_or(0)
+        .max("target".len());
     let shown = not_on_time(summary);
     let counts = ["sent", "allowed", "blocked", "failed", "abandoned"];
     let names = counts
@@ -136,6 +144,13 @@ fn targets(summary: &Summary) -> String {
         let spans = [latency.p50_ns, latency.p99_ns].map(|ns| span_of(latency, ns));
         let cells = counts.map(|count| count.to_string()).chain(spans);
         text += &row(&target.name, width, cells);
+        for of in &target.addresses {
+            let counts = [of.sent, of.allowed, of.blocked, of.failed, of.abandoned];
+            let counts = counts.map(|count| count.to_string()).into_iter();
+            let cells = counts.chain(shown.iter().map(|_| String::new()));
+            let name = format!("{INDENT}{}", of.address);
+            text += &row(&name, width, cells.chain(of.percentiles()));
+        }
     }
     text
 }
@@ -149,7 +164,9 @@ fn row(name: &str, width: usize, cells: impl IntoIterator<Item = String>) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Answer, ConnectTimes, FailureKind, KeyId, Moment, Outcome, Sample, Target};
+    use crate::base::{
+        Address, Answer, ConnectTimes, FailureKind, KeyId, Moment, Outcome, Sample, Target,
+    };
     use crate::core::stats::{
         Counters, Lateness, PhaseTallies, Results, ScheduleVerdict, Tally, TimelineTally,
     };
@@ -271,6 +288,42 @@ Summary: paced for 60.0 s, drained for 3.13 ms
   failures: timeout ×1
   schedule kept: every request on time (within 10ms), none dropped";
         assert_eq!(said(&samples, 0), expected);
+    }
+
+    #[test]
+    fn the_addresses_of_a_target_stand_under_it_if_it_used_several() {
+        let outcomes = [Outcome::Allowed, Outcome::Blocked, Outcome::Allowed];
+        let addressed = |addresses: [&str; 3]| {
+            let samples = outcomes.map(|outcome| (0, 200_000, outcome));
+            let mut results = results(&samples, 0);
+            let mut tally = Tally::new(2);
+            for ((sequence, address), outcome) in addresses.iter().enumerate().zip(outcomes) {
+                let mut answer = Answer::new(Moment::at(0), Moment::at(200_000), outcome);
+                answer.address = Some(Address::new(address));
+                tally.add(&Sample {
+                    sequence: sequence as u64,
+                    key: KeyId(0),
+                    target: sequence as u32 % 2,
+                    due: Moment::at(0),
+                    waited_for_target: false,
+                    answer,
+                });
+            }
+            results.tally = tally;
+            let text = text(&results);
+            let from = text.find("  target").unwrap();
+            text[from..].lines().take(5).collect::<Vec<_>>().join("\n")
+        };
+        let expected = "  \
+  target                     sent   allowed   blocked    failed abandoned       p50       p99
+  http://127.0.0.1:8001         2         2         0         0         0    200 µs    200 µs
+    10.3.0.1:8001               1         1         0         0         0    201 µs    201 µs
+    10.3.0.2:8001               1         1         0         0         0    201 µs    201 µs
+  http://node-2:8000            1         0         1         0         0    200 µs    200 µs";
+        let several = ["10.3.0.1:8001", "10.3.0.3:8000", "10.3.0.2:8001"];
+        assert_eq!(addressed(several), expected);
+        let single = ["10.3.0.1:8001", "10.3.0.3:8000", "10.3.0.1:8001"];
+        assert!(!addressed(single).contains("10.3."));
     }
 
     #[test]

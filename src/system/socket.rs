@@ -1,8 +1,22 @@
-//! Calls on connections that std does not offer: a look at an idle one, and sending and receiving without waiting.
+//! Calls on connections that std does not offer: a source address, a look at an idle connection, and sending and receiving
+//! without waiting.
 
 use socket2::Socket;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+/// Has a connection come from this address of this machine. On Linux, the system chooses the port only once it knows the
+/// destination, so that connections to different destinations can share a port. Elsewhere, and on Linux before 4.2, each
+/// connection takes a port of its own.
+pub(crate) fn bind_source(socket: &Socket, from: IpAddr) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
+        let _ = setsockopt(socket, IpBindAddressNoPort, &true);
+    }
+    socket.bind(&SocketAddr::new(from, 0).into())
+}
 
 /// Returns whether nothing has arrived on an idle connection: neither its end, nor bytes that belong to no request.
 pub(crate) fn is_quiet(stream: &Socket) -> bool {
@@ -75,4 +89,24 @@ pub(crate) fn wait_to_send(stream: &Socket, reads: bool, timeout: Duration) -> i
 #[cfg(not(unix))]
 pub(crate) fn wait_to_send(_: &Socket, _: bool, _: Duration) -> io::Result<bool> {
     Ok(false)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use socket2::{Domain, Type};
+
+    #[test]
+    fn a_source_address_takes_no_port_before_the_connection() {
+        for address in ["127.0.0.1", "::1"] {
+            let from: IpAddr = address.parse().unwrap();
+            let domain = Domain::for_address((from, 0).into());
+            let socket = Socket::new(domain, Type::STREAM, None).unwrap();
+            if bind_source(&socket, from).is_err() && from.is_ipv6() {
+                continue; // a machine without IPv6
+            }
+            let local = socket.local_addr().unwrap().as_socket().unwrap();
+            assert_eq!((local.ip(), local.port()), (from, 0));
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! Each faulty limiter names its cause, and no other limiter does.
 
+use super::cluster::History;
 use super::limiters::{Algorithm, Fault, Limiter, exact, faulty};
 use super::sensitivity::{LIMIT, Run, Traffic, WINDOW};
-use loadgen::core::audit::{AuditReport, AuditVerdict};
+use loadgen::core::audit::{AuditReport, AuditVerdict, Terms};
 use std::collections::HashMap;
 
 const SECOND: i128 = 1_000_000_000;
@@ -164,6 +165,60 @@ fn each_wrong_limiter_names_its_cause_and_no_other() {
         }
     }
     assert!(others.is_empty(), "{}", others.join("\n"));
+}
+
+/// The same history, as that of one target whose addresses are the nodes.
+fn of_one_target(history: History) -> History {
+    let terms = Terms {
+        targets: 1,
+        ..history.terms
+    };
+    History { terms, ..history }
+}
+
+#[test]
+fn nodes_behind_one_name_have_the_causes_of_as_many_targets() {
+    for Wrong { fault, limiter, .. } in wrong_limiters() {
+        let run = Run::of(Traffic::Random(60)).lasting(240);
+        let history = run.history_at(limiter, 0);
+        let of_targets = history.audit_by("sliding-window");
+        let of_addresses = of_one_target(history).audit_by("sliding-window");
+        assert_eq!(of_addresses.verdict(true), AuditVerdict::Broken, "{fault}");
+        assert_eq!(
+            of_addresses.conclusions(None, &[]),
+            of_targets.conclusions(None, &[]),
+            "{fault}"
+        );
+    }
+}
+
+#[test]
+fn nodes_that_come_and_go_are_still_found_to_count_alone() {
+    // Nodes 1 and 2 are replaced by 3 and 4 after a window, while node 0 stays.
+    let replaced = |node: usize, at: i128| match node {
+        0 => 0,
+        _ if at < i128::from(WINDOW) => node,
+        _ => node + 2,
+    };
+    let named = |fault| {
+        let mut limiter = with(fault);
+        let limiter: Limiter = Box::new(move |key, node, at| limiter(key, replaced(node, at), at));
+        let run = Run::of(Traffic::Even(60)).lasting(240);
+        let mut history = of_one_target(run.history_at(limiter, 0));
+        for (batch, _) in &mut history.batches {
+            for observation in batch {
+                let sent = i128::from(observation.sent.0);
+                observation.node = replaced(observation.node as usize, sent) as u32;
+            }
+        }
+        let causes = history.audit_by("sliding-window").causes(None, &[]);
+        causes
+            .into_iter()
+            .map(|cause| cause.name)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(named(Fault::NodesAlone), ["each node counts alone"]);
+    assert!(!named(Fault::OneMore).contains(&"each node counts alone"));
 }
 
 #[test]

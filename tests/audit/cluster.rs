@@ -366,7 +366,7 @@ impl World {
         Some(Observation {
             key: self.key(request.key),
             sequence: i as u64,
-            target: request.node as u32,
+            node: request.node as u32,
             sent: Nanos(request.sent),
             done: Nanos(if in_time && request.ending != Ending::Lost {
                 answered
@@ -434,7 +434,7 @@ impl fmt::Debug for History {
                 write!(
                     f,
                     "{:>4} {:?} at {}: {sent} to {done}",
-                    o.sequence, o.key, o.target
+                    o.sequence, o.key, o.node
                 )?;
                 writeln!(f, ", {:?}", o.decision)?;
             }

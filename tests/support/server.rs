@@ -40,6 +40,8 @@ pub struct Request {
     pub reads: usize,
     /// The server's name in the TLS handshake.
     pub server_name: Option<String>,
+    /// The server's address that its connection was made to.
+    pub at: IpAddr,
 }
 
 impl Request {
@@ -508,6 +510,8 @@ fn serve(shared: &Shared, number: usize, tcp: TcpStream) {
     if let Script::Tcp(script) = &shared.script {
         return script(tcp);
     }
+    let at = tcp.local_addr().map(|address| address.ip());
+    let at = at.expect("a connection's own address");
     let mut stream = Stream::new(tcp, shared.identity.as_ref());
     if stream.is_tls() && !shared.shake_hands(&mut stream) {
         return;
@@ -515,6 +519,7 @@ fn serve(shared: &Shared, number: usize, tcp: TcpStream) {
     match &shared.script {
         Script::Requests(behaviour, idle) => Connection {
             number,
+            at,
             reads: stream.reads(),
             stream,
             shared,
@@ -528,6 +533,7 @@ fn serve(shared: &Shared, number: usize, tcp: TcpStream) {
 
 struct Connection<'a> {
     number: usize,
+    at: IpAddr,
     stream: Stream,
     /// The reads of its TCP connection until the last request was complete.
     reads: usize,
@@ -637,6 +643,7 @@ impl Connection<'_> {
             body,
             reads: reads - reads_before,
             server_name: self.stream.server_name(),
+            at: self.at,
         })
     }
 

@@ -107,6 +107,7 @@ pub fn per_node() -> Summary {
             },
         ],
         by_node: Some(ByNode {
+            nodes: Vec::new(),
             keys: vec![KeyAdmitted {
                 key: key.to_owned(),
                 admitted: vec![100, 100, 100],
@@ -256,6 +257,7 @@ pub fn huge() -> Summary {
             })
             .collect(),
         by_node: Some(ByNode {
+            nodes: Vec::new(),
             keys: (0..100)
                 .map(|number| KeyAdmitted {
                     key: key(number),
@@ -657,6 +659,7 @@ impl Made {
                 send_lag: DurationSummary::default(),
                 failures: of.failures.clone(),
                 causes: Vec::new(),
+                addresses: Vec::new(),
             });
         let counts = self.all.counts;
         Summary {

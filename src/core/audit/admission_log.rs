@@ -17,25 +17,25 @@ pub(super) struct Admission {
     busy: BusyPeriod,
 }
 
-/// A request's sequence number and its target in 8 bytes.
+/// A request's sequence number and its node in 8 bytes.
 #[derive(Debug, Clone, Copy)]
 struct RequestId(u64);
 
 impl RequestId {
     const SEQUENCE_BITS: u32 = 48;
 
-    /// Targets beyond the 65,536th count as that one.
+    /// Nodes beyond the 65,536th count as that one.
     fn of(request: &Observation) -> RequestId {
-        let target = u64::from(request.target).min(0xffff);
+        let node = u64::from(request.node).min(0xffff);
         let sequence = request.sequence & ((1 << Self::SEQUENCE_BITS) - 1);
-        RequestId(target << Self::SEQUENCE_BITS | sequence)
+        RequestId(node << Self::SEQUENCE_BITS | sequence)
     }
 
     fn sequence(self) -> u64 {
         self.0 & ((1 << Self::SEQUENCE_BITS) - 1)
     }
 
-    fn target(self) -> usize {
+    fn node(self) -> usize {
         (self.0 >> Self::SEQUENCE_BITS) as usize
     }
 }
@@ -177,19 +177,17 @@ impl AdmissionLog {
         &self.admissions[place]
     }
 
-    /// Counts the admissions that one target may have decided at `from` or later.
-    pub fn count_reaching_of(&self, from: Nanos, target: usize) -> u64 {
-        let of_target = |other: &&Admission| other.done >= from && other.request.target() == target;
-        self.admissions.iter().filter(of_target).count() as u64
+    /// Counts the admissions that one node may have decided at `from` or later.
+    pub fn count_reaching_of(&self, from: Nanos, node: usize) -> u64 {
+        let of_node = |other: &&Admission| other.done >= from && other.request.node() == node;
+        self.admissions.iter().filter(of_node).count() as u64
     }
 
-    /// Counts the admissions of one target that were sent later than `since`.
-    pub fn count_sent_since_of(&self, since: Nanos, target: usize) -> u64 {
+    /// Counts the admissions of one node that were sent later than `since`.
+    pub fn count_sent_since_of(&self, since: Nanos, node: usize) -> u64 {
         let latest = self.admissions.iter().rev();
         let latest = latest.take_while(|other| other.sent > since);
-        latest
-            .filter(|other| other.request.target() == target)
-            .count() as u64
+        latest.filter(|other| other.request.node() == node).count() as u64
     }
 
     /// The latest instant at which the admission may have been decided that was decided last but for `others`. It may be
@@ -249,8 +247,8 @@ impl AdmissionLog {
         let before = self.admissions.partition_point(|other| other.sent < from);
         for admission in self.admissions.range(before..) {
             if admission.done <= to {
-                let (sequence, target) = (admission.request.sequence(), admission.request.target());
-                span.add(admission.sent, admission.done, sequence, target);
+                let (sequence, node) = (admission.request.sequence(), admission.request.node());
+                span.add(admission.sent, admission.done, sequence, node);
             }
         }
         span

@@ -4,8 +4,9 @@ use super::causes::Hypotheses;
 use super::groups::{AllRules, Flags, Group};
 use super::key_audit::KeyAudit;
 use super::keys::KeyAudits;
+use super::nodes::{Lifetime, Nodes, of_node};
 use super::observation::{AuditedKey, Decision, Observation};
-use super::outages::Outage;
+use super::outages::{Outage, Response};
 use super::promise::{Latest, Limit, Needed, OneClock};
 use super::proof::AdmissionSpan;
 use super::quota_audit::{Blocked, QuotaAudit};
@@ -141,6 +142,8 @@ impl Findings {
                 promises: promises.collect(),
                 worst: Vec::new(),
                 false_blocks: Vec::new(),
+                nodes: Nodes::of_targets(terms.targets),
+                lifetimes: Vec::new(),
                 blocked: vec![0; terms.targets],
                 unanswered: 0,
                 connections_disagree: false,
@@ -159,15 +162,20 @@ impl Findings {
         &self.report.terms
     }
 
+    /// A node responded to a request, or did not.
+    pub fn respond(&mut self, response: &Response) {
+        let lifetimes = &mut self.report.lifetimes;
+        let lifetime = of_node(lifetimes, response.node as usize, Lifetime::NONE);
+        lifetime.extend(response.sent, response.done);
+    }
+
     /// A request was observed, though it may not have been looked at yet.
     pub fn observe(&mut self, request: &Observation) {
         let report = &mut self.report;
         report.observed += 1;
         match request.decision {
             Decision::Blocked => {
-                if let Some(blocked) = report.blocked.get_mut(request.target as usize) {
-                    *blocked += 1;
-                }
+                *of_node(&mut report.blocked, request.node as usize, 0) += 1;
             }
             Decision::Unanswered => report.unanswered += 1,
             Decision::Allowed | Decision::Failed => {}

@@ -37,7 +37,7 @@
 //!
 //! # Outages
 //!
-//! Spans in which targets failed are told apart (`outages.rs`). The admissions outside of them are held to each promise
+//! Spans in which nodes failed are told apart (`outages.rs`). The admissions outside of them are held to each promise
 //! by themselves, so that a limiter that let everything pass while its store was away is said to have kept its promise
 //! otherwise. It is broken nonetheless. The reading without outages takes in the same requests in the same order, though
 //! later: an admission waits until the spans around it have ended, and all that follows waits behind it.
@@ -58,6 +58,7 @@ mod findings;
 mod groups;
 mod key_audit;
 mod keys;
+mod nodes;
 mod observation;
 mod outages;
 pub mod probe;
@@ -73,6 +74,7 @@ mod unlimited;
 
 pub use bounds::PriorUse;
 pub use causes::{Cause, Conclusion};
+pub use nodes::Nodes;
 pub use observation::{AuditedKey, Decision, Observation};
 pub use outages::{Failure, Outage, Response};
 pub use promise::{About, Algorithm, Kind, Limit, MOST, Needed, Promise};
@@ -105,7 +107,7 @@ pub struct Auditor {
     events: Vec<Event>,
     findings: Findings,
     outages: Outages,
-    /// The targets' responses that the outages have not been learned from, in no order.
+    /// The nodes' responses that the outages have not been learned from, in no order.
     responses: Vec<Response>,
     /// What the reading without outages has not taken in, in the order of time. It begins with an admission that may lie in
     /// an outage that has not ended.
@@ -163,7 +165,7 @@ impl Auditor {
     /// Adds a request that was sent no earlier than the last watermark.
     pub fn add(&mut self, observation: Observation) {
         self.findings.observe(&observation);
-        self.responses.push(Response::of(&observation));
+        self.add_response(Response::of(&observation));
         if self.keys.audits(observation.key) {
             self.waiting.push(Waiting {
                 observation,
@@ -174,6 +176,7 @@ impl Auditor {
 
     /// Adds a request of which no limiter knows, sent no earlier than the last watermark.
     pub fn add_response(&mut self, response: Response) {
+        self.findings.respond(&response);
         self.responses.push(response);
     }
 
@@ -256,7 +259,7 @@ impl Auditor {
         let responses = &mut self.responses;
         responses.sort_unstable_by_key(|response| {
             let is_answer = response.failure.is_none();
-            (response.sent, response.done, response.target, is_answer)
+            (response.sent, response.done, response.node, is_answer)
         });
         let known = responses.partition_point(|response| response.sent < watermark);
         for response in responses.drain(..known) {
@@ -523,7 +526,7 @@ mod tests {
         Observation {
             key: AuditedKey::Load(KeyId(key as u32)),
             sequence,
-            target: (sequence % 2) as u32,
+            node: (sequence % 2) as u32,
             sent,
             done: sent + Nanos(SECOND / 1_000),
             decision,

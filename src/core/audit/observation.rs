@@ -9,8 +9,9 @@ use crate::base::{FailureKind, KeyId, Moment, Nanos, Outcome, Sample};
 pub struct Observation {
     pub key: AuditedKey,
     pub sequence: u64,
-    /// The target's place in the plan.
-    pub target: u32,
+    /// The number of the node that it was sent to: the target's place in the plan, unless the target has several
+    /// addresses ([`Nodes`](super::Nodes)).
+    pub node: u32,
     /// Time since the run's start, and not before it.
     pub sent: Nanos,
     /// Time since the run's start.
@@ -57,9 +58,9 @@ impl AuditedKey {
 }
 
 impl Observation {
-    /// Observes a request of a run that started at `start`. Returns `None` if the request never left, so that no limiter
+    /// Observes a request to a node, of a run that started at `start`. Returns `None` if the request never left, so that no limiter
     /// knows of it.
-    pub fn of(sample: &Sample, key: AuditedKey, start: Moment) -> Option<Observation> {
+    pub fn of(sample: &Sample, node: u32, key: AuditedKey, start: Moment) -> Option<Observation> {
         let answer = &sample.answer;
         // A request that a panic ended may have left as soon as it was due.
         let lost = matches!(answer.outcome, Outcome::Failed(FailureKind::Panic));
@@ -67,7 +68,7 @@ impl Observation {
         (answer.transmitted || lost).then(|| Observation {
             key,
             sequence: sample.sequence,
-            target: sample.target,
+            node,
             sent: sent.since(start),
             done: answer.done.max(sent).since(start),
             decision: Decision::of(answer.outcome),
@@ -81,14 +82,14 @@ impl Observation {
 }
 
 impl Response {
-    /// How a target responded to a request that is observed.
+    /// How a node responded to a request that is observed.
     pub(super) fn of(request: &Observation) -> Response {
         let failure = |is_answered| Failure {
             is_answered,
             kind: request.failure,
         };
         Response {
-            target: request.target,
+            node: request.node,
             sent: request.sent,
             done: request.done,
             failure: match request.decision {
@@ -99,16 +100,16 @@ impl Response {
         }
     }
 
-    /// How a target responded to a request of a run that started at `start`, of which no limiter knows. `None` if it left,
-    /// or if the target has no part in its failure.
-    pub fn without_limiter(sample: &Sample, start: Moment) -> Option<Response> {
+    /// How a node responded to a request of a run that started at `start`, of which no limiter knows. `None` if it left,
+    /// or if the node has no part in its failure.
+    pub fn without_limiter(sample: &Sample, node: u32, start: Moment) -> Option<Response> {
         let answer = &sample.answer;
         let Outcome::Failed(kind) = answer.outcome else {
             return None;
         };
         let is_own = matches!(kind, FailureKind::Local | FailureKind::Panic);
         (!answer.transmitted && !is_own).then(|| Response {
-            target: sample.target,
+            node,
             sent: answer.sent.since(start),
             done: answer.done.max(answer.sent).since(start),
             failure: Some(Failure {
@@ -151,7 +152,7 @@ mod tests {
                     ..Answer::new(Moment::at(50), Moment::at(50), outcome)
                 },
             };
-            Observation::of(&sample, AuditedKey::Load(KeyId(0)), Moment::at(10))
+            Observation::of(&sample, 0, AuditedKey::Load(KeyId(0)), Moment::at(10))
         };
         assert_eq!(of(Outcome::Failed(FailureKind::Refused)), None);
         let lost = of(Outcome::Failed(FailureKind::Panic)).unwrap();

@@ -1,3 +1,4 @@
+use super::nodes::of_node;
 use super::observation::AuditedKey;
 use crate::base::Nanos;
 
@@ -20,9 +21,9 @@ pub struct AdmissionSpan {
     /// The last request's done.
     pub to: Nanos,
     pub admitted: u64,
-    /// The admissions of each target. If a proof began before anything that is remembered, only the remembered requests
+    /// The admissions of each node, up to the last that has one. If a proof began before anything that is remembered, only the remembered requests
     /// are in this list and the next.
-    pub by_target: Vec<u64>,
+    pub by_node: Vec<u64>,
     /// The requests' sequence numbers in the order of their sent, a thousand at most.
     pub sequences: Vec<u64>,
 }
@@ -37,35 +38,32 @@ impl AdmissionSpan {
             from: Nanos::MAX,
             to: Nanos::ZERO,
             admitted: 0,
-            by_target: vec![0; targets],
+            by_node: vec![0; targets],
             sequences: Vec::new(),
         }
     }
 
     /// Adds a request that was sent no earlier than those before it.
-    pub(super) fn add(&mut self, sent: Nanos, done: Nanos, sequence: u64, target: usize) {
+    pub(super) fn add(&mut self, sent: Nanos, done: Nanos, sequence: u64, node: usize) {
         self.from = self.from.min(sent);
         self.to = self.to.max(done);
         self.admitted += 1;
-        if let Some(count) = self.by_target.get_mut(target) {
-            *count += 1;
-        }
+        *of_node(&mut self.by_node, node, 0) += 1;
         if self.sequences.len() < LISTED {
             self.sequences.push(sequence);
         }
     }
 
-    /// Whether the targets admitted as many as nodes that each keep the limit and do not know of each other: each of
-    /// several about the limit, or as much as a fixed window or a token bucket admits in that time.
-    pub(super) fn is_of_nodes_alone(&self, limit: u64) -> bool {
-        let (Some(least), Some(most)) = (self.by_target.iter().min(), self.by_target.iter().max())
-        else {
+    /// Whether these nodes admitted as many as ones that each keep the limit and do not know of each other: each of several
+    /// about the limit, or as much as a fixed window or a token bucket admits in that time.
+    pub(super) fn is_of_nodes_alone(&self, by_node: &[u64], limit: u64) -> bool {
+        let (Some(least), Some(most)) = (by_node.iter().min(), by_node.iter().max()) else {
             return false;
         };
         let (least, most, limit) = (u128::from(*least), u128::from(*most), u128::from(limit));
         // Nodes that count together may miscount requests that reach all of them at the same moment.
         !self.key.is_flooded()
-            && self.by_target.len() > 1
+            && by_node.len() > 1
             && least * 5 >= limit * 4
             && most * 4 <= least * 5
             && most * 10 <= limit * 21

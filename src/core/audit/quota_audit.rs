@@ -314,11 +314,11 @@ impl QuotaAudit {
         }
     }
 
-    /// Whether the target that blocked this request had itself admitted too few to do so.
+    /// Whether the node that blocked this request had itself admitted too few to do so.
     pub fn is_blocked_for_others(&self, request: &Observation, bounds: &Bounds) -> bool {
         let since = request.sent.saturating_sub(bounds.longest_window);
         let log = self.log();
-        let own = log.count_reaching_of(since, request.target as usize);
+        let own = log.count_reaching_of(since, request.node as usize);
         own + self.proved.allowed_in_flight + self.proved.maybe_counted < bounds.limit
     }
 

@@ -1,4 +1,5 @@
 use super::causes::{Case, Cause, Conclusion, Hypotheses};
+use super::nodes::{Lifetime, Nodes};
 use super::observation::{AuditedKey, Observation};
 use super::outages::Outage;
 use super::probe::ProbeReport;
@@ -33,13 +34,16 @@ pub struct AuditReport {
     pub worst: Vec<AdmissionSpan>,
     /// The first wrongly blocked requests, ten at most for each promise.
     pub false_blocks: Vec<FalseBlock>,
-    /// The requests that each target blocked.
+    pub nodes: Nodes,
+    /// When each node was requested.
+    pub(super) lifetimes: Vec<Lifetime>,
+    /// The requests that each node blocked.
     pub blocked: Vec<u64>,
     /// Requests that were not answered, and may have been admitted, with the probe's.
     pub unanswered: u64,
     /// Whether the probe found that connections to one target do not share a count.
     pub connections_disagree: bool,
-    /// The spans in which targets failed, in order; 64 at most.
+    /// The spans in which nodes failed, in order; 64 at most.
     pub outages: Vec<Outage>,
     /// The admissions of the load, by the place of the phase in which they were due. Empty if that is not known.
     pub admitted_by_phase: Vec<u64>,
@@ -371,6 +375,12 @@ impl AuditReport {
 }
 
 impl AuditReport {
+    /// Says which nodes the numbers of nodes stand for. Without it, they are the targets.
+    #[must_use]
+    pub fn with_nodes(self, nodes: Nodes) -> AuditReport {
+        AuditReport { nodes, ..self }
+    }
+
     /// Takes in what the probe found.
     #[must_use]
     pub fn with_probe(self, probe: &ProbeReport) -> AuditReport {
@@ -381,7 +391,7 @@ impl AuditReport {
     }
 
     /// What came of each possible cause, by its name. Nothing if the limit was kept, as far as is known. `targets` are the
-    /// nodes' names.
+    /// targets' names.
     pub fn conclusions(
         &self,
         probe: Option<&ProbeReport>,
@@ -404,6 +414,8 @@ impl AuditReport {
             hypotheses: &self.hypotheses,
             probe,
             targets,
+            nodes: &self.nodes.names(targets),
+            lifetimes: &self.lifetimes,
         })
     }
 

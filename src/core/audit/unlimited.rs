@@ -28,7 +28,7 @@ struct Waiting {
     done: Nanos,
     sequence: u64,
     sent: Nanos,
-    target: u32,
+    node: u32,
 }
 
 impl Unlimited {
@@ -53,7 +53,7 @@ impl Unlimited {
             done,
             sequence: request.sequence,
             sent: request.sent,
-            target: request.target,
+            node: request.node,
         }));
         self.admit_before(request.done + Nanos(1), group);
     }
@@ -77,7 +77,7 @@ impl Unlimited {
             // The log does not tell keys apart.
             key: AuditedKey::Probe(0),
             sequence: request.sequence,
-            target: request.target,
+            node: request.node,
             sent: request.sent,
             done: request.done,
             decision: Decision::Allowed,

@@ -53,6 +53,9 @@ const FAILURE: usize = 8;
 const UNIX: usize = 9;
 const ABANDONED: usize = 10;
 
+/// A column of `--requests` that older files do not have. Its place in a layout is behind the others.
+const ADDRESS: &str = "address";
+
 /// How the rows of a file are read.
 #[derive(Debug, Clone)]
 pub struct Layout {
@@ -64,8 +67,10 @@ pub struct Layout {
 #[derive(Debug, Clone)]
 enum Form {
     /// What `--requests` wrote. `by_clock` is whether times are since 1970, as several runs need it.
+    /// `address` is the place of the address, if the file has it.
     Own {
         by_clock: bool,
+        address: Option<usize>,
     },
     Other(Places),
 }
@@ -153,7 +158,10 @@ impl Layout {
                 let given = given.and_then(|(_, name)| name.as_deref());
                 columns.add(given.unwrap_or(own))?;
             }
-            Form::Own { by_clock: several }
+            Form::Own {
+                by_clock: several,
+                address: columns.find(None, ADDRESS)?,
+            }
         } else {
             Form::Other(columns.places(names)?)
         };
@@ -191,7 +199,7 @@ impl Layout {
             cells,
         };
         match &self.form {
-            Form::Own { by_clock } => own(&cells, *by_clock),
+            Form::Own { by_clock, address } => own(&cells, *by_clock, *address),
             Form::Other(places) => places.read(&cells, line, answers),
         }
     }
@@ -337,7 +345,11 @@ impl<'a> Cells<'a> {
 }
 
 /// Reads a row that `--requests` wrote.
-fn own<'a>(cells: &Cells<'a>, by_clock: bool) -> Result<Recorded<'a>, String> {
+fn own<'a>(
+    cells: &Cells<'a>,
+    by_clock: bool,
+    address: Option<usize>,
+) -> Result<Recorded<'a>, String> {
     let (due, sent, unix) = (cells.nanos(DUE)?, cells.nanos(SENT)?, cells.nanos(UNIX)?);
     let outcome = match cells.required(OUTCOME)? {
         "allowed" => Outcome::Allowed,
@@ -374,6 +386,9 @@ fn own<'a>(cells: &Cells<'a>, by_clock: bool) -> Result<Recorded<'a>, String> {
         number: cells.sequence(SEQUENCE)?,
         key: cells.get(KEY).unwrap_or_default(),
         target: cells.get(TARGET).unwrap_or_default(),
+        address: address
+            .and_then(|place| cells.get(place))
+            .unwrap_or_default(),
         origin: Some(origin),
         due: origin.saturating_add(due),
         sent: origin.saturating_add(sent),
@@ -402,6 +417,7 @@ impl Places {
             number,
             key: cell(self.key).unwrap_or_default(),
             target: cell(self.target).unwrap_or_default(),
+            address: "",
             origin: None,
             due: sent,
             sent,

@@ -14,4 +14,4 @@ pub use columns::{ColumnNames, Layout};
 pub use instant::Unit;
 pub use key_names::KeyNames;
 pub use row::{NumberedBy, Recorded, Resolution};
-pub use target_names::TargetNames;
+pub use target_names::{NodeNumbers, TargetNames};

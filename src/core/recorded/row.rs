@@ -12,6 +12,8 @@ pub struct Recorded<'a> {
     pub key: &'a str,
     /// Empty without a target.
     pub target: &'a str,
+    /// The address of the target that the request went to. Empty if it is not known.
+    pub address: &'a str,
     /// The start of the run, if the row has it.
     pub origin: Option<u64>,
     pub(super) due: u64,
@@ -102,7 +104,7 @@ impl Recorded<'_> {
         &self,
         sequence: u64,
         key: KeyId,
-        target: u32,
+        node: u32,
         start: u64,
         resolution: Resolution,
     ) -> Option<Observation> {
@@ -111,7 +113,7 @@ impl Recorded<'_> {
         let sample = Sample {
             sequence,
             key,
-            target,
+            target: 0,
             due: earlier(self.due),
             waited_for_target: false,
             answer: Answer {
@@ -119,6 +121,6 @@ impl Recorded<'_> {
                 ..Answer::new(earlier(self.sent), done, self.outcome)
             },
         };
-        Observation::of(&sample, AuditedKey::Load(key), Moment::at(start))
+        Observation::of(&sample, node, AuditedKey::Load(key), Moment::at(start))
     }
 }

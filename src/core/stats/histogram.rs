@@ -33,15 +33,13 @@ impl Default for Histogram {
     }
 }
 
-impl Histogram {
-    /// Records a duration; one over 146 years counts as 146 years.
-    pub fn record(&mut self, span: Nanos) {
-        let span = span.0.min(i64::MAX as u64 / 2);
-        self.0
-            .record(span)
-            .expect("a histogram that grows up to this limit");
+impl CoarseHistogram {
+    pub(super) fn empty() -> Self {
+        Histogram(hdrhistogram::Histogram::new(2).expect("a precision from 0 to 5 digits"))
     }
+}
 
+impl Histogram {
     pub fn clear(&mut self) {
         self.0.reset();
     }
@@ -92,6 +90,14 @@ impl Histogram {
 }
 
 impl<C: Counter> Histogram<C> {
+    /// Records a duration; one over 146 years counts as 146 years.
+    pub fn record(&mut self, span: Nanos) {
+        let span = span.0.min(i64::MAX as u64 / 2);
+        self.0
+            .record(span)
+            .expect("a histogram that grows up to this limit");
+    }
+
     pub fn count(&self) -> u64 {
         self.0.len()
     }
@@ -125,14 +131,15 @@ impl<C: Counter> Histogram<C> {
 
 impl From<&Histogram> for CoarseHistogram {
     fn from(histogram: &Histogram) -> CoarseHistogram {
-        let mut coarse = hdrhistogram::Histogram::new(2).expect("a precision from 0 to 5 digits");
+        let mut coarse = CoarseHistogram::empty();
         for (span, count) in histogram.recorded() {
             let count = u32::try_from(count).unwrap_or(u32::MAX);
             coarse
+                .0
                 .record_n(span.0, count)
                 .expect("a histogram that grows as far as the other");
         }
-        Histogram(coarse)
+        coarse
     }
 }
 

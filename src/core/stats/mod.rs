@@ -1,5 +1,6 @@
 //! The statistics of a run: totals in atomic counters, and everything else made from samples by one owner.
 
+mod address_tallies;
 mod buckets;
 mod counters;
 mod failure_examples;
@@ -17,6 +18,7 @@ pub(crate) mod testing;
 mod timeline;
 mod verdict;
 
+pub use address_tallies::{AddressTallies, AddressTally};
 pub use buckets::{BOUNDS, Buckets};
 pub use counters::{Counter, Counters, TargetCounters};
 pub use failure_examples::{FailureExample, FailureExamples};

@@ -1,5 +1,5 @@
-use super::{Buckets, Failures, Histogram, Lateness, Percentiles, Tally};
-use crate::base::{Ledger, Mode, Nanos};
+use super::{Buckets, Failures, Histogram, Lateness, OutcomeCounts, Percentiles, Tally};
+use crate::base::{Address, Ledger, Mode, Nanos};
 use crate::core::audit::AuditProgress;
 use crate::core::schedule::Schedule;
 use std::time::SystemTime;
@@ -40,6 +40,8 @@ pub struct TargetSnapshot {
     pub failed_after: Buckets,
     /// The percentiles of latency.
     pub percentiles: Percentiles,
+    /// The requests that ended, by the address that they went to.
+    pub addresses: Vec<(Address, OutcomeCounts)>,
 }
 
 /// The stage that a run is in.
@@ -92,6 +94,9 @@ impl Snapshot {
             service_time: tally.service_time_buckets.clone(),
             failed_after: tally.failed_after_buckets.clone(),
             percentiles: tally.latency.percentiles(),
+            addresses: (tally.addresses.all().iter())
+                .map(|of| (of.address, of.counts))
+                .collect(),
         });
         Snapshot {
             state,

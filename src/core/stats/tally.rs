@@ -1,4 +1,4 @@
-use super::{Buckets, Counters, Failures, Histogram, Lateness, TOLERANCE};
+use super::{AddressTallies, Buckets, Counters, Failures, Histogram, Lateness, TOLERANCE};
 use crate::base::{ConnectTimes, FailureCause, FailureKind, Outcome, Sample};
 
 /// Everything that is made of a run's samples for the run as a whole. Its memory depends on the number of targets and on
@@ -41,6 +41,8 @@ pub struct TargetTally {
     pub backlog_late: u64,
     /// Requests that never left this machine. These do not count as late.
     pub local: u64,
+    /// The requests by the address that they went to. Those that tried to reach none are left out.
+    pub addresses: AddressTallies,
 }
 
 impl Tally {
@@ -57,6 +59,10 @@ impl Tally {
         if let Some(cause) = FailureCause::of(&sample.answer) {
             target.failures.add(cause);
         }
+        let latency_by_address = sample.answer.address.and_then(|address| {
+            let (addresses, latency) = (&mut target.addresses, &target.latency);
+            addresses.count(address, sample.answer.outcome, latency)
+        });
         if let Some(failed_after) = sample.failed_after() {
             self.failed_after.record(failed_after);
             target.failed_after_buckets.record(failed_after);
@@ -64,6 +70,9 @@ impl Tally {
         if let Some(latency) = sample.latency() {
             self.latency.record(latency);
             target.latency.record(latency);
+            if let Some(of_address) = latency_by_address {
+                of_address.record(latency);
+            }
             target.latency_buckets.record(latency);
         }
         if let Some(service_time) = sample.service_time() {
@@ -127,7 +136,8 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Answer, KeyId, Moment, Nanos};
+    use crate::base::{Address, Answer, KeyId, Moment, Nanos};
+    use crate::core::stats::OutcomeCounts;
 
     fn sample(due: u64, sent: u64, done: u64, outcome: Outcome) -> Sample {
         Sample {
@@ -146,6 +156,57 @@ mod tests {
         tally.add(&sample(1_000, 1_200, 1_700, Outcome::Allowed));
         let longest = [&tally.send_lag, &tally.service_time, &tally.latency].map(Histogram::max);
         assert_eq!(longest, [200, 500, 700].map(Nanos));
+    }
+
+    fn sample_to(address: &str, latency: u64, outcome: Outcome) -> Sample {
+        let mut to = sample(0, 0, latency, outcome);
+        to.answer.address = Some(Address::new(address));
+        to
+    }
+
+    #[test]
+    fn requests_of_one_target_are_counted_by_address_as_soon_as_it_has_several() {
+        let mut tally = Tally::new(1);
+        tally.add(&sample_to("10.1.0.1:80", 1_000, Outcome::Allowed));
+        tally.add(&sample_to("10.1.0.1:80", 5_000, Outcome::Blocked));
+        let reset = Outcome::Failed(FailureKind::Reset);
+        tally.add(&sample_to("10.1.0.1:80", 9_000, reset));
+        assert_eq!(tally.targets[0].addresses.of_several().count(), 0);
+        tally.add(&sample_to("10.1.0.2:80", 7_000, Outcome::Allowed));
+        tally.add(&sample_to("10.1.0.1:80", 3_000, Outcome::Allowed));
+        tally.add(&sample(0, 0, 0, Outcome::Failed(FailureKind::Dns)));
+        let addresses = &tally.targets[0].addresses;
+        let of_several = addresses.of_several().map(|(tally, latency)| {
+            let OutcomeCounts {
+                sent,
+                allowed,
+                blocked,
+                failed,
+                ..
+            } = tally.counts;
+            let address = tally.address.text();
+            (address, [sent, allowed, blocked, failed], latency.count())
+        });
+        let expected = [
+            ("10.1.0.1:80", [4, 2, 1, 1], 3),
+            ("10.1.0.2:80", [1, 1, 0, 0], 1),
+        ];
+        assert_eq!(of_several.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn beyond_the_most_addresses_of_a_target_all_others_are_one() {
+        let mut tally = Tally::new(1);
+        let count = Address::MOST + 10;
+        for last in (0..count).chain(0..count) {
+            let address = format!("10.2.0.{last}:80");
+            tally.add(&sample_to(&address, 1_000, Outcome::Allowed));
+        }
+        let all = tally.targets[0].addresses.all();
+        assert_eq!(all.len(), Address::MOST + 1);
+        let sent: Vec<_> = all.iter().map(|tally| tally.counts.sent).collect();
+        assert_eq!((sent[0], sent[Address::MOST]), (2, 20));
+        assert_eq!(all[Address::MOST].address, Address::OTHER);
     }
 
     #[test]

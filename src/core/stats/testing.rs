@@ -28,5 +28,6 @@ pub fn target(name: &str, ledger: Ledger) -> TargetSnapshot {
         service_time: Buckets::default(),
         failed_after: Buckets::default(),
         percentiles: Percentiles::default(),
+        addresses: Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Durations are whole nanoseconds, in fields that end in `_ns`. Rates are per second. Shares are from 0 to 1.
 
+mod address;
 mod audit;
 mod configuration;
 mod distribution;
@@ -13,6 +14,7 @@ mod target;
 mod timeline;
 mod verdict;
 
+pub use address::AddressSummary;
 pub use audit::{
     Answers, Audit, AuditVerdict, AuditedOutage, AuditedPhase, ByNode, Cause, Finding, KeyAdmitted,
     Peak, RecordedRun, RequestFile, Resolution, Standing, StandingPromise, Tolerances,
@@ -182,6 +184,7 @@ impl Summary {
             send_lag: DurationSummary::new(&tally.send_lag),
             failures: by_kind(&tally.failures),
             causes: FailureSummary::all(&tally.failures),
+            addresses: AddressSummary::all(&tally.addresses),
         });
         Summary {
             schema_version: SCHEMA_VERSION,

@@ -26,13 +26,13 @@ pub struct RecordedAudit {
     pub requests: RecordedCounts,
     /// In the order in which they were given.
     pub files: Vec<RecordedPart>,
-    /// In the order of their first requests.
+    /// In the order of their first requests. Each address of a target with several is listed as one.
     pub targets: Vec<RecordedPart>,
     /// Whether the limiter kept its limit.
     pub audit: Audit,
 }
 
-/// The requests of one file, or those to one target.
+/// The requests of one file, or those to one target or to one of its addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RecordedPart {

@@ -1,5 +1,5 @@
-use super::DurationSummary;
 use super::failure::{FailureSummary, causes_or_kinds};
+use super::{AddressSummary, DurationSummary};
 use crate::base::Ledger;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,6 +30,10 @@ pub struct TargetSummary {
     /// Failed requests by cause, the most frequent first, without examples.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub causes: Vec<FailureSummary>,
+    /// The requests by the address that they went to, if the target used several.
+    /// Requests that tried to reach no address are in none of them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub addresses: Vec<AddressSummary>,
 }
 
 impl TargetSummary {

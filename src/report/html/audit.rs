@@ -58,7 +58,7 @@ pub fn body(audit: &Audit, targets: &[String]) -> Markup {
         @if !audit.findings.is_empty() { (findings(&audit.findings)) }
         @if let Some(by_node) = &audit.by_node {
             h3 { "By node" }
-            (matrix(targets, by_node).render())
+            (matrix(by_node.names(targets), by_node).render())
         }
         @if !audit.outages.is_empty() {
             h3 { "Outages" }
@@ -195,13 +195,13 @@ fn findings(findings: &[Finding]) -> Markup {
 }
 
 /// The admissions of each node for the worst keys. With too many nodes, it shows those that admitted the most.
-fn matrix(targets: &[String], by_node: &ByNode) -> Table {
+fn matrix(names: &[String], by_node: &ByNode) -> Table {
     let admitted_by = |place: usize| {
         let keys = by_node.keys.iter();
         keys.filter_map(move |key| key.admitted.get(place))
             .fold(0u64, |sum, count| sum.saturating_add(*count))
     };
-    let all = targets.len();
+    let all = names.len();
     let mut places: Vec<_> = (0..all).collect();
     if all > NODES {
         places.sort_by_key(|place| std::cmp::Reverse(admitted_by(*place)));
@@ -211,7 +211,7 @@ fn matrix(targets: &[String], by_node: &ByNode) -> Table {
     let others = places.len() < all;
     let mut columns = texts(["key"]);
     columns.extend(places.iter().map(|place| {
-        html! { (Untrusted::name(&targets[*place])) }
+        html! { (Untrusted::name(&names[*place])) }
     }));
     if others {
         columns.push(text("others"));

@@ -3,9 +3,10 @@ use super::document::{Section, Table, ledger_columns, text, texts};
 use super::rates::{OUTCOMES, stack};
 use super::time_series::{few, seconds, shades, time_axis};
 use super::untrusted::Untrusted;
+use crate::base::Ledger;
 use crate::base::text::per_second;
 use crate::core::stats::OutcomeCounts;
-use crate::core::summary::{Slot, Summary, TargetSummary, Timeline};
+use crate::core::summary::{AddressSummary, Slot, Summary, TargetSummary, Timeline};
 use crate::report::failure_causes::by_cause;
 use crate::report::percentiles::span_of;
 use crate::report::worst_targets::{WORST, worst_targets};
@@ -37,24 +38,58 @@ pub fn section(summary: &Summary) -> Section {
     }
 }
 
+/// A row of the table: a target, or one of its addresses.
+enum Row<'a> {
+    Target(&'a TargetSummary),
+    Address(&'a AddressSummary),
+}
+
+impl Row<'_> {
+    fn ledger(&self) -> Ledger {
+        match self {
+            Row::Target(target) => target.requests,
+            Row::Address(address) => address.ledger(),
+        }
+    }
+}
+
+fn rows(target: &TargetSummary) -> impl Iterator<Item = Row<'_>> {
+    let addresses = target.addresses.iter().map(Row::Address);
+    std::iter::once(Row::Target(target)).chain(addresses)
+}
+
 fn table(summary: &Summary) -> Table {
     let shown = worst_targets(&summary.targets, ROWS);
-    let ledgers = shown.iter().map(|place| &summary.targets[*place].requests);
-    let (names, counts) = ledger_columns(ledgers);
+    let rows: Vec<_> = shown
+        .iter()
+        .flat_map(|place| rows(&summary.targets[*place]))
+        .collect();
+    let ledgers: Vec<_> = rows.iter().map(Row::ledger).collect();
+    let (names, counts) = ledger_columns(ledgers.iter());
     let shows_late = summary.targets.iter().any(|target| target.late > 0);
-    let row = |(place, mut cells): (&usize, Vec<Markup>)| {
-        let target = &summary.targets[*place];
-        let TargetSummary {
-            name,
-            late,
-            latency,
-            ..
-        } = target;
-        cells.extend(shows_late.then(|| text(late.to_string())));
-        let spans = [latency.p50_ns, latency.p99_ns, latency.max_ns];
-        cells.extend(spans.map(|ns| text(span_of(latency, ns))));
-        cells.push(html! { span class="words" { (by_cause(&target.failure_causes(), 5)) } });
-        (html! { (Untrusted::name(name)) }, cells)
+    let row = |(row, mut cells): (&Row, Vec<Markup>)| match row {
+        Row::Target(target) => {
+            let TargetSummary {
+                name,
+                late,
+                latency,
+                ..
+            } = target;
+            cells.extend(shows_late.then(|| text(late.to_string())));
+            let spans = [latency.p50_ns, latency.p99_ns, latency.max_ns];
+            cells.extend(spans.map(|ns| text(span_of(latency, ns))));
+            cells.push(html! { span class="words" { (by_cause(&target.failure_causes(), 5)) } });
+            (html! { (Untrusted::name(name)) }, cells)
+        }
+        Row::Address(of) => {
+            cells.extend(shows_late.then(|| text("")));
+            cells.extend(texts(of.percentiles()));
+            cells.extend(texts(["", ""]));
+            (
+                html! { span class="part" { (Untrusted::name(&of.address)) } },
+                cells,
+            )
+        }
     };
     let all = summary.targets.len();
     let caption = if shown.len() == all {
@@ -70,7 +105,7 @@ fn table(summary: &Summary) -> Table {
             .chain(texts(["p50", "p99", "max"]))
             .chain([html! { span class="words" { "failures" } }])
             .collect(),
-        rows: shown.iter().zip(counts).map(row).collect(),
+        rows: rows.iter().zip(counts).map(row).collect(),
         numbers: true,
     }
 }

@@ -6,6 +6,7 @@
 use super::{Answered, Case, Conclusion, Hypothesis};
 use crate::base::Nanos;
 use crate::base::text::span;
+use crate::core::audit::nodes::of_node;
 use crate::core::audit::observation::Decision;
 
 /// How many admissions beyond the limit are needed, so that it is no chance that a node has none of them.
@@ -37,9 +38,8 @@ impl Hypothesis for ClockAhead {
 
     fn answered(&mut self, answered: &Answered<'_>) {
         let request = answered.request;
-        if let Some(node) = self.nodes.get_mut(request.target as usize)
-            && request.decision == Decision::Allowed
-        {
+        if request.decision == Decision::Allowed {
+            let node = of_node(&mut self.nodes, request.node as usize, Node::default());
             node.allowed += 1;
             node.beyond += u64::from(answered.is_excess());
         }
@@ -72,7 +72,7 @@ impl Hypothesis for ClockAhead {
                 );
                 let evidence = format!(
                     "{} admitted none of the {beyond} requests beyond the limit, and {} others",
-                    case.target(behind),
+                    case.node(behind),
                     node.allowed
                 );
                 Conclusion::named(statement, [evidence])

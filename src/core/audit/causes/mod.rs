@@ -21,12 +21,14 @@ mod other_limit;
 mod race;
 
 use super::bounds::Bounds;
+use super::nodes::Lifetime;
 use super::observation::{AuditedKey, Observation};
 use super::probe::{Asked, Evidence, ProbeReport};
 use super::promise::Needed;
 use super::proof::AdmissionSpan;
 use super::quota_audit::{Blocked, QuotaAudit};
 use super::terms::Terms;
+use crate::base::Nanos;
 use crate::base::text::count;
 use std::fmt;
 
@@ -106,7 +108,9 @@ pub(super) struct Case<'a> {
     pub most_admitted: u64,
     /// The busiest windows of single keys.
     pub worst: &'a [AdmissionSpan],
-    /// The requests that each target blocked.
+    /// When each node was requested.
+    pub lifetimes: &'a [Lifetime],
+    /// The requests that each node blocked.
     pub blocked: &'a [u64],
     /// The least tolerances that would explain everything.
     pub needed: Needed,
@@ -114,11 +118,34 @@ pub(super) struct Case<'a> {
     pub probe: Option<&'a ProbeReport>,
     /// The names of the targets, in the plan's order.
     pub targets: &'a [String],
+    /// The names of the nodes, by their numbers.
+    pub nodes: &'a [String],
 }
 
 impl Case<'_> {
     fn target(&self, place: usize) -> &str {
         self.targets.get(place).map_or("a target", String::as_str)
+    }
+
+    fn node(&self, number: usize) -> &str {
+        self.nodes.get(number).map_or("a node", String::as_str)
+    }
+
+    /// The number of nodes, of which some may not have been requested.
+    fn node_count(&self) -> usize {
+        self.lifetimes.len().max(self.terms.targets)
+    }
+
+    /// Whether some target has several nodes.
+    fn has_nodes_of_one_target(&self) -> bool {
+        self.node_count() > self.terms.targets
+    }
+
+    /// The numbers of the nodes that were requested at some time from `from` to `to`.
+    fn nodes_between(&self, from: Nanos, to: Nanos) -> impl Iterator<Item = usize> {
+        let lifetimes = self.lifetimes.iter().enumerate();
+        let overlapping = lifetimes.filter(move |(_, lifetime)| lifetime.overlaps(from, to));
+        overlapping.map(|(number, _)| number)
     }
 
     /// What the probe's question says, if it is decided.

@@ -17,7 +17,7 @@ impl Hypothesis for NoLimit {
         let enough = case
             .terms
             .limit
-            .saturating_mul(case.terms.targets.max(2) as u64);
+            .saturating_mul(case.node_count().max(2) as u64);
         if !case.is_exceeded {
             Conclusion::NotTested
         } else if blocked > 0 {

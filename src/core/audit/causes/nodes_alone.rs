@@ -1,6 +1,7 @@
 //! Each node counts alone, with the whole limit for itself.
 //!
-//! The probe's question decides, if it was asked. Without it, the observations refute this if a node blocked a request of
+//! The probe's question decides, if it was asked. It tells only targets apart: if one has several addresses, it may refute
+//! nothing. Without it, the observations refute this if a node blocked a request of
 //! a key of which it alone had admitted fewer than the limit: such a node knows of the others' admissions.
 
 use super::{Answered, Case, Conclusion, Hypothesis};
@@ -26,10 +27,18 @@ pub struct NodesAlone {
 }
 
 impl NodesAlone {
-    fn span<'a>(case: &Case<'a>) -> Option<&'a AdmissionSpan> {
+    /// The admissions, by node, of a key's busiest window that such nodes would admit. Every node that was requested in
+    /// this window has to be one of them, and to have blocked something.
+    fn admitted_alone(case: &Case<'_>) -> Option<Vec<u64>> {
         let limit = case.terms.limit;
-        let mut worst = case.worst.iter();
-        worst.find(|span| span.is_of_nodes_alone(limit))
+        let has_blocked = |node: &usize| case.blocked.get(*node).is_some_and(|count| *count > 0);
+        case.worst.iter().find_map(|span: &AdmissionSpan| {
+            let nodes: Vec<_> = case.nodes_between(span.from, span.to).collect();
+            let admitted = |node: &usize| span.by_node.get(*node).copied().unwrap_or(0);
+            let by_node: Vec<_> = nodes.iter().map(admitted).collect();
+            let are_alone = span.is_of_nodes_alone(&by_node, limit);
+            (are_alone && nodes.iter().all(has_blocked)).then_some(by_node)
+        })
     }
 }
 
@@ -60,6 +69,7 @@ impl Hypothesis for NodesAlone {
         }
         if let Some(probe) = case.probe
             && let Some(conclusion) = case.asked(&probe.questions.nodes)
+            && (matches!(conclusion, Conclusion::Named { .. }) || !case.has_nodes_of_one_target())
         {
             return conclusion;
         }
@@ -69,14 +79,9 @@ impl Hypothesis for NodesAlone {
             );
         }
         let limit = case.terms.limit;
-        let blocked = &case.blocked;
-        match Self::span(case) {
-            Some(span) if blocked.iter().all(|blocked| *blocked > 0) => {
-                let each = span
-                    .by_target
-                    .iter()
-                    .map(u64::to_string)
-                    .collect::<Vec<_>>();
+        match Self::admitted_alone(case) {
+            Some(by_node) => {
+                let each: Vec<_> = by_node.iter().map(u64::to_string).collect();
                 let statement = format!(
                     "each node counts alone: they admitted {} of one key within one window, each about the limit of {limit}",
                     each.join(", ")
@@ -88,7 +93,7 @@ impl Hypothesis for NodesAlone {
                 );
                 Conclusion::named(statement, [evidence])
             }
-            _ => Conclusion::NotTested,
+            None => Conclusion::NotTested,
         }
     }
 

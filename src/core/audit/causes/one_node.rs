@@ -4,6 +4,7 @@
 //! reason to block. So a node that never blocks is named only if it alone admitted more than the limit of a key.
 
 use super::{Answered, Case, Conclusion, Hypothesis};
+use crate::core::audit::nodes::of_node;
 use crate::core::audit::observation::Decision;
 
 /// How many answers of a node are needed to judge it.
@@ -40,7 +41,7 @@ impl OneNode {
             && node.allowed >= ENOUGH
             && node.beyond_alone > 0
             && blocked >= ENOUGH;
-        let name = case.target(place);
+        let name = case.node(place);
         stands.then(|| {
             let statement = format!(
                 "{name} admits everything: it blocked none of {} requests, and the other nodes blocked {blocked}",
@@ -61,7 +62,7 @@ impl OneNode {
             && node.blocked_wrongly > 0
             && self.others(place, |other| other.blocked_wrongly) == 0
             && allowed >= ENOUGH;
-        let name = case.target(place);
+        let name = case.node(place);
         stands.then(|| {
             let statement = format!(
                 "{name} blocks everything: it admitted none of {} requests, and the other nodes admitted {allowed}",
@@ -88,9 +89,7 @@ impl Hypothesis for OneNode {
             bounds,
             ..
         } = answered;
-        let Some(node) = self.0.get_mut(request.target as usize) else {
-            return;
-        };
+        let node = of_node(&mut self.0, request.node as usize, Node::default());
         if request.decision == Decision::Blocked {
             node.blocked += 1;
             node.blocked_wrongly += u64::from(answered.is_wrong);
@@ -101,7 +100,7 @@ impl Hypothesis for OneNode {
             let since = request.done.saturating_sub(bounds.shortest_window);
             let own = quota
                 .log()
-                .count_sent_since_of(since, request.target as usize);
+                .count_sent_since_of(since, request.node as usize);
             node.beyond_alone += u64::from(own > bounds.limit);
         }
     }

@@ -15,6 +15,8 @@ pub(super) struct AuditedRun<'a> {
     pub probe: Option<&'a ProbeReport>,
     pub schedule_kept: bool,
     pub targets: &'a [String],
+    /// The names of the nodes, by their numbers.
+    pub nodes: &'a [String],
     /// The names of the schedule's phases; empty if they are not known.
     pub phases: &'a [String],
     /// The number of keys; `None` if every request has its own.
@@ -38,11 +40,13 @@ impl Audit {
         let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
         let phases = results.phases.tallies.iter();
         let phases: Vec<_> = phases.map(|phase| phase.name.clone()).collect();
+        let report = results.audit.as_ref()?;
         let run = AuditedRun {
-            report: results.audit.as_ref()?,
+            report,
             probe: results.probe.as_ref(),
             schedule_kept: results.verdict.schedule_kept(),
             targets: &targets,
+            nodes: &report.nodes.names(&targets),
             phases: &phases,
             keys: if by_key { plan.keys.count() } else { Some(1) },
             name: &name,
@@ -115,14 +119,24 @@ impl AuditedRun<'_> {
     }
 
     fn by_node(&self) -> Option<ByNode> {
-        if !self.shows_excess() || self.targets.len() < 2 {
+        if !self.shows_excess() || self.nodes.len() < 2 {
             return None;
         }
-        let keys = self.report.worst.iter().map(|span| KeyAdmitted {
-            key: (self.name)(span.key),
-            admitted: span.by_target.clone(),
+        let keys = self.report.worst.iter().map(|span| {
+            let mut admitted = span.by_node.clone();
+            admitted.resize(self.nodes.len(), 0);
+            KeyAdmitted {
+                key: (self.name)(span.key),
+                admitted,
+            }
         });
+        let is_by_target = self.nodes.len() == self.targets.len();
         Some(ByNode {
+            nodes: if is_by_target {
+                Vec::new()
+            } else {
+                self.nodes.to_vec()
+            },
             keys: keys.collect(),
         })
     }
@@ -141,6 +155,11 @@ impl AuditedRun<'_> {
             }
         };
         causes.into_iter().map(cause).collect()
+    }
+
+    /// The node with this number.
+    pub fn node(&self, number: usize) -> &str {
+        self.nodes.get(number).map_or("a node", String::as_str)
     }
 
     /// The target with this place in the plan.
@@ -172,7 +191,7 @@ mod tests {
             audit.add(Observation {
                 key: AuditedKey::Load(KeyId(0)),
                 sequence,
-                target: sequence as u32 % 2,
+                node: sequence as u32 % 2,
                 sent,
                 done: sent + Nanos(MILLI),
                 decision: *decision,
@@ -186,6 +205,7 @@ mod tests {
             probe: None,
             schedule_kept,
             targets: &targets,
+            nodes: &targets,
             phases: &[],
             keys: Some(1),
             name: &|_| "user-1".to_owned(),

@@ -88,7 +88,7 @@ impl AuditedRun<'_> {
             "{} was blocked at {} by {}, although {} ({whose}request {})",
             (self.name)(request.key),
             at(request.sent),
-            self.target(request.target as usize),
+            self.node(request.node as usize),
             (self.about(block).wrong_block)(block.counted),
             self.joined(&[request.sequence]),
         );

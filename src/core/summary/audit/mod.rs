@@ -74,7 +74,7 @@ pub struct AuditedOutage {
     pub from_ns: u64,
     /// When the last failed request was done, or a later one was answered, whichever is earlier.
     pub to_ns: u64,
-    /// The targets that failed.
+    /// The targets that failed, with the addresses of targets that have several.
     pub targets: Vec<String>,
     /// The failed requests.
     pub failed: u64,
@@ -213,6 +213,9 @@ pub struct Cause {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ByNode {
+    /// The names of the nodes. If there are none, the nodes are the summary's targets, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub nodes: Vec<String>,
     /// One row for each key.
     pub keys: Vec<KeyAdmitted>,
 }
@@ -222,8 +225,19 @@ pub struct ByNode {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KeyAdmitted {
     pub key: String,
-    /// The admissions of each target, in the order of the summary's targets.
+    /// The admissions of each node, in the order of the nodes.
     pub admitted: Vec<u64>,
+}
+
+impl ByNode {
+    /// The names of the nodes, in a summary with these targets.
+    pub fn names<'a>(&'a self, targets: &'a [String]) -> &'a [String] {
+        if self.nodes.is_empty() {
+            targets
+        } else {
+            &self.nodes
+        }
+    }
 }
 
 impl Audit {

@@ -132,9 +132,9 @@ impl AuditedRun<'_> {
     }
 
     fn names(&self, outage: &Outage) -> Vec<String> {
-        let names = outage.targets.iter();
+        let names = outage.nodes.iter();
         names
-            .map(|target| self.target(*target as usize).to_owned())
+            .map(|node| self.node(*node as usize).to_owned())
             .collect()
     }
 
@@ -197,7 +197,7 @@ mod tests {
             audit.add(Observation {
                 key: AuditedKey::Load(KeyId(0)),
                 sequence,
-                target: sequence as u32 % 2,
+                node: sequence as u32 % 2,
                 sent,
                 done: sent + Nanos(MILLI),
                 decision,
@@ -217,6 +217,7 @@ mod tests {
             probe: None,
             schedule_kept: true,
             targets: &targets,
+            nodes: &targets,
             phases: &phases,
             keys: Some(1),
             name: &|_| "user-1".to_owned(),

@@ -9,7 +9,8 @@ use crate::core::recorded::{KeyNames, NumberedBy};
 /// Recorded requests that were audited, with the names of what the report refers to.
 pub struct RecordedRun<'a> {
     pub report: &'a AuditReport,
-    pub targets: &'a [String],
+    /// The names of the nodes, which the report takes for targets.
+    pub nodes: &'a [String],
     pub keys: &'a KeyNames,
     /// The files in their order.
     pub files: &'a [RequestFile],
@@ -37,7 +38,8 @@ impl RecordedRun<'_> {
             probe: None,
             // Only the requests are known, and not when they were due.
             schedule_kept: true,
-            targets: self.targets,
+            targets: self.nodes,
+            nodes: self.nodes,
             phases: &[],
             keys: (!has_own_keys).then(|| u32::try_from(self.keys.len()).unwrap_or(u32::MAX)),
             name: &name,
