@@ -110,6 +110,7 @@ pub(super) fn enter(stage: Stage) {
 pub(super) fn enter_http(address: Address) {
     update(|exchange| {
         exchange.stage = Stage::Http;
+        exchange.has_received = false;
         exchange.address = Some(address);
     });
 }
