@@ -305,3 +305,91 @@ fn timeout_or_io(error: io::Error) -> Error {
         _ => Error::Io(error),
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::client::exchange::Stage;
+    use crate::client::{BUFFER, Connecting, ServerName, Trust};
+    use rustls::crypto::ring;
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{ALL_VERSIONS, ServerConfig, ServerConnection, StreamOwned};
+    use socket2::{Domain, Type};
+    use std::io::Write;
+    use std::sync::mpsc::{self, Receiver};
+    use std::thread;
+
+    const ANSWER: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r\nno";
+
+    /// Answers the first byte of a request, and reads no more.
+    fn answer_early(mut stream: impl Read + Write, until: &Receiver<()>) {
+        assert_eq!(stream.read(&mut [0]).expect("a request"), 1);
+        stream.write_all(ANSWER).expect("a client that reads");
+        stream.flush().expect("a client that reads");
+        let _ = until.recv();
+    }
+
+    fn tls_of_a_server(socket: Socket) -> StreamOwned<ServerConnection, Socket> {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(ALL_VERSIONS)
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key);
+        let connection = ServerConnection::new(Arc::new(config.unwrap())).unwrap();
+        StreamOwned::new(connection, socket)
+    }
+
+    fn tls_of_a_client() -> TlsSession {
+        let config = Connecting::trusting(Trust::Anyone).tls_config();
+        let name = ServerName::new("localhost").unwrap();
+        TlsSession::new(config, name.into_inner()).unwrap()
+    }
+
+    /// Sends a request of a mebibyte over a socket that holds little, and awaits the answer.
+    fn send_to_a_server_that_reads_no_more(is_tls: bool) {
+        let (client, server) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
+        client.set_send_buffer_size(BUFFER).unwrap();
+        let (over, until) = mpsc::channel();
+        let server = thread::spawn(move || {
+            if is_tls {
+                answer_early(tls_of_a_server(server), &until);
+            } else {
+                answer_early(server, &until);
+            }
+        });
+
+        let timeout = Duration::from_secs(60);
+        let deadline = Moment::now() + timeout.into();
+        exchange::begin(0, false, Moment::now(), deadline);
+        let mut transport = SocketTransport::new(Arc::new(client), timeout, BUFFER);
+        if is_tls {
+            transport.shake_hands(tls_of_a_client()).unwrap();
+        }
+        exchange::enter(Stage::Http);
+        for _ in 0..256 {
+            let length = transport.buffers().output().len();
+            let sent = transport.transmit_output(length, NextTimeout::default());
+            sent.unwrap();
+        }
+        let answered = transport.await_input(NextTimeout::default());
+        assert!(answered.unwrap());
+        assert_eq!(transport.buffers().input(), ANSWER);
+        assert!(!transport.is_open(), "the request is not complete");
+        let left = deadline.since(Moment::now());
+        assert!(left > Nanos(30_000_000_000), "it waited for the timeout");
+        drop(over);
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn a_server_that_answers_and_reads_no_more_costs_a_second_and_not_the_timeout() {
+        send_to_a_server_that_reads_no_more(false);
+    }
+
+    #[test]
+    fn over_tls_a_server_that_answers_and_reads_no_more_costs_no_more_than_without() {
+        send_to_a_server_that_reads_no_more(true);
+    }
+}
