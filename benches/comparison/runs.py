@@ -164,12 +164,13 @@ def fetch(url, method="GET"):
 class Run:
     """What a tool did until it ended by itself, and what it used."""
 
-    def __init__(self, server, tool, seconds, rate=None, watch_memory=False):
+    def __init__(self, server, tool, seconds, rate=None, watch_memory=False, options=()):
         arguments = [server.url, seconds] + ([rate] if rate else [])
         build = tool.paced if rate else tool.closed
         command = [tool.path, *map(str, build(*arguments))]
         if server.url.startswith("https:"):
             command += tool.tls
+        command += options
         server.reset()
         with tempfile.TemporaryFile() as output:
             self.began = time.time_ns()
