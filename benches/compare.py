@@ -135,9 +135,10 @@ def held(server, tool, seconds, rate):
 
 def held_once_connected(server, tool, seconds, rate):
     """Whether loadgen kept the rate from the second second on: in the median second, by its own report, and all arrived."""
-    with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        run = Run(server, tool, seconds, rate, options=["--summary-json", file.name])
-        summary = json.load(file)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "summary.json")
+        run = Run(server, tool, seconds, rate, options=["--summary-json", str(file)])
+        summary = json.loads(file.read_text())
     scheduled, sent = summary["requests"]["scheduled"], summary["requests"]["sent"]
     later = [slot for slot in summary["timeline"]["slots"][1:] if slot["scheduled"] > 0]
     lag = statistics.median(slot["send_lag_p99_ns"] for slot in later)
