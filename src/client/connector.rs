@@ -272,11 +272,6 @@ impl Lent {
     }
 }
 
-fn is_reset(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset)
-}
-
 impl Drop for Lent {
     fn drop(&mut self) {
         if let Some(pooled) = &mut self.pooled {
@@ -297,16 +292,8 @@ impl Transport for Lent {
         self.connection().transmit_output(amount, timeout)
     }
 
-    /// ureq takes a connection that is reset for the end of a body that ends with its connection. So it gets this error in
-    /// a form that it does not recognise.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let connection = self.connection();
-        match connection.await_input(timeout) {
-            Err(Error::Io(error)) if connection.has_answered() && is_reset(&error) => {
-                Err(Error::Io(io::Error::other(error)))
-            }
-            result => result,
-        }
+        self.connection().await_input(timeout)
     }
 
     /// Returns the connection to the pool or closes it, and tells ureq that it is closed.
