@@ -74,6 +74,7 @@ impl Stream {
         self.under_way.push(Observation {
             key: AuditedKey::Load(KeyId(key)),
             sequence: self.sequence,
+            target: (self.sequence % 3) as u32,
             node: (self.sequence % 3) as u32,
             sent: Nanos(sent),
             done: Nanos(done),

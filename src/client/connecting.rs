@@ -66,10 +66,13 @@ impl Connecting {
             .with_protocol_versions(ALL_VERSIONS)
             .expect("cipher suites for every version");
         let config = self.trust.applied_to(config);
-        Arc::new(match &self.identity {
+        let mut config = match &self.identity {
             Some(identity) => config.with_client_cert_resolver(identity.certificate()),
             None => config.with_client_cert_resolver(Arc::new(NoIdentity)),
-        })
+        };
+        // So a server that speaks only another protocol refuses the handshake and says so.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Arc::new(config)
     }
 }
 

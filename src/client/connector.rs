@@ -193,6 +193,11 @@ impl PoolingConnector {
                 let is_last = tried + 1 == count;
                 self.resolver.connection_failed(exchange.target, is_last);
             }
+            // Where there is no IPv6, an IPv6 address is not available. That does not explain why the others failed.
+            let is_v6 = matches!(route.to, Peer::Address(SocketAddr::V6(_)));
+            if tried > 0 && is_v6 && error.kind() == io::ErrorKind::AddrNotAvailable {
+                continue;
+            }
             failure = match error.kind() {
                 io::ErrorKind::TimedOut => Error::Timeout(Timeout::Connect),
                 _ => Error::Io(error),

@@ -100,6 +100,9 @@ pub(super) fn current() -> Exchange {
 }
 
 pub(super) fn enter(stage: Stage) {
+    if stage == Stage::Handshake {
+        ISSUER.take();
+    }
     update(|exchange| {
         exchange.stage = stage;
         exchange.has_received = false;

@@ -525,9 +525,12 @@ fn a_server_that_asks_for_a_client_certificate_is_named() {
 fn an_alert_instead_of_a_server_s_greeting_is_named() {
     for (alert, expected) in [
         (70, "no common TLS version"),
-        (40, "no common TLS parameters, such as a cipher suite"),
+        (
+            40,
+            "no common cipher suite, or no certificate for this host name",
+        ),
         (112, "no certificate for this host name: give --sni"),
-        (120, "speaks HTTP/2"),
+        (120, "does not speak HTTP/1.1"),
         (80, "TLS alert InternalError"),
     ] {
         let port = answering([0x15, 3, 3, 0, 2, 2, alert]);

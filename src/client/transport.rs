@@ -88,10 +88,23 @@ impl SocketTransport {
                 break;
             } else {
                 match self.receive(Moment::now())? {
-                    Arrival::Input | Arrival::Nothing => {}
+                    Arrival::Input => self.is_early = true,
+                    Arrival::Nothing => {}
                     Arrival::End => return Err(Error::Io(ErrorKind::UnexpectedEof.into())),
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Sends the answers of TLS itself to messages such as a request for new keys.
+    fn send_owed(&mut self) -> Result<(), Error> {
+        if let Some(tls) = &mut self.tls
+            && !self.is_cut
+            && tls.take_records()?
+        {
+            let length = tls.records().len();
+            self.send(length)?;
         }
         Ok(())
     }
@@ -280,7 +293,10 @@ impl Transport for SocketTransport {
             match self.receive(now)? {
                 Arrival::Input => return Ok(true),
                 Arrival::End => return Ok(false),
-                Arrival::Nothing => now = Moment::now(),
+                Arrival::Nothing => {
+                    self.send_owed()?;
+                    now = Moment::now();
+                }
             }
         }
     }

@@ -7,16 +7,21 @@ use std::sync::LazyLock;
 const MASK: &str = "***";
 
 /// A name that contains one of these, in any case, has a secret value.
-const SECRETIVE: [&str; 9] = [
+const SECRETIVE: [&str; 14] = [
     "auth",
     "cookie",
     "credential",
+    "csrf",
+    "jwt",
     "key",
+    "passphrase",
+    "passwd",
     "password",
     "secret",
     "session",
     "signature",
     "token",
+    "xsrf",
 ];
 
 /// A name that begins with one of these has a limiter's state as its value, even if it contains `token`.
@@ -31,9 +36,17 @@ static MEMBER: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r#"("(?:[^"\\]|\\.)*"\s*:\s*)("(?:[^"\\]|\\.)*(?:"|\\?$)|\[[^\]]*(?:\]|$))"#)
 });
 
-/// A name with a value in a form or in a URL.
-static FIELD: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r#"([\w.\[\]%-]+=)("[^"]*"?|[^&\s;,"'<>]+)"#));
+/// The same in JSON that is itself a text of JSON.
+static MEMBER_IN_TEXT: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"(\\"[^"\\]*\\"\s*:\s*)(\\"[^"\\]*(?:\\"|\\?$))"#));
+
+/// A name with a value in a form or in a URL, or in single quotes.
+static FIELD: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r#"('[\w.-]+'\s*:\s*|[\w.\[\]%-]+=)("[^"]*"?|'[^']*'?|[^&\s;,"'<>]+)"#)
+});
+
+/// The password of a URL.
+static USER: LazyLock<Regex> = LazyLock::new(|| pattern(r#"(://[^/\s:@"]*:)([^/\s@"]+@)"#));
 
 /// The words of a header such as `Authorization`, wherever they stand.
 static BEARER: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)(\bbearer[ \t]+)([\w.~+/=-]+)"));
@@ -52,25 +65,35 @@ pub fn masked(text: &str) -> String {
     for (pattern, is_named) in [
         (&HEADER, true),
         (&MEMBER, true),
+        (&MEMBER_IN_TEXT, true),
         (&FIELD, true),
+        (&USER, false),
         (&BEARER, false),
         (&JWT, false),
     ] {
-        let masked_one = pattern.replace_all(&masked, |found: &Captures| {
-            let (name, value) = (&found[1], &found[2]);
-            if is_named && !is_secretive(name) {
-                return found[0].to_owned();
-            }
-            let quote = if value.starts_with('"') { "\"" } else { "" };
-            format!("{name}{quote}{MASK}{quote}")
-        });
-        masked = masked_one.into_owned();
+        masked = masked_by(pattern, is_named, &masked);
     }
     masked
 }
 
+fn masked_by(pattern: &Regex, is_named: bool, text: &str) -> String {
+    let masked = pattern.replace_all(text, |found: &Captures| {
+        let (name, value) = (&found[1], &found[2]);
+        if is_named && !is_secretive(name) {
+            // A harmless value may have secrets in it. It is shorter than the text, so this ends.
+            return format!("{name}{}", masked_by(pattern, is_named, value));
+        }
+        let quotes = ["\\\"", "\"", "'"];
+        let quote = quotes.into_iter().find(|quote| value.starts_with(quote));
+        let quote = quote.unwrap_or_default();
+        let end = if value.ends_with('@') { "@" } else { quote };
+        format!("{name}{quote}{MASK}{end}")
+    });
+    masked.into_owned()
+}
+
 fn is_secretive(name: &str) -> bool {
-    let name = name.trim_start_matches('"').to_lowercase();
+    let name = name.trim_start_matches(['"', '\\', '\'']).to_lowercase();
     let is_state = STATES.iter().any(|state| name.starts_with(state));
     !is_state && SECRETIVE.iter().any(|part| name.contains(part))
 }
@@ -105,6 +128,15 @@ mod tests {
             ("X-Credentials: u", "X-Credentials: ***"),
             ("X-Token:\nB: c", "X-Token:\nB: c"),
             ("Location: /a?n=1&token=abc#x", "Location: /a?n=1&token=***"),
+            (
+                "Location: /a?next=/b?token=abc",
+                "Location: /a?next=/b?token=***",
+            ),
+            ("Location: http://u:p@host/", "Location: http://u:***@host/"),
+            (
+                "<a href=\"/login?token=abc\">",
+                "<a href=\"/login?token=***\">",
+            ),
         ]);
     }
 
@@ -136,6 +168,15 @@ mod tests {
             (r#"{"secret":"x\"#, r#"{"secret":"***""#),
             (r#"{"keys":["a","b"],"n":[1]}"#, r#"{"keys":***,"n":[1]}"#),
             (r#"{"key":17}"#, r#"{"key":17}"#),
+            (
+                r#"{"data":[{"access_token":"abc","n":1}]}"#,
+                r#"{"data":[{"access_token":"***","n":1}]}"#,
+            ),
+            (
+                r#"{"message":"{\"token\":\"abc\"}"}"#,
+                r#"{"message":"{\"token\":\"***\"}"}"#,
+            ),
+            ("{'token': 'abc'}", "{'token': '***'}"),
             (r#"{"message":"token: abc"}"#, r#"{"message":"token: abc"}"#),
         ]);
     }

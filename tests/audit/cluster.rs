@@ -366,6 +366,7 @@ impl World {
         Some(Observation {
             key: self.key(request.key),
             sequence: i as u64,
+            target: request.node as u32,
             node: request.node as u32,
             sent: Nanos(request.sent),
             done: Nanos(if in_time && request.ending != Ending::Lost {

@@ -43,6 +43,7 @@ fn audited(
         auditor.add(Observation {
             key: AuditedKey::Load(KeyId(key as u32)),
             sequence,
+            target: node as u32,
             node: node as u32,
             sent: Nanos(sent),
             done: Nanos(sent + 2 * MILLISECOND),

@@ -85,6 +85,7 @@ impl Run {
             let observation = Observation {
                 key: AuditedKey::Load(key),
                 sequence,
+                target: target as u32,
                 node: target as u32,
                 sent: Nanos(sent),
                 done: Nanos(done),

@@ -1,5 +1,7 @@
 //! The protocol of a server that does not speak the expected one, by the first bytes that it sent.
 
+use crate::core::masking::masked;
+
 /// The most characters of a line of text that are repeated.
 const LONGEST: usize = 20;
 
@@ -53,7 +55,9 @@ fn beginning(bytes: &[u8]) -> String {
     let line = &line[..line.len().min(LONGEST)];
     let is_text = line.iter().all(|byte| matches!(byte, b' '..=b'~'));
     match std::str::from_utf8(line) {
-        Ok(text) if is_text && !text.trim().is_empty() => format!("\"{}\"", text.trim_end()),
+        Ok(text) if is_text && !text.trim().is_empty() => {
+            format!("\"{}\"", masked(text.trim_end()))
+        }
         _ => {
             let three = bytes.iter().take(3).map(|byte| format!("{byte:02x}"));
             three.collect::<Vec<_>>().join(" ")

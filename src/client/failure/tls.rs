@@ -40,7 +40,6 @@ fn of_rustls(failure: &Failure, error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(error) => certificate(failure, error),
         rustls::Error::AlertReceived(alert) => of_alert(failure, *alert),
-        rustls::Error::NoApplicationProtocol => "speaks HTTP/2".to_owned(),
         rustls::Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
@@ -52,7 +51,7 @@ fn of_rustls(failure: &Failure, error: &rustls::Error) -> String {
 fn of_alert(failure: &Failure, alert: AlertDescription) -> String {
     use AlertDescription::*;
     let text = match alert {
-        NoApplicationProtocol => "speaks HTTP/2",
+        NoApplicationProtocol => "does not speak HTTP/1.1",
         ProtocolVersion => "no common TLS version",
         UnrecognisedName => "no certificate for this host name: give --sni",
         CertificateRequired if !failure.known.has_identity => ASKED,
@@ -61,9 +60,8 @@ fn of_alert(failure: &Failure, alert: AlertDescription) -> String {
         {
             ASKED
         }
-        HandshakeFailure | InsufficientSecurity => {
-            "no common TLS parameters, such as a cipher suite"
-        }
+        HandshakeFailure => "no common cipher suite, or no certificate for this host name",
+        InsufficientSecurity => "no common cipher suite",
         CertificateRequired
         | BadCertificate
         | UnsupportedCertificate
@@ -85,7 +83,13 @@ fn certificate(failure: &Failure, error: &CertificateError) -> String {
     match error {
         CertificateError::UnknownIssuer => unknown_issuer(failure, ""),
         // The issuer goes by the name of an authority that is trusted.
-        CertificateError::BadSignature => unknown_issuer(failure, " with an unknown key"),
+        CertificateError::BadSignature => match exchange::take_issuer() {
+            Some(issuer) => {
+                exchange::note_issuer(issuer);
+                unknown_issuer(failure, " with an unknown key")
+            }
+            None => "the server's key is not that of its certificate".to_owned(),
+        },
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
             let certificate = match exchange::take_issuer() {
                 Some(Issuer::Itself) => "self-signed certificate",

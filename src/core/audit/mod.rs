@@ -259,7 +259,7 @@ impl Auditor {
         let responses = &mut self.responses;
         responses.sort_unstable_by_key(|response| {
             let is_answer = response.failure.is_none();
-            (response.sent, response.done, response.node, is_answer)
+            (response.sent, response.done, response.target, is_answer)
         });
         let known = responses.partition_point(|response| response.sent < watermark);
         for response in responses.drain(..known) {
@@ -526,6 +526,7 @@ mod tests {
         Observation {
             key: AuditedKey::Load(KeyId(key as u32)),
             sequence,
+            target: (sequence % 2) as u32,
             node: (sequence % 2) as u32,
             sent,
             done: sent + Nanos(SECOND / 1_000),

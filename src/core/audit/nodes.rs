@@ -78,8 +78,8 @@ impl Nodes {
 /// From the first request to a node to the end of the last.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lifetime {
-    first: Nanos,
-    last: Nanos,
+    pub first: Nanos,
+    pub last: Nanos,
 }
 
 impl Lifetime {

@@ -9,6 +9,8 @@ use crate::base::{FailureKind, KeyId, Moment, Nanos, Outcome, Sample};
 pub struct Observation {
     pub key: AuditedKey,
     pub sequence: u64,
+    /// The place in the plan of the target that it was sent to.
+    pub target: u32,
     /// The number of the node that it was sent to: the target's place in the plan, unless the target has several
     /// addresses ([`Nodes`](super::Nodes)).
     pub node: u32,
@@ -68,6 +70,7 @@ impl Observation {
         (answer.transmitted || lost).then(|| Observation {
             key,
             sequence: sample.sequence,
+            target: sample.target,
             node,
             sent: sent.since(start),
             done: answer.done.max(sent).since(start),
@@ -89,6 +92,7 @@ impl Response {
             kind: request.failure,
         };
         Response {
+            target: request.target,
             node: request.node,
             sent: request.sent,
             done: request.done,
@@ -109,6 +113,7 @@ impl Response {
         };
         let is_own = matches!(kind, FailureKind::Local | FailureKind::Panic);
         (!answer.transmitted && !is_own).then(|| Response {
+            target: sample.target,
             node,
             sent: answer.sent.since(start),
             done: answer.done.max(answer.sent).since(start),

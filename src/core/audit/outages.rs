@@ -1,16 +1,17 @@
-//! The spans in which nodes failed, learned from requests in the order of their sents.
+//! The spans in which targets failed, learned from requests in the order of their sents.
 //!
-//! A span of a node opens with the sent of a failed request. It goes on while at least about a quarter of the node's
-//! requests fail, and ends once the node has answered for a second, or a tenth of the window if that is shorter. It is
+//! A span of a target opens with the sent of a failed request. It goes on while at least about a quarter of the target's
+//! requests fail, and ends once the target has answered for a second, or a tenth of the window if that is shorter. It is
 //! an outage if several requests failed in it: single failures excuse nothing.
 
-use super::nodes::of_node;
 use crate::base::{FailureKind, Nanos};
 
-/// A request of which only the node's part is told: whether it answered, and when.
+/// A request of which only the target's part is told: whether it answered, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Response {
-    /// The node's number.
+    /// The target's place in the plan.
+    pub target: u32,
+    /// The number of the target's node.
     pub node: u32,
     /// Since the run's start.
     pub sent: Nanos,
@@ -28,15 +29,15 @@ pub struct Failure {
     pub kind: Option<FailureKind>,
 }
 
-/// A time in which nodes failed.
+/// A time in which targets failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
     /// The first failed request's sent.
     pub from: Nanos,
     /// The last failed request's done, or the first later answer if that is earlier.
     pub to: Nanos,
-    /// The numbers of the nodes that failed.
-    pub nodes: Vec<u32>,
+    /// The places of the targets that failed.
+    pub targets: Vec<u32>,
     /// The failed requests.
     pub failed: u64,
     /// Of those, the requests that were not answered in full.
@@ -53,7 +54,7 @@ pub(super) enum Place {
     Outside,
     /// In the outage of this number.
     Within(usize),
-    /// In a span of a node that has not ended.
+    /// In a span of a target that has not ended.
     WithinOpen(usize),
     /// In a span that has not ended, and that may turn out to have ended before.
     Unsettled,
@@ -61,10 +62,10 @@ pub(super) enum Place {
 
 #[derive(Debug)]
 pub(super) struct Outages {
-    /// How long a node has to answer until its span ends.
+    /// How long a target has to answer until its span ends.
     quiet: Nanos,
     promises: usize,
-    /// The spans that have not ended, by node.
+    /// The spans that have not ended, by target.
     open: Vec<Option<Span>>,
     /// How many those are.
     opened: usize,
@@ -108,8 +109,10 @@ impl Outages {
 
     /// Takes in the next request in the order of the sents.
     pub fn add(&mut self, response: &Response) {
-        let node = response.node as usize;
-        let open = of_node(&mut self.open, node, None);
+        let target = response.target as usize;
+        let Some(open) = self.open.get_mut(target) else {
+            return;
+        };
         match (response.failure, open) {
             (Some(failure), open) => {
                 self.opened += usize::from(open.is_none());
@@ -118,7 +121,7 @@ impl Outages {
             }
             (None, Some(span)) => {
                 if span.answer(response, self.quiet) {
-                    self.close(node);
+                    self.close(target);
                 }
             }
             (None, None) => {}
@@ -127,13 +130,13 @@ impl Outages {
 
     /// No more requests come.
     pub fn end(&mut self) {
-        for node in 0..self.open.len() {
-            self.close(node);
+        for target in 0..self.open.len() {
+            self.close(target);
         }
     }
 
-    fn close(&mut self, node: usize) {
-        let Some(span) = self.open[node].take() else {
+    fn close(&mut self, target: usize) {
+        let Some(span) = self.open[target].take() else {
             return;
         };
         self.opened -= 1;
@@ -141,7 +144,7 @@ impl Outages {
             return;
         }
         let mut outage = span.ended();
-        // Nodes that fail at one time have one outage.
+        // Targets that fail at one time have one outage.
         let overlaps = |other: &Outage| other.from <= outage.to && outage.from <= other.to;
         let (same, mut others): (Vec<_>, Vec<_>) =
             self.outages.drain(..).partition(|other| overlaps(other));
@@ -165,13 +168,13 @@ impl Outages {
         if self.opened == 0 {
             return place;
         }
-        for (node, span) in self.open.iter().enumerate() {
+        for (target, span) in self.open.iter().enumerate() {
             if let Some(span) = span
                 && span.outage.from <= done
                 && self.outages.len() < MOST_OUTAGES
             {
                 if span.is_outage() && sent <= span.last_sent {
-                    return Place::WithinOpen(node);
+                    return Place::WithinOpen(target);
                 }
                 place = Place::Unsettled;
             }
@@ -183,7 +186,7 @@ impl Outages {
     pub fn count_beyond(&mut self, place: Place, promises: impl Iterator<Item = usize>) {
         let outage = match place {
             Place::Within(number) => self.outages.get_mut(number),
-            Place::WithinOpen(node) => self.open[node].as_mut().map(|span| &mut span.outage),
+            Place::WithinOpen(target) => self.open[target].as_mut().map(|span| &mut span.outage),
             Place::Outside | Place::Unsettled => None,
         };
         if let Some(outage) = outage {
@@ -202,7 +205,7 @@ impl Span {
             outage: Outage {
                 from: first.sent,
                 to: first.done,
-                nodes: vec![first.node],
+                targets: vec![first.target],
                 failed: 0,
                 unanswered: 0,
                 kinds: [0; FailureKind::ALL.len()],
@@ -252,9 +255,9 @@ impl Outage {
     fn merge(&mut self, other: Outage) {
         self.from = self.from.min(other.from);
         self.to = self.to.max(other.to);
-        self.nodes.extend(other.nodes);
-        self.nodes.sort_unstable();
-        self.nodes.dedup();
+        self.targets.extend(other.targets);
+        self.targets.sort_unstable();
+        self.targets.dedup();
         self.failed += other.failed;
         self.unanswered += other.unanswered;
         for (own, more) in self.kinds.iter_mut().zip(other.kinds) {
@@ -289,6 +292,7 @@ mod tests {
         for (sent, took, failed) in responses {
             let sent = Nanos(sent * MILLI);
             outages.add(&Response {
+                target: 0,
                 node: 0,
                 sent,
                 done: sent + Nanos(took * MILLI),
@@ -346,7 +350,8 @@ mod tests {
         for place in 0..40 {
             let sent = Nanos(place * 10 * MILLI);
             outages.add(&Response {
-                node: (place % 2) as u32,
+                target: (place % 2) as u32,
+                node: 0,
                 sent,
                 done: sent + Nanos(MILLI),
                 failure: (place < 20).then_some(FAILED),
@@ -355,7 +360,7 @@ mod tests {
         outages.end();
         let list = outages.into_list();
         assert_eq!(list.len(), 1);
-        assert_eq!((&*list[0].nodes, list[0].failed), (&[0, 1][..], 20));
+        assert_eq!((&*list[0].targets, list[0].failed), (&[0, 1][..], 20));
     }
 
     #[test]
@@ -363,6 +368,7 @@ mod tests {
         let mut outages = Outages::new(1, 1, Nanos(60_000 * MILLI));
         let at = |millis: u64| Nanos(millis * MILLI);
         let response = |sent: u64, failed: bool| Response {
+            target: 0,
             node: 0,
             sent: at(sent),
             done: at(sent + 1),

@@ -77,6 +77,7 @@ impl Unlimited {
             // The log does not tell keys apart.
             key: AuditedKey::Probe(0),
             sequence: request.sequence,
+            target: request.node,
             node: request.node,
             sent: request.sent,
             done: request.done,

@@ -31,7 +31,7 @@ pub struct Slot {
     pub blocked: u64,
     pub failed: u64,
     pub abandoned: u64,
-    /// How many requests have a latency in this slot. Without any, the percentiles are 0.
+    /// How many requests were answered in this slot, and so have a latency. Without any, the percentiles are 0.
     pub done: u64,
     /// A percentile of latency, like the next four numbers, with two significant digits.
     pub p50_ns: u64,

@@ -118,6 +118,10 @@ fn resources(summary: &Summary) -> Vec<(&'static str, Markup)> {
         ("dropped", text(dropped)),
         ("unsent", text(summary.requests.unsent.to_string())),
     ];
+    if of.local > 0 {
+        let local = format!("{} of {queued} ({})", of.local, share(of.local, queued));
+        told.push(("never left this machine", text(local)));
+    }
     if let (Some(user), Some(system)) = (user_ns, system_ns) {
         let wall = summary.run.paced_ns.saturating_add(summary.run.drained_ns);
         let all = user.saturating_add(system);

@@ -76,7 +76,7 @@ fn percentiles(summary: &Summary) -> Figure {
         of(|slot| slot.p99_9_ns),
         of(|slot| slot.max_ns),
     );
-    let columns = ["done", "p50", "p90", "p99", "p99.9", "max"];
+    let columns = ["answered", "p50", "p90", "p99", "p99.9", "max"];
     let rows = table("Latency", &summary.timeline, &columns, |slot, _| {
         let spans = PERCENTILES.map(|(.., read)| span_or_dash(slot.done, Nanos(read(slot))));
         std::iter::once(slot.done.to_string())

@@ -141,6 +141,15 @@ impl Case<'_> {
         self.node_count() > self.terms.targets
     }
 
+    /// For how long from `from` to `to` all of these nodes were requested.
+    fn all_requested_for(&self, nodes: &[usize], from: Nanos, to: Nanos) -> Nanos {
+        let lifetimes = nodes.iter().filter_map(|node| self.lifetimes.get(*node));
+        let (from, to) = lifetimes.fold((from, to), |(from, to), lifetime| {
+            (from.max(lifetime.first), to.min(lifetime.last))
+        });
+        to.saturating_sub(from)
+    }
+
     /// The numbers of the nodes that were requested at some time from `from` to `to`.
     fn nodes_between(&self, from: Nanos, to: Nanos) -> impl Iterator<Item = usize> {
         let lifetimes = self.lifetimes.iter().enumerate();

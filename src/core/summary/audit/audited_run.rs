@@ -191,6 +191,7 @@ mod tests {
             audit.add(Observation {
                 key: AuditedKey::Load(KeyId(0)),
                 sequence,
+                target: sequence as u32 % 2,
                 node: sequence as u32 % 2,
                 sent,
                 done: sent + Nanos(MILLI),

@@ -132,9 +132,9 @@ impl AuditedRun<'_> {
     }
 
     fn names(&self, outage: &Outage) -> Vec<String> {
-        let names = outage.nodes.iter();
+        let names = outage.targets.iter();
         names
-            .map(|node| self.node(*node as usize).to_owned())
+            .map(|target| self.target(*target as usize).to_owned())
             .collect()
     }
 
@@ -197,6 +197,7 @@ mod tests {
             audit.add(Observation {
                 key: AuditedKey::Load(KeyId(0)),
                 sequence,
+                target: sequence as u32 % 2,
                 node: sequence as u32 % 2,
                 sent,
                 done: sent + Nanos(MILLI),
