@@ -4,6 +4,7 @@
 //! requests fail, and ends once the target has answered for a second, or a tenth of the window if that is shorter. It is
 //! an outage if several requests failed in it: single failures excuse nothing.
 
+use super::nodes::of_node;
 use crate::base::{FailureKind, Nanos};
 
 /// A request of which only the target's part is told: whether it answered, and when.
@@ -110,9 +111,7 @@ impl Outages {
     /// Takes in the next request in the order of the sents.
     pub fn add(&mut self, response: &Response) {
         let target = response.target as usize;
-        let Some(open) = self.open.get_mut(target) else {
-            return;
-        };
+        let open = of_node(&mut self.open, target, None);
         match (response.failure, open) {
             (Some(failure), open) => {
                 self.opened += usize::from(open.is_none());
