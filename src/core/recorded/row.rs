@@ -113,7 +113,8 @@ impl Recorded<'_> {
         let sample = Sample {
             sequence,
             key,
-            target: 0,
+            // Each node of a file is a target of its own.
+            target: node,
             due: earlier(self.due),
             waited_for_target: false,
             answer: Answer {
