@@ -97,7 +97,9 @@ fn failures(summary: &Summary) -> String {
     for (cause, example, lines) in shown.take(EXAMPLES) {
         let (name, target) = (cause.name(), &example.target);
         let at = span(Nanos(example.sent_ns));
-        text += &format!("\n  the first {name}, sent to {target} after {at}:");
+        text += &format!(
+            "\n  the first failure by {name}, of a request to {target}, sent {at} after the start:"
+        );
         for line in lines.iter().take(LINES) {
             text += format!("\n    {}", shortened(line)).trim_end();
         }

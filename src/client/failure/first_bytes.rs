@@ -9,7 +9,7 @@ const LONGEST: usize = 20;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 
-/// Why bytes that arrived instead of an HTTP/1 answer are none, unless they begin like one.
+/// Names the protocol of bytes that arrived instead of an HTTP/1 answer. `None` if they begin like such an answer.
 pub(super) fn instead_of_http(bytes: &[u8]) -> Option<String> {
     Some(match bytes {
         [] | [b'H', b'T', b'T', b'P', b'/', b'1', b'.', ..] => return None,
@@ -20,7 +20,7 @@ pub(super) fn instead_of_http(bytes: &[u8]) -> Option<String> {
     })
 }
 
-/// Why bytes that arrived instead of the first TLS record are none, unless they begin like one.
+/// Names the protocol of bytes that arrived instead of the first TLS record. `None` if they begin like such a record.
 pub(super) fn instead_of_tls(bytes: &[u8]) -> Option<String> {
     Some(match bytes {
         // The types of records (RFC 8446, section 5.1).
@@ -31,7 +31,7 @@ pub(super) fn instead_of_tls(bytes: &[u8]) -> Option<String> {
     })
 }
 
-/// Whether a server that speaks HTTP/2 begins so: with its settings, with a farewell, or with the client's preface.
+/// Returns whether these bytes begin HTTP/2: with a SETTINGS or GOAWAY frame, or with the client's preface.
 fn is_http2(bytes: &[u8]) -> bool {
     if bytes.starts_with(b"PRI * HTTP/2") {
         return true;

@@ -67,7 +67,7 @@ impl Failure<'_> {
         })
     }
 
-    /// What was received, as text. The records of a handshake are none.
+    /// The received bytes as text. TLS records are never shown.
     pub fn answer(&self) -> Option<String> {
         let is_handshake = self.exchange.stage == Stage::Handshake
             && first_bytes::instead_of_tls(self.received).is_none();
@@ -124,7 +124,7 @@ pub(super) fn is_exhaustion(error: &io::Error) -> bool {
     exhausted(error).is_some()
 }
 
-/// The resource of which this machine had none left for a connection.
+/// The resource that this machine had run out of. `None` if the error is another one.
 fn exhausted(error: &io::Error) -> Option<&'static str> {
     #[cfg(unix)]
     {
