@@ -30,7 +30,7 @@ mod linux {
     use loadgen::core::answers::Answers;
     use loadgen::core::keys::Keys;
     use loadgen::core::presets;
-    use loadgen::core::request::{Constants, RequestTemplate};
+    use loadgen::core::request::{Constants, RequestTemplate, Template};
     use loadgen::engine::Caller;
     use loadgen::system::Stop;
     use std::sync::Arc;
@@ -95,9 +95,9 @@ mod linux {
 
     /// The same request, with a value in every part that differs from request to request.
     fn all_differing() -> RequestTemplate {
-        let template = |text: &str| text.parse().expect("a template");
+        let template = |text: &str| -> Template { text.parse().expect("a template") };
         let mut request = check();
-        request.path = template("/check?n={seq}");
+        request.paths = template("/check?n={seq}").into();
         let id = HeaderName::from_static("x-request-id");
         request.headers.push((id, template("{uuid}")));
         let body = r#"{"key":"{key}","limit":{limit},"window_ms":{window_ms},"seq":{seq}}"#;

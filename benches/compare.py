@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Compares loadgen with the load generators that are installed (wrk, wrk2, hey, oha, vegeta), with
-stock ureq on 100 threads, and with 100 bare blocking sockets, against one local server that records
+"""Compares loadgen with the load generators that are installed (wrk, wrk2, hey, oha, vegeta, k6),
+with stock ureq on 100 threads, and with 100 bare blocking sockets, against one local server that records
 when each request arrived. Prints a table and the bounds that loadgen is held to. Linux only.
 
 Every client sends the same POST over at most 100 connections (vegeta, when paced, opens as many as
@@ -32,6 +32,10 @@ second of these runs is left out: a hundred handshakes at once take most of ngin
 
 Start: from just before the process is created to its first request's arrival, on one clock.
 
+Priority: loadgen's schedule error without and with a real-time priority (`chrt -f 10`), once with the
+processors to itself and once beside a busy loop on each of them. The server keeps its own priority: the
+kernel stamps arrivals before the server runs.
+
 A figure is marked with * where less than 99 % of the planned requests arrived.
 """
 
@@ -55,7 +59,7 @@ from comparison.load_generators import BARE, STOCK, tools
 from comparison.runs import Failed, Nginx, Run, Server
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ["schedule", "peak", "cpu", "memory", "start", "tls"]
+PARTS = ["schedule", "priority", "peak", "cpu", "memory", "start", "tls"]
 RATES = [1_000, 10_000]
 HIGH_RATE = 50_000
 MEMORY_RATE = 10_000
@@ -140,7 +144,7 @@ def held_once_connected(server, tool, seconds, rate):
         run = Run(server, tool, seconds, rate, options=["--summary-json", str(file)])
         summary = json.loads(file.read_text())
     scheduled, sent = summary["requests"]["scheduled"], summary["requests"]["sent"]
-    later = [slot for slot in summary["timeline"]["slots"][1:] if slot["scheduled"] > 0]
+    later = [slot for slot in summary["timeline"]["slots"][1:] if slot["sent"] > 0]
     lag = statistics.median(slot["send_lag_p99_ns"] for slot in later)
     return scheduled == sent == run.requests and lag < 5e6
 
@@ -172,11 +176,39 @@ def busy_share():
     return 1 - idle / total
 
 
+def variants(tools, chrt):
+    """What `priority` measures: loadgen with and without a real-time priority, alone and beside busy loops."""
+    for tool in tools:
+        if tool.name == "loadgen":
+            yield tool.variant("loadgen, alone")
+            yield tool.variant("loadgen, alone, chrt -f 10", [chrt, "-f", "10"])
+            yield tool.variant("loadgen, beside busy loops", beside_load=True)
+            yield tool.variant("loadgen, beside busy loops, chrt -f 10", [chrt, "-f", "10"], beside_load=True)
+
+
+def real_time_allowed(chrt):
+    return chrt and not subprocess.run([chrt, "-f", "10", "true"], stderr=subprocess.DEVNULL).returncode
+
+
+@contextlib.contextmanager
+def busy_loops():
+    """Keeps every processor busy, for at most ten minutes."""
+    loop = "import time; end = time.monotonic() + 600\nwhile time.monotonic() < end: pass"
+    loops = [subprocess.Popen([sys.executable, "-c", loop]) for _ in range(os.cpu_count())]
+    try:
+        yield
+    finally:
+        for each in loops:
+            each.kill()
+            each.wait()
+
+
 class Comparison:
     """Takes the measurements and keeps every round's figures."""
 
-    def __init__(self, chosen, binaries, nginx, seconds):
-        self.tools, self.nginx, self.seconds = chosen, nginx, seconds
+    def __init__(self, chosen, variants, binaries, nginx, seconds):
+        self.tools, self.variants, self.nginx, self.seconds = chosen, variants, nginx, seconds
+        self.paced = [tool for tool in chosen if tool.paced]
         self.server = binaries / "examples" / "recording_server"
         self.figures, self.shares, self.failures, self.busy = {}, {}, [], 0
 
@@ -188,9 +220,9 @@ class Comparison:
         values = self.figures.get((name, measure))
         return statistics.median(values) if values else None
 
-    def each(self, what, measure, applicable=lambda tool: True):
-        """One measurement of every tool that it applies to; a failure costs that figure only."""
-        for tool in filter(applicable, self.tools):
+    def each(self, what, measure, tools):
+        """One measurement of each of the tools; a failure costs that figure only."""
+        for tool in tools:
             print(f"  {what}: {tool.name}", file=sys.stderr, flush=True)
             try:
                 measure(tool)
@@ -200,16 +232,23 @@ class Comparison:
             time.sleep(0.3)
 
     def schedule(self):
+        self.errors_of_schedule(self.paced)
+
+    def errors_of_schedule(self, tools):
         for rate in RATES:
 
             def measure(tool):
-                run = Run(server, tool, self.seconds, rate)
+                with busy_loops() if tool.beside_load else contextlib.nullcontext():
+                    run = Run(server, tool, self.seconds, rate)
                 errors = schedule_errors(server.arrivals(), rate)
                 for name, share in PERCENTILES.items():
                     self.keep(tool, ERROR(rate, name), errors[int(len(errors) * share)], run.share)
 
             with Server(self.server, "kernel", 2 * rate * (self.seconds + 1)) as server:
-                self.each(f"schedule error at {rate:,}/s", measure, lambda tool: tool.paced)
+                self.each(f"schedule error at {rate:,}/s", measure, tools)
+
+    def priority(self):
+        self.errors_of_schedule(self.variants)
 
     def peak(self):
         def measure(tool):
@@ -220,7 +259,7 @@ class Comparison:
             self.keep(tool, PEAK, rate)
 
         with Server(self.server, "none") as server:
-            self.each("peak rate", measure)
+            self.each("peak rate", measure, self.tools)
 
     def highest(self, server, tool, measure, held=held):
         """The highest rate that loadgen keeps. The last round's is a good first guess for this one."""
@@ -238,7 +277,7 @@ class Comparison:
                     run = Run(server, tool, max(20, self.seconds), None if closed else rate)
                     self.keep(tool, CPU(rate), run.processor_us, run.share)
 
-                self.each(CPU(rate), measure, lambda tool: tool.paced or rate == HIGH_RATE)
+                self.each(CPU(rate), measure, self.tools if rate == HIGH_RATE else self.paced)
 
     def memory(self):
         def peak(tool, seconds):
@@ -253,7 +292,7 @@ class Comparison:
                 self.keep(tool, GROWTH, abs(long - short), share)
 
         with Server(self.server, "none") as server:
-            self.each("peak memory", measure, lambda tool: tool.paced)
+            self.each("peak memory", measure, self.paced)
 
     def start(self):
         def measure(tool):
@@ -261,7 +300,7 @@ class Comparison:
             self.keep(tool, START, (server.arrivals()[0] - run.began) / 1e6)
 
         with Server(self.server, "kernel", 10**6) as server:
-            self.each("start", measure)
+            self.each("start", measure, self.tools)
 
     def tls(self):
         if not self.nginx:
@@ -278,13 +317,13 @@ class Comparison:
                 self.keep(tool, measure, value)
 
         with Nginx(self.nginx) as nginx:
-            self.each(TLS_CPU, processor_time, lambda tool: tool.tls)
-            self.each("peak rate over TLS", peak, lambda tool: tool.name == "loadgen")
+            self.each(TLS_CPU, processor_time, [tool for tool in self.tools if tool.tls])
+            self.each("peak rate over TLS", peak, [tool for tool in self.tools if tool.name == "loadgen"])
 
     def table(self):
         yield "| | " + " | ".join(COLUMNS) + " |"
         yield "| --- |" + " ---: |" * len(COLUMNS)
-        for tool in self.tools:
+        for tool in self.tools + self.variants:
             cells = [self.cell(tool.name, measures) for measures in COLUMNS.values()]
             yield f"| {tool.name} | " + " | ".join(cells) + " |"
 
@@ -356,9 +395,11 @@ def main():
         # Its certificate is made by openssl.
         nginx = shutil.which("openssl") and shutil.which("nginx", path=f"{elsewhere}:/usr/sbin")
         chosen = [tool for tool in every if tool.path]
-        comparison = Comparison(chosen, binaries, nginx, options.seconds)
+        chrt, parts = shutil.which("chrt"), options.part or PARTS
+        prioritized = list(variants(chosen, chrt)) if "priority" in parts and real_time_allowed(chrt) else []
+        comparison = Comparison(chosen, prioritized, binaries, nginx, options.seconds)
         for round in range(options.rounds):
-            for part in options.part or PARTS:
+            for part in parts:
                 print(f"round {round + 1} of {options.rounds}: {part}", file=sys.stderr)
                 comparison.busy = max(comparison.busy, busy_share())
                 getattr(comparison, part)()
@@ -367,7 +408,9 @@ def main():
           f"between the parts, others used at most {comparison.busy:.0%} of the processors.\n")
     print(*comparison.table(), "", *comparison.bounds(), sep="\n")
     missing = [f"{tool.name}: not installed" for tool in every if not tool.path]
-    if not nginx and "tls" in (options.part or PARTS):
+    if "priority" in parts and not prioritized:
+        missing.append("priority: chrt is not installed, or may not set a real-time priority")
+    if not nginx and "tls" in parts:
         missing.append("over TLS: nginx or openssl is not installed")
     if missing or comparison.failures:
         print("\nNot run:", *(f"- {reason}" for reason in missing + comparison.failures), sep="\n")

@@ -249,7 +249,7 @@ def the_example_of_variables_lists_the_defaults(stack):
 
 
 def the_images_hold_one_small_program_each(_):
-    for image, limit in ("loadgen", 9_500_000), ("ratelimiter", 6_000_000):
+    for image, limit in ("loadgen", 10_000_000), ("ratelimiter", 6_000_000):
         about = json.loads(run("docker", "image", "inspect", image))[0]
         config = about["Config"]
         holds(about["Size"] <= limit, f"{image} has {about['Size']:,} bytes; at most {limit:,} are allowed")
@@ -396,6 +396,8 @@ def without_redis_checks_fail_at_once(stack):
         for name in NODES:
             status, _ = ask(node(name, "/health"))
             holds(status == 503, f"{name}'s /health answered {status}")
+            status, _ = ask(node(name, "/live"))
+            holds(status == 200, f"{name}'s /live answered {status}")
 
     eventually(every_node_is_unwell, within=15)
     slowest = 0
@@ -524,10 +526,11 @@ class Summary:
         holds(total == self.sent + dropped + unsent, f"does not balance: {scheduled[0]}")
         holds(self.sent == also_sent == self.allowed + blocked + self.failed + abandoned,
               f"does not balance: {scheduled[0]}; {sent[0]}")
-        columns = ["sent", "allowed", "blocked", "failed", "abandoned"]
-        rows = re.findall(r"^ +(https?://\S+)" + r" +(\d+)" * len(columns), log, re.MULTILINE)
-        self.rows = {url: dict(zip(columns, map(int, numbers))) for url, *numbers in rows}
-        kinds = self.find(r"^ +failures: (.*)", log)[1]
+        columns = self.find(r"^ +target +(.*?) +p50", log)[1].split()
+        # A long name has a line of its own.
+        rows = re.findall(r"^ +(https?://\S+)" + r"\s+(\d+)" * len(columns), log, re.MULTILINE)
+        self.rows = {url: {"abandoned": 0, **dict(zip(columns, map(int, numbers)))} for url, *numbers in rows}
+        kinds = self.find(r"^ +failures: (.*(?:\n {12}.*)*)", log)[1]
         self.failures = Counter()
         for cause, count in re.findall(r"(\w+) ×(\d+)", kinds):
             self.failures[cause] += int(count)

@@ -6,6 +6,8 @@
 //!                                                 shared ureq::Agent     audit              files, /metrics
 //! ```
 //!
+//! The [`guide`] explains how to use it.
+//!
 //! The code has four layers. A file uses only its own layer and those under it, and `tests/layers.rs` holds it to that.
 //!
 //! | layer | module | holds |
@@ -27,6 +29,7 @@ pub mod client;
 pub mod command;
 pub mod core;
 pub mod engine;
+pub mod guide;
 pub mod limiter;
 pub mod recording;
 pub mod report;

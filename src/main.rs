@@ -1,6 +1,6 @@
 use loadgen::cli::Command;
 use loadgen::command::{carry_out, exit_code_of, warn};
-use loadgen::system::temporary_files;
+use loadgen::system::{signals, temporary_files};
 use std::process::ExitCode;
 
 /// Removes incomplete files when the command ends, also by a panic.
@@ -14,6 +14,8 @@ impl Drop for CleanUp {
 
 fn main() -> ExitCode {
     let _clean_up = CleanUp;
+    // Without this, a limit on a file's size ends the process without a message.
+    let _ = signals::ignore_file_size_limit();
     let command = Command::parse(std::env::args_os()).map_err(anyhow::Error::from);
     let code = command.and_then(carry_out).unwrap_or_else(|error| {
         warn(format!("{error:#}"));

@@ -14,7 +14,15 @@ use syn::{Attribute, Ident, ImplItemFn, Item, ItemMod, ItemUse, UseTree};
 /// From the top to the bottom. A module may use those of its own row and of the rows under it.
 const LAYERS: &[&[&str]] = &[
     &["main", "run", "bin"],
-    &["cli", "command", "report", "recording", "client", "limiter"],
+    &[
+        "cli",
+        "command",
+        "guide",
+        "report",
+        "recording",
+        "client",
+        "limiter",
+    ],
     &["engine"],
     &["core"],
     &["system"],

@@ -167,7 +167,7 @@ class Run:
     def __init__(self, server, tool, seconds, rate=None, watch_memory=False, options=()):
         arguments = [server.url, seconds] + ([rate] if rate else [])
         build = tool.paced if rate else tool.closed
-        command = [tool.path, *map(str, build(*arguments))]
+        command = [*tool.prefix, tool.path, *map(str, build(*arguments))]
         if server.url.startswith("https:"):
             command += tool.tls
         command += options

@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_cause_names_the_status_only_if_the_request_failed_by_it() {
-        let of = |kind, status, reason: Option<&str>| {
+        let of = |kind, status, reason: Option<&'static str>| {
             let answer = Answer {
                 status,
                 reason: reason.map(Reason::new),

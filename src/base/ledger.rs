@@ -8,23 +8,36 @@ use std::ops::Add;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Counts"))]
 pub struct Ledger {
+    /// Requests that were due before the run ended.
     pub scheduled: u64,
+    /// Requests that were sent.
     pub sent: u64,
     /// Requests that were due while the queue was full, and were never sent.
     pub dropped: u64,
     /// Requests that were still queued when the run was stopped.
     pub unsent: u64,
+    /// Requests that the limiter let pass.
     pub allowed: u64,
+    /// Requests that the limiter refused.
     pub blocked: u64,
+    /// Requests that were answered otherwise, or not at all.
     pub failed: u64,
     /// Requests that were in flight when the drain timeout passed.
     pub abandoned: u64,
 }
 
 impl Ledger {
-    /// Returns whether every request is accounted for. After every run that has ended, it is.
+    /// Returns whether every request is accounted for. After every run that has ended, it is. Counts that overflow do not
+    /// balance.
     pub fn balances(&self) -> bool {
-        self.scheduled == self.sent + self.dropped + self.unsent && self.sent == self.ended()
+        let sum = |counts: &[u64]| {
+            counts
+                .iter()
+                .try_fold(0u64, |sum, count| sum.checked_add(*count))
+        };
+        let ended = [self.allowed, self.blocked, self.failed, self.abandoned];
+        sum(&[self.sent, self.dropped, self.unsent]) == Some(self.scheduled)
+            && sum(&ended) == Some(self.sent)
     }
 
     /// Counts a request that was sent, and its outcome.

@@ -1,3 +1,5 @@
+use crate::base::text::character;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -8,6 +10,8 @@ use url::Url;
 #[derive(Debug, Clone)]
 pub struct Target {
     base: String,
+    /// The base URL, with the target's own path if it has one.
+    name: String,
     pub(crate) uri: Uri,
     /// The host that connections are made to, without the brackets of an IPv6 address.
     pub(crate) host: String,
@@ -32,8 +36,10 @@ impl Target {
         if base.len() > MAX_BASE {
             return Err(format!("is longer than {MAX_BASE} bytes"));
         }
-        if base.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
-            return Err("contains a space, control character or backslash".to_owned());
+        let is_wrong = |c: char| c.is_whitespace() || c.is_control() || "\\\"“”‘’".contains(c);
+        if let Some((column, wrong)) = (1..).zip(base.chars()).find(|(_, c)| is_wrong(*c)) {
+            let name = character(wrong);
+            return Err(format!("has {name} at column {column}"));
         }
         if let Some(rest) = base.strip_prefix("unix:") {
             return Target::at_unix_socket(rest);
@@ -62,6 +68,7 @@ impl Target {
         let base = url.as_str().trim_end_matches('/').to_owned();
         let uri = base.parse().map_err(|_| "is not a valid URL")?;
         Ok(Target {
+            name: base.clone(),
             base,
             uri,
             host,
@@ -91,15 +98,97 @@ impl Target {
         } else {
             &format!(":{path}")
         };
+        let base = format!("unix:{socket}{path}");
         Ok(Target {
-            base: format!("unix:{socket}{path}"),
+            name: base.clone(),
+            base,
             unix_socket: Some(PathBuf::from(socket)),
             ..target
         })
     }
+
+    /// Reads a URL whose path and query are those of the requests, and not the beginning of their paths. Returns the
+    /// target without them, and the path with its query, or `None` if the URL has none beyond `/`. Characters that can't
+    /// be sent are percent-encoded, except braces, which may be those of placeholders.
+    ///
+    /// # Errors
+    /// The error says what is wrong with the URL, as the end of a sentence that starts with it.
+    pub fn with_own_path(url: &str) -> Result<(Target, Option<String>), String> {
+        if url.len() > MAX_BASE {
+            return Err(format!("is longer than {MAX_BASE} bytes"));
+        }
+        if url.contains('#') {
+            return Err("has a fragment, which is never sent".to_owned());
+        }
+        let (base, path) = Target::split(url);
+        let target = Target::new(base.strip_suffix(SOCKET_END).unwrap_or(base))?;
+        if url.contains(char::is_whitespace) || url.contains(char::is_control) {
+            return Err("contains a space or a control character".to_owned());
+        }
+        let path = utf8_percent_encode(path, UNSENDABLE).to_string();
+        let path = match path.strip_prefix('?') {
+            Some(query) => format!("/?{query}"),
+            None => path,
+        };
+        Ok((
+            target,
+            Some(path).filter(|path| !matches!(&**path, "" | "/")),
+        ))
+    }
+
+    /// The beginning of a URL, up to its path or query, and the rest. The beginning of a Unix socket's URL ends with the
+    /// colon before the path.
+    pub fn split(url: &str) -> (&str, &str) {
+        if let Some(rest) = url.strip_prefix("unix:") {
+            let start = url.len() - rest.len();
+            let colon = rest
+                .find(":/")
+                .map(|colon| start + colon + SOCKET_END.len());
+            return url.split_at(colon.unwrap_or(url.len()));
+        }
+        let host = url.find("://").map_or(0, |scheme| scheme + 3);
+        let end = url[host..].find(['/', '?', '#']).map(|end| host + end);
+        url.split_at(end.unwrap_or(url.len()))
+    }
 }
 
+/// Stands between the path of a Unix socket and the path of requests.
+const SOCKET_END: &str = ":";
+
+/// The characters that a path can't have as they are, without braces.
+const UNSENDABLE: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'|');
+
 impl Target {
+    /// Adds the target's own path to its name, as people may see it.
+    pub fn named(self, own_path: &str) -> Target {
+        Target {
+            name: format!("{}{own_path}", self.joint()),
+            ..self
+        }
+    }
+
+    /// The base URL up to a path, with the colon that stands between a Unix socket and a path.
+    fn joint(&self) -> String {
+        match &self.unix_socket {
+            Some(_) => format!("{}:", self.base),
+            None => self.base.clone(),
+        }
+    }
+
+    /// The base URL, without a trailing slash and without the target's own path.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Whether its URL has this host, which is without brackets, and this port.
     pub fn is_at(&self, host: &str, port: u16) -> bool {
         if self.unix_socket.is_some() {
@@ -128,9 +217,9 @@ impl Target {
 }
 
 impl fmt::Display for Target {
-    /// The base URL, without a trailing slash.
+    /// The base URL without a trailing slash, or the target's whole URL if it has a path of its own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.base)
+        f.pad(&self.name)
     }
 }
 
@@ -194,6 +283,68 @@ mod tests {
         ] {
             assert!(Target::new(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_url_may_be_a_base_with_a_path_of_its_own() {
+        for (url, base, own, shown) in [
+            ("http://h:1", "http://h:1", None, "http://h:1"),
+            ("http://h:1/", "http://h:1", None, "http://h:1"),
+            ("HTTP://H/a/", "http://h", Some("/a/"), "http://h/a/"),
+            (
+                "http://h/a/../b//",
+                "http://h",
+                Some("/a/../b//"),
+                "http://h/a/../b//",
+            ),
+            ("http://h//", "http://h", Some("//"), "http://h//"),
+            ("http://h?q=1", "http://h", Some("/?q=1"), "http://h/?q=1"),
+            ("http://h/?", "http://h", Some("/?"), "http://h/?"),
+            (
+                "http://[::1]:2/a?b=c/d?e",
+                "http://[::1]:2",
+                Some("/a?b=c/d?e"),
+                "http://[::1]:2/a?b=c/d?e",
+            ),
+            (
+                "http://h/{key}/%7Bé|",
+                "http://h",
+                Some("/{key}/%7B%C3%A9%7C"),
+                "http://h/{key}/%7B%C3%A9%7C",
+            ),
+        ] {
+            let (target, path) = Target::with_own_path(url).expect(url);
+            assert_eq!((target.base(), path.as_deref()), (base, own), "{url}");
+            let path = path.unwrap_or_default();
+            assert_eq!(target.named(&path).to_string(), shown);
+        }
+        for bad in [
+            "http://h/a#b",
+            "http://h/a b",
+            "http://h/\n",
+            "h/a",
+            "http:///a",
+            "http://u:p@h/a",
+            "ftp://h/a",
+        ] {
+            assert!(Target::with_own_path(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_unix_socket_may_have_a_path_of_its_own() {
+        let (target, path) = Target::with_own_path("unix:/a.sock:/v1?x={key}").unwrap();
+        assert_eq!(
+            (target.base(), path.as_deref()),
+            ("unix:/a.sock", Some("/v1?x={key}"))
+        );
+        assert_eq!(
+            target.named("/v1?x={key}").to_string(),
+            "unix:/a.sock:/v1?x={key}"
+        );
+        let (target, path) = Target::with_own_path("unix:/a.sock:/").unwrap();
+        assert_eq!((target.to_string().as_str(), path), ("unix:/a.sock", None));
     }
 
     #[test]

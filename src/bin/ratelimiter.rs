@@ -4,7 +4,9 @@ use anyhow::Context;
 use clap::Parser;
 use loadgen::base::text;
 use loadgen::cli::{Arguments, Refusal};
-use loadgen::limiter::{Algorithm, FailMode, Limit, Node, Policy, StoreKind, Window, check_health};
+use loadgen::limiter::{
+    Algorithm, FailMode, Limit, Node, Policy, Probe, StoreKind, Window, check_health,
+};
 use loadgen::system::limits::raise_descriptor_limit;
 use loadgen::system::{Stop, signals};
 use std::io::{self, Write};
@@ -13,11 +15,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A rate limiter node. POST /check decides, as do the requests of other limiters; GET /health reports its health,
-/// GET /metrics its counters
+/// A rate limiter node. POST /check decides, as do the requests of other limiters; GET /health reports whether
+/// it can decide, GET /live whether it serves, GET /metrics its counters
 ///
 /// Exit codes: 0 ended by SIGINT or SIGTERM (or healthy), 1 it could not serve (or is not healthy), 2 bad
-/// configuration.
+/// configuration, such as an address that it can't listen on.
 #[derive(Debug, Parser)]
 #[command(
     name = "ratelimiter",
@@ -69,9 +71,11 @@ struct Options {
     #[arg(long, env, hide_env_values = true, value_parser = node_name)]
     node_name: Option<String>,
 
-    /// Instead of serving, report whether the node on this port of this machine is healthy
-    #[arg(long)]
-    healthcheck: bool,
+    /// Instead of serving, report whether the node on this port of this machine is ready (it can decide checks) or live
+    /// (it serves, even while its store fails) [default: ready]
+    #[arg(long, value_name = "PROBE", num_args = 0..=1, require_equals = true, default_missing_value = "ready",
+          value_parser = str::parse::<Probe>)]
+    healthcheck: Option<Probe>,
 }
 
 fn ip_address(text: &str) -> Result<IpAddr, &'static str> {
@@ -102,7 +106,7 @@ fn store_timeout(text: &str) -> Result<Duration, String> {
     text::time(text, range, "from 1ms to 60s")
 }
 
-/// The time that requests have at the end to get their answers. By default it is ten times the store's timeout.
+/// The time that requests have at the end to get their answers, beside the store's timeout.
 const FINISH: Duration = Duration::from_secs(5);
 
 /// Longer than the default timeout of a store, and shorter than a container engine's patience.
@@ -120,15 +124,33 @@ fn main() -> ExitCode {
         Err(Refusal::Wrong(line)) => return give_up(2, line),
     };
     let addr = SocketAddr::new(options.bind, options.port);
-    if options.healthcheck {
-        return match check_health(addr, HEALTHCHECK_TIMEOUT) {
+    if let Some(probe) = options.healthcheck {
+        return match check_health(addr, probe, HEALTHCHECK_TIMEOUT) {
             Ok(()) => ExitCode::SUCCESS,
             Err(why) => give_up(1, why),
         };
     }
     match serve(addr, options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => give_up(1, format!("{error:#}")),
+        Err(error) => {
+            let code = if error.is::<Refusal>() { 2 } else { 1 };
+            give_up(code, format!("{error:#}"))
+        }
+    }
+}
+
+/// The line that refuses the address or its port.
+fn refuse(addr: SocketAddr, error: &io::Error) -> Refusal {
+    let (ip, port) = (addr.ip().to_string(), addr.port());
+    match error.kind() {
+        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => {
+            let allowed = format!("must be a port of --bind '{ip}' that it may listen on; {error}");
+            Refusal::wrong("--port", &port.to_string(), &allowed)
+        }
+        _ => {
+            let allowed = format!("must be an address to listen on, with --port '{port}'; {error}");
+            Refusal::wrong("--bind", &ip, &allowed)
+        }
     }
 }
 
@@ -153,7 +175,7 @@ fn serve(addr: SocketAddr, options: Options) -> anyhow::Result<()> {
         window: options.window,
     };
     let node = Node::start(addr, name, store, policy, options.fail_mode)
-        .with_context(|| format!("can't listen on {addr}"))?;
+        .map_err(|error| refuse(addr, &error))?;
     // A node serves even if nobody can read this.
     let _ = writeln!(
         io::stdout(),
@@ -165,6 +187,6 @@ fn serve(addr: SocketAddr, options: Options) -> anyhow::Result<()> {
     );
 
     stop.wait(Duration::MAX);
-    node.finish(FINISH);
+    node.stop(FINISH + options.store_timeout);
     Ok(())
 }

@@ -11,13 +11,13 @@ pub struct Answers {
     /// 200-299, `header NAME = VALUE`, `json /POINTER = VALUE`, `body contains TEXT`,
     /// `body matches /PATTERN/`, or several of these joined by `and`. An
     /// answer that also counts as blocked is blocked. May be repeated
-    #[arg(long, env, hide_env_values = true, value_name = "RULES", value_parser = rules,
+    #[arg(long, env = "LOADGEN_ALLOWED", hide_env_values = true, value_name = "RULES", value_parser = rules,
           allow_hyphen_values = true)]
     pub allowed: Vec<Rules>,
 
     /// The answers that count as blocked, instead of the preset's: rules like those of --allowed. An
     /// answer that fits no rule counts as failed
-    #[arg(long, env, hide_env_values = true, value_name = "RULES", value_parser = rules,
+    #[arg(long, env = "LOADGEN_BLOCKED", hide_env_values = true, value_name = "RULES", value_parser = rules,
           allow_hyphen_values = true)]
     pub blocked: Vec<Rules>,
 }

@@ -2,7 +2,7 @@
 
 use super::generator::random_seed;
 use super::promise::Promised;
-use super::values::{boolean, duration, number};
+use super::values::{boolean, duration, number, with_point};
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::core::audit::{PriorUse, Promise, Quota};
@@ -19,13 +19,13 @@ pub struct Audit {
 
     /// Let the audit send requests of its own, with keys of its own: more than the limit admits, and again
     /// after the time in Retry-After
-    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
+    #[arg(long, env = "LOADGEN_PROBE", hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "true", num_args = 0..=1, default_missing_value = "true")]
     pub probe: Opt<bool>,
 
     /// Take the keys from --seed, as in an earlier run with that seed. By default, the keys of an audited run are new.
     /// An earlier run may have spent part of their limit, so blocked requests prove nothing then
-    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
+    #[arg(long, env = "LOADGEN_REUSE_KEYS", hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub reuse_keys: Opt<bool>,
 }
@@ -41,23 +41,23 @@ pub struct Judging {
     /// `sliding-counter 20/2s`, two windows of which the earlier one is weighted. Several limits are joined by
     /// `and`: `token-bucket 10/s and sliding-window 100/60s`. `off` judges nothing. The default is `auto` with
     /// --demo and for recorded requests, otherwise `off`
-    #[arg(long, env, hide_env_values = true, value_name = "PROMISE", value_parser = opt(audit),
+    #[arg(long, env = "LOADGEN_AUDIT", hide_env_values = true, value_name = "PROMISE", value_parser = opt(audit),
           num_args = 0..=1, default_missing_value = "auto")]
     pub audit: Option<Opt<String>>,
 
     /// The most memory that the audit may use, such as 64MiB. If all keys need more, it judges a sample of them
-    #[arg(long, env, hide_env_values = true, value_name = "SIZE", value_parser = opt(memory),
+    #[arg(long, env = "LOADGEN_AUDIT_MEMORY", hide_env_values = true, value_name = "SIZE", value_parser = opt(memory),
           default_value = "64MiB", allow_hyphen_values = true)]
     pub audit_memory: Opt<usize>,
 
     /// How far apart the clocks of the limiter's nodes may be, at most half of the window. By default 5ms, or
     /// a tenth of the window if that is less
-    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = opt(duration),
+    #[arg(long, env = "LOADGEN_CLOCK_TOLERANCE", hide_env_values = true, value_name = "TIME", value_parser = opt(duration),
           allow_hyphen_values = true)]
     pub clock_tolerance: Option<Opt<Duration>>,
 
     /// By how much the limiter may exceed its limit, such as 5% or 0.05, for a limiter that approximates
-    #[arg(long, env, hide_env_values = true, value_name = "SHARE", value_parser = opt(excess),
+    #[arg(long, env = "LOADGEN_EXCESS_TOLERANCE", hide_env_values = true, value_name = "SHARE", value_parser = opt(excess),
           default_value = "0", allow_hyphen_values = true)]
     pub excess_tolerance: Opt<f64>,
 }
@@ -189,7 +189,14 @@ fn audit(text: &str) -> Result<String, String> {
     let any = Quota::new(1, Nanos(1_000_000_000));
     match Promise::alternatives(text, any) {
         Ok(_) => Ok(text.to_owned()),
-        Err(error) if error.column == 1 => Err(format!("{error} (or auto, or off)")),
+        Err(error) if error.column == 1 => {
+            let hint = match &*text.to_ascii_lowercase() {
+                "true" | "yes" | "on" | "1" => "; --audit alone means auto",
+                "false" | "no" | "0" | "none" => "; did you mean off?",
+                _ => "",
+            };
+            Err(format!("{error} (or auto, or off){hint}"))
+        }
         Err(error) => Err(error.to_string()),
     }
 }
@@ -203,7 +210,10 @@ fn excess(text: &str) -> Result<f64, String> {
     };
     share
         .filter(|share| (0.0..=1.0).contains(share))
-        .ok_or_else(|| "must be a share such as 5% or 0.05, from 0 to 100%".to_owned())
+        .ok_or_else(|| {
+            let form = "must be a share such as 5% or 0.05, from 0 to 100%";
+            with_point(text, form.to_owned())
+        })
 }
 
 /// Reads a size, in bytes, from 1 MiB to 64 GiB.

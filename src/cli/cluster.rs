@@ -1,13 +1,14 @@
 //! The nodes that requests go to, and the certificates that are trusted.
 
-use super::requests::{refuse_limit, refuse_window};
-use super::values::{boolean, read_at_most};
-use super::{Arguments, Opt, Options, Refusal, opt, without_login};
+use super::requests::{filled, refuse_limit, refuse_window};
+use super::urls::{ONE_URL, URL_LIST, URLS, Urls, url, urls};
+use super::values::{boolean, read_file};
+use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Target;
 use crate::client::{Authorities, Trust};
 use crate::core::audit::Quota;
 use crate::core::keys::{Allowance, Keys, Tier};
-use crate::core::request::{Placeholder, RequestTemplate};
+use crate::core::request::{Placeholder, RequestTemplate, Template, parse};
 use crate::limiter::{self, DemoLimiter, Policy};
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -17,32 +18,39 @@ use std::path::Path;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cluster")]
 pub struct Cluster {
-    /// The base URLs of the nodes, http or https, separated by commas. Requests go to them in turn. A Unix
-    /// socket is `unix:/run/app.sock`, with a base path `unix:/run/app.sock:/base`
-    #[arg(long, env, hide_env_values = true, value_name = "URLS", value_parser = opt(urls),
+    /// The URLs that requests go to, in turn, each with its own path and query, instead of --targets: `loadgen -q 100 -z 30s
+    /// http://127.0.0.1:8000/v1/items`
+    #[arg(value_name = "URL", value_parser = opt(url), help_heading = None)]
+    pub urls: Vec<Opt<String>>,
+
+    /// The URLs of the nodes, http or https, separated by commas. Requests go to them in turn. --path is appended to each;
+    /// without it, a URL with a path or a query is used as it is, and others get the preset's path. A Unix
+    /// socket is `unix:/run/app.sock`, with a path `unix:/run/app.sock:/base`
+    #[arg(long, env = "LOADGEN_TARGETS", hide_env_values = true, value_name = "URLS", value_parser = opt(urls), conflicts_with = URLS,
           default_value = "http://ratelimiter-1:8000,http://ratelimiter-2:8000,http://ratelimiter-3:8000")]
     pub targets: Opt<Urls>,
 
     /// Accept any certificate of an https target, even an expired one or another host's
-    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
+    #[arg(long, short = 'k', env = "LOADGEN_INSECURE", hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub insecure: Opt<bool>,
 
-    /// A PEM file with certificates. An https target's certificate must be one of them or be issued by one
+    /// A PEM file of at most 16 MiB with certificates. An https target's certificate must be one of them or be issued by one
     /// of them; no public authority is trusted then
-    #[arg(long, env, hide_env_values = true, value_name = "FILE",
+    #[arg(long, env = "LOADGEN_CA_CERT", hide_env_values = true, value_name = "FILE",
           value_parser = opt(OsStringValueParser::new().try_map(|file| authorities(&file))))]
     pub ca_cert: Option<Opt<Authorities>>,
 
-    /// Start three limiter nodes in this process, on free loopback ports, and use them as targets
-    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
-          default_value = "false", num_args = 0..=1, default_missing_value = "true")]
+    /// Start three limiter nodes in this process, on free loopback ports, and use them as targets. The defaults are
+    /// then those of a short run: --duration 40, --burst-interval 10, --keys 3 and --limit 50
+    #[arg(long, env = "LOADGEN_DEMO", hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
+          default_value = "false", num_args = 0..=1, default_missing_value = "true", conflicts_with = URLS)]
     pub demo: Opt<bool>,
 
     /// How the demo's nodes limit: sliding-log, fixed-window or token-bucket, with counts that the nodes
     /// share. Two limiters are wrong on purpose: per-node (each node counts alone) and racy (counts are
     /// read and written without a lock)
-    #[arg(long, env, hide_env_values = true, value_name = "LIMITER",
+    #[arg(long, env = "LOADGEN_DEMO_LIMITER", hide_env_values = true, value_name = "LIMITER",
           value_parser = opt(str::parse::<DemoLimiter>), default_value = "sliding-log")]
     pub demo_limiter: Opt<DemoLimiter>,
 }
@@ -87,31 +95,87 @@ impl Cluster {
         Ok(*self.demo && !targets_by_flag)
     }
 
-    /// The nodes that requests go to. Requests carry the limit and the window of `quota`.
+    /// The nodes that requests go to, and the path of each that has one of its own. Requests carry the limit and the window
+    /// of `quota`.
     pub(super) fn nodes(
         &self,
         arguments: &Arguments<Options>,
         is_demo: bool,
         quota: Quota,
-    ) -> Result<Nodes, Refusal> {
+    ) -> Result<(Nodes, Vec<Option<Template>>), Refusal> {
         if is_demo {
-            return Ok(Nodes::Demo {
+            let nodes = Nodes::Demo {
                 policy: demo_policy(arguments, quota)?,
                 limiter: *self.demo_limiter,
-            });
+            };
+            return Ok((nodes, Vec::new()));
         }
         // A variable may be set for all runs.
         if arguments.is_flag(&self.demo_limiter) {
             return Err(arguments.refuse(&self.demo_limiter, "needs --demo"));
         }
-        let targets = self.targets.0.iter().map(|base| {
-            Target::new(base).map_err(|wrong| {
-                let allowed = "must be http or https URLs, such as http://127.0.0.1:8000, or Unix sockets, such as unix:/run/app.sock";
-                let base = without_login(base);
-                arguments.refuse(&self.targets, format!("{allowed}; {base} {wrong}"))
-            })
-        });
-        Ok(Nodes::Targets(targets.collect::<Result<_, _>>()?))
+        let given: Vec<_> = match &self.urls[..] {
+            [] => (1..)
+                .zip(&self.targets.0)
+                .map(|(number, url)| self.target(arguments, &self.targets, url, Some(number)))
+                .collect::<Result<_, _>>()?,
+            urls => urls
+                .iter()
+                .map(|url| self.target(arguments, url, url, None))
+                .collect::<Result<_, _>>()?,
+        };
+        let (targets, own_paths) = given.into_iter().unzip();
+        Ok((Nodes::Targets(targets), own_paths))
+    }
+
+    /// Reads a URL of an option, which is the element of this number if there may be several.
+    fn target<T>(
+        &self,
+        arguments: &Arguments<Options>,
+        option: &Opt<T>,
+        url: &str,
+        number: Option<usize>,
+    ) -> Result<(Target, Option<Template>), Refusal> {
+        let requests = &arguments.options.requests;
+        let (target, own_path) = if requests.has_path() {
+            (Target::new(url), None)
+        } else {
+            match Target::with_own_path(url) {
+                Ok((target, path)) => (Ok(target), path),
+                Err(wrong) => (Err(wrong), None),
+            }
+        };
+        let target = target.map_err(|wrong| {
+            let (forms, url) = match number {
+                None => (ONE_URL, "it".to_owned()),
+                // A login, a query or a fragment may be a secret.
+                Some(number) if url.contains(['@', '?', '#']) => {
+                    (URL_LIST, format!("element {number}"))
+                }
+                Some(_) => (URL_LIST, url.to_owned()),
+            };
+            arguments.refuse(option, format!("{forms}; {url} {wrong}"))
+        })?;
+        let Some(own_path) = own_path else {
+            return Ok((target, None));
+        };
+        let path = parse::path(&own_path);
+        let path =
+            path.map_err(|why| arguments.refuse(option, format!("the path of a URL {why}")))?;
+        let path = filled(arguments, option, path.as_path(), |_| true)?;
+        let shown = match arguments.options.results.show_secrets {
+            true => path.typed().to_owned(),
+            false => path.name(),
+        };
+        Ok((target.named(&shown), Some(path)))
+    }
+
+    /// The line that refuses the URLs of the targets.
+    pub(super) fn refuse(&self, arguments: &Arguments<Options>, allowed: String) -> Refusal {
+        match self.urls.first() {
+            Some(url) => arguments.refuse(url, allowed),
+            None => arguments.refuse(&self.targets, allowed),
+        }
     }
 
     /// The certificates that are trusted. `--ca-cert` and `--insecure` contradict each other, as flags and as
@@ -208,28 +272,11 @@ pub(super) fn check_demo_tiers(
     Err(arguments.refuse(file, allowed))
 }
 
-/// A list of URLs with no empty element.
-#[derive(Debug, Clone)]
-pub struct Urls(pub Vec<String>);
-
-fn urls(text: &str) -> Result<Urls, String> {
-    const ALLOWED: &str =
-        "must be one or more http or https URLs, or Unix sockets, separated by commas";
-    if text.trim().is_empty() {
-        return Err(format!("{ALLOWED}; there is none"));
-    }
-    let urls: Vec<_> = text.split(',').map(|url| url.trim().to_owned()).collect();
-    if let Some(empty) = urls.iter().position(String::is_empty) {
-        return Err(format!("{ALLOWED}; element {} is empty", empty + 1));
-    }
-    Ok(Urls(urls))
-}
-
 /// The largest file of certificates, in bytes: several times the bundle of all public authorities.
 const MAX_AUTHORITIES: u64 = 16 * 1024 * 1024;
 
 fn authorities(file: &OsStr) -> Result<Authorities, String> {
-    read_at_most(Path::new(file), MAX_AUTHORITIES)
+    read_file(Path::new(file), MAX_AUTHORITIES)
         .map_err(|error| error.to_string())
         .and_then(|pem| Authorities::from_pem(&pem))
         .map_err(|why| format!("must be a PEM file with one or more certificates; {why}"))

@@ -1,22 +1,23 @@
 //! How connections to the targets are made.
 
 use super::cluster::Nodes;
-use super::values::{file, read_at_most};
+use super::values::{duration, file, read_file};
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::client::{Connecting, Identity, IdentityError, ServerName, Trust};
 use clap::Args;
 use std::net::{IpAddr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connections")]
 pub struct Connections {
-    /// A PEM file with the certificate that is shown to https targets that ask for one, and those of its
+    /// A PEM file of at most 1 MiB with the certificate that is shown to https targets that ask for one, and those of its
     /// authorities, if they are needed
     #[arg(long, env = "LOADGEN_CERT", hide_env_values = true, value_name = "FILE", value_parser = opt(file()))]
     pub cert: Option<Opt<PathBuf>>,
 
-    /// A PEM file with the private key of --cert, not encrypted. Without this option, the key is in the file
+    /// A PEM file of at most 1 MiB with the private key of --cert, not encrypted. Without this option, the key is in the file
     /// of --cert
     #[arg(long, env = "LOADGEN_KEY", hide_env_values = true, value_name = "FILE", value_parser = opt(file()))]
     pub key: Option<Opt<PathBuf>>,
@@ -37,6 +38,13 @@ pub struct Connections {
     #[arg(long, env = "LOADGEN_SOURCE_ADDRESS", hide_env_values = true, value_name = "ADDRS",
           value_parser = opt(sources))]
     pub source_address: Option<Opt<Sources>>,
+
+    /// Before the run, wait at most this long until the first target's name resolves and the target accepts a
+    /// connection that it keeps open, with https a TLS handshake too. No request is sent, so no key's limit is
+    /// used. Without this option, names that do not resolve are refused
+    #[arg(long, env = "LOADGEN_WAIT", hide_env_values = true, value_name = "TIME", value_parser = opt(duration),
+          allow_hyphen_values = true)]
+    pub wait: Option<Opt<Duration>>,
 }
 
 /// One or more of this machine's addresses.
@@ -134,7 +142,7 @@ impl Connections {
                 None => Ok(None),
             };
         };
-        let read = |file: &Path| read_at_most(file, MAX_PEM);
+        let read = |file: &Path| read_file(file, MAX_PEM);
         let certificates = read(cert).map_err(|error| refuse(cert, CERTIFICATE, &error))?;
         let in_cert = "must be a PEM file with a certificate and, without --key, its private key";
         let (key_option, key_form) = match &self.key {

@@ -12,41 +12,42 @@ use uuid::Uuid;
 #[command(next_help_heading = "Generator")]
 pub struct Generator {
     /// How many threads send requests, each one at a time: 1 to 10000
-    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = workers,
+    #[arg(long, short = 'c', env = "LOADGEN_WORKERS", hide_env_values = true, value_name = "N", value_parser = workers,
           default_value = "100", allow_hyphen_values = true)]
     pub workers: usize,
 
     /// How many requests may wait for a worker. Further ones are dropped when they come due
-    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = queue,
+    #[arg(long, env = "LOADGEN_QUEUE", hide_env_values = true, value_name = "N", value_parser = queue,
           default_value = "10000", allow_hyphen_values = true)]
     pub queue: usize,
 
     #[command(flatten)]
     pub requests: Timeout,
 
-    /// How long requests in flight may still take when the run ends
-    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = duration,
-          default_value = "10", allow_hyphen_values = true)]
-    pub drain_timeout: Duration,
+    /// How long requests in flight may still take after a signal. If this option is given, it also holds for a run that
+    /// ends by itself, where each request otherwise gets its own --timeout
+    #[arg(long, env = "LOADGEN_DRAIN_TIMEOUT", hide_env_values = true, value_name = "TIME", value_parser = opt(duration),
+          default_value = "8", allow_hyphen_values = true)]
+    pub drain_timeout: Opt<Duration>,
 
     /// The time from one stats line to the next
-    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = stats_interval,
+    #[arg(long, env = "LOADGEN_STATS_INTERVAL", hide_env_values = true, value_name = "TIME", value_parser = stats_interval,
           default_value = "10", allow_hyphen_values = true)]
     pub stats_interval: Duration,
 
     /// The same seed repeats the same keys, order and arrivals. The keys of an audited run are new all the same, unless
     /// --reuse-keys is given. `random` draws a seed and prints it
-    #[arg(long, env, hide_env_values = true, value_name = "SEED", value_parser = opt(seed),
+    #[arg(long, env = "LOADGEN_SEED", hide_env_values = true, value_name = "SEED", value_parser = opt(seed),
           default_value = "random", allow_hyphen_values = true)]
     pub seed: Opt<u64>,
 
     /// The address at which to serve metrics for Prometheus, under /metrics: 127.0.0.1:9100, or :9100 for
     /// all IPv4 addresses of this machine. Port 0 picks a free port. Without it, no metrics are served
-    #[arg(long, env, hide_env_values = true, value_name = "ADDR", value_parser = opt(metrics_addr))]
+    #[arg(long, env = "LOADGEN_METRICS_ADDR", hide_env_values = true, value_name = "ADDR", value_parser = opt(metrics_addr))]
     pub metrics_addr: Option<Opt<SocketAddr>>,
 
     /// How long metrics stay available after the run, for the last scrape. A signal ends it
-    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = duration,
+    #[arg(long, env = "LOADGEN_METRICS_LINGER", hide_env_values = true, value_name = "TIME", value_parser = duration,
           default_value = "0", allow_hyphen_values = true)]
     pub metrics_linger: Duration,
 }
@@ -69,7 +70,7 @@ pub(super) fn random_seed() -> u64 {
 #[derive(Debug, Args)]
 pub struct Timeout {
     /// The longest time that one whole request may take
-    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = timeout,
+    #[arg(long, env = "LOADGEN_TIMEOUT", hide_env_values = true, value_name = "TIME", value_parser = timeout,
           default_value = "10", allow_hyphen_values = true)]
     pub timeout: Duration,
 }

@@ -7,31 +7,31 @@ use crate::core::keys::{self, DEFAULT_PREFIX, Distribution, KeyList, KeyListErro
 use clap::Args;
 use std::fs::File;
 use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Keys")]
 pub struct Keys {
     /// How many distinct keys share the traffic. 0 makes a fresh key for every request
-    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = keys,
+    #[arg(long, env = "LOADGEN_KEYS", hide_env_values = true, value_name = "N", value_parser = keys,
           default_value = "7", allow_hyphen_values = true)]
     pub keys: u32,
 
     /// How the keys share the traffic: `uniform`, in shuffled rounds; `zipf:S`, the key of rank k in
     /// proportion to 1/k^S; or `hot:SHARE`, where the first key gets this share, such as 0.9 or 90%
-    #[arg(long, env, hide_env_values = true, value_name = "KIND", value_parser = opt(distribution),
+    #[arg(long, env = "LOADGEN_KEY_DISTRIBUTION", hide_env_values = true, value_name = "KIND", value_parser = opt(distribution),
           default_value = "uniform", allow_hyphen_values = true)]
     pub key_distribution: Opt<Distribution>,
 
     /// The beginning of every key, before 8 hex digits or a key of the file. By default, `loadgen-`
     /// before hex digits and nothing before the keys of a file
-    #[arg(long, env, hide_env_values = true, value_name = "TEXT", value_parser = prefix,
+    #[arg(long, env = "LOADGEN_KEY_PREFIX", hide_env_values = true, value_name = "TEXT", value_parser = prefix,
           allow_hyphen_values = true)]
     pub key_prefix: Option<String>,
 
-    /// A file with the keys, one per line, in the order of their ranks, instead of random keys. Behind a tab, a
+    /// A file of at most 1 GiB with the keys, one per line, in the order of their ranks, instead of random keys. Behind a tab, a
     /// line may have the key's own limit, `100/60s` or `unlimited`, and behind a tab its own --cost, `cost 5`
-    #[arg(long, env, hide_env_values = true, value_name = "FILE",
+    #[arg(long, env = "LOADGEN_KEYS_FILE", hide_env_values = true, value_name = "FILE",
           value_parser = opt(file()), conflicts_with = "keys")]
     pub keys_file: Option<Opt<PathBuf>>,
 }
@@ -46,11 +46,7 @@ impl Keys {
     ) -> Result<keys::Keys, Refusal> {
         let prefix = self.key_prefix.as_deref();
         let keys = if let Some(file) = &self.keys_file {
-            let list = list(file).map_err(|why| {
-                let form =
-                    format!("must be a file with 1 to {MAX_KEYS} different keys, one a line");
-                arguments.refuse(file, format!("{form}; {why}"))
-            })?;
+            let list = list(arguments, file)?;
             keys::Keys::listed(list.into(), prefix.unwrap_or(""))
         } else {
             let prefix = prefix.unwrap_or(DEFAULT_PREFIX);
@@ -68,8 +64,15 @@ impl Keys {
     }
 }
 
-fn list(file: &Path) -> Result<KeyList, KeyListError> {
-    KeyList::read(BufReader::new(File::open(file)?))
+/// Reads the keys of a file, with their own limits and costs.
+pub(super) fn list<O>(arguments: &Arguments<O>, file: &Opt<PathBuf>) -> Result<KeyList, Refusal> {
+    let list = File::open(&**file)
+        .map_err(KeyListError::from)
+        .and_then(|file| KeyList::read(BufReader::new(file)));
+    list.map_err(|why| {
+        let form = format!("must be a file with 1 to {MAX_KEYS} different keys, one a line");
+        arguments.refuse(file, format!("{form}; {why}"))
+    })
 }
 
 fn keys(text: &str) -> Result<u32, String> {
@@ -83,7 +86,7 @@ fn distribution(text: &str) -> Result<Distribution, &'static str> {
 /// The longest prefix, in bytes. With the digits behind it, it is as long as the keys that limiters take.
 const MAX_PREFIX: usize = 248;
 
-fn prefix(text: &str) -> Result<String, String> {
+pub(super) fn prefix(text: &str) -> Result<String, String> {
     let valid = text.len() <= MAX_PREFIX && !text.contains(char::is_control);
     valid
         .then(|| text.to_owned())

@@ -7,7 +7,10 @@ mod answers;
 mod arguments;
 mod audit;
 mod cluster;
+mod command_line;
+mod compare;
 mod connections;
+mod demo_defaults;
 mod generator;
 mod keys;
 mod manual;
@@ -17,22 +20,29 @@ mod recorded;
 mod refusal;
 mod report;
 mod requests;
+mod resembling;
 mod results;
 mod settings;
 mod setup;
+mod short_help;
+mod slips;
 mod thresholds;
 mod traffic;
+mod urls;
 mod values;
 
 pub use arguments::Arguments;
 pub use cluster::Nodes;
+pub use compare::{Compare, Sides};
 pub use manual::{completions, man};
-pub use recorded::RecordedSetup;
+pub use recorded::{ListedKeys, RecordedSetup};
 pub use refusal::Refusal;
-pub use report::Report;
-pub use setup::{Metrics, Setup};
+pub use report::{Report, Saved};
+pub use setup::{Metrics, Setup, Wait};
 
+use crate::core::exit_code;
 use crate::core::presets::Preset;
+use crate::core::summary::Schema;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use option::{Opt, opt};
@@ -51,6 +61,10 @@ pub enum Command {
     Audit(Box<RecordedSetup>),
     /// Makes a page of saved summaries.
     Report(Report),
+    /// Prints the JSON schema of a result.
+    Schema(Schema),
+    /// Compares saved summaries.
+    Compare(Compare),
     /// Prints a script that completes the command line in a shell.
     Completions(Shell),
     Man,
@@ -64,8 +78,12 @@ impl Command {
     /// # Errors
     /// One line that names the option, its value and what is allowed.
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Refusal> {
-        let arguments = match Arguments::<Cli>::parse(arguments) {
-            Err(Refusal::Asked(text)) => return Ok(Command::Show(text)),
+        let typed: Vec<_> = arguments.into_iter().collect();
+        let arguments = match Arguments::<Cli>::parse(typed.iter().cloned()) {
+            Err(Refusal::Asked(text)) => {
+                let short = short_help::requested(&typed).map(str::to_owned);
+                return Ok(Command::Show(short.unwrap_or(text)));
+            }
             arguments => arguments?,
         };
         let setup = |options, arguments: Arguments<()>| {
@@ -84,6 +102,8 @@ impl Command {
                 Command::Audit(RecordedSetup::new(&arguments).map(Box::new)?)
             }
             Some(Task::Report(report)) => Command::Report(report),
+            Some(Task::Schema { schema }) => Command::Schema(schema),
+            Some(Task::Compare(compare)) => Command::Compare(compare),
             Some(Task::Completions { shell }) => Command::Completions(shell),
             Some(Task::Man) => Command::Man,
         })
@@ -100,8 +120,10 @@ impl Command {
     hide_possible_values = true,
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
-    override_usage = "loadgen [OPTIONS]\n       loadgen plan [OPTIONS]\n       loadgen presets [NAME]\n       \
-                      loadgen audit FILE... [OPTIONS]\n       loadgen report FILE... [--output FILE]\n       loadgen completions <SHELL>\n       loadgen man"
+    after_help = exit_code::table(),
+    override_usage = "loadgen [OPTIONS] [URL]...\n       loadgen plan [OPTIONS] [URL]...\n       loadgen presets [NAME]\n       \
+                      loadgen audit FILE... [OPTIONS]\n       loadgen report FILE... --output FILE\n       \
+                      loadgen compare FILE... [--to FILE...] [--fail-if CONDITION]\n       loadgen schema [NAME]\n       loadgen completions <SHELL>\n       loadgen man"
 )]
 struct Cli {
     #[command(flatten)]
@@ -131,6 +153,16 @@ enum Task {
 
     /// Make an HTML page of saved summaries: the report of one, or the comparison of several
     Report(Report),
+
+    /// Compare two runs, or several on each side, and tell change from noise
+    Compare(compare::Compare),
+
+    /// Print the JSON schema of a result: summary, of a run, or audit, of recorded requests
+    Schema {
+        /// The result that the schema describes: summary or audit
+        #[arg(value_name = "NAME", value_parser = results::schema, default_value = "summary")]
+        schema: Schema,
+    },
 
     /// Print a completion script for a shell: bash, elvish, fish, powershell or zsh
     Completions {
@@ -175,5 +207,19 @@ mod tests {
     #[test]
     fn the_definitions_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_variable_is_named_after_its_flag() {
+        let command = Cli::command();
+        let subcommands = command.get_subcommands();
+        let of_subcommands = subcommands.flat_map(|command| command.get_arguments());
+        let with_variable = of_subcommands.filter(|option| option.get_env().is_some());
+        for option in command.get_opts().chain(with_variable) {
+            let long = option.get_long().expect("a flag");
+            let variable = format!("LOADGEN_{}", long.to_uppercase().replace('-', "_"));
+            let named = option.get_env().and_then(|name| name.to_str());
+            assert_eq!(named, Some(&*variable), "--{long}");
+        }
     }
 }

@@ -3,19 +3,21 @@
 use super::answers::Answers;
 use super::audit::{AUTO, Judging};
 use super::generator::Timeout;
+use super::keys::{list, prefix};
 use super::promise::Promised;
 use super::requests::Quota;
-use super::results::RecordedFiles;
+use super::results::{Color, RecordedFiles};
 use super::values::file;
-use super::{Arguments, Refusal};
+use super::{Arguments, Opt, Refusal, opt};
 use crate::base::Nanos;
 use crate::core::answers;
 use crate::core::audit::PriorUse;
+use crate::core::keys::{self, Keys};
 use crate::core::plan::AuditPlan;
 use crate::core::presets;
 use crate::core::recorded::{self, ColumnNames, Unit};
 use crate::recording::{Columns, Unreadable};
-use crate::report::Output;
+use crate::report::{ColorChoice, Input, Output};
 use clap::Args;
 use clap::parser::ValueSource;
 use std::fs;
@@ -54,9 +56,13 @@ pub struct Recorded {
     #[arg(long, value_name = "UNIT", value_parser = unit, help_heading = "Columns")]
     took_unit: Option<Unit>,
 
-    /// The column of a request's key. Without it, and without a column `key`, all requests have one key
+    /// The column of a request's key [default: key]
     #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
     key: Option<String>,
+
+    /// All requests share one limit. Without this, there must be a column of keys
+    #[arg(long, help_heading = "Columns", conflicts_with = "key")]
+    one_key: bool,
 
     /// The column of the HTTP status. Empty, `-` and 0 stand for no answer
     #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
@@ -82,12 +88,31 @@ pub struct Recorded {
 
     #[command(flatten, next_help_heading = "Audit")]
     quota: Quota,
+
+    /// The units that each request counted, for a limiter that counts units
+    #[arg(long, env = "LOADGEN_COST", hide_env_values = true, value_name = "N", value_parser = opt(keys::cost),
+          default_value = "1", allow_hyphen_values = true, help_heading = "Audit")]
+    cost: Opt<u64>,
+
+    /// A run's file of keys, one per line. Behind a tab, a line may have the key's own limit, `100/60s` or
+    /// `unlimited`, and behind a tab its own --cost, `cost 5`. Keys that are not in it have none of their own
+    #[arg(long, env = "LOADGEN_KEYS_FILE", hide_env_values = true, value_name = "FILE", value_parser = opt(file()),
+          help_heading = "Audit")]
+    keys_file: Option<Opt<PathBuf>>,
+
+    /// The beginning of every recorded key, before a key of --keys-file
+    #[arg(long, env = "LOADGEN_KEY_PREFIX", hide_env_values = true, value_name = "TEXT", value_parser = prefix,
+          allow_hyphen_values = true, help_heading = "Audit")]
+    key_prefix: Option<String>,
+
     #[command(flatten)]
     judging: Judging,
     #[command(flatten)]
     requests: Timeout,
     #[command(flatten)]
     answers: Answers,
+    #[command(flatten)]
+    color: Color,
     #[command(flatten, next_help_heading = "Results")]
     results: RecordedFiles,
 }
@@ -102,9 +127,25 @@ pub struct RecordedSetup {
     pub window: Nanos,
     /// The longest time of a request.
     pub timeout: Nanos,
+    /// The units that a request counts if its key has no cost of its own.
+    pub cost: u64,
+    /// The keys of `--keys-file`.
+    pub listed: Option<ListedKeys>,
     pub audit: AuditPlan,
     /// The files that results go to.
     pub outputs: Vec<Output>,
+    /// The files that are read.
+    pub inputs: Vec<Input>,
+    /// When verdicts are coloured.
+    pub color: ColorChoice,
+}
+
+/// Keys that may have a limit and a cost of their own.
+#[derive(Debug)]
+pub struct ListedKeys {
+    pub keys: Keys,
+    /// The line that refuses their file because no request has any of them.
+    pub unused: Refusal,
 }
 
 impl RecordedSetup {
@@ -116,7 +157,8 @@ impl RecordedSetup {
         let options = &arguments.options;
         options.check_files()?;
         let (allowed, blocked) = options.answers.rules(presets::ALL[0]);
-        for (flag, rules) in [("--allowed", &allowed), ("--blocked", &blocked)] {
+        for (option, rules) in [("allowed", &allowed), ("blocked", &blocked)] {
+            let flag = &arguments.name_of(option);
             if !rules.need_only_status() {
                 let why = "must be statuses, because headers and bodies are not recorded";
                 return Err(Refusal::wrong(flag, &rules.to_string(), why));
@@ -139,7 +181,6 @@ impl RecordedSetup {
             .judging
             .clock_tolerance(promised.shortest_window(), arguments)?;
         let outputs = options.results.outputs(arguments);
-        options.check_outputs(&outputs)?;
         Ok(RecordedSetup {
             files: options.files.clone(),
             columns: Columns {
@@ -149,6 +190,8 @@ impl RecordedSetup {
             limit: promised.quota.limit,
             window: promised.quota.window,
             timeout: options.requests.timeout.into(),
+            cost: *options.cost,
+            listed: options.listed(arguments)?,
             audit: AuditPlan {
                 promises: promised.promises.unwrap_or_default(),
                 asked: true,
@@ -158,7 +201,9 @@ impl RecordedSetup {
                 clock_tolerance,
                 excess_tolerance: *options.judging.excess_tolerance,
             },
+            inputs: arguments.inputs(&outputs),
             outputs,
+            color: options.color.color,
         })
     }
 
@@ -194,18 +239,19 @@ impl Recorded {
         }
     }
 
-    /// A result must not replace what was recorded.
-    fn check_outputs(&self, outputs: &[Output]) -> Result<(), Refusal> {
-        let place = |path: &PathBuf| fs::canonicalize(path).ok();
-        for output in outputs {
-            let at = place(&output.path);
-            if at.is_some() && self.files.iter().any(|file| place(file) == at) {
-                let path = output.path.to_string_lossy();
-                let why = "must not be one of the audited files";
-                return Err(Refusal::wrong(&output.asked_by, &path, why));
-            }
-        }
-        Ok(())
+    /// The keys of `--keys-file`.
+    fn listed(&self, arguments: &Arguments<Recorded>) -> Result<Option<ListedKeys>, Refusal> {
+        let Some(file) = &self.keys_file else {
+            return Ok(None);
+        };
+        let list = list(arguments, file)?;
+        let prefix = self.key_prefix.as_deref().unwrap_or_default();
+        let allowed =
+            "must have a key that was recorded; --key-prefix gives what stands before all of them";
+        Ok(Some(ListedKeys {
+            keys: Keys::listed(list.into(), prefix).with_cost(*self.cost),
+            unused: arguments.refuse(file, allowed),
+        }))
     }
 
     fn column_names(&self) -> ColumnNames {
@@ -214,6 +260,7 @@ impl Recorded {
             done: self.done.clone(),
             took: self.took.clone(),
             key: self.key.clone(),
+            one_key: self.one_key,
             target: self.target.clone(),
             status: self.status.clone(),
             verdict: self.verdict.clone(),

@@ -1,57 +1,84 @@
 //! The options of `loadgen report`, and the summaries that it reads.
 
 use super::Refusal;
-use super::values::file;
+use super::values::{file, read_at_most};
 use crate::core::summary::Summary;
+use crate::report::Input;
 use clap::Args;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fmt::Display;
-use std::fs;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The name of the files' argument.
+const FILE: &str = "FILE";
+
+/// The largest summary that is read, in bytes: ten times as much as one of 1,000 targets has.
+const MOST: u64 = 64 * 1024 * 1024;
+
 #[derive(Debug, Args)]
 pub struct Report {
-    /// A summary that --summary-json wrote; `-` is standard input. Several summaries are compared, each with the first
+    /// A summary that --summary-json wrote, of at most 64 MiB; `-` is standard input. Several summaries are compared,
+    /// each with the first
     #[arg(required = true, value_name = "FILE",
           value_parser = file())]
     files: Vec<PathBuf>,
 
-    /// The file to write the page to. Without it, or with `-`, the page goes to standard output
+    /// The file to write the page to; `-` is standard output
     #[arg(long, value_name = "FILE",
           value_parser = file())]
     output: Option<PathBuf>,
 }
 
+/// A saved summary with a short name of its file.
+pub type Saved = (String, Summary);
+
 impl Report {
     /// The file that the page goes to. `None` stands for standard output.
-    pub fn output(&self) -> Option<&Path> {
-        self.output
-            .as_deref()
-            .filter(|path| *path != Path::new("-"))
+    ///
+    /// # Errors
+    /// None was given.
+    pub fn output(&self) -> Result<Option<&Path>, Refusal> {
+        let Some(output) = &self.output else {
+            let line = "--output: must be given: a FILE for the page, such as --output report.html, or - for standard output";
+            return Err(Refusal::Wrong(line.to_owned()));
+        };
+        Ok(Some(&**output).filter(|path| *path != Path::new("-")))
     }
 
     /// Reads the summaries, each with a short name of its file.
     ///
     /// # Errors
     /// A file can't be read, or is no summary.
-    pub fn summaries(&self) -> Result<Vec<(String, Summary)>, Refusal> {
-        let mut summaries = Vec::new();
-        for (name, path) in names(&self.files).into_iter().zip(&self.files) {
-            let text = text(path).map_err(|error| refusal(path, &error))?;
-            let summary = Summary::from_json(&text).map_err(|error| refusal(path, &error))?;
-            summaries.push((name, summary));
-        }
-        Ok(summaries)
+    pub fn summaries(&self) -> Result<Vec<Saved>, Refusal> {
+        summaries(&self.files)
     }
 
-    /// The line that refuses the page's file.
-    pub fn refuse_output(&self, why: &impl Display) -> Refusal {
-        let path = self.output.as_deref().unwrap_or(Path::new("-"));
-        let allowed = format!("must be a file that can be written; {why}");
-        Refusal::wrong("--output", &path.to_string_lossy(), &allowed)
+    /// The files that are read.
+    pub fn inputs(&self) -> Vec<Input> {
+        inputs(&self.files)
     }
+}
+
+/// Reads summaries, each with a short name of its file.
+pub(super) fn summaries(files: &[PathBuf]) -> Result<Vec<Saved>, Refusal> {
+    let mut summaries = Vec::new();
+    for (name, path) in names(files).into_iter().zip(files) {
+        let text = text(path).map_err(|error| refusal(path, &error))?;
+        let summary = Summary::from_json(&text).map_err(|error| refusal(path, &error))?;
+        summaries.push((name, summary));
+    }
+    Ok(summaries)
+}
+
+pub(super) fn inputs(files: &[PathBuf]) -> Vec<Input> {
+    let inputs = files.iter().map(|path| Input {
+        path: path.clone(),
+        asked_by: FILE.to_owned(),
+    });
+    inputs.collect()
 }
 
 /// Short names of the files: without folders and extensions, if these differ.
@@ -69,15 +96,16 @@ fn names(files: &[PathBuf]) -> Vec<String> {
 
 fn refusal(path: &Path, error: &impl Display) -> Refusal {
     let allowed = format!("must be a summary that --summary-json wrote; {error}");
-    Refusal::wrong("FILE", &path.to_string_lossy(), &allowed)
+    Refusal::wrong(FILE, &path.to_string_lossy(), &allowed)
 }
 
 fn text(path: &Path) -> io::Result<String> {
-    if path == Path::new("-") {
-        io::read_to_string(io::stdin())
+    let bytes = if path == Path::new("-") {
+        read_at_most(io::stdin(), MOST)
     } else {
-        fs::read_to_string(path)
-    }
+        File::open(path).and_then(|file| read_at_most(file, MOST))
+    };
+    String::from_utf8(bytes?).map_err(|_| io::Error::other("it is not text in UTF-8"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The contents of the requests.
 
-use super::values::{file, read_at_most};
+use super::urls::URLS;
+use super::values::{file, read_file};
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::text::{MAX_DURATION, whole, whole_millis};
 use crate::base::{Nanos, Target};
@@ -10,9 +11,10 @@ use crate::core::plan::Plan;
 use crate::core::presets::{self, Preset};
 use crate::core::request::parse::{self, HeaderLine};
 use crate::core::request::{
-    Constants, MAX_FILLED, Placeholder, RequestTemplate, Spelling, Template, TemplateError,
+    Constants, MAX_FILLED, Paths, Placeholder, RequestTemplate, Spelling, Template, TemplateError,
 };
 use clap::Args;
+use clap::builder::ArgPredicate;
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,35 +23,38 @@ use ureq::http::{HeaderName, Method, header};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Requests")]
 pub struct Requests {
-    /// The limiter under test, whose requests and answers the preset defines. `loadgen presets` lists them
-    #[arg(long, env, hide_env_values = true, value_name = "NAME", value_parser = opt(preset),
-          default_value = presets::ALL[0].name)]
+    /// The limiter under test, whose requests and answers the preset defines. `loadgen presets` lists them. With URLs as
+    /// arguments, the default is `http`
+    #[arg(long, env = "LOADGEN_PRESET", hide_env_values = true, value_name = "NAME", value_parser = opt(preset),
+          default_value = presets::ALL[0].name, default_value_if(URLS, ArgPredicate::IsPresent, presets::http::PRESET.name))]
     pub preset: Opt<&'static Preset>,
 
-    /// The request's method, instead of the preset's. The preset's body is sent with POST, PUT and PATCH only
-    #[arg(long, env, hide_env_values = true, value_name = "METHOD", value_parser = parse::method)]
+    /// The request's method, instead of the preset's. The preset's body is sent with POST, PUT and PATCH only. With --body,
+    /// the default is POST even if the preset's is GET
+    #[arg(long, short = 'm', visible_short_alias = 'X', env = "LOADGEN_METHOD", hide_env_values = true, value_name = "METHOD", value_parser = parse::method)]
     pub method: Option<Method>,
 
-    /// The path, instead of the preset's. It is appended to each target and may have a query. In the path, in
-    /// headers and in the body, these placeholders are filled in: {key}, {limit}, {window_ms}, {window_s},
-    /// {cost}, {seq}, {uuid}, {target} and {now_ms}. {{ stands for a brace
-    #[arg(long, env = "CHECK_PATH", hide_env_values = true, value_name = "PATH",
-          value_parser = opt(parse::path))]
+    /// The path, instead of the preset's. It is appended to each target and may have a query. An empty one sends requests to
+    /// the targets as they are. In URLs, in the path, in headers and in the body, these placeholders are filled in: {key}, {limit}, {window_ms}, {window_s},
+    /// {cost}, {seq}, {uuid}, {target}, {now_ms}, and {env:NAME} with an environment variable, which is never
+    /// printed. {{ stands for a brace
+    #[arg(long, env = "LOADGEN_PATH", hide_env_values = true, value_name = "PATH",
+          value_parser = opt(path), conflicts_with = URLS)]
     pub path: Option<Opt<Template>>,
 
     /// A header, instead of the preset's header of that name. `Name:` sends none. May be repeated; the
-    /// variable has one header per line
-    #[arg(long = "header", env = "HEADERS", hide_env_values = true, value_name = "NAME: VALUE",
+    /// variable has one header per line. `Authorization: Bearer {env:TOKEN}` keeps a secret out of the command
+    #[arg(long = "header", short = 'H', env = "LOADGEN_HEADER", hide_env_values = true, value_name = "NAME: VALUE",
           value_parser = opt(header_lines))]
     pub header: Vec<Opt<HeaderLines>>,
 
     /// The body, instead of the preset's. An empty text sends none
-    #[arg(long, env, hide_env_values = true, value_name = "TEXT", value_parser = opt(parse::body),
+    #[arg(long, short = 'd', env = "LOADGEN_BODY", hide_env_values = true, value_name = "TEXT", value_parser = opt(parse::body),
           allow_hyphen_values = true)]
     pub body: Option<Opt<Template>>,
 
-    /// A file with the body, instead of the preset's
-    #[arg(long, env, hide_env_values = true, value_name = "FILE",
+    /// A file with the body, of at most 1 MiB, instead of the preset's
+    #[arg(long, env = "LOADGEN_BODY_FILE", hide_env_values = true, value_name = "FILE",
           value_parser = opt(file()), conflicts_with = "body")]
     pub body_file: Option<Opt<PathBuf>>,
 
@@ -58,7 +63,7 @@ pub struct Requests {
 
     /// The units that each request counts, for a limiter that counts units: sent as {cost}, and what the audit
     /// adds up
-    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = opt(keys::cost),
+    #[arg(long, env = "LOADGEN_COST", hide_env_values = true, value_name = "N", value_parser = opt(keys::cost),
           default_value = "1", allow_hyphen_values = true)]
     pub cost: Opt<u64>,
 }
@@ -68,13 +73,13 @@ pub struct Requests {
 pub struct Quota {
     /// The limit of each key: sent in each check, and what the audit holds the limiter to. --audit or the keys
     /// file may have another
-    #[arg(long, env, hide_env_values = true, value_name = "N", value_parser = opt(limit),
+    #[arg(long, env = "LOADGEN_LIMIT", hide_env_values = true, value_name = "N", value_parser = opt(limit),
           default_value = "100", allow_hyphen_values = true)]
     pub limit: Opt<u64>,
 
     /// The window in which that many requests may pass, in whole milliseconds or more: 60s, 500ms, 2m. --audit or
     /// the keys file may have another
-    #[arg(long, env, hide_env_values = true, value_name = "TIME", value_parser = opt(window),
+    #[arg(long, env = "LOADGEN_WINDOW", hide_env_values = true, value_name = "TIME", value_parser = opt(window),
           default_value = "60s", allow_hyphen_values = true)]
     pub window: Opt<Duration>,
 }
@@ -98,27 +103,42 @@ impl Quota {
 }
 
 impl Requests {
-    /// The preset's request, with its parts replaced by those that were given. It carries the limit and the window of
-    /// `quota`, unless its key has a limit of its own. It asks for an uncompressed answer if a rule `reads_bodies`.
+    /// Whether a path is appended to each target, even to one with a path of its own.
+    pub(super) fn has_path(&self) -> bool {
+        self.path.as_deref().is_some_and(|path| !path.is_empty())
+    }
+
+    /// The preset's request, with its parts replaced by those that were given, and with the targets' `own_paths`. It carries
+    /// the limit and the window of `quota`, unless its key has a limit of its own. It asks for an uncompressed answer if a
+    /// rule `reads_bodies`.
     pub(super) fn request(
         &self,
         arguments: &Arguments<Options>,
+        own_paths: Vec<Option<Template>>,
         keys: &Keys,
         quota: audit::Quota,
         reads_bodies: bool,
     ) -> Result<RequestTemplate, Refusal> {
         let preset = *self.preset;
-        let method = self.method.clone().unwrap_or_else(|| preset.method());
-        let body = self.body_for(arguments, &method)?;
+        let given_body = self.given_body(arguments)?;
+        let method = self.method_with(given_body.as_ref());
+        // Other methods carry no body of a preset.
+        let carries_body = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
+        let body = given_body.or_else(|| carries_body.then(|| preset.body()));
         let body = body.filter(|body| !body.is_empty());
-        let path = self.path.as_deref().cloned();
+        let path = match &self.path {
+            Some(path) if path.is_empty() => parse::path("/").expect("a path"),
+            Some(path) => filled(arguments, path, (**path).clone().as_path(), |_| true)?,
+            None => preset.path(),
+        };
         let headers = self.headers(arguments, body.is_some(), reads_bodies)?;
         let request = RequestTemplate {
             method,
-            path: path.unwrap_or_else(|| preset.path()),
+            paths: Paths::new(path, own_paths),
             spelling: Spelling::new(headers.iter().map(|line| &*line.spelled)),
             headers: headers.into_iter().filter_map(HeaderLine::field).collect(),
             body,
+            shows_secrets: arguments.options.results.show_secrets,
         };
         if request.has(Placeholder::WindowS) {
             check_whole_seconds(arguments, keys, quota)?;
@@ -152,31 +172,45 @@ impl Requests {
         let allowed = format!(
             "must be at most {MAX_FILLED} bytes with the longest values filled in, not {longest}"
         );
+        let cluster = &arguments.options.cluster;
         Err(match (part, &self.path, self.header.first()) {
-            ("path", Some(path), _) => arguments.refuse(path, allowed),
+            ("path", Some(path), _) if self.has_path() => arguments.refuse(path, allowed),
+            ("path", ..) => cluster.refuse(arguments, allowed),
             ("header", _, Some(header)) => arguments.refuse(header, allowed),
             _ => arguments.refuse(&self.preset, allowed),
         })
     }
 
-    fn body_for(
-        &self,
-        arguments: &Arguments<Options>,
-        method: &Method,
-    ) -> Result<Option<Template>, Refusal> {
+    /// The method. A `GET` with a body has no meaning ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110), section 9.3.1).
+    fn method_with(&self, body: Option<&Template>) -> Method {
+        let has_body = body.is_some_and(|body| !body.is_empty());
+        match (&self.method, self.preset.method()) {
+            (Some(method), _) => method.clone(),
+            (None, Method::GET) if has_body => Method::POST,
+            (None, method) => method,
+        }
+    }
+
+    /// The body that was given, which may be empty.
+    fn given_body(&self, arguments: &Arguments<Options>) -> Result<Option<Template>, Refusal> {
         if let Some(body) = &self.body {
-            return Ok(Some((**body).clone()));
+            if let Some(file) = body.text.strip_prefix('@')
+                && Path::new(file).is_file()
+            {
+                let allowed =
+                    format!("must be the text itself; to send a file, give --body-file {file}");
+                return Err(arguments.refuse(body, allowed));
+            }
+            return filled(arguments, body, (**body).clone().as_body(), |_| true).map(Some);
         }
         if let Some(file) = &self.body_file {
             let body = body_file(file).map_err(|why| {
                 let form = format!("must be a file with text of at most {MAX_BODY} bytes");
                 arguments.refuse(file, format!("{form}; {why}"))
             });
-            return body.map(Some);
+            return filled(arguments, file, body?.as_body(), |_| true).map(Some);
         }
-        // Other methods carry no body.
-        let carries_body = [Method::POST, Method::PUT, Method::PATCH].contains(method);
-        Ok(carries_body.then(|| self.preset.body()))
+        Ok(None)
     }
 
     /// The preset's headers and those that were given. Without a body, the preset's `Content-Type` is left out.
@@ -204,9 +238,31 @@ impl Requests {
             let is_needless = line.name == header::CONTENT_TYPE && !has_body;
             !is_given(&line.name) && !is_needless
         });
-        let given = lines.iter().map(|&line| line.clone());
-        Ok(defaults.chain(given).collect())
+        let mut headers: Vec<_> = defaults.collect();
+        for option in &self.header {
+            for line in &option.0 {
+                let mut line = line.clone();
+                if let Some(value) = line.value.take() {
+                    let value = value.as_header(line.name.as_str());
+                    let value = filled(arguments, option, value, |c| line.may_have(c))?;
+                    line.value = Some(value);
+                }
+                headers.push(line);
+            }
+        }
+        Ok(headers)
     }
+}
+
+/// The template of an option, with the environment's variables.
+pub(super) fn filled<T>(
+    arguments: &Arguments<Options>,
+    option: &Opt<T>,
+    template: Template,
+    wanted: impl Fn(char) -> bool,
+) -> Result<Template, Refusal> {
+    let filled = template.with_variables(&|name| std::env::var(name).ok(), wanted);
+    filled.map_err(|error| arguments.refuse(option, error))
 }
 
 /// Checks that every window that a request may carry is whole seconds.
@@ -266,12 +322,19 @@ fn refuse<T>(
 }
 
 fn body_file(file: &Path) -> Result<Template, String> {
-    let bytes = read_at_most(file, MAX_BODY).map_err(|error| error.to_string())?;
+    let bytes = read_file(file, MAX_BODY).map_err(|error| error.to_string())?;
     let text = String::from_utf8(bytes).map_err(|_| "the file is not UTF-8")?;
     // Some editors put a byte order mark before UTF-8.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     text.parse()
         .map_err(|error: TemplateError| error.to_string())
+}
+
+fn path(text: &str) -> Result<Template, String> {
+    match text {
+        "" => Ok(text.parse().expect("a template")),
+        text => parse::path(text),
+    }
 }
 
 pub(super) fn preset(text: &str) -> Result<&'static Preset, String> {
@@ -282,7 +345,10 @@ pub(super) fn preset(text: &str) -> Result<&'static Preset, String> {
 }
 
 fn limit(text: &str) -> Result<u64, String> {
-    whole(text, 1..=MAX_LIMIT)
+    whole(text, 1..=MAX_LIMIT).map_err(|allowed| match text.contains('/') {
+        true => format!("{allowed}; the time after the slash is --window"),
+        false => allowed,
+    })
 }
 
 fn window(text: &str) -> Result<Duration, String> {

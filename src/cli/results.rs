@@ -1,8 +1,10 @@
 //! The files that results go to. Each result format brings its own option.
 
+use super::arguments::PREFIX;
 use super::values::{boolean, file};
 use super::{Arguments, Options};
-use crate::report::{FORMATS, Format, Output};
+use crate::core::summary::{SCHEMAS, Schema};
+use crate::report::{ColorChoice, FORMATS, Format, Output};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::path::PathBuf;
 
@@ -10,12 +12,40 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Results")]
 pub struct Results {
     /// Print stats lines instead of the live view, which is shown on a terminal
-    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = boolean,
+    #[arg(long, env = "LOADGEN_NO_TUI", hide_env_values = true, value_name = "BOOL", value_parser = boolean,
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub no_tui: bool,
 
+    /// Show the values of headers, query parameters and bodies, and all that is kept of answers, in results and plans,
+    /// instead of masks such as ***(24 bytes). Without it, only values with harmless names are shown
+    #[arg(long, env = "LOADGEN_SHOW_SECRETS", hide_env_values = true, value_name = "BOOL", value_parser = boolean,
+          default_value = "false", num_args = 0..=1, default_missing_value = "true")]
+    pub show_secrets: bool,
+
+    #[command(flatten)]
+    pub color: Color,
+
     #[command(flatten)]
     pub files: ResultFiles,
+}
+
+/// Whether verdicts are coloured, in a run and in an audit of recorded requests.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Results")]
+pub struct Color {
+    /// Colour verdicts: `auto` on a terminal unless NO_COLOR is set, `always` or `never`
+    #[arg(long, env = "LOADGEN_COLOR", hide_env_values = true, value_name = "WHEN", value_parser = color,
+          default_value = "auto")]
+    pub color: ColorChoice,
+}
+
+fn color(text: &str) -> Result<ColorChoice, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "auto" => Ok(ColorChoice::Auto),
+        "always" => Ok(ColorChoice::Always),
+        "never" => Ok(ColorChoice::Never),
+        _ => Err("must be auto, always or never".to_owned()),
+    }
 }
 
 impl Results {
@@ -54,7 +84,10 @@ fn with_options(command: Command, formats: impl Iterator<Item = &'static Format>
     command.args(formats.map(|format| {
         Arg::new(format.option)
             .long(format.option)
-            .env(format.option.to_uppercase().replace('-', "_"))
+            .env(format!(
+                "{PREFIX}{}",
+                format.option.to_uppercase().replace('-', "_")
+            ))
             .hide_env_values(true)
             .value_name("FILE")
             .value_parser(file())
@@ -121,4 +154,12 @@ impl FromArgMatches for RecordedFiles {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
+}
+
+/// The schema of this name.
+pub(super) fn schema(text: &str) -> Result<Schema, String> {
+    Schema::find(text.trim()).ok_or_else(|| {
+        let names = SCHEMAS.map(|schema| schema.name);
+        format!("must be one of {}", names.join(", "))
+    })
 }

@@ -2,54 +2,84 @@
 
 use super::results::Results;
 use super::{Arguments, without_login};
-use crate::core::summary::{Setting, Source};
+use crate::core::request::{Given, Part, Template, Variables};
+use crate::core::summary::{NeededVariable, RepeatingCommand, Setting, Source};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, Args, Command};
-
-/// The replacement for a secret.
-const SECRET: &str = "…";
-
-/// A header whose name contains one of these has a secret value.
-const SECRETIVE: [&str; 7] = [
-    "authorization",
-    "cookie",
-    "token",
-    "secret",
-    "api-key",
-    "apikey",
-    "password",
-];
+use clap::{Arg, ArgAction, Args, Command, Id};
+use std::collections::HashSet;
 
 impl<O> Arguments<O> {
-    /// Every option, in the order of the help. Logins and the values of secret headers are left out.
-    pub fn settings(&self) -> Vec<Setting> {
+    /// Every option, in the order of the help, without logins. Masks stand for secrets, unless these are to be shown.
+    pub fn settings(&self, shows_secrets: bool) -> Vec<Setting> {
+        let shown = |part, text: &str| match shows_secrets {
+            true => text.to_owned(),
+            false => Given::new(part, text).shown(),
+        };
         let options = self.command.get_arguments();
-        options.filter_map(|option| self.setting(option)).collect()
+        options
+            .filter_map(|option| self.setting(option, shown))
+            .collect()
     }
 
-    /// The command that repeats this run with `seed`, for a shell. Values from variables become flags. The options
-    /// for files of results are left out, and so are secrets.
-    pub fn repeating_command(&self, seed: u64) -> String {
+    /// The command that repeats this run with `seed`, for a shell. Values from variables become flags, unless their options
+    /// are `without_effect`: as flags, these would be refused or change the run. The options for results are left out.
+    /// Environment variables stand for secrets, so that the command runs as it is as soon as these are set, and may be
+    /// shown to anybody. `body` may come from a file.
+    pub fn repeating_command(
+        &self,
+        seed: u64,
+        body: Option<&Template>,
+        without_effect: &HashSet<&Id>,
+    ) -> RepeatingCommand {
+        let mut variables = Variables::default();
         let results = Results::augment_args(Command::default());
+        for option in self.command.get_arguments() {
+            let reserve = |part, text: &str| {
+                variables.reserve(&Given::new(part, text));
+                String::new()
+            };
+            self.setting(option, reserve);
+        }
         let mut words = vec!["loadgen".to_owned()];
+        let mut positionals = Vec::new();
         for option in self.command.get_arguments() {
             let id = option.get_id();
             if id == "seed" || results.get_arguments().any(|other| other.get_id() == id) {
                 continue;
             }
-            if let Some(setting) = self.setting(option)
-                && setting.source != Source::Default
-            {
-                add_flags(&setting, may_stand_alone(option), &mut words);
+            let repeated = |part, text: &str| Given::new(part, text).repeated(&mut variables);
+            let setting = self.setting(option, repeated);
+            let is_repeated = |setting: &Setting| match setting.source {
+                Source::Flag => true,
+                Source::Variable => !without_effect.contains(id),
+                Source::Default => false,
+            };
+            match setting.filter(is_repeated) {
+                Some(setting) if option.is_positional() => positionals.extend(setting.values),
+                Some(setting) => add_flags(&setting, may_stand_alone(option), &mut words),
+                None => {}
             }
         }
+        if let Some(body) = body {
+            variables.need_those_of(body, "--body-file");
+        }
+        // A flag that takes exactly one value stands before the positional arguments, so that none of them is its value.
         words.extend(["--seed".to_owned(), seed.to_string()]);
-        // This fails only for a NUL, which no argument of a process can contain.
-        shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default()
+        words.extend(positionals.iter().map(|value| quoted(value)));
+        let text = words.join(" ");
+        let variables = variables.all().map(|(name, stands_for)| NeededVariable {
+            name: name.to_owned(),
+            stands_for: stands_for.to_owned(),
+        });
+        RepeatingCommand {
+            text,
+            variables: variables.collect(),
+        }
     }
 
-    /// Whether an argument is a setting, unlike `--help` and `--version`.
-    fn setting(&self, option: &Arg) -> Option<Setting> {
+    /// The setting of an option. `None` for options such as `--help` and `--version`. `hide` gets each value that is a
+    /// part of a request, and returns it without secrets.
+    fn setting(&self, option: &Arg, mut hide: impl FnMut(Part, &str) -> String) -> Option<Setting> {
         let id = option.get_id().as_str();
         if matches!(
             option.get_action(),
@@ -57,31 +87,38 @@ impl<O> Arguments<O> {
         ) {
             return None;
         }
-        let flag = option.get_long()?;
+        let flag = name(option)?;
         let raw = self.matches.try_get_raw(id).ok()?;
         let values: Vec<_> = raw
             .into_iter()
             .flatten()
             .map(|value| value.to_string_lossy())
             .collect();
-        let values = match id {
+        let values = match (Part::of_flag(&flag), &*flag) {
             // A variable has one header in each line.
-            "header" => {
+            (Some(Part::Header), _) => {
                 let lines = values.iter().flat_map(|value| value.lines());
                 let lines = lines.filter(|line| !line.trim().is_empty());
-                lines.map(without_secret).collect()
+                lines.map(|line| hide(Part::Header, line)).collect()
             }
-            "targets" => {
-                let without_logins = |urls: &str| {
-                    let urls: Vec<_> = urls.split(',').map(without_login).collect();
+            (Some(part), _) => values.iter().map(|value| hide(part, value)).collect(),
+            (None, "targets") => {
+                let mut hidden = |url| hide(Part::Url, &without_login(url));
+                let each = values.iter().map(|urls| {
+                    let urls: Vec<_> = urls.split(',').map(&mut hidden).collect();
                     urls.join(",")
-                };
-                values.iter().map(|urls| without_logins(urls)).collect()
+                });
+                each.collect()
+            }
+            (None, "URL") => {
+                let urls = values.iter();
+                urls.map(|url| hide(Part::Url, &without_login(url)))
+                    .collect()
             }
             _ => values.into_iter().map(Into::into).collect(),
         };
         Some(Setting {
-            option: flag.to_owned(),
+            option: flag,
             values,
             source: match self.source(id) {
                 Some(ValueSource::CommandLine) => Source::Flag,
@@ -92,7 +129,13 @@ impl<O> Arguments<O> {
     }
 }
 
-/// Whether the flag without a value means `true`.
+/// The flag without its dashes, or the name of a positional argument's value, which is in capitals.
+fn name(option: &Arg) -> Option<String> {
+    let long = option.get_long().map(str::to_owned);
+    long.or_else(|| Some(option.get_value_names()?.first()?.to_string()))
+}
+
+/// Whether the flag may stand without a value.
 fn may_stand_alone(option: &Arg) -> bool {
     let values = option.get_num_args();
     values.is_some_and(|values| values.min_values() == 0)
@@ -103,52 +146,20 @@ fn add_flags(setting: &Setting, may_stand_alone: bool, words: &mut Vec<String>) 
     for value in &setting.values {
         if may_stand_alone && value == "true" {
             words.push(flag.clone());
-        } else if value.is_empty() || value.starts_with('-') {
-            // A separate word would be read as a flag or be ignored.
-            words.push(format!("{flag}={value}"));
+        } else if value.is_empty() || value.starts_with('-') || may_stand_alone {
+            // A separate word may be read as a flag, or as an argument of its own.
+            words.push(format!("{flag}={}", quoted(value)));
         } else {
-            words.extend([flag.clone(), value.clone()]);
+            words.extend([flag.clone(), quoted(value)]);
         }
     }
 }
 
-fn without_secret(header: &str) -> String {
-    let (name, value) = header.split_once(':').unwrap_or((header, ""));
-    let lowercase = name.to_lowercase();
-    let is_secret = SECRETIVE.iter().any(|part| lowercase.contains(part));
-    if is_secret && !value.trim().is_empty() {
-        format!("{name}: {SECRET}")
-    } else {
-        header.to_owned()
-    }
+/// The value as a word for a shell.
+fn quoted(value: &str) -> String {
+    // This fails only for a NUL, which no argument of a process can contain.
+    shlex::try_quote(value).unwrap_or_default().into_owned()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::Cli;
-    use super::*;
-
-    #[test]
-    fn secrets_in_headers_are_not_repeated() {
-        for (header, repeated) in [
-            ("Authorization: Bearer abc", "Authorization: …"),
-            ("X-Api-Key:k", "X-Api-Key: …"),
-            ("proxy-authorization: x:y", "proxy-authorization: …"),
-            ("Authorization:", "Authorization:"),
-            ("X-Key: {key}", "X-Key: {key}"),
-        ] {
-            assert_eq!(without_secret(header), repeated);
-        }
-    }
-
-    #[test]
-    fn a_run_is_repeated_by_its_flags_and_its_seed() {
-        let typed = r#"loadgen --seed 3 --report r.html --demo --rps 20 --header "A: b" --header "C: it's" --body=-x"#;
-        let words = shlex::split(typed).unwrap().into_iter();
-        let arguments = Arguments::<Cli>::parse(words.map(Into::into)).unwrap();
-        let expected =
-            r#"loadgen --demo --rps 20 --header "A: b" --header "C: it's" --body=-x --seed 7"#;
-        let split = |command: &str| shlex::split(command).unwrap();
-        assert_eq!(split(&arguments.repeating_command(7)), split(expected));
-    }
-}
+mod tests;

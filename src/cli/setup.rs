@@ -4,9 +4,12 @@ use super::cluster::check_demo_tiers;
 use super::promise::Promised;
 use super::{Arguments, Nodes, Options, Refusal};
 use crate::client::Connecting;
-use crate::core::plan::Plan;
-use crate::core::summary::Setting;
-use crate::report::Output;
+use crate::core::audit::Quota;
+use crate::core::plan::{Drain, Plan};
+use crate::core::summary::{RepeatingCommand, Setting};
+use crate::report::{ColorChoice, Input, Output};
+use clap::Id;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,16 +19,34 @@ pub struct Setup {
     pub plan: Plan,
     pub nodes: Nodes,
     pub connecting: Connecting,
+    /// How long to wait for the first target before the run.
+    pub wait: Option<Wait>,
+    /// Whether nobody said where requests go.
+    pub has_default_targets: bool,
     /// `None` if no metrics are served.
     pub metrics: Option<Metrics>,
     /// The files that results go to.
     pub outputs: Vec<Output>,
+    /// The files that the options were read from.
+    pub inputs: Vec<Input>,
     /// Whether the live view is shown if standard output is a terminal.
     pub live_view: bool,
+    /// When verdicts are coloured.
+    pub color: ColorChoice,
     /// Every option with its value, for the reports.
     pub settings: Vec<Setting>,
+    /// The environment variables that took effect.
+    pub variables: Vec<String>,
     /// The command that repeats this run.
-    pub repeating_command: String,
+    pub repeating_command: RepeatingCommand,
+}
+
+/// The wait for the first target.
+#[derive(Debug, Clone)]
+pub struct Wait {
+    pub longest: Duration,
+    /// The option and its value, as they were given.
+    pub asked_by: String,
 }
 
 /// The server of metrics.
@@ -69,13 +90,14 @@ impl Setup {
         let promised = Promised::new(arguments, audit.promise(is_demo), &requests.quota)?;
         let quota = promised.quota;
         let schedule = traffic.schedule(arguments, quota.window)?;
-        let mut nodes = cluster.nodes(arguments, is_demo, quota)?;
+        let (mut nodes, own_paths) = cluster.nodes(arguments, is_demo, quota)?;
         connections.redirect(arguments, &mut nodes)?;
         let key_seed = audit.key_seed(arguments, promised.promises.is_some())?;
         let keys = key_options.plan(arguments, key_seed)?;
         let (allowed, blocked) = answers.rules(&requests.preset);
         let request = requests.request(
             arguments,
+            own_paths,
             &keys,
             quota,
             allowed.read_bodies() || blocked.read_bodies(),
@@ -90,7 +112,12 @@ impl Setup {
             workers: generator.workers,
             queue: generator.queue,
             timeout: generator.requests.timeout,
-            drain_timeout: generator.drain_timeout,
+            drain: Drain {
+                after_stop: *generator.drain_timeout,
+                after_schedule: arguments
+                    .is_given(&generator.drain_timeout)
+                    .then_some(*generator.drain_timeout),
+            },
             stats_interval: generator.stats_interval,
             request,
             limit: quota.limit,
@@ -103,9 +130,21 @@ impl Setup {
             allowed,
             blocked,
         };
+        let outputs = results.outputs(arguments);
         requests.check_lengths(arguments, &plan, &nodes.examples())?;
         Ok(Setup {
             connecting: connections.connecting(arguments, cluster.trust(arguments)?, &nodes)?,
+            wait: connections
+                .wait
+                .as_ref()
+                .filter(|wait| !wait.is_zero())
+                .map(|wait| Wait {
+                    longest: **wait,
+                    asked_by: format!("{} '{}'", arguments.name(wait), wait.text),
+                }),
+            has_default_targets: !is_demo
+                && cluster.urls.is_empty()
+                && !arguments.is_given(&cluster.targets),
             nodes,
             // A variable may set this for all runs.
             metrics: generator.metrics_addr.as_ref().map(|addr| Metrics {
@@ -114,11 +153,66 @@ impl Setup {
                 asked_by: arguments.name(addr),
                 text: addr.text.clone(),
             }),
-            outputs: results.outputs(arguments),
+            inputs: arguments.inputs(&outputs),
+            outputs,
             live_view: !results.no_tui,
-            settings: arguments.settings(),
-            repeating_command: arguments.repeating_command(plan.seed),
+            color: results.color.color,
+            settings: arguments.settings(results.show_secrets),
+            variables: arguments.variables(),
+            repeating_command: arguments.repeating_command(
+                plan.seed,
+                plan.request.body.as_ref(),
+                &without_effect(arguments, is_demo, quota, &plan),
+            ),
             plan,
         })
     }
+}
+
+/// The options that have no effect on this run if they came from variables, which may be set for all runs.
+fn without_effect<'a>(
+    arguments: &'a Arguments<Options>,
+    is_demo: bool,
+    quota: Quota,
+    plan: &Plan,
+) -> HashSet<&'a Id> {
+    let Options {
+        cluster,
+        requests,
+        audit,
+        thresholds,
+        generator,
+        ..
+    } = &arguments.options;
+    let judging = &audit.judging;
+    let (limit, window) = (&requests.quota.limit, &requests.quota.window);
+    let reuses_keys = plan.audit.is_some() && generator.has_chosen_seed();
+    let mut without = HashSet::new();
+    if is_demo {
+        without.insert(&cluster.targets.id);
+    } else {
+        without.extend([&cluster.demo.id, &cluster.demo_limiter.id]);
+    }
+    if plan.audit.is_none() {
+        without.extend([
+            &audit.probe.id,
+            &judging.audit_memory.id,
+            &judging.excess_tolerance.id,
+        ]);
+        without.extend(judging.clock_tolerance.iter().map(|option| &option.id));
+    }
+    if !reuses_keys {
+        without.insert(&audit.reuse_keys.id);
+    }
+    if plan.thresholds.all.is_empty() {
+        without.insert(&thresholds.abort_on_fail.id);
+    }
+    // The promise has numbers of its own.
+    if quota.limit != **limit {
+        without.insert(&limit.id);
+    }
+    if quota.window != requests.quota.window() {
+        without.insert(&window.id);
+    }
+    without
 }

@@ -12,12 +12,12 @@ pub struct Thresholds {
     /// A condition on the run's numbers, such as `latency.p99 < 50ms`, `failed.rate < 0.1%`, `blocked.rate between 10%
     /// and 40%`, `allowed.per_second < 1.7/s`, `target[1].latency.p99 < 20ms` or `audit = kept`. The exit code is 4 if
     /// it is missed. May be repeated; the variable has one threshold per line
-    #[arg(long = "threshold", env = "THRESHOLDS", hide_env_values = true, value_name = "THRESHOLD",
+    #[arg(long = "threshold", env = "LOADGEN_THRESHOLD", hide_env_values = true, value_name = "THRESHOLD",
           value_parser = opt(threshold_lines))]
     pub threshold: Vec<Opt<ThresholdLines>>,
 
     /// Stop the run, with its summary, as soon as a threshold can no longer be met
-    #[arg(long, env, hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
+    #[arg(long, env = "LOADGEN_ABORT_ON_FAIL", hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub abort_on_fail: Opt<bool>,
 }

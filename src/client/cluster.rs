@@ -1,5 +1,6 @@
 //! The nodes under load, as the engine calls them.
 
+use super::knock::{self, NotReady, Stopped};
 use super::{Client, Connecting, Resolver};
 use crate::base::{Nanos, Target};
 use crate::core::answers::Answers;
@@ -45,6 +46,22 @@ impl Cluster {
             probe: plan.has_probe().then(probe),
             resolver,
         })
+    }
+
+    /// Waits at most for `longest` until the first of `targets`, which are those of the start, accepts a connection and
+    /// keeps it open. `report` gets the reason why it does not, whenever that changes.
+    ///
+    /// # Errors
+    /// The time is over.
+    pub fn wait_for_first(
+        &self,
+        targets: &[Target],
+        connecting: &Connecting,
+        longest: Duration,
+        stop: &Stop,
+        report: impl FnMut(&str),
+    ) -> Result<Stopped, NotReady> {
+        knock::wait(targets, &self.resolver, connecting, longest, stop, report)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The choices that concern every connection, whatever it is used for.
 
-use super::witnesses::NoIdentity;
+use super::witnesses::NotingIdentity;
 use super::{Identity, Trust};
 use rustls::crypto::ring;
 use rustls::pki_types;
@@ -66,10 +66,8 @@ impl Connecting {
             .with_protocol_versions(ALL_VERSIONS)
             .expect("cipher suites for every version");
         let config = self.trust.applied_to(config);
-        let mut config = match &self.identity {
-            Some(identity) => config.with_client_cert_resolver(identity.certificate()),
-            None => config.with_client_cert_resolver(Arc::new(NoIdentity)),
-        };
+        let identity = Arc::new(NotingIdentity(self.identity.clone()));
+        let mut config = config.with_client_cert_resolver(identity);
         // So a server that speaks only another protocol refuses the handshake and says so.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Arc::new(config)

@@ -1,5 +1,6 @@
 //! Connections under load: reuses idle ones, and makes new ones when there are none.
 
+use super::BUFFER;
 use super::connecting::{Connecting, ServerName};
 use super::exchange::{self, Stage};
 use super::failure::is_exhaustion;
@@ -11,10 +12,10 @@ use super::tls::TlsSession;
 use super::transport::{SHORTEST, SocketTransport};
 use crate::base::{Address, ConnectTimes, Moment, Target};
 use crate::core::request::Spelling;
-use crate::system::socket::bind_source;
+use crate::system::socket::{bind_source, has_no_route};
 use rustls::ClientConfig;
 use socket2::{Domain, SockAddr, Socket, Type};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -128,10 +129,40 @@ impl PoolingConnector {
         self.connect_anew(details, pool, route)
     }
 
-    /// Makes a new connection, on the route `first` if possible, otherwise to another of the target's addresses.
+    /// Makes a connection for the exchange that has begun on this thread, and keeps it for `pause`. No request is sent.
+    ///
+    /// # Errors
+    /// No connection can be made, or the target closes it within the pause.
+    pub fn knock(&self, uri: &Uri, pause: Duration) -> Result<(), Error> {
+        let pool = self.pool(exchange::current().target);
+        let route = pool.take_turn(Moment::now()).ok_or(Error::HostNotFound)?;
+        let is_https = uri.scheme_str() == Some("https");
+        let mut pooled = self.open_connection(uri, is_https, BUFFER, pool, route)?;
+        exchange::enter_http(pooled.route.address);
+        std::thread::sleep(pause);
+        if pooled.connection.is_quiet() {
+            return Ok(());
+        }
+        let closed = "it closed the connection at once, or sent something before a request";
+        Err(io::Error::new(ErrorKind::ConnectionReset, closed).into())
+    }
+
     fn connect_anew(
         &self,
         details: &ConnectionDetails,
+        pool: &Pool<Connection>,
+        first: Route,
+    ) -> Result<Pooled<Connection>, Error> {
+        let output_buffer = details.config.output_buffer_size();
+        self.open_connection(details.uri, details.needs_tls(), output_buffer, pool, first)
+    }
+
+    /// Makes a new connection, on the route `first` if possible, otherwise to another of the target's addresses.
+    fn open_connection(
+        &self,
+        uri: &Uri,
+        needs_tls: bool,
+        output_buffer: usize,
         pool: &Pool<Connection>,
         first: Route,
     ) -> Result<Pooled<Connection>, Error> {
@@ -144,12 +175,11 @@ impl PoolingConnector {
         };
         exchange::note_connect_times(times);
         let (stream, route) = dialed?;
-        let output_buffer = details.config.output_buffer_size();
         let mut connection = SocketTransport::new(stream, self.timeout, output_buffer);
         let mut ready = connected;
-        if details.needs_tls() {
+        if needs_tls {
             exchange::enter(Stage::Handshake);
-            let tls = self.tls_to(details.uri);
+            let tls = self.tls_to(uri);
             let done = tls.and_then(|tls| connection.shake_hands(tls));
             ready = Moment::now();
             times.tls = Some(ready.since(connected));
@@ -182,10 +212,15 @@ impl PoolingConnector {
             let started = Moment::now();
             exchange::note_address(route.address);
             let left = Duration::from(exchange.deadline.since(started));
-            let error = match self.dial(route, left / (count - tried) as u32) {
+            let mut error = match self.dial(route, left / (count - tried) as u32) {
                 Ok(stream) => return Ok((stream, route)),
                 Err(error) => error,
             };
+            let is_unroutable = is_unroutable(route, &error);
+            if is_unroutable {
+                let text = "no route from this machine to the target's IPv6 address";
+                error = io::Error::new(ErrorKind::NetworkUnreachable, text);
+            }
             let now = Moment::now();
             pool.avoid(route, now, now.since(started));
             // A shortage on this machine does not mean that the address is wrong.
@@ -193,13 +228,12 @@ impl PoolingConnector {
                 let is_last = tried + 1 == count;
                 self.resolver.connection_failed(exchange.target, is_last);
             }
-            // Where there is no IPv6, an IPv6 address is not available. That does not explain why the others failed.
-            let is_v6 = matches!(route.to, Peer::Address(SocketAddr::V6(_)));
-            if tried > 0 && is_v6 && error.kind() == io::ErrorKind::AddrNotAvailable {
+            // This does not explain why the others failed.
+            if tried > 0 && is_unroutable {
                 continue;
             }
             failure = match error.kind() {
-                io::ErrorKind::TimedOut => Error::Timeout(Timeout::Connect),
+                ErrorKind::TimedOut => Error::Timeout(Timeout::Connect),
                 _ => Error::Io(error),
             };
         }
@@ -208,7 +242,7 @@ impl PoolingConnector {
 
     fn dial(&self, route: Route, timeout: Duration) -> io::Result<Arc<Socket>> {
         if timeout.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
+            return Err(ErrorKind::TimedOut.into());
         }
         let domain = match route.to {
             Peer::Address(address) => Domain::for_address(address),
@@ -227,7 +261,7 @@ impl PoolingConnector {
             }
             Peer::UnixSocket => {
                 let path = self.unix_sockets[exchange::current().target].as_ref();
-                let path = path.ok_or(io::ErrorKind::NotFound)?;
+                let path = path.ok_or(ErrorKind::NotFound)?;
                 // Without waiting, the system refuses a connection for which the server's queue has no room.
                 socket.set_write_timeout(Some(timeout.max(SHORTEST)))?;
                 socket.connect(&SockAddr::unix(path)?)?;
@@ -236,6 +270,18 @@ impl PoolingConnector {
         socket.set_read_timeout(Some(self.timeout))?;
         socket.set_write_timeout(Some(self.timeout))?;
         Ok(socket)
+    }
+}
+
+/// Returns whether a connection failed because this machine lacks IPv6, or a route to the peer's address.
+fn is_unroutable(route: Route, error: &io::Error) -> bool {
+    use ErrorKind::{ConnectionRefused, ConnectionReset, TimedOut};
+    match route.to {
+        Peer::Address(to @ SocketAddr::V6(_)) if route.from.is_none() => {
+            let has_left = matches!(error.kind(), TimedOut | ConnectionRefused | ConnectionReset);
+            !has_left && has_no_route(to)
+        }
+        _ => false,
     }
 }
 

@@ -13,7 +13,7 @@
 //! 5. The connector [notes](note_returned) when ureq gives the connection back, the answer having been read to its end,
 //!    or [that nothing of an answer came](note_unanswered).
 //! 6. Whoever has received something that may explain a failure [notes](note_received) that too: the transport the start
-//!    of a handshake, the [TLS library](super::witnesses) a refused certificate, the normalizer a broken body, and the connector the input that nobody read.
+//!    of a handshake, the [TLS library](super::witnesses) a refused certificate and a request for one, the normalizer a broken body, and the connector the input that nobody read.
 //! 7. The client makes an [`Answer`](crate::base::Answer) of the [`current`] record.
 
 use super::issuer::Issuer;
@@ -52,12 +52,19 @@ pub(super) struct Exchange {
     pub returned: Option<Moment>,
     /// The connection was closed before anything of an answer came.
     pub unanswered: bool,
-    /// The server asked for a client certificate, of which there is none.
-    pub certificate_requested: bool,
+    /// Present if the server asked for a client certificate: whether it was shown one.
+    pub certificate_shown: Option<bool>,
     /// There are headers that ureq had no room for.
     has_surplus: bool,
     /// Something was received that may explain a failure.
     has_received: bool,
+}
+
+impl Exchange {
+    /// Returns whether anything of an answer came, once the request is over.
+    pub fn has_answer(&self) -> bool {
+        self.stage == Stage::Http && !self.unanswered
+    }
 }
 
 const NONE: Exchange = Exchange {
@@ -71,7 +78,7 @@ const NONE: Exchange = Exchange {
     sent: None,
     returned: None,
     unanswered: false,
-    certificate_requested: false,
+    certificate_shown: None,
     has_surplus: false,
     has_received: false,
 };
@@ -180,8 +187,9 @@ pub(super) fn take_received() -> Vec<u8> {
     RECEIVED.take()
 }
 
-pub(super) fn note_certificate_requested() {
-    update(|exchange| exchange.certificate_requested = true);
+/// Notes that the server asked for a client certificate, and whether it is shown one.
+pub(super) fn note_certificate_requested(is_shown: bool) {
+    update(|exchange| exchange.certificate_shown = Some(is_shown));
 }
 
 /// Notes the issuer of a certificate that is refused.

@@ -2,14 +2,14 @@
 
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::sign::CertifiedKey;
 use std::fmt;
 use std::sync::Arc;
 use ureq::tls::{PemItem, parse_pem};
 
 /// A client's certificate with its key.
 #[derive(Clone)]
-pub struct Identity(Arc<SingleCertAndKey>);
+pub struct Identity(Arc<CertifiedKey>);
 
 impl Identity {
     /// Reads the client's certificate, which comes first, and those that lead from it to its authority. `key` has the
@@ -37,7 +37,7 @@ impl Identity {
         let certified = CertifiedKey::new(chain, loaded);
         match certified.keys_match() {
             Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
-                Ok(Identity(Arc::new(SingleCertAndKey::from(certified))))
+                Ok(Identity(Arc::new(certified)))
             }
             Err(rustls::Error::InconsistentKeys(_)) => Err(IdentityError::Key(
                 "its private key is not that of the certificate",
@@ -48,8 +48,8 @@ impl Identity {
         }
     }
 
-    pub(super) fn certificate(&self) -> Arc<SingleCertAndKey> {
-        self.0.clone()
+    pub(super) fn certified(&self) -> &Arc<CertifiedKey> {
+        &self.0
     }
 }
 

@@ -20,6 +20,7 @@ mod exchange;
 mod failure;
 mod identity;
 mod issuer;
+mod knock;
 mod normalizer;
 mod open_sockets;
 mod pool;
@@ -34,6 +35,7 @@ mod witnesses;
 pub use cluster::Cluster;
 pub use connecting::{Connecting, ServerName};
 pub use identity::{Identity, IdentityError};
+pub use knock::{NotReady, Stopped};
 pub use resolver::Resolver;
 pub use trust::{Authorities, Trust};
 
@@ -48,6 +50,7 @@ use normalizer::MOST_HEADERS;
 use open_sockets::OpenSockets;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use ureq::http::Response;
 use ureq::{Agent, Body};
@@ -71,6 +74,8 @@ pub struct Client {
     answers: Answers,
     examples: FailureExamples,
     known: Known,
+    /// By target: something of an answer has been received.
+    answered: Box<[AtomicBool]>,
 }
 
 /// A worker's memory between calls, so that a call allocates none.
@@ -124,6 +129,7 @@ impl Client {
             answers,
             examples: FailureExamples::default(),
             known: Known::of(connecting),
+            answered: targets.iter().map(|_| AtomicBool::new(false)).collect(),
         }
     }
 
@@ -222,9 +228,14 @@ impl Client {
                 body: scratch.kept.beginning(),
                 received: &exchange::take_received(),
                 known: self.known,
+                target_has_answered: self.answered[target].load(Relaxed),
+                masks: self.requests.masks(),
             };
             answer.reason = failure.reason();
             self.keep_example(&failure, &answer, sequence);
+        }
+        if exchange.has_answer() && !self.answered[target].load(Relaxed) {
+            self.answered[target].store(true, Relaxed);
         }
         (answer, head.filter(|_| result.is_ok()))
     }

@@ -1,7 +1,7 @@
 //! Looks up the targets' names in the background, so that no request ever waits for a lookup.
 
 use crate::base::{Moment, Nanos, Target};
-use crate::system::Stop;
+use crate::system::{Stop, with_thread_limit};
 use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeSet;
 use std::io;
@@ -82,7 +82,8 @@ impl Resolver {
             if !name.state.lock().answered {
                 let thread = thread::Builder::new().name("resolver".to_owned());
                 let looked_up = name.clone();
-                let spawned = thread.spawn(move || looked_up.keep_looking_up(lookup))?;
+                let spawned = thread.spawn(move || looked_up.keep_looking_up(lookup));
+                let spawned = spawned.map_err(with_thread_limit)?;
                 resolver.lookups.push((name.clone(), spawned));
             }
         }

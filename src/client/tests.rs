@@ -3,20 +3,26 @@
 use super::*;
 use crate::base::FailureKind;
 use crate::core::keys::Keys;
+use crate::core::masking::Masks;
 use crate::core::presets;
 use crate::core::request::Constants;
 use crate::system::Stop;
 use rcgen::{Certificate, CertificateParams, CertifiedIssuer, DnType, KeyPair, date_time_ymd};
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
+    CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
+    ServerConnection, SignatureScheme, StreamOwned, SupportedProtocolVersion,
 };
 use socket2::SockRef;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc;
 use std::thread;
 
 /// Long enough for a server on this machine.
@@ -28,6 +34,14 @@ fn served(serve: impl Fn(TcpStream) + Send + 'static) -> u16 {
     let port = listener.local_addr().expect("an address").port();
     thread::spawn(move || listener.incoming().flatten().for_each(serve));
     port
+}
+
+/// Has the end of a connection be a reset.
+fn reset_by(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    socket
+        .set_linger(Some(Duration::ZERO))
+        .expect("a linger of zero");
 }
 
 /// Reads the head of a request. Its body is read too, since both leave in one write.
@@ -112,7 +126,7 @@ fn a_failure_by_status_keeps_the_answer_without_its_secrets() {
     );
     assert_eq!((cause(&failed).as_str(), answer.reason), ("503", None));
     let expected = format!(
-        "HTTP/1.1 503\nx-why: full\nset-cookie: ***\ncontent-length: {}\n\n{{\"token\":\"***\"}}{}",
+        "HTTP/1.1 503\nx-why: ***(4 bytes)\nset-cookie: ***(3 bytes)\ncontent-length: {}\n\n{{\"token\":\"***(3 bytes)\"}}{}",
         body.len(),
         "x".repeat(EXCERPT - 15)
     );
@@ -204,7 +218,7 @@ fn an_answer_that_is_not_http_names_what_it_is() {
         let shown = failed.1.answer.expect("what was received");
         assert_eq!(
             shown,
-            crate::core::answers::raw_excerpt(&answer),
+            crate::core::answers::raw_excerpt(&answer, &Masks::default()),
             "{text:?}"
         );
         assert_eq!(failed.0.status, None);
@@ -214,19 +228,42 @@ fn an_answer_that_is_not_http_names_what_it_is() {
 
 #[test]
 fn a_connection_that_ends_early_is_told_from_one_that_is_reset() {
+    for (reset, expected) in [
+        (false, "reset (closed before an answer)"),
+        (true, "reset (connection reset)"),
+    ] {
+        let allowing = b"HTTP/1.1 201 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+        let answered = AtomicBool::new(false);
+        let port = served(move |mut stream| {
+            read_request(&stream);
+            if !answered.swap(true, Relaxed) {
+                stream.write_all(allowing).expect("a client that reads");
+            } else if reset {
+                reset_by(&stream);
+            }
+        });
+        let client = client(&format!("http://127.0.0.1:{port}"), PATIENT, &public());
+        let call = || client.call(0, 5, KeyId(0), &mut Scratch::default()).0;
+        assert_eq!(call().outcome, Outcome::Allowed);
+        let cause = FailureCause::of(&call()).expect("a failure");
+        assert_eq!(cause.to_string(), expected);
+    }
+}
+
+#[test]
+fn a_server_that_has_never_answered_gets_a_hint_that_claims_nothing() {
+    let hint = "reset (closed without an answer, as by a server that speaks only HTTP/2 or a proxy without a backend)";
     let closing = served(|stream| read_request(&stream));
     let failed = failed_at(closing);
-    assert_eq!(cause(&failed), "reset (closed before an answer)");
+    assert_eq!(cause(&failed), hint);
     assert_eq!(failed.1.answer, None);
 
     let resetting = served(|stream| {
         read_request(&stream);
-        SockRef::from(&stream)
-            .set_linger(Some(Duration::ZERO))
-            .expect("a linger of zero");
+        reset_by(&stream);
     });
     let failed = failed_at(resetting);
-    assert_eq!(cause(&failed), "reset (connection reset)");
+    assert_eq!(cause(&failed), hint);
     let error = failed.1.error.expect("the system's words");
     assert!(error.starts_with("Connection reset by peer"), "{error}");
 
@@ -348,25 +385,41 @@ fn tls(params: CertificateParams, versions: Versions, asks: bool) -> (u16, Strin
     )
 }
 
+/// The configuration of a TLS server with this certificate, which asks for one of these clients.
+fn tls_config(
+    certificate: &Certificate,
+    key: &KeyPair,
+    versions: Versions,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+) -> Arc<ServerConfig> {
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(versions)
+        .expect("versions of TLS");
+    let config = match clients {
+        Some(clients) => config.with_client_cert_verifier(clients),
+        None => config.with_no_client_auth(),
+    };
+    let chain: Vec<CertificateDer> = vec![certificate.der().clone()];
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+    Arc::new(config.with_single_cert(chain, key).expect("a certificate"))
+}
+
 /// The port of a TLS server with this certificate.
 fn tls_with(certificate: &Certificate, key: &KeyPair, versions: Versions, asks: bool) -> u16 {
     let provider = Arc::new(ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(versions)
-        .expect("versions of TLS");
-    let config = if asks {
+    let clients = asks.then(|| {
         let mut trusted = RootCertStore::empty();
         trusted
             .add(certificate.der().clone())
             .expect("an authority");
         let clients = WebPkiClientVerifier::builder_with_provider(trusted.into(), provider);
-        config.with_client_cert_verifier(clients.build().expect("an authority"))
-    } else {
-        config.with_no_client_auth()
-    };
-    let chain: Vec<CertificateDer> = vec![certificate.der().clone()];
-    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-    let config = Arc::new(config.with_single_cert(chain, key).expect("a certificate"));
+        clients.build().expect("an authority")
+    });
+    serving_tls(tls_config(certificate, key, versions, clients))
+}
+
+/// The port of a TLS server that answers with a frame of HTTP/2.
+fn serving_tls(config: Arc<ServerConfig>) -> u16 {
     served(move |stream| {
         let connection = ServerConnection::new(config.clone()).expect("a configuration");
         let mut stream = StreamOwned::new(connection, stream);
@@ -411,7 +464,10 @@ fn an_https_target_that_speaks_no_tls_is_named() {
         let failed = failed(&format!("https://127.0.0.1:{port}"), PATIENT, &public());
         assert_eq!(cause(&failed), format!("tls ({expected})"));
         let shown = failed.1.answer.unwrap_or_default();
-        assert_eq!(shown, crate::core::answers::raw_excerpt(answer));
+        assert_eq!(
+            shown,
+            crate::core::answers::raw_excerpt(answer, &Masks::default())
+        );
     }
 }
 
@@ -518,6 +574,192 @@ fn a_server_that_asks_for_a_client_certificate_is_named() {
             failed_over_tls(port, only(&pem)),
             "tls (asked for a client certificate: give --cert and --key)"
         );
+    }
+}
+
+/// Asks for a client certificate, accepts signatures of some kinds, and refuses whatever it is shown.
+#[derive(Debug)]
+struct RefusesAll {
+    error: rustls::Error,
+    schemes: Vec<SignatureScheme>,
+}
+
+impl ClientCertVerifier for RefusesAll {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Err(self.error.clone())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes.clone()
+    }
+}
+
+/// Connections that show a client certificate and accept any server.
+fn identified() -> Connecting {
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params(&["client"]).self_signed(&key).expect("one");
+    let (certificate, key) = (certificate.pem(), key.serialize_pem());
+    let identity = Identity::from_pem(certificate.as_bytes(), key.as_bytes());
+    Connecting {
+        identity: Some(identity.expect("a client certificate")),
+        ..Connecting::trusting(Trust::Anyone)
+    }
+}
+
+#[test]
+fn a_refused_client_certificate_is_told_from_one_that_may_have_been_and_one_that_was_not_shown() {
+    use SignatureScheme::{ECDSA_NISTP256_SHA256, RSA_PSS_SHA256};
+    let expired = rustls::Error::InvalidCertificate(CertificateError::Expired);
+    let other = rustls::Error::General("no".to_owned());
+    for (error, scheme, expected) in [
+        (
+            expired,
+            ECDSA_NISTP256_SHA256,
+            "tls (refused the client certificate: CertificateExpired)",
+        ),
+        (
+            other.clone(),
+            ECDSA_NISTP256_SHA256,
+            "tls (asked for a client certificate, and may have refused that of --cert)",
+        ),
+        (
+            other,
+            RSA_PSS_SHA256,
+            "tls (asked for a client certificate, but not for signatures by a key like that of --key)",
+        ),
+    ] {
+        for version in [&TLS12, &TLS13] {
+            let key = KeyPair::generate().expect("a key");
+            let certificate = params(&["localhost"]).self_signed(&key).expect("one");
+            let clients = RefusesAll {
+                error: error.clone(),
+                schemes: vec![scheme],
+            };
+            let versions = Box::leak(Box::new([version]));
+            let config = tls_config(&certificate, &key, versions, Some(Arc::new(clients)));
+            let port = serving_tls(config);
+            let failed = failed(&format!("https://localhost:{port}"), PATIENT, &identified());
+            assert_eq!(cause(&failed), expected, "{version:?}");
+        }
+    }
+}
+
+#[test]
+fn an_alert_of_a_server_that_asked_for_no_certificate_does_not_refuse_one() {
+    for (alert, expected) in [
+        (42, "TLS alert BadCertificate"),
+        (48, "TLS alert UnknownCA"),
+        (49, "TLS alert AccessDenied"),
+        (116, "TLS alert CertificateRequired"),
+        (
+            40,
+            "no common cipher suite, or no certificate for this host name",
+        ),
+    ] {
+        let port = answering([0x15, 3, 3, 0, 2, 2, alert]);
+        let failed = failed(&format!("https://localhost:{port}"), PATIENT, &identified());
+        assert_eq!(cause(&failed), format!("tls ({expected})"));
+    }
+}
+
+#[test]
+fn a_server_that_asks_for_a_client_certificate_and_leaves_is_named() {
+    for (version, kind) in [(&TLS12, "tls"), (&TLS13, "reset")] {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params(&["localhost"]).self_signed(&key).expect("one");
+        let clients = RefusesAll {
+            error: rustls::Error::General("no".to_owned()),
+            schemes: vec![SignatureScheme::ECDSA_NISTP256_SHA256],
+        };
+        let versions = Box::leak(Box::new([version]));
+        let config = tls_config(&certificate, &key, versions, Some(Arc::new(clients)));
+        let port = served(move |mut stream| {
+            let mut connection = ServerConnection::new(config.clone()).expect("a configuration");
+            connection.read_tls(&mut stream).expect("a greeting");
+            connection.process_new_packets().expect("a greeting");
+            connection.write_tls(&mut stream).expect("a client");
+        });
+        for connecting in [identified(), Connecting::trusting(Trust::Anyone)] {
+            let failed = failed(&format!("https://localhost:{port}"), PATIENT, &connecting);
+            // If the client's certificate arrives before the server closes, the system resets the connection.
+            let cause = cause(&failed);
+            let kinds = [kind, "reset"].map(|kind| {
+                format!("{kind} (asked for a client certificate, then closed the connection)")
+            });
+            assert!(kinds.contains(&cause), "{cause}");
+        }
+    }
+}
+
+#[test]
+fn an_idle_connection_with_half_a_record_is_not_used_again() {
+    for whole in [true, false] {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params(&["localhost"]).self_signed(&key).expect("one");
+        let config = tls_config(&certificate, &key, BOTH, None);
+        let (sent, half_sent) = mpsc::channel();
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = accepted.clone();
+        let listening = served(move |stream| {
+            let (config, sent) = (config.clone(), sent.clone());
+            count.fetch_add(1, Relaxed);
+            stream.set_nodelay(true).expect("a socket");
+            thread::spawn(move || {
+                let connection = ServerConnection::new(config).expect("a configuration");
+                let mut stream = StreamOwned::new(connection, stream);
+                loop {
+                    match stream.read(&mut [0; 8192]) {
+                        Ok(1..) => {}
+                        _ => return,
+                    }
+                    let answer = b"HTTP/1.1 201 OK\r\nContent-Length: 2\r\n\r\nok";
+                    stream.write_all(answer).expect("a client that reads");
+                    if !whole {
+                        let mut record = Vec::new();
+                        stream.conn.writer().write_all(b"more").expect("room");
+                        stream.conn.write_tls(&mut record).expect("room");
+                        let half = &record[..record.len() / 2];
+                        stream.sock.write_all(half).expect("a client");
+                    }
+                    let _ = sent.send(());
+                }
+            });
+        });
+        let url = format!("https://localhost:{listening}");
+        let client = client(&url, PATIENT, &Connecting::trusting(Trust::Anyone));
+        for _ in 0..3 {
+            let (answer, _) = client.call(0, 0, KeyId(0), &mut Scratch::default());
+            assert_eq!(answer.outcome, Outcome::Allowed);
+            half_sent.recv_timeout(PATIENT).expect("an answer");
+        }
+        assert_eq!(accepted.load(Relaxed), if whole { 1 } else { 3 });
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) struct TlsSession {
     records: Vec<u8>,
     /// The number of decrypted bytes that the buffers have not received.
     decrypted: usize,
+    received: Framing,
 }
 
 impl TlsSession {
@@ -38,6 +39,7 @@ impl TlsSession {
             connection,
             records: Vec::new(),
             decrypted: 0,
+            received: Framing::default(),
         })
     }
 
@@ -82,8 +84,12 @@ impl TlsSession {
     }
 
     /// Reads once, and decrypts the records that are complete. Returns `false` at the end of the stream.
-    fn read_records(&mut self, mut stream: impl Read) -> Result<bool, Error> {
-        if self.connection.read_tls(&mut stream)? == 0 {
+    fn read_records(&mut self, stream: impl Read) -> Result<bool, Error> {
+        let mut framed = Framed {
+            stream,
+            framing: &mut self.received,
+        };
+        if self.connection.read_tls(&mut framed)? == 0 {
             return Ok(false);
         }
         let state = self.connection.process_new_packets()?;
@@ -92,7 +98,8 @@ impl TlsSession {
     }
 
     /// Returns whether the server has sent nothing to an idle connection, not even its end. Messages of TLS itself, such
-    /// as a session ticket that comes late, are read here and do not count.
+    /// as a session ticket that comes late, are read here and do not count. A part of a record counts, since it may be
+    /// the beginning of an answer that nobody asked for.
     pub fn is_quiet(&mut self, socket: &Socket) -> bool {
         for _ in 0..MAX_IDLE_READS {
             if self.decrypted > 0 {
@@ -100,11 +107,61 @@ impl TlsSession {
             }
             match self.read_records(WithoutWaiting(socket)) {
                 Ok(true) => {}
-                Err(Error::Io(error)) => return error.kind() == ErrorKind::WouldBlock,
+                Err(Error::Io(error)) => {
+                    return error.kind() == ErrorKind::WouldBlock && self.received.is_whole();
+                }
                 Ok(false) | Err(_) => return false,
             }
         }
         false
+    }
+}
+
+/// The place in a stream of records, each of which has a header that ends with its length
+/// ([RFC 8446](https://www.rfc-editor.org/rfc/rfc8446), section 5.1).
+#[derive(Debug, Default)]
+struct Framing {
+    /// The header that is being received, of which this many bytes are known.
+    header: [u8; 5],
+    known: usize,
+    /// The number of bytes that complete the record whose header was received last.
+    missing: usize,
+}
+
+impl Framing {
+    fn receive(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let content = self.missing.min(bytes.len());
+            self.missing -= content;
+            let header = bytes.len().min(content + self.header.len() - self.known);
+            let part = &bytes[content..header];
+            self.header[self.known..][..part.len()].copy_from_slice(part);
+            self.known += part.len();
+            if let (5, [.., high, low]) = (self.known, self.header) {
+                self.known = 0;
+                self.missing = u16::from_be_bytes([high, low]).into();
+            }
+            bytes = &bytes[header..];
+        }
+    }
+
+    /// Returns whether the last record is complete.
+    fn is_whole(&self) -> bool {
+        self.known == 0 && self.missing == 0
+    }
+}
+
+/// Reads records, and keeps their framing.
+struct Framed<'a, S> {
+    stream: S,
+    framing: &'a mut Framing,
+}
+
+impl<S: Read> Read for Framed<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.stream.read(buffer)?;
+        self.framing.receive(&buffer[..length]);
+        Ok(length)
     }
 }
 
@@ -136,5 +193,29 @@ fn tls_or_io(error: io::Error) -> Error {
     match error.downcast::<rustls::Error>() {
         Ok(error) => Error::Rustls(error),
         Err(error) => Error::Io(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_whole_at_their_ends_only_however_they_are_cut() {
+        let records = b"\x17\x03\x03\x00\x02ab\x16\x03\x03\x00\x00\x17\x03\x03\x01\x00";
+        let stream = [&records[..], &[7; 256]].concat();
+        let ends = [0, 7, 12, stream.len()];
+        for cut in 0..=stream.len() {
+            let mut framing = Framing::default();
+            framing.receive(&stream[..cut]);
+            assert_eq!(framing.is_whole(), ends.contains(&cut), "{cut}");
+            framing.receive(&stream[cut..]);
+            assert!(framing.is_whole(), "{cut}");
+        }
+        let mut framing = Framing::default();
+        for (place, byte) in (1..).zip(&stream) {
+            framing.receive(&[*byte]);
+            assert_eq!(framing.is_whole(), ends.contains(&place), "{place}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Parts of a TLS handshake that note what may explain its failure.
 
+use super::Identity;
 use super::exchange;
 use super::issuer::Issuer;
 use rustls::client::ResolvesClientCert;
@@ -61,17 +62,19 @@ impl ServerCertVerifier for NotingVerifier {
     }
 }
 
-/// Has no client certificate, and notes that the server asked for one.
+/// Shows the client certificate, if there is one, and notes that the server asked for it.
 #[derive(Debug)]
-pub(super) struct NoIdentity;
+pub(super) struct NotingIdentity(pub Option<Identity>);
 
-impl ResolvesClientCert for NoIdentity {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        exchange::note_certificate_requested();
-        None
+impl ResolvesClientCert for NotingIdentity {
+    fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let certified = self.0.as_ref().map(Identity::certified);
+        let usable = certified.filter(|certified| certified.key.choose_scheme(schemes).is_some());
+        exchange::note_certificate_requested(usable.is_some());
+        usable.cloned()
     }
 
     fn has_certs(&self) -> bool {
-        false
+        self.0.is_some()
     }
 }

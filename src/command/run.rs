@@ -1,18 +1,20 @@
 //! `loadgen`: opens files and sockets for a run, carries it out, and reports its results.
 
-use super::warn;
-use crate::base::Target;
-use crate::cli::{Nodes, Refusal, Setup};
-use crate::client::Cluster;
+use super::{or_broke, warn};
+use crate::base::{Nanos, Target};
+use crate::cli::{Nodes, Refusal, Setup, Wait};
+use crate::client::{Cluster, NotReady, Stopped};
+use crate::core::plan::Plan;
 use crate::core::stats::{Results, TimelineTally};
 use crate::core::summary::{Audit, Circumstances, Configuration, Resources, Summary};
 use crate::core::{exit_code, threshold};
-use crate::engine::{self, SnapshotRequests, Targets};
+use crate::engine::{self, RunError, SnapshotRequests, Targets};
 use crate::limiter::Demo;
 #[cfg(unix)]
 use crate::report::live::{self, Live};
 use crate::report::{
-    self, Console, Exporter, Files, Lines, Observers, PATIENCE, Recorded, RunInfo, Streams,
+    self, ColorChoice, Console, Display, Exporter, Files, Lines, Missed, Observers, PATIENCE,
+    Recorded, RunInfo, Streams, StyledText, Surroundings,
 };
 use crate::system::limits::raise_descriptor_limit;
 #[cfg(unix)]
@@ -27,28 +29,34 @@ use std::time::{Duration, Instant};
 /// Carries out a run. Returns its exit code.
 pub fn run(setup: &Setup) -> anyhow::Result<u8> {
     let requests = SnapshotRequests::default();
-    let mut files = Files::open(&setup.outputs).map_err(Refusal::from)?;
+    let mut files = Files::open(&setup.outputs, &setup.inputs).map_err(Refusal::from)?;
+    raise_descriptor_limit();
     let exporter = start_exporter(setup, &requests)?;
     let stop = Arc::new(Stop::default());
     let quit = signals::install(stop.clone()).context("can't install signal handlers")?;
-    raise_descriptor_limit();
     let (targets, _nodes) = start_nodes(&setup.nodes)?;
     let cluster = Cluster::start(&targets, &setup.plan, &setup.connecting);
     let cluster = cluster.context("can't start the resolver's thread")?;
+    let mut stopped = Stopped::No;
+    if let (Some(wait), Nodes::Targets(_)) = (&setup.wait, &setup.nodes) {
+        stopped = wait_for_first(wait, &cluster, &targets, setup, &stop)?;
+    }
     let output = Output::of(&files);
     let console = output.console(&stop)?;
-    let mut timeline = TimelineTally::default();
+    let display = output.display(setup.color);
+    let mut timeline = if files.show_timeline() {
+        timeline_of(&setup.plan, targets.len())
+    } else {
+        TimelineTally::default()
+    };
 
     let mut observers = Observers::new(requests.clone());
-    observers.add(Box::new(Lines {
-        console: &console,
-        heading: heading(setup, &targets, exporter.as_ref()),
-        aligned_to: setup.plan.alignment.map(|alignment| alignment.window()),
-    }));
     let info = RunInfo {
         plan: &setup.plan,
         targets: cluster.names(),
     };
+    let heading = heading(setup, &targets, exporter.as_ref());
+    observers.add(Box::new(Lines::new(&console, display, heading, info)));
     let streams = Streams::start(&mut files, info, &mut observers);
     let streams = streams.context("can't start a result file's thread")?;
     if files.show_timeline() {
@@ -57,12 +65,16 @@ pub fn run(setup: &Setup) -> anyhow::Result<u8> {
     #[cfg(unix)]
     let live = if setup.live_view && output == Output::Standard && terminal::is_capable() {
         let run = live::Run::new(&setup.plan);
-        let live = Live::start(run, requests, console.screen(), stop.clone(), quit);
+        let theme = live::Theme {
+            colours: display.colours,
+        };
+        let live = Live::start(run, requests, console.screen(), stop.clone(), theme, quit);
         Some(live.context("can't start the live view")?)
     } else {
         None
     };
-    let results = engine::run(&setup.plan, &cluster, &stop, &mut observers)?;
+    let results = engine::run(&setup.plan, &cluster, &stop, &mut observers);
+    let results = results.map_err(|error| explained(error, setup))?;
     drop(observers);
     #[cfg(unix)]
     if let Some(live) = live {
@@ -71,18 +83,35 @@ pub fn run(setup: &Setup) -> anyhow::Result<u8> {
 
     let linger = linger(setup, &results);
     // The last scrapes are answered before anything waits for the reader of standard output.
-    let kept = exporter.filter(|_| !linger.is_zero());
-    let kept = kept.map(|exporter| exporter.keep(results.snapshot(&targets)));
-    let mut summary = summarize(setup, &results, &targets, &timeline);
-    let code = write_results(&console, &results, &mut summary, streams, files);
-    if let Some(Ok(url)) = &kept {
+    if let Some(exporter) = &exporter {
+        exporter.keep(results.snapshot(&targets));
+    }
+    let mut summary = summarize(setup, &results, &targets, &timeline, stopped);
+    let deadline = Instant::now() + PATIENCE;
+    let writing = Writing {
+        console: &console,
+        display,
+        deadline,
+    };
+    let code = writing.write_results(&results, &mut summary, streams, files);
+    if let Some(exporter) = exporter.as_ref().filter(|_| !linger.is_zero()) {
+        let url = exporter.url();
         console.print_surely(format!("\nmetrics stay available at {url} for {linger:?}"));
     }
-    output.close(console)?;
-    kept.transpose()
-        .context("can't start the exporter's thread")?;
+    console.print_surely(report::verdict(&summary).display(display));
+    let is_printed = output.close(console, deadline.max(Instant::now() + LAST_PATIENCE));
     stop.wait(linger);
-    Ok(code)
+    Ok(if is_printed { code } else { or_broke(code) })
+}
+
+/// The time for what is written after something else may have taken all of [`PATIENCE`].
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A timeline with room for the whole run, so that its memory does not grow while the run goes on.
+fn timeline_of(plan: &Plan, targets: usize) -> TimelineTally {
+    let longest = Nanos::from(plan.timeout);
+    let length = plan.schedule.end().map(|end| end + longest);
+    TimelineTally::with_room(length, targets, longest)
 }
 
 /// The stream to which lines are printed.
@@ -109,6 +138,14 @@ impl Output {
         }
     }
 
+    /// How texts are displayed on it.
+    fn display(self, color: ColorChoice) -> Display {
+        Display::new(match self {
+            Output::Standard => color.colours(&io::stdout()),
+            Output::Error => color.colours(&io::stderr()),
+        })
+    }
+
     /// Starts the console. The run stops when its lines can't be printed any more.
     fn console(self, stop: &Arc<Stop>) -> anyhow::Result<Console> {
         let output: Box<dyn Write + Send> = match self {
@@ -119,15 +156,24 @@ impl Output {
         Console::start(output, move || stop.request()).context("can't start the console's thread")
     }
 
-    fn close(self, console: Console) -> anyhow::Result<()> {
-        let missed = console.close().context(self.name())?;
-        if missed > 0 {
+    /// Waits for the reader until the deadline. Returns whether the end of the run was printed whole. The lines that were
+    /// not printed are counted on standard error.
+    fn close(self, console: Console, deadline: Instant) -> bool {
+        let Missed { lines, at_the_end } = match console.close(deadline) {
+            Ok(missed) => missed,
+            Err(error) => {
+                warn(format!("{}: {error}", self.name()));
+                return false;
+            }
+        };
+        if lines + at_the_end > 0 {
             warn(format!(
-                "{missed} lines were not printed, because nobody read {}",
+                "{} lines were not printed, because nobody read {}",
+                lines + at_the_end,
                 self.name()
             ));
         }
-        Ok(())
+        at_the_end == 0
     }
 }
 
@@ -155,13 +201,55 @@ fn start_nodes(nodes: &Nodes) -> anyhow::Result<(Vec<Target>, Option<Demo>)> {
     }
 }
 
-fn heading(setup: &Setup, targets: &[Target], exporter: Option<&Exporter>) -> String {
+/// Waits for the first target, and says on standard error why it is not ready. A stop ends the wait: the run is then over
+/// before its first request.
+fn wait_for_first(
+    wait: &Wait,
+    cluster: &Cluster,
+    targets: &[Target],
+    setup: &Setup,
+    stop: &Stop,
+) -> anyhow::Result<Stopped> {
+    let name = &cluster.names()[0];
+    let longest = Nanos::from(wait.longest);
+    let report = |reason: &str| {
+        warn(format!("waiting up to {longest:#} for {name}: {reason}"));
+    };
+    let waited = cluster.wait_for_first(targets, &setup.connecting, wait.longest, stop, report);
+    waited.map_err(|NotReady { reason }| {
+        anyhow::anyhow!("{}: {name} was not ready in time: {reason}", wait.asked_by)
+    })
+}
+
+/// An error of a run, with what to type if nobody said where requests go.
+fn explained(error: RunError, setup: &Setup) -> anyhow::Error {
+    match error {
+        RunError::NoTargetResolves(_) if setup.has_default_targets => {
+            Refusal::Wrong(NO_TARGET.to_owned()).into()
+        }
+        error => error.into(),
+    }
+}
+
+const NO_TARGET: &str = "\
+no target is given, and the names of the default ones, such as ratelimiter-1, do not resolve here. Type one of
+  loadgen http://127.0.0.1:8000/items   to send GET requests to your own limiter
+  loadgen --demo                        to try it with nodes in this process
+  loadgen -h                            for help, or --help for all of it";
+
+fn heading(setup: &Setup, targets: &[Target], exporter: Option<&Exporter>) -> StyledText {
     let limiter = match &setup.nodes {
         Nodes::Demo { limiter, .. } => limiter.description(),
         Nodes::Targets(_) => None,
     };
     let metrics = exporter.map(Exporter::url);
-    report::heading(&setup.plan, targets, limiter.as_deref(), metrics.as_deref())
+    let surroundings = Surroundings {
+        targets,
+        limiter: limiter.as_deref(),
+        metrics: metrics.as_deref(),
+        variables: &setup.variables,
+    };
+    report::heading(&setup.plan, surroundings)
 }
 
 /// The time for which metrics stay available after the run. It is zero if the run was stopped.
@@ -177,6 +265,7 @@ fn summarize(
     results: &Results,
     targets: &[Target],
     timeline: &TimelineTally,
+    stopped: Stopped,
 ) -> Summary {
     let plan = &setup.plan;
     let thresholds = threshold::judged(&plan.thresholds.all, plan.schedule.end(), results);
@@ -189,6 +278,8 @@ fn summarize(
             setup.settings.clone(),
         ),
         timeline,
+        schedule: &plan.schedule,
+        stopped_waiting: stopped == Stopped::Yes,
         audit: Audit::of(plan, results, targets),
         exit_code: exit_code::code(plan, results, &thresholds),
         thresholds,
@@ -202,53 +293,66 @@ fn summarize(
     Summary::new(results, targets, circumstances)
 }
 
-/// Prints the summary, completes the files, and returns the exit code. An error with one file does not
-/// prevent the others from being written.
-fn write_results(
-    console: &Console,
-    results: &Results,
-    summary: &mut Summary,
-    streams: Streams,
-    files: Files,
-) -> u8 {
-    let deadline = Instant::now() + PATIENCE;
-    console.print_surely(report::summary(summary));
-    if let Some(audit) = &summary.audit {
-        console.print_surely(report::audit(audit, &summary.target_names()));
-    }
-    if let Some(text) = report::thresholds(&summary.thresholds, results.aborted_by) {
-        console.print_surely(text);
-    }
-    let Recorded {
-        unwritten_requests,
-        incomplete,
-        mut failed,
-    } = streams.finish(deadline);
-    for incomplete in &incomplete {
-        console.print_surely(format!("\n  {incomplete}"));
-        warn(incomplete);
-    }
-    summary.resources.unwritten_requests = unwritten_requests;
-    summary.resources.missed_lines = console.missed();
-    if !failed.is_empty() || !incomplete.is_empty() {
-        summary.exit_code = or_broke(summary.exit_code);
-    }
-    failed.extend(files.write(summary, deadline));
-    for error in &failed {
-        warn(error);
-    }
-    if failed.is_empty() {
-        summary.exit_code
-    } else {
-        or_broke(summary.exit_code)
-    }
+/// What the results of a run are printed with.
+struct Writing<'a> {
+    console: &'a Console,
+    display: Display,
+    deadline: Instant,
 }
 
-/// The exit code if a file could not be written. A verdict on the limiter takes precedence.
-fn or_broke(code: u8) -> u8 {
-    if code == exit_code::FINE {
-        exit_code::BROKE
-    } else {
-        code
+impl Writing<'_> {
+    fn print(&self, text: &StyledText) {
+        self.console.print_surely(text.display(self.display));
+    }
+
+    /// Prints the summary, completes the files, and returns the exit code. An error with one file does not
+    /// prevent the others from being written.
+    fn write_results(
+        &self,
+        results: &Results,
+        summary: &mut Summary,
+        streams: Streams,
+        files: Files,
+    ) -> u8 {
+        self.print(&report::summary(summary));
+        if let Some(audit) = &summary.audit {
+            self.print(&report::audit(audit, &summary.target_names()));
+        }
+        if let Some(text) = report::thresholds(&summary.thresholds, results.aborted_by) {
+            self.print(&text);
+        }
+        let Recorded {
+            unwritten_requests,
+            incomplete,
+            mut failed,
+            mut written,
+        } = streams.finish(self.deadline);
+        for incomplete in &incomplete {
+            self.console.print_surely(format!("\n  {incomplete}"));
+            warn(incomplete);
+        }
+        summary.resources.unwritten_requests = unwritten_requests;
+        summary.resources.missed_lines = self.console.missed();
+        if !failed.is_empty() || !incomplete.is_empty() {
+            summary.exit_code = or_broke(summary.exit_code);
+        }
+        let deadline = self.deadline.max(Instant::now() + LAST_PATIENCE);
+        for file in files.write(summary, deadline) {
+            match file {
+                Ok(file) => written.push(file),
+                Err(error) => failed.push(error),
+            }
+        }
+        if let Some(text) = report::written_files(&written) {
+            self.print(&text);
+        }
+        for error in &failed {
+            warn(error);
+        }
+        if failed.is_empty() {
+            summary.exit_code
+        } else {
+            or_broke(summary.exit_code)
+        }
     }
 }

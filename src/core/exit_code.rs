@@ -24,13 +24,15 @@ pub const MEANINGS: [Meaning; 6] = [
     Meaning {
         codes: &[FINE],
         short: "fine",
-        long: "The run ended by itself, or by one SIGINT, SIGTERM or SIGHUP, and no check of it failed.",
+        long: "The run ended by itself, or by one SIGINT, SIGTERM or SIGHUP, and no check of it failed. A run that a \
+               signal stopped is judged by the requests that it sent: thresholds and a requested audit decide its exit \
+               code as at any other end.",
     },
     Meaning {
         codes: &[BROKE],
         short: "the run broke",
-        long: "The run broke: standard output was closed, a result file could not be written whole, or the system had no \
-               thread for it.",
+        long: "The run broke: standard output was closed, a result file could not be written whole, the system had no \
+               thread for it, or the first target was not ready within --wait.",
     },
     Meaning {
         codes: &[REFUSED],
@@ -60,6 +62,20 @@ pub fn short(code: u8) -> &'static str {
     let means = |meaning: &&Meaning| meaning.codes.contains(&code);
     let meaning = MEANINGS.iter().find(means);
     meaning.map_or("unknown", |meaning| meaning.short)
+}
+
+/// All exit codes in one paragraph.
+pub fn table() -> String {
+    let code = |code: &u8| code.to_string();
+    let meaning = |meaning: &Meaning| {
+        let codes: Vec<_> = meaning.codes.iter().map(code).collect();
+        format!("{} {}", codes.join(" or "), meaning.short)
+    };
+    let meanings: Vec<_> = MEANINGS.iter().map(meaning).collect();
+    format!(
+        "Exit codes: {}. A run that one signal stopped is judged by the requests that it sent.",
+        meanings.join(" · ")
+    )
 }
 
 /// The exit code of a run that ended. A certain failure goes before a missing verdict.

@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod audit;
+pub mod comparison;
 pub mod exit_code;
 pub mod keys;
 pub mod masking;

@@ -32,23 +32,24 @@ pub use observer::{Observer, Progress, Start};
 pub use snapshot_requests::{SnapshotRequest, SnapshotRequests};
 pub use targets::{Caller, Targets};
 
+use crate::base::text::shortened;
 use crate::base::{Ledger, Moment, Nanos};
 use crate::core::audit::probe::ProbeReport;
 use crate::core::plan::Plan;
 use crate::core::stats::{Counters, Results, ScheduleVerdict};
 use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::SystemTimer;
-use crate::system::{Hold, Latch, Stop};
+use crate::system::{Hold, Latch, Stop, ensure_room_for_threads, with_thread_limit};
 use crossbeam_channel::{Sender, bounded};
 use pacer::Pacer;
 use prober::{Patience, Prober, Probing};
 use queue::{Feed, Intake};
 use reporter::{Event, Reported, Reporter};
-use run_end::RunEnd;
+use run_end::{PassedDeadlines, RunEnd};
 use sample_buffer::SampleBuffer;
 use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
 use worker::Worker;
@@ -67,22 +68,35 @@ const CALLER_STACK: usize = 256 * 1024;
 /// The stack of every other thread, in bytes: Rust's own default.
 const DEFAULT_STACK: usize = 2 * 1024 * 1024;
 
+/// How often the drain's deadlines are checked.
+const DRAIN_CHECKS: Duration = Duration::from_millis(20);
+
 /// The most samples that may wait for the reporter, over all workers.
 const WAITING_SAMPLES: usize = 1 << 20;
 
 /// The most phases that may wait to be reported. Further ones count as missed.
 const WAITING_EVENTS: usize = 1024;
 
+/// The most characters of the names of targets in an error.
+const NAMES: usize = 1_000;
+
 /// A run could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     #[error(
-        "no target resolves to an address ({0}): give the nodes' URLs with --targets, or start \
-         three nodes in this process with --demo"
+        "no target's name has an address: {}. Check the spelling, or wait for a name that comes later with --wait 60s", shortened(.0, NAMES)
     )]
     NoTargetResolves(String),
-    #[error("can't start a thread for the {0}: {1}")]
-    NoThread(&'static str, io::Error),
+    #[error(
+        "--workers '{workers}': must be fewer, unless this machine allows more threads; can't start a thread for the \
+         {name}: {why}"
+    )]
+    NoThread {
+        /// Such as `pacer`.
+        name: &'static str,
+        workers: usize,
+        why: io::Error,
+    },
 }
 
 /// Carries out a plan against `targets`. Returns when the schedule has ended or `stop` was requested, and then every
@@ -108,11 +122,16 @@ pub fn run(
         samples: buffers(plan.workers),
         pool: WorkerPool::new(plan.worker_shares(count), count),
         probing: Probing::new(plan, targets),
-        cut_off: AtomicBool::new(false),
+        passed: PassedDeadlines::default(),
         aborted_by: OnceLock::new(),
         missed_phases: AtomicU64::new(0),
     };
-    thread::scope(|scope| run.carry_out(scope, observer))
+    let results = thread::scope(|scope| run.carry_out(scope, observer));
+    results.map_err(|NoThread(name, why)| RunError::NoThread {
+        name,
+        workers: plan.workers,
+        why,
+    })
 }
 
 /// The state that the threads of a run share.
@@ -126,8 +145,7 @@ struct Run<'a, T: Targets> {
     /// The workers as the targets share them.
     pool: WorkerPool,
     probing: Option<Probing<'a, T::Caller>>,
-    /// Set when the drain deadline has passed.
-    cut_off: AtomicBool,
+    passed: PassedDeadlines,
     /// The index of the threshold that stopped the run.
     aborted_by: OnceLock<usize>,
     /// The number of phases that had no room to wait for the reporter.
@@ -145,7 +163,7 @@ impl<T: Targets> Run<'_, T> {
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         observer: &'scope mut dyn Observer,
-    ) -> Result<Results, RunError> {
+    ) -> Result<Results, NoThread> {
         let (queue, tokens) = queue::queue(self.plan.queue);
         let (working, all_done) = Latch::new();
         self.start_workers(scope, tokens, &working)?;
@@ -161,7 +179,7 @@ impl<T: Targets> Run<'_, T> {
         let pacing_ended = Moment::now();
         // The reporter receives until this sender is dropped.
         let _ = events.send(Event::PacingEnded);
-        self.drain(&all_done);
+        self.drain(&all_done, pacing_ended);
         let ends = Ends {
             pacing: pacing_ended,
             drain: Moment::now(),
@@ -184,7 +202,7 @@ impl<T: Targets> Run<'_, T> {
     fn end(&self) -> RunEnd<'_> {
         RunEnd {
             stop: self.stop,
-            cut_off: &self.cut_off,
+            passed: &self.passed,
         }
     }
 
@@ -207,8 +225,10 @@ impl<T: Targets> Run<'_, T> {
         scope: &'scope Scope<'scope, '_>,
         tokens: Intake,
         working: &Hold,
-    ) -> Result<(), RunError> {
+    ) -> Result<(), NoThread> {
         let caller = self.targets.traffic();
+        ensure_room_for_threads(self.plan.workers, CALLER_STACK)
+            .map_err(|error| NoThread("worker", error))?;
         for samples in &self.samples {
             let worker = Worker {
                 queue: tokens.clone(),
@@ -238,12 +258,12 @@ impl<T: Targets> Run<'_, T> {
         start: Start,
         paced: Latch,
         working: Hold,
-    ) -> Result<Option<ScopedJoinHandle<'scope, ProbeReport>>, RunError> {
+    ) -> Result<Option<ScopedJoinHandle<'scope, ProbeReport>>, NoThread> {
         let Some(probing) = &self.probing else {
             return Ok(None);
         };
-        let drain_timeout = self.plan.drain_timeout.into();
-        let patience = Patience::new(start.at, paced, drain_timeout, self.end());
+        let drain = self.plan.drain.at_normal_end(self.plan.timeout);
+        let patience = Patience::new(start.at, paced, drain.into(), self.end());
         let prober = Prober { probing, patience };
         prober.start(scope, working).map(Some)
     }
@@ -254,7 +274,7 @@ impl<T: Targets> Run<'_, T> {
         start: Start,
         queue: Feed,
         events: Sender<Event>,
-    ) -> Result<ScopedJoinHandle<'scope, ()>, RunError> {
+    ) -> Result<ScopedJoinHandle<'scope, ()>, NoThread> {
         let pacer = Pacer::new(
             &self.plan.schedule,
             start.at,
@@ -272,12 +292,27 @@ impl<T: Targets> Run<'_, T> {
         })
     }
 
-    /// Waits until every request has ended, and interrupts those that have not when the drain timeout has passed.
-    fn drain(&self, all_done: &Latch) {
-        if all_done.wait_for(self.plan.drain_timeout) {
-            return;
+    /// Waits until every request has ended. Keeps queued requests from being sent, and interrupts those in flight, when their
+    /// time has passed.
+    fn drain(&self, all_done: &Latch, ended: Moment) {
+        loop {
+            // A stop may shorten the drain.
+            let stopped = self.stop.requested_at();
+            let timeout = self.plan.timeout;
+            let deadlines = self.plan.drain.deadlines(ended, stopped, timeout);
+            let now = Moment::now();
+            if now >= deadlines.sending {
+                self.passed.end_sending();
+            }
+            let left = deadlines.answers.since(now);
+            if all_done.wait_for(Duration::from(left).min(DRAIN_CHECKS)) {
+                return;
+            }
+            if left == Nanos::ZERO {
+                break;
+            }
         }
-        self.cut_off.store(true, Release);
+        self.passed.cut_off();
         self.targets.traffic().interrupt();
         if let Some(probe) = self.targets.probe() {
             probe.interrupt();
@@ -313,17 +348,20 @@ fn buffers(count: usize) -> Vec<SampleBuffer> {
     (0..count).map(|_| SampleBuffer::default()).collect()
 }
 
+/// A thread that the system refused, and its reason.
+struct NoThread(&'static str, io::Error);
+
 fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: &'static str,
     stack: usize,
     body: impl FnOnce() -> T + Send + 'scope,
-) -> Result<ScopedJoinHandle<'scope, T>, RunError> {
+) -> Result<ScopedJoinHandle<'scope, T>, NoThread> {
     thread::Builder::new()
         .name(name.to_owned())
         .stack_size(stack)
         .spawn_scoped(scope, body)
-        .map_err(|error| RunError::NoThread(name, error))
+        .map_err(|error| NoThread(name, with_thread_limit(error)))
 }
 
 fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {

@@ -3,7 +3,7 @@
 use super::SnapshotRequests;
 use crate::base::{Ledger, Moment, Nanos, Sample};
 use crate::core::schedule::Phase;
-use crate::core::stats::{Second, TimelineTally};
+use crate::core::stats::{Failures, Second, Tally, TimelineTally};
 use crate::core::threshold::Threshold;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,7 +13,7 @@ use std::time::SystemTime;
 /// The engine calls the methods in this order:
 ///
 /// 1. [`begin`](Self::begin), once, from the thread that called [`run`](super::run).
-/// 2. [`phase`](Self::phase), [`sample`](Self::sample), [`second`](Self::second), [`progress`](Self::progress),
+/// 2. [`phase`](Self::phase), [`sample`](Self::sample), [`probe_sample`](Self::probe_sample), [`second`](Self::second), [`progress`](Self::progress),
 ///    [`abort`](Self::abort) and [`samples_taken`](Self::samples_taken), in any order, from the reporter's thread.
 /// 3. [`end`](Self::end), once, from the reporter's thread, when every request has ended.
 ///
@@ -43,8 +43,13 @@ pub trait Observer: Send {
     /// A request has ended. Samples come in no particular order.
     fn sample(&mut self, _sample: &Sample) {}
 
-    /// All samples that the workers had until `now` have been passed on. Called about ten times a second.
-    fn samples_taken(&mut self, _now: Moment) {}
+    /// A request of the audit's probe has ended. Its key is one of the probe's, and its sequence number is the probe's own.
+    /// Called if samples are wanted.
+    fn probe_sample(&mut self, _sample: &Sample) {}
+
+    /// All samples that the workers had until `now` have been passed on, and are in the tally. Called about ten times a
+    /// second.
+    fn samples_taken(&mut self, _now: Moment, _tally: &Tally) {}
 
     /// A second of the schedule is complete. Seconds come in order, without a gap. Keeping the `Arc` for long keeps its
     /// memory from being used again.
@@ -72,13 +77,19 @@ pub struct Start {
 }
 
 /// The run's totals until now.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Progress {
+    /// The time since the schedule's start.
+    pub elapsed: Nanos,
+    /// Whether requests still come due.
+    pub is_pacing: bool,
     pub totals: Ledger,
     /// Requests sent since the last progress was reported.
     pub newly_sent: u64,
     /// The time since the last progress was reported.
     pub span: Nanos,
+    /// The requests that failed since then.
+    pub failures: Failures,
 }
 
 /// An observer that ignores everything.

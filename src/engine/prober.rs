@@ -3,7 +3,7 @@
 
 use super::run_end::RunEnd;
 use super::sample_buffer::SampleBuffer;
-use super::{CALLER_STACK, Caller, DEFAULT_STACK, RunError, Targets, buffers, spawn};
+use super::{CALLER_STACK, Caller, DEFAULT_STACK, NoThread, Targets, buffers, spawn};
 use crate::base::{Answer, KeyId, Moment, Nanos, Sample};
 use crate::core::answers::Head;
 use crate::core::audit::probe::{
@@ -62,7 +62,7 @@ pub(super) struct Patience<'a> {
     start: Moment,
     /// Opens when pacing ends.
     paced: Latch,
-    drain_timeout: Nanos,
+    drain: Nanos,
     end: RunEnd<'a>,
     /// The drain deadline, once pacing has ended.
     deadline: Option<Moment>,
@@ -78,23 +78,23 @@ enum Cycle {
 }
 
 impl<'a> Patience<'a> {
-    pub fn new(start: Moment, paced: Latch, drain_timeout: Nanos, end: RunEnd<'a>) -> Self {
+    pub fn new(start: Moment, paced: Latch, drain: Nanos, end: RunEnd<'a>) -> Self {
         Patience {
             start,
             paced,
-            drain_timeout,
+            drain,
             end,
             deadline: None,
         }
     }
 
     /// Waits until shortly before `at`. Returns false if the request must not be sent: the run is over, or pacing has
-    /// ended and the cycle is new or would outlast the drain timeout.
+    /// ended and the cycle is new or would outlast the drain.
     fn wait(&mut self, at: Nanos, cycle: Cycle) -> bool {
         let at = self.start + at;
         loop {
             if self.deadline.is_none() && self.paced.is_open() {
-                self.deadline = Some(Moment::now() + self.drain_timeout);
+                self.deadline = Some(Moment::now() + self.drain);
             }
             if self.end.is_over() || self.is_too_late(cycle) {
                 return false;
@@ -143,7 +143,7 @@ impl<'scope, C: Caller> Prober<'scope, C> {
         self,
         scope: &'scope Scope<'scope, '_>,
         working: Hold,
-    ) -> Result<ScopedJoinHandle<'scope, ProbeReport>, RunError> {
+    ) -> Result<ScopedJoinHandle<'scope, ProbeReport>, NoThread> {
         let targets = self.probing.samples.len();
         let (back, returns) = bounded(targets);
         let mut errands = Vec::with_capacity(targets);
@@ -234,6 +234,7 @@ impl<'scope, C: Caller> Prober<'scope, C> {
         };
         Reply {
             request,
+            address: answer.address,
             status: head.as_ref().map(|head| head.status.as_u16()),
             headers: head.map_or_else(LimitHeaders::default, |head| {
                 LimitHeaders::of(&head.headers)
@@ -294,19 +295,19 @@ impl<C: Caller> Asker<'_, C> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::run_end::PassedDeadlines;
     use super::*;
     use crate::system::Stop;
-    use std::sync::atomic::AtomicBool;
 
     const SECOND: Nanos = Nanos(1_000_000_000);
 
     /// Waits as a prober of a run whose pacing ends after `paced`, or never.
     fn waited(paced: Option<Duration>, stop: &Stop, at: Nanos, cycle: Cycle) -> bool {
         let (pacing, latch) = Latch::new();
-        let cut_off = AtomicBool::new(false);
+        let passed = PassedDeadlines::default();
         let end = RunEnd {
             stop,
-            cut_off: &cut_off,
+            passed: &passed,
         };
         let mut patience = Patience::new(Moment::now(), latch, SECOND * 100, end);
         std::thread::scope(|scope| {

@@ -2,7 +2,7 @@
 
 use super::{Observer, Run, Start, Targets};
 use crate::base::{Moment, Nanos, Sample};
-use crate::core::stats::{PhaseTallies, PhaseTracker, Seconds, Watermark};
+use crate::core::stats::{PhaseTallies, PhaseTracker, Seconds, Tally, Watermark};
 use std::sync::Arc;
 
 pub(super) struct Recorder<'a, T: Targets> {
@@ -39,10 +39,17 @@ impl<'a, T: Targets> Recorder<'a, T> {
         phase
     }
 
+    /// Passes on a sample of the probe.
+    pub fn add_probed(&self, sample: &Sample, observer: &mut dyn Observer) {
+        if self.wants_samples {
+            observer.probe_sample(sample);
+        }
+    }
+
     /// Every sample sent before `all_taken` has been added.
-    pub fn advance(&mut self, all_taken: Moment, observer: &mut dyn Observer) {
+    pub fn advance(&mut self, all_taken: Moment, tally: &mut Tally, observer: &mut dyn Observer) {
         let now = Moment::now();
-        observer.samples_taken(now);
+        observer.samples_taken(now, tally);
         // The stop is read before the counters, so without a stop here, nothing that they count was due after one.
         let stopped = self.run.stop.requested_at();
         let watermark = Watermark {
@@ -54,6 +61,7 @@ impl<'a, T: Targets> Recorder<'a, T> {
         let mut emit = |second| observer.second(&Arc::new(second));
         for dropped in self.run.counters.take_dropped() {
             self.phases.add_dropped(dropped.clone());
+            tally.add_dropped(&dropped, self.run.counters.round_robin);
             if let Some(seconds) = &mut self.seconds {
                 seconds.add_dropped(dropped, &mut emit);
             }

@@ -8,10 +8,12 @@ use super::{LEAD, Observer, Progress, Run, SnapshotRequest, Start, Targets};
 use crate::base::{Ledger, Moment, Nanos, Sample};
 use crate::core::audit;
 use crate::core::schedule::Phase;
-use crate::core::stats::{PhaseTallies, Snapshot, State, Tally};
+use crate::core::stats::{Failures, PhaseTallies, Snapshot, State, Suspension, Tally};
+use crate::system::suspension;
 use crossbeam_channel::{Receiver, never, select};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
 use std::time::Duration;
 
 /// An event from another thread.
@@ -23,6 +25,9 @@ pub(super) enum Event {
 /// The time between two takings of samples from the workers: long enough to cost little processor time, short enough to
 /// hold little memory.
 const TAKE_EVERY: Nanos = Nanos(100_000_000);
+
+/// The time in which the handler of SIGCONT runs, even if many threads continue at once.
+const UNTIL_NOTED: Duration = Duration::from_millis(100);
 
 pub(super) struct Reporter<'a, T: Targets> {
     run: &'a Run<'a, T>,
@@ -38,6 +43,8 @@ pub(super) struct Reporter<'a, T: Targets> {
     exchange: Vec<Sample>,
     last: LastProgress,
     next_progress: Moment,
+    /// The last beat of [`suspension`].
+    beat: Moment,
 }
 
 /// The reporter's results of a run that is over.
@@ -47,10 +54,11 @@ pub(super) struct Reported {
     pub phases: PhaseTallies,
 }
 
-/// The moment and the totals of the last reported progress.
+/// The moment, the totals and the failures of the last reported progress.
 struct LastProgress {
     at: Moment,
     totals: Ledger,
+    failures: Failures,
 }
 
 impl<'a, T: Targets> Reporter<'a, T> {
@@ -75,8 +83,10 @@ impl<'a, T: Targets> Reporter<'a, T> {
             last: LastProgress {
                 at: start.at,
                 totals: Ledger::default(),
+                failures: Failures::default(),
             },
             next_progress: start.at + Nanos::from(run.plan.stats_interval),
+            beat: Moment::now(),
             observer,
         }
     }
@@ -90,6 +100,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
         loop {
             let due = self.next_progress.since(Moment::now()).min(TAKE_EVERY);
             let mut request = None;
+            self.beat();
             select! {
                 recv(self.events) -> event => match event {
                     Ok(event) => self.receive(&event),
@@ -98,6 +109,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
                 recv(self.requests) -> received => request = received.ok(),
                 default(Duration::from(due)) => {}
             }
+            self.beat();
             self.take_samples();
             self.abort_if_lost();
             if let Some(request) = request {
@@ -105,6 +117,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
             }
             self.report_progress_if_due(pacing_ends);
         }
+        self.beat();
         self.take_samples();
         self.report_progress();
         let phases = self.recorder.finish(self.observer);
@@ -114,6 +127,23 @@ impl<'a, T: Targets> Reporter<'a, T> {
             audit: self.audit_feed.map(AuditFeed::finish),
             phases,
         }
+    }
+
+    /// Lets suspensions be told from a slow machine, and notes one before the samples that it delayed are taken.
+    fn beat(&mut self) {
+        if Moment::now().since(self.beat) >= suspension::LEAST {
+            // After a suspension, the handler of SIGCONT may be about to note it. It must still find the last beat.
+            thread::sleep(UNTIL_NOTED);
+            let start = self.start.at;
+            let spans = suspension::all().into_iter();
+            let spans = spans.filter(|(_, end)| *end > start);
+            let spans = spans.map(|(from, to)| {
+                Suspension::new(&self.run.plan.schedule, start, from.max(start), to)
+            });
+            self.tally.suspensions = spans.collect();
+        }
+        self.beat = Moment::now();
+        suspension::beat(self.beat);
     }
 
     fn receive(&mut self, event: &Event) {
@@ -139,7 +169,8 @@ impl<'a, T: Targets> Reporter<'a, T> {
                 }
             }
         }
-        self.recorder.advance(all_taken, self.observer);
+        self.recorder
+            .advance(all_taken, &mut self.tally, self.observer);
         if let Some(audit_feed) = &mut self.audit_feed {
             let probe = self.run.probing.as_ref().map_or(&[][..], Probing::samples);
             for buffer in probe {
@@ -147,6 +178,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
                 all_taken = in_flight.map_or(all_taken, |since| since.min(all_taken));
                 for sample in self.exchange.drain(..) {
                     audit_feed.add_probed(&sample);
+                    self.recorder.add_probed(&sample, self.observer);
                 }
             }
             audit_feed.advance(all_taken);
@@ -222,11 +254,21 @@ impl<'a, T: Targets> Reporter<'a, T> {
 
     fn report_progress(&mut self) {
         let (now, totals) = (Moment::now(), self.run.counters.ledger());
+        let (elapsed, failures) = (now.since(self.start.at), self.tally.failures());
+        let stopped = self.run.stop.is_requested();
+        let state = State::of(&self.run.plan.schedule, elapsed, stopped);
         self.observer.progress(&Progress {
+            elapsed,
+            is_pacing: matches!(state, State::Pacing { .. }),
             totals,
             newly_sent: totals.sent - self.last.totals.sent,
             span: now.since(self.last.at),
+            failures: failures.since(&self.last.failures),
         });
-        self.last = LastProgress { at: now, totals };
+        self.last = LastProgress {
+            at: now,
+            totals,
+            failures,
+        };
     }
 }

@@ -4,24 +4,43 @@ use crate::base::{Answer, FailureKind, Moment, Outcome};
 use crate::core::answers::Head;
 use crate::system::Stop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering::Acquire};
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
 
-/// A stop ends pacing; the cut-off ends everything else.
+/// A stop ends pacing and sending; the cut-off ends everything else.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RunEnd<'a> {
     pub stop: &'a Stop,
-    /// Set when the drain deadline has passed.
-    pub cut_off: &'a AtomicBool,
+    pub passed: &'a PassedDeadlines,
+}
+
+/// The deadlines of the drain that have passed.
+#[derive(Debug, Default)]
+pub(super) struct PassedDeadlines {
+    /// No queued request is sent any more.
+    sending: AtomicBool,
+    /// Requests in flight are abandoned.
+    answers: AtomicBool,
+}
+
+impl PassedDeadlines {
+    pub fn end_sending(&self) {
+        self.sending.store(true, Release);
+    }
+
+    pub fn cut_off(&self) {
+        self.end_sending();
+        self.answers.store(true, Release);
+    }
 }
 
 impl RunEnd<'_> {
     /// Whether no further request may be sent.
     pub fn is_over(&self) -> bool {
-        self.stop.is_requested() || self.is_cut_off()
+        self.stop.is_requested() || self.passed.sending.load(Acquire)
     }
 
     pub fn is_cut_off(&self) -> bool {
-        self.cut_off.load(Acquire)
+        self.passed.answers.load(Acquire)
     }
 
     /// Makes one call to a target. A panic costs that request, not the run: whatever a call borrows is either shared

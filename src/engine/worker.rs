@@ -145,13 +145,13 @@ fn slack(last: Option<Token>, this: Token) -> Nanos {
 
 #[cfg(test)]
 mod tests {
+    use super::super::run_end::PassedDeadlines;
     use super::*;
     use crate::base::{FailureKind, KeyId};
     use crate::core::worker_shares::WorkerShares;
     use crate::engine::queue::queue;
     use crate::system::Stop;
     use std::cell::Cell;
-    use std::sync::atomic::{AtomicBool, Ordering::Release};
 
     fn token(sequence: u64) -> Token {
         Token {
@@ -183,11 +183,11 @@ mod tests {
     fn work(
         tokens: u64,
         stop: &Stop,
-        cut_off: &AtomicBool,
+        passed: &PassedDeadlines,
         call: impl FnMut(&Token, usize) -> Answer,
     ) -> (Counters, Vec<Sample>) {
         let tokens = (0..tokens).map(token).collect();
-        work_on(tokens, &RealTime, RunEnd { stop, cut_off }, call)
+        work_on(tokens, &RealTime, RunEnd { stop, passed }, call)
     }
 
     fn work_on(
@@ -221,7 +221,7 @@ mod tests {
             3 => panic!("a bug in the client, provoked by a test"),
             _ => answer(Outcome::Allowed),
         };
-        let (counters, samples) = work(10, &Stop::default(), &AtomicBool::new(false), call);
+        let (counters, samples) = work(10, &Stop::default(), &PassedDeadlines::default(), call);
         let ledger = counters.ledger();
         assert_eq!((ledger.sent, ledger.allowed, ledger.failed), (10, 9, 1));
         let lost = Outcome::Failed(FailureKind::Panic);
@@ -236,7 +236,7 @@ mod tests {
             seen.push(target);
             answer(Outcome::Blocked)
         };
-        let (counters, samples) = work(7, &Stop::default(), &AtomicBool::new(false), call);
+        let (counters, samples) = work(7, &Stop::default(), &PassedDeadlines::default(), call);
         assert_eq!(seen, [0, 1, 2, 0, 1, 2, 0]);
         let blocked: Vec<_> = counters.ledgers().iter().map(|l| l.blocked).collect();
         assert_eq!(blocked, [3, 2, 2]);
@@ -252,7 +252,7 @@ mod tests {
             }
             answer(Outcome::Allowed)
         };
-        let (counters, samples) = work(10, &stop, &AtomicBool::new(false), call);
+        let (counters, samples) = work(10, &stop, &PassedDeadlines::default(), call);
         let ledger = counters.ledger();
         assert_eq!((ledger.sent, ledger.unsent, ledger.allowed), (3, 7, 3));
         assert_eq!(samples.len(), 3);
@@ -279,7 +279,7 @@ mod tests {
         let timer = Recorded(Cell::new(Moment::at(1_000)), Cell::new(None));
         let end = RunEnd {
             stop: &Stop::default(),
-            cut_off: &AtomicBool::new(false),
+            passed: &PassedDeadlines::default(),
         };
         let (_, sent) = work_on(vec![Token { due, ..token(0) }], &timer, end, |_, _| {
             assert_eq!(timer.0.get(), due);
@@ -312,7 +312,7 @@ mod tests {
         });
         let end = RunEnd {
             stop: &stop,
-            cut_off: &AtomicBool::new(false),
+            passed: &PassedDeadlines::default(),
         };
         let call = |_: &Token, _| answer(Outcome::Allowed);
         let (counters, _) = work_on(tokens.collect(), &RealTime, end, call);
@@ -323,14 +323,14 @@ mod tests {
 
     #[test]
     fn requests_in_flight_at_the_cut_off_are_abandoned_and_the_rest_stay_unsent() {
-        let cut_off = AtomicBool::new(false);
+        let passed = PassedDeadlines::default();
         let call = |token: &Token, _| {
             if token.sequence == 1 {
-                cut_off.store(true, Release);
+                passed.cut_off();
             }
             answer(Outcome::Allowed)
         };
-        let (counters, samples) = work(5, &Stop::default(), &cut_off, call);
+        let (counters, samples) = work(5, &Stop::default(), &passed, call);
         let ledger = counters.ledger();
         assert_eq!((ledger.allowed, ledger.abandoned, ledger.unsent), (1, 1, 3));
         assert_eq!(samples[1].answer.outcome, Outcome::Abandoned);

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
-/// Three nodes, `demo-1` to `demo-3`, on free loopback ports. Like any [`Node`], they serve until the process ends.
+/// Three nodes, `demo-1` to `demo-3`, on free loopback ports. Like any [`Node`], they serve until this is dropped.
 pub struct Demo {
     nodes: Vec<Node>,
 }
@@ -60,9 +60,9 @@ pub enum DemoLimiter {
 
 impl DemoLimiter {
     /// The time between the racy limiter's read and its write: two round trips of 35 ms, as between data centres of one
-    /// continent. With the default load (10/s with bursts of 50/s, shared by seven keys), no two checks of a key are that
-    /// close in steady traffic, and in bursts every eighth check comes before the last one is counted: a key with a limit
-    /// of 100 a minute gets about 104.
+    /// continent. With the default load of a demo (10/s with bursts of 50/s, shared by three keys), no two checks of a key are
+    /// that close in steady traffic, and in bursts most checks come before the last one is counted: a key with a limit of 50
+    /// a minute gets about 65.
     pub const RACY_WRITE_DELAY: Duration = Duration::from_millis(70);
 
     pub fn all() -> impl Iterator<Item = Self> {

@@ -21,5 +21,5 @@ pub use clock::{Clock, ManualClock, Micros, SystemClock, Timestamp};
 pub use demo::{Demo, DemoLimiter};
 pub use fail_mode::FailMode;
 pub use http::{answerable_presets, check_paths};
-pub use node::{Node, check_health};
+pub use node::{Node, Probe, check_health};
 pub use store::{MemoryStore, RacyStore, RedisAddress, RedisStore, Store, StoreError, StoreKind};

@@ -2,24 +2,21 @@
 
 use super::check::Policy;
 use super::fail_mode::FailMode;
-use super::http::{HEALTH_PATH, Service};
+use super::http::{HEALTH_PATH, LIVE_PATH, Service};
 use super::store::Store;
-use crate::system::http_server::serve;
+use crate::system::http_server::HttpServer;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use thiserror::Error;
 use ureq::Agent;
 
-/// The pause between two looks at whether a stopping node is still answering.
-const STOP_POLL: Duration = Duration::from_millis(2);
-
-/// A node, which serves until the process ends, as [`serve`] does. Dropping this does not stop it.
+/// A node. It serves until this is dropped.
 pub struct Node {
-    addr: SocketAddr,
     name: Arc<str>,
-    service: Arc<Service>,
+    server: HttpServer,
 }
 
 impl Node {
@@ -28,7 +25,7 @@ impl Node {
     /// limit and a window.
     ///
     /// # Errors
-    /// The errors of [`serve`].
+    /// The errors of [`HttpServer::start`].
     pub fn start(
         addr: SocketAddr,
         name: impl Into<Arc<str>>,
@@ -37,48 +34,75 @@ impl Node {
         fail_mode: FailMode,
     ) -> io::Result<Self> {
         let name = name.into();
-        let service = Arc::new(Service::new(Arc::clone(&name), store, policy, fail_mode));
-        let serving = Arc::clone(&service);
-        let addr = serve(addr, move |request| serving.respond(request))?;
-        Ok(Self {
-            addr,
-            name,
-            service,
-        })
+        let service = Service::new(Arc::clone(&name), store, policy, fail_mode);
+        let server = HttpServer::start(addr, move |request, body| service.respond(request, body))?;
+        Ok(Self { name, server })
     }
 
     /// The address that it listens on, with the real port.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.server.addr()
     }
 
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Prepares for the end of the process: the node turns unhealthy, and this returns when no request is waiting for its
-    /// answer, or after `timeout`. Later requests are still answered.
-    pub fn finish(&self, timeout: Duration) {
-        self.service.begin_to_stop();
-        let deadline = Instant::now() + timeout;
-        while self.service.is_answering() && Instant::now() < deadline {
-            thread::sleep(STOP_POLL);
+    /// Answers the requests that have begun, for at most `patience`, and no others: see [`HttpServer::stop`].
+    pub fn stop(self, patience: Duration) {
+        self.server.stop(patience);
+    }
+}
+
+/// A question about a node, of those that orchestrators ask. Parsed from its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// Can the node decide checks? If not, it should get no traffic.
+    Ready,
+    /// Does the node serve? If not, it should be started anew. It serves while its store fails: a new start would not help.
+    Live,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("must be ready or live")]
+pub struct UnknownProbe;
+
+impl FromStr for Probe {
+    type Err = UnknownProbe;
+
+    fn from_str(name: &str) -> Result<Self, UnknownProbe> {
+        match name {
+            "ready" => Ok(Self::Ready),
+            "live" => Ok(Self::Live),
+            _ => Err(UnknownProbe),
         }
     }
 }
 
-/// Requests the health of the node that listens on `addr` of this machine. An unspecified address (`0.0.0.0`, `::`)
-/// stands for loopback.
+impl Probe {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Ready => HEALTH_PATH,
+            Self::Live => LIVE_PATH,
+        }
+    }
+}
+
+/// Probes the node that listens on `addr` of this machine. An unspecified address (`0.0.0.0`, `::`) stands for loopback.
 ///
 /// # Errors
-/// The node is not healthy, or did not answer within `timeout`. The text says why.
-pub fn check_health(addr: SocketAddr, timeout: Duration) -> Result<(), String> {
+/// The answer is no, or did not come within `timeout`. The text says why.
+pub fn check_health(addr: SocketAddr, probe: Probe, timeout: Duration) -> Result<(), String> {
     let ip = match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    let url = format!("http://{}{HEALTH_PATH}", SocketAddr::new(ip, addr.port()));
+    let url = format!(
+        "http://{}{}",
+        SocketAddr::new(ip, addr.port()),
+        probe.path()
+    );
     let agent: Agent = Agent::config_builder()
         .timeout_global(Some(timeout))
         .http_status_as_error(false)

@@ -3,13 +3,15 @@
 use super::file::{self, Unreadable};
 use super::row::Wrong;
 use super::rows::Rows;
-use crate::base::Nanos;
+use crate::base::{Moment, Nanos};
 use crate::core::answers::Answers;
-use crate::core::audit::{AuditReport, Auditor, Terms};
+use crate::core::audit::{AuditReport, AuditedKey, Auditor, Nodes, Observation, Response, Terms};
 use crate::core::recorded::{
-    ColumnNames, KeyNames, Layout, NodeNumbers, NumberedBy, Recorded, Resolution, TargetNames,
+    ColumnNames, Identity, KeyNames, Layout, NumberedBy, Recorded, Resolution, TargetNames,
+    TargetPlaces,
 };
 use crate::core::summary::RecordedCounts;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -26,7 +28,11 @@ pub struct Columns {
 pub struct Recording {
     files: Vec<Surveyed>,
     keys: KeyNames,
+    /// The keys of the runs' probes.
+    probe_keys: KeyNames,
     targets: TargetNames,
+    /// The first request of each file of `--requests`, to find out whether it comes again.
+    firsts: Vec<Identity>,
     /// The zero of the audit's times, in nanoseconds by the files' own.
     start: u64,
 }
@@ -56,13 +62,14 @@ pub struct Reported {
     pub report: AuditReport,
     /// The requests of each file, in their order.
     pub files: Vec<RecordedCounts>,
-    /// The requests to each node, in their order.
+    /// The requests to each node, by its number ([`Nodes`]).
     pub nodes: Vec<RecordedCounts>,
 }
 
 impl Recording {
     /// Reads all files once. `widen` is the time by which requests of the second and later files may have begun earlier
-    /// and ended later, because they come from other machines. The names of keys take at most `memory` bytes.
+    /// and ended later, because they come from other machines. The names of keys take at most `memory` bytes, and those of
+    /// the probes' keys at most a quarter of that in addition.
     ///
     /// # Errors
     /// A file or a row of it can't be read.
@@ -75,7 +82,9 @@ impl Recording {
         let mut recording = Recording {
             files: Vec::new(),
             keys: KeyNames::new(memory),
+            probe_keys: KeyNames::new(memory / 4),
             targets: TargetNames::default(),
+            firsts: Vec::new(),
             start: u64::MAX,
         };
         for (number, path) in paths.iter().enumerate() {
@@ -113,13 +122,24 @@ impl Recording {
             resolution: Resolution::UNKNOWN,
         };
         let (mut has_key, mut has_target) = (false, false);
+        let is_own = file.layout.is_own();
+        let mut is_first = true;
         loop {
             let mut earliest = u64::MAX;
             let rows = reading.read_block(BLOCK, |row| {
+                if is_own {
+                    self.check_repetition(row, mem::take(&mut is_first))?;
+                }
                 has_key |= !row.key.is_empty();
                 has_target |= !row.target.is_empty();
-                self.keys.add(row.key);
-                self.targets.add(row.target, row.address, row.number)?;
+                if row.of_the_probe {
+                    // The order of the targets is that of the load's requests.
+                    self.probe_keys.add(row.key);
+                    self.targets.add(row.target, Recorded::MOST_REQUESTS)?;
+                } else {
+                    self.keys.add(row.key);
+                    self.targets.add(row.target, row.number)?;
+                }
                 earliest = earliest.min(row.earliest());
                 file.origin = file.origin.min(row.origin.unwrap_or(row.earliest()));
                 file.resolution = file.resolution.finer(row.resolution);
@@ -145,9 +165,26 @@ impl Recording {
         Ok(file)
     }
 
+    /// Refuses the first request of a file when it comes again: a run that is read twice seems to admit twice as much.
+    fn check_repetition(&mut self, row: &Recorded, is_first: bool) -> Result<(), String> {
+        let identity = row.identity();
+        if self.firsts.contains(&identity) {
+            return Err("this request was read before; give each run only once".to_owned());
+        }
+        if is_first {
+            self.firsts.push(identity);
+        }
+        Ok(())
+    }
+
     /// The keys that are audited.
     pub fn keys(&self) -> &KeyNames {
         &self.keys
+    }
+
+    /// The keys of the runs' probes. The audit's number of one is twice that of its name.
+    pub fn probe_keys(&self) -> &KeyNames {
+        &self.probe_keys
     }
 
     /// The instant from which the audit counts its times, if the files count theirs since 1970.
@@ -156,9 +193,9 @@ impl Recording {
         is_instant.then(|| SystemTime::UNIX_EPOCH + Duration::from_nanos(self.start))
     }
 
-    /// The names of the nodes in the order of their numbers: targets, or addresses of those with several.
-    pub fn nodes(&self) -> Vec<String> {
-        self.targets.nodes().0
+    /// The names of the targets in the order of their first requests.
+    pub fn targets(&self) -> Vec<String> {
+        self.targets.in_order().0
     }
 
     /// The meaning of the numbers of each file's requests.
@@ -171,15 +208,16 @@ impl Recording {
     /// # Errors
     /// A file is not as it was before.
     pub fn audit(&self, terms: Terms, columns: &Columns) -> Result<Reported, Unreadable> {
-        let (nodes, numbers) = self.targets.nodes();
+        let (targets, places) = self.targets.in_order();
         let mut audit = Audit {
             recording: self,
             auditor: Auditor::new(terms),
-            numbers,
+            places,
+            nodes: Nodes::of_targets(targets.len()),
             watermark: Nanos::ZERO,
             added: 0,
             files: vec![RecordedCounts::default(); self.files.len()],
-            nodes: vec![RecordedCounts::default(); nodes.len()],
+            by_node: vec![RecordedCounts::default(); targets.len()],
         };
         let mut rest = Vec::new();
         for (number, file) in self.files.iter().enumerate() {
@@ -202,12 +240,12 @@ impl Recording {
             let earliest = rest.iter().map(|rest| rest.earliest(self.start));
             audit.advance(earliest.min().unwrap_or(Nanos::MAX));
         }
-        let mut report = audit.auditor.finish();
+        let mut report = audit.auditor.finish().with_nodes(audit.nodes);
         report.share *= self.keys.share();
         Ok(Reported {
             report,
             files: audit.files,
-            nodes: audit.nodes,
+            nodes: audit.by_node,
         })
     }
 }
@@ -237,13 +275,14 @@ impl Rest<'_> {
 struct Audit<'a> {
     recording: &'a Recording,
     auditor: Auditor,
-    numbers: NodeNumbers<'a>,
+    places: TargetPlaces<'a>,
+    nodes: Nodes,
     /// No request that is added from now on may have left before.
     watermark: Nanos,
     /// The requests that were added since the auditor last heard of the watermark.
     added: u64,
     files: Vec<RecordedCounts>,
-    nodes: Vec<RecordedCounts>,
+    by_node: Vec<RecordedCounts>,
 }
 
 /// The most requests that are added before the auditor checks its memory, even if the watermark stays.
@@ -275,19 +314,42 @@ impl Audit<'_> {
 
     /// Adds a request; `None` if the first reading did not find it.
     fn add(&mut self, row: &Recorded, file: usize, resolution: Resolution) -> Option<()> {
-        let node = self.numbers.of(row.target, row.address)?;
-        self.files[file].add(row.outcome);
-        self.nodes[node as usize].add(row.outcome);
-        let Some(key) = self.recording.keys.id(row.key) else {
+        let target = self.places.of(row.target)?;
+        let node = self.nodes.number(target, row.known_address());
+        self.files[file].add(row.outcome, row.of_the_probe);
+        let place = node as usize;
+        if self.by_node.len() <= place {
+            self.by_node.resize(place + 1, RecordedCounts::default());
+        }
+        self.by_node[place].add(row.outcome, row.of_the_probe);
+        let keys = if row.of_the_probe {
+            &self.recording.probe_keys
+        } else {
+            &self.recording.keys
+        };
+        let Some(key) = keys.id(row.key) else {
             return Some(());
         };
         let sequence = Recorded::numbered(file, row.number);
-        let start = self.recording.start;
-        if let Some(observation) = row.observation(sequence, key, node, start, resolution) {
+        let sample = row.sample(sequence, key, target, resolution);
+        // A probe's key may have been flooded. Even numbers are those of flooded keys.
+        let key = if row.of_the_probe {
+            AuditedKey::Probe(key.0.wrapping_mul(2))
+        } else {
+            AuditedKey::Load(key)
+        };
+        let start = Moment::at(self.recording.start);
+        if let Some(observation) = Observation::of(&sample, node, key, start) {
             if observation.sent < self.watermark {
                 return None;
             }
             self.auditor.add(observation);
+            self.added += 1;
+        } else if let Some(response) = Response::without_limiter(&sample, node, start) {
+            if response.sent < self.watermark {
+                return None;
+            }
+            self.auditor.add_response(response);
             self.added += 1;
         }
         Some(())

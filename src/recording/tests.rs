@@ -1,7 +1,7 @@
 use super::{Columns, Recording};
 use crate::base::Nanos;
 use crate::core::answers::Answers;
-use crate::core::audit::{AuditVerdict, Terms};
+use crate::core::audit::{AuditReport, AuditVerdict, Promise, Quota, Terms};
 use crate::core::recorded::ColumnNames;
 use proptest::prelude::*;
 use std::fs;
@@ -46,7 +46,7 @@ fn audited(
     }
     let recording = Recording::survey(&paths, columns, Nanos::ZERO, memory / 2);
     let recording = recording.map_err(|error| error.to_string())?;
-    let targets = recording.nodes().len().max(1);
+    let targets = recording.targets().len().max(1);
     let terms = Terms {
         memory: memory / 2,
         ..Terms::of_all_promises(5, Nanos(1_000_000_000), targets)
@@ -69,6 +69,22 @@ fn own_rows(
         format!("{number},{key},http://a,{sent},{sent},{done},1000,1000,{outcome},,{unix},\n")
     };
     OWN.to_owned() + &(0..count).map(row).collect::<String>()
+}
+
+#[test]
+fn a_run_that_is_read_twice_is_refused() {
+    let rows = own_rows(10, |_| "a".to_owned(), |_| "allowed");
+    let again = rows.clone() + rows.strip_prefix(OWN).unwrap();
+    for files in [&[again.as_bytes()][..], &[rows.as_bytes(), rows.as_bytes()]] {
+        let refused = audited(files, &columns(ColumnNames::default()), 1 << 20).unwrap_err();
+        assert!(refused.contains("give each run only once"), "{refused}");
+    }
+    let audited = audited(
+        &[rows.as_bytes()],
+        &columns(ColumnNames::default()),
+        1 << 20,
+    );
+    assert!(audited.is_ok(), "{audited:?}");
 }
 
 #[test]
@@ -109,31 +125,82 @@ fn a_sample_of_the_keys_is_audited_if_their_names_need_too_much_memory() {
     assert!((0.01..0.5).contains(&share), "{share}");
 }
 
-/// Names of the nodes in a file of `--requests`, of which every other request went to another address.
-fn nodes(header: &str, address: impl Fn(u64) -> &'static str) -> Vec<String> {
-    let text = own_rows(10, |_| "k".to_owned(), |_| "allowed");
-    let rows = text.lines().skip(1).zip(0..);
-    let rows = rows.map(|(row, number)| format!("{row}{}\n", address(number)));
-    let text = format!("{}{header}\n", OWN.trim_end()) + &rows.collect::<String>();
+/// The audit of a file of `--requests` with these rows, whose targets are the cells of `target`. The rows end with the
+/// cells of `address`, which is the last column. Also returns the targets' names.
+fn audited_nodes(
+    outcome: impl Fn(u64) -> &'static str,
+    target: impl Fn(u64) -> &'static str,
+    address: impl Fn(u64) -> &'static str,
+) -> (AuditReport, Vec<String>) {
+    let text = own_rows(40, |_| "k".to_owned(), outcome);
+    let rows = text.lines().skip(1).zip(0..).map(|(row, number)| {
+        let row = row.replace("http://a", target(number));
+        format!("{row},{}\n", address(number))
+    });
+    let text = format!("{},address\n", OWN.trim_end()) + &rows.collect::<String>();
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), text).unwrap();
     let columns = columns(ColumnNames::default());
     let paths = [file.path().to_owned()];
     let recording = Recording::survey(&paths, &columns, Nanos::ZERO, 1 << 20).unwrap();
-    recording.nodes()
+    let targets = recording.targets();
+    let quota = Quota::new(5, Nanos(1_000_000_000));
+    let terms = Terms {
+        promises: Promise::alternatives("sliding-window", quota).unwrap(),
+        ..Terms::of_all_promises(quota.limit, quota.window, targets.len())
+    };
+    let reported = recording.audit(terms, &columns).unwrap();
+    let by_node = reported.nodes.iter().map(|counts| counts.recorded);
+    assert_eq!(by_node.sum::<u64>(), 40);
+    (reported.report, targets)
 }
 
 #[test]
-fn addresses_are_nodes_in_files_that_have_them() {
-    let address = |number: u64| match number % 4 {
-        0 => ",10.0.0.1:80",
-        1 => ",",
-        _ => ",10.0.0.2:80",
+fn addresses_are_nodes_of_their_targets_in_files_that_have_them() {
+    let nodes = |target, address: fn(u64) -> &'static str| {
+        let (report, targets) = audited_nodes(|_| "allowed", target, address);
+        assert_eq!(report.terms.targets, targets.len());
+        report.nodes.names(&targets)
     };
+    let in_turn: fn(u64) -> &'static str = |number| match number % 4 {
+        0 => "10.0.0.1:80",
+        1 => "",
+        _ => "10.0.0.2:80",
+    };
+    let one: fn(u64) -> &'static str = |_| "http://a";
     let expected = ["http://a (10.0.0.1:80)", "http://a (10.0.0.2:80)"];
-    assert_eq!(nodes(",address", address), expected);
-    assert_eq!(nodes("", |_| ""), ["http://a"]);
-    assert_eq!(nodes(",address", |_| ",10.0.0.1:80"), ["http://a"]);
+    assert_eq!(nodes(one, in_turn), expected);
+    assert_eq!(nodes(one, |_| "10.0.0.1:80"), ["http://a"]);
+    let two: fn(u64) -> &'static str = |number| ["http://b", "http://c"][number as usize % 2];
+    let expected = [
+        "http://b (10.0.0.1:80)",
+        "http://c",
+        "http://b (10.0.0.2:80)",
+    ];
+    assert_eq!(nodes(two, in_turn), expected);
+}
+
+#[test]
+fn addresses_that_may_share_a_node_are_not_said_to_count_alone() {
+    let first_ten = |number| if number < 10 { "allowed" } else { "blocked" };
+    let names = |target: fn(u64) -> &'static str, address: fn(u64) -> &'static str| {
+        let (report, targets) = audited_nodes(first_ten, target, address);
+        assert_eq!(report.verdict(true), AuditVerdict::Broken);
+        let causes = report.causes(None, &targets).into_iter();
+        causes.map(|cause| cause.name).collect::<Vec<_>>()
+    };
+    let alone = "each node counts alone";
+    let targets = names(
+        |number| ["http://b", "http://c"][number as usize % 2],
+        |_| "",
+    );
+    assert!(targets.contains(&alone), "{targets:?}");
+    // With one key, addresses that are used in turn reach the limit at once even if they share it.
+    let addresses = names(
+        |_| "http://b",
+        |number| ["10.0.0.1:80", "10.0.0.2:80"][number as usize % 2],
+    );
+    assert!(!addresses.contains(&alone), "{addresses:?}");
 }
 
 /// Texts that are almost CSV or JSON lines of a log.

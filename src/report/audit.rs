@@ -1,8 +1,9 @@
 //! The audit's part of the printed summary.
 
+use super::judgement;
+use super::styled_text::{Line, StyledText, Table};
 use crate::base::Nanos;
-use crate::core::summary::{Audit, AuditVerdict, ByNode};
-use std::fmt::{self, Write};
+use crate::core::summary::{Audit, ByNode};
 
 /// The most findings that are printed. The worst come first.
 const FINDINGS: usize = 3;
@@ -10,106 +11,119 @@ const FINDINGS: usize = 3;
 /// The most outages, and the most phases, that are printed.
 const OUTAGES: usize = 5;
 
-/// The most characters of a line of the nodes' names. With longer names, the nodes are numbered.
-const WIDEST: usize = 140;
+/// The most characters of all nodes' names in one line. With longer names, the nodes are numbered.
+const WIDEST: usize = 56;
+
+/// The most characters of a promise's name that the others are aligned with.
+const NAME: usize = 24;
 
 /// The verdict, each promise's standing, and the worst findings. `targets` are the names of the run's targets.
-pub fn audit(audit: &Audit, targets: &[String]) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = write_audit(&mut text, audit, targets);
-    text.truncate(text.trim_end().len());
-    text
-}
-
-fn write_audit(out: &mut String, audit: &Audit, targets: &[String]) -> fmt::Result {
-    let verdict = match audit.verdict {
-        AuditVerdict::Kept => "kept",
-        AuditVerdict::Broken => "broken",
-        AuditVerdict::Suspect => "suspect",
-        AuditVerdict::Inconclusive => "inconclusive",
-    };
-    writeln!(out, "\nAudit: {verdict}. {}", audit.statement)?;
-    write_peak(out, audit)?;
+pub fn audit(audit: &Audit, targets: &[String]) -> StyledText {
+    let mut text = StyledText::default();
+    let verdict = judgement::audit(audit);
+    text.blank();
+    let line = Line::sentence("Audit: ", 2).then_toned(verdict.tone, &verdict.text);
+    text.push(line.then(&format!(". {}", audit.statement)));
+    add_peak(&mut text, audit);
     let names = audit.promises.iter().map(|one| one.promise.chars().count());
-    let width = names.max().unwrap_or(0);
+    let width = names.max().unwrap_or(0).min(NAME);
+    let mut add_row = |name: &str, statement: &str| {
+        let hanging = width + 4;
+        text.push(Line::sentence(
+            format!("  {name:width$}  {statement}"),
+            hanging,
+        ));
+    };
     for promise in &audit.promises {
-        writeln!(out, "  {:width$}  {}", promise.promise, promise.statement)?;
+        add_row(&promise.promise, &promise.statement);
     }
     if let Some(probe) = &audit.probe {
-        writeln!(out, "  {:width$}  {probe}", "probe")?;
+        add_row("probe", probe);
     }
     for (number, finding) in audit.findings.iter().take(FINDINGS).enumerate() {
-        writeln!(out, "  {}. {}", number + 1, finding.statement)?;
-        for line in &finding.evidence {
-            writeln!(out, "     {line}")?;
-        }
+        let statement = format!("  {}. {}", number + 1, finding.statement);
+        text.push(Line::sentence(statement, 5));
+        add_evidence(&mut text, &finding.evidence);
     }
     if let Some(by_node) = &audit.by_node {
-        write_rows(out, by_node, by_node.names(targets))?;
+        let names = by_node.names(targets);
+        text.table(nodes(by_node, names));
+        if !fit_one_line(names) {
+            let numbered = (1..)
+                .zip(names)
+                .map(|(number, name)| format!("{number} is {name}"));
+            let line = format!("  node {}", numbered.collect::<Vec<_>>().join(", "));
+            text.push(Line::sentence(line, 4));
+        }
     }
     for outage in audit.outages.iter().take(OUTAGES) {
-        writeln!(out, "  outage {}", outage.statement)?;
+        text.push(Line::sentence(format!("  outage {}", outage.statement), 4));
     }
     for phase in audit.by_phase.iter().take(OUTAGES) {
         let (name, beyond) = (&phase.phase, phase.admitted_beyond);
-        writeln!(
-            out,
-            "  {name}: {beyond} of {} admissions were surely too many",
-            phase.admitted
-        )?;
+        let admitted = phase.admitted;
+        let line = format!("  {name}: {beyond} of {admitted} admissions were surely too many");
+        text.push(Line::sentence(line, 4));
     }
-    write_causes(out, audit)?;
+    add_causes(&mut text, audit);
     for remark in &audit.remarks {
-        writeln!(out, "  remark: {remark}")?;
+        text.push(Line::sentence(format!("  remark: {remark}"), 4));
     }
-    Ok(())
+    text
 }
 
-/// Writes the causes that are known, or that none is.
-fn write_causes(out: &mut String, audit: &Audit) -> fmt::Result {
+fn add_evidence(text: &mut StyledText, evidence: &[String]) {
+    for line in evidence {
+        text.push(Line::sentence(format!("     {line}"), 7));
+    }
+}
+
+/// Adds the causes that are known, or that none is.
+fn add_causes(text: &mut StyledText, audit: &Audit) {
     for cause in &audit.causes {
-        writeln!(out, "  cause: {}", cause.statement)?;
-        for line in &cause.evidence {
-            writeln!(out, "     {line}")?;
-        }
+        text.push(Line::sentence(format!("  cause: {}", cause.statement), 4));
+        add_evidence(text, &cause.evidence);
     }
     if let Some(unknown) = audit.unknown_cause() {
-        writeln!(out, "  {unknown}")?;
+        text.push(Line::sentence(format!("  {unknown}"), 4));
     }
-    Ok(())
 }
 
-fn write_peak(out: &mut String, audit: &Audit) -> fmt::Result {
+fn add_peak(text: &mut StyledText, audit: &Audit) {
     let window = Nanos(audit.window_ns);
-    let Some(peak) = &audit.peak else {
-        return writeln!(out, "  nothing was admitted");
+    let Some(most) = audit.most_admitted() else {
+        text.push(Line::fixed("  nothing was admitted"));
+        return;
     };
-    let most = peak.times_the_limit(audit.limit);
-    let over = audit.keys_over_of_all();
-    writeln!(out, "  most admissions of one key in any {window}: {most}")?;
-    writeln!(out, "  keys over the limit in any {window}: {over}")
+    let (name, over) = (audit.keys_over_name(), audit.keys_over_of_all());
+    for line in [
+        format!("  most admissions of one key in any {window}: {most}"),
+        format!("  {name} in any {window}: {over}"),
+    ] {
+        text.push(Line::sentence(line, 4));
+    }
 }
 
-/// Writes the admissions by each node for each of the worst keys.
-fn write_rows(out: &mut String, by_node: &ByNode, names: &[String]) -> fmt::Result {
-    let keys = &by_node.keys[..by_node.keys.len().min(FINDINGS)];
+/// Whether the names of all nodes fit the heads of a table's columns.
+fn fit_one_line(names: &[String]) -> bool {
     let all: usize = names.iter().map(|name| name.chars().count() + 2).sum();
-    let (corner, nodes) = if all <= WIDEST {
-        ("by node", names.to_vec())
+    all <= WIDEST
+}
+
+/// The admissions by each node for each of the worst keys.
+fn nodes(by_node: &ByNode, names: &[String]) -> Table {
+    let keys = &by_node.keys[..by_node.keys.len().min(FINDINGS)];
+    let nodes = if fit_one_line(names) {
+        names.to_vec()
     } else {
         let numbers = (1..=names.len()).map(|number| format!("{number:>5}"));
-        ("by node, as listed", numbers.collect())
+        numbers.collect()
     };
-    let lengths = keys.iter().map(|row| row.key.chars().count());
-    let width = lengths.chain([corner.len()]).max().unwrap_or(0);
-    writeln!(out, "  {corner:width$}  {}", nodes.join("  "))?;
+    let corner = "by node";
+    let mut table = Table::new(std::iter::once(corner.to_owned()).chain(nodes));
     for row in keys {
-        write!(out, "  {:width$}", row.key)?;
-        for (node, count) in nodes.iter().zip(&row.admitted) {
-            write!(out, "  {count:>width$}", width = node.chars().count())?;
-        }
-        writeln!(out)?;
+        let counts = row.admitted.iter().map(ToString::to_string);
+        table.push(std::iter::once(row.key.clone()).chain(counts));
     }
-    Ok(())
+    table
 }

@@ -1,24 +1,36 @@
 //! Standard output, written by a thread of its own: its reader may be slow, or stop reading.
 
-use crate::system::Latch;
-use crossbeam_channel::{Sender, bounded};
+use crate::system::{Latch, with_thread_limit};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use parking_lot::{Mutex, MutexGuard};
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::thread;
+use std::time::Instant;
 
-/// The most lines that may wait to be written.
-const WAITING: usize = 1024;
+/// The most lines that may wait to be written, beside those that must not be missed.
+const MOST_WAITING: usize = 1024;
 
 #[derive(Debug)]
 pub struct Console {
     lines: Sender<Waiting>,
+    waiting: Arc<AtomicUsize>,
     /// Opens when the writer has ended.
     ended: Latch,
-    writer: JoinHandle<io::Result<()>>,
+    /// The end of the writer.
+    written: Receiver<io::Result<()>>,
     missed: AtomicU64,
     output: Arc<Output>,
+}
+
+/// The lines that were not printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missed {
+    /// Those for which there was no room during the run.
+    pub lines: u64,
+    /// Those that had still to be written when the wait for the reader ended.
+    pub at_the_end: u64,
 }
 
 #[derive(Debug)]
@@ -77,36 +89,47 @@ impl Console {
         mut output: impl Write + Send + 'static,
         broken: impl FnOnce() + Send + 'static,
     ) -> io::Result<Console> {
-        let (lines, waiting) = bounded(WAITING);
+        let (lines, received) = unbounded();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let counted = waiting.clone();
+        let (tell, written) = bounded(1);
         let shared = Arc::new(Output::default());
         let writers = shared.clone();
         let (writing, ended) = Latch::new();
         // Ends when the console is closed, or when the output fails.
         let write = move || {
             let _writing = writing;
-            for waiting in waiting {
+            let mut broken = Some(broken);
+            let result = received.iter().try_for_each(|waiting| {
                 let line = match waiting {
                     Waiting::Line(line) => line,
                     Waiting::Mark(mark) => {
                         let _ = mark.send(());
-                        continue;
+                        return Ok(());
                     }
                 };
-                let _turn = writers.turn.lock();
-                if let Err(error) = writeln!(output, "{line}").and_then(|()| output.flush()) {
-                    broken();
-                    return Err(error);
-                }
-            }
-            Ok(())
+                let turn = writers.turn.lock();
+                let written = writeln!(output, "{line}").and_then(|()| output.flush());
+                drop(turn);
+                counted.fetch_sub(1, Relaxed);
+                written.inspect_err(|_| {
+                    if let Some(broken) = broken.take() {
+                        broken();
+                    }
+                })
+            });
+            // This fails only if `close` has given up.
+            let _ = tell.send(result);
         };
-        let writer = thread::Builder::new()
+        thread::Builder::new()
             .name("console".to_owned())
-            .spawn(write)?;
+            .spawn(write)
+            .map_err(with_thread_limit)?;
         Ok(Console {
             lines,
+            waiting,
             ended,
-            writer,
+            written,
             missed: AtomicU64::new(0),
             output: shared,
         })
@@ -123,9 +146,15 @@ impl Console {
 
     /// Prints a line without waiting. If too many lines wait already, it is missed.
     pub fn print(&self, line: String) {
-        if self.lines.try_send(Waiting::Line(line)).is_err() {
+        if self.waiting.load(Relaxed) >= MOST_WAITING || !self.send(line) {
             self.miss(1);
         }
+    }
+
+    /// Returns whether the line will be written. Once the output has failed, none is.
+    fn send(&self, line: String) -> bool {
+        self.waiting.fetch_add(1, Relaxed);
+        self.lines.send(Waiting::Line(line)).is_ok()
     }
 
     /// Prints a line on the progress of the run, unless the output is taken by a view that shows progress itself.
@@ -145,18 +174,27 @@ impl Console {
         self.missed.load(Relaxed)
     }
 
-    /// Prints a text that must not be missed, however long that takes.
+    /// Prints a text that must not be missed, without waiting: there is room for it, however many lines wait.
     pub fn print_surely(&self, text: String) {
         // This fails only after the output did, which `close` reports.
-        let _ = self.lines.send(Waiting::Line(text));
+        let _ = self.send(text);
     }
 
-    /// Waits until everything is written and every [`Screen`] is dropped. Returns the number of missed lines.
-    pub fn close(self) -> io::Result<u64> {
+    /// Waits until everything is written and every [`Screen`] is dropped, or until the deadline. A writer that waits for
+    /// its reader then is left behind.
+    ///
+    /// # Errors
+    /// The output failed.
+    pub fn close(self, deadline: Instant) -> io::Result<Missed> {
         drop(self.lines);
-        match self.writer.join() {
-            Ok(result) => result.map(|()| self.missed.into_inner()),
-            Err(panic) => std::panic::resume_unwind(panic),
+        let missed = |at_the_end| Missed {
+            lines: self.missed.load(Relaxed),
+            at_the_end,
+        };
+        match self.written.recv_deadline(deadline) {
+            Ok(result) => result.map(|()| missed(0)),
+            Err(RecvTimeoutError::Timeout) => Ok(missed(self.waiting.load(Relaxed) as u64)),
+            Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("a bug ended its thread")),
         }
     }
 }
@@ -164,7 +202,12 @@ impl Console {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossbeam_channel::Receiver;
+    use std::time::Duration;
+
+    /// The longest wait for a writer that is to end.
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
 
     /// Each write takes a permit first.
     struct Slow(Receiver<()>, Sender<Vec<u8>>);
@@ -189,13 +232,35 @@ mod tests {
         let lines = 5_000;
         (0..lines).for_each(|i| console.print(format!("line {i}")));
         (0..100_000).for_each(|_| permit.send(()).unwrap());
-        let missed = console.close().unwrap();
+        let missed = console.close(soon()).unwrap().lines;
         let text: Vec<u8> = output.iter().flatten().collect();
         let seen = text.iter().filter(|&&byte| byte == b'\n').count();
         assert_eq!(seen as u64 + missed, lines);
         assert!(
-            missed > 0 && seen >= WAITING,
+            missed > 0 && seen >= MOST_WAITING,
             "{seen} seen, {missed} missed"
+        );
+    }
+
+    #[test]
+    fn a_reader_that_stops_reading_does_not_hold_up_the_end() {
+        let (permit, permits) = bounded(2);
+        let (written, output) = crossbeam_channel::unbounded();
+        let console = Console::start(Slow(permits, written), || {}).unwrap();
+        // A line takes two writes.
+        (0..2).for_each(|_| permit.send(()).unwrap());
+        console.print_surely("read".to_owned());
+        (0..2 * MOST_WAITING).for_each(|_| console.print_surely("unread".to_owned()));
+        let text: Vec<u8> = output.iter().take(2).flatten().collect();
+        assert_eq!(text, b"read\n");
+        let missed = console.close(Instant::now()).unwrap();
+        let at_the_end = 2 * MOST_WAITING as u64;
+        assert_eq!(
+            missed,
+            Missed {
+                lines: 0,
+                at_the_end
+            }
         );
     }
 
@@ -216,7 +281,7 @@ mod tests {
         drop(taken);
         console.mention("after".to_owned());
         drop(screen);
-        assert_eq!(console.close().unwrap(), 0);
+        assert_eq!(console.close(soon()).unwrap().lines, 0);
         assert_eq!(text(), b"held back\nafter\n");
     }
 
@@ -228,7 +293,7 @@ mod tests {
         let console = Console::start(Slow(permits, written), || {}).unwrap();
         console.print_surely("lost".to_owned());
         assert!(console.screen().take().is_none());
-        assert!(console.close().is_err());
+        assert!(console.close(soon()).is_err());
     }
 
     #[test]
@@ -242,7 +307,7 @@ mod tests {
         console.print_surely("lost".to_owned());
         told.recv().unwrap();
         console.print_surely("lost too".to_owned());
-        assert!(console.close().is_err());
+        assert!(console.close(soon()).is_err());
         assert!(told.is_empty());
     }
 }

@@ -109,6 +109,13 @@ pub(super) fn standard_output() -> io::Result<File> {
     return Err(io::ErrorKind::Unsupported.into());
 }
 
+/// A copy of standard input.
+#[cfg(unix)]
+pub(super) fn standard_input() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
 /// A copy shares the position in the file. Opening the file again would begin at its start.
 #[cfg(unix)]
 fn writable_copy(descriptor: i32) -> io::Result<File> {

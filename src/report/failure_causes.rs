@@ -32,7 +32,7 @@ pub(super) fn advice(failures: &BTreeMap<String, u64>) -> impl Iterator<Item = &
         ),
         "protocol" => Some(
             "protocol: The answers were not HTTP/1.0 or HTTP/1.1, or not in a form that ureq, which parses them, accepts. \
-             The README says under \"Odd answers\" which forms are refused.",
+             The guide lists the refused forms in src/guide/requests.md, under \"Unusual answers\".",
         ),
         "unmatched" => Some(
             "unmatched: No rule fits the headers or the body of these answers. Rules can't look into a body that is over \

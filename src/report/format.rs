@@ -1,6 +1,6 @@
 //! The definition of a result format.
 
-use super::result_file::ResultFile;
+use super::result_file::{Access, ResultFile};
 use super::stream::Stream;
 use crate::core::plan::Plan;
 use crate::core::summary::{RecordedAudit, Summary};
@@ -20,6 +20,8 @@ pub struct Format {
     pub takes_dash: bool,
     /// Returns what a file of this format must be called, unless the name is fine.
     pub check_name: fn(&Path) -> Result<(), &'static str>,
+    /// Who may read a new file.
+    pub access: Access,
     pub written: Written,
 }
 

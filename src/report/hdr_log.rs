@@ -1,11 +1,12 @@
 //! The histograms of each second, as a log in the format of
 //! [HdrHistogram](https://github.com/HdrHistogram/HdrHistogram).
 
-use super::format::{Format, Rows, RunInfo, Written, any_name};
+use super::format::{Format, RunInfo};
+use super::per_second;
 use super::result_file::ResultFile;
-use super::stream::{Feed, Items, Stream};
+use super::stream::{Items, Stream};
 use crate::core::stats::Second;
-use crate::engine::{Observer, Start};
+use crate::engine::Observer;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{
     IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
@@ -14,26 +15,13 @@ use std::io::{self, LineWriter};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-pub const FORMAT: Format = Format {
-    option: "hdr-log",
-    help: "Write the latencies, service times and send lags of each second as an HdrHistogram interval log",
-    takes_dash: false,
-    check_name: any_name,
-    written: Written::Meanwhile {
-        start,
-        rows: Rows::Seconds,
-    },
-};
-
-/// The most seconds that may wait to be written.
-const WAITING: usize = 60;
-
-/// Writes three intervals for each second, distinguished by their tags. Values are nanoseconds. The greatest value of
-/// an interval, which its line also has in plain text, is in milliseconds, as HdrHistogram's own tools write it.
-struct HdrLog {
-    started: SystemTime,
-    feed: Feed<Interval>,
-}
+/// Three intervals for each second, distinguished by their tags. Values are nanoseconds. The greatest value of an interval,
+/// which its line also has in plain text, is in milliseconds, as HdrHistogram's own tools write it.
+pub const FORMAT: Format = per_second::format(
+    "hdr-log",
+    "Write the latencies, service times and send lags of each second as an HdrHistogram interval log",
+    start,
+);
 
 #[derive(Debug)]
 struct Interval {
@@ -44,28 +32,11 @@ struct Interval {
 const NANOS_PER_MILLI: f64 = 1e6;
 
 fn start<'a>(file: ResultFile, _: RunInfo<'a>) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
-    let (feed, stream) = Stream::start(file, WAITING, write)?;
-    let started = SystemTime::UNIX_EPOCH;
-    Ok((Box::new(HdrLog { started, feed }), stream))
-}
-
-impl Observer for HdrLog {
-    fn wants_seconds(&self) -> bool {
-        true
-    }
-
-    fn begin(&mut self, start: &Start) {
-        self.started = start.by_calendar;
-    }
-
-    fn second(&mut self, second: &Arc<Second>) {
-        let interval = Interval {
-            started: self.started,
-            second: second.clone(),
-        };
-        // An interval that finds no room is counted as missing.
-        let _ = self.feed.offer(interval, 1);
-    }
+    let interval = |started, second: &Arc<Second>| Interval {
+        started,
+        second: second.clone(),
+    };
+    per_second::start(file, interval, write)
 }
 
 fn write(intervals: &mut Items<Interval>, file: &mut ResultFile) -> io::Result<()> {

@@ -1,15 +1,28 @@
+use super::styled_text::{Line, StyledText};
 use crate::base::Target;
 use crate::core::plan::{AuditPlan, Plan};
 
+/// What the heading of a run says beside its plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    pub targets: &'a [Target],
+    /// A description of a demo's limiter.
+    pub limiter: Option<&'a str>,
+    /// The URL at which metrics are served.
+    pub metrics: Option<&'a str>,
+    /// The environment variables that took effect.
+    pub variables: &'a [String],
+}
+
 /// The lines that introduce a run, with the seed that repeats it, and a warning if one target that does not answer can
-/// leave more requests open than workers. `limiter` describes a demo's limiter, and `metrics`
-/// is the URL at which metrics are served.
-pub fn heading(
-    plan: &Plan,
-    targets: &[Target],
-    limiter: Option<&str>,
-    metrics: Option<&str>,
-) -> String {
+/// leave more requests open than workers.
+pub fn heading(plan: &Plan, surroundings: Surroundings) -> StyledText {
+    let Surroundings {
+        targets,
+        limiter,
+        metrics,
+        variables,
+    } = surroundings;
     let names: Vec<_> = targets.iter().map(ToString::to_string).collect();
     let mut rows = vec![("targets", names.join(", "))];
     if let Some(limiter) = limiter {
@@ -27,9 +40,16 @@ pub fn heading(
     if let Some(url) = metrics {
         rows.push(("metrics", url.to_owned()));
     }
-    let mut text = format!("loadgen {}", env!("CARGO_PKG_VERSION"));
+    if !variables.is_empty() {
+        rows.push(("env", variables.join(", ")));
+    }
+    let mut text = StyledText::default();
+    text.push(Line::fixed(format!(
+        "loadgen {}",
+        env!("CARGO_PKG_VERSION")
+    )));
     for (name, value) in rows {
-        text += &format!("\n  {name:8} {value}");
+        text.push(Line::sentence(format!("  {name:8} {value}"), 11));
     }
     text
 }

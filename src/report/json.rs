@@ -1,6 +1,7 @@
 //! The summary as JSON.
 
 use super::format::{Format, Written, any_name};
+use super::result_file::Access;
 use crate::core::summary::{RecordedAudit, Summary};
 use serde::Serialize;
 
@@ -9,6 +10,7 @@ pub const FORMAT: Format = Format {
     help: "Write the summary as JSON, with everything that the other reports show. `-` is standard output, which then carries nothing else",
     takes_dash: true,
     check_name: any_name,
+    access: Access::Owner,
     written: Written::AtTheEnd {
         render: json,
         render_recorded: recorded,
@@ -16,12 +18,12 @@ pub const FORMAT: Format = Format {
     },
 };
 
-/// The whole summary as JSON, by the schema in `docs/summary.schema.json`.
+/// The whole summary as JSON, by the schema that `loadgen schema` prints.
 pub fn json(summary: &Summary) -> String {
     pretty(summary)
 }
 
-/// The whole audit as JSON, by the schema in `docs/audit.schema.json`.
+/// The whole audit as JSON, by the schema that `loadgen schema audit` prints.
 fn recorded(audit: &RecordedAudit) -> String {
     pretty(audit)
 }

@@ -1,7 +1,9 @@
 //! The verdicts of a summary in a few words, with which every report begins.
 
-use crate::base::text::count;
-use crate::core::summary::{Audit, AuditVerdict, Standing, Summary};
+use super::failure_causes::by_cause;
+use crate::base::Nanos;
+use crate::base::text::{count, shortened, span, whole_seconds};
+use crate::core::summary::{Audit, AuditVerdict, RunTimes, Standing, Summary, TargetSummary};
 use crate::core::threshold::{JudgedThreshold, Met};
 
 /// A verdict in words, and whether it is good.
@@ -30,115 +32,185 @@ impl Judgement {
     }
 }
 
-/// Whether the limit was kept, in a sentence.
-pub(super) fn limit(verdict: AuditVerdict) -> Judgement {
-    match verdict {
-        AuditVerdict::Kept => Judgement::new(Tone::Good, "The limit was kept"),
-        AuditVerdict::Broken => Judgement::new(Tone::Bad, "The limit was broken"),
-        AuditVerdict::Suspect => Judgement::new(Tone::Unsure, "The limit may have been broken"),
-        AuditVerdict::Inconclusive => {
-            Judgement::new(Tone::Unsure, "It is not known whether the limit was kept")
-        }
-    }
+/// The statements of an audit, the verdict first.
+pub(super) fn audited(of: &Audit) -> Vec<Judgement> {
+    let Judgement { tone, text: word } = audit(of);
+    let headline = match of.headline.as_str() {
+        // Earlier versions wrote none.
+        "" => format!("{}: {}", capitalized(&word), of.statement),
+        headline => headline.to_owned(),
+    };
+    let all = std::iter::once(&headline).chain(&of.further);
+    all.map(|text| Judgement::new(tone, shortened(text, 300)))
+        .collect()
 }
 
-/// All verdicts of a run in one sentence.
-pub(super) fn headline(summary: &Summary) -> Judgement {
-    let sent = count(summary.requests.sent, "request", "requests");
-    let (tone, parts) = [
-        (Tone::Bad, failings(summary)),
-        (Tone::Unsure, doubts(summary)),
-        (Tone::Good, successes(summary)),
-    ]
-    .into_iter()
-    .find(|(_, parts)| !parts.is_empty())
-    .unwrap_or_else(|| match summary.requests.sent {
-        0 => (Tone::Plain, vec!["nothing was sent".to_owned()]),
-        _ => (Tone::Plain, vec![format!("{sent} sent on schedule")]),
-    });
-    Judgement::new(tone, capitalized(&listed(&parts)))
-}
-
-fn failings(summary: &Summary) -> Vec<String> {
-    let mut failings = Vec::new();
-    if is_audited(summary, AuditVerdict::Broken) {
-        failings.push("the limit was broken".to_owned());
+/// The statements of a run's verdict, the most important first; at least one. Every report begins with the first and lists the
+/// others below it.
+pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
+    let audit = summary.audit.as_ref();
+    let is_inconclusive = audit.is_some_and(|audit| audit.verdict == AuditVerdict::Inconclusive);
+    let mut faults = faults(summary);
+    let mut verdicts = if is_inconclusive && !faults.is_empty() {
+        // The same fault leaves the audit without a verdict.
+        let Judgement { tone, text } = faults.remove(0);
+        let text = format!("Inconclusive: {}", uncapitalized(&text));
+        vec![Judgement::new(tone, text)]
+    } else {
+        audit.map(audited).unwrap_or_default()
+    };
+    verdicts.extend(judged_thresholds(summary));
+    let mut all = [verdicts.clone(), faults].concat();
+    let suspended = Nanos(summary.schedule.suspended_ns);
+    if suspended > Nanos::ZERO {
+        let text = format!("The process was stopped for {}", span(suspended));
+        all.push(Judgement::new(Tone::Plain, text));
     }
-    let missed = with(&summary.thresholds, Met::Missed);
-    if missed > 0 {
-        failings.push(format!("{missed} of {} missed", all_thresholds(summary)));
-    }
-    failings
-}
-
-fn doubts(summary: &Summary) -> Vec<String> {
-    let Summary {
-        requests,
-        thresholds,
-        schedule,
-        ..
-    } = summary;
-    let mut doubts = Vec::new();
-    if is_audited(summary, AuditVerdict::Suspect) {
-        doubts.push("the limit may have been broken".to_owned());
-    }
-    if is_audited(summary, AuditVerdict::Inconclusive) {
-        doubts.push("it is not known whether the limit was kept".to_owned());
-    }
-    let decided = with(thresholds, Met::Missed) + with(thresholds, Met::Met);
-    let undecided = thresholds.len() - decided;
-    if undecided > 0 {
-        doubts.push(format!(
-            "{undecided} of {} not decided",
-            all_thresholds(summary)
-        ));
-    }
-    if !schedule.kept {
-        doubts.push("the generator did not keep its schedule".to_owned());
-    }
-    let waited = schedule
-        .backlog_late
-        .saturating_add(schedule.backlog_dropped);
-    if waited > 0 && is_plain(summary) {
+    let waited = summary.schedule.waited();
+    if waited > 0 {
         let waited = count(waited, "request", "requests");
-        doubts.push(format!(
-            "{waited} waited for a target that did not answer in time"
-        ));
+        let text = format!("{waited} waited for a target that did not answer in time");
+        all.push(Judgement::new(Tone::Unsure, text));
     }
-    if requests.failed * 2 > requests.sent {
-        let sent = count(requests.sent, "request", "requests");
-        doubts.push(format!("{} of {sent} failed", requests.failed));
+    all.sort_by_key(|one| match one.tone {
+        Tone::Bad => 0,
+        Tone::Unsure => 1,
+        Tone::Good | Tone::Plain => 2,
+    });
+    if let Some(failed) = some_failed(summary) {
+        let last = all.iter().rposition(|one| verdicts.contains(one));
+        all.insert(last.map_or(0, |last| last + 1), failed);
     }
-    doubts
+    if all.is_empty() {
+        let text = match summary.requests.sent {
+            0 => "Nothing was sent".to_owned(),
+            sent => format!("{} sent on schedule", count(sent, "request", "requests")),
+        };
+        all.push(Judgement::new(Tone::Plain, text));
+    }
+    let first = &mut all[0];
+    match stopped(&summary.run) {
+        Some(stopped) if first.tone == Tone::Plain => {
+            first.text = format!("{}: {}", capitalized(&stopped), uncapitalized(&first.text));
+        }
+        stopped => all.extend(stopped.map(|text| Judgement::new(Tone::Plain, capitalized(&text)))),
+    }
+    all
 }
 
-fn successes(summary: &Summary) -> Vec<String> {
-    let mut successes = Vec::new();
-    if is_audited(summary, AuditVerdict::Kept) {
-        successes.push("the limit was kept".to_owned());
+/// Faults of the run itself that leave it without a verdict, the worst first.
+fn faults(summary: &Summary) -> Vec<Judgement> {
+    let requests = &summary.requests;
+    let sent = count(requests.sent, "request", "requests");
+    let is_answered = requests.allowed + requests.blocked > 0;
+    if requests.sent > 0 && !is_answered {
+        let causes = summary.failure_causes();
+        let cause = causes.first().map_or(String::new(), |cause| {
+            format!(": {}", shortened(&cause.name(), 150))
+        });
+        let text = match (requests.failed, requests.abandoned) {
+            (1, 0) => format!("The only request failed{cause}"),
+            (_, 0) => format!("All {sent} failed{cause}"),
+            (failed, abandoned) => format!(
+                "None of {sent} was answered: {failed} failed, and {abandoned} still waited at the end"
+            ),
+        };
+        // Whether they left on time says nothing about a limiter that answered none of them.
+        return vec![Judgement::new(Tone::Bad, text)];
     }
-    match summary.thresholds.len() {
-        0 => {}
-        1 => successes.push("the threshold is met".to_owned()),
-        all => successes.push(format!("all {all} thresholds are met")),
+    let mut faults = Vec::new();
+    if has_mostly_failed(summary) {
+        faults.push(failed(summary));
     }
-    successes
+    if let Some(missed) = summary.schedule.missed() {
+        let text = format!("The generator did not keep its schedule: {missed}");
+        faults.push(Judgement::new(Tone::Unsure, text));
+    }
+    faults
 }
 
-/// Whether there is nothing to judge but the run itself.
-fn is_plain(summary: &Summary) -> bool {
-    summary.thresholds.is_empty() && summary.audit.is_none()
+/// Whether more than half of all requests failed.
+fn has_mostly_failed(summary: &Summary) -> bool {
+    summary.requests.failed.saturating_mul(2) > summary.requests.sent
 }
 
-fn is_audited(summary: &Summary, verdict: AuditVerdict) -> bool {
-    summary
-        .audit
-        .as_ref()
-        .is_some_and(|audit| audit.verdict == verdict)
+/// The failed requests if they are half of all at most, so that they leave the other numbers their meaning.
+fn some_failed(summary: &Summary) -> Option<Judgement> {
+    let is_some = summary.requests.failed > 0 && !has_mostly_failed(summary);
+    is_some.then(|| failed(summary))
 }
 
-fn all_thresholds(summary: &Summary) -> String {
-    count(summary.thresholds.len() as u64, "threshold", "thresholds")
+/// How many requests failed, why, and the targets that did nothing but fail.
+fn failed(summary: &Summary) -> Judgement {
+    let of = &summary.requests;
+    let causes = by_cause(&summary.failure_causes(), 2);
+    let sent = count(of.sent, "request", "requests");
+    let causes = shortened(&causes, 150);
+    let mut text = format!("{} of {sent} failed: {causes}", of.failed);
+    let is_dead = |target: &&TargetSummary| {
+        target.requests.failed > 0 && target.requests.failed == target.requests.sent
+    };
+    let mut dead = summary.targets.iter().filter(is_dead);
+    if let Some(first) = dead.next() {
+        text += &format!("; {}", shortened(&first.name, 100));
+        let others = dead.count() as u64;
+        if others > 0 {
+            text += &format!(" and {}", count(others, "other target", "other targets"));
+        }
+        text += " did nothing but fail";
+    }
+    Judgement::new(Tone::Unsure, text)
+}
+
+fn judged_thresholds(summary: &Summary) -> Vec<Judgement> {
+    let thresholds = &summary.thresholds;
+    let all = count(thresholds.len() as u64, "threshold", "thresholds");
+    let (met, missed) = (with(thresholds, Met::Met), with(thresholds, Met::Missed));
+    let undecided = thresholds.len() - met - missed;
+    let mut judged = Vec::new();
+    if let Some(first) = thresholds.iter().find(|one| one.met == Met::Missed) {
+        let (limit, measured) = (&first.text, &first.measured);
+        let text = format!("{missed} of {all} missed: {limit} measured {measured}");
+        judged.push(Judgement::new(Tone::Bad, shortened(&text, 300)));
+    }
+    if undecided > 0 {
+        let text = format!("{undecided} of {all} not decided");
+        judged.push(Judgement::new(Tone::Unsure, text));
+    }
+    if met > 0 && met == thresholds.len() {
+        let text = match met {
+            1 => "The threshold is met".to_owned(),
+            _ => format!("All {all} are met"),
+        };
+        judged.push(Judgement::new(Tone::Good, text));
+    }
+    judged
+}
+
+/// How far a run came that was stopped: `stopped at 3.02 s of 60 s`. `None` if it was not stopped.
+pub(super) fn stopped(run: &RunTimes) -> Option<String> {
+    let at = whole_seconds(Nanos(run.paced_ns));
+    let planned = run.planned_ns.map(Nanos);
+    if !run.interrupted {
+        return None;
+    }
+    if run.stopped_waiting {
+        return Some(
+            "stopped before its first request, while it waited for its first target".to_owned(),
+        );
+    }
+    let mut text = match planned {
+        Some(planned) if Nanos(run.paced_ns) >= planned => format!(
+            "stopped while it waited for the last answers, after all {}",
+            whole_seconds(planned)
+        ),
+        Some(planned) => format!("stopped at {at} of {}", whole_seconds(planned)),
+        None => format!("stopped at {at}"),
+    };
+    if let Some(threshold) = &run.aborted_by {
+        text += &format!(", because this threshold could no longer be met: {threshold}");
+    }
+    Some(text)
 }
 
 fn with(thresholds: &[JudgedThreshold], met: Met) -> usize {
@@ -206,17 +278,14 @@ pub(super) fn thresholds(thresholds: &[JudgedThreshold]) -> Option<Judgement> {
     (all > 0).then(|| Judgement::new(tone, format!("{met} of {all} met")))
 }
 
-/// A list such as `a, b and c`.
-fn listed(parts: &[String]) -> String {
-    match parts {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
 fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
+}
+
+pub(super) fn uncapitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_lowercase);
     first.chain(letters).collect()
 }

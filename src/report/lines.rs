@@ -1,26 +1,64 @@
 //! The lines that a run prints while it goes on.
 
 use super::console::Console;
+use super::failing_targets::FailingTargets;
+use super::format::RunInfo;
 use super::phase_line::phase_line;
-use super::stats_line::stats_line;
-use crate::base::Nanos;
+use super::stats_line::{progress_line, stats_line};
+use super::styled_text::{Display, Line, StyledText};
+use crate::base::{Moment, Nanos};
 use crate::core::schedule::Phase;
+use crate::core::stats::Tally;
 use crate::core::threshold::Threshold;
 use crate::engine::{Observer, Progress, Start};
 use std::time::Duration;
 
-/// Prints the heading, a line for each phase, the stats lines, and why a run stops early.
+/// Prints the heading, a line for each phase, the stats lines, targets that do nothing but fail, and why a run stops early.
 pub struct Lines<'a> {
-    pub console: &'a Console,
+    console: &'a Console,
+    display: Display,
     /// Printed when the run begins.
-    pub heading: String,
-    /// The window whose multiples bursts are aligned with, if they are.
-    pub aligned_to: Option<Nanos>,
+    heading: StyledText,
+    aligned_to: Option<Nanos>,
+    /// The end of the schedule, if it has one.
+    end: Option<Nanos>,
+    start: Moment,
+    /// The most that a request may take.
+    timeout: Nanos,
+    failing: FailingTargets,
+}
+
+impl<'a> Lines<'a> {
+    pub fn new(
+        console: &'a Console,
+        display: Display,
+        heading: StyledText,
+        run: RunInfo<'_>,
+    ) -> Lines<'a> {
+        Lines {
+            console,
+            display,
+            heading,
+            aligned_to: run.plan.alignment.map(|alignment| alignment.window()),
+            end: run.plan.schedule.end(),
+            start: Moment::MAX,
+            timeout: run.plan.timeout.into(),
+            failing: FailingTargets::new(run.targets, &run.plan.schedule),
+        }
+    }
+
+    fn mention(&self, line: impl Into<String>, hanging: usize) {
+        let mut text = StyledText::default();
+        text.push(Line::sentence(line, hanging));
+        self.console.mention(text.display(self.display));
+    }
 }
 
 impl Observer for Lines<'_> {
     fn begin(&mut self, start: &Start) {
-        self.console.print(std::mem::take(&mut self.heading));
+        self.start = start.at;
+        let heading = std::mem::take(&mut self.heading);
+        self.console.print(heading.display(self.display));
         if let (Some(delay), Some(window)) = (start.alignment_delay, self.aligned_to) {
             self.console.print(alignment_line(delay, window));
         }
@@ -30,13 +68,26 @@ impl Observer for Lines<'_> {
         self.console.mention(phase_line(phase));
     }
 
+    fn samples_taken(&mut self, now: Moment, tally: &Tally) {
+        let elapsed = now.since(self.start);
+        let silence = self.failing.look_for_silence(elapsed, tally, self.timeout);
+        if let Some(line) = silence {
+            self.mention(line, 2);
+        }
+        // Once the run is over, its summary says all this.
+        if self.end.is_some_and(|end| end <= elapsed) {
+            return;
+        }
+        for line in self.failing.look(elapsed, tally) {
+            self.mention(line, 2);
+        }
+    }
+
     fn progress(&mut self, progress: &Progress) {
-        let Progress {
-            totals,
-            newly_sent,
-            span,
-        } = progress;
-        self.console.mention(stats_line(totals, *newly_sent, *span));
+        self.console.mention(stats_line(progress));
+        if let Some(line) = progress_line(progress, self.end) {
+            self.mention(line, 4);
+        }
     }
 
     fn abort(&mut self, lost: &Threshold) {

@@ -3,12 +3,12 @@
 use super::failure_causes::{advice, by_cause};
 use super::format::{Format, Written, any_name};
 use super::html::clipped;
-use super::judgement::{Judgement, Tone, audit, headline, limit, schedule, threshold, thresholds};
+use super::judgement::{Judgement, Tone, audit, audited, headlines, schedule, threshold};
 use super::not_on_time::not_on_time;
-use super::percentiles::{distributions, span_of};
+use super::percentiles::{columns, distributions, two_columns};
+use super::result_file::Access;
 use super::worst_targets::worst_targets;
-use crate::base::Nanos;
-use crate::base::text::{count, rate, share};
+use crate::base::text::{count, per_second, share};
 use crate::core::exit_code;
 use crate::core::summary::{Audit, RecordedAudit, RecordedCounts, Summary};
 use std::fmt::{self, Write};
@@ -18,6 +18,7 @@ pub const FORMAT: Format = Format {
     help: "Write the summary as Markdown, for a pull request or the page of a CI job",
     takes_dash: false,
     check_name: any_name,
+    access: Access::Owner,
     written: Written::AtTheEnd {
         render: markdown,
         render_recorded: recorded,
@@ -70,9 +71,8 @@ fn recorded(of: &RecordedAudit) -> String {
 }
 
 fn write_recorded(out: &mut String, of: &RecordedAudit) -> fmt::Result {
-    let verdict = limit(of.audit.verdict);
-    writeln!(out, "## {} {}\n", sign(verdict.tone), verdict.text)?;
-    writeln!(out, "{}\n", escaped(&of.audit.statement, SENTENCE))?;
+    headed(out, &audited(&of.audit))?;
+    writeln!(out, "\n{}\n", escaped(&of.audit.statement, SENTENCE))?;
     writeln!(
         out,
         "| file | recorded | allowed | blocked | failed | unanswered |\n| --- | ---: | ---: | ---: | ---: | ---: |"
@@ -84,6 +84,7 @@ fn write_recorded(out: &mut String, of: &RecordedAudit) -> fmt::Result {
             blocked,
             failed,
             unanswered,
+            ..
         } = file.requests;
         let name = escaped(&file.name, NAME);
         writeln!(
@@ -111,14 +112,20 @@ fn sign(tone: Tone) -> &'static str {
     }
 }
 
+/// The first statement as a heading, and the others as a list.
+fn headed(out: &mut String, statements: &[Judgement]) -> fmt::Result {
+    for (place, Judgement { tone, text }) in statements.iter().enumerate() {
+        let (sign, text) = (sign(*tone), escaped(text, SENTENCE));
+        match place {
+            0 => writeln!(out, "## {sign} {text}\n")?,
+            _ => writeln!(out, "- {sign} {text}")?,
+        }
+    }
+    Ok(())
+}
+
 fn verdicts(out: &mut String, summary: &Summary) -> fmt::Result {
-    let all = headline(summary);
-    writeln!(
-        out,
-        "## {} {}\n",
-        sign(all.tone),
-        escaped(&all.text, SENTENCE)
-    )?;
+    headed(out, &headlines(summary))?;
     let mut line = |name: &str, judgement: &Judgement, said: &str| {
         let said = if said.is_empty() {
             String::new()
@@ -135,19 +142,7 @@ fn verdicts(out: &mut String, summary: &Summary) -> fmt::Result {
     if let Some(audited) = &summary.audit {
         line("audit", &audit(audited), &audited.statement)?;
     }
-    if let Some(judgement) = thresholds(&summary.thresholds) {
-        line("thresholds", &judgement, "")?;
-    }
     line("schedule", &schedule(summary), summary.schedule.reason())?;
-    if let Some(threshold) = &summary.run.aborted_by {
-        let text = code(threshold, NAME);
-        writeln!(
-            out,
-            "- ⚠️ stopped early, because this threshold could no longer be met: {text}"
-        )?;
-    } else if summary.run.interrupted {
-        writeln!(out, "- ⚠️ stopped before its schedule ended")?;
-    }
     let said = exit_code::short(summary.exit_code);
     writeln!(out, "- exit code **{}**: {said}\n", summary.exit_code)
 }
@@ -162,7 +157,9 @@ fn numbers(out: &mut String, summary: &Summary) -> fmt::Result {
         escaped(&configuration.requests, SENTENCE),
         count(summary.targets.len() as u64, "target", "targets"),
     )?;
-    let mean = rate(of.sent, Nanos(summary.run.paced_ns));
+    let mean = summary
+        .per_second(of.sent)
+        .map_or_else(|| "-".to_owned(), per_second);
     writeln!(out, "| | requests | of sent |\n| --- | ---: | ---: |")?;
     writeln!(out, "| scheduled | {} | |", of.scheduled)?;
     writeln!(out, "| sent | {} | {mean} |", of.sent)?;
@@ -186,12 +183,17 @@ fn numbers(out: &mut String, summary: &Summary) -> fmt::Result {
 }
 
 fn percentiles(out: &mut String, summary: &Summary) -> fmt::Result {
-    writeln!(out, "| | p50 | p90 | p99 | p99.9 | max |")?;
-    writeln!(out, "| --- | ---: | ---: | ---: | ---: | ---: |")?;
+    let columns = columns(summary);
+    let names: String = columns
+        .iter()
+        .map(|column| format!(" {} |", column.name))
+        .collect();
+    writeln!(out, "| |{names}")?;
+    writeln!(out, "| --- |{}", " ---: |".repeat(columns.len()))?;
     for (name, of) in distributions(summary) {
         write!(out, "| {name} |")?;
-        for ns in [of.p50_ns, of.p90_ns, of.p99_ns, of.p99_9_ns, of.max_ns] {
-            write!(out, " {} |", span_of(of, ns))?;
+        for column in &columns {
+            write!(out, " {} |", column.cell(of))?;
         }
         writeln!(out)?;
     }
@@ -202,13 +204,19 @@ fn targets(out: &mut String, summary: &Summary) -> fmt::Result {
     let all = summary.targets.len();
     let shown = worst_targets(&summary.targets, ROWS);
     let columns = not_on_time(summary);
+    let [first, second] = two_columns(
+        shown
+            .iter()
+            .map(|place| summary.targets[*place].latency.count),
+    );
     let names: String = columns
         .iter()
         .map(|(name, _)| format!("{name} | "))
         .collect();
     writeln!(
         out,
-        "| target | sent | allowed | blocked | failed | {names}p50 | p99 | failures |"
+        "| target | sent | allowed | blocked | failed | {names}{} | {} | failures |",
+        first.name, second.name
     )?;
     let lines = "---: | ".repeat(columns.len());
     writeln!(
@@ -228,21 +236,22 @@ fn targets(out: &mut String, summary: &Summary) -> fmt::Result {
             of.allowed,
             of.blocked,
             of.failed,
-            span_of(latency, latency.p50_ns),
-            span_of(latency, latency.p99_ns),
+            first.cell(latency),
+            second.cell(latency),
             escaped(&by_cause(&target.failure_causes(), 3), NAME),
         )?;
         let blank = "| ".repeat(columns.len());
         for one in &target.addresses {
-            let [p50, p99] = one.percentiles();
             writeln!(
                 out,
-                "| – {} | {} | {} | {} | {} | {blank}{p50} | {p99} | |",
+                "| – {} | {} | {} | {} | {} | {blank}{} | {} | |",
                 escaped(&one.address, NAME),
                 one.sent,
                 one.allowed,
                 one.blocked,
                 one.failed,
+                first.cell_of_address(one),
+                second.cell_of_address(one),
             )?;
         }
     }
@@ -327,7 +336,9 @@ fn details(out: &mut String, audit: &Audit) -> fmt::Result {
         let (name, why) = (&promise.promise, &promise.statement);
         writeln!(out, "- {}: {}", escaped(name, NAME), escaped(why, SENTENCE))?;
     }
-    writeln!(out)?;
+    if !findings.is_empty() {
+        writeln!(out)?;
+    }
     for (number, finding) in findings.iter().take(10).enumerate() {
         let statement = escaped(&finding.statement, SENTENCE);
         writeln!(out, "{}. {statement}", number + 1)?;
@@ -363,6 +374,9 @@ fn command(out: &mut String, summary: &Summary) -> fmt::Result {
         out,
         "The command that repeats the run:\n\n{fence}sh\n{command}\n{fence}\n"
     )?;
+    if let Some(variables) = summary.configuration.needed_variables() {
+        writeln!(out, "{}\n", escaped(&variables, SENTENCE))?;
+    }
     writeln!(
         out,
         "loadgen {}, {} to {}",

@@ -2,11 +2,11 @@
 
 use super::files::Files;
 use super::format::{Rows, RunInfo};
-use super::result_file::FileError;
+use super::result_file::{FileError, WrittenFile};
 use super::stream::{Stream, Streamed};
 use crate::base::{Moment, Sample};
 use crate::core::schedule::Phase;
-use crate::core::stats::Second;
+use crate::core::stats::{Second, Tally};
 use crate::core::threshold::Threshold;
 use crate::engine::{Observer, Progress, SnapshotRequests, Start};
 use std::io;
@@ -65,8 +65,15 @@ impl Observer for Observers<'_> {
         }
     }
 
-    fn samples_taken(&mut self, now: Moment) {
-        self.all.iter_mut().for_each(|each| each.samples_taken(now));
+    fn probe_sample(&mut self, sample: &Sample) {
+        for place in &self.of_samples {
+            self.all[*place].probe_sample(sample);
+        }
+    }
+
+    fn samples_taken(&mut self, now: Moment, tally: &Tally) {
+        let all = self.all.iter_mut();
+        all.for_each(|each| each.samples_taken(now, tally));
     }
 
     fn second(&mut self, second: &Arc<Second>) {
@@ -97,6 +104,8 @@ pub struct Recorded {
     pub unwritten_requests: Option<u64>,
     pub incomplete: Vec<Incomplete>,
     pub failed: Vec<FileError>,
+    /// The files that were written, with or without missing rows.
+    pub written: Vec<WrittenFile>,
 }
 
 /// Rows are missing in a file.
@@ -146,13 +155,17 @@ impl Streams {
             }
             match result {
                 Err(error) => recorded.failed.push(error),
-                Ok(()) if unwritten > 0 => recorded.incomplete.push(Incomplete {
-                    name,
-                    unwritten,
-                    offered,
-                    rows,
-                }),
-                Ok(()) => {}
+                Ok(file) => {
+                    recorded.written.push(file);
+                    recorded
+                        .incomplete
+                        .extend((unwritten > 0).then_some(Incomplete {
+                            name,
+                            unwritten,
+                            offered,
+                            rows,
+                        }));
+                }
             }
         }
         recorded

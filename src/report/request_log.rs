@@ -1,11 +1,12 @@
 //! A row for every request that was sent, as CSV or as one JSON object per line.
 
 use super::format::{Format, Rows, RunInfo, Written};
-use super::result_file::ResultFile;
+use super::result_file::{Access, ResultFile};
 use super::stream::{Feed, Items, Stream};
 use crate::base::{Address, Moment, Nanos, Outcome, Reason, Sample};
 use crate::core::keys::Keys;
 use crate::core::request::Placeholder;
+use crate::core::stats::Tally;
 use crate::engine::{Observer, Start};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Serialize;
@@ -15,13 +16,14 @@ use std::time::SystemTime;
 
 pub const FORMAT: Format = Format {
     option: "requests",
-    help: "Write a row for every request. The file's name must end in .csv or .jsonl",
+    help: "Write a row for every request, with those of the probe. The file's name must end in .csv or .jsonl",
     takes_dash: false,
     check_name: |path| {
         encoding(path)
             .map(|_| ())
             .ok_or("must be a file whose name ends in .csv or .jsonl")
     },
+    access: Access::Owner,
     written: Written::Meanwhile {
         start,
         rows: Rows::Requests,
@@ -62,8 +64,29 @@ struct RequestLog {
     /// Batches that were written. Their memory is used again.
     used: Receiver<Vec<Sample>>,
     start: RunStart,
-    batch: Vec<Sample>,
+    /// The requests of each [`Source`] that have not been handed over.
+    batches: [Vec<Sample>; 2],
     handed_over: Moment,
+}
+
+/// Who sent a request.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// The schedule.
+    Load,
+    /// The audit's probe.
+    Probe,
+}
+
+impl Source {
+    const ALL: [Source; 2] = [Source::Load, Source::Probe];
+
+    fn name(self) -> &'static str {
+        match self {
+            Source::Load => "load",
+            Source::Probe => "probe",
+        }
+    }
 }
 
 /// The start of the run by both clocks.
@@ -77,13 +100,14 @@ struct RunStart {
 #[derive(Debug)]
 struct Batch {
     start: RunStart,
+    source: Source,
     samples: Vec<Sample>,
 }
 
 fn start<'a>(file: ResultFile, run: RunInfo<'a>) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
     let has_keys = run.plan.request.has(Placeholder::Key);
     let names = Names {
-        keys: has_keys.then(|| run.plan.keys.clone()),
+        keys: has_keys.then(|| [run.plan.keys.clone(), run.plan.probe_keys()]),
         targets: run.targets.to_owned(),
     };
     let write = encoding(file.path()).unwrap_or(write_csv);
@@ -98,7 +122,7 @@ fn start<'a>(file: ResultFile, run: RunInfo<'a>) -> io::Result<(Box<dyn Observer
             at: Moment::MAX,
             unix: Nanos::ZERO,
         },
-        batch: Vec::with_capacity(BATCH),
+        batches: [Vec::with_capacity(BATCH), Vec::with_capacity(BATCH)],
         handed_over: Moment::MAX,
     };
     Ok((Box::new(log), stream))
@@ -119,53 +143,74 @@ impl Observer for RequestLog {
     }
 
     fn sample(&mut self, sample: &Sample) {
-        self.batch.push(*sample);
-        if self.batch.len() == BATCH {
-            self.hand_over();
-        }
+        self.add(sample, Source::Load);
     }
 
-    fn samples_taken(&mut self, now: Moment) {
+    fn probe_sample(&mut self, sample: &Sample) {
+        self.add(sample, Source::Probe);
+    }
+
+    fn samples_taken(&mut self, now: Moment, _: &Tally) {
         if now.since(self.handed_over) >= LONGEST_WAIT {
-            self.hand_over();
+            self.hand_over_all();
             self.handed_over = now;
         }
     }
 }
 
 impl RequestLog {
-    fn hand_over(&mut self) {
-        if self.batch.is_empty() {
+    fn add(&mut self, sample: &Sample, source: Source) {
+        let batch = &mut self.batches[source as usize];
+        batch.push(*sample);
+        if batch.len() == BATCH {
+            self.hand_over(source);
+        }
+    }
+
+    fn hand_over_all(&mut self) {
+        for source in Source::ALL {
+            self.hand_over(source);
+        }
+    }
+
+    fn hand_over(&mut self, source: Source) {
+        let batch = &mut self.batches[source as usize];
+        if batch.is_empty() {
             return;
         }
         let unused = self.used.try_recv();
         let unused = unused.unwrap_or_else(|_| Vec::with_capacity(BATCH));
-        let samples = std::mem::replace(&mut self.batch, unused);
+        let samples = std::mem::replace(batch, unused);
         let rows = samples.len() as u64;
-        let start = self.start;
-        if let Err(Batch { mut samples, .. }) = self.feed.offer(Batch { start, samples }, rows) {
+        let full = Batch {
+            start: self.start,
+            source,
+            samples,
+        };
+        if let Err(Batch { mut samples, .. }) = self.feed.offer(full, rows) {
             samples.clear();
-            self.batch = samples;
+            *batch = samples;
         }
     }
 }
 
 impl Drop for RequestLog {
     fn drop(&mut self) {
-        self.hand_over();
+        self.hand_over_all();
     }
 }
 
 /// The names of keys and targets.
 struct Names {
-    /// `None` if requests carry no keys.
-    keys: Option<Keys>,
+    /// The keys of each [`Source`]. `None` if requests carry no keys.
+    keys: Option<[Keys; 2]>,
     targets: Vec<String>,
 }
 
 /// Times are nanoseconds since the schedule's start.
 #[derive(Serialize)]
 struct Row<'a> {
+    /// The request's number. The load and the probe each count from 0.
     sequence: u64,
     key: Option<&'a str>,
     target: &'a str,
@@ -190,9 +235,11 @@ struct Row<'a> {
     reason: Option<&'static str>,
     /// The address that the request went to. It is empty if none was tried.
     address: Option<&'static str>,
+    /// `load`, or `probe` for a request of the audit's probe.
+    source: &'static str,
 }
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 16] = [
     "sequence",
     "key",
     "target",
@@ -208,10 +255,17 @@ const COLUMNS: [&str; 15] = [
     "status",
     "reason",
     "address",
+    "source",
 ];
 
 impl<'a> Row<'a> {
-    fn new(sample: &Sample, start: RunStart, names: &'a Names, key: &'a mut Vec<u8>) -> Self {
+    fn new(
+        sample: &Sample,
+        start: RunStart,
+        source: Source,
+        names: &'a Names,
+        key: &'a mut Vec<u8>,
+    ) -> Self {
         let answer = &sample.answer;
         let (outcome, failure) = match answer.outcome {
             Outcome::Allowed => ("allowed", None),
@@ -229,7 +283,7 @@ impl<'a> Row<'a> {
             sequence: sample.sequence,
             key: names.keys.as_ref().map(|keys| {
                 key.clear();
-                keys.write(sample.key, key);
+                keys[source as usize].write(sample.key, key);
                 std::str::from_utf8(key).expect("a key is text")
             }),
             target: &names.targets[sample.target as usize],
@@ -245,6 +299,7 @@ impl<'a> Row<'a> {
             status: answer.status,
             reason: answer.reason.map(Reason::text),
             address: answer.address.map(Address::text),
+            source: source.name(),
         }
     }
 }
@@ -262,9 +317,14 @@ fn write_csv(
     csv.write_record(COLUMNS)?;
     csv.flush()?;
     let mut key = Vec::new();
-    for Batch { start, samples } in batches {
+    for batch in batches {
+        let Batch {
+            start,
+            source,
+            samples,
+        } = batch;
         for sample in &samples {
-            csv.serialize(Row::new(sample, start, names, &mut key))?;
+            csv.serialize(Row::new(sample, start, source, names, &mut key))?;
         }
         csv.flush()?;
         take_back(samples, give_back);
@@ -280,9 +340,17 @@ fn write_json(
 ) -> io::Result<()> {
     let mut lines = BufWriter::with_capacity(BUFFER, file);
     let mut key = Vec::new();
-    for Batch { start, samples } in batches {
+    for batch in batches {
+        let Batch {
+            start,
+            source,
+            samples,
+        } = batch;
         for sample in &samples {
-            serde_json::to_writer(&mut lines, &Row::new(sample, start, names, &mut key))?;
+            serde_json::to_writer(
+                &mut lines,
+                &Row::new(sample, start, source, names, &mut key),
+            )?;
             lines.write_all(b"\n")?;
         }
         lines.flush()?;

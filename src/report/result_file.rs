@@ -1,17 +1,16 @@
 //! A file that a result is written to.
 //!
-//! A regular file is written as a temporary file in its directory, and renamed when it is complete: readers find the
-//! old file or the new one, whole. It keeps the old one's permissions. A FIFO, a device and `/dev/stdout` are written
-//! directly.
+//! A regular file is written under no name, or where the system needs one under a temporary name in its directory, and
+//! gets its own name when it is complete: readers find the old file or the new one, whole. It keeps the old one's
+//! permissions. A FIFO, a device and `/dev/stdout` are written directly.
 
 use super::destination::Destination;
 use crate::base::text::printable;
-use crate::system::temporary_files::Registration;
+use crate::system::temporary_files::TemporaryFile;
 use std::fmt;
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
 /// An open file. It displays as its option with the value.
 #[derive(Debug)]
@@ -19,16 +18,44 @@ pub struct ResultFile {
     name: String,
     path: PathBuf,
     to: To,
+    /// The number of bytes written so far.
+    size: u64,
+}
+
+/// A file that was written whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenFile {
+    /// As given.
+    pub path: PathBuf,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// Who may read a new file. An existing one keeps its permissions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Only its owner, because it may hold headers or bodies of requests and answers.
+    Owner,
+    /// Everybody whom the umask allows.
+    Umask,
+}
+
+impl Access {
+    /// The permissions before the umask.
+    fn mode(self) -> u32 {
+        match self {
+            Access::Owner => 0o600,
+            Access::Umask => 0o666,
+        }
+    }
 }
 
 #[derive(Debug)]
 enum To {
-    /// Complete when it is renamed.
+    /// Complete when it has its name.
     Temporary {
-        file: NamedTempFile,
+        file: TemporaryFile,
         target: PathBuf,
-        /// Removes the file if a signal ends the process. Dropped after the file.
-        _registration: Registration,
     },
     Direct(File),
     /// A FIFO is opened by the first write, which waits for a reader.
@@ -39,19 +66,25 @@ enum To {
 }
 
 impl To {
-    fn open(destination: Destination) -> io::Result<To> {
+    fn open(destination: Destination, access: Access) -> io::Result<To> {
         match destination {
             Destination::Regular { at, existing } => {
                 if existing.is_some() {
                     // Writing it directly must be allowed too.
                     OpenOptions::new().write(true).open(&at)?;
                 }
-                let file = temporary(&at, existing.as_ref())?;
-                Ok(To::Temporary {
-                    _registration: Registration::new(file.path()),
-                    file,
-                    target: at,
-                })
+                let file = TemporaryFile::beside(&at, access.mode())?;
+                if let Some(existing) = existing {
+                    #[cfg(unix)]
+                    {
+                        use std::os::unix::fs::{MetadataExt, fchown};
+                        // Only root may change a file's owner.
+                        let owner = (Some(existing.uid()), Some(existing.gid()));
+                        let _ = fchown(file.file(), owner.0, owner.1);
+                    }
+                    file.file().set_permissions(existing.permissions())?;
+                }
+                Ok(To::Temporary { file, target: at })
             }
             Destination::Fifo { at, .. } => {
                 #[cfg(unix)]
@@ -66,45 +99,20 @@ impl To {
     }
 }
 
-/// Creates a file beside `at`, with the owner and the permissions of the existing file, as far as the system allows.
-fn temporary(at: &Path, existing: Option<&Metadata>) -> io::Result<NamedTempFile> {
-    let dir = at.parent().unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".loadgen-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // The umask is applied to this.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let file = builder.tempfile_in(dir)?;
-    if let Some(existing) = existing {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::{MetadataExt, fchown};
-            // Only root may change a file's owner.
-            let _ = fchown(file.as_file(), Some(existing.uid()), Some(existing.gid()));
-        }
-        file.as_file().set_permissions(existing.permissions())?;
-    }
-    Ok(file)
-}
-
 impl ResultFile {
-    /// Opens the file at this path.
-    ///
     /// # Errors
-    /// It can't be written.
-    pub fn open(path: &Path) -> io::Result<ResultFile> {
-        let destination = Destination::of(path)?;
-        ResultFile::at(destination, path, &path.to_string_lossy())
-    }
-
-    pub(super) fn at(destination: Destination, path: &Path, name: &str) -> io::Result<ResultFile> {
+    /// The file can't be written.
+    pub(super) fn open(
+        destination: Destination,
+        access: Access,
+        path: &Path,
+        name: &str,
+    ) -> io::Result<ResultFile> {
         Ok(ResultFile {
             name: printable(name),
             path: path.to_owned(),
-            to: To::open(destination)?,
+            to: To::open(destination, access)?,
+            size: 0,
         })
     }
 
@@ -114,26 +122,36 @@ impl ResultFile {
     }
 
     /// Gives a regular file its own name, now that it is complete.
-    pub fn commit(self) -> io::Result<()> {
-        let To::Temporary { file, target, .. } = self.to else {
-            return Ok(());
+    pub fn commit(self) -> io::Result<WrittenFile> {
+        let written = WrittenFile {
+            path: self.path,
+            size: self.size,
         };
-        match file.persist(&target) {
-            Ok(_) => Ok(()),
-            // A file that is mounted into a container, for example, can't be replaced in one step.
-            Err(failed) if failed.error.kind() == io::ErrorKind::ResourceBusy => {
-                let mut from = File::open(failed.file.path())?;
-                io::copy(&mut from, &mut File::create(&target)?).map(drop)
-            }
-            Err(failed) => Err(failed.error),
+        let To::Temporary { file, target } = self.to else {
+            return Ok(written);
+        };
+        let Err((error, mut file)) = file.rename_to(&target) else {
+            return Ok(written);
+        };
+        // A file that is mounted into a container can't be replaced in one step, and nor can that of another user in a
+        // directory such as `/tmp`.
+        let may_be_copied = [io::ErrorKind::ResourceBusy, io::ErrorKind::PermissionDenied];
+        if !may_be_copied.contains(&error.kind()) || !target.exists() {
+            return Err(error);
         }
+        file.seek(SeekFrom::Start(0))?;
+        let mut existing = OpenOptions::new()
+            .write(true)
+            .truncate(true)
+            .open(&target)?;
+        io::copy(&mut file, &mut existing).map(|_| written)
     }
 }
 
 impl Write for ResultFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.to {
-            To::Temporary { file, .. } => file.as_file_mut().write(bytes),
+        let written = match &mut self.to {
+            To::Temporary { file, .. } => file.file().write(bytes),
             To::Direct(file) => file.write(bytes),
             To::Fifo { at, opened } => {
                 let file = match opened {
@@ -142,7 +160,9 @@ impl Write for ResultFile {
                 };
                 file.write(bytes)
             }
-        }
+        }?;
+        self.size += written as u64;
+        Ok(written)
     }
 
     /// Nothing is buffered here.
@@ -157,7 +177,7 @@ impl fmt::Display for ResultFile {
     }
 }
 
-/// A result could not be written. A regular file is as it was before.
+/// A result could not be written. A regular file is as it was before, unless it can only be written in place.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: could not be written; {}", reason(.error))]
 pub struct FileError {

@@ -1,6 +1,7 @@
 //! Files that are written while the run goes on.
 
-use super::result_file::{FileError, ResultFile};
+use super::result_file::{FileError, ResultFile, WrittenFile};
+use crate::system::with_thread_limit;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -53,7 +54,7 @@ pub struct Streamed {
     /// The rows that were offered, and the number of them that were not written.
     pub offered: u64,
     pub unwritten: u64,
-    pub result: Result<(), FileError>,
+    pub result: Result<WrittenFile, FileError>,
 }
 
 impl Stream {
@@ -86,7 +87,8 @@ impl Stream {
         };
         thread::Builder::new()
             .name("result file".to_owned())
-            .spawn(body)?;
+            .spawn(body)
+            .map_err(with_thread_limit)?;
         let feed = Feed {
             items: sender,
             counts: counts.clone(),
@@ -122,7 +124,7 @@ impl Stream {
         Streamed {
             offered,
             unwritten: match result {
-                Ok(()) => offered.saturating_sub(written),
+                Ok(_) => offered.saturating_sub(written),
                 Err(_) => offered,
             },
             result: result.map_err(|error| FileError::new(self.name, error)),
@@ -160,7 +162,19 @@ impl<T> Iterator for Items<T> {
 ///
 /// # Errors
 /// The file could not be written, or not in time.
-pub fn write_whole(file: ResultFile, content: Vec<u8>, deadline: Instant) -> Result<(), FileError> {
+pub fn write_whole(
+    file: ResultFile,
+    content: Vec<u8>,
+    deadline: Instant,
+) -> Result<WrittenFile, FileError> {
+    start_whole(file, content)?.finish(deadline).result
+}
+
+/// Starts to write a whole file.
+///
+/// # Errors
+/// The system has no thread for it.
+pub(super) fn start_whole(file: ResultFile, content: Vec<u8>) -> Result<Stream, FileError> {
     let name = file.to_string();
     let started = Stream::start(file, 1, |contents, file| {
         contents.try_for_each(|content: Vec<u8>| file.write_all(&content))
@@ -168,6 +182,5 @@ pub fn write_whole(file: ResultFile, content: Vec<u8>, deadline: Instant) -> Res
     let (feed, stream) = started.map_err(|error| FileError::new(name, error))?;
     // The queue has room for it. If its thread has ended already, `finish` reports why.
     let _ = feed.offer(content, 1);
-    drop(feed);
-    stream.finish(deadline).result
+    Ok(stream)
 }

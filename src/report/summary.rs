@@ -1,7 +1,10 @@
 use super::failure_causes::{advice, by_cause, received};
+use super::histogram::histogram;
+use super::judgement::{self, Judgement, headlines, stopped, uncapitalized};
 use super::not_on_time::not_on_time;
-use super::percentiles::{distributions, span_of};
-use crate::base::text::span;
+use super::percentiles::{columns, distributions, two_columns};
+use super::styled_text::{Line, StyledText, Table};
+use crate::base::text::{count, per_second, share, span, whole_seconds};
 use crate::base::{Ledger, Nanos};
 use crate::core::summary::{RunTimes, Summary};
 
@@ -10,11 +13,62 @@ const EXAMPLES: usize = 3;
 
 /// The most lines of an example, and the most characters of a line.
 const LINES: usize = 12;
-const COLUMNS: usize = 120;
+const COLUMNS: usize = 75;
 
-/// The summary that a run prints at its end: its ledger, percentiles, targets and failures, and whether the schedule was
-/// kept.
-pub fn summary(summary: &Summary) -> String {
+/// The most phases that are printed.
+const PHASES: usize = 20;
+
+/// The summary that a run prints at its end: its verdict, ledger, percentiles, targets, phases and failures, and whether
+/// the schedule was kept.
+pub fn summary(summary: &Summary) -> StyledText {
+    let mut text = StyledText::default();
+    text.blank();
+    verdict_lines(&mut text, &headlines(summary));
+    text.blank();
+    ledger(&mut text, summary);
+    text.blank();
+    percentiles(&mut text, summary);
+    if !summary.latency.histogram.is_empty() {
+        text.blank();
+        histogram(&mut text, &summary.latency);
+    }
+    text.blank();
+    targets(&mut text, summary);
+    if summary.phases.len() > 1 {
+        text.blank();
+        phases(&mut text, summary);
+    }
+    text.blank();
+    failures(&mut text, summary);
+    let statement = &summary.schedule.statement;
+    let reason = summary.schedule.reason();
+    let word = statement.strip_suffix(reason).unwrap_or_default();
+    let tone = judgement::schedule(summary).tone;
+    let line = Line::sentence("  ", 4).then_toned(tone, word.trim_end_matches(": "));
+    text.push(line.then(&statement[word.trim_end_matches(": ").len()..]));
+    text
+}
+
+/// The run's verdict, with which its summary begins and ends.
+pub fn verdict(summary: &Summary) -> StyledText {
+    let mut text = StyledText::default();
+    text.blank();
+    verdict_lines(&mut text, &headlines(summary));
+    text
+}
+
+/// The first statement behind `Verdict: `, and each of the others on a line of its own.
+pub(super) fn verdict_lines(text: &mut StyledText, statements: &[Judgement]) {
+    const HEAD: &str = "Verdict: ";
+    for (place, statement) in statements.iter().enumerate() {
+        let head = if place == 0 { HEAD } else { "" };
+        let line = Line::sentence(format!("{head:width$}", width = HEAD.len()), HEAD.len() + 2);
+        text.push(line.then_toned(statement.tone, &uncapitalized(&statement.text)));
+    }
+}
+
+/// Where every scheduled request went, the rate that was achieved, and the share of each outcome.
+fn ledger(text: &mut StyledText, summary: &Summary) {
     let RunTimes {
         paced_ns,
         drained_ns,
@@ -31,36 +85,57 @@ pub fn summary(summary: &Summary) -> String {
         abandoned,
     } = summary.requests;
     let (paced, drained) = (span(Nanos(paced_ns)), span(Nanos(drained_ns)));
-    let lines = [
-        format!("\nSummary: paced for {paced}, drained for {drained}"),
-        format!("  scheduled {scheduled} = sent {sent} + dropped {dropped} + unsent {unsent}"),
+    let ended = match summary.ended_by_count() {
+        None => String::new(),
+        Some(requests) => format!("ended after {}, ", count(requests, "request", "requests")),
+    };
+    let mut first = format!("Summary: {ended}paced for {paced}, drained for {drained}");
+    if let Some(stopped) = stopped(&summary.run) {
+        first.push_str("; ");
+        first.push_str(&stopped);
+    }
+    text.push(Line::sentence(first, 2));
+    let rows = [
+        format!("scheduled {scheduled} = sent {sent} + dropped {dropped} + unsent {unsent}"),
         format!(
-            "  sent {sent} = allowed {allowed} + blocked {blocked} + failed {failed} + abandoned {abandoned}"
+            "sent {sent} = allowed {allowed} + blocked {blocked} + failed {failed} + abandoned {abandoned}"
         ),
-        String::new(),
-        percentiles(summary),
-        targets(summary),
-        failures(summary),
-        format!("  {}", summary.schedule.statement),
     ];
-    lines.join("\n")
+    for row in rows {
+        text.push(Line::sentence(format!("  {row}"), 4));
+    }
+    if sent == 0 {
+        return;
+    }
+    let mut parts = vec![
+        format!("{} allowed", share(allowed, sent)),
+        format!("{} blocked", share(blocked, sent)),
+        format!("{} failed", share(failed, sent)),
+    ];
+    if abandoned > 0 {
+        parts.push(format!("{} abandoned", share(abandoned, sent)));
+    }
+    let rates = summary.per_second(sent).zip(summary.scheduled_per_second());
+    let sent = match rates {
+        Some((sent, scheduled)) => {
+            let [sent, scheduled] = [sent, scheduled].map(per_second);
+            format!("sent {sent} of {scheduled} scheduled")
+        }
+        None => format!("sent {sent} of {scheduled} scheduled"),
+    };
+    text.push(Line::sentence(format!("  {sent}; {}", parts.join(", ")), 4));
 }
 
 /// The percentiles of every kind of time, and notes on them.
-fn percentiles(summary: &Summary) -> String {
-    let columns = ["p50", "p90", "p99", "p99.9", "max"].map(str::to_owned);
-    let mut text = row("", 12, columns);
+fn percentiles(text: &mut StyledText, summary: &Summary) {
+    let columns = columns(summary);
+    let names = columns.iter().map(|column| column.name.to_owned());
+    let mut table = Table::new(std::iter::once(String::new()).chain(names));
     for (name, spans) in distributions(summary) {
-        let spans = [
-            spans.p50_ns,
-            spans.p90_ns,
-            spans.p99_ns,
-            spans.p99_9_ns,
-            spans.max_ns,
-        ]
-        .map(|ns| span_of(spans, ns));
-        text += &row(name, 12, spans);
+        let cells = columns.iter().map(|column| column.cell(spans));
+        table.push(std::iter::once(name.to_owned()).chain(cells));
     }
+    text.table(table);
     if let Some(connect) = &summary.connect {
         let parts = if summary.tls.is_some() {
             "connect and TLS are"
@@ -68,26 +143,29 @@ fn percentiles(summary: &Summary) -> String {
             "connect is"
         };
         let new = connect.count;
-        text += &format!("  new connections: {new}; {parts} part of send lag and latency\n");
+        let note = format!("  new connections: {new}; {parts} part of send lag and latency");
+        text.push(Line::sentence(note, 4));
     }
     if let Some(lookup) = &summary.lookup {
         let lookups = lookup.count;
-        text +=
-            &format!("  name lookups: {lookups}, in the background; no request waits for one\n");
+        let note =
+            format!("  name lookups: {lookups}, in the background; no request waits for one");
+        text.push(Line::sentence(note, 4));
     }
     let abandoned = summary.requests.abandoned;
     if abandoned > 0 {
-        text += &format!("  abandoned requests have no latency: {abandoned}\n");
+        let note = format!("  abandoned requests have no latency: {abandoned}");
+        text.push(Line::sentence(note, 4));
     }
-    text
 }
 
 /// The causes of failure, advice, and what the first request of each frequent cause received.
-fn failures(summary: &Summary) -> String {
+fn failures(text: &mut StyledText, summary: &Summary) {
     let causes = summary.failure_causes();
-    let mut text = format!("  failures: {}", by_cause(&causes, usize::MAX));
+    let all = format!("  failures: {}", by_cause(&causes, usize::MAX));
+    text.push(Line::sentence(all, 12));
     for advice in advice(&summary.failures) {
-        text += &format!("\n  {advice}");
+        text.push(Line::sentence(format!("  {advice}"), 4));
     }
     let shown = causes.iter().filter_map(|cause| {
         let example = cause.examples.first()?;
@@ -97,17 +175,19 @@ fn failures(summary: &Summary) -> String {
     for (cause, example, lines) in shown.take(EXAMPLES) {
         let (name, target) = (cause.name(), &example.target);
         let at = span(Nanos(example.sent_ns));
-        text += &format!(
-            "\n  the first failure by {name}, of a request to {target}, sent {at} after the start:"
+        let title = format!(
+            "  the first failure by {name}, of a request to {target}, sent {at} after the start:"
         );
+        text.push(Line::sentence(title, 4));
         for line in lines.iter().take(LINES) {
-            text += format!("\n    {}", shortened(line)).trim_end();
+            let line = format!("    {}", shortened(line));
+            text.push(Line::fixed(line.trim_end()));
         }
         if lines.len() > LINES {
-            text += &format!("\n    ({} more lines)", lines.len() - LINES);
+            let more = format!("    ({} more lines)", lines.len() - LINES);
+            text.push(Line::fixed(more));
         }
     }
-    text
 }
 
 /// At most so many characters of a line.
@@ -118,49 +198,66 @@ fn shortened(line: &str) -> String {
     }
     shown
 }
+
 /// Stands before the addresses of a target.
 const INDENT: &str = "  ";
 
-fn targets(summary: &Summary) -> String {
-    let names = summary.targets.iter().map(|target| target.name.len());
-    let addresses = summary.targets.iter().flat_map(|target| &target.addresses);
-    let addresses = addresses.map(|of| INDENT.len() + of.address.len());
-    let width = names
-        .chain(addresses)
-        .max()
-        .unwrap_or(0)
-        .max("target".len());
+/// A row for each target, and under it one for each of its addresses. Requests were abandoned in few runs; their column
+/// is left out of all others.
+fn targets(text: &mut StyledText, summary: &Summary) {
     let shown = not_on_time(summary);
-    let counts = ["sent", "allowed", "blocked", "failed", "abandoned"];
-    let names = counts
-        .into_iter()
-        .chain(shown.iter().map(|(name, _)| *name));
-    let names = names.chain(["p50", "p99"]).map(str::to_owned);
-    let mut text = row("target", width, names);
+    let has_abandoned = summary.requests.abandoned > 0;
+    let mut names = vec!["target", "sent", "allowed", "blocked", "failed"];
+    names.extend(has_abandoned.then_some("abandoned"));
+    names.extend(shown.iter().map(|(name, _)| *name));
+    let percentiles = two_columns(summary.targets.iter().map(|target| target.latency.count));
+    names.extend(percentiles.map(|one| one.name));
+    let mut table = Table::new(names.into_iter().map(str::to_owned));
     for target in &summary.targets {
         let (of, latency) = (&target.requests, &target.latency);
-        let counts = [of.sent, of.allowed, of.blocked, of.failed, of.abandoned];
-        let counts = counts
-            .into_iter()
-            .chain(shown.iter().map(|(_, count)| count(target)));
-        let spans = [latency.p50_ns, latency.p99_ns].map(|ns| span_of(latency, ns));
-        let cells = counts.map(|count| count.to_string()).chain(spans);
-        text += &row(&target.name, width, cells);
+        let mut row = vec![target.name.clone()];
+        let mut counts = vec![of.sent, of.allowed, of.blocked, of.failed];
+        counts.extend(has_abandoned.then_some(of.abandoned));
+        counts.extend(shown.iter().map(|(_, count)| count(target)));
+        row.extend(counts.iter().map(ToString::to_string));
+        row.extend(percentiles.map(|one| one.cell(latency)));
+        table.push(row);
         for of in &target.addresses {
-            let counts = [of.sent, of.allowed, of.blocked, of.failed, of.abandoned];
-            let counts = counts.map(|count| count.to_string()).into_iter();
-            let cells = counts.chain(shown.iter().map(|_| String::new()));
-            let name = format!("{INDENT}{}", of.address);
-            text += &row(&name, width, cells.chain(of.percentiles()));
+            let mut row = vec![format!("{INDENT}{}", of.address)];
+            let mut counts = vec![of.sent, of.allowed, of.blocked, of.failed];
+            counts.extend(has_abandoned.then_some(of.abandoned));
+            row.extend(counts.iter().map(ToString::to_string));
+            row.extend(shown.iter().map(|_| String::new()));
+            row.extend(percentiles.map(|one| one.cell_of_address(of)));
+            table.push(row);
         }
     }
-    text
+    text.table(table);
 }
 
-fn row(name: &str, width: usize, cells: impl IntoIterator<Item = String>) -> String {
-    let cells = cells.into_iter().map(|cell| format!(" {cell:>9}"));
-    let cells: String = cells.collect();
-    format!("  {name:width$}{cells}\n")
+/// A row for each phase of the schedule.
+fn phases(text: &mut StyledText, summary: &Summary) {
+    let shown = summary.phases.iter().take(PHASES);
+    let percentiles = two_columns(shown.clone().map(|phase| phase.latency.count));
+    let names = [
+        "phase", "times", "length", "sent", "allowed", "blocked", "failed",
+    ];
+    let names = names.into_iter().chain(percentiles.map(|one| one.name));
+    let mut table = Table::new(names.map(str::to_owned));
+    for phase in shown {
+        let (of, latency) = (&phase.requests, &phase.latency);
+        let mut row = vec![phase.name.clone(), phase.times.to_string()];
+        row.push(whole_seconds(Nanos(phase.length_ns)));
+        let counts = [of.sent, of.allowed, of.blocked, of.failed];
+        row.extend(counts.map(|count| count.to_string()));
+        row.extend(percentiles.map(|one| one.cell(latency)));
+        table.push(row);
+    }
+    text.table(table);
+    if summary.phases.len() > PHASES {
+        let more = summary.phases.len() - PHASES;
+        text.push(Line::fixed(format!("  and {more} more phases")));
+    }
 }
 
 #[cfg(test)]
@@ -169,10 +266,13 @@ mod tests {
     use crate::base::{
         Address, Answer, ConnectTimes, FailureKind, KeyId, Moment, Outcome, Sample, Target,
     };
+    use crate::core::schedule::{Profile, Schedule};
     use crate::core::stats::{
-        Counters, Lateness, PhaseTallies, Results, ScheduleVerdict, Tally, TimelineTally,
+        Counters, Lateness, PhaseTallies, Results, ScheduleVerdict, Suspension, Tally,
+        TimelineTally,
     };
     use crate::core::summary::{Circumstances, Configuration, Resources};
+    use crate::report::Display;
     use std::time::SystemTime;
 
     fn results(samples: &[(u64, u64, Outcome)], dropped: u64) -> Results {
@@ -240,11 +340,17 @@ mod tests {
     }
 
     fn text(results: &Results) -> String {
+        summary(&summarized(results)).to_string()
+    }
+
+    fn summarized(results: &Results) -> Summary {
         let configuration = Configuration {
             command: "loadgen".to_owned(),
+            variables: Vec::new(),
             seed: 1,
             targets: Vec::new(),
             traffic: String::new(),
+            count: None,
             requests: String::new(),
             keys: String::new(),
             settings: Vec::new(),
@@ -252,12 +358,17 @@ mod tests {
         let circumstances = Circumstances {
             configuration,
             timeline: &TimelineTally::default(),
+            schedule: &Schedule::new(
+                Profile::steady("4/m".parse().unwrap()),
+                Some(Nanos(60_000_000_000)),
+            ),
+            stopped_waiting: false,
             audit: None,
             thresholds: Vec::new(),
             exit_code: 0,
             resources: Resources::default(),
         };
-        summary(&Summary::new(results, &targets(), circumstances))
+        Summary::new(results, &targets(), circumstances)
     }
 
     #[test]
@@ -269,27 +380,42 @@ mod tests {
             (2_000, 0, Outcome::Abandoned),
         ];
         let expected = "
+Verdict: 1 of 4 requests failed: timeout ×1
+
 Summary: paced for 60.0 s, drained for 3.13 ms
   scheduled 4 = sent 4 + dropped 0 + unsent 0
   sent 4 = allowed 1 + blocked 1 + failed 1 + abandoned 1
+  sent 0.0667/s of 0.0667/s scheduled; 25.0 % allowed, 25.0 % blocked, 25.0 %
+    failed, 25.0 % abandoned
 
-                     p50       p90       p99     p99.9       max
-  latency         100 µs    200 µs    200 µs    200 µs    200 µs
-  service time   98.0 µs    198 µs    198 µs    198 µs    198 µs
-  failed after    300 µs    300 µs    300 µs    300 µs    300 µs
-  send lag       2.00 µs   2.00 µs   2.00 µs   2.00 µs   2.00 µs
-  connect        1.50 µs   1.50 µs   1.50 µs   1.50 µs   1.50 µs
-  TLS            2.50 µs   2.50 µs   2.50 µs   2.50 µs   2.50 µs
+                     p50       max
+  latency         100 µs    200 µs
+  service time   98.0 µs    198 µs
+  failed after    300 µs    300 µs
+  send lag       2.00 µs   2.00 µs
+  connect        1.50 µs   1.50 µs
+  TLS            2.50 µs   2.50 µs
   new connections: 1; connect and TLS are part of send lag and latency
   abandoned requests have no latency: 1
 
-  target                     sent   allowed   blocked    failed abandoned       p50       p99
-  http://127.0.0.1:8001         2         1         0         1         0    100 µs    100 µs
-  http://node-2:8000            2         0         1         0         1    200 µs    200 µs
+  latency of 2 answered requests
+     100 µs –  125 µs  1     50.0 %  ████████████████████████████████
+     125 µs –  160 µs  0        0 %
+     160 µs –  200 µs  0        0 %
+     200 µs –  250 µs  1     50.0 %  ████████████████████████████████
+
+  target                sent allowed blocked failed abandoned    p50    max
+  http://127.0.0.1:8001    2       1       0      1         0 100 µs 100 µs
+  http://node-2:8000       2       0       1      0         1 200 µs 200 µs
 
   failures: timeout ×1
   schedule kept: every request on time (within 10ms), none dropped";
-        assert_eq!(said(&samples, 0), expected);
+        let text = summary(&summarized(&results(&samples, 0)));
+        let display = Display {
+            width: 80,
+            colours: false,
+        };
+        assert_eq!(text.display(display), expected);
     }
 
     #[test]
@@ -317,15 +443,82 @@ Summary: paced for 60.0 s, drained for 3.13 ms
             text[from..].lines().take(5).collect::<Vec<_>>().join("\n")
         };
         let expected = "  \
-  target                     sent   allowed   blocked    failed abandoned       p50       p99
-  http://127.0.0.1:8001         2         2         0         0         0    200 µs    200 µs
-    10.3.0.1:8001               1         1         0         0         0    201 µs    201 µs
-    10.3.0.2:8001               1         1         0         0         0    201 µs    201 µs
-  http://node-2:8000            1         0         1         0         0    200 µs    200 µs";
+  target                  sent   allowed   blocked   failed      p50      max
+  http://127.0.0.1:8001      2         2         0        0   200 µs   200 µs
+    10.3.0.1:8001            1         1         0        0   201 µs
+    10.3.0.2:8001            1         1         0        0   201 µs
+  http://node-2:8000         1         0         1        0   200 µs   200 µs";
         let several = ["10.3.0.1:8001", "10.3.0.3:8000", "10.3.0.2:8001"];
         assert_eq!(addressed(several), expected);
         let single = ["10.3.0.1:8001", "10.3.0.3:8000", "10.3.0.1:8001"];
         assert!(!addressed(single).contains("10.3."));
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_says_how_far_it_came() {
+        let mut results = results(&[(0, 200_000, Outcome::Allowed)], 0);
+        let first_of = |results: &Results| {
+            let text = text(results);
+            let mut lines = text.lines().skip(1).step_by(2);
+            [lines.next(), lines.next()].map(|line| line.unwrap_or_default().to_owned())
+        };
+        assert_eq!(first_of(&results)[0], "Verdict: 1 request sent on schedule");
+        results.interrupted = true;
+        let after = "stopped while it waited for the last answers, after all 60 s";
+        assert_eq!(
+            first_of(&results)[0],
+            format!("Verdict: {after}: 1 request sent on schedule")
+        );
+        results.paced = Nanos(3_021_000_000);
+        let expected = [
+            "Verdict: stopped at 3.02 s of 60 s: 1 request sent on schedule",
+            "Summary: paced for 3.02 s, drained for 3.13 ms; stopped at 3.02 s of 60 s",
+        ];
+        assert_eq!(first_of(&results), expected);
+    }
+
+    #[test]
+    fn time_in_which_the_process_was_suspended_is_named_and_no_advice_is_given_for_it() {
+        let late = (50_000_000, 60_000_000, Outcome::Allowed);
+        let mut results = results(&[late; 8], 0);
+        let advice = "more --workers or a lower rate may help";
+        assert!(text(&results).contains(advice));
+        for (late, suspended, rest) in [
+            (
+                0,
+                8,
+                "every other request on time (within 10ms), none dropped",
+            ),
+            (
+                2,
+                6,
+                "of the others, 2 of 2 (100.0 %) over 10ms late; more --workers or a lower rate may help",
+            ),
+        ] {
+            let lateness = Lateness {
+                late,
+                suspended_late: suspended,
+                ..Lateness::default()
+            };
+            results.lateness = vec![lateness, Lateness::default()];
+            let all: Ledger = results.ledgers.iter().copied().sum();
+            results.verdict = ScheduleVerdict::new(&all, lateness);
+            results.tally.suspensions = vec![Suspension {
+                length: Nanos(12_300_000_000),
+                due: 0..suspended,
+            }];
+            let text = text(&results);
+            let because = format!("so {suspended} requests were late or dropped");
+            let expected = format!(
+                "  schedule not kept: the process was stopped for 12.3 s (Ctrl-Z or SIGSTOP), {because}; {rest}"
+            );
+            assert_eq!(text.lines().last(), Some(&*expected));
+            let verdict = [
+                "Verdict: the generator did not keep its schedule: 8 late of 8 requests",
+                "         the process was stopped for 12.3 s",
+            ];
+            assert_eq!(text.lines().skip(1).take(2).collect::<Vec<_>>(), verdict);
+        }
     }
 
     #[test]
@@ -357,6 +550,40 @@ Summary: paced for 60.0 s, drained for 3.13 ms
     }
 
     #[test]
+    fn failures_come_first_and_no_workers_are_advised_for_targets_that_fail() {
+        let refused = (
+            50_000_000,
+            60_000_000,
+            Outcome::Failed(FailureKind::Refused),
+        );
+        let on_time = (0, 200_000, Outcome::Allowed);
+        let lines = |samples: &[_]| {
+            let text = said(samples, 0);
+            let verdict = text.lines().skip(1).take_while(|line| !line.is_empty());
+            let verdict: Vec<_> = verdict.map(str::trim).map(str::to_owned).collect();
+            (verdict, text.lines().last().unwrap().trim().to_owned())
+        };
+        let (verdict, schedule) = lines(&[refused; 4]);
+        assert_eq!(verdict, ["Verdict: all 4 requests failed: refused"]);
+        let expected = "schedule not kept: 4 of 4 (100.0 %) over 10ms late; most requests to their targets failed";
+        assert_eq!(schedule, expected);
+        let (verdict, schedule) = lines(&[refused, on_time, refused, on_time]);
+        let expected = [
+            "Verdict: 2 of 4 requests failed: refused ×2; http://127.0.0.1:8001 did nothing but fail",
+            "the generator did not keep its schedule: 2 late of 4 requests",
+        ];
+        assert_eq!(verdict, expected);
+        let expected = "schedule not kept: 2 of 4 (50.0 %) over 10ms late; most requests to their targets failed";
+        assert_eq!(schedule, expected);
+        let late = (50_000_000, 60_000_000, Outcome::Allowed);
+        let (_, schedule) = lines(&[refused, late]);
+        assert!(
+            schedule.ends_with("more --workers or a lower rate may help"),
+            "{schedule}"
+        );
+    }
+
+    #[test]
     fn a_target_that_did_not_answer_in_time_is_named_with_what_waited_for_it() {
         let mut results = results(&[(0, 0, Outcome::Allowed); 4], 3);
         let mut said = |first: Lateness, second: Lateness| {
@@ -366,7 +593,7 @@ Summary: paced for 60.0 s, drained for 3.13 ms
             let text = text(&results);
             let lines = text
                 .lines()
-                .filter(|line| line.contains("http") || line.contains("schedule "));
+                .filter(|line| line.starts_with("  http") || line.starts_with("  schedule "));
             let lines: Vec<_> = lines.map(|line| line.trim().to_owned()).collect();
             lines
         };
@@ -375,11 +602,11 @@ Summary: paced for 60.0 s, drained for 3.13 ms
             late: 0,
             backlog_late: 2,
             backlog_dropped: 3,
-            local: 0,
+            ..Lateness::default()
         };
         let expected = [
-            "http://127.0.0.1:8001         2         2         0         0         0         3         2      0 ns      0 ns",
-            "http://node-2:8000            2         2         0         0         0         0         0      0 ns      0 ns",
+            "http://127.0.0.1:8001      2         2         0        0         3      2   1 ns   1 ns",
+            "http://node-2:8000         2         2         0        0         0      0   1 ns   1 ns",
             "schedule kept: http://127.0.0.1:8001 did not answer in time, so 2 of its 5 requests waited for it and 3 were \
              dropped; every other request on time (within 10ms), none dropped",
         ];

@@ -1,30 +1,37 @@
-use super::judgement::threshold_word;
+use super::judgement::{self, threshold, threshold_word};
+use super::styled_text::{Line, StyledText};
 use crate::core::threshold::{JudgedThreshold, Met};
 
 /// Each threshold with what was measured; `None` without any. `stopped_by` is the one, by its place, that stopped the
 /// run.
-pub fn thresholds(thresholds: &[JudgedThreshold], stopped_by: Option<usize>) -> Option<String> {
-    if thresholds.is_empty() {
-        return None;
-    }
+pub fn thresholds(thresholds: &[JudgedThreshold], stopped_by: Option<usize>) -> Option<StyledText> {
+    let tone = judgement::thresholds(thresholds)?.tone;
     let width = |text: &dyn Fn(&JudgedThreshold) -> &str| {
         let widths = thresholds.iter().map(|one| text(one).chars().count());
-        widths.max().unwrap_or(0)
+        widths.max().unwrap_or(0).min(NAME)
     };
     let (of_met, of_text) = (
         width(&|one| threshold_word(one.met)),
         width(&|one| &one.text),
     );
-    let mut text = format!("\nThresholds: {}", all(thresholds));
+    let mut text = StyledText::default();
+    text.blank();
+    text.push(Line::sentence("Thresholds: ", 2).then_toned(tone, &all(thresholds)));
     for (place, one) in thresholds.iter().enumerate() {
-        let (met, measured) = (threshold_word(one.met), &one.measured);
-        text += &format!("\n  {met:of_met$}  {:of_text$}  {measured}", one.text);
+        let (judged, measured) = (threshold(one.met), &one.measured);
+        let blanks = " ".repeat(of_met.saturating_sub(judged.text.chars().count()));
+        let line = Line::sentence("  ", 6).then_toned(judged.tone, &judged.text);
+        let mut line = line.then(&format!("{blanks}  {:of_text$}  {measured}", one.text));
         if stopped_by == Some(place) {
-            text += "; this stopped the run";
+            line = line.then("; this stopped the run");
         }
+        text.push(line);
     }
     Some(text)
 }
+
+/// The most characters of a threshold that the others are aligned with.
+const NAME: usize = 40;
 
 fn all(thresholds: &[JudgedThreshold]) -> String {
     let of = thresholds.len();
@@ -62,21 +69,22 @@ mod tests {
         let met = one("latency.p99 < 50ms", Met::Met, "1.23 ms");
         let unseen = one("tls.max < 1s", Met::NothingSeen, "nothing");
         assert_eq!(thresholds(&[], None), None);
+        let thresholds = |all: &[_], stopped_by| {
+            let text = super::thresholds(all, stopped_by);
+            text.unwrap().to_string()
+        };
         assert_eq!(
-            thresholds(std::slice::from_ref(&met), None).unwrap(),
+            thresholds(std::slice::from_ref(&met), None),
             "\nThresholds: met\n  met  latency.p99 < 50ms  1.23 ms"
         );
         let two = [met.clone(), met.clone()];
-        let two = thresholds(&two, None).unwrap();
+        let two = thresholds(&two, None);
         assert!(two.starts_with("\nThresholds: all 2 met\n"), "{two}");
         let expected = "
 Thresholds: 1 of 3 missed, 1 of 3 nothing measured
   met               latency.p99 < 50ms  1.23 ms
   missed            failed.rate < 0.1%  0.420 % (42 of 10000); this stopped the run
   nothing measured  tls.max < 1s        nothing";
-        assert_eq!(
-            thresholds(&[met, missed, unseen], Some(1)).unwrap(),
-            expected
-        );
+        assert_eq!(thresholds(&[met, missed, unseen], Some(1)), expected);
     }
 }

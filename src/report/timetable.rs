@@ -2,7 +2,7 @@ use super::heading::held_to;
 use super::plot::{COLUMNS, plot};
 use crate::base::Nanos;
 use crate::base::Target;
-use crate::base::text::{count, rate};
+use crate::base::text::{count, per_second, shortened};
 use crate::core::plan::Plan;
 use crate::core::schedule::{Arrivals, Phase, Schedule};
 use std::fmt::{self, Write};
@@ -88,8 +88,18 @@ fn write_timetable(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Re
 fn write_totals(out: &mut String, schedule: &Schedule) -> fmt::Result {
     match (schedule.total(), schedule.end()) {
         (Some(total), Some(end)) if end > Nanos::ZERO => {
-            let (total, mean) = (count(total, "request", "requests"), rate(total, end));
-            writeln!(out, "{total} in {end:#}, {mean} on average")
+            let requests = count(total, "request", "requests");
+            let mean = per_second(schedule.mean_rate(end).unwrap_or_default());
+            match schedule.count() {
+                None => writeln!(out, "{requests} in {end:#}, {mean} on average"),
+                Some(_) => {
+                    let end = rounded_up(end);
+                    writeln!(
+                        out,
+                        "{requests} in {end:#}, {mean} on average; --count ends the run"
+                    )
+                }
+            }
         }
         (Some(total), _) => writeln!(
             out,
@@ -130,9 +140,36 @@ fn write_first_request(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt
     for line in shown.lines() {
         writeln!(out, "{}", format!("    {line}").trim_end())?;
     }
-    match request.chars().count().saturating_sub(SHOWN) {
+    let more = request.chars().count().saturating_sub(SHOWN);
+    if more > 0 {
+        writeln!(out, "    … and {more} characters more")?;
+    }
+    write_other_paths(out, plan, targets)
+}
+
+/// The most targets whose paths are shown.
+const TARGETS: usize = 20;
+
+/// The first lines of the requests to the other targets, if the targets have different paths.
+fn write_other_paths(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Result {
+    let requests = plan.requests(targets);
+    let first_line = |target: usize| {
+        let sequence = target as u64;
+        let request = requests.show(target, sequence, plan.dealer().deal(sequence));
+        let line: String = request.lines().take(1).collect();
+        shortened(&line, SHOWN).into_owned()
+    };
+    let paths = &plan.request.paths;
+    if (1..targets.len()).all(|target| paths.of(target) == paths.of(0)) {
+        return Ok(());
+    }
+    writeln!(out, "\nThe first requests to the other targets:\n")?;
+    for (place, target) in targets.iter().enumerate().skip(1).take(TARGETS) {
+        writeln!(out, "    {}, to {target}", first_line(place))?;
+    }
+    match targets.len().saturating_sub(1 + TARGETS) {
         0 => Ok(()),
-        more => writeln!(out, "    … and {more} characters more"),
+        more => writeln!(out, "    … and {more} more"),
     }
 }
 
@@ -147,7 +184,7 @@ fn write_phase(
     let length = match ends.map(|ends| ends.saturating_sub(phase.start)) {
         None => "ever".to_owned(),
         Some(Nanos::ZERO) => String::new(),
-        Some(length) => format!("{length:#}"),
+        Some(length) => format!("{:#}", rounded_up(length)),
     };
     let tokens = tokens.map_or(String::new(), |tokens| tokens.to_string());
     let start = format!("{:#}", phase.start);
@@ -156,6 +193,17 @@ fn write_phase(
         out,
         "{start:>10} {length:>10}  {mode:7} {rate:32} {tokens:>10}"
     )
+}
+
+/// A time that has at most three decimals in the unit that it is shown in. The due time of a last request has up to nine.
+fn rounded_up(time: Nanos) -> Nanos {
+    const SECOND: u64 = 1_000_000_000;
+    let unit = match time.0 {
+        SECOND.. => SECOND / 1_000,
+        1_000_000.. => 1_000,
+        _ => 1,
+    };
+    Nanos(time.0.div_ceil(unit).saturating_mul(unit))
 }
 
 /// The time that is shown: all of a schedule, or enough of an endless one to predict the rest.
@@ -207,7 +255,7 @@ fn labels(shown: Nanos) -> Vec<String> {
         Some((minutes, unit)) if at > Nanos::ZERO => format!("{}{unit}", at.0 / MINUTE.0 / minutes),
         // Long times have at most one decimal.
         None if at > MINUTE => Nanos(at.0 - at.0 % 100_000_000).to_string(),
-        _ => at.to_string(),
+        _ => rounded_up(at).to_string(),
     };
     quarters.map(label).into()
 }

@@ -8,11 +8,14 @@ pub mod scheduling;
 pub mod signals;
 pub mod socket;
 mod stop;
+pub mod suspension;
 pub mod temporary_files;
 #[cfg(unix)]
 pub mod terminal;
+mod thread_limit;
 pub mod timer;
 pub mod usage;
 
 pub use latch::{Hold, Latch};
 pub use stop::Stop;
+pub use thread_limit::{ensure_room_for_threads, with_thread_limit};

@@ -1,12 +1,18 @@
 //! The handling of SIGINT, SIGTERM and SIGHUP.
 
+use crate::base::{Moment, Nanos};
 use crate::system::Stop;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-/// Installs the handlers. The first signal requests a stop. The second one gives the terminal back, removes the
-/// temporary files, and ends the process at once with exit code 128 plus the signal's number: 130 for SIGINT, 143 for
-/// SIGTERM. A SIGHUP that was ignored at the start, as under `nohup`, stays ignored.
+/// Signals that are less than this apart count as one. GNU timeout signals its command and then its whole process group,
+/// and a shell may forward the Ctrl-C that the terminal has already sent to everyone.
+const COUNT_AS_ONE: Nanos = Nanos(100_000_000);
+
+/// Installs the handlers. The first signal requests a stop. The second one, at least 100 ms later, gives the terminal back,
+/// removes the temporary files, and ends the process at once with exit code 128 plus the signal's number: 130 for SIGINT,
+/// 143 for SIGTERM. A SIGHUP or SIGINT that was ignored at the start stays ignored, as under `nohup` and in the background of a
+/// shell script. From then on, [suspensions](super::suspension) are noted.
 ///
 /// Returns a function that acts as the first signal does, for other ways to end a run.
 ///
@@ -14,34 +20,65 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 /// The system refuses a handler.
 pub fn install(stop: Arc<Stop>) -> anyhow::Result<impl Fn() + Send + use<>> {
     #[cfg(unix)]
-    let ignored_hangup = unix::ignored_hangup()?;
-    #[cfg(unix)]
-    unix::ignore_file_size_limit()?;
-    let signalled = Arc::new(AtomicBool::new(false));
+    let ignored = unix::ignored()?;
+    let first = Arc::new(FirstSignal::default());
     let stop_by_signal = stop.clone();
     ctrlc::set_handler(move || stop_by_signal.request())?;
     #[cfg(unix)]
-    unix::exit_on_the_second(ignored_hangup, &signalled)?;
+    unix::exit_on_the_second(&ignored, &first)?;
+    #[cfg(unix)]
+    crate::system::suspension::install()?;
     Ok(move || {
-        signalled.store(true, SeqCst);
+        first.is_followed();
         stop.request();
     })
 }
 
+/// When the first signal came, in nanoseconds of the monotonic clock. 0 before that.
+#[derive(Debug, Default)]
+struct FirstSignal(AtomicU64);
+
+impl FirstSignal {
+    /// Notes that a signal has come. Returns whether it is the second one. This is safe within a signal's handler.
+    fn is_followed(&self) -> bool {
+        let now = Moment::now();
+        match self.0.compare_exchange(0, now.as_nanos(), SeqCst, SeqCst) {
+            Ok(_) => false,
+            Err(first) => now.since(Moment::at(first)) >= COUNT_AS_ONE,
+        }
+    }
+}
+
+/// Has a write beyond the limit on a file's size fail, instead of ending the process.
+///
+/// # Errors
+/// The system refuses it.
+pub fn ignore_file_size_limit() -> std::io::Result<()> {
+    #[cfg(unix)]
+    unix::ignore_file_size_limit()?;
+    Ok(())
+}
+
 #[cfg(unix)]
 mod unix {
+    use super::FirstSignal;
     use crate::system::{temporary_files, terminal};
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    use signal_hook::{flag, low_level};
+    use signal_hook::low_level;
+    use std::ffi::c_int;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-    /// The action of SIGHUP, if that is to ignore it. ctrlc is about to replace it.
-    pub fn ignored_hangup() -> nix::Result<Option<SigAction>> {
-        let before = set_action(Signal::SIGHUP, &ignore())?;
-        set_action(Signal::SIGHUP, &before)?;
-        Ok(matches!(before.handler(), SigHandler::SigIgn).then_some(before))
+    /// The signals that are ignored and may stay so. ctrlc is about to replace their actions.
+    pub fn ignored() -> nix::Result<Vec<Signal>> {
+        let mut ignored = Vec::new();
+        for signal in [Signal::SIGINT, Signal::SIGHUP] {
+            let before = set_action(signal, &ignore())?;
+            set_action(signal, &before)?;
+            if matches!(before.handler(), SigHandler::SigIgn) {
+                ignored.push(signal);
+            }
+        }
+        Ok(ignored)
     }
 
     /// Lets a write beyond the limit on a file's size fail as any other write, instead of ending the process.
@@ -50,32 +87,24 @@ mod unix {
     }
 
     /// Ends the process within the handler of the second signal: ctrlc's own thread would be later, and does not know
-    /// the signal's number. These actions run after ctrlc's, in this order:
-    ///
-    /// 1. After an earlier signal, clean up.
-    /// 2. After an earlier signal, exit.
-    /// 3. Note that there was a signal.
-    pub fn exit_on_the_second(
-        ignored_hangup: Option<SigAction>,
-        signalled: &Arc<AtomicBool>,
-    ) -> anyhow::Result<()> {
-        let mut signals = vec![SIGINT, SIGTERM];
-        match ignored_hangup {
-            Some(ignore) => drop(set_action(Signal::SIGHUP, &ignore)?),
-            None => signals.push(SIGHUP),
-        }
-        for signal in signals {
-            let is_second = signalled.clone();
-            let clean_up = move || {
-                if is_second.load(SeqCst) {
+    /// the signal's number.
+    pub fn exit_on_the_second(ignored: &[Signal], first: &Arc<FirstSignal>) -> anyhow::Result<()> {
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+            if ignored.contains(&signal) {
+                set_action(signal, &ignore())?;
+                continue;
+            }
+            let signal = signal as c_int;
+            let first = first.clone();
+            let act = move || {
+                if first.is_followed() {
                     terminal::leave();
                     temporary_files::remove_all();
+                    low_level::exit(128 + signal);
                 }
             };
-            // SAFETY: everything that `clean_up` does is safe within a handler.
-            unsafe { low_level::register(signal, clean_up)? };
-            flag::register_conditional_shutdown(signal, 128 + signal, signalled.clone())?;
-            flag::register(signal, signalled.clone())?;
+            // SAFETY: everything that `act` does is safe within a handler.
+            unsafe { low_level::register(signal, act)? };
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Calls on connections that std does not offer: a source address, a look at an idle connection, and sending and receiving
 //! without waiting.
 
-use socket2::Socket;
+use socket2::{Domain, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -16,6 +16,21 @@ pub(crate) fn bind_source(socket: &Socket, from: IpAddr) -> io::Result<()> {
         let _ = setsockopt(socket, IpBindAddressNoPort, &true);
     }
     socket.bind(&SocketAddr::new(from, 0).into())
+}
+
+/// Returns whether this machine has no route to an address, or no address of that family to use it from. The errors of a
+/// connection do not tell that from a lack of ports. UDP has ports of its own, and this sends nothing.
+pub(crate) fn has_no_route(to: SocketAddr) -> bool {
+    let socket = Socket::new(Domain::for_address(to), Type::DGRAM, None);
+    let Err(error) = socket.and_then(|socket| socket.connect(&to.into())) else {
+        return false;
+    };
+    #[cfg(unix)]
+    if rustix::io::Errno::from_io_error(&error) == Some(rustix::io::Errno::AFNOSUPPORT) {
+        return true;
+    }
+    use io::ErrorKind::{AddrNotAvailable, NetworkUnreachable};
+    matches!(error.kind(), AddrNotAvailable | NetworkUnreachable)
 }
 
 /// Returns whether nothing has arrived on an idle connection: neither its end, nor bytes that belong to no request.
@@ -94,7 +109,6 @@ pub(crate) fn wait_to_send(_: &Socket, _: bool, _: Duration) -> io::Result<bool>
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-    use socket2::{Domain, Type};
 
     #[test]
     fn a_source_address_takes_no_port_before_the_connection() {

@@ -335,7 +335,7 @@ impl<'a> Brute<'a> {
         sure && (untouched || limit - missing >= 1.0 + spare)
     }
 
-    /// The most requests that surely lie within less than W − ε if each blocked one had taken as long as the latest admitted
+    /// The most requests of a key of the load that surely lie within less than W − ε if each blocked one had taken as long as the latest admitted
     /// one of its key, or of any key.
     pub fn most_asked(&self) -> u64 {
         let mut answered: Vec<_> = self.keys.values().flatten().collect();
@@ -358,6 +358,7 @@ impl<'a> Brute<'a> {
                 Decision::Unanswered | Decision::Failed => {}
             }
         }
+        asked.retain(|key, _| matches!(key, AuditedKey::Load(_)));
         asked.values().map(|all| self.most(all)).max().unwrap_or(0)
     }
 }

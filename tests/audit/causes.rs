@@ -1,9 +1,12 @@
 //! Each faulty limiter names its cause, and no other limiter does.
 
-use super::cluster::History;
+use super::cluster::{History, MILLISECOND};
 use super::limiters::{Algorithm, Fault, Limiter, exact, faulty};
+use super::populations::observed;
 use super::sensitivity::{LIMIT, Run, Traffic, WINDOW};
-use loadgen::core::audit::{AuditReport, AuditVerdict, Conclusion, Terms};
+use loadgen::base::{KeyId, Nanos};
+use loadgen::core::audit::probe::{Answer, Asked, CountedTwice, OneAtATime, ProbeReport};
+use loadgen::core::audit::{AuditReport, AuditVerdict, AuditedKey, Conclusion, Terms};
 use std::collections::HashMap;
 
 const SECOND: i128 = 1_000_000_000;
@@ -240,6 +243,100 @@ fn a_node_that_replaces_the_only_other_is_not_said_to_count_alone() {
     let named = named_of_replaced(Fault::NodesAlone, replaced);
     assert!(!named.contains(&"each node counts alone"), "{named:?}");
     assert!(!named.contains(&"a clock is ahead"), "{named:?}");
+}
+
+/// A probe that saw the limit, and no more, admitted of requests that were sent one at a time.
+fn probe_without_excess() -> ProbeReport {
+    let mut probe = ProbeReport::default();
+    probe.questions.one_at_a_time = Some(OneAtATime {
+        target: 0,
+        admitted: LIMIT,
+        within: Nanos(WINDOW / 60),
+        steps_of_one: LIMIT - 1,
+        steps_of_two: 0,
+    });
+    probe
+}
+
+const RACE: &str = "overlapping requests race each other";
+
+/// One node admits all but one of the limit, then three nodes get a request each, so far apart. A node learns of another's
+/// admissions as long after them as given.
+fn raced(apart: u64, lag: u64) -> AuditReport {
+    let key = AuditedKey::Load(KeyId(0));
+    let at = |number| 10 * MILLISECOND * number;
+    let first = (0..LIMIT - 1).map(|number| (at(number), key, 0));
+    let last = (0..3).map(|node| (at(LIMIT) + apart * u64::from(node), key, node));
+    let limiter = with(Fault::Race(lag as f64 / WINDOW as f64));
+    let history = observed(first.chain(last).collect(), limiter);
+    let report = history.audit_by("sliding-window");
+    assert_eq!(report.verdict(true), AuditVerdict::Broken);
+    report
+}
+
+fn names_race(report: &AuditReport, probe: &ProbeReport) -> bool {
+    let causes = report.causes(Some(probe), &[]);
+    causes.iter().any(|cause| cause.name == RACE)
+}
+
+#[test]
+fn a_race_is_named_only_where_every_excess_overlaps() {
+    let probe = probe_without_excess();
+    assert!(names_race(&raced(0, MILLISECOND / 5), &probe));
+    assert!(!names_race(
+        &raced(5 * MILLISECOND, 20 * MILLISECOND),
+        &probe
+    ));
+    let others = wrong_limiters().into_iter();
+    let others = others.filter(|wrong| wrong.fault != "a race");
+    let others = others.map(|wrong| (wrong.fault, wrong.limiter)).chain([
+        ("one in 100 uncounted", with(Fault::OpensSometimes(100))),
+        ("twice the limit at first", with(Fault::DoubleAtFirst)),
+    ]);
+    for (fault, limiter) in others {
+        let report = report(Traffic::Random(120), limiter);
+        assert!(!names_race(&report, &probe), "{fault}");
+    }
+}
+
+#[test]
+fn a_race_is_named_only_if_requests_one_at_a_time_kept_to_the_limit() {
+    let report = raced(0, MILLISECOND / 5);
+    let mut probe = probe_without_excess();
+    assert!(names_race(&report, &probe));
+    assert!(!names_race(&report, &ProbeReport::default()));
+    let one = probe.questions.one_at_a_time.as_mut().expect("a number");
+    one.admitted = LIMIT + 1;
+    assert!(!names_race(&report, &probe));
+}
+
+#[test]
+fn counting_twice_is_named_only_where_requests_are_blocked_too_early() {
+    let mut probe = probe_without_excess();
+    let seen = OneAtATime {
+        admitted: LIMIT / 2,
+        steps_of_one: 0,
+        steps_of_two: LIMIT / 2 - 1,
+        ..probe.questions.one_at_a_time.expect("a number")
+    };
+    let evidence = CountedTwice { limit: LIMIT, seen };
+    probe.questions.counted_twice = Asked {
+        stood: 1,
+        refuted: 0,
+        answer: Answer::Stands(evidence),
+    };
+    for (limiter, is_named) in [
+        (log(LIMIT / 2, WINDOW.into()), true),
+        (with(Fault::OneMore), false),
+        (with(Fault::None), false),
+    ] {
+        let causes = report(Traffic::Even(60), limiter).causes(Some(&probe), &[]);
+        let mut named = causes.iter().map(|cause| cause.name);
+        assert_eq!(
+            named.any(|name| name == "requests are counted twice"),
+            is_named
+        );
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod causes;
 mod cluster;
 mod limiters;
 mod outages;
+mod populations;
 mod sensitivity;
 mod soundness;
 mod truth;

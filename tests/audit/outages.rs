@@ -90,6 +90,17 @@ fn an_outage_at_the_start_or_the_end_is_one() {
 }
 
 #[test]
+fn a_limiter_whose_node_failed_all_the_time_is_not_called_kept_otherwise() {
+    for (from, to) in [(0.0, 11.0), (0.9, 11.0), (0.0, 9.1)] {
+        let open = Fault::Open(from, to);
+        let report = audited("sliding-window", Algorithm::SlidingLog, open, (from, to), 0);
+        assert_eq!(report.verdict(true), AuditVerdict::Broken);
+        assert_eq!(report.outages.len(), 1);
+        assert_eq!(report.kept_but_for_outages(), None, "{from} to {to}");
+    }
+}
+
+#[test]
 fn a_limiter_that_is_broken_at_other_times_is_never_called_kept_otherwise() {
     let faults = [
         Fault::OneMore,

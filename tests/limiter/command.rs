@@ -123,7 +123,12 @@ impl RunningNode {
     }
 
     fn wait_until_it_stops(&self) {
-        while !self.get("/health").starts_with("HTTP/1.1 503") {
+        let began = Instant::now();
+        while TcpStream::connect(self.addr).is_ok() {
+            assert!(
+                began.elapsed() < Duration::from_secs(10),
+                "it still listens"
+            );
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -158,6 +163,8 @@ fn a_second_signal_ends_it_at_once() {
     let _stream = node.begin_check();
     node.signal(Signal::TERM);
     node.wait_until_it_stops();
+    // Signals that come sooner after each other count as one.
+    thread::sleep(Duration::from_millis(150));
     node.signal(Signal::TERM);
     assert_eq!(node.exit_code(), Some(143));
 }
@@ -188,6 +195,59 @@ fn more_connections_than_descriptors_are_served_one_after_the_other() {
     let mut stderr = node.process.stderr.take().unwrap();
     stderr.read_to_string(&mut complaints).unwrap();
     assert_eq!(complaints, "");
+}
+
+/// Nothing but the limit of the process makes the system refuse a descriptor, so it is lowered from outside.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_descriptors_the_node_says_so_once_does_not_spin_and_recovers() {
+    use rustix::process::{Resource, Rlimit, prlimit};
+    let mut command = process::Command::new(BINARY);
+    command.args(AT_LOOPBACK).stderr(Stdio::piped());
+    let mut node = RunningNode::start(&mut command, IN_MEMORY);
+    assert!(node.get("/live").starts_with("HTTP/1.1 200 OK\r\n"));
+
+    let process = format!("/proc/{}", node.process.id());
+    let open = std::fs::read_dir(format!("{process}/fd")).unwrap().count() as u64;
+    let limit = Rlimit {
+        current: Some(open + 2),
+        maximum: Some(open + 2),
+    };
+    let pid = Pid::from_raw(node.process.id().cast_signed());
+    prlimit(pid, Resource::Nofile, limit).unwrap();
+    /// User and system time of the process, in ticks of 10 ms.
+    fn ticks(process: &str) -> u64 {
+        let stat = std::fs::read_to_string(format!("{process}/stat")).unwrap();
+        let after_name = stat.rsplit(')').next().unwrap();
+        let fields = after_name.split_whitespace().skip(11).take(2);
+        fields.map(|field| field.parse::<u64>().unwrap()).sum()
+    }
+    let before = ticks(&process);
+    let mut connections: Vec<_> = (0..6).map(|_| node.open()).collect();
+    let mut last = connections.pop().unwrap();
+    write!(last, "GET /live HTTP/1.1\r\nHost: n\r\n\r\n").unwrap();
+    last.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let mut reply = [0; 15];
+    assert!(last.read(&mut reply).is_err(), "there are descriptors");
+    let spent = ticks(&process) - before;
+    assert!(spent < 50, "{spent} ticks within 2 s");
+
+    drop(connections);
+    last.set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    last.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"HTTP/1.1 200 OK");
+    drop(last);
+    assert!(node.get("/live").starts_with("HTTP/1.1 200 OK\r\n"));
+    node.signal(Signal::TERM);
+    let mut complaints = String::new();
+    let mut stderr = node.process.stderr.take().unwrap();
+    stderr.read_to_string(&mut complaints).unwrap();
+    assert_eq!(complaints.lines().count(), 1, "{complaints}");
+    assert!(
+        complaints.contains("can't accept connections"),
+        "{complaints}"
+    );
 }
 
 #[test]
@@ -236,6 +296,30 @@ fn the_health_check_fails_without_a_node() {
     let line = line_of(&mut health_check(), 1);
     let url = format!("http://127.0.0.1:{port}/health");
     assert!(line.contains(&url), "{line}");
+}
+
+/// A container engine that starts a node anew because Redis is away would make the outage worse.
+#[test]
+fn a_node_without_its_store_is_live_but_not_ready() {
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    let store = format!("redis://{}/0", unused.unwrap());
+    let mut command = process::Command::new(BINARY);
+    command
+        .args(AT_LOOPBACK)
+        .args(["--store", &store])
+        .stderr(Stdio::null());
+    let expected = format!("n1: sliding-log in {store} on http://");
+    let node = RunningNode::start(&mut command, &expected);
+    for (probe, code) in [("=live", 0), ("=ready", 1), ("", 1)] {
+        let mut command = Command::new(BINARY);
+        command.arg(format!("--healthcheck{probe}"));
+        command.env("PORT", node.addr.port().to_string());
+        command.assert().code(code);
+    }
+    let line = line_of(Command::new(BINARY).arg("--healthcheck=dead"), 2);
+    for part in ["--healthcheck", "dead", "ready or live"] {
+        assert!(line.contains(part), "{part} is not in {line}");
+    }
 }
 
 /// What the command says on standard error: one line.
@@ -289,10 +373,18 @@ fn bad_configuration_is_one_line_with_the_option_its_value_and_the_range() {
 }
 
 #[test]
-fn a_taken_port_ends_it_with_one_line_and_exit_code_1() {
+fn an_address_that_it_cannot_listen_on_is_refused_by_name() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let mut command = Command::new(BINARY);
-    let line = line_of(command.args(["--bind", "127.0.0.1", "--port", &port]), 1);
-    assert!(line.contains(&port), "{line}");
+    let line = line_of(command.args(["--bind", "127.0.0.1", "--port", &port]), 2);
+    let expected = format!("--port '{port}': must be a port of --bind '127.0.0.1'");
+    assert!(line.contains(&expected), "{line}");
+    // Of a network that is for documentation only (RFC 5737), so no machine's own.
+    let mut command = Command::new(BINARY);
+    let line = line_of(command.args(["--bind", "192.0.2.1", "--port", "0"]), 2);
+    assert!(
+        line.contains("--bind '192.0.2.1': must be an address"),
+        "{line}"
+    );
 }

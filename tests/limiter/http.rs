@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 struct Reply {
@@ -25,15 +26,22 @@ impl Reply {
     }
 }
 
-struct Connection(BufReader<TcpStream>);
+/// A connection, and the node at its other end, if this keeps it.
+struct Connection(BufReader<TcpStream>, Option<Node>);
 
 impl Connection {
+    fn to(node: Node) -> Self {
+        let mut connection = Self::open(node.addr());
+        connection.1 = Some(node);
+        connection
+    }
+
     fn open(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
-        Self(BufReader::new(stream))
+        Self(BufReader::new(stream), None)
     }
 
     fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -41,6 +49,15 @@ impl Connection {
     }
 
     fn receive(&mut self) -> Reply {
+        let mut reply = self.receive_head();
+        let mut body = vec![0; reply.headers["content-length"].parse().unwrap()];
+        self.0.read_exact(&mut body).unwrap();
+        reply.body = String::from_utf8(body).unwrap();
+        reply
+    }
+
+    /// A reply whose body is not read.
+    fn receive_head(&mut self) -> Reply {
         let mut line = || {
             let mut line = String::new();
             self.0.read_line(&mut line).unwrap();
@@ -54,12 +71,10 @@ impl Connection {
                 (name.to_ascii_lowercase(), value.to_owned())
             })
             .collect();
-        let mut body = vec![0; headers["content-length"].parse().unwrap()];
-        self.0.read_exact(&mut body).unwrap();
         Reply {
             status,
             headers,
-            body: String::from_utf8(body).unwrap(),
+            body: String::new(),
         }
     }
 
@@ -101,7 +116,7 @@ fn start(name: &str, store: Arc<dyn Store>) -> Node {
 }
 
 fn connect() -> Connection {
-    Connection::open(node(Algorithm::default()).0.addr())
+    Connection::to(node(Algorithm::default()).0)
 }
 
 #[track_caller]
@@ -189,10 +204,93 @@ fn health_is_answered_to_get_and_head() {
     assert_eq!(reply.status, 200);
     assert_eq!(reply.json(), json!({"status": "ok", "node": "node-a"}));
 
-    let reply = connection.request("HEAD", "/health", "");
-    assert_eq!((reply.status, reply.body.as_str()), (200, ""));
+    let length = reply.headers["content-length"].clone();
+    connection.send("HEAD /health HTTP/1.1\r\nHost: n\r\n\r\n");
+    let reply = connection.receive_head();
+    assert_eq!(
+        (reply.status, &reply.headers["content-length"]),
+        (200, &length)
+    );
     // A body after HEAD would be taken for this one's status line.
     assert_eq!(connection.request("GET", "/health", "").status, 200);
+}
+
+/// A node without a store, as an orchestrator sees it: it gets no traffic, and is not started anew.
+#[test]
+fn a_node_without_its_store_lives_and_is_not_healthy() {
+    let mut connection = Connection::to(start("n", Arc::new(FailedStore)));
+    assert_eq!(connection.request("GET", "/health", "").status, 503);
+    let reply = connection.request("GET", "/live", "");
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json(), json!({"status": "ok", "node": "n"}));
+}
+
+#[test]
+fn a_load_balancers_check_in_http_1_0_without_a_host_is_answered() {
+    for check in ["OPTIONS /", "GET /health", "GET /live"] {
+        let mut connection = connect();
+        connection.send(format!("{check} HTTP/1.0\r\n\r\n"));
+        let reply = connection.receive();
+        assert_eq!(reply.status, 200, "{check}");
+        assert_eq!(reply.headers["connection"], "close");
+        assert_eq!(connection.0.read(&mut [0]).unwrap(), 0);
+    }
+}
+
+/// The bytes of a check, and whether it is allowed by a limit of 2.
+fn pipelined_checks() -> (Vec<u8>, [u16; 3]) {
+    let check = json!({"key": "k", "limit": 2, "window_ms": 60_000}).to_string();
+    let head = "POST /check HTTP/1.1\r\nHost: n\r\nContent-Length";
+    let request = format!("{head}: {}\r\n\r\n{check}", check.len());
+    (request.repeat(3).into_bytes(), [200, 200, 429])
+}
+
+#[test]
+fn pipelined_checks_are_decided_in_their_order() {
+    let (requests, statuses) = pipelined_checks();
+    let mut connection = connect();
+    connection.send(&requests);
+    assert_eq!([(); 3].map(|()| connection.receive().status), statuses);
+}
+
+#[test]
+fn checks_that_are_divided_into_segments_anywhere_are_the_same_checks() {
+    let (requests, statuses) = pipelined_checks();
+    for place in (1..requests.len()).step_by(11) {
+        let mut connection = connect();
+        connection.0.get_ref().set_nodelay(true).unwrap();
+        connection.send(&requests[..place]);
+        thread::sleep(Duration::from_millis(2));
+        connection.send(&requests[place..]);
+        let received = [(); 3].map(|()| connection.receive().status);
+        assert_eq!(received, statuses, "{place}");
+    }
+}
+
+#[test]
+fn a_check_with_two_framings_is_refused_and_counts_nothing() {
+    let mut connection = connect();
+    let check = json!({"key": "k", "limit": 9, "window_ms": 60_000}).to_string();
+    let length = check.len();
+    connection.send(format!(
+        "POST /check HTTP/1.1\r\nHost: n\r\nContent-Length: {length}\r\nTransfer-Encoding: chunked\r\n\r\n{check}"
+    ));
+    assert_eq!(connection.receive().status, 400);
+    assert_eq!(connection.0.read(&mut [0]).unwrap(), 0);
+    let addr = connection.1.as_ref().unwrap().addr();
+    let reply = Connection::open(addr).check("k", 9, 60_000);
+    assert_eq!(reply.json()["remaining"], 8);
+}
+
+#[test]
+fn a_stopped_node_no_longer_listens() {
+    let (node, _) = node(Algorithm::default());
+    let addr = node.addr();
+    let mut connection = Connection::open(addr);
+    assert_eq!(connection.check("k", 9, 60_000).status, 200);
+    node.stop(Duration::from_secs(10));
+    assert_eq!(connection.0.read(&mut [0]).unwrap(), 0);
+    assert!(TcpStream::connect(addr).is_err());
 }
 
 #[test]
@@ -202,7 +300,9 @@ fn another_method_is_a_405_that_lists_the_allowed_ones() {
         ("GET", "/check", "POST"),
         ("DELETE", "/check", "POST"),
         ("OPTIONS", "/check", "POST"),
-        ("POST", "/health", "GET, HEAD"),
+        ("POST", "/health", "GET, HEAD, OPTIONS"),
+        ("PUT", "/live", "GET, HEAD, OPTIONS"),
+        ("POST", "/metrics", "GET, HEAD"),
     ] {
         let reply = connection.request(method, path, "");
         assert_eq!(reply.status, 405, "{method} {path}");
@@ -317,7 +417,7 @@ fn expect_100_continue_is_honoured() {
 fn nodes_on_one_store_share_its_limits() {
     let store = in_memory(Algorithm::default(), ManualClock::default());
     let nodes = ["a", "b"].map(|name| start(name, Arc::clone(&store)));
-    let [mut a, mut b] = nodes.map(|node| Connection::open(node.addr()));
+    let [mut a, mut b] = nodes.map(Connection::to);
     assert_eq!(a.check("k", 2, 60_000).json()["node"], "a");
     let second = b.check("k", 2, 60_000);
     assert_eq!((&second.json()["node"], second.status), (&json!("b"), 200));
@@ -392,9 +492,9 @@ fn ask_as(preset: &Preset, connection: &mut Connection, key: &str) -> bool {
 }
 
 #[test]
-fn every_preset_but_nginx_understands_the_nodes_answers() {
+fn every_preset_of_a_limiter_but_nginx_understands_the_nodes_answers() {
     let names = presets::ALL.iter().map(|preset| preset.name);
-    assert!(answerable_presets().eq(names.filter(|name| *name != "nginx")));
+    assert!(answerable_presets().eq(names.filter(|name| !["nginx", "http"].contains(name))));
 
     for preset in answered() {
         for &algorithm in Algorithm::ALL {
@@ -429,7 +529,7 @@ impl Store for FailedStore {
 
 #[test]
 fn no_preset_takes_an_error_for_a_decision() {
-    let mut connection = Connection::open(start("n", Arc::new(FailedStore)).addr());
+    let mut connection = Connection::to(start("n", Arc::new(FailedStore)));
     for preset in answered() {
         connection.send(request(preset, "k"));
         let reply = connection.receive();

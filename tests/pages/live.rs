@@ -9,16 +9,16 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::support::run;
 use crate::support::server::{Reply, Server};
-use crate::support::{at_once, eventually, seconds};
+use crate::support::{SIGNALS_APART, at_once, eventually, seconds};
 use loadgen::base::{Mode, Nanos};
 use loadgen::core::stats::{Buckets, Percentiles, Snapshot, State};
 use loadgen::engine::SnapshotRequests;
 use loadgen::report::Console;
-use loadgen::report::live::{Live, Run};
+use loadgen::report::live::{Live, Run, Theme};
 use loadgen::system::{Stop, terminal};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
@@ -192,7 +192,7 @@ fn cells(count: u16) -> NonZero<u16> {
     NonZero::new(count).expect("some")
 }
 
-const USUAL: (u16, u16) = (120, 45);
+const USUAL: (u16, u16) = (120, 90);
 
 fn loadgen(line: &str) -> Command {
     run::loadgen(line).into_command()
@@ -375,6 +375,7 @@ fn a_second_signal_ends_a_run_at_once_and_restores_the_terminal() {
         }
         terminal.shows("stopping; Ctrl-C quits at once");
         terminal.shows("DRAINING");
+        thread::sleep(SIGNALS_APART);
         end(&terminal);
         let (status, contents, written) = terminal.finish();
         assert_eq!(status.code(), Some(code), "{contents}");
@@ -438,9 +439,9 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_the_view_back() {
 #[test]
 fn without_a_view_there_are_stats_lines() {
     let line = "--demo --rps 20 --duration 2 --stats-interval 1 --burst-enabled false";
-    let cases = [("TERM", "dumb"), ("NO_TUI", "true"), ("TERM", "")];
+    let cases = [("TERM", "dumb"), ("LOADGEN_NO_TUI", "true"), ("TERM", "")];
     at_once(cases, |(name, value)| {
-        let mut command = loadgen(line);
+        let mut command = loadgen(&format!("{line} --color never"));
         command.env(name, value);
         let (status, contents, written) = Terminal::start(command, USUAL).finish();
         assert_eq!(status.code(), Some(0), "{contents}");
@@ -448,6 +449,19 @@ fn without_a_view_there_are_stats_lines() {
         assert!(!written.contains('\x1b'), "{written}");
     });
     let (_, _, written) = Terminal::start(loadgen(&format!("{line} --no-tui")), USUAL).finish();
+    // Nothing but the colours of verdicts.
+    let mut escapes = written.split('\x1b').skip(1);
+    let is_colour = |escape: &str| {
+        let end = escape.find(|c: char| c.is_ascii_alphabetic());
+        escape.starts_with('[') && end.is_some_and(|end| escape[end..].starts_with('m'))
+    };
+    assert!(
+        written.contains("\x1b[0m") && escapes.all(is_colour),
+        "{written}"
+    );
+    let mut plain = loadgen(&format!("{line} --no-tui"));
+    plain.env("NO_COLOR", "1");
+    let (_, _, written) = Terminal::start(plain, USUAL).finish();
     assert!(!written.contains('\x1b'), "{written}");
 }
 
@@ -500,7 +514,7 @@ fn run() -> Run {
         traffic: "10/s".to_owned(),
         seed: 1,
         end: None,
-        drain_timeout: Duration::ZERO,
+        drain: [Duration::ZERO; 2],
         promised: None,
     }
 }
@@ -530,6 +544,7 @@ fn with_a_view(meanwhile: impl FnOnce()) {
         requests,
         console.screen(),
         Arc::new(Stop::default()),
+        Theme { colours: true },
         quit,
     )
     .unwrap();
@@ -544,7 +559,8 @@ fn with_a_view(meanwhile: impl FnOnce()) {
     eventually("an end of the view", || !terminal::is_shown());
     live.close();
     console.print("printed after".to_owned());
-    console.close().unwrap();
+    let soon = Instant::now() + Duration::from_secs(60);
+    console.close(soon).unwrap();
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod summaries;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod comparison;
 #[cfg(unix)]
 mod live;
 mod report;

@@ -3,7 +3,8 @@
 use crate::summaries;
 use assert_cmd::Command;
 use loadgen::core::summary::Summary;
-use loadgen::report::{html, markdown};
+use loadgen::report::{html, markdown, with_the_first};
+use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
@@ -19,6 +20,10 @@ fn example(name: &str) -> &'static Summary {
     &found.expect("an example").1
 }
 
+fn compared(runs: &[(String, Summary)]) -> String {
+    html::comparison(runs, &with_the_first(runs))
+}
+
 /// Every example's page, and comparisons of few and of many.
 fn pages() -> &'static [(String, String)] {
     static PAGES: OnceLock<Vec<(String, String)>> = OnceLock::new();
@@ -31,8 +36,8 @@ fn pages() -> &'static [(String, String)] {
             .iter()
             .map(|(name, summary)| (format!("<b>{name}</b>"), summary.clone()))
             .collect();
-        pages.push(("two".to_owned(), html::comparison(&named[..2])));
-        pages.push(("all".to_owned(), html::comparison(&named)));
+        pages.push(("two".to_owned(), compared(&named[..2])));
+        pages.push(("all".to_owned(), compared(&named)));
         pages
     })
 }
@@ -57,7 +62,7 @@ fn every_element_is_closed_where_it_was_opened() {
         for (tag, attributes) in tags(page) {
             match tag.strip_prefix('/') {
                 Some(closed) => assert_eq!(open.pop(), Some(closed), "{name}"),
-                None if ["br", "meta"].contains(&tag) || attributes.ends_with('/') => {}
+                None if ["br", "meta", "wbr"].contains(&tag) || attributes.ends_with('/') => {}
                 None => open.push(tag),
             }
         }
@@ -108,10 +113,12 @@ fn ids_are_unique_and_every_link_leads_to_one() {
 
 #[test]
 fn a_page_has_every_part_under_its_heading_in_order() {
+    let pictures = ["Admitted per window", "Blocked too early"];
     let expected = [
-        "Key numbers",
+        "The run",
         "Rates over time",
         "Latency over time",
+        "Key numbers",
         "Latency spectrum",
         "Heat map of latency",
         "Targets",
@@ -126,7 +133,16 @@ fn a_page_has_every_part_under_its_heading_in_order() {
         let page = html::page(summary);
         let headings = page.split("<h2>").skip(1);
         let headings: Vec<_> = headings.filter_map(|rest| rest.split('<').next()).collect();
-        assert_eq!(headings, expected, "{name}");
+        let drawn = headings.len().saturating_sub(expected.len());
+        assert_eq!(headings[drawn..], expected, "{name}");
+        assert!(
+            pictures
+                .iter()
+                .filter(|one| headings[..drawn].contains(one))
+                .count()
+                == drawn,
+            "{name}"
+        );
         assert_eq!(page.matches("<h1").count(), 1, "{name}");
         let verdict = page.find("<h1").expect("a heading");
         assert!(verdict < page.find("<h2>").expect("a heading"), "{name}");
@@ -164,31 +180,45 @@ fn a_page_stays_small_whatever_the_run() {
 
 #[test]
 fn the_verdict_comes_first() {
-    for (name, said) in [
-        ("demo", "The limit was kept and all 3 thresholds are met"),
-        ("per-node", "The limit was broken"),
-        ("failing", "2 of 5 thresholds missed"),
+    for (name, verdict) in [
+        ("demo", "Kept: Every answer fits"),
+        (
+            "per-node",
+            "Broken: 300 admitted within 32.1 s where 100 are promised",
+        ),
+        (
+            "failing",
+            "2 of 5 thresholds missed: latency.p99 &lt; 50ms measured 2.01 s",
+        ),
         ("second", "10 requests sent on schedule"),
         ("empty", "Nothing was sent"),
-        (
-            "huge",
-            "The limit was broken and 1000 of 1000 thresholds missed",
-        ),
+        ("huge", "Broken: "),
     ] {
         let summary = example(name);
-        assert!(
-            html::page(summary).contains(&format!("{said}</h1>")),
-            "{name}"
-        );
+        let page = html::page(summary);
+        let start = page.find("<h1").expect("a heading");
+        let heading = page[start..].split("</h1>").next().unwrap_or_default();
+        assert!(heading.contains(verdict), "{name}: {heading}");
         let markdown = markdown(summary);
+        let first = markdown.lines().next();
         assert!(
-            markdown
-                .lines()
-                .next()
-                .is_some_and(|line| line.ends_with(said)),
+            first.is_some_and(|line| line.contains(verdict)),
             "{markdown}"
         );
     }
+}
+
+#[test]
+fn an_audits_pictures_come_before_everything_else() {
+    let headings = |name| {
+        let page = html::page(example(name));
+        let headings = page.split("<h2>").skip(1);
+        let headings = headings.filter_map(|rest| rest.split('<').next().map(str::to_owned));
+        headings.take(3).collect::<Vec<_>>()
+    };
+    let expected = ["Admitted per window", "Blocked too early", "The run"];
+    assert_eq!(headings("per-node"), expected);
+    assert_eq!(headings("second")[0], "The run");
 }
 
 #[test]
@@ -204,6 +234,7 @@ fn markdown_is_bounded_and_its_tables_are_whole() {
             }
         }
         assert!(!text.contains("<script"), "{name}");
+        assert!(!text.contains("\n\n\n"), "{name}: two blank lines");
         assert!(!text.contains("kept**: schedule"), "{name}: said twice");
         assert_eq!(
             text.matches("<details>").count(),
@@ -234,6 +265,87 @@ fn a_summary_is_the_same_after_it_was_saved() {
     }
 }
 
+#[test]
+fn a_number_that_no_run_has_is_refused_by_its_field() {
+    let text = serde_json::to_string(example("demo")).expect("JSON");
+    for (pointer, number, says) in [
+        (
+            "/timeline/slots/0/asked_per_s",
+            json!(1e300),
+            "timeline.slots[0].asked_per_s is 1e300; it must be from 0 to 1e18",
+        ),
+        (
+            "/timeline/slots/1/asked_per_s",
+            json!(-1),
+            "timeline.slots[1].asked_per_s is -1e0",
+        ),
+        ("/timeline/slot_ns", json!(0), "timeline.slot_ns is 0"),
+        (
+            "/timeline/slots/0/heat",
+            json!([u64::MAX, 1]),
+            "timeline.slots[0].heat counts more than",
+        ),
+        ("/requests/sent", json!(u64::MAX), "requests do not balance"),
+        (
+            "/targets/1/requests/unsent",
+            json!(u64::MAX),
+            "targets[1].requests do not balance",
+        ),
+        (
+            "/phases/0/requests/allowed",
+            json!(0),
+            "phases[0].requests do not balance",
+        ),
+        (
+            "/audit/share",
+            json!(2),
+            "audit.share is 2e0; it must be from 0 to 1",
+        ),
+        (
+            "/latency/spectrum/0/share",
+            json!(-0.5),
+            "latency.spectrum[0].share is -5e-1",
+        ),
+    ] {
+        let mut summary: Value = serde_json::from_str(&text).expect("JSON");
+        *summary
+            .pointer_mut(pointer)
+            .unwrap_or_else(|| panic!("no {pointer}")) = number;
+        let refused = Summary::from_json(&summary.to_string()).expect_err(pointer);
+        let refused = refused.to_string();
+        assert!(
+            refused.contains("has a number that no run has: "),
+            "{refused}"
+        );
+        assert!(refused.contains(says), "{pointer}: {refused}");
+    }
+}
+
+#[test]
+fn an_error_quotes_little_of_a_summary() {
+    let long = "Z".repeat(100_000);
+    let text = serde_json::to_string(example("demo")).expect("JSON");
+    let mut summary: Value = serde_json::from_str(&text).expect("JSON");
+    for pointer in [
+        "/schedule/kept",
+        "/phases/0/mode",
+        "/requests/sent",
+        "/audit/verdict",
+    ] {
+        let place = summary
+            .pointer_mut(pointer)
+            .unwrap_or_else(|| panic!("no {pointer}"));
+        let kept = std::mem::replace(place, json!(long));
+        let refused = Summary::from_json(&summary.to_string()).expect_err(pointer);
+        let refused = refused.to_string();
+        assert!(
+            refused.len() < 700 && refused.contains("line 1 column"),
+            "{refused}"
+        );
+        *summary.pointer_mut(pointer).expect("the same place") = kept;
+    }
+}
+
 fn folder(test: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
         .join("report_pages")
@@ -257,7 +369,11 @@ fn report() -> Command {
 #[test]
 fn one_file_makes_its_page_and_several_are_compared() {
     let [demo, second] = ["demo", "second"].map(|name| saved("pages", name));
-    let printed = report().arg(&demo).output().expect("an end");
+    let printed = report()
+        .args(["--output", "-"])
+        .arg(&demo)
+        .output()
+        .expect("an end");
     assert_eq!(printed.status.code(), Some(0));
     assert_eq!(
         String::from_utf8_lossy(&printed.stdout),
@@ -280,8 +396,13 @@ fn one_file_makes_its_page_and_several_are_compared() {
             .all(|file| !file.file_name().to_string_lossy().starts_with('.'))
     );
 
+    let refused = report().arg(&demo).output().expect("an end");
+    assert_eq!(refused.status.code(), Some(2));
+    let line = String::from_utf8_lossy(&refused.stderr);
+    assert!(line.contains("--output: must be given"), "{line}");
+
     let piped = report()
-        .arg("-")
+        .args(["-", "--output", "-"])
         .pipe_stdin(&demo)
         .expect("a file")
         .output();
@@ -306,8 +427,8 @@ fn a_file_without_a_summary_is_refused_by_its_name_and_nothing_is_written() {
         ),
         (
             "newer.json",
-            Some("{\"schema_version\":3}"),
-            "schema_version 3, and this loadgen reads up to 2",
+            Some("{\"schema_version\":4}"),
+            "schema_version 4, and this loadgen reads up to 3",
         ),
         (
             "cut.json",

@@ -224,7 +224,7 @@ fn a_flag_wins_over_its_variable_and_the_variable_over_the_preset() {
         let (_server, launch) = run(&answers, options);
         let launch = launch.arg("--preset=nginx");
         let launch = match blocked {
-            Some(blocked) => launch.env("BLOCKED", blocked),
+            Some(blocked) => launch.env("LOADGEN_BLOCKED", blocked),
             None => launch,
         };
         assert_counts(&launch.report(), (options, allowed, blocks, failed));
@@ -353,7 +353,7 @@ fn a_body_that_breaks_off_fails_and_does_not_count_by_its_beginning() {
 type Limiter = (&'static str, Vec<(&'static str, Vec<u8>)>);
 
 #[rustfmt::skip]
-fn limiters() -> [Limiter; 7] {
+fn limiters() -> [Limiter; 8] {
     let with = |status, body| answer(status, "Content-Type: application/json\r\n", body);
     let text = |status, body| answer(status, "Content-Type: text/plain\r\n", body);
     let gubernator = |status, error| {
@@ -417,6 +417,13 @@ fn limiters() -> [Limiter; 7] {
             ("blocked", answer("429", "Retry-After: 7\r\n", r#"{"message":"API rate limit exceeded"}"#)),
             ("status_other", with("404", r#"{"message":"no Route matched with those values"}"#)),
             ("status_5xx", with("500", r#"{"message":"An unexpected error occurred"}"#)),
+        ]),
+        ("http", vec![
+            ("allowed", answer("204", "", "")),
+            ("allowed", answer("302", "Location: /x\r\n", "")),
+            ("blocked", answer("429", "Retry-After: 7\r\n", "")),
+            ("status_other", answer("403", "", "")),
+            ("status_5xx", answer("503", "", "")),
         ]),
     ]
 }

@@ -11,65 +11,69 @@ use crate::support::tls::Identity;
 const OPTIONS: &[(&str, &str, &str)] = &[
     (
         "--targets",
-        "TARGETS",
+        "LOADGEN_TARGETS",
         "http://ratelimiter-1:8000,http://ratelimiter-2:8000,http://ratelimiter-3:8000",
     ),
-    ("--rps", "RPS", "10"),
-    ("--duration", "DURATION", "60"),
-    ("--burst-enabled", "BURST_ENABLED", "true"),
-    ("--burst-multiplier", "BURST_MULTIPLIER", "5"),
-    ("--burst-duration", "BURST_DURATION", "5"),
-    ("--burst-interval", "BURST_INTERVAL", "30"),
-    ("--burst-align", "BURST_ALIGN", "false"),
-    ("--profile", "PROFILE", ""),
-    ("--arrivals", "ARRIVALS", "uniform"),
-    ("--workers", "WORKERS", "100"),
-    ("--queue", "QUEUE", "10000"),
-    ("--timeout", "TIMEOUT", "10"),
-    ("--drain-timeout", "DRAIN_TIMEOUT", "10"),
-    ("--stats-interval", "STATS_INTERVAL", "10"),
-    ("--preset", "PRESET", "check"),
-    ("--method", "METHOD", ""),
-    ("--path", "CHECK_PATH", ""),
-    ("--header", "HEADERS", ""),
-    ("--body", "BODY", ""),
-    ("--body-file", "BODY_FILE", ""),
-    ("--limit", "LIMIT", "100"),
-    ("--window", "WINDOW", "60s"),
-    ("--cost", "COST", "1"),
-    ("--allowed", "ALLOWED", ""),
-    ("--blocked", "BLOCKED", ""),
-    ("--keys", "KEYS", "7"),
-    ("--key-distribution", "KEY_DISTRIBUTION", "uniform"),
-    ("--key-prefix", "KEY_PREFIX", ""),
-    ("--keys-file", "KEYS_FILE", ""),
-    ("--seed", "SEED", "random"),
-    ("--insecure", "INSECURE", "false"),
-    ("--ca-cert", "CA_CERT", ""),
+    ("--rps", "LOADGEN_RPS", "10"),
+    ("--duration", "LOADGEN_DURATION", "60"),
+    ("--count", "LOADGEN_COUNT", ""),
+    ("--burst-enabled", "LOADGEN_BURST_ENABLED", "true"),
+    ("--burst-multiplier", "LOADGEN_BURST_MULTIPLIER", "5"),
+    ("--burst-duration", "LOADGEN_BURST_DURATION", "5"),
+    ("--burst-interval", "LOADGEN_BURST_INTERVAL", "30"),
+    ("--burst-align", "LOADGEN_BURST_ALIGN", "false"),
+    ("--profile", "LOADGEN_PROFILE", ""),
+    ("--arrivals", "LOADGEN_ARRIVALS", "uniform"),
+    ("--workers", "LOADGEN_WORKERS", "100"),
+    ("--queue", "LOADGEN_QUEUE", "10000"),
+    ("--timeout", "LOADGEN_TIMEOUT", "10"),
+    ("--drain-timeout", "LOADGEN_DRAIN_TIMEOUT", "8"),
+    ("--stats-interval", "LOADGEN_STATS_INTERVAL", "10"),
+    ("--preset", "LOADGEN_PRESET", "check"),
+    ("--method", "LOADGEN_METHOD", ""),
+    ("--path", "LOADGEN_PATH", ""),
+    ("--header", "LOADGEN_HEADER", ""),
+    ("--body", "LOADGEN_BODY", ""),
+    ("--body-file", "LOADGEN_BODY_FILE", ""),
+    ("--limit", "LOADGEN_LIMIT", "100"),
+    ("--window", "LOADGEN_WINDOW", "60s"),
+    ("--cost", "LOADGEN_COST", "1"),
+    ("--allowed", "LOADGEN_ALLOWED", ""),
+    ("--blocked", "LOADGEN_BLOCKED", ""),
+    ("--keys", "LOADGEN_KEYS", "7"),
+    ("--key-distribution", "LOADGEN_KEY_DISTRIBUTION", "uniform"),
+    ("--key-prefix", "LOADGEN_KEY_PREFIX", ""),
+    ("--keys-file", "LOADGEN_KEYS_FILE", ""),
+    ("--seed", "LOADGEN_SEED", "random"),
+    ("--insecure", "LOADGEN_INSECURE", "false"),
+    ("--ca-cert", "LOADGEN_CA_CERT", ""),
     ("--cert", "LOADGEN_CERT", ""),
     ("--key", "LOADGEN_KEY", ""),
     ("--connect-to", "LOADGEN_CONNECT_TO", ""),
     ("--sni", "LOADGEN_SNI", ""),
     ("--source-address", "LOADGEN_SOURCE_ADDRESS", ""),
-    ("--metrics-addr", "METRICS_ADDR", ""),
-    ("--metrics-linger", "METRICS_LINGER", "0"),
-    ("--demo", "DEMO", "false"),
-    ("--demo-limiter", "DEMO_LIMITER", "sliding-log"),
-    ("--audit", "AUDIT", ""),
-    ("--probe", "PROBE", "true"),
-    ("--audit-memory", "AUDIT_MEMORY", "64MiB"),
-    ("--clock-tolerance", "CLOCK_TOLERANCE", ""),
-    ("--excess-tolerance", "EXCESS_TOLERANCE", "0"),
-    ("--reuse-keys", "REUSE_KEYS", "false"),
-    ("--no-tui", "NO_TUI", "false"),
-    ("--report", "REPORT", ""),
-    ("--summary-json", "SUMMARY_JSON", ""),
-    ("--summary-markdown", "SUMMARY_MARKDOWN", ""),
-    ("--timeline", "TIMELINE", ""),
-    ("--hdr-log", "HDR_LOG", ""),
-    ("--requests", "REQUESTS", ""),
-    ("--threshold", "THRESHOLDS", ""),
-    ("--abort-on-fail", "ABORT_ON_FAIL", "false"),
+    ("--wait", "LOADGEN_WAIT", ""),
+    ("--metrics-addr", "LOADGEN_METRICS_ADDR", ""),
+    ("--metrics-linger", "LOADGEN_METRICS_LINGER", "0"),
+    ("--demo", "LOADGEN_DEMO", "false"),
+    ("--demo-limiter", "LOADGEN_DEMO_LIMITER", "sliding-log"),
+    ("--audit", "LOADGEN_AUDIT", ""),
+    ("--probe", "LOADGEN_PROBE", "true"),
+    ("--audit-memory", "LOADGEN_AUDIT_MEMORY", "64MiB"),
+    ("--clock-tolerance", "LOADGEN_CLOCK_TOLERANCE", ""),
+    ("--excess-tolerance", "LOADGEN_EXCESS_TOLERANCE", "0"),
+    ("--reuse-keys", "LOADGEN_REUSE_KEYS", "false"),
+    ("--no-tui", "LOADGEN_NO_TUI", "false"),
+    ("--show-secrets", "LOADGEN_SHOW_SECRETS", "false"),
+    ("--report", "LOADGEN_REPORT", ""),
+    ("--summary-json", "LOADGEN_SUMMARY_JSON", ""),
+    ("--summary-markdown", "LOADGEN_SUMMARY_MARKDOWN", ""),
+    ("--timeline", "LOADGEN_TIMELINE", ""),
+    ("--timeline-targets", "LOADGEN_TIMELINE_TARGETS", ""),
+    ("--hdr-log", "LOADGEN_HDR_LOG", ""),
+    ("--requests", "LOADGEN_REQUESTS", ""),
+    ("--threshold", "LOADGEN_THRESHOLD", ""),
+    ("--abort-on-fail", "LOADGEN_ABORT_ON_FAIL", "false"),
 ];
 
 const PIECES: &str = "column 1: ";
@@ -77,8 +81,9 @@ const ARRIVALS: &str = "uniform or poisson";
 const RATE: &str = "must be requests per second, from 0.000001 to 1000000";
 const WORKERS: &str = "must be a whole number from 1 to 10000\n";
 const BOOLEAN: &str = "must be true, false, 1, 0, yes or no";
-const MULTIPLIER: &str = "must be a number from 1 to 1000\n";
+const MULTIPLIER: &str = "must be a number from 1 to 1000";
 const SPAN: &str = "must be seconds, or a time such as 90s, 2m or 1h30m";
+const COMMA: &str = "; write a fraction with a point, not with a comma\n";
 const NUMBER: &str = "must be a whole number from ";
 const METHOD: &str = "HTTP method such as GET or POST";
 const PLACEHOLDERS: &str = "is not a placeholder; use one of {key}, {limit}, {window_ms}, {window_s}, {cost}, {seq}, {uuid}, {target}, {now_ms}";
@@ -94,8 +99,36 @@ const WRONG: &[(&str, &[&str], &str)] = &[
         "ftp://localhost", "http://", "https://", "http://:8000", "http://127.0.0.1:99999",
         "http://127.0.0.1:port", "http://127.0.0.1:1,localhost:8000"], "http or https URLs"),
     ("--rps", &["0", "0.0", "-0", "-1", "-0.5", "NaN", "inf", "infinity", "-inf", "1e999", "1000000.1", "1000001",
-        "ten", "10/s", ""], RATE),
+        "ten", "10/ms", "10/parsec", "10/", ""], RATE),
+    ("--rps", &["0,5"], COMMA),
+    ("--burst-multiplier", &["1,5"], COMMA),
+    ("--excess-tolerance", &["0,5%"], COMMA),
+    ("--limit", &["100/60s"], "the time after the slash is --window"),
+    ("--wait", &["soon", "-1", ""], SPAN),
+    ("--wait", &["1,5"], COMMA),
+    ("--duration", &["1h30"], "; the last number has no unit"),
+    ("--audit", &["true"], "; --audit alone means auto"),
+    ("--audit", &["false"], "; did you mean off?"),
+    ("--threshold", &["p99<50ms", "p99 < 50ms"], "did you mean latency.p99?"),
+    ("--threshold", &["errors < 1%"], "did you mean failed.rate?"),
+    ("--path", &["/a b"], "column 3 is a blank, which is written %20"),
+    ("--targets", &["http://a b"], "has a blank at column 9"),
     ("--duration", &["soon", "-1", "10 parsecs", "NaN", "inf", "1e300", ""], SPAN),
+    ("--duration", &["1,510", "1,5s", "1h, 30m"], COMMA),
+    ("--timeout", &["1,5"], COMMA),
+    ("--drain-timeout", &["1,5"], COMMA),
+    ("--stats-interval", &["1,5"], COMMA),
+    ("--metrics-linger", &["1,5"], COMMA),
+    ("--burst-duration", &["1,5"], COMMA),
+    ("--burst-interval", &["1,5"], COMMA),
+    ("--window", &["1,5", "1,510s"], COMMA),
+    ("--clock-tolerance", &["1,5ms"], COMMA),
+    ("--rps", &["1,5"], RATE),
+    ("--burst-multiplier", &["1,5"], MULTIPLIER),
+    ("--limit", &["1,510"], NUMBER),
+    ("--profile", &["5/s for 1,510/s", "5/s for 1,5s"], "a comma between two digits"),
+    ("--blocked", &["json /a = 1,500"], "a comma between two digits"),
+    ("--count", &["", "0", "-1", "1.5", "1e3", "many", "1000000000000001"], "must be a whole number from 1 to 1000000000000000\n"),
     ("--burst-enabled", &["maybe", "2", ""], BOOLEAN),
     ("--burst-multiplier", &["0.99", "0", "-5", "NaN", "inf", "many"], MULTIPLIER),
     ("--burst-duration", &["30", "31", "1m"], "must be shorter than --burst-interval (30s)"),
@@ -117,9 +150,9 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ("--window", &["-1", "0", "soon", "3651d", ""], SPAN),
     ("--window", &["1.5ms", "0.0015"], "whole milliseconds"),
     ("--cost", &["", "0", "-1", "1.5", "1000001"], "must be a whole number from 1 to 1000000\n"),
-    ("--preset", &["", "envoi", "haproxy"], "one of check, envoy, limitador, gubernator, throttlecrab, nginx, kong"),
+    ("--preset", &["", "envoi", "haproxy"], "one of check, envoy, limitador, gubernator, throttlecrab, nginx, kong, http"),
     ("--method", &["", "G E T", "connect"], METHOD),
-    ("--path", &["", "check", "/a b"], "start with / and be at most 8000 characters"),
+    ("--path", &["check", "/a b"], "start with / and be at most 8000 characters"),
     ("--path", &["/{usr}"], PLACEHOLDERS),
     ("--header", &["", "X-Key", "X Key: 1"], "`Name: value`"),
     ("--header", &["X-Key: {usr}"], PLACEHOLDERS),
@@ -151,6 +184,7 @@ const WRONG: &[(&str, &[&str], &str)] = &[
     ("--keys-file", &["", "no/such/file", "tests"], KEYS_FILE),
     ("--seed", &["-1", "lucky"], NUMBER),
     ("--insecure", &["perhaps", ""], BOOLEAN),
+    ("--show-secrets", &["perhaps", ""], BOOLEAN),
     ("--ca-cert", &["", "no/such/file.pem", "tests", "Cargo.toml"], CERTIFICATES),
     ("--cert", &["", "no/such/file.pem", "tests", "Cargo.toml"], CERTIFICATES),
     ("--connect-to", &["", "node", "node:1", "node:1=node", "node:1=node:0"], "HOST:PORT=ADDR:PORT"),
@@ -188,7 +222,7 @@ fn harmless() -> Launch {
     loadgen("")
         .env("TARGETS", "http://127.0.0.1:1")
         .env("DURATION", "0.1")
-        .env("DRAIN_TIMEOUT", "0")
+        .env("LOADGEN_DRAIN_TIMEOUT", "0")
 }
 
 /// Every flag with each of its wrong values, and a part of the refusal.
@@ -204,26 +238,29 @@ fn wrong() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
 fn a_wrong_flag_is_refused_with_its_name_its_value_and_what_it_may_be() {
     for (flag, value, says) in wrong() {
         let launch = harmless().arg(format!("{flag}={value}"));
-        launch.assert_refused(&[flag, value, says]);
+        launch.assert_refused(&[flag, repeated(flag, value), says]);
+    }
+}
+
+/// What a refusal repeats of a value, which may be a secret.
+fn repeated<'a>(flag: &str, value: &'a str) -> &'a str {
+    match flag {
+        "--header" => match value.split_once(':') {
+            Some((name, _)) if !name.contains(' ') => name,
+            _ => "",
+        },
+        "--body" => "",
+        _ => value,
     }
 }
 
 #[test]
 fn a_wrong_variable_is_refused_with_its_name_its_value_and_what_it_may_be() {
-    let means_unset = |flag, value: &str| value.is_empty() && WITHOUT_DEFAULT.contains(&flag);
-    for (flag, value, says) in wrong().filter(|(flag, value, _)| !means_unset(flag, value)) {
+    for (flag, value, says) in wrong().filter(|(_, value, _)| !value.is_empty()) {
         let launch = harmless().env(variable(flag), value);
-        launch.assert_refused(&[variable(flag), value, says]);
+        launch.assert_refused(&[variable(flag), repeated(flag, value), says]);
     }
 }
-
-/// Options that are unset unless they are given: their empty variables mean just that.
-#[rustfmt::skip]
-const WITHOUT_DEFAULT: [&str; 20] = [
-    "--allowed", "--audit", "--blocked", "--body", "--body-file", "--ca-cert", "--cert", "--clock-tolerance",
-    "--connect-to", "--header", "--key", "--key-prefix", "--keys-file", "--method", "--metrics-addr", "--path",
-    "--profile", "--sni", "--source-address", "--threshold",
-];
 
 #[test]
 fn a_login_in_a_target_is_refused_and_not_repeated() {
@@ -239,12 +276,65 @@ fn a_login_in_a_target_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn an_empty_variable_of_an_option_without_a_default_is_ignored() {
-    for flag in WITHOUT_DEFAULT {
-        let finished = harmless().env(variable(flag), "").finish();
+fn an_empty_variable_is_ignored() {
+    for (flag, variable, _) in OPTIONS {
+        let finished = harmless().env(variable, "").finish();
         assert_eq!(finished.code(), Some(0), "{flag}: {finished}");
         assert!(!finished.to_string().contains("/metrics"), "{finished}");
+        assert!(!finished.to_string().contains(variable), "{finished}");
     }
+}
+
+/// The variables that also work without their prefix, each with a value and with what a plan says of it.
+const BARE: [(&str, &str, &str); 7] = [
+    ("TARGETS", "http://127.0.0.1:2", "to http://127.0.0.1:2:"),
+    ("RPS", "20", "20/s with bursts of 100/s"),
+    ("DURATION", "77", "1170 requests in 77s"),
+    ("BURST_ENABLED", "false", "600 requests in 1m"),
+    ("BURST_MULTIPLIER", "7", "bursts of 70/s"),
+    ("BURST_DURATION", "6", "for 6s every 30s"),
+    ("BURST_INTERVAL", "40", "every 40s"),
+];
+
+#[test]
+fn seven_variables_work_without_their_prefix_too() {
+    for (name, value, says) in BARE {
+        let prefixed = format!("LOADGEN_{name}");
+        let other = match name {
+            "TARGETS" => "http://127.0.0.1:3",
+            "BURST_ENABLED" => "true",
+            _ => "8",
+        };
+        for launch in [
+            loadgen("plan").env(name, value),
+            loadgen("plan").env(name, value).env(&prefixed, ""),
+            loadgen("plan").env(name, other).env(&prefixed, value),
+        ] {
+            let finished = launch.finish();
+            assert_eq!(finished.code(), Some(0), "{finished}");
+            assert!(finished.stdout().contains(says), "{name}: {finished}");
+        }
+    }
+}
+
+#[test]
+fn other_programs_variables_mean_nothing() {
+    for name in ["PROFILE", "KEYS", "REPORT", "METHOD", "DEMO", "AUDIT"] {
+        let finished = harmless().env(name, "release").finish();
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        assert!(!finished.stdout().contains(name), "{finished}");
+    }
+}
+
+#[test]
+fn the_heading_names_the_variables_that_took_effect() {
+    let launch = harmless().env("LOADGEN_RPS", "20").env("LOADGEN_KEYS", "");
+    let finished = launch.args(["--rps", "5"]).finish();
+    let row = "\n  env      TARGETS, DURATION, LOADGEN_DRAIN_TIMEOUT\n";
+    assert!(finished.stdout().contains(row), "{finished}");
+    let finished =
+        loadgen("--targets http://127.0.0.1:1 --duration 0.1 --drain-timeout 0").finish();
+    assert!(!finished.stdout().contains("\n  env "), "{finished}");
 }
 
 #[test]
@@ -281,8 +371,8 @@ fn a_burst_as_long_as_its_interval_is_refused_whichever_of_the_two_was_given() {
 #[test]
 fn an_unparsable_demo_is_refused() {
     harmless()
-        .env("DEMO", "perhaps")
-        .assert_refused(&["DEMO", "perhaps", BOOLEAN]);
+        .env("LOADGEN_DEMO", "perhaps")
+        .assert_refused(&["LOADGEN_DEMO", "perhaps", BOOLEAN]);
 }
 
 #[test]
@@ -290,16 +380,16 @@ fn a_demos_limiter_without_a_demo_is_refused_unless_by_variable() {
     for launch in [
         harmless(),
         harmless().arg("--demo=no"),
-        harmless().env("DEMO", "no"),
+        harmless().env("LOADGEN_DEMO", "no"),
         // Targets as a flag win over a demo as a variable.
         harmless()
             .arg("--targets=http://127.0.0.1:1")
-            .env("DEMO", "yes"),
+            .env("LOADGEN_DEMO", "yes"),
     ] {
         let launch = launch.arg("--demo-limiter=racy");
         launch.assert_refused(&["--demo-limiter", "racy", "needs --demo"]);
     }
-    harmless().env("DEMO_LIMITER", "racy").report();
+    harmless().env("LOADGEN_DEMO_LIMITER", "racy").report();
 }
 
 #[test]
@@ -310,7 +400,11 @@ fn options_of_the_audit_without_an_audit_are_refused_unless_by_variable() {
         (harmless(), "--clock-tolerance", "20ms"),
         (harmless(), "--excess-tolerance", "5%"),
         (harmless().arg("--audit=off"), "--probe", "true"),
-        (harmless().env("AUDIT", "off"), "--audit-memory", "2MiB"),
+        (
+            harmless().env("LOADGEN_AUDIT", "off"),
+            "--audit-memory",
+            "2MiB",
+        ),
         (
             harmless().args(["--demo", "--audit=off"]),
             "--audit-memory",
@@ -322,10 +416,10 @@ fn options_of_the_audit_without_an_audit_are_refused_unless_by_variable() {
     }
     harmless().arg("--probe=no").report();
     harmless()
-        .env("PROBE", "yes")
-        .env("AUDIT_MEMORY", "2MiB")
-        .env("CLOCK_TOLERANCE", "20ms")
-        .env("EXCESS_TOLERANCE", "5%")
+        .env("LOADGEN_PROBE", "yes")
+        .env("LOADGEN_AUDIT_MEMORY", "2MiB")
+        .env("LOADGEN_CLOCK_TOLERANCE", "20ms")
+        .env("LOADGEN_EXCESS_TOLERANCE", "5%")
         .report();
 }
 
@@ -363,7 +457,9 @@ fn a_limit_that_contradicts_the_promise_is_refused_unless_by_variable() {
             .args(options.split(' '));
         launch.assert_refused(&[refused, says]);
     }
-    let by_variable = harmless().env("LIMIT", "50").env("WINDOW", "30s");
+    let by_variable = harmless()
+        .env("LOADGEN_LIMIT", "50")
+        .env("LOADGEN_WINDOW", "30s");
     let finished = by_variable
         .args(["--audit", "sliding-window 100/60s"])
         .finish();
@@ -422,8 +518,10 @@ fn keys_are_reused_only_by_an_audited_run_with_a_seed_unless_by_variable() {
         launch.assert_refused(&["--reuse-keys", "needs --audit and --seed"]);
     }
     harmless().arg("--reuse-keys=no").report();
-    harmless().env("REUSE_KEYS", "yes").report();
-    let audited = harmless().env("AUDIT", "auto").env("SEED", "1");
+    harmless().env("LOADGEN_REUSE_KEYS", "yes").report();
+    let audited = harmless()
+        .env("LOADGEN_AUDIT", "auto")
+        .env("LOADGEN_SEED", "1");
     let finished = audited.arg("--reuse-keys").finish();
     assert_eq!(finished.code(), Some(3), "{finished}");
 }
@@ -444,17 +542,26 @@ fn certificate(name: &str) -> String {
 fn certificates_are_refused_where_none_are_verified_wherever_the_two_come_from() {
     let path = certificate("any.pem");
     let by_flag = || harmless().args(["--ca-cert", &path]);
-    let by_variable = || harmless().env("CA_CERT", &path);
+    let by_variable = || harmless().env("LOADGEN_CA_CERT", &path);
     for (launch, names) in [
         (by_flag().arg("--insecure"), ["--ca-cert", "--insecure"]),
-        (by_flag().env("INSECURE", "1"), ["--ca-cert", "INSECURE"]),
-        (by_variable().arg("--insecure"), ["CA_CERT", "--insecure"]),
-        (by_variable().env("INSECURE", "1"), ["CA_CERT", "INSECURE"]),
+        (
+            by_flag().env("LOADGEN_INSECURE", "1"),
+            ["--ca-cert", "LOADGEN_INSECURE"],
+        ),
+        (
+            by_variable().arg("--insecure"),
+            ["LOADGEN_CA_CERT", "--insecure"],
+        ),
+        (
+            by_variable().env("LOADGEN_INSECURE", "1"),
+            ["LOADGEN_CA_CERT", "LOADGEN_INSECURE"],
+        ),
     ] {
         launch.assert_refused(&[names[0], names[1], &path]);
     }
     by_flag().arg("--insecure=no").report();
-    by_variable().env("INSECURE", "0").report();
+    by_variable().env("LOADGEN_INSECURE", "0").report();
 }
 
 #[test]
@@ -463,8 +570,8 @@ fn a_broken_certificate_is_refused() {
     let path = file("broken.pem", broken);
     let by_flag = harmless().args(["--ca-cert", &path]);
     by_flag.assert_refused(&["--ca-cert", &path, CERTIFICATES]);
-    let by_variable = harmless().env("CA_CERT", &path);
-    by_variable.assert_refused(&["CA_CERT", &path, CERTIFICATES]);
+    let by_variable = harmless().env("LOADGEN_CA_CERT", &path);
+    by_variable.assert_refused(&["LOADGEN_CA_CERT", &path, CERTIFICATES]);
 }
 
 #[test]
@@ -487,7 +594,7 @@ fn an_unknown_flag_is_refused_with_the_flag_that_was_meant() {
         ("--worker", "=5", "--workers"),
         ("--burst-multiplyer", "=5", "--burst-multiplier"),
         ("--xyzzy", "", ""),
-        ("-z", "", ""),
+        ("-x", "", ""),
     ] {
         harmless()
             .arg(format!("{flag}{value}"))
@@ -496,10 +603,11 @@ fn an_unknown_flag_is_refused_with_the_flag_that_was_meant() {
 }
 
 #[test]
-fn an_argument_that_is_not_a_flag_is_refused() {
+fn an_argument_that_is_neither_a_flag_nor_a_url_is_refused() {
     harmless()
-        .arg("http://127.0.0.1:1")
-        .assert_refused(&["http://127.0.0.1:1"]);
+        .arg("127.0.0.1:1")
+        .assert_refused(&["127.0.0.1:1", "http or https URL"]);
+    loadgen("plna").assert_refused(&["'plna'", "did you mean plan?"]);
     for arguments in [
         &["--rps"][..],
         &["--rps", "--workers"],
@@ -527,7 +635,7 @@ fn a_run_is_refused_only_when_no_target_resolves() {
         loadgen("--targets http://first.invalid:8000,http://second.invalid:8000 --duration 1"),
         loadgen("--duration 1").env("TARGETS", "http://first.invalid:8000"),
     ] {
-        launch.assert_refused(&["first.invalid", "--demo", "--targets"]);
+        launch.assert_refused(&["first.invalid", "--wait"]);
     }
 
     let report =
@@ -544,7 +652,7 @@ fn a_flag_wins_over_its_variable() {
         .launch("--rps 20 --limit 5")
         .env("TARGETS", "http://127.0.0.1:1")
         .env("RPS", "40")
-        .env("LIMIT", "6")
+        .env("LOADGEN_LIMIT", "6")
         .env("DURATION", "0.5")
         .report();
     assert_eq!((report.scheduled, report.allowed), (10, 10), "{report}");
@@ -555,7 +663,10 @@ fn a_flag_wins_over_its_variable() {
 fn a_flag_wins_over_a_variable_that_is_wrong() {
     let server = Server::allowing();
     let launch = server.launch("--rps 20 --duration 0.5 --workers 4");
-    let report = launch.env("RPS", "fast").env("WORKERS", "0").report();
+    let report = launch
+        .env("RPS", "fast")
+        .env("LOADGEN_WORKERS", "0")
+        .report();
     assert_eq!(report.scheduled, 10, "{report}");
 }
 
@@ -570,22 +681,22 @@ fn every_option_may_come_from_its_variable() {
         .env("BURST_MULTIPLIER", "3")
         .env("BURST_DURATION", "0.25")
         .env("BURST_INTERVAL", "0.5")
-        .env("WORKERS", "1")
-        .env("QUEUE", "100")
-        .env("TIMEOUT", "5")
-        .env("DRAIN_TIMEOUT", "5")
-        .env("STATS_INTERVAL", "0.5")
-        .env("CHECK_PATH", "/v2")
-        .env("LIMIT", "3")
-        .env("WINDOW", "2s")
-        .env("KEYS", "2")
-        .env("SEED", "7")
-        .env("DEMO", "no")
-        .env("DEMO_LIMITER", "per-node")
-        .env("AUDIT", "auto")
-        .env("PROBE", "no")
-        .env("AUDIT_MEMORY", "1MiB")
-        .env("REUSE_KEYS", "yes")
+        .env("LOADGEN_WORKERS", "1")
+        .env("LOADGEN_QUEUE", "100")
+        .env("LOADGEN_TIMEOUT", "5")
+        .env("LOADGEN_DRAIN_TIMEOUT", "5")
+        .env("LOADGEN_STATS_INTERVAL", "0.5")
+        .env("LOADGEN_PATH", "/v2")
+        .env("LOADGEN_LIMIT", "3")
+        .env("LOADGEN_WINDOW", "2s")
+        .env("LOADGEN_KEYS", "2")
+        .env("LOADGEN_SEED", "7")
+        .env("LOADGEN_DEMO", "no")
+        .env("LOADGEN_DEMO_LIMITER", "per-node")
+        .env("LOADGEN_AUDIT", "auto")
+        .env("LOADGEN_PROBE", "no")
+        .env("LOADGEN_AUDIT_MEMORY", "1MiB")
+        .env("LOADGEN_REUSE_KEYS", "yes")
         .finish();
     // Nothing limits, and the audit finds that out.
     assert_eq!(finished.code(), Some(4), "{finished}");
@@ -673,7 +784,7 @@ fn a_boolean_is_true_false_1_0_yes_or_no() {
         );
         let by_variable = loadgen(&run)
             .env("BURST_ENABLED", value)
-            .env("DEMO", "0")
+            .env("LOADGEN_DEMO", "0")
             .report();
         assert_eq!(
             by_variable.scheduled, scheduled,
@@ -752,4 +863,41 @@ fn the_version_is_the_package_s() {
 #[test]
 fn an_option_that_is_given_twice_is_refused() {
     loadgen("plan --rps 5 --rps 6").assert_refused(&["--rps '5'", "only once"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thread_that_the_system_refuses_names_the_workers_and_the_limit() {
+    let finished = harmless()
+        .args(["--workers", "10000"])
+        .after("ulimit -v 400000")
+        .finish();
+    assert_eq!(finished.code(), Some(1), "{finished}");
+    for words in [
+        "--workers '10000': must be fewer",
+        "the limit of 391 MiB of address space (ulimit -v) is met",
+    ] {
+        assert!(finished.stderr.contains(words), "{finished}");
+    }
+}
+
+#[test]
+fn a_refusal_is_short_whatever_was_typed() {
+    let long = "x".repeat(100_000);
+    for flag in [
+        "--profile",
+        "--threshold",
+        "--targets",
+        "--allowed",
+        "--audit",
+        "--nothing",
+    ] {
+        let finished = harmless().args([flag, &long]).finish();
+        assert_eq!(finished.code(), Some(2), "{flag}");
+        assert!(
+            finished.stderr.len() < 4_000,
+            "{flag}: {} bytes",
+            finished.stderr.len()
+        );
+    }
 }

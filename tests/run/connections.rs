@@ -246,7 +246,7 @@ fn a_unix_socket_can_be_a_target() {
     assert_eq!(heads.len(), 10);
     for head in &*heads {
         assert!(
-            head.starts_with("POST /base/check HTTP/1.1\r\nhost: localhost\r\n"),
+            head.starts_with("POST /base HTTP/1.1\r\nhost: localhost\r\n"),
             "{head}"
         );
     }
@@ -264,4 +264,18 @@ fn a_unix_socket_can_be_a_target() {
 #[test]
 fn a_unix_socket_without_an_absolute_path_is_refused() {
     short_run("unix:app.sock").assert_refused(&["--targets", "unix:app.sock", "absolute path"]);
+}
+
+// Addresses that can't be reached.
+
+/// In a network of its own, this machine has no address but an unused loopback interface.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_ipv6_address_without_a_route_is_not_a_lack_of_ports() {
+    let report = short_run("http://[::1]:9")
+        .within("unshare", &["--map-root-user", "--net"])
+        .report();
+    report.assert_all_failed_by(REQUESTS, &["connect"]);
+    let reason = "(no route from this machine to the target's IPv6 address)";
+    assert!(report.to_string().contains(reason), "{report}");
 }

@@ -27,7 +27,8 @@ fn assert_three_nodes(finished: &Finished, report: &Report) {
 #[test]
 fn a_demo_shows_both_outcomes_at_three_nodes() {
     let finished =
-        loadgen("--demo --rps 50 --duration 4 --limit 10 --window 2s --workers 8").finish();
+        loadgen("--demo --rps 50 --duration 4 --keys 7 --limit 10 --window 2s --workers 8")
+            .finish();
     let report = finished.report();
     assert_three_nodes(&finished, &report);
     assert_eq!(
@@ -41,6 +42,42 @@ fn a_demo_shows_both_outcomes_at_three_nodes() {
     for target in &report.targets {
         assert!(matches!(target.sent, 66 | 67), "{report}");
     }
+}
+
+#[test]
+fn a_demo_has_a_limit_that_its_first_burst_exceeds_within_twelve_seconds() {
+    for launch in [
+        loadgen("plan --demo"),
+        loadgen("plan").env("LOADGEN_DEMO", "yes"),
+    ] {
+        let plan = launch.finish().stdout();
+        for part in [
+            "10/s with bursts of 50/s for 5s every 10s",
+            "1000 requests in 40s",
+            r#""limit":50,"window_ms":60000"#,
+        ] {
+            assert!(plan.contains(part), "{part} in {plan}");
+        }
+    }
+    // Of three keys, each has been asked for 33 times when the first burst begins, and 17 times in its first second.
+    let finished = loadgen("--demo --duration 12 --audit off").finish();
+    let report = finished.report();
+    assert_eq!((report.allowed, report.blocked), (150, 50), "{report}");
+}
+
+#[test]
+fn the_defaults_of_a_demo_are_for_demos_only_and_an_option_wins_over_them() {
+    let plan = loadgen("plan --demo --limit 70 --duration 30 --keys 9").finish();
+    let plan = plan.stdout();
+    assert!(plan.contains("700 requests in 30s"), "{plan}");
+    assert!(plan.contains(r#""limit":70"#), "{plan}");
+    // Targets that are typed win over a variable that starts a demo.
+    let plan = loadgen("plan --targets http://127.0.0.1:1")
+        .env("LOADGEN_DEMO", "true")
+        .finish();
+    let plan = plan.stdout();
+    assert!(plan.contains("bursts of 50/s for 5s every 30s"), "{plan}");
+    assert!(plan.contains(r#""limit":100"#), "{plan}");
 }
 
 #[test]
@@ -131,7 +168,7 @@ fn nodes_that_read_and_write_counts_apart_keep_the_limit_of_requests_that_do_not
 fn a_variable_turns_the_demo_on() {
     at_once(["true", "1", "yes"], |value| {
         let finished = loadgen("--rps 20 --duration 0.5 --workers 4")
-            .env("DEMO", value)
+            .env("LOADGEN_DEMO", value)
             .finish();
         let report = finished.report();
         assert_three_nodes(&finished, &report);
@@ -143,9 +180,9 @@ fn a_variable_turns_the_demo_on() {
 fn a_variable_selects_the_demos_limiter() {
     let run = "--rps 60 --duration 1 --burst-enabled false --keys 1 --limit 10 --workers 8";
     let report = loadgen(run)
-        .env("DEMO", "yes")
-        .env("DEMO_LIMITER", "per-node")
-        .env("AUDIT", "off")
+        .env("LOADGEN_DEMO", "yes")
+        .env("LOADGEN_DEMO_LIMITER", "per-node")
+        .env("LOADGEN_AUDIT", "off")
         .report();
     assert_eq!((report.allowed, report.blocked), (30, 30), "{report}");
 }

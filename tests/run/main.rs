@@ -20,19 +20,25 @@ mod audit;
 mod audited_keys;
 mod configuration;
 mod connections;
+mod count;
 mod demo;
 mod drift;
 mod dry_run;
+mod guide;
 #[cfg(unix)]
 mod manual;
 #[cfg(unix)]
 mod metrics;
 mod presets;
+mod printed;
 mod profiles;
 mod recorded;
 mod requests;
 #[cfg(unix)]
 mod results;
+mod secrets;
 mod summary;
 mod thresholds;
 mod tls;
+mod typing;
+mod urls;

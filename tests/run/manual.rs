@@ -114,7 +114,10 @@ fn an_unknown_shell_is_refused() {
             "completions tcsh",
             "SHELL 'tcsh': must be one of bash, elvish, fish, powershell, zsh",
         ),
-        ("completions", "SHELL: must be given"),
+        (
+            "completions",
+            "SHELL: must be given; usage: loadgen completions <SHELL>",
+        ),
     ] {
         let finished = loadgen(line).finish();
         assert_eq!(finished.code(), Some(2), "{finished}");

@@ -349,7 +349,7 @@ fn without_lingering_metrics_end_with_the_run() {
 fn lingering_lasts_as_long_as_requested() {
     let server = Server::allowing();
     let run = server.launch("--rps 20 --duration 0.5 --workers 4 --metrics-linger 2");
-    let run = run.env("METRICS_ADDR", "127.0.0.1:0").start();
+    let run = run.env("LOADGEN_METRICS_ADDR", "127.0.0.1:0").start();
     let announced = run.await_line("metrics stay available at").at;
     let finished = run.finish();
     finished.report();
@@ -404,8 +404,10 @@ fn an_address_that_is_taken_is_refused_before_anything_is_sent() {
         .launch("--duration 1")
         .args(["--metrics-addr", &taken]);
     launch.assert_refused(&["--metrics-addr", &taken, "in use"]);
-    let launch = server.launch("--duration 1").env("METRICS_ADDR", &taken);
-    launch.assert_refused(&["METRICS_ADDR", &taken, "in use"]);
+    let launch = server
+        .launch("--duration 1")
+        .env("LOADGEN_METRICS_ADDR", &taken);
+    launch.assert_refused(&["LOADGEN_METRICS_ADDR", &taken, "in use"]);
     assert_eq!(server.request_count(), 0);
 }
 

@@ -92,7 +92,10 @@ fn a_profile_runs_to_its_own_end_or_to_the_duration_that_was_given() {
         assert_eq!(server.request_count(), requests, "{profile} {options}");
         // And by variable.
         let server = Server::allowing();
-        let report = server.launch(options).env("PROFILE", profile).report();
+        let report = server
+            .launch(options)
+            .env("LOADGEN_PROFILE", profile)
+            .report();
         assert_eq!(report.scheduled, requests, "{profile} {options}\n{report}");
     });
 }
@@ -130,9 +133,9 @@ fn a_bad_profile_is_refused_with_the_column() {
     ];
     let by_flag = harmless("").arg("--profile").arg(profile);
     by_flag.assert_refused(&[&words[..], &["--profile"]].concat());
-    let by_variable = harmless("").env("PROFILE", profile);
-    by_variable.assert_refused(&[&words[..], &["PROFILE"]].concat());
-    let of_lines = harmless("").env("PROFILE", "50/s for 30s,\nramp 0/s to 0/s over 1m");
+    let by_variable = harmless("").env("LOADGEN_PROFILE", profile);
+    by_variable.assert_refused(&[&words[..], &["LOADGEN_PROFILE"]].concat());
+    let of_lines = harmless("").env("LOADGEN_PROFILE", "50/s for 30s,\nramp 0/s to 0/s over 1m");
     of_lines.assert_refused(&["column 20: one end of a ramp"]);
 }
 
@@ -149,7 +152,9 @@ fn a_profile_and_options_of_the_default_profile_exclude_each_other() {
     at_once(DEFAULT_PROFILE, |(flag, variable, value)| {
         let by_flags = harmless("--profile 20/s").arg(flag).arg(value);
         by_flags.assert_refused(&["--profile '20/s'", "together with", flag]);
-        let by_variables = harmless("").env("PROFILE", "20/s").env(variable, value);
+        let by_variables = harmless("")
+            .env("LOADGEN_PROFILE", "20/s")
+            .env(variable, value);
         by_variables.assert_refused(&["PROFILE '20/s'", "together with", variable]);
     });
 }
@@ -164,7 +169,7 @@ fn a_profile_or_default_option_by_flag_wins_over_the_other_by_variable() {
 
         let report = other
             .launch(format!("--duration 0.5 {flag} {value}"))
-            .env("PROFILE", "300/s for 1m")
+            .env("LOADGEN_PROFILE", "300/s for 1m")
             .report();
         let expected = if flag == "--rps" { 20 } else { 5 };
         assert_eq!(report.scheduled, expected, "{flag}\n{report}");
@@ -314,7 +319,7 @@ fn a_stop_ends_the_wait_for_the_clock() {
 fn bursts_that_cannot_be_aligned_are_refused() {
     let apart = "10/s for 30s, burst 5 at once, 10/s for 90s, burst 9/s for 5s";
     let repeated = "burst 5 at once, pause 1500ms, repeat";
-    let by_variable = harmless("").env("BURST_ALIGN", "yes");
+    let by_variable = harmless("").env("LOADGEN_BURST_ALIGN", "yes");
     let by_flag = |options: &str| harmless(&format!("--burst-align {options}"));
     let bursts = by_flag("").arg("--profile").arg(apart);
     let rounds = by_flag("--window 1s").arg("--profile").arg(repeated);

@@ -111,6 +111,183 @@ fn a_run_and_the_file_of_its_requests_have_the_same_audit() {
     });
 }
 
+#[test]
+fn the_probe_s_requests_are_recorded_and_count_toward_the_limits_of_their_keys() {
+    let kept: Limiter = || start(two_seconds(5));
+    let too_many: Limiter = || start(two_seconds(8));
+    let too_many_for_the_probe: Limiter = || {
+        let (five, eight) = (two_seconds(5), two_seconds(8));
+        start(move |key| {
+            let is_probed = key.contains("probe-");
+            if is_probed { eight(key) } else { five(key) }
+        })
+    };
+    let cases = [
+        (kept, FINE, "requests.csv"),
+        (too_many, NOT_KEPT, "requests.jsonl"),
+        (too_many_for_the_probe, NOT_KEPT, "requests.csv"),
+    ];
+    at_once(cases, |(limiter, code, file)| {
+        let place = Place::new();
+        let options = "--limit 5 --window 2s --audit sliding-window";
+        let run = undisturbed(|| {
+            let line = "--keys 3 --rps 60 --burst-enabled false --duration 5 --workers 32";
+            limiter()
+                .launch(format!("{line} {options}"))
+                .arg("--requests")
+                .arg(place.at(file))
+                .arg("--summary-json")
+                .arg(place.at("run.json"))
+                .finish()
+        });
+        let recorded = place
+            .audit(&[file], &format!("{options} --complete"))
+            .arg("--summary-json")
+            .arg(place.at("recorded.json"))
+            .finish();
+        assert_eq!(run.code(), Some(code), "{run}");
+        assert_eq!(recorded.code(), Some(code), "{recorded}");
+        let (run_json, recorded_json) = (place.json("run.json"), place.json("recorded.json"));
+        let (live, later) = (&run_json["audit"], &recorded_json["audit"]);
+        for part in [
+            "verdict",
+            "peak",
+            "keys",
+            "keys_over",
+            "answers",
+            "promises",
+            "needed",
+        ] {
+            assert_eq!(live[part], later[part], "{part}\n{run}\n{recorded}");
+        }
+        let in_addition = live["probe"].as_str().expect("a probe");
+        let recorded_of_it = recorded_json["requests"]["of_the_probe"]
+            .as_u64()
+            .expect("a count");
+        assert!(
+            in_addition.contains(&format!("; {recorded_of_it} requests in addition")),
+            "{recorded_of_it}: {in_addition}"
+        );
+        let of_the_load = recorded_json["requests"]["recorded"]
+            .as_u64()
+            .expect("a count");
+        assert_eq!(of_the_load - recorded_of_it, 300, "{recorded}");
+        if code == NOT_KEPT {
+            let finding = &later["findings"][0];
+            assert_eq!(finding, &live["findings"][0], "{run}\n{recorded}");
+        }
+    });
+}
+
+#[test]
+fn a_source_that_is_none_is_refused() {
+    let place = Place::new();
+    let own = "sequence,key,target,due_ns,sent_ns,done_ns,latency_ns,service_time_ns,outcome,failure,sent_unix_ns,\
+               abandoned_ns,source\n";
+    let row =
+        |source: &str| format!("{own}0,k,t,0,1,2,2,1,allowed,,1767225600000000001,,{source}\n");
+    place.write("other.csv", row("me"));
+    place
+        .audit(&["other.csv"], "")
+        .assert_refused(&["line 2: source 'me' is not load or probe"]);
+    for (source, words) in [
+        ("probe", "of which the probe sent 1"),
+        ("load", "unanswered 0\n"),
+        ("", "unanswered 0\n"),
+    ] {
+        place.write("own.csv", row(source));
+        let finished = place.audit(&["own.csv"], "").finish();
+        assert_says(&finished, INCONCLUSIVE, &[words]);
+    }
+}
+
+/// Admits so many requests of each key in two seconds: by its tier, 8 of alice, all of bob, 6 of carol, and of others as many
+/// as given.
+fn of_tiers(others: usize) -> Server {
+    let (eight, six, few) = (two_seconds(8), two_seconds(6), two_seconds(others));
+    Server::start(move |request| {
+        let key = request.key();
+        match key.strip_prefix("user:").expect("a prefix") {
+            "alice" => eight(&key),
+            "bob" => Reply::allowed(),
+            "carol" => six(&key),
+            _ => few(&key),
+        }
+    })
+}
+
+#[test]
+fn a_run_with_tiers_and_costs_and_the_file_of_its_requests_have_the_same_audit() {
+    let tiers = "alice\t8/2s\tcost 1\nbob\tunlimited\ncarol\t20/2s\tcost 3\ndave\n";
+    at_once([(2, FINE), (3, NOT_KEPT)], |(others, code)| {
+        let place = Place::new();
+        let keys = place.write("keys.txt", tiers);
+        let options = "--limit 5 --window 2s --cost 2 --audit sliding-window --key-prefix user:";
+        let run = undisturbed(|| {
+            let line = "--rps 60 --burst-enabled false --duration 5 --workers 32 --probe false";
+            of_tiers(others)
+                .launch(format!("{line} {options}"))
+                .arg("--keys-file")
+                .arg(&keys)
+                .arg("--requests")
+                .arg(place.at("requests.csv"))
+                .arg("--summary-json")
+                .arg(place.at("run.json"))
+                .finish()
+        });
+        assert_says(&run, code, &[]);
+        let recorded = place
+            .audit(&["requests.csv"], options)
+            .arg("--keys-file")
+            .arg(&keys)
+            .arg("--summary-json")
+            .arg(place.at("recorded.json"))
+            .finish();
+        // Only the remark on recorded requests is added.
+        let is_remark = |text: &str| text.contains("blocked requests prove nothing");
+        let said = audit(&recorded);
+        let said: Vec<_> = said.lines().filter(|line| !is_remark(line)).collect();
+        assert_eq!(audit(&run).trim_end(), said.join("\n").trim_end(), "{run}");
+        let mut json = place.json("recorded.json")["audit"].take();
+        let remarks = json["remarks"].as_array_mut().expect("remarks");
+        remarks.retain(|remark| !is_remark(remark.as_str().expect("a remark")));
+        assert_eq!(place.json("run.json")["audit"], json, "{run}");
+        assert_eq!(run.code(), recorded.code(), "{run}\n{recorded}");
+        // Without the keys' own limits, the same requests break the promise.
+        let plain = "--limit 5 --window 2s --cost 2 --audit sliding-window";
+        let plain = place.audit(&["requests.csv"], plain).finish();
+        assert_says(&plain, NOT_KEPT, &["Audit: broken."]);
+    });
+}
+
+#[test]
+fn a_file_of_keys_that_were_not_recorded_is_refused() {
+    let place = Place::new();
+    place.write("log.csv", log((0..10).map(|n| n * 50), 2));
+    let options = format!("{COLUMNS} {TWO_IN_A_SECOND} --keys-file");
+    for (keys, prefix, says) in [
+        ("bob\t3/1s", "", "must have a key that was recorded"),
+        ("alice\t3/1s", "user:", "must have a key that was recorded"),
+        ("alice\t3 per second", "", "line 1, column 7"),
+    ] {
+        let keys = place.write("keys.txt", keys);
+        let launch = place.audit(&["log.csv"], &options).arg(&keys);
+        let launch = launch.args(["--key-prefix", prefix]);
+        launch.assert_refused(&["--keys-file", "keys.txt", says]);
+    }
+    let keys = place.write("keys.txt", "ice\t1/1s\n");
+    let launch = place.audit(&["log.csv"], &options).arg(&keys);
+    let finished = launch.args(["--key-prefix", "al"]).finish();
+    assert_says(
+        &finished,
+        NOT_KEPT,
+        &[
+            "2 requests of one key were admitted",
+            "sliding-window 2/s admits 1",
+        ],
+    );
+}
+
 /// A log of requests that take 5 ms, at these milliseconds. So many are admitted in the beginning.
 fn log(times: impl Iterator<Item = u64>, admitted: usize) -> String {
     let mut log = "start,user,code,ms\n".to_owned();
@@ -183,7 +360,7 @@ fn a_time_with_few_decimals_is_only_as_exact_as_it_is_written() {
     let log = "t,took,code\n100,0,200\n100,0,200\n100,0,200\n";
     place.write("whole_seconds.csv", log);
     place.write("milliseconds.csv", log.replace(",0,", ".000,0.000,"));
-    let columns = "--time t --took took --status code";
+    let columns = "--time t --took took --status code --one-key";
     for (file, code) in [
         ("whole_seconds.csv", INCONCLUSIVE),
         ("milliseconds.csv", NOT_KEPT),
@@ -192,6 +369,34 @@ fn a_time_with_few_decimals_is_only_as_exact_as_it_is_written() {
             .audit(&[file], &format!("{columns} {TWO_IN_A_SECOND}"))
             .finish();
         assert_says(&finished, code, &["allowed 3"]);
+    }
+}
+
+#[test]
+fn requests_without_a_column_of_keys_have_one_key_only_if_the_user_says_so() {
+    let place = Place::new();
+    place.write("log.csv", "t,took,code\n100.000,0.001,200\n");
+    let columns = "--time t --took took --status code --limit 1 --window 1s";
+    let named = ["there is no column key", "--key", "--one-key"];
+    place.audit(&["log.csv"], columns).assert_refused(&named);
+    let with_key = format!("{columns} --key code --one-key");
+    place
+        .audit(&["log.csv"], &with_key)
+        .assert_refused(&["--one-key"]);
+    // A column of keys is not read.
+    place.write(
+        "keys.csv",
+        log([0, 50].into_iter(), 2).replacen("alice", "bob", 1),
+    );
+    let by_time = "--time start --took ms --took-unit ms --status code --limit 1 --window 1s";
+    for (columns, code) in [("--key user", INCONCLUSIVE), ("--one-key", NOT_KEPT)] {
+        let finished = place
+            .audit(
+                &["keys.csv"],
+                &format!("{by_time} --audit sliding-window {columns}"),
+            )
+            .finish();
+        assert_says(&finished, code, &["allowed 2"]);
     }
 }
 
@@ -291,7 +496,7 @@ fn a_page_markdown_and_json_have_the_audit() {
     assert_eq!(json["exit_code"], NOT_KEPT);
     for file in ["audit.html", "audit.md"] {
         let text = fs::read_to_string(place.at(file)).expect(file);
-        for words in ["The limit was broken", "alice was admitted 3 times"] {
+        for words in ["Broken: 3 admitted within", "alice was admitted 3 times"] {
             assert!(text.contains(words), "{words} in {text}");
         }
     }
@@ -314,7 +519,7 @@ fn what_can_not_be_audited_is_refused_with_file_line_and_reason() {
         ((b"a\x00b".to_vec(), ""), "it is not text in UTF-8"),
         ((b"a,b\n1,2\n".to_vec(), ""), "name two of the columns of a request's start, end and duration"),
         ((b"[1]\n".to_vec(), ""), "name two of the columns"),
-        ((b"{\"a\":1}\n{\n".to_vec(), "--time a --took a --verdict a"), "line 1: a '1' is not allowed, blocked"),
+        ((b"{\"a\":1}\n{\n".to_vec(), "--time a --took a --verdict a --one-key"), "line 1: a '1' is not allowed, blocked"),
         (named("start,code,ms\n1,200,1\n"), "there is no column user"),
         (named("start,user,code,ms,ms\n"), "there are several columns ms"),
         (named(&format!("{line}1,a,200,-1\n")), "line 2: ms '-1' is less than 0"),
@@ -354,12 +559,16 @@ fn what_can_not_be_audited_is_refused_with_file_line_and_reason() {
         place.audit(files, "").assert_refused(&[words]);
     }
     loadgen("audit -").assert_refused(&["it is read twice"]);
-    loadgen("audit").assert_refused(&["FILE: must be given"]);
+    let usage = "FILE: must be given; usage: loadgen audit [OPTIONS] <FILE>...";
+    loadgen("audit").assert_refused(&[usage]);
     loadgen("audit /dev/null").assert_refused(&["must be a regular file"]);
     place
         .audit(&["a.csv"], "--summary-json")
         .arg(place.at("a.csv"))
-        .assert_refused(&["must not be one of the audited files"]);
+        .assert_refused(&[
+            "must be a file of its own; it is also FILE",
+            "which is read",
+        ]);
     place
         .audit(&["a.csv"], "--audit off")
         .assert_refused(&["--audit 'off'"]);

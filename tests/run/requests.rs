@@ -185,14 +185,14 @@ fn a_request_asks_for_no_coding_if_a_rule_reads_the_body() {
 #[test]
 fn the_variable_of_headers_has_one_a_line_and_a_flag_wins_over_all_of_it() {
     let server = Server::allowing();
-    let launch = in_order(&server, 1).env("HEADERS", "A: 1\nB: 2, 3");
+    let launch = in_order(&server, 1).env("LOADGEN_HEADER", "A: 1\nB: 2, 3");
     launch.report();
     let request = &server.requests()[0];
     assert_eq!((request.header("A"), request.header("B")), ("1", "2, 3"));
 
     let server = Server::allowing();
     let launch = in_order(&server, 1)
-        .env("HEADERS", "A: 1\nB: 2")
+        .env("LOADGEN_HEADER", "A: 1\nB: 2")
         .arg("--header=B: 3");
     launch.report();
     let request = &server.requests()[0];
@@ -272,6 +272,19 @@ fn a_body_comes_from_a_file_as_it_is_there() {
 }
 
 #[test]
+fn a_body_that_names_a_file_as_for_curl_is_refused() {
+    let body = file("curl.json", "{}");
+    let typed = format!("@{}", path(&body));
+    let launch = loadgen("--demo -n 1 -d").arg(&typed);
+    let said = format!("give --body-file {}", path(&body));
+    launch.assert_refused(&["--body", &said]);
+    // No file has this name, so it is a text.
+    for request in requests(1, &["-H", "Content-Type: text/plain", "-d", "@nobody"]) {
+        assert_eq!(request.text(), "@nobody");
+    }
+}
+
+#[test]
 fn a_body_that_is_too_long_or_no_text_is_refused() {
     let long = file("long.txt", &"x".repeat(1024 * 1024 + 1));
     let binary = file("binary", "");
@@ -288,15 +301,15 @@ fn of_two_options_that_contradict_each_other_a_flag_wins_and_two_of_a_kind_are_r
     let keys = file("contradicting-keys.txt", "listed");
     for (one, of_one, other, of_other) in [
         (
-            ("--body", "BODY"),
+            ("--body", "LOADGEN_BODY"),
             "\"typed\"",
-            ("--body-file", "BODY_FILE"),
+            ("--body-file", "LOADGEN_BODY_FILE"),
             path(&text),
         ),
         (
-            ("--keys", "KEYS"),
+            ("--keys", "LOADGEN_KEYS"),
             "5",
-            ("--keys-file", "KEYS_FILE"),
+            ("--keys-file", "LOADGEN_KEYS_FILE"),
             path(&keys),
         ),
     ] {
@@ -309,17 +322,17 @@ fn of_two_options_that_contradict_each_other_a_flag_wins_and_two_of_a_kind_are_r
     }
     let server = Server::allowing();
     let launch = in_order(&server, 1)
-        .env("BODY_FILE", path(&text))
+        .env("LOADGEN_BODY_FILE", path(&text))
         .arg("--body=\"typed\"");
     launch
-        .env("KEYS", "5")
+        .env("LOADGEN_KEYS", "5")
         .arg("--keys-file")
         .arg(path(&keys))
         .report();
     assert_eq!(server.requests()[0].text(), "\"typed\"");
     let server = Server::allowing();
     let launch = in_order(&server, 1)
-        .env("BODY", "\"typed\"")
+        .env("LOADGEN_BODY", "\"typed\"")
         .arg("--body-file")
         .arg(path(&text));
     launch.report();
@@ -385,8 +398,8 @@ fn values_of_one_header_stay_in_order() {
 fn an_option_that_does_not_count_is_not_read() {
     let server = Server::allowing();
     let launch = in_order(&server, 1)
-        .env("KEYS_FILE", "no/such/file")
-        .env("BODY_FILE", "no/such/file");
+        .env("LOADGEN_KEYS_FILE", "no/such/file")
+        .env("LOADGEN_BODY_FILE", "no/such/file");
     launch
         .arg("--keys=3")
         .arg("--body={\"key\":\"{key}\"}")
@@ -533,8 +546,8 @@ fn an_invalid_file_of_keys_is_refused_with_its_line() {
         ),
     ] {
         let keys = file(name, text);
-        let launch = loadgen("--demo").env("KEYS_FILE", path(&keys));
-        launch.assert_refused(&["KEYS_FILE", path(&keys), says]);
+        let launch = loadgen("--demo").env("LOADGEN_KEYS_FILE", path(&keys));
+        launch.assert_refused(&["LOADGEN_KEYS_FILE", path(&keys), says]);
     }
 }
 

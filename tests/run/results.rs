@@ -12,7 +12,7 @@ use crate::support::metrics::{address, await_mode, await_sum};
 use crate::support::report::Report;
 use crate::support::run::{Finished, Launch, Run, loadgen};
 use crate::support::server::{Reply, Server};
-use crate::support::{at_once, eventually, seconds};
+use crate::support::{SIGNALS_APART, at_once, eventually, seconds};
 use tempfile::TempDir;
 
 const METRICS: &str = "--metrics-addr 127.0.0.1:0";
@@ -53,6 +53,7 @@ fn with(launch: Launch, option: &str, path: &Path) -> Launch {
 /// Adds every option whose file is written while the run goes on.
 fn recorded(launch: Launch, place: &Place) -> Launch {
     let launch = with(launch, "--timeline", &place.at("timeline.csv"));
+    let launch = with(launch, "--timeline-targets", &place.at("targets.csv"));
     let launch = with(launch, "--hdr-log", &place.at("hdr.log"));
     with(launch, "--requests", &place.at("requests.csv"))
 }
@@ -90,7 +91,23 @@ fn assert_agree(place: &Place, report: &Report) {
     ] {
         assert_eq!(sum(&timeline, column), total, "{column}\n{report}");
     }
+    let by_target = csv(&place.read("targets.csv"));
+    assert_eq!(by_target.len(), timeline.len() * report.targets.len());
+    for (row, second) in by_target.chunks(report.targets.len()).zip(&timeline) {
+        for (row, target) in row.iter().zip(&report.targets) {
+            assert_eq!(row["target"], target.url);
+            assert_eq!(
+                (&row["second"], &row["time"]),
+                (&second["second"], &second["time"])
+            );
+        }
+    }
     let requests = csv(&place.read("requests.csv"));
+    let (requests, probes): (Vec<_>, Vec<_>) = requests
+        .into_iter()
+        .partition(|row| row["source"] == "load");
+    assert!(probes.iter().all(|row| row["source"] == "probe"));
+    assert!(probes.iter().all(|row| row["key"].contains("probe-")));
     let counted =
         |matches: &dyn Fn(&Row) -> bool| requests.iter().filter(|row| matches(row)).count() as u64;
     for target in &report.targets {
@@ -100,12 +117,11 @@ fn assert_agree(place: &Place, report: &Report) {
             ("failed", target.failed),
             ("abandoned", target.abandoned),
         ];
-        assert_eq!(sum(&timeline, &format!("sent {}", target.url)), target.sent);
+        let rows = by_target.iter().filter(|row| row["target"] == target.url);
+        let rows: Vec<_> = rows.cloned().collect();
+        assert_eq!(sum(&rows, "sent"), target.sent);
         for (outcome, total) in outcomes {
-            if outcome != "abandoned" {
-                let column = format!("{outcome} {}", target.url);
-                assert_eq!(sum(&timeline, &column), total, "{column}\n{report}");
-            }
+            assert_eq!(sum(&rows, outcome), total, "{outcome}\n{report}");
             let count = counted(&|row| row["target"] == target.url && row["outcome"] == outcome);
             assert_eq!(count, total, "{outcome} at {}\n{report}", target.url);
         }
@@ -185,7 +201,10 @@ fn the_files_agree_with_the_summary_by_target_and_by_outcome() {
             .iter()
             .all(|row| row["key"].starts_with("loadgen-"))
     );
-    assert_eq!(place.names(), ["hdr.log", "requests.csv", "timeline.csv"]);
+    assert_eq!(
+        place.names(),
+        ["hdr.log", "requests.csv", "targets.csv", "timeline.csv"]
+    );
 }
 
 #[test]
@@ -253,6 +272,36 @@ fn a_run_stopped_before_its_start_leaves_files_without_rows() {
         assert!(place.read("timeline.csv").starts_with("second,time,"));
     }
     assert_agree(&place, &report);
+}
+
+#[test]
+fn a_second_has_the_same_numbers_in_the_timeline_and_in_the_summary() {
+    let (server, place) = (mixed(), Place::new());
+    let launch = server
+        .launch("--workers 8")
+        .args(["--profile", "60/s for 1300ms, pause 1700ms, 31/s for 500ms"]);
+    let launch = with(launch, "--summary-json", &place.at("summary.json"));
+    recorded(launch, &place).report();
+    let summary: serde_json::Value =
+        serde_json::from_str(&place.read("summary.json")).expect("JSON");
+    let slots = summary["timeline"]["slots"].as_array().expect("slots");
+    let rows = csv(&place.read("timeline.csv"));
+    assert_eq!((slots.len(), rows.len()), (4, 4));
+    for (slot, row) in slots.iter().zip(&rows) {
+        let slot = slot.as_object().expect("an object");
+        let is_shared = |name: &&String| slot.contains_key(*name);
+        let shared: Vec<_> = row.keys().filter(is_shared).collect();
+        assert_eq!(shared.len(), 16, "{shared:?}");
+        for name in shared {
+            let value = match &slot[name] {
+                serde_json::Value::Null => String::new(),
+                value => value.as_f64().expect("a number").to_string(),
+            };
+            assert_eq!(value, row[name], "{name}");
+        }
+    }
+    assert_eq!(rows[2]["latency_p99_ns"], "", "a pause");
+    assert_ne!(rows[0]["latency_p99_ns"], "");
 }
 
 #[test]
@@ -328,6 +377,190 @@ fn an_unwritable_file_is_refused_before_anything_is_sent() {
 }
 
 #[test]
+fn a_file_that_is_read_is_never_written() {
+    let place = Place::new();
+    let summary = place.at("summary.json");
+    let made = with(
+        loadgen("--targets http://127.0.0.1:1 --duration 0.1"),
+        "--summary-json",
+        &summary,
+    );
+    assert_eq!(made.finish().code(), Some(0));
+    for (name, text) in [
+        ("keys", "a\nb\n"),
+        ("body", "{}"),
+        ("rows.csv", "time,took,status\n"),
+    ] {
+        fs::write(place.at(name), text).unwrap();
+    }
+    symlink("keys", place.at("link")).unwrap();
+    fs::hard_link(place.at("keys"), place.at("twin")).unwrap();
+    let at = |name: &str| place.at(name).to_str().unwrap().to_owned();
+    let (keys, body, rows, summary) = (at("keys"), at("body"), at("rows.csv"), at("summary.json"));
+    let cases = [
+        (
+            format!("--demo --keys-file {keys} --report {keys}"),
+            "--keys-file",
+        ),
+        (
+            format!("--demo --keys-file {keys} --report {}", at("link")),
+            "--keys-file",
+        ),
+        (
+            format!("--demo --keys-file {} --timeline {keys}", at("link")),
+            "--keys-file",
+        ),
+        (
+            format!("--demo --keys-file {} --hdr-log {keys}", at("twin")),
+            "--keys-file",
+        ),
+        (
+            format!(
+                "--demo --body-file {body} --summary-json {}/../{body}",
+                at("..")
+            ),
+            "--body-file",
+        ),
+        (format!("audit {rows} --summary-markdown {rows}"), "FILE"),
+        (format!("report {summary} --output {summary}"), "FILE"),
+        (
+            format!("report {summary} {} --output {}", at("link"), at("twin")),
+            "FILE",
+        ),
+    ];
+    for (line, option) in cases {
+        let read = |name: &str| fs::read(place.at(name)).unwrap();
+        let before = ["keys", "body", "rows.csv", "summary.json"].map(read);
+        loadgen(&line).finish().assert_refused(&[option]);
+        assert_eq!(
+            ["keys", "body", "rows.csv", "summary.json"].map(read),
+            before,
+            "{line}"
+        );
+    }
+    assert_eq!(
+        place.names(),
+        ["body", "keys", "link", "rows.csv", "summary.json", "twin"]
+    );
+}
+
+#[test]
+fn standard_output_that_is_appended_to_a_file_that_is_read_is_refused() {
+    let place = Place::new();
+    fs::write(place.at("keys"), "a\nb\n").unwrap();
+    let path = place.at("keys");
+    let launch = with(loadgen("--demo --duration 0.1"), "--keys-file", &path);
+    let redirected = launch.after(&format!("exec >>'{}'", path.display()));
+    redirected
+        .finish()
+        .assert_refused(&["standard output '", "--keys-file"]);
+    assert_eq!(place.read("keys"), "a\nb\n");
+}
+
+#[test]
+fn an_input_without_an_end_is_refused_in_bounded_memory() {
+    let place = Place::new();
+    let sparse = fs::File::create(place.at("sparse")).unwrap();
+    sparse.set_len(1 << 40).unwrap();
+    let sparse = place.at("sparse").to_str().unwrap().to_owned();
+    for file in ["/dev/zero", &sparse] {
+        for line in [
+            format!("report {file} --output -"),
+            format!("plan --keys-file {file}"),
+            format!("plan --body-file {file}"),
+            format!("plan --targets https://h --ca-cert {file}"),
+            format!("plan --targets https://h --cert {file}"),
+            format!("audit {file}"),
+        ] {
+            // 512 MiB of address space, of which the threads' stacks take little.
+            let finished = loadgen(&line).after("ulimit -v 524288").finish();
+            finished.assert_refused(&[file]);
+        }
+    }
+    let said = loadgen(format!("report {sparse} --output -")).finish();
+    said.assert_refused(&["it is larger than 64 MiB"]);
+}
+
+#[test]
+fn a_file_that_hangs_costs_only_itself() {
+    let (server, place) = (Server::allowing(), Place::new());
+    let launch = server.launch("--rps 100 --duration 1");
+    let launch = with(launch, "--report", &fifo(&place, "page.html"));
+    let launch = with(launch, "--summary-json", &place.at("summary.json"));
+    let finished = launch.finish();
+    assert_lost_only(&finished, "page.html", "not within 10s");
+    assert!(place.read("summary.json").contains("\"sent\": 100"));
+}
+
+#[test]
+fn standard_input_is_a_file_that_is_read() {
+    let place = Place::new();
+    let path = place.at("rows.csv");
+    fs::write(&path, "sent_ns,done_ns,outcome\n1,2,allowed\n").unwrap();
+    let launch = with(loadgen("audit /dev/stdin"), "--summary-json", &path);
+    let launch = launch.after(&format!("exec <'{}'", path.display()));
+    launch
+        .finish()
+        .assert_refused(&["must be a file of its own; it is also FILE"]);
+    assert!(place.read("rows.csv").starts_with("sent_ns,"));
+}
+
+#[test]
+fn the_end_of_a_run_does_not_wait_for_ever_for_a_reader() {
+    let (server, place) = (Server::allowing(), Place::new());
+    let launch = server.launch("--rps 100 --duration 1 --stats-interval 0.01");
+    let launch = with(launch, "--summary-json", &place.at("summary.json"));
+    let finished = launch.start_unread().finish();
+    assert_eq!(finished.code(), Some(1), "{finished}");
+    let said = "lines were not printed, because nobody read standard output";
+    assert!(finished.stderr.contains(said), "{finished}");
+    assert!(finished.took() < seconds(40.0), "{finished}");
+    assert!(
+        place.read("summary.json").contains("\"sent\": 100"),
+        "{}",
+        place.read("summary.json")
+    );
+}
+
+#[test]
+fn a_killed_run_leaves_nothing_for_long() {
+    let (server, place) = (Server::allowing(), Place::new());
+    let others = [
+        ".loadgen-",
+        ".loadgen-x.tmp2",
+        "loadgen-x.tmp",
+        ".loadgen-dir.tmp",
+    ];
+    for name in &others[..3] {
+        fs::write(place.at(name), "").unwrap();
+    }
+    fs::create_dir(place.at(others[3])).unwrap();
+    let abandoned = fs::File::create(place.at(".loadgen-abandoned.tmp")).unwrap();
+    let held = fs::File::create(place.at(".loadgen-held.tmp")).unwrap();
+    for file in [&abandoned, &held] {
+        file.set_modified(SystemTime::now() - seconds(60.0))
+            .unwrap();
+    }
+    held.try_lock().unwrap();
+    drop(abandoned);
+    let launch = with(
+        server.launch("--rps 100 --duration 60"),
+        "--report",
+        &place.at("r.html"),
+    );
+    let run = recorded(launch, &place).start();
+    eventually("a request", || server.request_count() > 0);
+    let status = Command::new("kill")
+        .args(["-9", &run.id().to_string()])
+        .status();
+    assert!(status.unwrap().success());
+    run.finish();
+    let mut left = [&others[..], &[".loadgen-held.tmp"]].concat();
+    left.sort_unstable();
+    assert_eq!(place.names(), left);
+}
+
+#[test]
 fn a_file_keeps_its_permissions_and_a_new_one_gets_the_usual_ones() {
     let (server, place) = (mixed(), Place::new());
     fs::write(place.at("old"), "before").unwrap();
@@ -340,12 +573,31 @@ fn a_file_keeps_its_permissions_and_a_new_one_gets_the_usual_ones() {
         &place.at("link"),
     );
     let launch = with(launch, "--hdr-log", &place.at("dangling"));
+    let launch = with(launch, "--report", &place.at("page"));
+    let launch = with(launch, "--summary-json", &place.at("json"));
+    let launch = with(launch, "--summary-markdown", &place.at("markdown"));
+    let launch = with(launch, "--requests", &place.at("requests.csv"));
     launch.after("umask 027").report();
     let mode = |name: &str| fs::metadata(place.at(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("old"), mode("made")), (0o604, 0o640));
+    for name in ["page", "json", "markdown", "requests.csv"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
     assert!(place.read("old").starts_with("second,"));
     assert!(fs::symlink_metadata(place.at("link")).unwrap().is_symlink());
-    assert_eq!(place.names(), ["dangling", "link", "made", "old"]);
+    assert_eq!(
+        place.names(),
+        [
+            "dangling",
+            "json",
+            "link",
+            "made",
+            "markdown",
+            "old",
+            "page",
+            "requests.csv"
+        ]
+    );
 }
 
 #[test]
@@ -390,7 +642,10 @@ fn a_full_disk_costs_only_its_file() {
         csv(&place.read("timeline.csv")).len(),
         place.read("hdr.log").lines().count() / 3 - 1
     );
-    assert_eq!(place.names(), ["hdr.log", "requests.csv", "timeline.csv"]);
+    assert_eq!(
+        place.names(),
+        ["hdr.log", "requests.csv", "targets.csv", "timeline.csv"]
+    );
 
     symlink("/dev/full", place.at("full.csv")).unwrap();
     let launch = with(loadgen(line()), "--requests", &place.at("full.csv"));
@@ -481,6 +736,20 @@ fn a_pipe_that_nobody_reads_holds_nothing_up_and_is_reported() {
     assert_eq!(sum(&csv(&place.read("timeline.csv")), "sent"), 2000);
 }
 
+/// `timeout` of GNU signals its command, and at once the whole process group.
+#[test]
+fn two_signals_at_once_are_one_and_nothing_is_lost() {
+    let (server, place) = (Server::allowing(), Place::new());
+    let run = recorded(server.launch("--rps 50 --duration 60"), &place).start();
+    eventually("a request", || server.request_count() > 0);
+    run.terminate();
+    run.interrupt();
+    let finished = run.finish();
+    assert_eq!(finished.code(), Some(0), "{finished}");
+    assert_eq!(finished.report().unsent, 0, "{finished}");
+    assert!(place.names().contains(&"timeline.csv".to_owned()));
+}
+
 #[test]
 fn two_signals_leave_the_old_file_and_no_other() {
     let (server, place) = (Server::silent(), Place::new());
@@ -491,10 +760,10 @@ fn two_signals_leave_the_old_file_and_no_other() {
     );
     let run = recorded(loadgen(line), &place).start();
     eventually("a request", || server.request_count() > 0);
-    assert_eq!(place.names().len(), 4, "{:?}", place.names());
     let metrics = address(&run);
     run.terminate();
     await_mode(metrics, "draining");
+    thread::sleep(SIGNALS_APART);
     run.terminate();
     assert_eq!(run.finish().code(), Some(143));
     assert_eq!(place.names(), ["timeline.csv"]);

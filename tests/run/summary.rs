@@ -5,7 +5,7 @@ use crate::support::report::Report;
 use crate::support::run::{Finished, Launch, loadgen};
 use crate::support::server::{Refusing, Reply, Server};
 use loadgen::base::{Ledger, Mode};
-use loadgen::core::summary::{Source, Summary};
+use loadgen::core::summary::{SCHEMAS, Source, Summary};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ fn writing(launch: Launch, file: &Path) -> Launch {
 /// Reads a summary, which must be valid by its schema.
 #[track_caller]
 fn read(text: &str) -> Summary {
-    let schema = include_str!("../../docs/summary.schema.json");
+    let schema = SCHEMAS[0].text;
     let schema = serde_json::from_str(schema).expect("a schema in JSON");
     let schema = jsonschema::validator_for(&schema).expect("a schema");
     let summary: Value = serde_json::from_str(text).expect("JSON");
@@ -37,6 +37,25 @@ fn read(text: &str) -> Summary {
         .collect();
     assert!(errors.is_empty(), "{errors:#?}");
     Summary::from_json(text).expect("a summary")
+}
+
+#[test]
+fn the_schemas_are_printed_by_their_names() {
+    for (line, schema) in [
+        ("schema", SCHEMAS[0]),
+        ("schema summary", SCHEMAS[0]),
+        ("schema audit", SCHEMAS[1]),
+    ] {
+        let finished = loadgen(line).finish();
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        assert_eq!(finished.stdout(), schema.text, "{line}");
+    }
+    for name in ["", "sumary", "summary.json"] {
+        let launch = loadgen("schema").arg(name);
+        launch.assert_refused(&["NAME", "must be one of summary, audit"]);
+    }
+    let help = loadgen("schema --help").finish().stdout();
+    assert!(help.contains("summary or audit"), "{help}");
 }
 
 #[track_caller]
@@ -112,7 +131,7 @@ fn a_demo_is_summarized_by_target_phase_and_time_with_its_audit() {
         "--demo --rps 40 --duration 4 --burst-interval 2 --burst-duration 1 --window 1s --limit 5 --seed 7",
     ));
     assert_consistent(&summary, &finished.summary());
-    assert_eq!(summary.schema_version, 2);
+    assert_eq!(summary.schema_version, 3);
     assert_eq!(summary.configuration.seed, 7);
     assert_eq!(summary.audit.expect("an audit").limit, 5);
     assert_eq!(Some(summary.exit_code.into()), finished.code());
@@ -218,10 +237,39 @@ fn the_command_in_a_summary_repeats_the_run() {
     let words = shlex::split(&configuration.command).expect("a command");
     assert_eq!(words[0], "loadgen");
     let words = words[1..].iter();
-    let again = words.fold(loadgen(""), |launch, word| launch.arg(word));
+    let again = loadgen("").env("SECRET_IT_S", "1");
+    let again = words.fold(again, |launch, word| launch.arg(word));
     assert_eq!(again.finish().code(), Some(0));
     assert_eq!(sent_after(once.len()), once);
     let mut settings = configuration.settings.iter();
     let rps = settings.find(|setting| setting.option == "rps");
     assert_eq!(rps.expect("a setting").source, Source::Variable);
+}
+
+#[test]
+fn a_server_that_sends_something_else_each_time_takes_no_place_of_other_reasons() {
+    const BANNERS: u64 = 270;
+    let turn = AtomicU64::new(0);
+    let server = Server::start(move |_| {
+        let turn = turn.fetch_add(1, Relaxed);
+        let answer = if turn < BANNERS {
+            format!("{turn:03} banner\r\n")
+        } else {
+            "HTTP/1.1 200 OK\r\nno colon here\r\n\r\n".to_owned()
+        };
+        Reply::raw(answer).then_close()
+    });
+    let (summary, _) = summarized(server.launch("--rps 300 --duration 1"));
+    let reasons: BTreeMap<_, _> = summary
+        .causes
+        .iter()
+        .map(|cause| (cause.reason.as_deref().unwrap_or_default(), cause.count))
+        .collect();
+    let of = |reason| reasons.get(reason).copied();
+    let quoted = reasons.keys().filter(|reason| reason.ends_with("banner\""));
+    assert_eq!(quoted.count(), 10, "{reasons:?}");
+    let others = of("not HTTP: other first bytes");
+    assert_eq!(others, Some(BANNERS - 10), "{reasons:?}");
+    let malformed = of("malformed head: invalid header name");
+    assert_eq!(malformed, Some(300 - BANNERS), "{reasons:?}");
 }

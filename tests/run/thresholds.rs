@@ -238,7 +238,7 @@ fn a_run_without_an_end_stops_for_a_lost_threshold() {
         "failed[status_5xx].rate = 0%",
     ];
     at_once(lost, |lost| {
-        let launch = run(&[&server], "--rps 50 --duration 0").env("ABORT_ON_FAIL", "true");
+        let launch = run(&[&server], "--rps 50 --duration 0").env("LOADGEN_ABORT_ON_FAIL", "true");
         let finished = judged(launch, &[lost]).finish();
         assert_eq!(finished.code(), Some(FAILED), "{finished}");
         assert_stands(&finished, lost, "missed");
@@ -300,7 +300,7 @@ fn a_variable_has_one_threshold_in_each_line() {
     let server = Server::allowing();
     let launch = || {
         let lines = "\nlatency.p99 < 20s\r\n\n  failed.count = 0  \n";
-        run(&[&server], "--rps 50 --duration 1").env("THRESHOLDS", lines)
+        run(&[&server], "--rps 50 --duration 1").env("LOADGEN_THRESHOLD", lines)
     };
     let finished = undisturbed(launch);
     assert_in_all(&finished, "all 2 met");
@@ -340,15 +340,36 @@ fn an_invalid_threshold_is_refused_at_its_column() {
     ] {
         let line = format!("--threshold '{text}': {says}");
         refused(loadgen(format!("{target} --threshold")).arg(text), &line);
-        let line = format!("THRESHOLDS '{text}': {says}");
+        let line = format!("LOADGEN_THRESHOLD '{text}': {says}");
         let lines = format!("failed.count = 0\n{text}");
-        refused(loadgen(target).env("THRESHOLDS", &lines), &line);
+        refused(loadgen(target).env("LOADGEN_THRESHOLD", &lines), &line);
     }
     let lines = "failed.count = 0\nfailed.count = x";
-    let line = "THRESHOLDS 'failed.count = 0\\nfailed.count = x': line 2, column 16: must be a whole number";
-    refused(loadgen(target).env("THRESHOLDS", lines), line);
+    let line = "LOADGEN_THRESHOLD 'failed.count = 0\\nfailed.count = x': line 2, column 16: must be a whole number";
+    refused(loadgen(target).env("LOADGEN_THRESHOLD", lines), line);
     refused(
         loadgen("--demo --abort-on-fail"),
         "--abort-on-fail 'true': needs --threshold",
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_a_signal_stops_is_judged_by_what_it_sent() {
+    let server = Server::allowing();
+    at_once(
+        [
+            ("sent.count > 10", 0, "met"),
+            ("sent.count > 1000000", FAILED, "missed"),
+        ],
+        |(text, code, met)| {
+            let line = "--rps 50 --duration 60 --stats-interval 1";
+            let run = judged(run(&[&server], line), &[text]).start();
+            run.await_line("Requests: ");
+            run.terminate();
+            let finished = run.finish();
+            assert_stands(&finished, text, met);
+            assert_eq!(finished.code(), Some(code), "{finished}");
+        },
     );
 }

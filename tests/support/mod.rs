@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// No test waits for anything longer than this.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Signals that come sooner after each other count as one.
+pub const SIGNALS_APART: Duration = Duration::from_millis(150);
+
 pub fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);

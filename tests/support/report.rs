@@ -102,7 +102,17 @@ impl Report {
             outcomes.ok_or("no line `sent N = allowed N + blocked N + failed N + abandoned N`")?;
         assert_eq!(sent, sent_again, "sent, said twice:\n{stdout}");
 
-        let percentiles = |name: &str| lines.iter().find_map(|line| Percentiles::parse(line, name));
+        let header = |first: &str| {
+            let header = lines.iter().find(|line| line.starts_with(first));
+            header.map(|header| header.split_whitespace().collect::<Vec<_>>())
+        };
+        let shares = header("p50 ").ok_or("no percentiles")?;
+        let percentiles = |name: &str| {
+            let rows = lines.iter();
+            let mut rows = rows.filter_map(|line| Percentiles::parse(line, name, &shares));
+            rows.next()
+        };
+        let columns = header("target ").ok_or("no targets")?;
         let verdict = begun("schedule ").ok_or("no verdict")?;
         if !verdict.starts_with("kept") && !verdict.starts_with("not kept") {
             return Err("no verdict");
@@ -122,7 +132,7 @@ impl Report {
             send_lag: percentiles("send lag").ok_or("no send lag")?,
             targets: lines
                 .iter()
-                .filter_map(|line| Target::parse(line))
+                .filter_map(|line| Target::parse(line, &columns))
                 .collect(),
             failures: begun("failures: ")
                 .and_then(failures_by_kind)
@@ -234,15 +244,19 @@ fn failures_by_kind(text: &str) -> Option<BTreeMap<String, u64>> {
 }
 
 impl Percentiles {
-    fn parse(line: &str, name: &str) -> Option<Self> {
+    /// `columns` are the names of the cells. A percentile without a column is `None`.
+    fn parse(line: &str, name: &str, columns: &[&str]) -> Option<Self> {
         let cells = cells(line.strip_prefix(name)?)?;
-        let [p50, p90, p99, p99_9, max] = cells.try_into().ok()?;
+        if cells.len() != columns.len() {
+            return None;
+        }
+        let of = |name: &str| cells[columns.iter().position(|column| *column == name)?];
         Some(Self {
-            p50,
-            p90,
-            p99,
-            p99_9,
-            max,
+            p50: of("p50"),
+            p90: of("p90"),
+            p99: of("p99"),
+            p99_9: of("p99.9"),
+            max: of("max"),
         })
     }
 }
@@ -263,19 +277,24 @@ fn cells(text: &str) -> Option<Vec<Option<Duration>>> {
 }
 
 impl Target {
-    fn parse(line: &str) -> Option<Self> {
-        let mut words = line.split_whitespace();
-        let url = words
-            .next()
-            .filter(|word| word.starts_with("http") || word.starts_with("unix:"))?;
-        let mut count = || words.next()?.parse().ok();
+    /// `columns` are the header of the table. A count without a column is 0.
+    fn parse(line: &str, columns: &[&str]) -> Option<Self> {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let url = words.first()?;
+        if !url.starts_with("http") && !url.starts_with("unix:") {
+            return None;
+        }
+        let count = |name: &str| match columns.iter().position(|column| *column == name) {
+            Some(place) => words.get(place)?.parse().ok(),
+            None => Some(0),
+        };
         Some(Self {
             url: url.trim_end_matches('/').to_owned(),
-            sent: count()?,
-            allowed: count()?,
-            blocked: count()?,
-            failed: count()?,
-            abandoned: count()?,
+            sent: count("sent")?,
+            allowed: count("allowed")?,
+            blocked: count("blocked")?,
+            failed: count("failed")?,
+            abandoned: count("abandoned")?,
         })
     }
 }

@@ -16,16 +16,11 @@ use super::carrier::{self, Carrier};
 use super::report::{Report, Stats};
 use super::{PATIENCE, eventually, seconds, tls};
 
-/// Every variable that the command reads, and those by which a machine might send its traffic elsewhere.
+/// The variables without the prefix `LOADGEN_` that the command reads, and those by which a machine might send its traffic
+/// elsewhere.
 const VARIABLES: &str = "\
     TARGETS RPS DURATION BURST_ENABLED BURST_MULTIPLIER BURST_DURATION BURST_INTERVAL \
-    BURST_ALIGN PROFILE ARRIVALS WORKERS QUEUE TIMEOUT DRAIN_TIMEOUT STATS_INTERVAL PRESET \
-    METHOD CHECK_PATH HEADERS BODY BODY_FILE LIMIT WINDOW COST ALLOWED BLOCKED KEYS \
-    KEY_DISTRIBUTION KEY_PREFIX KEYS_FILE SEED INSECURE CA_CERT LOADGEN_CERT LOADGEN_KEY \
-    LOADGEN_CONNECT_TO LOADGEN_SNI LOADGEN_SOURCE_ADDRESS METRICS_ADDR METRICS_LINGER \
-    DEMO DEMO_LIMITER AUDIT PROBE AUDIT_MEMORY CLOCK_TOLERANCE EXCESS_TOLERANCE REUSE_KEYS NO_TUI REPORT SUMMARY_JSON SUMMARY_MARKDOWN \
-    TIMELINE HDR_LOG REQUESTS THRESHOLDS ABORT_ON_FAIL http_proxy HTTP_PROXY https_proxy \
-    HTTPS_PROXY all_proxy ALL_PROXY";
+    http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY";
 
 impl Carrier {
     /// The command with the arguments in `line`, split at white space, set up to reach servers over this carrier.
@@ -35,7 +30,7 @@ impl Carrier {
             Carrier::Http | Carrier::Ipv6 => launch,
             Carrier::SeveralAddresses => launch.with_hosts(&carrier::hosts()),
             Carrier::HttpsTrusted => launch.trusting(&tls::usual_file()),
-            Carrier::HttpsInsecure => launch.env("INSECURE", "true"),
+            Carrier::HttpsInsecure => launch.env("LOADGEN_INSECURE", "true"),
         }
     }
 
@@ -45,6 +40,9 @@ impl Carrier {
     }
 }
 
+/// More columns than any line has.
+const WIDE: &str = "100000";
+
 /// The command with the arguments in `line`, split at white space, and none of its variables set.
 pub fn loadgen(line: impl AsRef<str>) -> Launch {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
@@ -52,6 +50,13 @@ pub fn loadgen(line: impl AsRef<str>) -> Launch {
     for variable in VARIABLES.split_whitespace() {
         command.env_remove(variable);
     }
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("LOADGEN_") {
+            command.env_remove(variable);
+        }
+    }
+    // Sentences that tests look for are not wrapped. Tests of the usual width remove this.
+    command.env("COLUMNS", WIDE);
     Launch { command }
 }
 
@@ -76,13 +81,19 @@ impl Launch {
         self
     }
 
+    /// With sentences wrapped at the usual width, as people see them.
+    pub fn in_80_columns(mut self) -> Self {
+        self.command.env_remove("COLUMNS");
+        self
+    }
+
     /// The command, for tests that start it themselves.
     pub fn into_command(self) -> Command {
         self.command
     }
 
     pub fn trusting(self, pem: &Path) -> Self {
-        self.env("CA_CERT", pem.to_str().expect("a path in UTF-8"))
+        self.env("LOADGEN_CA_CERT", pem.to_str().expect("a path in UTF-8"))
     }
 
     /// Lets it, and nobody else, see this file in the place of `/etc/hosts`: in a mount namespace,
@@ -148,6 +159,7 @@ impl Launch {
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(Stdio::piped());
+        handle_interrupts(&mut self.command);
         let mut child = self.command.spawn().expect("a binary that starts");
         // From here on, only the child holds the end that is written to.
         drop(self.command);
@@ -188,6 +200,23 @@ impl Launch {
         self.finish().report()
     }
 }
+
+/// The tests may run in the background of a script, which ignores SIGINT; the command would ignore it, too.
+#[cfg(unix)]
+fn handle_interrupts(command: &mut Command) {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    use std::os::unix::process::CommandExt;
+    let default = || {
+        // SAFETY: the default action runs no code of this process.
+        unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }?;
+        Ok(())
+    };
+    // SAFETY: `signal` is safe between fork and exec.
+    unsafe { command.pre_exec(default) };
+}
+
+#[cfg(not(unix))]
+fn handle_interrupts(_: &mut Command) {}
 
 /// A line of standard output and the instant at which it was read.
 #[derive(Clone, Debug)]
@@ -262,6 +291,18 @@ impl Run {
 
     pub fn interrupt(&self) -> Instant {
         self.signal(Signal::INT)
+    }
+
+    /// Stops the process, as Ctrl-Z does.
+    #[cfg(unix)]
+    pub fn stop(&self) -> Instant {
+        self.signal(Signal::STOP)
+    }
+
+    /// Continues the process.
+    #[cfg(unix)]
+    pub fn go_on(&self) -> Instant {
+        self.signal(Signal::CONT)
     }
 
     /// When it was sent. A process that is over already is no error.

@@ -82,7 +82,20 @@ pub fn per_node() -> Summary {
     )];
     let statement = "300 requests of one key were admitted within 989 ms, where sliding-window 100/60s admits 100.";
     summary.audit = Some(Audit {
+        headline: "Broken: 300 admitted within 32.1 s where 100 are promised".to_owned(),
+        further: vec!["Cause: each node counts alone".to_owned()],
         peak: peak(key, 300, 301),
+        window_counts: Some(WindowCounts {
+            slot_ns: SECOND / 4,
+            keys: vec![window_counts(key, 100), window_counts("user-2", 80)],
+        }),
+        early_blocks: Some(EarlyBlocks {
+            total: 61,
+            limit: Some(100),
+            slot_ns: SECOND,
+            nodes: over_time(&nodes(2), 60, |node, slot| u64::from((slot + node as u64) % 2 == 1) + u64::from(slot == 30 && node == 0)),
+            counted_at_most: (0..60).map(|slot| slot % 40).collect(),
+        }),
         keys_over: 1,
         probe: Some("Retry-After checked once; remaining requests checked 3 times; 12 requests in addition to the load".to_owned()),
         findings: vec![
@@ -301,6 +314,8 @@ pub fn huge() -> Summary {
 fn audit(verdict: AuditVerdict, statement: &str, promises: Vec<StandingPromise>) -> Audit {
     Audit {
         verdict,
+        headline: String::new(),
+        further: Vec::new(),
         statement: statement.to_owned(),
         limit: 100,
         window_ns: 60 * SECOND,
@@ -315,11 +330,36 @@ fn audit(verdict: AuditVerdict, statement: &str, promises: Vec<StandingPromise>)
         probe: None,
         findings: Vec::new(),
         by_node: None,
+        window_counts: None,
+        early_blocks: None,
         outages: Vec::new(),
         by_phase: Vec::new(),
         causes: Vec::new(),
         remarks: Vec::new(),
     }
+}
+
+/// Each of three nodes admits up to so many.
+fn window_counts(key: &str, most: u64) -> KeyCounts {
+    KeyCounts {
+        key: key.to_owned(),
+        limit: 100,
+        window_ns: 60 * SECOND,
+        most_in_any_window: 100,
+        more_because: String::new(),
+        most: 3 * most,
+        first_slot: 0,
+        nodes: over_time(&nodes(3), 240, |_, slot| slot.min(most)),
+    }
+}
+
+fn over_time(nodes: &[String], slots: u64, count: impl Fn(usize, u64) -> u64) -> Vec<NodeCounts> {
+    let nodes = nodes.iter().enumerate();
+    let of_node = |(number, node): (usize, &String)| NodeCounts {
+        node: node.clone(),
+        counts: (0..slots).map(|slot| count(number, slot)).collect(),
+    };
+    nodes.map(of_node).collect()
 }
 
 fn peak(key: &str, at_least: u64, at_most: u64) -> Option<Peak> {
@@ -329,6 +369,7 @@ fn peak(key: &str, at_least: u64, at_most: u64) -> Option<Peak> {
         limit: None,
         at_least,
         at_most,
+        of_the_probe: false,
     })
 }
 
@@ -633,6 +674,7 @@ impl Made {
         let slots = self.slots.iter().enumerate().map(|(number, collected)| {
             let at = |share| collected.latency.quantile(share).0;
             Slot {
+                second: number as u64 * self.slot_ns / SECOND,
                 asked: asked(number),
                 done: collected.latency.count(),
                 p50_ns: at(0.5),
@@ -670,6 +712,9 @@ impl Made {
                 arch: "x86_64".to_owned(),
             },
             run: RunTimes {
+                planned_ns: None,
+                asked_per_s: None,
+                stopped_waiting: false,
                 started: "2026-03-01T09:30:00.000Z".to_owned(),
                 ended: format!(
                     "2026-03-01T09:{:02}:{:02}.013Z",
@@ -696,6 +741,8 @@ impl Made {
                 late: self.late,
                 backlog_late: 0,
                 local: 0,
+                suspended_ns: 0,
+                suspended: 0,
                 tolerance_ns: 10 * MILLI,
             },
             requests: counts,
@@ -804,9 +851,11 @@ fn configuration(targets: &[String], traffic: &str) -> Configuration {
     Configuration {
         command: "loadgen --demo --duration 60 --seed 8123440112 \\\n  --threshold 'latency.p99 < 50ms' --audit"
             .to_owned(),
+        variables: Vec::new(),
         seed: 8_123_440_112,
         targets: targets.to_vec(),
         traffic: traffic.to_owned(),
+        count: None,
         requests: "POST /check, limit 100 in 60s".to_owned(),
         keys: "7".to_owned(),
         settings: vec![

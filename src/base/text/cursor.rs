@@ -151,6 +151,19 @@ impl<'a> Cursor<'a> {
         Some(*value)
     }
 
+    /// Refuses a comma that is next, if it stands between two digits: it may be part of a number.
+    pub fn refuse_comma_in_number(&self) -> Result<(), SyntaxError> {
+        let before = self.source[..self.at].chars().next_back();
+        let mut after = self.source[self.at..].chars();
+        let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+        if after.next() == Some(',') && is_digit(before) && is_digit(after.next()) {
+            let why = "a comma between two digits may be part of a number; write a point before a fraction, and a blank \
+                       after a comma that separates";
+            return Err(self.rest().error(why));
+        }
+        Ok(())
+    }
+
     /// Reads a string in double quotes, with the escapes of JSON, if a quote is next.
     pub fn quoted(&mut self) -> Result<Option<String>, SyntaxError> {
         let rest = self.rest();

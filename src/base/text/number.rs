@@ -27,6 +27,16 @@ pub fn seconds(span: Nanos) -> String {
     format!("{} s", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
+/// A span such as `60 s` or `3.02 s`.
+pub fn whole_seconds(of: Nanos) -> String {
+    const SECOND: u64 = 1_000_000_000;
+    if of.0.is_multiple_of(SECOND) {
+        format!("{} s", of.0 / SECOND)
+    } else {
+        span(of)
+    }
+}
+
 /// A span that was measured over `count` requests; `-` if there were none.
 pub fn span_or_dash(count: u64, nanos: Nanos) -> String {
     if count == 0 {
@@ -111,6 +121,45 @@ pub fn rounded(number: f64, most_decimals: usize) -> String {
     format!("{number:.*}", decimals.min(most_decimals))
 }
 
+/// A rate as a number for machines: to a tenth, and under 10 to three significant digits.
+pub fn rounded_rate(rate: f64) -> f64 {
+    to_decimals(rate, decimals_of_three_digits(rate).max(1))
+}
+
+/// A number that is not negative, to three significant digits or to a whole number.
+pub fn rounded_to_three_digits(number: f64) -> f64 {
+    to_decimals(number, decimals_of_three_digits(number))
+}
+
+/// A share from 0 to 1, of which the distance to 1 has three significant digits.
+pub fn rounded_near_one(share: f64) -> f64 {
+    to_decimals(share, decimals_of_three_digits(1.0 - share))
+}
+
+/// A share in hundredths of a percent, rounded up, so that it is enough.
+pub fn sufficient(share: f64) -> f64 {
+    (share * 1e4).ceil() / 1e4
+}
+
+/// How many decimals a number needs to have three significant digits.
+fn decimals_of_three_digits(number: f64) -> i32 {
+    if number > 0.0 && number.is_finite() {
+        (2 - number.log10().floor() as i32).max(0)
+    } else {
+        0
+    }
+}
+
+/// The closest number that can be written with this many decimals.
+fn to_decimals(number: f64, decimals: i32) -> f64 {
+    // Greater powers of ten are inexact, and so would be the result.
+    if decimals > 15 || number.abs() >= 1e15 {
+        return number;
+    }
+    let scale = 10f64.powi(decimals);
+    (number * scale).round() / scale
+}
+
 /// A number of things, such as `1 request` or `2 requests`.
 pub fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
@@ -170,6 +219,36 @@ mod tests {
             (1_234_000_000_000, "1234 s"),
         ] {
             assert_eq!(span(Nanos(nanos)), text);
+        }
+    }
+
+    #[test]
+    fn numbers_for_machines_have_the_digits_that_mean_something() {
+        for (rate, rounded) in [
+            (49.803_921_568_627_46, "49.8"),
+            (50.0, "50"),
+            (49.999_999_999_9, "50"),
+            (1_234.567, "1234.6"),
+            (0.033_333_333, "0.0333"),
+            (5.256_78, "5.26"),
+            (9.999, "10"),
+            (0.0, "0"),
+            (1e-300, "1e-300"),
+            (1e300, "1e300"),
+        ] {
+            let expected: f64 = rounded.parse().unwrap();
+            assert_eq!(rounded_rate(rate), expected, "{rate}");
+        }
+        assert_eq!(rounded_to_three_digits(1.0 / 3.0), 0.333);
+        assert_eq!(rounded_to_three_digits(1_234.5), 1_235.0);
+        for (share, rounded) in [
+            (0.0, 0.0),
+            (0.5, 0.5),
+            (0.996_093_75, 0.99609),
+            (0.999_998_092_651_367_2, 0.999_998_09),
+            (1.0, 1.0),
+        ] {
+            assert_eq!(rounded_near_one(share), rounded, "{share}");
         }
     }
 

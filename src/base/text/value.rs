@@ -2,7 +2,7 @@
 //!
 //! Each function reads a text. Its error says what is allowed, as the end of a sentence that begins with the option.
 
-use jiff::SpanRelativeTo;
+use super::{Cursor, Decimal, NotATime, UNITS_OF_TIME, time_with_units};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -20,21 +20,49 @@ pub fn some_time(text: &str) -> Result<Duration, String> {
     )
 }
 
-/// Reads seconds, or a time with units such as `1h30m`. `allowed` says the range in words.
+/// The end of a message about a number with a comma.
+pub const POINT: &str = "write a fraction with a point, not with a comma";
+
+/// Reads seconds, or a time with units such as `1h30m`, to the nearest nanosecond. A fraction begins with a point; a comma
+/// is refused, since `1,510` may stand for either number. `allowed` says the range in words.
 pub fn time(
     text: &str,
     range: RangeInclusive<Duration>,
     allowed: &str,
 ) -> Result<Duration, String> {
     let text = text.trim();
-    let plain = text.ends_with(|c: char| c.is_ascii_digit() || c == '.');
-    let unit = if plain { "s" } else { "" };
-    jiff::Span::from_str(&format!("{text}{unit}"))
-        .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
-        .ok()
-        .and_then(|duration| Duration::try_from(duration).ok())
-        .filter(|duration| range.contains(duration))
-        .ok_or_else(|| format!("must be seconds, or a time such as 90s, 2m or 1h30m; {allowed}"))
+    let refused = || format!("must be seconds, or a time such as 90s, 2m or 1h30m; {allowed}");
+    if text.contains(',') {
+        return Err(format!("{}; {POINT}", refused()));
+    }
+    let nearest = |number: Decimal, unit| number.nearest(unit, 1).map(u128::from);
+    let nanos = match Decimal::parse(text) {
+        Some(seconds) => nearest(seconds, 1_000_000_000).ok_or_else(refused)?,
+        None => {
+            let mut cursor = Cursor::new(text);
+            let read = time_with_units(&mut cursor, nearest);
+            let nanos = read.map_err(|wrong| match wrong {
+                NotATime::Number(_) => refused(),
+                NotATime::NoUnit(_) => format!("{}; the last number has no unit", refused()),
+                NotATime::Unit(word) => {
+                    format!("{}; '{}' is not {UNITS_OF_TIME}", refused(), word.text)
+                }
+                NotATime::Order(_) => {
+                    format!(
+                        "{}; each unit must be smaller than the one before",
+                        refused()
+                    )
+                }
+            })?;
+            if !cursor.is_at_end() {
+                return Err(refused());
+            }
+            nanos
+        }
+    };
+    // All nanoseconds of the longest time fit into 64 bits.
+    let time = u64::try_from(nanos).ok().map(Duration::from_nanos);
+    time.filter(|time| range.contains(time)).ok_or_else(refused)
 }
 
 /// A time of at least 1 ms that has no fraction of a millisecond. `limit` is `most` in words.
@@ -90,14 +118,35 @@ mod tests {
             ("250ms", 250),
             ("2d", 172_800_000),
             ("1w", 604_800_000),
+            ("1m 30s", 90_000),
+            ("1 minute 30 seconds", 90_000),
+            ("1.5min", 90_000),
+            ("2H", 7_200_000),
             (" 5 ", 5_000),
         ] {
             assert_eq!(any(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for bad in [
-            "", "x", "5x", "-1", "-5s", "1e3", "NaN", "inf", "s", "1 5", "3651d", "1mo",
+            "", "x", "5x", "-1", "-5s", "1e3", "NaN", "inf", "s", "1 5", "3651d", "1mo", "1h30",
+            "30s 1m", "1m 1m", "1m-", "1,510", "1,5s", "1h, 30m", "1,",
         ] {
             assert!(any(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_unit_is_named() {
+        for (text, ends) in [
+            (
+                "10 parsecs",
+                "; 'parsecs' is not ns, us, ms, s, m, h, d or w",
+            ),
+            ("1h30", "; the last number has no unit"),
+            ("30s 1m", "; each unit must be smaller than the one before"),
+            ("0,5", "; write a fraction with a point, not with a comma"),
+        ] {
+            let refused = some_time(text).expect_err(text);
+            assert!(refused.ends_with(ends), "{text}: {refused}");
         }
     }
 }

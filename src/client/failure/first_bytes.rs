@@ -1,6 +1,7 @@
 //! The protocol of a server that does not speak the expected one, by the first bytes that it sent.
 
-use crate::core::masking::masked;
+use super::Words;
+use crate::core::masking::Masks;
 
 /// The most characters of a line of text that are repeated.
 const LONGEST: usize = 20;
@@ -10,25 +11,31 @@ const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 
 /// Names the protocol of bytes that arrived instead of an HTTP/1 answer. `None` if they begin like such an answer.
-pub(super) fn instead_of_http(bytes: &[u8]) -> Option<String> {
-    Some(match bytes {
+pub(super) fn instead_of_http(bytes: &[u8], masks: &Masks) -> Option<Words> {
+    Some(Words::Own(match bytes {
         [] | [b'H', b'T', b'T', b'P', b'/', b'1', b'.', ..] => return None,
-        [b'H', b'T', b'T', b'P', b'/', ..] => "malformed status line".to_owned(),
-        _ if is_http2(bytes) => "speaks HTTP/2".to_owned(),
-        [0x15 | 0x16, 3, 0..=4, ..] => "answers TLS on an http target".to_owned(),
-        _ => format!("not HTTP: {}", beginning(bytes)),
-    })
+        [b'H', b'T', b'T', b'P', b'/', ..] => "malformed status line",
+        _ if is_http2(bytes) => "speaks HTTP/2",
+        [0x15 | 0x16, 3, 0..=4, ..] => "answers TLS on an http target",
+        _ => {
+            let text = format!("not HTTP: {}", beginning(bytes, masks));
+            return Some(Words::quoting(text, "not HTTP: other first bytes"));
+        }
+    }))
 }
 
 /// Names the protocol of bytes that arrived instead of the first TLS record. `None` if they begin like such a record.
-pub(super) fn instead_of_tls(bytes: &[u8]) -> Option<String> {
-    Some(match bytes {
+pub(super) fn instead_of_tls(bytes: &[u8], masks: &Masks) -> Option<Words> {
+    Some(Words::Own(match bytes {
         // The types of records (RFC 8446, section 5.1).
         [] | [0x14..=0x17] | [0x14..=0x17, 3, ..] => return None,
-        [b'H', b'T', b'T', b'P', b'/', ..] => "answers plain HTTP on an https target".to_owned(),
-        _ if is_http2(bytes) => "answers plain HTTP/2 on an https target".to_owned(),
-        _ => format!("not TLS: {}", beginning(bytes)),
-    })
+        [b'H', b'T', b'T', b'P', b'/', ..] => "answers plain HTTP on an https target",
+        _ if is_http2(bytes) => "answers plain HTTP/2 on an https target",
+        _ => {
+            let text = format!("not TLS: {}", beginning(bytes, masks));
+            return Some(Words::quoting(text, "not TLS: other first bytes"));
+        }
+    }))
 }
 
 /// Returns whether these bytes begin HTTP/2: with a SETTINGS or GOAWAY frame, or with the client's preface.
@@ -49,14 +56,18 @@ fn is_http2(bytes: &[u8]) -> bool {
 }
 
 /// The start of the first line if that is text, and otherwise three bytes in hexadecimal.
-fn beginning(bytes: &[u8]) -> String {
+fn beginning(bytes: &[u8], masks: &Masks) -> String {
     let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next();
     let line = line.unwrap_or_default();
-    let line = &line[..line.len().min(LONGEST)];
-    let is_text = line.iter().all(|byte| matches!(byte, b' '..=b'~'));
-    match std::str::from_utf8(line) {
+    let start = &line[..line.len().min(LONGEST)];
+    let is_text = start.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    match std::str::from_utf8(start) {
         Ok(text) if is_text && !text.trim().is_empty() => {
-            format!("\"{}\"", masked(text.trim_end()))
+            // A secret that is cut may not look like one any more.
+            let line = &line[..line.len().min(4 * LONGEST)];
+            let text = masks.text(&String::from_utf8_lossy(line));
+            let text: String = text.chars().take(LONGEST).collect();
+            format!("\"{}\"", text.trim_end())
         }
         _ => {
             let three = bytes.iter().take(3).map(|byte| format!("{byte:02x}"));
@@ -93,10 +104,11 @@ mod tests {
             (b"\r\n\r\n", "not HTTP: 0d 0a 0d"),
             (b"HTTP/2 200\r\n\r\n", "malformed status line"),
         ] {
-            assert_eq!(instead_of_http(bytes).as_deref(), Some(reason), "{bytes:?}");
+            let words = instead_of_http(bytes, &Masks::default()).expect("words");
+            assert_eq!(words.text(), reason, "{bytes:?}");
         }
         for bytes in [&b""[..], b"HTTP/1.1 200 OK"] {
-            assert_eq!(instead_of_http(bytes), None, "{bytes:?}");
+            assert_eq!(instead_of_http(bytes, &Masks::default()), None, "{bytes:?}");
         }
     }
 
@@ -111,10 +123,11 @@ mod tests {
             (b"SSH-2.0-x", "not TLS: \"SSH-2.0-x\""),
             (b"\x16\x02", "not TLS: 16 02"),
         ] {
-            assert_eq!(instead_of_tls(bytes).as_deref(), Some(reason), "{bytes:?}");
+            let words = instead_of_tls(bytes, &Masks::default()).expect("words");
+            assert_eq!(words.text(), reason, "{bytes:?}");
         }
         for bytes in [&b""[..], b"\x16", b"\x15\x03\x03\0\x02\x02\x28"] {
-            assert_eq!(instead_of_tls(bytes), None, "{bytes:?}");
+            assert_eq!(instead_of_tls(bytes, &Masks::default()), None, "{bytes:?}");
         }
     }
 }

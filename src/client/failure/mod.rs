@@ -4,10 +4,11 @@ mod first_bytes;
 mod reason;
 mod tls;
 
-use super::exchange::{Exchange, Stage};
+use super::exchange::{self, Exchange, Stage};
 use super::{Connecting, Trust};
 use crate::base::{FailureKind, Reason};
 use crate::core::answers::{Head, excerpt, raw_excerpt};
+use crate::core::masking::Masks;
 use std::io::{self, ErrorKind};
 use ureq::Error;
 
@@ -49,41 +50,83 @@ pub(super) struct Failure<'a> {
     /// What was received last and not read, or could not be.
     pub received: &'a [u8],
     pub known: Known,
+    /// Something of an answer by this target had been received before.
+    pub target_has_answered: bool,
+    /// What hides secrets in all that was received.
+    pub masks: &'a Masks,
+}
+
+/// The text of a reason.
+#[derive(Debug, PartialEq)]
+pub(super) enum Words {
+    Own(&'static str),
+    /// The text repeats the words of a server, a library or the system.
+    Quoting {
+        text: String,
+        /// Stands for all further texts of this sort if there are too many.
+        others: &'static str,
+    },
+}
+
+impl Words {
+    fn quoting(text: String, others: &'static str) -> Words {
+        Words::Quoting { text, others }
+    }
+
+    /// The start of a text that may be long.
+    fn short(text: &str, others: &'static str) -> Words {
+        Words::quoting(text[..text.floor_char_boundary(LONGEST)].to_owned(), others)
+    }
+
+    #[cfg(test)]
+    fn text(&self) -> &str {
+        match self {
+            Words::Own(text) => text,
+            Words::Quoting { text, .. } => text,
+        }
+    }
+}
+
+impl From<Words> for Reason {
+    fn from(words: Words) -> Reason {
+        match words {
+            Words::Own(text) => Reason::new(text),
+            Words::Quoting { text, others } => Reason::quoting(&text, others),
+        }
+    }
 }
 
 impl Failure<'_> {
     /// `None` if the kind, or the answer's status, says all.
     pub fn reason(&self) -> Option<Reason> {
-        reason::reason(self).map(|text| Reason::new(&text))
+        reason::reason(self).map(Reason::from)
     }
 
     /// The error in the words of the library or system that reported it.
     pub fn error(&self) -> Option<String> {
-        self.error.map(|error| match error {
-            Error::Io(error) => error.to_string(),
-            Error::Rustls(error) => error.to_string(),
-            Error::Timeout(_) => "timed out".to_owned(),
-            error => error.to_string(),
+        self.error.map(|error| {
+            let text = match error {
+                Error::Io(error) => error.to_string(),
+                Error::Rustls(error) => error.to_string(),
+                Error::Timeout(_) => "timed out".to_owned(),
+                error => error.to_string(),
+            };
+            self.masks.text(&text)
         })
     }
 
     /// The received bytes as text. TLS records are never shown.
     pub fn answer(&self) -> Option<String> {
         let is_handshake = self.exchange.stage == Stage::Handshake
-            && first_bytes::instead_of_tls(self.received).is_none();
+            && first_bytes::instead_of_tls(self.received, self.masks).is_none();
         match self.head {
             _ if is_handshake => None,
-            Some(head) if self.body.is_empty() => Some(excerpt(head, self.received)),
-            Some(head) => Some(excerpt(head, self.body)),
+            Some(head) if self.body.is_empty() => Some(excerpt(head, self.received, self.masks)),
+            Some(head) => Some(excerpt(head, self.body, self.masks)),
             None if self.received.is_empty() => None,
-            None => Some(raw_excerpt(self.received)),
+            None => Some(raw_excerpt(self.received, self.masks)),
         }
     }
-}
-
-/// The start of a library's text, if that is long.
-fn short(text: &str) -> String {
-    text[..text.floor_char_boundary(LONGEST)].to_owned()
 }
 
 /// The kind of an error that ended this exchange.
@@ -113,10 +156,28 @@ fn io_failure_kind(error: &io::Error, stage: Stage) -> FailureKind {
         (ErrorKind::ConnectionRefused, Stage::Connecting) => FailureKind::Refused,
         (_, Stage::Connecting) if is_exhaustion(error) => FailureKind::Local,
         (_, Stage::Connecting) => FailureKind::Connect,
-        // After the handshake, rustls reports its own errors as invalid data of the socket.
+        // rustls reports a message that is longer than its buffer as invalid data of the socket.
         (_, Stage::Handshake) | (ErrorKind::InvalidData, Stage::Http) => FailureKind::Tls,
         (_, Stage::Http) => FailureKind::Reset,
     }
+}
+
+/// The reason why a TLS handshake of this thread failed, before any request.
+pub(super) fn tls_reason(error: &Error, connecting: &Connecting) -> String {
+    let exchange = exchange::current();
+    let failure = Failure {
+        kind: FailureKind::Tls,
+        error: Some(error),
+        exchange: &exchange,
+        head: None,
+        body: &[],
+        received: &exchange::take_received(),
+        known: Known::of(connecting),
+        target_has_answered: false,
+        masks: &Masks::default(),
+    };
+    let reason = failure.reason();
+    reason.map_or_else(|| error.to_string(), |reason| reason.text().to_owned())
 }
 
 /// Returns whether this machine had no file descriptor, memory or local port left for a connection.

@@ -1,16 +1,16 @@
 //! The reason for a failure, in a few words that are the same for every request that fails by the same cause.
 
-use super::{Failure, exhausted, first_bytes, short, tls};
+use super::{Failure, Words, exhausted, first_bytes, tls};
 use crate::base::FailureKind;
 use crate::client::exchange::Stage;
 use std::io::{self, ErrorKind};
 use ureq::Error;
 
-pub(super) fn reason(failure: &Failure) -> Option<String> {
+pub(super) fn reason(failure: &Failure) -> Option<Words> {
     let error = failure.error?;
     match failure.kind {
-        FailureKind::Timeout => Some(timeout(failure).to_owned()),
-        FailureKind::Reset => Some(reset(failure, error).to_owned()),
+        FailureKind::Timeout => Some(Words::Own(timeout(failure))),
+        FailureKind::Reset => Some(Words::Own(reset(failure, error))),
         FailureKind::Connect => match error {
             Error::Io(error) => Some(in_words_of_the_system(error)),
             _ => None,
@@ -20,9 +20,10 @@ pub(super) fn reason(failure: &Failure) -> Option<String> {
             Error::Io(error)
                 if failure.known.has_sources && error.kind() == ErrorKind::AddrNotAvailable =>
             {
-                Some("no local port left, or not a source address of this machine".to_owned())
+                let text = "no local port left, or not a source address of this machine";
+                Some(Words::Own(text))
             }
-            Error::Io(error) => exhausted(error).map(str::to_owned),
+            Error::Io(error) => exhausted(error).map(Words::Own),
             _ => None,
         },
         FailureKind::Tls => Some(tls::reason(failure, error)),
@@ -42,38 +43,46 @@ fn timeout(failure: &Failure) -> &'static str {
 
 fn reset(failure: &Failure, error: &Error) -> &'static str {
     let is_reset = matches!(error, Error::Io(error) if error.kind() == ErrorKind::ConnectionReset);
+    let is_tls = matches!(failure.exchange.connecting, Some(times) if times.tls.is_some());
     match failure.exchange.stage {
+        Stage::Handshake | Stage::Http if tls::was_asked_and_left(failure) => tls::ASKED_AND_LEFT,
         Stage::Handshake => "connection reset in the TLS handshake",
+        // HAProxy closes without a word if HTTP/1.1 arrives on a port for HTTP/2. So does a server that crashes, so these
+        // words only compare.
+        Stage::Http if failure.exchange.unanswered && !failure.target_has_answered && !is_tls => {
+            "closed without an answer, as by a server that speaks only HTTP/2 or a proxy without a backend"
+        }
         _ if is_reset => "connection reset",
         _ if failure.exchange.unanswered => "closed before an answer",
         _ => "closed in the middle of the answer",
     }
 }
 
-fn protocol(failure: &Failure, error: &Error) -> String {
+fn protocol(failure: &Failure, error: &Error) -> Words {
+    const OTHERS: &str = "other errors in HTTP";
     let is_headless = failure.head.is_none();
-    let other = is_headless.then(|| first_bytes::instead_of_http(failure.received));
+    let other = is_headless.then(|| first_bytes::instead_of_http(failure.received, failure.masks));
     if let Some(other) = other.flatten() {
         return other;
     }
     match error {
-        Error::LargeResponseHeader(..) => "head over 32 KiB".to_owned(),
+        Error::LargeResponseHeader(..) => Words::Own("head over 32 KiB"),
         // The library's type of this error has no name here, but its texts are few.
         Error::Protocol(error) => {
             let text = error.to_string();
             match text.strip_prefix("http parse fail: ") {
-                Some(part) => format!("malformed head: {part}"),
-                None if text.starts_with("chunk ") => "malformed chunk".to_owned(),
-                None => short(&text),
+                Some(part) => Words::short(&format!("malformed head: {part}"), OTHERS),
+                None if text.starts_with("chunk ") => Words::Own("malformed chunk"),
+                None => Words::short(&failure.masks.text(&text), OTHERS),
             }
         }
-        other => short(&other.to_string()),
+        other => Words::short(&failure.masks.text(&other.to_string()), OTHERS),
     }
 }
 
 /// The text of an error of the system, without its number.
-fn in_words_of_the_system(error: &io::Error) -> String {
+fn in_words_of_the_system(error: &io::Error) -> Words {
     let text = error.to_string();
     let words = text.split(" (os error").next();
-    short(words.unwrap_or_default())
+    Words::short(words.unwrap_or_default(), "other errors of the system")
 }

@@ -1,7 +1,7 @@
 //! The content codings of a body ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110), section 8.4).
 
 use super::kept::MOST;
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use std::borrow::Cow;
 use std::io::{self, Read};
 use ureq::http::{HeaderMap, header};
@@ -20,7 +20,11 @@ pub(super) fn decoded<'a>(body: &'a [u8], headers: &HeaderMap) -> Option<Cow<'a,
             // Some servers state this coding and send the body without it.
             b"gzip" | b"x-gzip" if !body.starts_with(&[0x1f, 0x8b]) => body,
             b"gzip" | b"x-gzip" => read(MultiGzDecoder::new(&*body)).ok()?.into(),
-            b"deflate" => read(ZlibDecoder::new(&*body)).ok()?.into(),
+            // Some servers leave out the zlib format's frame (RFC 9110, section 8.4.1.2).
+            b"deflate" => read(ZlibDecoder::new(&*body))
+                .or_else(|_| read(DeflateDecoder::new(&*body)))
+                .ok()?
+                .into(),
             _ => return None,
         };
     }
@@ -35,7 +39,10 @@ pub(super) fn decoded_start<'a>(start: &'a [u8], headers: &HeaderMap) -> Cow<'a,
     // At the end of what there is, the decoder fails, having read all that it can.
     let _ = match coding.as_deref() {
         Some(b"gzip" | b"x-gzip") => read_some(MultiGzDecoder::new(start), &mut decoded),
-        Some(b"deflate") => read_some(ZlibDecoder::new(start), &mut decoded),
+        Some(b"deflate") => match read_some(ZlibDecoder::new(start), &mut decoded) {
+            Err(_) if decoded.is_empty() => read_some(DeflateDecoder::new(start), &mut decoded),
+            read => read,
+        },
         _ => Ok(0),
     };
     if decoded.is_empty() {
@@ -62,7 +69,7 @@ fn read(decoder: impl Read) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
     use flate2::Compression;
-    use flate2::read::{GzEncoder, ZlibEncoder};
+    use flate2::read::{DeflateEncoder, GzEncoder, ZlibEncoder};
     use ureq::http::HeaderValue;
 
     fn gzip(body: &[u8]) -> Vec<u8> {
@@ -75,6 +82,13 @@ mod tests {
     fn deflate(body: &[u8]) -> Vec<u8> {
         let mut encoded = Vec::new();
         let mut encoder = ZlibEncoder::new(body, Compression::best());
+        encoder.read_to_end(&mut encoded).unwrap();
+        encoded
+    }
+
+    fn raw_deflate(body: &[u8]) -> Vec<u8> {
+        let mut encoded = Vec::new();
+        let mut encoder = DeflateEncoder::new(body, Compression::best());
         encoder.read_to_end(&mut encoded).unwrap();
         encoded
     }
@@ -99,6 +113,7 @@ mod tests {
             (&["gzip"], gzip(&body)),
             (&["X-GZIP"], gzip(&body)),
             (&["deflate"], deflate(&body)),
+            (&["deflate"], raw_deflate(&body)),
             (&["deflate , gzip"], gzip(&deflate(&body))),
             (&["gzip", "identity", "deflate"], deflate(&gzip(&body))),
             (&["gzip"], [gzip(&body[..5]), gzip(&body[5..])].concat()),

@@ -2,7 +2,7 @@
 
 use super::Head;
 use super::encoding::decoded_start;
-use crate::core::masking::masked;
+use crate::core::masking::Masks;
 use std::fmt::Write;
 
 /// The most bytes of a body, or of whatever came instead of an answer, that are shown.
@@ -11,24 +11,25 @@ pub const EXCERPT: usize = 512;
 /// The longest text, in bytes.
 const LONGEST: usize = 8 * 1024;
 
-/// The status line without its reason, the headers, an empty line, and the start of the body. Secrets are masked.
-pub fn excerpt(head: &Head, body: &[u8]) -> String {
+/// The status line without its reason, the headers, an empty line, and the start of the body, behind masks.
+pub fn excerpt(head: &Head, body: &[u8], masks: &Masks) -> String {
     let mut text = format!("{:?} {}\n", head.version, head.status.as_str());
     for (name, value) in &head.headers {
         let value = String::from_utf8_lossy(value.as_bytes());
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{name}: {value}");
+        let _ = writeln!(text, "{name}: {}", masks.header(name.as_str(), &value));
     }
     if !body.is_empty() {
         text.push('\n');
-        text.push_str(&beginning(&decoded_start(body, &head.headers)));
+        let body = beginning(&decoded_start(body, &head.headers));
+        text.push_str(&masks.text(&body));
     }
     shown(&text)
 }
 
-/// The start of bytes that are no answer, or of one that was not read. Secrets are masked.
-pub fn raw_excerpt(bytes: &[u8]) -> String {
-    shown(&beginning(bytes))
+/// The start of bytes that are no answer, or of one that was not read, behind masks.
+pub fn raw_excerpt(bytes: &[u8], masks: &Masks) -> String {
+    shown(&masks.received(&beginning(bytes)))
 }
 
 fn beginning(bytes: &[u8]) -> String {
@@ -36,9 +37,8 @@ fn beginning(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace("\r\n", "\n")
 }
 
-/// The text without secrets and control characters, and not too long.
+/// The text without control characters, and not too long.
 fn shown(text: &str) -> String {
-    let text = masked(text);
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() && !matches!(character, '\n' | '\t') {
@@ -75,13 +75,16 @@ mod tests {
     fn an_excerpt_has_the_head_and_512_bytes_of_the_body_without_secrets() {
         let headers = [("server", "x"), ("set-cookie", "a=b")];
         let body = format!("{{\"token\":\"abc\"}}\r\n\0{}", "é".repeat(600));
-        let text = excerpt(&head(&headers), body.as_bytes());
+        let masks = Masks::default();
+        let text = excerpt(&head(&headers), body.as_bytes(), &masks);
         let (start, body) = text.split_once("\n\n").unwrap();
-        assert_eq!(start, "HTTP/1.1 503\nserver: x\nset-cookie: ***");
-        let rest = body.strip_prefix("{\"token\":\"***\"}\n\\u{0}").unwrap();
+        assert_eq!(start, "HTTP/1.1 503\nserver: x\nset-cookie: ***(3 bytes)");
+        let rest = body
+            .strip_prefix("{\"token\":\"***(3 bytes)\"}\n\\u{0}")
+            .unwrap();
         let shown = (EXCERPT - 18) / 2;
         assert_eq!(rest, "é".repeat(shown));
-        assert_eq!(excerpt(&head(&[]), b""), "HTTP/1.1 503\n");
+        assert_eq!(excerpt(&head(&[]), b"", &masks), "HTTP/1.1 503\n");
     }
 
     #[test]
@@ -90,7 +93,7 @@ mod tests {
         let mut head = head(&[]);
         let value = HeaderValue::from_bytes(long.as_bytes()).unwrap();
         head.headers.insert("x-long", value);
-        let text = excerpt(&head, b"body");
+        let text = excerpt(&head, b"body", &Masks::none());
         assert!(text.len() <= LONGEST && text.len() > LONGEST - 4);
         assert!(text.ends_with("é…"));
     }
@@ -98,7 +101,7 @@ mod tests {
     #[test]
     fn bytes_that_are_no_answer_are_shown_as_far_as_they_are_text() {
         let raw = b"\x15\x03\x01 caf\xe9\tX-Key: a\r\nX-Key: b\r\n";
-        let expected = "\\u{15}\\u{3}\\u{1} caf\u{fffd}\tX-Key: a\nX-Key: ***\n";
-        assert_eq!(raw_excerpt(raw), expected);
+        let expected = "\\u{15}\\u{3}\\u{1} caf\u{fffd}\tX-Key: a\nX-Key: ***(1 byte)\n";
+        assert_eq!(raw_excerpt(raw, &Masks::default()), expected);
     }
 }

@@ -228,7 +228,8 @@ pub(super) mod arbitrary {
             text()
                 .prop_map(|text| { Arc::new(BodyCondition::Contains(text)) as Arc<dyn Condition> }),
             text().prop_map(|text| {
-                let pattern = Regex::new(&regex::escape(&text)).unwrap();
+                let printable = text.replace(char::is_control, " ");
+                let pattern = Regex::new(&regex::escape(&printable)).unwrap();
                 Arc::new(BodyCondition::Matches(pattern)) as Arc<dyn Condition>
             }),
         ]
@@ -353,6 +354,8 @@ mod tests {
             ("json /~2/~0", 6, "~ must be followed by"),
             ("json /a =", 10, "a value is missing"),
             ("json /a = 1e400", 11, "1e400 is a number out of range"),
+            ("json /a = 1,500", 12, "a comma between two digits"),
+            ("header a = 1,500", 13, "a comma between two digits"),
             ("json /a = []", 11, "is an array or an object"),
             ("json /a = {}", 11, "is an array or an object"),
         ] {

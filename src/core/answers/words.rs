@@ -35,7 +35,7 @@ pub(super) fn take_text<'a>(cursor: &mut Cursor<'a>) -> Result<Value<'a>, Syntax
         None => Err(start.error("a value is missing")),
         Some('=') => Err(start.error("one = is enough")),
         Some('\'') => Err(start.error("quotes must be double quotes, as in JSON")),
-        Some(_) => Ok(Value::Bare(bare)),
+        Some(_) => cursor.refuse_comma_in_number().map(|()| Value::Bare(bare)),
     }
 }
 

@@ -254,6 +254,28 @@ impl AdmissionLog {
         span
     }
 
+    /// When the latest admission that is not remembered was sent.
+    pub fn latest_forgotten(&self) -> Option<Nanos> {
+        self.forgotten.map(|(sent, _)| sent)
+    }
+
+    /// The sents, dones and nodes of the admissions, in the order of their sents.
+    pub fn admissions(&self) -> impl Iterator<Item = (Nanos, Nanos, usize)> {
+        self.sent_between(None, Nanos::MAX)
+    }
+
+    /// The sents, dones and nodes of the admissions that were sent after one instant and up to another.
+    pub fn sent_between(
+        &self,
+        after: Option<Nanos>,
+        to: Nanos,
+    ) -> impl Iterator<Item = (Nanos, Nanos, usize)> {
+        let sent_by = |at| self.admissions.partition_point(|one| one.sent <= at);
+        let (first, end) = (after.map_or(0, sent_by), sent_by(to));
+        let between = self.admissions.range(first.min(end)..end);
+        between.map(|one| (one.sent, one.done, one.request.node()))
+    }
+
     /// The instants at which the admissions were sent, the last ones first.
     pub fn latest_sents(&self) -> impl Iterator<Item = Nanos> {
         self.admissions.iter().rev().map(|other| other.sent)

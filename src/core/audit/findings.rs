@@ -1,7 +1,8 @@
 //! What has been found of all keys together.
 
 use super::causes::Hypotheses;
-use super::groups::{AllRules, Flags, Group};
+use super::early_blocks::{EarlyBlocks, EarlyBlocksTally};
+use super::groups::{AllRules, Flags, Group, Rules};
 use super::key_audit::KeyAudit;
 use super::keys::KeyAudits;
 use super::nodes::{Lifetime, Nodes, of_node};
@@ -16,6 +17,7 @@ use super::report::{
 };
 use super::scenario::Scenario;
 use super::terms::Terms;
+use super::window_counts::{Candidate, FollowedKeys, WindowCounts};
 use crate::base::Nanos;
 use std::cmp::Reverse;
 
@@ -39,6 +41,10 @@ pub(super) struct Findings {
     looked_at: u64,
     /// The longest time that a request took that was allowed or blocked.
     longest: Nanos,
+    /// The latest done.
+    latest: Nanos,
+    followed: FollowedKeys,
+    early_blocks: EarlyBlocksTally,
 }
 
 /// How many items of each kind of evidence are kept.
@@ -150,11 +156,16 @@ impl Findings {
                 outages: Vec::new(),
                 admitted_by_phase: Vec::new(),
                 hypotheses: Hypotheses::new(&terms),
+                window_counts: WindowCounts::default(),
+                early_blocks: EarlyBlocks::default(),
                 terms,
             },
             as_admitted: None,
             looked_at: 0,
             longest: Nanos::ZERO,
+            latest: Nanos::ZERO,
+            followed: FollowedKeys::new(),
+            early_blocks: EarlyBlocksTally::new(),
         }
     }
 
@@ -193,6 +204,7 @@ impl Findings {
 
     pub fn look_at_one(&mut self, request: &Observation) {
         self.looked_at += 1;
+        self.latest = self.latest.max(request.done);
         let took = request.done - request.sent;
         match request.decision {
             Decision::Allowed => {
@@ -238,6 +250,57 @@ impl Findings {
         // Of equal ones the first go first, so that the order does not depend on how keys are numbered.
         worst.sort_by_key(|span| (Reverse(span.admitted), span.key.is_probe(), span.from));
         worst.truncate(KEPT);
+    }
+
+    /// A request of a key is done, and has not been taken in. Counts the key up to then if it is followed.
+    pub fn follow_up_to(&mut self, request: &Observation, place: usize, quota: &mut QuotaAudit) {
+        if quota.is_followed {
+            let (key, done) = (request.key, request.done);
+            quota.is_followed = self.followed.advance(key, place, done, quota.log());
+        }
+    }
+
+    /// Counts an admission of a followed key by the quota with this place, or begins to follow a key that is worth it.
+    pub fn follow(
+        &mut self,
+        request: &Observation,
+        place: usize,
+        latest: &Latest,
+        quota: &mut QuotaAudit,
+        group: &Group,
+    ) {
+        if quota.is_followed {
+            self.followed.admit(request, place);
+        } else {
+            quota.is_followed = self.followed.consider(&Candidate {
+                request,
+                quota: place,
+                within: latest.within,
+                most_admitted: group.most_in_any_window,
+                log: quota.log(),
+                bounds: &group.bounds,
+            });
+        }
+    }
+
+    /// Takes note that keys were given up, or half of what was remembered of them.
+    pub fn review_followed(&mut self, keys: &KeyAudits, now: Nanos) {
+        let log = |key, place: usize| Some(keys.get(key)?.quotas.get(place)?.log());
+        self.followed.review(log, now);
+    }
+
+    /// Counts the followed keys up to the end of the last request.
+    pub fn follow_to_the_end(&mut self, keys: &KeyAudits) {
+        for (key, place) in self.followed.keys() {
+            if let Some(quota) = keys.get(key).and_then(|audit| audit.quotas.get(place)) {
+                self.followed.advance(key, place, self.latest, quota.log());
+            }
+        }
+    }
+
+    /// A request was blocked although every promise lets it pass, and at most so many others can have counted.
+    pub fn count_early_block(&mut self, request: &Observation, counted: u64, limit: u64) {
+        self.early_blocks.add(request, counted, limit);
     }
 
     /// A key is now admitted more than the limit within a window's length.
@@ -451,8 +514,8 @@ impl Findings {
     }
 
     /// Takes in which limits have been tested on a key, and the promises by which it is judged.
-    pub fn judge(&mut self, key: AuditedKey, audit: &mut KeyAudit, before: Flags) {
-        let tested = audit.tested();
+    pub fn judge(&mut self, key: AuditedKey, audit: &mut KeyAudit, before: Flags, rules: &Rules) {
+        let (tested, shown) = (audit.tested(), audit.shown(rules));
         for (place, (promise, limit)) in self.places.iter().enumerate() {
             let is_new = tested.has(place) && !before.has(place);
             self.report.promises[*promise].limits[*limit].tested += u64::from(is_new);
@@ -461,8 +524,10 @@ impl Findings {
         for (number, promise) in self.report.promises.iter_mut().enumerate() {
             let limits = place..place + promise.limits.len();
             place = limits.end;
-            let is_tested = limits.into_iter().all(|place| tested.has(place));
-            if is_tested && audit.has_admitted() && !audit.judged.has(number) {
+            let is_judged = limits
+                .into_iter()
+                .all(|place| tested.has(place) && shown.has(place));
+            if is_judged && !audit.judged.has(number) {
                 audit.judged.set(number);
                 let judged = if key.is_probe() {
                     &mut promise.judged_of_probe
@@ -472,8 +537,10 @@ impl Findings {
                 *judged += 1;
             }
         }
-        let asked = audit.quotas.iter().map(QuotaAudit::most_asked).max();
-        self.report.most_asked = self.report.most_asked.max(asked.unwrap_or(0));
+        if !key.is_probe() {
+            let asked = audit.quotas.iter().map(QuotaAudit::most_asked).max();
+            self.report.most_asked = self.report.most_asked.max(asked.unwrap_or(0));
+        }
     }
 
     /// A request of a key without a limit was blocked.
@@ -570,6 +637,8 @@ impl Findings {
             outages,
             keys: keys.count(),
             share: keys.share(),
+            window_counts: self.followed.report(),
+            early_blocks: self.early_blocks.report(),
             ..report
         }
     }

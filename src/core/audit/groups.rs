@@ -2,7 +2,7 @@
 
 use super::bounds::{Bounds, drift};
 use super::observation::AuditedKey;
-use super::promise::Limit;
+use super::promise::{Limit, MostInAnyWindow};
 use super::quota::Quota;
 use super::terms::{Allowance, Terms};
 
@@ -36,6 +36,9 @@ pub(super) struct Group {
     pub limits: Vec<(usize, Limit)>,
     /// The limits that are the only ones of their promise, by their places.
     pub alone: Flags,
+    /// The most requests that a limiter which keeps one of the promises admits in any interval of the window's length, by
+    /// these limits.
+    pub most_in_any_window: MostInAnyWindow,
 }
 
 /// What a key is held to.
@@ -105,12 +108,29 @@ fn groups(terms: &Terms, allowance: Allowance, cost: u64) -> Vec<Group> {
             None => groups.push((limit.quota, vec![(place, limit)])),
         }
     }
+    // The promise of each limit, by their places.
+    let promises = terms.promises.iter().enumerate();
+    let promises = promises.flat_map(|(promise, one)| one.limits.iter().map(move |_| promise));
+    let promises: Vec<_> = promises.collect();
     let groups = groups.into_iter().map(|(quota, limits)| {
         let windows = limits
             .iter()
             .map(|(_, limit)| limit.algorithm.about().windows);
+        let bounds = bounds(terms, quota, cost, windows.max().unwrap_or(1));
+        let mut most = vec![None::<MostInAnyWindow>; terms.promises.len()];
+        for (place, limit) in &limits {
+            let of_limit = limit.algorithm.most_in_any_window(&bounds);
+            let of_promise = &mut most[promises[*place]];
+            if of_promise.is_none_or(|most| most.requests > of_limit.requests) {
+                *of_promise = Some(of_limit);
+            }
+        }
+        // The first of those that admit the most.
+        let most = most.into_iter().flatten().rev();
+        let most = most.max_by_key(|most| most.requests);
         Group {
-            bounds: bounds(terms, quota, cost, windows.max().unwrap_or(1)),
+            most_in_any_window: most.expect("a group has limits"),
+            bounds,
             limits,
             alone,
         }

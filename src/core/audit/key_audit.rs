@@ -9,6 +9,8 @@ use crate::base::Nanos;
 pub(super) struct KeyAudit {
     /// One for each quota that the key is held to. None if the key is unlimited.
     pub quotas: Box<[QuotaAudit]>,
+    /// How many requests of the key were admitted.
+    admitted: u64,
     /// How long the latest admitted request of the key took.
     pub as_admitted: Option<Nanos>,
     /// The promises that the key was judged by, by their places.
@@ -21,6 +23,7 @@ impl KeyAudit {
     pub fn new(rules: &Rules) -> KeyAudit {
         KeyAudit {
             quotas: rules.groups.iter().map(QuotaAudit::new).collect(),
+            admitted: 0,
             as_admitted: None,
             judged: Flags::default(),
             latest: Nanos::ZERO,
@@ -46,6 +49,7 @@ impl KeyAudit {
     pub fn done(&mut self, request: &Observation) {
         self.latest = self.latest.max(request.done);
         if request.decision == Decision::Allowed {
+            self.admitted += 1;
             self.as_admitted = Some(request.done - request.sent);
         }
     }
@@ -56,9 +60,21 @@ impl KeyAudit {
         tested.fold(Flags::default(), Flags::union)
     }
 
-    /// Whether any request of the key was admitted.
-    pub fn has_admitted(&self) -> bool {
-        self.as_admitted.is_some()
+    /// The limits of which the key's admissions would show a breach, by their places: any admission is enough, unless the
+    /// limiter's windows may be laid by one clock. Then a boundary may lie between any two admissions, and excuse up to the
+    /// limit too many. More than twice the limit show where boundaries are.
+    pub fn shown(&self, rules: &Rules) -> Flags {
+        let mut shown = Flags::default();
+        for group in &rules.groups {
+            let twice = group.bounds.most.saturating_mul(2);
+            for (place, limit) in &group.limits {
+                let hidden = if limit.may_have_one_clock() { twice } else { 0 };
+                if self.admitted > hidden {
+                    shown.set(*place);
+                }
+            }
+        }
+        shown
     }
 
     /// Gives up the older half of what is remembered.

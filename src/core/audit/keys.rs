@@ -56,6 +56,11 @@ impl KeyAudits {
         self.audits.iter_mut().map(|(key, audit)| (*key, audit))
     }
 
+    /// What is known of a key, if it is audited and has not been forgotten.
+    pub fn get(&self, key: AuditedKey) -> Option<&KeyAudit> {
+        self.audits.get(&key)
+    }
+
     /// How many keys of the load have been audited. A key that was forgotten because it was idle, and came again,
     /// counts twice.
     pub fn count(&self) -> u64 {

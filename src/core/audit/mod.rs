@@ -48,12 +48,14 @@
 //! before the watermark is looked at in the order of time, so that every request that can have counted against the one
 //! at hand is known. Each key keeps its admissions of the last window and timeout, sorted by sent; older ones leave only
 //! a few numbers behind. So memory follows the rate and the window, not the run's length. If it would exceed
-//! [`Terms::memory`], half of the keys are given up, chosen by their hash, and half of the rest, as often as it takes.
+//! [`Terms::memory`], half of the keys are given up, chosen by their hash, and half of the rest, as often as it takes. For
+//! the report's pictures, 16 keys are followed over the whole run, in at most 240 slots of time (`window_counts.rs`).
 
 mod admission_log;
 mod bounds;
 mod busy_period;
 mod causes;
+mod early_blocks;
 mod findings;
 mod groups;
 mod key_audit;
@@ -69,15 +71,18 @@ mod quota_audit;
 mod reading;
 mod report;
 mod scenario;
+mod slots;
 mod terms;
 mod unlimited;
+mod window_counts;
 
 pub use bounds::PriorUse;
 pub use causes::{Cause, Conclusion};
+pub use early_blocks::{EarlyBlocks, EarlyBlocksSlot};
 pub use nodes::Nodes;
 pub use observation::{AuditedKey, Decision, Observation};
 pub use outages::{Failure, Outage, Response};
-pub use promise::{About, Algorithm, Kind, Limit, MOST, Needed, Promise};
+pub use promise::{About, Algorithm, Kind, Limit, MOST, MostInAnyWindow, Needed, Promise};
 pub use proof::{AdmissionSpan, Proof};
 pub use quota::Quota;
 pub use report::{
@@ -85,6 +90,7 @@ pub use report::{
     KindReport, LimitReport, PromiseReport, PromiseVerdict, Resolution, Suspicion,
 };
 pub use terms::{Allowance, Terms, Tier, Tiers};
+pub use window_counts::{KeyCounts, WindowCounts};
 
 use crate::base::Nanos;
 use causes::Answered;
@@ -212,12 +218,14 @@ impl Auditor {
         self.settle(0);
         for (key, audit) in self.keys.iter_mut() {
             let before = audit.tested();
-            for (quota, group) in audit.with_groups(self.rules.of_key(key, self.findings.terms())) {
+            let rules = self.rules.of_key(key, self.findings.terms());
+            for (quota, group) in audit.with_groups(rules) {
                 quota.end(group);
             }
-            self.findings.judge(key, audit, before);
+            self.findings.judge(key, audit, before, rules);
         }
         self.keep_worst();
+        self.findings.follow_to_the_end(&self.keys);
         self.findings.report(&self.keys, self.outages.into_list())
     }
 
@@ -371,6 +379,7 @@ impl Auditor {
             self.waiting
                 .retain(|waiting| keys.audits(waiting.observation.key));
         }
+        self.findings.review_followed(&self.keys, now);
         self.waiting.shrink_to_fit();
         self.events = Vec::new();
     }
@@ -425,15 +434,16 @@ fn look_at(
     let before = audit.tested();
     let mut blocks = Vec::new();
     let (mut within, mut answers_before) = (None, 0);
-    for (quota, group) in audit.with_groups(rules) {
+    for (place, (quota, group)) in audit.with_groups(rules).enumerate() {
         let bounds = &group.bounds;
+        findings.follow_up_to(request, place, quota);
         let wanted = |admitted| findings.wants(admitted);
         if let Some(span) = quota.forget(request.key, request.done, wanted, bounds) {
             findings.keep(span);
         }
         match request.decision {
             Decision::Allowed => {
-                let (more, surely) = admit(request, quota, group, rules.tier, findings);
+                let (more, surely) = admit(request, place, quota, group, rules, findings);
                 within = surely;
                 beyond = beyond.union(more);
             }
@@ -461,7 +471,13 @@ fn look_at(
         }
         blocks => findings.block(request, blocks),
     };
-    findings.judge(request.key, audit, before);
+    if is_wrong {
+        let limits = rules.groups.iter().map(|group| group.bounds.limit);
+        let counted = blocks.iter().map(|block| block.counted).zip(limits);
+        let (counted, limit) = counted.max().unwrap_or_default();
+        findings.count_early_block(request, counted, limit);
+    }
+    findings.judge(request.key, audit, before, rules);
     let is_answered = matches!(request.decision, Decision::Allowed | Decision::Blocked);
     if let ([quota], [group]) = (&audit.quotas[..], &rules.groups[..])
         && is_answered
@@ -480,20 +496,23 @@ fn look_at(
     beyond
 }
 
-/// Takes in a request that was allowed. Returns the limits by which it was too many, and how many admissions of its key
+/// Takes in a request that was allowed, by the quota with this place. Returns the limits by which it was too many, and how many admissions of its key
 /// surely lie within one window that ends with it.
 fn admit(
     request: &Observation,
+    place: usize,
     quota: &mut QuotaAudit,
     group: &Group,
-    tier: usize,
+    rules: &Rules,
     findings: &mut Findings,
 ) -> (Flags, Option<u64>) {
+    let tier = rules.tier;
     let was_over = quota.busiest.at_least > group.bounds.limit;
     let (latest, possibly) = quota.allow(request, group);
     let mut beyond = Flags::default();
     if let Some(latest) = &latest {
         findings.admit(request, latest, quota, group, tier);
+        findings.follow(request, place, latest, quota, group);
         beyond = quota.beyond(request, latest, group);
     }
     findings.raise_unseen(quota, group, tier);
@@ -621,6 +640,69 @@ mod tests {
         let (report, most) = audited(8 << 20, u64::MAX, 1);
         assert!(most <= 8 << 20, "{most}");
         assert_eq!(report.verdict(true), AuditVerdict::Inconclusive);
+    }
+
+    /// The audit of one promise of so many requests in 60 s, by three keys that begin one after the other and have 12 requests a
+    /// second each. `most` is how many of each key's requests are admitted, until that many more are in the next window.
+    fn audited_in_windows(promise: &str, limit: u64, most: [u64; 3], windows: u64) -> AuditReport {
+        let window = 60 * SECOND;
+        let quota = Quota::new(limit, Nanos(window));
+        let promises = Promise::alternatives(promise, quota).unwrap();
+        let terms = Terms::of_all_promises(limit, quota.window, 2);
+        let mut audit = Auditor::new(Terms { promises, ..terms });
+        let mut admitted = [[0; 3]; 4];
+        for sequence in 0..36 * 60 * windows {
+            let key = sequence % 3;
+            let sent = sequence * SECOND / 36;
+            if sent < key * 2 * SECOND {
+                continue;
+            }
+            // The first window ends after 20 s.
+            let of_window = &mut admitted[((sent + 40 * SECOND) / window) as usize];
+            let of_key = &mut of_window[key as usize];
+            let is_admitted = *of_key < most[key as usize];
+            *of_key += u64::from(is_admitted);
+            let decision = if is_admitted {
+                Decision::Allowed
+            } else {
+                Decision::Blocked
+            };
+            audit.add(observed(key, sequence, Nanos(sent), decision));
+        }
+        audit.finish()
+    }
+
+    #[test]
+    fn an_excess_of_one_key_that_a_boundary_would_excuse_is_never_kept() {
+        for limit in [1_u64, 2, 50] {
+            for beyond in [1, limit.div_ceil(4), limit] {
+                for faulty in 0..3 {
+                    let mut most = [limit; 3];
+                    most[faulty] += beyond;
+                    for (promise, windows) in [
+                        ("fixed-window", 1),
+                        ("fixed-window", 3),
+                        ("sliding-counter", 1),
+                    ] {
+                        let report = audited_in_windows(promise, limit, most, windows);
+                        let verdict = report.verdict(true);
+                        assert_ne!(
+                            verdict,
+                            AuditVerdict::Kept,
+                            "{promise} {limit}, {most:?}, {windows}: {:#?}",
+                            report.promises
+                        );
+                    }
+                }
+            }
+            let verdict = |windows| {
+                let report = audited_in_windows("fixed-window", limit, [limit; 3], windows);
+                (report.verdict(true), report.doubt(true))
+            };
+            let open = (AuditVerdict::Inconclusive, Some(Doubt::NotJudged));
+            assert_eq!(verdict(1), open, "{limit}");
+            assert_eq!(verdict(3), (AuditVerdict::Kept, None), "{limit}");
+        }
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(super) struct QuotaAudit {
     pub busiest: BusiestWindow,
     /// The dones of the latest answered requests, as many as the limit.
     answered: VecDeque<Nanos>,
+    /// Whether the key is one of those that are followed over the whole run.
+    pub is_followed: bool,
 }
 
 /// The answered requests are remembered up to this limit. A longer list would not be worth its memory.
@@ -78,6 +80,7 @@ impl QuotaAudit {
             maybe_admitted: 0,
             busiest: BusiestWindow::default(),
             answered: VecDeque::new(),
+            is_followed: false,
         }
     }
 

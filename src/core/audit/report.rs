@@ -1,4 +1,5 @@
 use super::causes::{Case, Cause, Conclusion, Hypotheses};
+use super::early_blocks::EarlyBlocks;
 use super::nodes::{Lifetime, Nodes};
 use super::observation::{AuditedKey, Observation};
 use super::outages::Outage;
@@ -6,6 +7,8 @@ use super::probe::ProbeReport;
 use super::promise::{Limit, Needed, Promise};
 use super::proof::{AdmissionSpan, Proof};
 use super::terms::Terms;
+use super::window_counts::WindowCounts;
+use crate::base::Nanos;
 use serde::{Deserialize, Serialize};
 
 /// What an audit found.
@@ -24,8 +27,8 @@ pub struct AuditReport {
     pub keys_over: u64,
     /// The most admissions of any key within a window's length.
     pub peak: Option<KeyPeak>,
-    /// The most requests of any key, allowed or blocked, that surely fell within a window's length. Each key counts
-    /// until all limits have been tested on it.
+    /// The most requests of any key of the load, allowed or blocked, that surely fell within a window's length. Each key
+    /// counts until all limits have been tested on it.
     pub most_asked: u64,
     /// One for each promise in the terms, in their order.
     pub promises: Vec<PromiseReport>,
@@ -49,6 +52,10 @@ pub struct AuditReport {
     pub admitted_by_phase: Vec<u64>,
     /// What the observations say about the possible causes of a breach.
     pub(super) hypotheses: Hypotheses,
+    /// How many requests of the busiest keys were admitted in the window before each moment; five keys at most.
+    pub window_counts: WindowCounts,
+    /// The requests that were blocked although every promise lets them pass.
+    pub early_blocks: EarlyBlocks,
 }
 
 /// Admissions that were too many. They are counted for each key from its first proof on, and each is one that did not
@@ -212,11 +219,11 @@ impl LimitReport {
         accepted.map(|(_, kind)| kind)
     }
 
-    /// The smallest breach that would have been proved. Any kind that explains the observations bounds it.
+    /// The smallest breach that would have been proved: one that no kind would have explained.
     pub fn resolution(&self) -> Resolution {
         let explaining = self.accepted().filter(|kind| kind.explains);
-        let least = explaining.map(|kind| kind.unseen).min();
-        let requests = least.unwrap_or(u64::MAX).saturating_add(1);
+        let most = explaining.map(|kind| kind.unseen).max();
+        let requests = most.unwrap_or(u64::MAX).saturating_add(1);
         let promised = self.limit.quota.limit.max(self.limit.quota.burst);
         Resolution {
             requests,
@@ -329,12 +336,12 @@ impl AuditReport {
             PromiseVerdict::Suspect(_) => true,
             _ => false,
         };
-        if !schedule_kept {
-            Some(Doubt::ScheduleNotKept)
-        } else if answers.allowed == 0 {
+        if answers.allowed == 0 {
             Some(Doubt::NothingAdmitted)
         } else if (answers.failed + answers.unanswered) * 2 > answers.all() {
             Some(Doubt::MostFailed)
+        } else if !schedule_kept {
+            Some(Doubt::ScheduleNotKept)
         } else if verdicts().any(is_kept) || verdicts().any(is_suspect) {
             None
         } else if verdicts().any(|one| one == PromiseVerdict::NoResolution) {
@@ -349,11 +356,39 @@ impl AuditReport {
         self.promises.iter().all(PromiseReport::is_broken)
     }
 
-    /// The first promise that is broken only by admissions in outages, by its place, if every promise is broken.
+    /// The first promise that is broken only by admissions in outages, by its place, if every promise is broken. The run must
+    /// have gone on for a window without an outage: otherwise nothing shows that the promise would be kept then.
     pub fn kept_but_for_outages(&self) -> Option<usize> {
         let mut promises = self.promises.iter();
-        let kept = promises.position(PromiseReport::is_kept_outside);
-        kept.filter(|_| self.is_broken() && !self.outages.is_empty())
+        let kept = promises.position(PromiseReport::is_kept_outside)?;
+        let limits = self.promises[kept].limits.iter();
+        let window = limits.map(|limit| limit.limit.quota.window).max()?;
+        let is_shown = !self.outages.is_empty() && self.longest_without_outage() >= window;
+        (is_shown && self.is_broken()).then_some(kept)
+    }
+
+    /// The instants of the first and the last request.
+    fn ends(&self) -> (Nanos, Nanos) {
+        let begin = self.lifetimes.iter().map(|lifetime| lifetime.first).min();
+        let end = self.lifetimes.iter().map(|lifetime| lifetime.last).max();
+        (begin.unwrap_or_default(), end.unwrap_or_default())
+    }
+
+    /// The time between the first and the last request.
+    pub fn lasted(&self) -> Nanos {
+        let (begin, end) = self.ends();
+        end.saturating_sub(begin)
+    }
+
+    /// The longest time between the first and the last request in which no node failed.
+    fn longest_without_outage(&self) -> Nanos {
+        let (mut at, end) = self.ends();
+        let mut longest = Nanos::ZERO;
+        for outage in &self.outages {
+            longest = longest.max(outage.from.saturating_sub(at));
+            at = at.max(outage.to);
+        }
+        longest.max(end.saturating_sub(at))
     }
 
     /// The least tolerances with which one of the promises would have been kept.

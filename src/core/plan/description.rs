@@ -1,10 +1,11 @@
 //! A plan in words, as headings and reports show it.
 
 use super::Plan;
-use crate::base::Nanos;
+use crate::base::text::{count, span, whole_seconds};
+use crate::base::{Mode, Nanos};
 use crate::core::keys::Distribution;
 use crate::core::request::Placeholder;
-use crate::core::schedule::Arrivals;
+use crate::core::schedule::{Arrivals, Phase};
 
 impl Plan {
     /// The rate over time, the arrivals, and how long the run takes.
@@ -15,16 +16,40 @@ impl Plan {
             Arrivals::Poisson(_) => ", poisson arrivals",
         };
         let length = match (self.schedule.end(), self.schedule.total()) {
-            (Some(end), Some(total)) => format!("for {end}: {total} requests"),
+            (Some(end), Some(total)) => match self.schedule.count() {
+                None => format!("for {end}: {}", count(total, "request", "requests")),
+                Some(tokens) => {
+                    let requests = count(tokens, "request", "requests");
+                    match end {
+                        Nanos::ZERO => format!("ends after {requests}, at its start"),
+                        end => format!("ends after {requests}, in {}", span(end)),
+                    }
+                }
+            },
             _ => "until stopped".to_owned(),
         };
-        format!("{profile}{arrivals}, {length}")
+        let bursts = match self.schedule.end() {
+            Some(Nanos::ZERO) if self.ends_before_bursts() => "; no burst".to_owned(),
+            Some(end) if self.ends_before_bursts() => {
+                format!("; no burst within {}", whole_seconds(end))
+            }
+            _ => String::new(),
+        };
+        format!("{profile}{arrivals}, {length}{bursts}")
+    }
+
+    /// Whether the profile has bursts, and none of them begins before the end.
+    fn ends_before_bursts(&self) -> bool {
+        let is_burst = |phase: Phase| phase.mode() == Mode::Burst;
+        let (schedule, most) = (&self.schedule, 1_000);
+        schedule.profile().phases().take(most).any(is_burst)
+            && !schedule.phases().take(most).any(is_burst)
     }
 
     /// The method and path of the requests, with the limit, the window and the cost if the requests carry them.
     pub fn describe_requests(&self) -> String {
         let request = &self.request;
-        let mut text = format!("{} {}", request.method, request.path.typed());
+        let mut text = format!("{} {}", request.method, request.describe_paths());
         if request.has(Placeholder::Limit) {
             text += &format!(", limit {} in {}", self.limit, self.window);
         }
@@ -34,23 +59,42 @@ impl Plan {
         text
     }
 
-    /// The workers, and what becomes of requests to a target that does not answer. `None` if the workers are enough for a
-    /// run against this many targets even if one of them does not answer.
+    /// The workers, and how slow the answers of a target may become before its requests wait for a worker. `None` if the
+    /// workers are enough for a run against this many targets even if one of them does not answer.
     pub fn describe_workers(&self, targets: usize) -> Option<String> {
         let most = self.worker_shares(targets).most();
-        let due = self.schedule.most_within(self.timeout.into()) / targets as f64;
-        if due <= most as f64 {
+        let are_enough =
+            |time: Nanos| self.schedule.most_within(time) / targets as f64 <= most as f64;
+        let timeout = Nanos::from(self.timeout);
+        if are_enough(timeout) {
             return None;
         }
-        let (workers, due) = (self.workers, due.ceil());
-        let timeout = Nanos::from(self.timeout);
-        let (share, which) = match targets {
-            1 => (String::new(), "the"),
-            _ => (format!(", at most {most} for one target"), "a"),
+        let (mut enough, mut too_long) = (0, timeout.0);
+        while too_long - enough > 1 {
+            let middle = enough.midpoint(too_long);
+            if are_enough(Nanos(middle)) {
+                enough = middle;
+            } else {
+                too_long = middle;
+            }
+        }
+        let precision = if enough < 1_000_000_000 {
+            1_000_000
+        } else {
+            100_000_000
+        };
+        let longest = Nanos(enough / precision * precision);
+        let (share, its) = match targets {
+            1 => (String::new(), ""),
+            _ => (format!(", at most {most} for one target"), "its "),
+        };
+        let when = match longest {
+            Nanos(0) => "since more come due at once".to_owned(),
+            _ => format!("if {its}answers take longer than {longest}"),
         };
         Some(format!(
-            "{workers}{share}: if {which} target does not answer, up to {due} of its requests come due within the timeout of \
-             {timeout}, and those beyond {most} wait or are dropped"
+            "{}{share}: {its}requests wait {when}",
+            self.workers
         ))
     }
 

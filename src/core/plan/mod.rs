@@ -1,6 +1,9 @@
 //! A run as the engine carries it out: checked values, no text.
 
 mod description;
+mod drain;
+
+pub use drain::{Drain, DrainDeadlines};
 
 use crate::base::{Nanos, Target};
 use crate::core::answers::Rules;
@@ -24,8 +27,8 @@ pub struct Plan {
     pub queue: usize,
     /// The longest time for one whole request.
     pub timeout: Duration,
-    /// The time that requests in flight get when the run ends.
-    pub drain_timeout: Duration,
+    /// The time that requests get after pacing has ended.
+    pub drain: Drain,
     /// The time from one report of progress to the next.
     pub stats_interval: Duration,
     pub request: RequestTemplate,
@@ -137,7 +140,7 @@ impl Plan {
 }
 
 /// The keys' own limits and costs, as the audit needs them.
-fn tiers(keys: &Keys) -> Tiers {
+pub fn tiers(keys: &Keys) -> Tiers {
     // The first is that of keys without a limit or a cost of their own.
     let own = keys.tiers().skip(1);
     let own = own.map(|tier| audit::Tier {

@@ -5,6 +5,7 @@
 pub mod check;
 pub mod envoy;
 pub mod gubernator;
+pub mod http;
 pub mod kong;
 pub mod limitador;
 pub mod nginx;
@@ -42,7 +43,7 @@ pub struct Preset {
 }
 
 /// The first is the default.
-pub const ALL: [&Preset; 7] = [
+pub const ALL: [&Preset; 8] = [
     &check::PRESET,
     &envoy::PRESET,
     &limitador::PRESET,
@@ -50,6 +51,7 @@ pub const ALL: [&Preset; 7] = [
     &throttlecrab::PRESET,
     &nginx::PRESET,
     &kong::PRESET,
+    &http::PRESET,
 ];
 
 impl Preset {
@@ -83,10 +85,11 @@ impl Preset {
         let headers: Vec<_> = self.headers().collect();
         RequestTemplate {
             method: self.method(),
-            path: self.path(),
+            paths: self.path().into(),
             spelling: Spelling::new(headers.iter().map(|line| &*line.spelled)),
             headers: headers.into_iter().filter_map(HeaderLine::field).collect(),
             body: Some(self.body()).filter(|body| !body.is_empty()),
+            shows_secrets: false,
         }
     }
 }
@@ -133,8 +136,10 @@ mod tests {
             let request = preset.request();
             let texts = [&[preset.path, preset.body], preset.headers].concat();
             let with_key = texts.iter().filter(|text| text.contains("{key}"));
-            assert_eq!(with_key.count(), 1, "{}", preset.name);
-            assert!(request.has(Placeholder::Key), "{}", preset.name);
+            // A service without a protocol for keys counts the caller's address.
+            let has_key = *preset != http::PRESET;
+            assert_eq!(with_key.count(), usize::from(has_key), "{}", preset.name);
+            assert_eq!(request.has(Placeholder::Key), has_key, "{}", preset.name);
 
             let is_post = preset.method == "POST";
             assert_eq!(request.body.is_some(), is_post, "{}", preset.name);
@@ -167,8 +172,9 @@ mod tests {
             }
             let config = preset.config;
             assert!(config.is_empty() || config.ends_with('\n'), "{config}");
-            // The limit is given either by the request or by the limiter's configuration.
-            let gives_limit = preset.body.contains("{limit}");
+            // The limit is given either by the request or by the limiter's configuration, of which nothing is known for
+            // any service.
+            let gives_limit = preset.body.contains("{limit}") || *preset == http::PRESET;
             assert_eq!(gives_limit, config.is_empty(), "{}", preset.name);
         }
     }

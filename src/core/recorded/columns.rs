@@ -19,6 +19,8 @@ pub struct ColumnNames {
     pub target: Option<String>,
     pub status: Option<String>,
     pub verdict: Option<String>,
+    /// All requests have one key, even if there is a column of keys.
+    pub one_key: bool,
     /// The unit of `time` and `done`; `None` if their names end with it.
     pub time_unit: Option<Unit>,
     /// The unit of `took`; `None` if its name ends with it.
@@ -56,21 +58,27 @@ const ABANDONED: usize = 10;
 /// A column of `--requests` that older files do not have. Its place in a layout is behind the others.
 const ADDRESS: &str = "address";
 
+/// Likewise: who sent a request.
+const SOURCE: &str = "source";
+
 /// How the rows of a file are read.
 #[derive(Debug, Clone)]
 pub struct Layout {
     /// The columns that are read. Cells come in this order.
     columns: Vec<String>,
     form: Form,
+    /// See [`ColumnNames::one_key`].
+    one_key: bool,
 }
 
 #[derive(Debug, Clone)]
 enum Form {
     /// What `--requests` wrote. `by_clock` is whether times are since 1970, as several runs need it.
-    /// `address` is the place of the address, if the file has it.
+    /// `address` and `source` are the places of these columns, if the file has them.
     Own {
         by_clock: bool,
         address: Option<usize>,
+        source: Option<usize>,
     },
     Other(Places),
 }
@@ -161,6 +169,7 @@ impl Layout {
             Form::Own {
                 by_clock: several,
                 address: columns.find(None, ADDRESS)?,
+                source: columns.find(None, SOURCE)?,
             }
         } else {
             Form::Other(columns.places(names)?)
@@ -168,12 +177,18 @@ impl Layout {
         Ok(Layout {
             columns: columns.found,
             form,
+            one_key: names.one_key,
         })
     }
 
     /// The columns whose cells [`read`](Self::read) takes.
     pub fn columns(&self) -> &[String] {
         &self.columns
+    }
+
+    /// Whether the columns are those of `--requests`.
+    pub fn is_own(&self) -> bool {
+        matches!(self.form, Form::Own { .. })
     }
 
     /// What the numbers of requests are.
@@ -198,10 +213,18 @@ impl Layout {
             columns: &self.columns,
             cells,
         };
-        match &self.form {
-            Form::Own { by_clock, address } => own(&cells, *by_clock, *address),
+        let mut row = match &self.form {
+            Form::Own {
+                by_clock,
+                address,
+                source,
+            } => own(&cells, *by_clock, *address, *source),
             Form::Other(places) => places.read(&cells, line, answers),
+        }?;
+        if self.one_key {
+            row.key = "";
         }
+        Ok(row)
     }
 }
 
@@ -239,10 +262,21 @@ impl Columns<'_> {
         Ok(Places {
             interval: self.interval(names)?,
             decision: self.decision(names)?,
-            key: self.find(names.key.as_ref(), "key")?,
+            key: self.key(names)?,
             target: self.find(names.target.as_ref(), "target")?,
             sequence: self.find(None, "sequence")?,
         })
+    }
+
+    /// Requests of many keys that are taken for one would break any limit of a key.
+    fn key(&mut self, names: &ColumnNames) -> Result<Option<usize>, String> {
+        if names.one_key {
+            return Ok(None);
+        }
+        let missing = "there is no column key: name the column of each request's key with --key, or give --one-key if all \
+                       requests share one limit";
+        let place = self.find(names.key.as_ref(), "key")?;
+        place.map(Some).ok_or_else(|| missing.to_owned())
     }
 
     fn interval(&mut self, names: &ColumnNames) -> Result<Interval, String> {
@@ -349,6 +383,7 @@ fn own<'a>(
     cells: &Cells<'a>,
     by_clock: bool,
     address: Option<usize>,
+    source: Option<usize>,
 ) -> Result<Recorded<'a>, String> {
     let (due, sent, unix) = (cells.nanos(DUE)?, cells.nanos(SENT)?, cells.nanos(UNIX)?);
     let outcome = match cells.required(OUTCOME)? {
@@ -382,6 +417,11 @@ fn own<'a>(
         return Err(cells.refuse(UNIX, "is less than sent_ns"));
     };
     let origin = if by_clock { start } else { 0 };
+    let of_the_probe = match source.and_then(|place| Some((place, cells.get(place)?))) {
+        None | Some((_, "load")) => false,
+        Some((_, "probe")) => true,
+        Some((place, _)) => return Err(cells.refuse(place, "is not load or probe")),
+    };
     Ok(Recorded {
         number: cells.sequence(SEQUENCE)?,
         key: cells.get(KEY).unwrap_or_default(),
@@ -389,6 +429,7 @@ fn own<'a>(
         address: address
             .and_then(|place| cells.get(place))
             .unwrap_or_default(),
+        of_the_probe,
         origin: Some(origin),
         due: origin.saturating_add(due),
         sent: origin.saturating_add(sent),
@@ -418,6 +459,7 @@ impl Places {
             key: cell(self.key).unwrap_or_default(),
             target: cell(self.target).unwrap_or_default(),
             address: "",
+            of_the_probe: false,
             origin: None,
             due: sent,
             sent,

@@ -1,6 +1,7 @@
 //! The keys of recorded requests, by their names.
 
 use crate::base::KeyId;
+use crate::core::keys::Keys;
 use foldhash::quality::FixedState;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -65,6 +66,26 @@ impl KeyNames {
             .map(|(name, _)| &**name)
     }
 
+    /// For each key by its number, the place of its limit and cost in [`Keys::tiers`]. It is 0, or missing at the end, for
+    /// keys without one of their own. `None` if there are keys, and none of them is among `listed`.
+    pub fn tier_places(&self, listed: &Keys) -> Option<Vec<u16>> {
+        let mut places = Vec::new();
+        let mut is_used = self.is_empty() || self.share() < 1.0;
+        let tiers = listed.tier_places();
+        for place in 0..listed.count().unwrap_or(0) {
+            let Some(key) = self.id(&listed.name(KeyId(place))) else {
+                continue;
+            };
+            is_used = true;
+            let (key, tier) = (key.0 as usize, tiers.get(place as usize).copied());
+            if let Some(tier) = tier.filter(|tier| *tier > 0) {
+                places.resize(places.len().max(key + 1), 0);
+                places[key] = tier;
+            }
+        }
+        is_used.then_some(places)
+    }
+
     pub fn len(&self) -> usize {
         self.ids.len()
     }
@@ -91,6 +112,8 @@ fn is_within(name: &str, end: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::keys::KeyList;
+    use std::sync::Arc;
 
     #[test]
     fn a_key_has_one_number_however_often_it_comes() {
@@ -107,6 +130,20 @@ mod tests {
             (keys.name(KeyId(1)), keys.name(KeyId(3))),
             (Some("b"), None)
         );
+    }
+
+    #[test]
+    fn listed_keys_have_their_tiers_by_their_own_numbers() {
+        let list = KeyList::read(&b"alice\t10/1s\nbob\ncarol\tcost 5"[..]).unwrap();
+        let listed = Keys::listed(Arc::new(list), "user:");
+        let mut recorded = KeyNames::new(1 << 20);
+        assert_eq!(recorded.tier_places(&listed), Some(Vec::new()));
+        recorded.add("alice");
+        assert_eq!(recorded.tier_places(&listed), None);
+        for name in ["user:dave", "user:carol", "user:bob", "user:alice"] {
+            recorded.add(name);
+        }
+        assert_eq!(recorded.tier_places(&listed), Some(vec![0, 0, 2, 0, 1]));
     }
 
     #[test]

@@ -13,5 +13,5 @@ mod target_names;
 pub use columns::{ColumnNames, Layout};
 pub use instant::Unit;
 pub use key_names::KeyNames;
-pub use row::{NumberedBy, Recorded, Resolution};
-pub use target_names::{NodeNumbers, TargetNames};
+pub use row::{Identity, NumberedBy, Recorded, Resolution};
+pub use target_names::{TargetNames, TargetPlaces};

@@ -1,7 +1,6 @@
 //! One recorded request.
 
-use crate::base::{Answer, FailureKind, KeyId, Moment, Outcome, Sample};
-use crate::core::audit::{AuditedKey, Observation};
+use crate::base::{Address, Answer, FailureKind, KeyId, Moment, Outcome, Sample};
 
 /// A request as its row has it. Times are nanoseconds since the run's start or since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +13,8 @@ pub struct Recorded<'a> {
     pub target: &'a str,
     /// The address of the target that the request went to. Empty if it is not known.
     pub address: &'a str,
+    /// Whether the audit's probe sent it. Then its number and its key are the probe's own.
+    pub of_the_probe: bool,
     /// The start of the run, if the row has it.
     pub origin: Option<u64>,
     pub(super) due: u64,
@@ -22,6 +23,15 @@ pub struct Recorded<'a> {
     pub(super) transmitted: bool,
     pub outcome: Outcome,
     pub resolution: Resolution,
+}
+
+/// What tells a request from all others, also from those of other runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    number: u64,
+    of_the_probe: bool,
+    sent: u64,
+    done: u64,
 }
 
 const FILE_SHIFT: u32 = 40;
@@ -99,29 +109,36 @@ impl Recorded<'_> {
         }
     }
 
-    /// The request as the audit observes it, with times since `start`. `None` if it never left.
-    pub fn observation(
-        &self,
-        sequence: u64,
-        key: KeyId,
-        node: u32,
-        start: u64,
-        resolution: Resolution,
-    ) -> Option<Observation> {
+    /// What no other request has.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            number: self.number,
+            of_the_probe: self.of_the_probe,
+            sent: self.sent,
+            done: self.done,
+        }
+    }
+
+    /// The request as the reporter of a run would have got it.
+    pub fn sample(&self, sequence: u64, key: KeyId, target: u32, resolution: Resolution) -> Sample {
         let earlier = |nanos: u64| Moment::at(nanos.saturating_sub(resolution.before));
         let done = Moment::at(self.done.saturating_add(resolution.after));
-        let sample = Sample {
+        Sample {
             sequence,
             key,
-            // Each node of a file is a target of its own.
-            target: node,
+            target,
             due: earlier(self.due),
             waited_for_target: false,
             answer: Answer {
                 transmitted: self.transmitted,
+                address: self.known_address(),
                 ..Answer::new(earlier(self.sent), done, self.outcome)
             },
-        };
-        Observation::of(&sample, node, AuditedKey::Load(key), Moment::at(start))
+        }
+    }
+
+    /// The address that the request went to, if it is known.
+    pub fn known_address(&self) -> Option<Address> {
+        (!self.address.is_empty()).then(|| Address::new(self.address))
     }
 }

@@ -1,9 +1,10 @@
 use super::compiled_text::CompiledText;
 use super::escape::Escape;
 use super::placeholder::Values;
-use super::{Constants, RequestTemplate, Spelling};
+use super::{Constants, RequestTemplate, Spelling, Template};
 use crate::base::{KeyId, Nanos, Target};
 use crate::core::keys::Keys;
+use crate::core::masking::Masks;
 use ureq::http::uri::{PathAndQuery, Uri};
 use ureq::http::{HeaderName, HeaderValue, Method, Request, header};
 
@@ -15,7 +16,6 @@ pub const MAX_FILLED: usize = 32_768;
 #[derive(Debug)]
 pub struct CompiledRequest {
     method: Method,
-    path: CompiledText,
     headers: Vec<(HeaderName, CompiledText)>,
     spelling: Spelling,
     /// The headers with a name of which any value differs from request to request. The heads have none of them, since
@@ -30,6 +30,9 @@ pub struct CompiledRequest {
     seed: u64,
     /// By target.
     heads: Vec<Head>,
+    template: RequestTemplate,
+    /// Made before the start, since a long body may have many secrets.
+    masks: Masks,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,8 @@ struct Head {
     base: String,
     /// The path in it.
     base_path: String,
+    /// What is appended to it.
+    path: CompiledText,
     request: Request<()>,
 }
 
@@ -80,7 +85,6 @@ impl RequestTemplate {
         let body = body.map(|body| text(body, self.body_escape()));
         let mut compiled = CompiledRequest {
             method: self.method.clone(),
-            path: text(&self.path, Escape::Percent),
             varying_headers: varying_headers.cloned().collect(),
             headers,
             spelling: self.spelling.clone(),
@@ -91,8 +95,14 @@ impl RequestTemplate {
             window: constants.window,
             seed,
             heads: Vec::new(),
+            template: self.clone(),
+            masks: self.masks(),
         };
-        compiled.heads = targets.iter().map(|target| compiled.head(target)).collect();
+        let heads = targets.iter().enumerate().map(|(place, target)| {
+            let path = text(self.paths.of(place), Escape::Percent);
+            compiled.head(target, path)
+        });
+        compiled.heads = heads.collect();
         compiled
     }
 }
@@ -112,10 +122,10 @@ impl BodyLength {
 
 impl CompiledRequest {
     /// The head for one target, with every header that ureq would otherwise make anew for each request.
-    fn head(&self, target: &Target) -> Head {
+    fn head(&self, target: &Target, path: CompiledText) -> Head {
         let base_path = target.uri.path().trim_end_matches('/').to_owned();
         let mut uri = target.uri.clone();
-        if let Some(path) = self.path.constant() {
+        if let Some(path) = path.constant() {
             uri = with_path(&uri, &[base_path.as_bytes(), path].concat());
         }
         let mut request = Request::new(());
@@ -138,8 +148,9 @@ impl CompiledRequest {
         }
         *request.uri_mut() = uri;
         Head {
-            base: target.to_string(),
+            base: target.base().to_owned(),
             base_path,
+            path,
             request,
         }
     }
@@ -159,7 +170,8 @@ impl CompiledRequest {
 
     /// The length of the longest line of any request, in bytes.
     pub fn longest_line(&self) -> usize {
-        let path = self.longest_base() + self.longest(&self.path);
+        let paths = self.heads.iter().map(|head| self.longest(&head.path));
+        let path = self.longest_base() + paths.max().unwrap_or(0);
         let first = self.method.as_str().len() + path + "  HTTP/1.1\r\n".len();
         let header = |(name, value): &(HeaderName, _)| {
             name.as_str().len() + self.longest(value) + ": \r\n".len()
@@ -171,7 +183,7 @@ impl CompiledRequest {
     /// bytes.
     pub fn too_long(&self) -> Option<(&'static str, usize)> {
         let headers = self.headers.iter().map(|(_, value)| ("header", value));
-        let parts = headers.chain([("path", &self.path)]);
+        let parts = headers.chain(self.heads.iter().map(|head| ("path", &head.path)));
         let mut lengths = parts.map(|(part, text)| (part, self.longest(text)));
         lengths.find(|(_, longest)| *longest > MAX_FILLED)
     }
@@ -185,25 +197,42 @@ impl CompiledRequest {
         bases.max().unwrap_or(0)
     }
 
-    /// The text of a request as it is sent, without its HTTP version.
+    /// What hides the requests' secrets in their answers.
+    pub fn masks(&self) -> &Masks {
+        &self.masks
+    }
+
+    /// The text of a request as it is sent, without its HTTP version, and with masks in the place of secrets, unless they
+    /// may be shown.
     pub fn show(&self, target: usize, sequence: u64, key: KeyId) -> String {
         let mut buffers = RequestBuffers::default();
-        let (request, body) = self.make(target, sequence, key, &mut buffers);
-        let path = request
-            .uri()
-            .path_and_query()
-            .map_or("/", PathAndQuery::as_str);
-        let mut text = format!("{} {path}\n", request.method());
+        let (request, _) = self.make(target, sequence, key, &mut buffers);
+        let head = &self.heads[target];
+        let values = Values::new(self.constants(), key, sequence, &head.base, self.seed);
+        let shown = self.template.shown();
+        let filled = |template: &Template, escape| {
+            let mut filled = Vec::new();
+            let text = CompiledText::new(template, &self.constants(), escape);
+            text.write(&values, &mut filled);
+            String::from_utf8_lossy(&filled).into_owned()
+        };
+        let path = filled(shown.paths.of(target), Escape::Percent);
+        let mut text = format!("{} {}{path}\n", request.method(), head.base_path);
         for lower in request.headers().keys() {
+            let mut given = shown.headers.iter().filter(|(name, _)| name == lower);
             let values = request.headers().get_all(lower).iter();
             for (place, value) in values.enumerate() {
                 let name = self.spelling.of(lower.as_str(), place);
-                text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
+                let value = match given.next() {
+                    Some((_, value)) => filled(value, Escape::None),
+                    None => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                };
+                text += &format!("{name}: {value}\n");
             }
         }
-        if let Some(body) = body.filter(|body| !body.is_empty()) {
+        if let Some(body) = &shown.body {
             text += "\n";
-            text += &String::from_utf8_lossy(body);
+            text += &filled(body, self.template.body_escape());
         }
         text
     }
@@ -220,10 +249,10 @@ impl CompiledRequest {
         let head = &self.heads[target];
         let values = Values::new(self.constants(), key, sequence, &head.base, self.seed);
         let mut request = head.request.clone();
-        if self.path.constant().is_none() {
+        if head.path.constant().is_none() {
             line.clear();
             line.extend_from_slice(head.base_path.as_bytes());
-            self.path.write(&values, line);
+            head.path.write(&values, line);
             *request.uri_mut() = with_path(request.uri(), line);
         }
         for (name, value) in &self.varying_headers {
@@ -286,10 +315,11 @@ mod tests {
             .map(|line| (line.name, line.value.unwrap()));
         RequestTemplate {
             method: parse::method(method).unwrap(),
-            path: parse::path(path).unwrap(),
+            paths: parse::path(path).unwrap().into(),
             headers: headers.collect(),
             spelling,
             body: Some(parse::body(body).unwrap()).filter(|body| !body.is_empty()),
+            shows_secrets: false,
         }
     }
 

@@ -49,7 +49,13 @@ impl CompiledText {
         };
         for piece in &template.pieces {
             match piece {
-                Piece::Text(literal) => bytes.extend_from_slice(literal.as_bytes()),
+                Piece::Text(text) | Piece::Secret { text, .. } => {
+                    bytes.extend_from_slice(text.as_bytes());
+                }
+                Piece::Variable(variable) => {
+                    let value = variable.value.as_deref().unwrap_or_default();
+                    escape.write(value, &mut bytes);
+                }
                 Piece::Placeholder(placeholder) => match placeholder.value() {
                     Value::OfTerms(number) => match constants.common(number) {
                         Some(number) => write_number(&mut bytes, number),
@@ -209,6 +215,21 @@ mod tests {
         ] {
             let compiled = compiled(text, keys, Escape::None);
             assert_eq!(compiled.constant(), constant.map(str::as_bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_variable_is_escaped_as_its_place_requires() {
+        let keys = listed("k");
+        for (escape, expected) in [
+            (Escape::None, "<a\"/b>"),
+            (Escape::Json, "<a\\\"/b>"),
+            (Escape::Percent, "<a%22%2Fb>"),
+        ] {
+            let template: Template = "<{env:A}>".parse().unwrap();
+            let template = template.with_variables(&|_| Some("a\"/b".to_owned()), |_| true);
+            let compiled = CompiledText::new(&template.unwrap(), &run(&keys), escape);
+            assert_eq!(compiled.constant(), Some(expected.as_bytes()));
         }
     }
 

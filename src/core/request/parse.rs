@@ -2,6 +2,7 @@
 //! of a sentence that starts with the option's name.
 
 use super::{Template, TemplateError};
+use crate::base::text::character;
 use ureq::http::{HeaderName, Method, header};
 
 /// The longest path or header value, in bytes: common servers accept about this length.
@@ -22,7 +23,22 @@ pub fn path(text: &str) -> Result<Template, String> {
         || format!("must start with / and be at most {MAX_LINE} characters that a URL may have");
     let path = template(text, form)?;
     let valid = text.starts_with('/') && path.text_is(sendable) && text.len() <= MAX_LINE;
-    valid.then_some(path).ok_or_else(form)
+    valid.then_some(path).ok_or_else(|| {
+        let is_wrong = |c: char| !sendable(c) && !"{}".contains(c);
+        match (1..).zip(text.chars()).find(|(_, c)| is_wrong(*c)) {
+            Some((column, wrong)) => {
+                let mut bytes = [0; 4];
+                let bytes = wrong.encode_utf8(&mut bytes).bytes();
+                let encoded: String = bytes.map(|byte| format!("%{byte:02X}")).collect();
+                let name = character(wrong);
+                format!(
+                    "{}; column {column} is {name}, which is written {encoded}",
+                    form()
+                )
+            }
+            None => form(),
+        }
+    })
 }
 
 /// A header to send. Without a value, no header of this name is sent.
@@ -40,6 +56,11 @@ impl HeaderLine {
     pub fn field(self) -> Option<(HeaderName, Template)> {
         Some((self.name, self.value?))
     }
+
+    /// Whether a character may be in the value.
+    pub fn may_have(&self, c: char) -> bool {
+        is_sendable(&self.name, c)
+    }
 }
 
 /// The headers that describe how a request is sent, and so must be the client's own.
@@ -54,8 +75,16 @@ const RESERVED: [HeaderName; 6] = [
 
 /// Parses one header a line, and ignores blank lines.
 pub fn header_lines(text: &str) -> Result<Vec<HeaderLine>, String> {
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    let headers: Vec<_> = lines.map(header_line).collect::<Result<_, _>>()?;
+    let is_one = text.lines().count() <= 1;
+    let lines = (1..).zip(text.lines());
+    let lines = lines.filter(|(_, line)| !line.trim().is_empty());
+    let headers = lines.map(|(number, line)| {
+        header_line(line).map_err(|error| match is_one {
+            true => error,
+            false => format!("{error}; see line {number}"),
+        })
+    });
+    let headers: Vec<_> = headers.collect::<Result<_, _>>()?;
     if headers.is_empty() {
         return Err(header_form());
     }
@@ -75,11 +104,11 @@ pub fn header_line(text: &str) -> Result<HeaderLine, String> {
     }
     let value = value.trim();
     let template = template(value, header_form)?;
-    if name == header::HOST && (value.is_empty() || !template.text_is(is_in_host)) {
+    let is_valid = template.text_is(|c| is_sendable(&name, c));
+    if name == header::HOST && (value.is_empty() || !is_valid) {
         return Err("must have a host, such as example.com:8080, in its Host".to_owned());
     }
-    let sendable = |c: char| c == '\t' || !c.is_control();
-    if !template.text_is(sendable) || value.len() > MAX_LINE {
+    if !is_valid || value.len() > MAX_LINE {
         return Err(header_form());
     }
     Ok(HeaderLine {
@@ -87,6 +116,14 @@ pub fn header_line(text: &str) -> Result<HeaderLine, String> {
         spelled: spelled.to_owned(),
         value: (!template.is_empty()).then_some(template),
     })
+}
+
+/// Returns whether a character may be in the value of this header.
+fn is_sendable(name: &HeaderName, c: char) -> bool {
+    match *name {
+        header::HOST => is_in_host(c),
+        _ => c == '\t' || !c.is_control(),
+    }
 }
 
 /// Returns whether a character may be in a host and port ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986), section
@@ -117,6 +154,15 @@ mod tests {
         let bad = "check {key} /é /#x http://x/ /{ /{{key} /{usr}";
         for bad in bad.split(' ').chain(["", "/a b", "/a\n"]) {
             assert!(path(bad).is_err(), "{bad}");
+        }
+        for (bad, ends) in [
+            ("/a b", "; column 3 is a blank, which is written %20"),
+            ("/{key}/é", "; column 8 is 'é', which is written %C3%A9"),
+            ("/a\t", "; column 3 is a tab, which is written %09"),
+            ("/#x", "; column 2 is '#', which is written %23"),
+        ] {
+            let refused = path(bad).expect_err(bad);
+            assert!(refused.ends_with(ends), "{refused}");
         }
         assert!(path(&"/".repeat(MAX_LINE)).is_ok());
         assert!(path(&"/".repeat(MAX_LINE + 1)).is_err());
@@ -158,7 +204,7 @@ mod tests {
             assert_eq!(names(text), ab, "{text:?}");
         }
         assert_eq!(names(" \n"), Err(header_form()));
-        assert_eq!(names("A: 1\nB"), Err(header_form()));
+        assert_eq!(names("A: 1\nB"), Err(header_form() + "; see line 2"));
     }
 
     #[test]

@@ -1,26 +1,66 @@
 use super::escape::Escape;
-use super::{Placeholder, Spelling, Template};
+use super::{Paths, Placeholder, Spelling, Template};
+use crate::core::masking::Masks;
 use ureq::http::{HeaderName, Method, header};
 
 /// A request with placeholders, as the options ask for it.
 #[derive(Debug, Clone)]
 pub struct RequestTemplate {
     pub method: Method,
-    /// Appended to a target's base URL.
-    pub path: Template,
+    /// Appended to the targets' base URLs.
+    pub paths: Paths,
     /// A name may occur more than once.
     pub headers: Vec<(HeaderName, Template)>,
     /// The spelling of the headers' names, which HTTP libraries send in lower case.
     pub spelling: Spelling,
     pub body: Option<Template>,
+    /// Whether reports may show the secrets.
+    pub shows_secrets: bool,
 }
 
 impl RequestTemplate {
     /// Returns whether any part has the placeholder.
     pub fn has(&self, placeholder: Placeholder) -> bool {
+        self.parts().any(|part| part.has(placeholder))
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Template> {
         let headers = self.headers.iter().map(|(_, value)| value);
-        let mut parts = headers.chain(&self.body).chain([&self.path]);
-        parts.any(|part| part.has(placeholder))
+        headers.chain(&self.body).chain(self.paths.all())
+    }
+
+    /// The path for people, or words if the targets have different ones.
+    pub fn describe_paths(&self) -> String {
+        self.paths.describe(|path| match self.shows_secrets {
+            true => path.typed().to_owned(),
+            false => path.shown(),
+        })
+    }
+
+    /// What hides the requests' secrets in their answers.
+    pub(super) fn masks(&self) -> Masks {
+        if self.shows_secrets {
+            Masks::none()
+        } else {
+            Masks::new(self.parts().flat_map(Template::secrets))
+        }
+    }
+
+    /// The same with masks in the place of secrets, unless they may be shown.
+    pub(super) fn shown(&self) -> RequestTemplate {
+        let masked = |template: &Template| match self.shows_secrets {
+            true => template.clone(),
+            false => template.masked(),
+        };
+        let headers = self.headers.iter();
+        RequestTemplate {
+            paths: self.paths.map(masked),
+            headers: headers
+                .map(|(name, value)| (name.clone(), masked(value)))
+                .collect(),
+            body: self.body.as_ref().map(masked),
+            ..self.clone()
+        }
     }
 
     /// The way that values are escaped in the body, by its `Content-Type`.
@@ -50,10 +90,11 @@ mod tests {
         let content_type = content_type.map(|value| (header::CONTENT_TYPE, value.parse().unwrap()));
         RequestTemplate {
             method: Method::POST,
-            path: "/a/{key}?n={limit}".parse().unwrap(),
+            paths: "/a/{key}?n={limit}".parse::<Template>().unwrap().into(),
             headers: content_type.into_iter().collect(),
             spelling: Spelling::default(),
             body: Some("{seq}".parse().unwrap()),
+            shows_secrets: false,
         }
     }
 

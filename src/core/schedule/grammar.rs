@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! profile = piece {"," piece} ["," "repeat" [COUNT "times"]]
-//! RATE    = NUMBER "/" ("s" | "m" | "h")
+//! RATE    = NUMBER "/" ("s" | "m" | "h"), or a longer name of these units
 //! ```
 //!
 //! Each [kind of piece](super::piece::KINDS) has its own form.
@@ -52,7 +52,7 @@ fn profile(reader: &mut Reader) -> Result<Profile, SyntaxError> {
         if reader.is_at_end() {
             return Ok(Profile::new(pieces, Some(1)));
         }
-        reader.takes_comma();
+        reader.comma()?;
         if piece_length.is_none() && !reader.is_at_end() {
             let why = "without 'for TIME' it lasts for ever, so nothing may come after it";
             return Err(start.error(why));
@@ -151,6 +151,7 @@ mod tests {
             ("5/s for 48h", "5/s for 2d"),
             ("30/m for 1m", "0.5/s for 1m"),
             ("90/h", "0.025/s"),
+            ("90/Hour for 1 min 30 secs", "0.025/s for 90s"),
             ("1/m", "0.016666667/s"),
             ("100/h", "0.027777778/s"),
             (".5/s", "0.5/s"),
@@ -200,6 +201,10 @@ mod tests {
         50/s for => 9: the time is missing; it must be seconds, or a time
         50/s for 0s => 10: '0s' must be seconds, or a time
         50/s for 5 parsecs => 10: '5 parsecs' must be seconds, or a time
+        50/s for 1,510/s => 11: a comma between two digits may be part of a number
+        50/s for 1,5s => 11: write a point before a fraction
+        5,5/s => 1: '5' must be a rate
+        burst 2,000 at once => 8: a comma where 'at' should be
         50/s for -5s => 10: '-5s' must be
         50/s for 4000d => 10: from 1ms to 3650d
         ramp 50/s => 10: the end where 'to' should be: ramp RATE to RATE over TIME

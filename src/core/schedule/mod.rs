@@ -12,6 +12,8 @@
 //!
 //! With uniform arrivals the tokens' numbers are the whole numbers 0, 1, 2 and so on. [`Poisson`] arrivals have random
 //! numbers in their place, and everything else is the same.
+//!
+//! A schedule ends with its profile, at a cut, or with its n-th token, whichever is first.
 
 mod alignment;
 mod bursts;
@@ -44,6 +46,16 @@ pub struct Schedule {
     end: Option<Nanos>,
     /// The smallest number that never comes due.
     limit: Count,
+    /// Set if a count of tokens ends the schedule.
+    last: Option<Last>,
+}
+
+/// The last token of a schedule that a count of tokens ends.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    /// The number of tokens up to and including the last.
+    tokens: u64,
+    number: Count,
 }
 
 /// The numbers of the tokens: a token is due when the profile's count has passed its number.
@@ -71,12 +83,41 @@ impl Schedule {
             end: ends.into_iter().flatten().min(),
             cut,
             arrivals: Arrivals::Uniform,
+            last: None,
             profile,
         }
     }
 
     pub fn with_arrivals(self, arrivals: Arrivals) -> Self {
         Schedule { arrivals, ..self }
+    }
+
+    /// Ends with the `count`-th token, at the instant at which it is due. With fewer tokens, the schedule stays as it is.
+    /// The tokens that are left have the same due times. The arrivals must have been chosen before.
+    ///
+    /// # Panics
+    /// If `count` is 0.
+    pub fn with_count(self, count: u64) -> Self {
+        assert!(count > 0, "a schedule without a token");
+        let mut tokens = self.tokens();
+        let (end, number) = (tokens.due(count - 1), tokens.number(count - 1));
+        let (Some(end), Some(number)) = (end, number) else {
+            return self;
+        };
+        Schedule {
+            end: Some(end),
+            limit: number.and_a_bit(),
+            last: Some(Last {
+                tokens: count,
+                number,
+            }),
+            ..self
+        }
+    }
+
+    /// The count of tokens that ends the schedule. `None` if something else ends it first.
+    pub fn count(&self) -> Option<u64> {
+        self.last.map(|last| last.tokens)
     }
 
     pub fn arrivals(&self) -> &Arrivals {
@@ -111,6 +152,21 @@ impl Schedule {
         self.profile.count_at(at).min(self.limit).as_f64()
     }
 
+    /// The mean rate up to `at` or to the end, whichever is earlier, in requests per second. It is that of the profile, but
+    /// for random arrivals that no count ends, which have the rate of their tokens. `None` if all requests come at once.
+    pub fn mean_rate(&self, at: Nanos) -> Option<f64> {
+        let at = self.end.map_or(at, |end| end.min(at));
+        if at == Nanos::ZERO {
+            let rate = self.profile.phase(at)?.rate_at(at);
+            return (rate > 0.0).then_some(rate);
+        }
+        let requests = match (&self.arrivals, self.last) {
+            (Arrivals::Poisson(_), None) => self.due_by(at) as f64,
+            _ => self.mean_by(at),
+        };
+        Some(requests / at.as_secs_f64())
+    }
+
     /// The number of tokens in the whole schedule; `None` if it never ends.
     pub fn total(&self) -> Option<u64> {
         self.end.map(|end| self.due_by(end))
@@ -143,7 +199,10 @@ impl Schedule {
 
     /// All phases that begin within the schedule, in order. May never end.
     pub fn phases(&self) -> impl Iterator<Item = Phase> + Send {
-        let within = |phase: &Phase| self.cut.is_none_or(|cut| phase.start < cut);
+        let within = |phase: &Phase| {
+            let has_begun = self.last.is_none_or(|last| phase.before <= last.number);
+            has_begun && self.cut.is_none_or(|cut| phase.start < cut)
+        };
         self.profile.phases().take_while(within)
     }
 
@@ -179,11 +238,11 @@ pub struct Tokens<'a> {
 
 impl Tokens<'_> {
     pub fn due(&mut self, sequence: u64) -> Option<Nanos> {
-        let number = match &mut self.walk {
-            None => Count::requests(sequence),
-            Some(walk) => walk.number_of(sequence)?,
-        };
-        if number >= self.schedule.limit {
+        let number = self.number(sequence)?;
+        // Random numbers may be equal, so a count is not only a limit of numbers.
+        let last = self.schedule.last;
+        let is_past_count = last.is_some_and(|last| sequence >= last.tokens);
+        if number >= self.schedule.limit || is_past_count {
             return None;
         }
         let is_known = self.phase.as_ref().is_some_and(|phase| phase.has(number));
@@ -197,13 +256,23 @@ impl Tokens<'_> {
         self.below(self.schedule.profile.passed(at))
     }
 
+    /// The number of the token with this place in the sequence.
+    fn number(&mut self, sequence: u64) -> Option<Count> {
+        match &mut self.walk {
+            None => Some(Count::requests(sequence)),
+            Some(walk) => walk.number_of(sequence),
+        }
+    }
+
     /// The number of tokens before the schedule's count reaches this one.
     fn below(&mut self, count: Count) -> u64 {
         let count = count.min(self.schedule.limit);
-        match &mut self.walk {
+        let tokens = match &mut self.walk {
             None => count.tokens(),
             Some(walk) => walk.below(count),
-        }
+        };
+        let last = self.schedule.last;
+        last.map_or(tokens, |last| tokens.min(last.tokens))
     }
 }
 

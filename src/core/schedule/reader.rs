@@ -1,6 +1,7 @@
 use super::Rate;
 use crate::base::Nanos;
-use crate::base::text::{Cursor, Decimal, SyntaxError, some_time, whole};
+use crate::base::text::{Cursor, Decimal, SyntaxError, some_time, unit_of_rate, whole};
+use std::str::FromStr;
 
 /// Reads the words, rates and times of a profile's text from left to right. A clone reads ahead.
 #[derive(Clone)]
@@ -22,8 +23,11 @@ impl<'a> Reader<'a> {
         self.cursor.is_at_end()
     }
 
-    pub fn takes_comma(&mut self) -> bool {
-        self.cursor.takes(",")
+    /// Reads the comma between two pieces, if it is next.
+    pub fn comma(&mut self) -> Result<(), SyntaxError> {
+        self.cursor.refuse_comma_in_number()?;
+        self.cursor.takes(",");
+        Ok(())
     }
 
     pub fn is_number(&self) -> bool {
@@ -74,7 +78,7 @@ impl<'a> Reader<'a> {
     /// Reads a rate from [`Rate::MIN_STEADY`] to `most`.
     pub fn rate(&mut self, most: Rate) -> Result<Rate, SyntaxError> {
         let (least, start) = (Rate::MIN_STEADY, self.clone());
-        self.any_rate()
+        any_rate(&mut self.cursor)
             .filter(|rate| (least..=most).contains(rate))
             .ok_or_else(|| {
                 let form = "must be a rate such as 50/s, 0.5/s, 30/m or 10/h";
@@ -86,31 +90,11 @@ impl<'a> Reader<'a> {
     /// Reads a rate up to `most` that may be 0.
     pub fn rate_or_zero(&mut self, most: Rate) -> Result<Rate, SyntaxError> {
         let mut ahead = self.clone();
-        if ahead.any_rate() == Some(Rate::ZERO) {
+        if any_rate(&mut ahead.cursor) == Some(Rate::ZERO) {
             *self = ahead;
             return Ok(Rate::ZERO);
         }
         self.rate(most)
-    }
-
-    /// Reads a number of requests per second, minute or hour, rounded to the nearest nano-request per second: exact per
-    /// second with up to nine decimals. `None` if it is more than [`Rate::MAX`], or rounds to 0 without being 0.
-    fn any_rate(&mut self) -> Option<Rate> {
-        let cursor = &mut self.cursor;
-        let number = Decimal::parse(cursor.take(cursor.peek_number()).text)?;
-        if !cursor.takes("/") {
-            return None;
-        }
-        let seconds = match cursor.take(cursor.peek_letters()).text {
-            "s" | "S" => 1,
-            "m" | "M" => 60,
-            "h" | "H" => 3600,
-            _ => return None,
-        };
-        match number.nearest(1_000_000_000, seconds)? {
-            0 => number.is_zero().then_some(Rate::ZERO),
-            nano => (nano <= Rate::MAX.nano()).then(|| Rate::from_nano(nano)),
-        }
     }
 
     /// Reads a time from 1 ms to 3650 days: `90`, `1h 30m`. It ends before a symbol or a word of the form.
@@ -129,15 +113,13 @@ impl<'a> Reader<'a> {
             }
         }
         let time = self.cursor.since(start.cursor.rest()).text;
-        some_time(&time.to_lowercase())
-            .map(Nanos::from)
-            .map_err(|why| {
-                let found = match time {
-                    "" => start.found_or_missing("time"),
-                    time => quoted(time),
-                };
-                start.error(format!("{found} {why}"))
-            })
+        some_time(time).map(Nanos::from).map_err(|why| {
+            let found = match time {
+                "" => start.found_or_missing("time"),
+                time => quoted(time),
+            };
+            start.error(format!("{found} {why}"))
+        })
     }
 
     /// Reads a whole number from 1 to `most`.
@@ -183,6 +165,31 @@ impl<'a> Reader<'a> {
             "" => "a comma".to_owned(),
             text => quoted(text),
         }
+    }
+}
+
+/// Reads a number of requests per second, minute or hour, rounded to the nearest nano-request per second: exact per second
+/// with up to nine decimals. `None` if it is more than [`Rate::MAX`], or rounds to 0 without being 0.
+fn any_rate(cursor: &mut Cursor) -> Option<Rate> {
+    let number = Decimal::parse(cursor.take(cursor.peek_number()).text)?;
+    if !cursor.takes("/") {
+        return None;
+    }
+    let seconds = unit_of_rate(cursor.take(cursor.peek_letters()).text)?;
+    match number.nearest(1_000_000_000, seconds)? {
+        0 => number.is_zero().then_some(Rate::ZERO),
+        nano => (nano <= Rate::MAX.nano()).then(|| Rate::from_nano(nano)),
+    }
+}
+
+/// Reads a rate with its unit, such as `10/s` or `600/m`.
+impl FromStr for Rate {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Rate, ()> {
+        let mut cursor = Cursor::new(text);
+        let rate = any_rate(&mut cursor).filter(|_| cursor.is_at_end());
+        rate.ok_or(())
     }
 }
 

@@ -89,13 +89,30 @@ fn profile() -> impl Strategy<Value = Profile> {
     ]
 }
 
-fn schedule() -> impl Strategy<Value = Schedule> {
+/// The parts of a schedule: its profile, its cut, and the seed of Poisson arrivals.
+fn parts() -> impl Strategy<Value = (Profile, Option<u64>, Option<u64>)> {
     let seed = prop::option::of(any::<u64>());
-    (profile(), prop::option::of(1..4 * WEEK), seed).prop_map(|(profile, cut, seed)| {
-        let schedule = Schedule::new(profile, cut.map(Nanos));
-        match seed {
+    (profile(), prop::option::of(1..4 * WEEK), seed)
+}
+
+fn without_count((profile, cut, seed): (Profile, Option<u64>, Option<u64>)) -> Schedule {
+    let schedule = Schedule::new(profile, cut.map(Nanos));
+    match seed {
+        None => schedule,
+        Some(seed) => schedule.with_arrivals(Arrivals::Poisson(Box::new(Poisson::new(seed)))),
+    }
+}
+
+fn count() -> impl Strategy<Value = u64> {
+    prop_oneof![1..100u64, 1..1_000_000_000u64]
+}
+
+fn schedule() -> impl Strategy<Value = Schedule> {
+    (parts(), prop::option::of(count())).prop_map(|(parts, count)| {
+        let schedule = without_count(parts);
+        match count {
             None => schedule,
-            Some(seed) => schedule.with_arrivals(Arrivals::Poisson(Box::new(Poisson::new(seed)))),
+            Some(count) => schedule.with_count(count),
         }
     })
 }
@@ -167,6 +184,40 @@ proptest! {
         }
         prop_assert_eq!(schedule.due(total), None);
         prop_assert_eq!(schedule.due_by(Nanos::MAX), total);
+    }
+
+    #[test]
+    fn a_count_keeps_exactly_the_first_tokens_and_ends_with_the_last_of_them(
+        parts in parts(), count in count(), fraction in 0..=100u64, at in 0..4 * WEEK
+    ) {
+        let (whole, counted) = (without_count(parts.clone()), without_count(parts).with_count(count));
+        let Some(end) = whole.due(count - 1) else {
+            prop_assert_eq!(counted.count(), None);
+            prop_assert_eq!((counted.end(), counted.total()), (whole.end(), whole.total()));
+            return Ok(());
+        };
+        prop_assert_eq!(counted.count(), Some(count));
+        prop_assert_eq!((counted.end(), counted.total()), (Some(end), Some(count)));
+        for token in [0, (count - 1) * fraction / 100, count - 1] {
+            prop_assert_eq!(counted.due(token), whole.due(token));
+        }
+        prop_assert_eq!((counted.due(count), counted.due(u64::MAX)), (None, None));
+        prop_assert_eq!(counted.due_by(Nanos(at)), whole.due_by(Nanos(at)).min(count));
+        // The phases are those of the whole schedule, up to the one with the last token.
+        let rows = |schedule: &Schedule| {
+            let rows = schedule.phases_with_tokens().take(20);
+            rows.map(|(phase, tokens)| (phase.start, phase.name(), tokens)).collect::<Vec<_>>()
+        };
+        let (counted, whole) = (rows(&counted), rows(&whole));
+        let mut left = count;
+        for (place, (start, name, tokens)) in counted.iter().enumerate() {
+            let (start_of_whole, name_of_whole, all) = &whole[place];
+            prop_assert_eq!((start, name), (start_of_whole, name_of_whole));
+            prop_assert_eq!(*tokens, Some(all.unwrap_or(u64::MAX).min(left)));
+            left -= tokens.unwrap();
+        }
+        prop_assert!(left == 0 || counted.len() == 20);
+        prop_assert!(counted.len() == 20 || counted.last().is_some_and(|(_, _, tokens)| *tokens > Some(0)));
     }
 
     #[test]
@@ -293,6 +344,46 @@ fn typed(profile: &str, cut: Option<u64>) -> Schedule {
 fn default_bursts() -> Bursts {
     let rate = |rps| Rate::per_second(rps).unwrap();
     Bursts::new(rate(10.0), rate(50.0), seconds(5), seconds(30))
+}
+
+#[test]
+fn a_count_ends_a_schedule_at_its_last_token() {
+    for (profile, cut, count, end, phases) in [
+        ("10/s", None, 1, millis(0), 1),
+        ("10/s", None, 100, millis(9_900), 1),
+        ("10/s", Some(5), 100, seconds(5), 1),
+        ("10/s", Some(10), 100, millis(9_900), 1),
+        ("10/s for 1s, 50/s for 5s", None, 10, millis(900), 1),
+        ("10/s for 1s, 50/s for 5s", None, 11, millis(1_000), 2),
+        (
+            "10/s for 1s, burst 5 at once, 10/s for 1s",
+            None,
+            13,
+            millis(1_000),
+            2,
+        ),
+        (
+            "10/s for 1s, burst 5 at once, 10/s for 1s",
+            None,
+            15,
+            millis(1_000),
+            2,
+        ),
+        (
+            "burst 5 at once, pause 9s, burst 5 at once, repeat",
+            None,
+            6,
+            millis(9_000),
+            3,
+        ),
+        ("burst 5 at once", None, 6, millis(0), 1),
+    ] {
+        let schedule = typed(profile, cut).with_count(count);
+        assert_eq!(schedule.end(), Some(end), "{profile}, {count}");
+        assert_eq!(schedule.phases().count(), phases, "{profile}, {count}");
+    }
+    let endless = typed("0.000001/s", None).with_count(1_000_000_000_000_000);
+    assert_eq!((endless.end(), endless.count()), (None, None));
 }
 
 #[track_caller]

@@ -51,7 +51,9 @@ impl AddressTallies {
 
     fn add(&mut self, address: Address, latency: &Histogram) {
         if let [only] = &mut self.0[..] {
-            only.latency = Some(latency.into());
+            let mut coarse = CoarseHistogram::empty();
+            coarse += latency;
+            only.latency = Some(coarse);
         }
         let is_told_apart = self.0.len() < Address::MOST;
         let has_others = !self.0.is_empty();

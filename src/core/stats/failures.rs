@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 /// The number of failed requests of each kind, and of each cause.
 ///
-/// The memory is bounded, since there are at most a thousand statuses and a hundred reasons.
+/// The memory is bounded, since there are at most a thousand statuses and 255 reasons.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Failures {
     kinds: [u64; FailureKind::ALL.len()],
@@ -29,6 +29,35 @@ impl Failures {
     /// Every cause that occurred, with its count.
     pub fn by_cause(&self) -> impl Iterator<Item = (FailureCause, u64)> {
         self.causes.iter().map(|(cause, count)| (*cause, *count))
+    }
+
+    /// The number of all failures.
+    pub fn count(&self) -> u64 {
+        self.kinds.iter().sum()
+    }
+
+    /// The failures that are not among `earlier`, an earlier state of these.
+    #[must_use]
+    pub fn since(&self, earlier: &Failures) -> Failures {
+        let mut newer = Failures::default();
+        for ((count, all), before) in newer.kinds.iter_mut().zip(self.kinds).zip(earlier.kinds) {
+            *count = all - before;
+        }
+        for (cause, all) in &self.causes {
+            let before = earlier.causes.get(cause).copied().unwrap_or(0);
+            if *all > before {
+                newer.causes.insert(*cause, all - before);
+            }
+        }
+        newer
+    }
+
+    /// The most frequent cause; `None` without failures.
+    pub fn most_frequent(&self) -> Option<FailureCause> {
+        let causes = self.by_cause();
+        causes
+            .max_by_key(|(_, count)| *count)
+            .map(|(cause, _)| cause)
     }
 
     /// The number of failures by the status of their answers, for those that were answered.

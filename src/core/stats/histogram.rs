@@ -25,6 +25,26 @@ pub struct Percentiles {
 impl Percentiles {
     pub const SHARES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
     pub const NAMES: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
+
+    /// The fewest durations of which at least one is beyond this share, over 0.99: 1,000 for 0.999. The percentile of fewer
+    /// is their maximum, and says nothing else.
+    pub const fn least(share: f64) -> u64 {
+        (1.0 / (1.0 - share)).round() as u64
+    }
+
+    /// The duration at a place of [`Percentiles::SHARES`]. `None` if there are too few for it.
+    pub fn at(&self, place: usize) -> Option<Nanos> {
+        let share = Self::SHARES[place];
+        let is_rare = share > 0.99 && share < 1.0;
+        let least = if is_rare { Self::least(share) } else { 1 };
+        (self.count >= least).then_some(self.spans[place])
+    }
+
+    /// Each of them in nanoseconds, for files: at least 1, and `None` without any duration.
+    pub fn nanos(&self) -> [Option<u64>; 5] {
+        self.spans
+            .map(|span| (self.count > 0).then(|| span.0.max(1)))
+    }
 }
 
 impl Default for Histogram {
@@ -37,23 +57,20 @@ impl CoarseHistogram {
     pub(super) fn empty() -> Self {
         Histogram(hdrhistogram::Histogram::new(2).expect("a precision from 0 to 5 digits"))
     }
+
+    /// An empty histogram that grows only for durations over `longest`.
+    pub(super) fn up_to(longest: Nanos) -> Self {
+        let mut histogram = Self::empty();
+        histogram.record(longest);
+        histogram.clear();
+        histogram
+    }
 }
 
 impl Histogram {
-    pub fn clear(&mut self) {
-        self.0.reset();
-    }
-
     /// The underlying histogram, in nanoseconds.
     pub fn as_hdr(&self) -> &hdrhistogram::Histogram<u64> {
         &self.0
-    }
-
-    pub fn percentiles(&self) -> Percentiles {
-        Percentiles {
-            count: self.count(),
-            spans: Percentiles::SHARES.map(|share| self.quantile(share)),
-        }
     }
 
     /// Rising shares, from 0 to 1, with the [quantile](Histogram::quantile) of each. There are five shares for each halving
@@ -90,12 +107,23 @@ impl Histogram {
 }
 
 impl<C: Counter> Histogram<C> {
+    /// Keeps the memory.
+    pub fn clear(&mut self) {
+        self.0.reset();
+    }
+
     /// Records a duration; one over 146 years counts as 146 years.
     pub fn record(&mut self, span: Nanos) {
         let span = span.0.min(i64::MAX as u64 / 2);
         self.0
             .record(span)
             .expect("a histogram that grows up to this limit");
+    }
+
+    /// The number of counters.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.0.distinct_values()
     }
 
     pub fn count(&self) -> u64 {
@@ -119,6 +147,13 @@ impl<C: Counter> Histogram<C> {
         Nanos(self.0.value_at_quantile(share))
     }
 
+    pub fn percentiles(&self) -> Percentiles {
+        Percentiles {
+            count: self.count(),
+            spans: Percentiles::SHARES.map(|share| self.quantile(share)),
+        }
+    }
+
     /// The distinct durations that were recorded, rising, each with its count.
     pub fn recorded(&self) -> impl Iterator<Item = (Nanos, u64)> {
         let values = self.0.iter_recorded();
@@ -129,17 +164,14 @@ impl<C: Counter> Histogram<C> {
     }
 }
 
-impl From<&Histogram> for CoarseHistogram {
-    fn from(histogram: &Histogram) -> CoarseHistogram {
-        let mut coarse = CoarseHistogram::empty();
-        for (span, count) in histogram.recorded() {
+impl AddAssign<&Histogram> for CoarseHistogram {
+    fn add_assign(&mut self, other: &Histogram) {
+        for (span, count) in other.recorded() {
             let count = u32::try_from(count).unwrap_or(u32::MAX);
-            coarse
-                .0
+            self.0
                 .record_n(span.0, count)
                 .expect("a histogram that grows as far as the other");
         }
-        coarse
     }
 }
 
@@ -198,7 +230,8 @@ mod tests {
         for span in [123, 45_678, 9_876_543_210] {
             exact.record(Nanos(span));
         }
-        let coarse = CoarseHistogram::from(&exact);
+        let mut coarse = CoarseHistogram::empty();
+        coarse += &exact;
         for (share, span) in [(0.3, 123u64), (0.6, 45_678), (1.0, 9_876_543_210)] {
             let seen = coarse.quantile(share).0;
             assert!(seen.abs_diff(span) * 100 <= span, "{seen} for {span}");

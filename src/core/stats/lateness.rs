@@ -19,11 +19,16 @@ pub struct Lateness {
     /// Requests that never left this machine, because it had no file descriptor, local port or memory left for a connection.
     /// These do not count as late.
     pub local: u64,
+    /// Requests that were late because the process was [suspended](super::Suspension). These do not count in `late`, nor in
+    /// `backlog_late`.
+    pub suspended_late: u64,
+    /// Requests that were dropped for the same reason. Some of them may be in `backlog_dropped`, too.
+    pub suspended_dropped: u64,
 }
 
 impl Lateness {
     pub fn all_late(&self) -> u64 {
-        self.late + self.backlog_late
+        self.late + self.backlog_late + self.suspended_late
     }
 }
 
@@ -36,6 +41,8 @@ impl Add for Lateness {
             backlog_late: self.backlog_late + other.backlog_late,
             backlog_dropped: self.backlog_dropped + other.backlog_dropped,
             local: self.local + other.local,
+            suspended_late: self.suspended_late + other.suspended_late,
+            suspended_dropped: self.suspended_dropped + other.suspended_dropped,
         }
     }
 }

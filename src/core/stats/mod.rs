@@ -12,6 +12,7 @@ mod results;
 mod second;
 mod seconds;
 mod snapshot;
+mod suspension;
 mod tally;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -30,6 +31,7 @@ pub use results::Results;
 pub use second::{OutcomeCounts, Second};
 pub use seconds::{Seconds, Watermark};
 pub use snapshot::{Snapshot, State, TargetSnapshot};
+pub use suspension::Suspension;
 pub use tally::{Tally, TargetTally};
 pub use timeline::{SlotTally, TimelineTally};
 pub use verdict::ScheduleVerdict;

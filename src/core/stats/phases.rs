@@ -63,11 +63,13 @@ pub struct PhaseTally {
 pub struct Stretch {
     /// The index of its phase among the summary's phases.
     pub phase: usize,
+    /// How the rate behaved.
     pub mode: Mode,
-    /// Since the schedule's start.
+    /// When it began, in nanoseconds since the schedule's start.
     #[serde(rename = "from_ns")]
     #[cfg_attr(test, schemars(with = "u64"))]
     pub from: Nanos,
+    /// When it ended, in nanoseconds since the schedule's start.
     #[serde(rename = "to_ns")]
     #[cfg_attr(test, schemars(with = "u64"))]
     pub to: Nanos,

@@ -28,11 +28,16 @@ pub struct Second {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "TargetSlot"))]
 pub struct OutcomeCounts {
+    /// Requests that were sent in this slot.
     pub sent: u64,
+    /// Requests that were allowed in this slot.
     pub allowed: u64,
+    /// Requests that were blocked in this slot.
     pub blocked: u64,
+    /// Requests that failed in this slot.
     pub failed: u64,
-    #[serde(skip)]
+    /// Requests that were given up in this slot, when the drain timeout passed.
+    #[serde(default)]
     pub abandoned: u64,
 }
 

@@ -1,5 +1,9 @@
-use super::{AddressTallies, Buckets, Counters, Failures, Histogram, Lateness, TOLERANCE};
+use super::{
+    AddressTallies, Buckets, Counters, Failures, Histogram, Lateness, Suspension, TOLERANCE,
+};
 use crate::base::{ConnectTimes, FailureCause, FailureKind, Outcome, Sample};
+use crate::core::round_robin::RoundRobin;
+use std::ops::Range;
 
 /// Everything that is made of a run's samples for the run as a whole. Its memory depends on the number of targets and on
 /// the longest duration, not on the number of samples.
@@ -23,6 +27,8 @@ pub struct Tally {
     pub lookup: Histogram,
     /// In the plan's order.
     pub targets: Vec<TargetTally>,
+    /// The times for which the process was suspended. Whoever adds samples sets them before those that they delayed.
+    pub suspensions: Vec<Suspension>,
 }
 
 /// One target's share of a [`Tally`].
@@ -41,6 +47,10 @@ pub struct TargetTally {
     pub backlog_late: u64,
     /// Requests that never left this machine. These do not count as late.
     pub local: u64,
+    /// Requests that were late because of a suspension. These count in neither `late` nor `backlog_late`.
+    pub suspended_late: u64,
+    /// Requests that were dropped because of a suspension.
+    pub suspended_dropped: u64,
     /// The requests by the address that they went to. Those that tried to reach none are left out.
     pub addresses: AddressTallies,
 }
@@ -84,6 +94,8 @@ impl Tally {
 
     fn add_send_lag(&mut self, sample: &Sample) {
         let lag = sample.send_lag();
+        let request = sample.sequence..sample.sequence + 1;
+        let was_suspended = self.are_suspended(&request) > 0;
         let target = &mut self.targets[sample.target as usize];
         target.send_lag.record(lag);
         self.send_lag.record(lag);
@@ -101,10 +113,33 @@ impl Tally {
         if answer.outcome == Outcome::Failed(FailureKind::Local) {
             target.local += 1;
         } else if lag.saturating_sub(connecting) > TOLERANCE {
-            *match sample.waited_for_target {
-                false => &mut target.late,
-                true => &mut target.backlog_late,
+            *match (was_suspended, sample.waited_for_target) {
+                (true, _) => &mut target.suspended_late,
+                (false, false) => &mut target.late,
+                (false, true) => &mut target.backlog_late,
             } += 1;
+        }
+    }
+
+    /// How many of these requests a suspension delayed.
+    fn are_suspended(&self, requests: &Range<u64>) -> u64 {
+        let suspensions = self.suspensions.iter();
+        // Two suspensions in short succession may have delayed the same requests.
+        let overlaps = suspensions.map(|suspension| suspension.overlap(requests));
+        overlaps.sum::<u64>().min(requests.end - requests.start)
+    }
+
+    /// Counts the requests that were dropped because of a suspension among these, which were dropped.
+    pub fn add_dropped(&mut self, requests: &Range<u64>, round_robin: RoundRobin) {
+        if self.are_suspended(requests) == 0 {
+            return;
+        }
+        for suspension in &self.suspensions {
+            let start = suspension.due.start.max(requests.start);
+            let end = suspension.due.end.min(requests.end).max(start);
+            for (target, count) in round_robin.shares(start..end) {
+                self.targets[target].suspended_dropped += count;
+            }
         }
     }
 
@@ -119,6 +154,8 @@ impl Tally {
                 backlog_late: tally.backlog_late + counters.backlog_unsent_late.get(),
                 backlog_dropped: counters.backlog_dropped.get(),
                 local: tally.local,
+                suspended_late: tally.suspended_late,
+                suspended_dropped: tally.suspended_dropped,
             }
         });
         lateness.collect()
@@ -276,6 +313,33 @@ mod tests {
             .map(|t| (t.late, t.backlog_late))
             .collect();
         assert_eq!(late, [(0, 0), (0, 1)]);
+    }
+
+    #[test]
+    fn a_request_that_was_due_in_a_suspension_is_late_or_dropped_because_of_it() {
+        let mut tally = Tally::new(2);
+        tally.suspensions.push(Suspension {
+            length: Nanos(1),
+            due: 10..20,
+        });
+        for (sequence, lag) in [(9, 1), (10, 0), (10, 1), (19, 1), (20, 1)] {
+            let lag = TOLERANCE.0 + lag;
+            let late = sample(0, lag, lag, Outcome::Allowed);
+            tally.add(&Sample {
+                sequence,
+                waited_for_target: sequence == 19,
+                ..late
+            });
+        }
+        tally.add_dropped(&(15..30), RoundRobin::new(2));
+        tally.add_dropped(&(30..40), RoundRobin::new(2));
+        let [first, second] = &tally.targets[..] else {
+            panic!("{:?}", tally.targets);
+        };
+        assert_eq!((first.late, first.backlog_late), (2, 0));
+        assert_eq!(first.suspended_late, 2);
+        let dropped = [first, second].map(|target| target.suspended_dropped);
+        assert_eq!(dropped, [2, 3]);
     }
 
     #[test]

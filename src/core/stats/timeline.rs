@@ -1,6 +1,6 @@
 //! The course of a run, in memory that does not depend on its length.
 
-use super::{CoarseHistogram, OutcomeCounts, Second};
+use super::{CoarseHistogram, OutcomeCounts, Percentiles, Second};
 use crate::base::Nanos;
 
 const MAX_SLOTS: usize = 600;
@@ -12,6 +12,8 @@ pub struct TimelineTally {
     /// The length of a slot in seconds, a power of two.
     seconds: u64,
     slots: Vec<SlotTally>,
+    /// Empty slots, with their memory.
+    spare: Vec<SlotTally>,
 }
 
 /// The events of some consecutive seconds.
@@ -25,6 +27,8 @@ pub struct SlotTally {
     pub targets: Vec<OutcomeCounts>,
     pub latency: CoarseHistogram,
     pub send_lag: CoarseHistogram,
+    /// If there is one second only, its percentiles of latency and of send lag, which are finer than the histograms'.
+    of_one_second: Option<[Percentiles; 2]>,
 }
 
 impl Default for TimelineTally {
@@ -32,21 +36,39 @@ impl Default for TimelineTally {
         TimelineTally {
             seconds: 1,
             slots: Vec::new(),
+            spare: Vec::new(),
         }
     }
 }
 
 impl TimelineTally {
+    /// A timeline that has its memory from the start: for as many slots as a run of this length needs, each for this many
+    /// targets and for latencies up to `longest`. `None` stands for a run without an end.
+    pub fn with_room(length: Option<Nanos>, targets: usize, longest: Nanos) -> TimelineTally {
+        let seconds = length.map_or(u64::MAX, |length| length.0.div_ceil(1_000_000_000));
+        let slots = seconds.min(MAX_SLOTS as u64) as usize;
+        TimelineTally {
+            slots: Vec::with_capacity(slots),
+            spare: (0..slots)
+                .map(|_| SlotTally::with_room(targets, longest))
+                .collect(),
+            ..TimelineTally::default()
+        }
+    }
+
     /// Adds a second. Each comes once, in order.
     pub fn add(&mut self, second: &Second) {
         let is_full = |last: &SlotTally| last.seconds == self.seconds;
         if self.slots.len() == MAX_SLOTS && self.slots.last().is_some_and(is_full) {
             self.halve();
         }
-        let added = SlotTally::of(second);
         match self.slots.last_mut() {
-            Some(last) if last.seconds < self.seconds => last.add(&added),
-            _ => self.slots.push(added),
+            Some(last) if last.seconds < self.seconds => last.add_second(second),
+            _ => {
+                let mut slot = self.spare.pop().unwrap_or_else(SlotTally::empty);
+                slot.add_second(second);
+                self.slots.push(slot);
+            }
         }
     }
 
@@ -60,40 +82,98 @@ impl TimelineTally {
     }
 
     fn halve(&mut self) {
-        let mut slots = std::mem::take(&mut self.slots).into_iter();
-        while let Some(mut slot) = slots.next() {
-            if let Some(next) = slots.next() {
-                slot.add(&next);
-            }
-            self.slots.push(slot);
+        let (mut whole, mut seconds) = (Vec::with_capacity(self.slots.capacity()), Vec::new());
+        for (number, slot) in self.slots.drain(..).enumerate() {
+            let into = if number % 2 == 0 {
+                &mut whole
+            } else {
+                &mut seconds
+            };
+            into.push(slot);
         }
+        for (slot, mut second) in whole.iter_mut().zip(seconds) {
+            slot.add(&second);
+            second.clear();
+            self.spare.push(second);
+        }
+        self.slots = whole;
         self.seconds *= 2;
     }
 }
 
 impl SlotTally {
-    fn of(second: &Second) -> SlotTally {
+    fn empty() -> SlotTally {
         SlotTally {
-            asked: second.asked,
-            seconds: 1,
-            scheduled: second.scheduled,
-            dropped: second.dropped,
-            targets: second.targets.clone(),
-            latency: (&second.latency).into(),
-            send_lag: (&second.send_lag).into(),
+            asked: 0.0,
+            seconds: 0,
+            scheduled: 0,
+            dropped: 0,
+            targets: Vec::new(),
+            latency: CoarseHistogram::empty(),
+            send_lag: CoarseHistogram::empty(),
+            of_one_second: None,
         }
     }
 
+    fn with_room(targets: usize, longest: Nanos) -> SlotTally {
+        let mut slot = SlotTally {
+            targets: vec![OutcomeCounts::default(); targets],
+            latency: CoarseHistogram::up_to(longest),
+            send_lag: CoarseHistogram::up_to(longest),
+            ..SlotTally::empty()
+        };
+        slot.clear();
+        slot
+    }
+
+    /// Keeps the memory.
+    fn clear(&mut self) {
+        self.asked = 0.0;
+        self.seconds = 0;
+        self.scheduled = 0;
+        self.dropped = 0;
+        self.targets.clear();
+        self.latency.clear();
+        self.send_lag.clear();
+        self.of_one_second = None;
+    }
+
+    fn add_second(&mut self, second: &Second) {
+        let is_first = self.seconds == 0;
+        self.of_one_second =
+            is_first.then(|| [second.latency.percentiles(), second.send_lag.percentiles()]);
+        self.asked += second.asked;
+        self.seconds += 1;
+        self.scheduled += second.scheduled;
+        self.dropped += second.dropped;
+        self.add_targets(&second.targets);
+        self.latency += &second.latency;
+        self.send_lag += &second.send_lag;
+    }
+
     fn add(&mut self, other: &SlotTally) {
+        self.of_one_second = None;
         self.asked += other.asked;
         self.seconds += other.seconds;
         self.scheduled += other.scheduled;
         self.dropped += other.dropped;
-        for (target, other) in self.targets.iter_mut().zip(&other.targets) {
-            *target += other;
-        }
+        self.add_targets(&other.targets);
         self.latency += &other.latency;
         self.send_lag += &other.send_lag;
+    }
+
+    fn add_targets(&mut self, targets: &[OutcomeCounts]) {
+        let most = self.targets.len().max(targets.len());
+        self.targets.resize_with(most, OutcomeCounts::default);
+        for (target, other) in self.targets.iter_mut().zip(targets) {
+            *target += other;
+        }
+    }
+
+    /// The percentiles of latency and of send lag: of one second with three significant digits, of several with two.
+    pub fn percentiles(&self) -> [Percentiles; 2] {
+        let coarse = || [self.latency.percentiles(), self.send_lag.percentiles()];
+        self.of_one_second.unwrap_or_else(coarse)
     }
 
     /// The mean rate of the schedule, in requests per second.
@@ -144,6 +224,54 @@ mod tests {
             prop_assert!(slots.iter().all(|slot| slot.asked() == 10.0));
             let short = slots.iter().filter(|slot| slot.seconds != timeline.seconds);
             prop_assert!(short.count() <= 1);
+        }
+    }
+
+    #[test]
+    fn the_percentiles_of_one_second_are_its_own_and_those_of_several_are_of_all_their_requests() {
+        let mut timeline = TimelineTally::default();
+        let add = |timeline: &mut TimelineTally, number| {
+            let mut second = second(number, 0);
+            let base = 1_000_000 + 12_345 * number;
+            (0..100).for_each(|i| second.latency.record(Nanos(base + 101 * i)));
+            second.send_lag.record(Nanos(base));
+            timeline.add(&second);
+            second
+        };
+        let first = add(&mut timeline, 0);
+        let own = [first.latency.percentiles(), first.send_lag.percentiles()];
+        assert_eq!(timeline.slots()[0].percentiles(), own);
+        (1..=MAX_SLOTS as u64).for_each(|number| {
+            add(&mut timeline, number);
+        });
+        let [of_two, _] = timeline.slots()[0].percentiles();
+        assert_eq!(of_two.count, 200);
+        let p99 = of_two.spans[2].0;
+        assert!(p99.abs_diff(1_012_345 + 101 * 98) * 100 < p99, "{p99}");
+    }
+
+    /// The memory of all slots, in counters of their histograms.
+    fn memory(timeline: &TimelineTally) -> usize {
+        let slots = timeline.slots.iter().chain(&timeline.spare);
+        slots
+            .map(|slot| slot.latency.capacity() + slot.send_lag.capacity())
+            .sum()
+    }
+
+    #[test]
+    fn the_memory_is_there_from_the_start() {
+        for (length, seconds) in [(None, 2_000), (Some(Nanos(90_500_000_000)), 91)] {
+            let longest = Nanos(10_000_000_000);
+            let mut timeline = TimelineTally::with_room(length, 2, longest);
+            let before = memory(&timeline);
+            assert!(before > 91 * 1_000, "{before}");
+            (0..seconds).for_each(|number| {
+                let mut second = second(number, 3);
+                second.latency.record(longest);
+                second.send_lag.record(longest);
+                timeline.add(&second);
+            });
+            assert_eq!(memory(&timeline), before, "{length:?}");
         }
     }
 }

@@ -12,10 +12,14 @@ const ON_TIME_PERCENT: u64 = 99;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScheduleVerdict {
     pub scheduled: u64,
-    /// Requests that were dropped for want of a worker or of processor time.
+    /// Requests that were dropped for want of a worker or of processor time, or because the process was suspended.
     pub dropped: u64,
     /// Requests that were late for the same reasons.
     pub late: u64,
+    /// The dropped ones because of a suspension.
+    pub suspended_dropped: u64,
+    /// The late ones because of a suspension.
+    pub suspended_late: u64,
     /// Requests that never left this machine, because it had no file descriptor, local port or memory left for them.
     pub local: u64,
     /// Requests that were late or dropped because their target did not answer in time.
@@ -25,10 +29,13 @@ pub struct ScheduleVerdict {
 impl ScheduleVerdict {
     /// The verdict on requests to all targets.
     pub fn new(ledger: &Ledger, lateness: Lateness) -> Self {
+        let dropped = ledger.dropped.saturating_sub(lateness.backlog_dropped);
         ScheduleVerdict {
             scheduled: ledger.scheduled,
-            dropped: ledger.dropped.saturating_sub(lateness.backlog_dropped),
-            late: lateness.late,
+            dropped,
+            late: lateness.late + lateness.suspended_late,
+            suspended_dropped: lateness.suspended_dropped.min(dropped),
+            suspended_late: lateness.suspended_late,
             local: lateness.local,
             waited: lateness.backlog_late + lateness.backlog_dropped,
         }
@@ -37,6 +44,24 @@ impl ScheduleVerdict {
     pub fn schedule_kept(&self) -> bool {
         let not_on_time = self.late + self.local;
         self.dropped == 0 && not_on_time * 100 <= self.others() * (100 - ON_TIME_PERCENT)
+    }
+
+    /// The requests that were late or dropped because the process was suspended.
+    pub fn suspended(&self) -> u64 {
+        self.suspended_late + self.suspended_dropped
+    }
+
+    /// The verdict on all other requests.
+    #[must_use]
+    pub fn but_for_suspensions(&self) -> ScheduleVerdict {
+        ScheduleVerdict {
+            scheduled: self.scheduled.saturating_sub(self.suspended()),
+            dropped: self.dropped - self.suspended_dropped,
+            late: self.late - self.suspended_late,
+            suspended_dropped: 0,
+            suspended_late: 0,
+            ..*self
+        }
     }
 
     /// The scheduled requests without those that were late or dropped because of their target.
@@ -98,7 +123,7 @@ mod tests {
             late: 1,
             backlog_late: 30,
             backlog_dropped: 20,
-            local: 0,
+            ..Lateness::default()
         };
         assert!(ScheduleVerdict::new(&ledger, lateness).schedule_kept());
         // One of 99 others is more than a percent.
@@ -109,5 +134,33 @@ mod tests {
         let verdict = ScheduleVerdict::new(&ledger, lateness);
         assert!(!verdict.schedule_kept());
         assert_eq!((verdict.dropped, verdict.late, verdict.waited), (1, 1, 49));
+    }
+
+    #[test]
+    fn a_schedule_is_not_kept_in_a_suspension_but_may_be_kept_otherwise() {
+        let ledger = Ledger {
+            scheduled: 1_000,
+            dropped: 40,
+            ..Ledger::default()
+        };
+        let lateness = Lateness {
+            suspended_late: 60,
+            suspended_dropped: 40,
+            late: 9,
+            ..Lateness::default()
+        };
+        let verdict = ScheduleVerdict::new(&ledger, lateness);
+        assert!(!verdict.schedule_kept());
+        assert_eq!(verdict.suspended(), 100);
+        let others = verdict.but_for_suspensions();
+        assert_eq!((others.scheduled, others.dropped, others.late), (900, 0, 9));
+        assert!(others.schedule_kept());
+        // A drop that no suspension explains stays the generator's.
+        let ledger = Ledger {
+            dropped: 41,
+            ..ledger
+        };
+        let verdict = ScheduleVerdict::new(&ledger, lateness);
+        assert!(!verdict.but_for_suspensions().schedule_kept());
     }
 }

@@ -1,5 +1,5 @@
-use crate::base::text::span_or_dash;
-use crate::base::{Address, Ledger, Nanos};
+use super::null_for_0;
+use crate::base::{Address, Ledger};
 use crate::core::stats::{AddressTallies, AddressTally, CoarseHistogram};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -10,14 +10,25 @@ use std::net::SocketAddr;
 pub struct AddressSummary {
     /// Such as `10.0.0.2:8000`. Beyond the first 64 addresses, one row stands for all others.
     pub address: String,
-    /// sent = allowed + blocked + failed + abandoned.
+    /// Requests that were sent to it: sent = allowed + blocked + failed + abandoned.
     pub sent: u64,
+    /// Requests that the limiter let pass.
     pub allowed: u64,
+    /// Requests that the limiter refused.
     pub blocked: u64,
+    /// Requests that were answered otherwise, or not at all.
     pub failed: u64,
+    /// Requests that were in flight when the drain timeout passed.
     pub abandoned: u64,
-    /// The latency of answered requests, to two significant digits.
+    /// The median of the latency of answered requests, in nanoseconds, to two significant digits. It is null if
+    /// there are none.
+    #[serde(with = "null_for_0")]
+    #[cfg_attr(test, schemars(with = "Option<u64>"))]
     pub p50_ns: u64,
+    /// The 99th percentile of the latency of answered requests, in nanoseconds, to two significant digits. It is null if
+    /// there are none.
+    #[serde(with = "null_for_0")]
+    #[cfg_attr(test, schemars(with = "Option<u64>"))]
     pub p99_ns: u64,
 }
 
@@ -26,6 +37,7 @@ impl AddressSummary {
     pub(super) fn all(addresses: &AddressTallies) -> Vec<AddressSummary> {
         let summary = |(tally, latency): (&AddressTally, &CoarseHistogram)| {
             let counts = tally.counts;
+            let [p50, _, p99, ..] = latency.percentiles().nanos();
             AddressSummary {
                 address: tally.address.text().to_owned(),
                 sent: counts.sent,
@@ -33,8 +45,8 @@ impl AddressSummary {
                 blocked: counts.blocked,
                 failed: counts.failed,
                 abandoned: counts.abandoned,
-                p50_ns: latency.quantile(0.5).0,
-                p99_ns: latency.quantile(0.99).0,
+                p50_ns: p50.unwrap_or(0),
+                p99_ns: p99.unwrap_or(0),
             }
         };
         let mut all: Vec<_> = addresses.of_several().collect();
@@ -57,11 +69,5 @@ impl AddressSummary {
             abandoned: self.abandoned,
             ..Ledger::default()
         }
-    }
-
-    /// The percentiles p50 and p99 of latency in words, or `-` if no request was answered.
-    pub fn percentiles(&self) -> [String; 2] {
-        let answered = self.allowed.saturating_add(self.blocked);
-        [self.p50_ns, self.p99_ns].map(|ns| span_or_dash(answered, Nanos(ns)))
     }
 }

@@ -9,6 +9,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Failure"))]
 pub struct FailureSummary {
+    /// The kind of failure, such as `timeout` or `refused`.
     pub kind: String,
     /// The answers' status, if that or their content is why the requests failed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -16,6 +17,7 @@ pub struct FailureSummary {
     /// Such as `speaks HTTP/2`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// How many requests failed so.
     pub count: u64,
     /// The first requests of this kind and status, at most three.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -26,10 +28,11 @@ pub struct FailureSummary {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FailedRequest {
+    /// The request's number, from 0, in the order of the schedule.
     pub sequence: u64,
     /// The target's base URL.
     pub target: String,
-    /// When it was sent, since the schedule's start.
+    /// When it was sent, in nanoseconds since the schedule's start.
     pub sent_ns: u64,
     /// The error as the library or the system reported it.
     #[serde(skip_serializing_if = "Option::is_none", default)]

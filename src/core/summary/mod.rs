@@ -1,35 +1,43 @@
 //! The results of a run as data: everything that any report shows. `--summary-json` writes it as JSON.
 //!
-//! Durations are whole nanoseconds, in fields that end in `_ns`. Rates are per second. Shares are from 0 to 1.
+//! Durations are whole nanoseconds, in fields that end in `_ns`, and null if there was nothing to measure. Rates are per second. Shares are from 0 to 1.
 
 mod address;
 mod audit;
 mod configuration;
 mod distribution;
 mod failure;
+mod null_for_0;
 mod phase;
 mod recorded;
 mod saved;
+mod schemas;
 mod target;
 mod timeline;
 mod verdict;
 
 pub use address::AddressSummary;
 pub use audit::{
-    Answers, Audit, AuditVerdict, AuditedOutage, AuditedPhase, ByNode, Cause, Finding, KeyAdmitted,
-    Peak, RecordedRun, RequestFile, Resolution, Standing, StandingPromise, Tolerances,
+    Answers, Audit, AuditVerdict, AuditedOutage, AuditedPhase, ByNode, Cause, EarlyBlocks, Finding,
+    KeyAdmitted, KeyCounts, NodeCounts, Peak, RecordedRun, RequestFile, Resolution, Standing,
+    StandingPromise, Tolerances, WindowCounts,
 };
-pub use configuration::{Configuration, Setting, Source};
-pub use distribution::{DurationSummary, Point};
+pub use configuration::{
+    Configuration, NeededVariable, RepeatingCommand, Setting, Source, as_typed,
+};
+pub use distribution::{Bucket, DurationSummary, Point};
 pub use failure::{FailedRequest, FailureSummary};
 pub use phase::PhaseSummary;
 pub use recorded::{RecordedAudit, RecordedCounts, RecordedPart};
 pub use saved::Unreadable;
+pub use schemas::{SCHEMAS, Schema};
 pub use target::TargetSummary;
 pub use timeline::{Slot, Timeline};
 pub use verdict::ScheduleSummary;
 
+use crate::base::text::rounded_rate;
 use crate::base::{Ledger, Nanos, Target};
+use crate::core::schedule::Schedule;
 use crate::core::stats::{Failures, Results, TimelineTally};
 use crate::core::threshold::JudgedThreshold;
 use jiff::Timestamp;
@@ -38,18 +46,21 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 /// The version of the format. It changes when a field is removed or changes its meaning. Fields may be added without a
-/// new version.
-pub const SCHEMA_VERSION: u32 = 2;
+/// new version. Version 3 names the fields of the timeline's slots like the columns of `--timeline`, and has null for a
+/// duration of nothing. Version 2 took failed requests out of the latency.
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The results of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Summary {
-    /// The version of this format: 2.
+    /// The version of this format: 3.
     pub schema_version: u32,
     /// The program that made the run.
     pub loadgen: Build,
+    /// When the run took place, and how long it took.
     pub run: RunTimes,
+    /// The options of the run.
     pub configuration: Configuration,
     /// The exit code of the run: 0 is fine, 1 means that the run broke, 3 that a requested verdict is missing, 4 that a
     /// threshold or the audit failed.
@@ -83,17 +94,19 @@ pub struct Summary {
     /// Failed requests by cause, the most frequent first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub causes: Vec<FailureSummary>,
-    /// In the order in which they were given.
+    /// The targets, in the order in which they were given.
     pub targets: Vec<TargetSummary>,
     /// The phases of the schedule, in the order of their first start. Phases of the same name are taken together. A request
     /// belongs to the phase in which it was due.
     pub phases: Vec<PhaseSummary>,
+    /// The course of the run, second by second.
     pub timeline: Timeline,
     /// Whether the limiter kept its limit, if the run was audited.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub audit: Option<Audit>,
-    /// In the order in which they were given.
+    /// The thresholds, in the order in which they were given.
     pub thresholds: Vec<JudgedThreshold>,
+    /// The generator's own use of its machine.
     pub resources: Resources,
 }
 
@@ -101,27 +114,38 @@ pub struct Summary {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Build {
+    /// The program's version, such as `0.1.0`.
     pub version: String,
-    /// Such as `linux`.
+    /// The operating system, such as `linux`.
     pub os: String,
-    /// Such as `x86_64`.
+    /// The processor's architecture, such as `x86_64`.
     pub arch: String,
 }
 
 /// When the run took place, and how long it took.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Run"))]
 pub struct RunTimes {
     /// The schedule's start, in RFC 3339, UTC.
     pub started: String,
     /// The instant at which the last request was answered or abandoned, in RFC 3339, UTC.
     pub ended: String,
-    /// From the schedule's start to the end of pacing.
+    /// From the schedule's start to the end of pacing, in nanoseconds.
     pub paced_ns: u64,
-    /// From the end of pacing to the last answer.
+    /// The length of the schedule, in nanoseconds. Absent if it had no end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub planned_ns: Option<u64>,
+    /// The mean rate of the schedule up to the end of pacing, in requests per second, to a tenth, and under 10 to three
+    /// significant digits. Absent if all requests were due at once, and in summaries of earlier versions.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub asked_per_s: Option<f64>,
+    /// From the end of pacing to the last answer, in nanoseconds.
     pub drained_ns: u64,
     /// Whether the run was stopped before its schedule ended, or while it drained.
     pub interrupted: bool,
+    /// Whether it was stopped before its first request, while it waited for its first target.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub stopped_waiting: bool,
     /// The threshold that stopped the run because it could no longer be met.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub aborted_by: Option<String>,
@@ -131,14 +155,19 @@ pub struct RunTimes {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Resources {
-    /// Processor time in user mode, of all threads.
+    /// Processor time in user mode, of all threads, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub user_ns: Option<u64>,
-    /// Processor time in the kernel, of all threads.
+    /// Processor time in the kernel, of all threads, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub system_ns: Option<u64>,
     /// The largest amount of resident memory, in bytes.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(
+        rename = "peak_memory_bytes",
+        alias = "peak_memory",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
     pub peak_memory: Option<u64>,
     /// Lines that were not printed because nobody read standard output.
     pub missed_lines: u64,
@@ -153,6 +182,9 @@ pub struct Circumstances<'a> {
     pub configuration: Configuration,
     /// Empty unless a result needs it.
     pub timeline: &'a TimelineTally,
+    pub schedule: &'a Schedule,
+    /// Whether a stop ended the wait for the first target.
+    pub stopped_waiting: bool,
     pub audit: Option<Audit>,
     pub thresholds: Vec<JudgedThreshold>,
     pub exit_code: u8,
@@ -165,6 +197,8 @@ impl Summary {
         let Circumstances {
             configuration,
             timeline,
+            schedule,
+            stopped_waiting,
             audit,
             thresholds,
             exit_code,
@@ -189,7 +223,10 @@ impl Summary {
         Summary {
             schema_version: SCHEMA_VERSION,
             loadgen: Build::this(),
-            run: RunTimes::of(results, &thresholds),
+            run: RunTimes {
+                stopped_waiting,
+                ..RunTimes::of(results, schedule, &thresholds)
+            },
             configuration,
             exit_code,
             schedule: ScheduleSummary::of(results, targets),
@@ -217,7 +254,49 @@ impl Summary {
         failure::causes_or_kinds(&self.causes, &self.failures)
     }
 
-    /// The base URLs of the targets.
+    /// The count of requests that ended the run, if one did.
+    pub fn ended_by_count(&self) -> Option<u64> {
+        let is_reached = |count: &u64| *count == self.requests.scheduled;
+        self.configuration.count.filter(is_reached)
+    }
+
+    /// The mean rate of the schedule up to the end of pacing, in requests per second. `None` if all requests were due at
+    /// once.
+    pub fn scheduled_per_second(&self) -> Option<f64> {
+        let RunTimes {
+            paced_ns,
+            planned_ns,
+            asked_per_s,
+            ..
+        } = self.run;
+        asked_per_s.or_else(|| {
+            // A process that was stopped past the end of its schedule was paced for longer than that.
+            let time = Nanos(planned_ns.map_or(paced_ns, |end| end.min(paced_ns)));
+            (time > Nanos::ZERO).then(|| self.requests.scheduled as f64 / time.as_secs_f64())
+        })
+    }
+
+    /// So many requests of the run by its time, in requests per second. `None` if it took none. The time of a request of the
+    /// schedule lasts until the next one would be due, so that 10 requests at 10/s take a second.
+    pub fn per_second(&self, count: u64) -> Option<f64> {
+        let RunTimes {
+            paced_ns,
+            planned_ns,
+            asked_per_s,
+            ..
+        } = self.run;
+        let asked = asked_per_s.filter(|asked| *asked > 0.0 && self.requests.scheduled > 0);
+        let time = match asked {
+            Some(asked) => {
+                let late = planned_ns.map_or(0, |end| paced_ns.saturating_sub(end));
+                self.requests.scheduled as f64 / asked + Nanos(late).as_secs_f64()
+            }
+            None => Nanos(paced_ns).as_secs_f64(),
+        };
+        (time > 0.0).then(|| count as f64 / time)
+    }
+
+    /// The URLs of the targets.
     pub fn target_names(&self) -> Vec<String> {
         let targets = self.targets.iter();
         targets.map(|target| target.name.clone()).collect()
@@ -235,15 +314,18 @@ impl Build {
 }
 
 impl RunTimes {
-    fn of(results: &Results, thresholds: &[JudgedThreshold]) -> RunTimes {
+    fn of(results: &Results, schedule: &Schedule, thresholds: &[JudgedThreshold]) -> RunTimes {
         let (paced, drained) = (results.paced, results.drained);
         let lost = results.aborted_by.and_then(|place| thresholds.get(place));
         RunTimes {
             started: timestamp(results.started, Nanos::ZERO),
             ended: timestamp(results.started, paced + drained),
             paced_ns: paced.0,
+            planned_ns: schedule.end().map(|end| end.0),
+            asked_per_s: schedule.mean_rate(paced).map(rounded_rate),
             drained_ns: drained.0,
             interrupted: results.interrupted,
+            stopped_waiting: false,
             aborted_by: lost.map(|threshold| threshold.text.clone()),
         }
     }
@@ -263,46 +345,4 @@ fn timestamp(start: SystemTime, later: Nanos) -> String {
     // Only a clock before the year -9999 fails here. Any date is as good for it.
     let at = Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH);
     format!("{at:.3}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::{Path, PathBuf};
-
-    /// The files of the schemas, and the schemas of the types.
-    fn schemas() -> [(PathBuf, String); 2] {
-        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-        let text = |schema| serde_json::to_string_pretty(&schema).unwrap() + "\n";
-        [
-            (
-                docs.join("summary.schema.json"),
-                text(schemars::schema_for!(Summary)),
-            ),
-            (
-                docs.join("audit.schema.json"),
-                text(schemars::schema_for!(RecordedAudit)),
-            ),
-        ]
-    }
-
-    #[test]
-    fn the_schemas_in_the_docs_are_those_of_what_is_written() {
-        for (path, schema) in schemas() {
-            let file = std::fs::read_to_string(&path).unwrap_or_default();
-            assert!(
-                file == schema,
-                "{path:?} is not of these types: `cargo test write_the_schemas -- --ignored` writes it anew"
-            );
-        }
-    }
-
-    #[test]
-    #[ignore = "writes the schemas in docs, after a change of the types"]
-    fn write_the_schemas() {
-        for (path, schema) in schemas() {
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, schema).unwrap();
-        }
-    }
 }

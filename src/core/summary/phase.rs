@@ -9,14 +9,17 @@ use serde::{Deserialize, Serialize};
 pub struct PhaseSummary {
     /// Such as `burst 50/s`.
     pub name: String,
+    /// How the rate behaved.
     pub mode: Mode,
     /// How many of them began.
     pub times: u64,
-    /// Their total length, as far as the run went.
+    /// Their total length in nanoseconds, as far as the run went.
     pub length_ns: u64,
+    /// The requests that were due in them.
     pub requests: Ledger,
     /// done − due of answered requests.
     pub latency: DurationSummary,
+    /// done − sent of answered requests.
     pub service_time: DurationSummary,
 }
 

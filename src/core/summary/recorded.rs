@@ -23,10 +23,11 @@ pub struct RecordedAudit {
     /// run's start.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub started: Option<String>,
+    /// The requests of all files.
     pub requests: RecordedCounts,
-    /// In the order in which they were given.
+    /// The files, in the order in which they were given.
     pub files: Vec<RecordedPart>,
-    /// In the order of their first requests. Each address of a target with several is listed as one.
+    /// The targets, in the order of their first requests. Each address of a target with several is listed as one.
     pub targets: Vec<RecordedPart>,
     /// Whether the limiter kept its limit.
     pub audit: Audit,
@@ -36,7 +37,9 @@ pub struct RecordedAudit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RecordedPart {
+    /// The name of the file, of the target, or of the target with the address.
     pub name: String,
+    /// Its requests.
     pub requests: RecordedCounts,
 }
 
@@ -44,19 +47,26 @@ pub struct RecordedPart {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RecordedCounts {
+    /// All requests.
     pub recorded: u64,
+    /// Requests that the limiter let pass.
     pub allowed: u64,
+    /// Requests that the limiter refused.
     pub blocked: u64,
     /// Requests that were answered otherwise. In files that --requests wrote, those without an answer count here, too.
     pub failed: u64,
     /// Requests without an answer. In files that --requests wrote, these are the abandoned ones.
     pub unanswered: u64,
+    /// Of all requests, those that a run's probe sent in addition to the load.
+    #[serde(default)]
+    pub of_the_probe: u64,
 }
 
 impl RecordedCounts {
     /// Counts a request.
-    pub fn add(&mut self, outcome: Outcome) {
+    pub fn add(&mut self, outcome: Outcome, of_the_probe: bool) {
         self.recorded += 1;
+        self.of_the_probe += u64::from(of_the_probe);
         *match outcome {
             Outcome::Allowed => &mut self.allowed,
             Outcome::Blocked => &mut self.blocked,
@@ -80,6 +90,7 @@ impl RecordedAudit {
             requests.blocked += of.blocked;
             requests.failed += of.failed;
             requests.unanswered += of.unanswered;
+            requests.of_the_probe += of.of_the_probe;
         }
         RecordedAudit {
             schema_version: SCHEMA_VERSION,

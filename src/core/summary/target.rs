@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 pub struct TargetSummary {
     /// The target's base URL.
     pub name: String,
+    /// The requests that were scheduled for it.
     pub requests: Ledger,
     /// The dropped requests for which there was no room in the target's backlog, while other targets had workers left.
     #[serde(default)]

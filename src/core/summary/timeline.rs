@@ -1,17 +1,20 @@
+use super::null_for_0;
 use crate::base::Nanos;
+use crate::base::text::rounded_rate;
 use crate::core::stats::{self, OutcomeCounts, PhaseTallies, Stretch};
 use serde::{Deserialize, Serialize};
 
-/// The course of the run in slots of equal length. A slot has one second, or in a long run as many as keep the number of
-/// slots at 600 or less.
+/// The course of the run in slots of equal length. A slot has one second. In a run of more than 600 seconds, it has 2, 4, 8
+/// or a higher power of two, so that there are at most 600 slots.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Timeline {
+    /// The length of a slot in nanoseconds: a power of two of seconds. The last slot may be shorter.
     pub slot_ns: u64,
     /// The slots from the schedule's start to the last answer, without a gap.
     pub slots: Vec<Slot>,
-    /// The upper bounds, rising, of the bands in which `heat` counts. A latency equal to a bound is within it. A latency
-    /// over the last bound counts in the last band.
+    /// The upper bounds, rising, of the bands in which `heat` counts, in nanoseconds. A latency equal to a bound is within
+    /// it. A latency over the last bound counts in the last band.
     pub bands_ns: Vec<u64>,
     /// The schedule's phases in order, as far as the run went. The list is empty if there were more than 1,000.
     pub stretches: Vec<Stretch>,
@@ -19,28 +22,61 @@ pub struct Timeline {
 
 /// The events of one slot. A request counts as scheduled and as dropped in the slot in which it was due, as sent and in the
 /// send lag in the slot in which it was sent, and in everything else in the slot in which it was done.
+///
+/// The numbers of a slot of one second are those of the same second in the file of `--timeline`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Slot {
-    /// The mean rate of the schedule, in requests per second.
+    /// The slot's first second: a whole number from 0.
+    #[serde(default)]
+    pub second: u64,
+    /// The mean rate of the schedule, in requests per second, to a tenth, and under 10 to three significant digits.
+    #[serde(rename = "asked_per_s", alias = "asked")]
     pub asked: f64,
+    /// Requests that were due.
     pub scheduled: u64,
+    /// Requests that were due and were never sent, because there was no room to queue them.
     pub dropped: u64,
+    /// Requests that were sent.
     pub sent: u64,
+    /// Requests that were allowed.
     pub allowed: u64,
+    /// Requests that were blocked.
     pub blocked: u64,
+    /// Requests that failed.
     pub failed: u64,
+    /// Requests that were in flight when the drain timeout passed.
     pub abandoned: u64,
-    /// How many requests were answered in this slot, and so have a latency. Without any, the percentiles are 0.
+    /// How many requests were answered, and so have a latency. Without any, the percentiles are null.
     pub done: u64,
-    /// A percentile of latency, like the next four numbers, with two significant digits.
+    /// The median of latency, in nanoseconds. Like the other percentiles, it is at least 1, and null without any request. It
+    /// has three significant digits, and two if the slot is longer than a second.
+    #[serde(rename = "latency_p50_ns", alias = "p50_ns", with = "null_for_0")]
+    #[cfg_attr(test, schemars(with = "Option<u64>"))]
     pub p50_ns: u64,
+    /// The 90th percentile of latency, in nanoseconds.
+    #[serde(rename = "latency_p90_ns", alias = "p90_ns", with = "null_for_0")]
+    #[cfg_attr(test, schemars(with = "Option<u64>"))]
     pub p90_ns: u64,
+    /// The 99th percentile of latency, in nanoseconds.
+    #[serde(rename = "latency_p99_ns", alias = "p99_ns", with = "null_for_0")]
+    #[cfg_attr(test, schemars(with = "Option<u64>"))]
     pub p99_ns: u64,
+    /// The 99.9th percentile of latency, in nanoseconds.
+    #[serde(rename = "latency_p99_9_ns", alias = "p99_9_ns", with = "null_for_0")]
+    #[cfg_attr(test, schemars(with = "Option<u64>"))]
     pub p99_9_ns: u64,
+    /// The longest latency, in nanoseconds.
+    #[serde(rename = "latency_max_ns", alias = "max_ns", with = "null_for_0")]
+    #[cfg_attr(test, schemars(with = "Option<u64>"))]
     pub max_ns: u64,
-    /// A percentile of send lag, like the next number, with two significant digits.
+    /// The 99th percentile of send lag, in nanoseconds. It is null if no request was sent.
+    #[serde(with = "null_for_0")]
+    #[cfg_attr(test, schemars(with = "Option<u64>"))]
     pub send_lag_p99_ns: u64,
+    /// The longest send lag, in nanoseconds. It is null if no request was sent.
+    #[serde(with = "null_for_0")]
+    #[cfg_attr(test, schemars(with = "Option<u64>"))]
     pub send_lag_max_ns: u64,
     /// The number of latencies in each band, from the lowest. Empty bands after the last are left out.
     pub heat: Vec<u64>,
@@ -60,10 +96,16 @@ fn bands() -> Vec<u64> {
 
 impl Timeline {
     pub(super) fn of(timeline: &stats::TimelineTally, phases: &PhaseTallies) -> Timeline {
-        let (bands_ns, slots) = (bands(), timeline.slots().iter());
+        let bands_ns = bands();
+        let seconds = timeline.length().0 / 1_000_000_000;
+        let slots = timeline.slots().iter().zip(0..);
+        let slots = slots.map(|(slot, number)| Slot {
+            second: seconds * number,
+            ..Slot::of(slot, &bands_ns)
+        });
         Timeline {
             slot_ns: timeline.length().0,
-            slots: slots.map(|slot| Slot::of(slot, &bands_ns)).collect(),
+            slots: slots.collect(),
             stretches: phases.stretches.clone(),
             bands_ns,
         }
@@ -80,9 +122,13 @@ impl Slot {
         }
         let last = heat.iter().rposition(|count| *count > 0);
         heat.truncate(last.map_or(0, |last| last + 1));
-        let latency = |share| slot.latency.quantile(share).0;
+        let percentiles = slot.percentiles();
+        let [latency, send_lag] = percentiles.map(|of| of.nanos().map(|nanos| nanos.unwrap_or(0)));
+        let [p50_ns, p90_ns, p99_ns, p99_9_ns, max_ns] = latency;
+        let [_, _, send_lag_p99_ns, _, send_lag_max_ns] = send_lag;
         Slot {
-            asked: slot.asked(),
+            second: 0,
+            asked: rounded_rate(slot.asked()),
             scheduled: slot.scheduled,
             dropped: slot.dropped,
             sent: total.sent,
@@ -91,13 +137,13 @@ impl Slot {
             failed: total.failed,
             abandoned: total.abandoned,
             done: slot.latency.count(),
-            p50_ns: latency(0.5),
-            p90_ns: latency(0.9),
-            p99_ns: latency(0.99),
-            p99_9_ns: latency(0.999),
-            max_ns: latency(1.0),
-            send_lag_p99_ns: slot.send_lag.quantile(0.99).0,
-            send_lag_max_ns: slot.send_lag.quantile(1.0).0,
+            p50_ns,
+            p90_ns,
+            p99_ns,
+            p99_9_ns,
+            max_ns,
+            send_lag_p99_ns,
+            send_lag_max_ns,
             heat,
             targets: slot.targets.clone(),
         }

@@ -1,5 +1,5 @@
-use crate::base::Target;
-use crate::base::text::count;
+use crate::base::text::{count, span};
+use crate::base::{Nanos, Target};
 use crate::core::stats::{Lateness, Results, ScheduleVerdict, TOLERANCE};
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Schedule"))]
 pub struct ScheduleSummary {
+    /// Whether the schedule was kept.
     pub kept: bool,
     /// The verdict and its reason in a sentence, with the targets that did not answer in time, and options that may help.
     pub statement: String,
+    /// All scheduled requests.
     pub scheduled: u64,
     /// All dropped requests.
     pub dropped: u64,
@@ -28,6 +30,13 @@ pub struct ScheduleSummary {
     /// Requests that never left this machine, because it had no file descriptor, local port or memory left for a connection.
     #[serde(default)]
     pub local: u64,
+    /// For how long the process was suspended, by Ctrl-Z or SIGSTOP, in nanoseconds.
+    #[serde(default)]
+    pub suspended_ns: u64,
+    /// The requests that were late or dropped because of that.
+    #[serde(default)]
+    pub suspended: u64,
+    /// The tolerance, in nanoseconds.
     pub tolerance_ns: u64,
 }
 
@@ -44,8 +53,12 @@ impl ScheduleSummary {
         } else {
             "schedule kept"
         };
-        let mut reasons = unanswering(results, targets);
-        reasons.push(generator(verdict));
+        let suspensions = results.tally.suspensions.iter();
+        let suspended = suspensions.fold(Nanos::ZERO, |sum, one| sum + one.length);
+        let mut reasons = Vec::new();
+        reasons.extend(suspension(suspended, verdict.suspended()));
+        reasons.extend(unanswering(results, targets));
+        reasons.push(generator(verdict, fails_where_late(results)));
         let lateness: Lateness = results.lateness.iter().copied().sum();
         ScheduleSummary {
             kept: verdict.schedule_kept(),
@@ -56,8 +69,32 @@ impl ScheduleSummary {
             late: lateness.all_late(),
             backlog_late: lateness.backlog_late,
             local: lateness.local,
+            suspended_ns: suspended.0,
+            suspended: verdict.suspended(),
             tolerance_ns: TOLERANCE.0,
         }
+    }
+
+    /// How many requests were not sent on schedule, and of how many, in words. `None` if the schedule was kept.
+    pub fn missed(&self) -> Option<String> {
+        let dropped = self.dropped.saturating_sub(self.backlog_dropped);
+        let late = self.late.saturating_sub(self.backlog_late);
+        let of = count(self.scheduled, "request", "requests");
+        let parts = [
+            (dropped, "dropped"),
+            (late, "late"),
+            (self.local, "never left this machine"),
+        ];
+        let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+        let parts: Vec<_> = parts
+            .map(|(number, what)| format!("{number} {what}"))
+            .collect();
+        (!self.kept).then(|| format!("{} of {of}", parts.join(" and ")))
+    }
+
+    /// Requests that were late or dropped because their target did not answer in time.
+    pub fn waited(&self) -> u64 {
+        self.backlog_late.saturating_add(self.backlog_dropped)
     }
 
     /// The statement without the verdict.
@@ -65,6 +102,19 @@ impl ScheduleSummary {
         let parts = self.statement.split_once(": ");
         parts.map_or(&self.statement, |(_, reason)| reason)
     }
+}
+
+/// For how long the process was suspended, and how many requests that delayed. `None` if it was not.
+fn suspension(time: Nanos, requests: u64) -> Option<String> {
+    let time = Some(span(time)).filter(|_| time > Nanos::ZERO)?;
+    let because = match requests {
+        0 => "and no request was late or dropped because of that".to_owned(),
+        1 => "so 1 request was late or dropped".to_owned(),
+        many => format!("so {many} requests were late or dropped"),
+    };
+    Some(format!(
+        "the process was stopped for {time} (Ctrl-Z or SIGSTOP), {because}"
+    ))
 }
 
 /// The targets for which requests waited or were dropped, in a sentence for each.
@@ -92,18 +142,31 @@ fn unanswering(results: &Results, targets: &[Target]) -> Vec<String> {
     sentences
 }
 
-/// How the generator dealt with the other requests, and the options that may help if the schedule was not kept.
-fn generator(verdict: &ScheduleVerdict) -> String {
+/// Whether the requests that were late or dropped were all for targets of which most requests failed or were never answered.
+/// Such a target may hold every worker, or keep this machine busy with new connections, and no option helps against that.
+fn fails_where_late(results: &Results) -> bool {
+    let mut rows = results.ledgers.iter().zip(&results.lateness);
+    rows.all(|(ledger, lateness)| {
+        let dropped = ledger.dropped.saturating_sub(lateness.backlog_dropped);
+        let is_on_time = dropped + lateness.late + lateness.local == 0;
+        is_on_time || (ledger.failed + ledger.abandoned) * 2 > ledger.sent
+    })
+}
+
+/// How the generator dealt with the other requests, and the options that may help if it did not send these on time.
+fn generator(all: &ScheduleVerdict, fails_where_late: bool) -> String {
+    let verdict = all.but_for_suspensions();
     let (dropped, late, local) = (verdict.dropped, verdict.late, verdict.local);
-    let (others, has_waited) = (verdict.others(), verdict.waited > 0);
-    if verdict.scheduled == 0 {
+    let others = verdict.others();
+    let are_others = all.waited > 0 || all.suspended() > 0;
+    if all.scheduled == 0 {
         return "no request was due".to_owned();
     }
     if verdict.schedule_kept() && late + local == 0 {
-        let every = if has_waited { "every other" } else { "every" };
+        let every = if are_others { "every other" } else { "every" };
         return format!("{every} request on time (within {TOLERANCE}), none dropped");
     }
-    let scope = if has_waited { "of the others, " } else { "" };
+    let scope = if are_others { "of the others, " } else { "" };
     let queued = others.saturating_sub(dropped);
     let decimals = if verdict.schedule_kept() { 2 } else { 1 };
     let share = |part: u64| {
@@ -124,6 +187,10 @@ fn generator(verdict: &ScheduleVerdict) -> String {
         parts.push("none dropped".to_owned());
         return format!("{scope}{}", parts.join(", "));
     }
+    let parts = parts.join(", ");
+    if fails_where_late && local == 0 {
+        return format!("{scope}{parts}; most requests to their targets failed");
+    }
     let mut remedies = Vec::new();
     if dropped > 0 {
         remedies.push("a longer --queue");
@@ -136,5 +203,5 @@ fn generator(verdict: &ScheduleVerdict) -> String {
     }
     remedies.push("or a lower rate may help");
     let remedies = remedies.join(", ").replace(", or", " or");
-    format!("{scope}{}; {remedies}", parts.join(", "))
+    format!("{scope}{parts}; {remedies}")
 }

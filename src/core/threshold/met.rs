@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 pub struct JudgedThreshold {
     /// The threshold as it was given.
     pub text: String,
+    /// Whether the run met it.
     pub met: Met,
     /// The measured number, in the threshold's unit, such as `12.3 ms`.
     pub measured: String,

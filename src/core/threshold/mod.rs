@@ -49,16 +49,20 @@
 //! broken, and
 //! `schedule = kept` as soon as a request was dropped, or more than 1 % of T were late or never left this machine.
 
+mod change;
 mod comparison;
 mod measurements;
 mod met;
 mod metric;
+mod number;
 mod percentile;
 mod range;
 mod values;
 
+pub use change::{Amount, ChangeCondition, Word};
 pub use measurements::{Ahead, Measurements, WholeSchedule};
 pub use met::{JudgedThreshold, Met};
+pub use number::{Counted, Direction, Number, Quantity, Statistic, Unit};
 
 use crate::base::Nanos;
 use crate::base::text::{Cursor, SyntaxError};
@@ -122,6 +126,20 @@ impl FromStr for Threshold {
             metric,
             test,
         })
+    }
+}
+
+impl FromStr for Number {
+    type Err = SyntaxError;
+
+    fn from_str(text: &str) -> Result<Number, SyntaxError> {
+        let mut cursor = Cursor::new(text);
+        let number = metric::read_number(&mut cursor)?;
+        if cursor.is_at_end() {
+            Ok(number)
+        } else {
+            Err(cursor.rest().error("must be the end"))
+        }
     }
 }
 

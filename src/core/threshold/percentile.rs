@@ -17,6 +17,10 @@ impl Percentile {
         (thousandths > 0).then_some(Percentile(thousandths as u32))
     }
 
+    pub fn thousandths(self) -> u32 {
+        self.0
+    }
+
     /// The nearest rank, from 1: the place in ascending order of the least of `count` numbers that at least this share of
     /// them do not exceed. It grows with `count`, by at most 1 for each more.
     pub fn rank(self, count: u64) -> u64 {

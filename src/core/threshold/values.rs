@@ -1,21 +1,10 @@
 //! The numbers that thresholds compare with. Each function reads one, exactly.
 
 use super::range::Ratio;
-use crate::base::text::{Cursor, Decimal, MAX_DURATION, SyntaxError};
-
-/// The units of time, in nanoseconds.
-const UNITS: [(&str, u64); 9] = [
-    ("d", 24 * 3600 * 1_000_000_000),
-    ("h", 3600 * 1_000_000_000),
-    ("m", 60 * 1_000_000_000),
-    ("s", 1_000_000_000),
-    ("ms", 1_000_000),
-    ("us", 1_000),
-    // The micro sign, and the Greek letter.
-    ("\u{b5}s", 1_000),
-    ("\u{3bc}s", 1_000),
-    ("ns", 1),
-];
+use crate::base::text::{
+    Cursor, Decimal, MAX_DURATION, NotATime, SyntaxError, UNITS_OF_TIME, time_with_units,
+    unit_of_rate,
+};
 
 /// Reads a whole number.
 pub(super) fn whole(cursor: &mut Cursor) -> Result<Ratio, SyntaxError> {
@@ -53,11 +42,8 @@ pub(super) fn rate(cursor: &mut Cursor) -> Result<Ratio, SyntaxError> {
         .filter(|micro| *micro <= u128::from(1_000_000_000 * MICRO))
         .ok_or_else(|| number.error(FORM))?;
     cursor.symbol("/", number.text)?;
-    let seconds = match cursor.one_of(&["s", "m", "h"])? {
-        "s" => 1,
-        "m" => 60,
-        _ => 3600,
-    };
+    let word = cursor.take(cursor.peek_word());
+    let seconds = unit_of_rate(word.text).ok_or_else(|| word.error("must be one of s, m, h"))?;
     Ok(Ratio {
         over: micro,
         under: u128::from(MICRO * seconds),
@@ -69,25 +55,13 @@ pub(super) fn time(cursor: &mut Cursor) -> Result<Ratio, SyntaxError> {
     const FORM: &str =
         "must be a time up to 3650d, in whole nanoseconds, such as 50ms, 1.5s or 100us";
     let first = cursor.peek_number();
-    let (mut sum, mut smallest) = (0u128, u64::MAX);
-    loop {
-        let number = cursor.take(cursor.peek_number());
-        let value = Decimal::parse(number.text).ok_or_else(|| number.error(FORM))?;
-        let letters = cursor.peek_letters();
-        let unit = cursor
-            .unit(&UNITS)
-            .ok_or_else(|| letters.error("must be a unit of time: ns, us, µs, ms, s, m, h or d"))?;
-        if unit >= smallest {
-            return Err(letters.error("must be a smaller unit of time than the one before"));
+    let sum = time_with_units(cursor, Decimal::times).map_err(|wrong| match wrong {
+        NotATime::Number(number) => number.error(FORM),
+        NotATime::NoUnit(word) | NotATime::Unit(word) => {
+            word.error(format!("must be a unit of time: {UNITS_OF_TIME}"))
         }
-        smallest = unit;
-        let nanos = value.times(unit).ok_or_else(|| number.error(FORM))?;
-        sum = sum.saturating_add(nanos);
-        let next = cursor.peek_number().text;
-        if !next.starts_with(|c: char| c.is_ascii_digit()) {
-            break;
-        }
-    }
+        NotATime::Order(word) => word.error("must be a smaller unit of time than the one before"),
+    })?;
     if sum > MAX_DURATION.as_nanos() {
         return Err(first.error(FORM));
     }
@@ -102,6 +76,7 @@ mod tests {
     fn rates_of_different_units_are_compared_by_value() {
         let rate = |text| rate(&mut Cursor::new(text)).unwrap();
         assert_eq!(rate("60/m"), rate("1/s"));
+        assert_eq!(rate("60/min"), rate("3600/hour"));
         assert!(rate("1/s") > rate("3599/h"));
     }
 
@@ -113,6 +88,7 @@ mod tests {
             ("100µs", 100_000),
             ("100μs", 100_000),
             ("1m30s", 90_000_000_000),
+            ("1 min 30 sec", 90_000_000_000),
             ("1s 5ms", 1_005_000_000),
             ("0ns", 0),
         ] {

@@ -12,7 +12,9 @@
 //! | `POST /v1/GetRateLimits` | Gubernator | the request's | 200, the body tells |
 //! | `POST /throttle` | throttlecrab-server | the request's | 200, the body tells |
 //! | any method, `/` with `X-Key` | Kong | the node's | 200 allowed, 429 blocked |
-//! | `GET /health`, `HEAD /health` | | | 200 while checks can be decided, 503 while the store fails or the node stops |
+//! | `GET`, `HEAD`, `OPTIONS`: `/health` | | | readiness: 200 while checks can be decided, 503 while the store fails |
+//! | `GET`, `HEAD`, `OPTIONS`: `/live` | | | liveness: 200, whatever the store does |
+//! | `OPTIONS /` without `X-Key`, `OPTIONS *` | HAProxy's check | | liveness |
 //! | `GET /metrics`, `HEAD /metrics` | | | 200 with what [`metrics`](super::metrics) lists, in OpenMetrics text |
 //!
 //! All checks are decided by the node's algorithm; a shape does not imitate how the other limiter counts. Every check counts
@@ -22,8 +24,8 @@
 //! [`Decision::reset`](super::Decision::reset).
 //!
 //! A wrong path or method, and a body that is too large or broken, are refused in the node's own form: `{"error":"…"}` with
-//! 404, 405 (with `Allow`), 413 or 400. Each shape refuses everything else in its own form. oxhttp itself refuses bytes that
-//! are not HTTP, with a 400 in plain text.
+//! 404, 405 (with `Allow`), 413, 408 or 400. Each shape refuses everything else in its own form. The
+//! [server](crate::system::http_server::HttpServer) itself refuses bytes that are not HTTP, in plain text.
 //!
 //! Under [`FailMode::Open`](super::FailMode::Open), a check is allowed while the store fails. The answer has the shape's own
 //! form, promises nothing, and carries `X-RateLimit-Failure-Mode-Allowed: true` (the name that Envoy uses for its own failure
@@ -33,7 +35,7 @@ mod response;
 mod service;
 mod shapes;
 
-pub(super) use service::{HEALTH_PATH, Service};
+pub(super) use service::{HEALTH_PATH, LIVE_PATH, Service};
 
 use shapes::SHAPES;
 

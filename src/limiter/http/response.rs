@@ -1,7 +1,8 @@
-//! Responses: a status, a content type and a body.
+//! Responses with JSON, and headers of their own.
 
-use oxhttp::model::header::CONTENT_TYPE;
-use oxhttp::model::{Body, HeaderName, HeaderValue, Response, StatusCode};
+use crate::system::http_server::Response;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -23,32 +24,20 @@ pub(super) fn object_of<const N: usize>(fields: [(&str, String); N]) -> Box<RawV
     RawValue::from_string(text).expect("names without quotes and JSON values")
 }
 
-pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
     let text = serde_json::to_vec(value).expect("plain values are always JSON");
-    response(status, "application/json", text)
-}
-
-pub(super) fn plain(status: StatusCode, text: String) -> Response<Body> {
-    response(status, "text/plain; charset=utf-8", text)
-}
-
-fn response(
-    status: StatusCode,
-    content_type: &'static str,
-    body: impl Into<Body>,
-) -> Response<Body> {
-    let mut response = Response::new(body.into());
+    let mut response = Response::new(text);
     *response.status_mut() = status;
-    let content_type = HeaderValue::from_static(content_type);
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
 }
 
 /// Adds headers of lower-case names and printable values.
 pub(super) fn with_headers<N: AsRef<str>>(
-    mut response: Response<Body>,
+    mut response: Response,
     headers: impl IntoIterator<Item = (N, String)>,
-) -> Response<Body> {
+) -> Response {
     for (name, value) in headers {
         let name = HeaderName::try_from(name.as_ref()).expect("a legal name");
         let value = HeaderValue::try_from(value).expect("a legal value");

@@ -1,24 +1,26 @@
 //! A node's answers: which request is answered by which shape or page.
 
 use super::response::{json, object, with_headers};
-use super::shapes::{Incoming, SHAPES, Shape, Verdict};
+use super::shapes::{Incoming, SHAPES, Shape, Verdict, kong};
 use crate::core::presets::Preset;
 use crate::limiter::check::Policy;
 use crate::limiter::fail_mode::FailMode;
 use crate::limiter::metrics::MeteredStore;
 use crate::limiter::store::{Store, StoreError};
-use crate::system::http_server::{METRICS_PATH, give_up_connection, metrics_response};
-use oxhttp::model::{Body, Request, Response, StatusCode};
+use crate::system::http_server::{BodyError, METRICS_PATH, ReadBody, Response, metrics_response};
+use http::{Request, StatusCode};
 use prometheus_client::registry::Registry;
-use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use thiserror::Error;
 
+/// Readiness: the node can decide checks.
 pub(in crate::limiter) const HEALTH_PATH: &str = "/health";
 
+/// Liveness: the node serves, whatever its store does.
+pub(in crate::limiter) const LIVE_PATH: &str = "/live";
+
 /// The largest body of a check, in bytes.
-const MAX_BODY: u64 = 64 * 1024;
+const MAX_BODY: usize = 64 * 1024;
 
 pub(in crate::limiter) struct Service {
     name: Arc<str>,
@@ -26,9 +28,6 @@ pub(in crate::limiter) struct Service {
     registry: Registry,
     policy: Policy,
     fail_mode: FailMode,
-    stopping: AtomicBool,
-    /// Every response has a clone until it has been written.
-    answering: Arc<()>,
 }
 
 impl Service {
@@ -40,35 +39,27 @@ impl Service {
             registry,
             policy,
             fail_mode,
-            stopping: AtomicBool::new(false),
-            answering: Arc::default(),
         }
     }
 
-    /// From now on the node is unhealthy, so that a load balancer stops sending requests to it.
-    pub fn begin_to_stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
-    }
-
-    pub fn is_answering(&self) -> bool {
-        Arc::strong_count(&self.answering) > 1
-    }
-
     /// Never panics, whatever the request.
-    pub fn respond(&self, request: &mut Request<Body>) -> Response<Body> {
-        let answering = Arc::clone(&self.answering);
-        let routed = self.route(request);
-        let mut response = routed.unwrap_or_else(|refusal| refusal.response());
-        // oxhttp drops a response once it has been written.
-        response.extensions_mut().insert(answering);
-        response
+    pub fn respond(&self, request: &Request<()>, body: &mut dyn ReadBody) -> Response {
+        let routed = self.route(request, body);
+        routed.unwrap_or_else(|refusal| refusal.response())
     }
 
-    fn route(&self, request: &mut Request<Body>) -> Result<Response<Body>, Refusal> {
+    fn route(&self, request: &Request<()>, body: &mut dyn ReadBody) -> Result<Response, Refusal> {
         match (request.uri().path(), request.method().as_str()) {
-            (HEALTH_PATH, "GET" | "HEAD") => return Ok(self.health()),
+            (HEALTH_PATH, "GET" | "HEAD" | "OPTIONS") => return Ok(self.health()),
+            (LIVE_PATH, "GET" | "HEAD" | "OPTIONS") | ("*", "OPTIONS") => return Ok(self.live()),
+            // HAProxy's checks are these, unless its configuration says otherwise.
+            ("/", "OPTIONS") if !kong::has_key(request.headers()) => return Ok(self.live()),
+            (HEALTH_PATH | LIVE_PATH, _) => {
+                let allow = "GET, HEAD, OPTIONS";
+                return Err(Refusal::Method { allow });
+            }
             (METRICS_PATH, "GET" | "HEAD") => return Ok(metrics_response(&self.registry)),
-            (HEALTH_PATH | METRICS_PATH, _) => return Err(Refusal::Method { allow: "GET, HEAD" }),
+            (METRICS_PATH, _) => return Err(Refusal::Method { allow: "GET, HEAD" }),
             _ => {}
         }
         let has_path = |shape: &&Shape| shape.preset.path == request.uri().path();
@@ -77,11 +68,11 @@ impl Service {
         if request.method() != allow && !shape.any_method {
             return Err(Refusal::Method { allow });
         }
-        let body = read_body(request)?;
+        let body = body.read(MAX_BODY)?;
         Ok(self.check(shape, request, &body))
     }
 
-    fn check(&self, shape: &Shape, request: &Request<Body>, body: &[u8]) -> Response<Body> {
+    fn check(&self, shape: &Shape, request: &Request<()>, body: &[u8]) -> Response {
         let incoming = Incoming {
             headers: request.headers(),
             body,
@@ -105,12 +96,16 @@ impl Service {
         }
     }
 
-    fn health(&self) -> Response<Body> {
-        let error = if self.stopping.load(Ordering::Relaxed) {
-            Some("the node stops".to_owned())
-        } else {
-            self.store.health().err().map(|error| failure(&error))
-        };
+    fn health(&self) -> Response {
+        let error = self.store.health().err();
+        self.state(error.map(|error| failure(&error)))
+    }
+
+    fn live(&self) -> Response {
+        self.state(None)
+    }
+
+    fn state(&self, error: Option<String>) -> Response {
         let (status, word) = match error {
             None => (StatusCode::OK, "ok"),
             Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -124,16 +119,14 @@ impl Service {
 #[derive(Debug, Error)]
 enum Refusal {
     #[error(
-        "no such path; there are {}GET {HEALTH_PATH} and GET {METRICS_PATH}",
+        "no such path; there are {}GET {HEALTH_PATH}, GET {LIVE_PATH} and GET {METRICS_PATH}",
         checks()
     )]
     Path,
     #[error("no such method here; there are {allow}")]
     Method { allow: &'static str },
-    #[error("the body must be at most {MAX_BODY} bytes")]
-    BodyTooLarge,
-    #[error("the body could not be read: {0}")]
-    BodyUnreadable(io::Error),
+    #[error(transparent)]
+    Body(#[from] BodyError),
 }
 
 /// The requests that are checks, each followed by a comma.
@@ -150,32 +143,15 @@ fn checks() -> String {
 }
 
 impl Refusal {
-    fn response(&self) -> Response<Body> {
-        let (status, allow) = match *self {
+    fn response(&self) -> Response {
+        let (status, allow) = match self {
             Self::Path => (StatusCode::NOT_FOUND, None),
-            Self::Method { allow } => (StatusCode::METHOD_NOT_ALLOWED, Some(allow)),
-            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
-            Self::BodyUnreadable(_) => (StatusCode::BAD_REQUEST, None),
+            Self::Method { allow } => (StatusCode::METHOD_NOT_ALLOWED, Some(*allow)),
+            Self::Body(error) => (error.status(), None),
         };
         let response = json(status, &object! { "error": self.to_string() });
         with_headers(response, allow.map(|allow| ("allow", allow.to_owned())))
     }
-}
-
-fn read_body(request: &mut Request<Body>) -> Result<Vec<u8>, Refusal> {
-    let body = request.body_mut();
-    if body.len().is_some_and(|length| length > MAX_BODY) {
-        return Err(Refusal::BodyTooLarge);
-    }
-    let mut bytes = Vec::new();
-    if let Err(error) = body.take(MAX_BODY + 1).read_to_end(&mut bytes) {
-        give_up_connection(request);
-        return Err(Refusal::BodyUnreadable(error));
-    }
-    if bytes.len() as u64 > MAX_BODY {
-        return Err(Refusal::BodyTooLarge);
-    }
-    Ok(bytes)
 }
 
 fn failure(error: &StoreError) -> String {
@@ -187,8 +163,8 @@ mod tests {
     use super::super::shapes::{headers, parts, policy};
     use super::*;
     use crate::limiter::{Algorithm, Check, Decision, ManualClock, MemoryStore};
-    use oxhttp::model::request::Builder;
-    use oxhttp::model::{HeaderValue, Method};
+    use http::request::Builder;
+    use http::{HeaderValue, Method};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -222,13 +198,17 @@ mod tests {
         service(Arc::new(Broken), fail_mode)
     }
 
-    fn ask(service: &Service, method: Method, path: &str) -> Response<Body> {
+    fn ask(service: &Service, method: Method, path: &str) -> Response {
         let body = r#"{"key":"k","limit":1,"window_ms":60000}"#;
         let request = Request::builder().method(method).uri(path);
-        service.respond(&mut request.body(Body::from(body)).unwrap())
+        respond(service, request, body)
     }
 
-    fn text(response: Response<Body>) -> String {
+    fn respond(service: &Service, request: Builder, body: impl AsRef<[u8]>) -> Response {
+        service.respond(&request.body(()).unwrap(), &mut body.as_ref())
+    }
+
+    fn text(response: Response) -> String {
         parts(response).1
     }
 
@@ -252,9 +232,8 @@ mod tests {
         })
     }
 
-    fn ask_as(preset: &Preset, service: &Service) -> Response<Body> {
-        let body = Body::from(filled(preset.body));
-        service.respond(&mut head(preset).body(body).unwrap())
+    fn ask_as(preset: &Preset, service: &Service) -> Response {
+        respond(service, head(preset), filled(preset.body))
     }
 
     #[test]
@@ -292,10 +271,7 @@ mod tests {
     #[test]
     fn other_requests_are_refused_even_when_failing_open() {
         for preset in answered().filter(|preset| !preset.body.is_empty()) {
-            let refused = |service: Service| {
-                let mut request = head(preset).body(Body::from("{}")).unwrap();
-                parts(service.respond(&mut request))
-            };
+            let refused = |service: Service| parts(respond(&service, head(preset), "{}"));
             let open = refused(broken(FailMode::Open));
             assert_ne!(open.0, 200, "{}", preset.name);
             assert_eq!(open, refused(working()), "{}", preset.name);
@@ -307,7 +283,7 @@ mod tests {
         let (status, text) = parts(ask(&working(), Method::GET, "/elsewhere"));
         assert_eq!(status, 404);
         let there_are = "there are POST /check, POST /json, POST /check_and_report, POST /v1/GetRateLimits, \
-                         POST /throttle, / by any method, GET /health and GET /metrics";
+                         POST /throttle, / by any method, GET /health, GET /live and GET /metrics";
         assert!(text.contains(there_are), "{text}");
     }
 
@@ -320,31 +296,38 @@ mod tests {
     }
 
     #[test]
-    fn health_is_the_stores_until_the_node_stops() {
-        let working = working();
-        let health = |service: &Service| {
-            let response = ask(service, Method::GET, "/health");
-            (response.status().as_u16(), text(response))
-        };
-        let ok = r#"{"status":"ok","node":"n"}"#;
-        assert_eq!(health(&working), (200, ok.to_owned()));
-        working.begin_to_stop();
-        let stops = r#"{"status":"unavailable","error":"the node stops","node":"n"}"#;
-        assert_eq!(health(&working), (503, stops.to_owned()));
-
+    fn health_is_the_stores_and_a_node_lives_without_one() {
+        let get = |service: &Service, path| parts(ask(service, Method::GET, path));
+        let ok = (200, r#"{"status":"ok","node":"n"}"#.to_owned());
+        assert_eq!(get(&working(), "/health"), ok);
+        assert_eq!(get(&working(), "/live"), ok);
         let broken = broken(FailMode::Open);
         let failed = r#"{"status":"unavailable","error":"the store failed: gone","node":"n"}"#;
-        assert_eq!(health(&broken), (503, failed.to_owned()));
+        assert_eq!(get(&broken, "/health"), (503, failed.to_owned()));
+        assert_eq!(get(&broken, "/live"), ok);
+        // HAProxy asks by OPTIONS, and for `/` unless its configuration says otherwise.
+        for (path, status) in [
+            ("/health", 503),
+            ("/live", 200),
+            ("/", 200),
+            ("*", 200),
+            ("/check", 405),
+        ] {
+            let response = ask(&broken, Method::OPTIONS, path);
+            assert_eq!(response.status(), status, "{path}");
+        }
+        let check = Request::options("/").header("X-Key", "k");
+        let response = respond(&broken, check, "");
+        assert!(headers(&response).contains_key("x-ratelimit-failure-mode-allowed"));
     }
 
     #[test]
-    fn a_request_is_being_answered_until_its_response_is_dropped() {
-        let service = broken(FailMode::Closed);
-        assert!(!service.is_answering());
-        let response = ask(&service, Method::POST, "/check");
-        assert!(service.is_answering());
-        drop(response);
-        assert!(!service.is_answering());
+    fn a_body_that_is_too_large_is_refused() {
+        let body = vec![b' '; MAX_BODY + 1];
+        let request = Request::post("/check");
+        let (status, text) = parts(respond(&working(), request, body));
+        let expected = r#"{"error":"the body must be at most 65536 bytes"}"#;
+        assert_eq!((status, &*text), (413, expected));
     }
 
     #[test]
@@ -419,14 +402,8 @@ mod tests {
         #[test]
         fn any_body_gets_an_answer_in_any_shape(
             (preset, body) in prop_oneof![nearly(), anything()],
-            chunked: bool,
         ) {
-            let body = if chunked {
-                Body::from_read(io::Cursor::new(body))
-            } else {
-                Body::from(body)
-            };
-            let response = working().respond(&mut head(preset).body(body).unwrap());
+            let response = respond(&working(), head(preset), body);
             let expected = match preset.name {
                 "gubernator" => [200, 400, 501].as_slice(),
                 "throttlecrab" => &[200, 400, 422, 500],
@@ -443,7 +420,7 @@ mod tests {
         fn any_header_gets_an_answer(value: Vec<u8>) {
             if let Ok(value) = HeaderValue::from_bytes(&value) {
                 let request = Request::get("/").header("x-key", value);
-                let response = working().respond(&mut request.body(Body::empty()).unwrap());
+                let response = respond(&working(), request, "");
                 prop_assert!([200, 400].contains(&response.status().as_u16()));
             }
         }

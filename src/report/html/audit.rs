@@ -94,7 +94,7 @@ fn causes(audit: &Audit) -> Markup {
 fn terms(audit: &Audit) -> Markup {
     let window = Nanos(audit.window_ns);
     let peak = audit.peak.as_ref().map(|peak| {
-        html! { (peak.times_the_limit(audit.limit)) ", of " (Untrusted::name(&peak.key)) }
+        html! { (audit.most_admitted().unwrap_or_default()) ", of " (Untrusted::name(&peak.key)) }
     });
     let over = format!(
         "{} ({})",
@@ -102,10 +102,11 @@ fn terms(audit: &Audit) -> Markup {
         share(audit.keys_over, audit.keys)
     );
     let most = format!("most admissions of one key in any {window}");
+    let keys_over = audit.keys_over_name();
     let mut terms = vec![
         ("limit", text(format!("{} in {window}", audit.limit))),
         (&*most, peak.unwrap_or_else(|| text("nothing was admitted"))),
-        ("keys over the limit", text(over)),
+        (&*keys_over, text(over)),
     ];
     let granted = audit.granted.as_ref().map(tolerances);
     let needed = audit.needed.as_ref().map(tolerances);

@@ -1,7 +1,7 @@
 use super::document::{Section, Table, facts, text, texts};
 use super::untrusted::{Untrusted, clipped};
 use crate::base::text::count;
-use crate::core::summary::{Configuration, Setting, Source, Summary};
+use crate::core::summary::{Configuration, Setting, Source, Summary, as_typed};
 use maud::{Markup, html};
 
 /// The longest command that a page shows, in characters.
@@ -53,6 +53,9 @@ pub fn command(of: &Configuration) -> Markup {
         @if of.command.chars().nth(COMMAND).is_some() {
             p class="note" { "The command is too long for this page. The summary in JSON has all of it." }
         }
+        @if let Some(variables) = of.needed_variables() {
+            p class="note" { (Untrusted::sentence(&variables)) }
+        }
     }
 }
 
@@ -65,7 +68,7 @@ fn table(caption: &str, settings: &[&Setting]) -> Table {
         };
         let cells = vec![values(&setting.values), text(source)];
         (
-            html! { code { (Untrusted::name(&format!("--{}", setting.option))) } },
+            html! { code { (Untrusted::name(&as_typed(&setting.option))) } },
             cells,
         )
     };

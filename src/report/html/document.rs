@@ -1,6 +1,6 @@
 //! The parts that every page is made of.
 
-use super::untrusted::clipped;
+use super::untrusted::{clipped, sentence};
 use crate::base::Ledger;
 use crate::report::judgement::{Judgement, Tone};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -50,6 +50,14 @@ fn patterns() -> Markup {
                     rect class="ground" width="3000" height="24" {}
                     rect class="stripe" width="3000" height="10" {}
                 }
+                pattern id="bars-upright" patternUnits="userSpaceOnUse" width="24" height="3000" {
+                    rect class="bars-ground" width="24" height="3000" {}
+                    rect class="bars-stripe" width="8" height="3000" {}
+                }
+                pattern id="bars-upright-of-a-key" patternUnits="userSpaceOnUse" width="6" height="32" {
+                    rect class="bars-ground" width="6" height="32" {}
+                    rect class="bars-stripe" width="2" height="32" {}
+                }
                 // In the units of a legend's key.
                 pattern id="stripes-of-a-key" patternUnits="userSpaceOnUse" width="32" height="6" {
                     rect class="ground" width="32" height="6" {}
@@ -82,7 +90,7 @@ impl Section {
 pub fn pill(judgement: &Judgement) -> Markup {
     let (class, sign) = look(judgement.tone);
     html! {
-        span class=(format!("pill {class}")) { span aria-hidden="true" { (sign) } " " (judgement.text) }
+        span class=(format!("pill {class}")) { span aria-hidden="true" { (sign) } " " (sentence(&judgement.text)) }
     }
 }
 
@@ -123,6 +131,14 @@ impl Table {
                 }
             }
         }
+    }
+}
+
+/// A table, and what has to be known to read it.
+pub fn noted(table: &Table, note: Option<String>) -> Markup {
+    html! {
+        (table.render())
+        @if let Some(note) = note { p class="note" { (note) } }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style};
 use super::document::{Section, facts, pill, text};
-use super::latency::extremes;
-use super::time_series::{fine, lines, shade_keys, shades, table, time_axis};
+use super::latency::{extremes, gaps};
+use super::time_series::{fine, lines, shade_keys, shades, supported, table, time_axis};
 use super::untrusted::Untrusted;
 use crate::base::Nanos;
 use crate::base::text::{bytes, share, span, span_or_dash};
 use crate::core::summary::{Resources, Slot, Summary};
 use crate::report::judgement::schedule;
+use crate::report::percentiles::P99;
 use maud::{Markup, html};
 
 pub fn section(summary: &Summary) -> Section {
@@ -17,6 +18,7 @@ pub fn section(summary: &Summary) -> Section {
         p class="lead" { (pill(&schedule(summary))) " " (Untrusted::sentence(summary.schedule.reason())) }
         @if summary.timeline.slots.iter().any(sent) {
             (send_lag(summary).render())
+            (gaps(vec![&P99], summary.timeline.slots.iter().map(|slot| slot.sent)))
         } @else {
             p class="empty" { "Nothing was sent, so there is no send lag." }
         }
@@ -30,10 +32,12 @@ pub fn section(summary: &Summary) -> Section {
 }
 
 fn send_lag(summary: &Summary) -> Figure {
-    let timeline = fine(&summary.timeline);
+    let supported = supported(&summary.timeline);
+    let timeline = fine(&supported);
     let tolerated = summary.schedule.tolerance_ns;
     let sent = || timeline.slots.iter().filter(|slot| slot.sent > 0);
     let spans = sent().flat_map(|slot| [slot.send_lag_p99_ns, slot.send_lag_max_ns]);
+    let spans = spans.filter(|ns| *ns > 0);
     let (least, most) = extremes(spans.chain([tolerated]));
     let x = time_axis(&timeline, 0.0);
     let mut layers = shades(&timeline);
@@ -44,30 +48,31 @@ fn send_lag(summary: &Summary) -> Figure {
     layers.extend(lines(&timeline, Style::MAX, |slot| {
         (slot.sent > 0).then_some(slot.send_lag_max_ns)
     }));
-    layers.extend(lines(&timeline, Style::P99, |slot| {
-        (slot.sent > 0).then_some(slot.send_lag_p99_ns)
-    }));
+    let p99 = |slot: &Slot| Some(slot.send_lag_p99_ns).filter(|ns| *ns > 0);
+    layers.extend(lines(&timeline, Style::P99, p99));
     let tolerated_text = span(Nanos(tolerated));
     let mut keys = vec![
         Key::line(Style::TOLERATED, format!("tolerated {tolerated_text}")),
         Key::line(Style::MAX, "max"),
-        Key::line(Style::P99, "p99"),
     ];
-    keys.extend(shade_keys(summary));
-    let worst = |read: fn(&Slot) -> u64| span(Nanos(sent().map(read).max().unwrap_or(0)));
-    let said = format!(
-        "Send lag in slots of {}: p99 at most {}, the longest {}; up to {} is tolerated.",
-        Nanos(timeline.slot_ns),
-        worst(|slot| slot.send_lag_p99_ns),
-        worst(|slot| slot.send_lag_max_ns),
-        tolerated_text,
+    let worst = |read: fn(&Slot) -> u64| sent().map(read).max().unwrap_or(0);
+    let most_p99 = worst(|slot| slot.send_lag_p99_ns);
+    let mut said = format!("Send lag in slots of {}: ", Nanos(timeline.slot_ns));
+    if most_p99 > 0 {
+        keys.push(Key::line(Style::P99, "p99"));
+        said += &format!("p99 at most {}, ", span(Nanos(most_p99)));
+    }
+    said += &format!(
+        "the longest {}; up to {tolerated_text} is tolerated.",
+        span(Nanos(worst(|slot| slot.send_lag_max_ns)))
     );
+    keys.extend(shade_keys(summary));
     let rows = table(
         "Send lag",
-        &summary.timeline,
+        &supported,
         &["sent", "p99", "max"],
         |slot, _| {
-            let lag = |ns| span_or_dash(slot.sent, Nanos(ns));
+            let lag = |ns| span_or_dash(ns, Nanos(ns));
             vec![
                 slot.sent.to_string(),
                 lag(slot.send_lag_p99_ns),

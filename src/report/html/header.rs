@@ -1,37 +1,46 @@
 //! The head of the page: the verdicts, the run's traffic and its ledger.
 
-use super::document::{look, pill};
-use super::untrusted::Untrusted;
+use super::document::{Section, look, pill};
+use super::untrusted::{Untrusted, sentence};
 use crate::base::Nanos;
 use crate::base::text::{count, span};
 use crate::core::exit_code;
 use crate::core::summary::Summary;
 use crate::core::threshold::{JudgedThreshold, Met};
-use crate::report::judgement::{audit, headline, schedule, thresholds};
+use crate::report::judgement::{audit, headlines, schedule, thresholds};
 use maud::{Markup, html};
 
 pub fn header(summary: &Summary) -> Markup {
-    let verdict = headline(summary);
+    let statements = headlines(summary);
+    let (verdict, others) = statements.split_first().expect("at least one");
     let (class, sign) = look(verdict.tone);
     let run = &summary.run;
     html! {
         p class="eyebrow" {
             "loadgen report · " time datetime=(Untrusted::name(&run.started).plain()) { (Untrusted::name(&run.started)) }
         }
-        h1 class=(class) { span class="sign" aria-hidden="true" { (sign) } " " (verdict.text) }
-        @if let Some(threshold) = &run.aborted_by {
-            p class="lead" { "Stopped early, because this threshold could no longer be met: " code { (Untrusted::sentence(threshold)) } }
-        } @else if run.interrupted {
-            p class="lead" { "Stopped before its schedule ended." }
+        h1 class=(class) { span class="sign" aria-hidden="true" { (sign) } " " (sentence(&verdict.text)) }
+        @for other in others {
+            p class="lead" { (pill(other)) }
         }
+        p class="lead" {
+            (Untrusted::sentence(&summary.configuration.traffic)) ", to "
+            (count(summary.targets.len() as u64, "target", "targets"))
+            @if let [only] = &summary.targets[..] { ": " (Untrusted::name(&only.name)) }
+        }
+    }
+}
+
+/// The verdicts, what was requested and what came of it.
+pub fn section(summary: &Summary) -> Section {
+    let run = &summary.run;
+    let body = html! {
         (cards(summary))
         div class="asked" {
             div {
                 p class="label" { "Requested" }
                 p { (Untrusted::sentence(&summary.configuration.traffic)) }
                 p { (Untrusted::sentence(&summary.configuration.requests)) "; keys: " (Untrusted::sentence(&summary.configuration.keys)) }
-                p { "to " (count(summary.targets.len() as u64, "target", "targets"))
-                    @if let [only] = &summary.targets[..] { ": " (Untrusted::name(&only.name)) } }
             }
             div {
                 p class="label" { "Result" }
@@ -40,6 +49,11 @@ pub fn header(summary: &Summary) -> Markup {
                 p { "exit code " strong { (summary.exit_code) } ": " (exit_code::short(summary.exit_code)) }
             }
         }
+    };
+    Section {
+        id: "run",
+        heading: "The run",
+        body,
     }
 }
 

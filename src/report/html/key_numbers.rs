@@ -1,8 +1,9 @@
-use super::document::{Section, Table, text, texts};
-use crate::base::Nanos;
-use crate::base::text::{rate, share};
+use super::document::{Section, Table, noted, text, texts};
+use crate::base::text::{per_second, share};
 use crate::core::summary::{DurationSummary, Summary};
-use crate::report::percentiles::{distributions, span_of};
+use crate::report::percentiles::{
+    MAX, P50, P90, P95, P99, P99_9, P99_99, P99_999, dash, distributions, known, span_of,
+};
 use maud::{Markup, html};
 
 pub fn section(summary: &Summary) -> Section {
@@ -17,29 +18,37 @@ pub fn section(summary: &Summary) -> Section {
         }
     };
     let latency = &summary.latency;
-    let paced = Nanos(summary.run.paced_ns);
+    let per_second = |rate: Option<f64>| rate.map_or_else(|| "-".to_owned(), per_second);
     let body = html! {
         ul class="tiles" {
             li {
                 p class="label" { "sent" }
                 p class="figure" { (of.sent) }
-                p { (rate(of.sent, paced)) " of " (rate(of.scheduled, paced)) " scheduled" }
+                p { (per_second(summary.per_second(of.sent))) " of " (per_second(summary.scheduled_per_second())) " scheduled" }
             }
             (outcome("allowed", "allowed", of.allowed))
             (outcome("blocked", "blocked", of.blocked))
             (outcome("failed", "failed", of.failed))
             li {
                 p class="label" { "latency, p50" }
-                p class="figure" { (span_of(latency, latency.p50_ns)) }
+                p class="figure" { (P50.cell(latency)) }
                 p { "half of all took no longer" }
             }
-            li {
-                p class="label" { "latency, p99" }
-                p class="figure" { (span_of(latency, latency.p99_ns)) }
-                p { "at most " (span_of(latency, latency.max_ns)) }
+            @if P99.is_of(latency.count) {
+                li {
+                    p class="label" { "latency, p99" }
+                    p class="figure" { (P99.cell(latency)) }
+                    p { "at most " (MAX.cell(latency)) }
+                }
+            } @else {
+                li {
+                    p class="label" { "latency, max" }
+                    p class="figure" { (MAX.cell(latency)) }
+                    p { "too few requests for p99" }
+                }
             }
         }
-        (percentiles(summary).render())
+        (percentiles(summary))
         p class="note" {
             "Latency is what a caller on the schedule felt, from due to done. Service time is what the server took, from \
              sent to done. Both are of answered requests only. Send lag is the generator’s own error, from due to sent."
@@ -52,31 +61,25 @@ pub fn section(summary: &Summary) -> Section {
     }
 }
 
-fn percentiles(summary: &Summary) -> Table {
+fn percentiles(summary: &Summary) -> Markup {
+    let counts = distributions(summary).map(|(_, of)| of.count);
+    let all = [&P50, &P90, &P95, &P99, &P99_9, &P99_99, &P99_999, &MAX];
+    let known = known(&all, counts.clone());
     let row = |(name, of): (&'static str, &DurationSummary)| {
-        let spans = [
-            of.min_ns,
-            of.mean_ns,
-            of.p50_ns,
-            of.p90_ns,
-            of.p95_ns,
-            of.p99_ns,
-            of.p99_9_ns,
-            of.p99_99_ns,
-            of.p99_999_ns,
-            of.max_ns,
+        let mut cells = vec![
+            of.count.to_string(),
+            span_of(of, of.min_ns),
+            span_of(of, of.mean_ns),
         ];
-        let mut cells = vec![text(of.count.to_string())];
-        cells.extend(spans.map(|ns| -> Markup { text(span_of(of, ns)) }));
-        (text(name), cells)
+        cells.extend(known.iter().map(|percentile| percentile.cell(of)));
+        (text(name), texts(cells))
     };
-    Table {
+    let names = known.iter().map(|percentile| percentile.name);
+    let table = Table {
         caption: "Percentiles".to_owned(),
-        columns: texts([
-            "time", "count", "min", "mean", "p50", "p90", "p95", "p99", "p99.9", "p99.99",
-            "p99.999", "max",
-        ]),
+        columns: texts(["time", "count", "min", "mean"].into_iter().chain(names)),
         rows: distributions(summary).map(row).collect(),
         numbers: true,
-    }
+    };
+    noted(&table, dash(&known, counts))
 }

@@ -1,27 +1,34 @@
-use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style, from_share};
-use super::document::{Section, Table, text, texts};
-use super::time_series::{fine, lines, shade_keys, shades, table, time_axis};
+use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style, from_share, last_share};
+use super::document::{Section, Table, noted, text, texts};
+use super::time_series::{fine, lines, shade_keys, shades, supported, table, time_axis};
 use crate::base::Nanos;
 use crate::base::text::{span, span_or_dash};
 use crate::core::summary::{DurationSummary, Point, Slot, Summary};
-use crate::report::percentiles::span_of;
+use crate::report::percentiles::{
+    MAX, P50, P90, P95, P99, P99_9, P99_99, P99_999, Percentile, dash, known, needs,
+};
 use maud::{Markup, html};
 
 type Read = fn(&Slot) -> u64;
 
 /// The percentiles of a slot that are drawn, the highest last.
-const PERCENTILES: [(&str, Style, Read); 5] = [
-    ("p50", Style::P50, |slot| slot.p50_ns),
-    ("p90", Style::P90, |slot| slot.p90_ns),
-    ("p99", Style::P99, |slot| slot.p99_ns),
-    ("p99.9", Style::P99_9, |slot| slot.p99_9_ns),
-    ("max", Style::MAX, |slot| slot.max_ns),
+static DRAWN: [(&Percentile, Style, Read); 5] = [
+    (&P50, Style::P50, |slot| slot.p50_ns),
+    (&P90, Style::P90, |slot| slot.p90_ns),
+    (&P99, Style::P99, |slot| slot.p99_ns),
+    (&P99_9, Style::P99_9, |slot| slot.p99_9_ns),
+    (&MAX, Style::MAX, |slot| slot.max_ns),
 ];
 
 pub fn over_time(summary: &Summary) -> Section {
     let done = |slot: &Slot| slot.done > 0;
     let body = if summary.timeline.slots.iter().any(done) {
-        percentiles(summary).render()
+        let drawn = DRAWN.iter().map(|(percentile, ..)| *percentile).collect();
+        let answered = summary.timeline.slots.iter().map(|slot| slot.done);
+        html! {
+            (percentiles(summary).render())
+            (gaps(drawn, answered))
+        }
     } else {
         nothing()
     };
@@ -29,6 +36,15 @@ pub fn over_time(summary: &Summary) -> Section {
         id: "latency",
         heading: "Latency over time",
         body,
+    }
+}
+
+/// Why a line has gaps, or is not there, in a chart of slots with so many requests.
+pub fn gaps(drawn: Vec<&Percentile>, counts: impl Iterator<Item = u64> + Clone) -> Markup {
+    html! {
+        @if let Some(needs) = needs(&drawn, counts) {
+            p class="note" { "A percentile is drawn where there are enough requests for it: " (needs) "." }
+        }
     }
 }
 
@@ -46,46 +62,44 @@ pub fn extremes(spans: impl Iterator<Item = u64>) -> (f64, f64) {
 }
 
 fn percentiles(summary: &Summary) -> Figure {
-    let timeline = fine(&summary.timeline);
+    let supported = supported(&summary.timeline);
+    let timeline = fine(&supported);
     let done = || timeline.slots.iter().filter(|slot| slot.done > 0);
     let (least, most) = extremes(done().flat_map(|slot| [slot.p50_ns, slot.max_ns]));
+    let known: Vec<_> = DRAWN
+        .iter()
+        .filter(|(.., read)| done().any(|slot| read(slot) > 0))
+        .collect();
     let mut layers = shades(&timeline);
     let mut keys = Vec::new();
-    for (name, style, read) in PERCENTILES {
+    let mut said = Vec::new();
+    for (percentile, style, read) in &known {
+        let name = percentile.name;
         // Lines of higher percentiles have wider gaps, so that equal lines show through each other.
-        layers.extend(lines(&timeline, style, |slot| {
-            (slot.done > 0).then(|| read(slot))
+        layers.extend(lines(&timeline, *style, |slot| {
+            Some(read(slot)).filter(|ns| *ns > 0)
         }));
-        keys.insert(0, Key::line(style, name));
+        keys.insert(0, Key::line(*style, name));
+        let (least, most) = extremes(done().map(read).filter(|ns| *ns > 0));
+        let [least, most] = [least, most].map(|ns| span(Nanos(ns as u64)));
+        said.push(format!("{name} from {least} to {most}"));
     }
     keys.extend(shade_keys(summary));
-    let of = |read: Read| {
-        let (least, most) = extremes(done().map(read));
-        format!(
-            "{} to {}",
-            span(Nanos(least as u64)),
-            span(Nanos(most as u64))
-        )
-    };
-    let said = format!(
-        "Latency in slots of {}: p50 from {}, p90 from {}, p99 from {}, p99.9 from {}, the longest from {}.",
-        Nanos(timeline.slot_ns),
-        of(|slot| slot.p50_ns),
-        of(|slot| slot.p90_ns),
-        of(|slot| slot.p99_ns),
-        of(|slot| slot.p99_9_ns),
-        of(|slot| slot.max_ns),
-    );
-    let columns = ["answered", "p50", "p90", "p99", "p99.9", "max"];
-    let rows = table("Latency", &summary.timeline, &columns, |slot, _| {
-        let spans = PERCENTILES.map(|(.., read)| span_or_dash(slot.done, Nanos(read(slot))));
+    let slot = Nanos(timeline.slot_ns);
+    let columns = known.iter().map(|(percentile, ..)| percentile.name);
+    let columns: Vec<_> = std::iter::once("answered").chain(columns).collect();
+    let rows = table("Latency", &supported, &columns, |slot, _| {
+        let spans = known.iter().map(|(.., read)| read(slot));
+        let spans = spans.map(|ns| span_or_dash(ns, Nanos(ns)));
         std::iter::once(slot.done.to_string())
             .chain(spans)
             .collect()
     });
     Figure {
-        title: text("Percentiles of latency, on a logarithmic scale"),
-        said,
+        title: text(format!(
+            "Percentiles of latency in each {slot}, on a logarithmic scale"
+        )),
+        said: format!("Latency in slots of {slot}: {}.", said.join(", ")),
         keys,
         plot: Plot {
             x: time_axis(&timeline, 0.0),
@@ -98,8 +112,16 @@ fn percentiles(summary: &Summary) -> Figure {
     }
 }
 
-/// The shares that the spectrum's table lists.
-const READ_OUT: [f64; 7] = [0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999];
+/// The percentiles that the spectrum's table lists, with their shares.
+static READ_OUT: [(&Percentile, f64); 7] = [
+    (&P50, 0.5),
+    (&P90, 0.9),
+    (&P95, 0.95),
+    (&P99, 0.99),
+    (&P99_9, 0.999),
+    (&P99_99, 0.9999),
+    (&P99_999, 0.99999),
+];
 
 pub fn spectrum(summary: &Summary) -> Section {
     let curves = [
@@ -126,16 +148,15 @@ fn spectra(curves: &[(&str, Style, &DurationSummary)]) -> Figure {
     let said: Vec<_> = curves
         .iter()
         .map(|(name, _, of)| {
-            format!(
-                "{name} is {} at 50 %, {} at 90 %, {} at 99 %, {} at 99.9 % and {} at most",
-                span_of(of, of.p50_ns),
-                span_of(of, of.p90_ns),
-                span_of(of, of.p99_ns),
-                span_of(of, of.p99_9_ns),
-                span_of(of, of.max_ns),
-            )
+            let known = READ_OUT.iter().filter(|(one, _)| one.is_of(of.count));
+            let known: Vec<_> = known
+                .map(|(one, _)| format!("{} at {}", one.cell(of), one.name))
+                .collect();
+            let most = MAX.cell(of);
+            format!("{name} is {} and {most} at most", known.join(", "))
         })
         .collect();
+    let most_requests = curves.iter().map(|(.., of)| of.count).max();
     let layer = |(_, style, of): &(&str, Style, &DurationSummary)| Layer::Line {
         style: *style,
         points: curve(of),
@@ -150,46 +171,34 @@ fn spectra(curves: &[(&str, Style, &DurationSummary)]) -> Figure {
             .map(|(name, style, _)| Key::line(*style, *name))
             .collect(),
         plot: Plot {
-            x: Axis::shares(),
+            x: Axis::shares(most_requests.unwrap_or(0)),
             y: Axis::spans(least, most),
             // The first line is solid, and shows through the gaps of the others.
             layers: curves.iter().map(layer).collect(),
         },
         across: "share of requests that took no longer",
-        table: Some(read_out(curves).render()),
+        table: Some(read_out(curves)),
         size: Size::Full,
     }
 }
 
-fn read_out(curves: &[(&str, Style, &DurationSummary)]) -> Table {
-    let row = |share: f64| {
-        let spans = curves
-            .iter()
-            .map(|(.., of)| span_of(of, percentile(of, share)));
+fn read_out(curves: &[(&str, Style, &DurationSummary)]) -> Markup {
+    let counts = curves.iter().map(|(.., of)| of.count);
+    let all: Vec<_> = READ_OUT.iter().map(|(one, _)| *one).collect();
+    let known = known(&all, counts.clone());
+    let row = |(one, share): &(&'static Percentile, f64)| {
+        let spans = curves.iter().map(|(.., of)| one.cell(of));
         let percent = (share * 1e7).round() / 1e5;
         (text(format!("{percent} %")), texts(spans))
     };
     let names = curves.iter().map(|(name, ..)| *name);
-    Table {
+    let table = Table {
         caption: "Spans that a share of requests did not exceed".to_owned(),
         columns: texts(std::iter::once("share").chain(names)),
-        rows: READ_OUT.into_iter().map(row).collect(),
+        rows: READ_OUT.iter().take(known.len()).map(row).collect(),
         numbers: true,
-    }
-}
-
-fn percentile(of: &DurationSummary, share: f64) -> u64 {
-    let known = [
-        of.p50_ns,
-        of.p90_ns,
-        of.p95_ns,
-        of.p99_ns,
-        of.p99_9_ns,
-        of.p99_99_ns,
-        of.p99_999_ns,
-    ];
-    let place = READ_OUT.iter().position(|read| *read == share);
-    place.map_or(0, |place| known[place])
+    };
+    noted(&table, dash(&known, counts))
 }
 
 /// The shortest span that is drawn. A logarithmic scale cannot show 0.
@@ -201,15 +210,15 @@ fn lowest(of: &DurationSummary) -> u64 {
 /// The most points of a spectrum that are drawn.
 const POINTS: usize = 1_000;
 
-/// A spectrum as a line up to the end of its axis. A summary without a spectrum has a line through its percentiles.
+/// A spectrum as a line up to the highest percentile that it has. A summary without a spectrum has a line through its
+/// percentiles.
 pub fn curve(of: &DurationSummary) -> Vec<(f64, f64)> {
-    let known: Vec<_> = READ_OUT
-        .into_iter()
-        .map(|share| Point {
-            share,
-            ns: percentile(of, share),
-        })
-        .collect();
+    let end = last_share(of.count);
+    let known = READ_OUT.iter().map(|(one, share)| Point {
+        share: *share,
+        ns: (one.read)(of),
+    });
+    let known: Vec<_> = known.collect();
     let points = if of.spectrum.is_empty() {
         &known
     } else {
@@ -219,10 +228,13 @@ pub fn curve(of: &DurationSummary) -> Vec<(f64, f64)> {
     let mut curve: Vec<_> = points
         .iter()
         .step_by(each)
-        .filter(|point| point.share < 0.999_99)
         .map(|point| (from_share(point.share), point.ns as f64))
+        .filter(|(share, _)| *share < end * (1.0 - 1e-6))
         .collect();
-    curve.push((from_share(0.999_99), of.p99_999_ns as f64));
+    let last = known
+        .iter()
+        .rfind(|point| from_share(point.share) <= end * (1.0 + 1e-6));
+    curve.extend(last.map(|point| (end, point.ns as f64)));
     curve
 }
 
@@ -231,23 +243,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spectrum_reaches_the_end_of_its_axis() {
+    fn a_spectrum_reaches_up_to_the_highest_percentile_that_it_has() {
         let mut of = DurationSummary {
-            count: 10,
+            count: 100_000,
             p50_ns: 1_000,
+            p90_ns: 2_000,
+            p99_ns: 3_000,
             p99_999_ns: 9_000,
             max_ns: 9_000,
             ..DurationSummary::default()
         };
         let ends = |of: &DurationSummary| {
             let curve = curve(of);
-            (curve[0], curve[curve.len() - 1])
+            // `from_share` has rounding errors.
+            let (first, last) = (curve[0], curve[curve.len() - 1]);
+            (first, (last.0.round(), last.1))
         };
-        let last = (from_share(0.999_99), 9_000.0);
+        let last = (from_share(0.999_99).round(), 9_000.0);
         assert_eq!(ends(&of), ((2.0, 1_000.0), last));
         let point = |share, ns| Point { share, ns };
         of.spectrum = vec![point(0.0, 500), point(0.9, 800), point(1.0, 9_000)];
         assert_eq!(ends(&of), ((1.0, 500.0), last));
+        for (count, last) in [(999, (100.0, 3_000.0)), (1, (10.0, 2_000.0))] {
+            of.count = count;
+            let (_, (share, ns)) = ends(&of);
+            assert!((share - last.0).abs() < 1e-9 && ns == last.1, "{count}");
+        }
         of.spectrum = vec![point(0.5, 1); 100_000];
         assert!(curve(&of).len() <= POINTS + 1);
     }

@@ -1,5 +1,6 @@
 //! The report page: one HTML file without scripts that loads nothing from elsewhere.
 
+mod admissions;
 mod audit;
 mod chart;
 mod comparison;
@@ -23,8 +24,9 @@ pub use comparison::comparison;
 pub(super) use untrusted::clipped;
 
 use crate::core::summary::Summary;
+use crate::report::Access;
 use crate::report::format::{Format, Written, any_name};
-use crate::report::judgement::headline;
+use crate::report::judgement::headlines;
 use document::{document, text as plain};
 use maud::{Markup, html};
 use untrusted::Untrusted;
@@ -34,6 +36,7 @@ pub const FORMAT: Format = Format {
     help: "Write the report: one self-contained HTML page",
     takes_dash: false,
     check_name: any_name,
+    access: Access::Owner,
     written: Written::AtTheEnd {
         render: page,
         render_recorded: recorded::recorded,
@@ -43,10 +46,12 @@ pub const FORMAT: Format = Format {
 
 /// The page of one run.
 pub fn page(summary: &Summary) -> String {
-    let sections = [
-        key_numbers::section(summary),
+    let mut sections = admissions::sections(summary.audit.as_ref());
+    sections.extend([
+        header::section(summary),
         rates::section(summary),
         latency::over_time(summary),
+        key_numbers::section(summary),
         latency::spectrum(summary),
         heat_map::section(summary),
         targets::section(summary),
@@ -56,12 +61,12 @@ pub fn page(summary: &Summary) -> String {
         thresholds::section(summary),
         generator::section(summary),
         configuration::section(summary),
-    ];
+    ]);
     let contents: Vec<_> = sections
         .iter()
         .map(|section| (section.id, section.heading))
         .collect();
-    let title = format!("{} · loadgen report", headline(summary).text);
+    let title = format!("{} · loadgen report", headlines(summary)[0].text);
     document(
         &title,
         &contents,

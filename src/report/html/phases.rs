@@ -1,9 +1,9 @@
-use super::document::{Section, Table, ledger_columns, text, texts};
+use super::document::{Section, Table, ledger_columns, noted, text, texts};
 use super::untrusted::Untrusted;
 use crate::base::Nanos;
 use crate::base::text::{rate, span};
 use crate::core::summary::{PhaseSummary, Summary};
-use crate::report::percentiles::span_of;
+use crate::report::percentiles::{MAX, P50, P99, dash, known};
 use maud::{Markup, html};
 
 /// The most phases that are listed.
@@ -12,13 +12,14 @@ const ROWS: usize = 100;
 pub fn section(summary: &Summary) -> Section {
     let phases = summary.phases.iter().take(ROWS);
     let (names, counts) = ledger_columns(phases.clone().map(|phase| &phase.requests));
+    let answered = phases.clone().map(|phase| phase.latency.count);
+    let percentiles = known(&[&P50, &P99, &MAX], answered.clone());
     let row = |(phase, counts): (&PhaseSummary, Vec<Markup>)| {
         let mut cells = texts([phase.times.to_string(), span(Nanos(phase.length_ns))]);
         cells.push(text(rate(phase.requests.sent, Nanos(phase.length_ns))));
         cells.extend(counts);
-        let latency = &phase.latency;
-        let spans = [latency.p50_ns, latency.p99_ns, latency.max_ns];
-        cells.extend(spans.map(|ns| text(span_of(latency, ns))));
+        let percentiles = percentiles.iter();
+        cells.extend(percentiles.map(|one| text(one.cell(&phase.latency))));
         (html! { (Untrusted::name(&phase.name)) }, cells)
     };
     let all = summary.phases.len();
@@ -31,14 +32,14 @@ pub fn section(summary: &Summary) -> Section {
         columns: texts(["phase", "times", "length", "rate"])
             .into_iter()
             .chain(names)
-            .chain(texts(["p50", "p99", "max"]))
+            .chain(texts(percentiles.iter().map(|one| one.name)))
             .collect(),
         rows: phases.zip(counts).map(row).collect(),
         numbers: true,
     };
     let body = match all {
         0 => html! { p class="empty" { "No phase began." } },
-        _ => table.render(),
+        _ => noted(&table, dash(&percentiles, answered)),
     };
     Section {
         id: "phases",

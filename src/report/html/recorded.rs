@@ -1,12 +1,12 @@
 //! The page of an audit of recorded requests.
 
-use super::audit;
 use super::document::{Section, Table, document, look, pill, text, texts};
-use super::untrusted::Untrusted;
+use super::untrusted::{Untrusted, sentence};
+use super::{admissions, audit};
 use crate::base::text::count;
 use crate::core::exit_code;
 use crate::core::summary::{RecordedAudit, RecordedCounts, RecordedPart};
-use crate::report::judgement::{self, limit};
+use crate::report::judgement::{self, audited};
 use maud::{Markup, html};
 
 /// The most rows of a table.
@@ -14,7 +14,8 @@ const ROWS: usize = 100;
 
 /// The page of an audit of recorded requests.
 pub fn recorded(of: &RecordedAudit) -> String {
-    let sections = [
+    let mut sections = admissions::sections(Some(&of.audit));
+    sections.extend([
         Section {
             id: "audit",
             heading: "Audit",
@@ -22,10 +23,11 @@ pub fn recorded(of: &RecordedAudit) -> String {
         },
         section("files", "Files", "Requests by file", &of.files),
         section("targets", "Targets", "Requests by target", &of.targets),
-    ];
-    let contents = sections
-        .each_ref()
-        .map(|section| (section.id, section.heading));
+    ]);
+    let contents: Vec<_> = sections
+        .iter()
+        .map(|section| (section.id, section.heading))
+        .collect();
     let footer = html! {
         p {
             "loadgen " (Untrusted::name(&of.loadgen.version)) " on " (Untrusted::name(&of.loadgen.os)) " "
@@ -33,7 +35,7 @@ pub fn recorded(of: &RecordedAudit) -> String {
         }
     };
     document(
-        &format!("{} · loadgen audit", limit(of.audit.verdict).text),
+        &format!("{} · loadgen audit", audited(&of.audit)[0].text),
         &contents,
         &header(of),
         &html! { @for section in &sections { (section.render()) } },
@@ -42,12 +44,12 @@ pub fn recorded(of: &RecordedAudit) -> String {
 }
 
 fn header(of: &RecordedAudit) -> Markup {
-    let verdict = limit(of.audit.verdict);
+    let verdict = &audited(&of.audit)[0];
     let (class, sign) = look(verdict.tone);
     let RecordedCounts { recorded, .. } = of.requests;
     html! {
         p class="eyebrow" { "loadgen audit" }
-        h1 class=(class) { span class="sign" aria-hidden="true" { (sign) } " " (verdict.text) }
+        h1 class=(class) { span class="sign" aria-hidden="true" { (sign) } " " (sentence(&verdict.text)) }
         ul class="cards" {
             li class=(class) {
                 p class="label" { "Audit" }
@@ -76,6 +78,7 @@ fn section(
             blocked,
             failed,
             unanswered,
+            ..
         } = part.requests;
         let cells = [recorded, allowed, blocked, failed, unanswered];
         let cells = cells.map(|number| text(number.to_string()));

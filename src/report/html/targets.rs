@@ -1,5 +1,5 @@
 use super::chart::{Axis, Figure, Key, Plot, Size, legend};
-use super::document::{Section, Table, ledger_columns, text, texts};
+use super::document::{Section, Table, ledger_columns, noted, text, texts};
 use super::rates::{OUTCOMES, stack};
 use super::time_series::{few, seconds, shades, time_axis};
 use super::untrusted::Untrusted;
@@ -8,7 +8,7 @@ use crate::base::text::per_second;
 use crate::core::stats::OutcomeCounts;
 use crate::core::summary::{AddressSummary, Slot, Summary, TargetSummary, Timeline};
 use crate::report::failure_causes::by_cause;
-use crate::report::percentiles::span_of;
+use crate::report::percentiles::{MAX, P50, P99, Percentile, dash, known};
 use crate::report::worst_targets::{WORST, worst_targets};
 use maud::{Markup, html};
 
@@ -21,7 +21,7 @@ pub fn section(summary: &Summary) -> Section {
     let all = summary.targets.len();
     let charts = charts(summary);
     let body = html! {
-        (table(summary).render())
+        (table(summary))
         @if charts.len() > 1 {
             h3 { "Each target over time" }
             @if charts.len() < all {
@@ -51,6 +51,21 @@ impl Row<'_> {
             Row::Address(address) => address.ledger(),
         }
     }
+
+    /// The requests that its percentiles are of.
+    fn answered(&self) -> u64 {
+        match self {
+            Row::Target(target) => target.latency.count,
+            Row::Address(address) => address.allowed.saturating_add(address.blocked),
+        }
+    }
+
+    fn cell(&self, percentile: &Percentile) -> String {
+        match self {
+            Row::Target(target) => percentile.cell(&target.latency),
+            Row::Address(of) => percentile.cell_of_address(of),
+        }
+    }
 }
 
 fn rows(target: &TargetSummary) -> impl Iterator<Item = Row<'_>> {
@@ -58,7 +73,7 @@ fn rows(target: &TargetSummary) -> impl Iterator<Item = Row<'_>> {
     std::iter::once(Row::Target(target)).chain(addresses)
 }
 
-fn table(summary: &Summary) -> Table {
+fn table(summary: &Summary) -> Markup {
     let shown = worst_targets(&summary.targets, ROWS);
     let rows: Vec<_> = shown
         .iter()
@@ -67,28 +82,27 @@ fn table(summary: &Summary) -> Table {
     let ledgers: Vec<_> = rows.iter().map(Row::ledger).collect();
     let (names, counts) = ledger_columns(ledgers.iter());
     let shows_late = summary.targets.iter().any(|target| target.late > 0);
-    let row = |(row, mut cells): (&Row, Vec<Markup>)| match row {
-        Row::Target(target) => {
-            let TargetSummary {
-                name,
-                late,
-                latency,
-                ..
-            } = target;
-            cells.extend(shows_late.then(|| text(late.to_string())));
-            let spans = [latency.p50_ns, latency.p99_ns, latency.max_ns];
-            cells.extend(spans.map(|ns| text(span_of(latency, ns))));
-            cells.push(html! { span class="words" { (by_cause(&target.failure_causes(), 5)) } });
-            (html! { (Untrusted::name(name)) }, cells)
-        }
-        Row::Address(of) => {
-            cells.extend(shows_late.then(|| text("")));
-            cells.extend(texts(of.percentiles()));
-            cells.extend(texts(["", ""]));
-            (
-                html! { span class="part" { (Untrusted::name(&of.address)) } },
-                cells,
-            )
+    let answered = rows.iter().map(Row::answered);
+    let percentiles = known(&[&P50, &P99, &MAX], answered.clone());
+    let row = |(row, mut cells): (&Row, Vec<Markup>)| {
+        let spans: Vec<_> = percentiles.iter().map(|one| row.cell(one)).collect();
+        match row {
+            Row::Target(target) => {
+                cells.extend(shows_late.then(|| text(target.late.to_string())));
+                cells.extend(texts(spans));
+                let causes = by_cause(&target.failure_causes(), 5);
+                cells.push(html! { span class="words" { (causes) } });
+                (html! { (Untrusted::name(&target.name)) }, cells)
+            }
+            Row::Address(of) => {
+                cells.extend(shows_late.then(|| text("")));
+                cells.extend(texts(spans));
+                cells.push(text(""));
+                (
+                    html! { span class="part" { (Untrusted::name(&of.address)) } },
+                    cells,
+                )
+            }
         }
     };
     let all = summary.targets.len();
@@ -97,17 +111,18 @@ fn table(summary: &Summary) -> Table {
     } else {
         format!("Requests by target: {} of {all}, {WORST}", shown.len())
     };
-    Table {
+    let table = Table {
         caption,
         columns: std::iter::once(text("target"))
             .chain(names)
             .chain(shows_late.then(|| text("late")))
-            .chain(texts(["p50", "p99", "max"]))
+            .chain(texts(percentiles.iter().map(|one| one.name)))
             .chain([html! { span class="words" { "failures" } }])
             .collect(),
         rows: rows.iter().zip(counts).map(row).collect(),
         numbers: true,
-    }
+    };
+    noted(&table, dash(&percentiles, answered))
 }
 
 fn charts(summary: &Summary) -> Vec<Figure> {

@@ -5,6 +5,7 @@ use super::document::{Table, text, texts};
 use crate::base::{Mode, Nanos};
 use crate::core::summary::{Slot, Summary, Timeline};
 use crate::report::downsample::downsampled;
+use crate::report::percentiles::{P50, P90, P99, P99_9};
 use std::collections::BTreeMap;
 
 /// The most slots that a chart shows.
@@ -20,6 +21,25 @@ pub fn fine(timeline: &Timeline) -> Timeline {
 
 pub fn few(timeline: &Timeline) -> Timeline {
     downsampled(timeline, FEW_POINTS)
+}
+
+/// The timeline without the percentiles of slots that have too few requests for them: they are 0.
+pub fn supported(timeline: &Timeline) -> Timeline {
+    let mut timeline = timeline.clone();
+    for slot in &mut timeline.slots {
+        for (percentile, count, ns) in [
+            (&P50, slot.done, &mut slot.p50_ns),
+            (&P90, slot.done, &mut slot.p90_ns),
+            (&P99, slot.done, &mut slot.p99_ns),
+            (&P99_9, slot.done, &mut slot.p99_9_ns),
+            (&P99, slot.sent, &mut slot.send_lag_p99_ns),
+        ] {
+            if !percentile.is_of(count) {
+                *ns = 0;
+            }
+        }
+    }
+    timeline
 }
 
 pub fn seconds(ns: u64) -> f64 {

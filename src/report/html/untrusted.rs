@@ -5,6 +5,7 @@ use maud::{Markup, Render, html};
 pub struct Untrusted<'a> {
     text: &'a str,
     most: usize,
+    is_sentence: bool,
 }
 
 /// The longest name, in characters.
@@ -16,13 +17,18 @@ const RECEIVED: usize = 10_000;
 
 impl<'a> Untrusted<'a> {
     pub fn name(text: &'a str) -> Untrusted<'a> {
-        Untrusted { text, most: NAME }
+        Untrusted {
+            text,
+            most: NAME,
+            is_sentence: false,
+        }
     }
 
     pub fn sentence(text: &'a str) -> Untrusted<'a> {
         Untrusted {
             text,
             most: SENTENCE,
+            is_sentence: true,
         }
     }
 
@@ -30,6 +36,7 @@ impl<'a> Untrusted<'a> {
         Untrusted {
             text,
             most: RECEIVED,
+            is_sentence: false,
         }
     }
 
@@ -41,7 +48,22 @@ impl<'a> Untrusted<'a> {
 
 impl Render for Untrusted<'_> {
     fn render(&self) -> Markup {
-        html! { bdi { (self.plain()) } }
+        let text = self.plain();
+        html! { bdi { @if self.is_sentence { (sentence(&text)) } @else { (text) } } }
+    }
+}
+
+/// The longest word that is kept on one line, in characters.
+const WORD: usize = 24;
+
+/// A text in which no line ends within an option such as `--workers`, or within another short word with a hyphen.
+pub fn sentence(text: &str) -> Markup {
+    let is_whole = |word: &str| word.contains('-') && word.len() > 1 && word.len() <= WORD;
+    html! {
+        @for piece in text.split_inclusive(' ') {
+            @let word = piece.trim_end_matches(' ');
+            @if is_whole(word) { span class="whole" { (word) } (piece[word.len()..]) } @else { (piece) }
+        }
     }
 }
 
@@ -70,6 +92,13 @@ fn is_reordering(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn options_in_sentences_are_not_broken() {
+        let shown = sentence("more --workers or <b>").into_string();
+        let whole = "<span class=\"whole\">--workers</span>";
+        assert_eq!(shown, format!("more {whole} or &lt;b&gt;"));
+    }
 
     #[test]
     fn untrusted_text_is_escaped_and_cut() {

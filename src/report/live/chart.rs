@@ -32,7 +32,10 @@ pub fn draw(rates: &Rates, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let parts = rates.parts(bars.width.into());
     let known = || parts.rates.iter().flatten();
     let highest = known().map(|rates| rates.answered().max(rates.due));
-    let top = top(highest.fold(0.0, f64::max));
+    let top = match highest.fold(0.0, f64::max) {
+        0.0 => 1.0,
+        highest => top(highest),
+    };
     legend(known().last(), parts.step, theme).render(rows[0], buffer);
     rate_axis(top, bars.height)
         .style(theme.faint())

@@ -20,7 +20,7 @@ use super::console::Taken;
 use crate::base::Nanos;
 use crate::core::stats::Snapshot;
 use crate::engine::SnapshotRequests;
-use crate::system::{Stop, terminal};
+use crate::system::{Stop, terminal, with_thread_limit};
 use keys::{Key, keys};
 use nix::sys::signal::{SigSet, Signal};
 use ratatui::backend::{Backend, TermionBackend};
@@ -63,6 +63,7 @@ impl Live {
         requests: SnapshotRequests,
         screen: Screen,
         stop: Arc<Stop>,
+        theme: Theme,
         quit: impl Fn() + Send + 'static,
     ) -> io::Result<Live> {
         let over = Arc::new(AtomicBool::new(false));
@@ -80,7 +81,7 @@ impl Live {
             frozen: None,
             drawn: None,
             keys: rustix::termios::isatty(rustix::stdio::stdin()),
-            theme: Theme::of_environment(),
+            theme,
         };
         let thread = thread::Builder::new().name("live".to_owned());
         let thread = thread.spawn(move || {
@@ -93,7 +94,8 @@ impl Live {
             ];
             let _ = handled.into_iter().collect::<SigSet>().thread_block();
             view_loop.run(&screen);
-        })?;
+        });
+        let thread = thread.map_err(with_thread_limit)?;
         Ok(Live {
             over,
             wake,

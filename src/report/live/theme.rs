@@ -48,14 +48,6 @@ impl Outcome {
 }
 
 impl Theme {
-    /// Colours are left out if `NO_COLOR` is set and not empty: see <https://no-color.org>.
-    pub fn of_environment() -> Theme {
-        let no_colour = std::env::var_os("NO_COLOR");
-        Theme {
-            colours: no_colour.is_none_or(|value| value.is_empty()),
-        }
-    }
-
     pub fn strong(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }

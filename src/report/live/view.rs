@@ -4,7 +4,7 @@ use super::chart;
 use super::duration::in_two_units;
 use super::rates::Rates;
 use super::theme::{Outcome, Theme};
-use crate::base::text::{per_second, span_or_dash};
+use crate::base::text::{count, per_second, span_or_dash};
 use crate::base::{Ledger, Mode, Nanos};
 use crate::core::audit::{AuditProgress, AuditVerdict, Promise};
 use crate::core::plan::Plan;
@@ -26,7 +26,8 @@ pub struct Run {
     pub seed: u64,
     /// The schedule's end; `None` if the run goes on until it is stopped.
     pub end: Option<Nanos>,
-    pub drain_timeout: Duration,
+    /// How long requests in flight may take after the schedule's end, and after a stop.
+    pub drain: [Duration; 2],
     /// The audited promises. `None` if the limiter is not audited.
     pub promised: Option<Promised>,
 }
@@ -49,7 +50,10 @@ impl Run {
             traffic: format!("{profile}{arrivals}"),
             seed: plan.seed,
             end: plan.schedule.end(),
-            drain_timeout: plan.drain_timeout,
+            drain: [
+                plan.drain.at_normal_end(plan.timeout),
+                plan.drain.after_stop,
+            ],
             promised: plan.audit.as_ref().map(|audit| Promised {
                 limit: plan.limit,
                 window: plan.window,
@@ -143,7 +147,7 @@ impl View<'_> {
             gap(22),
             section(Content::Targets, &[(6, 2), (16, rows + 1)]),
         ];
-        if let Some(line) = self.failures() {
+        for line in [self.failures(), self.silence()].into_iter().flatten() {
             sections.push(lines(3, vec![line]));
         }
         if let (Some(progress), Some(promised)) = (&self.snapshot.audit, &self.run.promised) {
@@ -211,7 +215,7 @@ impl View<'_> {
             }
             (State::Draining, _) => format!(
                 "waits up to {:?} for {} in flight",
-                self.run.drain_timeout,
+                self.run.drain[usize::from(self.stopping)],
                 self.total().in_flight()
             ),
             (State::Ended, _) => passed,
@@ -252,8 +256,11 @@ impl View<'_> {
         let names = ["latency", "service time", "send lag"];
         let rows = names.into_iter().zip(&self.snapshot.percentiles);
         let rows = rows.map(|(name, of)| {
-            let spans = of.spans[..shown].iter();
-            numbers(name, spans.map(|span| span_or_dash(of.count, *span)))
+            let spans = (0..shown).map(|place| match of.at(place) {
+                Some(span) => span_or_dash(of.count, span),
+                None => "-".to_owned(),
+            });
+            numbers(name, spans)
         });
         let columns = Percentiles::NAMES[..shown].iter();
         let columns = columns.map(|name| (*name).to_owned());
@@ -355,7 +362,38 @@ impl View<'_> {
         }
         let style = self.theme.coloured(Outcome::Failed.colour(self.theme));
         let causes = by_cause(&causes, usize::MAX);
-        Some(Line::styled(format!("failures: {causes}"), style))
+        let mut failing = self
+            .snapshot
+            .targets
+            .iter()
+            .filter(|target| target.ledger.failed > 0);
+        // The table may have shortened the name.
+        let subject = match (failing.next(), failing.next()) {
+            (Some(only), None) => format!("failures of {}", only.name),
+            _ => "failures".to_owned(),
+        };
+        Some(Line::styled(format!("{subject}: {causes}"), style))
+    }
+
+    /// The targets that were sent requests and have not answered any, once that takes longer than answers mostly do.
+    fn silence(&self) -> Option<Line<'static>> {
+        const USUAL: Nanos = Nanos(2_000_000_000);
+        let targets = &self.snapshot.targets;
+        let is_silent = |target: &&TargetSnapshot| {
+            let ledger = &target.ledger;
+            ledger.in_flight() > 0 && ledger.in_flight() == ledger.sent
+        };
+        let mut silent = targets.iter().filter(is_silent);
+        let first = silent.next().filter(|_| self.snapshot.elapsed >= USUAL)?;
+        let more = match silent.count() {
+            0 => String::new(),
+            more => format!(
+                " and {}",
+                count(more as u64, "other target", "other targets")
+            ),
+        };
+        let text = format!("no answer yet from {}{more}", first.name);
+        Some(Line::styled(text, self.theme.bad()))
     }
 
     fn audit(&self, progress: &AuditProgress, promised: &Promised) -> Vec<Span<'static>> {
@@ -376,11 +414,16 @@ impl View<'_> {
             self.theme.strong()
         };
         let peak = progress.most;
+        let probe = if progress.observed > self.total().sent {
+            " with the probe's"
+        } else {
+            ""
+        };
         let mut spans = vec![
             Span::styled(verdict, style),
             Span::raw(format!("peak per key in {window:#}: {peak} of {limit}")),
             Span::styled(format!("keys over: {}", progress.keys_over), over),
-            Span::raw(format!("{} audited", progress.observed)),
+            Span::raw(format!("{} audited{probe}", progress.observed)),
         ];
         let possible = &progress.standing;
         if possible.len() < promises.len() && !possible.is_empty() {
@@ -512,7 +555,7 @@ mod tests {
             traffic: "10/s with bursts of 50/s for 5s every 30s".to_owned(),
             seed: 42,
             end: Some(Nanos(60 * SECOND)),
-            drain_timeout: Duration::from_secs(10),
+            drain: [10, 8].map(Duration::from_secs),
             promised: Some(Promised {
                 limit: 100,
                 window: Nanos(60 * SECOND),
@@ -636,7 +679,7 @@ due 50/s   sent 50/s   queue 12   in flight 6   dropped 3
         └┬──────────────┬──────────────┬──────────────┬──────────────┬──────────
          0s             15s            30s            45s            1m
                    p50       p90       p99     p99.9       max
-latency        1.00 ms   2.00 ms   3.00 ms   4.00 ms   5.00 ms
+latency        1.00 ms   2.00 ms   3.00 ms         -   5.00 ms
 service time         -         -         -         -         -
 send lag             -         -         -         -         -
 target                    sent   allowed   blocked    failed       p50       p99
@@ -645,8 +688,8 @@ all 3                      375       300        60         9   1.00 ms   3.00 ms
 127.0.0.1:8002             125       100        20         3         -         -
 127.0.0.1:8003             125       100        20         3         -         -
 failures: timeout ×3
-audit: kept so far   peak per key in 1m: 100 of 100   keys over: 0   550 audited
-still possible: sliding-window, fixed-window
+audit: kept so far   peak per key in 1m: 100 of 100   keys over: 0
+550 audited with the probe's   still possible: sliding-window, fixed-window
 q stop   p freeze";
         let lines = usual(80, 24, |_, _| {});
         assert_eq!(lines.join("\n"), expected, "\n{}", lines.join("\n"));
@@ -776,6 +819,27 @@ q stop   p freeze";
             ..usual
         };
         assert_eq!(footer(without_keys), "Ctrl-C stop");
+    }
+
+    #[test]
+    fn a_single_target_that_fails_or_is_silent_is_named_in_full() {
+        let (run, mut snapshot, rates) = (run(), snapshot(2), rates());
+        let silent = Ledger {
+            scheduled: 7,
+            sent: 7,
+            ..Ledger::default()
+        };
+        snapshot.targets[1] = testing::target("http://127.0.0.1:8002/v1/items", silent);
+        let lines = drawn(view(&run, &snapshot, &rates), 80, 30);
+        let has = |text: &str| lines.iter().any(|line| line.trim_end() == text);
+        assert!(
+            has("failures of http://127.0.0.1:8001: timeout ×1"),
+            "{lines:#?}"
+        );
+        assert!(
+            has("no answer yet from http://127.0.0.1:8002/v1/items"),
+            "{lines:#?}"
+        );
     }
 
     #[test]

@@ -128,8 +128,8 @@ class Run:
         self.began = time.monotonic()
         self.deadline = self.began + traffic.seconds + PATIENCE_S
         self.lived = None
-        # Every option is a variable too: none of the environment's is wanted.
-        self.process = subprocess.Popen(command, env={}, stdin=subprocess.DEVNULL, stdout=self.output,
+        # Every option is a variable too: none of the environment's is wanted. Sentences are not wrapped.
+        self.process = subprocess.Popen(command, env={"COLUMNS": "100000"}, stdin=subprocess.DEVNULL, stdout=self.output,
                                         stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
 
     def over(self):
@@ -173,11 +173,13 @@ class Summary:
         holds(self.scheduled == scheduled_and_sent + dropped + unsent, f"does not balance: {scheduled[0]}")
         holds(scheduled_and_sent == self.sent == self.allowed + self.blocked + self.failed + abandoned,
               f"does not balance: {scheduled[0]}; {sent[0]}")
-        rows = re.findall(r"^ +(https?://\S+)" + r" +(\d+)" * len(self.COLUMNS), printed, re.MULTILINE)
-        self.rows = {url: dict(zip(self.COLUMNS, map(int, numbers))) for url, *numbers in rows}
+        columns = self.find(r"^ +target +(.*?) +p50", printed)[1].split()
+        # A long name has a line of its own.
+        rows = re.findall(r"^ +(https?://\S+)" + r"\s+(\d+)" * len(columns), printed, re.MULTILINE)
+        self.rows = {url: {"abandoned": 0, **dict(zip(columns, map(int, numbers)))} for url, *numbers in rows}
         for column, total in self.totals.items():
             holds(sum(row[column] for row in self.rows.values()) == total, f"{column} does not add up: {self.rows}")
-        self.failures = self.find(r"^ +failures: (.*)", printed)[1]
+        self.failures = self.find(r"^ +failures: (.*(?:\n {12}.*)*)", printed)[1]
 
     @staticmethod
     def find(pattern, printed):

@@ -101,6 +101,11 @@ def limiters(program):
         wrong("three times the limit, admitted answered after 1.2 s", "triple-limit", *LATE_ANSWERS),
         wrong("429 to everything", "blocks-everything"),
         wrong("10 % of keys unlimited", "tenth-of-keys-unlimited"),
+        wrong("one node admits everything", "node-open"),
+        wrong("admits everything for 5 s", "open-for-a-while"),
+        wrong("counts lost after 7 s and 9.5 s", "losing-counts"),
+        Limiter("fixed windows by a clock for each key", False, "fixed-window {claim}",
+                lambda: simulated("windows-by-key")),
     ]
 
 
@@ -133,7 +138,8 @@ class Found:
         finest = min(resolutions, key=lambda resolution: resolution["share"], default=None)
         self.resolution = f"{finest['requests']} ({finest['share']:.0%})" if finest else ""
         self.judged = max(each["judged"] for each in audit["promises"])
-        self.causes = [cause["statement"] for cause in audit.get("causes", [])] or audit.get("signs", [])
+        # What follows the colon are the cause's numbers.
+        self.causes = [cause["statement"].split(": ")[0] for cause in audit.get("causes", [])]
         self.printed = json.dumps(audit, indent=1)
 
     @property

@@ -139,17 +139,12 @@ fn a_failed_connection_counts_for_the_address_that_was_tried_last() {
         .report();
     assert_eq!(report.failed_by("refused"), 12, "{report}");
     let rows = std::fs::read_to_string(requests).unwrap();
-    let tried: Vec<_> = rows
-        .lines()
-        .skip(1)
-        .map(|row| {
-            row.rsplit(',')
-                .next()
-                .unwrap()
-                .parse::<SocketAddr>()
-                .unwrap()
-                .ip()
-        })
+    let mut reader = csv::Reader::from_reader(rows.as_bytes());
+    let of_rows = reader.deserialize::<BTreeMap<String, String>>();
+    let of_rows = of_rows.map(|row| row.expect("a row"));
+    let tried: Vec<_> = of_rows
+        .filter(|row| row["source"] == "load")
+        .map(|row| row["address"].parse::<SocketAddr>().unwrap().ip())
         .collect();
     assert_eq!(tried.len(), 12, "{rows}");
     assert!(

@@ -174,9 +174,10 @@ fn percentiles_never_decrease_and_latency_is_never_less_than_service_time() {
         OVER.server(|request| Reply::allowed().after(seconds(0.01) * (request.nth as u32 % 7)));
     let report = server.run("--rps 100 --duration 1 --workers 8");
     for row in [report.latency, report.service_time, report.send_lag] {
-        let cells =
-            [row.p50, row.p90, row.p99, row.p99_9, row.max].map(|cell| cell.expect("a value"));
-        assert!(cells.is_sorted(), "{report}");
+        // Too few requests have no p99.9.
+        let cells = [row.p50, row.p90, row.p99, row.p99_9, row.max];
+        let cells: Vec<_> = cells.into_iter().flatten().collect();
+        assert!(cells.len() >= 4 && cells.is_sorted(), "{report}");
     }
     // A percent of room for rounding.
     let pairs = [
@@ -280,7 +281,9 @@ fn a_run_warns_if_one_target_can_keep_more_requests_waiting_than_workers() {
     for (options, line) in [
         (
             "--workers 8 --timeout 1",
-            Some("8, at most 6 for one target: if a target does not answer, up to 10"),
+            Some(
+                "8, at most 6 for one target: its requests wait if its answers take longer than 600ms",
+            ),
         ),
         ("--workers 8 --timeout 0.6", None),
         (

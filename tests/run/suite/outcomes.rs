@@ -19,8 +19,8 @@ const REQUESTS: u64 = 5;
 fn run_against(url: &str, more: &str) -> Report {
     let report = OVER
         .against(url, format!("--rps 20 --duration 0.25 {more}"))
-        .env("WORKERS", "4")
-        .env("TIMEOUT", "5")
+        .env("LOADGEN_WORKERS", "4")
+        .env("LOADGEN_TIMEOUT", "5")
         .report();
     assert_eq!(report.scheduled, REQUESTS, "{report}");
     assert_eq!(report.sent, REQUESTS, "{report}");

@@ -9,7 +9,7 @@ use super::OVER;
 use crate::support::metrics::{address, await_mode, await_sum};
 use crate::support::run::{Finished, Run};
 use crate::support::server::{Reply, Server, Unreachable};
-use crate::support::{at_once, eventually, seconds};
+use crate::support::{SIGNALS_APART, at_once, eventually, seconds};
 
 const METRICS: &str = "--metrics-addr 127.0.0.1:0";
 
@@ -58,6 +58,16 @@ fn a_hangup_that_was_ignored_from_the_start_stays_ignored() {
     assert_eq!(report.scheduled, 20, "{report}");
 }
 
+#[test]
+fn an_interrupt_that_was_ignored_from_the_start_stays_ignored() {
+    let server = OVER.allowing();
+    let run = server.launch("--duration 2").after("trap '' INT").start();
+    eventually("a request", || server.request_count() > 0);
+    run.interrupt();
+    let report = run.finish().report();
+    assert_eq!(report.scheduled, 20, "{report}");
+}
+
 // A normal end.
 
 #[test]
@@ -79,7 +89,32 @@ fn a_normal_end_waits_for_what_is_in_flight() {
 }
 
 #[test]
-fn a_normal_end_waits_no_longer_than_the_drain_timeout() {
+fn at_a_normal_end_each_request_gets_its_own_timeout_and_the_rest_of_the_queue_is_unsent() {
+    let server = OVER.silent();
+    let options = "--rps 20 --duration 0.5 --workers 4 --timeout 1";
+    let report = server.launch(options).finish().report();
+    // Four requests take until 1.2 s. The next four are sent in the drain, and end after its second.
+    assert_eq!(
+        (report.failed, report.abandoned, report.unsent),
+        (8, 0, 2),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_signal_during_the_drain_shortens_it() {
+    let server = OVER.silent();
+    let options = "--rps 20 --duration 0.5 --workers 4 --timeout 60";
+    let run = server.launch(format!("{options} {METRICS}")).start();
+    await_mode(address(&run), "draining");
+    assert_eq!(server.request_count(), 4);
+    let finished = run.ended_by(Run::terminate, 20.0);
+    let report = finished.report();
+    assert_eq!((report.abandoned, report.unsent), (4, 6), "{report}");
+}
+
+#[test]
+fn a_normal_end_waits_no_longer_than_a_given_drain_timeout() {
     let server = OVER.silent();
     let finished = server
         .launch("--rps 20 --duration 0.5 --workers 4 --timeout 60 --drain-timeout 0.5")
@@ -230,6 +265,7 @@ fn a_second_signal_ends_a_run_at_once() {
         let (mut run, metrics) = stuck(&server, "--drain-timeout 60");
         first(&run);
         await_mode(metrics, "draining");
+        thread::sleep(SIGNALS_APART);
         assert!(run.is_running(), "the first signal drains");
         let finished = run.ended_by(second, 3.0);
         assert_eq!(finished.code(), Some(code), "{finished}");

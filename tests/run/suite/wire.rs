@@ -94,16 +94,21 @@ fn limit_and_window_are_sent_as_asked_for() {
 }
 
 #[test]
-fn the_path_is_appended_to_the_base_of_each_target() {
+fn a_path_is_appended_to_each_target_and_without_one_a_target_keeps_its_own() {
     at_once(
         [
             ("", "", "/check"),
             ("/", "", "/check"),
-            ("/node/1", "", "/node/1/check"),
-            ("/node/1/", "", "/node/1/check"),
+            ("", "--path=", "/"),
+            ("/node/1", "--path=", "/node/1"),
+            ("/node/1", "", "/node/1"),
+            ("/node/1/", "", "/node/1/"),
+            ("?a=b", "", "/?a=b"),
+            ("/node/1?a=b&c={limit}", "--limit 7", "/node/1?a=b&c=7"),
             ("", "--path /v2/limits", "/v2/limits"),
             ("/node/1/", "--path /v2/limits", "/node/1/v2/limits"),
-            ("/with%20space", "", "/with%20space/check"),
+            ("/with%20space", "", "/with%20space"),
+            ("/with%20space", "--path /check", "/with%20space/check"),
         ],
         |(base, option, path)| {
             let server = OVER.allowing();

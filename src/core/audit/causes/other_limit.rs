@@ -8,7 +8,7 @@
 
 use super::{Answered, Case, Conclusion, Hypothesis};
 use crate::base::Nanos;
-use crate::base::text::span;
+use crate::base::text::{count, span};
 use crate::core::audit::observation::Decision;
 use std::cmp::Ordering;
 
@@ -89,8 +89,10 @@ impl Hypothesis for OtherLimit {
         } else {
             ""
         };
-        let statement =
-            format!("the limit looks like {range} in {window}, where {limit} are promised{half}");
+        let statement = format!(
+            "the limit looks like {range} in {window}, where {}{half}",
+            count(limit, "is promised", "are promised")
+        );
         let evidence = [
             format!(
                 "{from} of one key were admitted within {window}, {} times",

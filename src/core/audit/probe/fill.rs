@@ -1,6 +1,6 @@
 //! The header key, until a request is blocked.
 
-use super::headers::NoneLeft;
+use super::headers::{NoneLeft, stated};
 use super::remaining::Remaining;
 use super::retry_promise::RetryPromise;
 use super::wait::{Reset, Wait};
@@ -127,7 +127,8 @@ impl Fill {
             report.remark(
                 RemarkKind::BlockedWithRemaining,
                 format!(
-                    "a request was blocked although the answer before it reported {left} remaining"
+                    "a request was blocked although the answer before it reported {} remaining",
+                    stated(left)
                 ),
             );
         }
@@ -167,11 +168,12 @@ impl Fill {
             return;
         }
         report.remaining.times += 1;
-        let Err(claim) = self.counted.claim(&request, left) else {
+        let Err(claim) = self.counted.claim(&request, reply.address, left) else {
             return;
         };
         let mut text = format!(
-            "an answer reported {left} of {} requests remaining after {} had been admitted within {}",
+            "an answer reported {} of {} requests remaining after {} had been admitted within {}",
+            stated(left),
             terms.limit,
             claim.admitted,
             seconds(claim.within)
@@ -213,7 +215,8 @@ fn check_policies(reply: &Reply, terms: &Terms, report: &mut ProbeReport) {
         report.remark(
             RemarkKind::BlockedWithRemaining,
             format!(
-                "a request was blocked{status} although its own answer reported {left} remaining"
+                "a request was blocked{status} although its own answer reported {} remaining",
+                stated(left)
             ),
         );
     }

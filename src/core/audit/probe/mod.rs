@@ -52,7 +52,7 @@ use super::bounds::drift;
 use super::observation::Decision;
 use super::promise::Limit;
 use super::terms::Terms;
-use crate::base::Nanos;
+use crate::base::{Address, Nanos};
 use fill::{Fill, Filled};
 use flood::{Flood, Flooded, Volleys};
 use header_key::HeaderKey;
@@ -93,6 +93,8 @@ pub enum To {
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub request: ProbeRequest,
+    /// The address that it went to; `None` if none was tried.
+    pub address: Option<Address>,
     /// The HTTP status, if it was answered with one.
     pub status: Option<u16>,
     pub headers: LimitHeaders,

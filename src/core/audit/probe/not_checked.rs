@@ -38,6 +38,12 @@ pub enum NotChecked {
     Ambiguous,
     #[error("there is only one target")]
     OnlyNode,
+    #[error("one target was reached at several addresses, which may count alone")]
+    SeveralAddresses,
+    #[error("one node went on admitting a key that another blocked, and not all counted alone")]
+    NodesDiffer,
+    #[error("no two admitted requests reported how many remain")]
+    NoSteps,
     #[error("no key was saturated before")]
     NotSaturated,
     #[error("a key without requests was not admitted again either")]

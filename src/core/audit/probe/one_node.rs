@@ -8,6 +8,9 @@
 //! 3. Requests to each other node alternate with requests to the first one, which stays blocked. If nodes count alone,
 //!    the others admit theirs. Then one of them gets requests until it blocks as well.
 //!
+//! A node is one address. If a target's name has several, requests go to them in turn, and nothing is concluded: they may
+//! count alone, or share a count.
+//!
 //! A correct limiter may admit requests again meanwhile, in two ways. A bucket gets tokens back; so more admissions
 //! than that explains are needed. Or a window ends; then the first node admits its next request too, since a window has
 //! room for more than the one request that came between, unless the limit is 1. A limit of 1 leaves room for one
@@ -21,7 +24,7 @@ use super::{
     NotChecked, ProbeReport, ProbeRequest, Reply, admits_its_limit_at_once, decided, quarter,
     refilled,
 };
-use crate::base::Nanos;
+use crate::base::{Address, Nanos};
 use crate::core::audit::terms::Terms;
 use std::ops::ControlFlow;
 
@@ -57,6 +60,8 @@ pub(super) struct OneNode {
     fresh: NodeAnswers,
     more_fresh: NodeAnswers,
     others: Vec<NodeAnswers>,
+    /// The address of each target that was requested.
+    addresses: Vec<(usize, Address)>,
     learned: Learned,
 }
 
@@ -118,6 +123,7 @@ impl OneNode {
             fresh: answers(target),
             more_fresh: answers(target),
             others: Vec::new(),
+            addresses: Vec::new(),
             learned: Learned::default(),
         }
     }
@@ -145,6 +151,9 @@ impl OneNode {
         let since = *self.since.get_or_insert(request.sent);
         if request.done.saturating_sub(since) > quarter(terms) {
             return self.give_up(NotChecked::TooSlow, report);
+        }
+        if !self.is_at_one_address(reply) {
+            return self.give_up(NotChecked::SeveralAddresses, report);
         }
         let admitted = decided(reply, terms, self.counts);
         let is_first = matches!(
@@ -183,6 +192,21 @@ impl OneNode {
                 ControlFlow::Break(self.learned)
             }
             Err(why) => self.give_up(why, report),
+        }
+    }
+
+    /// Whether all requests to the reply's target went to the same address.
+    fn is_at_one_address(&mut self, reply: &Reply) -> bool {
+        let (target, Some(address)) = (reply.request.target, reply.address) else {
+            return true;
+        };
+        let mut known = self.addresses.iter();
+        match known.find(|(other, _)| *other == target) {
+            Some((_, other)) => *other == address,
+            None => {
+                self.addresses.push((target, address));
+                true
+            }
         }
     }
 
@@ -275,18 +299,17 @@ impl OneNode {
         }
         let limit = terms.limit;
         let half = limit / 2..=limit.div_ceil(2) + refilled(terms, seen.within);
-        let by_two = seen.steps_of_two > seen.steps_of_one;
-        let fits_steps = by_two || seen.steps_of_one + seen.steps_of_two == 0;
         let is_half = seen.admitted < limit && half.contains(&seen.admitted);
         let evidence = CountedTwice { limit, seen };
-        report
-            .questions
-            .counted_twice
-            .record(if is_half && fits_steps {
-                Answer::Stands(evidence)
-            } else {
-                Answer::Refuted(evidence)
-            });
+        let answer = if is_half && seen.steps_of_one + seen.steps_of_two == 0 {
+            // Half of the limit would show the same.
+            Answer::NotAsked(NotChecked::NoSteps)
+        } else if is_half && seen.steps_of_two > seen.steps_of_one {
+            Answer::Stands(evidence)
+        } else {
+            Answer::Refuted(evidence)
+        };
+        report.questions.counted_twice.record(answer);
     }
 
     fn after_fresh(
@@ -454,9 +477,20 @@ impl OneNode {
         let blocked = |other: &NodeAnswers| other.blocked > 0 && other.admitted < terms.limit;
         let answered = |other: &&NodeAnswers| other.has_answered();
         let evidence = self.nodes_alone();
+        let twice = terms.limit.saturating_mul(2);
+        let endless = |other: &NodeAnswers| other.admitted > twice;
         let answer = if self.exceeds_one_count(self.admitted_elsewhere(), request, terms) {
             self.learned.alone = true;
-            Answer::Stands(evidence)
+            // A node that counts alone admits its limit, and no more than two windows have room for.
+            if self
+                .others
+                .iter()
+                .any(|other| blocked(other) || endless(other))
+            {
+                Answer::NotAsked(NotChecked::NodesDiffer)
+            } else {
+                Answer::Stands(evidence)
+            }
         } else if self.others.iter().filter(answered).all(blocked) {
             Answer::Refuted(evidence)
         } else {

@@ -1,9 +1,10 @@
 //! Can the number of requests that answers say remain be true of the whole cluster?
 
 use super::ProbeRequest;
-use crate::base::Nanos;
+use crate::base::{Address, Nanos};
 use crate::core::audit::bounds::drift;
 use crate::core::audit::terms::Terms;
+use std::collections::HashMap;
 
 /// The claims of the answers for a new key, which gets one request after the other.
 ///
@@ -22,10 +23,10 @@ pub(super) struct Remaining {
     /// The first admitted request's sent.
     since: Option<Nanos>,
     admitted: u64,
-    /// The number of admissions by each target.
-    by_target: Vec<u64>,
-    /// Whether each claim fits the target's own count.
-    alone: bool,
+    /// The number of admissions by each node, which is an address of a target.
+    by_node: HashMap<(usize, Option<Address>), u64>,
+    /// Whether each claim fits the node's own count.
+    fit_alone: bool,
     /// From here on, all requests are surely in another window than the first, if no claim is false.
     renewed: Option<Nanos>,
     admitted_since: u64,
@@ -39,7 +40,7 @@ pub(super) struct FalseClaim {
     pub admitted: u64,
     /// The time from the first one's sent to this one's done.
     pub within: Nanos,
-    /// Whether it would be true if the target counted only its own admissions.
+    /// Whether there are several nodes, and it would be true if each counted only its own admissions.
     pub alone: bool,
 }
 
@@ -51,8 +52,8 @@ impl Remaining {
             tolerance: terms.tolerance(),
             since: None,
             admitted: 0,
-            by_target: vec![0; terms.targets],
-            alone: terms.targets > 1,
+            by_node: HashMap::new(),
+            fit_alone: true,
             renewed: None,
             admitted_since: 0,
             contradicted: false,
@@ -69,18 +70,24 @@ impl Remaining {
         self.contradicted
     }
 
-    /// Takes the claim of an answer that `remaining` requests remain after this admission. Claims come in order.
+    /// Takes the claim of an answer, which came from this address, that `remaining` requests remain after this admission.
+    /// Claims come in order.
     ///
     /// # Errors
     /// The claim can't be true.
-    pub fn claim(&mut self, request: &ProbeRequest, remaining: u64) -> Result<(), FalseClaim> {
+    pub fn claim(
+        &mut self,
+        request: &ProbeRequest,
+        address: Option<Address>,
+        remaining: u64,
+    ) -> Result<(), FalseClaim> {
         let since = *self.since.get_or_insert(request.sent);
         let within = request.done.saturating_sub(since);
         self.admitted += 1;
-        let own = &mut self.by_target[request.target];
+        let own = self.by_node.entry((request.target, address)).or_default();
         *own += 1;
         let own = *own;
-        self.alone &= self.is_possible(own, within, remaining);
+        self.fit_alone &= self.is_possible(own, within, remaining);
         match self.renewed {
             None => {
                 if !self.is_possible(self.admitted, within, remaining) {
@@ -95,7 +102,7 @@ impl Remaining {
                     return Err(FalseClaim {
                         admitted: self.admitted,
                         within,
-                        alone: self.alone,
+                        alone: self.fit_alone && self.by_node.len() > 1,
                     });
                 }
             }
@@ -136,7 +143,7 @@ mod tests {
                 done: sent + Nanos(MILLI / 2),
                 decision: Decision::Allowed,
             };
-            remaining.claim(&request, claim)
+            remaining.claim(&request, None, claim)
         })
     }
 

@@ -8,7 +8,7 @@
 //! for a second: two more seconds. As a limiter may count the requests that it blocks, the last blocked answer counts.
 
 use super::Reply;
-use super::headers::RetryAfter;
+use super::headers::{RetryAfter, stated};
 use super::not_checked::NotChecked;
 use super::report::{FaultKind, HeaderFault, ProbeReport, ProbeRequest, RemarkKind};
 use crate::base::Nanos;
@@ -116,10 +116,11 @@ impl RetryPromise {
     }
 
     pub fn words(&self) -> String {
+        let seconds = stated(self.seconds);
         if self.is_date {
-            format!("Retry-After was a date {} s later", self.seconds)
+            format!("Retry-After was a date {seconds} s later")
         } else {
-            format!("Retry-After was {} s", self.seconds)
+            format!("Retry-After was {seconds} s")
         }
     }
 

@@ -145,6 +145,7 @@ impl World {
                 request.decision = decided.decision();
                 let mut reply = Reply {
                     request,
+                    address: None,
                     status: Some(if decided.allowed { 200 } else { 429 }),
                     headers: words(decided, at),
                 };
@@ -372,7 +373,7 @@ fn each_fault_of_a_header_is_named() {
     let world = World::still(100, 60_000);
     let (log, opened) = (|| world.shared::<SlidingLog>(), || world.opened());
     type After = fn(Nanos) -> Option<RetryAfter>;
-    let cases: [(Limiter, After, FaultKind, usize, &str); 9] = [
+    let cases: [(Limiter, After, FaultKind, usize, &str); 10] = [
         (
             log(),
             |wait| seconds(wait.0.div_ceil(MILLI)),
@@ -386,6 +387,13 @@ fn each_fault_of_a_header_is_named() {
             FaultKind::TooLate,
             2,
             "Retry-After was 1000 s, longer than the window of 60 s",
+        ),
+        (
+            log(),
+            |_| seconds(u64::MAX),
+            FaultKind::TooLate,
+            1,
+            "Retry-After was more than 18446744073709551614 s, longer than the window of 60 s",
         ),
         (log(), |_| seconds(0), FaultKind::TooEarly, 3, ""),
         (
@@ -460,6 +468,7 @@ fn milliseconds_that_the_run_has_no_time_for_look_like_milliseconds() {
         };
         probe.answered(&[Reply {
             request,
+            address: None,
             status: Some(429),
             headers: decided.said(|wait| seconds(wait.0 / MILLI)),
         }]);
@@ -669,6 +678,48 @@ fn nodes_that_count_alone_are_told_from_a_shared_limit_of_any_size() {
 }
 
 #[test]
+fn a_node_that_admits_everything_does_not_make_every_node_count_alone() {
+    let world = World::still(100, 60_000);
+    for open in 0..3 {
+        let mut shared = world.shared::<SlidingLog>();
+        let limiter: Limiter = Box::new(move |key, place, now| {
+            if place == open {
+                return Decided {
+                    allowed: true,
+                    remaining: 99,
+                    wait: Nanos::ZERO,
+                };
+            }
+            shared(key, place, now)
+        });
+        let report = world.run_with(1, limiter, &correct, |_, _| {});
+        assert_eq!(
+            report.standing(),
+            None,
+            "{open}: {}",
+            report.sentence(NODES)
+        );
+    }
+}
+
+#[test]
+fn nodes_of_which_two_share_a_count_do_not_each_count_alone() {
+    let world = World::still(100, 60_000);
+    for alone in 1..3 {
+        let mut counts = world.alone::<SlidingLog>();
+        let limiter: Limiter =
+            Box::new(move |key, place, now| counts(key, usize::from(place == alone), now));
+        let report = world.run_with(1, limiter, &correct, |_, _| {});
+        assert_eq!(
+            report.standing(),
+            None,
+            "{alone}: {}",
+            report.sentence(NODES)
+        );
+    }
+}
+
+#[test]
 fn processes_behind_one_port_that_count_alone_are_told_from_a_shared_count() {
     let world = World {
         processes: 4,
@@ -716,7 +767,7 @@ fn keys_that_are_not_told_apart_are_found() {
 
 #[test]
 fn requests_that_are_counted_twice_are_told_from_half_the_limit() {
-    for limit in [2, 5, 20, 100] {
+    for limit in [5, 20, 100] {
         let world = World::still(limit, 60_000);
         let report = world.run(world.counting(2), &correct);
         let twice = report.questions.counted_twice.standing().expect("twice");
@@ -731,6 +782,57 @@ fn requests_that_are_counted_twice_are_told_from_half_the_limit() {
         report.sentence(TWICE),
         "requests are not counted twice: sent one at a time, 50 requests of one key were admitted, of a limit of 100"
     );
+}
+
+#[test]
+fn half_the_limit_is_not_said_to_be_counted_twice_if_no_answer_shows_the_difference() {
+    let unknown = "whether requests are counted twice is not known: no two admitted requests reported how many remain";
+    let silent = |_: Decided, _| LimitHeaders::default();
+    for times in [1, 2] {
+        let world = World::still(100 / times, 60_000);
+        let limiter = World::still(50, 60_000).counting(1);
+        let limiter = if times == 1 {
+            limiter
+        } else {
+            world.counting(2)
+        };
+        let report = world.run(limiter, &silent);
+        assert_eq!(report.sentence(TWICE), unknown);
+    }
+    let two = World::still(2, 60_000);
+    let report = two.run(two.counting(2), &correct);
+    assert_eq!(report.sentence(TWICE), unknown);
+}
+
+/// The addresses of a name count alone, and requests go to them in turn.
+#[test]
+fn addresses_of_one_name_are_not_said_to_be_connections_that_count_alone() {
+    let several = "one target was reached at several addresses, which may count alone";
+    for (targets, processes) in [(1, 3), (2, 4)] {
+        let world = World {
+            targets,
+            processes,
+            ..World::still(100, 60_000)
+        };
+        let addresses = ["10.0.0.1:80", "10.0.0.2:80"].map(Address::new);
+        let mut turn = 0;
+        let report = world.run_with(2, world.alone::<SlidingLog>(), &correct, |_, reply| {
+            turn += 1;
+            reply.address = Some(addresses[turn % 2]);
+        });
+        assert_eq!(report.standing(), None);
+        for place in [NODES, CONNECTIONS, TWICE] {
+            let said = report.sentence(place);
+            assert!(said.ends_with(several), "{said}");
+        }
+    }
+    // With an address of its own for each target, all is known.
+    let world = World::still(100, 60_000);
+    let addresses = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"].map(Address::new);
+    let report = world.run_with(1, world.alone::<SlidingLog>(), &correct, |_, reply| {
+        reply.address = Some(addresses[reply.request.target]);
+    });
+    assert_eq!(report.standing(), Some("nodes"));
 }
 
 #[test]

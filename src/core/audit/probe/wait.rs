@@ -1,6 +1,6 @@
 //! The header key, once a request was blocked.
 
-use super::headers::NoneLeft;
+use super::headers::{NoneLeft, stated};
 use super::retry_promise::{MARGIN, RetryPromise, SECOND, tolerance};
 use super::{HeaderFault, NotChecked, ProbeReport, ProbeRequest, RemarkKind, Reply, decided};
 use crate::base::Nanos;
@@ -207,7 +207,8 @@ impl Wait {
         report.remark(
             RemarkKind::Reset,
             format!(
-                "{header} reported none remaining for {seconds} s, but a request {later} later was {came}"
+                "{header} reported none remaining for {} s, but a request {later} later was {came}",
+                stated(seconds)
             ),
         );
     }

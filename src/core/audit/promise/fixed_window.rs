@@ -14,6 +14,9 @@
 //! **Excess.** A limiter has windows of one kind, so the limit is broken when none of its kinds explains all keys: more
 //! than (k + 1)·L allowed requests of a key lie within less than k·W − ε, no phase is left, or no choice of openings.
 //!
+//! **Resolution.** A boundary that nothing else shows excuses up to L admissions of a key too many. So a key is judged by windows
+//! of a clock only if it was admitted more than 2·L times, within which there must have been two boundaries.
+//!
 //! **False block.** A request is wrongly blocked if fewer than L others can have counted against it.
 
 use super::clock_windows::ClockWindows;
@@ -50,6 +53,7 @@ pub const ABOUT: About = About {
     has_burst: false,
     limits_to_exceed: 2,
     windows: 1,
+    more_in_any_window: "a fixed window may admit its limit at the end of one window and again at the start of the next",
     busiest_window_is_proof: false,
     block_is_general: true,
     excess: |proof| {

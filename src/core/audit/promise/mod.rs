@@ -22,6 +22,7 @@ use super::observation::Observation;
 use super::proof::{AdmissionSpan, Proof};
 use super::quota::Quota;
 use crate::base::Nanos;
+use crate::base::text::{count, span};
 use std::fmt;
 
 /// What a limiter promises of each key: limits that all hold.
@@ -56,6 +57,8 @@ pub struct About {
     pub limits_to_exceed: u64,
     /// How many windows back an admission can matter.
     pub windows: u64,
+    /// Why a limiter may admit more than the limit in an interval of the window's length.
+    pub more_in_any_window: &'static str,
     /// Whether the window in which most was admitted is itself a proof, if any is.
     pub busiest_window_is_proof: bool,
     /// Whether a wrongly blocked request is worth a finding beside those of other algorithms.
@@ -64,6 +67,14 @@ pub struct About {
     pub excess: fn(&Proof) -> String,
     /// Says why a request should have passed, if at most so many others can have counted against it.
     pub wrong_block: fn(u64) -> String,
+}
+
+/// The most requests that a limiter which keeps a promise admits in any interval of the window's length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MostInAnyWindow {
+    pub requests: u64,
+    /// The algorithm that admits so many.
+    pub algorithm: Algorithm,
 }
 
 /// A kind of limiter.
@@ -331,6 +342,24 @@ impl Algorithm {
     pub fn name(self) -> &'static str {
         self.about().name
     }
+
+    /// The most requests that a limiter of this algorithm admits in any interval of the window's length, with the excess
+    /// that is tolerated.
+    pub(super) fn most_in_any_window(self, bounds: &Bounds) -> MostInAnyWindow {
+        let about = self.about();
+        let requests = if about.has_burst {
+            // A full bucket, and what it gets back.
+            let units = u128::from(bounds.rate) + u128::from(bounds.burst);
+            let tolerated = units * u128::from(1_000_000 + bounds.excess_millionths) / 1_000_000;
+            u64::try_from(tolerated / u128::from(bounds.cost)).unwrap_or(u64::MAX)
+        } else {
+            bounds.most.saturating_mul(about.limits_to_exceed)
+        };
+        MostInAnyWindow {
+            requests,
+            algorithm: self,
+        }
+    }
 }
 
 impl fmt::Display for Algorithm {
@@ -355,6 +384,12 @@ impl Limit {
             Some(only) => kind == only,
             None => self.algorithm.about().kinds[kind].by_default,
         }
+    }
+
+    /// Whether a limiter whose windows are laid by one clock may keep the limit.
+    pub fn may_have_one_clock(&self) -> bool {
+        let mut kinds = self.algorithm.about().kinds.iter().enumerate();
+        kinds.any(|(place, kind)| kind.has_one_clock && self.accepts(place))
     }
 
     /// Whether the only kind that counts is one with a clock for all keys.
@@ -411,10 +446,11 @@ impl KeyEvidence {
 
 /// The wording shared by algorithms that bound what is admitted in a span.
 fn more_than_promised(proof: &Proof) -> String {
-    let span = crate::base::text::span(proof.span.to.saturating_sub(proof.span.from));
+    let lasted = span(proof.span.to.saturating_sub(proof.span.from));
+    let promised = count(proof.promised, "is promised", "are promised");
     format!(
-        "{} were admitted within {span}, where {} are promised (proved after {} requests)",
-        proof.span.admitted, proof.promised, proof.after
+        "{} were admitted within {lasted}, where {promised} (proved after {} requests)",
+        proof.span.admitted, proof.after
     )
 }
 

@@ -14,6 +14,8 @@
 //! or more. A blocked request rules out those for which the greatest estimate is less than L even with the request itself:
 //! some limiters round up. The limit is broken when no phase is left. Since the clocks drift apart, the phases that are
 //! left grow, as those of [`ClockWindows`] do.
+//!
+//! **Resolution.** A key is judged only if it was admitted more than 2·L times, as with [fixed windows](super::fixed_window).
 
 use super::clock_windows::ClockWindows;
 use super::sliding_window::too_many;
@@ -42,6 +44,7 @@ pub const ABOUT: About = About {
     has_burst: false,
     limits_to_exceed: 2,
     windows: 2,
+    more_in_any_window: "a sliding counter may admit its limit at the end of one window and almost as much in the next",
     busiest_window_is_proof: false,
     block_is_general: false,
     excess: |proof| {

@@ -27,6 +27,7 @@ pub const ABOUT: About = About {
     has_burst: false,
     limits_to_exceed: 1,
     windows: 1,
+    more_in_any_window: "the tolerated excess comes on top of the limit",
     busiest_window_is_proof: true,
     block_is_general: true,
     excess: super::more_than_promised,

@@ -10,7 +10,7 @@
 
 use super::{Algorithm, Kind, Limit, Promise, Quota};
 use crate::base::Nanos;
-use crate::base::text::{Cursor, SyntaxError, some_time};
+use crate::base::text::{Cursor, SyntaxError, some_time, unit_of_time};
 use std::fmt;
 
 /// The highest limit, in requests per window.
@@ -105,15 +105,28 @@ fn requests(cursor: &mut Cursor<'_>) -> Result<u64, SyntaxError> {
 }
 
 fn window(cursor: &mut Cursor<'_>) -> Result<Nanos, SyntaxError> {
-    let lexeme = cursor.peek(|c| c.is_alphanumeric() || c == '.');
-    let is_unit = lexeme.text.starts_with(char::is_alphabetic);
-    let text = match lexeme.text {
-        "min" => "1m".to_owned(),
-        unit if is_unit => format!("1{unit}"),
-        span => span.to_owned(),
+    let first = cursor.rest();
+    let mut ahead = *cursor;
+    loop {
+        let (number, letters) = (ahead.peek_number(), ahead.peek_letters());
+        let read = ahead.since(first).text.len();
+        let is_attached = first.text[read..].starts_with(char::is_alphabetic);
+        if !number.is_empty() {
+            ahead.take(number);
+        } else if is_attached || unit_of_time(letters.text).is_some() {
+            ahead.take(letters);
+        } else {
+            break;
+        }
+    }
+    let span = ahead.since(first).text;
+    let text = if span.starts_with(char::is_alphabetic) {
+        format!("1{span}")
+    } else {
+        span.to_owned()
     };
-    let window = some_time(&text).map_err(|why| lexeme.error(why))?;
-    cursor.take(lexeme);
+    let window = some_time(&text).map_err(|why| first.error(why))?;
+    *cursor = ahead;
     Ok(window.into())
 }
 
@@ -174,6 +187,11 @@ mod tests {
             ("token-bucket burst 5", "token-bucket 100/60s burst 5"),
             ("  sliding-window  7 / min ", "sliding-window 7/60s"),
             ("sliding-window 5/1h", "sliding-window 5/3600s"),
+            ("sliding-window 5/1m 30s", "sliding-window 5/90s"),
+            (
+                "fixed-window 5/1 min 30 s by key and token-bucket 2/hour burst 1",
+                "fixed-window 5/90s by key and token-bucket 2/3600s burst 1",
+            ),
             ("token-bucket 5/s burst 5", "token-bucket 5/s"),
         ] {
             assert_eq!(written(text), same, "{text}");
@@ -195,6 +213,8 @@ mod tests {
             ("sliding-window 5", 17),
             ("sliding-window 5/", 18),
             ("sliding-window 5/x", 18),
+            ("sliding-window 5/1x", 18),
+            ("sliding-window 5/s 30", 18),
             ("sliding-window 5/0s", 18),
             ("sliding-window 5/s burst 3", 20),
             ("token-bucket 5/s burst", 23),

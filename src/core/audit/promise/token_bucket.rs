@@ -29,6 +29,7 @@ pub const ABOUT: About = About {
     has_burst: true,
     limits_to_exceed: 2,
     windows: 1,
+    more_in_any_window: "a full token bucket may be emptied, and the tokens that it gets back as well",
     busiest_window_is_proof: false,
     block_is_general: false,
     excess: super::more_than_promised,

@@ -2,7 +2,8 @@
 
 use super::request_file::RequestFile;
 use super::{Answers, Audit, AuditVerdict, ByNode, Cause, KeyAdmitted, Peak, Tolerances};
-use crate::base::{KeyId, Target};
+use crate::base::text::sufficient;
+use crate::base::{KeyId, Nanos, Target};
 use crate::core::audit::probe::ProbeReport;
 use crate::core::audit::{self, AuditReport, AuditedKey, PromiseReport};
 use crate::core::plan::Plan;
@@ -14,6 +15,9 @@ pub(super) struct AuditedRun<'a> {
     pub report: &'a AuditReport,
     pub probe: Option<&'a ProbeReport>,
     pub schedule_kept: bool,
+    /// How long requests were sent, and the mean rate, in requests per second.
+    pub lasted: Nanos,
+    pub rate: f64,
     pub targets: &'a [String],
     /// The names of the nodes, by their numbers.
     pub nodes: &'a [String],
@@ -45,6 +49,8 @@ impl Audit {
             report,
             probe: results.probe.as_ref(),
             schedule_kept: results.verdict.schedule_kept(),
+            lasted: results.paced,
+            rate: results.verdict.scheduled as f64 / results.paced.as_secs_f64().max(1.0),
             targets: &targets,
             nodes: &report.nodes.names(&targets),
             phases: &phases,
@@ -59,10 +65,13 @@ impl Audit {
 impl AuditedRun<'_> {
     pub fn audit(&self) -> Audit {
         let report = self.report;
+        let (headline, further) = self.statements();
         let promises = report.promises.iter();
         let remarks = self.probe.iter().flat_map(|probe| &probe.remarks);
         Audit {
             verdict: self.verdict(),
+            headline,
+            further,
             statement: self.headline(),
             limit: report.terms.limit,
             window_ns: report.terms.window.0,
@@ -71,6 +80,7 @@ impl AuditedRun<'_> {
                 limit: Some(peak.limit).filter(|limit| *limit != report.terms.limit),
                 at_least: peak.at_least,
                 at_most: peak.at_most,
+                of_the_probe: peak.key.is_probe(),
             }),
             keys: report.keys,
             share: report.share,
@@ -89,13 +99,15 @@ impl AuditedRun<'_> {
                 let needed = report.needed();
                 Tolerances {
                     clock_ns: needed.clock.map(|clock| clock.0),
-                    excess: needed.excess,
+                    excess: needed.excess.map(sufficient),
                 }
             }),
             promises: promises.map(|one| self.promise(one)).collect(),
             probe: self.probe.map(|probe| self.probe_statement(probe)),
             findings: self.findings(),
             by_node: self.by_node(),
+            window_counts: self.window_counts(),
+            early_blocks: self.early_blocks(),
             outages: self.outages(),
             by_phase: self.by_phase(),
             causes: self.causes(),
@@ -171,7 +183,6 @@ impl AuditedRun<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Nanos;
     use crate::core::audit::{Auditor, Decision, Observation, Promise, Quota, Terms};
     use crate::report;
 
@@ -205,6 +216,8 @@ mod tests {
             report: &audit.finish(),
             probe: None,
             schedule_kept,
+            lasted: Nanos(10 * MILLI * decisions.len() as u64),
+            rate: 2.0,
             targets: &targets,
             nodes: &targets,
             phases: &[],
@@ -212,7 +225,7 @@ mod tests {
             name: &|_| "user-1".to_owned(),
             files: &[],
         };
-        report::audit(&run.audit(), &targets)
+        report::audit(&run.audit(), &targets).to_string()
     }
 
     use Decision::{Allowed as A, Blocked as B, Unanswered as U};
@@ -220,14 +233,14 @@ mod tests {
     #[test]
     fn a_kept_limit_is_reported_with_what_was_tested() {
         let expected = "
-Audit: kept. Every answer fits sliding-window, fixed-window, token-bucket or sliding-counter 2/s. 1 of 1 key could be \
-judged, and 1 request (50 %) too many on one of them would have been proved.
+Audit: kept. Every answer fits sliding-window or token-bucket 2/s. 1 of 1 key could be judged, and 1 request (50 %) too \
+many on one of them would have ruled out sliding-window 2/s.
   most admissions of one key in any 1s: 2, 1.00 times the limit
   keys over the limit in any 1s: 0 of 1
   sliding-window 2/s   kept: 1 key judged, resolution 1 request (50 %)
-  fixed-window 2/s     kept: 1 key judged, resolution 1 request (50 %)
+  fixed-window 2/s     not judged: no key of the load used up its limit in three windows
   token-bucket 2/s     kept: 1 key judged, resolution 1 request (50 %)
-  sliding-counter 2/s  kept by windows of one clock: 1 key judged, resolution 1 request (50 %)";
+  sliding-counter 2/s  not judged: no key of the load used up its limit in three windows";
         assert_eq!(printed("auto", &[A, A, B, B, B], true), expected);
     }
 
@@ -241,8 +254,8 @@ of 100 % would explain it.
   sliding-window 2/s  broken: 3 were admitted within 21.0 ms, where 2 are promised (proved after 3 requests)
   1. user-1 was admitted 4 times within 31.0 ms (2.00 times the limit), from 0.000s to 0.031s
      requests 0, 1, 2, … 3
-  by node  http://a  http://b
-  user-1          2         2
+  by node   http://a   http://b
+  user-1           2          2
   cause: each node counts alone: they admitted 2, 2 of one key within one window, each about the limit of 2
      no node blocked a request of a key of which it alone had admitted fewer than 2 (2 blocked requests compared)";
         // A proof is one, however the requests came to be sent.
@@ -269,11 +282,53 @@ Audit: broken. The limiter blocked 2 requests that it had to let pass by sliding
     fn an_inconclusive_run_says_which_run_would_tell() {
         let text = printed("fixed-window", &[A, A], true);
         let said = "
-Audit: inconclusive. No key had enough requests for a verdict: the most was 2 requests \
-within 1s. A run of 1s or longer with --rps 6 would give a verdict.";
+Audit: inconclusive. No key had enough requests for a verdict: no key had more than 2 requests within 1s. A run of 3s or \
+longer with --rps 6 would give a verdict.";
         assert!(text.starts_with(said), "{text}");
+        let schedule = |rate, lasted| {
+            let quota = Quota::new(2, Nanos(1_000 * MILLI));
+            let promises = Promise::alternatives("fixed-window", quota).unwrap();
+            let terms = Terms::of_all_promises(2, Nanos(1_000 * MILLI), 2);
+            let audit = Auditor::new(Terms { promises, ..terms });
+            let run = AuditedRun {
+                report: &audit.finish(),
+                probe: None,
+                schedule_kept: true,
+                lasted: Nanos(lasted * MILLI),
+                rate,
+                targets: &[],
+                nodes: &[],
+                phases: &[],
+                keys: Some(1),
+                name: &|_| String::new(),
+                files: &[],
+            };
+            run.too_few().1
+        };
+        // The advice is never less than what the run had.
+        for (rate, lasted, advice) in [
+            (5.0, 500, "A run of 3s or longer with --rps 6"),
+            (6.0, 500, "A run of 3s or longer"),
+            (5.0, 1_000, "A run of 3s or longer with --rps 28"),
+            (10.0, 5_000, "A run with --rps 55"),
+        ] {
+            assert_eq!(
+                schedule(rate, lasted),
+                format!("{advice} would give a verdict")
+            );
+        }
         let text = printed("sliding-window", &[A, A, B], false);
         let said = "Audit: inconclusive. Nothing shows";
+        assert!(text.contains(said), "{text}");
+    }
+
+    #[test]
+    fn a_promise_that_admits_more_than_the_limit_in_a_window_is_named_where_that_was_admitted() {
+        let text = printed("token-bucket 2/s burst 4", &[A, A, A, A, B], true);
+        let said = "
+  most admissions of one key in any 1s: 4, which token-bucket 2/s burst 4 admits
+  keys over the limit in any 1s: 1 of 1, which token-bucket 2/s burst 4 admits
+";
         assert!(text.contains(said), "{text}");
     }
 

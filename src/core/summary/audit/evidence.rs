@@ -23,7 +23,9 @@ impl AuditedRun<'_> {
                 worst = spans.map(|one| self.excess(one)).collect();
             }
             if let Some(proof) = self.proof_beside_the_worst() {
-                findings.push(self.excess(proof));
+                let finding = self.excess(proof);
+                worst.retain(|one| *one != finding);
+                findings.push(finding);
             } else if !worst.is_empty() {
                 findings.push(worst.remove(0));
             }

@@ -2,15 +2,19 @@
 
 mod audited_run;
 mod evidence;
+mod headline;
 mod outages;
+mod over_time;
 mod recorded_run;
 mod request_file;
 mod sentences;
 
 pub use crate::core::audit::AuditVerdict;
+pub use over_time::{EarlyBlocks, KeyCounts, NodeCounts, WindowCounts};
 pub use recorded_run::RecordedRun;
 pub use request_file::RequestFile;
 
+use crate::base::text::rounded_to_three_digits;
 use crate::core::audit;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +22,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Audit {
+    /// Whether the limit was kept.
     pub verdict: AuditVerdict,
+    /// The verdict and its most important statement with its number, such as `Broken: 300 admitted within 59.9 s where 100
+    /// are promised`. Empty in summaries of earlier versions.
+    #[serde(default)]
+    pub headline: String,
+    /// Further statements: what else was proved and its cause, what would have been proved of a limit that was kept, or the
+    /// run that would give a verdict.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub further: Vec<String>,
     /// The verdict in a sentence or two. If the run was too small, it says which run would give a verdict.
     pub statement: String,
     /// The limit of a key, in requests.
@@ -53,6 +66,12 @@ pub struct Audit {
     /// The admissions of each node, for the worst keys, if the limit was broken and there are several nodes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub by_node: Option<ByNode>,
+    /// How many requests of the busiest keys were admitted in the window before each moment; absent if none were.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub window_counts: Option<WindowCounts>,
+    /// The requests that were blocked although every promise lets them pass, over time; absent if there were none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub early_blocks: Option<EarlyBlocks>,
     /// The times in which targets failed, in order.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub outages: Vec<AuditedOutage>,
@@ -90,6 +109,7 @@ pub struct AuditedOutage {
 pub struct AuditedPhase {
     /// Such as `burst 50/s`.
     pub phase: String,
+    /// Requests of the load that were admitted.
     pub admitted: u64,
     /// Of those, the ones that were surely too many.
     pub admitted_beyond: u64,
@@ -99,6 +119,7 @@ pub struct AuditedPhase {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Peak {
+    /// The key's name.
     pub key: String,
     /// The key's own limit; absent if it is that of the audit.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -107,6 +128,9 @@ pub struct Peak {
     pub at_least: u64,
     /// If the decisions fell so as to make it most, and all unanswered requests were admitted.
     pub at_most: u64,
+    /// Whether the key is one of the probe's.
+    #[serde(default)]
+    pub of_the_probe: bool,
 }
 
 /// How a promise stands against the observations.
@@ -115,6 +139,7 @@ pub struct Peak {
 pub struct StandingPromise {
     /// The promise's name, such as `sliding-window`.
     pub promise: String,
+    /// Whether it was kept.
     pub standing: Standing,
     /// The standing in words, with its reasons.
     pub statement: String,
@@ -132,7 +157,7 @@ pub struct StandingPromise {
 pub struct Resolution {
     /// Admissions beyond the limit.
     pub requests: u64,
-    /// The same as a share of the limit.
+    /// The same as a share of the limit, to three significant digits. It is over 1 if it is more than the limit.
     pub share: f64,
 }
 
@@ -153,10 +178,13 @@ pub struct Tolerances {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Answers {
+    /// Requests that the limiter let pass.
     pub allowed: u64,
+    /// Requests that the limiter refused.
     pub blocked: u64,
     /// Neither allowed nor blocked.
     pub failed: u64,
+    /// Requests without a whole answer, which may have been admitted.
     pub unanswered: u64,
 }
 
@@ -164,7 +192,7 @@ impl From<audit::Resolution> for Resolution {
     fn from(found: audit::Resolution) -> Resolution {
         Resolution {
             requests: found.requests,
-            share: found.share,
+            share: rounded_to_three_digits(found.share),
         }
     }
 }
@@ -184,6 +212,7 @@ pub enum Standing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
+    /// The fault in a sentence.
     pub statement: String,
     /// Lines that name the requests.
     pub evidence: Vec<String>,
@@ -224,6 +253,7 @@ pub struct ByNode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KeyAdmitted {
+    /// The key's name.
     pub key: String,
     /// The admissions of each node, in the order of the nodes.
     pub admitted: Vec<u64>,
@@ -255,27 +285,59 @@ impl Audit {
         })
     }
 
+    /// The promises that admit more than the limit in a window's length, if such a promise may have been kept: `which
+    /// token-bucket 10/s admits`. `None` if nothing shows that more was admitted than promised, or if the limit is broken or
+    /// suspect.
+    fn admitted_by(&self) -> Option<String> {
+        use AuditVerdict::{Broken, Suspect};
+        use Standing::{Kept, NotTested};
+        let standing = self.promises.iter();
+        let standing = standing.filter(|one| matches!(one.standing, Kept | NotTested));
+        let names: Vec<_> = standing.map(|one| one.promise.clone()).collect();
+        let is_open = !matches!(self.verdict, Broken | Suspect) && !names.is_empty();
+        is_open.then(|| format!("which {} admits", sentences::either(&names)))
+    }
+
+    /// The most admissions of a key within a window's length, and how they relate to its limit: `150, 3.00 times the limit`.
+    /// `None` if nothing was admitted.
+    pub fn most_admitted(&self) -> Option<String> {
+        let peak = self.peak.as_ref()?;
+        let limit = peak.limit.unwrap_or(self.limit).max(1);
+        let mut text = peak.at_least.to_string();
+        if peak.at_most != peak.at_least {
+            text += &format!(" to {}", peak.at_most);
+        }
+        text += ", ";
+        let admitted_by = self.admitted_by().filter(|_| peak.at_least > limit);
+        text += &admitted_by.unwrap_or_else(|| {
+            let multiple = peak.at_least as f64 / limit as f64;
+            format!("{multiple:.2} times the limit")
+        });
+        if peak.of_the_probe {
+            text += " (a key of the probe)";
+        }
+        Some(text)
+    }
+
+    /// The name of [`keys_over_of_all`](Self::keys_over_of_all), which leaves out the probe's keys.
+    pub fn keys_over_name(&self) -> String {
+        let keys = match self.probe {
+            Some(_) => "keys of the load",
+            None => "keys",
+        };
+        format!("{keys} over the limit")
+    }
+
     /// The keys over the limit within a window's length, and of how many.
     pub fn keys_over_of_all(&self) -> String {
         let mut text = format!("{} of {}", self.keys_over, self.keys);
+        if let Some(by) = self.admitted_by().filter(|_| self.keys_over > 0) {
+            text += &format!(", {by}");
+        }
         if self.share < 1.0 {
             let percent = self.share * 100.0;
             text += &format!(", a sample of {percent:.2} % of all keys, because of --audit-memory");
         }
         text
-    }
-}
-
-impl Peak {
-    /// The admissions, such as `200` or `200 to 203`, and how many times the limit that is at least.
-    pub fn times_the_limit(&self, limit: u64) -> String {
-        let limit = self.limit.unwrap_or(limit).max(1);
-        let multiple = self.at_least as f64 / limit as f64;
-        let range = if self.at_least == self.at_most {
-            self.at_least.to_string()
-        } else {
-            format!("{} to {}", self.at_least, self.at_most)
-        };
-        format!("{range}, {multiple:.2} times the limit")
     }
 }

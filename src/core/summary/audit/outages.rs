@@ -217,6 +217,8 @@ mod tests {
             report,
             probe: None,
             schedule_kept: true,
+            lasted: Nanos(30_000 * MILLI),
+            rate: 10.0,
             targets: &targets,
             nodes: &targets,
             phases: &phases,

@@ -3,7 +3,7 @@
 use super::audited_run::AuditedRun;
 use super::{AuditVerdict, Standing, StandingPromise};
 use crate::base::Nanos;
-use crate::base::text::{count, span};
+use crate::base::text::{count, span, sufficient};
 use crate::core::audit::probe::ProbeReport;
 use crate::core::audit::{
     Doubt, LimitReport, Needed, PromiseReport, PromiseVerdict, Proof, Resolution, Suspicion,
@@ -12,18 +12,10 @@ use crate::core::audit::{
 impl AuditedRun<'_> {
     /// The promises, such as `sliding-window 100/60s or token-bucket 100/60s`, without the numbers of all but the last if
     /// they are the same.
-    fn promises(&self, chosen: impl Fn(&PromiseReport) -> bool) -> String {
+    pub fn promises(&self, chosen: impl Fn(&PromiseReport) -> bool) -> String {
         let promises = self.report.promises.iter().filter(|one| chosen(one));
         let names: Vec<_> = promises.map(|one| one.promise.to_string()).collect();
-        match &names[..] {
-            [] => String::new(),
-            [one] => one.clone(),
-            [first @ .., last] => {
-                let name = |text: &String| text.split(' ').next().unwrap_or_default().to_owned();
-                let first: Vec<_> = first.iter().map(name).collect();
-                format!("{} or {last}", first.join(", "))
-            }
-        }
+        either(&names)
     }
 
     /// The verdict in a sentence or two.
@@ -94,7 +86,7 @@ impl AuditedRun<'_> {
     }
 
     /// The proof with the greatest excess, and its limit.
-    fn worst_proof(&self) -> Option<(&LimitReport, &Proof)> {
+    pub fn worst_proof(&self) -> Option<(&LimitReport, &Proof)> {
         let limits = self.report.promises.iter().flat_map(|one| &one.limits);
         let proofs = limits.filter_map(|limit| Some((limit, limit.excess.as_ref()?)));
         proofs.max_by_key(|(_, proof)| proof.span.admitted.saturating_sub(proof.promised))
@@ -109,12 +101,11 @@ impl AuditedRun<'_> {
             text += &format!(" within {}", percent(tolerance));
         }
         text += ".";
-        let chosen = self.report.promises.iter().filter(|one| is_kept(one));
-        if let Some(finest) = chosen.min_by(|a, b| {
-            let (a, b) = (a.resolution(), b.resolution());
-            a.share.total_cmp(&b.share)
-        }) {
-            text += &format!(" {}", self.power(finest));
+        if let Some(proved) = self.would_be_proved() {
+            text += &format!(" {proved}.");
+        }
+        if let Some(missed) = self.may_be_missed() {
+            text += &format!(" {missed}");
         }
         let broken = self.promises(PromiseReport::is_broken);
         if !broken.is_empty() {
@@ -126,22 +117,40 @@ impl AuditedRun<'_> {
         text
     }
 
-    /// Says what would have been proved, and on how many keys.
-    fn power(&self, one: &PromiseReport) -> String {
-        let (judged, all) = (one.judged, self.report.keys.max(one.judged));
-        let keys = count(all, "key", "keys");
-        let resolution = resolution(one.resolution());
-        let mut text = format!(
-            "{judged} of {keys} could be judged, and {resolution} too many on one of them would have been proved."
-        );
-        if judged < all || self.report.share < 1.0 {
+    /// The smallest breach that would have been proved, and on how many keys. If several promises were audited, it is a breach
+    /// of the one that was tested most finely, and would only have ruled that out.
+    pub fn would_be_proved(&self) -> Option<String> {
+        let finest = self.finest()?;
+        let judged = finest.judged;
+        let keys = count(self.report.keys.max(judged), "key", "keys");
+        let resolution = in_words(finest.resolution());
+        let found = match self.report.promises.len() {
+            1 => "been proved".to_owned(),
+            _ => format!("ruled out {}", finest.promise),
+        };
+        Some(format!(
+            "{judged} of {keys} could be judged, and {resolution} too many on one of them would have {found}"
+        ))
+    }
+
+    /// How many keys may have a fault that was missed, if not all of them were judged.
+    fn may_be_missed(&self) -> Option<String> {
+        let judged = self.finest()?.judged;
+        (judged < self.report.keys || self.report.share < 1.0).then(|| {
             let missed = 1.0 - 0.05_f64.powf(1.0 / judged as f64);
-            text += &format!(
-                " A fault of fewer than {} of the keys may have been missed.",
-                percent(missed)
-            );
-        }
-        text
+            let missed = percent(missed);
+            format!("A fault of fewer than {missed} of the keys may have been missed.")
+        })
+    }
+
+    /// The promise that was kept with the finest resolution.
+    fn finest(&self) -> Option<&PromiseReport> {
+        let promises = self.report.promises.iter();
+        let kept = promises.filter(|one| self.report.verdict_on(one) == PromiseVerdict::Kept);
+        kept.min_by(|a, b| {
+            let (a, b) = (a.resolution(), b.resolution());
+            a.share.total_cmp(&b.share)
+        })
     }
 
     fn suspect(&self) -> String {
@@ -209,12 +218,9 @@ impl AuditedRun<'_> {
                     .to_owned()
             }
             _ => {
-                let mut text = format!("No key had enough requests for a verdict: {}", self.advice());
-                let peak = report.peak.map_or(0, |peak| peak.at_least);
-                if peak > report.terms.limit {
-                    text += &format!(" So far, {}", self.how_far());
-                }
-                text
+                let (why, remedy) = self.too_few();
+                let what = if self.lacks_windows() { "windows" } else { "requests" };
+                format!("No key had enough {what} for a verdict: {why}. {remedy}.")
             }
         }
     }
@@ -243,23 +249,86 @@ impl AuditedRun<'_> {
         text
     }
 
-    /// Says why nothing was judged, and which run would judge something.
-    fn advice(&self) -> String {
+    /// Whether keys had enough requests, but every promise that may have been kept also needs more windows.
+    fn lacks_windows(&self) -> bool {
+        let mut standing = self.report.promises.iter().filter(|one| !one.is_broken());
+        standing.all(|one| has_one_clock(one) && is_tested(one))
+    }
+
+    /// Why nothing was judged, and which run would judge something.
+    pub fn too_few(&self) -> (String, String) {
         let report = self.report;
         let window = report.terms.window;
         let Some(keys) = self.keys else {
-            return "every request had a key of its own. Give --keys, so that requests share keys."
-                .to_owned();
+            return (
+                "every request had a key of its own".to_owned(),
+                "Give --keys, so that requests share keys".to_owned(),
+            );
         };
-        let asked = format!(
-            "the most was {} within {window}.",
-            count(report.most_asked, "request", "requests")
-        );
         let standing = report.promises.iter().filter(|one| !one.is_broken());
+        let by_clock = standing.clone().map(has_one_clock);
+        let (may_be_by_clock, is_by_clock) = (
+            by_clock.clone().any(|one| one),
+            by_clock.clone().all(|one| one),
+        );
+        // Only three windows of a clock have two boundaries between them.
+        let windows = if is_by_clock { 3 } else { 1 };
+        let time = window * windows;
+        let mut remedy = "A run".to_owned();
+        if !self.lasted_for(time) {
+            remedy += &format!(" of {time} or longer");
+        }
+        if self.lacks_windows() {
+            let (least, limit) = (
+                report.peak.map_or(0, |peak| peak.at_least),
+                report.terms.limit,
+            );
+            let why = if least > limit {
+                format!(
+                    "{least} admitted within {window} where {}, which one window's end would excuse",
+                    count(limit, "is promised", "are promised")
+                )
+            } else {
+                "no key used up its limit in three windows, so that one window's end would excuse an excess".to_owned()
+            };
+            let remedy = if self.lasted_for(time) {
+                format!(
+                    "A run of {} or longer may give a verdict",
+                    window * (self.lasted.0 * 2).div_ceil(window.0)
+                )
+            } else {
+                format!("{remedy} would give a verdict")
+            };
+            return (why, remedy);
+        }
         let limits = standing.flat_map(|one| &one.limits);
-        let needed = limits.map(|limit| needed_rps(limit, keys));
-        let rps = needed.max_by(f64::total_cmp).unwrap_or(1.0).ceil();
-        format!("{asked} A run of {window} or longer with --rps {rps} would give a verdict.")
+        let rate = |limit: &LimitReport| {
+            let of_a_key = needed(limit) / limit.limit.quota.window.as_secs_f64();
+            // A run that went on for a window had too few requests even if its rate seems enough.
+            let more = needed(limit) / report.most_asked.max(1) as f64;
+            let had = self.rate * more.max(1.1);
+            let lasted = self.lasted_for(limit.limit.quota.window);
+            (f64::from(keys) * of_a_key).max(if lasted { had } else { 0.0 })
+        };
+        let rps = limits.map(rate).max_by(f64::total_cmp).unwrap_or(1.0);
+        if self.rate < rps {
+            remedy += &format!(" with --rps {}", rps.ceil());
+        }
+        let would = if may_be_by_clock && !is_by_clock {
+            "may"
+        } else {
+            "would"
+        };
+        let asked = count(report.most_asked, "request", "requests");
+        (
+            format!("no key had more than {asked} within {window}"),
+            format!("{remedy} {would} give a verdict"),
+        )
+    }
+
+    /// Whether the run went on for about so long. The last request comes due a little before the end.
+    fn lasted_for(&self, time: Nanos) -> bool {
+        self.lasted + Nanos(time.0 / 100) >= time
     }
 
     pub fn promise(&self, one: &PromiseReport) -> StandingPromise {
@@ -278,7 +347,12 @@ impl AuditedRun<'_> {
                 (Standing::Suspect, format!("suspect{kind}: {why}"))
             }
             PromiseVerdict::NotJudged => {
-                let statement = "not judged: no key of the load had enough requests".to_owned();
+                let what = if has_one_clock(one) && is_tested(one) {
+                    "used up its limit in three windows"
+                } else {
+                    "had enough requests"
+                };
+                let statement = format!("not judged: no key of the load {what}");
                 (Standing::NotTested, statement)
             }
             PromiseVerdict::NoResolution => {
@@ -287,7 +361,7 @@ impl AuditedRun<'_> {
             }
             PromiseVerdict::Kept => {
                 let keys = count(one.judged, "key", "keys");
-                let resolution = resolution(one.resolution());
+                let resolution = in_words(one.resolution());
                 let statement = format!("kept{kind}: {keys} judged, resolution {resolution}");
                 (Standing::Kept, statement)
             }
@@ -347,14 +421,36 @@ impl AuditedRun<'_> {
     }
 }
 
-/// The rate at which each of the keys gets enough requests for a limit to be tested.
-fn needed_rps(limit: &LimitReport, keys: u32) -> f64 {
+/// Such as `sliding-window or token-bucket 100/60s`: without the numbers of all but the last.
+pub fn either(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => {
+            let name = |text: &String| text.split(' ').next().unwrap_or_default().to_owned();
+            let first: Vec<_> = first.iter().map(name).collect();
+            format!("{} or {last}", first.join(", "))
+        }
+    }
+}
+
+/// The requests of one key within a window that a limit needs to be tested.
+fn needed(limit: &LimitReport) -> f64 {
     let quota = limit.limit.quota;
     let times = limit.limit.algorithm.about().limits_to_exceed;
     let beyond = quota.limit.max(quota.burst).saturating_mul(times);
     // A tenth more, since a window is never met exactly.
-    let needed = f64::from(keys) * beyond.saturating_add(1) as f64 * 1.1;
-    needed / quota.window.as_secs_f64()
+    beyond.saturating_add(1) as f64 * 1.1
+}
+
+/// Whether the windows of a limiter that keeps the promise may be laid by one clock.
+fn has_one_clock(one: &PromiseReport) -> bool {
+    one.limits.iter().any(|of| of.limit.may_have_one_clock())
+}
+
+/// Whether some key had so many requests that a limiter that admits everything would have been caught.
+fn is_tested(one: &PromiseReport) -> bool {
+    one.limits.iter().all(|of| of.tested > 0)
 }
 
 /// Says which kind of limiter explains all keys, if the others do not.
@@ -373,7 +469,7 @@ fn only_kind_left(one: &PromiseReport) -> String {
 }
 
 /// The resolution, such as `1 request (1 %)`.
-fn resolution(resolution: Resolution) -> String {
+fn in_words(resolution: Resolution) -> String {
     let requests = count(resolution.requests, "request", "requests");
     format!("{requests} ({})", percent(resolution.share))
 }
@@ -393,13 +489,8 @@ fn explained_by(needed: Needed) -> Option<String> {
     let clock = needed.clock.filter(|clock| *clock > Nanos::ZERO);
     let clock = clock.map(|clock| format!("clocks {} further apart", span(clock)));
     let excess = needed.excess.filter(|share| *share > 0.0);
-    // Rounded up, so that it is enough.
-    let excess = excess.map(|share| {
-        format!(
-            "an excess tolerance of {}",
-            percent((share * 1e4).ceil() / 1e4)
-        )
-    });
+    let excess =
+        excess.map(|share| format!("an excess tolerance of {}", percent(sufficient(share))));
     let parts: Vec<_> = clock.into_iter().chain(excess).collect();
     let text = parts.join(" or ");
     let mut letters = text.chars();

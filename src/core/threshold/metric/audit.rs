@@ -16,12 +16,16 @@ impl Family for Audit {
         "audit"
     }
 
-    fn read(&'static self, _: Scope, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
-        Ok((Arc::new(*self), Test::read_kept(cursor)?))
+    fn read(&'static self, _: Scope, _: &mut Cursor) -> Result<Box<dyn Metric>, SyntaxError> {
+        Ok(Box::new(*self))
     }
 }
 
 impl Metric for Audit {
+    fn claim(self: Box<Self>, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+        Ok((Arc::new(*self), Test::read_kept(cursor)?))
+    }
+
     fn needs_audit(&self) -> bool {
         true
     }

@@ -3,6 +3,7 @@ use super::family::{Claim, Metric};
 use crate::base::text::{Cursor, SyntaxError};
 use crate::core::threshold::comparison::Test;
 use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
+use crate::core::threshold::number::{Number, Quantity};
 use crate::core::threshold::range::{Range, Ratio};
 use crate::core::threshold::values;
 use std::sync::Arc;
@@ -11,12 +12,20 @@ use std::sync::Arc;
 #[derive(Debug)]
 struct Count(Requests);
 
-pub(super) fn read(requests: Requests, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
-    let test = Test::read(cursor, values::whole)?;
-    Ok((Arc::new(Count(requests)), test))
+pub(super) fn read(requests: Requests) -> Box<dyn Metric> {
+    Box::new(Count(requests))
 }
 
 impl Metric for Count {
+    fn claim(self: Box<Self>, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+        let test = Test::read(cursor, values::whole)?;
+        Ok((Arc::new(*self), test))
+    }
+
+    fn number(&self) -> Option<Number> {
+        Some(self.0.number(Quantity::Count(self.0.counted())))
+    }
+
     fn scope(&self) -> Scope {
         self.0.scope
     }

@@ -1,5 +1,6 @@
 use crate::base::FailureKind;
 use crate::core::threshold::measurements::{Ahead, Ended, Measurements, Scope};
+use crate::core::threshold::number::{self, Number, Quantity};
 
 /// A kind of requests that is counted.
 #[derive(Debug)]
@@ -99,6 +100,24 @@ impl Requests {
         self.counted.is_about_generator
     }
 
+    pub fn counted(&self) -> number::Counted {
+        number::Counted {
+            name: self.counted.name,
+            kind: self.kind,
+        }
+    }
+
+    pub fn number(&self, quantity: Quantity) -> Number {
+        Number {
+            target: match self.scope {
+                Scope::All => None,
+                Scope::Target(place) => Some(place),
+            },
+            quantity,
+            is_about_generator: self.counted.is_about_generator,
+        }
+    }
+
     pub fn wholes(&self) -> &'static [&'static str] {
         match self.kind {
             Some(_) => &WHOLES_OF_KIND,
@@ -114,6 +133,15 @@ impl Requests {
             counted: counted.expect("a name in the table"),
             kind: None,
         }
+    }
+}
+
+/// The names of the wholes of which these requests can be a share.
+pub(super) fn wholes(of: &number::Counted) -> &'static [&'static str] {
+    let known = ALL.iter().find(|counted| counted.name == of.name);
+    match of.kind {
+        Some(_) => &WHOLES_OF_KIND,
+        None => known.map_or(&[], |counted| counted.wholes),
     }
 }
 

@@ -2,6 +2,7 @@ use crate::base::text::{Cursor, SyntaxError};
 use crate::core::threshold::comparison::Test;
 use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
 use crate::core::threshold::met::Met;
+use crate::core::threshold::number::Number;
 use crate::core::threshold::range::{Range, Ratio};
 use std::fmt;
 use std::sync::Arc;
@@ -16,8 +17,12 @@ pub(in crate::core::threshold) trait Family: Sync {
         false
     }
 
-    /// Reads on after the name.
-    fn read(&'static self, scope: Scope, cursor: &mut Cursor) -> Result<Claim, SyntaxError>;
+    /// Reads the rest of a metric's name.
+    fn read(
+        &'static self,
+        scope: Scope,
+        cursor: &mut Cursor,
+    ) -> Result<Box<dyn Metric>, SyntaxError>;
 }
 
 /// A metric, and the test that it has to pass.
@@ -27,6 +32,14 @@ pub(in crate::core::threshold) type Claim = (Arc<dyn Metric>, Test);
 pub(in crate::core::threshold) trait Metric:
     fmt::Debug + Send + Sync
 {
+    /// Reads the test that follows the metric's name.
+    fn claim(self: Box<Self>, cursor: &mut Cursor) -> Result<Claim, SyntaxError>;
+
+    /// The number that runs can be compared by. `None` if it is a verdict.
+    fn number(&self) -> Option<Number> {
+        None
+    }
+
     fn scope(&self) -> Scope {
         Scope::All
     }

@@ -4,6 +4,7 @@ use crate::base::Nanos;
 use crate::base::text::{Cursor, SyntaxError, span, three_digits};
 use crate::core::threshold::comparison::Test;
 use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
+use crate::core::threshold::number::{Number, Quantity};
 use crate::core::threshold::range::{Range, Ratio};
 use crate::core::threshold::values;
 use std::sync::Arc;
@@ -12,12 +13,20 @@ use std::sync::Arc;
 #[derive(Debug)]
 struct PerSecond(Requests);
 
-pub(super) fn read(requests: Requests, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
-    let test = Test::read(cursor, values::rate)?;
-    Ok((Arc::new(PerSecond(requests)), test))
+pub(super) fn read(requests: Requests) -> Box<dyn Metric> {
+    Box::new(PerSecond(requests))
 }
 
 impl Metric for PerSecond {
+    fn claim(self: Box<Self>, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+        let test = Test::read(cursor, values::rate)?;
+        Ok((Arc::new(*self), test))
+    }
+
+    fn number(&self) -> Option<Number> {
+        Some(self.0.number(Quantity::PerSecond(self.0.counted())))
+    }
+
     fn scope(&self) -> Scope {
         self.0.scope
     }

@@ -1,15 +1,15 @@
 //! The metrics that count requests: `failed.rate < 0.1%`.
 
 use super::counted::{Counted, FAILED, Requests};
-use super::family::{Claim, Family};
+use super::family::{Family, Metric};
 use super::{count, per_second, share};
 use crate::base::FailureKind;
 use crate::base::text::{Cursor, SyntaxError};
 use crate::core::threshold::measurements::Scope;
 
-type Read = fn(Requests, &mut Cursor) -> Result<Claim, SyntaxError>;
+type Read = fn(Requests) -> Box<dyn Metric>;
 
-/// The numbers of requests, and what reads on after their names. A new one is a file and a row.
+/// The numbers of requests, and what makes metrics of them. A new one is a file and a row.
 const NUMBERS: [(&str, Read); 3] = [
     ("count", count::read),
     (SHARE, share::read),
@@ -28,7 +28,11 @@ impl Family for Counted {
         true
     }
 
-    fn read(&'static self, scope: Scope, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+    fn read(
+        &'static self,
+        scope: Scope,
+        cursor: &mut Cursor,
+    ) -> Result<Box<dyn Metric>, SyntaxError> {
         let mut requests = Requests {
             scope,
             counted: self,
@@ -46,6 +50,6 @@ impl Family for Counted {
         let name = cursor.one_of(&names)?;
         let number = NUMBERS.iter().find(|(number, _)| *number == name);
         let (_, read) = number.expect("one of the names");
-        read(requests, cursor)
+        Ok(read(requests))
     }
 }

@@ -14,12 +14,16 @@ impl Family for Schedule {
         "schedule"
     }
 
-    fn read(&'static self, _: Scope, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
-        Ok((Arc::new(*self), Test::read_kept(cursor)?))
+    fn read(&'static self, _: Scope, _: &mut Cursor) -> Result<Box<dyn Metric>, SyntaxError> {
+        Ok(Box::new(*self))
     }
 }
 
 impl Metric for Schedule {
+    fn claim(self: Box<Self>, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+        Ok((Arc::new(*self), Test::read_kept(cursor)?))
+    }
+
     fn is_about_generator(&self) -> bool {
         true
     }

@@ -3,6 +3,7 @@ use super::family::{Claim, Metric};
 use crate::base::text::{Cursor, SyntaxError, three_digits};
 use crate::core::threshold::comparison::Test;
 use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
+use crate::core::threshold::number::{Number, Quantity};
 use crate::core::threshold::range::{Range, Ratio};
 use crate::core::threshold::values;
 use std::sync::Arc;
@@ -14,19 +15,28 @@ struct Share {
     whole: Requests,
 }
 
-pub(super) fn read(part: Requests, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
-    let test = Test::read(cursor, values::percentage)?;
-    let mut whole = part.wholes()[0];
-    let of = cursor.peek_word();
-    if of.text == "of" {
-        cursor.take(of);
-        whole = cursor.one_of(part.wholes())?;
-    }
-    let whole = part.named(whole);
-    Ok((Arc::new(Share { part, whole }), test))
+pub(super) fn read(part: Requests) -> Box<dyn Metric> {
+    let whole = part.named(part.wholes()[0]);
+    Box::new(Share { part, whole })
 }
 
 impl Metric for Share {
+    fn claim(mut self: Box<Self>, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+        let test = Test::read(cursor, values::percentage)?;
+        let of = cursor.peek_word();
+        if of.text == "of" {
+            cursor.take(of);
+            self.whole = self.part.named(cursor.one_of(self.part.wholes())?);
+        }
+        Ok((Arc::new(*self), test))
+    }
+
+    fn number(&self) -> Option<Number> {
+        let of = self.whole.counted.name;
+        let share = Quantity::Share(self.part.counted(), of);
+        Some(self.part.number(share))
+    }
+
     fn scope(&self) -> Scope {
         self.part.scope
     }

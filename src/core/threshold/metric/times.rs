@@ -6,6 +6,7 @@ use crate::base::text::{Cursor, Lexeme, SyntaxError, span};
 use crate::core::stats::{Histogram, Tally, TargetTally};
 use crate::core::threshold::comparison::Test;
 use crate::core::threshold::measurements::{Ahead, Ended, Measurements, Scope};
+use crate::core::threshold::number::{self, Number, Quantity};
 use crate::core::threshold::percentile::Percentile;
 use crate::core::threshold::range::{Range, Ratio};
 use crate::core::threshold::values;
@@ -102,18 +103,45 @@ impl Family for Timed {
         self.of_target.is_some()
     }
 
-    fn read(&'static self, scope: Scope, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+    fn read(
+        &'static self,
+        scope: Scope,
+        cursor: &mut Cursor,
+    ) -> Result<Box<dyn Metric>, SyntaxError> {
         cursor.symbol(".", self.name)?;
-        let time = Time {
+        Ok(Box::new(Time {
             scope,
             timed: self,
             statistic: Statistic::read(cursor)?,
-        };
-        Ok((Arc::new(time), Test::read(cursor, values::time)?))
+        }))
     }
 }
 
 impl Metric for Time {
+    fn claim(self: Box<Self>, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
+        let test = Test::read(cursor, values::time)?;
+        Ok((Arc::new(*self), test))
+    }
+
+    fn number(&self) -> Option<Number> {
+        let statistic = match self.statistic {
+            Statistic::Min => number::Statistic::Min,
+            Statistic::Mean => number::Statistic::Mean,
+            Statistic::Max => number::Statistic::Max,
+            Statistic::Percentile(percentile) => {
+                number::Statistic::Percentile(percentile.thousandths())
+            }
+        };
+        Some(Number {
+            target: match self.scope {
+                Scope::All => None,
+                Scope::Target(place) => Some(place),
+            },
+            quantity: Quantity::Time(self.timed.name, statistic),
+            is_about_generator: self.timed.is_about_generator,
+        })
+    }
+
     fn scope(&self) -> Scope {
         self.scope
     }

@@ -51,7 +51,7 @@ fn check_of(fields: &HashMap<String, &RawValue>) -> Result<Check, CheckError> {
     })
 }
 
-fn answer(request: &CheckRequest, verdict: &Verdict<'_>, node: &str) -> Response<Body> {
+fn answer(request: &CheckRequest, verdict: &Verdict<'_>, node: &str) -> Response {
     let decision = match verdict {
         Verdict::Decided(decision) => decision,
         Verdict::FailedClosed(error) => {

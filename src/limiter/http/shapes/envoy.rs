@@ -86,7 +86,7 @@ impl RateLimitRequest {
     }
 }
 
-fn answer(request: &CheckRequest, verdict: &Verdict<'_>, _: &str) -> Response<Body> {
+fn answer(request: &CheckRequest, verdict: &Verdict<'_>, _: &str) -> Response {
     let decision = match verdict {
         Verdict::Decided(decision) => decision,
         Verdict::FailedClosed(error) => return bad_request(error),
@@ -108,13 +108,13 @@ fn answer(request: &CheckRequest, verdict: &Verdict<'_>, _: &str) -> Response<Bo
     response(status(decision), code, of_descriptor)
 }
 
-fn response(status: StatusCode, code: &str, of_descriptor: Box<RawValue>) -> Response<Body> {
+fn response(status: StatusCode, code: &str, of_descriptor: Box<RawValue>) -> Response {
     let object = object! { "overallCode": code, "statuses": [of_descriptor] };
     json(status, &object)
 }
 
-fn bad_request(why: &str) -> Response<Body> {
-    plain(StatusCode::BAD_REQUEST, format!("Bad Request: {why}\n"))
+fn bad_request(why: &str) -> Response {
+    text_response(StatusCode::BAD_REQUEST, format!("Bad Request: {why}\n"))
 }
 
 #[cfg(test)]

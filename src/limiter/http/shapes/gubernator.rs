@@ -90,7 +90,7 @@ impl RateLimitReq {
     }
 }
 
-fn answer(request: &CheckRequest, verdict: &Verdict<'_>, _: &str) -> Response<Body> {
+fn answer(request: &CheckRequest, verdict: &Verdict<'_>, _: &str) -> Response {
     match verdict {
         Verdict::Decided(decision) => decided(decision, SystemTime::now()),
         Verdict::FailedClosed(error) => failed(error),
@@ -98,7 +98,7 @@ fn answer(request: &CheckRequest, verdict: &Verdict<'_>, _: &str) -> Response<Bo
     }
 }
 
-fn decided(decision: &Decision, now: SystemTime) -> Response<Body> {
+fn decided(decision: &Decision, now: SystemTime) -> Response {
     let status = if decision.allowed {
         "UNDER_LIMIT"
     } else {
@@ -111,17 +111,12 @@ fn decided(decision: &Decision, now: SystemTime) -> Response<Body> {
     batch(status, counts, reset_millis, "")
 }
 
-fn failed(error: &str) -> Response<Body> {
+fn failed(error: &str) -> Response {
     // Protobuf's defaults.
     batch("UNDER_LIMIT", [0, 0], 0, error)
 }
 
-fn batch(
-    status: &str,
-    [limit, remaining]: [u32; 2],
-    reset_millis: u128,
-    error: &str,
-) -> Response<Body> {
+fn batch(status: &str, [limit, remaining]: [u32; 2], reset_millis: u128, error: &str) -> Response {
     let response = object! {
         "status": status,
         "limit": limit.to_string(),
@@ -134,7 +129,7 @@ fn batch(
 }
 
 /// The gateway's response to a failed call, with gRPC's code for the failure.
-fn gateway_error(status: StatusCode, code: u8, message: &str) -> Response<Body> {
+fn gateway_error(status: StatusCode, code: u8, message: &str) -> Response {
     let details: [(); 0] = [];
     let object = object! { "code": code, "message": message, "details": details };
     json(status, &object)

@@ -25,8 +25,15 @@ pub(super) const SHAPE: Shape = Shape {
     answer,
 };
 
+const KEY: &str = "x-key";
+
+/// The request is a check, if its path is Kong's.
+pub(in crate::limiter::http) fn has_key(headers: &HeaderMap) -> bool {
+    headers.contains_key(KEY)
+}
+
 fn read(incoming: &Incoming<'_>) -> Result<CheckRequest, Refused> {
-    let Some(value) = incoming.headers.get("x-key") else {
+    let Some(value) = incoming.headers.get(KEY) else {
         let text = "no Route matched with those values: there is no X-Key";
         return Err(message(StatusCode::NOT_FOUND, text).into());
     };
@@ -36,7 +43,7 @@ fn read(incoming: &Incoming<'_>) -> Result<CheckRequest, Refused> {
     Ok(incoming.policy.check(key).into())
 }
 
-fn answer(request: &CheckRequest, verdict: &Verdict<'_>, node: &str) -> Response<Body> {
+fn answer(request: &CheckRequest, verdict: &Verdict<'_>, node: &str) -> Response {
     let upstream = || json(StatusCode::OK, &object! { "node": node });
     let decision = match verdict {
         Verdict::Decided(decision) => decision,
@@ -69,7 +76,7 @@ fn answer(request: &CheckRequest, verdict: &Verdict<'_>, node: &str) -> Response
     with_headers(response, headers)
 }
 
-fn message(status: StatusCode, text: &str) -> Response<Body> {
+fn message(status: StatusCode, text: &str) -> Response {
     json(status, &object! { "message": text })
 }
 
@@ -87,7 +94,7 @@ mod tests {
         })
     }
 
-    fn answered(window_millis: u64, decision: (bool, u32, u64)) -> Response<Body> {
+    fn answered(window_millis: u64, decision: (bool, u32, u64)) -> Response {
         let Ok(request) = read_key(b"k", policy(100, window_millis)) else {
             panic!("not a check");
         };

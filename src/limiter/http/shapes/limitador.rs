@@ -49,10 +49,10 @@ fn read(incoming: &Incoming<'_>) -> Result<CheckRequest, Refused> {
             wants_headers: info.response_headers.as_deref() == Some("DraftVersion03"),
         })
     };
-    read().map_err(|why| plain(StatusCode::BAD_REQUEST, why).into())
+    read().map_err(|why| text_response(StatusCode::BAD_REQUEST, why).into())
 }
 
-fn answer(request: &CheckRequest, verdict: &Verdict<'_>, _: &str) -> Response<Body> {
+fn answer(request: &CheckRequest, verdict: &Verdict<'_>, _: &str) -> Response {
     let decision = match verdict {
         Verdict::Decided(decision) => decision,
         Verdict::FailedClosed(_) => return json(StatusCode::INTERNAL_SERVER_ERROR, &()),

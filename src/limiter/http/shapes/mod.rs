@@ -5,16 +5,17 @@
 mod check;
 mod envoy;
 mod gubernator;
-mod kong;
+pub(super) mod kong;
 mod limitador;
 mod proto3;
 mod throttlecrab;
 
-use super::response::{json, object, plain, with_headers};
+use super::response::{json, object, with_headers};
 use crate::core::presets::{self, Preset};
 use crate::limiter::check::{Check, Decision, Key, Limit, Policy, Window};
-use oxhttp::model::header::CONTENT_TYPE;
-use oxhttp::model::{Body, HeaderMap, HeaderValue, Response, StatusCode};
+use crate::system::http_server::{Response, text_response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 /// Every shape, in the order of the presets.
 pub(super) const SHAPES: [Shape; 6] = [
@@ -34,7 +35,7 @@ pub(super) struct Shape {
     pub any_method: bool,
     pub read: fn(&Incoming<'_>) -> Result<CheckRequest, Refused>,
     /// The last argument is the node's name.
-    pub answer: fn(&CheckRequest, &Verdict<'_>, &str) -> Response<Body>,
+    pub answer: fn(&CheckRequest, &Verdict<'_>, &str) -> Response,
 }
 
 /// The parts of a request that a shape reads.
@@ -58,7 +59,7 @@ impl Incoming<'_> {
 }
 
 /// The response to a request that is not a check which the node can decide.
-pub(super) type Refused = Box<Response<Body>>;
+pub(super) type Refused = Box<Response>;
 
 pub(super) struct CheckRequest {
     pub check: Check,
@@ -162,7 +163,7 @@ mod testing {
     }
 
     /// The answer to a body, given whether it is allowed, what remains of 100, and the reset in microseconds.
-    pub fn answer(shape: &Shape, body: &str, decision: (bool, u32, u64)) -> Response<Body> {
+    pub fn answer(shape: &Shape, body: &str, decision: (bool, u32, u64)) -> Response {
         let Ok(request) = read(shape, body) else {
             panic!("not a check: {body}");
         };
@@ -173,7 +174,7 @@ mod testing {
         shape: &Shape,
         request: &CheckRequest,
         (allowed, remaining, reset_micros): (bool, u32, u64),
-    ) -> Response<Body> {
+    ) -> Response {
         let decision = Decision {
             allowed,
             limit: Limit::new(100).unwrap(),
@@ -183,7 +184,7 @@ mod testing {
         (shape.answer)(request, &Verdict::Decided(&decision), "n")
     }
 
-    pub fn headers(response: &Response<Body>) -> HashMap<String, String> {
+    pub fn headers(response: &Response) -> HashMap<String, String> {
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
         let headers = response.headers().iter();
         headers
@@ -192,9 +193,9 @@ mod testing {
     }
 
     /// Status and body.
-    pub fn parts(response: Response<Body>) -> (u16, String) {
+    pub fn parts(response: Response) -> (u16, String) {
         let status = response.status().as_u16();
-        (status, response.into_body().to_string().unwrap())
+        (status, String::from_utf8(response.into_body()).unwrap())
     }
 }
 

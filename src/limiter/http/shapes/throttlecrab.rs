@@ -34,14 +34,14 @@ struct ThrottleRequest {
 fn read(incoming: &Incoming<'_>) -> Result<CheckRequest, Refused> {
     if !incoming.is_json() {
         let why = "Content-Type must be application/json".to_owned();
-        return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into());
+        return Err(text_response(StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into());
     }
     let request: ThrottleRequest = serde_json::from_slice(incoming.body).map_err(|error| {
         let status = match error.classify() {
             Category::Data => StatusCode::UNPROCESSABLE_ENTITY,
             Category::Syntax | Category::Eof | Category::Io => StatusCode::BAD_REQUEST,
         };
-        plain(status, error.to_string())
+        text_response(status, error.to_string())
     })?;
     let check = request.check().map_err(|why| internal_error(&why))?;
     Ok(check.into())
@@ -65,7 +65,7 @@ impl ThrottleRequest {
     }
 }
 
-fn answer(request: &CheckRequest, verdict: &Verdict<'_>, _: &str) -> Response<Body> {
+fn answer(request: &CheckRequest, verdict: &Verdict<'_>, _: &str) -> Response {
     let (allowed, remaining, reset, wait) = match verdict {
         Verdict::Decided(decision) => {
             let wait = decision.retry_after().unwrap_or_default();
@@ -84,7 +84,7 @@ fn answer(request: &CheckRequest, verdict: &Verdict<'_>, _: &str) -> Response<Bo
     json(StatusCode::OK, &object)
 }
 
-fn internal_error(why: &str) -> Response<Body> {
+fn internal_error(why: &str) -> Response {
     let object = object! { "error": format!("Internal server error: {why}") };
     json(StatusCode::INTERNAL_SERVER_ERROR, &object)
 }

@@ -5,6 +5,7 @@
 //! timeout while the server is away.)
 
 use super::connection::{Connection, Failure, FailureKind};
+use crate::system::with_thread_limit;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::io;
 use std::mem;
@@ -66,7 +67,8 @@ impl Pool {
         let connecting = Arc::clone(&shared);
         thread::Builder::new()
             .name("redis-connect".to_owned())
-            .spawn(move || connecting.keep_connecting(connect))?;
+            .spawn(move || connecting.keep_connecting(connect))
+            .map_err(with_thread_limit)?;
         Ok(Self { shared, timeout })
     }
 

@@ -72,6 +72,16 @@ impl Axis {
         Axis::new(Scale::Linear, 0.0..steps * step, values, per_second)
     }
 
+    /// Whole numbers, from 0 to at least `most`.
+    pub fn counts(most: f64) -> Axis {
+        let step = round_up((most / UPWARDS).max(1.0));
+        let steps = (most / step - 1e-9).ceil().max(1.0);
+        let values = (0..=steps as usize).map(|number| number as f64 * step);
+        Axis::new(Scale::Linear, 0.0..steps * step, values, |at| {
+            at.to_string()
+        })
+    }
+
     /// Spans in nanoseconds on a logarithmic scale, which begins and ends at a marked value. A span of 0 is drawn at its
     /// beginning.
     pub fn spans(shortest: f64, longest: f64) -> Axis {
@@ -95,14 +105,16 @@ impl Axis {
         Axis::new(Scale::Logarithmic, from..to, values, span_label)
     }
 
-    /// Shares of all requests up to 99.999 %, on which each further nine takes as much room as the one before. Values come
-    /// from [`from_share`].
-    pub fn shares() -> Axis {
+    /// Shares of all requests, on which each further nine takes as much room as the one before. It ends at the highest
+    /// percentile that so many requests have, from 90 % to 99.999 %. Values come from [`from_share`].
+    pub fn shares(count: u64) -> Axis {
+        let end = last_share(count);
         let marked = [0.0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999];
+        let marked = marked.into_iter().map(from_share);
         let mut axis = Axis::new(
             Scale::Logarithmic,
-            1.0..1e5,
-            marked.into_iter().map(from_share),
+            1.0..end,
+            marked.filter(|at| *at <= end * SLACK),
             |at| {
                 let share = (1.0 - 1.0 / at) * 100.0;
                 format!("{} %", trimmed((share * 1e6).round() / 1e6))
@@ -160,6 +172,15 @@ impl Axis {
 /// The value of a share on the axis of [`Axis::shares`]: 10 for 90 %, 100 for 99 %.
 pub fn from_share(share: f64) -> f64 {
     1.0 / (1.0 - share.min(0.999_999_9))
+}
+
+/// The end of the axis of [`Axis::shares`] for so many requests: 100, which is 99 %, for 100 to 999.
+pub fn last_share(count: u64) -> f64 {
+    let known = [1e2, 1e3, 1e4, 1e5];
+    known
+        .into_iter()
+        .rfind(|least| *least <= count as f64)
+        .unwrap_or(10.0)
 }
 
 /// The highest of 1, 2 or 5 times a power of ten that is no more.
@@ -263,7 +284,7 @@ mod tests {
 
     #[test]
     fn each_further_nine_has_as_much_room() {
-        let axis = Axis::shares();
+        let axis = Axis::shares(100_000);
         let expected = [
             "0 %", "50 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %",
         ];
@@ -277,6 +298,8 @@ mod tests {
         ] {
             assert!((axis.place(from_share(share)) - place).abs() < 1e-9);
         }
+        assert_eq!(labels(&Axis::shares(999)), ["0 %", "50 %", "90 %", "99 %"]);
+        assert_eq!(labels(&Axis::shares(1)), ["0 %", "50 %", "90 %"]);
     }
 
     proptest! {

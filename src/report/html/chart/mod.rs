@@ -6,7 +6,7 @@ mod figure;
 mod plot;
 mod style;
 
-pub use axis::{Axis, from_share};
+pub use axis::{Axis, from_share, last_share};
 pub use figure::{Figure, Key, Size, legend};
 pub use plot::{Layer, Plot};
 pub use style::Style;

@@ -29,6 +29,22 @@ impl Style {
         Style("h4"),
         Style("h5"),
     ];
+    /// The nodes of a stack, from the bottom to the top. Every other one has a pattern.
+    pub const NODES: [Style; 8] = [
+        Style("n0"),
+        Style("n1"),
+        Style("n2"),
+        Style("n3"),
+        Style("n4"),
+        Style("n5"),
+        Style("n6"),
+        Style("n7"),
+    ];
+    pub const LIMIT: Style = Style("limit");
+    /// The most that a promise admits in any window, if that is more than the limit.
+    pub const CEILING: Style = Style("ceiling");
+    /// Requests that can have counted.
+    pub const COUNTED: Style = Style("counted");
     /// The runs that share one chart.
     pub const RUNS: [Style; 4] = [Style("r0"), Style("r1"), Style("r2"), Style("r3")];
     /// A run in a chart of its own.

@@ -113,7 +113,7 @@ pub(super) fn spectra(runs: &[Run<'_>]) -> Section {
     };
     let curves = Curves {
         title: "Latency by the share of requests that took no longer",
-        x: Axis::shares(),
+        x: Axis::shares(seen().map(|of| of.count).max().unwrap_or(0)),
         y: Axis::spans(least, most),
         said: &said,
         layers: &layers,

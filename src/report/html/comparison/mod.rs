@@ -1,5 +1,6 @@
 //! Several runs side by side, each compared with the first.
 
+mod changes;
 mod curves;
 mod numbers;
 
@@ -13,12 +14,13 @@ use super::time_series::few;
 use super::untrusted::Untrusted;
 use crate::base::text::{count, per_second, share};
 use crate::core::exit_code;
-use crate::core::summary::{Slot, Summary};
-use crate::report::judgement::{audit, headline, schedule, thresholds};
+use crate::core::summary::{Slot, Summary, as_typed};
+use crate::report::compared::{Compared, is_about_results};
+use crate::report::judgement::{audit, headlines, schedule, thresholds};
 use crate::report::percentiles::span_of;
 use crate::report::worst_targets::worst_targets;
 use maud::{Markup, html};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The most runs that have a chart of their own.
 const CHARTS: usize = 24;
@@ -32,7 +34,8 @@ struct Run<'a> {
 }
 
 /// The page of several runs, each with a name, such as that of its file. The others are compared with the first.
-pub fn comparison(summaries: &[(String, Summary)]) -> String {
+/// `compared` has the changes of one or more sides from the same base.
+pub fn comparison(summaries: &[(String, Summary)], compared: &[Compared]) -> String {
     let runs: Vec<_> = summaries
         .iter()
         .zip(1..)
@@ -43,6 +46,7 @@ pub fn comparison(summaries: &[(String, Summary)]) -> String {
         .collect();
     let sections = [
         verdicts(&runs),
+        changes::section(compared),
         numbers::section(&runs),
         rates(&runs),
         curves::spectra(&runs),
@@ -82,7 +86,7 @@ fn verdicts(runs: &[Run<'_>]) -> Section {
         let of = run.summary;
         let none = || text("-");
         let cells = vec![
-            pill(&headline(of)),
+            html! { @for one in &headlines(of) { (pill(one)) " " } },
             of.audit.as_ref().map_or_else(none, |of| pill(&audit(of))),
             thresholds(&of.thresholds).map_or_else(none, |of| pill(&of)),
             pill(&schedule(of)),
@@ -150,32 +154,22 @@ fn multiples(charts: &[Figure], all: usize) -> Markup {
 }
 
 fn targets(runs: &[Run<'_>]) -> Section {
-    // In the order of their first appearance.
-    let mut names = Vec::new();
-    let mut known = BTreeSet::new();
-    for run in runs {
-        for place in worst_targets(&run.summary.targets, TARGETS) {
-            let name = &*run.summary.targets[place].name;
-            if known.insert(name) {
-                names.push(name);
-            }
-        }
-    }
-    let all = names.len();
-    names.truncate(TARGETS);
-    let of = |run: &Run<'_>, name: &str| {
-        let mut targets = run.summary.targets.iter();
-        let Some(target) = targets.find(|target| target.name == name) else {
+    let pairs = paired(runs);
+    let all = pairs.len();
+    let of = |run: &Run<'_>, place: Option<usize>, name: &str| {
+        let Some(target) = place.and_then(|place| run.summary.targets.get(place)) else {
             return text("-");
         };
         let requests = &target.requests;
         let p99 = span_of(&target.latency, target.latency.p99_ns);
         html! {
+            @if target.name != name { (Untrusted::name(&target.name)) ": " }
             (requests.sent) " sent, " (share(requests.blocked, requests.sent)) " blocked, " (requests.failed) " failed, p99 " (p99)
         }
     };
-    let rows = names.iter().map(|name| {
-        let cells = runs.iter().map(|run| of(run, name)).collect();
+    let rows = pairs.iter().take(TARGETS).map(|(name, places)| {
+        let pairs = runs.iter().zip(places);
+        let cells = pairs.map(|(run, place)| of(run, *place, name)).collect();
         (html! { (Untrusted::name(name)) }, cells)
     });
     let table = Table {
@@ -195,6 +189,39 @@ fn targets(runs: &[Run<'_>]) -> Section {
     }
 }
 
+/// The targets that are shown, each with its place in every run. Targets are paired by name. If two runs have no name in
+/// common, as two demos with ports of their own, they are paired by place.
+fn paired<'a>(runs: &[Run<'a>]) -> Vec<(&'a str, Vec<Option<usize>>)> {
+    let mut pairs: Vec<(&str, Vec<Option<usize>>)> = Vec::new();
+    for (number, run) in runs.iter().enumerate() {
+        let targets = &run.summary.targets;
+        let places: BTreeMap<&str, usize> = pairs
+            .iter()
+            .enumerate()
+            .map(|(place, (name, _))| (*name, place))
+            .collect();
+        let has_known = targets
+            .iter()
+            .any(|target| places.contains_key(&*target.name));
+        for place in worst_targets(targets, TARGETS) {
+            let name = &*targets[place].name;
+            let by_place = || {
+                let is_same = |(_, places): &(&str, Vec<Option<usize>>)| places[0] == Some(place);
+                (number > 0 && !has_known).then(|| pairs.iter().position(is_same))?
+            };
+            match places.get(name).copied().or_else(by_place) {
+                Some(pair) => pairs[pair].1[number] = Some(place),
+                None => {
+                    let mut places = vec![None; runs.len()];
+                    places[number] = Some(place);
+                    pairs.push((name, places));
+                }
+            }
+        }
+    }
+    pairs
+}
+
 fn configuration(runs: &[Run<'_>]) -> Section {
     let mut options: BTreeMap<&str, Vec<Option<&[String]>>> = BTreeMap::new();
     for (place, run) in runs.iter().enumerate() {
@@ -208,14 +235,14 @@ fn configuration(runs: &[Run<'_>]) -> Section {
     let differ = |values: &Vec<Option<&[String]>>| values.iter().any(|other| *other != values[0]);
     let rows: Vec<_> = options
         .iter()
-        .filter(|(_, of)| differ(of))
+        .filter(|(option, of)| differ(of) && !is_about_results(option))
         .map(|(option, of)| {
             let cells = of.iter().map(|of| match of {
                 Some(of) => values(of),
                 None => text("-"),
             });
             (
-                html! { code { (Untrusted::name(&format!("--{option}"))) } },
+                html! { code { (Untrusted::name(&as_typed(option))) } },
                 cells.collect(),
             )
         })

@@ -2,10 +2,9 @@
 
 use super::{Run, columns};
 use crate::base::Nanos;
-use crate::base::text::{bytes, rate, rounded, share, span};
+use crate::base::text::{bytes, per_second, rounded, share, span};
 use crate::core::summary::{DurationSummary, Summary};
 use crate::report::html::document::{Section, Table, text};
-use crate::report::html::time_series::seconds;
 use crate::report::percentiles::span_of;
 use maud::{Markup, html};
 
@@ -89,9 +88,8 @@ const NUMBERS: [(&str, Read); 22] = [
     ("scheduled", |of| Number::count(of.requests.scheduled)),
     ("sent", |of| Number::count(of.requests.sent)),
     ("sent per second", |of| {
-        let (sent, paced) = (of.requests.sent, of.run.paced_ns);
-        let mean = (paced > 0).then(|| sent as f64 / seconds(paced));
-        Number::amount(rate(sent, Nanos(paced)), mean)
+        let mean = of.per_second(of.requests.sent);
+        Number::amount(mean.map_or_else(|| "-".to_owned(), per_second), mean)
     }),
     ("allowed", |of| Number::count(of.requests.allowed)),
     ("allowed of sent", |of| {

@@ -80,6 +80,21 @@ class SlidingCounter:
         return request.window * (1 - (request.limit - present - 1) / previous) - elapsed
 
 
+class FixedWindows:
+    """Admits the limit in each of a key's windows, which follow each other by a clock of the key's own."""
+
+    def __init__(self):
+        self.counts = collections.Counter()
+
+    def __call__(self, request):
+        phase = random.Random(request.key).random()
+        place, elapsed = divmod(request.at + phase * request.window, request.window)
+        if self.counts[request.key, place] == request.limit:
+            return request.window - elapsed
+        self.counts[request.key, place] += 1
+        return 0
+
+
 def asked_differently(**changes):
     """A sliding log that gets a request with these fields changed, each by a function of the request."""
     log = SlidingLog()
@@ -129,6 +144,37 @@ def unlimited_keys(one_in):
     return lambda request: 0 if places.setdefault(request.key, len(places)) % one_in == 0 else log(request)
 
 
+def node_open(node=1):
+    """One node admits everything."""
+    log = SlidingLog()
+    return lambda request: 0 if request.node == node else log(request)
+
+
+def open_for_a_while(after=10.0, seconds=5.0):
+    """Admits everything from so many seconds after the first request on, for so many seconds."""
+    log, first = SlidingLog(), []
+
+    def limiter(request):
+        if not first:
+            first.append(request.at)
+        return 0 if after <= request.at - first[0] < after + seconds else log(request)
+
+    return limiter
+
+
+def losing_counts(after=(7.0, 9.5)):
+    """Forgets all counts, each time so many seconds after the first request."""
+    logs, first = [SlidingLog() for _ in range(len(after) + 1)], []
+
+    def limiter(request):
+        if not first:
+            first.append(request.at)
+        losses = sum(request.at - first[0] >= loss for loss in after)
+        return logs[losses](request)
+
+    return limiter
+
+
 def blocks_everything():
     return lambda request: request.window
 
@@ -145,6 +191,10 @@ LIMITERS: dict[str, Callable[[], Limiter]] = {
     "counts-blocked": lambda: SlidingLog(counts_blocked=True),
     "by-address": by_address,
     "triple-limit": triple_limit,
+    "windows-by-key": FixedWindows,
+    "node-open": node_open,
+    "open-for-a-while": open_for_a_while,
+    "losing-counts": losing_counts,
     "blocks-everything": blocks_everything,
     "third-of-keys-unlimited": lambda: unlimited_keys(one_in=3),
     "tenth-of-keys-unlimited": lambda: unlimited_keys(one_in=10),

@@ -1,4 +1,7 @@
-//! The syntax of header fields: lists of items with parameters.
+//! The syntax of header fields: lists of items with parameters; and how their values are shown.
+
+use crate::base::text::shortened;
+use std::borrow::Cow;
 
 use ureq::http::HeaderMap;
 
@@ -78,8 +81,27 @@ fn unquoted(text: &str) -> &str {
     inner.unwrap_or(text)
 }
 
-/// Digits alone. A number that is too large for a `u64` is the greatest one.
+/// The number that stands for all numbers that are too large for a `u64`.
+pub(super) const HUGE: u64 = u64::MAX;
+
+/// Digits alone. A number that is too large for a `u64` is [`HUGE`].
 pub(super) fn whole(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().unwrap_or(u64::MAX))
+    digits.then(|| text.parse().unwrap_or(HUGE))
+}
+
+/// A number that a header stated, in words.
+pub(in super::super) fn stated(number: u64) -> Cow<'static, str> {
+    match number {
+        HUGE => "more than 18446744073709551614".into(),
+        number => number.to_string().into(),
+    }
+}
+
+/// The most characters of a header's value that are repeated.
+const SHOWN: usize = 200;
+
+/// A header's value as it is shown.
+pub(super) fn shown(value: &str) -> String {
+    shortened(value, SHOWN).into_owned()
 }

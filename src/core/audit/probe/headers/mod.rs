@@ -21,7 +21,8 @@ mod reset;
 
 use crate::base::Nanos;
 use crate::core::audit::terms::Terms;
-use items::{Item, items, value, whole};
+pub(super) use items::stated;
+use items::{HUGE, Item, items, shown, value, whole};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -38,7 +39,7 @@ pub struct LimitHeaders {
     pub(super) policies: Vec<Policy>,
     /// `RateLimit-Reset` or `X-RateLimit-Reset`, unless `RateLimit` itself was read.
     pub(super) reset: Option<Reset>,
-    /// Headers that have none of the known forms, in full.
+    /// Headers that have none of the known forms.
     pub(super) unknown: Vec<String>,
     /// Whether the request was let through because the limiter could not be asked.
     pub(super) failing_open: bool,
@@ -99,11 +100,12 @@ impl LimitHeaders {
     /// The same with limits and what remains of them in requests, each of which counts so many units.
     pub(super) fn in_requests(&self, cost: u64) -> LimitHeaders {
         let mut headers = self.clone();
-        for quota in &mut headers.quotas {
-            quota.remaining /= cost;
-        }
-        for policy in &mut headers.policies {
-            policy.limit /= cost;
+        let remaining = headers.quotas.iter_mut().map(|quota| &mut quota.remaining);
+        let limits = headers.policies.iter_mut().map(|policy| &mut policy.limit);
+        for units in remaining.chain(limits) {
+            if *units != HUGE {
+                *units /= cost;
+            }
         }
         headers
     }
@@ -170,8 +172,8 @@ impl LimitHeaders {
             return None;
         }
         let words = policies().map(|policy| match policy.window {
-            Some(window) => format!("{} per {window} s", policy.limit),
-            None => policy.limit.to_string(),
+            Some(window) => format!("{} per {} s", stated(policy.limit), stated(window)),
+            None => stated(policy.limit).into_owned(),
         });
         Some(words.collect::<Vec<_>>().join(", "))
     }
@@ -208,7 +210,7 @@ impl LimitHeaders {
         if let Some((name, value)) = first_value(headers, names) {
             match Reset::of(name, &value, answered_at(headers)) {
                 Some(reset) => self.reset = Some(reset),
-                None => self.unknown.push(format!("{name}: {value}")),
+                None => self.unknown.push(shown(&format!("{name}: {value}"))),
             }
         }
     }
@@ -228,7 +230,7 @@ impl LimitHeaders {
                 self.read_members(&items);
             }
             if self.quotas.is_empty() && self.policies.is_empty() {
-                self.unknown.push(format!("RateLimit: {value}"));
+                self.unknown.push(shown(&format!("RateLimit: {value}")));
             }
             return;
         }
@@ -240,7 +242,7 @@ impl LimitHeaders {
                     remaining,
                     reset: None,
                 }),
-                None => self.unknown.push(format!("{name}: {value}")),
+                None => self.unknown.push(shown(&format!("{name}: {value}"))),
             }
         }
     }
@@ -268,7 +270,8 @@ impl LimitHeaders {
         if let Some(value) = value(headers, "ratelimit-policy") {
             let policies: Vec<_> = items(&value).iter().filter_map(Policy::of).collect();
             if policies.is_empty() {
-                self.unknown.push(format!("RateLimit-Policy: {value}"));
+                self.unknown
+                    .push(shown(&format!("RateLimit-Policy: {value}")));
             } else {
                 // They say more than the limit that `RateLimit` may have said.
                 self.policies = policies;
@@ -279,7 +282,7 @@ impl LimitHeaders {
         if let Some((name, value)) = first_value(headers, names) {
             let items = items(&value);
             let Some(limit) = items.first().and_then(|first| whole(first.bare)) else {
-                self.unknown.push(format!("{name}: {value}"));
+                self.unknown.push(shown(&format!("{name}: {value}")));
                 return;
             };
             let windows = items.iter().filter(|item| item.number("w").is_some());
@@ -336,9 +339,9 @@ pub enum RetryAfter {
     Date(Option<i64>),
     /// A Unix time.
     UnixTime(UnixTime),
-    /// A negative number.
+    /// A negative number, as it is shown.
     Negative(String),
-    /// None of these.
+    /// None of these; the value as it is shown.
     Malformed(String),
 }
 
@@ -357,10 +360,10 @@ impl RetryAfter {
             .strip_prefix('-')
             .is_some_and(|rest| rest.parse::<f64>().is_ok())
         {
-            return Some(RetryAfter::Negative(text));
+            return Some(RetryAfter::Negative(shown(&text)));
         }
         let Some(until) = date(&text) else {
-            return Some(RetryAfter::Malformed(text));
+            return Some(RetryAfter::Malformed(shown(&text)));
         };
         let wait = now.map(|now| until.as_second() - now);
         Some(RetryAfter::Date(wait))
@@ -576,6 +579,21 @@ mod tests {
             assert_eq!(read.quota(100, MINUTE), None);
             assert_eq!(read.other_policies(100, MINUTE), None);
         }
+    }
+
+    #[test]
+    fn a_long_value_is_shown_in_part_and_a_huge_number_stays_one() {
+        let long = "x".repeat(10_000);
+        let read_long = read(&format!("Retry-After: {long} | X-RateLimit-Reset: {long}"));
+        assert!(
+            matches!(read_long.retry_after, Some(RetryAfter::Malformed(text)) if text.len() < 300)
+        );
+        assert!(read_long.unknown[0].len() < 300);
+        let digits = "9".repeat(29);
+        let huge = read(&format!("RateLimit-Limit: {digits}, {digits};w={digits}"));
+        let shown = "more than 18446744073709551614";
+        let expected = Some(format!("{shown} per {shown} s"));
+        assert_eq!(huge.in_requests(5).other_policies(1, MINUTE), expected);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `RateLimit-Reset` and `X-RateLimit-Reset`: some servers send seconds in them, others a Unix time.
 
-use super::items::whole;
+use super::items::{shown, whole};
 
 /// The value of such a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Reset {
         };
         Some(Reset {
             header,
-            value: value.to_owned(),
+            value: shown(value),
             when,
         })
     }

@@ -1,0 +1,187 @@
+//! The help of `-h`: one screen with examples and the options that are used most. `--help` has all of them.
+
+use super::Cli;
+use super::command_line::{CommandLine, Role};
+use clap::CommandFactory;
+use std::ffi::OsString;
+
+const RUN: &str = "\
+loadgen sends checks to a rate limiter on an exact schedule, and says whether
+the limiter keeps its limit.
+
+  loadgen --demo                            try it, with nodes in this process
+  loadgen -q 50 -z 30s http://127.0.0.1:8000/items         GET that URL
+  loadgen --targets http://127.0.0.1:8000 --limit 50 --window 10s --audit
+  loadgen --profile 'ramp 10/s to 500/s over 2m' plan      only show the plan
+
+  --targets URLS        nodes that get POST /check, separated by commas
+  -q, --rps RATE        steady rate: 10, 0.5/s or 600/m             [10]
+  -z, --duration TIME   90, 90s or '1m 30s'; 0 runs until stopped   [60]
+  --burst-enabled BOOL  bursts of --burst-multiplier times the rate [true]
+  --profile PIECES      a rate over time instead
+  --preset NAME         the kind of limiter, from `loadgen presets` [check]
+  --limit N, --window TIME, --keys N    each key's limit    [100, 60s, 7]
+  --audit PROMISE       judge the limiter; the flag alone means any kind
+  --threshold 'latency.p99 < 50ms'      exit code 4 if missed
+  --report FILE, --summary-json FILE    the results as a page, as JSON
+  --wait TIME           first wait until the first target is there
+
+Commands: plan, presets, audit, report, compare, schema, completions, man
+Exit codes: 0 fine, 1 broke, 2 refused, 3 inconclusive, 4 a check failed
+All options: loadgen --help. Each is a variable too: LOADGEN_RPS=50
+";
+
+const PLAN: &str = "\
+loadgen plan prints what a run with the same options would send, and when. It
+sends nothing.
+
+  loadgen plan --rps 50 --duration 2m
+  loadgen --profile '50/s for 30s, burst 500 at once' plan
+  loadgen plan --preset envoy --header 'X-Key: {key}'
+
+  --rps RATE            steady rate: 10, 0.5/s or 600/m             [10]
+  --duration TIME       90, 90s or '1m 30s'; 0 is without an end    [60]
+  --burst-enabled BOOL  bursts of --burst-multiplier times the rate [true]
+  --profile PIECES      a rate over time instead
+  --preset NAME         the kind of limiter, from `loadgen presets` [check]
+  --method METHOD, --path PATH, --header 'Name: value', --body TEXT
+  --show-secrets        show the values that are masked otherwise
+
+All options: loadgen plan --help. They are those of a run.
+";
+
+const AUDIT: &str = "\
+loadgen audit judges recorded requests: files of --requests, or logs of other
+programs as CSV or JSON lines.
+
+  loadgen audit requests.csv --limit 100 --window 60s
+  loadgen audit node-1.csv node-2.csv --audit 'fixed-window 20/2s by clock'
+  loadgen audit access.csv --time start_ms --status code --key client
+
+  --audit PROMISE       what the limiter promises   [auto: any kind of limit]
+  --limit N, --window TIME    the limit of each key            [100, 60s]
+  --complete            the files have every request that counted
+  --time COLUMN, --took COLUMN, --done COLUMN     when a request was
+  --key COLUMN, --status COLUMN, --verdict COLUMN, --target COLUMN
+  --one-key             all requests share one limit
+  --report FILE         an HTML page of the verdict
+
+Exit codes: 0 kept, 2 refused, 3 inconclusive, 4 broken
+All options: loadgen audit --help
+";
+
+const REPORT: &str = "\
+loadgen report makes an HTML page of saved summaries.
+
+  loadgen report summary.json --output report.html
+  loadgen report before.json after.json --output compared.html
+
+  FILE...               what --summary-json wrote; - is standard input.
+                        Several are compared, each with the first
+  --output FILE         the page; - is standard output
+
+All options: loadgen report --help
+";
+
+const COMPARE: &str = "\
+loadgen compare tells a change between runs from noise.
+
+  loadgen compare base.json new.json
+  loadgen compare base.json new.json --fail-if 'latency.p99 > 10% worse'
+  loadgen compare base1.json base2.json --to new1.json new2.json
+
+  FILE...               what --summary-json wrote: a base run and a new one
+  --to FILE...          several new runs; the files before are base runs
+  --fail-if CONDITION   exit code 4 if it is met
+  --output FILE         an HTML page of the comparison
+
+Exit codes: 0 no condition is met, 2 refused, 3 too noisy to tell, 4 one is met
+All options: loadgen compare --help
+";
+
+const SCHEMA: &str = "\
+loadgen schema prints the JSON schema of a result.
+
+  loadgen schema                     of the summary of a run
+  loadgen schema audit               of the audit of recorded requests
+";
+
+/// The short help that a command line asks for. `None` if it asks for the whole help, or the command has no shorter one.
+pub(super) fn requested(typed: &[OsString]) -> Option<&'static str> {
+    let command = Cli::command();
+    let line = CommandLine::new(&command, typed);
+    let asks = |(word, role): &(&str, &Role)| {
+        matches!(role, Role::Flag(_)) && ["-h", "--help", "-V", "--version"].contains(word)
+    };
+    let words = line.words.iter().map(|word| &**word);
+    let (word, _) = words.zip(&line.roles).find(asks)?;
+    if word != "-h" {
+        return None;
+    }
+    match line.subcommand().map(|subcommand| subcommand.get_name()) {
+        None => Some(RUN),
+        Some("plan") => Some(PLAN),
+        Some("audit") => Some(AUDIT),
+        Some("report") => Some(REPORT),
+        Some("compare") => Some(COMPARE),
+        Some("schema") => Some(SCHEMA),
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::exit_code::MEANINGS;
+
+    #[test]
+    fn the_short_help_is_one_screen_and_names_options_that_exist() {
+        let command = Cli::command();
+        for (name, text) in [
+            (None, RUN),
+            (Some("plan"), PLAN),
+            (Some("audit"), AUDIT),
+            (Some("report"), REPORT),
+            (Some("compare"), COMPARE),
+            (Some("schema"), SCHEMA),
+        ] {
+            assert!(text.lines().count() <= 25, "{name:?} is too long");
+            for line in text.lines() {
+                assert!(line.chars().count() <= 79, "{line}");
+            }
+            let own = name.map_or(&command, |name| command.find_subcommand(name).unwrap());
+            let is_long = |c: char| c.is_ascii_lowercase() || c == '-';
+            for flag in text.split("--").skip(1) {
+                let long = flag.split(|c| !is_long(c)).next().unwrap();
+                let mut all = own.get_arguments().chain(command.get_arguments());
+                let is_known = all.any(|argument| argument.get_long() == Some(long));
+                assert!(is_known || long == "help", "{name:?}: --{long}");
+            }
+        }
+        for subcommand in command.get_subcommands() {
+            assert!(RUN.contains(subcommand.get_name()));
+        }
+        for meaning in &MEANINGS[..5] {
+            assert!(RUN.contains(&format!("{} ", meaning.codes[0])));
+        }
+    }
+
+    #[test]
+    fn its_defaults_are_those_of_the_options() {
+        let command = Cli::command();
+        for (long, shown) in [
+            ("rps", "[10]"),
+            ("duration", "[60]"),
+            ("burst-enabled", "[true]"),
+            ("preset", "[check]"),
+            ("limit", "[100, "),
+            ("window", ", 60s, "),
+            ("keys", ", 7]"),
+        ] {
+            let mut all = command.get_arguments();
+            let argument = all.find(|argument| argument.get_long() == Some(long));
+            let default = argument.unwrap().get_default_values()[0].to_str().unwrap();
+            assert!(shown.contains(default) && RUN.contains(shown), "--{long}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The guide. The same pages can be read where the repository is browsed, in `src/guide/`.
+//!
+//! | page | explains |
+//! | --- | --- |
+//! | [`traffic`] | rates, bursts, profiles, arrivals, and why latency starts at the due time |
+//! | [`targets`] | names, addresses, connections, TLS, and targets that do not answer |
+//! | [`requests`] | presets, requests, the rules for answers, and keys |
+//! | [`audit`] | whether the limit held: promises, verdicts, causes, the probe, and recorded requests |
+//! | [`results`] | the live view, files, measures, failures, and exit codes |
+//! | [`thresholds`] | conditions that make a run a test |
+//! | [`compare`] | whether two runs differ by more than noise, and a gate for CI |
+//! | [`metrics`] | metrics for Prometheus while a run goes on |
+//! | [`stack`] | three limiter nodes, Redis and Prometheus in containers |
+//! | [`limiter`] | the reference limiter |
+//! | [`options`] | all options, variables and defaults |
+//! | [`performance`] | measured beside other load generators |
+//! | [`design`] | how it is built and tested |
+
+/// A module for each page. The first definition of a link counts, so in this documentation links lead to the modules, and
+/// elsewhere to the files that the pages themselves name.
+macro_rules! pages {
+    ($($page:ident),+ $(,)?) => {
+        $(
+            #[doc = "[audited]: crate::guide::audit"]
+            #[doc = "[compare]: crate::guide::compare"]
+            #[doc = "[failures]: crate::guide::results#failures"]
+            #[doc = "[frozen]: crate::guide::targets#a-target-that-does-not-answer"]
+            #[doc = "[instants]: crate::guide::traffic#open-loop"]
+            #[doc = "[keys]: crate::guide::requests#keys"]
+            #[doc = "[measures]: crate::guide::results#measures"]
+            #[doc = "[paths]: crate::guide::targets#paths"]
+            #[doc = "[placeholders]: crate::guide::requests#requests"]
+            #[doc = "[probe]: crate::guide::audit#the-probe"]
+            #[doc = "[secrets]: crate::guide::requests#secrets"]
+            #[doc = "[stack]: crate::guide::stack"]
+            #[doc = "[thresholds]: crate::guide::thresholds"]
+            #[doc = "[urls]: crate::guide::targets#urls-as-arguments"]
+            #[doc = ""]
+            #[doc = include_str!(concat!(stringify!($page), ".md"))]
+            pub mod $page {}
+        )+
+
+        #[cfg(test)]
+        const PAGES: &[(&str, &str)] = &[
+            $((stringify!($page), include_str!(concat!(stringify!($page), ".md")))),+
+        ];
+    };
+}
+
+pages! {
+    traffic,
+    targets,
+    requests,
+    audit,
+    results,
+    thresholds,
+    compare,
+    metrics,
+    stack,
+    limiter,
+    options,
+    performance,
+    design,
+}
+
+#[cfg(test)]
+mod tests;
