@@ -1,6 +1,6 @@
 //! `--threshold` and `--abort-on-fail`: how a whole run reports its thresholds, and its exit code.
 
-use crate::support::run::{Finished, Launch, loadgen};
+use crate::support::run::{Finished, Launch, loadgen, undisturbed};
 use crate::support::server::{Reply, Server};
 use crate::support::{at_once, seconds};
 
@@ -62,15 +62,6 @@ fn assert_stopped_by(finished: &Finished, text: &str, verdict: &str) {
 fn assert_in_all(finished: &Finished, said: &str) {
     let line = format!("\nThresholds: {said}\n");
     assert!(finished.stdout().contains(&line), "no {said:?}: {finished}");
-}
-
-/// The first run in which the machine let the generator keep its schedule.
-#[track_caller]
-fn undisturbed(launch: impl Fn() -> Launch) -> Finished {
-    let runs = (0..5).map(|_| launch().finish());
-    let is_undisturbed = |finished: &Finished| finished.stdout().contains("schedule kept");
-    let undisturbed = runs.into_iter().find(is_undisturbed);
-    undisturbed.expect("a machine that is not too busy")
 }
 
 fn failing() -> Server {
@@ -238,8 +229,11 @@ fn a_run_without_an_end_stops_for_a_lost_threshold() {
         "failed[status_5xx].rate = 0%",
     ];
     at_once(lost, |lost| {
-        let launch = run(&[&server], "--rps 50 --duration 0").env("LOADGEN_ABORT_ON_FAIL", "true");
-        let finished = judged(launch, &[lost]).finish();
+        let finished = undisturbed(|| {
+            let launch =
+                run(&[&server], "--rps 50 --duration 0").env("LOADGEN_ABORT_ON_FAIL", "true");
+            judged(launch, &[lost])
+        });
         assert_eq!(finished.code(), Some(FAILED), "{finished}");
         assert_stands(&finished, lost, "missed");
     });
