@@ -226,7 +226,7 @@ pub(super) fn word(mark: Mark) -> &'static str {
         Mark::Better => "better",
         Mark::Higher => "higher",
         Mark::Lower => "lower",
-        Mark::NoChange => "no change",
+        Mark::NotShown => "not shown",
         Mark::Unknown => "unknown",
     }
 }
@@ -274,8 +274,8 @@ fn write(out: &mut String, compared: &Compared) -> fmt::Result {
     paragraph(
         out,
         "",
-        "\"shows\" is the smallest change that would be shown in four of five such comparisons. \"no change\" means none that \
-         these runs would show.",
+        "\"shows\" is the smallest change that would be shown in four of five such comparisons. \"not shown\" means that noise \
+         may explain the difference.",
     )?;
     for (number, why) in &unknown {
         paragraph(out, "", &format!("{number}: {why}."))?;

@@ -132,7 +132,11 @@ fn wrong_limiters() -> Vec<Wrong> {
             &["a clock is ahead"],
         ),
         wrong("counts lost", losing_counts(80), &["counts were lost"]),
-        wrong("no limit", with(Fault::AlwaysOpen), &["there is no limit"]),
+        wrong(
+            "no limit",
+            with(Fault::AlwaysOpen),
+            &["nothing was blocked"],
+        ),
         wrong("open for 5 s", with(Fault::Open(0.5, 0.58)), &[]),
         wrong("some blocked", with(Fault::BlocksSometimes(100)), &[]),
         wrong("a race", with(Fault::Race(0.002)), &[]),

@@ -56,8 +56,8 @@ pub enum Mark {
     /// Neither is better.
     Higher,
     Lower,
-    /// There is no change that these runs would show.
-    NoChange,
+    /// Noise may explain the difference.
+    NotShown,
     Unknown,
 }
 
@@ -117,7 +117,7 @@ impl Change {
             return Mark::Unknown;
         };
         if !shown.excludes_zero() {
-            return Mark::NoChange;
+            return Mark::NotShown;
         }
         match (self.number.direction(), shown.low > 0.0) {
             (Direction::LowerIsBetter, true) | (Direction::HigherIsBetter, false) => Mark::Worse,

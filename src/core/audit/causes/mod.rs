@@ -14,8 +14,8 @@ mod counted_twice;
 mod counts_lost;
 mod failing_open;
 mod keys_not_apart;
-mod no_limit;
 mod nodes_alone;
+mod nothing_blocked;
 mod one_node;
 mod other_limit;
 mod race;
@@ -47,7 +47,7 @@ fn all(terms: &Terms) -> Vec<Box<dyn Hypothesis>> {
         Box::<counts_lost::CountsLost>::default(),
         Box::<failing_open::FailingOpen>::default(),
         Box::<race::Race>::default(),
-        Box::<no_limit::NoLimit>::default(),
+        Box::<nothing_blocked::NothingBlocked>::default(),
     ]
 }
 

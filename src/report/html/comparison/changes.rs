@@ -92,7 +92,7 @@ fn cell(change: &Change) -> Markup {
         Mark::Worse => Tone::Bad,
         Mark::Better => Tone::Good,
         Mark::Unknown => Tone::Unsure,
-        Mark::Higher | Mark::Lower | Mark::NoChange => Tone::Plain,
+        Mark::Higher | Mark::Lower | Mark::NotShown => Tone::Plain,
     };
     let judgement = Judgement {
         tone,

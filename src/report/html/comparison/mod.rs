@@ -11,7 +11,7 @@ use super::footer;
 use super::rates::{OUTCOMES, highest_rate};
 use super::targets::small;
 use super::time_series::few;
-use super::untrusted::Untrusted;
+use super::untrusted::{Untrusted, sentence};
 use crate::base::text::{count, per_second, share};
 use crate::core::exit_code;
 use crate::core::summary::{Slot, Summary, as_typed};
@@ -85,8 +85,13 @@ fn verdicts(runs: &[Run<'_>]) -> Section {
     let row = |run: &Run<'_>| {
         let of = run.summary;
         let none = || text("-");
+        let statements = headlines(of);
+        let (verdict, others) = statements.split_first().expect("at least one");
         let cells = vec![
-            html! { @for one in &headlines(of) { (pill(one)) " " } },
+            html! {
+                (pill(verdict))
+                @for other in others { span class="difference" { (sentence(&other.text)) } }
+            },
             of.audit.as_ref().map_or_else(none, |of| pill(&audit(of))),
             thresholds(&of.thresholds).map_or_else(none, |of| pill(&of)),
             pill(&schedule(of)),

@@ -1,13 +1,13 @@
-//! There is no limit. Any blocked request refutes that.
+//! Nothing is blocked, as if there were no limit. A much higher limit would look alike, so the cause claims no more.
 
 use super::{Case, Conclusion, Hypothesis};
 
 #[derive(Debug, Clone, Default)]
-pub struct NoLimit;
+pub struct NothingBlocked;
 
-impl Hypothesis for NoLimit {
+impl Hypothesis for NothingBlocked {
     fn name(&self) -> &'static str {
-        "there is no limit"
+        "nothing was blocked"
     }
 
     fn conclude(&self, case: &Case<'_>) -> Conclusion {
