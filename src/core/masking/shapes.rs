@@ -1,6 +1,7 @@
 //! Secrets that are recognised by their shape, under whatever name they stand.
 //!
-//! Secrets are ASCII. Patterns with Unicode's classes would take ten milliseconds to compile, in every run.
+//! Letters are those of ASCII and whatever lies beyond it (`\x{80}-\x{10FFFF}`). Unicode's own classes would take ten
+//! milliseconds to compile, in every run.
 
 use regex::Regex;
 use std::sync::LazyLock;
@@ -13,18 +14,20 @@ pub(super) static USER: LazyLock<Regex> =
 
 /// The words of a header such as `Authorization`, wherever they stand.
 pub(super) static BEARER: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"((?i-u:\bbearer)[ \t]+)([[:word:].~+/=-]+)"));
+    LazyLock::new(|| pattern(r"((?i-u:\bbearer)[ \t]+)([[:word:]\x{80}-\x{10FFFF}.~+/=-]+)"));
 
 /// `Basic` with a user and a password in Base64 behind it, wherever they stand.
 pub(super) static BASIC: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"((?i-u:\bbasic)[ \t]+)([[:word:]+/-]{4,}=*)"));
+    LazyLock::new(|| pattern(r"((?i-u:\bbasic)[ \t]+)([[:word:]\x{80}-\x{10FFFF}+/-]{4,}=*)"));
 
 /// A JSON Web Token: its first part is a JSON object in Base64.
-pub(super) static JWT: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"()((?-u:\b)eyJ[[:word:]-]{8,}(?:\.[[:word:]-]*)*)"));
+pub(super) static JWT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"()((?-u:\b)eyJ[[:word:]\x{80}-\x{10FFFF}-]{8,}(?:\.[[:word:]\x{80}-\x{10FFFF}-]*)*)")
+});
 
 /// A word that may be random.
-pub(super) static WORD: LazyLock<Regex> = LazyLock::new(|| pattern(r"()([[:word:]+-]{20,}=*)"));
+pub(super) static WORD: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"()([[:word:]\x{80}-\x{10FFFF}+-]{20,}=*)"));
 
 /// The words that follow `Bearer` or `Basic` in prose about them.
 const PROSE: [&str; 14] = [
@@ -95,6 +98,19 @@ pub(super) fn has_secret(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_does_not_end_at_a_letter_beyond_ascii() {
+        let second =
+            |pattern: &Regex, text| pattern.captures(text).expect("a secret")[2].to_owned();
+        assert_eq!(second(&BEARER, "Bearer pässwört9"), "pässwört9");
+        assert_eq!(second(&BASIC, "Basic dXNlcjpwä9"), "dXNlcjpwä9");
+        assert_eq!(second(&JWT, "eyJhbGciOiä.eyJ1"), "eyJhbGciOiä.eyJ1");
+        assert_eq!(
+            second(&WORD, "9f86d0818é84c7d659a2f"),
+            "9f86d0818é84c7d659a2f"
+        );
+    }
 
     #[test]
     fn secrets_are_recognised_and_prose_is_not() {
