@@ -77,7 +77,7 @@ pub struct Recorded {
     )]
     verdict: Option<String>,
 
-    /// The column of the node that answered. Without it, and without a column `target`, there is one
+    /// The column of the node that answered. Without it, and without a column `target`, all requests went to one node
     #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
     target: Option<String>,
 

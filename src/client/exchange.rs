@@ -12,8 +12,9 @@
 //! 4. The normalizer [notes](note_surplus) the headers of the answer that ureq has no room for.
 //! 5. The connector [notes](note_returned) when ureq gives the connection back, the answer having been read to its end,
 //!    or [that nothing of an answer came](note_unanswered).
-//! 6. Whoever has received something that may explain a failure [notes](note_received) that too: the transport the start
-//!    of a handshake, the [TLS library](super::witnesses) a refused certificate and a request for one, the normalizer a broken body, and the connector the input that nobody read.
+//! 6. What may explain a failure is [noted](note_received) by the part that received it. The transport notes the start of
+//!    a handshake. The [TLS library](super::witnesses) notes a refused certificate, and a request for one. The normalizer
+//!    notes a broken body. The connector notes input that nobody read.
 //! 7. The client makes an [`Answer`](crate::base::Answer) of the [`current`] record.
 
 use super::issuer::Issuer;

@@ -129,7 +129,8 @@ impl<'a, T: Targets> Reporter<'a, T> {
         }
     }
 
-    /// Lets suspensions be told from a slow machine, and notes one before the samples that it delayed are taken.
+    /// Records that this thread is running. If it was not for some time, the process was suspended or the machine was slow.
+    /// A suspension is recorded before the samples that it delayed are taken.
     fn beat(&mut self) {
         if Moment::now().since(self.beat) >= suspension::LEAST {
             // After a suspension, the handler of SIGCONT may be about to note it. It must still find the last beat.
