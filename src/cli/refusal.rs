@@ -119,6 +119,11 @@ pub(super) fn refusal(
             let unknown = || unknown_option(word, line);
             stray.or_else(unknown).unwrap_or_else(|| rendered(error))
         }
+        ErrorKind::TooManyValues => {
+            let value = context(ContextKind::InvalidValue).join(" ");
+            let value = shown_value(flag_of(first), &value);
+            Refusal::wrong(&name, &value, "takes no value")
+        }
         // The value is missing.
         ErrorKind::InvalidValue => {
             let needed = first.split_once(' ').map_or("", |(_, needed)| needed);

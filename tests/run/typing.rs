@@ -76,6 +76,7 @@ const SLIPS: &[(&str, &[&str])] = &[
         "plan --output x",
         &["--output: is not an option of loadgen plan, but of loadgen report"],
     ),
+    ("plan --help=x", &["--help 'x': takes no value"]),
 ];
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! Each function reads a text. Its error says what is allowed, as the end of a sentence that begins with the option.
 
-use super::{Cursor, Decimal, NotATime, UNITS_OF_TIME, time_with_units};
+use super::{Cursor, Decimal, NotATime, UNITS_OF_TIME, shortened, time_with_units};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -10,6 +10,9 @@ use std::time::Duration;
 
 /// The longest time that may be given. It is short enough that no sum of times overflows.
 pub const MAX_DURATION: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// The most characters that an error quotes of a word that is no unit.
+const SHOWN: usize = 40;
 
 /// A time of at least 1 ms.
 pub fn some_time(text: &str) -> Result<Duration, String> {
@@ -45,7 +48,8 @@ pub fn time(
                 NotATime::Number(_) => refused(),
                 NotATime::NoUnit(_) => format!("{}; the last number has no unit", refused()),
                 NotATime::Unit(word) => {
-                    format!("{}; '{}' is not {UNITS_OF_TIME}", refused(), word.text)
+                    let word = shortened(word.text, SHOWN);
+                    format!("{}; '{word}' is not {UNITS_OF_TIME}", refused())
                 }
                 NotATime::Order(_) => {
                     format!(
@@ -148,5 +152,11 @@ mod tests {
             let refused = some_time(text).expect_err(text);
             assert!(refused.ends_with(ends), "{text}: {refused}");
         }
+    }
+
+    #[test]
+    fn a_long_word_is_quoted_in_part() {
+        let refused = some_time(&format!("1{}", "a".repeat(5_000))).expect_err("no unit");
+        assert!(refused.chars().count() < 200, "{refused}");
     }
 }
