@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod audit;
 pub mod comparison;
+pub mod discovery;
 pub mod exit_code;
 pub mod keys;
 pub mod masking;

@@ -14,7 +14,7 @@ use crate::core::audit::bounds::drift;
 
 /// The phases at which a boundary may lie.
 #[derive(Debug, Clone)]
-pub(super) enum ClockWindows {
+pub(in crate::core) enum ClockWindows {
     AnyPhase,
     /// The boundary lies in one of these arcs. They neither touch nor reach around the circle's zero. Without any, no
     /// phase explains the admissions.

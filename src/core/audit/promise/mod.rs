@@ -14,6 +14,7 @@ mod sliding_window;
 mod text;
 mod token_bucket;
 
+pub(in crate::core) use clock_windows::ClockWindows;
 pub use text::MOST;
 
 use super::admission_log::AdmissionLog;
@@ -253,7 +254,7 @@ impl Needed {
 
 /// From one instant to another, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Interval {
+pub(in crate::core) struct Interval {
     pub from: Nanos,
     pub to: Nanos,
 }

@@ -137,6 +137,32 @@ impl LimitHeaders {
         })
     }
 
+    /// The limit that is named first.
+    pub(in crate::core) fn first_limit(&self) -> Option<u64> {
+        self.policies
+            .iter()
+            .find(|policy| policy.of_requests)
+            .map(|policy| policy.limit)
+    }
+
+    /// How many requests remain of the limit that is named first.
+    pub(in crate::core) fn first_remaining(&self) -> Option<u64> {
+        self.quotas.first().map(|quota| quota.remaining)
+    }
+
+    /// In how many seconds the limit that is named first is as before, and the header that says so.
+    pub(in crate::core) fn reset_in(&self) -> Option<(&'static str, u64)> {
+        let of_quota = self.quotas.first().and_then(|quota| quota.reset);
+        let of_header = || {
+            self.reset
+                .as_ref()
+                .and_then(|reset| Some((reset.header, reset.seconds()?)))
+        };
+        of_quota
+            .map(|seconds| ("RateLimit", seconds))
+            .or_else(of_header)
+    }
+
     /// How many requests remain at least by every quota of the answer, whatever its policy; `None` if one is used up.
     pub(super) fn remaining_of_all(&self) -> Option<u64> {
         let least = self.quotas.iter().map(|quota| quota.remaining).min();

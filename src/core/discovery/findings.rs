@@ -1,0 +1,128 @@
+//! What an experiment found out.
+
+use super::bounds::Bounds;
+use super::claims::Claims;
+use super::comparison::Shares;
+use super::fit::{Evidence, Found};
+use super::guesses::Course;
+use super::models::Hypothesis;
+use super::record::{Grouping, Seen};
+use crate::base::Nanos;
+
+/// How coarse the limiter's clock is taken to be: the first of these with which any limiter explains the answers.
+const GRAINS: [Nanos; 4] = [
+    Nanos(1_000_000),
+    Nanos(10_000_000),
+    Nanos(100_000_000),
+    Nanos(1_000_000_000),
+];
+
+/// A window is at least so many times as long as the clock is coarse.
+const COARSEST: u64 = 20;
+
+/// A block that lasts so many times as long as most others is another limit's.
+const LONG: u64 = 4;
+
+/// Why the experiment ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All trials have ended.
+    Complete,
+    OutOfRequests,
+    OutOfTime,
+    /// Too many requests in a row were neither admitted nor blocked.
+    Failing,
+    /// It was stopped.
+    Stopped,
+}
+
+/// What an experiment found out.
+#[derive(Debug, Clone)]
+pub struct Findings {
+    pub bounds: Bounds,
+    pub ending: Ending,
+    pub asked: u64,
+    /// The time from the first request's sent to the last one's done.
+    pub lasted: Nanos,
+    /// Whether connections to the first target share a count.
+    pub connections: Shares,
+    /// Whether each target shares the first one's count.
+    pub nodes: Vec<Shares>,
+    /// Whether two keys share a count.
+    pub keys: Shares,
+    /// The grouping by which the answers are explained.
+    pub grouping: Grouping,
+    /// How many requests the busiest counter admitted, and before its first block.
+    pub admitted: u64,
+    pub admitted_at_once: Option<u64>,
+    /// A block that had not ended: after so many admissions, for so long.
+    pub last_block: Option<(u64, Nanos)>,
+    /// Every limiter that explains all answers. Several limits hold at once.
+    pub explanations: Vec<Vec<Found>>,
+    /// How coarse the limiter's clock has to be for that.
+    pub grain: Nanos,
+    /// What the headers claim.
+    pub claims: Claims,
+}
+
+/// The limiters that explain the answers, and how coarse their clocks are. Shorter windows than `least` are not told from
+/// none.
+pub(super) fn explanations(counters: &[Vec<Seen>], least: Nanos) -> (Vec<Vec<Found>>, Nanos) {
+    for grain in GRAINS {
+        let least = least.max(grain * COARSEST);
+        let evidence = Evidence::new(counters, grain, least);
+        let single = evidence.explanations(&[], None);
+        if !single.is_empty() {
+            return (single.into_iter().map(|one| vec![one]).collect(), grain);
+        }
+        let pairs = pairs(&evidence);
+        if !pairs.is_empty() {
+            return (pairs, grain);
+        }
+    }
+    (Vec::new(), GRAINS[0])
+}
+
+/// Two limits that explain the answers together.
+fn pairs(evidence: &Evidence) -> Vec<Vec<Found>> {
+    let courses = evidence
+        .counters
+        .iter()
+        .filter_map(|counter| Course::of(counter));
+    let Some(median) = courses.filter_map(|course| course.median_block()).min() else {
+        return Vec::new();
+    };
+    let long = median * LONG;
+    let early: Vec<Vec<Seen>> = evidence
+        .counters
+        .iter()
+        .map(|counter| before_long_block(counter, long))
+        .collect();
+    let first = Evidence::new(&early, evidence.grain, evidence.least);
+    let firsts = first.explanations(&[], None).into_iter();
+    let pairs = firsts.flat_map(|first| {
+        let known = [Hypothesis {
+            limit: first.limit,
+            counts_blocked: first.counts_blocked,
+        }];
+        let seconds = evidence.explanations(&known, Some(long)).into_iter();
+        seconds.map(move |second| vec![first.clone(), second])
+    });
+    pairs.collect()
+}
+
+/// The requests up to the first that was blocked for so long.
+fn before_long_block(counter: &[Seen], long: Nanos) -> Vec<Seen> {
+    let mut since: Option<usize> = None;
+    for (place, request) in counter.iter().enumerate() {
+        if request.admitted {
+            since = None;
+            continue;
+        }
+        let begin = *since.get_or_insert(place);
+        if request.sent - counter[begin].sent >= long {
+            return counter[..begin].to_vec();
+        }
+    }
+    counter.to_vec()
+}

@@ -1,0 +1,151 @@
+//! Limits and windows that are worth a try, read off the answers.
+
+use super::record::Seen;
+use super::saturation::Between;
+use crate::base::Nanos;
+
+/// One counter, as its blocks and admissions follow one another.
+#[derive(Debug)]
+pub(super) struct Course {
+    /// The first admission.
+    first: Between,
+    /// Whether it was blocked.
+    pub was_full: bool,
+    /// How many were admitted before the first block, and how long that took.
+    pub fill: u64,
+    pub fill_time: Nanos,
+    pub edges: Vec<Edge>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Edge {
+    /// From the sent of the last blocked request to the done of the first admitted one.
+    pub at: Between,
+    pub blocked_since: Nanos,
+    pub admitted_before: u64,
+    pub burst: u64,
+}
+
+impl Course {
+    /// `None` without an admission.
+    pub fn of(counter: &[Seen]) -> Option<Course> {
+        let first = counter.iter().position(|request| request.admitted)?;
+        let mut course = Course {
+            first: Between {
+                from: counter[first].sent,
+                to: counter[first].done,
+            },
+            was_full: false,
+            fill: 0,
+            fill_time: Nanos::ZERO,
+            edges: Vec::new(),
+        };
+        let mut admitted = 0;
+        // The sents of the first and the last request of a block.
+        let mut block: Option<(Nanos, Nanos)> = None;
+        for request in &counter[first..] {
+            if !request.admitted {
+                course.was_full = true;
+                if request.alone {
+                    block = Some((block.map_or(request.sent, |(since, _)| since), request.sent));
+                }
+                continue;
+            }
+            if let Some((blocked_since, last)) = block.take() {
+                course.edges.push(Edge {
+                    at: Between {
+                        from: last,
+                        to: request.done,
+                    },
+                    blocked_since,
+                    admitted_before: admitted,
+                    burst: 0,
+                });
+            }
+            admitted += 1;
+            match course.edges.last_mut() {
+                Some(edge) => edge.burst += 1,
+                None => {
+                    course.fill += 1;
+                    course.fill_time = request.sent.saturating_sub(course.first.from);
+                }
+            }
+        }
+        Some(course)
+    }
+
+    /// The same as if blocks shorter than this had not been: the course of a limit with a longer window.
+    pub fn with_long_blocks(&self, least: Nanos) -> Course {
+        let long = |edge: &&Edge| edge.at.from.saturating_sub(edge.blocked_since) >= least;
+        let mut edges: Vec<Edge> = self.edges.iter().filter(long).copied().collect();
+        let all = self
+            .edges
+            .last()
+            .map_or(self.fill, |last| last.admitted_before + last.burst);
+        let mut until = all;
+        for edge in edges.iter_mut().rev() {
+            edge.burst = until - edge.admitted_before;
+            until = edge.admitted_before;
+        }
+        Course {
+            first: self.first,
+            was_full: self.was_full,
+            fill: until,
+            fill_time: edges.first().map_or(self.fill_time, |edge| {
+                edge.blocked_since.saturating_sub(self.first.from)
+            }),
+            edges,
+        }
+    }
+
+    /// The median of the times for which requests were blocked.
+    pub fn median_block(&self) -> Option<Nanos> {
+        let mut blocks: Vec<_> = self
+            .edges
+            .iter()
+            .map(|edge| edge.at.from - edge.blocked_since)
+            .collect();
+        blocks.sort_unstable();
+        blocks.get(blocks.len() / 2).copied()
+    }
+
+    /// The times that may be the window, or a part of it.
+    pub fn windows(&self) -> Vec<Between> {
+        let first = self.edges.first().map(|edge| self.first.until(edge.at));
+        let periods = self
+            .edges
+            .windows(2)
+            .map(|pair| pair[0].at.until(pair[1].at));
+        let mut windows: Vec<_> = first.into_iter().chain(periods.clone().take(3)).collect();
+        let mut all: Vec<_> = periods.collect();
+        all.sort_by_key(|period| period.to);
+        windows.extend(all.get(all.len() / 2));
+        windows
+    }
+
+    /// The time in which one request is admitted again, in nanoseconds, if it is always the same: the least and the most.
+    /// Just before each edge, the counter had room for none.
+    pub fn interval(&self) -> Option<(f64, f64)> {
+        let (first, last) = (self.edges.first()?, self.edges.last()?);
+        let admitted = last.admitted_before - first.admitted_before;
+        let span = first.at.until(last.at);
+        (admitted > 0).then(|| {
+            (
+                span.from.0 as f64 / admitted as f64,
+                span.to.0 as f64 / admitted as f64,
+            )
+        })
+    }
+
+    pub fn limits(&self) -> impl Iterator<Item = u64> {
+        let mut bursts: Vec<_> = self.edges.iter().map(|edge| edge.burst).collect();
+        bursts.pop();
+        bursts.sort_unstable();
+        let median = bursts.get(bursts.len() / 2).copied();
+        let most = bursts.last().copied();
+        [Some(self.fill), median, most]
+            .into_iter()
+            .flatten()
+            .filter(|limit| *limit > 0)
+    }
+}
