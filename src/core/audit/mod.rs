@@ -82,8 +82,8 @@ pub use early_blocks::{EarlyBlocks, EarlyBlocksSlot};
 pub use nodes::Nodes;
 pub use observation::{AuditedKey, Decision, Observation};
 pub use outages::{Failure, Outage, Response};
-pub(in crate::core) use promise::ClockWindows;
 pub use promise::{About, Algorithm, Kind, Limit, MOST, MostInAnyWindow, Needed, Promise};
+pub(in crate::core) use promise::{ClockWindows, Interval};
 pub use proof::{AdmissionSpan, Proof};
 pub use quota::Quota;
 pub use report::{

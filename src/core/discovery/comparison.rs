@@ -1,21 +1,28 @@
 //! Does something else share the count of a full counter: a fresh connection, another node, another key?
 //!
-//! While a counter is full, requests to the other one and to itself are sent in turn. If the first few of both are all
-//! blocked, they share a count. If some are admitted, it may be that the counter had just room again, so more are sent in
-//! a random order: a shared count then admits both kinds alike, and another count admits only the other's.
+//! While a counter is full, requests to the other one and to itself are sent in turn. If the other's are blocked, both
+//! share a count. If some are admitted, the counter may just have had room again. So more requests are sent, in a random
+//! order, and most of them to the counter itself. A count of the other's own admits all of them, because nobody used it
+//! before. A shared count blocks some.
 
 use super::saturation::Came;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// How many requests to the other, and to the counter itself, are sent if the first ones do not tell. The counter gets more,
 /// so that it stays full.
 const MORE: usize = 8;
 const OWN: usize = 16;
 
-/// With fewer admissions, chance may have dealt all of them to the other: with so many, once in 64 times.
+/// With fewer admissions, a shared count may have given all of them to the other by chance. A third of the requests are the
+/// other's, so that so many admissions are all its own in one of 3^6 cases.
 const WEAK: usize = 6;
 
 /// How many requests to the counter itself have to be blocked to show that it is full.
 const FEW: usize = 4;
+
+/// Of so many requests to something that nobody used, one that is blocked shows that it was used.
+const SELDOM: usize = 4;
 
 /// How often such a round is repeated.
 const ROUNDS: u32 = 3;
@@ -36,7 +43,7 @@ pub(super) struct Comparison {
     /// What is asked next, the last one first: whether it is the other.
     ahead: Vec<bool>,
     rounds: u32,
-    draws: u64,
+    random: ChaCha8Rng,
     of_other: Counts,
     of_itself: Counts,
     verdict: Option<Shares>,
@@ -58,7 +65,7 @@ impl Comparison {
             always_new: false,
             ahead,
             rounds: 0,
-            draws: seed,
+            random: ChaCha8Rng::seed_from_u64(seed),
             of_other: Counts::default(),
             of_itself: Counts::default(),
             verdict: None,
@@ -109,16 +116,16 @@ impl Comparison {
 
     fn judge(&self) -> Option<Shares> {
         let (other, itself) = (self.of_other, self.of_itself);
-        if other.blocked > 0 && itself.blocked > 0 && other.admitted == 0 {
+        if other.blocked >= 2 && itself.blocked > 0 && other.admitted == 0 {
             return Some(Shares::Yes);
         }
         if self.rounds == 0 {
             return None;
         }
-        // Nobody used the other before, so only a shared count can block it so early.
-        let is_unused =
-            self.always_new || (other.admitted + other.blocked) as u64 * 2 <= self.at_once;
-        if is_unused && other.blocked > 0 {
+        // Nobody used the other before, so only a shared count can block it so early. A few blocks may have other causes.
+        let asked = other.admitted + other.blocked;
+        let is_unused = self.always_new || asked as u64 * 2 <= self.at_once;
+        if is_unused && other.blocked * SELDOM >= asked {
             return Some(Shares::Yes);
         }
         if other.blocked == 0 && other.admitted >= MORE && itself.blocked >= FEW {
@@ -134,11 +141,8 @@ impl Comparison {
         self.rounds += 1;
         let (mut others, mut own) = (MORE, OWN);
         while others + own > 0 {
-            self.draws = self
-                .draws
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            let is_other = (self.draws >> 33) as usize % (others + own) < others;
+            let left = (others + own) as u64;
+            let is_other = self.random.next_u64() % left < others as u64;
             self.ahead.push(is_other);
             if is_other { others -= 1 } else { own -= 1 }
         }

@@ -35,6 +35,9 @@ const COMPARISONS: u32 = 3;
 /// The shortest window that is told from none, in times of the least time between two requests.
 const RESOLVED: u64 = 4;
 
+/// How much longer than the untouched key the main key has to stay blocked.
+const SETTLED: Nanos = Nanos(1_000_000_000);
+
 /// So many failures in a row end the experiment.
 const MOST_FAILURES: u32 = 10;
 
@@ -313,19 +316,25 @@ impl Experiment {
                     comparison.answered(came);
                 }
             }
+            // A trial that ended may still have had requests in flight.
             Trial::Untouched => {
-                self.untouched
+                let asked = self
+                    .untouched
                     .iter_mut()
-                    .for_each(|(_, one)| one.answered(sent, done, came));
+                    .filter(|(key, _)| *key == question.key);
+                asked.for_each(|(_, one)| one.answered(sent, done, came));
             }
-            Trial::Fill => self
-                .fill
-                .iter_mut()
-                .for_each(|(_, one)| one.answered(sent, done, came)),
-            Trial::Split => self
-                .split
-                .iter_mut()
-                .for_each(|(_, one)| one.answered(sent, done, came)),
+            Trial::Fill => {
+                let asked = self.fill.iter_mut().filter(|(key, _)| *key == question.key);
+                asked.for_each(|(_, one)| one.answered(sent, done, came));
+            }
+            Trial::Split => {
+                let asked = self
+                    .split
+                    .iter_mut()
+                    .filter(|(key, _)| *key == question.key);
+                asked.for_each(|(_, one)| one.answered(sent, done, came));
+            }
             Trial::Waits => {
                 self.waits
                     .iter_mut()
@@ -420,14 +429,16 @@ impl Experiment {
             self.comparison = None;
             self.compared(other, verdict, is_weak);
         }
-        let is_full = self.main.is_polling() && !self.main.awaits() && !self.main_is_over;
+        // A limiter that admits nothing at all has no count to share.
+        let is_full = self.main.is_polling() && !self.main.awaits() && self.main.has_admitted();
+        let is_full = is_full && !self.main_is_over;
         let next = self.to_compare.front().filter(|_| is_full).copied();
         if let Some(ToCompare { other, .. }) = next
             && self.main.edges().len() >= self.compare_after
         {
             let seed = u64::from(self.next_key) + self.asked;
             // A fresh connection may reach the same process by chance.
-            let first = if other == Other::Connection { 8 } else { 1 };
+            let first = if other == Other::Connection { 8 } else { 2 };
             let mut comparison = Comparison::new(self.main.at_once(), first, seed);
             if other == Other::Key {
                 comparison = comparison.with_a_new_one_each_time();
@@ -600,6 +611,3 @@ impl Experiment {
         groupings
     }
 }
-
-/// How much longer than the untouched key the main key has to stay blocked.
-const SETTLED: Nanos = Nanos(1_000_000_000);

@@ -3,8 +3,8 @@
 use super::guesses::Course;
 use super::models::{Contradiction, Hypothesis, explain};
 use super::record::Seen;
-use super::saturation::Between;
 use crate::base::Nanos;
+use crate::core::audit::Interval;
 use crate::core::audit::{Algorithm, Limit, Quota};
 use std::ops::RangeInclusive;
 
@@ -194,13 +194,13 @@ impl Search<'_> {
         let mut limits: Vec<_> = courses.iter().flat_map(Course::limits).collect();
         limits.sort_unstable();
         limits.dedup();
-        let guesses: Vec<Between> = courses.iter().flat_map(Course::windows).collect();
+        let guesses: Vec<Interval> = courses.iter().flat_map(Course::windows).collect();
         let mut all: Vec<Found> = Vec::new();
         for limit in limits {
             let trickle = courses
                 .iter()
                 .filter_map(Course::interval)
-                .map(|(least, most)| Between {
+                .map(|(least, most)| Interval {
                     from: Nanos((least * limit as f64) as u64),
                     to: Nanos((most * limit as f64) as u64),
                 });
@@ -235,7 +235,7 @@ impl Search<'_> {
     fn bucket(&self, courses: &[Course]) -> Option<Found> {
         let intervals = courses.iter().filter_map(Course::interval);
         let (least, most) = intervals.min_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)))?;
-        let guess = Between {
+        let guess = Interval {
             from: Nanos((least * FINE as f64) as u64),
             to: Nanos((most * FINE as f64) as u64),
         };
@@ -295,7 +295,7 @@ impl Search<'_> {
     /// not explain a block, and one that is too long does not explain an admission.
     fn between(
         &self,
-        guesses: &[Between],
+        guesses: &[Interval],
         quota: &impl Fn(Nanos) -> Quota,
     ) -> Option<((Nanos, Nanos), Nanos)> {
         let shortest = guesses.iter().map(|guess| guess.from).min()?;
@@ -330,7 +330,7 @@ impl Search<'_> {
     /// little off still explains.
     fn near(
         &self,
-        guess: Between,
+        guess: Interval,
         quota: &impl Fn(Nanos) -> Quota,
     ) -> Option<((Nanos, Nanos), Nanos)> {
         let (begin, end) = self.evidence.ends();
@@ -372,12 +372,12 @@ impl Search<'_> {
 }
 
 /// The guesses, narrowest first, without those that hardly say more than a narrower one.
-fn apart(mut guesses: Vec<Between>) -> Vec<Between> {
+fn apart(mut guesses: Vec<Interval>) -> Vec<Interval> {
     guesses.sort_by_key(|guess| (guess.to - guess.from, guess.from));
-    let mut apart: Vec<Between> = Vec::new();
+    let mut apart: Vec<Interval> = Vec::new();
     for guess in guesses {
-        let width = |guess: &Between| (guess.to - guess.from).0;
-        let is_alike = |other: &Between| {
+        let width = |guess: &Interval| (guess.to - guess.from).0;
+        let is_alike = |other: &Interval| {
             guess.from <= other.to
                 && other.from <= guess.to
                 && width(&guess) <= 8 * width(other).max(1_000_000)

@@ -1,14 +1,14 @@
 //! Limits and windows that are worth a try, read off the answers.
 
 use super::record::Seen;
-use super::saturation::Between;
 use crate::base::Nanos;
+use crate::core::audit::Interval;
 
 /// One counter, as its blocks and admissions follow one another.
 #[derive(Debug)]
 pub(super) struct Course {
     /// The first admission.
-    first: Between,
+    first: Interval,
     /// Whether it was blocked.
     pub was_full: bool,
     /// How many were admitted before the first block, and how long that took.
@@ -20,7 +20,7 @@ pub(super) struct Course {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Edge {
     /// From the sent of the last blocked request to the done of the first admitted one.
-    pub at: Between,
+    pub at: Interval,
     pub blocked_since: Nanos,
     pub admitted_before: u64,
     pub burst: u64,
@@ -31,7 +31,7 @@ impl Course {
     pub fn of(counter: &[Seen]) -> Option<Course> {
         let first = counter.iter().position(|request| request.admitted)?;
         let mut course = Course {
-            first: Between {
+            first: Interval {
                 from: counter[first].sent,
                 to: counter[first].done,
             },
@@ -53,7 +53,7 @@ impl Course {
             }
             if let Some((blocked_since, last)) = block.take() {
                 course.edges.push(Edge {
-                    at: Between {
+                    at: Interval {
                         from: last,
                         to: request.done,
                     },
@@ -110,7 +110,7 @@ impl Course {
     }
 
     /// The times that may be the window, or a part of it.
-    pub fn windows(&self) -> Vec<Between> {
+    pub fn windows(&self) -> Vec<Interval> {
         let first = self.edges.first().map(|edge| self.first.until(edge.at));
         let periods = self
             .edges

@@ -1,6 +1,9 @@
 //! Keeps one counter full: asks until a request is blocked, then until one is admitted again, and so on.
 
 use crate::base::Nanos;
+use crate::core::audit::Interval;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// The time between the first two requests for a key. It shrinks as requests are admitted.
 const FIRST_GAP: Nanos = Nanos(50_000_000);
@@ -8,34 +11,17 @@ const FIRST_GAP: Nanos = Nanos(50_000_000);
 /// The most requests in flight at once.
 const MOST_IN_FLIGHT: u64 = 32;
 
-/// Between two polls passes this part of the time since the block.
+/// Interval two polls passes this part of the time since the block.
 const POLLS: u64 = 50;
 
 /// How long a counter waits after a request that was neither admitted nor blocked.
 const AFTER_FAILURE: Nanos = Nanos(200_000_000);
 
-/// An instant that is known as an interval, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Between {
-    pub from: Nanos,
-    pub to: Nanos,
-}
-
-impl Between {
-    /// The time from this instant to a later one.
-    pub fn until(self, later: Between) -> Between {
-        Between {
-            from: later.from.saturating_sub(self.to),
-            to: later.to.saturating_sub(self.from),
-        }
-    }
-}
-
 /// A counter admitted a request again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Edge {
     /// From the sent of the last blocked request to the done of the first that was admitted.
-    pub at: Between,
+    pub at: Interval,
     /// How many were admitted until the next block.
     pub burst: usize,
 }
@@ -59,22 +45,22 @@ pub(super) struct Saturation {
     /// When the next request may be sent.
     next_at: Nanos,
     /// The first admission.
-    first: Option<Between>,
+    first: Option<Interval>,
     last_blocked: Nanos,
     /// The instants of all admissions. That of an edge is the edge.
-    admissions: Vec<Between>,
+    admissions: Vec<Interval>,
     /// How many were admitted before the first block; `None` before that.
     first_fill: Option<usize>,
     edges: Vec<Edge>,
     window: Option<Window>,
-    draws: u64,
+    random: ChaCha8Rng,
 }
 
 /// After so many admissions, the next one takes so long after the first of them.
 #[derive(Debug, Clone, Copy)]
 struct Window {
     admissions: usize,
-    span: Between,
+    span: Interval,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +86,7 @@ impl Saturation {
             first_fill: None,
             edges: Vec::new(),
             window: None,
-            draws: seed,
+            random: ChaCha8Rng::seed_from_u64(seed),
         }
     }
 
@@ -143,7 +129,7 @@ impl Saturation {
     }
 
     fn admitted(&mut self, sent: Nanos, done: Nanos) {
-        let mut interval = Between {
+        let mut interval = Interval {
             from: sent,
             to: done,
         };
@@ -190,26 +176,22 @@ impl Saturation {
         let part = |span: Nanos, parts: u64| Nanos(span.0 / parts);
         let gap = match self.expected() {
             None => part(now.saturating_sub(since), POLLS),
-            Some(Between { from, .. }) if now < from => {
+            Some(Interval { from, .. }) if now < from => {
                 let left = from - now;
                 // The last step before it is a short one.
                 part(left * 3, 5).max(self.gap).min(left)
             }
-            Some(Between { from, to }) if now <= to + (to - from) => part(to - from, 16),
-            Some(Between { to, .. }) => part(now - to, POLLS / 2),
+            Some(Interval { from, to }) if now <= to + (to - from) => part(to - from, 16),
+            Some(Interval { to, .. }) => part(now - to, POLLS / 2),
         };
-        self.draws = self
-            .draws
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let jitter = 80 + (self.draws >> 33) % 41;
+        let jitter = 80 + self.random.next_u64() % 41;
         Nanos(gap.0 / 100 * jitter).max(self.gap)
     }
 
     /// When a request should be admitted again: a window after the admission that it follows on, or as long after the last
     /// one as that took.
-    fn expected(&self) -> Option<Between> {
-        let later = |at: Between, span: Between| Between {
+    fn expected(&self) -> Option<Interval> {
+        let later = |at: Interval, span: Interval| Interval {
             from: at.from + span.from,
             to: at.to + span.to,
         };
@@ -236,7 +218,7 @@ impl Saturation {
         let mut spans: Vec<_> = pairs.map(|(before, after)| before.until(*after)).collect();
         spans.sort_unstable_by_key(|span| span.from + span.to);
         let median = spans[spans.len() / 2];
-        let alike = |span: &&Between| span.from <= median.to && span.to >= median.from;
+        let alike = |span: &&Interval| span.from <= median.to && span.to >= median.from;
         let closest = spans
             .iter()
             .filter(alike)
@@ -261,6 +243,10 @@ impl Saturation {
             .unwrap_or_default();
         self.blocked_since()
             .is_some_and(|since| now.saturating_sub(since) > longest * 2)
+    }
+
+    pub fn has_admitted(&self) -> bool {
+        !self.admissions.is_empty()
     }
 
     pub fn is_polling(&self) -> bool {

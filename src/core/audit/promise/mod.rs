@@ -268,6 +268,14 @@ impl Interval {
     pub fn length(self) -> Nanos {
         self.to - self.from
     }
+
+    /// The time from an instant in this interval to one in a later interval: the least and the greatest.
+    pub fn until(self, later: Interval) -> Interval {
+        Interval {
+            from: later.from.saturating_sub(self.to),
+            to: later.to.saturating_sub(self.from),
+        }
+    }
 }
 
 macro_rules! algorithms {
