@@ -15,14 +15,15 @@ use crate::core::audit::Decision;
 use crate::core::audit::probe::Reply;
 use std::collections::VecDeque;
 
-/// How long the main key is watched at least, for other limits with longer windows: so long, or this part of all time.
+/// The main key is watched for at least this time, since another limit may have a longer window. If it is shorter, this part
+/// of the longest time is enough.
 const WATCHED: Nanos = Nanos(65_000_000_000);
 const WATCHED_PART: u64 = 4;
 
 /// The main key takes at most this part of all requests.
 const MAIN_PART: u64 = 2;
 
-/// How many further keys are filled, if each takes at most this part of all requests.
+/// So many further keys are filled, unless one of them would take more than this part of all requests.
 const FILLS: u32 = 3;
 const FILLS_PART: u64 = 10;
 
@@ -32,7 +33,7 @@ const MOST_NODES: usize = 16;
 /// How often something is compared with the main key before it stays unknown.
 const COMPARISONS: u32 = 3;
 
-/// The shortest window that is told from none, in times of the least time between two requests.
+/// A window shorter than this many gaps between two requests can't be told from no limit.
 const RESOLVED: u64 = 4;
 
 /// How much longer than the untouched key the main key has to stay blocked.

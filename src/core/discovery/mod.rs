@@ -1,5 +1,8 @@
 //! What does a limiter enforce of each key? The experiment finds out from the outside, with few requests.
 //!
+//! A *counter* is what requests count against together: a key, or a key at one node. It is *full* if it blocks. An *edge* is the
+//! instant at which a full counter admits a request again.
+//!
 //! An [`Experiment`] has neither clock nor sockets. It plans the next request ([`Step`]) from the answers so far
 //! ([`Reply`](crate::core::audit::probe::Reply)). Several trials share the time, each on a key that nobody used before:
 //!
