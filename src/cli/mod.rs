@@ -11,6 +11,7 @@ mod command_line;
 mod compare;
 mod connections;
 mod demo_defaults;
+mod discover;
 mod generator;
 mod keys;
 mod manual;
@@ -34,6 +35,7 @@ mod values;
 pub use arguments::Arguments;
 pub use cluster::Nodes;
 pub use compare::{Compare, Sides};
+pub use discover::DiscoverSetup;
 pub use manual::{completions, man};
 pub use recorded::{ListedKeys, RecordedSetup};
 pub use refusal::Refusal;
@@ -57,6 +59,8 @@ pub enum Command {
     Plan(Box<Setup>),
     /// Shows one preset, or lists all of them.
     Presets(Option<&'static Preset>),
+    /// Finds out what a limiter enforces.
+    Discover(Box<DiscoverSetup>),
     /// Audits recorded requests.
     Audit(Box<RecordedSetup>),
     /// Makes a page of saved summaries.
@@ -96,6 +100,9 @@ impl Command {
             Some(Task::Plan { options }) => {
                 Command::Plan(setup(*options, arguments.of_the_subcommand())?)
             }
+            Some(Task::Discover(discover)) => Command::Discover(Box::new(
+                discover.setup(arguments.of_the_subcommand(), &typed)?,
+            )),
             Some(Task::Presets { name }) => Command::Presets(name),
             Some(Task::Audit(options)) => {
                 let arguments = arguments.of_the_subcommand().with_options(*options);
@@ -121,7 +128,7 @@ impl Command {
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
     after_help = exit_code::table(),
-    override_usage = "loadgen [OPTIONS] [URL]...\n       loadgen plan [OPTIONS] [URL]...\n       loadgen presets [NAME]\n       \
+    override_usage = "loadgen [OPTIONS] [URL]...\n       loadgen plan [OPTIONS] [URL]...\n       loadgen discover [OPTIONS] [URL]...\n       loadgen presets [NAME]\n       \
                       loadgen audit FILE... [OPTIONS]\n       loadgen report FILE... --output FILE\n       \
                       loadgen compare FILE... [--to FILE...] [--fail-if CONDITION]\n       loadgen schema [NAME]\n       loadgen completions <SHELL>\n       loadgen man"
 )]
@@ -142,6 +149,9 @@ enum Task {
         options: Box<Options>,
     },
 
+    /// Find out what a limiter enforces of each key: limit, window, algorithm, and what shares a count
+    Discover(Box<discover::Discover>),
+
     /// List the known limiters, or print the requests and the answers of one
     Presets {
         #[arg(value_parser = requests::preset)]
@@ -157,9 +167,9 @@ enum Task {
     /// Compare two runs, or several on each side, and tell change from noise
     Compare(compare::Compare),
 
-    /// Print the JSON schema of a result: summary, of a run, or audit, of recorded requests
+    /// Print the JSON schema of a result: summary, of a run; audit, of recorded requests; or discovery
     Schema {
-        /// The result that the schema describes: summary or audit
+        /// The result that the schema describes: summary, audit or discovery
         #[arg(value_name = "NAME", value_parser = results::schema, default_value = "summary")]
         schema: Schema,
     },

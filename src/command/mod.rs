@@ -2,6 +2,7 @@
 
 mod audit;
 mod compare;
+mod discover;
 mod report;
 mod run;
 
@@ -26,6 +27,7 @@ pub fn carry_out(command: Command) -> anyhow::Result<u8> {
         Command::Plan(setup) => print(&timetable(&setup.plan, &setup.nodes.examples())),
         Command::Presets(None) => print(&presets::table()),
         Command::Presets(Some(preset)) => print(&presets::details(preset)),
+        Command::Discover(setup) => discover::discover(*setup),
         Command::Audit(setup) => audit::audit(&setup),
         Command::Report(options) => report::report(&options),
         Command::Schema(schema) => print(schema.text),

@@ -28,21 +28,30 @@ use std::time::{Duration, Instant};
 
 /// Carries out a run. Returns its exit code.
 pub fn run(setup: &Setup) -> anyhow::Result<u8> {
+    let stop = Arc::new(Stop::default());
+    let quit = signals::install(stop.clone()).context("can't install signal handlers")?;
+    run_until(setup, &stop, quit)
+}
+
+/// Carries out a run that `stop` ends early. `quit` is called if the live view is to end it.
+pub(super) fn run_until(
+    setup: &Setup,
+    stop: &Arc<Stop>,
+    quit: impl Fn() + Send + 'static,
+) -> anyhow::Result<u8> {
     let requests = SnapshotRequests::default();
     let mut files = Files::open(&setup.outputs, &setup.inputs).map_err(Refusal::from)?;
     raise_descriptor_limit();
     let exporter = start_exporter(setup, &requests)?;
-    let stop = Arc::new(Stop::default());
-    let quit = signals::install(stop.clone()).context("can't install signal handlers")?;
     let (targets, _nodes) = start_nodes(&setup.nodes)?;
     let cluster = Cluster::start(&targets, &setup.plan, &setup.connecting);
     let cluster = cluster.context("can't start the resolver's thread")?;
     let mut stopped = Stopped::No;
     if let (Some(wait), Nodes::Targets(_)) = (&setup.wait, &setup.nodes) {
-        stopped = wait_for_first(wait, &cluster, &targets, setup, &stop)?;
+        stopped = wait_for_first(wait, &cluster, &targets, setup, stop)?;
     }
     let output = Output::of(&files);
-    let console = output.console(&stop)?;
+    let console = output.console(stop)?;
     let display = output.display(setup.color);
     let mut timeline = if files.show_timeline() {
         timeline_of(&setup.plan, targets.len())
@@ -73,7 +82,7 @@ pub fn run(setup: &Setup) -> anyhow::Result<u8> {
     } else {
         None
     };
-    let results = engine::run(&setup.plan, &cluster, &stop, &mut observers);
+    let results = engine::run(&setup.plan, &cluster, stop, &mut observers);
     let results = results.map_err(|error| explained(error, setup))?;
     drop(observers);
     #[cfg(unix)]
@@ -105,7 +114,7 @@ pub fn run(setup: &Setup) -> anyhow::Result<u8> {
 }
 
 /// The time for what is written after something else may have taken all of [`PATIENCE`].
-const LAST_PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A timeline with room for the whole run, so that its memory does not grow while the run goes on.
 fn timeline_of(plan: &Plan, targets: usize) -> TimelineTally {
@@ -116,14 +125,14 @@ fn timeline_of(plan: &Plan, targets: usize) -> TimelineTally {
 
 /// The stream to which lines are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Output {
+pub(super) enum Output {
     Standard,
     /// Standard error, because a result goes to standard output.
     Error,
 }
 
 impl Output {
-    fn of(files: &Files) -> Output {
+    pub(super) fn of(files: &Files) -> Output {
         if files.takes_standard_output() {
             Output::Error
         } else {
@@ -139,7 +148,7 @@ impl Output {
     }
 
     /// How texts are displayed on it.
-    fn display(self, color: ColorChoice) -> Display {
+    pub(super) fn display(self, color: ColorChoice) -> Display {
         Display::new(match self {
             Output::Standard => color.colours(&io::stdout()),
             Output::Error => color.colours(&io::stderr()),
@@ -147,7 +156,7 @@ impl Output {
     }
 
     /// Starts the console. The run stops when its lines can't be printed any more.
-    fn console(self, stop: &Arc<Stop>) -> anyhow::Result<Console> {
+    pub(super) fn console(self, stop: &Arc<Stop>) -> anyhow::Result<Console> {
         let output: Box<dyn Write + Send> = match self {
             Output::Standard => Box::new(io::stdout()),
             Output::Error => Box::new(io::stderr()),
@@ -158,7 +167,7 @@ impl Output {
 
     /// Waits for the reader until the deadline. Returns whether the end of the run was printed whole. The lines that were
     /// not printed are counted on standard error.
-    fn close(self, console: Console, deadline: Instant) -> bool {
+    pub(super) fn close(self, console: Console, deadline: Instant) -> bool {
         let Missed { lines, at_the_end } = match console.close(deadline) {
             Ok(missed) => missed,
             Err(error) => {
@@ -186,7 +195,7 @@ fn start_exporter(setup: &Setup, requests: &SnapshotRequests) -> Result<Option<E
 }
 
 /// Returns the targets, and the demo's nodes, which serve for as long as they are kept.
-fn start_nodes(nodes: &Nodes) -> anyhow::Result<(Vec<Target>, Option<Demo>)> {
+pub(super) fn start_nodes(nodes: &Nodes) -> anyhow::Result<(Vec<Target>, Option<Demo>)> {
     match nodes {
         Nodes::Targets(targets) => Ok((targets.clone(), None)),
         Nodes::Demo { policy, limiter } => {
@@ -203,7 +212,7 @@ fn start_nodes(nodes: &Nodes) -> anyhow::Result<(Vec<Target>, Option<Demo>)> {
 
 /// Waits for the first target, and says on standard error why it is not ready. A stop ends the wait: the run is then over
 /// before its first request.
-fn wait_for_first(
+pub(super) fn wait_for_first(
     wait: &Wait,
     cluster: &Cluster,
     targets: &[Target],
@@ -222,7 +231,7 @@ fn wait_for_first(
 }
 
 /// An error of a run, with what to type if nobody said where requests go.
-fn explained(error: RunError, setup: &Setup) -> anyhow::Error {
+pub(super) fn explained(error: RunError, setup: &Setup) -> anyhow::Error {
     match error {
         RunError::NoTargetResolves(_) if setup.has_default_targets => {
             Refusal::Wrong(NO_TARGET.to_owned()).into()

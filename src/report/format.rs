@@ -3,7 +3,7 @@
 use super::result_file::{Access, ResultFile};
 use super::stream::Stream;
 use crate::core::plan::Plan;
-use crate::core::summary::{RecordedAudit, Summary};
+use crate::core::summary::{Discovery, RecordedAudit, Summary};
 use crate::engine::Observer;
 use std::io;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub struct Format {
 }
 
 impl Format {
-    /// Whether an audit of recorded requests can be written in this format, too.
+    /// Whether an audit of recorded requests, or a discovery, can be written in this format, too.
     pub fn is_for_recorded(&self) -> bool {
         matches!(self.written, Written::AtTheEnd { .. })
     }
@@ -40,6 +40,8 @@ pub enum Written {
         render: fn(&Summary) -> String,
         /// Renders an audit of recorded requests.
         render_recorded: fn(&RecordedAudit) -> String,
+        /// Renders what a discovery found out.
+        render_discovery: fn(&Discovery) -> String,
         /// Whether it shows the run's timeline.
         has_timeline: bool,
     },

@@ -5,6 +5,7 @@
 mod address;
 mod audit;
 mod configuration;
+mod discovery;
 mod distribution;
 mod failure;
 mod null_for_0;
@@ -24,6 +25,11 @@ pub use audit::{
 };
 pub use configuration::{
     Configuration, NeededVariable, RepeatingCommand, Setting, Source, as_typed,
+};
+pub use discovery::{
+    AnswerOutcome, AuditCommand, Candidate, Detail, Discovery, DiscoveryAnswer, DiscoveryBounds,
+    DiscoveryCircumstances, DiscoveryCounts, DiscoveryEnding, DiscoveryTally, EnforcedLimit,
+    HeaderClaim, MOST_ANSWERS, Shared, Shares,
 };
 pub use distribution::{Bucket, DurationSummary, Point};
 pub use failure::{FailedRequest, FailureSummary};

@@ -5,6 +5,7 @@ mod audit;
 mod chart;
 mod comparison;
 mod configuration;
+mod discovery;
 mod document;
 mod failures;
 mod generator;
@@ -40,6 +41,7 @@ pub const FORMAT: Format = Format {
     written: Written::AtTheEnd {
         render: page,
         render_recorded: recorded::recorded,
+        render_discovery: discovery::discovery,
         has_timeline: true,
     },
 };

@@ -1,0 +1,400 @@
+//! What was found, as a person would say it.
+
+use super::{Candidate, Detail, Discovery, DiscoveryEnding, EnforcedLimit, Shares};
+use crate::base::Nanos;
+use crate::base::text::{count, seconds, span};
+use crate::core::discovery::{Claims, Findings, Remaining, TimeClaim};
+use std::collections::BTreeSet;
+
+/// The sentences about a discovery.
+pub(super) struct Said {
+    pub statement: String,
+    pub details: Vec<Detail>,
+    /// Whether this answers what the limiter enforces.
+    pub is_an_answer: bool,
+}
+
+/// Says what was found.
+pub(super) fn say(of: &Discovery, findings: &Findings) -> Said {
+    let whose = whose(of, findings);
+    if of.candidates.is_empty() {
+        let (statement, is_an_answer) = unexplained(of, findings, &whose);
+        return Said {
+            statement,
+            details: shared_details(of),
+            is_an_answer,
+        };
+    }
+    let mut parts = vec![limits(&of.candidates, &whose)];
+    parts.extend(nodes(of));
+    if of.shared.by_connections == Shares::No {
+        parts.push("each connection counts alone".to_owned());
+    }
+    parts.extend(blocked(&of.candidates).map(str::to_owned));
+    parts.extend(claims(of, &findings.claims));
+    let mut details = measured(of);
+    details.extend(shared_details(of));
+    details.extend(claim_details(of, &findings.claims));
+    Said {
+        statement: parts.join("; ") + ".",
+        details,
+        is_an_answer: true,
+    }
+}
+
+/// Whose requests count together.
+fn whose(of: &Discovery, findings: &Findings) -> String {
+    if of.keys == 0 {
+        return String::new();
+    }
+    match of.shared.by_keys {
+        Shares::Yes => " of all keys together".to_owned(),
+        Shares::No => " of each key".to_owned(),
+        Shares::Unknown if findings.grouping.keys_apart => " of a key".to_owned(),
+        Shares::Unknown => String::new(),
+    }
+}
+
+/// The limits of all candidates.
+fn limits(candidates: &[Candidate], whose: &str) -> String {
+    let numbers: BTreeSet<String> = candidates
+        .iter()
+        .map(|candidate| numbers(candidate, whose))
+        .collect();
+    let both = if candidates.len() == 2 {
+        "both"
+    } else {
+        "each of them"
+    };
+    // Candidates with the same numbers differ in their algorithm only.
+    if let (1, Some(numbers)) = (numbers.len(), numbers.first()) {
+        let mut ways: Vec<String> = Vec::new();
+        for candidate in candidates {
+            let way = algorithms(candidate);
+            if !ways.contains(&way) {
+                ways.push(way);
+            }
+        }
+        let fits = if ways.len() > 1 {
+            format!(" (the answers fit {both})")
+        } else {
+            String::new()
+        };
+        return format!("{numbers}, {}{fits}", ways.join(" or "));
+    }
+    let each: Vec<_> = candidates
+        .iter()
+        .map(|candidate| {
+            format!(
+                "{}, {}",
+                self::numbers(candidate, whose),
+                algorithms(candidate)
+            )
+        })
+        .collect();
+    format!("{} (the answers fit {both})", each.join("; or "))
+}
+
+fn numbers(candidate: &Candidate, whose: &str) -> String {
+    let limits = candidate.limits.iter().map(|limit| {
+        let window = Nanos(limit.window_ns);
+        let requests = count(limit.limit, "request", "requests");
+        let rate = format!("{requests}{whose} per {}{}", seconds(window), error(limit));
+        if limit.algorithm == "token-bucket" {
+            let burst = range(limit.burst_least, limit.burst_most);
+            format!("{rate} and {burst} at once")
+        } else {
+            rate
+        }
+    });
+    limits.collect::<Vec<_>>().join(", and ")
+}
+
+/// How far the true window may be from the stated one.
+fn error(limit: &EnforcedLimit) -> String {
+    let window = limit.window_ns;
+    let error = (window.abs_diff(limit.window_least_ns)).max(window.abs_diff(limit.window_most_ns));
+    format!(" (± {})", span(Nanos(error.max(1))))
+}
+
+fn range(least: u64, most: u64) -> String {
+    if least == most {
+        least.to_string()
+    } else {
+        format!("{least} to {most}")
+    }
+}
+
+fn algorithms(candidate: &Candidate) -> String {
+    let all: Vec<_> = candidate.limits.iter().map(algorithm).collect();
+    all.join(" and ")
+}
+
+/// How a limiter counts.
+fn algorithm(limit: &EnforcedLimit) -> &'static str {
+    match (&*limit.algorithm, &*limit.kind) {
+        ("sliding-window", _) => "in a sliding window",
+        ("fixed-window", "clock") => "in windows laid by a clock",
+        ("fixed-window", "admission") => "in windows that begin with the first request",
+        ("fixed-window", _) => "in windows laid by a clock for each key",
+        ("token-bucket", _) => "by a token bucket",
+        ("sliding-counter", "clock") => "by a sliding counter with the windows of a clock",
+        _ => "by a sliding counter with the windows of a clock for each key",
+    }
+}
+
+fn nodes(of: &Discovery) -> Option<String> {
+    let all = of.targets.len();
+    let others = of.shared.by_targets.get(1..).unwrap_or_default();
+    if others.is_empty() {
+        return None;
+    }
+    let with = |shares: Shares| {
+        let numbered = (2..).zip(others).filter(move |(_, one)| **one == shares);
+        numbered
+            .map(|(number, _): (usize, _)| number.to_string())
+            .collect::<Vec<_>>()
+    };
+    let (shared, alone) = (with(Shares::Yes), with(Shares::No));
+    Some(if shared.len() == others.len() {
+        format!("shared by all {all} nodes")
+    } else if alone.len() == others.len() {
+        format!("each of the {all} nodes counts alone")
+    } else if shared.is_empty() && alone.is_empty() {
+        format!("whether the {all} nodes share it is unknown")
+    } else {
+        let mut parts = Vec::new();
+        if !shared.is_empty() {
+            parts.push(format!("node {} shares it with node 1", shared.join(", ")));
+        }
+        if !alone.is_empty() {
+            parts.push(format!("node {} counts alone", alone.join(", ")));
+        }
+        parts.join(", ")
+    })
+}
+
+/// Whether blocked requests count. In the windows of a fixed window and in a bucket, that makes no difference.
+fn blocked(candidates: &[Candidate]) -> Option<&'static str> {
+    let limits = || candidates.iter().flat_map(|candidate| &candidate.limits);
+    let tells = |limit: &EnforcedLimit| {
+        limit.algorithm == "sliding-window" || limit.algorithm == "sliding-counter"
+    };
+    if !limits().any(tells) {
+        return None;
+    }
+    let (count, not) = (
+        limits().any(|limit| limit.counts_blocked),
+        limits().any(|limit| tells(limit) && !limit.counts_blocked),
+    );
+    Some(match (count, not) {
+        (true, true) => "whether blocked requests count is unknown",
+        (true, false) => "blocked requests count, too",
+        (false, _) => "blocked requests don't count",
+    })
+}
+
+/// Whether the headers are right, in a few words each.
+fn claims(of: &Discovery, claims: &Claims) -> Vec<String> {
+    let times = [&claims.retry_after, &claims.reset];
+    let mut said: Vec<_> = times.into_iter().flatten().map(short_claim).collect();
+    said.extend(wrong_limit(of, claims));
+    said
+}
+
+fn short_claim(claim: &TimeClaim) -> String {
+    let header = claim.header;
+    if claim.compared == 0 {
+        return format!("{header} claims {} s, which was not tested", claim.last);
+    }
+    let mut wrong = Vec::new();
+    if claim.early > Nanos::ZERO {
+        wrong.push(format!("up to {} early", span(claim.early)));
+    }
+    if claim.late > Nanos::ZERO {
+        wrong.push(format!("up to {} late", span(claim.late)));
+    }
+    if wrong.is_empty() {
+        format!("{header} is right")
+    } else {
+        format!("{header} is {}", wrong.join(" and "))
+    }
+}
+
+/// Whether a header's times are true, as a sentence.
+pub(super) fn claim(claim: &TimeClaim) -> String {
+    let compared = count(claim.compared, "time was", "times were");
+    let after = if claim.compared == 0 {
+        String::new()
+    } else {
+        format!(": {compared} compared with the next admission")
+    };
+    format!("{}{after}.", short_claim(claim))
+}
+
+/// The limits that the headers name, if none of them was found.
+fn wrong_limit(of: &Discovery, claims: &Claims) -> Option<String> {
+    let found = |limit: &u64| {
+        let limits = of.candidates.iter().flat_map(|candidate| &candidate.limits);
+        let mut limits = limits.flat_map(|one| [one.limit, one.burst_least, one.burst_most]);
+        limits.any(|one| one == *limit)
+    };
+    let wrong = claims.limits.iter().find(|limit| !found(limit))?;
+    Some(format!("a header names a limit of {wrong}"))
+}
+
+/// How exactly the numbers are known.
+fn measured(of: &Discovery) -> Vec<Detail> {
+    let mut details = Vec::new();
+    for candidate in &of.candidates {
+        for limit in &candidate.limits {
+            let (least, most) = (Nanos(limit.window_least_ns), Nanos(limit.window_most_ns));
+            let burst = if limit.algorithm == "token-bucket" {
+                let burst = range(limit.burst_least, limit.burst_most);
+                format!(", and a full bucket of {burst}")
+            } else {
+                String::new()
+            };
+            let name = format!("{} by {}", limit.algorithm, limit.kind);
+            details.push(Detail::new(
+                "fits",
+                format!(
+                    "{name}: {} per {least} to {most}{burst}",
+                    count(limit.limit, "request", "requests")
+                ),
+            ));
+        }
+    }
+    let answers = count(
+        of.requests.allowed + of.requests.blocked,
+        "answer",
+        "answers",
+    );
+    let other = if of.candidates.len() == 1 {
+        "no other limiter that loadgen knows does"
+    } else {
+        "the answers do not tell which of these it is"
+    };
+    details.push(Detail::new(
+        "sure",
+        format!("this explains all {answers}, and {other}"),
+    ));
+    details
+}
+
+fn shared_details(of: &Discovery) -> Vec<Detail> {
+    let mut details = Vec::new();
+    if of.keys > 0 {
+        details.push(Detail::new(
+            "keys",
+            match of.shared.by_keys {
+                Shares::Yes => "share one count: a key was blocked because of another",
+                Shares::No => {
+                    "have a count each: a fresh key was admitted while another was blocked"
+                }
+                Shares::Unknown => "unknown whether they share a count",
+            },
+        ));
+    }
+    details.push(Detail::new(
+        "connections",
+        match of.shared.by_connections {
+            Shares::Yes => "share the count: a fresh connection was blocked as well",
+            Shares::No => {
+                "have a count each: a fresh connection was admitted while another was blocked"
+            }
+            Shares::Unknown => "unknown whether they share the count",
+        },
+    ));
+    details.extend(nodes(of).map(|nodes| Detail::new("nodes", nodes)));
+    details
+}
+
+fn claim_details(of: &Discovery, claims: &Claims) -> Vec<Detail> {
+    let times = of.claims.iter();
+    let mut details: Vec<_> = times
+        .map(|claim| Detail::new("header", claim.statement.trim_end_matches('.')))
+        .collect();
+    match claims.remaining {
+        Some(Remaining::Of(limit)) => details.push(Detail::new(
+            "header",
+            format!("remaining counts down from {limit}, one for each admission"),
+        )),
+        Some(Remaining::Inconsistent) => details.push(Detail::new(
+            "header",
+            "remaining does not count the admissions of a fresh key one by one",
+        )),
+        None => {}
+    }
+    details
+}
+
+/// What is known if no limiter explains the answers, and whether that is an answer.
+fn unexplained(of: &Discovery, findings: &Findings, whose: &str) -> (String, bool) {
+    let lasted = seconds(Nanos(of.lasted_ns));
+    let failed = of.requests.failed + of.requests.unanswered;
+    if of.ending == DiscoveryEnding::Failing {
+        let sent = count(of.requests.sent, "request", "requests");
+        return (
+            format!("Nothing is known: of {sent}, {failed} were neither allowed nor blocked."),
+            false,
+        );
+    }
+    if of.requests.blocked == 0 {
+        let admitted = count(findings.admitted, "request", "requests");
+        let is_answer = matches!(
+            of.ending,
+            DiscoveryEnding::OutOfRequests | DiscoveryEnding::OutOfTime | DiscoveryEnding::Complete
+        );
+        return (
+            format!("No limit up to {admitted}{whose} in {lasted}."),
+            is_answer,
+        );
+    }
+    if of.requests.allowed == 0 {
+        return (
+            "Every request was blocked, the first one too.".to_owned(),
+            false,
+        );
+    }
+    if let Some((after, time)) = findings.last_block {
+        let again = [&findings.claims.retry_after, &findings.claims.reset];
+        let claims: Vec<_> = again
+            .into_iter()
+            .flatten()
+            .map(|claim| format!("; {} claims {} s", claim.header, claim.last))
+            .collect();
+        if findings.admitted_at_once == Some(after) {
+            return (
+                format!(
+                    "Blocked after {}{whose}; not one was admitted again within {}{}.",
+                    count(after, "request", "requests"),
+                    seconds(time),
+                    claims.concat()
+                ),
+                true,
+            );
+        }
+    }
+    let at_once = findings
+        .admitted_at_once
+        .map_or_else(String::new, |at_once| {
+            format!(
+                " {} admitted before the first block.",
+                count(at_once, "request was", "requests were")
+            )
+        });
+    (
+        format!("No limiter that loadgen knows explains the answers.{at_once}"),
+        false,
+    )
+}
+
+impl Detail {
+    fn new(about: &str, statement: impl Into<String>) -> Detail {
+        Detail {
+            about: about.to_owned(),
+            statement: statement.into(),
+        }
+    }
+}
