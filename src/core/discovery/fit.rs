@@ -26,17 +26,58 @@ const FINE: u64 = 1_000;
 /// How many bursts of a bucket are tried above and below the likeliest.
 const MOST_BURSTS: u64 = 64;
 
-/// A limit that explains the answers.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// With one of the windows for which it does.
+/// A limiter that explains the answers.
+#[derive(Debug, Clone)]
+pub(super) struct Fit {
+    /// With one of the quotas for which it does.
     pub limit: Limit,
-    /// All windows for which it does. Of a bucket, those in which `limit.quota.limit` requests are admitted again.
-    pub window: (Nanos, Nanos),
-    /// All bursts of a bucket for which it does.
-    pub burst: RangeInclusive<u64>,
-    /// Whether blocked requests count, too.
     pub counts_blocked: bool,
+    /// At least one; one for each burst of a bucket for which it does, in order.
+    pub ways: Vec<Way>,
+}
+
+/// Windows for which a limiter explains the answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    /// With one of them.
+    pub quota: Quota,
+    pub window: (Nanos, Nanos),
+}
+
+impl Way {
+    /// The windows in which a bucket admits so many requests again.
+    pub fn windows(&self, requests: u64) -> (Nanos, Nanos) {
+        let scaled = |window: Nanos| {
+            let all = u128::from(window.0) * u128::from(requests) / u128::from(self.quota.limit);
+            Nanos(u64::try_from(all).unwrap_or(u64::MAX))
+        };
+        (scaled(self.window.0), scaled(self.window.1))
+    }
+}
+
+impl Fit {
+    pub fn with(&self, quota: Quota) -> Hypothesis {
+        Hypothesis {
+            limit: Limit {
+                quota,
+                ..self.limit
+            },
+            counts_blocked: self.counts_blocked,
+        }
+    }
+
+    /// All bursts for which it explains the answers.
+    pub fn bursts(&self) -> RangeInclusive<u64> {
+        let bursts = || self.ways.iter().map(|way| way.quota.burst);
+        bursts().min().unwrap_or(1)..=bursts().max().unwrap_or(1)
+    }
+
+    /// All windows for which it does, in which so many requests are admitted again.
+    pub fn windows(&self, requests: u64) -> (Nanos, Nanos) {
+        let all = || self.ways.iter().map(|way| way.windows(requests));
+        let (from, to) = (all().map(|one| one.0).min(), all().map(|one| one.1).max());
+        (from.unwrap_or_default(), to.unwrap_or_default())
+    }
 }
 
 /// The answers, and how exactly the limiter's clock is taken to be.
@@ -68,8 +109,28 @@ impl Evidence {
         )
     }
 
+    /// The instant halfway between the first request and the last.
+    pub fn middle(&self) -> Nanos {
+        let (first, last) = self.ends();
+        Nanos(u64::midpoint(first.0, last.0))
+    }
+
+    /// The requests of each counter that tell something about such limits.
+    pub fn counters(&self, hypotheses: &[Hypothesis]) -> impl Iterator<Item = &[Seen]> + Clone {
+        let counters = match hypotheses.iter().any(|one| one.counts_blocked) {
+            true => &self.counters,
+            false => &self.thinned,
+        };
+        counters.iter().map(Vec::as_slice)
+    }
+
+    /// Whether such limits, all at once, explain all answers.
+    pub fn explains(&self, hypotheses: &[Hypothesis]) -> bool {
+        explain(hypotheses, self.counters(hypotheses), self.grain).is_ok()
+    }
+
     /// All limiters that explain the answers together with `others`. Blocks shorter than `long` are those of the others.
-    pub fn explanations(&self, others: &[Hypothesis], long: Option<Nanos>) -> Vec<Found> {
+    pub fn explanations(&self, others: &[Hypothesis], long: Option<Nanos>) -> Vec<Fit> {
         let courses = self
             .counters
             .iter()
@@ -90,7 +151,7 @@ impl Evidence {
                     continue;
                 }
                 let limit = Limit {
-                    kind: Some(place),
+                    kind: (algorithm.about().kinds.len() > 1).then_some(place),
                     ..Limit::new(algorithm, Quota::new(1, Nanos(1)))
                 };
                 for counts_blocked in [false, true] {
@@ -114,7 +175,7 @@ impl Evidence {
             }
         }
         // A clock of its own for each key explains much by chance.
-        let is_by_default = |one: &Found| {
+        let is_by_default = |one: &Fit| {
             let kinds = one.limit.algorithm.about().kinds;
             one.limit.kind.is_none_or(|kind| kinds[kind].by_default)
         };
@@ -169,12 +230,7 @@ impl Search<'_> {
             counts_blocked: self.counts_blocked,
         };
         let all: Vec<_> = self.others.iter().copied().chain([hypothesis]).collect();
-        let counts_blocked = all.iter().any(|one| one.counts_blocked);
-        let counters = match counts_blocked {
-            true => &self.evidence.counters,
-            false => &self.evidence.thinned,
-        };
-        let until = counters.iter().map(|counter| {
+        let until = self.evidence.counters(&all).map(|counter| {
             let count = counter.partition_point(|request| request.sent < end);
             &counter[..count]
         });
@@ -190,12 +246,12 @@ impl Search<'_> {
     }
 
     /// All limits and windows that explain the answers.
-    fn windows(&self, courses: &[Course]) -> Vec<Found> {
+    fn windows(&self, courses: &[Course]) -> Vec<Fit> {
         let mut limits: Vec<_> = courses.iter().flat_map(Course::limits).collect();
         limits.sort_unstable();
         limits.dedup();
         let guesses: Vec<Interval> = courses.iter().flat_map(Course::windows).collect();
-        let mut all: Vec<Found> = Vec::new();
+        let mut all: Vec<Fit> = Vec::new();
         for limit in limits {
             let trickle = courses
                 .iter()
@@ -219,20 +275,26 @@ impl Search<'_> {
                     }
                 }
             }
-            all.extend(found.into_iter().map(|(window, best)| Found {
-                limit: Limit {
-                    quota: quota(best),
-                    ..self.limit
-                },
-                window,
-                burst: limit..=limit,
-                counts_blocked: self.counts_blocked,
+            all.extend(found.into_iter().map(|(window, best)| {
+                let quota = quota(best);
+                self.fit(vec![Way { quota, window }])
             }));
         }
         all
     }
 
-    fn bucket(&self, courses: &[Course]) -> Option<Found> {
+    fn fit(&self, ways: Vec<Way>) -> Fit {
+        Fit {
+            limit: Limit {
+                quota: ways[0].quota,
+                ..self.limit
+            },
+            counts_blocked: self.counts_blocked,
+            ways,
+        }
+    }
+
+    fn bucket(&self, courses: &[Course]) -> Option<Fit> {
         let intervals = courses.iter().filter_map(Course::interval);
         let (least, most) = intervals.min_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)))?;
         let guess = Interval {
@@ -248,7 +310,7 @@ impl Search<'_> {
         let is_told = |burst: u64| middle * burst >= self.evidence.least * FINE;
         let most = courses.iter().map(|course| course.fill).min()?.max(1);
         let near = self.burst_near(most, |burst| quota(burst, middle));
-        let mut found: Option<Found> = None;
+        let mut ways: Vec<Way> = Vec::new();
         let up = near..=near + MOST_BURSTS;
         let down = (near.saturating_sub(MOST_BURSTS).max(1)..near).rev();
         for bursts in [
@@ -260,20 +322,14 @@ impl Search<'_> {
                 else {
                     break;
                 };
-                let fit = found.get_or_insert(Found {
-                    limit: Limit {
-                        quota: quota(burst, best),
-                        ..self.limit
-                    },
+                ways.push(Way {
+                    quota: quota(burst, best),
                     window,
-                    burst: burst..=burst,
-                    counts_blocked: self.counts_blocked,
                 });
-                fit.window = (fit.window.0.min(window.0), fit.window.1.max(window.1));
-                fit.burst = *fit.burst.start().min(&burst)..=*fit.burst.end().max(&burst);
             }
         }
-        found
+        ways.sort_by_key(|way| way.quota.burst);
+        (!ways.is_empty()).then(|| self.fit(ways))
     }
 
     /// The burst up to `most` that explains most: a smaller one does not explain an admission, and a greater one does not

@@ -17,7 +17,7 @@ mod token_bucket;
 
 use super::record::Seen;
 use crate::base::Nanos;
-use crate::core::audit::{Algorithm, Limit};
+use crate::core::audit::{Algorithm, Interval, Limit};
 
 /// What the state of a limit may be. Its methods are called in this order for each request: [`may_admit`](Self::may_admit)
 /// or [`may_block`](Self::may_block), and if that is true, [`count`](Self::count) or [`block`](Self::block).
@@ -38,6 +38,12 @@ pub(super) trait Model {
     /// Whether another pass over all requests would tell more. It begins with [`next_counter`](Self::next_counter).
     fn refine(&mut self) -> bool {
         false
+    }
+
+    /// The phases at which the windows of a clock may begin that all counters share: the shortest arc with all of them. The
+    /// second value may be longer than the window. `None` if none is excluded.
+    fn phases(&self) -> Option<Interval> {
+        None
     }
 }
 
@@ -64,15 +70,37 @@ pub(super) fn explain<'a>(
     counters: impl Iterator<Item = &'a [Seen]> + Clone,
     grain: Nanos,
 ) -> Result<(), Contradiction> {
-    let mut models: Vec<_> = hypotheses
-        .iter()
-        .map(|one| model(&one.limit, grain))
-        .collect();
+    follow(&mut models(hypotheses, grain), hypotheses, counters)
+}
+
+/// The phases of the windows of each limit, if one clock lays them and they are known, and all limits explain what was observed.
+pub(super) fn phases<'a>(
+    hypotheses: &[Hypothesis],
+    counters: impl Iterator<Item = &'a [Seen]> + Clone,
+    grain: Nanos,
+) -> Vec<Option<Interval>> {
+    let mut models = models(hypotheses, grain);
+    match follow(&mut models, hypotheses, counters) {
+        Ok(()) => models.iter().map(|model| model.phases()).collect(),
+        Err(_) => vec![None; models.len()],
+    }
+}
+
+fn models(hypotheses: &[Hypothesis], grain: Nanos) -> Vec<Box<dyn Model>> {
+    let limits = hypotheses.iter().map(|one| &one.limit);
+    limits.map(|limit| model(limit, grain)).collect()
+}
+
+fn follow<'a>(
+    models: &mut [Box<dyn Model>],
+    hypotheses: &[Hypothesis],
+    counters: impl Iterator<Item = &'a [Seen]> + Clone,
+) -> Result<(), Contradiction> {
     loop {
         for counter in counters.clone() {
             models.iter_mut().for_each(|model| model.next_counter());
             for request in counter {
-                take(&mut models, hypotheses, request)?;
+                take(models, hypotheses, request)?;
             }
         }
         let refined = models.iter_mut().map(|model| model.refine());
@@ -114,6 +142,21 @@ fn take(
         model.count(request);
     }
     Ok(())
+}
+
+/// The shortest arc of a circle with all these arcs, none of which reaches around its zero. They are in order.
+fn shortest_arc(arcs: &[Interval], circle: Nanos) -> Option<Interval> {
+    let (first, last) = (arcs.first()?, arcs.last()?);
+    let around = (last.to, first.from + circle);
+    let gaps = arcs.windows(2).map(|pair| (pair[0].to, pair[1].from));
+    let (before, after) = gaps
+        .chain([around])
+        .max_by_key(|(before, after)| after.saturating_sub(*before))?;
+    let (from, to) = match after.checked_sub(circle) {
+        Some(from) => (from, before),
+        None => (after, before + circle),
+    };
+    (to - from < circle).then(|| Interval::new(from, to))
 }
 
 fn model(limit: &Limit, grain: Nanos) -> Box<dyn Model> {
