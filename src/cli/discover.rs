@@ -12,12 +12,13 @@ use crate::base::Nanos;
 use crate::base::text::{time, whole};
 use crate::core::discovery::Bounds;
 use crate::core::request::Placeholder;
-use crate::core::summary::RepeatingCommand;
+use crate::core::summary::{RepeatingCommand, Setting};
 use crate::report::FORMATS;
 use clap::parser::ValueSource;
 use clap::{Arg, Args, CommandFactory, Id};
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// The largest values of the bounds.
@@ -110,6 +111,21 @@ impl Discover {
 }
 
 impl DiscoverSetup {
+    /// Every option that has an effect.
+    pub fn settings(&self) -> Vec<Setting> {
+        let without_effect: HashSet<Id> = of_a_run().into_iter().chain(files_of_a_run()).collect();
+        let command = Options::augment_args(clap::Command::default());
+        let mut of_a_run = command.get_arguments();
+        let without_effect: HashSet<&str> = of_a_run
+            .by_ref()
+            .filter(|option| without_effect.contains(option.get_id()))
+            .filter_map(Arg::get_long)
+            .collect();
+        let settings = self.setup.settings.iter();
+        let settings = settings.filter(|setting| !without_effect.contains(&*setting.option));
+        settings.cloned().collect()
+    }
+
     /// The run that sends the same requests, with these flags. It writes no files.
     ///
     /// # Errors
@@ -145,6 +161,17 @@ impl DiscoverSetup {
     }
 }
 
+/// Hides an option that has no effect from the help of this command.
+pub(super) fn hide_if_without_effect(option: Arg) -> Arg {
+    static HIDDEN: LazyLock<HashSet<Id>> =
+        LazyLock::new(|| of_a_run().into_iter().chain(files_of_a_run()).collect());
+    if HIDDEN.contains(option.get_id()) {
+        option.hide(true)
+    } else {
+        option
+    }
+}
+
 fn ids_of<A: Args>() -> impl Iterator<Item = Id> {
     let command = A::augment_args(clap::Command::default());
     let ids: Vec<_> = command.get_arguments().map(Arg::get_id).cloned().collect();
@@ -160,6 +187,12 @@ fn of_a_run() -> HashSet<Id> {
         .chain(ids_of::<Thresholds>())
         .chain(ids_of::<Generator>());
     all.filter(|id| !KEPT.contains(&id.as_str())).collect()
+}
+
+/// The options for files that only a run writes.
+fn files_of_a_run() -> impl Iterator<Item = Id> {
+    let formats = FORMATS.iter().filter(|format| !format.is_for_recorded());
+    formats.map(|format| format.option.into())
 }
 
 /// The words of a command line without the subcommand, its own options and those for files.
@@ -188,8 +221,7 @@ fn own() -> impl Iterator<Item = Id> {
 /// Refuses flags that have no effect. Variables are not refused: they may be set for all runs.
 fn refuse_those_of_a_run(arguments: &Arguments<Options>) -> Result<(), Refusal> {
     let without_effect = of_a_run();
-    let formats = FORMATS.iter().filter(|format| !format.is_for_recorded());
-    let files: HashSet<Id> = formats.map(|format| format.option.into()).collect();
+    let files: HashSet<Id> = files_of_a_run().collect();
     for option in arguments.command.get_arguments() {
         let id = option.get_id();
         if arguments.source(id.as_str()) != Some(ValueSource::CommandLine) {

@@ -150,6 +150,7 @@ enum Task {
     },
 
     /// Find out what a limiter enforces of each key: limit, window, algorithm, and what shares a count
+    #[command(mut_args(discover::hide_if_without_effect))]
     Discover(Box<discover::Discover>),
 
     /// List the known limiters, or print the requests and the answers of one

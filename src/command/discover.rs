@@ -54,10 +54,15 @@ fn find_out(
     let console = output.console(stop)?;
     let display = output.display(setup.color);
     let requests = setup.plan.describe_requests();
-    let heading = report::discovery_heading(cluster.names(), &requests, &discover.bounds);
+    let heading = report::discovery_heading(
+        cluster.names(),
+        &requests,
+        discover.has_keys,
+        &discover.bounds,
+    );
     console.print_surely(heading.display(display));
 
-    let mut progress = Progress::new(&console, &setup.plan);
+    let mut progress = Progress::new(&console, &setup.plan, targets.len());
     let experiment = Experiment::new(discover.bounds, targets.len());
     let findings = engine::discover(experiment, &setup.plan, &cluster, stop, &mut progress);
     let findings = findings.map_err(|error| explained(error, setup))?;
@@ -65,8 +70,9 @@ fn find_out(
     let circumstances = DiscoveryCircumstances {
         started: progress.started,
         targets: cluster.names().to_vec(),
-        settings: setup.settings.clone(),
+        settings: discover.settings(),
         has_keys: discover.has_keys,
+        cost: setup.plan.cost,
         tally: progress.tally,
     };
     let command = |candidate: &Candidate| {
@@ -157,7 +163,7 @@ struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    fn new(console: &'a Console, plan: &Plan) -> Self {
+    fn new(console: &'a Console, plan: &Plan, targets: usize) -> Self {
         let every = Nanos::from(plan.stats_interval);
         Progress {
             console,
@@ -165,7 +171,7 @@ impl<'a> Progress<'a> {
             next: every,
             start: Moment::now(),
             started: SystemTime::now(),
-            tally: DiscoveryTally::default(),
+            tally: DiscoveryTally::new(targets),
         }
     }
 }

@@ -61,6 +61,9 @@ pub fn discover(
             by_calendar: SystemTime::now() + Duration::from(LEAD),
             alignment_delay: None,
         };
+        if let Ok(since_1970) = start.by_calendar.duration_since(SystemTime::UNIX_EPOCH) {
+            experiment.set_began(since_1970);
+        }
         watcher.begin(&start);
         let run = Run {
             experiment: &mut experiment,

@@ -9,7 +9,12 @@ use crate::core::exit_code;
 use crate::core::summary::{Discovery, DiscoveryCounts, DiscoveryEnding};
 
 /// What may be sent, with which a discovery begins.
-pub fn discovery_heading(targets: &[String], requests: &str, bounds: &Bounds) -> StyledText {
+pub fn discovery_heading(
+    targets: &[String],
+    requests: &str,
+    has_keys: bool,
+    bounds: &Bounds,
+) -> StyledText {
     let mut text = StyledText::default();
     text.push(Line::fixed(format!(
         "loadgen {}",
@@ -33,10 +38,14 @@ pub fn discovery_heading(targets: &[String], requests: &str, bounds: &Bounds) ->
         time,
         per_second,
     } = bounds;
+    let keys = match has_keys {
+        true => ", each with one of a few new keys",
+        false => ", none with a key: there is no {key} in them",
+    };
     text.push(Line::sentence(
         format!(
-            "  sends     at most {requests} requests in {time:#}, at most {per_second} in any second, with keys of its own. \
-             A signal ends it sooner"
+            "  sends     at most {requests} requests in {time:#}, at most {per_second} in any second{keys}. A signal ends it \
+             sooner"
         ),
         12,
     ));
@@ -80,7 +89,7 @@ pub fn discovered(of: &Discovery) -> StyledText {
         keys => format!(" with {}", count(keys, "key", "keys")),
     };
     let why = match of.ending {
-        DiscoveryEnding::Complete => "",
+        DiscoveryEnding::Complete | DiscoveryEnding::NothingAdmitted => "",
         DiscoveryEnding::OutOfRequests => ", as many as it may send",
         DiscoveryEnding::OutOfTime => ", as long as it may take",
         DiscoveryEnding::Failing => ", until too many failed in a row",
@@ -101,7 +110,10 @@ pub fn discovered_verdict(of: &Discovery) -> StyledText {
     let mut text = StyledText::default();
     text.blank();
     let tone = tone(of);
-    text.push(Line::sentence("", 2).then_toned(tone, &of.statement));
+    text.push(Line::sentence("", 2).then_toned(tone, &of.headline));
+    if !of.further.is_empty() {
+        text.push(Line::sentence(of.further.join(" "), 2));
+    }
     if let Some(command) = &of.audit_command {
         text.push(Line::fixed("Hold the limiter to it:"));
         text.push(Line::fixed(format!("  {}", command.text)));

@@ -111,7 +111,8 @@ fn discovery(of: &Discovery) -> String {
 
 fn write_discovery(out: &mut String, of: &Discovery) -> fmt::Result {
     let sign = sign(tone(of));
-    writeln!(out, "## {sign} {}\n", escaped(&of.statement, SENTENCE))?;
+    writeln!(out, "## {sign} {}\n", escaped(&of.headline, SENTENCE))?;
+    writeln!(out, "{}\n", escaped(&of.further.join(" "), SENTENCE))?;
     for Detail { about, statement } in of.details.iter().take(ROWS) {
         writeln!(
             out,

@@ -27,9 +27,9 @@ pub use configuration::{
     Configuration, NeededVariable, RepeatingCommand, Setting, Source, as_typed,
 };
 pub use discovery::{
-    AnswerOutcome, AuditCommand, Candidate, Detail, Discovery, DiscoveryAnswer, DiscoveryBounds,
-    DiscoveryCircumstances, DiscoveryCounts, DiscoveryEnding, DiscoveryTally, EnforcedLimit,
-    HeaderClaim, MOST_ANSWERS, Shared, Shares,
+    AnswerOutcome, AuditCommand, Candidate, Detail, DiscoveredDelay, Discovery, DiscoveryAnswer,
+    DiscoveryBounds, DiscoveryCircumstances, DiscoveryCounts, DiscoveryEnding, DiscoveryTally,
+    EnforcedLimit, HeaderClaim, MOST_ANSWERS, Shared, Shares,
 };
 pub use distribution::{Bucket, DurationSummary, Point};
 pub use failure::{FailedRequest, FailureSummary};

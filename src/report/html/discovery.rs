@@ -43,7 +43,7 @@ pub fn discovery(of: &Discovery) -> String {
         }
     };
     document(
-        &format!("{} · loadgen discover", clipped(&of.statement, 300)),
+        &format!("{} · loadgen discover", clipped(&of.headline, 300)),
         &contents,
         &header(of),
         &html! { @for section in &sections { (section.render()) } },
@@ -57,7 +57,8 @@ fn header(of: &Discovery) -> Markup {
         p class="eyebrow" {
             "loadgen discover · " time datetime=(Untrusted::name(&of.started).plain()) { (Untrusted::name(&of.started)) }
         }
-        h1 class=(class) { span class="sign" aria-hidden="true" { (sign) } " " (sentence(&of.statement)) }
+        h1 class=(class) { span class="sign" aria-hidden="true" { (sign) } " " (sentence(&of.headline)) }
+        @for further in &of.further { p class="lead" { (Untrusted::sentence(further)) } }
         p class="lead" {
             (count(of.requests.sent, "request", "requests")) " in " (seconds(Nanos(of.lasted_ns / 1_000_000 * 1_000_000)))
             ", to " (count(of.targets.len() as u64, "target", "targets"))

@@ -2,10 +2,14 @@
 
 mod sentences;
 
-use super::{Build, NeededVariable, RepeatingCommand, Setting, timestamp};
-use crate::base::{Nanos, Outcome, Sample};
+use super::{
+    Build, DurationSummary, FailureSummary, NeededVariable, RepeatingCommand, Setting, timestamp,
+};
+use crate::base::{Moment, Nanos, Outcome, Sample};
+use crate::core::audit::{Limit, Quota};
 use crate::core::discovery::{self, Bounds, Ending, Findings, Found, Question, TimeClaim};
 use crate::core::exit_code;
+use crate::core::stats::Tally;
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
 use strum::Display;
@@ -42,8 +46,14 @@ pub struct Discovery {
     pub requests: DiscoveryCounts,
     /// The number of keys that were used; 0 if requests carry no key.
     pub keys: u64,
+    /// done − due of answered requests.
+    pub latency: DurationSummary,
+    /// Failed requests by cause, the most frequent first.
+    pub causes: Vec<FailureSummary>,
     /// What the limiter enforces, as a sentence.
-    pub statement: String,
+    pub headline: String,
+    /// What else was found, a sentence each.
+    pub further: Vec<String>,
     /// How sure each part of it is.
     pub details: Vec<Detail>,
     /// Every limiter that explains all answers. If there are several, the answers fit each of them.
@@ -60,6 +70,9 @@ pub struct Discovery {
     /// The command of a run that holds the limiter to what was found. Absent if nothing was found.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub audit_command: Option<AuditCommand>,
+    /// How admitted requests are delayed, if they are.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub delay: Option<DiscoveredDelay>,
     /// The first 20,000 answers, in the order in which they came.
     pub answers: Vec<DiscoveryAnswer>,
 }
@@ -90,6 +103,8 @@ pub enum DiscoveryEnding {
     OutOfTime,
     /// Too many requests in a row were neither admitted nor blocked.
     Failing,
+    /// The first request was blocked already, and all others for long enough.
+    NothingAdmitted,
     /// A signal stopped it.
     Stopped,
 }
@@ -124,7 +139,7 @@ pub struct Detail {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Candidate {
-    /// The limiter as `--audit` takes it.
+    /// The limiter as `--audit` takes it, in units of which each request counts `--cost`.
     pub promise: String,
     /// Its limits, which hold together.
     pub limits: Vec<EnforcedLimit>,
@@ -146,12 +161,21 @@ pub struct EnforcedLimit {
     pub window_least_ns: u64,
     /// The longest window that explains all answers, in nanoseconds.
     pub window_most_ns: u64,
+    /// By how much `window_ns` may be wrong, either way, in nanoseconds. The limiter's clock may run up to 500 millionths faster
+    /// or slower than this machine's.
+    pub window_error_ns: u64,
+    /// The burst of a bucket as `promise` has it. The limit, for other algorithms.
+    pub burst: u64,
     /// The smallest burst of a bucket that explains all answers. The limit, for other algorithms.
     pub burst_least: u64,
     /// The greatest burst of a bucket that explains all answers. The limit, for other algorithms.
     pub burst_most: u64,
     /// Whether blocked requests count, too.
     pub counts_blocked: bool,
+    /// Whether the windows of a clock begin on multiples of their length since the beginning of 1970. Absent if that is
+    /// unknown, or for other algorithms.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub begins_on_multiples: Option<bool>,
 }
 
 /// What counts together.
@@ -197,6 +221,18 @@ pub struct HeaderClaim {
     pub statement: String,
 }
 
+/// Admitted requests that were answered late and evenly spaced, because the limiter queues what exceeds its rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct DiscoveredDelay {
+    /// How many requests were delayed.
+    pub requests: u64,
+    /// How long the slowest answer of them took, in nanoseconds.
+    pub longest_ns: u64,
+    /// The time between two answers, in nanoseconds.
+    pub every_ns: u64,
+}
+
 /// A command, and the environment variables that it reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -240,9 +276,10 @@ pub enum AnswerOutcome {
 }
 
 /// The requests of a discovery, as they end.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub struct DiscoveryTally {
     pub counts: DiscoveryCounts,
+    tally: Tally,
     keys: u32,
     answers: Vec<DiscoveryAnswer>,
 }
@@ -256,12 +293,25 @@ pub struct DiscoveryCircumstances {
     pub settings: Vec<Setting>,
     /// Whether requests carry a key.
     pub has_keys: bool,
+    /// How many units of the limit a request counts.
+    pub cost: u64,
     pub tally: DiscoveryTally,
 }
 
 impl DiscoveryTally {
+    /// For so many targets.
+    pub fn new(targets: usize) -> DiscoveryTally {
+        DiscoveryTally {
+            counts: DiscoveryCounts::default(),
+            tally: Tally::new(targets),
+            keys: 0,
+            answers: Vec::new(),
+        }
+    }
+
     /// Counts a request that has ended. Times count from `start`.
-    pub fn add(&mut self, question: &Question, sample: &Sample, start: crate::base::Moment) {
+    pub fn add(&mut self, question: &Question, sample: &Sample, start: Moment) {
+        self.tally.add(sample);
         let (answer, counts) = (&sample.answer, &mut self.counts);
         counts.sent += 1;
         let (count, outcome) = match answer.outcome {
@@ -301,12 +351,12 @@ impl Discovery {
             targets,
             settings,
             has_keys,
+            cost,
             tally,
         } = circumstances;
-        let candidates: Vec<_> = findings
-            .explanations
-            .iter()
-            .map(|found| Candidate::of(found))
+        let explanations = findings.explanations.iter();
+        let candidates: Vec<_> = explanations
+            .map(|found| Candidate::of(found, cost))
             .collect();
         let claims = [&findings.claims.retry_after, &findings.claims.reset];
         let mut discovery = Discovery {
@@ -320,7 +370,10 @@ impl Discovery {
             ending: DiscoveryEnding::of(findings.ending),
             requests: tally.counts,
             keys: if has_keys { u64::from(tally.keys) } else { 0 },
-            statement: String::new(),
+            headline: String::new(),
+            further: Vec::new(),
+            latency: DurationSummary::new(&tally.tally.latency),
+            causes: FailureSummary::all(&tally.tally.failures()),
             details: Vec::new(),
             audit_command: candidates.first().map(|candidate| {
                 let command = audit_command(candidate);
@@ -338,6 +391,11 @@ impl Discovery {
                 by_targets: findings.nodes.iter().copied().map(Shares::of).collect(),
             },
             claims: claims.into_iter().flatten().map(HeaderClaim::of).collect(),
+            delay: findings.delay.map(|delay| DiscoveredDelay {
+                requests: delay.requests,
+                longest_ns: delay.longest.0,
+                every_ns: delay.every.0,
+            }),
             answers: tally.answers,
             targets,
         };
@@ -347,7 +405,8 @@ impl Discovery {
         } else {
             exit_code::INCONCLUSIVE
         };
-        discovery.statement = said.statement;
+        discovery.headline = said.headline;
+        discovery.further = said.further;
         discovery.details = said.details;
         discovery
     }
@@ -370,14 +429,29 @@ impl DiscoveryEnding {
             Ending::OutOfRequests => DiscoveryEnding::OutOfRequests,
             Ending::OutOfTime => DiscoveryEnding::OutOfTime,
             Ending::Failing => DiscoveryEnding::Failing,
+            Ending::NothingAdmitted => DiscoveryEnding::NothingAdmitted,
             Ending::Stopped => DiscoveryEnding::Stopped,
         }
     }
 }
 
 impl Candidate {
-    fn of(found: &[Found]) -> Candidate {
-        let promises: Vec<_> = found.iter().map(|one| one.limit.to_string()).collect();
+    /// A request counts `cost` units of the limit.
+    fn of(found: &[Found], cost: u64) -> Candidate {
+        let promises = found.iter().map(|one| {
+            let Quota {
+                limit,
+                window,
+                burst,
+            } = one.limit.quota;
+            let quota = Quota {
+                limit: limit * cost,
+                window,
+                burst: burst * cost,
+            };
+            Limit { quota, ..one.limit }.to_string()
+        });
+        let promises: Vec<_> = promises.collect();
         Candidate {
             promise: promises.join(" and "),
             limits: found.iter().map(EnforcedLimit::of).collect(),
@@ -401,9 +475,12 @@ impl EnforcedLimit {
             window_ns: limit.quota.window.0,
             window_least_ns: found.window.0.0,
             window_most_ns: found.window.1.0,
+            window_error_ns: found.error.0,
+            burst: limit.quota.burst,
             burst_least: *found.burst.start(),
             burst_most: *found.burst.end(),
             counts_blocked: found.counts_blocked,
+            begins_on_multiples: found.begins_on_multiples(),
         }
     }
 }

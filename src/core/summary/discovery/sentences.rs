@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 /// The sentences about a discovery.
 pub(super) struct Said {
-    pub statement: String,
+    pub headline: String,
+    pub further: Vec<String>,
     pub details: Vec<Detail>,
     /// Whether this answers what the limiter enforces.
     pub is_an_answer: bool,
@@ -18,40 +19,58 @@ pub(super) struct Said {
 pub(super) fn say(of: &Discovery, findings: &Findings) -> Said {
     let whose = whose(of, findings);
     if of.candidates.is_empty() {
-        let (statement, is_an_answer) = unexplained(of, findings, &whose);
+        let (headline, is_an_answer) = unexplained(of, findings, whose);
         return Said {
-            statement,
-            details: shared_details(of),
+            headline,
+            further: delayed(of).into_iter().collect(),
+            details: shared_details(of, findings),
             is_an_answer,
         };
     }
-    let mut parts = vec![limits(&of.candidates, &whose)];
-    parts.extend(nodes(of));
-    if of.shared.by_connections == Shares::No {
-        parts.push("each connection counts alone".to_owned());
+    let mut headline = limits(&of.candidates, whose);
+    if of.targets.len() > 1
+        && of.shared.by_targets[1..]
+            .iter()
+            .all(|one| *one == Shares::Yes)
+    {
+        headline += &format!(", shared by all {} nodes", of.targets.len());
     }
-    parts.extend(blocked(&of.candidates).map(str::to_owned));
-    parts.extend(claims(of, &findings.claims));
+    let mut further: Vec<String> = Vec::new();
+    let alone = nodes(of).filter(|_| !headline.contains("shared by all"));
+    further.extend(alone.map(|nodes| capitalized(&nodes) + "."));
+    if of.shared.by_connections == Shares::No {
+        further.push("Each connection counts alone.".to_owned());
+    }
+    further.extend(delayed(of));
+    further.extend(blocked(&of.candidates).map(|blocked| format!("{blocked}.")));
+    further.extend(claims(of, &findings.claims).map(|claim| claim + "."));
     let mut details = measured(of);
-    details.extend(shared_details(of));
+    details.extend(shared_details(of, findings));
     details.extend(claim_details(of, &findings.claims));
     Said {
-        statement: parts.join("; ") + ".",
+        headline: headline + ".",
+        further,
         details,
         is_an_answer: true,
     }
 }
 
+fn delayed(of: &Discovery) -> Option<String> {
+    let delay = of.delay?;
+    let longest = span(Nanos(delay.longest_ns));
+    Some(format!(
+        "Requests beyond the rate are delayed, by up to {longest}, before any is blocked."
+    ))
+}
+
 /// Whose requests count together.
-fn whose(of: &Discovery, findings: &Findings) -> String {
-    if of.keys == 0 {
-        return String::new();
-    }
+fn whose(of: &Discovery, findings: &Findings) -> &'static str {
     match of.shared.by_keys {
-        Shares::Yes => " of all keys together".to_owned(),
-        Shares::No => " of each key".to_owned(),
-        Shares::Unknown if findings.grouping.keys_apart => " of a key".to_owned(),
-        Shares::Unknown => String::new(),
+        _ if of.keys == 0 => "",
+        Shares::Yes => " of all keys together",
+        Shares::No => " of each key",
+        Shares::Unknown if findings.grouping.keys_apart => " of a key",
+        Shares::Unknown => "",
     }
 }
 
@@ -101,8 +120,7 @@ fn numbers(candidate: &Candidate, whose: &str) -> String {
         let requests = count(limit.limit, "request", "requests");
         let rate = format!("{requests}{whose} per {}{}", seconds(window), error(limit));
         if limit.algorithm == "token-bucket" {
-            let burst = range(limit.burst_least, limit.burst_most);
-            format!("{rate} and {burst} at once")
+            format!("{rate}, and {} at once", limit.burst)
         } else {
             rate
         }
@@ -112,9 +130,15 @@ fn numbers(candidate: &Candidate, whose: &str) -> String {
 
 /// How far the true window may be from the stated one.
 fn error(limit: &EnforcedLimit) -> String {
-    let window = limit.window_ns;
-    let error = (window.abs_diff(limit.window_least_ns)).max(window.abs_diff(limit.window_most_ns));
-    format!(" (± {})", span(Nanos(error.max(1))))
+    format!(" (± {})", span(Nanos(limit.window_error_ns.max(1))))
+}
+
+/// Two ends, rounded outwards to about a tenth of their distance.
+fn between(least: u64, most: u64) -> String {
+    let width = most.saturating_sub(least).max(1);
+    let unit = 10_u64.pow((width / 10).checked_ilog10().unwrap_or(0));
+    let (from, to) = (least / unit * unit, most.div_ceil(unit) * unit);
+    format!("{} to {}", Nanos(from), Nanos(to))
 }
 
 fn range(least: u64, most: u64) -> String {
@@ -134,6 +158,9 @@ fn algorithms(candidate: &Candidate) -> String {
 fn algorithm(limit: &EnforcedLimit) -> &'static str {
     match (&*limit.algorithm, &*limit.kind) {
         ("sliding-window", _) => "in a sliding window",
+        ("fixed-window", "clock") if limit.begins_on_multiples == Some(true) => {
+            "in windows laid by a clock, on its multiples"
+        }
         ("fixed-window", "clock") => "in windows laid by a clock",
         ("fixed-window", "admission") => "in windows that begin with the first request",
         ("fixed-window", _) => "in windows laid by a clock for each key",
@@ -188,18 +215,17 @@ fn blocked(candidates: &[Candidate]) -> Option<&'static str> {
         limits().any(|limit| tells(limit) && !limit.counts_blocked),
     );
     Some(match (count, not) {
-        (true, true) => "whether blocked requests count is unknown",
-        (true, false) => "blocked requests count, too",
-        (false, _) => "blocked requests don't count",
+        (true, true) => "Whether blocked requests count is unknown",
+        (true, false) => "Blocked requests count, too",
+        (false, _) => "Blocked requests don't count",
     })
 }
 
 /// Whether the headers are right, in a few words each.
-fn claims(of: &Discovery, claims: &Claims) -> Vec<String> {
+fn claims(of: &Discovery, claims: &Claims) -> impl Iterator<Item = String> {
     let times = [&claims.retry_after, &claims.reset];
-    let mut said: Vec<_> = times.into_iter().flatten().map(short_claim).collect();
-    said.extend(wrong_limit(of, claims));
-    said
+    let times: Vec<_> = times.into_iter().flatten().map(short_claim).collect();
+    times.into_iter().chain(wrong_limit(of, claims))
 }
 
 fn short_claim(claim: &TimeClaim) -> String {
@@ -240,7 +266,7 @@ fn wrong_limit(of: &Discovery, claims: &Claims) -> Option<String> {
         limits.any(|one| one == *limit)
     };
     let wrong = claims.limits.iter().find(|limit| !found(limit))?;
-    Some(format!("a header names a limit of {wrong}"))
+    Some(format!("A header names a limit of {wrong}"))
 }
 
 /// How exactly the numbers are known.
@@ -248,62 +274,62 @@ fn measured(of: &Discovery) -> Vec<Detail> {
     let mut details = Vec::new();
     for candidate in &of.candidates {
         for limit in &candidate.limits {
-            let (least, most) = (Nanos(limit.window_least_ns), Nanos(limit.window_most_ns));
-            let burst = if limit.algorithm == "token-bucket" {
+            let windows = between(limit.window_least_ns, limit.window_most_ns);
+            let requests = count(limit.limit, "request", "requests");
+            let mut statement = format!("{requests} per {windows}");
+            if limit.algorithm == "token-bucket" {
                 let burst = range(limit.burst_least, limit.burst_most);
-                format!(", and a full bucket of {burst}")
-            } else {
-                String::new()
-            };
-            let name = format!("{} by {}", limit.algorithm, limit.kind);
-            details.push(Detail::new(
-                "fits",
-                format!(
-                    "{name}: {} per {least} to {most}{burst}",
-                    count(limit.limit, "request", "requests")
-                ),
-            ));
+                statement += &format!(", {burst} at once");
+            }
+            details.push(Detail::new("fits", format!("{}: {statement}", name(limit))));
         }
     }
-    let answers = count(
-        of.requests.allowed + of.requests.blocked,
-        "answer",
-        "answers",
-    );
-    let other = if of.candidates.len() == 1 {
-        "no other limiter that loadgen knows does"
+    let answers = of.requests.allowed + of.requests.blocked;
+    let sure = if of.candidates.len() == 1 {
+        format!("no other limiter that loadgen knows explains all {answers} answers")
     } else {
-        "the answers do not tell which of these it is"
+        format!(
+            "each of these explains all {answers} answers, and no other limiter that loadgen knows does"
+        )
     };
-    details.push(Detail::new(
-        "sure",
-        format!("this explains all {answers}, and {other}"),
-    ));
+    details.push(Detail::new("sure", sure));
     details
 }
 
-fn shared_details(of: &Discovery) -> Vec<Detail> {
+/// The algorithm, with its kind if it has several.
+fn name(limit: &EnforcedLimit) -> String {
+    if matches!(&*limit.algorithm, "fixed-window" | "sliding-counter") {
+        format!("{} by {}", limit.algorithm, limit.kind)
+    } else {
+        limit.algorithm.clone()
+    }
+}
+
+fn shared_details(of: &Discovery, findings: &Findings) -> Vec<Detail> {
     let mut details = Vec::new();
+    if findings.blocked == 0 {
+        return details;
+    }
     if of.keys > 0 {
         details.push(Detail::new(
             "keys",
             match of.shared.by_keys {
-                Shares::Yes => "share one count: a key was blocked because of another",
+                Shares::Yes => "share one count: fresh keys were blocked as well",
                 Shares::No => {
-                    "have a count each: a fresh key was admitted while another was blocked"
+                    "each have their own count: fresh keys were admitted while one was blocked"
                 }
-                Shares::Unknown => "unknown whether they share a count",
+                Shares::Unknown => "may or may not share a count",
             },
         ));
     }
     details.push(Detail::new(
         "connections",
         match of.shared.by_connections {
-            Shares::Yes => "share the count: a fresh connection was blocked as well",
+            Shares::Yes => "share the count: fresh connections were blocked as well",
             Shares::No => {
-                "have a count each: a fresh connection was admitted while another was blocked"
+                "each have their own count: fresh connections were admitted while another was blocked"
             }
-            Shares::Unknown => "unknown whether they share the count",
+            Shares::Unknown => "may or may not share the count",
         },
     ));
     details.extend(nodes(of).map(|nodes| Detail::new("nodes", nodes)));
@@ -331,29 +357,38 @@ fn claim_details(of: &Discovery, claims: &Claims) -> Vec<Detail> {
 
 /// What is known if no limiter explains the answers, and whether that is an answer.
 fn unexplained(of: &Discovery, findings: &Findings, whose: &str) -> (String, bool) {
-    let lasted = seconds(Nanos(of.lasted_ns));
+    let lasted = seconds(Nanos(of.lasted_ns / 1_000_000 * 1_000_000));
     let failed = of.requests.failed + of.requests.unanswered;
-    if of.ending == DiscoveryEnding::Failing {
-        let sent = count(of.requests.sent, "request", "requests");
-        return (
-            format!("Nothing is known: of {sent}, {failed} were neither allowed nor blocked."),
-            false,
+    let sent = count(of.requests.sent, "request", "requests");
+    if of.ending == DiscoveryEnding::Failing || failed == of.requests.sent {
+        let causes: Vec<_> = of
+            .causes
+            .iter()
+            .take(CAUSES)
+            .map(ToString::to_string)
+            .collect();
+        let causes = if causes.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", causes.join(", "))
+        };
+        let headline = format!(
+            "Nothing is known, because {failed} of {sent} were neither allowed nor blocked{causes}."
         );
+        return (headline, false);
     }
     if of.requests.blocked == 0 {
         let admitted = count(findings.admitted, "request", "requests");
-        let is_answer = matches!(
-            of.ending,
-            DiscoveryEnding::OutOfRequests | DiscoveryEnding::OutOfTime | DiscoveryEnding::Complete
-        );
+        let most = findings.most_in_a_second;
+        let is_answer = of.ending != DiscoveryEnding::Stopped;
         return (
-            format!("No limit up to {admitted}{whose} in {lasted}."),
+            format!("No limit up to {admitted}{whose} in {lasted}, and {most} in a second."),
             is_answer,
         );
     }
     if of.requests.allowed == 0 {
         return (
-            "Every request was blocked, the first one too.".to_owned(),
+            format!("Every request was blocked, the first one too, for {lasted}."),
             false,
         );
     }
@@ -369,7 +404,7 @@ fn unexplained(of: &Discovery, findings: &Findings, whose: &str) -> (String, boo
                 format!(
                     "Blocked after {}{whose}; not one was admitted again within {}{}.",
                     count(after, "request", "requests"),
-                    seconds(time),
+                    seconds(Nanos(time.0 / 1_000_000 * 1_000_000)),
                     claims.concat()
                 ),
                 true,
@@ -388,6 +423,15 @@ fn unexplained(of: &Discovery, findings: &Findings, whose: &str) -> (String, boo
         format!("No limiter that loadgen knows explains the answers.{at_once}"),
         false,
     )
+}
+
+/// The most causes of failure that are named.
+const CAUSES: usize = 3;
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 impl Detail {
