@@ -223,9 +223,16 @@ fn blocked(candidates: &[Candidate]) -> Option<&'static str> {
 
 /// Whether the headers are right, in a few words each.
 fn claims(of: &Discovery, claims: &Claims) -> impl Iterator<Item = String> {
-    let times = [&claims.retry_after, &claims.reset];
-    let times: Vec<_> = times.into_iter().flatten().map(short_claim).collect();
-    times.into_iter().chain(wrong_limit(of, claims))
+    let times = [&claims.retry_after, &claims.reset].into_iter().flatten();
+    let (right, others): (Vec<_>, Vec<_>) = times.partition(|claim| claim.is_right());
+    let names: Vec<_> = right.iter().map(|claim| claim.header).collect();
+    let are = if names.len() == 1 { "is" } else { "are" };
+    let right = (!names.is_empty()).then(|| format!("{} {are} right", names.join(" and ")));
+    let others: Vec<_> = others.into_iter().map(short_claim).collect();
+    right
+        .into_iter()
+        .chain(others)
+        .chain(wrong_limit(of, claims))
 }
 
 fn short_claim(claim: &TimeClaim) -> String {
