@@ -2,8 +2,10 @@
 
 mod audit;
 mod compare;
+mod output;
 mod report;
 mod run;
+mod surroundings;
 
 use crate::cli::{self, Command, Refusal};
 use crate::core::{exit_code, presets};
