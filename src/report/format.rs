@@ -3,7 +3,7 @@
 use super::result_file::{Access, ResultFile};
 use super::stream::Stream;
 use crate::core::plan::Plan;
-use crate::core::summary::{RecordedAudit, Summary};
+use crate::core::summary::{CapacitySummary, RecordedAudit, Summary};
 use crate::engine::Observer;
 use std::io;
 use std::path::Path;
@@ -26,6 +26,17 @@ pub struct Format {
 }
 
 impl Format {
+    /// Whether a search for the capacity can be written in this format, too.
+    pub fn is_for_capacity(&self) -> bool {
+        matches!(
+            self.written,
+            Written::AtTheEnd {
+                render_capacity: Some(_),
+                ..
+            }
+        )
+    }
+
     /// Whether an audit of recorded requests can be written in this format, too.
     pub fn is_for_recorded(&self) -> bool {
         matches!(self.written, Written::AtTheEnd { .. })
@@ -40,6 +51,8 @@ pub enum Written {
         render: fn(&Summary) -> String,
         /// Renders an audit of recorded requests.
         render_recorded: fn(&RecordedAudit) -> String,
+        /// Renders a search for the capacity. `None` if this format has no such thing.
+        render_capacity: Option<fn(&CapacitySummary) -> String>,
         /// Whether it shows the run's timeline.
         has_timeline: bool,
     },

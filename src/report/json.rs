@@ -2,7 +2,7 @@
 
 use super::format::{Format, Written, any_name};
 use super::result_file::Access;
-use crate::core::summary::{RecordedAudit, Summary};
+use crate::core::summary::{CapacitySummary, RecordedAudit, Summary};
 use serde::Serialize;
 
 pub const FORMAT: Format = Format {
@@ -14,6 +14,7 @@ pub const FORMAT: Format = Format {
     written: Written::AtTheEnd {
         render: json,
         render_recorded: recorded,
+        render_capacity: Some(capacity),
         has_timeline: true,
     },
 };
@@ -26,6 +27,11 @@ pub fn json(summary: &Summary) -> String {
 /// The whole audit as JSON, by the schema that `loadgen schema audit` prints.
 fn recorded(audit: &RecordedAudit) -> String {
     pretty(audit)
+}
+
+/// The whole search as JSON, by the schema that `loadgen schema capacity` prints.
+fn capacity(capacity: &CapacitySummary) -> String {
+    pretty(capacity)
 }
 
 fn pretty(of: &impl Serialize) -> String {

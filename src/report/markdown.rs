@@ -22,6 +22,7 @@ pub const FORMAT: Format = Format {
     written: Written::AtTheEnd {
         render: markdown,
         render_recorded: recorded,
+        render_capacity: None,
         has_timeline: false,
     },
 };

@@ -4,10 +4,12 @@
 //! [`Summary`](crate::core::summary::Summary). A result format is one file of this folder and one row of [`FORMATS`].
 
 mod audit;
+pub mod capacity;
 mod compared;
 mod console;
 mod destination;
 mod downsample;
+mod duration;
 mod exporter;
 mod failing_targets;
 mod failure_causes;

@@ -12,7 +12,7 @@ pub struct Schema {
 }
 
 /// Every schema. The first is the one of a run.
-pub const SCHEMAS: [Schema; 2] = [
+pub const SCHEMAS: [Schema; 3] = [
     Schema {
         name: "summary",
         about: "the summary of a run, by loadgen --summary-json",
@@ -22,6 +22,11 @@ pub const SCHEMAS: [Schema; 2] = [
         name: "audit",
         about: "the audit of recorded requests, by loadgen audit --summary-json",
         text: include_str!("audit.schema.json"),
+    },
+    Schema {
+        name: "capacity",
+        about: "the search for the capacity, by loadgen capacity --summary-json",
+        text: include_str!("capacity.schema.json"),
     },
 ];
 
@@ -34,18 +39,19 @@ impl Schema {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{RecordedAudit, Summary};
+    use super::super::{CapacitySummary, RecordedAudit, Summary};
     use super::*;
     use schemars::transform::{RecursiveTransform, Transform};
     use serde_json::Value;
     use std::path::{Path, PathBuf};
 
     /// The file of each schema, and the schema of the types.
-    fn of_the_types() -> [(PathBuf, String); 2] {
+    fn of_the_types() -> [(PathBuf, String); 3] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/core/summary");
         let schemas = [
             ("summary", schemars::schema_for!(Summary)),
             ("audit", schemars::schema_for!(RecordedAudit)),
+            ("capacity", schemars::schema_for!(CapacitySummary)),
         ];
         schemas.map(|(name, mut schema)| {
             RecursiveTransform(join_lines).transform(&mut schema);

@@ -40,6 +40,7 @@ pub const FORMAT: Format = Format {
     written: Written::AtTheEnd {
         render: page,
         render_recorded: recorded::recorded,
+        render_capacity: None,
         has_timeline: true,
     },
 };
