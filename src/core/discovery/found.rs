@@ -103,7 +103,9 @@ impl Choice {
     fn at_other_speeds(self) -> impl Iterator<Item = Choice> {
         let nearest = self.observed.window;
         let speeds = (1..=SPEEDS).flat_map(move |step| {
-            let off = Nanos((u128::from(nearest.0) * u128::from(step) / u128::from(2_000 * SPEEDS)) as u64);
+            let off = Nanos(
+                (u128::from(nearest.0) * u128::from(step) / u128::from(2_000 * SPEEDS)) as u64,
+            );
             [nearest.saturating_sub(off), nearest + off]
         });
         let all = [nearest].into_iter().chain(speeds);
@@ -136,7 +138,9 @@ pub(super) fn found(fits: &[Fit], evidence: &Evidence, began: Option<Duration>) 
     };
     for (place, fit) in fits.iter().enumerate() {
         let kept = chosen[place];
-        let mut round = rounded(fit).into_iter().flat_map(|round| round.at_other_speeds());
+        let mut round = rounded(fit)
+            .into_iter()
+            .flat_map(|round| round.at_other_speeds());
         let round = round.find(|round| {
             chosen[place] = *round;
             evidence.explains(&hypotheses(&chosen))

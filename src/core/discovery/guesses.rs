@@ -138,14 +138,18 @@ impl Course {
             pairs.filter_map(|(first, last)| {
                 let admitted = (last.admitted_before - first.admitted_before) as f64;
                 let span = first.at.until(last.at);
-                (admitted > 0.0).then(|| (span.from.0 as f64 / admitted, span.to.0 as f64 / admitted))
+                (admitted > 0.0)
+                    .then(|| (span.from.0 as f64 / admitted, span.to.0 as f64 / admitted))
             })
         };
         self.edges.first()?;
         let of_each: Vec<_> = lengths
             .filter_map(|length| stretches(length).min_by(|a, b| a.1.total_cmp(&b.1)))
             .collect();
-        let fastest = of_each.iter().map(|(_, most)| *most).min_by(f64::total_cmp)?;
+        let fastest = of_each
+            .iter()
+            .map(|(_, most)| *most)
+            .min_by(f64::total_cmp)?;
         of_each.into_iter().find(|(least, _)| *least <= fastest)
     }
 

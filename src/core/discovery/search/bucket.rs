@@ -56,7 +56,10 @@ impl Search<'_> {
         bursts.extend([*range.start(), *range.end()]);
         bursts.sort_unstable();
         bursts.dedup();
-        let ways: Vec<_> = bursts.into_iter().filter_map(|burst| way(burst).ok()).collect();
+        let ways: Vec<_> = bursts
+            .into_iter()
+            .filter_map(|burst| way(burst).ok())
+            .collect();
         (!ways.is_empty()).then(|| self.fit(ways))
     }
 

@@ -17,7 +17,10 @@ pub(super) fn explanations(
     others: &[Hypothesis],
     long: Option<Nanos>,
 ) -> Vec<Fit> {
-    let courses = evidence.counters.iter().filter_map(|counter| Course::of(counter));
+    let courses = evidence
+        .counters
+        .iter()
+        .filter_map(|counter| Course::of(counter));
     let courses: Vec<_> = courses
         .filter(|course| course.was_full)
         .map(|course| match long {

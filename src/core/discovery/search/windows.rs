@@ -44,7 +44,9 @@ impl Search<'_> {
                 ways.extend(self.between(&guesses, &quota).ok());
             } else {
                 for guess in apart(guesses) {
-                    let is_known = ways.iter().any(|way| overlap(way.window, (guess.from, guess.to)));
+                    let is_known = ways
+                        .iter()
+                        .any(|way| overlap(way.window, (guess.from, guess.to)));
                     if !is_known {
                         ways.extend(self.near(guess, &quota));
                     }
@@ -65,8 +67,16 @@ impl Search<'_> {
         guesses: &[Interval],
         quota: &impl Fn(Nanos) -> Quota,
     ) -> Result<Way, Ordering> {
-        let shortest = guesses.iter().map(|guess| guess.from).min().unwrap_or_default();
-        let longest = guesses.iter().map(|guess| guess.to).max().unwrap_or_default();
+        let shortest = guesses
+            .iter()
+            .map(|guess| guess.from)
+            .min()
+            .unwrap_or_default();
+        let longest = guesses
+            .iter()
+            .map(|guess| guess.to)
+            .max()
+            .unwrap_or_default();
         let explain = |window| self.explain(quota(window), Nanos::MAX);
         let least = Nanos(shortest.0 / 2).max(self.evidence.least);
         let (mut short, mut long) = (least, longest * 2);
@@ -150,7 +160,9 @@ impl Search<'_> {
 fn limits(courses: &[Course], windows: &[Interval]) -> Vec<u64> {
     let mut limits: Vec<_> = courses.iter().flat_map(Course::limits).collect();
     let rates = courses.iter().filter_map(Course::interval);
-    for ((least, most), window) in rates.flat_map(|rate| windows.iter().map(move |window| (rate, window))) {
+    for ((least, most), window) in
+        rates.flat_map(|rate| windows.iter().map(move |window| (rate, window)))
+    {
         let from = (window.from.0 as f64 / most).ceil().max(1.0) as u64;
         let to = (window.to.0 as f64 / least).floor() as u64;
         if from <= to && to - from < MOST_BY_RATE {
@@ -172,7 +184,9 @@ fn joined(mut ways: Vec<Way>) -> Vec<Way> {
     let mut apart: Vec<Way> = Vec::new();
     for way in ways {
         match apart.last_mut() {
-            Some(last) if overlap(last.window, way.window) => last.window.1 = last.window.1.max(way.window.1),
+            Some(last) if overlap(last.window, way.window) => {
+                last.window.1 = last.window.1.max(way.window.1)
+            }
             _ => apart.push(way),
         }
     }
