@@ -252,6 +252,8 @@ pub struct DiscoveryAnswer {
     pub key: u32,
     /// The place of its target, from 0.
     pub target: usize,
+    /// Whether it had a connection of its own.
+    pub fresh: bool,
     /// When it was sent, after the first one, in nanoseconds.
     pub sent_ns: u64,
     /// When its answer was complete, after the first request, in nanoseconds.
@@ -326,6 +328,7 @@ impl DiscoveryTally {
             self.answers.push(DiscoveryAnswer {
                 key: question.key,
                 target: question.target,
+                fresh: question.fresh,
                 sent_ns: answer.sent.since(start).0,
                 done_ns: answer.done.since(start).0,
                 outcome,
