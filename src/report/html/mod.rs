@@ -2,6 +2,7 @@
 
 mod admissions;
 mod audit;
+mod capacity;
 mod chart;
 mod comparison;
 mod configuration;
@@ -40,7 +41,7 @@ pub const FORMAT: Format = Format {
     written: Written::AtTheEnd {
         render: page,
         render_recorded: recorded::recorded,
-        render_capacity: None,
+        render_capacity: Some(capacity::page),
         has_timeline: true,
     },
 };
