@@ -12,6 +12,7 @@ mod command_line;
 mod compare;
 mod connections;
 mod demo_defaults;
+mod discover;
 mod generator;
 mod keys;
 mod manual;
@@ -36,6 +37,7 @@ pub use arguments::Arguments;
 pub use capacity::CapacitySetup;
 pub use cluster::Nodes;
 pub use compare::{Compare, Sides};
+pub use discover::DiscoverSetup;
 pub use manual::{completions, man};
 pub use recorded::{ListedKeys, RecordedSetup};
 pub use refusal::Refusal;
@@ -61,6 +63,8 @@ pub enum Command {
     Capacity(Box<CapacitySetup>),
     /// Shows one preset, or lists all of them.
     Presets(Option<&'static Preset>),
+    /// Finds out what a limiter enforces.
+    Discover(Box<DiscoverSetup>),
     /// Audits recorded requests.
     Audit(Box<RecordedSetup>),
     /// Makes a page of saved summaries.
@@ -104,6 +108,9 @@ impl Command {
                 let arguments = arguments.of_the_subcommand().with_options(*options);
                 Command::Capacity(CapacitySetup::new(&arguments, &search).map(Box::new)?)
             }
+            Some(Task::Discover(discover)) => Command::Discover(Box::new(
+                discover.setup(arguments.of_the_subcommand(), &typed)?,
+            )),
             Some(Task::Presets { name }) => Command::Presets(name),
             Some(Task::Audit(options)) => {
                 let arguments = arguments.of_the_subcommand().with_options(*options);
@@ -129,7 +136,7 @@ impl Command {
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
     after_help = exit_code::table(),
-    override_usage = "loadgen [OPTIONS] [URL]...\n       loadgen plan [OPTIONS] [URL]...\n       loadgen capacity [OPTIONS] [URL]...\n       loadgen presets [NAME]\n       \
+    override_usage = "loadgen [OPTIONS] [URL]...\n       loadgen plan [OPTIONS] [URL]...\n       loadgen capacity [OPTIONS] [URL]...\n       loadgen discover [OPTIONS] [URL]...\n       loadgen presets [NAME]\n       \
                       loadgen audit FILE... [OPTIONS]\n       loadgen report FILE... --output FILE\n       \
                       loadgen compare FILE... [--to FILE...] [--fail-if CONDITION]\n       loadgen schema [NAME]\n       loadgen completions <SHELL>\n       loadgen man"
 )]
@@ -159,6 +166,10 @@ enum Task {
         options: Box<Options>,
     },
 
+    /// Find out what a limiter enforces of each key: limit, window, algorithm, and what shares a count
+    #[command(mut_args(discover::hide_if_without_effect))]
+    Discover(Box<discover::Discover>),
+
     /// List the known limiters, or print the requests and the answers of one
     Presets {
         #[arg(value_parser = requests::preset)]
@@ -174,9 +185,9 @@ enum Task {
     /// Compare two runs, or several on each side, and tell change from noise
     Compare(compare::Compare),
 
-    /// Print the JSON schema of a result: summary, of a run, audit, of recorded requests, or capacity
+    /// Print the JSON schema of a result: summary, of a run; audit, of recorded requests; discovery; or capacity
     Schema {
-        /// The result that the schema describes: summary, audit or capacity
+        /// The result that the schema describes: summary, audit, discovery or capacity
         #[arg(value_name = "NAME", value_parser = results::schema, default_value = "summary")]
         schema: Schema,
     },

@@ -21,15 +21,17 @@ impl<O> Arguments<O> {
             .collect()
     }
 
-    /// The command that repeats this run with `seed`, for a shell. Values from variables become flags, unless their options
-    /// are `without_effect`: as flags, these would be refused or change the run. The options for results are left out.
+    /// The command that repeats this run with `seed`, if there is one, for a shell. Values from variables become flags, unless their options
+    /// are `without_effect`: as flags, these would be refused or change the run. The options for results are left out, and those
+    /// of `left_out`.
     /// Environment variables stand for secrets, so that the command runs as it is as soon as these are set, and may be
     /// shown to anybody. `body` may come from a file.
     pub fn repeating_command(
         &self,
-        seed: u64,
+        seed: Option<u64>,
         body: Option<&Template>,
         without_effect: &HashSet<&Id>,
+        left_out: &HashSet<Id>,
     ) -> RepeatingCommand {
         let mut variables = Variables::default();
         let results = Results::augment_args(Command::default());
@@ -44,7 +46,10 @@ impl<O> Arguments<O> {
         let mut positionals = Vec::new();
         for option in self.command.get_arguments() {
             let id = option.get_id();
-            if id == "seed" || results.get_arguments().any(|other| other.get_id() == id) {
+            if left_out.contains(id)
+                || id == "seed"
+                || results.get_arguments().any(|other| other.get_id() == id)
+            {
                 continue;
             }
             let repeated = |part, text: &str| Given::new(part, text).repeated(&mut variables);
@@ -64,7 +69,9 @@ impl<O> Arguments<O> {
             variables.need_those_of(body, "--body-file");
         }
         // A flag that takes exactly one value stands before the positional arguments, so that none of them is its value.
-        words.extend(["--seed".to_owned(), seed.to_string()]);
+        if let Some(seed) = seed {
+            words.extend(["--seed".to_owned(), seed.to_string()]);
+        }
         words.extend(positionals.iter().map(|value| quoted(value)));
         let text = words.join(" ");
         let variables = variables.all().map(|(name, stands_for)| NeededVariable {
@@ -156,7 +163,7 @@ fn add_flags(setting: &Setting, may_stand_alone: bool, words: &mut Vec<String>) 
 }
 
 /// The value as a word for a shell.
-fn quoted(value: &str) -> String {
+pub(super) fn quoted(value: &str) -> String {
     // This fails only for a NUL, which no argument of a process can contain.
     shlex::try_quote(value).unwrap_or_default().into_owned()
 }

@@ -160,9 +160,10 @@ impl Setup {
             settings: arguments.settings(results.show_secrets),
             variables: arguments.variables(),
             repeating_command: arguments.repeating_command(
-                plan.seed,
+                Some(plan.seed),
                 plan.request.body.as_ref(),
                 &without_effect(arguments, is_demo, quota, &plan),
+                &HashSet::new(),
             ),
             plan,
         })

@@ -3,6 +3,7 @@
 mod audit;
 mod capacity;
 mod compare;
+mod discover;
 mod output;
 mod report;
 mod run;
@@ -30,6 +31,7 @@ pub fn carry_out(command: Command) -> anyhow::Result<u8> {
         Command::Capacity(setup) => capacity::capacity(*setup),
         Command::Presets(None) => print(&presets::table()),
         Command::Presets(Some(preset)) => print(&presets::details(preset)),
+        Command::Discover(setup) => discover::discover(*setup),
         Command::Audit(setup) => audit::audit(&setup),
         Command::Report(options) => report::report(&options),
         Command::Schema(schema) => print(schema.text),

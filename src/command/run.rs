@@ -28,21 +28,30 @@ use std::time::{Duration, Instant};
 
 /// Carries out a run. Returns its exit code.
 pub fn run(setup: &Setup) -> anyhow::Result<u8> {
+    let stop = Arc::new(Stop::default());
+    let quit = signals::install(stop.clone()).context("can't install signal handlers")?;
+    run_until(setup, &stop, quit)
+}
+
+/// Carries out a run that `stop` ends early. `quit` is called if the live view is to end it.
+pub(super) fn run_until(
+    setup: &Setup,
+    stop: &Arc<Stop>,
+    quit: impl Fn() + Send + 'static,
+) -> anyhow::Result<u8> {
     let requests = SnapshotRequests::default();
     let mut files = Files::open(&setup.outputs, &setup.inputs).map_err(Refusal::from)?;
     raise_descriptor_limit();
     let exporter = start_exporter(setup, &requests)?;
-    let stop = Arc::new(Stop::default());
-    let quit = signals::install(stop.clone()).context("can't install signal handlers")?;
     let (targets, _nodes) = start_nodes(&setup.nodes)?;
     let cluster = Cluster::start(&targets, &setup.plan, &setup.connecting);
     let cluster = cluster.context("can't start the resolver's thread")?;
     let mut stopped = Stopped::No;
     if let (Some(wait), Nodes::Targets(_)) = (&setup.wait, &setup.nodes) {
-        stopped = wait_for_first(wait, &cluster, &targets, setup, &stop)?;
+        stopped = wait_for_first(wait, &cluster, &targets, setup, stop)?;
     }
     let output = Output::of(&files);
-    let console = output.console(&stop)?;
+    let console = output.console(stop)?;
     let display = output.display(setup.color);
     let mut timeline = if files.show_timeline() {
         timeline_of(&setup.plan, targets.len())
@@ -73,7 +82,7 @@ pub fn run(setup: &Setup) -> anyhow::Result<u8> {
     } else {
         None
     };
-    let results = engine::run(&setup.plan, &cluster, &stop, &mut observers);
+    let results = engine::run(&setup.plan, &cluster, stop, &mut observers);
     let results = results.map_err(|error| explained(error, setup))?;
     drop(observers);
     #[cfg(unix)]

@@ -8,13 +8,17 @@
 //! | reporter | 1 | takes samples from the workers and reports to the [`Observer`] | when all workers and the prober
 //! have ended |
 //! | prober | 1, if the audit has a probe | schedules the audit's own requests | after pacing, with its cycle |
-//! | asker | 1 for each target, if there is a probe | sends the prober's requests to one target | with the prober |
+//! | asker | 1 for each target, if there is a probe | sends the prober's requests | with the prober |
+//!
+//! [`discover`] carries out an experiment instead: askers send its questions, one by one, and there is no schedule.
 //!
 //! The engine knows no output format and opens no socket: an [`Observer`] receives what happens, and [`Targets`] send
 //! the requests.
 
 mod aborter;
+mod askers;
 mod audit_feed;
+mod experimenter;
 mod observer;
 mod pacer;
 mod prober;
@@ -28,6 +32,7 @@ mod targets;
 mod worker;
 mod worker_pool;
 
+pub use experimenter::{Watcher, discover};
 pub use observer::{Observer, Progress, Start};
 pub use snapshot_requests::{SnapshotRequest, SnapshotRequests};
 pub use targets::{Caller, Targets};
@@ -97,6 +102,8 @@ pub enum RunError {
         workers: usize,
         why: io::Error,
     },
+    #[error("can't start the threads that send requests: {0}")]
+    NoAsker(io::Error),
 }
 
 /// Carries out a plan against `targets`. Returns when the schedule has ended or `stop` was requested, and then every

@@ -1,35 +1,23 @@
-//! The probe's threads: the prober, which schedules the probe's requests, and one asker for each target, which sends
-//! them.
+//! The prober: schedules the probe's requests. One asker for each target sends them.
 
+use super::askers::{AHEAD, Askers, Errand, reply};
 use super::run_end::RunEnd;
 use super::sample_buffer::SampleBuffer;
-use super::{CALLER_STACK, Caller, DEFAULT_STACK, NoThread, Targets, buffers, spawn};
-use crate::base::{Answer, KeyId, Moment, Nanos, Sample};
-use crate::core::answers::Head;
-use crate::core::audit::probe::{
-    LimitHeaders, Probe, ProbeReport, ProbeRequest, Question, Reply, To,
-};
-use crate::core::audit::{Decision, Terms};
+use super::{Caller, DEFAULT_STACK, NoThread, Targets, buffers, spawn};
+use crate::base::{Moment, Nanos};
+use crate::core::audit::Terms;
+use crate::core::audit::probe::{Probe, ProbeReport, Question, Reply, To};
 use crate::core::plan::Plan;
-use crate::system::scheduling::use_batch_policy;
-use crate::system::timer::{SystemTimer, Timer};
 use crate::system::{Hold, Latch};
-use crossbeam_channel::{Receiver, Sender, bounded};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
-
-/// The time by which a request is handed to an asker before it is due: enough for all of them to be asleep by then.
-const AHEAD: Nanos = Nanos(2_000_000);
-
-/// The most samples of one asker that may wait for the reporter.
-const WAITING_SAMPLES: usize = 1 << 14;
 
 /// The state that the threads of a probe share.
 pub(super) struct Probing<'a, C> {
     terms: Terms,
     cost: u64,
     caller: &'a C,
-    /// One buffer for each target. The keys of these samples are the probe's numbers.
+    /// One buffer for each asker. The keys of these samples are the probe's numbers.
     samples: Vec<SampleBuffer>,
 }
 
@@ -121,18 +109,6 @@ impl<'a> Patience<'a> {
     }
 }
 
-/// A request that an asker sends at a given moment.
-struct Errand {
-    key: u32,
-    /// Whether it uses a connection of its own.
-    fresh: bool,
-    sequence: u64,
-    at: Moment,
-}
-
-/// An asker's target, and the answer that it received. `None` if the run was over before the request was sent.
-type Return = (usize, Option<(Answer, Option<Head>)>);
-
 impl<'scope, C: Caller> Prober<'scope, C> {
     /// Starts the prober and its askers. The prober drops `working` when none of the probe's requests is in flight any
     /// more.
@@ -144,26 +120,10 @@ impl<'scope, C: Caller> Prober<'scope, C> {
         scope: &'scope Scope<'scope, '_>,
         working: Hold,
     ) -> Result<ScopedJoinHandle<'scope, ProbeReport>, NoThread> {
-        let targets = self.probing.samples.len();
-        let (back, returns) = bounded(targets);
-        let mut errands = Vec::with_capacity(targets);
-        for target in 0..targets {
-            let (errand, taken) = bounded(1);
-            errands.push(errand);
-            let asker = Asker {
-                target,
-                errands: taken,
-                back: back.clone(),
-                probing: self.probing,
-                end: self.patience.end,
-            };
-            spawn(scope, "asker", CALLER_STACK, move || {
-                use_batch_policy();
-                asker.run(&SystemTimer::for_this_thread());
-            })?;
-        }
+        let samples = self.probing.samples.iter().map(Some);
+        let askers = Askers::start(scope, self.probing.caller, samples, self.patience.end)?;
         spawn(scope, "prober", DEFAULT_STACK, move || {
-            let report = self.run(&errands, &returns);
+            let report = self.run(&askers);
             drop(working);
             report
         })
@@ -171,7 +131,7 @@ impl<'scope, C: Caller> Prober<'scope, C> {
 
     /// Ends at a stop, or after pacing with the cycle that is under way. It ends sooner if that cycle would outlast the
     /// drain timeout.
-    fn run(mut self, errands: &[Sender<Errand>], returns: &Receiver<Return>) -> ProbeReport {
+    fn run(mut self, askers: &Askers) -> ProbeReport {
         let mut probe = Probe::new(self.probing.terms.clone(), self.probing.cost);
         while let Some(question) = probe.next() {
             let cycle = if probe.is_between_cycles() {
@@ -183,7 +143,7 @@ impl<'scope, C: Caller> Prober<'scope, C> {
             if !self.patience.wait(question.at, cycle) {
                 break;
             }
-            let Some(replies) = self.ask(&question, errands, returns) else {
+            let Some(replies) = self.ask(&question, askers) else {
                 break;
             };
             probe.answered(&replies);
@@ -192,104 +152,31 @@ impl<'scope, C: Caller> Prober<'scope, C> {
     }
 
     /// Sends the requests of one step of the probe. Returns `None` if the run is over.
-    fn ask(
-        &self,
-        question: &Question,
-        errands: &[Sender<Errand>],
-        returns: &Receiver<Return>,
-    ) -> Option<Vec<Reply>> {
+    fn ask(&self, question: &Question, askers: &Askers) -> Option<Vec<Reply>> {
         let targets = match question.to {
-            To::All => 0..errands.len(),
+            To::All => 0..self.probing.samples.len(),
             To::One(target) => target..target + 1,
         };
         let count = targets.len();
-        for (target, sequence) in targets.clone().zip(question.sequence..) {
+        for (target, sequence) in targets.zip(question.sequence..) {
             let errand = Errand {
+                target,
                 key: question.key,
                 fresh: question.fresh,
                 sequence,
                 at: self.patience.start + question.at,
             };
-            // The asker receives until this sender is dropped.
-            let _ = errands[target].send(errand);
+            // The askers receive until this sender is dropped.
+            let _ = askers.errands.send(errand);
         }
-        let returned: Vec<_> = returns.iter().take(count).collect();
-        let replies = returned.into_iter().map(|(target, came)| {
-            let (answer, head) = came?;
-            let sequence = question.sequence + (target - targets.start) as u64;
-            Some(self.reply(sequence, target, &answer, head))
+        let returned: Vec<_> = askers.returns.iter().take(count).collect();
+        let replies = returned.into_iter().map(|(errand, came)| {
+            let (sample, head) = came?;
+            Some(reply(&errand, &sample.answer, head, self.patience.start))
         });
         let mut replies: Vec<_> = replies.collect::<Option<_>>()?;
         replies.sort_by_key(|reply| reply.request.target);
         (!self.patience.end.is_cut_off()).then_some(replies)
-    }
-
-    fn reply(&self, sequence: u64, target: usize, answer: &Answer, head: Option<Head>) -> Reply {
-        let request = ProbeRequest {
-            sequence,
-            target,
-            sent: answer.sent.since(self.patience.start),
-            done: answer.done.max(answer.sent).since(self.patience.start),
-            decision: Decision::of(answer.outcome),
-        };
-        Reply {
-            request,
-            address: answer.address,
-            status: head.as_ref().map(|head| head.status.as_u16()),
-            headers: head.map_or_else(LimitHeaders::default, |head| {
-                LimitHeaders::of(&head.headers)
-            }),
-        }
-    }
-}
-
-/// Sends the prober's requests to one target.
-struct Asker<'a, C> {
-    target: usize,
-    errands: Receiver<Errand>,
-    back: Sender<Return>,
-    probing: &'a Probing<'a, C>,
-    end: RunEnd<'a>,
-}
-
-impl<C: Caller> Asker<'_, C> {
-    /// Ends when the prober has ended.
-    fn run(self, timer: &impl Timer) {
-        let mut scratch = C::Scratch::default();
-        for errand in &self.errands {
-            while timer.now() < errand.at && !self.end.is_over() {
-                timer.sleep_until(errand.at, self.end.stop);
-            }
-            let came = (!self.end.is_over()).then(|| self.ask(&errand, &mut scratch));
-            // The prober waits for one return from each errand.
-            let _ = self.back.send((self.target, came));
-        }
-    }
-
-    fn ask(&self, errand: &Errand, scratch: &mut C::Scratch) -> (Answer, Option<Head>) {
-        let (key, sequence) = (KeyId(errand.key), errand.sequence);
-        let samples = &self.probing.samples[self.target];
-        let due = Moment::now();
-        samples.begin(due);
-        let caller = self.probing.caller;
-        let call = || {
-            if errand.fresh {
-                caller.call_over_fresh_connection(self.target, sequence, key, scratch)
-            } else {
-                caller.call(self.target, sequence, key, scratch)
-            }
-        };
-        let (answer, head) = self.end.guard(call);
-        let sample = Sample {
-            sequence,
-            key,
-            target: self.target as u32,
-            due,
-            waited_for_target: false,
-            answer,
-        };
-        samples.push(sample, WAITING_SAMPLES);
-        (answer, head)
     }
 }
 

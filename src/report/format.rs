@@ -3,7 +3,7 @@
 use super::result_file::{Access, ResultFile};
 use super::stream::Stream;
 use crate::core::plan::Plan;
-use crate::core::summary::{CapacitySummary, RecordedAudit, Summary};
+use crate::core::summary::{CapacitySummary, Discovery, RecordedAudit, Summary};
 use crate::engine::Observer;
 use std::io;
 use std::path::Path;
@@ -37,7 +37,7 @@ impl Format {
         )
     }
 
-    /// Whether an audit of recorded requests can be written in this format, too.
+    /// Whether an audit of recorded requests, or a discovery, can be written in this format, too.
     pub fn is_for_recorded(&self) -> bool {
         matches!(self.written, Written::AtTheEnd { .. })
     }
@@ -53,6 +53,8 @@ pub enum Written {
         render_recorded: fn(&RecordedAudit) -> String,
         /// Renders a search for the capacity. `None` if this format has no such thing.
         render_capacity: Option<fn(&CapacitySummary) -> String>,
+        /// Renders what a discovery found out.
+        render_discovery: fn(&Discovery) -> String,
         /// Whether it shows the run's timeline.
         has_timeline: bool,
     },

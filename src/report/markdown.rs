@@ -1,5 +1,6 @@
 //! A summary as Markdown, for the page of a CI job or a pull request.
 
+use super::discovered::tone;
 use super::failure_causes::{advice, by_cause};
 use super::format::{Format, Written, any_name};
 use super::html::clipped;
@@ -10,7 +11,7 @@ use super::result_file::Access;
 use super::worst_targets::worst_targets;
 use crate::base::text::{count, per_second, share};
 use crate::core::exit_code;
-use crate::core::summary::{Audit, RecordedAudit, RecordedCounts, Summary};
+use crate::core::summary::{Audit, Detail, Discovery, RecordedAudit, RecordedCounts, Summary};
 use std::fmt::{self, Write};
 
 pub const FORMAT: Format = Format {
@@ -23,6 +24,7 @@ pub const FORMAT: Format = Format {
         render: markdown,
         render_recorded: recorded,
         render_capacity: None,
+        render_discovery: discovery,
         has_timeline: false,
     },
 };
@@ -98,6 +100,40 @@ fn write_recorded(out: &mut String, of: &RecordedAudit) -> fmt::Result {
     }
     writeln!(out)?;
     details(out, &of.audit)
+}
+
+/// What a discovery found out.
+fn discovery(of: &Discovery) -> String {
+    let mut text = String::new();
+    // Cannot fail: a String takes everything.
+    let _ = write_discovery(&mut text, of);
+    text
+}
+
+fn write_discovery(out: &mut String, of: &Discovery) -> fmt::Result {
+    let sign = sign(tone(of));
+    writeln!(out, "## {sign} {}\n", escaped(&of.headline, SENTENCE))?;
+    writeln!(out, "{}\n", escaped(&of.further.join(" "), SENTENCE))?;
+    for Detail { about, statement } in of.details.iter().take(ROWS) {
+        writeln!(
+            out,
+            "- {}: {}",
+            escaped(about, NAME),
+            escaped(statement, SENTENCE)
+        )?;
+    }
+    if let Some(command) = of
+        .audit_command
+        .as_ref()
+        .filter(|command| command.text.len() <= COMMAND)
+    {
+        writeln!(
+            out,
+            "\nThe command that holds the limiter to it:\n\n{}",
+            code(&command.text, COMMAND)
+        )?;
+    }
+    Ok(())
 }
 
 type Part = fn(&mut String, &Summary) -> fmt::Result;

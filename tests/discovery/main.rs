@@ -20,8 +20,7 @@ const FAR: Nanos = Nanos(60_000_000);
 /// The algorithm and the kind that an explanation names.
 fn name(found: &Found) -> (&'static str, &'static str) {
     let about = found.limit.algorithm.about();
-    let kind = found.limit.kind.expect("a kind");
-    (about.name, about.kinds[kind].name)
+    (about.name, about.kinds[found.limit.kind.unwrap_or(0)].name)
 }
 
 fn expected(algorithm: Algorithm) -> (&'static str, &'static str) {
@@ -37,13 +36,19 @@ fn expected(algorithm: Algorithm) -> (&'static str, &'static str) {
 
 /// Whether an explanation is the limiter, with its limit, and a window within the stated error.
 fn is_true(found: &Found, algorithm: Algorithm, limit: u64, window: u64) -> bool {
-    let (stated, burst) = (found.window, &found.burst);
+    let quota = found.limit.quota;
     // A bucket's window is the time in which so many requests come back.
-    let window = u128::from(window) * u128::from(found.limit.quota.limit) / u128::from(limit);
-    let drift = |time: Nanos| u128::from(time.0) / 2_000;
-    let within = u128::from(stated.0.0) - drift(stated.0) <= window
-        && window <= u128::from(stated.1.0) + drift(stated.1);
-    name(found) == expected(algorithm) && burst.contains(&limit) && within
+    let window = u128::from(window) * u128::from(quota.limit) / u128::from(limit);
+    let is_within_error = u128::from(quota.window.0).abs_diff(window) <= u128::from(found.error.0);
+    let burst = &found.burst;
+    name(found) == expected(algorithm) && burst.contains(&limit) && is_within_error
+}
+
+/// Whether it is what was configured, to the nanosecond.
+fn is_configured(found: &Found, limit: u64, window: u64) -> bool {
+    let quota = found.limit.quota;
+    u128::from(quota.window.0) * u128::from(limit) == u128::from(window) * u128::from(quota.limit)
+        && quota.burst == limit
 }
 
 #[test]
@@ -81,6 +86,14 @@ fn check(limit: u64, window: u64, latency: Nanos) {
         let shown = format!("{algorithm:?}, {limit} in {}: {findings:#?}", Nanos(window));
         let is_it = |one: &Vec<Found>| one.len() == 1 && is_true(&one[0], algorithm, limit, window);
         assert!(explanations.iter().any(is_it), "{shown}");
+        let is_aligned = |one: &Found| match algorithm {
+            Algorithm::ClockWindow => one.begins_on_multiples() == Some(true),
+            Algorithm::Counter => one.begins_on_multiples() != Some(false),
+            _ => one.begins.is_none(),
+        };
+        let truth = explanations.iter().find(|one| is_it(one));
+        let is_exact = |one: &Found| is_aligned(one) && is_configured(one, limit, window);
+        assert!(truth.is_some_and(|one| is_exact(&one[0])), "{shown}");
         let names = explanations.iter().flatten().map(name);
         let others: BTreeSet<_> = names.filter(|name| *name != expected(algorithm)).collect();
         assert!(others.len() <= 1, "{shown}");
@@ -137,7 +150,8 @@ fn without_a_limit_none_is_found_and_nothing_is_said_of_counts() {
 #[test]
 fn a_limiter_that_blocks_everything_shows_no_shared_count() {
     let findings = faulty(Fault::BlocksAll);
-    assert_eq!(findings.ending, Ending::OutOfTime);
+    assert_eq!(findings.ending, Ending::NothingAdmitted);
+    assert!(findings.lasted < Nanos(70 * SECOND), "{findings:#?}");
     assert_eq!(explained(&findings), []);
     let Findings {
         connections, keys, ..

@@ -7,6 +7,7 @@ use loadgen::core::audit::probe::{LimitHeaders, ProbeRequest, Reply};
 use loadgen::core::discovery::{Bounds, Experiment, Findings, Question, Step};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::time::Duration;
 
 /// About the limiter's time at the start.
 const ORIGIN: i128 = 1_000_000_000_000_000_000;
@@ -65,6 +66,7 @@ pub fn discover(world: &World) -> Findings {
 pub fn run(world: &World, mut experiment: Experiment, limiter: &mut Limiter) -> Findings {
     let mut dice = Dice(world.seed);
     let phase = i128::from(dice.below(10_000_000_000_000));
+    experiment.set_began(Duration::from_nanos((ORIGIN + phase) as u64));
     let clock =
         |at: u64| ORIGIN + phase + i128::from(at) * (1_000_000 + world.millionths) / 1_000_000;
     let mut events: BinaryHeap<Reverse<(u64, Event)>> = BinaryHeap::new();

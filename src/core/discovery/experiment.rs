@@ -3,7 +3,10 @@
 use super::bounds::Bounds;
 use super::claims::claims;
 use super::comparison::{Comparison, Shares};
+use super::delays;
+use super::failures::{self, Failures};
 use super::findings::{Ending, Findings, explanations};
+use super::found::Found;
 use super::guesses::Course;
 use super::record::{Entry, Grouping, by_counter, counters};
 use super::saturation::{Came, Saturation};
@@ -14,6 +17,7 @@ use crate::base::Nanos;
 use crate::core::audit::Decision;
 use crate::core::audit::probe::Reply;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// The main key is watched for at least this time, since another limit may have a longer window. If it is shorter, this part
 /// of the longest time is enough.
@@ -38,6 +42,8 @@ const RESOLVED: u64 = 4;
 
 /// How much longer than the untouched key the main key has to stay blocked.
 const SETTLED: Nanos = Nanos(1_000_000_000);
+
+const SECOND: Nanos = Nanos(1_000_000_000);
 
 /// So many failures in a row end the experiment.
 const MOST_FAILURES: u32 = 10;
@@ -133,7 +139,10 @@ pub struct Experiment {
     asked: u64,
     last_sent: Option<Nanos>,
     now: Nanos,
-    failures: u32,
+    failures: Vec<Failures>,
+    failures_in_a_row: u32,
+    /// When it began, since the beginning of 1970.
+    began: Option<Duration>,
     main_is_over: bool,
     /// About the main key's window, by its first so many edges.
     window: Option<Nanos>,
@@ -173,12 +182,20 @@ impl Experiment {
             asked: 0,
             last_sent: None,
             now: Nanos::ZERO,
-            failures: 0,
+            failures: Vec::new(),
+            failures_in_a_row: 0,
+            began: None,
             main_is_over: false,
             window: None,
             window_is_of: 0,
             ending: None,
         }
+    }
+
+    /// Says when the experiment began, by this machine's clock, since the beginning of 1970. Only with that it is known when
+    /// windows of a clock begin.
+    pub fn set_began(&mut self, since_1970: Duration) {
+        self.began = Some(since_1970);
     }
 
     /// The next step. It stays the same until a request is [`sent`](Self::sent) or a reply is [`answered`](Self::answered).
@@ -342,12 +359,13 @@ impl Experiment {
                     .for_each(|one| one.answered(question.key, sent, done, came));
             }
         }
-        self.failures = if came == Came::Failed {
-            self.failures + 1
+        if came == Came::Failed {
+            self.failures_in_a_row += 1;
+            failures::count(&mut self.failures, reply.status);
         } else {
-            0
-        };
-        if self.failures >= MOST_FAILURES {
+            self.failures_in_a_row = 0;
+        }
+        if self.failures_in_a_row >= MOST_FAILURES {
             self.ending.get_or_insert(Ending::Failing);
         }
         self.go_on();
@@ -375,6 +393,9 @@ impl Experiment {
             .is_none_or(|(_, split)| split.is_over(now));
         let waits_are_over = self.waits.as_ref().is_none_or(Waits::is_over);
         let fills_are_over = self.fill.is_none();
+        if !self.main.has_admitted() && self.main.is_polling() && now >= self.watched() {
+            self.ending.get_or_insert(Ending::NothingAdmitted);
+        }
         if self.main_is_over && split_is_over && waits_are_over && fills_are_over {
             self.ending.get_or_insert(Ending::Complete);
         }
@@ -518,9 +539,14 @@ impl Experiment {
         }
     }
 
+    /// For how long the main key is watched at least.
+    fn watched(&self) -> Nanos {
+        WATCHED.min(Nanos(self.bounds.time.0 / WATCHED_PART))
+    }
+
     fn is_main_over(&self, window: Option<Nanos>) -> bool {
         let edges = self.main.edges();
-        let watched = WATCHED.min(Nanos(self.bounds.time.0 / WATCHED_PART));
+        let watched = self.watched();
         let is_watched = match window {
             Some(window) => self.now >= watched.max(window * 2),
             None => edges.len() >= 20 && self.now >= watched * 2,
@@ -540,16 +566,14 @@ impl Experiment {
 
     /// Ends the experiment.
     pub fn finish(self) -> Findings {
-        let least = self.bounds.gap() * RESOLVED;
-        let explained = self.groupings().into_iter().map(|grouping| {
-            let counters = counters(&self.entries, grouping);
-            let (explanations, grain) = explanations(&counters, least);
-            (grouping, counters, explanations, grain)
-        });
-        // The first one with the finest clock.
-        let best =
-            explained.min_by_key(|(_, _, explanations, grain)| (explanations.is_empty(), *grain));
-        let (grouping, counters, explanations, grain) = best.expect("a grouping");
+        let delay = self
+            .groupings()
+            .into_iter()
+            .find_map(|grouping| delays::delay(by_counter(&self.entries, grouping).into_values()));
+        let prompt = delay.map(|delay| delays::without(&delay, &self.entries));
+        let (grouping, explanations, grain) =
+            self.explained(prompt.as_deref().unwrap_or(&self.entries));
+        let counters = counters(&self.entries, grouping);
         let busiest = counters.iter().max_by_key(|counter| counter.len());
         let requests = busiest.map(Vec::as_slice).unwrap_or_default();
         let admitted = requests.iter().filter(|request| request.admitted).count() as u64;
@@ -567,6 +591,13 @@ impl Experiment {
             ending: self.ending.unwrap_or(Ending::OutOfTime),
             asked: self.asked,
             lasted: self.now.saturating_sub(begin),
+            blocked: self
+                .entries
+                .iter()
+                .filter(|entry| entry.came == Came::Blocked)
+                .count() as u64,
+            failures: self.failures,
+            most_in_a_second: most_in_a_second(&self.entries),
             connections: self.connections,
             nodes: self.nodes,
             keys: self.keys,
@@ -579,8 +610,23 @@ impl Experiment {
                 .map(|(first, last)| (admitted, last.done.saturating_sub(first.sent))),
             explanations,
             grain,
+            delay,
             claims: claims(by_counter(&self.entries, grouping).into_values()),
         }
+    }
+
+    /// The limiters that explain the answers, by the grouping with which they do so best, and how coarse their clocks are.
+    fn explained(&self, entries: &[Entry]) -> (Grouping, Vec<Vec<Found>>, Nanos) {
+        let least = self.bounds.gap() * RESOLVED;
+        let explained = self.groupings().into_iter().map(|grouping| {
+            let counters = counters(entries, grouping);
+            let (explanations, grain) = explanations(&counters, least, self.began);
+            (grouping, explanations, grain)
+        });
+        // The first one with the finest clock.
+        let best =
+            explained.min_by_key(|(_, explanations, grain)| (explanations.is_empty(), *grain));
+        best.expect("a grouping")
     }
 
     /// The ways in which requests may count together, the likeliest first. Comparisons that did not tell leave both.
@@ -611,4 +657,22 @@ impl Experiment {
         }
         groupings
     }
+}
+
+/// The most requests that were sent within a second and all admitted.
+fn most_in_a_second(entries: &[Entry]) -> u64 {
+    let mut entries: Vec<&Entry> = entries.iter().collect();
+    entries.sort_by_key(|entry| entry.sent);
+    let (mut first, mut most) = (0, 0);
+    for (place, entry) in entries.iter().enumerate() {
+        if entry.came != Came::Admitted {
+            first = place + 1;
+            continue;
+        }
+        while entries[first].sent + SECOND <= entry.sent {
+            first += 1;
+        }
+        most = most.max(place + 1 - first);
+    }
+    most as u64
 }

@@ -3,11 +3,16 @@
 use super::bounds::Bounds;
 use super::claims::Claims;
 use super::comparison::Shares;
-use super::fit::{Evidence, Found};
+use super::delays::Delay;
+use super::evidence::Evidence;
+use super::failures::Failures;
+use super::fit::Fit;
+use super::found::{Found, found};
 use super::guesses::Course;
-use super::models::Hypothesis;
 use super::record::{Grouping, Seen};
+use super::search;
 use crate::base::Nanos;
+use std::time::Duration;
 
 /// How coarse the limiter's clock is taken to be: the first of these with which any limiter explains the answers.
 const GRAINS: [Nanos; 4] = [
@@ -32,6 +37,8 @@ pub enum Ending {
     OutOfTime,
     /// Too many requests in a row were neither admitted nor blocked.
     Failing,
+    /// The first request was blocked already, and all others for long enough.
+    NothingAdmitted,
     /// It was stopped.
     Stopped,
 }
@@ -44,6 +51,12 @@ pub struct Findings {
     pub asked: u64,
     /// The time from the first request's sent to the last one's done.
     pub lasted: Nanos,
+    /// How many requests were blocked, of all keys.
+    pub blocked: u64,
+    /// Requests that were neither admitted nor blocked, by their status.
+    pub failures: Vec<Failures>,
+    /// The most requests that were sent within a second and all admitted.
+    pub most_in_a_second: u64,
     /// Whether connections to the first target share a count.
     pub connections: Shares,
     /// Whether each target shares the first one's count.
@@ -61,30 +74,38 @@ pub struct Findings {
     pub explanations: Vec<Vec<Found>>,
     /// How coarse the limiter's clock has to be for that.
     pub grain: Nanos,
+    /// How admitted requests are delayed, if they are.
+    pub delay: Option<Delay>,
     /// What the headers claim.
     pub claims: Claims,
 }
 
 /// The limiters that explain the answers, and how coarse their clocks are. Shorter windows than `least` are not told from
-/// none.
-pub(super) fn explanations(counters: &[Vec<Seen>], least: Nanos) -> (Vec<Vec<Found>>, Nanos) {
+/// none. `began` is when the experiment began, since the beginning of 1970.
+pub(super) fn explanations(
+    counters: &[Vec<Seen>],
+    least: Nanos,
+    began: Option<Duration>,
+) -> (Vec<Vec<Found>>, Nanos) {
     for grain in GRAINS {
         let least = least.max(grain * COARSEST);
         let evidence = Evidence::new(counters, grain, least);
-        let single = evidence.explanations(&[], None);
-        if !single.is_empty() {
-            return (single.into_iter().map(|one| vec![one]).collect(), grain);
+        let single = search::explanations(&evidence, &[], None).into_iter();
+        let mut explanations: Vec<Vec<Fit>> = single.map(|one| vec![one]).collect();
+        if explanations.is_empty() {
+            explanations = pairs(&evidence);
         }
-        let pairs = pairs(&evidence);
-        if !pairs.is_empty() {
-            return (pairs, grain);
+        if !explanations.is_empty() {
+            let explanations = explanations.iter();
+            let found = explanations.map(|fits| found(fits, &evidence, began));
+            return (found.collect(), grain);
         }
     }
     (Vec::new(), GRAINS[0])
 }
 
 /// Two limits that explain the answers together.
-fn pairs(evidence: &Evidence) -> Vec<Vec<Found>> {
+fn pairs(evidence: &Evidence) -> Vec<Vec<Fit>> {
     let courses = evidence
         .counters
         .iter()
@@ -99,13 +120,10 @@ fn pairs(evidence: &Evidence) -> Vec<Vec<Found>> {
         .map(|counter| before_long_block(counter, long))
         .collect();
     let first = Evidence::new(&early, evidence.grain, evidence.least);
-    let firsts = first.explanations(&[], None).into_iter();
+    let firsts = search::explanations(&first, &[], None).into_iter();
     let pairs = firsts.flat_map(|first| {
-        let known = [Hypothesis {
-            limit: first.limit,
-            counts_blocked: first.counts_blocked,
-        }];
-        let seconds = evidence.explanations(&known, Some(long)).into_iter();
+        let known = [first.with(first.limit.quota)];
+        let seconds = search::explanations(evidence, &known, Some(long)).into_iter();
         seconds.map(move |second| vec![first.clone(), second])
     });
     pairs.collect()

@@ -6,6 +6,7 @@ mod address;
 mod audit;
 mod capacity;
 mod configuration;
+mod discovery;
 mod distribution;
 mod failure;
 mod null_for_0;
@@ -29,6 +30,11 @@ pub use capacity::{
 };
 pub use configuration::{
     Configuration, NeededVariable, RepeatingCommand, Setting, Source, as_typed,
+};
+pub use discovery::{
+    AnswerOutcome, AuditCommand, Candidate, Detail, DiscoveredDelay, Discovery, DiscoveryAnswer,
+    DiscoveryBounds, DiscoveryCircumstances, DiscoveryCounts, DiscoveryEnding, DiscoveryTally,
+    EnforcedLimit, HeaderClaim, MOST_ANSWERS, Shared, Shares,
 };
 pub use distribution::{Bucket, DurationSummary, Point};
 pub use failure::{FailedRequest, FailureSummary};

@@ -16,11 +16,6 @@ pub fn section(summary: &Summary) -> Section {
 
 /// The section on a configuration.
 pub fn of(of: &Configuration) -> Section {
-    let (default, given): (Vec<_>, Vec<_>) = of
-        .settings
-        .iter()
-        .take(OPTIONS)
-        .partition(|setting| setting.source == Source::Default);
     let body = html! {
         h3 { "The command that repeats the run" }
         (command(of))
@@ -31,6 +26,22 @@ pub fn of(of: &Configuration) -> Section {
             ("seed", text(of.seed.to_string())),
         ]))
         h3 { "Settings" }
+        (settings(&of.settings))
+    };
+    Section {
+        id: "configuration",
+        heading: "Configuration",
+        body,
+    }
+}
+
+/// Every option, with those that were given first.
+pub fn settings(all: &[Setting]) -> Markup {
+    let (default, given): (Vec<_>, Vec<_>) = all
+        .iter()
+        .take(OPTIONS)
+        .partition(|setting| setting.source == Source::Default);
+    html! {
         @if given.is_empty() {
             p class="empty" { "All options have their defaults." }
         } @else {
@@ -42,11 +53,6 @@ pub fn of(of: &Configuration) -> Section {
                 (table("Options that have their defaults", &default).render())
             }
         }
-    };
-    Section {
-        id: "configuration",
-        heading: "Configuration",
-        body,
     }
 }
 

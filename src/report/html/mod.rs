@@ -6,6 +6,7 @@ mod capacity;
 mod chart;
 mod comparison;
 mod configuration;
+mod discovery;
 mod document;
 mod failures;
 mod generator;
@@ -42,6 +43,7 @@ pub const FORMAT: Format = Format {
         render: page,
         render_recorded: recorded::recorded,
         render_capacity: Some(capacity::page),
+        render_discovery: discovery::discovery,
         has_timeline: true,
     },
 };

@@ -3,9 +3,9 @@
 //! An admitted request is in a later window than the L-th admission before it, so a boundary lies between the two. A
 //! blocked request is in the window of that admission, so none does.
 
-use super::Model;
+use super::{Model, shortest_arc};
 use crate::base::Nanos;
-use crate::core::audit::{ClockWindows, Quota};
+use crate::core::audit::{ClockWindows, Interval, Quota};
 use crate::core::discovery::record::Seen;
 use std::collections::VecDeque;
 
@@ -92,5 +92,12 @@ impl Model for WindowsOfAClock {
         if !self.shared {
             self.phases = ClockWindows::AnyPhase;
         }
+    }
+
+    fn phases(&self) -> Option<Interval> {
+        let ClockWindows::Within { arcs, .. } = &self.phases else {
+            return None;
+        };
+        shortest_arc(arcs, self.window).filter(|_| self.shared)
     }
 }

@@ -17,7 +17,8 @@ mod token_bucket;
 
 use super::record::Seen;
 use crate::base::Nanos;
-use crate::core::audit::{Algorithm, Limit};
+use crate::core::audit::{Algorithm, Interval, Limit};
+pub(super) use sliding_window::windows as log_windows;
 
 /// What the state of a limit may be. Its methods are called in this order for each request: [`may_admit`](Self::may_admit)
 /// or [`may_block`](Self::may_block), and if that is true, [`count`](Self::count) or [`block`](Self::block).
@@ -39,6 +40,12 @@ pub(super) trait Model {
     fn refine(&mut self) -> bool {
         false
     }
+
+    /// The phases at which the windows of a clock may begin that all counters share: the shortest arc with all of them. The
+    /// second value may be longer than the window. `None` if none is excluded.
+    fn phases(&self) -> Option<Interval> {
+        None
+    }
 }
 
 /// How a limit is modelled.
@@ -48,13 +55,13 @@ pub(super) struct Hypothesis {
     pub counts_blocked: bool,
 }
 
-/// What no state of a limiter explains.
+/// What no state of a limiter explains. The time is from the counter's first request to this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Contradiction {
     /// A request was admitted: the window is too long, or the limit too low.
-    Admitted,
+    Admitted(Nanos),
     /// A request was blocked: the window is too short, or the limit too high.
-    Blocked,
+    Blocked(Nanos),
 }
 
 /// Holds limiters with these limits, all at once, against what was observed. Each counter's requests are in the order of their
@@ -64,15 +71,41 @@ pub(super) fn explain<'a>(
     counters: impl Iterator<Item = &'a [Seen]> + Clone,
     grain: Nanos,
 ) -> Result<(), Contradiction> {
-    let mut models: Vec<_> = hypotheses
-        .iter()
-        .map(|one| model(&one.limit, grain))
-        .collect();
+    follow(&mut models(hypotheses, grain), hypotheses, counters)
+}
+
+/// The phases of the windows of each limit, if one clock lays them and they are known, and all limits explain what was observed.
+pub(super) fn phases<'a>(
+    hypotheses: &[Hypothesis],
+    counters: impl Iterator<Item = &'a [Seen]> + Clone,
+    grain: Nanos,
+) -> Vec<Option<Interval>> {
+    let mut models = models(hypotheses, grain);
+    match follow(&mut models, hypotheses, counters) {
+        Ok(()) => models.iter().map(|model| model.phases()).collect(),
+        Err(_) => vec![None; models.len()],
+    }
+}
+
+fn models(hypotheses: &[Hypothesis], grain: Nanos) -> Vec<Box<dyn Model>> {
+    let limits = hypotheses.iter().map(|one| &one.limit);
+    limits.map(|limit| model(limit, grain)).collect()
+}
+
+fn follow<'a>(
+    models: &mut [Box<dyn Model>],
+    hypotheses: &[Hypothesis],
+    counters: impl Iterator<Item = &'a [Seen]> + Clone,
+) -> Result<(), Contradiction> {
     loop {
         for counter in counters.clone() {
             models.iter_mut().for_each(|model| model.next_counter());
+            let first = counter.first().map_or(Nanos::ZERO, |first| first.sent);
             for request in counter {
-                take(&mut models, hypotheses, request)?;
+                take(models, hypotheses, request).map_err(|contradiction| {
+                    let after = request.sent.saturating_sub(first);
+                    contradiction(after)
+                })?;
             }
         }
         let refined = models.iter_mut().map(|model| model.refine());
@@ -87,7 +120,7 @@ fn take(
     models: &mut [Box<dyn Model>],
     hypotheses: &[Hypothesis],
     request: &Seen,
-) -> Result<(), Contradiction> {
+) -> Result<(), fn(Nanos) -> Contradiction> {
     if request.admitted {
         if !models.iter().all(|model| model.may_admit(request)) {
             return Err(Contradiction::Admitted);
@@ -114,6 +147,21 @@ fn take(
         model.count(request);
     }
     Ok(())
+}
+
+/// The shortest arc of a circle with all these arcs, none of which reaches around its zero. They are in order.
+fn shortest_arc(arcs: &[Interval], circle: Nanos) -> Option<Interval> {
+    let (first, last) = (arcs.first()?, arcs.last()?);
+    let around = (last.to, first.from + circle);
+    let gaps = arcs.windows(2).map(|pair| (pair[0].to, pair[1].from));
+    let (before, after) = gaps
+        .chain([around])
+        .max_by_key(|(before, after)| after.saturating_sub(*before))?;
+    let (from, to) = match after.checked_sub(circle) {
+        Some(from) => (from, before),
+        None => (after, before + circle),
+    };
+    (to - from < circle).then(|| Interval::new(from, to))
 }
 
 fn model(limit: &Limit, grain: Nanos) -> Box<dyn Model> {

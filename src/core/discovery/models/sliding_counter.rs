@@ -5,9 +5,9 @@
 //! The phases that the windows may have are cut into cells. A cell in which no phase explains a request is given up. The rest
 //! are cut again, and the next pass looks closer.
 
-use super::Model;
+use super::{Model, shortest_arc};
 use crate::base::Nanos;
-use crate::core::audit::Quota;
+use crate::core::audit::{Interval, Quota};
 use crate::core::discovery::record::Seen;
 
 /// Into how many cells the circle is cut at first, and each cell later.
@@ -216,5 +216,12 @@ impl Model for SlidingCounter {
             }
         }
         cut
+    }
+
+    fn phases(&self) -> Option<Interval> {
+        let cells = self.cells.first().filter(|_| self.shared)?;
+        let arc = |cell: &Cell| Interval::new(Nanos(cell.from), Nanos(cell.from + cell.length));
+        let arcs: Vec<_> = cells.iter().map(arc).collect();
+        shortest_arc(&arcs, Nanos(self.window))
     }
 }

@@ -110,6 +110,22 @@ impl Axis {
         })
     }
 
+    /// A lane of height 1 for each name, the first one at the top.
+    pub fn lanes(names: impl ExactSizeIterator<Item = String>) -> Axis {
+        let count = names.len();
+        let tick = |(place, label)| Tick {
+            at: (count - place) as f64 - 0.5,
+            label,
+            always: true,
+        };
+        Axis {
+            scale: Scale::Linear,
+            from: 0.0,
+            to: count.max(1) as f64,
+            ticks: names.enumerate().map(tick).collect(),
+        }
+    }
+
     /// Spans in nanoseconds on a logarithmic scale, which begins and ends at a marked value. A span of 0 is drawn at its
     /// beginning.
     pub fn spans(shortest: f64, longest: f64) -> Axis {
