@@ -8,6 +8,7 @@
 //! | [`audit`] | whether the limit held: promises, verdicts, causes, the probe, and recorded requests |
 //! | [`results`] | the live view, files, measures, failures, and exit codes |
 //! | [`thresholds`] | conditions that make a run a test |
+//! | [`capacity`] | the highest rate at which the limiter still meets every threshold |
 //! | [`compare`] | whether two runs differ by more than noise, and a gate for CI |
 //! | [`metrics`] | metrics for Prometheus while a run goes on |
 //! | [`stack`] | three limiter nodes, Redis and Prometheus in containers |
@@ -54,6 +55,7 @@ pages! {
     audit,
     results,
     thresholds,
+    capacity,
     compare,
     metrics,
     stack,

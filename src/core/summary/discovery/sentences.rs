@@ -146,7 +146,10 @@ fn error(limit: &EnforcedLimit) -> String {
 fn between(least: u64, most: u64) -> String {
     let width = most.saturating_sub(least).max(1);
     let unit = 10_u64.pow((width / 10).checked_ilog10().unwrap_or(0));
-    let (from, to) = (least / unit * unit, most.div_ceil(unit).saturating_mul(unit));
+    let (from, to) = (
+        least / unit * unit,
+        most.div_ceil(unit).saturating_mul(unit),
+    );
     format!("{} to {}", Nanos(from), Nanos(to))
 }
 
