@@ -37,9 +37,6 @@ const MOST_NODES: usize = 16;
 /// How often something is compared with the main key before it stays unknown.
 const COMPARISONS: u32 = 3;
 
-/// A window shorter than this many gaps between two requests can't be told from no limit.
-const RESOLVED: u64 = 4;
-
 /// How much longer than the untouched key the main key has to stay blocked.
 const SETTLED: Nanos = Nanos(1_000_000_000);
 
@@ -435,6 +432,7 @@ impl Experiment {
 
     fn saturation(&self, at: Nanos, key: u32) -> Saturation {
         let saturation = Saturation::new(at, self.bounds.gap(), u64::from(key));
+        let saturation = saturation.as_after(self.main.at_once());
         match self.connections {
             Shares::No => saturation.one_at_a_time(),
             _ => saturation,
@@ -490,7 +488,8 @@ impl Experiment {
                     // Several requests at once went over several connections. One at a time keeps to one.
                     self.entries.clear();
                     self.main_key = self.new_key();
-                    self.main = self.saturation(self.now, self.main_key);
+                    let main = Saturation::new(self.now, self.bounds.gap(), 0);
+                    self.main = main.one_at_a_time();
                 }
             }
             Other::Key => {
@@ -617,10 +616,9 @@ impl Experiment {
 
     /// The limiters that explain the answers, by the grouping with which they do so best, and how coarse their clocks are.
     fn explained(&self, entries: &[Entry]) -> (Grouping, Vec<Vec<Found>>, Nanos) {
-        let least = self.bounds.gap() * RESOLVED;
         let explained = self.groupings().into_iter().map(|grouping| {
             let counters = counters(entries, grouping);
-            let (explanations, grain) = explanations(&counters, least, self.began);
+            let (explanations, grain) = explanations(&counters, self.bounds.gap(), self.began);
             (grouping, explanations, grain)
         });
         // The first one with the finest clock.

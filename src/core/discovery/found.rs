@@ -16,6 +16,9 @@ use std::time::Duration;
 /// round a neighbour in one of so many cases.
 const SURELY: u64 = 40;
 
+/// The rate of a bucket is round if there is at most so much to it, as `roundest` counts.
+const FEW_DIGITS: u32 = 3;
+
 /// How many faster and slower clocks are tried.
 const SPEEDS: u64 = 10;
 
@@ -103,7 +106,9 @@ impl Choice {
     fn at_other_speeds(self) -> impl Iterator<Item = Choice> {
         let nearest = self.observed.window;
         let speeds = (1..=SPEEDS).flat_map(move |step| {
-            let off = Nanos((u128::from(nearest.0) * u128::from(step) / u128::from(2_000 * SPEEDS)) as u64);
+            let off = Nanos(
+                (u128::from(nearest.0) * u128::from(step) / u128::from(2_000 * SPEEDS)) as u64,
+            );
             [nearest.saturating_sub(off), nearest + off]
         });
         let all = [nearest].into_iter().chain(speeds);
@@ -136,7 +141,9 @@ pub(super) fn found(fits: &[Fit], evidence: &Evidence, began: Option<Duration>) 
     };
     for (place, fit) in fits.iter().enumerate() {
         let kept = chosen[place];
-        let mut round = rounded(fit).into_iter().flat_map(|round| round.at_other_speeds());
+        let mut round = rounded(fit)
+            .into_iter()
+            .flat_map(|round| round.at_other_speeds());
         let round = round.find(|round| {
             chosen[place] = *round;
             evidence.explains(&hypotheses(&chosen))
@@ -201,7 +208,9 @@ fn rounded(fit: &Fit) -> Vec<Choice> {
         let one = |window: Nanos| window.0 as f64 / way.quota.limit as f64;
         let (quota, digits) = roundest::rate(one(from), one(to), burst);
         let choice = Choice::new(quota, way.windows(quota.limit), Nanos(1));
-        choices.push((digits + place as u32, choice));
+        let is_narrow = (to - from) * SURELY <= to;
+        let is_round = is_narrow && digits <= FEW_DIGITS;
+        choices.push((digits + place as u32, Choice { is_round, ..choice }));
     }
     choices.sort_by_key(|(digits, _)| *digits);
     choices.into_iter().map(|(_, choice)| choice).collect()

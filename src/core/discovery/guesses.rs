@@ -143,14 +143,18 @@ impl Course {
             pairs.filter_map(|(first, last)| {
                 let admitted = (last.admitted_before - first.admitted_before) as f64;
                 let span = first.at.until(last.at);
-                (admitted > 0.0).then(|| (span.from.0 as f64 / admitted, span.to.0 as f64 / admitted))
+                (admitted > 0.0)
+                    .then(|| (span.from.0 as f64 / admitted, span.to.0 as f64 / admitted))
             })
         };
         self.edges.first()?;
         let of_each: Vec<_> = lengths
             .filter_map(|length| stretches(length).min_by(|a, b| a.1.total_cmp(&b.1)))
             .collect();
-        let fastest = of_each.iter().map(|(_, most)| *most).min_by(f64::total_cmp)?;
+        let fastest = of_each
+            .iter()
+            .map(|(_, most)| *most)
+            .min_by(f64::total_cmp)?;
         of_each.into_iter().find(|(least, _)| *least <= fastest)
     }
 
@@ -160,11 +164,20 @@ impl Course {
         let mut bursts: Vec<_> = self.edges.iter().map(|edge| edge.burst).collect();
         bursts.pop();
         bursts.sort_unstable();
-        let mut alike: Vec<(usize, u64)> = bursts.chunk_by(u64::eq).map(|chunk| (chunk.len(), chunk[0])).collect();
+        let mut alike: Vec<(usize, u64)> = bursts
+            .chunk_by(u64::eq)
+            .map(|chunk| (chunk.len(), chunk[0]))
+            .collect();
         alike.sort_unstable();
         let frequent = alike.iter().rev().take(FREQUENT).map(|(_, burst)| *burst);
         let ordered = [bursts.first(), bursts.get(bursts.len() / 2), bursts.last()];
-        let limits = [self.fill].into_iter().chain(frequent).chain(ordered.into_iter().flatten().copied());
-        limits.filter(|limit| *limit > 0).collect::<Vec<_>>().into_iter()
+        let limits = [self.fill]
+            .into_iter()
+            .chain(frequent)
+            .chain(ordered.into_iter().flatten().copied());
+        limits
+            .filter(|limit| *limit > 0)
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 }

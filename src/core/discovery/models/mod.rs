@@ -16,9 +16,9 @@ mod sliding_window;
 mod token_bucket;
 
 use super::record::Seen;
-pub(super) use sliding_window::windows as log_windows;
 use crate::base::Nanos;
 use crate::core::audit::{Algorithm, Interval, Limit};
+pub(super) use sliding_window::windows as log_windows;
 
 /// What the state of a limit may be. Its methods are called in this order for each request: [`may_admit`](Self::may_admit)
 /// or [`may_block`](Self::may_block), and if that is true, [`count`](Self::count) or [`block`](Self::block).

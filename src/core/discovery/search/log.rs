@@ -20,7 +20,7 @@ impl Search<'_> {
         let fits = limits.filter_map(|limit| {
             let (grain, counts_blocked) = (self.evidence.grain, self.counts_blocked);
             let (from, to) = log_windows(limit, counters.clone(), grain, counts_blocked)?;
-            let window = (from.max(self.evidence.least), to);
+            let window = (from.max(self.evidence.least_window(limit)), to);
             (window.0 <= to).then(|| {
                 let quota = Quota::new(limit, window.0);
                 self.fit(vec![Way { quota, window }])

@@ -17,7 +17,10 @@ pub(super) fn explanations(
     others: &[Hypothesis],
     long: Option<Nanos>,
 ) -> Vec<Fit> {
-    let courses = evidence.counters.iter().filter_map(|counter| Course::of(counter));
+    let courses = evidence
+        .counters
+        .iter()
+        .filter_map(|counter| Course::of(counter));
     let courses: Vec<_> = courses
         .filter(|course| course.was_full)
         .map(|course| match long {
@@ -52,6 +55,15 @@ pub(super) fn explanations(
                 found.extend(fits);
             }
         }
+    }
+    // Windows of a clock of its own for each key, weighted as well, explain much by chance.
+    let is_vague = |one: &Fit| {
+        let kinds = one.limit.algorithm.about().kinds;
+        let is_of_key = one.limit.kind.is_some_and(|kind| !kinds[kind].by_default);
+        is_of_key && one.limit.algorithm == Algorithm::SlidingCounter
+    };
+    if !found.iter().all(is_vague) {
+        found.retain(|one| !is_vague(one));
     }
     found
 }

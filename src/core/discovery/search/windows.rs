@@ -50,9 +50,11 @@ impl Search<'_> {
                 ways.extend(self.between(&guesses, &quota).ok());
             } else {
                 for guess in apart(guesses) {
-                    let is_known = ways.iter().any(|way| overlap(way.window, (guess.from, guess.to)));
+                    let is_known = ways
+                        .iter()
+                        .any(|way| overlap(way.window, (guess.from, guess.to)));
                     if !is_known {
-                        ways.extend(self.near(guess, &quota));
+                        ways.extend(self.near(guess, limit));
                     }
                 }
             }
@@ -71,10 +73,18 @@ impl Search<'_> {
         guesses: &[Interval],
         quota: &impl Fn(Nanos) -> Quota,
     ) -> Result<Way, Ordering> {
-        let shortest = guesses.iter().map(|guess| guess.from).min().unwrap_or_default();
-        let longest = guesses.iter().map(|guess| guess.to).max().unwrap_or_default();
+        let shortest = guesses
+            .iter()
+            .map(|guess| guess.from)
+            .min()
+            .unwrap_or_default();
+        let longest = guesses
+            .iter()
+            .map(|guess| guess.to)
+            .max()
+            .unwrap_or_default();
         let explain = |window| self.explain(quota(window), Nanos::MAX);
-        let least = Nanos(shortest.0 / 2).max(self.evidence.least);
+        let least = Nanos(shortest.0 / 2).max(self.evidence.least_window(1));
         let (mut short, mut long) = (least, longest * 2);
         // How long after its counter's first request the latest contradiction of each kind came.
         let (mut blocked, mut admitted) = (None, None);
@@ -112,11 +122,12 @@ impl Search<'_> {
     /// The same for fixed windows and counters. A wrong window of theirs may explain neither, or the wrong one of the two, so
     /// windows near the guess are tried one by one. The first step looks at the first answers only, which a window that is a
     /// little off still explains.
-    fn near(&self, guess: Interval, quota: &impl Fn(Nanos) -> Quota) -> Option<Way> {
+    fn near(&self, guess: Interval, limit: u64) -> Option<Way> {
+        let quota = |window| Quota::new(limit, window);
         let (begin, end) = self.evidence.ends();
         let past_end = end + Nanos(1);
         let slack = self.evidence.grain * 2;
-        let least = self.evidence.least;
+        let least = self.evidence.least_window(limit);
         let (mut from, mut to) = (
             guess.from.saturating_sub(slack).max(least),
             guess.to + slack,
@@ -128,7 +139,12 @@ impl Search<'_> {
         loop {
             let until = (begin + span).min(past_end);
             let fits = |window| self.explain(quota(window), until).is_ok();
-            let steps = ((to - from).0 / self.evidence.grain.0).clamp(STEPS, MOST_STEPS);
+            // A counter is smooth: its windows are hardly told apart at first.
+            let most_steps = match self.limit.algorithm {
+                Algorithm::SlidingCounter => STEPS,
+                _ => MOST_STEPS,
+            };
+            let steps = ((to - from).0 / self.evidence.grain.0).clamp(STEPS, most_steps);
             let step = Nanos(((to - from).0 / steps).max(1));
             let mut fitting = (0..=steps)
                 .map(|place| from + step * place)
@@ -157,7 +173,9 @@ impl Search<'_> {
 fn limits(courses: &[Course], windows: &[Interval]) -> Vec<u64> {
     let mut limits: Vec<_> = courses.iter().flat_map(Course::limits).collect();
     let rates = courses.iter().filter_map(Course::interval);
-    for ((least, most), window) in rates.flat_map(|rate| windows.iter().map(move |window| (rate, window))) {
+    for ((least, most), window) in
+        rates.flat_map(|rate| windows.iter().map(move |window| (rate, window)))
+    {
         let from = (window.from.0 as f64 / most).ceil().max(1.0) as u64;
         let to = (window.to.0 as f64 / least).floor() as u64;
         if from <= to && to - from < MOST_BY_RATE {
@@ -182,7 +200,9 @@ fn joined(mut ways: Vec<Way>) -> Vec<Way> {
     let mut apart: Vec<Way> = Vec::new();
     for way in ways {
         match apart.last_mut() {
-            Some(last) if overlap(last.window, way.window) => last.window.1 = last.window.1.max(way.window.1),
+            Some(last) if overlap(last.window, way.window) => {
+                last.window.1 = last.window.1.max(way.window.1)
+            }
             _ => apart.push(way),
         }
     }
