@@ -38,7 +38,7 @@ impl Evidence {
 
     /// The shortest window of a limit that is not told from none.
     pub fn least_window(&self, limit: u64) -> Nanos {
-        let fastest = Nanos((self.gap * limit).0 / 20 * 21);
+        let fastest = Nanos((self.gap * limit).0 / 9 * 10);
         fastest.max(self.gap * RESOLVED).max(self.grain * COARSEST)
     }
 

@@ -572,6 +572,12 @@ impl Experiment {
         let prompt = delay.map(|delay| delays::without(&delay, &self.entries));
         let (grouping, explanations, grain) =
             self.explained(prompt.as_deref().unwrap_or(&self.entries));
+        let blocked = self
+            .entries
+            .iter()
+            .filter(|entry| entry.came == Came::Blocked);
+        let blocked = blocked.count() as u64;
+        let delay = delay.filter(|delay| blocked == 0 || delay.is_at_the_rate(&explanations));
         let counters = counters(&self.entries, grouping);
         let busiest = counters.iter().max_by_key(|counter| counter.len());
         let requests = busiest.map(Vec::as_slice).unwrap_or_default();
@@ -590,11 +596,7 @@ impl Experiment {
             ending: self.ending.unwrap_or(Ending::OutOfTime),
             asked: self.asked,
             lasted: self.now.saturating_sub(begin),
-            blocked: self
-                .entries
-                .iter()
-                .filter(|entry| entry.came == Came::Blocked)
-                .count() as u64,
+            blocked,
             failures: self.failures,
             most_in_a_second: most_in_a_second(&self.entries),
             connections: self.connections,
