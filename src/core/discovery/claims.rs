@@ -12,8 +12,11 @@ use crate::core::audit::probe::RetryAfter;
 /// By how much two clocks may differ.
 const TOLERANCE: Nanos = Nanos(10_000_000);
 
-/// The rounding of a time in whole seconds.
+/// The rounding of a time in whole seconds. The time until an instant is by the answer's `Date`, too, which has no fraction, and
+/// which servers keep for a second.
 const SECOND: Nanos = Nanos(1_000_000_000);
+const ROUNDED: u64 = 1;
+const ROUNDED_INSTANT: u64 = 3;
 
 /// What the headers of the answers claim, against what was observed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +44,14 @@ pub struct TimeClaim {
     pub last: u64,
 }
 
+/// What one answer claims.
+struct Claimed {
+    header: &'static str,
+    seconds: u64,
+    /// Whether it is an instant, which is compared with the answer's `Date`.
+    is_instant: bool,
+}
+
 /// The numbers of remaining requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remaining {
@@ -56,13 +67,13 @@ impl TimeClaim {
     }
 
     /// Takes in the claim of a blocked answer.
-    fn take(
-        claims: &mut Option<TimeClaim>,
-        header: &'static str,
-        seconds: u64,
-        answer: &Entry,
-        after: &After,
-    ) {
+    fn take(claims: &mut Option<TimeClaim>, claimed: &Claimed, answer: &Entry, after: &After) {
+        let Claimed {
+            header,
+            seconds,
+            is_instant,
+        } = *claimed;
+        let rounded = if is_instant { ROUNDED_INSTANT } else { ROUNDED };
         let claim = claims.get_or_insert(TimeClaim {
             header,
             compared: 0,
@@ -77,7 +88,7 @@ impl TimeClaim {
             .map(|sent| sent.saturating_sub(answer.done + claimed + TOLERANCE));
         let late = after.admitted.map(|done| {
             let claimed = answer.sent + claimed;
-            claimed.saturating_sub(done + SECOND + TOLERANCE)
+            claimed.saturating_sub(done + SECOND * rounded + TOLERANCE)
         });
         let early = early.unwrap_or_default();
         // A request that is still blocked after the claimed time needs no admission to tell.
@@ -148,14 +159,18 @@ impl Course {
 }
 
 /// The claims in the answers of the counters, each in the order of the sents. `blocked_may_count` is whether a request that is
-/// blocked may delay the next admission.
+/// blocked may delay the next admission. For the time `window`, nothing that counts is forgotten.
 pub(super) fn claims<'a>(
     counters: impl Iterator<Item = Vec<&'a Entry>>,
     blocked_may_count: bool,
+    window: Nanos,
 ) -> Claims {
     let mut claims = Claims::default();
     for counter in counters {
         let course = Course::new(&counter);
+        let until = counter
+            .first()
+            .map_or(Nanos::ZERO, |first| first.sent + window);
         let (mut admitted, mut is_fresh, mut latest_done) = (0, true, None);
         for (place, entry) in counter.iter().enumerate() {
             claims.take_limit(entry);
@@ -166,7 +181,7 @@ pub(super) fn claims<'a>(
                 }
                 Came::Failed => {}
             }
-            is_fresh &= entry.came == Came::Admitted;
+            is_fresh &= entry.came == Came::Admitted && entry.done < until;
             // Requests that overlap may have been decided in any order.
             let next = counter.get(place + 1);
             let is_alone = latest_done.is_none_or(|done| done < entry.sent)
@@ -204,16 +219,28 @@ impl Claims {
     }
 
     fn take_times(&mut self, block: &Entry, after: &After) {
-        let seconds = match block.headers.retry_after {
-            Some(RetryAfter::Seconds(seconds)) => Some(seconds),
-            Some(RetryAfter::Date(Some(seconds))) => u64::try_from(seconds).ok(),
+        let retry_after = match block.headers.retry_after {
+            Some(RetryAfter::Seconds(seconds)) => Some((seconds, false)),
+            Some(RetryAfter::Date(Some(seconds))) => {
+                u64::try_from(seconds).ok().map(|seconds| (seconds, true))
+            }
             _ => None,
         };
-        if let Some(seconds) = seconds {
-            TimeClaim::take(&mut self.retry_after, "Retry-After", seconds, block, after);
+        if let Some((seconds, is_instant)) = retry_after {
+            let claimed = Claimed {
+                header: "Retry-After",
+                seconds,
+                is_instant,
+            };
+            TimeClaim::take(&mut self.retry_after, &claimed, block, after);
         }
-        if let Some((header, seconds)) = block.headers.reset_in() {
-            TimeClaim::take(&mut self.reset, header, seconds, block, after);
+        if let Some((header, seconds, is_instant)) = block.headers.reset_in() {
+            let claimed = Claimed {
+                header,
+                seconds,
+                is_instant,
+            };
+            TimeClaim::take(&mut self.reset, &claimed, block, after);
         }
     }
 }

@@ -38,9 +38,6 @@ const MOST_NODES: usize = 16;
 const COMPARISONS: u32 = 8;
 const MOST_UNKNOWN: u32 = 3;
 
-/// A window shorter than this many gaps between two requests can't be told from no limit.
-const RESOLVED: u64 = 4;
-
 /// How much longer than the untouched key the main key has to stay blocked.
 const SETTLED: Nanos = Nanos(1_000_000_000);
 
@@ -439,6 +436,7 @@ impl Experiment {
 
     fn saturation(&self, at: Nanos, key: u32) -> Saturation {
         let saturation = Saturation::new(at, self.bounds.gap(), u64::from(key));
+        let saturation = saturation.as_after(self.main.at_once());
         match self.connections {
             Shares::No => saturation.one_at_a_time(),
             _ => saturation,
@@ -505,7 +503,8 @@ impl Experiment {
                     // Several requests at once went over several connections. One at a time keeps to one.
                     self.entries.clear();
                     self.main_key = self.new_key();
-                    self.main = self.saturation(self.now, self.main_key);
+                    let main = Saturation::new(self.now, self.bounds.gap(), 0);
+                    self.main = main.one_at_a_time();
                 }
             }
             Other::Key => {
@@ -588,6 +587,12 @@ impl Experiment {
         let prompt = delay.map(|delay| delays::without(&delay, &self.entries));
         let (grouping, explanations, grain) =
             self.explained(prompt.as_deref().unwrap_or(&self.entries));
+        let blocked = self
+            .entries
+            .iter()
+            .filter(|entry| entry.came == Came::Blocked);
+        let blocked = blocked.count() as u64;
+        let delay = delay.filter(|delay| blocked == 0 || delay.is_at_the_rate(&explanations));
         let counters = counters(&self.entries, grouping);
         let busiest = counters.iter().max_by_key(|counter| counter.len());
         let requests = busiest.map(Vec::as_slice).unwrap_or_default();
@@ -607,11 +612,7 @@ impl Experiment {
             ending: self.ending.unwrap_or(Ending::OutOfTime),
             asked: self.asked,
             lasted: self.now.saturating_sub(begin),
-            blocked: self
-                .entries
-                .iter()
-                .filter(|entry| entry.came == Came::Blocked)
-                .count() as u64,
+            blocked,
             failures: self.failures,
             most_in_a_second: most_in_a_second(&self.entries),
             connections: self.connections,
@@ -638,16 +639,20 @@ impl Experiment {
         }
         let mut limits = explanations.iter().flatten();
         let blocked_may_count = explanations.is_empty() || limits.any(|one| one.counts_blocked);
+        let windows = explanations.iter().flatten().map(|one| one.window.0);
         let counters = by_counter(&self.entries, grouping).into_values();
-        claims(counters, blocked_may_count)
+        claims(
+            counters,
+            blocked_may_count,
+            windows.min().unwrap_or_default(),
+        )
     }
 
     /// The limiters that explain the answers, by the grouping with which they do so best, and how coarse their clocks are.
     fn explained(&self, entries: &[Entry]) -> (Grouping, Vec<Vec<Found>>, Nanos) {
-        let least = self.bounds.gap() * RESOLVED;
         let explained = self.groupings().into_iter().map(|grouping| {
             let counters = counters(entries, grouping);
-            let (explanations, grain) = explanations(&counters, least, self.began);
+            let (explanations, grain) = explanations(&counters, self.bounds.gap(), self.began);
             (grouping, explanations, grain)
         });
         // The first one with the finest clock.
