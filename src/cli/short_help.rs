@@ -78,7 +78,7 @@ loadgen capacity finds the highest rate at which the limiter still meets every
 threshold. It doubles the rate until a step does not hold, and then narrows.
 
   loadgen capacity http://127.0.0.1:8000/items
-  loadgen capacity --targets http://127.0.0.1:8000 --threshold 'latency.p99 < 20ms'
+  loadgen capacity --from 1000 --to 5000 --threshold 'latency.p99 < 20ms'
   loadgen capacity --audit 'fixed-window 20/2s' --keys 50 --confirm 60s
   loadgen capacity --dry-run               only say how long it may take
 

@@ -11,7 +11,7 @@ use loadgen::core::capacity::{Bounds, Finding, Limit, Search};
 use loadgen::core::schedule::Rate;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use worlds::{Cap, Dip, Drift, FailsAtRandom, Queue, Race, SlowGenerator, World};
+use worlds::{Cap, Dip, Disturbed, Drift, FailsAtRandom, Queue, Race, SlowGenerator, World};
 
 const PRECISION: f64 = 0.05;
 const RUNS: u64 = 100;
@@ -143,6 +143,15 @@ fn a_slow_generator_is_not_taken_for_a_slow_limiter() {
         let (finding, _) = search(bounds(), &mut { generator }, seed);
         assert_eq!(finding.limit, Limit::Limiter, "{finding:?}");
     }
+}
+
+#[test]
+fn other_processes_on_this_machine_do_not_hide_the_knee() {
+    let disturbed = Disturbed {
+        share: 0.15,
+        limiter: Cap(3_333.0),
+    };
+    check(|| disturbed, disturbed.limiter.0, 34);
 }
 
 #[test]

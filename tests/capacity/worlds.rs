@@ -215,3 +215,22 @@ impl World for SlowGenerator {
         self.limiter.step(rate, random)
     }
 }
+
+/// A generator that other processes disturb in a share of the steps.
+#[derive(Debug, Clone, Copy)]
+pub struct Disturbed {
+    pub share: f64,
+    pub limiter: Cap,
+}
+
+impl World for Disturbed {
+    fn step(&mut self, rate: f64, random: &mut ChaCha8Rng) -> Outcome {
+        if uniform(random) < self.share {
+            return Outcome::NotHeld {
+                cause: Cause::Generator,
+                may_be_chance: true,
+            };
+        }
+        self.limiter.step(rate, random)
+    }
+}

@@ -14,6 +14,8 @@
 //! A threshold that few requests decide is easily missed by chance: of 1,000 requests, one failure misses `failed.rate < 0.1%`.
 //! A miss that is within chance does not end the doubling. The search comes back to it if a higher rate does not hold either.
 //!
+//! Steps that other processes on this machine disturbed are repeated, too, up to twice at each rate.
+//!
 //! If a rate does not hold, no higher rate counts, even if it would hold again.
 //!
 //! [`outcome`] tells whether the limiter is why a step does not hold. It may also be this machine, or the connections that it

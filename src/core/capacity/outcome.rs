@@ -13,7 +13,8 @@ pub enum Outcome {
     Held,
     NotHeld {
         cause: Cause,
-        /// Whether a limiter that meets the thresholds on average would miss them as clearly in one of 20 steps.
+        /// Whether a limiter that meets the thresholds on average would miss them as clearly in one of 20 steps, or other processes
+        /// on this machine disturbed the generator.
         may_be_chance: bool,
     },
     /// The step says nothing about its rate, because the process was suspended.
@@ -52,6 +53,8 @@ pub enum NotOnTime {
     Sockets,
     /// Processor time: all processors of this machine were busy.
     Processors,
+    /// Processor time: other processes kept all processors of this machine busy.
+    OtherProcesses,
     /// Nothing that can be named.
     Unknown,
 }
@@ -165,6 +168,9 @@ impl JudgedStep<'_> {
             }
             return judged;
         }
+        if self.processors.are_busy_with_others() {
+            return self.not_held(Cause::Generator, Some(NotOnTime::OtherProcesses));
+        }
         if are_busy {
             return self.not_held(Cause::Generator, Some(NotOnTime::Processors));
         }
@@ -178,7 +184,10 @@ impl JudgedStep<'_> {
         Judged {
             outcome: Outcome::NotHeld {
                 cause,
-                may_be_chance: cause == Cause::Missed && self.may_be_chance(),
+                may_be_chance: match cause {
+                    Cause::Missed => self.may_be_chance(),
+                    _ => not_on_time == Some(NotOnTime::OtherProcesses),
+                },
             },
             thresholds: self.judged.to_vec(),
             not_on_time,

@@ -139,6 +139,12 @@ fn a_slow_generator_is_not_a_slow_limiter() {
     check(&FAST, &late, IDLE, unknown);
     let busy = (Some(Cause::Generator), Some(NotOnTime::Processors));
     check(&FAST, &late, BUSY, busy);
+    let disturbed = Processors {
+        own: Some(0.1),
+        all: Some(0.99),
+    };
+    let others = (Some(Cause::Generator), Some(NotOnTime::OtherProcesses));
+    check(&FAST, &late, disturbed, others);
     // A service time contains the wait for a processor.
     check(&FAST, &[Requests::new(1_000, 50, 30)], BUSY, busy);
     check(&FAST, &[Requests::new(1_000, 0, 30)], BUSY_BY_ITSELF, busy);

@@ -11,7 +11,12 @@ pub(super) struct Trials {
     not_held: Vec<Cause>,
     /// Whether a step that did not hold was outside of chance.
     is_certain: bool,
+    /// The steps that other processes on this machine disturbed, up to [`DISTURBED`].
+    disturbed: usize,
 }
+
+/// The disturbed steps at one rate that say nothing. Further ones count: the disturbance goes on.
+const DISTURBED: usize = 2;
 
 /// What the steps at one rate say together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +32,15 @@ impl Trials {
         match outcome {
             Outcome::Held => self.held += 1,
             Outcome::NotHeld {
+                cause: Cause::Generator,
+                may_be_chance: true,
+            } if self.disturbed < DISTURBED => self.disturbed += 1,
+            Outcome::NotHeld {
                 cause,
                 may_be_chance,
             } => {
                 self.not_held.push(cause);
-                self.is_certain |= !may_be_chance;
+                self.is_certain |= !may_be_chance || cause != Cause::Missed;
             }
             Outcome::Void => {}
         }
@@ -98,6 +107,10 @@ mod tests {
             cause: Cause::Missed,
             may_be_chance: true,
         };
+        let disturbed = Outcome::NotHeld {
+            cause: Cause::Generator,
+            may_be_chance: true,
+        };
         let certain = not_held(Cause::Missed);
         for (outcomes, verdict, is_settled) in [
             (&[][..], Verdict::Undecided, false),
@@ -105,6 +118,14 @@ mod tests {
             (&[certain], Verdict::DoesNotHold, false),
             (&[chance], Verdict::Undecided, false),
             (&[chance, chance], Verdict::DoesNotHold, true),
+            (&[disturbed, disturbed], Verdict::Undecided, false),
+            (&[disturbed, Outcome::Held], Verdict::Holds, false),
+            (
+                &[disturbed, disturbed, disturbed],
+                Verdict::DoesNotHold,
+                false,
+            ),
+            (&[disturbed; 4], Verdict::DoesNotHold, true),
             (&[chance, Outcome::Held], Verdict::Undecided, false),
             (
                 &[certain, Outcome::Void, Outcome::Held],

@@ -73,7 +73,7 @@ fn ended(result: &CapacityResult) -> &'static str {
     if result.interrupted {
         "The search was stopped"
     } else {
-        "The search ended without a result, because its steps contradict each other"
+        "The search ended without a result, because its steps contradict each other or were disturbed"
     }
 }
 

@@ -19,7 +19,7 @@ pub struct StepSummary {
     pub rate_per_s: f64,
     /// How it ended.
     pub outcome: StepOutcome,
-    /// Whether it missed thresholds by so little that it may be chance.
+    /// Whether it missed thresholds by so little that it may be chance, or other processes on this machine disturbed it.
     pub may_be_chance: bool,
     /// The reason of the outcome, as the end of a sentence.
     pub reason: String,
@@ -152,7 +152,7 @@ impl StepSummary {
             purpose: run.purpose,
             rate_per_s: run.rate.as_f64(),
             outcome,
-            may_be_chance: may_be_chance && outcome == StepOutcome::Missed,
+            may_be_chance: may_be_chance && outcome != StepOutcome::Stopped,
             reason: reason(outcome, &run, &schedule),
             started: timestamp(results.started, Nanos::ZERO),
             paced_ns: results.paced.0,
@@ -203,6 +203,10 @@ fn reason(outcome: StepOutcome, run: &SteppedRun<'_>, schedule: &ScheduleSummary
             "this machine had no local port, file descriptor or memory left for connections"
                 .to_owned()
         }
+        (_, Some(NotOnTime::OtherProcesses)) => format!(
+            "other processes kept this machine's processors busy, and {}",
+            late()
+        ),
         (_, Some(NotOnTime::Processors)) => {
             format!("this machine's processors were busy, and {}", late())
         }
