@@ -88,14 +88,15 @@ impl Discover {
         let arguments = arguments.with_options(*options);
         refuse_those_of_a_run(&arguments)?;
         let setup = Setup::new(&arguments)?;
-        let mut without_effect = of_a_run();
-        without_effect.extend(own());
+        let without_effect = of_a_run();
+        let own: HashSet<Id> = own().collect();
         let body = setup.plan.request.body.as_ref();
         Ok(DiscoverSetup {
             same_requests: arguments.repeating_command(
                 None,
                 body,
                 &without_effect.iter().collect(),
+                &own,
             ),
             has_keys: setup.plan.request.has(Placeholder::Key),
             setup: Box::new(setup),

@@ -22,7 +22,8 @@ impl<O> Arguments<O> {
     }
 
     /// The command that repeats this run with `seed`, if there is one, for a shell. Values from variables become flags, unless their options
-    /// are `without_effect`: as flags, these would be refused or change the run. The options for results are left out.
+    /// are `without_effect`: as flags, these would be refused or change the run. The options for results are left out, and those
+    /// of `left_out`.
     /// Environment variables stand for secrets, so that the command runs as it is as soon as these are set, and may be
     /// shown to anybody. `body` may come from a file.
     pub fn repeating_command(
@@ -30,6 +31,7 @@ impl<O> Arguments<O> {
         seed: Option<u64>,
         body: Option<&Template>,
         without_effect: &HashSet<&Id>,
+        left_out: &HashSet<Id>,
     ) -> RepeatingCommand {
         let mut variables = Variables::default();
         let results = Results::augment_args(Command::default());
@@ -44,7 +46,10 @@ impl<O> Arguments<O> {
         let mut positionals = Vec::new();
         for option in self.command.get_arguments() {
             let id = option.get_id();
-            if id == "seed" || results.get_arguments().any(|other| other.get_id() == id) {
+            if left_out.contains(id)
+                || id == "seed"
+                || results.get_arguments().any(|other| other.get_id() == id)
+            {
                 continue;
             }
             let repeated = |part, text: &str| Given::new(part, text).repeated(&mut variables);

@@ -163,6 +163,7 @@ impl Setup {
                 Some(plan.seed),
                 plan.request.body.as_ref(),
                 &without_effect(arguments, is_demo, quota, &plan),
+                &HashSet::new(),
             ),
             plan,
         })

@@ -13,12 +13,12 @@ the limiter keeps its limit.
   loadgen -q 50 -z 30s http://127.0.0.1:8000/items         GET that URL
   loadgen --targets http://127.0.0.1:8000 --limit 50 --window 10s --audit
   loadgen --profile 'ramp 10/s to 500/s over 2m' plan      only show the plan
+  loadgen discover http://127.0.0.1:8000/items     find out what it enforces
 
   --targets URLS        nodes that get POST /check, separated by commas
   -q, --rps RATE        steady rate: 10, 0.5/s or 600/m             [10]
   -z, --duration TIME   90, 90s or '1m 30s'; 0 runs until stopped   [60]
   --burst-enabled BOOL  bursts of --burst-multiplier times the rate [true]
-  --profile PIECES      a rate over time instead
   --preset NAME         the kind of limiter, from `loadgen presets` [check]
   --limit N, --window TIME, --keys N    each key's limit    [100, 60s, 7]
   --audit PROMISE       judge the limiter; the flag alone means any kind
@@ -26,7 +26,8 @@ the limiter keeps its limit.
   --report FILE, --summary-json FILE    the results as a page, as JSON
   --wait TIME           first wait until the first target is there
 
-Commands: plan, presets, audit, report, compare, schema, completions, man
+Commands: plan, discover, audit, compare, report, presets, schema, man,
+  completions
 Exit codes: 0 fine, 1 broke, 2 refused, 3 inconclusive, 4 a check failed
 All options: loadgen --help. Each is a variable too: LOADGEN_RPS=50
 ";
@@ -48,6 +49,28 @@ sends nothing.
   --show-secrets        show the values that are masked otherwise
 
 All options: loadgen plan --help. They are those of a run.
+";
+
+const DISCOVER: &str = "\
+loadgen discover finds out what a limiter enforces of each key, with few
+requests: limit, window, algorithm, what shares a count, and whether headers
+such as Retry-After are right.
+
+  loadgen discover --demo
+  loadgen discover --targets http://node-1:8000,http://node-2:8000
+  loadgen discover 'https://api.example.com/items?user={key}' --then-audit
+
+  --targets URLS, --preset NAME, --method, --path, --header, --body
+                        the requests, as in a run; {key} stands for the key
+  --allowed RULES, --blocked RULES    which answers are which
+  --max-requests N      send at most so many requests           [20000]
+  --max-time TIME       take at most so long                    [5m]
+  --max-rate RATE       send at most so many in a second        [200/s]
+  --then-audit          then run the audit that holds the limiter to it
+  --report FILE, --summary-json FILE    the results as a page, as JSON
+
+Exit codes: 0 found, or no limit up to these bounds; 2 refused; 3 unknown
+All options: loadgen discover --help
 ";
 
 const AUDIT: &str = "\
@@ -121,6 +144,7 @@ pub(super) fn requested(typed: &[OsString]) -> Option<&'static str> {
     match line.subcommand().map(|subcommand| subcommand.get_name()) {
         None => Some(RUN),
         Some("plan") => Some(PLAN),
+        Some("discover") => Some(DISCOVER),
         Some("audit") => Some(AUDIT),
         Some("report") => Some(REPORT),
         Some("compare") => Some(COMPARE),
@@ -140,6 +164,7 @@ mod tests {
         for (name, text) in [
             (None, RUN),
             (Some("plan"), PLAN),
+            (Some("discover"), DISCOVER),
             (Some("audit"), AUDIT),
             (Some("report"), REPORT),
             (Some("compare"), COMPARE),
@@ -182,6 +207,20 @@ mod tests {
             let argument = all.find(|argument| argument.get_long() == Some(long));
             let default = argument.unwrap().get_default_values()[0].to_str().unwrap();
             assert!(shown.contains(default) && RUN.contains(shown), "--{long}");
+        }
+        let discover = command.find_subcommand("discover").unwrap();
+        for (long, shown) in [
+            ("max-requests", "[20000]"),
+            ("max-time", "[5m]"),
+            ("max-rate", "[200/s]"),
+        ] {
+            let mut all = discover.get_arguments();
+            let argument = all.find(|argument| argument.get_long() == Some(long));
+            let default = argument.unwrap().get_default_values()[0].to_str().unwrap();
+            assert!(
+                shown.contains(default) && DISCOVER.contains(shown),
+                "--{long}"
+            );
         }
     }
 }

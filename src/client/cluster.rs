@@ -29,6 +29,21 @@ impl Cluster {
     /// The system has no thread for the resolver.
     pub fn start(targets: &[Target], plan: &Plan, connecting: &Connecting) -> io::Result<Cluster> {
         let resolver = Arc::new(Resolver::start(targets)?);
+        Ok(Cluster::with_resolver(resolver, targets, plan, connecting))
+    }
+
+    /// The same targets with the requests and the keys of another plan, and with connections of their own.
+    #[must_use]
+    pub fn renewed(&self, targets: &[Target], plan: &Plan, connecting: &Connecting) -> Cluster {
+        Cluster::with_resolver(self.resolver.clone(), targets, plan, connecting)
+    }
+
+    fn with_resolver(
+        resolver: Arc<Resolver>,
+        targets: &[Target],
+        plan: &Plan,
+        connecting: &Connecting,
+    ) -> Cluster {
         let client = |keys: &Keys| {
             Client::new(
                 targets,
@@ -40,12 +55,12 @@ impl Cluster {
             )
         };
         let probe = || client(&plan.probe_keys());
-        Ok(Cluster {
+        Cluster {
             names: targets.iter().map(ToString::to_string).collect(),
             traffic: client(&plan.keys),
             probe: plan.has_probe().then(probe),
             resolver,
-        })
+        }
     }
 
     /// Waits at most for `longest` until the first of `targets`, which are those of the start, accepts a connection and

@@ -1,6 +1,8 @@
 //! `loadgen discover`: finds out what a limiter enforces.
 
-use super::run::{LAST_PATIENCE, Output, explained, run_until, start_nodes, wait_for_first};
+use super::output::Output;
+use super::run::{LAST_PATIENCE, run_until};
+use super::surroundings::{explained, start_nodes, wait_for_first};
 use super::{or_broke, warn};
 use crate::base::text::rounded_to_three_digits;
 use crate::base::{Moment, Nanos, Sample};

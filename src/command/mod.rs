@@ -3,8 +3,10 @@
 mod audit;
 mod compare;
 mod discover;
+mod output;
 mod report;
 mod run;
+mod surroundings;
 
 use crate::cli::{self, Command, Refusal};
 use crate::core::{exit_code, presets};

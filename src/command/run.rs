@@ -1,20 +1,21 @@
 //! `loadgen`: opens files and sockets for a run, carries it out, and reports its results.
 
+use super::output::Output;
+use super::surroundings::{explained, start_exporter, start_nodes, wait_for_first};
 use super::{or_broke, warn};
 use crate::base::{Nanos, Target};
-use crate::cli::{Nodes, Refusal, Setup, Wait};
-use crate::client::{Cluster, NotReady, Stopped};
+use crate::cli::{Nodes, Refusal, Setup};
+use crate::client::{Cluster, Stopped};
 use crate::core::plan::Plan;
 use crate::core::stats::{Results, TimelineTally};
 use crate::core::summary::{Audit, Circumstances, Configuration, Resources, Summary};
 use crate::core::{exit_code, threshold};
-use crate::engine::{self, RunError, SnapshotRequests, Targets};
-use crate::limiter::Demo;
+use crate::engine::{self, SnapshotRequests, Targets};
 #[cfg(unix)]
 use crate::report::live::{self, Live};
 use crate::report::{
-    self, ColorChoice, Console, Display, Exporter, Files, Lines, Missed, Observers, PATIENCE,
-    Recorded, RunInfo, Streams, StyledText, Surroundings,
+    self, Console, Display, Exporter, Files, Lines, Observers, PATIENCE, Recorded, RunInfo,
+    Streams, StyledText, Surroundings,
 };
 use crate::system::limits::raise_descriptor_limit;
 #[cfg(unix)]
@@ -22,7 +23,6 @@ use crate::system::terminal;
 use crate::system::usage::Usage;
 use crate::system::{Stop, signals};
 use anyhow::Context;
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -122,129 +122,6 @@ fn timeline_of(plan: &Plan, targets: usize) -> TimelineTally {
     let length = plan.schedule.end().map(|end| end + longest);
     TimelineTally::with_room(length, targets, longest)
 }
-
-/// The stream to which lines are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Output {
-    Standard,
-    /// Standard error, because a result goes to standard output.
-    Error,
-}
-
-impl Output {
-    pub(super) fn of(files: &Files) -> Output {
-        if files.takes_standard_output() {
-            Output::Error
-        } else {
-            Output::Standard
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Output::Standard => "standard output",
-            Output::Error => "standard error",
-        }
-    }
-
-    /// How texts are displayed on it.
-    pub(super) fn display(self, color: ColorChoice) -> Display {
-        Display::new(match self {
-            Output::Standard => color.colours(&io::stdout()),
-            Output::Error => color.colours(&io::stderr()),
-        })
-    }
-
-    /// Starts the console. The run stops when its lines can't be printed any more.
-    pub(super) fn console(self, stop: &Arc<Stop>) -> anyhow::Result<Console> {
-        let output: Box<dyn Write + Send> = match self {
-            Output::Standard => Box::new(io::stdout()),
-            Output::Error => Box::new(io::stderr()),
-        };
-        let stop = stop.clone();
-        Console::start(output, move || stop.request()).context("can't start the console's thread")
-    }
-
-    /// Waits for the reader until the deadline. Returns whether the end of the run was printed whole. The lines that were
-    /// not printed are counted on standard error.
-    pub(super) fn close(self, console: Console, deadline: Instant) -> bool {
-        let Missed { lines, at_the_end } = match console.close(deadline) {
-            Ok(missed) => missed,
-            Err(error) => {
-                warn(format!("{}: {error}", self.name()));
-                return false;
-            }
-        };
-        if lines + at_the_end > 0 {
-            warn(format!(
-                "{} lines were not printed, because nobody read {}",
-                lines + at_the_end,
-                self.name()
-            ));
-        }
-        at_the_end == 0
-    }
-}
-
-fn start_exporter(setup: &Setup, requests: &SnapshotRequests) -> Result<Option<Exporter>, Refusal> {
-    let Some(metrics) = &setup.metrics else {
-        return Ok(None);
-    };
-    let exporter = Exporter::start(metrics.addr, requests);
-    exporter.map(Some).map_err(|error| metrics.refuse(&error))
-}
-
-/// Returns the targets, and the demo's nodes, which serve for as long as they are kept.
-pub(super) fn start_nodes(nodes: &Nodes) -> anyhow::Result<(Vec<Target>, Option<Demo>)> {
-    match nodes {
-        Nodes::Targets(targets) => Ok((targets.clone(), None)),
-        Nodes::Demo { policy, limiter } => {
-            let demo = Demo::start(*policy, *limiter).context("can't start the demo's nodes")?;
-            let mut targets = Vec::new();
-            for addr in demo.addrs() {
-                let target = Target::new(&format!("http://{addr}"));
-                targets.push(target.map_err(anyhow::Error::msg)?);
-            }
-            Ok((targets, Some(demo)))
-        }
-    }
-}
-
-/// Waits for the first target, and says on standard error why it is not ready. A stop ends the wait: the run is then over
-/// before its first request.
-pub(super) fn wait_for_first(
-    wait: &Wait,
-    cluster: &Cluster,
-    targets: &[Target],
-    setup: &Setup,
-    stop: &Stop,
-) -> anyhow::Result<Stopped> {
-    let name = &cluster.names()[0];
-    let longest = Nanos::from(wait.longest);
-    let report = |reason: &str| {
-        warn(format!("waiting up to {longest:#} for {name}: {reason}"));
-    };
-    let waited = cluster.wait_for_first(targets, &setup.connecting, wait.longest, stop, report);
-    waited.map_err(|NotReady { reason }| {
-        anyhow::anyhow!("{}: {name} was not ready in time: {reason}", wait.asked_by)
-    })
-}
-
-/// An error of a run, with what to type if nobody said where requests go.
-pub(super) fn explained(error: RunError, setup: &Setup) -> anyhow::Error {
-    match error {
-        RunError::NoTargetResolves(_) if setup.has_default_targets => {
-            Refusal::Wrong(NO_TARGET.to_owned()).into()
-        }
-        error => error.into(),
-    }
-}
-
-const NO_TARGET: &str = "\
-no target is given, and the names of the default ones, such as ratelimiter-1, do not resolve here. Type one of
-  loadgen http://127.0.0.1:8000/items   to send GET requests to your own limiter
-  loadgen --demo                        to try it with nodes in this process
-  loadgen -h                            for help, or --help for all of it";
 
 fn heading(setup: &Setup, targets: &[Target], exporter: Option<&Exporter>) -> StyledText {
     let limiter = match &setup.nodes {

@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod audit;
+pub mod capacity;
 pub mod comparison;
 pub mod discovery;
 pub mod exit_code;

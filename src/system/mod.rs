@@ -4,6 +4,7 @@ mod clock;
 pub mod http_server;
 mod latch;
 pub mod limits;
+pub mod processors;
 pub mod scheduling;
 pub mod signals;
 pub mod socket;

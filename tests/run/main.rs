@@ -22,6 +22,7 @@ mod configuration;
 mod connections;
 mod count;
 mod demo;
+mod discover;
 mod drift;
 mod dry_run;
 mod guide;

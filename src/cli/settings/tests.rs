@@ -53,7 +53,7 @@ fn positional_arguments_stand_behind_all_flags() {
         matches,
         command,
     };
-    let repeated = arguments.repeating_command(Some(1), None, &HashSet::new());
+    let repeated = arguments.repeating_command(Some(1), None, &HashSet::new(), &HashSet::new());
     assert_eq!(
         repeated.text,
         "loadgen --keys 3 --seed 1 http://a 'http://…@b'"

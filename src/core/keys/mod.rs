@@ -81,6 +81,17 @@ impl Keys {
         Self::new(prefix, Names::Fresh)
     }
 
+    /// As many keys with the same prefix, drawn from another seed. Listed and fresh keys stay as they are.
+    #[must_use]
+    pub fn redrawn(&self, seed: u64) -> Self {
+        match &self.names {
+            Names::Generated(keys) => {
+                Self::generated(keys.len() as u32, seed, &self.prefix).with_cost(self.cost)
+            }
+            Names::Listed(_) | Names::Fresh => self.clone(),
+        }
+    }
+
     /// A new key for every request of a probe, none of which is among these keys: `loadgen-probe-3f9c01ab-00000000` and
     /// so on. They have the prefix of these keys, or the default prefix if these keys are listed, or if a limiter might
     /// not accept the length.
@@ -268,6 +279,18 @@ mod tests {
         let own = of(&listed("alice"));
         assert_eq!(own, long);
         assert_ne!(of(&listed(&own)), own);
+    }
+
+    #[test]
+    fn redrawn_keys_differ_from_all_before_in_their_digits_only() {
+        let keys = Keys::generated(3, 1, "user:").with_cost(5);
+        let others = keys.redrawn(2);
+        assert_eq!(names(&others), names(&Keys::generated(3, 2, "user:")));
+        assert_eq!(others.tier(KeyId(0)), keys.tier(KeyId(0)));
+        assert!(names(&keys).iter().all(|key| !names(&others).contains(key)));
+        let list = KeyList::read(&b"alice\nbob"[..]).unwrap();
+        let listed = Keys::listed(Arc::new(list), "");
+        assert_eq!(names(&listed.redrawn(2)), ["alice", "bob"]);
     }
 
     #[test]

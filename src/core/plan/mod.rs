@@ -2,8 +2,10 @@
 
 mod description;
 mod drain;
+mod steady;
 
 pub use drain::{Drain, DrainDeadlines};
+pub use steady::Seeds;
 
 use crate::base::{Nanos, Target};
 use crate::core::answers::Rules;

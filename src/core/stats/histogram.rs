@@ -7,7 +7,7 @@ use std::ops::AddAssign;
 /// A histogram of durations with 3 significant digits, from 1 ns to 146 years. It grows by 8 KiB each time that the
 /// longest duration doubles, and takes 190 KiB for durations up to 10 s. The algorithm is
 /// [HdrHistogram](https://hdrhistogram.org)'s.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Histogram<C: Counter = u64>(hdrhistogram::Histogram<C>);
 
 /// A histogram with 2 significant digits and 32-bit counts. It takes a fifteenth of the memory.

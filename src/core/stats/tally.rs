@@ -92,6 +92,24 @@ impl Tally {
         }
     }
 
+    /// The answers as if each request had been sent when it was due: the latency is the service time. Only latency, service
+    /// time and failures are set.
+    #[must_use]
+    pub fn as_if_on_time(&self) -> Tally {
+        let target = |target: &TargetTally| TargetTally {
+            failures: target.failures.clone(),
+            latency: target.service_time.clone(),
+            service_time: target.service_time.clone(),
+            ..TargetTally::default()
+        };
+        Tally {
+            latency: self.service_time.clone(),
+            service_time: self.service_time.clone(),
+            targets: self.targets.iter().map(target).collect(),
+            ..Tally::default()
+        }
+    }
+
     fn add_send_lag(&mut self, sample: &Sample) {
         let lag = sample.send_lag();
         let request = sample.sequence..sample.sequence + 1;

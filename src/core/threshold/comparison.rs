@@ -82,6 +82,11 @@ impl Test {
         }
     }
 
+    /// Whether every number that is less than one that passes also passes.
+    pub fn is_upper_bound(&self) -> bool {
+        matches!(self, Test::Is(Comparison::Less | Comparison::AtMost, _))
+    }
+
     /// The numbers that it compares with.
     pub fn values(&self) -> impl Iterator<Item = Ratio> {
         let (first, second) = match *self {

@@ -4,7 +4,7 @@ use crate::base::{Ledger, Nanos};
 use crate::core::audit;
 use crate::core::round_robin::RoundRobin;
 use crate::core::schedule::Schedule;
-use crate::core::stats::{Failures, Lateness, ScheduleVerdict, Tally};
+use crate::core::stats::{Failures, Lateness, Results, ScheduleVerdict, Tally};
 
 /// The requests that a metric is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,19 @@ impl Ahead<'_> {
         match self {
             Ahead::Nothing => followed,
             Ahead::RestOf(whole) => whole.length,
+        }
+    }
+}
+
+impl<'a> Measurements<'a> {
+    /// The final numbers of a run whose schedule ends at `end`, if it does. `tally` is that of the results, or one made of it.
+    pub fn of(results: &'a Results, tally: &'a Tally, end: Option<Nanos>) -> Measurements<'a> {
+        Measurements {
+            ledgers: &results.ledgers,
+            tally,
+            followed: results.paced.min(end.unwrap_or(Nanos::MAX)),
+            lateness: &results.lateness,
+            audit: results.audited(),
         }
     }
 }

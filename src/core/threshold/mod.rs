@@ -51,6 +51,7 @@
 
 mod change;
 mod comparison;
+mod exceptions;
 mod measurements;
 mod met;
 mod metric;
@@ -60,6 +61,7 @@ mod range;
 mod values;
 
 pub use change::{Amount, ChangeCondition, Word};
+pub use exceptions::Exceptions;
 pub use measurements::{Ahead, Measurements, WholeSchedule};
 pub use met::{JudgedThreshold, Met};
 pub use number::{Counted, Direction, Number, Quantity, Statistic, Unit};
@@ -98,6 +100,22 @@ impl Threshold {
         cursor.take(cursor.peek_word());
         cursor.takes("[");
         cursor.rest().error(message)
+    }
+
+    /// Whether the threshold is about the generator, so that the limiter can't miss it. The audit's verdict is about the
+    /// limiter.
+    pub fn is_about_generator(&self) -> bool {
+        self.metric.is_about_generator() && !self.needs_audit()
+    }
+
+    /// The requests that are exceptions to the threshold, if it is an upper bound that a share of them may exceed.
+    pub fn exceptions(&self, measurements: &Measurements) -> Option<Exceptions> {
+        self.metric.exceptions(measurements, &self.test)
+    }
+
+    /// Whether these final numbers exceed the threshold, if it is an upper bound.
+    pub fn is_exceeded(&self, measurements: &Measurements) -> bool {
+        self.test.is_upper_bound() && !self.may_be_met(measurements, Ahead::Nothing)
     }
 
     /// Whether the threshold needs `--audit`.
@@ -155,13 +173,7 @@ pub fn judged(
     end: Option<Nanos>,
     results: &Results,
 ) -> Vec<JudgedThreshold> {
-    let measurements = Measurements {
-        ledgers: &results.ledgers,
-        tally: &results.tally,
-        followed: results.paced.min(end.unwrap_or(Nanos::MAX)),
-        lateness: &results.lateness,
-        audit: results.audited(),
-    };
+    let measurements = Measurements::of(results, &results.tally, end);
     let judged = thresholds.iter().enumerate().map(|(place, threshold)| {
         let (mut met, measured) = threshold.metric.judge(&measurements, &threshold.test);
         if met == Met::NothingSeen && results.aborted_by == Some(place) {

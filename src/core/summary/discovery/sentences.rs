@@ -22,25 +22,16 @@ pub(super) fn say(of: &Discovery, findings: &Findings) -> Said {
         let (headline, is_an_answer) = unexplained(of, findings, whose);
         return Said {
             headline,
-            further: delayed(of).into_iter().collect(),
+            further: counted_alone(of).chain(delayed(of)).collect(),
             details: shared_details(of, findings),
             is_an_answer,
         };
     }
     let mut headline = limits(&of.candidates, whose);
-    if of.targets.len() > 1
-        && of.shared.by_targets[1..]
-            .iter()
-            .all(|one| *one == Shares::Yes)
-    {
-        headline += &format!(", shared by all {} nodes", of.targets.len());
+    if are_shared(of) {
+        headline += &nodes(of).map_or_else(String::new, |nodes| format!(", {nodes}"));
     }
-    let mut further: Vec<String> = Vec::new();
-    let alone = nodes(of).filter(|_| !headline.contains("shared by all"));
-    further.extend(alone.map(|nodes| capitalized(&nodes) + "."));
-    if of.shared.by_connections == Shares::No {
-        further.push("Each connection counts alone.".to_owned());
-    }
+    let mut further: Vec<String> = counted_alone(of).collect();
     further.extend(delayed(of));
     further.extend(blocked(&of.candidates).map(|blocked| format!("{blocked}.")));
     further.extend(claims(of, &findings.claims).map(|claim| claim + "."));
@@ -53,6 +44,24 @@ pub(super) fn say(of: &Discovery, findings: &Findings) -> Said {
         details,
         is_an_answer: true,
     }
+}
+
+/// Whether all targets share a count.
+fn are_shared(of: &Discovery) -> bool {
+    let mut others = of.shared.by_targets.iter().skip(1);
+    others.all(|one| *one == Shares::Yes)
+}
+
+/// What does not share a count, or perhaps does not.
+fn counted_alone(of: &Discovery) -> impl Iterator<Item = String> + use<> {
+    let is_open = of.requests.blocked > 0 && !are_shared(of);
+    let nodes = nodes(of).filter(|_| is_open);
+    let connections = (of.shared.by_connections == Shares::No)
+        .then(|| "Each connection counts alone.".to_owned());
+    nodes
+        .map(|nodes| capitalized(&nodes) + ".")
+        .into_iter()
+        .chain(connections)
 }
 
 fn delayed(of: &Discovery) -> Option<String> {
@@ -184,7 +193,10 @@ fn nodes(of: &Discovery) -> Option<String> {
     };
     let (shared, alone) = (with(Shares::Yes), with(Shares::No));
     Some(if shared.len() == others.len() {
-        format!("shared by all {all} nodes")
+        match all {
+            2 => "shared by both nodes".to_owned(),
+            _ => format!("shared by all {all} nodes"),
+        }
     } else if alone.len() == others.len() {
         format!("each of the {all} nodes counts alone")
     } else if shared.is_empty() && alone.is_empty() {
@@ -223,9 +235,16 @@ fn blocked(candidates: &[Candidate]) -> Option<&'static str> {
 
 /// Whether the headers are right, in a few words each.
 fn claims(of: &Discovery, claims: &Claims) -> impl Iterator<Item = String> {
-    let times = [&claims.retry_after, &claims.reset];
-    let times: Vec<_> = times.into_iter().flatten().map(short_claim).collect();
-    times.into_iter().chain(wrong_limit(of, claims))
+    let times = [&claims.retry_after, &claims.reset].into_iter().flatten();
+    let (right, others): (Vec<_>, Vec<_>) = times.partition(|claim| claim.is_right());
+    let names: Vec<_> = right.iter().map(|claim| claim.header).collect();
+    let are = if names.len() == 1 { "is" } else { "are" };
+    let right = (!names.is_empty()).then(|| format!("{} {are} right", names.join(" and ")));
+    let others: Vec<_> = others.into_iter().map(short_claim).collect();
+    right
+        .into_iter()
+        .chain(others)
+        .chain(wrong_limit(of, claims))
 }
 
 fn short_claim(claim: &TimeClaim) -> String {
@@ -360,20 +379,23 @@ fn unexplained(of: &Discovery, findings: &Findings, whose: &str) -> (String, boo
     let lasted = seconds(Nanos(of.lasted_ns / 1_000_000 * 1_000_000));
     let failed = of.requests.failed + of.requests.unanswered;
     let sent = count(of.requests.sent, "request", "requests");
-    if of.ending == DiscoveryEnding::Failing || failed == of.requests.sent {
-        let causes: Vec<_> = of
-            .causes
-            .iter()
-            .take(CAUSES)
-            .map(ToString::to_string)
-            .collect();
-        let causes = if causes.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", causes.join(", "))
+    let causes_named = causes(of);
+    let is_failing = of.ending == DiscoveryEnding::Failing;
+    if is_failing && of.requests.allowed > 0 && of.requests.blocked == 0 {
+        let admitted = count(of.requests.allowed, "request was", "requests were");
+        let hint = match of.causes.first().and_then(|cause| cause.status) {
+            Some(status) => format!("If that is how the limiter blocks, say --blocked {status}."),
+            None => {
+                "A limiter that blocks like this can't be told from a target that fails.".to_owned()
+            }
         };
+        let headline =
+            format!("{admitted} allowed, and then {failed} in a row failed{causes_named}. {hint}");
+        return (headline, false);
+    }
+    if is_failing || failed == of.requests.sent {
         let headline = format!(
-            "Nothing is known, because {failed} of {sent} were neither allowed nor blocked{causes}."
+            "Nothing is known, because {failed} of {sent} were neither allowed nor blocked{causes_named}."
         );
         return (headline, false);
     }
@@ -392,24 +414,23 @@ fn unexplained(of: &Discovery, findings: &Findings, whose: &str) -> (String, boo
             false,
         );
     }
-    if let Some((after, time)) = findings.last_block {
+    if let Some((after, time)) = findings.last_block
+        && findings.admitted == after
+        && failed == 0
+    {
         let again = [&findings.claims.retry_after, &findings.claims.reset];
         let claims: Vec<_> = again
             .into_iter()
             .flatten()
             .map(|claim| format!("; {} claims {} s", claim.header, claim.last))
             .collect();
-        if findings.admitted_at_once == Some(after) {
-            return (
-                format!(
-                    "Blocked after {}{whose}; not one was admitted again within {}{}.",
-                    count(after, "request", "requests"),
-                    seconds(Nanos(time.0 / 1_000_000 * 1_000_000)),
-                    claims.concat()
-                ),
-                true,
-            );
-        }
+        let headline = format!(
+            "Blocked after {}{whose}; not one was admitted again within {}{}.",
+            count(after, "request", "requests"),
+            seconds(Nanos(time.0 / 1_000_000 * 1_000_000)),
+            claims.concat()
+        );
+        return (headline, of.ending != DiscoveryEnding::Stopped);
     }
     let at_once = findings
         .admitted_at_once
@@ -419,10 +440,27 @@ fn unexplained(of: &Discovery, findings: &Findings, whose: &str) -> (String, boo
                 count(at_once, "request was", "requests were")
             )
         });
-    (
-        format!("No limiter that loadgen knows explains the answers.{at_once}"),
-        false,
-    )
+    let failing = match failed {
+        0 => String::new(),
+        failed => format!(" {failed} of {sent} failed{causes_named}, and each may have counted."),
+    };
+    let headline = format!("No limiter that loadgen knows explains the answers.{at_once}{failing}");
+    (headline, false)
+}
+
+/// What requests failed by, behind a colon; empty if that is unknown.
+fn causes(of: &Discovery) -> String {
+    let causes: Vec<_> = of
+        .causes
+        .iter()
+        .take(CAUSES)
+        .map(ToString::to_string)
+        .collect();
+    if causes.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", causes.join(", "))
+    }
 }
 
 /// The most causes of failure that are named.

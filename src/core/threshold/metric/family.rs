@@ -1,5 +1,6 @@
 use crate::base::text::{Cursor, SyntaxError};
 use crate::core::threshold::comparison::Test;
+use crate::core::threshold::exceptions::Exceptions;
 use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
 use crate::core::threshold::met::Met;
 use crate::core::threshold::number::Number;
@@ -55,6 +56,11 @@ pub(in crate::core::threshold) trait Metric:
     /// The range in which the number is, or will be in the end: times in nanoseconds, rates per second. `None` if there
     /// is nothing to measure.
     fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range>;
+
+    /// The requests that are exceptions to the test, if it is an upper bound that some of them may exceed. Otherwise `None`.
+    fn exceptions(&self, _: &Measurements, _: &Test) -> Option<Exceptions> {
+        None
+    }
 
     /// The final number in its unit.
     fn display(&self, number: Ratio, measurements: &Measurements, test: &Test) -> String;

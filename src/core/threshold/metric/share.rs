@@ -2,6 +2,7 @@ use super::counted::Requests;
 use super::family::{Claim, Metric};
 use crate::base::text::{Cursor, SyntaxError, three_digits};
 use crate::core::threshold::comparison::Test;
+use crate::core::threshold::exceptions::Exceptions;
 use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
 use crate::core::threshold::number::{Number, Quantity};
 use crate::core::threshold::range::{Range, Ratio};
@@ -52,6 +53,17 @@ impl Metric for Share {
         Some(Range {
             least: Ratio::of(part, whole + more)?,
             most: Ratio::of(part + more, whole + more),
+        })
+    }
+
+    fn exceptions(&self, measurements: &Measurements, test: &Test) -> Option<Exceptions> {
+        let allowed = test.values().next().filter(|_| test.is_upper_bound())?;
+        let (part, _) = self.part.count_and_more(measurements, Ahead::Nothing);
+        let (whole, _) = self.whole.count_and_more(measurements, Ahead::Nothing);
+        Some(Exceptions {
+            count: part,
+            of: whole,
+            allowed: allowed.as_f64(),
         })
     }
 

@@ -5,6 +5,7 @@ use crate::base::Nanos;
 use crate::base::text::{Cursor, Lexeme, SyntaxError, span};
 use crate::core::stats::{Histogram, Tally, TargetTally};
 use crate::core::threshold::comparison::Test;
+use crate::core::threshold::exceptions::Exceptions;
 use crate::core::threshold::measurements::{Ahead, Ended, Measurements, Scope};
 use crate::core::threshold::number::{self, Number, Quantity};
 use crate::core::threshold::percentile::Percentile;
@@ -162,6 +163,24 @@ impl Metric for Time {
             }
         };
         self.statistic.range(times, more)
+    }
+
+    /// The times over the bound of a percentile.
+    fn exceptions(&self, measurements: &Measurements, test: &Test) -> Option<Exceptions> {
+        let Statistic::Percentile(percentile) = self.statistic else {
+            return None;
+        };
+        if !test.is_upper_bound() {
+            return None;
+        }
+        let times = self.times(measurements.tally);
+        let passes = |time: Nanos| test.is_met_within(Range::exactly(time.into()));
+        let over = times.recorded().filter(|(time, _)| !passes(*time));
+        Some(Exceptions {
+            count: over.map(|(_, count)| count).sum(),
+            of: times.count(),
+            allowed: 1.0 - f64::from(percentile.thousandths()) / 100_000.0,
+        })
     }
 
     /// With three digits, or with all of them if three hide on which side of a compared time the number is. If some

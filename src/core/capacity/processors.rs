@@ -1,0 +1,23 @@
+/// How busy this machine's processors were during a step, as shares from 0 to 1. `None` where the system does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Processors {
+    /// With this process.
+    pub own: Option<f64>,
+    /// With all processes.
+    pub all: Option<f64>,
+}
+
+/// The share from which on threads wait for a processor more often than not.
+const BUSY: f64 = 0.9;
+
+impl Processors {
+    /// Whether this process alone kept them busy. Every measured time then contains waits for a processor.
+    pub fn are_busy_with_this_process(&self) -> bool {
+        self.own.is_some_and(|share| share >= BUSY)
+    }
+
+    pub fn are_busy(&self) -> bool {
+        let all = self.all.or(self.own);
+        all.is_some_and(|share| share >= BUSY)
+    }
+}
