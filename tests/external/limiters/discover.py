@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Runs `loadgen discover` against real limiters and simulated ones, on loopback and all at the same time, and prints what
-it said beside each one's configuration, as a Markdown table. Every claim is compared with what is known of the limiter.
-The script takes about five minutes, and ends every limiter that it started.
+"""Runs `loadgen discover` against real limiters and simulated ones, on loopback and all at the same time. A Markdown table
+shows what it said beside each one's configuration. Whatever it said is compared with what is known of the limiter. The
+script takes about five minutes, and ends every limiter that it started.
 
 Exit codes: 0 everything holds; 1 something does not hold, or failed; 2 refused, for example because a limiter is not
 installed.
@@ -19,7 +19,7 @@ import haproxy
 import nginx
 import python_nodes
 import ratelimiter
-import simulated_nodes
+import simulated_discoveries
 import throttlecrab
 from discoveries import discover_all, statement
 from harness import wait_for_all
@@ -31,7 +31,7 @@ HEADINGS = ["limiter", "configuration", "`discover` said", "requests", "seconds"
 
 
 def known_by_name(loadgen):
-    modules = (nginx, haproxy, throttlecrab, python_nodes, simulated_nodes)
+    modules = (nginx, haproxy, throttlecrab, python_nodes, simulated_discoveries)
     known = [each for module in modules for each in module.DISCOVERIES]
     known += ratelimiter.discoveries_of(loadgen.with_name("ratelimiter"))
     return {each.name: each for each in known}
