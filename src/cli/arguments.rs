@@ -174,7 +174,8 @@ fn separate_urls(
     command: &Command,
 ) -> Vec<OsString> {
     let may_stand_alone = |argument: &OsString| {
-        let mut options = command.get_opts();
+        let of_subcommands = command.get_subcommands().flat_map(Command::get_opts);
+        let mut options = command.get_opts().chain(of_subcommands);
         options.any(|option| {
             let values = option.get_num_args();
             let is_optional = values.is_some_and(|values| values.min_values() == 0);

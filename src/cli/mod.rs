@@ -6,6 +6,7 @@
 mod answers;
 mod arguments;
 mod audit;
+mod capacity;
 mod cluster;
 mod command_line;
 mod compare;
@@ -33,6 +34,7 @@ mod urls;
 mod values;
 
 pub use arguments::Arguments;
+pub use capacity::CapacitySetup;
 pub use cluster::Nodes;
 pub use compare::{Compare, Sides};
 pub use discover::DiscoverSetup;
@@ -57,6 +59,8 @@ pub enum Command {
     Run(Box<Setup>),
     /// Shows what a run would send, and when.
     Plan(Box<Setup>),
+    /// Searches for the highest rate that holds.
+    Capacity(Box<CapacitySetup>),
     /// Shows one preset, or lists all of them.
     Presets(Option<&'static Preset>),
     /// Finds out what a limiter enforces.
@@ -103,6 +107,10 @@ impl Command {
             Some(Task::Discover(discover)) => Command::Discover(Box::new(
                 discover.setup(arguments.of_the_subcommand(), &typed)?,
             )),
+            Some(Task::Capacity { search, options }) => {
+                let arguments = arguments.of_the_subcommand().with_options(*options);
+                Command::Capacity(CapacitySetup::new(&arguments, &search).map(Box::new)?)
+            }
             Some(Task::Presets { name }) => Command::Presets(name),
             Some(Task::Audit(options)) => {
                 let arguments = arguments.of_the_subcommand().with_options(*options);
@@ -128,7 +136,7 @@ impl Command {
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
     after_help = exit_code::table(),
-    override_usage = "loadgen [OPTIONS] [URL]...\n       loadgen plan [OPTIONS] [URL]...\n       loadgen discover [OPTIONS] [URL]...\n       loadgen presets [NAME]\n       \
+    override_usage = "loadgen [OPTIONS] [URL]...\n       loadgen plan [OPTIONS] [URL]...\n       loadgen discover [OPTIONS] [URL]...\n       loadgen capacity [OPTIONS] [URL]...\n       loadgen presets [NAME]\n       \
                       loadgen audit FILE... [OPTIONS]\n       loadgen report FILE... --output FILE\n       \
                       loadgen compare FILE... [--to FILE...] [--fail-if CONDITION]\n       loadgen schema [NAME]\n       loadgen completions <SHELL>\n       loadgen man"
 )]
@@ -153,6 +161,15 @@ enum Task {
     #[command(mut_args(discover::hide_if_without_effect))]
     Discover(Box<discover::Discover>),
 
+    /// Find the highest rate at which the limiter still meets every threshold: doubles the rate, then narrows
+    #[command(mut_args(capacity::adapt))]
+    Capacity {
+        #[command(flatten)]
+        search: Box<capacity::SearchOptions>,
+        #[command(flatten)]
+        options: Box<Options>,
+    },
+
     /// List the known limiters, or print the requests and the answers of one
     Presets {
         #[arg(value_parser = requests::preset)]
@@ -168,9 +185,9 @@ enum Task {
     /// Compare two runs, or several on each side, and tell change from noise
     Compare(compare::Compare),
 
-    /// Print the JSON schema of a result: summary, of a run; audit, of recorded requests; or discovery
+    /// Print the JSON schema of a result: summary, of a run; audit, of recorded requests; discovery; or capacity
     Schema {
-        /// The result that the schema describes: summary, audit or discovery
+        /// The result that the schema describes: summary, audit, discovery or capacity
         #[arg(value_name = "NAME", value_parser = results::schema, default_value = "summary")]
         schema: Schema,
     },

@@ -165,7 +165,7 @@ impl Traffic {
 /// Keeps the rate of a burst within [`Rate::MAX`].
 const MAX_MULTIPLIER: f64 = 1_000.0;
 
-fn rps(text: &str) -> Result<Rate, String> {
+pub(super) fn rps(text: &str) -> Result<Rate, String> {
     let (least, most) = (Rate::MIN_STEADY, Rate::MAX_STEADY);
     let rate = match number(text) {
         Some(per_second) => Rate::per_second(per_second),

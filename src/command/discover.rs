@@ -1,7 +1,7 @@
 //! `loadgen discover`: finds out what a limiter enforces.
 
-use super::output::Output;
-use super::run::{LAST_PATIENCE, run_until};
+use super::output::{LAST_PATIENCE, Output};
+use super::run::run_until;
 use super::surroundings::{explained, start_nodes, wait_for_first};
 use super::{or_broke, warn};
 use crate::base::text::rounded_to_three_digits;

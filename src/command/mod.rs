@@ -1,6 +1,7 @@
 //! The commands that [`crate::cli`] reads, carried out.
 
 mod audit;
+mod capacity;
 mod compare;
 mod discover;
 mod output;
@@ -27,6 +28,7 @@ pub fn carry_out(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Run(setup) => run::run(&setup),
         Command::Plan(setup) => print(&timetable(&setup.plan, &setup.nodes.examples())),
+        Command::Capacity(setup) => capacity::capacity(*setup),
         Command::Presets(None) => print(&presets::table()),
         Command::Presets(Some(preset)) => print(&presets::details(preset)),
         Command::Discover(setup) => discover::discover(*setup),

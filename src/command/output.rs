@@ -6,7 +6,10 @@ use crate::system::Stop;
 use anyhow::Context;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// The time for what is written after something else may have taken all of [`PATIENCE`](crate::report::PATIENCE).
+pub(super) const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The stream to which lines are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

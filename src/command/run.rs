@@ -1,6 +1,6 @@
 //! `loadgen`: opens files and sockets for a run, carries it out, and reports its results.
 
-use super::output::Output;
+use super::output::{LAST_PATIENCE, Output};
 use super::surroundings::{explained, start_exporter, start_nodes, wait_for_first};
 use super::{or_broke, warn};
 use crate::base::{Nanos, Target};
@@ -112,9 +112,6 @@ pub(super) fn run_until(
     stop.wait(linger);
     Ok(if is_printed { code } else { or_broke(code) })
 }
-
-/// The time for what is written after something else may have taken all of [`PATIENCE`].
-pub(super) const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A timeline with room for the whole run, so that its memory does not grow while the run goes on.
 fn timeline_of(plan: &Plan, targets: usize) -> TimelineTally {

@@ -5,7 +5,7 @@ use super::format::{Format, Rows, StartStream, Written};
 use super::result_file::{Access, FileError, ResultFile, WrittenFile, reason};
 use super::stream::start_whole;
 use crate::base::text::printable;
-use crate::core::summary::{Discovery, RecordedAudit, Summary};
+use crate::core::summary::{CapacitySummary, Discovery, RecordedAudit, Summary};
 use crate::system::temporary_files;
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -173,6 +173,20 @@ impl Files {
             Written::AtTheEnd {
                 render_discovery, ..
             } => Some(render_discovery(discovery)),
+            Written::Meanwhile { .. } => None,
+        })
+    }
+
+    /// Writes the files of a search for the capacity, likewise.
+    pub fn write_capacity(
+        self,
+        capacity: &CapacitySummary,
+        deadline: Instant,
+    ) -> Vec<Result<WrittenFile, FileError>> {
+        self.write_each(deadline, |written| match written {
+            Written::AtTheEnd {
+                render_capacity, ..
+            } => render_capacity.map(|render| render(capacity)),
             Written::Meanwhile { .. } => None,
         })
     }

@@ -3,7 +3,7 @@
 use super::result_file::{Access, ResultFile};
 use super::stream::Stream;
 use crate::core::plan::Plan;
-use crate::core::summary::{Discovery, RecordedAudit, Summary};
+use crate::core::summary::{CapacitySummary, Discovery, RecordedAudit, Summary};
 use crate::engine::Observer;
 use std::io;
 use std::path::Path;
@@ -26,6 +26,17 @@ pub struct Format {
 }
 
 impl Format {
+    /// Whether a search for the capacity can be written in this format, too.
+    pub fn is_for_capacity(&self) -> bool {
+        matches!(
+            self.written,
+            Written::AtTheEnd {
+                render_capacity: Some(_),
+                ..
+            }
+        )
+    }
+
     /// Whether an audit of recorded requests, or a discovery, can be written in this format, too.
     pub fn is_for_recorded(&self) -> bool {
         matches!(self.written, Written::AtTheEnd { .. })
@@ -42,6 +53,8 @@ pub enum Written {
         render_recorded: fn(&RecordedAudit) -> String,
         /// Renders what a discovery found out.
         render_discovery: fn(&Discovery) -> String,
+        /// Renders a search for the capacity. `None` if this format has no such thing.
+        render_capacity: Option<fn(&CapacitySummary) -> String>,
         /// Whether it shows the run's timeline.
         has_timeline: bool,
     },

@@ -2,7 +2,7 @@
 
 use super::format::{Format, Written, any_name};
 use super::result_file::Access;
-use crate::core::summary::{Discovery, RecordedAudit, Summary};
+use crate::core::summary::{CapacitySummary, Discovery, RecordedAudit, Summary};
 use serde::Serialize;
 
 pub const FORMAT: Format = Format {
@@ -15,6 +15,7 @@ pub const FORMAT: Format = Format {
         render: json,
         render_recorded: recorded,
         render_discovery: discovery,
+        render_capacity: Some(capacity),
         has_timeline: true,
     },
 };
@@ -32,6 +33,11 @@ fn recorded(audit: &RecordedAudit) -> String {
 /// All that a discovery found out as JSON, by the schema that `loadgen schema discovery` prints.
 fn discovery(discovery: &Discovery) -> String {
     pretty(discovery)
+}
+
+/// The whole search as JSON, by the schema that `loadgen schema capacity` prints.
+fn capacity(capacity: &CapacitySummary) -> String {
+    pretty(capacity)
 }
 
 fn pretty(of: &impl Serialize) -> String {

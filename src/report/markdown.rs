@@ -24,6 +24,7 @@ pub const FORMAT: Format = Format {
         render: markdown,
         render_recorded: recorded,
         render_discovery: discovery,
+        render_capacity: None,
         has_timeline: false,
     },
 };

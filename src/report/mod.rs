@@ -4,11 +4,13 @@
 //! [`Summary`](crate::core::summary::Summary). A result format is one file of this folder and one row of [`FORMATS`].
 
 mod audit;
+pub mod capacity;
 mod compared;
 mod console;
 mod destination;
 mod discovered;
 mod downsample;
+mod duration;
 mod exporter;
 mod failing_targets;
 mod failure_causes;

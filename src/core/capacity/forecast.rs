@@ -55,6 +55,17 @@ impl Search {
         }
     }
 
+    /// More requests than any search can send whose steps take `step`.
+    pub fn most_requests(&self, step: Nanos) -> u64 {
+        let longest = self.longest();
+        let others = (self.most_steps - longest.steps) as f64 * self.bounds.to.as_f64();
+        Forecast {
+            rates: longest.rates + others,
+            ..longest
+        }
+        .requests(step)
+    }
+
     /// The steps that are left if exactly these rates hold.
     fn left_if(&self, holds: impl Fn(Rate) -> bool) -> Forecast {
         let mut search = self.clone();

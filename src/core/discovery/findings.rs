@@ -4,11 +4,13 @@ use super::bounds::Bounds;
 use super::claims::Claims;
 use super::comparison::Shares;
 use super::delays::Delay;
+use super::evidence::Evidence;
 use super::failures::Failures;
-use super::fit::{Evidence, Fit};
+use super::fit::Fit;
 use super::found::{Found, found};
 use super::guesses::Course;
 use super::record::{Grouping, Seen};
+use super::search;
 use crate::base::Nanos;
 use std::time::Duration;
 
@@ -88,7 +90,7 @@ pub(super) fn explanations(
     for grain in GRAINS {
         let least = least.max(grain * COARSEST);
         let evidence = Evidence::new(counters, grain, least);
-        let single = evidence.explanations(&[], None).into_iter();
+        let single = search::explanations(&evidence, &[], None).into_iter();
         let mut explanations: Vec<Vec<Fit>> = single.map(|one| vec![one]).collect();
         if explanations.is_empty() {
             explanations = pairs(&evidence);
@@ -118,10 +120,10 @@ fn pairs(evidence: &Evidence) -> Vec<Vec<Fit>> {
         .map(|counter| before_long_block(counter, long))
         .collect();
     let first = Evidence::new(&early, evidence.grain, evidence.least);
-    let firsts = first.explanations(&[], None).into_iter();
+    let firsts = search::explanations(&first, &[], None).into_iter();
     let pairs = firsts.flat_map(|first| {
         let known = [first.with(first.limit.quota)];
-        let seconds = evidence.explanations(&known, Some(long)).into_iter();
+        let seconds = search::explanations(evidence, &known, Some(long)).into_iter();
         seconds.map(move |second| vec![first.clone(), second])
     });
     pairs.collect()

@@ -3,7 +3,8 @@
 //! The answers leave an interval of windows by this machine's clock. The limiter's clock may run up to 500 millionths faster or
 //! slower. So the window may be anywhere in that interval widened by as much, and the roundest in there is the likeliest.
 
-use super::fit::{Evidence, Fit};
+use super::evidence::Evidence;
+use super::fit::Fit;
 use super::models::{Hypothesis, phases};
 use super::roundest;
 use crate::base::Nanos;
@@ -14,6 +15,9 @@ use std::time::Duration;
 /// A window is surely round if its step is so many times as long as the interval in which it may lie. Another window has so
 /// round a neighbour in one of so many cases.
 const SURELY: u64 = 40;
+
+/// How many faster and slower clocks are tried.
+const SPEEDS: u64 = 10;
 
 /// Windows begin on multiples of their length if it is so near, because two synchronized clocks hardly differ more. They do not
 /// if it is so far.
@@ -65,6 +69,8 @@ struct Choice {
     quota: Quota,
     /// As it would be by this machine's clock.
     observed: Quota,
+    /// All windows that explain the answers.
+    window: (Nanos, Nanos),
     error: Nanos,
     is_round: bool,
 }
@@ -84,9 +90,33 @@ impl Choice {
         Choice {
             quota,
             observed,
+            window,
             error,
             is_round: (to - from) * SURELY <= step,
         }
+    }
+}
+
+impl Choice {
+    /// The same observed by a clock that runs faster or slower by so much, the nearest first. Not all windows between two that
+    /// explain the answers do so, too.
+    fn at_other_speeds(self) -> impl Iterator<Item = Choice> {
+        let nearest = self.observed.window;
+        let speeds = (1..=SPEEDS).flat_map(move |step| {
+            let off = Nanos(
+                (u128::from(nearest.0) * u128::from(step) / u128::from(2_000 * SPEEDS)) as u64,
+            );
+            [nearest.saturating_sub(off), nearest + off]
+        });
+        let all = [nearest].into_iter().chain(speeds);
+        let explaining = all.filter(move |window| (self.window.0..=self.window.1).contains(window));
+        explaining.map(move |window| Choice {
+            observed: Quota {
+                window,
+                ..self.observed
+            },
+            ..self
+        })
     }
 }
 
@@ -108,7 +138,10 @@ pub(super) fn found(fits: &[Fit], evidence: &Evidence, began: Option<Duration>) 
     };
     for (place, fit) in fits.iter().enumerate() {
         let kept = chosen[place];
-        let round = rounded(fit).into_iter().find(|round| {
+        let mut round = rounded(fit)
+            .into_iter()
+            .flat_map(|round| round.at_other_speeds());
+        let round = round.find(|round| {
             chosen[place] = *round;
             evidence.explains(&hypotheses(&chosen))
         });

@@ -4,6 +4,9 @@ use super::record::Seen;
 use crate::base::Nanos;
 use crate::core::audit::Interval;
 
+/// How many lengths of stretches between two edges are compared.
+const STRETCHES: usize = 6;
+
 /// One counter, as its blocks and admissions follow one another.
 #[derive(Debug)]
 pub(super) struct Course {
@@ -124,17 +127,30 @@ impl Course {
     }
 
     /// The time in which one request is admitted again, in nanoseconds, if it is always the same: the least and the most.
-    /// Just before each edge, the counter had room for none.
+    ///
+    /// Just before each edge, the counter had room for none. Between two edges it may have had all room for a while, and then
+    /// seems slower than it is. So the fastest stretches count, and the longest of those that agree with them.
     pub fn interval(&self) -> Option<(f64, f64)> {
-        let (first, last) = (self.edges.first()?, self.edges.last()?);
-        let admitted = last.admitted_before - first.admitted_before;
-        let span = first.at.until(last.at);
-        (admitted > 0).then(|| {
-            (
-                span.from.0 as f64 / admitted as f64,
-                span.to.0 as f64 / admitted as f64,
-            )
-        })
+        let lengths = (0..).map(|halvings| (self.edges.len() - 1) >> halvings);
+        let lengths = lengths.take_while(|length| *length > 0).take(STRETCHES);
+        let stretches = |length: usize| {
+            let pairs = self.edges.iter().zip(&self.edges[length..]);
+            pairs.filter_map(|(first, last)| {
+                let admitted = (last.admitted_before - first.admitted_before) as f64;
+                let span = first.at.until(last.at);
+                (admitted > 0.0)
+                    .then(|| (span.from.0 as f64 / admitted, span.to.0 as f64 / admitted))
+            })
+        };
+        self.edges.first()?;
+        let of_each: Vec<_> = lengths
+            .filter_map(|length| stretches(length).min_by(|a, b| a.1.total_cmp(&b.1)))
+            .collect();
+        let fastest = of_each
+            .iter()
+            .map(|(_, most)| *most)
+            .min_by(f64::total_cmp)?;
+        of_each.into_iter().find(|(least, _)| *least <= fastest)
     }
 
     pub fn limits(&self) -> impl Iterator<Item = u64> {

@@ -16,7 +16,7 @@
 //! 5. The *split* key gets one request, and the rest more than half a window later (`split`): a log, a window that the first
 //!    request opens, and a window of a clock then admit at different times.
 //!
-//! In the end, each kind of limiter that this project knows is held against all answers (`models`, `fit`). The answer is
+//! In the end, each kind of limiter that this project knows is held against all answers (`models`, `search`). The answer is
 //! every kind that explains them, with all limits and windows for which it does.
 //!
 //! A limit that admits more than about half of what the experiment may send per second is filled too slowly to be told
@@ -26,6 +26,7 @@ mod bounds;
 mod claims;
 mod comparison;
 mod delays;
+mod evidence;
 mod experiment;
 mod failures;
 mod findings;
@@ -36,6 +37,7 @@ mod models;
 mod record;
 mod roundest;
 mod saturation;
+mod search;
 mod split;
 mod untouched;
 mod waits;

@@ -9,6 +9,13 @@ pub struct Seeds {
     keys: u64,
 }
 
+impl Seeds {
+    /// The seed of the order of the keys and of the arrivals, which is the one that the user knows.
+    pub fn order(self) -> u64 {
+        self.order
+    }
+}
+
 impl Plan {
     pub fn seeds(&self) -> Seeds {
         Seeds {

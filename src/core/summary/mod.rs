@@ -4,6 +4,7 @@
 
 mod address;
 mod audit;
+mod capacity;
 mod configuration;
 mod discovery;
 mod distribution;
@@ -22,6 +23,10 @@ pub use audit::{
     Answers, Audit, AuditVerdict, AuditedOutage, AuditedPhase, ByNode, Cause, EarlyBlocks, Finding,
     KeyAdmitted, KeyCounts, NodeCounts, Peak, RecordedRun, RequestFile, Resolution, Standing,
     StandingPromise, Tolerances, WindowCounts,
+};
+pub use capacity::{
+    CapacityLimit, CapacityResult, CapacitySummary, SearchCircumstances, SearchSummary,
+    StepOutcome, StepPurpose, StepSummary, SteppedRun,
 };
 pub use configuration::{
     Configuration, NeededVariable, RepeatingCommand, Setting, Source, as_typed,

@@ -12,7 +12,7 @@ pub struct Schema {
 }
 
 /// Every schema. The first is the one of a run.
-pub const SCHEMAS: [Schema; 3] = [
+pub const SCHEMAS: [Schema; 4] = [
     Schema {
         name: "summary",
         about: "the summary of a run, by loadgen --summary-json",
@@ -28,6 +28,11 @@ pub const SCHEMAS: [Schema; 3] = [
         about: "what a limiter enforces, by loadgen discover --summary-json",
         text: include_str!("discovery.schema.json"),
     },
+    Schema {
+        name: "capacity",
+        about: "the search for the capacity, by loadgen capacity --summary-json",
+        text: include_str!("capacity.schema.json"),
+    },
 ];
 
 impl Schema {
@@ -39,19 +44,20 @@ impl Schema {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Discovery, RecordedAudit, Summary};
+    use super::super::{CapacitySummary, Discovery, RecordedAudit, Summary};
     use super::*;
     use schemars::transform::{RecursiveTransform, Transform};
     use serde_json::Value;
     use std::path::{Path, PathBuf};
 
     /// The file of each schema, and the schema of the types.
-    fn of_the_types() -> [(PathBuf, String); 3] {
+    fn of_the_types() -> [(PathBuf, String); 4] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/core/summary");
         let schemas = [
             ("summary", schemars::schema_for!(Summary)),
             ("audit", schemars::schema_for!(RecordedAudit)),
             ("discovery", schemars::schema_for!(Discovery)),
+            ("capacity", schemars::schema_for!(CapacitySummary)),
         ];
         schemas.map(|(name, mut schema)| {
             RecursiveTransform(join_lines).transform(&mut schema);

@@ -42,6 +42,7 @@ pub const FORMAT: Format = Format {
         render: page,
         render_recorded: recorded::recorded,
         render_discovery: discovery::discovery,
+        render_capacity: None,
         has_timeline: true,
     },
 };

@@ -1,9 +1,9 @@
 //! A chart of the last minutes: the rates of allowed, blocked and failed requests, one on top of the other.
 
-use super::duration::in_two_units;
 use super::rates::{Counts, Parts, Rates};
 use super::theme::{Outcome, Theme};
 use crate::base::text::per_second;
+use crate::report::duration::in_two_units;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;

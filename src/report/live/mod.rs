@@ -4,7 +4,6 @@
 //! `view` draws into cells; [`crate::system::terminal`] takes the terminal and gives it back.
 
 mod chart;
-mod duration;
 mod keys;
 mod rates;
 mod theme;

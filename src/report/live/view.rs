@@ -1,7 +1,6 @@
 //! The view's contents, drawn from a snapshot of the run: a pure function.
 
 use super::chart;
-use super::duration::in_two_units;
 use super::rates::Rates;
 use super::theme::{Outcome, Theme};
 use crate::base::text::{count, per_second, span_or_dash};
@@ -11,6 +10,7 @@ use crate::core::plan::Plan;
 use crate::core::schedule::Arrivals;
 use crate::core::stats::{Failures, Percentiles, Snapshot, State, TargetSnapshot};
 use crate::core::summary::FailureSummary;
+use crate::report::duration::in_two_units;
 use crate::report::failure_causes::by_cause;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};

@@ -18,6 +18,7 @@ mod token_bucket;
 use super::record::Seen;
 use crate::base::Nanos;
 use crate::core::audit::{Algorithm, Interval, Limit};
+pub(super) use sliding_window::windows as log_windows;
 
 /// What the state of a limit may be. Its methods are called in this order for each request: [`may_admit`](Self::may_admit)
 /// or [`may_block`](Self::may_block), and if that is true, [`count`](Self::count) or [`block`](Self::block).
@@ -54,13 +55,13 @@ pub(super) struct Hypothesis {
     pub counts_blocked: bool,
 }
 
-/// What no state of a limiter explains.
+/// What no state of a limiter explains. The time is from the counter's first request to this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Contradiction {
     /// A request was admitted: the window is too long, or the limit too low.
-    Admitted,
+    Admitted(Nanos),
     /// A request was blocked: the window is too short, or the limit too high.
-    Blocked,
+    Blocked(Nanos),
 }
 
 /// Holds limiters with these limits, all at once, against what was observed. Each counter's requests are in the order of their
@@ -99,8 +100,12 @@ fn follow<'a>(
     loop {
         for counter in counters.clone() {
             models.iter_mut().for_each(|model| model.next_counter());
+            let first = counter.first().map_or(Nanos::ZERO, |first| first.sent);
             for request in counter {
-                take(models, hypotheses, request)?;
+                take(models, hypotheses, request).map_err(|contradiction| {
+                    let after = request.sent.saturating_sub(first);
+                    contradiction(after)
+                })?;
             }
         }
         let refined = models.iter_mut().map(|model| model.refine());
@@ -115,7 +120,7 @@ fn take(
     models: &mut [Box<dyn Model>],
     hypotheses: &[Hypothesis],
     request: &Seen,
-) -> Result<(), Contradiction> {
+) -> Result<(), fn(Nanos) -> Contradiction> {
     if request.admitted {
         if !models.iter().all(|model| model.may_admit(request)) {
             return Err(Contradiction::Admitted);

@@ -36,6 +36,37 @@ impl SlidingWindow {
     }
 }
 
+/// The windows for which a log explains the answers; `None` if there are none.
+pub(in super::super) fn windows<'a>(
+    limit: u64,
+    counters: impl Iterator<Item = &'a [Seen]>,
+    grain: Nanos,
+    counts_blocked: bool,
+) -> Option<(Nanos, Nanos)> {
+    let (mut from, mut to) = (Nanos(1), Nanos::MAX);
+    for counter in counters {
+        let mut log = SlidingWindow::new(Quota::new(limit, Nanos(1)), grain);
+        for request in counter {
+            let earliest = log.earliest();
+            if request.admitted {
+                if let Some((sent, _)) = earliest {
+                    to = to.min((request.done + grain).saturating_sub(sent));
+                }
+            } else if request.alone {
+                let (_, done) = earliest?;
+                from = from.max(request.sent.saturating_sub(done + grain));
+            }
+            if request.admitted || request.alone && counts_blocked {
+                log.count(request);
+            }
+            if from > to {
+                return None;
+            }
+        }
+    }
+    Some((from, to))
+}
+
 impl Model for SlidingWindow {
     fn may_admit(&self, request: &Seen) -> bool {
         self.earliest()
