@@ -65,6 +65,7 @@ class Discovery:
     options: loadgen's.
     limits: What it enforces, by the length of the windows; nothing if no limiter that loadgen knows does what it does.
     maybe: Whether `discover` need not find these.
+    unsure: Whether it need not find out what shares a count.
     keys, connections: Whether two of them share a count.
     nodes: Whether each node shares the first one's count, from the second one on.
     headers: For each header with times, whether they are true; None if that is a matter of chance.
@@ -80,6 +81,7 @@ class Discovery:
     options: tuple[str, ...]
     limits: tuple[Limit, ...] = ()
     maybe: bool = False
+    unsure: bool = False
     keys: str = NO
     connections: str = YES
     nodes: tuple[str, ...] = ()
@@ -101,7 +103,7 @@ class Discovery:
         for what, said, true in [("keys", shared["by_keys"], self.keys),
                                  ("connections", shared["by_connections"], self.connections),
                                  ("nodes", tuple(shared["by_targets"][1:]), self.nodes)]:
-            if said != true:
+            if said != true and not (self.unsure and said == UNKNOWN):
                 yield f"whether {what} share a count: {said} instead of {true}"
         headers = {claim["header"]: truth(claim) for claim in summary["claims"]}
         if self.headers is not None and headers != self.headers:

@@ -185,7 +185,7 @@ FAST_BY_ADDRESS = dataclasses.replace(FAST, key=BY_ADDRESS)
 DISCOVERIES = [
     discovery("fast", [FAST]),
     discovery("slow", [SLOW]),
-    discovery("delay", [dataclasses.replace(FAST, delays=True)], delays=True),
+    discovery("delay", [dataclasses.replace(FAST, delays=True)], delays=True, unsure=True),
     discovery("argument", [dataclasses.replace(FAST, key="$arg_key")], ("--header", "X-Key:", "--path", "/?key={key}")),
     discovery("address", [FAST_BY_ADDRESS], keys=YES),
     discovery("no-key", [FAST_BY_ADDRESS], ("--header", "X-Key:"), keys=YES),
