@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Runs `loadgen discover` against real limiters and simulated ones, on loopback and all at the same time. A Markdown table
-shows what it said beside each one's configuration. Whatever it said is compared with what is known of the limiter. The
-script takes about five minutes, and ends every limiter that it started.
+"""Runs `loadgen discover` against real limiters and simulated ones, on loopback and all at the same time. A Markdown
+table shows what it said beside each one's configuration. All that it said is compared with what is known of the
+limiter. The script takes about five minutes, and ends every limiter that it started.
 
 Exit codes: 0 everything holds; 1 something does not hold, or failed; 2 refused, for example because a limiter is not
 installed.

@@ -64,6 +64,7 @@ class Discovery:
 
     options: loadgen's.
     limits: What it enforces, by the length of the windows; nothing if no limiter that loadgen knows does what it does.
+    also: The kinds of limiters that would answer in the same way.
     maybe: Whether `discover` need not find these.
     unsure: Whether it need not find out what shares a count.
     keys, connections: Whether two of them share a count.
@@ -80,6 +81,7 @@ class Discovery:
     configuration: str
     options: tuple[str, ...]
     limits: tuple[Limit, ...] = ()
+    also: frozenset[str] = frozenset()
     maybe: bool = False
     unsure: bool = False
     keys: str = NO
@@ -117,14 +119,15 @@ class Discovery:
             yield f"the exit code is {summary['exit_code']} instead of {code}"
 
     def faults_of_candidates(self, candidates):
-        kinds = [[kind(limit) for limit in by_window(candidate)] for candidate in candidates]
-        if not kinds and (self.maybe or not self.limits):
+        found = [" and ".join(map(kind, by_window(candidate))) for candidate in candidates]
+        if not found and (self.maybe or not self.limits):
             return
-        if kinds != [[limit.kind for limit in self.limits]]:
-            yield f"finds {' or '.join(map(' and '.join, kinds)) or 'nothing'}"
+        true = " and ".join(limit.kind for limit in self.limits)
+        if true not in found or sorted(found) != sorted({true, *self.also.intersection(found)}):
+            yield f"finds {' or '.join(found) or 'nothing'}"
             return
-        for limit, found in zip(self.limits, by_window(candidates[0])):
-            yield from limit.faults(found, self.precision)
+        for limit, one in zip(self.limits, by_window(candidates[found.index(true)])):
+            yield from limit.faults(one, self.precision)
 
 
 def by_window(candidate):

@@ -1,4 +1,4 @@
-"""What `loadgen discover` must find out about clusters of simulated nodes: limiters that the real ones here don't cover, and
+"""What `loadgen discover` must find out about simulated nodes: limiters that the real ones here don't cover, and
 servers that limit in odd ways or not at all."""
 
 import dataclasses
@@ -43,8 +43,8 @@ DISCOVERIES = [
     discovery("by-connection", "by-connection", f"{IN_WORDS}, of each connection", connections=NO, maybe=True),
     # Nothing is sent at once that would show it.
     discovery("race", "race", f"{IN_WORDS}, nodes learn of admissions after 20 ms", count=3),
-    discovery("late", "sliding-log", f"{IN_WORDS}, admitted answered after 1.2 s", LATE_ANSWERS, maybe=True, unsure=True,
-              says=r"^(?!.*\d{3} requests were admitted before)"),
+    discovery("late", "sliding-log", f"{IN_WORDS}, admitted answered after 1.2 s", LATE_ANSWERS, maybe=True,
+              unsure=True, says=r"^(?!.*\d{3} requests were admitted before)"),
     discovery("slow", "sliding-log", f"{IN_WORDS}, all answered after 0.3 s", ("--slow", "0.3"), unsure=True,
               precision=0.1),
     discovery("retry-after-early", "sliding-log", f"{IN_WORDS}, half the right Retry-After", ("--retry-after", "0.5"),
