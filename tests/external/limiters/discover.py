@@ -22,7 +22,6 @@ import ratelimiter
 import simulated_discoveries
 import throttlecrab
 from discoveries import discover_all, statement
-from harness import wait_for_all
 from processes import Broken, Failed
 from run import Refused, chosen, default_loadgen, refuse_what_is_missing
 from verdict_table import markdown
@@ -63,7 +62,7 @@ def main():
     try:
         wanted = chosen([name for name in options.only.split(",") if name], known)
         refuse_what_is_missing(wanted, options.loadgen)
-        all_done = discover_all(wanted, options.loadgen, wait_for_all)
+        all_done = discover_all(wanted, options.loadgen)
     except Refused as reason:
         print(f"discover: {reason}", file=sys.stderr)
         return 2

@@ -6,12 +6,15 @@ import json
 import re
 from collections.abc import Callable
 
-from harness import Need, Run, System
+from harness import Need, Run, System, wait_for_all
 from processes import folder
 
 # The bounds of a discovery, and the time that its last request may still take.
 REQUESTS, SECONDS = 20_000, 300
 LAST_ANSWER_S = 15
+# What discoveries ask for, unless they say otherwise.
+ASKED, ASKED_WINDOW_S = 12, 5
+ASKED_FOR = ("--limit", str(ASKED), "--window", f"{ASKED_WINDOW_S}s")
 # A window's stated error is at most this part of it, unless a discovery says otherwise.
 PRECISION = 0.05
 
@@ -63,7 +66,7 @@ class Discovery:
     """A limiter, and what is true of it.
 
     options: loadgen's.
-    limits: What it enforces, by the length of the windows; nothing if no limiter that loadgen knows does what it does.
+    limits: What it enforces, the fastest rate first; nothing if no limiter that loadgen knows does what it does.
     also: The kinds of limiters that would answer in the same way.
     maybe: Whether `discover` need not find these.
     unsure: Whether it need not find out what shares a count.
@@ -102,9 +105,11 @@ class Discovery:
             yield f"{counts['sent']} requests in {seconds:.0f} s"
         yield from self.faults_of_candidates(summary["candidates"])
         shared = summary["shared"]
-        for what, said, true in [("keys", shared["by_keys"], self.keys),
-                                 ("connections", shared["by_connections"], self.connections),
-                                 ("nodes", tuple(shared["by_targets"][1:]), self.nodes)]:
+        for what, said, true in [
+            ("keys", shared["by_keys"], self.keys),
+            ("connections", shared["by_connections"], self.connections),
+            ("nodes", tuple(shared["by_targets"][1:]), self.nodes),
+        ]:
             if said != true and not (self.unsure and said == UNKNOWN):
                 yield f"whether {what} share a count: {said} instead of {true}"
         headers = {claim["header"]: truth(claim) for claim in summary["claims"]}
@@ -119,18 +124,18 @@ class Discovery:
             yield f"the exit code is {summary['exit_code']} instead of {code}"
 
     def faults_of_candidates(self, candidates):
-        found = [" and ".join(map(kind, by_window(candidate))) for candidate in candidates]
+        found = [" and ".join(map(kind, by_rate(candidate))) for candidate in candidates]
         if not found and (self.maybe or not self.limits):
             return
         true = " and ".join(limit.kind for limit in self.limits)
         if true not in found or sorted(found) != sorted({true, *self.also.intersection(found)}):
             yield f"finds {' or '.join(found) or 'nothing'}"
             return
-        for limit, one in zip(self.limits, by_window(candidates[found.index(true)])):
+        for limit, one in zip(self.limits, by_rate(candidates[found.index(true)])):
             yield from limit.faults(one, self.precision)
 
 
-def by_window(candidate):
+def by_rate(candidate):
     return sorted(candidate["limits"], key=lambda limit: limit["window_ns"] / limit["limit"])
 
 
@@ -172,7 +177,7 @@ class Discovered:
         return faults
 
 
-def discover_all(discoveries, loadgen, wait_for_all):
+def discover_all(discoveries, loadgen):
     """Starts every limiter, then every discovery, and returns them when all are over."""
     with contextlib.ExitStack() as stack:
         at = stack.enter_context(folder())

@@ -43,8 +43,6 @@ frontend limited
   http-request deny deny_status 429 if {{ sc_http_req_rate(0) gt {limit} }}
   http-request return status 200 content-type text/plain string ok
 """
-
-
 BY_KEY, BY_ADDRESS = "req.hdr(X-Key)", "src"
 
 

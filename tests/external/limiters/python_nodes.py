@@ -31,7 +31,8 @@ import subprocess
 
 import audits
 from audits import BLOCKS, BROKEN, NEVER_BROKEN, NEVER_KEPT, Audit
-from discoveries import BY_ADMISSION, BY_LOG, COUNTER_BY_CLOCK, COUNTER_BY_KEY, NO, YES, Discovery, Limit
+from discoveries import (ASKED, ASKED_FOR, ASKED_WINDOW_S, BY_ADMISSION, BY_LOG, COUNTER_BY_CLOCK, COUNTER_BY_KEY, NO,
+                         YES, Discovery, Limit)
 from harness import Check, Need, Promise, System, Traffic, fetch
 from places import PYTHON, REQUIREMENTS, ROOT
 from processes import LOOPBACK, folder, free_ports, server
@@ -179,10 +180,6 @@ AUDITS = [
           f"moving-window, {CLAIM}; 4 processes, each alone, one port",
           {"auto": NEVER_KEPT, "sliding-window": NEVER_KEPT, "fixed-window": NEVER_KEPT}, told_by_each_request),
 ]
-
-# What a discovery asks for, unless it says otherwise.
-ASKED, ASKED_WINDOW_S = 12, 5
-ASKED_FOR = ("--limit", str(ASKED), "--window", f"{ASKED_WINDOW_S}s")
 
 
 def discovery(name, strategy, kind, words, **more):

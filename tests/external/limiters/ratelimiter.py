@@ -6,11 +6,11 @@ import subprocess
 
 import audits
 from audits import TO_EACH, WINDOW_S, Audit
-from discoveries import (BUCKET, BY_ADMISSION, BY_CLOCK, BY_LOG, COUNTER_BY_CLOCK, COUNTER_BY_KEY, NO, RIGHT, YES,
-                         Discovery, Limit)
+from discoveries import (ASKED, ASKED_WINDOW_S, BUCKET, BY_ADMISSION, BY_CLOCK, BY_LOG, COUNTER_BY_CLOCK,
+                         COUNTER_BY_KEY, NO, RIGHT, YES, Discovery, Limit)
 from harness import Need, System
 from processes import LOOPBACK, folder, free_ports, server
-from python_nodes import ASKED, ASKED_WINDOW_S, REDIS, redis, told_by_each_request
+from python_nodes import REDIS, redis, told_by_each_request
 
 ALGORITHMS = {
     "sliding-log": audits.SLIDING,

@@ -3,9 +3,8 @@ servers that limit in odd ways or not at all."""
 
 import dataclasses
 
-from discoveries import (BY_KEY, BY_LOG, COUNTER_BY_CLOCK, EARLY, LATE, NO, RIGHT, UNKNOWN, UNTESTED, YES, Discovery,
-                         Limit)
-from python_nodes import ASKED, ASKED_FOR, ASKED_WINDOW_S
+from discoveries import (ASKED, ASKED_FOR, ASKED_WINDOW_S, BY_KEY, BY_LOG, COUNTER_BY_CLOCK, EARLY, LATE, NO, RIGHT,
+                         UNKNOWN, UNTESTED, YES, Discovery, Limit)
 from simulated_nodes import LATE_ANSWERS, simulated
 
 LOG = Limit(BY_LOG, ASKED, ASKED_WINDOW_S)
