@@ -69,7 +69,8 @@ class Discovery:
     limits: What it enforces, the fastest rate first; nothing if no limiter that loadgen knows does what it does.
     also: The kinds of limiters that would answer in the same way.
     maybe: Whether `discover` need not find these.
-    unsure: Whether it need not find out what shares a count.
+    unsure: Whether it need not find out what shares a count. Slow answers leave too little time for that, and so may a
+        bucket that is never empty for long.
     keys, connections: Whether two of them share a count.
     nodes: Whether each node shares the first one's count, from the second one on.
     headers: For each header with times, whether they are true; None if that is a matter of chance.

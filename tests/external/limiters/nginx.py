@@ -173,11 +173,10 @@ AUDITS = [
 
 
 def discovery(name, buckets, options=(), **more):
-    """Has nginx with these buckets discovered, the fastest first. Buckets that gain many tokens in a second are rarely
-    empty for long enough to tell whether connections share them."""
+    """Has nginx with these buckets discovered, the fastest first."""
     limits = tuple(Limit(BUCKET_KIND, bucket.per_minute, 60, burst=bucket.capacity) for bucket in buckets)
     return Discovery(f"nginx-{name}", lambda: nginx(*buckets), NEEDS, "; ".join(map(str, buckets)),
-                     ("--preset", "nginx", *options), limits, unsure=buckets[0].per_minute >= 600, **more)
+                     ("--preset", "nginx", *options), limits, unsure=True, **more)
 
 
 FAST, SLOW = Bucket(capacity=21, per_minute=600), Bucket(capacity=6, per_minute=30)

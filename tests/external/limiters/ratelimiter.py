@@ -74,7 +74,8 @@ def discoveries_of(program):
         return Discovery(f"{algorithm}-{name}", lambda: ratelimiter(program, algorithm, count, in_redis),
                          (built, REDIS) if in_redis else (built,), f"{algorithm}, {limit} in {window_s} s; {words}",
                          ("--limit", str(limit), "--window", f"{window_s}s"), (limit_of(algorithm, *asked),),
-                         headers={"Retry-After": RIGHT, "RateLimit": RIGHT}, **more)
+                         unsure=algorithm == "token-bucket", headers={"Retry-After": RIGHT, "RateLimit": RIGHT},
+                         **more)
 
     for algorithm in ALGORITHMS:
         yield discovery("memory", algorithm, 1, False, "one node")
