@@ -104,13 +104,13 @@ impl Command {
             Some(Task::Plan { options }) => {
                 Command::Plan(setup(*options, arguments.of_the_subcommand())?)
             }
-            Some(Task::Discover(discover)) => Command::Discover(Box::new(
-                discover.setup(arguments.of_the_subcommand(), &typed)?,
-            )),
             Some(Task::Capacity { search, options }) => {
                 let arguments = arguments.of_the_subcommand().with_options(*options);
                 Command::Capacity(CapacitySetup::new(&arguments, &search).map(Box::new)?)
             }
+            Some(Task::Discover(discover)) => Command::Discover(Box::new(
+                discover.setup(arguments.of_the_subcommand(), &typed)?,
+            )),
             Some(Task::Presets { name }) => Command::Presets(name),
             Some(Task::Audit(options)) => {
                 let arguments = arguments.of_the_subcommand().with_options(*options);
@@ -136,7 +136,7 @@ impl Command {
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
     after_help = exit_code::table(),
-    override_usage = "loadgen [OPTIONS] [URL]...\n       loadgen plan [OPTIONS] [URL]...\n       loadgen discover [OPTIONS] [URL]...\n       loadgen capacity [OPTIONS] [URL]...\n       loadgen presets [NAME]\n       \
+    override_usage = "loadgen [OPTIONS] [URL]...\n       loadgen plan [OPTIONS] [URL]...\n       loadgen capacity [OPTIONS] [URL]...\n       loadgen discover [OPTIONS] [URL]...\n       loadgen presets [NAME]\n       \
                       loadgen audit FILE... [OPTIONS]\n       loadgen report FILE... --output FILE\n       \
                       loadgen compare FILE... [--to FILE...] [--fail-if CONDITION]\n       loadgen schema [NAME]\n       loadgen completions <SHELL>\n       loadgen man"
 )]
@@ -157,10 +157,6 @@ enum Task {
         options: Box<Options>,
     },
 
-    /// Find out what a limiter enforces of each key: limit, window, algorithm, and what shares a count
-    #[command(mut_args(discover::hide_if_without_effect))]
-    Discover(Box<discover::Discover>),
-
     /// Find the highest rate at which the limiter still meets every threshold: doubles the rate, then narrows
     #[command(mut_args(capacity::adapt))]
     Capacity {
@@ -169,6 +165,10 @@ enum Task {
         #[command(flatten)]
         options: Box<Options>,
     },
+
+    /// Find out what a limiter enforces of each key: limit, window, algorithm, and what shares a count
+    #[command(mut_args(discover::hide_if_without_effect))]
+    Discover(Box<discover::Discover>),
 
     /// List the known limiters, or print the requests and the answers of one
     Presets {

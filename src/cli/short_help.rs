@@ -26,8 +26,8 @@ the limiter keeps its limit.
   --report FILE, --summary-json FILE    the results as a page, as JSON
   --wait TIME           first wait until the first target is there
 
-Commands: plan, discover, audit, compare, report, presets, schema, man,
-  completions
+Commands: plan, discover, capacity, audit, compare, report, presets, schema,
+  man, completions
 Exit codes: 0 fine, 1 broke, 2 refused, 3 inconclusive, 4 a check failed
 All options: loadgen --help. Each is a variable too: LOADGEN_RPS=50
 ";
@@ -71,6 +71,28 @@ such as Retry-After are right.
 
 Exit codes: 0 found, or no limit up to these bounds; 2 refused; 3 unknown
 All options: loadgen discover --help
+";
+
+const CAPACITY: &str = "\
+loadgen capacity finds the highest rate at which the limiter still meets every
+threshold. It doubles the rate until a step does not hold, and then narrows.
+
+  loadgen capacity http://127.0.0.1:8000/items
+  loadgen capacity --targets http://127.0.0.1:8000 --threshold 'latency.p99 < 20ms'
+  loadgen capacity --audit 'fixed-window 20/2s' --keys 50 --confirm 60s
+  loadgen capacity --dry-run               only say how long it may take
+
+  --from RATE, --to RATE      the rates of the search    [100/s, 50000/s]
+  --step TIME                 how long each step lasts              [10s]
+  --precision SHARE           how close it comes                     [5%]
+  --settle TIME               the pause after each step              [2s]
+  --confirm TIME              keep the result up for so long          [0]
+  --threshold CONDITION       what must hold, instead of
+                              latency.p99 < 50ms and failed.rate < 0.1%
+  --report FILE, --summary-json FILE    the results as a page, as JSON
+
+Exit codes: 0 found, 2 refused, 3 inconclusive, 4 not even --from holds
+All options: loadgen capacity --help. Most are those of a run.
 ";
 
 const AUDIT: &str = "\
@@ -145,6 +167,7 @@ pub(super) fn requested(typed: &[OsString]) -> Option<&'static str> {
         None => Some(RUN),
         Some("plan") => Some(PLAN),
         Some("discover") => Some(DISCOVER),
+        Some("capacity") => Some(CAPACITY),
         Some("audit") => Some(AUDIT),
         Some("report") => Some(REPORT),
         Some("compare") => Some(COMPARE),
@@ -165,6 +188,7 @@ mod tests {
             (None, RUN),
             (Some("plan"), PLAN),
             (Some("discover"), DISCOVER),
+            (Some("capacity"), CAPACITY),
             (Some("audit"), AUDIT),
             (Some("report"), REPORT),
             (Some("compare"), COMPARE),

@@ -163,20 +163,6 @@ impl Files {
         })
     }
 
-    /// Writes the files of a discovery, likewise.
-    pub fn write_discovery(
-        self,
-        discovery: &Discovery,
-        deadline: Instant,
-    ) -> Vec<Result<WrittenFile, FileError>> {
-        self.write_each(deadline, |written| match written {
-            Written::AtTheEnd {
-                render_discovery, ..
-            } => Some(render_discovery(discovery)),
-            Written::Meanwhile { .. } => None,
-        })
-    }
-
     /// Writes the files of a search for the capacity, likewise.
     pub fn write_capacity(
         self,
@@ -187,6 +173,20 @@ impl Files {
             Written::AtTheEnd {
                 render_capacity, ..
             } => render_capacity.map(|render| render(capacity)),
+            Written::Meanwhile { .. } => None,
+        })
+    }
+
+    /// Writes the files of a discovery, likewise.
+    pub fn write_discovery(
+        self,
+        discovery: &Discovery,
+        deadline: Instant,
+    ) -> Vec<Result<WrittenFile, FileError>> {
+        self.write_each(deadline, |written| match written {
+            Written::AtTheEnd {
+                render_discovery, ..
+            } => Some(render_discovery(discovery)),
             Written::Meanwhile { .. } => None,
         })
     }

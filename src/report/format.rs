@@ -51,10 +51,10 @@ pub enum Written {
         render: fn(&Summary) -> String,
         /// Renders an audit of recorded requests.
         render_recorded: fn(&RecordedAudit) -> String,
-        /// Renders what a discovery found out.
-        render_discovery: fn(&Discovery) -> String,
         /// Renders a search for the capacity. `None` if this format has no such thing.
         render_capacity: Option<fn(&CapacitySummary) -> String>,
+        /// Renders what a discovery found out.
+        render_discovery: fn(&Discovery) -> String,
         /// Whether it shows the run's timeline.
         has_timeline: bool,
     },

@@ -14,8 +14,8 @@ pub const FORMAT: Format = Format {
     written: Written::AtTheEnd {
         render: json,
         render_recorded: recorded,
-        render_discovery: discovery,
         render_capacity: Some(capacity),
+        render_discovery: discovery,
         has_timeline: true,
     },
 };
@@ -30,14 +30,14 @@ fn recorded(audit: &RecordedAudit) -> String {
     pretty(audit)
 }
 
-/// All that a discovery found out as JSON, by the schema that `loadgen schema discovery` prints.
-fn discovery(discovery: &Discovery) -> String {
-    pretty(discovery)
-}
-
 /// The whole search as JSON, by the schema that `loadgen schema capacity` prints.
 fn capacity(capacity: &CapacitySummary) -> String {
     pretty(capacity)
+}
+
+/// All that a discovery found out as JSON, by the schema that `loadgen schema discovery` prints.
+fn discovery(discovery: &Discovery) -> String {
+    pretty(discovery)
 }
 
 fn pretty(of: &impl Serialize) -> String {

@@ -23,8 +23,8 @@ pub const FORMAT: Format = Format {
     written: Written::AtTheEnd {
         render: markdown,
         render_recorded: recorded,
-        render_discovery: discovery,
         render_capacity: None,
+        render_discovery: discovery,
         has_timeline: false,
     },
 };

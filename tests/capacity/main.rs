@@ -1,5 +1,9 @@
 //! Searches on simulated servers, in virtual time: they find the rates up to which the servers hold.
 
+mod command;
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "the tests of runs need more of it")]
+mod support;
 mod worlds;
 
 use loadgen::base::Nanos;

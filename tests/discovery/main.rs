@@ -3,6 +3,7 @@
 #[path = "../audit/limiters.rs"]
 #[allow(dead_code, reason = "the audit's tests need more of it")]
 mod limiters;
+mod sharing;
 mod simulation;
 
 use limiters::{Algorithm, Fault, Limiter};

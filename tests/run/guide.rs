@@ -87,7 +87,13 @@ fn commands_are_accepted() {
     let mut tried = 0;
     for page in pages() {
         for arguments in blocks(&page).iter().flat_map(runs) {
-            let finished = loadgen("plan").args(&arguments).finish();
+            // A search without its steps is like a plan.
+            let command = match &*arguments[0] {
+                "capacity" => "capacity --dry-run=true",
+                _ => "plan",
+            };
+            let options = arguments.iter().filter(|word| *word != "capacity");
+            let finished = loadgen(command).args(options).finish();
             // Files that a page names are not here.
             let is_missing_file = finished.stderr.contains("No such file or directory");
             assert!(

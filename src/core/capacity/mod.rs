@@ -27,6 +27,9 @@ mod processors;
 mod search;
 mod trials;
 
+#[cfg(test)]
+mod tests;
+
 pub use bounds::Bounds;
 pub use finding::{Finding, Limit};
 pub use forecast::Forecast;

@@ -64,7 +64,7 @@ const ALWAYS_WAITING: f64 = 0.9;
 /// A limiter that answers slowly holds the workers, so that the generator is late. This is told from a generator that is slow
 /// itself as follows. If even the service times, which do not contain the generator's lateness, exceed a threshold on the
 /// latency, or another upper bound is exceeded, the limiter missed it. Otherwise the generator lacked something, and the
-/// limiter is not to blame. A service time contains the time for which the worker waits for a processor, though, so none is
+/// limiter is not to blame. A service time contains the time for which the worker waits for a processor, though, so no time is
 /// held against the limiter if the processors were busy.
 pub fn outcome(plan: &Plan, results: &Results, processors: Processors) -> Judged {
     let thresholds = &plan.thresholds.all;
@@ -105,12 +105,16 @@ impl JudgedStep<'_> {
 
     /// The outcome if the generator kept its schedule.
     fn on_time(&self) -> Judged {
-        let mut missed_by_limiter = self.missed().filter(|missed| !missed.is_about_generator());
-        if missed_by_limiter.next().is_some() {
+        let missed_by_limiter = self.missed().filter(|missed| !missed.is_about_generator());
+        let missed_by_limiter: Vec<_> = missed_by_limiter.collect();
+        if !missed_by_limiter.is_empty() {
             if self.fails_locally() {
                 return self.not_held(Cause::Connections, Some(NotOnTime::Sockets));
             }
-            if self.processors.are_busy_with_this_process() {
+            let are_times = missed_by_limiter
+                .iter()
+                .all(|missed| missed.is_about_times());
+            if are_times && self.processors.are_busy_with_this_process() {
                 return self.not_held(Cause::Generator, Some(NotOnTime::Processors));
             }
             return self.not_held(Cause::Missed, None);
@@ -147,10 +151,8 @@ impl JudgedStep<'_> {
         if self.fails_locally() {
             return self.not_held(Cause::Connections, Some(NotOnTime::Sockets));
         }
-        if self.processors.are_busy() {
-            return self.not_held(Cause::Generator, Some(NotOnTime::Processors));
-        }
-        let exceeded = self.exceeded_anyway();
+        let are_busy = self.processors.are_busy();
+        let exceeded = self.exceeded_anyway(!are_busy);
         if exceeded.contains(&true) {
             let mut judged = self.not_held(Cause::Missed, None);
             for (threshold, _) in judged
@@ -162,6 +164,9 @@ impl JudgedStep<'_> {
                 threshold.met = Met::Missed;
             }
             return judged;
+        }
+        if are_busy {
+            return self.not_held(Cause::Generator, Some(NotOnTime::Processors));
         }
         if self.waiting_share() >= ALWAYS_WAITING {
             return self.not_held(Cause::Connections, Some(NotOnTime::Workers));
@@ -192,16 +197,18 @@ impl JudgedStep<'_> {
             })
     }
 
-    /// Whether each threshold is an upper bound that the limiter exceeds even without the generator's lateness.
-    fn exceeded_anyway(&self) -> Vec<bool> {
+    /// Whether each threshold is an upper bound that the limiter exceeds even without the generator's lateness. Thresholds on
+    /// times count if `with_times`.
+    fn exceeded_anyway(&self, with_times: bool) -> Vec<bool> {
         let tally = self.results.tally.as_if_on_time();
         let measurements = Measurements::of(self.results, &tally, self.plan.schedule.end());
         let thresholds = self.plan.thresholds.all.iter();
-        thresholds
-            .map(|threshold| {
-                !threshold.is_about_generator() && threshold.is_exceeded(&measurements)
-            })
-            .collect()
+        let is_exceeded = |threshold: &Threshold| {
+            !threshold.is_about_generator()
+                && (with_times || !threshold.is_about_times())
+                && threshold.is_exceeded(&measurements)
+        };
+        thresholds.map(is_exceeded).collect()
     }
 
     /// Whether at least half of the failed requests never left this machine.

@@ -24,14 +24,14 @@ pub const SCHEMAS: [Schema; 4] = [
         text: include_str!("audit.schema.json"),
     },
     Schema {
-        name: "discovery",
-        about: "what a limiter enforces, by loadgen discover --summary-json",
-        text: include_str!("discovery.schema.json"),
-    },
-    Schema {
         name: "capacity",
         about: "the search for the capacity, by loadgen capacity --summary-json",
         text: include_str!("capacity.schema.json"),
+    },
+    Schema {
+        name: "discovery",
+        about: "what a limiter enforces, by loadgen discover --summary-json",
+        text: include_str!("discovery.schema.json"),
     },
 ];
 
@@ -56,8 +56,8 @@ mod tests {
         let schemas = [
             ("summary", schemars::schema_for!(Summary)),
             ("audit", schemars::schema_for!(RecordedAudit)),
-            ("discovery", schemars::schema_for!(Discovery)),
             ("capacity", schemars::schema_for!(CapacitySummary)),
+            ("discovery", schemars::schema_for!(Discovery)),
         ];
         schemas.map(|(name, mut schema)| {
             RecursiveTransform(join_lines).transform(&mut schema);

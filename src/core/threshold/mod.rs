@@ -108,6 +108,12 @@ impl Threshold {
         self.metric.is_about_generator() && !self.needs_audit()
     }
 
+    /// Whether the threshold is about times, such as the latency.
+    pub fn is_about_times(&self) -> bool {
+        let number = self.metric.number();
+        number.is_some_and(|number| matches!(number.quantity, Quantity::Time(..)))
+    }
+
     /// The requests that are exceptions to the threshold, if it is an upper bound that a share of them may exceed.
     pub fn exceptions(&self, measurements: &Measurements) -> Option<Exceptions> {
         self.metric.exceptions(measurements, &self.test)

@@ -11,7 +11,11 @@ const VALUES: usize = 50;
 const OPTIONS: usize = 300;
 
 pub fn section(summary: &Summary) -> Section {
-    let of = &summary.configuration;
+    of(&summary.configuration)
+}
+
+/// The section on a configuration.
+pub fn of(of: &Configuration) -> Section {
     let body = html! {
         h3 { "The command that repeats the run" }
         (command(of))

@@ -2,6 +2,7 @@
 
 mod admissions;
 mod audit;
+mod capacity;
 mod chart;
 mod comparison;
 mod configuration;
@@ -41,8 +42,8 @@ pub const FORMAT: Format = Format {
     written: Written::AtTheEnd {
         render: page,
         render_recorded: recorded::recorded,
+        render_capacity: Some(capacity::page),
         render_discovery: discovery::discovery,
-        render_capacity: None,
         has_timeline: true,
     },
 };

@@ -17,10 +17,11 @@ pub(super) fn of(
         text += &match confirmation.outcome {
             StepOutcome::Held => format!(". It also held for {length}"),
             StepOutcome::Stopped => ". A signal stopped the confirmation".to_owned(),
-            _ => format!(
+            StepOutcome::Missed => format!(
                 ". It did not hold in the confirmation, which ended after {length}: {}",
                 confirmation.reason
             ),
+            _ => format!(". The confirmation has no verdict: {}", confirmation.reason),
         };
     }
     text

@@ -72,6 +72,34 @@ impl Axis {
         Axis::new(Scale::Linear, 0.0..steps * step, values, per_second)
     }
 
+    /// Rates per second on a logarithmic scale, with some room on both sides. A rate of 0 is drawn at its beginning.
+    pub fn rates(lowest: f64, highest: f64) -> Axis {
+        const ROOM: f64 = 1.08;
+        let from = lowest.clamp(1e-6, LONGEST) / ROOM;
+        let to = highest.clamp(from * ROOM, LONGEST) * ROOM;
+        let decades = (to / from).log10();
+        let steps = if decades > 3.5 { &STEPS[..1] } else { &STEPS };
+        let (first, last) = (from.log10().floor() as i32, to.log10().ceil() as i32);
+        let values = (first..=last)
+            .flat_map(|decade| steps.iter().map(move |step| step * 10f64.powi(decade)))
+            .filter(|at| *at * SLACK >= from && *at <= to * SLACK);
+        let mut values: Vec<_> = values.map(trimmed).collect();
+        if values.is_empty() {
+            values.push(lowest);
+        }
+        Axis::new(Scale::Logarithmic, from..to, values.into_iter(), |at| {
+            format!("{at}/s")
+        })
+    }
+
+    /// Shares of a whole, from 0 to 1.
+    pub fn whole() -> Axis {
+        let values = (0..=4).map(|quarter| f64::from(quarter) / 4.0);
+        Axis::new(Scale::Linear, 0.0..1.0, values, |at| {
+            format!("{} %", at * 100.0)
+        })
+    }
+
     /// Whole numbers, from 0 to at least `most`.
     pub fn counts(most: f64) -> Axis {
         let step = round_up((most / UPWARDS).max(1.0));
@@ -280,6 +308,31 @@ mod tests {
         ] {
             assert_eq!(labels(&Axis::rate(most)), expected);
         }
+    }
+
+    #[test]
+    fn rates_on_a_logarithmic_scale_are_marked_at_round_ones() {
+        for (lowest, highest, expected) in [
+            (
+                100.0,
+                6_400.0,
+                vec!["100/s", "200/s", "500/s", "1000/s", "2000/s", "5000/s"],
+            ),
+            (100.0, 100.0, vec!["100/s"]),
+            (0.5, 3.0, vec!["0.5/s", "1/s", "2/s"]),
+            (130.0, 140.0, vec!["130/s"]),
+            (
+                1.0,
+                50_000.0,
+                vec!["1/s", "10/s", "100/s", "1000/s", "10000/s"],
+            ),
+        ] {
+            let axis = Axis::rates(lowest, highest);
+            assert_eq!(labels(&axis), expected, "{lowest} to {highest}");
+            assert!(axis.place(lowest) > 0.0 && axis.place(highest) < 1.0);
+        }
+        let expected = ["0 %", "25 %", "50 %", "75 %", "100 %"];
+        assert_eq!(labels(&Axis::whole()), expected);
     }
 
     #[test]
