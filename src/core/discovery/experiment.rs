@@ -545,7 +545,9 @@ impl Experiment {
             self.untouched = None;
         } else if let Some((short, long)) = untouched.admitted_after() {
             let since = self.main.blocked_since().unwrap_or(self.now);
-            if self.now > since + long * 2 + SETTLED {
+            // Both may have become free at the same instant, and the main key was not asked since.
+            let asked = self.main.last_blocked();
+            if asked > since + long * 2 + SETTLED && asked > untouched.admitted_at() + SETTLED {
                 self.main_is_over = true;
                 self.untouched = None;
                 self.waits = Some(Waits::new((short, long), self.bounds.gap()));

@@ -267,6 +267,11 @@ impl Saturation {
         }
     }
 
+    /// When the last blocked request was sent.
+    pub fn last_blocked(&self) -> Nanos {
+        self.last_blocked
+    }
+
     pub fn edges(&self) -> &[Edge] {
         &self.edges
     }

@@ -46,7 +46,9 @@ pub(super) fn explanations(
         let mut by_one_clock = false;
         for (place, kind) in algorithm.about().kinds.iter().enumerate() {
             // A clock for each key explains all that one clock for all explains. The windows of several keys show which it is.
-            if !kind.by_default && by_one_clock && is_seen_of_several {
+            // The windows of a counter of each key begin with its requests.
+            let is_more = algorithm != Algorithm::SlidingCounter && !kind.by_default;
+            if is_more && by_one_clock && is_seen_of_several {
                 continue;
             }
             let limit = Limit {
@@ -68,15 +70,6 @@ pub(super) fn explanations(
                 found.extend(fits);
             }
         }
-    }
-    // Windows of a clock of its own for each key, weighted as well, explain much by chance.
-    let is_vague = |one: &Fit| {
-        let kinds = one.limit.algorithm.about().kinds;
-        let is_of_key = one.limit.kind.is_some_and(|kind| !kinds[kind].by_default);
-        is_of_key && one.limit.algorithm == Algorithm::SlidingCounter
-    };
-    if !found.iter().all(is_vague) {
-        found.retain(|one| !is_vague(one));
     }
     found
 }
