@@ -37,8 +37,9 @@ impl Case {
         let bounds = Bounds::DEFAULT;
         self.rate() <= bounds.per_second as f64 / 2.0
             && self.window <= bounds.time.0 / 4
-            && self.limit <= bounds.requests / 5
+            && self.limit <= bounds.requests / 20
             && self.latency * 20 < self.window
+            && self.rate() * Duration::from_nanos(2 * self.latency).as_secs_f64() < 1.0
     }
 
     fn findings(&self) -> Findings {
