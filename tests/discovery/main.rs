@@ -1,9 +1,12 @@
 //! Experiments on simulated limiters, in virtual time: they find what the limiters enforce.
 
+mod claims;
 #[path = "../audit/limiters.rs"]
 #[allow(dead_code, reason = "the audit's tests need more of it")]
 mod limiters;
+mod properties;
 mod simulation;
+mod worlds;
 
 use limiters::{Algorithm, Fault, Limiter};
 use loadgen::base::Nanos;

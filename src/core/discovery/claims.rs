@@ -12,8 +12,11 @@ use crate::core::audit::probe::RetryAfter;
 /// By how much two clocks may differ.
 const TOLERANCE: Nanos = Nanos(10_000_000);
 
-/// The rounding of a time in whole seconds.
+/// The rounding of a time in whole seconds. The time until an instant is by the answer's `Date`, too, which has no fraction, and
+/// which servers keep for a second.
 const SECOND: Nanos = Nanos(1_000_000_000);
+const ROUNDED: u64 = 1;
+const ROUNDED_INSTANT: u64 = 3;
 
 /// What the headers of the answers claim, against what was observed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +44,14 @@ pub struct TimeClaim {
     pub last: u64,
 }
 
+/// What one answer claims.
+struct Claimed {
+    header: &'static str,
+    seconds: u64,
+    /// Whether it is an instant, which is compared with the answer's `Date`.
+    is_instant: bool,
+}
+
 /// The numbers of remaining requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remaining {
@@ -59,11 +70,16 @@ impl TimeClaim {
     /// admitted one, if there was one.
     fn take(
         claims: &mut Option<TimeClaim>,
-        header: &'static str,
-        seconds: u64,
+        claimed: &Claimed,
         answer: &Entry,
         again: Option<(Nanos, Nanos)>,
     ) {
+        let Claimed {
+            header,
+            seconds,
+            is_instant,
+        } = *claimed;
+        let rounded = if is_instant { ROUNDED_INSTANT } else { ROUNDED };
         let claim = claims.get_or_insert(TimeClaim {
             header,
             compared: 0,
@@ -78,7 +94,7 @@ impl TimeClaim {
         claim.compared += 1;
         let after = SECOND * seconds;
         let early = still_blocked.saturating_sub(answer.done + after + TOLERANCE);
-        let late = (answer.sent + after).saturating_sub(admitted + SECOND + TOLERANCE);
+        let late = (answer.sent + after).saturating_sub(admitted + SECOND * rounded + TOLERANCE);
         claim.early = claim.early.max(early);
         claim.late = claim.late.max(late);
     }
@@ -140,16 +156,28 @@ impl Claims {
     }
 
     fn take_times(&mut self, block: &Entry, again: Option<(Nanos, Nanos)>) {
-        let seconds = match block.headers.retry_after {
-            Some(RetryAfter::Seconds(seconds)) => Some(seconds),
-            Some(RetryAfter::Date(Some(seconds))) => u64::try_from(seconds).ok(),
+        let retry_after = match block.headers.retry_after {
+            Some(RetryAfter::Seconds(seconds)) => Some((seconds, false)),
+            Some(RetryAfter::Date(Some(seconds))) => {
+                u64::try_from(seconds).ok().map(|seconds| (seconds, true))
+            }
             _ => None,
         };
-        if let Some(seconds) = seconds {
-            TimeClaim::take(&mut self.retry_after, "Retry-After", seconds, block, again);
+        if let Some((seconds, is_instant)) = retry_after {
+            let claimed = Claimed {
+                header: "Retry-After",
+                seconds,
+                is_instant,
+            };
+            TimeClaim::take(&mut self.retry_after, &claimed, block, again);
         }
-        if let Some((header, seconds)) = block.headers.reset_in() {
-            TimeClaim::take(&mut self.reset, header, seconds, block, again);
+        if let Some((header, seconds, is_instant)) = block.headers.reset_in() {
+            let claimed = Claimed {
+                header,
+                seconds,
+                is_instant,
+            };
+            TimeClaim::take(&mut self.reset, &claimed, block, again);
         }
     }
 }

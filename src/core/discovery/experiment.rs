@@ -37,6 +37,9 @@ const MOST_NODES: usize = 16;
 /// How often something is compared with the main key before it stays unknown.
 const COMPARISONS: u32 = 3;
 
+/// If another limit shows, the main key is watched until so many of its blocks are over.
+const LONG_BLOCKS: usize = 3;
+
 /// How much longer than the untouched key the main key has to stay blocked.
 const SETTLED: Nanos = Nanos(1_000_000_000);
 
@@ -131,6 +134,8 @@ pub struct Experiment {
     fills_left: u32,
     split: Option<(u32, Split)>,
     waits: Option<Waits>,
+    /// For how long a key is blocked that is not asked, if the main one is blocked much longer.
+    blocks_for: Option<Nanos>,
     next_key: u32,
     in_flight: Vec<Question>,
     asked: u64,
@@ -174,6 +179,7 @@ impl Experiment {
             fills_left: FILLS,
             split: None,
             waits: None,
+            blocks_for: None,
             next_key: 1,
             in_flight: Vec::new(),
             asked: 0,
@@ -432,7 +438,7 @@ impl Experiment {
 
     fn saturation(&self, at: Nanos, key: u32) -> Saturation {
         let saturation = Saturation::new(at, self.bounds.gap(), u64::from(key));
-        let saturation = saturation.as_after(self.main.at_once());
+        let saturation = saturation.at_the_speed_after(self.main.at_once());
         match self.connections {
             Shares::No => saturation.one_at_a_time(),
             _ => saturation,
@@ -447,6 +453,7 @@ impl Experiment {
             };
             let (other, is_weak) = (*other, comparison.is_weak());
             self.comparison = None;
+            self.main.resume(self.now);
             self.compared(other, verdict, is_weak);
         }
         // A limiter that admits nothing at all has no count to share.
@@ -531,8 +538,8 @@ impl Experiment {
         } else if let Some((short, long)) = untouched.admitted_after() {
             let since = self.main.blocked_since().unwrap_or(self.now);
             if self.now > since + long * 2 + SETTLED {
-                self.main_is_over = true;
                 self.untouched = None;
+                self.blocks_for = Some(long);
                 self.waits = Some(Waits::new((short, long), self.bounds.gap()));
             }
         }
@@ -546,10 +553,21 @@ impl Experiment {
     fn is_main_over(&self, window: Option<Nanos>) -> bool {
         let edges = self.main.edges();
         let watched = self.watched();
+        // If blocked requests count, the main key is not admitted again, however long it is asked.
+        let blocked_for = self
+            .main
+            .blocked_since()
+            .map(|since| self.now.saturating_sub(since));
+        if let (Some(long), Some(blocked_for), []) = (self.blocks_for, blocked_for, edges) {
+            return blocked_for > watched.max(long * 4);
+        }
         let is_watched = match window {
             Some(window) => self.now >= watched.max(window * 2),
             None => edges.len() >= 20 && self.now >= watched * 2,
         };
+        // Another limit with a longer window is seen by some of its edges.
+        let is_short_of_blocks = (1..LONG_BLOCKS).contains(&self.main.long_blocks());
+        let is_watched = is_watched && !is_short_of_blocks;
         let is_spent = self.main_asked >= self.bounds.requests / MAIN_PART && edges.len() >= 2;
         is_spent || edges.len() >= 3 && is_watched && !self.main.is_in_long_block(self.now)
     }
@@ -572,6 +590,12 @@ impl Experiment {
         let prompt = delay.map(|delay| delays::without(&delay, &self.entries));
         let (grouping, explanations, grain) =
             self.explained(prompt.as_deref().unwrap_or(&self.entries));
+        let blocked = self
+            .entries
+            .iter()
+            .filter(|entry| entry.came == Came::Blocked);
+        let blocked = blocked.count() as u64;
+        let delay = delay.filter(|delay| blocked == 0 || delay.is_at_the_rate(&explanations));
         let counters = counters(&self.entries, grouping);
         let busiest = counters.iter().max_by_key(|counter| counter.len());
         let requests = busiest.map(Vec::as_slice).unwrap_or_default();
@@ -590,11 +614,7 @@ impl Experiment {
             ending: self.ending.unwrap_or(Ending::OutOfTime),
             asked: self.asked,
             lasted: self.now.saturating_sub(begin),
-            blocked: self
-                .entries
-                .iter()
-                .filter(|entry| entry.came == Came::Blocked)
-                .count() as u64,
+            blocked,
             failures: self.failures,
             most_in_a_second: most_in_a_second(&self.entries),
             connections: self.connections,

@@ -19,6 +19,9 @@ const SURELY: u64 = 40;
 /// The rate of a bucket is round if there is at most so much to it, as `roundest` counts.
 const FEW_DIGITS: u32 = 3;
 
+/// How many round values of a limit are tried together with another limit.
+const LIKELY: usize = 2;
+
 /// How many faster and slower clocks are tried.
 const SPEEDS: u64 = 10;
 
@@ -51,6 +54,12 @@ pub struct Found {
 }
 
 impl Found {
+    /// Whether each key has a clock of its own.
+    pub(super) fn is_of_key(&self) -> bool {
+        let kinds = self.limit.algorithm.about().kinds;
+        self.limit.kind.is_some_and(|kind| !kinds[kind].by_default)
+    }
+
     /// Whether the windows begin on multiples of their length since the beginning of 1970. `None` if that is unknown, or a
     /// matter of chance.
     pub fn begins_on_multiples(&self) -> Option<bool> {
@@ -173,6 +182,13 @@ pub(super) fn found(fits: &[Fit], evidence: &Evidence, began: Option<Duration>) 
         }
     })
     .collect()
+}
+
+/// The limit with a few likely values that explain the answers alone, the roundest first.
+pub(super) fn likely(fit: &Fit) -> Vec<Hypothesis> {
+    let choices = rounded(fit).into_iter().take(LIKELY);
+    let choices = choices.chain([as_observed(fit)]);
+    choices.map(|choice| fit.with(choice.observed)).collect()
 }
 
 /// The first values that were found to explain the answers.
