@@ -44,12 +44,13 @@ impl Search<'_> {
                     to: Nanos((most * limit as f64) as u64),
                 });
             let guesses: Vec<_> = guesses.iter().copied().chain(trickle).collect();
+            let about = self.about(&guesses);
             let quota = |window| Quota::new(limit, window);
             let mut ways: Vec<Way> = Vec::new();
             if self.limit.algorithm == Algorithm::SlidingWindow {
                 ways.extend(self.between(&guesses, &quota).ok());
             } else {
-                for guess in apart(guesses) {
+                for guess in apart(guesses).into_iter().chain(about) {
                     let is_known = ways
                         .iter()
                         .any(|way| overlap(way.window, (guess.from, guess.to)));
@@ -61,6 +62,15 @@ impl Search<'_> {
             all.extend(joined(ways).into_iter().map(|way| self.fit(vec![way])));
         }
         all
+    }
+
+    /// A counter forgets little by little, so that what it admits tells its window less exactly.
+    fn about(&self, guesses: &[Interval]) -> Option<Interval> {
+        let is_smooth = self.limit.algorithm == Algorithm::SlidingCounter;
+        let shortest = guesses.iter().map(|guess| guess.from).min();
+        let longest = guesses.iter().map(|guess| guess.to).max();
+        let (from, to) = shortest.zip(longest).filter(|_| is_smooth)?;
+        Some(Interval::new(Nanos(from.0 / 2), Nanos(to.0 + to.0 / 4)))
     }
 
     /// The windows about the guesses for which all answers are explained. A window that is too short does not explain a

@@ -187,7 +187,7 @@ fn algorithm(limit: &EnforcedLimit) -> &'static str {
         ("fixed-window", _) => "in windows laid by a clock for each key",
         ("token-bucket", _) => "by a token bucket",
         ("sliding-counter", "clock") => "by a sliding counter with the windows of a clock",
-        _ => "by a sliding counter with the windows of a clock for each key",
+        _ => "by a sliding counter whose windows begin with a key's first request",
     }
 }
 
