@@ -83,7 +83,6 @@ struct Choice {
     observed: Quota,
     /// All windows that explain the answers.
     window: (Nanos, Nanos),
-    error: Nanos,
     is_round: bool,
 }
 
@@ -95,15 +94,10 @@ impl Choice {
             window: quota.window.clamp(window.0, window.1),
             ..quota
         };
-        let error = quota
-            .window
-            .saturating_sub(from)
-            .max(to.saturating_sub(quota.window));
         Choice {
             quota,
             observed,
             window,
-            error,
             is_round: (to - from) * SURELY <= step,
         }
     }
@@ -165,11 +159,14 @@ pub(super) fn found(fits: &[Fit], evidence: &Evidence, began: Option<Duration>) 
     let each = fits.iter().zip(&chosen).zip(phases);
     each.map(|((fit, choice), phases)| {
         let quota = choice.quota;
+        let (shortest, longest) = widened(fit.windows(quota.limit));
         let phases = phases.zip(began);
         let found = Found {
             limit: Limit { quota, ..fit.limit },
             window: fit.windows(quota.limit),
-            error: choice.error,
+            error: longest
+                .saturating_sub(quota.window)
+                .max(quota.window.saturating_sub(shortest)),
             is_round: choice.is_round,
             burst: fit.bursts(),
             counts_blocked: fit.counts_blocked,

@@ -27,6 +27,9 @@ const ALIKE: u64 = 8;
 const HALVINGS: u32 = 48;
 const FINEST: u64 = 10_000_000;
 
+/// The ends of an interval of windows are exact to this part of them, or to a microsecond.
+const CLOSE: u64 = 1_000_000;
+
 /// With more limits than these within the error of rate times window, none of them is a guess.
 const MOST_BY_RATE: u64 = 3;
 
@@ -254,7 +257,7 @@ fn outermost(at: impl Fn(Nanos) -> Nanos, step: Nanos, explains: &impl Fn(Nanos)
 /// The last window on the way from one that explains the answers to one that does not.
 fn edge(not: Nanos, fits: Nanos, explains: &impl Fn(Nanos) -> bool) -> Nanos {
     let (mut not, mut fits) = (not, fits);
-    while not.0.abs_diff(fits.0) > 1_000 {
+    while not.0.abs_diff(fits.0) > (fits.0 / CLOSE).max(1_000) {
         let middle = Nanos(u64::midpoint(not.0, fits.0));
         if explains(middle) {
             fits = middle
