@@ -1,24 +1,28 @@
 //! `loadgen discover`: finds out what a limiter enforces.
 
-use super::output::LAST_PATIENCE;
-use super::output::Output;
+use super::output::{LAST_PATIENCE, Output};
 use super::run::run_until;
 use super::surroundings::{explained, start_nodes, wait_for_first};
 use super::{or_broke, warn};
 use crate::base::text::rounded_to_three_digits;
-use crate::base::{Moment, Nanos, Sample};
+use crate::base::{Mode, Moment, Nanos, Sample};
 use crate::cli::{DiscoverSetup, Nodes, Refusal, Setup};
 use crate::client::Cluster;
 use crate::core::audit::probe::Reply;
 use crate::core::discovery::{Experiment, Findings, Question, Shares};
 use crate::core::exit_code;
 use crate::core::plan::Plan;
+use crate::core::stats::{Snapshot, State};
 use crate::core::summary::{
     Candidate, Discovery, DiscoveryCircumstances, DiscoveryTally, EnforcedLimit,
 };
-use crate::engine::{self, Start, Targets, Watcher};
+use crate::engine::{self, SnapshotRequests, Start, Targets, Watcher};
+#[cfg(unix)]
+use crate::report::live::{self, Live};
 use crate::report::{self, Console, Files, PATIENCE};
 use crate::system::limits::raise_descriptor_limit;
+#[cfg(unix)]
+use crate::system::terminal;
 use crate::system::{Stop, signals};
 use anyhow::Context;
 use std::sync::Arc;
@@ -28,9 +32,11 @@ use std::time::{Instant, SystemTime};
 pub fn discover(discover: DiscoverSetup) -> anyhow::Result<u8> {
     let stop = Arc::new(Stop::default());
     let quit = signals::install(stop.clone()).context("can't install signal handlers")?;
-    let (code, run) = find_out(discover, &stop)?;
+    let quit = Arc::new(quit);
+    let quits = quit.clone();
+    let (code, run) = find_out(discover, &stop, move || quits())?;
     match run {
-        Some(setup) if code == exit_code::FINE => run_until(&setup, &stop, quit),
+        Some(setup) if code == exit_code::FINE => run_until(&setup, &stop, move || quit()),
         _ => Ok(code),
     }
 }
@@ -39,6 +45,7 @@ pub fn discover(discover: DiscoverSetup) -> anyhow::Result<u8> {
 fn find_out(
     mut discover: DiscoverSetup,
     stop: &Arc<Stop>,
+    quit: impl Fn() + Send + 'static,
 ) -> anyhow::Result<(u8, Option<Box<Setup>>)> {
     let setup = &mut discover.setup;
     let files = Files::open(&setup.outputs, &setup.inputs).map_err(Refusal::from)?;
@@ -65,9 +72,34 @@ fn find_out(
     );
     console.print_surely(heading.display(display));
 
-    let mut progress = Progress::new(&console, &setup.plan, targets.len());
+    let mut progress = Progress::new(&console, &setup.plan, cluster.names(), stop);
+    #[cfg(unix)]
+    let live = if setup.live_view && output == Output::Standard && terminal::is_capable() {
+        let run = live::Run {
+            traffic: format!(
+                "discover: at most {} requests, {} in any second",
+                discover.bounds.requests, discover.bounds.per_second
+            ),
+            seed: None,
+            end: Some(discover.bounds.time),
+            drain: [setup.plan.timeout, setup.plan.drain.after_stop],
+            promised: None,
+        };
+        let theme = live::Theme {
+            colours: display.colours,
+        };
+        let requests = progress.requests.clone();
+        let live = Live::start(run, requests, console.screen(), stop.clone(), theme, quit);
+        Some(live.context("can't start the live view")?)
+    } else {
+        None
+    };
     let experiment = Experiment::new(discover.bounds, targets.len());
     let findings = engine::discover(experiment, &setup.plan, &cluster, stop, &mut progress);
+    #[cfg(unix)]
+    if let Some(live) = live {
+        live.close();
+    }
     let findings = findings.map_err(|error| explained(error, setup))?;
 
     let circumstances = DiscoveryCircumstances {
@@ -155,9 +187,12 @@ const WINDOWS: u64 = 3;
 const LEAST_RUN: Nanos = Nanos(15 * SECOND);
 const MOST_RUN: Nanos = Nanos(300 * SECOND);
 
-/// Prints how far the discovery is, at every stats interval.
+/// Prints how far the discovery is, at every stats interval, and answers the live view.
 struct Progress<'a> {
     console: &'a Console,
+    names: &'a [String],
+    requests: SnapshotRequests,
+    stop: &'a Stop,
     every: Nanos,
     next: Nanos,
     start: Moment,
@@ -166,16 +201,34 @@ struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    fn new(console: &'a Console, plan: &Plan, targets: usize) -> Self {
+    fn new(console: &'a Console, plan: &Plan, names: &'a [String], stop: &'a Stop) -> Self {
         let every = Nanos::from(plan.stats_interval);
         Progress {
             console,
+            names,
+            requests: SnapshotRequests::default(),
+            stop,
             every,
             next: every,
             start: Moment::now(),
             started: SystemTime::now(),
-            tally: DiscoveryTally::new(targets),
+            tally: DiscoveryTally::new(names.len()),
         }
+    }
+}
+
+impl Progress<'_> {
+    fn snapshot(&self, elapsed: Nanos) -> Snapshot {
+        let state = if self.stop.is_requested() {
+            State::Draining
+        } else {
+            State::Pacing {
+                mode: Mode::Steady,
+                rate: self.tally.counts().sent as f64 / elapsed.as_secs_f64().max(1.0),
+            }
+        };
+        self.tally
+            .snapshot(state, self.started, elapsed, self.names)
     }
 }
 
@@ -189,9 +242,12 @@ impl Watcher for Progress<'_> {
     }
 
     fn goes_on(&mut self, elapsed: Nanos, _experiment: &Experiment) {
+        for request in self.requests.waiting().try_iter() {
+            request.answer(Arc::new(self.snapshot(elapsed)));
+        }
         if elapsed >= self.next {
-            let DiscoveryTally { counts, .. } = &self.tally;
-            let line = report::discovery_progress(elapsed, self.tally.keys(), counts);
+            let counts = self.tally.counts();
+            let line = report::discovery_progress(elapsed, self.tally.keys(), &counts);
             self.console.print(line);
             while self.next <= elapsed {
                 self.next = self.next + self.every;

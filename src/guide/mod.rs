@@ -6,6 +6,7 @@
 //! | [`targets`] | names, addresses, connections, TLS, and targets that do not answer |
 //! | [`requests`] | presets, requests, the rules for answers, and keys |
 //! | [`audit`] | whether the limit held: promises, verdicts, causes, the probe, and recorded requests |
+//! | [`discover`] | what a limiter enforces, found out from the outside |
 //! | [`results`] | the live view, files, measures, failures, and exit codes |
 //! | [`thresholds`] | conditions that make a run a test |
 //! | [`capacity`] | the highest rate at which the limiter still meets every threshold |
@@ -22,6 +23,7 @@
 macro_rules! pages {
     ($($page:ident),+ $(,)?) => {
         $(
+            #[doc = "[answers]: crate::guide::requests#answers"]
             #[doc = "[audited]: crate::guide::audit"]
             #[doc = "[compare]: crate::guide::compare"]
             #[doc = "[failures]: crate::guide::results#failures"]
@@ -53,6 +55,7 @@ pages! {
     targets,
     requests,
     audit,
+    discover,
     results,
     thresholds,
     capacity,

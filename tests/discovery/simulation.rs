@@ -35,17 +35,53 @@ impl Dice {
     }
 }
 
+/// How a target answers.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub decision: Decision,
+    pub status: Option<u16>,
+    pub headers: LimitHeaders,
+    /// How long after its decision the answer leaves the target.
+    pub after: Nanos,
+}
+
+impl Answer {
+    pub fn new(admitted: bool) -> Answer {
+        let (decision, status) = match admitted {
+            true => (Decision::Allowed, 200),
+            false => (Decision::Blocked, 429),
+        };
+        Answer {
+            decision,
+            status: Some(status),
+            headers: LimitHeaders::default(),
+            after: Nanos::ZERO,
+        }
+    }
+
+    pub fn failed(status: Option<u16>) -> Answer {
+        Answer {
+            decision: Decision::Failed,
+            status,
+            ..Answer::new(false)
+        }
+    }
+}
+
+/// A target: what it answers to a question at a time of its clock.
+pub type Target<'a> = dyn FnMut(&Question, i128) -> Answer + 'a;
+
+/// What happens to the request with this sequence number. Of several at the same time, the one with the lowest comes first.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Decide {
-        sent: u64,
-        sequence: u64,
-    },
-    Deliver {
-        sent: u64,
-        sequence: u64,
-        admitted: bool,
-    },
+struct Event {
+    sequence: u64,
+    is_delivery: bool,
+}
+
+struct Flight {
+    question: Question,
+    sent: u64,
+    answer: Option<Answer>,
 }
 
 pub fn discover(world: &World) -> Findings {
@@ -63,14 +99,22 @@ pub fn discover(world: &World) -> Findings {
     )
 }
 
-pub fn run(world: &World, mut experiment: Experiment, limiter: &mut Limiter) -> Findings {
+/// Asks a limiter that never fails.
+pub fn run(world: &World, experiment: Experiment, limiter: &mut Limiter) -> Findings {
+    ask(world, experiment, &mut |question, at| {
+        Answer::new(limiter(question.key as usize, question.target, at))
+    })
+}
+
+/// Asks a target until the experiment ends.
+pub fn ask(world: &World, mut experiment: Experiment, target: &mut Target<'_>) -> Findings {
     let mut dice = Dice(world.seed);
     let phase = i128::from(dice.below(10_000_000_000_000));
     experiment.set_began(Duration::from_nanos((ORIGIN + phase) as u64));
     let clock =
         |at: u64| ORIGIN + phase + i128::from(at) * (1_000_000 + world.millionths) / 1_000_000;
     let mut events: BinaryHeap<Reverse<(u64, Event)>> = BinaryHeap::new();
-    let mut questions: Vec<Question> = Vec::new();
+    let mut flights: Vec<Flight> = Vec::new();
     let mut now = 0;
     loop {
         let step = experiment.next();
@@ -88,59 +132,62 @@ pub fn run(world: &World, mut experiment: Experiment, limiter: &mut Limiter) -> 
             };
             now = due.expect("a question");
             experiment.sent(question, Nanos(now));
-            assert_eq!(question.sequence, questions.len() as u64);
-            questions.push(question);
+            let sequence = question.sequence;
+            assert_eq!(sequence, flights.len() as u64);
+            flights.push(Flight {
+                question,
+                sent: now,
+                answer: None,
+            });
+            let is_delivery = false;
             let at = now + dice.below(world.latency.0);
             events.push(Reverse((
                 at,
-                Event::Decide {
-                    sent: now,
-                    sequence: question.sequence,
+                Event {
+                    sequence,
+                    is_delivery,
                 },
             )));
             continue;
         }
-        let Some(Reverse((at, event))) = events.pop() else {
+        let Some(Reverse((
+            at,
+            Event {
+                sequence,
+                is_delivery,
+            },
+        ))) = events.pop()
+        else {
             panic!("no event")
         };
         now = at;
-        match event {
-            Event::Decide { sent, sequence } => {
-                let question = questions[sequence as usize];
-                let admitted = limiter(question.key as usize, question.target, clock(at));
-                let done = at + dice.below(world.latency.0);
-                events.push(Reverse((
-                    done,
-                    Event::Deliver {
-                        sent,
-                        sequence,
-                        admitted,
-                    },
-                )));
-            }
-            Event::Deliver {
-                sent,
-                sequence,
-                admitted,
-            } => {
-                let question = questions[sequence as usize];
-                experiment.answered(&Reply {
-                    request: ProbeRequest {
-                        sequence,
-                        target: question.target,
-                        sent: Nanos(sent),
-                        done: Nanos(at),
-                        decision: if admitted {
-                            Decision::Allowed
-                        } else {
-                            Decision::Blocked
-                        },
-                    },
-                    address: None,
-                    status: None,
-                    headers: LimitHeaders::default(),
-                });
-            }
+        let flight = &mut flights[sequence as usize];
+        if !is_delivery {
+            let answer = target(&flight.question, clock(at));
+            let done = at + answer.after.0 + dice.below(world.latency.0);
+            flight.answer = Some(answer);
+            let is_delivery = true;
+            events.push(Reverse((
+                done,
+                Event {
+                    sequence,
+                    is_delivery,
+                },
+            )));
+            continue;
         }
+        let answer = flight.answer.take().expect("a decision");
+        experiment.answered(&Reply {
+            request: ProbeRequest {
+                sequence,
+                target: flight.question.target,
+                sent: Nanos(flight.sent),
+                done: Nanos(at),
+                decision: answer.decision,
+            },
+            address: None,
+            status: answer.status,
+            headers: answer.headers,
+        });
     }
 }

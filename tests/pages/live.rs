@@ -512,7 +512,7 @@ fn snapshot(mode: Mode) -> Snapshot {
 fn run() -> Run {
     Run {
         traffic: "10/s".to_owned(),
-        seed: 1,
+        seed: Some(1),
         end: None,
         drain: [Duration::ZERO; 2],
         promised: None,

@@ -14,9 +14,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 const MORE: usize = 8;
 const OWN: usize = 16;
 
-/// With fewer admissions, a shared count may have given all of them to the other by chance. A third of the requests are the
-/// other's, so that so many admissions are all its own in one of 3^6 cases.
-const WEAK: usize = 6;
+/// A shared count may have given all its admissions to the other by chance: each of them with the share of the requests that are
+/// the other's. So surely, as the natural logarithm of one in so many cases, it has not.
+pub(super) const SURELY: f64 = 5.5;
 
 /// How many requests to the counter itself have to be blocked to show that it is full.
 const FEW: usize = 4;
@@ -46,6 +46,10 @@ pub(super) struct Comparison {
     random: ChaCha8Rng,
     of_other: Counts,
     of_itself: Counts,
+    /// The share of the requests under way that are the other's.
+    share: f64,
+    /// How unlikely it is that a shared count gave all admissions to the other: the negative logarithm.
+    evidence: f64,
     verdict: Option<Shares>,
 }
 
@@ -56,20 +60,24 @@ struct Counts {
 }
 
 impl Comparison {
-    /// Compares with a counter that admits about so many at once. First asks the other `first` times.
+    /// Compares with a counter that admits about so many at once. First asks the other `first` times, which may be all it takes.
     pub fn new(at_once: u64, first: usize, seed: u64) -> Comparison {
-        let mut ahead = vec![true; first + 2];
-        (ahead[0], ahead[first + 1]) = (false, false);
-        Comparison {
+        let mut comparison = Comparison {
             at_once,
             always_new: false,
-            ahead,
+            ahead: Vec::new(),
             rounds: 0,
             random: ChaCha8Rng::seed_from_u64(seed),
             of_other: Counts::default(),
             of_itself: Counts::default(),
+            share: 0.0,
+            evidence: 0.0,
             verdict: None,
-        }
+        };
+        comparison.ask(first, first.div_ceil(2));
+        // The counter itself is asked last, to see that it was full.
+        comparison.ahead.insert(0, false);
+        comparison
     }
 
     pub fn with_a_new_one_each_time(mut self) -> Comparison {
@@ -93,7 +101,12 @@ impl Comparison {
             &mut self.of_itself
         };
         match came {
-            Came::Admitted => counts.admitted += 1,
+            Came::Admitted => {
+                counts.admitted += 1;
+                if is_other {
+                    self.evidence -= self.share.ln();
+                }
+            }
             Came::Blocked => counts.blocked += 1,
             Came::Failed => {}
         }
@@ -109,9 +122,9 @@ impl Comparison {
         self.verdict
     }
 
-    /// Whether so few were admitted that chance may have dealt all of them to the other.
-    pub fn is_weak(&self) -> bool {
-        self.verdict == Some(Shares::No) && self.of_other.admitted < WEAK
+    /// How unlikely it is that a count of which the other alone was admitted is shared: the negative logarithm of the chance.
+    pub fn evidence(&self) -> f64 {
+        self.evidence
     }
 
     fn judge(&self) -> Option<Shares> {
@@ -128,10 +141,11 @@ impl Comparison {
         if is_unused && other.blocked * SELDOM >= asked {
             return Some(Shares::Yes);
         }
-        if other.blocked == 0 && other.admitted >= MORE && itself.blocked >= FEW {
+        let is_full = itself.blocked >= FEW && itself.admitted == 0;
+        if is_full && other.admitted > 0 {
             return Some(Shares::No);
         }
-        if itself.blocked >= MORE && itself.admitted == 0 && other.admitted > 0 {
+        if other.blocked == 0 && other.admitted >= MORE && itself.blocked >= FEW {
             return Some(Shares::No);
         }
         (self.rounds >= ROUNDS).then_some(Shares::Unknown)
@@ -139,7 +153,12 @@ impl Comparison {
 
     fn begin_round(&mut self) {
         self.rounds += 1;
-        let (mut others, mut own) = (MORE, OWN);
+        self.ask(MORE, OWN);
+    }
+
+    /// Asks the other and the counter itself so often, in a random order.
+    fn ask(&mut self, mut others: usize, mut own: usize) {
+        self.share = others as f64 / (others + own) as f64;
         while others + own > 0 {
             let left = (others + own) as u64;
             let is_other = self.random.next_u64() % left < others as u64;

@@ -3,6 +3,7 @@
 //! Then the answers to admitted requests come late and evenly spaced, while blocked requests are answered at once. A slow target
 //! answers late too, but hardly as evenly.
 
+use super::found::Found;
 use super::record::Entry;
 use super::saturation::Came;
 use crate::base::Nanos;
@@ -28,6 +29,17 @@ pub struct Delay {
     pub every: Nanos,
     /// How long answers take that are not late.
     pub otherwise: Nanos,
+}
+
+impl Delay {
+    /// Whether they are spaced by the rate of a limit. If not, something behind the limiter is slow.
+    pub(super) fn is_at_the_rate(&self, explanations: &[Vec<Found>]) -> bool {
+        explanations.iter().flatten().any(|found| {
+            let quota = found.limit.quota;
+            let every = quota.window.0 / quota.limit;
+            found.limit.algorithm.about().has_burst && self.every.0.abs_diff(every) < every / UNEVEN
+        })
+    }
 }
 
 /// The delay that the answers show; `None` if they show none.

@@ -4,6 +4,13 @@ use super::models::{Hypothesis, explain};
 use super::record::Seen;
 use crate::base::Nanos;
 
+/// A window is at least so many times as long as two requests are apart, and as the clock is coarse.
+const RESOLVED: u64 = 10;
+const COARSEST: u64 = 20;
+
+/// About how many rows of admitted or blocked requests are looked at closely.
+const TELLING_ROWS: usize = 256;
+
 /// The answers, and how exactly the limiter's clock is taken to be.
 #[derive(Debug)]
 pub(super) struct Evidence {
@@ -11,18 +18,28 @@ pub(super) struct Evidence {
     /// The same without blocked requests between others. If they do not count, those tell nothing.
     thinned: Vec<Vec<Seen>>,
     pub grain: Nanos,
-    /// The shortest window.
-    pub least: Nanos,
+    /// The least time between two requests.
+    pub gap: Nanos,
 }
 
 impl Evidence {
-    pub fn new(counters: &[Vec<Seen>], grain: Nanos, least: Nanos) -> Evidence {
+    pub fn new(counters: &[Vec<Seen>], grain: Nanos, gap: Nanos) -> Evidence {
+        let mut counters = counters.to_vec();
+        counters
+            .iter_mut()
+            .for_each(|counter| mark_telling(counter));
         Evidence {
-            counters: counters.to_vec(),
             thinned: counters.iter().map(|counter| thinned(counter)).collect(),
+            counters,
             grain,
-            least,
+            gap,
         }
+    }
+
+    /// The shortest window of a limit that is not told from none.
+    pub fn least_window(&self, limit: u64) -> Nanos {
+        let fastest = Nanos((self.gap * limit).0 / 9 * 10);
+        fastest.max(self.gap * RESOLVED).max(self.grain * COARSEST)
     }
 
     /// When the first and the last request were sent.
@@ -58,6 +75,26 @@ impl Evidence {
     /// Whether such limits, all at once, explain all answers.
     pub fn explains(&self, hypotheses: &[Hypothesis]) -> bool {
         explain(hypotheses, self.counters(hypotheses), self.grain).is_ok()
+    }
+}
+
+/// Marks the first and the last request of each row of admitted or blocked ones: all of the first rows, and some of the others.
+fn mark_telling(counter: &mut [Seen]) {
+    let known: Vec<usize> = (0..counter.len())
+        .filter(|place| counter[*place].admitted || counter[*place].alone)
+        .collect();
+    let ends = known
+        .windows(2)
+        .filter(|pair| counter[pair[0]].admitted != counter[pair[1]].admitted);
+    let ends: Vec<[usize; 2]> = ends.map(|pair| [pair[0], pair[1]]).collect();
+    let every = ends.len() / TELLING_ROWS + 1;
+    for (number, places) in ends.iter().enumerate() {
+        if number < TELLING_ROWS / 4 || number.is_multiple_of(every) {
+            places.iter().for_each(|place| counter[*place].tells = true);
+        }
+    }
+    for place in [known.first(), known.last()].into_iter().flatten() {
+        counter[*place].tells = true;
     }
 }
 

@@ -1,8 +1,8 @@
 //! The order of the questions.
 
 use super::bounds::Bounds;
-use super::claims::claims;
-use super::comparison::{Comparison, Shares};
+use super::claims::{Claims, claims};
+use super::comparison::{Comparison, SURELY, Shares};
 use super::delays;
 use super::failures::{self, Failures};
 use super::findings::{Ending, Findings, explanations};
@@ -34,11 +34,9 @@ const FILLS_PART: u64 = 10;
 /// How many nodes are compared with the first.
 const MOST_NODES: usize = 16;
 
-/// How often something is compared with the main key before it stays unknown.
-const COMPARISONS: u32 = 3;
-
-/// A window shorter than this many gaps between two requests can't be told from no limit.
-const RESOLVED: u64 = 4;
+/// How often something is compared with the main key before it stays unknown, and how often without any answer.
+const COMPARISONS: u32 = 8;
+const MOST_UNKNOWN: u32 = 3;
 
 /// How much longer than the untouched key the main key has to stay blocked.
 const SETTLED: Nanos = Nanos(1_000_000_000);
@@ -98,8 +96,10 @@ struct ToCompare {
     other: Other,
     /// How often it was compared.
     times: u32,
-    /// How often it looked as if it did not share the count, though by few admissions.
-    apart: u32,
+    /// How often the answers did not tell.
+    unknown: u32,
+    /// How unlikely it is that it shares the count, though by few admissions each time: the negative logarithm.
+    evidence: f64,
 }
 
 impl ToCompare {
@@ -107,7 +107,8 @@ impl ToCompare {
         ToCompare {
             other,
             times: 0,
-            apart: 0,
+            unknown: 0,
+            evidence: 0.0,
         }
     }
 }
@@ -435,6 +436,7 @@ impl Experiment {
 
     fn saturation(&self, at: Nanos, key: u32) -> Saturation {
         let saturation = Saturation::new(at, self.bounds.gap(), u64::from(key));
+        let saturation = saturation.as_after(self.main.at_once());
         match self.connections {
             Shares::No => saturation.one_at_a_time(),
             _ => saturation,
@@ -447,9 +449,9 @@ impl Experiment {
             let Some(verdict) = comparison.verdict() else {
                 return;
             };
-            let (other, is_weak) = (*other, comparison.is_weak());
+            let (other, evidence) = (*other, comparison.evidence());
             self.comparison = None;
-            self.compared(other, verdict, is_weak);
+            self.compared(other, verdict, evidence);
         }
         // A limiter that admits nothing at all has no count to share.
         let is_full = self.main.is_polling() && !self.main.awaits() && self.main.has_admitted();
@@ -469,16 +471,27 @@ impl Experiment {
         }
     }
 
-    fn compared(&mut self, other: Other, verdict: Shares, is_weak: bool) {
+    fn compared(&mut self, other: Other, verdict: Shares, evidence: f64) {
         let Some(mut compared) = self.to_compare.pop_front() else {
             return;
         };
         compared.times += 1;
-        compared.apart += u32::from(verdict == Shares::No);
-        let is_open = verdict == Shares::Unknown || is_weak && compared.apart < 2;
-        if is_open && compared.times < COMPARISONS {
+        // Once it had a count of its own, that may be full by now.
+        let verdict = match verdict {
+            Shares::Yes if compared.evidence > 0.0 => Shares::Unknown,
+            verdict => verdict,
+        };
+        match verdict {
+            Shares::No => compared.evidence += evidence,
+            Shares::Yes => {}
+            Shares::Unknown => compared.unknown += 1,
+        }
+        let is_weak = verdict == Shares::No && compared.evidence < SURELY;
+        let is_open = verdict == Shares::Unknown || is_weak;
+        if is_open && compared.unknown < MOST_UNKNOWN && compared.times < COMPARISONS {
             self.to_compare.push_back(compared);
-            self.compare_after = self.main.edges().len() + 1;
+            // A window of its own is over with the second edge from now at the latest.
+            self.compare_after = self.main.edges().len() + 2;
             return;
         }
         let verdict = if is_open { Shares::Unknown } else { verdict };
@@ -490,7 +503,8 @@ impl Experiment {
                     // Several requests at once went over several connections. One at a time keeps to one.
                     self.entries.clear();
                     self.main_key = self.new_key();
-                    self.main = self.saturation(self.now, self.main_key);
+                    let main = Saturation::new(self.now, self.bounds.gap(), 0);
+                    self.main = main.one_at_a_time();
                 }
             }
             Other::Key => {
@@ -573,6 +587,12 @@ impl Experiment {
         let prompt = delay.map(|delay| delays::without(&delay, &self.entries));
         let (grouping, explanations, grain) =
             self.explained(prompt.as_deref().unwrap_or(&self.entries));
+        let blocked = self
+            .entries
+            .iter()
+            .filter(|entry| entry.came == Came::Blocked);
+        let blocked = blocked.count() as u64;
+        let delay = delay.filter(|delay| blocked == 0 || delay.is_at_the_rate(&explanations));
         let counters = counters(&self.entries, grouping);
         let busiest = counters.iter().max_by_key(|counter| counter.len());
         let requests = busiest.map(Vec::as_slice).unwrap_or_default();
@@ -586,16 +606,13 @@ impl Experiment {
             .map(|entry| entry.sent)
             .min()
             .unwrap_or_default();
+        let claims = self.claims(grouping, &explanations);
         Findings {
             bounds: self.bounds,
             ending: self.ending.unwrap_or(Ending::OutOfTime),
             asked: self.asked,
             lasted: self.now.saturating_sub(begin),
-            blocked: self
-                .entries
-                .iter()
-                .filter(|entry| entry.came == Came::Blocked)
-                .count() as u64,
+            blocked,
             failures: self.failures,
             most_in_a_second: most_in_a_second(&self.entries),
             connections: self.connections,
@@ -611,16 +628,31 @@ impl Experiment {
             explanations,
             grain,
             delay,
-            claims: claims(by_counter(&self.entries, grouping).into_values()),
+            claims,
         }
+    }
+
+    /// What the headers claim. If each connection counts alone, the next admission may be another one's.
+    fn claims(&self, grouping: Grouping, explanations: &[Vec<Found>]) -> Claims {
+        if self.connections == Shares::No {
+            return Claims::default();
+        }
+        let mut limits = explanations.iter().flatten();
+        let blocked_may_count = explanations.is_empty() || limits.any(|one| one.counts_blocked);
+        let windows = explanations.iter().flatten().map(|one| one.window.0);
+        let counters = by_counter(&self.entries, grouping).into_values();
+        claims(
+            counters,
+            blocked_may_count,
+            windows.min().unwrap_or_default(),
+        )
     }
 
     /// The limiters that explain the answers, by the grouping with which they do so best, and how coarse their clocks are.
     fn explained(&self, entries: &[Entry]) -> (Grouping, Vec<Vec<Found>>, Nanos) {
-        let least = self.bounds.gap() * RESOLVED;
         let explained = self.groupings().into_iter().map(|grouping| {
             let counters = counters(entries, grouping);
-            let (explanations, grain) = explanations(&counters, least, self.began);
+            let (explanations, grain) = explanations(&counters, self.bounds.gap(), self.began);
             (grouping, explanations, grain)
         });
         // The first one with the finest clock.

@@ -22,9 +22,6 @@ const GRAINS: [Nanos; 4] = [
     Nanos(1_000_000_000),
 ];
 
-/// A window is at least so many times as long as the clock is coarse.
-const COARSEST: u64 = 20;
-
 /// A block that lasts so many times as long as most others is another limit's.
 const LONG: u64 = 4;
 
@@ -70,7 +67,7 @@ pub struct Findings {
     pub admitted_at_once: Option<u64>,
     /// A block that had not ended: after so many admissions, for so long.
     pub last_block: Option<(u64, Nanos)>,
-    /// Every limiter that explains all answers. Several limits hold at once.
+    /// Every limiter that explains all answers, the likeliest first. Several limits hold at once.
     pub explanations: Vec<Vec<Found>>,
     /// How coarse the limiter's clock has to be for that.
     pub grain: Nanos,
@@ -80,16 +77,14 @@ pub struct Findings {
     pub claims: Claims,
 }
 
-/// The limiters that explain the answers, and how coarse their clocks are. Shorter windows than `least` are not told from
-/// none. `began` is when the experiment began, since the beginning of 1970.
+/// The limiters that explain the answers, and how coarse their clocks are. No two requests were sent within less than `gap`. `began` is when the experiment began, since the beginning of 1970.
 pub(super) fn explanations(
     counters: &[Vec<Seen>],
-    least: Nanos,
+    gap: Nanos,
     began: Option<Duration>,
 ) -> (Vec<Vec<Found>>, Nanos) {
     for grain in GRAINS {
-        let least = least.max(grain * COARSEST);
-        let evidence = Evidence::new(counters, grain, least);
+        let evidence = Evidence::new(counters, grain, gap);
         let single = search::explanations(&evidence, &[], None).into_iter();
         let mut explanations: Vec<Vec<Fit>> = single.map(|one| vec![one]).collect();
         if explanations.is_empty() {
@@ -98,10 +93,25 @@ pub(super) fn explanations(
         if !explanations.is_empty() {
             let explanations = explanations.iter();
             let found = explanations.map(|fits| found(fits, &evidence, began));
-            return (found.collect(), grain);
+            let mut found: Vec<Vec<Found>> = found.collect();
+            found.sort_by_key(|limits| oddities(limits));
+            return (found, grain);
         }
     }
     (Vec::new(), GRAINS[0])
+}
+
+/// How unlikely limits are to have been configured.
+fn oddities(limits: &[Found]) -> usize {
+    let oddities = |found: &Found| {
+        let kinds = found.limit.algorithm.about().kinds;
+        let is_of_key = found.limit.kind.is_some_and(|kind| !kinds[kind].by_default);
+        [is_of_key, !found.is_round, found.counts_blocked]
+            .into_iter()
+            .filter(|odd| *odd)
+            .count()
+    };
+    limits.iter().map(oddities).sum()
 }
 
 /// Two limits that explain the answers together.
@@ -119,7 +129,7 @@ fn pairs(evidence: &Evidence) -> Vec<Vec<Fit>> {
         .iter()
         .map(|counter| before_long_block(counter, long))
         .collect();
-    let first = Evidence::new(&early, evidence.grain, evidence.least);
+    let first = Evidence::new(&early, evidence.grain, evidence.gap);
     let firsts = search::explanations(&first, &[], None).into_iter();
     let pairs = firsts.flat_map(|first| {
         let known = [first.with(first.limit.quota)];

@@ -16,6 +16,9 @@ use std::time::Duration;
 /// round a neighbour in one of so many cases.
 const SURELY: u64 = 40;
 
+/// The rate of a bucket is round if there is at most so much to it, as `roundest` counts.
+const FEW_DIGITS: u32 = 3;
+
 /// How many faster and slower clocks are tried.
 const SPEEDS: u64 = 10;
 
@@ -205,7 +208,9 @@ fn rounded(fit: &Fit) -> Vec<Choice> {
         let one = |window: Nanos| window.0 as f64 / way.quota.limit as f64;
         let (quota, digits) = roundest::rate(one(from), one(to), burst);
         let choice = Choice::new(quota, way.windows(quota.limit), Nanos(1));
-        choices.push((digits + place as u32, choice));
+        let is_narrow = (to - from) * SURELY <= to;
+        let is_round = is_narrow && digits <= FEW_DIGITS;
+        choices.push((digits + place as u32, Choice { is_round, ..choice }));
     }
     choices.sort_by_key(|(digits, _)| *digits);
     choices.into_iter().map(|(_, choice)| choice).collect()

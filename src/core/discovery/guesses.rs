@@ -4,6 +4,9 @@ use super::record::Seen;
 use crate::base::Nanos;
 use crate::core::audit::Interval;
 
+/// How many of the most frequent bursts are taken for the limit.
+const FREQUENT: usize = 2;
+
 /// How many lengths of stretches between two edges are compared.
 const STRETCHES: usize = 6;
 
@@ -123,6 +126,8 @@ impl Course {
         let mut all: Vec<_> = periods.collect();
         all.sort_by_key(|period| period.to);
         windows.extend(all.get(all.len() / 2));
+        // An edge of a fixed window is where one ends, and none of them is shorter.
+        windows.extend(all.iter().take(2));
         windows
     }
 
@@ -153,15 +158,26 @@ impl Course {
         of_each.into_iter().find(|(least, _)| *least <= fastest)
     }
 
+    /// How many may be admitted in a window: as many as before the first block, or as after an edge. The burst after the last edge
+    /// may not be over.
     pub fn limits(&self) -> impl Iterator<Item = u64> {
         let mut bursts: Vec<_> = self.edges.iter().map(|edge| edge.burst).collect();
         bursts.pop();
         bursts.sort_unstable();
-        let median = bursts.get(bursts.len() / 2).copied();
-        let most = bursts.last().copied();
-        [Some(self.fill), median, most]
+        let mut alike: Vec<(usize, u64)> = bursts
+            .chunk_by(u64::eq)
+            .map(|chunk| (chunk.len(), chunk[0]))
+            .collect();
+        alike.sort_unstable();
+        let frequent = alike.iter().rev().take(FREQUENT).map(|(_, burst)| *burst);
+        let ordered = [bursts.first(), bursts.get(bursts.len() / 2), bursts.last()];
+        let limits = [self.fill]
             .into_iter()
-            .flatten()
+            .chain(frequent)
+            .chain(ordered.into_iter().flatten().copied());
+        limits
             .filter(|limit| *limit > 0)
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 }

@@ -13,6 +13,9 @@ pub(super) struct Seen {
     pub admitted: bool,
     /// Whether no other request of its counter overlaps it.
     pub alone: bool,
+    /// Whether it may tell more than those before and after it: the last of its kind in a row, or the first. Of very many, only
+    /// some do.
+    pub tells: bool,
 }
 
 /// An answer.
@@ -85,6 +88,7 @@ fn seen(mut entries: Vec<&Entry>) -> Vec<Seen> {
             done: entry.done,
             admitted: entry.came == Came::Admitted,
             alone: before && after,
+            tells: false,
         });
     }
     seen

@@ -96,6 +96,12 @@ impl Saturation {
         self
     }
 
+    /// Begins as fast as after so many admissions, since another counter admitted them at once.
+    pub fn as_after(mut self, admissions: u64) -> Saturation {
+        self.state = State::Filling { row: admissions };
+        self
+    }
+
     /// When the next request should be sent; `None` while replies are awaited.
     pub fn next(&self) -> Option<Nanos> {
         let most = match self.state {

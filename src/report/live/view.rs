@@ -23,7 +23,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Run {
     pub traffic: String,
-    pub seed: u64,
+    /// `None` if nothing depends on one.
+    pub seed: Option<u64>,
     /// The schedule's end; `None` if the run goes on until it is stopped.
     pub end: Option<Nanos>,
     /// How long requests in flight may take after the schedule's end, and after a stop.
@@ -48,7 +49,7 @@ impl Run {
         };
         Run {
             traffic: format!("{profile}{arrivals}"),
-            seed: plan.seed,
+            seed: Some(plan.seed),
             end: plan.schedule.end(),
             drain: [
                 plan.drain.at_normal_end(plan.timeout),
@@ -161,11 +162,12 @@ impl View<'_> {
 
     fn title(&self, width: u16) -> Vec<Line<'static>> {
         let name = format!("loadgen {}", env!("CARGO_PKG_VERSION"));
-        let parts = vec![
+        let mut parts = vec![
             Span::styled(name, self.theme.strong()),
             Span::raw(self.run.traffic.clone()),
-            Span::styled(format!("seed {}", self.run.seed), self.theme.faint()),
         ];
+        let seed = self.run.seed.map(|seed| format!("seed {seed}"));
+        parts.extend(seed.map(|seed| Span::styled(seed, self.theme.faint())));
         self.flow(parts, width)
     }
 
@@ -553,7 +555,7 @@ mod tests {
     fn run() -> Run {
         Run {
             traffic: "10/s with bursts of 50/s for 5s every 30s".to_owned(),
-            seed: 42,
+            seed: Some(42),
             end: Some(Nanos(60 * SECOND)),
             drain: [10, 8].map(Duration::from_secs),
             promised: Some(Promised {

@@ -37,7 +37,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 
-from harness import Need, Run, System, Traffic
+from harness import Need, System, Traffic, send
 from processes import Broken, holds
 
 LIMIT, WINDOW_S = 8, 2
@@ -133,7 +133,7 @@ class Series:
     def begin(self):
         self.attempts += 1
         options = ["--audit", self.left[0], *self.claim(self.left[0]), *self.options]
-        self.run = Run(self.loadgen, self.system.targets, self.audit.traffic, options)
+        self.run = send(self.loadgen, self.system.targets, self.audit.traffic, options)
 
     def claim(self, promise):
         """The limit, unless the promise has its own."""

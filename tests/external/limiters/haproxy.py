@@ -19,6 +19,7 @@ import contextlib
 import re
 import subprocess
 
+from discoveries import COUNTER_BY_KEY, YES, Discovery, Limit
 from harness import Check, Need, Promise, System, Traffic
 from processes import LOOPBACK, folder, free_ports, server
 
@@ -38,19 +39,20 @@ frontend limited
   log-format "%[var(txn.key)] %ST"
   stick-table type string len 64 size 10k expire 1m store http_req_rate({period}s)
   http-request set-var(txn.key) req.hdr(X-Key)
-  http-request track-sc0 req.hdr(X-Key)
+  http-request track-sc0 {key}
   http-request deny deny_status 429 if {{ sc_http_req_rate(0) gt {limit} }}
   http-request return status 200 content-type text/plain string ok
 """
+BY_KEY, BY_ADDRESS = "req.hdr(X-Key)", "src"
 
 
 @contextlib.contextmanager
-def haproxy(limit):
+def haproxy(limit, key=BY_KEY):
     """Denies a key with 429 while it asks for more than that in a period."""
     with folder() as at:
         [port] = free_ports(1)
         (at / "haproxy.cfg").write_text(CONFIGURATION.format(
-            address=LOOPBACK, port=port, period=PERIOD_S, limit=limit))
+            address=LOOPBACK, port=port, period=PERIOD_S, limit=limit, key=key))
         with server(["haproxy", "-db", "-f", str(at / "haproxy.cfg")], port, at / "output") as process:
             process.answers()
 
@@ -74,4 +76,13 @@ TRAFFIC = Traffic(keys=4, pieces=((32, 8), (0, 3 * PERIOD_S - 1), (32, 8)))
 CHECKS = [
     Check("haproxy", haproxy, NEEDS, f"deny 429 if http_req_rate({PERIOD_S}s) > {LIMIT}", LIMIT, TRAFFIC,
           lambda _: ["--preset", "kong"], lambda limit, _: Promise(2 * limit, 2 * limit)),
+]
+
+COUNTER = Limit(COUNTER_BY_KEY, LIMIT, PERIOD_S, counts_blocked=True)
+
+DISCOVERIES = [
+    Discovery("haproxy", lambda: haproxy(LIMIT), NEEDS, f"deny 429 if http_req_rate({PERIOD_S}s) > {LIMIT}",
+              ("--preset", "kong"), (COUNTER,)),
+    Discovery("haproxy-src", lambda: haproxy(LIMIT, BY_ADDRESS), NEEDS,
+              f"deny 429 if http_req_rate({PERIOD_S}s) > {LIMIT}, by src", ("--preset", "kong"), (COUNTER,), keys=YES),
 ]

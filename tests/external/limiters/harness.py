@@ -115,18 +115,26 @@ class Check:
     promise: Callable[[int, float], Promise]
 
     def begin(self, loadgen, system, excess):
-        return Run(loadgen, system.targets, self.traffic, self.options(self.limit + excess))
+        return send(loadgen, system.targets, self.traffic, self.options(self.limit + excess))
+
+
+def send(loadgen, targets, traffic, options):
+    """A run with the traffic."""
+    return Run([loadgen, "--targets", ",".join(targets)], [*options, *traffic.options], traffic.seconds)
 
 
 class Run:
-    """A run of loadgen; ended when it is taken down, if it has not ended by then."""
+    """A run of loadgen; ended when it is taken down, if it has not ended by then.
 
-    def __init__(self, loadgen, targets, traffic, options):
-        self.shown = [*options, *traffic.options]
-        command = [loadgen, "--targets", ",".join(targets), *self.shown]
+    shown: The arguments that tables show.
+    seconds: How long it takes, if all is well."""
+
+    def __init__(self, command, shown, seconds):
+        self.shown = shown
+        command = [*command, *shown]
         self.output = tempfile.TemporaryFile()
         self.began = time.monotonic()
-        self.deadline = self.began + traffic.seconds + PATIENCE_S
+        self.deadline = self.began + seconds + PATIENCE_S
         self.lived = None
         # Every option is a variable too: none of the environment's is wanted. Sentences are not wrapped.
         self.process = subprocess.Popen(command, env={"COLUMNS": "100000"}, stdin=subprocess.DEVNULL, stdout=self.output,

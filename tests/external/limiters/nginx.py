@@ -16,6 +16,8 @@ import subprocess
 
 import audits
 from audits import ADMITS, BLOCKS, BROKEN, BUCKET, KEPT, NEVER_BROKEN, NEVER_KEPT, WINDOW_S, Audit
+from discoveries import BUCKET as BUCKET_KIND
+from discoveries import YES, Discovery, Limit
 from harness import Check, Need, System, Traffic
 from processes import LOOPBACK, folder, free_ports, server
 from promises import token_bucket
@@ -167,4 +169,25 @@ AUDITS = [
         TWO[0].promise: [BLOCKS],
         TWO[1].promise: [BLOCKS],
     }, limit=8, window_s=8),
+]
+
+
+def discovery(name, buckets, options=(), **more):
+    """Has nginx with these buckets discovered, the fastest first."""
+    limits = tuple(Limit(BUCKET_KIND, bucket.per_minute, 60, burst=bucket.capacity) for bucket in buckets)
+    return Discovery(f"nginx-{name}", lambda: nginx(*buckets), NEEDS, "; ".join(map(str, buckets)),
+                     ("--preset", "nginx", *options), limits, unsure=True, **more)
+
+
+FAST, SLOW = Bucket(capacity=21, per_minute=600), Bucket(capacity=6, per_minute=30)
+FAST_BY_ADDRESS = dataclasses.replace(FAST, key=BY_ADDRESS)
+
+DISCOVERIES = [
+    discovery("fast", [FAST]),
+    discovery("slow", [SLOW]),
+    discovery("delay", [dataclasses.replace(FAST, delays=True)], delays=True),
+    discovery("argument", [dataclasses.replace(FAST, key="$arg_key")], ("--header", "X-Key:", "--path", "/?key={key}")),
+    discovery("address", [FAST_BY_ADDRESS], keys=YES),
+    discovery("no-key", [FAST_BY_ADDRESS], ("--header", "X-Key:"), keys=YES),
+    discovery("two", [Bucket(capacity=3, per_minute=300), Bucket(capacity=8, per_minute=60)]),
 ]

@@ -31,6 +31,8 @@ import subprocess
 
 import audits
 from audits import BLOCKS, BROKEN, NEVER_BROKEN, NEVER_KEPT, Audit
+from discoveries import (ASKED, ASKED_FOR, ASKED_WINDOW_S, BY_ADMISSION, BY_LOG, COUNTER_BY_CLOCK, COUNTER_BY_KEY, NO,
+                         YES, Discovery, Limit)
 from harness import Check, Need, Promise, System, Traffic, fetch
 from places import PYTHON, REQUIREMENTS, ROOT
 from processes import LOOPBACK, folder, free_ports, server
@@ -177,4 +179,33 @@ AUDITS = [
     Audit("audit-processes-on-one-port", lambda _: processes_on_one_port("moving-window"), (PACKAGES,),
           f"moving-window, {CLAIM}; 4 processes, each alone, one port",
           {"auto": NEVER_KEPT, "sliding-window": NEVER_KEPT, "fixed-window": NEVER_KEPT}, told_by_each_request),
+]
+
+
+def discovery(name, strategy, kind, words, **more):
+    """`more` has what `cluster` takes as well."""
+    how = {option: more.pop(option) for option in ("count", "in_redis") if option in more}
+    return Discovery(f"limits-{name}", lambda: cluster("limits_node.py", strategy, package="limits", **how), NEEDS,
+                     f"{strategy}, {ASKED} in {ASKED_WINDOW_S} s; {words}", ASKED_FOR,
+                     (Limit(kind, ASKED, ASKED_WINDOW_S),), **more)
+
+
+SHARED, APART = "2 nodes, one Redis", "2 nodes, each alone"
+DISCOVERIES = [
+    discovery("fixed-window", "fixed-window", BY_ADMISSION, SHARED, count=2, nodes=(YES,)),
+    discovery("moving-window", "moving-window", BY_LOG, SHARED, count=2, nodes=(YES,)),
+    discovery("sliding-window-counter", "sliding-window-counter", COUNTER_BY_KEY, SHARED, count=2, nodes=(YES,)),
+    discovery("fixed-window-alone", "fixed-window", BY_ADMISSION, APART, count=2, in_redis=False, nodes=(NO,)),
+    discovery("moving-window-alone", "moving-window", BY_LOG, APART, count=2, in_redis=False, nodes=(NO,)),
+    discovery("sliding-window-counter-alone", "sliding-window-counter", COUNTER_BY_CLOCK, APART, count=2,
+              in_redis=False, nodes=(NO,)),
+    Discovery("limits-one-port", lambda: processes_on_one_port("moving-window"), (PACKAGES,),
+              f"moving-window, {ASKED} in {ASKED_WINDOW_S} s; 4 processes, each alone, one port", ASKED_FOR,
+              (Limit(BY_LOG, ASKED, ASKED_WINDOW_S),), maybe=True, connections=NO),
+    Discovery("flask-limiter", lambda: flask_limiter_nodes(LIMIT), NEEDS,
+              f"fixed-window, {LIMIT} in {WINDOW_S} s; 2 nodes, one Redis", ("--preset", "kong"),
+              (Limit(BY_ADMISSION, LIMIT, WINDOW_S),), nodes=(YES,)),
+    Discovery("flask-limiter-two", lambda: flask_limiter_with_two_limits(0), NEEDS,
+              "fixed-window, 4 in 1 s and 8 in 3 s; 2 nodes, one Redis", ("--preset", "kong"),
+              tuple(Limit(BY_ADMISSION, *limit) for limit in (SHORTER, LONGER)), maybe=True, nodes=(YES,)),
 ]

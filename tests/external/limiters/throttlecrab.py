@@ -8,6 +8,7 @@ import contextlib
 import re
 import subprocess
 
+from discoveries import BUCKET, Discovery, Limit
 from harness import Check, Need, System, Traffic, fetch
 from places import INSTALLED
 from processes import LOOPBACK, folder, free_ports, holds, server
@@ -54,4 +55,11 @@ CHECKS = [
     Check("throttlecrab", lambda _: throttlecrab(), NEEDS, f"{LIMIT} in {WINDOW_S} s, in each request", LIMIT, TRAFFIC,
           lambda limit: ["--preset", "throttlecrab", "--limit", str(limit), "--window", f"{WINDOW_S}s"],
           lambda limit, lived: token_bucket(limit, limit / WINDOW_S, TRAFFIC, lived)),
+]
+
+# Of a key that was idle after its first request it admits more than a bucket does, so a discovery may find no limiter.
+DISCOVERIES = [
+    Discovery("throttlecrab", throttlecrab, NEEDS, f"{LIMIT} in {WINDOW_S} s, in each request",
+              ("--preset", "throttlecrab", "--limit", str(LIMIT), "--window", f"{WINDOW_S}s"),
+              (Limit(BUCKET, LIMIT, WINDOW_S, burst=LIMIT),), maybe=True),
 ]

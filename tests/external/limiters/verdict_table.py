@@ -21,7 +21,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 import python_nodes
 import ratelimiter
-from harness import Need, Run, System, wait_for_all
+from harness import Need, System, send, wait_for_all
 from processes import Broken, Failed, folder, holds
 from run import Refused, default_loadgen, refuse_what_is_missing
 from simulated_nodes import LATE_ANSWERS, simulated
@@ -120,7 +120,7 @@ class Job:
     def begin(self, loadgen, system, summary):
         options = ["--audit", self.promise, "--limit", str(self.kind.limit), "--window", f"{self.kind.window_s}s",
                    "--summary-json", str(summary)]
-        return Run(loadgen, system.targets, self.kind, options)
+        return send(loadgen, system.targets, self.kind, options)
 
 
 class Found:

@@ -30,16 +30,16 @@ pub(super) struct SlidingCounter {
     cells: Vec<Vec<Cell>>,
     /// The place in `cells` of the counter at hand, plus one; 0 before the first.
     counter: usize,
+    /// The sents and the dones of the requests that count, each in order.
+    sents: Vec<i64>,
+    dones: Vec<i64>,
 }
 
-#[derive(Debug, Clone)]
+/// The phases from `from` on, `length` nanoseconds of them.
+#[derive(Debug, Clone, Copy)]
 struct Cell {
-    /// The phases from `from` on, `length` nanoseconds of them.
     from: u64,
     length: u64,
-    /// The number of the latest window, and the counts of that one and the two before it.
-    latest: i64,
-    counts: [Count; 3],
 }
 
 /// How many requests surely count in a window, and how many may.
@@ -50,52 +50,23 @@ struct Count {
 }
 
 impl Cell {
-    fn new(from: u64, length: u64) -> Cell {
-        Cell {
-            from,
-            length,
-            latest: i64::MIN,
-            counts: [Count::default(); 3],
-        }
-    }
-
     fn whole_circle(window: u64) -> Vec<Cell> {
-        Cell::new(0, window).parts(CELLS)
+        let circle = Cell {
+            from: 0,
+            length: window,
+        };
+        circle.parts(CELLS)
     }
 
     fn parts(&self, count: u64) -> Vec<Cell> {
         let count = count.min(self.length).max(1);
         let edge =
             |part: u64| (u128::from(self.length) * u128::from(part) / u128::from(count)) as u64;
-        let parts =
-            (0..count).map(|part| Cell::new(self.from + edge(part), edge(part + 1) - edge(part)));
+        let parts = (0..count).map(|part| Cell {
+            from: self.from + edge(part),
+            length: edge(part + 1) - edge(part),
+        });
         parts.collect()
-    }
-
-    fn forget(&mut self) {
-        *self = Cell::new(self.from, self.length);
-    }
-
-    fn count_of(&self, number: i64) -> Count {
-        let back = self
-            .latest
-            .checked_sub(number)
-            .and_then(|back| usize::try_from(back).ok());
-        back.and_then(|back| self.counts.get(back))
-            .copied()
-            .unwrap_or_default()
-    }
-
-    fn add(&mut self, number: i64, surely: bool) {
-        if self.latest < number {
-            let counts = [0, 1, 2].map(|back| self.count_of(number - back));
-            (self.latest, self.counts) = (number, counts);
-        }
-        let back = usize::try_from(self.latest - number).unwrap_or(usize::MAX);
-        if let Some(count) = self.counts.get_mut(back) {
-            count.at_most += 1.0;
-            count.surely += f64::from(u8::from(surely));
-        }
     }
 }
 
@@ -108,6 +79,8 @@ impl SlidingCounter {
             shared,
             cells: Vec::new(),
             counter: 0,
+            sents: Vec::new(),
+            dones: Vec::new(),
         }
     }
 
@@ -128,6 +101,22 @@ impl SlidingCounter {
         )
     }
 
+    /// How many of the requests so far count in a window of a cell.
+    fn count_of(&self, cell: &Cell, number: i64) -> Count {
+        let (window, grain) = (self.window as i64, self.grain as i64);
+        let earliest = number * window + cell.from as i64;
+        let latest = earliest + cell.length as i64;
+        let before = |instants: &[i64], at: i64| instants.partition_point(|one| *one < at);
+        let surely = before(&self.dones, earliest + window - grain)
+            .saturating_sub(before(&self.sents, latest + grain));
+        let at_most = before(&self.sents, latest + window + grain)
+            .saturating_sub(before(&self.dones, earliest - grain));
+        Count {
+            surely: surely as f64,
+            at_most: at_most as f64,
+        }
+    }
+
     /// The least and the greatest estimate that the limiter can have had.
     fn estimates(&self, cell: &Cell, request: &Seen) -> (f64, f64) {
         let (first, last) = self.windows(cell, request);
@@ -140,7 +129,7 @@ impl SlidingCounter {
             let over = |at: f64| (at / window).clamp(0.0, 1.0);
             let most_over = over(latest - begins);
             let least_over = over(earliest - begins - cell.length as f64);
-            let (before, now) = (cell.count_of(number - 1), cell.count_of(number));
+            let (before, now) = (self.count_of(cell, number - 1), self.count_of(cell, number));
             let least = before.surely * (1.0 - most_over) + now.surely;
             let greatest = before.at_most * (1.0 - least_over) + now.at_most;
             range = (range.0.min(least), range.1.max(greatest));
@@ -175,21 +164,17 @@ impl Model for SlidingCounter {
     }
 
     fn count(&mut self, request: &Seen) {
-        if request.admitted {
+        if request.admitted && request.tells {
             self.keep(|model, cell| model.explains_admission(cell, request));
         }
-        let mut cells = std::mem::take(&mut self.cells[self.counter - 1]);
-        for cell in &mut cells {
-            let (first, last) = self.windows(cell, request);
-            for number in first..=last {
-                cell.add(number, first == last);
-            }
-        }
-        self.cells[self.counter - 1] = cells;
+        insert(&mut self.sents, request.sent.0 as i64);
+        insert(&mut self.dones, request.done.0 as i64);
     }
 
     fn block(&mut self, request: &Seen) {
-        self.keep(|model, cell| model.explains_block(cell, request));
+        if request.tells {
+            self.keep(|model, cell| model.explains_block(cell, request));
+        }
     }
 
     fn next_counter(&mut self) {
@@ -197,9 +182,8 @@ impl Model for SlidingCounter {
         if self.cells.len() < self.counter {
             self.cells.push(Cell::whole_circle(self.window));
         }
-        self.cells[self.counter - 1]
-            .iter_mut()
-            .for_each(Cell::forget);
+        self.sents.clear();
+        self.dones.clear();
     }
 
     fn refine(&mut self) -> bool {
@@ -224,4 +208,10 @@ impl Model for SlidingCounter {
         let arcs: Vec<_> = cells.iter().map(arc).collect();
         shortest_arc(&arcs, Nanos(self.window))
     }
+}
+
+/// Adds an instant to those that are in order.
+fn insert(instants: &mut Vec<i64>, new: i64) {
+    let later = instants.iter().rev().take_while(|one| **one > new).count();
+    instants.insert(instants.len() - later, new);
 }

@@ -31,9 +31,9 @@ impl Search<'_> {
             .collect();
         let narrowest = guesses.iter().min_by_key(|guess| guess.length())?;
         // A bucket that is full again so soon is not told from no limit.
-        let soon = self.evidence.least * FINE;
+        let soon = self.evidence.least_window(1) * FINE;
         let least = (soon.0 / narrowest.to.0.max(1)).max(1);
-        let most = courses.iter().map(|course| course.fill).min()?;
+        let most = courses.iter().map(|course| course.fill).min()?.max(least);
         let way = |burst: u64| -> Result<Way, Ordering> {
             let quota = |window| Quota {
                 burst,

@@ -1,6 +1,7 @@
 //! The limits and windows of a log of admissions: for each limit, the answers leave one interval of windows.
 
 use super::Search;
+use crate::base::Nanos;
 use crate::core::audit::Quota;
 use crate::core::discovery::fit::{Fit, Way};
 use crate::core::discovery::guesses::Course;
@@ -20,8 +21,9 @@ impl Search<'_> {
         let fits = limits.filter_map(|limit| {
             let (grain, counts_blocked) = (self.evidence.grain, self.counts_blocked);
             let (from, to) = log_windows(limit, counters.clone(), grain, counts_blocked)?;
-            let window = (from.max(self.evidence.least), to);
-            (window.0 <= to).then(|| {
+            let window = (from.max(self.evidence.least_window(limit)), to);
+            // Without an admission after it was full, its window has no end.
+            (window.0 <= to && to < Nanos::MAX).then(|| {
                 let quota = Quota::new(limit, window.0);
                 self.fit(vec![Way { quota, window }])
             })

@@ -11,6 +11,9 @@ use super::models::{Contradiction, Hypothesis, explain};
 use crate::base::Nanos;
 use crate::core::audit::{Algorithm, Limit, Quota};
 
+/// With fewer edges, the answers fit nearly everything.
+const FEWEST_EDGES: usize = 2;
+
 /// All limiters that explain the answers together with `others`. Blocks shorter than `long` are those of the others.
 pub(super) fn explanations(
     evidence: &Evidence,
@@ -28,12 +31,22 @@ pub(super) fn explanations(
             None => course,
         })
         .collect();
+    if courses
+        .iter()
+        .map(|course| course.edges.len())
+        .sum::<usize>()
+        < FEWEST_EDGES
+    {
+        return Vec::new();
+    }
+    let with_edges = courses.iter().filter(|course| !course.edges.is_empty());
+    let is_seen_of_several = with_edges.count() > 1;
     let mut found = Vec::new();
     for algorithm in Algorithm::ALL {
         let mut by_one_clock = false;
         for (place, kind) in algorithm.about().kinds.iter().enumerate() {
-            // A clock for each key explains all that one clock for all explains.
-            if !kind.by_default && by_one_clock {
+            // A clock for each key explains all that one clock for all explains. The windows of several keys show which it is.
+            if !kind.by_default && by_one_clock && is_seen_of_several {
                 continue;
             }
             let limit = Limit {
@@ -55,6 +68,15 @@ pub(super) fn explanations(
                 found.extend(fits);
             }
         }
+    }
+    // Windows of a clock of its own for each key, weighted as well, explain much by chance.
+    let is_vague = |one: &Fit| {
+        let kinds = one.limit.algorithm.about().kinds;
+        let is_of_key = one.limit.kind.is_some_and(|kind| !kinds[kind].by_default);
+        is_of_key && one.limit.algorithm == Algorithm::SlidingCounter
+    };
+    if !found.iter().all(is_vague) {
+        found.retain(|one| !is_vague(one));
     }
     found
 }

@@ -11,11 +11,17 @@ use std::cmp::Ordering;
 /// How many windows are tried in each step of the search near a guess.
 const STEPS: u64 = 64;
 
+/// If the steps would be longer than the grain, so many.
+const MOST_STEPS: u64 = 512;
+
 /// By how much the time that is looked at grows from one step to the next.
 const GROWTH: u64 = 4;
 
 /// Windows that are longer by this factor are not tried.
 const FARTHEST: u64 = 8;
+
+/// Two guesses are about as narrow if one is at most so many times as long.
+const ALIKE: u64 = 8;
 
 /// How often an interval of windows is halved at most, and the part of a window that is not halved any more.
 const HALVINGS: u32 = 48;
@@ -48,7 +54,7 @@ impl Search<'_> {
                         .iter()
                         .any(|way| overlap(way.window, (guess.from, guess.to)));
                     if !is_known {
-                        ways.extend(self.near(guess, &quota));
+                        ways.extend(self.near(guess, limit));
                     }
                 }
             }
@@ -78,7 +84,7 @@ impl Search<'_> {
             .max()
             .unwrap_or_default();
         let explain = |window| self.explain(quota(window), Nanos::MAX);
-        let least = Nanos(shortest.0 / 2).max(self.evidence.least);
+        let least = Nanos(shortest.0 / 2).max(self.evidence.least_window(1));
         let (mut short, mut long) = (least, longest * 2);
         // How long after its counter's first request the latest contradiction of each kind came.
         let (mut blocked, mut admitted) = (None, None);
@@ -116,11 +122,12 @@ impl Search<'_> {
     /// The same for fixed windows and counters. A wrong window of theirs may explain neither, or the wrong one of the two, so
     /// windows near the guess are tried one by one. The first step looks at the first answers only, which a window that is a
     /// little off still explains.
-    fn near(&self, guess: Interval, quota: &impl Fn(Nanos) -> Quota) -> Option<Way> {
+    fn near(&self, guess: Interval, limit: u64) -> Option<Way> {
+        let quota = |window| Quota::new(limit, window);
         let (begin, end) = self.evidence.ends();
         let past_end = end + Nanos(1);
         let slack = self.evidence.grain * 2;
-        let least = self.evidence.least;
+        let least = self.evidence.least_window(limit);
         let (mut from, mut to) = (
             guess.from.saturating_sub(slack).max(least),
             guess.to + slack,
@@ -128,12 +135,18 @@ impl Search<'_> {
         if from > to {
             return None;
         }
-        let mut span = guess.to * GROWTH;
+        let mut span = guess.to * 2;
         loop {
             let until = (begin + span).min(past_end);
             let fits = |window| self.explain(quota(window), until).is_ok();
-            let step = Nanos(((to - from).0 / STEPS).max(1));
-            let mut fitting = (0..=STEPS)
+            // A counter is smooth: its windows are hardly told apart at first.
+            let most_steps = match self.limit.algorithm {
+                Algorithm::SlidingCounter => STEPS,
+                _ => MOST_STEPS,
+            };
+            let steps = ((to - from).0 / self.evidence.grain.0).clamp(STEPS, most_steps);
+            let step = Nanos(((to - from).0 / steps).max(1));
+            let mut fitting = (0..=steps)
                 .map(|place| from + step * place)
                 .filter(|window| fits(*window));
             let first = fitting.next()?;
@@ -169,6 +182,9 @@ fn limits(courses: &[Course], windows: &[Interval]) -> Vec<u64> {
             limits.extend(from..=to);
         }
     }
+    // Before its first block, a counter admitted the limit at least.
+    let most = courses.iter().map(|course| course.fill).min();
+    limits.retain(|limit| most.is_some_and(|most| *limit <= most));
     limits.sort_unstable();
     limits.dedup();
     limits
@@ -193,19 +209,20 @@ fn joined(mut ways: Vec<Way>) -> Vec<Way> {
     apart
 }
 
-/// The guesses, narrowest first, without those that hardly say more than a narrower one.
+/// The guesses, narrowest first. Those that overlap and are about as narrow are made one.
 fn apart(mut guesses: Vec<Interval>) -> Vec<Interval> {
-    guesses.sort_by_key(|guess| (guess.to - guess.from, guess.from));
+    guesses.sort_by_key(|guess| (guess.length(), guess.from));
     let mut apart: Vec<Interval> = Vec::new();
     for guess in guesses {
-        let width = |guess: &Interval| (guess.to - guess.from).0;
-        let is_alike = |other: &Interval| {
-            guess.from <= other.to
-                && other.from <= guess.to
-                && width(&guess) <= 8 * width(other).max(1_000_000)
+        let is_alike = |other: &&mut Interval| {
+            overlap((guess.from, guess.to), (other.from, other.to))
+                && guess.length() <= other.length().max(Nanos(1_000_000)) * ALIKE
         };
-        if !apart.iter().any(is_alike) {
-            apart.push(guess);
+        match apart.iter_mut().find(is_alike) {
+            Some(other) => {
+                (other.from, other.to) = (other.from.min(guess.from), other.to.max(guess.to));
+            }
+            None => apart.push(guess),
         }
     }
     apart

@@ -5,11 +5,11 @@ mod sentences;
 use super::{
     Build, DurationSummary, FailureSummary, NeededVariable, RepeatingCommand, Setting, timestamp,
 };
-use crate::base::{Moment, Nanos, Outcome, Sample};
+use crate::base::{Ledger, Moment, Nanos, Outcome, Sample};
 use crate::core::audit::{Limit, Quota};
 use crate::core::discovery::{self, Bounds, Ending, Findings, Found, Question, TimeClaim};
 use crate::core::exit_code;
-use crate::core::stats::Tally;
+use crate::core::stats::{Lateness, Snapshot, State, Tally};
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
 use strum::Display;
@@ -252,6 +252,8 @@ pub struct DiscoveryAnswer {
     pub key: u32,
     /// The place of its target, from 0.
     pub target: usize,
+    /// Whether it had a connection of its own.
+    pub fresh: bool,
     /// When it was sent, after the first one, in nanoseconds.
     pub sent_ns: u64,
     /// When its answer was complete, after the first request, in nanoseconds.
@@ -278,7 +280,8 @@ pub enum AnswerOutcome {
 /// The requests of a discovery, as they end.
 #[derive(Debug)]
 pub struct DiscoveryTally {
-    pub counts: DiscoveryCounts,
+    /// One for each target.
+    ledgers: Vec<Ledger>,
     tally: Tally,
     keys: u32,
     answers: Vec<DiscoveryAnswer>,
@@ -302,7 +305,7 @@ impl DiscoveryTally {
     /// For so many targets.
     pub fn new(targets: usize) -> DiscoveryTally {
         DiscoveryTally {
-            counts: DiscoveryCounts::default(),
+            ledgers: vec![Ledger::default(); targets],
             tally: Tally::new(targets),
             keys: 0,
             answers: Vec::new(),
@@ -312,13 +315,14 @@ impl DiscoveryTally {
     /// Counts a request that has ended. Times count from `start`.
     pub fn add(&mut self, question: &Question, sample: &Sample, start: Moment) {
         self.tally.add(sample);
-        let (answer, counts) = (&sample.answer, &mut self.counts);
-        counts.sent += 1;
+        let (answer, ledger) = (&sample.answer, &mut self.ledgers[question.target]);
+        ledger.scheduled += 1;
+        ledger.sent += 1;
         let (count, outcome) = match answer.outcome {
-            Outcome::Allowed => (&mut counts.allowed, AnswerOutcome::Allowed),
-            Outcome::Blocked => (&mut counts.blocked, AnswerOutcome::Blocked),
-            Outcome::Failed(_) => (&mut counts.failed, AnswerOutcome::Failed),
-            Outcome::Abandoned => (&mut counts.unanswered, AnswerOutcome::Unanswered),
+            Outcome::Allowed => (&mut ledger.allowed, AnswerOutcome::Allowed),
+            Outcome::Blocked => (&mut ledger.blocked, AnswerOutcome::Blocked),
+            Outcome::Failed(_) => (&mut ledger.failed, AnswerOutcome::Failed),
+            Outcome::Abandoned => (&mut ledger.abandoned, AnswerOutcome::Unanswered),
         };
         *count += 1;
         self.keys = self.keys.max(question.key + 1);
@@ -326,11 +330,45 @@ impl DiscoveryTally {
             self.answers.push(DiscoveryAnswer {
                 key: question.key,
                 target: question.target,
+                fresh: question.fresh,
                 sent_ns: answer.sent.since(start).0,
                 done_ns: answer.done.since(start).0,
                 outcome,
             });
         }
+    }
+
+    /// The requests so far.
+    pub fn counts(&self) -> DiscoveryCounts {
+        let all: Ledger = self.ledgers.iter().copied().sum();
+        DiscoveryCounts {
+            sent: all.sent,
+            allowed: all.allowed,
+            blocked: all.blocked,
+            failed: all.failed,
+            unanswered: all.abandoned,
+        }
+    }
+
+    /// The state of the discovery for the live view, `elapsed` after `started`. `names` are those of the targets.
+    pub fn snapshot(
+        &self,
+        state: State,
+        started: SystemTime,
+        elapsed: Nanos,
+        names: &[String],
+    ) -> Snapshot {
+        let lateness = vec![Lateness::default(); self.ledgers.len()];
+        let (names, ledgers) = (names.iter().cloned(), &self.ledgers);
+        Snapshot::new(
+            state,
+            started,
+            elapsed,
+            names,
+            ledgers,
+            &lateness,
+            &self.tally,
+        )
     }
 
     /// The number of keys that were used.
@@ -368,7 +406,7 @@ impl Discovery {
             settings,
             bounds: DiscoveryBounds::of(&findings.bounds),
             ending: DiscoveryEnding::of(findings.ending),
-            requests: tally.counts,
+            requests: tally.counts(),
             keys: if has_keys { u64::from(tally.keys) } else { 0 },
             headline: String::new(),
             further: Vec::new(),

@@ -1,6 +1,6 @@
 //! What was found, as a person would say it.
 
-use super::{Candidate, Detail, Discovery, DiscoveryEnding, EnforcedLimit, Shares};
+use super::{AnswerOutcome, Candidate, Detail, Discovery, DiscoveryEnding, EnforcedLimit, Shares};
 use crate::base::Nanos;
 use crate::base::text::{count, seconds, span};
 use crate::core::discovery::{Claims, Findings, Remaining, TimeClaim};
@@ -146,7 +146,10 @@ fn error(limit: &EnforcedLimit) -> String {
 fn between(least: u64, most: u64) -> String {
     let width = most.saturating_sub(least).max(1);
     let unit = 10_u64.pow((width / 10).checked_ilog10().unwrap_or(0));
-    let (from, to) = (least / unit * unit, most.div_ceil(unit) * unit);
+    let (from, to) = (
+        least / unit * unit,
+        most.div_ceil(unit).saturating_mul(unit),
+    );
     format!("{} to {}", Nanos(from), Nanos(to))
 }
 
@@ -365,13 +368,20 @@ fn claim_details(of: &Discovery, claims: &Claims) -> Vec<Detail> {
             "header",
             format!("remaining counts down from {limit}, one for each admission"),
         )),
-        Some(Remaining::Inconsistent) => details.push(Detail::new(
+        // A bucket and a sliding counter have forgotten some by then.
+        Some(Remaining::Inconsistent) if counts_whole_windows(of) => details.push(Detail::new(
             "header",
             "remaining does not count the admissions of a fresh key one by one",
         )),
-        None => {}
+        Some(Remaining::Inconsistent) | None => {}
     }
     details
+}
+
+/// Whether a fresh key's admissions all count until its window ends.
+fn counts_whole_windows(of: &Discovery) -> bool {
+    let mut limits = of.candidates.iter().flat_map(|candidate| &candidate.limits);
+    limits.all(|limit| limit.algorithm.ends_with("-window"))
 }
 
 /// What is known if no limiter explains the answers, and whether that is an answer.
@@ -381,7 +391,13 @@ fn unexplained(of: &Discovery, findings: &Findings, whose: &str) -> (String, boo
     let sent = count(of.requests.sent, "request", "requests");
     let causes_named = causes(of);
     let is_failing = of.ending == DiscoveryEnding::Failing;
-    if is_failing && of.requests.allowed > 0 && of.requests.blocked == 0 {
+    // The last ones ended it.
+    let failed_last = of.answers.iter().rev();
+    let failed_last = failed_last
+        .take_while(|answer| answer.outcome == AnswerOutcome::Failed)
+        .count() as u64;
+    let are_the_last = failed_last == failed && of.answers.len() as u64 == of.requests.sent;
+    if is_failing && are_the_last && of.requests.allowed > 0 && of.requests.blocked == 0 {
         let admitted = count(of.requests.allowed, "request was", "requests were");
         let hint = match of.causes.first().and_then(|cause| cause.status) {
             Some(status) => format!("If that is how the limiter blocks, say --blocked {status}."),
@@ -415,7 +431,9 @@ fn unexplained(of: &Discovery, findings: &Findings, whose: &str) -> (String, boo
         );
     }
     if let Some((after, time)) = findings.last_block
+        && findings.admitted_at_once == Some(after)
         && findings.admitted == after
+        && time * 2 >= findings.lasted
         && failed == 0
     {
         let again = [&findings.claims.retry_after, &findings.claims.reset];

@@ -1,6 +1,6 @@
 """A cluster of limiter nodes in one process: right, or wrong in one known way. POST /check with the key, the limit and
-the window, in milliseconds, as JSON gets 200 or 429, and with 429 a Retry-After in whole seconds. It prints "listening"
-as soon as all nodes accept connections.
+the window, in milliseconds, as JSON gets 200 or 429, and with 429 a Retry-After in whole seconds, unless options ask for
+other answers. It prints "listening" as soon as all nodes accept connections.
 
 Example: simulated.py half-window 8001 8002 8003
 """
@@ -13,6 +13,8 @@ import json
 import math
 import random
 import re
+import socket
+import struct
 import time
 from collections.abc import Callable
 
@@ -25,6 +27,7 @@ class Request:
 
     limit, window: What it asks for, in requests per seconds.
     node: The place of the node that got it.
+    address, port: The caller's. Each connection has a port of its own.
     at: When the node got it, in seconds since the epoch."""
 
     key: str
@@ -32,6 +35,7 @@ class Request:
     window: float
     node: int
     address: str
+    port: int
     at: float
 
 
@@ -113,6 +117,10 @@ def by_address():
     return asked_differently(key=lambda request: request.address)
 
 
+def by_connection():
+    return asked_differently(key=lambda request: (request.key, request.port))
+
+
 def nodes_alone():
     return asked_differently(key=lambda request: (request.key, request.node))
 
@@ -175,6 +183,14 @@ def losing_counts(after=(7.0, 9.5)):
     return limiter
 
 
+def daily_quota():
+    return asked_differently(limit=lambda request: 50, window=lambda request: 86_400.0)
+
+
+def unlimited():
+    return lambda request: 0
+
+
 def blocks_everything():
     return lambda request: request.window
 
@@ -190,40 +206,74 @@ LIMITERS: dict[str, Callable[[], Limiter]] = {
     "race": lambda: SlidingLog(unseen_for=0.02),
     "counts-blocked": lambda: SlidingLog(counts_blocked=True),
     "by-address": by_address,
+    "by-connection": by_connection,
     "triple-limit": triple_limit,
     "windows-by-key": FixedWindows,
     "node-open": node_open,
     "open-for-a-while": open_for_a_while,
     "losing-counts": losing_counts,
     "blocks-everything": blocks_everything,
+    "unlimited": unlimited,
+    "daily-quota": daily_quota,
     "third-of-keys-unlimited": lambda: unlimited_keys(one_in=3),
     "tenth-of-keys-unlimited": lambda: unlimited_keys(one_in=10),
 }
 
 
-async def answer(limiter, delay, node, reader, writer):
-    """Answers the requests of one connection; admitted ones after the delay, in seconds."""
-    address = writer.get_extra_info("peername")[0]
+RESET = "reset"
+REASONS = {"429": "Too Many Requests", "403": "Forbidden"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """How requests are answered.
+
+    slow: Everything so many seconds late.
+    delay: Admitted requests so many seconds later than that.
+    blocked: The status of blocked requests, or `reset`, which resets the connection instead.
+    retry_after: The number by which the right Retry-After is multiplied.
+    failing: The share of requests that get 500, at random."""
+
+    slow: float
+    delay: float
+    blocked: str
+    retry_after: float
+    failing: float
+
+    async def answer(self, wait, writer):
+        """Answers a request that would be admitted after `wait` seconds."""
+        await asyncio.sleep(self.slow + (0 if wait else self.delay))
+        if wait and self.blocked == RESET:
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            return writer.transport.abort()
+        status, headers = "200 OK", ""
+        if random.random() < self.failing:
+            status = "500 Internal Server Error"
+        elif wait:
+            status = f"{self.blocked} {REASONS[self.blocked]}"
+            headers = f"Retry-After: {math.ceil(wait * self.retry_after)}\r\n"
+        writer.write(f"HTTP/1.1 {status}\r\n{headers}Content-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+
+
+async def serve_connection(limiter, answers, node, reader, writer):
+    address, port = writer.get_extra_info("peername")
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)[1])
             asked = json.loads(await reader.readexactly(length))
-            wait = limiter(Request(asked["key"], asked["limit"], asked["window_ms"] / 1000, node, address, time.time()))
-            if wait:
-                status, headers = "429 Too Many Requests", f"Retry-After: {math.ceil(wait)}\r\n"
-            else:
-                status, headers = "200 OK", ""
-                await asyncio.sleep(delay)
-            writer.write(f"HTTP/1.1 {status}\r\n{headers}Content-Length: 0\r\n\r\n".encode())
-            await writer.drain()
+            wait = limiter(Request(asked["key"], asked["limit"], asked["window_ms"] / 1000, node, address, port,
+                                   time.time()))
+            await answers.answer(wait, writer)
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()
 
 
-async def serve(limiter, delay, ports):
+async def serve(limiter, answers, ports):
     def node(place):
-        return lambda reader, writer: answer(limiter, delay, place, reader, writer)
+        return lambda reader, writer: serve_connection(limiter, answers, place, reader, writer)
 
     servers = [await asyncio.start_server(node(place), LOOPBACK, port) for place, port in enumerate(ports)]
     print("listening", flush=True)
@@ -233,11 +283,19 @@ async def serve(limiter, delay, ports):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("limiter", choices=LIMITERS)
+    parser.add_argument("--slow", metavar="S", type=float, default=0, help="answer everything so many seconds late")
     parser.add_argument("--delay", metavar="S", type=float, default=0,
                         help="decide on arrival, but answer admitted requests so many seconds later")
+    parser.add_argument("--blocked", choices=[*REASONS, RESET], default="429",
+                        help="answer blocked requests with this status, or reset their connections")
+    parser.add_argument("--retry-after", metavar="FACTOR", type=float, default=1,
+                        help="multiply the right Retry-After by this")
+    parser.add_argument("--failing", metavar="SHARE", type=float, default=0,
+                        help="answer this share of requests with 500, at random")
     parser.add_argument("ports", metavar="PORT", nargs="+", type=int, help="one for each node")
     options = parser.parse_args()
-    asyncio.run(serve(LIMITERS[options.limiter](), options.delay, options.ports))
+    answers = Answers(options.slow, options.delay, options.blocked, options.retry_after, options.failing)
+    asyncio.run(serve(LIMITERS[options.limiter](), answers, options.ports))
 
 
 if __name__ == "__main__":

@@ -150,16 +150,16 @@ impl LimitHeaders {
         self.quotas.first().map(|quota| quota.remaining)
     }
 
-    /// In how many seconds the limit that is named first is as before, and the header that says so.
-    pub(in crate::core) fn reset_in(&self) -> Option<(&'static str, u64)> {
+    /// In how many seconds the limit that is named first is as before, the header that says so, and whether that is an instant,
+    /// which is compared with the answer's `Date`.
+    pub(in crate::core) fn reset_in(&self) -> Option<(&'static str, u64, bool)> {
         let of_quota = self.quotas.first().and_then(|quota| quota.reset);
         let of_header = || {
-            self.reset
-                .as_ref()
-                .and_then(|reset| Some((reset.header, reset.seconds()?)))
+            let reset = self.reset.as_ref()?;
+            Some((reset.header, reset.seconds()?, reset.is_instant()))
         };
         of_quota
-            .map(|seconds| ("RateLimit", seconds))
+            .map(|seconds| ("RateLimit", seconds, false))
             .or_else(of_header)
     }
 

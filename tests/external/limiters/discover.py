@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Runs `loadgen discover` against real limiters and simulated ones, on loopback and all at the same time. A Markdown
+table shows what it said beside each one's configuration. All that it said is compared with what is known of the
+limiter. The script takes about five minutes, and ends every limiter that it started.
+
+Exit codes: 0 everything holds; 1 something does not hold, or failed; 2 refused, for example because a limiter is not
+installed.
+"""
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+
+# Nothing is written into the source tree.
+sys.dont_write_bytecode = True
+import haproxy
+import nginx
+import python_nodes
+import ratelimiter
+import simulated_discoveries
+import throttlecrab
+from discoveries import discover_all, statement
+from processes import Broken, Failed
+from run import Refused, chosen, default_loadgen, refuse_what_is_missing
+from verdict_table import markdown
+
+HEADINGS = ["limiter", "configuration", "`discover` said", "requests", "seconds", "verdict"]
+
+
+def known_by_name(loadgen):
+    modules = (nginx, haproxy, throttlecrab, python_nodes, simulated_discoveries)
+    known = [each for module in modules for each in module.DISCOVERIES]
+    known += ratelimiter.discoveries_of(loadgen.with_name("ratelimiter"))
+    return {each.name: each for each in known}
+
+
+def cells(done, faults):
+    """The table's row."""
+    summary, discovery = done.summary, done.discovery
+    measured = ["", "", ""]
+    if summary:
+        measured = [statement(summary), str(summary["requests"]["sent"]), f"{summary['lasted_ns'] / 1e9:.0f}"]
+    verdict = f"**NO: {'; '.join(faults)}**" if faults else "holds"
+    return [f"{discovery.name} {done.system.version}", discovery.configuration, *measured, verdict]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", metavar="NAME,…", default="", help="only these")
+    parser.add_argument("--list", action="store_true", help="print the names")
+    parser.add_argument("--loadgen", metavar="PATH", type=Path, default=default_loadgen(),
+                        help="the program under test (default: %(default)s)")
+    parser.add_argument("--log", metavar="FILE", type=argparse.FileType("w"), help="write every summary there, as JSON")
+    options = parser.parse_args()
+    for ending in signal.SIGTERM, signal.SIGHUP:
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    known = known_by_name(options.loadgen)
+    if options.list:
+        return print(*known, sep="\n")
+    try:
+        wanted = chosen([name for name in options.only.split(",") if name], known)
+        refuse_what_is_missing(wanted, options.loadgen)
+        all_done = discover_all(wanted, options.loadgen)
+    except Refused as reason:
+        print(f"discover: {reason}", file=sys.stderr)
+        return 2
+    except (Broken, Failed, OSError) as failure:
+        print(f"discover: {failure}", file=sys.stderr)
+        return 1
+    faults = [done.faults() for done in all_done]
+    print(markdown([HEADINGS, *map(cells, all_done, faults)]), end="\n\n")
+    for done, wrong in zip(all_done, faults):
+        if wrong:
+            print(f"--- {done.discovery.name}\n{done.printed}")
+    if options.log:
+        json.dump({done.discovery.name: done.summary for done in all_done}, options.log)
+    return 1 if any(faults) else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
