@@ -69,7 +69,8 @@ const ALWAYS_WAITING: f64 = 0.9;
 /// latency, the limiter missed it. So it did if most requests failed and an upper bound on something else is exceeded. Otherwise
 /// the generator lacked something, and the limiter is not to blame: a generator that is late sends requests in bursts, and a
 /// limiter rightly blocks some of them. A service time contains the time for which the worker waits for a processor, so no time
-/// is held against the limiter if the processors were busy.
+/// is held against the limiter if the processors were busy, unless others kept them busy and the median alone is too long: few
+/// requests wait long for a processor that this process uses little.
 pub fn outcome(plan: &Plan, results: &Results, processors: Processors) -> Judged {
     let thresholds = &plan.thresholds.all;
     let end = plan.schedule.end();
@@ -208,17 +209,24 @@ impl JudgedStep<'_> {
 
     /// Whether each threshold is an upper bound that the limiter exceeds even without the generator's lateness.
     fn exceeded_anyway(&self) -> Vec<bool> {
-        let tally = self.results.tally.as_if_on_time();
-        let measurements = Measurements::of(self.results, &tally, self.plan.schedule.end());
+        let end = self.plan.schedule.end();
+        let all = self.results.tally.as_if_on_time();
+        let median = self.results.tally.as_if_typical();
+        let measurements = |tally| Measurements::of(self.results, tally, end);
         let ledger = self.results.ledger();
         let has_mostly_failed = (ledger.failed + ledger.abandoned) * 2 > ledger.sent;
         let thresholds = self.plan.thresholds.all.iter();
         let is_exceeded = |threshold: &Threshold| {
-            let counts = match threshold.is_about_times() {
-                true => !self.processors.are_busy(),
-                false => has_mostly_failed,
-            };
-            counts && !threshold.is_about_generator() && threshold.is_exceeded(&measurements)
+            if threshold.is_about_generator() {
+                return false;
+            }
+            if !threshold.is_about_times() {
+                return has_mostly_failed && threshold.is_exceeded(&measurements(&all));
+            }
+            if !self.processors.are_busy() {
+                return threshold.is_exceeded(&measurements(&all));
+            }
+            self.processors.are_busy_with_others() && threshold.is_exceeded(&measurements(&median))
         };
         thresholds.map(is_exceeded).collect()
     }

@@ -159,6 +159,15 @@ fn a_stalled_limiter_is_not_a_slow_generator() {
     // It holds all workers, so that requests leave late, and even its own time is too long.
     check(&FAST, &[Requests::new(400, 50, 30)], IDLE, missed);
     check(&FAST, &[Requests::new(1_000, 0, 30)], IDLE, missed);
+    // Other processes are busy, but most answers take too long all the same.
+    let disturbed = Processors {
+        own: Some(0.1),
+        all: Some(0.99),
+    };
+    check(&FAST, &[Requests::new(400, 50, 30)], disturbed, missed);
+    let few = [Requests::new(600, 50, 1), Requests::new(400, 50, 30)];
+    let others = (Some(Cause::Generator), Some(NotOnTime::OtherProcesses));
+    check(&FAST, &few, disturbed, others);
     // Another process is busy, and the generator is on time all the same.
     check(&FAST, &[Requests::new(1_000, 0, 30)], BUSY, missed);
     // If most requests fail, it does not matter when they are sent.
