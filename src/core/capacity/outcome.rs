@@ -13,8 +13,8 @@ pub enum Outcome {
     Held,
     NotHeld {
         cause: Cause,
-        /// Whether a limiter that meets the thresholds on average would miss them as clearly in one of 20 steps, or other processes
-        /// on this machine disturbed the generator.
+        /// Whether a limiter that meets the thresholds on average would miss them as clearly in one of 20 steps, other processes on
+        /// this machine disturbed the generator, or only the audit has no verdict, which more requests may give it.
         may_be_chance: bool,
     },
     /// The step says nothing about its rate, because the process was suspended.
@@ -187,12 +187,19 @@ impl JudgedStep<'_> {
                 cause,
                 may_be_chance: match cause {
                     Cause::Missed => self.may_be_chance(),
+                    Cause::Unjudged => self.lacks_only_the_audit(),
                     _ => not_on_time == Some(NotOnTime::OtherProcesses),
                 },
             },
             thresholds: self.judged.to_vec(),
             not_on_time,
         }
+    }
+
+    /// Whether all thresholds but those on the audit were met.
+    fn lacks_only_the_audit(&self) -> bool {
+        let mut all = self.plan.thresholds.all.iter().zip(self.judged);
+        all.all(|(threshold, judged)| judged.met == Met::Met || threshold.needs_audit())
     }
 
     /// Whether each missed threshold was missed by so little that it may be chance.
