@@ -1,5 +1,6 @@
 //! Experiments on simulated limiters, in virtual time: they find what the limiters enforce.
 
+mod anchored;
 mod claims;
 #[path = "../audit/limiters.rs"]
 #[allow(dead_code, reason = "the audit's tests need more of it")]

@@ -101,7 +101,7 @@ fn prompt(counters: &[Vec<&Entry>]) -> Option<Nanos> {
 pub(super) fn without(delay: &Delay, entries: &[Entry]) -> Vec<Entry> {
     let mut entries = entries.to_vec();
     for entry in &mut entries {
-        entry.done = entry.done.min(entry.sent + delay.otherwise * TIMES + MORE);
+        entry.done = entry.done.min(entry.sent + delay.otherwise);
     }
     entries
 }

@@ -8,6 +8,9 @@ use crate::base::Nanos;
 const RESOLVED: u64 = 10;
 const COARSEST: u64 = 20;
 
+/// With so many blocks, a limit may be nearly as fast as requests are sent.
+const MANY_BLOCKS: usize = 64;
+
 /// About how many rows of admitted or blocked requests are looked at closely.
 const TELLING_ROWS: usize = 256;
 
@@ -20,6 +23,8 @@ pub(super) struct Evidence {
     pub grain: Nanos,
     /// The least time between two requests.
     pub gap: Nanos,
+    /// How many blocked requests overlap no other of their counter.
+    pub blocks: usize,
 }
 
 impl Evidence {
@@ -28,7 +33,10 @@ impl Evidence {
         counters
             .iter_mut()
             .for_each(|counter| mark_telling(counter));
+        let requests = counters.iter().flatten();
+        let blocks = requests.filter(|request| !request.admitted && request.alone);
         Evidence {
+            blocks: blocks.count(),
             thinned: counters.iter().map(|counter| thinned(counter)).collect(),
             counters,
             grain,
@@ -38,7 +46,11 @@ impl Evidence {
 
     /// The shortest window of a limit that is not told from none.
     pub fn least_window(&self, limit: u64) -> Nanos {
-        let fastest = Nanos((self.gap * limit).0 / 9 * 10);
+        // The faster a limit, the more seldom is it full.
+        let fastest = match self.blocks {
+            MANY_BLOCKS.. => Nanos((self.gap * limit).0 / 9 * 10),
+            _ => self.gap * limit * 2,
+        };
         fastest.max(self.gap * RESOLVED).max(self.grain * COARSEST)
     }
 

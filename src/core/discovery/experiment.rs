@@ -38,6 +38,9 @@ const MOST_NODES: usize = 16;
 const COMPARISONS: u32 = 8;
 const MOST_UNKNOWN: u32 = 3;
 
+/// If another limit shows, the main key is watched until so many of its blocks are over.
+const LONG_BLOCKS: usize = 3;
+
 /// How much longer than the untouched key the main key has to stay blocked.
 const SETTLED: Nanos = Nanos(1_000_000_000);
 
@@ -135,6 +138,8 @@ pub struct Experiment {
     fills_left: u32,
     split: Option<(u32, Split)>,
     waits: Option<Waits>,
+    /// For how long a key is blocked that is not asked, if the main one is blocked much longer.
+    blocks_for: Option<Nanos>,
     next_key: u32,
     in_flight: Vec<Question>,
     asked: u64,
@@ -178,6 +183,7 @@ impl Experiment {
             fills_left: FILLS,
             split: None,
             waits: None,
+            blocks_for: None,
             next_key: 1,
             in_flight: Vec::new(),
             asked: 0,
@@ -436,7 +442,7 @@ impl Experiment {
 
     fn saturation(&self, at: Nanos, key: u32) -> Saturation {
         let saturation = Saturation::new(at, self.bounds.gap(), u64::from(key));
-        let saturation = saturation.as_after(self.main.at_once());
+        let saturation = saturation.at_the_speed_after(self.main.at_once());
         match self.connections {
             Shares::No => saturation.one_at_a_time(),
             _ => saturation,
@@ -451,6 +457,7 @@ impl Experiment {
             };
             let (other, evidence) = (*other, comparison.evidence());
             self.comparison = None;
+            self.main.resume(self.now);
             self.compared(other, verdict, evidence);
         }
         // A limiter that admits nothing at all has no count to share.
@@ -545,9 +552,11 @@ impl Experiment {
             self.untouched = None;
         } else if let Some((short, long)) = untouched.admitted_after() {
             let since = self.main.blocked_since().unwrap_or(self.now);
-            if self.now > since + long * 2 + SETTLED {
-                self.main_is_over = true;
+            // Both may have become free at the same instant, and the main key was not asked since.
+            let asked = self.main.last_blocked();
+            if asked > since + long * 2 + SETTLED && asked > untouched.admitted_at() + SETTLED {
                 self.untouched = None;
+                self.blocks_for = Some(long);
                 self.waits = Some(Waits::new((short, long), self.bounds.gap()));
             }
         }
@@ -561,10 +570,21 @@ impl Experiment {
     fn is_main_over(&self, window: Option<Nanos>) -> bool {
         let edges = self.main.edges();
         let watched = self.watched();
+        // If blocked requests count, the main key is not admitted again, however long it is asked.
+        let blocked_for = self
+            .main
+            .blocked_since()
+            .map(|since| self.now.saturating_sub(since));
+        if let (Some(long), Some(blocked_for), []) = (self.blocks_for, blocked_for, edges) {
+            return blocked_for > watched.max(long * 4);
+        }
         let is_watched = match window {
             Some(window) => self.now >= watched.max(window * 2),
             None => edges.len() >= 20 && self.now >= watched * 2,
         };
+        // Another limit with a longer window is seen by some of its edges.
+        let is_short_of_blocks = (1..LONG_BLOCKS).contains(&self.main.long_blocks());
+        let is_watched = is_watched && !is_short_of_blocks;
         let is_spent = self.main_asked >= self.bounds.requests / MAIN_PART && edges.len() >= 2;
         is_spent || edges.len() >= 3 && is_watched && !self.main.is_in_long_block(self.now)
     }

@@ -7,11 +7,12 @@ use super::delays::Delay;
 use super::evidence::Evidence;
 use super::failures::Failures;
 use super::fit::Fit;
-use super::found::{Found, found};
+use super::found::{Found, found, likely};
 use super::guesses::Course;
 use super::record::{Grouping, Seen};
 use super::search;
 use crate::base::Nanos;
+use crate::core::audit::Algorithm;
 use std::time::Duration;
 
 /// How coarse the limiter's clock is taken to be: the first of these with which any limiter explains the answers.
@@ -94,6 +95,7 @@ pub(super) fn explanations(
             let explanations = explanations.iter();
             let found = explanations.map(|fits| found(fits, &evidence, began));
             let mut found: Vec<Vec<Found>> = found.collect();
+            found.retain(|limits| !limits.iter().any(is_chance));
             found.sort_by_key(|limits| oddities(limits));
             return (found, grain);
         }
@@ -101,12 +103,17 @@ pub(super) fn explanations(
     (Vec::new(), GRAINS[0])
 }
 
+/// Windows of a clock of its own for each key that are weighted as well explain much by chance, though hardly with a round
+/// length.
+fn is_chance(found: &Found) -> bool {
+    let is_of_key = found.is_of_key();
+    is_of_key && found.limit.algorithm == Algorithm::SlidingCounter && !found.is_round
+}
+
 /// How unlikely limits are to have been configured.
 fn oddities(limits: &[Found]) -> usize {
     let oddities = |found: &Found| {
-        let kinds = found.limit.algorithm.about().kinds;
-        let is_of_key = found.limit.kind.is_some_and(|kind| !kinds[kind].by_default);
-        [is_of_key, !found.is_round, found.counts_blocked]
+        [found.is_of_key(), !found.is_round, found.counts_blocked]
             .into_iter()
             .filter(|odd| *odd)
             .count()
@@ -132,9 +139,22 @@ fn pairs(evidence: &Evidence) -> Vec<Vec<Fit>> {
     let first = Evidence::new(&early, evidence.grain, evidence.gap);
     let firsts = search::explanations(&first, &[], None).into_iter();
     let pairs = firsts.flat_map(|first| {
-        let known = [first.with(first.limit.quota)];
-        let seconds = search::explanations(evidence, &known, Some(long)).into_iter();
-        seconds.map(move |second| vec![first.clone(), second])
+        let long = long.max(first.longest_block() + evidence.grain * 2);
+        let seconds = likely(&first).into_iter().map(|known| {
+            let seconds = search::explanations(evidence, &[known], Some(long));
+            (known, seconds)
+        });
+        let mut explaining = seconds.filter(|(_, seconds)| !seconds.is_empty());
+        explaining
+            .next()
+            .into_iter()
+            .flat_map(move |(known, seconds)| {
+                let first = first.at(known.limit.quota);
+                seconds
+                    .into_iter()
+                    .map(move |second| vec![first.clone(), second])
+            })
+            .collect::<Vec<_>>()
     });
     pairs.collect()
 }

@@ -45,6 +45,28 @@ impl Fit {
         }
     }
 
+    /// The same, beginning with a quota of one of its ways.
+    pub fn at(&self, quota: Quota) -> Fit {
+        let mut fit = self.clone();
+        fit.ways.retain(|way| way.quota.burst == quota.burst);
+        for way in &mut fit.ways {
+            way.window = way.windows(quota.limit);
+            way.quota = quota;
+        }
+        fit.limit.quota = quota;
+        fit
+    }
+
+    /// The longest time for which it blocks.
+    pub fn longest_block(&self) -> Nanos {
+        let requests = if self.limit.algorithm.about().has_burst {
+            1
+        } else {
+            self.limit.quota.limit
+        };
+        self.windows(requests).1
+    }
+
     /// All bursts for which it explains the answers.
     pub fn bursts(&self) -> RangeInclusive<u64> {
         let bursts = || self.ways.iter().map(|way| way.quota.burst);

@@ -19,6 +19,9 @@ const SURELY: u64 = 40;
 /// The rate of a bucket is round if there is at most so much to it, as `roundest` counts.
 const FEW_DIGITS: u32 = 3;
 
+/// How many round values of a limit are tried together with another limit.
+const LIKELY: usize = 2;
+
 /// How many faster and slower clocks are tried.
 const SPEEDS: u64 = 10;
 
@@ -51,6 +54,12 @@ pub struct Found {
 }
 
 impl Found {
+    /// Whether each key has a clock of its own.
+    pub(super) fn is_of_key(&self) -> bool {
+        let kinds = self.limit.algorithm.about().kinds;
+        self.limit.kind.is_some_and(|kind| !kinds[kind].by_default)
+    }
+
     /// Whether the windows begin on multiples of their length since the beginning of 1970. `None` if that is unknown, or a
     /// matter of chance.
     pub fn begins_on_multiples(&self) -> Option<bool> {
@@ -74,7 +83,6 @@ struct Choice {
     observed: Quota,
     /// All windows that explain the answers.
     window: (Nanos, Nanos),
-    error: Nanos,
     is_round: bool,
 }
 
@@ -86,15 +94,10 @@ impl Choice {
             window: quota.window.clamp(window.0, window.1),
             ..quota
         };
-        let error = quota
-            .window
-            .saturating_sub(from)
-            .max(to.saturating_sub(quota.window));
         Choice {
             quota,
             observed,
             window,
-            error,
             is_round: (to - from) * SURELY <= step,
         }
     }
@@ -156,11 +159,14 @@ pub(super) fn found(fits: &[Fit], evidence: &Evidence, began: Option<Duration>) 
     let each = fits.iter().zip(&chosen).zip(phases);
     each.map(|((fit, choice), phases)| {
         let quota = choice.quota;
+        let (shortest, longest) = widened(fit.windows(quota.limit));
         let phases = phases.zip(began);
         let found = Found {
             limit: Limit { quota, ..fit.limit },
             window: fit.windows(quota.limit),
-            error: choice.error,
+            error: longest
+                .saturating_sub(quota.window)
+                .max(quota.window.saturating_sub(shortest)),
             is_round: choice.is_round,
             burst: fit.bursts(),
             counts_blocked: fit.counts_blocked,
@@ -173,6 +179,13 @@ pub(super) fn found(fits: &[Fit], evidence: &Evidence, began: Option<Duration>) 
         }
     })
     .collect()
+}
+
+/// The limit with a few likely values that explain the answers alone, the roundest first.
+pub(super) fn likely(fit: &Fit) -> Vec<Hypothesis> {
+    let choices = rounded(fit).into_iter().take(LIKELY);
+    let choices = choices.chain([as_observed(fit)]);
+    choices.map(|choice| fit.with(choice.observed)).collect()
 }
 
 /// The first values that were found to explain the answers.

@@ -95,7 +95,7 @@ impl Course {
         }
         Course {
             first: self.first,
-            was_full: self.was_full,
+            was_full: !edges.is_empty(),
             fill: until,
             fill_time: edges.first().map_or(self.fill_time, |edge| {
                 edge.blocked_since.saturating_sub(self.first.from)

@@ -9,9 +9,18 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 const FIRST_GAP: Nanos = Nanos(50_000_000);
 
 /// The most requests in flight at once.
-const MOST_IN_FLIGHT: u64 = 32;
+const MOST_IN_FLIGHT: u64 = 64;
 
-/// Interval two polls passes this part of the time since the block.
+/// Requests are delayed once an answer takes so many times as long as the fastest, and this time more. Then as many as may be
+/// are in flight, so that those that wait do not slow down the others.
+const DELAYED: u64 = 8;
+const DELAYED_BY: Nanos = Nanos(100_000_000);
+
+/// A block is another limit's if it takes so many times as long as most, and this time at least.
+const LONG: u64 = 5;
+const LONG_AT_LEAST: Nanos = Nanos(2_000_000_000);
+
+/// Between two polls passes this part of the time since the block.
 const POLLS: u64 = 50;
 
 /// How long a counter waits after a request that was neither admitted nor blocked.
@@ -22,6 +31,8 @@ const AFTER_FAILURE: Nanos = Nanos(200_000_000);
 pub(super) struct Edge {
     /// From the sent of the last blocked request to the done of the first that was admitted.
     pub at: Interval,
+    /// For how long requests were blocked before.
+    pub blocked: Nanos,
     /// How many were admitted until the next block.
     pub burst: usize,
 }
@@ -42,11 +53,16 @@ pub(super) struct Saturation {
     most_in_flight: u64,
     state: State,
     in_flight: u64,
+    /// How long the fastest answer took, and whether others were delayed.
+    fastest: Nanos,
+    is_delayed: bool,
     /// When the next request may be sent.
     next_at: Nanos,
     /// The first admission.
     first: Option<Interval>,
     last_blocked: Nanos,
+    /// When something else stopped using the counter.
+    resumed: Nanos,
     /// The instants of all admissions. That of an edge is the edge.
     admissions: Vec<Interval>,
     /// How many were admitted before the first block; `None` before that.
@@ -79,9 +95,12 @@ impl Saturation {
             most_in_flight: MOST_IN_FLIGHT,
             state: State::Filling { row: 0 },
             in_flight: 0,
+            fastest: Nanos::MAX,
+            is_delayed: false,
             next_at: at,
             first: None,
             last_blocked: Nanos::ZERO,
+            resumed: Nanos::ZERO,
             admissions: Vec::new(),
             first_fill: None,
             edges: Vec::new(),
@@ -97,7 +116,7 @@ impl Saturation {
     }
 
     /// Begins as fast as after so many admissions, since another counter admitted them at once.
-    pub fn as_after(mut self, admissions: u64) -> Saturation {
+    pub fn at_the_speed_after(mut self, admissions: u64) -> Saturation {
         self.state = State::Filling { row: admissions };
         self
     }
@@ -105,6 +124,7 @@ impl Saturation {
     /// When the next request should be sent; `None` while replies are awaited.
     pub fn next(&self) -> Option<Nanos> {
         let most = match self.state {
+            State::Filling { .. } if self.is_delayed => self.most_in_flight,
             State::Filling { row } => (row / 4).clamp(1, self.most_in_flight),
             State::Polling { .. } => 1,
         };
@@ -127,6 +147,9 @@ impl Saturation {
 
     pub fn answered(&mut self, sent: Nanos, done: Nanos, came: Came) {
         self.in_flight -= 1;
+        let took = done.saturating_sub(sent);
+        self.fastest = self.fastest.min(took);
+        self.is_delayed |= came == Came::Admitted && took > self.fastest * DELAYED + DELAYED_BY;
         match came {
             Came::Admitted => self.admitted(sent, done),
             Came::Blocked => self.blocked(sent, done),
@@ -144,10 +167,11 @@ impl Saturation {
             State::Filling { row } => *row += 1,
             // It was in flight when another one was blocked.
             State::Polling { since, .. } if sent <= *since => {}
-            State::Polling { .. } => {
+            State::Polling { block, .. } => {
                 interval.from = self.last_blocked;
                 self.edges.push(Edge {
                     at: interval,
+                    blocked: self.last_blocked.saturating_sub(self.resumed.max(*block)),
                     burst: 0,
                 });
                 self.state = State::Filling { row: 1 };
@@ -251,6 +275,22 @@ impl Saturation {
             .is_some_and(|since| now.saturating_sub(since) > longest * 2)
     }
 
+    /// Requests of something else counted until now.
+    pub fn resume(&mut self, at: Nanos) {
+        self.resumed = at;
+    }
+
+    /// How many blocks took much longer than most: those of another limit.
+    pub fn long_blocks(&self) -> usize {
+        let mut blocks: Vec<Nanos> = self.edges.iter().map(|edge| edge.blocked).collect();
+        blocks.sort_unstable();
+        let Some(median) = blocks.get(blocks.len() / 2) else {
+            return 0;
+        };
+        let long = (*median * LONG).max(LONG_AT_LEAST);
+        blocks.len() - blocks.partition_point(|block| *block < long)
+    }
+
     pub fn has_admitted(&self) -> bool {
         !self.admissions.is_empty()
     }
@@ -265,6 +305,11 @@ impl Saturation {
             State::Polling { block, .. } => Some(block),
             State::Filling { .. } => None,
         }
+    }
+
+    /// When the last blocked request was sent.
+    pub fn last_blocked(&self) -> Nanos {
+        self.last_blocked
     }
 
     pub fn edges(&self) -> &[Edge] {

@@ -15,6 +15,8 @@ pub(super) struct Untouched {
     waits: (Nanos, Nanos),
     /// How long after the block it was admitted again.
     admitted_after: Option<Nanos>,
+    /// When that was known.
+    admitted_at: Nanos,
 }
 
 impl Untouched {
@@ -24,6 +26,7 @@ impl Untouched {
             blocked: None,
             waits: (Nanos::ZERO, FIRST),
             admitted_after: None,
+            admitted_at: Nanos::ZERO,
         }
     }
 
@@ -53,6 +56,7 @@ impl Untouched {
             }
             (Some(blocked), Came::Admitted) if sent > blocked => {
                 self.admitted_after = Some(done.saturating_sub(blocked));
+                self.admitted_at = done;
             }
             _ => {}
         }
@@ -61,5 +65,10 @@ impl Untouched {
     /// The longest time after the block for which it was still blocked, and the shortest after which it was admitted again.
     pub fn admitted_after(&self) -> Option<(Nanos, Nanos)> {
         self.admitted_after.map(|after| (self.waits.0, after))
+    }
+
+    /// When it was known that it is admitted again.
+    pub fn admitted_at(&self) -> Nanos {
+        self.admitted_at
     }
 }

@@ -2,8 +2,12 @@
 //! estimate is below L. Some limiters ask that it stays within L with the request itself, so a block is explained by any
 //! estimate above L − 1.
 //!
-//! The phases that the windows may have are cut into cells. A cell in which no phase explains a request is given up. The rest
-//! are cut again, and the next pass looks closer.
+//! If one clock lays the windows of all keys, the phases that they may have are cut into cells. A cell in which no phase explains a
+//! request is given up. The rest are cut again, and the next pass looks closer.
+//!
+//! Otherwise, the windows of a key begin with its first request that counts, and with the first one after two windows without
+//! any: so do HAProxy's [`http_req_rate`](https://docs.haproxy.org/3.0/configuration.html#4-stick-table%20type) and most
+//! counters in Redis. Then there is a cell for each instant at which they may have begun.
 
 use super::{Model, shortest_arc};
 use crate::base::Nanos;
@@ -17,6 +21,9 @@ const PARTS: u64 = 4;
 /// Cells are cut until they are no longer than the clock's grain, or this part of the window.
 const FINEST: u64 = 4_096;
 
+/// At more instants than these, windows of a key are not followed.
+const MOST_ANCHORS: usize = 16;
+
 /// With more cells left, the requests tell so little that nothing is cut any more.
 const MOST_CELLS: usize = 512;
 
@@ -24,12 +31,10 @@ pub(super) struct SlidingCounter {
     limit: f64,
     window: u64,
     grain: u64,
-    /// Whether all counters have the same windows.
+    /// Whether one clock lays the windows of all counters.
     shared: bool,
-    /// The cells that are left: of all counters together, or of each.
-    cells: Vec<Vec<Cell>>,
-    /// The place in `cells` of the counter at hand, plus one; 0 before the first.
-    counter: usize,
+    /// The cells that are left, of all counters together or of the one at hand.
+    cells: Vec<Cell>,
     /// The sents and the dones of the requests that count, each in order.
     sents: Vec<i64>,
     dones: Vec<i64>,
@@ -40,6 +45,8 @@ pub(super) struct SlidingCounter {
 struct Cell {
     from: u64,
     length: u64,
+    /// Of the last request that counted: the first and the last window in which it may have been decided.
+    last: (i64, i64),
 }
 
 /// How many requests surely count in a window, and how many may.
@@ -54,6 +61,7 @@ impl Cell {
         let circle = Cell {
             from: 0,
             length: window,
+            last: (0, 0),
         };
         circle.parts(CELLS)
     }
@@ -65,6 +73,7 @@ impl Cell {
         let parts = (0..count).map(|part| Cell {
             from: self.from + edge(part),
             length: edge(part + 1) - edge(part),
+            last: (0, 0),
         });
         parts.collect()
     }
@@ -77,15 +86,14 @@ impl SlidingCounter {
             window: quota.window.0,
             grain: grain.0,
             shared,
-            cells: Vec::new(),
-            counter: 0,
+            cells: if shared {
+                Cell::whole_circle(quota.window.0)
+            } else {
+                Vec::new()
+            },
             sents: Vec::new(),
             dones: Vec::new(),
         }
-    }
-
-    fn here(&self) -> &[Cell] {
-        &self.cells[self.counter - 1]
     }
 
     /// The windows of a cell in which the request may have been decided: the first and the last.
@@ -146,26 +154,52 @@ impl SlidingCounter {
     }
 
     fn keep(&mut self, explains: impl Fn(&Self, &Cell) -> bool) {
-        let mut cells = std::mem::take(&mut self.cells[self.counter - 1]);
+        let mut cells = std::mem::take(&mut self.cells);
         cells.retain(|cell| explains(self, cell));
-        self.cells[self.counter - 1] = cells;
+        self.cells = cells;
+    }
+
+    /// Takes note of a request that counts, which may begin the windows of its key anew.
+    fn anchor(&mut self, request: &Seen) {
+        let mut cells = std::mem::take(&mut self.cells);
+        let mut begins = cells.is_empty();
+        cells.retain_mut(|cell| {
+            let (first, last) = self.windows(cell, request);
+            let (surely, perhaps) = (first >= cell.last.1 + 2, last >= cell.last.0 + 2);
+            begins |= perhaps;
+            cell.last = (first, last);
+            !surely
+        });
+        if begins && cells.len() < MOST_ANCHORS {
+            let from = request.sent.0.saturating_sub(self.grain);
+            cells.push(Cell {
+                from,
+                length: request.done.0 + self.grain - from,
+                last: (-1, 0),
+            });
+        }
+        self.cells = cells;
     }
 }
 
 impl Model for SlidingCounter {
     fn may_admit(&self, request: &Seen) -> bool {
-        let mut cells = self.here().iter();
-        cells.any(|cell| self.explains_admission(cell, request))
+        let mut cells = self.cells.iter();
+        let is_fresh = !self.shared && self.sents.is_empty();
+        is_fresh || cells.any(|cell| self.explains_admission(cell, request))
     }
 
     fn may_block(&self, request: &Seen) -> bool {
-        let mut cells = self.here().iter();
+        let mut cells = self.cells.iter();
         cells.any(|cell| self.explains_block(cell, request))
     }
 
     fn count(&mut self, request: &Seen) {
-        if request.admitted && request.tells {
+        if request.admitted && request.tells && !self.sents.is_empty() {
             self.keep(|model, cell| model.explains_admission(cell, request));
+        }
+        if !self.shared {
+            self.anchor(request);
         }
         insert(&mut self.sents, request.sent.0 as i64);
         insert(&mut self.dones, request.done.0 as i64);
@@ -178,32 +212,30 @@ impl Model for SlidingCounter {
     }
 
     fn next_counter(&mut self) {
-        self.counter = if self.shared { 1 } else { self.counter + 1 };
-        if self.cells.len() < self.counter {
-            self.cells.push(Cell::whole_circle(self.window));
+        if !self.shared {
+            self.cells.clear();
         }
         self.sents.clear();
         self.dones.clear();
     }
 
     fn refine(&mut self) -> bool {
-        self.counter = 0;
         let finest = self.grain.max(self.window / FINEST).max(1);
-        let mut cut = false;
-        for cell in self.cells.iter_mut().flatten() {
-            cut |= cell.length > finest;
+        let mut lengths = self.cells.iter().map(|cell| cell.length);
+        let cuts =
+            self.shared && lengths.any(|length| length > finest) && self.cells.len() <= MOST_CELLS;
+        if cuts {
+            self.cells = self
+                .cells
+                .iter()
+                .flat_map(|cell| cell.parts(PARTS))
+                .collect();
         }
-        cut &= self.cells.iter().map(Vec::len).sum::<usize>() <= MOST_CELLS * self.cells.len();
-        if cut {
-            for cells in &mut self.cells {
-                *cells = cells.iter().flat_map(|cell| cell.parts(PARTS)).collect();
-            }
-        }
-        cut
+        cuts
     }
 
     fn phases(&self) -> Option<Interval> {
-        let cells = self.cells.first().filter(|_| self.shared)?;
+        let cells = Some(&self.cells).filter(|_| self.shared)?;
         let arc = |cell: &Cell| Interval::new(Nanos(cell.from), Nanos(cell.from + cell.length));
         let arcs: Vec<_> = cells.iter().map(arc).collect();
         shortest_arc(&arcs, Nanos(self.window))

@@ -6,6 +6,10 @@ use crate::base::Nanos;
 use crate::core::audit::Quota;
 use crate::core::discovery::record::Seen;
 
+/// An admission may take so much more than one token: nginx cuts off what is less than a thousandth of one
+/// ([`limit_req`](https://nginx.org/en/docs/http/ngx_http_limit_req_module.html) counts in thousandths).
+const CUT_OFF: f64 = 0.001;
+
 /// All times in nanoseconds.
 #[derive(Debug)]
 pub(super) struct TokenBucket {
@@ -45,7 +49,7 @@ impl Model for TokenBucket {
         let latest = to.min(done + self.grain + self.tolerance);
         self.full = (
             from.max(sent - self.grain) + self.interval,
-            latest.max(done + self.grain) + self.interval,
+            latest.max(done + self.grain) + self.interval * (1.0 + CUT_OFF),
         );
     }
 

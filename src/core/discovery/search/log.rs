@@ -24,7 +24,7 @@ impl Search<'_> {
             let window = (from.max(self.evidence.least_window(limit)), to);
             // Without an admission after it was full, its window has no end.
             (window.0 <= to && to < Nanos::MAX).then(|| {
-                let quota = Quota::new(limit, window.0);
+                let quota = Quota::new(limit, Nanos(u64::midpoint(window.0.0, to.0)));
                 self.fit(vec![Way { quota, window }])
             })
         });

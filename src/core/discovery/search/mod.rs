@@ -11,8 +11,14 @@ use super::models::{Contradiction, Hypothesis, explain};
 use crate::base::Nanos;
 use crate::core::audit::{Algorithm, Limit, Quota};
 
-/// With fewer edges, the answers fit nearly everything.
+/// With fewer edges, the answers fit nearly everything. Beside another limit, one is enough. Beside another limit, one is enough.
 const FEWEST_EDGES: usize = 2;
+
+/// With fewer blocks, too.
+const FEWEST_BLOCKS: usize = 12;
+
+/// That blocked requests count is shown by so many keys that are not asked for a while.
+const FEWEST_WAITS: usize = 3;
 
 /// All limiters that explain the answers together with `others`. Blocks shorter than `long` are those of the others.
 pub(super) fn explanations(
@@ -24,29 +30,28 @@ pub(super) fn explanations(
         .counters
         .iter()
         .filter_map(|counter| Course::of(counter));
-    let courses: Vec<_> = courses
-        .filter(|course| course.was_full)
-        .map(|course| match long {
-            Some(long) => course.with_long_blocks(long),
-            None => course,
-        })
-        .collect();
-    if courses
-        .iter()
-        .map(|course| course.edges.len())
-        .sum::<usize>()
-        < FEWEST_EDGES
-    {
+    let courses = courses.map(|course| match long {
+        Some(long) => course.with_long_blocks(long),
+        None => course,
+    });
+    let courses: Vec<_> = courses.filter(|course| course.was_full).collect();
+    let edges: usize = courses.iter().map(|course| course.edges.len()).sum();
+    let fewest = if others.is_empty() { FEWEST_EDGES } else { 1 };
+    if edges < fewest || evidence.blocks < FEWEST_BLOCKS {
         return Vec::new();
     }
     let with_edges = courses.iter().filter(|course| !course.edges.is_empty());
-    let is_seen_of_several = with_edges.count() > 1;
+    let with_edges = with_edges.count();
+    let is_seen_of_several = with_edges > 1;
+    let is_waited_for = with_edges >= FEWEST_WAITS;
     let mut found = Vec::new();
     for algorithm in Algorithm::ALL {
         let mut by_one_clock = false;
         for (place, kind) in algorithm.about().kinds.iter().enumerate() {
             // A clock for each key explains all that one clock for all explains. The windows of several keys show which it is.
-            if !kind.by_default && by_one_clock && is_seen_of_several {
+            // The windows of a counter of each key begin with its requests.
+            let is_more = algorithm != Algorithm::SlidingCounter && !kind.by_default;
+            if is_more && by_one_clock && is_seen_of_several {
                 continue;
             }
             let limit = Limit {
@@ -54,7 +59,7 @@ pub(super) fn explanations(
                 ..Limit::new(algorithm, Quota::new(1, Nanos(1)))
             };
             for counts_blocked in [false, true] {
-                if counts_blocked && !may_count_blocked(algorithm) {
+                if counts_blocked && !(may_count_blocked(algorithm) && is_waited_for) {
                     continue;
                 }
                 let search = Search {
@@ -68,15 +73,6 @@ pub(super) fn explanations(
                 found.extend(fits);
             }
         }
-    }
-    // Windows of a clock of its own for each key, weighted as well, explain much by chance.
-    let is_vague = |one: &Fit| {
-        let kinds = one.limit.algorithm.about().kinds;
-        let is_of_key = one.limit.kind.is_some_and(|kind| !kinds[kind].by_default);
-        is_of_key && one.limit.algorithm == Algorithm::SlidingCounter
-    };
-    if !found.iter().all(is_vague) {
-        found.retain(|one| !is_vague(one));
     }
     found
 }

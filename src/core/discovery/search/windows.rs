@@ -27,6 +27,9 @@ const ALIKE: u64 = 8;
 const HALVINGS: u32 = 48;
 const FINEST: u64 = 10_000_000;
 
+/// The ends of an interval of windows are exact to this part of them, or to a microsecond.
+const CLOSE: u64 = 1_000_000;
+
 /// With more limits than these within the error of rate times window, none of them is a guess.
 const MOST_BY_RATE: u64 = 3;
 
@@ -44,12 +47,13 @@ impl Search<'_> {
                     to: Nanos((most * limit as f64) as u64),
                 });
             let guesses: Vec<_> = guesses.iter().copied().chain(trickle).collect();
+            let about = self.about(&guesses);
             let quota = |window| Quota::new(limit, window);
             let mut ways: Vec<Way> = Vec::new();
             if self.limit.algorithm == Algorithm::SlidingWindow {
                 ways.extend(self.between(&guesses, &quota).ok());
             } else {
-                for guess in apart(guesses) {
+                for guess in apart(guesses).into_iter().chain(about) {
                     let is_known = ways
                         .iter()
                         .any(|way| overlap(way.window, (guess.from, guess.to)));
@@ -61,6 +65,15 @@ impl Search<'_> {
             all.extend(joined(ways).into_iter().map(|way| self.fit(vec![way])));
         }
         all
+    }
+
+    /// A counter forgets little by little, so that what it admits tells its window less exactly.
+    fn about(&self, guesses: &[Interval]) -> Option<Interval> {
+        let is_smooth = self.limit.algorithm == Algorithm::SlidingCounter;
+        let shortest = guesses.iter().map(|guess| guess.from).min();
+        let longest = guesses.iter().map(|guess| guess.to).max();
+        let (from, to) = shortest.zip(longest).filter(|_| is_smooth)?;
+        Some(Interval::new(Nanos(from.0 / 2), Nanos(to.0 + to.0 / 4)))
     }
 
     /// The windows about the guesses for which all answers are explained. A window that is too short does not explain a
@@ -244,7 +257,7 @@ fn outermost(at: impl Fn(Nanos) -> Nanos, step: Nanos, explains: &impl Fn(Nanos)
 /// The last window on the way from one that explains the answers to one that does not.
 fn edge(not: Nanos, fits: Nanos, explains: &impl Fn(Nanos) -> bool) -> Nanos {
     let (mut not, mut fits) = (not, fits);
-    while not.0.abs_diff(fits.0) > 1_000 {
+    while not.0.abs_diff(fits.0) > (fits.0 / CLOSE).max(1_000) {
         let middle = Nanos(u64::midpoint(not.0, fits.0));
         if explains(middle) {
             fits = middle

@@ -110,8 +110,13 @@ fn limits(candidates: &[Candidate], whose: &str) -> String {
         };
         return format!("{numbers}, {}{fits}", ways.join(" or "));
     }
+    let more = match candidates.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("; or {more} more"),
+    };
     let each: Vec<_> = candidates
         .iter()
+        .take(NAMED)
         .map(|candidate| {
             format!(
                 "{}, {}",
@@ -120,8 +125,12 @@ fn limits(candidates: &[Candidate], whose: &str) -> String {
             )
         })
         .collect();
-    format!("{} (the answers fit {both})", each.join("; or "))
+    format!("{}{more} (the answers fit {both})", each.join("; or "))
 }
+
+/// The most candidates that are named in the sentence, and that have a line.
+const NAMED: usize = 3;
+const LISTED: usize = 8;
 
 fn numbers(candidate: &Candidate, whose: &str) -> String {
     let limits = candidate.limits.iter().map(|limit| {
@@ -178,7 +187,7 @@ fn algorithm(limit: &EnforcedLimit) -> &'static str {
         ("fixed-window", _) => "in windows laid by a clock for each key",
         ("token-bucket", _) => "by a token bucket",
         ("sliding-counter", "clock") => "by a sliding counter with the windows of a clock",
-        _ => "by a sliding counter with the windows of a clock for each key",
+        _ => "by a sliding counter whose windows begin with a key's first request",
     }
 }
 
@@ -294,7 +303,7 @@ fn wrong_limit(of: &Discovery, claims: &Claims) -> Option<String> {
 /// How exactly the numbers are known.
 fn measured(of: &Discovery) -> Vec<Detail> {
     let mut details = Vec::new();
-    for candidate in &of.candidates {
+    for candidate in of.candidates.iter().take(LISTED) {
         for limit in &candidate.limits {
             let windows = between(limit.window_least_ns, limit.window_most_ns);
             let requests = count(limit.limit, "request", "requests");
