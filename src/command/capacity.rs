@@ -219,6 +219,9 @@ impl Climb<'_> {
 
     /// What is left of the search, about.
     fn left(&self) -> Left {
+        if self.stop.is_requested() {
+            return Left::default();
+        }
         let steps = self.search.left().steps;
         let each = self.setup.step + self.setup.settle.into();
         let confirmation = self.setup.confirm.unwrap_or_default();

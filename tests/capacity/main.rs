@@ -2,7 +2,6 @@
 
 mod command;
 #[path = "../support/mod.rs"]
-#[allow(dead_code, reason = "the tests of runs need more of it")]
 mod support;
 mod worlds;
 

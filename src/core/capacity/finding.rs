@@ -8,8 +8,8 @@ pub struct Finding {
     /// The lowest rate that does not hold.
     pub not_held: Option<Rate>,
     pub limit: Limit,
-    /// The lower rates at which a step did not hold, by chance, as the others there or at higher rates say.
-    pub missed_below: Vec<Rate>,
+    /// The lower rates at which a step did not hold, although others there or at higher rates did.
+    pub contradicted: Vec<Rate>,
 }
 
 /// Why no higher rate holds.

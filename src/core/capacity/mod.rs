@@ -12,7 +12,8 @@
 //!    repetition disagrees, the search goes on from there.
 //!
 //! A threshold that few requests decide is easily missed by chance: of 1,000 requests, one failure misses `failed.rate < 0.1%`.
-//! A miss that is within chance does not end the doubling. The search comes back to it if a higher rate does not hold either.
+//! A miss that is within chance does not end the doubling, nor does an audit without a verdict. The search comes back to it if a
+//! higher rate does not hold either.
 //!
 //! Steps that other processes on this machine disturbed are repeated, too, up to twice at each rate.
 //!

@@ -13,8 +13,8 @@ pub enum Outcome {
     Held,
     NotHeld {
         cause: Cause,
-        /// Whether a limiter that meets the thresholds on average would miss them as clearly in one of 20 steps, or other processes
-        /// on this machine disturbed the generator.
+        /// Whether a limiter that meets the thresholds on average would miss them as clearly in one of 20 steps, other processes on
+        /// this machine disturbed the generator, or only the audit has no verdict, which more requests may give it.
         may_be_chance: bool,
     },
     /// The step says nothing about its rate, because the process was suspended.
@@ -66,9 +66,11 @@ const ALWAYS_WAITING: f64 = 0.9;
 ///
 /// A limiter that answers slowly holds the workers, so that the generator is late. This is told from a generator that is slow
 /// itself as follows. If even the service times, which do not contain the generator's lateness, exceed a threshold on the
-/// latency, or another upper bound is exceeded, the limiter missed it. Otherwise the generator lacked something, and the
-/// limiter is not to blame. A service time contains the time for which the worker waits for a processor, though, so no time is
-/// held against the limiter if the processors were busy.
+/// latency, the limiter missed it. So it did if most requests failed and an upper bound on something else is exceeded. Otherwise
+/// the generator lacked something, and the limiter is not to blame: a generator that is late sends requests in bursts, and a
+/// limiter rightly blocks some of them. A service time contains the time for which the worker waits for a processor, so no time
+/// is held against the limiter if the processors were busy, unless others kept them busy and the median alone is too long: few
+/// requests wait long for a processor that this process uses little.
 pub fn outcome(plan: &Plan, results: &Results, processors: Processors) -> Judged {
     let thresholds = &plan.thresholds.all;
     let end = plan.schedule.end();
@@ -154,8 +156,7 @@ impl JudgedStep<'_> {
         if self.fails_locally() {
             return self.not_held(Cause::Connections, Some(NotOnTime::Sockets));
         }
-        let are_busy = self.processors.are_busy();
-        let exceeded = self.exceeded_anyway(!are_busy);
+        let exceeded = self.exceeded_anyway();
         if exceeded.contains(&true) {
             let mut judged = self.not_held(Cause::Missed, None);
             for (threshold, _) in judged
@@ -171,7 +172,7 @@ impl JudgedStep<'_> {
         if self.processors.are_busy_with_others() {
             return self.not_held(Cause::Generator, Some(NotOnTime::OtherProcesses));
         }
-        if are_busy {
+        if self.processors.are_busy() {
             return self.not_held(Cause::Generator, Some(NotOnTime::Processors));
         }
         if self.waiting_share() >= ALWAYS_WAITING {
@@ -186,12 +187,19 @@ impl JudgedStep<'_> {
                 cause,
                 may_be_chance: match cause {
                     Cause::Missed => self.may_be_chance(),
+                    Cause::Unjudged => self.lacks_only_the_audit(),
                     _ => not_on_time == Some(NotOnTime::OtherProcesses),
                 },
             },
             thresholds: self.judged.to_vec(),
             not_on_time,
         }
+    }
+
+    /// Whether all thresholds but those on the audit were met.
+    fn lacks_only_the_audit(&self) -> bool {
+        let mut all = self.plan.thresholds.all.iter().zip(self.judged);
+        all.all(|(threshold, judged)| judged.met == Met::Met || threshold.needs_audit())
     }
 
     /// Whether each missed threshold was missed by so little that it may be chance.
@@ -206,16 +214,26 @@ impl JudgedStep<'_> {
             })
     }
 
-    /// Whether each threshold is an upper bound that the limiter exceeds even without the generator's lateness. Thresholds on
-    /// times count if `with_times`.
-    fn exceeded_anyway(&self, with_times: bool) -> Vec<bool> {
-        let tally = self.results.tally.as_if_on_time();
-        let measurements = Measurements::of(self.results, &tally, self.plan.schedule.end());
+    /// Whether each threshold is an upper bound that the limiter exceeds even without the generator's lateness.
+    fn exceeded_anyway(&self) -> Vec<bool> {
+        let end = self.plan.schedule.end();
+        let all = self.results.tally.as_if_on_time();
+        let median = self.results.tally.as_if_typical();
+        let measurements = |tally| Measurements::of(self.results, tally, end);
+        let ledger = self.results.ledger();
+        let has_mostly_failed = (ledger.failed + ledger.abandoned) * 2 > ledger.sent;
         let thresholds = self.plan.thresholds.all.iter();
         let is_exceeded = |threshold: &Threshold| {
-            !threshold.is_about_generator()
-                && (with_times || !threshold.is_about_times())
-                && threshold.is_exceeded(&measurements)
+            if threshold.is_about_generator() {
+                return false;
+            }
+            if !threshold.is_about_times() {
+                return has_mostly_failed && threshold.is_exceeded(&measurements(&all));
+            }
+            if !self.processors.are_busy() {
+                return threshold.is_exceeded(&measurements(&all));
+            }
+            self.processors.are_busy_with_others() && threshold.is_exceeded(&measurements(&median))
         };
         thresholds.map(is_exceeded).collect()
     }

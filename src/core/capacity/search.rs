@@ -154,7 +154,7 @@ impl Search {
             (None, Some(Cause::Connections)) => Limit::Connections,
             (None, Some(Cause::Unjudged)) => Limit::Unjudged,
         };
-        let missed_below = |held: Rate| {
+        let contradicted = |held: Rate| {
             let below = self.trials.range(..held);
             let failed = below.filter(|(_, trials)| trials.held() < trials.count());
             failed.map(|(rate, _)| *rate).collect()
@@ -163,7 +163,7 @@ impl Search {
             held,
             not_held,
             limit,
-            missed_below: held.map(missed_below).unwrap_or_default(),
+            contradicted: held.map(contradicted).unwrap_or_default(),
         }
     }
 }
@@ -207,7 +207,7 @@ mod tests {
             held: held.map(rate),
             not_held: not_held.map(rate),
             limit,
-            missed_below: Vec::new(),
+            contradicted: Vec::new(),
         }
     }
 
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(
             search.finding(),
             Finding {
-                missed_below: vec![rate(100.0)],
+                contradicted: vec![rate(100.0)],
                 ..finding(Some(400.0), None, Limit::To)
             }
         );
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(
             higher_holds.finding(),
             Finding {
-                missed_below: vec![rate(100.0)],
+                contradicted: vec![rate(100.0)],
                 ..finding(Some(200.0), None, Limit::To)
             }
         );

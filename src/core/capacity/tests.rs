@@ -159,15 +159,34 @@ fn a_stalled_limiter_is_not_a_slow_generator() {
     // It holds all workers, so that requests leave late, and even its own time is too long.
     check(&FAST, &[Requests::new(400, 50, 30)], IDLE, missed);
     check(&FAST, &[Requests::new(1_000, 0, 30)], IDLE, missed);
+    // Other processes are busy, but most answers take too long all the same.
+    let disturbed = Processors {
+        own: Some(0.1),
+        all: Some(0.99),
+    };
+    check(&FAST, &[Requests::new(400, 50, 30)], disturbed, missed);
+    let few = [Requests::new(600, 50, 1), Requests::new(400, 50, 30)];
+    let others = (Some(Cause::Generator), Some(NotOnTime::OtherProcesses));
+    check(&FAST, &few, disturbed, others);
     // Another process is busy, and the generator is on time all the same.
     check(&FAST, &[Requests::new(1_000, 0, 30)], BUSY, missed);
-    // No processor time turns an answer into a failure.
+    // If most requests fail, it does not matter when they are sent.
     let failed = Requests {
         fate: Fate::Failed(FailureKind::Status5xx),
-        ..Requests::new(100, 50, 1)
+        ..Requests::new(600, 50, 1)
     };
-    let some_failed = [Requests::new(900, 50, 1), failed];
-    check(&FAST, &some_failed, BUSY_BY_ITSELF, missed);
+    let most_failed = [Requests::new(400, 50, 1), failed];
+    check(&FAST, &most_failed, BUSY_BY_ITSELF, missed);
+    // A few may fail because they were sent late, in a burst.
+    let some_failed = [
+        Requests::new(900, 50, 1),
+        Requests {
+            count: 100,
+            ..failed
+        },
+    ];
+    let unknown = (Some(Cause::Generator), Some(NotOnTime::Unknown));
+    check(&FAST, &some_failed, IDLE, unknown);
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl Trials {
                 may_be_chance,
             } => {
                 self.not_held.push(cause);
-                self.is_certain |= !may_be_chance || cause != Cause::Missed;
+                self.is_certain |= !may_be_chance || cause == Cause::Generator;
             }
             Outcome::Void => {}
         }
@@ -111,6 +111,10 @@ mod tests {
             cause: Cause::Generator,
             may_be_chance: true,
         };
+        let unjudged = Outcome::NotHeld {
+            cause: Cause::Unjudged,
+            may_be_chance: true,
+        };
         let certain = not_held(Cause::Missed);
         for (outcomes, verdict, is_settled) in [
             (&[][..], Verdict::Undecided, false),
@@ -118,6 +122,7 @@ mod tests {
             (&[certain], Verdict::DoesNotHold, false),
             (&[chance], Verdict::Undecided, false),
             (&[chance, chance], Verdict::DoesNotHold, true),
+            (&[unjudged], Verdict::Undecided, false),
             (&[disturbed, disturbed], Verdict::Undecided, false),
             (&[disturbed, Outcome::Held], Verdict::Holds, false),
             (

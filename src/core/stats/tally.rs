@@ -110,6 +110,26 @@ impl Tally {
         }
     }
 
+    /// The answers as if each had taken the median of the service times. Only latency, service time and failures are set.
+    #[must_use]
+    pub fn as_if_typical(&self) -> Tally {
+        let typical = |times: &Histogram| {
+            let mut typical = Histogram::default();
+            if times.count() > 0 {
+                typical.record(times.quantile(0.5));
+            }
+            typical
+        };
+        let mut tally = self.as_if_on_time();
+        for target in &mut tally.targets {
+            target.latency = typical(&target.latency);
+            target.service_time = typical(&target.service_time);
+        }
+        tally.latency = typical(&tally.latency);
+        tally.service_time = typical(&tally.service_time);
+        tally
+    }
+
     fn add_send_lag(&mut self, sample: &Sample) {
         let lag = sample.send_lag();
         let request = sample.sequence..sample.sequence + 1;

@@ -55,11 +55,11 @@ pub fn result(summary: &CapacitySummary) -> StyledText {
         table.push(row);
     }
     text.table(table);
-    let chance = &summary.result.missed_by_chance_per_s;
+    let chance = &summary.result.contradicted_per_s;
     if !chance.is_empty() {
         let rates: Vec<_> = chance.iter().map(|rate| format!("{rate}/s")).collect();
         let note = format!(
-            "  At {}, a step did not hold. That was chance: other steps there or at higher rates hold.",
+            "  At {}, a step did not hold, although others there or at higher rates did.",
             rates.join(", ")
         );
         text.push(Line::sentence(note, 4));

@@ -73,9 +73,9 @@ pub struct CapacityResult {
     pub not_held_per_s: Option<f64>,
     /// Why no higher rate holds.
     pub limit: CapacityLimit,
-    /// Lower rates at which a step did not hold by chance: the others there hold, or those at higher rates.
+    /// Lower rates at which a step did not hold, although others there or at higher rates did.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub missed_by_chance_per_s: Vec<f64>,
+    pub contradicted_per_s: Vec<f64>,
     /// Whether a signal ended the search.
     pub interrupted: bool,
 }
@@ -141,8 +141,8 @@ impl CapacitySummary {
             held_per_s: finding.held.map(|rate| rate.as_f64()),
             not_held_per_s: finding.not_held.map(|rate| rate.as_f64()),
             limit: finding.limit.into(),
-            missed_by_chance_per_s: finding
-                .missed_below
+            contradicted_per_s: finding
+                .contradicted
                 .iter()
                 .map(|rate| rate.as_f64())
                 .collect(),

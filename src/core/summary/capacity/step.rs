@@ -152,7 +152,8 @@ impl StepSummary {
             purpose: run.purpose,
             rate_per_s: run.rate.as_f64(),
             outcome,
-            may_be_chance: may_be_chance && outcome != StepOutcome::Stopped,
+            may_be_chance: may_be_chance
+                && [StepOutcome::Missed, StepOutcome::Generator].contains(&outcome),
             reason: reason(outcome, &run, &schedule),
             started: timestamp(results.started, Nanos::ZERO),
             paced_ns: results.paced.0,

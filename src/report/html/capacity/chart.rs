@@ -91,7 +91,8 @@ fn latency(
     rates: &[Vec<&StepSummary>],
     last: &[&StepSummary],
 ) -> Figure {
-    let answered = || last.iter().filter(|step| step.latency.count > 0);
+    let all = || rates.iter().flatten();
+    let answered = || all().filter(|step| step.latency.count > 0);
     let (least, most) =
         extremes(answered().flat_map(|step| [step.latency.p50_ns, step.latency.max_ns]));
     let (x, y) = (across(last), Axis::spans(least, most));
