@@ -116,7 +116,7 @@ impl<C: Caller> Asker<'_, C> {
             answer,
         };
         if let Some(samples) = self.samples {
-            samples.push(sample.clone(), WAITING_SAMPLES);
+            samples.push(sample, WAITING_SAMPLES);
         }
         (sample, head)
     }

@@ -176,19 +176,21 @@ fn algorithms(candidate: &Candidate) -> String {
 }
 
 /// How a limiter counts.
-fn algorithm(limit: &EnforcedLimit) -> &'static str {
-    match (&*limit.algorithm, &*limit.kind) {
+fn algorithm(limit: &EnforcedLimit) -> String {
+    let way = match (&*limit.algorithm, &*limit.kind) {
         ("sliding-window", _) => "in a sliding window",
         ("fixed-window", "clock") if limit.begins_on_multiples == Some(true) => {
-            "in windows laid by a clock, on its multiples"
+            let window = seconds(Nanos(limit.window_ns));
+            return format!("in windows that a clock lays, at multiples of {window}");
         }
-        ("fixed-window", "clock") => "in windows laid by a clock",
+        ("fixed-window", "clock") => "in windows that a clock lays",
         ("fixed-window", "admission") => "in windows that begin with the first request",
-        ("fixed-window", _) => "in windows laid by a clock for each key",
+        ("fixed-window", _) => "in windows that a clock lays for each key",
         ("token-bucket", _) => "by a token bucket",
         ("sliding-counter", "clock") => "by a sliding counter with the windows of a clock",
         _ => "by a sliding counter whose windows begin with a key's first request",
-    }
+    };
+    way.to_owned()
 }
 
 fn nodes(of: &Discovery) -> Option<String> {
