@@ -82,7 +82,7 @@ COUNTER = Limit(COUNTER_BY_KEY, LIMIT, PERIOD_S, counts_blocked=True)
 
 DISCOVERIES = [
     Discovery("haproxy", lambda: haproxy(LIMIT), NEEDS, f"deny 429 if http_req_rate({PERIOD_S}s) > {LIMIT}",
-              ("--preset", "kong"), (COUNTER,)),
+              ("--preset", "kong"), (COUNTER,), maybe=True),
     Discovery("haproxy-src", lambda: haproxy(LIMIT, BY_ADDRESS), NEEDS,
-              f"deny 429 if http_req_rate({PERIOD_S}s) > {LIMIT}, by src", ("--preset", "kong"), (COUNTER,), keys=YES),
+              f"deny 429 if http_req_rate({PERIOD_S}s) > {LIMIT}, by src", ("--preset", "kong"), (COUNTER,), maybe=True, keys=YES),
 ]

@@ -31,8 +31,8 @@ import subprocess
 
 import audits
 from audits import BLOCKS, BROKEN, NEVER_BROKEN, NEVER_KEPT, Audit
-from discoveries import (ASKED, ASKED_FOR, ASKED_WINDOW_S, BY_ADMISSION, BY_LOG, COUNTER_BY_CLOCK, COUNTER_BY_KEY, NO,
-                         YES, Discovery, Limit)
+from discoveries import (ASKED, ASKED_FOR, ASKED_WINDOW_S, BY_ADMISSION, BY_KEY, BY_LOG, COUNTER_BY_CLOCK,
+                         COUNTER_BY_KEY, NO, YES, Discovery, Limit)
 from harness import Check, Need, Promise, System, Traffic, fetch
 from places import PYTHON, REQUIREMENTS, ROOT
 from processes import LOOPBACK, folder, free_ports, server
@@ -204,7 +204,7 @@ DISCOVERIES = [
               (Limit(BY_LOG, ASKED, ASKED_WINDOW_S),), maybe=True, connections=NO),
     Discovery("flask-limiter", lambda: flask_limiter_nodes(LIMIT), NEEDS,
               f"fixed-window, {LIMIT} in {WINDOW_S} s; 2 nodes, one Redis", ("--preset", "kong"),
-              (Limit(BY_ADMISSION, LIMIT, WINDOW_S),), nodes=(YES,)),
+              (Limit(BY_ADMISSION, LIMIT, WINDOW_S),), frozenset({BY_KEY}), nodes=(YES,)),
     Discovery("flask-limiter-two", lambda: flask_limiter_with_two_limits(0), NEEDS,
               "fixed-window, 4 in 1 s and 8 in 3 s; 2 nodes, one Redis", ("--preset", "kong"),
               tuple(Limit(BY_ADMISSION, *limit) for limit in (SHORTER, LONGER)), maybe=True, nodes=(YES,)),

@@ -69,7 +69,7 @@ DISCOVERIES = [
     nothing("unlimited-slow", "unlimited", "no limit, answered after 0.3 s", ("--slow", "0.3"), says="^No limit up to",
             code=0),
     nothing("blocks-everything", "blocks-everything", "blocks everything",
-            says="^Every request was blocked", headers={"Retry-After": EARLY}, code=3),
+            says="^Every request was blocked", headers={"Retry-After": UNTESTED}, code=3),
     nothing("hangs", "unlimited", "no answer", ("--slow", "1000"), says="timeout", code=3),
     nothing("daily-quota", "daily-quota", "50 a day", says="^Blocked after 50", code=0, keys=NO, connections=YES,
             headers={"Retry-After": UNTESTED}),
