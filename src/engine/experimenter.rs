@@ -9,11 +9,14 @@ use crate::core::audit::probe::Reply;
 use crate::core::discovery::{Experiment, Findings, Question, Step};
 use crate::core::plan::Plan;
 use crate::system::Stop;
+use std::collections::VecDeque;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 /// The number of askers, which is more than the experiment has requests in flight.
 const ASKERS: usize = 64;
+
+const SECOND: Nanos = Nanos(1_000_000_000);
 
 /// How often a stop is looked for while a reply is awaited.
 const CHECKS: Duration = Duration::from_millis(20);
@@ -66,6 +69,8 @@ pub fn discover(
         }
         watcher.begin(&start);
         let run = Run {
+            per_second: experiment.bounds().per_second as usize,
+            recent: VecDeque::new(),
             experiment: &mut experiment,
             askers: &askers,
             start: start.at,
@@ -82,6 +87,10 @@ pub fn discover(
 }
 
 struct Run<'a> {
+    /// The most requests in any second.
+    per_second: usize,
+    /// The instants of the requests that have ended and were sent within the last second, in order.
+    recent: VecDeque<Moment>,
     experiment: &'a mut Experiment,
     askers: &'a Askers,
     start: Moment,
@@ -107,7 +116,7 @@ impl Run<'_> {
             let wait = match self.experiment.next() {
                 Step::End if self.in_flight.is_empty() => return,
                 Step::Ask(question) if self.in_flight.len() < ASKERS => {
-                    let at = self.start + question.at;
+                    let at = (self.start + question.at).max(self.allowed_at(now));
                     let wait = at.since(now + AHEAD);
                     if wait == Nanos::ZERO {
                         self.send(question, at.max(now));
@@ -122,6 +131,26 @@ impl Run<'_> {
             }
             let elapsed = Moment::now().since(self.start);
             self.watcher.goes_on(elapsed, self.experiment);
+        }
+    }
+
+    /// The earliest moment at which another request may be sent. Those in flight may be sent at any moment up to now.
+    fn allowed_at(&mut self, now: Moment) -> Moment {
+        while self
+            .recent
+            .front()
+            .is_some_and(|sent| now.since(*sent) > SECOND)
+        {
+            self.recent.pop_front();
+        }
+        let all = self.recent.len() + self.in_flight.len();
+        match all.checked_sub(self.per_second) {
+            None => now,
+            // Of those that have ended, so many have to be over for a second.
+            Some(too_many) => match self.recent.get(too_many) {
+                Some(sent) => *sent + SECOND + Nanos(1),
+                None => now + SECOND,
+            },
         }
     }
 
@@ -147,6 +176,14 @@ impl Run<'_> {
             .position(|question| question.sequence == errand.sequence);
         let question = place.map(|place| self.in_flight.swap_remove(place));
         if let (Some(question), Some((sample, head))) = (question, came) {
+            let sent = sample.answer.sent;
+            let later = self
+                .recent
+                .iter()
+                .rev()
+                .take_while(|one| **one > sent)
+                .count();
+            self.recent.insert(self.recent.len() - later, sent);
             let reply = reply(errand, &sample.answer, head, self.start);
             self.experiment.answered(&reply);
             self.watcher.asked(&question, &reply, &sample);

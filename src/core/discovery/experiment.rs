@@ -7,15 +7,14 @@ use super::delays;
 use super::failures::{self, Failures};
 use super::findings::{Ending, Findings, explanations};
 use super::found::Found;
-use super::guesses::Course;
 use super::record::{Entry, Grouping, by_counter, counters};
 use super::saturation::{Came, Saturation};
 use super::split::Split;
 use super::untouched::Untouched;
 use super::waits::Waits;
 use crate::base::Nanos;
-use crate::core::audit::Decision;
 use crate::core::audit::probe::Reply;
+use crate::core::audit::{Algorithm, Decision};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -197,6 +196,11 @@ impl Experiment {
             window_is_of: 0,
             ending: None,
         }
+    }
+
+    /// What may be sent at most.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
     /// Says when the experiment began, by this machine's clock, since the beginning of 1970. Only with that it is known when
@@ -605,7 +609,7 @@ impl Experiment {
             .into_iter()
             .find_map(|grouping| delays::delay(by_counter(&self.entries, grouping).into_values()));
         let prompt = delay.map(|delay| delays::without(&delay, &self.entries));
-        let (grouping, explanations, grain) =
+        let (grouping, mut explanations, grain) =
             self.explained(prompt.as_deref().unwrap_or(&self.entries));
         let blocked = self
             .entries
@@ -613,6 +617,16 @@ impl Experiment {
             .filter(|entry| entry.came == Came::Blocked);
         let blocked = blocked.count() as u64;
         let delay = delay.filter(|delay| blocked == 0 || delay.is_at_the_rate(&explanations));
+        if delay.is_some() {
+            // What lets requests through at a rate is a bucket.
+            let is_bucket = |limits: &Vec<Found>| {
+                let mut limits = limits.iter();
+                limits.any(|one| one.limit.algorithm == Algorithm::TokenBucket)
+            };
+            if explanations.iter().any(is_bucket) {
+                explanations.retain(is_bucket);
+            }
+        }
         let counters = counters(&self.entries, grouping);
         let busiest = counters.iter().max_by_key(|counter| counter.len());
         let requests = busiest.map(Vec::as_slice).unwrap_or_default();
@@ -640,9 +654,7 @@ impl Experiment {
             keys: self.keys,
             grouping,
             admitted,
-            admitted_at_once: busiest
-                .and_then(|counter| Course::of(counter))
-                .map(|course| course.fill),
+            admitted_at_once: admitted_at_once(&self.entries, grouping),
             last_block: last_block
                 .map(|(first, last)| (admitted, last.done.saturating_sub(first.sent))),
             explanations,
@@ -709,6 +721,17 @@ impl Experiment {
         }
         groupings
     }
+}
+
+/// How many requests the busiest counter admitted before its first block; `None` without a block.
+fn admitted_at_once(entries: &[Entry], grouping: Grouping) -> Option<u64> {
+    let counters = by_counter(entries, grouping).into_values();
+    let busiest = counters.max_by_key(Vec::len)?;
+    let first = busiest
+        .iter()
+        .position(|entry| entry.came == Came::Blocked)?;
+    let before = busiest[..first].iter();
+    Some(before.filter(|entry| entry.came == Came::Admitted).count() as u64)
 }
 
 /// The most requests that were sent within a second and all admitted.

@@ -12,7 +12,6 @@ use super::guesses::Course;
 use super::record::{Grouping, Seen};
 use super::search;
 use crate::base::Nanos;
-use crate::core::audit::Algorithm;
 use std::time::Duration;
 
 /// How coarse the limiter's clock is taken to be: the first of these with which any limiter explains the answers.
@@ -95,19 +94,11 @@ pub(super) fn explanations(
             let explanations = explanations.iter();
             let found = explanations.map(|fits| found(fits, &evidence, began));
             let mut found: Vec<Vec<Found>> = found.collect();
-            found.retain(|limits| !limits.iter().any(is_chance));
             found.sort_by_key(|limits| oddities(limits));
             return (found, grain);
         }
     }
     (Vec::new(), GRAINS[0])
-}
-
-/// Windows of a clock of its own for each key that are weighted as well explain much by chance, though hardly with a round
-/// length.
-fn is_chance(found: &Found) -> bool {
-    let is_of_key = found.is_of_key();
-    is_of_key && found.limit.algorithm == Algorithm::SlidingCounter && !found.is_round
 }
 
 /// How unlikely limits are to have been configured.

@@ -47,19 +47,22 @@ impl Search<'_> {
                     to: Nanos((most * limit as f64) as u64),
                 });
             let guesses: Vec<_> = guesses.iter().copied().chain(trickle).collect();
-            let about = self.about(&guesses);
+            let about = self.about(&guesses, limit);
             let quota = |window| Quota::new(limit, window);
             let mut ways: Vec<Way> = Vec::new();
             if self.limit.algorithm == Algorithm::SlidingWindow {
                 ways.extend(self.between(&guesses, &quota).ok());
             } else {
-                for guess in apart(guesses).into_iter().chain(about) {
+                for guess in apart(guesses) {
                     let is_known = ways
                         .iter()
                         .any(|way| overlap(way.window, (guess.from, guess.to)));
                     if !is_known {
                         ways.extend(self.near(guess, limit));
                     }
+                }
+                if ways.is_empty() {
+                    ways.extend(about.filter_map(|guess| self.near(guess, limit)));
                 }
             }
             all.extend(joined(ways).into_iter().map(|way| self.fit(vec![way])));
@@ -68,12 +71,15 @@ impl Search<'_> {
     }
 
     /// A counter forgets little by little, so that what it admits tells its window less exactly.
-    fn about(&self, guesses: &[Interval]) -> Option<Interval> {
+    /// These are all windows up to the longest guess, in intervals with ends of one ratio.
+    fn about(&self, guesses: &[Interval], limit: u64) -> impl Iterator<Item = Interval> + use<> {
         let is_smooth = self.limit.algorithm == Algorithm::SlidingCounter;
-        let shortest = guesses.iter().map(|guess| guess.from).min();
         let longest = guesses.iter().map(|guess| guess.to).max();
-        let (from, to) = shortest.zip(longest).filter(|_| is_smooth)?;
-        Some(Interval::new(Nanos(from.0 / 2), Nanos(to.0 + to.0 / 4)))
+        let longest = longest.filter(|_| is_smooth).unwrap_or_default();
+        let longer = |window: &Nanos| Some(Nanos(window.0 / 4 * 5).max(*window + Nanos(1)));
+        std::iter::successors(Some(self.evidence.least_window(limit)), longer)
+            .take_while(move |from| *from <= longest)
+            .map(|from| Interval::new(from, Nanos(from.0 / 4 * 5)))
     }
 
     /// The windows about the guesses for which all answers are explained. A window that is too short does not explain a

@@ -424,6 +424,12 @@ fn unexplained(of: &Discovery, findings: &Findings, whose: &str) -> (String, boo
         );
         return (headline, false);
     }
+    if of.requests.blocked == 0 && failed > 0 {
+        let headline = format!(
+            "No request was blocked, but {failed} of {sent} failed{causes_named}, so that nothing is known of a limit."
+        );
+        return (headline, false);
+    }
     if of.requests.blocked == 0 {
         let admitted = count(findings.admitted, "request", "requests");
         let most = findings.most_in_a_second;
