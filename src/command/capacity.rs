@@ -78,7 +78,9 @@ pub fn capacity(mut setup: CapacitySetup) -> anyhow::Result<u8> {
 
     let deadline = Instant::now() + PATIENCE;
     let print_surely = |text: &StyledText| console.print_surely(text.display(display));
-    print_surely(&capacity::result(&summary));
+    if let Some(table) = capacity::result(&summary) {
+        print_surely(&table);
+    }
     summary.resources.missed_lines = console.missed();
     let code = summary.exit_code;
     let results = files.write_capacity(&summary, deadline.max(Instant::now() + LAST_PATIENCE));

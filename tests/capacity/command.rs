@@ -190,6 +190,20 @@ fn a_signal_ends_the_step_and_what_is_known_is_told() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_signal_before_the_first_step_ends_the_wait_for_the_target() {
+    let server = Refusing::new();
+    let run = loadgen("capacity --wait 30s --targets")
+        .arg(server.url())
+        .start();
+    run.await_line("extent");
+    let finished = run.ended_by(crate::support::run::Run::terminate, 5.0);
+    assert_eq!(finished.code(), Some(3), "{finished}");
+    let said = "Verdict: the search was stopped. No capacity was found";
+    assert!(finished.stdout().contains(said), "{finished}");
+}
+
 #[test]
 fn a_dry_run_says_how_much_the_search_may_do_and_does_nothing() {
     let server = Server::allowing();

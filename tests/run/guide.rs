@@ -73,7 +73,10 @@ fn runs(block: &Block) -> Vec<Vec<String>> {
         if let Some((program, arguments)) = words.split_first()
             && program == "loadgen"
             && !arguments.iter().any(|word| word == "|" || word == ">")
-            && !matches!(&*arguments[0], "audit" | "report" | "compare" | "schema")
+            && !matches!(
+                &*arguments[0],
+                "audit" | "report" | "compare" | "schema" | "discover"
+            )
         {
             let without_plan = arguments.iter().filter(|word| *word != "plan");
             runs.push(without_plan.cloned().collect());

@@ -29,15 +29,19 @@ pub fn verdict(summary: &CapacitySummary) -> StyledText {
     verdict
 }
 
-/// A row for each rate, with the numbers of its last step.
-pub fn result(summary: &CapacitySummary) -> StyledText {
+/// A row for each rate, with the numbers of its last step. `None` if no step came to its end.
+pub fn result(summary: &CapacitySummary) -> Option<StyledText> {
+    let rates = by_rate(summary);
+    if rates.is_empty() {
+        return None;
+    }
     let mut text = StyledText::default();
     text.blank();
     let columns = [&P50, &P90, &P99, &P99_9, &MAX];
     let names = ["rate", "held", "allowed", "blocked", "failed"];
     let names = names.into_iter().chain(columns.map(|column| column.name));
     let mut table = Table::new(names.map(str::to_owned));
-    for steps in by_rate(summary).values() {
+    for steps in rates.values() {
         let Some(last) = steps.last() else { continue };
         let held = steps
             .iter()
@@ -64,7 +68,7 @@ pub fn result(summary: &CapacitySummary) -> StyledText {
         );
         text.push(Line::sentence(note, 4));
     }
-    text
+    Some(text)
 }
 
 /// The judged steps by their rates, in the order in which they were made. Those that say nothing are left out.
