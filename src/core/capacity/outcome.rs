@@ -13,8 +13,9 @@ pub enum Outcome {
     Held,
     NotHeld {
         cause: Cause,
-        /// Whether a limiter that meets the thresholds on average would miss them as clearly in one of 20 steps, other processes on
-        /// this machine disturbed the generator, or only the audit has no verdict, which more requests may give it.
+        /// Whether a limiter that meets the thresholds on average would miss them as clearly in one of 20 steps, the
+        /// generator was late although it hardly used the processors, so that something else on this machine disturbed it, or only the
+        /// audit has no verdict, which more requests may give it.
         may_be_chance: bool,
     },
     /// The step says nothing about its rate, because the process was suspended.
@@ -188,7 +189,8 @@ impl JudgedStep<'_> {
                 may_be_chance: match cause {
                     Cause::Missed => self.may_be_chance(),
                     Cause::Unjudged => self.lacks_only_the_audit(),
-                    _ => not_on_time == Some(NotOnTime::OtherProcesses),
+                    Cause::Generator => self.processors.are_hardly_used(),
+                    Cause::Connections => false,
                 },
             },
             thresholds: self.judged.to_vec(),

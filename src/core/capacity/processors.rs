@@ -22,7 +22,12 @@ impl Processors {
 
     /// Whether they were busy, and nearly all of it with other processes.
     pub fn are_busy_with_others(&self) -> bool {
-        self.are_busy() && self.own.is_some_and(|share| share < SMALL)
+        self.are_busy() && self.are_hardly_used()
+    }
+
+    /// Whether this process used so little of them that it was not at its limit.
+    pub fn are_hardly_used(&self) -> bool {
+        self.own.is_some_and(|share| share < SMALL)
     }
 
     pub fn are_busy(&self) -> bool {

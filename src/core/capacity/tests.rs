@@ -286,3 +286,20 @@ fn few_misses_may_be_chance_and_many_are_not() {
     };
     assert_eq!(judged.outcome, certain);
 }
+
+#[test]
+fn a_late_generator_that_hardly_used_the_processors_was_disturbed() {
+    let late = results(&[Requests::new(1_000, 50, 1)]);
+    for (own, is_disturbed) in [(Some(0.2), true), (Some(0.5), false), (None, false)] {
+        let processors = Processors {
+            own,
+            all: Some(0.6),
+        };
+        let expected = Outcome::NotHeld {
+            cause: Cause::Generator,
+            may_be_chance: is_disturbed,
+        };
+        let judged = outcome(&plan(&FAST), &late, processors);
+        assert_eq!(judged.outcome, expected, "{own:?}");
+    }
+}

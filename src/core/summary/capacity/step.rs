@@ -19,7 +19,7 @@ pub struct StepSummary {
     pub rate_per_s: f64,
     /// How it ended.
     pub outcome: StepOutcome,
-    /// Whether it missed thresholds by so little that it may be chance, or other processes on this machine disturbed it.
+    /// Whether it missed thresholds by so little that it may be chance, or something else on this machine disturbed the generator.
     pub may_be_chance: bool,
     /// The reason of the outcome, as the end of a sentence.
     pub reason: String,
