@@ -29,32 +29,25 @@ fn found(
 
 #[test]
 fn nodes_of_small_limits_are_never_said_to_share_what_they_do_not() {
-    for (limit, window) in [(1, SECOND), (3, SECOND), (5, 2 * SECOND), (2, 10 * SECOND)] {
-        for algorithm in [
-            Algorithm::SlidingLog,
-            Algorithm::ClockWindow,
-            Algorithm::Gcra,
-        ] {
-            for seed in 1..3 {
-                let alone = found(algorithm, Some(Fault::NodesAlone), limit, window, seed);
-                let shown = format!("{algorithm:?} {limit} per {window} ns, seed {seed}");
-                assert!(
-                    !alone.nodes[1..].contains(&Shares::Yes),
-                    "{shown}: {:?}",
-                    alone.nodes
-                );
-                let shared = found(algorithm, None, limit, window, seed);
-                assert!(
-                    !shared.nodes[1..].contains(&Shares::No),
-                    "{shown}: {:?}",
-                    shared.nodes
-                );
-                println!(
-                    "{shown}: alone {:?}, shared {:?}",
-                    &alone.nodes[1..],
-                    &shared.nodes[1..]
-                );
-            }
-        }
+    let small = [(1, SECOND), (3, SECOND), (5, 2 * SECOND)];
+    let algorithms = [
+        Algorithm::SlidingLog,
+        Algorithm::ClockWindow,
+        Algorithm::Gcra,
+    ];
+    for ((limit, window), algorithm) in small.into_iter().zip(algorithms) {
+        let alone = found(algorithm, Some(Fault::NodesAlone), limit, window, limit);
+        let shared = found(algorithm, None, limit, window, limit);
+        let nodes = [&alone, &shared].map(|findings| &findings.nodes[1..]);
+        let shown = format!("{algorithm:?} {limit} per {window} ns: {nodes:?}");
+        assert!(!nodes[0].contains(&Shares::Yes), "{shown}");
+        assert!(!nodes[1].contains(&Shares::No), "{shown}");
+        // One admission in a comparison may be chance. More are not.
+        let expected = if limit == 1 {
+            Shares::Unknown
+        } else {
+            Shares::No
+        };
+        assert_eq!(nodes[0], [expected; 2], "{shown}");
     }
 }
