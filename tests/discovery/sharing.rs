@@ -28,6 +28,10 @@ fn found(
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "takes minutes without optimization; run it with `--profile properties`"
+)]
 fn nodes_of_small_limits_are_never_said_to_share_what_they_do_not() {
     let small = [(1, SECOND), (3, SECOND), (5, 2 * SECOND)];
     let algorithms = [

@@ -167,6 +167,10 @@ fn a_limiter_that_fails_open_for_a_while_is_not_taken_for_another() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "takes minutes without optimization; run it with `--profile properties`"
+)]
 fn two_limits_at_once_are_found() {
     for (first, second, truth) in [
         (

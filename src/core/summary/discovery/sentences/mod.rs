@@ -1,10 +1,18 @@
 //! What was found, as a person would say it.
 
-use super::{AnswerOutcome, Candidate, Detail, Discovery, DiscoveryEnding, EnforcedLimit, Shares};
+mod headers;
+#[cfg(test)]
+mod tests;
+mod unexplained;
+
+use super::{Candidate, Detail, Discovery, EnforcedLimit, Shares};
 use crate::base::Nanos;
 use crate::base::text::{count, seconds, span};
-use crate::core::discovery::{Claims, Findings, Remaining, TimeClaim};
+use crate::core::discovery::Findings;
+pub(super) use headers::claim;
+use headers::{claim_details, claims};
 use std::collections::BTreeSet;
+use unexplained::unexplained;
 
 /// The sentences about a discovery.
 pub(super) struct Said {
@@ -247,61 +255,6 @@ fn blocked(candidates: &[Candidate]) -> Option<&'static str> {
     })
 }
 
-/// Whether the headers are right, in a few words each.
-fn claims(of: &Discovery, claims: &Claims) -> impl Iterator<Item = String> {
-    let times = [&claims.retry_after, &claims.reset].into_iter().flatten();
-    let (right, others): (Vec<_>, Vec<_>) = times.partition(|claim| claim.is_right());
-    let names: Vec<_> = right.iter().map(|claim| claim.header).collect();
-    let are = if names.len() == 1 { "is" } else { "are" };
-    let right = (!names.is_empty()).then(|| format!("{} {are} right", names.join(" and ")));
-    let others: Vec<_> = others.into_iter().map(short_claim).collect();
-    right
-        .into_iter()
-        .chain(others)
-        .chain(wrong_limit(of, claims))
-}
-
-fn short_claim(claim: &TimeClaim) -> String {
-    let header = claim.header;
-    if claim.compared == 0 {
-        return format!("{header} claims {} s, which was not tested", claim.last);
-    }
-    let mut wrong = Vec::new();
-    if claim.early > Nanos::ZERO {
-        wrong.push(format!("up to {} early", span(claim.early)));
-    }
-    if claim.late > Nanos::ZERO {
-        wrong.push(format!("up to {} late", span(claim.late)));
-    }
-    if wrong.is_empty() {
-        format!("{header} is right")
-    } else {
-        format!("{header} is {}", wrong.join(" and "))
-    }
-}
-
-/// Whether a header's times are true, as a sentence.
-pub(super) fn claim(claim: &TimeClaim) -> String {
-    let compared = count(claim.compared, "time was", "times were");
-    let after = if claim.compared == 0 {
-        String::new()
-    } else {
-        format!(": {compared} compared with the next admission")
-    };
-    format!("{}{after}.", short_claim(claim))
-}
-
-/// The limits that the headers name, if none of them was found.
-fn wrong_limit(of: &Discovery, claims: &Claims) -> Option<String> {
-    let found = |limit: &u64| {
-        let limits = of.candidates.iter().flat_map(|candidate| &candidate.limits);
-        let mut limits = limits.flat_map(|one| [one.limit, one.burst_least, one.burst_most]);
-        limits.any(|one| one == *limit)
-    };
-    let wrong = claims.limits.iter().find(|limit| !found(limit))?;
-    Some(format!("A header names a limit of {wrong}"))
-}
-
 /// How exactly the numbers are known.
 fn measured(of: &Discovery) -> Vec<Detail> {
     let mut details = Vec::new();
@@ -368,138 +321,6 @@ fn shared_details(of: &Discovery, findings: &Findings) -> Vec<Detail> {
     details.extend(nodes(of).map(|nodes| Detail::new("nodes", nodes)));
     details
 }
-
-fn claim_details(of: &Discovery, claims: &Claims) -> Vec<Detail> {
-    let times = of.claims.iter();
-    let mut details: Vec<_> = times
-        .map(|claim| Detail::new("header", claim.statement.trim_end_matches('.')))
-        .collect();
-    match claims.remaining {
-        Some(Remaining::Of(limit)) => details.push(Detail::new(
-            "header",
-            format!("remaining counts down from {limit}, one for each admission"),
-        )),
-        // A bucket and a sliding counter have forgotten some by then.
-        Some(Remaining::Inconsistent) if counts_whole_windows(of) => details.push(Detail::new(
-            "header",
-            "remaining does not count the admissions of a fresh key one by one",
-        )),
-        Some(Remaining::Inconsistent) | None => {}
-    }
-    details
-}
-
-/// Whether a fresh key's admissions all count until its window ends.
-fn counts_whole_windows(of: &Discovery) -> bool {
-    let mut limits = of.candidates.iter().flat_map(|candidate| &candidate.limits);
-    limits.all(|limit| limit.algorithm.ends_with("-window"))
-}
-
-/// What is known if no limiter explains the answers, and whether that is an answer.
-fn unexplained(of: &Discovery, findings: &Findings, whose: &str) -> (String, bool) {
-    let lasted = seconds(Nanos(of.lasted_ns / 1_000_000 * 1_000_000));
-    let failed = of.requests.failed + of.requests.unanswered;
-    let sent = count(of.requests.sent, "request", "requests");
-    let causes_named = causes(of);
-    let is_failing = of.ending == DiscoveryEnding::Failing;
-    // The last ones ended it.
-    let failed_last = of.answers.iter().rev();
-    let failed_last = failed_last
-        .take_while(|answer| answer.outcome == AnswerOutcome::Failed)
-        .count() as u64;
-    let are_the_last = failed_last == failed && of.answers.len() as u64 == of.requests.sent;
-    if is_failing && are_the_last && of.requests.allowed > 0 && of.requests.blocked == 0 {
-        let admitted = count(of.requests.allowed, "request was", "requests were");
-        let hint = match of.causes.first().and_then(|cause| cause.status) {
-            Some(status) => format!("If that is how the limiter blocks, say --blocked {status}."),
-            None => {
-                "A limiter that blocks like this can't be told from a target that fails.".to_owned()
-            }
-        };
-        let headline =
-            format!("{admitted} allowed, and then {failed} in a row failed{causes_named}. {hint}");
-        return (headline, false);
-    }
-    if is_failing || failed == of.requests.sent {
-        let headline = format!(
-            "Nothing is known, because {failed} of {sent} were neither allowed nor blocked{causes_named}."
-        );
-        return (headline, false);
-    }
-    if of.requests.blocked == 0 && failed > 0 {
-        let headline = format!(
-            "No request was blocked, but {failed} of {sent} failed{causes_named}, so that nothing is known of a limit."
-        );
-        return (headline, false);
-    }
-    if of.requests.blocked == 0 {
-        let admitted = count(findings.admitted, "request", "requests");
-        let most = findings.most_in_a_second;
-        let is_answer = of.ending != DiscoveryEnding::Stopped;
-        return (
-            format!("No limit up to {admitted}{whose} in {lasted}, and {most} in a second."),
-            is_answer,
-        );
-    }
-    if of.requests.allowed == 0 {
-        return (
-            format!("Every request was blocked, the first one too, for {lasted}."),
-            false,
-        );
-    }
-    if let Some((after, time)) = findings.last_block
-        && findings.admitted_at_once == Some(after)
-        && findings.admitted == after
-        && time * 2 >= findings.lasted
-        && failed == 0
-    {
-        let again = [&findings.claims.retry_after, &findings.claims.reset];
-        let claims: Vec<_> = again
-            .into_iter()
-            .flatten()
-            .map(|claim| format!("; {} claims {} s", claim.header, claim.last))
-            .collect();
-        let headline = format!(
-            "Blocked after {}{whose}; not one was admitted again within {}{}.",
-            count(after, "request", "requests"),
-            seconds(Nanos(time.0 / 1_000_000 * 1_000_000)),
-            claims.concat()
-        );
-        return (headline, of.ending != DiscoveryEnding::Stopped);
-    }
-    let at_once = findings
-        .admitted_at_once
-        .map_or_else(String::new, |at_once| {
-            format!(
-                " {} admitted before the first block.",
-                count(at_once, "request was", "requests were")
-            )
-        });
-    let failing = match failed {
-        0 => String::new(),
-        failed => format!(" {failed} of {sent} failed{causes_named}, and each may have counted."),
-    };
-    let headline = format!("No limiter that loadgen knows explains the answers.{at_once}{failing}");
-    (headline, false)
-}
-
-/// What requests failed by, behind a colon; empty if that is unknown.
-fn causes(of: &Discovery) -> String {
-    let causes: Vec<_> = of
-        .causes
-        .iter()
-        .take(CAUSES)
-        .map(ToString::to_string)
-        .collect();
-    if causes.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", causes.join(", "))
-    }
-}
-
-/// The most causes of failure that are named.
-const CAUSES: usize = 3;
 
 fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
