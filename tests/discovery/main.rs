@@ -67,19 +67,13 @@ fn a_limit_of_a_second_is_found() {
 }
 
 #[test]
-#[cfg_attr(
-    debug_assertions,
-    ignore = "takes minutes without optimization; run it with `--profile properties`"
-)]
+#[ignore = "takes a minute without optimization: `cargo test --profile properties --test discovery -- --ignored`"]
 fn a_limit_of_a_minute_is_found_within_five() {
     check(3, 60 * SECOND, NEAR);
 }
 
 #[test]
-#[cfg_attr(
-    debug_assertions,
-    ignore = "takes minutes without optimization; run it with `--profile properties`"
-)]
+#[ignore = "takes a minute without optimization: `cargo test --profile properties --test discovery -- --ignored`"]
 fn a_limit_far_away_is_found_with_several_requests_in_flight() {
     check(60, 10 * SECOND, FAR);
 }

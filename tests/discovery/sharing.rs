@@ -28,10 +28,7 @@ fn found(
 }
 
 #[test]
-#[cfg_attr(
-    debug_assertions,
-    ignore = "takes minutes without optimization; run it with `--profile properties`"
-)]
+#[ignore = "takes a minute without optimization: `cargo test --profile properties --test discovery -- --ignored`"]
 fn nodes_of_small_limits_are_never_said_to_share_what_they_do_not() {
     let small = [(1, SECOND), (3, SECOND), (5, 2 * SECOND)];
     let algorithms = [

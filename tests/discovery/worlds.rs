@@ -167,10 +167,7 @@ fn a_limiter_that_fails_open_for_a_while_is_not_taken_for_another() {
 }
 
 #[test]
-#[cfg_attr(
-    debug_assertions,
-    ignore = "takes minutes without optimization; run it with `--profile properties`"
-)]
+#[ignore = "takes a minute without optimization: `cargo test --profile properties --test discovery -- --ignored`"]
 fn two_limits_at_once_are_found() {
     for (first, second, truth) in [
         (
