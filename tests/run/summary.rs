@@ -45,6 +45,8 @@ fn the_schemas_are_printed_by_their_names() {
         ("schema", SCHEMAS[0]),
         ("schema summary", SCHEMAS[0]),
         ("schema audit", SCHEMAS[1]),
+        ("schema capacity", SCHEMAS[2]),
+        ("schema discovery", SCHEMAS[3]),
     ] {
         let finished = loadgen(line).finish();
         assert_eq!(finished.code(), Some(0), "{finished}");
@@ -52,10 +54,13 @@ fn the_schemas_are_printed_by_their_names() {
     }
     for name in ["", "sumary", "summary.json"] {
         let launch = loadgen("schema").arg(name);
-        launch.assert_refused(&["NAME", "must be one of summary, audit"]);
+        launch.assert_refused(&["NAME", "must be one of summary, audit, capacity, discovery"]);
     }
     let help = loadgen("schema --help").finish().stdout();
-    assert!(help.contains("summary or audit"), "{help}");
+    assert!(
+        help.contains("summary, audit, discovery or capacity"),
+        "{help}"
+    );
 }
 
 #[track_caller]
