@@ -249,7 +249,7 @@ def the_example_of_variables_lists_the_defaults(stack):
 
 
 def the_images_hold_one_small_program_each(_):
-    for image, limit in ("loadgen", 11_500_000), ("ratelimiter", 6_000_000):
+    for image, limit in ("loadgen", 11_000_000), ("ratelimiter", 6_000_000):
         about = json.loads(run("docker", "image", "inspect", image))[0]
         config = about["Config"]
         holds(about["Size"] <= limit, f"{image} has {about['Size']:,} bytes; at most {limit:,} are allowed")
