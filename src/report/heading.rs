@@ -40,14 +40,21 @@ pub fn heading(plan: &Plan, surroundings: Surroundings) -> StyledText {
     if let Some(url) = metrics {
         rows.push(("metrics", url.to_owned()));
     }
+    titled("loadgen", rows, variables)
+}
+
+/// The name of the command with the program's version, the rows, and the variables that took effect.
+pub(super) fn titled(
+    command: &str,
+    mut rows: Vec<(&str, String)>,
+    variables: &[String],
+) -> StyledText {
     if !variables.is_empty() {
         rows.push(("env", variables.join(", ")));
     }
     let mut text = StyledText::default();
-    text.push(Line::fixed(format!(
-        "loadgen {}",
-        env!("CARGO_PKG_VERSION")
-    )));
+    let version = env!("CARGO_PKG_VERSION");
+    text.push(Line::fixed(format!("{command} {version}")));
     for (name, value) in rows {
         text.push(Line::sentence(format!("  {name:8} {value}"), 11));
     }

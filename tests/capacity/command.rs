@@ -2,6 +2,7 @@
 
 use crate::support::run::{Finished, Launch, loadgen};
 use crate::support::server::{Refusing, Reply, Server};
+use crate::support::valid_json;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -28,21 +29,6 @@ fn cap(most: u64) -> Server {
     })
 }
 
-/// What `--summary-json` wrote, which fits its schema.
-#[track_caller]
-fn valid(text: &str) -> Value {
-    let schema = loadgen("schema capacity").finish().stdout();
-    let schema = serde_json::from_str(&schema).expect("a schema as JSON");
-    let schema = jsonschema::validator_for(&schema).expect("a schema");
-    let json = serde_json::from_str(text).expect("JSON");
-    let wrong: Vec<_> = schema
-        .iter_errors(&json)
-        .map(|one| one.to_string())
-        .collect();
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    json
-}
-
 /// Whether this machine was too busy for a step to be on time.
 fn was_disturbed(json: &Value) -> bool {
     let steps = json["steps"].as_array().expect("steps").iter();
@@ -66,7 +52,7 @@ fn the_highest_rate_that_holds_is_found_printed_and_written() {
         .arg("--report")
         .arg(file("page.html"))
         .finish();
-    let json = valid(&read(&file("capacity.json")));
+    let json = valid_json(&read(&file("capacity.json")), "capacity");
     let result = &json["result"];
     let held = result["held_per_s"].as_f64().unwrap_or(0.0);
     assert!(held <= 200.0, "{finished}");
@@ -141,7 +127,7 @@ fn a_search_that_reaches_its_highest_rate_says_so_and_json_goes_to_standard_outp
     let finished = capacity("--from 20 --to 40 --summary-json - --threshold")
         .args(["failed.rate < 0.1%", "--targets", &server.url()])
         .finish();
-    let json = valid(&finished.stdout());
+    let json = valid_json(&finished.stdout(), "capacity");
     assert!(finished.stderr.contains("Verdict: "), "{finished}");
     if !was_disturbed(&json) {
         assert_eq!(finished.code(), Some(0), "{finished}");

@@ -2,29 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::support::eventually;
 use crate::support::run::{Finished, Run, loadgen};
 use crate::support::server::{Reply, Server};
-use serde_json::Value;
-
-/// What `--summary-json` wrote, which fits its schema.
-fn summary(file: &Path) -> Value {
-    let schema = loadgen("schema discovery").finish().stdout();
-    let schema = serde_json::from_str(&schema).expect("a schema as JSON");
-    let schema = jsonschema::validator_for(&schema).expect("a schema");
-    let text = fs::read_to_string(file).expect("a summary");
-    let json = serde_json::from_str(&text).expect("JSON");
-    let wrong: Vec<_> = schema
-        .iter_errors(&json)
-        .map(|one| one.to_string())
-        .collect();
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    json
-}
+use crate::support::{eventually, valid_json};
 
 /// The printed text in one line.
 fn said(finished: &Finished) -> String {
@@ -54,7 +37,8 @@ fn a_demos_limit_is_found_and_the_printed_command_runs() {
     ] {
         assert!(said.contains(part), "{part} in {finished}");
     }
-    let json = summary(&json);
+    let json = fs::read_to_string(&json).expect("a summary");
+    let json = valid_json(&json, "discovery");
     let candidates = json["candidates"].as_array().expect("candidates");
     assert_eq!(candidates.len(), 1, "{candidates:#?}");
     assert_eq!(candidates[0]["promise"], "sliding-window 5/s");

@@ -4,9 +4,9 @@ use crate::support::metrics::{address, await_sum};
 use crate::support::report::Report;
 use crate::support::run::{Finished, Launch, loadgen};
 use crate::support::server::{Refusing, Reply, Server};
+use crate::support::valid_json;
 use loadgen::base::{Ledger, Mode};
 use loadgen::core::summary::{SCHEMAS, Source, Summary};
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -27,15 +27,7 @@ fn writing(launch: Launch, file: &Path) -> Launch {
 /// Reads a summary, which must be valid by its schema.
 #[track_caller]
 fn read(text: &str) -> Summary {
-    let schema = SCHEMAS[0].text;
-    let schema = serde_json::from_str(schema).expect("a schema in JSON");
-    let schema = jsonschema::validator_for(&schema).expect("a schema");
-    let summary: Value = serde_json::from_str(text).expect("JSON");
-    let errors = schema.iter_errors(&summary);
-    let errors: Vec<_> = errors
-        .map(|error| format!("{}: {error}", error.instance_path()))
-        .collect();
-    assert!(errors.is_empty(), "{errors:#?}");
+    valid_json(text, "summary");
     Summary::from_json(text).expect("a summary")
 }
 

@@ -26,6 +26,21 @@ pub fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
+/// A result as JSON, which must be valid by the schema of this name.
+#[track_caller]
+pub fn valid_json(text: &str, schema: &str) -> serde_json::Value {
+    let schema = loadgen::core::summary::Schema::find(schema).expect("a schema");
+    let schema = serde_json::from_str(schema.text).expect("a schema as JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let json = serde_json::from_str(text).expect("JSON");
+    let errors = schema.iter_errors(&json);
+    let errors: Vec<_> = errors
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    json
+}
+
 /// Waits until `condition` holds, and fails the test when it never does.
 #[track_caller]
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {

@@ -5,8 +5,8 @@ use crate::core::request::Placeholder;
 use crate::core::summary::SearchSummary;
 use crate::report::Surroundings;
 use crate::report::duration::in_two_units;
-use crate::report::heading::held_to;
-use crate::report::styled_text::{Line, StyledText};
+use crate::report::heading::{held_to, titled};
+use crate::report::styled_text::StyledText;
 
 /// How long a search takes, and how many requests it sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,18 +58,7 @@ pub fn heading(
     rows.extend(plan.audit.as_ref().map(|audit| ("audit", held_to(audit))));
     rows.push(("extent", extent.to_string()));
     rows.extend(metrics.map(|url| ("metrics", url.to_owned())));
-    if !variables.is_empty() {
-        rows.push(("env", variables.join(", ")));
-    }
-    let mut text = StyledText::default();
-    text.push(Line::fixed(format!(
-        "loadgen capacity {}",
-        env!("CARGO_PKG_VERSION")
-    )));
-    for (name, value) in rows {
-        text.push(Line::sentence(format!("  {name:8} {value}"), 11));
-    }
-    text
+    titled("loadgen capacity", rows, variables)
 }
 
 /// The rates, the precision and the steps of a search, in words.
