@@ -11,7 +11,6 @@ use crate::client::Cluster;
 use crate::core::audit::probe::Reply;
 use crate::core::discovery::{Experiment, Findings, Question, Shares};
 use crate::core::exit_code;
-use crate::core::plan::Plan;
 use crate::core::stats::{Snapshot, State};
 use crate::core::summary::{
     Candidate, Discovery, DiscoveryCircumstances, DiscoveryTally, EnforcedLimit,
@@ -72,7 +71,7 @@ fn find_out(
     );
     console.print_surely(heading.display(display));
 
-    let mut progress = Progress::new(&console, &setup.plan, cluster.names(), stop);
+    let mut progress = Progress::new(&console, &discover, cluster.names(), stop);
     #[cfg(unix)]
     let live = if setup.live_view && output == Output::Standard && terminal::is_capable() {
         let run = live::Run {
@@ -190,6 +189,8 @@ const MOST_RUN: Nanos = Nanos(300 * SECOND);
 /// Prints how far the discovery is, at every stats interval, and answers the live view.
 struct Progress<'a> {
     console: &'a Console,
+    /// Whether requests carry a key.
+    has_keys: bool,
     names: &'a [String],
     requests: SnapshotRequests,
     stop: &'a Stop,
@@ -201,10 +202,16 @@ struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    fn new(console: &'a Console, plan: &Plan, names: &'a [String], stop: &'a Stop) -> Self {
-        let every = Nanos::from(plan.stats_interval);
+    fn new(
+        console: &'a Console,
+        discover: &DiscoverSetup,
+        names: &'a [String],
+        stop: &'a Stop,
+    ) -> Self {
+        let every = Nanos::from(discover.setup.plan.stats_interval);
         Progress {
             console,
+            has_keys: discover.has_keys,
             names,
             requests: SnapshotRequests::default(),
             stop,
@@ -247,7 +254,8 @@ impl Watcher for Progress<'_> {
         }
         if elapsed >= self.next {
             let counts = self.tally.counts();
-            let line = report::discovery_progress(elapsed, self.tally.keys(), &counts);
+            let keys = if self.has_keys { self.tally.keys() } else { 0 };
+            let line = report::discovery_progress(elapsed, keys, &counts);
             self.console.print(line);
             while self.next <= elapsed {
                 self.next = self.next + self.every;

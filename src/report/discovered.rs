@@ -53,7 +53,7 @@ pub fn discovery_heading(
     text
 }
 
-/// How far a discovery is.
+/// How far a discovery is. `keys` is 0 if requests carry no key.
 pub fn discovery_progress(elapsed: Nanos, keys: u32, counts: &DiscoveryCounts) -> String {
     let DiscoveryCounts {
         sent,
@@ -62,15 +62,17 @@ pub fn discovery_progress(elapsed: Nanos, keys: u32, counts: &DiscoveryCounts) -
         failed,
         ..
     } = counts;
-    let keys = count(u64::from(keys), "key", "keys");
+    let requests = count(*sent, "request", "requests");
+    let keys = match keys {
+        0 => String::new(),
+        keys => format!(" of {}", count(u64::from(keys), "key", "keys")),
+    };
     let failed = match failed {
         0 => String::new(),
         failed => format!(", {failed} failed"),
     };
     let elapsed = elapsed.as_secs_f64();
-    format!(
-        "{elapsed:7.0} s  {sent} requests of {keys}: {allowed} allowed, {blocked} blocked{failed}"
-    )
+    format!("{elapsed:7.0} s  {requests}{keys}: {allowed} allowed, {blocked} blocked{failed}")
 }
 
 /// How sure each part is of what was found.
