@@ -430,11 +430,14 @@ impl Experiment {
             let key = self.new_key();
             // Not when a window of the main key begins.
             let at = self.now + Nanos(window.0 / 3);
-            self.split = Some((key, Split::new(window, self.saturation(at, key))));
+            self.split = Some((
+                key,
+                Split::new(window, self.saturation(at, key), self.bounds.time),
+            ));
         } else if self.main_is_over {
             // Another key may share the main key's count, so that one is used again once it is forgotten.
             let at = self.now + Nanos(window.0 / 4 * 9);
-            let split = Split::new(window, self.saturation(at, self.main_key));
+            let split = Split::new(window, self.saturation(at, self.main_key), self.bounds.time);
             self.split = Some((self.main_key, split));
         }
     }

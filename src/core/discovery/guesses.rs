@@ -10,6 +10,10 @@ const FREQUENT: usize = 2;
 /// How many lengths of stretches between two edges are compared.
 const STRETCHES: usize = 6;
 
+/// A counter rested before an edge if it was not asked for so many times as long as before most, and at least for this time.
+const RESTED: u64 = 8;
+const RESTED_AT_LEAST: Nanos = Nanos(500_000_000);
+
 /// One counter, as its blocks and admissions follow one another.
 #[derive(Debug)]
 pub(super) struct Course {
@@ -134,13 +138,17 @@ impl Course {
     /// The time in which one request is admitted again, in nanoseconds, if it is always the same: the least and the most.
     ///
     /// Just before each edge, the counter had room for none. Between two edges it may have had all room for a while, and then
-    /// seems slower than it is. So the fastest stretches count, and the longest of those that agree with them.
+    /// seems slower than it is. So the fastest stretches count, and the longest of those that agree with them. None of them
+    /// has an edge within it before which the counter rested.
     pub fn interval(&self) -> Option<(f64, f64)> {
         let lengths = (0..).map(|halvings| (self.edges.len() - 1) >> halvings);
         let lengths = lengths.take_while(|length| *length > 0).take(STRETCHES);
+        let rested = &self.rested();
         let stretches = |length: usize| {
-            let pairs = self.edges.iter().zip(&self.edges[length..]);
-            pairs.filter_map(|(first, last)| {
+            let pairs = self.edges.windows(length + 1);
+            let pairs = pairs.filter(move |edges| !edges[1..length].iter().any(rested));
+            pairs.filter_map(move |edges| {
+                let (first, last) = (edges[0], edges[length]);
                 let admitted = (last.admitted_before - first.admitted_before) as f64;
                 let span = first.at.until(last.at);
                 (admitted > 0.0)
@@ -156,6 +164,14 @@ impl Course {
             .map(|(_, most)| *most)
             .min_by(f64::total_cmp)?;
         of_each.into_iter().find(|(least, _)| *least <= fastest)
+    }
+
+    /// Whether the counter was not asked for much longer before an edge than before most.
+    fn rested(&self) -> impl Fn(&Edge) -> bool + use<> {
+        let mut unasked: Vec<_> = self.edges.iter().map(|edge| edge.at.length()).collect();
+        unasked.sort_unstable();
+        let median = unasked.get(unasked.len() / 2).copied().unwrap_or_default();
+        move |edge| edge.at.length() > (median * RESTED).max(RESTED_AT_LEAST)
     }
 
     /// How many may be admitted in a window: as many as before the first block, or as after an edge. The burst after the last edge

@@ -69,8 +69,8 @@ class Discovery:
     limits: What it enforces, the fastest rate first; nothing if no limiter that loadgen knows does what it does.
     also: The kinds of limiters that would answer in the same way.
     maybe: Whether `discover` need not find these.
-    unsure: Whether it need not find out what shares a count. Slow answers leave too little time for that, and so may a
-        bucket that is never empty for long.
+    unsure: Whether it need not find out what shares a count, nor tell the limiter from all others. Slow answers leave too
+        little time for that, and so may a bucket that is never empty for long.
     keys, connections: Whether two of them share a count.
     nodes: Whether each node shares the first one's count, from the second one on.
     headers: For each header with times, whether they are true; None if that is a matter of chance.
@@ -129,7 +129,8 @@ class Discovery:
         if not found and (self.maybe or not self.limits):
             return
         true = " and ".join(limit.kind for limit in self.limits)
-        if true not in found or sorted(found) != sorted({true, *self.also.intersection(found)}):
+        also = set(found) if self.unsure else self.also.intersection(found)
+        if true not in found or sorted(found) != sorted({true, *also}):
             yield f"finds {' or '.join(found) or 'nothing'}"
             return
         for limit, one in zip(self.limits, by_rate(candidates[found.index(true)])):

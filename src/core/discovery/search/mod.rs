@@ -11,7 +11,7 @@ use super::models::{Contradiction, Hypothesis, explain};
 use crate::base::Nanos;
 use crate::core::audit::{Algorithm, Limit, Quota};
 
-/// With fewer edges, the answers fit nearly everything. Beside another limit, one is enough. Beside another limit, one is enough.
+/// With fewer edges, the answers fit nearly everything. Beside another limit, one is enough.
 const FEWEST_EDGES: usize = 2;
 
 /// With fewer blocks, too.
