@@ -4,7 +4,7 @@ use super::limiters::Limiter;
 use super::simulation::{World, run};
 use super::{NEAR, SECOND, name};
 use loadgen::base::Nanos;
-use loadgen::core::discovery::{Bounds, Experiment, Findings};
+use loadgen::core::discovery::{Bounds, Ending, Experiment, Findings};
 use std::collections::HashMap;
 
 /// The windows of a key: when the present one began, and what counts in it and in the one before.
@@ -72,5 +72,17 @@ fn a_counter_whose_windows_begin_with_a_keys_first_request_is_found() {
             let most = if counts_blocked { 4 } else { 2 };
             assert!(findings.explanations.len() <= most, "{shown}");
         }
+    }
+}
+
+/// The first block of a counter may take much longer than the later ones. It is not that of a second limit, for which the
+/// experiment would go on until it has spent its requests or its time.
+#[test]
+fn a_counter_whose_first_block_is_the_longest_takes_a_minute() {
+    for seed in 0..8 {
+        let findings = found(12, 5 * SECOND, false, seed);
+        assert_eq!(findings.ending, Ending::Complete);
+        assert!(findings.lasted < Nanos(100 * SECOND), "{findings:#?}");
+        assert!(findings.asked < 5_000, "{findings:#?}");
     }
 }

@@ -280,9 +280,11 @@ impl Saturation {
         self.resumed = at;
     }
 
-    /// How many blocks took much longer than most: those of another limit.
+    /// How many blocks took much longer than most: those of another limit. The first one may be long by itself, since a sliding
+    /// counter that was empty admits its limit at once, and later only one request at a time.
     pub fn long_blocks(&self) -> usize {
-        let mut blocks: Vec<Nanos> = self.edges.iter().map(|edge| edge.blocked).collect();
+        let later = self.edges.iter().skip(1);
+        let mut blocks: Vec<Nanos> = later.map(|edge| edge.blocked).collect();
         blocks.sort_unstable();
         let Some(median) = blocks.get(blocks.len() / 2) else {
             return 0;
