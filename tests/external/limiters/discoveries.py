@@ -129,8 +129,8 @@ class Discovery:
         if not found and (self.maybe or not self.limits):
             return
         true = " and ".join(limit.kind for limit in self.limits)
-        also = set(found) if self.unsure else self.also.intersection(found)
-        if true not in found or sorted(found) != sorted({true, *also}):
+        is_told = self.unsure or sorted(found) == sorted({true, *self.also.intersection(found)})
+        if true not in found or not is_told:
             yield f"finds {' or '.join(found) or 'nothing'}"
             return
         for limit, one in zip(self.limits, by_rate(candidates[found.index(true)])):
