@@ -24,12 +24,15 @@ pub fn discovery_heading(
         targets.first().map_or("", String::as_str),
         targets.len().saturating_sub(1),
     );
-    let more = match more {
-        0 => String::new(),
-        more => format!(" and {}", count(more as u64, "more target", "more targets")),
+    let (more, enforce) = match more {
+        0 => (String::new(), "enforces"),
+        more => (
+            format!(" and {}", count(more as u64, "more target", "more targets")),
+            "enforce",
+        ),
     };
     text.push(Line::sentence(
-        format!("  finds out what {first}{more} enforces"),
+        format!("  finds out what {first}{more} {enforce}"),
         4,
     ));
     text.push(Line::sentence(format!("  requests  {requests}"), 12));

@@ -6,6 +6,7 @@ use super::{NEAR, SECOND, name};
 use loadgen::base::Nanos;
 use loadgen::core::audit::Promise;
 use loadgen::core::discovery::{Bounds, Ending, Experiment, Failures, Findings, Found};
+use std::collections::HashMap;
 
 const LIMIT: u64 = 20;
 const WINDOW: u64 = 10 * SECOND;
@@ -290,4 +291,61 @@ fn keys_that_count_together_and_a_limit_of_one_are_explained() {
     let findings = findings(|_, _, at| Answer::new(one(0, 0, at)));
     let names: Vec<_> = findings.explanations.iter().flatten().map(name).collect();
     assert!(names.contains(&("fixed-window", "clock")), "{names:?}");
+}
+
+/// A count that starts anew once a key was not asked for so long. If `by_admission`, only admissions are such a request.
+fn renewed(by_admission: bool) -> Limiter {
+    let mut keys: HashMap<usize, (u64, i128)> = HashMap::new();
+    Box::new(move |key, _, at| {
+        let (count, until) = keys.entry(key).or_insert((0, at));
+        if at >= *until {
+            *count = 0;
+        }
+        let admits = *count < LIMIT;
+        *count += u64::from(admits);
+        if admits || !by_admission {
+            *until = at + i128::from(WINDOW);
+        }
+        admits
+    })
+}
+
+#[test]
+fn a_window_that_requests_renew_is_not_taken_for_another() {
+    for by_admission in [false, true] {
+        let mut limiter = renewed(by_admission);
+        let findings = findings(|_, key, at| Answer::new(limiter(key, 0, at)));
+        assert_eq!(
+            explained(&findings),
+            Vec::<String>::new(),
+            "{by_admission} {findings:#?}"
+        );
+        // If blocked requests renew it too, only rests tell how long it is.
+        let is_it = |(short, long): (Nanos, Nanos)| (short..=long).contains(&Nanos(WINDOW));
+        assert_eq!(
+            findings.rest.map(is_it),
+            (!by_admission).then_some(true),
+            "{findings:#?}"
+        );
+    }
+}
+
+/// A bucket that is full again once a key was not asked for a second.
+#[test]
+fn a_bucket_that_is_forgotten_too_soon_is_not_taken_for_another() {
+    let rate = i128::from(WINDOW / LIMIT);
+    let mut keys: HashMap<usize, (i128, i128)> = HashMap::new();
+    let findings = findings(|_, key, at| {
+        let (full, last) = keys.entry(key).or_insert((at, at));
+        if at >= *last + i128::from(SECOND) {
+            *full = at;
+        }
+        *last = at;
+        let admits = *full - at <= rate * i128::from(LIMIT - 1);
+        if admits {
+            *full = (*full).max(at) + rate;
+        }
+        Answer::new(admits)
+    });
+    assert_eq!(explained(&findings), Vec::<String>::new(), "{findings:#?}");
 }

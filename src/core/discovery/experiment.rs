@@ -658,6 +658,7 @@ impl Experiment {
             grouping,
             admitted,
             admitted_at_once: admitted_at_once(&self.entries, grouping),
+            rest: self.waits.as_ref().map(Waits::between),
             last_block: last_block
                 .map(|(first, last)| (admitted, last.done.saturating_sub(first.sent))),
             explanations,

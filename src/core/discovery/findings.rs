@@ -65,6 +65,9 @@ pub struct Findings {
     /// How many requests the busiest counter admitted, and before its first block.
     pub admitted: u64,
     pub admitted_at_once: Option<u64>,
+    /// If the key that goes on being asked stays blocked: the longest rest after which another one was still blocked, and the
+    /// shortest after which one was admitted.
+    pub rest: Option<(Nanos, Nanos)>,
     /// A block that had not ended: after so many admissions, for so long.
     pub last_block: Option<(u64, Nanos)>,
     /// Every limiter that explains all answers, the likeliest first. Several limits hold at once.
@@ -90,7 +93,9 @@ pub(super) fn explanations(
         if explanations.is_empty() {
             explanations = pairs(&evidence);
         }
-        if !explanations.is_empty() {
+        // Among others, a vague one stays: it may be the true one.
+        let is_vague = |fits: &Vec<Fit>| fits.iter().any(Fit::is_vague);
+        if !explanations.iter().all(is_vague) {
             let explanations = explanations.iter();
             let found = explanations.map(|fits| found(fits, &evidence, began));
             let mut found: Vec<Vec<Found>> = found.collect();

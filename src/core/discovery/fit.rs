@@ -67,6 +67,12 @@ impl Fit {
         self.windows(requests).1
     }
 
+    /// Whether it explains the answers with one window as well as with another of twice its length, so that they say little of it.
+    pub fn is_vague(&self) -> bool {
+        let (from, to) = self.windows(self.limit.quota.limit);
+        to > from * 2
+    }
+
     /// All bursts for which it explains the answers.
     pub fn bursts(&self) -> RangeInclusive<u64> {
         let bursts = || self.ways.iter().map(|way| way.quota.burst);

@@ -62,9 +62,11 @@ impl Untouched {
         }
     }
 
-    /// The longest time after the block for which it was still blocked, and the shortest after which it was admitted again.
+    /// The longest rest after which it was still blocked, and the time after the block at which it was admitted again. Each
+    /// request may have begun the block anew, so that only the time since the last one is a rest.
     pub fn admitted_after(&self) -> Option<(Nanos, Nanos)> {
-        self.admitted_after.map(|after| (self.waits.0, after))
+        let rest = Nanos(self.waits.0.0 / 2);
+        self.admitted_after.map(|after| (rest, after))
     }
 
     /// When it was known that it is admitted again.

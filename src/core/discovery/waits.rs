@@ -104,6 +104,11 @@ impl Waits {
         }
     }
 
+    /// The longest time that was too short, and the shortest that was not.
+    pub fn between(&self) -> (Nanos, Nanos) {
+        self.between
+    }
+
     /// Whether no key waits or is asked any more.
     pub fn is_over(&self) -> bool {
         self.keys.iter().all(|key| key.is_over)

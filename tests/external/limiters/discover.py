@@ -10,12 +10,11 @@ installed.
 
 import argparse
 import json
-import signal
 import sys
-from pathlib import Path
 
 # Nothing is written into the source tree.
 sys.dont_write_bytecode = True
+import command
 import haproxy
 import nginx
 import python_nodes
@@ -23,8 +22,6 @@ import ratelimiter
 import simulated_discoveries
 import throttlecrab
 from discoveries import discover_all, statement
-from processes import Broken, Failed
-from run import Refused, chosen, default_loadgen, refuse_what_is_missing
 from verdict_table import markdown
 
 HEADINGS = ["limiter", "configuration", "`discover` said", "requests", "seconds", "verdict"]
@@ -63,28 +60,17 @@ def once_more(all_done, loadgen):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", metavar="NAME,…", default="", help="only these")
-    parser.add_argument("--list", action="store_true", help="print the names")
-    parser.add_argument("--loadgen", metavar="PATH", type=Path, default=default_loadgen(),
-                        help="the program under test (default: %(default)s)")
+    parser = command.parser(__doc__)
+    command.add_choice(parser)
     parser.add_argument("--log", metavar="FILE", type=argparse.FileType("w"), help="write every summary there, as JSON")
     options = parser.parse_args()
-    for ending in signal.SIGTERM, signal.SIGHUP:
-        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     known = known_by_name(options.loadgen)
     if options.list:
-        return print(*known, sep="\n")
-    try:
-        wanted = chosen([name for name in options.only.split(",") if name], known)
-        refuse_what_is_missing(wanted, options.loadgen)
-        all_done = once_more(discover_all(wanted, options.loadgen), options.loadgen)
-    except Refused as reason:
-        print(f"discover: {reason}", file=sys.stderr)
-        return 2
-    except (Broken, Failed, OSError) as failure:
-        print(f"discover: {failure}", file=sys.stderr)
-        return 1
+        print(*known, sep="\n")
+        return True
+    wanted = command.chosen(options.only, known)
+    command.refuse_what_is_missing(wanted, options.loadgen)
+    all_done = once_more(discover_all(wanted, options.loadgen), options.loadgen)
     faults = [done.faults() for done in all_done]
     print(markdown([HEADINGS, *map(cells, all_done, faults)]), end="\n\n")
     for done, wrong in zip(all_done, faults):
@@ -92,11 +78,8 @@ def main():
             print(f"--- {done.discovery.name}\n{done.printed}")
     if options.log:
         json.dump({done.discovery.name: done.summary for done in all_done}, options.log)
-    return 1 if any(faults) else 0
+    return not any(faults)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    command.end_with("discover", main)

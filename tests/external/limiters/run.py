@@ -8,15 +8,12 @@ Exit codes: 0 everything holds; 1 something does not hold, or failed; 2 refused,
 installed.
 """
 
-import argparse
 import contextlib
-import shutil
-import signal
 import sys
-from pathlib import Path
 
 # Nothing is written into the source tree.
 sys.dont_write_bytecode = True
+import command
 import haproxy
 import nginx
 import python_nodes
@@ -24,16 +21,11 @@ import ratelimiter
 import simulated_nodes
 import throttlecrab
 from harness import Check, Summary, verify, wait_for_all
-from places import TARGET
-from processes import Broken, Failed
+from processes import Broken
 
 CHECKS = [check for module in (nginx, haproxy, throttlecrab, python_nodes) for check in module.CHECKS]
 HEADINGS = ["limiter", "configuration", "asked with", "promised", "allowed", "blocked", "failed", "verdict"]
 AUDIT_HEADINGS = ["audit", "configuration", "held to", "expected", "said", "verdict"]
-
-
-class Refused(Exception):
-    """A limiter or a tool is not installed."""
 
 
 def known_by_name(loadgen):
@@ -41,27 +33,6 @@ def known_by_name(loadgen):
     audits = [*nginx.AUDITS, *python_nodes.AUDITS, *simulated_nodes.AUDITS,
               *ratelimiter.audits_of(loadgen.with_name("ratelimiter"))]
     return {each.name: each for each in [*CHECKS, *audits]}
-
-
-def chosen(names, known):
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise Refused(f"--only: there is no '{unknown[0]}', but {', '.join(known)}")
-    return [known[name] for name in names] or list(known.values())
-
-
-def refuse_what_is_missing(checks, loadgen):
-    if not shutil.which(loadgen):
-        raise Refused(f"--loadgen: {loadgen} is no program: cargo build --release")
-    needs = dict.fromkeys(need for check in checks for need in check.needs)
-    missing = [need for need in needs if not shutil.which(need.program)]
-    if missing:
-        raise Refused("\n  ".join(["not installed:", *(f"{need.program}: {need.install}" for need in missing)]))
-
-
-def default_loadgen():
-    binaries = [TARGET / profile / "loadgen" for profile in ("release", "debug")]
-    return next(filter(Path.exists, binaries), binaries[0])
 
 
 def row(check, run, system):
@@ -107,42 +78,28 @@ def run_all(chosen, loadgen, excess):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", metavar="NAME,…", default="", help="only these")
-    parser.add_argument("--list", action="store_true", help="print the names")
-    parser.add_argument("--loadgen", metavar="PATH", type=Path, default=default_loadgen(),
-                        help="the program under test (default: %(default)s)")
+    parser = command.parser(__doc__)
+    command.add_choice(parser)
     parser.add_argument("--excess", metavar="N", type=int, default=0,
                         help="have each limiter keep a limit so much higher than it claims: with 1, no count may hold, "
                              "nor an audit that expects the limit kept; audits of sliding counters, whose resolution "
                              "is 2 requests, need 3")
     options = parser.parse_args()
-    for ending in signal.SIGTERM, signal.SIGHUP:
-        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     known = known_by_name(options.loadgen)
     if options.list:
-        return print(*known, sep="\n")
-    try:
-        wanted = chosen([name for name in options.only.split(",") if name], known)
-        refuse_what_is_missing(wanted, options.loadgen)
-        of_checks, of_audits = run_all(wanted, options.loadgen, options.excess)
-    except Refused as reason:
-        print(f"limiters: {reason}", file=sys.stderr)
-        return 2
-    except (Broken, Failed, OSError) as failure:
-        print(f"limiters: {failure}", file=sys.stderr)
-        return 1
+        print(*known, sep="\n")
+        return True
+    wanted = command.chosen(options.only, known)
+    command.refuse_what_is_missing(wanted, options.loadgen)
+    of_checks, of_audits = run_all(wanted, options.loadgen, options.excess)
     for headings, rows in (HEADINGS, of_checks), (AUDIT_HEADINGS, of_audits):
         if rows:
             print(table([headings, *(cells for cells, _ in rows)]), end="\n\n")
     failing = [(cells, printed) for cells, printed in [*of_checks, *of_audits] if printed is not None]
     for cells, printed in failing:
         print(f"--- {cells[0]}\n{printed}")
-    return 1 if failing else 0
+    return not failing
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    command.end_with("limiters", main)

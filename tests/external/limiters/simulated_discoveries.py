@@ -58,6 +58,8 @@ DISCOVERIES = [
     wrong("failing-open", f"{IN_WORDS}, 1 % of requests admitted uncounted", headers=None),
     wrong("losing-counts", f"{IN_WORDS}, counts lost after 7 s and 9.5 s", headers=None),
     wrong("first-windows-doubled", f"{IN_WORDS}, twice the limit in a key's first window", headers=None),
+    wrong("renewed-windows", f"windows of {ASKED} in {ASKED_WINDOW_S} s that each request renews", code=3,
+          says=r"stays blocked: .* left alone is admitted again after \d", headers=None),
     nothing("403-unknown", "sliding-log", f"{IN_WORDS}, blocked with 403", ("--blocked", "403"), says="403", code=3),
     nothing("reset", "sliding-log", f"{IN_WORDS}, resets connections at the limit", ("--blocked", "reset"),
             says="reset", code=3),

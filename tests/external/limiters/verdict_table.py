@@ -15,15 +15,14 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 # Nothing is written into the source tree.
 sys.dont_write_bytecode = True
+import command
 import python_nodes
 import ratelimiter
 from harness import Need, System, send, wait_for_all
-from processes import Broken, Failed, folder, holds
-from run import Refused, default_loadgen, refuse_what_is_missing
+from processes import folder, holds
 from simulated_nodes import LATE_ANSWERS, simulated
 
 
@@ -217,30 +216,17 @@ def print_table(kind, wanted, loadgen, at_once, log):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.parser(__doc__)
     parser.add_argument("--traffic", choices=[kind.name for kind in KINDS], help="only this kind")
     parser.add_argument("--only", metavar="TEXT", default="", help="only the limiters whose name contains this")
-    parser.add_argument("--loadgen", metavar="PATH", type=Path, default=default_loadgen(),
-                        help="the program under test (default: %(default)s)")
     parser.add_argument("--at-once", metavar="N", type=int, default=8, help="runs at the same time (default: 8)")
     parser.add_argument("--log", metavar="FILE", type=argparse.FileType("w"), help="write every audit's JSON there")
     options = parser.parse_args()
     wanted = [each for each in limiters(options.loadgen.with_name("ratelimiter")) if options.only in each.name]
     kinds = [kind for kind in KINDS if options.traffic in (None, kind.name)]
-    try:
-        refuse_what_is_missing(wanted, options.loadgen)
-        right = [print_table(kind, wanted, options.loadgen, options.at_once, options.log) for kind in kinds]
-    except Refused as reason:
-        print(f"verdict table: {reason}", file=sys.stderr)
-        return 2
-    except (Broken, Failed, OSError) as failure:
-        print(f"verdict table: {failure}", file=sys.stderr)
-        return 1
-    return 0 if all(right) else 1
+    command.refuse_what_is_missing(wanted, options.loadgen)
+    return all([print_table(kind, wanted, options.loadgen, options.at_once, options.log) for kind in kinds])
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    command.end_with("verdict table", main)

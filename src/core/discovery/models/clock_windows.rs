@@ -1,7 +1,8 @@
 //! Windows that a clock lays end to end: each admits L.
 //!
 //! An admitted request is in a later window than the L-th admission before it, so a boundary lies between the two. A
-//! blocked request is in the window of that admission, so none does.
+//! blocked request is in the window of that admission, so none does. Two boundaries are a window apart, so that between a
+//! counter's first admission and the k L-th after it lie k − 1 windows.
 
 use super::{Model, shortest_arc};
 use crate::base::Nanos;
@@ -18,6 +19,9 @@ pub(super) struct WindowsOfAClock {
     phases: ClockWindows,
     /// The latest counted requests, in order; at most `limit`.
     latest: VecDeque<Seen>,
+    /// The sent of the first counted request.
+    first: Option<Nanos>,
+    counted: usize,
 }
 
 impl WindowsOfAClock {
@@ -29,6 +33,8 @@ impl WindowsOfAClock {
             shared,
             phases: ClockWindows::AnyPhase,
             latest: VecDeque::new(),
+            first: None,
+            counted: 0,
         }
     }
 
@@ -37,6 +43,13 @@ impl WindowsOfAClock {
         self.latest
             .front()
             .filter(|_| self.latest.len() == self.limit)
+    }
+
+    /// Whether there were as many windows since the first request as all admissions take.
+    fn had_windows(&self, request: &Seen) -> bool {
+        let windows = (self.counted / self.limit).saturating_sub(1) as u64;
+        let had = |first: Nanos| first + self.window * windows <= request.done + self.grain * 2;
+        self.first.is_none_or(had)
     }
 
     /// The phases if there is a boundary between the two requests.
@@ -62,8 +75,8 @@ impl WindowsOfAClock {
 
 impl Model for WindowsOfAClock {
     fn may_admit(&self, request: &Seen) -> bool {
-        self.earliest()
-            .is_none_or(|before| !self.with_boundary(before, request).is_impossible())
+        let may_begin = |before| !self.with_boundary(before, request).is_impossible();
+        self.had_windows(request) && self.earliest().is_none_or(may_begin)
     }
 
     fn may_block(&self, request: &Seen) -> bool {
@@ -75,6 +88,8 @@ impl Model for WindowsOfAClock {
         if let Some(before) = self.earliest().filter(|_| request.admitted) {
             self.phases = self.with_boundary(before, request);
         }
+        self.first.get_or_insert(request.sent);
+        self.counted += 1;
         self.latest.push_back(*request);
         if self.latest.len() > self.limit {
             self.latest.pop_front();
@@ -89,6 +104,7 @@ impl Model for WindowsOfAClock {
 
     fn next_counter(&mut self) {
         self.latest.clear();
+        (self.first, self.counted) = (None, 0);
         if !self.shared {
             self.phases = ClockWindows::AnyPhase;
         }

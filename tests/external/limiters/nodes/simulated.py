@@ -99,6 +99,21 @@ class FixedWindows:
         return 0
 
 
+class RenewedWindows:
+    """Admits the limit until a key was not asked for a window: each request renews the window's time."""
+
+    def __init__(self):
+        self.windows = {}
+
+    def __call__(self, request):
+        count, until = self.windows.get(request.key, (0, 0))
+        if request.at >= until:
+            count = 0
+        admits = count < request.limit
+        self.windows[request.key] = (count + admits, request.at + request.window)
+        return 0 if admits else request.window
+
+
 def asked_differently(**changes):
     """A sliding log that gets a request with these fields changed, each by a function of the request."""
     log = SlidingLog()
@@ -209,6 +224,7 @@ LIMITERS: dict[str, Callable[[], Limiter]] = {
     "by-connection": by_connection,
     "triple-limit": triple_limit,
     "windows-by-key": FixedWindows,
+    "renewed-windows": RenewedWindows,
     "node-open": node_open,
     "open-for-a-while": open_for_a_while,
     "losing-counts": losing_counts,

@@ -45,6 +45,7 @@ fn findings(explanations: Vec<Vec<Found>>) -> Findings {
         },
         admitted: 40,
         admitted_at_once: Some(20),
+        rest: None,
         last_block: None,
         explanations,
         grain: MILLI,
@@ -232,4 +233,16 @@ fn without_an_explanation_only_what_was_seen_is_said() {
         assert!(text.starts_with(begins), "{text}");
         assert_eq!(exit_code, code, "{text}");
     }
+}
+
+#[test]
+fn a_key_that_is_admitted_only_if_it_is_left_alone_is_said_to_be() {
+    let mut findings = findings(Vec::new());
+    findings.admitted = 20;
+    findings.last_block = Some((20, SECOND * 60));
+    findings.rest = Some((MILLI * 9_980, MILLI * 10_020));
+    let expected = "No limiter that loadgen knows explains the answers. Blocked after 20 requests of each key. A key that \
+                    goes on being asked stays blocked: not one request was admitted within 60 s. A key that is left alone \
+                    is admitted again after 9.98 s to 10.02 s.";
+    assert_eq!(said(&findings, [40, 60, 0]), (expected.to_owned(), 3));
 }

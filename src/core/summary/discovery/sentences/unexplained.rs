@@ -69,6 +69,18 @@ pub fn unexplained(of: &Discovery, findings: &Findings, whose: &str) -> (String,
         && time * 2 >= findings.lasted
         && failed == 0
     {
+        let blocked_for = seconds(Nanos(time.0 / 1_000_000 * 1_000_000));
+        let after = count(after, "request", "requests");
+        if let Some((short, long)) = findings.rest {
+            let headline = format!(
+                "No limiter that loadgen knows explains the answers. Blocked after {after}{whose}. A key that goes on being \
+                 asked stays blocked: not one request was admitted within {blocked_for}. A key that is left alone is \
+                 admitted again after {} to {}.",
+                seconds(short),
+                seconds(long)
+            );
+            return (headline, false);
+        }
         let again = [&findings.claims.retry_after, &findings.claims.reset];
         let claims: Vec<_> = again
             .into_iter()
@@ -76,9 +88,7 @@ pub fn unexplained(of: &Discovery, findings: &Findings, whose: &str) -> (String,
             .map(|claim| format!("; {} claims {} s", claim.header, claim.last))
             .collect();
         let headline = format!(
-            "Blocked after {}{whose}; not one was admitted again within {}{}.",
-            count(after, "request", "requests"),
-            seconds(Nanos(time.0 / 1_000_000 * 1_000_000)),
+            "Blocked after {after}{whose}; not one was admitted again within {blocked_for}{}.",
             claims.concat()
         );
         return (headline, of.ending != DiscoveryEnding::Stopped);
