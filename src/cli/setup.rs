@@ -129,6 +129,8 @@ impl Setup {
             key_seed,
             allowed,
             blocked,
+            events: Vec::new(),
+            undo_timeout: Duration::from_secs(30),
         };
         let outputs = results.outputs(arguments);
         requests.check_lengths(arguments, &plan, &nodes.examples())?;

@@ -14,7 +14,7 @@ use crate::core::summary::{
     Audit, CapacitySummary, Configuration, Resources, SearchCircumstances, SearchSummary,
     StepPurpose, StepSummary, SteppedRun,
 };
-use crate::engine::{self, SnapshotRequests};
+use crate::engine::{self, EventLog, SnapshotRequests};
 use crate::report::capacity::{self, Extent, Left};
 #[cfg(unix)]
 use crate::report::live::{self, Live};
@@ -266,7 +266,13 @@ impl Climb<'_> {
         #[cfg(unix)]
         let live = self.show(name, &stop)?;
         let before = Busy::so_far();
-        let results = engine::run(&self.setup.run.plan, &cluster, &stop, &mut observers);
+        let results = engine::run(
+            &self.setup.run.plan,
+            &cluster,
+            &stop,
+            &EventLog::default(),
+            &mut observers,
+        );
         let processors = Busy::so_far().since(&before);
         #[cfg(unix)]
         if let Some(live) = live {

@@ -10,7 +10,7 @@ use crate::core::plan::Plan;
 use crate::core::stats::{Results, TimelineTally};
 use crate::core::summary::{Audit, Circumstances, Configuration, Resources, Summary};
 use crate::core::{exit_code, threshold};
-use crate::engine::{self, SnapshotRequests, Targets};
+use crate::engine::{self, EventLog, SnapshotRequests, Targets};
 #[cfg(unix)]
 use crate::report::live::{self, Live};
 use crate::report::{
@@ -82,7 +82,8 @@ pub(super) fn run_until(
     } else {
         None
     };
-    let results = engine::run(&setup.plan, &cluster, stop, &mut observers);
+    let event_log = EventLog::default();
+    let results = engine::run(&setup.plan, &cluster, stop, &event_log, &mut observers);
     let results = results.map_err(|error| explained(error, setup))?;
     drop(observers);
     #[cfg(unix)]

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod capacity;
 pub mod comparison;
 pub mod discovery;
+pub mod events;
 pub mod exit_code;
 pub mod keys;
 pub mod masking;

@@ -18,6 +18,7 @@
 mod aborter;
 mod askers;
 mod audit_feed;
+mod event_log;
 mod experimenter;
 mod observer;
 mod pacer;
@@ -32,6 +33,7 @@ mod targets;
 mod worker;
 mod worker_pool;
 
+pub use event_log::{EventLog, NotMarked};
 pub use experimenter::{Watcher, discover};
 pub use observer::{Observer, Progress, Start};
 pub use snapshot_requests::{SnapshotRequest, SnapshotRequests};
@@ -106,7 +108,7 @@ pub enum RunError {
     NoAsker(io::Error),
 }
 
-/// Carries out a plan against `targets`. Returns when the schedule has ended or `stop` was requested, and then every
+/// Carries out a plan against `targets`, with its events in `events`. Returns when the schedule has ended or `stop` was requested, and then every
 /// request in flight has been answered or the drain timeout has passed.
 ///
 /// # Errors
@@ -115,6 +117,7 @@ pub fn run(
     plan: &Plan,
     targets: &impl Targets,
     stop: &Stop,
+    events: &EventLog,
     observer: &mut dyn Observer,
 ) -> Result<Results, RunError> {
     if !targets.wait_for_address(FIRST_LOOKUP, stop) && !stop.is_requested() {
@@ -125,6 +128,7 @@ pub fn run(
         plan,
         targets,
         stop,
+        event_log: events,
         counters: Counters::new(count),
         samples: buffers(plan.workers),
         pool: WorkerPool::new(plan.worker_shares(count), count),
@@ -146,6 +150,7 @@ struct Run<'a, T: Targets> {
     plan: &'a Plan,
     targets: &'a T,
     stop: &'a Stop,
+    event_log: &'a EventLog,
     counters: Counters,
     /// One buffer for each worker.
     samples: Vec<SampleBuffer>,
@@ -175,6 +180,7 @@ impl<T: Targets> Run<'_, T> {
         let (working, all_done) = Latch::new();
         self.start_workers(scope, tokens, &working)?;
         let start = self.start();
+        self.event_log.open(start.at);
         observer.begin(&start);
         let (events, received) = bounded(WAITING_EVENTS);
         let reporter = Reporter::new(self, start, received, observer);
@@ -192,6 +198,7 @@ impl<T: Targets> Run<'_, T> {
             drain: Moment::now(),
         };
         let probe = prober.map(join);
+        self.event_log.close();
         drop(events);
         let reported = join(reporter);
         let results = self.results(start, &ends, reported);
@@ -338,6 +345,7 @@ impl<T: Targets> Run<'_, T> {
             lateness,
             tally: reported.tally,
             phases: reported.phases,
+            events: self.event_log.records(),
             audit: reported.audit,
             probe: None,
             failure_examples: self.targets.failure_examples(),

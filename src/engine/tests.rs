@@ -190,7 +190,14 @@ fn an_observer_sees_the_start_every_request_every_second_and_the_end_in_this_ord
          --workers 8 --stats-interval 0.4 --targets http://unused",
     );
     let mut notes = Notes::default();
-    let results = run(&plan, &Fake::new(None), &Stop::default(), &mut notes).unwrap();
+    let results = run(
+        &plan,
+        &Fake::new(None),
+        &Stop::default(),
+        &EventLog::default(),
+        &mut notes,
+    )
+    .unwrap();
 
     let ledger = results.ledger();
     assert!(ledger.balances());
@@ -215,7 +222,14 @@ fn a_request_that_outlasts_the_drain_timeout_is_abandoned_and_the_ledger_balance
         "--rps 100 --burst-enabled false --duration 0.1 --drain-timeout 0.05 --targets http://unused",
     );
     let fake = Fake::new(Some(9));
-    let results = run(&plan, &fake, &Stop::default(), &mut ()).unwrap();
+    let results = run(
+        &plan,
+        &fake,
+        &Stop::default(),
+        &EventLog::default(),
+        &mut (),
+    )
+    .unwrap();
     let ledger = results.ledger();
     assert!(ledger.balances(), "{ledger:?}");
     assert_eq!((ledger.sent, ledger.abandoned), (10, 1));
@@ -230,7 +244,14 @@ fn run_with_frozen(options: &str, frozen: Frozen) -> (Results, Fake) {
         frozen: Some(frozen),
         ..Fake::new(None)
     };
-    let results = run(&plan, &fake, &Stop::default(), &mut ()).unwrap();
+    let results = run(
+        &plan,
+        &fake,
+        &Stop::default(),
+        &EventLog::default(),
+        &mut (),
+    )
+    .unwrap();
     let ledgers = &results.ledgers;
     assert!(ledgers.iter().all(Ledger::balances), "{ledgers:?}");
     let scheduled: Vec<_> = ledgers.iter().map(|ledger| ledger.scheduled).collect();

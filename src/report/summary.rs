@@ -320,6 +320,7 @@ mod tests {
             audit: None,
             probe: None,
             phases: PhaseTallies::default(),
+            events: Vec::new(),
             paced: Nanos(60_000_000_000),
             drained: Nanos(3_130_000),
             interrupted: false,

@@ -268,6 +268,8 @@ impl Described {
             blocked,
             audit,
             thresholds,
+            events,
+            undo_timeout,
         } = &setup.plan;
         let texts: Vec<_> = thresholds.all.iter().map(|one| &one.text).collect();
         let run = (
@@ -281,6 +283,7 @@ impl Described {
                 thresholds.abort_on_fail,
                 &setup.nodes,
             ),
+            (events, undo_timeout),
             &setup.connecting,
             setup
                 .metrics

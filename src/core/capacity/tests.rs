@@ -82,6 +82,7 @@ fn results(requests: &[Requests]) -> Results {
         audit: None,
         probe: None,
         phases: PhaseTallies::default(),
+        events: Vec::new(),
         paced: Nanos(1_000 * MILLI),
         drained: Nanos::ZERO,
         interrupted: false,

@@ -10,6 +10,7 @@ pub use steady::Seeds;
 use crate::base::{Nanos, Target};
 use crate::core::answers::Rules;
 use crate::core::audit::{self, PriorUse, Promise, Quota, Terms, Tiers};
+use crate::core::events::PlannedEvent;
 use crate::core::keys::{self, Dealer, Distribution, Keys};
 use crate::core::request::{CompiledRequest, Constants, RequestTemplate};
 use crate::core::schedule::{Alignment, Schedule};
@@ -52,6 +53,10 @@ pub struct Plan {
     /// `None` if the limiter is not audited.
     pub audit: Option<AuditPlan>,
     pub thresholds: Thresholds,
+    /// In the order of their instants.
+    pub events: Vec<PlannedEvent>,
+    /// The longest time that each undo may take.
+    pub undo_timeout: Duration,
 }
 
 /// The settings of the audit.

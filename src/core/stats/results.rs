@@ -1,6 +1,7 @@
 use super::{FailureExample, Lateness, PhaseTallies, ScheduleVerdict, Snapshot, State, Tally};
 use crate::base::{Ledger, Moment, Nanos, Target};
 use crate::core::audit::{self, probe};
+use crate::core::events::EventRecord;
 use std::time::SystemTime;
 
 /// The results of a run that has ended.
@@ -13,6 +14,8 @@ pub struct Results {
     pub tally: Tally,
     /// The requests by phase of the schedule.
     pub phases: PhaseTallies,
+    /// The events of the run, in the order in which they began.
+    pub events: Vec<EventRecord>,
     pub verdict: ScheduleVerdict,
     /// A few failed requests of each kind.
     pub failure_examples: Vec<FailureExample>,
