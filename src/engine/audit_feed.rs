@@ -1,9 +1,8 @@
 //! Passes samples on to the audit.
 
 use crate::base::{KeyId, Moment, Sample};
-use crate::core::audit::{
-    AuditProgress, AuditReport, AuditedKey, Auditor, Nodes, Observation, Response,
-};
+use crate::core::audit::{AuditProgress, AuditReport, AuditedKey, Auditor, Nodes, Observation};
+use crate::core::outages::Response;
 use crate::core::plan::Plan;
 use crate::core::request::Placeholder;
 

@@ -5,7 +5,8 @@ use super::row::Wrong;
 use super::rows::Rows;
 use crate::base::{Moment, Nanos};
 use crate::core::answers::Answers;
-use crate::core::audit::{AuditReport, AuditedKey, Auditor, Nodes, Observation, Response, Terms};
+use crate::core::audit::{AuditReport, AuditedKey, Auditor, Nodes, Observation, Terms};
+use crate::core::outages::Response;
 use crate::core::recorded::{
     ColumnNames, Identity, KeyNames, Layout, NumberedBy, Recorded, Resolution, TargetNames,
     TargetPlaces,

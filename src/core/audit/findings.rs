@@ -7,7 +7,6 @@ use super::key_audit::KeyAudit;
 use super::keys::KeyAudits;
 use super::nodes::{Lifetime, Nodes, of_node};
 use super::observation::{AuditedKey, Decision, Observation};
-use super::outages::{Outage, Response};
 use super::promise::{Latest, Limit, Needed, OneClock};
 use super::proof::AdmissionSpan;
 use super::quota_audit::{Blocked, QuotaAudit};
@@ -19,6 +18,7 @@ use super::scenario::Scenario;
 use super::terms::Terms;
 use super::window_counts::{Candidate, FollowedKeys, WindowCounts};
 use crate::base::Nanos;
+use crate::core::outages::{Outage, Response};
 use std::cmp::Reverse;
 
 #[derive(Debug)]

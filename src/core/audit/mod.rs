@@ -37,7 +37,7 @@
 //!
 //! # Outages
 //!
-//! Spans in which nodes failed are told apart (`outages.rs`). The admissions outside of them are held to each promise
+//! Spans in which nodes failed are told apart ([`outages`](crate::core::outages)). The admissions outside of them are held to each promise
 //! by themselves, so that a limiter that let everything pass while its store was away is said to have kept its promise
 //! otherwise. It is broken nonetheless. The reading without outages takes in the same requests in the same order, though
 //! later: an admission waits until the spans around it have ended, and all that follows waits behind it.
@@ -62,7 +62,6 @@ mod key_audit;
 mod keys;
 mod nodes;
 mod observation;
-mod outages;
 pub mod probe;
 mod promise;
 mod proof;
@@ -81,7 +80,6 @@ pub use causes::{Cause, Conclusion};
 pub use early_blocks::{EarlyBlocks, EarlyBlocksSlot};
 pub use nodes::Nodes;
 pub use observation::{AuditedKey, Decision, Observation};
-pub use outages::{Failure, Outage, Response};
 pub use promise::{About, Algorithm, Kind, Limit, MOST, MostInAnyWindow, Needed, Promise};
 pub(in crate::core) use promise::{ClockWindows, Interval};
 pub use proof::{AdmissionSpan, Proof};
@@ -94,12 +92,12 @@ pub use terms::{Allowance, Terms, Tier, Tiers};
 pub use window_counts::{KeyCounts, WindowCounts};
 
 use crate::base::Nanos;
+use crate::core::outages::{Outages, Place, Response};
 use causes::Answered;
 use findings::Findings;
 use groups::{AllRules, Flags, Group, Rules};
 use key_audit::KeyAudit;
 use keys::KeyAudits;
-use outages::{Outages, Place};
 use quota_audit::QuotaAudit;
 use std::collections::VecDeque;
 

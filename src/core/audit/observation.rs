@@ -1,7 +1,7 @@
 //! What the audit knows of one request.
 
-use super::outages::{Failure, Response};
 use crate::base::{FailureKind, KeyId, Moment, Nanos, Outcome, Sample};
+use crate::core::outages::{Failure, Response};
 
 /// One request that left, as it was observed. The limiter decided about it between sent and done if it was answered,
 /// and at any time after sent, or never, if it was not.
@@ -86,7 +86,7 @@ impl Observation {
 
 impl Response {
     /// How a node responded to a request that is observed.
-    pub(super) fn of(request: &Observation) -> Response {
+    pub fn of(request: &Observation) -> Response {
         let failure = |is_answered| Failure {
             is_answered,
             kind: request.failure,

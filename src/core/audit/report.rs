@@ -2,13 +2,13 @@ use super::causes::{Case, Cause, Conclusion, Hypotheses};
 use super::early_blocks::EarlyBlocks;
 use super::nodes::{Lifetime, Nodes};
 use super::observation::{AuditedKey, Observation};
-use super::outages::Outage;
 use super::probe::ProbeReport;
 use super::promise::{Limit, Needed, Promise};
 use super::proof::{AdmissionSpan, Proof};
 use super::terms::Terms;
 use super::window_counts::WindowCounts;
 use crate::base::Nanos;
+use crate::core::outages::Outage;
 use serde::{Deserialize, Serialize};
 
 /// What an audit found.

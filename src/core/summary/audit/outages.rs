@@ -4,7 +4,8 @@ use super::audited_run::AuditedRun;
 use super::{AuditVerdict, AuditedOutage, AuditedPhase};
 use crate::base::text::count;
 use crate::base::{FailureKind, Nanos};
-use crate::core::audit::{Outage, PromiseReport};
+use crate::core::audit::PromiseReport;
+use crate::core::outages::Outage;
 
 /// How many outages a sentence names.
 const NAMED: usize = 3;

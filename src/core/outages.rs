@@ -4,7 +4,6 @@
 //! requests fail, and ends once the target has answered for a second, or a tenth of the window if that is shorter. It is
 //! an outage if several requests failed in it: single failures excuse nothing.
 
-use super::nodes::of_node;
 use crate::base::{FailureKind, Nanos};
 
 /// A request of which only the target's part is told: whether it answered, and when.
@@ -51,7 +50,7 @@ pub struct Outage {
 
 /// Where an admission lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub enum Place {
     Outside,
     /// In the outage of this number.
     Within(usize),
@@ -62,7 +61,7 @@ pub(super) enum Place {
 }
 
 #[derive(Debug)]
-pub(super) struct Outages {
+pub struct Outages {
     /// How long a target has to answer until its span ends.
     quiet: Nanos,
     promises: usize,
@@ -111,7 +110,10 @@ impl Outages {
     /// Takes in the next request in the order of the sents.
     pub fn add(&mut self, response: &Response) {
         let target = response.target as usize;
-        let open = of_node(&mut self.open, target, None);
+        if self.open.len() <= target {
+            self.open.resize(target + 1, None);
+        }
+        let open = &mut self.open[target];
         match (response.failure, open) {
             (Some(failure), open) => {
                 self.opened += usize::from(open.is_none());
