@@ -12,6 +12,8 @@ pub struct Answer {
     /// Present if the request needed a new connection.
     pub connecting: Option<ConnectTimes>,
     pub outcome: Outcome,
+    /// Whether the request was allowed and the answer says that the limiter failed open.
+    pub failing_open: bool,
     /// The status of the answer, if its head was received.
     pub status: Option<u16>,
     /// Why the request failed, if the outcome does not say all.
@@ -30,6 +32,7 @@ impl Answer {
             done,
             connecting: None,
             outcome,
+            failing_open: false,
             status: None,
             reason: None,
             address: None,

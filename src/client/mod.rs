@@ -215,6 +215,7 @@ impl Client {
                 Ok(outcome) => *outcome,
                 Err(error) => Outcome::Failed(failure_kind(error, &exchange)),
             },
+            failing_open: false,
             status: head.as_ref().map(|head| head.status.as_u16()),
             reason: None,
             address: exchange.address,
