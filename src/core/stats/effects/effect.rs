@@ -263,7 +263,7 @@ impl Making<'_> {
         };
         let mut all = self.scope(&spans, None, failed);
         // Few failures of each of many targets may be many in all.
-        if all.failed == Failed::No && is_more_failed(&all) {
+        if all.failed == Failed::No && self.is_more_failed(&spans, None) {
             all = self.scope(&spans, None, Failed::Yes);
         }
         let mut failures = Failures::default();
@@ -297,14 +297,28 @@ impl Making<'_> {
         let begins = |outage: &Outage| {
             outage.first_done >= begin && outage.from <= until && outage.from < ended
         };
-        let [before, during] =
-            [&spans.before, &spans.during].map(|span| self.numbers(span, Some(target)));
-        let is_more = is_more(&during, &before, |counts| counts.failed);
-        if outages().any(begins) || is_more {
+        if outages().any(begins) || self.is_more_failed(spans, Some(target)) {
             Failed::Yes
         } else {
             Failed::No
         }
+    }
+
+    /// Whether more failed during an event than before, without the failures of outages that began later.
+    fn is_more_failed(&self, spans: &Spans, target: Option<usize>) -> bool {
+        let begin = self.begin(spans.event);
+        let others = self.parts.outages.iter().filter(|outage| {
+            let is_of_scope = |target| outage.targets.contains(&(target as u32));
+            let began_later =
+                outage.first_done >= begin && !self.may_have_caused(spans.event, outage);
+            target.is_none_or(is_of_scope) && began_later
+        });
+        let others: u64 = others.map(|outage| outage.failed).sum();
+        let [before, during] =
+            [&spans.before, &spans.during].map(|span| self.numbers(span, target));
+        let (now, then) = (&during.counts, &before.counts);
+        let failed = now.failed.saturating_sub(others);
+        significance::is_more(failed, now.sent, then.failed, then.sent)
     }
 
     fn scope(&self, spans: &Spans, target: Option<usize>, failed: Failed) -> ScopeEffect {
@@ -478,15 +492,6 @@ impl Making<'_> {
             None => RecoveryFrom::OwnBegin,
         }
     }
-}
-
-fn is_more(during: &SpanNumbers, before: &SpanNumbers, part: fn(&OutcomeCounts) -> u64) -> bool {
-    let (now, then) = (&during.counts, &before.counts);
-    significance::is_more(part(now), now.sent, part(then), then.sent)
-}
-
-fn is_more_failed(effect: &ScopeEffect) -> bool {
-    is_more(&effect.during, &effect.before, |counts| counts.failed)
 }
 
 /// Whether more was admitted beyond the limit, or marked as failing open, than before. `None` if nothing would have shown it.
