@@ -12,7 +12,8 @@ pub struct Answer {
     /// Present if the request needed a new connection.
     pub connecting: Option<ConnectTimes>,
     pub outcome: Outcome,
-    /// Whether the request was allowed and the answer says that the limiter failed open.
+    /// The request was allowed, and the answer says that the limiter could not decide and let it pass. Always false for
+    /// other outcomes.
     pub failing_open: bool,
     /// The status of the answer, if its head was received.
     pub status: Option<u16>,
