@@ -758,6 +758,8 @@ impl Made {
             causes: causes(&self.all.failures, &self.names),
             targets: targets.collect(),
             phases: phases.collect(),
+            events: Vec::new(),
+            outages: Vec::new(),
             timeline: Timeline {
                 slot_ns: self.slot_ns,
                 slots: slots.collect(),
