@@ -6,6 +6,9 @@ use crate::base::text::{count, shortened, span, whole_seconds};
 use crate::core::summary::{Audit, AuditVerdict, RunTimes, Standing, Summary, TargetSummary};
 use crate::core::threshold::{JudgedThreshold, Met};
 
+/// The most events of a sort that the verdict names.
+const EVENTS: usize = 3;
+
 /// A verdict in words, and whether it is good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Judgement {
@@ -72,6 +75,7 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         let text = format!("{waited} waited for a target that did not answer in time");
         all.push(Judgement::new(Tone::Unsure, text));
     }
+    all.extend(failed_commands(summary));
     all.sort_by_key(|one| match one.tone {
         Tone::Bad => 0,
         Tone::Unsure => 1,
@@ -88,6 +92,7 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         };
         all.push(Judgement::new(Tone::Plain, text));
     }
+    all.extend(events(summary));
     let first = &mut all[0];
     match stopped(&summary.run) {
         Some(stopped) if first.tone == Tone::Plain => {
@@ -96,6 +101,25 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         stopped => all.extend(stopped.map(|text| Judgement::new(Tone::Plain, capitalized(&text)))),
     }
     all
+}
+
+/// The commands of events that failed: without them, the run shows nothing of these events.
+fn failed_commands(summary: &Summary) -> impl Iterator<Item = Judgement> {
+    let failed = summary.events.iter().filter_map(|event| {
+        let error = event.command.as_ref()?.error.as_ref()?;
+        let text = format!("The command of {} failed: {error}", event.title());
+        Some(Judgement::new(Tone::Bad, text))
+    });
+    failed.take(EVENTS)
+}
+
+/// What events did, in short.
+fn events(summary: &Summary) -> impl Iterator<Item = Judgement> {
+    let did = summary.events.iter().filter_map(|event| {
+        let text = format!("After {}: {}", event.title(), event.in_short()?);
+        Some(Judgement::new(Tone::Plain, text))
+    });
+    did.take(EVENTS)
 }
 
 /// Faults of the run itself that leave it without a verdict, the worst first.

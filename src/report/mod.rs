@@ -11,6 +11,7 @@ mod destination;
 mod discovered;
 mod downsample;
 mod duration;
+mod events;
 mod exporter;
 mod failing_targets;
 mod failure_causes;

@@ -1,3 +1,4 @@
+use super::events::events;
 use super::failure_causes::{advice, by_cause, received};
 use super::histogram::histogram;
 use super::judgement::{self, Judgement, headlines, stopped, uncapitalized};
@@ -38,6 +39,7 @@ pub fn summary(summary: &Summary) -> StyledText {
         text.blank();
         phases(&mut text, summary);
     }
+    events(&mut text, summary);
     text.blank();
     failures(&mut text, summary);
     let statement = &summary.schedule.statement;

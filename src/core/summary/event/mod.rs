@@ -251,6 +251,11 @@ impl EventSummary {
         event
     }
 
+    /// What it did in a few words, such as `failed closed, right again after 400 ms`. `None` if it did nothing that is known.
+    pub fn in_short(&self) -> Option<String> {
+        statements::in_short(self)
+    }
+
     /// The name, which for an undo says what it undoes.
     pub fn title(&self) -> String {
         titled(&self.name, self.kind == EventKind::Undo.name())
@@ -408,7 +413,7 @@ impl OutageSummary {
             event: observed.event.map(|place| title(&records[place])),
             statement: String::new(),
         };
-        summary.statement = statements::of_outage(&summary);
+        summary.statement = statements::of_outage(&summary, !records.is_empty());
         summary
     }
 }

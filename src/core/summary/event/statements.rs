@@ -35,6 +35,26 @@ pub(super) fn of_event(event: &EventSummary) -> Vec<String> {
     statements
 }
 
+pub(super) fn in_short(event: &EventSummary) -> Option<String> {
+    let effect = &event.effect;
+    let mut text = match effect.failed {
+        HowFailed::Closed | HowFailed::Open | HowFailed::OpenAndClosed => {
+            effect.failed.words().to_owned()
+        }
+        HowFailed::NotAtAll | HowFailed::Unknown | HowFailed::FailedBefore if effect.is_slow => {
+            "made answers slow".to_owned()
+        }
+        HowFailed::NotAtAll | HowFailed::Unknown | HowFailed::FailedBefore => return None,
+    };
+    text += &match effect.recovery.as_ref().map(|recovery| recovery.total_ns) {
+        None => String::new(),
+        Some(None) => ", not right again by the end".to_owned(),
+        Some(Some(0)) => ", right again at once".to_owned(),
+        Some(Some(after)) => format!(", right again after {}", span(Nanos(after))),
+    };
+    Some(text)
+}
+
 /// Such as `Failed closed: 612 of 900 requests failed (503 ×612).`
 fn how(event: &EventSummary) -> String {
     let EffectSummary { failed, during, .. } = &event.effect;
@@ -268,7 +288,8 @@ fn listed(parts: &[String]) -> String {
     }
 }
 
-pub(super) fn of_outage(outage: &OutageSummary) -> String {
+/// Says with which event an outage began, if the run had any.
+pub(super) fn of_outage(outage: &OutageSummary, has_events: bool) -> String {
     let who = match &outage.targets[..] {
         [one] => one.clone(),
         all => format!("{} targets", all.len()),
@@ -284,11 +305,12 @@ pub(super) fn of_outage(outage: &OutageSummary) -> String {
         format!(" ({})", kinds.join(", "))
     };
     let cause = match &outage.event {
-        Some(event) => format!("began with {event}"),
-        None => "began with no event".to_owned(),
+        Some(event) => format!("; this began with {event}"),
+        None if has_events => "; this began with no event".to_owned(),
+        None => String::new(),
     };
     format!(
-        "from {} to {}, {who} failed {}{kinds}; it {cause}",
+        "from {} to {}, {} to {who} failed{kinds}{cause}",
         seconds(Nanos(outage.from_ns)),
         seconds(Nanos(outage.to_ns)),
         count(outage.failed, "request", "requests"),
