@@ -326,6 +326,7 @@ mod tests {
             probe: None,
             phases: PhaseTallies::default(),
             events: Vec::new(),
+            effects: Default::default(),
             paced: Nanos(60_000_000_000),
             drained: Nanos(3_130_000),
             interrupted: false,
