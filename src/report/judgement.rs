@@ -81,9 +81,12 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         Tone::Unsure => 1,
         Tone::Good | Tone::Plain => 2,
     });
-    if let Some(failed) = some_failed(summary) {
+    for further in [failing_open(summary), some_failed(summary)]
+        .into_iter()
+        .flatten()
+    {
         let last = all.iter().rposition(|one| verdicts.contains(one));
-        all.insert(last.map_or(0, |last| last + 1), failed);
+        all.insert(last.map_or(0, |last| last + 1), further);
     }
     if all.is_empty() {
         let text = match summary.requests.sent {
@@ -162,6 +165,22 @@ fn has_mostly_failed(summary: &Summary) -> bool {
 fn some_failed(summary: &Summary) -> Option<Judgement> {
     let is_some = summary.requests.failed > 0 && !has_mostly_failed(summary);
     is_some.then(|| failed(summary))
+}
+
+/// How many requests were admitted while failing open, and by which target or how many. `None` without any.
+pub(super) fn failing_open(summary: &Summary) -> Option<Judgement> {
+    let open = summary.failing_open;
+    let targets = summary.targets.iter();
+    let targets: Vec<_> = targets.filter(|target| target.failing_open > 0).collect();
+    let by = match &targets[..] {
+        [] => String::new(),
+        [only] => format!(", by {}", shortened(&only.name, 100)),
+        several => format!(", by {} targets", several.len()),
+    };
+    let sent = count(summary.requests.sent, "request", "requests");
+    let were = if open == 1 { "was" } else { "were" };
+    let text = format!("{open} of {sent} {were} admitted while failing open{by}");
+    (open > 0).then(|| Judgement::new(Tone::Unsure, text))
 }
 
 /// How many requests failed, why, and the targets that did nothing but fail.

@@ -27,13 +27,13 @@ mod lines;
 #[cfg(unix)]
 pub mod live;
 mod markdown;
-mod not_on_time;
 mod observers;
 mod per_second;
 mod percentiles;
 mod phase_line;
 mod plot;
 mod prometheus;
+mod rare_counts;
 mod recorded;
 mod request_log;
 mod result_file;

@@ -694,6 +694,7 @@ impl Made {
             .map(|(name, of)| TargetSummary {
                 name: name.clone(),
                 requests: of.counts,
+                failing_open: 0,
                 backlog_dropped: 0,
                 late: 0,
                 backlog_late: 0,
@@ -746,6 +747,7 @@ impl Made {
                 tolerance_ns: 10 * MILLI,
             },
             requests: counts,
+            failing_open: 0,
             latency: DurationSummary::with_spectrum(&self.all.latency),
             service_time: DurationSummary::with_spectrum(&self.all.service_time),
             send_lag: DurationSummary::with_spectrum(&self.all.send_lag),

@@ -86,6 +86,10 @@ pub struct Summary {
     /// Where every scheduled request went: scheduled = sent + dropped + unsent, and sent = allowed + blocked + failed +
     /// abandoned.
     pub requests: Ledger,
+    /// Of the allowed requests, those of which the answers say that the limiter fails open: it could not decide, and let
+    /// them pass.
+    #[serde(default)]
+    pub failing_open: u64,
     /// done − due of answered requests: what a caller on the schedule felt.
     pub latency: DurationSummary,
     /// done − sent of answered requests: what the server took.
@@ -233,6 +237,7 @@ impl Summary {
         let rows = rows.map(|((target, (ledger, lateness)), tally)| TargetSummary {
             name: target.to_string(),
             requests: *ledger,
+            failing_open: tally.failing_open,
             backlog_dropped: lateness.backlog_dropped,
             late: lateness.all_late(),
             backlog_late: lateness.backlog_late,
@@ -253,6 +258,7 @@ impl Summary {
             exit_code,
             schedule: ScheduleSummary::of(results, targets),
             requests: results.ledger(),
+            failing_open: tally.failing_open(),
             latency: DurationSummary::with_spectrum(&tally.latency),
             service_time: DurationSummary::with_spectrum(&tally.service_time),
             send_lag: DurationSummary::with_spectrum(&tally.send_lag),
