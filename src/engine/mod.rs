@@ -28,6 +28,7 @@ mod recorder;
 mod reporter;
 mod run_end;
 mod sample_buffer;
+mod silence;
 mod snapshot_requests;
 mod targets;
 mod worker;
@@ -55,6 +56,7 @@ use queue::{Feed, Intake};
 use reporter::{Event, Reported, Reporter};
 use run_end::{PassedDeadlines, RunEnd};
 use sample_buffer::SampleBuffer;
+use silence::Silence;
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -133,6 +135,7 @@ pub fn run(
         counters: Counters::new(count),
         samples: buffers(plan.workers),
         pool: WorkerPool::new(plan.worker_shares(count), count),
+        silence: Silence::default(),
         probing: Probing::new(plan, targets),
         passed: PassedDeadlines::default(),
         aborted_by: OnceLock::new(),
@@ -157,6 +160,7 @@ struct Run<'a, T: Targets> {
     samples: Vec<SampleBuffer>,
     /// The workers as the targets share them.
     pool: WorkerPool,
+    silence: Silence,
     probing: Option<Probing<'a, T::Caller>>,
     passed: PassedDeadlines,
     /// The index of the threshold that stopped the run.
@@ -252,6 +256,7 @@ impl<T: Targets> Run<'_, T> {
                 samples,
                 sample_capacity: (WAITING_SAMPLES / self.plan.workers).max(64),
                 end: self.end(),
+                silence: &self.silence,
             };
             let working = working.clone();
             spawn(scope, "worker", CALLER_STACK, move || {
@@ -297,6 +302,7 @@ impl<T: Targets> Run<'_, T> {
             queue,
             &self.counters,
             self.stop,
+            &self.silence,
         );
         spawn(scope, "pacer", DEFAULT_STACK, move || {
             pacer.run(&SystemTimer::for_this_thread(), |phase| {
