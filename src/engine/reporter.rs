@@ -111,6 +111,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
             }
             self.beat();
             self.take_samples();
+            self.report_events();
             self.abort_if_lost();
             if let Some(request) = request {
                 self.answer(request);
@@ -119,6 +120,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
         }
         self.beat();
         self.take_samples();
+        self.report_events();
         self.report_progress();
         let phases = self.recorder.finish(self.observer);
         self.observer.end(self.run.missed_phases.load(Relaxed));
@@ -186,6 +188,12 @@ impl<'a, T: Targets> Reporter<'a, T> {
         }
         for took in self.run.targets.take_lookups() {
             self.tally.lookup.record(took);
+        }
+    }
+
+    fn report_events(&mut self) {
+        for record in self.run.event_log.take_news() {
+            self.observer.event(&record);
         }
     }
 
