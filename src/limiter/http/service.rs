@@ -58,7 +58,7 @@ impl Service {
                 let allow = "GET, HEAD, OPTIONS";
                 return Err(Refusal::Method { allow });
             }
-            (METRICS_PATH, "GET" | "HEAD") => return Ok(metrics_response(&self.registry)),
+            (METRICS_PATH, "GET" | "HEAD") => return Ok(metrics_response(request, &self.registry)),
             (METRICS_PATH, _) => return Err(Refusal::Method { allow: "GET, HEAD" }),
             _ => {}
         }
