@@ -217,6 +217,8 @@ pub struct Options {
     #[command(flatten)]
     answers: answers::Answers,
     #[command(flatten)]
+    failing_open: answers::FailingOpen,
+    #[command(flatten)]
     keys: keys::Keys,
     #[command(flatten)]
     audit: audit::Audit,

@@ -82,6 +82,7 @@ impl Setup {
             traffic,
             requests,
             answers,
+            failing_open,
             keys: key_options,
             audit,
             thresholds,
@@ -98,12 +99,15 @@ impl Setup {
         let key_seed = audit.key_seed(arguments, promised.promises.is_some())?;
         let keys = key_options.plan(arguments, key_seed)?;
         let (allowed, blocked) = answers.rules(&requests.preset);
+        let failing_open = failing_open.rules();
         let request = requests.request(
             arguments,
             own_paths,
             &keys,
             quota,
-            allowed.read_bodies() || blocked.read_bodies(),
+            [&allowed, &blocked, &failing_open]
+                .iter()
+                .any(|rules| rules.read_bodies()),
         )?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
         let audit = audit.plan(arguments, &promised, is_demo, &request)?;
@@ -133,6 +137,7 @@ impl Setup {
             key_seed,
             allowed,
             blocked,
+            failing_open,
             events: planned,
             undo_timeout: events.undo_timeout,
         };

@@ -6,7 +6,7 @@ use crate::core::events::{CommandEnd, EventCommand, EventKind, MOST_OUTPUT, Plan
 use crate::core::plan::Plan;
 use crate::system::Stop;
 use crate::system::child_processes::{self, ChildProcess, Exit};
-use crate::system::signals::{self, ExitHold};
+use crate::system::signals::{self, ExitHold, Urgency};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -208,7 +208,7 @@ impl<'a> EventCommands<'a> {
         // Undos that began by themselves.
         self.wait_while(Process::is_running_undo);
         while let Some(event) = self.owed.pop() {
-            if signals::count() >= SKIP {
+            if signals::urgency() == Urgency::AtOnce {
                 break;
             }
             self.begin_undo(event, None);
@@ -225,10 +225,11 @@ impl<'a> EventCommands<'a> {
             if !self.processes.iter().any(&belongs) {
                 return;
             }
-            let signals = signals::count();
+            let urgency = signals::urgency();
             let now = Moment::now();
             for process in &mut self.processes {
-                if signals >= SKIP || signals >= HURRY && !process.is_undo {
+                if urgency == Urgency::AtOnce || urgency == Urgency::AfterUndos && !process.is_undo
+                {
                     process.end(now, Nanos::ZERO);
                 }
             }
@@ -239,12 +240,6 @@ impl<'a> EventCommands<'a> {
         }
     }
 }
-
-/// The number of signals from which on commands are killed.
-const HURRY: u32 = 2;
-
-/// The number of signals from which on undos are skipped.
-const SKIP: u32 = 3;
 
 impl Drop for EventCommands<'_> {
     fn drop(&mut self) {

@@ -46,6 +46,7 @@ use crate::base::text::shortened;
 use crate::base::{Ledger, Moment, Nanos};
 use crate::core::audit::probe::ProbeReport;
 use crate::core::plan::Plan;
+use crate::core::stats::effects::Effects;
 use crate::core::stats::{Counters, Results, ScheduleVerdict};
 use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::SystemTimer;
@@ -361,19 +362,24 @@ impl<T: Targets> Run<'_, T> {
         debug_assert!(ledgers.iter().all(Ledger::balances), "{ledgers:?}");
         let lateness = reported.tally.lateness(&self.counters);
         let all_late = lateness.iter().copied().sum();
+        let paced = ends.pacing.since(start.at);
+        let end = self.plan.schedule.end().unwrap_or(Nanos::MAX);
+        let events = self.event_log.records();
+        let effects = reported.effects.finish(paced.min(end));
         Results {
             verdict: ScheduleVerdict::new(&ledgers.iter().copied().sum(), all_late),
             ledgers,
             lateness,
             tally: reported.tally,
             phases: reported.phases,
-            events: self.event_log.records(),
+            effects: Effects::of(&effects, &events, reported.audit.as_ref()),
+            events,
             audit: reported.audit,
             probe: None,
             failure_examples: self.targets.failure_examples(),
             start: start.at,
             started: start.by_calendar,
-            paced: ends.pacing.since(start.at),
+            paced,
             drained: ends.drain.since(ends.pacing),
             interrupted: self.stop.is_requested(),
             aborted_by: self.aborted_by.get().copied(),

@@ -157,6 +157,10 @@ fn values(option: &str, files: &Files) -> Vec<Vec<String>> {
         "cost" => one(&["3"]),
         "allowed" => several(&[&["200-299, header X = \"a b\""], &["200", "204"]]),
         "blocked" => several(&[&["429, body contains \"it's $5\""]]),
+        "failing-open" => several(&[
+            &["header X-Degraded != \"no, 0\""],
+            &["203", "json /degraded = true"],
+        ]),
         "keys" => one(&["0", "3"]),
         "key-distribution" => one(&["zipf:1.1", "hot:90%"]),
         "key-prefix" => one(&["", "-user_", "it's"]),
@@ -277,6 +281,7 @@ impl Described {
             key_seed: _,
             allowed,
             blocked,
+            failing_open,
             audit,
             thresholds,
             events,
@@ -289,6 +294,7 @@ impl Described {
             (
                 allowed,
                 blocked,
+                failing_open,
                 audit,
                 texts,
                 thresholds.abort_on_fail,
@@ -371,7 +377,8 @@ fn is_repeated(options: &[(&Given, bool)]) -> bool {
     for (option, by_variable) in options {
         match &option.variable {
             Some(variable) if *by_variable && (option.values.len() == 1 || option.is_alone) => {
-                let separator = if option.flag == "--allowed=" || option.flag == "--blocked=" {
+                let are_rules = ["--allowed=", "--blocked=", "--failing-open="];
+                let separator = if are_rules.contains(&&*option.flag) {
                     ","
                 } else {
                     "\n"

@@ -2,6 +2,7 @@
 
 use super::response::{json, object, with_headers};
 use super::shapes::{Incoming, SHAPES, Shape, Verdict, kong};
+use crate::core::answers::FAILING_OPEN_HEADER;
 use crate::core::presets::Preset;
 use crate::limiter::check::Policy;
 use crate::limiter::fail_mode::FailMode;
@@ -32,7 +33,7 @@ pub(in crate::limiter) struct Service {
 
 impl Service {
     pub fn new(name: Arc<str>, store: Arc<dyn Store>, policy: Policy, fail_mode: FailMode) -> Self {
-        let (store, registry) = MeteredStore::new(store, &name);
+        let (store, registry) = MeteredStore::new(store, &name, fail_mode);
         Self {
             name,
             store,
@@ -58,7 +59,7 @@ impl Service {
                 let allow = "GET, HEAD, OPTIONS";
                 return Err(Refusal::Method { allow });
             }
-            (METRICS_PATH, "GET" | "HEAD") => return Ok(metrics_response(&self.registry)),
+            (METRICS_PATH, "GET" | "HEAD") => return Ok(metrics_response(request, &self.registry)),
             (METRICS_PATH, _) => return Err(Refusal::Method { allow: "GET, HEAD" }),
             _ => {}
         }
@@ -90,7 +91,7 @@ impl Service {
         match self.fail_mode {
             FailMode::Closed => answer(Verdict::FailedClosed(&error)),
             FailMode::Open => {
-                let mark = ("x-ratelimit-failure-mode-allowed", "true".to_owned());
+                let mark = (FAILING_OPEN_HEADER, "true".to_owned());
                 with_headers(answer(Verdict::FailedOpen(&error)), [mark])
             }
         }
@@ -258,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_check_that_passes_because_the_store_failed_is_marked() {
-        let mark = "x-ratelimit-failure-mode-allowed";
+        let mark = FAILING_OPEN_HEADER;
         for preset in answered() {
             let response = ask_as(preset, &broken(FailMode::Open));
             assert_eq!(response.status(), 200, "{}", preset.name);
@@ -318,7 +319,7 @@ mod tests {
         }
         let check = Request::options("/").header("X-Key", "k");
         let response = respond(&broken, check, "");
-        assert!(headers(&response).contains_key("x-ratelimit-failure-mode-allowed"));
+        assert!(headers(&response).contains_key(FAILING_OPEN_HEADER));
     }
 
     #[test]
@@ -351,7 +352,7 @@ mod tests {
             ratelimiter_decision_duration_seconds_count 3
             ratelimiter_store_errors_total 0
             ratelimiter_keys 1
-            ratelimiter_build_info{version="VERSION",node="n"} 1"#;
+            ratelimiter_build_info{version="VERSION",node="n",fail_mode="closed"} 1"#;
         let expected = expected.replace("VERSION", env!("CARGO_PKG_VERSION"));
         holds(&metrics(&working), &expected);
 
@@ -365,6 +366,8 @@ mod tests {
                 ratelimiter_requests_checked_total{result="error"} 1"#;
             holds(&text, expected);
             assert!(!text.contains("ratelimiter_keys "), "{text}");
+            let label = format!(r#"fail_mode="{}""#, mode.name());
+            assert!(text.contains(&label), "{text}");
             // The check, the health check, and the keys of this scrape or the next.
             let text = metrics(&broken);
             let has_errors = |n| text.contains(&format!("ratelimiter_store_errors_total {n}"));
