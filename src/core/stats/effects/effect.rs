@@ -437,8 +437,11 @@ impl Making<'_> {
             failed.max()
         };
         let has_failed = failed != Failed::No;
-        let is_before =
-            |good: Nanos| good + GOOD <= ended && last_failed(&spans.during) < Some(good);
+        // Answers that came only after the event that ended it are no sign that it healed before.
+        let is_before = |good: Nanos| {
+            let is_answered = own.good_done < ended;
+            good + GOOD <= ended && is_answered && last_failed(&spans.during) < Some(good)
+        };
         let healed = own.good.filter(|good| is_before(*good));
         let (from, from_at, watch, span) = match (spans.ended_by, healed, has_failed) {
             (Some(place), None, _) => {

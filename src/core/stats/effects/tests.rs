@@ -279,6 +279,23 @@ fn timeouts_count_where_they_were_sent_and_do_not_delay_the_recovery() {
 }
 
 #[test]
+fn a_node_that_answers_what_waited_when_it_goes_on_was_healed_by_that() {
+    let freeze = (20_000, EventKind::Command, "freeze", Some(0));
+    let thaw = (26_000, EventKind::Undo, "freeze", Some(0));
+    // Requests time out after 3 s, so that those of the last 3 s are answered when the node goes on.
+    let effects = history(&[freeze, thaw]).effects(&|sent, target| match (sent, target) {
+        (20_000..23_000, 1) => (TIMEOUT, 3_000),
+        (23_000..26_000, 1) => (Outcome::Allowed, 26_001 - sent),
+        _ => fine(),
+    });
+    for effect in [&effects.events[0].all, &effects.events[0].targets[1]] {
+        let recovery = effect.recovery.unwrap();
+        assert_eq!(recovery.from, RecoveryFrom::Event(1));
+        close(recovery.total, 0);
+    }
+}
+
+#[test]
 fn failures_that_are_as_frequent_before_are_not_an_effect() {
     let mark = (30_000, EventKind::Mark, "nothing", None);
     let effects = history(&[mark]).effects(&|sent, _| match sent / APART % 20 {

@@ -28,6 +28,8 @@ pub(super) struct Watch {
     pub first_answer: Option<Nanos>,
     /// The sent of the first answered request after which none failed for a second.
     pub good: Option<Nanos>,
+    /// The last done of the answers of that second.
+    pub good_done: Nanos,
     /// The sent of an answered request, with no failed one since.
     candidate: Option<Nanos>,
 }
@@ -83,10 +85,15 @@ impl Watch {
             return;
         }
         self.reach(response.sent);
+        if self.good.is_some() {
+            return;
+        }
         if is_answer {
             self.candidate.get_or_insert(response.sent);
+            self.good_done = self.good_done.max(response.done);
         } else {
             self.candidate = None;
+            self.good_done = Nanos::ZERO;
         }
     }
 
