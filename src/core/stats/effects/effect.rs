@@ -2,7 +2,7 @@ use super::periods::{FirstFelt, Periods, TargetPeriod};
 use super::watch::{Pair, Watch};
 use super::{ATTRIBUTED, CoarseHistogram, EffectsParts, GOOD, Histogram, significance};
 use crate::base::{FailureCause, Nanos};
-use crate::core::audit::{AuditReport, PeriodBeyond};
+use crate::core::audit::{AuditReport, PeriodBeyond, TargetBeyond};
 use crate::core::events::{EventKind, EventRecord};
 use crate::core::outages::Outage;
 use crate::core::stats::{Failures, OutcomeCounts, Percentiles};
@@ -93,13 +93,25 @@ pub struct SpanNumbers {
 /// The first request that felt an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Felt {
-    /// From the event's begin to the instant at which the request was due; zero if it was in flight.
+    /// From the event's begin to the instant at which the request was sent; zero if it was in flight.
     pub after: Nanos,
     pub sequence: u64,
     /// The target's place.
     pub target: usize,
-    /// Why it failed. `None` if it was answered slowly.
-    pub cause: Option<FailureCause>,
+    pub how: Feeling,
+}
+
+/// How a request felt an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feeling {
+    /// It failed.
+    Failed(FailureCause),
+    /// It was answered slowly.
+    Slow,
+    /// It was admitted with an answer that says that the limiter failed open.
+    FailingOpen,
+    /// It was admitted beyond the limit.
+    Beyond,
 }
 
 /// How answers became right again. Each time is counted from the same instant; zero if that was before.
@@ -377,48 +389,59 @@ impl Making<'_> {
             }
             numbers.latency = all.percentiles();
         }
-        numbers.beyond = self
-            .beyond
-            .map(|_| self.beyond_in(span, target).map(|(count, _)| count).sum());
+        let beyond = || self.beyond_in(span, target).map(|(_, one)| one.count);
+        numbers.beyond = self.beyond.map(|_| beyond().sum());
         numbers
     }
 
-    /// The admissions that were too many in these periods, and the last of them outside of outages.
+    /// The admissions that were too many in these periods, by target.
     fn beyond_in(
         &self,
         span: &Range<usize>,
         target: Option<usize>,
-    ) -> impl Iterator<Item = (u64, Nanos)> {
+    ) -> impl Iterator<Item = (usize, TargetBeyond)> {
         let periods = span.clone().filter_map(|period| self.beyond?.get(period));
-        periods.flat_map(move |period| {
-            let counts = period.by_target.iter().enumerate();
-            let counts =
-                counts.filter(move |(place, _)| target.is_none_or(|target| target == *place));
-            counts.map(|(place, count)| {
-                let last = period.last_outside.get(place).copied();
-                (*count, last.unwrap_or_default())
-            })
+        periods.flat_map(move |PeriodBeyond(targets)| {
+            let targets = targets.iter().copied().enumerate();
+            targets.filter(move |(place, _)| target.is_none_or(|target| target == *place))
         })
     }
 
     fn felt(&self, spans: &Spans, target: Option<usize>, effect: &ScopeEffect) -> Option<Felt> {
-        let of_scope = || self.of_scope(&spans.during, target);
-        let felt = |first: fn(&TargetPeriod) -> Option<FirstFelt>| {
-            let all = of_scope().filter_map(|(place, period)| Some((place, first(period)?)));
-            all.min_by_key(|(_, first)| (first.sent, first.sequence))
-        };
-        let (target, first) = if effect.failed == Failed::Yes {
-            felt(|period| period.first_failed)?
-        } else if effect.is_slow {
-            felt(|period| period.first_slow)?
-        } else {
-            return None;
-        };
-        Some(Felt {
-            after: first.due.saturating_sub(self.begin(spans.event)),
-            sequence: first.sequence,
+        let begin = self.begin(spans.event);
+        let mut all = Vec::new();
+        for (target, period) in self.of_scope(&spans.during, target) {
+            let mut feel = |first: Option<FirstFelt>, how: fn(&FirstFelt) -> Option<Feeling>| {
+                let felt = first.and_then(|first| Some((first, how(&first)?)));
+                all.extend(felt.map(|(first, how)| (first.sent, first.sequence, target, how)));
+            };
+            if effect.failed == Failed::Yes {
+                feel(period.first_failed, |first| {
+                    first.cause.map(Feeling::Failed)
+                });
+            }
+            if effect.is_slow {
+                feel(period.first_slow, |_| Some(Feeling::Slow));
+            }
+            if effect.open == Some(true) {
+                feel(period.first_open, |_| Some(Feeling::FailingOpen));
+            }
+        }
+        if effect.open == Some(true) {
+            let beyond = self.beyond_in(&spans.during, target);
+            let first = beyond.filter_map(|(target, beyond)| Some((target, beyond.first?)));
+            all.extend(
+                first.map(|(target, (sent, number))| (sent, number, target, Feeling::Beyond)),
+            );
+        }
+        let first = all
+            .into_iter()
+            .min_by_key(|(sent, number, ..)| (*sent, *number));
+        first.map(|(sent, sequence, target, how)| Felt {
+            after: sent.saturating_sub(begin),
+            sequence,
             target,
-            cause: first.cause,
+            how,
         })
     }
 
@@ -469,7 +492,8 @@ impl Making<'_> {
             first_answer, good, ..
         } = watch;
         let since = |at: Nanos| at.saturating_sub(from_at);
-        let beyond = self.beyond_in(&span, target).map(|(_, last)| last).max();
+        let beyond = self.beyond_in(&span, target);
+        let beyond = beyond.map(|(_, one)| one.last_outside).max();
         let open = self
             .of_scope(&span, target)
             .filter_map(|(_, period)| period.last_open)

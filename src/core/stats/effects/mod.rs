@@ -31,7 +31,8 @@ mod significance;
 mod watch;
 
 pub use effect::{
-    Effect, Effects, Failed, Felt, ObservedOutage, Recovery, RecoveryFrom, ScopeEffect, SpanNumbers,
+    Effect, Effects, Failed, Feeling, Felt, ObservedOutage, Recovery, RecoveryFrom, ScopeEffect,
+    SpanNumbers,
 };
 
 use super::{CoarseHistogram, Histogram};

@@ -51,6 +51,8 @@ pub struct TargetPeriod {
     pub last_open: Option<Nanos>,
     /// The first slow answer, by its sent.
     pub first_slow: Option<FirstFelt>,
+    /// The first admission that was marked as failing open, by its sent.
+    pub first_open: Option<FirstFelt>,
 }
 
 /// The first request that felt something.
@@ -58,9 +60,7 @@ pub struct TargetPeriod {
 pub struct FirstFelt {
     pub sequence: u64,
     /// Since the schedule's start.
-    pub due: Nanos,
     pub sent: Nanos,
-    pub done: Nanos,
     /// `None` if it was answered.
     pub cause: Option<FailureCause>,
 }
@@ -158,15 +158,13 @@ impl Period {
         target.counts.count(sample.answer.outcome);
         let first = || FirstFelt {
             sequence: sample.sequence,
-            due: sent.saturating_sub(sample.send_lag()),
             sent,
-            done,
             cause: FailureCause::of(&sample.answer),
         };
         if let Some(cause) = FailureCause::of(&sample.answer) {
             target.failures.add(cause);
             target.last_failed = target.last_failed.max(Some(sent));
-            keep_first(&mut target.first_failed, first);
+            keep_first(&mut target.first_failed, first());
         }
         if is_unanswered(&sample.answer) {
             target.unanswered += 1;
@@ -178,12 +176,13 @@ impl Period {
             }
             if target.slow_from.is_some_and(|bound| latency > bound) {
                 target.slow += 1;
-                keep_first(&mut target.first_slow, first);
+                keep_first(&mut target.first_slow, first());
             }
         }
         if sample.answer.outcome == Outcome::Allowed && sample.answer.failing_open {
             target.failing_open += 1;
             target.last_open = target.last_open.max(Some(done));
+            keep_first(&mut target.first_open, first());
         }
     }
 }
@@ -198,8 +197,7 @@ fn is_unanswered(answer: &Answer) -> bool {
     answer.transmitted && is_lost
 }
 
-fn keep_first(first: &mut Option<FirstFelt>, new: impl FnOnce() -> FirstFelt) {
-    let new = new();
+fn keep_first(first: &mut Option<FirstFelt>, new: FirstFelt) {
     if first.is_none_or(|first| new.sent < first.sent) {
         *first = Some(new);
     }
@@ -219,6 +217,7 @@ impl TargetPeriod {
             last_failed: None,
             last_open: None,
             first_slow: None,
+            first_open: None,
         }
     }
 }

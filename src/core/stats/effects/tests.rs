@@ -255,8 +255,8 @@ fn requests_in_flight_when_a_node_freezes_belong_to_the_freeze() {
     assert!(effect.all.during.latency.spans[2] > ms(1_000));
     let felt = effect.all.felt.unwrap();
     assert_eq!(
-        (felt.after, felt.target, felt.cause),
-        (Nanos::ZERO, 2, None)
+        (felt.after, felt.target, felt.how),
+        (Nanos::ZERO, 2, Feeling::Slow)
     );
     let slow: Vec<_> = effect.targets.iter().map(|one| one.is_slow).collect();
     assert_eq!(slow, [false, false, true]);
@@ -370,6 +370,13 @@ fn a_limiter_that_fails_open_admits_beyond_the_limit_and_keeps_it_later() {
         assert_eq!(by_target, Some(beyond));
         let marked = if is_marked { 1_000 } else { 0 };
         assert_eq!(effect.all.during.failing_open, marked);
+        let felt = effect.all.felt.unwrap();
+        let expected = if is_marked {
+            Feeling::FailingOpen
+        } else {
+            Feeling::Beyond
+        };
+        assert_eq!((felt.how, felt.after < ms(300)), (expected, true));
         let recovery = effect.all.recovery.unwrap();
         assert!(recovery.kept.unwrap() <= ms(5_010), "{recovery:?}");
     }

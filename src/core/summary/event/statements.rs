@@ -209,11 +209,13 @@ fn felt(effect: &EffectSummary) -> Option<String> {
     let felt = effect.felt.as_ref()?;
     let when = match felt.after_ns {
         0 => "was in flight when it began".to_owned(),
-        after => format!("was due {} later", span(Nanos(after))),
+        after => format!("was sent {} later", span(Nanos(after))),
     };
-    let what = match &felt.cause {
-        Some(cause) => format!("failed: {cause}"),
-        None => "was slow".to_owned(),
+    let what = match (&*felt.how, &felt.cause) {
+        (_, Some(cause)) => format!("failed: {cause}"),
+        ("failing_open", _) => "was admitted with an answer that says so".to_owned(),
+        ("beyond", _) => "was admitted beyond the limit".to_owned(),
+        _ => "was answered slowly".to_owned(),
     };
     Some(format!(
         "The first request that felt it {when}, went to {} and {what}.",
