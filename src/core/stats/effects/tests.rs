@@ -376,7 +376,7 @@ fn a_limiter_that_fails_open_admits_beyond_the_limit_and_keeps_it_later() {
         } else {
             Feeling::Beyond
         };
-        assert_eq!((felt.how, felt.after < ms(300)), (expected, true));
+        assert_eq!((felt.how, felt.after < ms(700)), (expected, true));
         let recovery = effect.all.recovery.unwrap();
         assert!(recovery.kept.unwrap() <= ms(5_010), "{recovery:?}");
     }
