@@ -1,5 +1,5 @@
 use super::periods::{FirstFelt, Periods, TargetPeriod};
-use super::watch::{Pair, Watch};
+use super::watch::Pair;
 use super::{ATTRIBUTED, CoarseHistogram, EffectsParts, GOOD, Histogram, significance};
 use crate::base::{FailureCause, Nanos};
 use crate::core::audit::{AuditReport, PeriodBeyond, TargetBeyond};
@@ -120,9 +120,9 @@ pub struct Recovery {
     pub from: RecoveryFrom,
     /// The instant, since the schedule's start.
     pub from_at: Nanos,
-    /// Until the first answer.
+    /// Until the first answer of a target that failed.
     pub first_answer: Option<Nanos>,
-    /// Until the first answered request after which none failed for a second.
+    /// Until the end of the first answered request after which none failed for a second, of every target that failed.
     pub good_second: Option<Nanos>,
     /// Until the last admission that was too many, or marked as failing open; zero without any. `None` without an audit.
     pub kept: Option<Nanos>,
@@ -263,7 +263,16 @@ impl Making<'_> {
         let watches = &self.parts.watches[event];
         let targets = watches.targets.len();
         let of_targets: Vec<_> = (0..targets)
-            .map(|target| self.scope(&spans, Some(target), self.failed(&spans, target)))
+            .map(|target| {
+                let failed = self.failed(&spans, target);
+                let harmed = [target];
+                let harmed = if failed == Failed::Yes {
+                    &harmed[..]
+                } else {
+                    &[]
+                };
+                self.scope(&spans, Some(target), failed, harmed)
+            })
             .collect();
         let any = |failed| of_targets.iter().any(|one| one.failed == failed);
         let failed = if any(Failed::Yes) {
@@ -273,10 +282,13 @@ impl Making<'_> {
         } else {
             Failed::No
         };
-        let mut all = self.scope(&spans, None, failed);
+        let places = of_targets.iter().enumerate();
+        let harmed = places.filter(|(_, one)| one.failed == Failed::Yes);
+        let harmed: Vec<_> = harmed.map(|(place, _)| place).collect();
+        let mut all = self.scope(&spans, None, failed, &harmed);
         // Few failures of each of many targets may be many in all.
         if all.failed == Failed::No && self.is_more_failed(&spans, None) {
-            all = self.scope(&spans, None, Failed::Yes);
+            all = self.scope(&spans, None, Failed::Yes, &[]);
         }
         let mut failures = Failures::default();
         let mut latency = Histogram::default();
@@ -333,7 +345,14 @@ impl Making<'_> {
         significance::is_more(failed, now.sent, then.failed, then.sent)
     }
 
-    fn scope(&self, spans: &Spans, target: Option<usize>, failed: Failed) -> ScopeEffect {
+    /// What an event did to a scope, of which these targets failed.
+    fn scope(
+        &self,
+        spans: &Spans,
+        target: Option<usize>,
+        failed: Failed,
+        harmed: &[usize],
+    ) -> ScopeEffect {
         let [before, during] =
             [&spans.before, &spans.during].map(|span| self.numbers(span, target));
         let after = spans.after.as_ref().map(|span| self.numbers(span, target));
@@ -350,8 +369,8 @@ impl Making<'_> {
             recovery: None,
         };
         effect.felt = self.felt(spans, target, &effect);
-        if failed != Failed::No || open == Some(true) {
-            effect.recovery = Some(self.recovery(spans, target, failed));
+        if failed == Failed::Yes || open == Some(true) {
+            effect.recovery = Some(self.recovery(spans, target, harmed));
         }
         effect
     }
@@ -450,66 +469,73 @@ impl Making<'_> {
         target.map_or(&watches.all, |target| &watches.targets[target])
     }
 
-    fn recovery(&self, spans: &Spans, target: Option<usize>, failed: Failed) -> Recovery {
-        let own = self.watch(spans.event, target).from_failure;
+    /// How the answers of these targets became right again: those of a scope that the event did harm to. Without any, all
+    /// targets of the scope are taken together.
+    fn recovery(&self, spans: &Spans, target: Option<usize>, harmed: &[usize]) -> Recovery {
+        let places: Vec<_> = match harmed {
+            [] => vec![target],
+            harmed => harmed.iter().copied().map(Some).collect(),
+        };
         let ended = spans.ended_by.map_or(Nanos::MAX, |place| self.begin(place));
-        let last_failed = |span: &Range<usize>| {
-            let failed = self
-                .of_scope(span, target)
-                .filter_map(|(_, period)| period.last_failed);
-            failed.max()
+        let has_healed = |place: Option<usize>| {
+            let own = self.watch(spans.event, place).from_failure.good;
+            own.is_some_and(|good| {
+                let is_last = self.last_failed(&spans.during, place) < Some(good.sent);
+                // Answers that came only after the event that ended it are no sign that it healed before.
+                is_last && good.sent + GOOD <= ended && good.last_done < ended
+            })
         };
-        let has_failed = failed != Failed::No;
-        // Answers that came only after the event that ended it are no sign that it healed before.
-        let is_before = |good: Nanos| {
-            let is_answered = own.good_done < ended;
-            good + GOOD <= ended && is_answered && last_failed(&spans.during) < Some(good)
-        };
-        let healed = own.good.filter(|good| is_before(*good));
-        let (from, from_at, watch, span) = match (spans.ended_by, healed, has_failed) {
-            (Some(place), None, _) => {
-                let watch = self.watch(place, target).from_begin;
+        let ending = spans
+            .ended_by
+            .filter(|_| !places.iter().copied().all(has_healed));
+        let (from, from_at, span) = match ending {
+            Some(place) => {
                 let after = spans.after.clone().unwrap_or_default();
-                (RecoveryFrom::Event(place), self.begin(place), watch, after)
+                (RecoveryFrom::Event(place), self.begin(place), after)
             }
-            (_, _, true) => (
+            None => (
                 self.own_end(spans.event),
                 self.end(spans.event),
-                own,
                 spans.during.clone(),
             ),
-            (_, _, false) => {
-                let begin = self.watch(spans.event, target).from_begin;
-                (
-                    self.own_end(spans.event),
-                    self.end(spans.event),
-                    begin,
-                    spans.during.clone(),
-                )
-            }
         };
-        let Watch {
-            first_answer, good, ..
-        } = watch;
+        let watch = |place: Option<usize>| match ending {
+            Some(event) => self.watch(event, place).from_begin,
+            None => self.watch(spans.event, place).from_harm(),
+        };
+        let watches: Vec<_> = places.iter().copied().map(watch).collect();
         let since = |at: Nanos| at.saturating_sub(from_at);
+        let good: Option<Vec<_>> = watches.iter().map(|watch| Some(watch.good?.done)).collect();
+        let good = good.and_then(|all| all.into_iter().max()).map(since);
+        let failed_later = watches.iter().zip(&places).any(|(watch, place)| {
+            let sent = watch.good.map(|good| good.sent);
+            sent.is_some() && self.last_failed(&span, *place) > sent
+        });
         let beyond = self.beyond_in(&span, target);
         let beyond = beyond.map(|(_, one)| one.last_outside).max();
-        let open = self
-            .of_scope(&span, target)
-            .filter_map(|(_, period)| period.last_open)
-            .max();
-        let kept_at = beyond.max(open).unwrap_or_default();
-        let is_marked = open.is_some();
-        let kept = (self.beyond.is_some() || is_marked).then(|| since(kept_at));
+        let of_scope = self.of_scope(&span, target);
+        let open = of_scope.filter_map(|(_, period)| period.last_open).max();
+        let kept = since(beyond.max(open).unwrap_or_default());
+        let kept = (self.beyond.is_some() || open.is_some()).then_some(kept);
         Recovery {
             from,
             from_at,
-            first_answer: first_answer.map(since),
-            good_second: good.map(since),
+            first_answer: watches
+                .iter()
+                .filter_map(|watch| watch.first_answer)
+                .min()
+                .map(since),
+            good_second: good,
             kept,
-            total: good.map(|good| since(good).max(kept.unwrap_or_default())),
-            failed_later: good.is_some() && last_failed(&span) > good,
+            total: good.map(|good| good.max(kept.unwrap_or_default())),
+            failed_later,
         }
+    }
+
+    /// The sent of the last failed request of a span.
+    fn last_failed(&self, span: &Range<usize>, target: Option<usize>) -> Option<Nanos> {
+        let of_scope = self.of_scope(span, target);
+        of_scope.filter_map(|(_, period)| period.last_failed).max()
     }
 
     fn own_end(&self, event: usize) -> RecoveryFrom {

@@ -103,7 +103,8 @@ impl Periods {
 
     /// Returns the number of the sample's period.
     pub fn add(&mut self, sample: &Sample, sent: Nanos, done: Nanos) -> u16 {
-        let number = self.period(&sample.answer, sent, done);
+        let due = sent.saturating_sub(sample.send_lag());
+        let number = self.period(&sample.answer, due, done);
         let has_latency = self.targets <= MOST_WITH_LATENCY;
         self.periods[number].add(sample, sent, done, has_latency);
         u16::try_from(number).unwrap_or(u16::MAX)
@@ -112,15 +113,15 @@ impl Periods {
 
 impl Periods {
     /// The period that a request belongs to, by its number.
-    fn period(&self, answer: &Answer, sent: Nanos, done: Nanos) -> usize {
+    fn period(&self, answer: &Answer, due: Nanos, done: Nanos) -> usize {
         if let Outcome::Failed(kind) = answer.outcome
             && kind != FailureKind::Timeout
         {
             return self.begins.partition_point(|at| *at <= done);
         }
-        let began_before = self.begins.partition_point(|at| *at <= sent);
-        let in_flight = (done - sent).0;
-        let is_its_time = |at: &Nanos| *at <= done && (*at - sent).0 <= in_flight / 10;
+        let began_before = self.begins.partition_point(|at| *at <= due);
+        let took = done.saturating_sub(due).0;
+        let is_its_time = |at: &Nanos| *at <= done && (*at - due).0 <= took / 10;
         match self.begins.get(began_before) {
             Some(at) if is_its_time(at) => began_before + 1,
             _ => began_before,

@@ -164,10 +164,11 @@ pub struct RecoverySummary {
     pub from: String,
     /// That instant, in nanoseconds since the schedule's start.
     pub from_ns: u64,
-    /// Until the first answer, in nanoseconds. Absent if there was none.
+    /// Until the first answer of a target that failed, in nanoseconds. Absent if there was none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub first_answer_ns: Option<u64>,
-    /// Until the first answered request after which no request failed for a second, in nanoseconds. Absent if there was none.
+    /// Until the end of the first answered request after which no request failed for a second, at every target that failed, in
+    /// nanoseconds. Absent if that was not seen.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub good_second_ns: Option<u64>,
     /// Until the last admission that was too many, or marked as failing open, in nanoseconds; 0 without any. Absent if that is not

@@ -20,7 +20,7 @@ pub(super) fn of_event(event: &EventSummary) -> Vec<String> {
         )
     };
     let is_undo = event.kind == EventKind::Undo.name();
-    if is_undo && !has_failed(effect) && !effect.is_slow {
+    if is_undo && !has_failed(effect) {
         return Vec::new();
     }
     if effect.during.sent == 0 {
@@ -36,6 +36,9 @@ pub(super) fn of_event(event: &EventSummary) -> Vec<String> {
 }
 
 pub(super) fn in_short(event: &EventSummary) -> Option<String> {
+    if event.statements.is_empty() {
+        return None;
+    }
     let effect = &event.effect;
     let mut text = match effect.failed {
         HowFailed::Closed | HowFailed::Open | HowFailed::OpenAndClosed => {

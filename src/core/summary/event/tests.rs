@@ -98,7 +98,9 @@ fn a_limiter_that_failed_closed_says_what_failed_where_and_when_it_was_right_aga
          the first second without a failure began after 410 ms, and none was admitted beyond the limit.",
     ];
     assert_eq!(statements(effect.clone()), expected);
-    let short = event(effect).in_short();
+    let mut whole = event(effect);
+    whole.statements = statements::of_event(&whole);
+    let short = whole.in_short();
     assert_eq!(
         short.as_deref(),
         Some("failed closed, right again after 410 ms")
