@@ -81,6 +81,7 @@ impl Stream {
             decision,
             failure: None,
             phase: None,
+            period: None,
         });
         self.sequence += 1;
     }

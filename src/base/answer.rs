@@ -12,6 +12,9 @@ pub struct Answer {
     /// Present if the request needed a new connection.
     pub connecting: Option<ConnectTimes>,
     pub outcome: Outcome,
+    /// The request was allowed, and the answer says that the limiter could not decide and let it pass. Always false for
+    /// other outcomes.
+    pub failing_open: bool,
     /// The status of the answer, if its head was received.
     pub status: Option<u16>,
     /// Why the request failed, if the outcome does not say all.
@@ -30,6 +33,7 @@ impl Answer {
             done,
             connecting: None,
             outcome,
+            failing_open: false,
             status: None,
             reason: None,
             address: None,

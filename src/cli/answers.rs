@@ -1,6 +1,6 @@
 //! The rules for the meaning of answers.
 
-use crate::core::answers::Rules;
+use crate::core::answers::{FAILING_OPEN, Rules};
 use crate::core::presets::Preset;
 use clap::Args;
 
@@ -9,8 +9,8 @@ use clap::Args;
 pub struct Answers {
     /// The answers that count as allowed, instead of the preset's: rules separated by commas, such as
     /// 200-299, `header NAME = VALUE`, `json /POINTER = VALUE`, `body contains TEXT`,
-    /// `body matches /PATTERN/`, or several of these joined by `and`. An
-    /// answer that also counts as blocked is blocked. May be repeated
+    /// `body matches /PATTERN/`, or several of these joined by `and`; != is for any
+    /// other value. An answer that also counts as blocked is blocked. May be repeated
     #[arg(long, env = "LOADGEN_ALLOWED", hide_env_values = true, value_name = "RULES", value_parser = rules,
           allow_hyphen_values = true)]
     pub allowed: Vec<Rules>,
@@ -20,6 +20,24 @@ pub struct Answers {
     #[arg(long, env = "LOADGEN_BLOCKED", hide_env_values = true, value_name = "RULES", value_parser = rules,
           allow_hyphen_values = true)]
     pub blocked: Vec<Rules>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Answers")]
+pub struct FailingOpen {
+    /// The allowed answers that say that the limiter fails open: it could not decide, and let the request
+    /// pass. Rules like those of --allowed. These answers count as allowed, and are also
+    /// counted by themselves
+    #[arg(long, env = "LOADGEN_FAILING_OPEN", hide_env_values = true, value_name = "RULES", value_parser = rules,
+          default_value = FAILING_OPEN, allow_hyphen_values = true)]
+    pub failing_open: Vec<Rules>,
+}
+
+impl FailingOpen {
+    /// All rules together.
+    pub(super) fn rules(&self) -> Rules {
+        self.failing_open.iter().cloned().collect()
+    }
 }
 
 impl Answers {

@@ -13,6 +13,7 @@ mod compare;
 mod connections;
 mod demo_defaults;
 mod discover;
+mod events;
 mod generator;
 mod keys;
 mod manual;
@@ -216,11 +217,15 @@ pub struct Options {
     #[command(flatten)]
     answers: answers::Answers,
     #[command(flatten)]
+    failing_open: answers::FailingOpen,
+    #[command(flatten)]
     keys: keys::Keys,
     #[command(flatten)]
     audit: audit::Audit,
     #[command(flatten)]
     thresholds: thresholds::Thresholds,
+    #[command(flatten)]
+    events: events::Events,
     #[command(flatten)]
     results: results::Results,
     #[command(flatten)]

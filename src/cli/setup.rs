@@ -56,6 +56,8 @@ pub struct Metrics {
     pub addr: SocketAddr,
     /// The time for which metrics stay available after a run that was not stopped.
     pub linger: Duration,
+    /// Whether anybody who reaches the address may mark a moment of the run.
+    pub accepts_marks: bool,
     asked_by: String,
     text: String,
 }
@@ -80,9 +82,11 @@ impl Setup {
             traffic,
             requests,
             answers,
+            failing_open,
             keys: key_options,
             audit,
             thresholds,
+            events,
             results,
             generator,
         } = &arguments.options;
@@ -95,15 +99,19 @@ impl Setup {
         let key_seed = audit.key_seed(arguments, promised.promises.is_some())?;
         let keys = key_options.plan(arguments, key_seed)?;
         let (allowed, blocked) = answers.rules(&requests.preset);
+        let failing_open = failing_open.rules();
         let request = requests.request(
             arguments,
             own_paths,
             &keys,
             quota,
-            allowed.read_bodies() || blocked.read_bodies(),
+            [&allowed, &blocked, &failing_open]
+                .iter()
+                .any(|rules| rules.read_bodies()),
         )?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
         let audit = audit.plan(arguments, &promised, is_demo, &request)?;
+        let planned = events.plan(arguments, schedule.end())?;
         let plan = Plan {
             thresholds: thresholds.plan(arguments, nodes.count(), audit.is_some())?,
             audit,
@@ -129,9 +137,11 @@ impl Setup {
             key_seed,
             allowed,
             blocked,
-            events: Vec::new(),
-            undo_timeout: Duration::from_secs(30),
+            failing_open,
+            events: planned,
+            undo_timeout: events.undo_timeout,
         };
+        let accepts_marks = events.accepts_marks(arguments)?;
         let outputs = results.outputs(arguments);
         requests.check_lengths(arguments, &plan, &nodes.examples())?;
         Ok(Setup {
@@ -152,6 +162,7 @@ impl Setup {
             metrics: generator.metrics_addr.as_ref().map(|addr| Metrics {
                 addr: **addr,
                 linger: generator.metrics_linger,
+                accepts_marks,
                 asked_by: arguments.name(addr),
                 text: addr.text.clone(),
             }),
@@ -184,6 +195,7 @@ fn without_effect<'a>(
         requests,
         audit,
         thresholds,
+        events,
         generator,
         ..
     } = &arguments.options;
@@ -209,6 +221,12 @@ fn without_effect<'a>(
     }
     if plan.thresholds.all.is_empty() {
         without.insert(&thresholds.abort_on_fail.id);
+    }
+    if plan.events.is_empty() {
+        without.extend(events.undo.iter().map(|option| &option.id));
+    }
+    if generator.metrics_addr.is_none() {
+        without.insert(&events.accept_marks.id);
     }
     // The promise has numbers of its own.
     if quota.limit != **limit {

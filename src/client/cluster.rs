@@ -51,7 +51,7 @@ impl Cluster {
                 plan.requests_for(targets, keys),
                 plan.timeout,
                 connecting,
-                Answers::new(&plan.allowed, &plan.blocked),
+                Answers::new(&plan.allowed, &plan.blocked).with_failing_open(&plan.failing_open),
             )
         };
         let probe = || client(&plan.probe_keys());

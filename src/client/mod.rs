@@ -40,7 +40,7 @@ pub use resolver::Resolver;
 pub use trust::{Authorities, Trust};
 
 use crate::base::{Answer, FailureCause, KeyId, Moment, Nanos, Outcome, Target};
-use crate::core::answers::{Answers, ByHead, EXCERPT, Head, KeptBody};
+use crate::core::answers::{Answers, ByHead, EXCERPT, Head, KeptBody, Meaning};
 use crate::core::request::{CompiledRequest, RequestBuffers};
 use crate::core::stats::{FailureExample, FailureExamples};
 use crate::engine::Caller;
@@ -142,7 +142,7 @@ impl Client {
         key: KeyId,
         scratch: &mut Scratch,
         head: &mut Option<Head>,
-    ) -> Result<Outcome, ureq::Error> {
+    ) -> Result<Meaning, ureq::Error> {
         let Scratch {
             request,
             buffer,
@@ -164,7 +164,7 @@ impl Client {
         buffer: &mut [u8],
         kept: &mut KeptBody,
         head: &mut Option<Head>,
-    ) -> io::Result<Outcome> {
+    ) -> io::Result<Meaning> {
         let (mut parts, body) = response.into_parts();
         // ureq read as many as it can, so that there may be more.
         if parts.headers.len() >= MOST_HEADERS {
@@ -177,13 +177,11 @@ impl Client {
         });
         let body = body.into_reader();
         Ok(match self.answers.by_head(head) {
-            ByHead::Decided(outcome @ Outcome::Failed(_)) => {
-                read_to_end(body, buffer, |part| kept.push_up_to(EXCERPT, part))?;
-                outcome
-            }
-            ByHead::Decided(outcome) => {
-                read_to_end(body, buffer, |_| ())?;
-                outcome
+            ByHead::Decided(meaning) => {
+                let is_failed = matches!(meaning.outcome, Outcome::Failed(_));
+                let kept_length = if is_failed { EXCERPT } else { 0 };
+                read_to_end(body, buffer, |part| kept.push_up_to(kept_length, part))?;
+                meaning
             }
             ByHead::Open(undecided) => {
                 read_to_end(body, buffer, |part| kept.push(part))?;
@@ -206,15 +204,17 @@ impl Client {
         let mut head = None;
         let result = self.exchange(target, sequence, key, scratch, &mut head);
         let exchange = exchange::current();
+        let meaning = match &result {
+            Ok(meaning) => *meaning,
+            Err(error) => Outcome::Failed(failure_kind(error, &exchange)).into(),
+        };
         let mut answer = Answer {
             sent: exchange.sent.unwrap_or(attempted),
             transmitted: exchange.sent.is_some(),
             done: exchange.returned.unwrap_or_else(Moment::now),
             connecting: exchange.connecting,
-            outcome: match &result {
-                Ok(outcome) => *outcome,
-                Err(error) => Outcome::Failed(failure_kind(error, &exchange)),
-            },
+            outcome: meaning.outcome,
+            failing_open: meaning.failing_open,
             status: head.as_ref().map(|head| head.status.as_u16()),
             reason: None,
             address: exchange.address,

@@ -73,6 +73,8 @@ fn client(url: &str, timeout: Duration, connecting: &Connecting) -> Client {
         &rules("200 and header x-ok = yes, 201, 202 and body contains yes"),
         &rules("429"),
     );
+    let failing_open = "header x-degraded != 0, 202 and body contains degraded";
+    let answers = answers.with_failing_open(&rules(failing_open));
     Client::new(&targets, resolver, requests, timeout, connecting, answers)
 }
 
@@ -715,6 +717,32 @@ fn a_server_that_asks_for_a_client_certificate_and_leaves_is_named() {
             });
             assert!(kinds.contains(&cause), "{cause}");
         }
+    }
+}
+
+#[test]
+fn an_allowed_answer_says_whether_the_limiter_fails_open() {
+    for (answer, expected) in [
+        ("201 Created\r\nX-Degraded: 1", (Outcome::Allowed, true)),
+        ("201 Created\r\nX-Degraded: 0", (Outcome::Allowed, false)),
+        ("201 Created", (Outcome::Allowed, false)),
+        ("429 No\r\nX-Degraded: 1", (Outcome::Blocked, false)),
+    ] {
+        let port = answering(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n"));
+        let client = client(&format!("http://localhost:{port}"), PATIENT, &public());
+        let (came, _) = client.call(0, 0, KeyId(0), &mut Scratch::default());
+        assert_eq!((came.outcome, came.failing_open), expected, "{answer}");
+    }
+    for (body, expected) in [("yes, degraded", true), ("yes", false)] {
+        let length = body.len();
+        let head = format!("HTTP/1.1 202 Accepted\r\nContent-Length: {length}\r\n\r\n");
+        let port = answering(head + body);
+        let client = client(&format!("http://localhost:{port}"), PATIENT, &public());
+        let (came, _) = client.call(0, 0, KeyId(0), &mut Scratch::default());
+        assert_eq!(
+            (came.outcome, came.failing_open),
+            (Outcome::Allowed, expected)
+        );
     }
 }
 

@@ -229,6 +229,9 @@ impl Writing<'_> {
         for error in &failed {
             warn(error);
         }
+        for failure in results.events.iter().filter_map(report::event_failure) {
+            warn(failure);
+        }
         if failed.is_empty() {
             summary.exit_code
         } else {

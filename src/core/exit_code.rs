@@ -1,6 +1,7 @@
 //! The exit codes and their meanings.
 
 use crate::core::audit;
+use crate::core::events::EventRecord;
 use crate::core::plan::Plan;
 use crate::core::stats::Results;
 use crate::core::threshold::{JudgedThreshold, Met};
@@ -54,7 +55,7 @@ pub const MEANINGS: [Meaning; 6] = [
     Meaning {
         codes: &[130, 143],
         short: "ended at once by a second signal",
-        long: "A second SIGINT or SIGTERM ended the run at once.",
+        long: "A second SIGINT or SIGTERM ended the run at once, or as soon as the events of the run were undone.",
     },
 ];
 
@@ -82,7 +83,13 @@ pub fn table() -> String {
 pub fn code(plan: &Plan, results: &Results, thresholds: &[JudgedThreshold]) -> u8 {
     let asked = plan.audit.as_ref().is_some_and(|audit| audit.asked);
     let met = thresholds.iter().map(|one| one.met);
-    of(asked, results.audited(), met)
+    let verdict = of(asked, results.audited(), met);
+    // A run whose events did not happen as planned proves less than it was to prove.
+    let is_incomplete = results.events.iter().any(EventRecord::has_failed);
+    if is_incomplete && verdict == FINE {
+        return BROKE;
+    }
+    verdict
 }
 
 /// The exit code of an audit by itself.

@@ -4,7 +4,7 @@
 //! requests fail, and ends once the target has answered for a second, or a tenth of the window if that is shorter. It is
 //! an outage if several requests failed in it: single failures excuse nothing.
 
-use crate::base::{FailureKind, Nanos};
+use crate::base::{FailureKind, Nanos, Outcome, Sample};
 
 /// A request of which only the target's part is told: whether it answered, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,36 @@ pub struct Response {
     pub done: Nanos,
     /// `None` if the request was allowed or blocked.
     pub failure: Option<Failure>,
+}
+
+impl Response {
+    /// The response to a request that was sent and done at these instants. `None` if the target has no part in its failure.
+    pub fn of_sample(sample: &Sample, sent: Nanos, done: Nanos) -> Option<Response> {
+        let failure = match sample.answer.outcome {
+            Outcome::Allowed | Outcome::Blocked => None,
+            Outcome::Failed(FailureKind::Local | FailureKind::Panic) => return None,
+            Outcome::Failed(kind) => Some(Failure {
+                is_answered: kind.is_of_status(),
+                kind: Some(kind),
+            }),
+            Outcome::Abandoned => Some(Failure {
+                is_answered: false,
+                kind: None,
+            }),
+        };
+        Some(Response {
+            target: sample.target,
+            node: sample.target,
+            sent,
+            done,
+            failure,
+        })
+    }
+
+    /// A key that sorts responses by their sents, in one order only.
+    pub fn order(&self) -> (Nanos, Nanos, u32, bool) {
+        (self.sent, self.done, self.target, self.failure.is_none())
+    }
 }
 
 /// How a request failed.
@@ -36,6 +66,8 @@ pub struct Outage {
     pub from: Nanos,
     /// The last failed request's done, or the first later answer if that is earlier.
     pub to: Nanos,
+    /// The earliest done of a failed request.
+    pub first_done: Nanos,
     /// The places of the targets that failed.
     pub targets: Vec<u32>,
     /// The failed requests.
@@ -65,6 +97,10 @@ pub struct Outages {
     /// How long a target has to answer until its span ends.
     quiet: Nanos,
     promises: usize,
+    /// Whether outages of several targets at one time are one.
+    merges: bool,
+    /// With so many outages, failures are the run's normal state: further ones excuse nothing.
+    most: usize,
     /// The spans that have not ended, by target.
     open: Vec<Option<Span>>,
     /// How many those are.
@@ -93,17 +129,31 @@ const MOST_SCORE: u32 = 30;
 /// With fewer failures, a span is not an outage.
 const FEWEST: u64 = 3;
 
-/// With so many outages, failures are the run's normal state: further ones excuse nothing.
 const MOST_OUTAGES: usize = 64;
+
+/// The most outages of all targets, if each target has its own.
+const MOST_BY_TARGET: usize = 1_000;
 
 impl Outages {
     pub fn new(targets: usize, promises: usize, window: Nanos) -> Outages {
         Outages {
             quiet: Nanos(1_000_000_000).min(Nanos(window.0 / 10)),
             promises,
+            merges: true,
+            most: MOST_OUTAGES,
             open: vec![None; targets],
             opened: 0,
             outages: Vec::new(),
+        }
+    }
+
+    /// Outages of which each is one target's. A target's outage ends when it has answered for `quiet`.
+    pub fn by_target(targets: usize, quiet: Nanos) -> Outages {
+        Outages {
+            quiet,
+            merges: false,
+            most: MOST_BY_TARGET,
+            ..Outages::new(targets, 0, Nanos::ZERO)
         }
     }
 
@@ -146,13 +196,15 @@ impl Outages {
         }
         let mut outage = span.ended();
         // Targets that fail at one time have one outage.
-        let overlaps = |other: &Outage| other.from <= outage.to && outage.from <= other.to;
+        let merges = self.merges;
+        let overlaps =
+            |other: &Outage| merges && other.from <= outage.to && outage.from <= other.to;
         let (same, mut others): (Vec<_>, Vec<_>) =
             self.outages.drain(..).partition(|other| overlaps(other));
         for other in same {
             outage.merge(other);
         }
-        if others.len() < MOST_OUTAGES {
+        if others.len() < self.most {
             others.push(outage);
         }
         others.sort_by_key(|outage| outage.from);
@@ -172,7 +224,7 @@ impl Outages {
         for (target, span) in self.open.iter().enumerate() {
             if let Some(span) = span
                 && span.outage.from <= done
-                && self.outages.len() < MOST_OUTAGES
+                && self.outages.len() < self.most
             {
                 if span.is_outage() && sent <= span.last_sent {
                     return Place::WithinOpen(target);
@@ -206,6 +258,7 @@ impl Span {
             outage: Outage {
                 from: first.sent,
                 to: first.done,
+                first_done: first.done,
                 targets: vec![first.target],
                 failed: 0,
                 unanswered: 0,
@@ -221,6 +274,7 @@ impl Span {
     fn fail(&mut self, response: &Response, failure: Failure) {
         let outage = &mut self.outage;
         outage.to = outage.to.max(response.done);
+        outage.first_done = outage.first_done.min(response.done);
         outage.failed += 1;
         outage.unanswered += u64::from(!failure.is_answered);
         if let Some(kind) = failure.kind {
@@ -253,8 +307,10 @@ impl Span {
 }
 
 impl Outage {
-    fn merge(&mut self, other: Outage) {
+    /// Makes this one outage with another.
+    pub fn merge(&mut self, other: Outage) {
         self.from = self.from.min(other.from);
+        self.first_done = self.first_done.min(other.first_done);
         self.to = self.to.max(other.to);
         self.targets.extend(other.targets);
         self.targets.sort_unstable();

@@ -134,6 +134,7 @@ pub(super) fn reply(errand: &Errand, answer: &Answer, head: Option<Head>, start:
     Reply {
         request,
         address: answer.address,
+        failing_open: answer.failing_open,
         status: head.as_ref().map(|head| head.status.as_u16()),
         headers: head.map_or_else(LimitHeaders::default, |head| {
             LimitHeaders::of(&head.headers)

@@ -26,23 +26,31 @@ impl AuditFeed {
         })
     }
 
-    /// Adds a sample of the load. The phase is the one in which it was due, by its place among the phases' names.
-    pub fn add(&mut self, sample: &Sample, phase: Option<usize>) {
+    /// Adds a sample of the load, with the phase in which it was due, by its place among the phases' names, and its period
+    /// between events.
+    pub fn add(&mut self, sample: &Sample, phase: Option<usize>, period: u16) {
         let key = if self.by_key { sample.key } else { KeyId(0) };
         let phase = phase.and_then(|phase| u16::try_from(phase).ok());
-        self.observe(sample, AuditedKey::Load(key), phase);
+        self.observe(sample, AuditedKey::Load(key), phase, Some(period));
     }
 
     /// Adds a sample of the probe, whose keys are numbers.
     pub fn add_probed(&mut self, sample: &Sample) {
-        self.observe(sample, AuditedKey::Probe(sample.key.0), None);
+        self.observe(sample, AuditedKey::Probe(sample.key.0), None, None);
     }
 
-    fn observe(&mut self, sample: &Sample, key: AuditedKey, phase: Option<u16>) {
+    fn observe(
+        &mut self,
+        sample: &Sample,
+        key: AuditedKey,
+        phase: Option<u16>,
+        period: Option<u16>,
+    ) {
         let node = self.nodes.number(sample.target, sample.answer.address);
         if let Some(observation) = Observation::of(sample, node, key, self.start) {
             self.auditor.add(Observation {
                 phase,
+                period,
                 ..observation
             });
         } else if let Some(response) = Response::without_limiter(sample, node, self.start) {

@@ -8,6 +8,7 @@ use super::{LEAD, Observer, Progress, Run, SnapshotRequest, Start, Targets};
 use crate::base::{Ledger, Moment, Nanos, Sample};
 use crate::core::audit;
 use crate::core::schedule::Phase;
+use crate::core::stats::effects::EffectsTally;
 use crate::core::stats::{Failures, PhaseTallies, Snapshot, State, Suspension, Tally};
 use crate::system::suspension;
 use crossbeam_channel::{Receiver, never, select};
@@ -37,6 +38,7 @@ pub(super) struct Reporter<'a, T: Targets> {
     observer: &'a mut dyn Observer,
     tally: Tally,
     audit_feed: Option<AuditFeed>,
+    effects: EffectsTally,
     recorder: Recorder<'a, T>,
     aborter: Option<Aborter<'a>>,
     /// Swapped with a worker's samples when they are taken.
@@ -52,6 +54,7 @@ pub(super) struct Reported {
     pub tally: Tally,
     pub audit: Option<audit::AuditReport>,
     pub phases: PhaseTallies,
+    pub effects: EffectsTally,
 }
 
 /// The moment, the totals and the failures of the last reported progress.
@@ -77,6 +80,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
             requests: requests.map_or_else(never, |requests| requests.waiting().clone()),
             tally: Tally::new(targets),
             audit_feed: AuditFeed::new(run.plan, targets, start.at),
+            effects: EffectsTally::new(targets, start.at),
             recorder: Recorder::new(run, &start, observer),
             aborter: Aborter::new(run, start.at),
             exchange: Vec::new(),
@@ -111,6 +115,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
             }
             self.beat();
             self.take_samples();
+            self.report_events();
             self.abort_if_lost();
             if let Some(request) = request {
                 self.answer(request);
@@ -119,6 +124,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
         }
         self.beat();
         self.take_samples();
+        self.report_events();
         self.report_progress();
         let phases = self.recorder.finish(self.observer);
         self.observer.end(self.run.missed_phases.load(Relaxed));
@@ -126,6 +132,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
             tally: self.tally,
             audit: self.audit_feed.map(AuditFeed::finish),
             phases,
+            effects: self.effects,
         }
     }
 
@@ -162,14 +169,20 @@ impl<'a, T: Targets> Reporter<'a, T> {
         for buffer in &self.run.samples {
             let in_flight = buffer.take_into(&mut self.exchange);
             all_taken = in_flight.map_or(all_taken, |since| since.min(all_taken));
+            // The log is read after the samples were taken, so that it has every event that began before one of them was done.
+            for began in self.run.event_log.began_after(self.effects.events()) {
+                self.effects.begin(began);
+            }
             for sample in self.exchange.drain(..) {
                 self.tally.add(&sample);
                 let phase = self.recorder.add(&sample, self.observer);
+                let period = self.effects.add(&sample);
                 if let Some(audit_feed) = &mut self.audit_feed {
-                    audit_feed.add(&sample, phase);
+                    audit_feed.add(&sample, phase, period);
                 }
             }
         }
+        self.effects.advance(all_taken.since(self.start.at));
         self.recorder
             .advance(all_taken, &mut self.tally, self.observer);
         if let Some(audit_feed) = &mut self.audit_feed {
@@ -186,6 +199,12 @@ impl<'a, T: Targets> Reporter<'a, T> {
         }
         for took in self.run.targets.take_lookups() {
             self.tally.lookup.record(took);
+        }
+    }
+
+    fn report_events(&mut self) {
+        for record in self.run.event_log.take_news() {
+            self.observer.event(&record);
         }
     }
 

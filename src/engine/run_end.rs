@@ -51,6 +51,7 @@ impl RunEnd<'_> {
         let (mut answer, head) = called.unwrap_or_else(|_| (lost_to_a_panic(), None));
         if self.is_cut_off() {
             answer.outcome = Outcome::Abandoned;
+            answer.failing_open = false;
         }
         (answer, head)
     }

@@ -27,6 +27,7 @@ macro_rules! pages {
             #[doc = "[audited]: crate::guide::audit"]
             #[doc = "[compare]: crate::guide::compare"]
             #[doc = "[failures]: crate::guide::results#failures"]
+            #[doc = "[open]: crate::guide::requests#answers-of-a-limiter-that-fails-open"]
             #[doc = "[frozen]: crate::guide::targets#a-target-that-does-not-answer"]
             #[doc = "[instants]: crate::guide::traffic#open-loop"]
             #[doc = "[keys]: crate::guide::requests#keys"]

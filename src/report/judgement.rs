@@ -6,6 +6,9 @@ use crate::base::text::{count, shortened, span, whole_seconds};
 use crate::core::summary::{Audit, AuditVerdict, RunTimes, Standing, Summary, TargetSummary};
 use crate::core::threshold::{JudgedThreshold, Met};
 
+/// The most events of a sort that the verdict names.
+const EVENTS: usize = 3;
+
 /// A verdict in words, and whether it is good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Judgement {
@@ -72,14 +75,18 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         let text = format!("{waited} waited for a target that did not answer in time");
         all.push(Judgement::new(Tone::Unsure, text));
     }
+    all.extend(failed_commands(summary));
     all.sort_by_key(|one| match one.tone {
         Tone::Bad => 0,
         Tone::Unsure => 1,
         Tone::Good | Tone::Plain => 2,
     });
-    if let Some(failed) = some_failed(summary) {
+    for further in [failing_open(summary), some_failed(summary)]
+        .into_iter()
+        .flatten()
+    {
         let last = all.iter().rposition(|one| verdicts.contains(one));
-        all.insert(last.map_or(0, |last| last + 1), failed);
+        all.insert(last.map_or(0, |last| last + 1), further);
     }
     if all.is_empty() {
         let text = match summary.requests.sent {
@@ -88,6 +95,7 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         };
         all.push(Judgement::new(Tone::Plain, text));
     }
+    all.extend(events(summary));
     let first = &mut all[0];
     match stopped(&summary.run) {
         Some(stopped) if first.tone == Tone::Plain => {
@@ -96,6 +104,25 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         stopped => all.extend(stopped.map(|text| Judgement::new(Tone::Plain, capitalized(&text)))),
     }
     all
+}
+
+/// The commands of events that failed: without them, the run shows nothing of these events.
+fn failed_commands(summary: &Summary) -> impl Iterator<Item = Judgement> {
+    let failed = summary.events.iter().filter_map(|event| {
+        let error = event.command.as_ref()?.error.as_ref()?;
+        let text = format!("The command of {} failed: {error}", event.title());
+        Some(Judgement::new(Tone::Bad, text))
+    });
+    failed.take(EVENTS)
+}
+
+/// What events did, in short.
+fn events(summary: &Summary) -> impl Iterator<Item = Judgement> {
+    let did = summary.events.iter().filter_map(|event| {
+        let text = format!("After {}: {}", event.title(), event.in_short()?);
+        Some(Judgement::new(Tone::Plain, text))
+    });
+    did.take(EVENTS)
 }
 
 /// Faults of the run itself that leave it without a verdict, the worst first.
@@ -138,6 +165,22 @@ fn has_mostly_failed(summary: &Summary) -> bool {
 fn some_failed(summary: &Summary) -> Option<Judgement> {
     let is_some = summary.requests.failed > 0 && !has_mostly_failed(summary);
     is_some.then(|| failed(summary))
+}
+
+/// How many requests were admitted while failing open, and by which target or how many. `None` without any.
+pub(super) fn failing_open(summary: &Summary) -> Option<Judgement> {
+    let open = summary.failing_open;
+    let targets = summary.targets.iter();
+    let targets: Vec<_> = targets.filter(|target| target.failing_open > 0).collect();
+    let by = match &targets[..] {
+        [] => String::new(),
+        [only] => format!(", by {}", shortened(&only.name, 100)),
+        several => format!(", by {} targets", several.len()),
+    };
+    let sent = count(summary.requests.sent, "request", "requests");
+    let were = if open == 1 { "was" } else { "were" };
+    let text = format!("{open} of {sent} {were} admitted while failing open{by}");
+    (open > 0).then(|| Judgement::new(Tone::Unsure, text))
 }
 
 /// How many requests failed, why, and the targets that did nothing but fail.

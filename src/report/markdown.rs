@@ -4,9 +4,11 @@ use super::discovered::tone;
 use super::failure_causes::{advice, by_cause};
 use super::format::{Format, Written, any_name};
 use super::html::clipped;
-use super::judgement::{Judgement, Tone, audit, audited, headlines, schedule, threshold};
-use super::not_on_time::not_on_time;
+use super::judgement::{
+    Judgement, Tone, audit, audited, failing_open, headlines, schedule, threshold,
+};
 use super::percentiles::{columns, distributions, two_columns};
+use super::rare_counts::rare_counts;
 use super::result_file::Access;
 use super::worst_targets::worst_targets;
 use crate::base::text::{count, per_second, share};
@@ -208,6 +210,7 @@ fn numbers(out: &mut String, summary: &Summary) -> fmt::Result {
         writeln!(out, "| {name} | {number} | {} |", share(number, of.sent))?;
     }
     for (name, number) in [
+        ("failing open", summary.failing_open),
         ("abandoned", of.abandoned),
         ("dropped", of.dropped),
         ("unsent", of.unsent),
@@ -240,7 +243,7 @@ fn percentiles(out: &mut String, summary: &Summary) -> fmt::Result {
 fn targets(out: &mut String, summary: &Summary) -> fmt::Result {
     let all = summary.targets.len();
     let shown = worst_targets(&summary.targets, ROWS);
-    let columns = not_on_time(summary);
+    let columns = rare_counts(summary);
     let [first, second] = two_columns(
         shown
             .iter()
@@ -327,6 +330,9 @@ fn limits(out: &mut String, summary: &Summary) -> fmt::Result {
 
 fn failures(out: &mut String, summary: &Summary) -> fmt::Result {
     let causes = summary.failure_causes();
+    if let Some(open) = failing_open(summary) {
+        writeln!(out, "{}.\n", escaped(&open.text, SENTENCE))?;
+    }
     if causes.is_empty() {
         return writeln!(out, "No request failed.\n");
     }

@@ -38,6 +38,7 @@ fn by_name(targets: &[TargetSnapshot]) -> Vec<TargetSnapshot> {
                 other.ledger = other.ledger + target.ledger;
                 other.lateness = other.lateness + target.lateness;
                 other.failures += &target.failures;
+                other.failing_open += target.failing_open;
                 other.latency += &target.latency;
                 other.service_time += &target.service_time;
                 other.failed_after += &target.failed_after;
@@ -195,6 +196,13 @@ impl Metrics {
                 let labels = [("target", target.name.as_str()), ("outcome", outcome)];
                 encode_count(&mut metric, &labels, count(&target.ledger))?;
             }
+        }
+        let help = "Allowed requests of which the answers say that the limiter fails open.";
+        let name = "requests_failing_open";
+        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for target in &self.targets {
+            let labels = [("target", target.name.as_str())];
+            encode_count(&mut metric, &labels, target.failing_open)?;
         }
         self.encode_addresses(encoder)?;
         let mut metric = encoder.encode_descriptor(
@@ -368,6 +376,7 @@ mod tests {
         };
         TargetSnapshot {
             failures,
+            failing_open: 1,
             latency,
             ..testing::target(name, ledger)
         }
@@ -413,6 +422,7 @@ mod tests {
                 r#"loadgen_requests_total{target="http://a",outcome="allowed"} 5"#,
                 r#"loadgen_request_failures_total{target="http://a",kind="status_5xx"} 1"#,
                 r#"loadgen_request_failures_total{target="http://a",kind="dns"} 0"#,
+                r#"loadgen_requests_failing_open_total{target="http://a"} 1"#,
                 "# UNIT loadgen_latency_seconds seconds",
                 r#"loadgen_latency_seconds_bucket{le="0.001",target="http://a"} 0"#,
                 r#"loadgen_latency_seconds_bucket{le="0.0025",target="http://a"} 1"#,

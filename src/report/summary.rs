@@ -1,8 +1,9 @@
+use super::events::events;
 use super::failure_causes::{advice, by_cause, received};
 use super::histogram::histogram;
 use super::judgement::{self, Judgement, headlines, stopped, uncapitalized};
-use super::not_on_time::not_on_time;
 use super::percentiles::{columns, distributions, two_columns};
+use super::rare_counts::rare_counts;
 use super::styled_text::{Line, StyledText, Table};
 use crate::base::text::{count, per_second, share, span, whole_seconds};
 use crate::base::{Ledger, Nanos};
@@ -38,6 +39,7 @@ pub fn summary(summary: &Summary) -> StyledText {
         text.blank();
         phases(&mut text, summary);
     }
+    events(&mut text, summary);
     text.blank();
     failures(&mut text, summary);
     let statement = &summary.schedule.statement;
@@ -162,7 +164,10 @@ fn percentiles(text: &mut StyledText, summary: &Summary) {
 /// The causes of failure, advice, and what the first request of each frequent cause received.
 fn failures(text: &mut StyledText, summary: &Summary) {
     let causes = summary.failure_causes();
-    let all = format!("  failures: {}", by_cause(&causes, usize::MAX));
+    let mut all = format!("  failures: {}", by_cause(&causes, usize::MAX));
+    if summary.failing_open > 0 {
+        all += &format!("; {} admitted while failing open", summary.failing_open);
+    }
     text.push(Line::sentence(all, 12));
     for advice in advice(&summary.failures) {
         text.push(Line::sentence(format!("  {advice}"), 4));
@@ -205,7 +210,7 @@ const INDENT: &str = "  ";
 /// A row for each target, and under it one for each of its addresses. Requests were abandoned in few runs; their column
 /// is left out of all others.
 fn targets(text: &mut StyledText, summary: &Summary) {
-    let shown = not_on_time(summary);
+    let shown = rare_counts(summary);
     let has_abandoned = summary.requests.abandoned > 0;
     let mut names = vec!["target", "sent", "allowed", "blocked", "failed"];
     names.extend(has_abandoned.then_some("abandoned"));
@@ -273,6 +278,8 @@ mod tests {
     };
     use crate::core::summary::{Circumstances, Configuration, Resources};
     use crate::report::Display;
+    use crate::report::html::page;
+    use crate::report::markdown::markdown;
     use std::time::SystemTime;
 
     fn results(samples: &[(u64, u64, Outcome)], dropped: u64) -> Results {
@@ -321,6 +328,7 @@ mod tests {
             probe: None,
             phases: PhaseTallies::default(),
             events: Vec::new(),
+            effects: Default::default(),
             paced: Nanos(60_000_000_000),
             drained: Nanos(3_130_000),
             interrupted: false,
@@ -582,6 +590,43 @@ Summary: paced for 60.0 s, drained for 3.13 ms
             schedule.ends_with("more --workers or a lower rate may help"),
             "{schedule}"
         );
+    }
+
+    #[test]
+    fn admissions_while_failing_open_are_named_beside_failures_and_by_target() {
+        let on_time = (0, 200_000, Outcome::Allowed);
+        let mut results = results(&[on_time; 4], 0);
+        results.tally.targets[1].failing_open = 1;
+        let shown = text(&results);
+        let verdict = shown.lines().nth(1).unwrap();
+        let expected =
+            "Verdict: 1 of 4 requests was admitted while failing open, by http://node-2:8000";
+        assert_eq!(verdict, expected);
+        let has = |text: &str, line: &str| {
+            let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+            text.lines().any(|other| words(other) == line)
+        };
+        assert!(
+            has(&shown, "failures: none; 1 admitted while failing open"),
+            "{shown}"
+        );
+        let heading = "target sent allowed blocked failed failing open p50 max";
+        assert!(has(&shown, heading), "{shown}");
+        assert!(
+            has(&shown, "http://node-2:8000 2 2 0 0 1 200 µs 200 µs"),
+            "{shown}"
+        );
+        results.tally.targets[0].failing_open = 2;
+        let several = "Verdict: 3 of 4 requests were admitted while failing open, by 2 targets";
+        assert_eq!(text(&results).lines().nth(1), Some(several));
+        for markup in [markdown(&summarized(&results)), page(&summarized(&results))] {
+            for part in [
+                "3 of 4 requests were admitted while failing open, by 2 targets",
+                "failing open",
+            ] {
+                assert!(markup.contains(part), "{markup}");
+            }
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod tests {
                 failed,
                 ..Ledger::default()
             },
+            failing_open: 0,
             backlog_dropped: 0,
             late: 0,
             backlog_late: 0,

@@ -3,7 +3,7 @@
 use crate::base::{Moment, Nanos};
 use crate::system::Stop;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 /// Signals that are less than this apart count as one. GNU timeout signals its command and then its whole process group,
@@ -12,7 +12,7 @@ const COUNT_AS_ONE: Nanos = Nanos(100_000_000);
 
 /// Installs the handlers. The first signal requests a stop. The second one, at least 100 ms later, gives the terminal back,
 /// removes the temporary files, and ends the process at once with exit code 128 plus the signal's number: 130 for SIGINT,
-/// 143 for SIGTERM. After [`Signals::begin_last_wait`] one more signal is needed for that. A SIGHUP or SIGINT that was ignored
+/// 143 for SIGTERM. An [`ExitHold`] delays that, and after [`Signals::begin_last_wait`] one more signal is needed. A SIGHUP or SIGINT that was ignored
 /// at the start stays ignored, as under `nohup` and in the background of a shell script. From then on,
 /// [suspensions](super::suspension) are noted.
 ///
@@ -139,6 +139,82 @@ impl FirstSignal {
     }
 }
 
+/// The exit code of the signal that was to end the process at once. 0 before that.
+static EXIT_CODE: AtomicI32 = AtomicI32::new(0);
+
+/// The number of signals so far that were to end the process at once, and the moment of the last of them, in nanoseconds of
+/// the monotonic clock.
+static ENDING: AtomicU32 = AtomicU32::new(0);
+static LAST_ENDING: AtomicU64 = AtomicU64::new(0);
+
+/// The number of [`ExitHold`]s, and of those among them that wait for an undo.
+static HOLDS: AtomicUsize = AtomicUsize::new(0);
+static UNDOING: AtomicUsize = AtomicUsize::new(0);
+
+/// How urgently the process is to end, as its signals say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// No signal is to end it at once.
+    None,
+    /// One is: commands are to be killed, and undos are to run.
+    AfterUndos,
+    /// Another one is: even undos are to be given up.
+    AtOnce,
+}
+
+/// How urgently the process is to end. Beyond [`Urgency::None`] only while there is an [`ExitHold`].
+pub fn urgency() -> Urgency {
+    match ENDING.load(SeqCst) {
+        0 => Urgency::None,
+        1 => Urgency::AfterUndos,
+        _ => Urgency::AtOnce,
+    }
+}
+
+/// Keeps signals from ending the process at once, so that commands that are running can be ended, and undos can run. Whoever
+/// has it looks at [`urgency`], and drops it as soon as that allows: if a signal was to end the process, it ends then. The
+/// third such signal ends it in any case.
+#[derive(Debug)]
+pub struct ExitHold {
+    waits_for_undo: bool,
+}
+
+impl ExitHold {
+    #[expect(clippy::new_without_default, reason = "it has an effect")]
+    pub fn new() -> ExitHold {
+        HOLDS.fetch_add(1, SeqCst);
+        ExitHold {
+            waits_for_undo: false,
+        }
+    }
+
+    /// Sets whether the process has to wait for an undo. A signal that is to end it at once then says so on standard error.
+    pub fn wait_for_undo(&mut self, waits: bool) {
+        if waits != self.waits_for_undo {
+            self.waits_for_undo = waits;
+            if waits {
+                UNDOING.fetch_add(1, SeqCst);
+            } else {
+                UNDOING.fetch_sub(1, SeqCst);
+            }
+        }
+    }
+}
+
+impl Drop for ExitHold {
+    fn drop(&mut self) {
+        self.wait_for_undo(false);
+        if HOLDS.fetch_sub(1, SeqCst) == 1 {
+            // A handler sets the code before it looks for holds, so that one of both sees the other.
+            #[cfg(unix)]
+            match EXIT_CODE.load(SeqCst) {
+                0 => {}
+                code => unix::exit(code),
+            }
+        }
+    }
+}
+
 /// Has a write beyond the limit on a file's size fail, instead of ending the process.
 ///
 /// # Errors
@@ -151,9 +227,13 @@ pub fn ignore_file_size_limit() -> std::io::Result<()> {
 
 #[cfg(unix)]
 mod unix {
-    use super::Received;
+    use super::{
+        COUNT_AS_ONE, ENDING, EXIT_CODE, HOLDS, LAST_ENDING, Moment, Received, SeqCst, UNDOING,
+    };
     use crate::system::{temporary_files, terminal};
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::stdio::stderr;
     use signal_hook::low_level;
     use std::ffi::c_int;
     use std::sync::Arc;
@@ -190,15 +270,54 @@ mod unix {
             let received = received.clone();
             let act = move || {
                 if received.ends_process() {
-                    terminal::leave();
-                    temporary_files::remove_all();
-                    low_level::exit(128 + signal);
+                    end(128 + signal);
                 }
             };
             // SAFETY: everything that `act` does is safe within a handler.
             unsafe { low_level::register(signal, act)? };
         }
         Ok(())
+    }
+
+    /// Ends the process at once, unless something holds it. This is safe within a signal's handler.
+    fn end(exit_code: c_int) {
+        EXIT_CODE.store(exit_code, SeqCst);
+        if HOLDS.load(SeqCst) == 0 {
+            exit(exit_code);
+        }
+        let (now, last) = (Moment::now(), LAST_ENDING.load(SeqCst));
+        let is_another = last == 0 || now.since(Moment::at(last)) >= COUNT_AS_ONE;
+        let is_noted = || LAST_ENDING.compare_exchange(last, now.as_nanos(), SeqCst, SeqCst);
+        if !is_another || is_noted().is_err() {
+            return;
+        }
+        let before = ENDING.fetch_add(1, SeqCst);
+        if before >= MOST_HELD {
+            exit(exit_code);
+        }
+        terminal::leave();
+        if before == 0 && UNDOING.load(SeqCst) > 0 {
+            say(b"loadgen: waiting for the undo of what this run has done; a third signal skips it\n");
+        }
+    }
+
+    /// The number of signals that a hold can keep from ending the process.
+    const MOST_HELD: u32 = 2;
+
+    /// Ends the process at once. This is safe within a signal's handler.
+    pub fn exit(code: c_int) -> ! {
+        terminal::leave();
+        temporary_files::remove_all();
+        low_level::exit(code)
+    }
+
+    /// Writes to standard error, unless its reader is slow.
+    fn say(line: &[u8]) {
+        let mut polled = [PollFd::from_borrowed_fd(stderr(), PollFlags::OUT)];
+        let at_once = Timespec::default();
+        if poll(&mut polled, Some(&at_once)).is_ok_and(|ready| ready > 0) {
+            let _ = rustix::io::write(stderr(), line);
+        }
     }
 
     fn ignore() -> SigAction {

@@ -377,6 +377,7 @@ impl World {
             decision,
             failure: None,
             phase: None,
+            period: None,
         })
     }
 }

@@ -50,6 +50,7 @@ fn audited(
             decision,
             failure: fails.then_some(FailureKind::Status5xx),
             phase: None,
+            period: None,
         });
         if sequence.is_multiple_of(10) {
             auditor.advance(Nanos(sent));

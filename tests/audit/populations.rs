@@ -55,6 +55,7 @@ pub fn observed(mut requests: Vec<(u64, AuditedKey, u32)>, mut limiter: Limiter)
             },
             failure: None,
             phase: None,
+            period: None,
         };
         seen.push((done, observation));
     }

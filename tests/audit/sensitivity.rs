@@ -96,6 +96,7 @@ impl Run {
                 },
                 failure: None,
                 phase: None,
+                period: None,
             };
             seen.push((done, observation));
         }

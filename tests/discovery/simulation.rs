@@ -186,6 +186,7 @@ pub fn ask(world: &World, mut experiment: Experiment, target: &mut Target<'_>) -
                 decision: answer.decision,
             },
             address: None,
+            failing_open: false,
             status: answer.status,
             headers: answer.headers,
         });

@@ -103,6 +103,7 @@ proptest! {
                     Reply {
                         request: ProbeRequest { sequence, target, sent: now, done: now + Nanos(1_000), decision },
                         address: None,
+                        failing_open: false,
                         status: Some(if decision == Decision::Allowed { 200 } else { 429 }),
                         headers: read[place].clone(),
                     }

@@ -694,6 +694,7 @@ impl Made {
             .map(|(name, of)| TargetSummary {
                 name: name.clone(),
                 requests: of.counts,
+                failing_open: 0,
                 backlog_dropped: 0,
                 late: 0,
                 backlog_late: 0,
@@ -746,6 +747,7 @@ impl Made {
                 tolerance_ns: 10 * MILLI,
             },
             requests: counts,
+            failing_open: 0,
             latency: DurationSummary::with_spectrum(&self.all.latency),
             service_time: DurationSummary::with_spectrum(&self.all.service_time),
             send_lag: DurationSummary::with_spectrum(&self.all.send_lag),
@@ -758,6 +760,8 @@ impl Made {
             causes: causes(&self.all.failures, &self.names),
             targets: targets.collect(),
             phases: phases.collect(),
+            events: Vec::new(),
+            outages: Vec::new(),
             timeline: Timeline {
                 slot_ns: self.slot_ns,
                 slots: slots.collect(),

@@ -1,19 +1,19 @@
 use super::condition::{Condition, Needs};
 use super::response::{Response, Unreadable};
-use super::words::{Value as Typed, is_bare, is_word, peek_word, quote, take_value};
+use super::words::{Comparison, Value as Typed, is_bare, is_word, quote, take_name, take_value};
 use crate::base::text::{Cursor, SyntaxError};
 use serde::de::IgnoredAny;
 use serde_json::{Number, Value};
 use std::fmt;
 use std::sync::Arc;
 
-/// `json POINTER`, or `json POINTER = VALUE`.
+/// `json POINTER`, `json POINTER = VALUE` or `json POINTER != VALUE`.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct JsonCondition {
     /// A JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)).
     pub pointer: String,
     /// Neither an array nor an object. `None` if any value fits, even null.
-    pub value: Option<Value>,
+    pub value: Option<(Comparison, Value)>,
 }
 
 /// Reads on after the word `json`.
@@ -22,7 +22,7 @@ pub(super) fn read(cursor: &mut Cursor) -> Result<Arc<dyn Condition>, SyntaxErro
     let pointer = match cursor.quoted()? {
         Some(quoted) => quoted,
         None => {
-            let word = cursor.take(peek_word(cursor));
+            let word = take_name(cursor)?;
             if word.is_empty() {
                 return Err(word.error("a JSON pointer is missing, such as /status"));
             }
@@ -32,8 +32,11 @@ pub(super) fn read(cursor: &mut Cursor) -> Result<Arc<dyn Condition>, SyntaxErro
     check_pointer(&pointer).map_err(|what| start.error(what))?;
     let value = match take_value(cursor)? {
         None => None,
-        Some(Typed::Quoted(text)) => Some(Value::String(text)),
-        Some(Typed::Bare(bare)) => Some(scalar(bare.text).map_err(|what| bare.error(what))?),
+        Some((comparison, Typed::Quoted(text))) => Some((comparison, Value::String(text))),
+        Some((comparison, Typed::Bare(bare))) => {
+            let value = scalar(bare.text).map_err(|what| bare.error(what))?;
+            Some((comparison, value))
+        }
     };
     Ok(Arc::new(JsonCondition { pointer, value }))
 }
@@ -76,8 +79,10 @@ impl Condition for JsonCondition {
         Ok(match (found, &self.value) {
             (None, _) => false,
             (Some(_), None) => true,
-            (Some(Value::Number(found)), Some(Value::Number(wanted))) => is_same(found, wanted),
-            (Some(found), Some(wanted)) => found == wanted,
+            (Some(found), Some((comparison, wanted))) => comparison.holds(match (found, wanted) {
+                (Value::Number(found), Value::Number(wanted)) => is_same(found, wanted),
+                (found, wanted) => found == wanted,
+            }),
         })
     }
 }
@@ -100,12 +105,12 @@ impl fmt::Display for JsonCondition {
         }
         match &self.value {
             None => Ok(()),
-            Some(Value::String(text))
+            Some((comparison, Value::String(text)))
                 if is_bare(text) && scalar(text) == Ok(text.clone().into()) =>
             {
-                write!(f, " = {text}")
+                write!(f, " {} {text}", comparison.sign())
             }
-            Some(value) => write!(f, " = {value}"),
+            Some((comparison, value)) => write!(f, " {} {value}", comparison.sign()),
         }
     }
 }

@@ -3,6 +3,9 @@
 //! [`Rules`] say which answers count as allowed and which as blocked, by status, header, or body.
 //! [`Answers`] applies both. A table by status decides most answers at once, and only the others need their headers or
 //! bodies read.
+//!
+//! Further [`Rules`] say which of the allowed answers are those of a limiter that fails open: it could not decide, and let
+//! the request pass.
 
 mod body;
 mod condition;
@@ -26,21 +29,40 @@ use crate::base::{FailureKind, Outcome};
 use condition::{Needs, STATUSES};
 use response::{Response, Unreadable};
 
-/// Decides the outcome of an answer. A rule for blocked wins over all rules for allowed, and an answer that fits no
-/// rule is failed.
+/// Says what an answer means. A rule for blocked wins over all rules for allowed, and an answer that fits no rule is
+/// failed.
 #[derive(Debug)]
 pub struct Answers {
     /// Rules with the outcome of an answer that fits. The first one that fits counts.
     rules: Vec<(Rule, Outcome)>,
     /// The outcome for each of [`STATUSES`], if headers and body can't change it.
     by_status: Vec<Option<Outcome>>,
+    /// An allowed answer that fits one of these says that the limiter fails open.
+    failing_open: Vec<Rule>,
 }
 
-/// The outcome of an answer whose status and headers have been read.
+/// What an answer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Meaning {
+    pub outcome: Outcome,
+    /// The answer is allowed, and says that the limiter fails open.
+    pub failing_open: bool,
+}
+
+impl From<Outcome> for Meaning {
+    fn from(outcome: Outcome) -> Meaning {
+        Meaning {
+            outcome,
+            failing_open: false,
+        }
+    }
+}
+
+/// The meaning of an answer whose status and headers have been read.
 #[derive(Debug)]
 pub(crate) enum ByHead<'a> {
-    Decided(Outcome),
-    /// The outcome depends on the body.
+    Decided(Meaning),
+    /// The meaning depends on the body.
     Open(Undecided<'a>),
 }
 
@@ -48,7 +70,16 @@ pub(crate) enum ByHead<'a> {
 pub(crate) struct Undecided<'a> {
     answers: &'a Answers,
     head: &'a Head,
+    /// `None` if it depends on the body.
+    outcome: Option<Outcome>,
 }
+
+/// The header with which nodes of this project's limiter, and others, say that they fail open. It has the name of the
+/// counter that Envoy's rate-limit filter raises then; Envoy itself sends no header.
+pub const FAILING_OPEN_HEADER: &str = "x-ratelimit-failure-mode-allowed";
+
+/// The rules by which an allowed answer says that the limiter fails open, unless others are given.
+pub const FAILING_OPEN: &str = "header x-ratelimit-failure-mode-allowed != false";
 
 impl Answers {
     pub fn new(allowed: &Rules, blocked: &Rules) -> Answers {
@@ -63,6 +94,19 @@ impl Answers {
         Answers {
             by_status: by_status.collect(),
             rules,
+            failing_open: Vec::new(),
+        }
+    }
+
+    /// The same with rules by which an allowed answer says that the limiter fails open. Without them, none does.
+    #[must_use]
+    pub fn with_failing_open(self, rules: &Rules) -> Answers {
+        let mut failing_open = rules.0.clone();
+        // The cheapest conditions come first.
+        failing_open.sort_by_key(Rule::needs);
+        Answers {
+            failing_open,
+            ..self
         }
     }
 
@@ -73,42 +117,83 @@ impl Answers {
         *self.by_status.get(usize::from(place))?
     }
 
-    /// The rules that fit an answer, as far as its head decides.
+    /// The rules for allowed and blocked that fit an answer, as far as its head decides.
     fn candidates<'a>(&'a self, head: &'a Head) -> impl Iterator<Item = &'a (Rule, Outcome)> {
-        let status = head.status.as_u16();
-        let response = Response::without_body(&head.headers);
-        let fits = move |rule: &Rule| {
-            rule.is_for(status) && rule.holds(Needs::Headers, &response) == Ok(true)
-        };
+        let fits = fits(head);
         self.rules.iter().filter(move |(rule, _)| fits(rule))
     }
 
-    /// The outcome by status and headers. The headers are read only if the status does not decide it.
+    /// The meaning by status and headers. For the outcome, the headers are read only if the status does not decide it.
+    /// Whether the limiter fails open is looked up only in an allowed answer.
     pub(crate) fn by_head<'a>(&'a self, head: &'a Head) -> ByHead<'a> {
-        let status = head.status.as_u16();
-        if let Some(outcome) = self.by_status[usize::from(status - STATUSES.start())] {
-            return ByHead::Decided(outcome);
-        }
-        match self.candidates(head).next() {
-            None => ByHead::Decided(unmatched(status)),
-            Some((rule, outcome)) if rule.needs() < Needs::Body => ByHead::Decided(*outcome),
-            Some(_) => ByHead::Open(Undecided {
+        let outcome = self.outcome_by_head(head);
+        let failing_open = match outcome {
+            Some(Outcome::Allowed) => self.failing_open_by_head(head),
+            _ => Some(false),
+        };
+        match (outcome, failing_open) {
+            (Some(outcome), Some(failing_open)) => ByHead::Decided(Meaning {
+                outcome,
+                failing_open,
+            }),
+            _ => ByHead::Open(Undecided {
                 answers: self,
                 head,
+                outcome,
             }),
+        }
+    }
+
+    /// `None` if the outcome depends on the body.
+    fn outcome_by_head(&self, head: &Head) -> Option<Outcome> {
+        let status = head.status.as_u16();
+        let by_status = self.by_status[usize::from(status - STATUSES.start())];
+        by_status.or_else(|| match self.candidates(head).next() {
+            None => Some(unmatched(status)),
+            Some((rule, outcome)) if rule.needs() < Needs::Body => Some(*outcome),
+            Some(_) => None,
+        })
+    }
+
+    /// Whether an allowed answer says that the limiter fails open. `None` if that depends on the body.
+    fn failing_open_by_head(&self, head: &Head) -> Option<bool> {
+        let fits = fits(head);
+        match self.failing_open.iter().find(|rule| fits(rule)) {
+            None => Some(false),
+            Some(rule) => (rule.needs() < Needs::Body).then_some(true),
         }
     }
 }
 
+/// Whether a rule fits an answer, as far as its head decides.
+fn fits(head: &Head) -> impl Fn(&Rule) -> bool {
+    let status = head.status.as_u16();
+    let response = Response::without_body(&head.headers);
+    move |rule| rule.is_for(status) && rule.holds(Needs::Headers, &response) == Ok(true)
+}
+
 impl Undecided<'_> {
-    /// The outcome of the answer with this body.
-    pub(crate) fn by_body(&self, body: &KeptBody) -> Outcome {
+    /// The meaning of the answer with this body.
+    pub(crate) fn by_body(&self, body: &KeptBody) -> Meaning {
         let headers = &self.head.headers;
         let body = body.bytes();
         let body = body.and_then(|body| encoding::decoded(body, headers));
         let response = Response::with_body(headers, body.as_deref());
+        let outcome = self.outcome.unwrap_or_else(|| self.outcome(&response));
+        let status = self.head.status.as_u16();
+        let mut rules = self.answers.failing_open.iter();
+        Meaning {
+            outcome,
+            failing_open: outcome == Outcome::Allowed
+                && rules.any(|rule| {
+                    rule.is_for(status) && rule.holds(Needs::Body, &response) == Ok(true)
+                }),
+        }
+    }
+
+    fn outcome(&self, response: &Response) -> Outcome {
         for (rule, outcome) in self.answers.candidates(self.head) {
-            match rule.holds(Needs::Body, &response) {
+            match rule.holds(Needs::Body, response) {
                 Ok(true) => return *outcome,
                 // The body may fit this rule, so the answer can't count as allowed.
                 Err(Unreadable) if *outcome == Outcome::Blocked => break,
@@ -152,8 +237,12 @@ mod tests {
     }
 
     fn outcome(answers: &Answers, status: u16, headers: &HeaderMap, body: &str) -> Outcome {
+        meaning(answers, status, headers, body).outcome
+    }
+
+    fn meaning(answers: &Answers, status: u16, headers: &HeaderMap, body: &str) -> Meaning {
         match answers.by_head(&head(status, headers)) {
-            ByHead::Decided(outcome) => outcome,
+            ByHead::Decided(meaning) => meaning,
             ByHead::Open(undecided) => {
                 let mut kept = KeptBody::default();
                 kept.push(body.as_bytes());
@@ -268,6 +357,65 @@ mod tests {
         ] {
             let case = format!("{allowed} | {blocked} | {status}");
             assert_eq!(needs_body(allowed, blocked, status), needed, "{case}");
+        }
+    }
+
+    #[test]
+    fn only_an_allowed_answer_that_fits_says_that_the_limiter_fails_open() {
+        let of = |rules: &str, status, mark: Option<&'static str>, body: &str| {
+            let mut headers = HeaderMap::new();
+            if let Some(mark) = mark {
+                headers.insert(FAILING_OPEN_HEADER, HeaderValue::from_static(mark));
+            }
+            let answers = answers("200, 201 and json /ok", "429");
+            let answers = answers.with_failing_open(&rules.parse().unwrap());
+            meaning(&answers, status, &headers, body).failing_open
+        };
+        let json = r#"{"ok":1,"degraded":true}"#;
+        for (rules, status, mark, body, expected) in [
+            (FAILING_OPEN, 200, Some("true"), "", true),
+            (FAILING_OPEN, 200, Some("1"), "", true),
+            (FAILING_OPEN, 200, Some("false"), "", false),
+            (FAILING_OPEN, 200, None, "", false),
+            (FAILING_OPEN, 429, Some("true"), "", false),
+            (FAILING_OPEN, 503, Some("true"), "", false),
+            (FAILING_OPEN, 201, Some("true"), json, true),
+            (FAILING_OPEN, 201, Some("true"), "{}", false),
+            ("json /degraded = true", 200, None, json, true),
+            ("json /degraded = true", 200, None, "", false),
+            ("json /degraded = true", 201, None, json, true),
+            ("json /degraded = true", 429, None, json, false),
+            ("201", 201, None, json, true),
+            ("201", 200, None, json, false),
+        ] {
+            let case = format!("{rules} | {status} | {mark:?} | {body}");
+            assert_eq!(of(rules, status, mark, body), expected, "{case}");
+        }
+        assert!(!of("body contains x", 200, None, &"x".repeat(70_000)));
+        let unmarked = answers("200", "429");
+        let mut headers = HeaderMap::new();
+        headers.insert(FAILING_OPEN_HEADER, HeaderValue::from_static("true"));
+        assert!(!meaning(&unmarked, 200, &headers, "").failing_open);
+    }
+
+    #[test]
+    fn a_body_is_kept_for_a_mark_only_if_the_answer_is_allowed_and_nothing_before_it_decides() {
+        let needs_body = |rules: &str, status| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x", HeaderValue::from_static("1"));
+            let answers = answers("200", "429").with_failing_open(&rules.parse().unwrap());
+            matches!(answers.by_head(&head(status, &headers)), ByHead::Open(_))
+        };
+        for (rules, status, needed) in [
+            (FAILING_OPEN, 200, false),
+            ("json /a", 200, true),
+            ("json /a", 429, false),
+            ("json /a", 503, false),
+            ("json /a, header x", 200, false),
+            ("json /a, header y", 200, true),
+            ("json /a and header y", 200, false),
+        ] {
+            assert_eq!(needs_body(rules, status), needed, "{rules} | {status}");
         }
     }
 

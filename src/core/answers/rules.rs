@@ -34,7 +34,7 @@ pub(super) const KINDS: [(&str, Read); 3] = [
 
 impl Rules {
     /// The form of rules, as the end of a sentence that begins with the option.
-    pub const FORM: &str = "must be rules such as 200-299, header NAME = VALUE, json /POINTER = VALUE, \
+    pub const FORM: &str = "must be rules such as 200-299, header NAME = VALUE, json /POINTER != VALUE, \
         body contains TEXT or body matches /PATTERN/, separated by commas, each one condition or several joined by and";
 }
 
@@ -171,6 +171,7 @@ pub(super) mod arbitrary {
     use crate::core::answers::body::BodyCondition;
     use crate::core::answers::header::HeaderCondition;
     use crate::core::answers::json::JsonCondition;
+    use crate::core::answers::words::Comparison;
     use proptest::collection::vec;
     use proptest::option;
     use proptest::prelude::*;
@@ -212,17 +213,21 @@ pub(super) mod arbitrary {
         vec(escaped, 0..4).prop_map(|steps| steps.concat())
     }
 
+    fn comparison() -> impl Strategy<Value = Comparison> {
+        proptest::sample::select(&[Comparison::Equal, Comparison::Different][..])
+    }
+
     fn condition() -> impl Strategy<Value = Arc<dyn Condition>> {
         prop_oneof![
             (STATUSES, STATUSES).prop_map(|(one, other)| {
                 let statuses = one.min(other)..=one.max(other);
                 Arc::new(StatusCondition(statuses)) as Arc<dyn Condition>
             }),
-            ("[a-c]", option::of(text())).prop_map(|(name, value)| {
+            ("[a-c]!?", option::of((comparison(), text()))).prop_map(|(name, value)| {
                 let name = HeaderName::try_from(name).unwrap();
                 Arc::new(HeaderCondition { name, value }) as Arc<dyn Condition>
             }),
-            (pointer(), option::of(scalar())).prop_map(|(pointer, value)| {
+            (pointer(), option::of((comparison(), scalar()))).prop_map(|(pointer, value)| {
                 Arc::new(JsonCondition { pointer, value }) as Arc<dyn Condition>
             }),
             text()
@@ -274,6 +279,11 @@ mod tests {
             (r#"header x = "plain""#, "header x = plain"),
             (r#"header x = """#, r#"header x = """#),
             ("header x = true", "header x = true"),
+            ("header X! = 1", "header x! = 1"),
+            ("header x != false", "header x != false"),
+            ("header x !=\"a,b\"", "header x != \"a,b\""),
+            ("json /error != \"\"", r#"json /error != """#),
+            ("json /left != -1", "json /left != -1"),
             ("json /a", "json /a"),
             (r#"json """#, r#"json """#),
             ("json / = 1", "json / = 1"),
@@ -341,6 +351,11 @@ mod tests {
             (r#"header a = "b\x""#, 12, "as in JSON"),
             (r#"header a = "b" c"#, 16, "`and`, a comma or the end"),
             ("header a == b", 11, "one = is enough"),
+            ("header a!=b", 8, "a blank must be before !="),
+            ("json /a!=b", 6, "a blank must be before !="),
+            ("header a !=", 12, "a value is missing"),
+            ("header a !== b", 12, "one = is enough"),
+            ("header a ! = b", 10, "`and`, a comma or the end"),
             ("header a = 'b'", 12, "quotes must be double quotes"),
             ("json /ok == true", 11, "one = is enough"),
             ("json /ok = 'true'", 12, "quotes must be double quotes"),

@@ -5,7 +5,7 @@ use crate::base::text::{Cursor, Lexeme, SyntaxError};
 /// The word that joins conditions.
 pub(super) const AND: &str = "and";
 
-/// A value behind an equals sign.
+/// A value behind a sign.
 #[derive(Debug)]
 pub(super) enum Value<'a> {
     /// A JSON string in quotes, without its quotes and escapes.
@@ -14,14 +14,50 @@ pub(super) enum Value<'a> {
     Bare(Lexeme<'a>),
 }
 
-/// Reads the value of a condition, if an equals sign is next.
+/// How what an answer has is compared with the value of a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Equal,
+    Different,
+}
+
+impl Comparison {
+    /// The sign that is typed.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Comparison::Equal => "=",
+            Comparison::Different => "!=",
+        }
+    }
+
+    /// Whether it holds of two values that are the same, or of two that are not.
+    pub fn holds(self, is_same: bool) -> bool {
+        is_same == (self == Comparison::Equal)
+    }
+}
+
+/// Reads the word that may stand before a comparison. It may end with `!`, but not right before `=`.
+pub(super) fn take_name<'a>(cursor: &mut Cursor<'a>) -> Result<Lexeme<'a>, SyntaxError> {
+    let rest = cursor.rest();
+    let word = cursor.take(peek_word(cursor));
+    let after = &rest.text[word.text.len()..];
+    if word.text.ends_with('!') && after.starts_with('=') {
+        return Err(word.error("a blank must be before !="));
+    }
+    Ok(word)
+}
+
+/// Reads the comparison of a condition with its value, if a sign for one is next.
 ///
 /// A bare value may not begin with a second equals sign or a single quote, since these are likely mistakes.
-pub(super) fn take_value<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Value<'a>>, SyntaxError> {
-    if !cursor.takes("=") {
-        return Ok(None);
-    }
-    take_text(cursor).map(Some)
+pub(super) fn take_value<'a>(
+    cursor: &mut Cursor<'a>,
+) -> Result<Option<(Comparison, Value<'a>)>, SyntaxError> {
+    let signs = [Comparison::Different, Comparison::Equal];
+    let comparison = signs.into_iter().find(|one| cursor.takes(one.sign()));
+    comparison
+        .map(|comparison| Ok((comparison, take_text(cursor)?)))
+        .transpose()
 }
 
 /// Reads a value that must be next.

@@ -117,6 +117,7 @@ mod tests {
             decision: Decision::Blocked,
             failure: None,
             phase: None,
+            period: None,
         }
     }
 

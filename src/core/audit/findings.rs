@@ -435,7 +435,7 @@ impl Findings {
         &mut self,
         limits: Flags,
         is_outside: bool,
-        phase: Option<u16>,
+        request: &Observation,
     ) -> Vec<usize> {
         if limits.is_empty() {
             return Vec::new();
@@ -448,9 +448,10 @@ impl Findings {
             let beyond = &mut self.report.promises[*promise].beyond;
             beyond.total += 1;
             beyond.outside += u64::from(is_outside);
-            if let Some(phase) = phase {
+            if let Some(phase) = request.phase {
                 count_in(&mut beyond.by_phase, phase);
             }
+            beyond.count_in_period(is_outside, request);
         }
         promises
     }

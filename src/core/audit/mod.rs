@@ -86,7 +86,7 @@ pub use proof::{AdmissionSpan, Proof};
 pub use quota::Quota;
 pub use report::{
     Answers, AuditProgress, AuditReport, AuditVerdict, Beyond, Doubt, FalseBlock, KeyPeak,
-    KindReport, LimitReport, PromiseReport, PromiseVerdict, Resolution, Suspicion,
+    KindReport, LimitReport, PeriodBeyond, PromiseReport, PromiseVerdict, Resolution, Suspicion,
 };
 pub use terms::{Allowance, Terms, Tier, Tiers};
 pub use window_counts::{KeyCounts, WindowCounts};
@@ -264,10 +264,7 @@ impl Auditor {
     /// Takes in all responses to requests sent before `watermark`, in the order of time.
     fn learn_outages(&mut self, watermark: Nanos) {
         let responses = &mut self.responses;
-        responses.sort_unstable_by_key(|response| {
-            let is_answer = response.failure.is_none();
-            (response.sent, response.done, response.target, is_answer)
-        });
+        responses.sort_unstable_by_key(Response::order);
         let known = responses.partition_point(|response| response.sent < watermark);
         for response in responses.drain(..known) {
             self.outages.add(&response);
@@ -310,7 +307,7 @@ impl Auditor {
                 beyond,
             });
         } else {
-            findings.count_beyond(beyond, true, request.phase);
+            findings.count_beyond(beyond, true, request);
         }
     }
 
@@ -351,7 +348,7 @@ impl Auditor {
                 beyond = outside;
             }
         });
-        let promises = findings.count_beyond(beyond, !is_within, request.phase);
+        let promises = findings.count_beyond(beyond, !is_within, request);
         self.outages.count_beyond(place, promises.into_iter());
     }
 
@@ -551,6 +548,7 @@ mod tests {
             decision,
             failure: None,
             phase: None,
+            period: None,
         }
     }
 

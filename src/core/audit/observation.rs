@@ -24,6 +24,8 @@ pub struct Observation {
     /// The phase of the schedule in which it was due, by its place among the names of the phases; `None` if it is not
     /// known.
     pub phase: Option<u16>,
+    /// The period between events to which it belongs, by its number; `None` if it is not known, or if it is the probe's.
+    pub period: Option<u16>,
 }
 
 /// A key, and who sends requests for it.
@@ -80,6 +82,7 @@ impl Observation {
                 Outcome::Allowed | Outcome::Blocked | Outcome::Abandoned => None,
             },
             phase: None,
+            period: None,
         })
     }
 }

@@ -1,6 +1,6 @@
 use super::causes::{Case, Cause, Conclusion, Hypotheses};
 use super::early_blocks::EarlyBlocks;
-use super::nodes::{Lifetime, Nodes};
+use super::nodes::{Lifetime, Nodes, of_node};
 use super::observation::{AuditedKey, Observation};
 use super::probe::ProbeReport;
 use super::promise::{Limit, Needed, Promise};
@@ -69,6 +69,34 @@ pub struct Beyond {
     pub outside: u64,
     /// The admissions of the load among `total`, by the place of the phase in which they were due.
     pub by_phase: Vec<u64>,
+    /// The admissions of the load among `total`, by the period between events.
+    pub by_period: Vec<PeriodBeyond>,
+}
+
+/// Admissions of the load that were too many, in one period between events.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PeriodBeyond {
+    /// By the place of the target that admitted them.
+    pub by_target: Vec<u64>,
+    /// The done of the last one that was too many outside of outages, by target. [`Nanos::ZERO`] without any.
+    pub last_outside: Vec<Nanos>,
+}
+
+impl Beyond {
+    pub(super) fn count_in_period(&mut self, is_outside: bool, request: &Observation) {
+        let Some(period) = request.period.map(usize::from) else {
+            return;
+        };
+        if self.by_period.len() <= period {
+            self.by_period.resize(period + 1, PeriodBeyond::default());
+        }
+        let (period, target) = (&mut self.by_period[period], request.target as usize);
+        *of_node(&mut period.by_target, target, 0) += 1;
+        if is_outside {
+            let last = of_node(&mut period.last_outside, target, Nanos::ZERO);
+            *last = (*last).max(request.done);
+        }
+    }
 }
 
 /// What came of requests.
@@ -365,6 +393,14 @@ impl AuditReport {
         let window = limits.map(|limit| limit.limit.quota.window).max()?;
         let is_shown = !self.outages.is_empty() && self.longest_without_outage() >= window;
         (is_shown && self.is_broken()).then_some(kept)
+    }
+
+    /// The promise by which admissions that were too many are counted, by its place: the one that is nearest to being kept.
+    pub fn nearest(&self) -> Option<usize> {
+        let promises = self.promises.iter().enumerate();
+        let nearest = promises.min_by_key(|(_, one)| one.beyond.total);
+        self.kept_but_for_outages()
+            .or(nearest.map(|(place, _)| place))
     }
 
     /// The instants of the first and the last request.

@@ -84,6 +84,7 @@ impl Unlimited {
             decision: Decision::Allowed,
             failure: None,
             phase: None,
+            period: None,
         };
         let Some(latest) = self.scenario.admit(&admitted, group) else {
             return;

@@ -373,6 +373,7 @@ mod tests {
             decision,
             failure: None,
             phase: None,
+            period: None,
         }
     }
 

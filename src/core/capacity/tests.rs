@@ -83,6 +83,7 @@ fn results(requests: &[Requests]) -> Results {
         probe: None,
         phases: PhaseTallies::default(),
         events: Vec::new(),
+        effects: Default::default(),
         paced: Nanos(1_000 * MILLI),
         drained: Nanos::ZERO,
         interrupted: false,

@@ -3,9 +3,13 @@
 //! A [`PlannedEvent`] runs a command at an instant of the schedule, or only marks it. Each event that began leaves an
 //! [`EventRecord`].
 
+mod grammar;
+mod pairing;
 mod planned;
 mod record;
 
+pub use grammar::{EventLine, Line, UndoLine, checked_name};
+pub use pairing::paired;
 pub use planned::{EventCommand, PlannedEvent, Undo};
 pub use record::{CommandEnd, CommandRecord, EventKind, EventRecord};
 

@@ -50,6 +50,8 @@ pub struct Plan {
     /// The answers that count as allowed, unless they count as blocked.
     pub allowed: Rules,
     pub blocked: Rules,
+    /// The allowed answers that say that the limiter fails open.
+    pub failing_open: Rules,
     /// `None` if the limiter is not audited.
     pub audit: Option<AuditPlan>,
     pub thresholds: Thresholds,

@@ -175,6 +175,12 @@ impl AddAssign<&Histogram> for CoarseHistogram {
     }
 }
 
+impl AddAssign<&Histogram> for Histogram {
+    fn add_assign(&mut self, other: &Histogram) {
+        self.0.add(&other.0).expect("a histogram that grows");
+    }
+}
+
 impl AddAssign<&CoarseHistogram> for CoarseHistogram {
     fn add_assign(&mut self, other: &CoarseHistogram) {
         self.0.add(&other.0).expect("a histogram that grows");

@@ -3,6 +3,7 @@
 mod address_tallies;
 mod buckets;
 mod counters;
+pub mod effects;
 mod failure_examples;
 mod failures;
 mod histogram;

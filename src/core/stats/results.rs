@@ -1,3 +1,4 @@
+use super::effects::Effects;
 use super::{FailureExample, Lateness, PhaseTallies, ScheduleVerdict, Snapshot, State, Tally};
 use crate::base::{Ledger, Moment, Nanos, Target};
 use crate::core::audit::{self, probe};
@@ -16,6 +17,8 @@ pub struct Results {
     pub phases: PhaseTallies,
     /// The events of the run, in the order in which they began.
     pub events: Vec<EventRecord>,
+    /// What each of them did, and the spans in which targets failed.
+    pub effects: Effects,
     pub verdict: ScheduleVerdict,
     /// A few failed requests of each kind.
     pub failure_examples: Vec<FailureExample>,

@@ -32,6 +32,8 @@ pub struct TargetSnapshot {
     pub ledger: Ledger,
     pub lateness: Lateness,
     pub failures: Failures,
+    /// The allowed requests of which the answers say that the limiter fails open.
+    pub failing_open: u64,
     /// done − due of answered requests.
     pub latency: Buckets,
     /// done − sent of answered requests.
@@ -90,6 +92,7 @@ impl Snapshot {
             ledger: *ledger,
             lateness: *lateness,
             failures: tally.failures.clone(),
+            failing_open: tally.failing_open,
             latency: tally.latency_buckets.clone(),
             service_time: tally.service_time_buckets.clone(),
             failed_after: tally.failed_after_buckets.clone(),

@@ -35,6 +35,8 @@ pub struct Tally {
 #[derive(Debug, Default)]
 pub struct TargetTally {
     pub failures: Failures,
+    /// The allowed requests of which the answers say that the limiter fails open.
+    pub failing_open: u64,
     pub latency: Histogram,
     pub latency_buckets: Buckets,
     pub service_time: Histogram,
@@ -69,6 +71,7 @@ impl Tally {
         if let Some(cause) = FailureCause::of(&sample.answer) {
             target.failures.add(cause);
         }
+        target.failing_open += u64::from(sample.answer.failing_open);
         let latency_by_address = sample.answer.address.and_then(|address| {
             let (addresses, latency) = (&mut target.addresses, &target.latency);
             addresses.count(address, sample.answer.outcome, latency)
@@ -206,6 +209,11 @@ impl Tally {
         }
         sum
     }
+
+    /// The allowed requests of which the answers say that the limiter fails open.
+    pub fn failing_open(&self) -> u64 {
+        self.targets.iter().map(|target| target.failing_open).sum()
+    }
 }
 
 #[cfg(test)]
@@ -231,6 +239,19 @@ mod tests {
         tally.add(&sample(1_000, 1_200, 1_700, Outcome::Allowed));
         let longest = [&tally.send_lag, &tally.service_time, &tally.latency].map(Histogram::max);
         assert_eq!(longest, [200, 500, 700].map(Nanos));
+    }
+
+    #[test]
+    fn admissions_while_failing_open_are_counted_by_target() {
+        let mut tally = Tally::new(2);
+        for (target, failing_open) in [(0, false), (1, true), (1, false), (1, true)] {
+            let mut sample = sample(0, 0, 1_000, Outcome::Allowed);
+            sample.target = target;
+            sample.answer.failing_open = failing_open;
+            tally.add(&sample);
+        }
+        let by_target: Vec<_> = tally.targets.iter().map(|of| of.failing_open).collect();
+        assert_eq!((&by_target[..], tally.failing_open()), (&[0, 2][..], 2));
     }
 
     fn sample_to(address: &str, latency: u64, outcome: Outcome) -> Sample {

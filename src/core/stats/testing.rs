@@ -24,6 +24,7 @@ pub fn target(name: &str, ledger: Ledger) -> TargetSnapshot {
         ledger,
         lateness: Default::default(),
         failures: Default::default(),
+        failing_open: 0,
         latency: Buckets::default(),
         service_time: Buckets::default(),
         failed_after: Buckets::default(),

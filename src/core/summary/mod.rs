@@ -8,6 +8,7 @@ mod capacity;
 mod configuration;
 mod discovery;
 mod distribution;
+mod event;
 mod failure;
 mod null_for_0;
 mod phase;
@@ -37,6 +38,10 @@ pub use discovery::{
     EnforcedLimit, HeaderClaim, MOST_ANSWERS, Shared, Shares,
 };
 pub use distribution::{Bucket, DurationSummary, Point};
+pub use event::{
+    CommandSummary, EffectSummary, EventSummary, EventTarget, FeltSummary, HowFailed,
+    OutageSummary, RecoverySummary, SpanSummary,
+};
 pub use failure::{FailedRequest, FailureSummary};
 pub use phase::PhaseSummary;
 pub use recorded::{RecordedAudit, RecordedCounts, RecordedPart};
@@ -81,6 +86,10 @@ pub struct Summary {
     /// Where every scheduled request went: scheduled = sent + dropped + unsent, and sent = allowed + blocked + failed +
     /// abandoned.
     pub requests: Ledger,
+    /// Of the allowed requests, those of which the answers say that the limiter fails open: it could not decide, and let
+    /// them pass.
+    #[serde(default)]
+    pub failing_open: u64,
     /// done − due of answered requests: what a caller on the schedule felt.
     pub latency: DurationSummary,
     /// done − sent of answered requests: what the server took.
@@ -110,6 +119,12 @@ pub struct Summary {
     /// The phases of the schedule, in the order of their first start. Phases of the same name are taken together. A request
     /// belongs to the phase in which it was due.
     pub phases: Vec<PhaseSummary>,
+    /// The events of the run, in the order in which they began, and what each did.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub events: Vec<EventSummary>,
+    /// The times in which targets failed.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub outages: Vec<OutageSummary>,
     /// The course of the run, second by second.
     pub timeline: Timeline,
     /// Whether the limiter kept its limit, if the run was audited.
@@ -222,6 +237,7 @@ impl Summary {
         let rows = rows.map(|((target, (ledger, lateness)), tally)| TargetSummary {
             name: target.to_string(),
             requests: *ledger,
+            failing_open: tally.failing_open,
             backlog_dropped: lateness.backlog_dropped,
             late: lateness.all_late(),
             backlog_late: lateness.backlog_late,
@@ -242,6 +258,7 @@ impl Summary {
             exit_code,
             schedule: ScheduleSummary::of(results, targets),
             requests: results.ledger(),
+            failing_open: tally.failing_open(),
             latency: DurationSummary::with_spectrum(&tally.latency),
             service_time: DurationSummary::with_spectrum(&tally.service_time),
             send_lag: DurationSummary::with_spectrum(&tally.send_lag),
@@ -253,6 +270,8 @@ impl Summary {
             causes: FailureSummary::of_run(results, targets),
             targets: rows.collect(),
             phases: phases.map(PhaseSummary::of).collect(),
+            events: EventSummary::all(results, targets),
+            outages: OutageSummary::all(results, targets),
             timeline: Timeline::of(timeline, &results.phases),
             audit,
             thresholds,

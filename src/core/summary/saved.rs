@@ -81,8 +81,11 @@ impl Summary {
     /// negative or too large. The error names the field.
     fn check(&self) -> Result<(), String> {
         balanced("requests", &self.requests)?;
+        part_of_allowed("failing_open", self.failing_open, &self.requests)?;
         for (place, target) in self.targets.iter().enumerate() {
             balanced(&format!("targets[{place}].requests"), &target.requests)?;
+            let name = format!("targets[{place}].failing_open");
+            part_of_allowed(&name, target.failing_open, &target.requests)?;
         }
         for (place, phase) in self.phases.iter().enumerate() {
             balanced(&format!("phases[{place}].requests"), &phase.requests)?;
@@ -163,6 +166,16 @@ fn balanced(name: &str, ledger: &Ledger) -> Result<(), String> {
     Err(format!(
         "{name} do not balance; scheduled must be sent + dropped + unsent, and sent must be allowed + blocked + failed + \
          abandoned"
+    ))
+}
+
+fn part_of_allowed(name: &str, number: u64, of: &Ledger) -> Result<(), String> {
+    if number <= of.allowed {
+        return Ok(());
+    }
+    let allowed = of.allowed;
+    Err(format!(
+        "{name} is {number}; it must be at most the {allowed} allowed requests"
     ))
 }
 

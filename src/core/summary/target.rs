@@ -12,6 +12,10 @@ pub struct TargetSummary {
     pub name: String,
     /// The requests that were scheduled for it.
     pub requests: Ledger,
+    /// Of the allowed requests, those of which the answers say that the limiter fails open: it could not decide, and let
+    /// them pass.
+    #[serde(default)]
+    pub failing_open: u64,
     /// The dropped requests for which there was no room in the target's backlog, while other targets had workers left.
     #[serde(default)]
     pub backlog_dropped: u64,

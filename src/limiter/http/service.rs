@@ -2,6 +2,7 @@
 
 use super::response::{json, object, with_headers};
 use super::shapes::{Incoming, SHAPES, Shape, Verdict, kong};
+use crate::core::answers::FAILING_OPEN_HEADER;
 use crate::core::presets::Preset;
 use crate::limiter::check::Policy;
 use crate::limiter::fail_mode::FailMode;
@@ -90,7 +91,7 @@ impl Service {
         match self.fail_mode {
             FailMode::Closed => answer(Verdict::FailedClosed(&error)),
             FailMode::Open => {
-                let mark = ("x-ratelimit-failure-mode-allowed", "true".to_owned());
+                let mark = (FAILING_OPEN_HEADER, "true".to_owned());
                 with_headers(answer(Verdict::FailedOpen(&error)), [mark])
             }
         }
@@ -258,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_check_that_passes_because_the_store_failed_is_marked() {
-        let mark = "x-ratelimit-failure-mode-allowed";
+        let mark = FAILING_OPEN_HEADER;
         for preset in answered() {
             let response = ask_as(preset, &broken(FailMode::Open));
             assert_eq!(response.status(), 200, "{}", preset.name);
@@ -318,7 +319,7 @@ mod tests {
         }
         let check = Request::options("/").header("X-Key", "k");
         let response = respond(&broken, check, "");
-        assert!(headers(&response).contains_key("x-ratelimit-failure-mode-allowed"));
+        assert!(headers(&response).contains_key(FAILING_OPEN_HEADER));
     }
 
     #[test]

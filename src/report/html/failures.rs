@@ -1,9 +1,10 @@
 use super::document::Section;
-use super::untrusted::Untrusted;
+use super::untrusted::{Untrusted, sentence};
 use crate::base::Nanos;
 use crate::base::text::{share, span};
 use crate::core::summary::{FailedRequest, FailureSummary, Summary};
 use crate::report::failure_causes::{advice, received};
+use crate::report::judgement::failing_open;
 use maud::{Markup, html};
 
 /// The most causes that are listed.
@@ -12,6 +13,9 @@ const ROWS: usize = 100;
 pub fn section(summary: &Summary) -> Section {
     let causes = summary.failure_causes();
     let body = html! {
+        @if let Some(open) = failing_open(summary) {
+            p { (sentence(&open.text)) "." }
+        }
         @if causes.is_empty() {
             p class="empty" { "No request failed." }
         } @else {

@@ -29,6 +29,13 @@ pub fn section(summary: &Summary) -> Section {
             (outcome("allowed", "allowed", of.allowed))
             (outcome("blocked", "blocked", of.blocked))
             (outcome("failed", "failed", of.failed))
+            @if summary.failing_open > 0 {
+                li {
+                    p class="label" { "failing open" }
+                    p class="figure" { (summary.failing_open) }
+                    p { (share(summary.failing_open, of.allowed)) " of allowed" }
+                }
+            }
             li {
                 p class="label" { "latency, p50" }
                 p class="figure" { (P50.cell(latency)) }

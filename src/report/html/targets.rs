@@ -82,12 +82,14 @@ fn table(summary: &Summary) -> Markup {
     let ledgers: Vec<_> = rows.iter().map(Row::ledger).collect();
     let (names, counts) = ledger_columns(ledgers.iter());
     let shows_late = summary.targets.iter().any(|target| target.late > 0);
+    let shows_open = summary.failing_open > 0;
     let answered = rows.iter().map(Row::answered);
     let percentiles = known(&[&P50, &P99, &MAX], answered.clone());
     let row = |(row, mut cells): (&Row, Vec<Markup>)| {
         let spans: Vec<_> = percentiles.iter().map(|one| row.cell(one)).collect();
         match row {
             Row::Target(target) => {
+                cells.extend(shows_open.then(|| text(target.failing_open.to_string())));
                 cells.extend(shows_late.then(|| text(target.late.to_string())));
                 cells.extend(texts(spans));
                 let causes = by_cause(&target.failure_causes(), 5);
@@ -95,6 +97,7 @@ fn table(summary: &Summary) -> Markup {
                 (html! { (Untrusted::name(&target.name)) }, cells)
             }
             Row::Address(of) => {
+                cells.extend(shows_open.then(|| text("")));
                 cells.extend(shows_late.then(|| text("")));
                 cells.extend(texts(spans));
                 cells.push(text(""));
@@ -115,6 +118,7 @@ fn table(summary: &Summary) -> Markup {
         caption,
         columns: std::iter::once(text("target"))
             .chain(names)
+            .chain(shows_open.then(|| text("failing open")))
             .chain(shows_late.then(|| text("late")))
             .chain(texts(percentiles.iter().map(|one| one.name)))
             .chain([html! { span class="words" { "failures" } }])

@@ -359,8 +359,12 @@ impl View<'_> {
             failures += &target.failures;
         }
         let causes = FailureSummary::all(&failures);
+        let targets = self.snapshot.targets.iter();
+        let open: u64 = targets.map(|target| target.failing_open).sum();
+        let open = (open > 0).then(|| format!("{open} admitted while failing open"));
         if causes.is_empty() {
-            return None;
+            let style = self.theme.coloured(Outcome::Blocked.colour(self.theme));
+            return open.map(|open| Line::styled(open, style));
         }
         let style = self.theme.coloured(Outcome::Failed.colour(self.theme));
         let causes = by_cause(&causes, usize::MAX);
@@ -374,7 +378,9 @@ impl View<'_> {
             (Some(only), None) => format!("failures of {}", only.name),
             _ => "failures".to_owned(),
         };
-        Some(Line::styled(format!("{subject}: {causes}"), style))
+        let failed = format!("{subject}: {causes}");
+        let parts: Vec<_> = std::iter::once(failed).chain(open).collect();
+        Some(Line::styled(parts.join("; "), style))
     }
 
     /// The targets that were sent requests and have not answered any, once that takes longer than answers mostly do.
@@ -842,6 +848,10 @@ q stop   p freeze";
             has("no answer yet from http://127.0.0.1:8002/v1/items"),
             "{lines:#?}"
         );
+        snapshot.targets[1].failing_open = 4;
+        let lines = drawn(view(&run, &snapshot, &rates), 80, 30);
+        let open = "timeout ×1; 4 admitted while failing open";
+        assert!(lines.iter().any(|line| line.contains(open)), "{lines:#?}");
     }
 
     #[test]

@@ -95,6 +95,8 @@ pub struct Reply {
     pub request: ProbeRequest,
     /// The address that it went to; `None` if none was tried.
     pub address: Option<Address>,
+    /// The request was allowed, and the answer says that the limiter fails open.
+    pub failing_open: bool,
     /// The HTTP status, if it was answered with one.
     pub status: Option<u16>,
     pub headers: LimitHeaders,
@@ -370,7 +372,7 @@ fn admits_its_limit_at_once(terms: &Terms) -> bool {
 fn decided(reply: &Reply, terms: &Terms, counts: bool) -> Result<bool, NotChecked> {
     let lacks_count = || counts && reply.headers.remaining(terms).is_none();
     match reply.request.decision {
-        Decision::Allowed if reply.headers.failing_open => Err(NotChecked::FailingOpen),
+        Decision::Allowed if reply.failing_open => Err(NotChecked::FailingOpen),
         // A node that admits everything while its store is away answers like this.
         Decision::Allowed if lacks_count() => Err(NotChecked::Undecided),
         Decision::Allowed => Ok(true),

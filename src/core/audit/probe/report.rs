@@ -126,7 +126,7 @@ impl fmt::Display for Checked {
 
 impl ProbeReport {
     pub(super) fn note_failing_open(&mut self, reply: &Reply) {
-        if reply.request.decision == Decision::Allowed && reply.headers.failing_open {
+        if reply.request.decision == Decision::Allowed && reply.failing_open {
             let first = FailingOpen {
                 times: 0,
                 first: reply.request,

@@ -146,6 +146,7 @@ impl World {
                 let mut reply = Reply {
                     request,
                     address: None,
+                    failing_open: false,
                     status: Some(if decided.allowed { 200 } else { 429 }),
                     headers: words(decided, at),
                 };
@@ -469,6 +470,7 @@ fn milliseconds_that_the_run_has_no_time_for_look_like_milliseconds() {
         probe.answered(&[Reply {
             request,
             address: None,
+            failing_open: false,
             status: Some(429),
             headers: decided.said(|wait| seconds(wait.0 / MILLI)),
         }]);
@@ -983,7 +985,7 @@ fn a_request_that_was_admitted_while_failing_open_is_recorded_and_shows_nothing(
     let report = world.run_with(1, world.shared::<SlidingLog>(), &correct, |_, reply| {
         if reply.request.target == 1 {
             reply.request.decision = Decision::Allowed;
-            reply.headers.failing_open = true;
+            reply.failing_open = true;
         }
     });
     let failing = report.failing_open.expect("recorded");

@@ -209,6 +209,7 @@ mod tests {
                 decision: *decision,
                 failure: None,
                 phase: None,
+                period: None,
             });
         }
         let targets = ["http://a", "http://b"].map(str::to_owned);

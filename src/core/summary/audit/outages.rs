@@ -12,7 +12,7 @@ const NAMED: usize = 3;
 
 impl AuditedRun<'_> {
     pub fn outages(&self) -> Vec<AuditedOutage> {
-        let promise = self.nearest();
+        let promise = self.report.nearest();
         let outages = self.report.outages.iter();
         let audited = outages.map(|outage| {
             let beyond = promise.map_or(0, |promise| outage.beyond[promise]);
@@ -82,7 +82,7 @@ impl AuditedRun<'_> {
 
     /// Says how many of the admissions that were too many lie in outages, if only some do.
     pub fn partly_in_outages(&self) -> Option<String> {
-        let promise = self.nearest()?;
+        let promise = self.report.nearest()?;
         let beyond = &self.report.promises[promise].beyond;
         let within = beyond.total.saturating_sub(beyond.outside);
         let is_partly = within > 0 && beyond.outside > 0;
@@ -111,14 +111,6 @@ impl AuditedRun<'_> {
         Some(format!("Admitted too many: {}.", parts.join(", ")))
     }
 
-    /// The promise that is nearest to being kept, by its place.
-    fn nearest(&self) -> Option<usize> {
-        let promises = self.report.promises.iter().enumerate();
-        let nearest = promises.min_by_key(|(_, one)| one.beyond.total);
-        let kept = self.report.kept_but_for_outages();
-        kept.or(nearest.map(|(place, _)| place))
-    }
-
     /// The exceeded promise by which each admission too many is counted, or else the nearest one.
     fn counted_exceeded(&self) -> Option<&PromiseReport> {
         let promises = &self.report.promises;
@@ -126,7 +118,7 @@ impl AuditedRun<'_> {
             let mut limits = one.limits.iter();
             limits.all(|limit| limit.limit.algorithm.about().busiest_window_is_proof)
         };
-        let nearest = self.nearest().map(|place| &promises[place]);
+        let nearest = self.report.nearest().map(|place| &promises[place]);
         let promise = promises.iter().find(is_exact).or(nearest)?;
         let is_broken = self.verdict() == AuditVerdict::Broken;
         (is_broken && promise.is_exceeded()).then_some(promise)
@@ -205,6 +197,7 @@ mod tests {
                 decision,
                 failure: (decision == Decision::Failed).then_some(FailureKind::Status5xx),
                 phase: Some(phase),
+                period: None,
             });
             audit.advance(sent);
         }

@@ -11,7 +11,6 @@
 //! | `X-RateLimit-Limit`, `-Remaining` | the same | older than the drafts |
 //! | `X-RateLimit-Limit-Minute`, `-Remaining-Minute` | `100` and `50`, also of `-Second`, `-Hour`, `-Day` | Kong |
 //! | `RateLimit-Reset`, `X-RateLimit-Reset` | `30`, or a Unix time | up to -06, and older |
-//! | `x-ratelimit-failure-mode-allowed` | `true` | Envoy |
 //!
 //! Names may be without quotes, and the parts of an item in any order. Without `RateLimit`, a reset header is read; the
 //! `reset` module decides its unit.
@@ -41,8 +40,6 @@ pub struct LimitHeaders {
     pub(super) reset: Option<Reset>,
     /// Headers that have none of the known forms.
     pub(super) unknown: Vec<String>,
-    /// Whether the request was let through because the limiter could not be asked.
-    pub(super) failing_open: bool,
 }
 
 /// A statement that no request remains for some time.
@@ -81,9 +78,6 @@ impl LimitHeaders {
     pub fn of(headers: &HeaderMap) -> LimitHeaders {
         let mut read = LimitHeaders {
             retry_after: RetryAfter::of(headers),
-            failing_open: headers
-                .get("x-ratelimit-failure-mode-allowed")
-                .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"false")),
             ..LimitHeaders::default()
         };
         read.read_units(headers);
@@ -566,18 +560,6 @@ mod tests {
         }
         let soon = read("X-RateLimit-Remaining: 0 | X-RateLimit-Reset: soon");
         assert_eq!(soon.unknown, ["X-RateLimit-Reset: soon"]);
-    }
-
-    #[test]
-    fn a_request_that_was_let_through_while_failing_open_is_known_by_its_header() {
-        for (line, failing_open) in [
-            ("x-ratelimit-failure-mode-allowed: true", true),
-            ("X-RateLimit-Failure-Mode-Allowed: 1", true),
-            ("x-ratelimit-failure-mode-allowed: false", false),
-            ("x-ratelimit-limit: 100", false),
-        ] {
-            assert_eq!(read(line).failing_open, failing_open, "{line}");
-        }
     }
 
     #[test]

@@ -1,0 +1,318 @@
+//! What an event did, in sentences.
+
+use super::{EffectSummary, EventSummary, HowFailed, OutageSummary, RecoverySummary, SpanSummary};
+use crate::base::Nanos;
+use crate::base::text::{count, seconds, span};
+use crate::core::events::EventKind;
+
+/// The most causes of failure that a sentence names.
+const CAUSES: usize = 3;
+
+/// The most targets that a sentence names.
+const TARGETS: usize = 3;
+
+pub(super) fn of_event(event: &EventSummary) -> Vec<String> {
+    let effect = &event.effect;
+    let has_failed = |effect: &EffectSummary| {
+        matches!(
+            effect.failed,
+            HowFailed::Closed | HowFailed::Open | HowFailed::OpenAndClosed
+        )
+    };
+    let is_undo = event.kind == EventKind::Undo.name();
+    if is_undo && !has_failed(effect) && !effect.is_slow {
+        return Vec::new();
+    }
+    if effect.during.sent == 0 {
+        return vec!["No request was sent while it lasted.".to_owned()];
+    }
+    let mut statements = vec![how(event)];
+    statements.extend(which_targets(event));
+    statements.extend(slow(effect));
+    statements.extend(felt(effect));
+    statements.extend(may_have_been_admitted(&effect.during));
+    statements.extend(effect.recovery.as_ref().map(recovered));
+    statements
+}
+
+pub(super) fn in_short(event: &EventSummary) -> Option<String> {
+    let effect = &event.effect;
+    let mut text = match effect.failed {
+        HowFailed::Closed | HowFailed::Open | HowFailed::OpenAndClosed => {
+            effect.failed.words().to_owned()
+        }
+        HowFailed::NotAtAll | HowFailed::Unknown | HowFailed::FailedBefore if effect.is_slow => {
+            "made answers slow".to_owned()
+        }
+        HowFailed::NotAtAll | HowFailed::Unknown | HowFailed::FailedBefore => return None,
+    };
+    text += &match effect.recovery.as_ref().map(|recovery| recovery.total_ns) {
+        None => String::new(),
+        Some(None) => ", not right again by the end".to_owned(),
+        Some(Some(0)) => ", right again at once".to_owned(),
+        Some(Some(after)) => format!(", right again after {}", span(Nanos(after))),
+    };
+    Some(text)
+}
+
+/// Such as `Failed closed: 612 of 900 requests failed (503 ×612).`
+fn how(event: &EventSummary) -> String {
+    let EffectSummary { failed, during, .. } = &event.effect;
+    let closed = || {
+        let causes: Vec<_> = event
+            .failures
+            .iter()
+            .take(CAUSES)
+            .map(ToString::to_string)
+            .collect();
+        let further = if event.failures.len() > CAUSES {
+            ", …"
+        } else {
+            ""
+        };
+        format!(
+            "{} of {} failed ({}{further})",
+            during.failed,
+            count(during.sent, "request", "requests"),
+            causes.join(", ")
+        )
+    };
+    match failed {
+        HowFailed::Closed => format!("Failed closed: {}.{}", closed(), none_beyond(during)),
+        HowFailed::Open => format!("Failed open: {}.", opened(during)),
+        HowFailed::OpenAndClosed => {
+            format!(
+                "Failed open and closed: {}, and {}.",
+                closed(),
+                opened(during)
+            )
+        }
+        HowFailed::NotAtAll => format!("Did not fail: {}.", no_more_failed(&event.effect)),
+        HowFailed::FailedBefore => "Targets failed already when it began.".to_owned(),
+        HowFailed::Unknown => format!(
+            "{}. Whether it failed open can't be told: {}.",
+            capitalized(&no_more_failed(&event.effect)),
+            why_unknown(&event.effect)
+        ),
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(chars).collect()
+}
+
+fn no_more_failed(effect: &EffectSummary) -> String {
+    let (during, before) = (&effect.during, &effect.before);
+    match (during.failed, before.failed) {
+        (0, _) => "no request failed".to_owned(),
+        (now, then) => format!(
+            "{now} of {} failed, and {then} of {} before",
+            count(during.sent, "request", "requests"),
+            before.sent
+        ),
+    }
+}
+
+fn opened(during: &SpanSummary) -> String {
+    let beyond = during.admitted_beyond.unwrap_or(0);
+    let marked = during.failing_open;
+    let were = |number: u64| if number == 1 { "was" } else { "were" };
+    match (beyond, marked) {
+        (0, marked) => format!(
+            "{} {} admitted with an answer that says so",
+            count(marked, "request", "requests"),
+            were(marked)
+        ),
+        (beyond, 0) => format!(
+            "{} {} admitted beyond the limit",
+            count(beyond, "request", "requests"),
+            were(beyond)
+        ),
+        (beyond, marked) => format!(
+            "{} {} admitted beyond the limit, and {marked} with an answer that says that the limiter fails open",
+            count(beyond, "request", "requests"),
+            were(beyond)
+        ),
+    }
+}
+
+/// Says that nothing was admitted beyond the limit, if that is known and would have been seen.
+fn none_beyond(during: &SpanSummary) -> &'static str {
+    match during.admitted_beyond {
+        _ if during.allowed == 0 => " None was admitted.",
+        Some(0) if during.blocked > 0 => " None was admitted beyond the limit.",
+        _ => "",
+    }
+}
+
+fn why_unknown(effect: &EffectSummary) -> &'static str {
+    match (effect.before.admitted_beyond, effect.during.admitted_beyond) {
+        (Some(before), Some(during)) if before > 0 && during > 0 => {
+            "too many were admitted before, too"
+        }
+        (_, Some(_)) => "no key was blocked meanwhile, so none was asked beyond its limit",
+        (_, None) => "without --audit, admissions beyond the limit are not counted",
+    }
+}
+
+/// Names the targets that failed, if not all did.
+fn which_targets(event: &EventSummary) -> Option<String> {
+    let has_failed = |effect: &EffectSummary| {
+        matches!(effect.failed, HowFailed::Closed | HowFailed::OpenAndClosed)
+    };
+    if !has_failed(&event.effect) || event.targets.len() < 2 {
+        return None;
+    }
+    let all = event.targets.len();
+    let failed = event
+        .targets
+        .iter()
+        .filter(|target| has_failed(&target.effect));
+    let names: Vec<_> = failed.map(|target| &*target.name).collect();
+    let before = event.targets.iter();
+    let before = before
+        .filter(|target| target.effect.failed == HowFailed::FailedBefore)
+        .count();
+    let mut text = match names.len() {
+        0 => return None,
+        number if number == all => format!("All {all} targets failed."),
+        number if number <= TARGETS => {
+            let others = all - number - before;
+            let others = match others {
+                0 => String::new(),
+                1 => " The other did not fail.".to_owned(),
+                _ => format!(" The other {others} did not fail."),
+            };
+            format!("Only {} failed.{others}", names.join(", "))
+        }
+        number => format!("{number} of {all} targets failed."),
+    };
+    if before > 0 {
+        text += &format!(" {before} of {all} targets failed already before.");
+    }
+    Some(text)
+}
+
+fn slow(effect: &EffectSummary) -> Option<String> {
+    let p99 = |one: &SpanSummary| one.latency_p99_ns.map(|nanos| span(Nanos(nanos)));
+    let (during, before) = (p99(&effect.during)?, p99(&effect.before)?);
+    effect.is_slow.then(|| {
+        format!(
+            "Answers were slow: the 99th percentile of latency was {during}, and {before} before."
+        )
+    })
+}
+
+fn felt(effect: &EffectSummary) -> Option<String> {
+    let felt = effect.felt.as_ref()?;
+    let when = match felt.after_ns {
+        0 => "was in flight when it began".to_owned(),
+        after => format!("was due {} later", span(Nanos(after))),
+    };
+    let what = match &felt.cause {
+        Some(cause) => format!("failed: {cause}"),
+        None => "was slow".to_owned(),
+    };
+    Some(format!(
+        "The first request that felt it {when}, went to {} and {what}.",
+        felt.target
+    ))
+}
+
+fn may_have_been_admitted(during: &SpanSummary) -> Option<String> {
+    let of = during.unanswered;
+    let were = if of == 1 { "was" } else { "were" };
+    (of > 0).then(|| {
+        let requests = count(of, "request", "requests");
+        format!("{requests} {were} not answered, and may have been admitted as well.")
+    })
+}
+
+fn recovered(recovery: &RecoverySummary) -> String {
+    let after = |nanos: u64| match nanos {
+        0 => "at once".to_owned(),
+        nanos => format!("after {}", span(Nanos(nanos))),
+    };
+    let from = match &*recovery.from {
+        own if own.starts_with("the end") || own.starts_with("its ") => own.to_owned(),
+        event => format!("the begin of {event}"),
+    };
+    let Some(total) = recovery.total_ns else {
+        let first = match recovery.first_answer_ns {
+            Some(first) => format!("the first answer came {}", after(first)),
+            None => "no answer came".to_owned(),
+        };
+        return format!(
+            "Not right again by the end of the run, counted from {from}: {first}, and no second without a failure was seen."
+        );
+    };
+    let mut parts = Vec::new();
+    if let Some(first) = recovery.first_answer_ns {
+        parts.push(format!("the first answer came {}", after(first)));
+    }
+    if let Some(good) = recovery.good_second_ns {
+        parts.push(format!(
+            "the first second without a failure began {}",
+            after(good)
+        ));
+    }
+    match recovery.kept_ns {
+        Some(kept) if kept > 0 => {
+            parts.push(format!(
+                "the last admission that was too many came {}",
+                after(kept)
+            ));
+        }
+        Some(_) => parts.push("none was admitted beyond the limit".to_owned()),
+        None => {}
+    }
+    let later = if recovery.failed_later {
+        " Requests failed again later."
+    } else {
+        ""
+    };
+    format!(
+        "Right again {}, counted from {from}: {}.{later}",
+        after(total),
+        listed(&parts)
+    )
+}
+
+fn listed(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{}, and {last}", first.join(", ")),
+    }
+}
+
+/// Says with which event an outage began, if the run had any.
+pub(super) fn of_outage(outage: &OutageSummary, has_events: bool) -> String {
+    let who = match &outage.targets[..] {
+        [one] => one.clone(),
+        all => format!("{} targets", all.len()),
+    };
+    let kinds: Vec<_> = outage
+        .kinds
+        .iter()
+        .map(|(kind, count)| format!("{kind} ×{count}"))
+        .collect();
+    let kinds = if kinds.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", kinds.join(", "))
+    };
+    let cause = match &outage.event {
+        Some(event) => format!("; this began with {event}"),
+        None if has_events => "; this began with no event".to_owned(),
+        None => String::new(),
+    };
+    format!(
+        "from {} to {}, {} to {who} failed{kinds}{cause}",
+        seconds(Nanos(outage.from_ns)),
+        seconds(Nanos(outage.to_ns)),
+        count(outage.failed, "request", "requests"),
+    )
+}
