@@ -18,6 +18,7 @@ def stopped_the_generator_prints_a_balanced_summary(stack):
     stack.began = time.time() - stack.age("loadgen")
     instance = f"{stack.address('loadgen')}:9100"
     began = time.monotonic()
+    stack.quiet_from = time.time() + 1
     stack.compose("stop", "loadgen")
     took = time.monotonic() - began
     stack.ended = time.time()
