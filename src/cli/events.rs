@@ -4,7 +4,10 @@ use super::values::{boolean, file, read_at_most, timeout};
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::base::text::{SyntaxError, shortened};
-use crate::core::events::{EventCommand, EventLine, Line, PlannedEvent, UndoLine, paired};
+use crate::core::events::{
+    EventCommand, EventLine, Expectation, Line, PlannedEvent, UndoLine, paired,
+};
+use crate::core::threshold::Threshold;
 use crate::system::programs;
 use clap::Args;
 use std::fs::File;
@@ -29,8 +32,8 @@ pub struct Events {
           allow_hyphen_values = true)]
     pub undo: Vec<Opt<Lines<UndoLine>>>,
 
-    /// A file with one event per line, as for --at, or one undo behind the word `undo`, as for --undo. Lines that begin with #
-    /// are comments; - is standard input. May be repeated
+    /// A file with one event per line, as for --at. A line may also be `undo` and an undo, as for --undo, or `expect` and a
+    /// threshold, as for --threshold. Lines that begin with # are comments; - is standard input. May be repeated
     #[arg(long, env = "LOADGEN_EVENTS", hide_env_values = true, value_name = "FILE", value_parser = opt(file()))]
     pub events: Vec<Opt<PathBuf>>,
 
@@ -102,58 +105,39 @@ impl Place<'_> {
 }
 
 impl Events {
-    /// The events of a run whose schedule ends at `end`, if it has an end.
+    /// Reads the files.
     ///
     /// # Errors
-    /// A file can't be read or a line of it is wrong, the events contradict each other, or a program is not there.
-    pub(super) fn plan(
-        &self,
+    /// A file can't be read, a line of it is wrong, or a program is not there.
+    pub(super) fn read<'a>(
+        &'a self,
         arguments: &Arguments<Options>,
-        end: Option<Nanos>,
-    ) -> Result<Vec<PlannedEvent>, Refusal> {
-        let mut events = placed(arguments, &self.at);
-        let mut undos = placed(arguments, &self.undo);
+    ) -> Result<WrittenEvents<'a>, Refusal> {
+        let mut written = WrittenEvents {
+            events: placed(arguments, &self.at),
+            undos: placed(arguments, &self.undo),
+            expectations: Vec::new(),
+        };
         let mut reads_standard_input = false;
         for given in &self.events {
             let is_standard_input = **given == Path::new("-");
             if is_standard_input && std::mem::replace(&mut reads_standard_input, true) {
                 return Err(arguments.refuse(given, "must be given once"));
             }
-            let text = read(given).map_err(|why| {
-                arguments.refuse(
-                    given,
-                    format!("must be a file with one event per line; {why}"),
-                )
-            })?;
-            for (number, line) in text.lines().enumerate() {
-                let place = Place {
-                    asked_by: arguments.name(given),
-                    is_of_a_variable: false,
-                    value: &given.text,
-                    line: Some(number + 1),
-                };
-                match Line::parse(line) {
-                    Ok(Line::Event(event)) => events.push((place, event)),
-                    Ok(Line::Undo(undo)) => undos.push((place, undo)),
-                    Ok(Line::Blank) => {}
-                    Err(wrong) => return Err(place.refuse(&wrong)),
-                }
-            }
+            written.read_file(arguments, given)?;
         }
-        if events.is_empty() {
+        if written.events.is_empty() {
             // A variable may be set for all runs.
-            undos.retain(|(place, _)| !place.is_of_a_variable);
+            written.undos.retain(|(place, _)| !place.is_of_a_variable);
         }
-        for (place, event) in &events {
-            event
-                .command
-                .iter()
-                .try_for_each(|command| place.check_program(command))?;
+        for (place, event) in &written.events {
+            let mut command = event.command.iter();
+            command.try_for_each(|command| place.check_program(command))?;
         }
-        for (place, undo) in &undos {
+        for (place, undo) in &written.undos {
             place.check_program(undo.command())?;
         }
-        paired(events, undos, end).map_err(|(place, wrong)| place.refuse(&wrong))
+        Ok(written)
     }
 
     /// Whether marks are accepted at the address of the metrics, if there is one.
@@ -166,6 +150,77 @@ impl Events {
             return Err(arguments.refuse(&self.accept_marks, "needs --metrics-addr"));
         }
         Ok(*self.accept_marks && has_address)
+    }
+}
+
+/// Everything that is written about events.
+pub(super) struct WrittenEvents<'a> {
+    events: Vec<(Place<'a>, EventLine)>,
+    undos: Vec<(Place<'a>, UndoLine)>,
+    expectations: Vec<(Place<'a>, Expectation)>,
+}
+
+impl<'a> WrittenEvents<'a> {
+    fn read_file(
+        &mut self,
+        arguments: &Arguments<Options>,
+        given: &'a Opt<PathBuf>,
+    ) -> Result<(), Refusal> {
+        let text = read(given).map_err(|why| {
+            arguments.refuse(
+                given,
+                format!("must be a file with one event per line; {why}"),
+            )
+        })?;
+        for (number, line) in text.lines().enumerate() {
+            let place = Place {
+                asked_by: arguments.name(given),
+                is_of_a_variable: false,
+                value: &given.text,
+                line: Some(number + 1),
+            };
+            match Line::parse(line) {
+                Ok(Line::Event(event)) => self.events.push((place, event)),
+                Ok(Line::Undo(undo)) => self.undos.push((place, undo)),
+                Ok(Line::Expectation(expected)) => self.expectations.push((place, expected)),
+                Ok(Line::Blank) => {}
+                Err(wrong) => return Err(place.refuse(&wrong)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The thresholds of the files. `check` says what is allowed instead of one.
+    ///
+    /// # Errors
+    /// One of them is wrong.
+    pub(super) fn thresholds(
+        &self,
+        check: impl Fn(&Threshold) -> Result<(), String>,
+    ) -> Result<Vec<Threshold>, Refusal> {
+        let read = self.expectations.iter().map(|(place, expected)| {
+            let threshold = expected.threshold.parse::<Threshold>().map_err(|wrong| {
+                place.refuse(&SyntaxError {
+                    column: wrong.column + expected.before,
+                    message: wrong.message,
+                })
+            })?;
+            check(&threshold).map_err(|allowed| {
+                let allowed = format!("'{}' {allowed}", threshold.text);
+                Refusal::wrong(&place.asked_by, place.value, &place.at_line(&allowed))
+            })?;
+            Ok(threshold)
+        });
+        read.collect()
+    }
+
+    /// The events of a run whose schedule ends at `end`, if it has an end.
+    ///
+    /// # Errors
+    /// The events contradict each other.
+    pub(super) fn plan(self, end: Option<Nanos>) -> Result<Vec<PlannedEvent>, Refusal> {
+        let paired = paired(self.events, self.undos, end);
+        paired.map_err(|(place, wrong)| place.refuse(&wrong))
     }
 }
 

@@ -111,9 +111,15 @@ impl Setup {
         )?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
         let audit = audit.plan(arguments, &promised, is_demo, &request)?;
-        let planned = events.plan(arguments, schedule.end())?;
+        let written_events = events.read(arguments)?;
         let plan = Plan {
-            thresholds: thresholds.plan(arguments, nodes.count(), audit.is_some())?,
+            thresholds: thresholds.plan(
+                arguments,
+                nodes.count(),
+                audit.is_some(),
+                &written_events,
+            )?,
+            events: written_events.plan(schedule.end())?,
             audit,
             alignment: traffic.alignment(arguments, &schedule, quota.window)?,
             schedule,
@@ -138,7 +144,6 @@ impl Setup {
             allowed,
             blocked,
             failing_open,
-            events: planned,
             undo_timeout: events.undo_timeout,
         };
         let accepts_marks = events.accepts_marks(arguments)?;

@@ -93,7 +93,7 @@ pub(super) fn run_until(setup: &Setup, stop: &Arc<Stop>, signals: &Signals) -> a
 
     // The last scrapes are answered before anything waits for the reader of standard output.
     if let Some(exporter) = &exporter {
-        exporter.keep(results.snapshot(&targets));
+        exporter.keep(results.snapshot(&targets, &setup.plan.events));
     }
     let mut summary = summarize(setup, &results, &targets, &timeline, stopped);
     let deadline = Instant::now() + PATIENCE;

@@ -77,7 +77,7 @@ impl Files {
             ("body.txt", "{key} {env:MINE}".to_owned()),
             (
                 "drill.events",
-                "# a drill\n1s a mark =\n\n2s stop = false\nundo 3s stop = true\n".to_owned(),
+                "# a drill\n1s a mark =\n\n2s stop = false\nundo 3s stop = true\nexpect sent.count > 1\n".to_owned(),
             ),
         ] {
             fs::write(place.path().join(name), text).unwrap();

@@ -3,7 +3,7 @@
 //! ```text
 //! event = TIME [ NAME "=" ] COMMAND | TIME NAME "="
 //! undo  = [ TIME ] NAME "=" COMMAND
-//! line  = event | "undo" undo | "#" anything | nothing
+//! line  = event | "undo" undo | "expect" threshold | "#" anything | nothing
 //! ```
 //!
 //! Words are those of a shell, with its quotes, but nothing is expanded. The first `=` that is a word by itself, without
@@ -44,11 +44,21 @@ pub(super) struct Head {
     words: Vec<Word>,
 }
 
+/// A threshold in a line of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expectation {
+    pub threshold: String,
+    /// The number of characters before it in its line.
+    pub before: usize,
+}
+
 /// A line of a file of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
     Event(EventLine),
     Undo(UndoLine),
+    /// A threshold that the run has to meet, as it was written.
+    Expectation(Expectation),
     /// A comment, or nothing.
     Blank,
 }
@@ -140,6 +150,17 @@ impl Line {
         let begin = text.trim_start();
         if begin.is_empty() || begin.starts_with('#') {
             return Ok(Line::Blank);
+        }
+        let indent = text.len() - begin.len();
+        if let Some(behind) = begin.strip_prefix("expect")
+            && behind.starts_with([' ', '\t'])
+        {
+            let blanks = behind.len() - behind.trim_start().len();
+            let before = indent + "expect".len() + blanks;
+            return Ok(Line::Expectation(Expectation {
+                threshold: text[before..].trim_end().to_owned(),
+                before: text[..before].chars().count(),
+            }));
         }
         let mut words = words(text)?;
         if words.first().is_some_and(|word| word.text == "undo") {
@@ -404,6 +425,7 @@ mod tests {
         let kind = |text: &str| match Line::parse(text).expect(text) {
             Line::Event(_) => "event",
             Line::Undo(_) => "undo",
+            Line::Expectation(_) => "expectation",
             Line::Blank => "blank",
         };
         for (text, expected) in [
@@ -413,10 +435,17 @@ mod tests {
             ("5s true", "event"),
             ("undo x = true", "undo"),
             (" undo 5s x = true", "undo"),
+            ("expect audit = kept", "expectation"),
         ] {
             assert_eq!(kind(text), expected, "{text}");
         }
         assert_eq!(Line::parse("undo 5s x").expect_err("no command").column, 6);
+        let expected = Expectation {
+            threshold: "event[it's gone].recovery < 2s".to_owned(),
+            before: 9,
+        };
+        let line = " expect\t event[it's gone].recovery < 2s ";
+        assert_eq!(Line::parse(line), Ok(Line::Expectation(expected)));
     }
 
     proptest! {
