@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Brings the stack of docker-compose.yml up and checks what a person would look at: the log, what
 Prometheus has, its alerts, a second generator, a node that stops and returns under another address,
-Redis that stops and returns, the summary and the files, Grafana's dashboard, and the nodes counting
-each alone, which an audit tells from nodes that share a count. It sends at most 60 requests a
-second, takes about six minutes beside building the images, and takes everything down again.
+Redis that stops and returns, the summary and the files, Grafana's dashboard, the nodes counting
+each alone, which an audit tells from nodes that share a count, and the drills. It sends at most 60
+requests a second, takes about ten minutes beside building the images, and takes everything down
+again.
 
 The claims are in docker/stack_test/claims.
 
@@ -22,7 +23,7 @@ import time
 # Nothing is written into the source tree.
 sys.dont_write_bytecode = True
 
-from stack_test.claims import admissions, dashboard, end, files, late, outages, running
+from stack_test.claims import admissions, dashboard, drills, end, files, late, outages, running
 from stack_test.holding import Broken, NothingChecked, Refused, holds, run
 from stack_test.stack import PROJECT, Stack, compose_program, refuse_what_is_in_use
 
@@ -66,6 +67,12 @@ CLAIMS = [
     admissions.a_limit_that_is_kept_is_never_read_as_more,
     admissions.together_the_nodes_admit_the_limit_once,
     admissions.alone_each_node_admits_the_limit,
+    drills.paused_redis_fails_closed_and_nothing_is_admitted,
+    drills.paused_redis_fails_open_and_each_such_admission_is_known,
+    drills.restarted_redis_has_lost_its_counts,
+    drills.a_killed_node_fails_alone,
+    drills.a_frozen_node_delays_no_other,
+    drills.a_node_that_is_cut_off_fails_alone,
 ]
 
 
