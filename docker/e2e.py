@@ -60,6 +60,7 @@ CLAIMS = [
     end.no_service_reached_its_limits,
     end.stopped_the_generator_prints_a_balanced_summary,
     end.its_results_are_in_the_volume,
+    running.without_a_generator_there_is_no_target_of_one,
     admissions.a_long_run_begins,
     dashboard.every_expression_of_the_dashboard_has_values,
     late.a_name_without_a_record_is_waited_for,

@@ -82,6 +82,11 @@ def two_generators_are_two_series_until_one_ends(stack):
     eventually(lambda: exactly_these_are_up(stack, addresses[0]), within=30)
 
 
+def without_a_generator_there_is_no_target_of_one(stack):
+    """The name `loadgen` has no record any more, which is no error."""
+    eventually(lambda: exactly_these_are_up(stack), within=30)
+
+
 def stats_lines_come_every_ten_seconds(stack):
     stack.wait_until(32)
     lines = [text for _, text in stack.log("loadgen") if text.startswith("Requests")]
