@@ -56,6 +56,8 @@ pub struct Metrics {
     pub addr: SocketAddr,
     /// The time for which metrics stay available after a run that was not stopped.
     pub linger: Duration,
+    /// Whether anybody who reaches the address may mark a moment of the run.
+    pub accepts_marks: bool,
     asked_by: String,
     text: String,
 }
@@ -84,6 +86,7 @@ impl Setup {
             keys: key_options,
             audit,
             thresholds,
+            events,
             results,
             generator,
         } = &arguments.options;
@@ -108,8 +111,15 @@ impl Setup {
         )?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
         let audit = audit.plan(arguments, &promised, is_demo, &request)?;
+        let written_events = events.read(arguments)?;
         let plan = Plan {
-            thresholds: thresholds.plan(arguments, nodes.count(), audit.is_some())?,
+            thresholds: thresholds.plan(
+                arguments,
+                nodes.count(),
+                audit.is_some(),
+                &written_events,
+            )?,
+            events: written_events.plan(schedule.end())?,
             audit,
             alignment: traffic.alignment(arguments, &schedule, quota.window)?,
             schedule,
@@ -134,9 +144,9 @@ impl Setup {
             allowed,
             blocked,
             failing_open,
-            events: Vec::new(),
-            undo_timeout: Duration::from_secs(30),
+            undo_timeout: events.undo_timeout,
         };
+        let accepts_marks = events.accepts_marks(arguments)?;
         let outputs = results.outputs(arguments);
         requests.check_lengths(arguments, &plan, &nodes.examples())?;
         Ok(Setup {
@@ -157,6 +167,7 @@ impl Setup {
             metrics: generator.metrics_addr.as_ref().map(|addr| Metrics {
                 addr: **addr,
                 linger: generator.metrics_linger,
+                accepts_marks,
                 asked_by: arguments.name(addr),
                 text: addr.text.clone(),
             }),
@@ -189,6 +200,7 @@ fn without_effect<'a>(
         requests,
         audit,
         thresholds,
+        events,
         generator,
         ..
     } = &arguments.options;
@@ -214,6 +226,12 @@ fn without_effect<'a>(
     }
     if plan.thresholds.all.is_empty() {
         without.insert(&thresholds.abort_on_fail.id);
+    }
+    if plan.events.is_empty() {
+        without.extend(events.undo.iter().map(|option| &option.id));
+    }
+    if generator.metrics_addr.is_none() {
+        without.insert(&events.accept_marks.id);
     }
     // The promise has numbers of its own.
     if quota.limit != **limit {

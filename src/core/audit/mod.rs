@@ -90,6 +90,7 @@ pub use quota::Quota;
 pub use report::{
     Answers, AuditProgress, AuditReport, AuditVerdict, Beyond, Doubt, FalseBlock, KeyPeak,
     KindReport, LimitReport, PeriodBeyond, PromiseReport, PromiseVerdict, Resolution, Suspicion,
+    TargetBeyond,
 };
 pub use terms::{Allowance, Terms, Tier, Tiers};
 pub use window_counts::{KeyCounts, WindowCounts};

@@ -76,13 +76,17 @@ pub struct Beyond {
     pub by_period: Vec<PeriodBeyond>,
 }
 
-/// Admissions of the load that were too many, in one period between events.
+/// Admissions of the load that were too many, in one period between events, by the place of the target that admitted them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PeriodBeyond {
-    /// By the place of the target that admitted them.
-    pub by_target: Vec<u64>,
-    /// The done of the last one that was too many outside of outages, by target. [`Nanos::ZERO`] without any.
-    pub last_outside: Vec<Nanos>,
+pub struct PeriodBeyond(pub Vec<TargetBeyond>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TargetBeyond {
+    pub count: u64,
+    /// The sent and the sequence number of the one that was sent first.
+    pub first: Option<(Nanos, u64)>,
+    /// The done of the last one that was too many outside of outages; zero without any.
+    pub last_outside: Nanos,
 }
 
 impl Beyond {
@@ -93,11 +97,13 @@ impl Beyond {
         if self.by_period.len() <= period {
             self.by_period.resize(period + 1, PeriodBeyond::default());
         }
-        let (period, target) = (&mut self.by_period[period], request.target as usize);
-        *of_node(&mut period.by_target, target, 0) += 1;
+        let PeriodBeyond(targets) = &mut self.by_period[period];
+        let target = of_node(targets, request.target as usize, TargetBeyond::default());
+        let own = (request.sent, request.sequence);
+        target.count += 1;
+        target.first = Some(target.first.map_or(own, |first| first.min(own)));
         if is_outside {
-            let last = of_node(&mut period.last_outside, target, Nanos::ZERO);
-            *last = (*last).max(request.done);
+            target.last_outside = target.last_outside.max(request.done);
         }
     }
 }
