@@ -131,11 +131,11 @@ mod tests {
             assert_eq!(texts(text), two, "{text:?}");
         }
         for (text, begins) in [
-            ("audit = keep", "column 9: must be kept"),
-            ("audit = keep\n", "column 9: must be kept"),
+            ("audit = keep", "column 9: must be one of kept, broken"),
+            ("audit = keep\n", "column 9: must be one of kept, broken"),
             (
                 "\ntls.max < 1s\n audit = keep",
-                "line 3, column 10: must be kept",
+                "line 3, column 10: must be one of kept, broken",
             ),
             ("", "column 1: must be one of latency"),
             ("\n\n", "column "),

@@ -31,6 +31,7 @@ mod recorder;
 mod reporter;
 mod run_end;
 mod sample_buffer;
+mod silence;
 mod snapshot_requests;
 mod targets;
 mod worker;
@@ -59,6 +60,7 @@ use queue::{Feed, Intake};
 use reporter::{Event, Reported, Reporter};
 use run_end::{PassedDeadlines, RunEnd};
 use sample_buffer::SampleBuffer;
+use silence::Silence;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -137,6 +139,7 @@ pub fn run(
         counters: Counters::new(count),
         samples: buffers(plan.workers),
         pool: WorkerPool::new(plan.worker_shares(count), count),
+        silence: Silence::default(),
         probing: Probing::new(plan, targets),
         passed: PassedDeadlines::default(),
         aborted_by: OnceLock::new(),
@@ -161,6 +164,7 @@ struct Run<'a, T: Targets> {
     samples: Vec<SampleBuffer>,
     /// The workers as the targets share them.
     pool: WorkerPool,
+    silence: Silence,
     probing: Option<Probing<'a, T::Caller>>,
     passed: PassedDeadlines,
     /// The index of the threshold that stopped the run.
@@ -261,6 +265,7 @@ impl<T: Targets> Run<'_, T> {
                 samples,
                 sample_capacity: (WAITING_SAMPLES / self.plan.workers).max(64),
                 end: self.end(),
+                silence: &self.silence,
             };
             let working = working.clone();
             spawn(scope, "worker", CALLER_STACK, move || {
@@ -319,6 +324,7 @@ impl<T: Targets> Run<'_, T> {
             queue,
             &self.counters,
             self.stop,
+            &self.silence,
         );
         spawn(scope, "pacer", DEFAULT_STACK, move || {
             pacer.run(&SystemTimer::for_this_thread(), |phase| {

@@ -12,9 +12,9 @@ const COUNT_AS_ONE: Nanos = Nanos(100_000_000);
 
 /// Installs the handlers. The first signal requests a stop. The second one, at least 100 ms later, gives the terminal back,
 /// removes the temporary files, and ends the process at once with exit code 128 plus the signal's number: 130 for SIGINT,
-/// 143 for SIGTERM. An [`ExitHold`] delays that, and after [`Signals::begin_last_wait`] one more signal is needed. A SIGHUP or SIGINT that was ignored
-/// at the start stays ignored, as under `nohup` and in the background of a shell script. From then on,
-/// [suspensions](super::suspension) are noted.
+/// 143 for SIGTERM. An [`ExitHold`] delays that, and after [`Signals::begin_last_wait`] one more signal is needed. A SIGHUP
+/// or SIGINT that was ignored at the start stays ignored, as under `nohup` and in the background of a shell script. From then
+/// on, [suspensions](super::suspension) are noted.
 ///
 /// # Errors
 /// The system refuses a handler.

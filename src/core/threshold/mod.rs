@@ -3,7 +3,8 @@
 //! # The grammar
 //!
 //! ```text
-//! threshold  = [ "target[" N "]." ] ( time | count ) | "audit = kept" | "schedule = kept"
+//! threshold  = [ "target[" N "]." ] ( time | count ) | verdict | "schedule = kept"
+//! verdict    = "audit = kept" | "audit = broken" | "audit != broken"
 //! time       = TIMES "." ( "min" | "mean" | "max" | PERCENTILE ) test of times
 //! count      = COUNTED ".count" test of whole numbers
 //!            | COUNTED ".rate" test of percentages [ "of" COUNTED ]
@@ -127,6 +128,11 @@ impl Threshold {
     /// Whether the threshold needs `--audit`.
     pub fn needs_audit(&self) -> bool {
         self.metric.needs_audit()
+    }
+
+    /// Whether the threshold says what the verdict of the audit has to be.
+    pub fn is_about_verdict(&self) -> bool {
+        self.metric.is_verdict_of_audit()
     }
 
     /// Whether the final numbers may still meet it. If nothing is ahead, this says whether they do.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 /// Some text of each kind of threshold, for up to two targets.
 fn any_text() -> impl Strategy<Value = String> {
-    prop_oneof![20 => texts(2), 1 => Just("audit = kept".to_owned())]
+    prop_oneof![20 => texts(2), 1 => Just("audit = kept".to_owned()), 1 => Just("audit != broken".to_owned())]
 }
 
 /// The metric and the test that a text stands for.
@@ -133,8 +133,8 @@ fn an_error_names_its_column_and_the_allowed_forms() {
         ("failed.count < 99999999999999999999", 16, "whole number"),
         ("allowed.per_second < 5", 23, "must be / after 5"),
         ("allowed.per_second < 5/d", 24, "must be one of s, m, h"),
-        ("audit < kept", 7, "must be = kept"),
-        ("audit = broken", 9, "must be kept"),
+        ("audit < kept", 7, "must be = kept, = broken or != broken"),
+        ("audit != kept", 10, "must be broken"),
         ("target.latency.p99 < 1ms", 7, "must be [ after target"),
         ("target[0].latency.p99 < 1ms", 8, "from 1"),
         ("target[http://h].latency.p99 < 1ms", 8, "target's number"),
