@@ -43,7 +43,7 @@ pub fn capacity(mut setup: CapacitySetup) -> anyhow::Result<u8> {
     let requests = SnapshotRequests::default();
     let files = Files::open(&setup.run.outputs, &setup.run.inputs).map_err(Refusal::from)?;
     raise_descriptor_limit();
-    let exporter = start_exporter(&setup.run, &requests)?;
+    let exporter = start_exporter(&setup.run, &requests, &EventLog::default())?;
     let stop = Arc::new(Stop::default());
     let signals = signals::install(stop.clone()).context("can't install signal handlers")?;
     let (targets, _nodes) = start_nodes(&setup.run.nodes)?;

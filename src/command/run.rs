@@ -38,9 +38,10 @@ pub fn run(setup: &Setup) -> anyhow::Result<u8> {
 /// Carries out a run that `stop` ends early. The live view ends it as the first of the `signals` does.
 pub(super) fn run_until(setup: &Setup, stop: &Arc<Stop>, signals: &Signals) -> anyhow::Result<u8> {
     let requests = SnapshotRequests::default();
+    let event_log = EventLog::default();
     let mut files = Files::open(&setup.outputs, &setup.inputs).map_err(Refusal::from)?;
     raise_descriptor_limit();
-    let exporter = start_exporter(setup, &requests)?;
+    let exporter = start_exporter(setup, &requests, &event_log)?;
     let (targets, _nodes) = start_nodes(&setup.nodes)?;
     let cluster = Cluster::start(&targets, &setup.plan, &setup.connecting);
     let cluster = cluster.context("can't start the resolver's thread")?;
@@ -82,7 +83,6 @@ pub(super) fn run_until(setup: &Setup, stop: &Arc<Stop>, signals: &Signals) -> a
     } else {
         None
     };
-    let event_log = EventLog::default();
     let results = engine::run(&setup.plan, &cluster, stop, &event_log, &mut observers);
     let results = results.map_err(|error| explained(error, setup))?;
     drop(observers);

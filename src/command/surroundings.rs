@@ -4,7 +4,7 @@ use super::warn;
 use crate::base::{Nanos, Target};
 use crate::cli::{Nodes, Refusal, Setup, Wait};
 use crate::client::{Cluster, NotReady, Stopped};
-use crate::engine::{RunError, SnapshotRequests, Targets};
+use crate::engine::{EventLog, RunError, SnapshotRequests, Targets};
 use crate::limiter::Demo;
 use crate::report::Exporter;
 use crate::system::Stop;
@@ -13,11 +13,13 @@ use anyhow::Context;
 pub(super) fn start_exporter(
     setup: &Setup,
     requests: &SnapshotRequests,
+    events: &EventLog,
 ) -> Result<Option<Exporter>, Refusal> {
     let Some(metrics) = &setup.metrics else {
         return Ok(None);
     };
-    let exporter = Exporter::start(metrics.addr, requests);
+    let marks = metrics.accepts_marks.then(|| events.clone());
+    let exporter = Exporter::start(metrics.addr, requests, marks);
     exporter.map(Some).map_err(|error| metrics.refuse(&error))
 }
 

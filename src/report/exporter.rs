@@ -1,10 +1,11 @@
 //! Metrics over HTTP, for Prometheus: while the run goes on, and for some time after it.
 
+use super::marks::{self, MARKS_PATH};
 use super::prometheus;
 use crate::core::stats::Snapshot;
-use crate::engine::SnapshotRequests;
+use crate::engine::{EventLog, SnapshotRequests};
 use crate::system::http_server::{
-    HttpServer, METRICS_PATH, Response, metrics_response, text_response,
+    HttpServer, METRICS_PATH, ReadBody, Response, metrics_response, text_response,
 };
 use http::header::ALLOW;
 use http::{HeaderValue, Method, Request, StatusCode};
@@ -16,7 +17,7 @@ use std::time::Duration;
 /// The longest time that a scrape waits for its snapshot. Prometheus itself gives up after ten seconds.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
-/// Serves `/metrics` until it is dropped.
+/// Serves `/metrics` until it is dropped, and takes marks at `/marks` if it may.
 ///
 /// Each scrape asks for a [`Snapshot`] on the thread of its own connection, so a client that reads slowly, or never,
 /// delays nobody.
@@ -32,6 +33,8 @@ struct Source {
     requests: SnapshotRequests,
     /// The last one, once the run has ended.
     last: OnceLock<Arc<Snapshot>>,
+    /// Where marks go. `None` if none are accepted.
+    marks: Option<EventLog>,
 }
 
 impl Source {
@@ -45,17 +48,23 @@ impl Source {
 }
 
 impl Exporter {
-    /// Listens on `addr` when this returns. Port 0 stands for any free port.
+    /// Listens on `addr` when this returns. Port 0 stands for any free port. Marks go into `marks`; without it, none are
+    /// accepted.
     ///
     /// # Errors
     /// Those of [`HttpServer::start`].
-    pub fn start(addr: SocketAddr, requests: &SnapshotRequests) -> io::Result<Exporter> {
+    pub fn start(
+        addr: SocketAddr,
+        requests: &SnapshotRequests,
+        marks: Option<EventLog>,
+    ) -> io::Result<Exporter> {
         let source = Arc::new(Source {
             requests: requests.clone(),
             last: OnceLock::new(),
+            marks,
         });
         let asking = Arc::clone(&source);
-        let server = HttpServer::start(addr, move |request, _| respond(request, &asking))?;
+        let server = HttpServer::start(addr, move |request, body| respond(request, body, &asking))?;
         Ok(Exporter { server, source })
     }
 
@@ -73,7 +82,7 @@ impl Exporter {
     }
 }
 
-fn respond(request: &Request<()>, source: &Source) -> Response {
+fn respond(request: &Request<()>, body: &mut dyn ReadBody, source: &Source) -> Response {
     match (request.uri().path(), request.method()) {
         (METRICS_PATH, &Method::GET | &Method::HEAD) => match source.snapshot() {
             Some(snapshot) => metrics_response(request, &prometheus::registry(snapshot)),
@@ -89,6 +98,7 @@ fn respond(request: &Request<()>, source: &Source) -> Response {
             response.headers_mut().insert(ALLOW, allow);
             response
         }
+        (MARKS_PATH, _) => marks::respond(request, body, source.marks.as_ref()),
         _ => text_response(StatusCode::NOT_FOUND, "only /metrics is here\n"),
     }
 }
@@ -109,6 +119,7 @@ mod tests {
         Source {
             requests: SnapshotRequests::default(),
             last: OnceLock::new(),
+            marks: None,
         }
     }
 
@@ -123,7 +134,7 @@ mod tests {
                     .into_iter()
                     .for_each(|scrape| scrape.answer(testing::snapshot()));
             });
-            respond(&request(method, path), &source)
+            respond(&request(method, path), &mut &[][..], &source)
         })
     }
 
@@ -137,6 +148,7 @@ mod tests {
             (Method::GET, "/", 404),
             (Method::GET, "/metrics/", 404),
             (Method::POST, "/check", 404),
+            (Method::POST, "/marks", 404),
         ] {
             let response = answered(method.clone(), path);
             assert_eq!(response.status(), status, "{method} {path}");
@@ -148,7 +160,7 @@ mod tests {
     #[test]
     fn a_scrape_that_nobody_answers_is_refused_and_does_not_hang() {
         let before = Instant::now();
-        let response = respond(&request(Method::GET, "/metrics"), &source());
+        let response = respond(&request(Method::GET, "/metrics"), &mut &[][..], &source());
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(before.elapsed() >= ANSWERED_WITHIN);
     }
@@ -156,8 +168,9 @@ mod tests {
     #[test]
     fn after_the_run_every_scrape_gets_the_last_snapshot_at_once() {
         let any_port = ([127, 0, 0, 1], 0).into();
-        let exporter = Exporter::start(any_port, &SnapshotRequests::default()).unwrap();
-        let scrape = || respond(&request(Method::GET, "/metrics"), &exporter.source).status();
+        let exporter = Exporter::start(any_port, &SnapshotRequests::default(), None).unwrap();
+        let get = request(Method::GET, "/metrics");
+        let scrape = || respond(&get, &mut &[][..], &exporter.source).status();
         let before = Instant::now();
         thread::scope(|scope| {
             let waiting = scope.spawn(scrape);

@@ -28,6 +28,7 @@ mod lines;
 #[cfg(unix)]
 pub mod live;
 mod markdown;
+mod marks;
 mod observers;
 mod per_second;
 mod percentiles;

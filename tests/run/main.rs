@@ -25,6 +25,8 @@ mod demo;
 mod discover;
 mod drift;
 mod dry_run;
+#[cfg(target_os = "linux")]
+mod events;
 mod guide;
 #[cfg(unix)]
 mod manual;
