@@ -2,6 +2,7 @@
 
 use super::cluster::check_demo_tiers;
 use super::promise::Promised;
+use super::thresholds::Subjects;
 use super::{Arguments, Nodes, Options, Refusal};
 use crate::client::Connecting;
 use crate::core::audit::Quota;
@@ -108,8 +109,16 @@ impl Setup {
         )?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
         let audit = audit.plan(arguments, &promised, is_demo, &request)?;
+        let planned = Vec::new();
+        let subjects = Subjects {
+            targets: nodes.count(),
+            is_audited: audit.is_some(),
+            schedule: &schedule,
+            events: &planned,
+            accepts_marks: false,
+        };
         let plan = Plan {
-            thresholds: thresholds.plan(arguments, nodes.count(), audit.is_some())?,
+            thresholds: thresholds.plan(arguments, &subjects)?,
             audit,
             alignment: traffic.alignment(arguments, &schedule, quota.window)?,
             schedule,
@@ -134,7 +143,7 @@ impl Setup {
             allowed,
             blocked,
             failing_open,
-            events: Vec::new(),
+            events: planned,
             undo_timeout: Duration::from_secs(30),
         };
         let outputs = results.outputs(arguments);

@@ -7,7 +7,7 @@ mod planned;
 mod record;
 
 pub use planned::{EventCommand, PlannedEvent, Undo};
-pub use record::{CommandEnd, CommandRecord, EventKind, EventRecord};
+pub use record::{CommandEnd, CommandRecord, EventKind, EventRecord, titled};
 
 /// The most events of a plan. Each of them may have an undo.
 pub const MOST_PLANNED: usize = 50;
