@@ -80,6 +80,7 @@ impl Stream {
             done: Nanos(done),
             decision,
             failure: None,
+            failing_open: false,
             phase: None,
             period: None,
         });

@@ -8,7 +8,8 @@ pub struct Sample {
     /// The target's index in the plan.
     pub target: u32,
     pub due: Moment,
-    /// Whether it waited because its target held all workers that it can, while others had workers left.
+    /// Whether it waited because its target held all workers that it can while others had workers left, or because all
+    /// workers waited for targets that did not answer for longer than usual.
     pub waited_for_target: bool,
     pub answer: Answer,
 }

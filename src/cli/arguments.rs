@@ -31,7 +31,7 @@ impl<O: Parser> Arguments<O> {
     /// program's name.
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Refusal> {
         let typed = separate_urls(arguments, &O::command());
-        let defined = accept_bare_names(O::command());
+        let defined = take_other_variables(O::command());
         let line = CommandLine::new(&defined, &typed);
         slips::check(&line)?;
         let words = line.subcommand_first(&typed);
@@ -284,22 +284,28 @@ const BARE: [&str; 7] = [
     "BURST_INTERVAL",
 ];
 
-/// Reads the variables of [`BARE`] where those with the prefix are not set.
-fn accept_bare_names(command: Command) -> Command {
+/// The variable that `--audit` is read from, and the one that takes its place if that is not set. A Compose file can't choose
+/// between two variables, such as one for the audit and one for the nodes' algorithm, so it sets both here.
+const AUDIT: (&str, &str) = ("LOADGEN_AUDIT", "LOADGEN_AUDIT_DEFAULT");
+
+/// Where an option's own variable is not set, reads the one of [`BARE`] or of [`AUDIT`] in its place.
+fn take_other_variables(command: Command) -> Command {
     command
         .mut_args(|argument| {
-            let prefixed = argument.get_env();
-            let bare = prefixed
-                .filter(|prefixed| !is_set(prefixed))
-                .and_then(|prefixed| prefixed.to_str()?.strip_prefix(PREFIX))
-                .and_then(|name| BARE.into_iter().find(|bare| *bare == name))
-                .filter(|bare| is_set(OsStr::new(bare)));
-            match bare {
-                Some(bare) => argument.env(bare),
+            let own = argument.get_env().filter(|own| !is_set(own));
+            let other = own.and_then(|own| match own.to_str()? {
+                own if own == AUDIT.0 => Some(AUDIT.1),
+                own => {
+                    let name = own.strip_prefix(PREFIX)?;
+                    BARE.into_iter().find(|bare| *bare == name)
+                }
+            });
+            match other.filter(|other| is_set(OsStr::new(other))) {
+                Some(other) => argument.env(other),
                 None => argument,
             }
         })
-        .mut_subcommands(accept_bare_names)
+        .mut_subcommands(take_other_variables)
 }
 
 fn is_set(variable: &OsStr) -> bool {

@@ -35,8 +35,8 @@ pub struct Audit {
 #[command(next_help_heading = "Audit")]
 pub struct Judging {
     /// Judge whether the limiter kept its promise to each key. A name alone takes --limit and --window:
-    /// `sliding-window`, `fixed-window`, `token-bucket` or `sliding-counter`. `auto`, or the flag alone, accepts any
-    /// of these. A promise may have its own limit: `sliding-window 100/60s`; `fixed-window 20/2s by clock`, where
+    /// `sliding-window` (or `sliding-log`), `fixed-window`, `token-bucket` or `sliding-counter`. `auto`, or the flag
+    /// alone, accepts any of these. A promise may have its own limit: `sliding-window 100/60s`; `fixed-window 20/2s by clock`, where
     /// all keys' windows begin at the same times; `token-bucket 10/s burst 5`, a rate with another burst;
     /// `sliding-counter 20/2s`, two windows of which the earlier one is weighted. Several limits are joined by
     /// `and`: `token-bucket 10/s and sliding-window 100/60s`. `off` judges nothing. The default is `auto` with

@@ -2,6 +2,7 @@
 
 use super::audit::Audit;
 use super::command_line::{CommandLine, Role};
+use super::events::Events;
 use super::generator::Generator;
 use super::keys::Keys;
 use super::settings::quoted;
@@ -186,6 +187,7 @@ fn of_a_run() -> HashSet<Id> {
         .chain(ids_of::<Keys>())
         .chain(ids_of::<Audit>())
         .chain(ids_of::<Thresholds>())
+        .chain(ids_of::<Events>())
         .chain(ids_of::<Generator>());
     all.filter(|id| !KEPT.contains(&id.as_str())).collect()
 }

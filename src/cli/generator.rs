@@ -46,7 +46,8 @@ pub struct Generator {
     #[arg(long, env = "LOADGEN_METRICS_ADDR", hide_env_values = true, value_name = "ADDR", value_parser = opt(metrics_addr))]
     pub metrics_addr: Option<Opt<SocketAddr>>,
 
-    /// How long metrics stay available after the run, for the last scrape. A signal ends it
+    /// How long metrics stay available after the run, for the last scrape. After a signal, this is at most what requests in
+    /// flight left of --drain-timeout. A further signal ends it at once
     #[arg(long, env = "LOADGEN_METRICS_LINGER", hide_env_values = true, value_name = "TIME", value_parser = duration,
           default_value = "0", allow_hyphen_values = true)]
     pub metrics_linger: Duration,

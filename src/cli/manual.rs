@@ -154,8 +154,8 @@ mod tests {
         let mut page = String::from(
             "# Options\n\nEvery option is a flag and an environment variable; the flag overrides the variable. An empty \
              variable is\nignored. Seven variables also work without their prefix: `TARGETS`, `RPS`, `DURATION`, \
-             `BURST_ENABLED`,\n`BURST_MULTIPLIER`, `BURST_DURATION` and `BURST_INTERVAL`. The heading of a run names \
-             the variables that took effect.\n\n[URLs as arguments][urls] take the \
+             `BURST_ENABLED`,\n`BURST_MULTIPLIER`, `BURST_DURATION` and `BURST_INTERVAL`. `LOADGEN_AUDIT_DEFAULT` is \
+             read if `LOADGEN_AUDIT` is not\nset. The heading of a run names the variables that took effect.\n\n[URLs as arguments][urls] take the \
              place of `--targets`.\n\nTimes are seconds, or `250ms`, `90s`, `2m`, `1h30m`, `7d`.\n",
         );
         let command = Cli::command();

@@ -13,6 +13,7 @@ mod compare;
 mod connections;
 mod demo_defaults;
 mod discover;
+mod events;
 mod generator;
 mod keys;
 mod manual;
@@ -223,6 +224,8 @@ pub struct Options {
     audit: audit::Audit,
     #[command(flatten)]
     thresholds: thresholds::Thresholds,
+    #[command(flatten)]
+    events: events::Events,
     #[command(flatten)]
     results: results::Results,
     #[command(flatten)]

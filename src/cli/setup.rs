@@ -57,6 +57,8 @@ pub struct Metrics {
     pub addr: SocketAddr,
     /// The time for which metrics stay available after a run that was not stopped.
     pub linger: Duration,
+    /// Whether anybody who reaches the address may mark a moment of the run.
+    pub accepts_marks: bool,
     asked_by: String,
     text: String,
 }
@@ -85,6 +87,7 @@ impl Setup {
             keys: key_options,
             audit,
             thresholds,
+            events,
             results,
             generator,
         } = &arguments.options;
@@ -109,16 +112,19 @@ impl Setup {
         )?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
         let audit = audit.plan(arguments, &promised, is_demo, &request)?;
-        let planned = Vec::new();
+        let mut written_events = events.read(arguments)?;
+        let planned = written_events.plan(schedule.end())?;
+        let accepts_marks = events.accepts_marks(arguments)?;
         let subjects = Subjects {
             targets: nodes.count(),
             is_audited: audit.is_some(),
             schedule: &schedule,
             events: &planned,
-            accepts_marks: false,
+            accepts_marks,
         };
         let plan = Plan {
-            thresholds: thresholds.plan(arguments, &subjects)?,
+            thresholds: thresholds.plan(arguments, &subjects, &written_events)?,
+            events: planned,
             audit,
             alignment: traffic.alignment(arguments, &schedule, quota.window)?,
             schedule,
@@ -143,8 +149,7 @@ impl Setup {
             allowed,
             blocked,
             failing_open,
-            events: planned,
-            undo_timeout: Duration::from_secs(30),
+            undo_timeout: events.undo_timeout,
         };
         let outputs = results.outputs(arguments);
         requests.check_lengths(arguments, &plan, &nodes.examples())?;
@@ -166,6 +171,7 @@ impl Setup {
             metrics: generator.metrics_addr.as_ref().map(|addr| Metrics {
                 addr: **addr,
                 linger: generator.metrics_linger,
+                accepts_marks,
                 asked_by: arguments.name(addr),
                 text: addr.text.clone(),
             }),
@@ -198,6 +204,7 @@ fn without_effect<'a>(
         requests,
         audit,
         thresholds,
+        events,
         generator,
         ..
     } = &arguments.options;
@@ -223,6 +230,12 @@ fn without_effect<'a>(
     }
     if plan.thresholds.all.is_empty() {
         without.insert(&thresholds.abort_on_fail.id);
+    }
+    if plan.events.is_empty() {
+        without.extend(events.undo.iter().map(|option| &option.id));
+    }
+    if generator.metrics_addr.is_none() {
+        without.insert(&events.accept_marks.id);
     }
     // The promise has numbers of its own.
     if quota.limit != **limit {

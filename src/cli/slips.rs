@@ -15,8 +15,10 @@ const DASHES: [char; 6] = ['\u{2010}', '\u{2011}', '‒', '–', '—', '−'];
 const FREE_TEXT: [&str; 3] = ["TEXT", "FILE", "COLUMN"];
 
 /// The value names of options whose value may have blanks.
-const WITH_BLANKS: [&str; 9] = [
+const WITH_BLANKS: [&str; 11] = [
     "PIECES",
+    "EVENT",
+    "UNDO",
     "PROMISE",
     "THRESHOLD",
     "RULES",

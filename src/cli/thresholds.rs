@@ -1,5 +1,6 @@
 //! The conditions on the run's numbers.
 
+use super::events::WrittenEvents;
 use super::values::boolean;
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::core::events::{PlannedEvent, titled};
@@ -30,11 +31,13 @@ pub struct Thresholds {
 const MOST: usize = 200;
 
 impl Thresholds {
-    /// The thresholds of a run with these subjects. A threshold on the audit requires an audit.
+    /// The thresholds of a run with these subjects, with those of its files of events. A threshold on the audit requires an
+    /// audit.
     pub(super) fn plan(
         &self,
         arguments: &Arguments<Options>,
         subjects: &Subjects,
+        events: &WrittenEvents<'_>,
     ) -> Result<plan::Thresholds, Refusal> {
         let mut all = Vec::new();
         for given in &self.threshold {
@@ -49,6 +52,13 @@ impl Thresholds {
                 }
             }
         }
+        let expected = events.thresholds(|threshold| subjects.check(threshold))?;
+        if all.len() + expected.len() > MOST {
+            let most =
+                format!("--threshold and --events: must be at most {MOST} thresholds in all");
+            return Err(Refusal::line(&most));
+        }
+        all.extend(expected);
         // A variable may be set for all runs.
         let is_needless = all.is_empty() && arguments.is_flag(&self.abort_on_fail);
         if *self.abort_on_fail && is_needless {
@@ -198,11 +208,11 @@ mod tests {
             assert_eq!(texts(text), two, "{text:?}");
         }
         for (text, begins) in [
-            ("audit = keep", "column 9: must be kept"),
-            ("audit = keep\n", "column 9: must be kept"),
+            ("audit = keep", "column 9: must be one of kept, broken"),
+            ("audit = keep\n", "column 9: must be one of kept, broken"),
             (
                 "\ntls.max < 1s\n audit = keep",
-                "line 3, column 10: must be kept",
+                "line 3, column 10: must be one of kept, broken",
             ),
             ("", "column 1: must be one of latency"),
             ("\n\n", "column "),

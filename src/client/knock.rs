@@ -137,3 +137,48 @@ fn without_number(error: &io::Error) -> String {
     let first = letters.next().map(|first| first.to_ascii_lowercase());
     first.into_iter().chain(letters).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Trust;
+    use std::net::{IpAddr, Ipv4Addr, TcpListener};
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+    const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// A service that has not started yet has no record in the name server of its network.
+    #[test]
+    fn a_name_without_an_address_is_waited_for_like_a_node_that_does_not_answer() {
+        static STARTED: AtomicBool = AtomicBool::new(false);
+        let node = TcpListener::bind((LOCALHOST, 0)).unwrap();
+        let port = node.local_addr().unwrap().port();
+        let targets = [Target::new(&format!("http://late:{port}")).unwrap()];
+        let resolver = Resolver::start_with(&targets, |_| match STARTED.load(SeqCst) {
+            true => Ok(vec![LOCALHOST]),
+            false => Err(io::Error::other("no such name")),
+        });
+        let resolver = Arc::new(resolver.unwrap());
+        let wait = |longest, report: &mut dyn FnMut(&str)| {
+            let connecting = Connecting::trusting(Trust::PublicAuthorities);
+            let stop = Stop::default();
+            super::wait(&targets, &resolver, &connecting, longest, &stop, report)
+        };
+        let reason = "its name has no address".to_owned();
+        let no_time = wait(Duration::from_millis(300), &mut |_| {});
+        assert_eq!(
+            no_time,
+            Err(NotReady {
+                reason: reason.clone()
+            })
+        );
+        let mut reasons = Vec::new();
+        let ready = wait(LONG, &mut |reason| {
+            reasons.push(reason.to_owned());
+            STARTED.store(true, SeqCst);
+        });
+        assert_eq!(ready, Ok(Stopped::No));
+        assert_eq!(reasons, [reason]);
+    }
+}

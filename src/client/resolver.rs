@@ -22,7 +22,7 @@ const REFRESH: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Looks up a host name. Blocks for as long as the system takes.
-type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
+pub(super) type Lookup = fn(&str) -> io::Result<Vec<IpAddr>>;
 
 /// The addresses of all targets. Each target with a name has a thread, which looks the name up at once and then every
 /// 30 s. After a failed connection to the target, the next lookup is 1 s after the last one. A failed lookup keeps the
@@ -72,7 +72,7 @@ impl Resolver {
         Self::start_with(targets, look_up)
     }
 
-    fn start_with(targets: &[Target], lookup: Lookup) -> io::Result<Resolver> {
+    pub(super) fn start_with(targets: &[Target], lookup: Lookup) -> io::Result<Resolver> {
         let names = targets.iter().map(Name::new);
         let mut resolver = Resolver {
             names: names.map(Arc::new).collect(),

@@ -21,12 +21,13 @@ use crate::report::live::{self, Live};
 use crate::report::{
     self, Console, Display, Exporter, Files, Observers, PATIENCE, StyledText, Surroundings,
 };
+use crate::system::Stop;
 use crate::system::limits::raise_descriptor_limit;
 use crate::system::processors::ProcessorTime;
+use crate::system::signals::{self, Signals};
 #[cfg(unix)]
 use crate::system::terminal;
 use crate::system::usage::Usage;
-use crate::system::{Stop, signals};
 use anyhow::Context;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -44,7 +45,7 @@ pub fn capacity(mut setup: CapacitySetup) -> anyhow::Result<u8> {
     raise_descriptor_limit();
     let exporter = start_exporter(&setup.run, &requests)?;
     let stop = Arc::new(Stop::default());
-    let quit = signals::install(stop.clone()).context("can't install signal handlers")?;
+    let signals = signals::install(stop.clone()).context("can't install signal handlers")?;
     let (targets, _nodes) = start_nodes(&setup.run.nodes)?;
     let output = Output::of(&files);
     let console = output.console(&stop)?;
@@ -66,7 +67,7 @@ pub fn capacity(mut setup: CapacitySetup) -> anyhow::Result<u8> {
         cluster,
         requests,
         stop,
-        quit: Arc::new(quit),
+        signals,
         console: &console,
         display,
         search,
@@ -182,7 +183,7 @@ struct Climb<'a> {
     requests: SnapshotRequests,
     stop: Arc<Stop>,
     #[cfg_attr(not(unix), expect(dead_code, reason = "only the live view has keys"))]
-    quit: Arc<dyn Fn() + Send + Sync>,
+    signals: Signals,
     #[cfg(unix)]
     has_live_view: bool,
     console: &'a Console,
@@ -309,14 +310,14 @@ impl Climb<'_> {
         let theme = live::Theme {
             colours: self.display.colours,
         };
-        let quit = self.quit.clone();
+        let signals = self.signals.clone();
         let live = Live::start(
             run,
             self.requests.clone(),
             self.console.screen(),
             stop.clone(),
             theme,
-            move || quit(),
+            move || signals.act_as_first(),
         );
         live.context("can't start the live view").map(Some)
     }

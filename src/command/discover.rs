@@ -30,12 +30,11 @@ use std::time::{Instant, SystemTime};
 /// Finds out what the limiter enforces, and then perhaps holds it to that. Returns the exit code.
 pub fn discover(discover: DiscoverSetup) -> anyhow::Result<u8> {
     let stop = Arc::new(Stop::default());
-    let quit = signals::install(stop.clone()).context("can't install signal handlers")?;
-    let quit = Arc::new(quit);
-    let quits = quit.clone();
-    let (code, run) = find_out(discover, &stop, move || quits())?;
+    let signals = signals::install(stop.clone()).context("can't install signal handlers")?;
+    let stopping = signals.clone();
+    let (code, run) = find_out(discover, &stop, move || stopping.act_as_first())?;
     match run {
-        Some(setup) if code == exit_code::FINE => run_until(&setup, &stop, move || quit()),
+        Some(setup) if code == exit_code::FINE => run_until(&setup, &stop, &signals),
         _ => Ok(code),
     }
 }

@@ -4,6 +4,7 @@ mod audit;
 mod capacity;
 mod compare;
 mod discover;
+mod linger;
 mod output;
 mod report;
 mod run;

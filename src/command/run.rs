@@ -1,5 +1,6 @@
 //! `loadgen`: opens files and sockets for a run, carries it out, and reports its results.
 
+use super::linger::Linger;
 use super::output::{LAST_PATIENCE, Output};
 use super::surroundings::{explained, start_exporter, start_nodes, wait_for_first};
 use super::{or_broke, warn};
@@ -17,28 +18,25 @@ use crate::report::{
     self, Console, Display, Exporter, Files, Lines, Observers, PATIENCE, Recorded, RunInfo,
     Streams, StyledText, Surroundings,
 };
+use crate::system::Stop;
 use crate::system::limits::raise_descriptor_limit;
+use crate::system::signals::{self, Signals};
 #[cfg(unix)]
 use crate::system::terminal;
 use crate::system::usage::Usage;
-use crate::system::{Stop, signals};
 use anyhow::Context;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Carries out a run. Returns its exit code.
 pub fn run(setup: &Setup) -> anyhow::Result<u8> {
     let stop = Arc::new(Stop::default());
-    let quit = signals::install(stop.clone()).context("can't install signal handlers")?;
-    run_until(setup, &stop, quit)
+    let signals = signals::install(stop.clone()).context("can't install signal handlers")?;
+    run_until(setup, &stop, &signals)
 }
 
-/// Carries out a run that `stop` ends early. `quit` is called if the live view is to end it.
-pub(super) fn run_until(
-    setup: &Setup,
-    stop: &Arc<Stop>,
-    quit: impl Fn() + Send + 'static,
-) -> anyhow::Result<u8> {
+/// Carries out a run that `stop` ends early. The live view ends it as the first of the `signals` does.
+pub(super) fn run_until(setup: &Setup, stop: &Arc<Stop>, signals: &Signals) -> anyhow::Result<u8> {
     let requests = SnapshotRequests::default();
     let mut files = Files::open(&setup.outputs, &setup.inputs).map_err(Refusal::from)?;
     raise_descriptor_limit();
@@ -77,6 +75,8 @@ pub(super) fn run_until(
         let theme = live::Theme {
             colours: display.colours,
         };
+        let signals = signals.clone();
+        let quit = move || signals.act_as_first();
         let live = Live::start(run, requests, console.screen(), stop.clone(), theme, quit);
         Some(live.context("can't start the live view")?)
     } else {
@@ -91,10 +91,9 @@ pub(super) fn run_until(
         live.close();
     }
 
-    let linger = linger(setup, &results);
     // The last scrapes are answered before anything waits for the reader of standard output.
     if let Some(exporter) = &exporter {
-        exporter.keep(results.snapshot(&targets));
+        exporter.keep(results.snapshot(&targets, &setup.plan.events));
     }
     let mut summary = summarize(setup, &results, &targets, &timeline, stopped);
     let deadline = Instant::now() + PATIENCE;
@@ -104,13 +103,18 @@ pub(super) fn run_until(
         deadline,
     };
     let code = writing.write_results(&results, &mut summary, streams, files);
-    if let Some(exporter) = exporter.as_ref().filter(|_| !linger.is_zero()) {
-        let url = exporter.url();
-        console.print_surely(format!("\nmetrics stay available at {url} for {linger:?}"));
+    let linger = Linger::begin(setup, stop, signals, stopped);
+    if let (Some(linger), Some(exporter)) = (&linger, &exporter) {
+        console.print_surely(format!("\n{}", linger.announcement(&exporter.url())));
     }
     console.print_surely(report::verdict(&summary).display(display));
     let is_printed = output.close(console, deadline.max(Instant::now() + LAST_PATIENCE));
-    stop.wait(linger);
+    if let Some(linger) = linger
+        // Without a reader, nobody knows that a further signal is needed.
+        && (is_printed || !stop.is_requested())
+    {
+        linger.wait(signals);
+    }
     Ok(if is_printed { code } else { or_broke(code) })
 }
 
@@ -134,14 +138,6 @@ fn heading(setup: &Setup, targets: &[Target], exporter: Option<&Exporter>) -> St
         variables: &setup.variables,
     };
     report::heading(&setup.plan, surroundings)
-}
-
-/// The time for which metrics stay available after the run. It is zero if the run was stopped.
-fn linger(setup: &Setup, results: &Results) -> Duration {
-    match &setup.metrics {
-        Some(metrics) if !results.interrupted => metrics.linger,
-        _ => Duration::ZERO,
-    }
 }
 
 fn summarize(
@@ -232,6 +228,9 @@ impl Writing<'_> {
         }
         for error in &failed {
             warn(error);
+        }
+        for failure in results.events.iter().filter_map(report::event_failure) {
+            warn(failure);
         }
         if failed.is_empty() {
             summary.exit_code

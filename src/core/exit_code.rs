@@ -1,9 +1,10 @@
 //! The exit codes and their meanings.
 
 use crate::core::audit;
+use crate::core::events::EventRecord;
 use crate::core::plan::Plan;
 use crate::core::stats::Results;
-use crate::core::threshold::{JudgedThreshold, Met};
+use crate::core::threshold::{JudgedThreshold, Met, Threshold};
 
 pub const FINE: u8 = 0;
 pub const BROKE: u8 = 1;
@@ -49,12 +50,13 @@ pub const MEANINGS: [Meaning; 6] = [
     Meaning {
         codes: &[FAILED],
         short: "a threshold or the audit failed",
-        long: "A threshold was missed, or the audit found the limit broken.",
+        long: "A threshold was missed, or the audit found the limit broken. A threshold on the audit, such as `audit = broken`, \
+               takes the place of the latter.",
     },
     Meaning {
         codes: &[130, 143],
         short: "ended at once by a second signal",
-        long: "A second SIGINT or SIGTERM ended the run at once.",
+        long: "A second SIGINT or SIGTERM ended the run at once, or as soon as the events of the run were undone.",
     },
 ];
 
@@ -82,7 +84,16 @@ pub fn table() -> String {
 pub fn code(plan: &Plan, results: &Results, thresholds: &[JudgedThreshold]) -> u8 {
     let asked = plan.audit.as_ref().is_some_and(|audit| audit.asked);
     let met = thresholds.iter().map(|one| one.met);
-    of(asked, results.audited(), met)
+    // A threshold that says what the verdict has to be takes the place of the rule that it has to be kept.
+    let is_expected = plan.thresholds.all.iter().any(Threshold::is_about_verdict);
+    let audited = results.audited().filter(|_| !is_expected);
+    let verdict = of(asked, audited, met);
+    // A run whose events did not happen as planned proves less than it was to prove.
+    let is_incomplete = results.events.iter().any(EventRecord::has_failed);
+    if is_incomplete && verdict == FINE {
+        return BROKE;
+    }
+    verdict
 }
 
 /// The exit code of an audit by itself.

@@ -1,8 +1,11 @@
-//! The spans in which targets failed, learned from requests in the order of their sents.
+//! The spans in which targets failed, or said that they fail open, learned from requests in the order of their sents.
 //!
 //! A span of a target opens with the sent of a failed request. It goes on while at least about a quarter of the target's
 //! requests fail, and ends once the target has answered for a second, or a tenth of the window if that is shorter. It is
 //! an outage if several requests failed in it: single failures excuse nothing.
+//!
+//! The spans in which targets said that they fail open are found in the same way, by themselves, with the requests that were
+//! admitted so in place of the failed ones. A single one is enough for these, since it is about that very request.
 
 use crate::base::{FailureKind, Nanos, Outcome, Sample};
 
@@ -19,6 +22,8 @@ pub struct Response {
     pub done: Nanos,
     /// `None` if the request was allowed or blocked.
     pub failure: Option<Failure>,
+    /// The request was allowed, and the answer says that the limiter fails open.
+    pub failing_open: bool,
 }
 
 impl Response {
@@ -42,12 +47,20 @@ impl Response {
             sent,
             done,
             failure,
+            failing_open: sample.answer.failing_open,
         })
     }
 
     /// A key that sorts responses by their sents, in one order only.
-    pub fn order(&self) -> (Nanos, Nanos, u32, bool) {
-        (self.sent, self.done, self.target, self.failure.is_none())
+    pub fn order(&self) -> (Nanos, Nanos, u32, bool, bool) {
+        let is_answer = self.failure.is_none();
+        (
+            self.sent,
+            self.done,
+            self.target,
+            is_answer,
+            self.failing_open,
+        )
     }
 }
 
@@ -59,7 +72,8 @@ pub struct Failure {
     pub kind: Option<FailureKind>,
 }
 
-/// A time in which targets failed.
+/// A time in which targets failed, or a time in which they said that they fail open. In the latter, the requests that were
+/// admitted so stand in place of the failed ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
     /// The first failed request's sent.
@@ -70,7 +84,9 @@ pub struct Outage {
     pub first_done: Nanos,
     /// The places of the targets that failed.
     pub targets: Vec<u32>,
-    /// The failed requests.
+    /// The requests that were admitted while failing open; 0 if targets failed.
+    pub failing_open: u64,
+    /// The failed requests; 0 if targets said that they fail open.
     pub failed: u64,
     /// Of those, the requests that were not answered in full.
     pub unanswered: u64,
@@ -97,6 +113,7 @@ pub struct Outages {
     /// How long a target has to answer until its span ends.
     quiet: Nanos,
     promises: usize,
+    trouble: Trouble,
     /// Whether outages of several targets at one time are one.
     merges: bool,
     /// With so many outages, failures are the run's normal state: further ones excuse nothing.
@@ -106,6 +123,14 @@ pub struct Outages {
     /// How many those are.
     opened: usize,
     outages: Vec<Outage>,
+}
+
+/// What spans consist of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    Failures,
+    /// Admissions while failing open.
+    FailingOpen,
 }
 
 /// A span that has not ended.
@@ -139,11 +164,20 @@ impl Outages {
         Outages {
             quiet: Nanos(1_000_000_000).min(Nanos(window.0 / 10)),
             promises,
+            trouble: Trouble::Failures,
             merges: true,
             most: MOST_OUTAGES,
             open: vec![None; targets],
             opened: 0,
             outages: Vec::new(),
+        }
+    }
+
+    /// The times in which targets said that they fail open.
+    pub fn of_failing_open(targets: usize, promises: usize, window: Nanos) -> Outages {
+        Outages {
+            trouble: Trouble::FailingOpen,
+            ..Outages::new(targets, promises, window)
         }
     }
 
@@ -164,18 +198,19 @@ impl Outages {
             self.open.resize(target + 1, None);
         }
         let open = &mut self.open[target];
-        match (response.failure, open) {
-            (Some(failure), open) => {
-                self.opened += usize::from(open.is_none());
-                let span = open.get_or_insert_with(|| Span::new(response, self.promises));
-                span.fail(response, failure);
-            }
-            (None, Some(span)) => {
-                if span.answer(response, self.quiet) {
-                    self.close(target);
-                }
-            }
-            (None, None) => {}
+        let is_trouble = match self.trouble {
+            Trouble::Failures => response.failure.is_some(),
+            Trouble::FailingOpen => response.failing_open,
+        };
+        if is_trouble {
+            self.opened += usize::from(open.is_none());
+            let span = open.get_or_insert_with(|| Span::new(response, self.promises));
+            span.go_on(response, self.trouble);
+        } else if let Some(span) = open
+            && response.failure.is_none()
+            && span.answer(response, self.quiet)
+        {
+            self.close(target);
         }
     }
 
@@ -260,6 +295,7 @@ impl Span {
                 to: first.done,
                 first_done: first.done,
                 targets: vec![first.target],
+                failing_open: 0,
                 failed: 0,
                 unanswered: 0,
                 kinds: [0; FailureKind::ALL.len()],
@@ -271,21 +307,28 @@ impl Span {
         }
     }
 
-    fn fail(&mut self, response: &Response, failure: Failure) {
+    /// Takes in one more request of those that make the span.
+    fn go_on(&mut self, response: &Response, trouble: Trouble) {
         let outage = &mut self.outage;
         outage.to = outage.to.max(response.done);
         outage.first_done = outage.first_done.min(response.done);
-        outage.failed += 1;
-        outage.unanswered += u64::from(!failure.is_answered);
-        if let Some(kind) = failure.kind {
-            outage.kinds[kind as usize] += 1;
+        match (trouble, response.failure) {
+            (Trouble::FailingOpen, _) => outage.failing_open += 1,
+            (Trouble::Failures, failure) => {
+                outage.failed += 1;
+                let is_unanswered = failure.is_some_and(|failure| !failure.is_answered);
+                outage.unanswered += u64::from(is_unanswered);
+                if let Some(kind) = failure.and_then(|failure| failure.kind) {
+                    outage.kinds[kind as usize] += 1;
+                }
+            }
         }
         self.last_sent = response.sent;
         self.answered = None;
         self.score = (self.score + ANSWERS).min(MOST_SCORE);
     }
 
-    /// Takes in a request that was allowed or blocked. Returns whether the span has ended.
+    /// Takes in any other request that was allowed or blocked. Returns whether the span has ended.
     fn answer(&mut self, response: &Response, quiet: Nanos) -> bool {
         let first = self.answered.unwrap_or(response.done);
         self.answered = Some(first.min(response.done));
@@ -294,7 +337,7 @@ impl Span {
     }
 
     fn is_outage(&self) -> bool {
-        self.outage.failed >= FEWEST
+        self.outage.failed >= FEWEST || self.outage.failing_open > 0
     }
 
     fn ended(self) -> Outage {
@@ -315,6 +358,7 @@ impl Outage {
         self.targets.extend(other.targets);
         self.targets.sort_unstable();
         self.targets.dedup();
+        self.failing_open += other.failing_open;
         self.failed += other.failed;
         self.unanswered += other.unanswered;
         for (own, more) in self.kinds.iter_mut().zip(other.kinds) {
@@ -354,6 +398,7 @@ mod tests {
                 sent,
                 done: sent + Nanos(took * MILLI),
                 failure: failed.then_some(FAILED),
+                failing_open: false,
             });
         }
         outages.end();
@@ -412,12 +457,52 @@ mod tests {
                 sent,
                 done: sent + Nanos(MILLI),
                 failure: (place < 20).then_some(FAILED),
+                failing_open: false,
             });
         }
         outages.end();
         let list = outages.into_list();
         assert_eq!(list.len(), 1);
         assert_eq!((&*list[0].targets, list[0].failed), (&[0, 1][..], 20));
+    }
+
+    /// Requests 10 ms apart that take 2 ms. Some fail, and of the others, some are admitted while failing open.
+    fn learned_of_open(is_open: impl Fn(u64) -> bool, fails: impl Fn(u64) -> bool) -> Vec<Outage> {
+        let mut outages = Outages::of_failing_open(1, 1, Nanos(60_000 * MILLI));
+        for place in 0..1_000 {
+            let sent = Nanos(place * 10 * MILLI);
+            outages.add(&Response {
+                target: 0,
+                node: 0,
+                sent,
+                done: sent + Nanos(2 * MILLI),
+                failure: fails(place).then_some(FAILED),
+                failing_open: is_open(place) && !fails(place),
+            });
+        }
+        outages.end();
+        outages.into_list()
+    }
+
+    #[test]
+    fn times_of_failing_open_are_told_apart_from_failures_and_one_such_admission_is_one() {
+        let spans = |outages: &[Outage]| {
+            let one = |one: &Outage| (one.from.0 / MILLI, one.to.0 / MILLI, one.failing_open);
+            outages.iter().map(one).collect::<Vec<_>>()
+        };
+        let none = |_| false;
+        let span = learned_of_open(|place| (300..350).contains(&place), none);
+        assert_eq!(
+            (spans(&span), span[0].failed),
+            (vec![(3_000, 3_492, 50)], 0)
+        );
+        let single = learned_of_open(|place| place == 300, none);
+        assert_eq!(spans(&single), [(3_000, 3_002, 1)]);
+        assert_eq!(spans(&learned_of_open(|_| true, none)), [(0, 9_992, 1_000)]);
+        assert_eq!(learned_of_open(none, |place| place < 500), []);
+        // Failures neither begin nor end such a time.
+        let both = learned_of_open(|place| (300..350).contains(&place), |place| place % 2 == 1);
+        assert_eq!(spans(&both), [(3_000, 3_482, 25)]);
     }
 
     #[test]
@@ -430,6 +515,7 @@ mod tests {
             sent: at(sent),
             done: at(sent + 1),
             failure: failed.then_some(FAILED),
+            failing_open: false,
         };
         for sent in [1_000, 1_010, 1_020] {
             outages.add(&response(sent, true));

@@ -19,6 +19,8 @@ struct Log {
     start: Option<Moment>,
     is_over: bool,
     records: Vec<EventRecord>,
+    /// Copies of the records that are new or changed since these were last taken.
+    news: Vec<EventRecord>,
 }
 
 /// A mark that was not taken.
@@ -90,6 +92,13 @@ impl EventLog {
             command.output = output;
             command.output_cut = cut;
         }
+        let record = log.records[place].clone();
+        log.news.push(record);
+    }
+
+    /// Each event as it was when it began, and each command's as it was when that ended, since this was last called.
+    pub(super) fn take_news(&self) -> Vec<EventRecord> {
+        std::mem::take(&mut self.0.lock().news)
     }
 
     /// The instants at which events began, but for the first ones that are known already.
@@ -132,6 +141,7 @@ impl Log {
                 output_cut: 0,
             }),
         });
+        self.news.extend(self.records.last().cloned());
         began
     }
 }
@@ -166,5 +176,7 @@ mod tests {
         log.end(place, CommandEnd::Exited(0), ("done".to_owned(), 0));
         let command = log.records()[place].command.clone().unwrap();
         assert!(command.ended.is_some() && command.end.is_fine());
+        assert_eq!(log.take_news().len(), MOST_POSTED + 2);
+        assert!(log.take_news().is_empty());
     }
 }

@@ -8,6 +8,8 @@
 //! | reporter | 1 | takes samples from the workers and reports to the [`Observer`] | when all workers and the prober
 //! have ended |
 //! | prober | 1, if the audit has a probe | schedules the audit's own requests | after pacing, with its cycle |
+//! | events | 1, if the plan has events | begins events when they are due, ends their commands, and runs their undos | after
+//! the last answer or at a stop, when everything that has to be undone is undone |
 //! | asker | 1 for each target, if there is a probe | sends the prober's requests | with the prober |
 //!
 //! [`discover`] carries out an experiment instead: askers send its questions, one by one, and there is no schedule.
@@ -18,6 +20,7 @@
 mod aborter;
 mod askers;
 mod audit_feed;
+mod event_commands;
 mod event_log;
 mod experimenter;
 mod observer;
@@ -28,6 +31,7 @@ mod recorder;
 mod reporter;
 mod run_end;
 mod sample_buffer;
+mod silence;
 mod snapshot_requests;
 mod targets;
 mod worker;
@@ -49,15 +53,17 @@ use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::SystemTimer;
 use crate::system::{Hold, Latch, Stop, ensure_room_for_threads, with_thread_limit};
 use crossbeam_channel::{Sender, bounded};
+use event_commands::EventCommands;
 use pacer::Pacer;
 use prober::{Patience, Prober, Probing};
 use queue::{Feed, Intake};
 use reporter::{Event, Reported, Reporter};
 use run_end::{PassedDeadlines, RunEnd};
 use sample_buffer::SampleBuffer;
+use silence::Silence;
 use std::io;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
 use worker::Worker;
@@ -133,6 +139,7 @@ pub fn run(
         counters: Counters::new(count),
         samples: buffers(plan.workers),
         pool: WorkerPool::new(plan.worker_shares(count), count),
+        silence: Silence::default(),
         probing: Probing::new(plan, targets),
         passed: PassedDeadlines::default(),
         aborted_by: OnceLock::new(),
@@ -157,6 +164,7 @@ struct Run<'a, T: Targets> {
     samples: Vec<SampleBuffer>,
     /// The workers as the targets share them.
     pool: WorkerPool,
+    silence: Silence,
     probing: Option<Probing<'a, T::Caller>>,
     passed: PassedDeadlines,
     /// The index of the threshold that stopped the run.
@@ -186,6 +194,8 @@ impl<T: Targets> Run<'_, T> {
         let (events, received) = bounded(WAITING_EVENTS);
         let reporter = Reporter::new(self, start, received, observer);
         let reporter = spawn(scope, "reporter", DEFAULT_STACK, || reporter.run())?;
+        let events_end = EventsEnd(self.stop.follower());
+        let event_commands = self.start_events(scope, start, &events_end)?;
         let (pacing, paced) = Latch::new();
         let prober = self.start_prober(scope, start, paced, working)?;
         join(self.start_pacer(scope, start, queue, events.clone())?);
@@ -200,6 +210,9 @@ impl<T: Targets> Run<'_, T> {
         };
         let probe = prober.map(join);
         self.event_log.close();
+        drop(events_end);
+        // The hook has printed a panic, which must not cost the results. What it was doing stays as begun in the log.
+        let _ = event_commands.map(ScopedJoinHandle::join);
         drop(events);
         let reported = join(reporter);
         let results = self.results(start, &ends, reported);
@@ -252,6 +265,7 @@ impl<T: Targets> Run<'_, T> {
                 samples,
                 sample_capacity: (WAITING_SAMPLES / self.plan.workers).max(64),
                 end: self.end(),
+                silence: &self.silence,
             };
             let working = working.clone();
             spawn(scope, "worker", CALLER_STACK, move || {
@@ -283,6 +297,19 @@ impl<T: Targets> Run<'_, T> {
         prober.start(scope, working).map(Some)
     }
 
+    fn start_events<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        start: Start,
+        end: &EventsEnd,
+    ) -> Result<Option<ScopedJoinHandle<'scope, ()>>, NoThread> {
+        if self.plan.events.is_empty() {
+            return Ok(None);
+        }
+        let commands = EventCommands::new(self.plan, self.event_log, start.at, end.0.clone());
+        spawn(scope, "events", DEFAULT_STACK, || commands.run()).map(Some)
+    }
+
     fn start_pacer<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
@@ -297,6 +324,7 @@ impl<T: Targets> Run<'_, T> {
             queue,
             &self.counters,
             self.stop,
+            &self.silence,
         );
         spawn(scope, "pacer", DEFAULT_STACK, move || {
             pacer.run(&SystemTimer::for_this_thread(), |phase| {
@@ -362,6 +390,15 @@ impl<T: Targets> Run<'_, T> {
             interrupted: self.stop.is_requested(),
             aborted_by: self.aborted_by.get().copied(),
         }
+    }
+}
+
+/// The end of the time in which events begin. It comes with a stop of the run, or when this is dropped, also by a panic.
+struct EventsEnd(Arc<Stop>);
+
+impl Drop for EventsEnd {
+    fn drop(&mut self) {
+        self.0.request();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::SnapshotRequests;
 use crate::base::{Ledger, Moment, Nanos, Sample};
+use crate::core::events::EventRecord;
 use crate::core::schedule::Phase;
 use crate::core::stats::{Failures, Second, Tally, TimelineTally};
 use crate::core::threshold::Threshold;
@@ -14,7 +15,7 @@ use std::time::SystemTime;
 ///
 /// 1. [`begin`](Self::begin), once, from the thread that called [`run`](super::run).
 /// 2. [`phase`](Self::phase), [`sample`](Self::sample), [`probe_sample`](Self::probe_sample), [`second`](Self::second), [`progress`](Self::progress),
-///    [`abort`](Self::abort) and [`samples_taken`](Self::samples_taken), in any order, from the reporter's thread.
+///    [`event`](Self::event), [`abort`](Self::abort) and [`samples_taken`](Self::samples_taken), in any order, from the reporter's thread.
 /// 3. [`end`](Self::end), once, from the reporter's thread, when every request has ended.
 ///
 /// No method may wait: while one does, the workers' samples pile up.
@@ -57,6 +58,9 @@ pub trait Observer: Send {
 
     /// A stats interval has passed, or the run is over.
     fn progress(&mut self, _progress: &Progress) {}
+
+    /// An event has begun, or its command has ended.
+    fn event(&mut self, _event: &EventRecord) {}
 
     /// The run stops because this threshold can no longer be met.
     fn abort(&mut self, _lost: &Threshold) {}

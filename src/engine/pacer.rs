@@ -1,6 +1,7 @@
 //! The pacer: hands over each token at the instant it is due.
 
 use super::queue::Feed;
+use super::silence::{Silence, Watch};
 use crate::base::{Mode, Moment, Nanos, Token};
 use crate::core::keys::Dealer;
 use crate::core::schedule::{Phase, Schedule, Tokens};
@@ -20,6 +21,7 @@ pub(super) struct Pacer<'a> {
     tokens: Tokens<'a>,
     /// The number of the next token.
     next: u64,
+    watch: Watch<'a>,
 }
 
 /// The pacer is two to three strides ahead of the schedule. A stride is the time in which this many tokens come due,
@@ -42,6 +44,7 @@ impl<'a> Pacer<'a> {
         queue: Feed,
         counters: &'a Counters,
         stop: &'a Stop,
+        silence: &'a Silence,
     ) -> Self {
         Pacer {
             schedule,
@@ -52,6 +55,7 @@ impl<'a> Pacer<'a> {
             stop,
             tokens: schedule.tokens(),
             next: 0,
+            watch: Watch::new(silence),
         }
     }
 
@@ -75,13 +79,21 @@ impl<'a> Pacer<'a> {
             for event in [end, next_phase].into_iter().flatten() {
                 wake = wake.min(event);
             }
+            self.watch.plan(wake);
             timer.sleep_until(wake, self.stop);
         }
     }
 
     /// Hands over the tokens that come due within three strides. Returns when to do so again.
     fn step(&mut self, now: Moment) -> Moment {
-        self.queue.call(self.queue.untaken());
+        let untaken = self.queue.untaken();
+        self.queue.call(untaken);
+        // Of the untaken tokens, the last ones may not be due.
+        let waits = untaken > 0 && {
+            let due = self.tokens.due_by(now.since(self.start));
+            untaken as u64 > self.next.saturating_sub(due)
+        };
+        self.watch.step(now, waits, self.counters);
         let stride = stride(&mut self.tokens, self.next);
         let soon = now + stride;
         let mut uncalled = 0;
@@ -148,6 +160,10 @@ impl<'a> Pacer<'a> {
     fn drop_due(&mut self, now: Moment) {
         let due = self.tokens.due_by(now.since(self.start));
         let end = due.max(self.next + 1);
+        let first = self.tokens.due(self.next);
+        let first = first.map_or(now, |due| self.start + due);
+        // This is counted first, so that the generator never seems to have dropped them.
+        self.watch.drop_tokens(self.next..end, first, self.counters);
         self.counters.drop_tokens(self.next..end);
         self.go_on(end);
     }
@@ -255,7 +271,8 @@ mod tests {
         let mut phases = Vec::new();
         let keys = Keys::generated(7, 1, "");
         let keys = Dealer::new(&keys, Distribution::Uniform, 1);
-        let pacer = Pacer::new(schedule, start, keys, queue, &counters, &stop);
+        let silence = Silence::default();
+        let pacer = Pacer::new(schedule, start, keys, queue, &counters, &stop, &silence);
         pacer.run(timer, |phase| phases.push((timer.now.get(), phase)));
         Paced {
             tokens: intake.waiting().collect(),
@@ -491,7 +508,8 @@ mod tests {
         let (counters, stop) = (Counters::new(3), Stop::default());
         let keys = Dealer::new(&Keys::fresh(""), Distribution::Uniform, 0);
         let (schedule, start) = (steady(5.0, 1), Moment::at(0));
-        let pacer = Pacer::new(&schedule, start, keys, queue, &counters, &stop);
+        let silence = Silence::default();
+        let pacer = Pacer::new(&schedule, start, keys, queue, &counters, &stop, &silence);
         pacer.run(&FakeTimer::default(), |_| {});
         assert_eq!(counters.ledger().unsent, 5);
     }

@@ -7,6 +7,7 @@ use super::recorder::Recorder;
 use super::{LEAD, Observer, Progress, Run, SnapshotRequest, Start, Targets};
 use crate::base::{Ledger, Moment, Nanos, Sample};
 use crate::core::audit;
+use crate::core::events::EventsSoFar;
 use crate::core::schedule::Phase;
 use crate::core::stats::effects::EffectsTally;
 use crate::core::stats::{Failures, PhaseTallies, Snapshot, State, Suspension, Tally};
@@ -40,6 +41,7 @@ pub(super) struct Reporter<'a, T: Targets> {
     audit_feed: Option<AuditFeed>,
     effects: EffectsTally,
     recorder: Recorder<'a, T>,
+    events_so_far: EventsSoFar,
     aborter: Option<Aborter<'a>>,
     /// Swapped with a worker's samples when they are taken.
     exchange: Vec<Sample>,
@@ -82,6 +84,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
             audit_feed: AuditFeed::new(run.plan, targets, start.at),
             effects: EffectsTally::new(targets, start.at),
             recorder: Recorder::new(run, &start, observer),
+            events_so_far: EventsSoFar::of(&run.plan.events),
             aborter: Aborter::new(run, start.at),
             exchange: Vec::new(),
             last: LastProgress {
@@ -115,6 +118,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
             }
             self.beat();
             self.take_samples();
+            self.report_events();
             self.abort_if_lost();
             if let Some(request) = request {
                 self.answer(request);
@@ -123,6 +127,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
         }
         self.beat();
         self.take_samples();
+        self.report_events();
         self.report_progress();
         let phases = self.recorder.finish(self.observer);
         self.observer.end(self.run.missed_phases.load(Relaxed));
@@ -200,6 +205,16 @@ impl<'a, T: Targets> Reporter<'a, T> {
         }
     }
 
+    fn report_events(&mut self) {
+        let news = self.run.event_log.take_news();
+        if !news.is_empty() {
+            self.events_so_far.begun = self.run.event_log.records().into();
+        }
+        for record in news {
+            self.observer.event(&record);
+        }
+    }
+
     fn abort_if_lost(&mut self) {
         if let Some(aborter) = &mut self.aborter
             && let Some(lost) = aborter.look(&self.tally, self.audit_feed.as_ref())
@@ -247,6 +262,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
         );
         Snapshot {
             audit: self.audit_feed.as_ref().map(AuditFeed::progress),
+            events: self.events_so_far.clone(),
             ..snapshot
         }
     }

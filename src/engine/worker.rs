@@ -3,6 +3,7 @@
 use super::queue::{Intake, Seat};
 use super::run_end::RunEnd;
 use super::sample_buffer::SampleBuffer;
+use super::silence::Silence;
 use super::worker_pool::{Entry, Turn, WorkerPool};
 use crate::base::{Answer, Moment, Nanos, Outcome, Sample, Token};
 use crate::core::stats::{Counters, TOLERANCE};
@@ -15,6 +16,7 @@ pub(super) struct Worker<'a> {
     pub samples: &'a SampleBuffer,
     pub sample_capacity: usize,
     pub end: RunEnd<'a>,
+    pub silence: &'a Silence,
 }
 
 impl Worker<'_> {
@@ -41,6 +43,7 @@ impl Worker<'_> {
                 Entry::Send(turn) => self.send_in_turn(target, turn, now, timer, &mut call),
                 Entry::Waits => {}
                 Entry::NoRoom { because_of_target } => {
+                    let because_of_target = because_of_target || self.silence.is_why(token.due);
                     self.drop_token(target, token.sequence, because_of_target);
                 }
             }
@@ -92,7 +95,7 @@ impl Worker<'_> {
         if ended.since(due) <= TOLERANCE {
             return;
         }
-        if turn.waited_for_target {
+        if turn.waited_for_target || self.silence.is_why(due) {
             counters.backlog_unsent_late.add(1);
         } else {
             counters.unsent_late.add(1);
@@ -119,12 +122,14 @@ impl Worker<'_> {
         };
         counter.add(1);
         let Token { sequence, due, key } = turn.token;
+        self.silence.ended(sequence, answer.sent, answer.done);
+        let is_late = now.since(due) > TOLERANCE;
         let sample = Sample {
             sequence,
             key,
             target: target as u32,
             due,
-            waited_for_target: turn.waited_for_target,
+            waited_for_target: turn.waited_for_target || is_late && self.silence.is_why(due),
             answer,
         };
         self.samples.push(sample, self.sample_capacity);
@@ -208,6 +213,7 @@ mod tests {
             samples: &samples,
             sample_capacity: 1_000,
             end,
+            silence: &Silence::default(),
         }
         .run(timer, call);
         let mut taken = Vec::new();

@@ -31,6 +31,7 @@ macro_rules! pages {
             #[doc = "[frozen]: crate::guide::targets#a-target-that-does-not-answer"]
             #[doc = "[instants]: crate::guide::traffic#open-loop"]
             #[doc = "[keys]: crate::guide::requests#keys"]
+            #[doc = "[open]: crate::guide::requests#answers-of-a-limiter-that-fails-open"]
             #[doc = "[measures]: crate::guide::results#measures"]
             #[doc = "[paths]: crate::guide::targets#paths"]
             #[doc = "[placeholders]: crate::guide::requests#requests"]

@@ -14,6 +14,16 @@ pub enum FailMode {
     Open,
 }
 
+impl FailMode {
+    /// `closed` or `open`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be closed or open")]
 pub struct UnknownFailMode;

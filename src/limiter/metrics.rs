@@ -6,11 +6,12 @@
 //! | `ratelimiter_decision_duration_seconds` | histogram of the time that the store took for a check, with or without a decision |
 //! | `ratelimiter_store_errors_total` | failed calls of the store, by checks, health checks and scrapes |
 //! | `ratelimiter_keys` | keys in the store; nodes that share a store report the same keys; absent while the store fails |
-//! | `ratelimiter_build_info{version,node}` | 1 |
+//! | `ratelimiter_build_info{version,node,fail_mode}` | 1; the fail mode is `closed` or `open` |
 //!
 //! Requests that are not checks (a wrong path, a malformed body) are not counted.
 
 use super::check::{Check, Decision};
+use super::fail_mode::FailMode;
 use super::outage::Outage;
 use super::store::{Store, StoreError};
 use prometheus_client::collector::Collector;
@@ -46,7 +47,11 @@ pub(super) struct MeteredStore {
 
 impl MeteredStore {
     /// Returns the store and a registry of all metrics of the node.
-    pub fn new(store: Arc<dyn Store>, node: &Arc<str>) -> (Arc<Self>, Registry) {
+    pub fn new(
+        store: Arc<dyn Store>,
+        node: &Arc<str>,
+        fail_mode: FailMode,
+    ) -> (Arc<Self>, Registry) {
         let checked = Family::<[(&str, &str); 1], Counter>::default();
         let result = |result| checked.get_or_create_owned(&[("result", result)]);
         let metered = Arc::new(Self {
@@ -72,6 +77,7 @@ impl MeteredStore {
         let build = [
             ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             ("node".to_owned(), node.to_string()),
+            ("fail_mode".to_owned(), fail_mode.name().to_owned()),
         ];
         registry.register("build", "What this node is", Info::new(build));
         registry.register_collector(Box::new(Keys(metered.clone())));

@@ -76,7 +76,7 @@ impl Exporter {
 fn respond(request: &Request<()>, source: &Source) -> Response {
     match (request.uri().path(), request.method()) {
         (METRICS_PATH, &Method::GET | &Method::HEAD) => match source.snapshot() {
-            Some(snapshot) => metrics_response(&prometheus::registry(snapshot)),
+            Some(snapshot) => metrics_response(request, &prometheus::registry(snapshot)),
             None => text_response(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the run has not begun, or is too busy to answer\n",

@@ -37,6 +37,9 @@ pub fn heading(plan: &Plan, surroundings: Surroundings) -> StyledText {
     if let Some(audit) = &plan.audit {
         rows.push(("audit", held_to(audit)));
     }
+    if let Some(events) = plan.describe_events() {
+        rows.push(("events", events));
+    }
     if let Some(url) = metrics {
         rows.push(("metrics", url.to_owned()));
     }

@@ -1,19 +1,21 @@
 //! The lines that a run prints while it goes on.
 
 use super::console::Console;
+use super::event_line::event_line;
 use super::failing_targets::FailingTargets;
 use super::format::RunInfo;
 use super::phase_line::phase_line;
 use super::stats_line::{progress_line, stats_line};
 use super::styled_text::{Display, Line, StyledText};
 use crate::base::{Moment, Nanos};
+use crate::core::events::EventRecord;
 use crate::core::schedule::Phase;
 use crate::core::stats::Tally;
 use crate::core::threshold::Threshold;
 use crate::engine::{Observer, Progress, Start};
 use std::time::Duration;
 
-/// Prints the heading, a line for each phase, the stats lines, targets that do nothing but fail, and why a run stops early.
+/// Prints the heading, a line for each phase, events, the stats lines, targets that do nothing but fail, and why a run stops early.
 pub struct Lines<'a> {
     console: &'a Console,
     display: Display,
@@ -88,6 +90,12 @@ impl Observer for Lines<'_> {
         if let Some(line) = progress_line(progress, self.end) {
             self.mention(line, 4);
         }
+    }
+
+    fn event(&mut self, event: &EventRecord) {
+        let mut text = StyledText::default();
+        text.push(Line::sentence(event_line(event), 2));
+        self.console.print(text.display(self.display));
     }
 
     fn abort(&mut self, lost: &Threshold) {

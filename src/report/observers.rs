@@ -5,6 +5,7 @@ use super::format::{Rows, RunInfo};
 use super::result_file::{FileError, WrittenFile};
 use super::stream::{Stream, Streamed};
 use crate::base::{Moment, Sample};
+use crate::core::events::EventRecord;
 use crate::core::schedule::Phase;
 use crate::core::stats::{Second, Tally};
 use crate::core::threshold::Threshold;
@@ -82,6 +83,10 @@ impl Observer for Observers<'_> {
 
     fn progress(&mut self, progress: &Progress) {
         self.all.iter_mut().for_each(|each| each.progress(progress));
+    }
+
+    fn event(&mut self, event: &EventRecord) {
+        self.all.iter_mut().for_each(|each| each.event(event));
     }
 
     fn abort(&mut self, lost: &Threshold) {

@@ -1,7 +1,7 @@
 //! A snapshot as Prometheus reads it. Names and units follow its conventions: seconds, base units,
 //! totals that never decrease.
 
-use crate::base::{Ledger, Mode};
+use crate::base::{Ledger, Mode, Nanos};
 use crate::core::stats::{Buckets, Lateness, OutcomeCounts, Snapshot, State, TargetSnapshot};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
@@ -169,6 +169,7 @@ impl Collector for Metrics {
             MetricType::Histogram,
         )?;
         encode_buckets(lag, &self.snapshot.send_lag)?;
+        self.encode_events(encoder)?;
         self.encode_run(encoder)
     }
 }
@@ -281,6 +282,62 @@ impl Metrics {
         Ok(())
     }
 
+    /// The schedule's start, in seconds since the Unix epoch.
+    fn started_at(&self) -> f64 {
+        let started = self.snapshot.started.duration_since(UNIX_EPOCH);
+        started.unwrap_or_default().as_secs_f64()
+    }
+
+    /// Events that are planned have their series from the first scrape on, and marks that are posted from their first.
+    fn encode_events(&self, encoder: &mut DescriptorEncoder) -> Result {
+        let events = &self.snapshot.events;
+        let mut series: Vec<EventSeries> = Vec::new();
+        for (name, kind) in events.planned.iter() {
+            series.push(EventSeries {
+                labels: (name, kind.name()),
+                count: 0,
+                latest: None,
+            });
+        }
+        for record in events.begun.iter() {
+            let labels = (record.name.as_str(), record.kind.name());
+            let latest = Some(record.began);
+            match series.iter_mut().find(|one| one.labels == labels) {
+                Some(one) => (one.count, one.latest) = (one.count + 1, latest),
+                None => series.push(EventSeries {
+                    labels,
+                    count: 1,
+                    latest,
+                }),
+            }
+        }
+        // A family without a series is an error.
+        if series.is_empty() {
+            return Ok(());
+        }
+        let help = "Events of the run that have begun: commands, their undos, marks of the plan, and posted marks.";
+        let mut metric = encoder.encode_descriptor("events", help, None, MetricType::Counter)?;
+        for one in &series {
+            let (event, kind) = one.labels;
+            encode_count(&mut metric, &[("event", event), ("kind", kind)], one.count)?;
+        }
+        if series.iter().all(|one| one.latest.is_none()) {
+            return Ok(());
+        }
+        let help = "When the event last began, on the system's clock, in seconds since 1970.";
+        let (name, unit) = ("event_start_time", Some(&Unit::Seconds));
+        let mut metric = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+        for one in &series {
+            let (event, kind) = one.labels;
+            if let Some(latest) = one.latest {
+                let labels = [("event", event), ("kind", kind)];
+                let mut metric = metric.encode_family(&labels)?;
+                metric.encode_gauge(&(self.started_at() + latest.as_secs_f64()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The metrics of the run as a whole.
     fn encode_run(&self, encoder: &mut DescriptorEncoder) -> Result {
         let rate = match self.snapshot.state {
@@ -309,7 +366,6 @@ impl Metrics {
             metric.encode_gauge(&u64::from(mode == now))?;
         }
 
-        let started = self.snapshot.started.duration_since(UNIX_EPOCH);
         encoder
             .encode_descriptor(
                 "run_start_time",
@@ -317,11 +373,20 @@ impl Metrics {
                 Some(&Unit::Seconds),
                 MetricType::Gauge,
             )?
-            .encode_gauge(&started.unwrap_or_default().as_secs_f64())?;
+            .encode_gauge(&self.started_at())?;
         encoder
             .encode_descriptor("build", "What serves this.", None, MetricType::Info)?
             .encode_info(&[("version", env!("CARGO_PKG_VERSION"))])
     }
+}
+
+/// The series of the events of one name and kind.
+struct EventSeries<'a> {
+    /// The name and the kind.
+    labels: (&'a str, &'static str),
+    count: u64,
+    /// When the latest of them began, since the schedule's start.
+    latest: Option<Nanos>,
 }
 
 /// The modes in which nothing comes due.
@@ -358,7 +423,8 @@ fn encode_buckets(mut metric: MetricEncoder, buckets: &Buckets) -> Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Address, FailureKind, Nanos};
+    use crate::base::{Address, FailureKind};
+    use crate::core::events::{EventKind, EventRecord, EventsSoFar};
     use crate::core::stats::{Failures, testing};
     use prometheus_client::encoding::text;
     use std::time::{Duration, SystemTime};
@@ -442,6 +508,55 @@ mod tests {
         let text = exposition(State::Draining, Vec::new());
         assert_has(&text, &["loadgen_scheduled_requests_per_second 0.0"]);
         assert_has(&text, &[r#"loadgen_mode{mode="draining"} 1"#]);
+    }
+
+    #[test]
+    fn events_have_their_series_before_they_begin_and_posted_marks_when_they_do() {
+        let text = |begun: &[(EventKind, &str, u64)]| {
+            let record = |(kind, name, millis): &(EventKind, &str, u64)| EventRecord {
+                name: (*name).to_owned(),
+                kind: *kind,
+                due: None,
+                began: Nanos(millis * 1_000_000),
+                command: None,
+            };
+            let planned = [EventKind::Command, EventKind::Undo];
+            let snapshot = Snapshot {
+                started: SystemTime::UNIX_EPOCH + Duration::from_secs(100),
+                events: EventsSoFar {
+                    planned: planned.map(|kind| ("a \"b\"".to_owned(), kind)).into(),
+                    begun: begun.iter().map(record).collect(),
+                },
+                ..(*testing::snapshot()).clone()
+            };
+            let mut text = String::new();
+            text::encode(&mut text, &registry(Arc::new(snapshot))).unwrap();
+            text
+        };
+        let before = text(&[]);
+        assert_has(
+            &before,
+            &[r#"loadgen_events_total{event="a \"b\"",kind="command"} 0"#],
+        );
+        assert!(!before.contains("loadgen_event_start_time_seconds"));
+        let posted = EventKind::Posted;
+        let after = text(&[
+            (EventKind::Command, "a \"b\"", 500),
+            (posted, "x", 1_000),
+            (posted, "x", 2_000),
+        ]);
+        assert_has(
+            &after,
+            &[
+                r#"loadgen_events_total{event="a \"b\"",kind="command"} 1"#,
+                r#"loadgen_events_total{event="a \"b\"",kind="undo"} 0"#,
+                r#"loadgen_events_total{event="x",kind="posted"} 2"#,
+                "# UNIT loadgen_event_start_time_seconds seconds",
+                r#"loadgen_event_start_time_seconds{event="a \"b\"",kind="command"} 100.5"#,
+                r#"loadgen_event_start_time_seconds{event="x",kind="posted"} 102.0"#,
+            ],
+        );
+        assert!(!exposition(State::Ended, Vec::new()).contains("loadgen_event"));
     }
 
     #[test]

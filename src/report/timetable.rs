@@ -2,10 +2,11 @@ use super::heading::held_to;
 use super::plot::{COLUMNS, plot};
 use crate::base::Nanos;
 use crate::base::Target;
-use crate::base::text::{count, per_second, shortened};
+use crate::base::text::{count, per_second, printable, shortened};
 use crate::core::plan::Plan;
 use crate::core::schedule::{Arrivals, Phase, Schedule};
 use std::fmt::{self, Write};
+use std::iter::Peekable;
 
 /// The most phases that are listed.
 const ROWS: usize = 30;
@@ -46,16 +47,21 @@ fn write_timetable(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Re
         None => phase.start < shown,
     };
     let mut phases = schedule.phases_with_tokens();
+    let mut events = timed_events(plan).into_iter().peekable();
     let mut left_out = None;
     for row in 0.. {
         let Some((phase, tokens)) = phases.next().filter(|(phase, _)| begins_in_time(phase)) else {
             break;
         };
+        write_events(out, &mut events, Some(phase.start))?;
         if row == ROWS {
             left_out = Some(phase.start);
             break;
         }
         write_phase(out, &phase, tokens, schedule.end())?;
+    }
+    if left_out.is_none() {
+        write_events(out, &mut events, None)?;
     }
     match (left_out, schedule.end()) {
         (Some(from), Some(end)) => writeln!(
@@ -68,6 +74,10 @@ fn write_timetable(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Re
         }
         _ => {}
     }
+
+    // Those of the phases that are left out.
+    write_events(out, &mut events, None)?;
+    write_undos_at_the_end(out, plan)?;
 
     if shown > Nanos::ZERO {
         write!(out, "\n{}", plot(&rates(schedule, shown), &labels(shown)))?;
@@ -83,6 +93,71 @@ fn write_timetable(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Re
         Some(audit) => writeln!(out, "\naudit: {}", held_to(audit)),
         None => Ok(()),
     }
+}
+
+/// An event or an undo at its time, as a row shows it.
+type TimedEvent = (Nanos, &'static str, String);
+
+/// The most characters of an event in a row.
+const EVENT: usize = 200;
+
+fn timed_events(plan: &Plan) -> Vec<TimedEvent> {
+    let mut timed = Vec::new();
+    for event in &plan.events {
+        let (kind, text) = match &event.command {
+            None => ("mark", event.name.clone()),
+            Some(command) => ("event", named(&event.name, &command.text)),
+        };
+        timed.push((event.at, kind, text));
+        if let Some(undo) = &event.undo
+            && let Some(at) = undo.at
+        {
+            timed.push((at, "undo", named(&event.name, &undo.command.text)));
+        }
+    }
+    timed.sort_by_key(|(at, ..)| *at);
+    timed
+}
+
+/// The name of an event with a command, unless its name is the command.
+fn named(name: &str, command: &str) -> String {
+    if name == command {
+        return name.to_owned();
+    }
+    format!("{name}: {}", shortened(&printable(command), EVENT))
+}
+
+/// Writes the next events: those before a time, or all.
+fn write_events(
+    out: &mut String,
+    events: &mut Peekable<impl Iterator<Item = TimedEvent>>,
+    before: Option<Nanos>,
+) -> fmt::Result {
+    let is_before = |(at, ..): &TimedEvent| before.is_none_or(|before| *at < before);
+    while let Some((at, kind, text)) = events.next_if(is_before) {
+        write_event(out, &format!("{at:#}"), kind, &text)?;
+    }
+    Ok(())
+}
+
+fn write_event(out: &mut String, at: &str, kind: &str, text: &str) -> fmt::Result {
+    writeln!(out, "{at:>10} {:>10}  {kind:7} {text}", "")
+}
+
+fn write_undos_at_the_end(out: &mut String, plan: &Plan) -> fmt::Result {
+    for event in plan.events.iter().rev() {
+        if let Some(undo) = &event.undo
+            && undo.at.is_none()
+        {
+            write_event(
+                out,
+                "the end",
+                "undo",
+                &named(&event.name, &undo.command.text),
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn write_totals(out: &mut String, schedule: &Schedule) -> fmt::Result {

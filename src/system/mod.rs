@@ -1,10 +1,12 @@
 //! The operating system: clocks, timers, signals, the terminal, temporary files, limits and scheduling.
 
+pub mod child_processes;
 mod clock;
 pub mod http_server;
 mod latch;
 pub mod limits;
 pub mod processors;
+pub mod programs;
 pub mod scheduling;
 pub mod signals;
 pub mod socket;

@@ -376,6 +376,7 @@ impl World {
             }),
             decision,
             failure: None,
+            failing_open: false,
             phase: None,
             period: None,
         })

@@ -54,6 +54,7 @@ pub fn observed(mut requests: Vec<(u64, AuditedKey, u32)>, mut limiter: Limiter)
                 Decision::Blocked
             },
             failure: None,
+            failing_open: false,
             phase: None,
             period: None,
         };

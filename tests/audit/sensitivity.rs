@@ -95,6 +95,7 @@ impl Run {
                     Decision::Blocked
                 },
                 failure: None,
+                failing_open: false,
                 phase: None,
                 period: None,
             };

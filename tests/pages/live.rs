@@ -506,6 +506,7 @@ fn snapshot(mode: Mode) -> Snapshot {
         send_lag: Buckets::default(),
         percentiles: [Percentiles::default(); 3],
         audit: None,
+        events: Default::default(),
     }
 }
 

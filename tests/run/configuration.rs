@@ -318,6 +318,44 @@ fn seven_variables_work_without_their_prefix_too() {
 }
 
 #[test]
+fn the_audit_has_a_variable_for_its_default() {
+    let plan = |variables: &[(&str, &str)], line: &str| {
+        let launch = loadgen(format!("plan --rps 20 --duration 5 {line}"));
+        let launch = variables
+            .iter()
+            .fold(launch, |launch, (name, value)| launch.env(name, value));
+        let finished = launch.finish();
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        let text = finished.stdout();
+        text.split_once("\naudit: ")
+            .map(|(_, audit)| audit.to_owned())
+    };
+    let default = ("LOADGEN_AUDIT_DEFAULT", "sliding-log");
+    let of_fixed = plan(&[("LOADGEN_AUDIT", "fixed-window")], "");
+    let of_log = plan(&[("LOADGEN_AUDIT", "sliding-window")], "");
+    let none = plan(&[], "");
+    assert_eq!(none, None);
+    assert_ne!(of_log, none);
+    assert_ne!(of_log, of_fixed);
+    for (variables, line, expected) in [
+        (vec![default], "", &of_log),
+        (vec![default, ("LOADGEN_AUDIT", "")], "", &of_log),
+        (
+            vec![default, ("LOADGEN_AUDIT", "fixed-window")],
+            "",
+            &of_fixed,
+        ),
+        (vec![default, ("LOADGEN_AUDIT", "off")], "", &none),
+        (vec![default], "--audit off", &none),
+        (vec![("LOADGEN_AUDIT_DEFAULT", "")], "", &none),
+    ] {
+        assert_eq!(&plan(&variables, line), expected, "{variables:?} {line}");
+    }
+    let launch = loadgen("plan").env("LOADGEN_AUDIT_DEFAULT", "leaky-bucket");
+    launch.assert_refused(&["LOADGEN_AUDIT_DEFAULT", "leaky-bucket", "sliding-window"]);
+}
+
+#[test]
 fn other_programs_variables_mean_nothing() {
     for name in ["PROFILE", "KEYS", "REPORT", "METHOD", "DEMO", "AUDIT"] {
         let finished = harmless().env(name, "release").finish();

@@ -5,14 +5,15 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
+use std::time::Instant;
 
 use socket2::SockRef;
 
-use crate::support::metrics::{Metrics, address, ask, await_mode, scrape};
+use crate::support::metrics::{Metrics, address, ask, ask_for, await_mode, scrape};
 use crate::support::report::Report;
 use crate::support::run::{Launch, Run, loadgen};
 use crate::support::server::{Refusing, Reply, Server};
-use crate::support::{at_once, eventually, seconds};
+use crate::support::{SIGNALS_APART, at_once, eventually, seconds};
 
 /// Allows and blocks in turn.
 fn limiting() -> Server {
@@ -372,17 +373,105 @@ fn a_signal_ends_lingering_at_once() {
     });
 }
 
+/// `# TYPE loadgen_requests_total counter` and every sample, which both formats write alike.
 #[test]
-fn a_run_ended_by_a_signal_does_not_linger() {
+fn classic_text_has_every_sample_of_openmetrics() {
     let server = Server::allowing();
-    let (run, _) = watched(server.launch("--duration 60 --metrics-linger 60"));
+    let (run, address) =
+        watched(server.launch("--rps 20 --duration 0.5 --workers 4 --metrics-linger 60"));
+    run.await_line("metrics stay available at");
+    let in_format = |accept| {
+        let answer = ask_for(address, "GET", "/metrics", accept).expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer
+    };
+    let classic = in_format("Accept: text/plain;version=0.0.4\r\n");
+    let form = "content-type: text/plain; version=0.0.4; charset=utf-8";
+    assert!(classic.head.contains(form), "{}", classic.head);
+    let open = in_format("Accept: text/plain;q=0.3, application/openmetrics-text\r\n");
+    Metrics::parse(&open.body).expect("OpenMetrics");
+    let samples = |text: &str| -> Vec<String> {
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        samples.map(str::to_owned).collect()
+    };
+    assert_eq!(samples(&classic.body), samples(&open.body));
+    for line in classic
+        .body
+        .lines()
+        .filter(|line| !line.starts_with("# HELP"))
+    {
+        let Some(metadata) = line.strip_prefix("# ") else {
+            continue;
+        };
+        let (word, family) = metadata.split_once(' ').expect("two words");
+        let (name, kind) = family.split_once(' ').expect("a name and a type");
+        assert_eq!(word, "TYPE", "{line}");
+        assert_eq!(name.ends_with("_total"), kind == "counter", "{line}");
+    }
+    run.terminate();
+    run.finish();
+}
+
+#[test]
+fn a_run_ended_by_a_signal_keeps_its_last_metrics_until_a_second_signal() {
+    at_once([Run::terminate, Run::interrupt], |signal| {
+        let server = Server::allowing();
+        let (mut run, address) =
+            watched(server.launch("--duration 60 --drain-timeout 40 --metrics-linger 60"));
+        eventually("a request", || server.request_count() > 0);
+        signal(&run);
+        let line = run.await_line("metrics stay available at").text;
+        assert!(line.ends_with("s; a second signal ends that"), "{line}");
+        let metrics = scrape(address);
+        assert_eq!(metrics.mode(), "ended");
+        thread::sleep(SIGNALS_APART);
+        assert!(run.is_running());
+        let finished = run.ended_by(signal, 3.0);
+        assert_agrees(&metrics, &finished.report());
+    });
+}
+
+#[test]
+fn a_run_ended_by_a_signal_lingers_for_what_the_drain_timeout_leaves() {
+    let server = Server::allowing();
+    let (run, _) = watched(server.launch("--duration 60 --drain-timeout 2 --metrics-linger 60"));
     eventually("a request", || server.request_count() > 0);
-    let finished = run.ended_by(Run::terminate, 5.0);
+    let stopped = Instant::now();
+    run.terminate();
+    let finished = run.finish();
     finished.report();
+    let lines = finished.lines_with("metrics stay available at");
+    assert_eq!(lines.len(), 1, "{finished}");
+    let took = finished.ended - stopped;
     assert!(
-        finished.lines_with("metrics stay available at").is_empty(),
-        "{finished}"
+        took >= seconds(1.9) && took < seconds(10.0),
+        "{took:?}\n{finished}"
     );
+}
+
+#[test]
+fn a_run_whose_drain_took_all_of_its_time_does_not_linger() {
+    let server = Server::start(|_| Reply::allowed().after(seconds(20.0)));
+    let (run, _) = watched(server.launch("--duration 60 --drain-timeout 1 --metrics-linger 60"));
+    eventually("a request", || server.request_count() > 0);
+    let finished = run.ended_by(Run::terminate, 8.0);
+    assert!(finished.report().abandoned > 0, "{finished}");
+    let lines = finished.lines_with("metrics stay available at");
+    assert!(lines.is_empty(), "{finished}");
+}
+
+/// A threshold is not a signal: nobody waits for this run with a limited patience.
+#[test]
+fn a_run_aborted_by_a_threshold_lingers_until_the_first_signal() {
+    let server = limiting();
+    let options = "--rps 50 --duration 60 --threshold blocked.count=0 --abort-on-fail --drain-timeout 1 --metrics-linger 50";
+    let (mut run, _) = watched(server.launch(options));
+    let line = run.await_line("metrics stay available at").text;
+    assert!(line.ends_with("for 50s; a signal ends that"), "{line}");
+    assert!(run.is_running());
+    run.terminate();
+    let finished = run.finish();
+    assert_eq!(finished.code(), Some(4), "{finished}");
 }
 
 #[test]

@@ -26,10 +26,16 @@ pub struct Answer {
 
 /// `None` if nobody is there, or the connection is lost.
 pub fn ask(address: SocketAddr, method: &str, path: &str) -> Option<Answer> {
+    ask_for(address, method, path, "")
+}
+
+/// The same with more header lines, each of which ends with a line break.
+pub fn ask_for(address: SocketAddr, method: &str, path: &str, headers: &str) -> Option<Answer> {
     let mut connection = TcpStream::connect(address).ok()?;
     connection.set_read_timeout(Some(PATIENCE)).ok()?;
-    let request =
-        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n"
+    );
     connection.write_all(request.as_bytes()).ok()?;
     let mut text = String::new();
     connection.read_to_string(&mut text).ok()?;

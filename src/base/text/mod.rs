@@ -6,6 +6,7 @@ mod printable;
 mod quantity;
 mod shortened;
 mod value;
+mod words;
 
 pub use cursor::{Cursor, Decimal, Lexeme, SyntaxError};
 pub use number::{
@@ -17,3 +18,4 @@ pub use printable::{character, printable};
 pub use quantity::{NotATime, UNITS_OF_TIME, time_with_units, unit_of_rate, unit_of_time};
 pub use shortened::shortened;
 pub use value::{MAX_DURATION, POINT, some_time, time, whole, whole_millis};
+pub use words::{Word, error_at, words};

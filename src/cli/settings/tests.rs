@@ -75,6 +75,10 @@ impl Files {
             ("key.pem", made.signing_key.serialize_pem()),
             ("keys.txt", "a\nb\t5/1s\n".to_owned()),
             ("body.txt", "{key} {env:MINE}".to_owned()),
+            (
+                "drill.events",
+                "# a drill\n1s a mark =\n\n2s stop = false\nundo 3s stop = true\nexpect sent.count > 1\n".to_owned(),
+            ),
         ] {
             fs::write(place.path().join(name), text).unwrap();
         }
@@ -174,6 +178,13 @@ fn values(option: &str, files: &Files) -> Vec<Vec<String>> {
             &["latency.p99 < 50ms"],
             &["failed.rate < 0.1%\ntls.max < 1s", "sent.count > 1"],
         ]),
+        "at" => several(&[
+            &["3s true", "4s x = false\n2s half time ="],
+            &["3s redis goes = sh -c 'echo \"it'\\''s $HOME\"'"],
+        ]),
+        "undo" => several(&[&["true = echo 'a  b'"], &["4s true = false", "x = true"]]),
+        "events" => vec![vec![files.at("drill.events")]],
+        "undo-timeout" => one(&["2s", "1.5"]),
         "workers" => one(&["7"]),
         "queue" => one(&["99"]),
         "timeout" | "drain-timeout" | "stats-interval" | "metrics-linger" => one(&["2s", "1.5"]),
@@ -294,7 +305,7 @@ impl Described {
             setup
                 .metrics
                 .as_ref()
-                .map(|metrics| (metrics.addr, metrics.linger)),
+                .map(|metrics| (metrics.addr, metrics.linger, metrics.accepts_marks)),
         );
         let given = setup.settings.into_iter();
         let given = given.filter(|setting| setting.source != Source::Default);
@@ -438,6 +449,8 @@ fn needs(flag: &str) -> &'static [&'static str] {
         "reuse-keys" => &["--audit=auto", "--seed=7"],
         "probe" | "audit-memory" | "clock-tolerance" | "excess-tolerance" => &["--audit=auto"],
         "abort-on-fail" => &["--threshold="],
+        "undo" => &["--at="],
+        "accept-marks" => &["--metrics-addr="],
         _ => &[],
     }
 }

@@ -116,6 +116,7 @@ mod tests {
             done: Nanos(done),
             decision: Decision::Blocked,
             failure: None,
+            failing_open: false,
             phase: None,
             period: None,
         }

@@ -448,6 +448,7 @@ impl Findings {
             let beyond = &mut self.report.promises[*promise].beyond;
             beyond.total += 1;
             beyond.outside += u64::from(is_outside);
+            beyond.failing_open += u64::from(request.failing_open);
             if let Some(phase) = request.phase {
                 count_in(&mut beyond.by_phase, phase);
             }

@@ -7,7 +7,7 @@
 //! did within [`Terms::tolerance`]: a limiter that keeps its promise is never called broken. Any other statement is
 //! *possible*. A request that was not answered in full may have been admitted, and may have been counted at any time
 //! since it was sent. A request that was answered neither way was not admitted, but may have been counted likewise
-//! ([`Decision`]).
+//! ([`Decision`]). A request that was admitted while failing open was admitted, and may have been counted likewise.
 //!
 //! In this module, L is the limit, W the window, ε the tolerance and ρ the resolution of the limiter's clocks. Requests
 //! *lie within* a span if it is no shorter than from the least of their sents to the greatest of their dones. They are
@@ -41,6 +41,9 @@
 //! by themselves, so that a limiter that let everything pass while its store was away is said to have kept its promise
 //! otherwise. It is broken nonetheless. The reading without outages takes in the same requests in the same order, though
 //! later: an admission waits until the spans around it have ended, and all that follows waits behind it.
+//!
+//! That reading also leaves out each admission of which the answer says that the limiter fails open: it did not decide about
+//! these. Other admissions of that time count, since it did decide about them.
 //!
 //! # Memory
 //!
@@ -87,6 +90,7 @@ pub use quota::Quota;
 pub use report::{
     Answers, AuditProgress, AuditReport, AuditVerdict, Beyond, Doubt, FalseBlock, KeyPeak,
     KindReport, LimitReport, PeriodBeyond, PromiseReport, PromiseVerdict, Resolution, Suspicion,
+    TargetBeyond,
 };
 pub use terms::{Allowance, Terms, Tier, Tiers};
 pub use window_counts::{KeyCounts, WindowCounts};
@@ -111,11 +115,14 @@ pub struct Auditor {
     /// Room for the events of one step, in the order of time.
     events: Vec<Event>,
     findings: Findings,
+    /// The spans in which nodes failed.
     outages: Outages,
+    /// The spans in which nodes said that they fail open.
+    failing_open: Outages,
     /// The nodes' responses that the outages have not been learned from, in no order.
     responses: Vec<Response>,
-    /// What the reading without outages has not taken in, in the order of time. It begins with an admission that may lie in
-    /// an outage that has not ended.
+    /// What the reading without outages has not taken in, in the order of time. It begins with an admission that is left out,
+    /// or that may lie in an outage that has not ended.
     apart: VecDeque<Apart>,
 }
 
@@ -160,6 +167,11 @@ impl Auditor {
             waiting: Vec::new(),
             events: Vec::new(),
             outages: Outages::new(terms.targets, terms.promises.len(), terms.window),
+            failing_open: Outages::of_failing_open(
+                terms.targets,
+                terms.promises.len(),
+                terms.window,
+            ),
             responses: Vec::new(),
             apart: VecDeque::new(),
             findings: Findings::new(terms, &rules),
@@ -214,6 +226,7 @@ impl Auditor {
     pub fn finish(mut self) -> AuditReport {
         self.look(Nanos::MAX);
         self.outages.end();
+        self.failing_open.end();
         self.settle(0);
         for (key, audit) in self.keys.iter_mut() {
             let before = audit.tested();
@@ -225,7 +238,10 @@ impl Auditor {
         }
         self.keep_worst();
         self.findings.follow_to_the_end(&self.keys);
-        self.findings.report(&self.keys, self.outages.into_list())
+        let mut outages = self.outages.into_list();
+        outages.extend(self.failing_open.into_list());
+        outages.sort_by_key(|outage| outage.from);
+        self.findings.report(&self.keys, outages)
     }
 
     /// Looks at all events before `watermark`, in the order of time.
@@ -268,6 +284,7 @@ impl Auditor {
         let known = responses.partition_point(|response| response.sent < watermark);
         for response in responses.drain(..known) {
             self.outages.add(&response);
+            self.failing_open.add(&response);
         }
     }
 
@@ -276,7 +293,8 @@ impl Auditor {
         let may_lie_in_one = || {
             is_done
                 && request.decision == Decision::Allowed
-                && self.outages.place(request.sent, request.done) != Place::Outside
+                && (request.failing_open
+                    || self.outages.place(request.sent, request.done) != Place::Outside)
         };
         let is_apart = self.findings.has_left_out() || !self.apart.is_empty() || may_lie_in_one();
         if is_apart {
@@ -316,10 +334,12 @@ impl Auditor {
     fn settle(&mut self, most: usize) {
         while let Some(first) = self.apart.front() {
             let request = &first.request;
-            let place = if first.is_done && request.decision == Decision::Allowed {
-                self.outages.place(request.sent, request.done)
-            } else {
+            let place = if !first.is_done || request.decision != Decision::Allowed {
                 Place::Outside
+            } else if request.failing_open {
+                self.failing_open.place(request.sent, request.done)
+            } else {
+                self.outages.place(request.sent, request.done)
             };
             if place == Place::Unsettled && self.apart.len() <= most {
                 return;
@@ -335,7 +355,8 @@ impl Auditor {
 
     fn settle_one(&mut self, apart: &Apart, place: Place) {
         let Apart { request, .. } = apart;
-        let is_within = matches!(place, Place::Within(_) | Place::WithinOpen(_));
+        let is_open = apart.is_done && request.failing_open;
+        let is_within = is_open || matches!(place, Place::Within(_) | Place::WithinOpen(_));
         let findings = &mut self.findings;
         let rules = self.rules.of_key(request.key, findings.terms());
         if is_within {
@@ -349,7 +370,12 @@ impl Auditor {
             }
         });
         let promises = findings.count_beyond(beyond, !is_within, request);
-        self.outages.count_beyond(place, promises.into_iter());
+        let outages = if is_open {
+            &mut self.failing_open
+        } else {
+            &mut self.outages
+        };
+        outages.count_beyond(place, promises.into_iter());
     }
 
     fn keep_worst(&mut self) {
@@ -547,6 +573,7 @@ mod tests {
             done: sent + Nanos(SECOND / 1_000),
             decision,
             failure: None,
+            failing_open: false,
             phase: None,
             period: None,
         }

@@ -21,6 +21,8 @@ pub struct Observation {
     pub decision: Decision,
     /// How the request failed; `None` if it did not, or if that is not known.
     pub failure: Option<FailureKind>,
+    /// The request was admitted, and the answer says that the limiter fails open.
+    pub failing_open: bool,
     /// The phase of the schedule in which it was due, by its place among the names of the phases; `None` if it is not
     /// known.
     pub phase: Option<u16>,
@@ -81,6 +83,7 @@ impl Observation {
                 Outcome::Failed(kind) => Some(kind),
                 Outcome::Allowed | Outcome::Blocked | Outcome::Abandoned => None,
             },
+            failing_open: answer.failing_open,
             phase: None,
             period: None,
         })
@@ -104,6 +107,7 @@ impl Response {
                 Decision::Failed => Some(failure(true)),
                 Decision::Unanswered => Some(failure(false)),
             },
+            failing_open: request.failing_open,
         }
     }
 
@@ -124,6 +128,7 @@ impl Response {
                 is_answered: false,
                 kind: Some(kind),
             }),
+            failing_open: false,
         })
     }
 }

@@ -317,12 +317,14 @@ impl QuotaAudit {
         }
     }
 
-    /// Whether the node that blocked this request had itself admitted too few to do so.
-    pub fn is_blocked_for_others(&self, request: &Observation, bounds: &Bounds) -> bool {
+    /// Whether the node that blocked this request had itself admitted too few to do so. `None` if that can't be told, since
+    /// so many requests may have been counted at any time.
+    pub fn is_blocked_for_others(&self, request: &Observation, bounds: &Bounds) -> Option<bool> {
         let since = request.sent.saturating_sub(bounds.longest_window);
         let log = self.log();
         let own = log.count_reaching_of(since, request.node as usize);
-        own + self.proved.allowed_in_flight + self.proved.maybe_counted < bounds.limit
+        let maybe = self.proved.allowed_in_flight + self.proved.maybe_counted;
+        (maybe < bounds.limit).then(|| own + maybe < bounds.limit)
     }
 
     /// Remembers that a request was answered.

@@ -18,7 +18,8 @@ pub(super) struct Reading {
     pub blocked_in_flight: u64,
     /// Requests that may have been counted at any time since they were sent.
     pub maybe_counted: u64,
-    /// The dones of the admissions that were left out. They may have been counted until then.
+    /// The dones of the admissions that were left out, but for those that were made while failing open. They may have been
+    /// counted until then.
     left_out: VecDeque<Nanos>,
     /// Admissions done before this have been discarded to save memory.
     given_up: Nanos,
@@ -54,6 +55,10 @@ impl Reading {
             Decision::Blocked => self.blocked_in_flight += 1,
             Decision::Failed | Decision::Unanswered => self.maybe_counted += 1,
         }
+        if request.failing_open {
+            // What its node sent to the store may be counted as soon as the store works again.
+            self.maybe_counted += 1;
+        }
         if changes_unseen(request, bounds) {
             self.scenario.lose_sight();
         }
@@ -73,7 +78,9 @@ impl Reading {
     /// A request that was sent is done, and was allowed, but is not one of the admissions of this reading.
     pub fn leave_out(&mut self, request: &Observation) {
         self.allowed_in_flight -= 1;
-        self.left_out.push_back(request.done);
+        if !request.failing_open {
+            self.left_out.push_back(request.done);
+        }
         self.scenario.lose_sight();
     }
 

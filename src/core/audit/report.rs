@@ -1,4 +1,4 @@
-use super::causes::{Case, Cause, Conclusion, Hypotheses};
+use super::causes::{self, Case, Cause, Conclusion, Hypotheses};
 use super::early_blocks::EarlyBlocks;
 use super::nodes::{Lifetime, Nodes, of_node};
 use super::observation::{AuditedKey, Observation};
@@ -46,7 +46,8 @@ pub struct AuditReport {
     pub unanswered: u64,
     /// Whether the probe found that connections to one target do not share a count.
     pub connections_disagree: bool,
-    /// The spans in which nodes failed, in order; 64 at most.
+    /// The spans in which nodes failed, and those in which nodes said that they fail open, in the order of their begins; 64
+    /// of either at most.
     pub outages: Vec<Outage>,
     /// The admissions of the load, by the place of the phase in which they were due. Empty if that is not known.
     pub admitted_by_phase: Vec<u64>,
@@ -64,22 +65,28 @@ pub struct AuditReport {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Beyond {
     pub total: u64,
-    /// Of those, the ones outside of outages. Admissions that are too many only because of those in outages do not
-    /// count.
+    /// Of those, the ones outside of outages. Admissions that are too many only because of those in outages, or of those
+    /// that were made while failing open, do not count.
     pub outside: u64,
+    /// Of `total`, the ones of which the answers say that the limiter fails open. None of these is in `outside`.
+    pub failing_open: u64,
     /// The admissions of the load among `total`, by the place of the phase in which they were due.
     pub by_phase: Vec<u64>,
     /// The admissions of the load among `total`, by the period between events.
     pub by_period: Vec<PeriodBeyond>,
 }
 
-/// Admissions of the load that were too many, in one period between events.
+/// Admissions of the load that were too many, in one period between events, by the place of the target that admitted them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PeriodBeyond {
-    /// By the place of the target that admitted them.
-    pub by_target: Vec<u64>,
-    /// The done of the last one that was too many outside of outages, by target. [`Nanos::ZERO`] without any.
-    pub last_outside: Vec<Nanos>,
+pub struct PeriodBeyond(pub Vec<TargetBeyond>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TargetBeyond {
+    pub count: u64,
+    /// The sent and the sequence number of the one that was sent first.
+    pub first: Option<(Nanos, u64)>,
+    /// The done of the last one that was too many outside of outages; zero without any.
+    pub last_outside: Nanos,
 }
 
 impl Beyond {
@@ -90,11 +97,13 @@ impl Beyond {
         if self.by_period.len() <= period {
             self.by_period.resize(period + 1, PeriodBeyond::default());
         }
-        let (period, target) = (&mut self.by_period[period], request.target as usize);
-        *of_node(&mut period.by_target, target, 0) += 1;
+        let PeriodBeyond(targets) = &mut self.by_period[period];
+        let target = of_node(targets, request.target as usize, TargetBeyond::default());
+        let own = (request.sent, request.sequence);
+        target.count += 1;
+        target.first = Some(target.first.map_or(own, |first| first.min(own)));
         if is_outside {
-            let last = of_node(&mut period.last_outside, target, Nanos::ZERO);
-            *last = (*last).max(request.done);
+            target.last_outside = target.last_outside.max(request.done);
         }
     }
 }
@@ -395,6 +404,18 @@ impl AuditReport {
         (is_shown && self.is_broken()).then_some(kept)
     }
 
+    /// Whether a promise is exceeded only by admissions of which the answers say that the limiter fails open.
+    fn is_exceeded_only_failing_open(&self) -> bool {
+        let failures = || self.outages.iter().filter(|one| one.failing_open == 0);
+        let mut promises = self.promises.iter().enumerate();
+        promises.any(|(place, promise)| {
+            let mut limits = promise.limits.iter();
+            promise.is_exceeded()
+                && limits.all(LimitReport::is_explained_outside)
+                && failures().all(|outage| outage.beyond[place] == 0)
+        })
+    }
+
     /// The promise by which admissions that were too many are counted, by its place: the one that is nearest to being kept.
     pub fn nearest(&self) -> Option<usize> {
         let promises = self.promises.iter().enumerate();
@@ -416,7 +437,7 @@ impl AuditReport {
         end.saturating_sub(begin)
     }
 
-    /// The longest time between the first and the last request in which no node failed.
+    /// The longest time between the first and the last request in which no node failed or said that it fails open.
     fn longest_without_outage(&self) -> Nanos {
         let (mut at, end) = self.ends();
         let mut longest = Nanos::ZERO;
@@ -472,9 +493,10 @@ impl AuditReport {
             return Vec::new();
         }
         let mut promises = self.promises.iter();
-        self.hypotheses.conclude(&Case {
+        let mut conclusions = self.hypotheses.conclude(&Case {
             terms: &self.terms,
             is_exceeded: self.is_broken() && self.promises.iter().any(PromiseReport::is_exceeded),
+            is_exceeded_only_failing_open: self.is_exceeded_only_failing_open(),
             has_false_blocks: self.is_broken() && promises.any(|one| one.false_blocks > 0),
             keys: self.keys,
             keys_over: self.keys_over,
@@ -487,7 +509,11 @@ impl AuditReport {
             targets,
             nodes: &self.nodes.names(targets),
             lifetimes: &self.lifetimes,
-        })
+        });
+        if self.kept_but_for_outages().is_some() && self.is_exceeded_only_failing_open() {
+            refute_all_but_failing_open(&mut conclusions);
+        }
+        conclusions
     }
 
     /// The causes that were tested and stood.
@@ -496,6 +522,23 @@ impl AuditReport {
         conclusions
             .filter_map(|(name, conclusion)| Cause::of(name, conclusion))
             .collect()
+    }
+}
+
+/// If answers say that the limiter fails open, and it keeps its promise at other times, no cause explains the excess that is
+/// there all the time.
+fn refute_all_but_failing_open(conclusions: &mut [(&'static str, Conclusion)]) {
+    let is_named = |(name, conclusion): &&mut (&str, Conclusion)| {
+        *name == causes::FAILING_OPEN && matches!(conclusion, Conclusion::Named { .. })
+    };
+    if conclusions.iter_mut().find(is_named).is_none() {
+        return;
+    }
+    let why = "the promise was kept while no answer said that the limiter fails open";
+    for (name, conclusion) in conclusions {
+        if *name != causes::FAILING_OPEN && matches!(conclusion, Conclusion::Named { .. }) {
+            *conclusion = Conclusion::refuted(why);
+        }
     }
 }
 

@@ -83,6 +83,7 @@ impl Unlimited {
             done: request.done,
             decision: Decision::Allowed,
             failure: None,
+            failing_open: false,
             phase: None,
             period: None,
         };

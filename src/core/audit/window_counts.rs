@@ -372,6 +372,7 @@ mod tests {
             done: Nanos(sent + took),
             decision,
             failure: None,
+            failing_open: false,
             phase: None,
             period: None,
         }

@@ -3,11 +3,17 @@
 //! A [`PlannedEvent`] runs a command at an instant of the schedule, or only marks it. Each event that began leaves an
 //! [`EventRecord`].
 
+mod grammar;
+mod pairing;
 mod planned;
 mod record;
+mod so_far;
 
+pub use grammar::{EventLine, Expectation, Line, UndoLine, checked_name};
+pub use pairing::paired;
 pub use planned::{EventCommand, PlannedEvent, Undo};
 pub use record::{CommandEnd, CommandRecord, EventKind, EventRecord, titled};
+pub use so_far::EventsSoFar;
 
 /// The most events of a plan. Each of them may have an undo.
 pub const MOST_PLANNED: usize = 50;

@@ -53,6 +53,18 @@ pub enum CommandEnd {
     Stopped,
 }
 
+impl EventRecord {
+    /// Whether the event did not do what it was to do, as far as its command's end tells, once the run is over. An event's
+    /// command may still have been running when the run ended; an undo must have ended by itself.
+    pub fn has_failed(&self) -> bool {
+        match (&self.command, self.kind) {
+            (Some(command), EventKind::Undo) => !command.end.is_fine(),
+            (Some(command), _) => !command.end.is_fine() && command.end != CommandEnd::Stopped,
+            (None, _) => false,
+        }
+    }
+}
+
 impl EventKind {
     /// The word of results and metrics.
     pub fn name(self) -> &'static str {

@@ -3,9 +3,13 @@
 use super::Plan;
 use crate::base::text::{count, span, whole_seconds};
 use crate::base::{Mode, Nanos};
+use crate::core::events::Undo;
 use crate::core::keys::Distribution;
 use crate::core::request::Placeholder;
 use crate::core::schedule::{Arrivals, Phase};
+
+/// The most events that a heading lists by name.
+const MOST_LISTED: usize = 6;
 
 impl Plan {
     /// The rate over time, the arrivals, and how long the run takes.
@@ -57,6 +61,33 @@ impl Plan {
             text += &format!(", cost {}", self.cost);
         }
         text
+    }
+
+    /// How many events there are, and when. `None` if there is none.
+    pub fn describe_events(&self) -> Option<String> {
+        let first = self.events.first()?;
+        let number = count(self.events.len() as u64, "event", "events");
+        if self.events.len() > MOST_LISTED {
+            let last = self.events.last().unwrap_or(first);
+            let undos = self.events.iter().filter(|event| event.undo.is_some());
+            let undos = match undos.count() {
+                0 => String::new(),
+                undos => format!(", {undos} of them with an undo"),
+            };
+            return Some(format!(
+                "{number}, from {:#} to {:#}{undos}",
+                first.at, last.at
+            ));
+        }
+        let all = self.events.iter().map(|event| {
+            let undone = match &event.undo {
+                None => String::new(),
+                Some(Undo { at: None, .. }) => ", undone at the end".to_owned(),
+                Some(Undo { at: Some(at), .. }) => format!(", undone at {at:#}"),
+            };
+            format!("{} at {:#}{undone}", event.name, event.at)
+        });
+        Some(format!("{number}: {}", all.collect::<Vec<_>>().join("; ")))
     }
 
     /// The workers, and how slow the answers of a target may become before its requests wait for a worker. `None` if the

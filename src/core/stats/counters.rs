@@ -30,7 +30,8 @@ pub struct TargetCounters {
     /// Tokens that were handed over and not yet due when the run was stopped. They do not count as scheduled.
     pub withdrawn: Counter,
     pub dropped: Counter,
-    /// The dropped tokens for which there was no room in the target's backlog, while other targets had workers left.
+    /// The dropped tokens for which there was no room in the target's backlog, while other targets had workers left, or
+    /// because all targets were silent.
     pub backlog_dropped: Counter,
     pub unsent: Counter,
     /// The unsent tokens that had already waited longer than [`TOLERANCE`](super::TOLERANCE).

@@ -12,9 +12,11 @@ pub const TOLERANCE: Nanos = Nanos(10_000_000);
 pub struct Lateness {
     /// Requests that were late for want of a worker or of processor time.
     pub late: u64,
-    /// Requests that were late because their target held all workers that it can, while other targets had workers left.
+    /// Requests that were late because their target held all workers that it can, while other targets had workers left, or
+    /// because all targets were silent.
     pub backlog_late: u64,
-    /// Requests that were dropped because their target's backlog was full, while other targets had workers left.
+    /// Requests that were dropped because their target's backlog was full, while other targets had workers left, or
+    /// because all targets were silent.
     pub backlog_dropped: u64,
     /// Requests that never left this machine, because it had no file descriptor, local port or memory left for a connection.
     /// These do not count as late.

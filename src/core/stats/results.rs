@@ -2,7 +2,7 @@ use super::effects::Effects;
 use super::{FailureExample, Lateness, PhaseTallies, ScheduleVerdict, Snapshot, State, Tally};
 use crate::base::{Ledger, Moment, Nanos, Target};
 use crate::core::audit::{self, probe};
-use crate::core::events::EventRecord;
+use crate::core::events::{EventRecord, EventsSoFar, PlannedEvent};
 use std::time::SystemTime;
 
 /// The results of a run that has ended.
@@ -50,9 +50,9 @@ impl Results {
         report.map(|report| report.verdict(self.verdict.schedule_kept()))
     }
 
-    /// The last snapshot of the run. `targets` are its targets in the plan's order.
-    pub fn snapshot(&self, targets: &[Target]) -> Snapshot {
-        Snapshot::new(
+    /// The last snapshot of the run. `targets` and `events` are those of the plan.
+    pub fn snapshot(&self, targets: &[Target], events: &[PlannedEvent]) -> Snapshot {
+        let snapshot = Snapshot::new(
             State::Ended,
             self.started,
             self.paced + self.drained,
@@ -60,6 +60,13 @@ impl Results {
             &self.ledgers,
             &self.lateness,
             &self.tally,
-        )
+        );
+        Snapshot {
+            events: EventsSoFar {
+                begun: self.events.clone().into(),
+                ..EventsSoFar::of(events)
+            },
+            ..snapshot
+        }
     }
 }

@@ -1,6 +1,7 @@
 use super::{Buckets, Failures, Histogram, Lateness, OutcomeCounts, Percentiles, Tally};
 use crate::base::{Address, Ledger, Mode, Nanos};
 use crate::core::audit::AuditProgress;
+use crate::core::events::EventsSoFar;
 use crate::core::schedule::Schedule;
 use std::time::SystemTime;
 
@@ -22,6 +23,7 @@ pub struct Snapshot {
     pub percentiles: [Percentiles; 3],
     /// The preliminary result of the audit, while the run goes on.
     pub audit: Option<AuditProgress>,
+    pub events: EventsSoFar,
 }
 
 /// One target's share of a [`Snapshot`].
@@ -110,6 +112,7 @@ impl Snapshot {
             percentiles: [&tally.latency, &tally.service_time, &tally.send_lag]
                 .map(Histogram::percentiles),
             audit: None,
+            events: EventsSoFar::default(),
         }
     }
 }

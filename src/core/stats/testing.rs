@@ -15,6 +15,7 @@ pub fn snapshot() -> Arc<Snapshot> {
         send_lag: Buckets::default(),
         percentiles: [Percentiles::default(); 3],
         audit: None,
+        events: Default::default(),
     })
 }
 

@@ -16,13 +16,15 @@ pub struct TargetSummary {
     /// them pass.
     #[serde(default)]
     pub failing_open: u64,
-    /// The dropped requests for which there was no room in the target's backlog, while other targets had workers left.
+    /// The dropped requests for which there was no room in the target's backlog, while other targets had workers left, or
+    /// because all targets were silent.
     #[serde(default)]
     pub backlog_dropped: u64,
     /// Requests that were sent, or still queued at the end, more than the schedule's tolerance after their due times.
     #[serde(default)]
     pub late: u64,
-    /// The late requests that waited in the target's backlog, while other targets had workers left.
+    /// The late requests that waited in the target's backlog, while other targets had workers left, or
+    /// because all targets were silent.
     #[serde(default)]
     pub backlog_late: u64,
     /// done − due of answered requests.

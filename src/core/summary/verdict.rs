@@ -18,13 +18,15 @@ pub struct ScheduleSummary {
     pub scheduled: u64,
     /// All dropped requests.
     pub dropped: u64,
-    /// The dropped requests for which there was no room in their target's backlog, while other targets had workers left.
+    /// The dropped requests for which there was no room in their target's backlog, while other targets had workers left, or
+    /// because all targets were silent.
     #[serde(default)]
     pub backlog_dropped: u64,
     /// Requests that were sent, or still queued at the end, more than the tolerance after their due times. The time spent on
     /// a new connection does not count.
     pub late: u64,
-    /// The late requests that waited in their target's backlog, while other targets had workers left.
+    /// The late requests that waited in their target's backlog, while other targets had workers left, or
+    /// because all targets were silent.
     #[serde(default)]
     pub backlog_late: u64,
     /// Requests that never left this machine, because it had no file descriptor, local port or memory left for a connection.

@@ -24,6 +24,7 @@ const COMPARISONS: [(&str, Comparison); 6] = [
 
 const BETWEEN: &str = "between";
 const KEPT: &str = "kept";
+const BROKEN: &str = "broken";
 
 /// A condition on a number.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +68,23 @@ impl Test {
         Ok(Test::Is(Comparison::Equal, Ratio::whole(1u64)))
     }
 
+    /// Reads `= kept`, which the number 1 passes, or `= broken` or `!= broken`, which the number 0 passes or does not.
+    pub fn read_verdict(cursor: &mut Cursor) -> Result<Test, SyntaxError> {
+        let operator = cursor.take(peek_operator(cursor));
+        let broken = Ratio::whole(0u64);
+        match operator.text {
+            "=" => Ok(match cursor.one_of(&[KEPT, BROKEN])? {
+                KEPT => Test::Is(Comparison::Equal, Ratio::whole(1u64)),
+                _ => Test::Is(Comparison::Equal, broken),
+            }),
+            "!=" => {
+                cursor.one_of(&[BROKEN])?;
+                Ok(Test::Is(Comparison::NotEqual, broken))
+            }
+            _ => Err(operator.error("must be = kept, = broken or != broken")),
+        }
+    }
+
     /// Whether any number within the range passes. It may also return true if only a number just outside the range
     /// passes, but it is exact for a range of one number.
     pub fn is_met_within(&self, range: Range) -> bool {
@@ -80,6 +98,10 @@ impl Test {
             Test::Is(Comparison::NotEqual, value) => range != Range::exactly(value),
             Test::Between(low, high) => range.least <= high && reaches(low),
         }
+    }
+
+    pub fn is_inequality(&self) -> bool {
+        matches!(self, Test::Is(Comparison::NotEqual, _))
     }
 
     /// Whether every number that is less than one that passes also passes.

@@ -3,7 +3,8 @@
 //! # The grammar
 //!
 //! ```text
-//! threshold  = [ scope "." ] ( time | count ) | "audit = kept" | "schedule = kept" | of an event
+//! threshold  = [ scope "." ] ( time | count ) | verdict | "schedule = kept" | of an event
+//! verdict    = "audit = kept" | "audit = broken" | "audit != broken"
 //! scope      = "target[" N "]" | event | "phase[" NAME "]"
 //! of an event = event ".recovery" test of times | event ".admitted_beyond" test of whole numbers
 //! event      = "event[" NAME "]"
@@ -144,6 +145,11 @@ impl Threshold {
     /// Whether the threshold needs `--audit`.
     pub fn needs_audit(&self) -> bool {
         self.metric.needs_audit()
+    }
+
+    /// Whether the threshold says what the verdict of the audit has to be.
+    pub fn is_about_verdict(&self) -> bool {
+        self.metric.is_verdict_of_audit()
     }
 
     /// Whether the final numbers may still meet it. If nothing is ahead, this says whether they do.

@@ -233,6 +233,17 @@ mod tests {
         }
     }
 
+    /// So that a stack can hold its nodes to their own algorithm.
+    #[test]
+    fn the_name_of_an_algorithm_is_that_of_a_promise() {
+        use crate::base::Nanos;
+        use crate::core::audit::{Promise, Quota};
+        for algorithm in Algorithm::ALL {
+            let promise = Promise::alternatives(algorithm.name, Quota::new(1, Nanos(1)));
+            assert_eq!(promise.expect(algorithm.name).len(), 1);
+        }
+    }
+
     #[test]
     fn an_algorithm_is_parsed_from_its_name() {
         for &algorithm in Algorithm::ALL {

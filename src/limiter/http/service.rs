@@ -33,7 +33,7 @@ pub(in crate::limiter) struct Service {
 
 impl Service {
     pub fn new(name: Arc<str>, store: Arc<dyn Store>, policy: Policy, fail_mode: FailMode) -> Self {
-        let (store, registry) = MeteredStore::new(store, &name);
+        let (store, registry) = MeteredStore::new(store, &name, fail_mode);
         Self {
             name,
             store,
@@ -59,7 +59,7 @@ impl Service {
                 let allow = "GET, HEAD, OPTIONS";
                 return Err(Refusal::Method { allow });
             }
-            (METRICS_PATH, "GET" | "HEAD") => return Ok(metrics_response(&self.registry)),
+            (METRICS_PATH, "GET" | "HEAD") => return Ok(metrics_response(request, &self.registry)),
             (METRICS_PATH, _) => return Err(Refusal::Method { allow: "GET, HEAD" }),
             _ => {}
         }
@@ -352,7 +352,7 @@ mod tests {
             ratelimiter_decision_duration_seconds_count 3
             ratelimiter_store_errors_total 0
             ratelimiter_keys 1
-            ratelimiter_build_info{version="VERSION",node="n"} 1"#;
+            ratelimiter_build_info{version="VERSION",node="n",fail_mode="closed"} 1"#;
         let expected = expected.replace("VERSION", env!("CARGO_PKG_VERSION"));
         holds(&metrics(&working), &expected);
 
@@ -366,6 +366,8 @@ mod tests {
                 ratelimiter_requests_checked_total{result="error"} 1"#;
             holds(&text, expected);
             assert!(!text.contains("ratelimiter_keys "), "{text}");
+            let label = format!(r#"fail_mode="{}""#, mode.name());
+            assert!(text.contains(&label), "{text}");
             // The check, the health check, and the keys of this scrape or the next.
             let text = metrics(&broken);
             let has_errors = |n| text.contains(&format!("ratelimiter_store_errors_total {n}"));

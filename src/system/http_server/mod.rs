@@ -7,6 +7,7 @@
 //! | `connection` | the loop of one connection: a request, its response, the next request |
 //! | `input` | the bytes that have arrived, and the wait for more |
 //! | `head`, `body`, `response` | what the bytes mean, without sockets |
+//! | `metrics`, `accept`, `classic_text` | the response with metrics, and the choice of its format |
 //!
 //! It is a server of its own because no synchronous one has all of these properties: pipelined requests, a strict reading of
 //! heads and bodies, timeouts, and an end. oxhttp gives each request a buffer of its own, and so loses the bytes of the next
@@ -15,17 +16,19 @@
 //! stopped. may_minihttp reads no chunks and at most 16 header fields. astra brings tokio. Here, `httparse` parses the heads,
 //! and `http` has the types; ureq depends on both.
 
+mod accept;
 mod acceptor;
 mod body;
+mod classic_text;
 mod connection;
 mod connections;
 mod head;
 mod input;
-mod openmetrics;
+mod metrics;
 mod response;
 
 pub use body::{BodyError, ReadBody};
-pub use openmetrics::{METRICS_PATH, metrics_response};
+pub use metrics::{METRICS_PATH, metrics_response};
 
 use crate::system::limits::descriptor_limit;
 use acceptor::{Acceptor, Listener, Waker};

@@ -1,12 +1,15 @@
 //! Requests were admitted while the limiter was failing open.
 //!
-//! An answer to the probe may say so. Otherwise, an excess refutes this if it is more than the admissions within a second of
+//! Answers to the load or to the probe may say so. Then this is refuted if without these admissions, more was admitted than
+//! promised nevertheless. If no answer says so, an excess refutes this if it is more than the admissions within a second of
 //! failures. Failures during more than a quarter of the run would be near any excess, and tell nothing.
 
 use super::{Answered, Case, Conclusion, Hypothesis, list};
 use crate::base::Nanos;
-use crate::base::text::span;
+use crate::base::text::{count, span};
 use crate::core::audit::observation::{Decision, Observation};
+
+pub const NAME: &str = "requests were admitted while failing open";
 
 const SECOND: Nanos = Nanos(1_000_000_000);
 
@@ -26,6 +29,11 @@ pub struct FailingOpen {
     unexplained: u64,
     latest: Nanos,
     sequences: Vec<u64>,
+    /// How many answers say that the limiter fails open, and the request of the first one.
+    marked: u64,
+    first_marked: Option<Observation>,
+    /// Requests of the load with such answers.
+    marked_sequences: Vec<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -34,12 +42,48 @@ struct Failures {
     to: Nanos,
 }
 
+impl FailingOpen {
+    /// What follows from the answers that say that the limiter fails open.
+    fn by_its_own_words(&self, case: &Case<'_>, first: &Observation) -> Conclusion {
+        if !case.is_exceeded_only_failing_open {
+            return Conclusion::refuted(
+                "even without the requests that were admitted while failing open, more were admitted than promised",
+            );
+        }
+        let whose = if first.key.is_probe() {
+            "the probe's request"
+        } else {
+            "request"
+        };
+        Conclusion::Named {
+            statement: format!(
+                "requests were admitted while failing open: {}",
+                count(self.marked, "answer says so", "answers say so")
+            ),
+            evidence: vec![
+                "without these admissions, no key exceeds the limit".to_owned(),
+                format!(
+                    "the first was answered by {} to {whose} {}",
+                    case.target(first.target as usize),
+                    first.sequence
+                ),
+            ],
+            sequences: self.marked_sequences.clone(),
+        }
+    }
+}
+
 impl Hypothesis for FailingOpen {
     fn name(&self) -> &'static str {
-        "requests were admitted while failing open"
+        NAME
     }
 
     fn sent(&mut self, request: &Observation) {
+        if request.failing_open {
+            self.marked += 1;
+            self.first_marked.get_or_insert(*request);
+            list(&mut self.marked_sequences, request);
+        }
         if !matches!(request.decision, Decision::Failed | Decision::Unanswered) {
             return;
         }
@@ -82,18 +126,8 @@ impl Hypothesis for FailingOpen {
         if !case.is_exceeded {
             return Conclusion::NotTested;
         }
-        let reported = case.probe.and_then(|probe| probe.failing_open);
-        if let Some(open) = reported {
-            let statement = format!(
-                "requests were admitted while failing open: {} answers to the probe say so",
-                open.times
-            );
-            let evidence = format!(
-                "the first was answered by {} to the probe's request {}",
-                case.target(open.first.target),
-                open.first.sequence
-            );
-            return Conclusion::named(statement, [evidence]);
+        if let Some(first) = &self.first_marked {
+            return self.by_its_own_words(case, first);
         }
         if self.unexplained > 0 {
             return Conclusion::refuted(format!(

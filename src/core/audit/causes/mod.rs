@@ -20,6 +20,8 @@ mod one_node;
 mod other_limit;
 mod race;
 
+pub(super) use failing_open::NAME as FAILING_OPEN;
+
 use super::bounds::Bounds;
 use super::nodes::Lifetime;
 use super::observation::{AuditedKey, Observation};
@@ -99,6 +101,8 @@ pub(super) struct Case<'a> {
     pub terms: &'a Terms,
     /// Whether more was admitted than promised.
     pub is_exceeded: bool,
+    /// Whether that were only admissions of which the answers say that the limiter fails open.
+    pub is_exceeded_only_failing_open: bool,
     /// Whether a request was blocked that had to pass.
     pub has_false_blocks: bool,
     /// The number of keys audited, and how many of the load's exceeded the limit.
@@ -210,7 +214,7 @@ impl Conclusion {
         }
     }
 
-    fn refuted(why: impl Into<String>) -> Conclusion {
+    pub(super) fn refuted(why: impl Into<String>) -> Conclusion {
         Conclusion::Refuted { why: why.into() }
     }
 }

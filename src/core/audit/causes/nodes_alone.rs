@@ -70,8 +70,9 @@ impl Hypothesis for NodesAlone {
         let effort = quota.log().len() as u64;
         if request.decision == Decision::Blocked && !self.is_refuted && effort <= self.effort {
             self.effort -= effort;
-            self.is_refuted = quota.is_blocked_for_others(request, bounds);
-            self.stood += u64::from(!self.is_refuted);
+            let is_for_others = quota.is_blocked_for_others(request, bounds);
+            self.is_refuted = is_for_others == Some(true);
+            self.stood += u64::from(is_for_others == Some(false));
         }
     }
 
@@ -96,7 +97,7 @@ impl Hypothesis for NodesAlone {
         }
         let limit = case.terms.limit;
         match Self::admitted_alone(case) {
-            Some(by_node) => {
+            Some(by_node) if self.stood > 0 => {
                 let each: Vec<_> = by_node.iter().map(u64::to_string).collect();
                 let statement = format!(
                     "each node counts alone: they admitted {} of one key within one window, each about the limit of {limit}",
@@ -109,7 +110,7 @@ impl Hypothesis for NodesAlone {
                 );
                 Conclusion::named(statement, [evidence])
             }
-            None => Conclusion::NotTested,
+            _ => Conclusion::NotTested,
         }
     }
 

@@ -44,9 +44,7 @@ pub use questions::{
     Answer, Asked, BlockedCount, ConnectionsAlone, CountedTwice, Evidence, KeysNotApart,
     NodeAnswers, NodesAlone, OneAtATime, Questions, Race,
 };
-pub use report::{
-    Checked, FailingOpen, FaultKind, HeaderFault, ProbeReport, ProbeRequest, Remark, RemarkKind,
-};
+pub use report::{Checked, FaultKind, HeaderFault, ProbeReport, ProbeRequest, Remark, RemarkKind};
 
 use super::bounds::drift;
 use super::observation::Decision;
@@ -214,9 +212,6 @@ impl Probe {
             return;
         };
         self.report.asked += replies.len() as u64;
-        replies
-            .iter()
-            .for_each(|reply| self.report.note_failing_open(reply));
         self.sequence += replies.len() as u64;
         let ended = replies.iter().map(|reply| reply.request.done).max();
         let ended = ended.unwrap_or_default();

@@ -1,4 +1,3 @@
-use super::Reply;
 use super::not_checked::NotChecked;
 use super::questions::Questions;
 use crate::base::Nanos;
@@ -22,15 +21,6 @@ pub struct ProbeReport {
     pub remarks: Vec<Remark>,
     /// Possible causes of a breach.
     pub questions: Questions,
-    /// Requests that were admitted while their limiter was failing open, by the answer's own words.
-    pub failing_open: Option<FailingOpen>,
-}
-
-/// Requests that were admitted because the limiter could not be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FailingOpen {
-    pub times: u64,
-    pub first: ProbeRequest,
 }
 
 /// How often something was checked.
@@ -125,16 +115,6 @@ impl fmt::Display for Checked {
 }
 
 impl ProbeReport {
-    pub(super) fn note_failing_open(&mut self, reply: &Reply) {
-        if reply.request.decision == Decision::Allowed && reply.failing_open {
-            let first = FailingOpen {
-                times: 0,
-                first: reply.request,
-            };
-            self.failing_open.get_or_insert(first).times += 1;
-        }
-    }
-
     /// `Retry-After` was checked, and found wrong.
     pub(super) fn retry_after_fault(&mut self, fault: HeaderFault) {
         self.retry_after.times += 1;

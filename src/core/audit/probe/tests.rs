@@ -980,7 +980,7 @@ fn a_limiter_with_half_the_window_is_asked_for_twice_the_limit_within_the_promis
 }
 
 #[test]
-fn a_request_that_was_admitted_while_failing_open_is_recorded_and_shows_nothing() {
+fn a_request_that_was_admitted_while_failing_open_shows_nothing() {
     let world = World::still(100, 60_000);
     let report = world.run_with(1, world.shared::<SlidingLog>(), &correct, |_, reply| {
         if reply.request.target == 1 {
@@ -988,9 +988,6 @@ fn a_request_that_was_admitted_while_failing_open_is_recorded_and_shows_nothing(
             reply.failing_open = true;
         }
     });
-    let failing = report.failing_open.expect("recorded");
-    assert_eq!(failing.first.target, 1);
-    assert!(failing.times >= 102, "{failing:?}");
     assert_eq!(report.faults, []);
     assert_eq!(report.standing(), None);
     assert_eq!(report.retry_after.why_not, NotChecked::FailingOpen);

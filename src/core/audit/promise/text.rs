@@ -8,10 +8,13 @@
 //!
 //! A span is a time such as `60s`, or a unit alone, which stands for one of it: `10/s`.
 
-use super::{Algorithm, Kind, Limit, Promise, Quota};
+use super::{Algorithm, Kind, Limit, Promise, Quota, sliding_window};
 use crate::base::Nanos;
 use crate::base::text::{Cursor, SyntaxError, some_time, unit_of_time};
 use std::fmt;
+
+/// How limiters call what keeps the promise of a sliding window, so that a limiter's configuration can name its promise.
+const LOG: &str = "sliding-log";
 
 /// The highest limit, in requests per window.
 pub const MOST: u64 = 1_000_000_000;
@@ -81,7 +84,11 @@ fn kind(cursor: &mut Cursor<'_>, kinds: &[Kind]) -> Result<usize, SyntaxError> {
 fn algorithm(cursor: &mut Cursor<'_>) -> Result<Algorithm, SyntaxError> {
     let name = cursor.peek(|c| c.is_alphanumeric() || c == '-' || c == '_');
     let known = Algorithm::ALL.into_iter();
-    match known.clone().find(|known| known.name() == name.text) {
+    let promised = match name.text {
+        LOG => sliding_window::ABOUT.name,
+        other => other,
+    };
+    match known.clone().find(|known| known.name() == promised) {
         Some(algorithm) => {
             cursor.take(name);
             Ok(algorithm)
@@ -193,6 +200,7 @@ mod tests {
                 "fixed-window 5/90s by key and token-bucket 2/3600s burst 1",
             ),
             ("token-bucket 5/s burst 5", "token-bucket 5/s"),
+            ("sliding-log", "sliding-window 100/60s"),
         ] {
             assert_eq!(written(text), same, "{text}");
         }

@@ -1,8 +1,8 @@
 use super::periods::{FirstFelt, Periods, TargetPeriod};
-use super::watch::{Pair, Watch};
+use super::watch::Pair;
 use super::{ATTRIBUTED, CoarseHistogram, EffectsParts, GOOD, Histogram, significance};
 use crate::base::{FailureCause, Nanos};
-use crate::core::audit::{AuditReport, PeriodBeyond};
+use crate::core::audit::{AuditReport, PeriodBeyond, TargetBeyond};
 use crate::core::events::{EventKind, EventRecord};
 use crate::core::outages::Outage;
 use crate::core::stats::{Failures, OutcomeCounts, Percentiles};
@@ -93,13 +93,25 @@ pub struct SpanNumbers {
 /// The first request that felt an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Felt {
-    /// From the event's begin to the instant at which the request was due; zero if it was in flight.
+    /// From the event's begin to the instant at which the request was sent; zero if it was in flight.
     pub after: Nanos,
     pub sequence: u64,
     /// The target's place.
     pub target: usize,
-    /// Why it failed. `None` if it was answered slowly.
-    pub cause: Option<FailureCause>,
+    pub how: Feeling,
+}
+
+/// How a request felt an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feeling {
+    /// It failed.
+    Failed(FailureCause),
+    /// It was answered slowly.
+    Slow,
+    /// It was admitted with an answer that says that the limiter failed open.
+    FailingOpen,
+    /// It was admitted beyond the limit.
+    Beyond,
 }
 
 /// How answers became right again. Each time is counted from the same instant; zero if that was before.
@@ -108,9 +120,9 @@ pub struct Recovery {
     pub from: RecoveryFrom,
     /// The instant, since the schedule's start.
     pub from_at: Nanos,
-    /// Until the first answer.
+    /// Until the first answer of a target that failed.
     pub first_answer: Option<Nanos>,
-    /// Until the first answered request after which none failed for a second.
+    /// Until the end of the first answered request after which none failed for a second, of every target that failed.
     pub good_second: Option<Nanos>,
     /// Until the last admission that was too many, or marked as failing open; zero without any. `None` without an audit.
     pub kept: Option<Nanos>,
@@ -251,7 +263,16 @@ impl Making<'_> {
         let watches = &self.parts.watches[event];
         let targets = watches.targets.len();
         let of_targets: Vec<_> = (0..targets)
-            .map(|target| self.scope(&spans, Some(target), self.failed(&spans, target)))
+            .map(|target| {
+                let failed = self.failed(&spans, target);
+                let harmed = [target];
+                let harmed = if failed == Failed::Yes {
+                    &harmed[..]
+                } else {
+                    &[]
+                };
+                self.scope(&spans, Some(target), failed, harmed)
+            })
             .collect();
         let any = |failed| of_targets.iter().any(|one| one.failed == failed);
         let failed = if any(Failed::Yes) {
@@ -261,10 +282,13 @@ impl Making<'_> {
         } else {
             Failed::No
         };
-        let mut all = self.scope(&spans, None, failed);
+        let places = of_targets.iter().enumerate();
+        let harmed = places.filter(|(_, one)| one.failed == Failed::Yes);
+        let harmed: Vec<_> = harmed.map(|(place, _)| place).collect();
+        let mut all = self.scope(&spans, None, failed, &harmed);
         // Few failures of each of many targets may be many in all.
         if all.failed == Failed::No && self.is_more_failed(&spans, None) {
-            all = self.scope(&spans, None, Failed::Yes);
+            all = self.scope(&spans, None, Failed::Yes, &[]);
         }
         let mut failures = Failures::default();
         let mut latency = Histogram::default();
@@ -321,7 +345,14 @@ impl Making<'_> {
         significance::is_more(failed, now.sent, then.failed, then.sent)
     }
 
-    fn scope(&self, spans: &Spans, target: Option<usize>, failed: Failed) -> ScopeEffect {
+    /// What an event did to a scope, of which these targets failed.
+    fn scope(
+        &self,
+        spans: &Spans,
+        target: Option<usize>,
+        failed: Failed,
+        harmed: &[usize],
+    ) -> ScopeEffect {
         let [before, during] =
             [&spans.before, &spans.during].map(|span| self.numbers(span, target));
         let after = spans.after.as_ref().map(|span| self.numbers(span, target));
@@ -338,8 +369,8 @@ impl Making<'_> {
             recovery: None,
         };
         effect.felt = self.felt(spans, target, &effect);
-        if failed != Failed::No || open == Some(true) {
-            effect.recovery = Some(self.recovery(spans, target, failed));
+        if failed == Failed::Yes || open == Some(true) {
+            effect.recovery = Some(self.recovery(spans, target, harmed));
         }
         effect
     }
@@ -377,48 +408,59 @@ impl Making<'_> {
             }
             numbers.latency = all.percentiles();
         }
-        numbers.beyond = self
-            .beyond
-            .map(|_| self.beyond_in(span, target).map(|(count, _)| count).sum());
+        let beyond = || self.beyond_in(span, target).map(|(_, one)| one.count);
+        numbers.beyond = self.beyond.map(|_| beyond().sum());
         numbers
     }
 
-    /// The admissions that were too many in these periods, and the last of them outside of outages.
+    /// The admissions that were too many in these periods, by target.
     fn beyond_in(
         &self,
         span: &Range<usize>,
         target: Option<usize>,
-    ) -> impl Iterator<Item = (u64, Nanos)> {
+    ) -> impl Iterator<Item = (usize, TargetBeyond)> {
         let periods = span.clone().filter_map(|period| self.beyond?.get(period));
-        periods.flat_map(move |period| {
-            let counts = period.by_target.iter().enumerate();
-            let counts =
-                counts.filter(move |(place, _)| target.is_none_or(|target| target == *place));
-            counts.map(|(place, count)| {
-                let last = period.last_outside.get(place).copied();
-                (*count, last.unwrap_or_default())
-            })
+        periods.flat_map(move |PeriodBeyond(targets)| {
+            let targets = targets.iter().copied().enumerate();
+            targets.filter(move |(place, _)| target.is_none_or(|target| target == *place))
         })
     }
 
     fn felt(&self, spans: &Spans, target: Option<usize>, effect: &ScopeEffect) -> Option<Felt> {
-        let of_scope = || self.of_scope(&spans.during, target);
-        let felt = |first: fn(&TargetPeriod) -> Option<FirstFelt>| {
-            let all = of_scope().filter_map(|(place, period)| Some((place, first(period)?)));
-            all.min_by_key(|(_, first)| (first.sent, first.sequence))
-        };
-        let (target, first) = if effect.failed == Failed::Yes {
-            felt(|period| period.first_failed)?
-        } else if effect.is_slow {
-            felt(|period| period.first_slow)?
-        } else {
-            return None;
-        };
-        Some(Felt {
-            after: first.due.saturating_sub(self.begin(spans.event)),
-            sequence: first.sequence,
+        let begin = self.begin(spans.event);
+        let mut all = Vec::new();
+        for (target, period) in self.of_scope(&spans.during, target) {
+            let mut feel = |first: Option<FirstFelt>, how: fn(&FirstFelt) -> Option<Feeling>| {
+                let felt = first.and_then(|first| Some((first, how(&first)?)));
+                all.extend(felt.map(|(first, how)| (first.sent, first.sequence, target, how)));
+            };
+            if effect.failed == Failed::Yes {
+                feel(period.first_failed, |first| {
+                    first.cause.map(Feeling::Failed)
+                });
+            }
+            if effect.is_slow {
+                feel(period.first_slow, |_| Some(Feeling::Slow));
+            }
+            if effect.open == Some(true) {
+                feel(period.first_open, |_| Some(Feeling::FailingOpen));
+            }
+        }
+        if effect.open == Some(true) {
+            let beyond = self.beyond_in(&spans.during, target);
+            let first = beyond.filter_map(|(target, beyond)| Some((target, beyond.first?)));
+            all.extend(
+                first.map(|(target, (sent, number))| (sent, number, target, Feeling::Beyond)),
+            );
+        }
+        let first = all
+            .into_iter()
+            .min_by_key(|(sent, number, ..)| (*sent, *number));
+        first.map(|(sent, sequence, target, how)| Felt {
+            after: sent.saturating_sub(begin),
+            sequence,
             target,
-            cause: first.cause,
+            how,
         })
     }
 
@@ -427,62 +469,73 @@ impl Making<'_> {
         target.map_or(&watches.all, |target| &watches.targets[target])
     }
 
-    fn recovery(&self, spans: &Spans, target: Option<usize>, failed: Failed) -> Recovery {
-        let own = self.watch(spans.event, target).from_failure;
-        let ended = spans.ended_by.map_or(Nanos::MAX, |place| self.begin(place));
-        let last_failed = |span: &Range<usize>| {
-            let failed = self
-                .of_scope(span, target)
-                .filter_map(|(_, period)| period.last_failed);
-            failed.max()
+    /// How the answers of these targets became right again: those of a scope that the event did harm to. Without any, all
+    /// targets of the scope are taken together.
+    fn recovery(&self, spans: &Spans, target: Option<usize>, harmed: &[usize]) -> Recovery {
+        let places: Vec<_> = match harmed {
+            [] => vec![target],
+            harmed => harmed.iter().copied().map(Some).collect(),
         };
-        let has_failed = failed != Failed::No;
-        let is_before =
-            |good: Nanos| good + GOOD <= ended && last_failed(&spans.during) < Some(good);
-        let healed = own.good.filter(|good| is_before(*good));
-        let (from, from_at, watch, span) = match (spans.ended_by, healed, has_failed) {
-            (Some(place), None, _) => {
-                let watch = self.watch(place, target).from_begin;
+        let ended = spans.ended_by.map_or(Nanos::MAX, |place| self.begin(place));
+        let has_healed = |place: Option<usize>| {
+            let own = self.watch(spans.event, place).from_failure.good;
+            own.is_some_and(|good| {
+                let is_last = self.last_failed(&spans.during, place) < Some(good.sent);
+                // Answers that came only after the event that ended it are no sign that it healed before.
+                is_last && good.sent + GOOD <= ended && good.last_done < ended
+            })
+        };
+        let ending = spans
+            .ended_by
+            .filter(|_| !places.iter().copied().all(has_healed));
+        let (from, from_at, span) = match ending {
+            Some(place) => {
                 let after = spans.after.clone().unwrap_or_default();
-                (RecoveryFrom::Event(place), self.begin(place), watch, after)
+                (RecoveryFrom::Event(place), self.begin(place), after)
             }
-            (_, _, true) => (
+            None => (
                 self.own_end(spans.event),
                 self.end(spans.event),
-                own,
                 spans.during.clone(),
             ),
-            (_, _, false) => {
-                let begin = self.watch(spans.event, target).from_begin;
-                (
-                    self.own_end(spans.event),
-                    self.end(spans.event),
-                    begin,
-                    spans.during.clone(),
-                )
-            }
         };
-        let Watch {
-            first_answer, good, ..
-        } = watch;
+        let watch = |place: Option<usize>| match ending {
+            Some(event) => self.watch(event, place).from_begin,
+            None => self.watch(spans.event, place).from_harm(),
+        };
+        let watches: Vec<_> = places.iter().copied().map(watch).collect();
         let since = |at: Nanos| at.saturating_sub(from_at);
-        let beyond = self.beyond_in(&span, target).map(|(_, last)| last).max();
-        let open = self
-            .of_scope(&span, target)
-            .filter_map(|(_, period)| period.last_open)
-            .max();
-        let kept_at = beyond.max(open).unwrap_or_default();
-        let is_marked = open.is_some();
-        let kept = (self.beyond.is_some() || is_marked).then(|| since(kept_at));
+        let good: Option<Vec<_>> = watches.iter().map(|watch| Some(watch.good?.done)).collect();
+        let good = good.and_then(|all| all.into_iter().max()).map(since);
+        let failed_later = watches.iter().zip(&places).any(|(watch, place)| {
+            let sent = watch.good.map(|good| good.sent);
+            sent.is_some() && self.last_failed(&span, *place) > sent
+        });
+        let beyond = self.beyond_in(&span, target);
+        let beyond = beyond.map(|(_, one)| one.last_outside).max();
+        let of_scope = self.of_scope(&span, target);
+        let open = of_scope.filter_map(|(_, period)| period.last_open).max();
+        let kept = since(beyond.max(open).unwrap_or_default());
+        let kept = (self.beyond.is_some() || open.is_some()).then_some(kept);
         Recovery {
             from,
             from_at,
-            first_answer: first_answer.map(since),
-            good_second: good.map(since),
+            first_answer: watches
+                .iter()
+                .filter_map(|watch| watch.first_answer)
+                .min()
+                .map(since),
+            good_second: good,
             kept,
-            total: good.map(|good| since(good).max(kept.unwrap_or_default())),
-            failed_later: good.is_some() && last_failed(&span) > good,
+            total: good.map(|good| good.max(kept.unwrap_or_default())),
+            failed_later,
         }
+    }
+
+    /// The sent of the last failed request of a span.
+    fn last_failed(&self, span: &Range<usize>, target: Option<usize>) -> Option<Nanos> {
+        let of_scope = self.of_scope(span, target);
+        of_scope.filter_map(|(_, period)| period.last_failed).max()
     }
 
     fn own_end(&self, event: usize) -> RecoveryFrom {

@@ -1,8 +1,8 @@
 //! What the events of a run did to its answers.
 //!
 //! The begins of the events divide a run into *periods*. A request that was refused, cut off or answered with a failure belongs
-//! to the period in which that happened. Any other request belongs to the period in which it was sent, unless an event began
-//! while it was in flight and nine tenths of its time lie after that: then the event is why it took so long. [`EffectsTally`]
+//! to the period in which that happened. Any other request belongs to the period in which it was due, unless an event began
+//! before it was done and nine tenths of its latency lie after that: then the event is why it took so long. [`EffectsTally`]
 //! takes samples in any order, and events as soon as they have begun.
 //!
 //! # Effects
@@ -19,7 +19,8 @@
 //!
 //! # Right again
 //!
-//! Answers are *right again* with the first answered request after which no request failed for a second, and with the last
+//! Answers are *right again* with the end of the first answered request after which no request to its target failed for a
+//! second, at every target that failed, and with the last
 //! admission that was too many, or was marked as failing open. If failures ended before the event that ends this one began,
 //! the time is counted from the end of the event's own command. Otherwise, it is counted from the begin of the event that ends
 //! it. Requests are taken in the order in which they were sent, so that a request that took long to fail counts where
@@ -31,7 +32,8 @@ mod significance;
 mod watch;
 
 pub use effect::{
-    Effect, Effects, Failed, Felt, ObservedOutage, Recovery, RecoveryFrom, ScopeEffect, SpanNumbers,
+    Effect, Effects, Failed, Feeling, Felt, ObservedOutage, Recovery, RecoveryFrom, ScopeEffect,
+    SpanNumbers,
 };
 
 use super::{CoarseHistogram, Histogram};

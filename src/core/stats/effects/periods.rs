@@ -51,6 +51,8 @@ pub struct TargetPeriod {
     pub last_open: Option<Nanos>,
     /// The first slow answer, by its sent.
     pub first_slow: Option<FirstFelt>,
+    /// The first admission that was marked as failing open, by its sent.
+    pub first_open: Option<FirstFelt>,
 }
 
 /// The first request that felt something.
@@ -58,9 +60,7 @@ pub struct TargetPeriod {
 pub struct FirstFelt {
     pub sequence: u64,
     /// Since the schedule's start.
-    pub due: Nanos,
     pub sent: Nanos,
-    pub done: Nanos,
     /// `None` if it was answered.
     pub cause: Option<FailureCause>,
 }
@@ -103,7 +103,8 @@ impl Periods {
 
     /// Returns the number of the sample's period.
     pub fn add(&mut self, sample: &Sample, sent: Nanos, done: Nanos) -> u16 {
-        let number = self.period(&sample.answer, sent, done);
+        let due = sent.saturating_sub(sample.send_lag());
+        let number = self.period(&sample.answer, due, done);
         let has_latency = self.targets <= MOST_WITH_LATENCY;
         self.periods[number].add(sample, sent, done, has_latency);
         u16::try_from(number).unwrap_or(u16::MAX)
@@ -112,15 +113,15 @@ impl Periods {
 
 impl Periods {
     /// The period that a request belongs to, by its number.
-    fn period(&self, answer: &Answer, sent: Nanos, done: Nanos) -> usize {
+    fn period(&self, answer: &Answer, due: Nanos, done: Nanos) -> usize {
         if let Outcome::Failed(kind) = answer.outcome
             && kind != FailureKind::Timeout
         {
             return self.begins.partition_point(|at| *at <= done);
         }
-        let began_before = self.begins.partition_point(|at| *at <= sent);
-        let in_flight = (done - sent).0;
-        let is_its_time = |at: &Nanos| *at <= done && (*at - sent).0 <= in_flight / 10;
+        let began_before = self.begins.partition_point(|at| *at <= due);
+        let took = done.saturating_sub(due).0;
+        let is_its_time = |at: &Nanos| *at <= done && (*at - due).0 <= took / 10;
         match self.begins.get(began_before) {
             Some(at) if is_its_time(at) => began_before + 1,
             _ => began_before,
@@ -158,15 +159,13 @@ impl Period {
         target.counts.count(sample.answer.outcome);
         let first = || FirstFelt {
             sequence: sample.sequence,
-            due: sent.saturating_sub(sample.send_lag()),
             sent,
-            done,
             cause: FailureCause::of(&sample.answer),
         };
         if let Some(cause) = FailureCause::of(&sample.answer) {
             target.failures.add(cause);
             target.last_failed = target.last_failed.max(Some(sent));
-            keep_first(&mut target.first_failed, first);
+            keep_first(&mut target.first_failed, first());
         }
         if is_unanswered(&sample.answer) {
             target.unanswered += 1;
@@ -178,12 +177,13 @@ impl Period {
             }
             if target.slow_from.is_some_and(|bound| latency > bound) {
                 target.slow += 1;
-                keep_first(&mut target.first_slow, first);
+                keep_first(&mut target.first_slow, first());
             }
         }
         if sample.answer.outcome == Outcome::Allowed && sample.answer.failing_open {
             target.failing_open += 1;
             target.last_open = target.last_open.max(Some(done));
+            keep_first(&mut target.first_open, first());
         }
     }
 }
@@ -198,8 +198,7 @@ fn is_unanswered(answer: &Answer) -> bool {
     answer.transmitted && is_lost
 }
 
-fn keep_first(first: &mut Option<FirstFelt>, new: impl FnOnce() -> FirstFelt) {
-    let new = new();
+fn keep_first(first: &mut Option<FirstFelt>, new: FirstFelt) {
     if first.is_none_or(|first| new.sent < first.sent) {
         *first = Some(new);
     }
@@ -219,6 +218,7 @@ impl TargetPeriod {
             last_failed: None,
             last_open: None,
             first_slow: None,
+            first_open: None,
         }
     }
 }

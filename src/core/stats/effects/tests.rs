@@ -255,8 +255,8 @@ fn requests_in_flight_when_a_node_freezes_belong_to_the_freeze() {
     assert!(effect.all.during.latency.spans[2] > ms(1_000));
     let felt = effect.all.felt.unwrap();
     assert_eq!(
-        (felt.after, felt.target, felt.cause),
-        (Nanos::ZERO, 2, None)
+        (felt.after, felt.target, felt.how),
+        (Nanos::ZERO, 2, Feeling::Slow)
     );
     let slow: Vec<_> = effect.targets.iter().map(|one| one.is_slow).collect();
     assert_eq!(slow, [false, false, true]);
@@ -276,6 +276,23 @@ fn timeouts_count_where_they_were_sent_and_do_not_delay_the_recovery() {
     assert!(effect.targets[1].during.unanswered > 300);
     close(effect.all.recovery.unwrap().good_second, 0);
     close(effect.targets[1].recovery.unwrap().good_second, 20);
+}
+
+#[test]
+fn a_node_that_answers_what_waited_when_it_goes_on_was_healed_by_that() {
+    let freeze = (20_000, EventKind::Command, "freeze", Some(0));
+    let thaw = (26_000, EventKind::Undo, "freeze", Some(0));
+    // Requests time out after 3 s, so that those of the last 3 s are answered when the node goes on.
+    let effects = history(&[freeze, thaw]).effects(&|sent, target| match (sent, target) {
+        (20_000..23_000, 1) => (TIMEOUT, 3_000),
+        (23_000..26_000, 1) => (Outcome::Allowed, 26_001 - sent),
+        _ => fine(),
+    });
+    for effect in [&effects.events[0].all, &effects.events[0].targets[1]] {
+        let recovery = effect.recovery.unwrap();
+        assert_eq!(recovery.from, RecoveryFrom::Event(1));
+        close(recovery.total, 0);
+    }
 }
 
 #[test]
@@ -353,6 +370,13 @@ fn a_limiter_that_fails_open_admits_beyond_the_limit_and_keeps_it_later() {
         assert_eq!(by_target, Some(beyond));
         let marked = if is_marked { 1_000 } else { 0 };
         assert_eq!(effect.all.during.failing_open, marked);
+        let felt = effect.all.felt.unwrap();
+        let expected = if is_marked {
+            Feeling::FailingOpen
+        } else {
+            Feeling::Beyond
+        };
+        assert_eq!((felt.how, felt.after < ms(700)), (expected, true));
         let recovery = effect.all.recovery.unwrap();
         assert!(recovery.kept.unwrap() <= ms(5_010), "{recovery:?}");
     }

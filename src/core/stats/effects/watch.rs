@@ -26,10 +26,21 @@ pub(super) struct Pair {
 pub(super) struct Watch {
     /// The done of the first answer.
     pub first_answer: Option<Nanos>,
-    /// The sent of the first answered request after which none failed for a second.
-    pub good: Option<Nanos>,
-    /// The sent of an answered request, with no failed one since.
-    candidate: Option<Nanos>,
+    /// The first second without a failure.
+    pub good: Option<GoodSecond>,
+    /// A second that is not over yet, with no failed request so far.
+    candidate: Option<GoodSecond>,
+}
+
+/// A second in which no request failed. It begins with one that was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct GoodSecond {
+    /// The sent of the first request.
+    pub sent: Nanos,
+    /// The done of the first request.
+    pub done: Nanos,
+    /// The last done of all of them.
+    pub last_done: Nanos,
 }
 
 impl OfEvent {
@@ -62,6 +73,15 @@ impl OfEvent {
 }
 
 impl Pair {
+    /// From the first failure on, or from the begin if nothing failed.
+    pub fn from_harm(&self) -> Watch {
+        if self.has_failed {
+            self.from_failure
+        } else {
+            self.from_begin
+        }
+    }
+
     fn add(&mut self, response: &Response, begin: Nanos) {
         self.from_begin.add(response, begin);
         self.has_failed |= response.failure.is_some();
@@ -83,16 +103,25 @@ impl Watch {
             return;
         }
         self.reach(response.sent);
-        if is_answer {
-            self.candidate.get_or_insert(response.sent);
-        } else {
-            self.candidate = None;
+        if self.good.is_some() {
+            return;
         }
+        if !is_answer {
+            self.candidate = None;
+            return;
+        }
+        let Response { sent, done, .. } = *response;
+        let candidate = self.candidate.get_or_insert(GoodSecond {
+            sent,
+            done,
+            last_done: done,
+        });
+        candidate.last_done = candidate.last_done.max(done);
     }
 
     /// No request that was sent before `at` is left.
     fn reach(&mut self, at: Nanos) {
-        let is_good = |sent: &Nanos| *sent + GOOD <= at;
-        self.good = self.good.or(self.candidate.filter(is_good));
+        let is_over = |second: &GoodSecond| second.sent + GOOD <= at;
+        self.good = self.good.or(self.candidate.filter(is_over));
     }
 }

@@ -208,6 +208,7 @@ mod tests {
                 done: sent + Nanos(MILLI),
                 decision: *decision,
                 failure: None,
+                failing_open: false,
                 phase: None,
                 period: None,
             });

@@ -72,7 +72,7 @@ pub struct Audit {
     /// The requests that were blocked although every promise lets them pass, over time; absent if there were none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub early_blocks: Option<EarlyBlocks>,
-    /// The times in which targets failed, in order.
+    /// The times in which targets failed, and those in which they said that they fail open, in the order of their begins.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub outages: Vec<AuditedOutage>,
     /// The phases of the run, if the limit was exceeded and the phases are known.
@@ -85,18 +85,21 @@ pub struct Audit {
     pub remarks: Vec<String>,
 }
 
-/// A time in which targets failed.
+/// A time in which targets failed, or in which they said that they fail open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AuditedOutage {
-    /// When the first failed request was sent, since the run's start.
+    /// When the first request was sent that failed, or that was admitted while failing open, since the run's start.
     pub from_ns: u64,
-    /// When the last failed request was done, or a later one was answered, whichever is earlier.
+    /// When the last such request was done, or a later one was answered otherwise, whichever is earlier.
     pub to_ns: u64,
-    /// The targets that failed, with the addresses of targets that have several.
+    /// The targets that failed, or that said that they fail open.
     pub targets: Vec<String>,
-    /// The failed requests.
+    /// The failed requests; 0 if the targets said that they fail open.
     pub failed: u64,
+    /// The requests that were admitted while failing open; 0 if the targets failed.
+    #[serde(default)]
+    pub failing_open: u64,
     /// The admissions in this time that were surely too many.
     pub admitted_beyond: u64,
     /// The same in words.

@@ -16,7 +16,11 @@ impl AuditedRun<'_> {
         let outages = self.report.outages.iter();
         let audited = outages.map(|outage| {
             let beyond = promise.map_or(0, |promise| outage.beyond[promise]);
-            let mut statement = format!("{}: {} failed", self.when(outage), outage.failed);
+            let number = match outage.failing_open {
+                0 => format!("{} failed", outage.failed),
+                open => format!("{open} admitted while failing open"),
+            };
+            let mut statement = format!("{}: {number}", self.when(outage));
             if self.verdict() == AuditVerdict::Broken {
                 statement += &format!(", {beyond} admitted too many");
             }
@@ -25,6 +29,7 @@ impl AuditedRun<'_> {
                 to_ns: outage.to.0,
                 targets: self.names(outage),
                 failed: outage.failed,
+                failing_open: outage.failing_open,
                 admitted_beyond: beyond,
                 statement,
             }
@@ -67,7 +72,7 @@ impl AuditedRun<'_> {
         if times.len() > NAMED {
             let others = (times.len() - NAMED) as u64;
             times.truncate(NAMED);
-            times.push(count(others, "other outage", "other outages"));
+            times.push(count(others, "other such time", "other such times"));
         }
         let mut text = format!("Kept, except {}", times.join(", and "));
         if beyond > 0 {
@@ -80,17 +85,30 @@ impl AuditedRun<'_> {
         Some(text)
     }
 
-    /// Says how many of the admissions that were too many lie in outages, if only some do.
+    /// Says how many of the admissions that were too many were made while targets failed, and how many while failing open, if
+    /// not all of them were.
     pub fn partly_in_outages(&self) -> Option<String> {
         let promise = self.report.nearest()?;
         let beyond = &self.report.promises[promise].beyond;
         let within = beyond.total.saturating_sub(beyond.outside);
-        let is_partly = within > 0 && beyond.outside > 0;
-        is_partly.then(|| {
+        let open = beyond.failing_open;
+        let parts = [
+            (open, "while failing open"),
+            (within.saturating_sub(open), "while targets failed"),
+            (beyond.outside, "at other times"),
+        ];
+        let mut parts = parts.into_iter().filter(|(number, _)| *number > 0);
+        let (first, when) = parts.next()?;
+        let were = if first == 1 { "was" } else { "were" };
+        let mut parts: Vec<_> = std::iter::once(format!("{first} {were} admitted {when}"))
+            .chain(parts.map(|(number, when)| format!("{number} {when}")))
+            .collect();
+        let last = parts.pop()?;
+        (within > 0 && beyond.outside > 0).then(|| {
             format!(
-                "Of {} too many, {within} were admitted while targets failed, and {} at other times.",
+                "Of {} too many, {}, and {last}.",
                 count(beyond.total, "request", "requests"),
-                beyond.outside
+                parts.join(", "),
             )
         })
     }
@@ -138,11 +156,15 @@ impl AuditedRun<'_> {
             [one] => one.clone(),
             all => format!("{} targets", all.len()),
         };
+        let what = match (outage.failing_open, names.len()) {
+            (0, _) => failure(outage),
+            (_, 1) => "said that it fails open",
+            _ => "said that they fail open",
+        };
         format!(
-            "from {} to {}, while {who} {}",
+            "from {} to {}, while {who} {what}",
             at(outage.from),
             at(outage.to),
-            failure(outage)
         )
     }
 }
@@ -172,13 +194,37 @@ mod tests {
     use super::*;
     use crate::base::KeyId;
     use crate::core::audit::{
-        AuditReport, AuditedKey, Auditor, Decision, Observation, Promise, Quota, Terms,
+        AuditReport, AuditedKey, Auditor, Conclusion, Decision, Observation, Promise, Quota, Terms,
     };
 
     const MILLI: u64 = 1_000_000;
 
-    /// The audit of requests of one key to two nodes in turn, 100 ms apart. Five in 2 s are promised.
+    /// The audit of requests of one key to two nodes in turn, 100 ms apart. Five in 2 s are promised. Each has a decision and
+    /// a phase.
     fn audited(promise: &str, count: u64, one: impl Fn(u64) -> (Decision, u16)) -> AuditReport {
+        audited_of(promise, count, |sequence| {
+            let (decision, phase) = one(sequence);
+            (decision, phase, false)
+        })
+    }
+
+    /// Each request has a decision, and an answer that may say that the limiter fails open.
+    fn audited_with(
+        promise: &str,
+        count: u64,
+        one: impl Fn(u64) -> (Decision, bool),
+    ) -> AuditReport {
+        audited_of(promise, count, |sequence| {
+            let (decision, failing_open) = one(sequence);
+            (decision, 0, failing_open)
+        })
+    }
+
+    fn audited_of(
+        promise: &str,
+        count: u64,
+        one: impl Fn(u64) -> (Decision, u16, bool),
+    ) -> AuditReport {
         let quota = Quota::new(5, Nanos(2_000 * MILLI));
         let mut audit = Auditor::new(Terms {
             promises: Promise::alternatives(promise, quota).unwrap(),
@@ -186,7 +232,7 @@ mod tests {
         });
         for sequence in 0..count {
             let sent = Nanos(100 * MILLI * sequence);
-            let (decision, phase) = one(sequence);
+            let (decision, phase, failing_open) = one(sequence);
             audit.add(Observation {
                 key: AuditedKey::Load(KeyId(0)),
                 sequence,
@@ -196,6 +242,7 @@ mod tests {
                 done: sent + Nanos(MILLI),
                 decision,
                 failure: (decision == Decision::Failed).then_some(FailureKind::Status5xx),
+                failing_open,
                 phase: Some(phase),
                 period: None,
             });
@@ -274,6 +321,74 @@ mod tests {
         });
         assert_eq!(report.outages.len(), 1);
         assert_eq!(report.kept_but_for_outages(), None);
+    }
+
+    /// The first five of each 2 s are admitted. From 10 s to 12 s all are, and some answers say that the limiter fails open.
+    fn marked(is_marked: impl Fn(u64) -> bool) -> AuditReport {
+        audited_with("sliding-window", 300, |sequence| {
+            let decision = match sequence {
+                100..120 => Decision::Allowed,
+                _ => kept(sequence),
+            };
+            (
+                decision,
+                decision == Decision::Allowed && is_marked(sequence),
+            )
+        })
+    }
+
+    const FAILING_OPEN: &str = "requests were admitted while failing open";
+
+    #[test]
+    fn a_limiter_that_says_when_it_fails_open_is_kept_except_then() {
+        let report = marked(|sequence| (100..120).contains(&sequence));
+        assert_eq!(report.verdict(true), AuditVerdict::Broken);
+        let expected = "Kept, except from 10.0 s to 11.9 s, while 2 targets said that they fail open: 15 admitted too many. \
+                        By sliding-window 5/2s, every other admission fits.";
+        assert!(
+            headline(&report).starts_with(expected),
+            "{}",
+            headline(&report)
+        );
+        let causes = report.causes(None, &[]);
+        let causes: Vec<_> = causes.iter().map(|cause| &*cause.statement).collect();
+        assert_eq!(causes, [format!("{FAILING_OPEN}: 20 answers say so")]);
+    }
+
+    #[test]
+    fn a_limiter_that_always_says_that_it_fails_open_is_not_kept_except_then() {
+        let report = marked(|_| true);
+        assert_eq!(report.kept_but_for_outages(), None);
+        let causes = report.causes(None, &[]);
+        let causes: Vec<_> = causes.iter().map(|cause| cause.name).collect();
+        assert_eq!(causes, [FAILING_OPEN]);
+    }
+
+    #[test]
+    fn an_excess_at_another_time_than_the_one_of_failing_open_is_found() {
+        let report = audited_with("sliding-window", 300, |sequence| match sequence {
+            100..120 => (Decision::Allowed, true),
+            200..210 => (Decision::Allowed, false),
+            _ => (kept(sequence), false),
+        });
+        assert_eq!(report.kept_but_for_outages(), None);
+        let parts = "requests too many, 15 were admitted while failing open, and 5 at other times.";
+        assert!(headline(&report).contains(parts), "{}", headline(&report));
+        let conclusions = report.conclusions(None, &[]);
+        let is_refuted = |(cause, conclusion): &(&str, Conclusion)| {
+            *cause == FAILING_OPEN && matches!(conclusion, Conclusion::Refuted { .. })
+        };
+        assert!(conclusions.iter().any(is_refuted), "{conclusions:?}");
+    }
+
+    #[test]
+    fn admissions_beside_those_that_were_made_while_failing_open_are_held_to_the_promise() {
+        // One node fails open and says so, while the other admits everything and says nothing.
+        let report = marked(|sequence| (100..120).contains(&sequence) && sequence % 2 == 0);
+        assert_eq!(report.kept_but_for_outages(), None);
+        let open = report.outages.iter().map(|outage| outage.failing_open);
+        assert_eq!(open.sum::<u64>(), 10);
+        assert!(report.promises[0].beyond.outside > 0);
     }
 
     #[test]

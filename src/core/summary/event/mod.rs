@@ -7,7 +7,7 @@ use crate::base::{FailureKind, Nanos, Target};
 use crate::core::events::{CommandEnd, CommandRecord, EventKind, EventRecord, titled};
 use crate::core::stats::Results;
 use crate::core::stats::effects::{
-    Effect, Failed, Felt, ObservedOutage, Recovery, RecoveryFrom, ScopeEffect, SpanNumbers,
+    Effect, Failed, Feeling, Felt, ObservedOutage, Recovery, RecoveryFrom, ScopeEffect, SpanNumbers,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -143,13 +143,15 @@ pub struct SpanSummary {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Felt"))]
 pub struct FeltSummary {
-    /// From the event's begin to the instant at which the request was due, in nanoseconds; 0 if that was before.
+    /// From the event's begin to the instant at which the request was sent, in nanoseconds; 0 if that was before.
     pub after_ns: u64,
     /// The request's number, from 0, in the order of the schedule.
     pub sequence: u64,
     /// The target's base URL.
     pub target: String,
-    /// Why it failed. Absent if it was answered slowly.
+    /// `failed`, `slow`, `failing_open` (it was admitted with an answer that says so) or `beyond` (it was admitted beyond the limit).
+    pub how: String,
+    /// Why it failed. Absent if it did not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cause: Option<String>,
 }
@@ -162,10 +164,11 @@ pub struct RecoverySummary {
     pub from: String,
     /// That instant, in nanoseconds since the schedule's start.
     pub from_ns: u64,
-    /// Until the first answer, in nanoseconds. Absent if there was none.
+    /// Until the first answer of a target that failed, in nanoseconds. Absent if there was none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub first_answer_ns: Option<u64>,
-    /// Until the first answered request after which no request failed for a second, in nanoseconds. Absent if there was none.
+    /// Until the end of the first answered request after which no request failed for a second, at every target that failed, in
+    /// nanoseconds. Absent if that was not seen.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub good_second_ns: Option<u64>,
     /// Until the last admission that was too many, or marked as failing open, in nanoseconds; 0 without any. Absent if that is not
@@ -340,11 +343,18 @@ impl SpanSummary {
 
 impl FeltSummary {
     fn of(felt: Felt, names: &[String]) -> FeltSummary {
+        let (how, cause) = match felt.how {
+            Feeling::Failed(cause) => ("failed", Some(cause.to_string())),
+            Feeling::Slow => ("slow", None),
+            Feeling::FailingOpen => ("failing_open", None),
+            Feeling::Beyond => ("beyond", None),
+        };
         FeltSummary {
             after_ns: felt.after.0,
             sequence: felt.sequence,
             target: names.get(felt.target).cloned().unwrap_or_default(),
-            cause: felt.cause.map(|cause| cause.to_string()),
+            how: how.to_owned(),
+            cause,
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn of_event(event: &EventSummary) -> Vec<String> {
         )
     };
     let is_undo = event.kind == EventKind::Undo.name();
-    if is_undo && !has_failed(effect) && !effect.is_slow {
+    if is_undo && !has_failed(effect) {
         return Vec::new();
     }
     if effect.during.sent == 0 {
@@ -36,6 +36,9 @@ pub(super) fn of_event(event: &EventSummary) -> Vec<String> {
 }
 
 pub(super) fn in_short(event: &EventSummary) -> Option<String> {
+    if event.statements.is_empty() {
+        return None;
+    }
     let effect = &event.effect;
     let mut text = match effect.failed {
         HowFailed::Closed | HowFailed::Open | HowFailed::OpenAndClosed => {
@@ -209,11 +212,13 @@ fn felt(effect: &EffectSummary) -> Option<String> {
     let felt = effect.felt.as_ref()?;
     let when = match felt.after_ns {
         0 => "was in flight when it began".to_owned(),
-        after => format!("was due {} later", span(Nanos(after))),
+        after => format!("was sent {} later", span(Nanos(after))),
     };
-    let what = match &felt.cause {
-        Some(cause) => format!("failed: {cause}"),
-        None => "was slow".to_owned(),
+    let what = match (&*felt.how, &felt.cause) {
+        (_, Some(cause)) => format!("failed: {cause}"),
+        ("failing_open", _) => "was admitted with an answer that says so".to_owned(),
+        ("beyond", _) => "was admitted beyond the limit".to_owned(),
+        _ => "was answered slowly".to_owned(),
     };
     Some(format!(
         "The first request that felt it {when}, went to {} and {what}.",

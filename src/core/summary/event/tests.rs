@@ -76,6 +76,7 @@ fn a_limiter_that_failed_closed_says_what_failed_where_and_when_it_was_right_aga
             after_ns: 31_000_000,
             sequence: 312,
             target: "http://a".to_owned(),
+            how: "failed".to_owned(),
             cause: Some("503".to_owned()),
         }),
         recovery: Some(RecoverySummary {
@@ -92,12 +93,14 @@ fn a_limiter_that_failed_closed_says_what_failed_where_and_when_it_was_right_aga
     let expected = [
         "Failed closed: 61 of 100 requests failed (503 ×61). None was admitted beyond the limit.",
         "Only http://a failed. The other did not fail.",
-        "The first request that felt it was due 31.0 ms later, went to http://a and failed: 503.",
+        "The first request that felt it was sent 31.0 ms later, went to http://a and failed: 503.",
         "Right again after 410 ms, counted from the begin of undo of redis goes: the first answer came after 400 ms, \
          the first second without a failure began after 410 ms, and none was admitted beyond the limit.",
     ];
     assert_eq!(statements(effect.clone()), expected);
-    let short = event(effect).in_short();
+    let mut whole = event(effect);
+    whole.statements = statements::of_event(&whole);
+    let short = whole.in_short();
     assert_eq!(
         short.as_deref(),
         Some("failed closed, right again after 410 ms")

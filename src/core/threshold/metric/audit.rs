@@ -9,7 +9,7 @@ use crate::core::threshold::scope::Scope;
 use crate::core::threshold::view::View;
 use std::sync::Arc;
 
-/// `audit = kept`: whether the limiter kept its limit, as 1 or 0.
+/// `audit = kept`: whether the limiter kept its limit, as 1, or is proved to have broken it, as 0.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Audit;
 
@@ -25,10 +25,14 @@ impl Family for Audit {
 
 impl Metric for Audit {
     fn claim(self: Box<Self>, cursor: &mut Cursor) -> Result<Claim, SyntaxError> {
-        Ok((Arc::new(*self), Test::read_kept(cursor)?))
+        Ok((Arc::new(*self), Test::read_verdict(cursor)?))
     }
 
     fn needs_audit(&self) -> bool {
+        true
+    }
+
+    fn is_verdict_of_audit(&self) -> bool {
         true
     }
 
@@ -58,13 +62,57 @@ impl Metric for Audit {
 
     fn judge(&self, view: &View, test: &Test) -> (Met, String) {
         let schedule_kept = view.whole.schedule_kept(Ahead::Nothing);
+        let certain = |number: u8| match test.is_met_within(Range::exactly(Ratio::whole(number))) {
+            true => Met::Met,
+            false => Met::Missed,
+        };
         let met = match view.whole.audit {
-            Some(AuditVerdict::Kept) => Met::Met,
-            Some(AuditVerdict::Broken) => Met::Missed,
+            Some(AuditVerdict::Kept) => certain(1),
+            Some(AuditVerdict::Broken) => certain(0),
+            Some(AuditVerdict::Suspect) if test.is_inequality() => Met::Met,
             Some(AuditVerdict::Suspect) => Met::Unsupported,
             Some(AuditVerdict::Inconclusive) if !schedule_kept => Met::Unsupported,
             Some(AuditVerdict::Inconclusive) | None => Met::NothingSeen,
         };
         (met, self.display(Ratio::whole(0u8), view, test))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Nanos;
+    use crate::core::stats::Tally;
+    use crate::core::threshold::{Measurements, Threshold};
+
+    #[test]
+    fn an_expectation_of_the_verdict_is_met_only_by_what_is_proved() {
+        use self::Met::{Met, Missed, NothingSeen, Unsupported};
+        let tally = Tally::new(1);
+        for (verdict, kept, broken, not_broken) in [
+            (AuditVerdict::Kept, Met, Missed, Met),
+            (AuditVerdict::Broken, Missed, Met, Missed),
+            (AuditVerdict::Suspect, Unsupported, Unsupported, Met),
+            (
+                AuditVerdict::Inconclusive,
+                NothingSeen,
+                NothingSeen,
+                NothingSeen,
+            ),
+        ] {
+            let measurements = Measurements {
+                ledgers: &[],
+                tally: &tally,
+                followed: Nanos::ZERO,
+                lateness: &[],
+                audit: Some(verdict),
+                parts: None,
+            };
+            let judged = ["audit = kept", "audit = broken", "audit != broken"].map(|text| {
+                let threshold: Threshold = text.parse().unwrap();
+                threshold.judge(&measurements).0
+            });
+            assert_eq!(judged, [kept, broken, not_broken], "{verdict:?}");
+        }
     }
 }

@@ -48,6 +48,11 @@ pub(in crate::core::threshold) trait Metric:
         false
     }
 
+    /// Whether the metric is the verdict of the audit.
+    fn is_verdict_of_audit(&self) -> bool {
+        false
+    }
+
     /// Whether the metric is about the generator itself, and so is valid even if the schedule was not kept.
     fn is_about_generator(&self) -> bool;
 

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 /// Some text of each kind of threshold, for up to two targets.
 fn any_text() -> impl Strategy<Value = String> {
-    const OF_PARTS: [&str; 7] = [
+    const OF_PARTS: [&str; 8] = [
+        "audit != broken",
         "audit = kept",
         "event[redis].recovery < 2s",
         "event[undo_of_x.1].latency.p99.9 <= 5ms",
@@ -178,8 +179,8 @@ fn an_error_names_its_column_and_the_allowed_forms() {
         ("failed.count < 99999999999999999999", 16, "whole number"),
         ("allowed.per_second < 5", 23, "must be / after 5"),
         ("allowed.per_second < 5/d", 24, "must be one of s, m, h"),
-        ("audit < kept", 7, "must be = kept"),
-        ("audit = broken", 9, "must be kept"),
+        ("audit < kept", 7, "must be = kept, = broken or != broken"),
+        ("audit != kept", 10, "must be broken"),
         ("target.latency.p99 < 1ms", 7, "must be [ after target"),
         ("target[0].latency.p99 < 1ms", 8, "from 1"),
         ("target[http://h].latency.p99 < 1ms", 8, "target's number"),

@@ -380,7 +380,7 @@ fn a_phase_is_named_by_its_name_or_its_mode() {
         "18.0 ms",
     );
     is(
-        run.judge("phase[steady].service_time.max < 8ms"),
+        run.judge("phase[steady].service_time.max < 7ms"),
         Met::Missed,
         "8.00 ms",
     );
