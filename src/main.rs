@@ -1,5 +1,7 @@
 use loadgen::cli::Command;
 use loadgen::command::{carry_out, exit_code_of, warn};
+#[cfg(unix)]
+use loadgen::system::guard;
 use loadgen::system::{signals, temporary_files};
 use std::process::ExitCode;
 
@@ -13,6 +15,14 @@ impl Drop for CleanUp {
 }
 
 fn main() -> ExitCode {
+    #[cfg(unix)]
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == guard::ARGUMENT)
+    {
+        guard::stand();
+        return ExitCode::SUCCESS;
+    }
     let _clean_up = CleanUp;
     // Without this, a limit on a file's size ends the process without a message.
     let _ = signals::ignore_file_size_limit();

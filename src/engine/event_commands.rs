@@ -6,6 +6,8 @@ use crate::core::events::{CommandEnd, EventCommand, EventKind, MOST_OUTPUT, Plan
 use crate::core::plan::Plan;
 use crate::system::Stop;
 use crate::system::child_processes::{self, ChildProcess, Exit};
+#[cfg(unix)]
+use crate::system::guard::Guard;
 use crate::system::signals::{self, ExitHold, Urgency};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -49,6 +51,9 @@ pub(super) struct EventCommands<'a> {
     /// Every command that was started.
     processes: Vec<Process>,
     hold: Option<ExitHold>,
+    /// Undoes what is to be undone if this process is killed. `None` if there is no undo, or it could not be started.
+    #[cfg(unix)]
+    guard: Option<Guard>,
     is_finished: bool,
 }
 
@@ -82,12 +87,16 @@ impl<'a> EventCommands<'a> {
             owed: Vec::new(),
             processes: Vec::new(),
             hold: None,
+            #[cfg(unix)]
+            guard: None,
             is_finished: false,
         }
     }
 
     /// Ends after the end was requested, when every command of an event has ended and every undo has run.
     pub fn run(mut self) {
+        #[cfg(unix)]
+        self.start_guard();
         while !self.end.is_requested() {
             self.look();
             match self.tasks.front() {
@@ -99,6 +108,19 @@ impl<'a> EventCommands<'a> {
             }
         }
         self.finish();
+    }
+
+    #[cfg(unix)]
+    fn start_guard(&mut self) {
+        if self.plan.events.iter().all(|event| event.undo.is_none()) {
+            return;
+        }
+        match Guard::start() {
+            Ok(guard) => self.guard = Some(guard),
+            Err(error) => eprintln!(
+                "loadgen: nothing is undone if this process is killed, since its guard can't be started: {error}"
+            ),
+        }
     }
 
     fn begin_next(&mut self) {
@@ -119,6 +141,11 @@ impl<'a> EventCommands<'a> {
             None => _ = self.log.begin(EventKind::Mark, &event.name, due, None),
             Some(command) => {
                 self.owed.extend(event.undo.as_ref().map(|_| event));
+                #[cfg(unix)]
+                if let (Some(guard), Some(undo)) = (&mut self.guard, &event.undo) {
+                    let timeout = Nanos::from(self.plan.undo_timeout);
+                    guard.owes(&event.name, &undo.command.words, timeout);
+                }
                 self.hold();
                 self.start(EventKind::Command, event, due, command);
             }
@@ -140,6 +167,10 @@ impl<'a> EventCommands<'a> {
     ) {
         let place = self.log.begin(kind, &event.name, due, Some(&command.text));
         let tag = Uuid::new_v4().simple().to_string();
+        #[cfg(unix)]
+        if let Some(guard) = &mut self.guard {
+            guard.starts(&tag);
+        }
         let started = ChildProcess::start(child_processes::Start {
             words: &command.words,
             tag: &tag,
@@ -149,12 +180,17 @@ impl<'a> EventCommands<'a> {
         });
         match started {
             Ok(child) => {
+                #[cfg(unix)]
+                if let Some(guard) = &mut self.guard {
+                    guard.started(&tag, child.group());
+                }
                 let is_undo = kind == EventKind::Undo;
                 let timeout = Nanos::from(self.plan.undo_timeout);
                 self.processes.push(Process {
                     child,
                     place,
                     is_undo,
+                    undoes: is_undo.then(|| event.name.clone()),
                     deadline: is_undo.then(|| Moment::now() + timeout),
                     ending: None,
                     is_recorded: false,
@@ -178,7 +214,15 @@ impl<'a> EventCommands<'a> {
     fn look(&mut self) {
         let now = Moment::now();
         for process in &mut self.processes {
+            let was_recorded = process.is_recorded;
             process.look(now, self.log);
+            #[cfg(unix)]
+            if let (Some(guard), Some(name)) = (&mut self.guard, &process.undoes)
+                && process.is_recorded
+                && !was_recorded
+            {
+                guard.undone(name);
+            }
         }
         if self.hold.is_some() {
             self.hold();
@@ -215,6 +259,10 @@ impl<'a> EventCommands<'a> {
             self.wait_while(Process::is_running_undo);
         }
         self.is_finished = true;
+        #[cfg(unix)]
+        if let Some(guard) = self.guard.take() {
+            guard.farewell();
+        }
         self.hold = None;
     }
 
@@ -255,6 +303,8 @@ struct Process {
     /// Its place in the log.
     place: usize,
     is_undo: bool,
+    /// The event that it undoes, if it is an undo.
+    undoes: Option<String>,
     /// When it is ended. `None` if it may run until the end of the run.
     deadline: Option<Moment>,
     /// Set once it is to be ended, with everything that it has started.

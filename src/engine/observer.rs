@@ -59,7 +59,7 @@ pub trait Observer: Send {
     /// A stats interval has passed, or the run is over.
     fn progress(&mut self, _progress: &Progress) {}
 
-    /// An event has begun, or its command has ended.
+    /// An event has begun, or its command has ended. An event comes before the second in which it began is complete.
     fn event(&mut self, _event: &EventRecord) {}
 
     /// The run stops because this threshold can no longer be met.

@@ -118,7 +118,6 @@ impl<'a, T: Targets> Reporter<'a, T> {
             }
             self.beat();
             self.take_samples();
-            self.report_events();
             self.abort_if_lost();
             if let Some(request) = request {
                 self.answer(request);
@@ -127,7 +126,6 @@ impl<'a, T: Targets> Reporter<'a, T> {
         }
         self.beat();
         self.take_samples();
-        self.report_events();
         self.report_progress();
         let phases = self.recorder.finish(self.observer);
         self.observer.end(self.run.missed_phases.load(Relaxed));
@@ -186,6 +184,8 @@ impl<'a, T: Targets> Reporter<'a, T> {
             }
         }
         self.effects.advance(all_taken.since(self.start.at));
+        // Before the seconds in which they began are complete.
+        self.report_events();
         self.recorder
             .advance(all_taken, &mut self.tally, self.observer);
         if let Some(audit_feed) = &mut self.audit_feed {

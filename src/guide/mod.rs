@@ -9,6 +9,7 @@
 //! | [`discover`] | what a limiter enforces, found out from the outside |
 //! | [`results`] | the live view, files, measures, failures, and exit codes |
 //! | [`thresholds`] | conditions that make a run a test |
+//! | [`events`] | what happens to the cluster in the course of a run, and what undoes it |
 //! | [`capacity`] | the highest rate at which the limiter still meets every threshold |
 //! | [`compare`] | whether two runs differ by more than noise, and a gate for CI |
 //! | [`metrics`] | metrics for Prometheus while a run goes on |
@@ -26,6 +27,7 @@ macro_rules! pages {
             #[doc = "[answers]: crate::guide::requests#answers"]
             #[doc = "[audited]: crate::guide::audit"]
             #[doc = "[compare]: crate::guide::compare"]
+            #[doc = "[exit-codes]: crate::guide::results#exit-codes"]
             #[doc = "[failures]: crate::guide::results#failures"]
             #[doc = "[open]: crate::guide::requests#answers-of-a-limiter-that-fails-open"]
             #[doc = "[frozen]: crate::guide::targets#a-target-that-does-not-answer"]
@@ -60,6 +62,7 @@ pages! {
     discover,
     results,
     thresholds,
+    events,
     capacity,
     compare,
     metrics,

@@ -32,7 +32,7 @@ struct Interval {
 const NANOS_PER_MILLI: f64 = 1e6;
 
 fn start<'a>(file: ResultFile, _: RunInfo<'a>) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
-    let interval = |started, second: &Arc<Second>| Interval {
+    let interval = |started, second: &Arc<Second>, _events| Interval {
         started,
         second: second.clone(),
     };

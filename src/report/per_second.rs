@@ -3,6 +3,7 @@
 use super::format::{Format, Rows, StartStream, Written, any_name};
 use super::result_file::{Access, ResultFile};
 use super::stream::{Feed, Items, Stream};
+use crate::core::events::{EventRecord, MOST_PLANNED, MOST_POSTED};
 use crate::core::stats::Second;
 use crate::engine::{Observer, Start};
 use std::io;
@@ -27,29 +28,37 @@ pub(super) const fn format(option: &'static str, help: &'static str, start: Star
     }
 }
 
+/// The most events that wait for their second. There are not more than this in a run.
+const EVENTS: usize = 2 * MOST_PLANNED + MOST_POSTED;
+
 /// Passes on what is made of each second to a file.
 struct PerSecond<M, T> {
     started: SystemTime,
+    /// The events that began, with the number of the second, until that second is complete.
+    events: Vec<(u64, String)>,
     make: M,
     feed: Feed<T>,
 }
 
-/// Starts to write a file. `make` gets the run's start and a second.
+/// Starts to write a file. `make` gets the run's start, a second, and the names of the events that began in it.
 pub(super) fn start<'a, T: Send + 'static>(
     file: ResultFile,
-    make: impl FnMut(SystemTime, &Arc<Second>) -> T + Send + 'a,
+    make: impl FnMut(SystemTime, &Arc<Second>, Vec<String>) -> T + Send + 'a,
     write: impl FnOnce(&mut Items<T>, &mut ResultFile) -> io::Result<()> + Send + 'static,
 ) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
     let (feed, stream) = Stream::start(file, WAITING, write)?;
     let observer = PerSecond {
         started: SystemTime::UNIX_EPOCH,
+        events: Vec::new(),
         make,
         feed,
     };
     Ok((Box::new(observer), stream))
 }
 
-impl<M: FnMut(SystemTime, &Arc<Second>) -> T + Send, T: Send> Observer for PerSecond<M, T> {
+impl<M: FnMut(SystemTime, &Arc<Second>, Vec<String>) -> T + Send, T: Send> Observer
+    for PerSecond<M, T>
+{
     fn wants_seconds(&self) -> bool {
         true
     }
@@ -58,8 +67,19 @@ impl<M: FnMut(SystemTime, &Arc<Second>) -> T + Send, T: Send> Observer for PerSe
         self.started = start.by_calendar;
     }
 
+    fn event(&mut self, event: &EventRecord) {
+        if event.has_just_begun() && self.events.len() < EVENTS {
+            let second = event.began.0 / 1_000_000_000;
+            self.events.push((second, event.title()));
+        }
+    }
+
     fn second(&mut self, second: &Arc<Second>) {
-        let item = (self.make)(self.started, second);
+        let began = self
+            .events
+            .extract_if(.., |(number, _)| *number <= second.number);
+        let events = began.map(|(_, title)| title).collect();
+        let item = (self.make)(self.started, second, events);
         // A second that finds no room is counted as missing.
         let _ = self.feed.offer(item, 1);
     }

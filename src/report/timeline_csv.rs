@@ -27,9 +27,11 @@ pub(super) struct Row {
     /// The schedule's mode when the second begins. `None` from the schedule's end on.
     mode: Option<Mode>,
     pub second: Arc<Second>,
+    /// The events that began in this second.
+    events: Vec<String>,
 }
 
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 20] = [
     "second",
     "time",
     "mode",
@@ -49,6 +51,7 @@ const COLUMNS: [&str; 19] = [
     "service_time_p99_ns",
     "send_lag_p99_ns",
     "send_lag_max_ns",
+    "events",
 ];
 
 fn start<'a>(file: ResultFile, run: RunInfo<'a>) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
@@ -80,13 +83,14 @@ pub(super) fn start_rows<'a>(
         Ok(())
     };
     let schedule = &run.plan.schedule;
-    let row = |started: SystemTime, second: &Arc<Second>| {
+    let row = |started: SystemTime, second: &Arc<Second>, events| {
         let since = Duration::from_secs(second.number);
         let phase = schedule.phase(Nanos::from(since));
         Row {
             at: started + since,
             mode: phase.map(|phase| phase.mode()),
             second: second.clone(),
+            events,
         }
     };
     per_second::start(file, row, write)
@@ -123,6 +127,7 @@ fn cells(row: &Row) -> Vec<String> {
         .chain(others);
     cells
         .extend(percentiles.map(|nanos| nanos.map_or_else(String::new, |nanos| nanos.to_string())));
+    cells.push(row.events.join("; "));
     cells
 }
 

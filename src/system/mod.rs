@@ -2,6 +2,8 @@
 
 pub mod child_processes;
 mod clock;
+#[cfg(unix)]
+pub mod guard;
 pub mod http_server;
 mod latch;
 pub mod limits;

@@ -215,6 +215,47 @@ fn a_file_has_events_undos_and_thresholds() {
 }
 
 #[test]
+fn the_timeline_has_events_in_the_seconds_in_which_they_began() {
+    let scene = Scene::new();
+    let events = ["1s one, \"two\" = true", "1200ms half =", "2100ms last ="];
+    let launch = scene.run(3, &events, &["1300ms one, \"two\" = true"]);
+    let file = scene.path("timeline.csv");
+    let finished = launch.args(["--timeline", &file]).finish();
+    assert_ended(&finished, 0);
+    let text = fs::read_to_string(file).unwrap();
+    let mut rows = csv::Reader::from_reader(text.as_bytes());
+    let column = rows
+        .headers()
+        .unwrap()
+        .iter()
+        .position(|name| name == "events")
+        .unwrap();
+    let rows: Vec<_> = rows
+        .records()
+        .map(|row| row.unwrap()[column].to_owned())
+        .collect();
+    let mut expected = vec![String::new(); 3];
+    for event in scene.events() {
+        let name = event["name"].as_str().unwrap();
+        let title = if event["kind"] == "undo" {
+            format!("undo of {name}")
+        } else {
+            name.to_owned()
+        };
+        let cell = &mut expected[began(&event) as usize];
+        if !cell.is_empty() {
+            *cell += "; ";
+        }
+        *cell += &title;
+    }
+    assert_eq!(rows[..3], expected);
+    assert!(
+        text.contains("\"one, two; half; undo of one, two\""),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_command_that_fails_breaks_the_run_and_is_reported_at_once() {
     let scene = Scene::new();
     let mut run = scene
@@ -446,6 +487,28 @@ fn a_second_signal_without_an_undo_ends_the_run_with_its_commands() {
     assert_ended(&finished, 143);
     assert!(!finished.stderr.contains("undo"), "{finished}");
     scene.assert_nothing_is_left();
+}
+
+#[test]
+fn undos_run_even_if_the_run_is_killed() {
+    let scene = Scene::new();
+    let event = "0s a = sh -c 'setsid sleep 60 & touch DIR/begun; sleep 61'";
+    let other = "0s b = true";
+    let undos = [
+        "a = sh -c 'cat DIR/undone; echo a >> DIR/undone'",
+        "b = sh -c 'echo b >> DIR/undone'",
+    ];
+    let mut run = scene.run(60, &[event, other], &undos).start();
+    await_file(&scene, &mut run, "begun");
+    run.await_line("EVENT b ended after");
+    let killed = std::process::Command::new("kill")
+        .args(["-KILL", &run.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    eventually("both undos", || {
+        fs::read_to_string(scene.path("undone")).unwrap_or_default() == "b\na\n"
+    });
+    eventually("the end of all processes", || scene.running().is_empty());
 }
 
 #[test]

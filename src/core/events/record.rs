@@ -54,6 +54,20 @@ pub enum CommandEnd {
 }
 
 impl EventRecord {
+    /// Its name, with the word `undo` if it undoes the event of that name.
+    pub fn title(&self) -> String {
+        match self.kind {
+            EventKind::Undo => format!("undo of {}", self.name),
+            EventKind::Command | EventKind::Mark | EventKind::Posted => self.name.clone(),
+        }
+    }
+
+    /// Whether this is a mark, or an event whose command is running.
+    pub fn has_just_begun(&self) -> bool {
+        let command = self.command.as_ref();
+        command.is_none_or(|command| command.end == CommandEnd::Running)
+    }
+
     /// Whether the event did not do what it was to do, as far as its command's end tells, once the run is over. An event's
     /// command may still have been running when the run ended; an undo must have ended by itself.
     pub fn has_failed(&self) -> bool {

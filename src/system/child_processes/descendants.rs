@@ -16,10 +16,12 @@ pub fn signal(tag: &str, signal: Signal) {
     }
 }
 
-/// Whether there is a process in this group or with this tag that has not ended. One that has ended may stay for long, until
+/// Whether there is a process in this group, if one is given, or with this tag that has not ended. One that has ended may stay for long, until
 /// its parent takes notice.
-pub fn exist(group: Pid, tag: &str) -> bool {
-    processes().any(|(_, place)| is_in_group(&place, group) || has_tag(&place, tag))
+pub fn exist(group: Option<Pid>, tag: &str) -> bool {
+    processes().any(|(_, place)| {
+        group.is_some_and(|group| is_in_group(&place, group)) || has_tag(&place, tag)
+    })
 }
 
 /// All processes but this one, with their folders.

@@ -13,7 +13,7 @@ mod unix;
 mod unsupported;
 
 #[cfg(unix)]
-pub use unix::{ChildProcess, wait};
+pub use unix::{ChildProcess, Orphans, wait};
 #[cfg(not(unix))]
 pub use unsupported::{ChildProcess, wait};
 

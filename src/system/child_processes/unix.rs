@@ -107,6 +107,11 @@ impl ChildProcess {
         }
     }
 
+    /// The number of its process group.
+    pub fn group(&self) -> i32 {
+        self.group.as_raw_nonzero().get()
+    }
+
     /// Whether there is anything to wait for: its end, or its output.
     pub fn is_watched(&self) -> bool {
         self.exit.is_none() || self.pipe.is_some()
@@ -144,10 +149,46 @@ impl ChildProcess {
             self.is_reaped = self.child.try_wait().is_ok();
         }
         #[cfg(target_os = "linux")]
-        return !descendants::exist(self.group, &self.tag);
+        return !descendants::exist(Some(self.group), &self.tag);
         // A member of another user is out of reach.
         #[cfg(not(target_os = "linux"))]
         return rustix::process::test_kill_process_group(self.group).is_err();
+    }
+}
+
+/// The processes of a command that another process started.
+#[derive(Debug)]
+pub struct Orphans {
+    pub tag: String,
+    /// Their process group. `None` if it is not known.
+    pub group: Option<i32>,
+}
+
+impl Orphans {
+    /// Sends SIGTERM to all of them.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends SIGKILL to all of them.
+    pub fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group.and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, signal);
+        }
+        #[cfg(target_os = "linux")]
+        descendants::signal(&self.tag, signal);
+    }
+
+    pub fn are_gone(&self) -> bool {
+        let group = self.group.and_then(Pid::from_raw);
+        #[cfg(target_os = "linux")]
+        return !descendants::exist(group, &self.tag);
+        #[cfg(not(target_os = "linux"))]
+        return group.is_none_or(|group| rustix::process::test_kill_process_group(group).is_err());
     }
 }
 
