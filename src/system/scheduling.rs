@@ -1,4 +1,4 @@
-//! The operating system's scheduling policy of a thread.
+//! The operating system's scheduling of threads and processes.
 
 /// Puts the calling thread under the batch policy (`SCHED_BATCH`), under which it waits for its turn when it wakes up,
 /// and does not take the processor from a running thread. A hundred workers, each awake for microseconds, otherwise
@@ -16,5 +16,29 @@ pub fn use_batch_policy() {
         let parameters = libc::sched_param { sched_priority: 0 };
         // SAFETY: the parameters outlive the call. If the system refuses it, the policy stays as it is.
         unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &parameters) };
+    }
+}
+
+/// How nice the commands of events are.
+#[cfg(unix)]
+const NICENESS: i32 = 10;
+
+/// Makes a process that was just started, and its group, give way to this one: commands such as those of Compose would
+/// otherwise take the processor from the workers. Under a real-time policy, which it inherits, it would even keep it.
+#[cfg(unix)]
+pub fn give_way(process: rustix::process::Pid) {
+    // A system that refuses either leaves it as it is.
+    let _ = rustix::process::setpriority_pgrp(Some(process), NICENESS);
+    #[cfg(target_os = "linux")]
+    {
+        let parameters = libc::sched_param { sched_priority: 0 };
+        // SAFETY: the parameters outlive the call.
+        unsafe {
+            libc::sched_setscheduler(
+                process.as_raw_nonzero().get(),
+                libc::SCHED_OTHER,
+                &parameters,
+            )
+        };
     }
 }

@@ -3,6 +3,7 @@ use super::descendants;
 use super::tail::Tail;
 use super::{Exit, Start, TAG};
 use crate::base::{Moment, Nanos};
+use crate::system::scheduling::give_way;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io::{self, PipeReader, Read};
@@ -61,6 +62,7 @@ impl ChildProcess {
         // The command holds this process's ends of the pipe for writing.
         drop(command);
         let group = Pid::from_child(&child);
+        give_way(group);
         Ok(ChildProcess {
             child,
             group,
