@@ -35,7 +35,7 @@ fn by_name(targets: &[TargetSnapshot]) -> Vec<TargetSnapshot> {
         match named.iter_mut().find(|other| other.name == target.name) {
             None => named.push(target.clone()),
             Some(other) => {
-                other.ledger = other.ledger + target.ledger;
+                other.ledger += target.ledger;
                 other.lateness = other.lateness + target.lateness;
                 other.failures += &target.failures;
                 other.failing_open += target.failing_open;

@@ -19,7 +19,7 @@ pub(super) enum Part<'a> {
     All,
     Target(usize),
     Event(&'a EventRecord, &'a Effect),
-    Phase(PhaseNumbers),
+    Phase(Box<PhaseNumbers>),
     /// It is known when the run is over.
     Later,
 }
@@ -56,7 +56,10 @@ impl Measurements<'_> {
                 let numbers = named.fold(None, |sum: Option<PhaseNumbers>, tally| {
                     Some(sum.unwrap_or_default().with(tally))
                 });
-                numbers.map(Part::Phase).into_iter().collect()
+                numbers
+                    .map(|numbers| Part::Phase(Box::new(numbers)))
+                    .into_iter()
+                    .collect()
             }
         };
         let view = |part| View { whole: self, part };
