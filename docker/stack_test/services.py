@@ -26,6 +26,12 @@ def ask(url, data=None, timeout=5, accept="*/*"):
         raise Broken(f"no answer from {url}: {failure!r}") from failure
 
 
+def mark(stack, name):
+    """Marks this moment of the run, which the summary then says what it did."""
+    status, body = ask(f"http://{stack.address('loadgen')}:9100/marks", {"name": name})
+    holds(status == 201, f"the mark '{name}' was answered {status}: {body}")
+
+
 def node(name, path):
     return f"http://127.0.0.1:{PORTS[name]}{path}"
 

@@ -52,6 +52,15 @@ def its_results_are_in_the_volume(stack):
               f"the volume has {sorted(file.name for file in results.iterdir())}")
         summary = json.loads((results / "summary.json").read_text())
         page = (results / "report.html").read_text()
+    events = {event["name"]: event for event in summary["events"]}
+    holds(list(events) == ["node 2 stops", "node 2 returns", "redis stops", "redis returns"], f"the events are {list(events)}")
+    failed = {name: event["failed"] for name, event in events.items()}
+    holds(failed["node 2 stops"] == "closed" and failed["redis stops"] == "closed", f"they failed: {failed}")
+    for name, next_one in ("node 2 stops", "node 2 returns"), ("redis stops", "redis returns"):
+        recovery = events[name]["recovery"]
+        holds(recovery["from"] == next_one and recovery.get("total_ns"), f"after '{name}': {recovery}")
+    of_nodes = [target["failed"] for target in events["node 2 stops"]["targets"]]
+    holds(of_nodes[1] == "closed" and "closed" not in (of_nodes[0], of_nodes[2]), f"the nodes failed: {of_nodes}")
     sent = summary["requests"]["sent"]
     holds(sent == stack.summary.sent, f"the file counts {sent} sent requests, and the summary {stack.summary.sent}")
     holds("<html" in page and "</html>" in page, f"the page is not whole: {page[:200]}")

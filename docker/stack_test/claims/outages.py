@@ -4,7 +4,7 @@ import json
 import time
 
 from ..holding import eventually, holds
-from ..services import alerts, ask, check, checks_counted_by, failures, node, since, target
+from ..services import alerts, ask, check, checks_counted_by, failures, mark, node, since, target
 from ..stack import NODES, a_container_of_its_own
 
 # What a request to a stopped container can meet, by where it is when the container stops.
@@ -20,6 +20,7 @@ def an_alert_is_raised(name, **labels):
 def a_stopped_node_fails_only_its_own_share(stack):
     before = failures()
     stack.address_of_the_stopped = stack.address("ratelimiter-2")
+    mark(stack, "node 2 stops")
     stack.compose("stop", "ratelimiter-2")
 
     def its_share_fails():
@@ -47,6 +48,7 @@ def a_stopped_node_fails_only_its_own_share(stack):
 def it_is_found_again_under_another_address(stack):
     """The container that stopped gave its address back, so that another can take it meanwhile."""
     before = stack.address_of_the_stopped
+    mark(stack, "node 2 returns")
     for attempt in range(3):
         a_container_of_its_own("redis:7.4-bookworm", "sleep", "300", name=f"occupier-{attempt}", detach=True)
         stack.compose("start", "ratelimiter-2")
@@ -75,6 +77,7 @@ def no_request_fails_any_more():
 
 def without_redis_checks_fail_at_once(stack):
     before = failures()
+    mark(stack, "redis stops")
     stack.compose("stop", "redis")
     stopped = stack.age("loadgen")
 
@@ -116,6 +119,7 @@ def without_redis_checks_fail_at_once(stack):
 
 
 def with_redis_back_the_nodes_recover(stack):
+    mark(stack, "redis returns")
     stack.compose("start", "redis")
     began = time.monotonic()
 
