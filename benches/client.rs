@@ -27,7 +27,7 @@ mod linux {
     use criterion::{BenchmarkGroup, Criterion, criterion_group, measurement::WallTime};
     use loadgen::base::{KeyId, Nanos, Outcome, Target};
     use loadgen::client::{Client, Connecting, Resolver, Scratch, Trust};
-    use loadgen::core::answers::Answers;
+    use loadgen::core::answers::{Answers, FAILING_OPEN};
     use loadgen::core::keys::Keys;
     use loadgen::core::presets;
     use loadgen::core::request::{Constants, RequestTemplate, Template};
@@ -56,12 +56,20 @@ mod linux {
 
         let by_body = "json /allowed = true";
         let mut scratch = Scratch::default();
-        for (name, request, allowed) in [
-            ("loadgen", check(), "200"),
-            ("loadgen, by the body", check(), by_body),
-            ("loadgen, all parts differing", all_differing(), "200"),
+        // Without a header of this name, the answer does not say that the limiter fails open.
+        let marks = Some(FAILING_OPEN);
+        for (name, request, allowed, marks) in [
+            ("loadgen", check(), "200", marks),
+            ("loadgen, without --failing-open", check(), "200", None),
+            ("loadgen, by the body", check(), by_body, marks),
+            (
+                "loadgen, all parts differing",
+                all_differing(),
+                "200",
+                marks,
+            ),
         ] {
-            let client = client(&base, &request, allowed);
+            let client = client(&base, &request, allowed, marks);
             let mut sequence = 0;
             medians.extend(bench(&mut group, name, || {
                 sequence += 1;
@@ -105,8 +113,8 @@ mod linux {
         request
     }
 
-    /// A client that takes answers for allowed by these rules.
-    fn client(base: &str, request: &RequestTemplate, allowed: &str) -> Client {
+    /// A client that takes answers for allowed by these rules, and for those of a limiter that fails open by others.
+    fn client(base: &str, request: &RequestTemplate, allowed: &str, marks: Option<&str>) -> Client {
         let targets = [Target::new(base).expect("a URL")];
         let resolver = Arc::new(Resolver::start(&targets).expect("a thread"));
         assert!(resolver.any_resolved(TIMEOUT, &Stop::default()));
@@ -118,6 +126,10 @@ mod linux {
         let requests = request.compile(&targets, &constants, 1);
         let rules = |rules: &str| rules.parse().expect("rules");
         let answers = Answers::new(&rules(allowed), &rules("429"));
+        let answers = match marks {
+            Some(marks) => answers.with_failing_open(&rules(marks)),
+            None => answers,
+        };
         let connecting = &Connecting::trusting(Trust::PublicAuthorities);
         Client::new(&targets, resolver, requests, TIMEOUT, connecting, answers)
     }

@@ -1,7 +1,7 @@
 use super::Outcome;
 use serde::{Deserialize, Serialize};
 use std::iter::Sum;
-use std::ops::Add;
+use std::ops::{Add, AddAssign};
 
 /// The counts of requests by their fate: scheduled = sent + dropped + unsent, and sent = allowed + blocked + failed +
 /// abandoned.
@@ -86,6 +86,12 @@ impl Add for Ledger {
             failed: self.failed + other.failed,
             abandoned: self.abandoned + other.abandoned,
         }
+    }
+}
+
+impl AddAssign for Ledger {
+    fn add_assign(&mut self, other: Ledger) {
+        *self = *self + other;
     }
 }
 

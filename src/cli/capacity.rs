@@ -7,7 +7,7 @@ use crate::base::Nanos;
 use crate::base::text::time;
 use crate::core::capacity::Bounds;
 use crate::core::schedule::Rate;
-use crate::core::threshold::Threshold;
+use crate::core::threshold::{Scope, Threshold};
 use crate::report::Output;
 use clap::builder::Resettable;
 use clap::{Arg, Args};
@@ -218,6 +218,15 @@ fn refuse_others(arguments: &Arguments<Options>) -> Result<(), Refusal> {
     };
     for (id, allowed) in SET_BY_THE_SEARCH {
         refuse(id, allowed)?;
+    }
+    for given in &arguments.options.thresholds.threshold {
+        let mut parts = given.0.iter();
+        if let Some(part) = parts.find(|one| matches!(one.scope, Scope::Event(_) | Scope::Phase(_)))
+        {
+            let allowed =
+                "must be about the whole run or a target: a step has a steady rate, and no events";
+            return Err(arguments.refuse_part(given, &part.text, allowed));
+        }
     }
     for format in crate::report::FORMATS {
         if !format.is_for_capacity() {

@@ -12,6 +12,7 @@ use crate::system::programs;
 use clap::Args;
 use std::fs::File;
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -214,12 +215,13 @@ impl<'a> WrittenEvents<'a> {
         read.collect()
     }
 
-    /// The events of a run whose schedule ends at `end`, if it has an end.
+    /// Takes the events of a run whose schedule ends at `end`, if it has an end.
     ///
     /// # Errors
     /// The events contradict each other.
-    pub(super) fn plan(self, end: Option<Nanos>) -> Result<Vec<PlannedEvent>, Refusal> {
-        let paired = paired(self.events, self.undos, end);
+    pub(super) fn plan(&mut self, end: Option<Nanos>) -> Result<Vec<PlannedEvent>, Refusal> {
+        let (events, undos) = (mem::take(&mut self.events), mem::take(&mut self.undos));
+        let paired = paired(events, undos, end);
         paired.map_err(|(place, wrong)| place.refuse(&wrong))
     }
 }

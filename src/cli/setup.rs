@@ -2,6 +2,7 @@
 
 use super::cluster::check_demo_tiers;
 use super::promise::Promised;
+use super::thresholds::Subjects;
 use super::{Arguments, Nodes, Options, Refusal};
 use crate::client::Connecting;
 use crate::core::audit::Quota;
@@ -111,15 +112,19 @@ impl Setup {
         )?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
         let audit = audit.plan(arguments, &promised, is_demo, &request)?;
-        let written_events = events.read(arguments)?;
+        let mut written_events = events.read(arguments)?;
+        let planned = written_events.plan(schedule.end())?;
+        let accepts_marks = events.accepts_marks(arguments)?;
+        let subjects = Subjects {
+            targets: nodes.count(),
+            is_audited: audit.is_some(),
+            schedule: &schedule,
+            events: &planned,
+            accepts_marks,
+        };
         let plan = Plan {
-            thresholds: thresholds.plan(
-                arguments,
-                nodes.count(),
-                audit.is_some(),
-                &written_events,
-            )?,
-            events: written_events.plan(schedule.end())?,
+            thresholds: thresholds.plan(arguments, &subjects, &written_events)?,
+            events: planned,
             audit,
             alignment: traffic.alignment(arguments, &schedule, quota.window)?,
             schedule,
@@ -146,7 +151,6 @@ impl Setup {
             failing_open,
             undo_timeout: events.undo_timeout,
         };
-        let accepts_marks = events.accepts_marks(arguments)?;
         let outputs = results.outputs(arguments);
         requests.check_lengths(arguments, &plan, &nodes.examples())?;
         Ok(Setup {

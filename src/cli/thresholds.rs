@@ -3,16 +3,19 @@
 use super::events::WrittenEvents;
 use super::values::boolean;
 use super::{Arguments, Opt, Options, Refusal, opt};
+use crate::core::events::{PlannedEvent, titled};
 use crate::core::plan;
-use crate::core::threshold::Threshold;
+use crate::core::schedule::Schedule;
+use crate::core::threshold::{Scope, Threshold, is_phase};
 use clap::Args;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Thresholds")]
 pub struct Thresholds {
     /// A condition on the run's numbers, such as `latency.p99 < 50ms`, `failed.rate < 0.1%`, `blocked.rate between 10%
-    /// and 40%`, `allowed.per_second < 1.7/s`, `target[1].latency.p99 < 20ms` or `audit = kept`. The exit code is 4 if
-    /// it is missed. May be repeated; the variable has one threshold per line
+    /// and 40%`, `allowed.per_second < 1.7/s`, `target[1].latency.p99 < 20ms`, `phase[burst].latency.p99 < 50ms`,
+    /// `event[redis goes].recovery < 2s` or `audit = kept`. The exit code is 4 if it is missed. May be repeated; the
+    /// variable has one threshold per line
     #[arg(long = "threshold", env = "LOADGEN_THRESHOLD", hide_env_values = true, value_name = "THRESHOLD",
           value_parser = opt(threshold_lines))]
     pub threshold: Vec<Opt<ThresholdLines>>,
@@ -28,19 +31,18 @@ pub struct Thresholds {
 const MOST: usize = 200;
 
 impl Thresholds {
-    /// The thresholds of a run against `targets` targets, with those of its files of events. A threshold on the audit
-    /// requires an audit.
+    /// The thresholds of a run with these subjects, with those of its files of events. A threshold on the audit requires an
+    /// audit.
     pub(super) fn plan(
         &self,
         arguments: &Arguments<Options>,
-        targets: usize,
-        is_audited: bool,
+        subjects: &Subjects,
         events: &WrittenEvents<'_>,
     ) -> Result<plan::Thresholds, Refusal> {
         let mut all = Vec::new();
         for given in &self.threshold {
             for threshold in &given.0 {
-                if let Err(allowed) = check(threshold, targets, is_audited) {
+                if let Err(allowed) = subjects.check(threshold) {
                     return Err(arguments.refuse_part(given, &threshold.text, allowed));
                 }
                 all.push(threshold.clone());
@@ -50,7 +52,7 @@ impl Thresholds {
                 }
             }
         }
-        let expected = events.thresholds(|threshold| check(threshold, targets, is_audited))?;
+        let expected = events.thresholds(|threshold| subjects.check(threshold))?;
         if all.len() + expected.len() > MOST {
             let most =
                 format!("--threshold and --events: must be at most {MOST} thresholds in all");
@@ -69,19 +71,94 @@ impl Thresholds {
     }
 }
 
-/// Checks that a run has the target and the audit that a threshold needs. The error says what is allowed.
-fn check(threshold: &Threshold, targets: usize, is_audited: bool) -> Result<(), String> {
-    if threshold.target().is_some_and(|place| place >= targets) {
-        let allowed = match targets {
-            1 => "must be 1, the only target".to_owned(),
-            _ => format!("must be a target's number, from 1 to {targets}"),
+/// What the thresholds of a run can be about.
+pub(super) struct Subjects<'a> {
+    pub targets: usize,
+    pub is_audited: bool,
+    pub schedule: &'a Schedule,
+    pub events: &'a [PlannedEvent],
+    /// Whether anybody may mark an event in the course of the run.
+    pub accepts_marks: bool,
+}
+
+/// The most phases of a schedule that are looked at. No profile has more before it repeats.
+const PHASES: usize = 10_000;
+
+/// The most names that a refusal lists.
+const NAMES: usize = 10;
+
+impl Subjects<'_> {
+    /// Checks that the run has what a threshold is about. The error says what is allowed.
+    fn check(&self, threshold: &Threshold) -> Result<(), String> {
+        let wrong = match &threshold.scope {
+            Scope::All => None,
+            Scope::Target(place) => self.no_target(*place),
+            Scope::Event(title) => self.no_event(title),
+            Scope::Phase(name) => self.no_phase(name),
         };
-        return Err(threshold.target_error(allowed).to_string());
+        if let Some(allowed) = wrong {
+            return Err(threshold.scope_error(allowed).to_string());
+        }
+        if threshold.needs_audit() && !self.is_audited {
+            return Err("needs --audit".to_owned());
+        }
+        Ok(())
     }
-    if threshold.needs_audit() && !is_audited {
-        return Err("needs --audit".to_owned());
+
+    fn no_target(&self, place: usize) -> Option<String> {
+        (place >= self.targets).then(|| match self.targets {
+            1 => "must be 1, the only target".to_owned(),
+            targets => format!("must be a target's number, from 1 to {targets}"),
+        })
     }
-    Ok(())
+
+    fn no_event(&self, title: &str) -> Option<String> {
+        let mut titles = Vec::new();
+        for event in self.events {
+            titles.push(titled(&event.name, false));
+            titles.extend(event.undo.as_ref().map(|_| titled(&event.name, true)));
+        }
+        if self.accepts_marks || titles.iter().any(|known| known == title) {
+            return None;
+        }
+        if titles.is_empty() {
+            return Some("must be the name of an event, and this run has none".to_owned());
+        }
+        Some(format!("must be the name of an event: {}", listed(&titles)))
+    }
+
+    fn no_phase(&self, name: &str) -> Option<String> {
+        let mut names: Vec<String> = Vec::new();
+        let mut modes: Vec<String> = Vec::new();
+        for phase in self.schedule.phases().take(PHASES) {
+            let (phase, mode) = (phase.name(), phase.mode());
+            if is_phase(name, &phase, mode) {
+                return None;
+            }
+            if names.len() <= NAMES && !names.contains(&phase) {
+                names.push(phase);
+            }
+            let mode = mode.name().to_owned();
+            if !modes.contains(&mode) {
+                modes.push(mode);
+            }
+        }
+        names.retain(|name| !modes.contains(name));
+        Some(format!(
+            "must be a phase of this run, {}, or all of a mode: {}",
+            listed(&names),
+            listed(&modes)
+        ))
+    }
+}
+
+/// The first names, separated by commas.
+fn listed(names: &[String]) -> String {
+    let mut text = names[..names.len().min(NAMES)].join(", ");
+    if names.len() > NAMES {
+        text += ", …";
+    }
+    text
 }
 
 /// The thresholds of one value: a variable may have several.

@@ -3,7 +3,6 @@
 use super::audit_feed::AuditFeed;
 use super::{Run, Targets};
 use crate::base::{Moment, Nanos};
-use crate::core::audit;
 use crate::core::schedule::Schedule;
 use crate::core::stats::{Counters, Tally};
 use crate::core::threshold::{Ahead, Measurements, Threshold, WholeSchedule};
@@ -57,13 +56,8 @@ impl<'a> Aborter<'a> {
         self.next_look = now + LOOK_EVERY;
         let ledgers = self.counters.ledgers();
         let broken = audit_feed.is_some_and(AuditFeed::is_broken);
-        let measurements = Measurements {
-            ledgers: &ledgers,
-            tally,
-            followed,
-            lateness: &tally.lateness(self.counters),
-            audit: broken.then_some(audit::AuditVerdict::Broken),
-        };
+        let lateness = tally.lateness(self.counters);
+        let measurements = Measurements::so_far(&ledgers, tally, &lateness, followed, broken);
         let ahead = Ahead::RestOf(&self.whole);
         let lost = |threshold: &Threshold| !threshold.may_be_met(&measurements, ahead);
         let place = self.thresholds.iter().position(lost)?;

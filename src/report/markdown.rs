@@ -11,7 +11,8 @@ use super::percentiles::{columns, distributions, two_columns};
 use super::rare_counts::rare_counts;
 use super::result_file::Access;
 use super::worst_targets::worst_targets;
-use crate::base::text::{count, per_second, share};
+use crate::base::Nanos;
+use crate::base::text::{count, per_second, seconds, share};
 use crate::core::exit_code;
 use crate::core::summary::{Audit, Detail, Discovery, RecordedAudit, RecordedCounts, Summary};
 use std::fmt::{self, Write};
@@ -43,12 +44,13 @@ const COMMAND: usize = 12 * 1024;
 
 /// The verdicts, then the numbers behind them: at most 64 KiB for any summary.
 pub fn markdown(summary: &Summary) -> String {
-    let parts: [Part; 8] = [
+    let parts: [Part; 9] = [
         verdicts,
         numbers,
         percentiles,
         targets,
         limits,
+        events,
         failures,
         findings,
         command,
@@ -326,6 +328,50 @@ fn limits(out: &mut String, summary: &Summary) -> fmt::Result {
         writeln!(out, "\nThe first {ROWS} of {} thresholds.", all.len())?;
     }
     writeln!(out)
+}
+
+/// What each event did, and the times in which targets failed without one.
+fn events(out: &mut String, summary: &Summary) -> fmt::Result {
+    if !summary.events.is_empty() {
+        writeln!(out, "| at | event | what it did | command |")?;
+        writeln!(out, "| ---: | --- | --- | --- |")?;
+        for event in summary.events.iter().take(ROWS) {
+            let statements = event.statements.join(" ");
+            let command = event.command.as_ref().map(|command| {
+                let end = command.error.as_deref().unwrap_or("exit code 0");
+                format!("{}: {}", code(&command.text, NAME), escaped(end, NAME))
+            });
+            writeln!(
+                out,
+                "| {} | {} | {} | {} |",
+                seconds(Nanos(event.began_ns)),
+                escaped(&event.title(), NAME),
+                escaped(&statements, SENTENCE),
+                command.unwrap_or_default(),
+            )?;
+        }
+        writeln!(out)?;
+        more(out, summary.events.len(), "event", "events")?;
+    }
+    let outages = summary
+        .outages
+        .iter()
+        .filter(|outage| outage.event.is_none());
+    let outages: Vec<_> = outages.collect();
+    for outage in outages.iter().take(ROWS) {
+        writeln!(out, "- Outage: {}", escaped(&outage.statement, SENTENCE))?;
+    }
+    if !outages.is_empty() {
+        writeln!(out)?;
+    }
+    more(out, outages.len(), "outage", "outages")
+}
+
+fn more(out: &mut String, all: usize, one: &str, many: &str) -> fmt::Result {
+    if all > ROWS {
+        writeln!(out, "{} more.\n", count((all - ROWS) as u64, one, many))?;
+    }
+    Ok(())
 }
 
 fn failures(out: &mut String, summary: &Summary) -> fmt::Result {

@@ -156,8 +156,8 @@ impl<'a> Brute<'a> {
         self.at_least(key) > 2 * self.limit
     }
 
-    /// Whether windows that one clock lays for these keys explain them. Spans of up to so many windows are tried. Each arc
-    /// is longer on both sides by `slack`.
+    /// Whether windows that one clock lays for these keys explain them, by admissions alone. Spans of up to so many windows are
+    /// tried. Each arc is longer on both sides by `slack`.
     pub fn clock_explains(
         &self,
         keys: impl IntoIterator<Item = AuditedKey>,
@@ -165,21 +165,76 @@ impl<'a> Brute<'a> {
         slack: i128,
     ) -> bool {
         let keys: Vec<_> = keys.into_iter().collect();
+        self.clock_leaves(&keys, most_windows, slack, Vec::new())
+    }
+
+    /// The same by admissions and blocks.
+    pub fn clock_explains_blocks(
+        &self,
+        keys: impl IntoIterator<Item = AuditedKey>,
+        most_windows: i128,
+    ) -> bool {
+        let keys: Vec<_> = keys.into_iter().collect();
+        let room = keys.iter().flat_map(|key| self.without_room(*key));
+        let room = room.collect();
+        self.clock_leaves(&keys, most_windows, 0, room)
+    }
+
+    /// Whether a phase is left. `further` are arcs of phases, each with the instant at which it is known.
+    fn clock_leaves(
+        &self,
+        keys: &[AuditedKey],
+        most_windows: i128,
+        slack: i128,
+        further: Vec<(i128, i128, i128)>,
+    ) -> bool {
         let arcs = keys.iter().flat_map(|key| self.arcs(*key, most_windows));
-        let mut arcs: Vec<_> = arcs.collect();
+        let mut arcs: Vec<_> = arcs
+            .map(|(to, from, windows)| {
+                let widened = self.tolerance_over(windows) + slack;
+                let last = to + widened - (windows - 1) * self.window;
+                (to, from - widened, last)
+            })
+            .chain(further)
+            .collect();
         arcs.sort_unstable();
         let mut left = Circle::whole(self.window);
         let mut last = None;
-        for (to, from, windows) in arcs {
-            left.widen(last.map_or(0, |last| to - last));
-            let widened = self.tolerance_over(windows) + slack;
-            left.meet(from - widened, to + widened - (windows - 1) * self.window);
-            last = Some(to);
+        for (at, from, to) in arcs {
+            left.widen(last.map_or(0, |last| at - last));
+            left.meet(from, to);
+            last = Some(at);
             if left.is_empty() {
                 return false;
             }
         }
         !keys.iter().any(|key| self.doubled(*key))
+    }
+
+    /// For each blocked request of a key, the phases of windows that would not have had room for it.
+    fn without_room(&self, key: AuditedKey) -> Vec<(i128, i128, i128)> {
+        let arc = |blocked: &Observation| {
+            let counts = |o: &&Observation| {
+                o.sequence != blocked.sequence
+                    && o.sent <= blocked.done
+                    && o.decision != Decision::Blocked
+            };
+            // The latest instant at which each may have been counted.
+            let latest = |o: &Observation| match o.decision {
+                Decision::Allowed if self.in_time(o) => i128::from(o.done.0),
+                _ => i128::MAX,
+            };
+            let mut counted: Vec<_> = self.keys[&key].iter().filter(counts).map(latest).collect();
+            counted.sort_unstable();
+            let place = counted.len().checked_sub(self.limit as usize)?;
+            let tolerance = self.tolerance_over(1);
+            let first = counted[place].checked_add(tolerance)?;
+            let last = interval(blocked).0 - tolerance;
+            let done = i128::from(blocked.done.0);
+            (first < last).then_some((done.max(first), last, first + self.window))
+        };
+        let is_right = |o: &&Observation| self.counted(key, o, false) >= self.limit;
+        self.judged(key).filter(is_right).filter_map(arc).collect()
     }
 
     /// ε of so many windows.
@@ -218,8 +273,7 @@ impl<'a> Brute<'a> {
         };
         let unseen = self.keys[&key].iter().filter(unsure).map(|o| o.sent).min();
         let unseen = i128::from(unseen.unwrap_or(Nanos::MAX).0);
-        let mut all = self.allowed(key);
-        all.retain(|&(_, done)| done <= unseen);
+        let all = self.allowed(key);
         if all.len() > 127 {
             return None;
         }
@@ -229,6 +283,7 @@ impl<'a> Brute<'a> {
             longest: self.window + self.tolerance,
             failed: HashSet::new(),
             patience: 20_000,
+            unseen,
             all,
         };
         let everything = (1u128 << search.all.len()) - 1;
@@ -434,6 +489,8 @@ struct Search {
     failed: HashSet<(u128, i128)>,
     /// How many more choices are tried.
     patience: u32,
+    /// From then on, a request whose answer is not known may open windows.
+    unseen: i128,
     all: Vec<Interval>,
 }
 
@@ -444,7 +501,9 @@ impl Search {
 
     /// Whether windows explain the set if the first opens at `low` or later.
     fn explains(&mut self, set: u128, low: i128) -> bool {
-        if set == 0 {
+        // Windows that are opened unseen may explain whatever is decided later.
+        let unseen = low.max(self.unseen);
+        if self.members(set).all(|i| self.all[i].1 >= unseen) {
             return true;
         }
         // All requests of the set are admitted in this window or later ones.

@@ -9,6 +9,7 @@ mod cluster;
 mod limiters;
 mod outages;
 mod populations;
+mod restarts;
 mod sensitivity;
 mod soundness;
 mod truth;

@@ -37,8 +37,10 @@ def a_stopped_node_fails_only_its_own_share(stack):
     holds(share < 0.34, f"{share:.0%} of all requests failed")
     eventually(lambda: an_alert_is_raised("RatelimiterNodeDown", instance="ratelimiter-2:8000"), within=30)
     eventually(lambda: an_alert_is_raised("LoadgenRequestsFail", target=target("ratelimiter-2")), within=30)
-    others = {alert.get("target", alert["instance"]) for alert in alerts()} - {target("ratelimiter-2"), "ratelimiter-2:8000"}
-    holds(not others, f"there are alerts of {others} too: {alerts()}")
+    # A machine that is busy with something else may hold the generator up.
+    others = [alert for alert in alerts() if alert["alertname"] != "LoadgenScheduleNotKept"
+              and alert.get("target", alert["instance"]) not in {target("ratelimiter-2"), "ratelimiter-2:8000"}]
+    holds(not others, f"there are also the alerts {others}")
     return ", ".join(f"{kind} {count:.0f}" for (_, kind), count in sorted(added.items()))
 
 

@@ -34,7 +34,7 @@ pub(super) const KINDS: [(&str, Read); 3] = [
 
 impl Rules {
     /// The form of rules, as the end of a sentence that begins with the option.
-    pub const FORM: &str = "must be rules such as 200-299, header NAME = VALUE, json /POINTER != VALUE, \
+    pub const FORM: &str = "must be rules such as 200-299, header NAME = VALUE, json /POINTER = VALUE, \
         body contains TEXT or body matches /PATTERN/, separated by commas, each one condition or several joined by and";
 }
 

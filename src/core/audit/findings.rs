@@ -317,12 +317,25 @@ impl Findings {
         group: &Group,
         tier: usize,
     ) {
-        let Scenario { log, evidence } = &quota.proved.scenario;
-        for (index, (place, _)) in group.limits.iter().enumerate() {
-            let clock = &mut self.clocks.0[tier][*place];
-            if let Some(clock) = clock {
-                clock.admit(latest, log, &group.bounds);
+        for (place, _) in &group.limits {
+            if let Some(clock) = &mut self.clocks.0[tier][*place] {
+                clock.admit(latest, &quota.proved.scenario.log, &group.bounds);
             }
+        }
+        self.conclude_of_key(request, quota, group, tier);
+    }
+
+    /// Takes in what a key's evidence shows, after a request that was allowed or blocked and is the latest of its key.
+    pub fn conclude_of_key(
+        &mut self,
+        request: &Observation,
+        quota: &QuotaAudit,
+        group: &Group,
+        tier: usize,
+    ) {
+        let evidence = &quota.proved.scenario.evidence;
+        for (index, (place, _)) in group.limits.iter().enumerate() {
+            let clock = &self.clocks.0[tier][*place];
             let evidence = evidence[index].of();
             let (promise, limit) = self.places[*place];
             let limit = &mut self.report.promises[promise].limits[limit];
@@ -336,7 +349,8 @@ impl Findings {
                 }
                 one.needed = one.needed.and(evidence.needed(kind, &group.bounds));
             }
-            if limit.excess.is_none() && limit.is_unexplained() {
+            let has_admissions = quota.log().first().is_some();
+            if limit.excess.is_none() && limit.is_unexplained() && has_admissions {
                 limit.excess = Some(quota.proof(index, request, self.looked_at, &group.bounds));
             }
         }

@@ -485,6 +485,11 @@ fn look_at(
             quota.remember_answer(request.done, bounds);
         }
     }
+    if request.decision == Decision::Blocked {
+        for (quota, group) in audit.with_groups(rules) {
+            findings.conclude_of_key(request, quota, group, rules.tier);
+        }
+    }
     let is_wrong = match &blocks[..] {
         _ if request.decision != Decision::Blocked => false,
         [] => {

@@ -134,7 +134,7 @@ impl JudgedStep<'_> {
             .iter()
             .any(|of| of.backlog_dropped > 0);
         if lacks_requests {
-            // The target did not answer in time, while others did.
+            // The targets did not answer in time.
             return self.not_held(Cause::Missed, None);
         }
         let is_met = |judged: &JudgedThreshold| judged.met == Met::Met;

@@ -10,11 +10,19 @@ pub fn value(summary: &Summary, number: &Number) -> Option<f64> {
         Some(place) => Some(summary.targets.get(place)?),
         None => None,
     };
-    let (ledger, failures) = match target {
-        Some(target) => (&target.requests, &target.failures),
-        None => (&summary.requests, &summary.failures),
+    let requests = match target {
+        Some(target) => Requests {
+            ledger: &target.requests,
+            failures: &target.failures,
+            failing_open: target.failing_open,
+        },
+        None => Requests {
+            ledger: &summary.requests,
+            failures: &summary.failures,
+            failing_open: summary.failing_open,
+        },
     };
-    let counted = |counted: Counted| count(counted, ledger, failures) as f64;
+    let counted = |counted: Counted| requests.count(counted) as f64;
     match number.quantity {
         Quantity::Time(name, statistic) => {
             let times = match (name, target) {
@@ -38,7 +46,7 @@ pub fn value(summary: &Summary, number: &Number) -> Option<f64> {
             });
             (whole > 0.0).then(|| counted(part) / whole)
         }
-        Quantity::PerSecond(of) => summary.per_second(count(of, ledger, failures)),
+        Quantity::PerSecond(of) => summary.per_second(requests.count(of)),
     }
 }
 
@@ -60,21 +68,32 @@ pub fn is_in_summaries(number: &Number) -> Result<(), &'static str> {
     }
 }
 
-fn count(counted: Counted, ledger: &Ledger, failures: &BTreeMap<String, u64>) -> u64 {
-    if let Some(kind) = counted.kind {
-        return failures.get(kind.name()).copied().unwrap_or(0);
-    }
-    match counted.name {
-        "scheduled" => ledger.scheduled,
-        "sent" => ledger.sent,
-        "dropped" => ledger.dropped,
-        "unsent" => ledger.unsent,
-        "allowed" => ledger.allowed,
-        "blocked" => ledger.blocked,
-        "success" => ledger.allowed.saturating_add(ledger.blocked),
-        "failed" => ledger.failed,
-        "abandoned" => ledger.abandoned,
-        other => unreachable!("{other} is no kind of requests"),
+/// The requests of a run, or of one target.
+struct Requests<'a> {
+    ledger: &'a Ledger,
+    failures: &'a BTreeMap<String, u64>,
+    failing_open: u64,
+}
+
+impl Requests<'_> {
+    fn count(&self, counted: Counted) -> u64 {
+        if let Some(kind) = counted.kind {
+            return self.failures.get(kind.name()).copied().unwrap_or(0);
+        }
+        let ledger = self.ledger;
+        match counted.name {
+            "scheduled" => ledger.scheduled,
+            "sent" => ledger.sent,
+            "dropped" => ledger.dropped,
+            "unsent" => ledger.unsent,
+            "allowed" => ledger.allowed,
+            "blocked" => ledger.blocked,
+            "success" => ledger.allowed.saturating_add(ledger.blocked),
+            "failed" => ledger.failed,
+            "failing_open" => self.failing_open,
+            "abandoned" => ledger.abandoned,
+            other => unreachable!("{other} is no kind of requests"),
+        }
     }
 }
 

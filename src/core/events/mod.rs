@@ -12,7 +12,7 @@ mod so_far;
 pub use grammar::{EventLine, Expectation, Line, UndoLine, checked_name};
 pub use pairing::paired;
 pub use planned::{EventCommand, PlannedEvent, Undo};
-pub use record::{CommandEnd, CommandRecord, EventKind, EventRecord};
+pub use record::{CommandEnd, CommandRecord, EventKind, EventRecord, titled};
 pub use so_far::EventsSoFar;
 
 /// The most events of a plan. Each of them may have an undo.

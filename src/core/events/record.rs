@@ -96,4 +96,32 @@ impl CommandEnd {
     pub fn is_fine(&self) -> bool {
         *self == CommandEnd::Exited(0)
     }
+
+    /// Why the command did not do what it was to do, such as `exit code 1`. `None` if it exited with 0.
+    pub fn error(&self) -> Option<String> {
+        match self {
+            CommandEnd::Exited(0) => None,
+            CommandEnd::Exited(code) => Some(format!("exit code {code}")),
+            CommandEnd::Signalled(signal) => Some(format!("ended by signal {signal}")),
+            CommandEnd::NotStarted(why) => Some(format!("could not be started: {why}")),
+            CommandEnd::Stopped => Some("did not end by itself, and was ended".to_owned()),
+            CommandEnd::Running => Some("was still running".to_owned()),
+        }
+    }
+}
+
+impl EventRecord {
+    /// The name, which for an undo says what it undoes.
+    pub fn title(&self) -> String {
+        titled(&self.name, self.kind == EventKind::Undo)
+    }
+}
+
+/// The title of an event, or of its undo.
+pub fn titled(name: &str, is_undo: bool) -> String {
+    if is_undo {
+        format!("undo of {name}")
+    } else {
+        name.to_owned()
+    }
 }

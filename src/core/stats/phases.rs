@@ -1,7 +1,7 @@
 //! A run's requests, by the phase of the schedule in which they were due.
 
-use super::Histogram;
-use crate::base::{Ledger, Mode, Nanos, Sample};
+use super::{Failures, Histogram};
+use crate::base::{FailureCause, Ledger, Mode, Nanos, Sample};
 use crate::core::schedule::{Phase, Schedule};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -53,6 +53,9 @@ pub struct PhaseTally {
     /// Their total length, as far as the run went.
     pub length: Nanos,
     pub ledger: Ledger,
+    pub failures: Failures,
+    /// The allowed requests of which the answers say that the limiter fails open.
+    pub failing_open: u64,
     pub latency: Histogram,
     pub service_time: Histogram,
 }
@@ -193,6 +196,8 @@ impl PhaseTally {
             times: 0,
             length: Nanos::ZERO,
             ledger: Ledger::default(),
+            failures: Failures::default(),
+            failing_open: 0,
             latency: Histogram::default(),
             service_time: Histogram::default(),
         }
@@ -200,6 +205,10 @@ impl PhaseTally {
 
     fn add(&mut self, sample: &Sample) {
         self.ledger.count_sent(sample.answer.outcome);
+        if let Some(cause) = FailureCause::of(&sample.answer) {
+            self.failures.add(cause);
+        }
+        self.failing_open += u64::from(sample.answer.failing_open);
         if let Some(latency) = sample.latency() {
             self.latency.record(latency);
         }

@@ -101,6 +101,7 @@ impl Tally {
     pub fn as_if_on_time(&self) -> Tally {
         let target = |target: &TargetTally| TargetTally {
             failures: target.failures.clone(),
+            failing_open: target.failing_open,
             latency: target.service_time.clone(),
             service_time: target.service_time.clone(),
             ..TargetTally::default()

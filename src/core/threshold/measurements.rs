@@ -2,17 +2,11 @@
 
 use crate::base::{Ledger, Nanos};
 use crate::core::audit;
+use crate::core::events::EventRecord;
 use crate::core::round_robin::RoundRobin;
 use crate::core::schedule::Schedule;
-use crate::core::stats::{Failures, Lateness, Results, ScheduleVerdict, Tally};
-
-/// The requests that a metric is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
-    All,
-    /// The requests to one target, by its place in the plan, from 0.
-    Target(usize),
-}
+use crate::core::stats::effects::Effects;
+use crate::core::stats::{Failures, Lateness, PhaseTallies, Results, ScheduleVerdict, Tally};
 
 /// The numbers of a run so far, or in the end.
 ///
@@ -29,6 +23,16 @@ pub struct Measurements<'a> {
     pub lateness: &'a [Lateness],
     /// The audit's verdict. During the run, this is known only once every promise is proved broken.
     pub audit: Option<audit::AuditVerdict>,
+    /// `None` while the run goes on.
+    pub(super) parts: Option<Parts<'a>>,
+}
+
+/// The parts of a run that are known when it is over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts<'a> {
+    pub phases: &'a PhaseTallies,
+    pub events: &'a [EventRecord],
+    pub effects: &'a Effects,
 }
 
 /// The requests and the length of a whole schedule.
@@ -69,14 +73,14 @@ impl Ahead<'_> {
         matches!(self, Ahead::Nothing)
     }
 
-    /// The most requests that may come in addition to this many.
-    pub(super) fn beside(self, scope: Scope, known: u64) -> u64 {
+    /// The most requests, to one target or to all, that may come in addition to this many.
+    pub(super) fn beside(self, target: Option<usize>, known: u64) -> u64 {
         let Ahead::RestOf(whole) = self else {
             return 0;
         };
-        let all = match scope {
-            Scope::All => whole.targets.iter().sum(),
-            Scope::Target(place) => whole.targets[place],
+        let all = match target {
+            None => whole.targets.iter().sum(),
+            Some(place) => whole.targets[place],
         };
         all.saturating_sub(known)
     }
@@ -99,30 +103,49 @@ impl<'a> Measurements<'a> {
             followed: results.paced.min(end.unwrap_or(Nanos::MAX)),
             lateness: &results.lateness,
             audit: results.audited(),
+            parts: Some(Parts {
+                phases: &results.phases,
+                events: &results.events,
+                effects: &results.effects,
+            }),
+        }
+    }
+
+    /// The numbers of a run that goes on. It has been followed for this time, and its audit is broken or not known yet.
+    pub fn so_far(
+        ledgers: &'a [Ledger],
+        tally: &'a Tally,
+        lateness: &'a [Lateness],
+        followed: Nanos,
+        is_broken: bool,
+    ) -> Measurements<'a> {
+        Measurements {
+            ledgers,
+            tally,
+            followed,
+            lateness,
+            audit: is_broken.then_some(audit::AuditVerdict::Broken),
+            parts: None,
         }
     }
 }
 
 impl Measurements<'_> {
-    pub(super) fn ended(&self, scope: Scope) -> Ended {
-        match scope {
-            Scope::All => Ended {
-                ledger: self.ledgers.iter().copied().sum(),
-                failures: self.tally.failures(),
-            },
-            Scope::Target(place) => Ended {
-                ledger: self.ledgers[place],
-                failures: self.tally.targets[place].failures.clone(),
-            },
+    /// The requests of the whole run.
+    pub(super) fn ended(&self) -> Ended {
+        Ended {
+            ledger: self.ledgers.iter().copied().sum(),
+            failures: self.tally.failures(),
+            failing_open: self.tally.failing_open(),
         }
     }
 
     /// The verdict on the generator if all requests ahead are sent on time.
     pub(super) fn verdict(&self, ahead: Ahead) -> ScheduleVerdict {
-        let ended = self.ended(Scope::All);
+        let ended = self.ended();
         let known = ended.scheduled();
         let ledger = Ledger {
-            scheduled: known + ahead.beside(Scope::All, known),
+            scheduled: known + ahead.beside(None, known),
             ..ended.ledger
         };
         ScheduleVerdict::new(&ledger, self.lateness.iter().copied().sum())
@@ -130,17 +153,6 @@ impl Measurements<'_> {
 
     pub(super) fn schedule_kept(&self, ahead: Ahead) -> bool {
         self.verdict(ahead).schedule_kept()
-    }
-
-    /// Whether the final numbers in this scope describe the limiter: the generator kept its schedule, and no full backlog
-    /// dropped any of these requests.
-    pub(super) fn support(&self, scope: Scope) -> bool {
-        let lateness = match scope {
-            Scope::All => self.lateness,
-            Scope::Target(place) => &self.lateness[place..=place],
-        };
-        let is_whole = lateness.iter().all(|target| target.backlog_dropped == 0);
-        is_whole && self.schedule_kept(Ahead::Nothing)
     }
 }
 
@@ -151,6 +163,8 @@ pub(super) struct Ended {
     /// last one is ahead of the failures by kind.
     pub ledger: Ledger,
     pub failures: Failures,
+    /// The allowed requests of which the answers say that the limiter fails open.
+    pub failing_open: u64,
 }
 
 impl Ended {

@@ -3,8 +3,11 @@
 //! # The grammar
 //!
 //! ```text
-//! threshold  = [ "target[" N "]." ] ( time | count ) | verdict | "schedule = kept"
+//! threshold  = [ scope "." ] ( time | count ) | verdict | "schedule = kept" | of an event
 //! verdict    = "audit = kept" | "audit = broken" | "audit != broken"
+//! scope      = "target[" N "]" | event | "phase[" NAME "]"
+//! of an event = event ".recovery" test of times | event ".admitted_beyond" test of whole numbers
+//! event      = "event[" NAME "]"
 //! time       = TIMES "." ( "min" | "mean" | "max" | PERCENTILE ) test of times
 //! count      = COUNTED ".count" test of whole numbers
 //!            | COUNTED ".rate" test of percentages [ "of" COUNTED ]
@@ -12,7 +15,7 @@
 //! test of X  = ( "<" | "<=" | ">" | ">=" | "=" | "!=" ) X | "between" X "and" X
 //! TIMES      = "latency" | "service_time" | "send_lag" | "connect" | "tls" | "lookup"
 //! COUNTED    = "scheduled" | "sent" | "dropped" | "unsent" | "allowed" | "blocked" | "success" | "failed"
-//!            | "failed[" KIND "]" | "abandoned"
+//!            | "failed[" KIND "]" | "failing_open" | "abandoned"
 //! PERCENTILE = "p" and two digits, with up to three decimals: p50, p99.9
 //! ```
 //!
@@ -20,6 +23,21 @@
 //! which they were given. A rate is a share: by default of the scheduled requests for `sent`, `dropped` and `unsent`,
 //! and of the sent ones for the others. `of` names another whole that contains the part. `per_second` is over the time
 //! in which the schedule was followed, up to a stop.
+//!
+//! # Events and phases
+//!
+//! A name in brackets may have blanks, digits and points; `]` ends it, unless it is a string in quotes, as in JSON.
+//! `event[redis goes]` is about the requests while this event lasted, and `event[undo of redis goes]` about those after its
+//! undo. If several marks have the name, each of them has to pass. `phase[burst 50/s]` is about the requests that were due in
+//! the phases of this name, and `phase[burst]` about those of all phases of this mode. Both are known when the run is over.
+//! Of an event, only requests that were sent are counted, and of their times only the latency. An event that did not begin,
+//! or while which no request was sent, has measured nothing. If its command failed, the event may not have happened, so no
+//! threshold on it is met.
+//!
+//! The recovery is the time after which answers were right again, as [`effects`](crate::core::stats::effects) defines it.
+//! Answers that were never right again miss every threshold, unless the run ended before that is known: sooner than a second
+//! after the time that is compared with. `admitted_beyond` is the number of admissions that are proved to be too many.
+//! Without any, nothing was measured if keys were not asked beyond their limits.
 //!
 //! # The numbers
 //!
@@ -59,44 +77,42 @@ mod metric;
 mod number;
 mod percentile;
 mod range;
+mod scope;
 mod values;
+mod view;
 
 pub use change::{Amount, ChangeCondition, Word};
 pub use exceptions::Exceptions;
 pub use measurements::{Ahead, Measurements, WholeSchedule};
 pub use met::{JudgedThreshold, Met};
 pub use number::{Counted, Direction, Number, Quantity, Statistic, Unit};
+pub use scope::Scope;
+pub use view::is_phase;
 
 use crate::base::Nanos;
 use crate::base::text::{Cursor, SyntaxError};
 use crate::core::stats::Results;
 use comparison::Test;
-use measurements::Scope;
 use metric::Metric;
 use range::Range;
 use std::str::FromStr;
 use std::sync::Arc;
+use view::{Part, View};
 
 /// A metric of a run, and the test that it has to pass.
 #[derive(Debug, Clone)]
 pub struct Threshold {
     /// The text as it was given, without blanks around it.
     pub text: String,
+    /// The requests that it is about.
+    pub scope: Scope,
     metric: Arc<dyn Metric>,
     test: Test,
 }
 
 impl Threshold {
-    /// The index in the plan of the target that the threshold is about.
-    pub fn target(&self) -> Option<usize> {
-        match self.metric.scope() {
-            Scope::All => None,
-            Scope::Target(place) => Some(place),
-        }
-    }
-
-    /// An error at the number of the threshold's target.
-    pub fn target_error(&self, message: String) -> SyntaxError {
+    /// An error at the number or name in brackets of the threshold's scope.
+    pub fn scope_error(&self, message: String) -> SyntaxError {
         let mut cursor = Cursor::new(&self.text);
         cursor.take(cursor.peek_word());
         cursor.takes("[");
@@ -117,7 +133,8 @@ impl Threshold {
 
     /// The requests that are exceptions to the threshold, if it is an upper bound that a share of them may exceed.
     pub fn exceptions(&self, measurements: &Measurements) -> Option<Exceptions> {
-        self.metric.exceptions(measurements, &self.test)
+        let views = measurements.views(&self.scope);
+        self.metric.exceptions(views.first()?, &self.test)
     }
 
     /// Whether these final numbers exceed the threshold, if it is an upper bound.
@@ -137,12 +154,52 @@ impl Threshold {
 
     /// Whether the final numbers may still meet it. If nothing is ahead, this says whether they do.
     pub fn may_be_met(&self, measurements: &Measurements, ahead: Ahead) -> bool {
-        let range = self.range(measurements, ahead);
-        range.is_none_or(|range| self.test.is_met_within(range))
+        let views = measurements.views(&self.scope);
+        views.iter().all(|view| {
+            let range = self.range(view, ahead);
+            range.is_none_or(|range| self.test.is_met_within(range))
+        })
     }
 
-    fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range> {
-        self.metric.range(measurements, ahead)
+    fn range(&self, view: &View, ahead: Ahead) -> Option<Range> {
+        match view.part {
+            Part::Later => Some(Range::anything()),
+            _ => self.metric.range(view, ahead),
+        }
+    }
+
+    /// Whether the final numbers meet it, and what was measured. Of several events of one name, the first counts that is
+    /// farthest from meeting it.
+    fn judge(&self, measurements: &Measurements) -> (Met, String) {
+        let views = measurements.views(&self.scope);
+        let judged = views.iter().map(|view| self.judge_view(view));
+        let order = |(met, _): &(Met, String)| match met {
+            Met::Missed => 0,
+            Met::Unsupported => 1,
+            Met::NothingSeen => 2,
+            Met::Met => 3,
+        };
+        judged.min_by_key(order).unwrap_or_else(|| {
+            (
+                Met::NothingSeen,
+                "nothing, since it did not begin".to_owned(),
+            )
+        })
+    }
+
+    fn judge_view(&self, view: &View) -> (Met, String) {
+        if view.is_idle() && !self.is_about_generator() {
+            let nothing = "nothing, since no request was sent meanwhile";
+            return (Met::NothingSeen, nothing.to_owned());
+        }
+        let (met, measured) = self.metric.judge(view, &self.test);
+        match view.failed_command() {
+            Some(why) if met == Met::Met => {
+                let measured = format!("{measured}, but its command failed: {why}");
+                (Met::NothingSeen, measured)
+            }
+            _ => (met, measured),
+        }
     }
 }
 
@@ -150,9 +207,10 @@ impl FromStr for Threshold {
     type Err = SyntaxError;
 
     fn from_str(text: &str) -> Result<Threshold, SyntaxError> {
-        let (metric, test) = metric::read(text)?;
+        let (scope, (metric, test)) = metric::read(text)?;
         Ok(Threshold {
             text: text.trim().to_owned(),
+            scope,
             metric,
             test,
         })
@@ -187,7 +245,7 @@ pub fn judged(
 ) -> Vec<JudgedThreshold> {
     let measurements = Measurements::of(results, &results.tally, end);
     let judged = thresholds.iter().enumerate().map(|(place, threshold)| {
-        let (mut met, measured) = threshold.metric.judge(&measurements, &threshold.test);
+        let (mut met, measured) = threshold.judge(&measurements);
         if met == Met::NothingSeen && results.aborted_by == Some(place) {
             met = Met::Missed;
         }

@@ -1,7 +1,7 @@
 //! The first pictures of an audited run: how many requests of the busiest keys were admitted per window, and which requests
 //! were blocked too early.
 
-use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style, legend};
+use super::chart::{Axis, Figure, Key, Layer, Mark, Plot, Size, Style, legend};
 use super::document::{Section, Table, text, texts};
 use super::untrusted::{Untrusted, clipped};
 use crate::base::Nanos;
@@ -13,7 +13,7 @@ use maud::{Markup, html};
 const ROWS: usize = 60;
 
 /// The sections that an audit has pictures for.
-pub fn sections(audit: Option<&Audit>) -> Vec<Section> {
+pub fn sections(audit: Option<&Audit>, marks: &[Mark]) -> Vec<Section> {
     let Some(audit) = audit else {
         return Vec::new();
     };
@@ -29,13 +29,13 @@ pub fn sections(audit: Option<&Audit>) -> Vec<Section> {
     let per_window = per_window.map(|of| Section {
         id: "admissions",
         heading: "Admitted per window",
-        body: per_window_body(of, &whose),
+        body: per_window_body(of, &whose, marks),
     });
     let is_probed = audit.probe.is_some();
     let early = early.map(|of| Section {
         id: "early",
         heading: "Blocked too early",
-        body: early_body(of, is_probed),
+        body: early_body(of, is_probed, marks),
     });
     // The picture of what broke the limit comes first.
     if audit.keys_over == 0 {
@@ -46,21 +46,21 @@ pub fn sections(audit: Option<&Audit>) -> Vec<Section> {
 }
 
 /// `whose` is the promise that admits the most in a window.
-fn per_window_body(of: &WindowCounts, whose: &str) -> Markup {
+fn per_window_body(of: &WindowCounts, whose: &str, marks: &[Mark]) -> Markup {
     let [worst, others @ ..] = &of.keys[..] else {
         return html! {};
     };
     html! {
-        (key_figure(worst, whose, of.slot_ns, Size::Full).render())
+        (key_figure(worst, whose, of.slot_ns, Size::Full, marks).render())
         @if !others.is_empty() {
             h3 { "The next busiest keys" }
             (legend(&node_keys(&others[0].nodes)))
-            div class="multiples" { @for key in others.iter().take(4) { (key_figure(key, whose, of.slot_ns, Size::Small).render()) } }
+            div class="multiples" { @for key in others.iter().take(4) { (key_figure(key, whose, of.slot_ns, Size::Small, marks).render()) } }
         }
     }
 }
 
-fn key_figure(of: &KeyCounts, whose: &str, slot_ns: u64, size: Size) -> Figure {
+fn key_figure(of: &KeyCounts, whose: &str, slot_ns: u64, size: Size, marks: &[Mark]) -> Figure {
     let window = Nanos(of.window_ns);
     let slots = of.nodes.iter().map(|node| node.counts.len()).max();
     let slots = slots.unwrap_or(0);
@@ -111,7 +111,7 @@ fn key_figure(of: &KeyCounts, whose: &str, slot_ns: u64, size: Size) -> Figure {
         said: said(of, slot_ns),
         keys,
         plot: Plot {
-            x: Axis::time(end),
+            x: Axis::time(end).marked(marks),
             y: Axis::counts(highest as f64 * 1.05),
             layers,
         },
@@ -259,7 +259,7 @@ fn table(
     }
 }
 
-fn early_body(of: &EarlyBlocks, is_probed: bool) -> Markup {
+fn early_body(of: &EarlyBlocks, is_probed: bool, marks: &[Mark]) -> Markup {
     let slots = of.counted_at_most.len();
     let end = slots as f64 * seconds(of.slot_ns);
     let per_slot = |slot: usize| {
@@ -285,7 +285,7 @@ fn early_body(of: &EarlyBlocks, is_probed: bool) -> Markup {
         said: format!("{requests} blocked too early: {}.", by_node.join(", ")),
         keys: node_keys(&of.nodes),
         plot: Plot {
-            x: Axis::time(end),
+            x: Axis::time(end).marked(marks),
             y: Axis::counts(most as f64 * 1.05),
             layers: stack(&of.nodes, slots, of.slot_ns),
         },
@@ -304,12 +304,12 @@ fn early_body(of: &EarlyBlocks, is_probed: bool) -> Markup {
     };
     html! {
         (blocked.render())
-        (counted_figure(of, &|slot| per_slot(slot) > 0).render())
+        (counted_figure(of, &|slot| per_slot(slot) > 0, marks).render())
     }
 }
 
 /// How many other requests can have counted against those that were blocked, beside the limit.
-fn counted_figure(of: &EarlyBlocks, has_any: &dyn Fn(usize) -> bool) -> Figure {
+fn counted_figure(of: &EarlyBlocks, has_any: &dyn Fn(usize) -> bool, marks: &[Mark]) -> Figure {
     let width = seconds(of.slot_ns);
     let end = of.counted_at_most.len() as f64 * width;
     let counted = of.counted_at_most.iter().enumerate();
@@ -350,7 +350,7 @@ fn counted_figure(of: &EarlyBlocks, has_any: &dyn Fn(usize) -> bool) -> Figure {
         ),
         keys,
         plot: Plot {
-            x: Axis::time(end),
+            x: Axis::time(end).marked(marks),
             y: Axis::counts(top as f64 * 1.05),
             layers,
         },

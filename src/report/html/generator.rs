@@ -3,7 +3,9 @@
 use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style};
 use super::document::{Section, facts, pill, text};
 use super::latency::{extremes, gaps};
-use super::time_series::{fine, lines, shade_keys, shades, supported, table, time_axis};
+use super::time_series::{
+    event_marks, fine, lines, said_events, shade_keys, shades, supported, table, time_axis,
+};
 use super::untrusted::Untrusted;
 use crate::base::Nanos;
 use crate::base::text::{bytes, share, span, span_or_dash};
@@ -39,7 +41,7 @@ fn send_lag(summary: &Summary) -> Figure {
     let spans = sent().flat_map(|slot| [slot.send_lag_p99_ns, slot.send_lag_max_ns]);
     let spans = spans.filter(|ns| *ns > 0);
     let (least, most) = extremes(spans.chain([tolerated]));
-    let x = time_axis(&timeline, 0.0);
+    let x = time_axis(&timeline, 0.0).marked(&event_marks(summary));
     let mut layers = shades(&timeline);
     layers.push(Layer::Line {
         style: Style::TOLERATED,
@@ -66,6 +68,7 @@ fn send_lag(summary: &Summary) -> Figure {
         "the longest {}; up to {tolerated_text} is tolerated.",
         span(Nanos(worst(|slot| slot.send_lag_max_ns)))
     );
+    said += &said_events(summary);
     keys.extend(shade_keys(summary));
     let rows = table(
         "Send lag",

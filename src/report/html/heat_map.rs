@@ -1,6 +1,6 @@
 use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style};
 use super::document::{Section, Table, text, texts};
-use super::time_series::{fine, seconds, time_axis};
+use super::time_series::{event_keys, event_marks, fine, seconds, time_axis};
 use crate::base::Nanos;
 use crate::base::text::{share, span};
 use crate::core::summary::{Summary, Timeline};
@@ -116,9 +116,15 @@ impl Map {
                 Nanos(self.timeline.slot_ns)
             )),
             said,
-            keys: self.from.iter().enumerate().map(key).collect(),
+            keys: self
+                .from
+                .iter()
+                .enumerate()
+                .map(key)
+                .chain(event_keys(summary))
+                .collect(),
             plot: Plot {
-                x: time_axis(&self.timeline, 0.0),
+                x: time_axis(&self.timeline, 0.0).marked(&event_marks(summary)),
                 y: Axis::spans_between(lowest, highest),
                 layers: self.layers(),
             },

@@ -1,5 +1,6 @@
 use super::document::{Section, Table, noted, text, texts};
-use crate::base::text::{per_second, share};
+use super::untrusted::clipped;
+use crate::base::text::{count, per_second, share};
 use crate::core::summary::{DurationSummary, Summary};
 use crate::report::percentiles::{
     MAX, P50, P90, P95, P99, P99_9, P99_99, P99_999, dash, distributions, known, span_of,
@@ -55,6 +56,9 @@ pub fn section(summary: &Summary) -> Section {
                 }
             }
         }
+        @if !summary.events.is_empty() {
+            p { a href="#events" { (events(summary)) } }
+        }
         (percentiles(summary))
         p class="note" {
             "Latency is what a caller on the schedule felt, from due to done. Service time is what the server took, from \
@@ -65,6 +69,17 @@ pub fn section(summary: &Summary) -> Section {
         id: "numbers",
         heading: "Key numbers",
         body,
+    }
+}
+
+/// How many events there were, and what the first of those that did something did.
+fn events(summary: &Summary) -> String {
+    let all = count(summary.events.len() as u64, "event", "events");
+    let mut events = summary.events.iter();
+    let first = events.find_map(|event| Some((clipped(&event.title(), 100), event.in_short()?)));
+    match first {
+        Some((title, did)) => format!("{all}; {title}: {did}"),
+        None => all,
     }
 }
 

@@ -1,6 +1,8 @@
 use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style, from_share, last_share};
 use super::document::{Section, Table, noted, text, texts};
-use super::time_series::{fine, lines, shade_keys, shades, supported, table, time_axis};
+use super::time_series::{
+    event_marks, fine, lines, said_events, shade_keys, shades, supported, table, time_axis,
+};
 use crate::base::Nanos;
 use crate::base::text::{span, span_or_dash};
 use crate::core::summary::{DurationSummary, Point, Slot, Summary};
@@ -99,10 +101,10 @@ fn percentiles(summary: &Summary) -> Figure {
         title: text(format!(
             "Percentiles of latency in each {slot}, on a logarithmic scale"
         )),
-        said: format!("Latency in slots of {slot}: {}.", said.join(", ")),
+        said: format!("Latency in slots of {slot}: {}.", said.join(", ")) + &said_events(summary),
         keys,
         plot: Plot {
-            x: time_axis(&timeline, 0.0),
+            x: time_axis(&timeline, 0.0).marked(&event_marks(summary)),
             y: Axis::spans(least, most),
             layers,
         },

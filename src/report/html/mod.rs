@@ -8,6 +8,7 @@ mod comparison;
 mod configuration;
 mod discovery;
 mod document;
+mod events;
 mod failures;
 mod generator;
 mod header;
@@ -50,12 +51,16 @@ pub const FORMAT: Format = Format {
 
 /// The page of one run.
 pub fn page(summary: &Summary) -> String {
-    let mut sections = admissions::sections(summary.audit.as_ref());
+    let mut sections =
+        admissions::sections(summary.audit.as_ref(), &time_series::event_marks(summary));
     sections.extend([
         header::section(summary),
         rates::section(summary),
         latency::over_time(summary),
         key_numbers::section(summary),
+    ]);
+    sections.extend(events::section(summary));
+    sections.extend([
         latency::spectrum(summary),
         heat_map::section(summary),
         targets::section(summary),

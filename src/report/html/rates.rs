@@ -1,6 +1,8 @@
 use super::chart::{Axis, Figure, Key, Layer, Plot, Size, Style};
 use super::document::{Section, Table, text};
-use super::time_series::{fine, seconds, shade_keys, shades, steps, table, time_axis};
+use super::time_series::{
+    event_marks, fine, said_events, seconds, shade_keys, shades, steps, table, time_axis,
+};
 use crate::base::Nanos;
 use crate::base::text::{per_second, rate};
 use crate::core::summary::{Slot, Summary, Timeline};
@@ -47,10 +49,10 @@ fn figure(summary: &Summary) -> Figure {
         title: text(
             "Requests per second: lines for the schedule and for requests sent, and the outcomes stacked",
         ),
-        said: statement(summary, &timeline),
+        said: statement(summary, &timeline) + &said_events(summary),
         keys: keys(summary),
         plot: Plot {
-            x: time_axis(&timeline, 0.0),
+            x: time_axis(&timeline, 0.0).marked(&event_marks(summary)),
             // Room above the bars keeps the shades of bursts and pauses visible.
             y: Axis::rate(highest_rate(&timeline).max(highest) * 1.05),
             layers,

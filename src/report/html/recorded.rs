@@ -14,7 +14,7 @@ const ROWS: usize = 100;
 
 /// The page of an audit of recorded requests.
 pub fn recorded(of: &RecordedAudit) -> String {
-    let mut sections = admissions::sections(Some(&of.audit));
+    let mut sections = admissions::sections(Some(&of.audit), &[]);
     sections.extend([
         Section {
             id: "audit",

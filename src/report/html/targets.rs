@@ -1,7 +1,7 @@
-use super::chart::{Axis, Figure, Key, Plot, Size, legend};
+use super::chart::{Axis, Figure, Key, Mark, Plot, Size, legend};
 use super::document::{Section, Table, ledger_columns, noted, text, texts};
 use super::rates::{OUTCOMES, stack};
-use super::time_series::{few, seconds, shades, time_axis};
+use super::time_series::{event_keys, event_marks, few, seconds, shades, time_axis};
 use super::untrusted::Untrusted;
 use crate::base::Ledger;
 use crate::base::text::per_second;
@@ -20,6 +20,8 @@ const CHARTS: usize = 12;
 pub fn section(summary: &Summary) -> Section {
     let all = summary.targets.len();
     let charts = charts(summary);
+    let outcomes = OUTCOMES.map(|(name, style)| Key::fill(style, name));
+    let keys: Vec<_> = outcomes.into_iter().chain(event_keys(summary)).collect();
     let body = html! {
         (table(summary))
         @if charts.len() > 1 {
@@ -27,7 +29,7 @@ pub fn section(summary: &Summary) -> Section {
             @if charts.len() < all {
                 p class="note" { (charts.len()) " of " (all) " targets: " (WORST) "." }
             }
-            (legend(&OUTCOMES.map(|(name, style)| Key::fill(style, name))))
+            (legend(&keys))
             div class="multiples" { @for chart in &charts { (chart.render()) } }
         }
     };
@@ -135,6 +137,7 @@ fn charts(summary: &Summary) -> Vec<Figure> {
         return Vec::new();
     }
     let shown = worst_targets(&summary.targets, CHARTS);
+    let marks = event_marks(summary);
     let width = seconds(timeline.slot_ns);
     let of = |slot: &Slot, place: usize| slot.targets.get(place).copied().unwrap_or_default();
     let done =
@@ -173,6 +176,7 @@ fn charts(summary: &Summary) -> Vec<Figure> {
                 said,
                 &timeline,
                 most,
+                &marks,
                 counts,
             )
         })
@@ -185,6 +189,7 @@ pub fn small(
     said: String,
     timeline: &Timeline,
     most: f64,
+    marks: &[Mark],
     counts: impl Fn(&Slot) -> [u64; 3],
 ) -> Figure {
     let mut layers = shades(timeline);
@@ -194,7 +199,7 @@ pub fn small(
         said,
         keys: Vec::new(),
         plot: Plot {
-            x: time_axis(timeline, 0.0),
+            x: time_axis(timeline, 0.0).marked(marks),
             y: Axis::rate(most * 1.05),
             layers,
         },

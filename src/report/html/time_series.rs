@@ -1,8 +1,9 @@
 //! The axis, shades, lines and table that charts over time share.
 
-use super::chart::{Axis, Key, Layer, Style};
-use super::document::{Table, text, texts};
-use crate::base::{Mode, Nanos};
+use super::chart::{Axis, Key, Layer, Mark, Style};
+use super::document::{Table, text as plain, texts};
+use super::untrusted::clipped;
+use crate::base::{Mode, Nanos, text};
 use crate::core::summary::{Slot, Summary, Timeline};
 use crate::report::downsample::downsampled;
 use crate::report::percentiles::{P50, P90, P99, P99_9};
@@ -51,6 +52,46 @@ pub fn time_axis(timeline: &Timeline, least: f64) -> Axis {
     Axis::time((timeline.slots.len() as f64 * seconds(timeline.slot_ns)).max(least))
 }
 
+/// The events, as marks of charts over time.
+pub fn event_marks(summary: &Summary) -> Vec<Mark> {
+    let events = summary.events.iter().zip(1..);
+    let mut marks: Vec<_> = events
+        .map(|(event, number)| Mark {
+            at: seconds(event.began_ns),
+            number,
+            name: clipped(&event.title(), 100),
+        })
+        .collect();
+    marks.sort_by(|one, other| one.at.total_cmp(&other.at));
+    marks
+}
+
+/// The most events that a legend names.
+const NAMED: usize = 5;
+
+/// The legend of the marks.
+pub fn event_keys(summary: &Summary) -> Option<Key> {
+    let events = summary.events.iter().zip(1..).take(NAMED);
+    let mut names: Vec<_> = events
+        .map(|(event, number)| format!("{number} {}", clipped(&event.title(), 40)))
+        .collect();
+    let all = summary.events.len();
+    if all > NAMED {
+        names.push(format!("and {} more below", all - NAMED));
+    }
+    (all > 0).then(|| Key::line(Style::EVENT, format!("events: {}", names.join(", "))))
+}
+
+/// The first events in words, for those who can't see the marks.
+pub fn said_events(summary: &Summary) -> String {
+    let events = summary.events.iter().take(NAMED);
+    let said = events.map(|event| {
+        let at = text::seconds(Nanos(event.began_ns));
+        format!(" Event at {at}: {}.", clipped(&event.title(), 100))
+    });
+    said.collect()
+}
+
 /// Bursts and pauses, as shades behind everything else.
 pub fn shades(timeline: &Timeline) -> Vec<Layer> {
     let shade = |mode: Mode| match mode {
@@ -75,7 +116,7 @@ pub fn shades(timeline: &Timeline) -> Vec<Layer> {
     spans
 }
 
-/// The legend of the shades.
+/// The legend of the shades and of the marks.
 pub fn shade_keys(summary: &Summary) -> Vec<Key> {
     let mut names: BTreeMap<bool, Vec<&str>> = BTreeMap::new();
     for stretch in &summary.timeline.stretches {
@@ -107,8 +148,9 @@ pub fn shade_keys(summary: &Summary) -> Vec<Key> {
             } else {
                 names.join(", ")
             };
-            Key::fill(style, super::untrusted::clipped(&name, 100))
+            Key::fill(style, clipped(&name, 100))
         })
+        .chain(event_keys(summary))
         .collect()
 }
 
@@ -166,7 +208,7 @@ pub fn table(
     };
     let row = |(number, slot): (usize, &Slot)| {
         let from = Nanos(rows.slot_ns.saturating_mul(number as u64));
-        (text(from.to_string()), texts(cells(slot, width)))
+        (plain(from.to_string()), texts(cells(slot, width)))
     };
     Table {
         caption: format!(

@@ -18,6 +18,10 @@
 //! of a clock only if it was admitted more than 2·L times, within which there must have been two boundaries.
 //!
 //! **False block.** A request is wrongly blocked if fewer than L others can have counted against it.
+//!
+//! **Blocks.** A blocked request had L others in its window. So no boundary lies between the decision of the L-th other before
+//! it, if that comes as late as it may, and its own sent: the window after such a boundary would have had room. These phases
+//! are left out. So a boundary that excuses an excess must lie where no request was blocked that it would have let pass.
 
 use super::clock_windows::ClockWindows;
 use super::opened_windows::{MostInOpened, OpenedWindows};
@@ -122,9 +126,12 @@ impl Evidence for FixedWindow {
     fn is_wrongly_blocked(
         &mut self,
         request: &BlockedRequest,
-        _: &AdmissionLog,
+        log: &AdmissionLog,
         bounds: &Bounds,
     ) -> bool {
+        if request.is_alone {
+            self.by_key.leave_out_blocked(request, log, bounds);
+        }
         request.counted < bounds.limit
     }
 
@@ -239,6 +246,22 @@ impl FixedClock {
         }
     }
 
+    /// Leaves out the phases of windows that would have let a blocked request pass.
+    fn leave_out_blocked(&mut self, request: &BlockedRequest, log: &AdmissionLog, bounds: &Bounds) {
+        if request.counted < bounds.limit {
+            // No windows explain such a block, so that it tells nothing of their phase.
+            return;
+        }
+        let others = bounds.limit.checked_sub(request.pending + 1);
+        if let Some(last_full) = others.and_then(|others| log.latest_decision_but(others)) {
+            let tolerance = bounds.tolerance_over(1);
+            let from = last_full + tolerance + Nanos(1);
+            let to = request.sent.saturating_sub(tolerance + Nanos(1));
+            let now = request.done.max(from);
+            self.phases.exclude(from, to, now, bounds.window);
+        }
+    }
+
     fn memory(&self) -> usize {
         let excesses = self
             .excesses
@@ -333,6 +356,14 @@ impl OneClock for FixedClock {
         }
     }
 
+    fn block(&mut self, request: &BlockedRequest, log: &AdmissionLog, bounds: &Bounds) -> bool {
+        if self.phases.is_impossible() {
+            return false;
+        }
+        self.leave_out_blocked(request, log, bounds);
+        self.phases.is_impossible()
+    }
+
     fn allow_for(&mut self, uncertain: u64) {
         self.uncertain = self.uncertain.max(uncertain);
     }
@@ -356,6 +387,11 @@ impl OneClock for FixedClock {
         }
         let mut excesses = self.excesses.iter();
         let mut clocks = self.clocks.iter();
+        let by_admissions = self.excesses.first().map(|level| &level.possible);
+        if by_admissions.is_some_and(|phases| !phases.is_impossible()) {
+            // Blocks ruled out what is left, and the levels do not know of them.
+            return Needed::UNKNOWN;
+        }
         Needed {
             excess: excesses
                 .find(|level| !level.possible.is_impossible())

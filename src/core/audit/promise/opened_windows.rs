@@ -4,8 +4,8 @@
 //! The first admission opens a window.
 //! Each admission that surely comes before the window's end, W − ε after its opening, counts in it. Each that surely
 //! comes after the end, W + ε after the opening, opens the next. Of those in between either may be true, so all choices
-//! are followed. Once a request of the key was not answered or failed, it may have opened a window unseen, and nothing
-//! more follows.
+//! are followed. Once a request of the key was not answered or failed, it may have opened the next window unseen. The latest
+//! window goes on until its end nevertheless, and nothing more follows after it.
 
 use super::Interval;
 use crate::base::Nanos;
@@ -17,6 +17,8 @@ pub(super) enum OpenedWindows {
     Unopened,
     /// The latest window is one of these. Without any, no choice of decisions explains the admissions.
     OneOf(Vec<Choice>),
+    /// The same, and a request whose answer is not known may open the next one.
+    Last(Vec<Choice>),
     /// A window may have been opened by a request whose answer is not known.
     Unknown,
 }
@@ -48,14 +50,20 @@ impl OpenedWindows {
     }
 
     pub fn is_impossible(&self) -> bool {
-        matches!(self, OpenedWindows::OneOf(choices) if choices.is_empty())
+        match self {
+            OpenedWindows::OneOf(choices) | OpenedWindows::Last(choices) => choices.is_empty(),
+            OpenedWindows::Unopened | OpenedWindows::Unknown => false,
+        }
     }
 
     /// From now on nothing follows. What is proved stays proved.
     pub fn lose_sight(&mut self) {
-        if !self.is_impossible() {
-            *self = OpenedWindows::Unknown;
-        }
+        *self = match std::mem::replace(self, OpenedWindows::Unknown) {
+            OpenedWindows::OneOf(choices) | OpenedWindows::Last(choices) => {
+                OpenedWindows::Last(choices)
+            }
+            OpenedWindows::Unopened | OpenedWindows::Unknown => OpenedWindows::Unknown,
+        };
     }
 
     /// Takes in one admission. They come in the order of their dones.
@@ -77,6 +85,16 @@ impl OpenedWindows {
                 }
                 *choices = few(next);
             }
+            OpenedWindows::Last(choices) => {
+                let is_over = |choice: &Choice| choice.open_next(decided, bounds).is_some();
+                if choices.iter().any(is_over) {
+                    *self = OpenedWindows::Unknown;
+                    return;
+                }
+                let counted = choices.iter();
+                let counted = counted.filter_map(|choice| choice.count_in(decided, bounds));
+                *choices = few(counted.collect());
+            }
             OpenedWindows::Unknown => {}
         }
     }
@@ -84,7 +102,9 @@ impl OpenedWindows {
     /// The memory used beside `self`, in bytes.
     pub fn memory(&self) -> usize {
         match self {
-            OpenedWindows::OneOf(choices) => choices.capacity() * size_of::<Choice>(),
+            OpenedWindows::OneOf(choices) | OpenedWindows::Last(choices) => {
+                choices.capacity() * size_of::<Choice>()
+            }
             OpenedWindows::Unopened | OpenedWindows::Unknown => 0,
         }
     }

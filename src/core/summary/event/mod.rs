@@ -4,7 +4,7 @@ mod statements;
 
 use super::FailureSummary;
 use crate::base::{FailureKind, Nanos, Target};
-use crate::core::events::{CommandEnd, CommandRecord, EventKind, EventRecord};
+use crate::core::events::{CommandEnd, CommandRecord, EventKind, EventRecord, titled};
 use crate::core::stats::Results;
 use crate::core::stats::effects::{
     Effect, Failed, Feeling, Felt, ObservedOutage, Recovery, RecoveryFrom, ScopeEffect, SpanNumbers,
@@ -243,7 +243,7 @@ impl EventSummary {
             due_ns: record.due.map(|due| due.0),
             began_ns: record.began.0,
             until_ns: effect.during.end.0,
-            ended_by: effect.ended_by.map(|place| title(&records[place])),
+            ended_by: effect.ended_by.map(|place| records[place].title()),
             command: record.command.as_ref().map(CommandSummary::of),
             statements: Vec::new(),
             effect: summary(&effect.all),
@@ -265,28 +265,8 @@ impl EventSummary {
     }
 }
 
-fn title(record: &EventRecord) -> String {
-    titled(&record.name, record.kind == EventKind::Undo)
-}
-
-fn titled(name: &str, is_undo: bool) -> String {
-    if is_undo {
-        format!("undo of {name}")
-    } else {
-        name.to_owned()
-    }
-}
-
 impl CommandSummary {
     fn of(record: &CommandRecord) -> CommandSummary {
-        let error = match &record.end {
-            CommandEnd::Exited(0) => None,
-            CommandEnd::Exited(code) => Some(format!("exit code {code}")),
-            CommandEnd::Signalled(signal) => Some(format!("ended by signal {signal}")),
-            CommandEnd::NotStarted(why) => Some(format!("could not be started: {why}")),
-            CommandEnd::Stopped => Some("did not end by itself, and was ended".to_owned()),
-            CommandEnd::Running => Some("was still running".to_owned()),
-        };
         CommandSummary {
             text: record.text.clone(),
             ended_ns: record.ended.map(|ended| ended.0),
@@ -294,7 +274,7 @@ impl CommandSummary {
                 CommandEnd::Exited(code) => Some(code),
                 _ => None,
             },
-            error,
+            error: record.end.error(),
             output: record.output.clone(),
             output_cut_bytes: record.output_cut,
         }
@@ -384,7 +364,7 @@ impl RecoverySummary {
         let nanos = |span: Option<Nanos>| span.map(|span| span.0);
         RecoverySummary {
             from: match recovery.from {
-                RecoveryFrom::Event(place) => title(&records[place]),
+                RecoveryFrom::Event(place) => records[place].title(),
                 RecoveryFrom::OwnEnd => "the end of its command".to_owned(),
                 RecoveryFrom::OwnBegin => "its begin".to_owned(),
             },
@@ -420,7 +400,7 @@ impl OutageSummary {
             kinds: kinds
                 .map(|(kind, count)| (kind.to_string(), count))
                 .collect(),
-            event: observed.event.map(|place| title(&records[place])),
+            event: observed.event.map(|place| records[place].title()),
             statement: String::new(),
         };
         summary.statement = statements::of_outage(&summary, !records.is_empty());

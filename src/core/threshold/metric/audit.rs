@@ -2,9 +2,11 @@ use super::family::{Claim, Family, Metric};
 use crate::base::text::{Cursor, SyntaxError};
 use crate::core::audit::AuditVerdict;
 use crate::core::threshold::comparison::Test;
-use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
+use crate::core::threshold::measurements::Ahead;
 use crate::core::threshold::met::Met;
 use crate::core::threshold::range::{Range, Ratio};
+use crate::core::threshold::scope::Scope;
+use crate::core::threshold::view::View;
 use std::sync::Arc;
 
 /// `audit = kept`: whether the limiter kept its limit, as 1, or is proved to have broken it, as 0.
@@ -16,7 +18,7 @@ impl Family for Audit {
         "audit"
     }
 
-    fn read(&'static self, _: Scope, _: &mut Cursor) -> Result<Box<dyn Metric>, SyntaxError> {
+    fn read(&'static self, _: &Scope, _: &mut Cursor) -> Result<Box<dyn Metric>, SyntaxError> {
         Ok(Box::new(*self))
     }
 }
@@ -39,16 +41,16 @@ impl Metric for Audit {
         true
     }
 
-    fn range(&self, measurements: &Measurements, _: Ahead) -> Option<Range> {
-        let may_be_kept = measurements.audit != Some(AuditVerdict::Broken);
+    fn range(&self, view: &View, _: Ahead) -> Option<Range> {
+        let may_be_kept = view.whole.audit != Some(AuditVerdict::Broken);
         Some(Range {
             least: Ratio::whole(0u8),
             most: Some(Ratio::whole(u8::from(may_be_kept))),
         })
     }
 
-    fn display(&self, _: Ratio, measurements: &Measurements, _: &Test) -> String {
-        let text = match measurements.audit {
+    fn display(&self, _: Ratio, view: &View, _: &Test) -> String {
+        let text = match view.whole.audit {
             Some(AuditVerdict::Kept) => "kept",
             Some(AuditVerdict::Broken) => "broken",
             Some(AuditVerdict::Suspect) => "suspect",
@@ -58,13 +60,13 @@ impl Metric for Audit {
         text.to_owned()
     }
 
-    fn judge(&self, measurements: &Measurements, test: &Test) -> (Met, String) {
-        let schedule_kept = measurements.schedule_kept(Ahead::Nothing);
+    fn judge(&self, view: &View, test: &Test) -> (Met, String) {
+        let schedule_kept = view.whole.schedule_kept(Ahead::Nothing);
         let certain = |number: u8| match test.is_met_within(Range::exactly(Ratio::whole(number))) {
             true => Met::Met,
             false => Met::Missed,
         };
-        let met = match measurements.audit {
+        let met = match view.whole.audit {
             Some(AuditVerdict::Kept) => certain(1),
             Some(AuditVerdict::Broken) => certain(0),
             Some(AuditVerdict::Suspect) if test.is_inequality() => Met::Met,
@@ -72,7 +74,7 @@ impl Metric for Audit {
             Some(AuditVerdict::Inconclusive) if !schedule_kept => Met::Unsupported,
             Some(AuditVerdict::Inconclusive) | None => Met::NothingSeen,
         };
-        (met, self.display(Ratio::whole(0u8), measurements, test))
+        (met, self.display(Ratio::whole(0u8), view, test))
     }
 }
 
@@ -81,7 +83,7 @@ mod tests {
     use super::*;
     use crate::base::Nanos;
     use crate::core::stats::Tally;
-    use crate::core::threshold::Threshold;
+    use crate::core::threshold::{Measurements, Threshold};
 
     #[test]
     fn an_expectation_of_the_verdict_is_met_only_by_what_is_proved() {
@@ -104,10 +106,11 @@ mod tests {
                 followed: Nanos::ZERO,
                 lateness: &[],
                 audit: Some(verdict),
+                parts: None,
             };
             let judged = ["audit = kept", "audit = broken", "audit != broken"].map(|text| {
                 let threshold: Threshold = text.parse().unwrap();
-                threshold.metric.judge(&measurements, &threshold.test).0
+                threshold.judge(&measurements).0
             });
             assert_eq!(judged, [kept, broken, not_broken], "{verdict:?}");
         }

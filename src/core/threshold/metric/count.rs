@@ -2,10 +2,11 @@ use super::counted::Requests;
 use super::family::{Claim, Metric};
 use crate::base::text::{Cursor, SyntaxError};
 use crate::core::threshold::comparison::Test;
-use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
+use crate::core::threshold::measurements::Ahead;
 use crate::core::threshold::number::{Number, Quantity};
 use crate::core::threshold::range::{Range, Ratio};
 use crate::core::threshold::values;
+use crate::core::threshold::view::View;
 use std::sync::Arc;
 
 /// `failed.count = 0`
@@ -26,23 +27,19 @@ impl Metric for Count {
         Some(self.0.number(Quantity::Count(self.0.counted())))
     }
 
-    fn scope(&self) -> Scope {
-        self.0.scope
-    }
-
     fn is_about_generator(&self) -> bool {
         self.0.is_about_generator()
     }
 
-    fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range> {
-        let (count, more) = self.0.count_and_more(measurements, ahead);
+    fn range(&self, view: &View, ahead: Ahead) -> Option<Range> {
+        let (count, more) = self.0.count_and_more(view, ahead);
         Some(Range {
             least: Ratio::whole(count),
             most: Some(Ratio::whole(count + more)),
         })
     }
 
-    fn display(&self, number: Ratio, _: &Measurements, _: &Test) -> String {
+    fn display(&self, number: Ratio, _: &View, _: &Test) -> String {
         number.over.to_string()
     }
 }

@@ -1,6 +1,7 @@
 use crate::base::FailureKind;
-use crate::core::threshold::measurements::{Ahead, Ended, Measurements, Scope};
+use crate::core::threshold::measurements::{Ahead, Ended};
 use crate::core::threshold::number::{self, Number, Quantity};
+use crate::core::threshold::view::View;
 
 /// A kind of requests that is counted.
 #[derive(Debug)]
@@ -13,31 +14,36 @@ pub(super) struct Counted {
 }
 
 /// A new kind of requests is one row.
-pub(super) const ALL: [Counted; 9] = [
-    Counted::about_generator("scheduled", Ended::scheduled, &[]),
-    Counted::about_generator("sent", Ended::sent, &["scheduled"]),
-    Counted::about_generator("dropped", |ended| ended.ledger.dropped, &["scheduled"]),
-    Counted::about_generator("unsent", |ended| ended.ledger.unsent, &["scheduled"]),
+pub(super) const ALL: [Counted; 10] = [
+    Counted::about_generator(SCHEDULED, Ended::scheduled, &[]),
+    Counted::about_generator("sent", Ended::sent, &[SCHEDULED]),
+    Counted::about_generator("dropped", |ended| ended.ledger.dropped, &[SCHEDULED]),
+    Counted::about_generator("unsent", |ended| ended.ledger.unsent, &[SCHEDULED]),
     Counted::about_limiter(
         "allowed",
         |ended| ended.ledger.allowed,
-        &["sent", "scheduled", "success"],
+        &["sent", SCHEDULED, "success"],
     ),
     Counted::about_limiter(
         "blocked",
         |ended| ended.ledger.blocked,
-        &["sent", "scheduled", "success"],
+        &["sent", SCHEDULED, "success"],
     ),
     Counted::about_limiter(
         "success",
         |ended| ended.ledger.success(),
-        &["sent", "scheduled"],
+        &["sent", SCHEDULED],
     ),
-    Counted::about_limiter(FAILED, Ended::failed, &["sent", "scheduled"]),
+    Counted::about_limiter(FAILED, Ended::failed, &["sent", SCHEDULED]),
+    Counted::about_limiter(
+        "failing_open",
+        |ended| ended.failing_open,
+        &["sent", SCHEDULED, "success", "allowed"],
+    ),
     Counted::about_limiter(
         "abandoned",
         |ended| ended.ledger.abandoned,
-        &["sent", "scheduled"],
+        &["sent", SCHEDULED],
     ),
 ];
 
@@ -70,13 +76,19 @@ impl Counted {
 /// The requests of which some kinds can be counted, such as `failed[timeout]`.
 pub(super) const FAILED: &str = "failed";
 
+/// The requests that are not counted by event: those that never left. An event has only requests that were sent.
+pub(super) const NOT_BY_EVENT: [&str; 3] = [SCHEDULED, "dropped", "unsent"];
+
+const SCHEDULED: &str = "scheduled";
+
 /// The wholes of the failures of one kind.
-const WHOLES_OF_KIND: [&str; 3] = ["sent", "scheduled", FAILED];
+const WHOLES_OF_KIND: [&str; 3] = ["sent", SCHEDULED, FAILED];
 
 /// The requests of one row, or the failures of one kind.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Requests {
-    pub scope: Scope,
+    /// Whether they are those of an event.
+    pub is_by_event: bool,
     pub counted: &'static Counted,
     pub kind: Option<FailureKind>,
 }
@@ -90,9 +102,9 @@ impl Requests {
     }
 
     /// The count of these requests, and the range in which it may end up.
-    pub fn count_and_more(&self, measurements: &Measurements, ahead: Ahead) -> (u64, u64) {
-        let ended = measurements.ended(self.scope);
-        let more = ahead.beside(self.scope, ended.scheduled());
+    pub fn count_and_more(&self, view: &View, ahead: Ahead) -> (u64, u64) {
+        let ended = view.ended();
+        let more = view.ahead(ahead, ended.scheduled());
         (self.count(&ended), more)
     }
 
@@ -109,27 +121,27 @@ impl Requests {
 
     pub fn number(&self, quantity: Quantity) -> Number {
         Number {
-            target: match self.scope {
-                Scope::All => None,
-                Scope::Target(place) => Some(place),
-            },
+            target: None,
             quantity,
             is_about_generator: self.counted.is_about_generator,
         }
     }
 
-    pub fn wholes(&self) -> &'static [&'static str] {
-        match self.kind {
+    /// The names of the wholes of which they can be a share. The first is the default.
+    pub fn wholes(&self) -> Vec<&'static str> {
+        let wholes = match self.kind {
             Some(_) => &WHOLES_OF_KIND,
             None => self.counted.wholes,
-        }
+        };
+        let is_whole = |whole: &&&str| !self.is_by_event || **whole != SCHEDULED;
+        wholes.iter().filter(is_whole).copied().collect()
     }
 
     /// The requests of the same scope with this name.
     pub fn named(&self, name: &str) -> Requests {
         let counted = ALL.iter().find(|counted| counted.name == name);
         Requests {
-            scope: self.scope,
+            is_by_event: self.is_by_event,
             counted: counted.expect("a name in the table"),
             kind: None,
         }

@@ -1,27 +1,29 @@
 use crate::base::text::{Cursor, SyntaxError};
 use crate::core::threshold::comparison::Test;
 use crate::core::threshold::exceptions::Exceptions;
-use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
+use crate::core::threshold::measurements::Ahead;
 use crate::core::threshold::met::Met;
 use crate::core::threshold::number::Number;
 use crate::core::threshold::range::{Range, Ratio};
+use crate::core::threshold::scope::Scope;
+use crate::core::threshold::view::View;
 use std::fmt;
 use std::sync::Arc;
 
 /// The metrics that begin with one word.
 pub(in crate::core::threshold) trait Family: Sync {
-    /// The first word of a threshold, after the target.
+    /// The first word of a threshold, after the scope.
     fn name(&self) -> &'static str;
 
-    /// Whether each target has these metrics.
-    fn is_by_target(&self) -> bool {
-        false
+    /// Whether there are such metrics of this scope.
+    fn is_of(&self, scope: &Scope) -> bool {
+        *scope == Scope::All
     }
 
     /// Reads the rest of a metric's name.
     fn read(
         &'static self,
-        scope: Scope,
+        scope: &Scope,
         cursor: &mut Cursor,
     ) -> Result<Box<dyn Metric>, SyntaxError>;
 }
@@ -36,13 +38,9 @@ pub(in crate::core::threshold) trait Metric:
     /// Reads the test that follows the metric's name.
     fn claim(self: Box<Self>, cursor: &mut Cursor) -> Result<Claim, SyntaxError>;
 
-    /// The number that runs can be compared by. `None` if it is a verdict.
+    /// The number of all targets that runs can be compared by. `None` if it is a verdict, or is of events only.
     fn number(&self) -> Option<Number> {
         None
-    }
-
-    fn scope(&self) -> Scope {
-        Scope::All
     }
 
     /// Whether the metric needs `--audit`.
@@ -60,28 +58,28 @@ pub(in crate::core::threshold) trait Metric:
 
     /// The range in which the number is, or will be in the end: times in nanoseconds, rates per second. `None` if there
     /// is nothing to measure.
-    fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range>;
+    fn range(&self, view: &View, ahead: Ahead) -> Option<Range>;
 
     /// The requests that are exceptions to the test, if it is an upper bound that some of them may exceed. Otherwise `None`.
-    fn exceptions(&self, _: &Measurements, _: &Test) -> Option<Exceptions> {
+    fn exceptions(&self, _: &View, _: &Test) -> Option<Exceptions> {
         None
     }
 
     /// The final number in its unit.
-    fn display(&self, number: Ratio, measurements: &Measurements, test: &Test) -> String;
+    fn display(&self, number: Ratio, view: &View, test: &Test) -> String;
 
     /// Whether the test was passed, and what was measured.
-    fn judge(&self, measurements: &Measurements, test: &Test) -> (Met, String) {
-        let Some(range) = self.range(measurements, Ahead::Nothing) else {
+    fn judge(&self, view: &View, test: &Test) -> (Met, String) {
+        let Some(range) = self.range(view, Ahead::Nothing) else {
             return (Met::NothingSeen, "nothing".to_owned());
         };
-        let met = if !self.is_about_generator() && !measurements.support(self.scope()) {
+        let met = if !self.is_about_generator() && !view.is_supported() {
             Met::Unsupported
         } else if test.is_met_within(range) {
             Met::Met
         } else {
             Met::Missed
         };
-        (met, self.display(range.least, measurements, test))
+        (met, self.display(range.least, view, test))
     }
 }

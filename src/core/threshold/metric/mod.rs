@@ -1,11 +1,13 @@
 //! The metrics of thresholds. A metric is one file with its [`Family`], or one row in a table of a family, and one
 //! entry in [`families`].
 
+mod admitted_beyond;
 mod audit;
 mod count;
 mod counted;
 mod family;
 mod per_second;
+mod recovery;
 mod requests;
 mod schedule;
 mod share;
@@ -14,12 +16,10 @@ mod times;
 pub(super) use family::Metric;
 
 use crate::base::text::{Cursor, SyntaxError};
-use crate::core::threshold::measurements::Scope;
 use crate::core::threshold::number::{Number, Quantity};
 use crate::core::threshold::percentile::Percentile;
+use crate::core::threshold::scope::{SCOPES, Scope};
 use family::{Claim, Family};
-
-const TARGET: &str = "target";
 
 /// All families, in the order in which errors list them.
 fn families() -> Vec<&'static dyn Family> {
@@ -28,26 +28,39 @@ fn families() -> Vec<&'static dyn Family> {
     families.extend(counted::ALL.iter().map(|family| family as &dyn Family));
     families.push(&audit::Audit);
     families.push(&schedule::Schedule);
+    families.push(&recovery::Recovery);
+    families.push(&admitted_beyond::AdmittedBeyond);
     families
 }
 
 /// Reads a whole threshold.
-pub(super) fn read(text: &str) -> Result<Claim, SyntaxError> {
+pub(super) fn read(text: &str) -> Result<(Scope, Claim), SyntaxError> {
     let mut cursor = Cursor::new(text);
-    let claim = read_name(&mut cursor)?.claim(&mut cursor)?;
+    let (scope, metric) = read_name(&mut cursor)?;
+    let claim = metric.claim(&mut cursor)?;
     if !cursor.is_at_end() {
         return Err(cursor.rest().error("must be the end"));
     }
-    Ok(claim)
+    Ok((scope, claim))
 }
 
-/// Reads the name of a number. A share may name its whole.
+/// Reads the name of a number that runs can be compared by. A share may name its whole.
 pub(super) fn read_number(cursor: &mut Cursor) -> Result<Number, SyntaxError> {
     let begin = cursor.rest();
-    let number = read_name(cursor)?.number();
-    let mut number = number.ok_or_else(|| {
+    let (scope, metric) = read_name(cursor)?;
+    let target = match scope {
+        Scope::All => None,
+        Scope::Target(place) => Some(place),
+        Scope::Event(_) | Scope::Phase(_) => {
+            return Err(begin.error(
+                "must be a number of the whole run or of a target; events and phases are not compared",
+            ));
+        }
+    };
+    let mut number = metric.number().ok_or_else(|| {
         begin.error("must be a number, such as latency.p99; audit and schedule are verdicts")
     })?;
+    number.target = target;
     let of = cursor.peek_word();
     if let Quantity::Share(counted, whole) = &mut number.quantity
         && of.text == "of"
@@ -58,11 +71,15 @@ pub(super) fn read_number(cursor: &mut Cursor) -> Result<Number, SyntaxError> {
     Ok(number)
 }
 
-/// Reads the name of a metric.
-pub(super) fn read_name(cursor: &mut Cursor) -> Result<Box<dyn Metric>, SyntaxError> {
-    let mut families = families();
-    let mut names: Vec<_> = families.iter().map(|family| family.name()).collect();
-    names.push(TARGET);
+/// Reads the name of a metric, with its scope.
+pub(super) fn read_name(cursor: &mut Cursor) -> Result<(Scope, Box<dyn Metric>), SyntaxError> {
+    let families = families();
+    let names_of = |scope: &Scope| -> Vec<_> {
+        let families = families.iter().filter(|family| family.is_of(scope));
+        families.map(|family| family.name()).collect()
+    };
+    let mut names = names_of(&Scope::All);
+    names.extend(SCOPES);
     if let Some(meant) = meant(cursor.rest().text, &names) {
         let form = format!("must be one of {}", names.join(", "));
         return Err(cursor
@@ -71,14 +88,13 @@ pub(super) fn read_name(cursor: &mut Cursor) -> Result<Box<dyn Metric>, SyntaxEr
     }
     let mut name = cursor.one_of(&names)?;
     let mut scope = Scope::All;
-    if name == TARGET {
-        scope = read_target(cursor)?;
-        families.retain(|family| family.is_by_target());
-        let names: Vec<_> = families.iter().map(|family| family.name()).collect();
-        name = cursor.one_of(&names)?;
+    if SCOPES.contains(&name) {
+        scope = Scope::read(name, cursor)?;
+        name = cursor.one_of(&names_of(&scope))?;
     }
     let family = families.iter().find(|family| family.name() == name);
-    family.expect("one of the names").read(scope, cursor)
+    let metric = family.expect("one of the names").read(&scope, cursor)?;
+    Ok((scope, metric))
 }
 
 /// The metric that is meant by a name that lacks its first half, or that other programs use.
@@ -101,22 +117,9 @@ fn meant(text: &str, names: &[&str]) -> Option<String> {
             "failed.rate"
         }
         "rps" | "qps" | "throughput" | "rate" => "sent.per_second",
+        "recovery" | "admitted_beyond" => return Some(format!("event[NAME].{name}")),
         "http_req_duration" | "duration" | "response_time" => "latency.p99",
         _ => return None,
     };
     Some(meant.to_owned())
-}
-
-/// Reads `[N].`, with numbers from 1.
-fn read_target(cursor: &mut Cursor) -> Result<Scope, SyntaxError> {
-    cursor.symbol("[", TARGET)?;
-    let number = cursor.take(cursor.peek_word());
-    let place = number.text.parse::<usize>().ok();
-    let place = place.and_then(|number| number.checked_sub(1));
-    let place = place.ok_or_else(|| {
-        number.error("must be a target's number, from 1 in the order in which they are given")
-    })?;
-    cursor.symbol("]", number.text)?;
-    cursor.symbol(".", TARGET)?;
-    Ok(Scope::Target(place))
 }

@@ -3,10 +3,11 @@ use super::family::{Claim, Metric};
 use crate::base::Nanos;
 use crate::base::text::{Cursor, SyntaxError, span, three_digits};
 use crate::core::threshold::comparison::Test;
-use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
+use crate::core::threshold::measurements::Ahead;
 use crate::core::threshold::number::{Number, Quantity};
 use crate::core::threshold::range::{Range, Ratio};
 use crate::core::threshold::values;
+use crate::core::threshold::view::View;
 use std::sync::Arc;
 
 /// `allowed.per_second < 1.7/s`, over the time in which the schedule was followed.
@@ -27,30 +28,26 @@ impl Metric for PerSecond {
         Some(self.0.number(Quantity::PerSecond(self.0.counted())))
     }
 
-    fn scope(&self) -> Scope {
-        self.0.scope
-    }
-
     fn is_about_generator(&self) -> bool {
         self.0.is_about_generator()
     }
 
-    fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range> {
-        let (count, more) = self.0.count_and_more(measurements, ahead);
+    fn range(&self, view: &View, ahead: Ahead) -> Option<Range> {
+        let (count, more) = self.0.count_and_more(view, ahead);
         let per_second = |count: u64, more: u64, time: Nanos| {
             let count = u128::from(count) + u128::from(more);
             Ratio::of(count * 1_000_000_000, time.0.into())
         };
-        let longest = ahead.longest(measurements.followed);
+        let longest = view.longest(ahead);
         Some(Range {
             least: per_second(count, 0, longest)?,
-            most: per_second(count, more, measurements.followed),
+            most: per_second(count, more, view.length()),
         })
     }
 
-    fn display(&self, number: Ratio, measurements: &Measurements, _: &Test) -> String {
-        let (count, _) = self.0.count_and_more(measurements, Ahead::Nothing);
-        let time = span(measurements.followed);
+    fn display(&self, number: Ratio, view: &View, _: &Test) -> String {
+        let (count, _) = self.0.count_and_more(view, Ahead::Nothing);
+        let time = span(view.length());
         format!("{}/s ({count} in {time})", three_digits(number.as_f64()))
     }
 }

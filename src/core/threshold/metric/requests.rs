@@ -1,11 +1,11 @@
 //! The metrics that count requests: `failed.rate < 0.1%`.
 
-use super::counted::{Counted, FAILED, Requests};
+use super::counted::{Counted, FAILED, NOT_BY_EVENT, Requests};
 use super::family::{Family, Metric};
 use super::{count, per_second, share};
 use crate::base::FailureKind;
 use crate::base::text::{Cursor, SyntaxError};
-use crate::core::threshold::measurements::Scope;
+use crate::core::threshold::scope::Scope;
 
 type Read = fn(Requests) -> Box<dyn Metric>;
 
@@ -24,17 +24,17 @@ impl Family for Counted {
         self.name
     }
 
-    fn is_by_target(&self) -> bool {
-        true
+    fn is_of(&self, scope: &Scope) -> bool {
+        !matches!(scope, Scope::Event(_)) || !NOT_BY_EVENT.contains(&self.name)
     }
 
     fn read(
         &'static self,
-        scope: Scope,
+        scope: &Scope,
         cursor: &mut Cursor,
     ) -> Result<Box<dyn Metric>, SyntaxError> {
         let mut requests = Requests {
-            scope,
+            is_by_event: matches!(scope, Scope::Event(_)),
             counted: self,
             kind: None,
         };

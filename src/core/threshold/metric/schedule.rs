@@ -1,8 +1,10 @@
 use super::family::{Claim, Family, Metric};
 use crate::base::text::{Cursor, SyntaxError};
 use crate::core::threshold::comparison::Test;
-use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
+use crate::core::threshold::measurements::Ahead;
 use crate::core::threshold::range::{Range, Ratio};
+use crate::core::threshold::scope::Scope;
+use crate::core::threshold::view::View;
 use std::sync::Arc;
 
 /// `schedule = kept`: whether the generator kept its schedule, as 1 or 0.
@@ -14,7 +16,7 @@ impl Family for Schedule {
         "schedule"
     }
 
-    fn read(&'static self, _: Scope, _: &mut Cursor) -> Result<Box<dyn Metric>, SyntaxError> {
+    fn read(&'static self, _: &Scope, _: &mut Cursor) -> Result<Box<dyn Metric>, SyntaxError> {
         Ok(Box::new(*self))
     }
 }
@@ -28,8 +30,8 @@ impl Metric for Schedule {
         true
     }
 
-    fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range> {
-        let may_be_kept = measurements.schedule_kept(ahead);
+    fn range(&self, view: &View, ahead: Ahead) -> Option<Range> {
+        let may_be_kept = view.whole.schedule_kept(ahead);
         let is_kept = may_be_kept && ahead.is_nothing();
         Some(Range {
             least: Ratio::whole(u8::from(is_kept)),
@@ -37,8 +39,8 @@ impl Metric for Schedule {
         })
     }
 
-    fn display(&self, _: Ratio, measurements: &Measurements, _: &Test) -> String {
-        let verdict = measurements.verdict(Ahead::Nothing);
+    fn display(&self, _: Ratio, view: &View, _: &Test) -> String {
+        let verdict = view.whole.verdict(Ahead::Nothing);
         if verdict.schedule_kept() {
             return "kept".to_owned();
         }

@@ -3,10 +3,11 @@ use super::family::{Claim, Metric};
 use crate::base::text::{Cursor, SyntaxError, three_digits};
 use crate::core::threshold::comparison::Test;
 use crate::core::threshold::exceptions::Exceptions;
-use crate::core::threshold::measurements::{Ahead, Measurements, Scope};
+use crate::core::threshold::measurements::Ahead;
 use crate::core::threshold::number::{Number, Quantity};
 use crate::core::threshold::range::{Range, Ratio};
 use crate::core::threshold::values;
+use crate::core::threshold::view::View;
 use std::sync::Arc;
 
 /// `blocked.rate between 10% and 40% of success`
@@ -27,7 +28,7 @@ impl Metric for Share {
         let of = cursor.peek_word();
         if of.text == "of" {
             cursor.take(of);
-            self.whole = self.part.named(cursor.one_of(self.part.wholes())?);
+            self.whole = self.part.named(cursor.one_of(&self.part.wholes())?);
         }
         Ok((Arc::new(*self), test))
     }
@@ -38,17 +39,13 @@ impl Metric for Share {
         Some(self.part.number(share))
     }
 
-    fn scope(&self) -> Scope {
-        self.part.scope
-    }
-
     fn is_about_generator(&self) -> bool {
         self.part.is_about_generator()
     }
 
-    fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range> {
-        let (part, more) = self.part.count_and_more(measurements, ahead);
-        let (whole, _) = self.whole.count_and_more(measurements, ahead);
+    fn range(&self, view: &View, ahead: Ahead) -> Option<Range> {
+        let (part, more) = self.part.count_and_more(view, ahead);
+        let (whole, _) = self.whole.count_and_more(view, ahead);
         let [part, whole, more] = [part, whole, more].map(u128::from);
         Some(Range {
             least: Ratio::of(part, whole + more)?,
@@ -56,10 +53,10 @@ impl Metric for Share {
         })
     }
 
-    fn exceptions(&self, measurements: &Measurements, test: &Test) -> Option<Exceptions> {
+    fn exceptions(&self, view: &View, test: &Test) -> Option<Exceptions> {
         let allowed = test.values().next().filter(|_| test.is_upper_bound())?;
-        let (part, _) = self.part.count_and_more(measurements, Ahead::Nothing);
-        let (whole, _) = self.whole.count_and_more(measurements, Ahead::Nothing);
+        let (part, _) = self.part.count_and_more(view, Ahead::Nothing);
+        let (whole, _) = self.whole.count_and_more(view, Ahead::Nothing);
         Some(Exceptions {
             count: part,
             of: whole,
@@ -67,7 +64,7 @@ impl Metric for Share {
         })
     }
 
-    fn display(&self, number: Ratio, _: &Measurements, _: &Test) -> String {
+    fn display(&self, number: Ratio, _: &View, _: &Test) -> String {
         let percent = three_digits(number.over as f64 * 100.0 / number.under as f64);
         format!("{percent} % ({} of {})", number.over, number.under)
     }

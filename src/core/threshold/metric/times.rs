@@ -3,14 +3,17 @@
 use super::family::{Claim, Family, Metric};
 use crate::base::Nanos;
 use crate::base::text::{Cursor, Lexeme, SyntaxError, span};
+use crate::core::stats::effects::Effect;
 use crate::core::stats::{Histogram, Tally, TargetTally};
 use crate::core::threshold::comparison::Test;
 use crate::core::threshold::exceptions::Exceptions;
-use crate::core::threshold::measurements::{Ahead, Ended, Measurements, Scope};
+use crate::core::threshold::measurements::{Ahead, Ended};
 use crate::core::threshold::number::{self, Number, Quantity};
 use crate::core::threshold::percentile::Percentile;
 use crate::core::threshold::range::{Range, Ratio};
+use crate::core::threshold::scope::Scope;
 use crate::core::threshold::values;
+use crate::core::threshold::view::{Part, PhaseNumbers, View};
 use std::sync::Arc;
 
 /// A kind of times.
@@ -21,6 +24,10 @@ pub(super) struct Timed {
     of_run: fn(&Tally) -> &Histogram,
     /// `None` if they are not known by target.
     of_target: Option<fn(&TargetTally) -> &Histogram>,
+    /// `None` if they are not known by event.
+    of_event: Option<fn(&Effect) -> &Histogram>,
+    /// `None` if they are not known by phase.
+    of_phase: Option<fn(&PhaseNumbers) -> &Histogram>,
     /// The requests that ended without such a time. `None` if requests have no such times, so that any number of times
     /// may still come.
     without: Option<fn(&Ended) -> u64>,
@@ -33,6 +40,8 @@ pub(super) const ALL: [Timed; 6] = [
         is_about_generator: false,
         of_run: |tally| &tally.latency,
         of_target: Some(|tally| &tally.latency),
+        of_event: Some(|effect| &effect.latency),
+        of_phase: Some(|phase| &phase.latency),
         without: Some(Ended::unanswered),
     },
     Timed {
@@ -40,6 +49,8 @@ pub(super) const ALL: [Timed; 6] = [
         is_about_generator: false,
         of_run: |tally| &tally.service_time,
         of_target: Some(|tally| &tally.service_time),
+        of_event: None,
+        of_phase: Some(|phase| &phase.service_time),
         without: Some(Ended::unanswered),
     },
     Timed {
@@ -47,6 +58,8 @@ pub(super) const ALL: [Timed; 6] = [
         is_about_generator: true,
         of_run: |tally| &tally.send_lag,
         of_target: None,
+        of_event: None,
+        of_phase: None,
         without: Some(Ended::not_sent),
     },
     Timed {
@@ -54,6 +67,8 @@ pub(super) const ALL: [Timed; 6] = [
         is_about_generator: false,
         of_run: |tally| &tally.connect,
         of_target: None,
+        of_event: None,
+        of_phase: None,
         without: Some(Ended::not_sent),
     },
     Timed {
@@ -61,6 +76,8 @@ pub(super) const ALL: [Timed; 6] = [
         is_about_generator: false,
         of_run: |tally| &tally.tls,
         of_target: None,
+        of_event: None,
+        of_phase: None,
         without: Some(Ended::not_sent),
     },
     Timed {
@@ -68,6 +85,8 @@ pub(super) const ALL: [Timed; 6] = [
         is_about_generator: false,
         of_run: |tally| &tally.lookup,
         of_target: None,
+        of_event: None,
+        of_phase: None,
         without: None,
     },
 ];
@@ -87,10 +106,9 @@ const STATISTICS: [(&str, Statistic); 3] = [
     ("max", Statistic::Max),
 ];
 
-/// A statistic of the times of a run, or of one target.
+/// A statistic of the times of a run, or of a part of it.
 #[derive(Debug)]
 struct Time {
-    scope: Scope,
     timed: &'static Timed,
     statistic: Statistic,
 }
@@ -100,18 +118,18 @@ impl Family for Timed {
         self.name
     }
 
-    fn is_by_target(&self) -> bool {
-        self.of_target.is_some()
+    fn is_of(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::All => true,
+            Scope::Target(_) => self.of_target.is_some(),
+            Scope::Event(_) => self.of_event.is_some(),
+            Scope::Phase(_) => self.of_phase.is_some(),
+        }
     }
 
-    fn read(
-        &'static self,
-        scope: Scope,
-        cursor: &mut Cursor,
-    ) -> Result<Box<dyn Metric>, SyntaxError> {
+    fn read(&'static self, _: &Scope, cursor: &mut Cursor) -> Result<Box<dyn Metric>, SyntaxError> {
         cursor.symbol(".", self.name)?;
         Ok(Box::new(Time {
-            scope,
             timed: self,
             statistic: Statistic::read(cursor)?,
         }))
@@ -134,46 +152,39 @@ impl Metric for Time {
             }
         };
         Some(Number {
-            target: match self.scope {
-                Scope::All => None,
-                Scope::Target(place) => Some(place),
-            },
+            target: None,
             quantity: Quantity::Time(self.timed.name, statistic),
             is_about_generator: self.timed.is_about_generator,
         })
-    }
-
-    fn scope(&self) -> Scope {
-        self.scope
     }
 
     fn is_about_generator(&self) -> bool {
         self.timed.is_about_generator
     }
 
-    fn range(&self, measurements: &Measurements, ahead: Ahead) -> Option<Range> {
-        let times = self.times(measurements.tally);
+    fn range(&self, view: &View, ahead: Ahead) -> Option<Range> {
+        let times = self.times(view);
         let more = match (self.timed.without, ahead) {
             (_, Ahead::Nothing) => 0,
             (None, Ahead::RestOf(_)) => u64::MAX - times.count(),
             (Some(without), Ahead::RestOf(_)) => {
                 // A request has at most one such time, and one that has it is not among those without.
-                let without = without(&measurements.ended(self.scope));
-                ahead.beside(self.scope, times.count() + without)
+                let without = without(&view.ended());
+                view.ahead(ahead, times.count() + without)
             }
         };
         self.statistic.range(times, more)
     }
 
     /// The times over the bound of a percentile.
-    fn exceptions(&self, measurements: &Measurements, test: &Test) -> Option<Exceptions> {
+    fn exceptions(&self, view: &View, test: &Test) -> Option<Exceptions> {
         let Statistic::Percentile(percentile) = self.statistic else {
             return None;
         };
         if !test.is_upper_bound() {
             return None;
         }
-        let times = self.times(measurements.tally);
+        let times = self.times(view);
         let passes = |time: Nanos| test.is_met_within(Range::exactly(time.into()));
         let over = times.recorded().filter(|(time, _)| !passes(*time));
         Some(Exceptions {
@@ -185,7 +196,7 @@ impl Metric for Time {
 
     /// With three digits, or with all of them if three hide on which side of a compared time the number is. If some
     /// requests failed, this says of how many the time is.
-    fn display(&self, number: Ratio, measurements: &Measurements, test: &Test) -> String {
+    fn display(&self, number: Ratio, view: &View, test: &Test) -> String {
         let time = number.as_nanos();
         let short = span(time);
         let hides = |other: Ratio| other != number && span(other.as_nanos()) == short;
@@ -193,20 +204,30 @@ impl Metric for Time {
             true => time.to_string(),
             false => short,
         };
-        let ended = measurements.ended(self.scope);
+        let ended = view.ended();
         if self.timed.is_about_generator || self.timed.of_target.is_none() || ended.failed() == 0 {
             return text;
         }
-        let answered = self.times(measurements.tally).count();
+        let answered = self.times(view).count();
         format!("{text}, of {answered} answered of {} sent", ended.sent())
     }
 }
 
 impl Time {
-    fn times<'a>(&self, tally: &'a Tally) -> &'a Histogram {
-        match (self.scope, self.timed.of_target) {
-            (Scope::Target(place), Some(of_target)) => of_target(&tally.targets[place]),
-            _ => (self.timed.of_run)(tally),
+    fn times<'a>(&self, view: &'a View) -> &'a Histogram {
+        let Timed {
+            of_run,
+            of_target,
+            of_event,
+            of_phase,
+            ..
+        } = self.timed;
+        let tally = view.whole.tally;
+        match (&view.part, of_target, of_event, of_phase) {
+            (Part::Target(place), Some(of_target), ..) => of_target(&tally.targets[*place]),
+            (Part::Event(_, effect), _, Some(of_event), _) => of_event(effect),
+            (Part::Phase(numbers), .., Some(of_phase)) => of_phase(numbers),
+            _ => of_run(tally),
         }
     }
 }

@@ -6,14 +6,31 @@ use proptest::prelude::*;
 
 /// Some text of each kind of threshold, for up to two targets.
 fn any_text() -> impl Strategy<Value = String> {
-    prop_oneof![20 => texts(2), 1 => Just("audit = kept".to_owned()), 1 => Just("audit != broken".to_owned())]
+    const OF_PARTS: [&str; 8] = [
+        "audit != broken",
+        "audit = kept",
+        "event[redis].recovery < 2s",
+        "event[undo_of_x.1].latency.p99.9 <= 5ms",
+        "event[redis].failed[timeout].rate between 1% and 5% of failed",
+        "event[2].admitted_beyond = 0",
+        "phase[burst].failing_open.rate < 5% of allowed",
+        "phase[ramp].service_time.max < 1s",
+    ];
+    let of_parts = prop::sample::select(OF_PARTS.as_slice());
+    prop_oneof![15 => texts(2), 5 => of_parts.prop_map(str::to_owned)]
 }
 
 /// The metric and the test that a text stands for.
 #[track_caller]
 fn read(text: &str) -> String {
     let threshold: Threshold = text.parse().expect(text);
-    format!("{:?} {:?}", threshold.metric, threshold.test)
+    let Threshold {
+        scope,
+        metric,
+        test,
+        ..
+    } = threshold;
+    format!("{scope:?} {metric:?} {test:?}")
 }
 
 fn column(text: &str) -> usize {
@@ -85,8 +102,37 @@ fn thresholds_are_as_documented() {
         read(text);
     }
     let threshold: Threshold = " target[2].latency.p99 < 20ms ".parse().unwrap();
-    assert_eq!(threshold.target(), Some(1));
+    assert_eq!(threshold.scope, Scope::Target(1));
     assert_eq!(threshold.text, "target[2].latency.p99 < 20ms");
+    for (text, scope) in [
+        (
+            "event[redis goes].recovery < 2s",
+            Scope::Event("redis goes".to_owned()),
+        ),
+        (
+            "event[ redis goes ] . admitted_beyond = 0",
+            Scope::Event("redis goes".to_owned()),
+        ),
+        (
+            r#"event["a ]b"].failed.count = 0"#,
+            Scope::Event("a ]b".to_owned()),
+        ),
+        (
+            "event[undo of 2.5].failing_open.rate < 1%",
+            Scope::Event("undo of 2.5".to_owned()),
+        ),
+        (
+            "phase[burst 2.5/s].service_time.p50 < 1ms",
+            Scope::Phase("burst 2.5/s".to_owned()),
+        ),
+        (
+            "phase[burst].dropped.rate = 0%",
+            Scope::Phase("burst".to_owned()),
+        ),
+    ] {
+        let threshold: Threshold = text.parse().expect(text);
+        assert_eq!(threshold.scope, scope, "{text}");
+    }
 }
 
 #[test]
@@ -140,6 +186,40 @@ fn an_error_names_its_column_and_the_allowed_forms() {
         ("target[http://h].latency.p99 < 1ms", 8, "target's number"),
         ("target[1].send_lag.p99 < 1ms", 11, "one of latency, "),
         ("target[1].audit = kept", 11, "must be one of latency, "),
+        ("event.recovery < 1s", 6, "must be [ after event"),
+        ("event[].recovery < 1s", 7, "must be the name of the event"),
+        (
+            "event[  ].recovery < 1s",
+            9,
+            "must be the name of the event",
+        ),
+        (
+            "event[a.recovery < 1s",
+            22,
+            "must be ] after a.recovery < 1s",
+        ),
+        ("event[\"a].recovery < 1s", 7, "string as in JSON"),
+        ("event[a]recovery < 1s", 9, "must be . after event"),
+        (
+            "event[a].service_time.p99 < 1s",
+            10,
+            "must be one of latency, ",
+        ),
+        ("event[a].dropped.count = 0", 10, "must be one of latency, "),
+        (
+            "event[a].sent.rate = 0%",
+            15,
+            "must be one of count, per_second",
+        ),
+        ("event[a].failed.rate < 5% of scheduled", 30, "must be sent"),
+        ("event[a].recovery < 5", 22, "must be a unit of time"),
+        ("phase[burst].recovery < 1s", 14, "must be one of latency, "),
+        (
+            "phase[burst].send_lag.p99 < 1s",
+            14,
+            "must be one of latency, ",
+        ),
+        ("recovery < 1s", 1, "did you mean event[NAME].recovery?"),
     ] {
         let wrong = text.parse::<Threshold>().expect_err(text);
         assert_eq!(wrong.column, column, "{text}: {wrong}");

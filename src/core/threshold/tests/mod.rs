@@ -1,6 +1,7 @@
 //! Texts of thresholds, for the tests of the grammar and of the ranges.
 
 mod grammar;
+mod parts;
 mod range;
 
 use proptest::prelude::*;
@@ -20,8 +21,7 @@ fn texts(targets: usize) -> impl Strategy<Value = String> {
             let numbers = (format!("{low}ms"), format!("{}ms", low + more));
             (format!("{spans}.{at}"), numbers)
         });
-    let counted =
-        "scheduled sent dropped unsent allowed blocked success failed failed[timeout] abandoned";
+    let counted = "scheduled sent dropped unsent allowed blocked success failed failed[timeout] failing_open abandoned";
     let counted = prop::sample::select(counted.split(' ').collect::<Vec<_>>());
     let count = (counted.clone(), 0u64..30, 0u64..30).prop_map(|(what, low, more)| {
         let numbers = (low.to_string(), (low + more).to_string());

@@ -128,6 +128,7 @@ impl State {
             followed: Nanos(followed * SECOND),
             lateness: &self.lateness,
             audit: None,
+            parts: None,
         }
     }
 }
@@ -138,8 +139,12 @@ fn schedule(total: usize) -> Schedule {
     Schedule::new(steady, Some(Nanos(total as u64 * SECOND)))
 }
 
+fn range(threshold: &Threshold, measurements: &Measurements, ahead: Ahead) -> Option<Range> {
+    threshold.range(&measurements.views(&threshold.scope)[0], ahead)
+}
+
 fn is_met(threshold: &Threshold, measurements: &Measurements) -> bool {
-    threshold.range(measurements, Ahead::Nothing).is_some()
+    range(threshold, measurements, Ahead::Nothing).is_some()
         && threshold.may_be_met(measurements, Ahead::Nothing)
 }
 
@@ -213,9 +218,9 @@ proptest! {
         let whole = WholeSchedule::of(&schedule(ends.len()), targets);
         let before = State::of(&ends, counted, tallied, targets);
         let after = State::of(&ends, ends.len(), ends.len(), targets);
-        let range = threshold.range(&before.at(counted as u64), Ahead::RestOf(&whole));
-        let end = threshold.range(&after.at(ends.len() as u64), Ahead::Nothing);
-        if let (Some(range), Some(end)) = (range, end) {
+        let before = range(&threshold, &before.at(counted as u64), Ahead::RestOf(&whole));
+        let end = range(&threshold, &after.at(ends.len() as u64), Ahead::Nothing);
+        if let (Some(range), Some(end)) = (before, end) {
             prop_assert_eq!(end, Range::exactly(end.least));
             prop_assert!(range.least <= end.least, "{:?} {:?}", range, end);
             prop_assert!(range.most.is_none_or(|most| most >= end.least), "{:?} {:?}", range, end);

@@ -1,3 +1,4 @@
+use super::mark::Mark;
 use crate::base::text::per_second;
 use std::ops::Range;
 
@@ -8,6 +9,7 @@ pub struct Axis {
     from: f64,
     to: f64,
     pub ticks: Vec<Tick>,
+    pub marks: Vec<Mark>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +125,7 @@ impl Axis {
             from: 0.0,
             to: count.max(1) as f64,
             ticks: names.enumerate().map(tick).collect(),
+            marks: Vec::new(),
         }
     }
 
@@ -190,7 +193,15 @@ impl Axis {
             from: range.start,
             to: range.end,
             ticks: values.iter().enumerate().map(tick).collect(),
+            marks: Vec::new(),
         }
+    }
+
+    /// The axis with these marks, but for those beyond its end.
+    pub fn marked(mut self, marks: &[Mark]) -> Axis {
+        let within = |mark: &&Mark| (self.from..=self.to).contains(&mark.at);
+        self.marks = marks.iter().filter(within).cloned().collect();
+        self
     }
 
     /// The place of a value on the axis, from 0 to 1. Values beyond an end are placed at that end.

@@ -1,4 +1,5 @@
 use super::axis::Tick;
+use super::mark::labels;
 use super::plot::Plot;
 use super::style::{Paint, Style};
 use maud::{Markup, PreEscaped, html};
@@ -83,12 +84,25 @@ impl Figure {
             Size::Full => "chart",
             Size::Small => "chart small",
         };
+        let marks: Vec<_> = x
+            .marks
+            .iter()
+            .map(|mark| (x.place(mark.at), mark))
+            .collect();
+        let labels = labels(&marks);
         let shown = |tick: &Tick| if tick.always { "tick" } else { "tick wide" };
         html! {
             figure class=(class) {
                 figcaption { (self.title) }
                 @if !self.keys.is_empty() { (legend(&self.keys)) }
                 div class="plot" role="img" aria-label=(self.said) style=(format!("--gutter:{gutter}ch")) {
+                    @if !labels.is_empty() {
+                        div class="marks" {
+                            @for label in &labels {
+                                span title=(label.names) style=(format!("left:{}%", percent(label.left))) { (label.text) }
+                            }
+                        }
+                    }
                     div class="upwards" {
                         @for tick in &y.ticks {
                             span style=(format!("top:{}%", percent(1.0 - y.place(tick.at)))) { (tick.label) }

@@ -3,10 +3,12 @@
 
 mod axis;
 mod figure;
+mod mark;
 mod plot;
 mod style;
 
 pub use axis::{Axis, from_share, last_share};
 pub use figure::{Figure, Key, Size, legend};
+pub use mark::Mark;
 pub use plot::{Layer, Plot};
 pub use style::Style;

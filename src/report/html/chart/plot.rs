@@ -52,6 +52,11 @@ impl Plot {
         for shape in self.layers.iter().filter(|layer| !is_span(layer)) {
             self.draw(shape, &mut paths);
         }
+        for mark in &self.x.marks {
+            let ends = [(mark.at, self.y.start()), (mark.at, self.y.end())];
+            let line = ends.map(|point| self.place(point));
+            paths.add(Paint::Line, Style::EVENT, line);
+        }
         format!(
             r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true" focusable="false">{}</svg>"#,
             paths.finish()

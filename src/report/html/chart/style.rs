@@ -6,6 +6,7 @@ impl Style {
     pub const GRID: Style = Style("grid");
     pub const BURST: Style = Style("burst");
     pub const PAUSE: Style = Style("pause");
+    pub const EVENT: Style = Style("event");
     pub const ASKED: Style = Style("asked");
     pub const SENT: Style = Style("sent");
     pub const ALLOWED: Style = Style("allowed");

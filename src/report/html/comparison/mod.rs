@@ -138,7 +138,14 @@ fn rates(runs: &[Run<'_>]) -> Section {
             per_second(highest_rate(timeline)),
         );
         let counts = |slot: &Slot| [slot.allowed, slot.blocked, slot.failed];
-        small(html! { bdi { (run.name) } }, said, timeline, most, counts)
+        small(
+            html! { bdi { (run.name) } },
+            said,
+            timeline,
+            most,
+            &[],
+            counts,
+        )
     });
     let body = html! {
         (legend(&OUTCOMES.map(|(name, style)| Key::fill(style, name))))
