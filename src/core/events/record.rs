@@ -54,12 +54,9 @@ pub enum CommandEnd {
 }
 
 impl EventRecord {
-    /// Its name, with the word `undo` if it undoes the event of that name.
+    /// The name, which for an undo says what it undoes.
     pub fn title(&self) -> String {
-        match self.kind {
-            EventKind::Undo => format!("undo of {}", self.name),
-            EventKind::Command | EventKind::Mark | EventKind::Posted => self.name.clone(),
-        }
+        titled(&self.name, self.kind == EventKind::Undo)
     }
 
     /// Whether this is a mark, or an event whose command is running.
@@ -107,13 +104,6 @@ impl CommandEnd {
             CommandEnd::Stopped => Some("did not end by itself, and was ended".to_owned()),
             CommandEnd::Running => Some("was still running".to_owned()),
         }
-    }
-}
-
-impl EventRecord {
-    /// The name, which for an undo says what it undoes.
-    pub fn title(&self) -> String {
-        titled(&self.name, self.kind == EventKind::Undo)
     }
 }
 
