@@ -189,7 +189,6 @@ impl<'a> EventCommands<'a> {
                 self.processes.push(Process {
                     child,
                     place,
-                    is_undo,
                     undoes: is_undo.then(|| event.name.clone()),
                     deadline: is_undo.then(|| Moment::now() + timeout),
                     ending: None,
@@ -245,10 +244,14 @@ impl<'a> EventCommands<'a> {
     /// second.
     fn finish(&mut self) {
         let now = Moment::now();
-        for process in self.processes.iter_mut().filter(|process| !process.is_undo) {
+        for process in self
+            .processes
+            .iter_mut()
+            .filter(|process| !process.is_undo())
+        {
             process.end(now, GRACE);
         }
-        self.wait_while(|process| !process.is_undo && process.is_ending());
+        self.wait_while(|process| !process.is_undo() && process.is_ending());
         // Undos that began by themselves.
         self.wait_while(Process::is_running_undo);
         while let Some(event) = self.owed.pop() {
@@ -276,7 +279,8 @@ impl<'a> EventCommands<'a> {
             let urgency = signals::urgency();
             let now = Moment::now();
             for process in &mut self.processes {
-                if urgency == Urgency::AtOnce || urgency == Urgency::AfterUndos && !process.is_undo
+                if urgency == Urgency::AtOnce
+                    || urgency == Urgency::AfterUndos && !process.is_undo()
                 {
                     process.end(now, Nanos::ZERO);
                 }
@@ -302,7 +306,6 @@ struct Process {
     child: ChildProcess,
     /// Its place in the log.
     place: usize,
-    is_undo: bool,
     /// The event that it undoes, if it is an undo.
     undoes: Option<String>,
     /// When it is ended. `None` if it may run until the end of the run.
@@ -320,8 +323,12 @@ struct Ending {
 }
 
 impl Process {
+    fn is_undo(&self) -> bool {
+        self.undoes.is_some()
+    }
+
     fn is_running_undo(&self) -> bool {
-        self.is_undo && (!self.is_recorded || self.is_ending())
+        self.is_undo() && (!self.is_recorded || self.is_ending())
     }
 
     fn is_ending(&self) -> bool {

@@ -190,7 +190,7 @@ fn a_file_has_events_undos_and_thresholds() {
     let file = scene.path("drill.events");
     fs::write(
         &file,
-        "# a drill\n\n200ms a = true\nundo a = true\n300ms half time =\nexpect event[a].recovery < 1ms\n",
+        "# a drill\n\n200ms a = true\nundo a = true\n300ms half time =\nexpect latencie.p99 < 1ms\n",
     )
     .unwrap();
     let wrong = scene.run(1, &[], &[]).args(["--events", &file]);
