@@ -40,8 +40,11 @@ const OPTIONS: &[(&str, &str, &str)] = &[
     ("--cost", "LOADGEN_COST", "1"),
     ("--allowed", "LOADGEN_ALLOWED", ""),
     ("--blocked", "LOADGEN_BLOCKED", ""),
-    ("--failing-open", "LOADGEN_FAILING_OPEN",
-        "\"header x-ratelimit-failure-mode-allowed != false\""),
+    (
+        "--failing-open",
+        "LOADGEN_FAILING_OPEN",
+        "\"header x-ratelimit-failure-mode-allowed != false\"",
+    ),
     ("--keys", "LOADGEN_KEYS", "7"),
     ("--key-distribution", "LOADGEN_KEY_DISTRIBUTION", "uniform"),
     ("--key-prefix", "LOADGEN_KEY_PREFIX", ""),
