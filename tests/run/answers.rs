@@ -463,6 +463,8 @@ fn answers_that_say_that_the_limiter_fails_open_are_allowed_and_never_passed_ove
         let finished = launch.finish();
         assert_eq!(finished.code(), Some(0), "{finished}");
         let shown = finished.stdout();
+        let report = Report::parse(&shown).expect("a report");
+        assert_counts(&report, (&[], 3, 1, &[]));
         let sent = ROUNDS * answers.len() as u64;
         let verdict = format!(
             "Verdict: {open} of {sent} requests were admitted while failing open, by {}",
