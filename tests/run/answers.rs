@@ -443,3 +443,36 @@ fn each_preset_tells_the_answers_of_its_limiter_apart() {
         assert_counts(&launch.report(), counts);
     });
 }
+
+#[test]
+fn answers_that_say_that_the_limiter_fails_open_are_allowed_and_never_passed_over() {
+    let mark = "X-RateLimit-Failure-Mode-Allowed: true\r\n";
+    let answers = [
+        answer("200", mark, ""),
+        answer("200", "X-RateLimit-Failure-Mode-Allowed: false\r\n", ""),
+        answer("200", "", r#"{"degraded":true}"#),
+        answer("429", mark, ""),
+    ];
+    let cases: [(&[&str], u64); 3] = [
+        (&[], ROUNDS),
+        (&["--failing-open", "json /degraded = true"], ROUNDS),
+        (&["--failing-open", "header x-none"], 0),
+    ];
+    at_once(&cases, |(options, open)| {
+        let (server, launch) = run(&answers, options);
+        let finished = launch.finish();
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        let shown = finished.stdout();
+        let report = Report::parse(&shown).expect("a report");
+        assert_counts(&report, (&[], 3, 1, &[]));
+        let sent = ROUNDS * answers.len() as u64;
+        let verdict = format!(
+            "Verdict: {open} of {sent} requests were admitted while failing open, by {}",
+            server.url()
+        );
+        let failures = format!("failures: none; {open} admitted while failing open");
+        for line in [verdict, failures] {
+            assert_eq!(shown.contains(&line), *open > 0, "{line}: {finished}");
+        }
+    });
+}
