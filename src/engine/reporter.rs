@@ -263,6 +263,7 @@ impl<'a, T: Targets> Reporter<'a, T> {
         Snapshot {
             audit: self.audit_feed.as_ref().map(AuditFeed::progress),
             events: self.events_so_far.clone(),
+            since_event: self.effects.since_last(),
             ..snapshot
         }
     }

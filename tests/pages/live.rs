@@ -507,6 +507,7 @@ fn snapshot(mode: Mode) -> Snapshot {
         percentiles: [Percentiles::default(); 3],
         audit: None,
         events: Default::default(),
+        since_event: None,
     }
 }
 

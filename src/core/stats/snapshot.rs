@@ -3,6 +3,7 @@ use crate::base::{Address, Ledger, Mode, Nanos};
 use crate::core::audit::AuditProgress;
 use crate::core::events::EventsSoFar;
 use crate::core::schedule::Schedule;
+use crate::core::stats::effects::SinceEvent;
 use std::time::SystemTime;
 
 /// The state of a run at one instant, for observers outside of it.
@@ -24,6 +25,8 @@ pub struct Snapshot {
     /// The preliminary result of the audit, while the run goes on.
     pub audit: Option<AuditProgress>,
     pub events: EventsSoFar,
+    /// What has come since the last event began, while the run goes on.
+    pub since_event: Option<SinceEvent>,
 }
 
 /// One target's share of a [`Snapshot`].
@@ -113,6 +116,7 @@ impl Snapshot {
                 .map(Histogram::percentiles),
             audit: None,
             events: EventsSoFar::default(),
+            since_event: None,
         }
     }
 }

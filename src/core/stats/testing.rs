@@ -16,6 +16,7 @@ pub fn snapshot() -> Arc<Snapshot> {
         percentiles: [Percentiles::default(); 3],
         audit: None,
         events: Default::default(),
+        since_event: None,
     })
 }
 

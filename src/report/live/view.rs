@@ -3,7 +3,7 @@
 use super::chart;
 use super::rates::Rates;
 use super::theme::{Outcome, Theme};
-use crate::base::text::{count, per_second, span_or_dash};
+use crate::base::text::{count, per_second, span, span_or_dash};
 use crate::base::{Ledger, Mode, Nanos};
 use crate::core::audit::{AuditProgress, AuditVerdict, Promise};
 use crate::core::plan::Plan;
@@ -148,7 +148,10 @@ impl View<'_> {
             gap(22),
             section(Content::Targets, &[(6, 2), (16, rows + 1)]),
         ];
-        for line in [self.failures(), self.silence()].into_iter().flatten() {
+        for line in [self.failures(), self.silence(), self.event()]
+            .into_iter()
+            .flatten()
+        {
             sections.push(lines(3, vec![line]));
         }
         if let (Some(progress), Some(promised)) = (&self.snapshot.audit, &self.run.promised) {
@@ -381,6 +384,33 @@ impl View<'_> {
         let failed = format!("{subject}: {causes}");
         let parts: Vec<_> = std::iter::once(failed).chain(open).collect();
         Some(Line::styled(parts.join("; "), style))
+    }
+
+    /// The last event, and what has come of the requests since.
+    fn event(&self) -> Option<Line<'static>> {
+        let last = self.snapshot.events.begun.last()?;
+        let since = self.snapshot.since_event?;
+        let ago = self.snapshot.elapsed.saturating_sub(last.began);
+        let counts = since.counts;
+        let mut parts = vec![format!("{} of {} failed since", counts.failed, counts.sent)];
+        if since.failing_open > 0 {
+            parts.push(format!(
+                "{} admitted while failing open",
+                since.failing_open
+            ));
+        }
+        if since.since.count > 0 && since.before.count > 0 {
+            let [now, before] = [since.since, since.before].map(|of| span(of.spans[2]));
+            parts.push(format!("p99 {now}, {before} before"));
+        }
+        let ago = in_two_units(ago.0 / SECOND);
+        let text = format!("{}, {ago} ago: {}", last.title(), parts.join("; "));
+        let style = if counts.failed > 0 {
+            self.theme.coloured(Outcome::Failed.colour(self.theme))
+        } else {
+            self.theme.strong()
+        };
+        Some(Line::styled(text, style))
     }
 
     /// The targets that were sent requests and have not answered any, once that takes longer than answers mostly do.

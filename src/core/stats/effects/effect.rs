@@ -501,7 +501,7 @@ impl Making<'_> {
         };
         let watch = |place: Option<usize>| match ending {
             Some(event) => self.watch(event, place).from_begin,
-            None => self.watch(spans.event, place).from_harm(),
+            None => self.watch(spans.event, place).since_harm(),
         };
         let watches: Vec<_> = places.iter().copied().map(watch).collect();
         let since = |at: Nanos| at.saturating_sub(from_at);

@@ -36,7 +36,7 @@ pub use effect::{
     SpanNumbers,
 };
 
-use super::{CoarseHistogram, Histogram};
+use super::{CoarseHistogram, Histogram, OutcomeCounts, Percentiles};
 use crate::base::{Moment, Nanos, Sample};
 use crate::core::outages::{Outage, Outages, Response};
 use periods::Periods;
@@ -75,6 +75,20 @@ impl EffectsTally {
     /// The number of events that have begun.
     pub fn events(&self) -> usize {
         self.watches.len()
+    }
+
+    /// What has come since the last event began. `None` without any.
+    pub fn since_last(&self) -> Option<SinceEvent> {
+        let last = self.events();
+        let before = self.periods.get(last.checked_sub(1)?);
+        let period = self.periods.get(last);
+        let targets = period.targets.iter();
+        Some(SinceEvent {
+            counts: targets.clone().map(|target| &target.counts).sum(),
+            failing_open: targets.map(|target| target.failing_open).sum(),
+            before: before.latency.percentiles(),
+            since: period.latency.percentiles(),
+        })
     }
 
     /// An event has begun at `at`, since the schedule's start. No sample that was added before was done after that.
@@ -120,6 +134,18 @@ impl EffectsTally {
             paced,
         }
     }
+}
+
+/// What has come since an event began, while the run goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct SinceEvent {
+    pub counts: OutcomeCounts,
+    /// Admissions that the answer marked as failing open.
+    pub failing_open: u64,
+    /// The percentiles of latency between the event before and this one.
+    pub before: Percentiles,
+    /// The percentiles of latency since.
+    pub since: Percentiles,
 }
 
 /// All that was counted of a run that is over. With the records of its events, it becomes [`Effects`].

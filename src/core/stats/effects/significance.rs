@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_is_told_from_harm() {
+    fn chance_is_told_since_harm() {
         for (failed, sent, before, sent_before, expected) in [
             (0, 100, 0, 100, false),
             (1, 1_000, 0, 1_000, false),

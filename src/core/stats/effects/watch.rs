@@ -74,7 +74,7 @@ impl OfEvent {
 
 impl Pair {
     /// From the first failure on, or from the begin if nothing failed.
-    pub fn from_harm(&self) -> Watch {
+    pub fn since_harm(&self) -> Watch {
         if self.has_failed {
             self.from_failure
         } else {
