@@ -133,6 +133,10 @@ fn a_page_has_every_part_under_its_heading_in_order() {
         let page = html::page(summary);
         let headings = page.split("<h2>").skip(1);
         let headings: Vec<_> = headings.filter_map(|rest| rest.split('<').next()).collect();
+        let mut expected = expected.to_vec();
+        if !summary.events.is_empty() {
+            expected.insert(4, "Events");
+        }
         let drawn = headings.len().saturating_sub(expected.len());
         assert_eq!(headings[drawn..], expected, "{name}");
         assert!(
@@ -251,6 +255,16 @@ fn markdown_is_bounded_and_its_tables_are_whole() {
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
+    let text = markdown(example("events"));
+    for part in [
+        "| redis goes | Failed open and closed: ",
+        "| `docker compose start redis`: exit code 1 |",
+        "- Outage: 50 requests to http://127.0.0.1:8002 failed from 30.000s",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let explained = "failed from 10.000s to 20.000s";
+    assert!(!text.contains(explained), "{explained} in {text}");
 }
 
 #[test]
