@@ -381,6 +381,39 @@ fn report() -> Command {
 }
 
 #[test]
+fn a_summary_from_before_there_were_events_has_a_page_without_them() {
+    let old = saved("old", "events");
+    let text = fs::read_to_string(&old).expect("a summary");
+    let mut summary: Value = serde_json::from_str(&text).expect("JSON");
+    let fields = summary.as_object_mut().expect("an object");
+    for later in ["events", "outages", "failing_open"] {
+        fields.remove(later).expect(later);
+    }
+    fs::write(&old, summary.to_string()).expect("a file");
+    let printed = report().args(["--output", "-"]).arg(&old).output();
+    let printed = printed.expect("an end");
+    assert_eq!(printed.status.code(), Some(0));
+    let page = String::from_utf8_lossy(&printed.stdout);
+    assert!(page.contains("<h2>Rates over time"), "{page}");
+    let with_events = html::page(example("events"));
+    for later in ["redis goes", "<h2>Events", "href=\"#events\""] {
+        assert!(with_events.contains(later), "{later} in {with_events}");
+        assert!(!page.contains(later), "{later} in {page}");
+    }
+    assert!(!page.contains("<h2>Outages"), "{page}");
+}
+
+#[test]
+fn a_run_with_outages_and_no_events_has_a_section_of_outages() {
+    let mut summary = example("events").clone();
+    summary.events.clear();
+    let page = html::page(&summary);
+    assert!(page.contains("<h2>Outages"), "{page}");
+    assert!(!page.contains("<h2>Events"), "{page}");
+    assert!(page.contains("failed from 30.000s to 31.000s"), "{page}");
+}
+
+#[test]
 fn one_file_makes_its_page_and_several_are_compared() {
     let [demo, second] = ["demo", "second"].map(|name| saved("pages", name));
     let printed = report()
