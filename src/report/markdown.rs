@@ -36,6 +36,9 @@ pub const FORMAT: Format = Format {
 const LONGEST: usize = 64 * 1024;
 /// The most rows of a table.
 const ROWS: usize = 40;
+/// The most events and the most outages. Each has a whole sentence, or several.
+const EVENTS: usize = 20;
+const OUTAGES: usize = 10;
 /// The longest name and the longest sentence, in characters.
 const NAME: usize = 100;
 const SENTENCE: usize = 600;
@@ -335,7 +338,7 @@ fn events(out: &mut String, summary: &Summary) -> fmt::Result {
     if !summary.events.is_empty() {
         writeln!(out, "| at | event | what it did | command |")?;
         writeln!(out, "| ---: | --- | --- | --- |")?;
-        for event in summary.events.iter().take(ROWS) {
+        for event in summary.events.iter().take(EVENTS) {
             let statements = event.statements.join(" ");
             let command = event.command.as_ref().map(|command| {
                 let end = command.error.as_deref().unwrap_or("exit code 0");
@@ -351,25 +354,29 @@ fn events(out: &mut String, summary: &Summary) -> fmt::Result {
             )?;
         }
         writeln!(out)?;
-        more(out, summary.events.len(), "event", "events")?;
+        more(out, summary.events.len(), EVENTS, "event", "events")?;
     }
     let outages = summary
         .outages
         .iter()
         .filter(|outage| outage.event.is_none());
     let outages: Vec<_> = outages.collect();
-    for outage in outages.iter().take(ROWS) {
+    for outage in outages.iter().take(OUTAGES) {
         writeln!(out, "- Outage: {}", escaped(&outage.statement, SENTENCE))?;
     }
     if !outages.is_empty() {
         writeln!(out)?;
     }
-    more(out, outages.len(), "outage", "outages")
+    more(out, outages.len(), OUTAGES, "outage", "outages")
 }
 
-fn more(out: &mut String, all: usize, one: &str, many: &str) -> fmt::Result {
-    if all > ROWS {
-        writeln!(out, "{} more.\n", count((all - ROWS) as u64, one, many))?;
+fn more(out: &mut String, all: usize, shown: usize, one: &str, many: &str) -> fmt::Result {
+    if all > shown {
+        writeln!(
+            out,
+            "And {} more.\n",
+            count((all - shown) as u64, one, many)
+        )?;
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ fn examples() -> &'static [Value] {
             summaries::failing(),
             summaries::second(),
             summaries::empty(),
+            summaries::events(),
         ];
         let json = made.map(|summary| serde_json::to_value(summary).expect("JSON"));
         let mut all = json.to_vec();

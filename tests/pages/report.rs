@@ -133,6 +133,10 @@ fn a_page_has_every_part_under_its_heading_in_order() {
         let page = html::page(summary);
         let headings = page.split("<h2>").skip(1);
         let headings: Vec<_> = headings.filter_map(|rest| rest.split('<').next()).collect();
+        let mut expected = expected.to_vec();
+        if !summary.events.is_empty() {
+            expected.insert(4, "Events");
+        }
         let drawn = headings.len().saturating_sub(expected.len());
         assert_eq!(headings[drawn..], expected, "{name}");
         assert!(
@@ -251,6 +255,16 @@ fn markdown_is_bounded_and_its_tables_are_whole() {
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
+    let text = markdown(example("events"));
+    for part in [
+        "| redis goes | Failed open and closed: ",
+        "| `docker compose start redis`: exit code 1 |",
+        "- Outage: 50 requests to http://127.0.0.1:8002 failed from 30.000s",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let explained = "failed from 10.000s to 20.000s";
+    assert!(!text.contains(explained), "{explained} in {text}");
 }
 
 #[test]
@@ -364,6 +378,39 @@ fn report() -> Command {
     let mut command = Command::cargo_bin("loadgen").expect("the program");
     command.arg("report");
     command
+}
+
+#[test]
+fn a_summary_from_before_there_were_events_has_a_page_without_them() {
+    let old = saved("old", "events");
+    let text = fs::read_to_string(&old).expect("a summary");
+    let mut summary: Value = serde_json::from_str(&text).expect("JSON");
+    let fields = summary.as_object_mut().expect("an object");
+    for later in ["events", "outages", "failing_open"] {
+        fields.remove(later).expect(later);
+    }
+    fs::write(&old, summary.to_string()).expect("a file");
+    let printed = report().args(["--output", "-"]).arg(&old).output();
+    let printed = printed.expect("an end");
+    assert_eq!(printed.status.code(), Some(0));
+    let page = String::from_utf8_lossy(&printed.stdout);
+    assert!(page.contains("<h2>Rates over time"), "{page}");
+    let with_events = html::page(example("events"));
+    for later in ["redis goes", "<h2>Events", "href=\"#events\""] {
+        assert!(with_events.contains(later), "{later} in {with_events}");
+        assert!(!page.contains(later), "{later} in {page}");
+    }
+    assert!(!page.contains("<h2>Outages"), "{page}");
+}
+
+#[test]
+fn a_run_with_outages_and_no_events_has_a_section_of_outages() {
+    let mut summary = example("events").clone();
+    summary.events.clear();
+    let page = html::page(&summary);
+    assert!(page.contains("<h2>Outages"), "{page}");
+    assert!(!page.contains("<h2>Events"), "{page}");
+    assert!(page.contains("failed from 30.000s to 31.000s"), "{page}");
 }
 
 #[test]

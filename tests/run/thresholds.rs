@@ -347,6 +347,43 @@ fn an_invalid_threshold_is_refused_at_its_column() {
     );
 }
 
+#[test]
+fn an_event_or_a_phase_that_the_run_does_not_have_is_refused() {
+    let line = "--targets http://127.0.0.1:9 --rps 10 --duration 5 --burst-enabled";
+    let event = |name: &str| format!("event[{name}].failed.count = 0");
+    let at = ["--at", "1s redis goes =", "--at", "2s redis.2 [a ="];
+    for (events, text, says) in [
+        (
+            &at[..],
+            event("redis"),
+            "column 7: must be the name of an event: redis goes, redis.2 [a",
+        ),
+        (
+            &at,
+            event("undo of redis goes"),
+            "column 7: must be the name of an event: redis goes, redis.2 [a",
+        ),
+        (
+            &[],
+            event("redis goes"),
+            "column 7: must be the name of an event, and this run has none",
+        ),
+        (
+            &[],
+            "phase[brust].latency.p99 < 50ms".to_owned(),
+            "column 7: must be a phase of this run, ",
+        ),
+    ] {
+        let finished = loadgen(line)
+            .args(events)
+            .args(["--threshold", &text])
+            .finish();
+        finished.assert_refused(&[]);
+        let begins = format!("loadgen: --threshold '{text}': {says}");
+        assert!(finished.stderr.starts_with(&begins), "{begins}: {finished}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_run_that_a_signal_stops_is_judged_by_what_it_sent() {

@@ -19,6 +19,7 @@ pub fn examples() -> Vec<(&'static str, Summary)> {
         ("failing", failing()),
         ("second", second()),
         ("empty", empty()),
+        ("events", events()),
         ("huge", huge()),
     ]
 }
@@ -211,7 +212,228 @@ pub fn empty() -> Summary {
     Made::new(Vec::new(), nodes(3), 7).summary("0.001/s, until stopped")
 }
 
-/// A run of twenty hours with a thousand targets and hostile names.
+/// A store that is gone for ten seconds: one node fails closed meanwhile, and the other fails open. Later a node fails with
+/// no event.
+pub fn events() -> Summary {
+    let stretches = vec![stretch("steady 100/s", Mode::Steady, 0, 40, 100.0)];
+    let mut made = Made::new(stretches, nodes(2), 7);
+    let mut answered = Vec::new();
+    made.run(&mut |request, key| {
+        let seconds = request.due / SECOND;
+        let is_gone = (10..20).contains(&seconds);
+        let admits = key.sliding_log(request, 100, 60 * SECOND) || is_gone;
+        let mut fate = Fate::answered(request, admits, 450.0);
+        match (request.target, seconds) {
+            (0, 10..20) => fate.outcome = Outcome::Failed("status_5xx"),
+            (1, 30) => fate.outcome = Outcome::Failed("reset"),
+            _ => {}
+        }
+        answered.push(Answered {
+            target: request.target,
+            sent: request.due + fate.lag,
+            latency: fate.lag + fate.service,
+            outcome: fate.outcome,
+            fails_open: is_gone && request.target == 1,
+        });
+        fate
+    });
+    let mut summary = made.summary("100/s for 40s: 4000 requests");
+    let names = summary.target_names();
+    let gone = Event {
+        name: "redis goes",
+        kind: "command",
+        spans: [0, 10, 20, 25],
+        ended_by: Some("undo of redis goes"),
+        statements: &[
+            "Failed open and closed: 500 of 1000 requests failed (status 503 ×500), and 500 requests were admitted with an \
+             answer that says so.",
+            "Right again 1.00 ms after undo of redis goes.",
+        ],
+    };
+    let undo = Event {
+        name: "redis goes",
+        kind: "undo",
+        spans: [10, 20, 25, 40],
+        ended_by: Some("a new version"),
+        statements: &[],
+    };
+    let mark = Event {
+        name: "a new version",
+        kind: "posted",
+        spans: [20, 25, 40, 40],
+        ended_by: None,
+        statements: &["Did not fail: 50 of 1500 requests failed, and 0 of 500 before."],
+    };
+    let mut gone = gone.summary(&answered, &names);
+    gone.command = Some(command("docker compose stop redis", 10, ""));
+    gone.failures = causes(&BTreeMap::from([("status_5xx".to_owned(), 500)]), &names);
+    for effect in [&mut gone.effect, &mut gone.targets[0].effect] {
+        effect.failed = HowFailed::Closed;
+        effect.felt = Some(FeltSummary {
+            after_ns: 2 * MILLI,
+            sequence: 1_000,
+            target: names[0].clone(),
+            how: "failed".to_owned(),
+            cause: Some("status 503".to_owned()),
+        });
+        effect.recovery = Some(RecoverySummary {
+            from: "undo of redis goes".to_owned(),
+            from_ns: 20 * SECOND,
+            first_answer_ns: Some(MILLI),
+            good_second_ns: Some(MILLI),
+            kept_ns: Some(0),
+            total_ns: Some(MILLI),
+            failed_later: true,
+        });
+    }
+    gone.effect.failed = HowFailed::OpenAndClosed;
+    gone.targets[1].effect.failed = HowFailed::Open;
+    let mut undo = undo.summary(&answered, &names);
+    undo.command = Some(CommandSummary {
+        exit_code: Some(1),
+        error: Some("exit code 1".to_owned()),
+        output_cut_bytes: 70_000,
+        ..command(
+            "docker compose start redis",
+            20,
+            "redis is up\nno such service: sentinel\n",
+        )
+    });
+    summary.events = vec![gone, undo, mark.summary(&answered, &names)];
+    let outage =
+        |from: u64, seconds: u64, target: usize, kind: &str, event: Option<&str>| OutageSummary {
+            from_ns: from * SECOND,
+            to_ns: (from + seconds) * SECOND,
+            targets: vec![names[target].clone()],
+            failed: 50 * seconds,
+            kinds: BTreeMap::from([(kind.to_owned(), 50 * seconds)]),
+            event: event.map(str::to_owned),
+            statement: format!(
+                "{} requests to {} failed from {from}.000s to {}.000s ({kind} ×{}).",
+                50 * seconds,
+                names[target],
+                from + seconds,
+                50 * seconds
+            ),
+        };
+    summary.outages = vec![
+        outage(10, 10, 0, "status_5xx", Some("redis goes")),
+        outage(30, 1, 1, "reset", None),
+    ];
+    summary
+}
+
+/// An event, with the seconds at which the span before it began, at which it began and ended, and at which the span after it
+/// ended.
+struct Event<'a> {
+    name: &'a str,
+    kind: &'a str,
+    spans: [u64; 4],
+    ended_by: Option<&'a str>,
+    statements: &'a [&'a str],
+}
+
+impl Event<'_> {
+    fn summary(&self, answered: &[Answered], targets: &[String]) -> EventSummary {
+        let [earlier, began, ended, later] = self.spans;
+        let effect = |target: Option<usize>| {
+            let of = |from: u64, to: u64| {
+                let spans = from * SECOND..to * SECOND;
+                let among = answered.iter().filter(|one| {
+                    spans.contains(&one.sent) && target.is_none_or(|target| one.target == target)
+                });
+                span_of(among)
+            };
+            EffectSummary {
+                failed: HowFailed::NotAtAll,
+                is_slow: false,
+                felt: None,
+                recovery: None,
+                before: of(earlier, began),
+                during: of(began, ended),
+                after: self.ended_by.map(|_| of(ended, later)),
+            }
+        };
+        let by_target = targets.iter().enumerate();
+        let by_target = by_target.map(|(place, name)| EventTarget {
+            name: name.clone(),
+            effect: effect(Some(place)),
+        });
+        EventSummary {
+            name: self.name.to_owned(),
+            kind: self.kind.to_owned(),
+            due_ns: (self.kind != "posted").then_some(began * SECOND),
+            began_ns: began * SECOND + MILLI / 4,
+            until_ns: ended * SECOND,
+            ended_by: self.ended_by.map(str::to_owned),
+            command: None,
+            statements: self
+                .statements
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect(),
+            effect: effect(None),
+            failures: Vec::new(),
+            targets: by_target.collect(),
+        }
+    }
+}
+
+/// A command that took 310 ms from this second on, and exited with 0.
+fn command(text: &str, second: u64, output: &str) -> CommandSummary {
+    CommandSummary {
+        text: text.to_owned(),
+        ended_ns: Some(second * SECOND + 310 * MILLI),
+        exit_code: Some(0),
+        error: None,
+        output: output.to_owned(),
+        output_cut_bytes: 0,
+    }
+}
+
+/// A request that was answered or failed.
+struct Answered {
+    target: usize,
+    sent: u64,
+    latency: u64,
+    outcome: Outcome,
+    fails_open: bool,
+}
+
+fn span_of<'a>(requests: impl Iterator<Item = &'a Answered>) -> SpanSummary {
+    let mut latency = Histogram::default();
+    let mut span = SpanSummary {
+        sent: 0,
+        allowed: 0,
+        blocked: 0,
+        failed: 0,
+        abandoned: 0,
+        failing_open: 0,
+        unanswered: 0,
+        admitted_beyond: None,
+        latency_p50_ns: None,
+        latency_p99_ns: None,
+    };
+    for request in requests {
+        span.sent += 1;
+        match request.outcome {
+            Outcome::Allowed => span.allowed += 1,
+            Outcome::Blocked => span.blocked += 1,
+            Outcome::Failed(_) => span.failed += 1,
+        }
+        span.failing_open += u64::from(request.fails_open);
+        if !matches!(request.outcome, Outcome::Failed(_)) {
+            latency.record(Nanos(request.latency));
+        }
+    }
+    if latency.count() > 0 {
+        span.latency_p50_ns = Some(latency.quantile(0.5).0);
+        span.latency_p99_ns = Some(latency.quantile(0.99).0);
+    }
+    span
+}
+
+/// A run of twenty hours with a thousand targets and hostile names, and many events and outages.
 pub fn huge() -> Summary {
     let hour = |hour: u64| hour * 3_600;
     let stretches = (0..20).flat_map(|number| {
@@ -305,6 +527,35 @@ pub fn huge() -> Summary {
                 _ => vec![key(number)],
             },
             source: Source::Flag,
+        })
+        .collect();
+    let few = events();
+    let long = |number: usize| format!("{} {}", key(number), "long name ".repeat(10));
+    summary.events = (0..210)
+        .map(|number| {
+            let mut event = few.events[number % 3].clone();
+            event.name = long(number);
+            event.began_ns = number as u64 * 200 * SECOND;
+            event.statements = vec![long(number); 5];
+            let targets = if number == 0 { 1_000 } else { 25 };
+            let targets = summary.configuration.targets.iter().take(targets);
+            event.targets = targets
+                .map(|name| EventTarget {
+                    name: name.clone(),
+                    effect: event.targets[0].effect.clone(),
+                })
+                .collect();
+            if let Some(command) = &mut event.command {
+                command.text = long(number + 1).repeat(20);
+                command.output = long(number).repeat(20);
+            }
+            event
+        })
+        .collect();
+    summary.outages = (0..300)
+        .map(|number| OutageSummary {
+            statement: long(number).repeat(20),
+            ..few.outages[number % 2].clone()
         })
         .collect();
     summary
@@ -435,6 +686,7 @@ struct Request {
     jitter: f64,
 }
 
+#[derive(Clone, Copy)]
 enum Outcome {
     Allowed,
     Blocked,

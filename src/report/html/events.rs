@@ -9,6 +9,8 @@ use maud::{Markup, html};
 const EVENTS: usize = 200;
 /// The most targets of an event that have rows of their own.
 const TARGETS: usize = 20;
+/// The most targets with rows of their own in all events together, so that the page stays small.
+const TARGETS_IN_ALL: usize = 300;
 /// The most outages that are listed.
 const OUTAGES: usize = 100;
 
@@ -20,8 +22,10 @@ pub fn section(summary: &Summary) -> Option<Section> {
     }
     let unexplained = outages.iter().filter(|outage| outage.event.is_none());
     let unexplained: Vec<_> = unexplained.collect();
+    let targets = TARGETS_IN_ALL / events.len().clamp(1, EVENTS);
+    let targets = targets.min(TARGETS);
     let body = html! {
-        @for (number, event) in (1..).zip(events.iter().take(EVENTS)) { (one(number, event)) }
+        @for (number, event) in (1..).zip(events.iter().take(EVENTS)) { (one(number, event, targets)) }
         (more(events.len(), EVENTS, "event", "events"))
         @if !unexplained.is_empty() {
             h3 { "Outages" @if !events.is_empty() { " that began with no event" } }
@@ -52,7 +56,7 @@ fn more(all: usize, shown: usize, one: &str, many: &str) -> Markup {
     }
 }
 
-fn one(number: usize, event: &EventSummary) -> Markup {
+fn one(number: usize, event: &EventSummary, targets: usize) -> Markup {
     html! {
         h3 { (number) ". " (Untrusted::name(&event.title())) ", at " (seconds(Nanos(event.began_ns))) }
         @if let Some(command) = &event.command { (of_command(command, event.began_ns)) }
@@ -60,7 +64,7 @@ fn one(number: usize, event: &EventSummary) -> Markup {
         @if !event.statements.is_empty() {
             ul class="evidence" { @for statement in &event.statements { li { (Untrusted::sentence(statement)) } } }
         }
-        @if event.effect.during.sent > 0 { (numbers(event)) }
+        @if event.effect.during.sent > 0 { (numbers(event, targets)) }
     }
 }
 
@@ -79,10 +83,10 @@ fn of_command(command: &CommandSummary, began_ns: u64) -> Markup {
         @if !command.output.is_empty() {
             details open[command.error.is_some()] {
                 summary {
-                    "What it wrote"
+                    "Output"
                     @if command.output_cut_bytes > 0 { ", without the first " (count(command.output_cut_bytes, "byte", "bytes")) }
                 }
-                div class="scroll" tabindex="0" role="group" aria-label="What the command wrote" {
+                div class="scroll" tabindex="0" role="group" aria-label="The command’s output" {
                     pre { (Untrusted::received(&command.output)) }
                 }
             }
@@ -90,8 +94,8 @@ fn of_command(command: &CommandSummary, began_ns: u64) -> Markup {
     }
 }
 
-/// The requests before, during and after an event, in all and by target.
-fn numbers(event: &EventSummary) -> Markup {
+/// The requests before, during and after an event, in all and to each of the first `targets` targets.
+fn numbers(event: &EventSummary, targets: usize) -> Markup {
     let mut spans = vec![
         (text("before"), &event.effect.before),
         (text("during"), &event.effect.during),
@@ -104,7 +108,7 @@ fn numbers(event: &EventSummary) -> Markup {
             .map(|after| (text("after"), after)),
     );
     let mut by_target = Vec::new();
-    for target in event.targets.iter().take(TARGETS) {
+    for target in event.targets.iter().take(targets) {
         let effect = &target.effect;
         let name =
             |when: &str| html! { (Untrusted::name(&target.name)) span class="part" { (when) } };
@@ -118,7 +122,7 @@ fn numbers(event: &EventSummary) -> Markup {
             details {
                 summary { "By target" }
                 (table(&format!("Requests to each target before, during and after {}", title(event)), by_target))
-                (more(event.targets.len(), TARGETS, "target", "targets"))
+                (more(event.targets.len(), targets, "target", "targets"))
             }
         }
     }

@@ -22,7 +22,7 @@ PYTHON = TARGET / "browser" / "venv" / "bin" / "python"
 REQUIREMENTS = ROOT / "tests" / "external" / "browser" / "requirements.txt"
 
 # Each page with the summaries that it is made from.
-PAGES = {name: [name] for name in ("demo", "per-node", "failing", "second", "empty", "huge")} | {
+PAGES = {name: [name] for name in ("demo", "per-node", "failing", "second", "empty", "events", "huge")} | {
     "comparison-of-two": ["demo", "per-node"],
     "comparison-of-four": ["demo", "per-node", "failing", "second"],
     "comparison-of-six": ["demo", "per-node", "failing", "second", "empty", "huge"],
