@@ -27,6 +27,7 @@ macro_rules! pages {
             #[doc = "[answers]: crate::guide::requests#answers"]
             #[doc = "[audited]: crate::guide::audit"]
             #[doc = "[compare]: crate::guide::compare"]
+            #[doc = "[effects]: crate::guide::events#what-an-event-did"]
             #[doc = "[events]: crate::guide::events"]
             #[doc = "[exit-codes]: crate::guide::results#exit-codes"]
             #[doc = "[failures]: crate::guide::results#failures"]
