@@ -172,7 +172,7 @@ fn table(caption: &str, spans: Vec<(Markup, &SpanSummary)>) -> Markup {
         let cells = columns.iter().map(|(.., cell)| cell(of));
         texts(cells.map(|cell| cell.unwrap_or_else(|| "-".to_owned())))
     };
-    let names = std::iter::once("").chain(columns.iter().map(|(name, ..)| *name));
+    let names = std::iter::once("time").chain(columns.iter().map(|(name, ..)| *name));
     let table = Table {
         caption: caption.to_owned(),
         columns: texts(names),
