@@ -86,9 +86,7 @@ fn of_command(command: &CommandSummary, began_ns: u64) -> Markup {
                     "Output"
                     @if command.output_cut_bytes > 0 { ", without the first " (count(command.output_cut_bytes, "byte", "bytes")) }
                 }
-                div class="scroll" tabindex="0" role="group" aria-label="The command’s output" {
-                    pre { (Untrusted::received(&command.output)) }
-                }
+                pre tabindex="0" aria-label="The command’s output" { (Untrusted::received(&command.output)) }
             }
         }
     }
