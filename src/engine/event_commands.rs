@@ -29,12 +29,6 @@ const SEARCH_EVERY: Nanos = Nanos(50_000_000);
 /// The longest wait if no command is running.
 const LONGEST_WAIT: Nanos = Nanos(3_600_000_000_000);
 
-/// The variable that tells a command the name of its event.
-const NAME: &str = "LOADGEN_EVENT";
-
-/// The variables of loadgen that commands do not get: otherwise, a loadgen among them would run the same events again.
-const REMOVED: [&str; 3] = ["LOADGEN_AT", "LOADGEN_UNDO", "LOADGEN_EVENTS"];
-
 /// The events of a run. However its thread ends, also by a panic, it first ends the commands of events, and then runs the
 /// undos of those that began and have not been undone, one after the other, the latest event first.
 pub(super) struct EventCommands<'a> {
@@ -174,8 +168,7 @@ impl<'a> EventCommands<'a> {
         let started = ChildProcess::start(child_processes::Start {
             words: &command.words,
             tag: &tag,
-            added: &[(NAME, &event.name)],
-            removed: &REMOVED,
+            event: &event.name,
             kept_output: MOST_OUTPUT,
         });
         match started {
@@ -220,7 +213,8 @@ impl<'a> EventCommands<'a> {
                 && process.is_recorded
                 && !was_recorded
             {
-                guard.undone(name);
+                let has_left = process.ending.is_none();
+                guard.undone(name, has_left.then(|| process.child.tag()));
             }
         }
         if self.hold.is_some() {
@@ -262,11 +256,15 @@ impl<'a> EventCommands<'a> {
             self.wait_while(Process::is_running_undo);
         }
         self.is_finished = true;
+        self.dismiss_guard();
+        self.hold = None;
+    }
+
+    fn dismiss_guard(&mut self) {
         #[cfg(unix)]
         if let Some(guard) = self.guard.take() {
             guard.farewell();
         }
-        self.hold = None;
     }
 
     /// Waits while there are such processes.
@@ -277,6 +275,10 @@ impl<'a> EventCommands<'a> {
                 return;
             }
             let urgency = signals::urgency();
+            if urgency == Urgency::AtOnce {
+                // Whatever ends this process now, the guard must not run the undos that are skipped.
+                self.dismiss_guard();
+            }
             let now = Moment::now();
             for process in &mut self.processes {
                 if urgency == Urgency::AtOnce

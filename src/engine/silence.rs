@@ -1,7 +1,7 @@
 //! Finds out when no target answers while all workers wait for answers. Requests that are late or dropped then are so because
 //! of the targets, and not for want of workers.
 //!
-//! Workers note when requests end, and how long they usually take. The pacer, which has a step every few milliseconds while
+//! Workers note when requests end, and how long answers usually take. The pacer, which has a step every few milliseconds while
 //! requests come due, watches. It counts only the time between steps that it had as planned, so that a generator without
 //! processor time does not blame the targets.
 
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// A shorter time without an answer is no silence.
 const SHORTEST: Nanos = Nanos(200_000_000);
 
-/// A time without an answer is a silence only if it is this many times as long as requests usually take.
+/// A time without an answer is a silence only if it is this many times as long as answers usually take.
 const TIMES: u64 = 5;
 
 /// Ends of requests that are closer together than this count as one.
@@ -33,22 +33,25 @@ const RANGES: usize = 1_024;
 pub(super) struct Silence {
     /// When a request ended last, by the clock of [`Moment`]; 0 before the first.
     last_end: AtomicU64,
-    /// How long requests usually take, in nanoseconds; 0 before the first has ended.
+    /// How long answers usually take, in nanoseconds; 0 before the first.
     usual: AtomicU64,
     /// Tokens that were due by this instant, and are late, are so because of a silence.
     until: AtomicU64,
 }
 
 impl Silence {
-    /// Notes that a request has ended. This costs two reads of memory that is seldom written.
-    pub fn ended(&self, sequence: u64, sent: Moment, done: Moment) {
+    /// Notes that a request has ended, and how long it took if it was answered. This costs two reads of memory that is seldom
+    /// written.
+    pub fn ended(&self, sequence: u64, done: Moment, answered_after: Option<Nanos>) {
         let last = self.last_end.load(Relaxed);
         if done.as_nanos() > last.saturating_add(APART.0) {
             self.last_end.store(done.as_nanos(), Relaxed);
         }
         let usual = self.usual.load(Relaxed);
-        if usual == 0 || sequence.is_multiple_of(COUNTED) {
-            let took = done.since(sent).0.max(1);
+        // Timeouts say how long loadgen waits, and not how long answers take.
+        let counted = answered_after.filter(|_| usual == 0 || sequence.is_multiple_of(COUNTED));
+        if let Some(took) = counted {
+            let took = took.0.max(1);
             // A silence must not make itself usual.
             let next = match usual {
                 0 => took,
@@ -173,7 +176,7 @@ mod tests {
     /// Targets of which answers took so long before, and that each have a request under way.
     fn silent_targets(usual: u64, targets: usize) -> (Silence, Counters) {
         let silence = Silence::default();
-        silence.ended(0, at(1_000 - usual), at(1_000));
+        silence.ended(0, at(1_000), Some(Nanos(usual * MILLI)));
         let counters = Counters::new(targets);
         (0..targets).for_each(|target| counters.target(target).sent.add(1));
         counters.scheduled.add(1_000);
@@ -230,7 +233,7 @@ mod tests {
         let mut watch = Watch::new(&silence);
         for round in 0..10 {
             let from = 1_000 + round * 150;
-            silence.ended(1, at(from - 2), at(from));
+            silence.ended(1, at(from), Some(Nanos(2 * MILLI)));
             step(&mut watch, (from, from + 150), true, &counters);
         }
         step(&mut watch, (2_500, 5_000), false, &counters);
@@ -249,7 +252,7 @@ mod tests {
         for now in (1_000..9_000).step_by(1_000) {
             watch.step(at(now), true, &counters);
             watch.plan(at(now + 5));
-            silence.ended(1, at(now), at(now + 20));
+            silence.ended(1, at(now + 20), Some(Nanos(20 * MILLI)));
         }
         assert!(!silence.is_why(at(1_100)));
     }
@@ -257,13 +260,19 @@ mod tests {
     #[test]
     fn a_silence_does_not_become_usual() {
         let silence = Silence::default();
-        silence.ended(0, at(0), at(2));
+        let after = |millis: u64| Some(Nanos(millis * MILLI));
+        silence.ended(0, at(2), after(2));
+        // Nobody knows how long an answer would have taken.
+        for request in 1..10_000 {
+            silence.ended(request, at(16_000), None);
+        }
+        assert!(silence.is_long(SHORTEST));
         for request in 1..100 {
-            silence.ended(request, at(1_000), at(16_000));
+            silence.ended(request, at(16_000), after(15_000));
         }
         assert!(silence.is_long(Nanos(1_500 * MILLI)));
         for request in 0..2_000 {
-            silence.ended(request, at(20_000), at(20_002));
+            silence.ended(request, at(20_002), after(2));
         }
         assert!(silence.is_long(SHORTEST) && !silence.is_long(Nanos(199 * MILLI)));
     }

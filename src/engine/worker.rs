@@ -122,7 +122,10 @@ impl Worker<'_> {
         };
         counter.add(1);
         let Token { sequence, due, key } = turn.token;
-        self.silence.ended(sequence, answer.sent, answer.done);
+        let took = answer.done.since(answer.sent);
+        let is_answered = matches!(answer.outcome, Outcome::Allowed | Outcome::Blocked);
+        self.silence
+            .ended(sequence, answer.done, is_answered.then_some(took));
         let is_late = now.since(due) > TOLERANCE;
         let sample = Sample {
             sequence,

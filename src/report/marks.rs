@@ -3,7 +3,7 @@
 use crate::core::events::checked_name;
 use crate::engine::{EventLog, NotMarked};
 use crate::system::http_server::{BodyError, ReadBody, Response, text_response};
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ALLOW, CONTENT_TYPE, ORIGIN};
 use http::{HeaderValue, Method, Request, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -27,6 +27,9 @@ enum Refused {
     NotAccepted,
     #[error("only POST")]
     NoPost,
+    /// A browser names the origin of the page, also if the page's name was made to lead here.
+    #[error("no page in a browser may mark a moment")]
+    FromAPage,
     /// A page in a browser can't send this type to another site without its permission, which nobody gives here.
     #[error("the Content-Type must be application/json")]
     NotJson,
@@ -44,6 +47,7 @@ impl Refused {
     fn status(&self) -> StatusCode {
         match self {
             Refused::NotAccepted => StatusCode::NOT_FOUND,
+            Refused::FromAPage => StatusCode::FORBIDDEN,
             Refused::NoPost => StatusCode::METHOD_NOT_ALLOWED,
             Refused::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Refused::Body(error) => error.status(),
@@ -81,6 +85,9 @@ fn mark(
     let log = log.ok_or(Refused::NotAccepted)?;
     if request.method() != Method::POST {
         return Err(Refused::NoPost);
+    }
+    if request.headers().contains_key(ORIGIN) {
+        return Err(Refused::FromAPage);
     }
     if !is_json(request) {
         return Err(Refused::NotJson);
@@ -165,6 +172,12 @@ mod tests {
         let (status, text) = posted(JSON, r#"{"name":"x"}"#, None);
         assert_eq!(status, 404);
         assert!(text.contains("--accept-marks"), "{text}");
+        let from_a_page = Request::post(MARKS_PATH)
+            .header(CONTENT_TYPE, JSON)
+            .header(ORIGIN, "http://rebound.example")
+            .body(())
+            .unwrap();
+        assert_eq!(answer(&from_a_page, r#"{"name":"x"}"#, Some(&log)).0, 403);
         let get = Request::get(MARKS_PATH).body(()).unwrap();
         assert_eq!(answer(&get, "", Some(&log)).0, 405);
     }

@@ -36,6 +36,9 @@ struct PerSecond<M, T> {
     started: SystemTime,
     /// The events that began, with the number of the second, until that second is complete.
     events: Vec<(u64, String)>,
+    /// The latest second. It waits for the next one, or for the end of the run: the last second also has the events that began
+    /// after it, such as undos.
+    latest: Option<Arc<Second>>,
     make: M,
     feed: Feed<T>,
 }
@@ -50,10 +53,22 @@ pub(super) fn start<'a, T: Send + 'static>(
     let observer = PerSecond {
         started: SystemTime::UNIX_EPOCH,
         events: Vec::new(),
+        latest: None,
         make,
         feed,
     };
     Ok((Box::new(observer), stream))
+}
+
+impl<M: FnMut(SystemTime, &Arc<Second>, Vec<String>) -> T, T: Send> PerSecond<M, T> {
+    /// Writes a second, with the events that began up to the end of the second with the number `until`.
+    fn write(&mut self, second: &Arc<Second>, until: u64) {
+        let began = self.events.extract_if(.., |(number, _)| *number <= until);
+        let events = began.map(|(_, title)| title).collect();
+        let item = (self.make)(self.started, second, events);
+        // A second that finds no room is counted as missing.
+        let _ = self.feed.offer(item, 1);
+    }
 }
 
 impl<M: FnMut(SystemTime, &Arc<Second>, Vec<String>) -> T + Send, T: Send> Observer
@@ -75,12 +90,14 @@ impl<M: FnMut(SystemTime, &Arc<Second>, Vec<String>) -> T + Send, T: Send> Obser
     }
 
     fn second(&mut self, second: &Arc<Second>) {
-        let began = self
-            .events
-            .extract_if(.., |(number, _)| *number <= second.number);
-        let events = began.map(|(_, title)| title).collect();
-        let item = (self.make)(self.started, second, events);
-        // A second that finds no room is counted as missing.
-        let _ = self.feed.offer(item, 1);
+        if let Some(before) = self.latest.replace(second.clone()) {
+            self.write(&before, before.number);
+        }
+    }
+
+    fn end(&mut self, _missed_phases: u64) {
+        if let Some(last) = self.latest.take() {
+            self.write(&last, u64::MAX);
+        }
     }
 }

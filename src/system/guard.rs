@@ -34,8 +34,8 @@ enum Message {
         words: Vec<String>,
         timeout_ns: u64,
     },
-    /// It is undone.
-    Undone { name: String },
+    /// It is undone. If the undo ended by itself, here is its tag: what it has left behind goes on.
+    Undone { name: String, tag: Option<String> },
     /// There is nothing to do any more.
     Farewell,
 }
@@ -85,9 +85,11 @@ impl Guard {
         });
     }
 
-    pub fn undone(&mut self, name: &str) {
+    /// This is undone. If the undo ended by itself, here is its tag: what it has left behind goes on.
+    pub fn undone(&mut self, name: &str, tag: Option<&str>) {
         self.tell(&Message::Undone {
             name: name.to_owned(),
+            tag: tag.map(str::to_owned),
         });
     }
 
@@ -148,7 +150,12 @@ pub fn stand() {
                 words,
                 timeout_ns,
             } => duties.owed.push((name, words, Nanos(timeout_ns))),
-            Message::Undone { name } => duties.owed.retain(|owed| owed.0 != name),
+            Message::Undone { name, tag } => {
+                duties.owed.retain(|owed| owed.0 != name);
+                duties
+                    .commands
+                    .retain(|command| Some(&command.0) != tag.as_ref());
+            }
             Message::Farewell => return,
         }
     }
@@ -169,8 +176,7 @@ impl Duties {
             let started = ChildProcess::start(child_processes::Start {
                 words: &words,
                 tag: &tag,
-                added: &[],
-                removed: &[],
+                event: &name,
                 kept_output: 1,
             });
             let mut child = match started {

@@ -33,6 +33,8 @@ pub fn install(stop: Arc<Stop>) -> anyhow::Result<Signals> {
     #[cfg(unix)]
     unix::exit_on_further_ones(&ignored, &signals.0)?;
     #[cfg(unix)]
+    unix::notice_ended_children()?;
+    #[cfg(unix)]
     crate::system::suspension::install()?;
     Ok(signals)
 }
@@ -256,6 +258,13 @@ mod unix {
         set_action(Signal::SIGXFSZ, &ignore()).map(drop)
     }
 
+    /// Without this, the system forgets how a command ended if the program that started this one ignores SIGCHLD, which is
+    /// inherited.
+    pub fn notice_ended_children() -> nix::Result<()> {
+        let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+        set_action(Signal::SIGCHLD, &default).map(drop)
+    }
+
     /// Ends the process within a signal's handler: ctrlc's own thread would be later, and does not know the signal's number.
     pub fn exit_on_further_ones(
         ignored: &[Signal],
@@ -325,7 +334,7 @@ mod unix {
     }
 
     fn set_action(signal: Signal, action: &SigAction) -> nix::Result<SigAction> {
-        // SAFETY: the handler is SIG_IGN or the one that was set before.
+        // SAFETY: the handler is SIG_IGN, SIG_DFL or the one that was set before.
         unsafe { sigaction(signal, action) }
     }
 }

@@ -131,7 +131,7 @@ fn commands_run_at_their_times_with_their_words_and_marks_are_set() {
     ];
     let undos = ["1500ms the time = echo back"];
     let finished = scene
-        .run(2, &events, &undos)
+        .run(5, &events, &undos)
         .env("LOADGEN_STATS_INTERVAL", "1")
         .finish();
     assert_ended(&finished, 0);
@@ -143,7 +143,7 @@ fn commands_run_at_their_times_with_their_words_and_marks_are_set() {
     assert_eq!(names, ["env", "half", "the time", "the time"]);
     for (event, due) in all.iter().zip([0.0, 0.5, 1.0, 1.5]) {
         let late = began(event) - due;
-        assert!((0.0..1.0).contains(&late), "{late} s late: {event:#}");
+        assert!((0.0..3.0).contains(&late), "{late} s late: {event:#}");
         assert_eq!(event["due_ns"], (due * 1e9) as u64);
     }
     assert_eq!(output(&all[2]), "[a  \"b\"] the time\n");
@@ -217,8 +217,8 @@ fn a_file_has_events_undos_and_thresholds() {
 #[test]
 fn the_timeline_has_events_in_the_seconds_in_which_they_began() {
     let scene = Scene::new();
-    let events = ["1s one, \"two\" = true", "1200ms half =", "2100ms last ="];
-    let launch = scene.run(3, &events, &["1300ms one, \"two\" = true"]);
+    let events = ["1s one, \"two\" = true", "1s half =", "3s last ="];
+    let launch = scene.run(5, &events, &["one, \"two\" = true"]);
     let file = scene.path("timeline.csv");
     let finished = launch.args(["--timeline", &file]).finish();
     assert_ended(&finished, 0);
@@ -234,7 +234,7 @@ fn the_timeline_has_events_in_the_seconds_in_which_they_began() {
         .records()
         .map(|row| row.unwrap()[column].to_owned())
         .collect();
-    let mut expected = vec![String::new(); 3];
+    let mut expected = vec![String::new(); rows.len()];
     for event in scene.events() {
         let name = event["name"].as_str().unwrap();
         let title = if event["kind"] == "undo" {
@@ -242,17 +242,16 @@ fn the_timeline_has_events_in_the_seconds_in_which_they_began() {
         } else {
             name.to_owned()
         };
-        let cell = &mut expected[began(&event) as usize];
+        // The undo begins after the last second.
+        let second = (began(&event) as usize).min(rows.len() - 1);
+        let cell = &mut expected[second];
         if !cell.is_empty() {
             *cell += "; ";
         }
         *cell += &title;
     }
-    assert_eq!(rows[..3], expected);
-    assert!(
-        text.contains("\"one, two; half; undo of one, two\""),
-        "{text}"
-    );
+    assert_eq!(rows, expected);
+    assert_eq!(rows.last().unwrap(), "undo of one, two");
 }
 
 #[test]
@@ -296,9 +295,9 @@ fn a_command_ended_by_a_signal_or_without_a_program_at_its_time_has_failed() {
         "100ms killed = sh -c 'kill -9 $$'",
         "200ms x = DIR/program",
         "0s rm DIR/gone",
-        "300ms y = DIR/gone",
+        "5s y = DIR/gone",
     ];
-    let finished = scene.run(1, &events, &[]).finish();
+    let finished = scene.run(6, &events, &[]).finish();
     assert_ended(&finished, BROKE);
     for (name, says) in [
         ("killed", "signal 9"),
@@ -365,8 +364,8 @@ fn what_an_undo_leaves_behind_goes_on() {
     let scene = Scene::new();
     let undo = "a = sh -c 'sleep 33 >/dev/null 2>&1 & echo $! > DIR/daemon'";
     assert_ended(&scene.run(1, &["100ms a = true"], &[undo]).finish(), 0);
-    let running = scene.running();
-    assert_eq!(running, ["sleep 33 "]);
+    // The shell's child may not have become `sleep` yet.
+    eventually("the daemon alone", || scene.running() == ["sleep 33 "]);
     let id = fs::read_to_string(scene.path("daemon")).unwrap();
     let killed = std::process::Command::new("kill")
         .arg(id.trim())

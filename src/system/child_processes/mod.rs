@@ -21,6 +21,14 @@ pub use unsupported::{ChildProcess, wait};
 /// separated by commas.
 pub const TAG: &str = "LOADGEN_EVENT_TAG";
 
+/// The variable that tells a command the name of its event.
+#[cfg(unix)]
+const NAME: &str = "LOADGEN_EVENT";
+
+/// The variables of loadgen that commands do not get: otherwise, a loadgen among them would run the same events again.
+#[cfg(unix)]
+const REMOVED: [&str; 3] = ["LOADGEN_AT", "LOADGEN_UNDO", "LOADGEN_EVENTS"];
+
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -36,10 +44,8 @@ pub struct Start<'a> {
     pub words: &'a [String],
     /// No other command has the same one. It has no comma.
     pub tag: &'a str,
-    /// Variables to add to the environment.
-    pub added: &'a [(&'a str, &'a str)],
-    /// Variables to take out of the environment.
-    pub removed: &'a [&'a str],
+    /// The name of its event.
+    pub event: &'a str,
     /// The most bytes to keep of the output.
     pub kept_output: usize,
 }

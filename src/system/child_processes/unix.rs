@@ -1,7 +1,7 @@
 #[cfg(target_os = "linux")]
 use super::descendants;
 use super::tail::Tail;
-use super::{Exit, Start, TAG};
+use super::{Exit, NAME, REMOVED, Start, TAG};
 use crate::base::{Moment, Nanos};
 use crate::system::scheduling::give_way;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -53,9 +53,9 @@ impl ChildProcess {
             .stdout(output.try_clone()?)
             .stderr(output)
             .env(TAG, tags)
-            .envs(start.added.iter().copied())
+            .env(NAME, start.event)
             .process_group(0);
-        for variable in start.removed {
+        for variable in REMOVED {
             command.env_remove(variable);
         }
         let child = command.spawn()?;
@@ -73,6 +73,11 @@ impl ChildProcess {
             exit: None,
             is_reaped: false,
         })
+    }
+
+    /// The tag that it was started with.
+    pub fn tag(&self) -> &str {
+        &self.tag
     }
 
     /// Takes the output that has come, and returns how the process ended, if it has. Its children may go on.
