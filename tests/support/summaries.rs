@@ -282,6 +282,7 @@ pub fn events() -> Summary {
             first_answer_ns: Some(MILLI),
             good_second_ns: Some(MILLI),
             kept_ns: Some(0),
+            last_excess: None,
             total_ns: Some(MILLI),
             failed_later: true,
         });
@@ -349,6 +350,7 @@ impl Event<'_> {
                 is_slow: false,
                 felt: None,
                 recovery: None,
+                why_unknown: None,
                 before: of(earlier, began),
                 during: of(began, ended),
                 after: self.ended_by.map(|_| of(ended, later)),

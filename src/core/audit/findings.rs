@@ -466,7 +466,7 @@ impl Findings {
             if let Some(phase) = request.phase {
                 count_in(&mut beyond.by_phase, phase);
             }
-            beyond.count_in_period(is_outside, request);
+            beyond.count_in_period(request);
         }
         promises
     }

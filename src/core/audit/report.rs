@@ -85,12 +85,12 @@ pub struct TargetBeyond {
     pub count: u64,
     /// The sent and the sequence number of the one that was sent first.
     pub first: Option<(Nanos, u64)>,
-    /// The done of the last one that was too many outside of outages; zero without any.
-    pub last_outside: Nanos,
+    /// The done of the last one; zero without any.
+    pub last: Nanos,
 }
 
 impl Beyond {
-    pub(super) fn count_in_period(&mut self, is_outside: bool, request: &Observation) {
+    pub(super) fn count_in_period(&mut self, request: &Observation) {
         let Some(period) = request.period.map(usize::from) else {
             return;
         };
@@ -102,9 +102,7 @@ impl Beyond {
         let own = (request.sent, request.sequence);
         target.count += 1;
         target.first = Some(target.first.map_or(own, |first| first.min(own)));
-        if is_outside {
-            target.last_outside = target.last_outside.max(request.done);
-        }
+        target.last = target.last.max(request.done);
     }
 }
 
@@ -398,22 +396,27 @@ impl AuditReport {
     pub fn kept_but_for_outages(&self) -> Option<usize> {
         let mut promises = self.promises.iter();
         let kept = promises.position(PromiseReport::is_kept_outside)?;
-        let limits = self.promises[kept].limits.iter();
-        let window = limits.map(|limit| limit.limit.quota.window).max()?;
-        let is_shown = !self.outages.is_empty() && self.longest_without_outage() >= window;
+        let is_shown =
+            !self.outages.is_empty() && self.longest_without_outage() >= self.window_of(kept);
         (is_shown && self.is_broken()).then_some(kept)
     }
 
     /// Whether a promise is exceeded only by admissions of which the answers say that the limiter fails open.
     fn is_exceeded_only_failing_open(&self) -> bool {
         let failures = || self.outages.iter().filter(|one| one.failing_open == 0);
-        let mut promises = self.promises.iter().enumerate();
-        promises.any(|(place, promise)| {
+        self.exceeded_only_in_outages()
+            .any(|place| failures().all(|outage| outage.beyond[place] == 0))
+    }
+
+    /// The promises that are exceeded only by admissions in outages, or of which the answers say that the limiter fails open, by
+    /// their places.
+    fn exceeded_only_in_outages(&self) -> impl Iterator<Item = usize> {
+        let promises = self.promises.iter().enumerate();
+        let only_in_outages = promises.filter(|(_, promise)| {
             let mut limits = promise.limits.iter();
-            promise.is_exceeded()
-                && limits.all(LimitReport::is_explained_outside)
-                && failures().all(|outage| outage.beyond[place] == 0)
-        })
+            promise.is_exceeded() && limits.all(LimitReport::is_explained_outside)
+        });
+        only_in_outages.map(|(place, _)| place)
     }
 
     /// The promise by which admissions that were too many are counted, by its place: the one that is nearest to being kept.
@@ -422,6 +425,13 @@ impl AuditReport {
         let nearest = promises.min_by_key(|(_, one)| one.beyond.total);
         self.kept_but_for_outages()
             .or(nearest.map(|(place, _)| place))
+    }
+
+    /// The longest window of a promise, by its place.
+    pub fn window_of(&self, promise: usize) -> Nanos {
+        let limits = self.promises[promise].limits.iter();
+        let windows = limits.map(|limit| limit.limit.quota.window);
+        windows.max().unwrap_or_default()
     }
 
     /// The instants of the first and the last request.
@@ -497,6 +507,7 @@ impl AuditReport {
             terms: &self.terms,
             is_exceeded: self.is_broken() && self.promises.iter().any(PromiseReport::is_exceeded),
             is_exceeded_only_failing_open: self.is_exceeded_only_failing_open(),
+            is_exceeded_only_in_outages: self.exceeded_only_in_outages().next().is_some(),
             has_false_blocks: self.is_broken() && promises.any(|one| one.false_blocks > 0),
             keys: self.keys,
             keys_over: self.keys_over,

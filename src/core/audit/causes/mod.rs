@@ -103,6 +103,8 @@ pub(super) struct Case<'a> {
     pub is_exceeded: bool,
     /// Whether that were only admissions of which the answers say that the limiter fails open.
     pub is_exceeded_only_failing_open: bool,
+    /// Whether that were only those, and admissions in outages.
+    pub is_exceeded_only_in_outages: bool,
     /// Whether a request was blocked that had to pass.
     pub has_false_blocks: bool,
     /// The number of keys audited, and how many of the load's exceeded the limit.

@@ -17,24 +17,31 @@
 //! *slow* if at least three of them, and 1 %, took longer than five times the 99th percentile of the period before, and 50 ms
 //! longer.
 //!
+//! The limiter *failed open* if answers say so that did not say so just before the event, or if more was admitted beyond the limit
+//! than before. The latter counts only if keys had been blocked for a window before without an excess: otherwise, a limiter that
+//! always admits too many would be blamed on the event. It did *not* fail open if keys were blocked up to the event's end, and
+//! nothing was too many. Everything else is unknown.
+//!
 //! # Right again
 //!
 //! Answers are *right again* with the end of the first answered request after which no request to its target failed for a
-//! second, at every target that failed, and with the last
-//! admission that was too many, or was marked as failing open. If failures ended before the event that ends this one began,
-//! the time is counted from the end of the event's own command. Otherwise, it is counted from the begin of the event that ends
-//! it. Requests are taken in the order in which they were sent, so that a request that took long to fail counts where
-//! it was sent.
+//! second, at every target that failed, and with the last admission that was too many, or was marked as failing open, if a second
+//! without one follows. If all was right before the event that ends this one began, the time is counted from the end of the event's
+//! own command. Otherwise, it is counted from the begin of the event that ends it. Requests are taken in the order in which they
+//! were sent, so that a request that took long to fail counts where it was sent.
 
 mod effect;
+mod history;
+mod opened;
 mod periods;
+mod recovery;
 mod significance;
 mod watch;
 
-pub use effect::{
-    Effect, Effects, Failed, Feeling, Felt, ObservedOutage, Recovery, RecoveryFrom, ScopeEffect,
-    SpanNumbers,
-};
+pub use effect::{Effect, Effects, Failed, Feeling, Felt, ObservedOutage, ScopeEffect};
+pub use history::SpanNumbers;
+pub use opened::{Opened, WhyUnknown};
+pub use recovery::{Excess, Recovery, RecoveryFrom};
 
 use super::{CoarseHistogram, Histogram, OutcomeCounts, Percentiles};
 use crate::base::{Moment, Nanos, Sample};

@@ -37,8 +37,8 @@ pub struct TargetPeriod {
     /// Failed requests that were not answered in full, and so may have been admitted.
     pub unanswered: u64,
     pub failures: Failures,
-    /// done − due of answered requests. Empty with many targets.
-    pub latency: CoarseHistogram,
+    /// done − due of answered requests. `None` without any, and with many targets.
+    pub latency: Option<CoarseHistogram>,
     /// From how long on an answer is slow, beside those of the periods before. `None` if they had too few answers.
     slow_from: Option<Nanos>,
     /// Slow answers.
@@ -49,6 +49,10 @@ pub struct TargetPeriod {
     pub last_failed: Option<Nanos>,
     /// The done of the last admission of which the answer said that the limiter failed open.
     pub last_open: Option<Nanos>,
+    /// The first and the last done of blocked requests.
+    pub blocked: Option<(Nanos, Nanos)>,
+    /// The requests that never left this machine. They are among the failed ones.
+    pub local: u64,
     /// The first slow answer, by its sent.
     pub first_slow: Option<FirstFelt>,
     /// The first admission that was marked as failing open, by its sent.
@@ -142,7 +146,8 @@ impl Period {
     fn slow_after(&self, target: usize) -> Option<Nanos> {
         let own = &self.targets[target].latency;
         let (count, p99) = if self.targets.len() <= MOST_WITH_LATENCY {
-            (own.count(), own.quantile(0.99))
+            own.as_ref()
+                .map_or((0, Nanos::ZERO), |own| (own.count(), own.quantile(0.99)))
         } else {
             (self.latency.count(), self.latency.quantile(0.99))
         };
@@ -167,18 +172,26 @@ impl Period {
             target.last_failed = target.last_failed.max(Some(sent));
             keep_first(&mut target.first_failed, first());
         }
+        if let Outcome::Failed(FailureKind::Local | FailureKind::Panic) = sample.answer.outcome {
+            target.local += 1;
+        }
         if is_unanswered(&sample.answer) {
             target.unanswered += 1;
         }
         if let Some(latency) = sample.latency() {
             self.latency.record(latency);
             if has_latency {
-                target.latency.record(latency);
+                let of_target = target.latency.get_or_insert_with(CoarseHistogram::empty);
+                of_target.record(latency);
             }
             if target.slow_from.is_some_and(|bound| latency > bound) {
                 target.slow += 1;
                 keep_first(&mut target.first_slow, first());
             }
+        }
+        if sample.answer.outcome == Outcome::Blocked {
+            let (first, last) = target.blocked.unwrap_or((done, done));
+            target.blocked = Some((first.min(done), last.max(done)));
         }
         if sample.answer.outcome == Outcome::Allowed && sample.answer.failing_open {
             target.failing_open += 1;
@@ -211,12 +224,14 @@ impl TargetPeriod {
             failing_open: 0,
             unanswered: 0,
             failures: Failures::default(),
-            latency: CoarseHistogram::empty(),
+            latency: None,
             slow_from,
             slow: 0,
             first_failed: None,
             last_failed: None,
             last_open: None,
+            blocked: None,
+            local: 0,
             first_slow: None,
             first_open: None,
         }

@@ -3,7 +3,7 @@
 /// The chance below which something is not put down to chance.
 const RARE: f64 = 0.001;
 
-/// The more requests of both periods together, the more of them are looked at one by one up to this many.
+/// The most terms of the sum that are added up.
 const MOST: u64 = 100_000;
 
 /// Whether `failed` of `sent` requests are so many more than `failed_before` of `sent_before` that, if a failure did not depend on
@@ -12,8 +12,8 @@ pub(super) fn is_more(failed: u64, sent: u64, failed_before: u64, sent_before: u
     if failed == 0 || failed > sent || failed_before > sent_before {
         return false;
     }
-    if failed + failed_before > MOST {
-        // With so many failures, the shares are as good as exact.
+    if (failed + failed_before).min(sent) - failed > MOST {
+        // With so many failures and requests, the shares are as good as exact.
         let share = |part: u64, of: u64| part as f64 / of.max(1) as f64;
         return share(failed, sent) > 1.1 * share(failed_before, sent_before);
     }
@@ -72,6 +72,9 @@ mod tests {
             (20, 20, 0, 5, true),
             (1, 1, 0, 0, false),
             (600_000, 1_000_000, 10, 1_000_000, true),
+            (2, 15, 100_001, 1_000_000, false),
+            (500_000, 1_000_000, 490_000, 1_000_000, false),
+            (500_000, 1_000_000, 400_000, 1_000_000, true),
         ] {
             let actual = is_more(failed, sent, before, sent_before);
             assert_eq!(

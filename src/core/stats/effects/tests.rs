@@ -331,23 +331,54 @@ fn an_outage_without_an_event_is_listed_and_blamed_on_none() {
     assert_eq!(effects.outages[0].event, None);
 }
 
-/// A limiter of one key that counts exactly in a sliding window, except from 20 s to 30 s, when it admits everything.
-fn failing_open(history: &History, is_marked: bool) -> (Effects, AuditReport) {
+/// What the limiter does with a request.
+#[derive(Clone, Copy)]
+enum Does {
+    Decides,
+    /// Admits it without counting it, and perhaps says so.
+    Opens {
+        is_marked: bool,
+    },
+    Fails,
+}
+
+const OPENS: Does = Does::Opens { is_marked: false };
+const SAYS_SO: Does = Does::Opens { is_marked: true };
+
+/// A limiter of one key that counts exactly in a sliding window of 5 s with a limit of 50, if it decides.
+fn limited(history: &History, does: impl Fn(u64, usize) -> Does) -> Vec<Sample> {
     let mut counted: Vec<u64> = Vec::new();
     let mut samples = history.samples(&|_, _| fine());
     for sample in &mut samples {
         let at = sample.answer.done.since(Moment::at(0)).0 / MILLI;
-        if (20_000..30_000).contains(&at) {
-            sample.answer.failing_open = is_marked;
-            continue;
-        }
-        counted.retain(|one| one + 5_000 > at);
-        if counted.len() < 50 {
-            counted.push(at);
-        } else {
-            sample.answer.outcome = Outcome::Blocked;
+        match does(at, sample.target as usize) {
+            Does::Fails => sample.answer.outcome = FAILED,
+            Does::Opens { is_marked } => sample.answer.failing_open = is_marked,
+            Does::Decides => {
+                counted.retain(|one| one + 5_000 > at);
+                if counted.len() < 50 {
+                    counted.push(at);
+                } else {
+                    sample.answer.outcome = Outcome::Blocked;
+                }
+            }
         }
     }
+    samples
+}
+
+/// The effects on such a limiter, audited.
+fn effects_on(history: &History, does: impl Fn(u64, usize) -> Does) -> Effects {
+    let samples = limited(history, does);
+    history.audited_effects(samples, Some((50, 5_000))).0
+}
+
+/// A limiter that admits everything from 20 s to 30 s.
+fn failing_open(history: &History, is_marked: bool) -> (Effects, AuditReport) {
+    let samples = limited(history, |at, _| match at {
+        20_000..30_000 => Does::Opens { is_marked },
+        _ => Does::Decides,
+    });
     let (effects, report) = history.audited_effects(samples, Some((50, 5_000)));
     (effects, report.unwrap())
 }
@@ -360,7 +391,7 @@ fn a_limiter_that_fails_open_admits_beyond_the_limit_and_keeps_it_later() {
         let effect = &effects.events[0];
         assert_eq!(
             (effect.all.failed, effect.all.open),
-            (Failed::No, Some(true))
+            (Failed::No, Opened::Yes)
         );
         assert_eq!(effect.all.before.beyond, Some(0));
         // 1,000 are admitted, of which 50 in 5 s would have been right.
@@ -388,18 +419,24 @@ fn an_event_without_effect_on_a_limiter_that_was_broken_before_is_not_said_to_op
     let one = history(&[STOPS, RETURNS]);
     let (effects, report) = one.audited_effects(samples(&one), Some((50, 5_000)));
     assert_eq!(report.unwrap().verdict(true), AuditVerdict::Broken);
-    assert_eq!(effects.events[0].all.open, None);
+    assert_eq!(
+        effects.events[0].all.open,
+        Opened::Unknown(WhyUnknown::OpenBefore)
+    );
 }
 
 #[test]
 fn without_an_audit_and_without_marks_nobody_knows_whether_it_failed_open() {
     let effects = history(&[STOPS, RETURNS]).effects(&|_, _| fine());
-    assert_eq!(effects.events[0].all.open, None);
+    assert_eq!(
+        effects.events[0].all.open,
+        Opened::Unknown(WhyUnknown::NotAudited)
+    );
     let closed = history(&[STOPS, RETURNS]).effects(&|sent, _| match sent {
         20_000..30_000 => (FAILED, 1),
         _ => fine(),
     });
-    assert_eq!(closed.events[0].all.open, Some(false));
+    assert_eq!(closed.events[0].all.open, Opened::No);
 }
 
 proptest! {
@@ -420,4 +457,228 @@ proptest! {
         }).sum();
         prop_assert_eq!(all, 6_000);
     }
+}
+
+#[test]
+fn a_limiter_that_stays_open_is_never_right_again() {
+    let chaos = (20_000, EventKind::Command, "chaos", Some(40_000));
+    let mark = (35_000, EventKind::Mark, "later", None);
+    for events in [&[STOPS][..], &[chaos], &[STOPS, mark]] {
+        for opens in [OPENS, SAYS_SO] {
+            let effects = effects_on(&history(events), |at, _| match at {
+                20_000.. => opens,
+                _ => Does::Decides,
+            });
+            let all = &effects.events[0].all;
+            let recovery = all.recovery.unwrap();
+            assert_eq!(
+                (all.open, recovery.total),
+                (Opened::Yes, None),
+                "{events:?}"
+            );
+            assert!(recovery.is_known && recovery.last_excess.is_some());
+        }
+    }
+}
+
+#[test]
+fn nobody_knows_whether_a_limiter_is_right_again_that_is_not_asked_beyond_its_limit() {
+    let one = history(&[STOPS, RETURNS]);
+    let mut samples = limited(&one, |at, _| match at {
+        20_000..30_000 => OPENS,
+        _ => Does::Decides,
+    });
+    // After the undo, there is next to no traffic.
+    samples.retain(|sample| {
+        let at = sample.answer.sent.since(Moment::at(0)).0 / MILLI;
+        at < 30_000 || at.is_multiple_of(1_000)
+    });
+    for sample in &mut samples {
+        if sample.answer.sent >= Moment::at(ms(30_000).0) {
+            sample.answer.outcome = Outcome::Allowed;
+        }
+    }
+    let (effects, _) = one.audited_effects(samples, Some((50, 5_000)));
+    let recovery = effects.events[0].all.recovery.unwrap();
+    assert_eq!(
+        (recovery.kept, recovery.total, recovery.is_known),
+        (None, None, false)
+    );
+}
+
+#[test]
+fn answers_that_say_that_the_limiter_fails_open_are_decisive_even_without_any_before() {
+    let at_once = (0, EventKind::Command, "redis", Some(300));
+    let effects = history(&[at_once]);
+    let samples = limited(&effects, |at, _| match at {
+        0..5_000 => SAYS_SO,
+        _ => Does::Decides,
+    });
+    for limit in [None, Some((50, 5_000))] {
+        let (effects, _) = effects.audited_effects(samples.clone(), limit);
+        let all = &effects.events[0].all;
+        assert_eq!(all.open, Opened::Yes);
+        let recovery = all.recovery.unwrap();
+        close(recovery.total, 5_000 - 300);
+    }
+}
+
+#[test]
+fn a_limiter_that_was_always_open_is_not_opened_by_an_event() {
+    for (at, why) in [
+        (400, WhyUnknown::NotTestedBefore),
+        (30_000, WhyUnknown::OpenBefore),
+    ] {
+        let mark = (at, EventKind::Mark, "nothing", None);
+        let effects = effects_on(&history(&[mark]), |_, _| OPENS);
+        let all = &effects.events[0].all;
+        assert_eq!((all.open, all.felt), (Opened::Unknown(why), None), "{at}");
+    }
+    // It has said so all the time.
+    let mark = (30_000, EventKind::Mark, "nothing", None);
+    let effects = effects_on(&history(&[mark]), |at, _| match at {
+        20_000..40_000 => SAYS_SO,
+        _ => Does::Decides,
+    });
+    let open = effects.events[0].all.open;
+    assert_eq!(open, Opened::Unknown(WhyUnknown::OpenBefore));
+}
+
+#[test]
+fn blocks_at_its_begin_do_not_show_that_a_limiter_did_not_open_later() {
+    // From 20.4 s to the undo it admits everything, which a fixed window of 5 s would at first, too.
+    let undo = (20_800, EventKind::Undo, "redis", Some(0));
+    let stops = (10_000, EventKind::Command, "redis", Some(0));
+    let effects = effects_on(&history(&[stops, undo]), |_, _| Does::Decides);
+    assert_eq!(effects.events[0].all.open, Opened::No);
+    let one = history(&[stops, undo]);
+    let mut samples = limited(&one, |_, _| Does::Decides);
+    for sample in &mut samples {
+        let at = sample.answer.sent.since(Moment::at(0)).0 / MILLI;
+        // The key is asked no more than the limit allows.
+        if (12_000..20_800).contains(&at) && sample.answer.outcome == Outcome::Blocked {
+            sample.answer.outcome = FAILED;
+        }
+    }
+    let (effects, _) = one.audited_effects(samples, Some((50, 5_000)));
+    let open = effects.events[0].all.open;
+    assert_eq!(open, Opened::Unknown(WhyUnknown::NotTested));
+}
+
+#[test]
+fn admissions_beyond_the_limit_long_after_an_event_are_not_its_effect() {
+    let mark = (8_000, EventKind::Mark, "much earlier", None);
+    let effects = effects_on(&history(&[mark]), |at, _| match at {
+        40_000..45_000 => SAYS_SO,
+        _ => Does::Decides,
+    });
+    let open = effects.events[0].all.open;
+    assert!(
+        matches!(open, Opened::Unknown(WhyUnknown::MuchLater(after)) if after.0 / MILLI / 100 == 320),
+        "{open:?}"
+    );
+}
+
+#[test]
+fn admissions_beyond_the_limit_while_another_target_fails_count_for_the_recovery() {
+    let effects = effects_on(&history(&[STOPS, RETURNS]), |at, target| {
+        match (at, target) {
+            (20_000..31_000, 2) => Does::Fails,
+            (20_000..31_000, _) => OPENS,
+            _ => Does::Decides,
+        }
+    });
+    let all = &effects.events[0].all;
+    assert_eq!((all.failed, all.open), (Failed::Yes, Opened::Yes));
+    let recovery = all.recovery.unwrap();
+    assert_eq!(recovery.last_excess, Some(Excess::Beyond));
+    let kept = recovery.kept.unwrap();
+    assert!((ms(980)..ms(1_600)).contains(&kept), "{kept:?}");
+}
+
+#[test]
+fn a_limiter_that_fails_a_little_and_then_stays_open_has_not_healed_by_itself() {
+    let effects = effects_on(&history(&[STOPS, RETURNS]), |at, _| match at {
+        20_000..20_100 => Does::Fails,
+        20_100..30_100 => SAYS_SO,
+        _ => Does::Decides,
+    });
+    let recovery = effects.events[0].all.recovery.unwrap();
+    assert_eq!(recovery.from, RecoveryFrom::Event(1));
+    close(recovery.total, 100);
+}
+
+#[test]
+fn a_limiter_that_opens_and_closes_again_heals_even_if_a_target_fails_all_the_time() {
+    let effects = effects_on(&history(&[STOPS, RETURNS]), |at, target| {
+        match (at, target) {
+            (5_000.., 2) => Does::Fails,
+            (20_000..30_400, _) => SAYS_SO,
+            _ => Does::Decides,
+        }
+    });
+    let all = &effects.events[0].all;
+    assert_eq!((all.failed, all.open), (Failed::Before, Opened::Yes));
+    // Where a target fails, admissions count that are too many beside those that were not decided.
+    let total = all.recovery.unwrap().total.unwrap();
+    assert!((ms(380)..ms(1_600)).contains(&total), "{total:?}");
+}
+
+#[test]
+fn a_node_that_hung_before_an_event_is_not_blamed_on_it() {
+    let mark = (28_000, EventKind::Mark, "deployed", None);
+    let effects = history(&[mark]).effects(&|sent, target| match (sent, target) {
+        (25_000.., 1) => (TIMEOUT, 10_000),
+        _ => fine(),
+    });
+    let effect = &effects.events[0];
+    assert_eq!((effect.all.failed, effect.all.felt), (Failed::Before, None));
+    assert_eq!(effects.outages[0].event, None);
+}
+
+#[test]
+fn each_outage_is_blamed_on_one_event_and_on_a_command_rather_than_on_a_mark() {
+    let (first, second) = (
+        (10_000, EventKind::Command, "first", Some(100)),
+        (15_000, EventKind::Command, "second", Some(1_000)),
+    );
+    let undo = (40_000, EventKind::Undo, "first", Some(0));
+    let mark = (15_100, EventKind::Posted, "it fails!", None);
+    let cluster = |sent: u64, target: usize| match (sent, target) {
+        (15_300..30_000, 1) => (FAILED, 1),
+        _ => fine(),
+    };
+    let failed = |events: &[_]| {
+        let effects = history(events).effects(&cluster);
+        let events = effects.events.iter();
+        events.map(|one| one.all.failed).collect::<Vec<_>>()
+    };
+    let (no, yes) = (Failed::No, Failed::Yes);
+    assert_eq!(failed(&[first, second, undo]), [no, yes, no]);
+    assert_eq!(failed(&[first, second, mark, undo]), [no, yes, no, no]);
+    // Somebody marks what they do by hand.
+    let by_hand = (15_200, EventKind::Posted, "killed by hand", None);
+    assert_eq!(failed(&[first, by_hand, undo]), [no, yes, no]);
+}
+
+#[test]
+fn an_event_is_not_felt_by_a_target_that_was_dead_before() {
+    let kill = (40_000, EventKind::Command, "kill", Some(100));
+    let effects = history(&[kill]).effects(&|sent, target| match (sent, target) {
+        (12_000.., 0) | (40_500.., 1) => (FAILED, 0),
+        _ => fine(),
+    });
+    let felt = effects.events[0].all.felt.unwrap();
+    assert_eq!(felt.target, 1);
+}
+
+#[test]
+fn failures_of_this_machine_are_no_effect_of_an_event() {
+    let mark = (30_000, EventKind::Mark, "nothing", None);
+    let local = Outcome::Failed(FailureKind::Local);
+    let effects = history(&[mark]).effects(&|sent, _| match sent {
+        30_000.. => (local, 0),
+        _ => fine(),
+    });
+    assert_eq!(effects.events[0].all.failed, Failed::No);
 }

@@ -7,10 +7,20 @@ use crate::base::{FailureKind, Nanos, Target};
 use crate::core::events::{CommandEnd, CommandRecord, EventKind, EventRecord, titled};
 use crate::core::stats::Results;
 use crate::core::stats::effects::{
-    Effect, Failed, Feeling, Felt, ObservedOutage, Recovery, RecoveryFrom, ScopeEffect, SpanNumbers,
+    Effect, Excess, Failed, Feeling, Felt, ObservedOutage, Opened, Recovery, RecoveryFrom,
+    ScopeEffect, SpanNumbers,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// An admission beyond the limit.
+const BEYOND: &str = "beyond";
+
+/// An admission with an answer that says that the limiter fails open.
+const FAILING_OPEN: &str = "failing_open";
+
+/// With more targets, only those are listed to which an event did something.
+const ALL_TARGETS: usize = 20;
 
 /// An event of the run, and what it did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +52,8 @@ pub struct EventSummary {
     pub effect: EffectSummary,
     /// The failed requests while it lasted, by cause, the most frequent first.
     pub failures: Vec<FailureSummary>,
-    /// What it did to each target, in the order of the summary's targets.
+    /// What it did to each target, in the order of the summary's targets. In a run with more than 20 targets, only those are
+    /// here that failed or were slow.
     pub targets: Vec<EventTarget>,
 }
 
@@ -92,6 +103,9 @@ pub enum HowFailed {
 pub struct EffectSummary {
     /// How the limiter failed because of it.
     pub failed: HowFailed,
+    /// Why it is not known whether it failed open, in words. Absent if that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub why_unknown: Option<String>,
     /// Whether answers became slow: at least three, and 1 %, took longer than five times the 99th percentile before, and 50 ms
     /// longer.
     pub is_slow: bool,
@@ -175,6 +189,9 @@ pub struct RecoverySummary {
     /// known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub kept_ns: Option<u64>,
+    /// What that admission was: `beyond` the limit, or `failing_open`, as its answer says. Absent without any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_excess: Option<String>,
     /// Until all of it was right, in nanoseconds. Absent if that was not seen.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub total_ns: Option<u64>,
@@ -251,6 +268,9 @@ impl EventSummary {
             targets: targets.collect(),
         };
         event.statements = statements::of_event(&event);
+        if names.len() > ALL_TARGETS {
+            event.targets.retain(|target| target.effect.did_something());
+        }
         event
     }
 
@@ -284,12 +304,12 @@ impl CommandSummary {
 impl HowFailed {
     fn of(scope: &ScopeEffect) -> HowFailed {
         match (scope.failed, scope.open) {
-            (Failed::Yes, Some(true)) => HowFailed::OpenAndClosed,
+            (Failed::Yes, Opened::Yes) => HowFailed::OpenAndClosed,
             (Failed::Yes, _) => HowFailed::Closed,
-            (_, Some(true)) => HowFailed::Open,
+            (_, Opened::Yes) => HowFailed::Open,
             (Failed::Before, _) => HowFailed::FailedBefore,
-            (Failed::No, Some(false)) => HowFailed::NotAtAll,
-            (Failed::No, None) => HowFailed::Unknown,
+            (Failed::No, Opened::No) => HowFailed::NotAtAll,
+            (Failed::No, Opened::Unknown(_)) => HowFailed::Unknown,
         }
     }
 
@@ -310,6 +330,10 @@ impl EffectSummary {
     fn of(scope: &ScopeEffect, records: &[EventRecord], names: &[String]) -> EffectSummary {
         EffectSummary {
             failed: HowFailed::of(scope),
+            why_unknown: match scope.open {
+                Opened::Unknown(why) => Some(statements::why_unknown(why)),
+                Opened::Yes | Opened::No => None,
+            },
             is_slow: scope.is_slow,
             felt: scope.felt.map(|felt| FeltSummary::of(felt, names)),
             recovery: scope
@@ -319,6 +343,14 @@ impl EffectSummary {
             during: SpanSummary::of(&scope.during),
             after: scope.after.as_ref().map(SpanSummary::of),
         }
+    }
+}
+
+impl EffectSummary {
+    /// Whether answers failed, or were slow.
+    fn did_something(&self) -> bool {
+        let is_quiet = matches!(self.failed, HowFailed::NotAtAll | HowFailed::Unknown);
+        self.is_slow || !is_quiet
     }
 }
 
@@ -346,8 +378,8 @@ impl FeltSummary {
         let (how, cause) = match felt.how {
             Feeling::Failed(cause) => ("failed", Some(cause.to_string())),
             Feeling::Slow => ("slow", None),
-            Feeling::FailingOpen => ("failing_open", None),
-            Feeling::Beyond => ("beyond", None),
+            Feeling::FailingOpen => (FAILING_OPEN, None),
+            Feeling::Beyond => (BEYOND, None),
         };
         FeltSummary {
             after_ns: felt.after.0,
@@ -372,6 +404,10 @@ impl RecoverySummary {
             first_answer_ns: nanos(recovery.first_answer),
             good_second_ns: nanos(recovery.good_second),
             kept_ns: nanos(recovery.kept),
+            last_excess: recovery.last_excess.map(|excess| match excess {
+                Excess::Beyond => BEYOND.to_owned(),
+                Excess::Marked => FAILING_OPEN.to_owned(),
+            }),
             total_ns: nanos(recovery.total),
             failed_later: recovery.failed_later,
         }

@@ -1,9 +1,13 @@
 //! What an event did, in sentences.
 
-use super::{EffectSummary, EventSummary, HowFailed, OutageSummary, RecoverySummary, SpanSummary};
+use super::{
+    BEYOND, EffectSummary, EventSummary, FAILING_OPEN, HowFailed, OutageSummary, RecoverySummary,
+    SpanSummary,
+};
 use crate::base::Nanos;
 use crate::base::text::{count, seconds, span};
 use crate::core::events::EventKind;
+use crate::core::stats::effects::WhyUnknown;
 
 /// The most causes of failure that a sentence names.
 const CAUSES: usize = 3;
@@ -31,7 +35,12 @@ pub(super) fn of_event(event: &EventSummary) -> Vec<String> {
     statements.extend(slow(effect));
     statements.extend(felt(effect));
     statements.extend(may_have_been_admitted(&effect.during));
-    statements.extend(effect.recovery.as_ref().map(recovered));
+    statements.extend(
+        effect
+            .recovery
+            .as_ref()
+            .map(|recovery| recovered(recovery, effect)),
+    );
     statements
 }
 
@@ -51,6 +60,7 @@ pub(super) fn in_short(event: &EventSummary) -> Option<String> {
     };
     text += &match effect.recovery.as_ref().map(|recovery| recovery.total_ns) {
         None => String::new(),
+        Some(None) if is_unknown(effect) => ", not known to be right again".to_owned(),
         Some(None) => ", not right again by the end".to_owned(),
         Some(Some(0)) => ", right again at once".to_owned(),
         Some(Some(after)) => format!(", right again after {}", span(Nanos(after))),
@@ -95,7 +105,7 @@ fn how(event: &EventSummary) -> String {
         HowFailed::Unknown => format!(
             "{}. Whether it failed open can't be told: {}.",
             capitalized(&no_more_failed(&event.effect)),
-            why_unknown(&event.effect)
+            event.effect.why_unknown.as_deref().unwrap_or_default()
         ),
     }
 }
@@ -150,48 +160,62 @@ fn none_beyond(during: &SpanSummary) -> &'static str {
     }
 }
 
-fn why_unknown(effect: &EffectSummary) -> &'static str {
-    match (effect.before.admitted_beyond, effect.during.admitted_beyond) {
-        (Some(before), Some(during)) if before > 0 && during > 0 => {
-            "too many were admitted before, too"
+pub(super) fn why_unknown(why: WhyUnknown) -> String {
+    match why {
+        WhyUnknown::NotAudited => {
+            "without --audit, admissions beyond the limit are not counted".to_owned()
         }
-        (_, Some(_)) => "no key was blocked meanwhile, so none was asked beyond its limit",
-        (_, None) => "without --audit, admissions beyond the limit are not counted",
+        WhyUnknown::NotTested => "no key was blocked towards its end, so nothing shows whether the limit was kept"
+            .to_owned(),
+        WhyUnknown::OpenBefore => "too many were admitted before, too".to_owned(),
+        WhyUnknown::NotTestedBefore => {
+            "too many were admitted, but before it no key was blocked for a window, so it may have been so before, too"
+                .to_owned()
+        }
+        WhyUnknown::MuchLater(after) => {
+            format!("the first request that was admitted too much came {} later", span(after))
+        }
     }
 }
 
-/// Names the targets that failed, if not all did.
+/// Names the targets that failed closed, if not all did, and says how many others did what.
 fn which_targets(event: &EventSummary) -> Option<String> {
-    let has_failed = |effect: &EffectSummary| {
-        matches!(effect.failed, HowFailed::Closed | HowFailed::OpenAndClosed)
-    };
-    if !has_failed(&event.effect) || event.targets.len() < 2 {
+    if !has_closed(&event.effect) || event.targets.len() < 2 {
         return None;
     }
     let all = event.targets.len();
-    let failed = event
-        .targets
-        .iter()
-        .filter(|target| has_failed(&target.effect));
-    let names: Vec<_> = failed.map(|target| &*target.name).collect();
-    let before = event.targets.iter();
-    let before = before
-        .filter(|target| target.effect.failed == HowFailed::FailedBefore)
-        .count();
-    let mut text = match names.len() {
-        0 => return None,
-        number if number == all => format!("All {all} targets failed."),
-        number if number <= TARGETS => {
-            let others = all - number - before;
-            let others = match others {
-                0 => String::new(),
-                1 => " The other did not fail.".to_owned(),
-                _ => format!(" The other {others} did not fail."),
-            };
-            format!("Only {} failed.{others}", names.join(", "))
-        }
-        number => format!("{number} of {all} targets failed."),
+    let targets = || event.targets.iter();
+    let count_of = |how| {
+        targets()
+            .filter(|target| target.effect.failed == how)
+            .count()
     };
+    let closed = targets().filter(|target| has_closed(&target.effect));
+    let names: Vec<_> = closed.map(|target| &*target.name).collect();
+    if names.is_empty() {
+        return None;
+    }
+    if names.len() == all {
+        return Some(format!("All {all} targets failed closed."));
+    }
+    let mut text = if names.len() <= TARGETS {
+        format!("Only {} failed closed.", names.join(", "))
+    } else {
+        format!("{} of {all} targets failed closed.", names.len())
+    };
+    let open = count_of(HowFailed::Open);
+    let none = count_of(HowFailed::NotAtAll) + count_of(HowFailed::Unknown);
+    let before = count_of(HowFailed::FailedBefore);
+    let alone = names.len() <= TARGETS && open + before == 0;
+    text += &match none {
+        0 => String::new(),
+        1 if alone => " No request to the other one failed.".to_owned(),
+        none if alone => format!(" No request to the other {none} failed."),
+        _ => String::new(),
+    };
+    if open > 0 {
+        text += &format!(" {open} of {all} targets failed open.");
+    }
     if before > 0 {
         text += &format!(" {before} of {all} targets failed already before.");
     }
@@ -216,8 +240,8 @@ fn felt(effect: &EffectSummary) -> Option<String> {
     };
     let what = match (&*felt.how, &felt.cause) {
         (_, Some(cause)) => format!("failed: {cause}"),
-        ("failing_open", _) => "was admitted with an answer that says so".to_owned(),
-        ("beyond", _) => "was admitted beyond the limit".to_owned(),
+        (FAILING_OPEN, _) => "was admitted with an answer that says so".to_owned(),
+        (BEYOND, _) => "was admitted beyond the limit".to_owned(),
         _ => "was answered slowly".to_owned(),
     };
     Some(format!(
@@ -235,44 +259,59 @@ fn may_have_been_admitted(during: &SpanSummary) -> Option<String> {
     })
 }
 
-fn recovered(recovery: &RecoverySummary) -> String {
-    let after = |nanos: u64| match nanos {
+fn has_closed(effect: &EffectSummary) -> bool {
+    matches!(effect.failed, HowFailed::Closed | HowFailed::OpenAndClosed)
+}
+
+/// Whether no request failed any more, and nothing shows whether the limit was kept again.
+fn is_unknown(effect: &EffectSummary) -> bool {
+    effect.recovery.as_ref().is_some_and(|recovery| {
+        let is_good = !has_closed(effect) || recovery.good_second_ns.is_some();
+        is_good && recovery.total_ns.is_none() && recovery.kept_ns.is_none()
+    })
+}
+
+fn after(nanos: u64) -> String {
+    match nanos {
         0 => "at once".to_owned(),
         nanos => format!("after {}", span(Nanos(nanos))),
-    };
+    }
+}
+
+fn recovered(recovery: &RecoverySummary, effect: &EffectSummary) -> String {
     let from = match &*recovery.from {
         own if own.starts_with("the end") || own.starts_with("its ") => own.to_owned(),
         event => format!("the begin of {event}"),
     };
-    let Some(total) = recovery.total_ns else {
-        let first = match recovery.first_answer_ns {
+    let mut parts = Vec::new();
+    if has_closed(effect) {
+        parts.push(match recovery.first_answer_ns {
             Some(first) => format!("the first answer came {}", after(first)),
             None => "no answer came".to_owned(),
+        });
+        parts.push(match recovery.good_second_ns {
+            Some(good) => format!("the first second without a failure began {}", after(good)),
+            None => "no second without a failure was seen".to_owned(),
+        });
+    }
+    parts.extend(last_excess(recovery, effect));
+    let Some(total) = recovery.total_ns else {
+        let (what, why) = match () {
+            _ if is_unknown(effect) => (
+                "Not known to be right again",
+                "no key was blocked after that, so nothing shows that the limit was kept again",
+            ),
+            _ if has_closed(effect) && recovery.good_second_ns.is_none() => {
+                ("Not right again by the end of the run", "")
+            }
+            _ => (
+                "Not right again by the end of the run",
+                "the run ended less than a second later",
+            ),
         };
-        return format!(
-            "Not right again by the end of the run, counted from {from}: {first}, and no second without a failure was seen."
-        );
+        parts.extend((!why.is_empty()).then(|| why.to_owned()));
+        return format!("{what}, counted from {from}: {}.", listed(&parts));
     };
-    let mut parts = Vec::new();
-    if let Some(first) = recovery.first_answer_ns {
-        parts.push(format!("the first answer came {}", after(first)));
-    }
-    if let Some(good) = recovery.good_second_ns {
-        parts.push(format!(
-            "the first second without a failure began {}",
-            after(good)
-        ));
-    }
-    match recovery.kept_ns {
-        Some(kept) if kept > 0 => {
-            parts.push(format!(
-                "the last admission that was too many came {}",
-                after(kept)
-            ));
-        }
-        Some(_) => parts.push("none was admitted beyond the limit".to_owned()),
-        None => {}
-    }
     let later = if recovery.failed_later {
         " Requests failed again later."
     } else {
@@ -283,6 +322,22 @@ fn recovered(recovery: &RecoverySummary) -> String {
         after(total),
         listed(&parts)
     )
+}
+
+/// Says when the last request was admitted that should not have been, if that is known.
+fn last_excess(recovery: &RecoverySummary, effect: &EffectSummary) -> Option<String> {
+    let kept = recovery.kept_ns?;
+    Some(match recovery.last_excess.as_deref() {
+        Some(FAILING_OPEN) if kept > 0 => format!(
+            "the last answer that says that the limiter fails open came {}",
+            after(kept)
+        ),
+        Some(_) if kept > 0 => format!("the last admission that was too many came {}", after(kept)),
+        _ if effect.during.admitted_beyond.is_some() => {
+            "none was admitted beyond the limit after that".to_owned()
+        }
+        _ => "no later answer says that the limiter fails open".to_owned(),
+    })
 }
 
 fn listed(parts: &[String]) -> String {

@@ -1,5 +1,6 @@
 use super::family::{Claim, Family, Metric};
 use crate::base::text::{Cursor, SyntaxError};
+use crate::core::stats::effects::Opened;
 use crate::core::threshold::comparison::Test;
 use crate::core::threshold::measurements::Ahead;
 use crate::core::threshold::range::{Range, Ratio};
@@ -46,7 +47,7 @@ impl Metric for AdmittedBeyond {
             return None;
         };
         let beyond = effect.all.during.beyond?;
-        let is_shown = beyond > 0 || effect.all.open.is_some();
+        let is_shown = beyond > 0 || !matches!(effect.all.open, Opened::Unknown(_));
         is_shown.then(|| Range::exactly(Ratio::whole(beyond)))
     }
 

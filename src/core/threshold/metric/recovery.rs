@@ -1,7 +1,7 @@
 use super::family::{Claim, Family, Metric};
 use crate::base::Nanos;
 use crate::base::text::{Cursor, SyntaxError, span};
-use crate::core::stats::effects::{self, GOOD};
+use crate::core::stats::effects::{self, Failed, GOOD, Opened, WhyUnknown};
 use crate::core::threshold::comparison::Test;
 use crate::core::threshold::measurements::Ahead;
 use crate::core::threshold::met::Met;
@@ -59,8 +59,18 @@ impl Metric for Recovery {
         let is_kept = view.whole.schedule_kept(Ahead::Nothing);
         let or_unsupported = |met| if is_kept { met } else { Met::Unsupported };
         let Some(recovery) = recovery(view) else {
-            return (or_unsupported(Met::Met), no_recovery(view).to_owned());
+            let (is_nothing, measured) = no_recovery(view);
+            let met = match is_nothing {
+                true if test.is_met_within(Range::exactly(Nanos::ZERO.into())) => Met::Met,
+                true => Met::Missed,
+                false => Met::NothingSeen,
+            };
+            return (or_unsupported(met), measured.to_owned());
         };
+        if !recovery.is_known && recovery.total.is_none() {
+            let measured = "nothing shows whether it was right again".to_owned();
+            return (or_unsupported(Met::NothingSeen), measured);
+        }
         let Some(total) = recovery.total else {
             let lasted = lasted(view, &recovery);
             let compared = test.values().max().map(Ratio::as_nanos);
@@ -95,10 +105,23 @@ fn lasted(view: &View, recovery: &effects::Recovery) -> Nanos {
     view.whole.followed.saturating_sub(recovery.from_at)
 }
 
-fn no_recovery(view: &View) -> &'static str {
-    match view.part {
-        Part::Event(_, effect) if effect.all.is_slow => "nothing to recover from but slow answers",
-        Part::Event(_, effect) if effect.all.open.is_none() => "no failure to recover from",
-        _ => "nothing to recover from",
+/// Why there is no recovery, and whether that is because there was nothing to recover from.
+fn no_recovery(view: &View) -> (bool, &'static str) {
+    let Part::Event(_, effect) = view.part else {
+        return (false, "no event");
+    };
+    match (effect.all.failed, effect.all.open) {
+        (Failed::Before, _) => (false, "targets failed already before"),
+        _ if effect.all.during.counts.sent == 0 => (false, "no request was sent"),
+        (_, Opened::Unknown(WhyUnknown::NotAudited)) | (_, Opened::No) => {
+            if effect.all.is_slow {
+                (true, "nothing to recover from but slow answers")
+            } else if effect.all.open == Opened::No {
+                (true, "nothing to recover from")
+            } else {
+                (true, "no failure to recover from")
+            }
+        }
+        _ => (false, "not known whether it failed open"),
     }
 }

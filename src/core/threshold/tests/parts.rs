@@ -7,7 +7,7 @@ use crate::base::{
 use crate::core::events::{CommandEnd, CommandRecord, EventKind, EventRecord};
 use crate::core::schedule::{Profile, Schedule};
 use crate::core::stats::effects::{
-    Effect, Effects, Failed, Recovery, RecoveryFrom, ScopeEffect, SpanNumbers,
+    Effect, Effects, Failed, Opened, Recovery, RecoveryFrom, ScopeEffect, SpanNumbers, WhyUnknown,
 };
 use crate::core::stats::{
     Failures, Histogram, Lateness, OutcomeCounts, PhaseTallies, PhaseTracker, Tally,
@@ -120,7 +120,7 @@ fn effect() -> Effect {
             },
             after: None,
             failed: Failed::Yes,
-            open: Some(false),
+            open: Opened::No,
             is_slow: false,
             felt: None,
             recovery: None,
@@ -139,6 +139,8 @@ fn recovered(from: u64, total: Option<u64>) -> Effect {
         first_answer: None,
         good_second: None,
         kept: None,
+        last_excess: None,
+        is_known: true,
         total: total.map(|ms| Nanos(ms * 1_000_000)),
         failed_later: false,
     });
@@ -215,7 +217,7 @@ fn an_event_recovers_in_time_or_too_late_or_never() {
     );
     is(judge(effect()), Met::Met, "nothing to recover from");
     let mut unknown = effect();
-    unknown.all.open = None;
+    unknown.all.open = Opened::Unknown(WhyUnknown::NotAudited);
     is(judge(unknown), Met::Met, "no failure to recover from");
     let mut slow = effect();
     slow.all.is_slow = true;
@@ -223,6 +225,36 @@ fn an_event_recovers_in_time_or_too_late_or_never() {
         judge(slow),
         Met::Met,
         "nothing to recover from but slow answers",
+    );
+}
+
+#[test]
+fn without_an_effect_there_is_a_recovery_of_no_time_if_an_effect_would_have_been_seen() {
+    let judge = |failed, open, threshold: &str| {
+        let mut effect = effect();
+        (effect.all.failed, effect.all.open) = (failed, open);
+        Run::of(vec![(fine("x"), effect)]).judge(&format!("event[x].recovery {threshold}"))
+    };
+    // It shows that a drill bites.
+    let harmless = judge(Failed::No, Opened::No, "> 1s");
+    is(harmless, Met::Missed, "nothing to recover from");
+    let before = judge(Failed::Before, Opened::No, "< 2s");
+    is(before, Met::NothingSeen, "targets failed already before");
+    for why in [WhyUnknown::NotTested, WhyUnknown::OpenBefore] {
+        let unknown = judge(Failed::No, Opened::Unknown(why), "< 2s");
+        is(
+            unknown,
+            Met::NothingSeen,
+            "not known whether it failed open",
+        );
+    }
+    let mut unknown = recovered(31, None);
+    unknown.all.recovery.as_mut().unwrap().is_known = false;
+    let run = Run::of(vec![(fine("x"), unknown)]);
+    is(
+        run.judge("event[x].recovery < 2s"),
+        Met::NothingSeen,
+        "nothing shows whether it was right again",
     );
 }
 
@@ -303,11 +335,12 @@ fn no_admission_beyond_the_limit_counts_only_if_one_would_have_been_seen() {
         effect.all.open = open;
         Run::of(vec![(fine("x"), effect)]).judge("event[x].admitted_beyond = 0")
     };
-    is(judge(Some(0), Some(false)), Met::Met, "0");
-    is(judge(Some(0), None), Met::NothingSeen, "nothing");
-    is(judge(Some(7), Some(true)), Met::Missed, "7");
-    is(judge(Some(7), None), Met::Missed, "7");
-    is(judge(None, Some(false)), Met::NothingSeen, "nothing");
+    let unknown = Opened::Unknown(WhyUnknown::NotTested);
+    is(judge(Some(0), Opened::No), Met::Met, "0");
+    is(judge(Some(0), unknown), Met::NothingSeen, "nothing");
+    is(judge(Some(7), Opened::Yes), Met::Missed, "7");
+    is(judge(Some(7), unknown), Met::Missed, "7");
+    is(judge(None, Opened::No), Met::NothingSeen, "nothing");
     let threshold: Threshold = "event[x].admitted_beyond = 0".parse().unwrap();
     assert!(threshold.needs_audit() && !threshold.is_about_generator());
 }
