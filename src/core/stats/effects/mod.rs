@@ -18,8 +18,9 @@
 //! longer.
 //!
 //! The limiter *failed open* if answers say so that did not say so just before the event, or if more was admitted beyond the limit
-//! than before. The latter counts only if keys had been blocked for a window before without an excess: otherwise, a limiter that
-//! always admits too many would be blamed on the event. It did *not* fail open if keys were blocked up to the event's end, and
+//! than before. The latter counts only if keys had been blocked before without an excess: otherwise, a limiter that always admits
+//! too many would be blamed on the event. If that was for less than a window, the excess must begin at once, since a limiter with
+//! fixed windows admits too much at a boundary. It did *not* fail open if keys were blocked up to the event's end, and
 //! nothing was too many. Everything else is unknown.
 //!
 //! # Right again

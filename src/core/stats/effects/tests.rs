@@ -682,3 +682,29 @@ fn failures_of_this_machine_are_no_effect_of_an_event() {
     });
     assert_eq!(effects.events[0].all.failed, Failed::No);
 }
+
+#[test]
+fn a_boundary_between_fixed_windows_is_not_blamed_on_an_event_long_before_it() {
+    let boundary = |from: u64| {
+        let mark = (from, EventKind::Mark, "nothing", None);
+        let one = history(&[mark]);
+        let mut admitted = std::collections::BTreeMap::new();
+        let mut samples = one.samples(&|_, _| fine());
+        for sample in &mut samples {
+            let at = sample.answer.done.since(Moment::at(0)).0 / MILLI;
+            let count = admitted.entry((at + 5_000) / 20_000).or_insert(0);
+            *count += 1;
+            if *count > 50 {
+                sample.answer.outcome = Outcome::Blocked;
+            }
+        }
+        // A window of 20 s promises 50. There are 50 from the start on, and 50 more at 15 s.
+        let (effects, _) = one.audited_effects(samples, Some((50, 20_000)));
+        effects.events[0].all.open
+    };
+    let open = boundary(10_000);
+    assert!(
+        matches!(open, Opened::Unknown(WhyUnknown::MuchLater(_))),
+        "{open:?}"
+    );
+}

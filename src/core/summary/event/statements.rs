@@ -169,7 +169,7 @@ pub(super) fn why_unknown(why: WhyUnknown) -> String {
             .to_owned(),
         WhyUnknown::OpenBefore => "too many were admitted before, too".to_owned(),
         WhyUnknown::NotTestedBefore => {
-            "too many were admitted, but before it no key was blocked for a window, so it may have been so before, too"
+            "too many were admitted, but no key was blocked before it, so it may have been so before, too"
                 .to_owned()
         }
         WhyUnknown::MuchLater(after) => {
