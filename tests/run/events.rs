@@ -366,12 +366,7 @@ fn what_an_undo_leaves_behind_goes_on() {
     assert_ended(&scene.run(1, &["100ms a = true"], &[undo]).finish(), 0);
     // The shell's child may not have become `sleep` yet.
     eventually("the daemon alone", || scene.running() == ["sleep 33 "]);
-    let id = fs::read_to_string(scene.path("daemon")).unwrap();
-    let killed = std::process::Command::new("kill")
-        .arg(id.trim())
-        .status()
-        .unwrap();
-    assert!(killed.success());
+    kill(fs::read_to_string(scene.path("daemon")).unwrap().trim());
 }
 
 #[test]
@@ -500,14 +495,39 @@ fn undos_run_even_if_the_run_is_killed() {
     let mut run = scene.run(60, &[event, other], &undos).start();
     await_file(&scene, &mut run, "begun");
     run.await_line("EVENT b ended after");
-    let killed = std::process::Command::new("kill")
-        .args(["-KILL", &run.id().to_string()])
-        .status();
-    assert!(killed.unwrap().success());
+    kill(&run.id().to_string());
     eventually("both undos", || {
         fs::read_to_string(scene.path("undone")).unwrap_or_default() == "b\na\n"
     });
     eventually("the end of all processes", || scene.running().is_empty());
+}
+
+#[test]
+fn if_the_run_is_killed_what_an_undo_has_restored_goes_on_and_other_undos_know_their_event() {
+    let scene = Scene::new();
+    let undos = [
+        "200ms a = sh -c 'sleep 34 >/dev/null 2>&1 & echo $! > DIR/daemon'",
+        "b = sh -c 'echo $LOADGEN_EVENT > DIR/undone'",
+    ];
+    let run = scene
+        .run(60, &["100ms a = true", "100ms b = true"], &undos)
+        .start();
+    run.await_line("UNDO a ended after");
+    kill(&run.id().to_string());
+    eventually("the other undo", || {
+        fs::read_to_string(scene.path("undone")).unwrap_or_default() == "b\n"
+    });
+    eventually("the daemon alone", || scene.running() == ["sleep 34 "]);
+    kill(fs::read_to_string(scene.path("daemon")).unwrap().trim());
+}
+
+/// Ends a process by SIGKILL.
+#[track_caller]
+fn kill(id: &str) {
+    let killed = std::process::Command::new("kill")
+        .args(["-KILL", id])
+        .status();
+    assert!(killed.unwrap().success());
 }
 
 #[test]
