@@ -46,7 +46,7 @@ impl FailingOpen {
     /// What follows from the answers that say that the limiter fails open.
     fn by_its_own_words(&self, case: &Case<'_>, first: &Observation) -> Conclusion {
         if !case.is_exceeded_only_failing_open && case.is_exceeded_only_in_outages {
-            // Those of a node that decides rightly may be too many only beside those that were not counted.
+            // A node that decides rightly may have admitted requests that are too many only beside the uncounted ones.
             return Conclusion::NotTested;
         }
         if !case.is_exceeded_only_failing_open {

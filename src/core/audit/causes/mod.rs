@@ -103,7 +103,7 @@ pub(super) struct Case<'a> {
     pub is_exceeded: bool,
     /// Whether that were only admissions of which the answers say that the limiter fails open.
     pub is_exceeded_only_failing_open: bool,
-    /// Whether that were only those, and admissions in outages.
+    /// Whether more was admitted than promised only in outages, or with answers that say that the limiter fails open.
     pub is_exceeded_only_in_outages: bool,
     /// Whether a request was blocked that had to pass.
     pub has_false_blocks: bool,

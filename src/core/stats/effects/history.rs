@@ -180,10 +180,7 @@ impl<'a> History<'a> {
         target: Option<usize>,
     ) -> impl Iterator<Item = (usize, &TargetPeriod)> {
         let periods = span.clone().map(|period| self.periods().get(period));
-        periods.flat_map(move |period| {
-            let targets = period.targets.iter().enumerate();
-            targets.filter(move |(place, _)| target.is_none_or(|target| target == *place))
-        })
+        periods.flat_map(move |period| of_target(&period.targets, target))
     }
 
     pub fn numbers(&self, span: &Range<usize>, target: Option<usize>) -> SpanNumbers {
@@ -226,9 +223,13 @@ impl<'a> History<'a> {
     ) -> impl Iterator<Item = (usize, TargetBeyond)> {
         let beyond = self.audited.as_ref().map(|audited| audited.beyond);
         let periods = span.clone().filter_map(move |period| beyond?.get(period));
-        periods.flat_map(move |PeriodBeyond(targets)| {
-            let targets = targets.iter().copied().enumerate();
-            targets.filter(move |(place, _)| target.is_none_or(|target| target == *place))
-        })
+        let of_scope = periods.flat_map(move |PeriodBeyond(targets)| of_target(targets, target));
+        of_scope.map(|(place, beyond)| (place, *beyond))
     }
+}
+
+/// What there is of one target, or of all, with the targets' places.
+fn of_target<T>(targets: &[T], target: Option<usize>) -> impl Iterator<Item = (usize, &T)> {
+    let (first, most) = target.map_or((0, targets.len()), |target| (target, 1));
+    targets.iter().enumerate().skip(first).take(most)
 }

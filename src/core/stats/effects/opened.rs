@@ -30,6 +30,8 @@ pub enum WhyUnknown {
     OpenBefore,
     /// Too many were admitted. But no key was blocked before, so that it may have been so before, too.
     NotTestedBefore,
+    /// So few were admitted beyond the limit that it may be chance that none was before.
+    Few,
     /// The first admission that was too many, or marked as failing open, came this long after the event's begin.
     MuchLater(Nanos),
 }
@@ -81,19 +83,27 @@ impl History<'_> {
         }
         let share = |of: u64, span: &SpanNumbers| of as f64 / span.counts.sent.max(1) as f64;
         let is_much_more = is_more(now, then) && share(now, during) >= MUCH * share(then, before);
-        if !is_much_more {
+        if then > 0 && !is_much_more {
             return Opened::Unknown(WhyUnknown::OpenBefore);
+        }
+        let tested = self.tested_before(spans.event, target);
+        let tested = tested.filter(|tested| *tested >= GOOD);
+        let Some(tested) = tested else {
+            return Opened::Unknown(WhyUnknown::NotTestedBefore);
+        };
+        if !is_much_more {
+            return Opened::Unknown(WhyUnknown::Few);
         }
         let beyond = self.beyond_in(&spans.during, target);
         let first = beyond.filter_map(|(_, one)| one.first).min();
         let first = first.map_or(begin, |(sent, _)| sent);
         let window = audited.window;
-        match self.tested_before(spans.event, target) {
-            // It takes up to a window until so many have been admitted that one is too many.
-            Some(tested) if tested >= window => since_begin(first, ATTRIBUTED + window),
-            Some(tested) if tested >= GOOD => since_begin(first, AT_ONCE),
-            _ => Opened::Unknown(WhyUnknown::NotTestedBefore),
-        }
+        // It takes up to a window until so many have been admitted that one is too many.
+        let allowed = match tested >= window {
+            true => ATTRIBUTED + window,
+            false => AT_ONCE,
+        };
+        since_begin(first, allowed)
     }
 
     /// Whether keys were blocked towards the end of an event. If the limiter had failed open until then, none would have been.

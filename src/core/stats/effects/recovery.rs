@@ -166,7 +166,8 @@ impl History<'_> {
         }
     }
 
-    /// The same, but if it goes on into the periods after the span, there too.
+    /// The last such admission of a span. If it came less than a second before the next period, and that has one, too, it is that
+    /// period's last one, and so on.
     fn last_excess_of_row(
         &self,
         span: &Range<usize>,

@@ -545,6 +545,35 @@ fn a_limiter_that_was_always_open_is_not_opened_by_an_event() {
 }
 
 #[test]
+fn no_reason_says_that_too_many_were_admitted_before_if_none_was() {
+    // Soon after the start, nothing can be too many.
+    let mark = (200, EventKind::Mark, "early", None);
+    let early = history(&[mark]);
+    for (until, why) in [
+        (20_000, WhyUnknown::NotTestedBefore),
+        (700, WhyUnknown::NotTestedBefore),
+    ] {
+        let effects = effects_on(
+            &early,
+            |at, _| if at < until { OPENS } else { Does::Decides },
+        );
+        let all = &effects.events[0].all;
+        assert_eq!(
+            (all.before.beyond, all.open),
+            (Some(0), Opened::Unknown(why)),
+            "{until}"
+        );
+    }
+    // One admission that is too many may be a race.
+    let mark = (10_000, EventKind::Mark, "once", None);
+    let effects = effects_on(&history(&[mark]), |at, _| match at {
+        11_000..11_010 => OPENS,
+        _ => Does::Decides,
+    });
+    assert_eq!(effects.events[0].all.open, Opened::Unknown(WhyUnknown::Few));
+}
+
+#[test]
 fn blocks_at_its_begin_do_not_show_that_a_limiter_did_not_open_later() {
     // From 20.4 s to the undo it admits everything, which a fixed window of 5 s would at first, too.
     let undo = (20_800, EventKind::Undo, "redis", Some(0));

@@ -172,8 +172,11 @@ pub(super) fn why_unknown(why: WhyUnknown) -> String {
             "too many were admitted, but no key was blocked before it, so it may have been so before, too"
                 .to_owned()
         }
+        WhyUnknown::Few => {
+            "so few requests were admitted beyond the limit that it may be chance".to_owned()
+        }
         WhyUnknown::MuchLater(after) => {
-            format!("the first request that was admitted too much came {} later", span(after))
+            format!("the first admission that was too many came only {} later", span(after))
         }
     }
 }
@@ -296,20 +299,15 @@ fn recovered(recovery: &RecoverySummary, effect: &EffectSummary) -> String {
     }
     parts.extend(last_excess(recovery, effect));
     let Some(total) = recovery.total_ns else {
-        let (what, why) = match () {
-            _ if is_unknown(effect) => (
-                "Not known to be right again",
-                "no key was blocked after that, so nothing shows that the limit was kept again",
-            ),
-            _ if has_closed(effect) && recovery.good_second_ns.is_none() => {
-                ("Not right again by the end of the run", "")
-            }
-            _ => (
-                "Not right again by the end of the run",
-                "the run ended less than a second later",
-            ),
-        };
-        parts.extend((!why.is_empty()).then(|| why.to_owned()));
+        let mut what = "Not right again by the end of the run";
+        if is_unknown(effect) {
+            what = "Not known to be right again";
+            let why =
+                "no key was blocked after that, so nothing shows that the limit was kept again";
+            parts.push(why.to_owned());
+        } else if !has_closed(effect) || recovery.good_second_ns.is_some() {
+            parts.push("the run ended less than a second later".to_owned());
+        }
         return format!("{what}, counted from {from}: {}.", listed(&parts));
     };
     let later = if recovery.failed_later {
