@@ -96,7 +96,7 @@ fn key(criterion: &mut Criterion) {
 
 fn token() -> Token {
     Token {
-        sequence: 0,
+        place: 0,
         due: Moment::now(),
         key: KeyId(0),
     }

@@ -3,6 +3,7 @@ use crate::base::{Answer, KeyId, Moment, Nanos, Outcome};
 /// The record of one request that was sent, or for which at least a connection was tried.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
+    /// The request's number in the whole schedule, from 0. A probe counts its own requests.
     pub sequence: u64,
     pub key: KeyId,
     /// The target's index in the plan.

@@ -3,8 +3,9 @@ use super::Moment;
 /// One scheduled request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token {
-    /// Counted from 0, in the order of due times.
-    pub sequence: u64,
+    /// Counted from 0, in the order of due times, among the tokens of this process. Its stripe tells the number in the whole
+    /// schedule.
+    pub place: u64,
     pub due: Moment,
     pub key: KeyId,
 }

@@ -17,6 +17,7 @@ pub mod request;
 pub mod round_robin;
 pub mod schedule;
 pub mod stats;
+pub mod stripe;
 pub mod summary;
 pub mod threshold;
 pub mod worker_shares;

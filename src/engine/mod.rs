@@ -136,7 +136,7 @@ pub fn run(
         targets,
         stop,
         event_log: events,
-        counters: Counters::new(count),
+        counters: Counters::new(count, plan.schedule.stripe()),
         samples: buffers(plan.workers),
         pool: WorkerPool::new(plan.worker_shares(count), count),
         silence: Silence::default(),
@@ -268,11 +268,13 @@ impl<T: Targets> Run<'_, T> {
                 silence: &self.silence,
             };
             let working = working.clone();
+            let stripe = self.plan.schedule.stripe();
             spawn(scope, "worker", CALLER_STACK, move || {
                 use_batch_policy();
                 let mut scratch = Default::default();
                 worker.run(&SystemTimer::for_this_thread(), |token, target| {
-                    let call = caller.call(target, token.sequence, token.key, &mut scratch);
+                    let number = stripe.number(token.place);
+                    let call = caller.call(target, number, token.key, &mut scratch);
                     call.0
                 });
                 drop(working);

@@ -19,7 +19,7 @@ pub(super) struct Pacer<'a> {
     counters: &'a Counters,
     stop: &'a Stop,
     tokens: Tokens<'a>,
-    /// The number of the next token.
+    /// The place of the next token in the process's stripe.
     next: u64,
     watch: Watch<'a>,
 }
@@ -131,17 +131,17 @@ impl<'a> Pacer<'a> {
     /// Queues the next token, or counts it as unsent if no worker is left to send it. Returns false if the queue is
     /// full.
     fn hand_over(&mut self, due: Moment) -> bool {
-        let sequence = self.next;
-        let key = self.keys.deal(sequence);
-        match self.queue.offer(Token { sequence, due, key }) {
+        let place = self.next;
+        let key = self.keys.deal(self.schedule.stripe().number(place));
+        match self.queue.offer(Token { place, due, key }) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => return false,
             Err(TrySendError::Disconnected(_)) => {
-                let target = self.counters.round_robin.target(sequence);
+                let target = self.counters.round_robin.target(place);
                 self.counters.target(target).unsent.add(1);
             }
         }
-        self.go_on(sequence + 1);
+        self.go_on(place + 1);
         true
     }
 
@@ -193,6 +193,7 @@ mod tests {
     use super::*;
     use crate::core::keys::{Distribution, Keys};
     use crate::core::schedule::{Arrivals, Bursts, Poisson, Profile, Rate};
+    use crate::core::stripe::Stripe;
     use crate::engine::queue::{Intake, queue};
     use std::cell::{Cell, RefCell};
 
@@ -267,7 +268,7 @@ mod tests {
         queue: Feed,
         intake: &Intake,
     ) -> Paced {
-        let (counters, stop) = (Counters::new(3), Stop::default());
+        let (counters, stop) = (Counters::new(3, Stripe::WHOLE), Stop::default());
         let mut phases = Vec::new();
         let keys = Keys::generated(7, 1, "");
         let keys = Dealer::new(&keys, Distribution::Uniform, 1);
@@ -304,7 +305,7 @@ mod tests {
         let paced = pace(&schedule, &FakeTimer::default(), 10_000);
         assert_eq!(paced.tokens.len(), 2_000);
         for (k, token) in paced.tokens.iter().enumerate() {
-            assert_eq!(token.sequence, k as u64);
+            assert_eq!(token.place, k as u64);
             assert_eq!(token.due, Moment::at(k as u64 * SECOND / 1_000));
         }
         assert_eq!(paced.ended_at, 2 * SECOND);
@@ -415,7 +416,7 @@ mod tests {
     fn assert_as_scheduled(tokens: &[Token], schedule: &Schedule) {
         assert_eq!(Some(tokens.len() as u64), schedule.total());
         for (k, token) in tokens.iter().enumerate() {
-            assert_eq!(token.sequence, k as u64);
+            assert_eq!(token.place, k as u64);
             let due = schedule.due(k as u64).unwrap();
             assert_eq!(token.due, Moment::at(0) + due, "{k}");
         }
@@ -505,7 +506,7 @@ mod tests {
     fn without_workers_what_comes_due_is_unsent() {
         let (queue, intake) = queue(10);
         drop(intake);
-        let (counters, stop) = (Counters::new(3), Stop::default());
+        let (counters, stop) = (Counters::new(3, Stripe::WHOLE), Stop::default());
         let keys = Dealer::new(&Keys::fresh(""), Distribution::Uniform, 0);
         let (schedule, start) = (steady(5.0, 1), Moment::at(0));
         let silence = Silence::default();

@@ -165,7 +165,7 @@ mod tests {
 
     fn token(sequence: u64) -> Token {
         Token {
-            sequence,
+            place: sequence,
             due: Moment::at(0),
             key: KeyId(0),
         }
@@ -194,7 +194,7 @@ mod tests {
                     let seat = Seat::for_this_thread();
                     while let Some(token) = intake.next(&seat) {
                         count.fetch_add(1, Relaxed);
-                        sum.fetch_add(token.sequence, Relaxed);
+                        sum.fetch_add(token.place, Relaxed);
                     }
                 });
             }

@@ -42,14 +42,14 @@ pub(super) struct Silence {
 impl Silence {
     /// Notes that a request has ended, and how long it took if it was answered. This costs two reads of memory that is seldom
     /// written.
-    pub fn ended(&self, sequence: u64, done: Moment, answered_after: Option<Nanos>) {
+    pub fn ended(&self, place: u64, done: Moment, answered_after: Option<Nanos>) {
         let last = self.last_end.load(Relaxed);
         if done.as_nanos() > last.saturating_add(APART.0) {
             self.last_end.store(done.as_nanos(), Relaxed);
         }
         let usual = self.usual.load(Relaxed);
         // Timeouts say how long loadgen waits, and not how long answers take.
-        let counted = answered_after.filter(|_| usual == 0 || sequence.is_multiple_of(COUNTED));
+        let counted = answered_after.filter(|_| usual == 0 || place.is_multiple_of(COUNTED));
         if let Some(took) = counted {
             let took = took.0.max(1);
             // A silence must not make itself usual.
@@ -166,6 +166,7 @@ fn blame(counters: &Counters, tokens: Range<u64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::stripe::Stripe;
 
     const MILLI: u64 = 1_000_000;
 
@@ -177,7 +178,7 @@ mod tests {
     fn silent_targets(usual: u64, targets: usize) -> (Silence, Counters) {
         let silence = Silence::default();
         silence.ended(0, at(1_000), Some(Nanos(usual * MILLI)));
-        let counters = Counters::new(targets);
+        let counters = Counters::new(targets, Stripe::WHOLE);
         (0..targets).for_each(|target| counters.target(target).sent.add(1));
         counters.scheduled.add(1_000);
         (silence, counters)

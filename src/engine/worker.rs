@@ -32,7 +32,7 @@ impl Worker<'_> {
                 timer.sleep_until(token.due, self.end.stop);
                 now = timer.now();
             }
-            let target = self.counters.round_robin.target(token.sequence);
+            let target = self.counters.round_robin.target(token.place);
             if self.end.is_over() {
                 self.leave_unsent(target, &Turn::at_once(token));
                 continue;
@@ -44,7 +44,7 @@ impl Worker<'_> {
                 Entry::Waits => {}
                 Entry::NoRoom { because_of_target } => {
                     let because_of_target = because_of_target || self.silence.is_why(token.due);
-                    self.drop_token(target, token.sequence, because_of_target);
+                    self.drop_token(target, token.place, because_of_target);
                 }
             }
         }
@@ -75,12 +75,12 @@ impl Worker<'_> {
         }
     }
 
-    fn drop_token(&self, target: usize, sequence: u64, because_of_target: bool) {
+    fn drop_token(&self, target: usize, place: u64, because_of_target: bool) {
         if because_of_target {
             // This is counted first, so that the generator never seems to have dropped it.
             self.counters.target(target).backlog_dropped.add(1);
         }
-        self.counters.drop_tokens(sequence..sequence + 1);
+        self.counters.drop_tokens(place..place + 1);
     }
 
     fn leave_unsent(&self, target: usize, turn: &Turn) {
@@ -121,14 +121,14 @@ impl Worker<'_> {
             Outcome::Abandoned => &counters.abandoned,
         };
         counter.add(1);
-        let Token { sequence, due, key } = turn.token;
+        let Token { place, due, key } = turn.token;
         let took = answer.done.since(answer.sent);
         let is_answered = matches!(answer.outcome, Outcome::Allowed | Outcome::Blocked);
         self.silence
-            .ended(sequence, answer.done, is_answered.then_some(took));
+            .ended(place, answer.done, is_answered.then_some(took));
         let is_late = now.since(due) > TOLERANCE;
         let sample = Sample {
-            sequence,
+            sequence: self.counters.round_robin.stripe().number(place),
             key,
             target: target as u32,
             due,
@@ -147,7 +147,7 @@ const DENSE: Nanos = Nanos(50_000);
 /// The time by which the token `this` may be sent late, from its distance to the `last` token.
 fn slack(last: Option<Token>, this: Token) -> Nanos {
     let dense =
-        last.is_some_and(|last| this.due.since(last.due) < DENSE * (this.sequence - last.sequence));
+        last.is_some_and(|last| this.due.since(last.due) < DENSE * (this.place - last.place));
     if dense { DENSE } else { EXACT }
 }
 
@@ -156,6 +156,7 @@ mod tests {
     use super::super::run_end::PassedDeadlines;
     use super::*;
     use crate::base::{FailureKind, KeyId};
+    use crate::core::stripe::Stripe;
     use crate::core::worker_shares::WorkerShares;
     use crate::engine::queue::queue;
     use crate::system::Stop;
@@ -163,7 +164,7 @@ mod tests {
 
     fn token(sequence: u64) -> Token {
         Token {
-            sequence,
+            place: sequence,
             due: Moment::now(),
             key: KeyId(0),
         }
@@ -208,7 +209,7 @@ mod tests {
         let (feed, queue) = queue(tokens.len());
         (tokens.into_iter()).for_each(|token| feed.offer(token).unwrap());
         drop(feed);
-        let (counters, samples) = (Counters::new(3), SampleBuffer::default());
+        let (counters, samples) = (Counters::new(3, Stripe::WHOLE), SampleBuffer::default());
         Worker {
             queue,
             pool: &WorkerPool::new(shares, 3),
@@ -226,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_panic_costs_one_request_and_not_the_worker() {
-        let call = |token: &Token, _| match token.sequence {
+        let call = |token: &Token, _| match token.place {
             3 => panic!("a bug in the client, provoked by a test"),
             _ => answer(Outcome::Allowed),
         };
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_go_round_robin_by_sequence_number() {
+    fn targets_go_round_robin_by_number() {
         let mut seen = Vec::new();
         let call = |_: &Token, target| {
             seen.push(target);
@@ -256,7 +257,7 @@ mod tests {
     fn after_a_stop_the_queue_stays_unsent() {
         let stop = Stop::default();
         let call = |token: &Token, _| {
-            if token.sequence == 2 {
+            if token.place == 2 {
                 stop.request();
             }
             answer(Outcome::Allowed)
@@ -334,7 +335,7 @@ mod tests {
     fn requests_in_flight_at_the_cut_off_are_abandoned_and_the_rest_stay_unsent() {
         let passed = PassedDeadlines::default();
         let call = |token: &Token, _| {
-            if token.sequence == 1 {
+            if token.place == 1 {
                 passed.cut_off();
             }
             answer(Outcome::Allowed)

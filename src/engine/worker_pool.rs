@@ -228,7 +228,7 @@ mod tests {
 
     fn token(sequence: u64) -> Token {
         Token {
-            sequence,
+            place: sequence,
             due: Moment::at(0),
             key: KeyId(0),
         }
@@ -245,7 +245,7 @@ mod tests {
     }
 
     fn sent(turn: Option<Turn>) -> Option<(u64, bool)> {
-        turn.map(|turn| (turn.token.sequence, turn.waited_for_target))
+        turn.map(|turn| (turn.token.place, turn.waited_for_target))
     }
 
     #[test]
@@ -301,11 +301,11 @@ mod tests {
         assert_eq!([pool.leave(0), pool.leave(0)], [None; 2]);
         let entered = [(); 3].map(|()| pool.enter_waiting());
         let entered =
-            entered.map(|entered| entered.map(|(target, turn)| (target, turn.token.sequence)));
+            entered.map(|entered| entered.map(|(target, turn)| (target, turn.token.place)));
         assert_eq!(entered, [Some((0, 3)), Some((0, 4)), None]);
         assert_eq!(sent(pool.leave(0)), None);
         assert_eq!(
-            pool.enter_waiting().map(|(_, turn)| turn.token.sequence),
+            pool.enter_waiting().map(|(_, turn)| turn.token.place),
             Some(5)
         );
         assert_eq!(pool.enter_waiting(), None);
@@ -374,7 +374,7 @@ mod tests {
                         while let Some(Turn { token, .. }) = turn {
                             thread::yield_now();
                             count.fetch_add(1, Relaxed);
-                            sum.fetch_add(token.sequence, Relaxed);
+                            sum.fetch_add(token.place, Relaxed);
                             turn = pool.leave(target);
                         }
                     }

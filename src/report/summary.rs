@@ -276,6 +276,7 @@ mod tests {
         Counters, Lateness, PhaseTallies, Results, ScheduleVerdict, Suspension, Tally,
         TimelineTally,
     };
+    use crate::core::stripe::Stripe;
     use crate::core::summary::{Circumstances, Configuration, Resources};
     use crate::report::Display;
     use crate::report::html::page;
@@ -314,7 +315,7 @@ mod tests {
         }
         ledgers[0].scheduled += dropped;
         ledgers[0].dropped += dropped;
-        let lateness = tally.lateness(&Counters::new(2));
+        let lateness = tally.lateness(&Counters::new(2, Stripe::WHOLE));
         let late = lateness.iter().copied().sum();
         Results {
             verdict: ScheduleVerdict::new(&ledgers.iter().copied().sum(), late),
@@ -515,6 +516,7 @@ Summary: paced for 60.0 s, drained for 3.13 ms
             results.tally.suspensions = vec![Suspension {
                 length: Nanos(12_300_000_000),
                 due: 0..suspended,
+                stripe: Stripe::WHOLE,
             }];
             let text = text(&results);
             let because = format!("so {suspended} requests were late or dropped");

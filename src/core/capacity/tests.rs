@@ -7,6 +7,7 @@ use crate::core::plan::Plan;
 use crate::core::stats::{
     Counters, Lateness, PhaseTallies, Results, ScheduleVerdict, Suspension, Tally,
 };
+use crate::core::stripe::Stripe;
 use crate::core::threshold::Met;
 use std::time::SystemTime;
 
@@ -70,7 +71,7 @@ fn results(requests: &[Requests]) -> Results {
             _ => ledger.allowed += of.count,
         }
     }
-    let lateness = tally.lateness(&Counters::new(1));
+    let lateness = tally.lateness(&Counters::new(1, Stripe::WHOLE));
     Results {
         verdict: ScheduleVerdict::new(&ledger, lateness.iter().copied().sum()),
         lateness,
@@ -248,6 +249,7 @@ fn a_suspended_process_says_nothing() {
     };
     results.tally.suspensions.push(Suspension {
         due: 0..1_000,
+        stripe: Stripe::WHOLE,
         length: Nanos(50 * MILLI),
     });
     results.verdict = ScheduleVerdict::new(&results.ledger(), results.lateness[0]);

@@ -14,6 +14,8 @@
 //! numbers in their place, and everything else is the same.
 //!
 //! A schedule ends with its profile, at a cut, or with its n-th token, whichever is first.
+//!
+//! If several processes share a schedule, each has the tokens of one [`Stripe`] and counts only these.
 
 mod alignment;
 mod bursts;
@@ -35,6 +37,7 @@ pub use profile::Profile;
 pub use units::{Count, Rate};
 
 use crate::base::Nanos;
+use crate::core::stripe::Stripe;
 
 /// The due times of one run.
 #[derive(Debug)]
@@ -48,6 +51,8 @@ pub struct Schedule {
     limit: Count,
     /// Set if a count of tokens ends the schedule.
     last: Option<Last>,
+    /// The part of the tokens that this process has.
+    stripe: Stripe,
 }
 
 /// The last token of a schedule that a count of tokens ends.
@@ -84,6 +89,7 @@ impl Schedule {
             cut,
             arrivals: Arrivals::Uniform,
             last: None,
+            stripe: Stripe::WHOLE,
             profile,
         }
     }
@@ -93,14 +99,14 @@ impl Schedule {
     }
 
     /// Ends with the `count`-th token, at the instant at which it is due. With fewer tokens, the schedule stays as it is.
-    /// The tokens that are left have the same due times. The arrivals must have been chosen before.
+    /// The tokens that are left have the same due times. The arrivals must have been chosen before, and a stripe after.
     ///
     /// # Panics
     /// If `count` is 0.
     pub fn with_count(self, count: u64) -> Self {
         assert!(count > 0, "a schedule without a token");
         let mut tokens = self.tokens();
-        let (end, number) = (tokens.due(count - 1), tokens.number(count - 1));
+        let (end, number) = (tokens.due_of_all(count - 1), tokens.number(count - 1));
         let (Some(end), Some(number)) = (end, number) else {
             return self;
         };
@@ -115,7 +121,16 @@ impl Schedule {
         }
     }
 
-    /// The count of tokens that ends the schedule. `None` if something else ends it first.
+    /// Keeps only the tokens of one stripe. Tokens are counted within it from then on.
+    pub fn with_stripe(self, stripe: Stripe) -> Self {
+        Schedule { stripe, ..self }
+    }
+
+    pub fn stripe(&self) -> Stripe {
+        self.stripe
+    }
+
+    /// The count of tokens, of all stripes, that ends the schedule. `None` if something else ends it first.
     pub fn count(&self) -> Option<u64> {
         self.last.map(|last| last.tokens)
     }
@@ -124,12 +139,12 @@ impl Schedule {
         &self.arrivals
     }
 
-    /// The due time of the token with this number, counted from 0; `None` past the end of the schedule.
+    /// The due time of the token at this place in the stripe, counted from 0; `None` past the end of the schedule.
     pub fn due(&self, sequence: u64) -> Option<Nanos> {
         self.tokens().due(sequence)
     }
 
-    /// The number of tokens that are due by `at`, including those due at that instant.
+    /// The number of the stripe's tokens that are due by `at`, including those due at that instant.
     pub fn due_by(&self, at: Nanos) -> u64 {
         self.tokens().due_by(at)
     }
@@ -147,17 +162,22 @@ impl Schedule {
         }
     }
 
-    /// The expected number of tokens that are due by `at`: N(t), also with Poisson arrivals.
+    /// The expected number of the stripe's tokens that are due by `at`: its share of N(t), also with Poisson arrivals.
     pub fn mean_by(&self, at: Nanos) -> f64 {
-        self.profile.count_at(at).min(self.limit).as_f64()
+        self.share(self.profile.count_at(at).min(self.limit).as_f64())
     }
 
-    /// The mean rate up to `at` or to the end, whichever is earlier, in requests per second. It is that of the profile, but
-    /// for random arrivals that no count ends, which have the rate of their tokens. `None` if all requests come at once.
+    /// The stripe's share of a number of requests of all stripes, or of their rate.
+    pub fn share(&self, of_all: f64) -> f64 {
+        of_all / self.stripe.of() as f64
+    }
+
+    /// The stripe's mean rate up to `at` or to the end, whichever is earlier, in requests per second. It is its share of the
+    /// profile's, but for random arrivals that no count ends, which have the rate of their tokens. `None` if all requests come at once.
     pub fn mean_rate(&self, at: Nanos) -> Option<f64> {
         let at = self.end.map_or(at, |end| end.min(at));
         if at == Nanos::ZERO {
-            let rate = self.profile.phase(at)?.rate_at(at);
+            let rate = self.share(self.profile.phase(at)?.rate_at(at));
             return (rate > 0.0).then_some(rate);
         }
         let requests = match (&self.arrivals, self.last) {
@@ -167,9 +187,17 @@ impl Schedule {
         Some(requests / at.as_secs_f64())
     }
 
-    /// The number of tokens in the whole schedule; `None` if it never ends.
+    /// The number of tokens in the stripe; `None` if the schedule never ends.
     pub fn total(&self) -> Option<u64> {
         self.end.map(|end| self.due_by(end))
+    }
+
+    /// The number of tokens in all stripes; `None` if the schedule never ends.
+    pub fn total_of_all(&self) -> Option<u64> {
+        self.end.map(|end| {
+            let mut tokens = self.tokens();
+            tokens.below_of_all(self.profile.passed(end))
+        })
     }
 
     /// The instant after which nothing is due; `None` if the schedule never ends.
@@ -177,14 +205,14 @@ impl Schedule {
         self.end
     }
 
-    /// The most requests that come due within `time`, if the highest rate lasts for that long.
+    /// The most requests of the stripe that come due within `time`, if the highest rate lasts for that long.
     pub fn most_within(&self, time: Nanos) -> f64 {
         let most = |phase: Phase| match phase.at_once() {
             Some(requests) => requests as f64,
             None => phase.highest_rate() * time.as_secs_f64(),
         };
         let phases = self.phases().take(MANY_PHASES);
-        phases.map(most).fold(0.0, f64::max)
+        self.share(phases.map(most).fold(0.0, f64::max))
     }
 
     pub fn profile(&self) -> &Profile {
@@ -206,8 +234,8 @@ impl Schedule {
         self.profile.phases().take_while(within)
     }
 
-    /// All phases with the number of their tokens, `None` for a phase that never ends. Fractions of a request carry over
-    /// to the next phase.
+    /// All phases with the number of the stripe's tokens, `None` for a phase that never ends. Fractions of a request carry
+    /// over to the next phase.
     pub fn phases_with_tokens(&self) -> impl Iterator<Item = (Phase, Option<u64>)> + Send {
         let mut tokens = self.tokens();
         let mut begun = 0;
@@ -226,7 +254,7 @@ impl Schedule {
 /// More phases than any profile has before it repeats.
 const MANY_PHASES: usize = 10_000;
 
-/// A schedule's tokens. The answers are those of the [`Schedule`] in any order, and fastest if the tokens are taken more
+/// The tokens of a schedule's stripe. The answers are those of the [`Schedule`] in any order, and fastest if the tokens are taken more
 /// or less in order.
 #[derive(Debug)]
 pub struct Tokens<'a> {
@@ -237,7 +265,12 @@ pub struct Tokens<'a> {
 }
 
 impl Tokens<'_> {
-    pub fn due(&mut self, sequence: u64) -> Option<Nanos> {
+    pub fn due(&mut self, place: u64) -> Option<Nanos> {
+        self.due_of_all(self.schedule.stripe.number(place))
+    }
+
+    /// The due time of the token with this number in the whole schedule.
+    fn due_of_all(&mut self, sequence: u64) -> Option<Nanos> {
         let number = self.number(sequence)?;
         // Random numbers may be equal, so a count is not only a limit of numbers.
         let last = self.schedule.last;
@@ -256,7 +289,7 @@ impl Tokens<'_> {
         self.below(self.schedule.profile.passed(at))
     }
 
-    /// The number of the token with this place in the sequence.
+    /// The place on the profile's count of the token with this number in the whole schedule.
     fn number(&mut self, sequence: u64) -> Option<Count> {
         match &mut self.walk {
             None => Some(Count::requests(sequence)),
@@ -264,8 +297,13 @@ impl Tokens<'_> {
         }
     }
 
-    /// The number of tokens before the schedule's count reaches this one.
+    /// The number of the stripe's tokens before the schedule's count reaches this one.
     fn below(&mut self, count: Count) -> u64 {
+        let of_all = self.below_of_all(count);
+        self.schedule.stripe.before(of_all)
+    }
+
+    fn below_of_all(&mut self, count: Count) -> u64 {
         let count = count.min(self.schedule.limit);
         let tokens = match &mut self.walk {
             None => count.tokens(),

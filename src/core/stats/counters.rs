@@ -1,5 +1,6 @@
 use crate::base::Ledger;
 use crate::core::round_robin::RoundRobin;
+use crate::core::stripe::Stripe;
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use std::ops::Range;
@@ -48,10 +49,10 @@ pub struct TargetCounters {
 impl Counters {
     /// # Panics
     /// If there are no targets.
-    pub fn new(targets: usize) -> Self {
+    pub fn new(targets: usize, stripe: Stripe) -> Self {
         Counters {
             scheduled: CachePadded::default(),
-            round_robin: RoundRobin::new(targets),
+            round_robin: RoundRobin::new(targets, stripe),
             targets: (0..targets).map(|_| CachePadded::default()).collect(),
             dropped: Mutex::default(),
         }
@@ -163,7 +164,7 @@ mod tests {
         fn drops_in_bulk_are_counted_at_the_targets_they_would_have_gone_to(
             targets in 1usize..10, bulks in prop::collection::vec(1u64..50, 0..20)
         ) {
-            let counters = Counters::new(targets);
+            let counters = Counters::new(targets, Stripe::WHOLE);
             for bulk in bulks {
                 let next = counters.scheduled.get();
                 counters.drop_tokens(next..next + bulk);
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn dropped_tokens_are_taken_as_ranges_and_none_is_left_out() {
-        let counters = Counters::new(3);
+        let counters = Counters::new(3, Stripe::WHOLE);
         for tokens in [0..2, 2..5, 7..8] {
             counters.drop_tokens(tokens);
         }
@@ -193,7 +194,7 @@ mod tests {
 
     #[test]
     fn while_a_run_goes_on_only_what_is_due_is_scheduled() {
-        let counters = Counters::new(2);
+        let counters = Counters::new(2, Stripe::WHOLE);
         let scheduled = |due| {
             let ledgers = counters.ledgers_due(due).into_iter();
             ledgers.map(|ledger| ledger.scheduled).collect::<Vec<_>>()
@@ -208,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_a_stop_withdraws_was_never_seen_as_scheduled() {
-        let counters = Counters::new(2);
+        let counters = Counters::new(2, Stripe::WHOLE);
         counters.scheduled.add(10);
         let before: Ledger = counters.ledgers_due(7).into_iter().sum();
         for (target, sent, withdrawn) in [(0, 4, 1), (1, 3, 2)] {
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_token_withdrawn_before_the_pacer_has_counted_it_does_no_harm() {
-        let counters = Counters::new(1);
+        let counters = Counters::new(1, Stripe::WHOLE);
         counters.target(0).withdrawn.add(1);
         assert_eq!(counters.ledger().scheduled, 0);
     }

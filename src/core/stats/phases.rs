@@ -3,6 +3,7 @@
 use super::{Failures, Histogram};
 use crate::base::{FailureCause, Ledger, Mode, Nanos, Sample};
 use crate::core::schedule::{Phase, Schedule};
+use crate::core::stripe::Stripe;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -14,11 +15,12 @@ const MAX_OPEN: usize = 1 << 16;
 /// How many stretches are listed.
 const MAX_STRETCHES: usize = 1_000;
 
-/// Counts a run's requests by phase while it goes on. A request belongs to a phase by its sequence number, which tells
+/// Counts a run's requests by phase while it goes on. A request belongs to a phase by its number, which tells
 /// phases apart even if they begin at the same instant.
 pub struct PhaseTracker<'a> {
     /// The phases that have not begun, each with the number of its tokens, if it ends.
     upcoming: Box<dyn Iterator<Item = (Phase, Option<u64>)> + Send + 'a>,
+    stripe: Stripe,
     /// The phases that have begun and may still get requests, in order and without a gap.
     open: VecDeque<OpenPhase>,
     results: PhaseTallies,
@@ -27,7 +29,7 @@ pub struct PhaseTracker<'a> {
 struct OpenPhase {
     start: Nanos,
     end: Nanos,
-    /// The sequence numbers of its requests.
+    /// The places of its requests in the stripe.
     tokens: Range<u64>,
     /// The index of its tally.
     tally: usize,
@@ -82,6 +84,7 @@ impl<'a> PhaseTracker<'a> {
     pub fn new(schedule: &'a Schedule) -> Self {
         PhaseTracker {
             upcoming: Box::new(schedule.phases_with_tokens()),
+            stripe: schedule.stripe(),
             open: VecDeque::new(),
             results: PhaseTallies::default(),
         }
@@ -89,7 +92,7 @@ impl<'a> PhaseTracker<'a> {
 
     /// Returns the place of the phase's tally.
     pub fn add(&mut self, sample: &Sample) -> Option<usize> {
-        let tally = self.phase_of(sample.sequence)?.tally;
+        let tally = self.phase_of(self.stripe.before(sample.sequence))?.tally;
         self.results.tallies[tally].add(sample);
         Some(tally)
     }
@@ -133,10 +136,10 @@ impl<'a> PhaseTracker<'a> {
         self.results
     }
 
-    /// The open phase of the request with this sequence number: the oldest, if its own was closed; the last, if it is past
+    /// The open phase of the request at this place in the stripe: the oldest, if its own was closed; the last, if it is past
     /// the schedule's end.
-    fn phase_of(&mut self, sequence: u64) -> Option<&OpenPhase> {
-        let is_before = |phase: &OpenPhase| phase.tokens.end <= sequence;
+    fn phase_of(&mut self, request: u64) -> Option<&OpenPhase> {
+        let is_before = |phase: &OpenPhase| phase.tokens.end <= request;
         while self.open.back().is_none_or(is_before)
             && let Some((phase, tokens)) = self.upcoming.next()
         {

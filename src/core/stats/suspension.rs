@@ -1,13 +1,15 @@
 use crate::base::{Moment, Nanos};
 use crate::core::schedule::Schedule;
+use crate::core::stripe::Stripe;
 use std::ops::Range;
 
 /// A time for which the process was suspended, so that it sent nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspension {
     pub length: Nanos,
-    /// The sequence numbers of the requests that were due meanwhile, or so soon after that they stood behind these.
+    /// The places in the stripe of the requests that were due meanwhile, or so soon after that they stood behind these.
     pub due: Range<u64>,
+    pub stripe: Stripe,
 }
 
 /// The longest time after a suspension in which requests may be late because of it.
@@ -23,7 +25,13 @@ impl Suspension {
         Suspension {
             length,
             due: first..end,
+            stripe: schedule.stripe(),
         }
+    }
+
+    /// Whether it delayed the request with this number in the whole schedule.
+    pub fn delayed(&self, number: u64) -> bool {
+        self.due.contains(&self.stripe.before(number))
     }
 
     /// How many of these requests it delayed.

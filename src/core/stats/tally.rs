@@ -136,8 +136,8 @@ impl Tally {
 
     fn add_send_lag(&mut self, sample: &Sample) {
         let lag = sample.send_lag();
-        let request = sample.sequence..sample.sequence + 1;
-        let was_suspended = self.are_suspended(&request) > 0;
+        let mut suspensions = self.suspensions.iter();
+        let was_suspended = suspensions.any(|suspension| suspension.delayed(sample.sequence));
         let target = &mut self.targets[sample.target as usize];
         target.send_lag.record(lag);
         self.send_lag.record(lag);
@@ -222,6 +222,7 @@ mod tests {
     use super::*;
     use crate::base::{Address, Answer, KeyId, Moment, Nanos};
     use crate::core::stats::OutcomeCounts;
+    use crate::core::stripe::Stripe;
 
     fn sample(due: u64, sent: u64, done: u64, outcome: Outcome) -> Sample {
         Sample {
@@ -336,7 +337,7 @@ mod tests {
         tally.add(&sample(0, late, late, Outcome::Failed(FailureKind::Local)));
         let target = &tally.targets[0];
         assert_eq!((target.late, target.local), (0, 1));
-        assert_eq!(tally.lateness(&Counters::new(1))[0].local, 1);
+        assert_eq!(tally.lateness(&Counters::new(1, Stripe::WHOLE))[0].local, 1);
     }
 
     #[test]
@@ -381,6 +382,7 @@ mod tests {
         tally.suspensions.push(Suspension {
             length: Nanos(1),
             due: 10..20,
+            stripe: Stripe::WHOLE,
         });
         for (sequence, lag) in [(9, 1), (10, 0), (10, 1), (19, 1), (20, 1)] {
             let lag = TOLERANCE.0 + lag;
@@ -391,8 +393,8 @@ mod tests {
                 ..late
             });
         }
-        tally.add_dropped(&(15..30), RoundRobin::new(2));
-        tally.add_dropped(&(30..40), RoundRobin::new(2));
+        tally.add_dropped(&(15..30), RoundRobin::new(2, Stripe::WHOLE));
+        tally.add_dropped(&(30..40), RoundRobin::new(2, Stripe::WHOLE));
         let [first, second] = &tally.targets[..] else {
             panic!("{:?}", tally.targets);
         };

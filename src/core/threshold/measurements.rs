@@ -49,7 +49,7 @@ impl WholeSchedule {
     pub fn of(schedule: &Schedule, targets: usize) -> WholeSchedule {
         let total = schedule.total().unwrap_or(u64::MAX);
         let mut shares = vec![0; targets];
-        for (target, share) in RoundRobin::new(targets).shares(0..total) {
+        for (target, share) in RoundRobin::new(targets, schedule.stripe()).shares(0..total) {
             shares[target] = share;
         }
         WholeSchedule {
