@@ -6,7 +6,7 @@ use super::values::{boolean, duration, number, with_point};
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::core::audit::{PriorUse, Promise, Quota};
-use crate::core::plan::AuditPlan;
+use crate::core::plan::{AuditPlan, PlannedStart};
 use crate::core::request::{Placeholder, RequestTemplate};
 use clap::Args;
 use std::time::Duration;
@@ -100,6 +100,7 @@ impl Audit {
         &self,
         arguments: &Arguments<Options>,
         is_audited: bool,
+        common_start: Option<&PlannedStart>,
     ) -> Result<u64, Refusal> {
         let generator = &arguments.options.generator;
         let is_repeated = is_audited && generator.has_chosen_seed();
@@ -108,10 +109,12 @@ impl Audit {
             return Err(arguments.refuse(&self.reuse_keys, "needs --audit and --seed"));
         }
         let are_own = is_repeated && !*self.reuse_keys;
-        Ok(if are_own {
-            random_seed()
-        } else {
-            *generator.seed
+        let seed = *generator.seed;
+        Ok(match common_start {
+            _ if !are_own => seed,
+            None => random_seed(),
+            // All stripes of a run have the same keys, and runs at other times have others.
+            Some(start) => start.own_seed(seed),
         })
     }
 

@@ -14,6 +14,7 @@ mod connections;
 mod demo_defaults;
 mod discover;
 mod events;
+mod fingerprint;
 mod generator;
 mod keys;
 mod manual;
@@ -29,6 +30,7 @@ mod settings;
 mod setup;
 mod short_help;
 mod slips;
+mod stripes;
 mod thresholds;
 mod traffic;
 mod urls;
@@ -226,6 +228,8 @@ pub struct Options {
     thresholds: thresholds::Thresholds,
     #[command(flatten)]
     events: events::Events,
+    #[command(flatten)]
+    stripes: stripes::Stripes,
     #[command(flatten)]
     results: results::Results,
     #[command(flatten)]

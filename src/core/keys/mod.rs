@@ -144,6 +144,14 @@ impl Keys {
         }
     }
 
+    /// The text of the list that the keys come from; empty if they are random.
+    pub fn list_text(&self) -> &str {
+        match &self.names {
+            Names::Listed(list) => list.text(),
+            Names::Generated(_) | Names::Fresh => "",
+        }
+    }
+
     /// The different limits and costs of the keys, of which there is at least one.
     pub fn tiers(&self) -> impl Iterator<Item = Tier> {
         let listed = match &self.names {

@@ -19,7 +19,7 @@ impl Plan {
             Arrivals::Uniform => "",
             Arrivals::Poisson(_) => ", poisson arrivals",
         };
-        let length = match (self.schedule.end(), self.schedule.total()) {
+        let length = match (self.schedule.end(), self.schedule.total_of_all()) {
             (Some(end), Some(total)) => match self.schedule.count() {
                 None => format!("for {end}: {}", count(total, "request", "requests")),
                 Some(tokens) => {
@@ -40,6 +40,22 @@ impl Plan {
             _ => String::new(),
         };
         format!("{profile}{arrivals}, {length}{bursts}")
+    }
+
+    /// The part of the schedule that this process sends, and when. `None` if it has the whole schedule.
+    pub fn describe_stripe(&self) -> Option<String> {
+        let stripe = self.schedule.stripe();
+        if stripe.is_whole() {
+            return None;
+        }
+        let own = match self.schedule.total() {
+            Some(own) => count(own, "request", "requests"),
+            None => "requests".to_owned(),
+        };
+        let (first, of) = (stripe.index(), stripe.of());
+        Some(format!(
+            "{stripe} of this: {own} of the schedule, every {of}th from request {first} on"
+        ))
     }
 
     /// Whether the profile has bursts, and none of them begins before the end.
