@@ -526,3 +526,6 @@ fn without_stripe(configuration: Configuration) -> Configuration {
         ..configuration
     }
 }
+
+#[cfg(test)]
+mod tests;
