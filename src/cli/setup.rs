@@ -98,7 +98,7 @@ impl Setup {
         let is_demo = cluster.is_demo(arguments)?;
         let promised = Promised::new(arguments, audit.promise(is_demo), &requests.quota)?;
         let quota = promised.quota;
-        let stripe = stripes.stripe(arguments)?;
+        let stripe = stripes.stripe(arguments, is_demo)?;
         let start = stripes.start(arguments)?;
         let schedule = traffic.schedule(arguments, quota.window)?;
         let schedule = schedule.with_stripe(stripe);
