@@ -218,6 +218,7 @@ fn without_effect<'a>(
         audit,
         thresholds,
         events,
+        stripes,
         generator,
         ..
     } = &arguments.options;
@@ -246,6 +247,9 @@ fn without_effect<'a>(
     }
     if plan.events.is_empty() {
         without.extend(events.undo.iter().map(|option| &option.id));
+    }
+    if plan.start.is_none() {
+        without.insert(&stripes.join_late.id);
     }
     if generator.metrics_addr.is_none() {
         without.insert(&events.accept_marks.id);
