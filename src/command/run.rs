@@ -65,9 +65,10 @@ pub(super) fn run_until(setup: &Setup, stop: &Arc<Stop>, signals: &Signals) -> a
         plan: &setup.plan,
         targets: cluster.names(),
     };
-    let lines = Lines::new(&console, display, info);
-    lines.head(heading(setup, &targets, exporter.as_ref()));
+    let heading = heading(setup, &targets, exporter.as_ref());
+    let mut lines = Lines::new(&console, display, heading, info);
     if let Some(start) = &setup.plan.start {
+        lines.print_heading();
         wait_for_start(start, &console, stop);
     }
     observers.add(Box::new(lines));
