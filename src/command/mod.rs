@@ -5,6 +5,7 @@ mod capacity;
 mod compare;
 mod discover;
 mod linger;
+mod merge;
 mod output;
 mod report;
 mod run;
@@ -34,6 +35,7 @@ pub fn carry_out(command: Command) -> anyhow::Result<u8> {
         Command::Presets(Some(preset)) => print(&presets::details(preset)),
         Command::Discover(setup) => discover::discover(*setup),
         Command::Audit(setup) => audit::audit(&setup),
+        Command::Merge(setup) => merge::merge(&setup),
         Command::Report(options) => report::report(&options),
         Command::Schema(schema) => print(schema.text),
         Command::Compare(options) => compare::compare(&options),
