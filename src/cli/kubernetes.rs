@@ -91,6 +91,10 @@ const MERGE_SLACK: Duration = Duration::from_secs(300);
 /// How long the merge waits for the end of a run that has none.
 const MERGE_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
+/// The options of the files that every stripe writes, and of those that an audit of all stripes reads.
+const SUMMARY: &str = "summary-json";
+const REQUESTS: &str = "requests";
+
 /// The options whose several values a variable has in lines.
 const IN_LINES: [&str; 4] = ["header", "threshold", "at", "undo"];
 
@@ -161,6 +165,10 @@ impl Kubernetes {
             .filter(|(name, _)| !own.iter().any(|(other, _)| other == name))
             .collect();
         self.check_needed(&needed)?;
+        let mut summary = setup
+            .outputs
+            .iter()
+            .filter(|output| output.format.option == SUMMARY);
         let owned = |(name, secret): &(&str, &str)| ((*name).to_owned(), (*secret).to_owned());
         let deployment = Deployment {
             name: match &self.name {
@@ -174,7 +182,11 @@ impl Kubernetes {
             command: setup.repeating_command.text.clone(),
             variables: shared.variables,
             arguments: shared.arguments,
-            results: stripe_files(&setup.outputs, plan)?,
+            stripe_files: stripe_files(&setup.outputs, plan)?,
+            summary: match summary.next() {
+                Some(output) => name_of_result(output)?.to_owned(),
+                None => "summary.json".to_owned(),
+            },
             secrets: own.iter().map(owned).collect(),
             needed_variables: needed.iter().map(|(name, _)| (*name).to_owned()).collect(),
             secret: self.secret.clone(),
@@ -194,7 +206,9 @@ impl Kubernetes {
                     .map(|address| address.port()),
             },
             grace: whole_seconds(plan.drain.after_stop) + WRITING,
-            merge_wait: self.merge_wait.unwrap_or_else(|| longest_wait(plan, start, now)),
+            merge_wait: self
+                .merge_wait
+                .unwrap_or_else(|| longest_wait(plan, start, now)),
             remarks: remarks(setup),
         };
         check_sizes(&deployment)?;
@@ -204,7 +218,8 @@ impl Kubernetes {
     /// Checks that the cluster has the variables that the requests refer to, each with what it stands for.
     fn check_needed(&self, needed: &[(&str, &str)]) -> Result<(), Refusal> {
         for (name, stands_for) in needed {
-            let refuse = |why: &str| Err(Refusal::wrong(stands_for, &format!("{{env:{name}}}"), why));
+            let refuse =
+                |why: &str| Err(Refusal::wrong(stands_for, &format!("{{env:{name}}}"), why));
             if name.starts_with(PREFIX) || *name == INDEX {
                 return refuse("must be another variable: each pod has its own one of this name");
             }
@@ -228,14 +243,9 @@ impl Kubernetes {
 /// The options of the run.
 fn run_options(typed: &[OsString]) -> Result<Arguments<Options>, Refusal> {
     let (cli, arguments) = Arguments::<Cli>::parse(typed.iter().cloned())?.split();
-    if cli.task.is_some() {
-        let words = typed[1..].iter().map(|word| word.to_string_lossy());
-        let command = words.filter(|word| !word.starts_with('-')).last();
-        return Err(Refusal::wrong(
-            "OPTIONS",
-            &shortened(&command.unwrap_or_default(), 100),
-            "must be the options of a run, without a command",
-        ));
+    if let Some(command) = arguments.matches.subcommand_name() {
+        let allowed = "must be the options of a run, without another command";
+        return Err(Refusal::wrong("OPTIONS", command, allowed));
     }
     Ok(arguments.with_options(cli.options))
 }
@@ -253,7 +263,8 @@ fn refuse_what_pods_lack(arguments: &Arguments<Options>) -> Result<(), Refusal> 
         let why = "must be false: each pod would start nodes of its own. Give --targets";
         return Err(arguments.refuse(&cluster.demo, why));
     }
-    const ITS_STRIPE: &str = "must not be given: --stripes of loadgen kubernetes gives each pod its stripe";
+    const ITS_STRIPE: &str =
+        "must not be given: --stripes of loadgen kubernetes gives each pod its stripe";
     if let Some(stripe) = &stripes.stripe {
         return Err(arguments.refuse(stripe, ITS_STRIPE));
     }
@@ -417,50 +428,56 @@ impl Shared {
     }
 }
 
-/// The files that each stripe writes: those that were asked for, its summary, and with an audit its requests, which only
-/// together can be audited.
+/// The files that each stripe writes: its summary, the files that were asked for, and with an audit its requests, since only
+/// those of all stripes can be audited.
 fn stripe_files(outputs: &[Output], plan: &Plan) -> Result<Vec<StripeFile>, Refusal> {
-    let mut files: Vec<StripeFile> = Vec::new();
+    let own = |option: &'static str, stem: &str, extension: &str| StripeFile {
+        option,
+        stem: stem.to_owned(),
+        extension: extension.to_owned(),
+    };
+    let mut files = vec![own(SUMMARY, "summary", ".json")];
+    let is_given = |option: &str| outputs.iter().any(|output| output.format.option == option);
+    if plan.audit.is_some() && !is_given(REQUESTS) {
+        files.push(own(REQUESTS, "requests", ".csv"));
+    }
     for output in outputs {
         let refuse = |allowed: &str| {
             Refusal::wrong(&output.asked_by, &output.path.to_string_lossy(), allowed)
         };
-        let name = output.path.file_name().and_then(|name| name.to_str());
-        let name = name.filter(|name| *name != "-");
-        let name = name.ok_or_else(|| refuse("must be the name of a file, which each pod has on the volume of the results"))?;
+        let name = name_of_result(output)?;
         (output.format.check_name)(&output.path).map_err(refuse)?;
+        // The merge writes the summary of the whole under this name.
+        if output.format.option == SUMMARY {
+            continue;
+        }
         let (stem, extension) = match name.rsplit_once('.') {
             Some((stem, extension)) if !stem.is_empty() => (stem, format!(".{extension}")),
             _ => (name, String::new()),
         };
-        let file = StripeFile {
-            option: output.format.option,
-            stem: stem.to_owned(),
-            extension,
-        };
-        let is_same = |other: &StripeFile| (&other.stem, &other.extension) == (&file.stem, &file.extension);
+        let file = own(output.format.option, stem, &extension);
+        let is_same =
+            |other: &StripeFile| (&other.stem, &other.extension) == (&file.stem, &file.extension);
         if files.iter().any(is_same) {
-            return Err(refuse("must have a name that no other file has: all are in one folder"));
+            return Err(refuse(
+                "must have a name that no other file has, since all files are in one folder",
+            ));
         }
         files.push(file);
     }
-    let has = |option: &str| files.iter().any(|file| file.option == option);
-    let mut missing = Vec::new();
-    for (option, extension, is_needed) in [
-        ("summary-json", ".json", true),
-        ("requests", ".csv", plan.audit.is_some()),
-    ] {
-        if is_needed && !has(option) {
-            let stem = option.split('-').next().unwrap_or(option);
-            missing.push(StripeFile {
-                option,
-                stem: format!("stripe-{stem}"),
-                extension: extension.to_owned(),
-            });
-        }
-    }
-    missing.extend(files);
-    Ok(missing)
+    Ok(files)
+}
+
+/// The name of a file without its folders, which are those of this machine.
+fn name_of_result(output: &Output) -> Result<&str, Refusal> {
+    let name = output.path.file_name().and_then(|name| name.to_str());
+    name.filter(|name| *name != "-").ok_or_else(|| {
+        Refusal::wrong(
+            &output.asked_by,
+            &output.path.to_string_lossy(),
+            "must be the name of a file, which is written to the volume of the results",
+        )
+    })
 }
 
 /// The time until the merge can be sure that a stripe without a result has none.
@@ -500,10 +517,21 @@ fn check_sizes(deployment: &Deployment) -> Result<(), Refusal> {
         );
         (size as u64 > MAX_OBJECT).then(|| Refusal::wrong(what, &bytes(size as u64), &allowed))
     };
-    let plan: usize = deployment.variables.iter().map(|(name, value)| name.len() + value.len()).sum();
-    let secrets: usize = deployment.secrets.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let plan: usize = deployment
+        .variables
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    let secrets: usize = deployment
+        .secrets
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
     let files = |secret: bool| -> usize {
-        let files = deployment.files.iter().filter(|file| file.may_have_secrets == secret);
+        let files = deployment
+            .files
+            .iter()
+            .filter(|file| file.may_have_secrets == secret);
         files.map(|file| file.name.len() + file.text.len()).sum()
     };
     let all = [
@@ -512,7 +540,10 @@ fn check_sizes(deployment: &Deployment) -> Result<(), Refusal> {
         ("the files without secrets", files(false)),
         ("the files that may have secrets", files(true)),
     ];
-    match all.into_iter().find_map(|(what, size)| too_large(what, size)) {
+    match all
+        .into_iter()
+        .find_map(|(what, size)| too_large(what, size))
+    {
         Some(refusal) => Err(refusal),
         None => Ok(()),
     }
@@ -574,7 +605,9 @@ fn image(text: &str) -> Result<String, String> {
         && text.len() <= 500;
     match is_image {
         true => Ok(text.to_owned()),
-        false => Err("must be the name of an image, such as registry.example.com/loadgen:0.1.0".to_owned()),
+        false => Err(
+            "must be the name of an image, such as registry.example.com/loadgen:0.1.0".to_owned(),
+        ),
     }
 }
 
@@ -585,6 +618,9 @@ fn size(text: &str) -> Result<String, String> {
     let is_number = digits.parse::<u32>().is_ok_and(|number| number > 0);
     match is_number && !digits.starts_with('+') && units.contains(&&text[digits.len()..]) {
         true => Ok(text.to_owned()),
-        false => Err("must be a whole number with a unit, such as 500Mi or 10Gi: Mi, Gi, Ti, M, G or T".to_owned()),
+        false => Err(
+            "must be a whole number with a unit, such as 500Mi or 10Gi: Mi, Gi, Ti, M, G or T"
+                .to_owned(),
+        ),
     }
 }

@@ -127,12 +127,10 @@ impl Command {
             Some(Task::Report(report)) => Command::Report(report),
             Some(Task::Schema { schema }) => Command::Schema(schema),
             Some(Task::Compare(compare)) => Command::Compare(compare),
-            Some(Task::Kubernetes(kubernetes)) => {
-                match kubernetes.deployment(Timestamp::now()) {
-                    Err(Refusal::Asked(text)) => Command::Show(text),
-                    deployment => Command::Kubernetes(Box::new(deployment?)),
-                }
-            }
+            Some(Task::Kubernetes(kubernetes)) => match kubernetes.deployment(Timestamp::now()) {
+                Err(Refusal::Asked(text)) => Command::Show(text),
+                deployment => Command::Kubernetes(Box::new(deployment?)),
+            },
             Some(Task::Completions { shell }) => Command::Completions(shell),
             Some(Task::Man) => Command::Man,
         })

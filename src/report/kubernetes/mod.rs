@@ -36,7 +36,9 @@ pub struct Deployment {
     pub variables: Vec<(String, String)>,
     /// The options that no variable can give, and the URLs.
     pub arguments: Vec<String>,
-    pub results: Vec<StripeFile>,
+    pub stripe_files: Vec<StripeFile>,
+    /// The name of the merge's result, without folders.
+    pub summary: String,
     /// The secrets that the options refer to as variables.
     pub secrets: Vec<(String, String)>,
     /// The variables of [`Deployment::secret`] that the options refer to.

@@ -24,9 +24,8 @@ const MEMORY: u64 = 512;
 /// A pod for each stripe. A stripe that fails is not repeated: a second attempt would send at another time than the others,
 /// and its requests would not be those of the schedule. The other stripes go on.
 pub(super) fn stripes_job(deployment: &Deployment) -> Node {
-    let not_repeated = |condition: &str, what: Node| {
-        map([("action", "FailIndex".into())]).with(condition, what)
-    };
+    let not_repeated =
+        |condition: &str, what: Node| map([("action", "FailIndex".into())]).with(condition, what);
     let rules = vec![
         not_repeated(
             "onExitCodes",
@@ -108,10 +107,7 @@ fn stripe_pod(deployment: &Deployment) -> Node {
                 map([(
                     "secretKeyRef",
                     map([
-                        (
-                            "name",
-                            deployment.secret.clone().unwrap_or_default().into(),
-                        ),
+                        ("name", deployment.secret.clone().unwrap_or_default().into()),
                         ("key", variable.into()),
                     ]),
                 )]),
@@ -149,10 +145,7 @@ fn stripe_pod(deployment: &Deployment) -> Node {
         ),
     ])];
     let spec = pod(container, volumes)
-        .with(
-            "terminationGracePeriodSeconds",
-            deployment.grace.as_secs(),
-        )
+        .with("terminationGracePeriodSeconds", deployment.grace.as_secs())
         .with("topologySpreadConstraints", spread);
     map([
         ("metadata", metadata.with_any("annotations", scraped)),
@@ -165,7 +158,7 @@ fn merge_pod(deployment: &Deployment) -> Node {
         MERGE.to_owned(),
         "--stripes=$(LOADGEN_STRIPES)".to_owned(),
         format!("--wait={}s", deployment.merge_wait.as_secs()),
-        format!("--output={RESULTS}/summary.json"),
+        format!("--output={RESULTS}/{}", literal(&deployment.summary)),
         STRIPES.to_owned(),
     ];
     let mounts = vec![
@@ -173,7 +166,13 @@ fn merge_pod(deployment: &Deployment) -> Node {
         results_mount(STRIPES, "stripes").with("readOnly", true),
     ];
     let container = container(deployment, MERGE, arguments.into())
-        .with("env", vec![plan_variable(deployment, "LOADGEN_STRIPES"), plan_variable(deployment, "LOADGEN_START_AT")])
+        .with(
+            "env",
+            vec![
+                plan_variable(deployment, "LOADGEN_STRIPES"),
+                plan_variable(deployment, "LOADGEN_START_AT"),
+            ],
+        )
         .with("resources", resources("100m", MEMORY))
         .with("securityContext", container_security())
         .with("volumeMounts", mounts);
@@ -230,10 +229,7 @@ fn resources(processor: &str, memory: u64) -> Node {
     map([
         (
             "requests",
-            map([
-                ("cpu", processor.into()),
-                ("memory", (&memory).into()),
-            ]),
+            map([("cpu", processor.into()), ("memory", (&memory).into())]),
         ),
         ("limits", map([("memory", memory.into())])),
     ])
@@ -278,18 +274,23 @@ fn volume_of(name: &str, kind: &str, source: Node) -> Node {
     map([("name", name.into()), (kind, source)])
 }
 
-/// The arguments of a stripe. Kubernetes puts the variables in `$(…)` in the place of their names, and `$` in that of `$$`.
+/// The arguments of a stripe.
 fn arguments(deployment: &Deployment) -> Vec<String> {
-    let files = deployment.results.iter().map(|file| {
+    let files = deployment.stripe_files.iter().map(|file| {
         let StripeFile {
             option,
             stem,
             extension,
         } = file;
-        let [stem, extension] = [stem, extension].map(|part| part.replace('$', "$$"));
+        let [stem, extension] = [stem, extension].map(|part| literal(part));
         format!("--{option}={STRIPES}/{stem}-$(JOB_COMPLETION_INDEX){extension}")
     });
     let own = deployment.arguments.iter();
-    let own = own.map(|argument| argument.replace('$', "$$"));
+    let own = own.map(|argument| literal(argument));
     files.chain(own).collect()
+}
+
+/// A part of an argument in which no variable is meant: Kubernetes fills in `$(NAME)`, and reads `$$` as `$`.
+fn literal(text: &str) -> String {
+    text.replace('$', "$$")
 }
