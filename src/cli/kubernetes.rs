@@ -624,3 +624,6 @@ fn size(text: &str) -> Result<String, String> {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -182,4 +182,4 @@ pub(super) fn quoted(value: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

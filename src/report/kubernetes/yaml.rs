@@ -214,7 +214,15 @@ mod tests {
             ("list", texts(["yes", "no: really"])),
             ("empty", Node::Map(Vec::new())),
         ]);
-        let written = "kind: Job\napiVersion: batch/v1\nnumber: 8\ntext: '8'\nlist:\n- 'yes'\n- 'no: really'\nempty: {}\n";
+        let written = r#"kind: Job
+apiVersion: batch/v1
+number: 8
+text: "8"
+list:
+- "yes"
+- "no: really"
+empty: {}
+"#;
         assert_eq!(document(&node), written);
     }
 }
