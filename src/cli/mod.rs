@@ -17,6 +17,7 @@ mod events;
 mod fingerprint;
 mod generator;
 mod keys;
+mod kubernetes;
 mod manual;
 mod merge;
 mod option;
@@ -52,8 +53,10 @@ pub use setup::{Metrics, Setup, Wait};
 use crate::core::exit_code;
 use crate::core::presets::Preset;
 use crate::core::summary::Schema;
+use crate::report::kubernetes::Deployment;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use jiff::Timestamp;
 use option::{Opt, opt};
 use refusal::without_login;
 use std::ffi::OsString;
@@ -80,6 +83,8 @@ pub enum Command {
     Schema(Schema),
     /// Compares saved summaries.
     Compare(Compare),
+    /// Prints the manifests of a run on a cluster.
+    Kubernetes(Box<Deployment>),
     /// Prints a script that completes the command line in a shell.
     Completions(Shell),
     Man,
@@ -130,6 +135,10 @@ impl Command {
             Some(Task::Report(report)) => Command::Report(report),
             Some(Task::Schema { schema }) => Command::Schema(schema),
             Some(Task::Compare(compare)) => Command::Compare(compare),
+            Some(Task::Kubernetes(kubernetes)) => match kubernetes.deployment(Timestamp::now()) {
+                Err(Refusal::Asked(text)) => Command::Show(text),
+                deployment => Command::Kubernetes(Box::new(deployment?)),
+            },
             Some(Task::Completions { shell }) => Command::Completions(shell),
             Some(Task::Man) => Command::Man,
         })
@@ -149,7 +158,7 @@ impl Command {
     after_help = exit_code::table(),
     override_usage = "loadgen [OPTIONS] [URL]...\n       loadgen plan [OPTIONS] [URL]...\n       loadgen capacity [OPTIONS] [URL]...\n       loadgen discover [OPTIONS] [URL]...\n       loadgen presets [NAME]\n       \
                       loadgen audit FILE... [OPTIONS]\n       loadgen merge FILE... [--output FILE]\n       loadgen report FILE... --output FILE\n       \
-                      loadgen compare FILE... [--to FILE...] [--fail-if CONDITION]\n       loadgen schema [NAME]\n       loadgen completions <SHELL>\n       loadgen man"
+                      loadgen compare FILE... [--to FILE...] [--fail-if CONDITION]\n       loadgen kubernetes --stripes N -- [OPTIONS] [URL]...\n       loadgen schema [NAME]\n       loadgen completions <SHELL>\n       loadgen man"
 )]
 struct Cli {
     #[command(flatten)]
@@ -198,6 +207,9 @@ enum Task {
 
     /// Compare two runs, or several on each side, and tell change from noise
     Compare(compare::Compare),
+
+    /// Print Kubernetes manifests for a run with these options, whose load several pods share
+    Kubernetes(Box<kubernetes::Kubernetes>),
 
     /// Print the JSON schema of a result: summary, of a run; audit, of recorded requests; discovery; or capacity
     Schema {

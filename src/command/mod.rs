@@ -4,6 +4,7 @@ mod audit;
 mod capacity;
 mod compare;
 mod discover;
+mod kubernetes;
 mod linger;
 mod merge;
 mod output;
@@ -39,6 +40,7 @@ pub fn carry_out(command: Command) -> anyhow::Result<u8> {
         Command::Report(options) => report::report(&options),
         Command::Schema(schema) => print(schema.text),
         Command::Compare(options) => compare::compare(&options),
+        Command::Kubernetes(deployment) => kubernetes::kubernetes(&deployment),
         Command::Completions(shell) => print(&cli::completions(shell)),
         Command::Man => print(&cli::man()),
         Command::Show(text) => print(&text),

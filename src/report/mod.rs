@@ -24,6 +24,7 @@ mod histogram;
 pub mod html;
 mod json;
 mod judgement;
+pub mod kubernetes;
 mod lines;
 #[cfg(unix)]
 pub mod live;

@@ -28,6 +28,7 @@ mod dry_run;
 #[cfg(target_os = "linux")]
 mod events;
 mod guide;
+mod kubernetes;
 #[cfg(unix)]
 mod manual;
 #[cfg(unix)]
@@ -40,6 +41,7 @@ mod requests;
 #[cfg(unix)]
 mod results;
 mod secrets;
+mod stripes;
 mod summary;
 mod thresholds;
 mod tls;
