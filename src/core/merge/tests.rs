@@ -390,8 +390,14 @@ fn percentiles(summary: &Summary) -> Vec<u64> {
     of.flatten().collect()
 }
 
+/// A few, since each case is a dozen runs, unless the environment asks for more.
+fn cases() -> u32 {
+    let more = std::env::var("PROPTEST_CASES").ok();
+    more.and_then(|cases| cases.parse().ok()).unwrap_or(6)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn stripes_together_have_the_results_of_one_run(world in world(), of in 2u64..=16, first in 0u64..16) {
