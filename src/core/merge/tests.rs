@@ -825,7 +825,7 @@ fn write_the_summaries_of_64_stripes() {
         }
     });
     let world = World {
-        profile: "500000/s for 595s, burst 580000/s for 594s",
+        profile: "512000/s for 595s, burst 576000/s for 594s",
         fates: fates.collect(),
         targets: 3,
         addresses: 2,
