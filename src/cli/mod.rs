@@ -19,6 +19,7 @@ mod generator;
 mod keys;
 mod kubernetes;
 mod manual;
+mod merge;
 mod option;
 mod promise;
 mod recorded;
@@ -43,6 +44,7 @@ pub use cluster::Nodes;
 pub use compare::{Compare, Sides};
 pub use discover::DiscoverSetup;
 pub use manual::{completions, man};
+pub use merge::{Gathered, MergeSetup};
 pub use recorded::{ListedKeys, RecordedSetup};
 pub use refusal::Refusal;
 pub use report::{Report, Saved};
@@ -73,6 +75,8 @@ pub enum Command {
     Discover(Box<DiscoverSetup>),
     /// Audits recorded requests.
     Audit(Box<RecordedSetup>),
+    /// Merges the summaries of stripes.
+    Merge(Box<MergeSetup>),
     /// Makes a page of saved summaries.
     Report(Report),
     /// Prints the JSON schema of a result.
@@ -124,6 +128,10 @@ impl Command {
                 let arguments = arguments.of_the_subcommand().with_options(*options);
                 Command::Audit(RecordedSetup::new(&arguments).map(Box::new)?)
             }
+            Some(Task::Merge(options)) => {
+                let arguments = arguments.of_the_subcommand().with_options(*options);
+                Command::Merge(MergeSetup::new(&arguments).map(Box::new)?)
+            }
             Some(Task::Report(report)) => Command::Report(report),
             Some(Task::Schema { schema }) => Command::Schema(schema),
             Some(Task::Compare(compare)) => Command::Compare(compare),
@@ -149,7 +157,7 @@ impl Command {
     disable_help_subcommand = true,
     after_help = exit_code::table(),
     override_usage = "loadgen [OPTIONS] [URL]...\n       loadgen plan [OPTIONS] [URL]...\n       loadgen capacity [OPTIONS] [URL]...\n       loadgen discover [OPTIONS] [URL]...\n       loadgen presets [NAME]\n       \
-                      loadgen audit FILE... [OPTIONS]\n       loadgen report FILE... --output FILE\n       \
+                      loadgen audit FILE... [OPTIONS]\n       loadgen merge FILE... [--output FILE]\n       loadgen report FILE... --output FILE\n       \
                       loadgen compare FILE... [--to FILE...] [--fail-if CONDITION]\n       loadgen kubernetes --stripes N -- [OPTIONS] [URL]...\n       loadgen schema [NAME]\n       loadgen completions <SHELL>\n       loadgen man"
 )]
 struct Cli {
@@ -190,6 +198,9 @@ enum Task {
 
     /// Audit recorded requests: files of --requests, or logs of other programs as CSV or JSON lines
     Audit(Box<recorded::Recorded>),
+
+    /// Make one result of the summaries of all stripes of a schedule, and judge the thresholds on it
+    Merge(Box<merge::Merge>),
 
     /// Make an HTML page of saved summaries: the report of one, or the comparison of several
     Report(Report),

@@ -26,8 +26,8 @@ the limiter keeps its limit.
   --report FILE, --summary-json FILE    the results as a page, as JSON
   --wait TIME           first wait until the first target is there
 
-Commands: plan, discover, capacity, audit, compare, report, presets, schema,
-  kubernetes, man, completions
+Commands: plan, discover, capacity, audit, merge, compare, report, presets,
+  kubernetes, schema, man, completions
 Exit codes: 0 fine, 1 broke, 2 refused, 3 inconclusive, 4 a check failed
 All options: loadgen --help. Each is a variable too: LOADGEN_RPS=50
 ";
@@ -115,6 +115,25 @@ Exit codes: 0 kept, 2 refused, 3 inconclusive, 4 broken
 All options: loadgen audit --help
 ";
 
+const MERGE: &str = "\
+loadgen merge makes one result of the stripes of a schedule, and judges the
+thresholds on it. Stripes are runs with --stripe I/N, one on each machine.
+
+  loadgen merge stripe-0.json stripe-1.json --output all.json
+  loadgen merge results/ --output all.json --report all.html
+  loadgen merge results/ --stripes 8 --wait 15m --output results/all.json
+
+  FILE...               what --summary-json wrote for each stripe, or folders
+  --output FILE         the merged summary as JSON; - is standard output
+  --report FILE, --summary-markdown FILE    its pages
+  --wait TIME           wait until the summaries of all stripes are there
+  --stripes N           how many there are; by default, the summaries say it
+
+Exit codes: 0 fine, 2 refused, 3 inconclusive or a stripe is missing,
+            4 a threshold was missed
+All options: loadgen merge --help
+";
+
 const REPORT: &str = "\
 loadgen report makes an HTML page of saved summaries.
 
@@ -189,6 +208,7 @@ pub(super) fn requested(typed: &[OsString]) -> Option<&'static str> {
         Some("discover") => Some(DISCOVER),
         Some("capacity") => Some(CAPACITY),
         Some("audit") => Some(AUDIT),
+        Some("merge") => Some(MERGE),
         Some("report") => Some(REPORT),
         Some("compare") => Some(COMPARE),
         Some("kubernetes") => Some(KUBERNETES),
@@ -211,6 +231,7 @@ mod tests {
             (Some("discover"), DISCOVER),
             (Some("capacity"), CAPACITY),
             (Some("audit"), AUDIT),
+            (Some("merge"), MERGE),
             (Some("report"), REPORT),
             (Some("compare"), COMPARE),
             (Some("kubernetes"), KUBERNETES),

@@ -6,6 +6,7 @@ mod compare;
 mod discover;
 mod kubernetes;
 mod linger;
+mod merge;
 mod output;
 mod report;
 mod run;
@@ -35,6 +36,7 @@ pub fn carry_out(command: Command) -> anyhow::Result<u8> {
         Command::Presets(Some(preset)) => print(&presets::details(preset)),
         Command::Discover(setup) => discover::discover(*setup),
         Command::Audit(setup) => audit::audit(&setup),
+        Command::Merge(setup) => merge::merge(&setup),
         Command::Report(options) => report::report(&options),
         Command::Schema(schema) => print(schema.text),
         Command::Compare(options) => compare::compare(&options),
