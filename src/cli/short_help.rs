@@ -26,8 +26,8 @@ the limiter keeps its limit.
   --report FILE, --summary-json FILE    the results as a page, as JSON
   --wait TIME           first wait until the first target is there
 
-Commands: plan, discover, capacity, audit, merge, compare, report, presets,
-  kubernetes, schema, man, completions
+Commands: plan, discover, capacity, audit, merge, compare, report, kubernetes,
+  presets, schema, man, completions
 Exit codes: 0 fine, 1 broke, 2 refused, 3 inconclusive, 4 a check failed
 All options: loadgen --help. Each is a variable too: LOADGEN_RPS=50
 ";

@@ -31,7 +31,12 @@ pub struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub fn new(console: &'a Console, display: Display, run: RunInfo<'_>) -> Lines<'a> {
+    pub fn new(
+        console: &'a Console,
+        display: Display,
+        heading: StyledText,
+        run: RunInfo<'_>,
+    ) -> Lines<'a> {
         Lines {
             console,
             display,
