@@ -187,7 +187,7 @@ struct OfTarget {
 impl OfTarget {
     fn of(reader: &Reader, name: &str, summary: &TargetSummary) -> Result<OfTarget, Why> {
         let field = |field: &str| format!("{name}.{field}");
-        let target = Target::new(&summary.name);
+        let target = Target::of_name(&summary.name);
         let target = target.map_err(|why| Why::malformed(&field("name"), &why))?;
         let to_merge = summary.to_merge.as_ref().ok_or_else(|| {
             let why = "is missing; the stripe must be of a loadgen that can merge";

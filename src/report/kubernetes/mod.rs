@@ -37,8 +37,7 @@ pub struct Deployment {
     /// The options that no variable can give, and the URLs.
     pub arguments: Vec<String>,
     pub stripe_files: Vec<StripeFile>,
-    /// The name of the merge's result, without folders.
-    pub summary: String,
+    pub merge_files: Vec<MergeFile>,
     /// The secrets that the options refer to as variables.
     pub secrets: Vec<(String, String)>,
     /// The variables of [`Deployment::secret`] that the options refer to.
@@ -65,6 +64,15 @@ pub struct StripeFile {
     pub stem: String,
     /// With its point, or empty.
     pub extension: String,
+}
+
+/// A file that the merge writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergeFile {
+    /// The option of `loadgen merge`, without dashes.
+    pub option: &'static str,
+    /// Without folders.
+    pub name: String,
 }
 
 /// A file that the run reads.

@@ -1,7 +1,7 @@
 //! The two Jobs.
 
 use super::yaml::{Node, map, texts};
-use super::{Deployment, StripeFile};
+use super::{Deployment, MergeFile, StripeFile};
 
 /// The kinds of pods, as their labels name them.
 pub(super) const STRIPE: &str = "stripe";
@@ -154,18 +154,22 @@ fn stripe_pod(deployment: &Deployment) -> Node {
 }
 
 fn merge_pod(deployment: &Deployment) -> Node {
-    let arguments = [
+    let mut arguments = vec![
         MERGE.to_owned(),
         "--stripes=$(LOADGEN_STRIPES)".to_owned(),
         format!("--wait={}s", deployment.merge_wait.as_secs()),
-        format!("--output={RESULTS}/{}", literal(&deployment.summary)),
-        STRIPES.to_owned(),
     ];
+    let files = deployment.merge_files.iter();
+    arguments.extend(files.map(|MergeFile { option, name }| {
+        let name = literal(name);
+        format!("--{option}={RESULTS}/{name}")
+    }));
+    arguments.push(STRIPES.to_owned());
     let mounts = vec![
         results_mount(RESULTS, ""),
         results_mount(STRIPES, "stripes").with("readOnly", true),
     ];
-    let container = container(deployment, MERGE, arguments.into())
+    let container = container(deployment, MERGE, arguments)
         .with(
             "env",
             vec![
