@@ -96,6 +96,11 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         all.push(Judgement::new(Tone::Plain, text));
     }
     all.extend(events(summary));
+    let command = summary.stripe.as_ref();
+    if let Some(command) = command.and_then(|stripe| stripe.audit_command.as_ref()) {
+        let text = format!("The limiter is judged by all stripes together: {command}");
+        all.push(Judgement::new(Tone::Plain, text));
+    }
     let first = &mut all[0];
     match stopped(&summary.run) {
         Some(stopped) if first.tone == Tone::Plain => {

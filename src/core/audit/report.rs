@@ -220,6 +220,8 @@ pub enum Doubt {
     NothingAdmitted,
     /// Most requests of the load were neither allowed nor blocked.
     MostFailed,
+    /// Requests of the load are missing among the observations.
+    Partial,
     /// No promise was judged on any key of the load.
     NotJudged,
     NoResolution,
@@ -377,6 +379,8 @@ impl AuditReport {
             Some(Doubt::MostFailed)
         } else if !schedule_kept {
             Some(Doubt::ScheduleNotKept)
+        } else if self.terms.is_partial {
+            Some(Doubt::Partial)
         } else if verdicts().any(is_kept) || verdicts().any(is_suspect) {
             None
         } else if verdicts().any(|one| one == PromiseVerdict::NoResolution) {
