@@ -100,7 +100,7 @@ impl Setup {
         let is_demo = cluster.is_demo(arguments)?;
         let promised = Promised::new(arguments, audit.promise(is_demo), &requests.quota)?;
         let quota = promised.quota;
-        let stripe = stripes.stripe(arguments)?;
+        let stripe = stripes.stripe(arguments, is_demo)?;
         let start = stripes.start(arguments)?;
         let schedule = traffic.schedule(arguments, quota.window)?;
         let schedule = schedule.with_stripe(stripe);
@@ -222,6 +222,7 @@ fn without_effect<'a>(
         audit,
         thresholds,
         events,
+        stripes,
         generator,
         ..
     } = &arguments.options;
@@ -250,6 +251,9 @@ fn without_effect<'a>(
     }
     if plan.events.is_empty() {
         without.extend(events.undo.iter().map(|option| &option.id));
+    }
+    if plan.start.is_none() {
+        without.insert(&stripes.join_late.id);
     }
     if generator.metrics_addr.is_none() {
         without.insert(&events.accept_marks.id);

@@ -15,12 +15,10 @@ use crate::core::threshold::Threshold;
 use crate::engine::{Observer, Progress, Start};
 use std::time::Duration;
 
-/// Prints the heading, a line for each phase, events, the stats lines, targets that do nothing but fail, and why a run stops early.
+/// Prints the heading before a run begins, and then a line for each phase, events, the stats lines, targets that do nothing but fail, and why a run stops early.
 pub struct Lines<'a> {
     console: &'a Console,
     display: Display,
-    /// Printed when the run begins.
-    heading: StyledText,
     aligned_to: Option<Nanos>,
     /// The end of the schedule, if it has one.
     end: Option<Nanos>,
@@ -31,22 +29,21 @@ pub struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub fn new(
-        console: &'a Console,
-        display: Display,
-        heading: StyledText,
-        run: RunInfo<'_>,
-    ) -> Lines<'a> {
+    pub fn new(console: &'a Console, display: Display, run: RunInfo<'_>) -> Lines<'a> {
         Lines {
             console,
             display,
-            heading,
             aligned_to: run.plan.alignment.map(|alignment| alignment.window()),
             end: run.plan.schedule.end(),
             start: Moment::MAX,
             timeout: run.plan.timeout.into(),
             failing: FailingTargets::new(run.targets, &run.plan.schedule),
         }
+    }
+
+    /// Prints the heading of the run.
+    pub fn head(&self, heading: StyledText) {
+        self.console.print(heading.display(self.display));
     }
 
     fn mention(&self, line: impl Into<String>, hanging: usize) {
@@ -59,8 +56,6 @@ impl<'a> Lines<'a> {
 impl Observer for Lines<'_> {
     fn begin(&mut self, start: &Start) {
         self.start = start.at;
-        let heading = std::mem::take(&mut self.heading);
-        self.console.print(heading.display(self.display));
         if let (Some(delay), Some(window)) = (start.alignment_delay, self.aligned_to) {
             self.console.print(alignment_line(delay, window));
         }

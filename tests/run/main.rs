@@ -40,6 +40,7 @@ mod requests;
 #[cfg(unix)]
 mod results;
 mod secrets;
+mod stripes;
 mod summary;
 mod thresholds;
 mod tls;
