@@ -1,8 +1,9 @@
 //! `loadgen audit`: the audit of recorded requests.
 
 use super::{or_broke, print, warn};
+use crate::base::Nanos;
 use crate::cli::{self, ListedKeys, Refusal};
-use crate::core::audit::{PriorUse, Terms, Tiers};
+use crate::core::audit::{Terms, Tiers};
 use crate::core::plan;
 use crate::core::recorded::KeyNames;
 use crate::core::summary::{RecordedAudit, RecordedPart, RecordedRun, RequestFile};
@@ -72,26 +73,21 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Refusal> {
     let gaps = recording.gaps();
     let missing: Vec<_> = gaps.iter().map(|gap| gap.describe(&names)).collect();
     let clock_errors: Vec<_> = recording.clock_errors().collect();
-    let most_off = clock_errors.iter().flatten().max();
-    let terms = Terms {
+    let terms = recording.adapt(Terms {
         promises: setup.audit.promises.clone(),
         limit: setup.limit,
         window: setup.window,
         targets: targets.len().max(1),
-        // A clock's error may make a request seem longer.
-        timeout: setup.timeout + most_off.copied().unwrap_or_default() * 2,
-        prior_use: match missing.is_empty() {
-            true => setup.audit.prior_use,
-            false => PriorUse::Anyone,
-        },
+        timeout: setup.timeout,
+        prior_use: setup.audit.prior_use,
         memory: memory - recording.keys().memory() - recording.probe_keys().memory(),
         clock_tolerance: setup.audit.clock_tolerance,
         excess_tolerance: setup.audit.excess_tolerance,
         cost: setup.cost,
         tiers: tiers(setup, recording.keys())?,
-        uneven: recording.uneven(),
-        is_partial: !missing.is_empty(),
-    };
+        uneven: Nanos::ZERO,
+        is_partial: false,
+    });
     let reported = recording.audit(terms, &setup.columns).map_err(refuse)?;
     let nodes = reported.report.nodes.names(&targets);
     let files = names.iter().zip(recording.numbered_by());
@@ -118,10 +114,12 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Refusal> {
         clock_error_ns: None,
     };
     let counted = names.into_iter().zip(reported.files).map(part);
-    let with_errors = counted.zip(&clock_errors).map(|(part, error)| RecordedPart {
-        clock_error_ns: error.map(|error| error.0),
-        ..part
-    });
+    let with_errors = counted
+        .zip(&clock_errors)
+        .map(|(part, error)| RecordedPart {
+            clock_error_ns: error.map(|error| error.0),
+            ..part
+        });
     let audit = run.audit();
     Ok(RecordedAudit::new(
         audit,

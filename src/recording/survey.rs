@@ -5,7 +5,7 @@ use super::row::Wrong;
 use super::rows::Rows;
 use crate::base::{Moment, Nanos};
 use crate::core::answers::Answers;
-use crate::core::audit::{AuditReport, AuditedKey, Auditor, Nodes, Observation, Terms};
+use crate::core::audit::{AuditReport, AuditedKey, Auditor, Nodes, Observation, PriorUse, Terms};
 use crate::core::outages::Response;
 use crate::core::recorded::{
     ColumnNames, Gap, Identity, KeyNames, Layout, NumberedBy, Parts, Recorded, Resolution,
@@ -233,14 +233,26 @@ impl Recording {
         })
     }
 
-    /// By how much more a request's interval may have been widened than another's, because their files are not equally exact.
-    pub fn uneven(&self) -> Nanos {
+    /// The terms for these files: errors of clocks make requests seem longer, some more than others, and where requests are
+    /// missing, nobody knows what used up a limit.
+    pub fn adapt(&self, terms: Terms) -> Terms {
+        let most_off = self.clock_errors().flatten().max().unwrap_or_default();
         let files = self.files.iter().filter(|file| file.rows > 0);
         let widened = files.map(|file| file.resolution.total());
         let (least, most) = widened.fold((u64::MAX, 0), |(least, most), one| {
             (least.min(one), most.max(one))
         });
-        Nanos(most.saturating_sub(least))
+        let is_partial = !self.gaps().is_empty();
+        Terms {
+            timeout: terms.timeout + most_off * 2,
+            prior_use: match is_partial {
+                true => PriorUse::Anyone,
+                false => terms.prior_use,
+            },
+            uneven: Nanos(most.saturating_sub(least)),
+            is_partial,
+            ..terms
+        }
     }
 
     /// The instant from which the audit counts its times, if the files count theirs since 1970.

@@ -98,7 +98,10 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
     all.extend(events(summary));
     let command = summary.stripe.as_ref();
     if let Some(command) = command.and_then(|stripe| stripe.audit_command.as_ref()) {
-        let text = format!("The limiter is judged by all stripes together: {command}");
+        let mut text = format!("The limiter is judged by all stripes together: {command}");
+        if summary.run.clock_error_ns.is_none() {
+            text += " --clock-error TIME, since this machine does not know how far its clock may be off";
+        }
         all.push(Judgement::new(Tone::Plain, text));
     }
     let first = &mut all[0];

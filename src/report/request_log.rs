@@ -59,7 +59,7 @@ const WAITING: usize = 4096;
 const LONGEST_WAIT: Nanos = Nanos(1_000_000_000);
 
 /// How often the error of the machine's clock is found out anew.
-const CLOCK_CHECKS: Nanos = Nanos(1_000_000_000);
+const CLOCK_CHECKS: Nanos = Nanos(100_000_000);
 
 /// The number of digits of a plan's fingerprint that are written: enough to tell plans apart, and the same in every row.
 const PLAN_DIGITS: usize = 8;

@@ -142,7 +142,10 @@ mod tests {
             let bound = ErrorBound::now(start, by_calendar, Some(Nanos(5_000_000))).unwrap();
             let error = bound.error_at(bound.at);
             assert!((25_000_000..35_000_000).contains(&error.0), "{error}");
-            for instant in [bound.at + Nanos(4_000_000), Moment::at(bound.at.as_nanos() - 4_000_000)] {
+            for instant in [
+                bound.at + Nanos(4_000_000),
+                Moment::at(bound.at.as_nanos() - 4_000_000),
+            ] {
                 assert_eq!(bound.error_at(instant), error + Nanos(2_000));
             }
         }

@@ -198,6 +198,8 @@ pub enum PromiseVerdict {
     NotJudged,
     /// Keys were judged, but a limiter that admits twice its limit may not have been caught.
     NoResolution,
+    /// Every answer fits the promise, but requests are missing that may not.
+    Partial,
 }
 
 /// A reason why a promise that is not proved broken is not kept either.
@@ -337,7 +339,10 @@ pub struct FalseBlock {
 impl AuditReport {
     /// How a promise stands.
     pub fn verdict_on(&self, promise: &PromiseReport) -> PromiseVerdict {
-        promise.verdict(self.connections_disagree)
+        match promise.verdict(self.connections_disagree) {
+            PromiseVerdict::Kept if self.terms.is_partial => PromiseVerdict::Partial,
+            verdict => verdict,
+        }
     }
 
     /// The verdict, given whether the generator kept its own schedule.

@@ -86,7 +86,10 @@ pub struct Layout {
 enum Form {
     /// What `--requests` wrote. `by_clock` is whether the times of whole runs are since 1970, as several runs need it. Those
     /// of stripes always are.
-    Own { by_clock: bool, later: Later },
+    Own {
+        by_clock: bool,
+        later: Later,
+    },
     Other(Places),
 }
 
@@ -460,7 +463,10 @@ fn own<'a>(cells: &Cells<'a>, by_clock: bool, later: &Later) -> Result<Recorded<
     } else {
         0
     };
-    let of_the_probe = match later.source.and_then(|place| Some((place, cells.get(place)?))) {
+    let of_the_probe = match later
+        .source
+        .and_then(|place| Some((place, cells.get(place)?)))
+    {
         None | Some((_, "load")) => false,
         Some((_, "probe")) => true,
         Some((place, _)) => return Err(cells.refuse(place, "is not load or probe")),

@@ -99,7 +99,8 @@ impl Parts {
                         "stripe {stripe} ends here, and has ended before; give the file of one process for each stripe"
                     ),
                     Place::Run { .. } => {
-                        "the run ends here, and has ended before; give each run only once".to_owned()
+                        "the run ends here, and has ended before; give each run only once"
+                            .to_owned()
                     }
                 });
             }
@@ -154,7 +155,11 @@ impl Parts {
         }
         let apart = common.start.abs_diff(start);
         if apart > SAME_START {
-            let order = if start > common.start { "later" } else { "earlier" };
+            let order = if start > common.start {
+                "later"
+            } else {
+                "earlier"
+            };
             return Err(format!(
                 "stripe {stripe} is of a run that started {} {order} than that of the rows before: stripes of different runs \
                  do not belong together",
@@ -387,10 +392,7 @@ mod tests {
                 "different plans",
             ),
             (vec![first(), (1, later)], "started 60.0 s later"),
-            (
-                vec![first(), (1, row("1/3", "p", 1, None))],
-                "stripes of 2",
-            ),
+            (vec![first(), (1, row("1/3", "p", 1, None))], "stripes of 2"),
             (
                 vec![
                     (0, row("0/2", "p", 0, Some(1))),

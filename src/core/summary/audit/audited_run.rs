@@ -308,6 +308,7 @@ longer with --rps 6 would give a verdict.";
                 keys: Some(1),
                 name: &|_| String::new(),
                 files: &[],
+                missing: &[],
             };
             run.too_few().1
         };

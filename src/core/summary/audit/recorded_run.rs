@@ -63,8 +63,8 @@ impl RecordedRun<'_> {
         let blocked: u64 = self.report.blocked.iter().sum();
         if !self.missing.is_empty() {
             audit.remarks.push(format!(
-                "requests are missing: {}. What they show is not known, and they may have used up limits, so that no blocked \
-                 request proves anything",
+                "requests are missing: {}. They may have been admitted, and may have used up limits, so that blocked requests prove \
+                 nothing",
                 self.missing.join("; ")
             ));
         } else if self.report.terms.prior_use == PriorUse::Anyone && blocked > 0 {

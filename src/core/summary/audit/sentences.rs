@@ -363,6 +363,11 @@ impl AuditedRun<'_> {
                 let statement = "not judged: twice the limit would have looked the same".to_owned();
                 (Standing::NotTested, statement)
             }
+            PromiseVerdict::Partial => {
+                let statement =
+                    format!("not judged{kind}: every answer fits it, but requests are missing");
+                (Standing::NotTested, statement)
+            }
             PromiseVerdict::Kept => {
                 let keys = count(one.judged, "key", "keys");
                 let resolution = in_words(one.resolution());
