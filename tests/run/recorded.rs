@@ -431,6 +431,12 @@ fn several_files_are_merged_by_the_clock_and_findings_name_the_file() {
         let finished = place.audit(&[file], &options).finish();
         assert!(!finished.stdout().contains("Audit: broken"), "{finished}");
     }
+    // Nobody says how far the clocks may be off.
+    place
+        .audit(&["a.csv", "b.csv"], &options)
+        .assert_refused(&["a.csv': must say in clock_error_ns", "--clock-error"]);
+    let apart = format!("{options} --clock-error 500ms");
+    let options = format!("{options} --clock-error 0");
     let finished = place
         .audit(&["a.csv", "b.csv"], &options)
         .arg("--summary-json")
@@ -441,8 +447,7 @@ fn several_files_are_merged_by_the_clock_and_findings_name_the_file() {
         "requests a.csv:2, b.csv:2, a.csv:3",
     ];
     assert_says(&finished, NOT_KEPT, &words);
-    // The second file's clock may be so far off that the three admissions need not lie within a second.
-    let apart = format!("{options} --clock-tolerance 500ms");
+    // The clocks may be so far off that the three admissions need not lie within a second.
     let merged = place.audit(&["a.csv", "b.csv"], &apart).finish();
     assert!(!merged.stdout().contains("Audit: broken"), "{merged}");
     let finding = &place.json("audit.json")["audit"]["findings"][0];
@@ -466,7 +471,7 @@ fn two_runs_against_one_limiter_are_audited_together() {
             .arg(place.at(file))
             .report();
     });
-    let options = "--audit sliding-window --limit 5 --window 2s";
+    let options = "--audit sliding-window --limit 5 --window 2s --clock-error 1ms";
     let finished = place.audit(&["a.csv", "b.jsonl"], options).finish();
     assert_says(
         &finished,
