@@ -419,6 +419,15 @@ fn blocked_requests_prove_something_only_if_the_files_are_complete() {
     let finished = place.audit(&["log.csv"], &options).finish();
     assert!(!finished.stdout().contains("Audit: broken"), "{finished}");
     assert!(finished.stdout().contains("--complete"), "{finished}");
+    // Of several machines, each instant is one of its own machine's clock.
+    place.write("other.csv", log((10..20).map(|n| n * 50), 0));
+    let both = format!("{options} --complete --clock-error 20ms");
+    let finished = place.audit(&["log.csv", "other.csv"], &both).finish();
+    let words = [
+        "alice was blocked at 0.000s ± 20.0 ms by the limiter",
+        "(clock ± 20.0 ms)",
+    ];
+    assert_says(&finished, NOT_KEPT, &words);
 }
 
 #[test]
