@@ -37,6 +37,8 @@ pub struct Setup {
     pub color: ColorChoice,
     /// Every option with its value, for the reports.
     pub settings: Vec<Setting>,
+    /// The command that judges all stripes of the run together, if this process sends one of them and a verdict was asked for.
+    pub audit_command: Option<String>,
     /// The identifier of the plan, which all stripes of one run have in common.
     pub fingerprint: String,
     /// The environment variables that took effect.
@@ -120,13 +122,13 @@ impl Setup {
                 .any(|rules| rules.read_bodies()),
         )?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
-        let audit = audit.plan(arguments, &promised, is_demo, &request)?;
+        let audit_plan = audit.plan(arguments, &promised, is_demo, &request, stripe)?;
         let mut written_events = events.read(arguments)?;
         let planned = written_events.plan(schedule.end())?;
         let accepts_marks = events.accepts_marks(arguments)?;
         let subjects = Subjects {
             targets: nodes.count(),
-            is_audited: audit.is_some(),
+            is_audited: audit_plan.is_some(),
             schedule: &schedule,
             events: &planned,
             accepts_marks,
@@ -134,7 +136,7 @@ impl Setup {
         let plan = Plan {
             thresholds: thresholds.plan(arguments, &subjects, &written_events)?,
             events: planned,
-            audit,
+            audit: audit_plan,
             alignment: traffic.alignment(arguments, &schedule, quota.window)?,
             schedule,
             workers: generator.workers,
@@ -165,6 +167,7 @@ impl Setup {
         let settings = arguments.settings(results.show_secrets);
         let outputs = results.outputs(arguments);
         requests.check_lengths(arguments, &plan, &nodes.examples())?;
+        let audit_command = audit.command_of_stripes(arguments, &plan, &outputs)?;
         Ok(Setup {
             connecting: connections.connecting(arguments, cluster.trust(arguments)?, &nodes)?,
             wait: connections
@@ -191,6 +194,7 @@ impl Setup {
             outputs,
             live_view: !results.no_tui,
             color: results.color.color,
+            audit_command,
             fingerprint: fingerprint(&plan, &arguments.settings(false)).to_string(),
             settings,
             variables: arguments.variables(),

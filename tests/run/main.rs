@@ -18,6 +18,7 @@ mod several_addresses;
 mod answers;
 mod audit;
 mod audited_keys;
+mod audited_stripes;
 mod configuration;
 mod connections;
 mod count;

@@ -29,6 +29,8 @@ pub(super) struct AuditedRun<'a> {
     /// The files that sequence numbers refer to ([`Recorded::split`](crate::core::recorded::Recorded::split)). Without
     /// any, they are plain numbers.
     pub files: &'a [RequestFile],
+    /// The requests that are known to be missing, such as `stripe 3/8 is missing`.
+    pub missing: &'a [String],
 }
 
 impl Audit {
@@ -57,6 +59,7 @@ impl Audit {
             keys: if by_key { plan.keys.count() } else { Some(1) },
             name: &name,
             files: &[],
+            missing: &[],
         };
         Some(run.audit())
     }
@@ -226,6 +229,7 @@ mod tests {
             keys: Some(1),
             name: &|_| "user-1".to_owned(),
             files: &[],
+            missing: &[],
         };
         report::audit(&run.audit(), &targets).to_string()
     }
@@ -304,6 +308,7 @@ longer with --rps 6 would give a verdict.";
                 keys: Some(1),
                 name: &|_| String::new(),
                 files: &[],
+                missing: &[],
             };
             run.too_few().1
         };
