@@ -5,7 +5,6 @@ use super::result_file::{Access, ResultFile};
 use super::stream::{Feed, Items, Stream};
 use crate::base::{Address, Moment, Nanos, Outcome, Reason, Sample};
 use crate::core::keys::Keys;
-use crate::core::request::Placeholder;
 use crate::core::stats::Tally;
 use crate::engine::{Observer, Start};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -105,7 +104,7 @@ struct Batch {
 }
 
 fn start<'a>(file: ResultFile, run: RunInfo<'a>) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
-    let has_keys = run.plan.request.has(Placeholder::Key);
+    let has_keys = run.plan.requests_have_keys();
     let names = Names {
         keys: has_keys.then(|| [run.plan.keys.clone(), run.plan.probe_keys()]),
         targets: run.targets.to_owned(),

@@ -209,7 +209,8 @@ fn write_first_request(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt
     if plan.schedule.total() == Some(0) {
         return Ok(());
     }
-    let request = plan.requests(targets).show(0, 0, plan.dealer().deal(0));
+    let shown = plan.requests(targets).show(0, 0, plan.dealer().deal(0));
+    let request = shown.unwrap_or_else(|failed| failed.to_string());
     writeln!(out, "\nThe first request, to {}:\n", targets[0])?;
     let shown: String = request.chars().take(SHOWN).collect();
     for line in shown.lines() {
@@ -230,7 +231,8 @@ fn write_other_paths(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::
     let requests = plan.requests(targets);
     let first_line = |target: usize| {
         let sequence = target as u64;
-        let request = requests.show(target, sequence, plan.dealer().deal(sequence));
+        let shown = requests.show(target, sequence, plan.dealer().deal(sequence));
+        let request = shown.unwrap_or_else(|failed| failed.to_string());
         let line: String = request.lines().take(1).collect();
         shortened(&line, SHOWN).into_owned()
     };

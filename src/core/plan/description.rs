@@ -5,6 +5,7 @@ use crate::base::text::{count, span, whole_seconds};
 use crate::base::{Mode, Nanos};
 use crate::core::events::Undo;
 use crate::core::keys::Distribution;
+use crate::core::replay::RecordedKeys;
 use crate::core::request::Placeholder;
 use crate::core::schedule::{Arrivals, Phase};
 
@@ -131,14 +132,19 @@ impl Plan {
 
     /// Whether the digits of the keys differ from those of every other run with the same seed.
     pub fn has_own_keys(&self) -> bool {
-        let has_keys = self.request.has(Placeholder::Key);
-        has_keys && self.keys.are_random() && self.key_seed != self.seed
+        self.requests_have_keys() && self.keys.are_random() && self.key_seed != self.seed
     }
 
     /// How many keys the requests carry, and how the traffic is spread over them.
     pub fn describe_keys(&self) -> String {
-        if !self.request.has(Placeholder::Key) {
+        if !self.requests_have_keys() {
             return "none in the requests".to_owned();
+        }
+        if let Some(requests) = self.recorded_keys() {
+            let RecordedKeys::Own(count) = requests.keys else {
+                return "none in the requests".to_owned();
+            };
+            return format!("{count}, as recorded{}", self.describe_tiers());
         }
         match (self.keys.count(), self.key_distribution) {
             (None, _) => "a fresh one for every request".to_owned(),

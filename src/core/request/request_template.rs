@@ -42,8 +42,13 @@ impl RequestTemplate {
         if self.shows_secrets {
             Masks::none()
         } else {
-            Masks::new(self.parts().flat_map(Template::secrets))
+            Masks::new(self.secrets())
         }
+    }
+
+    /// The secrets in all parts.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.parts().flat_map(Template::secrets)
     }
 
     /// The same with masks in the place of secrets, unless they may be shown.

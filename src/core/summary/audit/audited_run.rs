@@ -7,7 +7,6 @@ use crate::base::{KeyId, Nanos, Target};
 use crate::core::audit::probe::ProbeReport;
 use crate::core::audit::{self, AuditReport, AuditedKey, PromiseReport};
 use crate::core::plan::Plan;
-use crate::core::request::Placeholder;
 use crate::core::stats::Results;
 
 /// A run that was audited.
@@ -34,7 +33,7 @@ pub(super) struct AuditedRun<'a> {
 impl Audit {
     /// Sums up the audit of a run, if it was audited.
     pub fn of(plan: &Plan, results: &Results, targets: &[Target]) -> Option<Audit> {
-        let by_key = plan.request.has(Placeholder::Key);
+        let by_key = plan.requests_have_keys();
         let probes = plan.probe_keys();
         let name = |key| match key {
             AuditedKey::Load(id) if by_key => plan.keys.name(id),
