@@ -6,7 +6,8 @@ use super::values::{boolean, duration, number, with_point};
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::core::audit::{PriorUse, Promise, Quota};
-use crate::core::plan::AuditPlan;
+use crate::core::plan::{AuditPlan, PlannedStart};
+use crate::core::replay::RecordedRequests;
 use crate::core::request::{Placeholder, RequestTemplate};
 use clap::Args;
 use std::time::Duration;
@@ -100,6 +101,7 @@ impl Audit {
         &self,
         arguments: &Arguments<Options>,
         is_audited: bool,
+        common_start: Option<&PlannedStart>,
     ) -> Result<u64, Refusal> {
         let generator = &arguments.options.generator;
         let is_repeated = is_audited && generator.has_chosen_seed();
@@ -108,10 +110,12 @@ impl Audit {
             return Err(arguments.refuse(&self.reuse_keys, "needs --audit and --seed"));
         }
         let are_own = is_repeated && !*self.reuse_keys;
-        Ok(if are_own {
-            random_seed()
-        } else {
-            *generator.seed
+        let seed = *generator.seed;
+        Ok(match common_start {
+            _ if !are_own => seed,
+            None => random_seed(),
+            // All stripes of a run have the same keys, and runs at other times have others.
+            Some(start) => start.own_seed(seed),
         })
     }
 
@@ -122,6 +126,7 @@ impl Audit {
         promised: &Promised,
         is_demo: bool,
         request: &RequestTemplate,
+        recorded: Option<&RecordedRequests>,
     ) -> Result<Option<AuditPlan>, Refusal> {
         let Some(promises) = promised.promises.clone() else {
             self.refuse_needless(arguments)?;
@@ -129,8 +134,19 @@ impl Audit {
         };
         let has_keys = request.has(Placeholder::Key);
         let options = &arguments.options;
+        if let Some(recorded) = recorded
+            && let Some(replay) = &options.replay.replay
+            && has_keys
+            && !recorded.have_keys()
+            && !request.keeps_key(recorded)
+        {
+            let allowed = "must have keys for --audit, with --replay-key, because its requests replace a part of the run's own \
+                           that has {key}; or put {key} into a --header";
+            return Err(arguments.refuse(replay, allowed));
+        }
+        let has_recorded_keys = recorded.is_some_and(RecordedRequests::have_keys);
         let are_reused = *self.reuse_keys && options.generator.has_chosen_seed();
-        let are_own = has_keys && options.keys.keys_file.is_none() && !are_reused;
+        let are_own = has_keys && !has_recorded_keys && options.keys.keys_file.is_none() && !are_reused;
         Ok(Some(AuditPlan {
             promises,
             asked: self.judging.audit.is_some(),

@@ -75,7 +75,7 @@ const DEFAULT_THRESHOLDS: [&str; 2] = ["latency.p99 < 50ms", "failed.rate < 0.1%
 const AUDIT_KEPT: &str = "audit = kept";
 
 /// The options of a run that a search sets by itself, each with what to do instead.
-const SET_BY_THE_SEARCH: [(&str, &str); 16] = [
+const SET_BY_THE_SEARCH: [(&str, &str); 27] = [
     ("rps", RATES),
     ("profile", RATES),
     ("burst_enabled", STEADY),
@@ -98,11 +98,23 @@ const SET_BY_THE_SEARCH: [(&str, &str); 16] = [
     ("events", EVENTS),
     ("undo_timeout", EVENTS),
     ("accept_marks", EVENTS),
+    ("replay", RATES),
+    ("replay_format", RATES),
+    ("replay_key", RATES),
+    ("speed", RATES),
+    ("loop", RATES),
+    ("skip_unreadable", RATES),
+    ("stripe", ALONE),
+    ("stripes", ALONE),
+    ("start_at", ALONE),
+    ("join_late", ALONE),
+    ("clock_error", ALONE),
 ];
 
 const RATES: &str = "must be left out: the search sets the rates, from --from to --to";
 const STEADY: &str = "must be left out: each step of the search has a steady rate";
 const EVENTS: &str = "must be left out: events are of a single run, and a search has many";
+const ALONE: &str = "must be left out: a search runs on one machine, and starts at once";
 const LENGTH: &str = "must be left out: each step of the search takes --step";
 
 /// Adapts the definition of an option of a run: those that the search sets are hidden, and their variables, which may be set

@@ -6,7 +6,9 @@ use super::events::Events;
 use super::generator::Generator;
 use super::keys::Keys;
 use super::settings::quoted;
+use super::stripes::Stripes;
 use super::thresholds::Thresholds;
+use super::replay::Replay;
 use super::traffic::Traffic;
 use super::{Arguments, Cli, Command, Options, Refusal, Setup};
 use crate::base::Nanos;
@@ -15,6 +17,7 @@ use crate::core::discovery::Bounds;
 use crate::core::request::Placeholder;
 use crate::core::summary::{RepeatingCommand, Setting};
 use crate::report::FORMATS;
+use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, Args, CommandFactory, Id};
 use std::collections::HashSet;
@@ -97,7 +100,7 @@ impl Discover {
                 None,
                 body,
                 &without_effect.iter().collect(),
-                &own,
+                &own.iter().map(|id| (id.clone(), Vec::new())).collect(),
             ),
             has_keys: setup.plan.request.has(Placeholder::Key),
             setup: Box::new(setup),
@@ -167,7 +170,10 @@ impl DiscoverSetup {
 pub(super) fn hide_if_without_effect(option: Arg) -> Arg {
     static HIDDEN: LazyLock<HashSet<Id>> =
         LazyLock::new(|| of_a_run().into_iter().chain(files_of_a_run()).collect());
-    if HIDDEN.contains(option.get_id()) {
+    if ids_of::<Stripes>().any(|id| id == *option.get_id()) {
+        // A variable may be set for all runs.
+        option.hide(true).env(Resettable::Reset)
+    } else if HIDDEN.contains(option.get_id()) {
         option.hide(true)
     } else {
         option
@@ -184,10 +190,12 @@ fn ids_of<A: Args>() -> impl Iterator<Item = Id> {
 fn of_a_run() -> HashSet<Id> {
     const KEPT: [&str; 4] = ["timeout", "drain_timeout", "stats_interval", "key_prefix"];
     let all = ids_of::<Traffic>()
+        .chain(ids_of::<Replay>())
         .chain(ids_of::<Keys>())
         .chain(ids_of::<Audit>())
         .chain(ids_of::<Thresholds>())
         .chain(ids_of::<Events>())
+        .chain(ids_of::<Stripes>())
         .chain(ids_of::<Generator>());
     all.filter(|id| !KEPT.contains(&id.as_str())).collect()
 }

@@ -14,6 +14,7 @@ mod connections;
 mod demo_defaults;
 mod discover;
 mod events;
+mod fingerprint;
 mod generator;
 mod keys;
 mod manual;
@@ -21,6 +22,7 @@ mod option;
 mod promise;
 mod recorded;
 mod refusal;
+mod replay;
 mod report;
 mod requests;
 mod resembling;
@@ -29,6 +31,7 @@ mod settings;
 mod setup;
 mod short_help;
 mod slips;
+mod stripes;
 mod thresholds;
 mod traffic;
 mod urls;
@@ -213,6 +216,8 @@ pub struct Options {
     #[command(flatten)]
     traffic: traffic::Traffic,
     #[command(flatten)]
+    replay: replay::Replay,
+    #[command(flatten)]
     requests: requests::Requests,
     #[command(flatten)]
     answers: answers::Answers,
@@ -226,6 +231,8 @@ pub struct Options {
     thresholds: thresholds::Thresholds,
     #[command(flatten)]
     events: events::Events,
+    #[command(flatten)]
+    stripes: stripes::Stripes,
     #[command(flatten)]
     results: results::Results,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use crate::core::request::{Given, Part, Template, Variables};
 use crate::core::summary::{NeededVariable, RepeatingCommand, Setting, Source};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, Args, Command, Id};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 impl<O> Arguments<O> {
     /// Every option, in the order of the help, without logins. Masks stand for secrets, unless these are to be shown.
@@ -22,8 +22,8 @@ impl<O> Arguments<O> {
     }
 
     /// The command that repeats this run with `seed`, if there is one, for a shell. Values from variables become flags, unless their options
-    /// are `without_effect`: as flags, these would be refused or change the run. The options for results are left out, and those
-    /// of `left_out`.
+    /// are `without_effect`: as flags, these would be refused or change the run. The options for results are left out. Other words
+    /// take the place of options that are `replaced`.
     /// Environment variables stand for secrets, so that the command runs as it is as soon as these are set, and may be
     /// shown to anybody. `body` may come from a file.
     pub fn repeating_command(
@@ -31,7 +31,7 @@ impl<O> Arguments<O> {
         seed: Option<u64>,
         body: Option<&Template>,
         without_effect: &HashSet<&Id>,
-        left_out: &HashSet<Id>,
+        replaced: &HashMap<Id, Vec<String>>,
     ) -> RepeatingCommand {
         let mut variables = Variables::default();
         let results = Results::augment_args(Command::default());
@@ -46,10 +46,11 @@ impl<O> Arguments<O> {
         let mut positionals = Vec::new();
         for option in self.command.get_arguments() {
             let id = option.get_id();
-            if left_out.contains(id)
-                || id == "seed"
-                || results.get_arguments().any(|other| other.get_id() == id)
-            {
+            if id == "seed" || results.get_arguments().any(|other| other.get_id() == id) {
+                continue;
+            }
+            if let Some(others) = replaced.get(id) {
+                words.extend_from_slice(others);
                 continue;
             }
             let repeated = |part, text: &str| Given::new(part, text).repeated(&mut variables);

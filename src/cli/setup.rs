@@ -1,6 +1,7 @@
 //! Everything that a run needs, checked.
 
 use super::cluster::check_demo_tiers;
+use super::fingerprint::fingerprint;
 use super::promise::Promised;
 use super::thresholds::Subjects;
 use super::{Arguments, Nodes, Options, Refusal};
@@ -36,6 +37,8 @@ pub struct Setup {
     pub color: ColorChoice,
     /// Every option with its value, for the reports.
     pub settings: Vec<Setting>,
+    /// The identifier of the plan, which all stripes of one run have in common.
+    pub fingerprint: String,
     /// The environment variables that took effect.
     pub variables: Vec<String>,
     /// The command that repeats this run.
@@ -81,6 +84,7 @@ impl Setup {
             cluster,
             connections,
             traffic,
+            replay: replay_options,
             requests,
             answers,
             failing_open,
@@ -88,30 +92,47 @@ impl Setup {
             audit,
             thresholds,
             events,
+            stripes,
             results,
             generator,
         } = &arguments.options;
         let is_demo = cluster.is_demo(arguments)?;
         let promised = Promised::new(arguments, audit.promise(is_demo), &requests.quota)?;
         let quota = promised.quota;
-        let schedule = traffic.schedule(arguments, quota.window)?;
-        let (mut nodes, own_paths) = cluster.nodes(arguments, is_demo, quota)?;
-        connections.redirect(arguments, &mut nodes)?;
-        let key_seed = audit.key_seed(arguments, promised.promises.is_some())?;
-        let keys = key_options.plan(arguments, key_seed)?;
+        let stripe = stripes.stripe(arguments)?;
+        let start = stripes.start(arguments)?;
         let (allowed, blocked) = answers.rules(&requests.preset);
         let failing_open = failing_open.rules();
+        let all_rules = [&allowed, &blocked, &failing_open];
+        let reads_bodies = all_rules.iter().any(|rules| rules.read_bodies());
+        let mut recorded = replay_options.read(arguments, requests.own_headers(reads_bodies), || {
+            key_options.listed(arguments)
+        })?;
+        let replay = recorded.as_ref().map(|recorded| recorded.replay.clone());
+        let recorded_requests = replay.as_ref().map(|replay| replay.requests.clone());
+        let schedule = traffic.schedule(arguments, quota.window, replay)?;
+        let schedule = schedule.with_stripe(stripe);
+        let (mut nodes, own_paths) = cluster.nodes(arguments, is_demo, quota)?;
+        connections.redirect(arguments, &mut nodes)?;
+        let common_start = start.as_ref().filter(|_| !stripe.is_whole());
+        let is_audited = promised.promises.is_some();
+        let key_seed = audit.key_seed(arguments, is_audited, common_start)?;
+        let keys = key_options.plan(arguments, key_seed, recorded.as_mut())?;
         let request = requests.request(
             arguments,
             own_paths,
             &keys,
             quota,
-            [&allowed, &blocked, &failing_open]
-                .iter()
-                .any(|rules| rules.read_bodies()),
+            reads_bodies,
         )?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
-        let audit = audit.plan(arguments, &promised, is_demo, &request)?;
+        let audit = audit.plan(
+            arguments,
+            &promised,
+            is_demo,
+            &request,
+            recorded_requests.as_deref(),
+        )?;
         let mut written_events = events.read(arguments)?;
         let planned = written_events.plan(schedule.end())?;
         let accepts_marks = events.accepts_marks(arguments)?;
@@ -150,7 +171,10 @@ impl Setup {
             blocked,
             failing_open,
             undo_timeout: events.undo_timeout,
+            start,
+            clock_error: stripes.clock_error(),
         };
+        let settings = arguments.settings(results.show_secrets);
         let outputs = results.outputs(arguments);
         requests.check_lengths(arguments, &plan, &nodes.examples())?;
         Ok(Setup {
@@ -179,13 +203,14 @@ impl Setup {
             outputs,
             live_view: !results.no_tui,
             color: results.color.color,
-            settings: arguments.settings(results.show_secrets),
+            fingerprint: fingerprint(&plan, &arguments.settings(false)).to_string(),
+            settings,
             variables: arguments.variables(),
             repeating_command: arguments.repeating_command(
                 Some(plan.seed),
                 plan.request.body.as_ref(),
                 &without_effect(arguments, is_demo, quota, &plan),
-                &HashSet::new(),
+                &stripes.repeated(stripe),
             ),
             plan,
         })

@@ -2,14 +2,16 @@
 
 use super::linger::Linger;
 use super::output::{LAST_PATIENCE, Output};
-use super::surroundings::{explained, start_exporter, start_nodes, wait_for_first};
+use super::surroundings::{explained, start_exporter, start_nodes, wait_for_first, wait_for_start};
 use super::{or_broke, warn};
 use crate::base::{Nanos, Target};
 use crate::cli::{Nodes, Refusal, Setup};
 use crate::client::{Cluster, Stopped};
 use crate::core::plan::Plan;
 use crate::core::stats::{Results, TimelineTally};
-use crate::core::summary::{Audit, Circumstances, Configuration, Resources, Summary};
+use crate::core::summary::{
+    Audit, Circumstances, Configuration, Resources, StripeSummary, Summary,
+};
 use crate::core::{exit_code, threshold};
 use crate::engine::{self, EventLog, SnapshotRequests, Targets};
 #[cfg(unix)]
@@ -48,6 +50,9 @@ pub(super) fn run_until(setup: &Setup, stop: &Arc<Stop>, signals: &Signals) -> a
     let mut stopped = Stopped::No;
     if let (Some(wait), Nodes::Targets(_)) = (&setup.wait, &setup.nodes) {
         stopped = wait_for_first(wait, &cluster, &targets, setup, stop)?;
+    }
+    if let Some(start) = &setup.plan.start {
+        wait_for_start(start, stop);
     }
     let output = Output::of(&files);
     let console = output.console(stop)?;
@@ -148,7 +153,11 @@ fn summarize(
     stopped: Stopped,
 ) -> Summary {
     let plan = &setup.plan;
-    let thresholds = threshold::judged(&plan.thresholds.all, plan.schedule.end(), results);
+    let thresholds = &plan.thresholds.all;
+    let thresholds = match plan.is_whole() {
+        true => threshold::judged(thresholds, plan.schedule.end(), results),
+        false => threshold::deferred(thresholds),
+    };
     let usage = Usage::so_far();
     let circumstances = Circumstances {
         configuration: Configuration::new(
@@ -157,6 +166,7 @@ fn summarize(
             setup.repeating_command.clone(),
             setup.settings.clone(),
         ),
+        stripe: StripeSummary::of(plan, &setup.fingerprint, results.missed),
         timeline,
         schedule: &plan.schedule,
         stopped_waiting: stopped == Stopped::Yes,

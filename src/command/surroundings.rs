@@ -1,14 +1,18 @@
 //! What a run needs beside its plan: nodes, the exporter of metrics, and a first target that is ready.
 
 use super::warn;
+use crate::base::text::span;
 use crate::base::{Nanos, Target};
 use crate::cli::{Nodes, Refusal, Setup, Wait};
 use crate::client::{Cluster, NotReady, Stopped};
+use crate::core::plan::PlannedStart;
+use crate::core::summary::timestamp;
 use crate::engine::{EventLog, RunError, SnapshotRequests, Targets};
 use crate::limiter::Demo;
 use crate::report::Exporter;
 use crate::system::Stop;
 use anyhow::Context;
+use std::time::{Duration, SystemTime};
 
 pub(super) fn start_exporter(
     setup: &Setup,
@@ -58,6 +62,34 @@ pub(super) fn wait_for_first(
         anyhow::anyhow!("{}: {name} was not ready in time: {reason}", wait.asked_by)
     })
 }
+
+/// Waits until shortly before the planned start, by the wall clock, which may be set meanwhile. A stop ends the wait.
+pub(super) fn wait_for_start(start: &PlannedStart, stop: &Stop) {
+    let left = || {
+        start
+            .at
+            .duration_since(SystemTime::now())
+            .unwrap_or_default()
+    };
+    if left() > LEAD {
+        let at = timestamp(start.at, Nanos::ZERO);
+        let left = span(left().into());
+        warn(format!(
+            "waiting {left} for the start at {at} ({})",
+            start.asked_by
+        ));
+    }
+    while let Some(time) = left().checked_sub(LEAD)
+        && !time.is_zero()
+        && !stop.wait(time.min(LOOK_EVERY))
+    {}
+}
+
+/// The time before the planned start at which the run is prepared.
+const LEAD: Duration = Duration::from_secs(1);
+
+/// How often the wait for the start reads the wall clock, which may be set meanwhile.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// An error of a run, with what to type if nobody said where requests go.
 pub(super) fn explained(error: RunError, setup: &Setup) -> anyhow::Error {

@@ -82,7 +82,8 @@ pub fn table() -> String {
 
 /// The exit code of a run that ended. A certain failure goes before a missing verdict.
 pub fn code(plan: &Plan, results: &Results, thresholds: &[JudgedThreshold]) -> u8 {
-    let asked = plan.audit.as_ref().is_some_and(|audit| audit.asked);
+    // Stripes are judged together.
+    let asked = plan.is_whole() && plan.audit.as_ref().is_some_and(|audit| audit.asked);
     let met = thresholds.iter().map(|one| one.met);
     // A threshold that says what the verdict has to be takes the place of the rule that it has to be kept.
     let is_expected = plan.thresholds.all.iter().any(Threshold::is_about_verdict);

@@ -63,6 +63,7 @@ pub fn discover(
             at: Moment::now() + LEAD,
             by_calendar: SystemTime::now() + Duration::from(LEAD),
             alignment_delay: None,
+            late: Nanos::ZERO,
         };
         if let Ok(since_1970) = start.by_calendar.duration_since(SystemTime::UNIX_EPOCH) {
             experiment.set_began(since_1970);

@@ -43,7 +43,7 @@ pub use observer::{Observer, Progress, Start};
 pub use snapshot_requests::{SnapshotRequest, SnapshotRequests};
 pub use targets::{Caller, Targets};
 
-use crate::base::text::shortened;
+use crate::base::text::{shortened, span};
 use crate::base::{Answer, Ledger, Moment, Nanos, Token};
 use crate::core::audit::probe::ProbeReport;
 use crate::core::plan::Plan;
@@ -52,6 +52,7 @@ use crate::core::stats::{Counters, Results, ScheduleVerdict};
 use crate::core::stripe::Stripe;
 use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::SystemTimer;
+use crate::system::wall_clock::{self, Reading};
 use crate::system::{Hold, Latch, Stop, ensure_room_for_threads, with_thread_limit};
 use crossbeam_channel::{Sender, bounded};
 use event_commands::EventCommands;
@@ -119,6 +120,14 @@ pub enum RunError {
          of other requests, so there are none"
     )]
     Unreadable(String),
+    #[error(
+        "{asked_by}: the start was {} ago when everything was ready for it. --join-late joins the schedule where it should be by now", span(*.late)
+    )]
+    TooLate {
+        /// The option that asked for the start.
+        asked_by: String,
+        late: Nanos,
+    },
 }
 
 /// Carries out a plan against `targets`, with its events in `events`. Returns when the schedule has ended or `stop` was requested, and then every
@@ -136,6 +145,16 @@ pub fn run(
     if !targets.wait_for_address(FIRST_LOOKUP, stop) && !stop.is_requested() {
         return Err(RunError::NoTargetResolves(targets.names().join(", ")));
     }
+    if let Some(start) = &plan.start
+        && !start.joins_late
+        && let Ok(late) = SystemTime::now().duration_since(start.at)
+        && !stop.is_requested()
+    {
+        return Err(RunError::TooLate {
+            asked_by: start.asked_by.clone(),
+            late: late.into(),
+        });
+    }
     let count = targets.names().len();
     let run = Run {
         plan,
@@ -150,6 +169,7 @@ pub fn run(
         passed: PassedDeadlines::default(),
         aborted_by: OnceLock::new(),
         missed_phases: AtomicU64::new(0),
+        missed: AtomicU64::new(0),
     };
     let results = thread::scope(|scope| run.carry_out(scope, observer));
     let recording = plan.schedule.recording();
@@ -181,6 +201,32 @@ struct Run<'a, T: Targets> {
     aborted_by: OnceLock<usize>,
     /// The number of phases that had no room to wait for the reporter.
     missed_phases: AtomicU64,
+    /// The number of tokens that were due before the run joined its schedule.
+    missed: AtomicU64,
+}
+
+/// The clocks by which a run's start was set.
+struct Clocks {
+    at_start: Reading,
+    /// The system's estimate of the wall clock's error at that time.
+    error: Option<Nanos>,
+}
+
+impl Clocks {
+    fn now() -> Clocks {
+        Clocks {
+            at_start: Reading::now(),
+            error: wall_clock::estimated_error(),
+        }
+    }
+
+    /// How far the instants of the run may be off by now: the error of the wall clock, as the user or the system says, and its
+    /// drift against the monotonic clock, which paces the run. `None` if nobody says.
+    fn error_so_far(&self, given: Option<Nanos>) -> Option<Nanos> {
+        let worst = |first: Nanos| wall_clock::estimated_error().map(|last| first.max(last));
+        let error = given.or_else(|| self.error.and_then(worst))?;
+        Some(error + Reading::now().drift_since(&self.at_start))
+    }
 }
 
 /// The ends of a run's parts.
@@ -198,7 +244,7 @@ impl<T: Targets> Run<'_, T> {
         let (queue, tokens) = queue::queue(self.plan.queue);
         let (working, all_done) = Latch::new();
         self.start_workers(scope, tokens, &working)?;
-        let start = self.start();
+        let (start, clocks) = self.start();
         self.event_log.open(start.at);
         observer.begin(&start);
         let (events, received) = bounded(WAITING_EVENTS);
@@ -225,7 +271,7 @@ impl<T: Targets> Run<'_, T> {
         let _ = event_commands.map(ScopedJoinHandle::join);
         drop(events);
         let reported = join(reporter);
-        let results = self.results(start, &ends, reported);
+        let results = self.results(start, &clocks, &ends, reported);
         let audit = match &probe {
             Some(probe) => results.audit.map(|audit| audit.with_probe(probe)),
             None => results.audit,
@@ -244,18 +290,37 @@ impl<T: Targets> Run<'_, T> {
         }
     }
 
-    /// Returns the schedule's start: a moment from now, or as much later as the plan's alignment requires.
-    fn start(&self) -> Start {
-        let alignment = self.plan.alignment;
-        let by_calendar = SystemTime::now() + Duration::from(LEAD);
-        let at = Moment::now() + LEAD;
-        let delay = alignment.map(|alignment| alignment.delay(by_calendar));
-        let wait = delay.unwrap_or_default();
-        Start {
-            at: at + wait,
-            by_calendar: by_calendar + Duration::from(wait),
-            alignment_delay: delay,
-        }
+    /// Returns the schedule's start, with the clocks by which it was set: the planned start, or a moment from now, or as much
+    /// later as the plan's alignment requires.
+    fn start(&self) -> (Start, Clocks) {
+        let clocks = Clocks::now();
+        let soon = clocks.at_start.moment + LEAD;
+        let by_calendar = clocks.at_start.calendar + Duration::from(LEAD);
+        let start = match &self.plan.start {
+            Some(planned) => match planned.at.duration_since(by_calendar) {
+                Ok(wait) => Start::planned(soon + Nanos::from(wait), planned.at, Nanos::ZERO),
+                Err(late) => {
+                    let late = Nanos::from(late.duration());
+                    // The monotonic clock may have begun after the planned start.
+                    let late = late.min(soon.since(Moment::at(0)));
+                    Start::planned(soon - late, planned.at, late)
+                }
+            },
+            None => {
+                let delay = self
+                    .plan
+                    .alignment
+                    .map(|alignment| alignment.delay(by_calendar));
+                let wait = delay.unwrap_or_default();
+                Start {
+                    at: soon + wait,
+                    by_calendar: by_calendar + Duration::from(wait),
+                    alignment_delay: delay,
+                    late: Nanos::ZERO,
+                }
+            }
+        };
+        (start, clocks)
     }
 
     fn start_workers<'scope>(
@@ -329,7 +394,7 @@ impl<T: Targets> Run<'_, T> {
         queue: Feed,
         events: Sender<Event>,
     ) -> Result<ScopedJoinHandle<'scope, ()>, NoThread> {
-        let pacer = Pacer::new(
+        let mut pacer = Pacer::new(
             &self.plan.schedule,
             start.at,
             self.plan.dealer(),
@@ -338,6 +403,9 @@ impl<T: Targets> Run<'_, T> {
             self.stop,
             &self.silence,
         );
+        if start.late > Nanos::ZERO {
+            self.missed.store(pacer.join_after(start.late), Relaxed);
+        }
         spawn(scope, "pacer", DEFAULT_STACK, move || {
             pacer.run(&SystemTimer::for_this_thread(), |phase| {
                 if events.try_send(Event::Phase(phase)).is_err() {
@@ -375,7 +443,7 @@ impl<T: Targets> Run<'_, T> {
         all_done.wait();
     }
 
-    fn results(&self, start: Start, ends: &Ends, reported: Reported) -> Results {
+    fn results(&self, start: Start, clocks: &Clocks, ends: &Ends, reported: Reported) -> Results {
         let ledgers = self.counters.ledgers();
         debug_assert!(ledgers.iter().all(Ledger::balances), "{ledgers:?}");
         let lateness = reported.tally.lateness(&self.counters);
@@ -397,6 +465,8 @@ impl<T: Targets> Run<'_, T> {
             failure_examples: self.targets.failure_examples(),
             start: start.at,
             started: start.by_calendar,
+            clock_error: clocks.error_so_far(self.plan.clock_error),
+            missed: self.missed.load(Relaxed),
             paced,
             drained: ends.drain.since(ends.pacing),
             interrupted: self.stop.is_requested(),

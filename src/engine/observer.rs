@@ -78,6 +78,20 @@ pub struct Start {
     pub by_calendar: SystemTime,
     /// The time that the run waits for the clock before that, if its plan aligns its bursts.
     pub alignment_delay: Option<Nanos>,
+    /// The time by which the run is late for its planned start. It joins the schedule there.
+    pub late: Nanos,
+}
+
+impl Start {
+    /// A start at a planned instant, for which the run is late by this much.
+    pub(super) fn planned(at: Moment, by_calendar: SystemTime, late: Nanos) -> Start {
+        Start {
+            at,
+            by_calendar,
+            alignment_delay: None,
+            late,
+        }
+    }
 }
 
 /// The run's totals until now.

@@ -21,6 +21,8 @@ pub(super) struct Pacer<'a> {
     tokens: Tokens<'a>,
     /// The place of the next token in the process's stripe.
     next: u64,
+    /// The instant from which on tokens are sent.
+    joined: Moment,
     watch: Watch<'a>,
 }
 
@@ -55,8 +57,23 @@ impl<'a> Pacer<'a> {
             stop,
             tokens: schedule.tokens(),
             next: 0,
+            joined: start,
             watch: Watch::new(silence),
         }
+    }
+
+    /// Leaves out the tokens that were due before this time of the schedule: they count as unsent, and as late. Returns how many
+    /// they are.
+    pub fn join_after(&mut self, late: Nanos) -> u64 {
+        let missed = self.tokens.due_by(late - Nanos(1));
+        for (target, count) in self.counters.round_robin.shares(0..missed) {
+            let target = self.counters.target(target);
+            target.unsent.add(count);
+            target.unsent_late.add(count);
+        }
+        self.go_on(missed);
+        self.joined = self.start + late;
+        missed
     }
 
     /// Ends with the schedule, even if its last token is due long before that, or at a stop.
@@ -64,8 +81,13 @@ impl<'a> Pacer<'a> {
         let start = self.start;
         let end = self.schedule.end().map(|end| start + end);
         let mut phases = self.schedule.phases().peekable();
-        // A steady phase at the start is not announced.
-        phases.next_if(|first| first.mode() == Mode::Steady);
+        // A steady phase at the start is not announced, and neither is one that was over before the run joined.
+        let joined = self.joined;
+        while phases
+            .next_if(|phase| phase.end().is_some_and(|end| start + end < joined))
+            .is_some()
+        {}
+        phases.next_if(|first| first.mode() == Mode::Steady && start + first.start <= joined);
         while !self.stop.is_requested() {
             let now = timer.now();
             while let Some(phase) = phases.next_if(|next| start + next.start <= now) {

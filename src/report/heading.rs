@@ -1,6 +1,7 @@
 use super::styled_text::{Line, StyledText};
-use crate::base::Target;
+use crate::base::{Nanos, Target};
 use crate::core::plan::{AuditPlan, Plan};
+use crate::core::summary::timestamp;
 
 /// What the heading of a run says beside its plan.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +30,13 @@ pub fn heading(plan: &Plan, surroundings: Surroundings) -> StyledText {
         rows.push(("limiter", limiter.to_owned()));
     }
     rows.push(("traffic", plan.describe_traffic()));
+    if let Some(stripe) = plan.describe_stripe() {
+        rows.push(("stripe", stripe));
+    }
+    if let Some(start) = &plan.start {
+        let at = timestamp(start.at, Nanos::ZERO);
+        rows.push(("start", format!("{at} by this machine's clock")));
+    }
     rows.push(("requests", plan.describe_requests()));
     rows.push(("keys", keys(plan)));
     if let Some(workers) = plan.describe_workers(targets.len()) {

@@ -296,6 +296,7 @@ pub(super) fn threshold_word(met: Met) -> &'static str {
         Met::Missed => "missed",
         Met::Unsupported => "unsupported",
         Met::NothingSeen => "nothing measured",
+        Met::Deferred => "judged with the other stripes",
     }
 }
 
@@ -303,7 +304,7 @@ pub(super) fn threshold(met: Met) -> Judgement {
     let tone = match met {
         Met::Met => Tone::Good,
         Met::Missed => Tone::Bad,
-        Met::Unsupported | Met::NothingSeen => Tone::Unsure,
+        Met::Unsupported | Met::NothingSeen | Met::Deferred => Tone::Unsure,
     };
     Judgement::new(tone, threshold_word(met))
 }

@@ -324,6 +324,8 @@ mod tests {
             failure_examples: Vec::new(),
             start: Moment::at(0),
             started: SystemTime::UNIX_EPOCH,
+            clock_error: None,
+            missed: 0,
             tally,
             audit: None,
             probe: None,
@@ -367,6 +369,7 @@ mod tests {
         };
         let circumstances = Circumstances {
             configuration,
+            stripe: None,
             timeline: &TimelineTally::default(),
             schedule: &Schedule::new(
                 Profile::steady("4/m".parse().unwrap()),

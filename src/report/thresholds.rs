@@ -36,7 +36,12 @@ const NAME: usize = 40;
 fn all(thresholds: &[JudgedThreshold]) -> String {
     let of = thresholds.len();
     let count = |met| thresholds.iter().filter(|one| one.met == met).count();
-    let others = [Met::Missed, Met::Unsupported, Met::NothingSeen];
+    let others = [
+        Met::Missed,
+        Met::Unsupported,
+        Met::NothingSeen,
+        Met::Deferred,
+    ];
     let others = others.map(|met| (met, count(met)));
     let others = others.into_iter().filter(|(_, count)| *count > 0);
     let others: Vec<_> = others

@@ -20,6 +20,7 @@ pub mod terminal;
 mod thread_limit;
 pub mod timer;
 pub mod usage;
+pub mod wall_clock;
 
 pub use latch::{Hold, Latch};
 pub use stop::Stop;

@@ -966,7 +966,9 @@ impl Made {
                 os: "linux".to_owned(),
                 arch: "x86_64".to_owned(),
             },
+            stripe: None,
             run: RunTimes {
+                clock_error_ns: Some(1_500_000),
                 planned_ns: None,
                 asked_per_s: None,
                 stopped_waiting: false,

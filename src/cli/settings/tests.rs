@@ -53,7 +53,7 @@ fn positional_arguments_stand_behind_all_flags() {
         matches,
         command,
     };
-    let repeated = arguments.repeating_command(Some(1), None, &HashSet::new(), &HashSet::new());
+    let repeated = arguments.repeating_command(Some(1), None, &HashSet::new(), &HashMap::new());
     assert_eq!(
         repeated.text,
         "loadgen --keys 3 --seed 1 http://a 'http://…@b'"
@@ -130,6 +130,10 @@ fn values(option: &str, files: &Files) -> Vec<Vec<String>> {
         "duration" => one(&["0", "90s", "1m30s", "5"]),
         "count" => one(&["7"]),
         "wait" => one(&["2s"]),
+        "stripe" => one(&["1/4", "0/1"]),
+        "stripes" => one(&["1"]),
+        "start-at" => one(&["next-minute"]),
+        "clock-error" => one(&["3ms"]),
         "URL" => several(&[
             &["http://127.0.0.1:9/v1?a={key}"],
             &["http://127.0.0.1:9", "unix:/run/x.sock:/base"],
@@ -286,6 +290,8 @@ impl Described {
             thresholds,
             events,
             undo_timeout,
+            start,
+            clock_error,
         } = &setup.plan;
         let texts: Vec<_> = thresholds.all.iter().map(|one| &one.text).collect();
         let run = (
@@ -301,6 +307,11 @@ impl Described {
                 &setup.nodes,
             ),
             (events, undo_timeout),
+            (
+                schedule.stripe(),
+                start.as_ref().map(|start| start.joins_late),
+                clock_error,
+            ),
             &setup.connecting,
             setup
                 .metrics
@@ -449,6 +460,8 @@ fn needs(flag: &str) -> &'static [&'static str] {
         "reuse-keys" => &["--audit=auto", "--seed=7"],
         "probe" | "audit-memory" | "clock-tolerance" | "excess-tolerance" => &["--audit=auto"],
         "abort-on-fail" => &["--threshold="],
+        "stripe" => &["--start-at=", "--seed=7"],
+        "join-late" => &["--start-at="],
         "undo" => &["--at="],
         "accept-marks" => &["--metrics-addr="],
         _ => &[],
@@ -478,7 +491,8 @@ fn every_option_is_repeated_by_the_command() {
             );
             // A variable may be set for all runs.
             if by_variable
-                && !["--key=", "--cert=", "--body=", "--body-file="].contains(&&*option.flag)
+                && !["--key=", "--cert=", "--body=", "--body-file=", "--stripe="]
+                    .contains(&&*option.flag)
             {
                 assert!(is_repeated(&[(option, true)]), "{option:?}");
             }

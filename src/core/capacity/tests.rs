@@ -79,6 +79,8 @@ fn results(requests: &[Requests]) -> Results {
         failure_examples: Vec::new(),
         start: Moment::at(0),
         started: SystemTime::UNIX_EPOCH,
+        clock_error: None,
+        missed: 0,
         tally,
         audit: None,
         probe: None,

@@ -9,7 +9,7 @@ mod tier;
 
 pub use dealer::Dealer;
 pub use distribution::Distribution;
-pub use list::{KeyList, KeyListError};
+pub use list::{KeyList, KeyListError, KeyNumbers};
 pub use tier::{Allowance, MAX_LIMIT, Tier, cost};
 
 use crate::base::KeyId;
@@ -141,6 +141,14 @@ impl Keys {
         match &self.names {
             Names::Listed(list) => self.tier_of(list.tier(id.0 as usize)),
             Names::Generated(_) | Names::Fresh => self.tier_of(ListedTier::default()),
+        }
+    }
+
+    /// The text of the list that the keys come from; empty if they are random.
+    pub fn list_text(&self) -> &str {
+        match &self.names {
+            Names::Listed(list) => list.text(),
+            Names::Generated(_) | Names::Fresh => "",
         }
     }
 

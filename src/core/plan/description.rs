@@ -16,11 +16,12 @@ impl Plan {
     /// The rate over time, the arrivals, and how long the run takes.
     pub fn describe_traffic(&self) -> String {
         let profile = self.schedule.profile();
+        let replayed = self.describe_replay();
         let arrivals = match self.schedule.arrivals() {
             Arrivals::Uniform => "",
             Arrivals::Poisson(_) => ", poisson arrivals",
         };
-        let length = match (self.schedule.end(), self.schedule.total()) {
+        let length = match (self.schedule.end(), self.schedule.total_of_all()) {
             (Some(end), Some(total)) => match self.schedule.count() {
                 None => format!("for {end}: {}", count(total, "request", "requests")),
                 Some(tokens) => {
@@ -40,7 +41,39 @@ impl Plan {
             }
             _ => String::new(),
         };
-        format!("{profile}{arrivals}, {length}{bursts}")
+        format!("{profile}{arrivals}, {length}{bursts}{replayed}")
+    }
+
+    /// The part of the schedule that this process sends, and when. `None` if it has the whole schedule.
+    pub fn describe_stripe(&self) -> Option<String> {
+        let stripe = self.schedule.stripe();
+        if stripe.is_whole() {
+            return None;
+        }
+        let own = match self.schedule.total() {
+            Some(own) => count(own, "request", "requests"),
+            None => "requests".to_owned(),
+        };
+        let (first, of) = (stripe.index(), stripe.of());
+        Some(format!(
+            "{stripe} of this: {own} of the schedule, every {of}th from request {first} on"
+        ))
+    }
+
+    /// What became of the lines of a recording, behind other words; empty if there is nothing to say.
+    fn describe_replay(&self) -> String {
+        let Some(replay) = self.schedule.recording() else {
+            return String::new();
+        };
+        let mut text = String::new();
+        if replay.requests.is_spread {
+            text += "; the log has whole seconds, and the requests of each are spread evenly within it";
+        }
+        if replay.requests.unreadable > 0 {
+            let lines = count(replay.requests.unreadable, "line", "lines");
+            text += &format!("; {lines} that can't be read were passed over");
+        }
+        text
     }
 
     /// Whether the profile has bursts, and none of them begins before the end.

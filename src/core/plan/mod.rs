@@ -2,9 +2,11 @@
 
 mod description;
 mod drain;
+mod start;
 mod steady;
 
 pub use drain::{Drain, DrainDeadlines};
+pub use start::PlannedStart;
 pub use steady::Seeds;
 
 use crate::base::{Nanos, Target};
@@ -12,7 +14,7 @@ use crate::core::answers::Rules;
 use crate::core::audit::{self, PriorUse, Promise, Quota, Terms, Tiers};
 use crate::core::events::PlannedEvent;
 use crate::core::keys::{self, Dealer, Distribution, Keys};
-use crate::core::replay::RecordedRequests;
+use crate::core::replay::{RecordedRequests, Replay};
 use crate::core::request::{CompiledRequest, Constants, Placeholder, RequestTemplate};
 use crate::core::schedule::{Alignment, Schedule};
 use crate::core::threshold::Threshold;
@@ -26,6 +28,10 @@ pub struct Plan {
     pub schedule: Schedule,
     /// The alignment of the start with the clock. `None` if there is none.
     pub alignment: Option<Alignment>,
+    /// The instant at which the run starts. `None` if it starts as soon as it can.
+    pub start: Option<PlannedStart>,
+    /// How far this machine's wall clock may be off, as the user said. `None` if the system is asked for it.
+    pub clock_error: Option<Nanos>,
     /// The number of worker threads.
     pub workers: usize,
     /// The queue's capacity, in tokens. The targets' backlogs together can hold as many again.
@@ -96,9 +102,15 @@ impl Plan {
         self.audit.as_ref().is_some_and(|audit| audit.probe)
     }
 
-    /// The terms that the audit holds the limiter to, in a run against `targets` targets. `None` if it is not audited.
+    /// Whether this process has the whole schedule, so that its run can be judged by itself. Stripes are judged together.
+    pub fn is_whole(&self) -> bool {
+        self.schedule.stripe().is_whole()
+    }
+
+    /// The terms that the audit holds the limiter to, in a run against `targets` targets. `None` if it is not audited, or not
+    /// by this process alone.
     pub fn audit_terms(&self, targets: usize) -> Option<Terms> {
-        let audit = self.audit.as_ref()?;
+        let audit = self.audit.as_ref().filter(|_| self.is_whole())?;
         Some(Terms {
             promises: audit.promises.clone(),
             limit: self.limit,
@@ -137,7 +149,10 @@ impl Plan {
 
     /// Whether each request carries its key, so that requests of different keys can be told apart.
     pub fn requests_have_keys(&self) -> bool {
-        self.request.has(Placeholder::Key) || self.recorded_keys().is_some()
+        match self.schedule.recording() {
+            Some(Replay { requests, .. }) => requests.have_keys() || self.request.keeps_key(requests),
+            None => self.request.has(Placeholder::Key),
+        }
     }
 
     /// The requests of the run's own against `targets`, for other keys: none of them is recorded.

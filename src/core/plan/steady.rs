@@ -37,5 +37,6 @@ impl Plan {
         let schedule = Schedule::new(Profile::steady(rate), Some(length));
         self.schedule = schedule.with_arrivals(arrivals);
         self.alignment = None;
+        self.start = None;
     }
 }

@@ -150,6 +150,12 @@ impl ContentParts {
         Ok(())
     }
 
+    /// Leaves out the headers of these names.
+    pub fn leave_out(&mut self, names: &[HeaderName]) {
+        self.headers.retain(|(name, _)| !names.contains(name));
+        self.spelled.retain(|spelled| !names.iter().any(|name| spelled.eq_ignore_ascii_case(name.as_str())));
+    }
+
     /// The greatest length of a line of the request's head, in bytes, without the target's own path.
     pub fn longest_line(&self) -> usize {
         let method = self.method.as_ref().map_or(0, |method| method.as_str().len());

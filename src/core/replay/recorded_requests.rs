@@ -26,6 +26,8 @@ pub struct RecordedRequests {
     pub have_paths: bool,
     /// Whether any request has a body of its own, or a method without the run's body.
     pub replace_bodies: bool,
+    /// Differs if any request does.
+    pub digest: u64,
     /// The names of all headers, in lower case.
     pub header_names: Vec<HeaderName>,
     /// The names of headers as they were recorded, if they have capital letters: each as often as one request has it.

@@ -243,6 +243,7 @@ pub(crate) mod testing {
             longest_line: 0,
             have_paths: false,
             replace_bodies: false,
+            digest: 0,
             header_names: Vec::new(),
             spelled: Vec::new(),
         }

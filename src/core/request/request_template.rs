@@ -1,6 +1,7 @@
 use super::escape::Escape;
 use super::{Paths, Placeholder, Spelling, Template};
 use crate::core::masking::Masks;
+use crate::core::replay::RecordedRequests;
 use ureq::http::{HeaderName, Method, header};
 
 /// A request with placeholders, as the options ask for it.
@@ -27,6 +28,17 @@ impl RequestTemplate {
     fn parts(&self) -> impl Iterator<Item = &Template> {
         let headers = self.headers.iter().map(|(_, value)| value);
         headers.chain(&self.body).chain(self.paths.all())
+    }
+
+    /// Whether each request has its key, even where a recorded request replaces parts of it.
+    pub fn keeps_key(&self, recorded: &RecordedRequests) -> bool {
+        let has_key = |template: &Template| template.has(Placeholder::Key);
+        let in_header = self.headers.iter().any(|(name, value)| {
+            has_key(value) && !recorded.header_names.contains(name)
+        });
+        let in_path = !recorded.have_paths && self.paths.all().all(has_key);
+        let in_body = !recorded.replace_bodies && self.body.as_ref().is_some_and(has_key);
+        in_header || in_path || in_body
     }
 
     /// The path for people, or words if the targets have different ones.

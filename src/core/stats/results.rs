@@ -30,6 +30,11 @@ pub struct Results {
     pub start: Moment,
     /// The schedule's start on the system's clock.
     pub started: SystemTime,
+    /// How far the wall clock may have been off during the run, by which `started` and the instants in files are too. `None` if
+    /// the system does not know.
+    pub clock_error: Option<Nanos>,
+    /// The requests that were due before the run joined its schedule. They count as unsent.
+    pub missed: u64,
     /// From the schedule's start to the end of pacing.
     pub paced: Nanos,
     /// From the end of pacing to the last answer.

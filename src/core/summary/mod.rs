@@ -15,6 +15,7 @@ mod phase;
 mod recorded;
 mod saved;
 mod schemas;
+mod stripe;
 mod target;
 mod timeline;
 mod verdict;
@@ -47,6 +48,7 @@ pub use phase::PhaseSummary;
 pub use recorded::{RecordedAudit, RecordedCounts, RecordedPart};
 pub use saved::Unreadable;
 pub use schemas::{SCHEMAS, Schema};
+pub use stripe::StripeSummary;
 pub use target::TargetSummary;
 pub use timeline::{Slot, Timeline};
 pub use verdict::ScheduleSummary;
@@ -76,6 +78,9 @@ pub struct Summary {
     pub loadgen: Build,
     /// When the run took place, and how long it took.
     pub run: RunTimes,
+    /// The part of the schedule that this run sent, if several processes shared the schedule.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stripe: Option<StripeSummary>,
     /// The options of the run.
     pub configuration: Configuration,
     /// The exit code of the run: 0 is fine, 1 means that the run broke, 3 that a requested verdict is missing, 4 that a
@@ -156,6 +161,10 @@ pub struct RunTimes {
     pub started: String,
     /// The instant at which the last request was answered or abandoned, in RFC 3339, UTC.
     pub ended: String,
+    /// How far the clock of this machine, and with it each instant of this run, may have been off, in nanoseconds. Absent if
+    /// neither the system nor `--clock-error` said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub clock_error_ns: Option<u64>,
     /// From the schedule's start to the end of pacing, in nanoseconds.
     pub paced_ns: u64,
     /// The length of the schedule, in nanoseconds. Absent if it had no end.
@@ -206,6 +215,7 @@ pub struct Resources {
 #[derive(Debug)]
 pub struct Circumstances<'a> {
     pub configuration: Configuration,
+    pub stripe: Option<StripeSummary>,
     /// Empty unless a result needs it.
     pub timeline: &'a TimelineTally,
     pub schedule: &'a Schedule,
@@ -222,6 +232,7 @@ impl Summary {
     pub fn new(results: &Results, targets: &[Target], circumstances: Circumstances<'_>) -> Summary {
         let Circumstances {
             configuration,
+            stripe,
             timeline,
             schedule,
             stopped_waiting,
@@ -255,6 +266,7 @@ impl Summary {
                 ..RunTimes::of(results, schedule, &thresholds)
             },
             configuration,
+            stripe,
             exit_code,
             schedule: ScheduleSummary::of(results, targets),
             requests: results.ledger(),
@@ -350,6 +362,7 @@ impl RunTimes {
         RunTimes {
             started: timestamp(results.started, Nanos::ZERO),
             ended: timestamp(results.started, paced + drained),
+            clock_error_ns: results.clock_error.map(|error| error.0),
             paced_ns: paced.0,
             planned_ns: schedule.end().map(|end| end.0),
             asked_per_s: schedule.mean_rate(paced).map(rounded_rate),
@@ -370,7 +383,7 @@ fn by_kind(failures: &Failures) -> BTreeMap<String, u64> {
 }
 
 /// An instant in RFC 3339 with milliseconds, UTC.
-fn timestamp(start: SystemTime, later: Nanos) -> String {
+pub fn timestamp(start: SystemTime, later: Nanos) -> String {
     let at = start.checked_add(Duration::from(later)).unwrap_or(start);
     // Only a clock before the year -9999 fails here. Any date is as good for it.
     let at = Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH);

@@ -23,4 +23,6 @@ pub enum Met {
     Unsupported,
     /// There was nothing to measure.
     NothingSeen,
+    /// The run was one of several stripes of a schedule, which are judged together.
+    Deferred,
 }

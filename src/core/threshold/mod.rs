@@ -177,6 +177,7 @@ impl Threshold {
             Met::Missed => 0,
             Met::Unsupported => 1,
             Met::NothingSeen => 2,
+            Met::Deferred => 3,
             Met::Met => 3,
         };
         judged.min_by_key(order).unwrap_or_else(|| {
@@ -256,6 +257,16 @@ pub fn judged(
         }
     });
     judged.collect()
+}
+
+/// The thresholds of a stripe, which has only a part of the requests that they are about.
+pub fn deferred(thresholds: &[Threshold]) -> Vec<JudgedThreshold> {
+    let deferred = thresholds.iter().map(|threshold| JudgedThreshold {
+        text: threshold.text.clone(),
+        met: Met::Deferred,
+        measured: String::new(),
+    });
+    deferred.collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,41 @@
+use super::timestamp;
+use crate::base::Nanos;
+use crate::core::plan::Plan;
+use crate::core::stripe::Stripe;
+use serde::{Deserialize, Serialize};
+
+/// The part of a schedule that a run sent, if several processes shared the schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Stripe"))]
+pub struct StripeSummary {
+    /// The stripe's place among all stripes, from 0.
+    pub index: u64,
+    /// The number of stripes, at least 2. The run sent the requests k of the schedule for which k mod `of` is `index`.
+    pub of: u64,
+    /// The plan's fingerprint, a UUID. Stripes of different plans do not belong together.
+    pub plan: String,
+    /// The common start of all stripes, in RFC 3339, UTC.
+    pub start: String,
+    /// The requests that count as unsent because the run joined the schedule late.
+    pub missed: u64,
+}
+
+impl StripeSummary {
+    /// The stripe of a run of a plan with this fingerprint. `None` if it sent the whole schedule.
+    pub fn of(plan: &Plan, fingerprint: &str, missed: u64) -> Option<StripeSummary> {
+        let stripe = plan.schedule.stripe();
+        let start = plan.start.as_ref().filter(|_| !stripe.is_whole())?;
+        Some(StripeSummary {
+            index: stripe.index(),
+            of: stripe.of(),
+            plan: fingerprint.to_owned(),
+            start: timestamp(start.at, Nanos::ZERO),
+            missed,
+        })
+    }
+
+    /// The stripe itself. `None` if a file has numbers that no stripe has.
+    pub fn stripe(&self) -> Option<Stripe> {
+        Stripe::new(self.index, self.of).filter(|_| self.index < self.of && self.of > 1)
+    }
+}
