@@ -226,6 +226,7 @@ fn without_effect<'a>(
 ) -> HashSet<&'a Id> {
     let Options {
         cluster,
+        replay,
         requests,
         audit,
         thresholds,
@@ -249,6 +250,11 @@ fn without_effect<'a>(
             &judging.excess_tolerance.id,
         ]);
         without.extend(judging.clock_tolerance.iter().map(|option| &option.id));
+    }
+    if replay.replay.is_none() {
+        without.extend([&replay.speed.id, &replay.repeat.id, &replay.skip_unreadable.id]);
+        without.extend(replay.replay_format.iter().map(|option| &option.id));
+        without.extend(replay.replay_key.iter().map(|option| &option.id));
     }
     if !reuses_keys {
         without.insert(&audit.reuse_keys.id);

@@ -70,8 +70,8 @@ impl Plan {
             text += "; the log has whole seconds, and the requests of each are spread evenly within it";
         }
         if replay.requests.unreadable > 0 {
-            let lines = count(replay.requests.unreadable, "line", "lines");
-            text += &format!("; {lines} that can't be read were passed over");
+            let lines = count(replay.requests.unreadable, "unreadable line", "unreadable lines");
+            text += &format!("; without {lines}");
         }
         text
     }
@@ -87,7 +87,11 @@ impl Plan {
     /// The method and path of the requests, with the limit, the window and the cost if the requests carry them.
     pub fn describe_requests(&self) -> String {
         let request = &self.request;
-        let mut text = format!("{} {}", request.method, request.describe_paths());
+        let as_recorded = match self.schedule.recording() {
+            Some(_) => "as recorded, and otherwise ",
+            None => "",
+        };
+        let mut text = format!("{as_recorded}{} {}", request.method, request.describe_paths());
         if request.has(Placeholder::Limit) {
             text += &format!(", limit {} in {}", self.limit, self.window);
         }

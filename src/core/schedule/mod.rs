@@ -114,7 +114,7 @@ impl Schedule {
         }
         let rounds = match replay.period() {
             Some(_) => {
-                text += ", again and again";
+                text += ", repeated";
                 None
             }
             None => Some(1),

@@ -55,7 +55,7 @@ fn a_start_is_the_end_minus_the_time_that_the_request_took() {
         // The middle of the second stands for it.
         ("$time_iso8601 $request_time", "2026-01-31T12:00:01+00:00 1.000", NOON + 500_000_000),
         // The finer time counts.
-        ("$time_local $msec", "31/Jan/2026:12:00:00 +0000 1769860800.250", NOON + 250_000_000),
+        ("[$time_local] $msec", "[31/Jan/2026:12:00:00 +0000] 1769860800.250", NOON + 250_000_000),
         ("%START_TIME(%s.%3f)%", "1769860800.007", NOON + 7_000_000),
         ("%START_TIME(%s%6f)%", "1769860800007000", NOON + 7_000_000),
         ("%START_TIME(%Y/%m/%d %H:%M:%S.%6f)%", "2026/01/31 12:00:00.000007", NOON + 7_000),

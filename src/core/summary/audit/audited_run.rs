@@ -17,6 +17,8 @@ pub(super) struct AuditedRun<'a> {
     /// How long requests were sent, and the mean rate, in requests per second.
     pub lasted: Nanos,
     pub rate: f64,
+    /// Whether recorded requests were sent, whose rate only a speed changes.
+    pub is_replay: bool,
     pub targets: &'a [String],
     /// The names of the nodes, by their numbers.
     pub nodes: &'a [String],
@@ -50,6 +52,7 @@ impl Audit {
             schedule_kept: results.verdict.schedule_kept(),
             lasted: results.paced,
             rate: results.verdict.scheduled as f64 / results.paced.as_secs_f64().max(1.0),
+            is_replay: plan.schedule.recording().is_some(),
             targets: &targets,
             nodes: &report.nodes.names(&targets),
             phases: &phases,
@@ -219,6 +222,7 @@ mod tests {
             schedule_kept,
             lasted: Nanos(10 * MILLI * decisions.len() as u64),
             rate: 2.0,
+            is_replay: false,
             targets: &targets,
             nodes: &targets,
             phases: &[],
@@ -297,6 +301,7 @@ longer with --rps 6 would give a verdict.";
                 schedule_kept: true,
                 lasted: Nanos(lasted * MILLI),
                 rate,
+                is_replay: false,
                 targets: &[],
                 nodes: &[],
                 phases: &[],
