@@ -99,7 +99,7 @@ impl Setup {
         let is_demo = cluster.is_demo(arguments)?;
         let promised = Promised::new(arguments, audit.promise(is_demo), &requests.quota)?;
         let quota = promised.quota;
-        let stripe = stripes.stripe(arguments)?;
+        let stripe = stripes.stripe(arguments, is_demo)?;
         let start = stripes.start(arguments)?;
         let (allowed, blocked) = answers.rules(&requests.preset);
         let failing_open = failing_open.rules();
@@ -218,7 +218,7 @@ impl Setup {
 }
 
 /// The options that have no effect on this run if they came from variables, which may be set for all runs.
-fn without_effect<'a>(
+pub(super) fn without_effect<'a>(
     arguments: &'a Arguments<Options>,
     is_demo: bool,
     quota: Quota,
@@ -231,6 +231,7 @@ fn without_effect<'a>(
         audit,
         thresholds,
         events,
+        stripes,
         generator,
         ..
     } = &arguments.options;
@@ -264,6 +265,9 @@ fn without_effect<'a>(
     }
     if plan.events.is_empty() {
         without.extend(events.undo.iter().map(|option| &option.id));
+    }
+    if plan.start.is_none() {
+        without.insert(&stripes.join_late.id);
     }
     if generator.metrics_addr.is_none() {
         without.insert(&events.accept_marks.id);

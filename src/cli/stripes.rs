@@ -4,7 +4,7 @@ use super::generator::Generator;
 use super::values::{boolean, duration};
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
-use crate::base::text::{span, time, whole};
+use crate::base::text::{time, whole};
 use crate::core::plan::PlannedStart;
 use crate::core::stripe::{MAX_STRIPES, Stripe};
 use clap::{Args, Id};
@@ -55,8 +55,18 @@ pub enum StartAt {
     NextMinute,
 }
 
+/// The time in whole seconds, or in milliseconds if it is shorter.
+fn rounded(time: Nanos) -> Nanos {
+    let unit = if time.0 < 1_000_000_000 {
+        1_000_000
+    } else {
+        1_000_000_000
+    };
+    Nanos(time.0.div_ceil(unit) * unit)
+}
+
 /// The variable in which Kubernetes counts the pods of an Indexed Job from 0.
-const INDEX: &str = "JOB_COMPLETION_INDEX";
+pub(super) const INDEX: &str = "JOB_COMPLETION_INDEX";
 
 /// The shortest time from now to the full minute that `next-minute` means.
 const NOTICE: SignedDuration = SignedDuration::from_secs(5);
@@ -79,12 +89,19 @@ impl StartAt {
 
 impl Stripes {
     /// The stripe that this process sends.
-    pub(super) fn stripe(&self, arguments: &Arguments<Options>) -> Result<Stripe, Refusal> {
+    pub(super) fn stripe(
+        &self,
+        arguments: &Arguments<Options>,
+        is_demo: bool,
+    ) -> Result<Stripe, Refusal> {
         let stripe = self.own_stripe(arguments)?;
         if stripe.is_whole() {
             return Ok(stripe);
         }
         let refuse = |needs: &str| Err(self.refuse(arguments, needs));
+        if is_demo {
+            return refuse("must be left out with --demo, whose nodes are in this process");
+        }
         let generator: &Generator = &arguments.options.generator;
         if !generator.has_chosen_seed() {
             return refuse("needs --seed with a number that all stripes have in common");
@@ -166,10 +183,10 @@ impl Stripes {
             && !late.is_zero()
             && !*self.join_late
         {
-            let late = span(late.into());
+            let late = rounded(late.into());
             return Err(arguments.refuse(
                 start,
-                format!("must be in the future; it was {late} ago. --join-late joins the schedule where it should be by now"),
+                format!("must be in the future; it was {late:#} ago. --join-late joins the schedule where it should be by now"),
             ));
         }
         Ok(Some(PlannedStart {
@@ -201,7 +218,7 @@ impl Stripes {
     }
 }
 
-fn stripes(text: &str) -> Result<u64, String> {
+pub(super) fn stripes(text: &str) -> Result<u64, String> {
     whole(text, 1..=MAX_STRIPES)
 }
 

@@ -51,9 +51,6 @@ pub(super) fn run_until(setup: &Setup, stop: &Arc<Stop>, signals: &Signals) -> a
     if let (Some(wait), Nodes::Targets(_)) = (&setup.wait, &setup.nodes) {
         stopped = wait_for_first(wait, &cluster, &targets, setup, stop)?;
     }
-    if let Some(start) = &setup.plan.start {
-        wait_for_start(start, stop);
-    }
     let output = Output::of(&files);
     let console = output.console(stop)?;
     let display = output.display(setup.color);
@@ -69,7 +66,12 @@ pub(super) fn run_until(setup: &Setup, stop: &Arc<Stop>, signals: &Signals) -> a
         targets: cluster.names(),
     };
     let heading = heading(setup, &targets, exporter.as_ref());
-    observers.add(Box::new(Lines::new(&console, display, heading, info)));
+    let mut lines = Lines::new(&console, display, heading, info);
+    if let Some(start) = &setup.plan.start {
+        lines.print_heading();
+        wait_for_start(start, &console, stop);
+    }
+    observers.add(Box::new(lines));
     let streams = Streams::start(&mut files, info, &mut observers);
     let streams = streams.context("can't start a result file's thread")?;
     if files.show_timeline() {
@@ -168,7 +170,8 @@ fn summarize(
         ),
         stripe: StripeSummary::of(plan, &setup.fingerprint, results.missed),
         timeline,
-        schedule: &plan.schedule,
+        planned: plan.schedule.end(),
+        asked: plan.schedule.mean_rate(results.paced),
         stopped_waiting: stopped == Stopped::Yes,
         audit: Audit::of(plan, results, targets),
         exit_code: exit_code::code(plan, results, &thresholds),

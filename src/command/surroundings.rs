@@ -9,7 +9,7 @@ use crate::core::plan::PlannedStart;
 use crate::core::summary::timestamp;
 use crate::engine::{EventLog, RunError, SnapshotRequests, Targets};
 use crate::limiter::Demo;
-use crate::report::Exporter;
+use crate::report::{Console, Exporter};
 use crate::system::Stop;
 use anyhow::Context;
 use std::time::{Duration, SystemTime};
@@ -64,7 +64,7 @@ pub(super) fn wait_for_first(
 }
 
 /// Waits until shortly before the planned start, by the wall clock, which may be set meanwhile. A stop ends the wait.
-pub(super) fn wait_for_start(start: &PlannedStart, stop: &Stop) {
+pub(super) fn wait_for_start(start: &PlannedStart, console: &Console, stop: &Stop) {
     let left = || {
         start
             .at
@@ -74,10 +74,7 @@ pub(super) fn wait_for_start(start: &PlannedStart, stop: &Stop) {
     if left() > LEAD {
         let at = timestamp(start.at, Nanos::ZERO);
         let left = span(left().into());
-        warn(format!(
-            "waiting {left} for the start at {at} ({})",
-            start.asked_by
-        ));
+        console.print(format!("Waiting {left} for the start at {at}"));
     }
     while let Some(time) = left().checked_sub(LEAD)
         && !time.is_zero()

@@ -15,12 +15,12 @@ use crate::core::threshold::Threshold;
 use crate::engine::{Observer, Progress, Start};
 use std::time::Duration;
 
-/// Prints the heading, a line for each phase, events, the stats lines, targets that do nothing but fail, and why a run stops early.
+/// Prints the heading before a run begins, and then a line for each phase, events, the stats lines, targets that do nothing but fail, and why a run stops early.
 pub struct Lines<'a> {
     console: &'a Console,
     display: Display,
-    /// Printed when the run begins.
-    heading: StyledText,
+    /// Printed when the run begins, unless that has happened before.
+    heading: Option<StyledText>,
     aligned_to: Option<Nanos>,
     /// The end of the schedule, if it has one.
     end: Option<Nanos>,
@@ -40,12 +40,19 @@ impl<'a> Lines<'a> {
         Lines {
             console,
             display,
-            heading,
+            heading: Some(heading),
             aligned_to: run.plan.alignment.map(|alignment| alignment.window()),
             end: run.plan.schedule.end(),
             start: Moment::MAX,
             timeout: run.plan.timeout.into(),
             failing: FailingTargets::new(run.targets, &run.plan.schedule),
+        }
+    }
+
+    /// Prints the heading before the run begins.
+    pub fn print_heading(&mut self) {
+        if let Some(heading) = self.heading.take() {
+            self.console.print(heading.display(self.display));
         }
     }
 
@@ -59,8 +66,7 @@ impl<'a> Lines<'a> {
 impl Observer for Lines<'_> {
     fn begin(&mut self, start: &Start) {
         self.start = start.at;
-        let heading = std::mem::take(&mut self.heading);
-        self.console.print(heading.display(self.display));
+        self.print_heading();
         if let (Some(delay), Some(window)) = (start.alignment_delay, self.aligned_to) {
             self.console.print(alignment_line(delay, window));
         }

@@ -4,7 +4,9 @@ use crate::base::Nanos;
 use crate::base::Target;
 use crate::base::text::{count, per_second, printable, shortened};
 use crate::core::plan::Plan;
+use crate::core::round_robin::RoundRobin;
 use crate::core::schedule::{Arrivals, Phase, Schedule};
+use crate::core::summary::timestamp;
 use std::fmt::{self, Write};
 use std::iter::Peekable;
 
@@ -28,6 +30,12 @@ fn write_timetable(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Re
     writeln!(out, "{}", schedule.profile())?;
     if let Arrivals::Poisson(_) = schedule.arrivals() {
         writeln!(out, "poisson arrivals, seed {}", plan.seed)?;
+    }
+    if let Some(stripe) = plan.describe_stripe() {
+        writeln!(out, "stripe {stripe}; the numbers below are of this stripe")?;
+    }
+    if let Some(start) = &plan.start {
+        writeln!(out, "starts at {}", timestamp(start.at, Nanos::ZERO))?;
     }
     if let Some(alignment) = &plan.alignment {
         let window = alignment.window();
@@ -191,7 +199,9 @@ const SHOWN: usize = 2_000;
 /// Warns if more requests come at once than the queue holds.
 fn write_overflow(out: &mut String, plan: &Plan) -> fmt::Result {
     let phases = plan.schedule.phases().take(MANY);
+    let of = plan.schedule.stripe().of();
     let most = phases.filter_map(|phase| phase.at_once()).max();
+    let most = most.map(|most| most.div_ceil(of));
     match most.filter(|most| *most > plan.queue as u64) {
         None => Ok(()),
         Some(most) => writeln!(
@@ -209,9 +219,13 @@ fn write_first_request(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt
     if plan.schedule.total() == Some(0) {
         return Ok(());
     }
-    let shown = plan.requests(targets).show(0, 0, plan.dealer().deal(0));
+    let stripe = plan.schedule.stripe();
+    let target = RoundRobin::new(targets.len(), stripe).target(0);
+    let number = stripe.number(0);
+    let key = plan.dealer().deal(number);
+    let shown = plan.requests(targets).show(target, number, key);
     let request = shown.unwrap_or_else(|failed| failed.to_string());
-    writeln!(out, "\nThe first request, to {}:\n", targets[0])?;
+    writeln!(out, "\nThe first request, to {}:\n", targets[target])?;
     let shown: String = request.chars().take(SHOWN).collect();
     for line in shown.lines() {
         writeln!(out, "{}", format!("    {line}").trim_end())?;

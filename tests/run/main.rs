@@ -28,6 +28,7 @@ mod dry_run;
 #[cfg(target_os = "linux")]
 mod events;
 mod guide;
+mod kubernetes;
 #[cfg(unix)]
 mod manual;
 #[cfg(unix)]
@@ -41,6 +42,7 @@ mod requests;
 #[cfg(unix)]
 mod results;
 mod secrets;
+mod stripes;
 mod summary;
 mod thresholds;
 mod tls;

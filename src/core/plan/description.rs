@@ -44,19 +44,19 @@ impl Plan {
         format!("{profile}{arrivals}, {length}{bursts}{replayed}")
     }
 
-    /// The part of the schedule that this process sends, and when. `None` if it has the whole schedule.
+    /// The part of the schedule that this process sends. `None` if it has the whole schedule.
     pub fn describe_stripe(&self) -> Option<String> {
         let stripe = self.schedule.stripe();
         if stripe.is_whole() {
             return None;
         }
         let own = match self.schedule.total() {
-            Some(own) => count(own, "request", "requests"),
-            None => "requests".to_owned(),
+            Some(own) => format!(": {}", count(own, "request", "requests")),
+            None => String::new(),
         };
         let (first, of) = (stripe.index(), stripe.of());
         Some(format!(
-            "{stripe} of this: {own} of the schedule, every {of}th from request {first} on"
+            "{stripe}: one request in {of} of this schedule, from request {first} on{own}"
         ))
     }
 

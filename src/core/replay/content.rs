@@ -76,10 +76,25 @@ fn is_left_out(name: &str) -> bool {
 }
 
 impl ContentParts {
+    /// Takes a method. The names of common methods may be in lower case.
+    ///
     /// # Errors
     /// It is no method, or it asks for a tunnel.
     pub fn set_method(&mut self, method: &[u8]) -> Result<(), NotSendable> {
-        let method = Method::from_bytes(method).ok();
+        const COMMON: [Method; 9] = [
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::HEAD,
+            Method::OPTIONS,
+            Method::TRACE,
+            Method::CONNECT,
+        ];
+        let is_it = |common: &&Method| common.as_str().as_bytes().eq_ignore_ascii_case(method);
+        let common = COMMON.iter().find(is_it).cloned();
+        let method = common.or_else(|| Method::from_bytes(method).ok());
         let method = method.filter(|method| *method != Method::CONNECT && method.as_str().len() <= 255);
         let method = method.ok_or_else(|| not_sendable("its method is no HTTP method other than CONNECT"))?;
         self.method = Some(method);

@@ -16,6 +16,9 @@ pub struct StripeSummary {
     pub plan: String,
     /// The common start of all stripes, in RFC 3339, UTC.
     pub start: String,
+    /// The requests of the whole schedule, of all stripes. Absent if it has no end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub scheduled_of_all: Option<u64>,
     /// The requests that count as unsent because the run joined the schedule late.
     pub missed: u64,
 }
@@ -30,6 +33,7 @@ impl StripeSummary {
             of: stripe.of(),
             plan: fingerprint.to_owned(),
             start: timestamp(start.at, Nanos::ZERO),
+            scheduled_of_all: plan.schedule.total_of_all(),
             missed,
         })
     }

@@ -56,7 +56,7 @@ fn json_lines_and_csv_have_the_same_requests() {
 "#;
     let expected = [
         "0 - - a=1 b=c:d ",
-        "500 put /a?b x-a=1 x-b=2 x-b=3 x\ny",
+        "500 PUT /a?b x-a=1 x-b=2 x-b=3 x\ny",
         r#"1000 - - a=1 b=2 {"k": [1, 2]}"#,
     ];
     assert_eq!(shown(&read(json).unwrap()), expected);
@@ -73,9 +73,10 @@ fn json_lines_and_csv_have_the_same_requests() {
 }
 
 #[test]
-fn methods_are_sent_in_the_case_in_which_they_were_recorded() {
-    let one = shown(&read(r#"{"time":0,"method":"get"}"#).unwrap());
-    assert_eq!(one, ["0 get - -"]);
+fn common_methods_are_sent_in_capitals_and_others_as_they_were_recorded() {
+    let text = "{\"time\":0,\"method\":\"get\"}\n{\"time\":0,\"method\":\"m-Search\"}";
+    assert_eq!(shown(&read(text).unwrap()), ["0 GET - -", "0 m-Search - -"]);
+    assert!(read("{\"time\":0,\"method\":\"connect\"}").is_err());
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn a_file_that_is_no_recording_is_refused() {
     let refused = copy(&replay, None).unwrap_err().to_string();
     assert!(refused.contains("compressed with gzip"), "{refused}");
     let missing = read_with("", |file| file.path = "/nowhere/at/all".into());
-    assert!(missing.unwrap_err().contains("no such file"), "a missing file");
+    assert!(missing.unwrap_err().contains("No such file"), "a missing file");
     let folder = read_with("", |file| file.path = "/".into());
     assert_eq!(folder.unwrap_err(), "it is a directory");
     let key = read_with("time\n1\n", |file| file.key = Some("user".to_owned()));
