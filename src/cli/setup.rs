@@ -109,10 +109,11 @@ impl Setup {
             key_options.listed(arguments)
         })?;
         let replay = recorded.as_ref().map(|recorded| recorded.replay.clone());
+        let has_recorded_paths = replay.as_ref().is_some_and(|replay| replay.requests.have_paths);
         let recorded_requests = replay.as_ref().map(|replay| replay.requests.clone());
         let schedule = traffic.schedule(arguments, quota.window, replay)?;
         let schedule = schedule.with_stripe(stripe);
-        let (mut nodes, own_paths) = cluster.nodes(arguments, is_demo, quota)?;
+        let (mut nodes, own_paths) = cluster.nodes(arguments, is_demo, quota, has_recorded_paths)?;
         connections.redirect(arguments, &mut nodes)?;
         let common_start = start.as_ref().filter(|_| !stripe.is_whole());
         let is_audited = promised.promises.is_some();

@@ -133,9 +133,8 @@ fn keys_of_a_recording_are_those_of_the_run_s_requests_and_of_its_audit() {
     let server = Server::allowing();
     let rows: String = (0..60).map(|n| format!("{},{}\n", n * 10, if n % 3 == 0 { "bob" } else { "alice" })).collect();
     let text = format!("time_ms,key\n{rows}");
-    let options = "--preset check --audit sliding-window:";
-    let launch = replay(&server, "keys.csv", &text, options.trim_end_matches(" --audit sliding-window:"))
-        .args(["--audit", "sliding-window 30/60s", "--key-prefix", "user:"]);
+    let launch = replay(&server, "keys.csv", &text, "--preset check")
+        .args(["--audit", "sliding-window 30/60s", "--key-prefix", "user:", "--probe=false"]);
     let finished = launch.finish();
     assert_eq!(finished.code(), Some(4), "{finished}");
     let printed = finished.stdout();
@@ -152,10 +151,10 @@ fn a_limiter_that_keeps_its_limit_is_not_accused_by_a_replay() {
     let path = file("kept.csv", &format!("time_ms,key\n{rows}"));
     let launch = loadgen("--demo --preset check --limit 20 --window 2s --audit").arg("--replay").arg(path);
     let finished = launch.finish();
-    assert_eq!(finished.code(), Some(0), "{finished}");
-    let printed = finished.stdout();
-    assert!(printed.contains("Verdict: kept") || printed.contains("inconclusive"), "{printed}");
-    assert!(!printed.contains("broken"), "{printed}");
+    // On a busy machine, a run may be late, and then it can't tell.
+    let is_kept = finished.code() == Some(0) && finished.stdout().contains("Verdict: kept");
+    let is_late = finished.code() == Some(3) && finished.stdout().contains("did not keep its schedule");
+    assert!(is_kept || is_late, "{finished}");
 }
 
 #[test]
@@ -275,6 +274,7 @@ fn what_can_not_be_replayed_is_refused_in_one_line() {
         (&["--skip-unreadable"], &["--skip-unreadable", "needs --replay"]),
         (&["--replay-key", "a"], &["--replay-key 'a'", "needs --replay"]),
         (&["--replay-format", "csv"], &["--replay-format 'csv'", "needs --replay"]),
+        (&["--replay", good, "http://127.0.0.1:9/a?b={key}"], &["http://127.0.0.1:9/a", "query"]),
         (&["--replay", good, "--preset", "check", "--audit"], &["--replay", "--replay-key", "{key} into a --header"]),
         (&["capacity", "--replay", good], &["--replay", "must be left out"]),
         (&["discover", "--replay", good], &["--replay"]),

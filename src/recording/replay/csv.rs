@@ -10,7 +10,7 @@ use crate::core::replay::ContentParts;
 use crate::report::reason;
 use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 use serde_json::value::RawValue;
-use std::io::Read;
+use std::io::{self, Read};
 
 pub(super) struct CsvRequests {
     reader: Reader<Limited<Box<dyn Read>>>,
@@ -34,7 +34,7 @@ struct Columns {
 
 impl CsvRequests {
     pub fn new(source: Source, key: KeyFrom) -> Result<CsvRequests, Wrong> {
-        let rest: Box<dyn Read> = Box::new(source.into_rest());
+        let rest: Box<dyn Read> = Box::new(Terminated::new(source.into_rest()));
         let mut reader = ReaderBuilder::new().flexible(true).from_reader(Limited::new(rest));
         let names = reader.byte_headers().map_err(|error| wrong(&error))?;
         let names: Vec<_> = names.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
@@ -79,7 +79,9 @@ impl CsvRequests {
             return Ok(None);
         }
         self.reader.get_mut().begin_row();
-        let line = self.record.position().map_or(0, csv::Position::line);
+        // The record's own position is before the blank lines that were passed over.
+        let ends = self.record.iter().flatten().filter(|byte| **byte == b'\n').count() as u64 + 1;
+        let line = self.reader.position().line().saturating_sub(ends);
         Ok(Some(self.read(line).map_err(|why| why.on(line))))
     }
 
@@ -134,6 +136,34 @@ impl CsvRequests {
             key: own_key,
             is_of_a_probe: source.as_ref().is_some_and(is_probe),
         })
+    }
+}
+
+/// Ends the last line, so that each record ends with a line.
+struct Terminated<R> {
+    inner: R,
+    last: u8,
+}
+
+impl<R> Terminated<R> {
+    fn new(inner: R) -> Terminated<R> {
+        Terminated { inner, last: b'\n' }
+    }
+}
+
+impl<R: Read> Read for Terminated<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        if read > 0 {
+            self.last = buffer[read - 1];
+        } else if self.last != b'\n'
+            && let Some(first) = buffer.first_mut()
+        {
+            *first = b'\n';
+            self.last = b'\n';
+            return Ok(1);
+        }
+        Ok(read)
     }
 }
 

@@ -118,6 +118,7 @@ fn a_line_that_can_not_be_read_is_refused_by_its_number_or_counted() {
 
     for (text, why) in [
         ("time,path\n1,/\n2\n", "line 3: it has 1 fields, and the first row has 2"),
+        ("time,body\n\n\n1,\"a\nb\"\n\nnoon,", "line 7: its time noon"),
         ("time\nnoon\n", "line 2: its time noon is neither a number (s) nor an instant"),
         ("time,path\n1,a\n", "line 2: its path does not begin with a slash"),
         ("time,headers\n1,a\n", "line 2: its headers are neither lines such as"),
