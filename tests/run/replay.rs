@@ -254,6 +254,8 @@ fn what_can_not_be_replayed_is_refused_in_one_line() {
     let good = csv.to_str().expect("a path in UTF-8");
     let bad = file("bad.csv", "time,path\n1,/a\n\n2,b\n");
     let bad = bad.to_str().expect("a path in UTF-8");
+    let get = file("get.csv", "time,method\n1,POST\n2,GET\n");
+    let get = get.to_str().expect("a path in UTF-8");
     let keyed = file("keyed.csv", "time,key\n1,a\n");
     let keyed = keyed.to_str().expect("a path in UTF-8");
     for (options, words) in [
@@ -275,7 +277,7 @@ fn what_can_not_be_replayed_is_refused_in_one_line() {
         (&["--replay-key", "a"], &["--replay-key 'a'", "needs --replay"]),
         (&["--replay-format", "csv"], &["--replay-format 'csv'", "needs --replay"]),
         (&["--replay", good, "http://127.0.0.1:9/a?b={key}"], &["http://127.0.0.1:9/a", "query"]),
-        (&["--replay", good, "--preset", "check", "--audit"], &["--replay", "--replay-key", "{key} into a --header"]),
+        (&["--replay", get, "--preset", "check", "--audit"], &["--replay", "--replay-key", "{key} into a --header"]),
         (&["capacity", "--replay", good], &["--replay", "must be left out"]),
         (&["discover", "--replay", good], &["--replay"]),
     ] {
