@@ -38,6 +38,7 @@ mod presets;
 mod printed;
 mod profiles;
 mod recorded;
+mod replay;
 mod requests;
 #[cfg(unix)]
 mod results;
