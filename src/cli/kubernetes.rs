@@ -187,6 +187,7 @@ impl Kubernetes {
             needed_variables: needed.iter().map(|(name, _)| (*name).to_owned()).collect(),
             secret: self.secret.clone(),
             files: shared.files,
+            is_replay: plan.schedule.recording().is_some(),
             volume: match &self.claim {
                 Some(claim) => Volume::Existing(claim.clone()),
                 None => Volume::New {
@@ -253,6 +254,7 @@ fn refuse_what_pods_lack(arguments: &Arguments<Options>) -> Result<(), Refusal> 
         connections,
         stripes,
         events,
+        replay,
         ..
     } = &arguments.options;
     if cluster.is_demo(arguments)? {
@@ -273,6 +275,11 @@ fn refuse_what_pods_lack(arguments: &Arguments<Options>) -> Result<(), Refusal> 
     }
     if let Some(events) = events.events.iter().find(|file| ***file == Path::new("-")) {
         return Err(arguments.refuse(events, "must be a file, which the pods get a copy of"));
+    }
+    if let Some(recording) = &replay.replay
+        && **recording == Path::new("-")
+    {
+        return Err(arguments.refuse(recording, "must be a file, which the pods get a copy of"));
     }
     Ok(())
 }

@@ -5,13 +5,14 @@ use super::row::Wrong;
 use super::rows::Rows;
 use crate::base::{Moment, Nanos};
 use crate::core::answers::Answers;
-use crate::core::audit::{AuditReport, AuditedKey, Auditor, Nodes, Observation, Terms};
+use crate::core::audit::{AuditReport, AuditedKey, Auditor, Nodes, Observation, PriorUse, Terms};
 use crate::core::outages::Response;
 use crate::core::recorded::{
-    ColumnNames, Identity, KeyNames, Layout, NumberedBy, Recorded, Resolution, TargetNames,
-    TargetPlaces,
+    ColumnNames, Gap, Identity, KeyNames, Layout, NumberedBy, Parts, Recorded, Resolution,
+    TargetNames, TargetPlaces,
 };
 use crate::core::summary::RecordedCounts;
+use std::collections::HashSet;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -33,7 +34,11 @@ pub struct Recording {
     probe_keys: KeyNames,
     targets: TargetNames,
     /// The first request of each file of `--requests`, to find out whether it comes again.
-    firsts: Vec<Identity>,
+    firsts: HashSet<Identity>,
+    /// The runs and the stripes that the files have.
+    parts: Parts,
+    /// Whether the requests come from several machines, so that the errors of their clocks count.
+    has_several_clocks: bool,
     /// The zero of the audit's times, in nanoseconds by the files' own.
     start: u64,
 }
@@ -48,7 +53,10 @@ struct Surveyed {
     earliest: Vec<u64>,
     /// The zero of the file's times, or its earliest start.
     origin: u64,
+    /// By how much its instants may be off, with the error of its machine's clock if that counts.
     resolution: Resolution,
+    /// The greatest error of its machine's clock, in nanoseconds. `None` if a row does not say it.
+    clock_error: Option<u64>,
 }
 
 /// The number of rows between two steps of the audit.
@@ -56,6 +64,10 @@ const BLOCK: u64 = 4096;
 
 /// The earliest nanosecond since 1970 that is taken for an instant of the calendar: in 1973.
 const BY_CALENDAR: u64 = 100_000_000_000_000_000;
+
+/// Instants of several machines can't be compared without it.
+const UNKNOWN_ERROR: &str = "must say in clock_error_ns how far its machine's clock may be off, since there are several machines or \
+                             files; --clock-error says it otherwise, such as 10ms, or 0 if one clock gave all instants";
 
 /// The audit of a recording.
 #[derive(Debug)]
@@ -68,16 +80,16 @@ pub struct Reported {
 }
 
 impl Recording {
-    /// Reads all files once. `widen` is the time by which requests of the second and later files may have begun earlier
-    /// and ended later, because they come from other machines. The names of keys take at most `memory` bytes, and those of
-    /// the probes' keys at most a quarter of that in addition.
+    /// Reads all files once. If they come from several machines, each request may have begun earlier and ended later by the
+    /// error of its machine's clock: as its file says, or else `clock_error`. The names of keys take at most `memory` bytes,
+    /// and those of the probes' keys at most a quarter of that in addition.
     ///
     /// # Errors
-    /// A file or a row of it can't be read.
+    /// A file or a row of it can't be read, rows do not belong together, or nobody says how far a machine's clock may be off.
     pub fn survey(
         paths: &[PathBuf],
         columns: &Columns,
-        widen: Nanos,
+        clock_error: Option<Nanos>,
         memory: usize,
     ) -> Result<Recording, Unreadable> {
         let mut recording = Recording {
@@ -85,24 +97,35 @@ impl Recording {
             keys: KeyNames::new(memory),
             probe_keys: KeyNames::new(memory / 4),
             targets: TargetNames::default(),
-            firsts: Vec::new(),
+            firsts: HashSet::new(),
+            parts: Parts::default(),
+            has_several_clocks: false,
             start: u64::MAX,
         };
-        for (number, path) in paths.iter().enumerate() {
+        for path in paths {
             let wrong = |wrong: Wrong| Unreadable::new(path, wrong);
-            let mut file = recording
+            let file = recording
                 .read_once(path, columns, paths.len() > 1)
                 .map_err(wrong)?;
-            if number > 0 {
-                file.resolution = file.resolution.widened(widen.0);
-            }
             if paths.len() > 1 && file.rows > 0 && file.origin < BY_CALENDAR {
                 let why = "its times are not since 1970, so it can't be merged with other files";
                 return Err(wrong(why.into()));
             }
+            recording.files.push(file);
+        }
+        if let Some((file, why)) = recording.parts.surplus() {
+            return Err(Unreadable::new(&paths[file], why));
+        }
+        recording.has_several_clocks = paths.len() > 1 || recording.parts.has_several_stripes();
+        for file in &mut recording.files {
+            if recording.has_several_clocks && file.rows > 0 {
+                let error = file.clock_error.or(clock_error.map(|error| error.0));
+                let error = error.ok_or_else(|| Unreadable::new(&file.path, UNKNOWN_ERROR))?;
+                file.resolution = file.resolution.widened(error);
+                file.clock_error = Some(error);
+            }
             let start = file.origin.saturating_sub(file.resolution.before);
             recording.start = recording.start.min(start);
-            recording.files.push(file);
         }
         Ok(recording)
     }
@@ -121,7 +144,10 @@ impl Recording {
             earliest: Vec::new(),
             origin: u64::MAX,
             resolution: Resolution::UNKNOWN,
+            clock_error: Some(0),
         };
+        let number = self.files.len();
+        let counts_rows = file.layout.counts_rows();
         let (mut has_key, mut has_target) = (false, false);
         let is_own = file.layout.is_own();
         let mut is_first = true;
@@ -130,7 +156,10 @@ impl Recording {
             let rows = reading.read_block(BLOCK, |row| {
                 if is_own {
                     self.check_repetition(row, mem::take(&mut is_first))?;
+                    self.parts.add(number, row, counts_rows)?;
                 }
+                let errors = file.clock_error.zip(row.clock_error);
+                file.clock_error = errors.map(|(most, error)| most.max(error));
                 has_key |= !row.key.is_empty();
                 has_target |= !row.target.is_empty();
                 if row.of_the_probe {
@@ -173,7 +202,7 @@ impl Recording {
             return Err("this request was read before; give each run only once".to_owned());
         }
         if is_first {
-            self.firsts.push(identity);
+            self.firsts.insert(identity);
         }
         Ok(())
     }
@@ -186,6 +215,44 @@ impl Recording {
     /// The keys of the runs' probes. The audit's number of one is twice that of its name.
     pub fn probe_keys(&self) -> &KeyNames {
         &self.probe_keys
+    }
+
+    /// The requests of the files' runs that are in none of them, as far as the files say it.
+    pub fn gaps(&self) -> Vec<Gap> {
+        self.parts.gaps()
+    }
+
+    /// How far the clock of each file's machine may be off. `None` if that does not count, because one clock gave all
+    /// instants.
+    pub fn clock_errors(&self) -> impl Iterator<Item = Option<Nanos>> {
+        let counts = |file: &&Surveyed| self.has_several_clocks && file.rows > 0;
+        let errors = self.files.iter();
+        errors.map(move |file| {
+            let error = Some(file).filter(counts)?.clock_error?;
+            Some(Nanos(error))
+        })
+    }
+
+    /// The terms for these files: errors of clocks make requests seem longer, some more than others, and where requests are
+    /// missing, nobody knows what used up a limit.
+    pub fn adapt(&self, terms: Terms) -> Terms {
+        let most_off = self.clock_errors().flatten().max().unwrap_or_default();
+        let files = self.files.iter().filter(|file| file.rows > 0);
+        let widened = files.map(|file| file.resolution.total());
+        let (least, most) = widened.fold((u64::MAX, 0), |(least, most), one| {
+            (least.min(one), most.max(one))
+        });
+        let is_partial = !self.gaps().is_empty();
+        Terms {
+            timeout: terms.timeout + most_off * 2,
+            prior_use: match is_partial {
+                true => PriorUse::Anyone,
+                false => terms.prior_use,
+            },
+            uneven: Nanos(most.saturating_sub(least)),
+            is_partial,
+            ..terms
+        }
     }
 
     /// The instant from which the audit counts its times, if the files count theirs since 1970.

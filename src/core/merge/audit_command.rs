@@ -1,46 +1,14 @@
 //! The commands that a merged result names.
 
-use crate::core::summary::{Configuration, Setting, Source};
+use crate::core::summary::StripeSummary;
 
-/// The options of a run that its audit has in common with that of recorded requests.
-const JUDGING: [&str; 10] = [
-    "limit",
-    "window",
-    "cost",
-    "keys-file",
-    "key-prefix",
-    "allowed",
-    "blocked",
-    "audit-memory",
-    "clock-tolerance",
-    "excess-tolerance",
-];
-
-/// The command that audits the requests of all stripes, which are in `files`. `None` if the plan has no audit.
-pub(super) fn of(configuration: &Configuration, files: &[String]) -> Option<String> {
-    let audited = find(configuration, "audit")?;
-    let promise = audited.values.first()?;
-    if promise == "off" {
-        return None;
+/// A stripe's command with the files of all stripes.
+pub(super) fn with_files(command: &str, files: &[String]) -> String {
+    if files.is_empty() {
+        return command.to_owned();
     }
-    let mut words = vec!["loadgen".to_owned(), "audit".to_owned()];
-    match files {
-        [] => words.push("REQUESTS...".to_owned()),
-        files => words.extend(files.iter().map(|file| quoted(file))),
-    }
-    words.extend(["--audit".to_owned(), quoted(promise)]);
-    for option in JUDGING {
-        let given = find(configuration, option).filter(|one| one.source != Source::Default);
-        for value in given.into_iter().flat_map(|setting| &setting.values) {
-            words.extend([format!("--{option}"), quoted(value)]);
-        }
-    }
-    Some(words.join(" "))
-}
-
-fn find<'a>(configuration: &'a Configuration, option: &str) -> Option<&'a Setting> {
-    let mut settings = configuration.settings.iter();
-    settings.find(|setting| setting.option == option)
+    let files: Vec<_> = files.iter().map(|file| quoted(file)).collect();
+    command.replacen(StripeSummary::FILES, &files.join(" "), 1)
 }
 
 /// A word for a shell. A control character, which no shell takes, is left out.

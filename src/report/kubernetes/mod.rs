@@ -45,6 +45,8 @@ pub struct Deployment {
     /// A Secret that the cluster has.
     pub secret: Option<String>,
     pub files: Vec<PlanFile>,
+    /// Whether the pods send recorded requests, for whose copy each needs a temporary folder.
+    pub is_replay: bool,
     pub volume: Volume,
     /// The port at which each pod serves metrics.
     pub metrics_port: Option<u16>,

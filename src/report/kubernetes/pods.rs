@@ -99,6 +99,12 @@ fn stripe_pod(deployment: &Deployment) -> Node {
             true => volume_of(volume, "secret", map([("secretName", name)])),
         });
     }
+    if deployment.is_replay {
+        // The recording is copied to a temporary file. It is no longer than a ConfigMap, and its entries are shorter than its lines.
+        let room = map([("sizeLimit", "64Mi".into())]);
+        mounts.push(mount("copy", "/tmp"));
+        volumes.push(volume_of("copy", "emptyDir", room));
+    }
     let needed = deployment.needed_variables.iter().map(|variable| {
         map([
             ("name", variable.into()),
