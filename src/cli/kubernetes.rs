@@ -5,7 +5,6 @@ use super::setup::without_effect;
 use super::stripes::{INDEX, stripes};
 use super::values::{duration, read_file};
 use super::{Arguments, Cli, Nodes, Options, Refusal, Setup};
-use crate::base::Nanos;
 use crate::base::text::{bytes, shortened, some_time};
 use crate::core::audit::Quota;
 use crate::core::plan::Plan;
@@ -307,7 +306,7 @@ fn refuse_addresses(arguments: &Arguments<Options>, setup: &Setup) -> Result<(),
     Ok(())
 }
 
-/// Refuses events with commands. Every pod would run them, and the image has no programs.
+/// Refuses events with commands, because the image has no programs that they could run.
 fn refuse_commands(arguments: &Arguments<Options>, plan: &Plan) -> Result<(), Refusal> {
     let Some(event) = plan.events.iter().find(|event| event.command.is_some()) else {
         return Ok(());
@@ -321,7 +320,7 @@ fn refuse_commands(arguments: &Arguments<Options>, plan: &Plan) -> Result<(), Re
     Err(Refusal::wrong(
         &option,
         &event.name,
-        "must be a mark, without a command: every pod would run it, and the image has no programs",
+        "must be a mark, without a command: the image of the pods has no other programs",
     ))
 }
 
@@ -508,7 +507,7 @@ fn longest_wait(plan: &Plan, start: Timestamp, now: Timestamp) -> Duration {
     };
     let until_start = start.duration_since(now).unsigned_abs();
     let answers = 2 * plan.timeout.max(plan.drain.after_stop);
-    let end = Duration::from_nanos(Nanos::from(end).0);
+    let end = Duration::from_nanos(end.0);
     whole_seconds(until_start + end + answers + WRITING + MERGE_SLACK)
 }
 

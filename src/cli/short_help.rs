@@ -243,7 +243,9 @@ mod tests {
             }
             let own = name.map_or(&command, |name| command.find_subcommand(name).unwrap());
             let is_long = |c: char| c.is_ascii_lowercase() || c == '-';
-            for flag in text.split("--").skip(1) {
+            let lines = text.lines();
+            let own_lines: Vec<_> = lines.filter(|line| !line.contains("kubectl ")).collect();
+            for flag in own_lines.join("\n").split("--").skip(1) {
                 let long = flag.split(|c| !is_long(c)).next().unwrap();
                 let mut all = own.get_arguments().chain(command.get_arguments());
                 let is_known = all.any(|argument| argument.get_long() == Some(long));

@@ -200,7 +200,7 @@ fn pods_together_send_what_one_process_would_and_each_writes_its_stripe() {
             format!("--body-file={}", in_folder("body")),
             format!("--keys-file={}", in_folder("keys")),
         ];
-        let url = format!("{}/v1/$(HOME)?token=s3cret&n={{seq}}", server.url());
+        let url = format!("{}/v1/$(LOADGEN_SEED)?token=s3cret&n={{seq}}", server.url());
         options
             .map(str::to_owned)
             .into_iter()
@@ -250,7 +250,7 @@ fn pods_together_send_what_one_process_would_and_each_writes_its_stripe() {
     let plan = manifests.texts("ConfigMap", "run-plan", "data");
     let results = volumes
         .path()
-        .join("loadgen-results")
+        .join("loadgen-results/run")
         .join(&plan["LOADGEN_START_AT"]);
     let summary = |name: &str| -> Value {
         let text = fs::read_to_string(results.join(name)).expect(name);
@@ -291,7 +291,9 @@ fn pods_together_send_what_one_process_would_and_each_writes_its_stripe() {
     assert_eq!(by_one[0].1, "it's $(JOB_COMPLETION_INDEX) $$ \"50%\": # no");
     assert_eq!(by_one[0].2, own["MINE"]);
     assert!(
-        by_one[0].0.starts_with("/v1/$(HOME)?token=s3cret&n="),
+        by_one[0]
+            .0
+            .starts_with("/v1/$(LOADGEN_SEED)?token=s3cret&n="),
         "{}",
         by_one[0].0
     );

@@ -453,7 +453,7 @@ impl Phases {
 
 fn timeline(reader: &Reader, of: &Timeline, targets: usize) -> Result<TimelineTally, Why> {
     let seconds = of.slot_ns / 1_000_000_000;
-    if of.slot_ns % 1_000_000_000 != 0 || !seconds.is_power_of_two() {
+    if !of.slot_ns.is_multiple_of(1_000_000_000) || !seconds.is_power_of_two() {
         let why = "is no power of two of seconds";
         return Err(Why::malformed("timeline.slot_ns", why));
     }

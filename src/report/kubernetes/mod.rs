@@ -6,7 +6,7 @@
 //! | ConfigMap NAME-files | the files that these options name |
 //! | Secret NAME-secrets | the values of requests that may be secret, as variables |
 //! | Secret NAME-secret-files | the files that may have secrets |
-//! | PersistentVolumeClaim | the volume of the results, one folder for each start |
+//! | PersistentVolumeClaim | the volume of the results, with a folder for each run |
 //! | Job NAME | a pod for each stripe |
 //! | Job NAME-merge | waits for the stripes' summaries and makes one of them |
 

@@ -82,7 +82,7 @@ fn stripe_pod(deployment: &Deployment) -> Node {
             ("prometheus.io/path", "/metrics".into()),
         ])
     });
-    let mut mounts = vec![results_mount(STRIPES, "stripes")];
+    let mut mounts = vec![results_mount(deployment, STRIPES, "/stripes")];
     let mut volumes = vec![results_volume(deployment)];
     for (volume, folder, is_secret) in [
         ("files", PLAN_FILES, false),
@@ -172,8 +172,8 @@ fn merge_pod(deployment: &Deployment) -> Node {
     }));
     arguments.push(STRIPES.to_owned());
     let mounts = vec![
-        results_mount(RESULTS, ""),
-        results_mount(STRIPES, "stripes").with("readOnly", true),
+        results_mount(deployment, RESULTS, ""),
+        results_mount(deployment, STRIPES, "/stripes").with("readOnly", true),
     ];
     let container = container(deployment, MERGE, arguments)
         .with(
@@ -265,14 +265,11 @@ fn mount(volume: &str, folder: &str) -> Node {
     map([("name", volume.into()), ("mountPath", folder.into())])
 }
 
-/// A part of the folder of this run on the volume. Each start has a folder of its own, so that the files of an earlier run
-/// are not taken for those of this one.
-fn results_mount(folder: &str, part: &str) -> Node {
-    let part = match part {
-        "" => String::new(),
-        part => format!("/{part}"),
-    };
-    mount("results", folder).with("subPathExpr", format!("$(LOADGEN_START_AT){part}"))
+/// The folder of this run on the volume, or a folder in it. Each start of each Job has its own one, so that the files of
+/// another run are not taken for those of this one.
+fn results_mount(deployment: &Deployment, folder: &str, part: &str) -> Node {
+    let own = format!("{}/$(LOADGEN_START_AT){part}", deployment.name);
+    mount("results", folder).with("subPathExpr", own)
 }
 
 fn results_volume(deployment: &Deployment) -> Node {
