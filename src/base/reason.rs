@@ -28,6 +28,11 @@ impl Reason {
         Reason::stored(text, Some(others))
     }
 
+    /// A reason of another process, as it wrote it.
+    pub fn recorded(text: &str) -> Reason {
+        Reason::stored(text, None)
+    }
+
     fn stored(text: &str, others: Option<&'static str>) -> Reason {
         let text = &text[..text.floor_char_boundary(LONGEST)];
         if let Some(known) = TEXTS.read().handle(text, others) {

@@ -9,6 +9,7 @@ use crate::core::audit::{PriorUse, Promise, Quota};
 use crate::core::plan::{AuditPlan, Plan, PlannedStart};
 use crate::core::request::{Placeholder, RequestTemplate};
 use crate::core::stripe::Stripe;
+use crate::core::summary::FILES;
 use crate::report::Output;
 use clap::Args;
 use std::time::Duration;
@@ -183,7 +184,7 @@ impl Audit {
             let why = "needs --requests with several stripes, since loadgen audit judges them by their files of requests";
             return Err(arguments.refuse(asked, why));
         }
-        let mut words = vec!["loadgen audit FILES".to_owned()];
+        let mut words = vec!["loadgen audit".to_owned(), FILES.to_owned()];
         words.extend(arguments.given_again(&RECORDED));
         if audit.prior_use == PriorUse::None {
             words.push("--complete".to_owned());

@@ -37,7 +37,7 @@ pub(super) fn fingerprint(plan: &Plan, settings: &[Setting]) -> Uuid {
 }
 
 /// The options that each machine may have for itself: its connections, its files, its threads, and its stripe.
-fn of_one_machine() -> HashSet<String> {
+pub(super) fn of_one_machine() -> HashSet<String> {
     let groups = [
         Connections::augment_args(Command::default()),
         Generator::augment_args(Command::default()),

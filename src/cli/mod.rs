@@ -17,7 +17,9 @@ mod events;
 mod fingerprint;
 mod generator;
 mod keys;
+mod kubernetes;
 mod manual;
+mod merge;
 mod option;
 mod promise;
 mod recorded;
@@ -42,6 +44,7 @@ pub use cluster::Nodes;
 pub use compare::{Compare, Sides};
 pub use discover::DiscoverSetup;
 pub use manual::{completions, man};
+pub use merge::{Gathered, MergeSetup};
 pub use recorded::{ListedKeys, RecordedSetup};
 pub use refusal::Refusal;
 pub use report::{Report, Saved};
@@ -50,8 +53,10 @@ pub use setup::{Metrics, Setup, Wait};
 use crate::core::exit_code;
 use crate::core::presets::Preset;
 use crate::core::summary::Schema;
+use crate::report::kubernetes::Deployment;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use jiff::Timestamp;
 use option::{Opt, opt};
 use refusal::without_login;
 use std::ffi::OsString;
@@ -70,12 +75,16 @@ pub enum Command {
     Discover(Box<DiscoverSetup>),
     /// Audits recorded requests.
     Audit(Box<RecordedSetup>),
+    /// Merges the summaries of stripes.
+    Merge(Box<MergeSetup>),
     /// Makes a page of saved summaries.
     Report(Report),
     /// Prints the JSON schema of a result.
     Schema(Schema),
     /// Compares saved summaries.
     Compare(Compare),
+    /// Prints the manifests of a run on a cluster.
+    Kubernetes(Box<Deployment>),
     /// Prints a script that completes the command line in a shell.
     Completions(Shell),
     Man,
@@ -119,9 +128,17 @@ impl Command {
                 let arguments = arguments.of_the_subcommand().with_options(*options);
                 Command::Audit(RecordedSetup::new(&arguments).map(Box::new)?)
             }
+            Some(Task::Merge(options)) => {
+                let arguments = arguments.of_the_subcommand().with_options(*options);
+                Command::Merge(MergeSetup::new(&arguments).map(Box::new)?)
+            }
             Some(Task::Report(report)) => Command::Report(report),
             Some(Task::Schema { schema }) => Command::Schema(schema),
             Some(Task::Compare(compare)) => Command::Compare(compare),
+            Some(Task::Kubernetes(kubernetes)) => match kubernetes.deployment(Timestamp::now()) {
+                Err(Refusal::Asked(text)) => Command::Show(text),
+                deployment => Command::Kubernetes(Box::new(deployment?)),
+            },
             Some(Task::Completions { shell }) => Command::Completions(shell),
             Some(Task::Man) => Command::Man,
         })
@@ -140,8 +157,8 @@ impl Command {
     disable_help_subcommand = true,
     after_help = exit_code::table(),
     override_usage = "loadgen [OPTIONS] [URL]...\n       loadgen plan [OPTIONS] [URL]...\n       loadgen capacity [OPTIONS] [URL]...\n       loadgen discover [OPTIONS] [URL]...\n       loadgen presets [NAME]\n       \
-                      loadgen audit FILE... [OPTIONS]\n       loadgen report FILE... --output FILE\n       \
-                      loadgen compare FILE... [--to FILE...] [--fail-if CONDITION]\n       loadgen schema [NAME]\n       loadgen completions <SHELL>\n       loadgen man"
+                      loadgen audit FILE... [OPTIONS]\n       loadgen merge FILE... [--output FILE]\n       loadgen report FILE... --output FILE\n       \
+                      loadgen compare FILE... [--to FILE...] [--fail-if CONDITION]\n       loadgen kubernetes --stripes N -- [OPTIONS] [URL]...\n       loadgen schema [NAME]\n       loadgen completions <SHELL>\n       loadgen man"
 )]
 struct Cli {
     #[command(flatten)]
@@ -182,11 +199,17 @@ enum Task {
     /// Audit recorded requests: files of --requests, or logs of other programs as CSV or JSON lines
     Audit(Box<recorded::Recorded>),
 
+    /// Make one result of the summaries of all stripes of a schedule, and judge the thresholds on it
+    Merge(Box<merge::Merge>),
+
     /// Make an HTML page of saved summaries: the report of one, or the comparison of several
     Report(Report),
 
     /// Compare two runs, or several on each side, and tell change from noise
     Compare(compare::Compare),
+
+    /// Print Kubernetes manifests for a run with these options, whose load several pods share
+    Kubernetes(Box<kubernetes::Kubernetes>),
 
     /// Print the JSON schema of a result: summary, of a run; audit, of recorded requests; discovery; or capacity
     Schema {

@@ -99,7 +99,7 @@ pub(super) fn refusal(
         ErrorKind::MissingRequiredArgument => {
             let missing: Vec<_> = arguments
                 .iter()
-                .map(|name| without_brackets(name))
+                .map(|name| name.replace(['[', ']', '<', '>', '.'], ""))
                 .collect();
             let mut line = format!("{}: must be given", missing.join(", "));
             if arguments.iter().all(|argument| argument.starts_with('<')) {
@@ -117,7 +117,9 @@ pub(super) fn refusal(
             let is_command = command.find_subcommand(word).is_some();
             let stray = stray_value(word, line).filter(|_| !is_command);
             let unknown = || unknown_option(word, line);
-            stray.or_else(unknown).unwrap_or_else(|| rendered(error))
+            let misplaced = || misplaced(word, line);
+            let refusal = stray.or_else(unknown).or_else(misplaced);
+            refusal.unwrap_or_else(|| rendered(error))
         }
         ErrorKind::TooManyValues => {
             let value = context(ContextKind::InvalidValue).join(" ");
@@ -215,6 +217,9 @@ fn unknown_option(word: &str, line: &CommandLine) -> Option<Refusal> {
         let meant = meant.or_else(|| resembling(name, longs()));
         let hint = meant.map(|meant| format!("; did you mean --{meant}?"));
         let others = line.others_with(name);
+        if !others.is_empty() && takes_words_behind_dashes(command) {
+            return refuse("; the options of the run stand behind --");
+        }
         if !others.is_empty() {
             let others = others.join(", ");
             return refuse(&format!(", but of {others}{}", hint.unwrap_or_default()));
@@ -224,6 +229,18 @@ fn unknown_option(word: &str, line: &CommandLine) -> Option<Refusal> {
         }
     }
     refuse(&format!("; {here} --help lists all"))
+}
+
+/// The line for a word that has its place behind `--`.
+fn misplaced(word: &str, line: &CommandLine) -> Option<Refusal> {
+    takes_words_behind_dashes(line.typed_command()).then(|| {
+        let allowed = "must stand behind --, with the options of the run";
+        Refusal::wrong("URL", word, allowed)
+    })
+}
+
+fn takes_words_behind_dashes(command: &Command) -> bool {
+    command.get_positionals().any(Arg::is_last_set)
 }
 
 /// Whether the value of an option may have secrets.

@@ -99,7 +99,7 @@ fn refusal(path: &Path, error: &impl Display) -> Refusal {
     Refusal::wrong(FILE, &path.to_string_lossy(), &allowed)
 }
 
-fn text(path: &Path) -> io::Result<String> {
+pub(super) fn text(path: &Path) -> io::Result<String> {
     let bytes = if path == Path::new("-") {
         read_at_most(io::stdin(), MOST)
     } else {

@@ -4,7 +4,7 @@ use super::arguments::PREFIX;
 use super::values::{boolean, file};
 use super::{Arguments, Options};
 use crate::core::summary::{SCHEMAS, Schema};
-use crate::report::{ColorChoice, FORMATS, Format, Output};
+use crate::report::{ColorChoice, FORMATS, Format, Output, json_format};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::path::PathBuf;
 
@@ -70,6 +70,17 @@ impl RecordedFiles {
     }
 }
 
+/// The requested pages of merged summaries, by format. JSON has an option of its own.
+#[derive(Debug, Clone, Default)]
+pub struct MergedFiles(Vec<(&'static Format, PathBuf)>);
+
+impl MergedFiles {
+    /// The requested files, in the order of the help.
+    pub(super) fn outputs<O>(&self, arguments: &Arguments<O>) -> Vec<Output> {
+        outputs(&self.0, arguments)
+    }
+}
+
 fn outputs<O>(files: &[(&'static Format, PathBuf)], arguments: &Arguments<O>) -> Vec<Output> {
     let outputs = files.iter().map(|(format, path)| Output {
         format,
@@ -110,6 +121,10 @@ fn all() -> impl Iterator<Item = &'static Format> {
     FORMATS.iter().copied()
 }
 
+fn for_merged() -> impl Iterator<Item = &'static Format> {
+    for_recorded().filter(|format| format.option != json_format().option)
+}
+
 fn for_recorded() -> impl Iterator<Item = &'static Format> {
     all().filter(|format| format.is_for_recorded())
 }
@@ -148,6 +163,27 @@ impl Args for RecordedFiles {
 impl FromArgMatches for RecordedFiles {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         Ok(RecordedFiles(given(matches, for_recorded())))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for MergedFiles {
+    fn augment_args(command: Command) -> Command {
+        with_options(command, for_merged())
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for MergedFiles {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(MergedFiles(given(matches, for_merged())))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

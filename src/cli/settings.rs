@@ -35,35 +35,19 @@ impl<O> Arguments<O> {
     ) -> RepeatingCommand {
         let mut variables = Variables::default();
         let results = Results::augment_args(Command::default());
-        for option in self.command.get_arguments() {
-            let reserve = |part, text: &str| {
-                variables.reserve(&Given::new(part, text));
-                String::new()
-            };
-            self.setting(option, reserve);
-        }
         let mut words = vec!["loadgen".to_owned()];
         let mut positionals = Vec::new();
-        for option in self.command.get_arguments() {
+        for (option, setting) in self.effective_settings(without_effect, &mut variables) {
             let id = option.get_id();
             if id == "seed" || results.get_arguments().any(|other| other.get_id() == id) {
                 continue;
             }
             if let Some(others) = replaced.get(id) {
                 words.extend_from_slice(others);
-                continue;
-            }
-            let repeated = |part, text: &str| Given::new(part, text).repeated(&mut variables);
-            let setting = self.setting(option, repeated);
-            let is_repeated = |setting: &Setting| match setting.source {
-                Source::Flag => true,
-                Source::Variable => !without_effect.contains(id),
-                Source::Default => false,
-            };
-            match setting.filter(is_repeated) {
-                Some(setting) if option.is_positional() => positionals.extend(setting.values),
-                Some(setting) => add_flags(&setting, may_stand_alone(option), &mut words),
-                None => {}
+            } else if option.is_positional() {
+                positionals.extend(setting.values);
+            } else {
+                add_flags(&setting, may_stand_alone(option), &mut words);
             }
         }
         if let Some(body) = body {
@@ -98,6 +82,34 @@ impl<O> Arguments<O> {
             }
         }
         words
+    }
+
+    /// The options that were given, as flags or by variables, in the order of the help: without defaults, and without variables
+    /// whose options are `without_effect`. Placeholders for `variables` stand for secrets.
+    pub(super) fn effective_settings(
+        &self,
+        without_effect: &HashSet<&Id>,
+        variables: &mut Variables,
+    ) -> Vec<(&Arg, Setting)> {
+        for option in self.command.get_arguments() {
+            let reserve = |part, text: &str| {
+                variables.reserve(&Given::new(part, text));
+                String::new()
+            };
+            self.setting(option, reserve);
+        }
+        let mut settings = Vec::new();
+        for option in self.command.get_arguments() {
+            let repeated = |part, text: &str| Given::new(part, text).repeated(variables);
+            let is_effective = |setting: &Setting| match setting.source {
+                Source::Flag => true,
+                Source::Variable => !without_effect.contains(option.get_id()),
+                Source::Default => false,
+            };
+            let setting = self.setting(option, repeated).filter(is_effective);
+            settings.extend(setting.map(|setting| (option, setting)));
+        }
+        settings
     }
 
     /// The setting of an option. `None` for options such as `--help` and `--version`. `hide` gets each value that is a
@@ -185,4 +197,4 @@ pub(super) fn quoted(value: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

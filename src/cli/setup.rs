@@ -210,7 +210,7 @@ impl Setup {
 }
 
 /// The options that have no effect on this run if they came from variables, which may be set for all runs.
-fn without_effect<'a>(
+pub(super) fn without_effect<'a>(
     arguments: &'a Arguments<Options>,
     is_demo: bool,
     quota: Quota,

@@ -26,8 +26,8 @@ the limiter keeps its limit.
   --report FILE, --summary-json FILE    the results as a page, as JSON
   --wait TIME           first wait until the first target is there
 
-Commands: plan, discover, capacity, audit, compare, report, presets, schema,
-  man, completions
+Commands: plan, discover, capacity, audit, merge, compare, report, kubernetes,
+  presets, schema, man, completions
 Exit codes: 0 fine, 1 broke, 2 refused, 3 inconclusive, 4 a check failed
 All options: loadgen --help. Each is a variable too: LOADGEN_RPS=50
 ";
@@ -115,6 +115,25 @@ Exit codes: 0 kept, 2 refused, 3 inconclusive, 4 broken
 All options: loadgen audit --help
 ";
 
+const MERGE: &str = "\
+loadgen merge makes one result of the stripes of a schedule, and judges the
+thresholds on it. Stripes are runs with --stripe I/N, one on each machine.
+
+  loadgen merge stripe-0.json stripe-1.json --output all.json
+  loadgen merge results/ --output all.json --report all.html
+  loadgen merge results/ --stripes 8 --wait 15m --output results/all.json
+
+  FILE...               what --summary-json wrote for each stripe, or folders
+  --output FILE         the merged summary as JSON; - is standard output
+  --report FILE, --summary-markdown FILE    its pages
+  --wait TIME           wait until the summaries of all stripes are there
+  --stripes N           how many there are; by default, the summaries say it
+
+Exit codes: 0 fine, 2 refused, 3 inconclusive or a stripe is missing,
+            4 a threshold was missed
+All options: loadgen merge --help
+";
+
 const REPORT: &str = "\
 loadgen report makes an HTML page of saved summaries.
 
@@ -144,6 +163,26 @@ Exit codes: 0 no condition is met, 2 refused, 3 too noisy to tell, 4 one is met
 All options: loadgen compare --help
 ";
 
+const KUBERNETES: &str = "\
+loadgen kubernetes prints the manifests of a run whose load several pods share:
+each sends a stripe of one schedule, and their results are merged.
+
+  loadgen kubernetes --stripes 8 -- --rps 50000 http://node:8000/items >run.yaml
+  kubectl apply --server-side -f run.yaml
+
+  --stripes N           how many pods share the load
+  --name NAME, --namespace NAME       of the objects
+  --image IMAGE         where the cluster's nodes find the image of loadgen
+  --start-in TIME       the start: the first full minute after this time  [2m]
+  --claim NAME          a volume claim for the results, instead of a new one
+  --storage-class NAME, --storage SIZE                of the new claim  [1Gi]
+  --secret NAME         a Secret with the variables that {env:NAME} stands for
+  --merge-wait TIME     how long the merge waits for all results
+  -- OPTIONS            the options of the run and its URLs
+
+All options: loadgen kubernetes --help
+";
+
 const SCHEMA: &str = "\
 loadgen schema prints the JSON schema of a result.
 
@@ -169,8 +208,10 @@ pub(super) fn requested(typed: &[OsString]) -> Option<&'static str> {
         Some("discover") => Some(DISCOVER),
         Some("capacity") => Some(CAPACITY),
         Some("audit") => Some(AUDIT),
+        Some("merge") => Some(MERGE),
         Some("report") => Some(REPORT),
         Some("compare") => Some(COMPARE),
+        Some("kubernetes") => Some(KUBERNETES),
         Some("schema") => Some(SCHEMA),
         Some(_) => None,
     }
@@ -190,8 +231,10 @@ mod tests {
             (Some("discover"), DISCOVER),
             (Some("capacity"), CAPACITY),
             (Some("audit"), AUDIT),
+            (Some("merge"), MERGE),
             (Some("report"), REPORT),
             (Some("compare"), COMPARE),
+            (Some("kubernetes"), KUBERNETES),
             (Some("schema"), SCHEMA),
         ] {
             assert!(text.lines().count() <= 25, "{name:?} is too long");

@@ -66,7 +66,7 @@ fn rounded(time: Nanos) -> Nanos {
 }
 
 /// The variable in which Kubernetes counts the pods of an Indexed Job from 0.
-const INDEX: &str = "JOB_COMPLETION_INDEX";
+pub(super) const INDEX: &str = "JOB_COMPLETION_INDEX";
 
 /// The shortest time from now to the full minute that `next-minute` means.
 const NOTICE: SignedDuration = SignedDuration::from_secs(5);
@@ -218,7 +218,7 @@ impl Stripes {
     }
 }
 
-fn stripes(text: &str) -> Result<u64, String> {
+pub(super) fn stripes(text: &str) -> Result<u64, String> {
     whole(text, 1..=MAX_STRIPES)
 }
 

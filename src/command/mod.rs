@@ -4,7 +4,9 @@ mod audit;
 mod capacity;
 mod compare;
 mod discover;
+mod kubernetes;
 mod linger;
+mod merge;
 mod output;
 mod report;
 mod run;
@@ -34,9 +36,11 @@ pub fn carry_out(command: Command) -> anyhow::Result<u8> {
         Command::Presets(Some(preset)) => print(&presets::details(preset)),
         Command::Discover(setup) => discover::discover(*setup),
         Command::Audit(setup) => audit::audit(&setup),
+        Command::Merge(setup) => merge::merge(&setup),
         Command::Report(options) => report::report(&options),
         Command::Schema(schema) => print(schema.text),
         Command::Compare(options) => compare::compare(&options),
+        Command::Kubernetes(deployment) => kubernetes::kubernetes(&deployment),
         Command::Completions(shell) => print(&cli::completions(shell)),
         Command::Man => print(&cli::man()),
         Command::Show(text) => print(&text),

@@ -66,9 +66,10 @@ pub(super) fn run_until(setup: &Setup, stop: &Arc<Stop>, signals: &Signals) -> a
         fingerprint: &setup.fingerprint,
         targets: cluster.names(),
     };
-    let lines = Lines::new(&console, display, info);
-    lines.head(heading(setup, &targets, exporter.as_ref()));
+    let heading = heading(setup, &targets, exporter.as_ref());
+    let mut lines = Lines::new(&console, display, heading, info);
     if let Some(start) = &setup.plan.start {
+        lines.print_heading();
         wait_for_start(start, &console, stop);
     }
     observers.add(Box::new(lines));
@@ -175,7 +176,8 @@ fn summarize(
             setup.audit_command.clone(),
         ),
         timeline,
-        schedule: &plan.schedule,
+        planned: plan.schedule.end(),
+        asked: plan.schedule.mean_rate(results.paced),
         stopped_waiting: stopped == Stopped::Yes,
         audit: Audit::of(plan, results, targets),
         exit_code: exit_code::code(plan, results, &thresholds),

@@ -102,6 +102,11 @@ pub fn of_an_audit(verdict: audit::AuditVerdict) -> u8 {
     of(true, Some(verdict), std::iter::empty())
 }
 
+/// The exit code of thresholds by themselves.
+pub fn of_thresholds(met: impl Iterator<Item = Met> + Clone) -> u8 {
+    of(false, None, met)
+}
+
 fn of(
     audit_asked: bool,
     audited: Option<audit::AuditVerdict>,
@@ -114,7 +119,9 @@ fn of(
     );
     if audited == Some(audit::AuditVerdict::Broken) || any(&[Met::Missed]) {
         FAILED
-    } else if audit_asked && inconclusive || any(&[Met::Unsupported, Met::NothingSeen]) {
+    } else if audit_asked && inconclusive
+        || any(&[Met::Unsupported, Met::NothingSeen, Met::Unknown])
+    {
         INCONCLUSIVE
     } else {
         FINE

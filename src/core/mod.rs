@@ -9,6 +9,7 @@ pub mod events;
 pub mod exit_code;
 pub mod keys;
 pub mod masking;
+pub mod merge;
 pub mod outages;
 pub mod plan;
 pub mod presets;

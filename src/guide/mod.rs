@@ -13,6 +13,7 @@
 //! | [`capacity`] | the highest rate at which the limiter still meets every threshold |
 //! | [`compare`] | whether two runs differ by more than noise, and a gate for CI |
 //! | [`metrics`] | metrics for Prometheus while a run goes on |
+//! | [`kubernetes`] | one load from many pods, with one result |
 //! | [`stack`] | three limiter nodes, Redis and Prometheus in containers |
 //! | [`limiter`] | the reference limiter |
 //! | [`options`] | all options, variables and defaults |
@@ -37,6 +38,7 @@ macro_rules! pages {
             #[doc = "[keys]: crate::guide::requests#keys"]
             #[doc = "[limiter]: crate::guide::limiter"]
             #[doc = "[open]: crate::guide::requests#answers-of-a-limiter-that-fails-open"]
+            #[doc = "[metrics]: crate::guide::metrics"]
             #[doc = "[marks]: crate::guide::events#marks-from-outside"]
             #[doc = "[measures]: crate::guide::results#measures"]
             #[doc = "[page]: crate::guide::results#the-page"]
@@ -71,6 +73,7 @@ pages! {
     capacity,
     compare,
     metrics,
+    kubernetes,
     stack,
     limiter,
     options,

@@ -7,6 +7,7 @@ pub(super) fn downsampled(timeline: &Timeline, most: usize) -> Timeline {
     let slots = timeline.slots.chunks(together).map(merged).collect();
     Timeline {
         slot_ns: timeline.slot_ns.saturating_mul(together as u64),
+        seconds: timeline.seconds,
         slots,
         bands_ns: timeline.bands_ns.clone(),
         stretches: timeline.stretches.clone(),

@@ -1,9 +1,11 @@
 //! The summary as JSON.
 
+use super::files::Output;
 use super::format::{Format, Written, any_name};
 use super::result_file::Access;
 use crate::core::summary::{CapacitySummary, Discovery, RecordedAudit, Summary};
 use serde::Serialize;
+use std::path::Path;
 
 pub const FORMAT: Format = Format {
     option: "summary-json",
@@ -19,6 +21,20 @@ pub const FORMAT: Format = Format {
         has_timeline: true,
     },
 };
+
+/// The format of a summary in JSON.
+pub fn json_format() -> &'static Format {
+    &FORMAT
+}
+
+/// A file of a summary in JSON, which `asked_by` requested.
+pub fn json_output(path: &Path, asked_by: &str) -> Output {
+    Output {
+        format: &FORMAT,
+        path: path.to_owned(),
+        asked_by: asked_by.to_owned(),
+    }
+}
 
 /// The whole summary as JSON, by the schema that `loadgen schema` prints.
 pub fn json(summary: &Summary) -> String {

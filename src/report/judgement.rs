@@ -3,7 +3,9 @@
 use super::failure_causes::by_cause;
 use crate::base::Nanos;
 use crate::base::text::{count, shortened, span, whole_seconds};
-use crate::core::summary::{Audit, AuditVerdict, RunTimes, Standing, Summary, TargetSummary};
+use crate::core::summary::{
+    Audit, AuditVerdict, RunTimes, Standing, StripeSummary, Summary, TargetSummary,
+};
 use crate::core::threshold::{JudgedThreshold, Met};
 
 /// The most events of a sort that the verdict names.
@@ -63,6 +65,7 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         audit.map(audited).unwrap_or_default()
     };
     verdicts.extend(judged_thresholds(summary));
+    verdicts.extend(merged_parts(summary));
     let mut all = [verdicts.clone(), faults].concat();
     let suspended = Nanos(summary.schedule.suspended_ns);
     if suspended > Nanos::ZERO {
@@ -96,6 +99,9 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         all.push(Judgement::new(Tone::Plain, text));
     }
     all.extend(events(summary));
+    if let Some(part) = part_of_a_schedule(summary) {
+        all.insert(0, part);
+    }
     let command = summary.stripe.as_ref();
     if let Some(command) = command.and_then(|stripe| stripe.audit_command.as_ref()) {
         let mut text = format!("The limiter is judged by all stripes together: {command}");
@@ -112,6 +118,33 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         stopped => all.extend(stopped.map(|text| Judgement::new(Tone::Plain, capitalized(&text)))),
     }
     all
+}
+
+/// That the run is a stripe, so that it is judged together with the others. `None` if it is a whole one.
+fn part_of_a_schedule(summary: &Summary) -> Option<Judgement> {
+    let StripeSummary { index, of, .. } = summary.stripe.as_ref()?;
+    let sent = count(summary.requests.sent, "request", "requests");
+    let mut text = format!("Stripe {index} of {of}: {sent} sent.");
+    text += if summary.thresholds.is_empty() {
+        " `loadgen merge` makes one result of all stripes"
+    } else {
+        " `loadgen merge` judges the thresholds on all stripes"
+    };
+    Some(Judgement::new(Tone::Plain, text))
+}
+
+/// The stripes that merged results lack, and how they are audited.
+fn merged_parts(summary: &Summary) -> Vec<Judgement> {
+    let Some(merged) = &summary.merged else {
+        return Vec::new();
+    };
+    let missing = merged.missing_stripes();
+    let missing = missing.map(|text| Judgement::new(Tone::Unsure, capitalized(&text)));
+    let command = merged.audit_command.as_ref().map(|command| {
+        let text = format!("The limit is judged by the requests of all stripes: {command}");
+        Judgement::new(Tone::Plain, text)
+    });
+    missing.into_iter().chain(command).collect()
 }
 
 /// The commands of events that failed: without them, the run shows nothing of these events.
@@ -217,7 +250,9 @@ fn judged_thresholds(summary: &Summary) -> Vec<Judgement> {
     let thresholds = &summary.thresholds;
     let all = count(thresholds.len() as u64, "threshold", "thresholds");
     let (met, missed) = (with(thresholds, Met::Met), with(thresholds, Met::Missed));
-    let undecided = thresholds.len() - met - missed;
+    // The heading says who judges those.
+    let deferred = with(thresholds, Met::Deferred);
+    let undecided = thresholds.len() - met - missed - deferred;
     let mut judged = Vec::new();
     if let Some(first) = thresholds.iter().find(|one| one.met == Met::Missed) {
         let (limit, measured) = (&first.text, &first.measured);
@@ -305,6 +340,7 @@ pub(super) fn threshold_word(met: Met) -> &'static str {
         Met::Unsupported => "unsupported",
         Met::NothingSeen => "nothing measured",
         Met::Deferred => "judged with the other stripes",
+        Met::Unknown => "unknown",
     }
 }
 
@@ -312,7 +348,8 @@ pub(super) fn threshold(met: Met) -> Judgement {
     let tone = match met {
         Met::Met => Tone::Good,
         Met::Missed => Tone::Bad,
-        Met::Unsupported | Met::NothingSeen | Met::Deferred => Tone::Unsure,
+        Met::Unsupported | Met::NothingSeen | Met::Unknown => Tone::Unsure,
+        Met::Deferred => Tone::Plain,
     };
     Judgement::new(tone, threshold_word(met))
 }

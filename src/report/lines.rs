@@ -19,6 +19,8 @@ use std::time::Duration;
 pub struct Lines<'a> {
     console: &'a Console,
     display: Display,
+    /// Printed when the run begins, unless that has happened before.
+    heading: Option<StyledText>,
     aligned_to: Option<Nanos>,
     /// The end of the schedule, if it has one.
     end: Option<Nanos>,
@@ -29,10 +31,16 @@ pub struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub fn new(console: &'a Console, display: Display, run: RunInfo<'_>) -> Lines<'a> {
+    pub fn new(
+        console: &'a Console,
+        display: Display,
+        heading: StyledText,
+        run: RunInfo<'_>,
+    ) -> Lines<'a> {
         Lines {
             console,
             display,
+            heading: Some(heading),
             aligned_to: run.plan.alignment.map(|alignment| alignment.window()),
             end: run.plan.schedule.end(),
             start: Moment::MAX,
@@ -41,9 +49,11 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Prints the heading of the run.
-    pub fn head(&self, heading: StyledText) {
-        self.console.print(heading.display(self.display));
+    /// Prints the heading before the run begins.
+    pub fn print_heading(&mut self) {
+        if let Some(heading) = self.heading.take() {
+            self.console.print(heading.display(self.display));
+        }
     }
 
     fn mention(&self, line: impl Into<String>, hanging: usize) {
@@ -56,6 +66,7 @@ impl<'a> Lines<'a> {
 impl Observer for Lines<'_> {
     fn begin(&mut self, start: &Start) {
         self.start = start.at;
+        self.print_heading();
         if let (Some(delay), Some(window)) = (start.alignment_delay, self.aligned_to) {
             self.console.print(alignment_line(delay, window));
         }

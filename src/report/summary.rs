@@ -4,6 +4,7 @@ use super::histogram::histogram;
 use super::judgement::{self, Judgement, headlines, stopped, uncapitalized};
 use super::percentiles::{columns, distributions, two_columns};
 use super::rare_counts::rare_counts;
+use super::stripes::stripes;
 use super::styled_text::{Line, StyledText, Table};
 use crate::base::text::{count, per_second, share, span, whole_seconds};
 use crate::base::{Ledger, Nanos};
@@ -27,6 +28,10 @@ pub fn summary(summary: &Summary) -> StyledText {
     verdict_lines(&mut text, &headlines(summary));
     text.blank();
     ledger(&mut text, summary);
+    if let Some(merged) = &summary.merged {
+        text.blank();
+        stripes(&mut text, merged);
+    }
     text.blank();
     percentiles(&mut text, summary);
     if !summary.latency.histogram.is_empty() {
@@ -271,7 +276,6 @@ mod tests {
     use crate::base::{
         Address, Answer, ConnectTimes, FailureKind, KeyId, Moment, Outcome, Sample, Target,
     };
-    use crate::core::schedule::{Profile, Schedule};
     use crate::core::stats::{
         Counters, Lateness, PhaseTallies, Results, ScheduleVerdict, Suspension, Tally,
         TimelineTally,
@@ -371,10 +375,8 @@ mod tests {
             configuration,
             stripe: None,
             timeline: &TimelineTally::default(),
-            schedule: &Schedule::new(
-                Profile::steady("4/m".parse().unwrap()),
-                Some(Nanos(60_000_000_000)),
-            ),
+            planned: Some(Nanos(60_000_000_000)),
+            asked: Some(4.0 / 60.0),
             stopped_waiting: false,
             audit: None,
             thresholds: Vec::new(),

@@ -40,6 +40,7 @@ fn all(thresholds: &[JudgedThreshold]) -> String {
         Met::Missed,
         Met::Unsupported,
         Met::NothingSeen,
+        Met::Unknown,
         Met::Deferred,
     ];
     let others = others.map(|met| (met, count(met)));

@@ -46,6 +46,7 @@ mod tests {
             failures: BTreeMap::new(),
             causes: Vec::new(),
             addresses: Vec::new(),
+            to_merge: None,
         };
         let targets = [(0, 1), (0, 3), (2, 1), (0, 2)].map(target);
         assert_eq!(worst_targets(&targets, 4), [0, 1, 2, 3]);

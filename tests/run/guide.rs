@@ -72,13 +72,14 @@ fn runs(block: &Block) -> Vec<Vec<String>> {
         let words = shlex::split(line).expect("balanced quotes");
         if let Some((program, arguments)) = words.split_first()
             && program == "loadgen"
-            && !arguments.iter().any(|word| word == "|" || word == ">")
+            && !arguments.iter().any(|word| word == "|")
             && !matches!(
                 &*arguments[0],
-                "audit" | "report" | "compare" | "schema" | "discover"
+                "audit" | "report" | "compare" | "schema" | "discover" | "completions"
             )
         {
-            let without_plan = arguments.iter().filter(|word| *word != "plan");
+            let own = arguments.iter().take_while(|word| *word != ">");
+            let without_plan = own.filter(|word| *word != "plan");
             runs.push(without_plan.cloned().collect());
         }
     }
@@ -93,10 +94,14 @@ fn commands_are_accepted() {
             // A search without its steps is like a plan.
             let command = match &*arguments[0] {
                 "capacity" => "capacity --dry-run=true",
+                "kubernetes" => "kubernetes",
                 _ => "plan",
             };
-            let options = arguments.iter().filter(|word| *word != "capacity");
-            let finished = loadgen(command).args(options).finish();
+            let is_command = |word: &String| ["capacity", "kubernetes"].contains(&&**word);
+            let options = arguments.iter().filter(|word| !is_command(word));
+            // A variable that a page sets aside for a secret.
+            let launch = loadgen(command).args(options).env("TOKEN", "a secret");
+            let finished = launch.finish();
             // Files that a page names are not here.
             let is_missing_file = finished.stderr.contains("No such file or directory");
             // Nor are all programs that events run.

@@ -29,6 +29,7 @@ mod dry_run;
 #[cfg(target_os = "linux")]
 mod events;
 mod guide;
+mod kubernetes;
 #[cfg(unix)]
 mod manual;
 #[cfg(unix)]

@@ -906,6 +906,7 @@ impl Made {
                 requests: of.counts,
                 latency: DurationSummary::new(&of.latency),
                 service_time: DurationSummary::new(&of.service_time),
+                to_merge: None,
             }
         });
         let stretches = self.parts.iter().map(|part| Stretch {
@@ -957,6 +958,7 @@ impl Made {
                 failures: of.failures.clone(),
                 causes: Vec::new(),
                 addresses: Vec::new(),
+                to_merge: None,
             });
         let counts = self.all.counts;
         Summary {
@@ -967,6 +969,7 @@ impl Made {
                 arch: "x86_64".to_owned(),
             },
             stripe: None,
+            merged: None,
             run: RunTimes {
                 clock_error_ns: Some(1_500_000),
                 planned_ns: None,
@@ -1000,6 +1003,7 @@ impl Made {
                 local: 0,
                 suspended_ns: 0,
                 suspended: 0,
+                unreached: 0,
                 tolerance_ns: 10 * MILLI,
             },
             requests: counts,
@@ -1020,6 +1024,7 @@ impl Made {
             outages: Vec::new(),
             timeline: Timeline {
                 slot_ns: self.slot_ns,
+                seconds,
                 slots: slots.collect(),
                 bands_ns: self.bands.clone(),
                 stretches: stretches.collect(),

@@ -64,10 +64,10 @@ fn positional_arguments_stand_behind_all_flags() {
 }
 
 /// Files that options name.
-struct Files(TempDir);
+pub(in crate::cli) struct Files(TempDir);
 
 impl Files {
-    fn new() -> Files {
+    pub fn new() -> Files {
         let made = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let place = tempfile::tempdir().unwrap();
         for (name, text) in [
@@ -91,7 +91,7 @@ impl Files {
 }
 
 /// The secrets of the values below, by the names that stand for them, and a variable that a value names.
-const SECRETS: [(&str, &str); 4] = [
+pub(in crate::cli) const SECRETS: [(&str, &str); 4] = [
     ("SECRET_X_AUTH", "it's a $ecret"),
     ("SECRET_API_KEY", "abc"),
     ("SECRET_BODY", "-x"),
@@ -202,16 +202,16 @@ fn values(option: &str, files: &Files) -> Vec<Vec<String>> {
 
 /// An option as it is given.
 #[derive(Debug, Clone)]
-struct Given {
-    flag: String,
-    variable: Option<String>,
-    values: Vec<String>,
+pub(in crate::cli) struct Given {
+    pub flag: String,
+    pub variable: Option<String>,
+    pub values: Vec<String>,
     /// Whether only one value fits on a flag, so that each has a flag of its own.
-    is_alone: bool,
+    pub is_alone: bool,
 }
 
 /// Every way to give an option that is no result file.
-fn every_option(files: &Files) -> Vec<Given> {
+pub(in crate::cli) fn every_option(files: &Files) -> Vec<Given> {
     let results = Results::augment_args(Command::default());
     let command = Cli::command();
     let mut all = Vec::new();
@@ -251,10 +251,10 @@ fn every_option(files: &Files) -> Vec<Given> {
 
 /// What a run is, in words that two equal runs share.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Described {
+pub(in crate::cli) struct Described {
     command: String,
     needs: Vec<String>,
-    run: String,
+    pub run: String,
     /// The settings with masks, but for those from variables that have no effect.
     settings: BTreeMap<String, Vec<String>>,
 }
@@ -367,7 +367,10 @@ fn describes_the_run_of_its_environment() {
 }
 
 /// The run of this command line and these variables. The error is the refusal.
-fn described(typed: &[String], variables: &[(String, String)]) -> Result<Described, String> {
+pub(in crate::cli) fn described(
+    typed: &[String],
+    variables: &[(String, String)],
+) -> Result<Described, String> {
     let output = Process::new(std::env::current_exe().unwrap())
         .args(["--exact", "--ignored", "--nocapture", CHILD])
         .env_clear()
@@ -381,9 +384,8 @@ fn described(typed: &[String], variables: &[(String, String)]) -> Result<Describ
     serde_json::from_str(line).unwrap()
 }
 
-/// Gives each option by its flag or by its variable, and returns whether a run took them. The command of that run has to
-/// be one of the same run.
-fn is_repeated(options: &[(&Given, bool)]) -> bool {
+/// The words and the variables that give each option by its flag or by its variable.
+pub(in crate::cli) fn given(options: &[(&Given, bool)]) -> (Vec<String>, Vec<(String, String)>) {
     let (mut typed, mut variables) = (Vec::new(), Vec::new());
     for (option, by_variable) in options {
         match &option.variable {
@@ -404,6 +406,13 @@ fn is_repeated(options: &[(&Given, bool)]) -> bool {
             ),
         }
     }
+    (typed, variables)
+}
+
+/// Gives each option by its flag or by its variable, and returns whether a run took them. The command of that run has to
+/// be one of the same run.
+fn is_repeated(options: &[(&Given, bool)]) -> bool {
+    let (typed, mut variables) = given(options);
     let secrets = SECRETS.map(|(name, value)| (name.to_owned(), value.to_owned()));
     variables.extend(secrets.clone());
     let Ok(first) = described(&typed, &variables) else {
@@ -451,7 +460,7 @@ fn is_repeated(options: &[(&Given, bool)]) -> bool {
 }
 
 /// The options without which another one is refused.
-fn needs(flag: &str) -> &'static [&'static str] {
+pub(in crate::cli) fn needs(flag: &str) -> &'static [&'static str] {
     match flag.trim_matches(['-', '=']) {
         "demo-limiter" => &["--demo=true"],
         "key" => &["--cert="],
@@ -524,7 +533,7 @@ proptest! {
 
 #[test]
 fn a_variable_that_has_no_effect_is_no_part_of_the_command() {
-    let given = |variables: &[(&str, &str)], typed: &str| {
+    let command_of = |variables: &[(&str, &str)], typed: &str| {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let variables: Vec<_> = variables.iter().map(owned).collect();
         let described = described(&shlex::split(typed).unwrap(), &variables).unwrap();
@@ -559,11 +568,11 @@ fn a_variable_that_has_no_effect_is_no_part_of_the_command() {
             "--rps 20",
         ),
     ] {
-        let command = given(variables, typed);
+        let command = command_of(variables, typed);
         assert_eq!(shlex::split(&command), shlex::split(typed), "{variables:?}");
     }
     assert_eq!(
-        given(&[("RPS", "20"), ("BURST_ENABLED", "0")], ""),
+        command_of(&[("RPS", "20"), ("BURST_ENABLED", "0")], ""),
         "--rps 20 --burst-enabled=0"
     );
 }

@@ -137,6 +137,19 @@ impl Variables {
         needed.map(|(name, stands_for)| (&**name, &**stands_for))
     }
 
+    /// The variables that stand for secrets, each with its secret, in the order in which they were needed.
+    pub fn secrets(&self) -> Vec<(&str, &str)> {
+        let secrets: HashMap<_, _> = self
+            .stand_ins
+            .iter()
+            .map(|((_, secret), variable)| (&**variable, &**secret))
+            .collect();
+        let needed = self.needed.iter();
+        needed
+            .filter_map(|(name, _)| Some((&**name, *secrets.get(&**name)?)))
+            .collect()
+    }
+
     /// Keeps the names of variables in a part of a request from standing for secrets.
     pub fn reserve(&mut self, given: &Given) {
         for piece in &given.value.pieces {
@@ -300,5 +313,12 @@ mod tests {
             ("SECRET_A", "--path a"),
         ];
         assert_eq!(all, expected);
+        let secrets = [
+            ("SECRET_X_A", "abc"),
+            ("SECRET_X_A_2", "abd"),
+            ("SECRET_BODY", "text"),
+            ("SECRET_A", "b"),
+        ];
+        assert_eq!(variables.secrets(), secrets);
     }
 }

@@ -18,6 +18,13 @@ pub struct AddressTally {
     latency: Option<CoarseHistogram>,
 }
 
+impl AddressTally {
+    /// The latency of its answered requests. `None` if it is the target's only address, so that this is the target's.
+    pub fn latency(&self) -> Option<&CoarseHistogram> {
+        self.latency.as_ref()
+    }
+}
+
 impl AddressTallies {
     /// Counts a request. `latency` is that of all earlier requests to the target. Returns where to record the latency of
     /// this one, if it has any.
@@ -51,9 +58,7 @@ impl AddressTallies {
 
     fn add(&mut self, address: Address, latency: &Histogram) {
         if let [only] = &mut self.0[..] {
-            let mut coarse = CoarseHistogram::empty();
-            coarse += latency;
-            only.latency = Some(coarse);
+            only.latency.get_or_insert_with(|| latency.into());
         }
         let is_told_apart = self.0.len() < Address::MOST;
         let has_others = !self.0.is_empty();
@@ -66,6 +71,31 @@ impl AddressTallies {
             counts: OutcomeCounts::default(),
             latency: has_others.then(CoarseHistogram::empty),
         });
+    }
+
+    /// The tallies of these requests: counts and latencies by address. An address may come several times.
+    pub fn of_parts(
+        parts: impl IntoIterator<Item = (Address, OutcomeCounts, CoarseHistogram)>,
+    ) -> AddressTallies {
+        let mut tallies = AddressTallies::default();
+        for (address, counts, latency) in parts {
+            let tally = tallies.of_coarse(address);
+            tally.counts += &counts;
+            if let Some(sum) = &mut tally.latency {
+                *sum += &latency;
+            }
+        }
+        if let [only] = &mut tallies.0[..] {
+            only.latency = None;
+        }
+        tallies
+    }
+
+    /// The tally of this address, with a distribution of its own.
+    fn of_coarse(&mut self, address: Address) -> &mut AddressTally {
+        let tally = self.of(address, &Histogram::default());
+        tally.latency.get_or_insert_with(CoarseHistogram::empty);
+        tally
     }
 
     /// All addresses that were used.

@@ -13,8 +13,15 @@ pub struct Failures {
 
 impl Failures {
     pub fn add(&mut self, cause: FailureCause) {
-        self.kinds[cause.kind as usize] += 1;
-        *self.causes.entry(cause).or_default() += 1;
+        self.add_many(cause, 1);
+    }
+
+    /// Adds so many failures of one cause.
+    pub fn add_many(&mut self, cause: FailureCause, count: u64) {
+        if count > 0 {
+            self.kinds[cause.kind as usize] += count;
+            *self.causes.entry(cause).or_default() += count;
+        }
     }
 
     pub fn of(&self, kind: FailureKind) -> u64 {

@@ -1,7 +1,12 @@
 //! Distributions of durations, in memory that depends on the longest duration and not on their number.
 
 use crate::base::Nanos;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::ZlibDecoder;
 use hdrhistogram::Counter;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use std::io::Read;
 use std::ops::AddAssign;
 
 /// A histogram of durations with 3 significant digits, from 1 ns to 146 years. It grows by 8 KiB each time that the
@@ -54,6 +59,16 @@ impl Default for Histogram {
 }
 
 impl CoarseHistogram {
+    /// Reads a histogram with 2 significant digits that [`Histogram::encoded`] wrote.
+    ///
+    /// # Errors
+    /// The text is none, or none that a run has.
+    pub fn from_encoded(text: &str) -> Result<CoarseHistogram, BadHistogram> {
+        let mut own = CoarseHistogram::empty();
+        own += &CoarseHistogram::decoded(text, 2)?;
+        Ok(own)
+    }
+
     pub(super) fn empty() -> Self {
         Histogram(hdrhistogram::Histogram::new(2).expect("a precision from 0 to 5 digits"))
     }
@@ -67,7 +82,108 @@ impl CoarseHistogram {
     }
 }
 
+/// The reason why a text is not a histogram that this program wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadHistogram {
+    #[error("is not base64")]
+    NotBase64,
+    #[error("is not a compressed HdrHistogram of version 2")]
+    NotAHistogram,
+    #[error("has a precision of {found} significant digits; it must have {expected}")]
+    Digits { found: u32, expected: u8 },
+    #[error("is larger than any histogram of durations")]
+    TooLarge,
+    #[error("counts more durations than any run has")]
+    TooMany,
+}
+
+/// The longest duration, in nanoseconds: 146 years.
+const LONGEST_DURATION: u64 = i64::MAX as u64 / 2;
+
+/// The longest encoded histogram, in bytes of its uncompressed form: one of durations up to 2⁶⁴ ns with 3 digits has 56,320
+/// counts of at most 9 bytes each.
+const LONGEST: u64 = 512 * 1024;
+
+/// The magic numbers of [HdrHistogram's](https://github.com/HdrHistogram/HdrHistogram) encoding of version 2, compressed and
+/// not, and the length of the latter's header.
+const COMPRESSED: u32 = 0x1c84_9304 | 0x10;
+const UNCOMPRESSED: u32 = 0x1c84_9303 | 0x10;
+const HEADER: usize = 40;
+
+/// The most durations of an encoded histogram, so that thousands of them can be added up without an overflow.
+pub const MOST_COUNTED: u64 = 1 << 50;
+
+impl<C: Counter> Histogram<C> {
+    /// The histogram as text: HdrHistogram's compressed encoding of version 2, in base64. Values are nanoseconds. Libraries for
+    /// many languages read it.
+    pub fn encoded(&self) -> String {
+        let mut bytes = Vec::new();
+        let written = V2DeflateSerializer::new().serialize(&self.0, &mut bytes);
+        written.expect("memory takes everything, and no histogram is too large for its encoding");
+        STANDARD.encode(bytes)
+    }
+
+    /// Reads what [`Histogram::encoded`] wrote. This takes at most 2 MiB of memory, whatever the text.
+    fn decoded(text: &str, digits: u8) -> Result<Histogram<C>, BadHistogram> {
+        if text.len() as u64 > 2 * LONGEST {
+            return Err(BadHistogram::TooLarge);
+        }
+        let bytes = STANDARD.decode(text);
+        let bytes = bytes.map_err(|_| BadHistogram::NotBase64)?;
+        let word = |bytes: &[u8], at: usize| {
+            let word = bytes.get(at..at + 4)?.try_into().ok()?;
+            Some(u32::from_be_bytes(word))
+        };
+        let length = word(&bytes, 4).map(|length| length as usize);
+        if word(&bytes, 0) != Some(COMPRESSED) || length != bytes.len().checked_sub(8) {
+            return Err(BadHistogram::NotAHistogram);
+        }
+        // A reader of the library makes room for as much as the header says, so that is checked before.
+        let mut plain = Vec::new();
+        ZlibDecoder::new(&bytes[8..])
+            .take(LONGEST + 1)
+            .read_to_end(&mut plain)
+            .map_err(|_| BadHistogram::NotAHistogram)?;
+        if plain.len() as u64 > LONGEST {
+            return Err(BadHistogram::TooLarge);
+        }
+        let length = word(&plain, 4).map(|length| length as usize);
+        if word(&plain, 0) != Some(UNCOMPRESSED) || length != plain.len().checked_sub(HEADER) {
+            return Err(BadHistogram::NotAHistogram);
+        }
+        let found = word(&plain, 12).ok_or(BadHistogram::NotAHistogram)?;
+        if found != u32::from(digits) {
+            let expected = digits;
+            return Err(BadHistogram::Digits { found, expected });
+        }
+        let read = Deserializer::new().deserialize(&mut &plain[..]);
+        let read: hdrhistogram::Histogram<C> = read.map_err(|_| BadHistogram::NotAHistogram)?;
+        if read.low() != 1 {
+            return Err(BadHistogram::NotAHistogram);
+        }
+        if read.max() > LONGEST_DURATION {
+            return Err(BadHistogram::TooLarge);
+        }
+        let counts = read.iter_recorded().map(|value| value.count_at_value());
+        let count: u128 = counts.map(|count| u128::from(count.as_u64())).sum();
+        if count > u128::from(MOST_COUNTED) {
+            return Err(BadHistogram::TooMany);
+        }
+        Ok(Histogram(read))
+    }
+}
+
 impl Histogram {
+    /// Reads a histogram with 3 significant digits that [`Histogram::encoded`] wrote.
+    ///
+    /// # Errors
+    /// The text is none, or none that a run has.
+    pub fn from_encoded(text: &str) -> Result<Histogram, BadHistogram> {
+        let mut own = Histogram::default();
+        own += &Histogram::decoded(text, 3)?;
+        Ok(own)
+    }
+
     /// The underlying histogram, in nanoseconds.
     pub fn as_hdr(&self) -> &hdrhistogram::Histogram<u64> {
         &self.0
@@ -114,10 +230,15 @@ impl<C: Counter> Histogram<C> {
 
     /// Records a duration; one over 146 years counts as 146 years.
     pub fn record(&mut self, span: Nanos) {
-        let span = span.0.min(i64::MAX as u64 / 2);
+        let span = span.0.min(LONGEST_DURATION);
         self.0
             .record(span)
             .expect("a histogram that grows up to this limit");
+    }
+
+    /// The memory of its counters, in bytes.
+    pub fn memory(&self) -> usize {
+        self.0.distinct_values() * size_of::<C>()
     }
 
     /// The number of counters.
@@ -178,6 +299,14 @@ impl AddAssign<&Histogram> for CoarseHistogram {
 impl AddAssign<&Histogram> for Histogram {
     fn add_assign(&mut self, other: &Histogram) {
         self.0.add(&other.0).expect("a histogram that grows");
+    }
+}
+
+impl From<&Histogram> for CoarseHistogram {
+    fn from(fine: &Histogram) -> CoarseHistogram {
+        let mut coarse = CoarseHistogram::empty();
+        coarse += fine;
+        coarse
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Lateness {
     pub suspended_late: u64,
     /// Requests that were dropped for the same reason. Some of them may be in `backlog_dropped`, too.
     pub suspended_dropped: u64,
+    /// Unsent requests of stripes of the schedule that stopped before the others. These do not count as late.
+    pub unreached: u64,
 }
 
 impl Lateness {
@@ -45,6 +47,7 @@ impl Add for Lateness {
             local: self.local + other.local,
             suspended_late: self.suspended_late + other.suspended_late,
             suspended_dropped: self.suspended_dropped + other.suspended_dropped,
+            unreached: self.unreached + other.unreached,
         }
     }
 }

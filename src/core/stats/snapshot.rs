@@ -72,7 +72,7 @@ impl State {
         match schedule.phase(elapsed) {
             Some(phase) if !stopped => State::Pacing {
                 mode: phase.mode(),
-                rate: phase.rate_at(elapsed),
+                rate: schedule.share(phase.rate_at(elapsed)),
             },
             _ => State::Draining,
         }

@@ -198,6 +198,7 @@ impl Tally {
                 local: tally.local,
                 suspended_late: tally.suspended_late,
                 suspended_dropped: tally.suspended_dropped,
+                unreached: 0,
             }
         });
         lateness.collect()

@@ -31,6 +31,19 @@ pub struct SlotTally {
     of_one_second: Option<[Percentiles; 2]>,
 }
 
+/// The events of the seconds of a slot, as a stripe's summary has them.
+#[derive(Debug)]
+pub struct SlotParts {
+    /// The mean rate of the schedule, in requests per second.
+    pub asked: f64,
+    pub scheduled: u64,
+    pub dropped: u64,
+    /// By target, in the plan's order.
+    pub targets: Vec<OutcomeCounts>,
+    pub latency: CoarseHistogram,
+    pub send_lag: CoarseHistogram,
+}
+
 impl Default for TimelineTally {
     fn default() -> Self {
         TimelineTally {
@@ -72,6 +85,33 @@ impl TimelineTally {
         }
     }
 
+    /// A timeline of slots of so many seconds each, a power of two. The last slot may be shorter.
+    pub fn of_slots(seconds: u64, slots: Vec<SlotTally>) -> TimelineTally {
+        TimelineTally {
+            seconds,
+            slots,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Adds the timeline of requests that were sent at the same time, from the same start: slot by slot, in slots that are as
+    /// long as the longer ones of the two.
+    pub fn merge(&mut self, mut other: TimelineTally) {
+        while self.seconds < other.seconds && !self.slots.is_empty() {
+            self.halve();
+        }
+        self.seconds = self.seconds.max(other.seconds);
+        while other.seconds < self.seconds {
+            other.halve();
+        }
+        let mut others = other.slots.into_iter();
+        for (slot, other) in self.slots.iter_mut().zip(&mut others) {
+            slot.add_parallel(&other);
+        }
+        self.slots.extend(others);
+        self.spare.clear();
+    }
+
     /// The length of a slot. The last slot may be shorter.
     pub fn length(&self) -> Nanos {
         Nanos(self.seconds * 1_000_000_000)
@@ -79,6 +119,15 @@ impl TimelineTally {
 
     pub fn slots(&self) -> &[SlotTally] {
         &self.slots
+    }
+
+    pub fn slots_mut(&mut self) -> &mut [SlotTally] {
+        &mut self.slots
+    }
+
+    /// How many seconds all slots have.
+    pub fn seconds(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.seconds).sum()
     }
 
     fn halve(&mut self) {
@@ -160,6 +209,35 @@ impl SlotTally {
         self.add_targets(&other.targets);
         self.latency += &other.latency;
         self.send_lag += &other.send_lag;
+    }
+
+    /// Adds the events of the same seconds.
+    fn add_parallel(&mut self, other: &SlotTally) {
+        let seconds = self.seconds.max(other.seconds);
+        self.add(other);
+        self.seconds = seconds;
+    }
+
+    /// A slot of so many seconds, with what stands in a file.
+    pub fn of_parts(seconds: u64, parts: SlotParts) -> SlotTally {
+        let SlotParts {
+            asked,
+            scheduled,
+            dropped,
+            targets,
+            latency,
+            send_lag,
+        } = parts;
+        SlotTally {
+            asked: asked * seconds as f64,
+            seconds,
+            scheduled,
+            dropped,
+            targets,
+            latency,
+            send_lag,
+            of_one_second: None,
+        }
     }
 
     fn add_targets(&mut self, targets: &[OutcomeCounts]) {

@@ -4,7 +4,8 @@ use crate::base::Ledger;
 const ON_TIME_PERCENT: u64 = 99;
 
 /// Whether the generator itself kept its schedule: it dropped no request, and sent at least 99 % within
-/// [`TOLERANCE`](super::TOLERANCE) of their due times. A request that never left this machine was not sent on time. If it did not, the run's numbers describe the generator as much as
+/// [`TOLERANCE`](super::TOLERANCE) of their due times. A request that never left this machine, or whose stripe of the schedule
+/// had stopped, was not sent on time. If it did not, the run's numbers describe the generator as much as
 /// the limiter.
 ///
 /// This is about the requests that did not wait for their target. A request that was late or dropped because its target
@@ -22,6 +23,8 @@ pub struct ScheduleVerdict {
     pub suspended_late: u64,
     /// Requests that never left this machine, because it had no file descriptor, local port or memory left for them.
     pub local: u64,
+    /// Requests that were not sent because the stripe of the schedule that they belong to stopped before the others.
+    pub unreached: u64,
     /// Requests that were late or dropped because their target did not answer in time.
     pub waited: u64,
 }
@@ -37,12 +40,13 @@ impl ScheduleVerdict {
             suspended_dropped: lateness.suspended_dropped.min(dropped),
             suspended_late: lateness.suspended_late,
             local: lateness.local,
+            unreached: lateness.unreached,
             waited: lateness.backlog_late + lateness.backlog_dropped,
         }
     }
 
     pub fn schedule_kept(&self) -> bool {
-        let not_on_time = self.late + self.local;
+        let not_on_time = self.late + self.local + self.unreached;
         self.dropped == 0 && not_on_time * 100 <= self.others() * (100 - ON_TIME_PERCENT)
     }
 
@@ -51,15 +55,18 @@ impl ScheduleVerdict {
         self.suspended_late + self.suspended_dropped
     }
 
-    /// The verdict on all other requests.
+    /// The verdict on all requests that no suspension delayed, and whose stripe of the schedule had not stopped.
     #[must_use]
-    pub fn but_for_suspensions(&self) -> ScheduleVerdict {
+    pub fn but_for_stops(&self) -> ScheduleVerdict {
         ScheduleVerdict {
-            scheduled: self.scheduled.saturating_sub(self.suspended()),
+            scheduled: self
+                .scheduled
+                .saturating_sub(self.suspended() + self.unreached),
             dropped: self.dropped - self.suspended_dropped,
             late: self.late - self.suspended_late,
             suspended_dropped: 0,
             suspended_late: 0,
+            unreached: 0,
             ..*self
         }
     }
@@ -152,7 +159,7 @@ mod tests {
         let verdict = ScheduleVerdict::new(&ledger, lateness);
         assert!(!verdict.schedule_kept());
         assert_eq!(verdict.suspended(), 100);
-        let others = verdict.but_for_suspensions();
+        let others = verdict.but_for_stops();
         assert_eq!((others.scheduled, others.dropped, others.late), (900, 0, 9));
         assert!(others.schedule_kept());
         // A drop that no suspension explains stays the generator's.
@@ -161,6 +168,6 @@ mod tests {
             ..ledger
         };
         let verdict = ScheduleVerdict::new(&ledger, lateness);
-        assert!(!verdict.but_for_suspensions().schedule_kept());
+        assert!(!verdict.but_for_stops().schedule_kept());
     }
 }

@@ -58,6 +58,10 @@ pub struct DurationSummary {
     /// and ends with that of the longest. It is left out where the spectrum is.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub histogram: Vec<Bucket>,
+    /// All durations, in nanoseconds, with three significant digits: HdrHistogram's compressed encoding of version 2, in base64,
+    /// which libraries for many languages read and add up. It is there with the spectrum, and for every distribution of a stripe.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hdr: Option<String>,
 }
 
 /// The durations from `from_ns` to less than `to_ns`.
@@ -102,10 +106,20 @@ impl DurationSummary {
             max_ns: at(1.0),
             spectrum: Vec::new(),
             histogram: Vec::new(),
+            hdr: None,
         }
     }
 
-    /// The summary with a spectrum and a histogram.
+    /// The same with all durations.
+    #[must_use]
+    pub fn with_hdr(self, histogram: &Histogram) -> DurationSummary {
+        DurationSummary {
+            hdr: (self.count > 0).then(|| histogram.encoded()),
+            ..self
+        }
+    }
+
+    /// The summary with a spectrum, a histogram and all durations.
     pub fn with_spectrum(histogram: &Histogram) -> DurationSummary {
         let point = |(share, Nanos(ns))| Point {
             share: rounded_near_one(share),
@@ -114,7 +128,7 @@ impl DurationSummary {
         DurationSummary {
             spectrum: histogram.spectrum().map(point).collect(),
             histogram: buckets(histogram),
-            ..DurationSummary::new(histogram)
+            ..DurationSummary::new(histogram).with_hdr(histogram)
         }
     }
 }

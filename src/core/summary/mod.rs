@@ -10,6 +10,7 @@ mod discovery;
 mod distribution;
 mod event;
 mod failure;
+mod merged;
 mod null_for_0;
 mod phase;
 mod recorded;
@@ -18,6 +19,7 @@ mod schemas;
 mod stripe;
 mod target;
 mod timeline;
+mod to_merge;
 mod verdict;
 
 pub use address::AddressSummary;
@@ -44,18 +46,19 @@ pub use event::{
     OutageSummary, RecoverySummary, SpanSummary,
 };
 pub use failure::{FailedRequest, FailureSummary};
+pub use merged::{MergedEvent, MergedStripe, MergedSummary, MissingStripe};
 pub use phase::PhaseSummary;
 pub use recorded::{RecordedAudit, RecordedCounts, RecordedPart};
 pub use saved::Unreadable;
 pub use schemas::{SCHEMAS, Schema};
-pub use stripe::StripeSummary;
+pub use stripe::{FILES, StripeSummary};
 pub use target::TargetSummary;
 pub use timeline::{Slot, Timeline};
+pub use to_merge::{AddressToMerge, PhaseToMerge, SlotToMerge, TargetToMerge};
 pub use verdict::ScheduleSummary;
 
 use crate::base::text::rounded_rate;
 use crate::base::{Ledger, Nanos, Target};
-use crate::core::schedule::Schedule;
 use crate::core::stats::{Failures, Results, TimelineTally};
 use crate::core::threshold::JudgedThreshold;
 use jiff::Timestamp;
@@ -81,6 +84,9 @@ pub struct Summary {
     /// The part of the schedule that this run sent, if several processes shared the schedule.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub stripe: Option<StripeSummary>,
+    /// The stripes that these results were merged from, if `loadgen merge` wrote them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub merged: Option<MergedSummary>,
     /// The options of the run.
     pub configuration: Configuration,
     /// The exit code of the run: 0 is fine, 1 means that the run broke, 3 that a requested verdict is missing, 4 that a
@@ -171,7 +177,8 @@ pub struct RunTimes {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub planned_ns: Option<u64>,
     /// The mean rate of the schedule up to the end of pacing, in requests per second, to a tenth, and under 10 to three
-    /// significant digits. Absent if all requests were due at once, and in summaries of earlier versions.
+    /// significant digits. In the summary of a stripe, it is not rounded. Absent if all requests were due at once, and in
+    /// summaries of earlier versions.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub asked_per_s: Option<f64>,
     /// From the end of pacing to the last answer, in nanoseconds.
@@ -218,7 +225,10 @@ pub struct Circumstances<'a> {
     pub stripe: Option<StripeSummary>,
     /// Empty unless a result needs it.
     pub timeline: &'a TimelineTally,
-    pub schedule: &'a Schedule,
+    /// The length of the schedule. `None` if it has no end.
+    pub planned: Option<Nanos>,
+    /// The mean rate of the schedule up to the end of pacing, in requests per second. `None` if all requests were due at once.
+    pub asked: Option<f64>,
     /// Whether a stop ended the wait for the first target.
     pub stopped_waiting: bool,
     pub audit: Option<Audit>,
@@ -234,15 +244,21 @@ impl Summary {
             configuration,
             stripe,
             timeline,
-            schedule,
+            planned,
+            asked,
             stopped_waiting,
             audit,
             thresholds,
             exit_code,
             resources,
         } = circumstances;
+        let is_stripe = stripe.is_some();
         let (tally, phases) = (&results.tally, results.phases.tallies.iter());
-        let if_any = |histogram| Some(DurationSummary::new(histogram)).filter(|of| of.count > 0);
+        let plain = |histogram| match is_stripe {
+            true => DurationSummary::new(histogram).with_hdr(histogram),
+            false => DurationSummary::new(histogram),
+        };
+        let if_any = |histogram| Some(plain(histogram)).filter(|of| of.count > 0);
         let counts = results.ledgers.iter().zip(&results.lateness);
         let rows = targets.iter().zip(counts).zip(&tally.targets);
         let rows = rows.map(|((target, (ledger, lateness)), tally)| TargetSummary {
@@ -252,21 +268,28 @@ impl Summary {
             backlog_dropped: lateness.backlog_dropped,
             late: lateness.all_late(),
             backlog_late: lateness.backlog_late,
-            latency: DurationSummary::new(&tally.latency),
-            send_lag: DurationSummary::new(&tally.send_lag),
+            latency: plain(&tally.latency),
+            send_lag: plain(&tally.send_lag),
             failures: by_kind(&tally.failures),
             causes: FailureSummary::all(&tally.failures),
             addresses: AddressSummary::all(&tally.addresses),
+            to_merge: is_stripe.then(|| TargetToMerge::of(tally, lateness)),
         });
         Summary {
             schema_version: SCHEMA_VERSION,
             loadgen: Build::this(),
             run: RunTimes {
                 stopped_waiting,
-                ..RunTimes::of(results, schedule, &thresholds)
+                planned_ns: planned.map(|end| end.0),
+                asked_per_s: match is_stripe {
+                    true => asked,
+                    false => asked.map(rounded_rate),
+                },
+                ..RunTimes::of(results, &thresholds)
             },
             configuration,
             stripe,
+            merged: None,
             exit_code,
             schedule: ScheduleSummary::of(results, targets),
             requests: results.ledger(),
@@ -281,10 +304,12 @@ impl Summary {
             failures: by_kind(&tally.failures()),
             causes: FailureSummary::of_run(results, targets),
             targets: rows.collect(),
-            phases: phases.map(PhaseSummary::of).collect(),
+            phases: phases
+                .map(|phase| PhaseSummary::of(phase, is_stripe))
+                .collect(),
             events: EventSummary::all(results, targets),
             outages: OutageSummary::all(results, targets),
-            timeline: Timeline::of(timeline, &results.phases),
+            timeline: Timeline::of(timeline, &results.phases, is_stripe),
             audit,
             thresholds,
             resources,
@@ -356,7 +381,7 @@ impl Build {
 }
 
 impl RunTimes {
-    fn of(results: &Results, schedule: &Schedule, thresholds: &[JudgedThreshold]) -> RunTimes {
+    fn of(results: &Results, thresholds: &[JudgedThreshold]) -> RunTimes {
         let (paced, drained) = (results.paced, results.drained);
         let lost = results.aborted_by.and_then(|place| thresholds.get(place));
         RunTimes {
@@ -364,8 +389,8 @@ impl RunTimes {
             ended: timestamp(results.started, paced + drained),
             clock_error_ns: results.clock_error.map(|error| error.0),
             paced_ns: paced.0,
-            planned_ns: schedule.end().map(|end| end.0),
-            asked_per_s: schedule.mean_rate(paced).map(rounded_rate),
+            planned_ns: None,
+            asked_per_s: None,
             drained_ns: drained.0,
             interrupted: results.interrupted,
             stopped_waiting: false,

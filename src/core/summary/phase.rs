@@ -1,4 +1,4 @@
-use super::DurationSummary;
+use super::{DurationSummary, PhaseToMerge};
 use crate::base::{Ledger, Mode};
 use crate::core::stats::PhaseTally;
 use serde::{Deserialize, Serialize};
@@ -21,18 +21,26 @@ pub struct PhaseSummary {
     pub latency: DurationSummary,
     /// done − sent of answered requests.
     pub service_time: DurationSummary,
+    /// The numbers that only `loadgen merge` needs, in the summary of a stripe.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to_merge: Option<PhaseToMerge>,
 }
 
 impl PhaseSummary {
-    pub(super) fn of(tally: &PhaseTally) -> PhaseSummary {
+    pub(super) fn of(tally: &PhaseTally, is_stripe: bool) -> PhaseSummary {
+        let summary = |of| match is_stripe {
+            true => DurationSummary::new(of).with_hdr(of),
+            false => DurationSummary::new(of),
+        };
         PhaseSummary {
             name: tally.name.clone(),
             mode: tally.mode,
             times: tally.times,
             length_ns: tally.length.0,
             requests: tally.ledger,
-            latency: DurationSummary::new(&tally.latency),
-            service_time: DurationSummary::new(&tally.service_time),
+            latency: summary(&tally.latency),
+            service_time: summary(&tally.service_time),
+            to_merge: is_stripe.then(|| PhaseToMerge::of(tally)),
         }
     }
 }

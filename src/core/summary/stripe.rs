@@ -4,6 +4,9 @@ use crate::core::plan::Plan;
 use crate::core::stripe::Stripe;
 use serde::{Deserialize, Serialize};
 
+/// The place of the files in the command that judges all stripes.
+pub const FILES: &str = "FILES";
+
 /// The part of a schedule that a run sent, if several processes shared the schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Stripe"))]
@@ -16,6 +19,9 @@ pub struct StripeSummary {
     pub plan: String,
     /// The common start of all stripes, in RFC 3339, UTC.
     pub start: String,
+    /// The requests of the whole schedule, of all stripes. Absent if it has no end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub scheduled_of_all: Option<u64>,
     /// The requests that count as unsent because the run joined the schedule late.
     pub missed: u64,
     /// The command that judges the limiter by all stripes together, with their files of `--requests` in place of `FILES`. Absent
@@ -39,6 +45,7 @@ impl StripeSummary {
             of: stripe.of(),
             plan: fingerprint.to_owned(),
             start: timestamp(start.at, Nanos::ZERO),
+            scheduled_of_all: plan.schedule.total_of_all(),
             missed,
             audit_command,
         })

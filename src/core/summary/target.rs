@@ -1,5 +1,5 @@
 use super::failure::{FailureSummary, causes_or_kinds};
-use super::{AddressSummary, DurationSummary};
+use super::{AddressSummary, DurationSummary, TargetToMerge};
 use crate::base::Ledger;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,6 +41,9 @@ pub struct TargetSummary {
     /// Requests that tried to reach no address are in none of them.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub addresses: Vec<AddressSummary>,
+    /// The numbers that only `loadgen merge` needs, in the summary of a stripe.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to_merge: Option<TargetToMerge>,
 }
 
 impl TargetSummary {

@@ -1,4 +1,4 @@
-use super::null_for_0;
+use super::{SlotToMerge, null_for_0};
 use crate::base::Nanos;
 use crate::base::text::rounded_rate;
 use crate::core::stats::{self, OutcomeCounts, PhaseTallies, Stretch};
@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct Timeline {
     /// The length of a slot in nanoseconds: a power of two of seconds. The last slot may be shorter.
     pub slot_ns: u64,
+    /// The length of all slots together, in seconds. It is 0 in summaries of earlier versions.
+    #[serde(default)]
+    pub seconds: u64,
     /// The slots from the schedule's start to the last answer, without a gap.
     pub slots: Vec<Slot>,
     /// The upper bounds, rising, of the bands in which `heat` counts, in nanoseconds. A latency equal to a bound is within
@@ -30,7 +33,8 @@ pub struct Slot {
     /// The slot's first second: a whole number from 0.
     #[serde(default)]
     pub second: u64,
-    /// The mean rate of the schedule, in requests per second, to a tenth, and under 10 to three significant digits.
+    /// The mean rate of the schedule, in requests per second, to a tenth, and under 10 to three significant digits. In the summary
+    /// of a stripe, it is not rounded.
     #[serde(rename = "asked_per_s", alias = "asked")]
     pub asked: f64,
     /// Requests that were due.
@@ -50,7 +54,7 @@ pub struct Slot {
     /// How many requests were answered, and so have a latency. Without any, the percentiles are null.
     pub done: u64,
     /// The median of latency, in nanoseconds. Like the other percentiles, it is at least 1, and null without any request. It
-    /// has three significant digits, and two if the slot is longer than a second.
+    /// has three significant digits, and two if the slot is longer than a second or that of several stripes.
     #[serde(rename = "latency_p50_ns", alias = "p50_ns", with = "null_for_0")]
     #[cfg_attr(test, schemars(with = "Option<u64>"))]
     pub p50_ns: u64,
@@ -82,6 +86,9 @@ pub struct Slot {
     pub heat: Vec<u64>,
     /// The requests to each target, in the order of the summary's targets.
     pub targets: Vec<OutcomeCounts>,
+    /// The distributions that only `loadgen merge` needs, in the summary of a stripe.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to_merge: Option<SlotToMerge>,
 }
 
 /// The number of bands for each factor of ten.
@@ -95,16 +102,21 @@ fn bands() -> Vec<u64> {
 }
 
 impl Timeline {
-    pub(super) fn of(timeline: &stats::TimelineTally, phases: &PhaseTallies) -> Timeline {
+    pub(super) fn of(
+        timeline: &stats::TimelineTally,
+        phases: &PhaseTallies,
+        is_stripe: bool,
+    ) -> Timeline {
         let bands_ns = bands();
         let seconds = timeline.length().0 / 1_000_000_000;
         let slots = timeline.slots().iter().zip(0..);
         let slots = slots.map(|(slot, number)| Slot {
             second: seconds * number,
-            ..Slot::of(slot, &bands_ns)
+            ..Slot::of(slot, &bands_ns, is_stripe)
         });
         Timeline {
             slot_ns: timeline.length().0,
+            seconds: timeline.seconds(),
             slots: slots.collect(),
             stretches: phases.stretches.clone(),
             bands_ns,
@@ -113,7 +125,7 @@ impl Timeline {
 }
 
 impl Slot {
-    fn of(slot: &stats::SlotTally, bands_ns: &[u64]) -> Slot {
+    fn of(slot: &stats::SlotTally, bands_ns: &[u64], is_stripe: bool) -> Slot {
         let total = slot.total();
         let mut heat = vec![0; bands_ns.len()];
         for (Nanos(span), count) in slot.latency.recorded() {
@@ -128,7 +140,10 @@ impl Slot {
         let [_, _, send_lag_p99_ns, _, send_lag_max_ns] = send_lag;
         Slot {
             second: 0,
-            asked: rounded_rate(slot.asked()),
+            asked: match is_stripe {
+                true => slot.asked(),
+                false => rounded_rate(slot.asked()),
+            },
             scheduled: slot.scheduled,
             dropped: slot.dropped,
             sent: total.sent,
@@ -146,6 +161,7 @@ impl Slot {
             send_lag_max_ns,
             heat,
             targets: slot.targets.clone(),
+            to_merge: is_stripe.then(|| SlotToMerge::of(slot)),
         }
     }
 }

@@ -38,6 +38,9 @@ pub struct ScheduleSummary {
     /// The requests that were late or dropped because of that.
     #[serde(default)]
     pub suspended: u64,
+    /// Unsent requests of stripes that stopped before the others, in a summary that `loadgen merge` wrote.
+    #[serde(default)]
+    pub unreached: u64,
     /// The tolerance, in nanoseconds.
     pub tolerance_ns: u64,
 }
@@ -59,6 +62,7 @@ impl ScheduleSummary {
         let suspended = suspensions.fold(Nanos::ZERO, |sum, one| sum + one.length);
         let mut reasons = Vec::new();
         reasons.extend(suspension(suspended, verdict.suspended()));
+        reasons.extend(unreached(verdict.unreached));
         reasons.extend(unanswering(results, targets));
         reasons.push(generator(verdict, fails_where_late(results)));
         let lateness: Lateness = results.lateness.iter().copied().sum();
@@ -73,6 +77,7 @@ impl ScheduleSummary {
             local: lateness.local,
             suspended_ns: suspended.0,
             suspended: verdict.suspended(),
+            unreached: verdict.unreached,
             tolerance_ns: TOLERANCE.0,
         }
     }
@@ -86,6 +91,7 @@ impl ScheduleSummary {
             (dropped, "dropped"),
             (late, "late"),
             (self.local, "never left this machine"),
+            (self.unreached, "not sent, because stripes stopped early"),
         ];
         let parts = parts.into_iter().filter(|(number, _)| *number > 0);
         let parts: Vec<_> = parts
@@ -117,6 +123,16 @@ fn suspension(time: Nanos, requests: u64) -> Option<String> {
     Some(format!(
         "the process was stopped for {time} (Ctrl-Z or SIGSTOP), {because}"
     ))
+}
+
+/// The requests of stripes that stopped before the others. `None` without any.
+fn unreached(requests: u64) -> Option<String> {
+    let text = match requests {
+        0 => return None,
+        1 => "1 request was not sent, because its stripe had stopped".to_owned(),
+        many => format!("{many} requests were not sent, because their stripes had stopped"),
+    };
+    Some(text)
 }
 
 /// The targets for which requests waited or were dropped, in a sentence for each.
@@ -157,10 +173,10 @@ fn fails_where_late(results: &Results) -> bool {
 
 /// How the generator dealt with the other requests, and the options that may help if it did not send these on time.
 fn generator(all: &ScheduleVerdict, fails_where_late: bool) -> String {
-    let verdict = all.but_for_suspensions();
+    let verdict = all.but_for_stops();
     let (dropped, late, local) = (verdict.dropped, verdict.late, verdict.local);
     let others = verdict.others();
-    let are_others = all.waited > 0 || all.suspended() > 0;
+    let are_others = all.waited > 0 || all.suspended() > 0 || all.unreached > 0;
     if all.scheduled == 0 {
         return "no request was due".to_owned();
     }

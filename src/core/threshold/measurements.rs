@@ -44,6 +44,11 @@ pub struct WholeSchedule {
 }
 
 impl WholeSchedule {
+    /// A schedule of this length with so many requests to each target.
+    pub(super) fn of_counts(targets: Vec<u64>, length: Nanos) -> WholeSchedule {
+        WholeSchedule { targets, length }
+    }
+
     /// # Panics
     /// If there is no target.
     pub fn of(schedule: &Schedule, targets: usize) -> WholeSchedule {

@@ -23,6 +23,9 @@ pub enum Met {
     Unsupported,
     /// There was nothing to measure.
     NothingSeen,
-    /// The run was one of several stripes of a schedule, which are judged together.
+    /// The run was one of several stripes of a schedule, which are judged together, or the merged results do not have the audit
+    /// that the threshold is about.
     Deferred,
+    /// The merged results of stripes do not tell: a stripe is missing, or the threshold is about an event.
+    Unknown,
 }

@@ -176,9 +176,8 @@ impl Threshold {
         let order = |(met, _): &(Met, String)| match met {
             Met::Missed => 0,
             Met::Unsupported => 1,
-            Met::NothingSeen => 2,
-            Met::Deferred => 3,
-            Met::Met => 3,
+            Met::NothingSeen | Met::Unknown => 2,
+            Met::Deferred | Met::Met => 3,
         };
         judged.min_by_key(order).unwrap_or_else(|| {
             (
@@ -186,6 +185,24 @@ impl Threshold {
                 "nothing, since it did not begin".to_owned(),
             )
         })
+    }
+
+    /// What these numbers, to which so many requests to each target are missing, say about it.
+    fn judge_without(&self, measurements: &Measurements, unknown: &[u64]) -> (Met, String) {
+        let known = measurements.ledgers.iter().map(|ledger| ledger.scheduled);
+        let all = known.zip(unknown).map(|(known, unknown)| known + unknown);
+        let whole = WholeSchedule::of_counts(all.collect(), measurements.followed);
+        let incomplete = Measurements {
+            parts: None,
+            ..*measurements
+        };
+        let (met, measured) = self.judge(measurements);
+        let met = match met {
+            Met::Unsupported => Met::Unsupported,
+            _ if !self.may_be_met(&incomplete, Ahead::RestOf(&whole)) => Met::Missed,
+            _ => Met::Unknown,
+        };
+        (met, format!("{measured}, without the missing stripes"))
     }
 
     fn judge_view(&self, view: &View) -> (Met, String) {
@@ -250,6 +267,39 @@ pub fn judged(
         if met == Met::NothingSeen && results.aborted_by == Some(place) {
             met = Met::Missed;
         }
+        JudgedThreshold {
+            text: threshold.text.clone(),
+            met,
+            measured,
+        }
+    });
+    judged.collect()
+}
+
+/// Judges the thresholds of a schedule by the merged results of its stripes.
+///
+/// `unknown` has the requests to each target of stripes whose results are missing, if some are. Each of these requests may have
+/// ended in any way, at any speed. So a threshold is missed only if none of these ways meets it, and it is never met.
+/// Thresholds on the audit are deferred, because an audit needs single requests.
+pub fn judged_of_stripes(
+    thresholds: &[Threshold],
+    end: Option<Nanos>,
+    results: &Results,
+    unknown: Option<&[u64]>,
+) -> Vec<JudgedThreshold> {
+    let measurements = Measurements::of(results, &results.tally, end);
+    let judged = thresholds.iter().map(|threshold| {
+        let (met, measured) = if threshold.needs_audit() {
+            (Met::Deferred, String::new())
+        } else if matches!(threshold.scope, Scope::Event(_)) {
+            let why = "nothing, since what events did is not merged; each stripe's summary has it";
+            (Met::Unknown, why.to_owned())
+        } else {
+            match unknown {
+                None => threshold.judge(&measurements),
+                Some(unknown) => threshold.judge_without(&measurements, unknown),
+            }
+        };
         JudgedThreshold {
             text: threshold.text.clone(),
             met,

@@ -47,19 +47,27 @@ impl Run {
             Arrivals::Uniform => "",
             Arrivals::Poisson(_) => ", poisson arrivals",
         };
+        let stripe = match plan.schedule.stripe() {
+            stripe if stripe.is_whole() => String::new(),
+            stripe => format!(", stripe {stripe}"),
+        };
         Run {
-            traffic: format!("{profile}{arrivals}"),
+            traffic: format!("{profile}{arrivals}{stripe}"),
             seed: Some(plan.seed),
             end: plan.schedule.end(),
             drain: [
                 plan.drain.at_normal_end(plan.timeout),
                 plan.drain.after_stop,
             ],
-            promised: plan.audit.as_ref().map(|audit| Promised {
-                limit: plan.limit,
-                window: plan.window,
-                promises: audit.promises.clone(),
-            }),
+            promised: plan
+                .audit
+                .as_ref()
+                .filter(|_| plan.is_whole())
+                .map(|audit| Promised {
+                    limit: plan.limit,
+                    window: plan.window,
+                    promises: audit.promises.clone(),
+                }),
         }
     }
 }

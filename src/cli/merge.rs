@@ -1,0 +1,275 @@
+//! The options of `loadgen merge`, and the files that it reads.
+
+use super::fingerprint::of_one_machine;
+use super::report::text;
+use super::results::{Color, MergedFiles};
+use super::values::{duration, file};
+use super::{Arguments, Opt, Refusal, opt};
+use crate::base::text::whole;
+use crate::core::merge::{Merger, Unmergeable};
+use crate::core::stripe::MAX_STRIPES;
+use crate::core::summary::Summary;
+use crate::report::{ColorChoice, Input, Output, json_output};
+use clap::Args;
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The name of the files' argument.
+const FILE: &str = "FILE";
+
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// The summaries of stripes, which --summary-json wrote, of at most 64 MiB each. Of a folder, every summary of a stripe in it
+    /// whose name ends with .json
+    #[arg(required = true, value_name = "FILE", value_parser = file())]
+    files: Vec<PathBuf>,
+
+    /// Write the merged summary as JSON. `-` is standard output, which then carries nothing else
+    #[arg(long, value_name = "FILE", value_parser = file(), help_heading = "Results")]
+    output: Option<PathBuf>,
+
+    /// Wait at most this long until the summary of every stripe is there. A stripe without one is then missing
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
+    wait: Option<Duration>,
+
+    /// The number of stripes. By default, the summaries say it
+    #[arg(long, env = "LOADGEN_STRIPES", hide_env_values = true, value_name = "N", value_parser = opt(stripes),
+          allow_hyphen_values = true)]
+    stripes: Option<Opt<u64>>,
+
+    #[command(flatten)]
+    color: Color,
+    #[command(flatten, next_help_heading = "Results")]
+    results: MergedFiles,
+}
+
+/// Summaries to be merged.
+#[derive(Debug)]
+pub struct MergeSetup {
+    /// Files and folders, as they were given.
+    files: Vec<PathBuf>,
+    /// How long to wait for the summaries of all stripes. `None` if they have to be there.
+    pub wait: Option<Duration>,
+    stripes: Option<(u64, String)>,
+    /// The files that results go to.
+    pub outputs: Vec<Output>,
+    /// The files that are read, as far as they are known before.
+    pub inputs: Vec<Input>,
+    /// When verdicts are coloured.
+    pub color: ColorChoice,
+}
+
+/// The summaries that were read so far, and their sum.
+#[derive(Debug)]
+pub struct Gathered<'a> {
+    setup: &'a MergeSetup,
+    merger: Merger,
+    /// The files that were merged or ignored. A file that is given twice is here once for each time.
+    done: HashSet<(usize, PathBuf)>,
+    /// The last lines about files that are ignored.
+    ignored: Vec<String>,
+}
+
+impl MergeSetup {
+    pub(super) fn new(arguments: &Arguments<Merge>) -> Result<MergeSetup, Refusal> {
+        let Merge {
+            files,
+            output,
+            wait,
+            stripes,
+            color,
+            results,
+        } = &arguments.options;
+        if let Some(dash) = files.iter().find(|path| path.as_os_str() == "-") {
+            let allowed = "must be a file or a folder; standard input is not read";
+            return Err(refuse(dash, allowed));
+        }
+        let mut outputs = results.outputs(arguments);
+        outputs.extend(output.as_ref().map(|path| json_output(path, "--output")));
+        let mut setup = MergeSetup {
+            files: files.clone(),
+            wait: *wait,
+            stripes: (stripes.as_ref()).map(|stripes| (**stripes, arguments.name(stripes))),
+            outputs,
+            inputs: Vec::new(),
+            color: color.color,
+        };
+        setup.inputs = setup.inputs();
+        Ok(setup)
+    }
+
+    /// The files that are given. An output in a folder that is read may be there from an earlier merge.
+    fn inputs(&self) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        for path in &self.files {
+            if !path.is_dir() {
+                inputs.push(path.clone());
+                continue;
+            }
+            let in_folder = in_folder(path).unwrap_or_default();
+            inputs.extend(in_folder.into_iter().filter(|file| {
+                let is_output = self
+                    .outputs
+                    .iter()
+                    .any(|output| is_same(&output.path, file));
+                is_output && read(file).is_ok_and(|summary| summary.stripe.is_some())
+            }));
+        }
+        let inputs = inputs.into_iter().map(|path| Input {
+            path,
+            asked_by: FILE.to_owned(),
+        });
+        inputs.collect()
+    }
+}
+
+impl<'a> Gathered<'a> {
+    pub fn new(setup: &'a MergeSetup) -> Gathered<'a> {
+        Gathered {
+            setup,
+            merger: Merger::new(of_one_machine()),
+            done: HashSet::new(),
+            ignored: Vec::new(),
+        }
+    }
+
+    /// Reads and adds the summaries that are there and were not read yet. If `may_come` is set, a file that is not there may
+    /// still come.
+    ///
+    /// # Errors
+    /// A file can't be read, or can't be merged with those before.
+    pub fn read(&mut self, may_come: bool) -> Result<(), Refusal> {
+        for (place, path) in self.setup.files.iter().enumerate() {
+            if path.is_dir() {
+                let files = in_folder(path).map_err(|error| unreadable(path, &error))?;
+                for file in files {
+                    self.read_in_folder(place, file)?;
+                }
+            } else if !self.done.contains(&(place, path.clone())) {
+                if may_come && !path.exists() {
+                    continue;
+                }
+                let summary = read(path).map_err(|error| not_a_summary(path, &error))?;
+                self.add(path, &summary)?;
+                self.done.insert((place, path.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// A folder may hold other results, too.
+    fn read_in_folder(&mut self, place: usize, file: PathBuf) -> Result<(), Refusal> {
+        if !self.done.insert((place, file.clone())) {
+            return Ok(());
+        }
+        match read(&file) {
+            Ok(summary) if summary.stripe.is_some() => self.add(&file, &summary),
+            Ok(summary) if summary.merged.is_some() => Ok(()),
+            Ok(_) => {
+                self.ignore(&file, "it is the summary of a whole run");
+                Ok(())
+            }
+            Err(error) => {
+                self.ignore(&file, &error);
+                Ok(())
+            }
+        }
+    }
+
+    fn ignore(&mut self, file: &Path, why: &str) {
+        let file = file.to_string_lossy();
+        self.ignored.push(format!(
+            "'{file}' is no summary of a stripe and is ignored: {why}"
+        ));
+    }
+
+    fn add(&mut self, path: &Path, summary: &Summary) -> Result<(), Refusal> {
+        let name = path.to_string_lossy();
+        let added = self.merger.add(&name, summary);
+        added.map_err(|error: Unmergeable| refuse(path, &error.to_string()))?;
+        let Some((stripes, asked_by)) = &self.setup.stripes else {
+            return Ok(());
+        };
+        match self.merger.of() {
+            Some(of) if of != *stripes => {
+                let allowed = format!("must be {of}, since '{name}' is one of {of} stripes");
+                Err(Refusal::wrong(asked_by, &stripes.to_string(), &allowed))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The lines about files that are ignored, once each.
+    pub fn take_ignored(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.ignored)
+    }
+
+    /// How many stripes were read, and how many there are, as far as that is known.
+    pub fn progress(&self) -> (u64, Option<u64>) {
+        let given = self.setup.stripes.as_ref().map(|(stripes, _)| *stripes);
+        (self.merger.count(), given.or(self.merger.of()))
+    }
+
+    pub fn is_complete(&self) -> bool {
+        let (read, of) = self.progress();
+        of.is_some_and(|of| read >= of)
+    }
+
+    /// The merged summary.
+    ///
+    /// # Errors
+    /// There is no summary of a stripe.
+    pub fn merged(self) -> Result<Summary, Refusal> {
+        let first = self.setup.files.first().cloned().unwrap_or_default();
+        self.merger.finish().ok_or_else(|| {
+            let allowed = "must be, or hold, the summary of a stripe, which --summary-json wrote; there is none";
+            refuse(&first, allowed)
+        })
+    }
+}
+
+/// The files of a folder whose names end with `.json`, by name.
+fn in_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in folder.read_dir()? {
+        let path = entry?.path();
+        if path.extension() == Some(OsStr::new("json")) && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// Reads a summary. The error says why the file is none.
+fn read(path: &Path) -> Result<Summary, String> {
+    let text = text(path).map_err(|error| error.to_string())?;
+    Summary::from_json(&text).map_err(|error| error.to_string())
+}
+
+fn refuse(path: &Path, allowed: &str) -> Refusal {
+    Refusal::wrong(FILE, &path.to_string_lossy(), allowed)
+}
+
+fn not_a_summary(path: &Path, why: &str) -> Refusal {
+    let allowed = format!("must be the summary of a stripe, which --summary-json wrote; {why}");
+    refuse(path, &allowed)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Refusal {
+    refuse(path, &format!("must be a folder that can be read; {error}"))
+}
+
+fn stripes(text: &str) -> Result<u64, String> {
+    whole(text, 2..=MAX_STRIPES)
+}

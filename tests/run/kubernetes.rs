@@ -1,0 +1,501 @@
+//! `loadgen kubernetes`: the manifests, and the pods that a cluster makes of them.
+
+use crate::support::run::{Finished, Launch, loadgen};
+use crate::support::server::{Request, Server};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+const STRIPES: usize = 3;
+
+/// The objects that a deployment of these options prints.
+struct Manifests(Vec<Value>);
+
+impl Manifests {
+    fn of(before: &str, options: &[&str]) -> Manifests {
+        let finished = deployed(before, options).finish();
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        Manifests::read(&finished.stdout())
+    }
+
+    fn read(text: &str) -> Manifests {
+        let documents = text.split("\n---\n");
+        let read = documents.map(|document| serde_saphyr::from_str(document).expect(document));
+        Manifests(read.collect())
+    }
+
+    fn get(&self, kind: &str, name: &str) -> &Value {
+        let is_it = |object: &&Value| object["kind"] == kind && object["metadata"]["name"] == name;
+        let found = self.0.iter().find(is_it);
+        found.unwrap_or_else(|| panic!("no {kind} {name} in {:#?}", self.0))
+    }
+
+    /// The texts of an object, by name.
+    fn texts(&self, kind: &str, name: &str, field: &str) -> BTreeMap<String, String> {
+        serde_json::from_value(self.get(kind, name)[field].clone()).expect("texts")
+    }
+
+    fn without_secrets(&self) -> String {
+        let objects = self.0.iter().filter(|object| object["kind"] != "Secret");
+        objects.map(Value::to_string).collect()
+    }
+}
+
+fn deployed(before: &str, options: &[&str]) -> Launch {
+    let launch = loadgen("kubernetes").args(before.split_whitespace());
+    launch.arg("--").args(options)
+}
+
+/// What Kubernetes makes of a text with references to variables, by its documentation.
+fn expanded(text: &str, variables: &BTreeMap<String, String>) -> String {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        expanded += before;
+        rest = after;
+        if let Some(after) = rest.strip_prefix('$') {
+            expanded.push('$');
+            rest = after;
+        } else if let Some((name, after)) =
+            rest.strip_prefix('(').and_then(|rest| rest.split_once(')'))
+            && let Some(value) = variables.get(name)
+        {
+            expanded += value;
+            rest = after;
+        } else {
+            expanded.push('$');
+        }
+    }
+    expanded + rest
+}
+
+/// Starts the pod of a stripe as a process, with folders here in the place of its volumes. `own` is the Secret of the
+/// cluster.
+fn pod(
+    manifests: &Manifests,
+    index: usize,
+    own: &BTreeMap<String, String>,
+    volumes: &Path,
+) -> Launch {
+    let pod = &manifests.get("Job", "run")["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    let mut variables = BTreeMap::new();
+    for source in container["envFrom"].as_array().unwrap() {
+        let name = |kind: &str| source[kind]["name"].as_str();
+        variables.extend(match (name("configMapRef"), name("secretRef")) {
+            (Some(name), _) => manifests.texts("ConfigMap", name, "data"),
+            (None, Some(name)) => manifests.texts("Secret", name, "stringData"),
+            (None, None) => panic!("{source}"),
+        });
+    }
+    for variable in container["env"].as_array().into_iter().flatten() {
+        let reference = &variable["valueFrom"]["secretKeyRef"];
+        assert_eq!(reference["name"], "own");
+        let value = &own[reference["key"].as_str().unwrap()];
+        variables.insert(variable["name"].as_str().unwrap().to_owned(), value.clone());
+    }
+    variables.insert("JOB_COMPLETION_INDEX".to_owned(), index.to_string());
+    let arguments = container["args"].as_array().unwrap().iter();
+    let mut arguments: Vec<_> = arguments
+        .map(|text| expanded(text.as_str().unwrap(), &variables))
+        .collect();
+    for mount in container["volumeMounts"].as_array().unwrap() {
+        let folder = mount["mountPath"].as_str().unwrap();
+        let here = volumes.join(folder.trim_start_matches('/'));
+        fs::create_dir_all(&here).unwrap();
+        let mut names = pod["volumes"].as_array().unwrap().iter();
+        let volume = names
+            .find(|volume| volume["name"] == mount["name"])
+            .unwrap();
+        let files = match (
+            volume["configMap"]["name"].as_str(),
+            volume["secret"]["secretName"].as_str(),
+        ) {
+            (Some(name), _) => manifests.texts("ConfigMap", name, "data"),
+            (None, Some(name)) => manifests.texts("Secret", name, "stringData"),
+            (None, None) => {
+                let part = mount["subPathExpr"].as_str().unwrap();
+                assert_ne!(expanded(part, &variables), part, "no folder of this start");
+                BTreeMap::new()
+            }
+        };
+        for (name, text) in files {
+            fs::write(here.join(name), text).unwrap();
+        }
+        let here = here.to_str().unwrap();
+        let texts = arguments.iter_mut().chain(variables.values_mut());
+        for text in texts {
+            let value = text.split_once('=').map_or(&**text, |(_, value)| value);
+            if value.starts_with(&format!("{folder}/")) {
+                *text = text.replacen(folder, here, 1);
+            }
+        }
+    }
+    // Each pod has its own network, in which port 9100 is free.
+    assert_eq!(variables["LOADGEN_METRICS_ADDR"], ":9100");
+    variables.insert("LOADGEN_METRICS_ADDR".to_owned(), "127.0.0.1:0".to_owned());
+    let launch = loadgen("").args(arguments);
+    variables
+        .iter()
+        .fold(launch, |launch, (name, value)| launch.env(name, value))
+}
+
+/// What a server sees of a request.
+fn seen(request: &Request) -> (String, String, String, String) {
+    let header = |name: &str| request.header(name).to_owned();
+    (
+        request.path.clone(),
+        header("x-secret"),
+        header("x-own"),
+        request.text().to_owned(),
+    )
+}
+
+#[test]
+fn pods_together_send_what_one_process_would_and_each_writes_its_stripe() {
+    let folder = TempDir::new().unwrap();
+    let in_folder = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(
+        in_folder("body"),
+        "{\"k\":\"{key}\",\"n\":{seq},\"pin\":\"12: 34\"}\n",
+    )
+    .unwrap();
+    fs::write(in_folder("keys"), "yes\n- a\n\"q\": *x # no\n0123\n").unwrap();
+    let own = BTreeMap::from([("MINE".to_owned(), "a value $(HOME) of mine".to_owned())]);
+    let options = |server: &Server| -> Vec<String> {
+        let options = [
+            "--rps=40",
+            "--duration=2",
+            "--burst-interval=1",
+            "--burst-duration=500ms",
+            "--arrivals=poisson",
+            "--seed=7",
+            "--header=X-Secret: it's $(JOB_COMPLETION_INDEX) $$ \"50%\": # no",
+            "--header=X-Own: {env:MINE}",
+            "--method=POST",
+        ];
+        let files = [
+            format!("--body-file={}", in_folder("body")),
+            format!("--keys-file={}", in_folder("keys")),
+        ];
+        let url = format!("{}/v1/$(HOME)?token=s3cret&n={{seq}}", server.url());
+        options
+            .map(str::to_owned)
+            .into_iter()
+            .chain(files)
+            .chain([url])
+            .collect()
+    };
+    let with_mine = |launch: Launch| launch.env("MINE", &own["MINE"]);
+
+    let shared = Server::allowing();
+    let printed = {
+        let options = options(&shared);
+        let mut options: Vec<_> = options.iter().map(String::as_str).collect();
+        options.push("--start-at=+6s");
+        let finished =
+            with_mine(deployed("--stripes 3 --name run --secret own", &options)).finish();
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        assert!(
+            finished.stderr.contains("leads to the pod itself"),
+            "{finished}"
+        );
+        finished.stdout()
+    };
+    let manifests = Manifests::read(&printed);
+    assert!(!printed.contains(&own["MINE"]), "{printed}");
+    let plain = manifests.without_secrets();
+    for secret in ["it's", "s3cret", "12: 34", "0123"] {
+        assert!(!plain.contains(secret), "{secret} in {plain}");
+    }
+
+    let volumes = TempDir::new().unwrap();
+    let pods: Vec<_> = (0..STRIPES)
+        .map(|index| pod(&manifests, index, &own, volumes.path()).start())
+        .collect();
+    let alone = Server::allowing();
+    let whole = with_mine(loadgen("").args(options(&alone))).finish();
+    assert_eq!(whole.code(), Some(0), "{whole}");
+    let finished: Vec<Finished> = pods.into_iter().map(|pod| pod.finish()).collect();
+
+    let mut plans = Vec::new();
+    let mut sent = Vec::new();
+    for (index, pod) in finished.iter().enumerate() {
+        assert_eq!(pod.code(), Some(0), "{pod}");
+        let written = volumes.path().join(format!("stripes/summary-{index}.json"));
+        let summary: Value = serde_json::from_str(&fs::read_to_string(written).unwrap()).unwrap();
+        assert_eq!(summary["stripe"]["index"], index);
+        assert_eq!(summary["stripe"]["of"], STRIPES);
+        plans.push(summary["stripe"]["plan"].clone());
+        sent.push(summary["requests"]["sent"].as_u64().unwrap());
+    }
+    plans.dedup();
+    assert_eq!(plans.len(), 1, "{plans:?}");
+    let [mut together, mut by_one]: [Vec<_>; 2] =
+        [&shared, &alone].map(|server| server.requests().iter().map(seen).collect());
+    together.sort_unstable();
+    by_one.sort_unstable();
+    assert!(by_one.len() > 100, "{} requests", by_one.len());
+    assert_eq!(sent.iter().sum::<u64>(), by_one.len() as u64);
+    assert!(
+        sent.iter().all(|sent| *sent >= by_one.len() as u64 / 3),
+        "{sent:?}"
+    );
+    assert_eq!(together, by_one);
+    assert_eq!(by_one[0].1, "it's $(JOB_COMPLETION_INDEX) $$ \"50%\": # no");
+    assert_eq!(by_one[0].2, own["MINE"]);
+    assert!(
+        by_one[0].0.starts_with("/v1/$(HOME)?token=s3cret&n="),
+        "{}",
+        by_one[0].0
+    );
+}
+
+#[test]
+fn the_base_is_what_its_command_prints() {
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/kubernetes/base");
+    let kustomization = fs::read_to_string(base.join("kustomization.yaml")).unwrap();
+    let command = kustomization
+        .lines()
+        .find_map(|line| line.split_once("    loadgen kubernetes "));
+    let words = shlex::split(command.expect("a command").1).unwrap();
+    let finished = loadgen("kubernetes").args(words).finish();
+    assert_eq!(finished.code(), Some(0), "{finished}");
+    let file = base.join("loadgen.yaml");
+    assert_eq!(
+        finished.stdout(),
+        fs::read_to_string(&file).unwrap(),
+        "{}",
+        file.display()
+    );
+}
+
+#[test]
+fn a_failed_stripe_is_not_repeated_and_the_merge_waits_for_all() {
+    let manifests = Manifests::of(
+        "--stripes 5 --name run --namespace load --image r.example/l:1 --claim shared --merge-wait 90s",
+        &[
+            "http://a",
+            "--audit=sliding-window",
+            "--drain-timeout=20s",
+            "--report=x/r.tar.html",
+            "--start-at=2200-01-01T00:00:00.5Z",
+        ],
+    );
+    assert!(
+        manifests
+            .0
+            .iter()
+            .all(|object| object["metadata"]["namespace"] == "load")
+    );
+    assert!(
+        manifests
+            .0
+            .iter()
+            .all(|object| object["kind"] != "PersistentVolumeClaim")
+    );
+    let plan = manifests.texts("ConfigMap", "run-plan", "data");
+    assert_eq!(plan["LOADGEN_START_AT"], "2200-01-01T00:00:00.5Z");
+    let job = &manifests.get("Job", "run")["spec"];
+    for (field, value) in [
+        ("completions", 5),
+        ("parallelism", 5),
+        ("backoffLimitPerIndex", 0),
+    ] {
+        assert_eq!(job[field], value, "{field}");
+    }
+    assert_eq!(job["completionMode"], "Indexed");
+    assert_eq!(job["podReplacementPolicy"], "Failed");
+    let pod = &job["template"]["spec"];
+    assert_eq!(pod["restartPolicy"], "Never");
+    assert!(pod["terminationGracePeriodSeconds"].as_u64() > Some(20));
+    let arguments = &pod["containers"][0]["args"];
+    let expected = serde_json::json!([
+        "--summary-json=/stripes/summary-$(JOB_COMPLETION_INDEX).json",
+        "--requests=/stripes/requests-$(JOB_COMPLETION_INDEX).csv",
+        "--report=/stripes/r.tar-$(JOB_COMPLETION_INDEX).html",
+        "http://a"
+    ]);
+    assert_eq!(*arguments, expected);
+    let merge = &manifests.get("Job", "run-merge")["spec"];
+    assert_eq!(merge["backoffLimit"], 0);
+    let container = &merge["template"]["spec"]["containers"][0];
+    assert_eq!(container["image"], "r.example/l:1");
+    let expected = serde_json::json!([
+        "merge",
+        "--stripes=$(LOADGEN_STRIPES)",
+        "--wait=90s",
+        "--output=/results/summary.json",
+        "/stripes"
+    ]);
+    assert_eq!(container["args"], expected);
+    // Both see the same folder, which is that of this start.
+    let folder = |container: &Value| -> Value {
+        let mut mounts = container["volumeMounts"].as_array().unwrap().iter();
+        mounts
+            .find(|mount| mount["mountPath"] == "/stripes")
+            .unwrap()["subPathExpr"]
+            .clone()
+    };
+    assert_eq!(folder(container), folder(&pod["containers"][0]));
+}
+
+#[test]
+fn the_merge_waits_beyond_the_longest_run() {
+    let seconds = |options: &[&str]| -> u64 {
+        let manifests = Manifests::of("--stripes 2 --name run", options);
+        let container =
+            &manifests.get("Job", "run-merge")["spec"]["template"]["spec"]["containers"][0];
+        let wait = container["args"][2].as_str().unwrap();
+        wait.strip_prefix("--wait=")
+            .unwrap()
+            .trim_end_matches('s')
+            .parse()
+            .unwrap()
+    };
+    // The start is two to three minutes away, and requests may take twice their timeout.
+    let (start, rest) = (120..=181, 2 * 30 + 30 + 300);
+    let wait = seconds(&["http://a", "--duration=1000", "--timeout=30s"]);
+    assert!(
+        (start.start() + 1000 + rest..=start.end() + 1000 + rest).contains(&wait),
+        "{wait} s"
+    );
+    assert_eq!(seconds(&["http://a", "--duration=0"]), 24 * 3600);
+}
+
+#[test]
+fn what_no_pod_can_do_is_refused_by_name() {
+    let folder = TempDir::new().unwrap();
+    let large = folder.path().join("large");
+    fs::write(
+        &large,
+        (0..150_000)
+            .map(|key| format!("key-{key}\n"))
+            .collect::<String>(),
+    )
+    .unwrap();
+    let large = format!("--keys-file={}", large.to_str().unwrap());
+    let binary = folder.path().join("binary");
+    fs::write(&binary, b"\xff\xfe").unwrap();
+    let binary = format!("--ca-cert={}", binary.to_str().unwrap());
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["--demo"], &["--demo 'true'", "--targets"]),
+        (&["http://a", "--stripe=1/2"], &["--stripe '1/2'"]),
+        (&["http://a", "--stripes=2"], &["--stripes '2'"]),
+        (
+            &["http://a", "--source-address=127.0.0.1"],
+            &["--source-address '127.0.0.1'"],
+        ),
+        (
+            &["http://a", "--burst-align"],
+            &["--burst-align 'true'", "--start-at"],
+        ),
+        (&["unix:/run/x.sock"], &["URL 'unix:/run/x.sock'"]),
+        (&["--rps=5"], &["--targets", "must be given"]),
+        (
+            &["http://a", "--metrics-addr=:0"],
+            &["--metrics-addr ':0'", "port"],
+        ),
+        (&["http://a", "--at=1s true"], &["--at 'true'", "mark"]),
+        (&["http://a", "--events=-"], &["--events '-'"]),
+        (&["http://a", "--summary-json=-"], &["--summary-json '-'"]),
+        (
+            &["http://a", "--report=a/x", "--hdr-log=b/x"],
+            &["--hdr-log 'b/x'", "name"],
+        ),
+        (
+            &["http://a", &large],
+            &["--keys-file", "1.00 MiB", "Secret"],
+        ),
+        (&["http://a", &binary], &["--ca-cert"]),
+        (&["http://a", "--rps=fast"], &["--rps 'fast'"]),
+        (
+            &["http://a", "--start-at=2020-01-01T00:00:00Z"],
+            &["--start-at", "in the future"],
+        ),
+        (
+            &["http://a", "--header=A: {env:NOT_SET}"],
+            &["--header", "NOT_SET"],
+        ),
+        (&["http://a", "plan"], &["OPTIONS 'plan'"]),
+        (&["plan"], &["OPTIONS 'plan'"]),
+    ];
+    for (options, words) in cases {
+        deployed("--stripes 2", options).assert_refused(words);
+    }
+    for variable in ["LOADGEN_SEED", "JOB_COMPLETION_INDEX"] {
+        let header = format!("--header=A: {{env:{variable}}}");
+        let launch = deployed("--stripes 2 --secret own", &["http://a", &header]);
+        launch
+            .env(variable, "1")
+            .assert_refused(&["--header A", variable]);
+    }
+    let own = ["http://a", "--header=A: {env:MINE}"];
+    deployed("--stripes 2", &own)
+        .env("MINE", "x")
+        .assert_refused(&["--header A '{env:MINE}'", "--secret"]);
+    for (before, words) in [
+        ("", &["--stripes N", "must be given"][..]),
+        ("--stripes 1", &["--stripes '1'", "from 2 to 10000"]),
+        ("--stripes 2 --name=-a", &["--name"]),
+        ("--stripes 2 --name A", &["--name 'A'"]),
+        (
+            "--stripes 2 --name aaaaaaaaaabbbbbbbbbbccccccccccddddddddddx",
+            &["--name", "40"],
+        ),
+        ("--stripes 2 --storage 5", &["--storage '5'"]),
+        (
+            "--stripes 2 --claim x --storage 5Gi",
+            &["--claim 'x'", "--storage"],
+        ),
+        ("--stripes 2 --secret x", &["--secret 'x'", "{env:TOKEN}"]),
+        ("--stripes 2 --image=-a", &["--image"]),
+        ("--stripes 2 --rps 5", &["--rps", "behind --"]),
+    ] {
+        deployed(before, &["http://a"]).assert_refused(words);
+    }
+    loadgen("kubernetes --stripes 2 http://a?b=c")
+        .assert_refused(&["http://a?***(3 bytes)", "behind --"]);
+}
+
+#[test]
+fn variables_take_effect_as_for_a_run() {
+    let launch = deployed(
+        "--stripes 2 --name run",
+        &["--targets=http://a,http://b", "--body="],
+    );
+    let launch = launch
+        .env("RPS", "20")
+        .env("LOADGEN_HEADER", "Content-Type:\nX-A: {key}");
+    let finished = launch
+        .env("LOADGEN_DEMO", "true")
+        .env("LOADGEN_LIMIT", "")
+        .finish();
+    assert_eq!(finished.code(), Some(0), "{finished}");
+    let manifests = Manifests::read(&finished.stdout());
+    let plan = manifests.texts("ConfigMap", "run-plan", "data");
+    let names: Vec<_> = plan.keys().map(String::as_str).collect();
+    let expected = [
+        "LOADGEN_HEADER",
+        "LOADGEN_METRICS_ADDR",
+        "LOADGEN_RPS",
+        "LOADGEN_SEED",
+        "LOADGEN_START_AT",
+        "LOADGEN_STRIPES",
+        "LOADGEN_TARGETS",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(plan["LOADGEN_HEADER"], "Content-Type:\nX-A: {key}");
+    assert_eq!(plan["LOADGEN_RPS"], "20");
+    // An empty variable would be ignored.
+    let arguments =
+        &manifests.get("Job", "run")["spec"]["template"]["spec"]["containers"][0]["args"];
+    assert!(
+        arguments.as_array().unwrap().contains(&"--body=".into()),
+        "{arguments}"
+    );
+    // A start is a full minute.
+    assert!(plan["LOADGEN_START_AT"].ends_with(":00Z"), "{plan:?}");
+}
