@@ -47,6 +47,7 @@ macro_rules! pages {
             #[doc = "[probe]: crate::guide::audit#the-probe"]
             #[doc = "[secrets]: crate::guide::requests#secrets"]
             #[doc = "[stack]: crate::guide::stack"]
+            #[doc = "[stripes]: crate::guide::options#several-machines"]
             #[doc = "[thresholds]: crate::guide::thresholds"]
             #[doc = "[urls]: crate::guide::targets#urls-as-arguments"]
             #[doc = ""]
