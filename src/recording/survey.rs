@@ -298,6 +298,7 @@ impl Recording {
             nodes: Nodes::of_targets(targets.len()),
             watermark: Nanos::ZERO,
             added: 0,
+            read: 0,
             files: vec![RecordedCounts::default(); self.files.len()],
             by_node: vec![RecordedCounts::default(); targets.len()],
         };
@@ -361,8 +362,9 @@ struct Audit<'a> {
     nodes: Nodes,
     /// No request that is added from now on may have left before.
     watermark: Nanos,
-    /// The requests that were added since the auditor last heard of the watermark.
+    /// The requests that were added since the auditor last heard of the watermark, and the rows that were read since.
     added: u64,
+    read: u64,
     files: Vec<RecordedCounts>,
     by_node: Vec<RecordedCounts>,
 }
@@ -370,8 +372,8 @@ struct Audit<'a> {
 /// The most requests that are added before the auditor checks its memory, even if the watermark stays.
 const MOST_ADDED: u64 = 1 << 18;
 
-/// The fewest requests that are added before the auditor looks at them: it looks at all that wait each time.
-const FEWEST_ADDED: u64 = 4096;
+/// The fewest rows that are read before the auditor looks at their requests: it looks at all that wait each time.
+const FEWEST_READ: u64 = *BLOCK.end();
 
 /// A row is not what the first reading found.
 const CHANGED: &str = "it was changed while it was read";
@@ -391,6 +393,7 @@ impl Audit<'_> {
                 .ok_or_else(|| CHANGED.to_owned())
         })?;
         *block += 1;
+        self.read += rows;
         if rows < expected {
             Err(CHANGED.into())
         } else {
@@ -445,10 +448,10 @@ impl Audit<'_> {
     fn advance(&mut self, watermark: Nanos) {
         // At the end, `finish` looks at all that is left.
         let is_end = watermark == Nanos::MAX;
-        let is_due = watermark > self.watermark && self.added >= FEWEST_ADDED;
+        let is_due = watermark > self.watermark && self.read >= FEWEST_READ;
         if !is_end && (is_due || self.added >= MOST_ADDED) {
             self.watermark = watermark;
-            self.added = 0;
+            (self.added, self.read) = (0, 0);
             self.auditor.advance(watermark);
         }
     }
