@@ -52,6 +52,7 @@ macro_rules! pages {
             #[doc = "[replay]: crate::guide::replay"]
             #[doc = "[secrets]: crate::guide::requests#secrets"]
             #[doc = "[stack]: crate::guide::stack"]
+            #[doc = "[stripes]: crate::guide::options#several-machines"]
             #[doc = "[thresholds]: crate::guide::thresholds"]
             #[doc = "[urls]: crate::guide::targets#urls-as-arguments"]
             #[doc = ""]
