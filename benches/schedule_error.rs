@@ -38,7 +38,9 @@ fn print() {
         "rate/s", "", "arrived", "error p50 / p90 / p99 / p99.9 / max", "gap, likewise"
     );
     for rate in RATES {
-        let even: Vec<_> = (0..count(rate)).map(|i| i as f64 * 1e6 / f64::from(rate)).collect();
+        let even: Vec<_> = (0..count(rate))
+            .map(|i| i as f64 * 1e6 / f64::from(rate))
+            .collect();
         let recorded = recorded(rate);
         for (name, run, due) in [
             ("loadgen", run_loadgen as fn(&Url, u32, &[f64]), &even),
@@ -77,7 +79,9 @@ fn recorded(rate: u32) -> Vec<f64> {
     let (mut state, mut at) = (1u64, 0.0);
     let instants = (0..count(rate)).map(|_| {
         // Knuth's MMIX.
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let share = (state >> 40) as f64 / (1 << 24) as f64;
         let this = at;
         at += (0.1 + 1.8 * share) * 1e6 / f64::from(rate);
@@ -90,7 +94,17 @@ fn recorded(rate: u32) -> Vec<f64> {
 fn run_loadgen(url: &Url, rate: u32, _: &[f64]) {
     let seconds = (WARM_UP + MEASURED).as_secs().to_string();
     let rate = rate.to_string();
-    loadgen(url, &["--rps", &rate, "--burst-enabled", "false", "--duration", &seconds]);
+    loadgen(
+        url,
+        &[
+            "--rps",
+            &rate,
+            "--burst-enabled",
+            "false",
+            "--duration",
+            &seconds,
+        ],
+    );
 }
 
 /// Each request has a path, headers and a body of its own, of which no two are the same.
@@ -106,7 +120,10 @@ fn run_replay(url: &Url, _: u32, due: &[f64]) {
     let lines: String = due.iter().enumerate().map(line).collect();
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(file.path(), lines).expect("room for a recording");
-    loadgen(url, &["--replay", file.path().to_str().expect("a path in UTF-8")]);
+    loadgen(
+        url,
+        &["--replay", file.path().to_str().expect("a path in UTF-8")],
+    );
 }
 
 fn loadgen(url: &Url, options: &[&str]) {

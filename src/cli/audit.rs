@@ -146,7 +146,8 @@ impl Audit {
         }
         let has_recorded_keys = recorded.is_some_and(RecordedRequests::have_keys);
         let are_reused = *self.reuse_keys && options.generator.has_chosen_seed();
-        let are_own = has_keys && !has_recorded_keys && options.keys.keys_file.is_none() && !are_reused;
+        let are_own =
+            has_keys && !has_recorded_keys && options.keys.keys_file.is_none() && !are_reused;
         Ok(Some(AuditPlan {
             promises,
             asked: self.judging.audit.is_some(),

@@ -120,7 +120,9 @@ impl Cluster {
         let given: Vec<_> = match &self.urls[..] {
             [] => (1..)
                 .zip(&self.targets.0)
-                .map(|(number, url)| self.target(arguments, &self.targets, url, Some(number), are_bases))
+                .map(|(number, url)| {
+                    self.target(arguments, &self.targets, url, Some(number), are_bases)
+                })
                 .collect::<Result<_, _>>()?,
             urls => urls
                 .iter()

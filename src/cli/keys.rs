@@ -75,7 +75,10 @@ impl Keys {
 
 impl Keys {
     /// The keys of `--keys-file`. `None` without it.
-    pub(super) fn listed(&self, arguments: &Arguments<Options>) -> Result<Option<KeyList>, Refusal> {
+    pub(super) fn listed(
+        &self,
+        arguments: &Arguments<Options>,
+    ) -> Result<Option<KeyList>, Refusal> {
         let file = self.keys_file.as_ref();
         file.map(|file| list(arguments, file)).transpose()
     }

@@ -77,7 +77,10 @@ impl Replay {
         };
         let copied = recording::copy(&file, listed()?);
         let (requests, keys) = copied.map_err(|error| {
-            arguments.refuse(path, format!("must be a file with recorded requests; {error}"))
+            arguments.refuse(
+                path,
+                format!("must be a file with recorded requests; {error}"),
+            )
         })?;
         let replay = replay::Replay::new(Arc::new(requests), *self.speed, *self.repeat);
         let replay = replay.map_err(|why| match why {
@@ -92,10 +95,18 @@ impl Replay {
     /// Refuses flags that have no effect. Variables are not refused: they may be set for all runs.
     fn refuse_needless(&self, arguments: &Arguments<Options>) -> Result<(), Refusal> {
         const NEEDS: &str = "needs --replay";
-        if let Some(format) = self.replay_format.as_ref().filter(|format| arguments.is_flag(format)) {
+        if let Some(format) = self
+            .replay_format
+            .as_ref()
+            .filter(|format| arguments.is_flag(format))
+        {
             return Err(arguments.refuse(format, NEEDS));
         }
-        if let Some(key) = self.replay_key.as_ref().filter(|key| arguments.is_flag(key)) {
+        if let Some(key) = self
+            .replay_key
+            .as_ref()
+            .filter(|key| arguments.is_flag(key))
+        {
             return Err(arguments.refuse(key, NEEDS));
         }
         if arguments.is_flag(&self.speed) {

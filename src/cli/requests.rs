@@ -167,7 +167,9 @@ impl Requests {
     pub(super) fn own_headers(&self, reads_bodies: bool) -> Vec<HeaderName> {
         let given = self.header.iter().flat_map(|lines| &lines.0);
         let given = given.map(|line| line.name.clone());
-        given.chain(reads_bodies.then_some(header::ACCEPT_ENCODING)).collect()
+        given
+            .chain(reads_bodies.then_some(header::ACCEPT_ENCODING))
+            .collect()
     }
 
     /// Checks that no part of a request is too long, with the longest values filled in.

@@ -105,27 +105,25 @@ impl Setup {
         let failing_open = failing_open.rules();
         let all_rules = [&allowed, &blocked, &failing_open];
         let reads_bodies = all_rules.iter().any(|rules| rules.read_bodies());
-        let mut recorded = replay_options.read(arguments, requests.own_headers(reads_bodies), || {
-            key_options.listed(arguments)
-        })?;
+        let mut recorded =
+            replay_options.read(arguments, requests.own_headers(reads_bodies), || {
+                key_options.listed(arguments)
+            })?;
         let replay = recorded.as_ref().map(|recorded| recorded.replay.clone());
-        let has_recorded_paths = replay.as_ref().is_some_and(|replay| replay.requests.have_paths);
+        let has_recorded_paths = replay
+            .as_ref()
+            .is_some_and(|replay| replay.requests.have_paths);
         let recorded_requests = replay.as_ref().map(|replay| replay.requests.clone());
         let schedule = traffic.schedule(arguments, quota.window, replay)?;
         let schedule = schedule.with_stripe(stripe);
-        let (mut nodes, own_paths) = cluster.nodes(arguments, is_demo, quota, has_recorded_paths)?;
+        let (mut nodes, own_paths) =
+            cluster.nodes(arguments, is_demo, quota, has_recorded_paths)?;
         connections.redirect(arguments, &mut nodes)?;
         let common_start = start.as_ref().filter(|_| !stripe.is_whole());
         let is_audited = promised.promises.is_some();
         let key_seed = audit.key_seed(arguments, is_audited, common_start)?;
         let keys = key_options.plan(arguments, key_seed, recorded.as_mut())?;
-        let request = requests.request(
-            arguments,
-            own_paths,
-            &keys,
-            quota,
-            reads_bodies,
-        )?;
+        let request = requests.request(arguments, own_paths, &keys, quota, reads_bodies)?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
         let audit = audit.plan(
             arguments,
@@ -254,7 +252,11 @@ pub(super) fn without_effect<'a>(
         without.extend(judging.clock_tolerance.iter().map(|option| &option.id));
     }
     if replay.replay.is_none() {
-        without.extend([&replay.speed.id, &replay.repeat.id, &replay.skip_unreadable.id]);
+        without.extend([
+            &replay.speed.id,
+            &replay.repeat.id,
+            &replay.skip_unreadable.id,
+        ]);
         without.extend(replay.replay_format.iter().map(|option| &option.id));
         without.extend(replay.replay_key.iter().map(|option| &option.id));
     }

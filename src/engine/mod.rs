@@ -490,7 +490,9 @@ impl<C: Caller> Calls for CallsOfTokens<'_, C> {
 
     fn call(&mut self, token: &Token, target: usize) -> Answer {
         let number = self.stripe.number(token.place);
-        let call = self.caller.call(target, number, token.key, &mut self.scratch);
+        let call = self
+            .caller
+            .call(target, number, token.key, &mut self.scratch);
         call.0
     }
 }

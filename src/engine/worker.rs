@@ -112,13 +112,7 @@ impl Worker<'_> {
     }
 
     /// Sends a request at `now` or later.
-    fn send(
-        &self,
-        target: usize,
-        turn: &Turn,
-        now: Moment,
-        calls: &mut impl Calls,
-    ) {
+    fn send(&self, target: usize, turn: &Turn, now: Moment, calls: &mut impl Calls) {
         let counters = self.counters.target(target);
         counters.sent.add(1);
         self.samples.begin(now);

@@ -29,8 +29,13 @@ fn in_order_of_arrival(server: &Server) -> Vec<Request> {
 fn column(csv: &str, name: &str) -> Vec<String> {
     let mut lines = csv.lines();
     let header = lines.next().expect("a header");
-    let place = header.split(',').position(|column| column == name).expect(name);
-    lines.map(|line| line.split(',').nth(place).expect(name).to_owned()).collect()
+    let place = header
+        .split(',')
+        .position(|column| column == name)
+        .expect(name);
+    lines
+        .map(|line| line.split(',').nth(place).expect(name).to_owned())
+        .collect()
 }
 
 const JSON: &str = r#"{"time":"2026-01-31T12:00:00.300Z","method":"DELETE","path":"/v1/items/7?force=1"}
@@ -43,15 +48,32 @@ const JSON: &str = r#"{"time":"2026-01-31T12:00:00.300Z","method":"DELETE","path
 fn requests_arrive_as_they_were_recorded_in_order_and_with_their_gaps() {
     let server = Server::allowing();
     let recorded = file("whole.csv", "");
-    let launch = replay(&server, "whole.jsonl", JSON, "--header X-Env:test --body own")
-        .arg("--requests")
-        .arg(&recorded);
+    let launch = replay(
+        &server,
+        "whole.jsonl",
+        JSON,
+        "--header X-Env:test --body own",
+    )
+    .arg("--requests")
+    .arg(&recorded);
     let report = launch.report();
-    assert_eq!((report.scheduled, report.sent, report.allowed), (4, 4, 4), "{report}");
+    assert_eq!(
+        (report.scheduled, report.sent, report.allowed),
+        (4, 4, 4),
+        "{report}"
+    );
 
     let requests = in_order_of_arrival(&server);
-    let lines: Vec<_> = requests.iter().map(|one| format!("{} {}", one.method, one.path)).collect();
-    let expected = ["POST /v1/items", "POST /v1/items", "DELETE /v1/items/7?force=1", "PATCH /v1/items/7"];
+    let lines: Vec<_> = requests
+        .iter()
+        .map(|one| format!("{} {}", one.method, one.path))
+        .collect();
+    let expected = [
+        "POST /v1/items",
+        "POST /v1/items",
+        "DELETE /v1/items/7?force=1",
+        "PATCH /v1/items/7",
+    ];
     assert_eq!(lines, expected);
     let bodies: Vec<_> = requests.iter().map(Request::text).collect();
     // A recorded body has no placeholders. The run's own goes to methods that carry one.
@@ -71,13 +93,17 @@ fn requests_arrive_as_they_were_recorded_in_order_and_with_their_gaps() {
     assert!(requests[0].header("User-Agent").starts_with("loadgen/"));
 
     let due: Vec<_> = column(&fs::read_to_string(recorded).expect("a file"), "due_ns");
-    let mut due: Vec<u64> = due.iter().map(|due| due.parse().expect("a number")).collect();
+    let mut due: Vec<u64> = due
+        .iter()
+        .map(|due| due.parse().expect("a number"))
+        .collect();
     due.sort_unstable();
     assert_eq!(due, [0, 100_000_000, 300_000_000, 850_000_000]);
     // No request arrives before it is due, apart from the way of the first.
     let gaps = [0, 100, 300, 850].map(Duration::from_millis);
     for (arrival, due) in server.arrivals().into_iter().zip(gaps) {
-        let is_on_time = arrival + Duration::from_millis(90) > due && arrival < due + Duration::from_millis(900);
+        let is_on_time =
+            arrival + Duration::from_millis(90) > due && arrival < due + Duration::from_millis(900);
         assert!(is_on_time, "{arrival:?} {due:?}");
     }
 }
@@ -93,12 +119,18 @@ fn a_speed_divides_all_times_and_a_loop_repeats_them() {
     let report = launch.report();
     assert_eq!(report.allowed, 8, "{report}");
     let csv = fs::read_to_string(recorded).expect("a file");
-    let mut due: Vec<u64> = column(&csv, "due_ns").iter().map(|due| due.parse().unwrap()).collect();
+    let mut due: Vec<u64> = column(&csv, "due_ns")
+        .iter()
+        .map(|due| due.parse().unwrap())
+        .collect();
     due.sort_unstable();
     // Twice as long: 200 ms, and one mean gap of 100 ms behind them.
     let millis = [0, 80, 200, 300, 380, 500, 600, 680];
     assert_eq!(due, millis.map(|millis| millis * 1_000_000));
-    let paths: String = in_order_of_arrival(&server).iter().map(|one| one.path.clone()).collect();
+    let paths: String = in_order_of_arrival(&server)
+        .iter()
+        .map(|one| one.path.clone())
+        .collect();
     assert_eq!(paths, "/a/b/c/a/b/c/a/b");
 }
 
@@ -106,16 +138,29 @@ fn a_speed_divides_all_times_and_a_loop_repeats_them() {
 fn an_access_log_is_sent_below_the_path_of_each_target_in_turn() {
     let server = Server::allowing();
     let line = |path: &str, agent: &str| {
-        format!("10.0.0.1 - - [31/Jan/2026:12:00:00 +0000] \"GET {path} HTTP/1.1\" 200 1 \"-\" \"{agent}\"\n")
+        format!(
+            "10.0.0.1 - - [31/Jan/2026:12:00:00 +0000] \"GET {path} HTTP/1.1\" 200 1 \"-\" \"{agent}\"\n"
+        )
     };
     let log = line("/a", "one") + &line("/b?c=\\x22", "two") + "garbage\n" + &line("/d", "three");
     let targets = format!("{0}/x,{0}/y", server.url());
     let launch = loadgen("--replay-format combined --skip-unreadable --targets").arg(targets);
-    let launch = launch.arg("--replay").arg(file("access.log", &log)).args(["--replay-key", "$remote_addr"]);
+    let launch = launch
+        .arg("--replay")
+        .arg(file("access.log", &log))
+        .args(["--replay-key", "$remote_addr"]);
     let finished = launch.finish();
     let report = finished.report();
-    assert_eq!((report.allowed, finished.code()), (3, Some(0)), "{finished}");
-    let heading = finished.stdout().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        (report.allowed, finished.code()),
+        (3, Some(0)),
+        "{finished}"
+    );
+    let heading = finished
+        .stdout()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     for words in [
         "replay of replay-access.log, for 666.666666ms: 3 requests",
         "the requests of each are spread evenly within it; without 1 unreadable line",
@@ -124,36 +169,57 @@ fn an_access_log_is_sent_below_the_path_of_each_target_in_turn() {
         assert!(heading.contains(words), "{words}: {heading}");
     }
     let requests = in_order_of_arrival(&server);
-    let seen: Vec<_> = requests.iter().map(|one| format!("{} {}", one.path, one.header("User-Agent"))).collect();
+    let seen: Vec<_> = requests
+        .iter()
+        .map(|one| format!("{} {}", one.path, one.header("User-Agent")))
+        .collect();
     assert_eq!(seen, ["/x/a one", "/y/b?c=%22 two", "/x/d three"]);
 }
 
 #[test]
 fn keys_of_a_recording_are_those_of_the_run_s_requests_and_of_its_audit() {
     let server = Server::allowing();
-    let rows: String = (0..60).map(|n| format!("{},{}\n", n * 10, if n % 3 == 0 { "bob" } else { "alice" })).collect();
+    let rows: String = (0..60)
+        .map(|n| format!("{},{}\n", n * 10, if n % 3 == 0 { "bob" } else { "alice" }))
+        .collect();
     let text = format!("time_ms,key\n{rows}");
-    let launch = replay(&server, "keys.csv", &text, "--preset check")
-        .args(["--audit", "sliding-window 30/60s", "--key-prefix", "user:", "--probe=false"]);
+    let launch = replay(&server, "keys.csv", &text, "--preset check").args([
+        "--audit",
+        "sliding-window 30/60s",
+        "--key-prefix",
+        "user:",
+        "--probe=false",
+    ]);
     let finished = launch.finish();
     assert_eq!(finished.code(), Some(4), "{finished}");
     let printed = finished.stdout();
-    assert!(printed.contains("broken") && printed.contains("user:alice"), "{printed}");
+    assert!(
+        printed.contains("broken") && printed.contains("user:alice"),
+        "{printed}"
+    );
     assert!(!printed.contains("--rps"), "{printed}");
     let keys = server.keys();
     let count = |name: &str| keys.iter().filter(|key| *key == name).count();
-    assert_eq!((count("user:alice"), count("user:bob"), keys.len()), (40, 20, 60));
+    assert_eq!(
+        (count("user:alice"), count("user:bob"), keys.len()),
+        (40, 20, 60)
+    );
 }
 
 #[test]
 fn a_limiter_that_keeps_its_limit_is_not_accused_by_a_replay() {
-    let rows: String = (0..200).map(|n| format!("{},k{}\n", n * 5, n % 2)).collect();
+    let rows: String = (0..200)
+        .map(|n| format!("{},k{}\n", n * 5, n % 2))
+        .collect();
     let path = file("kept.csv", &format!("time_ms,key\n{rows}"));
-    let launch = loadgen("--demo --preset check --limit 20 --window 2s --audit").arg("--replay").arg(path);
+    let launch = loadgen("--demo --preset check --limit 20 --window 2s --audit")
+        .arg("--replay")
+        .arg(path);
     let finished = launch.finish();
     // On a busy machine, a run may be late, and then it can't tell.
     let is_kept = finished.code() == Some(0) && finished.stdout().contains("Verdict: kept");
-    let is_late = finished.code() == Some(3) && finished.stdout().contains("did not keep its schedule");
+    let is_late =
+        finished.code() == Some(3) && finished.stdout().contains("did not keep its schedule");
     assert!(is_kept || is_late, "{finished}");
 }
 
@@ -168,9 +234,16 @@ fn stripes_together_send_each_request_once() {
         launch.arg("--replay").arg(&path).start()
     };
     let runs: Vec<_> = (0..3).map(launch).collect();
-    let sent: Vec<_> = runs.into_iter().map(|run| run.finish().report().allowed).collect();
+    let sent: Vec<_> = runs
+        .into_iter()
+        .map(|run| run.finish().report().allowed)
+        .collect();
     assert_eq!(sent, [11, 10, 10]);
-    let mut paths: Vec<u32> = server.requests().iter().map(|one| one.path[1..].parse().unwrap()).collect();
+    let mut paths: Vec<u32> = server
+        .requests()
+        .iter()
+        .map(|one| one.path[1..].parse().unwrap())
+        .collect();
     paths.sort_unstable();
     assert_eq!(paths, (0..31).collect::<Vec<_>>());
 }
@@ -185,7 +258,10 @@ fn a_file_that_changes_while_it_is_sent_changes_nothing() {
     fs::write(&path, "gone").expect("a writable file");
     let report = run.finish().report();
     assert_eq!(report.allowed, 50, "{report}");
-    let paths: Vec<_> = in_order_of_arrival(&server).iter().map(|one| one.path[1..].parse::<u32>().unwrap()).collect();
+    let paths: Vec<_> = in_order_of_arrival(&server)
+        .iter()
+        .map(|one| one.path[1..].parse::<u32>().unwrap())
+        .collect();
     assert_eq!(paths, (0..50).collect::<Vec<_>>());
 }
 
@@ -202,7 +278,10 @@ fn standard_input_is_replayed_too() {
     std::io::Write::write_all(&mut input, b"time,path\n5,/a\n5.1,/b\n").expect("a reader");
     drop(input);
     assert!(child.wait().expect("an end").success());
-    let paths: String = in_order_of_arrival(&server).iter().map(|one| one.path.clone()).collect();
+    let paths: String = in_order_of_arrival(&server)
+        .iter()
+        .map(|one| one.path.clone())
+        .collect();
     assert_eq!(paths, "/a/b");
 }
 
@@ -212,33 +291,48 @@ fn secrets_of_recorded_requests_are_shown_as_masks() {
     let text = format!(
         r#"{{"time":1,"method":"POST","path":"/a?token={secret}1","headers":{{"Authorization":"Bearer {secret}2"}},"body":"{{\"password\":\"{secret}3\"}}"}}"#
     );
-    let planned = loadgen("plan http://127.0.0.1:9").arg("--replay").arg(file("secret.jsonl", &text)).finish();
-    assert!(planned.stdout().contains("/a?token=***(21 bytes)"), "{planned}");
+    let planned = loadgen("plan http://127.0.0.1:9")
+        .arg("--replay")
+        .arg(file("secret.jsonl", &text))
+        .finish();
+    assert!(
+        planned.stdout().contains("/a?token=***(21 bytes)"),
+        "{planned}"
+    );
     assert!(!planned.stdout().contains(secret), "{planned}");
-    let shown = loadgen("plan http://127.0.0.1:9 --show-secrets").arg("--replay").arg(file("secret.jsonl", &text)).finish();
+    let shown = loadgen("plan http://127.0.0.1:9 --show-secrets")
+        .arg("--replay")
+        .arg(file("secret.jsonl", &text))
+        .finish();
     assert_eq!(shown.stdout().matches(secret).count(), 3, "{shown}");
 
     // A server that repeats them in an answer that explains a failure.
     let server = Server::start(move |_: &Request| {
         let body = format!("bad {secret}1 {secret}2 {secret}3");
-        Reply::raw(format!("HTTP/1.1 500 No\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+        Reply::raw(format!(
+            "HTTP/1.1 500 No\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
     });
     let json = file("secret-out.json", "");
-    let launch = replay(&server, "secret.jsonl", &text, "--no-tui").arg("--summary-json").arg(&json);
+    let launch = replay(&server, "secret.jsonl", &text, "--no-tui")
+        .arg("--summary-json")
+        .arg(&json);
     let finished = launch.finish();
     assert!(finished.stdout().contains("bad ***"), "{finished}");
     let summary = fs::read_to_string(json).expect("a summary");
-    assert!(!finished.stdout().contains(secret) && !summary.contains(secret), "{finished}");
+    assert!(
+        !finished.stdout().contains(secret) && !summary.contains(secret),
+        "{finished}"
+    );
 }
 
 #[test]
 fn a_header_of_the_run_takes_the_place_of_recorded_ones_and_an_empty_one_leaves_them_out() {
     let server = Server::allowing();
     let text = r#"{"time":1,"headers":{"Authorization":"Bearer old","Cookie":"a=b","Accept":"x"}}"#;
-    let launch = replay(&server, "headers.jsonl", text, "").args([
-        "--header=Authorization: Bearer new",
-        "--header=Cookie:",
-    ]);
+    let launch = replay(&server, "headers.jsonl", text, "")
+        .args(["--header=Authorization: Bearer new", "--header=Cookie:"]);
     assert_eq!(launch.report().allowed, 1);
     let request = &server.requests()[0];
     assert_eq!(request.header("Authorization"), "Bearer new");
@@ -259,30 +353,90 @@ fn what_can_not_be_replayed_is_refused_in_one_line() {
     let keyed = file("keyed.csv", "time,key\n1,a\n");
     let keyed = keyed.to_str().expect("a path in UTF-8");
     for (options, words) in [
-        (&["--replay", bad][..], &["--replay", "bad.csv", "line 4: its path does not begin with a slash", "--skip-unreadable"][..]),
-        (&["--replay", "nowhere.csv"], &["--replay 'nowhere.csv'", "No such file"]),
+        (
+            &["--replay", bad][..],
+            &[
+                "--replay",
+                "bad.csv",
+                "line 4: its path does not begin with a slash",
+                "--skip-unreadable",
+            ][..],
+        ),
+        (
+            &["--replay", "nowhere.csv"],
+            &["--replay 'nowhere.csv'", "No such file"],
+        ),
         (&["--replay", good, "--rps", "5"], &["--replay", "--rps"]),
-        (&["--replay", good, "--profile", "5/s"], &["--replay", "--profile"]),
-        (&["--replay", good, "--arrivals", "poisson"], &["--replay", "--arrivals"]),
-        (&["--replay", good, "--burst-align"], &["--replay", "--burst-align"]),
-        (&["--replay", good, "--speed", "0"], &["--speed '0'", "from 0.001x to 1000x"]),
-        (&["--replay", good, "--replay-format", "clf"], &["--replay-format 'clf'", "combined"]),
-        (&["--replay", good, "--replay-key", "user"], &["there is no column user"]),
-        (&["--replay", keyed, "--loop"], &["--loop", "two different instants"]),
-        (&["--replay", keyed, "--keys", "3"], &["--keys '3'", "its own key"]),
-        (&["--replay", keyed, "--key-distribution", "zipf:1"], &["--key-distribution", "its own key"]),
+        (
+            &["--replay", good, "--profile", "5/s"],
+            &["--replay", "--profile"],
+        ),
+        (
+            &["--replay", good, "--arrivals", "poisson"],
+            &["--replay", "--arrivals"],
+        ),
+        (
+            &["--replay", good, "--burst-align"],
+            &["--replay", "--burst-align"],
+        ),
+        (
+            &["--replay", good, "--speed", "0"],
+            &["--speed '0'", "from 0.001x to 1000x"],
+        ),
+        (
+            &["--replay", good, "--replay-format", "clf"],
+            &["--replay-format 'clf'", "combined"],
+        ),
+        (
+            &["--replay", good, "--replay-key", "user"],
+            &["there is no column user"],
+        ),
+        (
+            &["--replay", keyed, "--loop"],
+            &["--loop", "two different instants"],
+        ),
+        (
+            &["--replay", keyed, "--keys", "3"],
+            &["--keys '3'", "its own key"],
+        ),
+        (
+            &["--replay", keyed, "--key-distribution", "zipf:1"],
+            &["--key-distribution", "its own key"],
+        ),
         (&["--speed", "2x"], &["--speed '2x'", "needs --replay"]),
         (&["--loop"], &["--loop", "needs --replay"]),
-        (&["--skip-unreadable"], &["--skip-unreadable", "needs --replay"]),
-        (&["--replay-key", "a"], &["--replay-key 'a'", "needs --replay"]),
-        (&["--replay-format", "csv"], &["--replay-format 'csv'", "needs --replay"]),
-        (&["--replay", good, "http://127.0.0.1:9/a?b={key}"], &["http://127.0.0.1:9/a", "query"]),
-        (&["--replay", get, "--preset", "check", "--audit"], &["--replay", "--replay-key", "{key} into a --header"]),
-        (&["capacity", "--replay", good], &["--replay", "must be left out"]),
+        (
+            &["--skip-unreadable"],
+            &["--skip-unreadable", "needs --replay"],
+        ),
+        (
+            &["--replay-key", "a"],
+            &["--replay-key 'a'", "needs --replay"],
+        ),
+        (
+            &["--replay-format", "csv"],
+            &["--replay-format 'csv'", "needs --replay"],
+        ),
+        (
+            &["--replay", good, "http://127.0.0.1:9/a?b={key}"],
+            &["http://127.0.0.1:9/a", "query"],
+        ),
+        (
+            &["--replay", get, "--preset", "check", "--audit"],
+            &["--replay", "--replay-key", "{key} into a --header"],
+        ),
+        (
+            &["capacity", "--replay", good],
+            &["--replay", "must be left out"],
+        ),
         (&["discover", "--replay", good], &["--replay"]),
     ] {
         loadgen("").args(options).finish().assert_refused(words);
     }
-    let refused = loadgen("").arg("--replay").arg(good).env("TMPDIR", "/nowhere").finish();
+    let refused = loadgen("")
+        .arg("--replay")
+        .arg(good)
+        .env("TMPDIR", "/nowhere")
+        .finish();
     refused.assert_refused(&["--replay", "temporary file", "/nowhere", "TMPDIR"]);
 }

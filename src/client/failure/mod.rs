@@ -159,7 +159,9 @@ impl Failure<'_> {
             && first_bytes::instead_of_tls(self.received, self.masks.get()).is_none();
         match self.head {
             _ if is_handshake => None,
-            Some(head) if self.body.is_empty() => Some(excerpt(head, self.received, self.masks.get())),
+            Some(head) if self.body.is_empty() => {
+                Some(excerpt(head, self.received, self.masks.get()))
+            }
             Some(head) => Some(excerpt(head, self.body, self.masks.get())),
             None if self.received.is_empty() => None,
             None => Some(raw_excerpt(self.received, self.masks.get())),

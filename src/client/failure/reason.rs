@@ -61,7 +61,8 @@ fn reset(failure: &Failure, error: &Error) -> &'static str {
 fn protocol(failure: &Failure, error: &Error) -> Words {
     const OTHERS: &str = "other errors in HTTP";
     let is_headless = failure.head.is_none();
-    let other = is_headless.then(|| first_bytes::instead_of_http(failure.received, failure.masks.get()));
+    let other =
+        is_headless.then(|| first_bytes::instead_of_http(failure.received, failure.masks.get()));
     if let Some(other) = other.flatten() {
         return other;
     }

@@ -14,7 +14,9 @@ pub struct Dealer(Dealing);
 enum Dealing {
     Rounds(Box<Rounds>),
     Draws(Box<Draws>),
-    Fresh { seed: u64 },
+    Fresh {
+        seed: u64,
+    },
     /// The entries in order, of which the first has the number `first`.
     Recorded {
         requests: Arc<RecordedRequests>,

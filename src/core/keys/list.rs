@@ -233,7 +233,10 @@ impl KeyNumbers {
         }
         // A list in which any key has a limit or a cost of its own has a place for that of each key.
         if !self.list.tiers.different().is_empty() {
-            let plain = self.list.tiers.push(ListedTier::default(), &mut self.tiers, place as usize);
+            let plain =
+                self.list
+                    .tiers
+                    .push(ListedTier::default(), &mut self.tiers, place as usize);
             plain.map_err(|_| "it has too many different limits")?;
         }
         self.places.insert(key.into(), place);

@@ -67,10 +67,15 @@ impl Plan {
         };
         let mut text = String::new();
         if replay.requests.is_spread {
-            text += "; the log has whole seconds, and the requests of each are spread evenly within it";
+            text +=
+                "; the log has whole seconds, and the requests of each are spread evenly within it";
         }
         if replay.requests.unreadable > 0 {
-            let lines = count(replay.requests.unreadable, "unreadable line", "unreadable lines");
+            let lines = count(
+                replay.requests.unreadable,
+                "unreadable line",
+                "unreadable lines",
+            );
             text += &format!("; without {lines}");
         }
         text
@@ -91,7 +96,11 @@ impl Plan {
             Some(_) => "as recorded, and otherwise ",
             None => "",
         };
-        let mut text = format!("{as_recorded}{} {}", request.method, request.describe_paths());
+        let mut text = format!(
+            "{as_recorded}{} {}",
+            request.method,
+            request.describe_paths()
+        );
         if request.has(Placeholder::Limit) {
             text += &format!(", limit {} in {}", self.limit, self.window);
         }

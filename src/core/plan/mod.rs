@@ -150,7 +150,9 @@ impl Plan {
     /// Whether each request carries its key, so that requests of different keys can be told apart.
     pub fn requests_have_keys(&self) -> bool {
         match self.schedule.recording() {
-            Some(Replay { requests, .. }) => requests.have_keys() || self.request.keeps_key(requests),
+            Some(Replay { requests, .. }) => {
+                requests.have_keys() || self.request.keeps_key(requests)
+            }
             None => self.request.has(Placeholder::Key),
         }
     }

@@ -52,8 +52,10 @@ pub struct Content<'a> {
 #[error("{0}")]
 pub struct NotSendable(Cow<'static, str>);
 
-pub(super) fn not_sendable(why: impl Into<Cow<'static, str>>) -> NotSendable {
-    NotSendable(why.into())
+impl NotSendable {
+    pub fn new(why: impl Into<Cow<'static, str>>) -> NotSendable {
+        NotSendable(why.into())
+    }
 }
 
 /// Whether a recorded header is not sent, because it is about the connection or the length of the recorded request
@@ -72,7 +74,10 @@ fn is_left_out(name: &str) -> bool {
         "upgrade",
     ];
     // HTTP/2 writes the parts of the first line as headers with a colon.
-    name.starts_with(':') || LEFT_OUT.iter().any(|other| name.eq_ignore_ascii_case(other))
+    name.starts_with(':')
+        || LEFT_OUT
+            .iter()
+            .any(|other| name.eq_ignore_ascii_case(other))
 }
 
 impl ContentParts {
@@ -95,8 +100,10 @@ impl ContentParts {
         let is_it = |common: &&Method| common.as_str().as_bytes().eq_ignore_ascii_case(method);
         let common = COMMON.iter().find(is_it).cloned();
         let method = common.or_else(|| Method::from_bytes(method).ok());
-        let method = method.filter(|method| *method != Method::CONNECT && method.as_str().len() <= 255);
-        let method = method.ok_or_else(|| not_sendable("its method is no HTTP method other than CONNECT"))?;
+        let method =
+            method.filter(|method| *method != Method::CONNECT && method.as_str().len() <= 255);
+        let method = method
+            .ok_or_else(|| NotSendable::new("its method is no HTTP method other than CONNECT"))?;
         self.method = Some(method);
         Ok(())
     }
@@ -116,14 +123,16 @@ impl ContentParts {
             // `http://host?query` and `http://host`.
             Some(b'?') => Cow::Owned([b"/", path].concat()),
             None if is_url => Cow::Borrowed(&b"/"[..]),
-            _ => return Err(not_sendable("its path does not begin with a slash")),
+            _ => return Err(NotSendable::new("its path does not begin with a slash")),
         };
         let path = percent_encode(&path, NOT_IN_A_URL).to_string();
         if path.len() > MAX_LINE {
-            return Err(not_sendable(format!("its path is longer than {MAX_LINE} bytes")));
+            return Err(NotSendable::new(format!(
+                "its path is longer than {MAX_LINE} bytes"
+            )));
         }
         let path = PathAndQuery::try_from(path);
-        self.path = Some(path.map_err(|_| not_sendable("its path is not that of a URL"))?);
+        self.path = Some(path.map_err(|_| NotSendable::new("its path is not that of a URL"))?);
         Ok(())
     }
 
@@ -132,7 +141,10 @@ impl ContentParts {
     /// # Errors
     /// There is no path, or it is too long.
     pub fn add_query(&mut self, query: &[u8]) -> Result<(), NotSendable> {
-        let path = self.path.take().ok_or_else(|| not_sendable("it has a query without a path before it"))?;
+        let path = self
+            .path
+            .take()
+            .ok_or_else(|| NotSendable::new("it has a query without a path before it"))?;
         if path.query().is_some() {
             self.path = Some(path);
             return Ok(());
@@ -152,14 +164,19 @@ impl ContentParts {
             self.spelled.extend(String::from_utf8(name.to_vec()).ok());
         }
         let name = HeaderName::from_bytes(name);
-        let name = name.map_err(|_| not_sendable("a header has a name that is none"))?;
+        let name = name.map_err(|_| NotSendable::new("a header has a name that is none"))?;
         let value = HeaderValue::from_bytes(value.trim_ascii());
-        let value = value.map_err(|_| not_sendable(format!("its header {name} has a control character")))?;
+        let value = value
+            .map_err(|_| NotSendable::new(format!("its header {name} has a control character")))?;
         if value.len() > MAX_LINE {
-            return Err(not_sendable(format!("its header {name} is longer than {MAX_LINE} bytes")));
+            return Err(NotSendable::new(format!(
+                "its header {name} is longer than {MAX_LINE} bytes"
+            )));
         }
         if self.headers.len() == MAX_HEADERS {
-            return Err(not_sendable(format!("it has more than {MAX_HEADERS} headers")));
+            return Err(NotSendable::new(format!(
+                "it has more than {MAX_HEADERS} headers"
+            )));
         }
         self.headers.push((name, value));
         Ok(())
@@ -168,15 +185,24 @@ impl ContentParts {
     /// Leaves out the headers of these names.
     pub fn leave_out(&mut self, names: &[HeaderName]) {
         self.headers.retain(|(name, _)| !names.contains(name));
-        self.spelled.retain(|spelled| !names.iter().any(|name| spelled.eq_ignore_ascii_case(name.as_str())));
+        self.spelled.retain(|spelled| {
+            !names
+                .iter()
+                .any(|name| spelled.eq_ignore_ascii_case(name.as_str()))
+        });
     }
 
     /// The greatest length of a line of the request's head, in bytes, without the target's own path.
     pub fn longest_line(&self) -> usize {
-        let method = self.method.as_ref().map_or(0, |method| method.as_str().len());
+        let method = self
+            .method
+            .as_ref()
+            .map_or(0, |method| method.as_str().len());
         let path = self.path.as_ref().map_or(0, |path| path.as_str().len());
         let first = method + path + "  HTTP/1.1\r\n".len();
-        let header = |(name, value): &(HeaderName, HeaderValue)| name.as_str().len() + value.len() + ": \r\n".len();
+        let header = |(name, value): &(HeaderName, HeaderValue)| {
+            name.as_str().len() + value.len() + ": \r\n".len()
+        };
         self.headers.iter().map(header).fold(first, usize::max)
     }
 
@@ -188,7 +214,11 @@ impl ContentParts {
             into.extend_from_slice(&length.to_le_bytes());
             into.extend_from_slice(part.unwrap_or_default());
         };
-        part(self.method.as_ref().map(|method| method.as_str().as_bytes()));
+        part(
+            self.method
+                .as_ref()
+                .map(|method| method.as_str().as_bytes()),
+        );
         part(self.path.as_ref().map(|path| path.as_str().as_bytes()));
         part(self.body.as_deref());
         for (name, value) in &self.headers {
@@ -271,13 +301,28 @@ mod tests {
         }
         let long = format!("/{}", "x".repeat(MAX_LINE));
         assert!(ContentParts::default().set_path(long.as_bytes()).is_err());
-        assert!(ContentParts::default().set_path(&long.as_bytes()[1..]).is_err());
-        assert!(ContentParts::default().set_path(&long.as_bytes()[..MAX_LINE]).is_ok());
+        assert!(
+            ContentParts::default()
+                .set_path(&long.as_bytes()[1..])
+                .is_err()
+        );
+        assert!(
+            ContentParts::default()
+                .set_path(&long.as_bytes()[..MAX_LINE])
+                .is_ok()
+        );
     }
 
     #[test]
     fn headers_about_the_connection_and_the_length_are_left_out() {
-        for name in ["Host", "connection", "Content-Length", ":authority", "TE", "Expect"] {
+        for name in [
+            "Host",
+            "connection",
+            "Content-Length",
+            ":authority",
+            "TE",
+            "Expect",
+        ] {
             assert!(is_left_out(name), "{name}");
         }
         for name in ["Authorization", "Content-Type", "X-Host"] {

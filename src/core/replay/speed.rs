@@ -43,9 +43,13 @@ impl FromStr for Speed {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Speed, &'static str> {
-        const FORM: &str = "must be a factor from 0.001x to 1000x with at most nine decimals, such as 2x or 0.5x";
+        const FORM: &str =
+            "must be a factor from 0.001x to 1000x with at most nine decimals, such as 2x or 0.5x";
         let text = text.trim();
-        let number = text.strip_suffix(['x', 'X', '×']).unwrap_or(text).trim_end();
+        let number = text
+            .strip_suffix(['x', 'X', '×'])
+            .unwrap_or(text)
+            .trim_end();
         let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
         let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         if whole.is_empty() && decimals.is_empty()
@@ -83,7 +87,19 @@ mod tests {
             assert_eq!(speed.to_string().parse(), Ok(speed));
         }
         for bad in [
-            "", "x", ".", "0", "0.0009x", "1000.1x", "-1", "1e3", "2 x x", "two", "1,5", "1.0000000001", "NaN",
+            "",
+            "x",
+            ".",
+            "0",
+            "0.0009x",
+            "1000.1x",
+            "-1",
+            "1e3",
+            "2 x x",
+            "two",
+            "1,5",
+            "1.0000000001",
+            "NaN",
         ] {
             assert!(bad.parse::<Speed>().is_err(), "{bad}");
         }

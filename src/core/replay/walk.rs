@@ -177,7 +177,12 @@ impl Walk<'_> {
     }
 
     fn due_of(&self, round: u64, entry: Entry) -> Option<Nanos> {
-        let begin = self.replay.period.unwrap_or_default().0.checked_mul(round)?;
+        let begin = self
+            .replay
+            .period
+            .unwrap_or_default()
+            .0
+            .checked_mul(round)?;
         let within = self.replay.speed.scale(entry.at.0.into())?;
         Nanos(begin).checked_add(within)
     }
@@ -268,7 +273,9 @@ mod tests {
                 at += gap;
                 at
             });
-            std::iter::once(0).chain(later.collect::<Vec<_>>()).collect()
+            std::iter::once(0)
+                .chain(later.collect::<Vec<_>>())
+                .collect()
         })
     }
 
@@ -328,7 +335,10 @@ mod tests {
         assert_eq!(one(&[0, 0], "1x", true), Some(NoReplay::NoPeriod));
         assert_eq!(one(&[0], "1x", true), Some(NoReplay::NoPeriod));
         assert_eq!(one(&[0], "1x", false), None);
-        assert_eq!(one(&[0, u64::MAX / 2], "0.001x", false), Some(NoReplay::TooLong));
+        assert_eq!(
+            one(&[0, u64::MAX / 2], "0.001x", false),
+            Some(NoReplay::TooLong)
+        );
         assert_eq!(one(&[0, u64::MAX / 2], "1x", false), None);
     }
 }

@@ -245,7 +245,9 @@ impl CompiledRequest {
             return None;
         }
         let of_the_run = self.template.secrets();
-        Some(Masks::new(of_the_run.chain(secrets.iter().map(String::as_str))))
+        Some(Masks::new(
+            of_the_run.chain(secrets.iter().map(String::as_str)),
+        ))
     }
 
     /// The text of a request as it is sent, without its HTTP version, and with masks in the place of secrets, unless they
@@ -312,7 +314,11 @@ impl CompiledRequest {
         let _ = self.read_recorded(sequence, buffers);
     }
 
-    fn read_recorded(&self, sequence: u64, buffers: &mut RequestBuffers) -> Result<(), StoreFailed> {
+    fn read_recorded(
+        &self,
+        sequence: u64,
+        buffers: &mut RequestBuffers,
+    ) -> Result<(), StoreFailed> {
         let Some(recorded) = &self.recorded else {
             return Ok(());
         };

@@ -33,9 +33,10 @@ impl RequestTemplate {
     /// Whether each request has its key, even where a recorded request replaces parts of it.
     pub fn keeps_key(&self, recorded: &RecordedRequests) -> bool {
         let has_key = |template: &Template| template.has(Placeholder::Key);
-        let in_header = self.headers.iter().any(|(name, value)| {
-            has_key(value) && !recorded.header_names.contains(name)
-        });
+        let in_header = self
+            .headers
+            .iter()
+            .any(|(name, value)| has_key(value) && !recorded.header_names.contains(name));
         let in_path = !recorded.have_paths && self.paths.all().all(has_key);
         let in_body = !recorded.replace_bodies && self.body.as_ref().is_some_and(has_key);
         in_header || in_path || in_body

@@ -4,7 +4,8 @@ use super::super::limited::Limited;
 use super::super::row::Wrong;
 use super::lines::Source;
 use super::parsed::{
-    BODIES, HEADERS, KeyFrom, METHODS, NotRead, PATHS, Parsed, SOURCE, TIMES, add_header_lines, time, time_rank,
+    BODIES, HEADERS, KeyFrom, METHODS, NotRead, PATHS, Parsed, SOURCE, TIMES, add_header_lines,
+    time, time_rank,
 };
 use crate::core::replay::ContentParts;
 use crate::report::reason;
@@ -35,13 +36,20 @@ struct Columns {
 impl CsvRequests {
     pub fn new(source: Source, key: KeyFrom) -> Result<CsvRequests, Wrong> {
         let rest: Box<dyn Read> = Box::new(Terminated::new(source.into_rest()));
-        let mut reader = ReaderBuilder::new().flexible(true).from_reader(Limited::new(rest));
+        let mut reader = ReaderBuilder::new()
+            .flexible(true)
+            .from_reader(Limited::new(rest));
         let names = reader.byte_headers().map_err(|error| wrong(&error))?;
-        let names: Vec<_> = names.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+        let names: Vec<_> = names
+            .iter()
+            .map(|name| String::from_utf8_lossy(name).trim().to_owned())
+            .collect();
         reader.get_mut().begin_row();
         let ranked = names.iter().enumerate();
         let ranked = ranked.filter_map(|(place, name)| Some((time_rank(name)?, name.len(), place)));
-        let time = ranked.min().map(|(_, _, place)| (place, names[place].clone()));
+        let time = ranked
+            .min()
+            .map(|(_, _, place)| (place, names[place].clone()));
         let one_of = |wanted: &[&str]| {
             let mut wanted = wanted.iter();
             wanted.find_map(|wanted| names.iter().position(|name| name == wanted))
@@ -80,7 +88,13 @@ impl CsvRequests {
         }
         self.reader.get_mut().begin_row();
         // The record's own position is before the blank lines that were passed over.
-        let ends = self.record.iter().flatten().filter(|byte| **byte == b'\n').count() as u64 + 1;
+        let ends = self
+            .record
+            .iter()
+            .flatten()
+            .filter(|byte| **byte == b'\n')
+            .count() as u64
+            + 1;
         let line = self.reader.position().line().saturating_sub(ends);
         Ok(Some(self.read(line).map_err(|why| why.on(line))))
     }
@@ -97,7 +111,9 @@ impl CsvRequests {
         } = &self.columns;
         if self.record.len() != self.width {
             let (fields, width) = (self.record.len(), self.width);
-            return Err(NotRead(format!("it has {fields} fields, and the first row has {width}")));
+            return Err(NotRead(format!(
+                "it has {fields} fields, and the first row has {width}"
+            )));
         }
         let cell = |place: &usize| self.record.get(*place).filter(|cell| !cell.is_empty());
         let text = |place: &usize, name: &str| {

@@ -3,7 +3,8 @@
 use super::super::row::Wrong;
 use super::lines::Source;
 use super::parsed::{
-    BODIES, HEADERS, KeyFrom, METHODS, NotRead, PATHS, Parsed, SOURCE, add_header_lines, time, time_rank,
+    BODIES, HEADERS, KeyFrom, METHODS, NotRead, PATHS, Parsed, SOURCE, add_header_lines, time,
+    time_rank,
 };
 use crate::core::replay::ContentParts;
 use serde_json::value::RawValue;
@@ -51,7 +52,9 @@ fn read(text: &[u8], line: u64, key: &KeyFrom) -> Result<Parsed, NotRead> {
     let times = members.iter().filter(|(_, value)| is_there(value));
     let times = times.filter_map(|(name, value)| Some((time_rank(name)?, name, value)));
     // A row may have the time with several units.
-    let (_, name, at) = times.min_by_key(|(rank, name, _)| (*rank, name.len())).ok_or("it has no time")?;
+    let (_, name, at) = times
+        .min_by_key(|(rank, name, _)| (*rank, name.len()))
+        .ok_or("it has no time")?;
     let mut parts = ContentParts::default();
     if let Some(method) = get(&METHODS) {
         parts.set_method(plain(method, "method")?.as_bytes())?;
@@ -64,14 +67,20 @@ fn read(text: &[u8], line: u64, key: &KeyFrom) -> Result<Parsed, NotRead> {
     }
     if let Some(body) = get(&BODIES) {
         // A body that is not a text is JSON itself, as it is written.
-        let text = if body.get().starts_with('"') { plain(body, "body")? } else { body.get().into() };
+        let text = if body.get().starts_with('"') {
+            plain(body, "body")?
+        } else {
+            body.get().into()
+        };
         parts.body = Some(text.into_owned().into_bytes());
     }
     let own_key = match key.column().and_then(|column| get(&[column])) {
         Some(value) => Some(plain(value, "key")?.into_owned()).filter(|key| !key.is_empty()),
         None => key.in_header(&parts),
     };
-    let source = get(&[SOURCE.0]).map(|source| plain(source, SOURCE.0)).transpose()?;
+    let source = get(&[SOURCE.0])
+        .map(|source| plain(source, SOURCE.0))
+        .transpose()?;
     Ok(Parsed {
         line,
         at: time(name, Some(&plain(at, name)?))?,
@@ -103,7 +112,9 @@ fn plain<'a>(raw: &'a RawValue, name: &str) -> Result<Cow<'a, str>, NotRead> {
             let read = serde_json::from_str(text).map(Cow::Owned);
             read.map_err(|_| NotRead(format!("its {name} is no text")))
         }
-        Some(b'{' | b'[') => Err(NotRead(format!("its {name} is neither a text nor a number"))),
+        Some(b'{' | b'[') => Err(NotRead(format!(
+            "its {name} is neither a text nor a number"
+        ))),
         _ => Ok(Cow::Borrowed(text)),
     }
 }
@@ -117,16 +128,21 @@ pub(super) fn add_headers(raw: &RawValue, parts: &mut ContentParts) -> Result<()
         Some(b'"') => add_header_lines(&plain(raw, "headers")?, parts),
         Some(b'{') => {
             let ordered: Ordered = serde_json::from_str(raw.get()).map_err(|_| FORM)?;
-            ordered.0.into_iter().try_for_each(|(name, value)| add_header(&name, value, parts))
+            ordered
+                .0
+                .into_iter()
+                .try_for_each(|(name, value)| add_header(&name, value, parts))
         }
         Some(b'[') => {
             let pairs: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| FORM)?;
             pairs.into_iter().try_for_each(|pair| {
                 if pair.get().starts_with('{') {
-                    let NameAndValue { name, value } = serde_json::from_str(pair.get()).map_err(|_| FORM)?;
+                    let NameAndValue { name, value } =
+                        serde_json::from_str(pair.get()).map_err(|_| FORM)?;
                     return add_header(&name, value, parts);
                 }
-                let (name, value): (Cow<str>, &RawValue) = serde_json::from_str(pair.get()).map_err(|_| FORM)?;
+                let (name, value): (Cow<str>, &RawValue) =
+                    serde_json::from_str(pair.get()).map_err(|_| FORM)?;
                 add_header(&name, value, parts)
             })
         }
@@ -172,7 +188,10 @@ impl<'de> serde::Deserialize<'de> for Ordered<'de> {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Ordered<'de>, A::Error> {
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Ordered<'de>, A::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry::<String, &RawValue>()? {
                     members.push((member.0.into(), member.1));

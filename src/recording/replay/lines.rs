@@ -4,7 +4,7 @@ use super::super::file::COMPRESSED;
 use super::super::row::{BYTE_ORDER_MARK, LONGEST_ROW, Wrong};
 use super::ReplayFormat;
 use super::parsed::{Parsed, TIMES, is_time_column};
-use crate::core::replay::log_format::LogFormat;
+use crate::core::log_format::LogFormat;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -32,8 +32,12 @@ impl Source {
         };
         let mut file = BufReader::with_capacity(BUFFER, file);
         let beginning = file.fill_buf()?;
-        if let Some((_, format)) = COMPRESSED.iter().find(|(magic, _)| beginning.starts_with(magic)) {
-            let why = format!("it is compressed with {format}; decompress it first, or into --replay -");
+        if let Some((_, format)) = COMPRESSED
+            .iter()
+            .find(|(magic, _)| beginning.starts_with(magic))
+        {
+            let why =
+                format!("it is compressed with {format}; decompress it first, or into --replay -");
             return Err(why.into());
         }
         if beginning.starts_with(BYTE_ORDER_MARK) {
@@ -45,7 +49,9 @@ impl Source {
     /// The format that the first line shows.
     pub fn format(&mut self) -> Result<ReplayFormat, Wrong> {
         let beginning = self.file.fill_buf()?;
-        let blanks = beginning.iter().take_while(|byte| byte.is_ascii_whitespace());
+        let blanks = beginning
+            .iter()
+            .take_while(|byte| byte.is_ascii_whitespace());
         let text = &beginning[blanks.count()..];
         let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
         if text.is_empty() {
@@ -123,7 +129,12 @@ impl LogRequests {
     pub fn new(source: Source, format: LogFormat, key: Option<&str>) -> Result<LogRequests, Wrong> {
         let place = |key: &str| {
             let all: Vec<_> = format.variables().collect();
-            let why = || format!("its format has no {key} for --replay-key, but {}", all.join(", "));
+            let why = || {
+                format!(
+                    "its format has no {key} for --replay-key, but {}",
+                    all.join(", ")
+                )
+            };
             format.variable(key).ok_or_else(why)
         };
         Ok(LogRequests {

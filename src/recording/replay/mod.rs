@@ -4,6 +4,7 @@
 //! Nothing that happens to the file later, and no time that it takes to read its lines, has an effect on the run.
 
 mod csv;
+mod entry_file;
 mod json;
 mod lines;
 mod parsed;
@@ -14,7 +15,7 @@ mod tally;
 use super::file::Unreadable;
 use super::row::Wrong;
 use crate::core::keys::{KeyList, KeyNumbers};
-use crate::core::replay::log_format::LogFormat;
+use crate::core::log_format::LogFormat;
 use crate::core::replay::{RecordedKeys, RecordedRequests, Speed};
 use lines::Source;
 use parsed::{KeyFrom, Parsed};
@@ -56,7 +57,9 @@ impl FromStr for ReplayFormat {
         match text.trim() {
             "jsonl" => Ok(ReplayFormat::JsonLines),
             "csv" => Ok(ReplayFormat::Csv),
-            _ => text.parse().map(|format| ReplayFormat::Log(Box::new(format))),
+            _ => text
+                .parse()
+                .map(|format| ReplayFormat::Log(Box::new(format))),
         }
     }
 }
@@ -100,11 +103,14 @@ fn copy_file(
             Ok(None) => {}
             Ok(Some((parsed, key))) => {
                 tally.add(&parsed, key);
-                copying.add(parsed.at, &parsed.parts, key.unwrap_or(0)).map_err(unwritable)?;
+                copying
+                    .add(parsed.at, &parsed.parts, key.unwrap_or(0))
+                    .map_err(unwritable)?;
             }
             Err(_) if file.skips_unreadable => tally.unreadable += 1,
             Err(Wrong { line, why }) => {
-                let why = format!("{why}; --skip-unreadable passes over such lines, and counts them");
+                let why =
+                    format!("{why}; --skip-unreadable passes over such lines, and counts them");
                 return Err(Wrong { line, why });
             }
         }
@@ -116,7 +122,9 @@ fn copy_file(
             lines => format!("none of its {lines} lines can be read").into(),
         });
     }
-    let window = file.speed.recorded_within(crate::base::Nanos(1_000_000_000));
+    let window = file
+        .speed
+        .recorded_within(crate::base::Nanos(1_000_000_000));
     let copied = copying.finish(is_spread, window).map_err(unwritable)?;
     let key_list = keys.into_list();
     let requests = RecordedRequests {
@@ -158,7 +166,10 @@ fn take(
         (Some(key), true) => Some(keys.number(key).map_err(|why| Wrong::on(line, why))?),
         (None, true) => return Err(Wrong::on(line, "it has no key, and the others have one")),
         (Some(_), false) => {
-            return Err(Wrong::on(line, "it has a key, and the first request has none"));
+            return Err(Wrong::on(
+                line,
+                "it has a key, and the first request has none",
+            ));
         }
         (None, false) => None,
     };
@@ -170,7 +181,9 @@ fn take(
 impl Rows {
     fn new(source: Source, format: ReplayFormat, key: Option<&str>) -> Result<Rows, Wrong> {
         Ok(match format {
-            ReplayFormat::JsonLines => Rows::Json(json::JsonRequests::new(source, KeyFrom::new(key))),
+            ReplayFormat::JsonLines => {
+                Rows::Json(json::JsonRequests::new(source, KeyFrom::new(key)))
+            }
             ReplayFormat::Csv => Rows::Csv(csv::CsvRequests::new(source, KeyFrom::new(key))?),
             ReplayFormat::Log(format) => Rows::Log(lines::LogRequests::new(source, *format, key)?),
         })

@@ -80,16 +80,21 @@ pub(super) fn is_time_column(name: &str) -> bool {
 
 /// The place of a column's name among those of a time; lower ones are preferred.
 pub(super) fn time_rank(name: &str) -> Option<usize> {
-    let without_unit = name.rsplit_once('_').filter(|(_, unit)| unit.parse::<Unit>().is_ok());
+    let without_unit = name
+        .rsplit_once('_')
+        .filter(|(_, unit)| unit.parse::<Unit>().is_ok());
     let base = without_unit.map_or(name, |(base, _)| base);
     TIMES.iter().position(|time| *time == base || *time == name)
 }
 
 /// The instant in a column of this name.
 pub(super) fn time(name: &str, text: Option<&str>) -> Result<u64, NotRead> {
-    let text = text.filter(|text| !text.is_empty()).ok_or_else(|| NotRead(format!("it has no {name}")))?;
+    let text = text
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| NotRead(format!("it has no {name}")))?;
     let shown = crate::base::text::shortened(text, 40);
-    nanoseconds(text, Unit::of_column(name)).map_err(|why| NotRead(format!("its {name} {shown} {why}")))
+    nanoseconds(text, Unit::of_column(name))
+        .map_err(|why| NotRead(format!("its {name} {shown} {why}")))
 }
 
 /// Adds headers that are written as lines `Name: value`.
@@ -97,9 +102,14 @@ pub(super) fn add_header_lines(text: &str, parts: &mut ContentParts) -> Result<(
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         // The names of HTTP/2 begin with a colon.
         let colon = line.char_indices().skip(1).find(|(_, c)| *c == ':');
-        let (name, value) = colon.map(|(place, _)| (&line[..place], &line[place + 1..])).ok_or_else(|| {
-            NotRead("its headers are neither lines such as `Name: value` nor a JSON object".to_owned())
-        })?;
+        let (name, value) = colon
+            .map(|(place, _)| (&line[..place], &line[place + 1..]))
+            .ok_or_else(|| {
+                NotRead(
+                    "its headers are neither lines such as `Name: value` nor a JSON object"
+                        .to_owned(),
+                )
+            })?;
         parts.add_header(name.trim().as_bytes(), value.as_bytes())?;
     }
     Ok(())

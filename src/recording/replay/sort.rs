@@ -1,6 +1,6 @@
 //! Sorts any number of entries in bounded memory: parts that fit are sorted there and written to a file, and then merged.
 
-use super::store::{bytes, read_entries};
+use super::entry_file::{bytes, read_entries};
 use crate::base::Nanos;
 use crate::core::replay::Entry;
 use crate::system::temporary_files::nameless;
@@ -82,7 +82,11 @@ impl Sorting {
         self.write_part()?;
         let file = self.file.expect("the last part was written");
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        let file = if self.are_in_order || count <= PART as u64 { file } else { merge(&file, count)? };
+        let file = if self.are_in_order || count <= PART as u64 {
+            file
+        } else {
+            merge(&file, count)?
+        };
         let file = SortedFile::Own(file);
         Ok(Sorted { file, count })
     }
@@ -92,7 +96,9 @@ impl Sorting {
 fn merge(file: &File, count: u64) -> io::Result<File> {
     let mut merged = BufWriter::with_capacity(1 << 16, nameless()?);
     let parts = (0..count).step_by(PART);
-    let mut parts: Vec<_> = parts.map(|first| Walk::new(file, first..count.min(first + PART as u64))).collect();
+    let mut parts: Vec<_> = parts
+        .map(|first| Walk::new(file, first..count.min(first + PART as u64)))
+        .collect();
     // Of requests at one instant, those of an earlier part come first.
     let mut nexts = BinaryHeap::new();
     for (place, part) in parts.iter_mut().enumerate() {

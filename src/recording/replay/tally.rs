@@ -31,8 +31,10 @@ impl Tally {
         self.count += 1;
         self.longest_line = self.longest_line.max(parts.longest_line());
         self.have_paths |= parts.path.is_some();
-        let carries_none = |method: &Method| ![Method::POST, Method::PUT, Method::PATCH].contains(method);
-        self.replace_bodies |= parts.body.is_some() || parts.method.as_ref().is_some_and(carries_none);
+        let carries_none =
+            |method: &Method| ![Method::POST, Method::PUT, Method::PATCH].contains(method);
+        self.replace_bodies |=
+            parts.body.is_some() || parts.method.as_ref().is_some_and(carries_none);
         for (name, _) in &parts.headers {
             if !self.names.contains(name) {
                 self.names.insert(name.clone());
@@ -48,15 +50,32 @@ impl Tally {
             }
         }
         let key = key.map(|_| parsed.key.as_deref());
-        let headers: Vec<_> = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        let (method, path) = (parts.method.as_ref().map(Method::as_str), parts.path.as_ref().map(|path| path.as_str()));
-        let request = (self.digest, parsed.at, method, path, headers, &parts.body, key);
+        let headers: Vec<_> = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        let (method, path) = (
+            parts.method.as_ref().map(Method::as_str),
+            parts.path.as_ref().map(|path| path.as_str()),
+        );
+        let request = (
+            self.digest,
+            parsed.at,
+            method,
+            path,
+            headers,
+            &parts.body,
+            key,
+        );
         self.digest = FixedState::default().hash_one(request);
     }
 
     /// Only the first spelling of a name is kept.
     fn is_spelled_otherwise(&self, name: &str) -> bool {
-        self.spelled.keys().any(|other| other.eq_ignore_ascii_case(name))
+        self.spelled
+            .keys()
+            .any(|other| other.eq_ignore_ascii_case(name))
     }
 
     pub fn header_names(&self) -> Vec<HeaderName> {
@@ -65,6 +84,7 @@ impl Tally {
 
     pub fn spelled(&self) -> Vec<String> {
         let all = self.spelled.iter();
-        all.flat_map(|(name, times)| std::iter::repeat_n(name.clone(), *times)).collect()
+        all.flat_map(|(name, times)| std::iter::repeat_n(name.clone(), *times))
+            .collect()
     }
 }

@@ -39,9 +39,17 @@ fn shown(requests: &RecordedRequests) -> Vec<String> {
         requests.content(number, &mut bytes).unwrap();
         let content = Content::read(&bytes).unwrap();
         let text = |part: Option<&[u8]>| String::from_utf8_lossy(part.unwrap_or(b"-")).into_owned();
-        let headers = content.headers().map(|(name, value)| format!(" {}={}", text(Some(name)), text(Some(value))));
+        let headers = content
+            .headers()
+            .map(|(name, value)| format!(" {}={}", text(Some(name)), text(Some(value))));
         let headers: String = headers.collect();
-        format!("{} {} {}{headers} {}", at.0 / 1_000_000, text(content.method), text(content.path), text(content.body))
+        format!(
+            "{} {} {}{headers} {}",
+            at.0 / 1_000_000,
+            text(content.method),
+            text(content.path),
+            text(content.body)
+        )
     });
     all.collect()
 }
@@ -91,11 +99,30 @@ fn what_a_run_wrote_is_replayed_at_its_due_times_without_the_probe() {
 #[test]
 fn requests_of_a_log_with_whole_seconds_are_spread_within_each() {
     let line = |second: u32, path: &str| {
-        format!("h - - [31/Jan/2026:12:00:{second:02} +0000] \"GET {path} HTTP/1.1\" 200 1 \"-\" \"-\"\n")
+        format!(
+            "h - - [31/Jan/2026:12:00:{second:02} +0000] \"GET {path} HTTP/1.1\" 200 1 \"-\" \"-\"\n"
+        )
     };
-    let lines = [line(3, "/a"), line(1, "/b"), line(3, "/c"), line(3, "/d"), line(1, "/e"), line(3, "/f")];
-    let requests = read_with(&lines.concat(), |file| file.format = Some("combined".parse().unwrap())).unwrap();
-    let expected = ["0 GET /b -", "500 GET /e -", "2000 GET /a -", "2250 GET /c -", "2500 GET /d -", "2750 GET /f -"];
+    let lines = [
+        line(3, "/a"),
+        line(1, "/b"),
+        line(3, "/c"),
+        line(3, "/d"),
+        line(1, "/e"),
+        line(3, "/f"),
+    ];
+    let requests = read_with(&lines.concat(), |file| {
+        file.format = Some("combined".parse().unwrap())
+    })
+    .unwrap();
+    let expected = [
+        "0 GET /b -",
+        "500 GET /e -",
+        "2000 GET /a -",
+        "2250 GET /c -",
+        "2500 GET /d -",
+        "2750 GET /f -",
+    ];
     assert_eq!(shown(&requests), expected);
     assert!(requests.is_spread);
     assert_eq!(requests.most_in_a_second, 4);
@@ -110,32 +137,81 @@ fn requests_of_a_log_with_whole_seconds_are_spread_within_each() {
 fn a_line_that_can_not_be_read_is_refused_by_its_number_or_counted() {
     let json = "{\"time\":1}\n\n{\"time\":2,\n{\"time\":3}\n{\"time\":\"x\"}\n{\"path\":\"/\"}\n";
     let refused = read(json).unwrap_err();
-    assert!(refused.starts_with("line 3: it is no JSON object: EOF"), "{refused}");
-    assert!(refused.ends_with("--skip-unreadable passes over such lines, and counts them"), "{refused}");
+    assert!(
+        refused.starts_with("line 3: it is no JSON object: EOF"),
+        "{refused}"
+    );
+    assert!(
+        refused.ends_with("--skip-unreadable passes over such lines, and counts them"),
+        "{refused}"
+    );
     let skipping = |text: &str| read_with(text, |file| file.skips_unreadable = true);
     let requests = skipping(json).unwrap();
     assert_eq!((requests.count, requests.unreadable), (2, 3));
 
     for (text, why) in [
-        ("time,path\n1,/\n2\n", "line 3: it has 1 fields, and the first row has 2"),
-        ("time,body\n\n\n1,\"a\nb\"\n\nnoon,", "line 7: its time noon"),
-        ("time\nnoon\n", "line 2: its time noon is neither a number (s) nor an instant"),
-        ("time,path\n1,a\n", "line 2: its path does not begin with a slash"),
-        ("time,headers\n1,a\n", "line 2: its headers are neither lines such as"),
-        ("time,headers\n1,{\n", "line 2: its headers begin like JSON and are none"),
-        ("time,method\n1,G T\n", "line 2: its method is no HTTP method"),
-        ("time,key\n1,a\n2,\n", "line 3: it has no key, and the others have one"),
-        ("{\"time\":1}\n{\"time\":1,\"key\":\"a\"}", "line 2: it has a key, and the first request has none"),
-        ("{\"time\":1,\"headers\":7}", "line 1: its headers are neither an object nor a list"),
-        ("{\"time\":1,\"headers\":{\"a\":\"\\u0000\"}}", "line 1: its header a has a control character"),
-        ("{\"time\":1,\"path\":{}}", "line 1: its path is neither a text nor a number"),
+        (
+            "time,path\n1,/\n2\n",
+            "line 3: it has 1 fields, and the first row has 2",
+        ),
+        (
+            "time,body\n\n\n1,\"a\nb\"\n\nnoon,",
+            "line 7: its time noon",
+        ),
+        (
+            "time\nnoon\n",
+            "line 2: its time noon is neither a number (s) nor an instant",
+        ),
+        (
+            "time,path\n1,a\n",
+            "line 2: its path does not begin with a slash",
+        ),
+        (
+            "time,headers\n1,a\n",
+            "line 2: its headers are neither lines such as",
+        ),
+        (
+            "time,headers\n1,{\n",
+            "line 2: its headers begin like JSON and are none",
+        ),
+        (
+            "time,method\n1,G T\n",
+            "line 2: its method is no HTTP method",
+        ),
+        (
+            "time,key\n1,a\n2,\n",
+            "line 3: it has no key, and the others have one",
+        ),
+        (
+            "{\"time\":1}\n{\"time\":1,\"key\":\"a\"}",
+            "line 2: it has a key, and the first request has none",
+        ),
+        (
+            "{\"time\":1,\"headers\":7}",
+            "line 1: its headers are neither an object nor a list",
+        ),
+        (
+            "{\"time\":1,\"headers\":{\"a\":\"\\u0000\"}}",
+            "line 1: its header a has a control character",
+        ),
+        (
+            "{\"time\":1,\"path\":{}}",
+            "line 1: its path is neither a text nor a number",
+        ),
         ("{\"time\":-1}", "line 1: its time -1 is less than 0"),
-        (&format!("{{\"time\":1,\"body\":\"{}\"}}", "x".repeat(1 << 20)), "line 1: it has more than 1048576 bytes"),
+        (
+            &format!("{{\"time\":1,\"body\":\"{}\"}}", "x".repeat(1 << 20)),
+            "line 1: it has more than 1048576 bytes",
+        ),
     ] {
         let refused = read(text).unwrap_err();
         assert!(refused.starts_with(why), "{text:.40}: {refused}");
         let only = skipping(text).map(|requests| requests.unreadable);
-        assert!(only == Ok(1) || only.is_err_and(|why| why.contains("can't be read") || why.contains("can be read")));
+        assert!(
+            only == Ok(1)
+                || only
+                    .is_err_and(|why| why.contains("can't be read") || why.contains("can be read"))
+        );
     }
 }
 
@@ -145,7 +221,10 @@ fn a_file_that_is_no_recording_is_refused() {
         ("", "it has no requests"),
         (" \n\n", "it has no requests"),
         ("time\n", "it has no requests"),
-        ("a,b\n1,2\n", "its first line is neither a JSON object nor names of columns"),
+        (
+            "a,b\n1,2\n",
+            "its first line is neither a JSON object nor names of columns",
+        ),
         ("\u{1f}\u{8b}", "its first line is neither"),
     ] {
         let refused = read(text).unwrap_err();
@@ -155,7 +234,10 @@ fn a_file_that_is_no_recording_is_refused() {
     let refused = copy(&replay, None).unwrap_err().to_string();
     assert!(refused.contains("compressed with gzip"), "{refused}");
     let missing = read_with("", |file| file.path = "/nowhere/at/all".into());
-    assert!(missing.unwrap_err().contains("No such file"), "a missing file");
+    assert!(
+        missing.unwrap_err().contains("No such file"),
+        "a missing file"
+    );
     let folder = read_with("", |file| file.path = "/".into());
     assert_eq!(folder.unwrap_err(), "it is a directory");
     let key = read_with("time\n1\n", |file| file.key = Some("user".to_owned()));
@@ -164,7 +246,10 @@ fn a_file_that_is_no_recording_is_refused() {
         file.format = Some("$msec $remote_addr".parse().unwrap());
         file.key = Some("$user".to_owned());
     });
-    assert_eq!(log.unwrap_err(), "its format has no $user for --replay-key, but $msec, $remote_addr");
+    assert_eq!(
+        log.unwrap_err(),
+        "its format has no $user for --replay-key, but $msec, $remote_addr"
+    );
     let none = read_with("{}\n{}\n", |file| file.skips_unreadable = true);
     assert_eq!(none.unwrap_err(), "none of its 2 lines can be read");
 }
@@ -180,25 +265,39 @@ fn keys_come_from_a_column_a_header_or_a_variable_behind_those_of_a_list() {
         let list = list.unwrap();
         assert_eq!(requests.keys, RecordedKeys::Own(list.len() as u32));
         let all = (0..requests.count).map(|number| requests.entry(number).unwrap().key as usize);
-        all.map(|place| list.key(place).to_owned()).collect::<Vec<_>>()
+        all.map(|place| list.key(place).to_owned())
+            .collect::<Vec<_>>()
     };
     let expected = ["a", "b", "a", "c"];
     assert_eq!(keys("time,key\n1,a\n2,b\n3,a\n4,c\n", None, None), expected);
-    assert_eq!(keys("time,user\n1,a\n2,b\n3,a\n4,c\n", Some("user"), None), expected);
+    assert_eq!(
+        keys("time,user\n1,a\n2,b\n3,a\n4,c\n", Some("user"), None),
+        expected
+    );
     let json = expected.map(|key| format!("{{\"time\":1,\"headers\":{{\"X-Key\":\"{key}\"}}}}\n"));
     assert_eq!(keys(&json.concat(), Some("header:x-key"), None), expected);
     let log = "a 1\nb 2\na 3\nc 4\n";
-    assert_eq!(keys(log, Some("$remote_addr"), Some("$remote_addr $msec")), expected);
+    assert_eq!(
+        keys(log, Some("$remote_addr"), Some("$remote_addr $msec")),
+        expected
+    );
 }
 
 #[test]
 fn names_of_headers_are_spelled_as_they_were_recorded_and_the_run_s_own_are_left_out() {
     let json = r#"{"time":1,"headers":{"X-KEY":"a","Authorization":"Bearer b","x-low":"c"}}
 {"time":2,"headers":[["X-Key","a"],["X-KEY","b"],["X-KEY","c"]]}"#;
-    let requests = read_with(json, |file| file.dropped = vec![ureq::http::header::AUTHORIZATION]).unwrap();
+    let requests = read_with(json, |file| {
+        file.dropped = vec![ureq::http::header::AUTHORIZATION]
+    })
+    .unwrap();
     assert_eq!(requests.spelled, ["X-KEY", "X-KEY"]);
     assert!(!shown(&requests).concat().contains("authorization"));
-    let names: std::collections::BTreeSet<_> = requests.header_names.iter().map(HeaderName::as_str).collect();
+    let names: std::collections::BTreeSet<_> = requests
+        .header_names
+        .iter()
+        .map(HeaderName::as_str)
+        .collect();
     assert_eq!(names, ["x-key", "x-low"].into());
 }
 
@@ -211,14 +310,21 @@ fn any_other_request_makes_another_digest() {
         "time,path,key\n1,/b,a\n",
         "time,path,key\n1,/,a\n1,/,a\n",
     ];
-    let digests: std::collections::HashSet<_> = texts.iter().map(|text| read(text).unwrap().digest).collect();
+    let digests: std::collections::HashSet<_> = texts
+        .iter()
+        .map(|text| read(text).unwrap().digest)
+        .collect();
     assert_eq!(digests.len(), texts.len());
-    assert_eq!(read(texts[0]).unwrap().digest, read(texts[0]).unwrap().digest);
+    assert_eq!(
+        read(texts[0]).unwrap().digest,
+        read(texts[0]).unwrap().digest
+    );
 }
 
 /// Lines with these times in microseconds, each with its number as the path.
 fn lines(times: &[u64]) -> String {
-    let line = |(number, time): (usize, &u64)| format!("{{\"time_us\":{time},\"path\":\"/{number}\"}}\n");
+    let line =
+        |(number, time): (usize, &u64)| format!("{{\"time_us\":{time},\"path\":\"/{number}\"}}\n");
     times.iter().enumerate().map(line).collect()
 }
 

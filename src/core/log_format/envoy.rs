@@ -24,7 +24,8 @@ pub(super) fn parts(text: &str) -> Result<Vec<Part>, String> {
         let behind = arguments.and_then(|open| Some(open + after[open..].find(')')?));
         let end = behind.unwrap_or(0);
         let end = after[end..].find('%').map(|length| end + length);
-        let end = end.ok_or("must have a second percent sign behind each operator; %% stands for one")?;
+        let end =
+            end.ok_or("must have a second percent sign behind each operator; %% stands for one")?;
         parts.push(Part::Variable(variable(&after[..end])?));
         rest = &after[end + 1..];
     }
@@ -35,13 +36,16 @@ pub(super) fn parts(text: &str) -> Result<Vec<Part>, String> {
 fn variable(operator: &str) -> Result<Variable, String> {
     let (name, arguments) = match operator.split_once('(') {
         Some((name, rest)) => {
-            let (arguments, _length) = rest.rsplit_once(')').ok_or("must have a ) behind each (")?;
+            let (arguments, _length) =
+                rest.rsplit_once(')').ok_or("must have a ) behind each (")?;
             (name, Some(arguments))
         }
         None => (operator, None),
     };
     let meaning = match (name, arguments) {
-        ("START_TIME", form) => Meaning::Time(LogTime::start_time(form.filter(|form| !form.is_empty()))?),
+        ("START_TIME", form) => {
+            Meaning::Time(LogTime::start_time(form.filter(|form| !form.is_empty()))?)
+        }
         ("REQ", Some(headers)) => header(headers),
         _ => Meaning::Nothing,
     };

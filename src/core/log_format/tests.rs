@@ -5,7 +5,9 @@ const NOON: u64 = 1_769_860_800_000_000_000;
 
 fn read(format: &str, line: &str) -> Result<LoggedRequest, String> {
     let format: LogFormat = format.parse().unwrap();
-    format.read(line.as_bytes(), None).map_err(|error| error.to_string())
+    format
+        .read(line.as_bytes(), None)
+        .map_err(|error| error.to_string())
 }
 
 fn first_line(request: &LoggedRequest) -> String {
@@ -17,7 +19,9 @@ fn first_line(request: &LoggedRequest) -> String {
 
 fn headers(request: &LoggedRequest) -> Vec<(&str, &str)> {
     let headers = request.parts.headers.iter();
-    headers.map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect()
+    headers
+        .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+        .collect()
 }
 
 #[test]
@@ -49,29 +53,61 @@ fn the_format_of_envoy_has_the_start_to_a_millisecond() {
 #[test]
 fn a_start_is_the_end_minus_the_time_that_the_request_took() {
     for (format, line, at) in [
-        ("$msec $request_time", "1769860800.250 0.125", NOON + 125_000_000),
-        ("$msec $request_time", "1769860800.250 -", NOON + 250_000_000),
+        (
+            "$msec $request_time",
+            "1769860800.250 0.125",
+            NOON + 125_000_000,
+        ),
+        (
+            "$msec $request_time",
+            "1769860800.250 -",
+            NOON + 250_000_000,
+        ),
         ("$time_iso8601", "2026-01-31T13:00:00+01:00", NOON),
         // The middle of the second stands for it.
-        ("$time_iso8601 $request_time", "2026-01-31T12:00:01+00:00 1.000", NOON + 500_000_000),
+        (
+            "$time_iso8601 $request_time",
+            "2026-01-31T12:00:01+00:00 1.000",
+            NOON + 500_000_000,
+        ),
         // The finer time counts.
-        ("[$time_local] $msec", "[31/Jan/2026:12:00:00 +0000] 1769860800.250", NOON + 250_000_000),
+        (
+            "[$time_local] $msec",
+            "[31/Jan/2026:12:00:00 +0000] 1769860800.250",
+            NOON + 250_000_000,
+        ),
         ("%START_TIME(%s.%3f)%", "1769860800.007", NOON + 7_000_000),
         ("%START_TIME(%s%6f)%", "1769860800007000", NOON + 7_000_000),
-        ("%START_TIME(%Y/%m/%d %H:%M:%S.%6f)%", "2026/01/31 12:00:00.000007", NOON + 7_000),
-        ("%START_TIME(%Y-%m-%dT%H:%M:%S%z)%", "2026-01-31T13:00:00+0100", NOON),
+        (
+            "%START_TIME(%Y/%m/%d %H:%M:%S.%6f)%",
+            "2026/01/31 12:00:00.000007",
+            NOON + 7_000,
+        ),
+        (
+            "%START_TIME(%Y-%m-%dT%H:%M:%S%z)%",
+            "2026-01-31T13:00:00+0100",
+            NOON,
+        ),
     ] {
-        assert_eq!(read(format, line).map(|request| request.at), Ok(at), "{format}");
+        assert_eq!(
+            read(format, line).map(|request| request.at),
+            Ok(at),
+            "{format}"
+        );
     }
 }
 
 #[test]
 fn every_part_of_a_request_may_have_a_variable() {
-    let format = r#"${msec}|$request_method|$uri|$args|$http_x_api_key|$content_type|$request_body"#;
+    let format =
+        r#"${msec}|$request_method|$uri|$args|$http_x_api_key|$content_type|$request_body"#;
     let line = r#"1769860800.000|PUT|/a|b=c|k-1|text/plain|x\x0Ay"#;
     let request = read(format, line).unwrap();
     assert_eq!(first_line(&request), "PUT /a?b=c");
-    assert_eq!(headers(&request), [("x-api-key", "k-1"), ("content-type", "text/plain")]);
+    assert_eq!(
+        headers(&request),
+        [("x-api-key", "k-1"), ("content-type", "text/plain")]
+    );
     assert_eq!(request.parts.body.as_deref(), Some(&b"x\ny"[..]));
 
     let format: LogFormat = format.parse().unwrap();
@@ -85,22 +121,41 @@ fn every_part_of_a_request_may_have_a_variable() {
 
 #[test]
 fn a_line_in_another_form_is_refused_with_what_is_missing() {
-    let combined = |request: &str| format!(r#"h - - [31/Jan/2026:13:00:00 +0100] "{request}" 200 12 "-" "-""#);
+    let combined =
+        |request: &str| format!(r#"h - - [31/Jan/2026:13:00:00 +0100] "{request}" 200 12 "-" "-""#);
     for (line, why) in [
         ("", "there is no ` - ` where it should be"),
         ("h - - 31/Jan", "there is no ` [` where it should be"),
         (&combined("GET / HTTP/1.1")[..60], "where it should be"),
-        (&(combined("GET / HTTP/1.1") + " 1"), "there is no `\"` where it should be"),
-        (&combined("GET / HTTP/1.1").replace("Jan", "Jam"), "its $time_local is no such time"),
-        (&combined(r"\x16\x03\x01"), "its request has no method and path"),
-        (&combined("OPTIONS * HTTP/1.1"), "its path does not begin with a slash"),
-        (&combined("CONNECT h:443 HTTP/1.1"), "no HTTP method other than CONNECT"),
+        (
+            &(combined("GET / HTTP/1.1") + " 1"),
+            "there is no `\"` where it should be",
+        ),
+        (
+            &combined("GET / HTTP/1.1").replace("Jan", "Jam"),
+            "its $time_local is no such time",
+        ),
+        (
+            &combined(r"\x16\x03\x01"),
+            "its request has no method and path",
+        ),
+        (
+            &combined("OPTIONS * HTTP/1.1"),
+            "its path does not begin with a slash",
+        ),
+        (
+            &combined("CONNECT h:443 HTTP/1.1"),
+            "no HTTP method other than CONNECT",
+        ),
     ] {
         let refused = read("combined", line).unwrap_err();
         assert!(refused.contains(why), "{line}: {refused}");
     }
     // nginx writes this for a connection without a request. The request is the run's own then.
-    assert_eq!(first_line(&read("combined", &combined("-")).unwrap()), "- -");
+    assert_eq!(
+        first_line(&read("combined", &combined("-")).unwrap()),
+        "- -"
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod line;
 mod nginx;
 mod time;
 
-use super::{ContentParts, NotSendable};
+use crate::core::replay::{ContentParts, NotSendable};
 use std::borrow::Cow;
 use std::str::FromStr;
 use time::LogTime;
@@ -113,7 +113,10 @@ impl LogFormat {
         for part in parts {
             match part {
                 Part::Text(text) => {
-                    texts.last_mut().expect("there is one").extend_from_slice(text.as_bytes());
+                    texts
+                        .last_mut()
+                        .expect("there is one")
+                        .extend_from_slice(text.as_bytes());
                 }
                 Part::Variable(variable) => {
                     if let Some(last) = variables.last()
@@ -159,7 +162,8 @@ impl LogFormat {
     pub fn variable(&self, typed: &str) -> Option<usize> {
         let is_it = |variable: &Variable| {
             let plain = |text: &str| text.replace(['{', '}'], "");
-            plain(&variable.typed) == plain(typed) || variable.typed.trim_matches(['$', '%']) == typed
+            plain(&variable.typed) == plain(typed)
+                || variable.typed.trim_matches(['$', '%']) == typed
         };
         self.variables.iter().position(is_it)
     }
@@ -183,14 +187,22 @@ impl LogFormat {
             if raw.is_empty() || raw == b"-" {
                 continue;
             }
-            let value = if self.has_escapes { line::unescaped(raw) } else { Cow::Borrowed(raw) };
+            let value = if self.has_escapes {
+                line::unescaped(raw)
+            } else {
+                Cow::Borrowed(raw)
+            };
             if key == Some(place) {
                 request.key = Some(String::from_utf8_lossy(&value).into_owned());
             }
             let parts = &mut request.parts;
             match &variable.meaning {
                 Meaning::Time(time) if place == self.time => {
-                    at = Some((time, time.read(&value).ok_or_else(|| self.wrong(place, "is no such time"))?));
+                    at = Some((
+                        time,
+                        time.read(&value)
+                            .ok_or_else(|| self.wrong(place, "is no such time"))?,
+                    ));
                 }
                 Meaning::Took => {
                     let time = time::seconds(&value);
@@ -211,16 +223,20 @@ impl LogFormat {
     }
 
     fn wrong(&self, place: usize, why: &str) -> NotSendable {
-        super::content::not_sendable(format!("its {} {why}", self.variables[place].typed))
+        NotSendable::new(format!("its {} {why}", self.variables[place].typed))
     }
 
     /// The text of each variable in a line.
     fn values<'a>(&self, line: &'a [u8]) -> Result<Vec<&'a [u8]>, NotSendable> {
         let other = |text: &[u8]| {
             let text = String::from_utf8_lossy(text);
-            super::content::not_sendable(format!("it is not in the format: there is no `{text}` where it should be"))
+            NotSendable::new(format!(
+                "it is not in the format: there is no `{text}` where it should be"
+            ))
         };
-        let mut rest = line.strip_prefix(&*self.texts[0]).ok_or_else(|| other(&self.texts[0]))?;
+        let mut rest = line
+            .strip_prefix(&*self.texts[0])
+            .ok_or_else(|| other(&self.texts[0]))?;
         let mut values = Vec::with_capacity(self.variables.len());
         let last = self.variables.len().saturating_sub(1);
         for (place, text) in self.texts[1..].iter().enumerate() {

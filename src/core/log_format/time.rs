@@ -66,9 +66,13 @@ impl LogTime {
             Some("%s%6f") => (Form::Number(Unit::Microseconds), false),
             Some("%s%9f") => (Form::Number(Unit::Nanoseconds), false),
             Some(form) => {
-                let fraction = ["%1f", "%2f", "%3f", "%4f", "%5f", "%6f", "%7f", "%8f", "%9f", "%f"];
+                let fraction = [
+                    "%1f", "%2f", "%3f", "%4f", "%5f", "%6f", "%7f", "%8f", "%9f", "%f",
+                ];
                 let has_fraction = fraction.iter().any(|fraction| form.contains(fraction));
-                let plain = fraction.iter().fold(form.to_owned(), |form, one| form.replace(one, "%f"));
+                let plain = fraction
+                    .iter()
+                    .fold(form.to_owned(), |form, one| form.replace(one, "%f"));
                 (Form::Form(plain), !has_fraction)
             }
         };
@@ -78,7 +82,10 @@ impl LogTime {
             is_whole_seconds,
         };
         if let Form::Form(form) = &time.form {
-            let written = jiff::fmt::strtime::format(form, &Timestamp::UNIX_EPOCH.to_zoned(tz::TimeZone::UTC));
+            let written = jiff::fmt::strtime::format(
+                form,
+                &Timestamp::UNIX_EPOCH.to_zoned(tz::TimeZone::UTC),
+            );
             let is_read = written.is_ok_and(|text| time.read(text.as_bytes()) == Some(0));
             if !is_read {
                 return Err(format!(
@@ -99,12 +106,19 @@ impl LogTime {
         let text = str::from_utf8(text).ok()?;
         match &self.form {
             Form::Number(unit) => nanoseconds(text, *unit).ok(),
-            Form::Iso => nanoseconds(text, Unit::Seconds).ok().filter(|_| text.contains('T')),
+            Form::Iso => nanoseconds(text, Unit::Seconds)
+                .ok()
+                .filter(|_| text.contains('T')),
             Form::Form(form) => {
                 let read = BrokenDownTime::parse(form, text).ok()?;
                 let timestamp = match read.offset() {
                     Some(_) => read.to_timestamp().ok()?,
-                    None => read.to_datetime().ok()?.to_zoned(tz::TimeZone::UTC).ok()?.timestamp(),
+                    None => read
+                        .to_datetime()
+                        .ok()?
+                        .to_zoned(tz::TimeZone::UTC)
+                        .ok()?
+                        .timestamp(),
                 };
                 u64::try_from(timestamp.as_nanosecond()).ok()
             }
@@ -117,7 +131,11 @@ impl LogTime {
             return at;
         }
         // A whole second stands for any instant in it, of which the middle is the best guess.
-        let end = if self.is_whole_seconds { at + SECOND / 2 } else { at };
+        let end = if self.is_whole_seconds {
+            at + SECOND / 2
+        } else {
+            at
+        };
         end.saturating_sub(took)
     }
 }
@@ -125,6 +143,8 @@ impl LogTime {
 /// A number of seconds, in nanoseconds.
 pub(super) fn seconds(text: &[u8]) -> Option<u64> {
     let text = str::from_utf8(text).ok()?;
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_number = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
     nanoseconds(text, Unit::Seconds).ok().filter(|_| is_number)
 }

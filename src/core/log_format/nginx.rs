@@ -10,7 +10,9 @@ pub(super) fn parts(text: &str) -> Result<Vec<Part>, String> {
     for piece in pieces {
         let (name, rest, braces) = match piece.strip_prefix('{') {
             Some(inner) => {
-                let (name, rest) = inner.split_once('}').ok_or("must have a } behind each ${")?;
+                let (name, rest) = inner
+                    .split_once('}')
+                    .ok_or("must have a } behind each ${")?;
                 (name, rest, true)
             }
             None => {
@@ -23,7 +25,11 @@ pub(super) fn parts(text: &str) -> Result<Vec<Part>, String> {
             return Err("must have the name of a variable behind each dollar sign".to_owned());
         }
         parts.push(Part::Variable(Variable {
-            typed: if braces { format!("${{{name}}}") } else { format!("${name}") },
+            typed: if braces {
+                format!("${{{name}}}")
+            } else {
+                format!("${name}")
+            },
             meaning: meaning(name),
         }));
         parts.push(Part::Text(rest.to_owned()));
