@@ -3,6 +3,7 @@
 //! | page | explains |
 //! | --- | --- |
 //! | [`traffic`] | rates, bursts, profiles, arrivals, and why latency starts at the due time |
+//! | [`replay`] | recorded requests and access logs, sent again at their instants |
 //! | [`targets`] | names, addresses, connections, TLS, and targets that do not answer |
 //! | [`requests`] | presets, requests, the rules for answers, and keys |
 //! | [`audit`] | whether the limit held: promises, verdicts, causes, the probe, and recorded requests |
@@ -48,8 +49,10 @@ macro_rules! pages {
             #[doc = "[paths]: crate::guide::targets#paths"]
             #[doc = "[placeholders]: crate::guide::requests#requests"]
             #[doc = "[probe]: crate::guide::audit#the-probe"]
+            #[doc = "[replay]: crate::guide::replay"]
             #[doc = "[secrets]: crate::guide::requests#secrets"]
             #[doc = "[stack]: crate::guide::stack"]
+            #[doc = "[stripes]: crate::guide::options#several-machines"]
             #[doc = "[thresholds]: crate::guide::thresholds"]
             #[doc = "[urls]: crate::guide::targets#urls-as-arguments"]
             #[doc = ""]
@@ -66,6 +69,7 @@ macro_rules! pages {
 
 pages! {
     traffic,
+    replay,
     targets,
     requests,
     audit,

@@ -18,6 +18,7 @@ mod several_addresses;
 mod answers;
 mod audit;
 mod audited_keys;
+mod audited_stripes;
 mod configuration;
 mod connections;
 mod count;
@@ -39,6 +40,7 @@ mod presets;
 mod printed;
 mod profiles;
 mod recorded;
+mod replay;
 mod requests;
 #[cfg(unix)]
 mod results;

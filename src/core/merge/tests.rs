@@ -273,6 +273,7 @@ impl World {
             start: "2027-01-15T08:00:00.000Z".to_owned(),
             scheduled_of_all: schedule.total_of_all(),
             missed: 0,
+            audit_command: None,
         });
         let thresholds = self.thresholds();
         let judged = match stripe.is_whole() {

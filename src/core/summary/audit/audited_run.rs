@@ -7,7 +7,6 @@ use crate::base::{KeyId, Nanos, Target};
 use crate::core::audit::probe::ProbeReport;
 use crate::core::audit::{self, AuditReport, AuditedKey, PromiseReport};
 use crate::core::plan::Plan;
-use crate::core::request::Placeholder;
 use crate::core::stats::Results;
 
 /// A run that was audited.
@@ -18,6 +17,8 @@ pub(super) struct AuditedRun<'a> {
     /// How long requests were sent, and the mean rate, in requests per second.
     pub lasted: Nanos,
     pub rate: f64,
+    /// Whether recorded requests were sent, whose rate only a speed changes.
+    pub is_replay: bool,
     pub targets: &'a [String],
     /// The names of the nodes, by their numbers.
     pub nodes: &'a [String],
@@ -29,12 +30,14 @@ pub(super) struct AuditedRun<'a> {
     /// The files that sequence numbers refer to ([`Recorded::split`](crate::core::recorded::Recorded::split)). Without
     /// any, they are plain numbers.
     pub files: &'a [RequestFile],
+    /// The requests that are known to be missing, such as `stripe 3/8 is missing`.
+    pub missing: &'a [String],
 }
 
 impl Audit {
     /// Sums up the audit of a run, if it was audited.
     pub fn of(plan: &Plan, results: &Results, targets: &[Target]) -> Option<Audit> {
-        let by_key = plan.request.has(Placeholder::Key);
+        let by_key = plan.requests_have_keys();
         let probes = plan.probe_keys();
         let name = |key| match key {
             AuditedKey::Load(id) if by_key => plan.keys.name(id),
@@ -51,12 +54,14 @@ impl Audit {
             schedule_kept: results.verdict.schedule_kept(),
             lasted: results.paced,
             rate: results.verdict.scheduled as f64 / results.paced.as_secs_f64().max(1.0),
+            is_replay: plan.schedule.recording().is_some(),
             targets: &targets,
             nodes: &report.nodes.names(&targets),
             phases: &phases,
             keys: if by_key { plan.keys.count() } else { Some(1) },
             name: &name,
             files: &[],
+            missing: &[],
         };
         Some(run.audit())
     }
@@ -220,12 +225,14 @@ mod tests {
             schedule_kept,
             lasted: Nanos(10 * MILLI * decisions.len() as u64),
             rate: 2.0,
+            is_replay: false,
             targets: &targets,
             nodes: &targets,
             phases: &[],
             keys: Some(1),
             name: &|_| "user-1".to_owned(),
             files: &[],
+            missing: &[],
         };
         report::audit(&run.audit(), &targets).to_string()
     }
@@ -298,12 +305,14 @@ longer with --rps 6 would give a verdict.";
                 schedule_kept: true,
                 lasted: Nanos(lasted * MILLI),
                 rate,
+                is_replay: false,
                 targets: &[],
                 nodes: &[],
                 phases: &[],
                 keys: Some(1),
                 name: &|_| String::new(),
                 files: &[],
+                missing: &[],
             };
             run.too_few().1
         };

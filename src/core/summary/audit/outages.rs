@@ -260,12 +260,14 @@ mod tests {
             schedule_kept: true,
             lasted: Nanos(30_000 * MILLI),
             rate: 10.0,
+            is_replay: false,
             targets: &targets,
             nodes: &targets,
             phases: &phases,
             keys: Some(1),
             name: &|_| "user-1".to_owned(),
             files: &[],
+            missing: &[],
         };
         run.headline()
     }

@@ -212,6 +212,10 @@ impl AuditedRun<'_> {
                 "Most requests were neither allowed nor blocked: {}.",
                 self.answers()
             ),
+            Some(Doubt::Partial) => format!(
+                "Nothing shows that the limit was broken, but requests are missing that may have been admitted: {}.",
+                self.missing.join("; ")
+            ),
             Some(Doubt::NoResolution) => {
                 "A limiter that admits twice its limit would have looked the same, because the answers took too long \
                  for the window. Faster answers would give a verdict."
@@ -311,7 +315,9 @@ impl AuditedRun<'_> {
             (f64::from(keys) * of_a_key).max(if lasted { had } else { 0.0 })
         };
         let rps = limits.map(rate).max_by(f64::total_cmp).unwrap_or(1.0);
-        if self.rate < rps {
+        if self.rate < rps && self.is_replay {
+            remedy += &format!(" at {:.1} times the --speed", (rps / self.rate).max(1.1));
+        } else if self.rate < rps {
             remedy += &format!(" with --rps {}", rps.ceil());
         }
         let would = if may_be_by_clock && !is_by_clock {
@@ -357,6 +363,11 @@ impl AuditedRun<'_> {
             }
             PromiseVerdict::NoResolution => {
                 let statement = "not judged: twice the limit would have looked the same".to_owned();
+                (Standing::NotTested, statement)
+            }
+            PromiseVerdict::Partial => {
+                let statement =
+                    format!("not judged{kind}: every answer fits it, but requests are missing");
                 (Standing::NotTested, statement)
             }
             PromiseVerdict::Kept => {
