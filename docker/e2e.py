@@ -3,8 +3,8 @@
 Prometheus has, its alerts, a second generator, a node that stops and returns under another address,
 Redis that stops and returns, the summary and the files, Grafana's dashboard, the nodes counting
 each alone, which an audit tells from nodes that share a count, four stripes of one run in a Docker
-Swarm, and the drills. It sends at most 60 requests a second, takes about twelve minutes beside building the images, and takes everything down
-again.
+Swarm, and the drills. It sends at most 60 requests a second, takes about twelve minutes beside
+building the images, and takes everything down again.
 
 The claims are in docker/stack_test/claims.
 
