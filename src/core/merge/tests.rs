@@ -18,6 +18,7 @@ use crate::core::summary::{
 };
 use crate::core::threshold::{self, JudgedThreshold, Met, Threshold};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
@@ -729,6 +730,72 @@ fn a_file_that_contradicts_itself_is_refused_by_the_name_of_its_field() {
     }
 }
 
+/// The paths of all values of a JSON text that are no list and no object.
+fn leaves(value: &Value, path: &str, all: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, of) in fields {
+                leaves(of, &format!("{path}/{name}"), all);
+            }
+        }
+        Value::Array(items) => {
+            for (place, of) in items.iter().enumerate() {
+                leaves(of, &format!("{path}/{place}"), all);
+            }
+        }
+        _ => all.push(path.to_owned()),
+    }
+}
+
+fn odd() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(json!(0)),
+        Just(json!(1)),
+        Just(json!(601)),
+        Just(json!(1u64 << 50)),
+        Just(json!(u64::MAX)),
+        Just(json!(1e18)),
+        Just(json!(true)),
+        Just(Value::Null),
+        Just(json!("9999-12-31T23:59:59Z")),
+        Just(json!("")),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_file_ends_a_merge_otherwise_than_by_a_refusal(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), odd()), 1..4), comes_first in any::<bool>()
+    ) {
+        let mut world = calm();
+        world.profile = "20/s for 2s";
+        world.fates[0].outcome = Outcome::Failed(FailureKind::Timeout);
+        let good = world.summary(stripe(0, 2), None);
+        let mut json = serde_json::to_value(world.summary(stripe(1, 2), Some(15))).expect("JSON");
+        let mut all = Vec::new();
+        leaves(&json, "", &mut all);
+        for (place, value) in changes {
+            *json.pointer_mut(&all[place.index(all.len())]).expect("a leaf") = value;
+        }
+        let Ok(changed) = Summary::from_json(&json.to_string()) else {
+            return Ok(());
+        };
+        let mut merger = Merger::new(HashSet::new());
+        if comes_first {
+            let _ = add(&mut merger, &changed);
+            let _ = add(&mut merger, &good);
+        } else {
+            add(&mut merger, &good).expect("a stripe");
+            let _ = add(&mut merger, &changed);
+        }
+        if let Some(merged) = merger.finish() {
+            prop_assert!(merged.requests.balances());
+            // It can be written, and read again.
+            read_back(&merged);
+        }
+    }
+}
+
 /// For measurements: `LOADGEN_STRIPE_FILES=/tmp/stripes cargo test --lib -- make_the_summaries_of_64_stripes --ignored`
 /// writes 64 files, each of a run of 20 minutes with 10 million requests, and then `loadgen merge /tmp/stripes` is measured.
 #[test]
@@ -759,7 +826,7 @@ fn make_the_summaries_of_64_stripes() {
         }
     });
     let world = World {
-        profile: "500000/s for 595s, burst 580000/s for 594s",
+        profile: "512000/s for 595s, burst 576000/s for 594s",
         fates: fates.collect(),
         targets: 3,
         addresses: 2,
