@@ -8,6 +8,7 @@ pub mod discovery;
 pub mod events;
 pub mod exit_code;
 pub mod keys;
+pub mod log_format;
 pub mod masking;
 pub mod merge;
 pub mod outages;

@@ -14,6 +14,7 @@ use crate::core::recorded::{
 use crate::core::summary::RecordedCounts;
 use std::collections::HashSet;
 use std::mem;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -41,6 +42,8 @@ pub struct Recording {
     has_several_clocks: bool,
     /// The zero of the audit's times, in nanoseconds by the files' own.
     start: u64,
+    /// The number of rows that are read of a file at once.
+    block: u64,
 }
 
 /// What the first reading learned of a file.
@@ -59,8 +62,17 @@ struct Surveyed {
     clock_error: Option<u64>,
 }
 
-/// The number of rows between two steps of the audit.
-const BLOCK: u64 = 4096;
+/// The number of rows of all files that are read between two steps of the audit. Each file has a share of them, so that no
+/// more rows wait for those of other files if there are many files.
+const BLOCKS: u64 = 1 << 15;
+
+/// The least and the most rows of one file that are read at once.
+const BLOCK: RangeInclusive<u64> = 128..=4096;
+
+/// The number of rows that are read of each of so many files at once.
+fn block(files: usize) -> u64 {
+    (BLOCKS / files.max(1) as u64).clamp(*BLOCK.start(), *BLOCK.end())
+}
 
 /// The earliest nanosecond since 1970 that is taken for an instant of the calendar: in 1973.
 const BY_CALENDAR: u64 = 100_000_000_000_000_000;
@@ -101,6 +113,7 @@ impl Recording {
             parts: Parts::default(),
             has_several_clocks: false,
             start: u64::MAX,
+            block: block(paths.len()),
         };
         for path in paths {
             let wrong = |wrong: Wrong| Unreadable::new(path, wrong);
@@ -151,9 +164,10 @@ impl Recording {
         let (mut has_key, mut has_target) = (false, false);
         let is_own = file.layout.is_own();
         let mut is_first = true;
+        let block = self.block;
         loop {
             let mut earliest = u64::MAX;
-            let rows = reading.read_block(BLOCK, |row| {
+            let rows = reading.read_block(block, |row| {
                 if is_own {
                     self.check_repetition(row, mem::take(&mut is_first))?;
                     self.parts.add(number, row, counts_rows)?;
@@ -284,6 +298,7 @@ impl Recording {
             nodes: Nodes::of_targets(targets.len()),
             watermark: Nanos::ZERO,
             added: 0,
+            read: 0,
             files: vec![RecordedCounts::default(); self.files.len()],
             by_node: vec![RecordedCounts::default(); targets.len()],
         };
@@ -347,14 +362,18 @@ struct Audit<'a> {
     nodes: Nodes,
     /// No request that is added from now on may have left before.
     watermark: Nanos,
-    /// The requests that were added since the auditor last heard of the watermark.
+    /// The requests that were added since the auditor last heard of the watermark, and the rows that were read since.
     added: u64,
+    read: u64,
     files: Vec<RecordedCounts>,
     by_node: Vec<RecordedCounts>,
 }
 
 /// The most requests that are added before the auditor checks its memory, even if the watermark stays.
 const MOST_ADDED: u64 = 1 << 18;
+
+/// The fewest rows that are read before the auditor looks at their requests: it looks at all that wait each time.
+const FEWEST_READ: u64 = *BLOCK.end();
 
 /// A row is not what the first reading found.
 const CHANGED: &str = "it was changed while it was read";
@@ -367,12 +386,14 @@ impl Audit<'_> {
             reading,
             block,
         } = rest;
-        let expected = (file.rows - *block as u64 * BLOCK).min(BLOCK);
+        let most = self.recording.block;
+        let expected = (file.rows - *block as u64 * most).min(most);
         let rows = reading.read_block(expected, |row| {
             self.add(row, *number, file.resolution)
                 .ok_or_else(|| CHANGED.to_owned())
         })?;
         *block += 1;
+        self.read += rows;
         if rows < expected {
             Err(CHANGED.into())
         } else {
@@ -427,9 +448,10 @@ impl Audit<'_> {
     fn advance(&mut self, watermark: Nanos) {
         // At the end, `finish` looks at all that is left.
         let is_end = watermark == Nanos::MAX;
-        if !is_end && (watermark > self.watermark || self.added >= MOST_ADDED) {
+        let is_due = watermark > self.watermark && self.read >= FEWEST_READ;
+        if !is_end && (is_due || self.added >= MOST_ADDED) {
             self.watermark = watermark;
-            self.added = 0;
+            (self.added, self.read) = (0, 0);
             self.auditor.advance(watermark);
         }
     }

@@ -33,6 +33,8 @@ mod kubernetes;
 #[cfg(unix)]
 mod manual;
 #[cfg(unix)]
+mod merge;
+#[cfg(unix)]
 mod metrics;
 mod presets;
 mod printed;

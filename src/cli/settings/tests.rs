@@ -75,7 +75,7 @@ impl Files {
             ("key.pem", made.signing_key.serialize_pem()),
             ("keys.txt", "a\nb\t5/1s\n".to_owned()),
             (
-                "requests.csv",
+                "replay",
                 "time,headers\n0,X-Key: a\n0.5,X-Key: b\n".to_owned(),
             ),
             ("body.txt", "{key} {env:MINE}".to_owned()),
@@ -149,7 +149,7 @@ fn values(option: &str, files: &Files) -> Vec<Vec<String>> {
             "50/s for 30s, ramp 50/s to 500/s over 2m",
             "sine 100/s ± 50/s every 1m for 5m, repeat",
         ]),
-        "replay" => vec![vec![files.at("requests.csv")]],
+        "replay" => vec![vec![files.at("replay")]],
         "replay-format" => one(&["csv"]),
         "replay-key" => one(&["header:X-Key"]),
         "speed" => one(&["2x", "0.5"]),

@@ -728,3 +728,53 @@ fn a_file_that_contradicts_itself_is_refused_by_the_name_of_its_field() {
         );
     }
 }
+
+/// For measurements: `LOADGEN_STRIPE_FILES=/tmp/stripes cargo test --lib -- write_the_summaries_of_64_stripes --ignored`
+/// writes 64 files, each of a run of 20 minutes with 10 million requests, and then `loadgen merge /tmp/stripes` is measured.
+#[test]
+#[ignore = "writes files to a folder that an environment variable names"]
+fn write_the_summaries_of_64_stripes() {
+    let folder = std::env::var("LOADGEN_STRIPE_FILES").expect("a folder");
+    let mut random = 1u64;
+    let mut uniform = || {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let fates = (0..50_000).map(|number| {
+        let fate = calm().fates[0].clone();
+        // From 0.1 ms to 10 s, more at the lower end.
+        let took = (1e5 * 1e5f64.powf(uniform().powi(3))) as u64;
+        Fate {
+            lag: (1e4 * 1e2f64.powf(uniform().powi(2))) as u64,
+            took,
+            outcome: match number % 10 {
+                0..6 => Outcome::Allowed,
+                _ => Outcome::Blocked,
+            },
+            connects: number % 100 == 0,
+            address: Some((number % 2) as u8),
+            ..fate
+        }
+    });
+    let world = World {
+        profile: "500000/s for 595s, burst 580000/s for 594s",
+        fates: fates.collect(),
+        targets: 3,
+        addresses: 2,
+    };
+    let one = world.summary(stripe(0, 64), None);
+    assert!(one.timeline.slots.len() > 590);
+    for index in 0..64 {
+        let mut own = one.clone();
+        own.stripe.as_mut().unwrap().index = index;
+        let text = serde_json::to_string_pretty(&own).unwrap();
+        std::fs::write(format!("{folder}/stripe-{index:02}.json"), text).unwrap();
+    }
+    let requests = one.requests.scheduled;
+    println!(
+        "{requests} requests each, {} bytes",
+        serde_json::to_string_pretty(&one).unwrap().len()
+    );
+}

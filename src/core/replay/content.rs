@@ -52,8 +52,10 @@ pub struct Content<'a> {
 #[error("{0}")]
 pub struct NotSendable(Cow<'static, str>);
 
-pub(super) fn not_sendable(why: impl Into<Cow<'static, str>>) -> NotSendable {
-    NotSendable(why.into())
+impl NotSendable {
+    pub fn new(why: impl Into<Cow<'static, str>>) -> NotSendable {
+        NotSendable(why.into())
+    }
 }
 
 /// Whether a recorded header is not sent, because it is about the connection or the length of the recorded request
@@ -101,7 +103,7 @@ impl ContentParts {
         let method =
             method.filter(|method| *method != Method::CONNECT && method.as_str().len() <= 255);
         let method = method
-            .ok_or_else(|| not_sendable("its method is no HTTP method other than CONNECT"))?;
+            .ok_or_else(|| NotSendable::new("its method is no HTTP method other than CONNECT"))?;
         self.method = Some(method);
         Ok(())
     }
@@ -121,16 +123,16 @@ impl ContentParts {
             // `http://host?query` and `http://host`.
             Some(b'?') => Cow::Owned([b"/", path].concat()),
             None if is_url => Cow::Borrowed(&b"/"[..]),
-            _ => return Err(not_sendable("its path does not begin with a slash")),
+            _ => return Err(NotSendable::new("its path does not begin with a slash")),
         };
         let path = percent_encode(&path, NOT_IN_A_URL).to_string();
         if path.len() > MAX_LINE {
-            return Err(not_sendable(format!(
+            return Err(NotSendable::new(format!(
                 "its path is longer than {MAX_LINE} bytes"
             )));
         }
         let path = PathAndQuery::try_from(path);
-        self.path = Some(path.map_err(|_| not_sendable("its path is not that of a URL"))?);
+        self.path = Some(path.map_err(|_| NotSendable::new("its path is not that of a URL"))?);
         Ok(())
     }
 
@@ -142,7 +144,7 @@ impl ContentParts {
         let path = self
             .path
             .take()
-            .ok_or_else(|| not_sendable("it has a query without a path before it"))?;
+            .ok_or_else(|| NotSendable::new("it has a query without a path before it"))?;
         if path.query().is_some() {
             self.path = Some(path);
             return Ok(());
@@ -162,17 +164,17 @@ impl ContentParts {
             self.spelled.extend(String::from_utf8(name.to_vec()).ok());
         }
         let name = HeaderName::from_bytes(name);
-        let name = name.map_err(|_| not_sendable("a header has a name that is none"))?;
+        let name = name.map_err(|_| NotSendable::new("a header has a name that is none"))?;
         let value = HeaderValue::from_bytes(value.trim_ascii());
         let value = value
-            .map_err(|_| not_sendable(format!("its header {name} has a control character")))?;
+            .map_err(|_| NotSendable::new(format!("its header {name} has a control character")))?;
         if value.len() > MAX_LINE {
-            return Err(not_sendable(format!(
+            return Err(NotSendable::new(format!(
                 "its header {name} is longer than {MAX_LINE} bytes"
             )));
         }
         if self.headers.len() == MAX_HEADERS {
-            return Err(not_sendable(format!(
+            return Err(NotSendable::new(format!(
                 "it has more than {MAX_HEADERS} headers"
             )));
         }

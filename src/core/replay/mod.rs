@@ -8,7 +8,6 @@
 
 mod content;
 mod entry;
-pub mod log_format;
 mod recorded_requests;
 mod speed;
 mod walk;

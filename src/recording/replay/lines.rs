@@ -4,7 +4,7 @@ use super::super::file::COMPRESSED;
 use super::super::row::{BYTE_ORDER_MARK, LONGEST_ROW, Wrong};
 use super::ReplayFormat;
 use super::parsed::{Parsed, TIMES, is_time_column};
-use crate::core::replay::log_format::LogFormat;
+use crate::core::log_format::LogFormat;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;

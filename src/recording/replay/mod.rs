@@ -4,6 +4,7 @@
 //! Nothing that happens to the file later, and no time that it takes to read its lines, has an effect on the run.
 
 mod csv;
+mod entry_file;
 mod json;
 mod lines;
 mod parsed;
@@ -14,7 +15,7 @@ mod tally;
 use super::file::Unreadable;
 use super::row::Wrong;
 use crate::core::keys::{KeyList, KeyNumbers};
-use crate::core::replay::log_format::LogFormat;
+use crate::core::log_format::LogFormat;
 use crate::core::replay::{RecordedKeys, RecordedRequests, Speed};
 use lines::Source;
 use parsed::{KeyFrom, Parsed};

@@ -1,6 +1,6 @@
 //! Sorts any number of entries in bounded memory: parts that fit are sorted there and written to a file, and then merged.
 
-use super::store::{bytes, read_entries};
+use super::entry_file::{bytes, read_entries};
 use crate::base::Nanos;
 use crate::core::replay::Entry;
 use crate::system::temporary_files::nameless;

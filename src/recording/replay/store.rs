@@ -1,6 +1,7 @@
 //! The copy of a recording: two files without names, one with entries of fixed size in the order of their instants, and one
 //! with the contents.
 
+use super::entry_file::{bytes, read_at, read_entries, read_exact_at};
 use super::sort::{self, Sorted};
 use crate::base::Nanos;
 use crate::core::replay::{ContentParts, Entry, Store, StoreFailed};
@@ -42,9 +43,6 @@ pub(super) struct CopiedRecording {
 
 /// The most bytes of contents that are known at a time.
 const KNOWN: usize = 4 << 20;
-
-/// The length of an entry in a file, in bytes.
-pub(super) const ENTRY: usize = 20;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -163,67 +161,6 @@ fn survey(sorted: &Sorted, window: Nanos) -> io::Result<(Nanos, u64)> {
     Ok((length, most))
 }
 
-/// An entry as a file has it.
-pub(super) fn bytes(entry: Entry) -> [u8; ENTRY] {
-    let mut bytes = [0; ENTRY];
-    bytes[..8].copy_from_slice(&entry.at.0.to_le_bytes());
-    bytes[8..16].copy_from_slice(&entry.content.to_le_bytes());
-    bytes[16..].copy_from_slice(&entry.key.to_le_bytes());
-    bytes
-}
-
-/// Reads entries from a file, beginning with the one with this number.
-pub(super) fn read_entries(file: &File, first: u64, into: &mut [Entry]) -> io::Result<()> {
-    // On the stack, since the pacer must not allocate for one entry.
-    let mut few = [0; 4 * ENTRY];
-    let mut many = Vec::new();
-    let length = into.len() * ENTRY;
-    let buffer = match few.get_mut(..length) {
-        Some(few) => few,
-        None => {
-            many.resize(length, 0);
-            &mut many[..]
-        }
-    };
-    read_exact_at(file, buffer, first * ENTRY as u64)?;
-    let (entries, _) = buffer.as_chunks::<ENTRY>();
-    for (entry, bytes) in into.iter_mut().zip(entries) {
-        let number =
-            |place: usize| u64::from_le_bytes(*bytes[place..].first_chunk().expect("8 bytes"));
-        *entry = Entry {
-            at: Nanos(number(0)),
-            content: number(8),
-            key: u32::from_le_bytes(*bytes[16..].first_chunk().expect("4 bytes")),
-        };
-    }
-    Ok(())
-}
-
-fn read_exact_at(file: &File, mut into: &mut [u8], mut from: u64) -> io::Result<()> {
-    while !into.is_empty() {
-        match read_at(file, into, from) {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(read) => {
-                into = &mut into[read..];
-                from += read as u64;
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, into: &mut [u8], from: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, into, from)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, into: &mut [u8], from: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, into, from)
-}
-
 impl CopiedRecording {
     fn report(&self, error: &io::Error) -> StoreFailed {
         let _ = self.failure.set(reason(error));
@@ -268,6 +205,7 @@ impl Store for CopiedRecording {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry_file::ENTRY;
     use super::*;
 
     #[test]

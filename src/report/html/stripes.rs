@@ -34,7 +34,7 @@ pub fn section(summary: &Summary) -> Option<Section> {
         ]))
     };
     Some(Section {
-        id: "stripes",
+        id: "all-stripes",
         heading: "Stripes",
         body,
     })

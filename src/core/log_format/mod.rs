@@ -10,7 +10,7 @@ mod line;
 mod nginx;
 mod time;
 
-use super::{ContentParts, NotSendable};
+use crate::core::replay::{ContentParts, NotSendable};
 use std::borrow::Cow;
 use std::str::FromStr;
 use time::LogTime;
@@ -223,14 +223,14 @@ impl LogFormat {
     }
 
     fn wrong(&self, place: usize, why: &str) -> NotSendable {
-        super::content::not_sendable(format!("its {} {why}", self.variables[place].typed))
+        NotSendable::new(format!("its {} {why}", self.variables[place].typed))
     }
 
     /// The text of each variable in a line.
     fn values<'a>(&self, line: &'a [u8]) -> Result<Vec<&'a [u8]>, NotSendable> {
         let other = |text: &[u8]| {
             let text = String::from_utf8_lossy(text);
-            super::content::not_sendable(format!(
+            NotSendable::new(format!(
                 "it is not in the format: there is no `{text}` where it should be"
             ))
         };

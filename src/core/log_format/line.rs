@@ -53,7 +53,7 @@ pub(super) fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
 /// Reads a request's first line: `GET /path HTTP/1.1`.
 pub(super) fn read_first_line(line: &[u8], parts: &mut ContentParts) -> Result<(), NotSendable> {
     let blank = |byte: &u8| *byte == b' ';
-    let wrong = || crate::core::replay::content::not_sendable("its request has no method and path");
+    let wrong = || NotSendable::new("its request has no method and path");
     let first = line.iter().position(blank).ok_or_else(wrong)?;
     let last = line.iter().rposition(blank).filter(|last| {
         // HTTP/0.9 had no version.
