@@ -1,9 +1,11 @@
-//! When requests arrive at a server, against when they should: loadgen beside a loop that sleeps for
-//! the period after each request, as a first attempt at a load generator does.
+//! When requests arrive at a server, against when they should: loadgen by a rate, loadgen by a
+//! recording of as many requests at irregular instants, and a loop that sleeps for the period after each
+//! request, as a first attempt at a load generator does.
 //!
 //! The server on a thread of this process takes the kernel's stamp of each arrival. Arrival i is
-//! compared with the instant a + i/rate; a is the median of all arrivals' own, so a delay that is
-//! the same for all, as the way to the server is, does not count. The first second is left out.
+//! compared with the instant a + due(i), which is a + i/rate without a recording; a is the median of all
+//! arrivals' own, so a delay that is the same for all, as the way to the server is, does not count. The
+//! first second is left out.
 
 use crate::baselines::BareSocket;
 use crate::server::{Server, Stamps};
@@ -36,27 +38,98 @@ fn print() {
         "rate/s", "", "arrived", "error p50 / p90 / p99 / p99.9 / max", "gap, likewise"
     );
     for rate in RATES {
-        for (name, run) in [
-            ("loadgen", run_loadgen as fn(&Url, u32)),
-            ("sleep loop", run_sleep_loop),
+        let even: Vec<_> = (0..count(rate))
+            .map(|i| i as f64 * 1e6 / f64::from(rate))
+            .collect();
+        let recorded = recorded(rate);
+        for (name, run, due) in [
+            ("loadgen", run_loadgen as fn(&Url, u32, &[f64]), &even),
+            ("replay", run_replay, &recorded),
+            ("sleep loop", run_sleep_loop, &even),
         ] {
             reset(&url);
-            run(&url, rate);
-            let arrivals = arrivals(&stamps(&url));
-            let planned = f64::from(rate) * MEASURED.as_secs_f64();
-            let share = arrivals.len() as f64 * 100.0 / planned;
-            let (errors, gaps) = deviations(&arrivals, f64::from(rate));
+            run(&url, rate, due);
+            let mut arrivals = arrivals(&stamps(&url));
+            let share = arrivals.len() as f64 * 100.0 / due.len() as f64;
+            let due = if arrivals.len() == due.len() {
+                let first = due.partition_point(|due| *due < WARM_UP.as_micros() as f64);
+                arrivals.drain(..first);
+                &due[first..]
+            } else {
+                // Nobody knows which requests are missing, so those that came are compared with their own rate.
+                let from = arrivals[0] + WARM_UP.as_nanos() as u64;
+                arrivals.retain(|arrival| *arrival >= from);
+                &even[..arrivals.len()]
+            };
+            let (errors, gaps) = deviations(&arrivals, due);
             let (errors, gaps) = (percentiles(errors), percentiles(gaps));
             println!("{rate:>8} {name:12} {share:>7.1}% {errors:>37}   {gaps:>37}");
         }
     }
 }
 
-fn run_loadgen(url: &Url, rate: u32) {
+/// The number of requests of a run.
+fn count(rate: u32) -> u64 {
+    u64::from(rate) * (WARM_UP + MEASURED).as_secs()
+}
+
+/// The instants of a recording, in µs: gaps from a tenth to nineteen tenths of the period, from a generator with a fixed
+/// seed.
+fn recorded(rate: u32) -> Vec<f64> {
+    let (mut state, mut at) = (1u64, 0.0);
+    let instants = (0..count(rate)).map(|_| {
+        // Knuth's MMIX.
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let share = (state >> 40) as f64 / (1 << 24) as f64;
+        let this = at;
+        at += (0.1 + 1.8 * share) * 1e6 / f64::from(rate);
+        // Whole nanoseconds, as the file has them.
+        f64::floor(this * 1e3) / 1e3
+    });
+    instants.collect()
+}
+
+fn run_loadgen(url: &Url, rate: u32, _: &[f64]) {
+    let seconds = (WARM_UP + MEASURED).as_secs().to_string();
+    let rate = rate.to_string();
+    loadgen(
+        url,
+        &[
+            "--rps",
+            &rate,
+            "--burst-enabled",
+            "false",
+            "--duration",
+            &seconds,
+        ],
+    );
+}
+
+/// Each request has a path, headers and a body of its own, of which no two are the same.
+fn run_replay(url: &Url, _: u32, due: &[f64]) {
+    let line = |(number, due): (usize, &f64)| {
+        format!(
+            "{{\"time_us\":{due:.3},\"method\":\"POST\",\"path\":\"/check?n={number}\",\"headers\":{{\"Content-Type\":\
+             \"application/json\",\"X-Key\":\"user-{number}\"}},\"body\":{{\"key\":\"{}\",\"limit\":100}},\"key\":\"{}\"}}\n",
+            number % 1_000,
+            number % 1_000
+        )
+    };
+    let lines: String = due.iter().enumerate().map(line).collect();
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), lines).expect("room for a recording");
+    loadgen(
+        url,
+        &["--replay", file.path().to_str().expect("a path in UTF-8")],
+    );
+}
+
+fn loadgen(url: &Url, options: &[&str]) {
     let status = Command::new(env!("CARGO_BIN_EXE_loadgen"))
-        .args(["--targets", url.as_str(), "--rps", &rate.to_string()])
-        .args(["--burst-enabled", "false", "--duration"])
-        .arg((WARM_UP + MEASURED).as_secs().to_string())
+        .args(["--targets", url.as_str()])
+        .args(options)
         .stdout(Stdio::null())
         .status();
     assert!(
@@ -65,7 +138,7 @@ fn run_loadgen(url: &Url, rate: u32) {
     );
 }
 
-fn run_sleep_loop(url: &Url, rate: u32) {
+fn run_sleep_loop(url: &Url, rate: u32, _: &[f64]) {
     let mut socket = BareSocket::connect(url).expect("a socket");
     let start = Instant::now();
     while start.elapsed() < WARM_UP + MEASURED {
@@ -85,7 +158,7 @@ fn stamps(url: &Url) -> Vec<u8> {
     answer.into_body().read_to_vec().expect("its whole body")
 }
 
-/// In nanoseconds, in order, without the first second.
+/// In nanoseconds, in order.
 fn arrivals(stamps: &[u8]) -> Vec<u64> {
     let (stamps, _) = stamps.as_chunks();
     let mut arrivals: Vec<_> = stamps
@@ -93,28 +166,25 @@ fn arrivals(stamps: &[u8]) -> Vec<u64> {
         .map(|&stamp| u64::from_le_bytes(stamp))
         .collect();
     arrivals.sort_unstable();
-    let from = arrivals.first().copied().unwrap_or(0) + WARM_UP.as_nanos() as u64;
-    arrivals.retain(|&arrival| arrival >= from);
     arrivals
 }
 
-/// In µs: of each arrival from its instant on the grid, and of each gap from the period.
-fn deviations(arrivals: &[u64], rate: f64) -> (Vec<f64>, Vec<f64>) {
+/// In µs: of each arrival from the instant at which it is due, and of each gap from the one that is due.
+fn deviations(arrivals: &[u64], due: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let Some(&first) = arrivals.first() else {
         return (Vec::new(), Vec::new());
     };
-    let period = 1e6 / rate;
     let micros = |nanos: u64| nanos as f64 / 1e3;
-    let offsets = arrivals.iter().enumerate();
-    let offsets = offsets.map(|(i, &arrival)| micros(arrival - first) - i as f64 * period);
+    let offsets = arrivals.iter().zip(due);
+    let offsets = offsets.map(|(&arrival, due)| micros(arrival - first) - due);
     let mut errors: Vec<_> = offsets.collect();
     errors.sort_unstable_by(f64::total_cmp);
     let median = errors[errors.len() / 2];
     errors
         .iter_mut()
         .for_each(|error| *error = (*error - median).abs());
-    let gaps = arrivals.windows(2);
-    let gaps = gaps.map(|pair| (micros(pair[1] - pair[0]) - period).abs());
+    let gaps = arrivals.windows(2).zip(due.windows(2));
+    let gaps = gaps.map(|(pair, due)| (micros(pair[1] - pair[0]) - (due[1] - due[0])).abs());
     (errors, gaps.collect())
 }
 

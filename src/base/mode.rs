@@ -23,6 +23,7 @@ pub enum Mode {
     Ramp,
     Sine,
     Pause,
+    Replay,
 }
 
 impl Mode {
@@ -41,6 +42,7 @@ impl Mode {
             Mode::Ramp => "RAMP MODE",
             Mode::Sine => "SINE MODE",
             Mode::Pause => "PAUSE MODE",
+            Mode::Replay => "REPLAY MODE",
         }
     }
 }

@@ -7,9 +7,10 @@ use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::core::audit::{PriorUse, Promise, Quota};
 use crate::core::plan::{AuditPlan, Plan, PlannedStart};
+use crate::core::replay::RecordedRequests;
 use crate::core::request::{Placeholder, RequestTemplate};
 use crate::core::stripe::Stripe;
-use crate::core::summary::FILES;
+use crate::core::summary::StripeSummary;
 use crate::report::Output;
 use clap::Args;
 use std::time::Duration;
@@ -129,6 +130,7 @@ impl Audit {
         is_demo: bool,
         request: &RequestTemplate,
         stripe: Stripe,
+        recorded: Option<&RecordedRequests>,
     ) -> Result<Option<AuditPlan>, Refusal> {
         let Some(promises) = promised.promises.clone() else {
             self.refuse_needless(arguments)?;
@@ -142,8 +144,20 @@ impl Audit {
         }
         let has_keys = request.has(Placeholder::Key);
         let options = &arguments.options;
+        if let Some(recorded) = recorded
+            && let Some(replay) = &options.replay.replay
+            && has_keys
+            && !recorded.have_keys()
+            && !request.keeps_key(recorded)
+        {
+            let allowed = "must have keys for --audit, with --replay-key, because its requests replace a part of the run's own \
+                           that has {key}; or put {key} into a --header";
+            return Err(arguments.refuse(replay, allowed));
+        }
+        let has_recorded_keys = recorded.is_some_and(RecordedRequests::have_keys);
         let are_reused = *self.reuse_keys && options.generator.has_chosen_seed();
-        let are_own = has_keys && options.keys.keys_file.is_none() && !are_reused;
+        let are_own =
+            has_keys && !has_recorded_keys && options.keys.keys_file.is_none() && !are_reused;
         Ok(Some(AuditPlan {
             promises,
             asked: self.judging.audit.is_some(),
@@ -184,7 +198,7 @@ impl Audit {
             let why = "needs --requests with several stripes, since loadgen audit judges them by their files of requests";
             return Err(arguments.refuse(asked, why));
         }
-        let mut words = vec!["loadgen audit".to_owned(), FILES.to_owned()];
+        let mut words = vec![format!("loadgen audit {}", StripeSummary::FILES)];
         words.extend(arguments.given_again(&RECORDED));
         if audit.prior_use == PriorUse::None {
             words.push("--complete".to_owned());

@@ -75,7 +75,7 @@ const DEFAULT_THRESHOLDS: [&str; 2] = ["latency.p99 < 50ms", "failed.rate < 0.1%
 const AUDIT_KEPT: &str = "audit = kept";
 
 /// The options of a run that a search sets by itself, each with what to do instead.
-const SET_BY_THE_SEARCH: [(&str, &str); 21] = [
+const SET_BY_THE_SEARCH: [(&str, &str); 27] = [
     ("rps", RATES),
     ("profile", RATES),
     ("burst_enabled", STEADY),
@@ -98,6 +98,12 @@ const SET_BY_THE_SEARCH: [(&str, &str); 21] = [
     ("events", EVENTS),
     ("undo_timeout", EVENTS),
     ("accept_marks", EVENTS),
+    ("replay", RATES),
+    ("replay_format", RATES),
+    ("replay_key", RATES),
+    ("speed", RATES),
+    ("loop", RATES),
+    ("skip_unreadable", RATES),
     ("stripe", ALONE),
     ("stripes", ALONE),
     ("start_at", ALONE),

@@ -102,6 +102,7 @@ impl Cluster {
         arguments: &Arguments<Options>,
         is_demo: bool,
         quota: Quota,
+        has_recorded_paths: bool,
     ) -> Result<(Nodes, Vec<Option<Template>>), Refusal> {
         if is_demo {
             let nodes = Nodes::Demo {
@@ -114,14 +115,18 @@ impl Cluster {
         if arguments.is_flag(&self.demo_limiter) {
             return Err(arguments.refuse(&self.demo_limiter, "needs --demo"));
         }
+        // Then the path of a URL is the beginning of all paths.
+        let are_bases = has_recorded_paths || arguments.options.requests.has_path();
         let given: Vec<_> = match &self.urls[..] {
             [] => (1..)
                 .zip(&self.targets.0)
-                .map(|(number, url)| self.target(arguments, &self.targets, url, Some(number)))
+                .map(|(number, url)| {
+                    self.target(arguments, &self.targets, url, Some(number), are_bases)
+                })
                 .collect::<Result<_, _>>()?,
             urls => urls
                 .iter()
-                .map(|url| self.target(arguments, url, url, None))
+                .map(|url| self.target(arguments, url, url, None, are_bases))
                 .collect::<Result<_, _>>()?,
         };
         let (targets, own_paths) = given.into_iter().unzip();
@@ -135,9 +140,9 @@ impl Cluster {
         option: &Opt<T>,
         url: &str,
         number: Option<usize>,
+        is_base: bool,
     ) -> Result<(Target, Option<Template>), Refusal> {
-        let requests = &arguments.options.requests;
-        let (target, own_path) = if requests.has_path() {
+        let (target, own_path) = if is_base {
             (Target::new(url), None)
         } else {
             match Target::with_own_path(url) {

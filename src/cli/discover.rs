@@ -5,6 +5,7 @@ use super::command_line::{CommandLine, Role};
 use super::events::Events;
 use super::generator::Generator;
 use super::keys::Keys;
+use super::replay::Replay;
 use super::settings::quoted;
 use super::stripes::Stripes;
 use super::thresholds::Thresholds;
@@ -189,6 +190,7 @@ fn ids_of<A: Args>() -> impl Iterator<Item = Id> {
 fn of_a_run() -> HashSet<Id> {
     const KEPT: [&str; 4] = ["timeout", "drain_timeout", "stats_interval", "key_prefix"];
     let all = ids_of::<Traffic>()
+        .chain(ids_of::<Replay>())
         .chain(ids_of::<Keys>())
         .chain(ids_of::<Audit>())
         .chain(ids_of::<Thresholds>())

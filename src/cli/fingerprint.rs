@@ -15,7 +15,7 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x3c0d_6f2e_91b4_4a57_8e0c_5b7a_d1f2_603
 
 /// An identifier that is the same for all stripes of one run, and differs if a request or its judgement does: a UUID of version
 /// 5 ([RFC 9562](https://www.rfc-editor.org/rfc/rfc9562), section 5.5) over the version of the program, the seed, the timeout,
-/// a list of keys, and every setting that is not about this machine alone. Masks stand for secrets in `settings`, so that
+/// a list of keys, recorded requests, and every setting that is not about this machine alone. Masks stand for secrets in `settings`, so that
 /// nobody finds a secret by trying.
 pub(super) fn fingerprint(plan: &Plan, settings: &[Setting]) -> Uuid {
     let own = of_one_machine();
@@ -28,6 +28,9 @@ pub(super) fn fingerprint(plan: &Plan, settings: &[Setting]) -> Uuid {
     }
     let listed = Uuid::new_v5(&NAMESPACE, plan.keys.list_text().as_bytes());
     text += &format!("keys: {listed}\n");
+    if let Some(replay) = plan.schedule.recording() {
+        text += &format!("recorded requests: {:016x}\n", replay.requests.digest);
+    }
     text += &format!("seed: {}, timeout: {:?}\n", plan.seed, plan.timeout);
     // Events and thresholds may come from files.
     text += &format!("events: {:?}\n", plan.events);

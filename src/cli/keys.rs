@@ -1,10 +1,11 @@
 //! The keys that requests carry.
 
 use super::values::file;
-use super::{Arguments, Opt, Options, Refusal, opt};
+use super::{Arguments, Opt, Options, Refusal, opt, replay};
 use crate::base::text::whole;
 use crate::core::keys::{self, DEFAULT_PREFIX, Distribution, KeyList, KeyListError, MAX_KEYS};
 use clap::Args;
+use clap::parser::ValueSource;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
@@ -43,9 +44,17 @@ impl Keys {
         &self,
         arguments: &Arguments<Options>,
         seed: u64,
+        recorded: Option<&mut replay::Read>,
     ) -> Result<keys::Keys, Refusal> {
         let prefix = self.key_prefix.as_deref();
-        let keys = if let Some(file) = &self.keys_file {
+        let keys = if let Some(recorded) = recorded
+            && let Some(list) = recorded.keys.take()
+        {
+            if recorded.replay.requests.have_keys() {
+                self.refuse_beside_recorded_keys(arguments)?;
+            }
+            keys::Keys::listed(list.into(), prefix.unwrap_or(""))
+        } else if let Some(file) = &self.keys_file {
             let list = list(arguments, file)?;
             keys::Keys::listed(list.into(), prefix.unwrap_or(""))
         } else {
@@ -61,6 +70,29 @@ impl Keys {
             return Err(arguments.refuse(&self.key_distribution, allowed));
         }
         Ok(keys)
+    }
+}
+
+impl Keys {
+    /// The keys of `--keys-file`. `None` without it.
+    pub(super) fn listed(
+        &self,
+        arguments: &Arguments<Options>,
+    ) -> Result<Option<KeyList>, Refusal> {
+        let file = self.keys_file.as_ref();
+        file.map(|file| list(arguments, file)).transpose()
+    }
+
+    /// Refuses flags that have no effect if each recorded request has a key. Variables may be set for all runs.
+    fn refuse_beside_recorded_keys(&self, arguments: &Arguments<Options>) -> Result<(), Refusal> {
+        const ALLOWED: &str = "must be left out, because each recorded request has its own key";
+        if arguments.source("keys") == Some(ValueSource::CommandLine) {
+            return Err(Refusal::wrong("--keys", &self.keys.to_string(), ALLOWED));
+        }
+        if arguments.is_flag(&self.key_distribution) {
+            return Err(arguments.refuse(&self.key_distribution, ALLOWED));
+        }
+        Ok(())
     }
 }
 

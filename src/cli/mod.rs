@@ -24,6 +24,7 @@ mod option;
 mod promise;
 mod recorded;
 mod refusal;
+mod replay;
 mod report;
 mod requests;
 mod resembling;
@@ -237,6 +238,8 @@ pub struct Options {
     connections: connections::Connections,
     #[command(flatten)]
     traffic: traffic::Traffic,
+    #[command(flatten)]
+    replay: replay::Replay,
     #[command(flatten)]
     requests: requests::Requests,
     #[command(flatten)]

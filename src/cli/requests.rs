@@ -24,9 +24,13 @@ use ureq::http::{HeaderName, Method, header};
 #[command(next_help_heading = "Requests")]
 pub struct Requests {
     /// The limiter under test, whose requests and answers the preset defines. `loadgen presets` lists them. With URLs as
-    /// arguments, the default is `http`
+    /// arguments, and with --replay, the default is `http`
     #[arg(long, env = "LOADGEN_PRESET", hide_env_values = true, value_name = "NAME", value_parser = opt(preset),
-          default_value = presets::ALL[0].name, default_value_if(URLS, ArgPredicate::IsPresent, presets::http::PRESET.name))]
+          default_value = presets::ALL[0].name, default_value_ifs([
+              (URLS, ArgPredicate::IsPresent, presets::http::PRESET.name),
+              ("demo", ArgPredicate::Equals("true".into()), presets::ALL[0].name),
+              ("replay", ArgPredicate::IsPresent, presets::http::PRESET.name),
+          ]))]
     pub preset: Opt<&'static Preset>,
 
     /// The request's method, instead of the preset's. The preset's body is sent with POST, PUT and PATCH only. With --body,
@@ -157,6 +161,15 @@ impl Requests {
             }
         })?;
         Ok(request)
+    }
+
+    /// The headers that recorded requests do not bring, because the run has its own or none.
+    pub(super) fn own_headers(&self, reads_bodies: bool) -> Vec<HeaderName> {
+        let given = self.header.iter().flat_map(|lines| &lines.0);
+        let given = given.map(|line| line.name.clone());
+        given
+            .chain(reads_bodies.then_some(header::ACCEPT_ENCODING))
+            .collect()
     }
 
     /// Checks that no part of a request is too long, with the longest values filled in.

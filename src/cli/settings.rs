@@ -69,21 +69,6 @@ impl<O> Arguments<O> {
         }
     }
 
-    /// The words that give these options, by their flags without dashes, as they were given here by a flag or a variable.
-    pub(super) fn given_again(&self, flags: &[&str]) -> Vec<String> {
-        let mut words = Vec::new();
-        for option in self.command.get_arguments() {
-            let shown = |_, text: &str| text.to_owned();
-            if let Some(setting) = self.setting(option, shown)
-                && setting.source != Source::Default
-                && flags.contains(&setting.option.as_str())
-            {
-                add_flags(&setting, may_stand_alone(option), &mut words);
-            }
-        }
-        words
-    }
-
     /// The options that were given, as flags or by variables, in the order of the help: without defaults, and without variables
     /// whose options are `without_effect`. Placeholders for `variables` stand for secrets.
     pub(super) fn effective_settings(
@@ -110,6 +95,21 @@ impl<O> Arguments<O> {
             settings.extend(setting.map(|setting| (option, setting)));
         }
         settings
+    }
+
+    /// The words that give these options, by their flags without dashes, as they were given here by a flag or a variable.
+    pub(super) fn given_again(&self, flags: &[&str]) -> Vec<String> {
+        let mut words = Vec::new();
+        for option in self.command.get_arguments() {
+            let shown = |_, text: &str| text.to_owned();
+            if let Some(setting) = self.setting(option, shown)
+                && setting.source != Source::Default
+                && flags.contains(&setting.option.as_str())
+            {
+                add_flags(&setting, may_stand_alone(option), &mut words);
+            }
+        }
+        words
     }
 
     /// The setting of an option. `None` for options such as `--help` and `--version`. `hide` gets each value that is a

@@ -86,6 +86,7 @@ impl Setup {
             cluster,
             connections,
             traffic,
+            replay: replay_options,
             requests,
             answers,
             failing_open,
@@ -102,27 +103,38 @@ impl Setup {
         let quota = promised.quota;
         let stripe = stripes.stripe(arguments, is_demo)?;
         let start = stripes.start(arguments)?;
-        let schedule = traffic.schedule(arguments, quota.window)?;
+        let (allowed, blocked) = answers.rules(&requests.preset);
+        let failing_open = failing_open.rules();
+        let all_rules = [&allowed, &blocked, &failing_open];
+        let reads_bodies = all_rules.iter().any(|rules| rules.read_bodies());
+        let mut recorded =
+            replay_options.read(arguments, requests.own_headers(reads_bodies), || {
+                key_options.listed(arguments)
+            })?;
+        let replay = recorded.as_ref().map(|recorded| recorded.replay.clone());
+        let has_recorded_paths = replay
+            .as_ref()
+            .is_some_and(|replay| replay.requests.have_paths);
+        let recorded_requests = replay.as_ref().map(|replay| replay.requests.clone());
+        let schedule = traffic.schedule(arguments, quota.window, replay)?;
         let schedule = schedule.with_stripe(stripe);
-        let (mut nodes, own_paths) = cluster.nodes(arguments, is_demo, quota)?;
+        let (mut nodes, own_paths) =
+            cluster.nodes(arguments, is_demo, quota, has_recorded_paths)?;
         connections.redirect(arguments, &mut nodes)?;
         let common_start = start.as_ref().filter(|_| !stripe.is_whole());
         let is_audited = promised.promises.is_some();
         let key_seed = audit.key_seed(arguments, is_audited, common_start)?;
-        let keys = key_options.plan(arguments, key_seed)?;
-        let (allowed, blocked) = answers.rules(&requests.preset);
-        let failing_open = failing_open.rules();
-        let request = requests.request(
-            arguments,
-            own_paths,
-            &keys,
-            quota,
-            [&allowed, &blocked, &failing_open]
-                .iter()
-                .any(|rules| rules.read_bodies()),
-        )?;
+        let keys = key_options.plan(arguments, key_seed, recorded.as_mut())?;
+        let request = requests.request(arguments, own_paths, &keys, quota, reads_bodies)?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
-        let audit_plan = audit.plan(arguments, &promised, is_demo, &request, stripe)?;
+        let audit_plan = audit.plan(
+            arguments,
+            &promised,
+            is_demo,
+            &request,
+            stripe,
+            recorded_requests.as_deref(),
+        )?;
         let mut written_events = events.read(arguments)?;
         let planned = written_events.plan(schedule.end())?;
         let accepts_marks = events.accepts_marks(arguments)?;
@@ -218,6 +230,7 @@ pub(super) fn without_effect<'a>(
 ) -> HashSet<&'a Id> {
     let Options {
         cluster,
+        replay,
         requests,
         audit,
         thresholds,
@@ -242,6 +255,15 @@ pub(super) fn without_effect<'a>(
             &judging.excess_tolerance.id,
         ]);
         without.extend(judging.clock_tolerance.iter().map(|option| &option.id));
+    }
+    if replay.replay.is_none() {
+        without.extend([
+            &replay.speed.id,
+            &replay.repeat.id,
+            &replay.skip_unreadable.id,
+        ]);
+        without.extend(replay.replay_format.iter().map(|option| &option.id));
+        without.extend(replay.replay_key.iter().map(|option| &option.id));
     }
     if !reuses_keys {
         without.insert(&audit.reuse_keys.id);

@@ -5,6 +5,7 @@ use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::base::text::some_time;
 use crate::base::text::whole;
+use crate::core::replay::Replay;
 use crate::core::schedule::{Alignment, Arrivals, Bursts, Poisson, Profile, Rate, Schedule};
 use clap::Args;
 use std::time::Duration;
@@ -18,8 +19,8 @@ pub struct Traffic {
           default_value = "10", allow_hyphen_values = true)]
     pub rps: Rate,
 
-    /// How long to run: seconds, or 90s, 2m, 1h30m. 0 runs until stopped. A profile runs to its own end,
-    /// unless this option is given and ends it earlier
+    /// How long to run: seconds, or 90s, 2m, 1h30m. 0 runs until stopped. A profile or a replay runs to its own
+    /// end, unless this option is given and ends it earlier
     #[arg(long, short = 'z', env = "LOADGEN_DURATION", hide_env_values = true, value_name = "TIME", value_parser = opt(duration),
           default_value = "60", allow_hyphen_values = true)]
     pub duration: Opt<Duration>,
@@ -86,11 +87,19 @@ impl Traffic {
         &self,
         arguments: &Arguments<Options>,
         window: Nanos,
+        replay: Option<Replay>,
     ) -> Result<Schedule, Refusal> {
-        // The default duration does not apply to a profile or a count that was given.
-        let has_own_end = self.profile.is_some() || self.count.is_some();
+        // The default duration does not apply to a profile, a replay or a count that was given.
+        let has_own_end = self.profile.is_some() || self.count.is_some() || replay.is_some();
         let is_limited = !has_own_end || arguments.is_given(&self.duration);
         let end = (is_limited && !self.duration.is_zero()).then(|| Nanos::from(*self.duration));
+        if let Some(replay) = replay {
+            let schedule = Schedule::replay(replay, end);
+            return Ok(match self.count {
+                None => schedule,
+                Some(count) => schedule.with_count(count),
+            });
+        }
         let profile = match &self.profile {
             Some(profile) => profile.clone(),
             None => self.default_profile(arguments, window)?,

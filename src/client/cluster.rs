@@ -4,8 +4,8 @@ use super::knock::{self, NotReady, Stopped};
 use super::{Client, Connecting, Resolver};
 use crate::base::{Nanos, Target};
 use crate::core::answers::Answers;
-use crate::core::keys::Keys;
 use crate::core::plan::Plan;
+use crate::core::request::CompiledRequest;
 use crate::core::stats::FailureExample;
 use crate::engine::Targets;
 use crate::system::Stop;
@@ -44,20 +44,20 @@ impl Cluster {
         plan: &Plan,
         connecting: &Connecting,
     ) -> Cluster {
-        let client = |keys: &Keys| {
+        let client = |requests: CompiledRequest| {
             Client::new(
                 targets,
                 resolver.clone(),
-                plan.requests_for(targets, keys),
+                requests,
                 plan.timeout,
                 connecting,
                 Answers::new(&plan.allowed, &plan.blocked).with_failing_open(&plan.failing_open),
             )
         };
-        let probe = || client(&plan.probe_keys());
+        let probe = || client(plan.requests_for(targets, &plan.probe_keys()));
         Cluster {
             names: targets.iter().map(ToString::to_string).collect(),
-            traffic: client(&plan.keys),
+            traffic: client(plan.requests(targets)),
             probe: plan.has_probe().then(probe),
             resolver,
         }

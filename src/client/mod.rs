@@ -45,7 +45,7 @@ use crate::core::request::{CompiledRequest, RequestBuffers};
 use crate::core::stats::{FailureExample, FailureExamples};
 use crate::engine::Caller;
 use connector::PoolingConnector;
-use failure::{Failure, Known, failure_kind};
+use failure::{Failure, FailureMasks, Known, failure_kind};
 use normalizer::MOST_HEADERS;
 use open_sockets::OpenSockets;
 use std::io::{self, Read};
@@ -149,7 +149,8 @@ impl Client {
             kept,
         } = scratch;
         kept.clear();
-        let (request, body) = self.requests.make(target, sequence, key, request);
+        let made = self.requests.make(target, sequence, key, request);
+        let (request, body) = made.map_err(io::Error::other)?;
         let response = match body {
             Some(body) => self.agent.run(request.map(|()| body)),
             None => self.agent.run(request),
@@ -220,6 +221,7 @@ impl Client {
             address: exchange.address,
         };
         if let Outcome::Failed(kind) = answer.outcome {
+            let masks = FailureMasks::of_request(&self.requests, &scratch.request);
             let failure = Failure {
                 kind,
                 error: result.as_ref().err(),
@@ -229,7 +231,7 @@ impl Client {
                 received: &exchange::take_received(),
                 known: self.known,
                 target_has_answered: self.answered[target].load(Relaxed),
-                masks: self.requests.masks(),
+                masks: &masks,
             };
             answer.reason = failure.reason();
             self.keep_example(&failure, &answer, sequence);
@@ -261,6 +263,10 @@ impl Client {
 
 impl Caller for Client {
     type Scratch = Scratch;
+
+    fn prepare(&self, sequence: u64, scratch: &mut Scratch) {
+        self.requests.prepare(sequence, &mut scratch.request);
+    }
 
     fn call(
         &self,

@@ -14,6 +14,7 @@ pub mod outages;
 pub mod plan;
 pub mod presets;
 pub mod recorded;
+pub mod replay;
 pub mod request;
 pub mod round_robin;
 pub mod schedule;

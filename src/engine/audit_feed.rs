@@ -4,7 +4,6 @@ use crate::base::{KeyId, Moment, Sample};
 use crate::core::audit::{AuditProgress, AuditReport, AuditedKey, Auditor, Nodes, Observation};
 use crate::core::outages::Response;
 use crate::core::plan::Plan;
-use crate::core::request::Placeholder;
 
 #[derive(Debug)]
 pub(super) struct AuditFeed {
@@ -22,7 +21,7 @@ impl AuditFeed {
             auditor: Auditor::new(plan.audit_terms(targets)?),
             nodes: Nodes::of_targets(targets),
             start,
-            by_key: plan.request.has(Placeholder::Key),
+            by_key: plan.requests_have_keys(),
         })
     }
 

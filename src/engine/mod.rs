@@ -44,11 +44,12 @@ pub use snapshot_requests::{SnapshotRequest, SnapshotRequests};
 pub use targets::{Caller, Targets};
 
 use crate::base::text::{shortened, span};
-use crate::base::{Ledger, Moment, Nanos};
+use crate::base::{Answer, Ledger, Moment, Nanos, Token};
 use crate::core::audit::probe::ProbeReport;
 use crate::core::plan::Plan;
 use crate::core::stats::effects::Effects;
 use crate::core::stats::{Counters, Results, ScheduleVerdict};
+use crate::core::stripe::Stripe;
 use crate::system::scheduling::use_batch_policy;
 use crate::system::timer::SystemTimer;
 use crate::system::wall_clock::{self, Reading};
@@ -67,7 +68,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, SystemTime};
-use worker::Worker;
+use worker::{Calls, Worker};
 use worker_pool::WorkerPool;
 
 /// The longest time that the run waits until any target's name has an address.
@@ -115,6 +116,11 @@ pub enum RunError {
     #[error("can't start the threads that send requests: {0}")]
     NoAsker(io::Error),
     #[error(
+        "the run was stopped, because the copy of the recording can't be read any more: {0}. Its results would be those \
+         of other requests, so there are none"
+    )]
+    Unreadable(String),
+    #[error(
         "{asked_by}: the start was {} ago when everything was ready for it. --join-late joins the schedule where it should be by now", span(*.late)
     )]
     TooLate {
@@ -128,7 +134,7 @@ pub enum RunError {
 /// request in flight has been answered or the drain timeout has passed.
 ///
 /// # Errors
-/// No target's name has an address, or the system refuses a thread.
+/// No target's name has an address, the system refuses a thread, or the recording of a replay can't be read any more.
 pub fn run(
     plan: &Plan,
     targets: &impl Targets,
@@ -166,6 +172,10 @@ pub fn run(
         missed: AtomicU64::new(0),
     };
     let results = thread::scope(|scope| run.carry_out(scope, observer));
+    let recording = plan.schedule.recording();
+    if let Some(why) = recording.and_then(|replay| replay.requests.store.failure()) {
+        return Err(RunError::Unreadable(why));
+    }
     results.map_err(|NoThread(name, why)| RunError::NoThread {
         name,
         workers: plan.workers,
@@ -336,12 +346,12 @@ impl<T: Targets> Run<'_, T> {
             let stripe = self.plan.schedule.stripe();
             spawn(scope, "worker", CALLER_STACK, move || {
                 use_batch_policy();
-                let mut scratch = Default::default();
-                worker.run(&SystemTimer::for_this_thread(), |token, target| {
-                    let number = stripe.number(token.place);
-                    let call = caller.call(target, number, token.key, &mut scratch);
-                    call.0
-                });
+                let calls = CallsOfTokens {
+                    caller,
+                    stripe,
+                    scratch: Default::default(),
+                };
+                worker.run(&SystemTimer::for_this_thread(), calls);
                 drop(working);
             })?;
         }
@@ -462,6 +472,28 @@ impl<T: Targets> Run<'_, T> {
             interrupted: self.stop.is_requested(),
             aborted_by: self.aborted_by.get().copied(),
         }
+    }
+}
+
+/// Sends the requests of tokens of a stripe.
+struct CallsOfTokens<'a, C: Caller> {
+    caller: &'a C,
+    stripe: Stripe,
+    scratch: C::Scratch,
+}
+
+impl<C: Caller> Calls for CallsOfTokens<'_, C> {
+    fn prepare(&mut self, token: &Token) {
+        let number = self.stripe.number(token.place);
+        self.caller.prepare(number, &mut self.scratch);
+    }
+
+    fn call(&mut self, token: &Token, target: usize) -> Answer {
+        let number = self.stripe.number(token.place);
+        let call = self
+            .caller
+            .call(target, number, token.key, &mut self.scratch);
+        call.0
     }
 }
 

@@ -94,6 +94,11 @@ impl<'a> Pacer<'a> {
                 announce(phase);
             }
             let mut wake = self.step(now);
+            if self.has_lost_its_recording() {
+                // Other requests than those of the schedule must not be sent in their place.
+                self.stop.request();
+                break;
+            }
             if end.is_some_and(|end| end <= now) {
                 break;
             }
@@ -188,6 +193,12 @@ impl<'a> Pacer<'a> {
         self.watch.drop_tokens(self.next..end, first, self.counters);
         self.counters.drop_tokens(self.next..end);
         self.go_on(end);
+    }
+
+    /// Whether the recording of a replay can't be read any more, so that nobody knows what is due.
+    fn has_lost_its_recording(&self) -> bool {
+        let recording = self.schedule.recording();
+        recording.is_some_and(|replay| replay.requests.store.failure().is_some())
     }
 
     /// Counts the tokens up to `next` as scheduled.

@@ -9,6 +9,15 @@ use crate::base::{Answer, Moment, Nanos, Outcome, Sample, Token};
 use crate::core::stats::{Counters, TOLERANCE};
 use crate::system::timer::{EXACT, Timer};
 
+/// How a worker sends its requests.
+pub(super) trait Calls {
+    /// Reads what the token's request needs, before it is due. The worker may send another token first.
+    fn prepare(&mut self, _token: &Token) {}
+
+    /// Sends a token's request to a target, and waits for the answer.
+    fn call(&mut self, token: &Token, target: usize) -> Answer;
+}
+
 pub(super) struct Worker<'a> {
     pub queue: Intake,
     pub pool: &'a WorkerPool,
@@ -20,13 +29,13 @@ pub(super) struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Ends when the pacer has ended and the queue is empty, and no token waits that this worker may send. `call` sends a
-    /// token's request to a target and waits for the answer.
-    pub fn run(self, timer: &impl Timer, mut call: impl FnMut(&Token, usize) -> Answer) {
+    /// Ends when the pacer has ended and the queue is empty, and no token waits that this worker may send.
+    pub fn run(self, timer: &impl Timer, mut calls: impl Calls) {
         let seat = Seat::for_this_thread();
         let mut last = None;
         while let Some(token) = self.queue.next(&seat) {
             timer.allow_slack(slack(last.replace(token), token));
+            calls.prepare(&token);
             let mut now = timer.now();
             while now < token.due && !self.end.is_over() {
                 timer.sleep_until(token.due, self.end.stop);
@@ -40,7 +49,7 @@ impl Worker<'_> {
             // By now the token is due: one that a stop may still withdraw neither waits nor is dropped.
             let on_time = now.since(token.due) <= TOLERANCE;
             match self.pool.enter(target, token, on_time) {
-                Entry::Send(turn) => self.send_in_turn(target, turn, now, timer, &mut call),
+                Entry::Send(turn) => self.send_in_turn(target, turn, now, timer, &mut calls),
                 Entry::Waits => {}
                 Entry::NoRoom { because_of_target } => {
                     let because_of_target = because_of_target || self.silence.is_why(token.due);
@@ -50,7 +59,7 @@ impl Worker<'_> {
         }
         // No tokens come any more with which the common workers would enter.
         while let Some((target, turn)) = self.pool.enter_waiting() {
-            self.send_in_turn(target, turn, timer.now(), timer, &mut call);
+            self.send_in_turn(target, turn, timer.now(), timer, &mut calls);
         }
     }
 
@@ -61,14 +70,14 @@ impl Worker<'_> {
         turn: Turn,
         now: Moment,
         timer: &impl Timer,
-        call: &mut impl FnMut(&Token, usize) -> Answer,
+        calls: &mut impl Calls,
     ) {
         let mut next = Some((turn, now));
         while let Some((turn, now)) = next {
             if self.end.is_over() {
                 self.leave_unsent(target, &turn);
             } else {
-                self.send(target, &turn, now, call);
+                self.send(target, &turn, now, calls);
             }
             let turn = self.pool.leave(target);
             next = turn.map(|turn| (turn, timer.now()));
@@ -103,17 +112,11 @@ impl Worker<'_> {
     }
 
     /// Sends a request at `now` or later.
-    fn send(
-        &self,
-        target: usize,
-        turn: &Turn,
-        now: Moment,
-        call: &mut impl FnMut(&Token, usize) -> Answer,
-    ) {
+    fn send(&self, target: usize, turn: &Turn, now: Moment, calls: &mut impl Calls) {
         let counters = self.counters.target(target);
         counters.sent.add(1);
         self.samples.begin(now);
-        let (answer, _) = self.end.guard(|| (call(&turn.token, target), None));
+        let (answer, _) = self.end.guard(|| (calls.call(&turn.token, target), None));
         let counter = match answer.outcome {
             Outcome::Allowed => &counters.allowed,
             Outcome::Blocked => &counters.blocked,
@@ -161,6 +164,12 @@ mod tests {
     use crate::engine::queue::queue;
     use crate::system::Stop;
     use std::cell::Cell;
+
+    impl<F: FnMut(&Token, usize) -> Answer> Calls for F {
+        fn call(&mut self, token: &Token, target: usize) -> Answer {
+            self(token, target)
+        }
+    }
 
     fn token(sequence: u64) -> Token {
         Token {

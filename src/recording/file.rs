@@ -63,7 +63,7 @@ pub(super) fn open(path: &Path) -> Result<Rows, Wrong> {
     }
 }
 
-const COMPRESSED: [(&[u8], &str); 4] = [
+pub(super) const COMPRESSED: [(&[u8], &str); 4] = [
     (b"\x1f\x8b", "gzip"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"\xfd7zXZ", "xz"),

@@ -339,7 +339,7 @@ pub(super) fn threshold_word(met: Met) -> &'static str {
         Met::Missed => "missed",
         Met::Unsupported => "unsupported",
         Met::NothingSeen => "nothing measured",
-        Met::Deferred => "judged with the other stripes",
+        Met::Deferred => "not judged here",
         Met::Unknown => "unknown",
     }
 }
@@ -357,6 +357,9 @@ pub(super) fn threshold(met: Met) -> Judgement {
 /// The thresholds as a whole; `None` if there are none.
 pub(super) fn thresholds(thresholds: &[JudgedThreshold]) -> Option<Judgement> {
     let (all, met) = (thresholds.len(), with(thresholds, Met::Met));
+    if all > 0 && with(thresholds, Met::Deferred) == all {
+        return Some(threshold(Met::Deferred));
+    }
     let tone = if with(thresholds, Met::Missed) > 0 {
         Tone::Bad
     } else if met < all {

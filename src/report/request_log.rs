@@ -5,7 +5,6 @@ use super::result_file::{Access, ResultFile};
 use super::stream::{Feed, Items, Stream};
 use crate::base::{Address, Moment, Nanos, Outcome, Reason, Sample};
 use crate::core::keys::Keys;
-use crate::core::request::Placeholder;
 use crate::core::stats::Tally;
 use crate::engine::{Observer, Start};
 use crate::system::wall_clock::ErrorBound;
@@ -123,7 +122,7 @@ struct Batch {
 }
 
 fn start<'a>(file: ResultFile, run: RunInfo<'a>) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
-    let has_keys = run.plan.request.has(Placeholder::Key);
+    let has_keys = run.plan.requests_have_keys();
     let stripe = Some(run.plan.schedule.stripe()).filter(|stripe| !stripe.is_whole());
     let fingerprint = run.fingerprint.chars().take(PLAN_DIGITS).collect();
     let names = Names {

@@ -223,7 +223,8 @@ fn write_first_request(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt
     let target = RoundRobin::new(targets.len(), stripe).target(0);
     let number = stripe.number(0);
     let key = plan.dealer().deal(number);
-    let request = plan.requests(targets).show(target, number, key);
+    let shown = plan.requests(targets).show(target, number, key);
+    let request = shown.unwrap_or_else(|failed| failed.to_string());
     writeln!(out, "\nThe first request, to {}:\n", targets[target])?;
     let shown: String = request.chars().take(SHOWN).collect();
     for line in shown.lines() {
@@ -244,7 +245,8 @@ fn write_other_paths(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::
     let requests = plan.requests(targets);
     let first_line = |target: usize| {
         let sequence = target as u64;
-        let request = requests.show(target, sequence, plan.dealer().deal(sequence));
+        let shown = requests.show(target, sequence, plan.dealer().deal(sequence));
+        let request = shown.unwrap_or_else(|failed| failed.to_string());
         let line: String = request.lines().take(1).collect();
         shortened(&line, SHOWN).into_owned()
     };

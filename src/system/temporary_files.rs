@@ -114,6 +114,15 @@ impl TemporaryFile {
     }
 }
 
+/// Creates a file that never has a name for longer than a moment, in the directory that `TMPDIR` names, or else in `/tmp`. The
+/// system removes it when it is closed.
+///
+/// # Errors
+/// The directory can't be written.
+pub fn nameless() -> io::Result<File> {
+    tempfile::tempfile()
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use super::{Registration, names};

@@ -33,11 +33,14 @@ mod kubernetes;
 #[cfg(unix)]
 mod manual;
 #[cfg(unix)]
+mod merge;
+#[cfg(unix)]
 mod metrics;
 mod presets;
 mod printed;
 mod profiles;
 mod recorded;
+mod replay;
 mod requests;
 #[cfg(unix)]
 mod results;

@@ -74,6 +74,10 @@ impl Files {
             ("cert.pem", made.cert.pem()),
             ("key.pem", made.signing_key.serialize_pem()),
             ("keys.txt", "a\nb\t5/1s\n".to_owned()),
+            (
+                "requests.csv",
+                "time,headers\n0,X-Key: a\n0.5,X-Key: b\n".to_owned(),
+            ),
             ("body.txt", "{key} {env:MINE}".to_owned()),
             (
                 "drill.events",
@@ -145,6 +149,10 @@ fn values(option: &str, files: &Files) -> Vec<Vec<String>> {
             "50/s for 30s, ramp 50/s to 500/s over 2m",
             "sine 100/s ± 50/s every 1m for 5m, repeat",
         ]),
+        "replay" => vec![vec![files.at("requests.csv")]],
+        "replay-format" => one(&["csv"]),
+        "replay-key" => one(&["header:X-Key"]),
+        "speed" => one(&["2x", "0.5"]),
         "arrivals" => one(&["poisson", "Uniform"]),
         "preset" => one(&["check", "kong"]),
         "method" => one(&["GET", "PUT"]),
@@ -472,6 +480,7 @@ pub(in crate::cli) fn needs(flag: &str) -> &'static [&'static str] {
         "stripe" => &["--start-at=", "--seed=7"],
         "join-late" => &["--start-at="],
         "undo" => &["--at="],
+        "replay-format" | "replay-key" | "speed" | "loop" | "skip-unreadable" => &["--replay="],
         "accept-marks" => &["--metrics-addr="],
         _ => &[],
     }

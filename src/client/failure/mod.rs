@@ -9,6 +9,8 @@ use super::{Connecting, Trust};
 use crate::base::{FailureKind, Reason};
 use crate::core::answers::{Head, excerpt, raw_excerpt};
 use crate::core::masking::Masks;
+use crate::core::request::{CompiledRequest, RequestBuffers};
+use std::cell::OnceCell;
 use std::io::{self, ErrorKind};
 use ureq::Error;
 
@@ -53,7 +55,43 @@ pub(super) struct Failure<'a> {
     /// Something of an answer by this target had been received before.
     pub target_has_answered: bool,
     /// What hides secrets in all that was received.
-    pub masks: &'a Masks,
+    pub masks: &'a FailureMasks<'a>,
+}
+
+/// What hides secrets in what was received. Few failures need it, and a recorded request has secrets of its own, so it is
+/// made when it is needed.
+#[derive(Debug)]
+pub(super) struct FailureMasks<'a> {
+    requests: Option<(&'a CompiledRequest, &'a RequestBuffers)>,
+    made: OnceCell<Option<Masks>>,
+}
+
+impl<'a> FailureMasks<'a> {
+    /// For an answer to the request that was made last with these buffers.
+    pub fn of_request(requests: &'a CompiledRequest, buffers: &'a RequestBuffers) -> Self {
+        FailureMasks {
+            requests: Some((requests, buffers)),
+            made: OnceCell::new(),
+        }
+    }
+
+    /// For what a server sends before there is a request.
+    pub fn without_request() -> Self {
+        FailureMasks {
+            requests: None,
+            made: OnceCell::new(),
+        }
+    }
+
+    pub fn get(&self) -> &Masks {
+        let make = || match self.requests {
+            Some((requests, buffers)) => requests.recorded_masks(buffers),
+            None => Some(Masks::default()),
+        };
+        let made = self.made.get_or_init(make).as_ref();
+        let of_the_run = self.requests.map(|(requests, _)| requests.masks());
+        made.or(of_the_run).expect("either is there")
+    }
 }
 
 /// The text of a reason.
@@ -111,20 +149,22 @@ impl Failure<'_> {
                 Error::Timeout(_) => "timed out".to_owned(),
                 error => error.to_string(),
             };
-            self.masks.text(&text)
+            self.masks.get().text(&text)
         })
     }
 
     /// The received bytes as text. TLS records are never shown.
     pub fn answer(&self) -> Option<String> {
         let is_handshake = self.exchange.stage == Stage::Handshake
-            && first_bytes::instead_of_tls(self.received, self.masks).is_none();
+            && first_bytes::instead_of_tls(self.received, self.masks.get()).is_none();
         match self.head {
             _ if is_handshake => None,
-            Some(head) if self.body.is_empty() => Some(excerpt(head, self.received, self.masks)),
-            Some(head) => Some(excerpt(head, self.body, self.masks)),
+            Some(head) if self.body.is_empty() => {
+                Some(excerpt(head, self.received, self.masks.get()))
+            }
+            Some(head) => Some(excerpt(head, self.body, self.masks.get())),
             None if self.received.is_empty() => None,
-            None => Some(raw_excerpt(self.received, self.masks)),
+            None => Some(raw_excerpt(self.received, self.masks.get())),
         }
     }
 }
@@ -174,7 +214,7 @@ pub(super) fn tls_reason(error: &Error, connecting: &Connecting) -> String {
         received: &exchange::take_received(),
         known: Known::of(connecting),
         target_has_answered: false,
-        masks: &Masks::default(),
+        masks: &FailureMasks::without_request(),
     };
     let reason = failure.reason();
     reason.map_or_else(|| error.to_string(), |reason| reason.text().to_owned())

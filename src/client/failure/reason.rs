@@ -61,7 +61,8 @@ fn reset(failure: &Failure, error: &Error) -> &'static str {
 fn protocol(failure: &Failure, error: &Error) -> Words {
     const OTHERS: &str = "other errors in HTTP";
     let is_headless = failure.head.is_none();
-    let other = is_headless.then(|| first_bytes::instead_of_http(failure.received, failure.masks));
+    let other =
+        is_headless.then(|| first_bytes::instead_of_http(failure.received, failure.masks.get()));
     if let Some(other) = other.flatten() {
         return other;
     }
@@ -73,10 +74,10 @@ fn protocol(failure: &Failure, error: &Error) -> Words {
             match text.strip_prefix("http parse fail: ") {
                 Some(part) => Words::short(&format!("malformed head: {part}"), OTHERS),
                 None if text.starts_with("chunk ") => Words::Own("malformed chunk"),
-                None => Words::short(&failure.masks.text(&text), OTHERS),
+                None => Words::short(&failure.masks.get().text(&text), OTHERS),
             }
         }
-        other => Words::short(&failure.masks.text(&other.to_string()), OTHERS),
+        other => Words::short(&failure.masks.get().text(&other.to_string()), OTHERS),
     }
 }
 

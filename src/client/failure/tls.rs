@@ -19,7 +19,7 @@ const NOT_FOR_THIS_HOST: &str = "certificate is not for this host";
 
 pub(super) fn reason(failure: &Failure, error: &Error) -> Words {
     if failure.exchange.stage == Stage::Handshake
-        && let Some(other) = first_bytes::instead_of_tls(failure.received, failure.masks)
+        && let Some(other) = first_bytes::instead_of_tls(failure.received, failure.masks.get())
     {
         return other;
     }

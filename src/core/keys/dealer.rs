@@ -2,6 +2,8 @@ use super::draws::Draws;
 use super::rounds::Rounds;
 use super::{Distribution, Keys};
 use crate::base::KeyId;
+use crate::core::replay::{Entry, RecordedRequests};
+use std::sync::Arc;
 
 /// Deals a key to each token. In the order of the tokens' numbers, a key takes constant time on average. A jump to a
 /// distant token may take time in proportion to the number of keys.
@@ -12,8 +14,19 @@ pub struct Dealer(Dealing);
 enum Dealing {
     Rounds(Box<Rounds>),
     Draws(Box<Draws>),
-    Fresh { seed: u64 },
+    Fresh {
+        seed: u64,
+    },
+    /// The entries in order, of which the first has the number `first`.
+    Recorded {
+        requests: Arc<RecordedRequests>,
+        block: Vec<Entry>,
+        first: u64,
+    },
 }
+
+/// The number of entries that are read together.
+const BLOCK: u64 = 512;
 
 impl Dealer {
     /// # Panics
@@ -30,12 +43,39 @@ impl Dealer {
         })
     }
 
+    /// Deals the keys that a recording has. If it can't be read, its store reports that, and the keys are wrong.
+    pub fn of_a_recording(requests: Arc<RecordedRequests>) -> Self {
+        Dealer(Dealing::Recorded {
+            requests,
+            block: Vec::new(),
+            first: 0,
+        })
+    }
+
     /// The key of the token with this number.
     pub fn deal(&mut self, sequence: u64) -> KeyId {
         match &mut self.0 {
             Dealing::Rounds(rounds) => rounds.deal(sequence),
             Dealing::Draws(draws) => draws.deal(sequence),
             Dealing::Fresh { seed } => KeyId(permute(sequence as u32, *seed)),
+            Dealing::Recorded {
+                requests,
+                block,
+                first,
+            } => {
+                let number = sequence % requests.count;
+                let is_known = number >= *first && number - *first < block.len() as u64;
+                if !is_known {
+                    *first = number - number % BLOCK;
+                    let length = BLOCK.min(requests.count - *first);
+                    block.resize(length as usize, Entry::default());
+                    if requests.store.entries(*first, block).is_err() {
+                        block.clear();
+                    }
+                }
+                let entry = block.get((number - *first) as usize);
+                KeyId(entry.copied().unwrap_or_default().key)
+            }
         }
     }
 }

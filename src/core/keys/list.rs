@@ -193,6 +193,62 @@ impl KeyList {
     }
 }
 
+/// Numbers keys in the order in which they come, behind those of a list. Each takes its own length and about 100 bytes of
+/// memory.
+#[derive(Debug, Default)]
+pub struct KeyNumbers {
+    list: KeyList,
+    places: HashMap<Box<str>, u32>,
+    tiers: HashMap<ListedTier, u16>,
+}
+
+impl KeyNumbers {
+    /// The keys of the list, which keep their limits and costs, have the first numbers.
+    pub fn behind(list: KeyList) -> KeyNumbers {
+        let places = (0..list.len()).map(|place| (list.key(place).into(), place as u32));
+        KeyNumbers {
+            places: places.collect(),
+            // Keys without a limit or a cost of their own come first.
+            tiers: HashMap::from([(ListedTier::default(), 0)]),
+            list,
+        }
+    }
+
+    /// The place of a key in the list, which is its last if it is new.
+    ///
+    /// # Errors
+    /// The key can't be listed, or there are too many. The error is the end of a sentence that begins with the line.
+    pub fn number(&mut self, key: &str) -> Result<u32, &'static str> {
+        if let Some(place) = self.places.get(key) {
+            return Ok(*place);
+        }
+        let place = self.list.len() as u32;
+        self.list.push(key, 0).map_err(|error| match error {
+            KeyListError::TooLong { .. } => "its key has more than 1024 bytes",
+            KeyListError::ControlCharacter { .. } => "its key has a control character",
+            _ => "it has one more key than the 10000000 that a run may have",
+        })?;
+        if self.list.text.len() as u64 > KeyList::MAX_TEXT {
+            return Err("its key is one more than 1 GiB of keys");
+        }
+        // A list in which any key has a limit or a cost of its own has a place for that of each key.
+        if !self.list.tiers.different().is_empty() {
+            let plain =
+                self.list
+                    .tiers
+                    .push(ListedTier::default(), &mut self.tiers, place as usize);
+            plain.map_err(|_| "it has too many different limits")?;
+        }
+        self.places.insert(key.into(), place);
+        Ok(place)
+    }
+
+    /// The list of all keys. `None` if there is none.
+    pub fn into_list(self) -> Option<KeyList> {
+        Some(self.list).filter(|list| list.len() > 0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

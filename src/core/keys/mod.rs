@@ -9,7 +9,7 @@ mod tier;
 
 pub use dealer::Dealer;
 pub use distribution::Distribution;
-pub use list::{KeyList, KeyListError};
+pub use list::{KeyList, KeyListError, KeyNumbers};
 pub use tier::{Allowance, MAX_LIMIT, Tier, cost};
 
 use crate::base::KeyId;

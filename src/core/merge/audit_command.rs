@@ -1,14 +1,14 @@
 //! The commands that a merged result names.
 
-use crate::core::summary::FILES;
+use crate::core::summary::StripeSummary;
 
-/// The command of a stripe that judges all of them together, for the requests in `files`.
-pub(super) fn of_files(command: &str, files: &[String]) -> String {
-    let quoted: Vec<_> = files.iter().map(|file| quoted(file)).collect();
-    match files {
-        [] => command.to_owned(),
-        _ => command.replacen(FILES, &quoted.join(" "), 1),
+/// A stripe's command with the files of all stripes.
+pub(super) fn with_files(command: &str, files: &[String]) -> String {
+    if files.is_empty() {
+        return command.to_owned();
     }
+    let files: Vec<_> = files.iter().map(|file| quoted(file)).collect();
+    command.replacen(StripeSummary::FILES, &files.join(" "), 1)
 }
 
 /// A word for a shell. A control character, which no shell takes, is left out.
@@ -40,13 +40,13 @@ mod tests {
 
     #[test]
     fn the_files_of_requests_stand_in_the_command_that_judges_them() {
-        let command = format!("loadgen audit {FILES} --limit 5");
+        let command = format!("loadgen audit {} --limit 5", StripeSummary::FILES);
         let files = ["a.csv", "b c.csv"].map(str::to_owned);
         assert_eq!(
-            of_files(&command, &files),
+            with_files(&command, &files),
             "loadgen audit a.csv 'b c.csv' --limit 5"
         );
-        assert_eq!(of_files(&command, &[]), command);
+        assert_eq!(with_files(&command, &[]), command);
     }
 
     #[test]

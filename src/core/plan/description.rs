@@ -5,6 +5,7 @@ use crate::base::text::{count, span, whole_seconds};
 use crate::base::{Mode, Nanos};
 use crate::core::events::Undo;
 use crate::core::keys::Distribution;
+use crate::core::replay::RecordedKeys;
 use crate::core::request::Placeholder;
 use crate::core::schedule::{Arrivals, Phase};
 
@@ -15,6 +16,7 @@ impl Plan {
     /// The rate over time, the arrivals, and how long the run takes.
     pub fn describe_traffic(&self) -> String {
         let profile = self.schedule.profile();
+        let replayed = self.describe_replay();
         let arrivals = match self.schedule.arrivals() {
             Arrivals::Uniform => "",
             Arrivals::Poisson(_) => ", poisson arrivals",
@@ -39,7 +41,7 @@ impl Plan {
             }
             _ => String::new(),
         };
-        format!("{profile}{arrivals}, {length}{bursts}")
+        format!("{profile}{arrivals}, {length}{bursts}{replayed}")
     }
 
     /// The part of the schedule that this process sends. `None` if it has the whole schedule.
@@ -58,6 +60,27 @@ impl Plan {
         ))
     }
 
+    /// What became of the lines of a recording, behind other words; empty if there is nothing to say.
+    fn describe_replay(&self) -> String {
+        let Some(replay) = self.schedule.recording() else {
+            return String::new();
+        };
+        let mut text = String::new();
+        if replay.requests.is_spread {
+            text +=
+                "; the log has whole seconds, and the requests of each are spread evenly within it";
+        }
+        if replay.requests.unreadable > 0 {
+            let lines = count(
+                replay.requests.unreadable,
+                "unreadable line",
+                "unreadable lines",
+            );
+            text += &format!("; without {lines}");
+        }
+        text
+    }
+
     /// Whether the profile has bursts, and none of them begins before the end.
     fn ends_before_bursts(&self) -> bool {
         let is_burst = |phase: Phase| phase.mode() == Mode::Burst;
@@ -69,7 +92,15 @@ impl Plan {
     /// The method and path of the requests, with the limit, the window and the cost if the requests carry them.
     pub fn describe_requests(&self) -> String {
         let request = &self.request;
-        let mut text = format!("{} {}", request.method, request.describe_paths());
+        let as_recorded = match self.schedule.recording() {
+            Some(_) => "as recorded, and otherwise ",
+            None => "",
+        };
+        let mut text = format!(
+            "{as_recorded}{} {}",
+            request.method,
+            request.describe_paths()
+        );
         if request.has(Placeholder::Limit) {
             text += &format!(", limit {} in {}", self.limit, self.window);
         }
@@ -147,14 +178,19 @@ impl Plan {
 
     /// Whether the digits of the keys differ from those of every other run with the same seed.
     pub fn has_own_keys(&self) -> bool {
-        let has_keys = self.request.has(Placeholder::Key);
-        has_keys && self.keys.are_random() && self.key_seed != self.seed
+        self.requests_have_keys() && self.keys.are_random() && self.key_seed != self.seed
     }
 
     /// How many keys the requests carry, and how the traffic is spread over them.
     pub fn describe_keys(&self) -> String {
-        if !self.request.has(Placeholder::Key) {
+        if !self.requests_have_keys() {
             return "none in the requests".to_owned();
+        }
+        if let Some(requests) = self.recorded_keys() {
+            let RecordedKeys::Own(count) = requests.keys else {
+                return "none in the requests".to_owned();
+            };
+            return format!("{count}, as recorded{}", self.describe_tiers());
         }
         match (self.keys.count(), self.key_distribution) {
             (None, _) => "a fresh one for every request".to_owned(),

@@ -14,10 +14,12 @@ use crate::core::answers::Rules;
 use crate::core::audit::{self, PriorUse, Promise, Quota, Terms, Tiers};
 use crate::core::events::PlannedEvent;
 use crate::core::keys::{self, Dealer, Distribution, Keys};
-use crate::core::request::{CompiledRequest, Constants, RequestTemplate};
+use crate::core::replay::{RecordedRequests, Replay};
+use crate::core::request::{CompiledRequest, Constants, Placeholder, RequestTemplate};
 use crate::core::schedule::{Alignment, Schedule};
 use crate::core::threshold::Threshold;
 use crate::core::worker_shares::WorkerShares;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A run: its requests, their schedule, and the rules and promises by which it is judged.
@@ -133,10 +135,31 @@ impl Plan {
 
     /// The requests of a run against `targets`.
     pub fn requests(&self, targets: &[Target]) -> CompiledRequest {
-        self.requests_for(targets, &self.keys)
+        let requests = self.requests_for(targets, &self.keys);
+        match self.schedule.recording() {
+            Some(replay) => requests.with_recording(replay.requests.clone()),
+            None => requests,
+        }
     }
 
-    /// The requests of a run against `targets`, for other keys.
+    /// The recording whose requests have keys of their own.
+    fn recorded_keys(&self) -> Option<Arc<RecordedRequests>> {
+        let replay = self.schedule.recording();
+        let requests = replay.map(|replay| &replay.requests);
+        requests.filter(|requests| requests.have_keys()).cloned()
+    }
+
+    /// Whether each request carries its key, so that requests of different keys can be told apart.
+    pub fn requests_have_keys(&self) -> bool {
+        match self.schedule.recording() {
+            Some(Replay { requests, .. }) => {
+                requests.have_keys() || self.request.keeps_key(requests)
+            }
+            None => self.request.has(Placeholder::Key),
+        }
+    }
+
+    /// The requests of the run's own against `targets`, for other keys: none of them is recorded.
     pub fn requests_for(&self, targets: &[Target], keys: &Keys) -> CompiledRequest {
         let constants = Constants {
             keys,
@@ -154,6 +177,9 @@ impl Plan {
     /// The dealer of the requests' keys.
     pub fn dealer(&self) -> Dealer {
         // The order of fresh keys is their digits.
+        if let Some(requests) = self.recorded_keys() {
+            return Dealer::of_a_recording(requests);
+        }
         let seed = match self.keys.count() {
             Some(_) => self.seed,
             None => self.key_seed,

@@ -153,7 +153,7 @@ mod tests {
             checked.unwrap_or_else(|error| panic!("{}: {error}", preset.name));
             let compiled = request.compile(&[Target::new("http://h").unwrap()], &constants, 1);
             let mut buffers = RequestBuffers::default();
-            let (_, Some(body)) = compiled.make(0, 0, KeyId(0), &mut buffers) else {
+            let (_, Some(body)) = compiled.make(0, 0, KeyId(0), &mut buffers).unwrap() else {
                 continue;
             };
             let read: serde_json::Value = serde_json::from_slice(body).expect(preset.name);

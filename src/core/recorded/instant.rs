@@ -67,6 +67,14 @@ pub(super) fn instant(text: &str, unit: Unit) -> Result<Written, String> {
     })
 }
 
+/// Reads a number in this unit, or an instant as in RFC 3339 since 1970, in nanoseconds, rounded down.
+///
+/// # Errors
+/// It is neither. The error is the end of a sentence that begins with the text.
+pub fn nanoseconds(text: &str, unit: Unit) -> Result<u64, String> {
+    instant(text, unit).map(|written| written.nanos)
+}
+
 /// Reads a number in this unit. The error is the end of a sentence that begins with the text.
 pub(super) fn duration(text: &str, unit: Unit) -> Result<Written, String> {
     let not_a_number = || format!("is not a number ({unit})");

@@ -12,7 +12,7 @@ mod row;
 mod target_names;
 
 pub use columns::{ColumnNames, Layout};
-pub use instant::Unit;
+pub use instant::{Unit, nanoseconds};
 pub use key_names::KeyNames;
 pub use parts::{Gap, Parts};
 pub use row::{Identity, NumberedBy, Recorded, Resolution};

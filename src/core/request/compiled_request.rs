@@ -5,6 +5,8 @@ use super::{Constants, RequestTemplate, Spelling, Template};
 use crate::base::{KeyId, Nanos, Target};
 use crate::core::keys::Keys;
 use crate::core::masking::Masks;
+use crate::core::replay::{Content, RecordedRequests, StoreFailed};
+use std::sync::Arc;
 use ureq::http::uri::{PathAndQuery, Uri};
 use ureq::http::{HeaderName, HeaderValue, Method, Request, header};
 
@@ -33,6 +35,8 @@ pub struct CompiledRequest {
     template: RequestTemplate,
     /// Made before the start, since a long body may have many secrets.
     masks: Masks,
+    /// Requests that replace parts of these by their own.
+    recorded: Option<Arc<RecordedRequests>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,8 @@ struct Head {
 pub struct RequestBuffers {
     body: Vec<u8>,
     line: Vec<u8>,
+    /// The recorded parts of the request with this number.
+    recorded: (u64, Vec<u8>),
 }
 
 impl RequestTemplate {
@@ -97,6 +103,7 @@ impl RequestTemplate {
             heads: Vec::new(),
             template: self.clone(),
             masks: self.masks(),
+            recorded: None,
         };
         let heads = targets.iter().enumerate().map(|(place, target)| {
             let path = text(self.paths.of(place), Escape::Percent);
@@ -109,8 +116,7 @@ impl RequestTemplate {
 
 impl BodyLength {
     fn new(method: &Method, body: Option<&CompiledText>, keys: &Keys) -> BodyLength {
-        // A request with one of these methods states that its body is empty.
-        let states_none = [Method::POST, Method::PUT, Method::PATCH].contains(method);
+        let states_none = BodyLength::is_stated_by(method);
         match body.map(|body| body.fixed_len(keys)) {
             Some(Some(length)) => BodyLength::Fixed(length),
             Some(None) => BodyLength::Varying,
@@ -118,9 +124,24 @@ impl BodyLength {
             None => BodyLength::NoBody,
         }
     }
+
+    /// Whether a request with this method states that its body is empty.
+    fn is_stated_by(method: &Method) -> bool {
+        [Method::POST, Method::PUT, Method::PATCH].contains(method)
+    }
 }
 
 impl CompiledRequest {
+    /// The same requests, in which recorded requests replace the parts that they have of their own.
+    pub fn with_recording(self, recorded: Arc<RecordedRequests>) -> CompiledRequest {
+        let names = recorded.header_names.iter().map(HeaderName::as_str);
+        CompiledRequest {
+            spelling: self.spelling.without(names).and(&recorded.spelled),
+            recorded: Some(recorded),
+            ..self
+        }
+    }
+
     /// The head for one target, with every header that ureq would otherwise make anew for each request.
     fn head(&self, target: &Target, path: CompiledText) -> Head {
         let base_path = target.uri.path().trim_end_matches('/').to_owned();
@@ -176,7 +197,10 @@ impl CompiledRequest {
         let header = |(name, value): &(HeaderName, _)| {
             name.as_str().len() + self.longest(value) + ": \r\n".len()
         };
-        self.headers.iter().map(header).fold(first, usize::max)
+        let recorded = self.recorded.as_ref();
+        let recorded = recorded.map_or(0, |recorded| self.longest_base() + recorded.longest_line);
+        let longest = self.headers.iter().map(header).fold(first, usize::max);
+        longest.max(recorded)
     }
 
     /// The name of a part that may be longer than [`MAX_FILLED`] with its values filled in, and its greatest length in
@@ -202,11 +226,40 @@ impl CompiledRequest {
         &self.masks
     }
 
+    /// The same for the recorded request that was made last with these buffers. `None` if it has no secrets of its own.
+    pub fn recorded_masks(&self, buffers: &RequestBuffers) -> Option<Masks> {
+        let content = self.recorded.as_ref().and(buffers.content())?;
+        let mut secrets = Vec::new();
+        let mut add = |text: &[u8], hide: &dyn Fn(Template) -> Template| {
+            let text = String::from_utf8_lossy(text);
+            let template = hide(Template::plain(&text));
+            secrets.extend(template.secrets().map(str::to_owned));
+        };
+        add(content.path.unwrap_or_default(), &Template::as_path);
+        for (name, value) in content.headers() {
+            let name = String::from_utf8_lossy(name);
+            add(value, &|value| value.as_header(&name));
+        }
+        add(content.body.unwrap_or_default(), &Template::as_body);
+        if self.template.shows_secrets || secrets.is_empty() {
+            return None;
+        }
+        let of_the_run = self.template.secrets();
+        Some(Masks::new(
+            of_the_run.chain(secrets.iter().map(String::as_str)),
+        ))
+    }
+
     /// The text of a request as it is sent, without its HTTP version, and with masks in the place of secrets, unless they
     /// may be shown.
-    pub fn show(&self, target: usize, sequence: u64, key: KeyId) -> String {
+    ///
+    /// # Errors
+    /// The recording can't be read.
+    pub fn show(&self, target: usize, sequence: u64, key: KeyId) -> Result<String, StoreFailed> {
         let mut buffers = RequestBuffers::default();
-        let (request, _) = self.make(target, sequence, key, &mut buffers);
+        let (request, body) = self.make(target, sequence, key, &mut buffers)?;
+        let has_body = body.is_some();
+        let recorded = self.recorded.as_ref().and(buffers.content());
         let head = &self.heads[target];
         let values = Values::new(self.constants(), key, sequence, &head.base, self.seed);
         let shown = self.template.shown();
@@ -216,36 +269,84 @@ impl CompiledRequest {
             text.write(&values, &mut filled);
             String::from_utf8_lossy(&filled).into_owned()
         };
-        let path = filled(shown.paths.of(target), Escape::Percent);
+        let masked = |text: &[u8], hide: &dyn Fn(Template) -> Template| {
+            let text = String::from_utf8_lossy(text);
+            match shown.shows_secrets {
+                true => text.into_owned(),
+                false => filled(&hide(Template::plain(&text)).masked(), Escape::None),
+            }
+        };
+        let path = match recorded.and_then(|recorded| recorded.path) {
+            Some(path) => masked(path, &Template::as_path),
+            None => filled(shown.paths.of(target), Escape::Percent),
+        };
         let mut text = format!("{} {}{path}\n", request.method(), head.base_path);
         for lower in request.headers().keys() {
+            let is_recorded = recorded.is_some_and(|recorded| recorded.has_header(lower.as_str()));
             let mut given = shown.headers.iter().filter(|(name, _)| name == lower);
             let values = request.headers().get_all(lower).iter();
             for (place, value) in values.enumerate() {
                 let name = self.spelling.of(lower.as_str(), place);
                 let value = match given.next() {
+                    _ if is_recorded => {
+                        masked(value.as_bytes(), &|value| value.as_header(lower.as_str()))
+                    }
                     Some((_, value)) => filled(value, Escape::None),
                     None => String::from_utf8_lossy(value.as_bytes()).into_owned(),
                 };
                 text += &format!("{name}: {value}\n");
             }
         }
-        if let Some(body) = &shown.body {
+        if let Some(body) = recorded.and_then(|recorded| recorded.body) {
+            text += "\n";
+            text += &masked(body, &Template::as_body);
+        } else if let Some(body) = shown.body.as_ref().filter(|_| has_body) {
             text += "\n";
             text += &filled(body, self.template.body_escape());
         }
-        text
+        Ok(text)
+    }
+
+    /// Reads the recorded parts of a request, so that [`make`](Self::make) with the same buffers need not wait for that. It
+    /// does nothing if requests are not recorded.
+    pub fn prepare(&self, sequence: u64, buffers: &mut RequestBuffers) {
+        // If it fails, `make` fails too.
+        let _ = self.read_recorded(sequence, buffers);
+    }
+
+    fn read_recorded(
+        &self,
+        sequence: u64,
+        buffers: &mut RequestBuffers,
+    ) -> Result<(), StoreFailed> {
+        let Some(recorded) = &self.recorded else {
+            return Ok(());
+        };
+        let (number, content) = &mut buffers.recorded;
+        if *number != sequence || content.is_empty() {
+            *number = sequence;
+            content.clear();
+            recorded.content(sequence, content)?;
+        }
+        Ok(())
     }
 
     /// Makes a request, and its body if it has one.
+    ///
+    /// # Errors
+    /// The recording can't be read.
     pub fn make<'a>(
         &'a self,
         target: usize,
         sequence: u64,
         key: KeyId,
         buffers: &'a mut RequestBuffers,
-    ) -> (Request<()>, Option<&'a [u8]>) {
-        let RequestBuffers { body, line } = buffers;
+    ) -> Result<(Request<()>, Option<&'a [u8]>), StoreFailed> {
+        if self.recorded.is_some() {
+            self.read_recorded(sequence, buffers)?;
+            return self.make_recorded(target, sequence, key, buffers);
+        }
+        let RequestBuffers { body, line, .. } = buffers;
         let head = &self.heads[target];
         let values = Values::new(self.constants(), key, sequence, &head.base, self.seed);
         let mut request = head.request.clone();
@@ -275,7 +376,85 @@ impl CompiledRequest {
             request.headers_mut().insert(header::CONTENT_LENGTH, length);
         }
         let has_body = self.body_length != BodyLength::NoBody;
-        (request, has_body.then_some(body))
+        Ok((request, has_body.then_some(body)))
+    }
+
+    /// Makes a request of the recorded parts in the buffers, and of the run's own where it has none.
+    fn make_recorded<'a>(
+        &'a self,
+        target: usize,
+        sequence: u64,
+        key: KeyId,
+        buffers: &'a mut RequestBuffers,
+    ) -> Result<(Request<()>, Option<&'a [u8]>), StoreFailed> {
+        let RequestBuffers {
+            body,
+            line,
+            recorded,
+        } = buffers;
+        let content = Content::read(&recorded.1).ok_or(StoreFailed)?;
+        let head = &self.heads[target];
+        let values = Values::new(self.constants(), key, sequence, &head.base, self.seed);
+        let mut request = head.request.clone();
+        if let Some(method) = content.method {
+            *request.method_mut() = Method::from_bytes(method).map_err(|_| StoreFailed)?;
+        }
+        if content.path.is_some() || head.path.constant().is_none() {
+            line.clear();
+            line.extend_from_slice(head.base_path.as_bytes());
+            match content.path {
+                Some(path) => line.extend_from_slice(path),
+                None => head.path.write(&values, line),
+            }
+            *request.uri_mut() = with_path(request.uri(), line);
+        }
+        for (name, value) in &self.varying_headers {
+            line.clear();
+            value.write(&values, line);
+            let value = HeaderValue::from_bytes(line)
+                .expect("neither a key nor a URL has a control character");
+            request.headers_mut().append(name, value);
+        }
+        let headers = request.headers_mut();
+        for (name, _) in content.headers() {
+            let name = HeaderName::from_bytes(name).map_err(|_| StoreFailed)?;
+            headers.remove(name);
+        }
+        for (name, value) in content.headers() {
+            let name = HeaderName::from_bytes(name).map_err(|_| StoreFailed)?;
+            let value = HeaderValue::from_bytes(value).map_err(|_| StoreFailed)?;
+            headers.append(name, value);
+        }
+        let states_body = BodyLength::is_stated_by(request.method());
+        let is_own = content.method.is_none() || states_body;
+        let body = match (content.body, &self.body) {
+            (Some(body), _) => Some(body),
+            (None, Some(text)) if is_own => Some(text.constant().unwrap_or_else(|| {
+                body.clear();
+                text.write(&values, body);
+                body
+            })),
+            _ => None,
+        };
+        let headers = request.headers_mut();
+        headers.remove(header::CONTENT_LENGTH);
+        let states_none = states_body.then_some(&[][..]);
+        let length = body.or(states_none).map(<[u8]>::len);
+        if let Some(length) = length {
+            headers.insert(header::CONTENT_LENGTH, length.into());
+        }
+        // The run's own type is that of the run's own body.
+        if body.is_none() && self.body.is_some() && !content.has_header("content-type") {
+            headers.remove(header::CONTENT_TYPE);
+        }
+        Ok((request, body.or(states_none)))
+    }
+}
+
+impl RequestBuffers {
+    /// The recorded parts that were read last.
+    fn content(&self) -> Option<Content<'_>> {
+        Content::read(&self.recorded.1)
     }
 }
 
@@ -335,12 +514,12 @@ mod tests {
         let bases = ["http://h:1/base/", "https://[::1]"];
         let compiled = compiled(&template, "a/b\n\"é\"", &bases);
         assert_eq!(
-            compiled.show(0, 9, KeyId(0)),
+            compiled.show(0, 9, KeyId(0)).unwrap(),
             "PUT /base/v1/a%2Fb?n=9\nhost: h:1\nContent-Type: application/json\nX-Of: http://h:1/base\n\
              X-Of: 100\ncontent-length: 17\n\n{\"k\":\"a/b\",\"s\":9}"
         );
         assert_eq!(
-            compiled.show(1, 10, KeyId(1)),
+            compiled.show(1, 10, KeyId(1)).unwrap(),
             "PUT /v1/%22%C3%A9%22?n=10\nhost: [::1]\nContent-Type: application/json\nX-Of: https://[::1]\n\
              X-Of: 100\ncontent-length: 21\n\n{\"k\":\"\\\"é\\\"\",\"s\":10}"
         );
@@ -356,7 +535,7 @@ mod tests {
         ] {
             let template = template(method, "/a", &[], body);
             let compiled = compiled(&template, "k", &["http://h"]);
-            assert_eq!(compiled.show(0, 7, KeyId(0)), expected);
+            assert_eq!(compiled.show(0, 7, KeyId(0)).unwrap(), expected);
         }
     }
 
@@ -365,7 +544,7 @@ mod tests {
         let template = template("GET", "/", &["Host: {key}.example"], "");
         let compiled = compiled(&template, "tenant", &["http://h:1"]);
         let expected = "GET /\nHost: tenant.example\n";
-        assert_eq!(compiled.show(0, 0, KeyId(0)), expected);
+        assert_eq!(compiled.show(0, 0, KeyId(0)).unwrap(), expected);
     }
 
     #[test]
@@ -375,7 +554,7 @@ mod tests {
         let keys = format!("{}\n\"\"", "é".repeat(400));
         let compiled = compiled(&template, &keys, &["http://h:1/b", "http://host"]);
         for (target, key) in [(0, 0), (1, 0), (1, 1)] {
-            let shown = compiled.show(target, u64::MAX, KeyId(key));
+            let shown = compiled.show(target, u64::MAX, KeyId(key)).unwrap();
             let longest = shown.lines().map(str::len).max().unwrap();
             assert!(longest < compiled.longest_line(), "{longest}");
         }

@@ -1,6 +1,7 @@
 use super::escape::Escape;
 use super::{Paths, Placeholder, Spelling, Template};
 use crate::core::masking::Masks;
+use crate::core::replay::RecordedRequests;
 use ureq::http::{HeaderName, Method, header};
 
 /// A request with placeholders, as the options ask for it.
@@ -29,6 +30,18 @@ impl RequestTemplate {
         headers.chain(&self.body).chain(self.paths.all())
     }
 
+    /// Whether each request has its key, even where a recorded request replaces parts of it.
+    pub fn keeps_key(&self, recorded: &RecordedRequests) -> bool {
+        let has_key = |template: &Template| template.has(Placeholder::Key);
+        let in_header = self
+            .headers
+            .iter()
+            .any(|(name, value)| has_key(value) && !recorded.header_names.contains(name));
+        let in_path = !recorded.have_paths && self.paths.all().all(has_key);
+        let in_body = !recorded.replace_bodies && self.body.as_ref().is_some_and(has_key);
+        in_header || in_path || in_body
+    }
+
     /// The path for people, or words if the targets have different ones.
     pub fn describe_paths(&self) -> String {
         self.paths.describe(|path| match self.shows_secrets {
@@ -42,8 +55,13 @@ impl RequestTemplate {
         if self.shows_secrets {
             Masks::none()
         } else {
-            Masks::new(self.parts().flat_map(Template::secrets))
+            Masks::new(self.secrets())
         }
+    }
+
+    /// The secrets in all parts.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.parts().flat_map(Template::secrets)
     }
 
     /// The same with masks in the place of secrets, unless they may be shown.

@@ -29,6 +29,23 @@ impl Spelling {
         Spelling(names)
     }
 
+    /// The same without these names, which are in lower case.
+    #[must_use]
+    pub fn without<'a>(mut self, names: impl Iterator<Item = &'a str>) -> Spelling {
+        for name in names {
+            self.0.retain(|spelled| spelled.lower != name);
+        }
+        self
+    }
+
+    /// The same with more names that were typed.
+    #[must_use]
+    pub fn and(mut self, typed: &[String]) -> Spelling {
+        let more = Spelling::new(typed.iter().map(String::as_str));
+        self.0.extend(more.0);
+        self
+    }
+
     /// Whether all names are in lower case.
     pub fn is_lower_case(&self) -> bool {
         self.0.is_empty()

@@ -13,6 +13,9 @@
 //! With uniform arrivals the tokens' numbers are the whole numbers 0, 1, 2 and so on. [`Poisson`] arrivals have random
 //! numbers in their place, and everything else is the same.
 //!
+//! A replay has the due times of a recording instead, which is read from outside of the memory. Its tokens are counted in the
+//! same way, and its profile is a picture of it: one phase for each time that the recording is sent.
+//!
 //! A schedule ends with its profile, at a cut, or with its n-th token, whichever is first.
 //!
 //! If several processes share a schedule, each has the tokens of one [`Stripe`] and counts only these.
@@ -37,13 +40,18 @@ pub use profile::Profile;
 pub use units::{Count, Rate};
 
 use crate::base::Nanos;
+use crate::core::replay::{self, Replay};
 use crate::core::stripe::Stripe;
+use piece::recorded::Recorded;
+use std::sync::Arc;
 
 /// The due times of one run.
 #[derive(Debug)]
 pub struct Schedule {
     profile: Profile,
     arrivals: Arrivals,
+    /// Has the due times if this is a replay.
+    replay: Option<Replay>,
     /// The instant from which on the profile is cut off.
     cut: Option<Nanos>,
     end: Option<Nanos>,
@@ -88,9 +96,45 @@ impl Schedule {
             end: ends.into_iter().flatten().min(),
             cut,
             arrivals: Arrivals::Uniform,
+            replay: None,
             last: None,
             stripe: Stripe::WHOLE,
             profile,
+        }
+    }
+
+    /// Follows a recording, up to but not including `cut`. Without a `cut`, or with a later one, it ends with the last
+    /// recorded request, or never if the recording is repeated.
+    pub fn replay(replay: Replay, cut: Option<Nanos>) -> Self {
+        let piece = Arc::new(Recorded::new(&replay));
+        let (requests, speed) = (&replay.requests, replay.speed);
+        let mut text = format!("replay of {}", requests.name);
+        if speed != replay::Speed::ONE {
+            text += &format!(" at {speed}");
+        }
+        let rounds = match replay.period() {
+            Some(_) => {
+                text += ", repeated";
+                None
+            }
+            None => Some(1),
+        };
+        let before_cut = cut.map(|cut| match cut.checked_sub(Nanos(1)) {
+            Some(last) => replay.walk().due_by(last),
+            None => 0,
+        });
+        let last = replay.period().is_none().then(|| replay.length());
+        let all = last.map(|_| replay.count());
+        let tokens = [before_cut, all].into_iter().flatten().min();
+        Schedule {
+            profile: Profile::with_lead(vec![piece], 0, rounds, text),
+            limit: tokens.map_or(Count::MAX, Count::requests),
+            end: [cut, last].into_iter().flatten().min(),
+            cut,
+            arrivals: Arrivals::Uniform,
+            replay: Some(replay),
+            last: None,
+            stripe: Stripe::WHOLE,
         }
     }
 
@@ -130,6 +174,11 @@ impl Schedule {
         self.stripe
     }
 
+    /// The recording that the schedule follows. `None` if it follows its profile.
+    pub fn recording(&self) -> Option<&Replay> {
+        self.replay.as_ref()
+    }
+
     /// The count of tokens, of all stripes, that ends the schedule. `None` if something else ends it first.
     pub fn count(&self) -> Option<u64> {
         self.last.map(|last| last.tokens)
@@ -158,12 +207,17 @@ impl Schedule {
         Tokens {
             schedule: self,
             walk,
+            recorded: self.replay.as_ref().map(Replay::walk),
             phase: None,
         }
     }
 
     /// The expected number of the stripe's tokens that are due by `at`: its share of N(t), also with Poisson arrivals.
     pub fn mean_by(&self, at: Nanos) -> f64 {
+        if let Some(replay) = &self.replay {
+            let of_all = Count::requests(replay.walk().due_by(at)).min(self.limit);
+            return self.share(of_all.as_f64());
+        }
         self.share(self.profile.count_at(at).min(self.limit).as_f64())
     }
 
@@ -196,7 +250,8 @@ impl Schedule {
     pub fn total_of_all(&self) -> Option<u64> {
         self.end.map(|end| {
             let mut tokens = self.tokens();
-            tokens.below_of_all(self.profile.passed(end))
+            let passed = tokens.passed(end);
+            tokens.below_of_all(passed)
         })
     }
 
@@ -207,6 +262,11 @@ impl Schedule {
 
     /// The most requests of the stripe that come due within `time`, if the highest rate lasts for that long.
     pub fn most_within(&self, time: Nanos) -> f64 {
+        if let Some(Replay { requests, .. }) = &self.replay {
+            let seconds = time.as_secs_f64().ceil();
+            let most = requests.most_in_a_second as f64 * seconds;
+            return self.share(most.min(self.limit.as_f64()));
+        }
         let most = |phase: Phase| match phase.at_once() {
             Some(requests) => requests as f64,
             None => phase.highest_rate() * time.as_secs_f64(),
@@ -260,6 +320,7 @@ const MANY_PHASES: usize = 10_000;
 pub struct Tokens<'a> {
     schedule: &'a Schedule,
     walk: Option<poisson::Walk<'a>>,
+    recorded: Option<replay::Walk<'a>>,
     /// The phase of the last token, which is that of most next tokens.
     phase: Option<Phase>,
 }
@@ -278,6 +339,9 @@ impl Tokens<'_> {
         if number >= self.schedule.limit || is_past_count {
             return None;
         }
+        if let Some(recorded) = &mut self.recorded {
+            return recorded.due(sequence);
+        }
         let is_known = self.phase.as_ref().is_some_and(|phase| phase.has(number));
         if !is_known {
             self.phase = self.schedule.profile.phase_of(number);
@@ -286,7 +350,16 @@ impl Tokens<'_> {
     }
 
     pub fn due_by(&mut self, at: Nanos) -> u64 {
-        self.below(self.schedule.profile.passed(at))
+        let passed = self.passed(at);
+        self.below(passed)
+    }
+
+    /// The smallest number that is not due by `at`.
+    fn passed(&mut self, at: Nanos) -> Count {
+        match &mut self.recorded {
+            None => self.schedule.profile.passed(at),
+            Some(recorded) => Count::requests(recorded.due_by(at)),
+        }
     }
 
     /// The place on the profile's count of the token with this number in the whole schedule.

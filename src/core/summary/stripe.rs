@@ -4,9 +4,6 @@ use crate::core::plan::Plan;
 use crate::core::stripe::Stripe;
 use serde::{Deserialize, Serialize};
 
-/// The place of the files in the command that judges all stripes.
-pub const FILES: &str = "FILES";
-
 /// The part of a schedule that a run sent, if several processes shared the schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Stripe"))]
@@ -31,6 +28,9 @@ pub struct StripeSummary {
 }
 
 impl StripeSummary {
+    /// The word in `audit_command` that stands for the files of all stripes.
+    pub const FILES: &str = "FILES";
+
     /// The stripe of a run of a plan with this fingerprint. `None` if it sent the whole schedule.
     pub fn of(
         plan: &Plan,

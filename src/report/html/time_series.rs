@@ -97,7 +97,7 @@ pub fn shades(timeline: &Timeline) -> Vec<Layer> {
     let shade = |mode: Mode| match mode {
         Mode::Burst => Some(Style::BURST),
         Mode::Pause => Some(Style::PAUSE),
-        Mode::Steady | Mode::Ramp | Mode::Sine => None,
+        Mode::Steady | Mode::Ramp | Mode::Sine | Mode::Replay => None,
     };
     let mut spans: Vec<_> = timeline
         .stretches

@@ -527,7 +527,7 @@ const SECOND: u64 = 1_000_000_000;
 
 fn mode_colour(mode: Mode) -> Color {
     match mode {
-        Mode::Steady | Mode::Ramp | Mode::Sine => Color::Green,
+        Mode::Steady | Mode::Ramp | Mode::Sine | Mode::Replay => Color::Green,
         Mode::Burst => Color::Magenta,
         Mode::Pause => Color::Blue,
     }

@@ -5,6 +5,7 @@ mod burst;
 mod inverse;
 pub(super) mod pause;
 pub(super) mod ramp;
+pub(super) mod recorded;
 pub(super) mod sine;
 pub(super) mod steady;
 

@@ -7,7 +7,6 @@ use crate::base::{KeyId, Nanos, Target};
 use crate::core::audit::probe::ProbeReport;
 use crate::core::audit::{self, AuditReport, AuditedKey, PromiseReport};
 use crate::core::plan::Plan;
-use crate::core::request::Placeholder;
 use crate::core::stats::Results;
 
 /// A run that was audited.
@@ -18,6 +17,8 @@ pub(super) struct AuditedRun<'a> {
     /// How long requests were sent, and the mean rate, in requests per second.
     pub lasted: Nanos,
     pub rate: f64,
+    /// Whether recorded requests were sent, whose rate only a speed changes.
+    pub is_replay: bool,
     pub targets: &'a [String],
     /// The names of the nodes, by their numbers.
     pub nodes: &'a [String],
@@ -36,7 +37,7 @@ pub(super) struct AuditedRun<'a> {
 impl Audit {
     /// Sums up the audit of a run, if it was audited.
     pub fn of(plan: &Plan, results: &Results, targets: &[Target]) -> Option<Audit> {
-        let by_key = plan.request.has(Placeholder::Key);
+        let by_key = plan.requests_have_keys();
         let probes = plan.probe_keys();
         let name = |key| match key {
             AuditedKey::Load(id) if by_key => plan.keys.name(id),
@@ -53,6 +54,7 @@ impl Audit {
             schedule_kept: results.verdict.schedule_kept(),
             lasted: results.paced,
             rate: results.verdict.scheduled as f64 / results.paced.as_secs_f64().max(1.0),
+            is_replay: plan.schedule.recording().is_some(),
             targets: &targets,
             nodes: &report.nodes.names(&targets),
             phases: &phases,
@@ -223,6 +225,7 @@ mod tests {
             schedule_kept,
             lasted: Nanos(10 * MILLI * decisions.len() as u64),
             rate: 2.0,
+            is_replay: false,
             targets: &targets,
             nodes: &targets,
             phases: &[],
@@ -302,6 +305,7 @@ longer with --rps 6 would give a verdict.";
                 schedule_kept: true,
                 lasted: Nanos(lasted * MILLI),
                 rate,
+                is_replay: false,
                 targets: &[],
                 nodes: &[],
                 phases: &[],

@@ -260,6 +260,7 @@ mod tests {
             schedule_kept: true,
             lasted: Nanos(30_000 * MILLI),
             rate: 10.0,
+            is_replay: false,
             targets: &targets,
             nodes: &targets,
             phases: &phases,

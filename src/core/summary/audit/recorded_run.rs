@@ -51,6 +51,7 @@ impl RecordedRun<'_> {
             schedule_kept: true,
             lasted,
             rate: requests as f64 / lasted.as_secs_f64().max(1.0),
+            is_replay: false,
             targets: self.targets,
             nodes: self.nodes,
             phases: &[],

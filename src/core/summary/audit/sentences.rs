@@ -315,7 +315,9 @@ impl AuditedRun<'_> {
             (f64::from(keys) * of_a_key).max(if lasted { had } else { 0.0 })
         };
         let rps = limits.map(rate).max_by(f64::total_cmp).unwrap_or(1.0);
-        if self.rate < rps {
+        if self.rate < rps && self.is_replay {
+            remedy += &format!(" at {:.1} times the --speed", (rps / self.rate).max(1.1));
+        } else if self.rate < rps {
             remedy += &format!(" with --rps {}", rps.ceil());
         }
         let would = if may_be_by_clock && !is_by_clock {

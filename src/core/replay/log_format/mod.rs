@@ -1,0 +1,259 @@
+//! Access logs, whose lines have a form that the server's configuration gives.
+//!
+//! | server | form | example |
+//! | --- | --- | --- |
+//! | nginx | [`log_format`](https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format) | `[$time_local] "$request"` |
+//! | Envoy | [command operators](https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage) | `[%START_TIME%] "%REQ(:METHOD)% %REQ(:PATH)%"` |
+
+mod envoy;
+mod line;
+mod nginx;
+mod time;
+
+use super::{ContentParts, NotSendable};
+use std::borrow::Cow;
+use std::str::FromStr;
+use time::LogTime;
+
+/// How the lines of an access log are read.
+#[derive(Debug, Clone)]
+pub struct LogFormat {
+    /// Texts and variables in turn. The first is a text, which may be empty, and so is the last.
+    texts: Vec<Vec<u8>>,
+    variables: Vec<Variable>,
+    has_escapes: bool,
+    /// The place of the variable with the time.
+    time: usize,
+}
+
+/// A part of each line.
+#[derive(Debug, Clone)]
+struct Variable {
+    /// As it is typed in the format.
+    typed: String,
+    meaning: Meaning,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Meaning {
+    /// The instant of the request.
+    Time(LogTime),
+    /// The time that it took, in seconds, if the instant is that of its end.
+    Took,
+    /// The request's first line.
+    FirstLine,
+    Method,
+    /// A path, with its query if it has one.
+    Path,
+    /// The query alone.
+    Query,
+    Header(String),
+    Body,
+    /// It says nothing of what was sent.
+    Nothing,
+}
+
+/// The formats that have a name: that of nginx, and of Apache, by default; the same without headers; and Envoy's default.
+const NAMED: [(&str, &str); 3] = [
+    (
+        "combined",
+        r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#,
+    ),
+    (
+        "common",
+        r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent"#,
+    ),
+    (
+        "envoy",
+        r#"[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%""#,
+    ),
+];
+
+/// A request of a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoggedRequest {
+    /// Its start, in nanoseconds since 1970.
+    pub at: u64,
+    pub parts: ContentParts,
+    /// The text of the variable with its key. `None` if there is no such variable, or if it is empty.
+    pub key: Option<String>,
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    /// Reads a format, or the name of one.
+    fn from_str(text: &str) -> Result<LogFormat, String> {
+        let named = NAMED.iter().find(|(name, _)| *name == text.trim());
+        let text = named.map_or(text, |(_, format)| format);
+        let (parts, has_escapes) = if envoy::is_format(text) {
+            (envoy::parts(text)?, false)
+        } else if text.contains('$') {
+            (nginx::parts(text)?, true)
+        } else {
+            return Err(format!(
+                "must be jsonl, csv, {}, a log_format of nginx or an access log format of Envoy",
+                NAMED.map(|(name, _)| name).join(", ")
+            ));
+        };
+        LogFormat::new(parts, has_escapes)
+    }
+}
+
+/// A text or a variable of a format.
+#[derive(Debug)]
+enum Part {
+    Text(String),
+    Variable(Variable),
+}
+
+impl LogFormat {
+    fn new(parts: Vec<Part>, has_escapes: bool) -> Result<LogFormat, String> {
+        let (mut texts, mut variables) = (vec![Vec::new()], Vec::<Variable>::new());
+        for part in parts {
+            match part {
+                Part::Text(text) => {
+                    texts
+                        .last_mut()
+                        .expect("there is one")
+                        .extend_from_slice(text.as_bytes());
+                }
+                Part::Variable(variable) => {
+                    if let Some(last) = variables.last()
+                        && texts.last().is_some_and(Vec::is_empty)
+                    {
+                        return Err(format!(
+                            "must have text between {} and {}, because nothing tells where one ends",
+                            last.typed, variable.typed
+                        ));
+                    }
+                    variables.push(variable);
+                    texts.push(Vec::new());
+                }
+            }
+        }
+        let is_time = |variable: &Variable| matches!(variable.meaning, Meaning::Time(_));
+        let finest = |place: &usize| match &variables[*place].meaning {
+            Meaning::Time(time) => time.is_whole_seconds(),
+            _ => true,
+        };
+        let times = (0..variables.len()).filter(|place| is_time(&variables[*place]));
+        let time = times.min_by_key(finest).ok_or(
+            "must have the time of each request: $msec, $time_iso8601 or $time_local in a format of nginx, %START_TIME% in one \
+             of Envoy",
+        )?;
+        Ok(LogFormat {
+            texts,
+            variables,
+            has_escapes,
+            time,
+        })
+    }
+
+    /// Whether its times are whole seconds.
+    pub fn is_whole_seconds(&self) -> bool {
+        match &self.variables[self.time].meaning {
+            Meaning::Time(time) => time.is_whole_seconds(),
+            _ => false,
+        }
+    }
+
+    /// The place of the variable that is typed like this, for [`read`](Self::read). `None` if there is none.
+    pub fn variable(&self, typed: &str) -> Option<usize> {
+        let is_it = |variable: &Variable| {
+            let plain = |text: &str| text.replace(['{', '}'], "");
+            plain(&variable.typed) == plain(typed)
+                || variable.typed.trim_matches(['$', '%']) == typed
+        };
+        self.variables.iter().position(is_it)
+    }
+
+    /// The variables as they are typed, in order.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(|variable| &*variable.typed)
+    }
+
+    /// Reads a line, without its end. `key` is the place of the variable with the request's key.
+    ///
+    /// # Errors
+    /// The line has another form, or a request that can't be sent. The error is the end of a sentence that begins with the
+    /// line.
+    pub fn read(&self, line: &[u8], key: Option<usize>) -> Result<LoggedRequest, NotSendable> {
+        let values = self.values(line)?;
+        let mut request = LoggedRequest::default();
+        let (mut at, mut took) = (None, 0);
+        for (place, (variable, raw)) in self.variables.iter().zip(values).enumerate() {
+            // Both servers write this for nothing.
+            if raw.is_empty() || raw == b"-" {
+                continue;
+            }
+            let value = if self.has_escapes {
+                line::unescaped(raw)
+            } else {
+                Cow::Borrowed(raw)
+            };
+            if key == Some(place) {
+                request.key = Some(String::from_utf8_lossy(&value).into_owned());
+            }
+            let parts = &mut request.parts;
+            match &variable.meaning {
+                Meaning::Time(time) if place == self.time => {
+                    at = Some((
+                        time,
+                        time.read(&value)
+                            .ok_or_else(|| self.wrong(place, "is no such time"))?,
+                    ));
+                }
+                Meaning::Took => {
+                    let time = time::seconds(&value);
+                    took = time.ok_or_else(|| self.wrong(place, "is no number of seconds"))?;
+                }
+                Meaning::FirstLine => line::read_first_line(&value, parts)?,
+                Meaning::Method => parts.set_method(&value)?,
+                Meaning::Path => parts.set_path(&value)?,
+                Meaning::Query => parts.add_query(&value)?,
+                Meaning::Header(name) => parts.add_header(name.as_bytes(), &value)?,
+                Meaning::Body => parts.body = Some(value.into_owned()),
+                Meaning::Time(_) | Meaning::Nothing => {}
+            }
+        }
+        let (time, at) = at.ok_or_else(|| self.wrong(self.time, "is missing"))?;
+        request.at = time.start(at, took);
+        Ok(request)
+    }
+
+    fn wrong(&self, place: usize, why: &str) -> NotSendable {
+        super::content::not_sendable(format!("its {} {why}", self.variables[place].typed))
+    }
+
+    /// The text of each variable in a line.
+    fn values<'a>(&self, line: &'a [u8]) -> Result<Vec<&'a [u8]>, NotSendable> {
+        let other = |text: &[u8]| {
+            let text = String::from_utf8_lossy(text);
+            super::content::not_sendable(format!(
+                "it is not in the format: there is no `{text}` where it should be"
+            ))
+        };
+        let mut rest = line
+            .strip_prefix(&*self.texts[0])
+            .ok_or_else(|| other(&self.texts[0]))?;
+        let mut values = Vec::with_capacity(self.variables.len());
+        let last = self.variables.len().saturating_sub(1);
+        for (place, text) in self.texts[1..].iter().enumerate() {
+            let end = if place == last {
+                // The last text ends the line.
+                let end = rest.len().checked_sub(text.len());
+                end.filter(|end| rest[*end..] == **text)
+            } else {
+                line::find(rest, text, self.has_escapes)
+            };
+            let end = end.ok_or_else(|| other(text))?;
+            values.push(&rest[..end]);
+            rest = &rest[end + text.len()..];
+        }
+        Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+use super::*;
+
+/// 2026-01-31T12:00:00Z, in nanoseconds.
+const NOON: u64 = 1_769_860_800_000_000_000;
+
+fn read(format: &str, line: &str) -> Result<LoggedRequest, String> {
+    let format: LogFormat = format.parse().unwrap();
+    format
+        .read(line.as_bytes(), None)
+        .map_err(|error| error.to_string())
+}
+
+fn first_line(request: &LoggedRequest) -> String {
+    let parts = &request.parts;
+    let method = parts.method.as_ref().map_or("-", |method| method.as_str());
+    let path = parts.path.as_ref().map_or("-", |path| path.as_str());
+    format!("{method} {path}")
+}
+
+fn headers(request: &LoggedRequest) -> Vec<(&str, &str)> {
+    let headers = request.parts.headers.iter();
+    headers
+        .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+        .collect()
+}
+
+#[test]
+fn the_combined_format_has_the_request_and_two_headers() {
+    let line = r#"10.0.0.1 - - [31/Jan/2026:13:00:00 +0100] "GET /a?b=\x22c\x22 HTTP/2.0" 200 12 "-" "curl/8 (a \"b\")""#;
+    let request = read("combined", line).unwrap();
+    assert_eq!(request.at, NOON);
+    assert_eq!(first_line(&request), "GET /a?b=%22c%22");
+    assert_eq!(headers(&request), [("user-agent", "curl/8 (a \"b\")")]);
+    let format: LogFormat = "combined".parse().unwrap();
+    assert!(format.is_whole_seconds());
+}
+
+#[test]
+fn the_format_of_envoy_has_the_start_to_a_millisecond() {
+    let line = r#"[2026-01-31T12:00:00.310Z] "POST /api/v1/x HTTP/2" 204 - 154 0 226 100 "10.0.35.28" "nsq2http" "cc21d9b0" "locations" "tcp://10.0.2.1:80""#;
+    let request = read("envoy", line).unwrap();
+    assert_eq!(request.at, NOON + 310_000_000);
+    assert_eq!(first_line(&request), "POST /api/v1/x");
+    let expected = [
+        ("x-forwarded-for", "10.0.35.28"),
+        ("user-agent", "nsq2http"),
+        ("x-request-id", "cc21d9b0"),
+    ];
+    assert_eq!(headers(&request), expected);
+    assert!(!"envoy".parse::<LogFormat>().unwrap().is_whole_seconds());
+}
+
+#[test]
+fn a_start_is_the_end_minus_the_time_that_the_request_took() {
+    for (format, line, at) in [
+        (
+            "$msec $request_time",
+            "1769860800.250 0.125",
+            NOON + 125_000_000,
+        ),
+        (
+            "$msec $request_time",
+            "1769860800.250 -",
+            NOON + 250_000_000,
+        ),
+        ("$time_iso8601", "2026-01-31T13:00:00+01:00", NOON),
+        // The middle of the second stands for it.
+        (
+            "$time_iso8601 $request_time",
+            "2026-01-31T12:00:01+00:00 1.000",
+            NOON + 500_000_000,
+        ),
+        // The finer time counts.
+        (
+            "[$time_local] $msec",
+            "[31/Jan/2026:12:00:00 +0000] 1769860800.250",
+            NOON + 250_000_000,
+        ),
+        ("%START_TIME(%s.%3f)%", "1769860800.007", NOON + 7_000_000),
+        ("%START_TIME(%s%6f)%", "1769860800007000", NOON + 7_000_000),
+        (
+            "%START_TIME(%Y/%m/%d %H:%M:%S.%6f)%",
+            "2026/01/31 12:00:00.000007",
+            NOON + 7_000,
+        ),
+        (
+            "%START_TIME(%Y-%m-%dT%H:%M:%S%z)%",
+            "2026-01-31T13:00:00+0100",
+            NOON,
+        ),
+    ] {
+        assert_eq!(
+            read(format, line).map(|request| request.at),
+            Ok(at),
+            "{format}"
+        );
+    }
+}
+
+#[test]
+fn every_part_of_a_request_may_have_a_variable() {
+    let format =
+        r#"${msec}|$request_method|$uri|$args|$http_x_api_key|$content_type|$request_body"#;
+    let line = r#"1769860800.000|PUT|/a|b=c|k-1|text/plain|x\x0Ay"#;
+    let request = read(format, line).unwrap();
+    assert_eq!(first_line(&request), "PUT /a?b=c");
+    assert_eq!(
+        headers(&request),
+        [("x-api-key", "k-1"), ("content-type", "text/plain")]
+    );
+    assert_eq!(request.parts.body.as_deref(), Some(&b"x\ny"[..]));
+
+    let format: LogFormat = format.parse().unwrap();
+    for typed in ["$http_x_api_key", "${http_x_api_key}", "http_x_api_key"] {
+        let key = format.variable(typed);
+        let request = format.read(line.as_bytes(), key).unwrap();
+        assert_eq!(request.key.as_deref(), Some("k-1"), "{typed}");
+    }
+    assert_eq!(format.variable("$remote_addr"), None);
+}
+
+#[test]
+fn a_line_in_another_form_is_refused_with_what_is_missing() {
+    let combined =
+        |request: &str| format!(r#"h - - [31/Jan/2026:13:00:00 +0100] "{request}" 200 12 "-" "-""#);
+    for (line, why) in [
+        ("", "there is no ` - ` where it should be"),
+        ("h - - 31/Jan", "there is no ` [` where it should be"),
+        (&combined("GET / HTTP/1.1")[..60], "where it should be"),
+        (
+            &(combined("GET / HTTP/1.1") + " 1"),
+            "there is no `\"` where it should be",
+        ),
+        (
+            &combined("GET / HTTP/1.1").replace("Jan", "Jam"),
+            "its $time_local is no such time",
+        ),
+        (
+            &combined(r"\x16\x03\x01"),
+            "its request has no method and path",
+        ),
+        (
+            &combined("OPTIONS * HTTP/1.1"),
+            "its path does not begin with a slash",
+        ),
+        (
+            &combined("CONNECT h:443 HTTP/1.1"),
+            "no HTTP method other than CONNECT",
+        ),
+    ] {
+        let refused = read("combined", line).unwrap_err();
+        assert!(refused.contains(why), "{line}: {refused}");
+    }
+    // nginx writes this for a connection without a request. The request is the run's own then.
+    assert_eq!(
+        first_line(&read("combined", &combined("-")).unwrap()),
+        "- -"
+    );
+}
+
+#[test]
+fn a_format_needs_a_time_and_text_between_its_variables() {
+    for (format, why) in [
+        ("", "must be jsonl, csv, combined, common, envoy"),
+        ("clf", "must be jsonl, csv"),
+        ("$request", "must have the time of each request"),
+        ("%PROTOCOL%", "must have the time of each request"),
+        ("$msec$request", "must have text between $msec and $request"),
+        ("$msec $", "the name of a variable"),
+        ("${msec", "a } behind each ${"),
+        ("%START_TIME", "a second percent sign"),
+        ("%START_TIME(%H)%", "must have a date and a time"),
+    ] {
+        let refused = format.parse::<LogFormat>().unwrap_err();
+        assert!(refused.contains(why), "{format}: {refused}");
+    }
+}

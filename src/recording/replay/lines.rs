@@ -1,0 +1,168 @@
+//! A file by its lines, and the requests of access logs.
+
+use super::super::file::COMPRESSED;
+use super::super::row::{BYTE_ORDER_MARK, LONGEST_ROW, Wrong};
+use super::ReplayFormat;
+use super::parsed::{Parsed, TIMES, is_time_column};
+use crate::core::replay::log_format::LogFormat;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+/// An open file.
+pub(super) struct Source {
+    file: BufReader<Box<dyn Read>>,
+    /// The number of lines that were read.
+    lines: u64,
+}
+
+/// The number of bytes that are read at once, and of those that are looked at to tell what a file is.
+const BUFFER: usize = 64 * 1024;
+
+impl Source {
+    pub fn open(path: &Path) -> Result<Source, Wrong> {
+        let file: Box<dyn Read> = if path == Path::new("-") {
+            Box::new(io::stdin())
+        } else {
+            let file = File::open(path)?;
+            if file.metadata()?.is_dir() {
+                return Err("it is a directory".into());
+            }
+            Box::new(file)
+        };
+        let mut file = BufReader::with_capacity(BUFFER, file);
+        let beginning = file.fill_buf()?;
+        if let Some((_, format)) = COMPRESSED
+            .iter()
+            .find(|(magic, _)| beginning.starts_with(magic))
+        {
+            let why =
+                format!("it is compressed with {format}; decompress it first, or into --replay -");
+            return Err(why.into());
+        }
+        if beginning.starts_with(BYTE_ORDER_MARK) {
+            file.consume(BYTE_ORDER_MARK.len());
+        }
+        Ok(Source { file, lines: 0 })
+    }
+
+    /// The format that the first line shows.
+    pub fn format(&mut self) -> Result<ReplayFormat, Wrong> {
+        let beginning = self.file.fill_buf()?;
+        let blanks = beginning
+            .iter()
+            .take_while(|byte| byte.is_ascii_whitespace());
+        let text = &beginning[blanks.count()..];
+        let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        if text.is_empty() {
+            return Err("it has no requests".into());
+        }
+        if first.starts_with(b"{") {
+            return Ok(ReplayFormat::JsonLines);
+        }
+        let first = String::from_utf8_lossy(first);
+        let mut names = first.split(',');
+        if names.any(|name| is_time_column(name.trim().trim_matches('"'))) {
+            return Ok(ReplayFormat::Csv);
+        }
+        Err(format!(
+            "its first line is neither a JSON object nor names of columns with {} among them; give --replay-format with \
+             `combined` or another format if it is an access log",
+            TIMES[0]
+        )
+        .into())
+    }
+
+    /// What is left of the file, for a reader of another kind.
+    pub fn into_rest(self) -> impl Read {
+        self.file
+    }
+
+    /// Puts the next line that is not blank into `line`, without its end. Returns its number; `None` at the end.
+    ///
+    /// # Errors
+    /// The file can't be read any more. A line that is too long is an error within the result.
+    pub fn next_line(&mut self, line: &mut Vec<u8>) -> Result<Option<Result<u64, Wrong>>, Wrong> {
+        loop {
+            line.clear();
+            let within = self.file.by_ref().take(LONGEST_ROW);
+            let read = { within }.read_until(b'\n', line)?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.lines += 1;
+            if read as u64 == LONGEST_ROW && !line.ends_with(b"\n") {
+                self.skip_rest_of_line()?;
+                let why = format!("it has more than {LONGEST_ROW} bytes");
+                return Ok(Some(Err(Wrong::on(self.lines, why))));
+            }
+            line.truncate(line.trim_ascii_end().len());
+            if !line.iter().all(u8::is_ascii_whitespace) {
+                return Ok(Some(Ok(self.lines)));
+            }
+        }
+    }
+
+    fn skip_rest_of_line(&mut self) -> Result<(), Wrong> {
+        loop {
+            let buffer = self.file.fill_buf()?;
+            let end = memchr::memchr(b'\n', buffer);
+            let length = end.map_or(buffer.len(), |end| end + 1);
+            self.file.consume(length);
+            if end.is_some() || length == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The requests of an access log.
+pub(super) struct LogRequests {
+    source: Source,
+    format: LogFormat,
+    /// The place of the variable with the key.
+    key: Option<usize>,
+    line: Vec<u8>,
+}
+
+impl LogRequests {
+    pub fn new(source: Source, format: LogFormat, key: Option<&str>) -> Result<LogRequests, Wrong> {
+        let place = |key: &str| {
+            let all: Vec<_> = format.variables().collect();
+            let why = || {
+                format!(
+                    "its format has no {key} for --replay-key, but {}",
+                    all.join(", ")
+                )
+            };
+            format.variable(key).ok_or_else(why)
+        };
+        Ok(LogRequests {
+            key: key.map(place).transpose()?,
+            source,
+            format,
+            line: Vec::new(),
+        })
+    }
+
+    pub fn must_have_keys(&self) -> bool {
+        self.key.is_some()
+    }
+
+    pub fn next(&mut self) -> Result<Option<Result<Parsed, Wrong>>, Wrong> {
+        let line = match self.source.next_line(&mut self.line)? {
+            None => return Ok(None),
+            Some(Err(wrong)) => return Ok(Some(Err(wrong))),
+            Some(Ok(line)) => line,
+        };
+        let read = self.format.read(&self.line, self.key);
+        let parsed = read.map(|request| Parsed {
+            line,
+            at: request.at,
+            parts: request.parts,
+            key: request.key,
+            is_of_a_probe: false,
+        });
+        Ok(Some(parsed.map_err(|why| Wrong::on(line, why.to_string()))))
+    }
+}

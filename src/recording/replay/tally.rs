@@ -1,0 +1,90 @@
+//! What is learned of all requests while they are copied.
+
+use super::parsed::Parsed;
+use foldhash::quality::FixedState;
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
+use ureq::http::{HeaderName, Method};
+
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub count: u64,
+    pub unreadable: u64,
+    pub longest_line: usize,
+    pub have_paths: bool,
+    pub replace_bodies: bool,
+    pub digest: u64,
+    names: HashSet<HeaderName>,
+    /// The spellings of a name, with the most headers of one request that have it.
+    spelled: HashMap<String, usize>,
+}
+
+/// The most spellings of names that are kept. Further ones are sent in lower case.
+const MOST_SPELLED: usize = 64;
+
+/// The most headers of one name whose spelling is kept.
+const MOST_OF_ONE_NAME: usize = 8;
+
+impl Tally {
+    pub fn add(&mut self, parsed: &Parsed, key: Option<u32>) {
+        let parts = &parsed.parts;
+        self.count += 1;
+        self.longest_line = self.longest_line.max(parts.longest_line());
+        self.have_paths |= parts.path.is_some();
+        let carries_none =
+            |method: &Method| ![Method::POST, Method::PUT, Method::PATCH].contains(method);
+        self.replace_bodies |=
+            parts.body.is_some() || parts.method.as_ref().is_some_and(carries_none);
+        for (name, _) in &parts.headers {
+            if !self.names.contains(name) {
+                self.names.insert(name.clone());
+            }
+        }
+        for name in &parts.spelled {
+            let times = parts.spelled.iter().filter(|other| *other == name).count();
+            let has_room = self.spelled.len() < MOST_SPELLED;
+            let is_known = self.spelled.contains_key(name);
+            if is_known || has_room && !self.is_spelled_otherwise(name) {
+                let most = self.spelled.entry(name.clone()).or_default();
+                *most = times.min(MOST_OF_ONE_NAME).max(*most);
+            }
+        }
+        let key = key.map(|_| parsed.key.as_deref());
+        let headers: Vec<_> = parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        let (method, path) = (
+            parts.method.as_ref().map(Method::as_str),
+            parts.path.as_ref().map(|path| path.as_str()),
+        );
+        let request = (
+            self.digest,
+            parsed.at,
+            method,
+            path,
+            headers,
+            &parts.body,
+            key,
+        );
+        self.digest = FixedState::default().hash_one(request);
+    }
+
+    /// Only the first spelling of a name is kept.
+    fn is_spelled_otherwise(&self, name: &str) -> bool {
+        self.spelled
+            .keys()
+            .any(|other| other.eq_ignore_ascii_case(name))
+    }
+
+    pub fn header_names(&self) -> Vec<HeaderName> {
+        self.names.iter().cloned().collect()
+    }
+
+    pub fn spelled(&self) -> Vec<String> {
+        let all = self.spelled.iter();
+        all.flat_map(|(name, times)| std::iter::repeat_n(name.clone(), *times))
+            .collect()
+    }
+}

@@ -1,0 +1,397 @@
+use super::*;
+use crate::base::Nanos;
+use crate::core::replay::{Content, Replay};
+use crate::core::schedule::Schedule;
+use crate::core::stripe::Stripe;
+use proptest::prelude::*;
+use std::fs;
+
+fn file(text: &[u8]) -> (tempfile::NamedTempFile, ReplayFile) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), text).unwrap();
+    let replay = ReplayFile {
+        path: file.path().to_owned(),
+        format: None,
+        key: None,
+        skips_unreadable: false,
+        speed: Speed::ONE,
+        dropped: Vec::new(),
+    };
+    (file, replay)
+}
+
+fn read(text: &str) -> Result<RecordedRequests, String> {
+    read_with(text, |_| {})
+}
+
+fn read_with(text: &str, change: impl FnOnce(&mut ReplayFile)) -> Result<RecordedRequests, String> {
+    let (_file, mut replay) = file(text.as_bytes());
+    change(&mut replay);
+    let copied = copy(&replay, None).map_err(|error| error.to_string());
+    copied.map(|(requests, _)| requests)
+}
+
+/// Each request as text: its instant in milliseconds, its first line, headers and body.
+fn shown(requests: &RecordedRequests) -> Vec<String> {
+    let mut bytes = Vec::new();
+    let all = (0..requests.count).map(|number| {
+        let at = requests.entry(number).unwrap().at;
+        requests.content(number, &mut bytes).unwrap();
+        let content = Content::read(&bytes).unwrap();
+        let text = |part: Option<&[u8]>| String::from_utf8_lossy(part.unwrap_or(b"-")).into_owned();
+        let headers = content
+            .headers()
+            .map(|(name, value)| format!(" {}={}", text(Some(name)), text(Some(value))));
+        let headers: String = headers.collect();
+        format!(
+            "{} {} {}{headers} {}",
+            at.0 / 1_000_000,
+            text(content.method),
+            text(content.path),
+            text(content.body)
+        )
+    });
+    all.collect()
+}
+
+#[test]
+fn json_lines_and_csv_have_the_same_requests() {
+    let json = r#"
+{"time": "2026-01-31T12:00:00.5Z", "method": "put", "url": "http://h/a?b", "headers": {"X-A": "1", "Host": "h", "x-b": ["2", "3"]}, "body": "x\ny"}
+
+{"time_ms": 1769860801000, "path": null, "headers": [["A", 1], {"name": "B", "value": "2"}], "body": {"k": [1, 2]}}
+{"time": 1769860800, "headers": "A: 1\r\nB: c:d\n", "body": ""}
+"#;
+    let expected = [
+        "0 - - a=1 b=c:d ",
+        "500 PUT /a?b x-a=1 x-b=2 x-b=3 x\ny",
+        r#"1000 - - a=1 b=2 {"k": [1, 2]}"#,
+    ];
+    assert_eq!(shown(&read(json).unwrap()), expected);
+
+    let csv = "method,\"time\",path,headers,body\n\
+               put,1769860800.5,/a?b,\"{\"\"X-A\"\": \"\"1\"\", \"\"Host\"\": \"\"h\"\", \"\"x-b\"\": [\"\"2\"\", \"\"3\"\"]}\",\"x\ny\"\n\
+               ,1769860801,,\"A: 1\nB: 2\",\"{\"\"k\"\": [1, 2]}\"\r\n\
+               ,2026-01-31T12:00:00Z,,\"A: 1\nB: c:d\",\n";
+    let expected = expected.map(|request| request.trim_end_matches("b=c:d ").to_owned());
+    let read = shown(&read(&format!("\u{feff}{csv}")).unwrap());
+    assert_eq!(read[1..], expected[1..]);
+    // An empty cell is a missing part.
+    assert_eq!(read[0], "0 - - a=1 b=c:d -");
+}
+
+#[test]
+fn common_methods_are_sent_in_capitals_and_others_as_they_were_recorded() {
+    let text = "{\"time\":0,\"method\":\"get\"}\n{\"time\":0,\"method\":\"m-Search\"}";
+    assert_eq!(shown(&read(text).unwrap()), ["0 GET - -", "0 m-Search - -"]);
+    assert!(read("{\"time\":0,\"method\":\"connect\"}").is_err());
+}
+
+#[test]
+fn what_a_run_wrote_is_replayed_at_its_due_times_without_the_probe() {
+    let text = "sequence,key,target,due_ns,sent_ns,source\n\
+                0,a,http://h,1000000,5,load\n1,p,http://h,2000000,5,probe\n2,b,http://h,4000000,5,load\n";
+    let requests = read(text).unwrap();
+    assert_eq!(shown(&requests), ["0 - - -", "3 - - -"]);
+    assert_eq!(requests.keys, RecordedKeys::Own(2));
+}
+
+#[test]
+fn requests_of_a_log_with_whole_seconds_are_spread_within_each() {
+    let line = |second: u32, path: &str| {
+        format!(
+            "h - - [31/Jan/2026:12:00:{second:02} +0000] \"GET {path} HTTP/1.1\" 200 1 \"-\" \"-\"\n"
+        )
+    };
+    let lines = [
+        line(3, "/a"),
+        line(1, "/b"),
+        line(3, "/c"),
+        line(3, "/d"),
+        line(1, "/e"),
+        line(3, "/f"),
+    ];
+    let requests = read_with(&lines.concat(), |file| {
+        file.format = Some("combined".parse().unwrap())
+    })
+    .unwrap();
+    let expected = [
+        "0 GET /b -",
+        "500 GET /e -",
+        "2000 GET /a -",
+        "2250 GET /c -",
+        "2500 GET /d -",
+        "2750 GET /f -",
+    ];
+    assert_eq!(shown(&requests), expected);
+    assert!(requests.is_spread);
+    assert_eq!(requests.most_in_a_second, 4);
+
+    // Times of the user's own are exact, even if they are whole seconds.
+    let requests = read("time\n1\n1\n2\n").unwrap();
+    assert_eq!(shown(&requests), ["0 - - -", "0 - - -", "1000 - - -"]);
+    assert!(!requests.is_spread);
+}
+
+#[test]
+fn a_line_that_can_not_be_read_is_refused_by_its_number_or_counted() {
+    let json = "{\"time\":1}\n\n{\"time\":2,\n{\"time\":3}\n{\"time\":\"x\"}\n{\"path\":\"/\"}\n";
+    let refused = read(json).unwrap_err();
+    assert!(
+        refused.starts_with("line 3: it is no JSON object: EOF"),
+        "{refused}"
+    );
+    assert!(
+        refused.ends_with("--skip-unreadable passes over such lines, and counts them"),
+        "{refused}"
+    );
+    let skipping = |text: &str| read_with(text, |file| file.skips_unreadable = true);
+    let requests = skipping(json).unwrap();
+    assert_eq!((requests.count, requests.unreadable), (2, 3));
+
+    for (text, why) in [
+        (
+            "time,path\n1,/\n2\n",
+            "line 3: it has 1 fields, and the first row has 2",
+        ),
+        (
+            "time,body\n\n\n1,\"a\nb\"\n\nnoon,",
+            "line 7: its time noon",
+        ),
+        (
+            "time\nnoon\n",
+            "line 2: its time noon is neither a number (s) nor an instant",
+        ),
+        (
+            "time,path\n1,a\n",
+            "line 2: its path does not begin with a slash",
+        ),
+        (
+            "time,headers\n1,a\n",
+            "line 2: its headers are neither lines such as",
+        ),
+        (
+            "time,headers\n1,{\n",
+            "line 2: its headers begin like JSON and are none",
+        ),
+        (
+            "time,method\n1,G T\n",
+            "line 2: its method is no HTTP method",
+        ),
+        (
+            "time,key\n1,a\n2,\n",
+            "line 3: it has no key, and the others have one",
+        ),
+        (
+            "{\"time\":1}\n{\"time\":1,\"key\":\"a\"}",
+            "line 2: it has a key, and the first request has none",
+        ),
+        (
+            "{\"time\":1,\"headers\":7}",
+            "line 1: its headers are neither an object nor a list",
+        ),
+        (
+            "{\"time\":1,\"headers\":{\"a\":\"\\u0000\"}}",
+            "line 1: its header a has a control character",
+        ),
+        (
+            "{\"time\":1,\"path\":{}}",
+            "line 1: its path is neither a text nor a number",
+        ),
+        ("{\"time\":-1}", "line 1: its time -1 is less than 0"),
+        (
+            &format!("{{\"time\":1,\"body\":\"{}\"}}", "x".repeat(1 << 20)),
+            "line 1: it has more than 1048576 bytes",
+        ),
+    ] {
+        let refused = read(text).unwrap_err();
+        assert!(refused.starts_with(why), "{text:.40}: {refused}");
+        let only = skipping(text).map(|requests| requests.unreadable);
+        assert!(
+            only == Ok(1)
+                || only
+                    .is_err_and(|why| why.contains("can't be read") || why.contains("can be read"))
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_no_recording_is_refused() {
+    for (text, why) in [
+        ("", "it has no requests"),
+        (" \n\n", "it has no requests"),
+        ("time\n", "it has no requests"),
+        (
+            "a,b\n1,2\n",
+            "its first line is neither a JSON object nor names of columns",
+        ),
+        ("\u{1f}\u{8b}", "its first line is neither"),
+    ] {
+        let refused = read(text).unwrap_err();
+        assert!(refused.starts_with(why), "{text:?}: {refused}");
+    }
+    let (_file, replay) = file(b"\x1f\x8b\x08rest");
+    let refused = copy(&replay, None).unwrap_err().to_string();
+    assert!(refused.contains("compressed with gzip"), "{refused}");
+    let missing = read_with("", |file| file.path = "/nowhere/at/all".into());
+    assert!(
+        missing.unwrap_err().contains("No such file"),
+        "a missing file"
+    );
+    let folder = read_with("", |file| file.path = "/".into());
+    assert_eq!(folder.unwrap_err(), "it is a directory");
+    let key = read_with("time\n1\n", |file| file.key = Some("user".to_owned()));
+    assert_eq!(key.unwrap_err(), "there is no column user for --replay-key");
+    let log = read_with("x", |file| {
+        file.format = Some("$msec $remote_addr".parse().unwrap());
+        file.key = Some("$user".to_owned());
+    });
+    assert_eq!(
+        log.unwrap_err(),
+        "its format has no $user for --replay-key, but $msec, $remote_addr"
+    );
+    let none = read_with("{}\n{}\n", |file| file.skips_unreadable = true);
+    assert_eq!(none.unwrap_err(), "none of its 2 lines can be read");
+}
+
+#[test]
+fn keys_come_from_a_column_a_header_or_a_variable_behind_those_of_a_list() {
+    let keys = |text: &str, key: Option<&str>, format: Option<&str>| {
+        let (_file, mut replay) = file(text.as_bytes());
+        replay.key = key.map(str::to_owned);
+        replay.format = format.map(|format| format.parse().unwrap());
+        let listed = KeyList::read(&b"b\t5/1s\nz"[..]).unwrap();
+        let (requests, list) = copy(&replay, Some(listed)).unwrap();
+        let list = list.unwrap();
+        assert_eq!(requests.keys, RecordedKeys::Own(list.len() as u32));
+        let all = (0..requests.count).map(|number| requests.entry(number).unwrap().key as usize);
+        all.map(|place| list.key(place).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let expected = ["a", "b", "a", "c"];
+    assert_eq!(keys("time,key\n1,a\n2,b\n3,a\n4,c\n", None, None), expected);
+    assert_eq!(
+        keys("time,user\n1,a\n2,b\n3,a\n4,c\n", Some("user"), None),
+        expected
+    );
+    let json = expected.map(|key| format!("{{\"time\":1,\"headers\":{{\"X-Key\":\"{key}\"}}}}\n"));
+    assert_eq!(keys(&json.concat(), Some("header:x-key"), None), expected);
+    let log = "a 1\nb 2\na 3\nc 4\n";
+    assert_eq!(
+        keys(log, Some("$remote_addr"), Some("$remote_addr $msec")),
+        expected
+    );
+}
+
+#[test]
+fn names_of_headers_are_spelled_as_they_were_recorded_and_the_run_s_own_are_left_out() {
+    let json = r#"{"time":1,"headers":{"X-KEY":"a","Authorization":"Bearer b","x-low":"c"}}
+{"time":2,"headers":[["X-Key","a"],["X-KEY","b"],["X-KEY","c"]]}"#;
+    let requests = read_with(json, |file| {
+        file.dropped = vec![ureq::http::header::AUTHORIZATION]
+    })
+    .unwrap();
+    assert_eq!(requests.spelled, ["X-KEY", "X-KEY"]);
+    assert!(!shown(&requests).concat().contains("authorization"));
+    let names: std::collections::BTreeSet<_> = requests
+        .header_names
+        .iter()
+        .map(HeaderName::as_str)
+        .collect();
+    assert_eq!(names, ["x-key", "x-low"].into());
+}
+
+#[test]
+fn any_other_request_makes_another_digest() {
+    let texts = [
+        "time,path,key\n1,/,a\n",
+        "time,path,key\n1,/,b\n",
+        "time,path,key\n2,/,a\n",
+        "time,path,key\n1,/b,a\n",
+        "time,path,key\n1,/,a\n1,/,a\n",
+    ];
+    let digests: std::collections::HashSet<_> = texts
+        .iter()
+        .map(|text| read(text).unwrap().digest)
+        .collect();
+    assert_eq!(digests.len(), texts.len());
+    assert_eq!(
+        read(texts[0]).unwrap().digest,
+        read(texts[0]).unwrap().digest
+    );
+}
+
+/// Lines with these times in microseconds, each with its number as the path.
+fn lines(times: &[u64]) -> String {
+    let line =
+        |(number, time): (usize, &u64)| format!("{{\"time_us\":{time},\"path\":\"/{number}\"}}\n");
+    times.iter().enumerate().map(line).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn requests_are_due_at_their_recorded_instants_in_order_whatever_the_order_of_the_lines(
+        times in prop::collection::vec(0..3_000_000_000u64, 1..700), speed in 1..5_000u64, loops: bool,
+        of in 1u64..9, cut in prop::option::of(0..5_000_000_000_000u64)
+    ) {
+        let requests = read(&lines(&times)).unwrap();
+        let mut order: Vec<_> = times.iter().copied().enumerate().collect();
+        order.sort_by_key(|(number, time)| (*time, *number));
+        let first = order[0].1;
+        let last = order[order.len() - 1].1 - first;
+        prop_assert_eq!(requests.length, Nanos(last * 1_000));
+        let paths: Vec<_> = shown(&requests).iter().map(|text| text.split(' ').nth(2).unwrap().to_owned()).collect();
+        let expected: Vec<_> = order.iter().map(|(number, _)| format!("/{number}")).collect();
+        prop_assert_eq!(paths, expected);
+
+        let speed_text = format!("{}.{:03}x", speed / 1_000, speed % 1_000);
+        let loops = loops && last > 0;
+        let replay = Replay::new(Arc::new(requests), speed_text.parse().unwrap(), loops).unwrap();
+        let scaled = |time: u64| (u128::from(time) * 1_000_000).div_ceil(speed.into()) as u64;
+        let n = times.len() as u64;
+        let period = if loops {
+            let with_gap = u128::from(last * 1_000) + u128::from(last * 1_000).div_ceil(u128::from(n - 1));
+            (with_gap * 1_000).div_ceil(speed.into()) as u64
+        } else { 0 };
+        let rounds = if loops { 3 } else { 1 };
+        let due = |number: u64| number / n * period + scaled(order[(number % n) as usize].1 - first);
+        let all = (0..rounds * n).map(due);
+        let all: Vec<_> = all.take_while(|due| cut.is_none_or(|cut| *due < cut)).collect();
+
+        // All stripes together have each request once, at its instant.
+        let whole = Schedule::replay(replay.clone(), cut.map(Nanos));
+        let mut places = vec![0; of as usize];
+        let stripes: Vec<_> = Stripe::new(0, of).unwrap().all()
+            .map(|stripe| Schedule::replay(replay.clone(), cut.map(Nanos)).with_stripe(stripe)).collect();
+        let mut tokens: Vec<_> = stripes.iter().map(Schedule::tokens).collect();
+        let mut of_whole = whole.tokens();
+        for (number, due) in all.iter().enumerate() {
+            let stripe = number % of as usize;
+            prop_assert_eq!(tokens[stripe].due(places[stripe]), Some(Nanos(*due)));
+            prop_assert_eq!(of_whole.due(number as u64), Some(Nanos(*due)));
+            places[stripe] += 1;
+        }
+        if !loops || all.len() < (rounds * n) as usize {
+            for (schedule, places) in stripes.iter().zip(places) {
+                prop_assert_eq!(schedule.due(places), None);
+                prop_assert_eq!(schedule.total().unwrap_or(places), places);
+            }
+            prop_assert_eq!(whole.total().unwrap_or(all.len() as u64), all.len() as u64);
+        }
+        // Phases have all requests, and each begins with its round.
+        let phases = whole.phases_with_tokens().take(rounds as usize);
+        let counts: u64 = phases.filter_map(|(_, tokens)| tokens).sum();
+        prop_assert_eq!(counts, if all.len() as u64 == rounds * n { rounds * n } else { all.len() as u64 });
+    }
+
+    #[test]
+    fn no_bytes_make_a_panic(noise in prop::collection::vec(any::<u8>(), 0..300), json: bool, format in 0..4usize) {
+        let beginning: &[u8] = if json { b"{\"time\":1,\"headers\":" } else { b"time,headers,body\n1,{" };
+        let (_file, mut replay) = file(&[beginning, &noise].concat());
+        replay.skips_unreadable = true;
+        replay.format = ["combined", "envoy", "csv"].get(format).map(|format| format.parse().unwrap());
+        let _ = copy(&replay, None);
+    }
+}
