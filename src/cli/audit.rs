@@ -10,7 +10,7 @@ use crate::core::plan::{AuditPlan, Plan, PlannedStart};
 use crate::core::replay::RecordedRequests;
 use crate::core::request::{Placeholder, RequestTemplate};
 use crate::core::stripe::Stripe;
-use crate::core::summary::StripeSummary;
+use crate::core::summary::{COMPLETE, FILES};
 use crate::report::Output;
 use clap::Args;
 use std::time::Duration;
@@ -198,10 +198,10 @@ impl Audit {
             let why = "needs --requests with several stripes, since loadgen audit judges them by their files of requests";
             return Err(arguments.refuse(asked, why));
         }
-        let mut words = vec![format!("loadgen audit {}", StripeSummary::FILES)];
+        let mut words = vec![format!("loadgen audit {FILES}")];
         words.extend(arguments.given_again(&RECORDED));
         if audit.prior_use == PriorUse::None {
-            words.push("--complete".to_owned());
+            words.push(COMPLETE.to_owned());
         }
         Ok(Some(words.join(" ")))
     }

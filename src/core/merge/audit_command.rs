@@ -1,14 +1,19 @@
 //! The commands that a merged result names.
 
-use crate::core::summary::StripeSummary;
+use crate::core::summary::{COMPLETE, FILES};
 
-/// A stripe's command with the files of all stripes.
-pub(super) fn with_files(command: &str, files: &[String]) -> String {
-    if files.is_empty() {
-        return command.to_owned();
+/// The command of a stripe that judges all of them together, for the requests in `files`. Without a stripe, they are not all
+/// requests to the limiter.
+pub(super) fn of_files(command: &str, files: &[String], is_whole: bool) -> String {
+    let mut command = command.to_owned();
+    if !is_whole && let Some(rest) = command.strip_suffix(COMPLETE) {
+        command = rest.trim_end().to_owned();
     }
-    let files: Vec<_> = files.iter().map(|file| quoted(file)).collect();
-    command.replacen(StripeSummary::FILES, &files.join(" "), 1)
+    let quoted: Vec<_> = files.iter().map(|file| quoted(file)).collect();
+    match files {
+        [] => command,
+        _ => command.replacen(FILES, &quoted.join(" "), 1),
+    }
 }
 
 /// A word for a shell. A control character, which no shell takes, is left out.
@@ -40,13 +45,16 @@ mod tests {
 
     #[test]
     fn the_files_of_requests_stand_in_the_command_that_judges_them() {
-        let command = format!("loadgen audit {} --limit 5", StripeSummary::FILES);
+        let command = format!("loadgen audit {FILES} --limit 5");
         let files = ["a.csv", "b c.csv"].map(str::to_owned);
         assert_eq!(
-            with_files(&command, &files),
+            of_files(&command, &files, true),
             "loadgen audit a.csv 'b c.csv' --limit 5"
         );
-        assert_eq!(with_files(&command, &[]), command);
+        assert_eq!(of_files(&command, &[], true), command);
+        let complete = format!("{command} {COMPLETE}");
+        assert_eq!(of_files(&complete, &[], true), complete);
+        assert_eq!(of_files(&complete, &[], false), command);
     }
 
     #[test]

@@ -372,9 +372,9 @@ impl Whole {
             &results,
             (!is_whole).then_some(&unknown[..]),
         );
-        let audit_command = self.stripe.audit_command.as_ref();
+        let command = self.stripe.audit_command.as_ref();
         let audit_command =
-            audit_command.map(|command| audit_command::with_files(command, &self.requests));
+            command.map(|command| audit_command::of_files(command, &self.requests, is_whole));
         // All stripes have the same marks of the plan.
         let first = self.configured_by;
         self.events.retain(|event| {

@@ -4,6 +4,12 @@ use crate::core::plan::Plan;
 use crate::core::stripe::Stripe;
 use serde::{Deserialize, Serialize};
 
+/// The place of the files in the command that judges all stripes.
+pub const FILES: &str = "FILES";
+
+/// The word at the end of `audit_command` by which the files have all requests to the keys, so that blocks prove something.
+pub const COMPLETE: &str = "--complete";
+
 /// The part of a schedule that a run sent, if several processes shared the schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Stripe"))]
@@ -28,9 +34,6 @@ pub struct StripeSummary {
 }
 
 impl StripeSummary {
-    /// The word in `audit_command` that stands for the files of all stripes.
-    pub const FILES: &str = "FILES";
-
     /// The stripe of a run of a plan with this fingerprint. `None` if it sent the whole schedule.
     pub fn of(
         plan: &Plan,
