@@ -52,7 +52,7 @@ fn requests_arrive_as_they_were_recorded_in_order_and_with_their_gaps() {
         &server,
         "whole.jsonl",
         JSON,
-        "--header X-Env:test --body own",
+        "--workers 1 --header X-Env:test --body own",
     )
     .arg("--requests")
     .arg(&recorded);
@@ -113,9 +113,14 @@ fn a_speed_divides_all_times_and_a_loop_repeats_them() {
     let server = Server::allowing();
     let recorded = file("loop-out.csv", "");
     let text = "time_ms,path\n1000,/a\n1040,/b\n1100,/c\n";
-    let launch = replay(&server, "loop.csv", text, "--speed 0.5x --loop --count 8")
-        .arg("--requests")
-        .arg(&recorded);
+    let launch = replay(
+        &server,
+        "loop.csv",
+        text,
+        "--workers 1 --speed 0.5x --loop --count 8",
+    )
+    .arg("--requests")
+    .arg(&recorded);
     let report = launch.report();
     assert_eq!(report.allowed, 8, "{report}");
     let csv = fs::read_to_string(recorded).expect("a file");
@@ -144,7 +149,8 @@ fn an_access_log_is_sent_below_the_path_of_each_target_in_turn() {
     };
     let log = line("/a", "one") + &line("/b?c=\\x22", "two") + "garbage\n" + &line("/d", "three");
     let targets = format!("{0}/x,{0}/y", server.url());
-    let launch = loadgen("--replay-format combined --skip-unreadable --targets").arg(targets);
+    let launch =
+        loadgen("--workers 1 --replay-format combined --skip-unreadable --targets").arg(targets);
     let launch = launch
         .arg("--replay")
         .arg(file("access.log", &log))
@@ -253,7 +259,11 @@ fn a_file_that_changes_while_it_is_sent_changes_nothing() {
     let server = Server::allowing();
     let rows: String = (0..50).map(|n| format!("{},/{n}\n", n * 20)).collect();
     let path = file("changing.csv", &format!("time_ms,path\n{rows}"));
-    let run = server.launch("").arg("--replay").arg(&path).start();
+    let run = server
+        .launch("--workers 1")
+        .arg("--replay")
+        .arg(&path)
+        .start();
     crate::support::eventually("a first request", || server.request_count() > 0);
     fs::write(&path, "gone").expect("a writable file");
     let report = run.finish().report();

@@ -245,7 +245,7 @@ impl KeyNumbers {
 
     /// The list of all keys. `None` if there is none.
     pub fn into_list(self) -> Option<KeyList> {
-        Some(self.list).filter(|list| list.len() > 0)
+        Some(self.list).filter(|list| !list.is_empty())
     }
 }
 

@@ -19,8 +19,8 @@ enum Form {
     Number(Unit),
     /// RFC 3339.
     Iso,
-    /// A form for `strptime`, with a time zone or in UTC.
-    Form(String),
+    /// A pattern for `strptime`, with a time zone or in UTC.
+    Pattern(String),
 }
 
 const SECOND: u64 = 1_000_000_000;
@@ -47,7 +47,7 @@ impl LogTime {
     /// nginx's `$time_local`.
     pub fn local() -> LogTime {
         LogTime {
-            form: Form::Form("%d/%b/%Y:%H:%M:%S %z".to_owned()),
+            form: Form::Pattern("%d/%b/%Y:%H:%M:%S %z".to_owned()),
             is_end: true,
             is_whole_seconds: true,
         }
@@ -73,7 +73,7 @@ impl LogTime {
                 let plain = fraction
                     .iter()
                     .fold(form.to_owned(), |form, one| form.replace(one, "%f"));
-                (Form::Form(plain), !has_fraction)
+                (Form::Pattern(plain), !has_fraction)
             }
         };
         let time = LogTime {
@@ -81,7 +81,7 @@ impl LogTime {
             is_end: false,
             is_whole_seconds,
         };
-        if let Form::Form(form) = &time.form {
+        if let Form::Pattern(form) = &time.form {
             let written = jiff::fmt::strtime::format(
                 form,
                 &Timestamp::UNIX_EPOCH.to_zoned(tz::TimeZone::UTC),
@@ -109,7 +109,7 @@ impl LogTime {
             Form::Iso => nanoseconds(text, Unit::Seconds)
                 .ok()
                 .filter(|_| text.contains('T')),
-            Form::Form(form) => {
+            Form::Pattern(form) => {
                 let read = BrokenDownTime::parse(form, text).ok()?;
                 let timestamp = match read.offset() {
                     Some(_) => read.to_timestamp().ok()?,

@@ -796,11 +796,11 @@ proptest! {
     }
 }
 
-/// For measurements: `LOADGEN_STRIPE_FILES=/tmp/stripes cargo test --lib -- write_the_summaries_of_64_stripes --ignored`
+/// For measurements: `LOADGEN_STRIPE_FILES=/tmp/stripes cargo test --lib -- make_the_summaries_of_64_stripes --ignored`
 /// writes 64 files, each of a run of 20 minutes with 10 million requests, and then `loadgen merge /tmp/stripes` is measured.
 #[test]
 #[ignore = "writes files to a folder that an environment variable names"]
-fn write_the_summaries_of_64_stripes() {
+fn make_the_summaries_of_64_stripes() {
     let folder = std::env::var("LOADGEN_STRIPE_FILES").expect("a folder");
     let mut random = 1u64;
     let mut uniform = || {

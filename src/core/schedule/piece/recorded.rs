@@ -64,6 +64,6 @@ impl Piece for Recorded {
 
     fn time_of(&self, number: Count) -> Option<Nanos> {
         let share = number.as_f64() / self.requests as f64;
-        (share < 1.0).then(|| Nanos((self.length.0 as f64 * share) as u64))
+        (share < 1.0).then_some(Nanos((self.length.0 as f64 * share) as u64))
     }
 }
