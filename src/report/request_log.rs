@@ -428,7 +428,7 @@ fn write_rows(
 ) -> io::Result<()> {
     let mut key = Vec::new();
     let mut latest: Option<Entry> = None;
-    while let Some(batch) = batches.next() {
+    for batch in batches.by_ref() {
         let Batch {
             start,
             clock,

@@ -424,7 +424,7 @@ fn blocked_requests_prove_something_only_if_the_files_are_complete() {
     let both = format!("{options} --complete --clock-error 20ms");
     let finished = place.audit(&["log.csv", "other.csv"], &both).finish();
     let words = [
-        "alice was blocked at 0.000s ± 20.0 ms by the limiter",
+        "alice was blocked at 0.020s ± 20.0 ms by the limiter",
         "(clock ± 20.0 ms)",
     ];
     assert_says(&finished, NOT_KEPT, &words);
