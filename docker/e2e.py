@@ -2,9 +2,9 @@
 """Brings the stack of docker-compose.yml up and checks what a person would look at: the log, what
 Prometheus has, its alerts, a second generator, a node that stops and returns under another address,
 Redis that stops and returns, the summary and the files, Grafana's dashboard, the nodes counting
-each alone, which an audit tells from nodes that share a count, and the drills. It sends at most 60
-requests a second, takes about ten minutes beside building the images, and takes everything down
-again.
+each alone, which an audit tells from nodes that share a count, four stripes of one run in a Docker
+Swarm, and the drills. It sends at most 60 requests a second, takes about twelve minutes beside
+building the images, and takes everything down again.
 
 The claims are in docker/stack_test/claims.
 
@@ -23,7 +23,7 @@ import time
 # Nothing is written into the source tree.
 sys.dont_write_bytecode = True
 
-from stack_test.claims import admissions, dashboard, drills, end, files, late, outages, running
+from stack_test.claims import admissions, dashboard, drills, end, files, late, outages, running, stripes
 from stack_test.holding import Broken, NothingChecked, Refused, holds, run
 from stack_test.stack import PROJECT, Stack, compose_program, refuse_what_is_in_use
 
@@ -66,7 +66,10 @@ CLAIMS = [
     late.a_name_without_a_record_is_waited_for,
     admissions.a_limit_that_is_kept_is_never_read_as_more,
     admissions.together_the_nodes_admit_the_limit_once,
+    stripes.together_they_send_one_schedule_and_prove_that_the_limit_is_kept,
+    stripes.the_rest_is_right_without_a_stripe_that_was_killed,
     admissions.alone_each_node_admits_the_limit,
+    stripes.together_they_prove_that_nodes_count_alone,
     drills.paused_redis_fails_closed_and_nothing_is_admitted,
     drills.paused_redis_fails_open_and_each_such_admission_is_known,
     drills.restarted_redis_has_lost_its_counts,

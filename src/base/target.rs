@@ -136,6 +136,19 @@ impl Target {
         ))
     }
 
+    /// Reads the name of a target as results show it: a URL whose path and query may have masks and placeholders.
+    ///
+    /// # Errors
+    /// The error says what is wrong with the URL, as the end of a sentence that starts with it.
+    pub fn of_name(name: &str) -> Result<Target, String> {
+        let (base, path) = Target::split(name);
+        let target = Target::new(base.strip_suffix(SOCKET_END).unwrap_or(base))?;
+        Ok(match path {
+            "" => target,
+            path => target.named(path),
+        })
+    }
+
     /// The beginning of a URL, up to its path or query, and the rest. The beginning of a Unix socket's URL ends with the
     /// colon before the path.
     pub fn split(url: &str) -> (&str, &str) {
@@ -240,6 +253,24 @@ mod tests {
             assert_eq!(target.to_string(), shown);
             let parts = (target.uri.path(), &*target.host, target.port);
             assert_eq!(parts, (path, host, port));
+        }
+    }
+
+    #[test]
+    fn a_name_in_results_is_read_as_it_was_shown() {
+        for name in [
+            "http://node:8000",
+            "http://node/a/b",
+            "https://[::1]:81/v1?token=***(6 bytes)&n={seq}",
+        ] {
+            assert_eq!(Target::of_name(name).unwrap().to_string(), name);
+        }
+        #[cfg(unix)]
+        for name in ["unix:/run/app.sock", "unix:/run/app.sock:/a?b={key}"] {
+            assert_eq!(Target::of_name(name).unwrap().to_string(), name);
+        }
+        for bad in ["", "node", "http://", "http://no de/a", "ftp://node/a"] {
+            assert!(Target::of_name(bad).is_err(), "{bad}");
         }
     }
 

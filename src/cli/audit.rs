@@ -6,9 +6,12 @@ use super::values::{boolean, duration, number, with_point};
 use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::core::audit::{PriorUse, Promise, Quota};
-use crate::core::plan::{AuditPlan, PlannedStart};
+use crate::core::plan::{AuditPlan, Plan, PlannedStart};
 use crate::core::replay::RecordedRequests;
 use crate::core::request::{Placeholder, RequestTemplate};
+use crate::core::stripe::Stripe;
+use crate::core::summary::{COMPLETE, FILES};
+use crate::report::Output;
 use clap::Args;
 use std::time::Duration;
 
@@ -126,12 +129,19 @@ impl Audit {
         promised: &Promised,
         is_demo: bool,
         request: &RequestTemplate,
+        stripe: Stripe,
         recorded: Option<&RecordedRequests>,
     ) -> Result<Option<AuditPlan>, Refusal> {
         let Some(promises) = promised.promises.clone() else {
             self.refuse_needless(arguments)?;
             return Ok(None);
         };
+        // A variable may be set for all runs.
+        if *self.probe && arguments.is_flag(&self.probe) && !stripe.is_whole() {
+            let why = "must be false with several stripes: their answers are judged together by loadgen audit, and one \
+                       stripe's probe would be judged by none";
+            return Err(arguments.refuse(&self.probe, why));
+        }
         let has_keys = request.has(Placeholder::Key);
         let options = &arguments.options;
         if let Some(recorded) = recorded
@@ -151,7 +161,7 @@ impl Audit {
         Ok(Some(AuditPlan {
             promises,
             asked: self.judging.audit.is_some(),
-            probe: *self.probe && has_keys,
+            probe: *self.probe && has_keys && stripe.is_whole(),
             // A demo's nodes have just been started, so nobody has used their keys.
             prior_use: if is_demo || are_own {
                 PriorUse::None
@@ -164,6 +174,36 @@ impl Audit {
                 .clock_tolerance(promised.shortest_window(), arguments)?,
             excess_tolerance: *self.judging.excess_tolerance,
         }))
+    }
+
+    /// The command that judges all stripes of a run together, with their files in place of `FILES`. `None` if this process has
+    /// the whole schedule, or no verdict was asked for.
+    ///
+    /// # Errors
+    /// The process would write no file of its requests, so that nothing could be judged.
+    pub(super) fn command_of_stripes(
+        &self,
+        arguments: &Arguments<Options>,
+        plan: &Plan,
+        outputs: &[Output],
+    ) -> Result<Option<String>, Refusal> {
+        let (Some(asked), Some(audit)) = (&self.judging.audit, &plan.audit) else {
+            return Ok(None);
+        };
+        if plan.is_whole() {
+            return Ok(None);
+        }
+        let is_requests = |output: &Output| output.format.option == REQUESTS;
+        if !outputs.iter().any(is_requests) {
+            let why = "needs --requests with several stripes, since loadgen audit judges them by their files of requests";
+            return Err(arguments.refuse(asked, why));
+        }
+        let mut words = vec![format!("loadgen audit {FILES}")];
+        words.extend(arguments.given_again(&RECORDED));
+        if audit.prior_use == PriorUse::None {
+            words.push(COMPLETE.to_owned());
+        }
+        Ok(Some(words.join(" ")))
     }
 
     /// Refuses flags that have no effect without an audit. Variables are not refused: they may be set for all runs.
@@ -191,6 +231,23 @@ pub(super) const AUTO: &str = "auto";
 
 /// The value of `--audit` that audits nothing.
 const OFF: &str = "off";
+
+/// The option whose file `loadgen audit` reads.
+const REQUESTS: &str = "requests";
+
+/// The options of a run that mean the same to `loadgen audit`.
+const RECORDED: [&str; 10] = [
+    "audit",
+    "limit",
+    "window",
+    "timeout",
+    "cost",
+    "keys-file",
+    "key-prefix",
+    "audit-memory",
+    "clock-tolerance",
+    "excess-tolerance",
+];
 
 const NEEDS_AUDIT: &str = "needs --audit";
 

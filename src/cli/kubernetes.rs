@@ -5,13 +5,12 @@ use super::setup::without_effect;
 use super::stripes::{INDEX, stripes};
 use super::values::{duration, read_file};
 use super::{Arguments, Cli, Nodes, Options, Refusal, Setup};
-use crate::base::Nanos;
 use crate::base::text::{bytes, shortened, some_time};
 use crate::core::audit::Quota;
 use crate::core::plan::Plan;
 use crate::core::request::Variables;
 use crate::core::summary::Setting;
-use crate::report::kubernetes::{Deployment, PlanFile, StripeFile, Volume};
+use crate::report::kubernetes::{Deployment, MergeFile, PlanFile, StripeFile, Volume};
 use crate::report::{FORMATS, Output};
 use clap::{Arg, Args};
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
@@ -95,6 +94,9 @@ const MERGE_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 const SUMMARY: &str = "summary-json";
 const REQUESTS: &str = "requests";
 
+/// The option of `loadgen merge` for the merged summary.
+const MERGED: &str = "output";
+
 /// The options whose several values a variable has in lines.
 const IN_LINES: [&str; 4] = ["header", "threshold", "at", "undo"];
 
@@ -165,10 +167,7 @@ impl Kubernetes {
             .filter(|(name, _)| !own.iter().any(|(other, _)| other == name))
             .collect();
         self.check_needed(&needed)?;
-        let mut summary = setup
-            .outputs
-            .iter()
-            .filter(|output| output.format.option == SUMMARY);
+        let (stripe_files, merge_files) = result_files(&setup.outputs, plan)?;
         let owned = |(name, secret): &(&str, &str)| ((*name).to_owned(), (*secret).to_owned());
         let deployment = Deployment {
             name: match &self.name {
@@ -182,11 +181,8 @@ impl Kubernetes {
             command: setup.repeating_command.text.clone(),
             variables: shared.variables,
             arguments: shared.arguments,
-            stripe_files: stripe_files(&setup.outputs, plan)?,
-            summary: match summary.next() {
-                Some(output) => name_of_result(output)?.to_owned(),
-                None => "summary.json".to_owned(),
-            },
+            stripe_files,
+            merge_files,
             secrets: own.iter().map(owned).collect(),
             needed_variables: needed.iter().map(|(name, _)| (*name).to_owned()).collect(),
             secret: self.secret.clone(),
@@ -310,7 +306,7 @@ fn refuse_addresses(arguments: &Arguments<Options>, setup: &Setup) -> Result<(),
     Ok(())
 }
 
-/// Refuses events with commands. Every pod would run them, and the image has no programs.
+/// Refuses events with commands, because the image has no programs that they could run.
 fn refuse_commands(arguments: &Arguments<Options>, plan: &Plan) -> Result<(), Refusal> {
     let Some(event) = plan.events.iter().find(|event| event.command.is_some()) else {
         return Ok(());
@@ -324,7 +320,7 @@ fn refuse_commands(arguments: &Arguments<Options>, plan: &Plan) -> Result<(), Re
     Err(Refusal::wrong(
         &option,
         &event.name,
-        "must be a mark, without a command: every pod would run it, and the image has no programs",
+        "must be a mark, without a command: the image of the pods has no other programs",
     ))
 }
 
@@ -435,18 +431,28 @@ impl Shared {
     }
 }
 
-/// The files that each stripe writes: its summary, the files that were asked for, and with an audit its requests, since only
-/// those of all stripes can be audited.
-fn stripe_files(outputs: &[Output], plan: &Plan) -> Result<Vec<StripeFile>, Refusal> {
-    let own = |option: &'static str, stem: &str, extension: &str| StripeFile {
+/// The files that each stripe writes, and those of the merge. A stripe writes its summary, and with an audit its requests, since
+/// only those of all stripes can be audited. The merge writes what can be made of merged summaries, and each stripe the rest.
+fn result_files(
+    outputs: &[Output],
+    plan: &Plan,
+) -> Result<(Vec<StripeFile>, Vec<MergeFile>), Refusal> {
+    let stripe_file = |option, stem: &str, extension: &str| StripeFile {
         option,
         stem: stem.to_owned(),
         extension: extension.to_owned(),
     };
-    let mut files = vec![own(SUMMARY, "summary", ".json")];
     let is_given = |option: &str| outputs.iter().any(|output| output.format.option == option);
+    let mut of_stripes = vec![stripe_file(SUMMARY, "summary", ".json")];
     if plan.audit.is_some() && !is_given(REQUESTS) {
-        files.push(own(REQUESTS, "requests", ".csv"));
+        of_stripes.push(stripe_file(REQUESTS, "requests", ".csv"));
+    }
+    let mut of_merge = Vec::new();
+    if !is_given(SUMMARY) {
+        of_merge.push(MergeFile {
+            option: MERGED,
+            name: "summary.json".to_owned(),
+        });
     }
     for output in outputs {
         let refuse = |allowed: &str| {
@@ -454,25 +460,32 @@ fn stripe_files(outputs: &[Output], plan: &Plan) -> Result<Vec<StripeFile>, Refu
         };
         let name = name_of_result(output)?;
         (output.format.check_name)(&output.path).map_err(refuse)?;
-        // The merge writes the summary of the whole under this name.
-        if output.format.option == SUMMARY {
-            continue;
-        }
-        let (stem, extension) = match name.rsplit_once('.') {
-            Some((stem, extension)) if !stem.is_empty() => (stem, format!(".{extension}")),
-            _ => (name, String::new()),
+        let is_taken = if output.format.is_for_recorded() {
+            let is_taken = of_merge.iter().any(|other: &MergeFile| other.name == name);
+            let option = match output.format.option {
+                SUMMARY => MERGED,
+                option => option,
+            };
+            let name = name.to_owned();
+            of_merge.push(MergeFile { option, name });
+            is_taken
+        } else {
+            let (stem, extension) = match name.rsplit_once('.') {
+                Some((stem, extension)) if !stem.is_empty() => (stem, format!(".{extension}")),
+                _ => (name, String::new()),
+            };
+            let is_same = |other: &StripeFile| other.stem == stem && other.extension == extension;
+            let is_taken = of_stripes.iter().any(is_same);
+            of_stripes.push(stripe_file(output.format.option, stem, &extension));
+            is_taken
         };
-        let file = own(output.format.option, stem, &extension);
-        let is_same =
-            |other: &StripeFile| (&other.stem, &other.extension) == (&file.stem, &file.extension);
-        if files.iter().any(is_same) {
+        if is_taken {
             return Err(refuse(
                 "must have a name that no other file has, since all files are in one folder",
             ));
         }
-        files.push(file);
     }
-    Ok(files)
+    Ok((of_stripes, of_merge))
 }
 
 /// The name of a file without its folders, which are those of this machine.
@@ -494,7 +507,7 @@ fn longest_wait(plan: &Plan, start: Timestamp, now: Timestamp) -> Duration {
     };
     let until_start = start.duration_since(now).unsigned_abs();
     let answers = 2 * plan.timeout.max(plan.drain.after_stop);
-    let end = Duration::from_nanos(Nanos::from(end).0);
+    let end = Duration::from_nanos(end.0);
     whole_seconds(until_start + end + answers + WRITING + MERGE_SLACK)
 }
 

@@ -31,7 +31,8 @@ pub struct Merge {
     #[arg(long, value_name = "FILE", value_parser = file(), help_heading = "Results")]
     output: Option<PathBuf>,
 
-    /// Wait at most this long until the summary of every stripe is there. A stripe without one is then missing
+    /// Wait at most this long until the summary of every stripe is there. A stripe without one is then missing. SIGINT or SIGTERM
+    /// ends the wait
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     wait: Option<Duration>,
 

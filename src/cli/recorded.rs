@@ -7,6 +7,7 @@ use super::keys::{list, prefix};
 use super::promise::Promised;
 use super::requests::Quota;
 use super::results::{Color, RecordedFiles};
+use super::stripes::clock_error;
 use super::values::file;
 use super::{Arguments, Opt, Refusal, opt};
 use crate::base::Nanos;
@@ -23,6 +24,7 @@ use clap::parser::ValueSource;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use strum::VariantArray;
 
 /// The most files that are merged.
@@ -86,6 +88,11 @@ pub struct Recorded {
     #[arg(long, help_heading = "Audit")]
     complete: bool,
 
+    /// How far the clock of a machine may be off whose file does not say it in the column clock_error_ns, at most 1h. Files of
+    /// several machines need it: their instants can't be compared otherwise. 0 if one clock gave the instants of all files
+    #[arg(long, value_name = "TIME", value_parser = clock_error, allow_hyphen_values = true, help_heading = "Audit")]
+    clock_error: Option<Duration>,
+
     #[command(flatten, next_help_heading = "Audit")]
     quota: Quota,
 
@@ -127,6 +134,8 @@ pub struct RecordedSetup {
     pub window: Nanos,
     /// The longest time of a request.
     pub timeout: Nanos,
+    /// How far the clock of a machine may be off whose file does not say it.
+    pub clock_error: Option<Nanos>,
     /// The units that a request counts if its key has no cost of its own.
     pub cost: u64,
     /// The keys of `--keys-file`.
@@ -190,6 +199,7 @@ impl RecordedSetup {
             limit: promised.quota.limit,
             window: promised.quota.window,
             timeout: options.requests.timeout.into(),
+            clock_error: options.clock_error.map(Nanos::from),
             cost: *options.cost,
             listed: options.listed(arguments)?,
             audit: AuditPlan {

@@ -97,6 +97,21 @@ impl<O> Arguments<O> {
         settings
     }
 
+    /// The words that give these options, by their flags without dashes, as they were given here by a flag or a variable.
+    pub(super) fn given_again(&self, flags: &[&str]) -> Vec<String> {
+        let mut words = Vec::new();
+        for option in self.command.get_arguments() {
+            let shown = |_, text: &str| text.to_owned();
+            if let Some(setting) = self.setting(option, shown)
+                && setting.source != Source::Default
+                && flags.contains(&setting.option.as_str())
+            {
+                add_flags(&setting, may_stand_alone(option), &mut words);
+            }
+        }
+        words
+    }
+
     /// The setting of an option. `None` for options such as `--help` and `--version`. `hide` gets each value that is a
     /// part of a request, and returns it without secrets.
     fn setting(&self, option: &Arg, mut hide: impl FnMut(Part, &str) -> String) -> Option<Setting> {

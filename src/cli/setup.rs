@@ -37,6 +37,8 @@ pub struct Setup {
     pub color: ColorChoice,
     /// Every option with its value, for the reports.
     pub settings: Vec<Setting>,
+    /// The command that judges all stripes of the run together, if this process sends one of them and a verdict was asked for.
+    pub audit_command: Option<String>,
     /// The identifier of the plan, which all stripes of one run have in common.
     pub fingerprint: String,
     /// The environment variables that took effect.
@@ -125,11 +127,12 @@ impl Setup {
         let keys = key_options.plan(arguments, key_seed, recorded.as_mut())?;
         let request = requests.request(arguments, own_paths, &keys, quota, reads_bodies)?;
         check_demo_tiers(arguments, &nodes, &request, &keys)?;
-        let audit = audit.plan(
+        let audit_plan = audit.plan(
             arguments,
             &promised,
             is_demo,
             &request,
+            stripe,
             recorded_requests.as_deref(),
         )?;
         let mut written_events = events.read(arguments)?;
@@ -137,7 +140,7 @@ impl Setup {
         let accepts_marks = events.accepts_marks(arguments)?;
         let subjects = Subjects {
             targets: nodes.count(),
-            is_audited: audit.is_some(),
+            is_audited: audit_plan.is_some(),
             schedule: &schedule,
             events: &planned,
             accepts_marks,
@@ -145,7 +148,7 @@ impl Setup {
         let plan = Plan {
             thresholds: thresholds.plan(arguments, &subjects, &written_events)?,
             events: planned,
-            audit,
+            audit: audit_plan,
             alignment: traffic.alignment(arguments, &schedule, quota.window)?,
             schedule,
             workers: generator.workers,
@@ -176,6 +179,7 @@ impl Setup {
         let settings = arguments.settings(results.show_secrets);
         let outputs = results.outputs(arguments);
         requests.check_lengths(arguments, &plan, &nodes.examples())?;
+        let audit_command = audit.command_of_stripes(arguments, &plan, &outputs)?;
         Ok(Setup {
             connecting: connections.connecting(arguments, cluster.trust(arguments)?, &nodes)?,
             wait: connections
@@ -202,6 +206,7 @@ impl Setup {
             outputs,
             live_view: !results.no_tui,
             color: results.color.color,
+            audit_command,
             fingerprint: fingerprint(&plan, &arguments.settings(false)).to_string(),
             settings,
             variables: arguments.variables(),

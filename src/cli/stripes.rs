@@ -222,7 +222,7 @@ pub(super) fn stripes(text: &str) -> Result<u64, String> {
     whole(text, 1..=MAX_STRIPES)
 }
 
-fn clock_error(text: &str) -> Result<Duration, String> {
+pub(super) fn clock_error(text: &str) -> Result<Duration, String> {
     time(
         text,
         Duration::ZERO..=Duration::from_secs(3600),

@@ -1,11 +1,12 @@
 //! `loadgen audit`: the audit of recorded requests.
 
 use super::{or_broke, print, warn};
+use crate::base::Nanos;
 use crate::cli::{self, ListedKeys, Refusal};
 use crate::core::audit::{Terms, Tiers};
 use crate::core::plan;
 use crate::core::recorded::KeyNames;
-use crate::core::summary::{RecordedAudit, RecordedCounts, RecordedPart, RecordedRun, RequestFile};
+use crate::core::summary::{RecordedAudit, RecordedPart, RecordedRun, RequestFile};
 use crate::recording::{Recording, Unreadable};
 use crate::report::{self, Display, Files, PATIENCE, StyledText};
 use std::collections::HashSet;
@@ -63,12 +64,16 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Refusal> {
     let recording = Recording::survey(
         &setup.files,
         &setup.columns,
-        setup.audit.clock_tolerance,
+        setup.clock_error,
         memory / KEY_NAMES,
     )
     .map_err(refuse)?;
     let targets = recording.targets();
-    let terms = Terms {
+    let names = names(&setup.files);
+    let gaps = recording.gaps();
+    let missing: Vec<_> = gaps.iter().map(|gap| gap.describe(&names)).collect();
+    let clock_errors: Vec<_> = recording.clock_errors().collect();
+    let terms = recording.adapt(Terms {
         promises: setup.audit.promises.clone(),
         limit: setup.limit,
         window: setup.window,
@@ -80,16 +85,18 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Refusal> {
         excess_tolerance: setup.audit.excess_tolerance,
         cost: setup.cost,
         tiers: tiers(setup, recording.keys())?,
-    };
+        uneven: Nanos::ZERO,
+        is_partial: false,
+    });
     let reported = recording.audit(terms, &setup.columns).map_err(refuse)?;
     let nodes = reported.report.nodes.names(&targets);
-    let names = names(&setup.files);
-    let files: Vec<_> = names
-        .iter()
-        .zip(recording.numbered_by())
-        .map(|(name, numbered_by)| RequestFile {
+    let files = names.iter().zip(recording.numbered_by());
+    let files: Vec<_> = files
+        .zip(&clock_errors)
+        .map(|((name, numbered_by), clock_error)| RequestFile {
             name: name.clone(),
             numbered_by,
+            clock_error: clock_error.unwrap_or_default(),
         })
         .collect();
     let run = RecordedRun {
@@ -99,19 +106,26 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Refusal> {
         keys: recording.keys(),
         probe_keys: recording.probe_keys(),
         files: &files,
+        missing: &missing,
     };
-    let parts = |names: Vec<String>, counts: Vec<RecordedCounts>| {
-        let parts = names.into_iter().zip(counts);
-        parts
-            .map(|(name, requests)| RecordedPart { name, requests })
-            .collect()
+    let part = |(name, requests)| RecordedPart {
+        name,
+        requests,
+        clock_error_ns: None,
     };
+    let counted = names.into_iter().zip(reported.files).map(part);
+    let with_errors = counted
+        .zip(&clock_errors)
+        .map(|(part, error)| RecordedPart {
+            clock_error_ns: error.map(|error| error.0),
+            ..part
+        });
     let audit = run.audit();
     Ok(RecordedAudit::new(
         audit,
         recording.started(),
-        parts(names, reported.files),
-        parts(nodes, reported.nodes),
+        with_errors.collect(),
+        nodes.into_iter().zip(reported.nodes).map(part).collect(),
     ))
 }
 

@@ -5,8 +5,11 @@ use crate::base::text::{count, span};
 use crate::cli::{Gathered, MergeSetup, Refusal};
 use crate::core::summary::Summary;
 use crate::report::{self, Display, Files, PATIENCE, StyledText};
+use crate::system::Stop;
+use crate::system::signals;
+use anyhow::Context;
 use std::io::{self, Write};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often new files are looked for.
@@ -21,7 +24,12 @@ pub fn merge(setup: &MergeSetup) -> anyhow::Result<u8> {
     } else {
         setup.color.colours(&io::stderr())
     });
-    let mut summary = gathered(setup)?;
+    let stop = Arc::new(Stop::default());
+    let _signals = match setup.wait {
+        Some(_) => Some(signals::install(stop.clone()).context("can't install signal handlers")?),
+        None => None,
+    };
+    let mut summary = gathered(setup, &stop)?;
     let mut is_whole = true;
     let mut print = |text: &StyledText| {
         let text = text.display(display) + "\n";
@@ -58,8 +66,8 @@ pub fn merge(setup: &MergeSetup) -> anyhow::Result<u8> {
     Ok(summary.exit_code)
 }
 
-/// Reads the summaries. If they may still come, this waits for those of all stripes.
-fn gathered(setup: &MergeSetup) -> Result<Summary, Refusal> {
+/// Reads the summaries. If they may still come, this waits for those of all stripes. A stop ends the wait.
+fn gathered(setup: &MergeSetup, stop: &Stop) -> Result<Summary, Refusal> {
     let mut gathered = Gathered::new(setup);
     let longest = setup.wait.unwrap_or_default();
     let deadline = Instant::now().checked_add(longest);
@@ -73,7 +81,7 @@ fn gathered(setup: &MergeSetup) -> Result<Summary, Refusal> {
             Some(deadline) => deadline.saturating_duration_since(Instant::now()),
             None => LOOK_EVERY,
         };
-        if left.is_zero() || gathered.is_complete() {
+        if left.is_zero() || stop.is_requested() || gathered.is_complete() {
             break;
         }
         let (read, of) = gathered.progress();
@@ -86,7 +94,7 @@ fn gathered(setup: &MergeSetup) -> Result<Summary, Refusal> {
             ));
             announced = Some(gathered.progress().0);
         }
-        thread::sleep(left.min(LOOK_EVERY));
+        stop.wait(left.min(LOOK_EVERY));
     }
     gathered.merged()
 }

@@ -63,6 +63,7 @@ pub(super) fn run_until(setup: &Setup, stop: &Arc<Stop>, signals: &Signals) -> a
     let mut observers = Observers::new(requests.clone());
     let info = RunInfo {
         plan: &setup.plan,
+        fingerprint: &setup.fingerprint,
         targets: cluster.names(),
     };
     let heading = heading(setup, &targets, exporter.as_ref());
@@ -168,7 +169,12 @@ fn summarize(
             setup.repeating_command.clone(),
             setup.settings.clone(),
         ),
-        stripe: StripeSummary::of(plan, &setup.fingerprint, results.missed),
+        stripe: StripeSummary::of(
+            plan,
+            &setup.fingerprint,
+            results.missed,
+            setup.audit_command.clone(),
+        ),
         timeline,
         planned: plan.schedule.end(),
         asked: plan.schedule.mean_rate(results.paced),

@@ -33,6 +33,9 @@ const LONGEST_WAIT: Nanos = Nanos(3_600_000_000_000);
 /// undos of those that began and have not been undone, one after the other, the latest event first.
 pub(super) struct EventCommands<'a> {
     plan: &'a Plan,
+    /// Whether this process runs the commands. Of several stripes of a schedule, only the first one does, and the others note when
+    /// the events were to begin.
+    runs_commands: bool,
     log: &'a EventLog,
     /// The schedule's start.
     start: Moment,
@@ -74,6 +77,7 @@ impl<'a> EventCommands<'a> {
         tasks.sort_by_key(|task| task.at);
         EventCommands {
             plan,
+            runs_commands: plan.schedule.stripe().index() == 0,
             log,
             start,
             end,
@@ -106,7 +110,7 @@ impl<'a> EventCommands<'a> {
 
     #[cfg(unix)]
     fn start_guard(&mut self) {
-        if self.plan.events.iter().all(|event| event.undo.is_none()) {
+        if !self.runs_commands || self.plan.events.iter().all(|event| event.undo.is_none()) {
             return;
         }
         match Guard::start() {
@@ -131,7 +135,7 @@ impl<'a> EventCommands<'a> {
 
     fn begin_event(&mut self, event: &'a PlannedEvent) {
         let due = Some(event.at);
-        match &event.command {
+        match event.command.as_ref().filter(|_| self.runs_commands) {
             None => _ = self.log.begin(EventKind::Mark, &event.name, due, None),
             Some(command) => {
                 self.owed.extend(event.undo.as_ref().map(|_| event));
@@ -147,6 +151,10 @@ impl<'a> EventCommands<'a> {
     }
 
     fn begin_undo(&mut self, event: &'a PlannedEvent, due: Option<Nanos>) {
+        if !self.runs_commands {
+            self.log.begin(EventKind::Undo, &event.name, due, None);
+            return;
+        }
         if let Some(undo) = &event.undo {
             self.start(EventKind::Undo, event, due, &undo.command);
         }

@@ -14,6 +14,7 @@
 //! | [`capacity`] | the highest rate at which the limiter still meets every threshold |
 //! | [`compare`] | whether two runs differ by more than noise, and a gate for CI |
 //! | [`metrics`] | metrics for Prometheus while a run goes on |
+//! | [`machines`] | one schedule sent by several machines, with one result |
 //! | [`kubernetes`] | one load from many pods, with one result |
 //! | [`stack`] | three limiter nodes, Redis and Prometheus in containers |
 //! | [`limiter`] | the reference limiter |
@@ -37,8 +38,10 @@ macro_rules! pages {
             #[doc = "[instants]: crate::guide::traffic#open-loop"]
             #[doc = "[json]: crate::guide::results#json"]
             #[doc = "[keys]: crate::guide::requests#keys"]
+            #[doc = "[kubernetes]: crate::guide::kubernetes"]
             #[doc = "[limiter]: crate::guide::limiter"]
             #[doc = "[open]: crate::guide::requests#answers-of-a-limiter-that-fails-open"]
+            #[doc = "[machines]: crate::guide::machines"]
             #[doc = "[metrics]: crate::guide::metrics"]
             #[doc = "[marks]: crate::guide::events#marks-from-outside"]
             #[doc = "[measures]: crate::guide::results#measures"]
@@ -49,6 +52,7 @@ macro_rules! pages {
             #[doc = "[replay]: crate::guide::replay"]
             #[doc = "[secrets]: crate::guide::requests#secrets"]
             #[doc = "[stack]: crate::guide::stack"]
+            #[doc = "[stripes]: crate::guide::options#several-machines"]
             #[doc = "[thresholds]: crate::guide::thresholds"]
             #[doc = "[urls]: crate::guide::targets#urls-as-arguments"]
             #[doc = ""]
@@ -76,6 +80,7 @@ pages! {
     capacity,
     compare,
     metrics,
+    machines,
     kubernetes,
     stack,
     limiter,

@@ -5,14 +5,16 @@ use super::row::Wrong;
 use super::rows::Rows;
 use crate::base::{Moment, Nanos};
 use crate::core::answers::Answers;
-use crate::core::audit::{AuditReport, AuditedKey, Auditor, Nodes, Observation, Terms};
+use crate::core::audit::{AuditReport, AuditedKey, Auditor, Nodes, Observation, PriorUse, Terms};
 use crate::core::outages::Response;
 use crate::core::recorded::{
-    ColumnNames, Identity, KeyNames, Layout, NumberedBy, Recorded, Resolution, TargetNames,
-    TargetPlaces,
+    ColumnNames, Gap, Identity, KeyNames, Layout, NumberedBy, Parts, Recorded, Resolution,
+    TargetNames, TargetPlaces,
 };
 use crate::core::summary::RecordedCounts;
+use std::collections::HashSet;
 use std::mem;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -33,9 +35,15 @@ pub struct Recording {
     probe_keys: KeyNames,
     targets: TargetNames,
     /// The first request of each file of `--requests`, to find out whether it comes again.
-    firsts: Vec<Identity>,
+    firsts: HashSet<Identity>,
+    /// The runs and the stripes that the files have.
+    parts: Parts,
+    /// Whether the requests come from several machines, so that the errors of their clocks count.
+    has_several_clocks: bool,
     /// The zero of the audit's times, in nanoseconds by the files' own.
     start: u64,
+    /// The number of rows that are read of a file at once.
+    block: u64,
 }
 
 /// What the first reading learned of a file.
@@ -48,14 +56,30 @@ struct Surveyed {
     earliest: Vec<u64>,
     /// The zero of the file's times, or its earliest start.
     origin: u64,
+    /// By how much its instants may be off, with the error of its machine's clock if that counts.
     resolution: Resolution,
+    /// The greatest error of its machine's clock, in nanoseconds. `None` if a row does not say it.
+    clock_error: Option<u64>,
 }
 
-/// The number of rows between two steps of the audit.
-const BLOCK: u64 = 4096;
+/// The number of rows of all files that are read between two steps of the audit. Each file has a share of them, so that no
+/// more rows wait for those of other files if there are many files.
+const BLOCKS: u64 = 1 << 15;
+
+/// The least and the most rows of one file that are read at once.
+const BLOCK: RangeInclusive<u64> = 128..=4096;
+
+/// The number of rows that are read of each of so many files at once.
+fn block(files: usize) -> u64 {
+    (BLOCKS / files.max(1) as u64).clamp(*BLOCK.start(), *BLOCK.end())
+}
 
 /// The earliest nanosecond since 1970 that is taken for an instant of the calendar: in 1973.
 const BY_CALENDAR: u64 = 100_000_000_000_000_000;
+
+/// Instants of several machines can't be compared without it.
+const UNKNOWN_ERROR: &str = "must say in clock_error_ns how far its machine's clock may be off, since there are several machines or \
+                             files; --clock-error says it otherwise, such as 10ms, or 0 if one clock gave all instants";
 
 /// The audit of a recording.
 #[derive(Debug)]
@@ -68,16 +92,16 @@ pub struct Reported {
 }
 
 impl Recording {
-    /// Reads all files once. `widen` is the time by which requests of the second and later files may have begun earlier
-    /// and ended later, because they come from other machines. The names of keys take at most `memory` bytes, and those of
-    /// the probes' keys at most a quarter of that in addition.
+    /// Reads all files once. If they come from several machines, each request may have begun earlier and ended later by the
+    /// error of its machine's clock: as its file says, or else `clock_error`. The names of keys take at most `memory` bytes,
+    /// and those of the probes' keys at most a quarter of that in addition.
     ///
     /// # Errors
-    /// A file or a row of it can't be read.
+    /// A file or a row of it can't be read, rows do not belong together, or nobody says how far a machine's clock may be off.
     pub fn survey(
         paths: &[PathBuf],
         columns: &Columns,
-        widen: Nanos,
+        clock_error: Option<Nanos>,
         memory: usize,
     ) -> Result<Recording, Unreadable> {
         let mut recording = Recording {
@@ -85,24 +109,36 @@ impl Recording {
             keys: KeyNames::new(memory),
             probe_keys: KeyNames::new(memory / 4),
             targets: TargetNames::default(),
-            firsts: Vec::new(),
+            firsts: HashSet::new(),
+            parts: Parts::default(),
+            has_several_clocks: false,
             start: u64::MAX,
+            block: block(paths.len()),
         };
-        for (number, path) in paths.iter().enumerate() {
+        for path in paths {
             let wrong = |wrong: Wrong| Unreadable::new(path, wrong);
-            let mut file = recording
+            let file = recording
                 .read_once(path, columns, paths.len() > 1)
                 .map_err(wrong)?;
-            if number > 0 {
-                file.resolution = file.resolution.widened(widen.0);
-            }
             if paths.len() > 1 && file.rows > 0 && file.origin < BY_CALENDAR {
                 let why = "its times are not since 1970, so it can't be merged with other files";
                 return Err(wrong(why.into()));
             }
+            recording.files.push(file);
+        }
+        if let Some((file, why)) = recording.parts.surplus() {
+            return Err(Unreadable::new(&paths[file], why));
+        }
+        recording.has_several_clocks = paths.len() > 1 || recording.parts.has_several_stripes();
+        for file in &mut recording.files {
+            if recording.has_several_clocks && file.rows > 0 {
+                let error = file.clock_error.or(clock_error.map(|error| error.0));
+                let error = error.ok_or_else(|| Unreadable::new(&file.path, UNKNOWN_ERROR))?;
+                file.resolution = file.resolution.widened(error);
+                file.clock_error = Some(error);
+            }
             let start = file.origin.saturating_sub(file.resolution.before);
             recording.start = recording.start.min(start);
-            recording.files.push(file);
         }
         Ok(recording)
     }
@@ -121,16 +157,23 @@ impl Recording {
             earliest: Vec::new(),
             origin: u64::MAX,
             resolution: Resolution::UNKNOWN,
+            clock_error: Some(0),
         };
+        let number = self.files.len();
+        let counts_rows = file.layout.counts_rows();
         let (mut has_key, mut has_target) = (false, false);
         let is_own = file.layout.is_own();
         let mut is_first = true;
+        let block = self.block;
         loop {
             let mut earliest = u64::MAX;
-            let rows = reading.read_block(BLOCK, |row| {
+            let rows = reading.read_block(block, |row| {
                 if is_own {
                     self.check_repetition(row, mem::take(&mut is_first))?;
+                    self.parts.add(number, row, counts_rows)?;
                 }
+                let errors = file.clock_error.zip(row.clock_error);
+                file.clock_error = errors.map(|(most, error)| most.max(error));
                 has_key |= !row.key.is_empty();
                 has_target |= !row.target.is_empty();
                 if row.of_the_probe {
@@ -173,7 +216,7 @@ impl Recording {
             return Err("this request was read before; give each run only once".to_owned());
         }
         if is_first {
-            self.firsts.push(identity);
+            self.firsts.insert(identity);
         }
         Ok(())
     }
@@ -186,6 +229,44 @@ impl Recording {
     /// The keys of the runs' probes. The audit's number of one is twice that of its name.
     pub fn probe_keys(&self) -> &KeyNames {
         &self.probe_keys
+    }
+
+    /// The requests of the files' runs that are in none of them, as far as the files say it.
+    pub fn gaps(&self) -> Vec<Gap> {
+        self.parts.gaps()
+    }
+
+    /// How far the clock of each file's machine may be off. `None` if that does not count, because one clock gave all
+    /// instants.
+    pub fn clock_errors(&self) -> impl Iterator<Item = Option<Nanos>> {
+        let counts = |file: &&Surveyed| self.has_several_clocks && file.rows > 0;
+        let errors = self.files.iter();
+        errors.map(move |file| {
+            let error = Some(file).filter(counts)?.clock_error?;
+            Some(Nanos(error))
+        })
+    }
+
+    /// The terms for these files: errors of clocks make requests seem longer, some more than others, and where requests are
+    /// missing, nobody knows what used up a limit.
+    pub fn adapt(&self, terms: Terms) -> Terms {
+        let most_off = self.clock_errors().flatten().max().unwrap_or_default();
+        let files = self.files.iter().filter(|file| file.rows > 0);
+        let widened = files.map(|file| file.resolution.total());
+        let (least, most) = widened.fold((u64::MAX, 0), |(least, most), one| {
+            (least.min(one), most.max(one))
+        });
+        let is_partial = !self.gaps().is_empty();
+        Terms {
+            timeout: terms.timeout + most_off * 2,
+            prior_use: match is_partial {
+                true => PriorUse::Anyone,
+                false => terms.prior_use,
+            },
+            uneven: Nanos(most.saturating_sub(least)),
+            is_partial,
+            ..terms
+        }
     }
 
     /// The instant from which the audit counts its times, if the files count theirs since 1970.
@@ -217,6 +298,7 @@ impl Recording {
             nodes: Nodes::of_targets(targets.len()),
             watermark: Nanos::ZERO,
             added: 0,
+            read: 0,
             files: vec![RecordedCounts::default(); self.files.len()],
             by_node: vec![RecordedCounts::default(); targets.len()],
         };
@@ -280,14 +362,18 @@ struct Audit<'a> {
     nodes: Nodes,
     /// No request that is added from now on may have left before.
     watermark: Nanos,
-    /// The requests that were added since the auditor last heard of the watermark.
+    /// The requests that were added since the auditor last heard of the watermark, and the rows that were read since.
     added: u64,
+    read: u64,
     files: Vec<RecordedCounts>,
     by_node: Vec<RecordedCounts>,
 }
 
 /// The most requests that are added before the auditor checks its memory, even if the watermark stays.
 const MOST_ADDED: u64 = 1 << 18;
+
+/// The fewest rows that are read before the auditor looks at their requests: it looks at all that wait each time.
+const FEWEST_READ: u64 = *BLOCK.end();
 
 /// A row is not what the first reading found.
 const CHANGED: &str = "it was changed while it was read";
@@ -300,12 +386,14 @@ impl Audit<'_> {
             reading,
             block,
         } = rest;
-        let expected = (file.rows - *block as u64 * BLOCK).min(BLOCK);
+        let most = self.recording.block;
+        let expected = (file.rows - *block as u64 * most).min(most);
         let rows = reading.read_block(expected, |row| {
             self.add(row, *number, file.resolution)
                 .ok_or_else(|| CHANGED.to_owned())
         })?;
         *block += 1;
+        self.read += rows;
         if rows < expected {
             Err(CHANGED.into())
         } else {
@@ -360,9 +448,10 @@ impl Audit<'_> {
     fn advance(&mut self, watermark: Nanos) {
         // At the end, `finish` looks at all that is left.
         let is_end = watermark == Nanos::MAX;
-        if !is_end && (watermark > self.watermark || self.added >= MOST_ADDED) {
+        let is_due = watermark > self.watermark && self.read >= FEWEST_READ;
+        if !is_end && (is_due || self.added >= MOST_ADDED) {
             self.watermark = watermark;
-            self.added = 0;
+            (self.added, self.read) = (0, 0);
             self.auditor.advance(watermark);
         }
     }

@@ -44,7 +44,7 @@ fn audited(
     for (path, content) in paths.iter().zip(files) {
         fs::write(path, content).unwrap();
     }
-    let recording = Recording::survey(&paths, columns, Nanos::ZERO, memory / 2);
+    let recording = Recording::survey(&paths, columns, Some(Nanos::ZERO), memory / 2);
     let recording = recording.map_err(|error| error.to_string())?;
     let targets = recording.targets().len().max(1);
     let terms = Terms {
@@ -142,7 +142,7 @@ fn audited_nodes(
     fs::write(file.path(), text).unwrap();
     let columns = columns(ColumnNames::default());
     let paths = [file.path().to_owned()];
-    let recording = Recording::survey(&paths, &columns, Nanos::ZERO, 1 << 20).unwrap();
+    let recording = Recording::survey(&paths, &columns, None, 1 << 20).unwrap();
     let targets = recording.targets();
     let quota = Quota::new(5, Nanos(1_000_000_000));
     let terms = Terms {

@@ -70,6 +70,8 @@ pub type StartStream =
 #[derive(Debug, Clone, Copy)]
 pub struct RunInfo<'a> {
     pub plan: &'a Plan,
+    /// The identifier of the plan, which all stripes of one run have in common.
+    pub fingerprint: &'a str,
     /// The targets' base URLs, in the plan's order.
     pub targets: &'a [String],
 }

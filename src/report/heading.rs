@@ -43,7 +43,12 @@ pub fn heading(plan: &Plan, surroundings: Surroundings) -> StyledText {
         rows.push(("workers", workers));
     }
     if let Some(audit) = &plan.audit {
-        rows.push(("audit", held_to(audit)));
+        if plan.is_whole() {
+            rows.push(("audit", held_to(audit)));
+        } else if audit.asked {
+            let by = "judged by loadgen audit, from the --requests files of all stripes";
+            rows.push(("audit", format!("{}; {by}", held_to(audit))));
+        }
     }
     if let Some(events) = plan.describe_events() {
         rows.push(("events", events));

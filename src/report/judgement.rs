@@ -102,6 +102,14 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
     if let Some(part) = part_of_a_schedule(summary) {
         all.insert(0, part);
     }
+    let command = summary.stripe.as_ref();
+    if let Some(command) = command.and_then(|stripe| stripe.audit_command.as_ref()) {
+        let mut text = format!("The limiter is judged by all stripes together: {command}");
+        if summary.run.clock_error_ns.is_none() {
+            text += " --clock-error TIME, since this machine does not know how far its clock may be off";
+        }
+        all.push(Judgement::new(Tone::Plain, text));
+    }
     let first = &mut all[0];
     match stopped(&summary.run) {
         Some(stopped) if first.tone == Tone::Plain => {
@@ -122,9 +130,6 @@ fn part_of_a_schedule(summary: &Summary) -> Option<Judgement> {
     } else {
         " `loadgen merge` judges the thresholds on all stripes"
     };
-    if summary.configuration.is_audited() {
-        text += ", and `loadgen audit` the limit, by the stripes' files of --requests";
-    }
     Some(Judgement::new(Tone::Plain, text))
 }
 
@@ -334,7 +339,7 @@ pub(super) fn threshold_word(met: Met) -> &'static str {
         Met::Missed => "missed",
         Met::Unsupported => "unsupported",
         Met::NothingSeen => "nothing measured",
-        Met::Deferred => "judged with the other stripes",
+        Met::Deferred => "not judged here",
         Met::Unknown => "unknown",
     }
 }
@@ -352,6 +357,9 @@ pub(super) fn threshold(met: Met) -> Judgement {
 /// The thresholds as a whole; `None` if there are none.
 pub(super) fn thresholds(thresholds: &[JudgedThreshold]) -> Option<Judgement> {
     let (all, met) = (thresholds.len(), with(thresholds, Met::Met));
+    if all > 0 && with(thresholds, Met::Deferred) == all {
+        return Some(threshold(Met::Deferred));
+    }
     let tone = if with(thresholds, Met::Missed) > 0 {
         Tone::Bad
     } else if met < all {

@@ -10,6 +10,7 @@ use super::judgement::{
 use super::percentiles::{columns, distributions, two_columns};
 use super::rare_counts::rare_counts;
 use super::result_file::Access;
+use super::stripes::{self, COLUMNS, cells, remarks};
 use super::worst_targets::worst_targets;
 use crate::base::Nanos;
 use crate::base::text::{count, per_second, seconds, share};
@@ -47,9 +48,10 @@ const COMMAND: usize = 12 * 1024;
 
 /// The verdicts, then the numbers behind them: at most 64 KiB for any summary.
 pub fn markdown(summary: &Summary) -> String {
-    let parts: [Part; 9] = [
+    let parts: [Part; 10] = [
         verdicts,
         numbers,
+        merged_stripes,
         percentiles,
         targets,
         limits,
@@ -225,6 +227,32 @@ fn numbers(out: &mut String, summary: &Summary) -> fmt::Result {
         }
     }
     writeln!(out)
+}
+
+/// How each stripe of a merged result went.
+fn merged_stripes(out: &mut String, summary: &Summary) -> fmt::Result {
+    let Some(merged) = &summary.merged else {
+        return Ok(());
+    };
+    let names: String = COLUMNS.iter().map(|name| format!(" {name} |")).collect();
+    writeln!(out, "|{names} remarks |")?;
+    writeln!(out, "|{} --- |", " ---: |".repeat(COLUMNS.len()))?;
+    for stripe in merged.stripes.iter().take(ROWS) {
+        let cells: String = cells(stripe)
+            .iter()
+            .map(|cell| format!(" {cell} |"))
+            .collect();
+        writeln!(out, "|{cells} {} |", escaped(&remarks(stripe), SENTENCE))?;
+    }
+    writeln!(out)?;
+    more(out, merged.stripes.len(), ROWS, "stripe", "stripes")?;
+    for event in merged.events.iter().take(EVENTS) {
+        writeln!(out, "- {}", escaped(&event.in_words(), SENTENCE))?;
+    }
+    if !merged.events.is_empty() {
+        writeln!(out, "\n{}\n", stripes::EVENTS)?;
+    }
+    more(out, merged.events.len(), EVENTS, "event", "events")
 }
 
 fn percentiles(out: &mut String, summary: &Summary) -> fmt::Result {

@@ -4,6 +4,8 @@ use super::audit::audit;
 use super::judgement::audited;
 use super::styled_text::{Line, StyledText};
 use super::summary::verdict_lines;
+use crate::base::Nanos;
+use crate::base::text::span;
 use crate::core::summary::{RecordedAudit, RecordedCounts, RecordedPart};
 
 /// The most files that are listed.
@@ -24,6 +26,7 @@ pub fn recorded(of: &RecordedAudit) -> StyledText {
         let all = RecordedPart {
             name: "all files".to_owned(),
             requests: of.requests,
+            clock_error_ns: None,
         };
         text.push(line("", &all));
     }
@@ -56,8 +59,11 @@ fn line(word: &str, part: &RecordedPart) -> Line {
         0 => String::new(),
         number => format!(", of which the probe sent {number}"),
     };
+    let clock = part.clock_error_ns.map_or(String::new(), |error| {
+        format!(" (clock ± {})", span(Nanos(error)))
+    });
     let line = format!(
-        "  {word:8} {name}: recorded {recorded} = allowed {allowed} + blocked {blocked} + failed {failed} + \
+        "  {word:8} {name}{clock}: recorded {recorded} = allowed {allowed} + blocked {blocked} + failed {failed} + \
          unanswered {unanswered}{whose}"
     );
     Line::sentence(line, 11)

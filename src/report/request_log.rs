@@ -1,12 +1,13 @@
 //! A row for every request that was sent, as CSV or as one JSON object per line.
 
-use super::format::{Format, Rows, RunInfo, Written};
+use super::format::{self, Format, RunInfo, Written};
 use super::result_file::{Access, ResultFile};
 use super::stream::{Feed, Items, Stream};
 use crate::base::{Address, Moment, Nanos, Outcome, Reason, Sample};
 use crate::core::keys::Keys;
 use crate::core::stats::Tally;
 use crate::engine::{Observer, Start};
+use crate::system::wall_clock::ErrorBound;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Serialize;
 use std::io::{self, BufWriter, Write as _};
@@ -25,19 +26,23 @@ pub const FORMAT: Format = Format {
     access: Access::Owner,
     written: Written::Meanwhile {
         start,
-        rows: Rows::Requests,
+        rows: format::Rows::Requests,
     },
 };
 
-/// Writes batches of requests to a file, and gives each batch's memory back.
-type Write = fn(&mut Items<Batch>, &Names, &Sender<Vec<Sample>>, &mut ResultFile) -> io::Result<()>;
+/// How rows are written.
+#[derive(Debug, Clone, Copy)]
+enum Encoding {
+    Csv,
+    JsonLines,
+}
 
-/// Returns the writer for a file's extension. `None` if there is none for it.
-fn encoding(path: &Path) -> Option<Write> {
+/// The encoding for a file's extension. `None` if there is none for it.
+fn encoding(path: &Path) -> Option<Encoding> {
     let end = path.extension()?.to_ascii_lowercase();
     match end.to_str()? {
-        "csv" => Some(write_csv),
-        "jsonl" => Some(write_json),
+        "csv" => Some(Encoding::Csv),
+        "jsonl" => Some(Encoding::JsonLines),
         _ => None,
     }
 }
@@ -52,6 +57,12 @@ const WAITING: usize = 4096;
 /// The longest time that a request waits for others to be handed over with it.
 const LONGEST_WAIT: Nanos = Nanos(1_000_000_000);
 
+/// How often the error of the machine's clock is found out anew.
+const CLOCK_CHECKS: Nanos = Nanos(100_000_000);
+
+/// The number of digits of a plan's fingerprint that are written: enough to tell plans apart, and the same in every row.
+const PLAN_DIGITS: usize = 8;
+
 /// The number of bytes that are written at once.
 const BUFFER: usize = 64 * 1024;
 
@@ -63,6 +74,11 @@ struct RequestLog {
     /// Batches that were written. Their memory is used again.
     used: Receiver<Vec<Sample>>,
     start: RunStart,
+    /// How far the machine's clock may be off, as the user says.
+    given_error: Option<Nanos>,
+    /// How far it may be off, and when that was found out.
+    clock: Option<ErrorBound>,
+    clock_checked: Moment,
     /// The requests of each [`Source`] that have not been handed over.
     batches: [Vec<Sample>; 2],
     handed_over: Moment,
@@ -92,35 +108,48 @@ impl Source {
 #[derive(Debug, Clone, Copy)]
 struct RunStart {
     at: Moment,
-    /// Nanoseconds since 1970, UTC.
+    by_calendar: SystemTime,
+    /// The same in nanoseconds since 1970, UTC.
     unix: Nanos,
 }
 
 #[derive(Debug)]
 struct Batch {
     start: RunStart,
+    clock: Option<ErrorBound>,
     source: Source,
     samples: Vec<Sample>,
 }
 
 fn start<'a>(file: ResultFile, run: RunInfo<'a>) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
     let has_keys = run.plan.requests_have_keys();
+    let stripe = Some(run.plan.schedule.stripe()).filter(|stripe| !stripe.is_whole());
+    let fingerprint = run.fingerprint.chars().take(PLAN_DIGITS).collect();
     let names = Names {
         keys: has_keys.then(|| [run.plan.keys.clone(), run.plan.probe_keys()]),
         targets: run.targets.to_owned(),
+        part: stripe.map(|stripe| (stripe.to_string(), fingerprint)),
     };
-    let write = encoding(file.path()).unwrap_or(write_csv);
+    let encoding = encoding(file.path()).unwrap_or(Encoding::Csv);
     let (give_back, used) = bounded(WAITING);
-    let (feed, stream) = Stream::start(file, WAITING, move |batches, file| {
-        write(batches, &names, &give_back, file)
+    let (feed, stream) = Stream::start(file, WAITING, move |batches, file| match encoding {
+        Encoding::Csv => write_rows(batches, &names, &give_back, &mut csv_rows(file)?),
+        Encoding::JsonLines => {
+            let mut lines = JsonLines(BufWriter::with_capacity(BUFFER, file));
+            write_rows(batches, &names, &give_back, &mut lines)
+        }
     })?;
     let log = RequestLog {
         feed,
         used,
         start: RunStart {
             at: Moment::MAX,
+            by_calendar: SystemTime::UNIX_EPOCH,
             unix: Nanos::ZERO,
         },
+        given_error: run.plan.clock_error,
+        clock: None,
+        clock_checked: Moment::MAX,
         batches: [Vec::with_capacity(BATCH), Vec::with_capacity(BATCH)],
         handed_over: Moment::MAX,
     };
@@ -136,9 +165,11 @@ impl Observer for RequestLog {
         let unix = start.by_calendar.duration_since(SystemTime::UNIX_EPOCH);
         self.start = RunStart {
             at: start.at,
+            by_calendar: start.by_calendar,
             unix: Nanos::from(unix.unwrap_or_default()),
         };
         self.handed_over = start.at;
+        self.check_clock(start.at);
     }
 
     fn sample(&mut self, sample: &Sample) {
@@ -154,10 +185,22 @@ impl Observer for RequestLog {
             self.hand_over_all();
             self.handed_over = now;
         }
+        if now.since(self.clock_checked) >= CLOCK_CHECKS {
+            self.check_clock(now);
+        }
     }
 }
 
 impl RequestLog {
+    /// Finds out how far the machine's clock may be off by now.
+    fn check_clock(&mut self, now: Moment) {
+        let RunStart {
+            at, by_calendar, ..
+        } = self.start;
+        self.clock = ErrorBound::now(at, by_calendar, self.given_error);
+        self.clock_checked = now;
+    }
+
     fn add(&mut self, sample: &Sample, source: Source) {
         let batch = &mut self.batches[source as usize];
         batch.push(*sample);
@@ -183,6 +226,7 @@ impl RequestLog {
         let rows = samples.len() as u64;
         let full = Batch {
             start: self.start,
+            clock: self.clock,
             source,
             samples,
         };
@@ -204,6 +248,8 @@ struct Names {
     /// The keys of each [`Source`]. `None` if requests carry no keys.
     keys: Option<[Keys; 2]>,
     targets: Vec<String>,
+    /// The stripe, and the beginning of its plan's fingerprint. `None` for a whole run.
+    part: Option<(String, String)>,
 }
 
 /// Times are nanoseconds since the schedule's start.
@@ -236,9 +282,17 @@ struct Row<'a> {
     address: Option<&'static str>,
     /// `load`, or `probe` for a request of the audit's probe.
     source: &'static str,
+    /// The stripe of the schedule, such as `3/8`. Empty if the run sent the whole schedule.
+    stripe: Option<&'a str>,
+    /// The first digits of the fingerprint of the stripe's plan.
+    plan: Option<&'a str>,
+    /// How far `sent_unix_ns` may be off, and the request's other instants by this clock. Empty if the system does not know.
+    clock_error_ns: Option<u64>,
+    /// In the last row, the number of all rows of this file, those that could not be written included. Empty in all others.
+    rows: Option<u64>,
 }
 
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 20] = [
     "sequence",
     "key",
     "target",
@@ -255,16 +309,30 @@ const COLUMNS: [&str; 16] = [
     "reason",
     "address",
     "source",
+    "stripe",
+    "plan",
+    "clock_error_ns",
+    "rows",
 ];
 
+/// A request with all that its row needs.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    sample: Sample,
+    start: RunStart,
+    clock: Option<ErrorBound>,
+    source: Source,
+}
+
 impl<'a> Row<'a> {
-    fn new(
-        sample: &Sample,
-        start: RunStart,
-        source: Source,
-        names: &'a Names,
-        key: &'a mut Vec<u8>,
-    ) -> Self {
+    /// The row of a request. `rows` is the number of all rows if this is the last one.
+    fn new(entry: &Entry, rows: Option<u64>, names: &'a Names, key: &'a mut Vec<u8>) -> Self {
+        let Entry {
+            sample,
+            start,
+            clock,
+            source,
+        } = entry;
         let answer = &sample.answer;
         let (outcome, failure) = match answer.outcome {
             Outcome::Allowed => ("allowed", None),
@@ -282,7 +350,7 @@ impl<'a> Row<'a> {
             sequence: sample.sequence,
             key: names.keys.as_ref().map(|keys| {
                 key.clear();
-                keys[source as usize].write(sample.key, key);
+                keys[*source as usize].write(sample.key, key);
                 std::str::from_utf8(key).expect("a key is text")
             }),
             target: &names.targets[sample.target as usize],
@@ -299,63 +367,93 @@ impl<'a> Row<'a> {
             reason: answer.reason.map(Reason::text),
             address: answer.address.map(Address::text),
             source: source.name(),
+            stripe: names.part.as_ref().map(|(stripe, _)| stripe.as_str()),
+            plan: names.part.as_ref().map(|(_, plan)| plan.as_str()),
+            clock_error_ns: clock.map(|clock| {
+                let ends = [answer.sent, answer.done].map(|instant| clock.error_at(instant));
+                ends[0].max(ends[1]).0
+            }),
+            rows,
         }
     }
 }
 
-fn write_csv(
-    batches: &mut Items<Batch>,
-    names: &Names,
-    give_back: &Sender<Vec<Sample>>,
-    file: &mut ResultFile,
-) -> io::Result<()> {
+/// Writes rows in one of the encodings.
+trait Rows {
+    fn write(&mut self, row: &Row) -> io::Result<()>;
+
+    fn flush(&mut self) -> io::Result<()>;
+}
+
+impl<W: io::Write> Rows for csv::Writer<W> {
+    fn write(&mut self, row: &Row) -> io::Result<()> {
+        Ok(self.serialize(row)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        csv::Writer::flush(self)
+    }
+}
+
+struct JsonLines<W: io::Write>(BufWriter<W>);
+
+impl<W: io::Write> Rows for JsonLines<W> {
+    fn write(&mut self, row: &Row) -> io::Result<()> {
+        serde_json::to_writer(&mut self.0, row)?;
+        self.0.write_all(b"\n")
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Rows in CSV, below the columns' names.
+fn csv_rows(file: &mut ResultFile) -> io::Result<csv::Writer<&mut ResultFile>> {
     let mut csv = csv::WriterBuilder::new()
         .has_headers(false)
         .buffer_capacity(BUFFER)
         .from_writer(file);
     csv.write_record(COLUMNS)?;
     csv.flush()?;
-    let mut key = Vec::new();
-    for batch in batches {
-        let Batch {
-            start,
-            source,
-            samples,
-        } = batch;
-        for sample in &samples {
-            csv.serialize(Row::new(sample, start, source, names, &mut key))?;
-        }
-        csv.flush()?;
-        take_back(samples, give_back);
-    }
-    Ok(())
+    Ok(csv)
 }
 
-fn write_json(
+/// Writes a row for each request, and into the last one how many there are. So each is written when the next one is known.
+fn write_rows(
     batches: &mut Items<Batch>,
     names: &Names,
     give_back: &Sender<Vec<Sample>>,
-    file: &mut ResultFile,
+    rows: &mut impl Rows,
 ) -> io::Result<()> {
-    let mut lines = BufWriter::with_capacity(BUFFER, file);
     let mut key = Vec::new();
-    for batch in batches {
+    let mut latest: Option<Entry> = None;
+    while let Some(batch) = batches.next() {
         let Batch {
             start,
+            clock,
             source,
             samples,
         } = batch;
         for sample in &samples {
-            serde_json::to_writer(
-                &mut lines,
-                &Row::new(sample, start, source, names, &mut key),
-            )?;
-            lines.write_all(b"\n")?;
+            let next = Entry {
+                sample: *sample,
+                start,
+                clock,
+                source,
+            };
+            if let Some(entry) = latest.replace(next) {
+                rows.write(&Row::new(&entry, None, names, &mut key))?;
+            }
         }
-        lines.flush()?;
+        rows.flush()?;
         take_back(samples, give_back);
     }
-    Ok(())
+    if let Some(entry) = latest {
+        let all = batches.rows_offered();
+        rows.write(&Row::new(&entry, Some(all), names, &mut key))?;
+    }
+    rows.flush()
 }
 
 fn take_back(mut samples: Vec<Sample>, give_back: &Sender<Vec<Sample>>) {

@@ -144,6 +144,14 @@ impl<T> Feed<T> {
     }
 }
 
+impl<T> Items<T> {
+    /// The rows that were offered, those of items that did not fit included. It is the whole number once there are no more
+    /// items.
+    pub fn rows_offered(&self) -> u64 {
+        self.counts.offered.load(Relaxed)
+    }
+}
+
 impl<T> Iterator for Items<T> {
     type Item = T;
 

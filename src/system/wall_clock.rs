@@ -41,6 +41,44 @@ impl Reading {
     }
 }
 
+/// How far the wall clock's instants may be off that are counted by the monotonic clock from a start.
+#[derive(Debug, Clone, Copy)]
+pub struct ErrorBound {
+    /// When it was found out.
+    at: Moment,
+    /// The error then.
+    error: Nanos,
+}
+
+impl ErrorBound {
+    /// The bound now, for a start by both clocks that may be over or to come. `given` is how far the wall clock may be off
+    /// at any time; without it, the system is asked. `None` if the system does not know.
+    pub fn now(start: Moment, by_calendar: SystemTime, given: Option<Nanos>) -> Option<ErrorBound> {
+        let error = given.or_else(estimated_error)?;
+        let now = Reading::now();
+        let start = Reading {
+            moment: start,
+            calendar: by_calendar,
+            gap: Nanos::ZERO,
+        };
+        let drift = match start.moment <= now.moment {
+            true => now.drift_since(&start),
+            false => start.drift_since(&now),
+        };
+        Some(ErrorBound {
+            at: now.moment,
+            error: error + drift,
+        })
+    }
+
+    /// The bound at another instant. Between the two, a clock may drift by 500 millionths, the most by which NTP lets one be
+    /// slewed ([RFC 5905](https://www.rfc-editor.org/rfc/rfc5905), section 11.3).
+    pub fn error_at(&self, instant: Moment) -> Nanos {
+        let apart = instant.since(self.at).max(self.at.since(instant));
+        self.error + Nanos(apart.0.div_ceil(2_000))
+    }
+}
+
 /// The most that the wall clock is off, as the kernel and its time service estimate it: `maxerror` of adjtimex(2). `None` if
 /// the system has no such call, or its clock is not synchronized.
 pub fn estimated_error() -> Option<Nanos> {
@@ -85,6 +123,31 @@ mod tests {
             (2_000, 40_000, 11_002),
         ] {
             assert_eq!(reading(moment, calendar).drift_since(&first), Nanos(drift));
+        }
+    }
+
+    #[test]
+    fn a_bound_counts_the_given_error_the_offset_from_the_start_and_the_drift_since() {
+        let now = Reading::now();
+        let off = Duration::from_millis(20);
+        for (start, by_calendar) in [
+            (now.moment, now.calendar + off),
+            (now.moment, now.calendar - off),
+            // A start that is to come.
+            (
+                now.moment + Nanos(60_000_000_000),
+                now.calendar + Duration::from_secs(60) + off,
+            ),
+        ] {
+            let bound = ErrorBound::now(start, by_calendar, Some(Nanos(5_000_000))).unwrap();
+            let error = bound.error_at(bound.at);
+            assert!((25_000_000..35_000_000).contains(&error.0), "{error}");
+            for instant in [
+                bound.at + Nanos(4_000_000),
+                Moment::at(bound.at.as_nanos() - 4_000_000),
+            ] {
+                assert_eq!(bound.error_at(instant), error + Nanos(2_000));
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod brute;
 mod causes;
 mod cluster;
 mod limiters;
+mod machines;
 mod outages;
 mod populations;
 mod restarts;

@@ -92,6 +92,7 @@ fn headline(report: &AuditReport, keys: u32) -> String {
         keys: &names,
         probe_keys: &KeyNames::new(0),
         files: &[],
+        missing: &[],
     };
     run.audit().statement
 }

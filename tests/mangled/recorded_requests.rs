@@ -125,7 +125,8 @@ fn audited(path: &Path) -> Result<(), String> {
     // As the program shows it.
     let refused = |error: loadgen::recording::Unreadable| printable(&error.to_string());
     let paths = [path.to_owned()];
-    let recording = Recording::survey(&paths, &columns, Nanos::ZERO, 2 << 20).map_err(refused)?;
+    let recording =
+        Recording::survey(&paths, &columns, Some(Nanos::ZERO), 2 << 20).map_err(refused)?;
     let terms = Terms {
         memory: 2 << 20,
         ..Terms::of_all_promises(5, Nanos(1_000_000_000), recording.targets().len().max(1))

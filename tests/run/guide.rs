@@ -75,7 +75,7 @@ fn runs(block: &Block) -> Vec<Vec<String>> {
             && !arguments.iter().any(|word| word == "|")
             && !matches!(
                 &*arguments[0],
-                "audit" | "report" | "compare" | "schema" | "discover" | "completions"
+                "audit" | "merge" | "report" | "compare" | "schema" | "discover" | "completions"
             )
         {
             let own = arguments.iter().take_while(|word| *word != ">");

@@ -71,71 +71,91 @@ fn expanded(text: &str, variables: &BTreeMap<String, String>) -> String {
     expanded + rest
 }
 
-/// Starts the pod of a stripe as a process, with folders here in the place of its volumes. `own` is the Secret of the
-/// cluster.
+/// The pod of a Job as a process, with folders here in the place of its volumes. `own` is the Secret of the cluster.
 fn pod(
     manifests: &Manifests,
-    index: usize,
+    job: &str,
     own: &BTreeMap<String, String>,
     volumes: &Path,
+    index: usize,
 ) -> Launch {
-    let pod = &manifests.get("Job", "run")["spec"]["template"]["spec"];
+    let pod = &manifests.get("Job", job)["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
-    let mut variables = BTreeMap::new();
-    for source in container["envFrom"].as_array().unwrap() {
-        let name = |kind: &str| source[kind]["name"].as_str();
-        variables.extend(match (name("configMapRef"), name("secretRef")) {
-            (Some(name), _) => manifests.texts("ConfigMap", name, "data"),
-            (None, Some(name)) => manifests.texts("Secret", name, "stringData"),
-            (None, None) => panic!("{source}"),
-        });
-    }
-    for variable in container["env"].as_array().into_iter().flatten() {
-        let reference = &variable["valueFrom"]["secretKeyRef"];
-        assert_eq!(reference["name"], "own");
-        let value = &own[reference["key"].as_str().unwrap()];
-        variables.insert(variable["name"].as_str().unwrap().to_owned(), value.clone());
-    }
-    variables.insert("JOB_COMPLETION_INDEX".to_owned(), index.to_string());
-    let arguments = container["args"].as_array().unwrap().iter();
-    let mut arguments: Vec<_> = arguments
-        .map(|text| expanded(text.as_str().unwrap(), &variables))
-        .collect();
-    for mount in container["volumeMounts"].as_array().unwrap() {
-        let folder = mount["mountPath"].as_str().unwrap();
-        let here = volumes.join(folder.trim_start_matches('/'));
-        fs::create_dir_all(&here).unwrap();
-        let mut names = pod["volumes"].as_array().unwrap().iter();
-        let volume = names
-            .find(|volume| volume["name"] == mount["name"])
-            .unwrap();
-        let files = match (
-            volume["configMap"]["name"].as_str(),
-            volume["secret"]["secretName"].as_str(),
-        ) {
-            (Some(name), _) => manifests.texts("ConfigMap", name, "data"),
-            (None, Some(name)) => manifests.texts("Secret", name, "stringData"),
-            (None, None) => {
-                let part = mount["subPathExpr"].as_str().unwrap();
-                assert_ne!(expanded(part, &variables), part, "no folder of this start");
-                BTreeMap::new()
-            }
+    let list = |field: &str| container[field].as_array().cloned().unwrap_or_default();
+    let objects = |source: &Value, config_map: &str, secret: &str| {
+        let name = |kind: &str, field: &str| source[kind][field].as_str().map(str::to_owned);
+        let secret_name = if secret == "secret" {
+            "secretName"
+        } else {
+            "name"
         };
-        for (name, text) in files {
-            fs::write(here.join(name), text).unwrap();
+        match (name(config_map, "name"), name(secret, secret_name)) {
+            (Some(name), _) => Some(manifests.texts("ConfigMap", &name, "data")),
+            (None, Some(name)) if name == "own" => Some(own.clone()),
+            (None, Some(name)) => Some(manifests.texts("Secret", &name, "stringData")),
+            (None, None) => None,
         }
-        let here = here.to_str().unwrap();
-        let texts = arguments.iter_mut().chain(variables.values_mut());
-        for text in texts {
-            let value = text.split_once('=').map_or(&**text, |(_, value)| value);
-            if value.starts_with(&format!("{folder}/")) {
+    };
+    let mut variables = BTreeMap::new();
+    for source in list("envFrom") {
+        variables.extend(objects(&source, "configMapRef", "secretRef").expect("an object"));
+    }
+    for variable in list("env") {
+        let source = &variable["valueFrom"];
+        let texts = objects(source, "configMapKeyRef", "secretKeyRef").expect("an object");
+        let key = source["configMapKeyRef"]["key"].as_str();
+        let key = key
+            .or(source["secretKeyRef"]["key"].as_str())
+            .expect("a key");
+        variables.insert(
+            variable["name"].as_str().expect("a name").to_owned(),
+            texts[key].clone(),
+        );
+    }
+    if manifests.get("Job", job)["spec"]["completionMode"] == "Indexed" {
+        variables.insert("JOB_COMPLETION_INDEX".to_owned(), index.to_string());
+    }
+    let mut arguments: Vec<_> = list("args")
+        .iter()
+        .map(|text| expanded(text.as_str().expect("a text"), &variables))
+        .collect();
+    for mount in list("volumeMounts") {
+        let folder = mount["mountPath"].as_str().expect("a folder");
+        let mut all = pod["volumes"].as_array().expect("volumes").iter();
+        let volume = all
+            .find(|volume| volume["name"] == mount["name"])
+            .expect("a volume");
+        let here = match mount["subPathExpr"].as_str() {
+            Some(part) => {
+                let claim = volume["persistentVolumeClaim"]["claimName"]
+                    .as_str()
+                    .expect("a claim");
+                let expanded = expanded(part, &variables);
+                assert!(!expanded.contains('$'), "{expanded}");
+                volumes.join(claim).join(expanded)
+            }
+            None => volumes.join(folder.trim_start_matches('/')),
+        };
+        fs::create_dir_all(&here).expect("a folder");
+        for (name, text) in objects(volume, "configMap", "secret").unwrap_or_default() {
+            fs::write(here.join(name), text).expect("a file");
+        }
+        let here = here.to_str().expect("a path in UTF-8");
+        for text in arguments.iter_mut().chain(variables.values_mut()) {
+            let value = match text.strip_prefix("--") {
+                Some(flag) => flag.split_once('=').map_or("", |(_, value)| value),
+                None => text,
+            };
+            if value == folder || value.starts_with(&format!("{folder}/")) {
                 *text = text.replacen(folder, here, 1);
             }
         }
     }
     // Each pod has its own network, in which port 9100 is free.
-    assert_eq!(variables["LOADGEN_METRICS_ADDR"], ":9100");
-    variables.insert("LOADGEN_METRICS_ADDR".to_owned(), "127.0.0.1:0".to_owned());
+    if let Some(address) = variables.get_mut("LOADGEN_METRICS_ADDR") {
+        assert_eq!(address, ":9100");
+        *address = "127.0.0.1:0".to_owned();
+    }
     let launch = loadgen("").args(arguments);
     variables
         .iter()
@@ -180,7 +200,7 @@ fn pods_together_send_what_one_process_would_and_each_writes_its_stripe() {
             format!("--body-file={}", in_folder("body")),
             format!("--keys-file={}", in_folder("keys")),
         ];
-        let url = format!("{}/v1/$(HOME)?token=s3cret&n={{seq}}", server.url());
+        let url = format!("{}/v1/$(LOADGEN_SEED)?token=s3cret&n={{seq}}", server.url());
         options
             .map(str::to_owned)
             .into_iter()
@@ -194,7 +214,11 @@ fn pods_together_send_what_one_process_would_and_each_writes_its_stripe() {
     let printed = {
         let options = options(&shared);
         let mut options: Vec<_> = options.iter().map(String::as_str).collect();
-        options.push("--start-at=+6s");
+        options.extend([
+            "--start-at=+6s",
+            "--summary-json=x/all.json",
+            "--report=all.html",
+        ]);
         let finished =
             with_mine(deployed("--stripes 3 --name run --secret own", &options)).finish();
         assert_eq!(finished.code(), Some(0), "{finished}");
@@ -213,19 +237,37 @@ fn pods_together_send_what_one_process_would_and_each_writes_its_stripe() {
 
     let volumes = TempDir::new().unwrap();
     let pods: Vec<_> = (0..STRIPES)
-        .map(|index| pod(&manifests, index, &own, volumes.path()).start())
+        .map(|index| pod(&manifests, "run", &own, volumes.path(), index).start())
         .collect();
+    let merge = pod(&manifests, "run-merge", &own, volumes.path(), 0).start();
     let alone = Server::allowing();
     let whole = with_mine(loadgen("").args(options(&alone))).finish();
     assert_eq!(whole.code(), Some(0), "{whole}");
     let finished: Vec<Finished> = pods.into_iter().map(|pod| pod.finish()).collect();
 
+    let merge = merge.finish();
+    assert_eq!(merge.code(), Some(0), "{merge}");
+    let plan = manifests.texts("ConfigMap", "run-plan", "data");
+    let results = volumes
+        .path()
+        .join("loadgen-results/run")
+        .join(&plan["LOADGEN_START_AT"]);
+    let summary = |name: &str| -> Value {
+        let text = fs::read_to_string(results.join(name)).expect(name);
+        serde_json::from_str(&text).expect("JSON")
+    };
+    assert!(
+        fs::read_to_string(results.join("all.html"))
+            .expect("a page")
+            .contains("<html")
+    );
+    let merged = summary("all.json");
+
     let mut plans = Vec::new();
     let mut sent = Vec::new();
     for (index, pod) in finished.iter().enumerate() {
         assert_eq!(pod.code(), Some(0), "{pod}");
-        let written = volumes.path().join(format!("stripes/summary-{index}.json"));
-        let summary: Value = serde_json::from_str(&fs::read_to_string(written).unwrap()).unwrap();
+        let summary = summary(&format!("stripes/summary-{index}.json"));
         assert_eq!(summary["stripe"]["index"], index);
         assert_eq!(summary["stripe"]["of"], STRIPES);
         plans.push(summary["stripe"]["plan"].clone());
@@ -239,6 +281,8 @@ fn pods_together_send_what_one_process_would_and_each_writes_its_stripe() {
     by_one.sort_unstable();
     assert!(by_one.len() > 100, "{} requests", by_one.len());
     assert_eq!(sent.iter().sum::<u64>(), by_one.len() as u64);
+    assert_eq!(merged["requests"]["sent"], by_one.len());
+    assert_eq!(merged["requests"]["scheduled"], by_one.len());
     assert!(
         sent.iter().all(|sent| *sent >= by_one.len() as u64 / 3),
         "{sent:?}"
@@ -247,7 +291,9 @@ fn pods_together_send_what_one_process_would_and_each_writes_its_stripe() {
     assert_eq!(by_one[0].1, "it's $(JOB_COMPLETION_INDEX) $$ \"50%\": # no");
     assert_eq!(by_one[0].2, own["MINE"]);
     assert!(
-        by_one[0].0.starts_with("/v1/$(HOME)?token=s3cret&n="),
+        by_one[0]
+            .0
+            .starts_with("/v1/$(LOADGEN_SEED)?token=s3cret&n="),
         "{}",
         by_one[0].0
     );
@@ -280,7 +326,8 @@ fn a_failed_stripe_is_not_repeated_and_the_merge_waits_for_all() {
             "http://a",
             "--audit=sliding-window",
             "--drain-timeout=20s",
-            "--report=x/r.tar.html",
+            "--report=x/r.html",
+            "--timeline=x/t.tar.csv",
             "--start-at=2200-01-01T00:00:00.5Z",
         ],
     );
@@ -315,7 +362,7 @@ fn a_failed_stripe_is_not_repeated_and_the_merge_waits_for_all() {
     let expected = serde_json::json!([
         "--summary-json=/stripes/summary-$(JOB_COMPLETION_INDEX).json",
         "--requests=/stripes/requests-$(JOB_COMPLETION_INDEX).csv",
-        "--report=/stripes/r.tar-$(JOB_COMPLETION_INDEX).html",
+        "--timeline=/stripes/t.tar-$(JOB_COMPLETION_INDEX).csv",
         "http://a"
     ]);
     assert_eq!(*arguments, expected);
@@ -328,6 +375,7 @@ fn a_failed_stripe_is_not_repeated_and_the_merge_waits_for_all() {
         "--stripes=$(LOADGEN_STRIPES)",
         "--wait=90s",
         "--output=/results/summary.json",
+        "--report=/results/r.html",
         "/stripes"
     ]);
     assert_eq!(container["args"], expected);
@@ -402,7 +450,7 @@ fn what_no_pod_can_do_is_refused_by_name() {
         (&["http://a", "--events=-"], &["--events '-'"]),
         (&["http://a", "--summary-json=-"], &["--summary-json '-'"]),
         (
-            &["http://a", "--report=a/x", "--hdr-log=b/x"],
+            &["http://a", "--timeline=a/x", "--hdr-log=b/x"],
             &["--hdr-log 'b/x'", "name"],
         ),
         (

@@ -18,6 +18,7 @@ mod several_addresses;
 mod answers;
 mod audit;
 mod audited_keys;
+mod audited_stripes;
 mod configuration;
 mod connections;
 mod count;
@@ -31,6 +32,8 @@ mod guide;
 mod kubernetes;
 #[cfg(unix)]
 mod manual;
+#[cfg(unix)]
+mod merge;
 #[cfg(unix)]
 mod metrics;
 mod presets;

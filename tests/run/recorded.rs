@@ -419,6 +419,15 @@ fn blocked_requests_prove_something_only_if_the_files_are_complete() {
     let finished = place.audit(&["log.csv"], &options).finish();
     assert!(!finished.stdout().contains("Audit: broken"), "{finished}");
     assert!(finished.stdout().contains("--complete"), "{finished}");
+    // Of several machines, each instant is one of its own machine's clock.
+    place.write("other.csv", log((10..20).map(|n| n * 50), 0));
+    let both = format!("{options} --complete --clock-error 20ms");
+    let finished = place.audit(&["log.csv", "other.csv"], &both).finish();
+    let words = [
+        "alice was blocked at 0.000s ± 20.0 ms by the limiter",
+        "(clock ± 20.0 ms)",
+    ];
+    assert_says(&finished, NOT_KEPT, &words);
 }
 
 #[test]
@@ -431,6 +440,12 @@ fn several_files_are_merged_by_the_clock_and_findings_name_the_file() {
         let finished = place.audit(&[file], &options).finish();
         assert!(!finished.stdout().contains("Audit: broken"), "{finished}");
     }
+    // Nobody says how far the clocks may be off.
+    place
+        .audit(&["a.csv", "b.csv"], &options)
+        .assert_refused(&["a.csv': must say in clock_error_ns", "--clock-error"]);
+    let apart = format!("{options} --clock-error 500ms");
+    let options = format!("{options} --clock-error 0");
     let finished = place
         .audit(&["a.csv", "b.csv"], &options)
         .arg("--summary-json")
@@ -441,8 +456,7 @@ fn several_files_are_merged_by_the_clock_and_findings_name_the_file() {
         "requests a.csv:2, b.csv:2, a.csv:3",
     ];
     assert_says(&finished, NOT_KEPT, &words);
-    // The second file's clock may be so far off that the three admissions need not lie within a second.
-    let apart = format!("{options} --clock-tolerance 500ms");
+    // The clocks may be so far off that the three admissions need not lie within a second.
     let merged = place.audit(&["a.csv", "b.csv"], &apart).finish();
     assert!(!merged.stdout().contains("Audit: broken"), "{merged}");
     let finding = &place.json("audit.json")["audit"]["findings"][0];
@@ -466,7 +480,7 @@ fn two_runs_against_one_limiter_are_audited_together() {
             .arg(place.at(file))
             .report();
     });
-    let options = "--audit sliding-window --limit 5 --window 2s";
+    let options = "--audit sliding-window --limit 5 --window 2s --clock-error 1ms";
     let finished = place.audit(&["a.csv", "b.jsonl"], options).finish();
     assert_says(
         &finished,

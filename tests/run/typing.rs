@@ -74,7 +74,7 @@ const SLIPS: &[(&str, &[&str])] = &[
     ),
     (
         "plan --output x",
-        &["--output: is not an option of loadgen plan, but of loadgen report"],
+        &["--output: is not an option of loadgen plan, but of loadgen merge, loadgen report"],
     ),
     ("plan --help=x", &["--help 'x': takes no value"]),
 ];

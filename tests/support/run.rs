@@ -293,6 +293,12 @@ impl Run {
         self.signal(Signal::INT)
     }
 
+    /// Ends the process at once.
+    #[cfg(unix)]
+    pub fn end_at_once(&self) -> Instant {
+        self.signal(Signal::KILL)
+    }
+
     /// Stops the process, as Ctrl-Z does.
     #[cfg(unix)]
     pub fn stop(&self) -> Instant {

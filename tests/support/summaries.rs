@@ -20,8 +20,79 @@ pub fn examples() -> Vec<(&'static str, Summary)> {
         ("second", second()),
         ("empty", empty()),
         ("events", events()),
+        ("merged", merged()),
         ("huge", huge()),
     ]
+}
+
+/// The demo, merged of three stripes. A fourth is missing, one joined late, and one was stopped early.
+pub fn merged() -> Summary {
+    let mut summary = demo();
+    let all = summary.requests;
+    let stripes = (0..3).map(|index| MergedStripe {
+        index,
+        file: format!("results/<stripe>-{index}.json"),
+        version: "0.1.0".to_owned(),
+        started: "2026-03-01T09:30:00.000Z".to_owned(),
+        ended: "2026-03-01T09:31:00.013Z".to_owned(),
+        paced_ns: (60 - 20 * (index / 2)) * SECOND,
+        interrupted: index == 2,
+        clock_error_ns: (index > 0).then_some(index * 750_000),
+        scheduled: all.scheduled / 3,
+        sent: all.sent / 3,
+        dropped: index,
+        unsent: 10 * index,
+        missed: 10 * (index % 2),
+        unreached: 40 * (index / 2),
+        late: 5 * index,
+        failed: 0,
+        send_lag_p99_ns: (index * 3) * MILLI,
+        send_lag_max_ns: (index * 9) * MILLI,
+        kept: index == 0,
+        exit_code: index as u8,
+        processor_ns: (index > 0).then_some(700 * MILLI),
+        peak_memory_bytes: (index > 0).then_some(21 << 20),
+    });
+    summary.merged = Some(MergedSummary {
+        of: 4,
+        plan: "7c2f2e1c-6d7a-5f1c-9a53-1d7f6b5f1a2e".to_owned(),
+        start: "2026-03-01T09:30:00.000Z".to_owned(),
+        scheduled_of_all: Some(all.scheduled + all.scheduled / 3),
+        stripes: stripes.collect(),
+        missing: vec![MissingStripe {
+            index: 3,
+            unknown: all.scheduled / 3,
+        }],
+        unknown: all.scheduled / 3,
+        events: vec![
+            MergedEvent {
+                stripe: 0,
+                name: "redis <goes>".to_owned(),
+                kind: "command".to_owned(),
+                began_ns: 20 * SECOND,
+                command: Some(command("docker pause redis", 20, "")),
+            },
+            MergedEvent {
+                stripe: 1,
+                name: "half".to_owned(),
+                kind: "mark".to_owned(),
+                began_ns: 30 * SECOND,
+                command: None,
+            },
+        ],
+        audit_command: Some("loadgen audit 'a & b.csv' --audit auto".to_owned()),
+    });
+    summary.audit = None;
+    summary.thresholds = vec![
+        threshold(
+            "latency.p99 < 50ms",
+            Met::Unknown,
+            "1.23 ms, without the missing stripes",
+        ),
+        threshold("audit = kept", Met::Deferred, "loadgen audit judges it"),
+    ];
+    summary.exit_code = 3;
+    summary
 }
 
 /// The default traffic for a minute, on a limiter that keeps its limit.

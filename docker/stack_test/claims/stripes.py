@@ -46,7 +46,7 @@ def the_rest_is_right_without_a_stripe_that_was_killed(stack):
         others = {state for slot, state in tasks.items() if slot != killed}
         holds(others == {"Complete"} and tasks[killed] == "Failed", f"the tasks are {tasks}:\n{swarm.logs()}")
         left = [file for file in SUMMARIES if f"-{killed}." not in file]
-        printed = swarm.loadgen("merge", *left, "--output", "/results/all.json")
+        printed = swarm.loadgen("merge", *left, "--output", "/results/all.json", code=INCONCLUSIVE)
         holds(f"stripe {killed % STRIPES} of {STRIPES}" in printed.lower(), f"the missing stripe is not named:\n{printed}")
         at_nodes = counted() - before
         all_of_it = swarm.result("all.json")

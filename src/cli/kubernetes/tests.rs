@@ -12,6 +12,7 @@ use std::process::Command as Process;
 /// What the pods get, but for their stripe and their start.
 #[derive(Debug, Serialize, Deserialize)]
 struct Pods {
+    start: String,
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
     secrets: Vec<(String, String)>,
@@ -36,6 +37,7 @@ fn deploys_the_run_of_its_environment() {
                 (path, file.text, file.may_have_secrets)
             };
             Ok(Pods {
+                start: deployment.start,
                 variables: deployment.variables,
                 arguments: deployment.arguments,
                 secrets: deployment.secrets,
@@ -107,11 +109,15 @@ fn check(options: &[(&Given, bool)]) -> Result<(), String> {
         }
         pods => pods?,
     };
-    // A seed that was drawn is that of the pods.
+    // A seed that was drawn is that of the pods, and so is a start that depends on the clock.
+    assert!(pods.start.ends_with(":00Z"), "{}", pods.start);
     let (_, seed) = &pods.variables[0];
-    typed.retain(|word| !word.starts_with("--seed="));
-    variables.retain(|(name, _)| name != "LOADGEN_SEED");
-    typed.insert(0, format!("--seed={seed}"));
+    typed.retain(|word| !word.starts_with("--seed=") && !word.starts_with("--start-at="));
+    variables.retain(|(name, _)| !["LOADGEN_SEED", "LOADGEN_START_AT"].contains(&&**name));
+    typed.splice(
+        0..0,
+        [format!("--seed={seed}"), format!("--start-at={START}")],
+    );
     let expected = described(&typed, &variables);
     let expected = expected.expect("a run, since a deployment was made of it");
     // The volumes of a pod are folders here.
@@ -134,13 +140,17 @@ fn check(options: &[(&Given, bool)]) -> Result<(), String> {
     let of_a_pod = described(&pods.arguments, &environment);
     let of_a_pod =
         of_a_pod.unwrap_or_else(|why| panic!("{typed:?} {variables:?} {pods:#?}: {why}"));
-    let lines = expected.run.lines().zip(of_a_pod.run.lines());
+    // In the pods, a recording is named after its option.
+    let expected = expected
+        .run
+        .replace("replay of requests.csv", "replay of replay");
+    let lines = expected.lines().zip(of_a_pod.run.lines());
     let differing: Vec<_> = lines.filter(|(one, other)| one != other).collect();
     assert!(
         differing.is_empty(),
         "{typed:?} {variables:?} {pods:#?}: {differing:#?}"
     );
-    assert_eq!(expected.run.lines().count(), of_a_pod.run.lines().count());
+    assert_eq!(expected.lines().count(), of_a_pod.run.lines().count());
     // The ConfigMap and the arguments can be read by many.
     let plain: Vec<_> = pods
         .files
@@ -161,27 +171,25 @@ fn every_option_reaches_the_pods_or_is_refused_by_name() {
     let all = every_option(&files);
     let mut refused: Vec<String> = Vec::new();
     for option in &all {
-        for by_variable in [false, true] {
-            let needed = needs(&option.flag).iter().map(|needed| {
-                let mut of_it = all
-                    .iter()
-                    .filter(|other| !other.flag.is_empty() && needed.starts_with(&*other.flag));
-                let value = needed.split_once('=').expect("a flag").1;
-                let found = of_it.find(|other| value.is_empty() || other.values == [value]);
-                (found.expect("an option"), false)
-            });
-            let mut options: Vec<_> = needed.collect();
-            options.push((option, by_variable));
-            if let Err(refusal) = check(&options) {
-                let name = |option: &Given| option.flag.trim_matches(['-', '=']).to_owned();
-                let is_named = |(option, _): &(&Given, bool)| {
-                    let variable = option.variable.as_deref().unwrap_or("URL");
-                    refusal.contains(&format!("--{} '", name(option)))
-                        || refusal.contains(&format!("{variable} '"))
-                };
-                assert!(options.iter().any(is_named), "{options:?}: {refusal}");
-                refused.push(name(option));
-            }
+        let needed = needs(&option.flag).iter().map(|needed| {
+            let mut of_it = all
+                .iter()
+                .filter(|other| !other.flag.is_empty() && needed.starts_with(&*other.flag));
+            let value = needed.split_once('=').expect("a flag").1;
+            let found = of_it.find(|other| value.is_empty() || other.values == [value]);
+            (found.expect("an option"), false)
+        });
+        let mut options: Vec<_> = needed.collect();
+        // The test below gives options by variables, too.
+        options.push((option, false));
+        if let Err(refusal) = check(&options) {
+            let name = |option: &Given| option.flag.trim_matches(['-', '=']).to_owned();
+            let is_named = |(option, _): &(&Given, bool)| match &*name(option) {
+                "" => refusal.contains("URL '"),
+                name => refusal.contains(&format!("--{name} '")),
+            };
+            assert!(options.iter().any(is_named), "{options:?}: {refusal}");
+            refused.push(name(option));
         }
     }
     refused.sort_unstable();

@@ -220,9 +220,10 @@ impl Findings {
     }
 
     /// How long a blocked request of a key would have taken, had it been admitted: as long as the latest admitted one of
-    /// the key, or of any key.
+    /// the key, or of any key, if its own instants are the least exact.
     pub fn as_admitted(&self, audit: &KeyAudit) -> Nanos {
-        audit.as_admitted.or(self.as_admitted).unwrap_or_default()
+        let took = audit.as_admitted.or(self.as_admitted);
+        took.unwrap_or_default() + self.report.terms.uneven
     }
 
     /// Whether a window with so many admissions is among the worst.

@@ -198,6 +198,8 @@ pub enum PromiseVerdict {
     NotJudged,
     /// Keys were judged, but a limiter that admits twice its limit may not have been caught.
     NoResolution,
+    /// Every answer fits the promise, but requests are missing that may not.
+    Partial,
 }
 
 /// A reason why a promise that is not proved broken is not kept either.
@@ -220,6 +222,8 @@ pub enum Doubt {
     NothingAdmitted,
     /// Most requests of the load were neither allowed nor blocked.
     MostFailed,
+    /// Requests of the load are missing among the observations.
+    Partial,
     /// No promise was judged on any key of the load.
     NotJudged,
     NoResolution,
@@ -335,7 +339,10 @@ pub struct FalseBlock {
 impl AuditReport {
     /// How a promise stands.
     pub fn verdict_on(&self, promise: &PromiseReport) -> PromiseVerdict {
-        promise.verdict(self.connections_disagree)
+        match promise.verdict(self.connections_disagree) {
+            PromiseVerdict::Kept if self.terms.is_partial => PromiseVerdict::Partial,
+            verdict => verdict,
+        }
     }
 
     /// The verdict, given whether the generator kept its own schedule.
@@ -377,6 +384,8 @@ impl AuditReport {
             Some(Doubt::MostFailed)
         } else if !schedule_kept {
             Some(Doubt::ScheduleNotKept)
+        } else if self.terms.is_partial {
+            Some(Doubt::Partial)
         } else if verdicts().any(is_kept) || verdicts().any(is_suspect) {
             None
         } else if verdicts().any(|one| one == PromiseVerdict::NoResolution) {

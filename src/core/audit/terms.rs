@@ -27,6 +27,11 @@ pub struct Terms {
     /// The units that one request counts; at least 1.
     pub cost: u64,
     pub tiers: Tiers,
+    /// By how much more the time from sent to done of one request may have been widened than that of another: the instants of
+    /// some machines are less exact than those of others. Zero for a run of one machine.
+    pub uneven: Nanos,
+    /// Whether requests of the load are known to be missing among the observations. They may have been admitted.
+    pub is_partial: bool,
 }
 
 /// The keys that have a limit or a cost of their own.
@@ -75,6 +80,8 @@ impl Terms {
             excess_tolerance: 0.0,
             cost: 1,
             tiers: Tiers::default(),
+            uneven: Nanos::ZERO,
+            is_partial: false,
         }
     }
 

@@ -1,46 +1,19 @@
 //! The commands that a merged result names.
 
-use crate::core::summary::{Configuration, Setting, Source};
+use crate::core::summary::{COMPLETE, FILES};
 
-/// The options of a run that its audit has in common with that of recorded requests.
-const JUDGING: [&str; 10] = [
-    "limit",
-    "window",
-    "cost",
-    "keys-file",
-    "key-prefix",
-    "allowed",
-    "blocked",
-    "audit-memory",
-    "clock-tolerance",
-    "excess-tolerance",
-];
-
-/// The command that audits the requests of all stripes, which are in `files`. `None` if the plan has no audit.
-pub(super) fn of(configuration: &Configuration, files: &[String]) -> Option<String> {
-    let audited = find(configuration, "audit")?;
-    let promise = audited.values.first()?;
-    if promise == "off" {
-        return None;
+/// The command of a stripe that judges all of them together, for the requests in `files`. Without a stripe, they are not all
+/// requests to the limiter.
+pub(super) fn of_files(command: &str, files: &[String], is_whole: bool) -> String {
+    let mut command = command.to_owned();
+    if !is_whole && let Some(rest) = command.strip_suffix(COMPLETE) {
+        command = rest.trim_end().to_owned();
     }
-    let mut words = vec!["loadgen".to_owned(), "audit".to_owned()];
+    let quoted: Vec<_> = files.iter().map(|file| quoted(file)).collect();
     match files {
-        [] => words.push("REQUESTS...".to_owned()),
-        files => words.extend(files.iter().map(|file| quoted(file))),
+        [] => command,
+        _ => command.replacen(FILES, &quoted.join(" "), 1),
     }
-    words.extend(["--audit".to_owned(), quoted(promise)]);
-    for option in JUDGING {
-        let given = find(configuration, option).filter(|one| one.source != Source::Default);
-        for value in given.into_iter().flat_map(|setting| &setting.values) {
-            words.extend([format!("--{option}"), quoted(value)]);
-        }
-    }
-    Some(words.join(" "))
-}
-
-fn find<'a>(configuration: &'a Configuration, option: &str) -> Option<&'a Setting> {
-    let mut settings = configuration.settings.iter();
-    settings.find(|setting| setting.option == option)
 }
 
 /// A word for a shell. A control character, which no shell takes, is left out.
@@ -69,6 +42,20 @@ pub(super) fn without_stripe(command: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_files_of_requests_stand_in_the_command_that_judges_them() {
+        let command = format!("loadgen audit {FILES} --limit 5");
+        let files = ["a.csv", "b c.csv"].map(str::to_owned);
+        assert_eq!(
+            of_files(&command, &files, true),
+            "loadgen audit a.csv 'b c.csv' --limit 5"
+        );
+        assert_eq!(of_files(&command, &[], true), command);
+        let complete = format!("{command} {COMPLETE}");
+        assert_eq!(of_files(&complete, &[], true), complete);
+        assert_eq!(of_files(&complete, &[], false), command);
+    }
 
     #[test]
     fn the_whole_repeats_without_its_stripe() {

@@ -187,7 +187,7 @@ struct OfTarget {
 impl OfTarget {
     fn of(reader: &Reader, name: &str, summary: &TargetSummary) -> Result<OfTarget, Why> {
         let field = |field: &str| format!("{name}.{field}");
-        let target = Target::new(&summary.name);
+        let target = Target::of_name(&summary.name);
         let target = target.map_err(|why| Why::malformed(&field("name"), &why))?;
         let to_merge = summary.to_merge.as_ref().ok_or_else(|| {
             let why = "is missing; the stripe must be of a loadgen that can merge";
@@ -453,7 +453,7 @@ impl Phases {
 
 fn timeline(reader: &Reader, of: &Timeline, targets: usize) -> Result<TimelineTally, Why> {
     let seconds = of.slot_ns / 1_000_000_000;
-    if of.slot_ns % 1_000_000_000 != 0 || !seconds.is_power_of_two() {
+    if !of.slot_ns.is_multiple_of(1_000_000_000) || !seconds.is_power_of_two() {
         let why = "is no power of two of seconds";
         return Err(Why::malformed("timeline.slot_ns", why));
     }

@@ -279,11 +279,9 @@ impl Whole {
         self.timeline.merge(carried.timeline);
         self.examples.extend(carried.examples);
         self.examples = first_of_each_kind(std::mem::take(&mut self.examples));
-        self.events.extend(
-            (summary.events.iter())
-                .filter(|event| event.command.is_some() || index == self.configured_by)
-                .map(|event| MergedEvent::of(index, event)),
-        );
+        let events = summary.events.iter();
+        self.events
+            .extend(events.map(|event| MergedEvent::of(index, event)));
         let followed = self
             .planned
             .map_or(carried.paced, |end| end.min(carried.paced));
@@ -374,7 +372,15 @@ impl Whole {
             &results,
             (!is_whole).then_some(&unknown[..]),
         );
-        let audit_command = audit_command::of(&self.configuration, &self.requests);
+        let command = self.stripe.audit_command.as_ref();
+        let audit_command =
+            command.map(|command| audit_command::of_files(command, &self.requests, is_whole));
+        // All stripes have the same marks of the plan.
+        let first = self.configured_by;
+        self.events.retain(|event| {
+            event.stripe == first || event.command.is_some() || event.kind == "posted"
+        });
+        self.events.sort_by_key(|event| event.began_ns);
         let rows: Vec<_> = stripes.into_values().map(|(row, _)| row).collect();
         let broke = rows.iter().any(|row| row.exit_code == exit_code::BROKE);
         let merged = MergedSummary {
@@ -526,3 +532,6 @@ fn without_stripe(configuration: Configuration) -> Configuration {
         ..configuration
     }
 }
+
+#[cfg(test)]
+mod tests;

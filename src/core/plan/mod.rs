@@ -123,6 +123,8 @@ impl Plan {
             excess_tolerance: audit.excess_tolerance,
             cost: self.cost,
             tiers: tiers(&self.keys),
+            uneven: Nanos::ZERO,
+            is_partial: false,
         })
     }
 

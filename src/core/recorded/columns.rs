@@ -4,6 +4,7 @@ use super::instant::{self, Unit, Written};
 use super::row::{NumberedBy, Recorded, Resolution};
 use crate::base::{FailureKind, Outcome};
 use crate::core::answers::Answers;
+use crate::core::stripe::Stripe;
 use std::borrow::Cow;
 
 /// The columns that the user named, and the units of their numbers. Without any, the columns of `--requests` are read.
@@ -61,26 +62,45 @@ const ADDRESS: &str = "address";
 /// Likewise: who sent a request.
 const SOURCE: &str = "source";
 
+/// Likewise: the stripe, the beginning of its plan's fingerprint, and in the last row the number of rows.
+const STRIPE: &str = "stripe";
+const PLAN: &str = "plan";
+const ROWS: &str = "rows";
+
+/// Likewise: how far the clock of the machine may be off. Logs of other programs may have this column, too.
+const CLOCK_ERROR: &str = "clock_error_ns";
+
 /// How the rows of a file are read.
 #[derive(Debug, Clone)]
 pub struct Layout {
     /// The columns that are read. Cells come in this order.
     columns: Vec<String>,
     form: Form,
+    /// The place of the column of the clock's error, if the file has it.
+    clock_error: Option<usize>,
     /// See [`ColumnNames::one_key`].
     one_key: bool,
 }
 
 #[derive(Debug, Clone)]
 enum Form {
-    /// What `--requests` wrote. `by_clock` is whether times are since 1970, as several runs need it.
-    /// `address` and `source` are the places of these columns, if the file has them.
+    /// What `--requests` wrote. `by_clock` is whether the times of whole runs are since 1970, as several runs need it. Those
+    /// of stripes always are.
     Own {
         by_clock: bool,
-        address: Option<usize>,
-        source: Option<usize>,
+        later: Later,
     },
     Other(Places),
+}
+
+/// The places of the columns that older files of `--requests` do not have, if the file has them.
+#[derive(Debug, Clone, Copy)]
+struct Later {
+    address: Option<usize>,
+    source: Option<usize>,
+    stripe: Option<usize>,
+    plan: Option<usize>,
+    rows: Option<usize>,
 }
 
 /// The places of the columns of another log.
@@ -168,15 +188,22 @@ impl Layout {
             }
             Form::Own {
                 by_clock: several,
-                address: columns.find(None, ADDRESS)?,
-                source: columns.find(None, SOURCE)?,
+                later: Later {
+                    address: columns.find(None, ADDRESS)?,
+                    source: columns.find(None, SOURCE)?,
+                    stripe: columns.find(None, STRIPE)?,
+                    plan: columns.find(None, PLAN)?,
+                    rows: columns.find(None, ROWS)?,
+                },
             }
         } else {
             Form::Other(columns.places(names)?)
         };
+        let clock_error = columns.find(None, CLOCK_ERROR)?;
         Ok(Layout {
             columns: columns.found,
             form,
+            clock_error,
             one_key: names.one_key,
         })
     }
@@ -189,6 +216,11 @@ impl Layout {
     /// Whether the columns are those of `--requests`.
     pub fn is_own(&self) -> bool {
         matches!(self.form, Form::Own { .. })
+    }
+
+    /// Whether the last row says how many there are.
+    pub fn counts_rows(&self) -> bool {
+        matches!(self.form, Form::Own { later, .. } if later.rows.is_some())
     }
 
     /// What the numbers of requests are.
@@ -214,13 +246,10 @@ impl Layout {
             cells,
         };
         let mut row = match &self.form {
-            Form::Own {
-                by_clock,
-                address,
-                source,
-            } => own(&cells, *by_clock, *address, *source),
+            Form::Own { by_clock, later } => own(&cells, *by_clock, later),
             Form::Other(places) => places.read(&cells, line, answers),
         }?;
+        row.clock_error = cells.optional_nanos(self.clock_error)?;
         if self.one_key {
             row.key = "";
         }
@@ -373,18 +402,30 @@ impl<'a> Cells<'a> {
         self.whole(place, i64::MAX as u64)
     }
 
+    /// A number of nanoseconds that may be missing.
+    fn optional_nanos(&self, place: Option<usize>) -> Result<Option<u64>, String> {
+        let given = place.filter(|place| self.get(*place).is_some());
+        given.map(|place| self.nanos(place)).transpose()
+    }
+
     fn sequence(&self, place: usize) -> Result<u64, String> {
         self.whole(place, Recorded::MOST_REQUESTS)
+    }
+
+    /// The stripe of a row, if it is a part of several.
+    fn stripe(&self, place: Option<usize>) -> Result<Option<Stripe>, String> {
+        let Some((place, text)) = place.and_then(|place| Some((place, self.get(place)?))) else {
+            return Ok(None);
+        };
+        let stripe: Stripe = text
+            .parse()
+            .map_err(|_| self.refuse(place, "is not a stripe such as 0/4"))?;
+        Ok(Some(stripe).filter(|stripe| !stripe.is_whole()))
     }
 }
 
 /// Reads a row that `--requests` wrote.
-fn own<'a>(
-    cells: &Cells<'a>,
-    by_clock: bool,
-    address: Option<usize>,
-    source: Option<usize>,
-) -> Result<Recorded<'a>, String> {
+fn own<'a>(cells: &Cells<'a>, by_clock: bool, later: &Later) -> Result<Recorded<'a>, String> {
     let (due, sent, unix) = (cells.nanos(DUE)?, cells.nanos(SENT)?, cells.nanos(UNIX)?);
     let outcome = match cells.required(OUTCOME)? {
         "allowed" => Outcome::Allowed,
@@ -416,20 +457,39 @@ fn own<'a>(
     let Some(start) = unix.checked_sub(sent) else {
         return Err(cells.refuse(UNIX, "is less than sent_ns"));
     };
-    let origin = if by_clock { start } else { 0 };
-    let of_the_probe = match source.and_then(|place| Some((place, cells.get(place)?))) {
+    let stripe = cells.stripe(later.stripe)?;
+    let origin = if by_clock || stripe.is_some() {
+        start
+    } else {
+        0
+    };
+    let of_the_probe = match later
+        .source
+        .and_then(|place| Some((place, cells.get(place)?)))
+    {
         None | Some((_, "load")) => false,
         Some((_, "probe")) => true,
         Some((place, _)) => return Err(cells.refuse(place, "is not load or probe")),
     };
+    let number = cells.sequence(SEQUENCE)?;
+    let is_its_own = |stripe: &Stripe| of_the_probe || number % stripe.of() == stripe.index();
+    if let Some(stripe) = stripe.filter(|stripe| !is_its_own(stripe)) {
+        return Err(cells.refuse(SEQUENCE, &format!("is not a request of stripe {stripe}")));
+    }
+    let rows = later.rows.filter(|place| cells.get(*place).is_some());
+    let cell = |place: Option<usize>| place.and_then(|place| cells.get(place));
     Ok(Recorded {
-        number: cells.sequence(SEQUENCE)?,
+        number,
         key: cells.get(KEY).unwrap_or_default(),
         target: cells.get(TARGET).unwrap_or_default(),
-        address: address
-            .and_then(|place| cells.get(place))
-            .unwrap_or_default(),
+        address: cell(later.address).unwrap_or_default(),
         of_the_probe,
+        stripe,
+        plan: cell(later.plan).unwrap_or_default(),
+        clock_error: None,
+        rows: rows
+            .map(|place| cells.whole(place, Recorded::MOST_REQUESTS))
+            .transpose()?,
         origin: Some(origin),
         due: origin.saturating_add(due),
         sent: origin.saturating_add(sent),
@@ -460,6 +520,10 @@ impl Places {
             target: cell(self.target).unwrap_or_default(),
             address: "",
             of_the_probe: false,
+            stripe: None,
+            plan: "",
+            clock_error: None,
+            rows: None,
             origin: None,
             due: sent,
             sent,

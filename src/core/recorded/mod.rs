@@ -7,11 +7,13 @@
 mod columns;
 mod instant;
 mod key_names;
+mod parts;
 mod row;
 mod target_names;
 
 pub use columns::{ColumnNames, Layout};
 pub use instant::{Unit, nanoseconds};
 pub use key_names::KeyNames;
+pub use parts::{Gap, Parts};
 pub use row::{Identity, NumberedBy, Recorded, Resolution};
 pub use target_names::{TargetNames, TargetPlaces};

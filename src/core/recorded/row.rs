@@ -1,6 +1,7 @@
 //! One recorded request.
 
 use crate::base::{Address, Answer, FailureKind, KeyId, Moment, Outcome, Sample};
+use crate::core::stripe::Stripe;
 
 /// A request as its row has it. Times are nanoseconds since the run's start or since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,16 @@ pub struct Recorded<'a> {
     pub address: &'a str,
     /// Whether the audit's probe sent it. Then its number and its key are the probe's own.
     pub of_the_probe: bool,
+    /// The stripe of the schedule that the request belongs to. `None` if its run sent the whole schedule, or if the row does
+    /// not say.
+    pub stripe: Option<Stripe>,
+    /// The beginning of the fingerprint of the stripe's plan. Empty without a stripe.
+    pub plan: &'a str,
+    /// By how many nanoseconds the instants may be off, by the clock of the machine that sent the request. `None` if it is not
+    /// known.
+    pub clock_error: Option<u64>,
+    /// The number of requests that belong into the file, if this is its last row.
+    pub rows: Option<u64>,
     /// The start of the run, if the row has it.
     pub origin: Option<u64>,
     pub(super) due: u64,
@@ -26,7 +37,7 @@ pub struct Recorded<'a> {
 }
 
 /// What tells a request from all others, also from those of other runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Identity {
     number: u64,
     of_the_probe: bool,
@@ -68,6 +79,11 @@ impl Resolution {
             before: self.before.min(other.before),
             after: self.after.min(other.after),
         }
+    }
+
+    /// The time by which a request is longer than its row says.
+    pub fn total(self) -> u64 {
+        self.before.saturating_add(self.after)
     }
 
     /// Widened on both sides.

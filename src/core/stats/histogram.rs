@@ -359,6 +359,74 @@ mod tests {
         assert_eq!(spans.count(), 5);
     }
 
+    /// An encoding with this header and these counts.
+    fn encoded(digits: u32, low: u64, high: u64, payload: &[u8]) -> String {
+        let mut plain = Vec::new();
+        plain.extend(UNCOMPRESSED.to_be_bytes());
+        plain.extend((payload.len() as u32).to_be_bytes());
+        plain.extend(0u32.to_be_bytes());
+        plain.extend(digits.to_be_bytes());
+        plain.extend(low.to_be_bytes());
+        plain.extend(high.to_be_bytes());
+        plain.extend(1f64.to_be_bytes());
+        plain.extend(payload);
+        let mut deflated = Vec::new();
+        let mut encoder =
+            flate2::read::ZlibEncoder::new(&plain[..], flate2::Compression::default());
+        encoder.read_to_end(&mut deflated).unwrap();
+        let mut bytes = COMPRESSED.to_be_bytes().to_vec();
+        bytes.extend((deflated.len() as u32).to_be_bytes());
+        bytes.extend(deflated);
+        STANDARD.encode(bytes)
+    }
+
+    proptest! {
+        #[test]
+        fn a_histogram_is_read_as_it_was_written(spans in prop::collection::vec(0u64..u64::MAX / 2, 0..50)) {
+            let mut fine = Histogram::default();
+            spans.iter().for_each(|&span| fine.record(Nanos(span)));
+            let read = Histogram::<u64>::from_encoded(&fine.encoded()).unwrap();
+            prop_assert_eq!(read.recorded().collect::<Vec<_>>(), fine.recorded().collect::<Vec<_>>());
+            prop_assert_eq!((read.min(), read.max(), read.mean()), (fine.min(), fine.max(), fine.mean()));
+            let coarse = CoarseHistogram::from(&fine);
+            let read = CoarseHistogram::from_encoded(&coarse.encoded()).unwrap();
+            prop_assert_eq!(read.recorded().collect::<Vec<_>>(), coarse.recorded().collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn no_text_is_read_as_what_it_is_not(bytes in prop::collection::vec(any::<u8>(), 0..200), at in 0usize..200, flip in 0u8..8) {
+            let _ = Histogram::<u64>::from_encoded(&STANDARD.encode(&bytes));
+            let mut fine = Histogram::default();
+            (0..100).for_each(|span| fine.record(Nanos(span * 1_000)));
+            let mut mangled = STANDARD.decode(fine.encoded()).unwrap();
+            let place = at % mangled.len();
+            mangled[place] ^= 1 << flip;
+            if let Ok(read) = Histogram::<u64>::from_encoded(&STANDARD.encode(&mangled)) {
+                prop_assert!(read.count() <= MOST_COUNTED);
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_that_would_take_much_memory_is_refused() {
+        let refused = |text: &str| Histogram::<u64>::from_encoded(text).unwrap_err();
+        // One duration of 1 ns: no count of 0, then a count of 1, each zigzag encoded.
+        let one = encoded(3, 1, 2_047, &[0x01, 0x02]);
+        assert_eq!(Histogram::<u64>::from_encoded(&one).unwrap().count(), 1);
+        let digits = BadHistogram::Digits {
+            found: 5,
+            expected: 3,
+        };
+        assert_eq!(refused(&encoded(5, 1, u64::MAX, &[0x01, 0x02])), digits);
+        let bomb = encoded(3, 1, u64::MAX, &vec![0x02; 64 << 20]);
+        assert!(bomb.len() < 1 << 20);
+        assert_eq!(refused(&bomb), BadHistogram::TooLarge);
+        assert_eq!(refused(&"A".repeat(2 << 20)), BadHistogram::TooLarge);
+        // A count of 2⁶².
+        let many = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80];
+        assert_eq!(refused(&encoded(3, 1, 2_047, &many)), BadHistogram::TooMany);
+    }
+
     #[test]
     fn a_coarse_histogram_keeps_two_digits() {
         let mut exact = Histogram::default();

@@ -78,13 +78,6 @@ pub enum Source {
 }
 
 impl Configuration {
-    /// Whether a promise of the limiter was to be audited.
-    pub fn is_audited(&self) -> bool {
-        let mut settings = self.settings.iter();
-        let audit = settings.find(|setting| setting.option == "audit");
-        audit.is_some_and(|audit| audit.values.iter().any(|promise| promise != "off"))
-    }
-
     /// The sentences that name the variables to set before the command. `None` if it reads none.
     pub fn needed_variables(&self) -> Option<String> {
         let name =

@@ -41,6 +41,10 @@ pub struct RecordedPart {
     pub name: String,
     /// Its requests.
     pub requests: RecordedCounts,
+    /// How far the clock of the file's machine may be off, in nanoseconds. Each request of the file may have begun earlier and
+    /// ended later by this. Absent for targets, and if one clock gave all instants.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub clock_error_ns: Option<u64>,
 }
 
 /// Recorded requests by outcome: recorded = allowed + blocked + failed + unanswered.

@@ -4,6 +4,12 @@ use crate::core::plan::Plan;
 use crate::core::stripe::Stripe;
 use serde::{Deserialize, Serialize};
 
+/// The place of the files in the command that judges all stripes.
+pub const FILES: &str = "FILES";
+
+/// The word at the end of `audit_command` by which the files have all requests to the keys, so that blocks prove something.
+pub const COMPLETE: &str = "--complete";
+
 /// The part of a schedule that a run sent, if several processes shared the schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Stripe"))]
@@ -21,11 +27,20 @@ pub struct StripeSummary {
     pub scheduled_of_all: Option<u64>,
     /// The requests that count as unsent because the run joined the schedule late.
     pub missed: u64,
+    /// The command that judges the limiter by all stripes together, with their files of `--requests` in place of `FILES`. Absent
+    /// if no verdict was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub audit_command: Option<String>,
 }
 
 impl StripeSummary {
     /// The stripe of a run of a plan with this fingerprint. `None` if it sent the whole schedule.
-    pub fn of(plan: &Plan, fingerprint: &str, missed: u64) -> Option<StripeSummary> {
+    pub fn of(
+        plan: &Plan,
+        fingerprint: &str,
+        missed: u64,
+        audit_command: Option<String>,
+    ) -> Option<StripeSummary> {
         let stripe = plan.schedule.stripe();
         let start = plan.start.as_ref().filter(|_| !stripe.is_whole())?;
         Some(StripeSummary {
@@ -35,6 +50,7 @@ impl StripeSummary {
             start: timestamp(start.at, Nanos::ZERO),
             scheduled_of_all: plan.schedule.total_of_all(),
             missed,
+            audit_command,
         })
     }
 

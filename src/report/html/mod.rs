@@ -18,6 +18,7 @@ mod latency;
 mod phases;
 mod rates;
 mod recorded;
+mod stripes;
 mod targets;
 mod thresholds;
 mod time_series;
@@ -53,8 +54,9 @@ pub const FORMAT: Format = Format {
 pub fn page(summary: &Summary) -> String {
     let mut sections =
         admissions::sections(summary.audit.as_ref(), &time_series::event_marks(summary));
+    sections.push(header::section(summary));
+    sections.extend(stripes::section(summary));
     sections.extend([
-        header::section(summary),
         rates::section(summary),
         latency::over_time(summary),
         key_numbers::section(summary),

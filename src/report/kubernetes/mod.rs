@@ -6,7 +6,7 @@
 //! | ConfigMap NAME-files | the files that these options name |
 //! | Secret NAME-secrets | the values of requests that may be secret, as variables |
 //! | Secret NAME-secret-files | the files that may have secrets |
-//! | PersistentVolumeClaim | the volume of the results, one folder for each start |
+//! | PersistentVolumeClaim | the volume of the results, with a folder for each run |
 //! | Job NAME | a pod for each stripe |
 //! | Job NAME-merge | waits for the stripes' summaries and makes one of them |
 
@@ -37,8 +37,7 @@ pub struct Deployment {
     /// The options that no variable can give, and the URLs.
     pub arguments: Vec<String>,
     pub stripe_files: Vec<StripeFile>,
-    /// The name of the merge's result, without folders.
-    pub summary: String,
+    pub merge_files: Vec<MergeFile>,
     /// The secrets that the options refer to as variables.
     pub secrets: Vec<(String, String)>,
     /// The variables of [`Deployment::secret`] that the options refer to.
@@ -67,6 +66,15 @@ pub struct StripeFile {
     pub stem: String,
     /// With its point, or empty.
     pub extension: String,
+}
+
+/// A file that the merge writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergeFile {
+    /// The option of `loadgen merge`, without dashes.
+    pub option: &'static str,
+    /// Without folders.
+    pub name: String,
 }
 
 /// A file that the run reads.

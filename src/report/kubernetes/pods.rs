@@ -1,7 +1,7 @@
 //! The two Jobs.
 
 use super::yaml::{Node, map, texts};
-use super::{Deployment, StripeFile};
+use super::{Deployment, MergeFile, StripeFile};
 
 /// The kinds of pods, as their labels name them.
 pub(super) const STRIPE: &str = "stripe";
@@ -82,7 +82,7 @@ fn stripe_pod(deployment: &Deployment) -> Node {
             ("prometheus.io/path", "/metrics".into()),
         ])
     });
-    let mut mounts = vec![results_mount(STRIPES, "stripes")];
+    let mut mounts = vec![results_mount(deployment, STRIPES, "/stripes")];
     let mut volumes = vec![results_volume(deployment)];
     for (volume, folder, is_secret) in [
         ("files", PLAN_FILES, false),
@@ -160,18 +160,22 @@ fn stripe_pod(deployment: &Deployment) -> Node {
 }
 
 fn merge_pod(deployment: &Deployment) -> Node {
-    let arguments = [
+    let mut arguments = vec![
         MERGE.to_owned(),
         "--stripes=$(LOADGEN_STRIPES)".to_owned(),
         format!("--wait={}s", deployment.merge_wait.as_secs()),
-        format!("--output={RESULTS}/{}", literal(&deployment.summary)),
-        STRIPES.to_owned(),
     ];
+    let files = deployment.merge_files.iter();
+    arguments.extend(files.map(|MergeFile { option, name }| {
+        let name = literal(name);
+        format!("--{option}={RESULTS}/{name}")
+    }));
+    arguments.push(STRIPES.to_owned());
     let mounts = vec![
-        results_mount(RESULTS, ""),
-        results_mount(STRIPES, "stripes").with("readOnly", true),
+        results_mount(deployment, RESULTS, ""),
+        results_mount(deployment, STRIPES, "/stripes").with("readOnly", true),
     ];
-    let container = container(deployment, MERGE, arguments.into())
+    let container = container(deployment, MERGE, arguments)
         .with(
             "env",
             vec![
@@ -261,14 +265,11 @@ fn mount(volume: &str, folder: &str) -> Node {
     map([("name", volume.into()), ("mountPath", folder.into())])
 }
 
-/// A part of the folder of this run on the volume. Each start has a folder of its own, so that the files of an earlier run
-/// are not taken for those of this one.
-fn results_mount(folder: &str, part: &str) -> Node {
-    let part = match part {
-        "" => String::new(),
-        part => format!("/{part}"),
-    };
-    mount("results", folder).with("subPathExpr", format!("$(LOADGEN_START_AT){part}"))
+/// The folder of this run on the volume, or a folder in it. Each start of each Job has its own one, so that the files of
+/// another run are not taken for those of this one.
+fn results_mount(deployment: &Deployment, folder: &str, part: &str) -> Node {
+    let own = format!("{}/$(LOADGEN_START_AT){part}", deployment.name);
+    mount("results", folder).with("subPathExpr", own)
 }
 
 fn results_volume(deployment: &Deployment) -> Node {

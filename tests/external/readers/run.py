@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Has other programs read what loadgen writes.
 
-hdrh, another implementation, reads the HdrHistogram interval log of a demo of three seconds. Its counts and percentiles are
-held against what loadgen itself printed. DuckDB, pandas, gnuplot and jq read the other files, by the very lines of the
+hdrh, another implementation, reads the HdrHistogram interval log of a demo of three seconds, and the histograms in its summary.
+Their counts and percentiles are held against what loadgen itself printed and wrote. DuckDB, pandas, gnuplot and jq read the other files, by the very lines of the
 guide, and their numbers are held against each other.
 
 Exit codes: 0 they agree; 1 they don't, or something broke.
@@ -90,12 +90,24 @@ def compare(text, log, began):
 
 
 def read_the_log(loadgen, directory):
-    log = directory / "hdr.log"
+    log, summary = directory / "hdr.log", directory / "hdr.json"
     began = time.time()
-    run = [loadgen, "--demo", "--rps", "500", "--duration", "2.5", "--audit", "off", "--hdr-log", log]
+    run = [loadgen, "--demo", "--rps", "500", "--duration", "2.5", "--audit", "off", "--hdr-log", log, "--summary-json", summary]
     done = subprocess.run(run, capture_output=True, text=True, timeout=60)
     holds(done.returncode == 0, f"loadgen exited with {done.returncode}\n{done.stdout}{done.stderr}")
     compare(done.stdout, log, began)
+    read_the_histograms(json.loads(summary.read_text()))
+
+
+def read_the_histograms(summary):
+    for name in ROWS:
+        of = summary[name]
+        histogram = HdrHistogram.decode(of["hdr"])
+        holds(histogram.get_total_count() == of["count"] > 0, f"{name}: {histogram.get_total_count()} of {of['count']}")
+        for share in (50, 90, 99):
+            decoded, written = histogram.get_value_at_percentile(share), of[f"p{share}_ns"]
+            holds(decoded == written, f"{name} p{share}: {decoded} ns decoded, {written} written")
+        holds(histogram.get_max_value() == of["max_ns"], f"{name}: the longest is {histogram.get_max_value()}")
 
 
 def lines_of_the_guide():

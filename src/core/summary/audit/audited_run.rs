@@ -30,6 +30,8 @@ pub(super) struct AuditedRun<'a> {
     /// The files that sequence numbers refer to ([`Recorded::split`](crate::core::recorded::Recorded::split)). Without
     /// any, they are plain numbers.
     pub files: &'a [RequestFile],
+    /// The requests that are known to be missing, such as `stripe 3/8 is missing`.
+    pub missing: &'a [String],
 }
 
 impl Audit {
@@ -59,6 +61,7 @@ impl Audit {
             keys: if by_key { plan.keys.count() } else { Some(1) },
             name: &name,
             files: &[],
+            missing: &[],
         };
         Some(run.audit())
     }
@@ -229,6 +232,7 @@ mod tests {
             keys: Some(1),
             name: &|_| "user-1".to_owned(),
             files: &[],
+            missing: &[],
         };
         report::audit(&run.audit(), &targets).to_string()
     }
@@ -308,6 +312,7 @@ longer with --rps 6 would give a verdict.";
                 keys: Some(1),
                 name: &|_| String::new(),
                 files: &[],
+                missing: &[],
             };
             run.too_few().1
         };

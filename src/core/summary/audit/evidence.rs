@@ -66,13 +66,18 @@ impl AuditedRun<'_> {
         let (key, from, to) = (admissions.key, admissions.from, admissions.to);
         let admitted = admissions.admitted;
         let multiple = admitted as f64 / self.report.terms.limit as f64;
-        let statement = format!(
+        let mut statement = format!(
             "{} was admitted {admitted} times within {} ({multiple:.2} times the limit), from {} to {}",
             (self.name)(key),
             span(to.saturating_sub(from)),
             at(from),
             at(to),
         );
+        let errors = self.files.iter().map(|file| file.clock_error);
+        if let Some(most) = errors.max().filter(|most| *most > Nanos::ZERO) {
+            let most = span(most);
+            statement += &format!(", with up to {most} on both sides for the clocks' errors");
+        }
         Finding {
             statement,
             evidence: vec![self.requests(admissions)],
@@ -86,10 +91,15 @@ impl AuditedRun<'_> {
         let request = &block.request;
         let of_the_probe = request.key.is_probe();
         let whose = if of_the_probe { "the probe's " } else { "" };
+        let (file, _) = Recorded::split(request.sequence);
+        let error = self.files.get(file).map(|file| file.clock_error);
+        let error = error.filter(|error| *error > Nanos::ZERO);
+        // What the machine's own clock said.
+        let sent = at(request.sent + error.unwrap_or_default());
+        let sent = error.map_or(sent.clone(), |error| format!("{sent} ± {}", span(error)));
         let statement = format!(
-            "{} was blocked at {} by {}, although {} ({whose}request {})",
+            "{} was blocked at {sent} by {}, although {} ({whose}request {})",
             (self.name)(request.key),
-            at(request.sent),
             self.node(request.node as usize),
             (self.about(block).wrong_block)(block.counted),
             self.joined(&[request.sequence]),

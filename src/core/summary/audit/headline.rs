@@ -143,6 +143,7 @@ impl AuditedRun<'_> {
                 answers.failed + answers.unanswered,
                 count(answers.all(), "request", "requests")
             ),
+            Some(Doubt::Partial) => self.missing.join("; "),
             Some(Doubt::NoResolution) => {
                 "the answers took too long to tell the limit from twice the limit".to_owned()
             }

@@ -267,6 +267,7 @@ mod tests {
             keys: Some(1),
             name: &|_| "user-1".to_owned(),
             files: &[],
+            missing: &[],
         };
         run.headline()
     }

@@ -1,9 +1,10 @@
 //! From the audit of recorded requests to the part of a summary about it.
 
-use super::Audit;
 use super::audited_run::AuditedRun;
 use super::request_file::RequestFile;
-use crate::base::KeyId;
+use super::{Audit, AuditVerdict};
+use crate::base::text::span;
+use crate::base::{KeyId, Nanos};
 use crate::core::audit::{AuditReport, AuditedKey, PriorUse};
 use crate::core::recorded::{KeyNames, NumberedBy};
 
@@ -18,6 +19,8 @@ pub struct RecordedRun<'a> {
     pub probe_keys: &'a KeyNames,
     /// The files in their order.
     pub files: &'a [RequestFile],
+    /// The requests that are known to be missing, such as `stripe 3/8 is missing`.
+    pub missing: &'a [String],
 }
 
 impl RecordedRun<'_> {
@@ -55,13 +58,30 @@ impl RecordedRun<'_> {
             keys: (!has_own_keys).then(|| u32::try_from(self.keys.len()).unwrap_or(u32::MAX)),
             name: &name,
             files,
+            missing: self.missing,
         };
         let mut audit = run.audit();
         let blocked: u64 = self.report.blocked.iter().sum();
-        if self.report.terms.prior_use == PriorUse::Anyone && blocked > 0 {
+        if !self.missing.is_empty() {
+            audit.remarks.push(format!(
+                "requests are missing: {}. They may have been admitted, and may have used up limits, so that blocked requests prove \
+                 nothing",
+                self.missing.join("; ")
+            ));
+        } else if self.report.terms.prior_use == PriorUse::Anyone && blocked > 0 {
             let why = "blocked requests prove nothing, because others may have used their keys; --complete says that \
                        nobody did";
             audit.remarks.push(why.to_owned());
+        }
+        let most_off = self.files.iter().map(|file| file.clock_error).max();
+        if let Some(error) = most_off.filter(|error| *error > Nanos::ZERO)
+            && audit.verdict == AuditVerdict::Broken
+        {
+            audit.remarks.push(format!(
+                "the instants of several machines were compared, and each clock was allowed to be off by what its file says, at \
+                 most {}. A clock that is further off can make a right limiter look broken",
+                span(error)
+            ));
         }
         audit
     }

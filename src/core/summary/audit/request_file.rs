@@ -1,3 +1,4 @@
+use crate::base::Nanos;
 use crate::core::recorded::{NumberedBy, Recorded};
 
 /// A file of recorded requests.
@@ -5,6 +6,9 @@ use crate::core::recorded::{NumberedBy, Recorded};
 pub struct RequestFile {
     pub name: String,
     pub numbered_by: NumberedBy,
+    /// The time by which each of its requests may have begun earlier and ended later, because its machine's clock may be off.
+    /// Zero if one clock gave all instants.
+    pub clock_error: Nanos,
 }
 
 impl RequestFile {

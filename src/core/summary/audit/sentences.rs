@@ -212,6 +212,10 @@ impl AuditedRun<'_> {
                 "Most requests were neither allowed nor blocked: {}.",
                 self.answers()
             ),
+            Some(Doubt::Partial) => format!(
+                "Nothing shows that the limit was broken, but requests are missing that may have been admitted: {}.",
+                self.missing.join("; ")
+            ),
             Some(Doubt::NoResolution) => {
                 "A limiter that admits twice its limit would have looked the same, because the answers took too long \
                  for the window. Faster answers would give a verdict."
@@ -359,6 +363,11 @@ impl AuditedRun<'_> {
             }
             PromiseVerdict::NoResolution => {
                 let statement = "not judged: twice the limit would have looked the same".to_owned();
+                (Standing::NotTested, statement)
+            }
+            PromiseVerdict::Partial => {
+                let statement =
+                    format!("not judged{kind}: every answer fits it, but requests are missing");
                 (Standing::NotTested, statement)
             }
             PromiseVerdict::Kept => {

@@ -1,0 +1,460 @@
+//! Several machines sent one schedule, each in a stripe, and their clocks are off by no more than their files say. A limiter
+//! that keeps its promise is never accused by the audit of their files, and no wrong one is acquitted of what it did.
+
+use super::cluster::{History, MILLISECOND, SECOND, World, world};
+use super::limiters::{Algorithm, Fault};
+use super::soundness::{for_all, limit, own_quota};
+use super::truth;
+use loadgen::base::{FailureKind, KeyId, Nanos};
+use loadgen::core::answers::Answers;
+use loadgen::core::audit::{
+    AuditReport, AuditVerdict, AuditedKey, Decision, Observation, PriorUse, Promise,
+    PromiseVerdict, Quota, Terms,
+};
+use loadgen::core::recorded::ColumnNames;
+use loadgen::recording::{Columns, Recording};
+use proptest::bool::weighted;
+use proptest::prelude::*;
+use proptest::sample::select;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+/// The common start of the stripes, in nanoseconds since 1970: in 2026.
+const START: u64 = 1_767_225_600_000_000_000;
+
+/// From the common start to the first request: more than any clock is off.
+const LEAD: u64 = 3_600 * SECOND;
+
+const HEADER: &str = "sequence,key,target,due_ns,sent_ns,done_ns,latency_ns,service_time_ns,outcome,failure,sent_unix_ns,\
+                      abandoned_ns,stripe,plan,clock_error_ns,rows\n";
+
+/// A machine whose clock is off.
+#[derive(Debug, Clone, Copy)]
+struct Machine {
+    /// The most by which it is off, as a share of the window.
+    error: f64,
+    /// By how much of that it is off at the start, from -1 to 1.
+    at_start: f64,
+    /// How fast that changes, from -1 to 1 times 500 millionths.
+    drift: f64,
+}
+
+impl Machine {
+    fn error(&self, window: u64) -> u64 {
+        (self.error * window as f64) as u64
+    }
+
+    /// What its clock says at an instant.
+    fn says(&self, instant: u64, window: u64) -> u64 {
+        let most = self.error(window) as f64;
+        let off = self.at_start * most + self.drift * instant as f64 / 2_000.0;
+        (instant + LEAD).saturating_add_signed(off.clamp(-most, most) as i64)
+    }
+}
+
+/// Machines that share a schedule. Request k is sent by machine k modulo their number.
+#[derive(Debug, Clone)]
+struct Fleet {
+    machines: Vec<Machine>,
+    /// The files say this share of the clocks' true errors.
+    stated: f64,
+}
+
+impl Fleet {
+    /// The file of a machine, if it has sent these requests.
+    fn file(&self, number: usize, requests: &[Observation], window: u64) -> String {
+        let (machine, of) = (self.machines[number], self.machines.len());
+        let error = (machine.error(window) as f64 * self.stated) as u64;
+        let mut text = HEADER.to_owned();
+        for (place, request) in requests.iter().enumerate() {
+            let AuditedKey::Load(key) = request.key else {
+                panic!("a stripe has no probe")
+            };
+            let sent = machine.says(request.sent.0, window);
+            let done = machine.says(request.done.0, window);
+            let (outcome, failure) = match request.decision {
+                Decision::Allowed => ("allowed", ""),
+                Decision::Blocked => ("blocked", ""),
+                Decision::Failed => ("failed", FailureKind::Status5xx.name()),
+                Decision::Unanswered => ("failed", FailureKind::Timeout.name()),
+            };
+            let rows = match place + 1 == requests.len() {
+                true => requests.len().to_string(),
+                false => String::new(),
+            };
+            let (sequence, node) = (request.sequence, request.node);
+            let (took, unix) = (done - sent, START + sent);
+            writeln!(
+                text,
+                "{sequence},k{},http://n{node},{sent},{sent},{done},{took},{took},{outcome},{failure},{unix},,{number}/{of},\
+                 0a1b2c3d,{error},{rows}",
+                key.0
+            )
+            .expect("a row");
+        }
+        text
+    }
+
+    /// The audit of the machines' files, and the files' number of missing parts.
+    fn audit(&self, history: &History, promises: Vec<Promise>) -> (AuditReport, usize) {
+        let place = tempfile::tempdir().expect("a directory");
+        let window = history.terms.window.0;
+        let of = self.machines.len();
+        let mut stripes = vec![Vec::new(); of];
+        for request in history.observations() {
+            stripes[request.sequence as usize % of].push(request);
+        }
+        let mut paths = Vec::<PathBuf>::new();
+        for (number, requests) in stripes.iter().enumerate() {
+            let path = place.path().join(format!("{number}.csv"));
+            fs::write(&path, self.file(number, requests, window)).expect("a file");
+            paths.push(path);
+        }
+        let rules = |text: &str| text.parse().expect("rules");
+        let columns = Columns {
+            names: ColumnNames::default(),
+            answers: Answers::new(&rules("200"), &rules("429")),
+        };
+        let recording = Recording::survey(&paths, &columns, None, 16 << 20).expect("files");
+        let terms = recording.adapt(Terms {
+            promises,
+            ..history.terms.clone()
+        });
+        let reported = recording.audit(terms, &columns).expect("unchanged files");
+        (reported.report, recording.gaps().len())
+    }
+}
+
+prop_compose! {
+    fn machine(most: f64)(
+        error in select(&[0.0, 0.001, 0.01, 0.05, 0.2][..]),
+        at_start in prop_oneof![Just(-1.0), Just(1.0), -1.0..=1.0],
+        drift in prop_oneof![Just(0.0), -1.0..=1.0],
+    ) -> Machine {
+        Machine { error: f64::min(error, most), at_start, drift }
+    }
+}
+
+/// A world and the machines that send its requests, none of them without one.
+fn fleets(most: f64) -> impl Strategy<Value = (World, Fleet)> {
+    (world(120), prop::collection::vec(machine(most), 2..=64)).prop_map(|(world, machines)| {
+        let world = World {
+            probe: false,
+            ..world
+        };
+        let mut machines = machines;
+        machines.truncate(world.requests.len().max(1));
+        let fleet = Fleet {
+            machines,
+            stated: 1.0,
+        };
+        (world, fleet)
+    })
+}
+
+fn add(times: &Cell<u64>, it: bool) {
+    times.set(times.get() + u64::from(it));
+}
+
+fn is_never_accused(algorithm: Algorithm) {
+    let (cases, complete, kept, judged) = <(Cell<u64>, Cell<u64>, Cell<u64>, Cell<u64>)>::default();
+    let cases_of = (fleets(1.0), weighted(0.7));
+    for_all(200, cases_of, |((world, fleet), is_own)| {
+        let history = world.play(algorithm, Fault::None);
+        let promises = match is_own {
+            true => vec![Promise::of(limit(algorithm, own_quota(&world)))],
+            false => history.terms.promises.clone(),
+        };
+        let (report, gaps) = fleet.audit(&history, promises);
+        prop_assert_ne!(
+            report.verdict(true),
+            AuditVerdict::Broken,
+            "{:#?}\n{:#?}",
+            report.promises,
+            report.false_blocks
+        );
+        let targets: Vec<_> = (0..world.nodes)
+            .map(|node| format!("http://n{node}"))
+            .collect();
+        prop_assert!(report.causes(None, &targets).is_empty());
+        if is_own {
+            let mut limits = report.promises[0].limits.iter();
+            prop_assert!(!report.promises[0].is_broken());
+            prop_assert!(
+                limits.all(|limit| limit.is_explained()),
+                "{:#?}",
+                report.promises
+            );
+            prop_assert!(gaps == 0 || world.prior_use == PriorUse::Anyone, "{}", gaps);
+            add(&cases, true);
+            add(&complete, report.terms.prior_use == PriorUse::None);
+            add(&kept, report.verdict(true) == AuditVerdict::Kept);
+            add(&judged, report.promises[0].judged > 0);
+        }
+        Ok(())
+    });
+    println!(
+        "{algorithm:?}: {} histories, in {} of them blocks count; {} judged, {} kept",
+        cases.get(),
+        complete.get(),
+        judged.get(),
+        kept.get()
+    );
+    assert!(complete.get() > 0 && judged.get() > 0 && kept.get() > 0);
+}
+
+macro_rules! never_accused {
+    ($($limiter:ident: $algorithm:ident),+ $(,)?) => {
+        $(#[test]
+        fn $limiter() {
+            is_never_accused(Algorithm::$algorithm);
+        })+
+    };
+}
+
+never_accused! {
+    a_sliding_log_is_never_accused: SlidingLog,
+    windows_laid_by_a_clock_are_never_accused: ClockWindow,
+    windows_opened_by_admissions_are_never_accused: OpenedWindow,
+    a_generic_cell_rate_algorithm_is_never_accused: Gcra,
+    a_token_bucket_is_never_accused: Bucket,
+    windows_laid_by_a_clock_for_each_key_are_never_accused: KeyWindow,
+    a_sliding_counter_is_never_accused: Counter,
+}
+
+/// Files that say less than the clocks' errors make right limiters look broken: so the errors are what the audit rests on.
+#[test]
+fn clocks_that_are_further_off_than_they_say_accuse() {
+    let (cases, accused) = <(Cell<u64>, Cell<u64>)>::default();
+    let algorithm = select(&Algorithm::ALL[..]);
+    for_all(
+        300,
+        (fleets(1.0), algorithm),
+        |((world, fleet), algorithm)| {
+            let history = world.play(algorithm, Fault::None);
+            let fleet = Fleet {
+                stated: 0.05,
+                ..fleet
+            };
+            let own = vec![Promise::of(limit(algorithm, own_quota(&world)))];
+            let (report, _) = fleet.audit(&history, own);
+            add(&cases, true);
+            add(&accused, report.verdict(true) == AuditVerdict::Broken);
+            Ok(())
+        },
+    );
+    let (cases, accused) = (cases.get(), accused.get());
+    println!("errors understated twentyfold: {accused} of {cases} right limiters accused");
+    assert!(accused * 100 > cases, "{accused} of {cases}");
+}
+
+fn faults() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        Just(Fault::OneMore),
+        Just(Fault::HalfWindow),
+        Just(Fault::NodesAlone),
+        Just(Fault::AlwaysOpen),
+        Just(Fault::NodeOpen),
+        Just(Fault::DoubleAtFirst),
+        (0.7..1.0).prop_map(Fault::ShortWindow),
+        (0.0..0.5).prop_map(Fault::Race),
+        (2usize..100).prop_map(Fault::OpensSometimes),
+        (0.0..2.0, 0.0..3.0).prop_map(|(from, to)| Fault::Open(from, from + to)),
+    ]
+}
+
+/// "Kept" says what would have been proved: with wide errors, less.
+#[test]
+fn a_wrong_limiter_is_never_acquitted_of_more_than_the_resolution() {
+    let (wrong, kept, acquitted) = <(Cell<u64>, Cell<u64>, Cell<u64>)>::default();
+    let cases = (fleets(1.0), select(&Algorithm::ALL[..]), faults());
+    for_all(400, cases, |((world, fleet), algorithm, fault)| {
+        let history = world.play(algorithm, fault);
+        let (report, _) = fleet.audit(&history, history.terms.promises.clone());
+        let is_kept = report.verdict(true) == AuditVerdict::Kept;
+        add(&kept, is_kept);
+        for promise in &report.promises {
+            for limit in &promise.limits {
+                let beyond = truth::excess(&history, &limit.limit);
+                add(&wrong, beyond > 0);
+                if is_kept && report.verdict_on(promise) == PromiseVerdict::Kept {
+                    add(&acquitted, beyond > 0);
+                    let resolution = limit.resolution().requests;
+                    prop_assert!(
+                        i128::from(resolution) > beyond,
+                        "{}: {beyond} too many, resolution {resolution}\n{limit:#?}",
+                        limit.limit
+                    );
+                }
+            }
+        }
+        Ok(())
+    });
+    println!(
+        "limits exceeded: {}; verdicts \"kept\": {}; kept limits exceeded by less than the resolution: {}",
+        wrong.get(),
+        kept.get(),
+        acquitted.get()
+    );
+    assert!(kept.get() > 0 && acquitted.get() > 0);
+}
+
+/// Whether one more than the limit surely was admitted within a window of a key, even if all clocks are off twice as far as
+/// they may be at both of its ends.
+fn is_clearly_exceeded(history: &History, error: u64) -> bool {
+    let terms = &history.terms;
+    let most = (terms.window.0 - terms.tolerance().0).checked_sub(4 * error + 2);
+    let allowed: Vec<_> = history
+        .observations()
+        .into_iter()
+        .filter(|one| one.decision == Decision::Allowed)
+        .collect();
+    most.is_some_and(|most| {
+        allowed.iter().any(|last| {
+            let lies_within = |one: &&Observation| {
+                one.key == last.key && one.done <= last.done && one.sent.0 + most > last.done.0
+            };
+            allowed.iter().filter(lies_within).count() as u64 > terms.limit
+        })
+    })
+}
+
+#[test]
+fn an_excess_beyond_the_errors_is_always_proved() {
+    let (cases, proved) = <(Cell<u64>, Cell<u64>)>::default();
+    let fault = (select(&Algorithm::ALL[..]), faults());
+    for_all(
+        300,
+        (fleets(0.05), fault),
+        |((world, fleet), (algorithm, fault))| {
+            let history = world.play(algorithm, fault);
+            let window = world.window;
+            let error = fleet
+                .machines
+                .iter()
+                .map(|machine| machine.error(window))
+                .max();
+            add(&cases, true);
+            if is_clearly_exceeded(&history, error.unwrap_or(0)) {
+                let own = vec![Promise::of(limit(Algorithm::SlidingLog, own_quota(&world)))];
+                let (report, _) = fleet.audit(&history, own);
+                add(&proved, true);
+                prop_assert_eq!(report.verdict(true), AuditVerdict::Broken);
+            }
+            Ok(())
+        },
+    );
+    println!(
+        "{} of {} histories exceed a limit beyond the errors, and each was proved",
+        proved.get(),
+        cases.get()
+    );
+    assert!(proved.get() * 10 > cases.get());
+}
+
+/// Three nodes that count alone, requested by eight machines whose clocks are up to 5 ms off.
+#[test]
+fn the_cause_is_named_over_machines_too() {
+    let machines = (0..8).map(|number| Machine {
+        error: 0.0025,
+        at_start: f64::from(number) / 3.5 - 1.0,
+        drift: 0.0,
+    });
+    let fleet = Fleet {
+        machines: machines.collect(),
+        stated: 1.0,
+    };
+    let mut counts = [[0; 2]; 3];
+    let requests = (0..380).map(|number| {
+        let node = (number % 3) as u32;
+        let count = &mut counts[node as usize][number as usize % 2];
+        *count += 1;
+        let decision = match *count <= 10 {
+            true => Decision::Allowed,
+            false => Decision::Blocked,
+        };
+        Observation {
+            key: AuditedKey::Load(KeyId((number % 2) as u32)),
+            target: node,
+            node,
+            ..request(number, number * 5, decision)
+        }
+    });
+    let history = History {
+        terms: Terms::of_all_promises(10, Nanos(2 * SECOND), 3),
+        batches: vec![(requests.collect(), Nanos::MAX)],
+        admitted: HashMap::new(),
+    };
+    let (report, gaps) = fleet.audit(&history, history.terms.promises.clone());
+    assert_eq!((report.verdict(true), gaps), (AuditVerdict::Broken, 0));
+    let targets: Vec<_> = (0..3).map(|node| format!("http://n{node}")).collect();
+    let causes = report.causes(None, &targets);
+    let names: Vec<_> = causes.iter().map(|cause| cause.name).collect();
+    assert!(names.contains(&"each node counts alone"), "{names:?}");
+}
+
+/// A request of one key to one node, which takes a millisecond.
+fn request(sequence: u64, millis: u64, decision: Decision) -> Observation {
+    let sent = Nanos(millis * MILLISECOND);
+    Observation {
+        key: AuditedKey::Load(KeyId(0)),
+        sequence,
+        target: 0,
+        node: 0,
+        sent,
+        done: sent + Nanos(MILLISECOND),
+        decision,
+        failure: None,
+        failing_open: false,
+        phase: None,
+        period: None,
+    }
+}
+
+/// Eleven admissions in 1.8 s where ten are promised in 2 s. With clocks that may be off by 100 ms, they may have taken more
+/// than the window, and then "kept" must say that one request too many would not have been proved.
+#[test]
+fn an_excess_that_the_errors_may_explain_is_within_the_resolution() {
+    let mut requests = Vec::new();
+    for start in [0, 4_000, 8_000] {
+        let admitted = (0..11).map(|number| (start + number * 180, Decision::Allowed));
+        let blocked = (0..36).map(|number| (start + number * 50 + 5, Decision::Blocked));
+        requests.extend(admitted.chain(blocked));
+    }
+    requests.sort_by_key(|(millis, _)| *millis);
+    let requests = requests.into_iter().zip(0..);
+    let requests = requests.map(|((millis, decision), number)| request(number, millis, decision));
+    let quota = Quota::new(10, Nanos(2 * SECOND));
+    let history = History {
+        terms: Terms {
+            prior_use: PriorUse::Anyone,
+            ..Terms::of_all_promises(quota.limit, quota.window, 1)
+        },
+        batches: vec![(requests.collect(), Nanos::MAX)],
+        admitted: HashMap::new(),
+    };
+    let audited = |error: f64| {
+        let machine = |at_start| Machine {
+            error,
+            at_start,
+            drift: 0.0,
+        };
+        let fleet = Fleet {
+            machines: vec![machine(1.0), machine(-1.0)],
+            stated: 1.0,
+        };
+        let promise = Promise::alternatives("sliding-window", quota).expect("a promise");
+        let (report, _) = fleet.audit(&history, promise);
+        (
+            report.verdict(true),
+            report.promises[0].resolution().requests,
+        )
+    };
+    assert_eq!(audited(0.0).0, AuditVerdict::Broken);
+    let (verdict, resolution) = audited(0.05);
+    assert_eq!(verdict, AuditVerdict::Kept);
+    assert!(resolution > 1, "{resolution}");
+}

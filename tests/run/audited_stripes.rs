@@ -1,0 +1,293 @@
+//! The audit of a limiter by the files of all stripes.
+
+use super::audit::{start, two_seconds};
+use crate::support::run::{Finished, Launch, Run, loadgen};
+use crate::support::server::Server;
+use crate::support::{at_once, eventually};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+use std::time::SystemTime;
+use tempfile::TempDir;
+
+const FINE: i32 = 0;
+const REFUSED: i32 = 2;
+const INCONCLUSIVE: i32 = 3;
+const NOT_KEPT: i32 = 4;
+
+const PROMISE: &str = "--audit sliding-window --limit 5 --window 2s";
+
+fn in_seconds(seconds: i64) -> String {
+    let now = Timestamp::try_from(SystemTime::now()).expect("an instant");
+    (now + SignedDuration::from_secs(seconds)).to_string()
+}
+
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Place {
+        Place(tempfile::tempdir().expect("a directory"))
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// `loadgen audit` of these files, which are complete.
+    fn audit(&self, files: &[&str], options: &str) -> Finished {
+        let options = format!("audit {PROMISE} --complete {options}");
+        let files = files.iter().map(|name| self.at(name));
+        loadgen(options).args(files).finish()
+    }
+
+    fn rows(&self, name: &str) -> Vec<csv::StringRecord> {
+        let mut reader = csv::Reader::from_path(self.at(name)).expect(name);
+        reader.records().map(|row| row.expect("a row")).collect()
+    }
+
+    /// A stripe that writes its requests to `file`.
+    fn stripe(&self, servers: &[Server], stripe: &str, start: &str, file: &str) -> Launch {
+        let urls: Vec<_> = servers.iter().map(Server::url).collect();
+        let line = "--keys 2 --rps 45 --burst-enabled false --duration 5 --workers 8 --seed 3";
+        loadgen(format!(
+            "{line} {PROMISE} --stripe {stripe} --start-at {start}"
+        ))
+        .args(["--targets", &urls.join(",")])
+        .arg("--requests")
+        .arg(self.at(file))
+    }
+
+    /// Three stripes of one run.
+    fn run(&self, servers: &[Server], files: [&str; 3], start: &str) -> [Finished; 3] {
+        let stripes = [0, 1, 2].map(|index| {
+            let stripe = format!("{index}/3");
+            self.stripe(servers, &stripe, start, files[index])
+                .args(["--clock-error", "4ms"])
+                .start()
+        });
+        stripes.map(Run::finish)
+    }
+}
+
+#[track_caller]
+fn assert_says(finished: &Finished, code: i32, words: &[&str]) {
+    for word in words {
+        assert!(finished.stdout().contains(word), "{word:?}\n{finished}");
+    }
+    assert_eq!(finished.code(), Some(code), "{finished}");
+}
+
+#[track_caller]
+fn assert_refused(finished: &Finished, words: &str) {
+    assert!(finished.stderr.contains(words), "{words:?}\n{finished}");
+    assert_eq!(finished.stderr.lines().count(), 1, "{finished}");
+    assert_eq!(finished.code(), Some(REFUSED), "{finished}");
+}
+
+const CSV: [&str; 3] = ["0.csv", "1.csv", "2.csv"];
+
+#[test]
+fn a_right_limiter_is_judged_by_the_files_of_all_stripes() {
+    let place = Place::new();
+    let files = ["0.csv", "1.jsonl", "2.csv"];
+    let servers = [start(two_seconds(5))];
+    let stripes = place.run(&servers, files, &in_seconds(6));
+    for stripe in &stripes {
+        let text = stripe.stdout();
+        assert!(
+            text.contains("judged by loadgen audit, from the --requests files of all stripes"),
+            "{text}"
+        );
+        assert!(!text.contains("Audit: "), "{text}");
+        let command = "loadgen audit FILES --limit 5";
+        assert!(
+            text.contains(command) && text.contains("--complete"),
+            "{text}"
+        );
+        assert_eq!(stripe.code(), Some(FINE), "{stripe}");
+    }
+    let all = place.audit(&files, "");
+    let words = [
+        "Audit: kept. Every answer fits sliding-window 5/2s.",
+        "0.csv (clock ± ",
+        "of 2 keys could be",
+    ];
+    assert_says(&all, FINE, &words);
+    // One stripe alone was admitted less than its share of the limit, and knows nothing of the others.
+    let missing = place.audit(&files[..2], "");
+    let words = [
+        "Audit: inconclusive. Nothing shows that the limit was broken, but requests are missing",
+        "Verdict: inconclusive: stripe 2/3 is missing",
+    ];
+    assert_says(&missing, INCONCLUSIVE, &words);
+    assert!(!missing.stdout().contains("  kept: "), "{missing}");
+    let alone = place.audit(&["0.csv"], "");
+    assert_says(&alone, INCONCLUSIVE, &["2 of 3 stripes are missing: 1, 2"]);
+}
+
+#[test]
+fn a_wrong_limiter_is_broken_over_all_stripes_that_no_stripe_alone_shows() {
+    let place = Place::new();
+    let servers = [start(two_seconds(5)), start(two_seconds(5))];
+    place.run(&servers, CSV, &in_seconds(6));
+    let all = place.audit(&CSV, "");
+    let words = [
+        "Audit: broken.",
+        "on both sides for the clocks' errors",
+        "0.csv#",
+        "1.csv#",
+        "each node counts alone",
+        "A clock that is further off can make a right limiter look broken",
+    ];
+    assert_says(&all, NOT_KEPT, &words);
+    // The rows of several stripes may be in one file.
+    let [first, others @ ..] = CSV.map(|name| fs::read_to_string(place.at(name)).expect(name));
+    let mut text = first;
+    for other in &others {
+        text += other.split_once('\n').expect("rows").1;
+    }
+    fs::write(place.at("all.csv"), text).expect("a file");
+    let words = ["Audit: broken.", "all.csv (clock ± "];
+    assert_says(&place.audit(&["all.csv"], ""), NOT_KEPT, &words);
+}
+
+#[test]
+fn files_of_stripes_say_what_they_are_parts_of_and_how_many_rows_they_have() {
+    let place = Place::new();
+    let servers = [start(two_seconds(5))];
+    at_once([("a", 6), ("b", 8)], |(run, wait)| {
+        let files = CSV.map(|name| format!("{run}{name}"));
+        let files = [&*files[0], &*files[1], &*files[2]];
+        place.run(&servers, files, &in_seconds(wait));
+    });
+    let rows = place.rows("a1.csv");
+    let (last, others) = rows.split_last().expect("rows");
+    assert!(
+        others
+            .iter()
+            .all(|row| &row[16] == "1/3" && row[19].is_empty())
+    );
+    assert_eq!(last[19], rows.len().to_string());
+    assert_eq!(rows[0][17].len(), 8);
+    let errors = rows
+        .iter()
+        .map(|row| row[18].parse::<u64>().expect("an error"));
+    // A busy machine may read its two clocks some time apart.
+    assert!(
+        errors
+            .clone()
+            .all(|error| (4_000_000..1_000_000_000).contains(&error))
+    );
+
+    let other_run = place.audit(&["a0.csv", "b1.csv", "a2.csv"], "");
+    assert_refused(
+        &other_run,
+        "stripes of different runs do not belong together",
+    );
+
+    fs::copy(place.at("a1.csv"), place.at("copy.csv")).expect("a copy");
+    let twice = place.audit(&["a0.csv", "a1.csv", "copy.csv", "a2.csv"], "");
+    assert_refused(&twice, "this request was read before");
+
+    let text = fs::read_to_string(place.at("a2.csv")).expect("text");
+    let of_other_plan = text.replace(&rows[0][17], "01234567");
+    fs::write(place.at("other.csv"), of_other_plan).expect("a file");
+    let other_plan = place.audit(&["a0.csv", "a1.csv", "other.csv"], "");
+    assert_refused(
+        &other_plan,
+        "stripes of different plans do not belong together",
+    );
+
+    // A copy that was cut off.
+    let half: Vec<_> = text.lines().take(20).collect();
+    fs::write(place.at("half.csv"), half.join("\n") + "\n").expect("a file");
+    let cut = place.audit(&["a0.csv", "a1.csv", "half.csv"], "");
+    let words = [
+        "inconclusive: stripe 2/3 ends early",
+        "blocked requests prove",
+    ];
+    assert_says(&cut, INCONCLUSIVE, &words);
+
+    let without_errors = text.lines().map(without_error).collect::<Vec<_>>();
+    fs::write(place.at("unknown.csv"), without_errors.join("\n") + "\n").expect("a file");
+    let files = ["a0.csv", "a1.csv", "unknown.csv"];
+    let unknown = place.audit(&files, "");
+    assert_refused(&unknown, "unknown.csv': must say in clock_error_ns");
+    let said = place.audit(&files, "--clock-error 9ms");
+    assert_says(&said, FINE, &["unknown.csv (clock ± 9.00 ms)"]);
+}
+
+/// A row whose machine does not know how far its clock is off.
+fn without_error(line: &str) -> String {
+    let mut cells: Vec<_> = line.split(',').collect();
+    if cells[18] != "clock_error_ns" {
+        cells[18] = "";
+    }
+    cells.join(",")
+}
+
+#[cfg(unix)]
+#[test]
+fn a_process_that_was_killed_leaves_no_file_so_its_stripe_is_missing() {
+    let place = Place::new();
+    let servers = [start(two_seconds(5))];
+    let start = in_seconds(6);
+    let [first, second] = [0, 1].map(|index| {
+        let stripe = format!("{index}/2");
+        place
+            .stripe(&servers, &stripe, &start, CSV[index])
+            .args(["--clock-error", "4ms"])
+            .start()
+    });
+    eventually("requests of both", || servers[0].request_count() > 60);
+    let killed = second.ended_by(Run::end_at_once, 1.0);
+    assert_eq!(killed.code(), None, "{killed}");
+    let finished = first.finish();
+    assert_eq!(finished.code(), Some(FINE), "{finished}");
+    assert!(!place.at("1.csv").exists());
+    let all = place.audit(&["0.csv"], "");
+    assert_says(&all, INCONCLUSIVE, &["inconclusive: stripe 1/2 is missing"]);
+}
+
+#[test]
+fn a_stripe_is_audited_only_if_it_writes_its_requests() {
+    let stripe = "--targets http://127.0.0.1:1 --stripe 0/2 --seed 1 --start-at 2099-01-01T00:00:00Z --audit sliding-window";
+    let place = Place::new();
+    let requests = place.at("r.csv");
+    for (options, words) in [
+        (
+            "",
+            "--audit 'sliding-window': needs --requests with several stripes",
+        ),
+        (
+            "--probe",
+            "--probe 'true': must be false with several stripes",
+        ),
+    ] {
+        let mut launch = loadgen(format!("{stripe} {options}"));
+        if !options.is_empty() {
+            launch = launch.arg("--requests").arg(&requests);
+        }
+        assert_refused(&launch.finish(), words);
+    }
+}
+
+#[test]
+fn the_summary_of_a_stripe_has_the_command_that_judges_all_of_them() {
+    let place = Place::new();
+    let servers = [start(two_seconds(5))];
+    let finished = place
+        .stripe(&servers, "1/2", &in_seconds(4), "1.csv")
+        .args(["--timeout", "3", "--reuse-keys", "-n", "4"])
+        .arg("--summary-json")
+        .arg(place.at("1.json"))
+        .finish();
+    assert_eq!(finished.code(), Some(FINE), "{finished}");
+    let text = fs::read_to_string(place.at("1.json")).expect("a file");
+    let summary: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(
+        summary["stripe"]["audit_command"],
+        "loadgen audit FILES --limit 5 --window 2s --audit=sliding-window --timeout 3"
+    );
+}

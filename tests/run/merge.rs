@@ -1,0 +1,287 @@
+//! The results of stripes, merged by `loadgen merge`.
+
+use crate::support::run::{Finished, Run, loadgen};
+use crate::support::server::{Reply, Server};
+use crate::support::valid_json;
+use jiff::{SignedDuration, Timestamp};
+use loadgen::core::summary::Summary;
+use loadgen::core::threshold::Met;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
+
+/// A new folder.
+fn folder() -> PathBuf {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Relaxed);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("merge-{number}"));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).expect("a folder");
+    folder
+}
+
+/// An instant in so many seconds, in which each of several processes has started.
+fn in_seconds(seconds: i64) -> String {
+    let now: Timestamp = SystemTime::now().try_into().expect("an instant");
+    (now + SignedDuration::from_secs(seconds)).to_string()
+}
+
+/// Starts the stripes with these indexes of `of`, each of which writes its summary to the folder.
+fn stripes(
+    folder: &Path,
+    server: &Server,
+    options: &str,
+    indexes: impl IntoIterator<Item = u64>,
+    of: u64,
+) -> Vec<(u64, Run)> {
+    let start = in_seconds(6);
+    let launch = |index| {
+        let options = format!("{options} --seed 5 --stripe {index}/{of} --start-at {start}");
+        let file = folder.join(format!("stripe-{index}.json"));
+        let file = file.to_str().expect("UTF-8");
+        let launch = server.launch(options).args(["--summary-json", file]);
+        (index, launch.start())
+    };
+    indexes.into_iter().map(launch).collect()
+}
+
+fn all_finished(runs: Vec<(u64, Run)>) -> Vec<Finished> {
+    runs.into_iter().map(|(_, run)| run.finish()).collect()
+}
+
+fn merge(folder: &Path, options: &[&str]) -> Finished {
+    loadgen("merge").arg(folder).args(options).finish()
+}
+
+/// The merged summary that a file has, which must be valid by its schema.
+#[track_caller]
+fn read(file: &Path) -> Summary {
+    let text = fs::read_to_string(file).expect("a summary");
+    valid_json(&text, "summary");
+    Summary::from_json(&text).expect("a summary")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// A server that blocks and fails some requests.
+fn limiting() -> Server {
+    let count = AtomicU64::new(0);
+    Server::start(move |_: &_| match count.fetch_add(1, Relaxed) % 10 {
+        0..=5 => Reply::allowed(),
+        6..=8 => Reply::blocked(),
+        _ => Reply::status(503, "Service Unavailable"),
+    })
+}
+
+#[test]
+fn four_processes_have_the_result_that_their_server_counted() {
+    let server = limiting();
+    let folder = folder();
+    let options = "--profile 50/s --duration 2 --limit 10 --threshold failed.rate<50% --threshold blocked.count>1000 \
+                   --threshold send_lag.p50<5s";
+    let finished = all_finished(stripes(&folder, &server, options, 0..4, 4));
+    for (index, finished) in finished.iter().enumerate() {
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        let stdout = finished.stdout();
+        let verdict = format!("Verdict: stripe {index} of 4: 25 requests sent.");
+        assert!(stdout.contains(&verdict), "{finished}");
+        assert!(
+            stdout.contains("loadgen merge judges it on all stripes"),
+            "{finished}"
+        );
+    }
+    let all = folder.join("all.json");
+    let (page, markdown) = (folder.join("all.html"), folder.join("all.md"));
+    let merged = merge(
+        &folder,
+        &[
+            "--output",
+            text(&all),
+            "--report",
+            text(&page),
+            "--summary-markdown",
+            text(&markdown),
+        ],
+    );
+    let summary = read(&all);
+    let of = &summary.requests;
+    assert_eq!((of.scheduled, of.sent), (100, 100), "{merged}");
+    assert_eq!(server.request_count(), 100);
+    assert_eq!(
+        (of.allowed, of.blocked, of.failed),
+        (60, 30, 10),
+        "{merged}"
+    );
+    assert_eq!(summary.latency.count, 90);
+    assert_eq!(summary.send_lag.count, 100);
+    let parts = summary.merged.as_ref().expect("merged");
+    assert_eq!((parts.of, parts.stripes.len(), parts.unknown), (4, 4, 0));
+    let sent: u64 = parts.stripes.iter().map(|stripe| stripe.sent).sum();
+    assert_eq!(sent, 100);
+    assert_eq!(merged.code(), Some(4), "{merged}");
+    assert_eq!(summary.exit_code, 4);
+    let mets: Vec<_> = summary.thresholds.iter().map(|one| one.met).collect();
+    // A busy machine may not have kept its schedule.
+    assert!(
+        [Met::Missed, Met::Unsupported].contains(&mets[1]) && mets[2] == Met::Met,
+        "{merged}"
+    );
+    assert!(!summary.configuration.command.contains("--stripe"));
+    let stdout = merged.stdout();
+    assert!(
+        stdout.contains("scheduled 100 = sent 100 + dropped 0 + unsent 0"),
+        "{merged}"
+    );
+    assert!(stdout.contains("\n  stripes  4 of 4\n"), "{merged}");
+    let page = fs::read_to_string(&page).expect("a page");
+    assert!(page.contains("id=\"all-stripes\"") && page.contains("stripe-3.json"));
+    let markdown = fs::read_to_string(&markdown).expect("Markdown");
+    assert!(markdown.contains("| stripe | scheduled |"), "{markdown}");
+
+    // A merged summary is a summary like others, and is no stripe if it lies in the folder.
+    let report = loadgen("report").arg(&all).args(["--output", "-"]).finish();
+    assert_eq!(report.code(), Some(0), "{report}");
+    let compared = loadgen("compare")
+        .arg(&all)
+        .arg(folder.join("stripe-0.json"))
+        .finish();
+    assert_eq!(compared.code(), Some(0), "{compared}");
+    let again = merge(&folder, &["--output", text(&all)]);
+    assert_eq!(again.code(), Some(4), "{again}");
+    assert_eq!(read(&all), summary);
+    let to_standard_output = merge(&folder, &["--output", "-"]);
+    valid_json(&to_standard_output.stdout(), "summary");
+}
+
+#[test]
+fn a_killed_stripe_is_missing_and_one_that_was_stopped_left_the_rest_unsent() {
+    let server = Server::allowing();
+    let folder = folder();
+    let options = "--profile 40/s --duration 4 --threshold latency.p99<10s --threshold allowed.count>1000 \
+                   --threshold target[1].failed.rate<1%";
+    let runs = stripes(&folder, &server, options, 0..4, 4);
+    for (_, run) in &runs {
+        run.await_line("stripe");
+    }
+    // All have begun.
+    while server.request_count() < 50 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut runs = runs;
+    let (_, killed) = runs.remove(3);
+    let id = killed.id().to_string();
+    Command::new("kill")
+        .args(["-KILL", &id])
+        .status()
+        .expect("kill");
+    runs[1].1.interrupt();
+    let finished = all_finished(runs);
+    assert_eq!(finished[1].code(), Some(0), "{}", finished[1]);
+    killed.finish();
+    let all = folder.join("all.json");
+    let merged = merge(
+        &folder,
+        &["--stripes", "4", "--wait", "1", "--output", text(&all)],
+    );
+    let summary = read(&all);
+    let parts = summary.merged.as_ref().expect("merged");
+    let missing: Vec<_> = parts.missing.iter().map(|one| one.index).collect();
+    assert_eq!((&missing[..], parts.unknown), (&[3][..], 40), "{merged}");
+    assert_eq!(summary.requests.scheduled, 120, "{merged}");
+    assert!(summary.requests.balances());
+    let stopped = &parts.stripes[1];
+    assert!(stopped.interrupted && stopped.unreached > 0, "{merged}");
+    assert_eq!(stopped.scheduled + stopped.unreached, 40);
+    // Whatever became of 40 requests, there were not more than 1,000.
+    let mets: Vec<_> = summary.thresholds.iter().map(|one| one.met).collect();
+    assert!(mets.iter().all(|met| *met != Met::Met), "{merged}");
+    assert!(
+        merged.code() == Some(3) || merged.code() == Some(4),
+        "{merged}"
+    );
+    let stdout = merged.stdout();
+    for expected in [
+        "stripe 3 of 4 is missing, and what became of its 40 requests is unknown",
+        "stripe 1 was stopped at ",
+    ] {
+        assert!(stdout.contains(expected), "{expected}: {merged}");
+    }
+}
+
+#[test]
+fn a_merge_waits_for_stripes_that_are_not_done() {
+    let server = Server::allowing();
+    let folder = folder();
+    let runs = stripes(&folder, &server, "-n 20 --rps 40", 0..2, 2);
+    let finished = merge(&folder, &["--wait", "60s", "--stripes", "2"]);
+    assert_eq!(finished.code(), Some(0), "{finished}");
+    assert!(finished.stderr.contains("waiting up to "), "{finished}");
+    assert!(finished.stdout().contains("sent 20 "), "{finished}");
+    all_finished(runs);
+}
+
+#[test]
+fn files_that_do_not_belong_together_are_refused_with_their_names() {
+    let server = Server::allowing();
+    let (one, other, whole) = (folder(), folder(), folder().join("whole.json"));
+    let mut runs = stripes(&one, &server, "-n 8 --rps 40", 0..2, 2);
+    runs.extend(stripes(&other, &server, "-n 9 --rps 40", 0..2, 2));
+    all_finished(runs);
+    server
+        .launch("-n 2")
+        .args(["--summary-json", text(&whole)])
+        .finish();
+    let [first, second] = [0, 1].map(|index| one.join(format!("stripe-{index}.json")));
+    let stranger = other.join("stripe-1.json");
+    let broken = folder().join("broken.json");
+    fs::write(&broken, "{\"schema_version\":3,").expect("a file");
+    let refused = |files: &[&Path], words: &[&str]| {
+        loadgen("merge").args(files).assert_refused(words);
+    };
+    refused(
+        &[&first, &first],
+        &["FILE", "stripe-0.json", "stripe 0 of 2"],
+    );
+    refused(&[&one, &first], &["FILE", "stripe-0.json", "stripe 0 of 2"]);
+    refused(
+        &[&first, &stranger],
+        &["stripe-1.json", "same plan", "stripe-0.json", "--count"],
+    );
+    refused(&[&first, &whole], &["whole.json", "a whole run"]);
+    refused(&[&first, &broken], &["broken.json", "is not JSON"]);
+    refused(
+        &[&first, Path::new("nowhere.json")],
+        &["nowhere.json", "No such file"],
+    );
+    refused(
+        &[Path::new("-")],
+        &["FILE", "'-'", "standard input is not read"],
+    );
+    let empty = folder();
+    refused(&[&empty], &["FILE", "summary of a stripe", "there is none"]);
+    let launch = loadgen("merge --stripes 3").arg(&one);
+    launch.assert_refused(&["--stripes", "'3'", "must be 2", "stripe-0.json"]);
+    let launch = loadgen("merge --stripes 1").arg(&one);
+    launch.assert_refused(&["--stripes", "'1'"]);
+    let before = fs::read(&second).expect("a summary");
+    let launch = loadgen("merge").arg(&one).arg("--output").arg(&second);
+    launch.assert_refused(&["--output", "stripe-1.json", "which is read"]);
+    assert_eq!(fs::read(&second).expect("a summary"), before);
+    // Other files in a folder do no harm.
+    fs::copy(&whole, one.join("whole.json")).expect("a copy");
+    fs::copy(&broken, one.join("broken.json")).expect("a copy");
+    let merged = merge(&one, &[]);
+    assert_eq!(merged.code(), Some(0), "{merged}");
+    for file in ["whole.json", "broken.json"] {
+        assert!(
+            merged
+                .stderr
+                .contains(&format!("{file}' is no summary of a stripe")),
+            "{merged}"
+        );
+    }
+}
