@@ -1,5 +1,5 @@
 //! When requests arrive at a server, against when they should: loadgen by a rate, loadgen by a
-//! recording of as many requests at irregular instants, and a loop that sleeps for the period after each
+//! recording of the same instants, and of as many requests at irregular ones, and a loop that sleeps for the period after each
 //! request, as a first attempt at a load generator does.
 //!
 //! The server on a thread of this process takes the kernel's stamp of each arrival. Arrival i is
@@ -44,7 +44,8 @@ fn print() {
         let recorded = recorded(rate);
         for (name, run, due) in [
             ("loadgen", run_loadgen as fn(&Url, u32, &[f64]), &even),
-            ("replay", run_replay, &recorded),
+            ("replay", run_replay, &even),
+            ("irregular", run_replay, &recorded),
             ("sleep loop", run_sleep_loop, &even),
         ] {
             reset(&url);
