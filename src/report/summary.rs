@@ -281,7 +281,7 @@ mod tests {
         TimelineTally,
     };
     use crate::core::stripe::Stripe;
-    use crate::core::summary::{Circumstances, Configuration, Resources};
+    use crate::core::summary::{Circumstances, Configuration, Resources, StripeSummary};
     use crate::report::Display;
     use crate::report::html::page;
     use crate::report::markdown::markdown;
@@ -490,6 +490,40 @@ Summary: paced for 60.0 s, drained for 3.13 ms
             "Summary: paced for 3.02 s, drained for 3.13 ms; stopped at 3.02 s of 60 s",
         ];
         assert_eq!(first_of(&results), expected);
+    }
+
+    #[test]
+    fn a_stripe_that_was_stopped_says_so_in_a_sentence_of_its_own() {
+        let mut results = results(&[(0, 200_000, Outcome::Allowed)], 0);
+        results.interrupted = true;
+        results.paced = Nanos(3_021_000_000);
+        let mut summarized = summarized(&results);
+        summarized.stripe = Some(StripeSummary {
+            index: 1,
+            of: 3,
+            plan: String::new(),
+            start: String::new(),
+            scheduled_of_all: None,
+            missed: 0,
+            audit_command: Some("loadgen audit FILES".to_owned()),
+        });
+        let lines = |summarized: &Summary| verdict(summarized).to_string();
+        let stopped = "Verdict: stopped at 3.02 s of 60 s";
+        let stripe =
+            "Stripe 1 of 3: 1 request sent. `loadgen merge` makes one result of all stripes";
+        let command = "\n         the limiter is not judged yet. Audit the --requests files of all stripes: loadgen audit FILES\n";
+        let text = lines(&summarized);
+        assert!(text.contains(&format!("{stopped}. {stripe}\n")), "{text}");
+        assert!(text.contains(command), "{text}");
+        let unknown = "so add --clock-error TIME to that command";
+        assert!(text.contains(unknown), "{text}");
+        summarized.run.clock_error_ns = Some(1);
+        summarized.run.aborted_by = Some("failed.count < 5".to_owned());
+        let text = lines(&summarized);
+        let because =
+            ", because this threshold could no longer be met: failed.count < 5. Stripe 1 of 3: 1";
+        assert!(text.contains(&format!("{stopped}{because}")), "{text}");
+        assert!(!text.contains(unknown), "{text}");
     }
 
     #[test]
