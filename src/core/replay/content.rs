@@ -365,7 +365,8 @@ mod tests {
             prop_assert_eq!(content.method, method.as_deref().map(str::as_bytes));
             prop_assert_eq!(content.path, path.as_deref().map(str::as_bytes));
             prop_assert_eq!(content.body, body.as_deref());
-            let pairs = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            let sent = headers.iter().filter(|(name, _)| !is_left_out(name));
+            let pairs = sent.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
             prop_assert!(content.headers().eq(pairs));
             if let Some(content) = Content::read(&noise) {
                 content.headers().count();
