@@ -141,8 +141,9 @@ fn merged_parts(summary: &Summary) -> Vec<Judgement> {
     let missing = merged.missing_stripes();
     let missing = missing.map(|text| Judgement::new(Tone::Unsure, capitalized(&text)));
     let command = merged.audit_command.as_ref().map(|command| {
-        let text = format!("The limit is judged by the requests of all stripes: {command}");
-        Judgement::new(Tone::Plain, text)
+        let text =
+            format!("The limiter is not judged yet. Audit the requests of all stripes: {command}");
+        Judgement::new(Tone::Unsure, text)
     });
     missing.into_iter().chain(command).collect()
 }
