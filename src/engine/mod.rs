@@ -121,7 +121,7 @@ pub enum RunError {
     )]
     Unreadable(String),
     #[error(
-        "{asked_by}: the start was {} ago when everything was ready for it. --join-late joins the schedule where it should be by now", span(*.late)
+        "{asked_by}: loadgen was ready {} after the start. Choose a later start, or use --join-late", span(*.late)
     )]
     TooLate {
         /// The option that asked for the start.
