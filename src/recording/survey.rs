@@ -221,6 +221,9 @@ impl Recording {
             }
             file.earliest.push(earliest);
         }
+        if is_own && file.rows == 0 {
+            self.parts.add_empty(number);
+        }
         let names = &columns.names;
         for (named, has_one) in [(&names.key, has_key), (&names.target, has_target)] {
             if let Some(name) = named.as_ref().filter(|_| file.rows > 0 && !has_one) {
