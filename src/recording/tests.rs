@@ -154,7 +154,8 @@ fn error(of_own: bool, cells: &[(&str, &str)], given: Option<u64>) -> Result<Opt
 }
 
 #[test]
-fn the_error_of_a_joined_file_is_the_greatest_of_what_its_rows_say_and_what_is_given_for_the_others() {
+fn the_error_of_a_joined_file_is_the_greatest_of_what_its_rows_say_and_what_is_given_for_the_others()
+ {
     let known = [("0/2", "50"), ("1/2", "7")];
     let unknown = [("0/2", "50"), ("1/2", ""), ("0/2", "3")];
     for (cells, given, greatest) in [

@@ -1,6 +1,6 @@
 use super::{CommandSummary, EventSummary, Summary, null_for_0};
 use crate::base::Nanos;
-use crate::base::text::{count, span};
+use crate::base::text::span;
 use serde::{Deserialize, Serialize};
 
 /// The stripes of one schedule whose results were merged, and those that are missing.
