@@ -243,7 +243,9 @@ impl Recorded {
         match self.files.get(MOST_FILES) {
             Some(file) => Err(refuse(
                 file,
-                &format!("must be one of at most {MOST_FILES} files"),
+                &format!(
+                    "must be one of at most {MOST_FILES} files; the files of several stripes can be joined to one, such as with cat"
+                ),
             )),
             None => Ok(()),
         }

@@ -6,6 +6,7 @@ use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::base::text::{time, whole};
 use crate::core::plan::PlannedStart;
+use crate::core::schedule::Schedule;
 use crate::core::stripe::{MAX_STRIPES, Stripe};
 use clap::{Args, Id};
 use jiff::{SignedDuration, Timestamp, Unit};
@@ -195,6 +196,32 @@ impl Stripes {
             joins_late: *self.join_late,
             asked_by: arguments.name(start),
         }))
+    }
+
+    /// Refuses a start so long ago that nothing of the schedule is left.
+    pub(super) fn check_end(
+        &self,
+        arguments: &Arguments<Options>,
+        start: &PlannedStart,
+        schedule: &Schedule,
+    ) -> Result<(), Refusal> {
+        let (Some(given), Some(end)) = (&self.start_at, schedule.end()) else {
+            return Ok(());
+        };
+        let late = SystemTime::now().duration_since(start.at);
+        let ended = late
+            .ok()
+            .and_then(|late| Nanos::from(late).checked_sub(end));
+        match ended.filter(|ended| *ended > Nanos::ZERO) {
+            None => Ok(()),
+            Some(ended) => {
+                let ended = rounded(ended);
+                let why = format!(
+                    "must be later; the schedule ended {ended:#} ago, so nothing is left to send"
+                );
+                Err(arguments.refuse(given, why))
+            }
+        }
     }
 
     /// What takes the place of these options in the command that repeats the run: its start would be in the past by then.

@@ -128,6 +128,13 @@ pub enum RunError {
         asked_by: String,
         late: Nanos,
     },
+    #[error(
+        "{asked_by}: the start must be later than that of this machine, whose clock paces the run"
+    )]
+    StartedBeforeMachine {
+        /// The option that asked for the start.
+        asked_by: String,
+    },
 }
 
 /// Carries out a plan against `targets`, with its events in `events`. Returns when the schedule has ended or `stop` was requested, and then every
@@ -153,6 +160,14 @@ pub fn run(
         return Err(RunError::TooLate {
             asked_by: start.asked_by.clone(),
             late: late.into(),
+        });
+    }
+    if let Some(start) = &plan.start
+        && let Ok(late) = SystemTime::now().duration_since(start.at)
+        && Nanos::from(late) >= Moment::now().since(Moment::at(0))
+    {
+        return Err(RunError::StartedBeforeMachine {
+            asked_by: start.asked_by.clone(),
         });
     }
     let count = targets.names().len();
@@ -301,8 +316,6 @@ impl<T: Targets> Run<'_, T> {
                 Ok(wait) => Start::planned(soon + Nanos::from(wait), planned.at, Nanos::ZERO),
                 Err(late) => {
                     let late = Nanos::from(late.duration());
-                    // The monotonic clock may have begun after the planned start.
-                    let late = late.min(soon.since(Moment::at(0)));
                     Start::planned(soon - late, planned.at, late)
                 }
             },

@@ -147,7 +147,11 @@ fn merged_parts(summary: &Summary) -> Vec<Judgement> {
     };
     let missing = merged.missing_stripes();
     let missing = missing.map(|text| Judgement::new(Tone::Unsure, text));
-    let command = merged.audit_command.as_deref().map(to_be_audited);
+    // A requested verdict is missing.
+    let command = merged.audit_command.as_deref().map(|command| Judgement {
+        tone: Tone::Unsure,
+        ..to_be_audited(command)
+    });
     missing.into_iter().chain(command).collect()
 }
 
