@@ -8,7 +8,11 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::thread;
 use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::time::Instant;
 use tempfile::TempDir;
 
 const STRIPES: usize = 3;
@@ -302,6 +306,48 @@ fn pods_together_send_what_one_process_would_and_each_writes_its_stripe() {
         "{}",
         by_one[0].0
     );
+}
+
+/// Waits until a process handles SIGTERM, so that the signal does not end it.
+#[cfg(target_os = "linux")]
+fn await_handler(process: u32) {
+    const SIGTERM: u32 = 15;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).expect("a process");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.expect("a mask").trim(), 16).expect("a mask");
+        if caught >> (SIGTERM - 1) & 1 == 1 {
+            return;
+        }
+        assert!(Instant::now() < deadline, "SIGTERM is not handled");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_merge_pod_that_is_deleted_merges_the_stripes_that_are_there() {
+    let server = Server::allowing();
+    let url = server.url();
+    let options = [&*url, "--count=8", "--rps=40", "--start-at=+3s"];
+    let manifests = Manifests::of("--stripes 2 --name run --merge-wait 1h", &options);
+    let (own, volumes) = (BTreeMap::new(), TempDir::new().unwrap());
+    let stripe = pod(&manifests, "run", &own, volumes.path(), 1).finish();
+    assert_eq!(stripe.code(), Some(0), "{stripe}");
+    let merge = pod(&manifests, "run-merge", &own, volumes.path(), 0).start();
+    await_handler(merge.id());
+    merge.terminate();
+    let merge = merge.finish();
+    assert_eq!(merge.code(), Some(3), "{merge}");
+    let plan = manifests.texts("ConfigMap", "run-plan", "data");
+    let results = volumes
+        .path()
+        .join("loadgen-results/run")
+        .join(&plan["LOADGEN_START_AT"]);
+    let text = fs::read_to_string(results.join("summary.json")).expect("a summary");
+    let merged: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(merged["requests"]["sent"], 4, "{merged}");
 }
 
 #[test]
