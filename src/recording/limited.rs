@@ -17,6 +17,10 @@ impl<R> Limited<R> {
         }
     }
 
+    pub fn get_ref(&self) -> &R {
+        &self.inner
+    }
+
     /// A row has been read. What was read beyond it counts for the next one.
     pub fn begin_row(&mut self) {
         self.left = LONGEST_ROW;

@@ -181,7 +181,7 @@ impl LogFormat {
     pub fn read(&self, line: &[u8], key: Option<usize>) -> Result<LoggedRequest, NotSendable> {
         let values = self.values(line)?;
         let mut request = LoggedRequest::default();
-        let (mut at, mut took) = (None, 0);
+        let (mut at, mut took, mut has_path) = (None, 0, false);
         for (place, (variable, raw)) in self.variables.iter().zip(values).enumerate() {
             // Both servers write this for nothing.
             if raw.is_empty() || raw == b"-" {
@@ -196,17 +196,18 @@ impl LogFormat {
                 request.key = Some(String::from_utf8_lossy(&value).into_owned());
             }
             let parts = &mut request.parts;
+            has_path |= Self::PATHS.contains(&variable.meaning);
             match &variable.meaning {
                 Meaning::Time(time) if place == self.time => {
                     at = Some((
                         time,
                         time.read(&value)
-                            .ok_or_else(|| self.wrong(place, "is no such time"))?,
+                            .ok_or_else(|| self.wrong(place, "is not a time in this format"))?,
                     ));
                 }
                 Meaning::Took => {
                     let time = time::seconds(&value);
-                    took = time.ok_or_else(|| self.wrong(place, "is no number of seconds"))?;
+                    took = time.ok_or_else(|| self.wrong(place, "is not a number of seconds"))?;
                 }
                 Meaning::FirstLine => line::read_first_line(&value, parts)?,
                 Meaning::Method => parts.set_method(&value)?,
@@ -217,9 +218,26 @@ impl LogFormat {
                 Meaning::Time(_) | Meaning::Nothing => {}
             }
         }
+        let parts = &request.parts;
+        self.must_be_there(Self::METHODS, parts.method.is_some())?;
+        self.must_be_there(Self::PATHS, has_path)?;
         let (time, at) = at.ok_or_else(|| self.wrong(self.time, "is missing"))?;
         request.at = time.start(at, took);
         Ok(request)
+    }
+
+    const METHODS: &[Meaning] = &[Meaning::FirstLine, Meaning::Method];
+    const PATHS: &[Meaning] = &[Meaning::FirstLine, Meaning::Path];
+
+    /// Refuses a line without any value of variables with these meanings, if the format has such a variable. Servers write
+    /// such lines for connections that brought no request: nginx, if the client sent nothing in time (408) or something else
+    /// than HTTP (400).
+    fn must_be_there(&self, meanings: &[Meaning], is_there: bool) -> Result<(), NotSendable> {
+        let mut variables = self.variables.iter();
+        match variables.position(|variable| meanings.contains(&variable.meaning)) {
+            Some(place) if !is_there => Err(self.wrong(place, "is missing")),
+            _ => Ok(()),
+        }
     }
 
     fn wrong(&self, place: usize, why: &str) -> NotSendable {

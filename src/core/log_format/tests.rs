@@ -120,6 +120,50 @@ fn every_part_of_a_request_may_have_a_variable() {
 }
 
 #[test]
+fn a_line_of_a_connection_without_a_request_is_refused() {
+    let envoy = "[%START_TIME%] %REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %REQ(:PATH)%";
+    let combined =
+        |request: &str| format!(r#"h - - [31/Jan/2026:13:00:00 +0100] "{request}" 408 0 "-" "-""#);
+    let at = "[2026-01-31T12:00:00.310Z]";
+    for (format, line, why) in [
+        ("combined", combined("-"), "its $request is missing"),
+        ("combined", combined(""), "its $request is missing"),
+        (
+            envoy,
+            format!("{at} - - -"),
+            "its %REQ(:METHOD)% is missing",
+        ),
+        (
+            envoy,
+            format!("{at} GET - -"),
+            "its %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% is missing",
+        ),
+        (
+            envoy,
+            format!("{at} - - /a"),
+            "its %REQ(:METHOD)% is missing",
+        ),
+        (
+            "$msec $uri?$args",
+            "1769860800.250 -?-".to_owned(),
+            "its $uri is missing",
+        ),
+        (
+            "$msec $uri?$args",
+            "1769860800.250 ?a=b".to_owned(),
+            "it has a query without a path before it",
+        ),
+    ] {
+        assert_eq!(read(format, &line).unwrap_err(), why, "{line}");
+    }
+    // One of several is enough, and a format may have none.
+    let request = read(envoy, &format!("{at} GET - /a")).unwrap();
+    assert_eq!(first_line(&request), "GET /a");
+    let request = read("$msec $remote_addr", "1769860800.250 -").unwrap();
+    assert_eq!(first_line(&request), "- -");
+}
+
+#[test]
 fn a_line_in_another_form_is_refused_with_what_is_missing() {
     let combined =
         |request: &str| format!(r#"h - - [31/Jan/2026:13:00:00 +0100] "{request}" 200 12 "-" "-""#);
@@ -133,7 +177,7 @@ fn a_line_in_another_form_is_refused_with_what_is_missing() {
         ),
         (
             &combined("GET / HTTP/1.1").replace("Jan", "Jam"),
-            "its $time_local is no such time",
+            "its $time_local is not a time in this format",
         ),
         (
             &combined(r"\x16\x03\x01"),
@@ -151,11 +195,6 @@ fn a_line_in_another_form_is_refused_with_what_is_missing() {
         let refused = read("combined", line).unwrap_err();
         assert!(refused.contains(why), "{line}: {refused}");
     }
-    // nginx writes this for a connection without a request. The request is the run's own then.
-    assert_eq!(
-        first_line(&read("combined", &combined("-")).unwrap()),
-        "- -"
-    );
 }
 
 #[test]

@@ -14,13 +14,15 @@ use serde_json::value::RawValue;
 use std::io::{self, Read};
 
 pub(super) struct CsvRequests {
-    reader: Reader<Limited<Box<dyn Read>>>,
+    reader: Reader<File>,
     record: ByteRecord,
     columns: Columns,
     /// The number of columns.
     width: usize,
     key: KeyFrom,
 }
+
+type File = Limited<WithLastLine<Box<dyn Read>>>;
 
 /// The places of the columns.
 struct Columns {
@@ -35,12 +37,16 @@ struct Columns {
 
 impl CsvRequests {
     pub fn new(source: Source, key: KeyFrom) -> Result<CsvRequests, Wrong> {
-        let rest: Box<dyn Read> = Box::new(Terminated::new(source.into_rest()));
+        let rest: Box<dyn Read> = Box::new(source.into_rest());
         let mut reader = ReaderBuilder::new()
             .flexible(true)
-            .from_reader(Limited::new(rest));
-        let names = reader.byte_headers().map_err(|error| wrong(&error))?;
-        let names: Vec<_> = names
+            .from_reader(Limited::new(WithLastLine::new(rest)));
+        let first = reader.byte_headers().map_err(|error| wrong(&error))?;
+        let first = first.clone();
+        if is_at_end(&reader) && !is_last_line(&first) {
+            return Err(Wrong::on(line_of(&reader, &first), NOT_CLOSED));
+        }
+        let names: Vec<_> = first
             .iter()
             .map(|name| String::from_utf8_lossy(name).trim().to_owned())
             .collect();
@@ -87,15 +93,13 @@ impl CsvRequests {
             return Ok(None);
         }
         self.reader.get_mut().begin_row();
-        // The record's own position is before the blank lines that were passed over.
-        let ends = self
-            .record
-            .iter()
-            .flatten()
-            .filter(|byte| **byte == b'\n')
-            .count() as u64
-            + 1;
-        let line = self.reader.position().line().saturating_sub(ends);
+        let line = line_of(&self.reader, &self.record);
+        match is_at_end(&self.reader) {
+            true if is_last_line(&self.record) => return Ok(None),
+            // Nobody knows how many requests are between the quotes, so this is not one line that can be passed over.
+            true => return Err(Wrong::on(line, NOT_CLOSED)),
+            false => {}
+        }
         Ok(Some(self.read(line).map_err(|why| why.on(line))))
     }
 
@@ -133,7 +137,7 @@ impl CsvRequests {
             match headers.trim_start().as_bytes().first() {
                 Some(b'{' | b'[') => {
                     let raw: &RawValue = serde_json::from_str(headers)
-                        .map_err(|_| "its headers begin like JSON and are none")?;
+                        .map_err(|_| "its headers begin like JSON but are not valid JSON")?;
                     super::json::add_headers(raw, &mut parts)?;
                 }
                 _ => add_header_lines(headers, &mut parts)?,
@@ -155,30 +159,76 @@ impl CsvRequests {
     }
 }
 
-/// Ends the last line, so that each record ends with a line.
-struct Terminated<R> {
-    inner: R,
-    last: u8,
+const NOT_CLOSED: &str = "it has a quote that is not closed";
+
+/// Whether the record that was read last ends where the file with the added line ends.
+fn is_at_end(reader: &Reader<File>) -> bool {
+    let read = reader.position().byte();
+    reader.get_ref().get_ref().is_all(read)
 }
 
-impl<R> Terminated<R> {
-    fn new(inner: R) -> Terminated<R> {
-        Terminated { inner, last: b'\n' }
+fn is_last_line(record: &ByteRecord) -> bool {
+    record.len() == 1 && record.get(0) == Some(LAST_LINE)
+}
+
+/// The line with which the record begins that was read last. The record's own position is before the blank lines that were
+/// passed over.
+fn line_of(reader: &Reader<File>, record: &ByteRecord) -> u64 {
+    let bytes = record.iter().flatten();
+    let within = bytes.filter(|byte| **byte == b'\n').count() as u64;
+    let is_closed = !is_at_end(reader) || is_last_line(record);
+    let ends = within + u64::from(is_closed);
+    reader.position().line().saturating_sub(ends)
+}
+
+/// Puts a line behind a file, and before it the end of the file's last line, if that is missing. So each record ends with a
+/// line, and the added line is a record of its own, unless the file ends within quotes.
+struct WithLastLine<R> {
+    inner: R,
+    /// The last byte that was read.
+    last: u8,
+    /// The bytes that were read.
+    length: u64,
+    /// The bytes that are still to be added. `None` until the file has ended.
+    added: Option<&'static [u8]>,
+}
+
+/// The only field of the added line.
+const LAST_LINE: &[u8] = b"end";
+
+impl<R> WithLastLine<R> {
+    fn new(inner: R) -> WithLastLine<R> {
+        WithLastLine {
+            inner,
+            last: b'\n',
+            length: 0,
+            added: None,
+        }
+    }
+
+    /// Whether the first `length` bytes are all that there are.
+    fn is_all(&self, length: u64) -> bool {
+        self.added.is_some_and(<[u8]>::is_empty) && self.length == length
     }
 }
 
-impl<R: Read> Read for Terminated<R> {
+impl<R: Read> Read for WithLastLine<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        if read > 0 {
-            self.last = buffer[read - 1];
-        } else if self.last != b'\n'
-            && let Some(first) = buffer.first_mut()
-        {
-            *first = b'\n';
-            self.last = b'\n';
-            return Ok(1);
+        let mut read = 0;
+        if self.added.is_none() && !buffer.is_empty() {
+            read = self.inner.read(buffer)?;
+            match read {
+                0 => {
+                    let line = b"\nend\n";
+                    self.added = Some(&line[usize::from(self.last == b'\n')..]);
+                }
+                _ => self.last = buffer[read - 1],
+            }
         }
+        if let Some(added) = &mut self.added {
+            read = added.read(buffer)?;
+        }
+        self.length += read as u64;
         Ok(read)
     }
 }

@@ -9,9 +9,12 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
+/// The beginning of a file, which was looked at, and its rest.
+type Whole = io::Chain<io::Cursor<Vec<u8>>, Box<dyn Read>>;
+
 /// An open file.
 pub(super) struct Source {
-    file: BufReader<Box<dyn Read>>,
+    file: BufReader<Whole>,
     /// The number of lines that were read.
     lines: u64,
 }
@@ -21,17 +24,18 @@ const BUFFER: usize = 64 * 1024;
 
 impl Source {
     pub fn open(path: &Path) -> Result<Source, Wrong> {
-        let file: Box<dyn Read> = if path == Path::new("-") {
-            Box::new(io::stdin())
-        } else {
-            let file = File::open(path)?;
-            if file.metadata()?.is_dir() {
-                return Err("it is a directory".into());
-            }
-            Box::new(file)
-        };
-        let mut file = BufReader::with_capacity(BUFFER, file);
-        let beginning = file.fill_buf()?;
+        if path == Path::new("-") {
+            return Source::new(Box::new(io::stdin()));
+        }
+        let file = File::open(path)?;
+        if file.metadata()?.is_dir() {
+            return Err("it is a directory".into());
+        }
+        Source::new(Box::new(file))
+    }
+
+    pub fn new(mut file: Box<dyn Read>) -> Result<Source, Wrong> {
+        let beginning = first_line(&mut file)?;
         if let Some((_, format)) = COMPRESSED
             .iter()
             .find(|(magic, _)| beginning.starts_with(magic))
@@ -40,7 +44,11 @@ impl Source {
                 format!("it is compressed with {format}; decompress it first, or into --replay -");
             return Err(why.into());
         }
-        if beginning.starts_with(BYTE_ORDER_MARK) {
+        let is_marked = beginning.starts_with(BYTE_ORDER_MARK);
+        let file = io::Cursor::new(beginning).chain(file);
+        let mut file = BufReader::with_capacity(BUFFER, file);
+        if is_marked {
+            file.fill_buf()?;
             file.consume(BYTE_ORDER_MARK.len());
         }
         Ok(Source { file, lines: 0 })
@@ -112,6 +120,29 @@ impl Source {
             if end.is_some() || length == 0 {
                 return Ok(());
             }
+        }
+    }
+}
+
+/// Reads up to the end of the first line that is not blank, however little a pipe has at a time, and at most [`BUFFER`]. What
+/// is read beyond it is in the result too.
+fn first_line(file: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; BUFFER];
+    let (mut length, mut is_blank) = (0, true);
+    loop {
+        let read = match file.read(&mut bytes[length..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        let mut new = &bytes[length..length + read];
+        length += read;
+        if is_blank {
+            new = new.trim_ascii_start();
+            is_blank = new.is_empty();
+        }
+        if read == 0 || memchr::memchr(b'\n', new).is_some() {
+            bytes.truncate(length);
+            return Ok(bytes);
         }
     }
 }

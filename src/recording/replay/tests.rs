@@ -142,7 +142,7 @@ fn a_line_that_can_not_be_read_is_refused_by_its_number_or_counted() {
         "{refused}"
     );
     assert!(
-        refused.ends_with("--skip-unreadable passes over such lines, and counts them"),
+        refused.ends_with("--skip-unreadable skips and counts such lines"),
         "{refused}"
     );
     let skipping = |text: &str| read_with(text, |file| file.skips_unreadable = true);
@@ -172,7 +172,7 @@ fn a_line_that_can_not_be_read_is_refused_by_its_number_or_counted() {
         ),
         (
             "time,headers\n1,{\n",
-            "line 2: its headers begin like JSON and are none",
+            "line 2: its headers begin like JSON but are not valid JSON",
         ),
         (
             "time,method\n1,G T\n",
@@ -213,6 +213,73 @@ fn a_line_that_can_not_be_read_is_refused_by_its_number_or_counted() {
                     .is_err_and(|why| why.contains("can't be read") || why.contains("can be read"))
         );
     }
+}
+
+#[test]
+fn a_quote_that_is_not_closed_is_refused_by_its_line_and_never_passed_over() {
+    for (text, line) in [
+        ("time,path\n1,/a\n2,\"/b\n3,/c\n4,/d\n", 3),
+        ("time,path\n1,/a\n\n2,\"/b", 4),
+        ("time,path\n1,/a\n2,\"/b\"\"", 3),
+        ("time,path\n1,/a\n2,\"/b\n\"\n3,\"", 5),
+        ("time,path\n1,/a\n\"", 3),
+        ("time,\"path\n1,/a\n2,/b\n", 1),
+    ] {
+        let refused = format!("line {line}: it has a quote that is not closed");
+        assert_eq!(read(text).unwrap_err(), refused, "{text:?}");
+        let skipping = read_with(text, |file| file.skips_unreadable = true);
+        assert_eq!(skipping.unwrap_err(), refused, "{text:?}");
+    }
+    // Quotes within a field, and the last words of a file.
+    for text in [
+        "time,path\n1,/a\"b\n2,\"/\"\"c\"\n",
+        "time,path\n1,/a\n2,\"/b\"",
+        "time,path\n1,/a\n2,/b\r",
+        "time,path\n1,/a\n2,/b\n\n\n",
+        "time,path,body\n1,/a,\n2,/b,end",
+    ] {
+        assert_eq!(read(text).unwrap().count, 2, "{text:?}");
+    }
+    let only = |text| shown(&read(text).unwrap());
+    assert_eq!(only("time,body\n1,end\n"), ["0 - - end"]);
+    assert_eq!(only("time,body\n1,\"end\n\"\n"), ["0 - - end\n"]);
+}
+
+#[test]
+fn a_last_row_that_is_cut_off_is_refused_unless_all_its_fields_are_there() {
+    let whole = "time,path,body\n1,/a,\n2,/b,x";
+    assert_eq!(read(whole).unwrap().count, 2);
+    for cut in ["2", "2,", "2,/b"] {
+        let text = format!("time,path,body\n1,/a,\n{cut}");
+        let refused = read(&text).unwrap_err();
+        assert!(refused.starts_with("line 3: it has "), "{cut}: {refused}");
+        let skipping = read_with(&text, |file| file.skips_unreadable = true).unwrap();
+        assert_eq!((skipping.count, skipping.unreadable), (1, 1));
+    }
+}
+
+#[test]
+fn the_format_is_that_of_the_whole_first_line_however_little_a_pipe_has_at_a_time() {
+    struct ByByte(&'static [u8]);
+
+    impl std::io::Read for ByByte {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let most = buffer.len().min(1);
+            self.0.read(&mut buffer[..most])
+        }
+    }
+
+    for text in ["\n\npath,method,time\n/a,GET,1\n", "\u{feff}time,path\n1,/"] {
+        let mut source = Source::new(Box::new(ByByte(text.as_bytes()))).unwrap();
+        assert!(matches!(source.format(), Ok(ReplayFormat::Csv)), "{text:?}");
+        let mut rows = Rows::new(source, ReplayFormat::Csv, None).unwrap();
+        assert!(rows.next().unwrap().unwrap().is_ok(), "{text:?}");
+        assert!(rows.next().unwrap().is_none(), "{text:?}");
+    }
+    let mut source = Source::new(Box::new(ByByte(b"\n\n{\"time\":1}\n"))).unwrap();
+    assert!(matches!(source.format(), Ok(ReplayFormat::JsonLines)));
+    let compressed = Source::new(Box::new(ByByte(b"\x1f\x8b\x08rest")));
+    assert!(compressed.is_err_and(|wrong| wrong.why.contains("gzip")));
 }
 
 #[test]
