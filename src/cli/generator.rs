@@ -54,6 +54,12 @@ pub struct Generator {
 }
 
 impl Generator {
+    /// Takes the seed as one that the user chose.
+    pub(super) fn choose_seed(&mut self) {
+        let seed = *self.seed;
+        self.seed = Opt::in_place(self.seed.id.clone(), seed, seed.to_string());
+    }
+
     /// Whether the user chose the seed.
     pub(super) fn has_chosen_seed(&self) -> bool {
         self.seed.text.trim() != RANDOM

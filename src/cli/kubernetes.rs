@@ -26,7 +26,7 @@ pub struct Kubernetes {
     stripes: u64,
 
     /// The name of the Job, and the beginning of the names of the other objects: at most 40 lower-case letters, digits and
-    /// hyphens. By default, `loadgen-` and the start
+    /// hyphens. By default, `loadgen-`, the start, and 6 digits that stand for the options and the seed
     #[arg(long, value_name = "NAME", value_parser = job_name)]
     name: Option<String>,
 
@@ -34,29 +34,30 @@ pub struct Kubernetes {
     #[arg(long, value_name = "NAME", value_parser = namespace)]
     namespace: Option<String>,
 
-    /// The image of loadgen, where the cluster's nodes find it
+    /// The image of loadgen, under the name by which the nodes pull it. The default must be present on every node
     #[arg(long, value_name = "IMAGE", value_parser = image, default_value = concat!("loadgen:", env!("CARGO_PKG_VERSION")))]
     image: String,
 
-    /// The run starts at the first full minute after this time from now, unless its options have --start-at. Until then, the
-    /// cluster has to have started all pods
+    /// The run starts at the first full minute that is at least this far away, unless the options have --start-at. All pods must
+    /// be running by then: a later one refuses to start
     #[arg(long, value_name = "TIME", value_parser = some_time, default_value = "2m")]
     start_in: Duration,
 
-    /// A Secret that the cluster has, with a key for each variable in {env:NAME}. The manifests never have the values of these
+    /// An existing Secret with a key for each variable {env:NAME} in the options. The manifests never contain the values
     #[arg(long, value_name = "NAME", value_parser = object_name)]
     secret: Option<String>,
 
-    /// The claim of a volume that the cluster has, for the results, instead of a new one. All nodes have to be able to mount it
+    /// An existing PersistentVolumeClaim for the results, instead of a new one. All nodes must be able to mount it at once
+    /// (ReadWriteMany)
     #[arg(long, value_name = "NAME", value_parser = object_name, conflicts_with_all = ["storage_class", "storage"])]
     claim: Option<String>,
 
-    /// The storage class of the new claim, one with ReadWriteMany. By default, the cluster's
-    #[arg(long, value_name = "NAME", value_parser = object_name)]
+    /// The storage class of the new claim, one with ReadWriteMany. By default, the cluster's default class
+    #[arg(long, value_name = "NAME", value_parser = class_name)]
     storage_class: Option<String>,
 
     /// The size of the new claim, such as 500Mi or 10Gi
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1Gi")]
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = DEFAULT_STORAGE)]
     storage: String,
 
     /// How long the merge waits for the results of all stripes. By default, until 5 minutes after the longest time that the run
@@ -69,8 +70,12 @@ pub struct Kubernetes {
     options: Vec<OsString>,
 }
 
-/// The name of the new claim. All runs of a namespace share it.
+/// The beginning of the name of the new claim. All runs of a namespace with the same class and size share it.
 const CLAIM: &str = "loadgen-results";
+const DEFAULT_STORAGE: &str = "1Gi";
+
+/// The bytes of a request in a file of --requests with a short URL.
+const BYTES_A_REQUEST: u64 = 156;
 
 /// The most bytes of a ConfigMap or a Secret: the limit of Kubernetes.
 const MAX_OBJECT: u64 = 1024 * 1024;
@@ -93,6 +98,7 @@ const MERGE_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 /// The options of the files that every stripe writes, and of those that an audit of all stripes reads.
 const SUMMARY: &str = "summary-json";
 const REQUESTS: &str = "requests";
+const REQUESTS_FILE: &str = "requests.csv";
 
 /// The option of `loadgen merge` for the merged summary.
 const MERGED: &str = "output";
@@ -100,11 +106,15 @@ const MERGED: &str = "output";
 /// The options whose several values a variable has in lines.
 const IN_LINES: [&str; 4] = ["header", "threshold", "at", "undo"];
 
-/// The files that have no secrets. A key or a body may be one.
-const HARMLESS_FILES: [&str; 2] = ["ca-cert", "events"];
+/// The files that have no secrets, unless a private key stands in them, too. A key or a body may be a secret.
+const HARMLESS_FILES: [&str; 3] = ["ca-cert", "cert", "events"];
+const PRIVATE_KEY: &str = "PRIVATE KEY";
+
+/// The folder of the stripes' files, which stands beside the files of the merge.
+const STRIPES_FOLDER: &str = "stripes";
 
 impl Kubernetes {
-    /// The run on a cluster. Its options are checked as those of any run.
+    /// The run on a cluster. Its options are checked as those of its pods, by the rules for stripes.
     ///
     /// # Errors
     /// An option is wrong, or means nothing in a pod.
@@ -117,11 +127,31 @@ impl Kubernetes {
             let start = self.start(now)?;
             typed.insert(1, format!("--start-at={start}").into());
         }
-        let arguments = run_options(&typed)?;
+        let mut arguments = run_options(&typed)?;
+        self.take_first_stripe(&mut arguments)?;
         let setup = Setup::new(&arguments)?;
         refuse_addresses(&arguments, &setup)?;
         refuse_commands(&arguments, &setup.plan)?;
         self.of_run(&arguments, &setup, now)
+    }
+
+    /// Makes the options those of the first pod.
+    fn take_first_stripe(&self, arguments: &mut Arguments<Options>) -> Result<(), Refusal> {
+        let start = arguments.options.stripes.start(arguments)?;
+        let start = start.and_then(|start| Timestamp::try_from(start.at).ok());
+        let options = &mut arguments.options;
+        options.generator.choose_seed();
+        if let Some(start) = start {
+            options.stripes.take_first_of(self.stripes, start);
+        }
+        let files = &mut options.results.files.0;
+        let has_requests = files.iter().any(|(format, _)| format.option == REQUESTS);
+        if options.audit.promise(false).is_some() && !has_requests {
+            let requests = FORMATS.iter().filter(|format| format.option == REQUESTS);
+            // First, so that a file with the same name is refused by its own option.
+            files.splice(0..0, requests.map(|format| (*format, REQUESTS_FILE.into())));
+        }
+        Ok(())
     }
 
     /// The first full minute that is far enough away.
@@ -147,6 +177,7 @@ impl Kubernetes {
         let start = plan.start.as_ref().map(|start| start.at);
         let start = start.and_then(|start| Timestamp::try_from(start).ok());
         let start = start.unwrap_or(now);
+        refuse_end_in_the_past(plan, start, now)?;
         let mut shared = Shared::default();
         let quota = Quota::new(plan.limit, plan.window);
         let without_effect = without_effect(arguments, false, quota, plan);
@@ -167,12 +198,12 @@ impl Kubernetes {
             .filter(|(name, _)| !own.iter().any(|(other, _)| other == name))
             .collect();
         self.check_needed(&needed)?;
-        let (stripe_files, merge_files) = result_files(&setup.outputs, plan)?;
+        let (stripe_files, merge_files) = result_files(&setup.outputs)?;
         let owned = |(name, secret): &(&str, &str)| ((*name).to_owned(), (*secret).to_owned());
         let deployment = Deployment {
             name: match &self.name {
                 Some(name) => name.clone(),
-                None => start.strftime("loadgen-%Y%m%d-%H%M%S").to_string(),
+                None => default_name(start, &setup.fingerprint),
             },
             namespace: self.namespace.clone(),
             image: self.image.clone(),
@@ -191,7 +222,7 @@ impl Kubernetes {
             volume: match &self.claim {
                 Some(claim) => Volume::Existing(claim.clone()),
                 None => Volume::New {
-                    claim: CLAIM.to_owned(),
+                    claim: self.new_claim(),
                     class: self.storage_class.clone(),
                     size: self.storage.clone(),
                 },
@@ -206,10 +237,39 @@ impl Kubernetes {
             merge_wait: self
                 .merge_wait
                 .unwrap_or_else(|| longest_wait(plan, start, now)),
-            remarks: remarks(setup),
+            remarks: self.remarks(setup),
         };
         check_sizes(&deployment)?;
         Ok(deployment)
+    }
+
+    /// The name of the new claim. The class of a claim can't be changed, and its size can't shrink, so those stand in its name.
+    fn new_claim(&self) -> String {
+        let class = self.storage_class.as_deref();
+        let size = Some(self.storage.to_ascii_lowercase());
+        let size = size.filter(|_| self.storage != DEFAULT_STORAGE);
+        let parts = [Some(CLAIM), class, size.as_deref()];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        parts.join("-")
+    }
+
+    fn remarks(&self, setup: &Setup) -> Vec<String> {
+        let mut remarks = loopback_remarks(&setup.nodes);
+        let writes_requests = |output: &Output| output.format.option == REQUESTS;
+        if self.claim.is_none()
+            && setup.outputs.iter().any(writes_requests)
+            && let Some(requests) = setup.plan.schedule.total_of_all()
+        {
+            let needed = requests.saturating_mul(BYTES_A_REQUEST);
+            if needed > size_in_bytes(&self.storage) {
+                remarks.push(format!(
+                    "The stripes' files of requests will have about {} together, and the claim asks for {}. --storage sets its size.",
+                    bytes(needed),
+                    self.storage
+                ));
+            }
+        }
+        remarks
     }
 
     /// Checks that the cluster has the variables that the requests refer to, each with what it stands for.
@@ -218,7 +278,7 @@ impl Kubernetes {
             let refuse =
                 |why: &str| Err(Refusal::wrong(stands_for, &format!("{{env:{name}}}"), why));
             if name.starts_with(PREFIX) || *name == INDEX {
-                return refuse("must be another variable: each pod has its own one of this name");
+                return refuse("must have another name: each pod sets this variable itself");
             }
             if self.secret.is_none() {
                 return refuse(&format!(
@@ -418,8 +478,8 @@ impl Shared {
                 0 => setting.option.clone(),
                 _ => format!("{}-{}", setting.option, place + 1),
             };
-            let is_harmless = HARMLESS_FILES.contains(&&*setting.option)
-                || setting.option == "cert" && !text.contains("PRIVATE KEY");
+            let is_harmless =
+                HARMLESS_FILES.contains(&&*setting.option) && !text.contains(PRIVATE_KEY);
             paths.push(PlanFile::path(&name, !is_harmless));
             self.files.push(PlanFile {
                 name,
@@ -431,12 +491,9 @@ impl Shared {
     }
 }
 
-/// The files that each stripe writes, and those of the merge. A stripe writes its summary, and with an audit its requests, since
-/// only those of all stripes can be audited. The merge writes what can be made of merged summaries, and each stripe the rest.
-fn result_files(
-    outputs: &[Output],
-    plan: &Plan,
-) -> Result<(Vec<StripeFile>, Vec<MergeFile>), Refusal> {
+/// The files that each stripe writes, and those of the merge. A stripe writes its summary. The merge writes what can be made of
+/// merged summaries, and each stripe the rest.
+fn result_files(outputs: &[Output]) -> Result<(Vec<StripeFile>, Vec<MergeFile>), Refusal> {
     let stripe_file = |option, stem: &str, extension: &str| StripeFile {
         option,
         stem: stem.to_owned(),
@@ -444,9 +501,6 @@ fn result_files(
     };
     let is_given = |option: &str| outputs.iter().any(|output| output.format.option == option);
     let mut of_stripes = vec![stripe_file(SUMMARY, "summary", ".json")];
-    if plan.audit.is_some() && !is_given(REQUESTS) {
-        of_stripes.push(stripe_file(REQUESTS, "requests", ".csv"));
-    }
     let mut of_merge = Vec::new();
     if !is_given(SUMMARY) {
         of_merge.push(MergeFile {
@@ -461,6 +515,11 @@ fn result_files(
         let name = name_of_result(output)?;
         (output.format.check_name)(&output.path).map_err(refuse)?;
         let is_taken = if output.format.is_for_recorded() {
+            if name == STRIPES_FOLDER {
+                return Err(refuse(
+                    "must have another name: the folder of the stripes' files is beside it and has this one",
+                ));
+            }
             let is_taken = of_merge.iter().any(|other: &MergeFile| other.name == name);
             let option = match output.format.option {
                 SUMMARY => MERGED,
@@ -500,12 +559,32 @@ fn name_of_result(output: &Output) -> Result<&str, Refusal> {
     })
 }
 
+/// Refuses a start so long ago that the whole schedule is in the past, even for pods that join late.
+fn refuse_end_in_the_past(plan: &Plan, start: Timestamp, now: Timestamp) -> Result<(), Refusal> {
+    let (Some(end), Some(planned)) = (plan.schedule.end(), &plan.start) else {
+        return Ok(());
+    };
+    match start.checked_add(Duration::from_nanos(end.0)) {
+        Ok(end) if end <= now => Err(Refusal::Wrong(format!(
+            "{} '{start}': must be later: the schedule ended at {end}, so that nothing is left to send",
+            planned.asked_by
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A name that another run has only if its start, its options and its seed are the same.
+fn default_name(start: Timestamp, fingerprint: &str) -> String {
+    let digits = &fingerprint[..6];
+    format!("loadgen-{}-{digits}", start.strftime("%Y%m%d-%H%M%S"))
+}
+
 /// The time until the merge can be sure that a stripe without a result has none.
 fn longest_wait(plan: &Plan, start: Timestamp, now: Timestamp) -> Duration {
     let Some(end) = plan.schedule.end() else {
         return MERGE_PATIENCE;
     };
-    let until_start = start.duration_since(now).unsigned_abs();
+    let until_start = Duration::try_from(start.duration_since(now)).unwrap_or_default();
     let answers = 2 * plan.timeout.max(plan.drain.after_stop);
     let end = Duration::from_nanos(end.0);
     whole_seconds(until_start + end + answers + WRITING + MERGE_SLACK)
@@ -516,16 +595,20 @@ fn whole_seconds(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
 }
 
-fn remarks(setup: &Setup) -> Vec<String> {
-    let Nodes::Targets(targets) = &setup.nodes else {
+fn loopback_remarks(nodes: &Nodes) -> Vec<String> {
+    let Nodes::Targets(targets) = nodes else {
         return Vec::new();
     };
     let is_loopback = |address: IpAddr| address.is_loopback() || address.is_unspecified();
     let own = targets.iter().filter(|target| {
         target.address().is_some_and(is_loopback) || target.host.eq_ignore_ascii_case("localhost")
     });
-    own.map(|target| format!("{target} leads to the pod itself, for example to a sidecar of it."))
-        .collect()
+    let remark = |target| {
+        format!(
+            "In a pod, {target} is the pod itself, not this machine. It works only with a sidecar."
+        )
+    };
+    own.map(remark).collect()
 }
 
 /// Checks the limits of ConfigMaps and Secrets.
@@ -631,17 +714,48 @@ fn image(text: &str) -> Result<String, String> {
     }
 }
 
+/// The name of a storage class, so short that a claim may be named after it.
+fn class_name(text: &str) -> Result<String, String> {
+    const LONGEST: usize = 200;
+    let name = object_name(text)?;
+    match name.len() <= LONGEST {
+        true => Ok(name),
+        false => Err(format!("must have at most {LONGEST} characters")),
+    }
+}
+
+/// The units of sizes, in bytes.
+const UNITS: [(&str, u64); 6] = [
+    ("Mi", 1 << 20),
+    ("Gi", 1 << 30),
+    ("Ti", 1 << 40),
+    ("M", 1_000_000),
+    ("G", 1_000_000_000),
+    ("T", 1_000_000_000_000),
+];
+
 fn size(text: &str) -> Result<String, String> {
     let text = text.trim();
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let units = ["Mi", "Gi", "Ti", "M", "G", "T"];
-    let is_number = digits.parse::<u32>().is_ok_and(|number| number > 0);
-    match is_number && !digits.starts_with('+') && units.contains(&&text[digits.len()..]) {
-        true => Ok(text.to_owned()),
-        false => Err(
+    match size_in_bytes(text) {
+        0 => Err(
             "must be a whole number with a unit, such as 500Mi or 10Gi: Mi, Gi, Ti, M, G or T"
                 .to_owned(),
         ),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// 0 for a text that is not a size.
+fn size_in_bytes(text: &str) -> u64 {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = UNITS
+        .iter()
+        .find(|(unit, _)| *unit == &text[digits.len()..]);
+    let number = digits.parse::<u32>().ok();
+    let number = number.filter(|_| !digits.starts_with('+'));
+    match (number, unit) {
+        (Some(number), Some((_, unit))) => u64::from(number).saturating_mul(*unit),
+        _ => 0,
     }
 }
 

@@ -15,6 +15,13 @@ pub struct Opt<T> {
     pub(super) text: String,
 }
 
+impl<T> Opt<T> {
+    /// The value of the option with this identifier, in place of one that was given.
+    pub(super) fn in_place(id: Id, value: T, text: String) -> Opt<T> {
+        Opt { value, id, text }
+    }
+}
+
 impl<T> Deref for Opt<T> {
     type Target = T;
 

@@ -172,9 +172,9 @@ each sends a stripe of one schedule, and their results are merged.
 
   --stripes N           how many pods share the load
   --name NAME, --namespace NAME       of the objects
-  --image IMAGE         where the cluster's nodes find the image of loadgen
+  --image IMAGE         the image of loadgen, as the nodes pull it
   --start-in TIME       the start: the first full minute after this time  [2m]
-  --claim NAME          a volume claim for the results, instead of a new one
+  --claim NAME          an existing volume claim for the results
   --storage-class NAME, --storage SIZE                of the new claim  [1Gi]
   --secret NAME         a Secret with the variables that {env:NAME} stands for
   --merge-wait TIME     how long the merge waits for all results

@@ -122,6 +122,16 @@ impl Stripes {
         }
     }
 
+    /// Takes stripe 0 of so many, from this instant on.
+    pub(super) fn take_first_of(&mut self, of: u64, at: Timestamp) {
+        if let Some(stripe) = Stripe::new(0, of) {
+            let stripe = Opt::in_place(Id::from("stripe"), stripe, stripe.to_string());
+            self.stripe = Some(stripe);
+        }
+        self.start_at = (self.start_at.take())
+            .map(|start| Opt::in_place(start.id, StartAt::Instant(at), start.text));
+    }
+
     fn own_stripe(&self, arguments: &Arguments<Options>) -> Result<Stripe, Refusal> {
         if let Some(stripe) = &self.stripe {
             return Ok(**stripe);

@@ -2,10 +2,17 @@
 
 use crate::support::run::{Finished, Launch, loadgen};
 use crate::support::server::{Request, Server};
+use jiff::Timestamp;
+use rcgen::generate_simple_self_signed;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::thread;
+use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::time::Instant;
 use tempfile::TempDir;
 
 const STRIPES: usize = 3;
@@ -223,7 +230,9 @@ fn pods_together_send_what_one_process_would_and_each_writes_its_stripe() {
             with_mine(deployed("--stripes 3 --name run --secret own", &options)).finish();
         assert_eq!(finished.code(), Some(0), "{finished}");
         assert!(
-            finished.stderr.contains("leads to the pod itself"),
+            finished
+                .stderr
+                .contains("is the pod itself, not this machine"),
             "{finished}"
         );
         finished.stdout()
@@ -297,6 +306,48 @@ fn pods_together_send_what_one_process_would_and_each_writes_its_stripe() {
         "{}",
         by_one[0].0
     );
+}
+
+/// Waits until a process handles SIGTERM, so that the signal does not end it.
+#[cfg(target_os = "linux")]
+fn await_handler(process: u32) {
+    const SIGTERM: u32 = 15;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).expect("a process");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.expect("a mask").trim(), 16).expect("a mask");
+        if caught >> (SIGTERM - 1) & 1 == 1 {
+            return;
+        }
+        assert!(Instant::now() < deadline, "SIGTERM is not handled");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_merge_pod_that_is_deleted_merges_the_stripes_that_are_there() {
+    let server = Server::allowing();
+    let url = server.url();
+    let options = [&*url, "--count=8", "--rps=40", "--start-at=+3s"];
+    let manifests = Manifests::of("--stripes 2 --name run --merge-wait 1h", &options);
+    let (own, volumes) = (BTreeMap::new(), TempDir::new().unwrap());
+    let stripe = pod(&manifests, "run", &own, volumes.path(), 1).finish();
+    assert_eq!(stripe.code(), Some(0), "{stripe}");
+    let merge = pod(&manifests, "run-merge", &own, volumes.path(), 0).start();
+    await_handler(merge.id());
+    merge.terminate();
+    let merge = merge.finish();
+    assert_eq!(merge.code(), Some(3), "{merge}");
+    let plan = manifests.texts("ConfigMap", "run-plan", "data");
+    let results = volumes
+        .path()
+        .join("loadgen-results/run")
+        .join(&plan["LOADGEN_START_AT"]);
+    let text = fs::read_to_string(results.join("summary.json")).expect("a summary");
+    let merged: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(merged["requests"]["sent"], 4, "{merged}");
 }
 
 #[test]
@@ -390,6 +441,171 @@ fn a_failed_stripe_is_not_repeated_and_the_merge_waits_for_all() {
     assert_eq!(folder(container), folder(&pod["containers"][0]));
 }
 
+/// The pods of a Job as Kubernetes compares them: a Job whose template is not the same is refused.
+fn templates(manifests: &Manifests, names: [&str; 2]) -> [Value; 2] {
+    names.map(|name| manifests.get("Job", name)["spec"]["template"].clone())
+}
+
+#[test]
+fn another_run_of_the_same_name_can_not_be_taken_for_the_first() {
+    let folder = TempDir::new().unwrap();
+    let events = |text: &str| {
+        let file = folder.path().join("events");
+        fs::write(&file, text).unwrap();
+        format!("--events={}", file.to_str().unwrap())
+    };
+    let of = |more: &[&str]| {
+        let options = [
+            "http://a",
+            "--start-at=2200-01-01T00:00:00Z",
+            "--header=Authorization: secret",
+        ];
+        let options = [&options[..], more].concat();
+        Manifests::of("--stripes 2 --name run", &options)
+    };
+    let base = ["--seed=1", "--rps=10", &events("1s half =\n")];
+    let first = of(&base);
+    let again = of(&base);
+    let names = ["run", "run-merge"];
+    assert_eq!(templates(&again, names), templates(&first, names));
+    for object in [
+        "ConfigMap run-plan",
+        "ConfigMap run-files",
+        "Secret run-secrets",
+    ] {
+        let (kind, name) = object.split_once(' ').unwrap();
+        assert_eq!(first.get(kind, name)["immutable"], true, "{object}");
+    }
+    let mut others = vec![
+        of(&["--seed=2", base[1], base[2]]),
+        of(&[base[0], "--rps=11", base[2]]),
+    ];
+    // The same file with another text.
+    events("2s half =\n");
+    others.push(of(&base));
+    for other in others {
+        let [first, other] = [&first, &other].map(|manifests| templates(manifests, names));
+        for (one, other) in first.iter().zip(&other) {
+            assert_ne!(one, other);
+        }
+    }
+}
+
+#[test]
+fn the_default_name_is_that_of_the_start_and_the_plan() {
+    let name = |options: &[&str]| -> String {
+        let options = [options, &["http://a", "--start-at=2200-01-01T00:00:00Z"]].concat();
+        let manifests = Manifests::of("--stripes 2", &options);
+        let mut jobs = manifests.0.iter().filter(|object| object["kind"] == "Job");
+        jobs.next().unwrap()["metadata"]["name"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let first = name(&["--seed=1"]);
+    assert!(first.starts_with("loadgen-22000101-000000-"), "{first}");
+    assert!(first.len() <= 40, "{first}");
+    assert_eq!(name(&["--seed=1"]), first);
+    for other in [&["--seed=2"][..], &["--seed=1", "--rps=7"], &[]] {
+        assert_ne!(name(other), first, "{other:?}");
+    }
+}
+
+#[test]
+fn a_private_key_never_stands_in_a_config_map() {
+    let folder = TempDir::new().unwrap();
+    let certified = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (certified.cert.pem(), certified.signing_key.serialize_pem());
+    let file = |name: &str, text: String| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let both = file("both.pem", format!("{certificate}{key}"));
+    let plain = file("plain.pem", certificate);
+    for option in ["--ca-cert", "--cert"] {
+        let in_option = format!("{option}={both}");
+        let manifests = Manifests::of("--stripes 2 --name run", &["https://a", &in_option]);
+        assert!(!manifests.without_secrets().contains("PRIVATE KEY"));
+        let secret = manifests.texts("Secret", "run-secret-files", "stringData");
+        let text = &secret[option.trim_start_matches('-')];
+        assert!(text.contains("PRIVATE KEY"), "{text}");
+    }
+    let option = format!("--ca-cert={plain}");
+    let manifests = Manifests::of("--stripes 2 --name run", &["https://a", &option]);
+    manifests.get("ConfigMap", "run-files");
+}
+
+#[test]
+fn each_class_and_size_has_a_claim_of_its_own() {
+    for (before, name) in [
+        ("", "loadgen-results"),
+        ("--storage 1Gi", "loadgen-results"),
+        ("--storage 20Gi", "loadgen-results-20gi"),
+        ("--storage-class nfs.csi", "loadgen-results-nfs.csi"),
+        (
+            "--storage-class nfs.csi --storage 5T",
+            "loadgen-results-nfs.csi-5t",
+        ),
+    ] {
+        let manifests = Manifests::of(&format!("--stripes 2 --name run {before}"), &["http://a"]);
+        manifests.get("PersistentVolumeClaim", name);
+        for job in ["run", "run-merge"] {
+            let volumes = &manifests.get("Job", job)["spec"]["template"]["spec"]["volumes"];
+            assert_eq!(volumes[0]["persistentVolumeClaim"]["claimName"], name);
+        }
+    }
+}
+
+#[test]
+fn requests_that_do_not_fit_into_the_claim_are_announced() {
+    let announces = |before: &str, duration: &str| {
+        let duration = format!("--duration={duration}");
+        let options = [
+            "http://a",
+            "--audit=sliding-window",
+            "--rps=10000",
+            "--burst-enabled=false",
+            &duration,
+        ];
+        let finished = deployed(&format!("--stripes 2 {before}"), &options).finish();
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        let in_comment = finished
+            .stdout()
+            .contains("# The stripes' files of requests");
+        assert_eq!(finished.stderr.contains("files of requests"), in_comment);
+        in_comment
+    };
+    // 1.56 MB a second: 1 GiB is full after 688 s.
+    assert!(!announces("", "680s"));
+    assert!(announces("", "700s"));
+    assert!(!announces("--storage 2Gi", "700s"));
+    assert!(announces("--storage 999M", "680s"));
+    assert!(!announces("--claim shared", "700s"));
+}
+
+#[test]
+fn a_merge_counts_from_now_if_the_start_has_passed() {
+    let start = Timestamp::now() - Duration::from_secs(1800);
+    let start = format!("--start-at={start}");
+    let options = [
+        "http://a",
+        &start,
+        "--join-late",
+        "--duration=1h",
+        "--timeout=1s",
+    ];
+    let manifests = Manifests::of("--stripes 2 --name run --start-in 1h", &options);
+    let container = &manifests.get("Job", "run-merge")["spec"]["template"]["spec"]["containers"][0];
+    let wait = container["args"][2].as_str().unwrap();
+    let wait: u64 = wait
+        .trim_start_matches("--wait=")
+        .trim_end_matches('s')
+        .parse()
+        .unwrap();
+    assert!((3600..=3600 + 400).contains(&wait), "{wait} s");
+}
+
 #[test]
 fn the_merge_waits_beyond_the_longest_run() {
     let seconds = |options: &[&str]| -> u64 {
@@ -428,6 +644,8 @@ fn what_no_pod_can_do_is_refused_by_name() {
     let binary = folder.path().join("binary");
     fs::write(&binary, b"\xff\xfe").unwrap();
     let binary = format!("--ca-cert={}", binary.to_str().unwrap());
+    let an_hour_ago = Timestamp::now() - Duration::from_secs(3600);
+    let an_hour_ago = format!("--start-at={an_hour_ago}");
     let cases: &[(&[&str], &[&str])] = &[
         (&["--demo"], &["--demo 'true'", "--targets"]),
         (&["http://a", "--stripe=1/2"], &["--stripe '1/2'"]),
@@ -462,6 +680,30 @@ fn what_no_pod_can_do_is_refused_by_name() {
         (
             &["http://a", "--start-at=2020-01-01T00:00:00Z"],
             &["--start-at", "in the future"],
+        ),
+        (
+            &["http://a", &an_hour_ago, "--join-late", "--duration=59m"],
+            &["--start-at", "must be later", "nothing is left to send"],
+        ),
+        (
+            &["http://a", "--audit=sliding-window", "--probe"],
+            &["--probe 'true'", "several stripes"],
+        ),
+        (
+            &["http://a", "--report=x/stripes"],
+            &["--report 'x/stripes'", "must have another name"],
+        ),
+        (
+            &["http://a", "--summary-json=stripes"],
+            &["--summary-json 'stripes'", "must have another name"],
+        ),
+        (
+            &[
+                "http://a",
+                "--audit=sliding-window",
+                "--hdr-log=requests.csv",
+            ],
+            &["--hdr-log 'requests.csv'", "name"],
         ),
         (
             &["http://a", "--header=A: {env:NOT_SET}"],

@@ -9,6 +9,8 @@
 //! | PersistentVolumeClaim | the volume of the results, with a folder for each run |
 //! | Job NAME | a pod for each stripe |
 //! | Job NAME-merge | waits for the stripes' summaries and makes one of them |
+//!
+//! Another run of the same name is refused by the API: neither a ConfigMap, a Secret nor the pods of a Job can be changed.
 
 mod pods;
 mod yaml;
@@ -16,7 +18,11 @@ mod yaml;
 use crate::base::text::printable;
 use pods::{merge_job, stripes_job};
 use std::time::Duration;
+use uuid::Uuid;
 use yaml::{Node, document, map, texts};
+
+/// The namespace of the fingerprints.
+const NAMESPACE: Uuid = Uuid::from_u128(0x8d3f_5a10_6c2e_4b7b_9f61_0e54_c7a8_2d93);
 
 /// A run on a cluster.
 #[derive(Debug)]
@@ -136,20 +142,8 @@ pub fn manifests(deployment: &Deployment) -> String {
 
 impl Deployment {
     fn objects(&self) -> Vec<Node> {
-        let mut plan = vec![
-            ("LOADGEN_STRIPES".to_owned(), self.stripes.to_string()),
-            ("LOADGEN_START_AT".to_owned(), self.start.clone()),
-        ];
-        plan.extend_from_slice(&self.variables);
-        let mut objects = vec![self.config_map("plan", &plan)];
-        let files = |secret: bool| -> Vec<(String, String)> {
-            let files = self.files.iter();
-            let files = files.filter(|file| file.may_have_secrets == secret);
-            files
-                .map(|file| (file.name.clone(), file.text.clone()))
-                .collect()
-        };
-        let (plain, secret) = (files(false), files(true));
+        let mut objects = vec![self.config_map("plan", &self.plan())];
+        let (plain, secret) = (self.files(false), self.files(true));
         if !plain.is_empty() {
             objects.push(self.config_map("files", &plain));
         }
@@ -167,6 +161,41 @@ impl Deployment {
         objects
     }
 
+    /// The options as variables.
+    fn plan(&self) -> Vec<(String, String)> {
+        let mut plan = vec![
+            ("LOADGEN_STRIPES".to_owned(), self.stripes.to_string()),
+            ("LOADGEN_START_AT".to_owned(), self.start.clone()),
+        ];
+        plan.extend_from_slice(&self.variables);
+        plan
+    }
+
+    /// The names and texts of the files of one kind.
+    fn files(&self, secret: bool) -> Vec<(String, String)> {
+        let files = self.files.iter();
+        let files = files.filter(|file| file.may_have_secrets == secret);
+        files
+            .map(|file| (file.name.clone(), file.text.clone()))
+            .collect()
+    }
+
+    /// An identifier of the ConfigMaps' texts: a UUID of version 5. The Secrets are left out, so that nobody finds a secret by
+    /// trying.
+    fn fingerprint(&self) -> Uuid {
+        // The debug format quotes, so that no two lists look like one.
+        let text = format!("{:?}{:?}", self.plan(), self.files(false));
+        Uuid::new_v5(&NAMESPACE, text.as_bytes())
+    }
+
+    /// Annotations of the pods that tell the run from others, whose Jobs would otherwise be the same.
+    fn annotations(&self) -> Node {
+        map([
+            ("loadgen/start-at", (&self.start).into()),
+            ("loadgen/plan", self.fingerprint().to_string().into()),
+        ])
+    }
+
     /// The name of one of the run's own objects.
     fn name_of(&self, object: &str) -> String {
         format!("{}-{object}", self.name)
@@ -177,6 +206,7 @@ impl Deployment {
             ("apiVersion", "v1".into()),
             ("kind", "ConfigMap".into()),
             ("metadata", self.metadata(&self.name_of(name), None)),
+            ("immutable", true.into()),
             ("data", text_map(data)),
         ])
     }
@@ -187,6 +217,7 @@ impl Deployment {
             ("kind", "Secret".into()),
             ("metadata", self.metadata(&self.name_of(name), None)),
             ("type", "Opaque".into()),
+            ("immutable", true.into()),
             ("stringData", text_map(data)),
         ])
     }

@@ -75,13 +75,13 @@ fn job(deployment: &Deployment, name: &str, component: &str, spec: Node) -> Node
 
 fn stripe_pod(deployment: &Deployment) -> Node {
     let metadata = map([("labels", deployment.labels(Some(STRIPE)))]);
-    let scraped = deployment.metrics_port.map(|port| {
-        map([
-            ("prometheus.io/scrape", "true".into()),
-            ("prometheus.io/port", port.to_string().into()),
-            ("prometheus.io/path", "/metrics".into()),
-        ])
-    });
+    let mut annotations = deployment.annotations();
+    if let Some(port) = deployment.metrics_port {
+        annotations = annotations
+            .with("prometheus.io/scrape", "true")
+            .with("prometheus.io/port", port.to_string())
+            .with("prometheus.io/path", "/metrics");
+    }
     let mut mounts = vec![results_mount(deployment, STRIPES, "/stripes")];
     let mut volumes = vec![results_volume(deployment)];
     for (volume, folder, is_secret) in [
@@ -154,7 +154,7 @@ fn stripe_pod(deployment: &Deployment) -> Node {
         .with("terminationGracePeriodSeconds", deployment.grace.as_secs())
         .with("topologySpreadConstraints", spread);
     map([
-        ("metadata", metadata.with_any("annotations", scraped)),
+        ("metadata", metadata.with("annotations", annotations)),
         ("spec", spec),
     ])
 }
@@ -189,7 +189,10 @@ fn merge_pod(deployment: &Deployment) -> Node {
     map([
         (
             "metadata",
-            map([("labels", deployment.labels(Some(MERGE)))]),
+            map([
+                ("labels", deployment.labels(Some(MERGE))),
+                ("annotations", deployment.annotations()),
+            ]),
         ),
         ("spec", pod(container, vec![results_volume(deployment)])),
     ])

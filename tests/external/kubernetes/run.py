@@ -115,6 +115,7 @@ def option_sets(loadgen, directory):
         TOKEN="t",
     )
     yield "claim", kubernetes(loadgen, ["--stripes", "2", "--claim", "1.shared"], [url, "--join-late"])
+    yield "authority", kubernetes(loadgen, ["--stripes", "2", "--name", "authority"], ["https://ratelimiter", "--ca-cert", both])
     yield "files", kubernetes(
         loadgen, ["--stripes", "3", "--name", "files"],
         ["https://ratelimiter", "--ca-cert", authority, "--cert", both, "--keys-file", directory / "keys",
@@ -143,6 +144,11 @@ def check_meaning(name, objects):
         # A word such as `null` is no secret.
         typed = plan["LOADGEN_BODY"].replace("{env:SECRET_BODY}", secrets.get("SECRET_BODY", ""))
         holds(typed == body, f"{name}: the body is {typed!r}")
+    for thing in objects:
+        if thing["kind"] in ("ConfigMap", "Secret"):
+            holds(thing["immutable"] is True, f"{name}: {thing['kind']} {thing['metadata']['name']} can be changed")
+        if thing["kind"] == "ConfigMap":
+            holds("PRIVATE KEY" not in str(thing), f"{name}: a private key is in {thing['metadata']['name']}")
     jobs = [thing for thing in objects if thing["kind"] == "Job"]
     holds(len(jobs) == 2, f"{name}: {len(jobs)} Jobs")
     stripes = next(job["spec"] for job in jobs if "completionMode" in job["spec"])
@@ -247,6 +253,8 @@ def check_overlay(objects):
         pod = job["template"]["spec"]
         holds(pod["volumes"][0]["persistentVolumeClaim"]["claimName"] == "shared-results", f"the volumes are {pod['volumes']}")
         holds(pod["containers"][0]["image"] == "registry.example.com/loadgen:0.1.0", f"{pod['containers'][0]['image']}")
+        start = job["template"]["metadata"]["annotations"]["loadgen/start-at"]
+        holds(start == plan["LOADGEN_START_AT"], f"the overlay's pods are marked with the start {start}")
         named = re.findall(r"'name': '(loadgen-plan[^']*)'", str(pod))
         holds(set(named) == {"loadgen-plan-1"}, f"the pods refer to {named}")
     claims = [thing for thing in objects if thing["kind"] == "PersistentVolumeClaim"]
