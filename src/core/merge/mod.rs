@@ -24,7 +24,7 @@ use crate::core::summary::{
     Circumstances, Configuration, MergedEvent, MergedStripe, MergedSummary, MissingStripe,
     Resources, Source, StripeSummary, Summary,
 };
-use crate::core::threshold::{self, JudgedThreshold, Threshold};
+use crate::core::threshold::{self, JudgedThreshold, Threshold, WholeSchedule};
 use carried::Carried;
 use reached::Reached;
 use std::collections::{BTreeMap, HashSet};
@@ -326,15 +326,6 @@ impl Whole {
         let first_missing = self.schedule_reached(&stripes);
         self.add_unreached(&mut stripes, first_missing);
         let missing = self.missing(&stripes, first_missing);
-        let mut unknown = vec![0; self.targets.len()];
-        for one in &missing {
-            if let Some(stripe) = Stripe::new(one.index, self.stripe.of) {
-                let round_robin = RoundRobin::new(self.targets.len(), stripe);
-                for (target, count) in round_robin.shares(0..one.unknown) {
-                    unknown[target] += count;
-                }
-            }
-        }
         for (target, parts) in self.tally.targets.iter_mut().zip(self.addresses) {
             target.addresses = AddressTallies::of_parts(parts);
         }
@@ -364,13 +355,19 @@ impl Whole {
             interrupted: self.interrupted,
             aborted_by: None,
         };
-        let unknown_of_all = unknown.iter().sum();
+        let unknown = missing.iter().map(|one| one.unknown).sum();
         let is_whole = missing.is_empty();
+        // A missing stripe may have gone on after all others were stopped.
+        let possible = WholeSchedule::of_all(
+            self.stripe.scheduled_of_all,
+            self.planned,
+            self.targets.len(),
+        );
         let thresholds = threshold::judged_of_stripes(
             &self.thresholds,
             self.planned,
             &results,
-            (!is_whole).then_some(&unknown[..]),
+            (!is_whole).then_some(&possible),
         );
         let command = self.stripe.audit_command.as_ref();
         let audit_command =
@@ -390,7 +387,7 @@ impl Whole {
             scheduled_of_all: self.stripe.scheduled_of_all,
             stripes: rows,
             missing,
-            unknown: unknown_of_all,
+            unknown,
             events: self.events,
             audit_command,
         };
@@ -421,7 +418,7 @@ impl Whole {
 }
 
 impl Whole {
-    /// The number of the first request of the schedule that no stripe got as far as.
+    /// The number of the first request of the schedule that none of these stripes got as far as.
     fn schedule_reached(&self, stripes: &BTreeMap<u64, (MergedStripe, Reached)>) -> u64 {
         let is_over = self.planned.is_some_and(|end| self.paced >= end);
         match self.stripe.scheduled_of_all {
@@ -475,7 +472,8 @@ impl Whole {
         let missing = (0..self.stripe.of).filter(|index| !stripes.contains_key(index));
         let missing = missing.filter_map(|index| {
             let stripe = Stripe::new(index, self.stripe.of)?;
-            let unknown = stripe.before(first_missing);
+            let end = self.stripe.scheduled_of_all.unwrap_or(first_missing);
+            let unknown = stripe.before(end);
             Some(MissingStripe { index, unknown })
         });
         missing.collect()

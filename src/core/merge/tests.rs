@@ -19,6 +19,7 @@ use crate::core::summary::{
 use crate::core::threshold::{self, JudgedThreshold, Met, Threshold};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
@@ -114,7 +115,7 @@ fn world() -> impl Strategy<Value = World> {
         })
 }
 
-const THRESHOLDS: [&str; 9] = [
+const THRESHOLDS: [&str; 12] = [
     "latency.p99 < 50ms",
     "service_time.mean < 3ms",
     "failed.rate < 10%",
@@ -124,6 +125,9 @@ const THRESHOLDS: [&str; 9] = [
     "sent.per_second >= 1/s",
     "send_lag.max < 30ms",
     "schedule = kept",
+    "allowed.count >= 20",
+    "sent.per_second < 5/s",
+    "scheduled.count > 100",
 ];
 
 impl World {
@@ -296,12 +300,17 @@ impl World {
     }
 
     fn merged(&self, stripes: impl IntoIterator<Item = Stripe>) -> Summary {
-        let mut merger = Merger::new(HashSet::new());
-        for stripe in stripes {
-            add(&mut merger, &read_back(&self.summary(stripe, None))).expect("a stripe");
-        }
-        merger.finish().expect("stripes")
+        let summaries = stripes.into_iter().map(|stripe| self.summary(stripe, None));
+        merge(summaries.map(|summary| read_back(&summary)))
     }
+}
+
+fn merge(summaries: impl IntoIterator<Item = impl Borrow<Summary>>) -> Summary {
+    let mut merger = Merger::new(HashSet::new());
+    for summary in summaries {
+        add(&mut merger, summary.borrow()).expect("a stripe");
+    }
+    merger.finish().expect("stripes")
 }
 
 fn configuration(stripe: Stripe) -> Configuration {
@@ -429,24 +438,34 @@ proptest! {
     }
 
     #[test]
-    fn a_missing_stripe_makes_no_threshold_met_and_only_those_missed_that_are(world in world(), of in 2u64..=8, missing in 0u64..8) {
-        let missing = missing % of;
-        let some = Stripe::new(0, of).expect("a stripe");
-        let merged = world.merged(some.all().filter(|stripe| stripe.index() != missing));
+    fn a_missing_stripe_makes_no_threshold_met_and_only_those_missed_that_are(
+        world in world(), of in 2u64..=8, missing in 0u64..8, stop in prop::option::of(0u64..60), its_stop in prop::option::of(0u64..60)
+    ) {
+        let missing = stripe(missing % of, of);
+        let others = missing.all().filter(|stripe| *stripe != missing);
+        let summaries: Vec<_> = others.map(|stripe| read_back(&world.summary(stripe, stop))).collect();
+        let merged = merge(summaries.iter());
         let parts = merged.merged.as_ref().expect("merged");
         let total = world.schedule(Stripe::WHOLE).total().expect("an end");
         prop_assert_eq!(parts.missing.len(), 1);
-        prop_assert_eq!(parts.missing[0].index, missing);
+        prop_assert_eq!(parts.missing[0].index, missing.index());
         prop_assert_eq!(parts.unknown, parts.missing[0].unknown);
-        prop_assert_eq!(merged.requests.scheduled + parts.unknown, total);
+        prop_assert_eq!(parts.unknown, missing.before(total));
+        if stop.is_none() {
+            prop_assert_eq!(merged.requests.scheduled + parts.unknown, total);
+        }
         prop_assert!(merged.requests.balances());
         prop_assert!(merged.exit_code == 3 || merged.exit_code == 4);
-        let whole = world.summary(Stripe::WHOLE, None);
-        for (judged, of_whole) in merged.thresholds.iter().zip(&whole.thresholds) {
-            prop_assert!(judged.met != Met::Met, "{:?}", judged);
-            // Whatever the unknown requests did, the whole missed it, too.
-            if judged.met == Met::Missed {
-                prop_assert!(matches!(of_whole.met, Met::Missed | Met::Unsupported), "{:?} {:?}", judged, of_whole);
+        // The missing stripe may have gone on to the end, or may have been stopped at any other time.
+        for its_stop in [None, its_stop] {
+            let its_own = read_back(&world.summary(missing, its_stop));
+            let whole = merge(summaries.iter().chain([&its_own]));
+            for (judged, of_whole) in merged.thresholds.iter().zip(&whole.thresholds) {
+                prop_assert!(judged.met != Met::Met, "{:?}", judged);
+                // Whatever the unknown requests did, the whole missed it, too.
+                if judged.met == Met::Missed {
+                    prop_assert!(matches!(of_whole.met, Met::Missed | Met::Unsupported), "{:?} {:?}", judged, of_whole);
+                }
             }
         }
     }
@@ -532,6 +551,29 @@ fn what_is_missed_whatever_the_missing_stripe_did_is_missed() {
         sentence.as_deref(),
         Some("stripe 1 of 2 is missing, and what became of its 100 requests is unknown")
     );
+}
+
+#[test]
+fn a_missing_stripe_may_have_gone_on_after_the_others_were_stopped() {
+    let world = calm();
+    // The schedule has 200 requests.
+    for (threshold, expected) in [
+        ("allowed.count >= 105", Met::Unknown),
+        ("allowed.count >= 201", Met::Missed),
+    ] {
+        let mut summary = world.summary(stripe(0, 2), Some(10));
+        summary.thresholds = threshold::deferred(&[threshold.parse().unwrap()]);
+        let ended = merge([&summary]);
+        assert_eq!(ended.merged.as_ref().unwrap().unknown, 100);
+        assert_eq!(met(&ended, threshold).met, expected, "{threshold}");
+        // Without an end, there is no most.
+        summary.run.planned_ns = None;
+        summary.stripe.as_mut().unwrap().scheduled_of_all = None;
+        let endless = merge([&summary]);
+        assert_eq!(met(&endless, threshold).met, Met::Unknown, "{threshold}");
+        let sentence = endless.merged.unwrap().missing_stripes().unwrap();
+        assert!(sentence.contains("at least 9 requests"), "{sentence}");
+    }
 }
 
 #[test]

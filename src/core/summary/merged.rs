@@ -21,7 +21,8 @@ pub struct MergedSummary {
     /// The stripes whose results are missing, by their index.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub missing: Vec<MissingStripe>,
-    /// The requests of the missing stripes. Nobody knows what became of them, so they are in no other count.
+    /// The requests of the missing stripes. Nobody knows what became of them, so they are in no other count. If the schedule has
+    /// no end, the missing stripes may have sent more.
     pub unknown: u64,
     /// The events of the stripes, without what they did, since that is not merged.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -144,7 +145,7 @@ pub struct MergedStripe {
 pub struct MissingStripe {
     /// The stripe's index, from 0.
     pub index: u64,
-    /// Its requests, up to the last request of the schedule that any other stripe got as far as.
+    /// Its requests. Of a schedule without an end, those up to the last request that any other stripe got as far as.
     pub unknown: u64,
 }
 
@@ -205,7 +206,10 @@ impl MergedSummary {
                 )
             }
         };
-        let unknown = count(self.unknown, "request", "requests");
+        let mut unknown = count(self.unknown, "request", "requests");
+        if self.scheduled_of_all.is_none() {
+            unknown.insert_str(0, "at least ");
+        }
         Some(format!(
             "{which}, and what became of {} {unknown} is unknown",
             if indexes.len() == 1 { "its" } else { "their" }
