@@ -69,7 +69,11 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
     let mut all = [verdicts.clone(), faults].concat();
     let suspended = Nanos(summary.schedule.suspended_ns);
     if suspended > Nanos::ZERO {
-        let text = format!("The process was stopped for {}", span(suspended));
+        let suspended = span(suspended);
+        let text = match summary.merged {
+            None => format!("The process was stopped for {suspended}"),
+            Some(_) => format!("Processes were stopped for {suspended} in all"),
+        };
         all.push(Judgement::new(Tone::Plain, text));
     }
     let waited = summary.schedule.waited();

@@ -22,7 +22,7 @@ use crate::core::stats::{
 use crate::core::stripe::Stripe;
 use crate::core::summary::{
     Circumstances, Configuration, MergedEvent, MergedStripe, MergedSummary, MissingStripe,
-    Resources, Source, StripeSummary, Summary,
+    Resources, ScheduleSummary, Source, StripeSummary, Summary,
 };
 use crate::core::threshold::{self, JudgedThreshold, Threshold, WholeSchedule};
 use carried::Carried;
@@ -65,8 +65,8 @@ struct Whole {
     paced: Nanos,
     ended: Nanos,
     started: SystemTime,
-    /// Twice `None` if a stripe does not know it.
-    clock_error: Option<Nanos>,
+    /// How far the clocks of the stripes may be off. `None` if that of a stripe is not known.
+    clock_errors: Option<ClockErrors>,
     missed: u64,
     interrupted: bool,
     /// The requests of the schedule's mean rate, of all stripes.
@@ -75,6 +75,28 @@ struct Whole {
     resources: Resources,
     /// The files of `--requests`, as the stripes were given them.
     requests: Vec<String>,
+}
+
+/// How far clocks may be off.
+#[derive(Debug, Clone, Copy, Default)]
+struct ClockErrors {
+    largest: Nanos,
+    /// 0 with fewer than two clocks.
+    second_largest: Nanos,
+}
+
+impl ClockErrors {
+    fn with(self, error: Nanos) -> ClockErrors {
+        ClockErrors {
+            largest: self.largest.max(error),
+            second_largest: self.second_largest.max(error.min(self.largest)),
+        }
+    }
+
+    /// How far two of the clocks may be apart: one may be early, and the other late.
+    fn apart(self) -> Nanos {
+        self.largest + self.second_largest
+    }
 }
 
 impl Merger {
@@ -181,7 +203,7 @@ impl Whole {
             paced: Nanos::ZERO,
             ended: Nanos::ZERO,
             started: carried.started,
-            clock_error: summary.run.clock_error_ns.map(Nanos),
+            clock_errors: Some(ClockErrors::default()),
             missed: 0,
             interrupted: false,
             asked: 0.0,
@@ -295,8 +317,8 @@ impl Whole {
         self.paced = self.paced.max(carried.paced);
         self.ended = self.ended.max(carried.paced + carried.drained);
         self.started = self.started.min(carried.started);
-        let errors = self.clock_error.zip(summary.run.clock_error_ns);
-        self.clock_error = errors.map(|(most, own)| most.max(Nanos(own)));
+        let errors = self.clock_errors.zip(summary.run.clock_error_ns);
+        self.clock_errors = errors.map(|(errors, own)| errors.with(Nanos(own)));
         self.missed += carried.missed;
         self.interrupted |= summary.run.interrupted;
         self.add_resources(&summary.resources);
@@ -348,7 +370,7 @@ impl Whole {
             probe: None,
             start: Moment::at(0),
             started: self.started,
-            clock_error: self.clock_error,
+            clock_error: self.clock_errors.map(|errors| errors.largest),
             missed: self.missed,
             paced: self.paced,
             drained: self.ended.saturating_sub(self.paced),
@@ -410,8 +432,10 @@ impl Whole {
             exit_code,
             resources: self.resources,
         };
+        let clocks_apart = self.clock_errors.map(ClockErrors::apart);
         Summary {
             merged: Some(merged),
+            schedule: ScheduleSummary::of_stripes(&results, &self.targets, clocks_apart),
             ..Summary::new(&results, &self.targets, circumstances)
         }
     }

@@ -597,6 +597,41 @@ fn numbers_about_a_limiter_prove_nothing_if_a_stripe_stopped_early() {
 }
 
 #[test]
+fn a_schedule_is_kept_by_one_clock_only_if_the_clocks_agree() {
+    let statement = |errors: [Option<u64>; 3]| {
+        let summaries = (0..3).zip(errors).map(|(index, error)| {
+            let mut summary = calm().summary(stripe(index, 3), None);
+            summary.run.clock_error_ns = error.map(|millis| millis * MILLI);
+            summary
+        });
+        merge(summaries).schedule.statement
+    };
+    let kept = "schedule kept: every request on time (within 10ms), none dropped";
+    assert_eq!(statement([Some(4), Some(0), Some(6)]), kept);
+    assert_eq!(
+        statement([Some(40), Some(1), Some(2)]),
+        format!("{kept}; each stripe by its own clock; the clocks may be up to 42.0 ms apart")
+    );
+    assert_eq!(
+        statement([Some(1), None, Some(1)]),
+        format!("{kept}; each stripe by its own clock; how far the clocks are apart is not known")
+    );
+}
+
+#[test]
+fn suspensions_of_several_processes_are_not_those_of_one() {
+    let summaries = (0..2).map(|index| {
+        let mut summary = calm().summary(stripe(index, 2), None);
+        summary.schedule.suspended_ns = 6_000 * MILLI;
+        summary
+    });
+    let statement = merge(summaries).schedule.statement;
+    let expected =
+        "processes were stopped for 12.0 s in all (Ctrl-Z or SIGSTOP), and no request was late";
+    assert!(statement.contains(expected), "{statement}");
+}
+
+#[test]
 fn the_command_of_the_whole_has_no_stripe() {
     let merged = calm().merged([stripe(1, 2), stripe(0, 2)]);
     assert_eq!(merged.configuration, configuration(Stripe::WHOLE));
