@@ -4,7 +4,7 @@ use super::failure_causes::by_cause;
 use crate::base::Nanos;
 use crate::base::text::{count, shortened, span, whole_seconds};
 use crate::core::summary::{
-    Audit, AuditVerdict, RunTimes, Standing, StripeSummary, Summary, TargetSummary,
+    Audit, AuditVerdict, MergedSummary, RunTimes, Standing, StripeSummary, Summary, TargetSummary,
 };
 use crate::core::threshold::{JudgedThreshold, Met};
 
@@ -115,7 +115,7 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         all.push(Judgement::new(Tone::Plain, text));
     }
     let first = &mut all[0];
-    match stopped(&summary.run) {
+    match stopped(summary) {
         Some(stopped) if first.tone == Tone::Plain => {
             first.text = format!("{}: {}", capitalized(&stopped), uncapitalized(&first.text));
         }
@@ -277,8 +277,24 @@ fn judged_thresholds(summary: &Summary) -> Vec<Judgement> {
     judged
 }
 
-/// How far a run came that was stopped: `stopped at 3.02 s of 60 s`. `None` if it was not stopped.
-pub(super) fn stopped(run: &RunTimes) -> Option<String> {
+/// How far a run came that was stopped: `stopped at 3.02 s of 60 s`. Of merged results, this is how many stripes were stopped.
+/// `None` if nothing was stopped.
+pub(super) fn stopped(summary: &Summary) -> Option<String> {
+    match &summary.merged {
+        Some(merged) => stopped_stripes(merged),
+        None => stopped_at(&summary.run),
+    }
+}
+
+/// How many stripes were stopped: `1 of 4 stripes was stopped`.
+fn stopped_stripes(merged: &MergedSummary) -> Option<String> {
+    let stopped = merged.stripes.iter().filter(|stripe| stripe.interrupted);
+    let (stopped, of) = (stopped.count(), merged.of);
+    let were = if stopped == 1 { "was" } else { "were" };
+    (stopped > 0).then(|| format!("{stopped} of {of} stripes {were} stopped"))
+}
+
+fn stopped_at(run: &RunTimes) -> Option<String> {
     let at = whole_seconds(Nanos(run.paced_ns));
     let planned = run.planned_ns.map(Nanos);
     if !run.interrupted {

@@ -69,9 +69,7 @@ struct Whole {
     clock_errors: Option<ClockErrors>,
     missed: u64,
     interrupted: bool,
-    /// The requests of the schedule's mean rate, of all stripes.
-    asked: f64,
-    asked_at_once: Option<f64>,
+    rates: Vec<OwnRate>,
     resources: Resources,
     /// The files of `--requests`, as the stripes were given them.
     requests: Vec<String>,
@@ -206,8 +204,7 @@ impl Whole {
             clock_errors: Some(ClockErrors::default()),
             missed: 0,
             interrupted: false,
-            asked: 0.0,
-            asked_at_once: None,
+            rates: Vec::new(),
             resources: Resources::default(),
             requests: Vec::new(),
         })
@@ -304,16 +301,11 @@ impl Whole {
         let events = summary.events.iter();
         self.events
             .extend(events.map(|event| MergedEvent::of(index, event)));
-        let followed = self
-            .planned
-            .map_or(carried.paced, |end| end.min(carried.paced));
-        match (summary.run.asked_per_s, followed) {
-            (Some(asked), Nanos::ZERO) => {
-                self.asked_at_once = Some(self.asked_at_once.unwrap_or(0.0) + asked);
-            }
-            (Some(asked), followed) => self.asked += asked * followed.as_secs_f64(),
-            (None, _) => {}
-        }
+        self.rates.push(OwnRate {
+            asked: summary.run.asked_per_s,
+            followed: self.followed(carried.paced),
+            interrupted: summary.run.interrupted,
+        });
         self.paced = self.paced.max(carried.paced);
         self.ended = self.ended.max(carried.paced + carried.drained);
         self.started = self.started.min(carried.started);
@@ -348,15 +340,12 @@ impl Whole {
         let first_missing = self.schedule_reached(&stripes);
         self.add_unreached(&mut stripes, first_missing);
         let missing = self.missing(&stripes, first_missing);
+        let asked = self.asked_per_s();
         for (target, parts) in self.tally.targets.iter_mut().zip(self.addresses) {
             target.addresses = AddressTallies::of_parts(parts);
         }
         let all: Ledger = self.ledgers.iter().copied().sum();
         let lateness = self.lateness.iter().copied().sum();
-        let asked = match self.planned.map_or(self.paced, |end| end.min(self.paced)) {
-            Nanos::ZERO => self.asked_at_once,
-            followed => Some(self.asked / followed.as_secs_f64()),
-        };
         let results = Results {
             ledgers: self.ledgers,
             lateness: self.lateness,
@@ -441,7 +430,46 @@ impl Whole {
     }
 }
 
+/// The mean rate of a stripe's schedule.
+#[derive(Debug, Clone, Copy)]
+struct OwnRate {
+    /// In requests per second. `None` if all requests came at once.
+    asked: Option<f64>,
+    /// For how long the stripe followed its schedule.
+    followed: Nanos,
+    /// Whether it was stopped.
+    interrupted: bool,
+}
+
+impl OwnRate {
+    /// The scheduled requests. `None` if all came at once.
+    fn requests(self) -> Option<f64> {
+        self.asked.map(|asked| asked * self.followed.as_secs_f64())
+    }
+}
+
 impl Whole {
+    /// For how long the schedule was followed by a stripe that was paced for this time.
+    fn followed(&self, paced: Nanos) -> Nanos {
+        self.planned.map_or(paced, |end| end.min(paced))
+    }
+
+    /// The mean rate of the schedule of these stripes up to the end of pacing, in requests per second. The requests that a stopped
+    /// stripe did not get as far as belong to it, too, and each stripe has as many as any other. `None` if all requests came at once.
+    fn asked_per_s(&self) -> Option<f64> {
+        let followed = self.followed(self.paced);
+        if followed == Nanos::ZERO {
+            let rates = self.rates.iter().filter_map(|rate| rate.asked);
+            return rates.reduce(|sum, rate| sum + rate);
+        }
+        let is_short = |rate: &&OwnRate| rate.interrupted && rate.followed < followed;
+        let short = self.rates.iter().filter(is_short).count();
+        let full = self.rates.iter().filter(|rate| !is_short(rate));
+        let requests: f64 = full.filter_map(|rate| rate.requests()).sum();
+        let (all, full) = (self.rates.len(), self.rates.len() - short);
+        Some(requests * all as f64 / full.max(1) as f64 / followed.as_secs_f64())
+    }
+
     /// The number of the first request of the schedule that none of these stripes got as far as.
     fn schedule_reached(&self, stripes: &BTreeMap<u64, (MergedStripe, Reached)>) -> u64 {
         let is_over = self.planned.is_some_and(|end| self.paced >= end);

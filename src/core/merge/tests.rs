@@ -632,6 +632,21 @@ fn suspensions_of_several_processes_are_not_those_of_one() {
 }
 
 #[test]
+fn the_requested_rate_has_the_share_of_a_stripe_that_was_stopped() {
+    for stop in [0, 10, 99, 100] {
+        let world = calm();
+        let stripes = [(stripe(0, 2), None), (stripe(1, 2), Some(stop))];
+        let summaries = stripes.map(|(stripe, stop)| world.summary(stripe, stop));
+        let merged = merge(&summaries);
+        assert_eq!(merged.requests.scheduled, 200);
+        assert_eq!(merged.run.asked_per_s, Some(20.0), "after {stop} requests");
+        // All were stopped at the same time.
+        let stripes = [stripe(0, 2), stripe(1, 2)].map(|one| world.summary(one, Some(50)));
+        assert_eq!(merge(&stripes).run.asked_per_s, Some(20.0));
+    }
+}
+
+#[test]
 fn the_command_of_the_whole_has_no_stripe() {
     let merged = calm().merged([stripe(1, 2), stripe(0, 2)]);
     assert_eq!(merged.configuration, configuration(Stripe::WHOLE));
