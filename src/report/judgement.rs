@@ -3,6 +3,7 @@
 use super::failure_causes::by_cause;
 use crate::base::Nanos;
 use crate::base::text::{count, shortened, span, whole_seconds};
+use crate::core::exit_code;
 use crate::core::summary::{
     Audit, AuditVerdict, MergedSummary, RunTimes, Standing, StripeSummary, Summary, TargetSummary,
 };
@@ -83,6 +84,7 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         all.push(Judgement::new(Tone::Unsure, text));
     }
     all.extend(failed_commands(summary));
+    all.extend(broken_stripes(summary));
     all.sort_by_key(|one| match one.tone {
         Tone::Bad => 0,
         Tone::Unsure => 1,
@@ -152,13 +154,44 @@ fn merged_parts(summary: &Summary) -> Vec<Judgement> {
 }
 
 /// The commands of events that failed: without them, the run shows nothing of these events.
-fn failed_commands(summary: &Summary) -> impl Iterator<Item = Judgement> {
-    let failed = summary.events.iter().filter_map(|event| {
-        let error = event.command.as_ref()?.error.as_ref()?;
-        let text = format!("The command of {} failed: {error}", event.title());
+fn failed_commands(summary: &Summary) -> Vec<Judgement> {
+    let own = summary.events.iter();
+    let own = own.map(|event| (event.title(), &event.command));
+    let merged = summary.merged.iter().flat_map(|merged| &merged.events);
+    let merged = merged.map(|event| (event.title(), &event.command));
+    let failed = own.chain(merged).filter_map(|(title, command)| {
+        let error = command.as_ref()?.error.as_ref()?;
+        let text = format!("The command of {title} failed: {error}");
         Some(Judgement::new(Tone::Bad, text))
     });
-    failed.take(EVENTS)
+    failed.take(EVENTS).collect()
+}
+
+/// The stripes of merged results that broke for another reason than the command of an event.
+fn broken_stripes(summary: &Summary) -> Option<Judgement> {
+    let merged = summary.merged.as_ref()?;
+    let has_failed_command = |index: u64| {
+        let mut events = merged.events.iter();
+        events.any(|event| {
+            let command = event.command.as_ref();
+            event.stripe == index && command.is_some_and(|command| command.error.is_some())
+        })
+    };
+    let stripes = merged.stripes.iter();
+    let broken = stripes
+        .filter(|stripe| stripe.exit_code == exit_code::BROKE && !has_failed_command(stripe.index));
+    let broken: Vec<_> = broken.map(|stripe| stripe.index).collect();
+    let text = match &broken[..] {
+        [] => return None,
+        [only] => format!("Stripe {only} exited with {}", exit_code::BROKE),
+        several => format!(
+            "{} of {} stripes exited with {}",
+            several.len(),
+            merged.of,
+            exit_code::BROKE
+        ),
+    };
+    Some(Judgement::new(Tone::Bad, text))
 }
 
 /// What events did, in short.

@@ -207,9 +207,38 @@ fn a_killed_stripe_is_missing_and_one_that_was_stopped_left_the_rest_unsent() {
     for expected in [
         "stripe 3 of 4 is missing, and what became of its 40 requests is unknown",
         "stripe 1 was stopped at ",
+        "1 of 4 stripes was stopped",
     ] {
         assert!(stdout.contains(expected), "{expected}: {merged}");
     }
+    assert!(!stdout.contains("waited for the last answers"), "{merged}");
+}
+
+#[test]
+fn a_command_that_failed_is_in_the_verdict_of_all_and_nobody_saw_it_without_its_stripe() {
+    let server = Server::allowing();
+    let folder = folder();
+    let start = in_seconds(6);
+    let launch = |index| {
+        let file = folder.join(format!("stripe-{index}.json"));
+        let options =
+            format!("--profile 20/s --duration 1 --seed 5 --stripe {index}/2 --start-at {start}");
+        let launch = server.launch(options).args(["--at", "500ms false"]);
+        launch.args(["--summary-json", text(&file)]).start()
+    };
+    let finished = [0, 1].map(launch).map(Run::finish);
+    assert_eq!(finished[0].code(), Some(1), "{}", finished[0]);
+    let both = merge(&folder, &[]);
+    assert_eq!(both.code(), Some(1), "{both}");
+    let stdout = both.stdout();
+    assert!(
+        stdout.contains("Verdict: the command of false failed: exit code 1\n"),
+        "{both}"
+    );
+    let second = loadgen("merge").arg(folder.join("stripe-1.json")).finish();
+    assert_eq!(second.code(), Some(3), "{second}");
+    let expected = "  false was to begin 500 ms after the start; stripe 0, which runs its command if it has one, is missing";
+    assert!(second.stdout().contains(expected), "{second}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use super::{CommandSummary, EventSummary, Summary, null_for_0};
 use crate::base::Nanos;
 use crate::base::text::{count, span};
+use crate::core::events::{EventKind, titled};
 use serde::{Deserialize, Serialize};
 
 /// The stripes of one schedule whose results were merged, and those that are missing.
@@ -42,7 +43,8 @@ pub struct MergedEvent {
     pub name: String,
     /// `command`, `undo`, `mark` or `posted`, as in the stripe's own summary.
     pub kind: String,
-    /// When it began, in nanoseconds since the schedule's start, by the clock of the stripe's machine.
+    /// When it began, in nanoseconds since the schedule's start, by the clock of the stripe's machine. If the stripe with index 0
+    /// is missing, which runs the commands of events, this is when the event was to begin.
     pub began_ns: u64,
     /// The event's command. Absent for a mark.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -61,24 +63,29 @@ impl MergedEvent {
         }
     }
 
+    /// Its name, or `undo of` and that.
+    pub fn title(&self) -> String {
+        titled(&self.name, self.kind == EventKind::Undo.name())
+    }
+
     /// The event in a sentence, with what its command came to.
     pub fn in_words(&self) -> String {
-        let title = match &*self.kind {
-            "undo" => format!("undo of {}", self.name),
-            _ => self.name.clone(),
-        };
+        let (title, stripe) = (self.title(), self.stripe);
+        let at = span(Nanos(self.began_ns));
         let command = match &self.command {
+            // Stripe 0 runs the commands of the plan. Another one knows only when that was to be.
+            None if stripe > 0 && self.kind != EventKind::Posted.name() => {
+                return format!(
+                    "{title} was to begin {at} after the start; stripe 0, which runs its command if it has one, is missing"
+                );
+            }
             None => String::new(),
             Some(command) => match &command.error {
                 None => ": its command exited with 0".to_owned(),
                 Some(error) => format!(": its command failed: {error}"),
             },
         };
-        let at = span(Nanos(self.began_ns));
-        format!(
-            "{title}, {at} after the start, by stripe {}{command}",
-            self.stripe
-        )
+        format!("{title}, {at} after the start, by stripe {stripe}{command}")
     }
 }
 
