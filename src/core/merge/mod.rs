@@ -381,8 +381,10 @@ impl Whole {
             (!is_whole).then_some(&possible),
         );
         let command = self.stripe.audit_command.as_ref();
-        let audit_command =
-            command.map(|command| audit_command::of_files(command, &self.requests, is_whole));
+        // A process that joined late may follow one whose requests are in no file.
+        let has_all_requests = is_whole && self.missed == 0;
+        let audit_command = command
+            .map(|command| audit_command::of_files(command, &self.requests, has_all_requests));
         // All stripes have the same marks of the plan.
         let first = self.configured_by;
         self.events.retain(|event| {

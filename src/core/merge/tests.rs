@@ -13,7 +13,7 @@ use crate::core::stats::{
 };
 use crate::core::stripe::Stripe;
 use crate::core::summary::{
-    Circumstances, Configuration, DurationSummary, Resources, Setting, Source, StripeSummary,
+    COMPLETE, Circumstances, Configuration, DurationSummary, FILES, Resources, Setting, Source, StripeSummary,
     Summary,
 };
 use crate::core::threshold::{self, JudgedThreshold, Met, Threshold};
@@ -644,6 +644,24 @@ fn the_requested_rate_has_the_share_of_a_stripe_that_was_stopped() {
         let stripes = [stripe(0, 2), stripe(1, 2)].map(|one| world.summary(one, Some(50)));
         assert_eq!(merge(&stripes).run.asked_per_s, Some(20.0));
     }
+}
+
+#[test]
+fn the_files_are_not_complete_if_a_stripe_missed_requests_that_another_process_may_have_sent() {
+    let mut world = calm();
+    world.fates[0].is_unsent = true;
+    let command = |missed| {
+        let summaries = [stripe(0, 2), stripe(1, 2)].map(|stripe| {
+            let mut summary = world.summary(stripe, None);
+            let of = summary.stripe.as_mut().unwrap();
+            of.audit_command = Some(format!("loadgen audit {FILES} {COMPLETE}"));
+            of.missed = missed * of.index;
+            summary
+        });
+        merge(summaries).merged.unwrap().audit_command.unwrap()
+    };
+    assert_eq!(command(0), format!("loadgen audit {FILES} {COMPLETE}"));
+    assert_eq!(command(1), format!("loadgen audit {FILES}"));
 }
 
 #[test]
