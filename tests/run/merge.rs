@@ -239,6 +239,17 @@ fn a_command_that_failed_is_in_the_verdict_of_all_and_nobody_saw_it_without_its_
     assert_eq!(second.code(), Some(3), "{second}");
     let expected = "  false was to begin 500 ms after the start; stripe 0, which runs its command if it has one, is missing";
     assert!(second.stdout().contains(expected), "{second}");
+    // An escape sequence in a file does not reach a terminal.
+    let first = folder.join("stripe-0.json");
+    let changed = fs::read_to_string(&first)
+        .expect("a summary")
+        .replace("exit code 1", "exit \\u001b[2J");
+    fs::write(&first, changed).expect("a file");
+    let words = [
+        "stripe-0.json",
+        "events[0].command.error has a control character",
+    ];
+    loadgen("merge").arg(&folder).assert_refused(&words);
 }
 
 #[test]

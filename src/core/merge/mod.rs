@@ -7,6 +7,7 @@
 mod audit_command;
 mod carried;
 mod reached;
+mod texts;
 mod unmergeable;
 
 pub use unmergeable::{Unmergeable, Why};

@@ -13,8 +13,8 @@ use crate::core::stats::{
 };
 use crate::core::stripe::Stripe;
 use crate::core::summary::{
-    COMPLETE, Circumstances, Configuration, DurationSummary, FILES, Resources, Setting, Source, StripeSummary,
-    Summary,
+    COMPLETE, Circumstances, Configuration, DurationSummary, FILES, FailedRequest, Resources,
+    Setting, Source, StripeSummary, Summary,
 };
 use crate::core::threshold::{self, JudgedThreshold, Met, Threshold};
 use proptest::prelude::*;
@@ -838,6 +838,45 @@ fn a_file_that_contradicts_itself_is_refused_by_the_name_of_its_field() {
             "{refused}"
         );
     }
+}
+
+#[test]
+fn control_characters_of_a_file_do_not_reach_a_terminal() {
+    const CLEAR: &str = "\u{1b}[2J";
+    for name in [
+        "/targets/0/name",
+        "/targets/0/to_merge/addresses/0/address",
+        "/phases/0/name",
+        "/configuration/traffic",
+        "/stripe/start",
+    ] {
+        let summary = calm().summary(stripe(0, 2), None);
+        let mut json = serde_json::to_value(&summary).unwrap();
+        *json.pointer_mut(name).expect(name) = json!(format!("x{CLEAR}"));
+        let changed = Summary::from_json(&json.to_string()).expect(name);
+        let refused = add(&mut Merger::new(HashSet::new()), &changed);
+        let refused = refused.expect_err(name).to_string();
+        assert!(refused.ends_with("has a control character"), "{refused}");
+    }
+    // A peer's words are masked, as in a run.
+    let mut world = calm();
+    world.fates[0].outcome = Outcome::Failed(FailureKind::Timeout);
+    let mut summary = world.summary(stripe(0, 2), None);
+    for cause in [&mut summary.causes[0], &mut summary.targets[0].causes[0]] {
+        cause.reason = Some(format!("speaks {CLEAR}"));
+        cause.examples = vec![FailedRequest {
+            sequence: 0,
+            target: calm().targets()[0].to_string(),
+            sent_ns: 0,
+            error: Some(CLEAR.to_owned()),
+            answer: Some(format!("HTTP/1.1 200\n\n{CLEAR}")),
+        }];
+    }
+    let merged = serde_json::to_string(&merge([summary])).unwrap();
+    assert!(
+        !merged.contains("\\u001b") && merged.contains("\\\\u{1b}[2J"),
+        "{merged}"
+    );
 }
 
 /// The paths of all values of a JSON text that are no list and no object.
