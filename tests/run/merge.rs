@@ -265,6 +265,37 @@ fn a_merge_waits_for_stripes_that_are_not_done() {
 }
 
 #[test]
+fn a_file_that_is_still_being_copied_is_read_again_and_refused_only_at_the_end_of_the_wait() {
+    let server = Server::allowing();
+    let (source, copy) = (folder(), folder());
+    all_finished(stripes(&source, &server, "-n 20 --rps 40", 0..2, 2));
+    let whole = fs::read(source.join("stripe-1.json")).expect("a summary");
+    let (first, second) = (copy.join("stripe-0.json"), copy.join("stripe-1.json"));
+    fs::copy(source.join("stripe-0.json"), &first).expect("a copy");
+    fs::write(&second, &whole[..whole.len() / 2]).expect("a file");
+    let by_folder = loadgen("merge --wait 60s").arg(&copy).start();
+    let by_name = loadgen("merge --wait 60s").args([&first, &second]).start();
+    let late = merge(&copy, &["--wait", "1s"]);
+    assert_eq!(late.code(), Some(3), "stripe 1 is missing: {late}");
+    let ignored = "stripe-1.json' is no summary of a stripe and is ignored: is not JSON";
+    assert_eq!(late.stderr.matches(ignored).count(), 1, "{late}");
+    let named = loadgen("merge --wait 1s").args([&first, &second]);
+    let named = named.finish();
+    assert_eq!(named.code(), Some(2), "{named}");
+    assert!(
+        named.stderr.contains("stripe-1.json") && named.stderr.contains("is not JSON"),
+        "{named}"
+    );
+    fs::write(&second, &whole).expect("a file");
+    for waiting in [by_folder, by_name] {
+        let finished = waiting.finish();
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        assert!(finished.stdout().contains("sent 20 "), "{finished}");
+        assert!(!finished.stderr.contains("ignored"), "{finished}");
+    }
+}
+
+#[test]
 fn files_that_do_not_belong_together_are_refused_with_their_names() {
     let server = Server::allowing();
     let (one, other, whole) = (folder(), folder(), folder().join("whole.json"));
