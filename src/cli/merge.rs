@@ -5,17 +5,17 @@ use super::report::text;
 use super::results::{Color, MergedFiles};
 use super::values::{duration, file};
 use super::{Arguments, Opt, Refusal, opt};
-use crate::base::text::whole;
+use crate::base::text::{printable, whole};
 use crate::core::merge::{Merger, Unmergeable};
 use crate::core::stripe::MAX_STRIPES;
 use crate::core::summary::Summary;
 use crate::report::{ColorChoice, Input, Output, json_output};
 use clap::Args;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The name of the files' argument.
 const FILE: &str = "FILE";
@@ -68,10 +68,37 @@ pub struct MergeSetup {
 pub struct Gathered<'a> {
     setup: &'a MergeSetup,
     merger: Merger,
-    /// The files that were merged or ignored. A file that is given twice is here once for each time.
-    done: HashSet<(usize, PathBuf)>,
+    /// The files so far. A file that is given twice is here once for each time.
+    files: HashMap<(usize, PathBuf), Progress>,
     /// The last lines about files that are ignored.
     ignored: Vec<String>,
+}
+
+/// How far the reading of a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// It was merged or ignored.
+    Done,
+    /// It was no summary when it was this version, but may be a part of one that is still being copied.
+    Partial(Version),
+}
+
+/// What changes when a file is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Version {
+    bytes: u64,
+    /// `None` if the system does not report it.
+    modified: Option<SystemTime>,
+}
+
+impl Version {
+    fn of(path: &Path) -> Option<Version> {
+        let metadata = path.metadata().ok()?;
+        Some(Version {
+            bytes: metadata.len(),
+            modified: metadata.modified().ok(),
+        })
+    }
 }
 
 impl MergeSetup {
@@ -132,63 +159,85 @@ impl<'a> Gathered<'a> {
         Gathered {
             setup,
             merger: Merger::new(of_one_machine()),
-            done: HashSet::new(),
+            files: HashMap::new(),
             ignored: Vec::new(),
         }
     }
 
-    /// Reads and adds the summaries that are there and were not read yet. If `may_come` is set, a file that is not there may
-    /// still come.
+    /// Reads and adds the summaries that are there and were not read yet. A file that is no summary is left for a later time,
+    /// in which it may have been copied to its end.
     ///
     /// # Errors
-    /// A file can't be read, or can't be merged with those before.
-    pub fn read(&mut self, may_come: bool) -> Result<(), Refusal> {
-        for (place, path) in self.setup.files.iter().enumerate() {
+    /// A folder can't be read, or a summary can't be merged with those before.
+    pub fn read(&mut self) -> Result<(), Refusal> {
+        self.read_all(false)
+    }
+
+    /// Reads and adds the summaries for the last time.
+    ///
+    /// # Errors
+    /// A file can't be read, or can't be merged with those before. If the setup has a wait, a missing file is no error.
+    pub fn read_last(&mut self) -> Result<(), Refusal> {
+        self.read_all(true)
+    }
+
+    fn read_all(&mut self, is_last: bool) -> Result<(), Refusal> {
+        let setup = self.setup;
+        for (place, path) in setup.files.iter().enumerate() {
             if path.is_dir() {
                 let files = in_folder(path).map_err(|error| unreadable(path, &error))?;
                 for file in files {
-                    self.read_in_folder(place, file)?;
+                    self.read_file((place, file), true, is_last)?;
                 }
-            } else if !self.done.contains(&(place, path.clone())) {
-                if may_come && !path.exists() {
-                    continue;
-                }
-                let summary = read(path).map_err(|error| not_a_summary(path, &error))?;
-                self.add(path, &summary)?;
-                self.done.insert((place, path.clone()));
+            } else if setup.wait.is_none() || path.exists() {
+                self.read_file((place, path.clone()), false, is_last)?;
             }
         }
         Ok(())
     }
 
-    /// A folder may hold other results, too.
-    fn read_in_folder(&mut self, place: usize, file: PathBuf) -> Result<(), Refusal> {
-        if !self.done.insert((place, file.clone())) {
-            return Ok(());
-        }
-        match read(&file) {
-            Ok(summary) if summary.stripe.is_some() => self.add(&file, &summary),
-            Ok(summary) if summary.merged.is_some() => Ok(()),
-            Ok(_) => {
-                self.ignore(&file, "it is the summary of a whole run");
-                Ok(())
+    /// Reads a file that is given, or is in a folder, which may hold other results, too.
+    fn read_file(
+        &mut self,
+        key: (usize, PathBuf),
+        in_folder: bool,
+        is_last: bool,
+    ) -> Result<(), Refusal> {
+        let file = &key.1;
+        // A file that changes while it is read has another version afterwards.
+        let version = Version::of(file);
+        match self.files.get(&key) {
+            Some(Progress::Done) => return Ok(()),
+            Some(Progress::Partial(before)) if !is_last && Some(*before) == version => {
+                return Ok(());
             }
-            Err(error) => {
-                self.ignore(&file, &error);
-                Ok(())
-            }
+            _ => {}
         }
+        match read(file) {
+            Ok(summary) if !in_folder || summary.stripe.is_some() => self.add(file, &summary)?,
+            Ok(summary) if summary.merged.is_some() => {}
+            Ok(_) => self.ignore(file, "it is the summary of a whole run"),
+            Err(_) if !is_last => {
+                let partial = version.map(Progress::Partial);
+                self.files.extend(partial.map(|partial| (key, partial)));
+                return Ok(());
+            }
+            Err(error) if in_folder => self.ignore(file, &error),
+            Err(error) => return Err(not_a_summary(file, &error)),
+        }
+        self.files.insert(key, Progress::Done);
+        Ok(())
     }
 
     fn ignore(&mut self, file: &Path, why: &str) {
-        let file = file.to_string_lossy();
+        let file = printable(&file.to_string_lossy());
         self.ignored.push(format!(
             "'{file}' is no summary of a stripe and is ignored: {why}"
         ));
     }
 
     fn add(&mut self, path: &Path, summary: &Summary) -> Result<(), Refusal> {
-        let name = path.to_string_lossy();
+        let name = printable(&path.to_string_lossy());
         let added = self.merger.add(&name, summary);
         added.map_err(|error: Unmergeable| refuse(path, &error.to_string()))?;
         let Some((stripes, asked_by)) = &self.setup.stripes else {

@@ -66,14 +66,25 @@ pub fn merge(setup: &MergeSetup) -> anyhow::Result<u8> {
     Ok(summary.exit_code)
 }
 
-/// Reads the summaries. If they may still come, this waits for those of all stripes. A stop ends the wait.
+/// Reads the summaries. If they may still come, this waits for those of all stripes.
 fn gathered(setup: &MergeSetup, stop: &Stop) -> Result<Summary, Refusal> {
     let mut gathered = Gathered::new(setup);
-    let longest = setup.wait.unwrap_or_default();
-    let deadline = Instant::now().checked_add(longest);
+    if let Some(wait) = setup.wait {
+        await_all(&mut gathered, wait, stop)?;
+    }
+    gathered.read_last()?;
+    for line in gathered.take_ignored() {
+        warn(line);
+    }
+    gathered.merged()
+}
+
+/// Reads the summaries that come within this time, until those of all stripes are there. A stop ends the wait.
+fn await_all(gathered: &mut Gathered, wait: Duration, stop: &Stop) -> Result<(), Refusal> {
+    let deadline = Instant::now().checked_add(wait);
     let mut announced = None;
     loop {
-        gathered.read(setup.wait.is_some())?;
+        gathered.read()?;
         for line in gathered.take_ignored() {
             warn(line);
         }
@@ -82,7 +93,7 @@ fn gathered(setup: &MergeSetup, stop: &Stop) -> Result<Summary, Refusal> {
             None => LOOK_EVERY,
         };
         if left.is_zero() || stop.is_requested() || gathered.is_complete() {
-            break;
+            return Ok(());
         }
         let (read, of) = gathered.progress();
         if announced != Some(read) {
@@ -96,5 +107,4 @@ fn gathered(setup: &MergeSetup, stop: &Stop) -> Result<Summary, Refusal> {
         }
         stop.wait(left.min(LOOK_EVERY));
     }
-    gathered.merged()
 }

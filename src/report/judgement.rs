@@ -3,8 +3,9 @@
 use super::failure_causes::by_cause;
 use crate::base::Nanos;
 use crate::base::text::{count, shortened, span, whole_seconds};
+use crate::core::exit_code;
 use crate::core::summary::{
-    Audit, AuditVerdict, RunTimes, Standing, StripeSummary, Summary, TargetSummary,
+    Audit, AuditVerdict, MergedSummary, RunTimes, Standing, StripeSummary, Summary, TargetSummary,
 };
 use crate::core::threshold::{JudgedThreshold, Met};
 
@@ -69,7 +70,11 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
     let mut all = [verdicts.clone(), faults].concat();
     let suspended = Nanos(summary.schedule.suspended_ns);
     if suspended > Nanos::ZERO {
-        let text = format!("The process was stopped for {}", span(suspended));
+        let suspended = span(suspended);
+        let text = match summary.merged {
+            None => format!("The process was stopped for {suspended}"),
+            Some(_) => format!("Processes were stopped for {suspended} in all"),
+        };
         all.push(Judgement::new(Tone::Plain, text));
     }
     let waited = summary.schedule.waited();
@@ -79,6 +84,7 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         all.push(Judgement::new(Tone::Unsure, text));
     }
     all.extend(failed_commands(summary));
+    all.extend(broken_stripes(summary));
     all.sort_by_key(|one| match one.tone {
         Tone::Bad => 0,
         Tone::Unsure => 1,
@@ -111,7 +117,7 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         }
     }
     let first = &mut all[0];
-    match stopped(&summary.run) {
+    match stopped(summary) {
         Some(stopped) if first.tone == Tone::Plain => {
             let (stopped, text) = (capitalized(&stopped), &first.text);
             // Either has a colon of its own then.
@@ -164,13 +170,44 @@ fn to_be_audited(command: &str) -> Judgement {
 }
 
 /// The commands of events that failed: without them, the run shows nothing of these events.
-fn failed_commands(summary: &Summary) -> impl Iterator<Item = Judgement> {
-    let failed = summary.events.iter().filter_map(|event| {
-        let error = event.command.as_ref()?.error.as_ref()?;
-        let text = format!("The command of {} failed: {error}", event.title());
+fn failed_commands(summary: &Summary) -> Vec<Judgement> {
+    let own = summary.events.iter();
+    let own = own.map(|event| (event.title(), &event.command));
+    let merged = summary.merged.iter().flat_map(|merged| &merged.events);
+    let merged = merged.map(|event| (event.title(), &event.command));
+    let failed = own.chain(merged).filter_map(|(title, command)| {
+        let error = command.as_ref()?.error.as_ref()?;
+        let text = format!("The command of {title} failed: {error}");
         Some(Judgement::new(Tone::Bad, text))
     });
-    failed.take(EVENTS)
+    failed.take(EVENTS).collect()
+}
+
+/// The stripes of merged results that broke for another reason than the command of an event.
+fn broken_stripes(summary: &Summary) -> Option<Judgement> {
+    let merged = summary.merged.as_ref()?;
+    let has_failed_command = |index: u64| {
+        let mut events = merged.events.iter();
+        events.any(|event| {
+            let command = event.command.as_ref();
+            event.stripe == index && command.is_some_and(|command| command.error.is_some())
+        })
+    };
+    let stripes = merged.stripes.iter();
+    let broken = stripes
+        .filter(|stripe| stripe.exit_code == exit_code::BROKE && !has_failed_command(stripe.index));
+    let broken: Vec<_> = broken.map(|stripe| stripe.index).collect();
+    let text = match &broken[..] {
+        [] => return None,
+        [only] => format!("Stripe {only} exited with {}", exit_code::BROKE),
+        several => format!(
+            "{} of {} stripes exited with {}",
+            several.len(),
+            merged.of,
+            exit_code::BROKE
+        ),
+    };
+    Some(Judgement::new(Tone::Bad, text))
 }
 
 /// What events did, in short.
@@ -289,8 +326,24 @@ fn judged_thresholds(summary: &Summary) -> Vec<Judgement> {
     judged
 }
 
-/// How far a run came that was stopped: `stopped at 3.02 s of 60 s`. `None` if it was not stopped.
-pub(super) fn stopped(run: &RunTimes) -> Option<String> {
+/// How far a run came that was stopped: `stopped at 3.02 s of 60 s`. Of merged results, this is how many stripes were stopped.
+/// `None` if nothing was stopped.
+pub(super) fn stopped(summary: &Summary) -> Option<String> {
+    match &summary.merged {
+        Some(merged) => stopped_stripes(merged),
+        None => stopped_at(&summary.run),
+    }
+}
+
+/// How many stripes were stopped: `1 of 4 stripes was stopped`.
+fn stopped_stripes(merged: &MergedSummary) -> Option<String> {
+    let stopped = merged.stripes.iter().filter(|stripe| stripe.interrupted);
+    let (stopped, of) = (stopped.count(), merged.of);
+    let were = if stopped == 1 { "was" } else { "were" };
+    (stopped > 0).then(|| format!("{stopped} of {of} stripes {were} stopped"))
+}
+
+fn stopped_at(run: &RunTimes) -> Option<String> {
     let at = whole_seconds(Nanos(run.paced_ns));
     let planned = run.planned_ns.map(Nanos);
     if !run.interrupted {

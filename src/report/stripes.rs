@@ -49,7 +49,9 @@ pub(super) fn remarks(stripe: &MergedStripe) -> String {
     let mut remarks = Vec::new();
     if stripe.missed > 0 {
         let missed = count(stripe.missed, "request", "requests");
-        remarks.push(format!("joined late and missed {missed}"));
+        remarks.push(format!(
+            "joined late, and another process may have sent the {missed} before"
+        ));
     }
     if stripe.interrupted {
         let at = whole_seconds(Nanos(stripe.paced_ns));

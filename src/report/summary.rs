@@ -97,7 +97,7 @@ fn ledger(text: &mut StyledText, summary: &Summary) {
         Some(requests) => format!("ended after {}, ", count(requests, "request", "requests")),
     };
     let mut first = format!("Summary: {ended}paced for {paced}, drained for {drained}");
-    if let Some(stopped) = stopped(&summary.run) {
+    if let Some(stopped) = stopped(summary) {
         first.push_str("; ");
         first.push_str(&stopped);
     }

@@ -207,9 +207,49 @@ fn a_killed_stripe_is_missing_and_one_that_was_stopped_left_the_rest_unsent() {
     for expected in [
         "stripe 3 of 4 is missing. The outcomes of its 40 requests are unknown",
         "stripe-1.json) stopped at ",
+        "1 of 4 stripes was stopped",
     ] {
         assert!(stdout.contains(expected), "{expected}: {merged}");
     }
+    assert!(!stdout.contains("waited for the last answers"), "{merged}");
+}
+
+#[test]
+fn a_command_that_failed_is_in_the_verdict_of_all_and_nobody_saw_it_without_its_stripe() {
+    let server = Server::allowing();
+    let folder = folder();
+    let start = in_seconds(6);
+    let launch = |index| {
+        let file = folder.join(format!("stripe-{index}.json"));
+        let options =
+            format!("--profile 20/s --duration 1 --seed 5 --stripe {index}/2 --start-at {start}");
+        let launch = server.launch(options).args(["--at", "500ms false"]);
+        launch.args(["--summary-json", text(&file)]).start()
+    };
+    let finished = [0, 1].map(launch).map(Run::finish);
+    assert_eq!(finished[0].code(), Some(1), "{}", finished[0]);
+    let both = merge(&folder, &[]);
+    assert_eq!(both.code(), Some(1), "{both}");
+    let stdout = both.stdout();
+    assert!(
+        stdout.contains("Verdict: the command of false failed: exit code 1\n"),
+        "{both}"
+    );
+    let second = loadgen("merge").arg(folder.join("stripe-1.json")).finish();
+    assert_eq!(second.code(), Some(3), "{second}");
+    let expected = "  false was to begin 500 ms after the start; stripe 0, which runs its command if it has one, is missing";
+    assert!(second.stdout().contains(expected), "{second}");
+    // An escape sequence in a file does not reach a terminal.
+    let first = folder.join("stripe-0.json");
+    let changed = fs::read_to_string(&first)
+        .expect("a summary")
+        .replace("exit code 1", "exit \\u001b[2J");
+    fs::write(&first, changed).expect("a file");
+    let words = [
+        "stripe-0.json",
+        "events[0].command.error has a control character",
+    ];
+    loadgen("merge").arg(&folder).assert_refused(&words);
 }
 
 #[test]
@@ -222,6 +262,37 @@ fn a_merge_waits_for_stripes_that_are_not_done() {
     assert!(finished.stderr.contains("waiting up to "), "{finished}");
     assert!(finished.stdout().contains("sent 20 "), "{finished}");
     all_finished(runs);
+}
+
+#[test]
+fn a_file_that_is_still_being_copied_is_read_again_and_refused_only_at_the_end_of_the_wait() {
+    let server = Server::allowing();
+    let (source, copy) = (folder(), folder());
+    all_finished(stripes(&source, &server, "-n 20 --rps 40", 0..2, 2));
+    let whole = fs::read(source.join("stripe-1.json")).expect("a summary");
+    let (first, second) = (copy.join("stripe-0.json"), copy.join("stripe-1.json"));
+    fs::copy(source.join("stripe-0.json"), &first).expect("a copy");
+    fs::write(&second, &whole[..whole.len() / 2]).expect("a file");
+    let by_folder = loadgen("merge --wait 60s").arg(&copy).start();
+    let by_name = loadgen("merge --wait 60s").args([&first, &second]).start();
+    let late = merge(&copy, &["--wait", "1s"]);
+    assert_eq!(late.code(), Some(3), "stripe 1 is missing: {late}");
+    let ignored = "stripe-1.json' is no summary of a stripe and is ignored: is not JSON";
+    assert_eq!(late.stderr.matches(ignored).count(), 1, "{late}");
+    let named = loadgen("merge --wait 1s").args([&first, &second]);
+    let named = named.finish();
+    assert_eq!(named.code(), Some(2), "{named}");
+    assert!(
+        named.stderr.contains("stripe-1.json") && named.stderr.contains("is not JSON"),
+        "{named}"
+    );
+    fs::write(&second, &whole).expect("a file");
+    for waiting in [by_folder, by_name] {
+        let finished = waiting.finish();
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        assert!(finished.stdout().contains("sent 20 "), "{finished}");
+        assert!(!finished.stderr.contains("ignored"), "{finished}");
+    }
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub fn merged() -> Summary {
             MergedEvent {
                 stripe: 1,
                 name: "half".to_owned(),
-                kind: "mark".to_owned(),
+                kind: "posted".to_owned(),
                 began_ns: 30 * SECOND,
                 command: None,
             },

@@ -2,11 +2,11 @@
 
 use crate::core::summary::{COMPLETE, FILES};
 
-/// The command of a stripe that judges all of them together, for the requests in `files`. Without a stripe, they are not all
-/// requests to the limiter.
-pub(super) fn of_files(command: &str, files: &[String], is_whole: bool) -> String {
+/// The command of a stripe that judges all of them together, for the requests in `files`, which are all requests to the limiter or
+/// are not.
+pub(super) fn of_files(command: &str, files: &[String], has_all_requests: bool) -> String {
     let mut command = command.to_owned();
-    if !is_whole && let Some(rest) = command.strip_suffix(COMPLETE) {
+    if !has_all_requests && let Some(rest) = command.strip_suffix(COMPLETE) {
         command = rest.trim_end().to_owned();
     }
     let quoted: Vec<_> = files.iter().map(|file| quoted(file)).collect();

@@ -1,5 +1,6 @@
 //! The results of a stripe, as its summary carries them.
 
+use super::texts::{self, masked};
 use super::unmergeable::Why;
 use crate::base::{Address, FailureCause, FailureKind, Ledger, Moment, Nanos, Reason, Target};
 use crate::core::stats::{
@@ -55,6 +56,7 @@ impl Carried {
     pub fn of(summary: &Summary) -> Result<Carried, Why> {
         let stripe = summary.stripe.as_ref().ok_or(Why::Whole)?;
         check_amounts(summary, stripe)?;
+        texts::check(summary)?;
         let reader = Reader {
             left: Cell::new(MEMORY),
         };
@@ -332,7 +334,7 @@ fn cause(name: &str, of: &FailureSummary) -> Result<FailureCause, Why> {
     Ok(FailureCause {
         kind,
         status: of.status,
-        reason: of.reason.as_deref().map(Reason::recorded),
+        reason: (of.reason.as_deref()).map(|text| Reason::recorded(&masked(text))),
     })
 }
 
@@ -355,8 +357,8 @@ fn examples(summary: &Summary, targets: &[Target]) -> Result<Vec<FailureExample>
                 sequence: example.sequence,
                 target,
                 sent: Moment::at(example.sent_ns),
-                error: example.error.clone(),
-                answer: example.answer.clone(),
+                error: example.error.as_deref().map(masked),
+                answer: example.answer.as_deref().map(masked),
             });
         }
     }

@@ -7,6 +7,7 @@
 mod audit_command;
 mod carried;
 mod reached;
+mod texts;
 mod unmergeable;
 
 pub use unmergeable::{Unmergeable, Why};
@@ -22,9 +23,9 @@ use crate::core::stats::{
 use crate::core::stripe::Stripe;
 use crate::core::summary::{
     Circumstances, Configuration, MergedEvent, MergedStripe, MergedSummary, MissingStripe,
-    Resources, Source, StripeSummary, Summary,
+    Resources, ScheduleSummary, Source, StripeSummary, Summary,
 };
-use crate::core::threshold::{self, JudgedThreshold, Met, Threshold};
+use crate::core::threshold::{self, JudgedThreshold, Met, Threshold, WholeSchedule};
 use carried::Carried;
 use reached::Reached;
 use std::collections::{BTreeMap, HashSet};
@@ -65,16 +66,36 @@ struct Whole {
     paced: Nanos,
     ended: Nanos,
     started: SystemTime,
-    /// Twice `None` if a stripe does not know it.
-    clock_error: Option<Nanos>,
+    /// How far the clocks of the stripes may be off. `None` if that of a stripe is not known.
+    clock_errors: Option<ClockErrors>,
     missed: u64,
     interrupted: bool,
-    /// The requests of the schedule's mean rate, of all stripes.
-    asked: f64,
-    asked_at_once: Option<f64>,
+    rates: Vec<OwnRate>,
     resources: Resources,
     /// The files of `--requests`, as the stripes were given them.
     requests: Vec<String>,
+}
+
+/// How far clocks may be off.
+#[derive(Debug, Clone, Copy, Default)]
+struct ClockErrors {
+    largest: Nanos,
+    /// 0 with fewer than two clocks.
+    second_largest: Nanos,
+}
+
+impl ClockErrors {
+    fn with(self, error: Nanos) -> ClockErrors {
+        ClockErrors {
+            largest: self.largest.max(error),
+            second_largest: self.second_largest.max(error.min(self.largest)),
+        }
+    }
+
+    /// How far two of the clocks may be apart: one may be early, and the other late.
+    fn apart(self) -> Nanos {
+        self.largest + self.second_largest
+    }
 }
 
 impl Merger {
@@ -181,11 +202,10 @@ impl Whole {
             paced: Nanos::ZERO,
             ended: Nanos::ZERO,
             started: carried.started,
-            clock_error: summary.run.clock_error_ns.map(Nanos),
+            clock_errors: Some(ClockErrors::default()),
             missed: 0,
             interrupted: false,
-            asked: 0.0,
-            asked_at_once: None,
+            rates: Vec::new(),
             resources: Resources::default(),
             requests: Vec::new(),
         })
@@ -282,21 +302,16 @@ impl Whole {
         let events = summary.events.iter();
         self.events
             .extend(events.map(|event| MergedEvent::of(index, event)));
-        let followed = self
-            .planned
-            .map_or(carried.paced, |end| end.min(carried.paced));
-        match (summary.run.asked_per_s, followed) {
-            (Some(asked), Nanos::ZERO) => {
-                self.asked_at_once = Some(self.asked_at_once.unwrap_or(0.0) + asked);
-            }
-            (Some(asked), followed) => self.asked += asked * followed.as_secs_f64(),
-            (None, _) => {}
-        }
+        self.rates.push(OwnRate {
+            asked: summary.run.asked_per_s,
+            followed: self.followed(carried.paced),
+            interrupted: summary.run.interrupted,
+        });
         self.paced = self.paced.max(carried.paced);
         self.ended = self.ended.max(carried.paced + carried.drained);
         self.started = self.started.min(carried.started);
-        let errors = self.clock_error.zip(summary.run.clock_error_ns);
-        self.clock_error = errors.map(|(most, own)| most.max(Nanos(own)));
+        let errors = self.clock_errors.zip(summary.run.clock_error_ns);
+        self.clock_errors = errors.map(|(errors, own)| errors.with(Nanos(own)));
         self.missed += carried.missed;
         self.interrupted |= summary.run.interrupted;
         self.add_resources(&summary.resources);
@@ -326,24 +341,12 @@ impl Whole {
         let first_missing = self.schedule_reached(&stripes);
         self.add_unreached(&mut stripes, first_missing);
         let missing = self.missing(&stripes, first_missing);
-        let mut unknown = vec![0; self.targets.len()];
-        for one in &missing {
-            if let Some(stripe) = Stripe::new(one.index, self.stripe.of) {
-                let round_robin = RoundRobin::new(self.targets.len(), stripe);
-                for (target, count) in round_robin.shares(0..one.unknown) {
-                    unknown[target] += count;
-                }
-            }
-        }
+        let asked = self.asked_per_s();
         for (target, parts) in self.tally.targets.iter_mut().zip(self.addresses) {
             target.addresses = AddressTallies::of_parts(parts);
         }
         let all: Ledger = self.ledgers.iter().copied().sum();
         let lateness = self.lateness.iter().copied().sum();
-        let asked = match self.planned.map_or(self.paced, |end| end.min(self.paced)) {
-            Nanos::ZERO => self.asked_at_once,
-            followed => Some(self.asked / followed.as_secs_f64()),
-        };
         let results = Results {
             ledgers: self.ledgers,
             lateness: self.lateness,
@@ -357,24 +360,32 @@ impl Whole {
             probe: None,
             start: Moment::at(0),
             started: self.started,
-            clock_error: self.clock_error,
+            clock_error: self.clock_errors.map(|errors| errors.largest),
             missed: self.missed,
             paced: self.paced,
             drained: self.ended.saturating_sub(self.paced),
             interrupted: self.interrupted,
             aborted_by: None,
         };
-        let unknown_of_all = unknown.iter().sum();
+        let unknown = missing.iter().map(|one| one.unknown).sum();
         let is_whole = missing.is_empty();
+        // A missing stripe may have gone on after all others were stopped.
+        let possible = WholeSchedule::of_all(
+            self.stripe.scheduled_of_all,
+            self.planned,
+            self.targets.len(),
+        );
         let thresholds = threshold::judged_of_stripes(
             &self.thresholds,
             self.planned,
             &results,
-            (!is_whole).then_some(&unknown[..]),
+            (!is_whole).then_some(&possible),
         );
         let command = self.stripe.audit_command.as_ref();
-        let audit_command =
-            command.map(|command| audit_command::of_files(command, &self.requests, is_whole));
+        // A process that joined late may follow one whose requests are in no file.
+        let has_all_requests = is_whole && self.missed == 0;
+        let audit_command = command
+            .map(|command| audit_command::of_files(command, &self.requests, has_all_requests));
         // All stripes have the same marks of the plan.
         let first = self.configured_by;
         self.events.retain(|event| {
@@ -390,7 +401,7 @@ impl Whole {
             scheduled_of_all: self.stripe.scheduled_of_all,
             stripes: rows,
             missing,
-            unknown: unknown_of_all,
+            unknown,
             events: self.events,
             audit_command,
         };
@@ -415,15 +426,56 @@ impl Whole {
             exit_code,
             resources: self.resources,
         };
+        let clocks_apart = self.clock_errors.map(ClockErrors::apart);
         Summary {
             merged: Some(merged),
+            schedule: ScheduleSummary::of_stripes(&results, &self.targets, clocks_apart),
             ..Summary::new(&results, &self.targets, circumstances)
         }
     }
 }
 
+/// The mean rate of a stripe's schedule.
+#[derive(Debug, Clone, Copy)]
+struct OwnRate {
+    /// In requests per second. `None` if all requests came at once.
+    asked: Option<f64>,
+    /// For how long the stripe followed its schedule.
+    followed: Nanos,
+    /// Whether it was stopped.
+    interrupted: bool,
+}
+
+impl OwnRate {
+    /// The scheduled requests. `None` if all came at once.
+    fn requests(self) -> Option<f64> {
+        self.asked.map(|asked| asked * self.followed.as_secs_f64())
+    }
+}
+
 impl Whole {
-    /// The number of the first request of the schedule that no stripe got as far as.
+    /// For how long the schedule was followed by a stripe that was paced for this time.
+    fn followed(&self, paced: Nanos) -> Nanos {
+        self.planned.map_or(paced, |end| end.min(paced))
+    }
+
+    /// The mean rate of the schedule of these stripes up to the end of pacing, in requests per second. The requests that a stopped
+    /// stripe did not get as far as belong to it, too, and each stripe has as many as any other. `None` if all requests came at once.
+    fn asked_per_s(&self) -> Option<f64> {
+        let followed = self.followed(self.paced);
+        if followed == Nanos::ZERO {
+            let rates = self.rates.iter().filter_map(|rate| rate.asked);
+            return rates.reduce(|sum, rate| sum + rate);
+        }
+        let is_short = |rate: &&OwnRate| rate.interrupted && rate.followed < followed;
+        let short = self.rates.iter().filter(is_short).count();
+        let full = self.rates.iter().filter(|rate| !is_short(rate));
+        let requests: f64 = full.filter_map(|rate| rate.requests()).sum();
+        let (all, full) = (self.rates.len(), self.rates.len() - short);
+        Some(requests * all as f64 / full.max(1) as f64 / followed.as_secs_f64())
+    }
+
+    /// The number of the first request of the schedule that none of these stripes got as far as.
     fn schedule_reached(&self, stripes: &BTreeMap<u64, (MergedStripe, Reached)>) -> u64 {
         let is_over = self.planned.is_some_and(|end| self.paced >= end);
         match self.stripe.scheduled_of_all {
@@ -477,7 +529,8 @@ impl Whole {
         let missing = (0..self.stripe.of).filter(|index| !stripes.contains_key(index));
         let missing = missing.filter_map(|index| {
             let stripe = Stripe::new(index, self.stripe.of)?;
-            let unknown = stripe.before(first_missing);
+            let end = self.stripe.scheduled_of_all.unwrap_or(first_missing);
+            let unknown = stripe.before(end);
             Some(MissingStripe { index, unknown })
         });
         missing.collect()

@@ -13,12 +13,13 @@ use crate::core::stats::{
 };
 use crate::core::stripe::Stripe;
 use crate::core::summary::{
-    Circumstances, Configuration, DurationSummary, Resources, Setting, Source, StripeSummary,
-    Summary,
+    COMPLETE, Circumstances, Configuration, DurationSummary, FILES, FailedRequest, Resources,
+    Setting, Source, StripeSummary, Summary,
 };
 use crate::core::threshold::{self, JudgedThreshold, Met, Threshold};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
@@ -114,7 +115,7 @@ fn world() -> impl Strategy<Value = World> {
         })
 }
 
-const THRESHOLDS: [&str; 9] = [
+const THRESHOLDS: [&str; 12] = [
     "latency.p99 < 50ms",
     "service_time.mean < 3ms",
     "failed.rate < 10%",
@@ -124,6 +125,9 @@ const THRESHOLDS: [&str; 9] = [
     "sent.per_second >= 1/s",
     "send_lag.max < 30ms",
     "schedule = kept",
+    "allowed.count >= 20",
+    "sent.per_second < 5/s",
+    "scheduled.count > 100",
 ];
 
 impl World {
@@ -296,12 +300,17 @@ impl World {
     }
 
     fn merged(&self, stripes: impl IntoIterator<Item = Stripe>) -> Summary {
-        let mut merger = Merger::new(HashSet::new());
-        for stripe in stripes {
-            add(&mut merger, &read_back(&self.summary(stripe, None))).expect("a stripe");
-        }
-        merger.finish().expect("stripes")
+        let summaries = stripes.into_iter().map(|stripe| self.summary(stripe, None));
+        merge(summaries.map(|summary| read_back(&summary)))
     }
+}
+
+fn merge(summaries: impl IntoIterator<Item = impl Borrow<Summary>>) -> Summary {
+    let mut merger = Merger::new(HashSet::new());
+    for summary in summaries {
+        add(&mut merger, summary.borrow()).expect("a stripe");
+    }
+    merger.finish().expect("stripes")
 }
 
 fn configuration(stripe: Stripe) -> Configuration {
@@ -429,24 +438,34 @@ proptest! {
     }
 
     #[test]
-    fn a_missing_stripe_makes_no_threshold_met_and_only_those_missed_that_are(world in world(), of in 2u64..=8, missing in 0u64..8) {
-        let missing = missing % of;
-        let some = Stripe::new(0, of).expect("a stripe");
-        let merged = world.merged(some.all().filter(|stripe| stripe.index() != missing));
+    fn a_missing_stripe_makes_no_threshold_met_and_only_those_missed_that_are(
+        world in world(), of in 2u64..=8, missing in 0u64..8, stop in prop::option::of(0u64..60), its_stop in prop::option::of(0u64..60)
+    ) {
+        let missing = stripe(missing % of, of);
+        let others = missing.all().filter(|stripe| *stripe != missing);
+        let summaries: Vec<_> = others.map(|stripe| read_back(&world.summary(stripe, stop))).collect();
+        let merged = merge(summaries.iter());
         let parts = merged.merged.as_ref().expect("merged");
         let total = world.schedule(Stripe::WHOLE).total().expect("an end");
         prop_assert_eq!(parts.missing.len(), 1);
-        prop_assert_eq!(parts.missing[0].index, missing);
+        prop_assert_eq!(parts.missing[0].index, missing.index());
         prop_assert_eq!(parts.unknown, parts.missing[0].unknown);
-        prop_assert_eq!(merged.requests.scheduled + parts.unknown, total);
+        prop_assert_eq!(parts.unknown, missing.before(total));
+        if stop.is_none() {
+            prop_assert_eq!(merged.requests.scheduled + parts.unknown, total);
+        }
         prop_assert!(merged.requests.balances());
         prop_assert!(merged.exit_code == 3 || merged.exit_code == 4);
-        let whole = world.summary(Stripe::WHOLE, None);
-        for (judged, of_whole) in merged.thresholds.iter().zip(&whole.thresholds) {
-            prop_assert!(judged.met != Met::Met, "{:?}", judged);
-            // Whatever the unknown requests did, the whole missed it, too.
-            if judged.met == Met::Missed {
-                prop_assert!(matches!(of_whole.met, Met::Missed | Met::Unsupported), "{:?} {:?}", judged, of_whole);
+        // The missing stripe may have gone on to the end, or may have been stopped at any other time.
+        for its_stop in [None, its_stop] {
+            let its_own = read_back(&world.summary(missing, its_stop));
+            let whole = merge(summaries.iter().chain([&its_own]));
+            for (judged, of_whole) in merged.thresholds.iter().zip(&whole.thresholds) {
+                prop_assert!(judged.met != Met::Met, "{:?}", judged);
+                // Whatever the unknown requests did, the whole missed it, too.
+                if judged.met == Met::Missed {
+                    prop_assert!(matches!(of_whole.met, Met::Missed | Met::Unsupported), "{:?} {:?}", judged, of_whole);
+                }
             }
         }
     }
@@ -535,6 +554,29 @@ fn what_is_missed_whatever_the_missing_stripe_did_is_missed() {
 }
 
 #[test]
+fn a_missing_stripe_may_have_gone_on_after_the_others_were_stopped() {
+    let world = calm();
+    // The schedule has 200 requests.
+    for (threshold, expected) in [
+        ("allowed.count >= 105", Met::Unknown),
+        ("allowed.count >= 201", Met::Missed),
+    ] {
+        let mut summary = world.summary(stripe(0, 2), Some(10));
+        summary.thresholds = threshold::deferred(&[threshold.parse().unwrap()]);
+        let ended = merge([&summary]);
+        assert_eq!(ended.merged.as_ref().unwrap().unknown, 100);
+        assert_eq!(met(&ended, threshold).met, expected, "{threshold}");
+        // Without an end, there is no most.
+        summary.run.planned_ns = None;
+        summary.stripe.as_mut().unwrap().scheduled_of_all = None;
+        let endless = merge([&summary]);
+        assert_eq!(met(&endless, threshold).met, Met::Unknown, "{threshold}");
+        let sentence = endless.merged.unwrap().missing_stripes().unwrap();
+        assert!(sentence.contains("at least 9 requests"), "{sentence}");
+    }
+}
+
+#[test]
 fn numbers_about_a_limiter_prove_nothing_if_a_stripe_stopped_early() {
     let world = calm();
     let mut merger = Merger::new(HashSet::new());
@@ -552,6 +594,74 @@ fn numbers_about_a_limiter_prove_nothing_if_a_stripe_stopped_early() {
         (merged.requests.unsent, merged.schedule.unreached),
         (60, 60)
     );
+}
+
+#[test]
+fn a_schedule_is_kept_by_one_clock_only_if_the_clocks_agree() {
+    let statement = |errors: [Option<u64>; 3]| {
+        let summaries = (0..3).zip(errors).map(|(index, error)| {
+            let mut summary = calm().summary(stripe(index, 3), None);
+            summary.run.clock_error_ns = error.map(|millis| millis * MILLI);
+            summary
+        });
+        merge(summaries).schedule.statement
+    };
+    let kept = "schedule kept: every request on time (within 10ms), none dropped";
+    assert_eq!(statement([Some(4), Some(0), Some(6)]), kept);
+    assert_eq!(
+        statement([Some(40), Some(1), Some(2)]),
+        format!("{kept}; each stripe by its own clock; the clocks may be up to 42.0 ms apart")
+    );
+    assert_eq!(
+        statement([Some(1), None, Some(1)]),
+        format!("{kept}; each stripe by its own clock; how far the clocks are apart is not known")
+    );
+}
+
+#[test]
+fn suspensions_of_several_processes_are_not_those_of_one() {
+    let summaries = (0..2).map(|index| {
+        let mut summary = calm().summary(stripe(index, 2), None);
+        summary.schedule.suspended_ns = 6_000 * MILLI;
+        summary
+    });
+    let statement = merge(summaries).schedule.statement;
+    let expected =
+        "processes were stopped for 12.0 s in all (Ctrl-Z or SIGSTOP), and no request was late";
+    assert!(statement.contains(expected), "{statement}");
+}
+
+#[test]
+fn the_requested_rate_has_the_share_of_a_stripe_that_was_stopped() {
+    for stop in [0, 10, 99, 100] {
+        let world = calm();
+        let stripes = [(stripe(0, 2), None), (stripe(1, 2), Some(stop))];
+        let summaries = stripes.map(|(stripe, stop)| world.summary(stripe, stop));
+        let merged = merge(&summaries);
+        assert_eq!(merged.requests.scheduled, 200);
+        assert_eq!(merged.run.asked_per_s, Some(20.0), "after {stop} requests");
+        // All were stopped at the same time.
+        let stripes = [stripe(0, 2), stripe(1, 2)].map(|one| world.summary(one, Some(50)));
+        assert_eq!(merge(&stripes).run.asked_per_s, Some(20.0));
+    }
+}
+
+#[test]
+fn the_files_are_not_complete_if_a_stripe_missed_requests_that_another_process_may_have_sent() {
+    let mut world = calm();
+    world.fates[0].is_unsent = true;
+    let command = |missed| {
+        let summaries = [stripe(0, 2), stripe(1, 2)].map(|stripe| {
+            let mut summary = world.summary(stripe, None);
+            let of = summary.stripe.as_mut().unwrap();
+            of.audit_command = Some(format!("loadgen audit {FILES} {COMPLETE}"));
+            of.missed = missed * of.index;
+            summary
+        });
+        merge(summaries).merged.unwrap().audit_command.unwrap()
+    };
+    assert_eq!(command(0), format!("loadgen audit {FILES} {COMPLETE}"));
+    assert_eq!(command(1), format!("loadgen audit {FILES}"));
 }
 
 #[test]
@@ -728,6 +838,45 @@ fn a_file_that_contradicts_itself_is_refused_by_the_name_of_its_field() {
             "{refused}"
         );
     }
+}
+
+#[test]
+fn control_characters_of_a_file_do_not_reach_a_terminal() {
+    const CLEAR: &str = "\u{1b}[2J";
+    for name in [
+        "/targets/0/name",
+        "/targets/0/to_merge/addresses/0/address",
+        "/phases/0/name",
+        "/configuration/traffic",
+        "/stripe/start",
+    ] {
+        let summary = calm().summary(stripe(0, 2), None);
+        let mut json = serde_json::to_value(&summary).unwrap();
+        *json.pointer_mut(name).expect(name) = json!(format!("x{CLEAR}"));
+        let changed = Summary::from_json(&json.to_string()).expect(name);
+        let refused = add(&mut Merger::new(HashSet::new()), &changed);
+        let refused = refused.expect_err(name).to_string();
+        assert!(refused.ends_with("has a control character"), "{refused}");
+    }
+    // A peer's words are masked, as in a run.
+    let mut world = calm();
+    world.fates[0].outcome = Outcome::Failed(FailureKind::Timeout);
+    let mut summary = world.summary(stripe(0, 2), None);
+    for cause in [&mut summary.causes[0], &mut summary.targets[0].causes[0]] {
+        cause.reason = Some(format!("speaks {CLEAR}"));
+        cause.examples = vec![FailedRequest {
+            sequence: 0,
+            target: calm().targets()[0].to_string(),
+            sent_ns: 0,
+            error: Some(CLEAR.to_owned()),
+            answer: Some(format!("HTTP/1.1 200\n\n{CLEAR}")),
+        }];
+    }
+    let merged = serde_json::to_string(&merge([summary])).unwrap();
+    assert!(
+        !merged.contains("\\u001b") && merged.contains("\\\\u{1b}[2J"),
+        "{merged}"
+    );
 }
 
 /// The paths of all values of a JSON text that are no list and no object.

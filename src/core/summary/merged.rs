@@ -1,6 +1,7 @@
 use super::{CommandSummary, EventSummary, Summary, null_for_0};
 use crate::base::Nanos;
 use crate::base::text::span;
+use crate::core::events::{EventKind, titled};
 use serde::{Deserialize, Serialize};
 
 /// The stripes of one schedule whose results were merged, and those that are missing.
@@ -21,7 +22,8 @@ pub struct MergedSummary {
     /// The stripes whose results are missing, by their index.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub missing: Vec<MissingStripe>,
-    /// The requests of the missing stripes. Nobody knows what became of them, so they are in no other count.
+    /// The requests of the missing stripes. Nobody knows what became of them, so they are in no other count. If the schedule has
+    /// no end, the missing stripes may have sent more.
     pub unknown: u64,
     /// The events of the stripes, without what they did, since that is not merged.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -41,7 +43,8 @@ pub struct MergedEvent {
     pub name: String,
     /// `command`, `undo`, `mark` or `posted`, as in the stripe's own summary.
     pub kind: String,
-    /// When it began, in nanoseconds since the schedule's start, by the clock of the stripe's machine.
+    /// When it began, in nanoseconds since the schedule's start, by the clock of the stripe's machine. If the stripe with index 0
+    /// is missing, which runs the commands of events, this is when the event was to begin.
     pub began_ns: u64,
     /// The event's command. Absent for a mark.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -60,24 +63,29 @@ impl MergedEvent {
         }
     }
 
+    /// Its name, or `undo of` and that.
+    pub fn title(&self) -> String {
+        titled(&self.name, self.kind == EventKind::Undo.name())
+    }
+
     /// The event in a sentence, with what its command came to.
     pub fn in_words(&self) -> String {
-        let title = match &*self.kind {
-            "undo" => format!("undo of {}", self.name),
-            _ => self.name.clone(),
-        };
+        let (title, stripe) = (self.title(), self.stripe);
+        let at = span(Nanos(self.began_ns));
         let command = match &self.command {
+            // Stripe 0 runs the commands of the plan. Another one knows only when that was to be.
+            None if stripe > 0 && self.kind != EventKind::Posted.name() => {
+                return format!(
+                    "{title} was to begin {at} after the start; stripe 0, which runs its command if it has one, is missing"
+                );
+            }
             None => String::new(),
             Some(command) => match &command.error {
                 None => ": its command exited with 0".to_owned(),
                 Some(error) => format!(": its command failed: {error}"),
             },
         };
-        let at = span(Nanos(self.began_ns));
-        format!(
-            "{title}, {at} after the start, by stripe {}{command}",
-            self.stripe
-        )
+        format!("{title}, {at} after the start, by stripe {stripe}{command}")
     }
 }
 
@@ -145,7 +153,7 @@ pub struct MergedStripe {
 pub struct MissingStripe {
     /// The stripe's index, from 0.
     pub index: u64,
-    /// Its requests, up to the last request of the schedule that any other stripe got as far as.
+    /// Its requests. Of a schedule without an end, those up to the last request that any other stripe got as far as.
     pub unknown: u64,
 }
 
@@ -208,10 +216,14 @@ impl MergedSummary {
             }
         };
         let whose = if indexes.len() == 1 { "its" } else { "their" };
+        let least = match self.scheduled_of_all {
+            Some(_) => "",
+            None => "at least ",
+        };
         Some(match self.unknown {
-            1 => format!("{which}. The outcome of {whose} only request is unknown"),
+            1 => format!("{which}. The outcome of {least}1 request is unknown"),
             requests => {
-                format!("{which}. The outcomes of {whose} {requests} requests are unknown")
+                format!("{which}. The outcomes of {whose} {least}{requests} requests are unknown")
             }
         })
     }

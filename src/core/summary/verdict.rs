@@ -32,7 +32,8 @@ pub struct ScheduleSummary {
     /// Requests that never left this machine, because it had no file descriptor, local port or memory left for a connection.
     #[serde(default)]
     pub local: u64,
-    /// For how long the process was suspended, by Ctrl-Z or SIGSTOP, in nanoseconds.
+    /// For how long the process was suspended, by Ctrl-Z or SIGSTOP, in nanoseconds. In a merged summary, this is the sum of all
+    /// stripes.
     #[serde(default)]
     pub suspended_ns: u64,
     /// The requests that were late or dropped because of that.
@@ -51,8 +52,46 @@ pub struct ScheduleSummary {
 /// The most targets that a statement names.
 const NAMED: usize = 3;
 
+/// The sender of the requests.
+enum Generator {
+    Process,
+    /// Several processes, each of which sent its stripe by its own clock. The clocks of two of them may be so far apart.
+    Stripes {
+        clocks_apart: Option<Nanos>,
+    },
+}
+
+impl Generator {
+    /// The doubt that the requests of different stripes were on time by one clock. `None` without one.
+    fn clocks(&self) -> Option<String> {
+        let Generator::Stripes { clocks_apart } = self else {
+            return None;
+        };
+        let apart = match clocks_apart {
+            Some(apart) if *apart <= TOLERANCE => return None,
+            Some(apart) => format!("the clocks may be up to {} apart", span(*apart)),
+            None => "how far the clocks are apart is not known".to_owned(),
+        };
+        Some(format!("each stripe by its own clock; {apart}"))
+    }
+}
+
 impl ScheduleSummary {
     pub(super) fn of(results: &Results, targets: &[Target]) -> ScheduleSummary {
+        ScheduleSummary::by(&Generator::Process, results, targets)
+    }
+
+    /// Of stripes, the clocks of two of which may be so far apart. `None` if that is not known.
+    pub fn of_stripes(
+        results: &Results,
+        targets: &[Target],
+        clocks_apart: Option<Nanos>,
+    ) -> ScheduleSummary {
+        let generator = Generator::Stripes { clocks_apart };
+        ScheduleSummary::by(&generator, results, targets)
+    }
+
+    fn by(generated_by: &Generator, results: &Results, targets: &[Target]) -> ScheduleSummary {
         let verdict = &results.verdict;
         let outcome = if !verdict.schedule_kept() {
             "schedule not kept"
@@ -64,11 +103,14 @@ impl ScheduleSummary {
         let suspensions = results.tally.suspensions.iter();
         let suspended = suspensions.fold(Nanos::ZERO, |sum, one| sum + one.length);
         let mut reasons = Vec::new();
-        reasons.extend(suspension(suspended, verdict.suspended()));
+        reasons.extend(suspension(generated_by, suspended, verdict.suspended()));
         reasons.extend(unreached(verdict.unreached));
         reasons.extend(before_joining(verdict.before_joining));
         reasons.extend(unanswering(results, targets));
         reasons.push(generator(verdict, fails_where_late(results)));
+        if verdict.scheduled > 0 {
+            reasons.extend(generated_by.clocks());
+        }
         let lateness: Lateness = results.lateness.iter().copied().sum();
         ScheduleSummary {
             kept: verdict.schedule_kept(),
@@ -122,16 +164,18 @@ impl ScheduleSummary {
 }
 
 /// For how long the process was suspended, and how many requests that delayed. `None` if it was not.
-fn suspension(time: Nanos, requests: u64) -> Option<String> {
+fn suspension(generator: &Generator, time: Nanos, requests: u64) -> Option<String> {
     let time = Some(span(time)).filter(|_| time > Nanos::ZERO)?;
     let because = match requests {
         0 => "and no request was late or dropped because of that".to_owned(),
         1 => "so 1 request was late or dropped".to_owned(),
         many => format!("so {many} requests were late or dropped"),
     };
-    Some(format!(
-        "the process was stopped for {time} (Ctrl-Z or SIGSTOP), {because}"
-    ))
+    let stopped = match generator {
+        Generator::Process => format!("the process was stopped for {time}"),
+        Generator::Stripes { .. } => format!("processes were stopped for {time} in all"),
+    };
+    Some(format!("{stopped} (Ctrl-Z or SIGSTOP), {because}"))
 }
 
 /// The requests of stripes that stopped before the others. `None` without any.

@@ -7,6 +7,7 @@ use crate::core::round_robin::RoundRobin;
 use crate::core::schedule::Schedule;
 use crate::core::stats::effects::Effects;
 use crate::core::stats::{Failures, Lateness, PhaseTallies, Results, ScheduleVerdict, Tally};
+use crate::core::stripe::Stripe;
 
 /// The numbers of a run so far, or in the end.
 ///
@@ -44,24 +45,35 @@ pub struct WholeSchedule {
 }
 
 impl WholeSchedule {
-    /// A schedule of this length with so many requests to each target.
-    pub(super) fn of_counts(targets: Vec<u64>, length: Nanos) -> WholeSchedule {
-        WholeSchedule { targets, length }
-    }
-
     /// # Panics
     /// If there is no target.
     pub fn of(schedule: &Schedule, targets: usize) -> WholeSchedule {
-        let total = schedule.total().unwrap_or(u64::MAX);
-        let mut shares = vec![0; targets];
-        for (target, share) in RoundRobin::new(targets, schedule.stripe()).shares(0..total) {
-            shares[target] = share;
-        }
         WholeSchedule {
-            targets: shares,
+            targets: by_target(schedule.total(), targets, schedule.stripe()),
             length: schedule.end().unwrap_or(Nanos::MAX),
         }
     }
+
+    /// The schedule of all stripes with so many requests, of this length. Each is `None` if the schedule has no end.
+    ///
+    /// # Panics
+    /// If there is no target.
+    pub fn of_all(requests: Option<u64>, length: Option<Nanos>, targets: usize) -> WholeSchedule {
+        WholeSchedule {
+            targets: by_target(requests, targets, Stripe::WHOLE),
+            length: length.unwrap_or(Nanos::MAX),
+        }
+    }
+}
+
+/// The requests of a stripe to each target. `None` stands for more than any run sends.
+fn by_target(requests: Option<u64>, targets: usize, stripe: Stripe) -> Vec<u64> {
+    let mut shares = vec![0; targets];
+    let round_robin = RoundRobin::new(targets, stripe);
+    for (target, share) in round_robin.shares(0..requests.unwrap_or(u64::MAX)) {
+        shares[target] = share;
+    }
+    shares
 }
 
 /// The requests that may still come.

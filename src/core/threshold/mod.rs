@@ -187,11 +187,8 @@ impl Threshold {
         })
     }
 
-    /// What these numbers, to which so many requests to each target are missing, say about it.
-    fn judge_without(&self, measurements: &Measurements, unknown: &[u64]) -> (Met, String) {
-        let known = measurements.ledgers.iter().map(|ledger| ledger.scheduled);
-        let all = known.zip(unknown).map(|(known, unknown)| known + unknown);
-        let whole = WholeSchedule::of_counts(all.collect(), measurements.followed);
+    /// What these numbers, which lack some of the requests of this schedule, say about it.
+    fn judge_without(&self, measurements: &Measurements, whole: &WholeSchedule) -> (Met, String) {
         let incomplete = Measurements {
             parts: None,
             ..*measurements
@@ -199,7 +196,7 @@ impl Threshold {
         let (met, measured) = self.judge(measurements);
         let met = match met {
             Met::Unsupported => Met::Unsupported,
-            _ if !self.may_be_met(&incomplete, Ahead::RestOf(&whole)) => Met::Missed,
+            _ if !self.may_be_met(&incomplete, Ahead::RestOf(whole)) => Met::Missed,
             _ => Met::Unknown,
         };
         (met, format!("{measured}, without the missing stripes"))
@@ -278,14 +275,14 @@ pub fn judged(
 
 /// Judges the thresholds of a schedule by the merged results of its stripes.
 ///
-/// `unknown` has the requests to each target of stripes whose results are missing, if some are. Each of these requests may have
-/// ended in any way, at any speed. So a threshold is missed only if none of these ways meets it, and it is never met.
+/// `possible` is the whole schedule, if the results of some stripes are missing. Each of its requests that the results lack may
+/// have ended in any way, at any speed. So a threshold is missed only if none of these ways meets it, and it is never met.
 /// Thresholds on the audit are deferred, because an audit needs single requests.
 pub fn judged_of_stripes(
     thresholds: &[Threshold],
     end: Option<Nanos>,
     results: &Results,
-    unknown: Option<&[u64]>,
+    possible: Option<&WholeSchedule>,
 ) -> Vec<JudgedThreshold> {
     let measurements = Measurements::of(results, &results.tally, end);
     let judged = thresholds.iter().map(|threshold| {
@@ -295,9 +292,9 @@ pub fn judged_of_stripes(
             let why = "nothing, since what events did is not merged; each stripe's summary has it";
             (Met::Unknown, why.to_owned())
         } else {
-            match unknown {
+            match possible {
                 None => threshold.judge(&measurements),
-                Some(unknown) => threshold.judge_without(&measurements, unknown),
+                Some(possible) => threshold.judge_without(&measurements, possible),
             }
         };
         JudgedThreshold {
