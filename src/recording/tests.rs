@@ -154,7 +154,8 @@ fn error(of_own: bool, cells: &[(&str, &str)], given: Option<u64>) -> Result<Opt
 }
 
 #[test]
-fn the_error_of_a_joined_file_is_the_greatest_of_what_its_rows_say_and_what_is_given_for_the_others() {
+fn the_error_of_a_joined_file_is_the_greatest_of_what_its_rows_say_and_what_is_given_for_the_others()
+ {
     let known = [("0/2", "50"), ("1/2", "7")];
     let unknown = [("0/2", "50"), ("1/2", ""), ("0/2", "3")];
     for (cells, given, greatest) in [
@@ -170,6 +171,25 @@ fn the_error_of_a_joined_file_is_the_greatest_of_what_its_rows_say_and_what_is_g
     }
     let refused = error(true, &unknown, None).unwrap_err();
     assert!(refused.contains("must say in clock_error_ns"), "{refused}");
+}
+
+#[test]
+fn a_row_that_repeats_the_names_is_passed_over() {
+    let first = own_rows(10, |_| "a".to_owned(), |_| "allowed");
+    let whole = own_rows(20, |_| "a".to_owned(), |_| "allowed");
+    let rest = whole.strip_prefix(first.as_str()).unwrap();
+    let audited = |text: &str| {
+        let columns = columns(ColumnNames::default());
+        audited(&[text.as_bytes()], &columns, 1 << 20)
+    };
+    assert!(audited(&whole).is_ok());
+    for joint in [OWN.to_owned(), format!("\u{feff}{OWN}"), OWN.repeat(2)] {
+        let joined = format!("{first}{joint}{rest}{OWN}");
+        assert_eq!(audited(&joined), audited(&whole), "{joint:?}");
+    }
+    let other = OWN.replace("sequence", "number");
+    let refused = audited(&format!("{first}{other}{rest}")).unwrap_err();
+    assert!(refused.contains("line 12"), "{refused}");
 }
 
 #[test]

@@ -433,9 +433,15 @@ fn maybe_theirs(empty: &[usize], files: &[String]) -> String {
         ([], _) => String::new(),
         ([one], 1) => format!(" ({one} has no request, and may be its file)"),
         (_, many) if many > names.len() => {
-            format!(" ({}, … have no request, and may be their files)", names.join(", "))
+            format!(
+                " ({}, … have no request, and may be their files)",
+                names.join(", ")
+            )
         }
-        _ => format!(" ({} have no request, and may be their files)", names.join(", ")),
+        _ => format!(
+            " ({} have no request, and may be their files)",
+            names.join(", ")
+        ),
     }
 }
 
@@ -500,12 +506,13 @@ mod tests {
                 parts.add_empty(file + 1);
             }
             let gaps = parts.gaps();
-            gaps.iter().map(|gap| gap.describe(&names)).collect::<Vec<_>>()
+            gaps.iter()
+                .map(|gap| gap.describe(&names))
+                .collect::<Vec<_>>()
         };
         let one = "stripe 1/2 is missing (b.csv has no request, and may be its file)";
         assert_eq!(missing(2, 1), [one]);
-        let two =
-            "2 of 3 stripes are missing: 1, 2 (b.csv, c.csv have no request, and may be their files)";
+        let two = "2 of 3 stripes are missing: 1, 2 (b.csv, c.csv have no request, and may be their files)";
         assert_eq!(missing(3, 2), [two]);
         assert_eq!(missing(1, 1), [""; 0]);
     }
