@@ -107,6 +107,7 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Refusal> {
         probe_keys: recording.probe_keys(),
         files: &files,
         missing: &missing,
+        mean_time: recording.mean_time(),
     };
     let part = |(name, requests)| RecordedPart {
         name,

@@ -56,6 +56,8 @@ struct Surveyed {
     origin: u64,
     /// By how much its instants may be off, with the error of its machine's clock if that counts.
     resolution: Resolution,
+    /// The sum of the times from sent to done, in nanoseconds.
+    took: u128,
     stated: ClockErrors,
     /// How far the clocks of its machines may be off, in nanoseconds. `None` if that does not count, because one clock gave all
     /// instants.
@@ -183,6 +185,7 @@ impl Recording {
             earliest: Vec::new(),
             origin: u64::MAX,
             resolution: Resolution::UNKNOWN,
+            took: 0,
             stated: ClockErrors::default(),
             clock_error: None,
         };
@@ -200,6 +203,7 @@ impl Recording {
                     self.parts.add(number, row, counts_rows)?;
                 }
                 file.stated.add(row.clock_error);
+                file.took += u128::from(row.took());
                 has_key |= !row.key.is_empty();
                 has_target |= !row.target.is_empty();
                 if row.of_the_probe {
@@ -269,6 +273,14 @@ impl Recording {
     /// instants.
     pub fn clock_errors(&self) -> impl Iterator<Item = Option<Nanos>> {
         self.files.iter().map(|file| file.clock_error.map(Nanos))
+    }
+
+    /// The mean time from sent to done, as the rows have it.
+    pub fn mean_time(&self) -> Nanos {
+        let rows: u64 = self.files.iter().map(|file| file.rows).sum();
+        let took: u128 = self.files.iter().map(|file| file.took).sum();
+        let mean = took / u128::from(rows.max(1));
+        Nanos(u64::try_from(mean).unwrap_or(u64::MAX))
     }
 
     /// The terms for these files: errors of clocks make requests seem longer, some more than others, and where requests are

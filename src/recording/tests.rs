@@ -174,6 +174,25 @@ fn the_error_of_a_joined_file_is_the_greatest_of_what_its_rows_say_and_what_is_g
 }
 
 #[test]
+fn a_row_that_repeats_the_names_is_passed_over() {
+    let first = own_rows(10, |_| "a".to_owned(), |_| "allowed");
+    let whole = own_rows(20, |_| "a".to_owned(), |_| "allowed");
+    let rest = whole.strip_prefix(first.as_str()).unwrap();
+    let audited = |text: &str| {
+        let columns = columns(ColumnNames::default());
+        audited(&[text.as_bytes()], &columns, 1 << 20)
+    };
+    assert!(audited(&whole).is_ok());
+    for joint in [OWN.to_owned(), format!("\u{feff}{OWN}"), OWN.repeat(2)] {
+        let joined = format!("{first}{joint}{rest}{OWN}");
+        assert_eq!(audited(&joined), audited(&whole), "{joint:?}");
+    }
+    let other = OWN.replace("sequence", "number");
+    let refused = audited(&format!("{first}{other}{rest}")).unwrap_err();
+    assert!(refused.contains("line 12"), "{refused}");
+}
+
+#[test]
 fn the_log_of_another_program_is_widened_by_the_errors_that_it_says() {
     let cells = [("", "50"), ("", "7")];
     assert_eq!(error(false, &cells, None), Ok(Some(50)));

@@ -29,7 +29,7 @@ const START: u64 = 1_767_225_600_000_000_000;
 const LEAD: u64 = 3_600 * SECOND;
 
 const HEADER: &str = "sequence,key,target,due_ns,sent_ns,done_ns,latency_ns,service_time_ns,outcome,failure,sent_unix_ns,\
-                      abandoned_ns,stripe,plan,clock_error_ns,rows\n";
+                      abandoned_ns,stripe,plan,clock_error_ns,rows,ended_by\n";
 
 /// A machine whose clock is off.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +40,8 @@ struct Machine {
     at_start: f64,
     /// How fast that changes, from -1 to 1 times 500 millionths.
     drift: f64,
+    /// Whether it does not know its error, so that only `--clock-error` says it.
+    is_silent: bool,
 }
 
 impl Machine {
@@ -61,13 +63,23 @@ struct Fleet {
     machines: Vec<Machine>,
     /// The files say this share of the clocks' true errors.
     stated: f64,
+    /// The number of files, of which each has the rows of every so many-th machine.
+    files: usize,
 }
 
 impl Fleet {
+    /// The error of a machine's clock that the audit learns of.
+    fn stated(&self, machine: Machine, window: u64) -> u64 {
+        (machine.error(window) as f64 * self.stated) as u64
+    }
+
     /// The file of a machine, if it has sent these requests.
     fn file(&self, number: usize, requests: &[Observation], window: u64) -> String {
         let (machine, of) = (self.machines[number], self.machines.len());
-        let error = (machine.error(window) as f64 * self.stated) as u64;
+        let error = match machine.is_silent {
+            true => String::new(),
+            false => self.stated(machine, window).to_string(),
+        };
         let mut text = HEADER.to_owned();
         for (place, request) in requests.iter().enumerate() {
             let AuditedKey::Load(key) = request.key else {
@@ -82,8 +94,8 @@ impl Fleet {
                 Decision::Unanswered => ("failed", FailureKind::Timeout.name()),
             };
             let rows = match place + 1 == requests.len() {
-                true => requests.len().to_string(),
-                false => String::new(),
+                true => format!("{},schedule", requests.len()),
+                false => ",".to_owned(),
             };
             let (sequence, node) = (request.sequence, request.node);
             let (took, unix) = (done - sent, START + sent);
@@ -107,18 +119,26 @@ impl Fleet {
         for request in history.observations() {
             stripes[request.sequence as usize % of].push(request);
         }
-        let mut paths = Vec::<PathBuf>::new();
+        let mut texts = vec![String::new(); self.files.min(of)];
         for (number, requests) in stripes.iter().enumerate() {
+            let file = number % texts.len();
+            texts[file] += &self.file(number, requests, window);
+        }
+        let mut paths = Vec::<PathBuf>::new();
+        for (number, text) in texts.iter().enumerate() {
             let path = place.path().join(format!("{number}.csv"));
-            fs::write(&path, self.file(number, requests, window)).expect("a file");
+            fs::write(&path, text).expect("a file");
             paths.push(path);
         }
+        let silent = self.machines.iter().filter(|machine| machine.is_silent);
+        let given = silent.map(|machine| Nanos(self.stated(*machine, window)));
+        let given = given.max();
         let rules = |text: &str| text.parse().expect("rules");
         let columns = Columns {
             names: ColumnNames::default(),
             answers: Answers::new(&rules("200"), &rules("429")),
         };
-        let recording = Recording::survey(&paths, &columns, None, 16 << 20).expect("files");
+        let recording = Recording::survey(&paths, &columns, given, 16 << 20).expect("files");
         let terms = recording.adapt(Terms {
             promises,
             ..history.terms.clone()
@@ -133,14 +153,17 @@ prop_compose! {
         error in select(&[0.0, 0.001, 0.01, 0.05, 0.2][..]),
         at_start in prop_oneof![Just(-1.0), Just(1.0), -1.0..=1.0],
         drift in prop_oneof![Just(0.0), -1.0..=1.0],
+        is_silent in weighted(0.1),
     ) -> Machine {
-        Machine { error: f64::min(error, most), at_start, drift }
+        Machine { error: f64::min(error, most), at_start, drift, is_silent }
     }
 }
 
 /// A world and the machines that send its requests, none of them without one.
 fn fleets(most: f64) -> impl Strategy<Value = (World, Fleet)> {
-    (world(120), prop::collection::vec(machine(most), 2..=64)).prop_map(|(world, machines)| {
+    let machines = prop::collection::vec(machine(most), 2..=64);
+    let files = prop_oneof![Just(64usize), 1..=4usize];
+    (world(120), machines, files).prop_map(|(world, machines, files)| {
         let world = World {
             probe: false,
             ..world
@@ -150,6 +173,7 @@ fn fleets(most: f64) -> impl Strategy<Value = (World, Fleet)> {
         let fleet = Fleet {
             machines,
             stated: 1.0,
+            files,
         };
         (world, fleet)
     })
@@ -355,45 +379,68 @@ fn an_excess_beyond_the_errors_is_always_proved() {
     assert!(proved.get() * 10 > cases.get());
 }
 
-/// Three nodes that count alone, requested by eight machines whose clocks are up to 5 ms off.
-#[test]
-fn the_cause_is_named_over_machines_too() {
+/// The causes that are named if three nodes admit so many requests of each of two keys, requested by eight machines whose clocks
+/// are up to 5 ms off. Ten are promised. With `are_alone`, that is what each node admits, and otherwise what all do. Only the
+/// files of the first `there` machines are there.
+fn causes(admitted: u64, are_alone: bool, there: usize) -> Vec<&'static str> {
     let machines = (0..8).map(|number| Machine {
         error: 0.0025,
         at_start: f64::from(number) / 3.5 - 1.0,
         drift: 0.0,
+        is_silent: false,
     });
     let fleet = Fleet {
         machines: machines.collect(),
         stated: 1.0,
+        files: 8,
     };
     let mut counts = [[0; 2]; 3];
     let requests = (0..380).map(|number| {
         let node = (number % 3) as u32;
-        let count = &mut counts[node as usize][number as usize % 2];
+        let counts = &mut counts[if are_alone { node as usize } else { 0 }];
+        let count = &mut counts[number as usize / 3 % 2];
         *count += 1;
-        let decision = match *count <= 10 {
+        let decision = match *count <= admitted {
             true => Decision::Allowed,
             false => Decision::Blocked,
         };
         Observation {
-            key: AuditedKey::Load(KeyId((number % 2) as u32)),
+            key: AuditedKey::Load(KeyId((number / 3 % 2) as u32)),
             target: node,
             node,
             ..request(number, number * 5, decision)
         }
     });
+    let requests = requests.filter(|request| request.sequence % 8 < there as u64);
     let history = History {
         terms: Terms::of_all_promises(10, Nanos(2 * SECOND), 3),
         batches: vec![(requests.collect(), Nanos::MAX)],
         admitted: HashMap::new(),
     };
     let (report, gaps) = fleet.audit(&history, history.terms.promises.clone());
-    assert_eq!((report.verdict(true), gaps), (AuditVerdict::Broken, 0));
+    assert_eq!(report.verdict(true), AuditVerdict::Broken);
+    assert_eq!(gaps, usize::from(there < 8));
     let targets: Vec<_> = (0..3).map(|node| format!("http://n{node}")).collect();
     let causes = report.causes(None, &targets);
-    let names: Vec<_> = causes.iter().map(|cause| cause.name).collect();
+    causes.iter().map(|cause| cause.name).collect()
+}
+
+#[test]
+fn the_cause_is_named_over_machines_too() {
+    let names = causes(10, true, 8);
     assert!(names.contains(&"each node counts alone"), "{names:?}");
+}
+
+/// Each of three nodes admits twice the limit, because they share a limit that is six times as high.
+#[test]
+fn nodes_that_share_another_limit_are_not_said_to_count_alone() {
+    let names = causes(60, false, 8);
+    assert!(!names.contains(&"each node counts alone"), "{names:?}");
+}
+
+#[test]
+fn no_cause_is_named_by_counts_that_lack_a_machine() {
+    assert_eq!(causes(20, true, 4), [""; 0]);
 }
 
 /// A request of one key to one node, which takes a millisecond.
@@ -441,10 +488,12 @@ fn an_excess_that_the_errors_may_explain_is_within_the_resolution() {
             error,
             at_start,
             drift: 0.0,
+            is_silent: false,
         };
         let fleet = Fleet {
             machines: vec![machine(1.0), machine(-1.0)],
             stated: 1.0,
+            files: 2,
         };
         let promise = Promise::alternatives("sliding-window", quota).expect("a promise");
         let (report, _) = fleet.audit(&history, promise);

@@ -93,6 +93,7 @@ fn headline(report: &AuditReport, keys: u32) -> String {
         probe_keys: &KeyNames::new(0),
         files: &[],
         missing: &[],
+        mean_time: Nanos::ZERO,
     };
     run.audit().statement
 }

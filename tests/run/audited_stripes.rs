@@ -141,13 +141,10 @@ fn a_wrong_limiter_is_broken_over_all_stripes_that_no_stripe_alone_shows() {
         "A clock that is further off can make a right limiter look broken",
     ];
     assert_says(&all, NOT_KEPT, &words);
-    // The rows of several stripes may be in one file.
-    let [first, others @ ..] = CSV.map(|name| fs::read_to_string(place.at(name)).expect(name));
-    let mut text = first;
-    for other in &others {
-        text += other.split_once('\n').expect("rows").1;
-    }
-    fs::write(place.at("all.csv"), text).expect("a file");
+    // The rows of several stripes may be in one file, with or without the names of the columns between them.
+    let [first, second, third] = CSV.map(|name| fs::read_to_string(place.at(name)).expect(name));
+    let (_, second) = second.split_once('\n').expect("rows");
+    fs::write(place.at("all.csv"), first + second + &third).expect("a file");
     let words = ["Audit: broken.", "all.csv (clock ± "];
     assert_says(&place.audit(&["all.csv"], ""), NOT_KEPT, &words);
 }
@@ -248,6 +245,41 @@ fn a_process_that_was_killed_leaves_no_file_so_its_stripe_is_missing() {
     assert!(!place.at("1.csv").exists());
     let all = place.audit(&["0.csv"], "");
     assert_says(&all, INCONCLUSIVE, &["inconclusive: stripe 1/2 is missing"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stripe_that_was_stopped_is_not_complete_until_another_process_goes_on() {
+    let place = Place::new();
+    let servers = [start(two_seconds(5))];
+    let start = in_seconds(6);
+    let launch = |stripe: &str, file: &str| {
+        place
+            .stripe(&servers, stripe, &start, file)
+            .args(["--clock-error", "4ms"])
+    };
+    let [first, second] =
+        [("0/2", "0.csv"), ("1/2", "1.csv")].map(|(stripe, file)| launch(stripe, file).start());
+    eventually("requests of both", || servers[0].request_count() > 60);
+    let stopped = second.ended_by(Run::terminate, 20.0);
+    let rows = place.rows("1.csv");
+    assert_eq!(&rows[rows.len() - 1][20], "stop", "{stopped}");
+    let next = launch("1/2", "2.csv").arg("--join-late").finish();
+    let finished = first.finish();
+    assert_eq!(finished.code(), Some(FINE), "{finished}");
+    let rows = place.rows("0.csv");
+    assert_eq!(&rows[rows.len() - 1][20], "schedule", "{finished}");
+    assert!(rows[..rows.len() - 1].iter().all(|row| row[20].is_empty()));
+    let cut = place.audit(&["0.csv", "1.csv"], "");
+    let words = ["inconclusive: stripe 1/2 was stopped after request "];
+    assert_says(&cut, INCONCLUSIVE, &words);
+    let whole = place.audit(&CSV, "");
+    let text = whole.stdout();
+    assert!(!text.contains("was stopped after"), "{whole}\n{next}");
+    // The next process was late for a few requests, or for none.
+    let kept = text.contains("Audit: kept.");
+    let late = text.contains("stripe 1/2 has a process that ends with request ");
+    assert!(kept || late, "{whole}\n{next}");
 }
 
 #[test]

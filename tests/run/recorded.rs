@@ -431,6 +431,55 @@ fn blocked_requests_prove_something_only_if_the_files_are_complete() {
 }
 
 #[test]
+fn errors_of_clocks_that_hide_the_answer_are_named_and_few_requests_otherwise() {
+    let place = Place::new();
+    // Two are admitted in each second.
+    let seconds = (0..5).map(|second| log((0..10).map(|n| second * 1_000 + n * 100), 2));
+    place.write("a.csv", seconds.collect::<String>());
+    place.write("b.csv", log((0..50).map(|n| n * 100 + 50), 0));
+    place.write("few.csv", log([0].into_iter(), 1));
+    place.write("only.csv", log([2_000].into_iter(), 1));
+    let options = format!("{COLUMNS} {TWO_IN_A_SECOND} --clock-error");
+    let finished = place
+        .audit(&["a.csv", "b.csv"], &format!("{options} 600ms"))
+        .finish();
+    let words = [
+        "but the clocks may be off by up to 600 ms, which is too much for a window of 1s.",
+        "Verdict: inconclusive: the clocks may be off by up to 600 ms",
+        "synchronized clocks or a longer window may give a verdict",
+    ];
+    assert_says(&finished, INCONCLUSIVE, &words);
+    for wrong in ["--rps", "answers took too long", "enough requests"] {
+        assert!(!finished.stdout().contains(wrong), "{finished}");
+    }
+    let finished = place
+        .audit(&["few.csv", "only.csv"], &format!("{options} 10ms"))
+        .finish();
+    assert_says(&finished, INCONCLUSIVE, &["No key had enough requests"]);
+    assert!(!finished.stdout().contains("may be off by"), "{finished}");
+}
+
+#[test]
+fn the_only_log_of_another_program_may_be_off_by_what_it_says() {
+    let place = Place::new();
+    let with_error = |error: &str| {
+        let log = log([0, 50, 900].into_iter(), 3);
+        let rows = log.lines().map(|row| match row.starts_with("start") {
+            true => format!("{row},clock_error_ns\n"),
+            false => format!("{row},{error}\n"),
+        });
+        rows.collect::<String>()
+    };
+    let options = format!("{COLUMNS} {TWO_IN_A_SECOND}");
+    for (error, is_broken) in [("", true), ("1000000", true), ("60000000", false)] {
+        place.write("log.csv", with_error(error));
+        let finished = place.audit(&["log.csv"], &options).finish();
+        let says = finished.stdout().contains("Audit: broken");
+        assert_eq!(says, is_broken, "{error}\n{finished}");
+    }
+}
+
+#[test]
 fn several_files_are_merged_by_the_clock_and_findings_name_the_file() {
     let place = Place::new();
     place.write("a.csv", log([0, 400, 5_000].into_iter(), 2));

@@ -117,6 +117,11 @@ impl Recorded<'_> {
         )
     }
 
+    /// The time from sent to done, in nanoseconds.
+    pub fn took(&self) -> u64 {
+        self.done.saturating_sub(self.sent)
+    }
+
     /// The earliest time at which the request may have left, but for the resolution.
     pub fn earliest(&self) -> u64 {
         let is_lost = self.outcome == Outcome::Failed(FailureKind::Panic);

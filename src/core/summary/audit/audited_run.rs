@@ -32,6 +32,8 @@ pub(super) struct AuditedRun<'a> {
     pub files: &'a [RequestFile],
     /// The requests that are known to be missing, such as `stripe 3/8 is missing`.
     pub missing: &'a [String],
+    /// How far the clocks of the machines that sent the requests may be off, if requests seem longer by that than they took.
+    pub hidden_by_clocks: Option<Nanos>,
 }
 
 impl Audit {
@@ -62,6 +64,7 @@ impl Audit {
             name: &name,
             files: &[],
             missing: &[],
+            hidden_by_clocks: None,
         };
         Some(run.audit())
     }
@@ -233,6 +236,7 @@ mod tests {
             name: &|_| "user-1".to_owned(),
             files: &[],
             missing: &[],
+            hidden_by_clocks: None,
         };
         report::audit(&run.audit(), &targets).to_string()
     }
@@ -313,6 +317,7 @@ longer with --rps 6 would give a verdict.";
                 name: &|_| String::new(),
                 files: &[],
                 missing: &[],
+                hidden_by_clocks: None,
             };
             run.too_few().1
         };

@@ -144,6 +144,10 @@ impl AuditedRun<'_> {
                 count(answers.all(), "request", "requests")
             ),
             Some(Doubt::Partial) => self.missing.join("; "),
+            doubt if let Some((why, what)) = self.too_far_off(doubt) => {
+                remedy = Some(what);
+                why
+            }
             Some(Doubt::NoResolution) => {
                 "the answers took too long to tell the limit from twice the limit".to_owned()
             }

@@ -21,6 +21,8 @@ pub struct RecordedRun<'a> {
     pub files: &'a [RequestFile],
     /// The requests that are known to be missing, such as `stripe 3/8 is missing`.
     pub missing: &'a [String],
+    /// The mean time from sent to done, as the rows have it.
+    pub mean_time: Nanos,
 }
 
 impl RecordedRun<'_> {
@@ -44,6 +46,7 @@ impl RecordedRun<'_> {
         let requests = self.report.answers.all();
         let lasted = self.report.lasted();
         let has_own_keys = requests > 1 && self.keys.len() as u64 == requests;
+        let most_off = self.files.iter().map(|file| file.clock_error).max();
         let run = AuditedRun {
             report: self.report,
             probe: None,
@@ -59,6 +62,7 @@ impl RecordedRun<'_> {
             name: &name,
             files,
             missing: self.missing,
+            hidden_by_clocks: most_off.filter(|error| *error * 2 > self.mean_time),
         };
         let mut audit = run.audit();
         let blocked: u64 = self.report.blocked.iter().sum();
@@ -73,7 +77,6 @@ impl RecordedRun<'_> {
                        nobody did";
             audit.remarks.push(why.to_owned());
         }
-        let most_off = self.files.iter().map(|file| file.clock_error).max();
         if let Some(error) = most_off.filter(|error| *error > Nanos::ZERO)
             && audit.verdict == AuditVerdict::Broken
         {

@@ -216,8 +216,11 @@ impl AuditedRun<'_> {
                 "Nothing shows that the limit was broken, but requests are missing that may have been admitted: {}.",
                 self.missing.join("; ")
             ),
+            doubt if let Some((why, remedy)) = self.too_far_off(doubt) => {
+                format!("Nothing shows that the limit was broken, but {why}. {remedy}.")
+            }
             Some(Doubt::NoResolution) => {
-                "A limiter that admits twice its limit would have looked the same, because the answers took too long \
+                "A limiter that admits twice its limit might have looked the same, because the answers took too long \
                  for the window. Faster answers would give a verdict."
                     .to_owned()
             }
@@ -227,6 +230,45 @@ impl AuditedRun<'_> {
                 format!("No key had enough {what} for a verdict: {why}. {remedy}.")
             }
         }
+    }
+
+    /// If the errors of the machines' clocks hide whether the limit was kept, says so, and which run would show it.
+    pub fn too_far_off(&self, doubt: Option<Doubt>) -> Option<(String, String)> {
+        let error = self.hidden_by_clocks?;
+        let window = self.report.terms.window;
+        let is_hidden = match doubt? {
+            Doubt::NoResolution => true,
+            // Two requests at the ends of a window may be closer to each other than that, or as much further apart.
+            Doubt::NotJudged => error * 4 >= window || self.had_enough_requests(),
+            _ => false,
+        };
+        is_hidden.then(|| {
+            (
+                format!(
+                    "the clocks may be off by up to {}, which is too much for a window of {window}",
+                    span(error)
+                ),
+                "Synchronized clocks or a longer window may give a verdict".to_owned(),
+            )
+        })
+    }
+
+    /// Whether requests came at a rate that tests every promise that was not broken, for long enough.
+    fn had_enough_requests(&self) -> bool {
+        let standing = self.report.promises.iter().filter(|one| !one.is_broken());
+        let mut limits = standing.flat_map(|one| &one.limits);
+        self.keys.is_some_and(|keys| {
+            limits.all(|limit| {
+                let window = limit.limit.quota.window;
+                let windows = if limit.limit.may_have_one_clock() {
+                    3
+                } else {
+                    1
+                };
+                let rate = f64::from(keys) * needed(limit) / window.as_secs_f64();
+                self.rate >= rate && self.lasted_for(window * windows)
+            })
+        })
     }
 
     /// What came of the load's requests.
@@ -362,7 +404,7 @@ impl AuditedRun<'_> {
                 (Standing::NotTested, statement)
             }
             PromiseVerdict::NoResolution => {
-                let statement = "not judged: twice the limit would have looked the same".to_owned();
+                let statement = "not judged: twice the limit might have looked the same".to_owned();
                 (Standing::NotTested, statement)
             }
             PromiseVerdict::Partial => {
