@@ -197,6 +197,7 @@ fn every_option_reaches_the_pods_or_is_refused_by_name() {
     // Only some values of the URLs, of --metrics-addr and of the events are refused.
     let expected = [
         "",
+        "abort-on-fail",
         "at",
         "burst-align",
         "demo",
