@@ -54,11 +54,15 @@ pub struct MergedEvent {
 impl MergedEvent {
     /// An event of the stripe with this index.
     pub fn of(stripe: u64, event: &EventSummary) -> MergedEvent {
+        let only_noted = stripe > 0 && event.command.is_none();
         MergedEvent {
             stripe,
             name: event.name.clone(),
             kind: event.kind.clone(),
-            began_ns: event.began_ns,
+            began_ns: event
+                .due_ns
+                .filter(|_| only_noted)
+                .unwrap_or(event.began_ns),
             command: event.command.clone(),
         }
     }
