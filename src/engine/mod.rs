@@ -406,8 +406,12 @@ impl<T: Targets> Run<'_, T> {
         if start.late > Nanos::ZERO {
             self.missed.store(pacer.join_after(start.late), Relaxed);
         }
+        let (announces_all, mut is_first) = (self.plan.short_round().is_none(), true);
         spawn(scope, "pacer", DEFAULT_STACK, move || {
             pacer.run(&SystemTimer::for_this_thread(), |phase| {
+                if !std::mem::replace(&mut is_first, false) && !announces_all {
+                    return;
+                }
                 if events.try_send(Event::Phase(phase)).is_err() {
                     self.missed_phases.fetch_add(1, Relaxed);
                 }

@@ -140,6 +140,30 @@ fn a_speed_divides_all_times_and_a_loop_repeats_them() {
 }
 
 #[test]
+fn only_the_first_of_many_short_rounds_is_announced() {
+    let server = Server::allowing();
+    let run = |name: &str, text: &str, options: &str| {
+        let finished = replay(&server, name, text, options).finish();
+        let printed = finished.stdout().to_owned();
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        let lines = printed.lines().filter(|line| line.contains("REPLAY MODE"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let short = "time_us\n0\n2000\n";
+    let lines = run("short.csv", short, "--loop --count 400 --workers 2");
+    assert_eq!(
+        lines,
+        ["REPLAY MODE at 0s: 500/s on average for 4ms; repeats every 4ms"]
+    );
+    let long = "time_ms\n0\n200\n";
+    let options = "--loop --count 5 --workers 2 --stats-interval 400ms";
+    let lines = run("long.csv", long, options);
+    let announced = ["0s", "400ms", "800ms"];
+    let announced = announced.map(|at| format!("REPLAY MODE at {at}: 5/s on average for 400ms"));
+    assert_eq!(lines, announced);
+}
+
+#[test]
 fn an_access_log_is_sent_below_the_path_of_each_target_in_turn() {
     let server = Server::allowing();
     let line = |path: &str, agent: &str| {
@@ -285,7 +309,11 @@ fn standard_input_is_replayed_too() {
         .spawn()
         .expect("the program");
     let mut input = child.stdin.take().expect("a pipe");
-    std::io::Write::write_all(&mut input, b"time,path\n5,/a\n5.1,/b\n").expect("a reader");
+    // A pipe may have only a part of the first line at first.
+    for part in ["ti", "me,path\n5,/a\n5.1,/b\n"] {
+        std::io::Write::write_all(&mut input, part.as_bytes()).expect("a reader");
+        std::thread::sleep(Duration::from_millis(200));
+    }
     drop(input);
     assert!(child.wait().expect("an end").success());
     let paths: String = in_order_of_arrival(&server)
