@@ -22,8 +22,8 @@ const FILE: &str = "FILE";
 
 #[derive(Debug, Args)]
 pub struct Merge {
-    /// The summaries of stripes, which --summary-json wrote, of at most 64 MiB each. Of a folder, every summary of a stripe in it
-    /// whose name ends with .json
+    /// Summaries of stripes, written by --summary-json, of at most 64 MiB each, or folders. In a folder, every summary of a stripe
+    /// whose name ends with .json is read
     #[arg(required = true, value_name = "FILE", value_parser = file())]
     files: Vec<PathBuf>,
 
@@ -36,7 +36,7 @@ pub struct Merge {
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     wait: Option<Duration>,
 
-    /// The number of stripes. By default, the summaries say it
+    /// The number of stripes. By default, it is read from the first summary
     #[arg(long, env = "LOADGEN_STRIPES", hide_env_values = true, value_name = "N", value_parser = opt(stripes),
           allow_hyphen_values = true)]
     stripes: Option<Opt<u64>>,
@@ -226,7 +226,8 @@ impl<'a> Gathered<'a> {
     pub fn merged(self) -> Result<Summary, Refusal> {
         let first = self.setup.files.first().cloned().unwrap_or_default();
         self.merger.finish().ok_or_else(|| {
-            let allowed = "must be, or hold, the summary of a stripe, which --summary-json wrote; there is none";
+            let allowed =
+                "must be a summary of a stripe, or a folder with some; this folder has none";
             refuse(&first, allowed)
         })
     }
@@ -255,7 +256,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 /// Reads a summary. The error says why the file is none.
 fn read(path: &Path) -> Result<Summary, String> {
     let text = text(path).map_err(|error| error.to_string())?;
-    Summary::from_json(&text).map_err(|error| error.to_string())
+    Summary::from_json(&text).map_err(|error| format!("it {error}"))
 }
 
 fn refuse(path: &Path, allowed: &str) -> Refusal {

@@ -88,8 +88,8 @@ pub struct Recorded {
     #[arg(long, help_heading = "Audit")]
     complete: bool,
 
-    /// How far the clock of a machine may be off whose file does not say it in the column clock_error_ns, at most 1h. Files of
-    /// several machines need it: their instants can't be compared otherwise. 0 if one clock gave the instants of all files
+    /// The clock error, at most 1h, of files whose column clock_error_ns is missing or empty. Files of several machines need it.
+    /// Give 0 if one machine wrote all files
     #[arg(long, value_name = "TIME", value_parser = clock_error, allow_hyphen_values = true, help_heading = "Audit")]
     clock_error: Option<Duration>,
 
@@ -243,7 +243,9 @@ impl Recorded {
         match self.files.get(MOST_FILES) {
             Some(file) => Err(refuse(
                 file,
-                &format!("must be one of at most {MOST_FILES} files"),
+                &format!(
+                    "must be one of at most {MOST_FILES} files; the files of several stripes can be joined to one, such as with cat"
+                ),
             )),
             None => Ok(()),
         }

@@ -14,13 +14,14 @@ use ureq::http::HeaderName;
 #[command(next_help_heading = "Replay")]
 pub struct Replay {
     /// Send recorded requests at their recorded instants, instead of a rate: JSON lines or CSV with time, method, path,
-    /// headers, body and key, or an access log. `-` reads standard input. What a request does not have is the run's own
+    /// headers, body and key, or an access log. `-` reads standard input. Parts that a recorded request lacks
+    /// come from the options of the run
     #[arg(long, env = "LOADGEN_REPLAY", hide_env_values = true, value_name = "FILE", value_parser = opt(file()),
           conflicts_with_all = ["rps", "burst_enabled", "burst_multiplier", "burst_duration", "burst_interval", "burst_align",
                                 "profile", "arrivals"])]
     pub replay: Option<Opt<PathBuf>>,
 
-    /// The form of its lines: jsonl, csv, combined, common, envoy, or nginx's log_format or Envoy's format as it stands in the
+    /// The format of the --replay file: jsonl, csv, combined, common, envoy, or nginx's log_format or Envoy's format as it stands in the
     /// server's configuration. By default, JSON lines and CSV are recognized
     #[arg(long, env = "LOADGEN_REPLAY_FORMAT", hide_env_values = true, value_name = "FORMAT", value_parser = opt(str::parse::<ReplayFormat>),
           allow_hyphen_values = true)]
@@ -41,7 +42,7 @@ pub struct Replay {
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub repeat: Opt<bool>,
 
-    /// Pass over lines that can't be read, and count them. Without this, the first one is refused by its number
+    /// Skip and count lines that can't be read. Without this, loadgen refuses the file and names the first such line
     #[arg(long, env = "LOADGEN_SKIP_UNREADABLE", hide_env_values = true, value_name = "BOOL", value_parser = opt(boolean),
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub skip_unreadable: Opt<bool>,

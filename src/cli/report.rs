@@ -67,7 +67,8 @@ pub(super) fn summaries(files: &[PathBuf]) -> Result<Vec<Saved>, Refusal> {
     let mut summaries = Vec::new();
     for (name, path) in names(files).into_iter().zip(files) {
         let text = text(path).map_err(|error| refusal(path, &error))?;
-        let summary = Summary::from_json(&text).map_err(|error| refusal(path, &error))?;
+        let summary = Summary::from_json(&text);
+        let summary = summary.map_err(|error| refusal(path, &format!("it {error}")))?;
         summaries.push((name, summary));
     }
     Ok(summaries)

@@ -138,6 +138,10 @@ impl Setup {
         let mut written_events = events.read(arguments)?;
         let planned = written_events.plan(schedule.end())?;
         let accepts_marks = events.accepts_marks(arguments)?;
+        thresholds.check_stripe(arguments, stripe)?;
+        if let Some(start) = &start {
+            stripes.check_end(arguments, start, &schedule)?;
+        }
         let subjects = Subjects {
             targets: nodes.count(),
             is_audited: audit_plan.is_some(),

@@ -6,6 +6,7 @@ use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::base::text::{time, whole};
 use crate::core::plan::PlannedStart;
+use crate::core::schedule::Schedule;
 use crate::core::stripe::{MAX_STRIPES, Stripe};
 use clap::{Args, Id};
 use jiff::{SignedDuration, Timestamp, Unit};
@@ -17,19 +18,20 @@ use std::time::{Duration, SystemTime};
 #[command(next_help_heading = "Several machines")]
 pub struct Stripes {
     /// Send only stripe I of N: every N-th request of the schedule, from request I on. I counts from 0, and N/N stands for
-    /// 0/N. N processes with the same options together send what one would. `loadgen merge` makes one result of theirs
+    /// 0/N. N processes with the same options, --seed and --start-at together send exactly what one process would.
+    /// `loadgen merge` combines their summaries into one
     #[arg(long, env = "LOADGEN_STRIPE", hide_env_values = true, value_name = "I/N", value_parser = opt(str::parse::<Stripe>),
           allow_hyphen_values = true)]
     pub stripe: Option<Opt<Stripe>>,
 
-    /// Send one of N stripes, the one that JOB_COMPLETION_INDEX counts from 0. Kubernetes sets this variable in the pods of an
-    /// Indexed Job
+    /// Send one of N stripes. The variable JOB_COMPLETION_INDEX has its number, from 0 to N - 1. Kubernetes sets this variable
+    /// in the pods of an Indexed Job
     #[arg(long, env = "LOADGEN_STRIPES", hide_env_values = true, value_name = "N", value_parser = opt(stripes),
           conflicts_with = "stripe", allow_hyphen_values = true)]
     pub stripes: Option<Opt<u64>>,
 
-    /// Start at this instant of the wall clock: 2026-01-31T12:00:00Z, or +60s for so long from now, or next-minute for the next
-    /// full minute that is 5 s or more away
+    /// Start at this instant of the wall clock: 2026-01-31T12:00:00Z, or +60s for 60 s from now (not with stripes), or
+    /// next-minute for the next full minute that is 5 s or more away
     #[arg(long, env = "LOADGEN_START_AT", hide_env_values = true, value_name = "TIME", value_parser = opt(start),
           allow_hyphen_values = true)]
     pub start_at: Option<Opt<StartAt>>,
@@ -40,8 +42,8 @@ pub struct Stripes {
           default_value = "false", num_args = 0..=1, default_missing_value = "true")]
     pub join_late: Opt<bool>,
 
-    /// How far this machine's wall clock may be off, at most 1h. By default, the system is asked for it (adjtimex, maxerror). An
-    /// audit of several machines allows for it
+    /// How far this machine's wall clock may be off, at most 1h. By default, it is read from the system (adjtimex, maxerror).
+    /// `loadgen audit` widens the times of this machine's requests by it
     #[arg(long, env = "LOADGEN_CLOCK_ERROR", hide_env_values = true, value_name = "TIME", value_parser = clock_error,
           allow_hyphen_values = true)]
     pub clock_error: Option<Duration>,
@@ -194,6 +196,32 @@ impl Stripes {
             joins_late: *self.join_late,
             asked_by: arguments.name(start),
         }))
+    }
+
+    /// Refuses a start so long ago that nothing of the schedule is left.
+    pub(super) fn check_end(
+        &self,
+        arguments: &Arguments<Options>,
+        start: &PlannedStart,
+        schedule: &Schedule,
+    ) -> Result<(), Refusal> {
+        let (Some(given), Some(end)) = (&self.start_at, schedule.end()) else {
+            return Ok(());
+        };
+        let late = SystemTime::now().duration_since(start.at);
+        let ended = late
+            .ok()
+            .and_then(|late| Nanos::from(late).checked_sub(end));
+        match ended.filter(|ended| *ended > Nanos::ZERO) {
+            None => Ok(()),
+            Some(ended) => {
+                let ended = rounded(ended);
+                let why = format!(
+                    "must be later; the schedule ended {ended:#} ago, so nothing is left to send"
+                );
+                Err(arguments.refuse(given, why))
+            }
+        }
     }
 
     /// What takes the place of these options in the command that repeats the run: its start would be in the past by then.

@@ -6,6 +6,7 @@ use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::core::events::{PlannedEvent, titled};
 use crate::core::plan;
 use crate::core::schedule::Schedule;
+use crate::core::stripe::Stripe;
 use crate::core::threshold::{Scope, Threshold, is_phase};
 use clap::Args;
 
@@ -31,6 +32,21 @@ pub struct Thresholds {
 const MOST: usize = 200;
 
 impl Thresholds {
+    /// Refuses the flag that would let a stripe, which has a part of the requests, stop because of thresholds on all of them. A
+    /// variable may be set for all runs, and has no effect there.
+    pub(super) fn check_stripe(
+        &self,
+        arguments: &Arguments<Options>,
+        stripe: Stripe,
+    ) -> Result<(), Refusal> {
+        let abort = &self.abort_on_fail;
+        if **abort && !stripe.is_whole() && arguments.is_flag(abort) {
+            let why = "must be left out with several stripes: thresholds are judged on all of them, by loadgen merge";
+            return Err(arguments.refuse(abort, why));
+        }
+        Ok(())
+    }
+
     /// The thresholds of a run with these subjects, with those of its files of events. A threshold on the audit requires an
     /// audit.
     pub(super) fn plan(

@@ -25,10 +25,11 @@ pub(super) struct Aborter<'a> {
 }
 
 impl<'a> Aborter<'a> {
-    /// Returns `None` if the plan has no thresholds, or no threshold stops its run.
+    /// Returns `None` if the plan has no thresholds, or no threshold stops its run, or if it is judged with other stripes.
     pub fn new<T: Targets>(run: &'a Run<'a, T>, start: Moment) -> Option<Aborter<'a>> {
         let thresholds = &run.plan.thresholds;
-        if !thresholds.abort_on_fail || thresholds.all.is_empty() {
+        let is_judged = run.plan.is_whole() && !thresholds.all.is_empty();
+        if !thresholds.abort_on_fail || !is_judged {
             return None;
         }
         Some(Aborter {

@@ -116,12 +116,19 @@ pub enum RunError {
     #[error("can't start the threads that send requests: {0}")]
     NoAsker(io::Error),
     #[error(
-        "{asked_by}: the start was {} ago when everything was ready for it. --join-late joins the schedule where it should be by now", span(*.late)
+        "{asked_by}: loadgen was ready {} after the start. Choose a later start, or use --join-late", span(*.late)
     )]
     TooLate {
         /// The option that asked for the start.
         asked_by: String,
         late: Nanos,
+    },
+    #[error(
+        "{asked_by}: the start must be later than that of this machine, whose clock paces the run"
+    )]
+    StartedBeforeMachine {
+        /// The option that asked for the start.
+        asked_by: String,
     },
 }
 
@@ -149,6 +156,14 @@ pub fn run(
         return Err(RunError::TooLate {
             asked_by: start.asked_by.clone(),
             late: late.into(),
+        });
+    }
+    if let Some(start) = &plan.start
+        && let Ok(late) = SystemTime::now().duration_since(start.at)
+        && Nanos::from(late) >= Moment::now().since(Moment::at(0))
+    {
+        return Err(RunError::StartedBeforeMachine {
+            asked_by: start.asked_by.clone(),
         });
     }
     let count = targets.names().len();
@@ -293,8 +308,6 @@ impl<T: Targets> Run<'_, T> {
                 Ok(wait) => Start::planned(soon + Nanos::from(wait), planned.at, Nanos::ZERO),
                 Err(late) => {
                     let late = Nanos::from(late.duration());
-                    // The monotonic clock may have begun after the planned start.
-                    let late = late.min(soon.since(Moment::at(0)));
                     Start::planned(soon - late, planned.at, late)
                 }
             },

@@ -62,14 +62,14 @@ impl<'a> Pacer<'a> {
         }
     }
 
-    /// Leaves out the tokens that were due before this time of the schedule: they count as unsent, and as late. Returns how many
+    /// Leaves out the tokens that were due before this time of the schedule: they count as unsent. Returns how many
     /// they are.
     pub fn join_after(&mut self, late: Nanos) -> u64 {
         let missed = self.tokens.due_by(late - Nanos(1));
         for (target, count) in self.counters.round_robin.shares(0..missed) {
             let target = self.counters.target(target);
             target.unsent.add(count);
-            target.unsent_late.add(count);
+            target.before_joining.add(count);
         }
         self.go_on(missed);
         self.joined = self.start + late;

@@ -1,11 +1,13 @@
 use super::limited::Limited;
-use super::row::{Cells, Wrong};
+use super::row::{BYTE_ORDER_MARK, Cells, Wrong};
 use crate::report::reason;
 use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 use std::borrow::Cow;
 use std::fs::File;
+use std::iter;
 
-/// The rows of a file in CSV, whose first row has the names of the columns.
+/// The rows of a file in CSV, whose first row has the names of the columns. A row that has them again is passed over: it is
+/// where files were joined.
 #[derive(Debug)]
 pub(super) struct CsvRows {
     reader: Reader<Limited<File>>,
@@ -50,16 +52,9 @@ impl CsvRows {
     }
 
     pub fn next(&mut self) -> Result<Option<(u64, Cells<'_>)>, Wrong> {
-        let begins = self.reader.position().line();
-        let is_row = self.reader.read_byte_record(&mut self.record);
-        let is_row = is_row.map_err(|error| {
-            let Wrong { line, why } = wrong(&error);
-            Wrong::on(line.unwrap_or(begins), why)
-        });
-        if !is_row? {
+        if !self.read_row()? {
             return Ok(None);
         }
-        self.reader.get_mut().begin_row();
         let line = self.record.position().map_or(0, csv::Position::line);
         let cell = |(place, name): &(usize, String)| {
             let text = self.record.get(*place).unwrap_or_default();
@@ -71,6 +66,33 @@ impl CsvRows {
         };
         let cells: Result<_, _> = self.selected.iter().map(cell).collect();
         Ok(Some((line, cells?)))
+    }
+
+    /// Reads the next row that has not just the names. Returns false at the end.
+    fn read_row(&mut self) -> Result<bool, Wrong> {
+        loop {
+            let begins = self.reader.position().line();
+            let is_row = self.reader.read_byte_record(&mut self.record);
+            let is_row = is_row.map_err(|error| {
+                let Wrong { line, why } = wrong(&error);
+                Wrong::on(line.unwrap_or(begins), why)
+            });
+            if !is_row? {
+                return Ok(false);
+            }
+            self.reader.get_mut().begin_row();
+            if !self.has_names() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Whether the row has the names of the columns, behind a mark of the byte order if an editor put one there.
+    fn has_names(&self) -> bool {
+        let first = self.record.get(0).unwrap_or_default();
+        let first = first.strip_prefix(BYTE_ORDER_MARK).unwrap_or(first);
+        let cells = iter::once(first).chain(self.record.iter().skip(1));
+        cells.eq(self.names.iter().map(String::as_bytes))
     }
 }
 

@@ -38,8 +38,6 @@ pub struct Recording {
     firsts: HashSet<Identity>,
     /// The runs and the stripes that the files have.
     parts: Parts,
-    /// Whether the requests come from several machines, so that the errors of their clocks count.
-    has_several_clocks: bool,
     /// The zero of the audit's times, in nanoseconds by the files' own.
     start: u64,
     /// The number of rows that are read of a file at once.
@@ -58,8 +56,35 @@ struct Surveyed {
     origin: u64,
     /// By how much its instants may be off, with the error of its machine's clock if that counts.
     resolution: Resolution,
-    /// The greatest error of its machine's clock, in nanoseconds. `None` if a row does not say it.
+    stated: ClockErrors,
+    /// How far the clocks of its machines may be off, in nanoseconds. `None` if that does not count, because one clock gave all
+    /// instants.
     clock_error: Option<u64>,
+}
+
+/// What a file's rows say of how far the clocks of their machines may be off.
+#[derive(Debug, Clone, Copy, Default)]
+struct ClockErrors {
+    /// The greatest error that a row says, in nanoseconds.
+    most: Option<u64>,
+    /// Whether a row does not say it.
+    has_unknown: bool,
+}
+
+impl ClockErrors {
+    fn add(&mut self, error: Option<u64>) {
+        self.most = self.most.max(error);
+        self.has_unknown |= error.is_none();
+    }
+
+    /// The greatest error, if rows that say none have the error `given`. `None` if they need it and it is not given.
+    fn greatest(self, given: Option<Nanos>) -> Option<u64> {
+        let most = self.most.unwrap_or(0);
+        match self.has_unknown {
+            true => given.map(|given| most.max(given.0)),
+            false => Some(most),
+        }
+    }
 }
 
 /// The number of rows of all files that are read between two steps of the audit. Each file has a share of them, so that no
@@ -78,7 +103,7 @@ fn block(files: usize) -> u64 {
 const BY_CALENDAR: u64 = 100_000_000_000_000_000;
 
 /// Instants of several machines can't be compared without it.
-const UNKNOWN_ERROR: &str = "must say in clock_error_ns how far its machine's clock may be off, since there are several machines or \
+const UNKNOWN_ERROR: &str = "must say in clock_error_ns, in each row, how far its machine's clock may be off, since there are several machines or \
                              files; --clock-error says it otherwise, such as 10ms, or 0 if one clock gave all instants";
 
 /// The audit of a recording.
@@ -93,8 +118,9 @@ pub struct Reported {
 
 impl Recording {
     /// Reads all files once. If they come from several machines, each request may have begun earlier and ended later by the
-    /// error of its machine's clock: as its file says, or else `clock_error`. The names of keys take at most `memory` bytes,
-    /// and those of the probes' keys at most a quarter of that in addition.
+    /// error of its machine's clock: the greatest that its file says, where each row that says none counts with `clock_error`.
+    /// The log of another program may come from several machines if it says errors. The names of keys take at most `memory`
+    /// bytes, and those of the probes' keys at most a quarter of that in addition.
     ///
     /// # Errors
     /// A file or a row of it can't be read, rows do not belong together, or nobody says how far a machine's clock may be off.
@@ -111,7 +137,6 @@ impl Recording {
             targets: TargetNames::default(),
             firsts: HashSet::new(),
             parts: Parts::default(),
-            has_several_clocks: false,
             start: u64::MAX,
             block: block(paths.len()),
         };
@@ -129,10 +154,11 @@ impl Recording {
         if let Some((file, why)) = recording.parts.surplus() {
             return Err(Unreadable::new(&paths[file], why));
         }
-        recording.has_several_clocks = paths.len() > 1 || recording.parts.has_several_stripes();
+        let are_several = paths.len() > 1 || recording.parts.has_several_stripes();
         for file in &mut recording.files {
-            if recording.has_several_clocks && file.rows > 0 {
-                let error = file.clock_error.or(clock_error.map(|error| error.0));
+            let may_be_several = !file.layout.is_own() && file.stated.most.is_some();
+            if file.rows > 0 && (are_several || may_be_several) {
+                let error = file.stated.greatest(clock_error);
                 let error = error.ok_or_else(|| Unreadable::new(&file.path, UNKNOWN_ERROR))?;
                 file.resolution = file.resolution.widened(error);
                 file.clock_error = Some(error);
@@ -157,7 +183,8 @@ impl Recording {
             earliest: Vec::new(),
             origin: u64::MAX,
             resolution: Resolution::UNKNOWN,
-            clock_error: Some(0),
+            stated: ClockErrors::default(),
+            clock_error: None,
         };
         let number = self.files.len();
         let counts_rows = file.layout.counts_rows();
@@ -172,8 +199,7 @@ impl Recording {
                     self.check_repetition(row, mem::take(&mut is_first))?;
                     self.parts.add(number, row, counts_rows)?;
                 }
-                let errors = file.clock_error.zip(row.clock_error);
-                file.clock_error = errors.map(|(most, error)| most.max(error));
+                file.stated.add(row.clock_error);
                 has_key |= !row.key.is_empty();
                 has_target |= !row.target.is_empty();
                 if row.of_the_probe {
@@ -194,6 +220,9 @@ impl Recording {
                 break;
             }
             file.earliest.push(earliest);
+        }
+        if is_own && file.rows == 0 {
+            self.parts.add_empty(number);
         }
         let names = &columns.names;
         for (named, has_one) in [(&names.key, has_key), (&names.target, has_target)] {
@@ -239,12 +268,7 @@ impl Recording {
     /// How far the clock of each file's machine may be off. `None` if that does not count, because one clock gave all
     /// instants.
     pub fn clock_errors(&self) -> impl Iterator<Item = Option<Nanos>> {
-        let counts = |file: &&Surveyed| self.has_several_clocks && file.rows > 0;
-        let errors = self.files.iter();
-        errors.map(move |file| {
-            let error = Some(file).filter(counts)?.clock_error?;
-            Some(Nanos(error))
-        })
+        self.files.iter().map(|file| file.clock_error.map(Nanos))
     }
 
     /// The terms for these files: errors of clocks make requests seem longer, some more than others, and where requests are

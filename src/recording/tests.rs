@@ -125,6 +125,65 @@ fn a_sample_of_the_keys_is_audited_if_their_names_need_too_much_memory() {
     assert!((0.01..0.5).contains(&share), "{share}");
 }
 
+/// How far the clock of a file's machine is taken to be off, in nanoseconds, if its rows have these cells of `clock_error_ns`
+/// and the user gave `given`. The stripe of each row is that of its cell.
+fn error(of_own: bool, cells: &[(&str, &str)], given: Option<u64>) -> Result<Option<u64>, String> {
+    let mut text = format!("{},stripe,clock_error_ns\n", OWN.trim_end());
+    let mut columns = columns(ColumnNames::default());
+    if !of_own {
+        text = "sent_ns,done_ns,key,outcome,clock_error_ns\n".to_owned();
+        columns.names.key = Some("key".to_owned());
+    }
+    for ((stripe, error), number) in cells.iter().zip(0..) {
+        let instant = 1_000 * number;
+        text += &match of_own {
+            true => format!(
+                "{number},k,http://a,{instant},{instant},{instant},0,0,allowed,,{},,{stripe},{error}\n",
+                1_767_225_600_000_000_000_u64 + instant
+            ),
+            false => format!("{instant},{instant},k,allowed,{error}\n"),
+        };
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), text).unwrap();
+    let paths = [file.path().to_owned()];
+    let recording = Recording::survey(&paths, &columns, given.map(Nanos), 1 << 20);
+    let recording = recording.map_err(|error| error.to_string())?;
+    let error = recording.clock_errors().next().flatten();
+    Ok(error.map(|error| error.0))
+}
+
+#[test]
+fn the_error_of_a_joined_file_is_the_greatest_of_what_its_rows_say_and_what_is_given_for_the_others()
+ {
+    let known = [("0/2", "50"), ("1/2", "7")];
+    let unknown = [("0/2", "50"), ("1/2", ""), ("0/2", "3")];
+    for (cells, given, greatest) in [
+        (&known[..], None, Some(50)),
+        (&known, Some(90), Some(50)),
+        (&unknown, Some(1), Some(50)),
+        (&unknown, Some(90), Some(90)),
+        (&[("0/2", ""), ("1/2", "")], Some(9), Some(9)),
+        // One clock gave all instants.
+        (&[("", "50"), ("", "")], None, None),
+    ] {
+        assert_eq!(error(true, cells, given), Ok(greatest), "{cells:?}");
+    }
+    let refused = error(true, &unknown, None).unwrap_err();
+    assert!(refused.contains("must say in clock_error_ns"), "{refused}");
+}
+
+#[test]
+fn the_log_of_another_program_is_widened_by_the_errors_that_it_says() {
+    let cells = [("", "50"), ("", "7")];
+    assert_eq!(error(false, &cells, None), Ok(Some(50)));
+    let unknown = [("", "50"), ("", "")];
+    assert_eq!(error(false, &unknown, Some(80)), Ok(Some(80)));
+    let refused = error(false, &unknown, None).unwrap_err();
+    assert!(refused.contains("must say in clock_error_ns"), "{refused}");
+    assert_eq!(error(false, &[("", ""), ("", "")], None), Ok(None));
+}
+
 /// The audit of a file of `--requests` with these rows, whose targets are the cells of `target`. The rows end with the
 /// cells of `address`, which is the last column. Also returns the targets' names.
 fn audited_nodes(

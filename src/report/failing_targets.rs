@@ -2,6 +2,7 @@
 
 use crate::base::text::count;
 use crate::base::{FailureCause, FailureKind, Nanos};
+use crate::core::round_robin::RoundRobin;
 use crate::core::schedule::Schedule;
 use crate::core::stats::{Failures, Tally, TargetTally};
 
@@ -54,16 +55,28 @@ struct Failing {
 
 impl FailingTargets {
     pub fn new(targets: &[String], schedule: &Schedule) -> FailingTargets {
-        let watched = |(name, first): (&String, u64)| Watched {
+        let watched = targets.iter().map(|name| Watched {
             name: name.clone(),
-            first_due: schedule.due(first),
             ..Watched::default()
-        };
+        });
+        let mut watched: Vec<_> = watched.collect();
+        // Targets take turns, from the first token on. A stripe may have none for some of them.
+        let turns = RoundRobin::new(targets.len(), schedule.stripe());
+        for place in 0..targets.len() as u64 {
+            let of_target = &mut watched[turns.target(place)];
+            of_target.first_due = of_target.first_due.or_else(|| schedule.due(place));
+        }
         FailingTargets {
-            // Targets take turns, from the first token on.
-            targets: targets.iter().zip(0..).map(watched).collect(),
+            targets: watched,
             next_look: SECOND,
             lines: 0,
+        }
+    }
+
+    /// The run joins its schedule at this time of it, and sends nothing that was due before.
+    pub fn join(&mut self, at: Nanos) {
+        for target in &mut self.targets {
+            target.first_due = target.first_due.map(|due| due.max(at));
         }
     }
 

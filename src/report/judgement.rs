@@ -103,17 +103,24 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
         all.insert(0, part);
     }
     let command = summary.stripe.as_ref();
-    if let Some(command) = command.and_then(|stripe| stripe.audit_command.as_ref()) {
-        let mut text = format!("The limiter is judged by all stripes together: {command}");
+    if let Some(command) = command.and_then(|stripe| stripe.audit_command.as_deref()) {
+        all.push(to_be_audited(command));
         if summary.run.clock_error_ns.is_none() {
-            text += " --clock-error TIME, since this machine does not know how far its clock may be off";
+            let text = "This machine does not know how far its clock may be off, so add --clock-error TIME to that command";
+            all.push(Judgement::new(Tone::Plain, text));
         }
-        all.push(Judgement::new(Tone::Plain, text));
     }
     let first = &mut all[0];
     match stopped(&summary.run) {
         Some(stopped) if first.tone == Tone::Plain => {
-            first.text = format!("{}: {}", capitalized(&stopped), uncapitalized(&first.text));
+            let (stopped, text) = (capitalized(&stopped), &first.text);
+            // Either has a colon of its own then.
+            let has_colon = summary.run.aborted_by.is_some() || summary.stripe.is_some();
+            first.text = if has_colon {
+                format!("{stopped}. {text}")
+            } else {
+                format!("{stopped}: {}", uncapitalized(text))
+            };
         }
         stopped => all.extend(stopped.map(|text| Judgement::new(Tone::Plain, capitalized(&text)))),
     }
@@ -139,12 +146,21 @@ fn merged_parts(summary: &Summary) -> Vec<Judgement> {
         return Vec::new();
     };
     let missing = merged.missing_stripes();
-    let missing = missing.map(|text| Judgement::new(Tone::Unsure, capitalized(&text)));
-    let command = merged.audit_command.as_ref().map(|command| {
-        let text = format!("The limit is judged by the requests of all stripes: {command}");
-        Judgement::new(Tone::Plain, text)
+    let missing = missing.map(|text| Judgement::new(Tone::Unsure, text));
+    // A requested verdict is missing.
+    let command = merged.audit_command.as_deref().map(|command| Judgement {
+        tone: Tone::Unsure,
+        ..to_be_audited(command)
     });
     missing.into_iter().chain(command).collect()
+}
+
+/// The command that judges the limiter by the requests of all stripes.
+fn to_be_audited(command: &str) -> Judgement {
+    let text = format!(
+        "The limiter is not judged yet. Audit the --requests files of all stripes: {command}"
+    );
+    Judgement::new(Tone::Plain, text)
 }
 
 /// The commands of events that failed: without them, the run shows nothing of these events.

@@ -69,6 +69,7 @@ impl<'a> Lines<'a> {
 impl Observer for Lines<'_> {
     fn begin(&mut self, start: &Start) {
         self.start = start.at;
+        self.failing.join(start.late);
         self.print_heading();
         if let (Some(delay), Some(window)) = (start.alignment_delay, self.aligned_to) {
             self.console.print(alignment_line(delay, window));

@@ -6,12 +6,14 @@ use super::stream::{Feed, Items, Stream};
 use crate::base::{Address, Moment, Nanos, Outcome, Reason, Sample};
 use crate::core::keys::Keys;
 use crate::core::stats::Tally;
-use crate::engine::{Observer, Start};
+use crate::engine::{Observer, Progress, Start};
 use crate::system::wall_clock::ErrorBound;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Serialize;
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
 use std::time::SystemTime;
 
 pub const FORMAT: Format = Format {
@@ -74,6 +76,10 @@ struct RequestLog {
     /// Batches that were written. Their memory is used again.
     used: Receiver<Vec<Sample>>,
     start: RunStart,
+    /// The number of the stripe's requests in the whole schedule. `None` if the schedule never ends, or without a stripe.
+    in_all: Option<u64>,
+    /// Whether all of them have come due.
+    is_to_end: Arc<AtomicBool>,
     /// How far the machine's clock may be off, as the user says.
     given_error: Option<Nanos>,
     /// How far it may be off, and when that was found out.
@@ -124,11 +130,15 @@ struct Batch {
 fn start<'a>(file: ResultFile, run: RunInfo<'a>) -> io::Result<(Box<dyn Observer + 'a>, Stream)> {
     let has_keys = run.plan.requests_have_keys();
     let stripe = Some(run.plan.schedule.stripe()).filter(|stripe| !stripe.is_whole());
-    let fingerprint = run.fingerprint.chars().take(PLAN_DIGITS).collect();
+    let is_to_end = Arc::new(AtomicBool::new(false));
     let names = Names {
         keys: has_keys.then(|| [run.plan.keys.clone(), run.plan.probe_keys()]),
         targets: run.targets.to_owned(),
-        part: stripe.map(|stripe| (stripe.to_string(), fingerprint)),
+        part: stripe.map(|stripe| Part {
+            stripe: stripe.to_string(),
+            plan: run.fingerprint.chars().take(PLAN_DIGITS).collect(),
+            is_to_end: is_to_end.clone(),
+        }),
     };
     let encoding = encoding(file.path()).unwrap_or(Encoding::Csv);
     let (give_back, used) = bounded(WAITING);
@@ -147,6 +157,9 @@ fn start<'a>(file: ResultFile, run: RunInfo<'a>) -> io::Result<(Box<dyn Observer
             by_calendar: SystemTime::UNIX_EPOCH,
             unix: Nanos::ZERO,
         },
+        // Only the last row of a stripe says it.
+        in_all: stripe.and_then(|_| run.plan.schedule.total()),
+        is_to_end,
         given_error: run.plan.clock_error,
         clock: None,
         clock_checked: Moment::MAX,
@@ -178,6 +191,11 @@ impl Observer for RequestLog {
 
     fn probe_sample(&mut self, sample: &Sample) {
         self.add(sample, Source::Probe);
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        let is_to_end = self.in_all == Some(progress.totals.scheduled);
+        self.is_to_end.store(is_to_end, Release);
     }
 
     fn samples_taken(&mut self, now: Moment, _: &Tally) {
@@ -248,8 +266,17 @@ struct Names {
     /// The keys of each [`Source`]. `None` if requests carry no keys.
     keys: Option<[Keys; 2]>,
     targets: Vec<String>,
-    /// The stripe, and the beginning of its plan's fingerprint. `None` for a whole run.
-    part: Option<(String, String)>,
+    /// `None` for a whole run.
+    part: Option<Part>,
+}
+
+/// The stripe that a run sends.
+struct Part {
+    stripe: String,
+    /// The beginning of its plan's fingerprint.
+    plan: String,
+    /// Whether all requests of the stripe came due before the run ended. It is known when the last row is written.
+    is_to_end: Arc<AtomicBool>,
 }
 
 /// Times are nanoseconds since the schedule's start.
@@ -290,9 +317,12 @@ struct Row<'a> {
     clock_error_ns: Option<u64>,
     /// In the last row, the number of all rows of this file, those that could not be written included. Empty in all others.
     rows: Option<u64>,
+    /// In the last row of a stripe, `schedule` if the process sent the stripe to the end of the schedule, and `stop` if it ended
+    /// before. Empty in all others.
+    ended_by: Option<&'static str>,
 }
 
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 21] = [
     "sequence",
     "key",
     "target",
@@ -313,6 +343,7 @@ const COLUMNS: [&str; 20] = [
     "plan",
     "clock_error_ns",
     "rows",
+    "ended_by",
 ];
 
 /// A request with all that its row needs.
@@ -327,6 +358,7 @@ struct Entry {
 impl<'a> Row<'a> {
     /// The row of a request. `rows` is the number of all rows if this is the last one.
     fn new(entry: &Entry, rows: Option<u64>, names: &'a Names, key: &'a mut Vec<u8>) -> Self {
+        let last_of = names.part.as_ref().filter(|_| rows.is_some());
         let Entry {
             sample,
             start,
@@ -367,13 +399,17 @@ impl<'a> Row<'a> {
             reason: answer.reason.map(Reason::text),
             address: answer.address.map(Address::text),
             source: source.name(),
-            stripe: names.part.as_ref().map(|(stripe, _)| stripe.as_str()),
-            plan: names.part.as_ref().map(|(_, plan)| plan.as_str()),
+            stripe: names.part.as_ref().map(|part| part.stripe.as_str()),
+            plan: names.part.as_ref().map(|part| part.plan.as_str()),
             clock_error_ns: clock.map(|clock| {
                 let ends = [answer.sent, answer.done].map(|instant| clock.error_at(instant));
                 ends[0].max(ends[1]).0
             }),
             rows,
+            ended_by: last_of.map(|part| match part.is_to_end.load(Acquire) {
+                true => "schedule",
+                false => "stop",
+            }),
         }
     }
 }

@@ -53,13 +53,7 @@ pub(super) fn remarks(stripe: &MergedStripe) -> String {
     }
     if stripe.interrupted {
         let at = whole_seconds(Nanos(stripe.paced_ns));
-        remarks.push(match stripe.unreached {
-            0 => format!("was stopped at {at}"),
-            requests => {
-                let requests = count(requests, "request", "requests");
-                format!("was stopped at {at}, before {requests} that other stripes came to")
-            }
-        });
+        remarks.push(format!("stopped at {at}"));
     }
     if !stripe.kept {
         remarks.push("did not keep its schedule".to_owned());
@@ -67,7 +61,17 @@ pub(super) fn remarks(stripe: &MergedStripe) -> String {
     if stripe.exit_code != 0 {
         remarks.push(format!("exited with {}", stripe.exit_code));
     }
-    remarks.join("; ")
+    let remarks = remarks.join("; ");
+    match stripe.unreached {
+        _ if !stripe.interrupted => remarks,
+        0 => remarks,
+        1 => {
+            format!("{remarks}. Its only request due before the last stripe ended counts as unsent")
+        }
+        requests => format!(
+            "{remarks}. Its {requests} requests due before the last stripe ended count as unsent"
+        ),
+    }
 }
 
 /// The heading of `loadgen merge`.
@@ -105,7 +109,7 @@ pub(super) fn stripes(text: &mut StyledText, merged: &MergedSummary) {
     for stripe in shown {
         let remarks = remarks(stripe);
         if !remarks.is_empty() {
-            let line = format!("  stripe {} {remarks} ({})", stripe.index, stripe.file);
+            let line = format!("  stripe {} ({}) {remarks}", stripe.index, stripe.file);
             text.push(Line::sentence(line, 4));
         }
     }

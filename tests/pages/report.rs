@@ -137,6 +137,9 @@ fn a_page_has_every_part_under_its_heading_in_order() {
         if !summary.events.is_empty() {
             expected.insert(4, "Events");
         }
+        if summary.merged.is_some() {
+            expected.insert(1, "Stripes");
+        }
         let drawn = headings.len().saturating_sub(expected.len());
         assert_eq!(headings[drawn..], expected, "{name}");
         assert!(

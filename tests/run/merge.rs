@@ -205,8 +205,8 @@ fn a_killed_stripe_is_missing_and_one_that_was_stopped_left_the_rest_unsent() {
     );
     let stdout = merged.stdout();
     for expected in [
-        "stripe 3 of 4 is missing, and what became of its 40 requests is unknown",
-        "stripe 1 was stopped at ",
+        "stripe 3 of 4 is missing. The outcomes of its 40 requests are unknown",
+        "stripe-1.json) stopped at ",
     ] {
         assert!(stdout.contains(expected), "{expected}: {merged}");
     }
@@ -252,7 +252,10 @@ fn files_that_do_not_belong_together_are_refused_with_their_names() {
         &["stripe-1.json", "same plan", "stripe-0.json", "--count"],
     );
     refused(&[&first, &whole], &["whole.json", "a whole run"]);
-    refused(&[&first, &broken], &["broken.json", "is not JSON"]);
+    refused(
+        &[&first, &broken],
+        &["broken.json", "wrote; it is not JSON"],
+    );
     refused(
         &[&first, Path::new("nowhere.json")],
         &["nowhere.json", "No such file"],
@@ -262,7 +265,10 @@ fn files_that_do_not_belong_together_are_refused_with_their_names() {
         &["FILE", "'-'", "standard input is not read"],
     );
     let empty = folder();
-    refused(&[&empty], &["FILE", "summary of a stripe", "there is none"]);
+    refused(
+        &[&empty],
+        &["FILE", "summary of a stripe", "this folder has none"],
+    );
     let launch = loadgen("merge --stripes 3").arg(&one);
     launch.assert_refused(&["--stripes", "'3'", "must be 2", "stripe-0.json"]);
     let launch = loadgen("merge --stripes 1").arg(&one);

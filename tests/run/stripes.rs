@@ -156,20 +156,6 @@ fn who_joins_late_sends_only_what_is_still_to_come() {
     }
 }
 
-#[test]
-fn who_joins_after_the_end_sends_nothing() {
-    let server = [Server::allowing()];
-    let options =
-        "--rps 10 --duration 1 --burst-enabled false --join-late --start-at 2020-01-01T00:00:00Z";
-    let finished = launch(&server, options).finish();
-    let report = finished.report();
-    assert_eq!(
-        (report.scheduled, report.unsent, report.sent),
-        (10, 10, 0),
-        "{finished}"
-    );
-}
-
 #[cfg(unix)]
 #[test]
 fn a_signal_ends_the_wait_for_the_start() {
@@ -210,6 +196,14 @@ fn what_stripes_lack_is_refused_in_one_line() {
         (
             "--start-at 2020-01-01T00:00:00Z",
             "--start-at '2020-01-01T00:00:00Z': must be in the future; it was ",
+        ),
+        (
+            "--rps 10 --duration 1 --join-late --start-at 2020-01-01T00:00:00Z",
+            "--start-at '2020-01-01T00:00:00Z': must be later; the schedule ended ",
+        ),
+        (
+            "--stripe 0/2 --seed 1 --start-at next-minute --threshold failed.count<5 --abort-on-fail",
+            "--abort-on-fail 'true': must be left out with several stripes",
         ),
         (
             "--start-at 2020-01-01",

@@ -1075,6 +1075,7 @@ impl Made {
                 suspended_ns: 0,
                 suspended: 0,
                 unreached: 0,
+                before_joining: 0,
                 tolerance_ns: 10 * MILLI,
             },
             requests: counts,

@@ -10,7 +10,7 @@ import tomllib
 from ..holding import holds, run
 from ..stack import COMPOSE_FILE, EXAMPLE, FOLDER
 
-IMAGES = {"loadgen": 12_000_000, "ratelimiter": 6_000_000}
+IMAGES = {"loadgen": 13_000_000, "ratelimiter": 6_000_000}
 LABELS = {"title", "description", "version", "licenses"}
 
 

@@ -536,10 +536,12 @@ impl AuditReport {
         conclusions
     }
 
-    /// The causes that were tested and stood.
+    /// The causes that were tested and stood. If requests are missing, nobody knows the counts that most causes rest on.
     pub fn causes(&self, probe: Option<&ProbeReport>, targets: &[String]) -> Vec<Cause> {
         let conclusions = self.conclusions(probe, targets).into_iter();
+        let is_known = |name| name == causes::FAILING_OPEN || !self.terms.is_partial;
         conclusions
+            .filter(|(name, _)| is_known(*name))
             .filter_map(|(name, conclusion)| Cause::of(name, conclusion))
             .collect()
     }

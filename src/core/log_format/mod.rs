@@ -202,12 +202,12 @@ impl LogFormat {
                     at = Some((
                         time,
                         time.read(&value)
-                            .ok_or_else(|| self.wrong(place, "is no such time"))?,
+                            .ok_or_else(|| self.wrong(place, "is not a time in this format"))?,
                     ));
                 }
                 Meaning::Took => {
                     let time = time::seconds(&value);
-                    took = time.ok_or_else(|| self.wrong(place, "is no number of seconds"))?;
+                    took = time.ok_or_else(|| self.wrong(place, "is not a number of seconds"))?;
                 }
                 Meaning::FirstLine => line::read_first_line(&value, parts)?,
                 Meaning::Method => parts.set_method(&value)?,

@@ -177,7 +177,7 @@ fn a_line_in_another_form_is_refused_with_what_is_missing() {
         ),
         (
             &combined("GET / HTTP/1.1").replace("Jan", "Jam"),
-            "its $time_local is no such time",
+            "its $time_local is not a time in this format",
         ),
         (
             &combined(r"\x16\x03\x01"),

@@ -233,6 +233,7 @@ impl OfTarget {
                 suspended_late: to_merge.suspended_late,
                 suspended_dropped: to_merge.suspended_dropped,
                 unreached: 0,
+                before_joining: to_merge.before_joining,
             },
             tally: TargetTally {
                 failures: failures(&field("causes"), &summary.causes, ledger)?,

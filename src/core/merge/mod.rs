@@ -25,7 +25,7 @@ use crate::core::summary::{
     Circumstances, Configuration, MergedEvent, MergedStripe, MergedSummary, MissingStripe,
     Resources, Source, StripeSummary, Summary,
 };
-use crate::core::threshold::{self, JudgedThreshold, Threshold};
+use crate::core::threshold::{self, JudgedThreshold, Met, Threshold};
 use carried::Carried;
 use reached::Reached;
 use std::collections::{BTreeMap, HashSet};
@@ -397,11 +397,13 @@ impl Whole {
             events: self.events,
             audit_command,
         };
+        let deferred = thresholds.iter().any(|one| one.met == Met::Deferred);
+        let is_audited = merged.audit_command.is_some() || deferred;
         let judged = exit_code::of_thresholds(thresholds.iter().map(|one| one.met));
         let exit_code = match judged {
             exit_code::FINE if broke => exit_code::BROKE,
-            // Without thresholds, nothing else says that a part of the results is missing.
-            exit_code::FINE if !is_whole => exit_code::INCONCLUSIVE,
+            // Without thresholds, nothing else says that a part of the results, or the verdict of a requested audit, is missing.
+            exit_code::FINE if !is_whole || is_audited => exit_code::INCONCLUSIVE,
             code => code,
         };
         let circumstances = Circumstances {

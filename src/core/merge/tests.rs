@@ -530,7 +530,7 @@ fn what_is_missed_whatever_the_missing_stripe_did_is_missed() {
     let sentence = merged.merged.unwrap().missing_stripes();
     assert_eq!(
         sentence.as_deref(),
-        Some("stripe 1 of 2 is missing, and what became of its 100 requests is unknown")
+        Some("Stripe 1 of 2 is missing. The outcomes of its 100 requests are unknown")
     );
 }
 
@@ -590,7 +590,7 @@ fn stripes_that_do_not_belong_together_are_refused_with_the_reason() {
     let of = |summary: &mut Summary| summary.stripe.clone().unwrap();
     for (expected, change) in [
         (
-            "must be another stripe; it is stripe 0 of 2, and so is 'stripe-0.json'",
+            "is stripe 0 of 2, as 'stripe-0.json' is. Give each stripe once",
             Box::new(move |other: &mut Summary| {
                 other.stripe = Some(StripeSummary {
                     index: 0,

@@ -66,7 +66,7 @@ impl fmt::Display for Unmergeable {
             ),
             Why::Twice { index, of, other } => write!(
                 f,
-                "must be another stripe; it is stripe {index} of {of}, and so is '{other}'"
+                "is stripe {index} of {of}, as '{other}' is. Give each stripe once"
             ),
             Why::OtherPlan { other, differing } if differing.is_empty() => write!(
                 f,

@@ -62,10 +62,12 @@ const ADDRESS: &str = "address";
 /// Likewise: who sent a request.
 const SOURCE: &str = "source";
 
-/// Likewise: the stripe, the beginning of its plan's fingerprint, and in the last row the number of rows.
+/// Likewise: the stripe, the beginning of its plan's fingerprint, and in the last row the number of rows and the end of the
+/// stripe.
 const STRIPE: &str = "stripe";
 const PLAN: &str = "plan";
 const ROWS: &str = "rows";
+const ENDED_BY: &str = "ended_by";
 
 /// Likewise: how far the clock of the machine may be off. Logs of other programs may have this column, too.
 const CLOCK_ERROR: &str = "clock_error_ns";
@@ -101,6 +103,7 @@ struct Later {
     stripe: Option<usize>,
     plan: Option<usize>,
     rows: Option<usize>,
+    ended_by: Option<usize>,
 }
 
 /// The places of the columns of another log.
@@ -194,6 +197,7 @@ impl Layout {
                     stripe: columns.find(None, STRIPE)?,
                     plan: columns.find(None, PLAN)?,
                     rows: columns.find(None, ROWS)?,
+                    ended_by: columns.find(None, ENDED_BY)?,
                 },
             }
         } else {
@@ -477,6 +481,15 @@ fn own<'a>(cells: &Cells<'a>, by_clock: bool, later: &Later) -> Result<Recorded<
         return Err(cells.refuse(SEQUENCE, &format!("is not a request of stripe {stripe}")));
     }
     let rows = later.rows.filter(|place| cells.get(*place).is_some());
+    let ended_by = later
+        .ended_by
+        .and_then(|place| Some((place, cells.get(place)?)));
+    let is_to_end = match ended_by {
+        None => None,
+        Some((_, "schedule")) => Some(true),
+        Some((_, "stop")) => Some(false),
+        Some((place, _)) => return Err(cells.refuse(place, "is not schedule or stop")),
+    };
     let cell = |place: Option<usize>| place.and_then(|place| cells.get(place));
     Ok(Recorded {
         number,
@@ -490,6 +503,7 @@ fn own<'a>(cells: &Cells<'a>, by_clock: bool, later: &Later) -> Result<Recorded<
         rows: rows
             .map(|place| cells.whole(place, Recorded::MOST_REQUESTS))
             .transpose()?,
+        is_to_end,
         origin: Some(origin),
         due: origin.saturating_add(due),
         sent: origin.saturating_add(sent),
@@ -524,6 +538,7 @@ impl Places {
             plan: "",
             clock_error: None,
             rows: None,
+            is_to_end: None,
             origin: None,
             due: sent,
             sent,

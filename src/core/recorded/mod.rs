@@ -7,6 +7,7 @@
 mod columns;
 mod instant;
 mod key_names;
+mod number_set;
 mod parts;
 mod row;
 mod target_names;

@@ -1,5 +1,6 @@
 //! The runs and the stripes that files of `--requests` have, and what is missing of them.
 
+use super::number_set::NumberSet;
 use super::row::Recorded;
 use crate::base::Nanos;
 use crate::base::text::span;
@@ -16,6 +17,8 @@ pub struct Parts {
     latest: Option<((usize, Place), usize)>,
     /// What all stripes have in common.
     common: Option<Common>,
+    /// The files of `--requests` that have no row.
+    empty_files: Vec<usize>,
 }
 
 /// What a row is a part of: the whole run of a file, or a stripe, which several files may share.
@@ -25,18 +28,33 @@ enum Place {
     Stripe(Stripe),
 }
 
+/// A run or a stripe. A stripe may have been sent by several processes, one after another.
 #[derive(Debug)]
 struct Part {
     place: Place,
     /// The file of its first row.
     file: usize,
     rows: u64,
-    /// The number of rows that belong to it. `None` if no row said it.
+    /// The number of rows that belong to it, of all processes whose last row is there. `None` if no row said it.
     expected: Option<u64>,
     /// Whether one of its rows should say it.
     is_counted: bool,
-    /// The lowest number of a request of the load.
+    /// Whether some process sent the stripe to the end of the schedule. `None` if no row said it.
+    is_to_end: Option<bool>,
+    /// The places in the stripe of the requests of the load, and the numbers of those of the probe.
+    numbers: [NumberSet; 2],
+    /// The requests of the load of each process, as far as files and last rows tell processes apart.
+    spans: Vec<Span>,
+}
+
+/// The first and the last request of a process, by their numbers.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    file: usize,
     first: u64,
+    last: u64,
+    /// Whether the process' last row has been read.
+    has_ended: bool,
 }
 
 /// What the stripes of one run have in common.
@@ -54,8 +72,12 @@ const SAME_START: u64 = 1_000_000;
 /// Requests of a run that are in no file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gap {
-    /// Nothing is there of these stripes, in order.
-    Stripes { missing: Vec<u64>, of: u64 },
+    /// Nothing is there of these stripes, in order. `empty` are files without a row, which may be theirs.
+    Stripes {
+        missing: Vec<u64>,
+        of: u64,
+        empty: Vec<usize>,
+    },
     /// `rows` of `expected` requests are there. Without `expected`, the last row is missing, which would say it. `file` has
     /// the first of them.
     Rows {
@@ -66,6 +88,14 @@ pub enum Gap {
     },
     /// The requests of a stripe begin with this one, though another process may have sent those before.
     Beginning { stripe: Stripe, first: u64 },
+    /// Between these two requests of a stripe, one process ended and another one began.
+    Between {
+        stripe: Stripe,
+        before: u64,
+        after: u64,
+    },
+    /// The last process of a stripe was stopped after this request.
+    Stopped { stripe: Stripe, last: u64 },
 }
 
 /// The most stripes that a sentence lists.
@@ -89,24 +119,27 @@ impl Parts {
         let part = &mut self.parts[number];
         part.rows += 1;
         part.is_counted |= is_counted;
+        part.check_number(row)?;
         if !row.of_the_probe {
-            part.first = part.first.min(row.number);
+            part.span(file, row.number).add(row.number);
         }
         if let Some(rows) = row.rows {
-            if part.expected.is_some() {
-                return Err(match place {
-                    Place::Stripe(stripe) => format!(
-                        "stripe {stripe} ends here, and has ended before; give the file of one process for each stripe"
-                    ),
-                    Place::Run { .. } => {
-                        "the run ends here, and has ended before; give each run only once"
-                            .to_owned()
-                    }
-                });
+            if part.expected.is_some() && matches!(place, Place::Run { .. }) {
+                let why = "the run ends here, and has ended before; give each run only once";
+                return Err(why.to_owned());
             }
-            part.expected = Some(rows);
+            part.expected = Some(part.expected.unwrap_or(0).saturating_add(rows));
+            part.is_to_end = part.is_to_end.max(row.is_to_end);
+            if let Some(span) = part.spans.last_mut() {
+                span.has_ended = true;
+            }
         }
         Ok(())
+    }
+
+    /// Takes in a file of `--requests` without a row.
+    pub fn add_empty(&mut self, file: usize) {
+        self.empty_files.push(file);
     }
 
     /// The number of a part, which may be a new one.
@@ -123,7 +156,9 @@ impl Parts {
                 rows: 0,
                 expected: None,
                 is_counted: false,
-                first: u64::MAX,
+                is_to_end: None,
+                numbers: Default::default(),
+                spans: Vec::new(),
             });
         }
         Ok(number)
@@ -182,7 +217,8 @@ impl Parts {
     pub fn surplus(&self) -> Option<(usize, String)> {
         let too_many = self.parts.iter().find_map(|part| {
             let expected = part.expected.filter(|expected| part.rows > *expected)?;
-            Some((part, expected))
+            // Other rows of a stripe are those of a process whose last row is missing.
+            (!part.are_rows_distinct()).then_some((part, expected))
         });
         too_many.map(|(part, expected)| {
             let of = match part.place {
@@ -207,7 +243,12 @@ impl Parts {
             });
             let missing: Vec<_> = missing.collect();
             if !missing.is_empty() {
-                gaps.push(Gap::Stripes { missing, of: *of });
+                let empty = self.empty_files.clone();
+                gaps.push(Gap::Stripes {
+                    missing,
+                    of: *of,
+                    empty,
+                });
             }
         }
         // In the order of the stripes, and of the files.
@@ -217,24 +258,114 @@ impl Parts {
         };
         let parts: BTreeMap<_, _> = self.parts.iter().map(|part| (order(&part), part)).collect();
         for part in parts.into_values() {
-            let stripe = match part.place {
-                Place::Stripe(stripe) => Some(stripe),
-                Place::Run { .. } => None,
-            };
-            if part.is_counted && part.expected != Some(part.rows) {
-                gaps.push(Gap::Rows {
-                    file: part.file,
-                    stripe,
-                    rows: part.rows,
-                    expected: part.expected,
-                });
-            }
-            if let Some(stripe) = stripe.filter(|stripe| part.first != stripe.index()) {
-                let first = part.first;
-                gaps.push(Gap::Beginning { stripe, first });
-            }
+            gaps.extend(part.gaps());
         }
         gaps
+    }
+}
+
+impl Part {
+    fn stripe(&self) -> Option<Stripe> {
+        match self.place {
+            Place::Stripe(stripe) => Some(stripe),
+            Place::Run { .. } => None,
+        }
+    }
+
+    /// Refuses a request that came before. Only files that say how many rows they have surely number each request once.
+    fn check_number(&mut self, row: &Recorded) -> Result<(), String> {
+        if !self.is_counted {
+            return Ok(());
+        }
+        let (stripe, number) = (self.stripe(), row.number);
+        let (numbers, number_or_place) = match (row.of_the_probe, stripe) {
+            (true, _) => (&mut self.numbers[1], number),
+            (false, None) => (&mut self.numbers[0], number),
+            (false, Some(stripe)) => (&mut self.numbers[0], number / stripe.of()),
+        };
+        if numbers.add(number_or_place) {
+            return Ok(());
+        }
+        Err(match stripe {
+            None => format!(
+                "request {number} was read before; give each run only once, and in a file of its own"
+            ),
+            Some(stripe) => format!(
+                "request {number} of stripe {stripe} was read before; give each file only once, and only processes that sent \
+                 different requests"
+            ),
+        })
+    }
+
+    /// Whether the part can't have more rows than its last ones say because some are there twice.
+    fn are_rows_distinct(&self) -> bool {
+        let are_whole = self.numbers.iter().all(NumberSet::is_whole);
+        self.stripe().is_some() && are_whole
+    }
+
+    /// The span of the process that sent a request of this number. It may be a new one.
+    fn span(&mut self, file: usize, number: u64) -> &mut Span {
+        let is_its_own = |span: &Span| span.file == file && !span.has_ended;
+        if !self.spans.last().is_some_and(is_its_own) {
+            self.spans.push(Span {
+                file,
+                first: number,
+                last: number,
+                has_ended: false,
+            });
+        }
+        self.spans.last_mut().expect("a span was added")
+    }
+
+    fn gaps(&self) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        let expected = self.expected.filter(|expected| self.rows <= *expected);
+        if self.is_counted && expected != Some(self.rows) {
+            gaps.push(Gap::Rows {
+                file: self.file,
+                stripe: self.stripe(),
+                rows: self.rows,
+                expected,
+            });
+        }
+        let Some(stripe) = self.stripe() else {
+            return gaps;
+        };
+        let mut spans = self.spans.clone();
+        spans.sort_by_key(|span| span.first);
+        let Some(first) = spans.first() else {
+            return gaps;
+        };
+        if first.first != stripe.index() {
+            let first = first.first;
+            gaps.push(Gap::Beginning { stripe, first });
+        }
+        let mut before = first.last;
+        for span in &spans {
+            let after = span.first;
+            if after > before.saturating_add(stripe.of()) {
+                gaps.push(Gap::Between {
+                    stripe,
+                    before,
+                    after,
+                });
+            }
+            before = before.max(span.last);
+        }
+        if expected.is_some() && self.is_to_end == Some(false) {
+            gaps.push(Gap::Stopped {
+                stripe,
+                last: before,
+            });
+        }
+        gaps
+    }
+}
+
+impl Span {
+    fn add(&mut self, number: u64) {
+        self.first = self.first.min(number);
+        self.last = self.last.max(number);
     }
 }
 
@@ -246,20 +377,22 @@ impl Gap {
             None => files.get(*file).cloned().unwrap_or_default(),
         };
         match self {
-            Gap::Stripes { missing, of } if missing.len() == 1 => {
-                format!("stripe {}/{of} is missing", missing[0])
+            Gap::Stripes { missing, of, empty } if missing.len() == 1 => {
+                let it = format!("stripe {}/{of} is missing", missing[0]);
+                it + &maybe_theirs(empty, files)
             }
-            Gap::Stripes { missing, of } => {
+            Gap::Stripes { missing, of, empty } => {
                 let listed = missing.iter().take(LISTED).map(u64::to_string);
                 let mut listed: Vec<_> = listed.collect();
                 if missing.len() > LISTED {
                     listed.push("…".to_owned());
                 }
-                format!(
+                let they = format!(
                     "{} of {of} stripes are missing: {}",
                     missing.len(),
                     listed.join(", ")
-                )
+                );
+                they + &maybe_theirs(empty, files)
             }
             Gap::Rows {
                 file,
@@ -277,7 +410,38 @@ impl Gap {
             Gap::Beginning { stripe, first } => format!(
                 "stripe {stripe} begins with request {first}, and another process may have sent those before"
             ),
+            Gap::Between {
+                stripe,
+                before,
+                after,
+            } => format!(
+                "stripe {stripe} has a process that ends with request {before} and one that begins with request {after}, and \
+                 another one may have sent those between"
+            ),
+            Gap::Stopped { stripe, last } => format!(
+                "stripe {stripe} was stopped after request {last}, and another process may have sent those after it"
+            ),
         }
+    }
+}
+
+/// Says of files without a row that they may be those of missing stripes.
+fn maybe_theirs(empty: &[usize], files: &[String]) -> String {
+    let names = empty.iter().filter_map(|file| files.get(*file));
+    let names: Vec<_> = names.take(LISTED).map(String::as_str).collect();
+    match (&names[..], empty.len()) {
+        ([], _) => String::new(),
+        ([one], 1) => format!(" ({one} has no request, and may be its file)"),
+        (_, many) if many > names.len() => {
+            format!(
+                " ({}, … have no request, and may be their files)",
+                names.join(", ")
+            )
+        }
+        _ => format!(
+            " ({} have no request, and may be their files)",
+            names.join(", ")
+        ),
     }
 }
 
@@ -299,6 +463,7 @@ mod tests {
             plan,
             clock_error: None,
             rows,
+            is_to_end: rows.map(|_| true),
             origin: Some(7),
             due: 0,
             sent: 0,
@@ -307,6 +472,49 @@ mod tests {
             outcome: Outcome::Allowed,
             resolution: Resolution::EXACT,
         }
+    }
+
+    fn stopped(row: Recorded) -> Recorded {
+        Recorded {
+            is_to_end: Some(false),
+            ..row
+        }
+    }
+
+    #[test]
+    fn a_stripe_that_another_process_continues_is_complete() {
+        let first = || (0, stopped(row("0/2", "p", 2, Some(2))));
+        let second = || (1, row("0/2", "p", 4, Some(1)));
+        let other = || (1, row("1/2", "p", 1, Some(1)));
+        let begins = || (0, row("0/2", "p", 0, None));
+        for rows in [
+            [begins(), first(), second(), other()],
+            [other(), second(), begins(), first()],
+        ] {
+            assert_eq!(gaps(&rows), Ok(Vec::new()));
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_request_may_be_that_of_a_missing_stripe() {
+        let names = ["a.csv", "b.csv", "c.csv"].map(str::to_owned);
+        let missing = |of, empty| {
+            let mut parts = Parts::default();
+            let stripe = format!("0/{of}");
+            parts.add(0, &row(&stripe, "p", 0, Some(1)), true).unwrap();
+            for file in 0..empty {
+                parts.add_empty(file + 1);
+            }
+            let gaps = parts.gaps();
+            gaps.iter()
+                .map(|gap| gap.describe(&names))
+                .collect::<Vec<_>>()
+        };
+        let one = "stripe 1/2 is missing (b.csv has no request, and may be its file)";
+        assert_eq!(missing(2, 1), [one]);
+        let two = "2 of 3 stripes are missing: 1, 2 (b.csv, c.csv have no request, and may be their files)";
+        assert_eq!(missing(3, 2), [two]);
+        assert_eq!(missing(1, 1), [""; 0]);
     }
 
     /// The gaps of these rows, each with its file.
@@ -371,6 +579,34 @@ mod tests {
                 "stripe 1/2 begins with request 9, and another process may have sent those before",
             ),
             (
+                vec![
+                    (0, row("0/2", "p", 0, Some(1))),
+                    (1, stopped(row("1/2", "p", 1, Some(1)))),
+                ],
+                "stripe 1/2 was stopped after request 1, and another process may have sent those after it",
+            ),
+            (
+                vec![
+                    (0, row("0/1", "", 0, None)),
+                    (0, row("0/2", "p", 0, None)),
+                    (0, stopped(row("0/2", "p", 2, Some(2)))),
+                    (0, row("0/2", "p", 8, Some(1))),
+                    (0, row("1/2", "p", 1, Some(1))),
+                    (0, row("0/1", "", 1, Some(2))),
+                ],
+                "stripe 0/2 has a process that ends with request 2 and one that begins with request 8, and another one may have \
+                 sent those between",
+            ),
+            (
+                vec![
+                    (0, row("0/2", "p", 0, Some(1))),
+                    (0, row("1/2", "p", 1, Some(1))),
+                    // The last row of its process is missing.
+                    (1, row("0/2", "p", 2, None)),
+                ],
+                "stripe 0/2 ends early, before the row that says how many there are",
+            ),
+            (
                 vec![(1, row("0/1", "", 3, None))],
                 "b.csv ends early, before the row that says how many there are",
             ),
@@ -396,16 +632,32 @@ mod tests {
             (
                 vec![
                     (0, row("0/2", "p", 0, Some(1))),
-                    (1, row("0/2", "p", 2, Some(1))),
+                    (1, row("0/2", "p", 0, Some(1))),
                 ],
-                "has ended before",
+                "request 0 of stripe 0/2 was read before",
+            ),
+            // One is lost, and another one is there twice.
+            (
+                vec![
+                    (0, row("0/1", "", 0, None)),
+                    (0, row("0/1", "", 2, None)),
+                    (0, row("0/1", "", 2, Some(3))),
+                ],
+                "request 2 was read before",
             ),
             (
                 vec![
-                    (0, row("0/2", "p", 0, Some(1))),
-                    (1, row("0/2", "p", 2, None)),
+                    (0, row("0/1", "", 0, Some(1))),
+                    (0, row("0/1", "", 1, Some(1))),
                 ],
-                "there are 2 rows of stripe 0/2",
+                "the run ends here, and has ended before",
+            ),
+            (
+                vec![
+                    (0, row("0/1", "", 0, Some(1))),
+                    (0, row("0/1", "", 1, None)),
+                ],
+                "there are 2 rows",
             ),
         ] {
             let refused = gaps(&rows).unwrap_err();

@@ -26,6 +26,8 @@ pub struct Recorded<'a> {
     pub clock_error: Option<u64>,
     /// The number of requests that belong into the file, if this is its last row.
     pub rows: Option<u64>,
+    /// Whether the process sent its stripe to the end of the schedule, if this is its last row and says so.
+    pub is_to_end: Option<bool>,
     /// The start of the run, if the row has it.
     pub origin: Option<u64>,
     pub(super) due: u64,

@@ -39,6 +39,8 @@ pub struct TargetCounters {
     pub unsent_late: Counter,
     /// The same of those that waited for the target alone. These do not count in `unsent_late`.
     pub backlog_unsent_late: Counter,
+    /// The unsent tokens that were due before the run joined its schedule. These do not count as late.
+    pub before_joining: Counter,
     pub sent: Counter,
     pub allowed: Counter,
     pub blocked: Counter,

@@ -28,6 +28,8 @@ pub struct Lateness {
     pub suspended_dropped: u64,
     /// Unsent requests of stripes of the schedule that stopped before the others. These do not count as late.
     pub unreached: u64,
+    /// Unsent requests that were due before the run joined its schedule. These do not count as late.
+    pub before_joining: u64,
 }
 
 impl Lateness {
@@ -48,6 +50,7 @@ impl Add for Lateness {
             suspended_late: self.suspended_late + other.suspended_late,
             suspended_dropped: self.suspended_dropped + other.suspended_dropped,
             unreached: self.unreached + other.unreached,
+            before_joining: self.before_joining + other.before_joining,
         }
     }
 }

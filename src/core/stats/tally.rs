@@ -199,6 +199,7 @@ impl Tally {
                 suspended_late: tally.suspended_late,
                 suspended_dropped: tally.suspended_dropped,
                 unreached: 0,
+                before_joining: counters.before_joining.get(),
             }
         });
         lateness.collect()

@@ -25,6 +25,8 @@ pub struct ScheduleVerdict {
     pub local: u64,
     /// Requests that were not sent because the stripe of the schedule that they belong to stopped before the others.
     pub unreached: u64,
+    /// Requests that were not sent because the run joined its schedule after they were due.
+    pub before_joining: u64,
     /// Requests that were late or dropped because their target did not answer in time.
     pub waited: u64,
 }
@@ -41,12 +43,13 @@ impl ScheduleVerdict {
             suspended_late: lateness.suspended_late,
             local: lateness.local,
             unreached: lateness.unreached,
+            before_joining: lateness.before_joining,
             waited: lateness.backlog_late + lateness.backlog_dropped,
         }
     }
 
     pub fn schedule_kept(&self) -> bool {
-        let not_on_time = self.late + self.local + self.unreached;
+        let not_on_time = self.late + self.local + self.unreached + self.before_joining;
         self.dropped == 0 && not_on_time * 100 <= self.others() * (100 - ON_TIME_PERCENT)
     }
 
@@ -55,18 +58,19 @@ impl ScheduleVerdict {
         self.suspended_late + self.suspended_dropped
     }
 
-    /// The verdict on all requests that no suspension delayed, and whose stripe of the schedule had not stopped.
+    /// The verdict on all requests that no suspension delayed, and whose stripe of the schedule had joined and not stopped.
     #[must_use]
     pub fn but_for_stops(&self) -> ScheduleVerdict {
         ScheduleVerdict {
             scheduled: self
                 .scheduled
-                .saturating_sub(self.suspended() + self.unreached),
+                .saturating_sub(self.suspended() + self.unreached + self.before_joining),
             dropped: self.dropped - self.suspended_dropped,
             late: self.late - self.suspended_late,
             suspended_dropped: 0,
             suspended_late: 0,
             unreached: 0,
+            before_joining: 0,
             ..*self
         }
     }

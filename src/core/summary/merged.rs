@@ -1,6 +1,6 @@
 use super::{CommandSummary, EventSummary, Summary, null_for_0};
 use crate::base::Nanos;
-use crate::base::text::{count, span};
+use crate::base::text::span;
 use serde::{Deserialize, Serialize};
 
 /// The stripes of one schedule whose results were merged, and those that are missing.
@@ -112,7 +112,8 @@ pub struct MergedStripe {
     pub unsent: u64,
     /// The unsent requests that were due before it joined the schedule.
     pub missed: u64,
-    /// Requests that other stripes got as far as, after it had stopped. They count as unsent in the merged results.
+    /// Its requests that were due after it had stopped and before the last stripe ended. They count as unsent in the merged
+    /// results.
     pub unreached: u64,
     /// Requests that left, or were still queued at the end, more than the tolerance after their due times.
     pub late: u64,
@@ -185,16 +186,17 @@ impl MergedStripe {
 }
 
 impl MergedSummary {
-    /// The missing stripes in a sentence, such as `stripe 3 of 4 is missing, and with it 250 requests`. `None` if there is none.
+    /// The missing stripes, such as `Stripe 3 of 4 is missing. The outcomes of its 250 requests are unknown`. `None` if there is
+    /// none.
     pub fn missing_stripes(&self) -> Option<String> {
         let indexes: Vec<_> = self.missing.iter().map(|one| one.index).collect();
         let of = self.of;
         let which = match &indexes[..] {
             [] => return None,
-            [only] => format!("stripe {only} of {of} is missing"),
+            [only] => format!("Stripe {only} of {of} is missing"),
             several if several.len() <= NAMED => {
                 let names: Vec<_> = several.iter().map(u64::to_string).collect();
-                format!("stripes {} of {of} are missing", names.join(", "))
+                format!("Stripes {} of {of} are missing", names.join(", "))
             }
             several => {
                 let names: Vec<_> = several[..NAMED].iter().map(u64::to_string).collect();
@@ -205,10 +207,12 @@ impl MergedSummary {
                 )
             }
         };
-        let unknown = count(self.unknown, "request", "requests");
-        Some(format!(
-            "{which}, and what became of {} {unknown} is unknown",
-            if indexes.len() == 1 { "its" } else { "their" }
-        ))
+        let whose = if indexes.len() == 1 { "its" } else { "their" };
+        Some(match self.unknown {
+            1 => format!("{which}. The outcome of {whose} only request is unknown"),
+            requests => {
+                format!("{which}. The outcomes of {whose} {requests} requests are unknown")
+            }
+        })
     }
 }

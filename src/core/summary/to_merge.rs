@@ -16,6 +16,9 @@ pub struct TargetToMerge {
     pub local: u64,
     /// The late requests that were late because the process was suspended.
     pub suspended_late: u64,
+    /// Unsent requests that were due before the run joined its schedule.
+    #[serde(default)]
+    pub before_joining: u64,
     /// The dropped requests that were dropped because the process was suspended.
     pub suspended_dropped: u64,
     /// The requests by the address that they went to, even if the target used only one.
@@ -74,6 +77,7 @@ impl TargetToMerge {
             service_time: DurationSummary::new(&tally.service_time).with_hdr(&tally.service_time),
             local: lateness.local,
             suspended_late: lateness.suspended_late,
+            before_joining: lateness.before_joining,
             suspended_dropped: lateness.suspended_dropped,
             addresses: addresses.collect(),
         }

@@ -41,6 +41,9 @@ pub struct ScheduleSummary {
     /// Unsent requests of stripes that stopped before the others, in a summary that `loadgen merge` wrote.
     #[serde(default)]
     pub unreached: u64,
+    /// Unsent requests that were due before the run joined its schedule (`--join-late`).
+    #[serde(default)]
+    pub before_joining: u64,
     /// The tolerance, in nanoseconds.
     pub tolerance_ns: u64,
 }
@@ -63,6 +66,7 @@ impl ScheduleSummary {
         let mut reasons = Vec::new();
         reasons.extend(suspension(suspended, verdict.suspended()));
         reasons.extend(unreached(verdict.unreached));
+        reasons.extend(before_joining(verdict.before_joining));
         reasons.extend(unanswering(results, targets));
         reasons.push(generator(verdict, fails_where_late(results)));
         let lateness: Lateness = results.lateness.iter().copied().sum();
@@ -78,6 +82,7 @@ impl ScheduleSummary {
             suspended_ns: suspended.0,
             suspended: verdict.suspended(),
             unreached: verdict.unreached,
+            before_joining: verdict.before_joining,
             tolerance_ns: TOLERANCE.0,
         }
     }
@@ -92,6 +97,10 @@ impl ScheduleSummary {
             (late, "late"),
             (self.local, "never left this machine"),
             (self.unreached, "not sent, because stripes stopped early"),
+            (
+                self.before_joining,
+                "due before the run joined its schedule",
+            ),
         ];
         let parts = parts.into_iter().filter(|(number, _)| *number > 0);
         let parts: Vec<_> = parts
@@ -131,6 +140,16 @@ fn unreached(requests: u64) -> Option<String> {
         0 => return None,
         1 => "1 request was not sent, because its stripe had stopped".to_owned(),
         many => format!("{many} requests were not sent, because their stripes had stopped"),
+    };
+    Some(text)
+}
+
+/// The requests that were due before the run joined its schedule. `None` without any.
+fn before_joining(requests: u64) -> Option<String> {
+    let text = match requests {
+        0 => return None,
+        1 => "1 request was not sent, because the run joined its schedule late".to_owned(),
+        many => format!("{many} requests were not sent, because the run joined its schedule late"),
     };
     Some(text)
 }
@@ -176,7 +195,8 @@ fn generator(all: &ScheduleVerdict, fails_where_late: bool) -> String {
     let verdict = all.but_for_stops();
     let (dropped, late, local) = (verdict.dropped, verdict.late, verdict.local);
     let others = verdict.others();
-    let are_others = all.waited > 0 || all.suspended() > 0 || all.unreached > 0;
+    let are_others =
+        all.waited > 0 || all.suspended() > 0 || all.unreached > 0 || all.before_joining > 0;
     if all.scheduled == 0 {
         return "no request was due".to_owned();
     }

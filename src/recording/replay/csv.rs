@@ -137,7 +137,7 @@ impl CsvRequests {
             match headers.trim_start().as_bytes().first() {
                 Some(b'{' | b'[') => {
                     let raw: &RawValue = serde_json::from_str(headers)
-                        .map_err(|_| "its headers begin like JSON and are none")?;
+                        .map_err(|_| "its headers begin like JSON but are not valid JSON")?;
                     super::json::add_headers(raw, &mut parts)?;
                 }
                 _ => add_header_lines(headers, &mut parts)?,

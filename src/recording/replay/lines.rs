@@ -9,9 +9,12 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
+/// The beginning of a file, which was looked at, and its rest.
+type Whole = io::Chain<io::Cursor<Vec<u8>>, Box<dyn Read>>;
+
 /// An open file.
 pub(super) struct Source {
-    file: BufReader<io::Chain<io::Cursor<Vec<u8>>, Box<dyn Read>>>,
+    file: BufReader<Whole>,
     /// The number of lines that were read.
     lines: u64,
 }

@@ -109,8 +109,7 @@ fn copy_file(
             }
             Err(_) if file.skips_unreadable => tally.unreadable += 1,
             Err(Wrong { line, why }) => {
-                let why =
-                    format!("{why}; --skip-unreadable passes over such lines, and counts them");
+                let why = format!("{why}; --skip-unreadable skips and counts such lines");
                 return Err(Wrong { line, why });
             }
         }

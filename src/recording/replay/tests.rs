@@ -142,7 +142,7 @@ fn a_line_that_can_not_be_read_is_refused_by_its_number_or_counted() {
         "{refused}"
     );
     assert!(
-        refused.ends_with("--skip-unreadable passes over such lines, and counts them"),
+        refused.ends_with("--skip-unreadable skips and counts such lines"),
         "{refused}"
     );
     let skipping = |text: &str| read_with(text, |file| file.skips_unreadable = true);
@@ -172,7 +172,7 @@ fn a_line_that_can_not_be_read_is_refused_by_its_number_or_counted() {
         ),
         (
             "time,headers\n1,{\n",
-            "line 2: its headers begin like JSON and are none",
+            "line 2: its headers begin like JSON but are not valid JSON",
         ),
         (
             "time,method\n1,G T\n",

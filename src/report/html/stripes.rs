@@ -24,7 +24,7 @@ pub fn section(summary: &Summary) -> Option<Section> {
             p class="note" { (EVENTS) }
         }
         @if let Some(command) = &merged.audit_command {
-            p { "The command that judges the limit by the requests of all stripes:" }
+            p { "The limiter is not judged yet. This command audits the requests of all stripes:" }
             pre tabindex="0" aria-label="The command of the audit" { code { (Untrusted::sentence(command)) } }
         }
         (facts(&[
