@@ -134,7 +134,8 @@ mod tests {
         };
         let given = |option: &'static str| move |text: &str| fingerprint(option, text);
         let [body, header] = ["--body", "--header"].map(given);
-        let all: [(&dyn Fn(&str) -> String, _, _); 3] = [
+        type Fingerprint<'a> = &'a dyn Fn(&str) -> String;
+        let all: [(Fingerprint, _, _); 3] = [
             (
                 &file,
                 r#"{"password": "SECRET", "n": 1}"#,
