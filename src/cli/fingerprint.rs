@@ -4,7 +4,9 @@ use super::connections::Connections;
 use super::generator::Generator;
 use super::results::Results;
 use super::stripes::Stripes;
+use crate::core::masking::without_lengths;
 use crate::core::plan::Plan;
+use crate::core::request::Template;
 use crate::core::summary::Setting;
 use clap::{Args, Command};
 use std::collections::HashSet;
@@ -15,19 +17,24 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x3c0d_6f2e_91b4_4a57_8e0c_5b7a_d1f2_603
 
 /// An identifier that is the same for all stripes of one run, and differs if a request or its judgement does: a UUID of version
 /// 5 ([RFC 9562](https://www.rfc-editor.org/rfc/rfc9562), section 5.5) over the version of the program, the seed, the timeout,
-/// a list of keys, recorded requests, and every setting that is not about this machine alone. Masks stand for secrets in `settings`, so that
-/// nobody finds a secret by trying.
+/// the contents of files with keys, a body, events or recorded requests, and every setting that may not differ from machine to
+/// machine.
+///
+/// Secrets of `settings` and of a body are not compared, not even by their lengths: if they were, an identifier that anybody may
+/// see would tell whether a guess is right. So stripes with different secrets have the same identifier.
 pub(super) fn fingerprint(plan: &Plan, settings: &[Setting]) -> Uuid {
-    let own = of_one_machine();
+    let uncompared = uncompared();
     let mut text = format!("loadgen {}\n", env!("CARGO_PKG_VERSION"));
     for Setting { option, values, .. } in settings {
-        if !own.contains(option) {
+        if !uncompared.contains(option) {
+            let values: Vec<_> = values.iter().map(|value| without_lengths(value)).collect();
             // The debug format quotes, so that no two settings look like one.
             text += &format!("{option}: {values:?}\n");
         }
     }
-    let listed = Uuid::new_v5(&NAMESPACE, plan.keys.list_text().as_bytes());
-    text += &format!("keys: {listed}\n");
+    text += &format!("keys: {:016x}\n", plan.keys.list_digest());
+    let body = plan.request.body.as_ref().map(Template::shown);
+    text += &format!("body: {:?}\n", body.as_deref().map(without_lengths));
     if let Some(replay) = plan.schedule.recording() {
         text += &format!("recorded requests: {:016x}\n", replay.requests.digest);
     }
@@ -39,8 +46,16 @@ pub(super) fn fingerprint(plan: &Plan, settings: &[Setting]) -> Uuid {
     Uuid::new_v5(&NAMESPACE, text.as_bytes())
 }
 
+/// The options whose values are not compared: those that each machine may have for itself, and those that name a file, whose
+/// content counts instead.
+pub(super) fn uncompared() -> HashSet<String> {
+    let files = ["keys-file", "body-file", "events", "replay"];
+    let own = of_one_machine();
+    own.into_iter().chain(files.map(str::to_owned)).collect()
+}
+
 /// The options that each machine may have for itself: its connections, its files, its threads, and its stripe.
-pub(super) fn of_one_machine() -> HashSet<String> {
+fn of_one_machine() -> HashSet<String> {
     let groups = [
         Connections::augment_args(Command::default()),
         Generator::augment_args(Command::default()),
@@ -50,4 +65,100 @@ pub(super) fn of_one_machine() -> HashSet<String> {
     let options = groups.iter().flat_map(Command::get_arguments);
     let longs = options.filter_map(|option| option.get_long());
     longs.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::Command;
+    use std::fs;
+
+    /// The fingerprint of a run with this option.
+    fn fingerprint(option: &str, value: &str) -> String {
+        let words = [
+            "loadgen",
+            "--targets",
+            "http://h",
+            "--seed",
+            "7",
+            option,
+            value,
+        ];
+        match Command::parse(words.map(Into::into)) {
+            Ok(Command::Run(setup)) => setup.fingerprint,
+            other => panic!("{option} {value}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn files_count_by_their_contents_and_not_by_their_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |option: &str, name: &str, content: &str| {
+            let path = dir.path().join(name);
+            fs::write(&path, content).unwrap();
+            fingerprint(option, path.to_str().unwrap())
+        };
+        for (option, content, others) in [
+            (
+                "--replay",
+                "time,key\n1,a\n2,b\n",
+                &["time,key\n1,a\n2,c\n", "time,key\n1,a\n3,b\n"][..],
+            ),
+            (
+                "--keys-file",
+                "ab\t5/1s\nc\n",
+                &[
+                    "ab\t6/1s\nc\n",
+                    "ab\nc\t5/1s\n",
+                    "a\t5/1s\nbc\n",
+                    "c\nab\t5/1s\n",
+                ],
+            ),
+            ("--body-file", "{\"n\": 1}", &["{\"n\": 2}", "{\"n\": 1} "]),
+            ("--events", "1s one =", &["1s two =", "2s one ="]),
+        ] {
+            let first = of(option, "first", content);
+            assert_eq!(of(option, "same", content), first, "{option}");
+            for other in others {
+                assert_ne!(of(option, "first", other), first, "{option} {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_compared_and_everything_around_them_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("body.json");
+        let file = |text: &str| {
+            fs::write(&path, text).unwrap();
+            fingerprint("--body-file", path.to_str().unwrap())
+        };
+        let given = |option: &'static str| move |text: &str| fingerprint(option, text);
+        let [body, header] = ["--body", "--header"].map(given);
+        type Fingerprint<'a> = &'a dyn Fn(&str) -> String;
+        let all: [(Fingerprint, _, _); 3] = [
+            (
+                &file,
+                r#"{"password": "SECRET", "n": 1}"#,
+                r#"{"password": "SECRET", "n": 2}"#,
+            ),
+            (
+                &body,
+                r#"{"password": "SECRET", "n": 1}"#,
+                r#"{"password": "SECRET"}"#,
+            ),
+            (
+                &header,
+                "Authorization: Bearer SECRET",
+                "Authorization: Basic SECRET",
+            ),
+        ];
+        for (of, text, other) in all {
+            let with = |text: &str, secret| of(&text.replace("SECRET", secret));
+            let first = with(text, "dG9rZW4tb25l");
+            for secret in ["dG9rZW4tdHdv", "dG9rZW4tdGhyZWU0NTY3"] {
+                assert_eq!(with(text, secret), first, "{text}");
+                assert_ne!(with(other, secret), first, "{text}");
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The options of `loadgen merge`, and the files that it reads.
 
-use super::fingerprint::of_one_machine;
+use super::fingerprint::uncompared;
 use super::report::text;
 use super::results::{Color, MergedFiles};
 use super::values::{duration, file};
@@ -158,7 +158,7 @@ impl<'a> Gathered<'a> {
     pub fn new(setup: &'a MergeSetup) -> Gathered<'a> {
         Gathered {
             setup,
-            merger: Merger::new(of_one_machine()),
+            merger: Merger::new(uncompared()),
             files: HashMap::new(),
             ignored: Vec::new(),
         }

@@ -28,7 +28,7 @@ pub struct Replay {
     pub replay_format: Option<Opt<ReplayFormat>>,
 
     /// Where each recorded request has its key: a column, `header:NAME`, or a variable of the log's format such as
-    /// $remote_addr. By default, the column key, if there is one
+    /// $remote_addr. By default, the column key, if there is one. Results show the keys, so none should be a secret
     #[arg(long, env = "LOADGEN_REPLAY_KEY", hide_env_values = true, value_name = "NAME", value_parser = opt(key))]
     pub replay_key: Option<Opt<String>>,
 

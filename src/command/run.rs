@@ -104,6 +104,14 @@ pub(super) fn run_until(setup: &Setup, stop: &Arc<Stop>, signals: &Signals) -> a
         exporter.keep(results.snapshot(&targets, &setup.plan.events));
     }
     let mut summary = summarize(setup, &results, &targets, &timeline, stopped);
+    let recording = setup.plan.schedule.recording();
+    if let Some(why) = recording.and_then(|replay| replay.requests.store.failure()) {
+        warn(format!(
+            "the run was stopped, because the copy of the recording can't be read any more: {why}. Its results are those \
+             of the requests until then"
+        ));
+        summary.exit_code = or_broke(summary.exit_code);
+    }
     let deadline = Instant::now() + PATIENCE;
     let writing = Writing {
         console: &console,

@@ -116,11 +116,6 @@ pub enum RunError {
     #[error("can't start the threads that send requests: {0}")]
     NoAsker(io::Error),
     #[error(
-        "the run was stopped, because the copy of the recording can't be read any more: {0}. Its results would be those \
-         of other requests, so there are none"
-    )]
-    Unreadable(String),
-    #[error(
         "{asked_by}: loadgen was ready {} after the start. Choose a later start, or use --join-late", span(*.late)
     )]
     TooLate {
@@ -138,10 +133,11 @@ pub enum RunError {
 }
 
 /// Carries out a plan against `targets`, with its events in `events`. Returns when the schedule has ended or `stop` was requested, and then every
-/// request in flight has been answered or the drain timeout has passed.
+/// request in flight has been answered or the drain timeout has passed. If the recording of a replay can't be read any more, that
+/// is a stop, and the recording has the reason.
 ///
 /// # Errors
-/// No target's name has an address, the system refuses a thread, or the recording of a replay can't be read any more.
+/// No target's name has an address, or the system refuses a thread.
 pub fn run(
     plan: &Plan,
     targets: &impl Targets,
@@ -187,10 +183,6 @@ pub fn run(
         missed: AtomicU64::new(0),
     };
     let results = thread::scope(|scope| run.carry_out(scope, observer));
-    let recording = plan.schedule.recording();
-    if let Some(why) = recording.and_then(|replay| replay.requests.store.failure()) {
-        return Err(RunError::Unreadable(why));
-    }
     results.map_err(|NoThread(name, why)| RunError::NoThread {
         name,
         workers: plan.workers,
@@ -419,8 +411,12 @@ impl<T: Targets> Run<'_, T> {
         if start.late > Nanos::ZERO {
             self.missed.store(pacer.join_after(start.late), Relaxed);
         }
+        let (announces_all, mut is_first) = (self.plan.short_round().is_none(), true);
         spawn(scope, "pacer", DEFAULT_STACK, move || {
             pacer.run(&SystemTimer::for_this_thread(), |phase| {
+                if !std::mem::replace(&mut is_first, false) && !announces_all {
+                    return;
+                }
                 if events.try_send(Event::Phase(phase)).is_err() {
                     self.missed_phases.fetch_add(1, Relaxed);
                 }

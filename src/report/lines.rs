@@ -28,6 +28,8 @@ pub struct Lines<'a> {
     /// The most that a request may take.
     timeout: Nanos,
     failing: FailingTargets,
+    /// The time from one round of a replay to the next, if only the first round is announced.
+    round: Option<Nanos>,
 }
 
 impl<'a> Lines<'a> {
@@ -46,6 +48,7 @@ impl<'a> Lines<'a> {
             start: Moment::MAX,
             timeout: run.plan.timeout.into(),
             failing: FailingTargets::new(run.targets, &run.plan.schedule),
+            round: run.plan.short_round(),
         }
     }
 
@@ -74,7 +77,11 @@ impl Observer for Lines<'_> {
     }
 
     fn phase(&mut self, phase: &Phase) {
-        self.console.mention(phase_line(phase));
+        let mut line = phase_line(phase);
+        if let Some(round) = self.round {
+            line += &format!("; repeats every {round:#}");
+        }
+        self.console.mention(line);
     }
 
     fn samples_taken(&mut self, now: Moment, tally: &Tally) {

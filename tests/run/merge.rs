@@ -362,3 +362,35 @@ fn files_that_do_not_belong_together_are_refused_with_their_names() {
         );
     }
 }
+
+#[test]
+fn a_file_of_a_plan_counts_by_its_content_and_not_by_its_name() {
+    let server = Server::allowing();
+    let dir = folder();
+    let start = in_seconds(6);
+    let launch = |(name, index, last, secret): (&str, u64, u32, &str)| {
+        let recording = dir.join(format!("{name}.csv"));
+        fs::write(&recording, format!("time,key\n1,a\n1.1,b\n1.2,{last}\n")).expect("a file");
+        let launch = server.launch(format!("--stripe {index}/2 --seed 7 --start-at {start}"));
+        let header = format!("Authorization: Bearer {secret}");
+        let launch = launch
+            .arg("--replay")
+            .arg(recording)
+            .args(["--header", &header]);
+        let summary = dir.join(format!("{name}.json"));
+        (index, launch.arg("--summary-json").arg(summary).start())
+    };
+    let stripes = [
+        ("first", 0, 7, "abcdefgh"),
+        ("same", 1, 7, "ijklmnopqr"),
+        ("other", 1, 8, "abcdefgh"),
+    ];
+    all_finished(stripes.map(launch).into());
+    let [first, same, other] = stripes.map(|(name, ..)| dir.join(format!("{name}.json")));
+    let merged = loadgen("merge").args([&first, &same]).finish();
+    assert_eq!(merged.code(), Some(0), "{merged}");
+    let words = "the content of a file that its options name differs";
+    loadgen("merge")
+        .args([&first, &other])
+        .assert_refused(&["same plan", words]);
+}

@@ -140,6 +140,30 @@ fn a_speed_divides_all_times_and_a_loop_repeats_them() {
 }
 
 #[test]
+fn only_the_first_of_many_short_rounds_is_announced() {
+    let server = Server::allowing();
+    let run = |name: &str, text: &str, options: &str| {
+        let finished = replay(&server, name, text, options).finish();
+        let printed = finished.stdout().to_owned();
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        let lines = printed.lines().filter(|line| line.contains("REPLAY MODE"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let short = "time_us\n0\n2000\n";
+    let lines = run("short.csv", short, "--loop --count 400 --workers 2");
+    assert_eq!(
+        lines,
+        ["REPLAY MODE at 0s: 500/s on average for 4ms; repeats every 4ms"]
+    );
+    let long = "time_ms\n0\n200\n";
+    let options = "--loop --count 5 --workers 2 --stats-interval 400ms";
+    let lines = run("long.csv", long, options);
+    let announced = ["0s", "400ms", "800ms"];
+    let announced = announced.map(|at| format!("REPLAY MODE at {at}: 5/s on average for 400ms"));
+    assert_eq!(lines, announced);
+}
+
+#[test]
 fn an_access_log_is_sent_below_the_path_of_each_target_in_turn() {
     let server = Server::allowing();
     let line = |path: &str, agent: &str| {
@@ -285,7 +309,11 @@ fn standard_input_is_replayed_too() {
         .spawn()
         .expect("the program");
     let mut input = child.stdin.take().expect("a pipe");
-    std::io::Write::write_all(&mut input, b"time,path\n5,/a\n5.1,/b\n").expect("a reader");
+    // A pipe may have only a part of the first line at first.
+    for part in ["ti", "me,path\n5,/a\n5.1,/b\n"] {
+        std::io::Write::write_all(&mut input, part.as_bytes()).expect("a reader");
+        std::thread::sleep(Duration::from_millis(200));
+    }
     drop(input);
     assert!(child.wait().expect("an end").success());
     let paths: String = in_order_of_arrival(&server)
@@ -449,4 +477,55 @@ fn what_can_not_be_replayed_is_refused_in_one_line() {
         .env("TMPDIR", "/nowhere")
         .finish();
     refused.assert_refused(&["--replay", "temporary file", "/nowhere", "TMPDIR"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_copy_that_can_not_be_read_any_more_stops_the_run_and_loses_no_result() {
+    let server = Server::allowing();
+    let rows: String = (0..2_000).map(|n| format!("{},/{n}\n", n * 20)).collect();
+    let path = file("lost.csv", &format!("time_ms,path\n{rows}"));
+    let [csv, json] = ["lost-out.csv", "lost-out.json"].map(|name| file(name, ""));
+    let copies = tempfile::tempdir().expect("a folder");
+    let run = server
+        .launch("--workers 2 --no-tui")
+        .arg("--replay")
+        .arg(&path)
+        .arg("--requests")
+        .arg(&csv)
+        .arg("--summary-json")
+        .arg(&json)
+        .env("TMPDIR", copies.path().to_str().expect("UTF-8"))
+        .start();
+    crate::support::eventually("some requests", || server.request_count() > 10);
+    // The copy has no name any more, but its descriptors lead to it.
+    let mut cut = 0;
+    for descriptor in fs::read_dir(format!("/proc/{}/fd", run.id())).expect("descriptors") {
+        let descriptor = descriptor.expect("a descriptor").path();
+        let target = fs::read_link(&descriptor).unwrap_or_default();
+        if target.starts_with(copies.path()) {
+            let options = fs::OpenOptions::new().write(true).open(&descriptor);
+            options.expect("a copy").set_len(0).expect("a copy");
+            cut += 1;
+        }
+    }
+    assert!(cut >= 2, "{cut}");
+    let finished = run.finish();
+    assert_eq!(finished.code(), Some(1), "{finished}");
+    let words = "the run was stopped, because the copy of the recording can't be read any more";
+    assert_eq!(finished.stderr.matches(words).count(), 1, "{finished}");
+    let summary = fs::read_to_string(json).expect("a summary");
+    let summary: serde_json::Value = serde_json::from_str(&summary).expect("a summary");
+    assert_eq!(summary["exit_code"], 1, "{summary}");
+    assert_eq!(summary["run"]["interrupted"], true, "{summary}");
+    let allowed = summary["requests"]["allowed"].as_u64().expect("a number");
+    assert!((11..2_000).contains(&allowed), "{summary}");
+    let csv = fs::read_to_string(csv).expect("a file");
+    let outcomes = column(&csv, "outcome");
+    let allowed_rows = outcomes
+        .iter()
+        .filter(|outcome| *outcome == "allowed")
+        .count();
+    assert_eq!(allowed_rows as u64, allowed, "{csv}");
+    assert_eq!(server.request_count(), allowed);
 }

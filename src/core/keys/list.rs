@@ -1,4 +1,5 @@
 use super::tier::{ListedTier, ListedTiers, MAX_TIERS, TierError, split_line};
+use foldhash::quality::FixedState;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufRead, Read};
@@ -186,6 +187,11 @@ impl KeyList {
 
     pub(super) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// See [`Keys::list_digest`](super::Keys::list_digest).
+    pub(super) fn digest(&self) -> u64 {
+        FixedState::default().hash_one((&self.text, &self.ends, &self.tiers))
     }
 
     pub fn longest(&self) -> usize {

@@ -144,11 +144,12 @@ impl Keys {
         }
     }
 
-    /// The text of the list that the keys come from; empty if they are random.
-    pub fn list_text(&self) -> &str {
+    /// Another number for a list with other keys, another order of them, or other limits and costs; 0 if the keys are not
+    /// listed.
+    pub fn list_digest(&self) -> u64 {
         match &self.names {
-            Names::Listed(list) => list.text(),
-            Names::Generated(_) | Names::Fresh => "",
+            Names::Listed(list) => list.digest(),
+            Names::Generated(_) | Names::Fresh => 0,
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) struct ListedTier {
 pub(super) const MAX_TIERS: u16 = u16::MAX;
 
 /// The limits and costs of a list's keys. It takes no memory if no key has one of its own.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct ListedTiers {
     /// The first is that of keys without a limit or a cost of their own.
     different: Vec<ListedTier>,

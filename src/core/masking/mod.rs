@@ -17,8 +17,45 @@ pub use answer::{Masks, is_mask};
 pub use parts::{FILLED, Hidden, in_body, in_header, in_path};
 
 use crate::base::text::count;
+use std::borrow::Cow;
+
+/// The text with `***` in the place of every [`mask`], so that texts with secrets of different lengths are alike.
+pub fn without_lengths(text: &str) -> Cow<'_, str> {
+    const BEGINNING: &str = "***(";
+    if !text.contains(BEGINNING) {
+        return Cow::Borrowed(text);
+    }
+    let mut parts = text.split(BEGINNING);
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let length = part.split_once(')').filter(|(length, _)| {
+            let digits = length.trim_end_matches(" bytes").trim_end_matches(" byte");
+            digits.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        let (mask, rest) = length.map_or((BEGINNING, part), |(_, rest)| ("***", rest));
+        plain += mask;
+        plain += rest;
+    }
+    plain.into()
+}
 
 /// The replacement for a secret of this many bytes.
 pub fn mask(length: usize) -> String {
     format!("***({})", count(length as u64, "byte", "bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_of_secrets_of_different_lengths_are_alike_without_these() {
+        for length in [0, 1, 21, 12_345_678] {
+            let text = format!("a={}&b={}", mask(length), mask(length + 1));
+            assert_eq!(without_lengths(&text), "a=***&b=***", "{text}");
+        }
+        for other in ["", "a ***", "***(", "***(x bytes) a)", "(1 byte)"] {
+            assert_eq!(without_lengths(other), other);
+        }
+    }
 }

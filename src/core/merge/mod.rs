@@ -14,6 +14,7 @@ pub use unmergeable::{Unmergeable, Why};
 
 use crate::base::{Address, Ledger, Moment, Nanos, Target};
 use crate::core::exit_code;
+use crate::core::masking::without_lengths;
 use crate::core::round_robin::RoundRobin;
 use crate::core::stats::effects::Effects;
 use crate::core::stats::{
@@ -34,8 +35,8 @@ use std::time::SystemTime;
 /// Adds up the results of stripes.
 #[derive(Debug)]
 pub struct Merger {
-    /// The options that each stripe may have for itself.
-    own_options: HashSet<String>,
+    /// The options whose values may differ.
+    uncompared: HashSet<String>,
     whole: Option<Whole>,
     stripes: BTreeMap<u64, (MergedStripe, Reached)>,
 }
@@ -99,10 +100,10 @@ impl ClockErrors {
 }
 
 impl Merger {
-    /// `own_options` are those that each stripe may have for itself, without dashes.
-    pub fn new(own_options: HashSet<String>) -> Merger {
+    /// `uncompared` are the options whose values may differ from stripe to stripe, without dashes.
+    pub fn new(uncompared: HashSet<String>) -> Merger {
         Merger {
-            own_options,
+            uncompared,
             whole: None,
             stripes: BTreeMap::new(),
         }
@@ -133,7 +134,7 @@ impl Merger {
             .ok_or_else(|| because(Why::malformed("stripe", "has numbers that no stripe has")))?;
         if let Some(whole) = &self.whole {
             whole
-                .check_same_plan(stripe, summary, &self.own_options)
+                .check_same_plan(stripe, summary, &self.uncompared)
                 .map_err(because)?;
         }
         if let Some((other, _)) = self.stripes.get(&stripe.index) {
@@ -216,13 +217,13 @@ impl Whole {
         &self,
         stripe: &StripeSummary,
         summary: &Summary,
-        own_options: &HashSet<String>,
+        uncompared: &HashSet<String>,
     ) -> Result<(), Why> {
         let other = self.file.clone();
         if stripe.plan != self.stripe.plan {
             return Err(Why::OtherPlan {
                 other,
-                differing: self.differing(summary, own_options),
+                differing: self.differing(summary, uncompared),
             });
         }
         if stripe.of != self.stripe.of {
@@ -241,11 +242,13 @@ impl Whole {
     }
 
     /// The options, as they are typed, in which the plan of this summary differs from that of the first file.
-    fn differing(&self, summary: &Summary, own_options: &HashSet<String>) -> Vec<String> {
+    fn differing(&self, summary: &Summary, uncompared: &HashSet<String>) -> Vec<String> {
         let (own, first) = (&summary.configuration, &self.configuration);
-        let values = |of: &Configuration, option: &str| {
+        // A mask has the length of a secret.
+        let plain = |value: &String| without_lengths(value).into_owned();
+        let values = |of: &Configuration, option: &str| -> Option<Vec<String>> {
             let setting = of.settings.iter().find(|setting| setting.option == option);
-            setting.map(|setting| setting.values.clone())
+            Some(setting?.values.iter().map(plain).collect())
         };
         let options = own.settings.iter().chain(&first.settings);
         let mut differing: Vec<String> = Vec::new();
@@ -255,7 +258,7 @@ impl Whole {
         for setting in options {
             let option = &setting.option;
             let typed = crate::core::summary::as_typed(option);
-            if !own_options.contains(option)
+            if !uncompared.contains(option)
                 && values(own, option) != values(first, option)
                 && !differing.contains(&typed)
             {

@@ -734,7 +734,7 @@ fn stripes_that_do_not_belong_together_are_refused_with_the_reason() {
             }),
         ),
         (
-            "must be of the same plan as 'stripe-0.json'; a secret or the content of a file that its options name differs",
+            "must be of the same plan as 'stripe-0.json'; the content of a file that its options name differs; secrets are not compared",
             Box::new(move |other: &mut Summary| {
                 other.stripe = Some(StripeSummary {
                     plan: "other".to_owned(),

@@ -70,7 +70,7 @@ impl fmt::Display for Unmergeable {
             ),
             Why::OtherPlan { other, differing } if differing.is_empty() => write!(
                 f,
-                "must be of the same plan as '{other}'; a secret or the content of a file that its options name differs"
+                "must be of the same plan as '{other}'; the content of a file that its options name differs; secrets are not compared"
             ),
             Why::OtherPlan { other, differing } => {
                 let named = differing.iter().take(NAMED).cloned().collect::<Vec<_>>();

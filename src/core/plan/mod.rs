@@ -142,6 +142,13 @@ impl Plan {
         }
     }
 
+    /// The time from one round of a replay to the next, if that is less than from one report of progress to the next. Such
+    /// rounds are too many to announce each of them.
+    pub fn short_round(&self) -> Option<Nanos> {
+        let round = self.schedule.recording()?.period();
+        round.filter(|round| *round < self.stats_interval.into())
+    }
+
     /// The recording whose requests have keys of their own.
     fn recorded_keys(&self) -> Option<Arc<RecordedRequests>> {
         let replay = self.schedule.recording();

@@ -131,8 +131,8 @@ impl Walk<'_> {
         self.due_of(round, self.block[(within - self.first) as usize])
     }
 
-    /// The number of requests that are due by `at`, including those due at that instant. If the store can't be read, the
-    /// number is too small, and the store reports it.
+    /// The number of requests that are due by `at`, including those due at that instant. Requests that can't be read any more
+    /// count as evenly spread, so that time still leads to the end of a schedule; the store reports the failure.
     pub fn due_by(&mut self, at: Nanos) -> u64 {
         let is_due = |walk: &mut Self, number| {
             let due = walk.due_once(number);
@@ -171,9 +171,23 @@ impl Walk<'_> {
         let known = known.and_then(|place| self.block.get(usize::try_from(place).ok()?));
         let entry = match known {
             Some(entry) => *entry,
-            None => self.replay.requests.entry(within).ok()?,
+            None => {
+                let entry = self.replay.requests.entry(within);
+                entry.unwrap_or_else(|_| self.estimate(within))
+            }
         };
         self.due_of(round, entry)
+    }
+
+    /// An entry at the instant that it has if all gaps are equal.
+    fn estimate(&self, within: u64) -> Entry {
+        let requests = &self.replay.requests;
+        let gaps = u128::from((requests.count - 1).max(1));
+        let at = u128::from(requests.length.0) * u128::from(within) / gaps;
+        Entry {
+            at: Nanos(at as u64),
+            ..Entry::default()
+        }
     }
 
     fn due_of(&self, round: u64, entry: Entry) -> Option<Nanos> {
@@ -324,6 +338,20 @@ mod tests {
             for (place, at) in at.iter().enumerate() {
                 prop_assert_eq!(walk.due(rounds * n + place as u64), Some(Nanos(rounds * period + at)));
             }
+        }
+    }
+
+    #[test]
+    fn what_is_due_grows_to_all_requests_even_if_they_can_not_be_read() {
+        for loops in [false, true] {
+            let mut recorded = recorded(&[0, 10, 20, 900, 1_000]);
+            recorded.store = Arc::new(testing::Kept(Vec::new()));
+            let replay = Replay::new(Arc::new(recorded), Speed::ONE, loops).unwrap();
+            assert_eq!(replay.walk().due(1), None);
+            let mut walk = replay.walk();
+            let due = [0, 249, 250, 999, 1_000, 2_000].map(|at| walk.due_by(Nanos(at)));
+            let last = if loops { 9 } else { 5 };
+            assert_eq!(due, [1, 1, 2, 4, 5, last]);
         }
     }
 
