@@ -431,13 +431,6 @@ fn the_cause_is_named_over_machines_too() {
     assert!(names.contains(&"each node counts alone"), "{names:?}");
 }
 
-/// Each of three nodes admits twice the limit, because they share a limit that is six times as high.
-#[test]
-fn nodes_that_share_another_limit_are_not_said_to_count_alone() {
-    let names = causes(60, false, 8);
-    assert!(!names.contains(&"each node counts alone"), "{names:?}");
-}
-
 #[test]
 fn no_cause_is_named_by_counts_that_lack_a_machine() {
     assert_eq!(causes(20, true, 4), [""; 0]);
