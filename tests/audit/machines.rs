@@ -379,10 +379,9 @@ fn an_excess_beyond_the_errors_is_always_proved() {
     assert!(proved.get() * 10 > cases.get());
 }
 
-/// The causes that are named if three nodes admit so many requests of each of two keys, requested by eight machines whose clocks
-/// are up to 5 ms off. Ten are promised. With `are_alone`, that is what each node admits, and otherwise what all do. Only the
-/// files of the first `there` machines are there.
-fn causes(admitted: u64, are_alone: bool, there: usize) -> Vec<&'static str> {
+/// The causes that are named if each of three nodes admits so many requests of each of two keys, requested by eight machines whose clocks
+/// are up to 5 ms off. Ten are promised. Only the files of the first `there` machines are there.
+fn causes(admitted: u64, there: usize) -> Vec<&'static str> {
     let machines = (0..8).map(|number| Machine {
         error: 0.0025,
         at_start: f64::from(number) / 3.5 - 1.0,
@@ -397,8 +396,7 @@ fn causes(admitted: u64, are_alone: bool, there: usize) -> Vec<&'static str> {
     let mut counts = [[0; 2]; 3];
     let requests = (0..380).map(|number| {
         let node = (number % 3) as u32;
-        let counts = &mut counts[if are_alone { node as usize } else { 0 }];
-        let count = &mut counts[number as usize / 3 % 2];
+        let count = &mut counts[node as usize][number as usize / 3 % 2];
         *count += 1;
         let decision = match *count <= admitted {
             true => Decision::Allowed,
@@ -427,20 +425,13 @@ fn causes(admitted: u64, are_alone: bool, there: usize) -> Vec<&'static str> {
 
 #[test]
 fn the_cause_is_named_over_machines_too() {
-    let names = causes(10, true, 8);
+    let names = causes(10, 8);
     assert!(names.contains(&"each node counts alone"), "{names:?}");
-}
-
-/// Each of three nodes admits twice the limit, because they share a limit that is six times as high.
-#[test]
-fn nodes_that_share_another_limit_are_not_said_to_count_alone() {
-    let names = causes(60, false, 8);
-    assert!(!names.contains(&"each node counts alone"), "{names:?}");
 }
 
 #[test]
 fn no_cause_is_named_by_counts_that_lack_a_machine() {
-    assert_eq!(causes(20, true, 4), [""; 0]);
+    assert_eq!(causes(20, 4), [""; 0]);
 }
 
 /// A request of one key to one node, which takes a millisecond.

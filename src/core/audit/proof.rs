@@ -55,8 +55,7 @@ impl AdmissionSpan {
     }
 
     /// Whether these nodes admitted as many as ones that each keep the limit and do not know of each other: each of several
-    /// about the limit. Fixed windows and token buckets may admit twice as much in that time, but so may nodes that share
-    /// another limit.
+    /// about the limit, or as much as a fixed window or a token bucket admits in that time.
     pub(super) fn is_of_nodes_alone(&self, by_node: &[u64], limit: u64) -> bool {
         let (Some(least), Some(most)) = (by_node.iter().min(), by_node.iter().max()) else {
             return false;
@@ -67,6 +66,6 @@ impl AdmissionSpan {
             && by_node.len() > 1
             && least * 5 >= limit * 4
             && most * 4 <= least * 5
-            && most * 4 <= limit * 5
+            && most * 10 <= limit * 21
     }
 }

@@ -99,8 +99,16 @@ impl Hypothesis for NodesAlone {
         match Self::admitted_alone(case) {
             Some(by_node) if self.stood > 0 => {
                 let each: Vec<_> = by_node.iter().map(u64::to_string).collect();
+                let is_about = by_node
+                    .iter()
+                    .all(|one| *one <= limit.saturating_add(limit / 4));
+                let about = if is_about {
+                    "each about the limit of"
+                } else {
+                    "each as much as two windows admit of the limit of"
+                };
                 let statement = format!(
-                    "each node counts alone: they admitted {} of one key within one window, each about the limit of {limit}",
+                    "each node counts alone: they admitted {} of one key within one window, {about} {limit}",
                     each.join(", ")
                 );
                 let evidence = format!(
