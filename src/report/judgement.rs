@@ -153,12 +153,20 @@ fn merged_parts(summary: &Summary) -> Vec<Judgement> {
     };
     let missing = merged.missing_stripes();
     let missing = missing.map(|text| Judgement::new(Tone::Unsure, text));
-    // A requested verdict is missing.
-    let command = merged.audit_command.as_deref().map(|command| Judgement {
-        tone: Tone::Unsure,
-        ..to_be_audited(command)
+    // The command names the files of all stripes, so it is no headline.
+    let audit = merged.audit_command.as_ref().map(|command| {
+        [
+            Judgement::new(Tone::Unsure, "The limiter is not judged yet".to_owned()),
+            Judgement::new(
+                Tone::Plain,
+                format!("Audit the --requests files of all stripes: {command}"),
+            ),
+        ]
     });
-    missing.into_iter().chain(command).collect()
+    missing
+        .into_iter()
+        .chain(audit.into_iter().flatten())
+        .collect()
 }
 
 /// The command that judges the limiter by the requests of all stripes.

@@ -43,7 +43,12 @@ pub fn section(summary: &Summary) -> Option<Section> {
 fn stripes(merged: &MergedSummary) -> Table {
     let all = merged.stripes.len();
     let mut columns = texts(COLUMNS);
-    columns.extend(texts(["processor time", "memory", "file", "remarks"]));
+    columns.extend(texts(["processor time", "memory", "file"]));
+    let shown: Vec<_> = merged.stripes.iter().take(ROWS).collect();
+    let have_remarks = shown.iter().any(|stripe| !remarks(stripe).is_empty());
+    if have_remarks {
+        columns.push(text("remarks"));
+    }
     Table {
         caption: if all > ROWS {
             format!("How each stripe went: the first {ROWS} of {all}")
@@ -51,19 +56,24 @@ fn stripes(merged: &MergedSummary) -> Table {
             "How each stripe went".to_owned()
         },
         columns,
-        rows: merged.stripes.iter().take(ROWS).map(row).collect(),
+        rows: shown
+            .into_iter()
+            .map(|stripe| row(stripe, have_remarks))
+            .collect(),
         numbers: true,
     }
 }
 
-fn row(stripe: &MergedStripe) -> (Markup, Vec<Markup>) {
+fn row(stripe: &MergedStripe, has_remarks: bool) -> (Markup, Vec<Markup>) {
     let [index, others @ ..] = cells(stripe);
     let mut cells = texts(others);
     let known = |known: Option<String>| text(known.unwrap_or_else(|| "-".to_owned()));
     cells.push(known(stripe.processor_ns.map(|ns| span(Nanos(ns)))));
     cells.push(known(stripe.peak_memory_bytes.map(bytes)));
     cells.push(html! { (Untrusted::name(&stripe.file)) });
-    cells.push(html! { (sentence(&remarks(stripe))) });
+    if has_remarks {
+        cells.push(html! { (sentence(&remarks(stripe))) });
+    }
     (text(index), cells)
 }
 
