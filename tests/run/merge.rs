@@ -277,7 +277,7 @@ fn a_file_that_is_still_being_copied_is_read_again_and_refused_only_at_the_end_o
     let by_name = loadgen("merge --wait 60s").args([&first, &second]).start();
     let late = merge(&copy, &["--wait", "1s"]);
     assert_eq!(late.code(), Some(3), "stripe 1 is missing: {late}");
-    let ignored = "stripe-1.json' is no summary of a stripe and is ignored: is not JSON";
+    let ignored = "stripe-1.json' is no summary of a stripe and is ignored: it is not JSON";
     assert_eq!(late.stderr.matches(ignored).count(), 1, "{late}");
     let named = loadgen("merge --wait 1s").args([&first, &second]);
     let named = named.finish();
