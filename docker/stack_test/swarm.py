@@ -32,6 +32,7 @@ class Swarm:
             run("docker", "swarm", "init", "--advertise-addr", "127.0.0.1")
             self.is_own = True
         try:
+            self.clear()
             run("docker", "network", "create", "--driver", "overlay", "--attachable", OVERLAY)
             for name in NODES:
                 run("docker", "network", "connect", "--alias", name, OVERLAY, self.stack.container(name))
@@ -42,14 +43,20 @@ class Swarm:
         return self
 
     def __exit__(self, *_):
+        try:
+            self.clear()
+        finally:
+            if self.is_own:
+                run("docker", "swarm", "leave", "--force")
+
+    def clear(self):
+        """Removes what there is of the service, also of one that an interrupted test left."""
         quietly("docker", "service", "rm", SERVICE)
         eventually(lambda: holds(not self.containers(), "tasks are left"), within=60)
         for name in NODES:
             quietly("docker", "network", "disconnect", "--force", OVERLAY, self.stack.container(name))
         quietly("docker", "network", "rm", OVERLAY)
         quietly("docker", "volume", "rm", RESULTS)
-        if self.is_own:
-            run("docker", "swarm", "leave", "--force")
 
     def containers(self, *filters):
         own = f"label=com.docker.swarm.service.name={SERVICE}"
