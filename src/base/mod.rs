@@ -22,5 +22,6 @@ pub use outcome::{FailureKind, Outcome};
 pub use reason::Reason;
 pub use sample::Sample;
 pub use target::Target;
+pub(crate) use target::UNSENDABLE;
 pub use time::{Moment, Nanos};
 pub use token::{KeyId, Token};

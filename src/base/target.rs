@@ -169,7 +169,7 @@ impl Target {
 const SOCKET_END: &str = ":";
 
 /// The characters that a path can't have as they are, without braces.
-const UNSENDABLE: &AsciiSet = &CONTROLS
+pub(crate) const UNSENDABLE: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
     .add(b'#')

@@ -1,6 +1,6 @@
 //! `loadgen audit`: the audit of recorded requests.
 
-use super::{or_broke, print, warn};
+use super::printer::Printer;
 use crate::base::Nanos;
 use crate::cli::{self, ListedKeys, Refusal};
 use crate::core::audit::{Terms, Tiers};
@@ -8,54 +8,20 @@ use crate::core::plan;
 use crate::core::recorded::KeyNames;
 use crate::core::summary::{RecordedAudit, RecordedPart, RecordedRun, RequestFile};
 use crate::recording::{Recording, Unreadable};
-use crate::report::{self, Display, Files, PATIENCE, StyledText};
+use crate::report::{self, Files, PATIENCE};
 use std::collections::HashSet;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
 /// Audits the requests of all files. Returns the exit code of the verdict.
 pub fn audit(setup: &cli::RecordedSetup) -> anyhow::Result<u8> {
     let files = Files::open(&setup.outputs, &setup.inputs).map_err(Refusal::from)?;
-    let to_standard_output = !files.takes_standard_output();
     let audited = audited(setup)?;
-    let display = Display::new(if to_standard_output {
-        setup.color.colours(&io::stdout())
-    } else {
-        setup.color.colours(&io::stderr())
-    });
-    let mut is_whole = true;
-    let mut print = |text: &StyledText| {
-        let text = text.display(display) + "\n";
-        if !to_standard_output {
-            let _ = io::stderr().write_all(text.as_bytes());
-        } else if let Err(error) = print(&text) {
-            warn(format!("{error:#}"));
-            is_whole = false;
-        }
-    };
-    print(&report::recorded(&audited));
-    let mut written = Vec::new();
-    let mut failed = Vec::new();
-    for file in files.write_recorded(&audited, Instant::now() + PATIENCE) {
-        match file {
-            Ok(file) => written.push(file),
-            Err(error) => failed.push(error),
-        }
-    }
-    if let Some(text) = report::written_files(&written) {
-        print(&text);
-    }
-    for error in &failed {
-        warn(error);
-    }
-    print(&report::recorded_verdict(&audited));
-    is_whole &= failed.is_empty();
-    Ok(if is_whole {
-        audited.exit_code
-    } else {
-        or_broke(audited.exit_code)
-    })
+    let mut printer = Printer::new(&files, setup.color);
+    printer.print(&report::recorded(&audited));
+    printer.print_files(files.write_recorded(&audited, Instant::now() + PATIENCE));
+    printer.print(&report::recorded_verdict(&audited));
+    Ok(printer.exit_code(audited.exit_code))
 }
 
 fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Refusal> {

@@ -1,69 +1,38 @@
 //! `loadgen merge`: one result of a schedule's stripes.
 
-use super::{or_broke, print, warn};
+use super::printer::Printer;
+use super::warn;
 use crate::base::text::{count, span};
 use crate::cli::{Gathered, MergeSetup, Refusal};
 use crate::core::summary::Summary;
-use crate::report::{self, Display, Files, PATIENCE, StyledText};
+use crate::report::{self, Files, PATIENCE};
 use crate::system::Stop;
 use crate::system::signals;
 use anyhow::Context;
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often new files are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Merges the summaries, and prints and writes the result. Returns the exit code of the thresholds.
+/// Merges the summaries, and prints and writes the result. Returns the exit code of the result.
 pub fn merge(setup: &MergeSetup) -> anyhow::Result<u8> {
     let files = Files::open(&setup.outputs, &setup.inputs).map_err(Refusal::from)?;
-    let to_standard_output = !files.takes_standard_output();
-    let display = Display::new(if to_standard_output {
-        setup.color.colours(&io::stdout())
-    } else {
-        setup.color.colours(&io::stderr())
-    });
     let stop = Arc::new(Stop::default());
     let _signals = match setup.wait {
         Some(_) => Some(signals::install(stop.clone()).context("can't install signal handlers")?),
         None => None,
     };
-    let mut summary = gathered(setup, &stop)?;
-    let mut is_whole = true;
-    let mut print = |text: &StyledText| {
-        let text = text.display(display) + "\n";
-        if !to_standard_output {
-            let _ = io::stderr().write_all(text.as_bytes());
-        } else if let Err(error) = print(&text) {
-            warn(format!("{error:#}"));
-            is_whole = false;
-        }
-    };
-    print(&report::merge_heading(&summary));
-    print(&report::summary(&summary));
+    let summary = gathered(setup, &stop)?;
+    let mut printer = Printer::new(&files, setup.color);
+    printer.print(&report::merge_heading(&summary));
+    printer.print(&report::summary(&summary));
     if let Some(text) = report::thresholds(&summary.thresholds, None) {
-        print(&text);
+        printer.print(&text);
     }
-    let mut written = Vec::new();
-    let mut failed = Vec::new();
-    for file in files.write(&summary, Instant::now() + PATIENCE) {
-        match file {
-            Ok(file) => written.push(file),
-            Err(error) => failed.push(error),
-        }
-    }
-    if let Some(text) = report::written_files(&written) {
-        print(&text);
-    }
-    for error in &failed {
-        warn(error);
-    }
-    print(&report::verdict(&summary));
-    if !is_whole || !failed.is_empty() {
-        summary.exit_code = or_broke(summary.exit_code);
-    }
-    Ok(summary.exit_code)
+    printer.print_files(files.write(&summary, Instant::now() + PATIENCE));
+    printer.print(&report::verdict(&summary));
+    Ok(printer.exit_code(summary.exit_code))
 }
 
 /// Reads the summaries. If they may still come, this waits for those of all stripes.

@@ -8,6 +8,7 @@ mod kubernetes;
 mod linger;
 mod merge;
 mod output;
+mod printer;
 mod report;
 mod run;
 mod surroundings;

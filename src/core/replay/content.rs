@@ -1,6 +1,7 @@
 //! What a recorded request has of its own, checked, and as bytes in a store.
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+use crate::base::UNSENDABLE;
+use percent_encoding::{AsciiSet, percent_encode};
 use std::borrow::Cow;
 use ureq::http::uri::PathAndQuery;
 use ureq::http::{HeaderName, HeaderValue, Method};
@@ -12,19 +13,8 @@ const MAX_LINE: usize = 32_768;
 /// The most headers of a request.
 const MAX_HEADERS: usize = 1_000;
 
-/// The bytes that a URL can't carry as they are.
-const NOT_IN_A_URL: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
+/// The bytes that a URL can't carry as they are. Here, braces are no placeholders.
+const NOT_IN_A_URL: &AsciiSet = &UNSENDABLE.add(b'{').add(b'}');
 
 /// The parts of a recorded request. Each that is missing is the run's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
