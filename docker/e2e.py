@@ -23,6 +23,7 @@ import time
 # Nothing is written into the source tree.
 sys.dont_write_bytecode = True
 
+from stack_test import swarm
 from stack_test.claims import admissions, dashboard, drills, end, files, late, outages, running, stripes
 from stack_test.holding import Broken, NothingChecked, Refused, holds, run
 from stack_test.stack import PROJECT, Stack, compose_program, refuse_what_is_in_use
@@ -79,8 +80,14 @@ CLAIMS = [
 ]
 
 
-def nothing_is_left_behind(stack):
+def down(stack):
     stack.down()
+    swarm.leave()
+
+
+def nothing_is_left_behind(stack):
+    down(stack)
+    holds(not swarm.is_own(), "the engine is still in the swarm that this test made")
     holds(not stack.containers(), f"containers are left: {stack.containers()}")
     for kind in "network", "volume":
         left = run("docker", kind, "ls", "--quiet", "--filter", f"label=com.docker.compose.project={PROJECT}").split()
@@ -138,7 +145,7 @@ def main():
     try:
         stack = Stack(compose_program())
         if options.down:
-            return stack.down()
+            return down(stack)
         refuse_what_is_in_use(stack)
         verify(stack, options.keep, options.profile)
     except NothingChecked as reason:

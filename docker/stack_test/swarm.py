@@ -19,18 +19,22 @@ LEAD_S = 20
 OVER = ("Complete", "Failed", "Shutdown", "Rejected", "Orphaned")
 
 
+# The label of a node whose swarm this test made.
+OWN = "loadgen.e2e.swarm"
+
+
 class Swarm:
-    """While it is entered, this engine is a swarm's manager, whose overlay network the stack's nodes are in too."""
+    """While it is entered, this engine is a swarm's manager, whose overlay network the stack's nodes are in too. A swarm that
+    was made for this is left by `leave`, when the stack is down: an engine that leaves a swarm may close the ports that
+    containers have published."""
 
     def __init__(self, stack):
         self.stack = stack
-        self.is_own = False
 
     def __enter__(self):
-        state = run("docker", "info", "--format", "{{.Swarm.LocalNodeState}}").strip()
-        if state == "inactive":
+        if about_swarm("LocalNodeState") == "inactive":
             run("docker", "swarm", "init", "--advertise-addr", "127.0.0.1")
-            self.is_own = True
+            run("docker", "node", "update", "--label-add", f"{OWN}=true", about_swarm("NodeID"))
         try:
             self.clear()
             run("docker", "network", "create", "--driver", "overlay", "--attachable", OVERLAY)
@@ -43,11 +47,7 @@ class Swarm:
         return self
 
     def __exit__(self, *_):
-        try:
-            self.clear()
-        finally:
-            if self.is_own:
-                run("docker", "swarm", "leave", "--force")
+        self.clear()
 
     def clear(self):
         """Removes what there is of the service, also of one that an interrupted test left."""
@@ -115,6 +115,24 @@ class Swarm:
                 return json.loads((Path(folder) / name).read_text())
         finally:
             run("docker", "rm", container)
+
+
+def about_swarm(field):
+    return run("docker", "info", "--format", f"{{{{.Swarm.{field}}}}}").strip()
+
+
+def is_own():
+    """Whether this engine is in a swarm that this test made, now or in an earlier run."""
+    if about_swarm("LocalNodeState") != "active" or about_swarm("ControlAvailable") != "true":
+        return False
+    labels = run("docker", "node", "inspect", "--format", "{{json .Spec.Labels}}", about_swarm("NodeID"))
+    return OWN in json.loads(labels)
+
+
+def leave():
+    """Ends the swarm that this test made, if there is one."""
+    if is_own():
+        run("docker", "swarm", "leave", "--force")
 
 
 def quietly(*command):
