@@ -22,7 +22,7 @@ const FILE: &str = "FILE";
 
 #[derive(Debug, Args)]
 pub struct Merge {
-    /// Summaries of stripes, written by --summary-json, of at most 64 MiB each, or folders. In a folder, every summary of a stripe
+    /// Summaries of stripes, written by --summary-json, of at most 128 MiB each, or folders. In a folder, every summary of a stripe
     /// whose name ends with .json is read
     #[arg(required = true, value_name = "FILE", value_parser = file())]
     files: Vec<PathBuf>,

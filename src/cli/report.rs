@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 /// The name of the files' argument.
 const FILE: &str = "FILE";
 
-/// The largest summary that is read, in bytes: ten times as much as one of 1,000 targets has.
-const MOST: u64 = 64 * 1024 * 1024;
+/// The largest summary that is read, in bytes. A stripe of 10 minutes to 1,000 targets has 50 MB, most of it the timeline.
+const MOST: u64 = 128 * 1024 * 1024;
 
 #[derive(Debug, Args)]
 pub struct Report {
-    /// A summary that --summary-json wrote, of at most 64 MiB; `-` is standard input. Several summaries are compared,
+    /// A summary that --summary-json wrote, of at most 128 MiB; `-` is standard input. Several summaries are compared,
     /// each with the first
     #[arg(required = true, value_name = "FILE",
           value_parser = file())]

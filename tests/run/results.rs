@@ -478,7 +478,7 @@ fn an_input_without_an_end_is_refused_in_bounded_memory() {
         }
     }
     let said = loadgen(format!("report {sparse} --output -")).finish();
-    said.assert_refused(&["it is larger than 64 MiB"]);
+    said.assert_refused(&["it is larger than 128 MiB"]);
 }
 
 #[test]
