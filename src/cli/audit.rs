@@ -154,6 +154,18 @@ impl Audit {
                            that has {key}; or put {key} into a --header";
             return Err(arguments.refuse(replay, allowed));
         }
+        if let Some(recorded) = recorded
+            && let Some(replay) = &options.replay.replay
+            && let Some([first, second]) = recorded.alike
+            && !request.keeps_key(recorded)
+        {
+            let allowed = format!(
+                "must have requests that carry their keys for --audit, but lines {first} and {second} are the same request with \
+                 different keys, so that no limiter can tell these keys apart; put {{key}} into a --header, or choose another \
+                 --replay-key"
+            );
+            return Err(arguments.refuse(replay, allowed));
+        }
         let has_recorded_keys = recorded.is_some_and(RecordedRequests::have_keys);
         let are_reused = *self.reuse_keys && options.generator.has_chosen_seed();
         let are_own =

@@ -114,7 +114,7 @@ impl Setup {
         let replay = recorded.as_ref().map(|recorded| recorded.replay.clone());
         let has_recorded_paths = replay
             .as_ref()
-            .is_some_and(|replay| replay.requests.have_paths);
+            .is_some_and(|replay| replay.requests.have_paths());
         let recorded_requests = replay.as_ref().map(|replay| replay.requests.clone());
         let schedule = traffic.schedule(arguments, quota.window, replay)?;
         let schedule = schedule.with_stripe(stripe);

@@ -51,7 +51,10 @@ pub(super) fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Reads a request's first line: `GET /path HTTP/1.1`.
-pub(super) fn read_first_line(line: &[u8], parts: &mut ContentParts) -> Result<(), NotSendable> {
+///
+/// # Errors
+/// It has no method and path that can be sent.
+pub fn read_first_line(line: &[u8], parts: &mut ContentParts) -> Result<(), NotSendable> {
     let blank = |byte: &u8| *byte == b' ';
     let wrong = || NotSendable::new("its request has no method and path");
     let first = line.iter().position(blank).ok_or_else(wrong)?;

@@ -15,6 +15,8 @@ use std::borrow::Cow;
 use std::str::FromStr;
 use time::LogTime;
 
+pub use line::read_first_line;
+
 /// How the lines of an access log are read.
 #[derive(Debug, Clone)]
 pub struct LogFormat {

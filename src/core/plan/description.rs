@@ -1,13 +1,14 @@
 //! A plan in words, as headings and reports show it.
 
 use super::Plan;
-use crate::base::text::{count, span, whole_seconds};
+use crate::base::text::{count, printable, span, whole_seconds};
 use crate::base::{Mode, Nanos};
 use crate::core::events::Undo;
 use crate::core::keys::Distribution;
-use crate::core::replay::RecordedKeys;
+use crate::core::replay::{RecordedKeys, RecordedRequests};
 use crate::core::request::Placeholder;
 use crate::core::schedule::{Arrivals, Phase};
+use ureq::http::Method;
 
 /// The most events that a heading lists by name.
 const MOST_LISTED: usize = 6;
@@ -70,6 +71,12 @@ impl Plan {
             text +=
                 "; the log has whole seconds, and the requests of each are spread evenly within it";
         }
+        if let [_, _, ..] = &*replay.requests.time_columns {
+            text += &format!(
+                "; times from the columns {}",
+                names(&replay.requests.time_columns)
+            );
+        }
         if replay.requests.unreadable > 0 {
             let lines = count(
                 replay.requests.unreadable,
@@ -92,15 +99,11 @@ impl Plan {
     /// The method and path of the requests, with the limit, the window and the cost if the requests carry them.
     pub fn describe_requests(&self) -> String {
         let request = &self.request;
-        let as_recorded = match self.schedule.recording() {
-            Some(_) => "as recorded, and otherwise ",
-            None => "",
+        let (method, paths) = (&request.method, request.describe_paths());
+        let mut text = match self.schedule.recording() {
+            Some(replay) => describe_recorded(&replay.requests, method, &paths),
+            None => format!("{method} {paths}"),
         };
-        let mut text = format!(
-            "{as_recorded}{} {}",
-            request.method,
-            request.describe_paths()
-        );
         if request.has(Placeholder::Limit) {
             text += &format!(", limit {} in {}", self.limit, self.window);
         }
@@ -190,7 +193,16 @@ impl Plan {
             let RecordedKeys::Own(count) = requests.keys else {
                 return "none in the requests".to_owned();
             };
-            return format!("{count}, as recorded{}", self.describe_tiers());
+            let hidden = match requests.hiding_key {
+                0 => String::new(),
+                _ if self.request.keeps_key(&requests) => String::new(),
+                all if all == requests.count => "; no request contains its key".to_owned(),
+                some => format!(
+                    "; {some} of {} requests do not contain their key",
+                    requests.count
+                ),
+            };
+            return format!("{count}, as recorded{}{hidden}", self.describe_tiers());
         }
         match (self.keys.count(), self.key_distribution) {
             (None, _) => "a fresh one for every request".to_owned(),
@@ -205,5 +217,46 @@ impl Plan {
         } else {
             ""
         }
+    }
+}
+
+/// What the requests of a recording are, where the run's own have this method and these paths.
+fn describe_recorded(recorded: &RecordedRequests, method: &Method, paths: &str) -> String {
+    let all = recorded.count;
+    let mut text = match (recorded.without_method, recorded.without_path) {
+        (methods, paths_) if methods == all && paths_ == all => {
+            format!("{method} {paths} at recorded instants")
+        }
+        (without_method, without_path) => {
+            let mut text = "as recorded".to_owned();
+            for (without, part, own) in [
+                (without_method, "method", method.as_str()),
+                (without_path, "path", paths),
+            ] {
+                text += &match without {
+                    0 => String::new(),
+                    _ if without == all => format!("; without a recorded {part}: {own}"),
+                    some => format!("; {some} of {all} without a recorded {part}: {own}"),
+                };
+            }
+            text
+        }
+    };
+    if !recorded.unread_columns.is_empty() {
+        text += &format!("; columns not read: {}", names(&recorded.unread_columns));
+    }
+    text
+}
+
+/// Names of columns.
+fn names(all: &[String]) -> String {
+    let listed: Vec<_> = all
+        .iter()
+        .take(MOST_LISTED)
+        .map(|name| printable(name))
+        .collect();
+    match all.len() - listed.len() {
+        0 => listed.join(", "),
+        more => format!("{} and {more} more", listed.join(", ")),
     }
 }

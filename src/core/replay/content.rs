@@ -1,6 +1,8 @@
 //! What a recorded request has of its own, checked, and as bytes in a store.
 
 use crate::base::UNSENDABLE;
+use crate::base::text::{printable, shortened};
+use memchr::memmem;
 use percent_encoding::{AsciiSet, percent_encode};
 use std::borrow::Cow;
 use ureq::http::uri::PathAndQuery;
@@ -89,12 +91,17 @@ impl ContentParts {
         ];
         let is_it = |common: &&Method| common.as_str().as_bytes().eq_ignore_ascii_case(method);
         let common = COMMON.iter().find(is_it).cloned();
+        let typed = method;
         let method = common.or_else(|| Method::from_bytes(method).ok());
         let method =
             method.filter(|method| *method != Method::CONNECT && method.as_str().len() <= 255);
-        let method = method
-            .ok_or_else(|| NotSendable::new("its method is no HTTP method other than CONNECT"))?;
-        self.method = Some(method);
+        self.method = Some(method.ok_or_else(|| {
+            let typed = printable(&String::from_utf8_lossy(typed));
+            let typed = shortened(&typed, 40);
+            NotSendable::new(format!(
+                "its method {typed} is no HTTP method other than CONNECT"
+            ))
+        })?);
         Ok(())
     }
 
@@ -170,6 +177,17 @@ impl ContentParts {
         }
         self.headers.push((name, value));
         Ok(())
+    }
+
+    /// Whether the path, a header's value or the body has this text.
+    pub fn contain(&self, text: &[u8]) -> bool {
+        let finder = memmem::Finder::new(text);
+        let has = |part: &[u8]| finder.find(part).is_some();
+        self.path
+            .as_ref()
+            .is_some_and(|path| has(path.as_str().as_bytes()))
+            || self.headers.iter().any(|(_, value)| has(value.as_bytes()))
+            || self.body.as_deref().is_some_and(has)
     }
 
     /// Leaves out the headers of these names.

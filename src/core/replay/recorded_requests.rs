@@ -22,8 +22,16 @@ pub struct RecordedRequests {
     pub keys: RecordedKeys,
     /// The greatest length of a path or a header's line, in bytes, without the target's own path.
     pub longest_line: usize,
-    /// Whether any request has a path of its own.
-    pub have_paths: bool,
+    /// The requests without a method or a path of their own, which have those of the run.
+    pub without_method: u64,
+    pub without_path: u64,
+    /// The columns of JSON lines or CSV that the times were read from, and those that nothing was read from.
+    pub time_columns: Vec<String>,
+    pub unread_columns: Vec<String>,
+    /// The requests that have a key of their own and do not contain it.
+    pub hiding_key: u64,
+    /// The lines of two requests that have different keys and are the same otherwise, if such a pair was found.
+    pub alike: Option<[u64; 2]>,
     /// Whether any request has a body of its own, or a method without the run's body.
     pub replace_bodies: bool,
     /// Differs if any request does.
@@ -61,6 +69,11 @@ impl RecordedRequests {
     pub fn content(&self, number: u64, into: &mut Vec<u8>) -> Result<(), StoreFailed> {
         let entry = self.entry(number)?;
         self.store.content(entry.content, into)
+    }
+
+    /// Whether any request has a path of its own.
+    pub fn have_paths(&self) -> bool {
+        self.without_path < self.count
     }
 
     /// Whether the requests have keys of their own.

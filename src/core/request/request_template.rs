@@ -37,7 +37,7 @@ impl RequestTemplate {
             .headers
             .iter()
             .any(|(name, value)| has_key(value) && !recorded.header_names.contains(name));
-        let in_path = !recorded.have_paths && self.paths.all().all(has_key);
+        let in_path = !recorded.have_paths() && self.paths.all().all(has_key);
         let in_body = !recorded.replace_bodies && self.body.as_ref().is_some_and(has_key);
         in_header || in_path || in_body
     }

@@ -2,11 +2,12 @@
 
 use super::super::limited::Limited;
 use super::super::row::Wrong;
+use super::columns::{Role, Roles};
 use super::lines::Source;
 use super::parsed::{
-    BODIES, HEADERS, KeyFrom, METHODS, NotRead, PATHS, Parsed, SOURCE, TIMES, add_header_lines,
-    time, time_rank,
+    K6_REQUESTS, KeyFrom, NotRead, PROBE, Parsed, add_header_lines, complete, time,
 };
+use crate::core::recorded::Unit;
 use crate::core::replay::ContentParts;
 use crate::report::reason;
 use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
@@ -20,19 +21,112 @@ pub(super) struct CsvRequests {
     /// The number of columns.
     width: usize,
     key: KeyFrom,
+    roles: Roles,
 }
 
 type File = Limited<WithLastLine<Box<dyn Read>>>;
 
 /// The places of the columns.
 struct Columns {
-    time: (usize, String),
+    time: (usize, String, Unit),
     method: Option<usize>,
     path: Option<usize>,
+    query: Option<usize>,
+    request: Option<usize>,
     headers: Option<usize>,
     body: Option<usize>,
     key: Option<usize>,
     source: Option<usize>,
+    metric: Option<usize>,
+}
+
+impl Columns {
+    /// Finds the columns by their names. Notes the others in `roles`.
+    fn new(names: &[String], key: &KeyFrom, roles: &mut Roles) -> Result<Columns, String> {
+        let all: Vec<_> = names.iter().map(|name| roles.of(name)).collect();
+        let mut read = vec![false; names.len()];
+        // The best of the columns whose role has a rank.
+        let mut best = |rank: &dyn Fn(Role) -> Option<usize>| {
+            let ranked = all
+                .iter()
+                .enumerate()
+                .filter_map(|(place, role)| Some((rank((*role)?)?, names[place].len(), place)));
+            let (_, _, place) = ranked.min()?;
+            read[place] = true;
+            Some(place)
+        };
+        let is = |wanted: Role| move |role: Role| (role == wanted).then_some(0);
+        let time = best(&|role| match role {
+            Role::Time { rank, .. } => Some(rank),
+            _ => None,
+        });
+        let columns = (
+            best(&|role| match role {
+                Role::Method { rank } => Some(rank),
+                _ => None,
+            }),
+            best(&|role| match role {
+                Role::Path { rank } => Some(rank),
+                _ => None,
+            }),
+            best(&is(Role::Query)),
+            best(&is(Role::Headers)),
+            best(&is(Role::Body)),
+            best(&is(Role::Source)),
+            best(&is(Role::Metric)),
+        );
+        let (method, path, query, headers, body, source, metric) = columns;
+        let needs_line = method.is_none() || path.is_none();
+        let request = needs_line.then(|| best(&is(Role::Request))).flatten();
+        let own = names.iter().position(|name| key.is_column(name));
+        if let KeyFrom::Column(column) = key
+            && own.is_none()
+        {
+            return Err(format!("there is no column {column} for --replay-key"));
+        }
+        if let Some(place) = own {
+            read[place] = true;
+        }
+        let time = time.ok_or_else(|| no_time(names))?;
+        let (name, role) = (names[time].clone(), all[time]);
+        let Some(Role::Time { unit, .. }) = role else {
+            unreachable!("it was found as a time");
+        };
+        roles.take_time(&name);
+        for (name, _) in names.iter().zip(read).filter(|(_, is_read)| !is_read) {
+            roles.leave_unread(name);
+        }
+        Ok(Columns {
+            time: (time, name, unit),
+            method,
+            path,
+            query,
+            request,
+            headers,
+            body,
+            key: own,
+            source,
+            metric,
+        })
+    }
+}
+
+/// Says that no column has the time, and what else may be wrong with the first line.
+fn no_time(names: &[String]) -> String {
+    let hint = separator(&names.join(",")).map_or(String::new(), |other| {
+        format!(": its columns are separated by {other}, and those of CSV by commas")
+    });
+    format!("there is no column time{hint}")
+}
+
+/// What else than commas separates the columns of a first line, one of which is a time.
+pub(super) fn separator(line: &str) -> Option<&'static str> {
+    let others = [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")];
+    let is_time = |name: &str| super::columns::is_time(name.trim().trim_matches('"'));
+    let found = others
+        .into_iter()
+        .find(|(other, _)| line.contains(*other) && line.split(*other).any(is_time));
+    found.map(|(_, words)| words)
 }
 
 impl CsvRequests {
@@ -51,36 +145,19 @@ impl CsvRequests {
             .map(|name| String::from_utf8_lossy(name).trim().to_owned())
             .collect();
         reader.get_mut().begin_row();
-        let ranked = names.iter().enumerate();
-        let ranked = ranked.filter_map(|(place, name)| Some((time_rank(name)?, name.len(), place)));
-        let time = ranked
-            .min()
-            .map(|(_, _, place)| (place, names[place].clone()));
-        let one_of = |wanted: &[&str]| {
-            let mut wanted = wanted.iter();
-            wanted.find_map(|wanted| names.iter().position(|name| name == wanted))
-        };
-        let key_column = key.column().and_then(|column| one_of(&[column]));
-        if let KeyFrom::Column(column) = &key
-            && key_column.is_none()
-        {
-            return Err(format!("there is no column {column} for --replay-key").into());
-        }
+        let mut roles = Roles::default();
         Ok(CsvRequests {
-            columns: Columns {
-                time: time.ok_or_else(|| format!("there is no column {}", TIMES.join(" or ")))?,
-                method: one_of(&METHODS),
-                path: one_of(&PATHS),
-                headers: one_of(&HEADERS),
-                body: one_of(&BODIES),
-                key: key_column,
-                source: one_of(&[SOURCE.0]),
-            },
+            columns: Columns::new(&names, &key, &mut roles)?,
             width: names.len(),
             reader,
             record: ByteRecord::new(),
             key,
+            roles,
         })
+    }
+
+    pub fn into_roles(self) -> Roles {
+        self.roles
     }
 
     pub fn must_have_keys(&self) -> bool {
@@ -105,13 +182,16 @@ impl CsvRequests {
 
     fn read(&self, line: u64) -> Result<Parsed, NotRead> {
         let Columns {
-            time: (at, name),
+            time: (at, name, unit),
             method,
             path,
+            query,
+            request,
             headers,
             body,
             key,
             source,
+            metric,
         } = &self.columns;
         if self.record.len() != self.width {
             let (fields, width) = (self.record.len(), self.width);
@@ -119,7 +199,13 @@ impl CsvRequests {
                 "it has {fields} fields, and the first row has {width}"
             )));
         }
-        let cell = |place: &usize| self.record.get(*place).filter(|cell| !cell.is_empty());
+        let whole = |place: &usize| self.record.get(*place).filter(|cell| !cell.is_empty());
+        // Blanks around a value are none of it.
+        let cell = |place: &usize| {
+            whole(place)
+                .map(<[u8]>::trim_ascii)
+                .filter(|cell| !cell.is_empty())
+        };
         let text = |place: &usize, name: &str| {
             let text = cell(place).map(str::from_utf8).transpose();
             text.map_err(|_| NotRead(format!("its {name} is not UTF-8")))
@@ -131,6 +217,8 @@ impl CsvRequests {
         if let Some(path) = path.as_ref().and_then(cell) {
             parts.set_path(path)?;
         }
+        let first_line = request.as_ref().and_then(cell);
+        complete(&mut parts, first_line, query.as_ref().and_then(cell))?;
         if let Some(place) = headers
             && let Some(headers) = text(place, "headers")?
         {
@@ -143,18 +231,19 @@ impl CsvRequests {
                 _ => add_header_lines(headers, &mut parts)?,
             }
         }
-        parts.body = body.as_ref().and_then(cell).map(<[u8]>::to_vec);
+        parts.body = body.as_ref().and_then(whole).map(<[u8]>::to_vec);
         let own_key = match key {
             Some(place) => text(place, "key")?.map(str::to_owned),
             None => self.key.in_header(&parts),
         };
-        let is_probe = |place: &usize| cell(place) == Some(SOURCE.1.as_bytes());
+        let has = |place: &Option<usize>| place.as_ref().and_then(cell);
         Ok(Parsed {
             line,
-            at: time(name, text(at, name)?)?,
+            at: time(name, *unit, text(at, name)?)?,
             parts,
             key: own_key,
-            is_of_a_probe: source.as_ref().is_some_and(is_probe),
+            is_no_load: has(source) == Some(PROBE.as_bytes())
+                || has(metric).is_some_and(|metric| metric != K6_REQUESTS.as_bytes()),
         })
     }
 }

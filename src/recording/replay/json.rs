@@ -1,23 +1,22 @@
 //! Requests as JSON objects, one on each line.
 
 use super::super::row::Wrong;
+use super::columns::{Role, Roles};
 use super::lines::Source;
 use super::parsed::{
-    BODIES, HEADERS, KeyFrom, METHODS, NotRead, PATHS, Parsed, SOURCE, add_header_lines, time,
-    time_rank,
+    K6_REQUESTS, KeyFrom, NotRead, PROBE, Parsed, add_header_lines, complete, time,
 };
+use crate::core::recorded::Unit;
 use crate::core::replay::ContentParts;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 pub(super) struct JsonRequests {
     source: Source,
     key: KeyFrom,
     line: Vec<u8>,
+    roles: Roles,
 }
-
-type Members<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
 
 impl JsonRequests {
     pub fn new(source: Source, key: KeyFrom) -> JsonRequests {
@@ -25,6 +24,7 @@ impl JsonRequests {
             source,
             key,
             line: Vec::new(),
+            roles: Roles::default(),
         }
     }
 
@@ -33,61 +33,194 @@ impl JsonRequests {
     }
 
     pub fn next(&mut self) -> Result<Option<Result<Parsed, Wrong>>, Wrong> {
-        Ok(match self.source.next_line(&mut self.line)? {
-            None => None,
-            Some(Err(wrong)) => Some(Err(wrong)),
-            Some(Ok(line)) => Some(read(&self.line, line, &self.key).map_err(|why| why.on(line))),
-        })
+        let line = match self.source.next_line(&mut self.line)? {
+            None => return Ok(None),
+            Some(Err(wrong)) => return Ok(Some(Err(wrong))),
+            Some(Ok(line)) => line,
+        };
+        let read = read(&self.line, line, &self.key, &mut self.roles);
+        Ok(Some(read.map_err(|why| why.on(line))))
+    }
+
+    pub fn into_roles(self) -> Roles {
+        self.roles
     }
 }
 
-fn read(text: &[u8], line: u64, key: &KeyFrom) -> Result<Parsed, NotRead> {
-    let members: Members = serde_json::from_slice(text)
-        .map_err(|error| NotRead(format!("it is no JSON object: {}", position(&error))))?;
-    let is_there = |value: &&RawValue| value.get() != "null";
-    let get = |names: &[&str]| {
-        let mut found = names.iter().filter_map(|name| members.get(*name).copied());
-        found.find(is_there)
-    };
-    let times = members.iter().filter(|(_, value)| is_there(value));
-    let times = times.filter_map(|(name, value)| Some((time_rank(name)?, name, value)));
-    // A row may have the time with several units.
-    let (_, name, at) = times
-        .min_by_key(|(rank, name, _)| (*rank, name.len()))
-        .ok_or("it has no time")?;
-    let mut parts = ContentParts::default();
-    if let Some(method) = get(&METHODS) {
-        parts.set_method(plain(method, "method")?.as_bytes())?;
-    }
-    if let Some(path) = get(&PATHS) {
-        parts.set_path(plain(path, "path")?.as_bytes())?;
-    }
-    if let Some(headers) = get(&HEADERS) {
-        add_headers(headers, &mut parts)?;
-    }
-    if let Some(body) = get(&BODIES) {
-        // A body that is not a text is JSON itself, as it is written.
-        let text = if body.get().starts_with('"') {
-            plain(body, "body")?
-        } else {
-            body.get().into()
+/// The members that have the parts of a request.
+#[derive(Default)]
+struct Found<'a> {
+    time: Option<(Rank, Unit, Member<'a>)>,
+    method: Option<(Rank, Member<'a>)>,
+    path: Option<(Rank, Member<'a>)>,
+    query: Option<(Rank, Member<'a>)>,
+    headers: Option<(Rank, Member<'a>)>,
+    body: Option<(Rank, Member<'a>)>,
+    request: Option<(Rank, Member<'a>)>,
+    source: Option<(Rank, Member<'a>)>,
+    metric: Option<(Rank, Member<'a>)>,
+    key: Option<&'a RawValue>,
+}
+
+/// The lowest one counts: whether it is within a `request`, the rank of its name, and the length of the name.
+type Rank = (bool, usize, usize);
+
+#[derive(Clone)]
+struct Member<'a> {
+    name: Cow<'a, str>,
+    value: &'a RawValue,
+}
+
+impl<'a> Found<'a> {
+    /// Puts a member where it belongs, unless a better one is there.
+    fn add(&mut self, member: Member<'a>, is_within: bool, key: &KeyFrom, roles: &mut Roles) {
+        let is_key = !is_within && key.is_column(&member.name);
+        if is_key {
+            self.key = Some(member.value);
+        }
+        let length = member.name.len();
+        let (slot, rank) = match roles.of(&member.name) {
+            Some(Role::Time { rank, unit }) if !is_within => {
+                let rank = (is_within, rank, length);
+                let is_better = self.time.as_ref().is_none_or(|(other, ..)| rank < *other);
+                let left = match is_better {
+                    true => self
+                        .time
+                        .replace((rank, unit, member))
+                        .map(|(.., left)| left),
+                    false => Some(member),
+                };
+                if let Some(left) = left {
+                    roles.leave_unread(&left.name);
+                }
+                return;
+            }
+            Some(Role::Method { rank }) => (&mut self.method, rank),
+            Some(Role::Path { rank }) => (&mut self.path, rank),
+            Some(Role::Query) if is_text(member.value) => (&mut self.query, 0),
+            Some(Role::Headers) => (&mut self.headers, 0),
+            Some(Role::Body) => (&mut self.body, 0),
+            Some(Role::Request) if !is_within => (&mut self.request, 0),
+            Some(Role::Source) if !is_within => (&mut self.source, 0),
+            Some(Role::Metric) if !is_within => (&mut self.metric, 0),
+            _ if is_key || is_within => return,
+            _ => return roles.leave_unread(&member.name),
         };
-        parts.body = Some(text.into_owned().into_bytes());
+        let rank = (is_within, rank, length);
+        let is_better = slot.as_ref().is_none_or(|(other, _)| rank < *other);
+        let left = match is_better {
+            true => slot.replace((rank, member)),
+            false => Some((rank, member)),
+        };
+        if let Some(((false, ..), left)) = left {
+            roles.leave_unread(&left.name);
+        }
     }
-    let own_key = match key.column().and_then(|column| get(&[column])) {
+}
+
+fn is_text(value: &RawValue) -> bool {
+    value.get().starts_with('"')
+}
+
+fn read(text: &[u8], line: u64, key: &KeyFrom, roles: &mut Roles) -> Result<Parsed, NotRead> {
+    let members: Ordered = serde_json::from_slice(text)
+        .map_err(|error| NotRead(format!("it is no JSON object: {}", position(&error))))?;
+    let is_of_vegeta = ["attack", "latency"]
+        .iter()
+        .all(|name| members.0.iter().any(|(other, _)| other == name));
+    let mut found = Found::default();
+    for (name, value) in members.0 {
+        if value.get() != "null" {
+            found.add(Member { name, value }, false, key, roles);
+        }
+    }
+    let mut first_line = None;
+    if let Some((_, Member { name, value })) = found.request.take() {
+        if value.get().starts_with('{') {
+            let within: Ordered = serde_json::from_str(value.get())
+                .map_err(|_| NotRead(format!("its {name} is no JSON object")))?;
+            for (name, value) in within.0 {
+                if value.get() != "null" {
+                    found.add(Member { name, value }, true, key, roles);
+                }
+            }
+        } else if is_text(value) && (found.method.is_none() || found.path.is_none()) {
+            first_line = Some(plain(value, &name)?);
+        } else {
+            roles.leave_unread(&name);
+        }
+    }
+    if is_of_vegeta {
+        // They are those of the response.
+        for (_, member) in [found.headers.take(), found.body.take()]
+            .into_iter()
+            .flatten()
+        {
+            roles.leave_unread(&member.name);
+        }
+    }
+    let mut parts = ContentParts::default();
+    let part = |found: &Option<(Rank, Member<'_>)>, name: &str| {
+        let value = found.as_ref().map(|(_, member)| member.value);
+        value
+            .map(|value| plain(value, name).map(Cow::into_owned))
+            .transpose()
+    };
+    if let Some(method) = part(&found.method, "method")? {
+        parts.set_method(method.as_bytes())?;
+    }
+    if let Some(path) = part(&found.path, "path")? {
+        parts.set_path(path.as_bytes())?;
+    }
+    let query = part(&found.query, "query")?;
+    complete(
+        &mut parts,
+        first_line.as_ref().map(|line| line.as_bytes()),
+        query.as_ref().map(|query| query.as_bytes()),
+    )?;
+    if let Some((_, headers)) = &found.headers {
+        add_headers(headers.value, &mut parts)?;
+    }
+    if let Some((_, body)) = &found.body {
+        parts.body = body_of(body)?;
+    }
+    let own_key = match found.key {
         Some(value) => Some(plain(value, "key")?.into_owned()).filter(|key| !key.is_empty()),
         None => key.in_header(&parts),
     };
-    let source = get(&[SOURCE.0])
-        .map(|source| plain(source, SOURCE.0))
-        .transpose()?;
+    let source = part(&found.source, "source")?;
+    let metric = part(&found.metric, "metric_name")?;
+    let (_, unit, at) = found.time.ok_or("it has no time")?;
+    roles.take_time(&at.name);
     Ok(Parsed {
         line,
-        at: time(name, Some(&plain(at, name)?))?,
+        at: time(&at.name, unit, Some(&plain(at.value, &at.name)?))?,
         parts,
         key: own_key,
-        is_of_a_probe: source.as_deref() == Some(SOURCE.1),
+        is_no_load: source.is_some_and(|source| source == PROBE)
+            || metric.is_some_and(|metric| metric != K6_REQUESTS),
     })
+}
+
+/// A text as it is, the text within a `postData` of HAR, or JSON as it is written.
+fn body_of(body: &Member) -> Result<Option<Vec<u8>>, NotRead> {
+    let raw = body.value.get();
+    if super::columns::plain(&body.name) == "postdata" && raw.starts_with('{') {
+        let within: PostData = serde_json::from_str(raw)
+            .map_err(|_| NotRead(format!("its {} has no text", body.name)))?;
+        return Ok(within.text.map(|text| text.into_owned().into_bytes()));
+    }
+    let text = match is_text(body.value) {
+        true => plain(body.value, "body")?,
+        false => raw.into(),
+    };
+    Ok(Some(text.into_owned().into_bytes()))
+}
+
+#[derive(serde::Deserialize)]
+struct PostData<'a> {
+    #[serde(borrow)]
+    text: Option<Cow<'a, str>>,
 }
 
 /// The error without the words that repeat the line's number within its text.

@@ -3,7 +3,8 @@
 use super::super::file::COMPRESSED;
 use super::super::row::{BYTE_ORDER_MARK, LONGEST_ROW, Wrong};
 use super::ReplayFormat;
-use super::parsed::{Parsed, TIMES, is_time_column};
+use super::columns::is_time;
+use super::parsed::Parsed;
 use crate::core::log_format::LogFormat;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -70,15 +71,20 @@ impl Source {
         }
         let first = String::from_utf8_lossy(first);
         let mut names = first.split(',');
-        if names.any(|name| is_time_column(name.trim().trim_matches('"'))) {
+        if names.any(|name| is_time(name.trim().trim_matches('"'))) {
             return Ok(ReplayFormat::Csv);
         }
-        Err(format!(
-            "its first line is neither a JSON object nor names of columns with {} among them; give --replay-format with \
-             `combined` or another format if it is an access log",
-            TIMES[0]
-        )
-        .into())
+        if first.contains('\0') {
+            return Err("it is not text in UTF-8".into());
+        }
+        if let Some(other) = super::csv::separator(&first) {
+            let why =
+                format!("its columns are separated by {other}, and those of CSV must be by commas");
+            return Err(why.into());
+        }
+        Err("its first line is neither a JSON object nor names of columns, separated by commas, with time among them; give \
+             --replay-format with `combined` or another format if it is an access log"
+            .into())
     }
 
     /// What is left of the file, for a reader of another kind.
@@ -192,7 +198,7 @@ impl LogRequests {
             at: request.at,
             parts: request.parts,
             key: request.key,
-            is_of_a_probe: false,
+            is_no_load: false,
         });
         Ok(Some(parsed.map_err(|why| Wrong::on(line, why.to_string()))))
     }

@@ -3,6 +3,7 @@
 //!
 //! Nothing that happens to the file later, and no time that it takes to read its lines, has an effect on the run.
 
+mod columns;
 mod csv;
 mod entry_file;
 mod json;
@@ -94,17 +95,27 @@ fn copy_file(
     };
     let is_spread = matches!(&format, ReplayFormat::Log(format) if format.is_whole_seconds());
     let mut rows = Rows::new(source, format, file.key.as_deref())?;
+    let mut seen = vec![false; listed.as_ref().map_or(0, KeyList::len)];
     let mut keys = listed.map_or_else(KeyNumbers::default, KeyNumbers::behind);
     let mut has_keys = rows.must_have_keys().then_some(true);
     let (mut tally, mut copying) = (Tally::default(), Copying::begin().map_err(unwritable)?);
     while let Some(row) = rows.next()? {
+        // Passing it over would pass over each request that has a key.
+        if let Ok(parsed) = &row
+            && let (Some(_), Some(false), false) = (&parsed.key, has_keys, parsed.is_no_load)
+        {
+            return Err(Wrong::on(parsed.line, KEY_COMES_LATE));
+        }
         let parsed = row.and_then(|parsed| take(parsed, &mut has_keys, &mut keys, &file.dropped));
         match parsed {
             Ok(None) => {}
             Ok(Some((parsed, key))) => {
+                if let Some(seen) = key.and_then(|key| seen.get_mut(key as usize)) {
+                    *seen = true;
+                }
                 tally.add(&parsed, key);
                 copying
-                    .add(parsed.at, &parsed.parts, key.unwrap_or(0))
+                    .add(parsed.at, &parsed.parts, key, parsed.line)
                     .map_err(unwritable)?;
             }
             Err(_) if file.skips_unreadable => tally.unreadable += 1,
@@ -125,6 +136,7 @@ fn copy_file(
         .speed
         .recorded_within(crate::base::Nanos(1_000_000_000));
     let copied = copying.finish(is_spread, window).map_err(unwritable)?;
+    let (time_columns, unread_columns) = rows.into_columns();
     let key_list = keys.into_list();
     let requests = RecordedRequests {
         name: name(&file.path),
@@ -134,11 +146,19 @@ fn copy_file(
         unreadable: tally.unreadable,
         is_spread,
         keys: match &key_list {
-            Some(keys) if has_keys == Some(true) => RecordedKeys::Own(keys.len() as u32),
+            Some(keys) if has_keys == Some(true) => {
+                let only_listed = seen.iter().filter(|seen| !**seen).count();
+                RecordedKeys::Own((keys.len() - only_listed) as u32)
+            }
             _ => RecordedKeys::None,
         },
         longest_line: tally.longest_line,
-        have_paths: tally.have_paths,
+        without_method: tally.without_method,
+        without_path: tally.without_path,
+        time_columns,
+        unread_columns,
+        hiding_key: tally.hiding_key,
+        alike: copied.alike.filter(|_| has_keys == Some(true)),
         replace_bodies: tally.replace_bodies,
         digest: tally.digest,
         header_names: tally.header_names(),
@@ -148,6 +168,9 @@ fn copy_file(
     Ok((requests, key_list))
 }
 
+const KEY_COMES_LATE: &str = "it has a key, and a request before it has none; with --replay-key key, requests without a key are \
+                              lines that can't be read";
+
 /// The request of a row with the number of its key. `None` if it is not one of the load.
 fn take(
     parsed: Parsed,
@@ -155,7 +178,7 @@ fn take(
     keys: &mut KeyNumbers,
     dropped: &[HeaderName],
 ) -> Result<Option<(Parsed, Option<u32>)>, Wrong> {
-    if parsed.is_of_a_probe {
+    if parsed.is_no_load {
         return Ok(None);
     }
     let line = parsed.line;
@@ -164,13 +187,7 @@ fn take(
     let key = match (&parsed.key, needs_key) {
         (Some(key), true) => Some(keys.number(key).map_err(|why| Wrong::on(line, why))?),
         (None, true) => return Err(Wrong::on(line, "it has no key, and the others have one")),
-        (Some(_), false) => {
-            return Err(Wrong::on(
-                line,
-                "it has a key, and the first request has none",
-            ));
-        }
-        (None, false) => None,
+        (_, false) => None,
     };
     let mut parsed = parsed;
     parsed.parts.leave_out(dropped);
@@ -194,6 +211,15 @@ impl Rows {
             Rows::Json(rows) => rows.must_have_keys(),
             Rows::Csv(rows) => rows.must_have_keys(),
             Rows::Log(rows) => rows.must_have_keys(),
+        }
+    }
+
+    /// The columns of times that were read, and the columns that nothing was read from.
+    fn into_columns(self) -> (Vec<String>, Vec<String>) {
+        match self {
+            Rows::Json(rows) => rows.into_roles().into_names(),
+            Rows::Csv(rows) => rows.into_roles().into_names(),
+            Rows::Log(_) => (Vec::new(), Vec::new()),
         }
     }
 

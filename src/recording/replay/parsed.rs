@@ -1,6 +1,8 @@
-//! The request of one row, and the names of the columns of its parts.
+//! The request of one row.
 
 use super::super::row::Wrong;
+use super::columns::plain;
+use crate::core::log_format::read_first_line;
 use crate::core::recorded::{Unit, nanoseconds};
 use crate::core::replay::{ContentParts, NotSendable};
 
@@ -13,8 +15,8 @@ pub(super) struct Parsed {
     pub at: u64,
     pub parts: ContentParts,
     pub key: Option<String>,
-    /// Whether the audit of another run sent it, and not its load.
-    pub is_of_a_probe: bool,
+    /// Whether it is none: the audit of a run sent it, and not its load, or the row is about something else.
+    pub is_no_load: bool,
 }
 
 /// Where a row has the key of its request.
@@ -38,12 +40,12 @@ impl KeyFrom {
         }
     }
 
-    /// The column; `None` if the key is in a header.
-    pub fn column(&self) -> Option<&str> {
+    /// Whether the key is in the column of this name.
+    pub fn is_column(&self, name: &str) -> bool {
         match self {
-            KeyFrom::Default => Some("key"),
-            KeyFrom::Column(name) => Some(name),
-            KeyFrom::Header(_) => None,
+            KeyFrom::Default => plain(name) == "key",
+            KeyFrom::Column(column) => column == name || plain(column) == plain(name),
+            KeyFrom::Header(_) => false,
         }
     }
 
@@ -63,38 +65,46 @@ impl KeyFrom {
     }
 }
 
-/// The names of the column with the time, in the order of preference. Each may have the unit of its numbers behind it, as in
-/// `time_ms`. `due_ns` is that of `--requests`.
-pub(super) const TIMES: [&str; 6] = ["time", "timestamp", "@timestamp", "ts", "start_time", "due"];
-pub(super) const METHODS: [&str; 3] = ["method", "request_method", "http_method"];
-pub(super) const PATHS: [&str; 4] = ["path", "url", "uri", "request_uri"];
-pub(super) const HEADERS: [&str; 3] = ["headers", "header", "request_headers"];
-pub(super) const BODIES: [&str; 2] = ["body", "request_body"];
-/// The column of `--requests` that says who sent a request, and its word for the audit's own.
-pub(super) const SOURCE: (&str, &str) = ("source", "probe");
-
-/// Whether a column of this name has the time.
-pub(super) fn is_time_column(name: &str) -> bool {
-    time_rank(name).is_some()
-}
-
-/// The place of a column's name among those of a time; lower ones are preferred.
-pub(super) fn time_rank(name: &str) -> Option<usize> {
-    let without_unit = name
-        .rsplit_once('_')
-        .filter(|(_, unit)| unit.parse::<Unit>().is_ok());
-    let base = without_unit.map_or(name, |(base, _)| base);
-    TIMES.iter().position(|time| *time == base || *time == name)
-}
+/// The word of `--requests` for a request of the audit's own, which is not one of the load.
+pub(super) const PROBE: &str = "probe";
+/// The only metric of k6 whose rows are requests.
+pub(super) const K6_REQUESTS: &str = "http_reqs";
 
 /// The instant in a column of this name.
-pub(super) fn time(name: &str, text: Option<&str>) -> Result<u64, NotRead> {
+pub(super) fn time(name: &str, unit: Unit, text: Option<&str>) -> Result<u64, NotRead> {
     let text = text
         .filter(|text| !text.is_empty())
         .ok_or_else(|| NotRead(format!("it has no {name}")))?;
     let shown = crate::base::text::shortened(text, 40);
-    nanoseconds(text, Unit::of_column(name))
-        .map_err(|why| NotRead(format!("its {name} {shown} {why}")))
+    nanoseconds(text, unit).map_err(|why| {
+        let hint = match unit {
+            Unit::Seconds if why.contains("its unit is s") => {
+                format!("; the column's name may end with the unit, such as {name}_ms")
+            }
+            _ => String::new(),
+        };
+        NotRead(format!("its {name} {shown} {why}{hint}"))
+    })
+}
+
+/// Takes a method and a path from a request's first line, where the row has none of its own, and a query that the path lacks.
+pub(super) fn complete(
+    parts: &mut ContentParts,
+    first_line: Option<&[u8]>,
+    query: Option<&[u8]>,
+) -> Result<(), NotRead> {
+    if let Some(line) = first_line
+        && (parts.method.is_none() || parts.path.is_none())
+    {
+        let mut of_line = ContentParts::default();
+        read_first_line(line, &mut of_line)?;
+        parts.method = parts.method.take().or(of_line.method);
+        parts.path = parts.path.take().or(of_line.path);
+    }
+    match query.map(|query| query.strip_prefix(b"?").unwrap_or(query)) {
+        Some(query) if !query.is_empty() && parts.path.is_some() => Ok(parts.add_query(query)?),
+        _ => Ok(()),
+    }
 }
 
 /// Adds headers that are written as lines `Name: value`.

@@ -17,12 +17,22 @@ pub(super) struct Copying {
     contents: BufWriter<File>,
     /// The length of the contents, in bytes.
     length: u64,
-    /// Contents that were written lately, with their places: logs repeat themselves.
-    known: HashMap<Vec<u8>, u64>,
+    /// Contents that were written lately: logs repeat themselves.
+    known: HashMap<Vec<u8>, Known>,
+    /// See [`Copied::alike`].
+    alike: Option<[u64; 2]>,
     /// The bytes of the known contents.
     known_bytes: usize,
     entries: sort::Sorting,
     buffer: Vec<u8>,
+}
+
+/// A content that was written.
+struct Known {
+    place: u64,
+    /// The line and the key of the first request that had it.
+    line: u64,
+    key: Option<u32>,
 }
 
 /// A complete copy.
@@ -32,6 +42,9 @@ pub(super) struct Copied {
     pub length: Nanos,
     /// The most requests in a window of the recording.
     pub most_in_window: u64,
+    /// The lines of two requests that have different keys and the same content. Among requests that are far apart, none may
+    /// be found.
+    pub alike: Option<[u64; 2]>,
 }
 
 #[derive(Debug)]
@@ -52,25 +65,37 @@ impl Copying {
             contents: BufWriter::with_capacity(1 << 16, nameless()?),
             length: 0,
             known: HashMap::new(),
+            alike: None,
             known_bytes: 0,
             entries: sort::Sorting::new(),
             buffer: Vec::new(),
         })
     }
 
-    /// Adds a request at an instant in nanoseconds, in any order.
-    pub fn add(&mut self, at: u64, parts: &ContentParts, key: u32) -> io::Result<()> {
+    /// Adds a request at an instant in nanoseconds, in any order of instants. `line` is where it was read.
+    pub fn add(
+        &mut self,
+        at: u64,
+        parts: &ContentParts,
+        key: Option<u32>,
+        line: u64,
+    ) -> io::Result<()> {
         self.buffer.clear();
         parts.write(&mut self.buffer);
         let content = match self.known.get(&self.buffer) {
-            Some(place) => *place,
-            None => self.write_content()?,
+            Some(known) => {
+                if known.key != key {
+                    self.alike.get_or_insert([known.line, line]);
+                }
+                known.place
+            }
+            None => self.write_content(key, line)?,
         };
-        let at = Nanos(at);
+        let (at, key) = (Nanos(at), key.unwrap_or(0));
         self.entries.add(Entry { at, content, key })
     }
 
-    fn write_content(&mut self) -> io::Result<u64> {
+    fn write_content(&mut self, key: Option<u32>, line: u64) -> io::Result<u64> {
         let place = self.length;
         self.contents
             .write_all(&(self.buffer.len() as u32).to_le_bytes())?;
@@ -81,7 +106,8 @@ impl Copying {
                 self.known.clear();
                 self.known_bytes = 0;
             }
-            self.known.insert(self.buffer.clone(), place);
+            let known = Known { place, line, key };
+            self.known.insert(self.buffer.clone(), known);
             self.known_bytes += self.buffer.len() + 64;
         }
         Ok(place)
@@ -135,6 +161,7 @@ impl Copying {
         let sorted = Sorted::of(&store.entries, count);
         let (length, most_in_window) = survey(&sorted, window)?;
         Ok(Copied {
+            alike: self.alike,
             store,
             length,
             most_in_window,
@@ -216,7 +243,7 @@ mod tests {
             ..ContentParts::default()
         };
         for at in 0..1_000 {
-            copying.add(at, &parts, 0).unwrap();
+            copying.add(at, &parts, None, 1).unwrap();
         }
         let Copied { store, .. } = copying.finish(false, Nanos(1)).unwrap();
         let (mut entries, mut content) = ([Entry::default(); 600], Vec::new());

@@ -11,7 +11,10 @@ pub(super) struct Tally {
     pub count: u64,
     pub unreadable: u64,
     pub longest_line: usize,
-    pub have_paths: bool,
+    pub without_method: u64,
+    pub without_path: u64,
+    /// The requests that do not contain their key.
+    pub hiding_key: u64,
     pub replace_bodies: bool,
     pub digest: u64,
     names: HashSet<HeaderName>,
@@ -30,7 +33,10 @@ impl Tally {
         let parts = &parsed.parts;
         self.count += 1;
         self.longest_line = self.longest_line.max(parts.longest_line());
-        self.have_paths |= parts.path.is_some();
+        self.without_method += u64::from(parts.method.is_none());
+        self.without_path += u64::from(parts.path.is_none());
+        let key = key.and(parsed.key.as_deref());
+        self.hiding_key += u64::from(key.is_some_and(|key| !parts.contain(key.as_bytes())));
         let carries_none =
             |method: &Method| ![Method::POST, Method::PUT, Method::PATCH].contains(method);
         self.replace_bodies |=
@@ -49,7 +55,7 @@ impl Tally {
                 *most = times.min(MOST_OF_ONE_NAME).max(*most);
             }
         }
-        let key = key.map(|_| parsed.key.as_deref());
+        let key = key.map(Some);
         let headers: Vec<_> = parts
             .headers
             .iter()

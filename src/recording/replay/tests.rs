@@ -176,15 +176,11 @@ fn a_line_that_can_not_be_read_is_refused_by_its_number_or_counted() {
         ),
         (
             "time,method\n1,G T\n",
-            "line 2: its method is no HTTP method",
+            "line 2: its method G T is no HTTP method",
         ),
         (
             "time,key\n1,a\n2,\n",
             "line 3: it has no key, and the others have one",
-        ),
-        (
-            "{\"time\":1}\n{\"time\":1,\"key\":\"a\"}",
-            "line 2: it has a key, and the first request has none",
         ),
         (
             "{\"time\":1,\"headers\":7}",
@@ -293,6 +289,16 @@ fn a_file_that_is_no_recording_is_refused() {
             "its first line is neither a JSON object nor names of columns",
         ),
         ("\u{1f}\u{8b}", "its first line is neither"),
+        (
+            "time;path\n1;/\n",
+            "its columns are separated by semicolons, and those of CSV must be by commas",
+        ),
+        ("t\0i\0m\0e\0\n\0", "it is not text in UTF-8"),
+        (
+            "timestamp,path\n1769860800123,/\n",
+            "line 2: its timestamp 1769860800123 is more than 292 years if its unit is s; the column's name may end with the \
+             unit, such as timestamp_ms",
+        ),
     ] {
         let refused = read(text).unwrap_err();
         assert!(refused.starts_with(why), "{text:?}: {refused}");
@@ -330,7 +336,8 @@ fn keys_come_from_a_column_a_header_or_a_variable_behind_those_of_a_list() {
         let listed = KeyList::read(&b"b\t5/1s\nz"[..]).unwrap();
         let (requests, list) = copy(&replay, Some(listed)).unwrap();
         let list = list.unwrap();
-        assert_eq!(requests.keys, RecordedKeys::Own(list.len() as u32));
+        // Nobody has the listed key z.
+        assert_eq!((requests.keys, list.len()), (RecordedKeys::Own(3), 4));
         let all = (0..requests.count).map(|number| requests.entry(number).unwrap().key as usize);
         all.map(|place| list.key(place).to_owned())
             .collect::<Vec<_>>()
@@ -348,6 +355,116 @@ fn keys_come_from_a_column_a_header_or_a_variable_behind_those_of_a_list() {
         keys(log, Some("$remote_addr"), Some("$remote_addr $msec")),
         expected
     );
+}
+
+#[test]
+fn a_first_request_without_a_key_does_not_make_the_others_unreadable() {
+    let text = "{\"time\":0}\n{\"time\":1,\"key\":\"a\"}\n{\"time\":2,\"key\":\"b\"}";
+    let skipping = |key: Option<&str>| {
+        read_with(text, |file| {
+            file.skips_unreadable = true;
+            file.key = key.map(str::to_owned);
+        })
+    };
+    let refused = skipping(None).unwrap_err();
+    let why = "line 2: it has a key, and a request before it has none; with --replay-key key";
+    assert!(refused.starts_with(why), "{refused}");
+    let requests = skipping(Some("key")).unwrap();
+    assert_eq!((requests.count, requests.unreadable), (2, 1));
+    assert_eq!(requests.keys, RecordedKeys::Own(2));
+}
+
+#[test]
+fn common_logs_are_read_by_their_names_of_columns() {
+    for (text, expected, times, unread) in [
+        (
+            // Caddy.
+            r#"{"ts":1769860800.1,"level":"info","request":{"method":"POST","uri":"/api/x?y=1","headers":{"X-A":["1"]}},"status":200}"#,
+            "0 POST /api/x?y=1 x-a=1 -",
+            "ts",
+            "level,status",
+        ),
+        (
+            // Traefik, whose `time` is the end.
+            r#"{"RequestMethod":"PUT","RequestPath":"/api","StartUTC":"2026-01-31T12:00:00.1Z","time":"2026-01-31T12:00:03Z"}"#,
+            "0 PUT /api - ",
+            "StartUTC",
+            "time",
+        ),
+        (
+            // HAR, whose `time` is a duration.
+            r#"{"startedDateTime":"2026-01-31T12:00:00.1Z","time":2.5,"request":{"method":"POST","url":"https://h/a?b","headers":[{"name":"X-A","value":"1"}],"postData":{"mimeType":"text/plain","text":"c"}}}"#,
+            "0 POST /a?b x-a=1 c",
+            "startedDateTime",
+            "time",
+        ),
+        (
+            r#"{"time":"2026-01-31T12:00:00Z","request":"POST /api/x HTTP/1.1","request_time":0.1}"#,
+            "0 POST /api/x -",
+            "time",
+            "request_time",
+        ),
+        (
+            // vegeta's results, whose headers and body are those of the response.
+            r#"{"attack":"a","seq":1,"code":200,"timestamp":"2026-01-31T12:00:00Z","latency":5,"method":"GET","url":"http://h/x","body":"b2s=","headers":{"Set-Cookie":["a"]}}"#,
+            "0 GET /x -",
+            "timestamp",
+            "attack,seq,code,latency,headers,body",
+        ),
+        (
+            "Time, Method ,Path,Query,Status\n 0.5 , DELETE, /a , b=c ,200\n",
+            "0 DELETE /a?b=c -",
+            "Time",
+            "Status",
+        ),
+        (
+            "time,request\n1,GET /a HTTP/2.0\n",
+            "0 GET /a -",
+            "time",
+            "",
+        ),
+        (
+            "metric_name,timestamp,method,url\nvus,1,,\nhttp_reqs,1,GET,http://h/k\nhttp_req_duration,1,GET,http://h/k\n",
+            "0 GET /k -",
+            "timestamp",
+            "",
+        ),
+    ] {
+        let requests = read(text).unwrap();
+        let shown: Vec<_> = shown(&requests)
+            .iter()
+            .map(|one| one.trim_end_matches(' ').to_owned())
+            .collect();
+        let expected = expected.trim_end_matches(' ');
+        assert_eq!(shown, [expected], "{text}");
+        assert_eq!(requests.time_columns.join(","), times, "{text}");
+        assert_eq!(requests.unread_columns.join(","), unread, "{text}");
+    }
+    // A row's own parts win over those within its request, and a part that nobody has is the run's.
+    let text = r#"{"time":1,"path":"/own","request":{"path":"/other","method":"GET"}}
+{"time":2,"path":"/b"}"#;
+    let requests = read(text).unwrap();
+    assert_eq!(shown(&requests), ["0 GET /own -", "1000 - /b -"]);
+    assert_eq!((requests.without_method, requests.without_path), (1, 0));
+}
+
+#[test]
+fn requests_that_differ_only_in_their_keys_are_noticed() {
+    let alike = |text: &str, key: Option<&str>| {
+        let requests = read_with(text, |file| file.key = key.map(str::to_owned)).unwrap();
+        (requests.alike, requests.hiding_key)
+    };
+    let text = "time,path,key\n1,/x,a\n2,/y,b\n3,/x,c\n";
+    assert_eq!(alike(text, None), (Some([2, 4]), 3));
+    assert_eq!(alike("time,path\n1,/x\n2,/x\n", None), (None, 0));
+    let in_path = "time,path,key\n1,/x?user=a1,a1\n2,/x?user=b2,b2\n3,/x?user=a1,a1\n";
+    assert_eq!(alike(in_path, None), (None, 0));
+    let in_header = r#"{"time":1,"headers":{"X-Key":"a1"}}
+{"time":1,"headers":{"X-Key":"b2"}}"#;
+    assert_eq!(alike(in_header, Some("header:x-key")), (None, 0));
+    // Requests may be told apart by something else than the text of their keys, such as a token.
+    let by_token = "time,body,key\n1,token-1,alice\n2,token-2,bob\n";
+    assert_eq!(alike(by_token, None), (None, 2));
 }
 
 #[test]
