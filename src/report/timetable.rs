@@ -96,6 +96,7 @@ fn write_timetable(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Re
     if let Some(workers) = plan.describe_workers(targets.len()) {
         writeln!(out, "workers: {workers}")?;
     }
+    write_recording(out, plan)?;
     write_first_request(out, plan, targets)?;
     match &plan.audit {
         Some(audit) => writeln!(out, "\naudit: {}", held_to(audit)),
@@ -214,6 +215,16 @@ fn write_overflow(out: &mut String, plan: &Plan) -> fmt::Result {
 
 /// More phases than any profile has before it repeats.
 const MANY: usize = 10_000;
+
+/// What a recording has and lacks.
+fn write_recording(out: &mut String, plan: &Plan) -> fmt::Result {
+    if plan.schedule.recording().is_none() {
+        return Ok(());
+    }
+    let (requests, keys) = (plan.describe_requests(), plan.describe_keys());
+    writeln!(out, "requests: {requests}{}", plan.describe_replay())?;
+    writeln!(out, "keys: {keys}")
+}
 
 fn write_first_request(out: &mut String, plan: &Plan, targets: &[Target]) -> fmt::Result {
     if plan.schedule.total() == Some(0) {

@@ -237,6 +237,30 @@ fn keys_of_a_recording_are_those_of_the_run_s_requests_and_of_its_audit() {
 }
 
 #[test]
+fn the_heading_says_what_no_record_has_and_which_columns_are_not_read() {
+    let heading = |text: &str, options: &str| {
+        let launch = loadgen(format!("plan {options} http://127.0.0.1:9"));
+        let finished = launch.arg("--replay").arg(file("said.csv", text)).finish();
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        let printed = finished.stdout();
+        printed.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let both = "time,method,path,status,key\n1,POST,/a,200,u1\n2,,/b,200,u2\n";
+    let said = heading(both, "");
+    for words in [
+        "requests: as recorded; 1 of 2 without a recorded method: GET; columns not read: status",
+        "keys: 2, as recorded; no request contains its key",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    // With the key in a header of the run, nothing is to be said.
+    let said = heading(both, "--header X-Key:{key}");
+    assert!(!said.contains("contains its key"), "{said}");
+    let said = heading("time\n1\n2\n", "");
+    assert!(said.contains("GET / at recorded instants"), "{said}");
+}
+
+#[test]
 fn a_limiter_that_keeps_its_limit_is_not_accused_by_a_replay() {
     let rows: String = (0..200)
         .map(|n| format!("{},k{}\n", n * 5, n % 2))
@@ -389,6 +413,8 @@ fn what_can_not_be_replayed_is_refused_in_one_line() {
     let get = file("get.csv", "time,method\n1,POST\n2,GET\n");
     let get = get.to_str().expect("a path in UTF-8");
     let keyed = file("keyed.csv", "time,key\n1,a\n");
+    let alike = file("alike.csv", "time,path,key\n1,/x,a\n2,/x,b\n");
+    let alike = alike.to_str().expect("a path in UTF-8");
     let keyed = keyed.to_str().expect("a path in UTF-8");
     for (options, words) in [
         (
@@ -462,6 +488,14 @@ fn what_can_not_be_replayed_is_refused_in_one_line() {
         (
             &["--replay", get, "--preset", "check", "--audit"],
             &["--replay", "--replay-key", "{key} into a --header"],
+        ),
+        (
+            &["--replay", alike, "--audit", "sliding-window 5/1s"],
+            &[
+                "--replay",
+                "lines 2 and 3 are the same request with different keys",
+                "{key} into a --header",
+            ],
         ),
         (
             &["capacity", "--replay", good],

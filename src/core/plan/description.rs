@@ -61,8 +61,8 @@ impl Plan {
         ))
     }
 
-    /// What became of the lines of a recording, behind other words; empty if there is nothing to say.
-    fn describe_replay(&self) -> String {
+    /// What became of the lines of a recording, behind other words with a semicolon; empty if there is nothing to say.
+    pub fn describe_replay(&self) -> String {
         let Some(replay) = self.schedule.recording() else {
             return String::new();
         };
@@ -223,8 +223,11 @@ impl Plan {
 /// What the requests of a recording are, where the run's own have this method and these paths.
 fn describe_recorded(recorded: &RecordedRequests, method: &Method, paths: &str) -> String {
     let all = recorded.count;
+    let has_more = !recorded.header_names.is_empty() || recorded.replace_bodies;
     let mut text = match (recorded.without_method, recorded.without_path) {
-        (methods, paths_) if methods == all && paths_ == all => {
+        (without_methods, without_paths)
+            if without_methods == all && without_paths == all && !has_more =>
+        {
             format!("{method} {paths} at recorded instants")
         }
         (without_method, without_path) => {
