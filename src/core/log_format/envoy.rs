@@ -1,5 +1,6 @@
 //! Envoy's command operators: a name between percent signs, with arguments in parentheses and a length or without.
 
+use super::path::PathOf;
 use super::time::LogTime;
 use super::{Meaning, Part, Variable};
 
@@ -46,7 +47,7 @@ fn variable(operator: &str) -> Result<Variable, String> {
         ("START_TIME", form) => {
             Meaning::Time(LogTime::start_time(form.filter(|form| !form.is_empty()))?)
         }
-        ("REQ", Some(headers)) => header(headers),
+        ("REQ" | "REQUEST_HEADER", Some(headers)) => header(headers),
         _ => Meaning::Nothing,
     };
     Ok(Variable {
@@ -58,13 +59,13 @@ fn variable(operator: &str) -> Result<Variable, String> {
 /// The header in `REQ(X?Y)`, which is X, or Y if the request has no X.
 fn header(names: &str) -> Meaning {
     let (first, second) = names.split_once('?').unwrap_or((names, ""));
-    let all = [first, second].map(|name| name.trim().to_ascii_lowercase());
-    if all.iter().any(|name| name == ":path") {
-        return Meaning::Path;
-    }
-    match &*all[0] {
-        ":method" => Meaning::Method,
-        name if name.starts_with(':') => Meaning::Nothing,
-        name => Meaning::Header(name.to_owned()),
+    let [first, second] = [first, second].map(|name| name.trim().to_ascii_lowercase());
+    match (&*first, &*second) {
+        (":path", _) => Meaning::Path(PathOf::Rewritten),
+        // Envoy adds this header if it rewrites the path.
+        ("x-envoy-original-path", _) | (_, ":path") => Meaning::Path(PathOf::Client),
+        (":method", _) => Meaning::Method,
+        (name, _) if name.starts_with(':') => Meaning::Nothing,
+        _ => Meaning::Header(first),
     }
 }

@@ -1,6 +1,6 @@
 //! The parts of a line.
 
-use crate::core::replay::{ContentParts, NotSendable};
+use crate::core::replay::NotSendable;
 use memchr::memmem;
 use std::borrow::Cow;
 
@@ -50,8 +50,8 @@ pub(super) fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-/// Reads a request's first line: `GET /path HTTP/1.1`.
-pub(super) fn read_first_line(line: &[u8], parts: &mut ContentParts) -> Result<(), NotSendable> {
+/// The method and the path in a request's first line: `GET /path HTTP/1.1`.
+pub(super) fn first_line(line: &[u8]) -> Result<(&[u8], &[u8]), NotSendable> {
     let blank = |byte: &u8| *byte == b' ';
     let wrong = || NotSendable::new("its request has no method and path");
     let first = line.iter().position(blank).ok_or_else(wrong)?;
@@ -60,6 +60,5 @@ pub(super) fn read_first_line(line: &[u8], parts: &mut ContentParts) -> Result<(
         *last > first && line[last + 1..].starts_with(b"HTTP/")
     });
     let path = &line[first + 1..last.unwrap_or(line.len())];
-    parts.set_method(&line[..first])?;
-    parts.set_path(path)
+    Ok((&line[..first], path))
 }

@@ -8,9 +8,11 @@
 mod envoy;
 mod line;
 mod nginx;
+mod path;
 mod time;
 
 use crate::core::replay::{ContentParts, NotSendable};
+use path::{PathOf, Paths};
 use std::borrow::Cow;
 use std::str::FromStr;
 use time::LogTime;
@@ -43,14 +45,23 @@ enum Meaning {
     /// The request's first line.
     FirstLine,
     Method,
-    /// A path, with its query if it has one.
-    Path,
+    Path(PathOf),
     /// The query alone.
     Query,
     Header(String),
     Body,
     /// It says nothing of what was sent.
     Nothing,
+}
+
+impl Meaning {
+    fn is_method(&self) -> bool {
+        matches!(self, Meaning::FirstLine | Meaning::Method)
+    }
+
+    fn is_path(&self) -> bool {
+        matches!(self, Meaning::FirstLine | Meaning::Path(_))
+    }
 }
 
 /// The formats that have a name: that of nginx, and of Apache, by default; the same without headers; and Envoy's default.
@@ -181,7 +192,7 @@ impl LogFormat {
     pub fn read(&self, line: &[u8], key: Option<usize>) -> Result<LoggedRequest, NotSendable> {
         let values = self.values(line)?;
         let mut request = LoggedRequest::default();
-        let (mut at, mut took, mut has_path) = (None, 0, false);
+        let (mut at, mut took, mut paths) = (None, 0, Paths::default());
         for (place, (variable, raw)) in self.variables.iter().zip(values).enumerate() {
             // Both servers write this for nothing.
             if raw.is_empty() || raw == b"-" {
@@ -196,7 +207,6 @@ impl LogFormat {
                 request.key = Some(String::from_utf8_lossy(&value).into_owned());
             }
             let parts = &mut request.parts;
-            has_path |= Self::PATHS.contains(&variable.meaning);
             match &variable.meaning {
                 Meaning::Time(time) if place == self.time => {
                     at = Some((
@@ -209,32 +219,38 @@ impl LogFormat {
                     let time = time::seconds(&value);
                     took = time.ok_or_else(|| self.wrong(place, "is not a number of seconds"))?;
                 }
-                Meaning::FirstLine => line::read_first_line(&value, parts)?,
+                Meaning::FirstLine => {
+                    let (method, path) = line::first_line(&value)?;
+                    parts.set_method(method)?;
+                    paths.add(PathOf::Client, Cow::Owned(path.to_vec()));
+                }
+                // nginx may change the method, too, when it serves the page of an error.
+                Meaning::Method if parts.method.is_some() => {}
                 Meaning::Method => parts.set_method(&value)?,
-                Meaning::Path => parts.set_path(&value)?,
-                Meaning::Query => parts.add_query(&value)?,
+                Meaning::Path(of) => paths.add(*of, value),
+                Meaning::Query => paths.add_query(value),
                 Meaning::Header(name) => parts.add_header(name.as_bytes(), &value)?,
                 Meaning::Body => parts.body = Some(value.into_owned()),
                 Meaning::Time(_) | Meaning::Nothing => {}
             }
         }
-        let parts = &request.parts;
-        self.must_be_there(Self::METHODS, parts.method.is_some())?;
-        self.must_be_there(Self::PATHS, has_path)?;
+        self.must_be_there(Meaning::is_method, request.parts.method.is_some())?;
+        self.must_be_there(Meaning::is_path, paths.has_any())?;
+        paths.put_into(&mut request.parts)?;
         let (time, at) = at.ok_or_else(|| self.wrong(self.time, "is missing"))?;
         request.at = time.start(at, took);
         Ok(request)
     }
 
-    const METHODS: &[Meaning] = &[Meaning::FirstLine, Meaning::Method];
-    const PATHS: &[Meaning] = &[Meaning::FirstLine, Meaning::Path];
-
-    /// Refuses a line without any value of variables with these meanings, if the format has such a variable. Servers write
-    /// such lines for connections that brought no request: nginx, if the client sent nothing in time (408) or something else
-    /// than HTTP (400).
-    fn must_be_there(&self, meanings: &[Meaning], is_there: bool) -> Result<(), NotSendable> {
+    /// Refuses a line without any value of variables with such a meaning, if the format has one. Servers write such lines for
+    /// connections that brought no request: nginx, if the client sent nothing in time (408) or something else than HTTP (400).
+    fn must_be_there(
+        &self,
+        is_such: fn(&Meaning) -> bool,
+        is_there: bool,
+    ) -> Result<(), NotSendable> {
         let mut variables = self.variables.iter();
-        match variables.position(|variable| meanings.contains(&variable.meaning)) {
+        match variables.position(|variable| is_such(&variable.meaning)) {
             Some(place) if !is_there => Err(self.wrong(place, "is missing")),
             _ => Ok(()),
         }

@@ -1,5 +1,6 @@
 //! nginx's `log_format`: variables behind a dollar sign, with braces around their names or without.
 
+use super::path::PathOf;
 use super::time::LogTime;
 use super::{Meaning, Part, Variable};
 
@@ -45,7 +46,8 @@ fn meaning(name: &str) -> Meaning {
         "request_time" => Meaning::Took,
         "request" => Meaning::FirstLine,
         "request_method" => Meaning::Method,
-        "request_uri" | "uri" | "document_uri" => Meaning::Path,
+        "request_uri" => Meaning::Path(PathOf::Client),
+        "uri" | "document_uri" => Meaning::Path(PathOf::Decoded),
         "args" | "query_string" => Meaning::Query,
         "request_body" => Meaning::Body,
         "content_type" => Meaning::Header("content-type".to_owned()),

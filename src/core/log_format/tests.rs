@@ -120,6 +120,72 @@ fn every_part_of_a_request_may_have_a_variable() {
 }
 
 #[test]
+fn the_client_s_own_path_counts_whatever_the_order_of_the_variables() {
+    const ORIGINAL: &str = "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%";
+    const ALONE: &str = "%REQUEST_HEADER(X-Envoy-Original-Path):99%";
+    const PATH: &str = "%REQUEST_HEADER(:path):5%";
+    for (variables, sent) in [
+        // nginx has decoded $uri, and redirected it internally; $args are those of the redirect.
+        (
+            &[
+                ("$request", "GET /a%20b?c=d HTTP/1.1"),
+                ("$uri", "/index.html"),
+                ("$args", "e=f"),
+            ][..],
+            "GET /a%20b?c=d",
+        ),
+        (
+            &[
+                ("$request", "GET /a HTTP/1.1"),
+                ("$args", "e=f"),
+                ("$request_method", "POST"),
+            ],
+            "GET /a",
+        ),
+        (
+            &[
+                ("$request_uri", "/a?c"),
+                ("$document_uri", "/b"),
+                ("$query_string", "d"),
+            ],
+            "- /a?c",
+        ),
+        (
+            &[("$request_uri", "-"), ("$uri", "/b"), ("$args", "d")],
+            "- /b?d",
+        ),
+        (
+            &[("$uri", "/100%/a?b#c é d"), ("$args", "e=%20")],
+            "- /100%25/a%3Fb%23c%20%C3%A9%20d?e=%20",
+        ),
+        (&[("$uri", "/%41"), ("$args", "-")], "- /%2541"),
+        (&[(ORIGINAL, "/client?a"), (PATH, "/up")], "- /client?a"),
+        (&[(ALONE, "/client?a"), (PATH, "/up")], "- /client?a"),
+        (&[(ALONE, "-"), (PATH, "/%41?")], "- /%41?"),
+        (&[(ORIGINAL, "-"), (PATH, "/up")], "- /up"),
+    ] {
+        let time = match variables[0].0.starts_with('%') {
+            true => ("%START_TIME(%s)%", "1769860800"),
+            false => ("$msec", "1769860800.000"),
+        };
+        let joined = |order: &[(&str, &str)]| {
+            let all = std::iter::once(&time).chain(order);
+            let (format, line): (Vec<_>, Vec<_>) = all.copied().unzip();
+            read(&format.join("|"), &line.join("|")).unwrap()
+        };
+        let mut reverse = variables.to_vec();
+        reverse.reverse();
+        for order in [variables, &reverse] {
+            assert_eq!(first_line(&joined(order)), sent, "{order:?}");
+        }
+    }
+    let format = "%START_TIME% %REQUEST_HEADER(:METHOD)% %REQUEST_HEADER(X-KEY?X-OTHER):3%";
+    let request = read(format, "2026-01-31T12:00:00.310Z PUT abc").unwrap();
+    assert_eq!(first_line(&request), "PUT -");
+    assert_eq!(headers(&request), [("x-key", "abc")]);
+}
+
+#[test]
 fn a_line_of_a_connection_without_a_request_is_refused() {
     let envoy = "[%START_TIME%] %REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %REQ(:PATH)%";
     let combined =
@@ -151,7 +217,12 @@ fn a_line_of_a_connection_without_a_request_is_refused() {
         (
             "$msec $uri?$args",
             "1769860800.250 ?a=b".to_owned(),
-            "it has a query without a path before it",
+            "its $uri is missing",
+        ),
+        (
+            "$msec $args",
+            "1769860800.250 a=b".to_owned(),
+            "it has a query without a path",
         ),
     ] {
         assert_eq!(read(format, &line).unwrap_err(), why, "{line}");
