@@ -1,6 +1,7 @@
 //! Envoy's command operators: a name between percent signs, with arguments in parentheses and a length or without.
 
 use super::path::PathOf;
+use super::quotes::{closing, without_backslashes};
 use super::time::LogTime;
 use super::{Meaning, Part, Variable};
 
@@ -8,6 +9,37 @@ use super::{Meaning, Part, Variable};
 pub(super) fn is_format(text: &str) -> bool {
     let mut operators = text.split('%').skip(1);
     operators.any(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+}
+
+/// The format without the quotes and the backslashes of YAML, which it may have or not.
+pub(super) fn unquoted(text: &str) -> String {
+    let between = |quote: char| text.trim().strip_prefix(quote)?.strip_suffix(quote);
+    // Quotes that are not around all of the text are those of the line.
+    if let Some(inner) = between('"').filter(|inner| closing(inner, '"').is_none()) {
+        return without_backslashes(&folded(inner));
+    }
+    let single = between('\'').filter(|inner| !inner.replace("''", "").contains('\''));
+    match single {
+        Some(inner) => without_backslashes(&folded(&inner.replace("''", "'"))),
+        None => without_backslashes(text),
+    }
+}
+
+/// The lines of a quoted text as one. A blank stands for the end of a line, and nothing if a backslash is before it.
+fn folded(text: &str) -> String {
+    let mut lines = text.lines();
+    let mut whole = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        let backslashes = whole.len() - whole.trim_end_matches('\\').len();
+        if backslashes % 2 == 1 {
+            whole.pop();
+        } else {
+            whole.truncate(whole.trim_end().len());
+            whole.push(' ');
+        }
+        whole.push_str(line.trim_start());
+    }
+    whole
 }
 
 pub(super) fn parts(text: &str) -> Result<Vec<Part>, String> {

@@ -9,9 +9,11 @@ mod envoy;
 mod line;
 mod nginx;
 mod path;
+mod quotes;
 mod time;
 
 use crate::core::replay::{ContentParts, NotSendable};
+use line::Escapes;
 use path::{PathOf, Paths};
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -23,7 +25,7 @@ pub struct LogFormat {
     /// Texts and variables in turn. The first is a text, which may be empty, and so is the last.
     texts: Vec<Vec<u8>>,
     variables: Vec<Variable>,
-    has_escapes: bool,
+    escapes: Escapes,
     /// The place of the variable with the time.
     time: usize,
 }
@@ -93,22 +95,35 @@ pub struct LoggedRequest {
 impl FromStr for LogFormat {
     type Err = String;
 
-    /// Reads a format, or the name of one.
+    /// Reads a format as it stands in a server's configuration, or the name of one.
     fn from_str(text: &str) -> Result<LogFormat, String> {
         let named = NAMED.iter().find(|(name, _)| *name == text.trim());
         let text = named.map_or(text, |(_, format)| format);
-        let (parts, has_escapes) = if envoy::is_format(text) {
-            (envoy::parts(text)?, false)
-        } else if text.contains('$') {
-            (nginx::parts(text)?, true)
-        } else {
-            return Err(format!(
-                "must be jsonl, csv, {}, a log_format of nginx or an access log format of Envoy",
-                NAMED.map(|(name, _)| name).join(", ")
-            ));
-        };
-        LogFormat::new(parts, has_escapes)
+        if !nginx::is_directive(text) && envoy::is_format(text) {
+            let text = line_of(&envoy::unquoted(text))?.to_owned();
+            return LogFormat::new(envoy::parts(&text)?, Escapes::ENVOY);
+        }
+        if text.contains('$') {
+            let (text, escapes) = nginx::unquoted(text)?;
+            return LogFormat::new(nginx::parts(line_of(&text)?)?, escapes);
+        }
+        Err(format!(
+            "must be jsonl, csv, {}, a log_format of nginx or an access log format of Envoy",
+            NAMED.map(|(name, _)| name).join(", ")
+        ))
     }
+}
+
+/// The format without the ends of lines around it.
+fn line_of(format: &str) -> Result<&str, String> {
+    let line = format.trim_matches(['\r', '\n']);
+    if line.contains(['\r', '\n']) {
+        return Err(
+            "must have no line break except at its end, because each line has one request"
+                .to_owned(),
+        );
+    }
+    Ok(line)
 }
 
 /// A text or a variable of a format.
@@ -119,7 +134,7 @@ enum Part {
 }
 
 impl LogFormat {
-    fn new(parts: Vec<Part>, has_escapes: bool) -> Result<LogFormat, String> {
+    fn new(parts: Vec<Part>, escapes: Escapes) -> Result<LogFormat, String> {
         let (mut texts, mut variables) = (vec![Vec::new()], Vec::<Variable>::new());
         for part in parts {
             match part {
@@ -156,7 +171,7 @@ impl LogFormat {
         Ok(LogFormat {
             texts,
             variables,
-            has_escapes,
+            escapes,
             time,
         })
     }
@@ -194,15 +209,10 @@ impl LogFormat {
         let mut request = LoggedRequest::default();
         let (mut at, mut took, mut paths) = (None, 0, Paths::default());
         for (place, (variable, raw)) in self.variables.iter().zip(values).enumerate() {
-            // Both servers write this for nothing.
-            if raw.is_empty() || raw == b"-" {
+            if self.escapes.is_missing(raw) {
                 continue;
             }
-            let value = if self.has_escapes {
-                line::unescaped(raw)
-            } else {
-                Cow::Borrowed(raw)
-            };
+            let value = self.escapes.undone(raw);
             if key == Some(place) {
                 request.key = Some(String::from_utf8_lossy(&value).into_owned());
             }
@@ -272,19 +282,22 @@ impl LogFormat {
             .strip_prefix(&*self.texts[0])
             .ok_or_else(|| other(&self.texts[0]))?;
         let mut values = Vec::with_capacity(self.variables.len());
-        let last = self.variables.len().saturating_sub(1);
-        for (place, text) in self.texts[1..].iter().enumerate() {
-            let end = if place == last {
-                // The last text ends the line.
-                let end = rest.len().checked_sub(text.len());
-                end.filter(|end| rest[*end..] == **text)
-            } else {
-                line::find(rest, text, self.has_escapes)
-            };
-            let end = end.ok_or_else(|| other(text))?;
+        let (last, between) = self.texts[1..].split_last().expect("there is a variable");
+        for text in between {
+            let end = line::find(rest, text, self.escapes).ok_or_else(|| other(text))?;
             values.push(&rest[..end]);
             rest = &rest[end + text.len()..];
         }
+        let value = line::before_last(rest, last).ok_or_else(|| other(last))?;
+        let is_exact = matches!(
+            self.variables.last().map(|variable| &variable.meaning),
+            Some(Meaning::Body)
+        );
+        values.push(if is_exact {
+            value
+        } else {
+            value.trim_ascii_end()
+        });
         Ok(values)
     }
 }

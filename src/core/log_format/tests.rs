@@ -186,6 +186,115 @@ fn the_client_s_own_path_counts_whatever_the_order_of_the_variables() {
 }
 
 #[test]
+fn a_format_is_read_as_it_stands_in_a_configuration() {
+    let line = "[31/Jan/2026:12:00:00 +0000]\t\"PUT /a HTTP/1.1\" 'k'";
+    let bare = "[$time_local]\t\"$request\" '$http_x_key'";
+    for format in [
+        bare,
+        r#"[$time_local]\t"$request" '$http_x_key'"#,
+        r#"[$time_local]\t\"$request\" '$http_x_key'\n"#,
+        r#"'[$time_local]\t"$request" \'$http_x_key\''"#,
+        r#"log_format main '[$time_local]\t"$request" '
+                      "'$http_x_key'";"#,
+        r#" log_format  main  '[$time_local]\t' # the end
+            '"$request" ' '\'$http_x_key\'' ;
+        "#,
+        r#"log_format main escape=default "[$time_local]\t\"$request\" '$http_x_key'""#,
+        r#"'[$time_local]\t' '"$request" ' "'$http_x_key'";"#,
+        r#"escape=default [$time_local]\t"$request" '$http_x_key';"#,
+        &format!("{bare}\r\n"),
+        &format!("{bare} "),
+    ] {
+        for line in [line, &format!("{line} \t")] {
+            let request = read(format, line).expect(format);
+            assert_eq!(first_line(&request), "PUT /a", "{format}");
+            assert_eq!(headers(&request), [("x-key", "k")], "{format}");
+        }
+    }
+    let line = "[2026-01-31T12:00:00.310Z]\t\"PUT /a\" 'k'";
+    for format in [
+        "[%START_TIME%]\t\"%REQ(:METHOD)% %REQ(:PATH)%\" '%REQ(X-KEY)%'",
+        r#"[%START_TIME%]\t"%REQ(:METHOD)% %REQ(:PATH)%" '%REQ(X-KEY)%'\n"#,
+        "[%START_TIME%]\\t\"%REQ(:METHOD)% %REQ(:PATH)%\" '%REQ(X-KEY)%' \n",
+        r#" "[%START_TIME%]\t\"%REQ(:METHOD)% %REQ(:PATH)%\" '%REQ(X-KEY)%'\n" "#,
+        "\"[%START_TIME%]\\t\\\"%REQ(:METHOD)%\n    %REQ(:PATH)%\\\" '%REQ(X-\\\n   KEY)%'\\n\"\n",
+        r#"'[%START_TIME%]\t"%REQ(:METHOD)% %REQ(:PATH)%" ''%REQ(X-KEY)%'''"#,
+    ] {
+        let request = read(format, line).expect(format);
+        assert_eq!(first_line(&request), "PUT /a", "{format}");
+        assert_eq!(headers(&request), [("x-key", "k")], "{format}");
+    }
+    // These quotes are those of the lines.
+    for (format, line) in [
+        (
+            r#""$msec" "$request""#,
+            r#""1769860800.000" "PUT /a HTTP/1.1""#,
+        ),
+        (
+            r#""$msec","$request""#,
+            r#""1769860800.000","PUT /a HTTP/1.1""#,
+        ),
+        (
+            r#""%START_TIME(%s)%" "%REQ(:METHOD)% %REQ(:PATH)%""#,
+            r#""1769860800" "PUT /a""#,
+        ),
+    ] {
+        let request = read(format, line).expect(format);
+        assert_eq!(first_line(&request), "PUT /a", "{format}");
+    }
+}
+
+#[test]
+fn blanks_at_the_end_of_a_line_count_only_where_the_format_has_them() {
+    let request = |format: &str, line: &str| read(format, line).unwrap();
+    for (format, line) in [
+        ("$request_uri $msec", "/a 1769860800.000 "),
+        ("$request_uri $msec ", "/a 1769860800.000"),
+        ("$request_uri $msec\t", "/a 1769860800.000 "),
+        ("$msec $request_uri", "1769860800.000 /a \t"),
+        (r#"$msec "$request_uri" "#, r#"1769860800.000 "/a""#),
+        (r#"$msec "$request_uri""#, r#"1769860800.000 "/a"  "#),
+        ("$msec\t$request_uri\t$http_x", "1769860800.000\t/a\t"),
+        ("$msec\t$request_uri\t$http_x\t", "1769860800.000\t/a\t\t"),
+    ] {
+        let request = request(format, line);
+        assert_eq!(request.at, NOON, "{format:?}");
+        assert_eq!(first_line(&request), "- /a", "{format:?}");
+    }
+    let with_body = request("$msec $request_body", "1769860800.000 a  ");
+    assert_eq!(with_body.parts.body.as_deref(), Some(&b"a  "[..]));
+}
+
+#[test]
+fn the_escapes_of_a_format_are_undone() {
+    let body = |format: &str, line: &str| {
+        let request = read(format, line).unwrap();
+        let body = request.parts.body.unwrap_or_else(|| b"(none)".to_vec());
+        String::from_utf8(body).unwrap()
+    };
+    let json = r#"log_format j escape=json '{"t":$msec,"b":"$request_body","k":"$http_k"}';"#;
+    let with = |value: &str| format!(r#"{{"t":1769860800.000,"b":"{value}","k":""}}"#);
+    for (written, value) in [
+        (r#"{\"a\":\"\\\\\"}"#, r#"{"a":"\\"}"#),
+        (r"\u0000\u001B\n\t\b\f\/", "\0\u{1b}\n\t\u{8}\u{c}/"),
+        (r"\u00e9\uD83D\uDE00\uD83Dx", "é😀\u{fffd}x"),
+        (r"\u12", "u12"),
+        (r"\u12é", "u12é"),
+        ("-", "-"),
+        ("", "(none)"),
+    ] {
+        assert_eq!(body(json, &with(written)), value, "{written}");
+    }
+    // nginx writes a backslash of a value as \x5C, so the escapes of JSON are clear without the word.
+    let unnamed = r#"{"t":$msec,"b":"$request_body","k":"$http_k"}"#;
+    assert_eq!(body(unnamed, &with(r"\u0041\x22")), "A\"");
+    assert_eq!(body(unnamed, &with("-")), "(none)");
+    let none = "escape=none '$msec \"$request_body\" $http_k'";
+    assert_eq!(body(none, r#"1769860800.000 "\x22\" -"#), r"\x22\");
+    assert_eq!(body(none, r#"1769860800.000 "" -"#), "(none)");
+}
+
+#[test]
 fn a_line_of_a_connection_without_a_request_is_refused() {
     let envoy = "[%START_TIME%] %REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %REQ(:PATH)%";
     let combined =
@@ -278,6 +387,21 @@ fn a_format_needs_a_time_and_text_between_its_variables() {
         ("$msec$request", "must have text between $msec and $request"),
         ("$msec $", "the name of a variable"),
         ("${msec", "a } behind each ${"),
+        ("log_format a '$msec", "a second quote"),
+        (
+            "log_format a '$msec'$uri;",
+            "a semicolon behind each quoted",
+        ),
+        (
+            "log_format a '$msec'; log_format b '$msec';",
+            "one log_format",
+        ),
+        ("escape=xml '$msec'", "escape=json"),
+        ("$msec\\n$uri", "no line break except at its end"),
+        (
+            "%START_TIME%\n%REQ(:PATH)%",
+            "no line break except at its end",
+        ),
         ("%START_TIME", "a second percent sign"),
         ("%START_TIME(%H)%", "must have a date and a time"),
     ] {

@@ -104,7 +104,8 @@ impl Source {
                 let why = format!("it has more than {LONGEST_ROW} bytes");
                 return Ok(Some(Err(Wrong::on(self.lines, why))));
             }
-            line.truncate(line.trim_ascii_end().len());
+            let last = line.iter().rposition(|byte| !b"\r\n".contains(byte));
+            line.truncate(last.map_or(0, |last| last + 1));
             if !line.iter().all(u8::is_ascii_whitespace) {
                 return Ok(Some(Ok(self.lines)));
             }

@@ -134,6 +134,22 @@ fn requests_of_a_log_with_whole_seconds_are_spread_within_each() {
 }
 
 #[test]
+fn a_log_of_tabs_may_have_an_empty_last_field() {
+    let lines = "1769860800.000\t/a\tx\r\n1769860801.000\t/b\t\r\n \t\n1769860802.000\t/c\t";
+    let requests = read_with(lines, |file| {
+        file.format = Some(r"$msec\t$request_uri\t$http_k".parse().unwrap())
+    })
+    .unwrap();
+    assert_eq!(
+        shown(&requests),
+        ["0 - /a k=x -", "1000 - /b -", "2000 - /c -"]
+    );
+    // JSON may have blanks behind it.
+    let requests = read("{\"time\":1} \t\r\n{\"time\":2}  ").unwrap();
+    assert_eq!(requests.count, 2);
+}
+
+#[test]
 fn a_line_that_can_not_be_read_is_refused_by_its_number_or_counted() {
     let json = "{\"time\":1}\n\n{\"time\":2,\n{\"time\":3}\n{\"time\":\"x\"}\n{\"path\":\"/\"}\n";
     let refused = read(json).unwrap_err();
