@@ -17,7 +17,7 @@ use line::Escapes;
 use path::{PathOf, Paths};
 use std::borrow::Cow;
 use std::str::FromStr;
-use time::LogTime;
+use time::{Instant, LogTime};
 
 /// How the lines of an access log are read.
 #[derive(Debug, Clone)]
@@ -26,8 +26,8 @@ pub struct LogFormat {
     texts: Vec<Vec<u8>>,
     variables: Vec<Variable>,
     escapes: Escapes,
-    /// The place of the variable with the time.
-    time: usize,
+    /// The places of the variables with a time, at least one, those with a fraction of a second first.
+    times: Vec<usize>,
 }
 
 /// A part of each line.
@@ -87,6 +87,8 @@ const NAMED: [(&str, &str); 3] = [
 pub struct LoggedRequest {
     /// Its start, in nanoseconds since 1970.
     pub at: u64,
+    /// Whether the line says the instant to a fraction of a second.
+    pub has_fraction: bool,
     pub parts: ContentParts,
     /// The text of the variable with its key. `None` if there is no such variable, or if it is empty.
     pub key: Option<String>,
@@ -126,6 +128,27 @@ fn line_of(format: &str) -> Result<&str, String> {
     Ok(line)
 }
 
+/// The places of the variables with a time, those with a fraction of a second first.
+fn times_of(variables: &[Variable]) -> Result<Vec<usize>, String> {
+    let times = variables.iter().zip(0..);
+    let times = times.filter_map(|(variable, place)| match &variable.meaning {
+        Meaning::Time(time) => Some((time.has_fraction(), place)),
+        _ => None,
+    });
+    let (fine, coarse): (Vec<_>, Vec<_>) = times.partition(|(has_fraction, _)| *has_fraction);
+    let places: Vec<_> = fine
+        .iter()
+        .chain(&coarse)
+        .map(|(_, place)| *place)
+        .collect();
+    if places.is_empty() {
+        let why = "must have the time of each request: $msec, $time_iso8601 or $time_local in a format of nginx, %START_TIME% \
+                   in one of Envoy";
+        return Err(why.to_owned());
+    }
+    Ok(places)
+}
+
 /// A text or a variable of a format.
 #[derive(Debug)]
 enum Part {
@@ -158,30 +181,12 @@ impl LogFormat {
                 }
             }
         }
-        let is_time = |variable: &Variable| matches!(variable.meaning, Meaning::Time(_));
-        let finest = |place: &usize| match &variables[*place].meaning {
-            Meaning::Time(time) => time.is_whole_seconds(),
-            _ => true,
-        };
-        let times = (0..variables.len()).filter(|place| is_time(&variables[*place]));
-        let time = times.min_by_key(finest).ok_or(
-            "must have the time of each request: $msec, $time_iso8601 or $time_local in a format of nginx, %START_TIME% in one \
-             of Envoy",
-        )?;
         Ok(LogFormat {
+            times: times_of(&variables)?,
             texts,
             variables,
             escapes,
-            time,
         })
-    }
-
-    /// Whether its times are whole seconds.
-    pub fn is_whole_seconds(&self) -> bool {
-        match &self.variables[self.time].meaning {
-            Meaning::Time(time) => time.is_whole_seconds(),
-            _ => false,
-        }
     }
 
     /// The place of the variable that is typed like this, for [`read`](Self::read). `None` if there is none.
@@ -207,7 +212,8 @@ impl LogFormat {
     pub fn read(&self, line: &[u8], key: Option<usize>) -> Result<LoggedRequest, NotSendable> {
         let values = self.values(line)?;
         let mut request = LoggedRequest::default();
-        let (mut at, mut took, mut paths) = (None, 0, Paths::default());
+        let (time, at) = self.time(&values)?;
+        let (mut took, mut paths) = (0, Paths::default());
         for (place, (variable, raw)) in self.variables.iter().zip(values).enumerate() {
             if self.escapes.is_missing(raw) {
                 continue;
@@ -218,13 +224,6 @@ impl LogFormat {
             }
             let parts = &mut request.parts;
             match &variable.meaning {
-                Meaning::Time(time) if place == self.time => {
-                    at = Some((
-                        time,
-                        time.read(&value)
-                            .ok_or_else(|| self.wrong(place, "is not a time in this format"))?,
-                    ));
-                }
                 Meaning::Took => {
                     let time = time::seconds(&value);
                     took = time.ok_or_else(|| self.wrong(place, "is not a number of seconds"))?;
@@ -247,9 +246,28 @@ impl LogFormat {
         self.must_be_there(Meaning::is_method, request.parts.method.is_some())?;
         self.must_be_there(Meaning::is_path, paths.has_any())?;
         paths.put_into(&mut request.parts)?;
-        let (time, at) = at.ok_or_else(|| self.wrong(self.time, "is missing"))?;
         request.at = time.start(at, took);
+        request.has_fraction = at.has_fraction;
         Ok(request)
+    }
+
+    /// The finest time in a line with these values.
+    fn time(&self, values: &[&[u8]]) -> Result<(&LogTime, Instant), NotSendable> {
+        let mut coarse = None;
+        for place in self.times.iter().copied() {
+            let Meaning::Time(time) = &self.variables[place].meaning else {
+                continue;
+            };
+            if self.escapes.is_missing(values[place]) {
+                continue;
+            }
+            match time.read(&self.escapes.undone(values[place])) {
+                Some(at) if at.has_fraction => return Ok((time, at)),
+                Some(at) => coarse = coarse.or(Some((time, at))),
+                None => return Err(self.wrong(place, "is not a time in this format")),
+            }
+        }
+        coarse.ok_or_else(|| self.wrong(self.times[0], "is missing"))
     }
 
     /// Refuses a line without any value of variables with such a meaning, if the format has one. Servers write such lines for
@@ -289,10 +307,9 @@ impl LogFormat {
             rest = &rest[end + text.len()..];
         }
         let value = line::before_last(rest, last).ok_or_else(|| other(last))?;
-        let is_exact = matches!(
-            self.variables.last().map(|variable| &variable.meaning),
-            Some(Meaning::Body)
-        );
+        let is_body = |variable: &Variable| variable.meaning == Meaning::Body;
+        // Blanks at the end of a line are no part of its last value, unless that is a body.
+        let is_exact = !last.trim_ascii().is_empty() || self.variables.last().is_some_and(is_body);
         values.push(if is_exact {
             value
         } else {

@@ -31,8 +31,7 @@ fn the_combined_format_has_the_request_and_two_headers() {
     assert_eq!(request.at, NOON);
     assert_eq!(first_line(&request), "GET /a?b=%22c%22");
     assert_eq!(headers(&request), [("user-agent", "curl/8 (a \"b\")")]);
-    let format: LogFormat = "combined".parse().unwrap();
-    assert!(format.is_whole_seconds());
+    assert!(!request.has_fraction);
 }
 
 #[test]
@@ -47,7 +46,7 @@ fn the_format_of_envoy_has_the_start_to_a_millisecond() {
         ("x-request-id", "cc21d9b0"),
     ];
     assert_eq!(headers(&request), expected);
-    assert!(!"envoy".parse::<LogFormat>().unwrap().is_whole_seconds());
+    assert!(request.has_fraction);
 }
 
 #[test]
@@ -70,7 +69,22 @@ fn a_start_is_the_end_minus_the_time_that_the_request_took() {
             "2026-01-31T12:00:01+00:00 1.000",
             NOON + 500_000_000,
         ),
+        (
+            "$time_iso8601 $request_time",
+            "2026-01-31T12:00:01.000250Z 1.000",
+            NOON + 250_000,
+        ),
         // The finer time counts.
+        (
+            "[$time_local] $time_iso8601",
+            "[31/Jan/2026:12:00:00 +0000] 2026-01-31T12:00:00.250+00:00",
+            NOON + 250_000_000,
+        ),
+        (
+            "[$time_local] $msec",
+            "[31/Jan/2026:12:00:00 +0000] -",
+            NOON,
+        ),
         (
             "[$time_local] $msec",
             "[31/Jan/2026:12:00:00 +0000] 1769860800.250",
@@ -94,6 +108,62 @@ fn a_start_is_the_end_minus_the_time_that_the_request_took() {
             Ok(at),
             "{format}"
         );
+    }
+}
+
+#[test]
+fn a_time_has_a_fraction_if_its_line_has_one() {
+    for (format, time, has_fraction) in [
+        ("$msec", "1769860800", false),
+        ("$msec", "1769860800.", false),
+        ("$msec", "1769860800.000", true),
+        ("$time_iso8601", "2026-01-31T12:00:00+00:00", false),
+        ("$time_iso8601", "2026-01-31T12:00:00.000000Z", true),
+        ("$time_local", "31/Jan/2026:12:00:00 +0000", false),
+        ("%START_TIME%", "2026-01-31T12:00:00.000Z", true),
+        ("%START_TIME%", "2026-01-31T12:00:00Z", false),
+        ("%START_TIME(%s)%", "1769860800", false),
+        ("%START_TIME(%s%3f)%", "1769860800000", true),
+        ("%START_TIME(%F %T)%", "2026-01-31 12:00:00", false),
+        ("%START_TIME(%F %T.%3f)%", "2026-01-31 12:00:00.000", true),
+    ] {
+        let request = read(format, time).expect(format);
+        assert_eq!(
+            (request.at, request.has_fraction),
+            (NOON, has_fraction),
+            "{format} {time}"
+        );
+        // The fraction of the time that it took does not count.
+        let request = read(&format!("{format}|$request_time"), &format!("{time}|0.001"));
+        assert!(format.starts_with('%') || request.unwrap().has_fraction == has_fraction);
+    }
+}
+
+#[test]
+fn a_local_time_with_an_unusual_offset_or_a_leap_second_is_read_or_refused() {
+    for (time, at) in [
+        ("31/Jan/2026:17:45:00 +0545", Some(NOON)),
+        ("31/Jan/2026:02:00:00 -1000", Some(NOON)),
+        ("01/Feb/2026:02:00:00 +1400", Some(NOON)),
+        ("31/Jan/2026:12:00:00 -0000", Some(NOON)),
+        // A leap second is counted with the one before it.
+        ("31/Jan/2026:11:59:60 +0000", Some(NOON - 1_000_000_000)),
+        ("31/Jan/2026:12:00:61 +0000", None),
+        ("31/Jan/2026:12:00:00 +9999", None),
+        ("31/Jan/2026:12:00:00 +00", None),
+        ("31/Jan/2026:12:00:00 ", None),
+        ("01/Jan/1970:00:00:00 +2359", None),
+        ("21/Jul/2554:23:34:33 +0000", None),
+        ("31/Dec/9999:23:59:60 -2359", None),
+        ("31/Feb/2026:12:00:00 +0000", None),
+    ] {
+        for (format, line) in [
+            ("$time_local|$request_time", format!("{time}|0")),
+            ("$time_local|$request_time", format!("{time}|0.5")),
+        ] {
+            let read = read(format, &line).ok();
+            assert_eq!(read.map(|request| request.at), at, "{time}");
+        }
     }
 }
 
@@ -261,6 +331,8 @@ fn blanks_at_the_end_of_a_line_count_only_where_the_format_has_them() {
         assert_eq!(request.at, NOON, "{format:?}");
         assert_eq!(first_line(&request), "- /a", "{format:?}");
     }
+    let decoded = request(r#"$msec "$uri""#, r#"1769860800.000 "/a ""#);
+    assert_eq!(first_line(&decoded), "- /a%20");
     let with_body = request("$msec $request_body", "1769860800.000 a  ");
     assert_eq!(with_body.parts.body.as_deref(), Some(&b"a  "[..]));
 }

@@ -92,7 +92,6 @@ fn copy_file(
         Some(format) => format.clone(),
         None => source.format()?,
     };
-    let is_spread = matches!(&format, ReplayFormat::Log(format) if format.is_whole_seconds());
     let mut rows = Rows::new(source, format, file.key.as_deref())?;
     let mut keys = listed.map_or_else(KeyNumbers::default, KeyNumbers::behind);
     let mut has_keys = rows.must_have_keys().then_some(true);
@@ -124,6 +123,7 @@ fn copy_file(
     let window = file
         .speed
         .recorded_within(crate::base::Nanos(1_000_000_000));
+    let is_spread = rows.are_whole_seconds_of_a_log();
     let copied = copying.finish(is_spread, window).map_err(unwritable)?;
     let key_list = keys.into_list();
     let requests = RecordedRequests {
@@ -195,6 +195,11 @@ impl Rows {
             Rows::Csv(rows) => rows.must_have_keys(),
             Rows::Log(rows) => rows.must_have_keys(),
         }
+    }
+
+    /// Whether this is an access log, none of whose lines that were read has a fraction of a second.
+    fn are_whole_seconds_of_a_log(&self) -> bool {
+        matches!(self, Rows::Log(rows) if rows.are_whole_seconds())
     }
 
     /// The next row, or what is wrong with it. `None` at the end.
