@@ -1,5 +1,7 @@
 //! Envoy's command operators: a name between percent signs, with arguments in parentheses and a length or without.
 
+use super::path::PathOf;
+use super::quotes::{closing, without_backslashes};
 use super::time::LogTime;
 use super::{Meaning, Part, Variable};
 
@@ -7,6 +9,37 @@ use super::{Meaning, Part, Variable};
 pub(super) fn is_format(text: &str) -> bool {
     let mut operators = text.split('%').skip(1);
     operators.any(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+}
+
+/// The format without the quotes and the backslashes of YAML, which it may have or not.
+pub(super) fn unquoted(text: &str) -> String {
+    let between = |quote: char| text.trim().strip_prefix(quote)?.strip_suffix(quote);
+    // Quotes that are not around all of the text are those of the line.
+    if let Some(inner) = between('"').filter(|inner| closing(inner, '"').is_none()) {
+        return without_backslashes(&folded(inner));
+    }
+    let single = between('\'').filter(|inner| !inner.replace("''", "").contains('\''));
+    match single {
+        Some(inner) => without_backslashes(&folded(&inner.replace("''", "'"))),
+        None => without_backslashes(text),
+    }
+}
+
+/// The lines of a quoted text as one. A blank stands for the end of a line, and nothing if a backslash is before it.
+fn folded(text: &str) -> String {
+    let mut lines = text.lines();
+    let mut whole = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        let backslashes = whole.len() - whole.trim_end_matches('\\').len();
+        if backslashes % 2 == 1 {
+            whole.pop();
+        } else {
+            whole.truncate(whole.trim_end().len());
+            whole.push(' ');
+        }
+        whole.push_str(line.trim_start());
+    }
+    whole
 }
 
 pub(super) fn parts(text: &str) -> Result<Vec<Part>, String> {
@@ -46,7 +79,7 @@ fn variable(operator: &str) -> Result<Variable, String> {
         ("START_TIME", form) => {
             Meaning::Time(LogTime::start_time(form.filter(|form| !form.is_empty()))?)
         }
-        ("REQ", Some(headers)) => header(headers),
+        ("REQ" | "REQUEST_HEADER", Some(headers)) => header(headers),
         _ => Meaning::Nothing,
     };
     Ok(Variable {
@@ -58,13 +91,13 @@ fn variable(operator: &str) -> Result<Variable, String> {
 /// The header in `REQ(X?Y)`, which is X, or Y if the request has no X.
 fn header(names: &str) -> Meaning {
     let (first, second) = names.split_once('?').unwrap_or((names, ""));
-    let all = [first, second].map(|name| name.trim().to_ascii_lowercase());
-    if all.iter().any(|name| name == ":path") {
-        return Meaning::Path;
-    }
-    match &*all[0] {
-        ":method" => Meaning::Method,
-        name if name.starts_with(':') => Meaning::Nothing,
-        name => Meaning::Header(name.to_owned()),
+    let [first, second] = [first, second].map(|name| name.trim().to_ascii_lowercase());
+    match (&*first, &*second) {
+        (":path", _) => Meaning::Path(PathOf::Rewritten),
+        // Envoy adds this header if it rewrites the path.
+        ("x-envoy-original-path", _) | (_, ":path") => Meaning::Path(PathOf::Client),
+        (":method", _) => Meaning::Method,
+        (name, _) if name.starts_with(':') => Meaning::Nothing,
+        _ => Meaning::Header(first),
     }
 }

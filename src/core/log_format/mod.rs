@@ -8,14 +8,18 @@
 mod envoy;
 mod line;
 mod nginx;
+mod path;
+mod quotes;
 mod time;
 
 use crate::core::replay::{ContentParts, NotSendable};
+use line::Escapes;
+use path::{PathOf, Paths};
 use std::borrow::Cow;
 use std::str::FromStr;
-use time::LogTime;
+use time::{Instant, LogTime};
 
-pub use line::read_first_line;
+pub use line::first_line;
 
 /// How the lines of an access log are read.
 #[derive(Debug, Clone)]
@@ -23,9 +27,9 @@ pub struct LogFormat {
     /// Texts and variables in turn. The first is a text, which may be empty, and so is the last.
     texts: Vec<Vec<u8>>,
     variables: Vec<Variable>,
-    has_escapes: bool,
-    /// The place of the variable with the time.
-    time: usize,
+    escapes: Escapes,
+    /// The places of the variables with a time, at least one, those with a fraction of a second first.
+    times: Vec<usize>,
 }
 
 /// A part of each line.
@@ -45,14 +49,23 @@ enum Meaning {
     /// The request's first line.
     FirstLine,
     Method,
-    /// A path, with its query if it has one.
-    Path,
+    Path(PathOf),
     /// The query alone.
     Query,
     Header(String),
     Body,
     /// It says nothing of what was sent.
     Nothing,
+}
+
+impl Meaning {
+    fn is_method(&self) -> bool {
+        matches!(self, Meaning::FirstLine | Meaning::Method)
+    }
+
+    fn is_path(&self) -> bool {
+        matches!(self, Meaning::FirstLine | Meaning::Path(_))
+    }
 }
 
 /// The formats that have a name: that of nginx, and of Apache, by default; the same without headers; and Envoy's default.
@@ -76,6 +89,8 @@ const NAMED: [(&str, &str); 3] = [
 pub struct LoggedRequest {
     /// Its start, in nanoseconds since 1970.
     pub at: u64,
+    /// Whether the line says the instant to a fraction of a second.
+    pub has_fraction: bool,
     pub parts: ContentParts,
     /// The text of the variable with its key. `None` if there is no such variable, or if it is empty.
     pub key: Option<String>,
@@ -84,22 +99,56 @@ pub struct LoggedRequest {
 impl FromStr for LogFormat {
     type Err = String;
 
-    /// Reads a format, or the name of one.
+    /// Reads a format as it stands in a server's configuration, or the name of one.
     fn from_str(text: &str) -> Result<LogFormat, String> {
         let named = NAMED.iter().find(|(name, _)| *name == text.trim());
         let text = named.map_or(text, |(_, format)| format);
-        let (parts, has_escapes) = if envoy::is_format(text) {
-            (envoy::parts(text)?, false)
-        } else if text.contains('$') {
-            (nginx::parts(text)?, true)
-        } else {
-            return Err(format!(
-                "must be jsonl, csv, {}, a log_format of nginx or an access log format of Envoy",
-                NAMED.map(|(name, _)| name).join(", ")
-            ));
-        };
-        LogFormat::new(parts, has_escapes)
+        if !nginx::is_directive(text) && envoy::is_format(text) {
+            let text = line_of(&envoy::unquoted(text))?.to_owned();
+            return LogFormat::new(envoy::parts(&text)?, Escapes::ENVOY);
+        }
+        if text.contains('$') {
+            let (text, escapes) = nginx::unquoted(text)?;
+            return LogFormat::new(nginx::parts(line_of(&text)?)?, escapes);
+        }
+        Err(format!(
+            "must be jsonl, csv, {}, a log_format of nginx or an access log format of Envoy",
+            NAMED.map(|(name, _)| name).join(", ")
+        ))
     }
+}
+
+/// The format without the ends of lines around it.
+fn line_of(format: &str) -> Result<&str, String> {
+    let line = format.trim_matches(['\r', '\n']);
+    if line.contains(['\r', '\n']) {
+        return Err(
+            "must have no line break except at its end, because each line has one request"
+                .to_owned(),
+        );
+    }
+    Ok(line)
+}
+
+/// The places of the variables with a time, those with a fraction of a second first.
+fn times_of(variables: &[Variable]) -> Result<Vec<usize>, String> {
+    let times = variables.iter().zip(0..);
+    let times = times.filter_map(|(variable, place)| match &variable.meaning {
+        Meaning::Time(time) => Some((time.has_fraction(), place)),
+        _ => None,
+    });
+    let (fine, coarse): (Vec<_>, Vec<_>) = times.partition(|(has_fraction, _)| *has_fraction);
+    let places: Vec<_> = fine
+        .iter()
+        .chain(&coarse)
+        .map(|(_, place)| *place)
+        .collect();
+    if places.is_empty() {
+        let why = "must have the time of each request: $msec, $time_iso8601 or $time_local in a format of nginx, %START_TIME% \
+                   in one of Envoy";
+        return Err(why.to_owned());
+    }
+    Ok(places)
 }
 
 /// A text or a variable of a format.
@@ -110,7 +159,7 @@ enum Part {
 }
 
 impl LogFormat {
-    fn new(parts: Vec<Part>, has_escapes: bool) -> Result<LogFormat, String> {
+    fn new(parts: Vec<Part>, escapes: Escapes) -> Result<LogFormat, String> {
         let (mut texts, mut variables) = (vec![Vec::new()], Vec::<Variable>::new());
         for part in parts {
             match part {
@@ -134,30 +183,12 @@ impl LogFormat {
                 }
             }
         }
-        let is_time = |variable: &Variable| matches!(variable.meaning, Meaning::Time(_));
-        let finest = |place: &usize| match &variables[*place].meaning {
-            Meaning::Time(time) => time.is_whole_seconds(),
-            _ => true,
-        };
-        let times = (0..variables.len()).filter(|place| is_time(&variables[*place]));
-        let time = times.min_by_key(finest).ok_or(
-            "must have the time of each request: $msec, $time_iso8601 or $time_local in a format of nginx, %START_TIME% in one \
-             of Envoy",
-        )?;
         Ok(LogFormat {
+            times: times_of(&variables)?,
             texts,
             variables,
-            has_escapes,
-            time,
+            escapes,
         })
-    }
-
-    /// Whether its times are whole seconds.
-    pub fn is_whole_seconds(&self) -> bool {
-        match &self.variables[self.time].meaning {
-            Meaning::Time(time) => time.is_whole_seconds(),
-            _ => false,
-        }
     }
 
     /// The place of the variable that is typed like this, for [`read`](Self::read). `None` if there is none.
@@ -183,60 +214,73 @@ impl LogFormat {
     pub fn read(&self, line: &[u8], key: Option<usize>) -> Result<LoggedRequest, NotSendable> {
         let values = self.values(line)?;
         let mut request = LoggedRequest::default();
-        let (mut at, mut took, mut has_path) = (None, 0, false);
+        let (time, at) = self.time(&values)?;
+        let (mut took, mut paths) = (0, Paths::default());
         for (place, (variable, raw)) in self.variables.iter().zip(values).enumerate() {
-            // Both servers write this for nothing.
-            if raw.is_empty() || raw == b"-" {
+            if self.escapes.is_missing(raw) {
                 continue;
             }
-            let value = if self.has_escapes {
-                line::unescaped(raw)
-            } else {
-                Cow::Borrowed(raw)
-            };
+            let value = self.escapes.undone(raw);
             if key == Some(place) {
                 request.key = Some(String::from_utf8_lossy(&value).into_owned());
             }
             let parts = &mut request.parts;
-            has_path |= Self::PATHS.contains(&variable.meaning);
             match &variable.meaning {
-                Meaning::Time(time) if place == self.time => {
-                    at = Some((
-                        time,
-                        time.read(&value)
-                            .ok_or_else(|| self.wrong(place, "is not a time in this format"))?,
-                    ));
-                }
                 Meaning::Took => {
                     let time = time::seconds(&value);
                     took = time.ok_or_else(|| self.wrong(place, "is not a number of seconds"))?;
                 }
-                Meaning::FirstLine => line::read_first_line(&value, parts)?,
+                Meaning::FirstLine => {
+                    let (method, path) = line::first_line(&value)?;
+                    parts.set_method(method)?;
+                    paths.add(PathOf::Client, Cow::Owned(path.to_vec()));
+                }
+                // nginx may change the method, too, when it serves the page of an error.
+                Meaning::Method if parts.method.is_some() => {}
                 Meaning::Method => parts.set_method(&value)?,
-                Meaning::Path => parts.set_path(&value)?,
-                Meaning::Query => parts.add_query(&value)?,
+                Meaning::Path(of) => paths.add(*of, value),
+                Meaning::Query => paths.add_query(value),
                 Meaning::Header(name) => parts.add_header(name.as_bytes(), &value)?,
                 Meaning::Body => parts.body = Some(value.into_owned()),
                 Meaning::Time(_) | Meaning::Nothing => {}
             }
         }
-        let parts = &request.parts;
-        self.must_be_there(Self::METHODS, parts.method.is_some())?;
-        self.must_be_there(Self::PATHS, has_path)?;
-        let (time, at) = at.ok_or_else(|| self.wrong(self.time, "is missing"))?;
+        self.must_be_there(Meaning::is_method, request.parts.method.is_some())?;
+        self.must_be_there(Meaning::is_path, paths.has_any())?;
+        paths.put_into(&mut request.parts)?;
         request.at = time.start(at, took);
+        request.has_fraction = at.has_fraction;
         Ok(request)
     }
 
-    const METHODS: &[Meaning] = &[Meaning::FirstLine, Meaning::Method];
-    const PATHS: &[Meaning] = &[Meaning::FirstLine, Meaning::Path];
+    /// The finest time in a line with these values.
+    fn time(&self, values: &[&[u8]]) -> Result<(&LogTime, Instant), NotSendable> {
+        let mut coarse = None;
+        for place in self.times.iter().copied() {
+            let Meaning::Time(time) = &self.variables[place].meaning else {
+                continue;
+            };
+            if self.escapes.is_missing(values[place]) {
+                continue;
+            }
+            match time.read(&self.escapes.undone(values[place])) {
+                Some(at) if at.has_fraction => return Ok((time, at)),
+                Some(at) => coarse = coarse.or(Some((time, at))),
+                None => return Err(self.wrong(place, "is not a time in this format")),
+            }
+        }
+        coarse.ok_or_else(|| self.wrong(self.times[0], "is missing"))
+    }
 
-    /// Refuses a line without any value of variables with these meanings, if the format has such a variable. Servers write
-    /// such lines for connections that brought no request: nginx, if the client sent nothing in time (408) or something else
-    /// than HTTP (400).
-    fn must_be_there(&self, meanings: &[Meaning], is_there: bool) -> Result<(), NotSendable> {
+    /// Refuses a line without any value of variables with such a meaning, if the format has one. Servers write such lines for
+    /// connections that brought no request: nginx, if the client sent nothing in time (408) or something else than HTTP (400).
+    fn must_be_there(
+        &self,
+        is_such: fn(&Meaning) -> bool,
+        is_there: bool,
+    ) -> Result<(), NotSendable> {
         let mut variables = self.variables.iter();
-        match variables.position(|variable| meanings.contains(&variable.meaning)) {
+        match variables.position(|variable| is_such(&variable.meaning)) {
             Some(place) if !is_there => Err(self.wrong(place, "is missing")),
             _ => Ok(()),
         }
@@ -258,19 +302,21 @@ impl LogFormat {
             .strip_prefix(&*self.texts[0])
             .ok_or_else(|| other(&self.texts[0]))?;
         let mut values = Vec::with_capacity(self.variables.len());
-        let last = self.variables.len().saturating_sub(1);
-        for (place, text) in self.texts[1..].iter().enumerate() {
-            let end = if place == last {
-                // The last text ends the line.
-                let end = rest.len().checked_sub(text.len());
-                end.filter(|end| rest[*end..] == **text)
-            } else {
-                line::find(rest, text, self.has_escapes)
-            };
-            let end = end.ok_or_else(|| other(text))?;
+        let (last, between) = self.texts[1..].split_last().expect("there is a variable");
+        for text in between {
+            let end = line::find(rest, text, self.escapes).ok_or_else(|| other(text))?;
             values.push(&rest[..end]);
             rest = &rest[end + text.len()..];
         }
+        let value = line::before_last(rest, last).ok_or_else(|| other(last))?;
+        let is_body = |variable: &Variable| variable.meaning == Meaning::Body;
+        // Blanks at the end of a line are no part of its last value, unless that is a body.
+        let is_exact = !last.trim_ascii().is_empty() || self.variables.last().is_some_and(is_body);
+        values.push(if is_exact {
+            value
+        } else {
+            value.trim_ascii_end()
+        });
         Ok(values)
     }
 }

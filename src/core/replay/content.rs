@@ -141,7 +141,7 @@ impl ContentParts {
         let path = self
             .path
             .take()
-            .ok_or_else(|| NotSendable::new("it has a query without a path before it"))?;
+            .ok_or_else(|| NotSendable::new("it has a query without a path"))?;
         if path.query().is_some() {
             self.path = Some(path);
             return Ok(());

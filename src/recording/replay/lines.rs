@@ -110,7 +110,8 @@ impl Source {
                 let why = format!("it has more than {LONGEST_ROW} bytes");
                 return Ok(Some(Err(Wrong::on(self.lines, why))));
             }
-            line.truncate(line.trim_ascii_end().len());
+            let last = line.iter().rposition(|byte| !b"\r\n".contains(byte));
+            line.truncate(last.map_or(0, |last| last + 1));
             if !line.iter().all(u8::is_ascii_whitespace) {
                 return Ok(Some(Ok(self.lines)));
             }
@@ -160,6 +161,8 @@ pub(super) struct LogRequests {
     /// The place of the variable with the key.
     key: Option<usize>,
     line: Vec<u8>,
+    /// Whether any line that was read so far has a fraction of a second.
+    has_fractions: bool,
 }
 
 impl LogRequests {
@@ -179,11 +182,17 @@ impl LogRequests {
             source,
             format,
             line: Vec::new(),
+            has_fractions: false,
         })
     }
 
     pub fn must_have_keys(&self) -> bool {
         self.key.is_some()
+    }
+
+    /// Whether all lines that were read so far have whole seconds.
+    pub fn are_whole_seconds(&self) -> bool {
+        !self.has_fractions
     }
 
     pub fn next(&mut self) -> Result<Option<Result<Parsed, Wrong>>, Wrong> {
@@ -193,6 +202,7 @@ impl LogRequests {
             Some(Ok(line)) => line,
         };
         let read = self.format.read(&self.line, self.key);
+        self.has_fractions |= read.as_ref().is_ok_and(|request| request.has_fraction);
         let parsed = read.map(|request| Parsed {
             line,
             at: request.at,

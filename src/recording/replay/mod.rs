@@ -93,7 +93,6 @@ fn copy_file(
         Some(format) => format.clone(),
         None => source.format()?,
     };
-    let is_spread = matches!(&format, ReplayFormat::Log(format) if format.is_whole_seconds());
     let mut rows = Rows::new(source, format, file.key.as_deref())?;
     let mut seen = vec![false; listed.as_ref().map_or(0, KeyList::len)];
     let mut keys = listed.map_or_else(KeyNumbers::default, KeyNumbers::behind);
@@ -135,6 +134,7 @@ fn copy_file(
     let window = file
         .speed
         .recorded_within(crate::base::Nanos(1_000_000_000));
+    let is_spread = rows.are_whole_seconds_of_a_log();
     let copied = copying.finish(is_spread, window).map_err(unwritable)?;
     let (time_columns, unread_columns) = rows.into_columns();
     let key_list = keys.into_list();
@@ -221,6 +221,11 @@ impl Rows {
             Rows::Csv(rows) => rows.into_roles().into_names(),
             Rows::Log(_) => (Vec::new(), Vec::new()),
         }
+    }
+
+    /// Whether this is an access log, none of whose lines that were read has a fraction of a second.
+    fn are_whole_seconds_of_a_log(&self) -> bool {
+        matches!(self, Rows::Log(rows) if rows.are_whole_seconds())
     }
 
     /// The next row, or what is wrong with it. `None` at the end.

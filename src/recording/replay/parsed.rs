@@ -2,7 +2,7 @@
 
 use super::super::row::Wrong;
 use super::columns::plain;
-use crate::core::log_format::read_first_line;
+use crate::core::log_format::first_line;
 use crate::core::recorded::{Unit, nanoseconds};
 use crate::core::replay::{ContentParts, NotSendable};
 
@@ -90,16 +90,19 @@ pub(super) fn time(name: &str, unit: Unit, text: Option<&str>) -> Result<u64, No
 /// Takes a method and a path from a request's first line, where the row has none of its own, and a query that the path lacks.
 pub(super) fn complete(
     parts: &mut ContentParts,
-    first_line: Option<&[u8]>,
+    line: Option<&[u8]>,
     query: Option<&[u8]>,
 ) -> Result<(), NotRead> {
-    if let Some(line) = first_line
+    if let Some(line) = line
         && (parts.method.is_none() || parts.path.is_none())
     {
-        let mut of_line = ContentParts::default();
-        read_first_line(line, &mut of_line)?;
-        parts.method = parts.method.take().or(of_line.method);
-        parts.path = parts.path.take().or(of_line.path);
+        let (method, path) = first_line(line)?;
+        if parts.method.is_none() {
+            parts.set_method(method)?;
+        }
+        if parts.path.is_none() {
+            parts.set_path(path)?;
+        }
     }
     match query.map(|query| query.strip_prefix(b"?").unwrap_or(query)) {
         Some(query) if !query.is_empty() && parts.path.is_some() => Ok(parts.add_query(query)?),

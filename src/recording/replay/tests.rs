@@ -127,10 +127,43 @@ fn requests_of_a_log_with_whole_seconds_are_spread_within_each() {
     assert!(requests.is_spread);
     assert_eq!(requests.most_in_a_second, 4);
 
+    // A log whose values have fractions is exact, whatever its variable usually has, and also in its whole seconds.
+    for (times, expected) in [
+        (["00.000250Z", "00.000750Z", "01Z"], ["0", "0", "999"]),
+        (["01Z", "00Z", "01.500Z"], ["0", "1000", "1500"]),
+        (["00.000Z", "00.000Z", "01.000Z"], ["0", "0", "1000"]),
+        (["00Z", "00Z", "01Z"], ["0", "500", "1000"]),
+    ] {
+        let lines = times.map(|time| format!("2026-01-31T12:00:{time} x\n"));
+        let requests = read_with(&lines.concat(), |file| {
+            file.format = Some("$time_iso8601 $status".parse().unwrap())
+        })
+        .unwrap();
+        let expected = expected.map(|at| format!("{at} - - -"));
+        assert_eq!(shown(&requests), expected, "{times:?}");
+        assert_eq!(requests.is_spread, times[0] == "00Z", "{times:?}");
+    }
+
     // Times of the user's own are exact, even if they are whole seconds.
     let requests = read("time\n1\n1\n2\n").unwrap();
     assert_eq!(shown(&requests), ["0 - - -", "0 - - -", "1000 - - -"]);
     assert!(!requests.is_spread);
+}
+
+#[test]
+fn a_log_of_tabs_may_have_an_empty_last_field() {
+    let lines = "1769860800.000\t/a\tx\r\n1769860801.000\t/b\t\r\n \t\n1769860802.000\t/c\t";
+    let requests = read_with(lines, |file| {
+        file.format = Some(r"$msec\t$request_uri\t$http_k".parse().unwrap())
+    })
+    .unwrap();
+    assert_eq!(
+        shown(&requests),
+        ["0 - /a k=x -", "1000 - /b -", "2000 - /c -"]
+    );
+    // JSON may have blanks behind it.
+    let requests = read("{\"time\":1} \t\r\n{\"time\":2}  ").unwrap();
+    assert_eq!(requests.count, 2);
 }
 
 #[test]
