@@ -22,11 +22,15 @@ PYTHON = TARGET / "browser" / "venv" / "bin" / "python"
 REQUIREMENTS = ROOT / "tests" / "external" / "browser" / "requirements.txt"
 
 # Each page with the summaries that it is made from.
-PAGES = {name: [name] for name in ("demo", "per-node", "failing", "second", "empty", "events", "huge")} | {
+PAGES = {name: [name] for name in ("demo", "per-node", "failing", "second", "empty", "events", "merged", "huge")} | {
     "comparison-of-two": ["demo", "per-node"],
     "comparison-of-four": ["demo", "per-node", "failing", "second"],
     "comparison-of-six": ["demo", "per-node", "failing", "second", "empty", "huge"],
 }
+
+
+# A busy machine takes longer than the half minute that is the default.
+PICTURE_MS = 180_000
 
 
 class Refused(Exception):
@@ -113,7 +117,7 @@ def look(context, name, path, width, scheme, folder):
     height = page.evaluate("() => document.documentElement.scrollHeight")
     # A browser takes minutes for a picture that is much higher than this.
     clip = {"x": 0, "y": 0, "width": width, "height": min(height, 16_000)}
-    page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True, clip=clip)
+    page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True, clip=clip, timeout=PICTURE_MS)
     # The same with all details open.
     page.evaluate("() => document.querySelectorAll('details').forEach(details => details.open = true)")
     wrong += page.evaluate(LAYOUT)
