@@ -146,8 +146,38 @@ pub(super) fn parts(text: &str) -> Result<Vec<Part>, String> {
             meaning: meaning(name),
         }));
         parts.push(Part::Text(rest.to_owned()));
+        join_path_and_query(&mut parts);
     }
     Ok(parts)
+}
+
+/// Makes one variable of `$uri$is_args$args` at the end, whose query ends the path at a question mark.
+fn join_path_and_query(parts: &mut Vec<Part>) {
+    let [
+        ..,
+        Part::Variable(path),
+        Part::Text(first),
+        Part::Variable(mark),
+        Part::Text(second),
+        Part::Variable(query),
+        Part::Text(_),
+    ] = &**parts
+    else {
+        return;
+    };
+    let is_one = (&path.meaning, &*mark.typed, &query.meaning)
+        == (&Meaning::Path(PathOf::Decoded), "$is_args", &Meaning::Query);
+    if !is_one || !first.is_empty() || !second.is_empty() {
+        return;
+    }
+    let joined = Variable {
+        typed: format!("{}{}{}", path.typed, mark.typed, query.typed),
+        meaning: Meaning::Path(PathOf::DecodedWithQuery),
+    };
+    let rest = parts.pop();
+    parts.truncate(parts.len() - 5);
+    parts.push(Part::Variable(joined));
+    parts.extend(rest);
 }
 
 fn meaning(name: &str) -> Meaning {

@@ -13,6 +13,8 @@ pub(super) enum PathOf {
     Rewritten,
     /// The server's, percent-decoded and without a query: nginx's `$uri`, also after an internal redirect.
     Decoded,
+    /// The same with the query behind the first question mark.
+    DecodedWithQuery,
 }
 
 /// The path variables of a line, in any order.
@@ -46,9 +48,15 @@ impl<'a> Paths<'a> {
     /// # Errors
     /// It can't be sent, or there is a query without a path.
     pub fn put_into(self, parts: &mut ContentParts) -> Result<(), NotSendable> {
+        let encoded = |path: &[u8]| percent_encode(path, MEANINGFUL).to_string();
         match (self.best, self.query) {
+            (Some((PathOf::DecodedWithQuery, text)), _) => {
+                let mark = memchr::memchr(b'?', &text);
+                let (path, query) = text.split_at(mark.unwrap_or(text.len()));
+                parts.set_path(&[encoded(path).as_bytes(), query].concat())
+            }
             (Some((PathOf::Decoded, path)), query) => {
-                parts.set_path(percent_encode(&path, MEANINGFUL).to_string().as_bytes())?;
+                parts.set_path(encoded(&path).as_bytes())?;
                 query.map_or(Ok(()), |query| parts.add_query(&query))
             }
             (Some((_, path)), _) => parts.set_path(&path),

@@ -481,3 +481,22 @@ fn a_format_needs_a_time_and_text_between_its_variables() {
         assert!(refused.contains(why), "{format}: {refused}");
     }
 }
+
+#[test]
+fn a_path_and_its_query_may_be_written_as_one() {
+    for (line, sent) in [
+        (
+            "1769860800.000 /a%23#b?x=1%20&y=%3F? 200",
+            "- /a%2523%23b?x=1%20&y=%3F?",
+        ),
+        ("1769860800.000 /a 200", "- /a"),
+    ] {
+        let request = read("$msec $uri$is_args$args $status", line).unwrap();
+        assert_eq!(first_line(&request), sent);
+    }
+    let refused = "$msec $uri$args".parse::<LogFormat>().unwrap_err();
+    assert!(
+        refused.contains("must have text between $uri and $args"),
+        "{refused}"
+    );
+}
