@@ -7,7 +7,7 @@ use super::{Arguments, Opt, Options, Refusal, opt};
 use crate::base::Nanos;
 use crate::core::audit::{PriorUse, Promise, Quota};
 use crate::core::plan::{AuditPlan, Plan, PlannedStart};
-use crate::core::replay::RecordedRequests;
+use crate::core::replay::{RecordedKeys, RecordedRequests};
 use crate::core::request::{Placeholder, RequestTemplate};
 use crate::core::stripe::Stripe;
 use crate::core::summary::{COMPLETE, FILES};
@@ -92,6 +92,21 @@ impl Judging {
     }
 }
 
+/// The reason why the recorded requests of different keys can't be told apart, as far as that is certain or likely.
+fn why_no_limiter_knows_the_keys(recorded: &RecordedRequests) -> Option<String> {
+    match (recorded.keys, recorded.alike) {
+        // All requests are those of one key.
+        (RecordedKeys::None | RecordedKeys::Own(..2), _) => None,
+        (_, Some([first, second])) => Some(format!(
+            "lines {first} and {second} are the same request with different keys"
+        )),
+        _ if recorded.hiding_key == recorded.count => {
+            Some("no request contains its key, and no header tells the keys apart".to_owned())
+        }
+        _ => None,
+    }
+}
+
 impl Audit {
     /// The promise to audit, as text. Without `--audit`, only a demo is audited.
     pub(super) fn promise(&self, is_demo: bool) -> Option<&str> {
@@ -156,13 +171,12 @@ impl Audit {
         }
         if let Some(recorded) = recorded
             && let Some(replay) = &options.replay.replay
-            && let Some([first, second]) = recorded.alike
             && !request.keeps_key(recorded)
+            && let Some(why) = why_no_limiter_knows_the_keys(recorded)
         {
             let allowed = format!(
-                "must have requests that carry their keys for --audit, but lines {first} and {second} are the same request with \
-                 different keys, so that no limiter can tell these keys apart; put {{key}} into a --header, or choose another \
-                 --replay-key"
+                "must have requests that carry their keys for --audit, since a limiter can only count keys that it sees, but \
+                 {why}; put {{key}} into a --header, or choose another --replay-key"
             );
             return Err(arguments.refuse(replay, allowed));
         }

@@ -416,7 +416,17 @@ fn what_can_not_be_replayed_is_refused_in_one_line() {
     let alike = file("alike.csv", "time,path,key\n1,/x,a\n2,/x,b\n");
     let alike = alike.to_str().expect("a path in UTF-8");
     let keyed = keyed.to_str().expect("a path in UTF-8");
+    let hidden = file("hidden.csv", "time,path,key\n1,/x,u1\n2,/y,u2\n");
+    let hidden = hidden.to_str().expect("a path in UTF-8");
     for (options, words) in [
+        (
+            &["--replay", hidden, "--audit", "sliding-window 5/1s"][..],
+            &[
+                "--replay",
+                "no request contains its key",
+                "{key} into a --header",
+            ][..],
+        ),
         (
             &["--replay", bad][..],
             &[

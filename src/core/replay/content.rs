@@ -3,7 +3,7 @@
 use crate::base::UNSENDABLE;
 use crate::base::text::{printable, shortened};
 use memchr::memmem;
-use percent_encoding::{AsciiSet, percent_encode};
+use percent_encoding::{AsciiSet, percent_decode_str, percent_encode};
 use std::borrow::Cow;
 use ureq::http::uri::PathAndQuery;
 use ureq::http::{HeaderName, HeaderValue, Method};
@@ -179,14 +179,17 @@ impl ContentParts {
         Ok(())
     }
 
-    /// Whether the path, a header's value or the body has this text.
+    /// Whether the path, a header's value or the body has this text, in the path also percent-encoded.
     pub fn contain(&self, text: &[u8]) -> bool {
         let finder = memmem::Finder::new(text);
         let has = |part: &[u8]| finder.find(part).is_some();
-        self.path
-            .as_ref()
-            .is_some_and(|path| has(path.as_str().as_bytes()))
-            || self.headers.iter().any(|(_, value)| has(value.as_bytes()))
+        let in_path = self.path.as_ref().is_some_and(|path| {
+            let path = path.as_str();
+            has(path.as_bytes()) || has(&Cow::from(percent_decode_str(path)))
+        });
+        let mut headers = self.headers.iter();
+        in_path
+            || headers.any(|(_, value)| has(value.as_bytes()))
             || self.body.as_deref().is_some_and(has)
     }
 

@@ -28,7 +28,8 @@ pub struct RecordedRequests {
     /// The columns of JSON lines or CSV that the times were read from, and those that nothing was read from.
     pub time_columns: Vec<String>,
     pub unread_columns: Vec<String>,
-    /// The requests that have a key of their own and do not contain it.
+    /// The requests that have a key of their own and do not contain its text. It is 0 if any header, such as a token, tells all keys
+    /// apart.
     pub hiding_key: u64,
     /// The lines of two requests that have different keys and are the same otherwise, if such a pair was found.
     pub alike: Option<[u64; 2]>,

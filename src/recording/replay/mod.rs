@@ -157,7 +157,7 @@ fn copy_file(
         without_path: tally.without_path,
         time_columns,
         unread_columns,
-        hiding_key: tally.hiding_key,
+        hiding_key: tally.hiding_key(),
         alike: copied.alike.filter(|_| has_keys == Some(true)),
         replace_bodies: tally.replace_bodies,
         digest: tally.digest,

@@ -1,6 +1,7 @@
 //! What is learned of all requests while they are copied.
 
 use super::parsed::Parsed;
+use crate::core::replay::ContentParts;
 use foldhash::quality::FixedState;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -14,7 +15,8 @@ pub(super) struct Tally {
     pub without_method: u64,
     pub without_path: u64,
     /// The requests that do not contain their key.
-    pub hiding_key: u64,
+    hiding_key: u64,
+    carriers: Carriers,
     pub replace_bodies: bool,
     pub digest: u64,
     names: HashSet<HeaderName>,
@@ -35,6 +37,9 @@ impl Tally {
         self.longest_line = self.longest_line.max(parts.longest_line());
         self.without_method += u64::from(parts.method.is_none());
         self.without_path += u64::from(parts.path.is_none());
+        if let Some(key) = key {
+            self.carriers.add(key, parts);
+        }
         let key = key.and(parsed.key.as_deref());
         self.hiding_key += u64::from(key.is_some_and(|key| !parts.contain(key.as_bytes())));
         let carries_none =
@@ -77,6 +82,14 @@ impl Tally {
         self.digest = FixedState::default().hash_one(request);
     }
 
+    /// The requests that a limiter can't tell from those of another key by the text of their key, or by a header such as a token.
+    pub fn hiding_key(&self) -> u64 {
+        match self.carriers.has_any() {
+            true => 0,
+            false => self.hiding_key,
+        }
+    }
+
     /// Only the first spelling of a name is kept.
     fn is_spelled_otherwise(&self, name: &str) -> bool {
         self.spelled
@@ -92,5 +105,49 @@ impl Tally {
         let all = self.spelled.iter();
         all.flat_map(|(name, times)| std::iter::repeat_n(name.clone(), *times))
             .collect()
+    }
+}
+
+/// The headers that every request has, with one value for each key, and another one for each other key.
+#[derive(Debug, Default)]
+struct Carriers {
+    /// `None` before the first request.
+    headers: Option<Vec<Carrier>>,
+}
+
+#[derive(Debug)]
+struct Carrier {
+    name: HeaderName,
+    /// The hash of the value for each key, and the key for each hash.
+    value_of: HashMap<u32, u64>,
+    key_of: HashMap<u64, u32>,
+}
+
+impl Carriers {
+    fn add(&mut self, key: u32, parts: &ContentParts) {
+        let carriers = self.headers.get_or_insert_with(|| {
+            let names: HashSet<_> = parts.headers.iter().map(|(name, _)| name).collect();
+            let carrier = |name: &HeaderName| Carrier {
+                name: name.clone(),
+                value_of: HashMap::new(),
+                key_of: HashMap::new(),
+            };
+            names.into_iter().map(carrier).collect()
+        });
+        carriers.retain_mut(|carrier| {
+            let mut headers = parts.headers.iter();
+            let Some((_, value)) = headers.find(|(name, _)| *name == carrier.name) else {
+                return false;
+            };
+            let value = FixedState::default().hash_one(value.as_bytes());
+            *carrier.value_of.entry(key).or_insert(value) == value
+                && *carrier.key_of.entry(value).or_insert(key) == key
+        });
+    }
+
+    fn has_any(&self) -> bool {
+        self.headers
+            .as_ref()
+            .is_some_and(|headers| !headers.is_empty())
     }
 }

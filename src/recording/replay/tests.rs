@@ -495,9 +495,24 @@ fn requests_that_differ_only_in_their_keys_are_noticed() {
     let in_header = r#"{"time":1,"headers":{"X-Key":"a1"}}
 {"time":1,"headers":{"X-Key":"b2"}}"#;
     assert_eq!(alike(in_header, Some("header:x-key")), (None, 0));
-    // Requests may be told apart by something else than the text of their keys, such as a token.
-    let by_token = "time,body,key\n1,token-1,alice\n2,token-2,bob\n";
-    assert_eq!(alike(by_token, None), (None, 2));
+    let encoded = "time,path,key\n1,/x?user=a%40h,a@h\n2,/x?user=b%40h,b@h\n";
+    assert_eq!(alike(encoded, None), (None, 0));
+    // A header may tell the keys apart without their text, if it has one value for each of them, unlike the number of a request.
+    let with_header = |values: [&str; 4]| {
+        let keys = ["alice", "bob", "alice", "bob"];
+        let row = |(value, key): (&str, &str)| {
+            format!(
+                "{{\"time\":1,\"headers\":{{\"X-Token\":\"{value}\",\"X-Same\":\"1\"}},\"key\":\"{key}\"}}\n"
+            )
+        };
+        values.into_iter().zip(keys).map(row).collect::<String>()
+    };
+    assert_eq!(alike(&with_header(["1", "2", "1", "2"]), None), (None, 0));
+    assert_eq!(alike(&with_header(["1", "2", "3", "4"]), None), (None, 4));
+    assert_eq!(
+        alike(&with_header(["1", "1", "1", "1"]), None),
+        (Some([1, 2]), 4)
+    );
 }
 
 #[test]
