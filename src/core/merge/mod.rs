@@ -345,6 +345,7 @@ impl Whole {
         self.add_unreached(&mut stripes, first_missing);
         let missing = self.missing(&stripes, first_missing);
         let asked = self.asked_per_s();
+        self.timeline.multiply_rate(stripes.len() as u64);
         for (target, parts) in self.tally.targets.iter_mut().zip(self.addresses) {
             target.addresses = AddressTallies::of_parts(parts);
         }

@@ -640,6 +640,9 @@ fn the_requested_rate_has_the_share_of_a_stripe_that_was_stopped() {
         let merged = merge(&summaries);
         assert_eq!(merged.requests.scheduled, 200);
         assert_eq!(merged.run.asked_per_s, Some(20.0), "after {stop} requests");
+        let slots = merged.timeline.slots.iter();
+        let rates: Vec<_> = slots.map(|slot| slot.asked).collect();
+        assert_eq!(rates, [20.0; 10], "after {stop} requests");
         // All were stopped at the same time.
         let stripes = [stripe(0, 2), stripe(1, 2)].map(|one| world.summary(one, Some(50)));
         assert_eq!(merge(&stripes).run.asked_per_s, Some(20.0));
