@@ -162,7 +162,7 @@ fn a_killed_stripe_is_missing_and_one_that_was_stopped_left_the_rest_unsent() {
     let server = Server::allowing();
     let folder = folder();
     let options = "--profile 40/s --duration 4 --threshold latency.p99<10s --threshold allowed.count>1000 \
-                   --threshold target[1].failed.rate<1%";
+                   --threshold target[1].failed.rate<1% --threshold phase[steady].sent.count<10";
     let runs = stripes(&folder, &server, options, 0..4, 4);
     for (_, run) in &runs {
         run.await_line("stripe");
@@ -199,10 +199,12 @@ fn a_killed_stripe_is_missing_and_one_that_was_stopped_left_the_rest_unsent() {
     // Whatever became of 40 requests, there were not more than 1,000.
     let mets: Vec<_> = summary.thresholds.iter().map(|one| one.met).collect();
     assert!(mets.iter().all(|met| *met != Met::Met), "{merged}");
-    assert!(
-        merged.code() == Some(3) || merged.code() == Some(4),
-        "{merged}"
-    );
+    assert_eq!((mets[3], merged.code()), (Met::Missed, Some(4)), "{merged}");
+    // The schedule of a stripe that was stopped went on.
+    let slots = summary.timeline.slots.iter().take(4);
+    let rates: Vec<_> = slots.map(|slot| slot.asked).collect();
+    assert_eq!(rates, [30.0; 4], "{merged}");
+    assert_eq!(summary.run.asked_per_s, Some(30.0), "{merged}");
     let stdout = merged.stdout();
     for expected in [
         "stripe 3 of 4 is missing. The outcomes of its 40 requests are unknown",

@@ -115,13 +115,21 @@ fn world() -> impl Strategy<Value = World> {
         })
 }
 
-const THRESHOLDS: [&str; 12] = [
+const THRESHOLDS: [&str; 20] = [
     "latency.p99 < 50ms",
     "service_time.mean < 3ms",
     "failed.rate < 10%",
     "failed[timeout].count <= 5",
     "target[1].latency.p50 < 2ms",
     "phase[steady].blocked.rate > 20%",
+    "phase[steady].allowed.count < 90",
+    "phase[steady].allowed.count >= 120",
+    "phase[steady].failed.count < 10",
+    "phase[steady].latency.max < 50ms",
+    "phase[steady].sent.per_second < 8/s",
+    "phase[steady].scheduled.count < 150",
+    "phase[burst].blocked.count < 15",
+    "phase[burst].allowed.count >= 50",
     "sent.per_second >= 1/s",
     "send_lag.max < 30ms",
     "schedule = kept",
@@ -551,6 +559,85 @@ fn what_is_missed_whatever_the_missing_stripe_did_is_missed() {
         sentence.as_deref(),
         Some("Stripe 1 of 2 is missing. The outcomes of its 100 requests are unknown")
     );
+}
+
+/// A burst of 20 requests within 10 s of a steady rate, in which every answer is allowed.
+fn with_burst() -> World {
+    World {
+        profile: "20/s for 5s, burst 20 at once, 20/s for 5s",
+        ..calm()
+    }
+}
+
+#[test]
+fn a_threshold_on_a_phase_is_missed_if_its_counts_are_whatever_the_missing_stripe_did() {
+    let world = with_burst();
+    let summaries = |threshold: &str, stop| {
+        let summaries = (0..3).map(|index| {
+            let mut summary = world.summary(stripe(index, 4), (index == 2).then_some(stop));
+            summary.thresholds = threshold::deferred(&[threshold.parse().unwrap()]);
+            summary
+        });
+        summaries.collect::<Vec<_>>()
+    };
+    // Of 200 steady requests in two phases, 150 are known, and each phase of the missing stripe has at most one more than that of
+    // another stripe.
+    for (threshold, expected) in [
+        ("phase[steady].allowed.count < 150", Met::Missed),
+        ("phase[steady].allowed.count <= 150", Met::Unknown),
+        ("phase[steady].allowed.count >= 202", Met::Unknown),
+        ("phase[steady].allowed.count > 202", Met::Missed),
+        ("phase[steady].allowed.count = 149", Met::Missed),
+        (
+            "phase[steady].allowed.count between 203 and 210",
+            Met::Missed,
+        ),
+        ("phase[steady].failed.rate < 1%", Met::Unknown),
+        ("phase[steady].failed.rate > 27%", Met::Missed),
+        ("phase[steady].allowed.rate < 70%", Met::Missed),
+        ("phase[steady].latency.max < 1ms", Met::Missed),
+        ("phase[steady].latency.min > 3ms", Met::Missed),
+        ("phase[steady].allowed.per_second < 15/s", Met::Missed),
+        ("phase[steady].allowed.per_second > 20.3/s", Met::Missed),
+        ("phase[burst 20 at once].allowed.count < 15", Met::Missed),
+        ("phase[burst].allowed.count <= 21", Met::Unknown),
+        ("phase[burst].allowed.count > 21", Met::Missed),
+        ("phase[pause].allowed.count > 1", Met::Unknown),
+    ] {
+        let merged = merge(summaries(threshold, 1_000));
+        assert_eq!(met(&merged, threshold).met, expected, "{threshold}");
+        assert_eq!(
+            merged.exit_code,
+            if expected == Met::Missed { 4 } else { 3 }
+        );
+    }
+    // Nobody knows in which phase the requests were that a stopped stripe did not get as far as.
+    for (threshold, expected) in [
+        ("phase[steady].unsent.count < 50", Met::Unknown),
+        ("phase[steady].scheduled.count < 100", Met::Missed),
+        ("phase[steady].scheduled.count < 101", Met::Unknown),
+        ("phase[steady].scheduled.count > 204", Met::Missed),
+        ("phase[steady].scheduled.count > 203", Met::Unknown),
+    ] {
+        let merged = merge(summaries(threshold, 0));
+        assert_eq!(met(&merged, threshold).met, expected, "{threshold}");
+    }
+    // If all others were stopped, the missing one may have gone on in any phase.
+    for (threshold, expected) in [
+        ("phase[steady].scheduled.count < 30", Met::Missed),
+        ("phase[steady].scheduled.count > 219", Met::Unknown),
+        ("phase[steady].scheduled.count > 220", Met::Missed),
+        ("phase[steady].scheduled.per_second < 3/s", Met::Missed),
+        ("phase[steady].scheduled.per_second < 3.1/s", Met::Unknown),
+    ] {
+        let stopped = (0..3).map(|index| {
+            let mut summary = world.summary(stripe(index, 4), Some(10));
+            summary.thresholds = threshold::deferred(&[threshold.parse().unwrap()]);
+            summary
+        });
+        let merged = merge(stopped);
+        assert_eq!(met(&merged, threshold).met, expected, "{threshold}");
+    }
 }
 
 #[test]

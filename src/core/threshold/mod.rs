@@ -83,7 +83,7 @@ mod view;
 
 pub use change::{Amount, ChangeCondition, Word};
 pub use exceptions::Exceptions;
-pub use measurements::{Ahead, Measurements, WholeSchedule};
+pub use measurements::{Ahead, Measurements, WholePhases, WholeSchedule};
 pub use met::{JudgedThreshold, Met};
 pub use number::{Counted, Direction, Number, Quantity, Statistic, Unit};
 pub use scope::Scope;
@@ -93,6 +93,7 @@ use crate::base::Nanos;
 use crate::base::text::{Cursor, SyntaxError};
 use crate::core::stats::Results;
 use comparison::Test;
+use measurements::Parts;
 use metric::Metric;
 use range::Range;
 use std::str::FromStr;
@@ -189,14 +190,22 @@ impl Threshold {
 
     /// What these numbers, which lack some of the requests of this schedule, say about it.
     fn judge_without(&self, measurements: &Measurements, whole: &WholeSchedule) -> (Met, String) {
-        let incomplete = Measurements {
-            parts: None,
+        let parts = measurements.parts.map(|parts| Parts {
+            unplaced: &whole.phases.unplaced,
+            ..parts
+        });
+        let certain = Measurements {
+            parts,
             ..*measurements
         };
         let (met, measured) = self.judge(measurements);
+        // Without a request that was sent in a phase, it is not known whether there was anything to measure.
+        let views = certain.views(&self.scope);
+        let is_idle = views.iter().any(View::is_idle) && !self.is_about_generator();
         let met = match met {
             Met::Unsupported => Met::Unsupported,
-            _ if !self.may_be_met(&incomplete, Ahead::RestOf(whole)) => Met::Missed,
+            _ if is_idle => Met::Unknown,
+            _ if !self.may_be_met(&certain, Ahead::RestOf(whole)) => Met::Missed,
             _ => Met::Unknown,
         };
         (met, format!("{measured}, without the missing stripes"))
@@ -276,8 +285,9 @@ pub fn judged(
 /// Judges the thresholds of a schedule by the merged results of its stripes.
 ///
 /// `possible` is the whole schedule, if the results of some stripes are missing. Each of its requests that the results lack may
-/// have ended in any way, at any speed. So a threshold is missed only if none of these ways meets it, and it is never met.
-/// Thresholds on the audit are deferred, because an audit needs single requests.
+/// have ended in any way, at any speed. So a threshold is missed only if none of these ways meets it, and it is never met. The
+/// requests that a phase may lack are bounded by what `possible` knows of it.
+/// Thresholds on the audit are deferred, because an audit needs single requests. Those on an event are unknown.
 pub fn judged_of_stripes(
     thresholds: &[Threshold],
     end: Option<Nanos>,
