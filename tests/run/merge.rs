@@ -2,7 +2,7 @@
 
 use crate::support::run::{Finished, Run, loadgen};
 use crate::support::server::{Reply, Server};
-use crate::support::valid_json;
+use crate::support::{eventually, valid_json};
 use jiff::{SignedDuration, Timestamp};
 use loadgen::core::summary::Summary;
 use loadgen::core::threshold::Met;
@@ -264,6 +264,87 @@ fn a_merge_waits_for_stripes_that_are_not_done() {
     assert!(finished.stderr.contains("waiting up to "), "{finished}");
     assert!(finished.stdout().contains("sent 20 "), "{finished}");
     all_finished(runs);
+}
+
+/// Copies a stripe's summary as that of an earlier run, which started an hour before.
+fn copy_earlier(file: &Path, copy: &Path, start: &str) -> String {
+    let at: Timestamp = start.parse().expect("an instant");
+    let earlier = format!("{:.3}", at - SignedDuration::from_secs(3_600));
+    let summary = fs::read_to_string(file).expect("a summary");
+    let changed = summary.replace(start, &earlier);
+    assert_ne!(changed, summary);
+    fs::write(copy, changed).expect("a file");
+    earlier
+}
+
+#[test]
+fn a_merge_waits_for_the_stripes_of_a_start_and_passes_over_those_of_an_earlier_run() {
+    let server = Server::allowing();
+    let (source, results) = (folder(), folder());
+    all_finished(stripes(&source, &server, "-n 20 --rps 40", 0..2, 2));
+    let names = ["stripe-0.json", "stripe-1.json"];
+    let parts = read(&source.join(names[0])).stripe.expect("a stripe");
+    let start = parts.start.as_str();
+    let mut earlier = String::new();
+    for name in names {
+        earlier = copy_earlier(&source.join(name), &results.join(name), start);
+    }
+    let further = results.join("further.json");
+    fs::copy(results.join(names[0]), &further).expect("a copy");
+
+    let refused = loadgen("merge").arg(&results).args(["--start-at", start]);
+    let by = format!("must have started at {start}, by --start-at; it started at {earlier}");
+    refused.assert_refused(&["FILE", "further.json", &by]);
+    let refused = loadgen("merge --start-at next-minute").arg(&results);
+    refused.assert_refused(&["--start-at", "'next-minute'", "must be an instant"]);
+    let none = merge(&results, &["--wait", "0", "--start-at", start]);
+    assert_eq!(none.code(), Some(2), "{none}");
+    let expected = format!("must be a summary of a stripe that started at {start}");
+    assert!(none.stderr.contains(&expected), "{none}");
+
+    let stderr = source.join("stderr");
+    let waiting = loadgen("merge --wait 60s --stripes 2").arg(&results);
+    // The same instant in another form.
+    let offset = start.replace('Z', "+00:00");
+    let waiting = waiting.args(["--start-at", &offset]);
+    let waiting = waiting
+        .after(&format!("exec 2>'{}'", text(&stderr)))
+        .start();
+    let said = || fs::read_to_string(&stderr).unwrap_or_default();
+    eventually("no stripe of this start", || {
+        said().contains("0 stripes of 2 read")
+    });
+    for (name, read) in names.into_iter().zip(1..) {
+        let whole = results.join("whole");
+        fs::copy(source.join(name), &whole).expect("a copy");
+        fs::rename(&whole, results.join(name)).expect("a summary");
+        let progress = format!("{read} stripe of 2 read");
+        if read == 1 {
+            eventually("one stripe of this start", || said().contains(&progress));
+        }
+    }
+    let finished = waiting.finish();
+    assert_eq!(finished.code(), Some(0), "{finished}");
+    assert!(finished.stdout().contains("sent 20 "), "{finished}");
+    let ignored = format!("further.json' started at {earlier}, not at {start}, and is ignored");
+    assert_eq!(said().matches(&ignored).count(), 1, "{}", said());
+    assert_eq!(said().matches("ignored").count(), 1, "{}", said());
+    assert!(!said().contains("were there"), "{}", said());
+
+    // Without a start, all that were there before are taken, and another start is refused.
+    fs::remove_file(&further).expect("a file");
+    let there = merge(&results, &["--wait", "60s"]);
+    assert_eq!(there.code(), Some(0), "{there}");
+    let line = format!(
+        "the summaries of all 2 stripes were there before this merge began; they started at {start}"
+    );
+    assert_eq!(there.stderr.matches(&line).count(), 1, "{there}");
+    assert_eq!(there.stderr.lines().count(), 1, "{there}");
+    let at_once = merge(&results, &[]);
+    assert!(!at_once.stderr.contains("were there"), "{at_once}");
+    copy_earlier(&source.join(names[1]), &results.join(names[1]), start);
+    let mixed = loadgen("merge --wait 60s").arg(&results);
+    mixed.assert_refused(&["of another run", "--start-at INSTANT waits"]);
 }
 
 #[test]

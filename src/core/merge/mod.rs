@@ -119,6 +119,11 @@ impl Merger {
         self.whole.as_ref().map(|whole| whole.stripe.of)
     }
 
+    /// The start of the stripes. `None` before the first was added.
+    pub fn start(&self) -> Option<&str> {
+        self.whole.as_ref().map(|whole| &*whole.stripe.start)
+    }
+
     /// Adds the results of a stripe. `file` is the name of its file.
     ///
     /// # Errors
