@@ -7,7 +7,8 @@ use crate::core::exit_code;
 use crate::core::summary::{
     Audit, AuditVerdict, MergedSummary, RunTimes, Standing, StripeSummary, Summary, TargetSummary,
 };
-use crate::core::threshold::{JudgedThreshold, Met};
+};
+use crate::core::threshold::{JudgedBy, JudgedThreshold, Met, Threshold};
 
 /// The most events of a sort that the verdict names.
 const EVENTS: usize = 3;
@@ -138,12 +139,22 @@ fn part_of_a_schedule(summary: &Summary) -> Option<Judgement> {
     let StripeSummary { index, of, .. } = summary.stripe.as_ref()?;
     let sent = count(summary.requests.sent, "request", "requests");
     let mut text = format!("Stripe {index} of {of}: {sent} sent.");
-    text += if summary.thresholds.is_empty() {
-        " `loadgen merge` makes one result of all stripes"
-    } else {
+    let is_judged = |by| summary.thresholds.iter().any(|one| judged_by(one) == by);
+    text += if is_judged(JudgedBy::Merge) {
         " `loadgen merge` judges the thresholds on all stripes"
+    } else {
+        " `loadgen merge` makes one result of all stripes"
     };
+    if is_judged(JudgedBy::Nothing) {
+        text += ". Thresholds on events stay unknown in it, since what events did is not merged";
+    }
     Some(Judgement::new(Tone::Plain, text))
+}
+
+/// What judges a threshold for all stripes.
+fn judged_by(threshold: &JudgedThreshold) -> JudgedBy {
+    let read: Result<Threshold, _> = threshold.text.parse();
+    read.map_or(JudgedBy::Merge, |threshold| threshold.judged_by())
 }
 
 /// The stripes that merged results lack, and how they are audited.

@@ -148,6 +148,15 @@ impl Threshold {
         self.metric.needs_audit()
     }
 
+    /// What judges it for the stripes of a schedule.
+    pub fn judged_by(&self) -> JudgedBy {
+        match self.scope {
+            Scope::Event(_) => JudgedBy::Nothing,
+            _ if self.needs_audit() => JudgedBy::Audit,
+            _ => JudgedBy::Merge,
+        }
+    }
+
     /// Whether the threshold says what the verdict of the audit has to be.
     pub fn is_about_verdict(&self) -> bool {
         self.metric.is_verdict_of_audit()
@@ -227,6 +236,17 @@ impl Threshold {
     }
 }
 
+/// What judges a threshold for the stripes of a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JudgedBy {
+    /// `loadgen merge` judges it by the merged results.
+    Merge,
+    /// `loadgen audit` judges it by the single requests.
+    Audit,
+    /// It is unknown, because what events did is not merged.
+    Nothing,
+}
+
 impl FromStr for Threshold {
     type Err = SyntaxError;
 
@@ -296,16 +316,15 @@ pub fn judged_of_stripes(
 ) -> Vec<JudgedThreshold> {
     let measurements = Measurements::of(results, &results.tally, end);
     let judged = thresholds.iter().map(|threshold| {
-        let (met, measured) = if threshold.needs_audit() {
-            (Met::Deferred, "loadgen audit judges it".to_owned())
-        } else if matches!(threshold.scope, Scope::Event(_)) {
-            let why = "nothing, since what events did is not merged; each stripe's summary has it";
-            (Met::Unknown, why.to_owned())
-        } else {
-            match possible {
-                None => threshold.judge(&measurements),
-                Some(possible) => threshold.judge_without(&measurements, possible),
+        let (met, measured) = match (threshold.judged_by(), possible) {
+            (JudgedBy::Audit, _) => (Met::Deferred, "loadgen audit judges it".to_owned()),
+            (JudgedBy::Nothing, _) => {
+                let why =
+                    "nothing, since what events did is not merged; each stripe's summary has it";
+                (Met::Unknown, why.to_owned())
             }
+            (JudgedBy::Merge, None) => threshold.judge(&measurements),
+            (JudgedBy::Merge, Some(possible)) => threshold.judge_without(&measurements, possible),
         };
         JudgedThreshold {
             text: threshold.text.clone(),
@@ -321,7 +340,14 @@ pub fn deferred(thresholds: &[Threshold]) -> Vec<JudgedThreshold> {
     let deferred = thresholds.iter().map(|threshold| JudgedThreshold {
         text: threshold.text.clone(),
         met: Met::Deferred,
-        measured: "loadgen merge judges it on all stripes".to_owned(),
+        measured: match threshold.judged_by() {
+            JudgedBy::Merge => "loadgen merge judges it on all stripes",
+            JudgedBy::Audit => "loadgen audit judges it, by the --requests files of all stripes",
+            JudgedBy::Nothing => {
+                "unknown in the merged result, too, since what events did is not merged"
+            }
+        }
+        .to_owned(),
     });
     deferred.collect()
 }
