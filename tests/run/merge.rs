@@ -348,6 +348,96 @@ fn a_merge_waits_for_the_stripes_of_a_start_and_passes_over_those_of_an_earlier_
 }
 
 #[test]
+fn the_audit_of_all_needs_the_clock_error_of_a_stripe_that_does_not_know_it() {
+    let server = Server::allowing();
+    let folder = folder();
+    let requests = |index| format!("--requests {}/{index}.csv", folder.display());
+    let start = in_seconds(6);
+    let options = "-n 20 --rps 40 --seed 5 --audit sliding-window --limit 5 --window 2s --threshold audit=kept --threshold event[boom].latency.p99<1s --at";
+    let launch = |index: u64| {
+        let launch = server.launch(format!(
+            "--stripe {index}/2 --start-at {start} {}",
+            requests(index)
+        ));
+        let launch = launch.args(options.split(' ')).arg("200ms boom = true");
+        let file = folder.join(format!("stripe-{index}.json"));
+        launch.args(["--summary-json", text(&file)]).start()
+    };
+    for finished in [0, 1].map(launch).map(Run::finish) {
+        let stdout = finished.stdout();
+        for expected in [
+            ". Thresholds on events stay unknown in the merged result, since what events did is not merged\n",
+            "loadgen audit judges it, by the --requests files of all stripes\n",
+            "unknown in the merged result, too, since what events did is not merged\n",
+            "makes one result of all stripes. Thresholds on events stay unknown in it",
+        ] {
+            assert!(stdout.contains(expected), "{expected}: {finished}");
+        }
+        assert!(!stdout.contains("judges it on all stripes"), "{finished}");
+    }
+    let (page, markdown) = (folder.join("all.html"), folder.join("all.md"));
+    let (pages, hint) = (
+        [
+            "--report",
+            text(&page),
+            "--summary-markdown",
+            text(&markdown),
+        ],
+        "so add --clock-error TIME to that command",
+    );
+    let set = |index: u64, error: Option<u64>| {
+        let file = folder.join(format!("stripe-{index}.json"));
+        let mut summary = read(&file);
+        summary.run.clock_error_ns = error;
+        fs::write(&file, serde_json::to_string(&summary).expect("JSON")).expect("a file");
+    };
+    set(0, Some(1_000));
+    set(1, Some(1_000));
+    let known = merge(&folder, &pages);
+    assert!(!known.stdout().contains(hint), "{known}");
+    assert!(!fs::read_to_string(&page).expect("a page").contains(hint));
+    set(1, None);
+    let unknown = merge(&folder, &pages);
+    let expected = format!("stripe 1 does not know how far its clock may be off, {hint}");
+    assert!(unknown.stdout().contains(&expected), "{unknown}");
+    for file in [&page, &markdown] {
+        let written = fs::read_to_string(file).expect("a page");
+        assert!(written.contains(hint), "{written}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stripe_that_was_suspended_is_named() {
+    let server = Server::allowing();
+    let folder = folder();
+    let runs = stripes(&folder, &server, "--profile 60/s --duration 4", 0..2, 2);
+    eventually("some requests", || server.request_count() >= 20);
+    runs[1].1.stop();
+    let before = server.request_count();
+    // Stripe 0 goes on meanwhile: 45 of its requests take 1.5 s.
+    eventually("a time", || server.request_count() >= before + 45);
+    runs[1].1.go_on();
+    all_finished(runs);
+    let all = folder.join("all.json");
+    let merged = merge(&folder, &["--output", text(&all)]);
+    let summary = read(&all);
+    let parts = summary.merged.as_ref().expect("merged");
+    assert!(parts.stripes[1].suspended_ns > 500_000_000, "{merged}");
+    assert_eq!(parts.stripes[0].suspended_ns, 0, "{merged}");
+    let stdout = merged.stdout();
+    for expected in [
+        "schedule not kept: stripe 1 was suspended for ",
+        "         stripe 1 was suspended for ",
+        "stripe-1.json) suspended for ",
+        "by stripe 1",
+    ] {
+        assert!(stdout.contains(expected), "{expected}: {merged}");
+    }
+    assert!(!stdout.contains("stopped"), "{merged}");
+}
+
+#[test]
 fn a_file_that_is_still_being_copied_is_read_again_and_refused_only_at_the_end_of_the_wait() {
     let server = Server::allowing();
     let (source, copy) = (folder(), folder());

@@ -87,7 +87,7 @@ impl Carried {
         let suspended = Suspension {
             length: Nanos(summary.schedule.suspended_ns),
             due: 0..0,
-            stripe: Stripe::WHOLE,
+            stripe: stripe.stripe().unwrap_or(Stripe::WHOLE),
         };
         let optional = |name: &str, of: &Option<DurationSummary>| match of {
             Some(of) => reader.histogram(name, of),

@@ -517,6 +517,7 @@ impl Whole {
             } = *reached;
             let end = stripe.before(first_missing).max(scheduled);
             row.unreached = end - scheduled;
+            row.not_on_time = row.not_on_time.saturating_add(row.unreached);
             let round_robin = RoundRobin::new(self.targets.len(), stripe);
             for (target, count) in round_robin.shares(scheduled..end) {
                 self.ledgers[target].scheduled += count;

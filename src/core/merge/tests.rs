@@ -712,10 +712,82 @@ fn suspensions_of_several_processes_are_not_those_of_one() {
         summary.schedule.suspended_ns = 6_000 * MILLI;
         summary
     });
-    let statement = merge(summaries).schedule.statement;
-    let expected =
-        "processes were stopped for 12.0 s in all (Ctrl-Z or SIGSTOP), and no request was late";
-    assert!(statement.contains(expected), "{statement}");
+    let summaries: Vec<_> = summaries.collect();
+    let statement = |summaries: &[Summary]| merge(summaries).schedule.statement;
+    let both = statement(&summaries);
+    let expected = "stripes 0 and 1 were suspended for 12.0 s in all (Ctrl-Z or SIGSTOP), and no request was late";
+    assert!(both.contains(expected), "{both}");
+    let mut summaries = summaries;
+    summaries[0].schedule.suspended_ns = 0;
+    let one = statement(&summaries);
+    let expected = "stripe 1 was suspended for 6.00 s (Ctrl-Z or SIGSTOP), and no request was late";
+    assert!(one.contains(expected), "{one}");
+    let merged = merge(&summaries).merged.unwrap();
+    let suspended: Vec<_> = merged
+        .stripes
+        .iter()
+        .map(|stripe| stripe.suspended_ns)
+        .collect();
+    assert_eq!(suspended, [0, 6_000 * MILLI]);
+}
+
+#[test]
+fn the_stripes_that_were_late_are_named() {
+    let late = |late: &[u64]| {
+        let summaries = late.iter().zip(0..).map(|(late, index)| {
+            let mut summary = calm().summary(stripe(index, 5), None);
+            summary.schedule.late = *late;
+            // These waited for their target, which is not the fault of the stripe.
+            summary.schedule.backlog_late = 2.min(*late);
+            summary
+        });
+        merge(summaries).merged.unwrap().late_stripes()
+    };
+    for (of_each, expected) in [
+        ([2, 0, 0, 0, 0], None),
+        ([2, 3, 0, 0, 0], Some("by stripe 1")),
+        ([2, 72, 0, 0, 0], Some("all of them by stripe 1")),
+        ([7, 72, 0, 0, 0], Some("most of them by stripe 1 (70)")),
+        ([7, 0, 0, 0, 7], Some("all of them by stripes 0 and 4")),
+        ([9, 9, 9, 9, 10], Some("by 5 of 5 stripes, up to 8 by each")),
+    ] {
+        assert_eq!(late(&of_each).as_deref(), expected, "{of_each:?}");
+    }
+    // Those that a stopped stripe did not get as far as are its own.
+    let mut merger = Merger::new(HashSet::new());
+    add(&mut merger, &calm().summary(stripe(0, 2), None)).unwrap();
+    add(&mut merger, &calm().summary(stripe(1, 2), Some(40))).unwrap();
+    let merged = merger.finish().unwrap().merged.unwrap();
+    assert_eq!(merged.stripes[1].not_on_time, 60);
+    assert_eq!(
+        merged.late_stripes().as_deref(),
+        Some("all of them by stripe 1")
+    );
+}
+
+#[test]
+fn thresholds_of_stripes_are_left_to_what_judges_them() {
+    let judged_by = [
+        "latency.p99 < 1s",
+        "audit = kept",
+        "event[boom].recovery < 2s",
+        "event[boom].admitted_beyond < 5",
+    ];
+    let thresholds = judged_by.map(|text| text.parse::<Threshold>().expect(text));
+    let deferred = threshold::deferred(&thresholds);
+    let measured: Vec<_> = deferred.iter().map(|one| one.measured.as_str()).collect();
+    let nothing = "unknown in the merged result, too, since what events did is not merged";
+    let audit = "loadgen audit judges it, by the --requests files of all stripes";
+    let merge_does = "loadgen merge judges it on all stripes";
+    assert_eq!(measured, [merge_does, audit, nothing, nothing]);
+    let summaries = [stripe(0, 2), stripe(1, 2)].map(|stripe| {
+        let mut summary = calm().summary(stripe, None);
+        summary.thresholds = deferred.clone();
+        summary
+    });
+    let merged = merge(&summaries);
+    let mets: Vec<_> = merged.thresholds.iter().map(|one| one.met).collect();
+    assert_eq!(mets, [Met::Met, Met::Deferred, Met::Unknown, Met::Unknown]);
 }
 
 #[test]
