@@ -3,14 +3,17 @@
 use super::fingerprint::uncompared;
 use super::report::text;
 use super::results::{Color, MergedFiles};
+use super::stripes::instant;
 use super::values::{duration, file};
 use super::{Arguments, Opt, Refusal, opt};
+use crate::base::Nanos;
 use crate::base::text::{printable, whole};
-use crate::core::merge::{Merger, Unmergeable};
+use crate::core::merge::{Merger, Unmergeable, Why};
 use crate::core::stripe::MAX_STRIPES;
-use crate::core::summary::Summary;
+use crate::core::summary::{Summary, timestamp};
 use crate::report::{ColorChoice, Input, Output, json_output};
 use clap::Args;
+use jiff::Timestamp;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
@@ -41,6 +44,11 @@ pub struct Merge {
           allow_hyphen_values = true)]
     stripes: Option<Opt<u64>>,
 
+    /// Merge only stripes that started at this instant, such as 2026-01-31T12:00:00Z: the --start-at of their runs. The summary of
+    /// another start is refused. With --wait, it is passed over, since it may be that of an earlier run with the same files
+    #[arg(long, value_name = "INSTANT", value_parser = instant, allow_hyphen_values = true)]
+    start_at: Option<Timestamp>,
+
     #[command(flatten)]
     color: Color,
     #[command(flatten, next_help_heading = "Results")]
@@ -55,6 +63,8 @@ pub struct MergeSetup {
     /// How long to wait for the summaries of all stripes. `None` if they have to be there.
     pub wait: Option<Duration>,
     stripes: Option<(u64, String)>,
+    /// The start of the stripes, as their summaries have it. `None` if it is that of the first summary.
+    start: Option<String>,
     /// The files that results go to.
     pub outputs: Vec<Output>,
     /// The files that are read, as far as they are known before.
@@ -79,8 +89,9 @@ pub struct Gathered<'a> {
 enum Progress {
     /// It was merged or ignored.
     Done,
-    /// It was no summary when it was this version, but may be a part of one that is still being copied.
-    Partial(Version),
+    /// It was not a summary of this start when it was this version, but may become one: it may be a part of one that is still being
+    /// copied, or that of an earlier run.
+    Passed(Version),
 }
 
 /// What changes when a file is written to.
@@ -108,6 +119,7 @@ impl MergeSetup {
             output,
             wait,
             stripes,
+            start_at,
             color,
             results,
         } = &arguments.options;
@@ -121,12 +133,19 @@ impl MergeSetup {
             files: files.clone(),
             wait: *wait,
             stripes: (stripes.as_ref()).map(|stripes| (**stripes, arguments.name(stripes))),
+            start: start_at.map(|at| timestamp(at.into(), Nanos::ZERO)),
             outputs,
             inputs: Vec::new(),
             color: color.color,
         };
         setup.inputs = setup.inputs();
         Ok(setup)
+    }
+
+    /// The start that the stripes must have, and that of this one, if it has another one.
+    fn other_start<'a>(&'a self, summary: &'a Summary) -> Option<(&'a str, String)> {
+        let (start, stripe) = (self.start.as_ref()?, summary.stripe.as_ref()?);
+        (stripe.start != *start).then(|| (start.as_str(), printable(&stripe.start)))
     }
 
     /// The files that are given. An output in a folder that is read may be there from an earlier merge.
@@ -208,38 +227,85 @@ impl<'a> Gathered<'a> {
         let version = Version::of(file);
         match self.files.get(&key) {
             Some(Progress::Done) => return Ok(()),
-            Some(Progress::Partial(before)) if !is_last && Some(*before) == version => {
+            Some(Progress::Passed(before)) if !is_last && Some(*before) == version => {
                 return Ok(());
             }
             _ => {}
         }
-        match read(file) {
-            Ok(summary) if !in_folder || summary.stripe.is_some() => self.add(file, &summary)?,
-            Ok(summary) if summary.merged.is_some() => {}
-            Ok(_) => self.ignore(file, "it is the summary of a whole run"),
-            Err(_) if !is_last => {
-                let partial = version.map(Progress::Partial);
-                self.files.extend(partial.map(|partial| (key, partial)));
-                return Ok(());
+        let is_done = match read(file) {
+            Ok(summary) => match self.setup.other_start(&summary) {
+                Some((start, other)) if self.setup.wait.is_none() => {
+                    let allowed = format!(
+                        "must have started at {start}, by --start-at; it started at {other}"
+                    );
+                    return Err(refuse(file, &allowed));
+                }
+                Some((start, other)) if is_last => {
+                    let what = format!("started at {other}, not at {start}, and is ignored");
+                    self.ignore(file, &what);
+                    true
+                }
+                Some(_) => false,
+                None => {
+                    self.read_summary(file, &summary, in_folder)?;
+                    true
+                }
+            },
+            Err(_) if !is_last => false,
+            Err(error) if in_folder => {
+                self.ignore_no_stripe(file, &error);
+                true
             }
-            Err(error) if in_folder => self.ignore(file, &error),
             Err(error) => return Err(not_a_summary(file, &error)),
-        }
-        self.files.insert(key, Progress::Done);
+        };
+        let progress = match is_done {
+            true => Some(Progress::Done),
+            false => version.map(Progress::Passed),
+        };
+        self.files.extend(progress.map(|progress| (key, progress)));
         Ok(())
     }
 
-    fn ignore(&mut self, file: &Path, why: &str) {
+    /// Adds a summary if it is one of a stripe. In a folder, another one is ignored.
+    fn read_summary(
+        &mut self,
+        file: &Path,
+        summary: &Summary,
+        in_folder: bool,
+    ) -> Result<(), Refusal> {
+        if !in_folder || summary.stripe.is_some() {
+            return self.add(file, summary);
+        }
+        if summary.merged.is_none() {
+            self.ignore_no_stripe(file, "it is the summary of a whole run");
+        }
+        Ok(())
+    }
+
+    fn ignore_no_stripe(&mut self, file: &Path, why: &str) {
+        self.ignore(
+            file,
+            &format!("is no summary of a stripe and is ignored: {why}"),
+        );
+    }
+
+    fn ignore(&mut self, file: &Path, what: &str) {
         let file = printable(&file.to_string_lossy());
-        self.ignored.push(format!(
-            "'{file}' is no summary of a stripe and is ignored: {why}"
-        ));
+        self.ignored.push(format!("'{file}' {what}"));
     }
 
     fn add(&mut self, path: &Path, summary: &Summary) -> Result<(), Refusal> {
         let name = printable(&path.to_string_lossy());
         let added = self.merger.add(&name, summary);
-        added.map_err(|error: Unmergeable| refuse(path, &error.to_string()))?;
+        added.map_err(|error: Unmergeable| {
+            let has_hint = self.setup.wait.is_some() && matches!(error.why, Why::OtherStart { .. });
+            let hint = if has_hint {
+                ". --start-at INSTANT waits for the stripes of one start"
+            } else {
+                ""
+            };
+            refuse(path, &format!("{error}{hint}"))
+        })?;
         let Some((stripes, asked_by)) = &self.setup.stripes else {
             return Ok(());
         };
@@ -263,6 +329,17 @@ impl<'a> Gathered<'a> {
         (self.merger.count(), given.or(self.merger.of()))
     }
 
+    /// Says that the summaries of all stripes were there at once, if they may be those of an earlier run. `None` if they can't be:
+    /// their start is that of `--start-at`.
+    pub fn were_there(&self) -> Option<String> {
+        let start = self.merger.start().filter(|_| self.setup.start.is_none())?;
+        let (read, _) = self.progress();
+        Some(format!(
+            "the summaries of all {read} stripes were there before this merge began; they started at {start}. --start-at INSTANT waits \
+             for those of another start"
+        ))
+    }
+
     pub fn is_complete(&self) -> bool {
         let (read, of) = self.progress();
         of.is_some_and(|of| read >= of)
@@ -275,9 +352,14 @@ impl<'a> Gathered<'a> {
     pub fn merged(self) -> Result<Summary, Refusal> {
         let first = self.setup.files.first().cloned().unwrap_or_default();
         self.merger.finish().ok_or_else(|| {
-            let allowed =
-                "must be a summary of a stripe, or a folder with some; this folder has none";
-            refuse(&first, allowed)
+            let of_start = match &self.setup.start {
+                Some(start) => format!(" that started at {start}"),
+                None => String::new(),
+            };
+            let allowed = format!(
+                "must be a summary of a stripe{of_start}, or a folder with some; this folder has none"
+            );
+            refuse(&first, &allowed)
         })
     }
 }

@@ -128,6 +128,7 @@ thresholds on it. Stripes are runs with --stripe I/N, one on each machine.
   --report FILE, --summary-markdown FILE    its pages
   --wait TIME           wait until the summaries of all stripes are there
   --stripes N           how many there are; by default, the summaries say it
+  --start-at INSTANT    merge only stripes that started then
 
 Exit codes: 0 fine, 2 refused, 3 inconclusive or a stripe is missing,
             4 a threshold was missed

@@ -268,6 +268,13 @@ pub(super) fn clock_error(text: &str) -> Result<Duration, String> {
     )
 }
 
+/// Reads the instant at which stripes started.
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
+    let instant = text.trim().parse();
+    instant
+        .map_err(|_| "must be an instant with its offset, such as 2026-01-31T12:00:00Z".to_owned())
+}
+
 fn start(text: &str) -> Result<StartAt, String> {
     let text = text.trim();
     if text.eq_ignore_ascii_case("next-minute") {

@@ -52,11 +52,16 @@ fn gathered(setup: &MergeSetup, stop: &Stop) -> Result<Summary, Refusal> {
 fn await_all(gathered: &mut Gathered, wait: Duration, stop: &Stop) -> Result<(), Refusal> {
     let deadline = Instant::now().checked_add(wait);
     let mut announced = None;
+    let mut is_first = true;
     loop {
         gathered.read()?;
         for line in gathered.take_ignored() {
             warn(line);
         }
+        if is_first && gathered.is_complete() {
+            gathered.were_there().into_iter().for_each(warn);
+        }
+        is_first = false;
         let left = match deadline {
             Some(deadline) => deadline.saturating_duration_since(Instant::now()),
             None => LOOK_EVERY,

@@ -2,6 +2,7 @@ use super::styled_text::{Line, StyledText};
 use crate::base::{Nanos, Target};
 use crate::core::plan::{AuditPlan, Plan};
 use crate::core::summary::timestamp;
+use crate::core::threshold::JudgedBy;
 
 /// What the heading of a run says beside its plan.
 #[derive(Debug, Clone, Copy)]
@@ -50,13 +51,26 @@ pub fn heading(plan: &Plan, surroundings: Surroundings) -> StyledText {
             rows.push(("audit", format!("{}; {by}", held_to(audit))));
         }
     }
-    if let Some(events) = plan.describe_events() {
-        rows.push(("events", events));
+    let events = plan.describe_events().into_iter();
+    let events: Vec<_> = events.chain(unjudged(plan)).collect();
+    if !events.is_empty() {
+        rows.push(("events", events.join(". ")));
     }
     if let Some(url) = metrics {
         rows.push(("metrics", url.to_owned()));
     }
     titled("loadgen", rows, variables)
+}
+
+/// That nothing judges the thresholds on events of a stripe. `None` without any.
+fn unjudged(plan: &Plan) -> Option<String> {
+    let thresholds = plan.thresholds.all.iter();
+    let mut unjudged = thresholds.filter(|one| one.judged_by() == JudgedBy::Nothing);
+    let is_any = !plan.is_whole() && unjudged.next().is_some();
+    is_any.then(|| {
+        "Thresholds on events stay unknown in the merged result, since what events did is not merged"
+            .to_owned()
+    })
 }
 
 /// The name of the command with the program's version, the rows, and the variables that took effect.

@@ -6,8 +6,9 @@ use crate::base::text::{count, shortened, span, whole_seconds};
 use crate::core::exit_code;
 use crate::core::summary::{
     Audit, AuditVerdict, MergedSummary, RunTimes, Standing, StripeSummary, Summary, TargetSummary,
+    named_stripes, suspended_stripes,
 };
-use crate::core::threshold::{JudgedThreshold, Met};
+use crate::core::threshold::{JudgedBy, JudgedThreshold, Met, Threshold};
 
 /// The most events of a sort that the verdict names.
 const EVENTS: usize = 3;
@@ -71,9 +72,18 @@ pub(super) fn headlines(summary: &Summary) -> Vec<Judgement> {
     let suspended = Nanos(summary.schedule.suspended_ns);
     if suspended > Nanos::ZERO {
         let suspended = span(suspended);
-        let text = match summary.merged {
-            None => format!("The process was stopped for {suspended}"),
-            Some(_) => format!("Processes were stopped for {suspended} in all"),
+        let text = match &summary.merged {
+            None => format!("The process was suspended for {suspended}"),
+            Some(merged) => {
+                let stripes = merged.stripes.iter();
+                let stripes = stripes.filter(|stripe| stripe.suspended_ns > 0);
+                let indexes: Vec<_> = stripes.map(|stripe| stripe.index).collect();
+                match indexes.is_empty() {
+                    // Earlier versions did not write which ones.
+                    true => format!("Stripes were suspended for {suspended} in all"),
+                    false => capitalized(&suspended_stripes(&indexes, &suspended)),
+                }
+            }
         };
         all.push(Judgement::new(Tone::Plain, text));
     }
@@ -138,12 +148,22 @@ fn part_of_a_schedule(summary: &Summary) -> Option<Judgement> {
     let StripeSummary { index, of, .. } = summary.stripe.as_ref()?;
     let sent = count(summary.requests.sent, "request", "requests");
     let mut text = format!("Stripe {index} of {of}: {sent} sent.");
-    text += if summary.thresholds.is_empty() {
-        " `loadgen merge` makes one result of all stripes"
-    } else {
+    let is_judged = |by| summary.thresholds.iter().any(|one| judged_by(one) == by);
+    text += if is_judged(JudgedBy::Merge) {
         " `loadgen merge` judges the thresholds on all stripes"
+    } else {
+        " `loadgen merge` makes one result of all stripes"
     };
+    if is_judged(JudgedBy::Nothing) {
+        text += ". Thresholds on events stay unknown in it, since what events did is not merged";
+    }
     Some(Judgement::new(Tone::Plain, text))
+}
+
+/// What judges a threshold for all stripes.
+fn judged_by(threshold: &JudgedThreshold) -> JudgedBy {
+    let read: Result<Threshold, _> = threshold.text.parse();
+    read.map_or(JudgedBy::Merge, |threshold| threshold.judged_by())
 }
 
 /// The stripes that merged results lack, and how they are audited.
@@ -154,19 +174,32 @@ fn merged_parts(summary: &Summary) -> Vec<Judgement> {
     let missing = merged.missing_stripes();
     let missing = missing.map(|text| Judgement::new(Tone::Unsure, text));
     // The command names the files of all stripes, so it is no headline.
-    let audit = merged.audit_command.as_ref().map(|command| {
-        [
-            Judgement::new(Tone::Unsure, "The limiter is not judged yet".to_owned()),
-            Judgement::new(
-                Tone::Plain,
-                format!("Audit the --requests files of all stripes: {command}"),
-            ),
-        ]
-    });
-    missing
-        .into_iter()
-        .chain(audit.into_iter().flatten())
-        .collect()
+    let mut parts: Vec<_> = missing.into_iter().collect();
+    if let Some(command) = &merged.audit_command {
+        parts.push(Judgement::new(
+            Tone::Unsure,
+            "The limiter is not judged yet",
+        ));
+        let audit = format!("Audit the --requests files of all stripes: {command}");
+        parts.push(Judgement::new(Tone::Plain, audit));
+        let without = needs_clock_error(merged);
+        parts.extend(without.map(|text| Judgement::new(Tone::Plain, text)));
+    }
+    parts
+}
+
+/// That the command of the audit needs a clock error, since that of some stripe is not known. `None` if all are known.
+pub(super) fn needs_clock_error(merged: &MergedSummary) -> Option<String> {
+    let unknown = merged.unknown_clocks();
+    let which = capitalized(&named_stripes(&unknown));
+    let (do_not_know, clocks) = match unknown.len() {
+        0 => return None,
+        1 => ("does not know", "its clock"),
+        _ => ("do not know", "their clocks"),
+    };
+    Some(format!(
+        "{which} {do_not_know} how far {clocks} may be off, so add --clock-error TIME to that command"
+    ))
 }
 
 /// The command that judges the limiter by the requests of all stripes.
@@ -252,7 +285,10 @@ fn faults(summary: &Summary) -> Vec<Judgement> {
         faults.push(failed(summary));
     }
     if let Some(missed) = summary.schedule.missed() {
-        let text = format!("The generator did not keep its schedule: {missed}");
+        let merged = summary.merged.as_ref();
+        let by = merged.and_then(MergedSummary::late_stripes);
+        let by = by.map_or_else(String::new, |by| format!(", {by}"));
+        let text = format!("The generator did not keep its schedule: {missed}{by}");
         faults.push(Judgement::new(Tone::Unsure, text));
     }
     faults

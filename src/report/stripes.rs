@@ -57,6 +57,10 @@ pub(super) fn remarks(stripe: &MergedStripe) -> String {
         let at = whole_seconds(Nanos(stripe.paced_ns));
         remarks.push(format!("stopped at {at}"));
     }
+    if stripe.suspended_ns > 0 {
+        let time = span(Nanos(stripe.suspended_ns));
+        remarks.push(format!("suspended for {time}"));
+    }
     if !stripe.kept {
         remarks.push("did not keep its schedule".to_owned());
     }

@@ -560,12 +560,12 @@ Summary: paced for 60.0 s, drained for 3.13 ms
             let text = text(&results);
             let because = format!("so {suspended} requests were late or dropped");
             let expected = format!(
-                "  schedule not kept: the process was stopped for 12.3 s (Ctrl-Z or SIGSTOP), {because}; {rest}"
+                "  schedule not kept: the process was suspended for 12.3 s (Ctrl-Z or SIGSTOP), {because}; {rest}"
             );
             assert_eq!(text.lines().last(), Some(&*expected));
             let verdict = [
                 "Verdict: the generator did not keep its schedule: 8 late of 8 requests",
-                "         the process was stopped for 12.3 s",
+                "         the process was suspended for 12.3 s",
             ];
             assert_eq!(text.lines().skip(1).take(2).collect::<Vec<_>>(), verdict);
         }

@@ -291,7 +291,7 @@ fn after_a_stop_its_time_is_named_and_more_workers_are_not_advised() {
     run.go_on();
     let finished = run.finish();
     let statement = &finished.lines_with("schedule not kept: ")[0].text;
-    let stopped = "schedule not kept: the process was stopped for ";
+    let stopped = "schedule not kept: the process was suspended for ";
     assert!(statement.trim().starts_with(stopped), "{finished}");
     assert!(
         statement.contains(" s (Ctrl-Z or SIGSTOP), so "),

@@ -45,6 +45,8 @@ pub fn merged() -> Summary {
         missed: 10 * (index % 2),
         unreached: 40 * (index / 2),
         late: 5 * index,
+        not_on_time: 6 * index + 10 * (index % 2) + 40 * (index / 2),
+        suspended_ns: (index / 2) * SECOND,
         failed: 0,
         send_lag_p99_ns: (index * 3) * MILLI,
         send_lag_max_ns: (index * 9) * MILLI,

@@ -27,6 +27,9 @@ const MEMORY: usize = 1 << 30;
 /// The most addresses of a target: one for those that are not told apart is one more.
 const ADDRESSES: usize = Address::MOST + 1;
 
+/// The highest rate of a slot, in requests per second.
+const RATE: f64 = 1e14;
+
 /// The longest time: 146 years, in nanoseconds.
 const LONGEST: u64 = i64::MAX as u64 / 2;
 
@@ -84,7 +87,7 @@ impl Carried {
         let suspended = Suspension {
             length: Nanos(summary.schedule.suspended_ns),
             due: 0..0,
-            stripe: Stripe::WHOLE,
+            stripe: stripe.stripe().unwrap_or(Stripe::WHOLE),
         };
         let optional = |name: &str, of: &Option<DurationSummary>| match of {
             Some(of) => reader.histogram(name, of),
@@ -511,6 +514,10 @@ fn slot_parts(reader: &Reader, name: &str, slot: &Slot, targets: usize) -> Resul
     }
     for count in [slot.scheduled, slot.dropped] {
         at_most(&field("scheduled"), count, MOST_COUNTED)?;
+    }
+    if slot.asked > RATE {
+        let why = format!("is {}; it must be at most {RATE}", slot.asked);
+        return Err(Why::malformed(&field("asked_per_s"), &why));
     }
     let coarse = |field: String, text: &Option<String>| reader.coarse(&field, text.as_deref());
     let latency = coarse(field("to_merge.latency_hdr"), &to_merge.latency_hdr)?;

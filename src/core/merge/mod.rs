@@ -28,7 +28,7 @@ use crate::core::summary::{
 };
 use crate::core::threshold::{self, JudgedThreshold, Met, Threshold, WholeSchedule};
 use carried::Carried;
-use reached::Reached;
+use reached::{Reached, whole_phases};
 use std::collections::{BTreeMap, HashSet};
 use std::time::SystemTime;
 
@@ -117,6 +117,11 @@ impl Merger {
     /// The number of stripes of the schedule. `None` before the first was added.
     pub fn of(&self) -> Option<u64> {
         self.whole.as_ref().map(|whole| whole.stripe.of)
+    }
+
+    /// The start of the stripes. `None` before the first was added.
+    pub fn start(&self) -> Option<&str> {
+        self.whole.as_ref().map(|whole| &*whole.stripe.start)
     }
 
     /// Adds the results of a stripe. `file` is the name of its file.
@@ -342,9 +347,10 @@ impl Whole {
 
     fn finish(mut self, mut stripes: BTreeMap<u64, (MergedStripe, Reached)>) -> Summary {
         let first_missing = self.schedule_reached(&stripes);
-        self.add_unreached(&mut stripes, first_missing);
+        let unplaced = self.add_unreached(&mut stripes, first_missing);
         let missing = self.missing(&stripes, first_missing);
         let asked = self.asked_per_s();
+        self.timeline.multiply_rate(stripes.len() as u64);
         for (target, parts) in self.tally.targets.iter_mut().zip(self.addresses) {
             target.addresses = AddressTallies::of_parts(parts);
         }
@@ -372,11 +378,14 @@ impl Whole {
         };
         let unknown = missing.iter().map(|one| one.unknown).sum();
         let is_whole = missing.is_empty();
+        let reached = stripes.values().map(|(_, reached)| reached);
+        let phases = whole_phases(reached, self.planned, &results.phases, unplaced);
         // A missing stripe may have gone on after all others were stopped.
         let possible = WholeSchedule::of_all(
             self.stripe.scheduled_of_all,
             self.planned,
             self.targets.len(),
+            phases,
         );
         let thresholds = threshold::judged_of_stripes(
             &self.thresholds,
@@ -490,15 +499,17 @@ impl Whole {
         }
     }
 
-    /// Counts the requests that stripes did not get as far as, although others did: they are unsent.
+    /// Counts the requests that stripes did not get as far as, although others did: they are unsent. Returns how many of them each
+    /// phase has. The last ones of a phase may belong to another, because the merger does not know the schedule.
     fn add_unreached(
         &mut self,
         stripes: &mut BTreeMap<u64, (MergedStripe, Reached)>,
         first_missing: u64,
-    ) {
+    ) -> Vec<u64> {
+        let mut unplaced = vec![0; self.phases.tallies.len()];
         let farthest = stripes.values().map(|(_, reached)| reached);
         let Some(farthest) = farthest.max_by_key(|reached| reached.scheduled).cloned() else {
-            return;
+            return unplaced;
         };
         for (row, reached) in stripes.values_mut() {
             let Reached {
@@ -506,6 +517,7 @@ impl Whole {
             } = *reached;
             let end = stripe.before(first_missing).max(scheduled);
             row.unreached = end - scheduled;
+            row.not_on_time = row.not_on_time.saturating_add(row.unreached);
             let round_robin = RoundRobin::new(self.targets.len(), stripe);
             for (target, count) in round_robin.shares(scheduled..end) {
                 self.ledgers[target].scheduled += count;
@@ -513,15 +525,18 @@ impl Whole {
                 self.lateness[target].unreached += count;
             }
             let by_phase = reached.by_phase(&farthest, &self.phases, row.unreached);
-            for (tally, count) in self.phases.tallies.iter_mut().zip(by_phase) {
-                tally.ledger.scheduled += count;
-                tally.ledger.unsent += count;
+            for (place, count) in by_phase.into_iter().enumerate() {
+                let ledger = &mut self.phases.tallies[place].ledger;
+                ledger.scheduled += count;
+                ledger.unsent += count;
+                unplaced[place] += count;
             }
             let by_slot = reached.by_slot(&farthest, &self.timeline, row.unreached);
             for (slot, count) in self.timeline.slots_mut().iter_mut().zip(by_slot) {
                 slot.scheduled += count;
             }
         }
+        unplaced
     }
 
     fn missing(

@@ -1,6 +1,8 @@
 use super::carried::Carried;
+use crate::base::Nanos;
 use crate::core::stats::{PhaseTallies, TimelineTally};
 use crate::core::stripe::Stripe;
+use crate::core::threshold::WholePhases;
 
 /// How far a stripe got in its schedule.
 #[derive(Debug, Clone)]
@@ -8,7 +10,9 @@ pub(super) struct Reached {
     pub stripe: Stripe,
     /// Its requests that were due before it ended.
     pub scheduled: u64,
-    /// Those by phase.
+    /// For how long it was paced.
+    paced: Nanos,
+    /// Its requests by phase.
     phases: Vec<(String, u64)>,
     /// Those by slot of its timeline, of so many seconds.
     slots: Vec<u64>,
@@ -21,6 +25,7 @@ impl Reached {
         Reached {
             stripe,
             scheduled: carried.ledgers.iter().map(|ledger| ledger.scheduled).sum(),
+            paced: carried.paced,
             phases: carried.phases.scheduled(),
             slots: timeline.slots().iter().map(|slot| slot.scheduled).collect(),
             slot_seconds: timeline.length().0 / 1_000_000_000,
@@ -37,15 +42,16 @@ impl Reached {
 
     /// The phases to which so many requests belong that it did not get as far as: those in which the farthest stripe has more.
     pub fn by_phase(&self, farthest: &Reached, merged: &PhaseTallies, requests: u64) -> Vec<u64> {
-        let of = |reached: &Reached, name: &str| {
-            let mut phases = reached.phases.iter();
-            phases
-                .find(|(other, _)| other == name)
-                .map_or(0, |(_, count)| *count)
-        };
         let names = merged.tallies.iter().map(|tally| &*tally.name);
-        let more = names.map(|name| of(farthest, name).saturating_sub(of(self, name)));
+        let more = names.map(|name| farthest.in_phase(name).saturating_sub(self.in_phase(name)));
         spread(more.collect(), requests)
+    }
+
+    /// Its requests in the phases of this name.
+    fn in_phase(&self, name: &str) -> u64 {
+        let mut phases = self.phases.iter();
+        let known = phases.find(|(other, _)| other == name);
+        known.map_or(0, |(_, count)| *count)
     }
 
     /// The slots to which they belong, likewise.
@@ -62,6 +68,37 @@ impl Reached {
         let slots = of(farthest).into_iter().zip(of(self));
         let more = slots.map(|(farthest, own)| farthest.saturating_sub(own));
         spread(more.collect(), requests)
+    }
+}
+
+/// What these stripes of a schedule of this length tell about its phases. The requests of a phase have consecutive numbers. So in
+/// each phase, a stripe has at most one request more than another stripe that got to the end.
+pub(super) fn whole_phases<'a>(
+    stripes: impl Iterator<Item = &'a Reached>,
+    planned: Option<Nanos>,
+    merged: &PhaseTallies,
+    unplaced: Vec<u64>,
+) -> WholePhases {
+    let complete = stripes.filter(|stripe| planned.is_some_and(|end| stripe.paced >= end));
+    let complete: Vec<_> = complete.collect();
+    let Some(of) = complete.first().map(|stripe| stripe.stripe.of()) else {
+        return WholePhases {
+            unplaced,
+            ..WholePhases::default()
+        };
+    };
+    let others = of.saturating_sub(complete.len() as u64);
+    let most = merged.tallies.iter().map(|tally| {
+        let counts = complete.iter().map(|stripe| stripe.in_phase(&tally.name));
+        let least = counts.clone().min().unwrap_or(0);
+        let of_each = least.saturating_add(tally.times);
+        let of_others = others.saturating_mul(of_each);
+        counts.fold(of_others, u64::saturating_add)
+    });
+    WholePhases {
+        most: most.collect(),
+        unplaced,
+        are_over: true,
     }
 }
 

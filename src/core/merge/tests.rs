@@ -115,13 +115,21 @@ fn world() -> impl Strategy<Value = World> {
         })
 }
 
-const THRESHOLDS: [&str; 12] = [
+const THRESHOLDS: [&str; 20] = [
     "latency.p99 < 50ms",
     "service_time.mean < 3ms",
     "failed.rate < 10%",
     "failed[timeout].count <= 5",
     "target[1].latency.p50 < 2ms",
     "phase[steady].blocked.rate > 20%",
+    "phase[steady].allowed.count < 90",
+    "phase[steady].allowed.count >= 120",
+    "phase[steady].failed.count < 10",
+    "phase[steady].latency.max < 50ms",
+    "phase[steady].sent.per_second < 8/s",
+    "phase[steady].scheduled.count < 150",
+    "phase[burst].blocked.count < 15",
+    "phase[burst].allowed.count >= 50",
     "sent.per_second >= 1/s",
     "send_lag.max < 30ms",
     "schedule = kept",
@@ -553,6 +561,85 @@ fn what_is_missed_whatever_the_missing_stripe_did_is_missed() {
     );
 }
 
+/// A burst of 20 requests within 10 s of a steady rate, in which every answer is allowed.
+fn with_burst() -> World {
+    World {
+        profile: "20/s for 5s, burst 20 at once, 20/s for 5s",
+        ..calm()
+    }
+}
+
+#[test]
+fn a_threshold_on_a_phase_is_missed_if_its_counts_are_whatever_the_missing_stripe_did() {
+    let world = with_burst();
+    let summaries = |threshold: &str, stop| {
+        let summaries = (0..3).map(|index| {
+            let mut summary = world.summary(stripe(index, 4), (index == 2).then_some(stop));
+            summary.thresholds = threshold::deferred(&[threshold.parse().unwrap()]);
+            summary
+        });
+        summaries.collect::<Vec<_>>()
+    };
+    // Of 200 steady requests in two phases, 150 are known, and each phase of the missing stripe has at most one more than that of
+    // another stripe.
+    for (threshold, expected) in [
+        ("phase[steady].allowed.count < 150", Met::Missed),
+        ("phase[steady].allowed.count <= 150", Met::Unknown),
+        ("phase[steady].allowed.count >= 202", Met::Unknown),
+        ("phase[steady].allowed.count > 202", Met::Missed),
+        ("phase[steady].allowed.count = 149", Met::Missed),
+        (
+            "phase[steady].allowed.count between 203 and 210",
+            Met::Missed,
+        ),
+        ("phase[steady].failed.rate < 1%", Met::Unknown),
+        ("phase[steady].failed.rate > 27%", Met::Missed),
+        ("phase[steady].allowed.rate < 70%", Met::Missed),
+        ("phase[steady].latency.max < 1ms", Met::Missed),
+        ("phase[steady].latency.min > 3ms", Met::Missed),
+        ("phase[steady].allowed.per_second < 15/s", Met::Missed),
+        ("phase[steady].allowed.per_second > 20.3/s", Met::Missed),
+        ("phase[burst 20 at once].allowed.count < 15", Met::Missed),
+        ("phase[burst].allowed.count <= 21", Met::Unknown),
+        ("phase[burst].allowed.count > 21", Met::Missed),
+        ("phase[pause].allowed.count > 1", Met::Unknown),
+    ] {
+        let merged = merge(summaries(threshold, 1_000));
+        assert_eq!(met(&merged, threshold).met, expected, "{threshold}");
+        assert_eq!(
+            merged.exit_code,
+            if expected == Met::Missed { 4 } else { 3 }
+        );
+    }
+    // Nobody knows in which phase the requests were that a stopped stripe did not get as far as.
+    for (threshold, expected) in [
+        ("phase[steady].unsent.count < 50", Met::Unknown),
+        ("phase[steady].scheduled.count < 100", Met::Missed),
+        ("phase[steady].scheduled.count < 101", Met::Unknown),
+        ("phase[steady].scheduled.count > 204", Met::Missed),
+        ("phase[steady].scheduled.count > 203", Met::Unknown),
+    ] {
+        let merged = merge(summaries(threshold, 0));
+        assert_eq!(met(&merged, threshold).met, expected, "{threshold}");
+    }
+    // If all others were stopped, the missing one may have gone on in any phase.
+    for (threshold, expected) in [
+        ("phase[steady].scheduled.count < 30", Met::Missed),
+        ("phase[steady].scheduled.count > 219", Met::Unknown),
+        ("phase[steady].scheduled.count > 220", Met::Missed),
+        ("phase[steady].scheduled.per_second < 3/s", Met::Missed),
+        ("phase[steady].scheduled.per_second < 3.1/s", Met::Unknown),
+    ] {
+        let stopped = (0..3).map(|index| {
+            let mut summary = world.summary(stripe(index, 4), Some(10));
+            summary.thresholds = threshold::deferred(&[threshold.parse().unwrap()]);
+            summary
+        });
+        let merged = merge(stopped);
+        assert_eq!(met(&merged, threshold).met, expected, "{threshold}");
+    }
+}
+
 #[test]
 fn a_missing_stripe_may_have_gone_on_after_the_others_were_stopped() {
     let world = calm();
@@ -625,10 +712,82 @@ fn suspensions_of_several_processes_are_not_those_of_one() {
         summary.schedule.suspended_ns = 6_000 * MILLI;
         summary
     });
-    let statement = merge(summaries).schedule.statement;
-    let expected =
-        "processes were stopped for 12.0 s in all (Ctrl-Z or SIGSTOP), and no request was late";
-    assert!(statement.contains(expected), "{statement}");
+    let summaries: Vec<_> = summaries.collect();
+    let statement = |summaries: &[Summary]| merge(summaries).schedule.statement;
+    let both = statement(&summaries);
+    let expected = "stripes 0 and 1 were suspended for 12.0 s in all (Ctrl-Z or SIGSTOP), and no request was late";
+    assert!(both.contains(expected), "{both}");
+    let mut summaries = summaries;
+    summaries[0].schedule.suspended_ns = 0;
+    let one = statement(&summaries);
+    let expected = "stripe 1 was suspended for 6.00 s (Ctrl-Z or SIGSTOP), and no request was late";
+    assert!(one.contains(expected), "{one}");
+    let merged = merge(&summaries).merged.unwrap();
+    let suspended: Vec<_> = merged
+        .stripes
+        .iter()
+        .map(|stripe| stripe.suspended_ns)
+        .collect();
+    assert_eq!(suspended, [0, 6_000 * MILLI]);
+}
+
+#[test]
+fn the_stripes_that_were_late_are_named() {
+    let late = |late: &[u64]| {
+        let summaries = late.iter().zip(0..).map(|(late, index)| {
+            let mut summary = calm().summary(stripe(index, 5), None);
+            summary.schedule.late = *late;
+            // These waited for their target, which is not the fault of the stripe.
+            summary.schedule.backlog_late = 2.min(*late);
+            summary
+        });
+        merge(summaries).merged.unwrap().late_stripes()
+    };
+    for (of_each, expected) in [
+        ([2, 0, 0, 0, 0], None),
+        ([2, 3, 0, 0, 0], Some("by stripe 1")),
+        ([2, 72, 0, 0, 0], Some("all of them by stripe 1")),
+        ([7, 72, 0, 0, 0], Some("most of them by stripe 1 (70)")),
+        ([7, 0, 0, 0, 7], Some("all of them by stripes 0 and 4")),
+        ([9, 9, 9, 9, 10], Some("by 5 of 5 stripes, up to 8 by each")),
+    ] {
+        assert_eq!(late(&of_each).as_deref(), expected, "{of_each:?}");
+    }
+    // Those that a stopped stripe did not get as far as are its own.
+    let mut merger = Merger::new(HashSet::new());
+    add(&mut merger, &calm().summary(stripe(0, 2), None)).unwrap();
+    add(&mut merger, &calm().summary(stripe(1, 2), Some(40))).unwrap();
+    let merged = merger.finish().unwrap().merged.unwrap();
+    assert_eq!(merged.stripes[1].not_on_time, 60);
+    assert_eq!(
+        merged.late_stripes().as_deref(),
+        Some("all of them by stripe 1")
+    );
+}
+
+#[test]
+fn thresholds_of_stripes_are_left_to_what_judges_them() {
+    let judged_by = [
+        "latency.p99 < 1s",
+        "audit = kept",
+        "event[boom].recovery < 2s",
+        "event[boom].admitted_beyond < 5",
+    ];
+    let thresholds = judged_by.map(|text| text.parse::<Threshold>().expect(text));
+    let deferred = threshold::deferred(&thresholds);
+    let measured: Vec<_> = deferred.iter().map(|one| one.measured.as_str()).collect();
+    let nothing = "unknown in the merged result, too, since what events did is not merged";
+    let audit = "loadgen audit judges it, by the --requests files of all stripes";
+    let merge_does = "loadgen merge judges it on all stripes";
+    assert_eq!(measured, [merge_does, audit, nothing, nothing]);
+    let summaries = [stripe(0, 2), stripe(1, 2)].map(|stripe| {
+        let mut summary = calm().summary(stripe, None);
+        summary.thresholds = deferred.clone();
+        summary
+    });
+    let merged = merge(&summaries);
+    let mets: Vec<_> = merged.thresholds.iter().map(|one| one.met).collect();
+    assert_eq!(mets, [Met::Met, Met::Deferred, Met::Unknown, Met::Unknown]);
 }
 
 #[test]
@@ -640,6 +799,9 @@ fn the_requested_rate_has_the_share_of_a_stripe_that_was_stopped() {
         let merged = merge(&summaries);
         assert_eq!(merged.requests.scheduled, 200);
         assert_eq!(merged.run.asked_per_s, Some(20.0), "after {stop} requests");
+        let slots = merged.timeline.slots.iter();
+        let rates: Vec<_> = slots.map(|slot| slot.asked).collect();
+        assert_eq!(rates, [20.0; 10], "after {stop} requests");
         // All were stopped at the same time.
         let stripes = [stripe(0, 2), stripe(1, 2)].map(|one| world.summary(one, Some(50)));
         assert_eq!(merge(&stripes).run.asked_per_s, Some(20.0));

@@ -94,8 +94,9 @@ impl TimelineTally {
         }
     }
 
-    /// Adds the timeline of requests that were sent at the same time, from the same start: slot by slot, in slots that are as
-    /// long as the longer ones of the two.
+    /// Adds the timeline of another stripe of the same schedule, from the same start: slot by slot, in slots that are as long as
+    /// the longer ones of the two. All stripes have the same rate as long as they follow the schedule, so the rate of a slot is
+    /// that of the stripe that followed it for longest. [`multiply_rate`](Self::multiply_rate) makes it that of all stripes.
     pub fn merge(&mut self, mut other: TimelineTally) {
         while self.seconds < other.seconds && !self.slots.is_empty() {
             self.halve();
@@ -110,6 +111,13 @@ impl TimelineTally {
         }
         self.slots.extend(others);
         self.spare.clear();
+    }
+
+    /// Makes the rate of one stripe in each slot that of so many.
+    pub fn multiply_rate(&mut self, stripes: u64) {
+        for slot in &mut self.slots {
+            slot.asked *= stripes as f64;
+        }
     }
 
     /// The length of a slot. The last slot may be shorter.
@@ -214,8 +222,10 @@ impl SlotTally {
     /// Adds the events of the same seconds.
     fn add_parallel(&mut self, other: &SlotTally) {
         let seconds = self.seconds.max(other.seconds);
+        let asked = self.asked.max(other.asked);
         self.add(other);
         self.seconds = seconds;
+        self.asked = asked;
     }
 
     /// A slot of so many seconds, with what stands in a file.

@@ -129,6 +129,13 @@ pub struct MergedStripe {
     pub unreached: u64,
     /// Requests that left, or were still queued at the end, more than the tolerance after their due times.
     pub late: u64,
+    /// Requests that count against the schedule of all stripes: those that this stripe dropped, sent late, could not send, or did not
+    /// get as far as, without those that waited for a target that did not answer in time.
+    #[serde(default)]
+    pub not_on_time: u64,
+    /// For how long its process was suspended, by Ctrl-Z or SIGSTOP, in nanoseconds.
+    #[serde(default)]
+    pub suspended_ns: u64,
     /// Requests that failed.
     pub failed: u64,
     /// The 99th percentile of its send lag, in nanoseconds. It is null if it sent nothing.
@@ -186,6 +193,8 @@ impl MergedStripe {
             missed: stripe.missed,
             unreached: 0,
             late: summary.schedule.late,
+            not_on_time: summary.schedule.not_on_time(),
+            suspended_ns: summary.schedule.suspended_ns,
             failed: summary.requests.failed,
             send_lag_p99_ns: summary.send_lag.p99_ns,
             send_lag_max_ns: summary.send_lag.max_ns,
@@ -197,7 +206,61 @@ impl MergedStripe {
     }
 }
 
+/// These stripes by their indexes, such as `stripes 0 and 3`, or how many they are if they are more than a sentence names.
+pub fn named_stripes(indexes: &[u64]) -> String {
+    match indexes {
+        [only] => format!("stripe {only}"),
+        several if several.len() > NAMED => format!("{} stripes", several.len()),
+        several => {
+            let names: Vec<_> = several.iter().map(u64::to_string).collect();
+            let (last, others) = names
+                .split_last()
+                .map_or(("", &names[..]), |(last, others)| (last.as_str(), others));
+            format!("stripes {} and {last}", others.join(", "))
+        }
+    }
+}
+
+/// Stripes that may be named as those by which requests were not on time.
+const BLAMED: usize = 3;
+
 impl MergedSummary {
+    /// The stripes that did not send requests on time, such as `all of them by stripe 1`. `None` if all did, or if this is not known.
+    pub fn late_stripes(&self) -> Option<String> {
+        let stripes = self.stripes.iter();
+        let mut late: Vec<_> = stripes.filter(|stripe| stripe.not_on_time > 0).collect();
+        late.sort_by_key(|stripe| std::cmp::Reverse(stripe.not_on_time));
+        let sum = |of: &[&MergedStripe]| {
+            of.iter()
+                .fold(0u64, |sum, stripe| sum.saturating_add(stripe.not_on_time))
+        };
+        let all = sum(&late);
+        let first = late.first()?;
+        let worst = first.not_on_time;
+        if late.len() <= BLAMED {
+            let mut indexes: Vec<_> = late.iter().map(|stripe| stripe.index).collect();
+            indexes.sort_unstable();
+            if indexes.len() == 1 || worst <= all / 2 {
+                let of_them = if all == 1 { "" } else { "all of them " };
+                return Some(format!("{of_them}by {}", named_stripes(&indexes)));
+            }
+        }
+        let index = first.index;
+        Some(if worst > all / 2 {
+            format!("most of them by stripe {index} ({worst})")
+        } else {
+            let (by, of) = (late.len(), self.of);
+            format!("by {by} of {of} stripes, up to {worst} by each")
+        })
+    }
+
+    /// The stripes whose clocks may be off by an unknown time, by their indexes.
+    pub fn unknown_clocks(&self) -> Vec<u64> {
+        let stripes = self.stripes.iter();
+        let unknown = stripes.filter(|stripe| stripe.clock_error_ns.is_none());
+        unknown.map(|stripe| stripe.index).collect()
+    }
+
     /// The missing stripes, such as `Stripe 3 of 4 is missing. The outcomes of its 250 requests are unknown`. `None` if there is
     /// none.
     pub fn missing_stripes(&self) -> Option<String> {

@@ -46,7 +46,7 @@ pub use event::{
     OutageSummary, RecoverySummary, SpanSummary,
 };
 pub use failure::{FailedRequest, FailureSummary};
-pub use merged::{MergedEvent, MergedStripe, MergedSummary, MissingStripe};
+pub use merged::{MergedEvent, MergedStripe, MergedSummary, MissingStripe, named_stripes};
 pub use phase::PhaseSummary;
 pub use recorded::{RecordedAudit, RecordedCounts, RecordedPart};
 pub use saved::Unreadable;
@@ -55,7 +55,7 @@ pub use stripe::{COMPLETE, FILES, StripeSummary};
 pub use target::TargetSummary;
 pub use timeline::{Slot, Timeline};
 pub use to_merge::{AddressToMerge, PhaseToMerge, SlotToMerge, TargetToMerge};
-pub use verdict::ScheduleSummary;
+pub use verdict::{ScheduleSummary, suspended_stripes};
 
 use crate::base::text::rounded_rate;
 use crate::base::{Ledger, Nanos, Target};

@@ -1,6 +1,7 @@
+use super::merged::named_stripes;
 use crate::base::text::{count, span};
 use crate::base::{Nanos, Target};
-use crate::core::stats::{Lateness, Results, ScheduleVerdict, TOLERANCE};
+use crate::core::stats::{Lateness, Results, ScheduleVerdict, Suspension, TOLERANCE};
 use serde::{Deserialize, Serialize};
 
 /// Whether the generator itself kept its schedule: it dropped no request, and sent at least 99 % within the tolerance of
@@ -100,10 +101,10 @@ impl ScheduleSummary {
         } else {
             "schedule kept"
         };
-        let suspensions = results.tally.suspensions.iter();
-        let suspended = suspensions.fold(Nanos::ZERO, |sum, one| sum + one.length);
+        let suspensions = &results.tally.suspensions;
+        let suspended = (suspensions.iter()).fold(Nanos::ZERO, |sum, one| sum + one.length);
         let mut reasons = Vec::new();
-        reasons.extend(suspension(generated_by, suspended, verdict.suspended()));
+        reasons.extend(suspension(generated_by, suspensions, verdict.suspended()));
         reasons.extend(unreached(verdict.unreached));
         reasons.extend(before_joining(verdict.before_joining));
         reasons.extend(unanswering(results, targets));
@@ -151,6 +152,20 @@ impl ScheduleSummary {
         (!self.kept).then(|| format!("{} of {of}", parts.join(" and ")))
     }
 
+    /// Requests that count against the schedule.
+    pub(super) fn not_on_time(&self) -> u64 {
+        let dropped = self.dropped.saturating_sub(self.backlog_dropped);
+        let late = self.late.saturating_sub(self.backlog_late);
+        let parts = [
+            dropped,
+            late,
+            self.local,
+            self.unreached,
+            self.before_joining,
+        ];
+        parts.into_iter().fold(0, u64::saturating_add)
+    }
+
     /// Requests that were late or dropped because their target did not answer in time.
     pub fn waited(&self) -> u64 {
         self.backlog_late.saturating_add(self.backlog_dropped)
@@ -163,19 +178,36 @@ impl ScheduleSummary {
     }
 }
 
-/// For how long the process was suspended, and how many requests that delayed. `None` if it was not.
-fn suspension(generator: &Generator, time: Nanos, requests: u64) -> Option<String> {
+/// For how long which process was suspended, and how many requests that delayed. `None` if none was.
+fn suspension(generator: &Generator, suspensions: &[Suspension], requests: u64) -> Option<String> {
+    let time = suspensions
+        .iter()
+        .fold(Nanos::ZERO, |sum, one| sum + one.length);
     let time = Some(span(time)).filter(|_| time > Nanos::ZERO)?;
     let because = match requests {
         0 => "and no request was late or dropped because of that".to_owned(),
         1 => "so 1 request was late or dropped".to_owned(),
         many => format!("so {many} requests were late or dropped"),
     };
-    let stopped = match generator {
-        Generator::Process => format!("the process was stopped for {time}"),
-        Generator::Stripes { .. } => format!("processes were stopped for {time} in all"),
+    let suspended = match generator {
+        Generator::Process => format!("the process was suspended for {time}"),
+        Generator::Stripes { .. } => {
+            let mut indexes: Vec<_> = suspensions.iter().map(|one| one.stripe.index()).collect();
+            indexes.sort_unstable();
+            indexes.dedup();
+            suspended_stripes(&indexes, &time)
+        }
     };
-    Some(format!("{stopped} (Ctrl-Z or SIGSTOP), {because}"))
+    Some(format!("{suspended} (Ctrl-Z or SIGSTOP), {because}"))
+}
+
+/// For how long these stripes were suspended in all.
+pub fn suspended_stripes(indexes: &[u64], time: &str) -> String {
+    let which = named_stripes(indexes);
+    match indexes {
+        [_] => format!("{which} was suspended for {time}"),
+        _ => format!("{which} were suspended for {time} in all"),
+    }
 }
 
 /// The requests of stripes that stopped before the others. `None` without any.

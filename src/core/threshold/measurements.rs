@@ -32,6 +32,8 @@ pub struct Measurements<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parts<'a> {
     pub phases: &'a PhaseTallies,
+    /// How many of the unsent requests of each phase may belong to another phase. It is empty if all are known.
+    pub unplaced: &'a [u64],
     pub events: &'a [EventRecord],
     pub effects: &'a Effects,
 }
@@ -42,6 +44,19 @@ pub struct WholeSchedule {
     /// Requests by target.
     targets: Vec<u64>,
     length: Nanos,
+    pub(super) phases: WholePhases,
+}
+
+/// What is known of the phases of a whole schedule of which some results are missing, by the place of a phase's tally in the
+/// results.
+#[derive(Debug, Clone, Default)]
+pub struct WholePhases {
+    /// The most requests of each phase. A phase without a number has no more than the schedule.
+    pub most: Vec<u64>,
+    /// How many of the requests that count as unsent in each phase may belong to another one.
+    pub unplaced: Vec<u64>,
+    /// Whether the results have every phase with its whole length.
+    pub are_over: bool,
 }
 
 impl WholeSchedule {
@@ -51,6 +66,7 @@ impl WholeSchedule {
         WholeSchedule {
             targets: by_target(schedule.total(), targets, schedule.stripe()),
             length: schedule.end().unwrap_or(Nanos::MAX),
+            phases: WholePhases::default(),
         }
     }
 
@@ -58,10 +74,16 @@ impl WholeSchedule {
     ///
     /// # Panics
     /// If there is no target.
-    pub fn of_all(requests: Option<u64>, length: Option<Nanos>, targets: usize) -> WholeSchedule {
+    pub fn of_all(
+        requests: Option<u64>,
+        length: Option<Nanos>,
+        targets: usize,
+        phases: WholePhases,
+    ) -> WholeSchedule {
         WholeSchedule {
             targets: by_target(requests, targets, Stripe::WHOLE),
             length: length.unwrap_or(Nanos::MAX),
+            phases,
         }
     }
 }
@@ -102,6 +124,26 @@ impl Ahead<'_> {
         all.saturating_sub(known)
     }
 
+    /// The most requests that may come in the phases at these places, in addition to this many in them, and to so many in all
+    /// phases.
+    pub(super) fn beside_in_phases(self, places: &[usize], known: u64, in_all: u64) -> u64 {
+        let Ahead::RestOf(whole) = self else {
+            return 0;
+        };
+        let most = places.iter().fold(0u64, |sum, place| {
+            sum.saturating_add(whole.phases.most.get(*place).copied().unwrap_or(u64::MAX))
+        });
+        most.saturating_sub(known).min(self.beside(None, in_all))
+    }
+
+    /// The longest that phases may become whose length is this one by now.
+    pub(super) fn longest_phases(self, length: Nanos) -> Nanos {
+        match self {
+            Ahead::RestOf(whole) if !whole.phases.are_over => whole.length,
+            _ => length,
+        }
+    }
+
     /// The longest time for which the schedule may have been followed in the end.
     pub(super) fn longest(self, followed: Nanos) -> Nanos {
         match self {
@@ -122,6 +164,7 @@ impl<'a> Measurements<'a> {
             audit: results.audited(),
             parts: Some(Parts {
                 phases: &results.phases,
+                unplaced: &[],
                 events: &results.events,
                 effects: &results.effects,
             }),

@@ -83,7 +83,7 @@ mod view;
 
 pub use change::{Amount, ChangeCondition, Word};
 pub use exceptions::Exceptions;
-pub use measurements::{Ahead, Measurements, WholeSchedule};
+pub use measurements::{Ahead, Measurements, WholePhases, WholeSchedule};
 pub use met::{JudgedThreshold, Met};
 pub use number::{Counted, Direction, Number, Quantity, Statistic, Unit};
 pub use scope::Scope;
@@ -93,6 +93,7 @@ use crate::base::Nanos;
 use crate::base::text::{Cursor, SyntaxError};
 use crate::core::stats::Results;
 use comparison::Test;
+use measurements::Parts;
 use metric::Metric;
 use range::Range;
 use std::str::FromStr;
@@ -147,6 +148,15 @@ impl Threshold {
         self.metric.needs_audit()
     }
 
+    /// What judges it for the stripes of a schedule.
+    pub fn judged_by(&self) -> JudgedBy {
+        match self.scope {
+            Scope::Event(_) => JudgedBy::Nothing,
+            _ if self.needs_audit() => JudgedBy::Audit,
+            _ => JudgedBy::Merge,
+        }
+    }
+
     /// Whether the threshold says what the verdict of the audit has to be.
     pub fn is_about_verdict(&self) -> bool {
         self.metric.is_verdict_of_audit()
@@ -189,14 +199,22 @@ impl Threshold {
 
     /// What these numbers, which lack some of the requests of this schedule, say about it.
     fn judge_without(&self, measurements: &Measurements, whole: &WholeSchedule) -> (Met, String) {
-        let incomplete = Measurements {
-            parts: None,
+        let parts = measurements.parts.map(|parts| Parts {
+            unplaced: &whole.phases.unplaced,
+            ..parts
+        });
+        let certain = Measurements {
+            parts,
             ..*measurements
         };
         let (met, measured) = self.judge(measurements);
+        // Without a request that was sent in a phase, it is not known whether there was anything to measure.
+        let views = certain.views(&self.scope);
+        let is_idle = views.iter().any(View::is_idle) && !self.is_about_generator();
         let met = match met {
             Met::Unsupported => Met::Unsupported,
-            _ if !self.may_be_met(&incomplete, Ahead::RestOf(whole)) => Met::Missed,
+            _ if is_idle => Met::Unknown,
+            _ if !self.may_be_met(&certain, Ahead::RestOf(whole)) => Met::Missed,
             _ => Met::Unknown,
         };
         (met, format!("{measured}, without the missing stripes"))
@@ -216,6 +234,17 @@ impl Threshold {
             _ => (met, measured),
         }
     }
+}
+
+/// What judges a threshold for the stripes of a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JudgedBy {
+    /// `loadgen merge` judges it by the merged results.
+    Merge,
+    /// `loadgen audit` judges it by the single requests.
+    Audit,
+    /// It is unknown, because what events did is not merged.
+    Nothing,
 }
 
 impl FromStr for Threshold {
@@ -276,8 +305,9 @@ pub fn judged(
 /// Judges the thresholds of a schedule by the merged results of its stripes.
 ///
 /// `possible` is the whole schedule, if the results of some stripes are missing. Each of its requests that the results lack may
-/// have ended in any way, at any speed. So a threshold is missed only if none of these ways meets it, and it is never met.
-/// Thresholds on the audit are deferred, because an audit needs single requests.
+/// have ended in any way, at any speed. So a threshold is missed only if none of these ways meets it, and it is never met. The
+/// requests that a phase may lack are bounded by what `possible` knows of it.
+/// Thresholds on the audit are deferred, because an audit needs single requests. Those on an event are unknown.
 pub fn judged_of_stripes(
     thresholds: &[Threshold],
     end: Option<Nanos>,
@@ -286,16 +316,15 @@ pub fn judged_of_stripes(
 ) -> Vec<JudgedThreshold> {
     let measurements = Measurements::of(results, &results.tally, end);
     let judged = thresholds.iter().map(|threshold| {
-        let (met, measured) = if threshold.needs_audit() {
-            (Met::Deferred, "loadgen audit judges it".to_owned())
-        } else if matches!(threshold.scope, Scope::Event(_)) {
-            let why = "nothing, since what events did is not merged; each stripe's summary has it";
-            (Met::Unknown, why.to_owned())
-        } else {
-            match possible {
-                None => threshold.judge(&measurements),
-                Some(possible) => threshold.judge_without(&measurements, possible),
+        let (met, measured) = match (threshold.judged_by(), possible) {
+            (JudgedBy::Audit, _) => (Met::Deferred, "loadgen audit judges it".to_owned()),
+            (JudgedBy::Nothing, _) => {
+                let why =
+                    "nothing, since what events did is not merged; each stripe's summary has it";
+                (Met::Unknown, why.to_owned())
             }
+            (JudgedBy::Merge, None) => threshold.judge(&measurements),
+            (JudgedBy::Merge, Some(possible)) => threshold.judge_without(&measurements, possible),
         };
         JudgedThreshold {
             text: threshold.text.clone(),
@@ -311,7 +340,14 @@ pub fn deferred(thresholds: &[Threshold]) -> Vec<JudgedThreshold> {
     let deferred = thresholds.iter().map(|threshold| JudgedThreshold {
         text: threshold.text.clone(),
         met: Met::Deferred,
-        measured: "loadgen merge judges it on all stripes".to_owned(),
+        measured: match threshold.judged_by() {
+            JudgedBy::Merge => "loadgen merge judges it on all stripes",
+            JudgedBy::Audit => "loadgen audit judges it, by the --requests files of all stripes",
+            JudgedBy::Nothing => {
+                "unknown in the merged result, too, since what events did is not merged"
+            }
+        }
+        .to_owned(),
     });
     deferred.collect()
 }

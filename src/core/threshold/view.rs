@@ -33,6 +33,8 @@ pub(super) struct PhaseNumbers {
     failures: Failures,
     failing_open: u64,
     length: Nanos,
+    /// The places of their tallies.
+    places: Vec<usize>,
 }
 
 impl Measurements<'_> {
@@ -51,10 +53,11 @@ impl Measurements<'_> {
                     .collect()
             }
             (Scope::Phase(name), Some(parts)) => {
-                let tallies = parts.phases.tallies.iter();
-                let named = tallies.filter(|tally| is_phase(name, &tally.name, tally.mode));
-                let numbers = named.fold(None, |sum: Option<PhaseNumbers>, tally| {
-                    Some(sum.unwrap_or_default().with(tally))
+                let tallies = parts.phases.tallies.iter().enumerate();
+                let named = tallies.filter(|(_, tally)| is_phase(name, &tally.name, tally.mode));
+                let numbers = named.fold(None, |sum: Option<PhaseNumbers>, (place, tally)| {
+                    let unplaced = parts.unplaced.get(place).copied().unwrap_or(0);
+                    Some(sum.unwrap_or_default().with(place, tally, unplaced))
                 });
                 numbers
                     .map(|numbers| Part::Phase(Box::new(numbers)))
@@ -107,7 +110,14 @@ impl View<'_> {
         match self.part {
             Part::All => ahead.beside(None, known),
             Part::Target(place) => ahead.beside(Some(place), known),
-            Part::Event(..) | Part::Phase(_) | Part::Later => 0,
+            Part::Phase(ref phase) => {
+                let in_all = self.whole.ended().scheduled();
+                let parts = self.whole.parts.iter();
+                let unplaced: u64 = parts.flat_map(|parts| parts.unplaced).sum();
+                let in_all = in_all.saturating_sub(unplaced);
+                ahead.beside_in_phases(&phase.places, known, in_all)
+            }
+            Part::Event(..) | Part::Later => 0,
         }
     }
 
@@ -124,7 +134,8 @@ impl View<'_> {
     pub fn longest(&self, ahead: Ahead) -> Nanos {
         match self.part {
             Part::All | Part::Target(_) | Part::Later => ahead.longest(self.whole.followed),
-            Part::Event(..) | Part::Phase(_) => self.length(),
+            Part::Phase(_) => ahead.longest_phases(self.length()),
+            Part::Event(..) => self.length(),
         }
     }
 
@@ -157,13 +168,16 @@ impl View<'_> {
 }
 
 impl PhaseNumbers {
-    fn with(mut self, tally: &PhaseTally) -> PhaseNumbers {
+    /// With a further phase, without so many of its unsent requests.
+    fn with(mut self, place: usize, tally: &PhaseTally, unplaced: u64) -> PhaseNumbers {
         self.latency += &tally.latency;
         self.service_time += &tally.service_time;
         self.ledger += tally.ledger;
+        self.ledger.unsent = self.ledger.unsent.saturating_sub(unplaced);
         self.failures += &tally.failures;
         self.failing_open += tally.failing_open;
         self.length = self.length + tally.length;
+        self.places.push(place);
         self
     }
 }

@@ -5,6 +5,7 @@ use super::untrusted::{Untrusted, sentence};
 use crate::base::Nanos;
 use crate::base::text::{bytes, span};
 use crate::core::summary::{MergedEvent, MergedStripe, MergedSummary, Summary};
+use crate::report::judgement::needs_clock_error;
 use crate::report::stripes::{COLUMNS, EVENTS, cells, remarks};
 use maud::{Markup, html};
 
@@ -26,6 +27,9 @@ pub fn section(summary: &Summary) -> Option<Section> {
         @if let Some(command) = &merged.audit_command {
             p { "The limiter is not judged yet. This command audits the requests of all stripes:" }
             pre tabindex="0" aria-label="The command of the audit" { code { (Untrusted::sentence(command)) } }
+            @if let Some(without) = needs_clock_error(merged) {
+                p class="note" { (without) "." }
+            }
         }
         (facts(&[
             ("stripes", text(format!("{} of {}", merged.stripes.len(), merged.of))),

@@ -57,6 +57,7 @@ impl Run {
             audit: None,
             parts: Some(Parts {
                 phases: &self.phases,
+                unplaced: &[],
                 events: &self.events,
                 effects: &self.effects,
             }),
