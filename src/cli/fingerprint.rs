@@ -54,7 +54,8 @@ pub(super) fn uncompared() -> HashSet<String> {
     own.into_iter().chain(files.map(str::to_owned)).collect()
 }
 
-/// The options that each machine may have for itself: its connections, its files, its threads, and its stripe.
+/// The options that each machine may have for itself: its connections, with the certificates that it shows and trusts, its files,
+/// its threads, and its stripe.
 fn of_one_machine() -> HashSet<String> {
     let groups = [
         Connections::augment_args(Command::default()),
@@ -64,7 +65,7 @@ fn of_one_machine() -> HashSet<String> {
     ];
     let options = groups.iter().flat_map(Command::get_arguments);
     let longs = options.filter_map(|option| option.get_long());
-    longs.map(str::to_owned).collect()
+    longs.chain(["ca-cert"]).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -122,6 +123,18 @@ mod tests {
                 assert_ne!(of(option, "first", other), first, "{option} {other:?}");
             }
         }
+    }
+
+    #[test]
+    fn each_machine_may_have_its_own_file_with_the_authorities_that_it_trusts() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |name: &str| {
+            let issuer = rcgen::generate_simple_self_signed(vec!["h".to_owned()]).unwrap();
+            let path = dir.path().join(name);
+            fs::write(&path, issuer.cert.pem()).unwrap();
+            fingerprint("--ca-cert", path.to_str().unwrap())
+        };
+        assert_eq!(of("first"), of("second"));
     }
 
     #[test]

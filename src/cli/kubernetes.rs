@@ -5,7 +5,7 @@ use super::setup::without_effect;
 use super::stripes::{INDEX, stripes};
 use super::values::{duration, read_file};
 use super::{Arguments, Cli, Nodes, Options, Refusal, Setup};
-use crate::base::text::{bytes, shortened, some_time};
+use crate::base::text::{bytes, shortened, some_time, span};
 use crate::core::audit::Quota;
 use crate::core::plan::Plan;
 use crate::core::request::Variables;
@@ -88,6 +88,12 @@ const METRICS: (&str, u16) = (":9100", 9100);
 
 /// A pod writes its results within this time after its last answer.
 const WRITING: Duration = Duration::from_secs(30);
+
+/// In less than this, most clusters have no pod ready.
+const SOON: Duration = Duration::from_secs(15);
+
+/// The longest name of a file, in bytes: that of most file systems.
+const LONGEST_FILE_NAME: usize = 255;
 
 /// How much longer than the run the merge waits: pods may start late, and write large files.
 const MERGE_SLACK: Duration = Duration::from_secs(300);
@@ -198,7 +204,7 @@ impl Kubernetes {
             .filter(|(name, _)| !own.iter().any(|(other, _)| other == name))
             .collect();
         self.check_needed(&needed)?;
-        let (stripe_files, merge_files) = result_files(&setup.outputs)?;
+        let (stripe_files, merge_files) = result_files(&setup.outputs, self.stripes)?;
         let owned = |(name, secret): &(&str, &str)| ((*name).to_owned(), (*secret).to_owned());
         let deployment = Deployment {
             name: match &self.name {
@@ -237,7 +243,7 @@ impl Kubernetes {
             merge_wait: self
                 .merge_wait
                 .unwrap_or_else(|| longest_wait(plan, start, now)),
-            remarks: self.remarks(setup),
+            remarks: self.remarks(setup, now),
         };
         check_sizes(&deployment)?;
         Ok(deployment)
@@ -253,8 +259,9 @@ impl Kubernetes {
         parts.join("-")
     }
 
-    fn remarks(&self, setup: &Setup) -> Vec<String> {
+    fn remarks(&self, setup: &Setup, now: Timestamp) -> Vec<String> {
         let mut remarks = loopback_remarks(&setup.nodes);
+        remarks.extend(remark_on_start(&setup.plan, now));
         let writes_requests = |output: &Output| output.format.option == REQUESTS;
         if self.claim.is_none()
             && setup.outputs.iter().any(writes_requests)
@@ -493,7 +500,10 @@ impl Shared {
 
 /// The files that each stripe writes, and those of the merge. A stripe writes its summary. The merge writes what can be made of
 /// merged summaries, and each stripe the rest.
-fn result_files(outputs: &[Output]) -> Result<(Vec<StripeFile>, Vec<MergeFile>), Refusal> {
+fn result_files(
+    outputs: &[Output],
+    stripes: u64,
+) -> Result<(Vec<StripeFile>, Vec<MergeFile>), Refusal> {
     let stripe_file = |option, stem: &str, extension: &str| StripeFile {
         option,
         stem: stem.to_owned(),
@@ -514,6 +524,17 @@ fn result_files(outputs: &[Output]) -> Result<(Vec<StripeFile>, Vec<MergeFile>),
         };
         let name = name_of_result(output)?;
         (output.format.check_name)(&output.path).map_err(refuse)?;
+        // Each stripe adds a hyphen and its index.
+        let added = match output.format.is_for_recorded() {
+            true => 0,
+            false => format!("-{}", stripes - 1).len(),
+        };
+        let longest = LONGEST_FILE_NAME - added;
+        if name.len() > longest {
+            return Err(refuse(&format!(
+                "must have a name of at most {longest} bytes"
+            )));
+        }
         let is_taken = if output.format.is_for_recorded() {
             if name == STRIPES_FOLDER {
                 return Err(refuse(
@@ -571,6 +592,18 @@ fn refuse_end_in_the_past(plan: &Plan, start: Timestamp, now: Timestamp) -> Resu
         ))),
         _ => Ok(()),
     }
+}
+
+/// Says that no pod may be ready at a start that is soon.
+fn remark_on_start(plan: &Plan, now: Timestamp) -> Option<String> {
+    let planned = plan.start.as_ref().filter(|start| !start.joins_late)?;
+    let left = planned.at.duration_since(now.into()).unwrap_or_default();
+    (left < SOON).then(|| {
+        format!(
+            "The start is in {}, and a pod that is not ready by then refuses to run. Choose a later start, or give --join-late.",
+            span(left.into())
+        )
+    })
 }
 
 /// A name that another run has only if its start, its options and its seed are the same.

@@ -5,8 +5,8 @@ use crate::base::Nanos;
 use crate::cli::{self, ListedKeys, Refusal};
 use crate::core::audit::{Terms, Tiers};
 use crate::core::plan;
-use crate::core::recorded::KeyNames;
-use crate::core::summary::{RecordedAudit, RecordedPart, RecordedRun, RequestFile};
+use crate::core::recorded::{Gap, KeyNames, StoppedStripe};
+use crate::core::summary::{RecordedAudit, RecordedPart, RecordedRun, RequestFile, Until};
 use crate::recording::{Recording, Unreadable};
 use crate::report::{self, Files, PATIENCE};
 use std::collections::HashSet;
@@ -36,10 +36,8 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Refusal> {
     .map_err(refuse)?;
     let targets = recording.targets();
     let names = names(&setup.files);
-    let gaps = recording.gaps();
-    let missing: Vec<_> = gaps.iter().map(|gap| gap.describe(&names)).collect();
     let clock_errors: Vec<_> = recording.clock_errors().collect();
-    let terms = recording.adapt(Terms {
+    let terms = Terms {
         promises: setup.audit.promises.clone(),
         limit: setup.limit,
         window: setup.window,
@@ -53,9 +51,19 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Refusal> {
         tiers: tiers(setup, recording.keys())?,
         uneven: Nanos::ZERO,
         is_partial: false,
-    });
+    };
     let reported = recording.audit(terms, &setup.columns).map_err(refuse)?;
     let nodes = reported.report.nodes.names(&targets);
+    let until = reported.until.map(|stop| {
+        let StoppedStripe { stripe, last, .. } = stop.stripe;
+        let why = Gap::Stopped { stripe, last }.describe(&names);
+        Until { at: stop.at, why }
+    });
+    let gaps = match &until {
+        Some(_) => Vec::new(),
+        None => recording.gaps(),
+    };
+    let missing: Vec<_> = gaps.iter().map(|gap| gap.describe(&names)).collect();
     let files = names.iter().zip(recording.numbered_by());
     let files: Vec<_> = files
         .zip(&clock_errors)
@@ -73,6 +81,8 @@ fn audited(setup: &cli::RecordedSetup) -> Result<RecordedAudit, Refusal> {
         probe_keys: recording.probe_keys(),
         files: &files,
         missing: &missing,
+        until: until.as_ref(),
+        has_stripes: recording.has_stripes(),
         mean_time: recording.mean_time(),
     };
     let part = |(name, requests)| RecordedPart {

@@ -153,7 +153,7 @@ fn heading(setup: &Setup, targets: &[Target], exporter: Option<&Exporter>) -> St
         metrics: metrics.as_deref(),
         variables: &setup.variables,
     };
-    report::heading(&setup.plan, surroundings)
+    report::heading(&setup.plan, &setup.fingerprint, surroundings)
 }
 
 fn summarize(

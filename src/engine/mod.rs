@@ -123,10 +123,8 @@ pub enum RunError {
         asked_by: String,
         late: Nanos,
     },
-    #[error(
-        "{asked_by}: the start must be later than that of this machine, whose clock paces the run"
-    )]
-    StartedBeforeMachine {
+    #[error("{asked_by}: the start must be at most 100 years ago")]
+    TooLongAgo {
         /// The option that asked for the start.
         asked_by: String,
     },
@@ -162,7 +160,7 @@ pub fn run(
         && let Ok(late) = SystemTime::now().duration_since(start.at)
         && Nanos::from(late) >= Moment::now().since(Moment::at(0))
     {
-        return Err(RunError::StartedBeforeMachine {
+        return Err(RunError::TooLongAgo {
             asked_by: start.asked_by.clone(),
         });
     }

@@ -315,3 +315,42 @@ fn a_frozen_target_holds_a_sole_worker_and_the_rest_stays_unsent() {
     assert_eq!(sent, [1, 1, 0]);
     assert_eq!(results.ledger().unsent, 4);
 }
+
+/// Stops the run at its first request.
+struct StopsAtFirst<'a>(&'a Stop, Vec<u64>);
+
+impl Observer for StopsAtFirst<'_> {
+    fn wants_samples(&self) -> bool {
+        true
+    }
+
+    fn sample(&mut self, sample: &Sample) {
+        self.1.push(sample.sequence);
+        self.0.request();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_joins_a_schedule_that_started_before_its_machine() {
+    // Half a minute before the zero of the system's clock, which is the start of the machine on Linux.
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let up = Duration::new(now.tv_sec as u64, now.tv_nsec as u32);
+    let started = SystemTime::now() - up - Duration::from_secs(30);
+    let mut plan = plan(
+        "--start-at 2020-01-01T00:00:00Z --join-late --duration 0 --rps 20 --burst-enabled false --targets http://unused",
+    );
+    plan.start.as_mut().unwrap().at = started;
+    let stop = Stop::default();
+    let mut observer = StopsAtFirst(&stop, Vec::new());
+    let events = EventLog::default();
+    let results = run(&plan, &Fake::new(None), &stop, &events, &mut observer).unwrap();
+    let (ledger, missed) = (results.ledger(), results.missed);
+    assert!(ledger.balances(), "{ledger:?}");
+    assert_eq!(results.started, started);
+    // None of the requests that were due before was sent, and each counts.
+    let due = started.elapsed().unwrap().as_secs() * 20;
+    assert!((600..=due + 20).contains(&missed), "{missed} of {due}");
+    assert!(observer.1.iter().all(|sequence| *sequence >= missed));
+    assert!(ledger.sent > 0 && ledger.unsent >= missed, "{ledger:?}");
+}

@@ -1,5 +1,5 @@
 use super::limited::Limited;
-use super::row::{BYTE_ORDER_MARK, Cells, Wrong};
+use super::row::{BYTE_ORDER_MARK, CUT_OFF, Cells, Wrong};
 use crate::report::reason;
 use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 use std::borrow::Cow;
@@ -75,6 +75,8 @@ impl CsvRows {
             let is_row = self.reader.read_byte_record(&mut self.record);
             let is_row = is_row.map_err(|error| {
                 let Wrong { line, why } = wrong(&error);
+                let is_cut_off = is_short(&error) && self.reader.get_ref().ends_within_line();
+                let why = if is_cut_off { CUT_OFF.to_owned() } else { why };
                 Wrong::on(line.unwrap_or(begins), why)
             });
             if !is_row? {
@@ -94,6 +96,12 @@ impl CsvRows {
         let cells = iter::once(first).chain(self.record.iter().skip(1));
         cells.eq(self.names.iter().map(String::as_bytes))
     }
+}
+
+/// Whether a row has fewer cells than the first one.
+fn is_short(error: &csv::Error) -> bool {
+    let kind = error.kind();
+    matches!(kind, ErrorKind::UnequalLengths { expected_len, len, .. } if len < expected_len)
 }
 
 fn wrong(error: &csv::Error) -> Wrong {

@@ -1,4 +1,4 @@
-use super::row::{BYTE_ORDER_MARK, Cells, LONGEST_ROW, Wrong};
+use super::row::{BYTE_ORDER_MARK, CUT_OFF, Cells, LONGEST_ROW, Wrong};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -87,7 +87,13 @@ impl JsonRows {
         let mut json = serde_json::Deserializer::from_slice(&self.row);
         let parsed = seed.deserialize(&mut json);
         let parsed = parsed.and_then(|parsed| json.end().map(|()| parsed));
-        parsed.map_err(|error| Wrong::on(self.line, format!("it is no JSON object: {error}")))
+        parsed.map_err(|error| {
+            let why = match error.is_eof() && !self.row.ends_with(b"\n") {
+                true => CUT_OFF.to_owned(),
+                false => format!("it is no JSON object: {error}"),
+            };
+            Wrong::on(self.line, why)
+        })
     }
 }
 

@@ -7,6 +7,9 @@ pub(super) struct Limited<R> {
     inner: R,
     /// The bytes that may be read until the next row begins.
     left: u64,
+    /// The last byte that was read, and whether the file ends there.
+    last: Option<u8>,
+    has_ended: bool,
 }
 
 impl<R> Limited<R> {
@@ -14,11 +17,18 @@ impl<R> Limited<R> {
         Limited {
             inner,
             left: LONGEST_ROW,
+            last: None,
+            has_ended: false,
         }
     }
 
     pub fn get_ref(&self) -> &R {
         &self.inner
+    }
+
+    /// Whether all has been read, and the last line has no end.
+    pub fn ends_within_line(&self) -> bool {
+        self.has_ended && self.last.is_some_and(|last| last != b'\n')
     }
 
     /// A row has been read. What was read beyond it counts for the next one.
@@ -38,6 +48,8 @@ impl<R: Read> Read for Limited<R> {
             .min(buffer.len());
         let read = self.inner.read(&mut buffer[..most])?;
         self.left -= read as u64;
+        self.has_ended = read == 0 && most > 0;
+        self.last = buffer[..read].last().copied().or(self.last);
         Ok(read)
     }
 }

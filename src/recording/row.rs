@@ -8,6 +8,10 @@ pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The longest row, in bytes.
 pub(super) const LONGEST_ROW: u64 = 1 << 20;
 
+/// What is wrong with the last row of a file if it lacks its end.
+pub(super) const CUT_OFF: &str =
+    "the file ends in the middle of this row, as a copy does that was cut off";
+
 /// What is wrong with a file, and on which line, counted from 1.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wrong {

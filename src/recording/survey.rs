@@ -5,11 +5,13 @@ use super::row::Wrong;
 use super::rows::Rows;
 use crate::base::{Moment, Nanos};
 use crate::core::answers::Answers;
-use crate::core::audit::{AuditReport, AuditedKey, Auditor, Nodes, Observation, PriorUse, Terms};
+use crate::core::audit::{
+    AuditReport, AuditVerdict, AuditedKey, Auditor, Decision, Nodes, Observation, PriorUse, Terms,
+};
 use crate::core::outages::Response;
 use crate::core::recorded::{
     ColumnNames, Gap, Identity, KeyNames, Layout, NumberedBy, Parts, Recorded, Resolution,
-    TargetNames, TargetPlaces,
+    StoppedStripe, TargetNames, TargetPlaces,
 };
 use crate::core::summary::RecordedCounts;
 use std::collections::HashSet;
@@ -112,10 +114,20 @@ const UNKNOWN_ERROR: &str = "must say in clock_error_ns, in each row, how far it
 #[derive(Debug)]
 pub struct Reported {
     pub report: AuditReport,
+    /// The report is about the requests before this. `None` if it is about all of them.
+    pub until: Option<EarliestStop>,
     /// The requests of each file, in their order.
     pub files: Vec<RecordedCounts>,
     /// The requests to each node, by its number ([`Nodes`]).
     pub nodes: Vec<RecordedCounts>,
+}
+
+/// All stripes were stopped, this one first. Every request that was sent before is in the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EarliestStop {
+    /// The audit's time.
+    pub at: Nanos,
+    pub stripe: StoppedStripe,
 }
 
 impl Recording {
@@ -269,6 +281,11 @@ impl Recording {
         self.parts.gaps()
     }
 
+    /// Whether processes sent the requests in stripes.
+    pub fn has_stripes(&self) -> bool {
+        self.parts.has_stripes()
+    }
+
     /// How far the clock of each file's machine may be off. `None` if that does not count, because one clock gave all
     /// instants.
     pub fn clock_errors(&self) -> impl Iterator<Item = Option<Nanos>> {
@@ -285,14 +302,13 @@ impl Recording {
 
     /// The terms for these files: errors of clocks make requests seem longer, some more than others, and where requests are
     /// missing, nobody knows what used up a limit.
-    pub fn adapt(&self, terms: Terms) -> Terms {
+    fn adapt(&self, terms: Terms, is_partial: bool) -> Terms {
         let most_off = self.clock_errors().flatten().max().unwrap_or_default();
         let files = self.files.iter().filter(|file| file.rows > 0);
         let widened = files.map(|file| file.resolution.total());
         let (least, most) = widened.fold((u64::MAX, 0), |(least, most), one| {
             (least.min(one), most.max(one))
         });
-        let is_partial = !self.gaps().is_empty();
         Terms {
             timeout: terms.timeout + most_off * 2,
             prior_use: match is_partial {
@@ -321,17 +337,58 @@ impl Recording {
         self.files.iter().map(|file| file.layout.numbered_by())
     }
 
-    /// Reads all files once more, for the audit.
+    /// The earliest end of a stripe, if each of them was stopped and nothing else is missing.
+    ///
+    /// The requests that are in no file were due after the last one of their stripe. The process that sent them began after that
+    /// one was stopped, so it sent them later, too, wherever within its error the clock of the stopped one was.
+    fn earliest_stop(&self) -> Option<EarliestStop> {
+        let stopped = self.parts.stopped_stripes().into_iter();
+        let stops = stopped.map(|stripe| {
+            let least = self.files[stripe.file].resolution.before;
+            EarliestStop {
+                at: Nanos(stripe.due.saturating_sub(least).saturating_sub(self.start)),
+                stripe,
+            }
+        });
+        stops.min_by_key(|stop| stop.at)
+    }
+
+    /// Reads all files once more, for the audit. If all stripes were stopped, it judges the requests up to the earliest of
+    /// these stops. Those after it can only prove that more was admitted than promised.
     ///
     /// # Errors
     /// A file is not as it was before.
     pub fn audit(&self, terms: Terms, columns: &Columns) -> Result<Reported, Unreadable> {
+        let is_partial = !self.gaps().is_empty();
+        let Some(stop) = self.earliest_stop() else {
+            return self.audit_until(None, self.adapt(terms, is_partial), columns);
+        };
+        let judged = self.audit_until(Some(stop), self.adapt(terms.clone(), false), columns)?;
+        if judged.report.verdict(true) == AuditVerdict::Broken {
+            return Ok(judged);
+        }
+        let all = self.audit_until(None, self.adapt(terms, true), columns)?;
+        let is_broken = all.report.verdict(true) == AuditVerdict::Broken;
+        Ok(match is_broken || judged.report.answers.all() == 0 {
+            true => all,
+            false => judged,
+        })
+    }
+
+    /// Reads all files once more, and audits the requests before the stop.
+    fn audit_until(
+        &self,
+        stop: Option<EarliestStop>,
+        terms: Terms,
+        columns: &Columns,
+    ) -> Result<Reported, Unreadable> {
         let (targets, places) = self.targets.in_order();
         let mut audit = Audit {
             recording: self,
             auditor: Auditor::new(terms),
             places,
             nodes: Nodes::of_targets(targets.len()),
+            until: stop.map_or(Nanos::MAX, |stop| stop.at),
             watermark: Nanos::ZERO,
             added: 0,
             read: 0,
@@ -363,6 +420,7 @@ impl Recording {
         report.share *= self.keys.share();
         Ok(Reported {
             report,
+            until: stop,
             files: audit.files,
             nodes: audit.by_node,
         })
@@ -396,6 +454,8 @@ struct Audit<'a> {
     auditor: Auditor,
     places: TargetPlaces<'a>,
     nodes: Nodes,
+    /// Every request that was sent before is in the files.
+    until: Nanos,
     /// No request that is added from now on may have left before.
     watermark: Nanos,
     /// The requests that were added since the auditor last heard of the watermark, and the rows that were read since.
@@ -468,16 +528,27 @@ impl Audit<'_> {
             if observation.sent < self.watermark {
                 return None;
             }
-            self.auditor.add(observation);
-            self.added += 1;
+            if self.judges(&observation) {
+                self.auditor.add(observation);
+                self.added += 1;
+            }
         } else if let Some(response) = Response::without_limiter(&sample, node, start) {
             if response.sent < self.watermark {
                 return None;
             }
-            self.auditor.add_response(response);
-            self.added += 1;
+            if response.sent < self.until {
+                self.auditor.add_response(response);
+                self.added += 1;
+            }
         }
         Some(())
+    }
+
+    /// Whether a request belongs to those that are judged. A limiter may have blocked one later because of requests that are in
+    /// no file.
+    fn judges(&self, request: &Observation) -> bool {
+        let ends_later = request.done > self.until;
+        request.sent < self.until && !(ends_later && request.decision == Decision::Blocked)
     }
 
     /// No request that is added from now on left before `watermark`.

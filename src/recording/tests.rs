@@ -88,6 +88,28 @@ fn a_run_that_is_read_twice_is_refused() {
 }
 
 #[test]
+fn a_file_that_was_cut_off_in_its_last_row_says_so() {
+    let rows = own_rows(10, |_| "a".to_owned(), |_| "allowed");
+    let json =
+        "{\"sent_ns\": 1, \"done_ns\": 2, \"outcome\": \"allowed\", \"key\": \"a\"}\n".repeat(3);
+    let cut = "the file ends in the middle of this row, as a copy does that was cut off";
+    let cut_off = |text: &str| text[..text.len() - 20].to_owned();
+    for (text, line) in [
+        (cut_off(&rows), format!("line 11: {cut}")),
+        (cut_off(&json), format!("line 3: {cut}")),
+        // Somebody ended the line.
+        (
+            cut_off(&rows) + "\n",
+            "fields, and the first row has".to_owned(),
+        ),
+    ] {
+        let columns = columns(ColumnNames::default());
+        let refused = audited(&[text.as_bytes()], &columns, 1 << 20).unwrap_err();
+        assert!(refused.contains(&line), "{refused}");
+    }
+}
+
+#[test]
 fn rows_far_out_of_order_are_audited_as_in_order() {
     let outcome = |number: u64| {
         if number % 200 < 12 {

@@ -1,3 +1,4 @@
+use super::request_log::first_digits;
 use super::styled_text::{Line, StyledText};
 use crate::base::{Nanos, Target};
 use crate::core::plan::{AuditPlan, Plan};
@@ -17,8 +18,9 @@ pub struct Surroundings<'a> {
 }
 
 /// The lines that introduce a run, with the seed that repeats it, and a warning if one target that does not answer can
-/// leave more requests open than workers.
-pub fn heading(plan: &Plan, surroundings: Surroundings) -> StyledText {
+/// leave more requests open than workers. That of a stripe has the beginning of the plan's fingerprint, which all stripes have in
+/// common.
+pub fn heading(plan: &Plan, fingerprint: &str, surroundings: Surroundings) -> StyledText {
     let Surroundings {
         targets,
         limiter,
@@ -33,6 +35,8 @@ pub fn heading(plan: &Plan, surroundings: Surroundings) -> StyledText {
     rows.push(("traffic", plan.describe_traffic()));
     if let Some(stripe) = plan.describe_stripe() {
         rows.push(("stripe", stripe));
+        let digits = first_digits(fingerprint);
+        rows.push(("plan", format!("{digits}, the same on all stripes")));
     }
     if let Some(start) = &plan.start {
         let at = timestamp(start.at, Nanos::ZERO);

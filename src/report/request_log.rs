@@ -62,8 +62,11 @@ const LONGEST_WAIT: Nanos = Nanos(1_000_000_000);
 /// How often the error of the machine's clock is found out anew.
 const CLOCK_CHECKS: Nanos = Nanos(100_000_000);
 
-/// The number of digits of a plan's fingerprint that are written: enough to tell plans apart, and the same in every row.
-const PLAN_DIGITS: usize = 8;
+/// The first digits of a plan's fingerprint: enough to tell plans apart.
+pub(super) fn first_digits(fingerprint: &str) -> &str {
+    const DIGITS: usize = 8;
+    fingerprint.get(..DIGITS).unwrap_or(fingerprint)
+}
 
 /// The number of bytes that are written at once.
 const BUFFER: usize = 64 * 1024;
@@ -136,7 +139,7 @@ fn start<'a>(file: ResultFile, run: RunInfo<'a>) -> io::Result<(Box<dyn Observer
         targets: run.targets.to_owned(),
         part: stripe.map(|stripe| Part {
             stripe: stripe.to_string(),
-            plan: run.fingerprint.chars().take(PLAN_DIGITS).collect(),
+            plan: first_digits(run.fingerprint).to_owned(),
             is_to_end: is_to_end.clone(),
         }),
     };

@@ -70,8 +70,9 @@ impl Timer for SystemTimer {
 /// may end it early.
 #[cfg(target_os = "linux")]
 fn sleep_exactly_until(deadline: Moment) {
+    use super::clock::LEAD;
     use rustix::thread::{ClockId, Timespec, clock_nanosleep_absolute};
-    let nanos = deadline.as_nanos();
+    let nanos = (deadline - LEAD).as_nanos();
     let deadline = Timespec {
         tv_sec: (nanos / 1_000_000_000) as i64,
         tv_nsec: (nanos % 1_000_000_000) as _,

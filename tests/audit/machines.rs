@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
 /// The common start of the stripes, in nanoseconds since 1970: in 2026.
 const START: u64 = 1_767_225_600_000_000_000;
@@ -65,6 +66,9 @@ struct Fleet {
     stated: f64,
     /// The number of files, of which each has the rows of every so many-th machine.
     files: usize,
+    /// The share of its requests after which each machine was stopped. Others, of which there is no file, sent the rest. Empty if
+    /// no machine was stopped.
+    stopped: Vec<f64>,
 }
 
 impl Fleet {
@@ -93,8 +97,12 @@ impl Fleet {
                 Decision::Failed => ("failed", FailureKind::Status5xx.name()),
                 Decision::Unanswered => ("failed", FailureKind::Timeout.name()),
             };
+            let ended_by = match self.stopped.is_empty() {
+                true => "schedule",
+                false => "stop",
+            };
             let rows = match place + 1 == requests.len() {
-                true => format!("{},schedule", requests.len()),
+                true => format!("{},{ended_by}", requests.len()),
                 false => ",".to_owned(),
             };
             let (sequence, node) = (request.sequence, request.node);
@@ -112,12 +120,30 @@ impl Fleet {
 
     /// The audit of the machines' files, and the files' number of missing parts.
     fn audit(&self, history: &History, promises: Vec<Promise>) -> (AuditReport, usize) {
+        let (report, gaps, _) = self.audit_until(history, promises);
+        (report, gaps)
+    }
+
+    /// The same with the end of the requests that were judged, in nanoseconds of the world's time, if they are not all.
+    fn audit_until(
+        &self,
+        history: &History,
+        promises: Vec<Promise>,
+    ) -> (AuditReport, usize, Option<i128>) {
         let place = tempfile::tempdir().expect("a directory");
         let window = history.terms.window.0;
         let of = self.machines.len();
         let mut stripes = vec![Vec::new(); of];
         for request in history.observations() {
             stripes[request.sequence as usize % of].push(request);
+        }
+        for (requests, share) in stripes.iter_mut().zip(&self.stopped) {
+            let mut numbers: Vec<_> = requests.iter().map(|request| request.sequence).collect();
+            numbers.sort_unstable();
+            let last = (requests.len() as f64 * share) as usize;
+            if let Some(last) = numbers.get(last) {
+                requests.retain(|request| request.sequence <= *last);
+            }
         }
         let mut texts = vec![String::new(); self.files.min(of)];
         for (number, requests) in stripes.iter().enumerate() {
@@ -139,12 +165,21 @@ impl Fleet {
             answers: Answers::new(&rules("200"), &rules("429")),
         };
         let recording = Recording::survey(&paths, &columns, given, 16 << 20).expect("files");
-        let terms = recording.adapt(Terms {
+        let terms = Terms {
             promises,
             ..history.terms.clone()
-        });
+        };
         let reported = recording.audit(terms, &columns).expect("unchanged files");
-        (reported.report, recording.gaps().len())
+        let started = recording
+            .started()
+            .map(|started| started.duration_since(UNIX_EPOCH));
+        let started = started
+            .and_then(Result::ok)
+            .map_or(0, |since| since.as_nanos());
+        let until = reported.until.map(|stop| {
+            i128::from(stop.at.0) + started as i128 - i128::from(START) - i128::from(LEAD)
+        });
+        (reported.report, recording.gaps().len(), until)
     }
 }
 
@@ -174,9 +209,23 @@ fn fleets(most: f64) -> impl Strategy<Value = (World, Fleet)> {
             machines,
             stated: 1.0,
             files,
+            stopped: Vec::new(),
         };
         (world, fleet)
     })
+}
+
+/// The same, where each machine was stopped: all at about the same time, or one long before the other.
+fn stopped_fleets(most: f64) -> impl Strategy<Value = (World, Fleet)> {
+    let apart = select(&[0.0, 0.02, 0.5][..]);
+    let earlier = prop::collection::vec(0.0..=1.0, 64);
+    let stops = (0.3..=1.0, apart, earlier).prop_map(|(latest, apart, earlier)| {
+        let stops = earlier.into_iter();
+        stops
+            .map(|share| latest - apart * share)
+            .collect::<Vec<f64>>()
+    });
+    (fleets(most), stops).prop_map(|((world, fleet), stopped)| (world, Fleet { stopped, ..fleet }))
 }
 
 fn add(times: &Cell<u64>, it: bool) {
@@ -247,6 +296,100 @@ never_accused! {
     a_token_bucket_is_never_accused: Bucket,
     windows_laid_by_a_clock_for_each_key_are_never_accused: KeyWindow,
     a_sliding_counter_is_never_accused: Counter,
+}
+
+/// Nobody knows what was sent after the stops, so that only the requests before the earliest of them count, and nothing but too
+/// many admissions after it. Here, others did send the rest.
+#[test]
+fn a_right_limiter_is_never_accused_by_stripes_that_were_stopped() {
+    let (cases, judged, by_blocks, kept) =
+        <(Cell<u64>, Cell<u64>, Cell<u64>, Cell<u64>)>::default();
+    let cases_of = (
+        stopped_fleets(0.2),
+        select(&Algorithm::ALL[..]),
+        weighted(0.7),
+    );
+    for_all(500, cases_of, |((world, fleet), algorithm, is_own)| {
+        let history = world.play(algorithm, Fault::None);
+        let promises = match is_own {
+            true => vec![Promise::of(limit(algorithm, own_quota(&world)))],
+            false => history.terms.promises.clone(),
+        };
+        let (report, _, until) = fleet.audit_until(&history, promises);
+        prop_assert_ne!(
+            report.verdict(true),
+            AuditVerdict::Broken,
+            "until {:?}\n{:#?}\n{:#?}",
+            until,
+            report.promises,
+            report.false_blocks
+        );
+        if is_own {
+            let mut limits = report.promises[0].limits.iter();
+            prop_assert!(limits.all(|limit| limit.is_explained()));
+        }
+        let is_kept = report.verdict(true) == AuditVerdict::Kept;
+        prop_assert!(until.is_some() || !is_kept);
+        add(&cases, true);
+        add(&judged, until.is_some());
+        add(
+            &by_blocks,
+            until.is_some() && report.terms.prior_use == PriorUse::None,
+        );
+        add(&kept, is_kept);
+        Ok(())
+    });
+    println!(
+        "{} histories; {} judged until a stop, {} of them with blocks; {} kept",
+        cases.get(),
+        judged.get(),
+        by_blocks.get(),
+        kept.get()
+    );
+    assert!(by_blocks.get() > 0 && kept.get() > 0);
+}
+
+/// "Kept" is about the admissions until the earliest stop.
+#[test]
+fn a_wrong_limiter_is_never_acquitted_of_what_it_did_before_the_stripes_were_stopped() {
+    let (wrong, kept, broken) = <(Cell<u64>, Cell<u64>, Cell<u64>)>::default();
+    let cases = (stopped_fleets(0.2), select(&Algorithm::ALL[..]), faults());
+    for_all(500, cases, |((world, fleet), algorithm, fault)| {
+        let history = world.play(algorithm, fault);
+        let promises = history.terms.promises.clone();
+        let (report, _, until) = fleet.audit_until(&history, promises);
+        let verdict = report.verdict(true);
+        add(&kept, verdict == AuditVerdict::Kept);
+        add(&broken, verdict == AuditVerdict::Broken);
+        let mut before = history.clone();
+        for instants in before.admitted.values_mut() {
+            instants.retain(|at| until.is_none_or(|until| i128::from(*at) < until));
+        }
+        for promise in &report.promises {
+            for limit in &promise.limits {
+                let beyond = truth::excess(&before, &limit.limit);
+                add(&wrong, beyond > 0);
+                if verdict == AuditVerdict::Kept
+                    && report.verdict_on(promise) == PromiseVerdict::Kept
+                {
+                    let resolution = limit.resolution().requests;
+                    prop_assert!(
+                        i128::from(resolution) > beyond,
+                        "{}: {beyond} too many until {until:?}, resolution {resolution}\n{limit:#?}",
+                        limit.limit
+                    );
+                }
+            }
+        }
+        Ok(())
+    });
+    println!(
+        "limits exceeded: {}; verdicts \"kept\": {}, \"broken\": {}",
+        wrong.get(),
+        kept.get(),
+        broken.get()
+    );
+    assert!(wrong.get() > 0 && kept.get() > 0 && broken.get() > 0);
 }
 
 /// Files that say less than the clocks' errors make right limiters look broken: so the errors are what the audit rests on.
@@ -392,6 +535,7 @@ fn causes(admitted: u64, there: usize) -> Vec<&'static str> {
         machines: machines.collect(),
         stated: 1.0,
         files: 8,
+        stopped: Vec::new(),
     };
     let mut counts = [[0; 2]; 3];
     let requests = (0..380).map(|number| {
@@ -485,6 +629,7 @@ fn an_excess_that_the_errors_may_explain_is_within_the_resolution() {
             machines: vec![machine(1.0), machine(-1.0)],
             stated: 1.0,
             files: 2,
+            stopped: Vec::new(),
         };
         let promise = Promise::alternatives("sliding-window", quota).expect("a promise");
         let (report, _) = fleet.audit(&history, promise);

@@ -93,6 +93,8 @@ fn headline(report: &AuditReport, keys: u32) -> String {
         probe_keys: &KeyNames::new(0),
         files: &[],
         missing: &[],
+        until: None,
+        has_stripes: false,
         mean_time: Nanos::ZERO,
     };
     run.audit().statement

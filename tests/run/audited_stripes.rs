@@ -48,10 +48,22 @@ impl Place {
 
     /// A stripe that writes its requests to `file`.
     fn stripe(&self, servers: &[Server], stripe: &str, start: &str, file: &str) -> Launch {
+        self.lasting("5", servers, stripe, start, file)
+    }
+
+    /// The same of a schedule of this duration.
+    fn lasting(
+        &self,
+        duration: &str,
+        servers: &[Server],
+        stripe: &str,
+        start: &str,
+        file: &str,
+    ) -> Launch {
         let urls: Vec<_> = servers.iter().map(Server::url).collect();
-        let line = "--keys 2 --rps 45 --burst-enabled false --duration 5 --workers 8 --seed 3";
+        let line = "--keys 2 --rps 45 --burst-enabled false --workers 8 --seed 3";
         loadgen(format!(
-            "{line} {PROMISE} --stripe {stripe} --start-at {start}"
+            "{line} --duration {duration} {PROMISE} --stripe {stripe} --start-at {start}"
         ))
         .args(["--targets", &urls.join(",")])
         .arg("--requests")
@@ -280,6 +292,112 @@ fn a_stripe_that_was_stopped_is_not_complete_until_another_process_goes_on() {
     let kept = text.contains("Audit: kept.");
     let late = text.contains("stripe 1/2 has a process that ends with request ");
     assert!(kept || late, "{whole}\n{next}");
+}
+
+#[cfg(unix)]
+#[test]
+fn stripes_without_an_end_are_judged_until_the_first_of_them_was_stopped() {
+    let place = Place::new();
+    let servers = [start(two_seconds(5))];
+    let start = in_seconds(6);
+    let [first, second] = [("0/2", "0.csv"), ("1/2", "1.csv")].map(|(stripe, file)| {
+        let launch = place.lasting("0", &servers, stripe, &start, file);
+        launch.args(["--clock-error", "4ms"]).start()
+    });
+    eventually("windows of both", || servers[0].request_count() > 250);
+    for stripe in [first, second] {
+        let stopped = stripe.ended_by(Run::terminate, 20.0);
+        assert_eq!(stopped.code(), Some(FINE), "{stopped}");
+    }
+    let both = place.audit(&["0.csv", "1.csv"], "");
+    let words = [
+        "Audit: kept. Until ",
+        ", every answer fits sliding-window 5/2s.",
+        "remark: stripe ",
+        " was stopped after request ",
+        "later ones can prove nothing but too many admissions",
+        "Verdict: kept until ",
+    ];
+    assert_says(&both, FINE, &words);
+    assert_says(
+        &place.audit(&["0.csv"], ""),
+        INCONCLUSIVE,
+        &["1/2 is missing"],
+    );
+}
+
+/// A request of a stripe, by its number, with its milliseconds since the start and its outcome.
+type Row = (u64, u64, &'static str);
+
+/// The file of a stripe, with one key.
+fn file_of(stripe: &str, requests: &[Row], ended_by: &str) -> String {
+    const START: u64 = 1_767_225_600_000_000_000;
+    let mut text = "sequence,key,target,due_ns,sent_ns,done_ns,latency_ns,service_time_ns,outcome,failure,sent_unix_ns,\
+                    abandoned_ns,stripe,plan,clock_error_ns,rows,ended_by\n"
+        .to_owned();
+    for (place, (number, millis, outcome)) in requests.iter().enumerate() {
+        let sent = millis * 1_000_000;
+        let (done, unix) = (sent + 1_000_000, START + sent);
+        let end = match place + 1 == requests.len() {
+            true => format!("{},{ended_by}", requests.len()),
+            false => ",".to_owned(),
+        };
+        text += &format!(
+            "{number},k,http://a,{sent},{sent},{done},1000000,1000000,{outcome},,{unix},,{stripe},0a1b2c3d,1000000,{end}\n"
+        );
+    }
+    text
+}
+
+#[test]
+fn too_many_admissions_after_a_stop_are_proved_and_blocks_after_it_prove_nothing() {
+    let place = Place::new();
+    let few = [(0, 0, "allowed"), (2, 200, "allowed"), (4, 400, "allowed")];
+    fs::write(place.at("0.csv"), file_of("0/2", &few, "stop")).expect("a file");
+    let other = |outcome: fn(u64) -> &'static str| {
+        let requests = (0..40).map(|place| (place * 2 + 1, place * 200 + 100, outcome(place)));
+        let requests: Vec<_> = requests.collect();
+        fs::write(place.at("1.csv"), file_of("1/2", &requests, "stop")).expect("a file");
+        place.audit(&["0.csv", "1.csv"], "")
+    };
+    let too_many = other(|_| "allowed");
+    let words = [
+        "Audit: broken.",
+        "remark: requests are missing: stripe 0/2 was stopped after request 4",
+    ];
+    assert_says(&too_many, NOT_KEPT, &words);
+    let blocked = other(|place| if place < 2 { "allowed" } else { "blocked" });
+    let words = [
+        "Audit: inconclusive",
+        "remark: stripe 0/2 was stopped after",
+    ];
+    assert_says(&blocked, INCONCLUSIVE, &words);
+    let blocked_before = other(|place| if place < 1 { "blocked" } else { "allowed" });
+    let words = [
+        "Audit: broken.",
+        "only the requests until 400 ms are judged",
+    ];
+    assert_says(&blocked_before, NOT_KEPT, &words);
+}
+
+#[test]
+fn blocks_alone_may_be_due_to_another_process_of_a_stripe() {
+    let place = Place::new();
+    for (stripe, first) in [("0/2", 0), ("1/2", 1)] {
+        let requests = (0..20).map(|place| {
+            let outcome = if place % 10 < 2 { "allowed" } else { "blocked" };
+            (first + place * 2, (first + place * 2) * 200, outcome)
+        });
+        let requests: Vec<_> = requests.collect();
+        let file = format!("{first}.csv");
+        fs::write(place.at(&file), file_of(stripe, &requests, "schedule")).expect("a file");
+    }
+    let words = [
+        "Audit: broken. The limiter blocked",
+        "remark: only blocked requests break the promise",
+        "Another process that sent the same stripe",
+    ];
+    assert_says(&place.audit(&["0.csv", "1.csv"], ""), NOT_KEPT, &words);
 }
 
 #[test]

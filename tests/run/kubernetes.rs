@@ -585,6 +585,49 @@ fn requests_that_do_not_fit_into_the_claim_are_announced() {
 }
 
 #[test]
+fn a_start_at_which_no_pod_may_be_ready_is_announced() {
+    let announces = |options: &[&str]| {
+        let options = [&["http://a"], options].concat();
+        let finished = deployed("--stripes 2", &options).finish();
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        let in_comment = finished.stdout().contains("# The start is in ");
+        assert_eq!(finished.stderr.contains("The start is in "), in_comment);
+        in_comment
+    };
+    assert!(announces(&["--start-at=+3s"]));
+    assert!(!announces(&["--start-at=+3s", "--join-late"]));
+    assert!(!announces(&["--start-at=+5m"]));
+    assert!(!announces(&[]));
+}
+
+#[test]
+fn characters_that_end_lines_in_yaml_are_escaped_also_in_comments() {
+    let ends = ['\u{2028}', '\u{2029}'];
+    for end in ends {
+        let prefix = format!("--key-prefix=a{end}b");
+        let finished = deployed("--stripes 2", &["http://a", &prefix]).finish();
+        assert_eq!(finished.code(), Some(0), "{finished}");
+        let text = finished.stdout();
+        assert!(!text.contains(ends), "{finished}");
+        let manifests = Manifests::read(&text);
+        let plans = manifests
+            .0
+            .iter()
+            .filter_map(|object| object["data"]["LOADGEN_KEY_PREFIX"].as_str());
+        assert_eq!(plans.collect::<Vec<_>>(), [format!("a{end}b")]);
+    }
+}
+
+#[test]
+fn a_name_leaves_room_for_the_index_of_the_stripe() {
+    let timeline = |length: usize| format!("--timeline={}", "t".repeat(length));
+    let deployed = |length| deployed("--stripes 11", &["http://a", &timeline(length)]);
+    let fits = deployed(252).finish();
+    assert_eq!(fits.code(), Some(0), "{fits}");
+    deployed(253).assert_refused(&["--timeline", "at most 252 bytes"]);
+}
+
+#[test]
 fn a_merge_counts_from_now_if_the_start_has_passed() {
     let start = Timestamp::now() - Duration::from_secs(1800);
     let start = format!("--start-at={start}");

@@ -128,6 +128,24 @@ fn a_start_in_the_future_is_waited_for_and_met() {
 }
 
 #[test]
+fn the_heading_of_a_stripe_has_the_beginning_of_its_plans_fingerprint() {
+    let server = [Server::allowing()];
+    let plan = |options: &str| {
+        let start = in_seconds(3);
+        let options = format!("-n 4 --rps 50 --seed 3 --start-at {start} {options}");
+        let finished = launch(&server, &options).finish();
+        let text = finished.stdout().to_owned();
+        let line = text.lines().find(|line| line.starts_with("  plan "));
+        line.map(str::to_owned)
+    };
+    let first = plan("--stripe 0/2").expect("a line");
+    assert!(first.ends_with(", the same on all stripes"), "{first}");
+    assert_eq!(plan("--stripe 1/2"), Some(first.clone()));
+    assert_ne!(plan("--stripe 1/2 --timeout 3"), Some(first));
+    assert_eq!(plan(""), None);
+}
+
+#[test]
 fn who_joins_late_sends_only_what_is_still_to_come() {
     let server = [Server::allowing()];
     let start = now() - SignedDuration::from_secs(3);

@@ -1,8 +1,10 @@
-/// The text in one line: control characters are escaped.
+/// The text in one line: control characters are escaped, and so are the other characters that end a line, and those that are
+/// no characters.
 pub fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
+        let is_special = matches!(character, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}');
+        if character.is_control() || is_special {
             printable.extend(character.escape_default());
         } else {
             printable.push(character);

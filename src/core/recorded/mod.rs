@@ -15,6 +15,6 @@ mod target_names;
 pub use columns::{ColumnNames, Layout};
 pub use instant::{Unit, nanoseconds};
 pub use key_names::KeyNames;
-pub use parts::{Gap, Parts};
+pub use parts::{Gap, Parts, StoppedStripe};
 pub use row::{Identity, NumberedBy, Recorded, Resolution};
 pub use target_names::{TargetNames, TargetPlaces};

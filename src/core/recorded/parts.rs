@@ -53,6 +53,8 @@ struct Span {
     file: usize,
     first: u64,
     last: u64,
+    /// When the last one was due.
+    last_due: u64,
     /// Whether the process' last row has been read.
     has_ended: bool,
 }
@@ -98,6 +100,17 @@ pub enum Gap {
     Stopped { stripe: Stripe, last: u64 },
 }
 
+/// The end of a stripe whose last process was stopped. Another process may have sent the requests that were due later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoppedStripe {
+    pub stripe: Stripe,
+    /// The number of the last request that is there, and its file.
+    pub last: u64,
+    pub file: usize,
+    /// When that request was due, in nanoseconds by the clock of its machine.
+    pub due: u64,
+}
+
 /// The most stripes that a sentence lists.
 const LISTED: usize = 10;
 
@@ -121,7 +134,7 @@ impl Parts {
         part.is_counted |= is_counted;
         part.check_number(row)?;
         if !row.of_the_probe {
-            part.span(file, row.number).add(row.number);
+            part.span(file, row).add(row);
         }
         if let Some(rows) = row.rows {
             if part.expected.is_some() && matches!(place, Place::Run { .. }) {
@@ -204,6 +217,11 @@ impl Parts {
         Ok(())
     }
 
+    /// Whether a row is of a stripe.
+    pub fn has_stripes(&self) -> bool {
+        self.common.is_some()
+    }
+
     /// Whether the rows are of several machines, even if they are in one file.
     pub fn has_several_stripes(&self) -> bool {
         let stripes = self.parts.iter();
@@ -262,6 +280,18 @@ impl Parts {
         }
         gaps
     }
+
+    /// The ends of all stripes, if each of them was stopped and nothing else is missing: then the requests that were due before
+    /// the earliest of these ends are all there. Empty otherwise. A stop is the only end of a schedule without an end.
+    pub fn stopped_stripes(&self) -> Vec<StoppedStripe> {
+        let stopped = self.parts.iter().filter_map(Part::stopped);
+        let stopped: Vec<_> = stopped.collect();
+        let is_stop = |gap: &Gap| matches!(gap, Gap::Stopped { .. });
+        match stopped.len() == self.parts.len() && self.gaps().iter().all(is_stop) {
+            true => stopped,
+            false => Vec::new(),
+        }
+    }
 }
 
 impl Part {
@@ -304,13 +334,14 @@ impl Part {
     }
 
     /// The span of the process that sent a request of this number. It may be a new one.
-    fn span(&mut self, file: usize, number: u64) -> &mut Span {
+    fn span(&mut self, file: usize, row: &Recorded) -> &mut Span {
         let is_its_own = |span: &Span| span.file == file && !span.has_ended;
         if !self.spans.last().is_some_and(is_its_own) {
             self.spans.push(Span {
                 file,
-                first: number,
-                last: number,
+                first: row.number,
+                last: row.number,
+                last_due: row.due,
                 has_ended: false,
             });
         }
@@ -352,20 +383,34 @@ impl Part {
             }
             before = before.max(span.last);
         }
-        if expected.is_some() && self.is_to_end == Some(false) {
-            gaps.push(Gap::Stopped {
-                stripe,
-                last: before,
-            });
+        if let Some(StoppedStripe { last, .. }) = self.stopped() {
+            gaps.push(Gap::Stopped { stripe, last });
         }
         gaps
+    }
+
+    /// The end of a stripe whose last process was stopped.
+    fn stopped(&self) -> Option<StoppedStripe> {
+        let has_all_last_rows = self.expected.is_some_and(|expected| self.rows <= expected);
+        let stripe = self
+            .stripe()
+            .filter(|_| has_all_last_rows && self.is_to_end == Some(false))?;
+        let end = self.spans.iter().max_by_key(|span| span.last)?;
+        Some(StoppedStripe {
+            stripe,
+            last: end.last,
+            file: end.file,
+            due: end.last_due,
+        })
     }
 }
 
 impl Span {
-    fn add(&mut self, number: u64) {
-        self.first = self.first.min(number);
-        self.last = self.last.max(number);
+    fn add(&mut self, row: &Recorded) {
+        self.first = self.first.min(row.number);
+        if row.number >= self.last {
+            (self.last, self.last_due) = (row.number, row.due);
+        }
     }
 }
 
@@ -612,6 +657,39 @@ mod tests {
             ),
         ] {
             assert_eq!(gaps(&rows), Ok(vec![gap.to_owned()]));
+        }
+    }
+
+    #[test]
+    fn only_if_all_stripes_were_stopped_are_all_requests_before_the_stops_there() {
+        let ends = |rows: &[(usize, Recorded)]| {
+            let mut parts = Parts::default();
+            for (file, row) in rows {
+                parts.add(*file, row, true).unwrap();
+            }
+            let stopped = parts.stopped_stripes().into_iter();
+            stopped
+                .map(|end| (end.stripe.index(), end.last, end.due))
+                .collect::<Vec<_>>()
+        };
+        let end = |stripe, number| Recorded {
+            due: number * 10,
+            ..stopped(row(stripe, "p", number, Some(1)))
+        };
+        let first = (0, end("0/2", 0));
+        assert_eq!(ends(&[first, (1, end("1/2", 1))]), [(0, 0, 0), (1, 1, 10)]);
+        let goes_on = [first, (1, end("1/2", 1)), (2, end("0/2", 2))];
+        assert_eq!(ends(&goes_on), [(0, 2, 20), (1, 1, 10)]);
+        for others in [
+            vec![],
+            vec![(1, row("1/2", "p", 1, Some(1)))],
+            vec![(1, row("1/2", "p", 1, None))],
+            vec![(1, end("1/2", 3))],
+            vec![(1, end("1/2", 1)), (2, end("0/2", 4))],
+            vec![(1, end("1/2", 1)), (2, row("0/1", "", 0, Some(1)))],
+        ] {
+            let rows = [vec![first], others].concat();
+            assert_eq!(ends(&rows), [], "{rows:?}");
         }
     }
 

@@ -26,7 +26,7 @@ pub use address::AddressSummary;
 pub use audit::{
     Answers, Audit, AuditVerdict, AuditedOutage, AuditedPhase, ByNode, Cause, EarlyBlocks, Finding,
     KeyAdmitted, KeyCounts, NodeCounts, Peak, RecordedRun, RequestFile, Resolution, Standing,
-    StandingPromise, Tolerances, WindowCounts,
+    StandingPromise, Tolerances, Until, WindowCounts,
 };
 pub use capacity::{
     CapacityLimit, CapacityResult, CapacitySummary, SearchCircumstances, SearchSummary,

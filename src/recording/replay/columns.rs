@@ -96,6 +96,16 @@ pub(super) fn is_time(name: &str) -> bool {
     matches!(role(name), Some(Role::Time { .. }))
 }
 
+/// What else than commas separates the columns of a first line, one of which is a time.
+pub(super) fn separator(line: &str) -> Option<&'static str> {
+    let others = [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")];
+    let is_time = |name: &str| is_time(name.trim().trim_matches('"'));
+    let found = others
+        .into_iter()
+        .find(|(other, _)| line.contains(*other) && line.split(*other).any(is_time));
+    found.map(|(_, words)| words)
+}
+
 /// The roles of the columns that a file has, and the columns that nothing was read from.
 #[derive(Debug, Default)]
 pub(super) struct Roles {

@@ -2,7 +2,7 @@
 
 use super::super::limited::Limited;
 use super::super::row::Wrong;
-use super::columns::{Role, Roles};
+use super::columns::{Role, Roles, separator};
 use super::lines::Source;
 use super::parsed::{
     K6_REQUESTS, KeyFrom, NotRead, PROBE, Parsed, add_header_lines, complete, time,
@@ -117,16 +117,6 @@ fn no_time(names: &[String]) -> String {
         format!(": its columns are separated by {other}, and those of CSV by commas")
     });
     format!("there is no column time{hint}")
-}
-
-/// What else than commas separates the columns of a first line, one of which is a time.
-pub(super) fn separator(line: &str) -> Option<&'static str> {
-    let others = [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")];
-    let is_time = |name: &str| super::columns::is_time(name.trim().trim_matches('"'));
-    let found = others
-        .into_iter()
-        .find(|(other, _)| line.contains(*other) && line.split(*other).any(is_time));
-    found.map(|(_, words)| words)
 }
 
 impl CsvRequests {

@@ -3,7 +3,7 @@
 use super::super::file::COMPRESSED;
 use super::super::row::{BYTE_ORDER_MARK, LONGEST_ROW, Wrong};
 use super::ReplayFormat;
-use super::columns::is_time;
+use super::columns::{is_time, separator};
 use super::parsed::Parsed;
 use crate::core::log_format::LogFormat;
 use std::fs::File;
@@ -77,7 +77,7 @@ impl Source {
         if first.contains('\0') {
             return Err("it is not text in UTF-8".into());
         }
-        if let Some(other) = super::csv::separator(&first) {
+        if let Some(other) = separator(&first) {
             let why =
                 format!("its columns are separated by {other}, and those of CSV must be by commas");
             return Err(why.into());

@@ -32,6 +32,8 @@ pub(super) struct AuditedRun<'a> {
     pub files: &'a [RequestFile],
     /// The requests that are known to be missing, such as `stripe 3/8 is missing`.
     pub missing: &'a [String],
+    /// The end of the requests that are judged, if they are not all.
+    pub until: Option<Nanos>,
     /// How far the clocks of the machines that sent the requests may be off, if requests seem longer by that than they took.
     pub hidden_by_clocks: Option<Nanos>,
 }
@@ -64,6 +66,7 @@ impl Audit {
             name: &name,
             files: &[],
             missing: &[],
+            until: None,
             hidden_by_clocks: None,
         };
         Some(run.audit())
@@ -236,6 +239,7 @@ mod tests {
             name: &|_| "user-1".to_owned(),
             files: &[],
             missing: &[],
+            until: None,
             hidden_by_clocks: None,
         };
         report::audit(&run.audit(), &targets).to_string()
@@ -317,6 +321,7 @@ longer with --rps 6 would give a verdict.";
                 name: &|_| String::new(),
                 files: &[],
                 missing: &[],
+                until: None,
                 hidden_by_clocks: None,
             };
             run.too_few().1

@@ -23,19 +23,23 @@ impl AuditedRun<'_> {
     fn kept_in_short(&self) -> String {
         let report = self.report;
         let (limit, window) = (report.terms.limit, report.terms.window);
+        let kept = match self.until {
+            Some(until) => format!("Kept until {}", span(until)),
+            None => "Kept".to_owned(),
+        };
         let is_general = |peak: &_| {
             let peak: &crate::core::audit::KeyPeak = peak;
             peak.limit == limit && peak.at_most <= limit
         };
         match report.peak.filter(is_general) {
             Some(peak) if report.terms.cost == 1 => format!(
-                "Kept: at most {} of one key admitted in any {window}, where {}",
+                "{kept}: at most {} of one key admitted in any {window}, where {}",
                 peak.at_most,
                 count(limit, "is promised", "are promised")
             ),
             _ => {
                 let is_kept = |one: &_| report.verdict_on(one) == PromiseVerdict::Kept;
-                format!("Kept: every answer fits {}", self.promises(is_kept))
+                format!("{kept}: every answer fits {}", self.promises(is_kept))
             }
         }
     }

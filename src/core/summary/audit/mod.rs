@@ -11,7 +11,7 @@ mod sentences;
 
 pub use crate::core::audit::AuditVerdict;
 pub use over_time::{EarlyBlocks, KeyCounts, NodeCounts, WindowCounts};
-pub use recorded_run::RecordedRun;
+pub use recorded_run::{RecordedRun, Until};
 pub use request_file::RequestFile;
 
 use crate::base::text::rounded_to_three_digits;

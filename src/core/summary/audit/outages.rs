@@ -268,6 +268,7 @@ mod tests {
             name: &|_| "user-1".to_owned(),
             files: &[],
             missing: &[],
+            until: None,
             hidden_by_clocks: None,
         };
         run.headline()

@@ -5,7 +5,7 @@ use super::request_file::RequestFile;
 use super::{Audit, AuditVerdict};
 use crate::base::text::span;
 use crate::base::{KeyId, Nanos};
-use crate::core::audit::{AuditReport, AuditedKey, PriorUse};
+use crate::core::audit::{AuditReport, AuditedKey, PriorUse, PromiseReport};
 use crate::core::recorded::{KeyNames, NumberedBy};
 
 /// Recorded requests that were audited, with the names of what the report refers to.
@@ -21,8 +21,20 @@ pub struct RecordedRun<'a> {
     pub files: &'a [RequestFile],
     /// The requests that are known to be missing, such as `stripe 3/8 is missing`.
     pub missing: &'a [String],
+    /// The end of what is judged, if that is not all.
+    pub until: Option<&'a Until>,
+    /// Whether processes sent the requests in stripes.
+    pub has_stripes: bool,
     /// The mean time from sent to done, as the rows have it.
     pub mean_time: Nanos,
+}
+
+/// The end of the requests that are judged: nobody knows whether all later ones are there.
+pub struct Until {
+    /// The audit's time.
+    pub at: Nanos,
+    /// Such as `stripe 0/2 was stopped after request 748, and another process may have sent those after it`.
+    pub why: String,
 }
 
 impl RecordedRun<'_> {
@@ -62,10 +74,17 @@ impl RecordedRun<'_> {
             name: &name,
             files,
             missing: self.missing,
+            until: self.until.map(|until| until.at),
             hidden_by_clocks: most_off.filter(|error| *error * 2 > self.mean_time),
         };
         let mut audit = run.audit();
         let blocked: u64 = self.report.blocked.iter().sum();
+        if let Some(Until { at, why }) = self.until {
+            audit.remarks.push(format!(
+                "{why}. So only the requests until {} are judged, and later ones can prove nothing but too many admissions",
+                span(*at)
+            ));
+        }
         if !self.missing.is_empty() {
             audit.remarks.push(format!(
                 "requests are missing: {}. They may have been admitted, and may have used up limits, so that blocked requests prove \
@@ -75,6 +94,15 @@ impl RecordedRun<'_> {
         } else if self.report.terms.prior_use == PriorUse::Anyone && blocked > 0 {
             let why = "blocked requests prove nothing, because others may have used their keys; --complete says that \
                        nobody did";
+            audit.remarks.push(why.to_owned());
+        }
+        let is_broken_by_blocks = |one: &PromiseReport| one.false_blocks > 0 && !one.is_exceeded();
+        if self.has_stripes
+            && audit.verdict == AuditVerdict::Broken
+            && self.report.promises.iter().any(is_broken_by_blocks)
+        {
+            let why = "only blocked requests break the promise, and they prove it only if nobody else used these keys. Another process that \
+                       sent the same stripe, and whose file is not there, makes a right limiter look broken";
             audit.remarks.push(why.to_owned());
         }
         if let Some(error) = most_off.filter(|error| *error > Nanos::ZERO)

@@ -95,7 +95,10 @@ impl AuditedRun<'_> {
     fn kept(&self) -> String {
         let is_kept = |one: &PromiseReport| self.report.verdict_on(one) == PromiseVerdict::Kept;
         let kept = self.promises(is_kept);
-        let mut text = format!("Every answer fits {kept}");
+        let mut text = match self.until {
+            Some(until) => format!("Until {}, every answer fits {kept}", span(until)),
+            None => format!("Every answer fits {kept}"),
+        };
         let tolerance = self.report.terms.excess_tolerance;
         if tolerance > 0.0 {
             text += &format!(" within {}", percent(tolerance));
