@@ -68,7 +68,7 @@ impl FromStr for ReplayFormat {
 /// The rows of a file.
 enum Rows {
     Json(json::JsonRequests),
-    Csv(csv::CsvRequests),
+    Csv(Box<csv::CsvRequests>),
     Log(lines::LogRequests),
 }
 
@@ -200,7 +200,9 @@ impl Rows {
             ReplayFormat::JsonLines => {
                 Rows::Json(json::JsonRequests::new(source, KeyFrom::new(key)))
             }
-            ReplayFormat::Csv => Rows::Csv(csv::CsvRequests::new(source, KeyFrom::new(key))?),
+            ReplayFormat::Csv => {
+                Rows::Csv(Box::new(csv::CsvRequests::new(source, KeyFrom::new(key))?))
+            }
             ReplayFormat::Log(format) => Rows::Log(lines::LogRequests::new(source, *format, key)?),
         })
     }
