@@ -461,7 +461,8 @@ fn another_run_of_the_same_name_can_not_be_taken_for_the_first() {
             "--header=Authorization: secret",
         ];
         let options = [&options[..], more].concat();
-        Manifests::of("--stripes 2 --name run", &options)
+        // By default, the merge's wait depends on the time that is left until the start.
+        Manifests::of("--stripes 2 --name run --merge-wait 1h", &options)
     };
     let base = ["--seed=1", "--rps=10", &events("1s half =\n")];
     let first = of(&base);
