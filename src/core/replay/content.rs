@@ -181,15 +181,16 @@ impl ContentParts {
 
     /// Whether the path, a header's value or the body has this text, in the path also percent-encoded.
     pub fn contain(&self, text: &[u8]) -> bool {
-        let finder = memmem::Finder::new(text);
-        let has = |part: &[u8]| finder.find(part).is_some();
-        let in_path = self.path.as_ref().is_some_and(|path| {
-            let path = path.as_str();
-            has(path.as_bytes()) || has(&Cow::from(percent_decode_str(path)))
-        });
+        let has = |part: &[u8]| memmem::find(part, text).is_some();
+        let in_path = |path: &str| {
+            has(path.as_bytes()) || path.contains('%') && has(&Cow::from(percent_decode_str(path)))
+        };
         let mut headers = self.headers.iter();
-        in_path
-            || headers.any(|(_, value)| has(value.as_bytes()))
+        headers.any(|(_, value)| has(value.as_bytes()))
+            || self
+                .path
+                .as_ref()
+                .is_some_and(|path| in_path(path.as_str()))
             || self.body.as_deref().is_some_and(has)
     }
 

@@ -109,7 +109,8 @@ pub(super) fn separator(line: &str) -> Option<&'static str> {
 /// The roles of the columns that a file has, and the columns that nothing was read from.
 #[derive(Debug, Default)]
 pub(super) struct Roles {
-    known: HashMap<String, Option<Role>>,
+    /// Each name with its role, and whether it is that of the key.
+    known: HashMap<String, (Option<Role>, bool)>,
     /// Each name once, in the order of the first line that has it.
     unread: Vec<String>,
     /// Those of times, in the same way.
@@ -120,15 +121,16 @@ pub(super) struct Roles {
 const MOST_NAMES: usize = 1_000;
 
 impl Roles {
-    pub fn of(&mut self, name: &str) -> Option<Role> {
-        if let Some(role) = self.known.get(name) {
-            return *role;
+    /// The role of a column, and whether it has the key, which `is_key` says of a name that is new.
+    pub fn of(&mut self, name: &str, is_key: impl FnOnce(&str) -> bool) -> (Option<Role>, bool) {
+        if let Some(known) = self.known.get(name) {
+            return *known;
         }
-        let role = role(name);
+        let known = (role(name), is_key(name));
         if self.known.len() < MOST_NAMES {
-            self.known.insert(name.to_owned(), role);
+            self.known.insert(name.to_owned(), known);
         }
-        role
+        known
     }
 
     /// Notes that a column has nothing of what is sent.

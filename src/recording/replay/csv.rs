@@ -43,7 +43,8 @@ struct Columns {
 impl Columns {
     /// Finds the columns by their names. Notes the others in `roles`.
     fn new(names: &[String], key: &KeyFrom, roles: &mut Roles) -> Result<Columns, String> {
-        let all: Vec<_> = names.iter().map(|name| roles.of(name)).collect();
+        let role = |name: &String| roles.of(name, |name| key.is_column(name)).0;
+        let all: Vec<_> = names.iter().map(role).collect();
         let mut read = vec![false; names.len()];
         // The best of the columns whose role has a rank.
         let mut best = |rank: &dyn Fn(Role) -> Option<usize>| {

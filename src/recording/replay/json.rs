@@ -74,12 +74,13 @@ struct Member<'a> {
 impl<'a> Found<'a> {
     /// Puts a member where it belongs, unless a better one is there.
     fn add(&mut self, member: Member<'a>, is_within: bool, key: &KeyFrom, roles: &mut Roles) {
-        let is_key = !is_within && key.is_column(&member.name);
+        let (role, is_key) = roles.of(&member.name, |name| key.is_column(name));
+        let is_key = is_key && !is_within;
         if is_key {
             self.key = Some(member.value);
         }
         let length = member.name.len();
-        let (slot, rank) = match roles.of(&member.name) {
+        let (slot, rank) = match role {
             Some(Role::Time { rank, unit }) if !is_within => {
                 let rank = (is_within, rank, length);
                 let is_better = self.time.as_ref().is_none_or(|(other, ..)| rank < *other);
