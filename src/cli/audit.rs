@@ -100,7 +100,7 @@ fn why_no_limiter_knows_the_keys(recorded: &RecordedRequests) -> Option<String> 
         (_, Some([first, second])) => Some(format!(
             "lines {first} and {second} are the same request with different keys"
         )),
-        _ if recorded.hiding_key == recorded.count => {
+        _ if recorded.hiding_key == recorded.count && recorded.told_apart_by.is_none() => {
             Some("no request contains its key, and no header tells the keys apart".to_owned())
         }
         _ => None,

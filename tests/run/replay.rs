@@ -256,6 +256,10 @@ fn the_heading_says_what_no_record_has_and_which_columns_are_not_read() {
     // With the key in a header of the run, nothing is to be said.
     let said = heading(both, "--header X-Key:{key}");
     assert!(!said.contains("contains its key"), "{said}");
+    let by_token = "time,path,headers,key\n1,/a,X-Token: t1,u1\n2,/b,X-Token: t2,u2\n";
+    let said = heading(by_token, "--audit");
+    let words = "no request contains its key, and the header x-token tells them apart";
+    assert!(said.contains(words), "{said}");
     let said = heading("time\n1\n2\n", "");
     assert!(said.contains("GET / at recorded instants"), "{said}");
 }

@@ -202,7 +202,16 @@ impl Plan {
                     requests.count
                 ),
             };
-            return format!("{count}, as recorded{}{hidden}", self.describe_tiers());
+            let only = match &requests.told_apart_by {
+                Some(header) if !hidden.is_empty() => {
+                    format!(", and the header {header} tells them apart")
+                }
+                _ => String::new(),
+            };
+            return format!(
+                "{count}, as recorded{}{hidden}{only}",
+                self.describe_tiers()
+            );
         }
         match (self.keys.count(), self.key_distribution) {
             (None, _) => "a fresh one for every request".to_owned(),

@@ -28,9 +28,10 @@ pub struct RecordedRequests {
     /// The columns of JSON lines or CSV that the times were read from, and those that nothing was read from.
     pub time_columns: Vec<String>,
     pub unread_columns: Vec<String>,
-    /// The requests that have a key of their own and do not contain its text. It is 0 if any header, such as a token, tells all keys
-    /// apart.
+    /// The requests that have a key of their own and do not contain its text.
     pub hiding_key: u64,
+    /// A header, such as a token, that has one value for each key, and another one for each other key.
+    pub told_apart_by: Option<HeaderName>,
     /// The lines of two requests that have different keys and are the same otherwise, if such a pair was found.
     pub alike: Option<[u64; 2]>,
     /// Whether any request has a body of its own, or a method without the run's body.

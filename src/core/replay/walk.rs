@@ -265,6 +265,7 @@ pub(crate) mod testing {
             time_columns: Vec::new(),
             unread_columns: Vec::new(),
             hiding_key: 0,
+            told_apart_by: None,
             alike: None,
             replace_bodies: false,
             digest: 0,

@@ -5,7 +5,7 @@ use crate::core::replay::ContentParts;
 use foldhash::quality::FixedState;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
-use ureq::http::{HeaderName, Method};
+use ureq::http::{HeaderName, Method, header};
 
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -15,7 +15,7 @@ pub(super) struct Tally {
     pub without_method: u64,
     pub without_path: u64,
     /// The requests that do not contain their key.
-    hiding_key: u64,
+    pub hiding_key: u64,
     carriers: Carriers,
     pub replace_bodies: bool,
     pub digest: u64,
@@ -82,12 +82,11 @@ impl Tally {
         self.digest = FixedState::default().hash_one(request);
     }
 
-    /// The requests that a limiter can't tell from those of another key by the text of their key, or by a header such as a token.
-    pub fn hiding_key(&self) -> u64 {
-        match self.carriers.has_any() {
-            true => 0,
-            false => self.hiding_key,
-        }
+    /// A header that tells all keys apart, if there is one.
+    pub fn told_apart_by(&self) -> Option<HeaderName> {
+        let carriers = self.carriers.headers.iter().flatten();
+        let names = carriers.map(|carrier| &carrier.name);
+        names.min_by_key(|name| name.as_str()).cloned()
     }
 
     /// Only the first spelling of a name is kept.
@@ -115,6 +114,16 @@ struct Carriers {
     headers: Option<Vec<Carrier>>,
 }
 
+/// Headers by which no limiter knows a caller, although in a small log each caller may have its own.
+const OF_PROGRAMS: [HeaderName; 6] = [
+    header::USER_AGENT,
+    header::REFERER,
+    header::ACCEPT,
+    header::ACCEPT_LANGUAGE,
+    header::ACCEPT_ENCODING,
+    header::CONTENT_TYPE,
+];
+
 #[derive(Debug)]
 struct Carrier {
     name: HeaderName,
@@ -127,12 +136,13 @@ impl Carriers {
     fn add(&mut self, key: u32, parts: &ContentParts) {
         let carriers = self.headers.get_or_insert_with(|| {
             let names: HashSet<_> = parts.headers.iter().map(|(name, _)| name).collect();
+            let names = names.into_iter().filter(|name| !OF_PROGRAMS.contains(name));
             let carrier = |name: &HeaderName| Carrier {
                 name: name.clone(),
                 value_of: HashMap::new(),
                 key_of: HashMap::new(),
             };
-            names.into_iter().map(carrier).collect()
+            names.map(carrier).collect()
         });
         carriers.retain_mut(|carrier| {
             let mut headers = parts.headers.iter();
@@ -143,11 +153,5 @@ impl Carriers {
             *carrier.value_of.entry(key).or_insert(value) == value
                 && *carrier.key_of.entry(value).or_insert(key) == key
         });
-    }
-
-    fn has_any(&self) -> bool {
-        self.headers
-            .as_ref()
-            .is_some_and(|headers| !headers.is_empty())
     }
 }

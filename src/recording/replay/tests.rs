@@ -507,8 +507,17 @@ fn requests_that_differ_only_in_their_keys_are_noticed() {
         };
         values.into_iter().zip(keys).map(row).collect::<String>()
     };
-    assert_eq!(alike(&with_header(["1", "2", "1", "2"]), None), (None, 0));
-    assert_eq!(alike(&with_header(["1", "2", "3", "4"]), None), (None, 4));
+    let told_apart_by = |values| {
+        let requests = read(&with_header(values)).unwrap();
+        let header = requests.told_apart_by.map(|name| name.to_string());
+        (requests.hiding_key, header)
+    };
+    let token = Some("x-token".to_owned());
+    assert_eq!(told_apart_by(["1", "2", "1", "2"]), (4, token));
+    assert_eq!(told_apart_by(["1", "2", "3", "4"]), (4, None));
+    // Each client may have its own program, by which no limiter counts.
+    let programs = with_header(["1", "2", "1", "2"]).replace("X-Token", "User-Agent");
+    assert_eq!(read(&programs).unwrap().told_apart_by, None);
     assert_eq!(
         alike(&with_header(["1", "1", "1", "1"]), None),
         (Some([1, 2]), 4)
