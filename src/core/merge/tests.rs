@@ -9,7 +9,7 @@ use crate::core::round_robin::RoundRobin;
 use crate::core::schedule::{Profile, Schedule};
 use crate::core::stats::effects::Effects;
 use crate::core::stats::{
-    Counters, PhaseTracker, Results, ScheduleVerdict, Second, Seconds, Tally, TimelineTally,
+    Counters, PhaseTracker, Results, ScheduleVerdict, Second, Seconds, Tally, TimelineTally, Watermark,
 };
 use crate::core::stripe::Stripe;
 use crate::core::summary::{
@@ -211,6 +211,15 @@ impl World {
             let number = stripe.number(place);
             let fate = self.fate(number);
             let target = round_robin.target(place);
+            let due = tokens.due(place).expect("a token");
+            // As in a run, or else the requests of the first seconds would count in one of the last ones.
+            let watermark = Watermark {
+                now: due,
+                samples_added: due,
+                handed_over: place,
+                stopped: None,
+            };
+            seconds.advance(watermark, &mut emit);
             if fate.is_dropped {
                 counters.drop_tokens(place..place + 1);
                 phases.add_dropped(place..place + 1);
@@ -228,7 +237,6 @@ impl World {
                 }
                 continue;
             }
-            let due = tokens.due(place).expect("a token");
             let sample = self.sample(number, target, due);
             of.sent.add(1);
             match fate.outcome {
