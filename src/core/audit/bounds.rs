@@ -1,8 +1,11 @@
 use crate::base::Nanos;
 
+/// Two clocks drift apart by at most one part in so many.
+pub(super) const DRIFT: u64 = 2_000;
+
 /// How far two clocks may drift apart in this time.
 pub(super) fn drift(span: Nanos) -> Nanos {
-    Nanos(span.0.div_ceil(2_000))
+    Nanos(span.0.div_ceil(DRIFT))
 }
 
 /// What the terms mean for a key with one quota.

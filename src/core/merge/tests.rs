@@ -9,7 +9,8 @@ use crate::core::round_robin::RoundRobin;
 use crate::core::schedule::{Profile, Schedule};
 use crate::core::stats::effects::Effects;
 use crate::core::stats::{
-    Counters, PhaseTracker, Results, ScheduleVerdict, Second, Seconds, Tally, TimelineTally, Watermark,
+    Counters, PhaseTracker, Results, ScheduleVerdict, Second, Seconds, Tally, TimelineTally,
+    Watermark,
 };
 use crate::core::stripe::Stripe;
 use crate::core::summary::{

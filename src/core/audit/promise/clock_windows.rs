@@ -10,7 +10,7 @@
 
 use super::Interval;
 use crate::base::Nanos;
-use crate::core::audit::bounds::drift;
+use crate::core::audit::bounds::{DRIFT, drift};
 
 /// The phases at which a boundary may lie.
 #[derive(Debug, Clone)]
@@ -24,8 +24,32 @@ pub(in crate::core) enum ClockWindows {
     },
 }
 
-/// With more arcs than these, the nearest two become one.
+/// The phases of windows that surely have a property. Phases of which it is not known are left out, where [`ClockWindows`] keeps
+/// them.
+#[derive(Debug, Clone)]
+pub(super) struct SureWindows(ClockWindows);
+
+/// With more arcs than these, the nearest two become one, or the shortest is left out.
 const MOST_ARCS: usize = 64;
+
+/// What becomes of phases of which too little is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unknown {
+    Kept,
+    LeftOut,
+}
+
+impl Unknown {
+    /// How far clocks drift apart between two instants. If little is known, the drifts of many short spans are together not more
+    /// than that of all of them.
+    fn drift(self, since: Nanos, now: Nanos) -> Nanos {
+        let whole = |at: Nanos| Nanos(at.0 / DRIFT);
+        match self {
+            Unknown::Kept => drift(now.saturating_sub(since)),
+            Unknown::LeftOut => whole(now).saturating_sub(whole(since)),
+        }
+    }
+}
 
 impl ClockWindows {
     pub fn impossible() -> ClockWindows {
@@ -57,12 +81,23 @@ impl ClockWindows {
             return;
         }
         let start = backwards(phase(from, circle), tolerance, circle);
-        self.keep(&unrolled(start, length, circle), to, circle);
+        self.keep(&unrolled(start, length, circle), Unknown::Kept, to, circle);
     }
 
     /// No boundary lies between two instants, both included, or a whole number of windows later. `now` is the latest
     /// instant so far.
     pub fn exclude(&mut self, from: Nanos, to: Nanos, now: Nanos, circle: Nanos) {
+        self.exclude_with(Unknown::Kept, from, to, now, circle);
+    }
+
+    fn exclude_with(
+        &mut self,
+        unknown: Unknown,
+        from: Nanos,
+        to: Nanos,
+        now: Nanos,
+        circle: Nanos,
+    ) {
         if self.is_impossible() {
             return;
         }
@@ -71,11 +106,8 @@ impl ClockWindows {
             length if length >= circle => *self = ClockWindows::impossible(),
             length => {
                 let start = phase(to + Nanos(1), circle);
-                self.keep(
-                    &unrolled(start, circle - length - Nanos(1), circle),
-                    now,
-                    circle,
-                );
+                let others = unrolled(start, circle - length - Nanos(1), circle);
+                self.keep(&others, unknown, now, circle);
             }
         }
     }
@@ -98,26 +130,36 @@ impl ClockWindows {
 
     /// Lets the phases drift up to `now`, the latest instant so far.
     pub fn drift_until(&mut self, now: Nanos, circle: Nanos) {
+        self.drift_with(Unknown::Kept, now, circle);
+    }
+
+    fn drift_with(&mut self, unknown: Unknown, now: Nanos, circle: Nanos) {
         let ClockWindows::Within { arcs, as_of } = self else {
             return;
         };
-        let drifted = drift(now.saturating_sub(*as_of));
+        let drifted = unknown.drift(*as_of, now);
         if arcs.is_empty() || drifted == Nanos::ZERO {
             return;
         }
         *self = match widened(arcs, drifted, circle) {
             None => ClockWindows::AnyPhase,
-            Some(arcs) => ClockWindows::Within { arcs, as_of: now },
+            Some(arcs) => ClockWindows::Within {
+                arcs: few(arcs, unknown),
+                as_of: now,
+            },
         };
     }
 
-    fn keep(&mut self, new: &[Interval], to: Nanos, circle: Nanos) {
-        self.drift_until(to, circle);
+    fn keep(&mut self, new: &[Interval], unknown: Unknown, to: Nanos, circle: Nanos) {
+        self.drift_with(unknown, to, circle);
         let arcs = match self {
             ClockWindows::AnyPhase => new.to_vec(),
             ClockWindows::Within { arcs, .. } => intersection(arcs, new),
         };
-        *self = ClockWindows::Within { arcs, as_of: to };
+        *self = ClockWindows::Within {
+            arcs: few(arcs, unknown),
+            as_of: to,
+        };
     }
 
     /// The memory used beside `self`, in bytes.
@@ -126,6 +168,33 @@ impl ClockWindows {
             ClockWindows::AnyPhase => 0,
             ClockWindows::Within { arcs, .. } => arcs.capacity() * size_of::<Interval>(),
         }
+    }
+}
+
+impl SureWindows {
+    pub fn any_phase() -> SureWindows {
+        SureWindows(ClockWindows::AnyPhase)
+    }
+
+    pub fn is_impossible(&self) -> bool {
+        self.0.is_impossible()
+    }
+
+    /// No boundary lies between two instants, both included, or a whole number of windows later. `now` is the latest
+    /// instant so far.
+    pub fn exclude(&mut self, from: Nanos, to: Nanos, now: Nanos, circle: Nanos) {
+        self.0.exclude_with(Unknown::LeftOut, from, to, now, circle);
+    }
+
+    /// Whether a boundary may lie in this interval of phases by `now`, the latest instant so far.
+    pub fn reach(&mut self, cell: Interval, now: Nanos, circle: Nanos) -> bool {
+        self.0.drift_with(Unknown::LeftOut, now, circle);
+        self.0.part_within(cell).is_some()
+    }
+
+    /// The memory used beside `self`, in bytes.
+    pub fn memory(&self) -> usize {
+        self.0.memory()
     }
 }
 
@@ -162,7 +231,7 @@ fn widened(arcs: &[Interval], by: Nanos, circle: Nanos) -> Option<Vec<Interval>>
     Some(joined(wide))
 }
 
-/// The arcs in order, with those that touch made one, and not too many.
+/// The arcs in order, with those that touch made one.
 fn joined(mut arcs: Vec<Interval>) -> Vec<Interval> {
     arcs.sort_unstable();
     let mut apart: Vec<Interval> = Vec::with_capacity(arcs.len());
@@ -172,13 +241,27 @@ fn joined(mut arcs: Vec<Interval>) -> Vec<Interval> {
             _ => apart.push(arc),
         }
     }
-    while apart.len() > MOST_ARCS {
-        let gap = |place: &usize| apart[place + 1].from - apart[*place].to;
-        let nearest = (0..apart.len() - 1).min_by_key(gap).expect("more than one");
-        let next = apart.remove(nearest + 1);
-        apart[nearest].to = next.to;
-    }
     apart
+}
+
+/// Not too many of these arcs.
+fn few(mut arcs: Vec<Interval>, unknown: Unknown) -> Vec<Interval> {
+    while arcs.len() > MOST_ARCS {
+        match unknown {
+            Unknown::Kept => {
+                let gap = |place: &usize| arcs[place + 1].from - arcs[*place].to;
+                let nearest = (0..arcs.len() - 1).min_by_key(gap).expect("more than one");
+                let next = arcs.remove(nearest + 1);
+                arcs[nearest].to = next.to;
+            }
+            Unknown::LeftOut => {
+                let length = |place: &usize| arcs[*place].length();
+                let shortest = (0..arcs.len()).min_by_key(length).expect("more than one");
+                arcs.remove(shortest);
+            }
+        }
+    }
+    arcs
 }
 
 fn intersection(some: &[Interval], others: &[Interval]) -> Vec<Interval> {
@@ -261,7 +344,44 @@ mod tests {
         assert!(windows.is_impossible());
     }
 
+    #[test]
+    fn phases_that_are_sure_drift_no_further_in_many_short_spans_than_in_a_long_one() {
+        let mut sure = SureWindows::any_phase();
+        let mut possible = ClockWindows::AnyPhase;
+        // Each boundary lies a nanosecond after the one before.
+        for at in 2..100 {
+            let (from, to) = (Nanos(at + 1), WINDOW + Nanos(at - 1));
+            sure.exclude(from, to, Nanos(at), WINDOW);
+            possible.exclude(from, to, Nanos(at), WINDOW);
+        }
+        assert!(sure.is_impossible());
+        assert!(!possible.is_impossible());
+    }
+
     proptest! {
+        #[test]
+        fn more_parts_than_are_remembered_are_possible_but_not_sure(
+            arcs in prop::collection::vec((0..10 * SECOND, 1..20_000_000u64), 1..400)
+        ) {
+            let mut sure = SureWindows::any_phase();
+            let mut possible = ClockWindows::AnyPhase;
+            let (now, end) = (Nanos(20 * SECOND), 10 * SECOND);
+            for &(from, length) in &arcs {
+                let (from, to) = (Nanos(from), Nanos(from + length));
+                sure.exclude(from, to, now, WINDOW);
+                possible.exclude(from, to, now, WINDOW);
+            }
+            let edges = arcs.iter().flat_map(|(from, length)| {
+                [from + end - 1, *from, from + length, from + length + 1]
+            });
+            for phase in edges.map(|edge| edge % end) {
+                let is_excluded = arcs.iter().any(|(from, length)| (phase + end - from) % end <= *length);
+                let is_sure = contains(&sure.0, phase);
+                prop_assert!(!(is_sure && is_excluded), "{}", phase);
+                prop_assert!(contains(&possible, phase) || is_excluded, "{}", phase);
+            }
+        }
+
         #[test]
         fn the_true_phase_is_always_left(
             phase in 0..10 * SECOND,

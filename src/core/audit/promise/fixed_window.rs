@@ -23,7 +23,7 @@
 //! it, if that comes as late as it may, and its own sent: the window after such a boundary would have had room. These phases
 //! are left out. So a boundary that excuses an excess must lie where no request was blocked that it would have let pass.
 
-use super::clock_windows::ClockWindows;
+use super::clock_windows::{ClockWindows, SureWindows};
 use super::opened_windows::{MostInOpened, OpenedWindows};
 use super::sliding_window::{MOST_WINDOWS, too_many};
 use super::{
@@ -194,7 +194,7 @@ struct ExcessLevel {
     /// The phases with which such windows may explain the observations.
     possible: ClockWindows,
     /// The phases with which no window admitted more, wherever the decisions fell.
-    sure: ClockWindows,
+    sure: SureWindows,
 }
 
 /// Windows of a clock that is further off than is granted.
@@ -227,7 +227,7 @@ impl FixedClock {
             beyond: (u128::from(bounds.limit) * u128::from(hundredths)).div_ceil(100) as u64,
             share: hundredths as f64 / 100.0,
             possible: ClockWindows::AnyPhase,
-            sure: ClockWindows::AnyPhase,
+            sure: SureWindows::any_phase(),
         };
         let mut excesses: Vec<_> = EXCESSES.into_iter().map(excess).collect();
         excesses.dedup_by_key(|level| level.beyond);
@@ -305,7 +305,7 @@ fn leave_possible(
 /// Leaves the phases with which no window admitted more than `most`, wherever the decisions of the latest admission and of
 /// those sent after it fell.
 fn leave_sure(
-    phases: &mut ClockWindows,
+    phases: &mut SureWindows,
     most: u64,
     latest: &Latest,
     log: &AdmissionLog,

@@ -17,7 +17,7 @@
 //!
 //! **Resolution.** A key is judged only if it was admitted more than 2·L times, as with [fixed windows](super::fixed_window).
 
-use super::clock_windows::ClockWindows;
+use super::clock_windows::{ClockWindows, SureWindows};
 use super::sliding_window::too_many;
 use super::{
     About, AdmissionLog, BlockedRequest, Bounds, Evidence, Excess, Interval, Kind, Latest, Limit,
@@ -154,7 +154,7 @@ struct CounterClock {
 struct Level {
     beyond: u64,
     /// The phases with which they may explain the observations, and surely admitted no more, wherever the decisions fell.
-    phases: ClockWindows,
+    phases: SureWindows,
 }
 
 /// The excesses that are told apart, in hundredths of the limit.
@@ -184,7 +184,7 @@ impl CounterClock {
     fn with_levels(cells: u64, bounds: &Bounds) -> CounterClock {
         let level = |hundredths: u64| Level {
             beyond: (u128::from(bounds.limit) * u128::from(hundredths)).div_ceil(100) as u64,
-            phases: ClockWindows::AnyPhase,
+            phases: SureWindows::any_phase(),
         };
         let mut levels: Vec<_> = LEVELS.into_iter().map(level).collect();
         levels.dedup_by_key(|level| level.beyond);
@@ -230,8 +230,7 @@ impl CounterClock {
         let Interval { from, to } = phases;
         let below = |level: &&mut Level| level.beyond < beyond;
         for level in self.levels.iter_mut().take_while(below) {
-            level.phases.drift_until(now, bounds.window);
-            if level.phases.part_within(phases).is_some() {
+            if level.phases.reach(phases, now, bounds.window) {
                 level.phases.exclude(from, to, now, bounds.window);
             }
         }
