@@ -1,7 +1,7 @@
 //! A wrong limiter is never acquitted of what it did: if the verdict is "kept", the limiter truly admitted fewer requests
 //! beyond the limit than the resolution that the verdict states.
 
-use super::cluster::{History, World, quota, world, world_of_tiers};
+use super::cluster::{History, Latency, World, quota, world, world_of_tiers};
 use super::limiters::{Algorithm, Fault};
 use super::soundness::{for_all, limit, own_quota};
 use super::truth;
@@ -46,11 +46,15 @@ const PROMISES: [&str; 4] = [
 ];
 
 fn is_never_acquitted(fault: impl Strategy<Value = Fault>, world: impl Strategy<Value = World>) {
+    are_never_acquitted((world, fault));
+}
+
+fn are_never_acquitted(cases: impl Strategy<Value = (World, Fault)>) {
     let tally = Tally::default();
     let algorithm = select(&Algorithm::ALL[..]);
     let promise = prop_oneof![3 => Just(PROMISES[0]), 1 => select(&PROMISES[1..])];
-    for_all(250, (world, algorithm, fault, promise), |case| {
-        let (world, algorithm, fault, promise) = case;
+    for_all(250, (cases, algorithm, promise), |case| {
+        let ((world, fault), algorithm, promise) = case;
         let history = world.play(algorithm, fault);
         resolutions_hold(&history, &history.audit_by(promise), &tally)
     });
@@ -134,6 +138,22 @@ fn answers_slower_than_the_window() {
         (2usize..100).prop_map(Fault::OpensSometimes),
     ];
     is_never_acquitted(fault, slow);
+}
+
+/// What is admitted uncounted is answered 1.5 windows after the timeout, when admissions of its window are forgotten already.
+#[test]
+fn answers_after_the_timeout() {
+    let late = (world(120), 2usize..40).prop_map(|(mut world, every)| {
+        (world.before, world.after) = (Latency::Zero, Latency::Heavy);
+        (world.timeout, world.patient) = (world.window * 2, true);
+        for (draw, number) in world.requests.iter_mut().zip(1..) {
+            // Draws of up to 30,000 make latencies of up to a hundredth of the window.
+            let is_late = number % every == 0;
+            draw.after = if is_late { 64_705 } else { draw.after % 30_000 };
+        }
+        (world, Fault::OpensSometimes(every))
+    });
+    are_never_acquitted(late);
 }
 
 /// One of the quotas is not what was promised.

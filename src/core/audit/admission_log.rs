@@ -46,6 +46,8 @@ pub(super) struct AdmissionLog {
     admissions: VecDeque<Admission>,
     /// When the latest forgotten admission was sent, and the busy period up to it.
     forgotten: Option<(Nanos, BusyPeriod)>,
+    /// The latest done of all forgotten admissions.
+    forgotten_done: Option<Nanos>,
     /// The longest time from sent to done.
     longest: Nanos,
 }
@@ -101,6 +103,11 @@ impl AdmissionLog {
         }
     }
 
+    /// Whether an admission is forgotten that may have been decided at `from` or later.
+    pub fn has_forgotten_since(&self, from: Nanos) -> bool {
+        self.forgotten_done.is_some_and(|done| done >= from)
+    }
+
     /// Forgets the older half, rounded up, and gives its memory back. Returns the latest done in it.
     pub fn forget_half(&mut self) -> Option<Nanos> {
         let half = self.len().div_ceil(2);
@@ -115,6 +122,7 @@ impl AdmissionLog {
     fn forget_first(&mut self) {
         if let Some(first) = self.admissions.pop_front() {
             self.forgotten = Some((first.sent, first.busy));
+            self.forgotten_done = self.forgotten_done.max(Some(first.done));
         }
     }
 

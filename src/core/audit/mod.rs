@@ -33,7 +33,8 @@
 //!
 //! The *resolution* of an audit is the smallest breach that it would have proved. Each limit bounds from above how much
 //! more than promised may have been admitted wherever the decisions fell ([`Resolution`]); one request more would have
-//! been proved. If that is more than the limit itself, nothing was learned either.
+//! been proved. If that is more than the limit itself, nothing was learned either. Admissions are forgotten when no answer
+//! within the timeout can count with them any more. So an answer that comes later may be one more than those that were counted.
 //!
 //! # Outages
 //!

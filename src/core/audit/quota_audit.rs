@@ -26,7 +26,8 @@ pub(super) struct QuotaAudit {
     unlimited: Option<Box<Unlimited>>,
     /// The limits that were tested, by their places among all.
     pub tested: Flags,
-    /// Requests that may have been admitted at any time since they were sent.
+    /// Requests that may have been admitted at any time since they were sent, and admissions that may count with forgotten ones,
+    /// because their answers came after the timeout or because memory was short.
     maybe_admitted: u64,
     pub busiest: BusiestWindow,
     /// The dones of the latest answered requests, as many as the limit.
@@ -107,6 +108,7 @@ impl QuotaAudit {
         let possible = possible.and_then(|possible| possible.admit(request, group));
         let Some(latest) = self.proved.admit(request, group) else {
             self.maybe_admitted += 1;
+            self.raise_at_most(request.sent, true, bounds);
             return (None, possible);
         };
         if latest.within > self.busiest.at_least {
@@ -120,16 +122,27 @@ impl QuotaAudit {
                 ..self.busiest
             };
         }
-        self.raise_at_most(request.sent, bounds);
+        let may_be_one_more = self.may_be_one_more(request, bounds);
+        self.maybe_admitted += u64::from(may_be_one_more);
+        self.raise_at_most(request.sent, may_be_one_more, bounds);
         (Some(latest), possible)
     }
 
-    /// Takes in how many at most were admitted in the window that ends at `end`.
-    fn raise_at_most(&mut self, end: Nanos, bounds: &Bounds) {
+    /// Whether admissions are forgotten that may count with a request. Then all windows that were counted so far may have had
+    /// one more.
+    fn may_be_one_more(&self, request: &Observation, bounds: &Bounds) -> bool {
+        let counts_with = bounds.kept.saturating_sub(bounds.timeout);
+        let since = request.sent.saturating_sub(counts_with);
+        self.log().has_forgotten_since(since)
+    }
+
+    /// Takes in how many at most were admitted in the window that ends at `end`, and one more in any if it may be so.
+    fn raise_at_most(&mut self, end: Nanos, may_be_one_more: bool, bounds: &Bounds) {
         let since = end.saturating_sub(bounds.window);
         let reaching = self.log().count_reaching(since);
         let at_most = reaching + self.proved.allowed_in_flight + self.maybe_admitted;
-        self.busiest.at_most = self.busiest.at_most.max(at_most);
+        let known = self.busiest.at_most + u64::from(may_be_one_more);
+        self.busiest.at_most = known.max(at_most);
     }
 
     /// The admissions that are proved.
@@ -218,7 +231,8 @@ impl QuotaAudit {
             .possible
             .get_or_insert_with(|| Box::new(proved.scenario.clone()));
         let latest = possible.admit(request, group);
-        self.raise_at_most(request.sent, &group.bounds);
+        let may_be_one_more = self.may_be_one_more(request, &group.bounds);
+        self.raise_at_most(request.sent, may_be_one_more, &group.bounds);
         latest
     }
 
