@@ -116,6 +116,7 @@ impl<'a> Seconds<'a> {
     /// later. `scheduled` is the ledger's total.
     pub fn finish(mut self, scheduled: u64, paced: Nanos, emit: &mut impl FnMut(Second)) {
         self.watermark.stopped = Some(paced);
+        self.watermark.handed_over = scheduled;
         while SECOND * self.next < paced || self.incomplete.is_empty() && self.scheduled < scheduled
         {
             self.begin_next(emit);

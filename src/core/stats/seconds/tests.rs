@@ -315,3 +315,21 @@ fn a_second_is_emitted_once_it_is_complete_or_too_many_wait() {
     assert_eq!(emitted_at(2 + most, seconds(2), 1000), 2);
     assert_eq!(emitted_at(3 + most, seconds(2), 1000), 3, "too many wait");
 }
+
+#[test]
+fn the_end_tells_what_was_scheduled_in_all_seconds_before() {
+    let schedule = steady(1.0, Some(100));
+    let mut tracker = Seconds::new(&schedule, TARGETS, Moment::at(0));
+    let mut scheduled = Vec::new();
+    let mut emit = |second: Second| scheduled.push(second.scheduled);
+    let watermark = Watermark {
+        now: seconds(10),
+        samples_added: seconds(10),
+        handed_over: 10,
+        stopped: None,
+    };
+    tracker.advance(watermark, &mut emit);
+    // More seconds than may wait have passed since.
+    tracker.finish(100, seconds(100), &mut emit);
+    assert_eq!(scheduled, [1; 100]);
+}
