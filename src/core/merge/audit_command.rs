@@ -1,17 +1,17 @@
 //! The commands that a merged result names.
 
-use crate::core::summary::{COMPLETE, FILES};
+use crate::core::summary::{FILES, without_complete};
 
 /// The command of a stripe that judges all of them together, for the requests in `files`, which are all requests to the limiter or
 /// are not.
 pub(super) fn of_files(command: &str, files: &[String], has_all_requests: bool) -> String {
-    let mut command = command.to_owned();
-    if !has_all_requests && let Some(rest) = command.strip_suffix(COMPLETE) {
-        command = rest.trim_end().to_owned();
-    }
+    let command = match has_all_requests {
+        true => command,
+        false => without_complete(command),
+    };
     let quoted: Vec<_> = files.iter().map(|file| quoted(file)).collect();
     match files {
-        [] => command,
+        [] => command.to_owned(),
         _ => command.replacen(FILES, &quoted.join(" "), 1),
     }
 }
@@ -42,6 +42,7 @@ pub(super) fn without_stripe(command: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::summary::COMPLETE;
 
     #[test]
     fn the_files_of_requests_stand_in_the_command_that_judges_them() {

@@ -51,7 +51,7 @@ pub use phase::PhaseSummary;
 pub use recorded::{RecordedAudit, RecordedCounts, RecordedPart};
 pub use saved::Unreadable;
 pub use schemas::{SCHEMAS, Schema};
-pub use stripe::{COMPLETE, FILES, StripeSummary};
+pub use stripe::{COMPLETE, FILES, StripeSummary, without_complete};
 pub use target::TargetSummary;
 pub use timeline::{Slot, Timeline};
 pub use to_merge::{AddressToMerge, PhaseToMerge, SlotToMerge, TargetToMerge};

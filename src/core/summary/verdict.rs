@@ -149,7 +149,11 @@ impl ScheduleSummary {
         let parts: Vec<_> = parts
             .map(|(number, what)| format!("{number} {what}"))
             .collect();
-        (!self.kept).then(|| format!("{} of {of}", parts.join(" and ")))
+        let comma = match self.unreached.saturating_add(self.before_joining) {
+            0 => "",
+            _ => ",",
+        };
+        (!self.kept).then(|| format!("{}{comma} of {of}", parts.join(" and ")))
     }
 
     /// Requests that count against the schedule.
