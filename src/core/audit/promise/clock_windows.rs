@@ -40,8 +40,8 @@ enum Unknown {
 }
 
 impl Unknown {
-    /// How far clocks drift apart between two instants. If little is known, the drifts of many short spans are together not more
-    /// than that of all of them.
+    /// How far clocks drift apart between two instants. Where phases are left out, many short spans add up to no more than the long
+    /// one that they make together.
     fn drift(self, since: Nanos, now: Nanos) -> Nanos {
         let whole = |at: Nanos| Nanos(at.0 / DRIFT);
         match self {
