@@ -372,6 +372,23 @@ fn a_time_with_few_decimals_is_only_as_exact_as_it_is_written() {
     }
 }
 
+/// The limiter may have admitted the second request at any time of the 15 s, also within a second of the first.
+#[test]
+fn an_answer_long_after_the_timeout_does_not_make_a_limit_kept() {
+    let place = Place::new();
+    let log = "t,took,code\n0.0,0.001,200\n0.1,0.001,429\n0.5,15.0,200\n";
+    place.write("late.csv", log);
+    place.write("in_time.csv", log.replace("0.5,15.0", "1.5,0.001"));
+    let options = "--time t --took took --status code --one-key --complete --limit 1 --window 1s --audit sliding-window";
+    for (file, code, words) in [
+        ("late.csv", INCONCLUSIVE, "the answers took too long"),
+        ("in_time.csv", FINE, "Audit: kept."),
+    ] {
+        let finished = place.audit(&[file], options).finish();
+        assert_says(&finished, code, &[words]);
+    }
+}
+
 #[test]
 fn requests_without_a_column_of_keys_have_one_key_only_if_the_user_says_so() {
     let place = Place::new();

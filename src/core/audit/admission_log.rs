@@ -40,14 +40,22 @@ impl RequestId {
     }
 }
 
+/// What is known of forgotten admissions.
+#[derive(Debug, Clone, Copy)]
+struct Forgotten {
+    /// When the last of them was sent.
+    sent: Nanos,
+    /// The latest done of them.
+    done: Nanos,
+    /// The busy period up to the last of them.
+    busy: BusyPeriod,
+}
+
 /// Admissions sorted by sent. They come in the order of their dones, so most of them are inserted near the end.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AdmissionLog {
     admissions: VecDeque<Admission>,
-    /// When the latest forgotten admission was sent, and the busy period up to it.
-    forgotten: Option<(Nanos, BusyPeriod)>,
-    /// The latest done of all forgotten admissions.
-    forgotten_done: Option<Nanos>,
+    forgotten: Option<Forgotten>,
     /// The longest time from sent to done.
     longest: Nanos,
 }
@@ -57,7 +65,7 @@ impl AdmissionLog {
     /// it is left out, as if it had not been admitted.
     pub fn insert(&mut self, request: &Observation, bounds: &Bounds) -> Option<usize> {
         let (sent, done) = (request.sent, request.done);
-        if self.forgotten.is_some_and(|(latest, _)| sent < latest) {
+        if self.forgotten.is_some_and(|before| sent < before.sent) {
             return None;
         }
         let later = self.admissions.iter().rev();
@@ -84,7 +92,7 @@ impl AdmissionLog {
     fn update_busy_periods(&mut self, first: usize, bounds: &Bounds) {
         let mut busy = match first.checked_sub(1) {
             Some(before) => self.admissions[before].busy,
-            None => self.forgotten.map(|(_, busy)| busy).unwrap_or_default(),
+            None => self.forgotten.map(|before| before.busy).unwrap_or_default(),
         };
         for admission in self.admissions.range_mut(first..) {
             busy = busy.after_one_more(admission.sent, bounds);
@@ -105,7 +113,7 @@ impl AdmissionLog {
 
     /// Whether an admission is forgotten that may have been decided at `from` or later.
     pub fn has_forgotten_since(&self, from: Nanos) -> bool {
-        self.forgotten_done.is_some_and(|done| done >= from)
+        self.forgotten.is_some_and(|before| before.done >= from)
     }
 
     /// Forgets the older half, rounded up, and gives its memory back. Returns the latest done in it.
@@ -121,8 +129,14 @@ impl AdmissionLog {
 
     fn forget_first(&mut self) {
         if let Some(first) = self.admissions.pop_front() {
-            self.forgotten = Some((first.sent, first.busy));
-            self.forgotten_done = self.forgotten_done.max(Some(first.done));
+            let done = self
+                .forgotten
+                .map_or(first.done, |before| before.done.max(first.done));
+            self.forgotten = Some(Forgotten {
+                sent: first.sent,
+                done,
+                busy: first.busy,
+            });
         }
     }
 
@@ -202,7 +216,7 @@ impl AdmissionLog {
     /// one that is forgotten. `None` if there were not so many.
     pub fn latest_decision_but(&self, others: u64) -> Option<Nanos> {
         let remembered = self.last_but(others).map(|one| one.sent);
-        let forgotten = self.forgotten.map(|(sent, _)| sent);
+        let forgotten = self.forgotten.map(|before| before.sent);
         Some(remembered.or(forgotten)? + self.longest)
     }
 
@@ -264,7 +278,7 @@ impl AdmissionLog {
 
     /// When the latest admission that is not remembered was sent.
     pub fn latest_forgotten(&self) -> Option<Nanos> {
-        self.forgotten.map(|(sent, _)| sent)
+        self.forgotten.map(|before| before.sent)
     }
 
     /// The sents, dones and nodes of the admissions, in the order of their sents.

@@ -376,7 +376,7 @@ fn add(merger: &mut Merger, summary: &Summary) -> Result<(), Unmergeable> {
 fn comparable(mut summary: Summary) -> Summary {
     summary.merged = None;
     summary.exit_code = 0;
-    // The sum of a whole's parts is exact but for the last of a number's digits.
+    // The sum of the stripes' rates may differ in its last digit.
     let rounded = |rate: f64| (rate * 1e9).round() / 1e9;
     summary.run.asked_per_s = summary.run.asked_per_s.map(rounded);
     for of in [

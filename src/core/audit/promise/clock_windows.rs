@@ -24,8 +24,8 @@ pub(in crate::core) enum ClockWindows {
     },
 }
 
-/// The phases of windows that surely have a property. Phases of which it is not known are left out, where [`ClockWindows`] keeps
-/// them.
+/// The phases at which the windows surely have a property. [`ClockWindows`] keeps a phase of which that is not known; here, it is left
+/// out.
 #[derive(Debug, Clone)]
 pub(super) struct SureWindows(ClockWindows);
 
@@ -187,7 +187,7 @@ impl SureWindows {
     }
 
     /// Whether a boundary may lie in this interval of phases by `now`, the latest instant so far.
-    pub fn reach(&mut self, cell: Interval, now: Nanos, circle: Nanos) -> bool {
+    pub fn reaches(&mut self, cell: Interval, now: Nanos, circle: Nanos) -> bool {
         self.0.drift_with(Unknown::LeftOut, now, circle);
         self.0.part_within(cell).is_some()
     }

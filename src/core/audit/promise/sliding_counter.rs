@@ -230,7 +230,7 @@ impl CounterClock {
         let Interval { from, to } = phases;
         let below = |level: &&mut Level| level.beyond < beyond;
         for level in self.levels.iter_mut().take_while(below) {
-            if level.phases.reach(phases, now, bounds.window) {
+            if level.phases.reaches(phases, now, bounds.window) {
                 level.phases.exclude(from, to, now, bounds.window);
             }
         }
